@@ -8,7 +8,7 @@ import synthetic
 
 from sagewright.tuning.bayesian import BayesianSearcher
 from sagewright.tuning.points import uniform
-from sagewright.tuning.study import State, Study, Trial
+from sagewright.tuning.study import Study, Trial, TrialState
 
 TRIALS = (10, 25, 50, 150, 500, 750)
 _REPEATS, _SEEDS = 10, 8
@@ -27,7 +27,7 @@ def ms(trials: int, seed: int) -> float:
     for number in range(1, trials + _REPEATS + 1):
         values = uniform(problem.space, seed, number)
         cost = problem.cost(values)
-        known.append(Trial(number, values, State.COMPLETED, (cost,), cost))
+        known.append(Trial(number, values, TrialState.COMPLETED, (cost,), cost))
     searcher.suggest(known[:trials], 1)
     began = time.process_time()
     for more in range(_REPEATS):

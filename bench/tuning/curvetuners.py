@@ -11,7 +11,7 @@ import lcbench
 import numpy as np
 import optuna
 
-from sagewright.tuning.inprocess import InProcessMinds
+from sagewright.tuning.inprocess import InProcessSearchers
 from sagewright.tuning.loop import Rules
 from sagewright.tuning.points import uniform
 from sagewright.tuning.simulation import Simulation
@@ -50,7 +50,7 @@ def _own(strategy: str, **more: Any) -> Way:
         if told.get("resumable"):
             told["epochs"] = budget
         study = Study("bench", lcbench.SPACE, True, strategy, seed, most_parallel=1, **told)
-        course = Simulation(study, Rules(None, 1), data.problem, InProcessMinds(), most_s=budget).run()
+        course = Simulation(study, Rules(None, 1), data.problem, InProcessSearchers(), most_s=budget).run()
         for number, curve in whole_curves(course.trials).items():
             if len(curve) == EPOCHS:
                 yield round(course.ended_s[number]), curve[-1]

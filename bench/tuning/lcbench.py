@@ -15,7 +15,7 @@ import numpy as np
 import onnxruntime
 
 from sagewright.tuning.points import uniform
-from sagewright.tuning.simulation import Outcome
+from sagewright.tuning.simulation import SimulatedOutcome
 from sagewright.tuning.space import Continuous, Integer, Scaling, Space
 
 EPOCHS = 52
@@ -73,8 +73,8 @@ class DataSet:
         found = model.run(None, {"x_cat": task, "x_cont": rows})[0][:, _ACCURACY]
         return tuple(float(value) for value in found)
 
-    def problem(self, values: Mapping[str, str], _: int) -> Outcome:
-        return Outcome(self.curve(values))
+    def problem(self, values: Mapping[str, str], _: int) -> SimulatedOutcome:
+        return SimulatedOutcome(self.curve(values))
 
     def regret(self, accuracy: float | None) -> float:
         """0 for the best of 600 random trainings, 1 for the middling one."""

@@ -14,7 +14,7 @@ import numpy as np
 from sagewright.tuning.inprocess import searcher
 from sagewright.tuning.lattice import Lattice
 from sagewright.tuning.space import Categorical, Continuous, Integer, Parameter, Scaling, Space
-from sagewright.tuning.study import State, Study, Trial
+from sagewright.tuning.study import Study, Trial, TrialState
 
 
 class Tuner(Protocol):
@@ -39,7 +39,7 @@ class Own:
 
     def tell(self, cost: float) -> None:
         number = len(self._trials) + 1
-        self._trials.append(Trial(number, self._asked, State.COMPLETED, (cost,), cost))
+        self._trials.append(Trial(number, self._asked, TrialState.COMPLETED, (cost,), cost))
 
 
 class _Optuna:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from sagewright.objects.bucketstore import BucketStore
-from sagewright.objects.scrub import Report, Scrub
+from sagewright.objects.scrub import Scrub, ScrubReport
 from sagewright.store.database import Database
 from sagewright.store.objects import objects
 
@@ -65,7 +65,7 @@ def test_nothing_acknowledged_is_lost(database: Database, tmp_path: Path) -> Non
     check(store, allowed)
     store.collect(grace_s=0, rest_s=0)
     check(store, allowed)
-    assert Scrub(store).run(0).document() | {"objects": 0, "parts": 0, "bytes": 0} == Report().document()
+    assert Scrub(store).run(0).document() | {"objects": 0, "parts": 0, "bytes": 0} == ScrubReport().document()
     assert not list((root / "incoming").iterdir())
     with database.read() as connection:
         files = {path.name for path in (root / "blobs").glob("*/*")}

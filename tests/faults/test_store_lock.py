@@ -27,7 +27,7 @@ LINES = int(os.environ.get("SAGEWRIGHT_TEST_LINES", "100000"))
 ONCE = Config(retries={"max_attempts": 0}, read_timeout=30)
 IMAGE = "python:3.11"
 GROUP = "/large"
-PLACE = logs.Place("000000000000", "us-east-1")
+PLACE = logs.LogScope("000000000000", "us-east-1")
 
 
 class Watch(threading.Thread):

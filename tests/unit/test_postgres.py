@@ -10,7 +10,7 @@ from tests.postgres import Postgres
 
 from sagewright.store.database import Database
 from sagewright.store.jobs import jobs
-from sagewright.store.jobs.jobs import Draft, Place
+from sagewright.store.jobs.jobs import JobDraft, ResourceScope
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def test_a_store_that_was_given_back_is_as_new(alone: Postgres) -> None:
     new = dump(alone, url)
     store = Database(url)
     for name in ("a", "b"):
-        jobs.create(store, Place("training", "0", "r"), Draft(name, {}))
+        jobs.create(store, ResourceScope("training", "0", "r"), JobDraft(name, {}))
     store.close()
     assert dump(alone, url) != new
     alone.give_back(url)

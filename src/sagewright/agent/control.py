@@ -7,7 +7,7 @@ import signal
 import time
 from contextlib import suppress
 
-from sagewright.agent.errors import Gone, JobError, Overdue, Stopped
+from sagewright.agent.errors import JobError, JobGone, JobStopped, Overdue
 from sagewright.model.jobs.brief import Desired
 
 LEAVE_S = 60.0
@@ -86,7 +86,7 @@ class Control:
     def check_gone(self) -> None:
         """Raises Gone."""
         if self.gone:
-            raise Gone
+            raise JobGone
 
     def check(self) -> None:
         """Raises Gone, Stopped or the failure if the work is not to go on."""
@@ -94,7 +94,7 @@ class Control:
             raise self.failure
         self.check_gone()
         if self.stop:
-            raise Stopped
+            raise JobStopped
         if self.over_since() is not None:
             raise Overdue
 

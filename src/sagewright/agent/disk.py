@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 from typing import BinaryIO
 
-from sagewright.model.disk_room import HOST_MB, Room, spare
+from sagewright.model.disk_room import HOST_MB, DiskRoom, spare
 
 FULL = "Insufficient disk space"
 _LOOK_BYTES = 8 << 20
@@ -41,7 +41,7 @@ class Disk:
         return spare(self._directory, self._stop_mb)
 
     def total(self) -> int:
-        return Room.of(self._directory).total
+        return DiskRoom.of(self._directory).total
 
     def spend(self, size: int) -> None:
         """Before so many bytes are written. Looks now and then. Raises DiskFull."""
@@ -74,7 +74,7 @@ class SpendingFile(io.RawIOBase):
 
 def shortage(directory: Path, stop_mb: int) -> str:
     """For a FailureReason: which disk, how much is left of it, and what must be."""
-    room = Room.of(directory)
+    room = DiskRoom.of(directory)
     return (
         f"the disk of {directory} has {room.free} bytes free, and below {room.host_floor(stop_mb)} hosts that write are ended "
         "(setting disk_stop_mb)."

@@ -9,7 +9,7 @@ Anything else that is raised in an agent is an InternalServerError.
 
 from __future__ import annotations
 
-from sagewright.model.jobs.brief import Cause, FaultClass
+from sagewright.model.jobs.brief import EndCause, FaultClass
 
 
 class JobError(Exception):
@@ -26,20 +26,20 @@ class AlgorithmError(JobError):
     reason_class = FaultClass.ALGORITHM
 
 
-class Gone(Exception):
+class JobGone(Exception):
     """The server said that the job is not this agent's any more."""
 
 
-class Stopped(Exception):
+class JobStopped(Exception):
     """The job is to stop, and its process does not run (yet or any more)."""
 
-    cause = Cause.STOP
+    cause = EndCause.STOP
 
 
-class Overdue(Stopped):
+class Overdue(JobStopped):
     """The job has run for as long as it may, and its process does not run (yet or any more)."""
 
-    cause = Cause.MAX_RUNTIME
+    cause = EndCause.MAX_RUNTIME
 
 
 class TooLate(Exception):

@@ -13,27 +13,27 @@ from typing import Any
 
 import sagewright
 from sagewright.agent.cells.cell import Cell
-from sagewright.agent.cells.isolated import Apart
+from sagewright.agent.cells.isolated import IsolatedRun
 from sagewright.agent.cells.kernels import Kernels
 from sagewright.agent.cells.layers import Layers
 from sagewright.agent.control import Control
 from sagewright.agent.disk import Disk
-from sagewright.agent.errors import ClientError, Gone, JobError, Stopped, TooLate
+from sagewright.agent.errors import ClientError, JobError, JobGone, JobStopped, TooLate
 from sagewright.agent.following import Following
 from sagewright.agent.hostfile import HostFile
 from sagewright.agent.inputs.code import fetch_code
 from sagewright.agent.inputs.datasets import check_queries, check_result, query_variables
 from sagewright.agent.inputs.inputs import Inputs
-from sagewright.agent.inputs.model_cache import Shelf
-from sagewright.agent.inputs.model_data import Archives, Held, ModelData
+from sagewright.agent.inputs.model_cache import ModelCache
+from sagewright.agent.inputs.model_data import Archives, ModelData, UnpackingSandbox
 from sagewright.agent.library import staged_library
 from sagewright.agent.missing import advice
 from sagewright.agent.optml import OptMl
-from sagewright.agent.outputs.archives import Delivery
-from sagewright.agent.outputs.checkpoints import Checkpoints
-from sagewright.agent.outputs.delivery import Delivering
+from sagewright.agent.outputs.archives import DeliveryContext
+from sagewright.agent.outputs.checkpoints import CheckpointMirror
+from sagewright.agent.outputs.delivery import OutputDelivery
 from sagewright.agent.parallel import for_each
-from sagewright.agent.patience import Patience
+from sagewright.agent.patience import HostPatience
 from sagewright.agent.process.environ import environment_variables, job_environ
 from sagewright.agent.process.memory import JobMemory, open_memory
 from sagewright.agent.process.mpi_driver import REQUIREMENTS, stand_ins, uses_mpi_driver
@@ -43,7 +43,7 @@ from sagewright.agent.process.process import (
     FAILED,
     GONE,
     Exit,
-    Limits,
+    ProcessLimits,
     Started,
     attend_process,
     end_left,
@@ -56,12 +56,12 @@ from sagewright.agent.reports.logbook import LogBook
 from sagewright.agent.reports.metrics import MetricScanner
 from sagewright.agent.reports.report import Reporter
 from sagewright.agent.s3 import JobS3
-from sagewright.agent.transform.serving import PORT_VARIABLE, Health, Restarts, failed, listening_place
-from sagewright.agent.transform.transforming import Transforming
+from sagewright.agent.transform.serving import PORT_VARIABLE, HealthWatch, Restarts, failed, listening_place
+from sagewright.agent.transform.transforming import BatchTransform
 from sagewright.agent.watchdog import SPARE_S, Watchdog, end_descendants
 from sagewright.model.jobs.agent_marks import note_end
-from sagewright.model.jobs.brief import Cause, Desired, FaultClass, Phase
-from sagewright.model.jobs.brief import Health as AskedHealth
+from sagewright.model.jobs.brief import Desired, EndCause, FaultClass, Phase
+from sagewright.model.jobs.brief import HealthCheck as AskedHealth
 from sagewright.model.jobs.serving_sockets import SOCKET, SOCKET_VARIABLE, note_port
 from sagewright.runtimes.environments import (
     Environment,
@@ -100,12 +100,12 @@ class HostRun:
         self._control = control
         self._reporter = reporter
         control.deadline = self._deadline = time.monotonic() + host.max_runtime_s
-        self._patience = Patience(control, host.stop_grace_s, lambda: reporter.away)
+        self._patience = HostPatience(control, host.stop_grace_s, lambda: reporter.away)
         self._watchdog = Watchdog(control, self._overdue_s, self._last_words)
         self._ml = OptMl(host.directory / "ml")
         self._downloads = JobS3(host, control.check)
         self._volume = Volume(host, control.fail)
-        self._delivery = Delivery(
+        self._delivery = DeliveryContext(
             Disk(host.directory, host.disk_stop_mb),
             self._patience.check,
             self._patience.allow,
@@ -116,23 +116,25 @@ class HostRun:
         self._cell = cell
         self._share = HostShare(host, reporter.log, None if cell is None else cell.group)
         self._inputs = Inputs(host, self._ml, control, reporter.log, self._volume)
-        self._checkpoints = Checkpoints(host, self._ml, self._delivery)
-        self._delivering = Delivering(host, self._ml, reporter, self._patience, self._delivery, self._end_processes)
+        self._checkpoints = CheckpointMirror(host, self._ml, self._delivery)
+        self._delivering = OutputDelivery(host, self._ml, reporter, self._patience, self._delivery, self._end_processes)
         self._environments = Environments(host.environments, host.framework_versions)
         self._network = JobNetwork(host.addresses)
         self._memory = JobMemory()
         self._running = False
-        self._limits = Limits(host.stop_grace_s, self._deadline, self._share.kill)
+        self._limits = ProcessLimits(host.stop_grace_s, self._deadline, self._share.kill)
         closed = host.isolated and host.network == "own"  # else a job without a network may have packages nevertheless
-        self._apart = Apart(host, control, self._install_wrapper, self._limits, not closed, reporter.log)
+        self._apart = IsolatedRun(host, control, self._install_wrapper, self._limits, not closed, reporter.log)
         self._layers = Layers(self._ml, self._environments, self._apart, self._volume)
-        archives = Archives(host, control, Held(self._share.wrapper, self._limits))
+        archives = Archives(host, control, UnpackingSandbox(self._share.wrapper, self._limits))
         self._model_data = ModelData(host, archives)
-        self._shelf = Shelf(host.brief.models, host.directory, archives, reporter.log) if host.brief.models else None
+        self._shelf = (
+            ModelCache(host.brief.models, host.directory, archives, reporter.log) if host.brief.models else None
+        )
         self._views: list[View] = []
         self._health = None if host.brief.health is None else self._new_health(host.brief.health)
         self._transforming = (
-            None if host.brief.transform is None else Transforming(host, host.brief.transform, control, reporter.log)
+            None if host.brief.transform is None else BatchTransform(host, host.brief.transform, control, reporter.log)
         )
         self._following = Following(host, control) if host.brief.follows else None
         self._image = resolve_image(host.brief.program.image)
@@ -143,7 +145,7 @@ class HostRun:
         self._watchdog.start()
         try:
             self._run()
-        except Gone:
+        except JobGone:
             pass
         except JobError as error:
             self._reporter.send(failed={"class": error.reason_class, "message": str(error)}, finished=True)
@@ -176,17 +178,17 @@ class HostRun:
         self._reporter.send(phase=Phase.DOWNLOADING)
         try:
             ended = self._work()
-        except Stopped as stopped:
+        except JobStopped as stopped:
             ended = Exit(_STOPPED, stopped.cause)
         self._control.worked_at = time.monotonic()
         self._patience.begin()
         self._deliver(ended)
 
-    def _why_over(self) -> Cause:
+    def _why_over(self) -> EndCause:
         """The cause of an exit that nothing but the job's end from outside explains."""
         if self._reporter.desired == Desired.INTERRUPT:
-            return Cause.INTERRUPT
-        return Cause.STOP if self._control.stop else Cause.MAX_RUNTIME
+            return EndCause.INTERRUPT
+        return EndCause.STOP if self._control.stop else EndCause.MAX_RUNTIME
 
     def _overdue_s(self) -> float:
         """For how long this agent has done what its job's end should have ended."""
@@ -357,21 +359,21 @@ class HostRun:
         restarts = Restarts(self._control, self._reporter.log)
         while True:
             ended = self._run_process(sandbox, environment, book)
-            if self._control.done and ended.cause == Cause.EXIT:
-                return Exit(0, Cause.EXIT)
+            if self._control.done and ended.cause == EndCause.EXIT:
+                return Exit(0, EndCause.EXIT)
             if environment is not None and (asked := self._layers.asked(ended)) is not None:
                 end_left()  # of its sandbox: the next one mounts the same directories
                 environment = self._layers.install(environment, asked)
                 continue
-            if self._health is None or ended.cause != Cause.EXIT:
+            if self._health is None or ended.cause != EndCause.EXIT:
                 return ended
             if not self._health.ever:
                 return failed(ended)
             end_left()
             restarts.wait(ended, steady=self._health.steady())
 
-    def _new_health(self, asked: AskedHealth) -> Health:
-        return Health(self._host.directory, asked, self._control, self._well)
+    def _new_health(self, asked: AskedHealth) -> HealthWatch:
+        return HealthWatch(self._host.directory, asked, self._control, self._well)
 
     def _well(self) -> None:
         """The server answers for the first time."""
@@ -465,9 +467,9 @@ class HostRun:
     def _deliver(self, ended: Exit) -> None:
         """Report the exit and bring what the job leaves to S3."""
         if ended.cause == GONE:
-            raise Gone
-        if ended.cause == Cause.STOP and self._reporter.ask() == Desired.INTERRUPT:
-            ended = Exit(ended.code, Cause.INTERRUPT)  # the job goes on elsewhere, from its checkpoints
+            raise JobGone
+        if ended.cause == EndCause.STOP and self._reporter.ask() == Desired.INTERRUPT:
+            ended = Exit(ended.code, EndCause.INTERRUPT)  # the job goes on elsewhere, from its checkpoints
         exited: dict[str, Any] = {
             "code": ended.code,
             "cause": ended.cause,
@@ -480,7 +482,7 @@ class HostRun:
             self._reporter.log(
                 "The job is over, and so is the time to bring what it left to S3: the rest is not uploaded."
             )
-            if ended.cause == Cause.EXIT and ended.code == 0:
+            if ended.cause == EndCause.EXIT and ended.code == 0:
                 exited["cause"] = self._why_over()
             self._reporter.send(exited=exited, finished=True)
 

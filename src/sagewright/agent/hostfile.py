@@ -8,7 +8,7 @@ from pathlib import Path
 import orjson
 
 from sagewright.model.disk_room import HOST_MB
-from sagewright.model.jobs.brief import Brief, Group
+from sagewright.model.jobs.brief import Brief, HostGroup
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Credentials:
 
 
 @dataclass(frozen=True)
-class Objects:
+class JobObjects:
     """The S3 of the job's data. `patience_s`: how long it may not answer before the job fails; None: as long as it takes."""
 
     endpoint: str
@@ -54,7 +54,7 @@ class HostFile:
     region: str
     account: str
     credentials: Credentials
-    objects: Objects
+    objects: JobObjects
     log_stream: str
     environments: Path
     framework_versions: str
@@ -91,7 +91,7 @@ class HostFile:
         return self.brief.isolated
 
     @property
-    def group(self) -> Group:
+    def group(self) -> HostGroup:
         """Of this host."""
         return self.brief.group_of(self.host)
 
@@ -106,7 +106,7 @@ def read_host_file(directory: Path) -> HostFile:
             "directory": directory,
             "brief": Brief.read(document["brief"]),
             "credentials": Credentials(**document["credentials"]),
-            "objects": Objects(
+            "objects": JobObjects(
                 **document["objects"] | {"credentials": Credentials(**document["objects"]["credentials"])}
             ),
             "environments": Path(document["environments"]),

@@ -17,7 +17,7 @@ from sagewright.agent.errors import TooLate
 BYTES_PER_S = 32 << 20
 
 
-class Patience:
+class HostPatience:
     """For one host. `away()`: whether the server does not answer; that time does not count, nothing could be brought in it.
 
     Safe to use from many threads.

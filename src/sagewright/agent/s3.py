@@ -20,7 +20,7 @@ from sagewright.agent.hostfile import HostFile
 from sagewright.agent.smallput import LARGEST_BYTES, put_small
 from sagewright.jobfiles.descriptors import write_all
 from sagewright.jobfiles.jobfile import JobFile
-from sagewright.jobfiles.walking import Entry
+from sagewright.jobfiles.walking import WalkEntry
 from sagewright.model.aws.s3_uris import read_s3_uri
 
 T = TypeVar("T")
@@ -49,7 +49,7 @@ class S3Failed(Exception):
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundObject:
     """An object of a listing; size in bytes."""
 
     key: str
@@ -84,7 +84,7 @@ def parse_uri(uri: str) -> tuple[str, str]:
     return place.bucket, place.key
 
 
-def key_fault(prefix: str, entry: Entry) -> str | None:
+def key_fault(prefix: str, entry: WalkEntry) -> str | None:
     """Why a file can't be an object below `prefix`, None if it can."""
     if len(prefix.encode()) + 1 + entry.path_bytes > _LONGEST_KEY:
         return f"their keys would be longer than {_LONGEST_KEY} bytes"
@@ -118,14 +118,14 @@ class JobS3:
             self._made = _client(self._objects.endpoint, self._objects.region, credentials)
         return self._made
 
-    def list(self, bucket: str, prefix: str) -> Iterator[Found]:
+    def list(self, bucket: str, prefix: str) -> Iterator[FoundObject]:
         """All objects whose key starts with `prefix`, in key order."""
         token: dict[str, str] = {}
         while True:
             ask = partial(self._client.list_objects_v2, Bucket=bucket, Prefix=prefix, **token)
             self._check()
             page = self._patiently(ask, f"list s3://{bucket}/{prefix}")
-            yield from (Found(item["Key"], item["Size"]) for item in page.get("Contents", []))
+            yield from (FoundObject(item["Key"], item["Size"]) for item in page.get("Contents", []))
             if not page.get("IsTruncated"):
                 return
             token = {"ContinuationToken": page["NextContinuationToken"]}

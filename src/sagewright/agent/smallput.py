@@ -13,7 +13,7 @@ from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials as Keys
 
-from sagewright.agent.hostfile import Objects
+from sagewright.agent.hostfile import JobObjects
 
 LARGEST_BYTES = 1 << 20
 _TIMEOUT_S = 10.0
@@ -25,7 +25,7 @@ _HEADERS = {
 }
 
 
-def put_small(objects: Objects, bucket: str, key: str, content: bytes, encryption: Mapping[str, str]) -> bool:
+def put_small(objects: JobObjects, bucket: str, key: str, content: bytes, encryption: Mapping[str, str]) -> bool:
     """Whether S3 has taken it. If not it may be sent again, by a client that knows why and what to do.
 
     `encryption`: members of PutObject.
@@ -46,7 +46,7 @@ def put_small(objects: Objects, bucket: str, key: str, content: bytes, encryptio
         return False
 
 
-def _signed(objects: Objects, url: str, content: bytes, encryption: Mapping[str, str]) -> dict[str, str]:
+def _signed(objects: JobObjects, url: str, content: bytes, encryption: Mapping[str, str]) -> dict[str, str]:
     """With the checksum that S3's own clients send."""
     own = objects.credentials
     checksum = base64.b64encode(zlib.crc32(content).to_bytes(4, "big")).decode()

@@ -26,7 +26,7 @@ import sagewright
 from sagewright.agent import library
 from sagewright.agent.__main__ import main as run_agent
 from sagewright.agent.cells.cell import Cell, remove_cell
-from sagewright.agent.cells.keeper import Keeper, Place, Spare
+from sagewright.agent.cells.keeper import CellDirectory, Keeper, SpareCell
 from sagewright.agent.hostfile import HostFile, read_host_file
 from sagewright.agent.s3 import preload
 from sagewright.model import titles
@@ -113,7 +113,7 @@ class Zygote:
             self._keeper.watch(pid, host)
         return {"pid": pid}
 
-    def _spare_for(self, host: HostFile) -> Spare | None:
+    def _spare_for(self, host: HostFile) -> SpareCell | None:
         """A fault of ours in looking for one must not cost the jobs their fork server."""
         try:
             return None if self._keeper is None else self._keeper.take(host)
@@ -137,7 +137,7 @@ class Zygote:
             os.close(descriptor)
         return 0
 
-    def _fork_cell(self, place: Place) -> int:
+    def _fork_cell(self, place: CellDirectory) -> int:
         pid = self._fork()
         if pid == 0:
             _become_cell(place)
@@ -174,7 +174,7 @@ def _become_agent(directory: Path, cell: Cell | None = None) -> NoReturn:
         os._exit(status)
 
 
-def _become_cell(place: Place) -> NoReturn:
+def _become_cell(place: CellDirectory) -> NoReturn:
     """In the forked child: make the cell, and wait for its job; without one, remove it. A job that comes before it is ready has an
     agent in any case."""
     status = 70
@@ -207,7 +207,7 @@ def _become_cell(place: Place) -> NoReturn:
         os._exit(status)
 
 
-def _made_cell(place: Place) -> Cell | None:
+def _made_cell(place: CellDirectory) -> Cell | None:
     try:
         return Cell(place.kind, place.directory)
     except Exception as error:

@@ -16,7 +16,7 @@ from sagewright.algorithms.errors import JobError, PlatformError, UserError
 from sagewright.algorithms.functions import load_function
 from sagewright.algorithms.job import ROOT_VARIABLE, STANDARD_ROOT, Job
 from sagewright.algorithms.serving import BuiltIn
-from sagewright.serving.settings import Settings, WrongSetting
+from sagewright.serving.settings import ServingSettings, WrongSetting
 from sagewright.serving.several import Several, is_asked_for
 from sagewright.serving.workers import serve_forever
 
@@ -72,7 +72,7 @@ def serve(declaration: Declaration, model_directory: Path) -> int:
     if declaration.serve is None:
         raise UserError(f"{declaration.title} can't serve a model here.")
     try:
-        settings = Settings.read(os.environ, workers=1)
+        settings = ServingSettings.read(os.environ, workers=1)
     except WrongSetting as error:
         raise UserError(str(error)) from error
     function = declaration.serve

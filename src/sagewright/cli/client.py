@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sagewright.cli.options import fail
-from sagewright.door.environment import NoServer, Target, find_target
+from sagewright.door.environment import NoServer, ServerTarget, find_target
 from sagewright.model.settings import Settings
 
 
@@ -53,7 +53,7 @@ def _ask(settings: Settings, method: str, path: str) -> bytes:
     return bytes(answer.content)
 
 
-def _target(settings: Settings) -> Target:
+def _target(settings: Settings) -> ServerTarget:
     try:
         return find_target(settings.data, settings.region, settings.account)
     except NoServer as error:

@@ -41,7 +41,7 @@ class LaunchFailed(RuntimeError):
     """No host of the gang was started; the message says why and may be shown to the user."""
 
 
-class Unreachable(RuntimeError):
+class BackendUnreachable(RuntimeError):
     """What runs the hosts does not answer now. They may be well: what they report says more."""
 
 

@@ -17,7 +17,7 @@ _GIB = 1 << 30
 
 
 @dataclass(frozen=True)
-class Share:
+class JobShare:
     """What a job asks for: each of its hosts' share, all of it, and what its log must say about the difference.
 
     `gpus`: once it is reserved, which they are, by their numbers; None where the machine has none.
@@ -61,7 +61,7 @@ class Machines:
         each = self.each()
         return Resources(sum(m.cpus for m in each), sum(m.memory_gb for m in each), sum(m.gpus for m in each))
 
-    def share_of(self, instance_type: str, count: int) -> Share:
+    def share_of(self, instance_type: str, count: int) -> JobShare:
         """What `count` hosts of `instance_type` take here: never more than the machines have.
 
         Each host is on a machine of its own where there are as many; else all share the largest. Each has at least one CPU
@@ -80,7 +80,7 @@ class Machines:
             name = self.name
             who = f"{name} gives" if count == 1 else f"{name} gives each of {count} hosts"
             warnings.append(f"{instance_type} has {asked}; {who} {per_host}.")
-        return Share(per_host, total, warnings)
+        return JobShare(per_host, total, warnings)
 
 
 def _share(asked: Resources, machines: Sequence[Resources], count: int) -> Resources:

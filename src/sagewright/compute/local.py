@@ -18,7 +18,7 @@ from typing import Any
 import orjson
 import psutil
 
-from sagewright.compute.backend import Handle, HostPlan, LaunchFailed, Pulse, Unreachable
+from sagewright.compute.backend import BackendUnreachable, Handle, HostPlan, LaunchFailed, Pulse
 from sagewright.compute.forkserver import Cells, ForkServer, ForkServerFailed
 from sagewright.model import process_memory
 from sagewright.model.jobs.agent_marks import GONE, read_mark, start_mark
@@ -96,7 +96,7 @@ class LocalBackend:
     def _check_here(self, handle: Handle) -> None:
         where = handle.get("machine", self._machine)
         if where != self._machine:
-            raise Unreachable(f"it is on another machine ({where})")
+            raise BackendUnreachable(f"it is on another machine ({where})")
 
     def poll(self, handle: Handle) -> Pulse:
         self._check_here(handle)

@@ -26,7 +26,7 @@ class NoServer(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Target:
+class ServerTarget:
     """A running server and who is to be signed as. `runtime`: where it answers invocations, "" for the same place."""
 
     endpoint: str
@@ -41,7 +41,7 @@ class Target:
         return role_arn(self.account, ROLE_NAME)
 
 
-def find_target(data: Path, region: str, account: str) -> Target:
+def find_target(data: Path, region: str, account: str) -> ServerTarget:
     """The server that runs on `data`, with the region and the account that it says; `region` and `account`, if it doesn't.
 
     Raises NoServer.
@@ -55,7 +55,7 @@ def find_target(data: Path, region: str, account: str) -> Target:
     parser = configparser.ConfigParser()
     parser.read(data / "credentials")
     key = parser["default"]
-    return Target(
+    return ServerTarget(
         endpoint,
         key["aws_access_key_id"],
         key["aws_secret_access_key"],
@@ -89,7 +89,7 @@ def _answers(endpoint: str) -> bool:
 
 
 def variables(
-    target: Target, data: Path, environ: Mapping[str, str], fast_waits: bool | None = None
+    target: ServerTarget, data: Path, environ: Mapping[str, str], fast_waits: bool | None = None
 ) -> dict[str, str | None]:
     """What to set (or, for None, to unset) in `environ` for a program. `fast_waits`: None leaves it to `environ`.
 

@@ -24,7 +24,7 @@ class Owner:
 
 
 @dataclass(frozen=True)
-class Question:
+class OperationRequest:
     """A request of an operation as boto3 takes it. `principal`: the ARN of the role or user that asks; `region`: ""
     for the server's own.
     """
@@ -40,6 +40,6 @@ class Question:
 class Call(Protocol):
     """Answers as boto3 would. Safe to use from many threads; blocks as long as the operation takes."""
 
-    def __call__(self, question: Question) -> dict[str, Any]:
+    def __call__(self, question: OperationRequest) -> dict[str, Any]:
         """Raises AwsError: what a client would get, NotImplementedYet for an operation that is not served among it."""
         ...

@@ -20,21 +20,21 @@ import uvicorn
 
 from sagewright.front import faults
 from sagewright.front.admission import Admission
-from sagewright.front.application import Invocations
+from sagewright.front.application import InvocationApplication
 from sagewright.front.invocations.capturing import Capturing
 from sagewright.front.invocations.counting import Counting
 from sagewright.front.invocations.dispatch import Dispatch
 from sagewright.front.invocations.routes import Routes
-from sagewright.front.invocations.spool import Spool
+from sagewright.front.invocations.spool import CaptureSpool
 from sagewright.front.keys import Keys
-from sagewright.front.link.handshake import LOCAL, RUNTIME, Place
+from sagewright.front.link.handshake import LOCAL, RUNTIME, FrontDirectory
 from sagewright.front.link.main_port import answer_while_away
 from sagewright.front.link.server_link import ServerLink
-from sagewright.front.link.serving import FROM_MAIN, Serving
+from sagewright.front.link.serving import FROM_MAIN, FrontServer
 from sagewright.front.link.survival import Survival
-from sagewright.front.tracking import Tracking, is_for_trackers
+from sagewright.front.tracking import TrackingApplication, is_for_trackers
 from sagewright.http.connections import Connections
-from sagewright.http.limits import Limits
+from sagewright.http.limits import ConnectionLimits
 from sagewright.model import process_memory, titles
 from sagewright.model.settings import load_settings
 from sagewright.upstream.client import Upstream
@@ -52,21 +52,21 @@ class Front:
 
     def __init__(self, started: dict[str, Any]) -> None:
         self._started = started
-        self._place = Place(Path(started["data"]))
+        self._place = FrontDirectory(Path(started["data"]))
         self._sockets = {name: socket.socket(fileno=number) for name, number in started["listen"].items()}
-        self._counting, self._capturing = Counting(), Capturing(Spool(self._place.spool))
-        self._limits = Limits(connections=started["connections"], per_address=started["connections"])
+        self._counting, self._capturing = Counting(), Capturing(CaptureSpool(self._place.spool))
+        self._limits = ConnectionLimits(connections=started["connections"], per_address=started["connections"])
         self._connections = Connections(self._limits)
         self._server = ServerLink(self._sockets["control"], self._heard)
         self._dispatch = Dispatch(self._counting, self._server.refresh)
         self._keys = Keys(lambda key_id: self._server.send({"key": key_id}), self._server.present)
         admission = self._admission = Admission(self._keys, started["region"])
         upstream = Upstream(self._connected)
-        self._tracking = Tracking(admission, self._limits, self._server.refresh, self._keys)
-        self._invocations = Invocations(
+        self._tracking = TrackingApplication(admission, self._limits, self._server.refresh, self._keys)
+        self._invocations = InvocationApplication(
             self._dispatch, admission, self._capturing, self._limits, upstream, self._server_is_back
         )
-        self._serving = Serving(self._application, self._connections)
+        self._serving = FrontServer(self._application, self._connections)
         self._survival = Survival(self._place.control, self._serving, self._server)
 
     async def run(self) -> None:

@@ -18,19 +18,27 @@ import orjson
 from sagewright.front import eventstream, faults, headers
 from sagewright.front.admission import Admission
 from sagewright.front.invocations.capturing import Capturing, Exchanged
-from sagewright.front.invocations.counting import Tally
-from sagewright.front.invocations.dispatch import STREAM_TIMEOUT_S, Dispatch, Wanted
-from sagewright.front.invocations.routes import Variant
+from sagewright.front.invocations.counting import VariantCounts
+from sagewright.front.invocations.dispatch import STREAM_TIMEOUT_S, Dispatch, InvocationTarget
+from sagewright.front.invocations.routes import RouteVariant
 from sagewright.front.invocations.shadowing import Shadowing
 from sagewright.http import asgi
-from sagewright.http.asgi import Gone, Incoming
+from sagewright.http.asgi import ClientGone, Incoming
 from sagewright.http.leaving import PATIENCE_S, Callers
-from sagewright.http.limits import Limits
+from sagewright.http.limits import ConnectionLimits
 from sagewright.http.messages import HttpRequest, HttpResponse
 from sagewright.model.aws.regions import routed_name
 from sagewright.model.aws.request_ids import new_request_id
 from sagewright.model.errors import AwsError
-from sagewright.upstream.client import MOST_REFUSAL, REFUSAL_S, Broken, Stream, Unreachable, Upstream, UpstreamRequest
+from sagewright.upstream.client import (
+    MOST_REFUSAL,
+    REFUSAL_S,
+    AnswerStream,
+    Broken,
+    ContainerUnreachable,
+    Upstream,
+    UpstreamRequest,
+)
 from sagewright.wire.signatures.authentication import ONCE
 
 SERVICE = "sagemaker"
@@ -58,11 +66,11 @@ _VARIANT = "x-Amzn-Invoked-Production-Variant"
 log = logging.getLogger("sagewright.front")
 
 
-class Invocations:
+class InvocationApplication:
     """See the module. To be used from one event loop."""
 
     def __init__(
-        self, dispatch: Dispatch, admission: Admission, capturing: Capturing, limits: Limits, server: Upstream,
+        self, dispatch: Dispatch, admission: Admission, capturing: Capturing, limits: ConnectionLimits, server: Upstream,
         server_is_back: Callable[[], Awaitable[None]],
     ) -> None:  # fmt: skip
         """`server`: keeps asynchronous invocations; `server_is_back` returns once it can be asked, or raises ServiceUnavailable."""
@@ -83,7 +91,7 @@ class Invocations:
         task = self._callers.watch(incoming, 0.0 if streams else PATIENCE_S)
         try:
             response = await self._answered(incoming, send, begin)
-        except Gone:
+        except ClientGone:
             return
         except asyncio.CancelledError:
             if not self._callers.forget(task):
@@ -109,7 +117,7 @@ class Invocations:
             return await self._later(incoming.request, body)
         except AwsError as error:
             return _error(error, request_id)
-        except (Gone, asyncio.CancelledError):
+        except (ClientGone, asyncio.CancelledError):
             raise
         except Exception:
             log.exception("request %s failed", request_id)
@@ -170,7 +178,7 @@ class Invocations:
         tally.timed("OverheadLatency", max(0.0, time.monotonic() - begin - served.model_s) * 1e6)
         return HttpResponse(200, headers, answer.body)
 
-    def _ended(self, name: str, variant: Variant) -> Tally:
+    def _ended(self, name: str, variant: RouteVariant) -> VariantCounts:
         """An invocation counts when it has ended, with all that is to be said of it: what is counted is taken away now and then."""
         tally = self._dispatch.tally(name, variant)
         tally.invocations += 1
@@ -183,7 +191,7 @@ class Invocations:
         path = request.path + (f"?{request.query}" if request.query else "")
         try:
             answer = await self._server.ask(UpstreamRequest("POST", path, headers, body), SERVER_S)
-        except (Unreachable, Broken, TimeoutError) as error:
+        except (ContainerUnreachable, Broken, TimeoutError) as error:
             raise faults.unavailable(f"The server can't be reached now: {error}") from None
         kept = [(name, value) for name, value in answer.headers.items() if name not in _OF_THE_CONNECTION]
         return HttpResponse(answer.status, kept, answer.body)
@@ -229,7 +237,7 @@ class Invocations:
             log.warning("a client of endpoint %s took too long to read its stream: it is cut off", name)
             self._ended(name, variant).client_errors += 1
             return None
-        except (Gone, asyncio.CancelledError):
+        except (ClientGone, asyncio.CancelledError):
             self._ended(name, variant)
             raise
         finally:
@@ -241,7 +249,7 @@ class Invocations:
         return None
 
 
-async def _pass_on(stream: Stream, send: Any) -> bool:
+async def _pass_on(stream: AnswerStream, send: Any) -> bool:
     """Whether the stream broke off."""
     broke_off = False
     try:
@@ -258,11 +266,11 @@ async def _pass_on(stream: Stream, send: Any) -> bool:
     return broke_off
 
 
-def _wanted(request: HttpRequest) -> Wanted:
+def _wanted(request: HttpRequest) -> InvocationTarget:
     """Raises ValidationError for what isn't served."""
     if "x-amzn-sagemaker-enable-explanations" in request.headers:
         raise faults.validation("Sagewright does not serve EnableExplanations of InvokeEndpoint yet.")
-    return Wanted(
+    return InvocationTarget(
         request.headers.get("x-amzn-sagemaker-target-variant", ""),
         request.headers.get("x-amzn-sagemaker-target-container-hostname", ""),
         request.headers.get("x-amzn-sagemaker-target-model", ""),
@@ -281,7 +289,7 @@ def _ask(request: HttpRequest, body: bytes, accept: str = "accept") -> UpstreamR
     return UpstreamRequest("POST", "/invocations", headers, body)
 
 
-def _check_model(variant: Variant, wanted: Wanted) -> None:
+def _check_model(variant: RouteVariant, wanted: InvocationTarget) -> None:
     """Raises ValidationError."""
     several = any(container.multi_model for container in variant.containers)
     if wanted.model and not several:

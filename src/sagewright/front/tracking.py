@@ -23,16 +23,16 @@ from sagewright.front.addressing import ARN_HEADER
 from sagewright.front.admission import MOST_BODY, Admission, too_long
 from sagewright.front.keys import Keys
 from sagewright.http import asgi
-from sagewright.http.asgi import Gone, Incoming
+from sagewright.http.asgi import ClientGone, Incoming
 from sagewright.http.leaving import Callers
-from sagewright.http.limits import Limits
+from sagewright.http.limits import ConnectionLimits
 from sagewright.http.messages import HttpRequest, HttpResponse
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
 from sagewright.model.jobs import tracking_sessions as passes
 from sagewright.model.jobs.tracking_sessions import Pass
-from sagewright.upstream.client import Broken, Stream, Unreachable, Upstream, UpstreamRequest
-from sagewright.upstream.connecting import Container
+from sagewright.upstream.client import AnswerStream, Broken, ContainerUnreachable, Upstream, UpstreamRequest
+from sagewright.upstream.connecting import ContainerAddress
 from sagewright.wire.signatures.authentication import ONCE
 
 SERVICE = "sagemaker-mlflow"
@@ -67,7 +67,7 @@ class Tracker:
         return cls(**document | {"directory": Path(document["directory"]) if document["directory"] else None})
 
 
-class Refused(Exception):
+class TrackingRefused(Exception):
     """Not passed on. `code`: one of MLflow's, which its client makes an exception of."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
@@ -80,11 +80,11 @@ def is_for_trackers(scope: Any) -> bool:
     return named or scope["path"].startswith(passes.PREFIX)
 
 
-class Tracking:
+class TrackingApplication:
     """The ASGI application. `refresh`: has the server send its trackers as they are now."""
 
     def __init__(
-        self, admission: Admission, limits: Limits, refresh: Callable[[], Awaitable[None]], keys: Keys
+        self, admission: Admission, limits: ConnectionLimits, refresh: Callable[[], Awaitable[None]], keys: Keys
     ) -> None:
         self._admission, self._limits, self._refresh, self._keys = admission, limits, refresh, keys
         self._trackers: dict[str, Tracker] = {}
@@ -110,13 +110,13 @@ class Tracking:
         task = self._callers.watch(incoming)
         try:
             response = await self._answered(incoming, send)
-        except Gone:
+        except ClientGone:
             return
         except asyncio.CancelledError:
             if not self._callers.forget(task):
                 raise
             return
-        except Refused as refused:
+        except TrackingRefused as refused:
             response = _refusal(refused.status, refused.code, str(refused))
         except AwsError as error:
             code = "PERMISSION_DENIED" if error.status in {400, 403} else "TEMPORARILY_UNAVAILABLE"
@@ -130,17 +130,19 @@ class Tracking:
     async def _answered(self, incoming: Incoming, send: Any) -> HttpResponse | None:
         request = incoming.request
         if incoming.crowded:
-            raise Refused(503, "TEMPORARILY_UNAVAILABLE", "Too many connections; try again later.")
+            raise TrackingRefused(503, "TEMPORARILY_UNAVAILABLE", "Too many connections; try again later.")
         if incoming.fault is not None:
             raise incoming.fault
         if request.method not in METHODS:
-            raise Refused(405, "BAD_REQUEST", f"{request.method} is not passed on to tracking servers.")
+            raise TrackingRefused(405, "BAD_REQUEST", f"{request.method} is not passed on to tracking servers.")
         if ARN_HEADER in request.headers:
             body = await self._admission.admitted(incoming, SERVICE)
             arn = request.headers[ARN_HEADER]
             tracker = await self._tracker(arn.rpartition("/")[2])
             if tracker is None or tracker.arn != arn:
-                raise Refused(404, "RESOURCE_DOES_NOT_EXIST", f"The MLflow tracking server {arn} does not exist.")
+                raise TrackingRefused(
+                    404, "RESOURCE_DOES_NOT_EXIST", f"The MLflow tracking server {arn} does not exist."
+                )
             return await self._pass_on(tracker, _ask(request, request.path, body), "", send)
         return await self._browser(incoming, send)
 
@@ -148,17 +150,17 @@ class Tracking:
         request = incoming.request
         found = _PATH.fullmatch(request.path)
         if found is None:
-            raise Refused(404, "RESOURCE_DOES_NOT_EXIST", "Tracking servers are below /mlflow/NAME/.")
+            raise TrackingRefused(404, "RESOURCE_DOES_NOT_EXIST", "Tracking servers are below /mlflow/NAME/.")
         name, path = found[1], found[2]
         if path == f"/{passes.AUTH}":
             return await self._begun(name, request)
         tracker = await self._passed(name, _cookie(request), passes.SESSION)
         if tracker is None:
-            raise Refused(
+            raise TrackingRefused(
                 403, "PERMISSION_DENIED", "UpstreamRequest for a new URL: CreatePresignedMlflowTrackingServerUrl."
             )
         if request.method not in _SAFE and not _same_origin(request):
-            raise Refused(403, "PERMISSION_DENIED", "A page of another origin may not ask this.")
+            raise TrackingRefused(403, "PERMISSION_DENIED", "A page of another origin may not ask this.")
         incoming.prove()
         body = await incoming.whole(MOST_BODY, too_long)
         return await self._pass_on(tracker, _ask(request, path, body), f"{passes.PREFIX}{name}", send)
@@ -168,7 +170,7 @@ class Tracking:
         token = dict(request.query_pairs()).get(passes.TOKEN, "")
         tracker, one = await self._passed(name, token, passes.URL), self._pass(token, passes.URL)
         if tracker is None or one is None or token in self._used:
-            raise Refused(403, "PERMISSION_DENIED", "This URL is not good any more; ask for a new one.")
+            raise TrackingRefused(403, "PERMISSION_DENIED", "This URL is not good any more; ask for a new one.")
         now = now_ms()
         self._used = {text: until for text, until in self._used.items() if until > now} | {token: one.until_ms}
         session = passes.written(replace(one, kind=passes.SESSION, until_ms=now + 1000 * one.session_s), self._secret)
@@ -191,7 +193,7 @@ class Tracking:
             await self._keys.look_up(key_id)
         except TimeoutError:
             message = "The access key can't be looked up now; try again later."
-            raise Refused(503, "TEMPORARILY_UNAVAILABLE", message) from None
+            raise TrackingRefused(503, "TEMPORARILY_UNAVAILABLE", message) from None
         key = self._keys.find(key_id)
         return key is not None and (key.expires_ms is None or key.expires_ms > now_ms())
 
@@ -226,21 +228,21 @@ class Tracking:
             stream.close()
         return None
 
-    async def _stream(self, tracker: Tracker, ask: UpstreamRequest) -> Stream:
+    async def _stream(self, tracker: Tracker, ask: UpstreamRequest) -> AnswerStream:
         if tracker.directory is None:
             message = f"The MLflow tracking server {tracker.name} is {tracker.status}, and does not answer now."
-            raise Refused(400, "INVALID_STATE", message)
+            raise TrackingRefused(400, "INVALID_STATE", message)
         upstream = self._upstreams.get(tracker.directory)
         if upstream is None:
-            upstream = self._upstreams[tracker.directory] = Upstream(Container(tracker.directory))
+            upstream = self._upstreams[tracker.directory] = Upstream(ContainerAddress(tracker.directory))
         try:
             return await upstream.begin(ask, TIMEOUT_S, total_s=TOTAL_S)
-        except (Unreachable, Broken) as error:
+        except (ContainerUnreachable, Broken) as error:
             message = f"The MLflow tracking server {tracker.name} can't be reached: {error}"
-            raise Refused(503, "TEMPORARILY_UNAVAILABLE", message) from None
+            raise TrackingRefused(503, "TEMPORARILY_UNAVAILABLE", message) from None
         except TimeoutError:
             message = f"The MLflow tracking server {tracker.name} did not answer within {TIMEOUT_S:g} s."
-            raise Refused(504, "TEMPORARILY_UNAVAILABLE", message) from None
+            raise TrackingRefused(504, "TEMPORARILY_UNAVAILABLE", message) from None
 
 
 def _ask(request: HttpRequest, path: str, body: bytes) -> UpstreamRequest:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 from sagewright.http.body import BytesBody, StreamBody, digits, too_slow
-from sagewright.http.limits import Limits, Pace
+from sagewright.http.limits import BodyPace, ConnectionLimits
 from sagewright.http.messages import FileBody, HttpRequest, HttpResponse
-from sagewright.http.pools import Full, Pool
+from sagewright.http.pools import CallPool, Full
 from sagewright.http.sending import FileSender
 from sagewright.http.takeover import EXTENSION, Loan, SocketBody, TakeoverProtocol
 from sagewright.model.errors import AwsError
@@ -28,7 +28,7 @@ Handle = Callable[[HttpRequest], HttpResponse]
 LOOPBACK = frozenset({"127.0.0.1", "::1"})
 
 
-class Gone(Exception):
+class ClientGone(Exception):
     """The client has gone before its request was whole: there is nobody to be answered."""
 
 
@@ -44,7 +44,7 @@ class Incoming:
     request: HttpRequest
     length: int | None
     protocol: TakeoverProtocol | None
-    limits: Limits
+    limits: ConnectionLimits
     fault: AwsError | None = None
 
     @property
@@ -80,7 +80,7 @@ class Incoming:
         if len(data) > most:
             raise too_long(most)
         if not complete or (self.length is not None and len(data) != self.length):
-            raise Gone
+            raise ClientGone
         return data
 
     async def beginning(self, size: int) -> tuple[bytes, bool]:
@@ -104,7 +104,7 @@ class Incoming:
         return await _read_in_time(self.receive, size, self.limits.pace if proven else self.limits.stranger_pace)
 
 
-async def _read_in_time(receive: Any, size: int, pace: Pace) -> tuple[bytes, bool]:
+async def _read_in_time(receive: Any, size: int, pace: BodyPace) -> tuple[bytes, bool]:
     loop = asyncio.get_running_loop()
     begin = loop.time()
     pieces: list[bytes] = []
@@ -114,7 +114,7 @@ async def _read_in_time(receive: Any, size: int, pace: Pace) -> tuple[bytes, boo
             while True:
                 message = await receive()
                 if message["type"] == "http.disconnect":
-                    raise Gone
+                    raise ClientGone
                 piece = message.get("body", b"")
                 pieces.append(piece)
                 got += len(piece)
@@ -127,7 +127,7 @@ async def _read_in_time(receive: Any, size: int, pace: Pace) -> tuple[bytes, boo
         raise too_slow() from None
 
 
-def read_head(scope: Any, receive: Any, limits: Limits, once: Container[str] = ONCE) -> Incoming:
+def read_head(scope: Any, receive: Any, limits: ConnectionLimits, once: Container[str] = ONCE) -> Incoming:
     """Its `fault` names a header of `once` that was sent twice."""
     headers: dict[str, str] = {}
     fault = None
@@ -156,7 +156,7 @@ def read_head(scope: Any, receive: Any, limits: Limits, once: Container[str] = O
 Pulled = StreamBody | SocketBody
 
 
-async def answered(request: HttpRequest, pulled: Pulled | None, pool: Pool, handle: Handle) -> HttpResponse:
+async def answered(request: HttpRequest, pulled: Pulled | None, pool: CallPool, handle: Handle) -> HttpResponse:
     """What `handle` answers in a thread of `pool`, which reads a large body, `pulled`, itself. Raises Full."""
     done = pulled is None
     try:

@@ -9,9 +9,9 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import Future, wait
 from typing import Any
 
-from sagewright.http.limits import Pace
+from sagewright.http.limits import BodyPace
 from sagewright.http.messages import BodyReader
-from sagewright.http.pools import Pool
+from sagewright.http.pools import CallPool
 from sagewright.model.errors import AwsError
 
 Receive = Callable[[], Awaitable[Any]]
@@ -47,8 +47,8 @@ class StreamBody:
         self, receive: Receive, loop: asyncio.AbstractEventLoop, length: int | None, begun: bytes = b""
     ) -> None:
         self._receive, self._loop, self.length = receive, loop, length
-        self.pool: Pool | None = None
-        self.pace = Pace()
+        self.pool: CallPool | None = None
+        self.pace = BodyPace()
         self._buffer = bytearray(begun)
         self._got = len(begun)
         self._waited_s = 0.0

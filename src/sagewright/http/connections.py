@@ -11,14 +11,14 @@ import logging
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from sagewright.http.limits import Limits
+from sagewright.http.limits import ConnectionLimits
 from sagewright.http.refusals import Render, plain
 
 SWEEP_S = 1.0
 log = logging.getLogger("sagewright.http")
 
 
-class Member(Protocol):
+class CountedConnection(Protocol):
     """A connection. `held`: bytes it sent of requests that are not answered yet, counted while it is unproven."""
 
     address: str
@@ -37,14 +37,14 @@ class Member(Protocol):
 class Connections:
     """To be used from one event loop. `render` words what the HTTP server itself refuses."""
 
-    def __init__(self, limits: Limits | None = None, render: Render = plain) -> None:
-        self.limits, self.render = limits or Limits(), render
+    def __init__(self, limits: ConnectionLimits | None = None, render: Render = plain) -> None:
+        self.limits, self.render = limits or ConnectionLimits(), render
         self.elsewhere: Callable[[Any, bytes], bool] | None = None
         """Asked between two requests of a connection, with the first bytes of the next: True if another process has it now."""
         self._retiring_s: float | None = None
-        self._all: dict[Member, None] = {}
-        self._unproven: dict[Member, None] = {}
-        self._by_address: dict[str, dict[Member, None]] = {}
+        self._all: dict[CountedConnection, None] = {}
+        self._unproven: dict[CountedConnection, None] = {}
+        self._by_address: dict[str, dict[CountedConnection, None]] = {}
         self._held = 0
 
     def __len__(self) -> int:
@@ -55,7 +55,7 @@ class Connections:
         """Bytes of requests by strangers that are not answered yet."""
         return self._held
 
-    def add(self, member: Member) -> None:
+    def add(self, member: CountedConnection) -> None:
         """Take in a new connection, at the expense of older ones where there are too many.
 
         Where all of those are at work it is `crowded`, to be told so; beyond some, dropped.
@@ -77,14 +77,14 @@ class Connections:
             ):
                 self._drop(member)
 
-    def prove(self, member: Member) -> None:
+    def prove(self, member: CountedConnection) -> None:
         """Somebody who is known uses this connection."""
         if not member.proven and member in self._all:
             self.release(member)
             member.proven = True
             self._unproven.pop(member, None)
 
-    def remove(self, member: Member) -> None:
+    def remove(self, member: CountedConnection) -> None:
         """It is closed, or about to be."""
         if member not in self._all:
             return
@@ -96,7 +96,7 @@ class Connections:
         if not neighbours:
             del self._by_address[member.address]
 
-    def hold(self, member: Member, size: int) -> None:
+    def hold(self, member: CountedConnection, size: int) -> None:
         """An unproven connection has sent `size` bytes. Where that is too much in all, the largest holders are dropped."""
         if member not in self._all:
             return
@@ -105,7 +105,7 @@ class Connections:
         while self._held > self.limits.unproven_bytes:
             self._drop(max(self._unproven, key=lambda one: one.held))
 
-    def release(self, member: Member) -> None:
+    def release(self, member: CountedConnection) -> None:
         """What it had sent is answered, or gone."""
         self._held -= member.held
         member.held = 0
@@ -135,7 +135,7 @@ class Connections:
             await asyncio.sleep(SWEEP_S)
             self.sweep(loop.time())
 
-    def _make_room(self, among: dict[Member, None], new: Member) -> bool:
+    def _make_room(self, among: dict[CountedConnection, None], new: CountedConnection) -> bool:
         victim = next((one for one in among if not one.proven and one is not new), None)
         victim = victim or next((one for one in among if one.idle and one is not new), None)
         if victim is None:
@@ -143,6 +143,6 @@ class Connections:
         self._drop(victim)
         return True
 
-    def _drop(self, member: Member) -> None:
+    def _drop(self, member: CountedConnection) -> None:
         self.remove(member)
         member.drop()

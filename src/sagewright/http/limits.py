@@ -8,7 +8,7 @@ KIB, MIB = 1024, 1024 * 1024
 
 
 @dataclass(frozen=True)
-class Pace:
+class BodyPace:
     """How slowly a body may come: silence of at most `idle_s`, and on average `bytes_per_s` once `grace_s` are over."""
 
     idle_s: float = 60.0
@@ -21,7 +21,7 @@ class Pace:
 
 
 @dataclass(frozen=True)
-class Limits:
+class ConnectionLimits:
     """A connection is `proven` once a request on it was authenticated; strangers' connections make room for new ones.
 
     Sizes are in bytes. `head` is the request line with all header fields.
@@ -52,6 +52,6 @@ class Limits:
     stall_s: float = 120.0
     """How long a receiver may take nothing of its answer."""
 
-    pace: Pace = field(default_factory=Pace)
-    stranger_pace: Pace = field(default_factory=lambda: Pace(20.0, 20.0, 4096.0))
+    pace: BodyPace = field(default_factory=BodyPace)
+    stranger_pace: BodyPace = field(default_factory=lambda: BodyPace(20.0, 20.0, 4096.0))
     """For bodies that are read before it is known who sends them."""

@@ -15,7 +15,7 @@ WORKERS = 32
 
 
 @dataclass(frozen=True)
-class Patience:
+class AnswerPatience:
     """After `after_s` seconds `prologue` is sent, then a space each `every_s`; botocore gives up on a silent server after 60.
 
     Documents begin with `prologue`, and white space behind it means nothing.

@@ -16,7 +16,7 @@ class Full(Exception):
     """So much waits already that more is better tried again later."""
 
 
-class Pool:
+class CallPool:
     """`slots` calls at once, `waiting` more in a queue. To be used from one event loop, but for `away`.
 
     A call that waits for bytes is `away` meanwhile: its thread waits, its slot is another's. At most `away` may be so.

@@ -13,7 +13,7 @@ from sagewright.http.passage import Passage
 from sagewright.http.refusals import Refusal
 
 
-class Refused(Exception):
+class RequestRefused(Exception):
     """Raised through the parser; `refusal` is what is answered."""
 
     def __init__(self, refusal: Refusal) -> None:
@@ -156,7 +156,7 @@ class GuardedProtocol(HttpToolsProtocol):
                 self._go_on_as_before()
             except httptools.HttpParserError as error:
                 cause = error.__context__
-                self._refuse(cause.refusal if isinstance(cause, Refused) else refusals.BAD_REQUEST)
+                self._refuse(cause.refusal if isinstance(cause, RequestRefused) else refusals.BAD_REQUEST)
                 return
 
     def _should_upgrade(self) -> bool:
@@ -188,7 +188,7 @@ class GuardedProtocol(HttpToolsProtocol):
         if not self._mute:
             self._head += len(url)
             if self._head > self._most_head:
-                raise Refused(refusals.HEAD_TOO_LARGE)
+                raise RequestRefused(refusals.HEAD_TOO_LARGE)
             self.url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -197,7 +197,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._fields += 1
         self._head += len(name) + len(value)
         if self._head > self._most_head or self._fields > self._most_fields:
-            raise Refused(refusals.HEAD_TOO_LARGE)
+            raise RequestRefused(refusals.HEAD_TOO_LARGE)
         name = name.lower()
         if name == b"expect" and value.lower() == b"100-continue":
             self.expect_100_continue = True
@@ -209,9 +209,9 @@ class GuardedProtocol(HttpToolsProtocol):
         self._in_head = False
         self._unparsed = 0
         if self.parser.get_method() == b"CONNECT":
-            raise Refused(refusals.NO_TUNNELS)
+            raise RequestRefused(refusals.NO_TUNNELS)
         if len(self.pipeline) >= self._limits.pipelined:
-            raise Refused(refusals.TOO_MANY_AHEAD)
+            raise RequestRefused(refusals.TOO_MANY_AHEAD)
         super().on_headers_complete()
         if self._all.retiring_s is not None:
             self.cycle.keep_alive = False

@@ -17,8 +17,8 @@ from typing import Any
 
 from sagewright.http.body import incomplete_body, too_slow
 from sagewright.http.joined import JoinedTransport
-from sagewright.http.limits import Pace
-from sagewright.http.pools import Pool
+from sagewright.http.limits import BodyPace
+from sagewright.http.pools import CallPool
 from sagewright.http.protocol import GuardedProtocol
 
 EXTENSION = "sagewright.takeover"
@@ -121,8 +121,8 @@ class SocketBody:
 
     def __init__(self, protocol: TakeoverProtocol, connection: socket.socket, begun: bytes, length: int) -> None:
         self.length = length
-        self.pool: Pool | None = None
-        self.pace = Pace()
+        self.pool: CallPool | None = None
+        self.pace = BodyPace()
         self._protocol, self._connection = protocol, connection
         self._begun, self._left = begun, length
         self._waited_s = 0.0

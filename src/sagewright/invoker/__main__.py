@@ -15,7 +15,7 @@ from pathlib import Path
 import orjson
 
 from sagewright.invoker.carrying import Carrying
-from sagewright.invoker.messages import Invocation, Objects
+from sagewright.invoker.messages import AsyncInvocation, InvokerObjects
 from sagewright.invoker.objects import ObjectClient
 from sagewright.model import process_memory, titles
 
@@ -26,17 +26,17 @@ log = logging.getLogger("sagewright.invoker")
 async def serve(connection: socket.socket) -> None:
     reader, writer = await asyncio.open_connection(sock=connection, limit=MOST_LINE)
     settings = orjson.loads(await reader.readline())
-    objects = await asyncio.to_thread(ObjectClient, Objects(**settings["objects"]))
+    objects = await asyncio.to_thread(ObjectClient, InvokerObjects(**settings["objects"]))
     carrying = Carrying(objects, Path(settings["folder"]), settings["disk_stop_mb"])
     tasks: set[asyncio.Task[None]] = set()
 
-    async def carry_out(invocation: Invocation) -> None:
+    async def carry_out(invocation: AsyncInvocation) -> None:
         result = await carrying.carry_out(invocation)
         writer.write(orjson.dumps(result.document()) + b"\n")
         await writer.drain()
 
     while line := await reader.readline():
-        task = asyncio.create_task(carry_out(Invocation.read(orjson.loads(line))))
+        task = asyncio.create_task(carry_out(AsyncInvocation.read(orjson.loads(line))))
         tasks.add(task)
         task.add_done_callback(tasks.discard)
     for task in tasks:

@@ -16,11 +16,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar
 
-from sagewright.invoker.messages import Invocation, Result
+from sagewright.invoker.messages import AsyncInvocation, Result
 from sagewright.invoker.objects import ObjectClient, ObjectFailed
 from sagewright.model import disk_room
-from sagewright.upstream.client import Answer, Broken, Spill, Stale, Unreachable, Upstream, UpstreamRequest
-from sagewright.upstream.connecting import Container
+from sagewright.upstream.client import Answer, Broken, ContainerUnreachable, Spill, Stale, Upstream, UpstreamRequest
+from sagewright.upstream.connecting import ContainerAddress
 
 T = TypeVar("T")
 MOST_BYTES = 1 << 30
@@ -35,12 +35,12 @@ MOST_SAID = 3000
 _PIECE = 1 << 20
 
 
-class Failed(Exception):
+class InvocationFailed(Exception):
     """The invocation has failed; the message is what S3FailurePath gets."""
 
 
 @dataclass
-class Content:
+class Payload:
     """A payload: `data`, or a file where it is large."""
 
     content_type: str
@@ -64,7 +64,7 @@ class Carrying:
         self._shares: dict[str, asyncio.Semaphore] = defaultdict(partial(asyncio.Semaphore, OF_AN_ENDPOINT))
         self._upstreams: dict[str, Upstream] = {}
 
-    async def carry_out(self, invocation: Invocation) -> Result:
+    async def carry_out(self, invocation: AsyncInvocation) -> Result:
         """Raises nothing but CancelledError."""
         with ExitStack() as held:
             try:
@@ -72,7 +72,7 @@ class Carrying:
                 async with asyncio.timeout(invocation.timeout_s + 1.0):  # each exchange has what is left of the time
                     content = await self._answered(invocation, content, held)
                 await self._output(invocation, content)
-            except (Failed, ObjectFailed) as error:
+            except (InvocationFailed, ObjectFailed) as error:
                 return Result(invocation.id, failure=str(error))
             except TimeoutError:
                 return Result(invocation.id, failure=_too_late(invocation.containers[-1]))
@@ -85,17 +85,17 @@ class Carrying:
             upstream.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def _input(self, invocation: Invocation, held: ExitStack) -> Content:
+    async def _input(self, invocation: AsyncInvocation, held: ExitStack) -> Payload:
         named = invocation.headers.get("Content-Type", "")
         if not invocation.input_uri:
             data = base64.b64decode(invocation.body)
-            return Content(named or UNKNOWN_TYPE, data, size=len(data))
+            return Payload(named or UNKNOWN_TYPE, data, size=len(data))
         file = held.enter_context(self._file())
         found = await self._transfer(invocation, self._objects.read, invocation.input_uri, file, MOST_BYTES)
         own = "" if found.content_type == ANY_TYPE else found.content_type
-        return Content(named or own or UNKNOWN_TYPE, file=file, size=found.size)
+        return Payload(named or own or UNKNOWN_TYPE, file=file, size=found.size)
 
-    async def _answered(self, invocation: Invocation, content: Content, held: ExitStack) -> Content:
+    async def _answered(self, invocation: AsyncInvocation, content: Payload, held: ExitStack) -> Payload:
         loop = asyncio.get_running_loop()
         due_s = loop.time() + invocation.timeout_s
         headers = {name: value for name, value in invocation.headers.items() if name != "Content-Type"}
@@ -106,10 +106,12 @@ class Carrying:
             if not 200 <= answer.status < 300:
                 side = "client" if 400 <= answer.status < 500 else "server"
                 text = answer.body[:MOST_SAID].decode(errors="replace")
-                raise Failed(f'Received {side} error ({answer.status}) from {container} with message "{text}".')
+                raise InvocationFailed(
+                    f'Received {side} error ({answer.status}) from {container} with message "{text}".'
+                )
             kind = answer.headers.get("content-type") or UNKNOWN_TYPE
             size = len(answer.body) if answer.file is None else os.fstat(answer.file.fileno()).st_size
-            content = Content(kind, answer.body, answer.file, size)
+            content = Payload(kind, answer.body, answer.file, size)
         return content
 
     async def _ask(self, directory: str, request: UpstreamRequest, left_s: float, container: str) -> Answer:
@@ -119,26 +121,26 @@ class Carrying:
             try:
                 return await self._upstream(directory).fetch(request, max(left_s, 0.001), spill)
             except TimeoutError:
-                raise Failed(_too_late(container)) from None
+                raise InvocationFailed(_too_late(container)) from None
             except Stale as error:  # the container had ended a connection that was kept: the request was not read
                 if last or request.pieces is not None:
-                    raise Failed(f"Received server error (0) from {container}: {error}") from None
-            except (Broken, Unreachable) as error:
-                raise Failed(f"Received server error (0) from {container}: {error}") from None
+                    raise InvocationFailed(f"Received server error (0) from {container}: {error}") from None
+            except (Broken, ContainerUnreachable) as error:
+                raise InvocationFailed(f"Received server error (0) from {container}: {error}") from None
         raise AssertionError("unreachable")
 
-    async def _output(self, invocation: Invocation, content: Content) -> None:
+    async def _output(self, invocation: AsyncInvocation, content: Payload) -> None:
         file = content.file or io.BytesIO(content.data)
         write = self._objects.write
         await self._transfer(invocation, write, invocation.output_uri, file, content.size, content.content_type)
 
-    async def _transfer(self, invocation: Invocation, do: Any, *arguments: Any) -> Any:
+    async def _transfer(self, invocation: AsyncInvocation, do: Any, *arguments: Any) -> Any:
         async with self._shares[invocation.endpoint]:
             return await asyncio.get_running_loop().run_in_executor(self._threads, do, *arguments)
 
     def _upstream(self, directory: str) -> Upstream:
         found = self._upstreams.pop(directory, None)
-        self._upstreams[directory] = found = found or Upstream(Container(Path(directory), ACCEPT_S))
+        self._upstreams[directory] = found = found or Upstream(ContainerAddress(Path(directory), ACCEPT_S))
         if len(self._upstreams) > MOST_CONTAINERS:
             self._upstreams.pop(next(iter(self._upstreams))).close()
         return found
@@ -151,7 +153,7 @@ class Carrying:
     def _spend(self, size: int) -> None:
         left = disk_room.spare(self._folder, self._stop_mb)
         if left < size:
-            raise Failed(f"The disk of {self._folder} has no room for {size} more bytes of payloads.")
+            raise InvocationFailed(f"The disk of {self._folder} has no room for {size} more bytes of payloads.")
 
 
 def _too_late(container: str) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from sagewright.invoker.messages import Invocation, Objects, Result
+from sagewright.invoker.messages import AsyncInvocation, InvokerObjects, Result
 from sagewright.model import process_memory
 
 END_S = 5.0
@@ -28,7 +28,7 @@ class Workshop:
     """What an invoker works with. `folder`: for payloads, emptied of whatever a killed one has left; `objects()`: see messages."""
 
     folder: Path
-    objects: Callable[[], Objects]
+    objects: Callable[[], InvokerObjects]
     disk_stop_mb: int
 
 
@@ -41,7 +41,7 @@ class InvokerClient:
         self._socket: socket.socket | None = None
         self._held: dict[socket.socket, set[str]] = {}
 
-    def send(self, invocation: Invocation) -> bool:
+    def send(self, invocation: AsyncInvocation) -> bool:
         """Whether it is being carried out: `ended` or `lost` is called for it later, never in this call."""
         line = json.dumps(invocation.document()).encode() + b"\n"
         with self._lock:

@@ -8,7 +8,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Objects:
+class InvokerObjects:
     """The S3 that has inputs and outputs."""
 
     endpoint: str
@@ -19,7 +19,7 @@ class Objects:
 
 
 @dataclass(frozen=True)
-class Invocation:
+class AsyncInvocation:
     """One asynchronous invocation. `directories`: of the hosts of an instance's containers, in their order, and `containers` their
     names; `body` (base64) or `input_uri`: what is sent; `timeout_s`: for all of the containers together."""
 
@@ -37,7 +37,7 @@ class Invocation:
         return asdict(self)
 
     @classmethod
-    def read(cls, document: Mapping[str, Any]) -> Invocation:
+    def read(cls, document: Mapping[str, Any]) -> AsyncInvocation:
         lists = {name: tuple(document[name]) for name in ("directories", "containers")}
         return cls(**{**document, **lists})
 

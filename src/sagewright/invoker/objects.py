@@ -10,7 +10,7 @@ import botocore.exceptions
 import botocore.session
 from s3transfer.manager import TransferManager
 
-from sagewright.invoker.messages import Objects
+from sagewright.invoker.messages import InvokerObjects
 from sagewright.model.aws.s3_uris import read_s3_uri
 
 CONNECTIONS = 32
@@ -23,7 +23,7 @@ class ObjectFailed(Exception):
 
 
 @dataclass(frozen=True)
-class Input:
+class InputObject:
     """An object as it was read. `content_type`: "" where it was put without one."""
 
     size: int
@@ -33,7 +33,7 @@ class Input:
 class ObjectClient:
     """Safe to use from many threads. Each method raises ObjectFailed."""
 
-    def __init__(self, objects: Objects) -> None:
+    def __init__(self, objects: InvokerObjects) -> None:
         config = botocore.config.Config(
             s3={"addressing_style": "path"}, retries={"mode": "standard", "total_max_attempts": 5},
             max_pool_connections=CONNECTIONS, connect_timeout=10, read_timeout=60, proxies={},
@@ -44,7 +44,7 @@ class ObjectClient:
             aws_session_token=objects.session_token or None,
         )  # fmt: skip
 
-    def read(self, uri: str, file: BinaryIO, most: int) -> Input:
+    def read(self, uri: str, file: BinaryIO, most: int) -> InputObject:
         """Copies an object of at most `most` bytes into a file."""
         place = read_s3_uri(uri)
         try:
@@ -61,7 +61,7 @@ class ObjectClient:
             raise ObjectFailed(_said(f"read the input at {uri}", error)) from None
         except botocore.exceptions.BotoCoreError as error:
             raise ObjectFailed(f"cannot read the input at {uri}: {error}") from None
-        return Input(size, str(answer.get("ContentType", "")))
+        return InputObject(size, str(answer.get("ContentType", "")))
 
     def write(self, uri: str, file: BinaryIO, size: int, content_type: str) -> None:
         """Puts a file, from its beginning."""

@@ -13,7 +13,7 @@ from types import TracebackType
 from sagewright.jobfiles.descriptors import open_beneath, open_directory, open_regular, steps
 from sagewright.jobfiles.jobfile import JobFile
 from sagewright.jobfiles.removal import remove_tree
-from sagewright.jobfiles.walking import Entry, raising, walk
+from sagewright.jobfiles.walking import WalkEntry, raising, walk
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 
@@ -60,7 +60,7 @@ class JobDirectory:
         with self.open(path) as file:
             return file.read(limit)
 
-    def walk(self, check: Callable[[], None], lost: Callable[[OSError], None] = raising) -> Iterator[Entry]:
+    def walk(self, check: Callable[[], None], lost: Callable[[OSError], None] = raising) -> Iterator[WalkEntry]:
         return walk(self.descriptor, check, lost)
 
     def has(self, path: str) -> bool:

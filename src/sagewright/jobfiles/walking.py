@@ -21,23 +21,23 @@ _VANISHED = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ESTALE}
 Identity = tuple[int, int]
 
 
-class Node:
+class WalkNode:
     """A directory on the way: its name and the one that holds it. `length`: bytes of its path."""
 
     __slots__ = ("length", "name", "parent")
 
-    def __init__(self, parent: Node | None, name: str) -> None:
-        self.parent: Node | None = parent
+    def __init__(self, parent: WalkNode | None, name: str) -> None:
+        self.parent: WalkNode | None = parent
         self.name = name
         self.length: int = 0 if parent is None else parent.length + len(os.fsencode(name)) + 1
 
 
-class Entry:
+class WalkEntry:
     """What the walk has come to. `directory` is open until the walk goes on; `status` is as lstat tells it."""
 
     __slots__ = ("_node", "directory", "name", "status")
 
-    def __init__(self, node: Node, name: str, status: os.stat_result, directory: int) -> None:
+    def __init__(self, node: WalkNode, name: str, status: os.stat_result, directory: int) -> None:
         self._node, self.name, self.status, self.directory = node, name, status, directory
 
     @property
@@ -87,7 +87,7 @@ class Entry:
 class _Frame:
     __slots__ = ("descriptor", "folders", "identity", "node")
 
-    def __init__(self, node: Node, descriptor: int) -> None:
+    def __init__(self, node: WalkNode, descriptor: int) -> None:
         found = os.fstat(descriptor)
         self.node, self.descriptor = node, descriptor
         self.identity: Identity = (found.st_dev, found.st_ino)
@@ -100,12 +100,12 @@ def raising(error: OSError) -> None:
 
 def walk(
     top: int, check: Callable[[], None], lost: Callable[[OSError], None] = raising, *, named: bool = True
-) -> Iterator[Entry]:
+) -> Iterator[WalkEntry]:
     """Everything below a directory, each directory before what it holds; files of a directory come before its directories,
     in the order of their names (of so many thousand at a time). `check` is called now and then, and raises to give up.
     `lost` takes the error where a directory cannot be opened. `named`: False if nobody asks for paths, which saves memory.
     """
-    frames = [_Frame(Node(None, ""), os.dup(top))]
+    frames = [_Frame(WalkNode(None, ""), os.dup(top))]
     try:
         while frames:
             frame = frames[-1]
@@ -122,7 +122,7 @@ def walk(
                 status = os.lstat(name, dir_fd=frame.descriptor)
             except FileNotFoundError:
                 continue
-            yield Entry(frame.node, name, status, frame.descriptor)
+            yield WalkEntry(frame.node, name, status, frame.descriptor)
             _go_down(frames, name, lost, named=named)
     finally:
         for frame in frames:
@@ -130,7 +130,7 @@ def walk(
                 os.close(frame.descriptor)
 
 
-def _files(frame: _Frame, check: Callable[[], None]) -> Iterator[Entry]:
+def _files(frame: _Frame, check: Callable[[], None]) -> Iterator[WalkEntry]:
     """All but directories, which are noted for later."""
     assert frame.folders is not None
     with os.scandir(frame.descriptor) as entries:
@@ -145,7 +145,7 @@ def _files(frame: _Frame, check: Callable[[], None]) -> Iterator[Entry]:
                     status = entry.stat(follow_symlinks=False)
                 except FileNotFoundError:
                     continue
-                yield Entry(frame.node, entry.name, status, frame.descriptor)
+                yield WalkEntry(frame.node, entry.name, status, frame.descriptor)
 
 
 def _go_down(frames: list[_Frame], name: str, lost: Callable[[OSError], None], *, named: bool) -> None:
@@ -156,7 +156,7 @@ def _go_down(frames: list[_Frame], name: str, lost: Callable[[OSError], None], *
         if error.errno not in _VANISHED:
             lost(error)
         return
-    node = Node(frame.node, name) if named else frame.node
+    node = WalkNode(frame.node, name) if named else frame.node
     frames.append(_Frame(node, below))
     if len(frames) > HELD:
         os.close(frame.descriptor)

@@ -9,7 +9,7 @@ from typing import Any
 
 from sagewright.model.aws.arns import sagemaker_arn
 from sagewright.model.jobs.brief import Brief, Purpose
-from sagewright.model.jobs.state_machines import Life
+from sagewright.model.jobs.state_machines import StateMachine
 
 DEFAULT_MAX_RUNTIME_S = 86_400
 OWNER = "Owner"
@@ -49,7 +49,7 @@ class Demand:
 
 
 @dataclass(frozen=True)
-class Named:
+class NamedJob:
     """The job that a brief is for."""
 
     name: str
@@ -57,7 +57,7 @@ class Named:
 
 
 @dataclass(frozen=True)
-class Member:
+class JobHost:
     """One host of a job: its name, the hosts that it knows as the job's, and what it is told."""
 
     name: str
@@ -90,7 +90,7 @@ class Kind(ABC):
     note_bytes = 1024
     together = 0
 
-    life: Life
+    life: StateMachine
     resource: str
     log_group: str
     namespace: str
@@ -101,13 +101,13 @@ class Kind(ABC):
         """What a validated request asks for."""
 
     @abstractmethod
-    def brief(self, job: Named, request: dict[str, Any]) -> Brief:
+    def brief(self, job: NamedJob, request: dict[str, Any]) -> Brief:
         """What its hosts are told."""
 
-    def members(self, job: Named, request: dict[str, Any]) -> list[Member]:
+    def members(self, job: NamedJob, request: dict[str, Any]) -> list[JobHost]:
         """Its hosts, as many as it demands. Of most kinds all are told the same."""
         names, brief = host_names(self.demand(request).hosts), self.brief(job, request)
-        return [Member(name, names, brief) for name in names]
+        return [JobHost(name, names, brief) for name in names]
 
     @abstractmethod
     def failure_reason(self, failure: Failure) -> str:

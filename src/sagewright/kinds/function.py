@@ -9,8 +9,8 @@ import signal
 import time
 from typing import Any
 
-from sagewright.kinds.base import MAX_FAILURE, Demand, Failure, Kind, Named
-from sagewright.model.jobs.brief import Brief, DataSet, FaultClass, Group, Input, Listing, Program, Purpose
+from sagewright.kinds.base import MAX_FAILURE, Demand, Failure, Kind, NamedJob
+from sagewright.model.jobs.brief import Brief, DataListing, DataSet, FaultClass, HostGroup, InputBrief, Program, Purpose
 from sagewright.model.jobs.state_machines import FUNCTION
 
 GROUP, HOST, PLACE, NOTE = "function", "algo-1", "function", "output/message"
@@ -24,7 +24,7 @@ STOP_GRACE_S = 1.0
 SMALL_MB = 8192
 
 
-class Function(Kind):
+class FunctionKind(Kind):
     life = FUNCTION
     resource = "function"
     log_group = "/aws/lambda"
@@ -47,7 +47,7 @@ class Function(Kind):
             stop_grace_s=STOP_GRACE_S,
         )
 
-    def brief(self, job: Named, request: dict[str, Any]) -> Brief:
+    def brief(self, job: NamedJob, request: dict[str, Any]) -> Brief:
         function = request["Function"]
         return Brief(
             kind=self.name,
@@ -58,15 +58,17 @@ class Function(Kind):
                 purpose=Purpose.PROCESS,
                 entrypoint=["python", "-m", "sagewright.toolkit.functions"],
             ),
-            groups=[Group(GROUP, _instance_type(function), [HOST])],
+            groups=[HostGroup(GROUP, _instance_type(function), [HOST])],
             resources=f"{PLACE}/resourceconfig.json",
             environment=function["Environment"],
             variables=_variables(function, request),
             documents={f"{PLACE}/invocation.json": _invocation(function, request)},
             directories=[PLACE, f"{PLACE}/code", "output"],
             inputs=[
-                Input(
-                    title="The function's code", place=f"{PLACE}/code", data=DataSet(function["Code"], Listing.PREFIX)
+                InputBrief(
+                    title="The function's code",
+                    place=f"{PLACE}/code",
+                    data=DataSet(function["Code"], DataListing.PREFIX),
                 )
             ],
             note=NOTE,

@@ -8,15 +8,15 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from sagewright.kinds.base import DEFAULT_MAX_RUNTIME_S, MAX_FAILURE, Demand, Failure, Kind, Named, host_names
+from sagewright.kinds.base import DEFAULT_MAX_RUNTIME_S, MAX_FAILURE, Demand, Failure, Kind, NamedJob, host_names
 from sagewright.model.jobs.brief import (
     QUERY_PLAN,
     QUERY_RESULTS,
     Brief,
     DataSet,
     FaultClass,
-    Group,
-    Input,
+    HostGroup,
+    InputBrief,
     Output,
     Program,
     Purpose,
@@ -30,7 +30,7 @@ DIRECTORIES = (CONFIG, ROOT, "output")
 ONLY_GROUP = "homogeneousCluster"
 
 
-class Processing(Kind):
+class ProcessingKind(Kind):
     life = PROCESSING
     resource = "processing-job"
     log_group = namespace = "/aws/sagemaker/ProcessingJobs"
@@ -47,7 +47,7 @@ class Processing(Kind):
             max_runtime_s=max_runtime_s(request),
         )
 
-    def brief(self, job: Named, request: dict[str, Any]) -> Brief:
+    def brief(self, job: NamedJob, request: dict[str, Any]) -> Brief:
         app, cluster = request["AppSpecification"], request["ProcessingResources"]["ClusterConfig"]
         instance_type, hosts = instances(request)
         outputs = [_output(one) for one in managed(request.get("ProcessingOutputConfig", {}).get("Outputs"))]
@@ -65,7 +65,7 @@ class Processing(Kind):
                 entrypoint=list(app.get("ContainerEntrypoint") or ()),
                 arguments=list(app.get("ContainerArguments") or ()),
             ),
-            groups=[Group(ONLY_GROUP, instance_type, host_names(hosts))],
+            groups=[HostGroup(ONLY_GROUP, instance_type, host_names(hosts))],
             resources=f"{CONFIG}/resourceconfig.json",
             environment=request.get("Environment") or {},
             documents={f"{CONFIG}/processingjobconfig.json": _config(job, request)} | plan,
@@ -106,9 +106,9 @@ def place_of(local_path: str) -> str:
     return local_path.removeprefix("/opt/ml/").strip("/")
 
 
-def _input(entry: dict[str, Any]) -> Input:
+def _input(entry: dict[str, Any]) -> InputBrief:
     source = entry["S3Input"]
-    return Input(
+    return InputBrief(
         title=f"Input {entry['InputName']}",
         place=place_of(source["LocalPath"]),
         mode=source.get("S3InputMode") or "File",
@@ -157,7 +157,7 @@ def _output(entry: dict[str, Any]) -> Output:
     )
 
 
-def _config(job: Named, request: dict[str, Any]) -> dict[str, Any]:
+def _config(job: NamedJob, request: dict[str, Any]) -> dict[str, Any]:
     """processingjobconfig.json: the request with its defaults, and null where nothing was given."""
     app, output = request["AppSpecification"], request.get("ProcessingOutputConfig") or {}
     cluster = request["ProcessingResources"]["ClusterConfig"]

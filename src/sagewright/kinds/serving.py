@@ -8,9 +8,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from sagewright.kinds.base import MAX_FAILURE, Demand, Failure, Kind, Named
+from sagewright.kinds.base import MAX_FAILURE, Demand, Failure, Kind, NamedJob
 from sagewright.model.aws.arns import ROLE_NAME, role_arn, sagemaker_arn
-from sagewright.model.jobs.brief import Brief, DataSet, FaultClass, Group, Health, Input, Listing, Program, Purpose
+from sagewright.model.jobs.brief import (
+    Brief,
+    DataListing,
+    DataSet,
+    FaultClass,
+    HealthCheck,
+    HostGroup,
+    InputBrief,
+    Program,
+    Purpose,
+)
 from sagewright.model.jobs.state_machines import SERVING
 
 ENDPOINT = "endpoint"
@@ -24,7 +34,7 @@ GROUP, HOST = "AllTraffic", "algo-1"
 MODEL, CONFIG, SOCKETS = "model", "input/config", "serving"
 
 
-class Serving(Kind):
+class ServingKind(Kind):
     life = SERVING
     resource = "endpoint"
     log_group = "/aws/sagemaker/Endpoints"
@@ -47,21 +57,21 @@ class Serving(Kind):
             stop_grace_s=STOP_GRACE_S,
         )
 
-    def brief(self, job: Named, request: dict[str, Any]) -> Brief:
+    def brief(self, job: NamedJob, request: dict[str, Any]) -> Brief:
         container = request["Container"]
         return Brief(
             kind=self.name,
             name=request["EndpointName"],
             arn=job.arn,
             program=Program(image=container["Image"], purpose=Purpose.SERVE),
-            groups=[Group(GROUP, request["InstanceType"], [HOST])],
+            groups=[HostGroup(GROUP, request["InstanceType"], [HOST])],
             resources=f"{CONFIG}/resourceconfig.json",
             environment=container.get("Environment") or {},
             variables={"SAGEMAKER_MULTI_MODEL": "true"} if _is_several(container) else {},
             directories=[CONFIG, MODEL, SOCKETS, "output"],
             inputs=model_inputs(container),
             isolated=request["Isolated"],
-            health=Health(start_s=request["StartSeconds"]),
+            health=HealthCheck(start_s=request["StartSeconds"]),
             models=container.get("ModelDataUrl") or "" if _is_several(container) else "",
         )
 
@@ -87,7 +97,7 @@ class Serving(Kind):
         return sagemaker_arn(region, account, self.resource, name)
 
 
-def model_inputs(container: dict[str, Any]) -> list[Input]:
+def model_inputs(container: dict[str, Any]) -> list[InputBrief]:
     """The model data of a container: one archive that is unpacked, or files as they are."""
     source = (container.get("ModelDataSource") or {}).get("S3DataSource")
     if _is_several(container):
@@ -97,10 +107,10 @@ def model_inputs(container: dict[str, Any]) -> list[Input]:
     uri = source["S3Uri"] if source else container["ModelDataUrl"]
     packed = source is None or source.get("CompressionType") == "Gzip"
     return [
-        Input(
+        InputBrief(
             title="Model data",
             place=MODEL,
-            data=DataSet(uri=uri, listing=Listing.PREFIX),
+            data=DataSet(uri=uri, listing=DataListing.PREFIX),
             unpacked=packed,
         )
     ]

@@ -9,8 +9,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from sagewright.kinds.base import MAX_FAILURE, Demand, Failure, Kind, Named
-from sagewright.model.jobs.brief import Brief, FaultClass, Folder, Group, Health, Input, Program, Purpose
+from sagewright.kinds.base import MAX_FAILURE, Demand, Failure, Kind, NamedJob
+from sagewright.model.jobs.brief import Brief, FaultClass, Folder, HealthCheck, HostGroup, InputBrief, Program, Purpose
 from sagewright.model.jobs.state_machines import TRACKING
 
 TRACKER = "mlflow-tracking-server"
@@ -27,7 +27,7 @@ SIZES = {"Small": ("ml.m5.large", 1), "Medium": ("ml.m5.xlarge", 2), "Large": ("
 """What each TrackingServerSize has here: an instance type, and processes that answer."""
 
 
-class Tracking(Kind):
+class TrackingKind(Kind):
     life = TRACKING
     resource = TRACKER
     log_group = "/aws/sagemaker/MlflowTrackingServers"
@@ -46,7 +46,7 @@ class Tracking(Kind):
             stop_grace_s=STOP_GRACE_S,
         )
 
-    def brief(self, job: Named, request: dict[str, Any]) -> Brief:
+    def brief(self, job: NamedJob, request: dict[str, Any]) -> Brief:
         instance_type, workers = SIZES[request["TrackingServerSize"]]
         return Brief(
             kind=self.name,
@@ -58,11 +58,13 @@ class Tracking(Kind):
                 entrypoint=["python", "-m", "sagewright.toolkit.tracking"],
                 arguments=[request["ArtifactStoreUri"], str(workers)],
             ),
-            groups=[Group(GROUP, instance_type, [HOST])],
+            groups=[HostGroup(GROUP, instance_type, [HOST])],
             resources=f"{CONFIG}/resourceconfig.json",
             directories=[CONFIG, SOCKETS, "output"],
-            inputs=[Input(title="What is tracked", place=KEPT, folder=Folder(STORE, request["Folder"], writable=True))],
-            health=Health(start_s=START_S, path="/health"),
+            inputs=[
+                InputBrief(title="What is tracked", place=KEPT, folder=Folder(STORE, request["Folder"], writable=True))
+            ],
+            health=HealthCheck(start_s=START_S, path="/health"),
         )
 
     def failure_reason(self, failure: Failure) -> str:

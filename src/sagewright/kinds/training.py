@@ -9,16 +9,16 @@ import json
 from typing import Any
 
 from sagewright.algorithms import catalogue
-from sagewright.kinds.base import DEFAULT_MAX_RUNTIME_S, MAX_FAILURE, OWNER, Demand, Failure, Kind, Named, host_names
+from sagewright.kinds.base import DEFAULT_MAX_RUNTIME_S, MAX_FAILURE, OWNER, Demand, Failure, Kind, NamedJob, host_names
 from sagewright.model.jobs.brief import (
     Brief,
-    Checkpoints,
+    CheckpointBrief,
     DataSet,
     FaultClass,
     Folder,
-    Group,
-    Input,
-    Metric,
+    HostGroup,
+    InputBrief,
+    MetricDefinition,
     Output,
     Program,
     Purpose,
@@ -47,7 +47,7 @@ TRACKED = {
 """Members of MlflowConfig, and the variables that say them to a job."""
 
 
-class Training(Kind):
+class TrainingKind(Kind):
     life = TRAINING
     resource = "training-job"
     log_group = namespace = "/aws/sagemaker/TrainingJobs"
@@ -73,7 +73,7 @@ class Training(Kind):
             shape=_shape(request) if alone else None,
         )
 
-    def brief(self, job: Named, request: dict[str, Any]) -> Brief:
+    def brief(self, job: NamedJob, request: dict[str, Any]) -> Brief:
         specification, checkpoints = request["AlgorithmSpecification"], request.get("CheckpointConfig")
         return Brief(
             kind=self.name,
@@ -94,8 +94,8 @@ class Training(Kind):
             directories=list(DIRECTORIES),
             inputs=[_input(channel, request) for channel in request.get("InputDataConfig") or ()],
             outputs=_outputs(job.name, request["OutputDataConfig"]),
-            checkpoints=Checkpoints(checkpoints["S3Uri"], _checkpoint_path(checkpoints)) if checkpoints else None,
-            metrics=[Metric(one["Name"], one["Regex"]) for one in metric_definitions(request)],
+            checkpoints=CheckpointBrief(checkpoints["S3Uri"], _checkpoint_path(checkpoints)) if checkpoints else None,
+            metrics=[MetricDefinition(one["Name"], one["Regex"]) for one in metric_definitions(request)],
             isolated=bool(request.get("EnableNetworkIsolation")),
             volume_gb=request["ResourceConfig"].get("VolumeSizeInGB") or 0,
             kms_key=request["OutputDataConfig"].get("KmsKeyId") or "",
@@ -159,16 +159,16 @@ def _shape(request: dict[str, Any]) -> str:
     )
 
 
-def _groups(request: dict[str, Any]) -> list[Group]:
+def _groups(request: dict[str, Any]) -> list[HostGroup]:
     """The groups of the job with their hosts; a job without groups is one group."""
     instance_type, count = instances(request)
     names, given = host_names(count), request["ResourceConfig"].get("InstanceGroups")
     if not given:
-        return [Group(DEFAULT_GROUP, instance_type, names)]
+        return [HostGroup(DEFAULT_GROUP, instance_type, names)]
     groups, start = [], 0
     for group in given:
         end = start + group["InstanceCount"]
-        groups.append(Group(group["InstanceGroupName"], group["InstanceType"], names[start:end]))
+        groups.append(HostGroup(group["InstanceGroupName"], group["InstanceType"], names[start:end]))
         start = end
     return groups
 
@@ -207,10 +207,10 @@ def _described(channel: dict[str, Any], request: dict[str, Any]) -> dict[str, An
     }
 
 
-def _input(channel: dict[str, Any], request: dict[str, Any]) -> Input:
+def _input(channel: dict[str, Any], request: dict[str, Any]) -> InputBrief:
     source, shuffle = channel["DataSource"], channel.get("ShuffleConfig")
     objects, files = source.get("S3DataSource"), source.get("FileSystemDataSource")
-    return Input(
+    return InputBrief(
         title=f"Channel {channel['ChannelName']}",
         place=f"{DATA}/{channel['ChannelName']}",
         mode=_mode(channel, request),

@@ -12,10 +12,20 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from sagewright.kinds.base import MAX_FAILURE, Demand, Failure, Kind, Member, Named, host_names
+from sagewright.kinds.base import MAX_FAILURE, Demand, Failure, JobHost, Kind, NamedJob, host_names
 from sagewright.kinds.modelcontainers import containers_of
 from sagewright.kinds.serving import START_S, STOP_GRACE_S, model_inputs, role_of
-from sagewright.model.jobs.brief import Brief, DataSet, FaultClass, Group, Health, Program, Purpose, Rows, Transform
+from sagewright.model.jobs.brief import (
+    Brief,
+    DataSet,
+    FaultClass,
+    HealthCheck,
+    HostGroup,
+    Program,
+    Purpose,
+    RowFilters,
+    Transform,
+)
 from sagewright.model.jobs.state_machines import TRANSFORM
 
 MODEL = "ResolvedModel"
@@ -26,7 +36,7 @@ MAX_RUNTIME_S = 5 * 86_400
 GROUP, CONFIG, MODEL_PLACE, SOCKETS = "homogeneousCluster", "input/config", "model", "serving"
 
 
-class Transforming(Kind):
+class TransformKind(Kind):
     life = TRANSFORM
     resource = "transform-job"
     log_group = namespace = "/aws/sagemaker/TransformJobs"
@@ -45,26 +55,26 @@ class Transforming(Kind):
             stop_grace_s=STOP_GRACE_S,
         )
 
-    def brief(self, job: Named, request: dict[str, Any]) -> Brief:
+    def brief(self, job: NamedJob, request: dict[str, Any]) -> Brief:
         """Of the hosts of the first container."""
         resources = request["TransformResources"]
         brief = self._served(job, request, containers_of(request[MODEL])[0])
-        group = Group(GROUP, resources["InstanceType"], host_names(resources["InstanceCount"]))
+        group = HostGroup(GROUP, resources["InstanceType"], host_names(resources["InstanceCount"]))
         return replace(brief, groups=[group], transform=_transform(request))
 
-    def members(self, job: Named, request: dict[str, Any]) -> list[Member]:
+    def members(self, job: NamedJob, request: dict[str, Any]) -> list[JobHost]:
         resources, (_, *others) = request["TransformResources"], containers_of(request[MODEL])
         firsts, brief = host_names(resources["InstanceCount"]), self.brief(job, request)
-        made = [Member(one, firsts, replace(brief, transform=_onward(brief, one, len(others)))) for one in firsts]
+        made = [JobHost(one, firsts, replace(brief, transform=_onward(brief, one, len(others)))) for one in firsts]
         for number, container in enumerate(others):
             served = self._served(job, request, container)
             for first in firsts:
                 name = _beside(first, number)
-                group = Group(GROUP, resources["InstanceType"], [name])
-                made.append(Member(name, [name], replace(served, groups=[group], follows=first)))
+                group = HostGroup(GROUP, resources["InstanceType"], [name])
+                made.append(JobHost(name, [name], replace(served, groups=[group], follows=first)))
         return made
 
-    def _served(self, job: Named, request: dict[str, Any], container: dict[str, Any]) -> Brief:
+    def _served(self, job: NamedJob, request: dict[str, Any], container: dict[str, Any]) -> Brief:
         """What is told of one container, whoever asks it."""
         return Brief(
             kind=self.name,
@@ -81,7 +91,7 @@ class Transforming(Kind):
             directories=[CONFIG, MODEL_PLACE, SOCKETS, "output"],
             inputs=model_inputs(container),
             isolated=bool(request[MODEL].get("EnableNetworkIsolation")),
-            health=Health(start_s=START_S, lasting=False),
+            health=HealthCheck(start_s=START_S, lasting=False),
             kms_key=request["TransformOutput"].get("KmsKeyId") or "",
         )
 
@@ -112,7 +122,7 @@ def _transform(request: dict[str, Any]) -> Transform:
         gzip=given.get("CompressionType") == "Gzip",
         split=given.get("SplitType") or "None",
         lined=output.get("AssembleWith") == "Line",
-        rows=Rows(
+        rows=RowFilters(
             processing.get("InputFilter") or "$",
             processing.get("OutputFilter") or "$",
             processing.get("JoinSource") == "Input",

@@ -40,7 +40,7 @@ class Objective:
 
 
 @dataclass(frozen=True)
-class Definition:
+class TrainingDefinition:
     """One TrainingJobDefinition. `name`: "" where it is the only one and has none. `hints`: Autotune's, by hyperparameter."""
 
     name: str
@@ -70,11 +70,11 @@ class Definition:
 
 
 @dataclass(frozen=True)
-class Plan:
+class TuningPlan:
     """All that the engine has to know of a tuning job. `identical`: warm start with IdenticalDataAndAlgorithm."""
 
     strategy: str
-    definitions: tuple[Definition, ...]
+    definitions: tuple[TrainingDefinition, ...]
     rules: Rules
     seed: int
     early_stopping: bool
@@ -83,10 +83,10 @@ class Plan:
     identical: bool
     resource: tuple[int, int | None]
 
-    def definition(self, name: str) -> Definition:
+    def definition(self, name: str) -> TrainingDefinition:
         return next(one for one in self.definitions if one.name == name)
 
-    def study(self, key: str, definition: Definition) -> Study:
+    def study(self, key: str, definition: TrainingDefinition) -> Study:
         """What a searcher is told. `key`: of the tuning job."""
         least, most = self.resource
         return Study(
@@ -107,13 +107,13 @@ class Plan:
         )
 
 
-def read_plan(document: Mapping[str, Any], seed: int) -> Plan:
+def read_plan(document: Mapping[str, Any], seed: int) -> TuningPlan:
     """Raises BadRanges. `seed`: where the request has none."""
     config, warm = document["HyperParameterTuningJobConfig"], document.get("WarmStartConfig") or {}
     definitions = read_definitions(document)
     resource = max_resource(config, definitions)
     hyperband = (config.get("StrategyConfig") or {}).get("HyperbandStrategyConfig") or {}
-    return Plan(
+    return TuningPlan(
         strategy=config["Strategy"],
         definitions=definitions,
         rules=_rules(config, definitions),
@@ -126,7 +126,7 @@ def read_plan(document: Mapping[str, Any], seed: int) -> Plan:
     )
 
 
-def read_definitions(document: Mapping[str, Any]) -> tuple[Definition, ...]:
+def read_definitions(document: Mapping[str, Any]) -> tuple[TrainingDefinition, ...]:
     """Raises BadRanges."""
     config, several = document["HyperParameterTuningJobConfig"], document.get("TrainingJobDefinitions")
     found = []
@@ -135,7 +135,7 @@ def read_definitions(document: Mapping[str, Any]) -> tuple[Definition, ...]:
         ranges = one.get("HyperParameterRanges") or config.get("ParameterRanges") or {}
         hints = {hint["Name"]: hint["ValueHint"] for hint in ranges.get("AutoParameters") or ()}
         found.append(
-            Definition(
+            TrainingDefinition(
                 name=one.get("DefinitionName", ""),
                 objective=Objective(asked["MetricName"], asked["Type"] == "Maximize"),
                 space=read_space(ranges),
@@ -154,7 +154,7 @@ def built_in_defaults(definition: Mapping[str, Any]) -> dict[str, str]:
     return {one.name: one.default for one in declared.hyperparameters if one.default} if declared else {}
 
 
-def max_resource(config: Mapping[str, Any], definitions: tuple[Definition, ...]) -> int | None:
+def max_resource(config: Mapping[str, Any], definitions: tuple[TrainingDefinition, ...]) -> int | None:
     """Hyperband's MaxResource: as given, else what the static hyperparameters say of epochs; None if they say nothing."""
     given = ((config.get("StrategyConfig") or {}).get("HyperbandStrategyConfig") or {}).get("MaxResource")
     if given is not None:
@@ -162,7 +162,7 @@ def max_resource(config: Mapping[str, Any], definitions: tuple[Definition, ...])
     return next((one.epochs for one in definitions if one.epochs is not None), None)
 
 
-def _rules(config: Mapping[str, Any], definitions: tuple[Definition, ...]) -> Rules:
+def _rules(config: Mapping[str, Any], definitions: tuple[TrainingDefinition, ...]) -> Rules:
     limits, criteria = config["ResourceLimits"], config.get("TuningJobCompletionCriteria") or {}
     most = limits.get("MaxNumberOfTrainingJobs")
     if most is None and config["Strategy"] == "Grid":
@@ -206,7 +206,7 @@ class Child:
     checkpoints: str = ""
 
 
-def child_request(definition: Definition, child: Child, tags: list[dict[str, str]]) -> dict[str, Any]:
+def child_request(definition: TrainingDefinition, child: Child, tags: list[dict[str, str]]) -> dict[str, Any]:
     """CreateTrainingJob's request."""
     asked, objective = definition.document, definition.objective.metric
     configs = resource_configs(asked)

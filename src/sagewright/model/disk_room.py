@@ -25,14 +25,14 @@ _LOOK_S = 0.2
 
 
 @dataclass(frozen=True)
-class Room:
+class DiskRoom:
     """The file system of a directory, in bytes. `free`: for processes without privileges."""
 
     total: int
     free: int
 
     @classmethod
-    def of(cls, directory: Path) -> Room:
+    def of(cls, directory: Path) -> DiskRoom:
         """Raises OSError."""
         status = os.statvfs(directory)
         return cls(status.f_blocks * status.f_frsize, status.f_bavail * status.f_frsize)
@@ -53,7 +53,7 @@ def existing(directory: Path) -> Path:
 
 def spare(directory: Path, stop_mb: int = HOST_MB) -> int:
     """Bytes that a host may still write on the disk of a directory; may be negative."""
-    room = Room.of(directory)
+    room = DiskRoom.of(directory)
     return room.free - room.host_floor(stop_mb)
 
 
@@ -107,7 +107,7 @@ class ClientRoom:
 
     def _check(self, size: int, *, working: bool) -> int:
         """Bytes that may be written besides."""
-        room = Room.of(existing(self._directory))
+        room = DiskRoom.of(existing(self._directory))
         floor = room.host_floor(self._floors_mb[1]) if working else room.client_floor(*self._floors_mb)
         over = room.free - floor - size
         if over < 0:

@@ -15,13 +15,13 @@ from sagewright.objects import errors
 from sagewright.objects.access import ANY_TYPE, MOST_READ, Access, too_large
 from sagewright.objects.blobs import checksums
 from sagewright.objects.blobs.assembly import Assemblies
-from sagewright.objects.blobs.blobs import TRASH_S, BlobStore, Slice, full_disk_told
+from sagewright.objects.blobs.blobs import TRASH_S, BlobSlice, BlobStore, full_disk_told
 from sagewright.objects.blobs.small import SmallBlobs, is_small
 from sagewright.objects.buckets import Buckets
 from sagewright.objects.contents import Contents
 from sagewright.objects.housekeeping import Chore, Housekeeper
 from sagewright.objects.lifecycle import Lifecycle
-from sagewright.objects.listing import Asked, Listing
+from sagewright.objects.listing import ListingQuery, ObjectListing
 from sagewright.objects.placing import Properties
 from sagewright.objects.uploads import Uploads
 from sagewright.store.database import Database
@@ -51,7 +51,7 @@ class BucketStore:
         self.blobs = BlobStore(root, fsync, self.small, room)
         self.buckets = Buckets(store, account, region)
         self.contents = Contents(store, self.blobs, self.small)
-        self.listing = Listing(store)
+        self.listing = ObjectListing(store)
         self.uploads = Uploads(store, self.blobs, Assemblies(self.blobs))
         self.lifecycle = Lifecycle(store, self.blobs, self.buckets, self.listing, self.uploads)
 
@@ -74,7 +74,7 @@ class BucketStore:
             self.small.show(blob for blob in blobs if is_small(blob))
         return [self.small.shown(blob) if is_small(blob) else self.blobs.file(blob) for blob in blobs]
 
-    def body(self, version: Version, start: int, length: int) -> Slice | bytes:
+    def body(self, version: Version, start: int, length: int) -> BlobSlice | bytes:
         """`length` bytes of a version from `start` on, for whoever sends them; of a small one the bytes themselves.
 
         Raises NoSuchKey for a delete marker, InvalidObjectState where the bytes are lost.
@@ -86,7 +86,7 @@ class BucketStore:
                 return self.small.read(version.blob)[start : start + length]
             file = self.blobs.file(version.blob)
             if os.stat(file).st_size >= start + length:  # noqa: PTH116 - a Path costs more than the call
-                return Slice(Path(file), start, length)
+                return BlobSlice(Path(file), start, length)
         except FileNotFoundError:
             pass
         raise self.contents.missing(version)
@@ -97,7 +97,7 @@ class BucketStore:
 
     def exists_any(self, bucket: str, prefix: str) -> bool:
         """Whether an object is under `prefix`. Raises NoSuchBucket."""
-        return bool(self.listing.keys(bucket, Asked(prefix, limit=1)).entries)
+        return bool(self.listing.keys(bucket, ListingQuery(prefix, limit=1)).entries)
 
     def read_bytes(self, bucket: str, key: str, most: int = MOST_READ) -> bytes:
         """See ObjectStore. Raises InvalidObjectState where its bytes are lost."""

@@ -14,8 +14,8 @@ from sagewright.objects import errors, notices, placing
 from sagewright.objects.blobs import checksums
 from sagewright.objects.blobs.blobs import Blob, BlobStore
 from sagewright.objects.blobs.small import SmallBlobs, is_small
-from sagewright.objects.notices import OWN, Cause
-from sagewright.objects.placing import ALWAYS, Conditions, Deletion, Properties
+from sagewright.objects.notices import OWN, ChangeCause
+from sagewright.objects.placing import ALWAYS, Deletion, Properties, PutConditions
 from sagewright.objects.versionids import is_issued
 from sagewright.store.database import Database
 from sagewright.store.objects import objects as rows
@@ -25,7 +25,7 @@ VERSION_ID = re.compile(r"null|[A-Za-z0-9._-]{32}")
 
 
 @dataclass(frozen=True)
-class Target:
+class VersionToDelete:
     """A version to delete; `version` None means the newest."""
 
     key: str
@@ -41,12 +41,12 @@ class Contents:
     small: SmallBlobs
 
     def put(
-        self, bucket: str, key: str, blob: Blob, properties: Properties, conditions: Conditions = ALWAYS
+        self, bucket: str, key: str, blob: Blob, properties: Properties, conditions: PutConditions = ALWAYS
     ) -> Version:
         """Make a received blob the newest version of `key`: durable once this returns, nothing when it raises."""
         return self.put_version(with_blob(draft(bucket, key, properties), blob), blob, conditions)
 
-    def put_version(self, new: Version, blob: Blob, conditions: Conditions = ALWAYS) -> Version:
+    def put_version(self, new: Version, blob: Blob, conditions: PutConditions = ALWAYS) -> Version:
         """`put` with the row made by the caller (ETag, checksums and parts of its own)."""
         with self.store.write(durable=True) as connection:
             change = placing.place(connection, new, conditions)
@@ -87,7 +87,7 @@ class Contents:
             return found
 
     def copy(
-        self, source: Version, new: Version, algorithms: Sequence[str], conditions: Conditions = ALWAYS
+        self, source: Version, new: Version, algorithms: Sequence[str], conditions: PutConditions = ALWAYS
     ) -> Version:
         """Make `new`, whose bytes are those of `source`, the newest version of its key; no byte is copied if it can be.
 
@@ -122,10 +122,12 @@ class Contents:
         is_lost = now is not None and now.blob == version.blob
         return errors.lost(version.key) if is_lost else errors.no_such_key(version.key)
 
-    def delete(self, bucket: str, key: str, version: str | None = None, conditions: Conditions = ALWAYS) -> Deletion:
-        return self.delete_many(bucket, [Target(key, version)], conditions)[0]
+    def delete(self, bucket: str, key: str, version: str | None = None, conditions: PutConditions = ALWAYS) -> Deletion:
+        return self.delete_many(bucket, [VersionToDelete(key, version)], conditions)[0]
 
-    def delete_many(self, bucket: str, targets: Sequence[Target], conditions: Conditions = ALWAYS) -> list[Deletion]:
+    def delete_many(
+        self, bucket: str, targets: Sequence[VersionToDelete], conditions: PutConditions = ALWAYS
+    ) -> list[Deletion]:
         """Delete all of `targets` in one transaction; the answers are in their order."""
         with self.store.write(durable=True) as connection:
             held = placing.hold_bucket(connection, bucket)
@@ -139,7 +141,7 @@ class Contents:
         version: Version,
         change: Callable[[dict[str, Any]], dict[str, Any]],
         events: Sequence[str] = (),
-        cause: Cause = OWN,
+        cause: ChangeCause = OWN,
     ) -> None:
         """Have `change` make new headers of those there are, with no other writer between.
 
@@ -154,7 +156,7 @@ class Contents:
             for event in events:
                 notices.announce(connection, placing.hold_bucket(connection, version.bucket), version, event, cause)
 
-    def set_tags(self, version: Version, tags: dict[str, str], cause: Cause = OWN) -> None:
+    def set_tags(self, version: Version, tags: dict[str, str], cause: ChangeCause = OWN) -> None:
         """Replaces the tags; none at all are a deletion to whom it is announced."""
         with self.store.write(durable=True) as connection:
             bucket = placing.hold_bucket(connection, version.bucket)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from sagewright.model.disk_room import CLIENT_MB, HOST_MB, ClientRoom
 from sagewright.model.errors import AwsError
-from sagewright.objects.blobs.blobs import FULL_ERRORS, Source, write_all
+from sagewright.objects.blobs.blobs import FULL_ERRORS, ByteSource, write_all
 
 _PIECE = 1 << 20
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -74,7 +74,7 @@ class LayerStore:
         """Bytes so far. Raises NoSuchUpload."""
         return self._existing(upload).stat().st_size
 
-    def append(self, upload: str, source: Source, start: int | None = None) -> int:
+    def append(self, upload: str, source: ByteSource, start: int | None = None) -> int:
         """Take what `source` gives; `start`: where the sender says that it belongs. The size then.
 
         Raises NoSuchUpload, OutOfOrder, AwsError without room, and what `source` raises; then nothing of it is kept.

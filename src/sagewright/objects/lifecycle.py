@@ -18,10 +18,10 @@ from sagewright.model.errors import AwsError
 from sagewright.objects import placing, rules
 from sagewright.objects.blobs.blobs import BlobStore
 from sagewright.objects.buckets import Buckets
-from sagewright.objects.listing import Listing
+from sagewright.objects.listing import ObjectListing
 from sagewright.objects.notices import LIFECYCLE
-from sagewright.objects.placing import Conditions
-from sagewright.objects.rules import Rule
+from sagewright.objects.placing import PutConditions
+from sagewright.objects.rules import LifecycleRule
 from sagewright.objects.uploads import Uploads
 from sagewright.store.database import Database
 from sagewright.store.objects import buckets as bucket_rows
@@ -58,19 +58,19 @@ class Lifecycle:
     store: Database
     blobs: BlobStore
     buckets: Buckets
-    listing: Listing
+    listing: ObjectListing
     uploads: Uploads
     clock: Callable[[], int] = now_ms
     stop: threading.Event = field(default_factory=threading.Event)
 
-    def rules(self, bucket: str) -> list[Rule]:
+    def rules(self, bucket: str) -> list[LifecycleRule]:
         """The rules of a bucket that are in force. Raises NoSuchBucket."""
         document = self.buckets.get(bucket).configuration.get("lifecycle")
         if document is None:
             return []
         return self.store.recall(bucket_rows.subject(bucket), "rules", lambda: self._read(bucket)) or []
 
-    def _read(self, bucket: str) -> list[Rule]:
+    def _read(self, bucket: str) -> list[LifecycleRule]:
         return rules.read(self.buckets.get(bucket).configuration.get("lifecycle"))
 
     def sweep(self) -> Swept:
@@ -82,7 +82,7 @@ class Lifecycle:
                 self._sweep_bucket(bucket.name, wanted, swept)
         return swept
 
-    def _sweep_bucket(self, bucket: str, wanted: list[Rule], swept: Swept) -> None:
+    def _sweep_bucket(self, bucket: str, wanted: list[LifecycleRule], swept: Swept) -> None:
         now = self.clock()
         try:
             due: list[_Due] = []
@@ -97,7 +97,7 @@ class Lifecycle:
         except Exception:
             log.exception("the lifecycle of bucket %s could not be carried out", bucket)
 
-    def _due(self, bucket: str, prefix: str, wanted: list[Rule], now: int) -> Iterator[_Due]:
+    def _due(self, bucket: str, prefix: str, wanted: list[LifecycleRule], now: int) -> Iterator[_Due]:
         newer: Version | None = None  # the version before this one, of the same key
         noncurrent = 0
         marker: Version | None = None  # the newest, of which it isn't known yet whether it is alone
@@ -139,7 +139,7 @@ class Lifecycle:
                 if not one.newest and there.latest and _has_older(connection, there):
                     continue
                 deletion = placing.delete(
-                    connection, held, key, None if one.newest else named, Conditions(cause=LIFECYCLE)
+                    connection, held, key, None if one.newest else named, PutConditions(cause=LIFECYCLE)
                 )
                 if deletion.locked:
                     continue
@@ -152,7 +152,7 @@ class Lifecycle:
         swept.versions += done.versions
         swept.markers += done.markers
 
-    def _abort_uploads(self, bucket: str, wanted: list[Rule], now: int, swept: Swept) -> None:
+    def _abort_uploads(self, bucket: str, wanted: list[LifecycleRule], now: int, swept: Swept) -> None:
         for upload in self.listing.all_uploads(bucket):
             if not self.stop.is_set() and any(
                 rule.ends_upload(upload.key, upload.initiated_ms, now) for rule in wanted

@@ -12,8 +12,8 @@ from sagewright.objects.versionids import rank_of
 from sagewright.store.database import Database
 from sagewright.store.objects import objects as rows
 from sagewright.store.objects import uploads
-from sagewright.store.objects.objects import Entry, Span, Version
-from sagewright.store.objects.uploads import Cursor, Upload
+from sagewright.store.objects.objects import ListedVersion, Span, Version
+from sagewright.store.objects.uploads import Upload, UploadCursor
 
 LEAST_BATCH = 100
 MOST_BATCH = 1000
@@ -21,7 +21,7 @@ _LAST_BEFORE_SURROGATES, _FIRST_AFTER_SURROGATES, _LAST = 0xD7FF, 0xE000, 0x10FF
 
 
 @dataclass(frozen=True)
-class Asked:
+class ListingQuery:
     """A list to make: keys with `prefix`, those with `delimiter` after it folded into common prefixes."""
 
     prefix: str = ""
@@ -30,10 +30,10 @@ class Asked:
 
 
 @dataclass
-class Page:
+class ObjectPage:
     """`entries` and `prefixes` together have at most the asked number. `next_key` is the last of both, if `truncated`."""
 
-    entries: list[Entry] = field(default_factory=list)
+    entries: list[ListedVersion] = field(default_factory=list)
     prefixes: list[str] = field(default_factory=list)
     truncated: bool = False
     next_key: str = ""
@@ -51,7 +51,7 @@ class UploadPage:
     entries: list[Upload] = field(default_factory=list)
     prefixes: list[str] = field(default_factory=list)
     truncated: bool = False
-    next: Cursor = field(default_factory=Cursor)
+    next: UploadCursor = field(default_factory=UploadCursor)
 
 
 def successor(prefix: str) -> str | None:
@@ -64,7 +64,7 @@ def successor(prefix: str) -> str | None:
     return None
 
 
-def common_prefix(key: str, asked: Asked) -> str | None:
+def common_prefix(key: str, asked: ListingQuery) -> str | None:
     """What `key` is folded into, None where it stands for itself."""
     if not asked.delimiter:
         return None
@@ -72,7 +72,7 @@ def common_prefix(key: str, asked: Asked) -> str | None:
     return key[: at + len(asked.delimiter)] if at >= 0 else None
 
 
-def _after(asked: Asked, marker: str) -> Span | None:
+def _after(asked: ListingQuery, marker: str) -> Span | None:
     """Where a list goes on after `marker`, a key or a common prefix; None: nowhere.
 
     After a key inside of a common prefix all of that has been told.
@@ -88,18 +88,18 @@ def _after(asked: Asked, marker: str) -> Span | None:
 
 
 @dataclass(frozen=True)
-class Listing:
+class ObjectListing:
     """Safe to use from many threads. Raises NoSuchBucket."""
 
     store: Database
 
-    def keys(self, bucket: str, asked: Asked, marker: str = "") -> Page:
+    def keys(self, bucket: str, asked: ListingQuery, marker: str = "") -> ObjectPage:
         """Objects that are there, without delete markers, after the key or common prefix `marker`."""
         with self.store.read() as connection:
             placing.need_bucket(connection, bucket)
             return _Walk(connection, bucket, asked, versions=False).page(_after(asked, marker))
 
-    def versions(self, bucket: str, asked: Asked, marker: str = "", version: str | None = None) -> Page:
+    def versions(self, bucket: str, asked: ListingQuery, marker: str = "", version: str | None = None) -> ObjectPage:
         """All versions and delete markers, newest first for each key; `version` is a place among those of `marker`."""
         with self.store.read() as connection:
             placing.need_bucket(connection, bucket)
@@ -109,9 +109,9 @@ class Listing:
                 span = Span(marker, False, span.end, seen.rank if seen else rank_of(version))
             return _Walk(connection, bucket, asked, versions=True).page(span)
 
-    def all_keys(self, bucket: str, prefix: str) -> Iterator[Entry]:
+    def all_keys(self, bucket: str, prefix: str) -> Iterator[ListedVersion]:
         """Every object under `prefix`, read page by page as the caller goes on."""
-        asked, marker = Asked(prefix, limit=MOST_BATCH), ""
+        asked, marker = ListingQuery(prefix, limit=MOST_BATCH), ""
         while True:
             page = self.keys(bucket, asked, marker)
             yield from page.entries
@@ -123,7 +123,7 @@ class Listing:
         """(key, size, blob) of objects under `prefix`, after the key `marker`: no more than it takes to find their bytes."""
         with self.store.read() as connection:
             placing.need_bucket(connection, bucket)
-            span = _after(Asked(prefix), marker)
+            span = _after(ListingQuery(prefix), marker)
             return rows.locate(connection, bucket, span, limit) if span is not None else []
 
     def all_versions(self, bucket: str, prefix: str = "") -> Iterator[Version]:
@@ -139,16 +139,16 @@ class Listing:
 
     def all_uploads(self, bucket: str) -> Iterator[Upload]:
         """Every unfinished upload, read as the caller goes on."""
-        cursor = Cursor()
+        cursor = UploadCursor()
         while True:
             with self.store.read() as connection:
                 page = uploads.page(connection, bucket, None, cursor, MOST_BATCH)
             yield from page
             if len(page) < MOST_BATCH:
                 return
-            cursor = Cursor(page[-1].key, page[-1].id)
+            cursor = UploadCursor(page[-1].key, page[-1].id)
 
-    def uploads(self, bucket: str, asked: Asked, after: Cursor) -> UploadPage:
+    def uploads(self, bucket: str, asked: ListingQuery, after: UploadCursor) -> UploadPage:
         """Unfinished multipart uploads by key and age."""
         with self.store.read() as connection:
             placing.need_bucket(connection, bucket)
@@ -158,12 +158,12 @@ class Listing:
 class _Walk:
     """One page, made of batches of rows; a common prefix that outlasts its batch is jumped over."""
 
-    def __init__(self, connection: Connection, bucket: str, asked: Asked, *, versions: bool) -> None:
+    def __init__(self, connection: Connection, bucket: str, asked: ListingQuery, *, versions: bool) -> None:
         self._connection, self._bucket, self._asked, self._versions = connection, bucket, asked, versions
-        self._page = Page()
+        self._page = ObjectPage()
         self._folded: str | None = None
 
-    def page(self, span: Span | None) -> Page:
+    def page(self, span: Span | None) -> ObjectPage:
         while span is not None and self._asked.limit > 0:
             size = min(MOST_BATCH, max(LEAST_BATCH, self._asked.limit - self._page.count + 1))
             batch = rows.entries(self._connection, self._bucket, span, size, versions=self._versions)
@@ -173,13 +173,13 @@ class _Walk:
             span = self._further(span, batch[-1])
         return self._page
 
-    def _further(self, span: Span, last: Entry) -> Span | None:
+    def _further(self, span: Span, last: ListedVersion) -> Span | None:
         if self._folded is not None and last.key.startswith(self._folded):
             beyond = successor(self._folded)
             return Span(beyond, True, span.end) if beyond is not None else None
         return Span(last.key, False, span.end, last.rank if self._versions else None)
 
-    def _take_all(self, batch: list[Entry]) -> bool:
+    def _take_all(self, batch: list[ListedVersion]) -> bool:
         """`_take` of each, where none can be folded."""
         room = self._asked.limit - self._page.count
         shown = batch[:room]
@@ -189,7 +189,7 @@ class _Walk:
             self._page.next_key, self._page.next_version = shown[-1].key, shown[-1].version
         return not self._page.truncated
 
-    def _take(self, row: Entry) -> bool:
+    def _take(self, row: ListedVersion) -> bool:
         """Add a row to the page; False when the page is full."""
         folded = common_prefix(row.key, self._asked)
         if folded is not None and folded == self._folded:
@@ -207,14 +207,14 @@ class _Walk:
         return True
 
 
-def _upload_page(connection: Connection, bucket: str, asked: Asked, after: Cursor) -> UploadPage:
+def _upload_page(connection: Connection, bucket: str, asked: ListingQuery, after: UploadCursor) -> UploadPage:
     page = UploadPage(next=after)
     end = successor(asked.prefix) if asked.prefix else None
     cursor = after
     while asked.limit > 0:
         batch = uploads.page(connection, bucket, end, cursor, MOST_BATCH)
         for upload in batch:
-            cursor = Cursor(upload.key, upload.id)
+            cursor = UploadCursor(upload.key, upload.id)
             folded = common_prefix(upload.key, asked)
             if not upload.key.startswith(asked.prefix) or (
                 folded and (folded <= after.key or after.key.startswith(folded))
@@ -229,7 +229,7 @@ def _upload_page(connection: Connection, bucket: str, asked: Asked, after: Curso
                 page.prefixes.append(folded)
             else:
                 page.entries.append(upload)
-            page.next = Cursor(folded, "") if folded else cursor
+            page.next = UploadCursor(folded, "") if folded else cursor
         if len(batch) < MOST_BATCH:
             break
     return page

@@ -55,7 +55,7 @@ _OLD_FORM = frozenset({"ObjectCreated", "ObjectRemoved"})
 
 
 @dataclass(frozen=True)
-class Cause:
+class ChangeCause:
     """Who changed an object, and how that is called: `writes` follows `ObjectCreated:`, `removes` stands before `:Delete`."""
 
     writes: str = "Put"
@@ -65,12 +65,12 @@ class Cause:
     address: str = SERVICE
 
 
-OWN = Cause()
+OWN = ChangeCause()
 """The server itself, which writes for jobs."""
-LIFECYCLE = Cause(removes="LifecycleExpiration")
+LIFECYCLE = ChangeCause(removes="LifecycleExpiration")
 
 
-def announce(connection: Connection, bucket: Bucket, version: Version, name: str, cause: Cause) -> None:
+def announce(connection: Connection, bucket: Bucket, version: Version, name: str, cause: ChangeCause) -> None:
     """`name`: the event without `s3:`. To be called in the transaction that makes it true."""
     document = bucket.configuration.get(KIND)
     if not document:
@@ -123,7 +123,7 @@ def iso_time(at_ms: int, precision: str = "milliseconds") -> str:
     return to_datetime(at_ms).replace(tzinfo=None).isoformat(timespec=precision) + "Z"
 
 
-def _record(bucket: Bucket, name: str, cause: Cause) -> dict[str, Any]:
+def _record(bucket: Bucket, name: str, cause: ChangeCause) -> dict[str, Any]:
     return {
         "eventVersion": "2.1" if name.partition(":")[0] in _OLD_FORM else "2.3",
         "eventSource": "aws:s3",
@@ -165,7 +165,7 @@ def _object(version: Version, name: str, members: Mapping[str, str]) -> dict[str
     return told
 
 
-def _bridged(bucket: Bucket, version: Version, name: str, cause: Cause) -> dict[str, Any]:
+def _bridged(bucket: Bucket, version: Version, name: str, cause: ChangeCause) -> dict[str, Any]:
     family, _, act = name.partition(":")
     detail: dict[str, Any] = {
         "version": "0",

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from sagewright.model.clock import now_ms
 from sagewright.objects import errors, locks, notices
 from sagewright.objects.buckets import ENABLED, OFF
-from sagewright.objects.notices import OWN, Cause
+from sagewright.objects.notices import OWN, ChangeCause
 from sagewright.objects.versionids import is_issued, new_version_id
 from sagewright.store.objects import buckets
 from sagewright.store.objects import objects as rows
@@ -28,7 +28,7 @@ class Properties:
 
 
 @dataclass(frozen=True)
-class Conditions:
+class PutConditions:
     """Put or delete only if the newest version has (or, `*` alone, does not exist with) this ETag.
 
     `since_ms`: when the request began, where that was before; a key that was put to since then is in conflict.
@@ -40,7 +40,7 @@ class Conditions:
     if_none_match: str | None = None
     since_ms: int | None = None
     ignores_governance: bool = False
-    cause: Cause = OWN
+    cause: ChangeCause = OWN
 
     def check(self, key: str, current: Version | None) -> None:
         """Raises PreconditionFailed, ConditionalRequestConflict, or NoSuchKey where there is nothing to match."""
@@ -57,7 +57,7 @@ class Conditions:
                 raise errors.conditional_conflict(key, "If-Match")
 
 
-ALWAYS = Conditions()
+ALWAYS = PutConditions()
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def need_bucket(connection: Connection, name: str) -> Bucket:
     return bucket
 
 
-def place(connection: Connection, new: Version, conditions: Conditions = ALWAYS) -> Change:
+def place(connection: Connection, new: Version, conditions: PutConditions = ALWAYS) -> Change:
     """Make `new` the newest version of its key; its version, rank and time are set here.
 
     Raises NoSuchBucket, and what `conditions` raise.
@@ -127,7 +127,9 @@ class Deletion:
     locked: bool = False
 
 
-def delete(connection: Connection, bucket: Bucket, key: str, version: str | None, conditions: Conditions) -> Deletion:
+def delete(
+    connection: Connection, bucket: Bucket, key: str, version: str | None, conditions: PutConditions
+) -> Deletion:
     """Without `version`: add a delete marker where versioning is on, else remove the object. Nothing there is no error."""
     rows.lock_keys(connection, bucket.name, [key])
     current = rows.current(connection, bucket.name, key)
@@ -146,11 +148,13 @@ def delete(connection: Connection, bucket: Bucket, key: str, version: str | None
     return Deletion(key, marker=change.version.version, freed=change.freed)
 
 
-def _announce(connection: Connection, bucket: Bucket, version: Version, act: str, cause: Cause) -> None:
+def _announce(connection: Connection, bucket: Bucket, version: Version, act: str, cause: ChangeCause) -> None:
     notices.announce(connection, bucket, version, f"{cause.removes}:{act}", cause)
 
 
-def _delete_version(connection: Connection, bucket: Bucket, key: str, version: str, conditions: Conditions) -> Deletion:
+def _delete_version(
+    connection: Connection, bucket: Bucket, key: str, version: str, conditions: PutConditions
+) -> Deletion:
     found = rows.find(connection, bucket.name, key, version)
     if found is None:
         return Deletion(key, version=version, unknown=not is_issued(version))

@@ -57,7 +57,7 @@ class Filter:
 
 
 @dataclass(frozen=True)
-class Rule:
+class LifecycleRule:
     """An enabled rule; times in days, None where the rule does not say."""
 
     id: str
@@ -109,29 +109,29 @@ class Announced:
     rule_id: str
 
 
-def expiration(wanted: Sequence[Rule], version: Version) -> Announced | None:
+def expiration(wanted: Sequence[LifecycleRule], version: Version) -> Announced | None:
     """Which of the rules ends `version`, the newest of its key, and when; the earliest, where several do."""
     times = ((rule.expires_ms(version), rule.id) for rule in wanted if rule.filter.matches(version))
     return min((Announced(at, name) for at, name in times if at is not None), key=lambda a: a.at_ms, default=None)
 
 
-def abortion(wanted: Sequence[Rule], upload: Upload) -> Announced | None:
+def abortion(wanted: Sequence[LifecycleRule], upload: Upload) -> Announced | None:
     """Which of the rules ends an upload that isn't completed, and when; the earliest, where several do."""
     times = ((rule.aborts_ms(upload.key, upload.initiated_ms), rule.id) for rule in wanted)
     return min((Announced(at, name) for at, name in times if at is not None), key=lambda a: a.at_ms, default=None)
 
 
-def read(document: Mapping[str, Any] | None) -> list[Rule]:
+def read(document: Mapping[str, Any] | None) -> list[LifecycleRule]:
     """The enabled rules of a lifecycle document, in its order."""
     rules = (document or {}).get("Rules") or []
     return [_rule(rule) for rule in rules if rule.get("Status") == "Enabled"]
 
 
-def _rule(rule: Mapping[str, Any]) -> Rule:
+def _rule(rule: Mapping[str, Any]) -> LifecycleRule:
     expiration = rule.get("Expiration") or {}
     noncurrent = rule.get("NoncurrentVersionExpiration") or {}
     date = expiration.get("Date")
-    return Rule(
+    return LifecycleRule(
         id=rule.get("ID", ""),
         filter=_filter(rule),
         days=expiration.get("Days"),

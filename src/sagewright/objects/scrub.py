@@ -14,11 +14,11 @@ from sagewright.objects.bucketstore import GRACE_S, BucketStore
 from sagewright.store.objects import objects as rows
 from sagewright.store.objects import uploads as upload_rows
 from sagewright.store.objects.objects import Version
-from sagewright.store.objects.uploads import Part, Upload
+from sagewright.store.objects.uploads import Upload, UploadPart
 
 
 @dataclass(frozen=True)
-class Fault:
+class ScrubFault:
     """`missing`: the file of a row is not there. `corrupt`: its bytes are not those that were put; `detail` says how."""
 
     kind: str
@@ -31,13 +31,13 @@ class Fault:
 
 
 @dataclass
-class Report:
+class ScrubReport:
     """`orphaned` are files that no row names; a server removes them by itself."""
 
     objects: int = 0
     parts: int = 0
     bytes: int = 0
-    faults: list[Fault] = field(default_factory=list)
+    faults: list[ScrubFault] = field(default_factory=list)
     orphaned: list[str] = field(default_factory=list)
 
     @property
@@ -62,9 +62,9 @@ class Scrub:
 
     store: BucketStore
 
-    def run(self, grace_s: float = GRACE_S) -> Report:
+    def run(self, grace_s: float = GRACE_S) -> ScrubReport:
         """Check all. Files younger than `grace_s` seconds may be on their way to a row and are no orphans."""
-        report = Report()
+        report = ScrubReport()
         for bucket in self.store.buckets.all():
             for version in self.store.listing.all_versions(bucket.name):
                 if version.blob is not None:
@@ -75,28 +75,28 @@ class Scrub:
         report.orphaned = sorted(path.name for path in self.store.orphans(grace_s))
         return report
 
-    def _check_version(self, version: Version, report: Report) -> None:
+    def _check_version(self, version: Version, report: ScrubReport) -> None:
         assert version.blob
         report.objects += 1
         found = _fault(self.store.blobs, version.blob, _Kept.of_version(version))
         report.bytes += version.size
         if found is not None and self._still_names(version):
-            report.faults.append(Fault(found[0], version.bucket, version.key, version.version, found[1]))
+            report.faults.append(ScrubFault(found[0], version.bucket, version.key, version.version, found[1]))
 
-    def _check_part(self, upload: Upload, part: Part, report: Report) -> None:
+    def _check_part(self, upload: Upload, part: UploadPart, report: ScrubReport) -> None:
         report.parts += 1
         found = _fault(self.store.blobs, part.blob, _Kept(part.size, part.etag, part.checksums, (), part.start))
         report.bytes += part.size
         if found is not None and self._still_has(part):
             where = (upload.bucket, upload.key, "")
-            report.faults.append(Fault(found[0], *where, found[1], upload=upload.id, part=part.number))
+            report.faults.append(ScrubFault(found[0], *where, found[1], upload=upload.id, part=part.number))
 
     def _still_names(self, version: Version) -> bool:
         with self.store.database.read() as connection:
             now = rows.find(connection, version.bucket, version.key, version.version)
         return now is not None and now.blob == version.blob
 
-    def _still_has(self, part: Part) -> bool:
+    def _still_has(self, part: UploadPart) -> bool:
         with self.store.database.read() as connection:
             now = upload_rows.parts(connection, part.upload_id, part.number - 1, 1)
         return bool(now) and now[0].blob == part.blob

@@ -14,14 +14,14 @@ from sagewright.model.errors import AwsError
 from sagewright.objects import errors, placing
 from sagewright.objects.blobs import checksums
 from sagewright.objects.blobs.assembly import Assemblies
-from sagewright.objects.blobs.blobs import Blob, BlobStore, Receipt, Slice, Source
+from sagewright.objects.blobs.blobs import Blob, BlobSlice, BlobStore, ByteSource, Receipt
 from sagewright.objects.contents import draft, with_blob
-from sagewright.objects.placing import ALWAYS, Conditions, Properties
+from sagewright.objects.placing import ALWAYS, Properties, PutConditions
 from sagewright.store.database import Database
 from sagewright.store.objects import objects as version_rows
 from sagewright.store.objects import uploads as rows
 from sagewright.store.objects.objects import Version
-from sagewright.store.objects.uploads import Part, Upload
+from sagewright.store.objects.uploads import Upload, UploadPart
 
 LEAST_PART = 5 * 1024 * 1024
 MOST_PARTS = 10_000
@@ -88,14 +88,14 @@ class Uploads:
         return found.key if found is not None and found.bucket == bucket else None
 
     def receive(
-        self, upload: Upload, number: int, source: Source, algorithms: Iterable[str] = (), length: int | None = None
+        self, upload: Upload, number: int, source: ByteSource, algorithms: Iterable[str] = (), length: int | None = None
     ) -> AbstractContextManager[Blob]:
         """The bytes of a part for `put_part`, as BlobStore.receive gives a blob; `length`: how many were announced."""
         bounded = _Bounded(source, length) if length is not None else source
         return self._placed(upload, number, length, lambda file: self.blobs.pump(bounded, file, algorithms))
 
     def slice(
-        self, upload: Upload, number: int, piece: Slice | bytes, algorithms: Iterable[str] = ()
+        self, upload: Upload, number: int, piece: BlobSlice | bytes, algorithms: Iterable[str] = ()
     ) -> AbstractContextManager[Blob]:
         """`receive` of a piece of another blob. Raises FileNotFoundError when that blob is gone."""
         if isinstance(piece, bytes):
@@ -112,9 +112,9 @@ class Uploads:
             return Receipt(self.blobs, fill)
         return self.assemblies.receive(upload.id, assembly, number, fill)
 
-    def put_part(self, upload: Upload, number: int, blob: Blob) -> Part:
+    def put_part(self, upload: Upload, number: int, blob: Blob) -> UploadPart:
         """Add or replace the part `number`."""
-        part = Part(upload.id, number, blob.id, blob.size, blob.md5, now_ms(), blob.checksums, blob.start)
+        part = UploadPart(upload.id, number, blob.id, blob.size, blob.md5, now_ms(), blob.checksums, blob.start)
         with self.store.write(durable=True) as connection:
             _checked(rows.lock(connection, upload.id), upload.bucket, upload.key, upload.id)
             replaced = rows.put_part(connection, part)
@@ -123,7 +123,7 @@ class Uploads:
             self.blobs.discard([replaced])
         return part
 
-    def parts(self, upload: Upload, after: int = 0, limit: int = MOST_PARTS) -> list[Part]:
+    def parts(self, upload: Upload, after: int = 0, limit: int = MOST_PARTS) -> list[UploadPart]:
         with self.store.read() as connection:
             return rows.parts(connection, upload.id, after, limit)
 
@@ -142,7 +142,7 @@ class Uploads:
             self.assemblies.forget(upload_id)
 
     def complete(
-        self, upload: Upload, chosen: Sequence[Chosen], expected: Expected, conditions: Conditions = ALWAYS
+        self, upload: Upload, chosen: Sequence[Chosen], expected: Expected, conditions: PutConditions = ALWAYS
     ) -> Version:
         """The object made of the chosen parts. Asked again after it was done, it gives the same answer.
 
@@ -161,10 +161,12 @@ class Uploads:
                 raise errors.invalid_part(upload.id, parts[0].number, parts[0].etag) from None
             return done
 
-    def _piece(self, part: Part) -> Slice:
-        return Slice(self.blobs.path(part.blob), part.start, part.size)
+    def _piece(self, part: UploadPart) -> BlobSlice:
+        return BlobSlice(self.blobs.path(part.blob), part.start, part.size)
 
-    def _finish(self, upload: Upload, new: Version, blob: Blob, expected: Expected, conditions: Conditions) -> Version:
+    def _finish(
+        self, upload: Upload, new: Version, blob: Blob, expected: Expected, conditions: PutConditions
+    ) -> Version:
         _check_whole(upload, new, expected)
         with self.store.write(durable=True) as connection:
             placing.hold_bucket(connection, upload.bucket)
@@ -191,7 +193,7 @@ class Uploads:
 class _Bounded:
     """A source that is refused where it brings more than was announced: its neighbour's place begins there."""
 
-    source: Source
+    source: ByteSource
     left: int
 
     def read(self, size: int = -1, /) -> bytes:
@@ -208,8 +210,8 @@ def _checked(upload: Upload | None, bucket: str, key: str, upload_id: str) -> Up
     return upload
 
 
-def _pick(upload: Upload, chosen: Sequence[Chosen], there: dict[int, Part]) -> list[Part]:
-    picked: list[Part] = []
+def _pick(upload: Upload, chosen: Sequence[Chosen], there: dict[int, UploadPart]) -> list[UploadPart]:
+    picked: list[UploadPart] = []
     for choice in chosen:
         part = there.get(choice.number)
         if picked and choice.number <= picked[-1].number:
@@ -229,7 +231,7 @@ def _pick(upload: Upload, chosen: Sequence[Chosen], there: dict[int, Part]) -> l
     return picked
 
 
-def _has_checksums(upload: Upload, part: Part, choice: Chosen) -> bool:
+def _has_checksums(upload: Upload, part: UploadPart, choice: Chosen) -> bool:
     """Whether a part has the checksums that the completion names. Raises BadDigest for another kind than the upload's."""
     other = next((name for name in choice.checksums if name != upload.checksum_algorithm), None)
     if other is not None and upload.checksum_algorithm is not None:
@@ -243,7 +245,7 @@ def of_parts(upload: Upload) -> tuple[str, ...]:
     return (upload.checksum_algorithm,) if upload.checksum_algorithm else checksums.by_default()
 
 
-def _joined(upload: Upload, parts: list[Part], blob: Blob) -> Version:
+def _joined(upload: Upload, parts: list[UploadPart], blob: Blob) -> Version:
     properties = Properties(upload.headers, upload.user_metadata, upload.tags)
     algorithm = upload.checksum_algorithm or checksums.DEFAULT
     composite = upload.checksum_type == COMPOSITE

@@ -9,7 +9,7 @@ from typing import Any
 
 from sagewright.model.budgets import Budget
 from sagewright.pipelines.errors import BadDefinition, BadReference
-from sagewright.pipelines.references import MOST_MADE, Known, resolve, text_of
+from sagewright.pipelines.references import MOST_MADE, ReferenceResolver, resolve, text_of
 
 _COMPARED: dict[str, Callable[[Any, Any], bool]] = {
     "GreaterThan": operator.gt,
@@ -44,7 +44,7 @@ def check(conditions: Any, depth: int = 0) -> None:
             check(one["Conditions"], depth + 1)
 
 
-def hold(conditions: list[dict[str, Any]], known: Known, budget: Budget | None = None) -> bool:
+def hold(conditions: list[dict[str, Any]], known: ReferenceResolver, budget: Budget | None = None) -> bool:
     """Whether all of them do. `budget`: see references.resolve; all conditions share it.
 
     Raises BadReference, also for values that can't be compared.
@@ -53,7 +53,7 @@ def hold(conditions: list[dict[str, Any]], known: Known, budget: Budget | None =
     return all(_holds(one, known, shared) for one in conditions)
 
 
-def _holds(condition: dict[str, Any], known: Known, budget: Budget) -> bool:
+def _holds(condition: dict[str, Any], known: ReferenceResolver, budget: Budget) -> bool:
     kind = condition.get("Type", "")
     if kind == "Not":
         return not _holds(_denied(condition), known, budget)

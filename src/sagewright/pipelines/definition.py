@@ -37,7 +37,7 @@ MEMBERS = frozenset({
 
 
 @dataclass(frozen=True)
-class Parameter:
+class PipelineParameter:
     name: str
     type: str
     default: Any = None
@@ -72,7 +72,7 @@ class PropertyFile:
 
 
 @dataclass(frozen=True)
-class Step:
+class PipelineStep:
     """`branch`: the condition steps that decide whether it runs, each with the outcome that lets it. `needs`: names of all steps
     that have to end before it. `triggers`: how those end that need not succeed. `body`: of a ForEach step, the steps that run for
     each item. `cache_s`: how old a result may be that is used again; None for no caching. `document`: the step
@@ -89,25 +89,25 @@ class Step:
     retries: tuple[RetryPolicy, ...] = ()
     files: tuple[PropertyFile, ...] = field(default=())
     triggers: Mapping[str, str] = field(default_factory=dict)
-    body: tuple[Step, ...] = ()
+    body: tuple[PipelineStep, ...] = ()
 
 
 @dataclass(frozen=True)
-class Definition:
+class PipelineDefinition:
     """`steps`: all of them, those of branches after their condition step. `experiment`: PipelineExperimentConfig; None for none.
     `size`: of all its values, in bytes; see model.budgets.
     """
 
-    parameters: tuple[Parameter, ...]
-    steps: tuple[Step, ...]
+    parameters: tuple[PipelineParameter, ...]
+    steps: tuple[PipelineStep, ...]
     experiment: Mapping[str, Any] | None
     size: int = 0
 
     @cached_property
-    def _by_name(self) -> dict[str, Step]:
+    def _by_name(self) -> dict[str, PipelineStep]:
         return {one.name: one for one in self.steps}
 
-    def step(self, name: str) -> Step:
+    def step(self, name: str) -> PipelineStep:
         return self._by_name[name]
 
     def values(self, given: Mapping[str, str]) -> dict[str, Any]:
@@ -120,7 +120,7 @@ class Definition:
         return {name: one.read(given[name]) if name in given else one.default for name, one in declared.items()}
 
 
-def read_definition(text: str) -> Definition:
+def read_definition(text: str) -> PipelineDefinition:
     """Raises BadDefinition: what it says follows "Unable to parse pipeline definition."."""
     try:
         return _read(json.loads(text))
@@ -132,7 +132,7 @@ def read_definition(text: str) -> Definition:
         raise BadDefinition(f"Malformed JSON: {error}") from None
 
 
-def _read(document: Any) -> Definition:
+def _read(document: Any) -> PipelineDefinition:
     _check_depth(document)
     _object(document)
     if document.get("Version") != VERSION:
@@ -145,7 +145,7 @@ def _read(document: Any) -> Definition:
     size = size_of(document, MOST_VALUES)
     if size > MOST_VALUES:
         raise BadDefinition(f"Its values take more than {MOST_VALUES} bytes in memory: it has too many of them.")
-    definition = Definition(parameters, steps, None if experiment is None else _object(experiment), size)
+    definition = PipelineDefinition(parameters, steps, None if experiment is None else _object(experiment), size)
     _check(definition)
     return definition
 
@@ -156,7 +156,7 @@ MOST_LEVELS = 200
 """Of JSON: what reads it goes down level by level."""
 
 
-def _steps(documents: list[Any], branch: tuple[tuple[str, bool], ...], depth: int) -> Iterator[Step]:
+def _steps(documents: list[Any], branch: tuple[tuple[str, bool], ...], depth: int) -> Iterator[PipelineStep]:
     """Raises BadDefinition."""
     if depth > MOST_DEPTH:
         raise BadDefinition(f"Condition steps are nested more than {MOST_DEPTH} deep.")
@@ -169,7 +169,7 @@ def _steps(documents: list[Any], branch: tuple[tuple[str, bool], ...], depth: in
                 yield from _steps(inner, (*branch, (step.name, outcome)), depth + 1)
 
 
-def _step(document: dict[str, Any], branch: tuple[tuple[str, bool], ...], iterated: bool = False) -> Step:
+def _step(document: dict[str, Any], branch: tuple[tuple[str, bool], ...], iterated: bool = False) -> PipelineStep:
     """`iterated`: whether it is in the body of a ForEach step. Raises BadDefinition."""
     name, type_ = document.get("Name"), document.get("Type")
     if not isinstance(name, str) or not NAME.fullmatch(name):
@@ -198,12 +198,12 @@ def _step(document: dict[str, Any], branch: tuple[tuple[str, bool], ...], iterat
     )
     cache_s, policies = _cache(document), read_retries(document)
     try:
-        return Step(name, type_, arguments, document, needs, branch, cache_s, policies, files, triggers, body)
+        return PipelineStep(name, type_, arguments, document, needs, branch, cache_s, policies, files, triggers, body)
     except (KeyError, TypeError) as error:
         raise BadDefinition(f"Step '{name}': {error} is missing or of another type.") from None
 
 
-def _needs_of(name: str, depends: list[str], arguments: Any, body: tuple[Step, ...]) -> tuple[str, ...]:
+def _needs_of(name: str, depends: list[str], arguments: Any, body: tuple[PipelineStep, ...]) -> tuple[str, ...]:
     """The steps it waits for: those named, those its arguments refer to, and those that the steps of its body wait for."""
     found = [*depends, *references.steps_of(arguments, name), *(other for one in body for other in one.needs)]
     inner = {one.name for one in body}
@@ -214,7 +214,7 @@ NOT_ITERATED = frozenset({"Condition", "Fail", "ForEach"})
 MOST_CONCURRENT = 50
 
 
-def _body(name: str, arguments: dict[str, Any]) -> tuple[Step, ...]:
+def _body(name: str, arguments: dict[str, Any]) -> tuple[PipelineStep, ...]:
     """The steps that a ForEach step runs for each item. Raises BadDefinition."""
     steps = tuple(_step(_object(one), (), iterated=True) for one in _array(arguments.get("ForEachBody")))
     if not steps:
@@ -266,7 +266,7 @@ def _cache(document: dict[str, Any]) -> float | None:
         raise BadDefinition(f"CacheConfig of step '{document['Name']}': {error}") from None
 
 
-def _parameter(document: Any) -> Parameter:
+def _parameter(document: Any) -> PipelineParameter:
     name, type_ = _object(document).get("Name"), document.get("Type")
     if not isinstance(name, str) or type_ not in PARAMETER_TYPES:
         raise BadDefinition(f"Parameter {name!r} must have a name and one of the types {sorted(PARAMETER_TYPES)}.")
@@ -277,10 +277,10 @@ def _parameter(document: Any) -> Parameter:
             raise BadDefinition(f"Parameter [{name}] must be of type {type_}, got {value!r}.")
     if enum and default is not None and default not in enum:
         raise BadDefinition(f"The default value of parameter [{name}] is not among its EnumValues.")
-    return Parameter(name, type_, default, default is None, enum)
+    return PipelineParameter(name, type_, default, default is None, enum)
 
 
-def _check(definition: Definition) -> None:
+def _check(definition: PipelineDefinition) -> None:
     """That all names lead somewhere, and nothing waits for itself. Raises BadDefinition."""
     names = {one.name: one for one in definition.steps}
     parameters = {one.name for one in definition.parameters}
@@ -317,7 +317,7 @@ def _check_depth(document: Any) -> None:
         level = [value for values in inner for value in values]
 
 
-def _check_order(names: Mapping[str, Step]) -> None:
+def _check_order(names: Mapping[str, PipelineStep]) -> None:
     """Raises BadDefinition for steps that wait for each other."""
     done: set[str] = set()
     for first in names:

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sagewright.pipelines.definition import Definition, Step
+from sagewright.pipelines.definition import PipelineDefinition, PipelineStep
 
 
 class StepStatus(StrEnum):
@@ -28,7 +28,7 @@ LIVE = frozenset({StepStatus.STARTING, StepStatus.EXECUTING, StepStatus.STOPPING
 
 
 @dataclass(frozen=True)
-class State:
+class StepState:
     """Of a step that was reached. `outcome`: of a condition."""
 
     status: str
@@ -40,7 +40,7 @@ class Next:
     """`start`: the steps to begin now. `over`: nothing runs and nothing is to come. `failed`: some step has failed. `handled`: each
     step that failed has one that ran for it."""
 
-    start: tuple[Step, ...]
+    start: tuple[PipelineStep, ...]
     over: bool
     failed: bool
     handled: bool = False
@@ -63,7 +63,7 @@ class _Lack:
     outcome: bool | None = None
     trigger: str = "Completed"
 
-    def is_met_by(self, state: State) -> bool:
+    def is_met_by(self, state: StepState) -> bool:
         if state.status not in ENDS[self.trigger]:
             return False
         return self.outcome is None or state.outcome is self.outcome
@@ -75,8 +75,8 @@ class Frontier:
     `selected`: the steps that are executed, None for all.
     """
 
-    def __init__(self, definition: Definition, selected: frozenset[str] | None) -> None:
-        self._states: dict[str, State] = {}
+    def __init__(self, definition: PipelineDefinition, selected: frozenset[str] | None) -> None:
+        self._states: dict[str, StepState] = {}
         self._live: dict[str, None] = {}
         self._failed: set[str] = set()
         self._ends = {one.name for one in definition.steps if one.type == "Fail"}
@@ -90,7 +90,7 @@ class Frontier:
                 self._waiting.setdefault(other, []).append(name)
         self._ready = {name for name, lacks in self._lacks.items() if not lacks}
 
-    def note(self, name: str, state: State) -> None:
+    def note(self, name: str, state: StepState) -> None:
         """What has become of a step that was reached."""
         self._states[name] = state
         self._ready.discard(name)
@@ -139,7 +139,7 @@ class Frontier:
         )
 
 
-def _lacks(step: Step, selected: frozenset[str] | None) -> tuple[_Lack, ...]:
+def _lacks(step: PipelineStep, selected: frozenset[str] | None) -> tuple[_Lack, ...]:
     """Of a step that was selected: what isn't selected as well has been decided, or tells of an earlier execution."""
     branches = {name: outcome for name, outcome in step.branch if selected is None or name in selected}
     others = (name for name in step.needs if name not in branches and (selected is None or name in selected))
@@ -150,7 +150,7 @@ def _lacks(step: Step, selected: frozenset[str] | None) -> tuple[_Lack, ...]:
 
 
 def next_steps(
-    definition: Definition, states: Mapping[str, State], selected: frozenset[str] | None, most: int | None
+    definition: PipelineDefinition, states: Mapping[str, StepState], selected: frozenset[str] | None, most: int | None
 ) -> Next:
     """See Frontier: what follows from all the states at once."""
     frontier = Frontier(definition, selected)
@@ -159,7 +159,7 @@ def next_steps(
     return frontier.next(most)
 
 
-def missing_between(definition: Definition, selected: frozenset[str]) -> list[str]:
+def missing_between(definition: PipelineDefinition, selected: frozenset[str]) -> list[str]:
     """Steps that are not selected and lie between two that are: those have to be selected too."""
     behind = {one.name: _reach(definition, one.name) for one in definition.steps if one.name in selected}
     return [
@@ -171,7 +171,7 @@ def missing_between(definition: Definition, selected: frozenset[str]) -> list[st
     ]
 
 
-def _reach(definition: Definition, name: str) -> set[str]:
+def _reach(definition: PipelineDefinition, name: str) -> set[str]:
     """All steps that wait for it, directly or not."""
     found: set[str] = set()
     fresh = {name}
@@ -181,11 +181,11 @@ def _reach(definition: Definition, name: str) -> set[str]:
     return found
 
 
-def _needs(definition: Definition, name: str, other: str) -> bool:
+def _needs(definition: PipelineDefinition, name: str, other: str) -> bool:
     return name in _reach(definition, other)
 
 
-def sources(definition: Definition, selected: frozenset[str]) -> list[str]:
+def sources(definition: PipelineDefinition, selected: frozenset[str]) -> list[str]:
     """Steps that are not selected and that a selected one refers to or waits for."""
     return list(
         dict.fromkeys(

@@ -24,7 +24,7 @@ _PART = re.compile(r"\.?([^.\[\]'\"]+)|\[(\d+)\]|\['([^']*)'\]|\[\"([^\"]*)\"\]"
 Path = tuple[str | int, ...]
 
 
-class Known(Protocol):
+class ReferenceResolver(Protocol):
     """What references may lead to. Each raises BadReference."""
 
     def parameter(self, name: str) -> Any: ...
@@ -138,7 +138,7 @@ def parameters_of(value: Any) -> list[str]:
     return list(dict.fromkeys(str(path[0]) for root, path in _gets(value) if root == PARAMETERS))
 
 
-def resolve(value: Any, known: Known, budget: Budget | None = None) -> Any:
+def resolve(value: Any, known: ReferenceResolver, budget: Budget | None = None) -> Any:
     """The value with its references replaced. What is made is counted before its memory is taken.
 
     `budget`: by default one of MOST_MADE bytes for this value alone. Raises BadReference, also for a value that exceeds it.
@@ -149,7 +149,7 @@ def resolve(value: Any, known: Known, budget: Budget | None = None) -> Any:
         raise BadReference(f"{error}.") from None
 
 
-def _resolved(value: Any, known: Known, budget: Budget) -> Any:
+def _resolved(value: Any, known: ReferenceResolver, budget: Budget) -> Any:
     """Raises BadReference, OverBudget."""
     if isinstance(value, dict):
         if is_reference(value):
@@ -163,7 +163,7 @@ def _resolved(value: Any, known: Known, budget: Budget) -> Any:
     return value
 
 
-def _replaced(reference: dict[str, Any], known: Known, budget: Budget) -> Any:
+def _replaced(reference: dict[str, Any], known: ReferenceResolver, budget: Budget) -> Any:
     ((kind, inner),) = reference.items()
     if kind == JOIN:
         return _join(inner, known, budget)
@@ -172,7 +172,7 @@ def _replaced(reference: dict[str, Any], known: Known, budget: Budget) -> Any:
     return found
 
 
-def _get(text: str, known: Known) -> Any:
+def _get(text: str, known: ReferenceResolver) -> Any:
     root, _, rest = text.partition(".")
     first, *path = path_of(rest)
     if root == PARAMETERS:
@@ -187,7 +187,7 @@ def _get(text: str, known: Known) -> Any:
         raise BadReference(f"Unable to resolve {text}: {error}.") from None
 
 
-def _join(inner: dict[str, Any], known: Known, budget: Budget) -> str:
+def _join(inner: dict[str, Any], known: ReferenceResolver, budget: Budget) -> str:
     on = str(inner.get("On", ""))
     between = text_size(on)
     pieces: list[str] = []
@@ -198,7 +198,7 @@ def _join(inner: dict[str, Any], known: Known, budget: Budget) -> str:
     return on.join(pieces)
 
 
-def _json_get(inner: dict[str, Any], known: Known, budget: Budget) -> Any:
+def _json_get(inner: dict[str, Any], known: ReferenceResolver, budget: Budget) -> Any:
     """The file itself is no part of what is made: only what stands at the path is."""
     file: Any = inner.get("PropertyFile")
     document = _get(file[GET], known) if is_reference(file) and GET in file else None

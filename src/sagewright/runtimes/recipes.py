@@ -24,7 +24,7 @@ _DEEP_LEARNING = ("h5py", "cloudpickle", "matplotlib", "seaborn", "imageio", "pl
 """What AWS's deep learning containers hold besides: the part of it that is small. docs/how-to/choose-versions.md has the rest."""
 
 
-class Era(NamedTuple):
+class VersionRange(NamedTuple):
     """What AWS's images up to a version held, as far as scripts notice: `pins` by package, and the newest Python that has them."""
 
     through: tuple[int, int]
@@ -35,18 +35,18 @@ class Era(NamedTuple):
 _OF_NUMPY_1 = {"numpy": "<2", "pyarrow": "<20"}
 """PyArrow needs NumPy 2 since a later release, and its wheels don't say so."""
 _ERAS_OF_SKLEARN = (
-    Era(
+    VersionRange(
         (1, 0), (3, 11), {**_OF_NUMPY_1, "scikit-learn": "==1.1.*", "numpy": "<1.24", "scipy": "<1.12", "pandas": "<2"}
     ),
-    Era((1, 2), (3, 11), {**_OF_NUMPY_1, "scikit-learn": "==1.2.*", "scipy": "<1.12", "pandas": "<2"}),
-    Era((1, 4), (3, 12), {**_OF_NUMPY_1, "scikit-learn": "==1.4.*"}),
+    VersionRange((1, 2), (3, 11), {**_OF_NUMPY_1, "scikit-learn": "==1.2.*", "scipy": "<1.12", "pandas": "<2"}),
+    VersionRange((1, 4), (3, 12), {**_OF_NUMPY_1, "scikit-learn": "==1.4.*"}),
 )
 """Source: requirements.txt of aws/sagemaker-scikit-learn-container, branches 1.2-1 and 1.4-2. Scripts for one of them often fail on
 the next: OneHotEncoder(sparse=False), DataFrame.append, numpy.bool. 1.1 is the last release with load_boston, and the first for
 Python 3.11."""
 
 
-_ERAS_OF_TENSORFLOW = (Era((2, 15), (3, 11), {**_OF_NUMPY_1, "tensorflow-cpu": "==2.15.*"}),)
+_ERAS_OF_TENSORFLOW = (VersionRange((2, 15), (3, 11), {**_OF_NUMPY_1, "tensorflow-cpu": "==2.15.*"}),)
 """Its last releases with Keras 2: `model.save(directory)` writes a SavedModel there, and is an error since."""
 _WEIGHTS_ALONE_SINCE = (2, 6)
 """The first torch whose `load` reads nothing but weights where a script doesn't say."""
@@ -67,7 +67,7 @@ class Recipe:
     show: tuple[str, ...]
     by_major: bool = False
     untagged: bool = False
-    eras: tuple[Era, ...] = ()
+    eras: tuple[VersionRange, ...] = ()
 
     def nearest(self, image: Image) -> tuple[str, tuple[str, ...]]:
         """A word that names the environment in which the image's programs run, and its requirements: the newest that will do."""

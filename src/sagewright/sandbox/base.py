@@ -51,7 +51,7 @@ class CannotLaunch(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Registry:
+class ImageRegistry:
     """The server's own registry of images. `address`: host:port, as it stands in an image's name."""
 
     address: str
@@ -75,7 +75,7 @@ class OwnImage:
     uri: str
     cache: Path
     entrypoint: list[str] = field(default_factory=list)
-    registry: Registry | None = None
+    registry: ImageRegistry | None = None
     cpus: int = 0
     memory_gb: float = 0
     gpus: list[int] = field(default_factory=list)

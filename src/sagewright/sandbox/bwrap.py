@@ -17,7 +17,7 @@ from pathlib import Path
 
 from sagewright.sandbox.abilities import AS_USER, NAMESPACES, abilities, capabilities, enter, find_bwrap, stage_bwrap
 from sagewright.sandbox.base import CAPABILITIES, MEMORY_VARIABLE, Command, Launch, Support, check_words
-from sagewright.sandbox.layout import LIBRARY, ML_ROOT, OWN, Layout
+from sagewright.sandbox.layout import LIBRARY, ML_ROOT, OWN, SandboxLayout
 from sagewright.sandbox.ownership import give
 from sagewright.sandbox.seccomp import seccomp_filter
 from sagewright.sandbox.stage import Stage
@@ -122,7 +122,7 @@ class BwrapSandbox:
             self._users = None
 
     def _as_user(self, launch: Launch, environ: Mapping[str, str]) -> Command:
-        layout = Layout(launch, self._overlay)
+        layout = SandboxLayout(launch, self._overlay)
         options = [*AS_USER, *layout.options()]
         self._open += layout.descriptors
         within = launch.mounts.enter if launch.mounts else []
@@ -133,7 +133,7 @@ class BwrapSandbox:
     def _as_root(self, launch: Launch, environ: Mapping[str, str], users: Users) -> Command:
         stage = Stage(maps=self._can.maps)
         init = stage_bwrap(stage, self._bwrap)
-        layout = Layout(launch, self._overlay, stage)
+        layout = SandboxLayout(launch, self._overlay, stage)
         options = [*capabilities(users), *layout.options()]
         self.hand_over(launch.directory)
         mounts = stage.build(users.namespace, launch.mounts.namespace if launch.mounts else None)

@@ -26,7 +26,7 @@ _MOUNTS, _SELF = Path("/proc/self/mountinfo"), Path("/proc/self/cgroup")
 
 
 @dataclass(frozen=True)
-class Share:
+class ResourceLimits:
     """What the processes of one host may use together."""
 
     cpus: int
@@ -51,20 +51,20 @@ class Cgroups:
     places: dict[str, Path] = field(default_factory=dict)
     reason: str = ""
 
-    def group(self, name: str) -> Group:
+    def group(self, name: str) -> ControlGroup:
         """The group of that name, which need not exist."""
         safe = re.sub(r"[^\w.-]", "_", name)[-200:]
-        return Group(self.version, {which: place / PARENT / safe for which, place in self.places.items()})
+        return ControlGroup(self.version, {which: place / PARENT / safe for which, place in self.places.items()})
 
 
 @dataclass(frozen=True)
-class Group:
+class ControlGroup:
     """One group: a directory for each controller, the same one for all with version 2."""
 
     version: int
     directories: dict[str, Path]
 
-    def make(self, share: Share) -> None:
+    def make(self, share: ResourceLimits) -> None:
         """Raises OSError."""
         self.create()
         self.limit(share)
@@ -78,14 +78,14 @@ class Group:
                 (directory.parent / "cgroup.subtree_control").write_text(wanted)
             directory.mkdir(exist_ok=True)
 
-    def limit(self, share: Share) -> None:
+    def limit(self, share: ResourceLimits) -> None:
         """Raises OSError."""
         for which, directory in self.directories.items():
             for name, value in _settings(self.version, which, share):
                 (directory / name).write_text(value)
         self._set_extras(share)
 
-    def _set_extras(self, share: Share) -> None:
+    def _set_extras(self, share: ResourceLimits) -> None:
         """What only some kernels have: no swap instead of memory, and all processes end when one is out of it."""
         memory = self.directories.get("memory")
         if memory is None:
@@ -172,7 +172,7 @@ def _make_directory(directory: Path) -> None:
     raise FileNotFoundError(f"{directory.parent} is removed again and again")
 
 
-def _settings(version: int, which: str, share: Share) -> list[tuple[str, str]]:
+def _settings(version: int, which: str, share: ResourceLimits) -> list[tuple[str, str]]:
     memory, quota = str(share.memory_bytes), share.cpus * _PERIOD_US
     if which == "memory":
         return [("memory.max" if version == 2 else "memory.limit_in_bytes", memory)]
@@ -241,7 +241,7 @@ def _probe(cgroups: Cgroups) -> str | None:
     """Why no process can be put into a group of its own there; None if it can."""
     group = cgroups.group(f"probe-{os.getpid()}")
     try:
-        group.make(Share(1, 1))
+        group.make(ResourceLimits(1, 1))
         done = subprocess.run([*group.wrapper, "/bin/true"], capture_output=True, text=True, check=False, timeout=20)
         return None if done.returncode == 0 else f"a process cannot enter a group of its own: {done.stderr.strip()}"
     except OSError as error:

@@ -19,7 +19,7 @@ OWN = ("tmp", "home", "ml", "overlay", "views", "environment")
 """What of a host's directory belongs to the sandbox's users."""
 
 
-class Layout:
+class SandboxLayout:
     """The options of bwrap that make the view of one launch. `stage`: through which root's files are seen."""
 
     def __init__(self, launch: Launch, overlay: bool, stage: Stage | None = None) -> None:

@@ -11,7 +11,7 @@ from functools import cache
 
 from sagewright.sandbox.base import Support
 from sagewright.sandbox.namespace import Namespace, NetworkFailed, new_namespace
-from sagewright.sandbox.relay import Allowed, Relay, RelaySockets
+from sagewright.sandbox.relay import AllowedTargets, NetworkRelay, RelaySockets
 
 INTERFACE = "eth0"
 _NET = "198.18.0.0/16"  # RFC 2544: for networks that are not connected to any other
@@ -56,11 +56,11 @@ def join_switch(switch: Namespace, rank: int, address: str) -> Namespace:
     return host
 
 
-def open_outside(host: Namespace, allowed: Allowed) -> Relay:
+def open_outside(host: Namespace, allowed: AllowedTargets) -> NetworkRelay:
     """Let TCP and DNS of the host out by the machine. Raises NetworkFailed."""
     sockets = RelaySockets.made_in(host)
     host.run(["nft", "-f", "-"], _redirection(sockets, allowed.server_port))
-    return Relay(sockets, allowed)
+    return NetworkRelay(sockets, allowed)
 
 
 def _redirection(sockets: RelaySockets, loopback_port: int) -> str:
@@ -94,7 +94,7 @@ def _probe(outside: bool) -> Support:
             host = join_switch(switch, 0, "198.18.0.1")
             try:
                 if outside:
-                    open_outside(host, Allowed(1)).close()
+                    open_outside(host, AllowedTargets(1)).close()
             finally:
                 host.close()
         finally:

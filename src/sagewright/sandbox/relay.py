@@ -65,7 +65,7 @@ class RelaySockets:
 
 
 @dataclass(frozen=True)
-class Allowed:
+class AllowedTargets:
     """What of this machine a host reaches: of its loopback the server's port. `machine`: what listens at its other addresses."""
 
     server_port: int
@@ -83,10 +83,10 @@ def _own_addresses() -> set[str]:
     return {one.address for addresses in psutil.net_if_addrs().values() for one in addresses}
 
 
-class Relay:
+class NetworkRelay:
     """Works in a thread of its own until it is closed."""
 
-    def __init__(self, sockets: RelaySockets, allowed: Allowed) -> None:
+    def __init__(self, sockets: RelaySockets, allowed: AllowedTargets) -> None:
         self._sockets, self._allowed = sockets, allowed
         self._loop = asyncio.new_event_loop()
         self._listening = threading.Event()
@@ -121,7 +121,7 @@ class Relay:
         self._questions, _ = await self._loop.create_datagram_endpoint(_Questions, sock=self._sockets.udp)
 
 
-async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, allowed: Allowed) -> None:
+async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, allowed: AllowedTargets) -> None:
     """One connection, until both sides have ended it."""
     address, port = _meant_for(writer)
     if not allowed.reaches(address, port):

@@ -49,7 +49,7 @@ class Users:
         os.close(self.claim)
 
 
-class Spare:
+class SpareUsers:
     """Users that are claimed before they are needed, by a process whose children take them: one fork each."""
 
     def __init__(self) -> None:
@@ -73,7 +73,7 @@ class Spare:
             self._users = None
 
 
-SPARE = Spare()
+SPARE = SpareUsers()
 """This process's."""
 
 

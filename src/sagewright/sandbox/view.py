@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sagewright.sandbox.base import Launch
 
-Place = Callable[[Path], str]
+PathMapping = Callable[[Path], str]
 """From a path of the machine to where the sandbox's maker finds it."""
 
 # Of /etc: name resolution, certificates, the loader, time and fonts; neither passwords nor keys.
@@ -57,7 +57,7 @@ def _masks() -> list[str]:
     return options
 
 
-def etc(launch: Launch, place: Place) -> list[str]:
+def etc(launch: Launch, place: PathMapping) -> list[str]:
     """A whitelist of the machine's /etc, and files of the job's own for names."""
     own = launch.directory / _OWN_ETC
     own.mkdir(exist_ok=True)
@@ -90,7 +90,7 @@ def interpreter(environment: Path) -> list[Path]:
     return [] if prefix.is_relative_to("/usr") else [prefix]
 
 
-def read_only(paths: Iterable[Path], place: Place) -> list[str]:
+def read_only(paths: Iterable[Path], place: PathMapping) -> list[str]:
     return [option for path in sorted(paths) for option in ("--ro-bind", place(path), str(path))]
 
 

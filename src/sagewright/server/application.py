@@ -7,10 +7,10 @@ from typing import Any
 from sagewright.front.addressing import is_parsed_for_front
 from sagewright.server.images import ImagesApi, is_for_images
 from sagewright.server.internal import PREFIX, InternalApi
-from sagewright.server.relay import Relay
+from sagewright.server.relay import FrontRelay
 
 
-def split(gateway: Any, internal: InternalApi, images: ImagesApi, relay: Relay) -> Any:
+def split(gateway: Any, internal: InternalApi, images: ImagesApi, relay: FrontRelay) -> Any:
     """Paths under `/_sagewright` go to `internal`, under `/v2/` to `images`, invocations to `relay`, all others to the gateway."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:

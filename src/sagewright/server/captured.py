@@ -6,7 +6,7 @@ import asyncio
 import logging
 from pathlib import Path
 
-from sagewright.front.invocations.spool import Segment, Target, segments
+from sagewright.front.invocations.spool import CaptureTarget, Segment, segments
 from sagewright.model.aws.s3_uris import read_s3_uri
 from sagewright.model.errors import AwsError
 from sagewright.objects.access import ObjectStore
@@ -55,7 +55,7 @@ class Captured:
                 whole = False
         return whole
 
-    def _write(self, segment: Segment, target: Target, records: list[bytes]) -> None:
+    def _write(self, segment: Segment, target: CaptureTarget, records: list[bytes]) -> None:
         """Raises AwsError and OSError for what may be possible later. Source: AWS's developer guide, "Capture data from real-time
         endpoint": the form of the keys."""
         try:

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 from sagewright.engine.endpoints.routing import routes_of, trackers_of
 from sagewright.engine.endpoints.serverless import asleep, awake, scale
-from sagewright.front.link.handshake import LOCAL, RUNTIME, Place
+from sagewright.front.link.handshake import LOCAL, RUNTIME, FrontDirectory
 from sagewright.front.link.messages import Link
 from sagewright.http.passing import PassingServer
 from sagewright.kinds.serving import COMPONENT, ENDPOINT
@@ -32,15 +32,15 @@ from sagewright.model.errors import AwsError
 from sagewright.model.jobs.tracking_sessions import secret_of
 from sagewright.model.settings import Settings
 from sagewright.server.captured import Captured
-from sagewright.server.fronts import END_S, START_S, Found, Listeners, find, take_over
+from sagewright.server.fronts import END_S, START_S, FoundFront, Listeners, find, take_over
 from sagewright.server.notes import write_note
 from sagewright.server.parts import admin_key
 from sagewright.server.sockets import bind_like_before, url_of
 from sagewright.services.context import Platform
 from sagewright.store import events, identity
-from sagewright.store.events import Cursor
+from sagewright.store.events import EventCursor
 from sagewright.store.logs import metrics
-from sagewright.store.logs.metrics import Datum, Series
+from sagewright.store.logs.metrics import Datum, MetricSeries
 from sagewright.store.resources import resources
 
 ROUTED = frozenset({ENDPOINT, COMPONENT, TRACKER})
@@ -57,7 +57,12 @@ class Fronting:
     """One server's front. To be used from its event loop."""
 
     def __init__(
-        self, settings: Settings, platform: Platform, serving: PassingServer, main: socket.socket, found: Found | None
+        self,
+        settings: Settings,
+        platform: Platform,
+        serving: PassingServer,
+        main: socket.socket,
+        found: FoundFront | None,
     ) -> None:
         """`main`: the socket of the server's own port; `found`: the front that the server before has left."""
         self._settings, self._platform, self._serving = settings, platform, serving
@@ -78,7 +83,7 @@ class Fronting:
         self._served: list[dict[str, Any]] = []
         self._secret = secret_of(admin_key(platform.store, settings.account).secret)
         self._writes: set[asyncio.Task[None]] = set()
-        self._captured = Captured(Place(settings.data).spool, platform.objects)
+        self._captured = Captured(FrontDirectory(settings.data).spool, platform.objects)
         self._used: dict[tuple[str, str], float] = {}
         self._slept = 0.0
         self._closing = False
@@ -165,13 +170,13 @@ class Fronting:
                     if await asyncio.to_thread(scale, self._platform.store, endpoint["id"], asleep, names):
                         self._platform.engine.wake(ENDPOINT, endpoint["id"])
 
-    def _end_of_log(self) -> Cursor:
-        cursor = Cursor()
+    def _end_of_log(self) -> EventCursor:
+        cursor = EventCursor()
         while page := events.after(self._platform.store, cursor, 10_000):
             cursor = page[-1].cursor
         return cursor
 
-    def _changed(self, cursor: Cursor) -> tuple[bool, Cursor]:
+    def _changed(self, cursor: EventCursor) -> tuple[bool, EventCursor]:
         """Whether anything has happened to what is routed since, and where the log has got to."""
         changed = False
         while page := events.after(self._platform.store, cursor, PAGE):
@@ -219,7 +224,7 @@ class Fronting:
             one.close()
         return True
 
-    async def _linked(self, found: Found) -> Link | None:
+    async def _linked(self, found: FoundFront) -> Link | None:
         """The line to a front, which has the present routes then; None where it has gone meanwhile."""
         try:
             passage = await asyncio.to_thread(take_over, found, self._server, self._main)
@@ -291,7 +296,7 @@ class Fronting:
             region, one["endpoint"] = read_routed(one["endpoint"], settings.region)
             for dimensions, datum in product(_dimensions(one), one["data"]):
                 text = metrics.dimension_text(dimensions)
-                series = Series(settings.account, region, NAMESPACE, datum["name"], text)
+                series = MetricSeries(settings.account, region, NAMESPACE, datum["name"], text)
                 kept = Datum(at_ms, datum["samples"], datum["total"], datum["least"], datum["most"], datum["unit"])
                 data.append((series, kept))
         with self._platform.store.write() as connection:

@@ -23,7 +23,7 @@ from typing import Any
 import psutil
 
 from sagewright.front.link import handshake
-from sagewright.front.link.handshake import LOCAL, MAIN, RUNTIME, Place
+from sagewright.front.link.handshake import LOCAL, MAIN, RUNTIME, FrontDirectory
 from sagewright.http.passage import Passage
 from sagewright.model import titles
 
@@ -36,7 +36,7 @@ log = logging.getLogger("sagewright.server.fronts")
 
 
 @dataclass
-class Found:
+class FoundFront:
     """A front that a server before this one has left, or that this one has started: its code, its sockets, the way to it."""
 
     connection: socket.socket
@@ -54,23 +54,23 @@ class Found:
             one.close()
 
 
-def find(data: Path, patience_s: float = handshake.PATIENCE_S) -> Found | None:
+def find(data: Path, patience_s: float = handshake.PATIENCE_S) -> FoundFront | None:
     """The front that answers for a data directory, if there is one. Blocks."""
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     connection.settimeout(patience_s)
     try:
-        with _near(Place(data).control) as path:
+        with _near(FrontDirectory(data).control) as path:
             connection.connect(path)
         handshake.send(connection, {"release": handshake.release()})
         shown, sockets = handshake.receive(connection)
         named = dict(zip(shown["sockets"], sockets, strict=True))
-        return Found(connection, shown["release"], shown["pid"], named)
+        return FoundFront(connection, shown["release"], shown["pid"], named)
     except (OSError, KeyError, ValueError):
         connection.close()
         return None
 
 
-def take_over(found: Found, server: tuple[str, int], main: socket.socket) -> socket.socket:
+def take_over(found: FoundFront, server: tuple[str, int], main: socket.socket) -> socket.socket:
     """Make this process the front's server. The end of the passage that connections to the front go over. Raises OSError.
 
     `found.connection` is the link from then on.
@@ -90,7 +90,7 @@ class Listeners:
     """The sockets on which fronts listen, whichever front it is: those of the front that was found, or new ones."""
 
     def __init__(self, data: Path, runtime: socket.socket, local: socket.socket | None) -> None:
-        self._place = Place(data)
+        self._place = FrontDirectory(data)
         self._place.folder.mkdir(mode=0o700, exist_ok=True)
         self.runtime = runtime
         self.local = local or _unix_listener(data / LOCAL_NAME)

@@ -16,11 +16,11 @@ from urllib.parse import unquote
 import orjson
 
 from sagewright.http import asgi
-from sagewright.http.asgi import Gone, Incoming
+from sagewright.http.asgi import ClientGone, Incoming
 from sagewright.http.body import BytesBody, digits
-from sagewright.http.limits import Limits
+from sagewright.http.limits import ConnectionLimits
 from sagewright.http.messages import FileBody, HttpRequest, HttpResponse
-from sagewright.http.pools import Full, Pool
+from sagewright.http.pools import CallPool, Full
 from sagewright.model.aws.access_keys import AccessKey
 from sagewright.model.aws.registry_tokens import USER, BadPassword, read_password
 from sagewright.model.clock import now_ms
@@ -48,7 +48,7 @@ _MISSING = {
 Handler = Callable[[HttpRequest, Repository, str], HttpResponse]
 
 
-class Refused(Exception):
+class RegistryRefused(Exception):
     """An answer that is an error in the form of the specification."""
 
     def __init__(self, code: str, message: str, status: int, headers: list[tuple[str, str]] | None = None) -> None:
@@ -60,11 +60,11 @@ class ImagesApi:
     """The ASGI application under `/v2/`. `find_key` looks an access key up by its id."""
 
     def __init__(
-        self, platform: Platform, find_key: Callable[[str], AccessKey | None], limits: Limits | None = None
+        self, platform: Platform, find_key: Callable[[str], AccessKey | None], limits: ConnectionLimits | None = None
     ) -> None:
         self._store, self._settings, self._find_key = platform.store, platform.settings, find_key
-        self._limits = limits or Limits()
-        self._pool = Pool("registry", 16, 1024, 256)
+        self._limits = limits or ConnectionLimits()
+        self._pool = CallPool("registry", 16, 1024, 256)
         self._layers = layer_store(platform.settings)
         self._routes: list[tuple[re.Pattern[str], dict[str, Handler]]] = [
             (_route(r"manifests/(?P<reference>[^/]+)"), {
@@ -83,7 +83,7 @@ class ImagesApi:
         incoming = asgi.read_head(scope, receive, self._limits)
         try:
             response = await self._answered(incoming)
-        except Gone:
+        except ClientGone:
             return
         response.headers.append(("Docker-Distribution-Api-Version", "registry/2.0"))
         await asgi.send_response(response, scope, send)
@@ -104,9 +104,9 @@ class ImagesApi:
                 request.body = BytesBody(await incoming.whole(asgi.PIECE, _too_long))
             return await asgi.answered(request, pulled, self._pool, self._handle)
         except Full:
-            return Refused("TOOMANYREQUESTS", "Try again later.", 503, [("Retry-After", "1")]).response
+            return RegistryRefused("TOOMANYREQUESTS", "Try again later.", 503, [("Retry-After", "1")]).response
         except AwsError as error:
-            return Refused("BLOB_UPLOAD_INVALID", error.message, error.status).response
+            return RegistryRefused("BLOB_UPLOAD_INVALID", error.message, error.status).response
 
     def handle(self, request: HttpRequest) -> HttpResponse:
         """Answer one request whose body is at hand; never raises."""
@@ -116,28 +116,28 @@ class ImagesApi:
         """The answer to somebody unknown."""
         try:
             self._authenticate(request)
-        except Refused as refused:
+        except RegistryRefused as refused:
             return refused.response
         return None
 
     def _handle(self, request: HttpRequest) -> HttpResponse:
         try:
             return self._answer(request)
-        except Refused as refused:
+        except RegistryRefused as refused:
             return refused.response
         except AwsError as error:
             code, status = _MISSING.get(error.code, ("UNKNOWN", error.status))
-            return Refused(code, error.message, status).response
+            return RegistryRefused(code, error.message, status).response
         except NoSuchUpload as error:
-            return Refused("BLOB_UPLOAD_UNKNOWN", f"There is no upload {error}.", 404).response
+            return RegistryRefused("BLOB_UPLOAD_UNKNOWN", f"There is no upload {error}.", 404).response
         except OutOfOrder as error:
             headers = [("Range", _range(error.size))]
-            return Refused("BLOB_UPLOAD_INVALID", str(error), 416, headers).response
+            return RegistryRefused("BLOB_UPLOAD_INVALID", str(error), 416, headers).response
         except WrongDigest as error:
-            return Refused("DIGEST_INVALID", f"The digest of what was sent is another: {error}", 400).response
+            return RegistryRefused("DIGEST_INVALID", f"The digest of what was sent is another: {error}", 400).response
         except Exception:
             log.exception("%s %s failed", request.method, request.path)
-            return Refused("UNKNOWN", "The request processing has failed; see the server's log.", 500).response
+            return RegistryRefused("UNKNOWN", "The request processing has failed; see the server's log.", 500).response
 
     def _authenticate(self, request: HttpRequest) -> None:
         scheme, _, value = request.headers.get("authorization", "").partition(" ")
@@ -148,14 +148,14 @@ class ImagesApi:
             user, _, text = base64.b64decode(value, validate=True).decode().partition(":")
             password = read_password(text)
         except (BadPassword, ValueError):
-            raise Refused("UNAUTHORIZED", "authentication required", 401, challenge) from None
+            raise RegistryRefused("UNAUTHORIZED", "authentication required", 401, challenge) from None
         key = self._find_key(password.access_key)
         good = scheme.lower() == "basic" and user == USER and key is not None and password.matches(key.secret)
         if not good or password.expires_ms < now_ms():
             message = (
                 "Your authorization token has expired. Reauthenticate and try again." if good else "not authorized"
             )
-            raise Refused("DENIED", message, 401, challenge)
+            raise RegistryRefused("DENIED", message, 401, challenge)
 
     def _answer(self, request: HttpRequest) -> HttpResponse:
         path = unquote(request.path)
@@ -165,20 +165,20 @@ class ImagesApi:
             found = pattern.fullmatch(path)
             if found and request.method in methods:
                 return methods[request.method](request, self._repository(found["name"]), found["reference"])
-        raise Refused("UNSUPPORTED", f"The registry does not serve {request.method} {path}.", 405)
+        raise RegistryRefused("UNSUPPORTED", f"The registry does not serve {request.method} {path}.", 405)
 
     def _repository(self, name: str) -> Repository:
         repository = ecr.find(self._store, name)
         if repository is None:
             account = self._settings.account
             message = f"The repository with name '{name}' does not exist in the registry with id '{account}'"
-            raise Refused("NAME_UNKNOWN", message, 404)
+            raise RegistryRefused("NAME_UNKNOWN", message, 404)
         return repository
 
     def _manifest(self, repository: Repository, reference: str) -> Manifest:
         manifest = ecr.manifest_of(self._store, repository.name, reference)
         if manifest is None:
-            raise Refused("MANIFEST_UNKNOWN", f"Requested image not found: {repository.name}, {reference}", 404)
+            raise RegistryRefused("MANIFEST_UNKNOWN", f"Requested image not found: {repository.name}, {reference}", 404)
         return manifest
 
     def _get_manifest(self, request: HttpRequest, repository: Repository, reference: str) -> HttpResponse:
@@ -191,10 +191,10 @@ class ImagesApi:
     def _put_manifest(self, request: HttpRequest, repository: Repository, reference: str) -> HttpResponse:
         body = request.body.read(MOST_MANIFEST + 1)
         if len(body) > MOST_MANIFEST:
-            raise Refused("SIZE_INVALID", f"A manifest has at most {MOST_MANIFEST} bytes.", 413)
+            raise RegistryRefused("SIZE_INVALID", f"A manifest has at most {MOST_MANIFEST} bytes.", 413)
         by_digest = ":" in reference
         if not by_digest and not _TAG.fullmatch(reference):
-            raise Refused("TAG_INVALID", f"'{reference}' can not be a tag.", 400)
+            raise RegistryRefused("TAG_INVALID", f"'{reference}' can not be a tag.", 400)
         named = {"digest": reference} if by_digest else {"tag": reference}
         kind = request.headers.get("content-type", "").partition(";")[0].strip()
         manifest, _new = keep_manifest(self._store, self._layers, repository, Pushed(body, kind or None, **named))
@@ -206,7 +206,7 @@ class ImagesApi:
         if ":" not in reference:
             ecr.untag(self._store, repository.name, [reference])
         elif any(manifest.digest in members(other) for other in ecr.manifests(self._store, repository.name)):
-            raise Refused("DENIED", "The image is part of a manifest list.", 403)
+            raise RegistryRefused("DENIED", "The image is part of a manifest list.", 403)
         else:
             ecr.remove_manifest(self._store, repository.name, manifest.digest)
         return HttpResponse(202)
@@ -214,7 +214,7 @@ class ImagesApi:
     def _get_blob(self, request: HttpRequest, _repository: Repository, reference: str) -> HttpResponse:
         size = self._layers.size(reference)
         if size is None:
-            raise Refused("BLOB_UNKNOWN", f"There is no layer {reference}.", 404)
+            raise RegistryRefused("BLOB_UNKNOWN", f"There is no layer {reference}.", 404)
         start, end, status = _asked_range(request.headers.get("range", ""), size)
         headers = [("Content-Type", "application/octet-stream"), ("Docker-Content-Digest", reference)]
         headers += [("Accept-Ranges", "bytes"), ("Content-Length", str(end - start))]

@@ -18,11 +18,11 @@ from starlette.routing import Route
 from sagewright.engine.jobs import inputs, reports
 from sagewright.engine.jobs.hostreports import UnreadableReport, read_report
 from sagewright.http import asgi
-from sagewright.http.asgi import Gone, Incoming
+from sagewright.http.asgi import ClientGone, Incoming
 from sagewright.http.body import BytesBody
-from sagewright.http.limits import Limits
+from sagewright.http.limits import ConnectionLimits
 from sagewright.http.messages import HttpRequest, HttpResponse
-from sagewright.http.pools import Full, Pool
+from sagewright.http.pools import CallPool, Full
 from sagewright.model.errors import AwsError
 from sagewright.objects.bucketstore import BucketStore
 from sagewright.server.peers import Peers
@@ -57,13 +57,17 @@ class InternalApi:
     """
 
     def __init__(
-        self, platform: Platform, authenticator: Authenticator, limits: Limits | None = None, peers: Peers | None = None
+        self,
+        platform: Platform,
+        authenticator: Authenticator,
+        limits: ConnectionLimits | None = None,
+        peers: Peers | None = None,
     ) -> None:
         self._peers = peers
         self._platform, self._authenticator = platform, authenticator
-        self._limits = limits or Limits()
-        self._pool = Pool("internal", 16, WAITING, AWAY)
-        self._entry = Pool("internal-entry", 4, WAITING)
+        self._limits = limits or ConnectionLimits()
+        self._pool = CallPool("internal", 16, WAITING, AWAY)
+        self._entry = CallPool("internal-entry", 4, WAITING)
         self.app = Starlette(
             routes=[
                 Route(f"{PREFIX}/health", self._health),
@@ -88,7 +92,7 @@ class InternalApi:
                 return _error(error.code, error.message, error.status)
             except Full:
                 return _error("ServiceUnavailable", "Try again later.", 503)
-            except Gone:
+            except ClientGone:
                 return Response(status_code=400)  # nobody reads it
 
         return told

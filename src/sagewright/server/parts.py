@@ -16,15 +16,15 @@ from sagewright.engine.endpoints.reconciler import Endpoints
 from sagewright.engine.endpoints.shadow_tests import Experiments
 from sagewright.engine.endpoints.tracking_servers import Trackers
 from sagewright.engine.events.api_destinations import Hooks
-from sagewright.engine.events.delivery import Delivering
+from sagewright.engine.events.delivery import DeliveryReconciler
 from sagewright.engine.events.deployments import Deploying
 from sagewright.engine.events.message_moves import MessageMoves
 from sagewright.engine.events.router import EventRouting
 from sagewright.engine.events.scheduler import Scheduling
 from sagewright.engine.function_invocations import Invocations
-from sagewright.engine.jobs.dependencies import Machinery
+from sagewright.engine.jobs.dependencies import JobDependencies
 from sagewright.engine.jobs.environment_builds import EnvironmentBuilds
-from sagewright.engine.jobs.launch_plan import Place
+from sagewright.engine.jobs.launch_plan import LaunchContext
 from sagewright.engine.jobs.leases import Leases
 from sagewright.engine.jobs.queue import QUEUE, Queueing
 from sagewright.engine.jobs.reconciler import Runs
@@ -33,13 +33,13 @@ from sagewright.engine.jobs.teardown import Endings
 from sagewright.engine.jobs.warmpools import WarmPools
 from sagewright.engine.monitoring.alarms import Alarms, alarmed
 from sagewright.engine.monitoring.autoscaling import Autoscaling
-from sagewright.engine.pipelines.execution_pass import Means as PipelineMeans
+from sagewright.engine.pipelines.execution_pass import PipelineDependencies as PipelineMeans
 from sagewright.engine.pipelines.reconciler import Pipelines
 from sagewright.engine.tuning.reconciler import Tuning
-from sagewright.engine.tuning.tuning_pass import Means
-from sagewright.http.limits import Limits, Pace
+from sagewright.engine.tuning.tuning_pass import TuningDependencies
+from sagewright.http.limits import BodyPace, ConnectionLimits
 from sagewright.http.refusals import Refusal
-from sagewright.invoker.messages import Objects as InvokerObjects
+from sagewright.invoker.messages import InvokerObjects
 from sagewright.model.aws.access_keys import AccessKey
 from sagewright.model.aws.arns import ROLE_NAME, assumed_role_arn
 from sagewright.model.aws.regions import ANY
@@ -55,7 +55,7 @@ from sagewright.services.context import Platform
 from sagewright.store import identity
 from sagewright.store.database import Database
 from sagewright.store.identity import NewKey
-from sagewright.tuning.client import Minds
+from sagewright.tuning.client import SearcherClient
 from sagewright.wire.calls import Calls
 from sagewright.wire.forwarding import Forwarder
 from sagewright.wire.protocols.rest_xml import PROLOGUE
@@ -84,9 +84,9 @@ def build(settings: Settings, address: Address, site: Site) -> tuple[Platform, P
     reservations = Reservations(store, site.machines, site.name)
     own_id = server_id(settings.data / "server-id")
     peers = Peers(store, own_id, lambda: site.endpoint(address.url))
-    place = Place(settings, store, objects, lambda: site.endpoint(address.url), peers.alive)
+    place = LaunchContext(settings, store, objects, lambda: site.endpoint(address.url), peers.alive)
     engine = Engine()
-    machinery = Machinery(
+    machinery = JobDependencies(
         place, site.backend, reservations, engine.wake, engine.wake_after, _builds(settings, site, engine)
     )
     add_reconcilers(engine, machinery, own_id, peers.counts_as_alive)
@@ -109,7 +109,9 @@ def add_rules(platform: Platform, owner: str, address: Address) -> None:
         EventRouting(store, call, (settings.account, settings.region), engine.wake, anywhere=settings.regions == ANY)
     )
     engine.add(Scheduling(store, engine.wake))
-    engine.add(Delivering(store, call, owner, engine.wake, Hooks(store, settings.hook_networks)), own_threads=SENDERS)
+    engine.add(
+        DeliveryReconciler(store, call, owner, engine.wake, Hooks(store, settings.hook_networks)), own_threads=SENDERS
+    )
     engine.add(Deploying(store, call, owner))
     engine.add(Experiments(store, call))
     engine.add(MessageMoves(store, engine.wake_after))
@@ -119,7 +121,7 @@ def add_rules(platform: Platform, owner: str, address: Address) -> None:
     engine.add(autoscaling)
     engine.add(Alarms(store, call, autoscaling.scale))
     engine.add(Pipelines(PipelineMeans(store, platform.objects, call, engine.wake_after)), own_threads=TUNERS)
-    engine.add(Tuning(Means(store, call, Minds(), engine.wake_after)), own_threads=TUNERS)
+    engine.add(Tuning(TuningDependencies(store, call, SearcherClient(), engine.wake_after)), own_threads=TUNERS)
 
 
 def _asynchronous(platform: Platform, call: Calls, owner: str, address: Address) -> AsynchronousDependencies:
@@ -137,7 +139,9 @@ def _asynchronous(platform: Platform, call: Calls, owner: str, address: Address)
     )  # fmt: skip
 
 
-def add_reconcilers(engine: Engine, machinery: Machinery, owner: str, alive: Callable[[], bool] = lambda: True) -> None:
+def add_reconcilers(
+    engine: Engine, machinery: JobDependencies, owner: str, alive: Callable[[], bool] = lambda: True
+) -> None:
     """`owner`: the server's name, under which it holds leases; `alive`: see Leases."""
     leases = Leases(machinery.store, owner, alive)
     pools = WarmPools(machinery.settings, machinery.store, machinery.reservations)
@@ -154,7 +158,7 @@ def add_reconcilers(engine: Engine, machinery: Machinery, owner: str, alive: Cal
         engine.add(reconciler)
 
 
-def connection_limits(settings: Settings) -> Limits:
+def connection_limits(settings: Settings) -> ConnectionLimits:
     """Also lets this process have as many files open as that takes. No more connections than it may have then."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
@@ -162,15 +166,15 @@ def connection_limits(settings: Settings) -> Limits:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
     room = max(64, most // 2 - 64)  # a connection whose body or file is under way has several
     connections = min(settings.max_connections, room)
-    return Limits(
+    return ConnectionLimits(
         head=settings.max_header_kb * 1024,
         head_s=settings.header_timeout_s,
         idle_s=settings.keep_alive_s,
         connections=connections,
         per_address=min(settings.max_connections_per_address, connections),
         unproven=min(1024, connections),
-        pace=Pace(settings.body_idle_s, settings.body_idle_s, settings.body_rate),
-        stranger_pace=Pace(settings.header_timeout_s, settings.header_timeout_s, STRANGERS_RATE),
+        pace=BodyPace(settings.body_idle_s, settings.body_idle_s, settings.body_rate),
+        stranger_pace=BodyPace(settings.header_timeout_s, settings.header_timeout_s, STRANGERS_RATE),
     )
 
 

@@ -14,12 +14,12 @@ import orjson
 from sagewright.front.addressing import ARN_HEADER
 from sagewright.front.tracking import SERVICE as TRACKING
 from sagewright.http import asgi
-from sagewright.http.asgi import Gone, Incoming
+from sagewright.http.asgi import ClientGone, Incoming
 from sagewright.http.leaving import PATIENCE_S, Callers
-from sagewright.http.limits import Limits
+from sagewright.http.limits import ConnectionLimits
 from sagewright.http.messages import HttpResponse
 from sagewright.model.errors import AwsError
-from sagewright.upstream.client import Broken, Unreachable, Upstream
+from sagewright.upstream.client import Broken, ContainerUnreachable, Upstream
 from sagewright.upstream.client import UpstreamRequest as Ask
 from sagewright.upstream.connecting import UnixPath
 from sagewright.wire.signatures.authentication import ONCE, Authenticator
@@ -43,10 +43,10 @@ _OF_THE_CONNECTION = {
 }
 
 
-class Relay:
+class FrontRelay:
     """The ASGI application. `path`: of the socket on which the front listens."""
 
-    def __init__(self, path: Path, authenticator: Authenticator, limits: Limits) -> None:
+    def __init__(self, path: Path, authenticator: Authenticator, limits: ConnectionLimits) -> None:
         self._authenticator, self._limits = authenticator, limits
         self._front = Upstream(UnixPath(path), connections=MOST_CONNECTIONS)
         self._callers = Callers()
@@ -67,12 +67,12 @@ class Relay:
         try:
             ask = await self._ask(incoming)
             stream = await self._front.begin(ask, WAIT_S, total_s=TOTAL_S, idle_s=TOTAL_S)
-        except Gone:
+        except ClientGone:
             return
         except AwsError as error:
             await asgi.send_response(_error(error.code, error.status, error.message), scope, send)
             return
-        except (Unreachable, Broken, TimeoutError) as error:
+        except (ContainerUnreachable, Broken, TimeoutError) as error:
             response = _error("ServiceUnavailable", 503, f"The process that answers invocations is away: {error}")
             await asgi.send_response(response, scope, send)
             return

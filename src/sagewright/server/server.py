@@ -25,13 +25,13 @@ from sagewright.server import credentials
 from sagewright.server.application import split
 from sagewright.server.chores import chores, warm
 from sagewright.server.fronting import Fronting
-from sagewright.server.fronts import LOCAL_NAME, Found, find
+from sagewright.server.fronts import LOCAL_NAME, FoundFront, find
 from sagewright.server.images import ImagesApi
 from sagewright.server.internal import InternalApi
 from sagewright.server.notes import hold_lock, write_note
 from sagewright.server.parts import Address, admin_key, build, connection_limits, forwarder, refusal_document
 from sagewright.server.peers import Peers
-from sagewright.server.relay import Relay
+from sagewright.server.relay import FrontRelay
 from sagewright.server.sockets import same_or_bound, url_of
 from sagewright.services import registry
 from sagewright.services.context import Platform
@@ -73,7 +73,7 @@ class Server:
             platform.store.close()
 
     @contextlib.contextmanager
-    def _listening(self, found: Found | None) -> Iterator[tuple[socket.socket, Found | None]]:
+    def _listening(self, found: FoundFront | None) -> Iterator[tuple[socket.socket, FoundFront | None]]:
         """The socket of the server's port, `found` being the front of the server before. Raises OSError."""
         try:
             bound = same_or_bound(self.settings, found.sockets.pop(MAIN, None) if found else None)
@@ -121,7 +121,7 @@ class Server:
         edge = Edge(limits, Sealer(admin_key(store, self.settings.account).secret))
         gateway = Gateway(platform, registry.load(), authenticator, forwarder(self.settings), edge)
         images = ImagesApi(platform, authenticator.find_key, limits)
-        relay = Relay(self.settings.data / LOCAL_NAME, authenticator, limits)
+        relay = FrontRelay(self.settings.data / LOCAL_NAME, authenticator, limits)
         return split(gateway, InternalApi(platform, authenticator, limits, peers), images, relay)
 
 
@@ -132,7 +132,7 @@ class Meeting:
     peers: Peers
     site: Site
     bound: socket.socket
-    found: Found | None
+    found: FoundFront | None
 
 
 class MainServer(PassingServer):

@@ -31,7 +31,7 @@ ANONYMOUS = Principal("", "")
 
 
 @dataclass(frozen=True)
-class Origin:
+class RequestOrigin:
     """Where a request came from: its client's address, what it says as its Referer, and whether it was a form."""
 
     address: str = ""
@@ -62,7 +62,7 @@ class Context:
     platform: Platform
     base_url: str = ""
     owner: Owner | None = None
-    origin: Origin = Origin()
+    origin: RequestOrigin = RequestOrigin()
 
     @property
     def store(self) -> Database:

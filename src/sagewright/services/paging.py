@@ -13,7 +13,7 @@ import orjson
 
 from sagewright.model.clock import to_ms
 from sagewright.model.errors import AwsError, ValidationException
-from sagewright.store.listing import MOST_BYTES, Bound, Held, Page, Rows
+from sagewright.store.listing import MOST_BYTES, Bound, Comparison, PageRequest, PageRows
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -54,33 +54,33 @@ def page_of(
     return page, encode(key(page[-1])) if len(ordered) > size else None
 
 
-def read_page(fetch: Callable[[Page], Sequence[R]], asked: Page) -> tuple[Sequence[R], bool]:
+def read_page(fetch: Callable[[PageRequest], Sequence[R]], asked: PageRequest) -> tuple[Sequence[R], bool]:
     """At most `asked.limit` rows, and whether there are more: a page ends early, after at least one row, where its rows have the
     bytes that it may have.
     """
     found = fetch(replace(asked, limit=asked.limit + 1, most_bytes=MOST_BYTES))  # the one more says whether any follow
-    cut = isinstance(found, Rows) and found.cut
+    cut = isinstance(found, PageRows) and found.cut
     return found[: asked.limit], cut or len(found) > asked.limit
 
 
-def position_of(row: Any, asked: Page) -> tuple[Any, ...]:
+def position_of(row: Any, asked: PageRequest) -> tuple[Any, ...]:
     """The position after which a list goes on behind the row."""
     return tuple(getattr(row, name) for name in (asked.sort_by, *asked.ties))
 
 
-FILTERS: dict[str, tuple[str, Held]] = {
-    "NameContains": ("name", Held.CONTAINS),
-    "StatusEquals": ("status", Held.IS),
-    "CreationTimeAfter": ("created_ms", Held.AT_LEAST),
-    "CreationTimeBefore": ("created_ms", Held.AT_MOST),
-    "LastModifiedTimeAfter": ("modified_ms", Held.AT_LEAST),
-    "LastModifiedTimeBefore": ("modified_ms", Held.AT_MOST),
+FILTERS: dict[str, tuple[str, Comparison]] = {
+    "NameContains": ("name", Comparison.CONTAINS),
+    "StatusEquals": ("status", Comparison.IS),
+    "CreationTimeAfter": ("created_ms", Comparison.AT_LEAST),
+    "CreationTimeBefore": ("created_ms", Comparison.AT_MOST),
+    "LastModifiedTimeAfter": ("modified_ms", Comparison.AT_LEAST),
+    "LastModifiedTimeBefore": ("modified_ms", Comparison.AT_MOST),
 }
 """Members of SageMaker's List requests that are filters, with the column and the test each stands for."""
 
 
 @dataclass(frozen=True)
-class ListForm:
+class ListSpec:
     """A List operation: the member of its answer, its sort keys with their columns, and the order without a SortOrder.
 
     `ties`: columns that tell apart rows with the same sort value.
@@ -89,13 +89,13 @@ class ListForm:
     member: str
     sorts: Mapping[str, str]
     descending: bool = False
-    filters: Mapping[str, tuple[str, Held]] = field(default_factory=lambda: FILTERS)
+    filters: Mapping[str, tuple[str, Comparison]] = field(default_factory=lambda: FILTERS)
     ties: tuple[str, ...] = ("name",)
 
     def answer(
         self,
         request: dict[str, Any],
-        fetch: Callable[[Page], Sequence[Any]],
+        fetch: Callable[[PageRequest], Sequence[Any]],
         shape: Callable[[Sequence[Any]], Iterable[dict[str, Any]]],
     ) -> dict[str, Any]:
         """One page: `fetch` reads rows, which have a name; `shape` makes summaries of them."""
@@ -105,7 +105,7 @@ class ListForm:
         if position is not None and len(position) != 1 + len(self.ties):
             raise ValidationException("Invalid NextToken.")
         after = tuple(position) if position else None
-        asked = Page(self._bounds(request), column, order == "Descending", size, after, self.ties)
+        asked = PageRequest(self._bounds(request), column, order == "Descending", size, after, self.ties)
         page, more = read_page(fetch, asked)
         answer: dict[str, Any] = {self.member: list(shape(page))}
         if more:

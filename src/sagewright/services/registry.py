@@ -15,7 +15,7 @@ Operation = Callable[["Context", dict[str, Any]], dict[str, Any]]
 
 
 @dataclass(frozen=True)
-class Entry:
+class ServedOperation:
     """A served operation. `quick`: a few rows by key and at most one short transaction; it needs no thread of its own.
 
     `absent`: its resources can't be created here, and it answers as AWS does where nobody has created one.
@@ -28,7 +28,7 @@ class Entry:
     absent: bool = False
 
 
-_entries: dict[tuple[str, str], Entry] = {}
+_entries: dict[tuple[str, str], ServedOperation] = {}
 
 
 def operation(service: str, name: str, quick: bool = False) -> Callable[[Operation], Operation]:
@@ -38,21 +38,21 @@ def operation(service: str, name: str, quick: bool = False) -> Callable[[Operati
         key = (service, name)
         if key in _entries:
             raise RuntimeError(f"{service}:{name} is registered twice")
-        _entries[key] = Entry(service, name, function, quick)
+        _entries[key] = ServedOperation(service, name, function, quick)
         return function
 
     return register
 
 
-_absent: dict[tuple[str, str], Entry] = {}
+_absent: dict[tuple[str, str], ServedOperation] = {}
 
 
 def absent(service: str, name: str, call: Operation) -> None:
     """Register the answer of an operation on resources that can't be created here; one that is served takes precedence."""
-    _absent[service, name] = Entry(service, name, call, absent=True)
+    _absent[service, name] = ServedOperation(service, name, call, absent=True)
 
 
-def load() -> dict[tuple[str, str], Entry]:
+def load() -> dict[tuple[str, str], ServedOperation]:
     """Import every operations module once and return all entries by (service, operation)."""
     package = importlib.import_module("sagewright.services")
     for module in pkgutil.walk_packages(package.__path__, "sagewright.services."):

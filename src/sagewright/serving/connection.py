@@ -30,7 +30,7 @@ _OWN = {
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
 
-class Exchange:
+class ServedRequest:
     """A request, and the way back to whoever asked. All but `request` is for the event loop's thread."""
 
     __slots__ = ("_connection", "_keep_alive", "request")
@@ -83,7 +83,7 @@ class Connection(asyncio.Protocol):
 
     def __init__(
         self,
-        take: Callable[[Exchange], None],
+        take: Callable[[ServedRequest], None],
         body_bytes: int,
         others: set[Connection],
         changed: Callable[[], None] = lambda: None,
@@ -91,8 +91,8 @@ class Connection(asyncio.Protocol):
         self._take, self._body_bytes, self._others, self._changed = take, body_bytes, others, changed
         self._parser: Any = httptools.HttpRequestParser(self)
         self._transport: Any = None
-        self._waiting: deque[Exchange] = deque()
-        self._current: Exchange | None = None
+        self._waiting: deque[ServedRequest] = deque()
+        self._current: ServedRequest | None = None
         self._writable = True
         self._drained: list[Callable[[], None]] = []
         self.is_closed = False
@@ -152,7 +152,7 @@ class Connection(asyncio.Protocol):
         if self._can_be_used:
             self._transport.write(data)
 
-    def answered(self, exchange: Exchange, keep: bool) -> None:
+    def answered(self, exchange: ServedRequest, keep: bool) -> None:
         """The answer is written; the next request may come."""
         if exchange is not self._current:
             return
@@ -221,13 +221,13 @@ class Connection(asyncio.Protocol):
             self._url.partition(b"?")[0].decode("latin-1"),
         )
         self._body = []
-        exchange = Exchange(self, request, self._parser.should_keep_alive())
+        exchange = ServedRequest(self, request, self._parser.should_keep_alive())
         if self._current is None:
             self._start(exchange)
         else:
             self._waiting.append(exchange)
 
-    def _start(self, exchange: Exchange) -> None:
+    def _start(self, exchange: ServedRequest) -> None:
         self._current = exchange
         if self._can_be_used:
             self._transport.pause_reading()

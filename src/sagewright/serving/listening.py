@@ -10,13 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sagewright.serving.settings import Settings
+from sagewright.serving.settings import ServingSettings
 
 _BACKLOG = 1024
 _FULL_S = 0.1
 
 
-def listen(settings: Settings) -> socket.socket:
+def listen(settings: ServingSettings) -> socket.socket:
     """Raises OSError. What lies at the socket's path is removed."""
     if settings.socket:
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)

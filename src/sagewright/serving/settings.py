@@ -26,7 +26,7 @@ class WrongSetting(ValueError):
 
 
 @dataclass(frozen=True)
-class Settings:
+class ServingSettings:
     """`socket`: the path of a Unix socket, "" for TCP at `port`; `timeout_s`: of one request, 0 for no limit."""
 
     socket: str = ""
@@ -36,7 +36,7 @@ class Settings:
     timeout_s: float = 0.0
 
     @classmethod
-    def read(cls, environment: Mapping[str, str], workers: int, timeout_s: float = 0.0) -> Settings:
+    def read(cls, environment: Mapping[str, str], workers: int, timeout_s: float = 0.0) -> ServingSettings:
         """`workers` and `timeout_s`: where the environment names none. Raises WrongSetting."""
         return cls(
             socket=environment.get(SOCKET_VARIABLE, ""),

@@ -24,7 +24,7 @@ INSUFFICIENT_STORAGE = 507
 
 
 @dataclass(frozen=True)
-class Known:
+class LoadedModel:
     name: str
     url: str
 
@@ -32,13 +32,13 @@ class Known:
         return {"modelName": self.name, "modelUrl": self.url}
 
 
-class Registry:
+class LoadedModels:
     """Which models are loaded, known to all workers: a file each in a directory that they share."""
 
     def __init__(self) -> None:
         self._directory = Path(tempfile.mkdtemp(prefix="models-"))
 
-    def add(self, model: Known) -> bool:
+    def add(self, model: LoadedModel) -> bool:
         """False if there is one of its name."""
         try:
             with self._file(model.name).open("x") as file:
@@ -47,10 +47,10 @@ class Registry:
             return False
         return True
 
-    def get(self, name: str) -> Known | None:
+    def get(self, name: str) -> LoadedModel | None:
         return self._read(self._file(name))
 
-    def all(self) -> list[Known]:
+    def all(self) -> list[LoadedModel]:
         read = (self._read(path) for path in self._directory.iterdir())
         return sorted((each for each in read if each is not None), key=lambda each: each.name)
 
@@ -64,12 +64,12 @@ class Registry:
     def _file(self, name: str) -> Path:
         return self._directory / hashlib.sha256(name.encode()).hexdigest()
 
-    def _read(self, path: Path) -> Known | None:
+    def _read(self, path: Path) -> LoadedModel | None:
         try:
             document = json.loads(path.read_text())
         except (FileNotFoundError, ValueError):  # gone, or another worker is writing it
             return None
-        return Known(document["modelName"], document["modelUrl"])
+        return LoadedModel(document["modelName"], document["modelUrl"])
 
 
 class Several(Application):
@@ -79,8 +79,8 @@ class Several(Application):
 
     def __init__(self, make: Callable[[Path], Application]) -> None:
         self._make = make
-        self._registry = Registry()
-        self._loaded: dict[Known, Application] = {}
+        self._registry = LoadedModels()
+        self._loaded: dict[LoadedModel, Application] = {}
 
     def load(self) -> None:
         """Models come later."""
@@ -105,7 +105,7 @@ class Several(Application):
     def _add(self, request: Request) -> Response:
         try:
             document = json.loads(request.body)
-            known = Known(str(document["model_name"]), str(document["url"]))
+            known = LoadedModel(str(document["model_name"]), str(document["url"]))
         except (ValueError, TypeError, KeyError):
             return failure("model_name and url are required.", 400, "BadRequestException")
         if self._registry.get(known.name) is not None:
@@ -118,7 +118,7 @@ class Several(Application):
             else failure(f"Model {known.name} is already registered.", 409, "ConflictStatusException")
         )
 
-    def _load(self, known: Known) -> Response | None:
+    def _load(self, known: LoadedModel) -> Response | None:
         """The answer if it can't be loaded."""
         try:
             application = self._make(Path(known.url))

@@ -12,7 +12,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 
-from sagewright.serving.connection import Exchange
+from sagewright.serving.connection import ServedRequest
 from sagewright.serving.messages import Application, Request, Response
 
 _PARTS_AHEAD = 16
@@ -24,12 +24,12 @@ class Work:
 
     def __init__(self, application: Application, loop: asyncio.AbstractEventLoop, idle: Callable[[], None]) -> None:
         self._application, self._loop, self._idle = application, loop, idle
-        self._queue: queue.SimpleQueue[list[Exchange] | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[list[ServedRequest] | None] = queue.SimpleQueue()
         self._started: float | None = None
         self._waiting = 0
-        self.exchanges: list[Exchange] = []
+        self.exchanges: list[ServedRequest] = []
 
-    def put(self, exchanges: list[Exchange]) -> None:
+    def put(self, exchanges: list[ServedRequest]) -> None:
         """In the loop's thread."""
         self._waiting += 1
         self._queue.put(exchanges)
@@ -39,9 +39,9 @@ class Work:
         """Whether there is something that is not answered. In the loop's thread."""
         return self._waiting > 0
 
-    def abandoned(self) -> list[Exchange]:
+    def abandoned(self) -> list[ServedRequest]:
         """What has not been begun, and never will be."""
-        waiting: list[Exchange] = []
+        waiting: list[ServedRequest] = []
         with contextlib.suppress(queue.Empty):
             while True:
                 waiting += self._queue.get_nowait() or []
@@ -72,14 +72,14 @@ class Work:
             self.exchanges, self._started = [], None
             self._loop.call_soon_threadsafe(self._done, whole)
 
-    def _done(self, answered: list[tuple[Exchange, Response]]) -> None:
+    def _done(self, answered: list[tuple[ServedRequest, Response]]) -> None:
         for exchange, answer in answered:
             exchange.send(answer)
         self._waiting -= 1
         if not self._waiting:
             self._idle()
 
-    def _stream(self, exchange: Exchange, answer: Response, parts: Iterator[bytes]) -> None:
+    def _stream(self, exchange: ServedRequest, answer: Response, parts: Iterator[bytes]) -> None:
         """Parts as they come, and no faster than the client takes them."""
         room = threading.BoundedSemaphore(_PARTS_AHEAD)
         tell = self._loop.call_soon_threadsafe

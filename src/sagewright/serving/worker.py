@@ -19,10 +19,10 @@ import traceback
 from dataclasses import replace
 
 from sagewright.serving.board import Board
-from sagewright.serving.connection import Connection, Exchange
+from sagewright.serving.connection import Connection, ServedRequest
 from sagewright.serving.listening import Accepting
 from sagewright.serving.messages import Application, Response
-from sagewright.serving.settings import Settings
+from sagewright.serving.settings import ServingSettings
 from sagewright.serving.work import Work, answer_all, failure
 
 CANNOT_LOAD = 3
@@ -39,7 +39,7 @@ class Worker:
     """`number`: this one's place on the board."""
 
     def __init__(
-        self, application: Application, settings: Settings, listener: socket.socket, board: Board, number: int
+        self, application: Application, settings: ServingSettings, listener: socket.socket, board: Board, number: int
     ) -> None:
         self._application, self._settings, self._listener = application, settings, listener
         self._board, self._number = board, number
@@ -49,8 +49,8 @@ class Worker:
         self._accepting: Accepting | None = None
         self._loaded = False
         self._ending = False
-        self._early: list[Exchange] = []
-        self._joined: list[Exchange] = []
+        self._early: list[ServedRequest] = []
+        self._joined: list[ServedRequest] = []
         self._parameters = Response(b"Not Found", status=404)
         self._parent = os.getppid()
 
@@ -166,7 +166,7 @@ class Worker:
         self._loop.call_later(_LAST_S, os._exit, TIMED_OUT)
         self._settings = replace(self._settings, timeout_s=0.0)
 
-    def _take(self, exchange: Exchange) -> None:
+    def _take(self, exchange: ServedRequest) -> None:
         request = exchange.request
         path, method = request.path, request.method
         if path == "/invocations" or (self._application.manages and (path + "/").startswith("/models/")):
@@ -185,7 +185,7 @@ class Worker:
         ready = self._loaded and not self._ending and self._board.all_have_loaded
         return Response(b"") if ready else _NOT_READY
 
-    def _invoke(self, exchange: Exchange) -> None:
+    def _invoke(self, exchange: ServedRequest) -> None:
         if not self._loaded:
             self._early.append(exchange)
         elif self._application.joins:

@@ -15,7 +15,7 @@ from pathlib import Path
 from sagewright.serving.board import Board
 from sagewright.serving.listening import listen
 from sagewright.serving.messages import Application
-from sagewright.serving.settings import Settings
+from sagewright.serving.settings import ServingSettings
 from sagewright.serving.worker import CANNOT_LOAD, Worker
 
 DRAIN_S = 5.0
@@ -24,7 +24,7 @@ _FIRST_S, _LONGEST_S, _STEADY_S = 0.05, 10.0, 30.0
 _MOST_FAILURES = 5
 
 
-def serve_forever(application: Application, settings: Settings) -> int:
+def serve_forever(application: Application, settings: ServingSettings) -> int:
     """Serve until SIGTERM; the exit status: 0, or 1 where a worker can't load the model. In the main thread.
 
     Raises OSError where the socket can't be had.
@@ -38,7 +38,7 @@ def serve_forever(application: Application, settings: Settings) -> int:
 
 
 class Workers:
-    def __init__(self, application: Application, settings: Settings, listener: socket.socket) -> None:
+    def __init__(self, application: Application, settings: ServingSettings, listener: socket.socket) -> None:
         self._application, self._settings, self._listener = application, settings, listener
         self._board = Board(settings.workers)
         self._numbers: dict[int, int] = {}

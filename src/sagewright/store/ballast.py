@@ -12,7 +12,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from sagewright.model.disk_room import MIB, Room
+from sagewright.model.disk_room import MIB, DiskRoom
 
 _FILE = "ballast"
 _MOST_BYTES, _SHARE = 16 * MIB, 64
@@ -39,7 +39,7 @@ class Ballast:
             if self._out:
                 self.keep()
             with suppress(OSError):
-                room = Room.of(self._directory)
+                room = DiskRoom.of(self._directory)
                 self._short = room.free < _size(room)
         return self._out or self._short
 
@@ -56,7 +56,7 @@ class Ballast:
     def release_if_short(self) -> None:
         """Where the store would have less room than the ballast keeps."""
         with suppress(OSError):
-            room = Room.of(self._directory)
+            room = DiskRoom.of(self._directory)
             if room.free < _size(room) and self._path.exists():
                 self.release()
             self._out = room.free < _ROOMY * _size(room) and not self._path.exists()
@@ -64,7 +64,7 @@ class Ballast:
     def keep(self) -> None:
         """Have it there if there is room, else see whether it is needed. To be called now and then; never raises."""
         with suppress(OSError), self._lock:
-            room = Room.of(self._directory)
+            room = DiskRoom.of(self._directory)
             size = _size(room)
             there = self._path.stat().st_size if self._path.exists() else 0
             if room.free >= _ROOMY * size and there < size:
@@ -85,12 +85,12 @@ class Ballast:
 
     def shortage(self) -> str:
         """For clients, while it is `tight`."""
-        room = Room.of(self._directory)
+        room = DiskRoom.of(self._directory)
         return (
             f"The disk of {self._directory} has {room.free} bytes free, and until there are {_ROOMY * _size(room)} only "
             "requests that read or delete are served. Delete objects, images, jobs or log groups."
         )
 
 
-def _size(room: Room) -> int:
+def _size(room: DiskRoom) -> int:
     return min(_MOST_BYTES, room.total // _SHARE)

@@ -22,7 +22,7 @@ from sagewright.store.ballast import Ballast
 from sagewright.store.checkpoints import MOST_PAGES, Checkpointer
 from sagewright.store.decoding import loads
 from sagewright.store.flushing import LogFlusher
-from sagewright.store.memory import Memory, attach
+from sagewright.store.memory import RowMemory, attach
 from sagewright.store.migrate import upgrade
 
 T = TypeVar("T")
@@ -65,7 +65,7 @@ class Database:
         self._checkpointer = Checkpointer(self.engine.connect)
         self._congested_until = 0.0
         self._kept_transactions = 0
-        self.memory = Memory()
+        self.memory = RowMemory()
         with _trouble_told():
             upgrade(self.engine)
 

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, func, insert, literal_column, select, tuple_, update
 
 from sagewright.store.database import Database
-from sagewright.store.prepared import Prepared
+from sagewright.store.prepared import PreparedStatement
 from sagewright.store.schema.events import events
 
 REMOVED = ""
@@ -22,7 +22,7 @@ REMOVED = ""
 
 
 @dataclass(frozen=True)
-class Subject:
+class EventSubject:
     """What an event is about."""
 
     kind: str
@@ -30,7 +30,7 @@ class Subject:
 
 
 @dataclass(frozen=True)
-class Entry:
+class EventEntry:
     """What happened. `principal`: the ARN of who asked for it, "" where it was nobody's request."""
 
     at_ms: int
@@ -42,7 +42,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Cursor:
+class EventCursor:
     """A place in the log; the first one is before all entries."""
 
     writer: int = 0
@@ -53,12 +53,12 @@ class Cursor:
 class Logged:
     """An entry with its place in the log."""
 
-    cursor: Cursor
-    subject: Subject
-    entry: Entry
+    cursor: EventCursor
+    subject: EventSubject
+    entry: EventEntry
 
 
-_ENTRY = [events.c[name] for name in Entry.__dataclass_fields__]
+_ENTRY = [events.c[name] for name in EventEntry.__dataclass_fields__]
 _OF = select(*_ENTRY).where(events.c.subject_id == bindparam("subject_id")).order_by(events.c.seq)
 _OF_SEVERAL = (
     select(events.c.subject_id, *_ENTRY)
@@ -74,7 +74,7 @@ _BEFORE = (
     .order_by(events.c.writer.desc(), events.c.seq.desc())
     .limit(1)
 )
-_INSERT = Prepared(insert(events), ("kind", "subject_id", *Entry.__dataclass_fields__))
+_INSERT = PreparedStatement(insert(events), ("kind", "subject_id", *EventEntry.__dataclass_fields__))
 _AFTER = (
     select(events.c.writer, events.c.seq, events.c.kind, events.c.subject_id, *_ENTRY)
     .where(tuple_(events.c.writer, events.c.seq) > tuple_(bindparam("writer"), bindparam("seq")))
@@ -92,35 +92,35 @@ _OLD_PLACES = delete(events).where(events.c.subject_id == REMOVED, events.c.seq 
 _REMOVE = delete(events).where(events.c.subject_id == bindparam("subject_id"))
 
 
-def append(connection: Connection, subject: Subject, entry: Entry) -> None:
+def append(connection: Connection, subject: EventSubject, entry: EventEntry) -> None:
     """In the transaction that makes it true."""
     _INSERT.run(connection, {"kind": subject.kind, "subject_id": subject.id, **vars(entry)})
 
 
-def of(store: Database, subject_id: str) -> list[Entry]:
+def of(store: Database, subject_id: str) -> list[EventEntry]:
     """All that happened to one subject, oldest first."""
     with store.read() as connection:
-        return [Entry(*row) for row in connection.execute(_OF, {"subject_id": subject_id})]
+        return [EventEntry(*row) for row in connection.execute(_OF, {"subject_id": subject_id})]
 
 
-def before(store: Database, logged: Logged) -> Entry | None:
+def before(store: Database, logged: Logged) -> EventEntry | None:
     """What happened to the same subject last before. By its place: two entries of one millisecond may say the same."""
     place = {"subject_id": logged.subject.id, "writer": logged.cursor.writer, "seq": logged.cursor.seq}
     with store.read() as connection:
         row = connection.execute(_BEFORE, place).first()
-    return None if row is None else Entry(*row)
+    return None if row is None else EventEntry(*row)
 
 
-def of_several(store: Database, subject_ids: Sequence[str]) -> dict[str, list[Entry]]:
+def of_several(store: Database, subject_ids: Sequence[str]) -> dict[str, list[EventEntry]]:
     """The same of several subjects, by subject."""
-    found: dict[str, list[Entry]] = defaultdict(list)
+    found: dict[str, list[EventEntry]] = defaultdict(list)
     with store.read() as connection:
         for subject_id, *values in connection.execute(_OF_SEVERAL, {"ids": subject_ids}):
-            found[subject_id].append(Entry(*values))
+            found[subject_id].append(EventEntry(*values))
     return found
 
 
-def after(store: Database, cursor: Cursor, limit: int) -> list[Logged]:
+def after(store: Database, cursor: EventCursor, limit: int) -> list[Logged]:
     """At most `limit` entries after the cursor. Who goes on from the last one's cursor misses none and sees none twice.
 
     PostgreSQL numbers an entry before its transaction is committed, so a number is no order there: entries are ordered by the
@@ -130,7 +130,7 @@ def after(store: Database, cursor: Cursor, limit: int) -> list[Logged]:
     values = {"writer": cursor.writer, "seq": cursor.seq, "how_many": limit}
     with store.read() as connection:
         rows = connection.execute(statement, values)
-        return [Logged(Cursor(*row[:2]), Subject(*row[2:4]), Entry(*row[4:])) for row in rows]
+        return [Logged(EventCursor(*row[:2]), EventSubject(*row[2:4]), EventEntry(*row[4:])) for row in rows]
 
 
 def remove(connection: Connection, subject_id: str) -> None:

@@ -16,7 +16,7 @@ from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
 from sagewright.store.database import Database
 from sagewright.store.memory import changes
-from sagewright.store.prepared import Prepared
+from sagewright.store.prepared import PreparedStatement
 from sagewright.store.schema.identity import access_keys, roles
 
 KEYS_OF_A_JOB = 1000
@@ -41,7 +41,7 @@ _KEY_BY_ID = select(*[access_keys.c[name] for name in AccessKey.__dataclass_fiel
 )
 
 _ROLE_COLUMNS = tuple(column.name for column in roles.columns)
-_ROLE_BY_NAME = Prepared(
+_ROLE_BY_NAME = PreparedStatement(
     select(roles).where(roles.c.account == bindparam("account"), roles.c.name == bindparam("name"))
 )
 _DELETE_OF_JOB = delete(access_keys).where(access_keys.c.job_id == bindparam("job"))

@@ -21,7 +21,7 @@ BUFFERED = 10
 Condition = ColumnElement[bool]
 
 
-class Placed(Protocol):
+class Scoped(Protocol):
     """Where names are unique; see store.jobs.jobs.Place."""
 
     @property
@@ -32,7 +32,7 @@ class Placed(Protocol):
     def region(self) -> str: ...
 
 
-class Held(StrEnum):
+class Comparison(StrEnum):
     """How a column is held against a value."""
 
     IS = "is"
@@ -46,12 +46,12 @@ class Bound:
     """A filter of a list: a column, a test, and the value it is tested against."""
 
     column: str
-    test: Held
+    test: Comparison
     value: Any
 
 
 @dataclass(frozen=True)
-class Page:
+class PageRequest:
     """Which rows a list wants: those within all bounds, at most `limit`, after the position, and no more than the first ones whose
     documents take `most_bytes` in memory; None for all of them.
 
@@ -67,21 +67,21 @@ class Page:
     most_bytes: int | None = None
 
 
-class Rows(list[R]):
+class PageRows(list[R]):
     """`cut`: whether it ends before its limit because of its bytes."""
 
     cut = False
 
 
 @dataclass(frozen=True)
-class Listing:
+class TableListing:
     """Lists of a table, most often with the columns kind, account, region and name; `make` takes `columns` in their order."""
 
     table: Table
     columns: Sequence[Column[Any]]
     make: Callable[..., Any]
 
-    def page(self, store: Database, place: Placed | None, asked: Page, *conditions: Condition) -> Rows[Any]:
+    def page(self, store: Database, place: Scoped | None, asked: PageRequest, *conditions: Condition) -> PageRows[Any]:
         """At most `asked.limit` rows in the order asked for, of those for which all conditions hold. `place`: None where the
         conditions say it."""
         own, key = self.table.c, self.table.c[asked.sort_by]
@@ -101,14 +101,14 @@ class Listing:
         order = [column.desc() if asked.descending else column.asc() for column in (key, *ties)]
         return self._read(store, statement.order_by(*order).limit(asked.limit), asked)
 
-    def _read(self, store: Database, statement: Select[Any], asked: Page) -> Rows[Any]:
+    def _read(self, store: Database, statement: Select[Any], asked: PageRequest) -> PageRows[Any]:
         most = None if asked.most_bytes is None else size_read() + asked.most_bytes
         if most is not None and not store.embedded and asked.limit > BUFFERED:  # the driver would read all rows at once
             statement = statement.execution_options(stream_results=True, max_row_buffer=BUFFERED)
         with store.read() as connection, connection.execute(statement) as rows:
             if most is None:
-                return Rows(self.make(*row) for row in rows)
-            found: Rows[Any] = Rows()
+                return PageRows(self.make(*row) for row in rows)
+            found: PageRows[Any] = PageRows()
             for row in rows:
                 found.append(self.make(*row))
                 if size_read() > most:
@@ -120,12 +120,12 @@ class Listing:
         column: ColumnElement[Any] = self.table.c[bound.column]
         condition: Condition
         match bound.test:
-            case Held.IS:
+            case Comparison.IS:
                 condition = column == bound.value
-            case Held.AT_LEAST:
+            case Comparison.AT_LEAST:
                 condition = column >= bound.value
-            case Held.AT_MOST:
+            case Comparison.AT_MOST:
                 condition = column <= bound.value
-            case Held.CONTAINS:
+            case Comparison.CONTAINS:
                 condition = func.lower(column).contains(bound.value.lower(), autoescape=True)
         return condition

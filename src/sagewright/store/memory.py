@@ -19,7 +19,7 @@ _PENDING = "sagewright.changed"
 _ATTACHED = "sagewright.memory"
 
 
-class Memory:
+class RowMemory:
     """Values by subject (a job's id, say) and by what they are of it. Safe to use from many threads.
 
     It holds only while this process alone writes the store, as on SQLite; `Database.recall` sees to that.
@@ -89,14 +89,14 @@ class Memory:
         self._size -= self._sizes.pop(subject, 0)
 
 
-def attach(connection: Connection, memory: Memory) -> None:
+def attach(connection: Connection, memory: RowMemory) -> None:
     """Let transactions of this connection use what is remembered: to be called where they exclude each other."""
     connection.info[_ATTACHED] = memory
 
 
 def known(connection: Connection, subject: str, what: Hashable) -> Any:
     """What is remembered, for a transaction that has not changed `subject` itself; else None."""
-    memory: Memory | None = connection.info.get(_ATTACHED)
+    memory: RowMemory | None = connection.info.get(_ATTACHED)
     if memory is None or subject in connection.info.get(_PENDING, ()):
         return None
     return memory.kept(subject, what)

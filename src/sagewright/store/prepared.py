@@ -24,7 +24,7 @@ class _Compiled:
     results: list[tuple[int, Callable[[Any], Any]]]
 
 
-class Prepared:
+class PreparedStatement:
     """A statement that is compiled once. `columns`: those that an insert or update is executed with.
 
     On SQLite it goes past SQLAlchemy to the driver, with the values converted as SQLAlchemy would; on PostgreSQL it does not.

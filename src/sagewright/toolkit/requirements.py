@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from sagewright.toolkit.errors import UserError
+from sagewright.toolkit.errors import ScriptError
 from sagewright.toolkit.process import run
 
 VARIABLE = "SAGEWRIGHT_REQUIREMENTS"
@@ -15,7 +15,7 @@ ASK = 93
 _FILE = "requirements.txt"
 
 
-class Asked(Exception):
+class RequirementsRequested(Exception):
     """The agent is asked to install requirements."""
 
 
@@ -26,7 +26,7 @@ def ask_for_requirements(root: Path, code: Path) -> None:
         asked = root / ".sagewright"
         asked.mkdir(exist_ok=True)
         (asked / _FILE).write_bytes(requirements.read_bytes())
-        raise Asked
+        raise RequirementsRequested
 
 
 def install_requirements(code: Path) -> None:
@@ -40,4 +40,4 @@ def install(code: Path, wanted: list[str], name: str) -> None:
     command = [sys.executable, "-m", "pip", "install", *wanted]
     status, tail = run(command, str(code), dict(os.environ))
     if status != 0:
-        raise UserError(name, status, tail, command)
+        raise ScriptError(name, status, tail, command)

@@ -6,13 +6,13 @@ import os
 import sys
 from pathlib import Path
 
-from sagewright.serving.settings import DEFAULT_TIMEOUT_S, Settings, WrongSetting, cpus
+from sagewright.serving.settings import DEFAULT_TIMEOUT_S, ServingSettings, WrongSetting, cpus
 from sagewright.serving.several import Several, is_asked_for
 from sagewright.serving.workers import serve_forever
 from sagewright.toolkit.code import unpack_archive
 from sagewright.toolkit.errors import ToolkitError
-from sagewright.toolkit.requirements import ASK, Asked, ask_for_requirements, install_requirements
-from sagewright.toolkit.serving.apart import Apart
+from sagewright.toolkit.requirements import ASK, RequirementsRequested, ask_for_requirements, install_requirements
+from sagewright.toolkit.serving.apart import IsolatedModel
 from sagewright.toolkit.serving.application import ScriptApplication
 
 _GIB = 1 << 30
@@ -28,13 +28,15 @@ def serve(root: Path, framework: str) -> int:
     environment = os.environ
     try:
         timeout_s = 0.0 if environment.get("SAGEMAKER_BATCH") == "true" else DEFAULT_TIMEOUT_S
-        settings = Settings.read(environment, 1 if is_asked_for() else fitting_workers(root / "model"), timeout_s)
+        settings = ServingSettings.read(
+            environment, 1 if is_asked_for() else fitting_workers(root / "model"), timeout_s
+        )
         code = _bring_code(root)
         ask_for_requirements(root, code)
         install_requirements(code)
         if is_asked_for():
-            return serve_forever(Several(lambda directory: Apart(directory, code, framework)), settings)
-    except Asked:
+            return serve_forever(Several(lambda directory: IsolatedModel(directory, code, framework)), settings)
+    except RequirementsRequested:
         return ASK
     except (ToolkitError, WrongSetting, OSError) as error:
         print(error.failure() if isinstance(error, ToolkitError) else error, file=sys.stderr, flush=True)

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from sagewright.toolkit.config import JobConfig, script_arguments
-from sagewright.toolkit.errors import FrameworkError, ToolkitError, UserError
+from sagewright.toolkit.errors import FrameworkError, ScriptError, ToolkitError
 from sagewright.toolkit.launchers import (
     command_of,
     is_command,
@@ -19,7 +19,13 @@ from sagewright.toolkit.launchers import (
     variables_of,
 )
 from sagewright.toolkit.process import run
-from sagewright.toolkit.requirements import ASK, Asked, ask_for_requirements, install, install_requirements
+from sagewright.toolkit.requirements import (
+    ASK,
+    RequirementsRequested,
+    ask_for_requirements,
+    install,
+    install_requirements,
+)
 
 
 def train(root: Path) -> int:
@@ -27,7 +33,7 @@ def train(root: Path) -> int:
     output = root / "output"
     try:
         _run_script(JobConfig(root, os.environ))
-    except Asked:
+    except RequirementsRequested:
         return ASK
     except ToolkitError as error:
         return _failed(output, error.failure(), error.exit_code)
@@ -62,7 +68,7 @@ def _run_script(config: JobConfig) -> None:
     if leads_mpi(config):
         _release(config)
     if code != 0:
-        raise UserError("ExecuteUserScriptError", code, tail, command)
+        raise ScriptError("ExecuteUserScriptError", code, tail, command)
 
 
 def _serve(config: JobConfig, environ: dict[str, str]) -> None:

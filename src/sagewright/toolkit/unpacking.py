@@ -12,7 +12,7 @@ import zlib
 MOST_MEMBERS = 1_000_000
 
 
-class Refused(Exception):
+class ArchiveRefused(Exception):
     """The message says why."""
 
 
@@ -24,18 +24,18 @@ def unpack(archive: str, directory: str, most: int) -> None:
             for number, member in enumerate(tar):
                 left -= member.size if member.isreg() else 512
                 if left < 0 or number >= MOST_MEMBERS:
-                    raise Refused("The model data archive is too large.")
+                    raise ArchiveRefused("The model data archive is too large.")
                 if hasattr(tarfile, "data_filter"):
                     tar.extract(member, directory, filter="data")
                 else:  # an old Python: this is inside a sandbox
                     tar.extract(member, directory)
     except (tarfile.TarError, OSError, EOFError, ValueError, zlib.error, OverflowError) as error:
-        raise Refused(f"It can't be unpacked: {error}") from error
+        raise ArchiveRefused(f"It can't be unpacked: {error}") from error
 
 
 if __name__ == "__main__":
     try:
         unpack(sys.argv[1], sys.argv[2], int(sys.argv[3]))
-    except Refused as refused:
+    except ArchiveRefused as refused:
         print(refused, flush=True)
         sys.exit(1)

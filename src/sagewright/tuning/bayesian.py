@@ -11,13 +11,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from sagewright.tuning import design, kernel
-from sagewright.tuning.chain import Chain
+from sagewright.tuning.chain import ParticleChain
 from sagewright.tuning.evidence import Frame, gather
 from sagewright.tuning.gaussian import Likelihood, Posterior
-from sagewright.tuning.history import History, Reader
+from sagewright.tuning.history import History, TrialReader
 from sagewright.tuning.lattice import Ints, Lattice, keys
-from sagewright.tuning.names import Scores
-from sagewright.tuning.outlook import Allowed, Outlook
+from sagewright.tuning.names import NameScores
+from sagewright.tuning.outlook import AllowedPoints, Outlook
 from sagewright.tuning.points import start
 from sagewright.tuning.study import Study, Trial, next_number
 from sagewright.tuning.suggestion import Suggestion
@@ -37,11 +37,11 @@ _PARTICLES, _USED = 16, 8
 class BayesianSearcher:
     def __init__(self, study: Study) -> None:
         self._study, self._lattice = study, Lattice(study.space)
-        self._reader = Reader(study, self._lattice)
+        self._reader = TrialReader(study, self._lattice)
         rng = self._rng(0)
-        self._chain, self._warm = Chain(kernel.prior(len(self._lattice.levels)), _PARTICLES, rng), False
+        self._chain, self._warm = ParticleChain(kernel.prior(len(self._lattice.levels)), _PARTICLES, rng), False
         pool = self._lattice.uniform(rng, 4000)
-        self._scores = Scores.of_names(study.space, self._lattice, pool) if study.names else Scores.silent()
+        self._scores = NameScores.of_names(study.space, self._lattice, pool) if study.names else NameScores.silent()
         self._design = self._first(pool, rng)
 
     def suggest(self, trials: Sequence[Trial], count: int) -> list[Suggestion]:
@@ -89,7 +89,7 @@ class BayesianSearcher:
         return points[index]
 
     def _outlook(self, history: History, number: int) -> Outlook | None:
-        frame = Frame(self._lattice, self._scores if number <= _NAMED else Scores.silent())
+        frame = Frame(self._lattice, self._scores if number <= _NAMED else NameScores.silent())
         rng = self._rng(number)
         found = gather(history, frame, self._chain.some(_USED), rng)
         if found is None:
@@ -104,7 +104,7 @@ class BayesianSearcher:
 
     def _sought(self, outlook: Outlook | None, history: History, number: int) -> Ints | None:
         rng = self._rng(number)
-        allowed = Allowed(self._lattice, history.seen, self._crowded(history))
+        allowed = AllowedPoints(self._lattice, history.seen, self._crowded(history))
         row = outlook.best(rng, allowed) if outlook else None
         return row if row is not None else design.unseen(self._lattice, rng, history.seen)
 

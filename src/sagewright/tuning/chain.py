@@ -19,7 +19,7 @@ JITTER = 1e-7
 _SHAPE = _SCALE = 2.0
 
 
-class Chain:
+class ParticleChain:
     """Particles of one searcher, kept from trial to trial."""
 
     def __init__(self, prior: Prior, count: int, rng: np.random.Generator) -> None:
@@ -73,7 +73,7 @@ def log_likelihood(matrices: Floats, values: Floats) -> Floats:
 
 
 @dataclass(frozen=True)
-class Solved:
+class SolvedCovariances:
     """Covariances of known values, ready to say what follows from them for others."""
 
     inverses: Floats
@@ -83,7 +83,7 @@ class Solved:
     """The signal's variance; (particles,)"""
 
     @classmethod
-    def of(cls, matrices: Floats, values: Floats) -> Solved:
+    def of(cls, matrices: Floats, values: Floats) -> SolvedCovariances:
         """`values` of shape (particles, points); of the matrices lower triangles do."""
         factors = np.linalg.cholesky(matrices)
         inverses = np.stack([np.ascontiguousarray(lapack.dtrtri(factor, lower=1)[0]) for factor in factors])
@@ -92,11 +92,11 @@ class Solved:
         scale = (_SCALE + 0.5 * np.square(whitened).sum(axis=1)) / (_SHAPE + values.shape[1] / 2)
         return cls(inverses, weights, scale)
 
-    def some(self, which: slice) -> Solved:
+    def some(self, which: slice) -> SolvedCovariances:
         """Of some of the particles."""
-        return Solved(self.inverses[which], self.weights[which], self.scale[which])
+        return SolvedCovariances(self.inverses[which], self.weights[which], self.scale[which])
 
-    def extended(self, alike: Floats, own: Floats) -> Solved:
+    def extended(self, alike: Floats, own: Floats) -> SolvedCovariances:
         """With one more value, which is what was expected of it: no mean moves, only doubt goes.
 
         `alike` of shape (particles, known) are its covariances with the known, `own` its variance, noise included.
@@ -108,7 +108,7 @@ class Solved:
         inverses[:, :count, :count] = self.inverses
         inverses[:, count, :count] = -(across[:, None, :] @ self.inverses)[:, 0, :] / rest
         inverses[:, count, count:] = 1 / rest
-        return Solved(inverses, np.concatenate([self.weights, np.zeros((particles, 1))], axis=1), self.scale)
+        return SolvedCovariances(inverses, np.concatenate([self.weights, np.zeros((particles, 1))], axis=1), self.scale)
 
     def means(self, alike: Floats) -> Floats:
         """Of others, from their covariances with the known: (particles, others, known) to (particles, others)."""

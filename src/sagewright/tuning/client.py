@@ -37,7 +37,7 @@ class _Died(Exception):
     """The process ended without an answer."""
 
 
-class Minds:
+class SearcherClient:
     """Searchers and stoppers of all studies. Safe to use from many threads; one at a time is answered by the process.
 
     The process is started when it is first needed, started again when it has died, and ends by itself after `idle_s`.

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sagewright.tuning.chain import JITTER, Solved, log_likelihood
-from sagewright.tuning.kernel import Likeness, Pairs, Points, Prior
+from sagewright.tuning.chain import JITTER, SolvedCovariances, log_likelihood
+from sagewright.tuning.kernel import Likeness, PointPairs, Points, Prior
 from sagewright.tuning.lattice import Bools, Floats, Ints
 
 _LENGTH, _WEIGHT, _NOISE, _TASK = (0.2, 0.8), (0.0, 1.5), (-6.9, 0.7), (0.5, 1.0)
@@ -59,7 +59,7 @@ class CurveData:
 
 class CurveLikelihood:
     def __init__(self, data: CurveData) -> None:
-        self._data, self._pairs = data, Pairs.of(data.observed.points, data.categorical).rough()
+        self._data, self._pairs = data, PointPairs.of(data.observed.points, data.categorical).rough()
 
     def __call__(self, particles: Floats) -> Floats:
         return log_likelihood(_covariances(self._data, self._pairs, particles), self._data.values)
@@ -72,12 +72,14 @@ class CurvePosterior:
     particles: Floats
     observed: Observations
     likeness: Likeness
-    solved: Solved
+    solved: SolvedCovariances
 
     @classmethod
     def of(cls, particles: Floats, data: CurveData) -> CurvePosterior:
         values = np.broadcast_to(data.values, (len(particles), len(data.observed)))
-        solved = Solved.of(_covariances(data, Pairs.of(data.observed.points, data.categorical), particles), values)
+        solved = SolvedCovariances.of(
+            _covariances(data, PointPairs.of(data.observed.points, data.categorical), particles), values
+        )
         return cls(particles, data.observed, Likeness(particles[:, :-_EXTRA], data.categorical), solved)
 
     def ends(self, some: Observations) -> Floats:
@@ -132,7 +134,7 @@ def _mixed(kx: Floats, kt: Floats, same: Bools, particles: Floats) -> Floats:
     return kx * (lasting + (1 - lasting) * kt) + (_SHARED + own * same) * kt
 
 
-def _covariances(data: CurveData, pairs: Pairs, particles: Floats) -> Floats:
+def _covariances(data: CurveData, pairs: PointPairs, particles: Floats) -> Floats:
     observed = data.observed
     kx = pairs.matrices(particles[:, :-_EXTRA], data.categorical, np.ones(len(observed)))
     kt = np.exp(-np.abs(observed.times[:, None] - observed.times[None, :]))

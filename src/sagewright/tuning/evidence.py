@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from sagewright.tuning.gaussian import Data, Posterior
-from sagewright.tuning.history import History, Rows
+from sagewright.tuning.history import History, HistoryRows
 from sagewright.tuning.kernel import Points
 from sagewright.tuning.lattice import Bools, Floats, Ints, Lattice
-from sagewright.tuning.names import Scores
+from sagewright.tuning.names import NameScores
 from sagewright.tuning.targets import targets
 
 _MOST = 150
@@ -25,7 +25,7 @@ class Frame:
     """How points are made of rows."""
 
     lattice: Lattice
-    scores: Scores
+    scores: NameScores
 
     @property
     def categorical(self) -> Bools:
@@ -34,7 +34,7 @@ class Frame:
     def points(self, levels: Ints) -> Points:
         return self._made(self.lattice.positions(levels), levels, 0)
 
-    def of(self, rows: Rows, task: int = 0) -> Points:
+    def of(self, rows: HistoryRows, task: int = 0) -> Points:
         return self._made(np.stack(rows.positions), np.stack(rows.levels), task)
 
     def _made(self, positions: Ints, levels: Ints, task: int) -> Points:
@@ -68,7 +68,7 @@ def gather(history: History, frame: Frame, particles: Floats, rng: np.random.Gen
     if not parts:
         return None
     if history.failed:
-        failed = Rows(history.failed.levels[-_FAILED:], history.failed.positions[-_FAILED:])
+        failed = HistoryRows(history.failed.levels[-_FAILED:], history.failed.positions[-_FAILED:])
         worst = max(float(values.max()) for _, values in parts)
         parts.append((frame.of(failed), np.full(len(failed), worst)))
     return Evidence(_joined(parts, frame), np.stack(tried), first)

@@ -13,15 +13,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from sagewright.tuning import curves, design
-from sagewright.tuning.chain import Chain
+from sagewright.tuning.chain import ParticleChain
 from sagewright.tuning.curves import CurveData, CurveLikelihood, CurvePosterior, Observations
 from sagewright.tuning.evidence import Frame
 from sagewright.tuning.improvement import log_improvement
-from sagewright.tuning.ladder import Configuration, configurations
+from sagewright.tuning.ladder import LadderConfiguration, configurations
 from sagewright.tuning.lattice import Floats, Ints, Lattice, keys
-from sagewright.tuning.names import Scores
+from sagewright.tuning.names import NameScores
 from sagewright.tuning.points import start
-from sagewright.tuning.study import State, Study, Trial, next_number
+from sagewright.tuning.study import Study, Trial, TrialState, next_number
 from sagewright.tuning.suggestion import Suggestion
 from sagewright.tuning.targets import targets
 
@@ -40,7 +40,7 @@ _DEFAULT_EPOCHS = 81
 class _Table:
     """What is known at one decision."""
 
-    configurations: list[Configuration]
+    configurations: list[LadderConfiguration]
     levels: Ints
     posterior: CurvePosterior
     ends: Floats
@@ -65,9 +65,9 @@ class _Choice:
 class FreezeThawSearcher:
     def __init__(self, study: Study) -> None:
         self._study = study
-        self._frame = Frame(Lattice(study.space), Scores.silent())
+        self._frame = Frame(Lattice(study.space), NameScores.silent())
         lattice, rng = self._frame.lattice, self._rng(0)
-        self._chain, self._warm = Chain(curves.prior(len(lattice.levels)), _PARTICLES, rng), False
+        self._chain, self._warm = ParticleChain(curves.prior(len(lattice.levels)), _PARTICLES, rng), False
         self._most = study.max_resource or _DEFAULT_EPOCHS
         self._look = min(self._most, max(study.min_resource, min(_LOOK, math.ceil(self._most / 8))))
         self._design = self._first_points(rng)
@@ -80,7 +80,7 @@ class FreezeThawSearcher:
             if suggestion is None:
                 break
             found.append(suggestion)
-            told.append(Trial(number, suggestion.values, State.RUNNING, continues=suggestion.continues))
+            told.append(Trial(number, suggestion.values, TrialState.RUNNING, continues=suggestion.continues))
         return found
 
     def _rng(self, number: int) -> np.random.Generator:
@@ -91,7 +91,7 @@ class FreezeThawSearcher:
         lattice = self._frame.lattice
         count = max(_FIRST, min(self._study.most_parallel, 50))
         spread, pool = design.spread(lattice, rng, count), lattice.uniform(rng, 4000)
-        scores = Scores.of_names(self._study.space, lattice, pool) if self._study.names else Scores.silent()
+        scores = NameScores.of_names(self._study.space, lattice, pool) if self._study.names else NameScores.silent()
         if not scores.known:
             return spread
         return np.concatenate([design.likely(lattice, scores.of(pool), pool, count // 2), spread[: count - count // 2]])
@@ -116,14 +116,14 @@ class FreezeThawSearcher:
         best = max(fitting, key=lambda choice: choice.score, default=None)
         return best.suggestion if best else self._finishing(table, left)
 
-    def _left(self, trials: Sequence[Trial], known: list[Configuration]) -> float:
+    def _left(self, trials: Sequence[Trial], known: list[LadderConfiguration]) -> float:
         """Epochs that may still be given away."""
         if self._study.epochs is None:
             return math.inf
         spent = sum(len(trial.curve) for trial in trials if trial.own)
         return self._study.epochs - spent - sum(self._goal(one) - one.epochs for one in known if one.running)
 
-    def _goal(self, one: Configuration) -> int:
+    def _goal(self, one: LadderConfiguration) -> int:
         """Up to which epoch its last step goes, by all that can be seen; one that has come farther goes to the end."""
         goal = self._later(one.epochs - len(one.last.curve))
         return goal if one.epochs <= goal else self._most
@@ -167,13 +167,13 @@ class FreezeThawSearcher:
                 return Suggestion(one.values, one.last.number)
         return None
 
-    def _over(self, one: Configuration) -> bool:
-        return one.epochs >= self._most or one.last.state is State.COMPLETED
+    def _over(self, one: LadderConfiguration) -> bool:
+        return one.epochs >= self._most or one.last.state is TrialState.COMPLETED
 
     def _time(self, epochs: Floats) -> Floats:
         return np.log(np.maximum(epochs, 1.0)) / np.log(max(self._most, 2))
 
-    def _table(self, usable: list[Configuration], known: list[Configuration], number: int) -> _Table | None:
+    def _table(self, usable: list[LadderConfiguration], known: list[LadderConfiguration], number: int) -> _Table | None:
         rows = [(one, self._frame.lattice.row(one.values)) for one in usable]
         placed = [(one, row) for one, row in rows if row is not None]
         seen = [(one, row, looks) for (one, row), looks in zip(placed, _looks([one for one, _ in placed]), strict=True)]
@@ -197,7 +197,7 @@ class FreezeThawSearcher:
         everyone = Observations(self._frame.points(levels), np.arange(len(placed)), np.ones(len(placed)))
         return _Table([one for one, _ in placed], levels, posterior, posterior.ends(everyone))
 
-    def _with_failed(self, data: CurveData, known: list[Configuration]) -> CurveData:
+    def _with_failed(self, data: CurveData, known: list[LadderConfiguration]) -> CurveData:
         """Failed ones are as bad as the worst, at their end."""
         rows = [row[0] for one in known if one.failed and (row := self._frame.lattice.row(one.values)) is not None]
         if not rows:
@@ -255,7 +255,7 @@ def _sweeps(rows: int, warm: bool) -> int:
     return (8 if rows <= 30 else 4 if rows <= 80 else 2) + (0 if warm else 10)
 
 
-def _looks(known: list[Configuration]) -> list[list[int]]:
+def _looks(known: list[LadderConfiguration]) -> list[list[int]]:
     """Which epochs of each are used: of the best all that say something, of the others the last, as long as there is room."""
     order = sorted(range(len(known)), key=lambda i: known[i].costs[-1] if known[i].costs else math.inf)
     looks: list[list[int]] = [[] for _ in known]

@@ -7,8 +7,8 @@ from functools import cached_property
 
 import numpy as np
 
-from sagewright.tuning.chain import JITTER, Solved, log_likelihood
-from sagewright.tuning.kernel import Likeness, Pairs, Points, noises, own_likeness
+from sagewright.tuning.chain import JITTER, SolvedCovariances, log_likelihood
+from sagewright.tuning.kernel import Likeness, PointPairs, Points, noises, own_likeness
 from sagewright.tuning.lattice import Bools, Floats
 
 
@@ -19,8 +19,8 @@ class Data:
     categorical: Bools
 
     @cached_property
-    def pairs(self) -> Pairs:
-        return Pairs.of(self.points, self.categorical)
+    def pairs(self) -> PointPairs:
+        return PointPairs.of(self.points, self.categorical)
 
 
 class Likelihood:
@@ -40,14 +40,14 @@ class Posterior:
     known: Points
     likeness: Likeness
     noises: Floats
-    solved: Solved
+    solved: SolvedCovariances
     settled: Floats
     """What is expected of the known points, (particles, known)"""
 
     @classmethod
     def of(cls, particles: Floats, data: Data) -> Posterior:
         values = np.broadcast_to(data.values, (len(particles), len(data.points)))
-        solved = Solved.of(_covariances(data, data.pairs, particles), values)
+        solved = SolvedCovariances.of(_covariances(data, data.pairs, particles), values)
         noise = noises(particles)
         settled = data.values - (noise[:, None] + JITTER) * solved.weights
         likeness = Likeness(particles, data.categorical, data.points.farthest())
@@ -82,6 +82,6 @@ class Posterior:
         return found
 
 
-def _covariances(data: Data, pairs: Pairs, particles: Floats) -> Floats:
+def _covariances(data: Data, pairs: PointPairs, particles: Floats) -> Floats:
     diagonal = own_likeness(data.points) + noises(particles)[:, None] + JITTER
     return pairs.matrices(particles, data.categorical, diagonal)

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from sagewright.tuning.lattice import Ints, Lattice, keys
-from sagewright.tuning.study import State, Study, Trial
+from sagewright.tuning.study import Study, Trial, TrialState
 
 
 @dataclass
-class Rows:
+class HistoryRows:
     """Some points and what they cost, where that is known."""
 
     levels: list[Ints] = field(default_factory=list)
@@ -31,22 +31,24 @@ class Rows:
     def best(self) -> int:
         return int(np.argmin(self.costs))
 
-    def thinned(self, most: int, rng: np.random.Generator) -> Rows:
+    def thinned(self, most: int, rng: np.random.Generator) -> HistoryRows:
         """At most so many: the better half of that many, and of the others any."""
         if len(self) <= most:
             return self
         order = np.argsort(self.costs, kind="stable")
         others = rng.choice(order[most // 2 :], most - most // 2, replace=False)
         kept = sorted([*order[: most // 2].tolist(), *others.tolist()])
-        return Rows([self.levels[i] for i in kept], [self.positions[i] for i in kept], [self.costs[i] for i in kept])
+        return HistoryRows(
+            [self.levels[i] for i in kept], [self.positions[i] for i in kept], [self.costs[i] for i in kept]
+        )
 
 
 @dataclass
 class History:
-    results: Rows
-    pending: Rows
-    failed: Rows
-    parents: dict[str, Rows]
+    results: HistoryRows
+    pending: HistoryRows
+    failed: HistoryRows
+    parents: dict[str, HistoryRows]
     """Of each parent whose task was another one."""
     seen: set[bytes]
     """Points that this study has tried, and must not again."""
@@ -54,7 +56,7 @@ class History:
     """How many of the results are parents'."""
 
 
-class Reader:
+class TrialReader:
     """Reads trials of one study; keeps the rows of those it has read."""
 
     def __init__(self, study: Study, lattice: Lattice) -> None:
@@ -62,7 +64,7 @@ class Reader:
         self._rows: dict[int, tuple[Ints, Ints, bytes] | None] = {}
 
     def read(self, trials: Sequence[Trial]) -> History:
-        history = History(Rows(), Rows(), Rows(), {}, set())
+        history = History(HistoryRows(), HistoryRows(), HistoryRows(), {}, set())
         for trial in sorted(trials, key=lambda trial: trial.number):
             if trial.number not in self._rows:
                 found = self._lattice.row(trial.values)
@@ -81,12 +83,12 @@ class Reader:
         if trial.own or self._study.same_task:
             history.seen.add(row[2])
 
-    def _kind(self, history: History, trial: Trial) -> tuple[Rows | None, float]:
+    def _kind(self, history: History, trial: Trial) -> tuple[HistoryRows | None, float]:
         if trial.result is not None:
             cost = self._study.cost(trial.result)
             own = trial.own or self._study.same_task
-            return (history.results if own else history.parents.setdefault(trial.source, Rows())), cost
+            return (history.results if own else history.parents.setdefault(trial.source, HistoryRows())), cost
         if trial.running and trial.own:
             return history.pending, math.nan
-        failed = trial.own or (self._study.same_task and trial.state is State.FAILED)
+        failed = trial.own or (self._study.same_task and trial.state is TrialState.FAILED)
         return (history.failed if failed else None), math.nan

@@ -28,7 +28,7 @@ def searcher(study: Study) -> Searcher:
     raise ValueError(f"no such strategy: {study.strategy}")
 
 
-class InProcessMinds:
+class InProcessSearchers:
     """Keeps the searchers of the studies that were asked for last. Not for use by several threads."""
 
     def __init__(self) -> None:

@@ -88,7 +88,7 @@ def noises(particles: Floats) -> Floats:
 
 
 @dataclass(frozen=True)
-class Pairs:
+class PointPairs:
     """Every two of some points, with what their likeness is computed from."""
 
     places: Ints
@@ -100,7 +100,7 @@ class Pairs:
     scored: Floats
 
     @classmethod
-    def of(cls, points: Points, categorical: Bools) -> Pairs:
+    def of(cls, points: Points, categorical: Bools) -> PointPairs:
         rows, columns = np.tril_indices(len(points), -1)
         steps = np.abs(points.positions[rows] - points.positions[columns]).T
         apart = np.where(categorical[:, None], (steps != 0) * 1.0, steps / STEPS)
@@ -108,9 +108,9 @@ class Pairs:
         places = rows * len(points) + columns
         return cls(places, len(points), apart, tasks, _SCORED * points.scores[rows] * points.scores[columns])
 
-    def rough(self) -> Pairs:
+    def rough(self) -> PointPairs:
         """In single precision, which is enough to compare hyperparameters by, and half of the time."""
-        return Pairs(self.places, self.count, *map(_single, (self.apart, self.tasks, self.scored)))
+        return PointPairs(self.places, self.count, *map(_single, (self.apart, self.tasks, self.scored)))
 
     def matrices(self, particles: Floats, categorical: Bools, diagonal: Floats) -> Floats:
         """(particles, points, points), lower triangles alone; the diagonal has the shape (points,) or (particles, points)."""

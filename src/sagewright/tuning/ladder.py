@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sagewright.tuning.study import State, Study, Trial, whole_curves
+from sagewright.tuning.study import Study, Trial, TrialState, whole_curves
 
 LOOKED_AT = (2, 3, 4, 5, 7, 10, 14, 20, 28, 39, 52, 73, 102, 143, 200, 280)
 """Epochs that say something; the first one says little of the last."""
@@ -14,7 +14,7 @@ _MOST_LOOKS = 5
 
 
 @dataclass
-class Configuration:
+class LadderConfiguration:
     values: Mapping[str, str]
     last: Trial
     """Its last step."""
@@ -31,7 +31,7 @@ class Configuration:
 
     @property
     def failed(self) -> bool:
-        return self.last.state is State.FAILED
+        return self.last.state is TrialState.FAILED
 
     def looks(self) -> list[int]:
         """The epochs whose costs are used: the last one, and some before it, evenly spread."""
@@ -42,16 +42,16 @@ class Configuration:
         return finite + last
 
 
-def configurations(study: Study, trials: Sequence[Trial]) -> list[Configuration]:
+def configurations(study: Study, trials: Sequence[Trial]) -> list[LadderConfiguration]:
     """In the order in which they were begun."""
     curves, roots = whole_curves(trials), dict[int, int]()
-    found: dict[int, Configuration] = {}
+    found: dict[int, LadderConfiguration] = {}
     for trial in sorted((trial for trial in trials if trial.own), key=lambda trial: trial.number):
         before = trial.continues if trial.continues in roots else None
         root = roots[trial.number] = roots[before] if before is not None else trial.number
         costs = [study.cost(value) for value in curves[trial.number]]
         if root not in found:
-            found[root] = Configuration(trial.values, trial, costs)
+            found[root] = LadderConfiguration(trial.values, trial, costs)
         else:
             found[root].last = trial
             found[root].costs = max(found[root].costs, costs, key=len)

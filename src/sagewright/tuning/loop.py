@@ -48,7 +48,7 @@ class Standing:
 
 
 @dataclass(frozen=True)
-class Step:
+class LoopStep:
     start: tuple[Suggestion, ...] = ()
     stop: tuple[int, ...] = ()
     """Running trials to be ended; with `over`, all of them."""
@@ -96,13 +96,13 @@ def _room(rules: Rules, own: Sequence[Trial]) -> int | None:
     return None if rules.most_trials is None else max(0, rules.most_trials - len(own))
 
 
-def step(study: Study, rules: Rules, trials: Sequence[Trial], minds: Deciding) -> Step:
+def step(study: Study, rules: Rules, trials: Sequence[Trial], minds: Deciding) -> LoopStep:
     """Raises what `minds` raises."""
     own = [trial for trial in trials if trial.own]
     running = tuple(trial.number for trial in own if trial.running)
     over = standing(study, rules, trials).over
     if over is not None:
-        return Step(stop=running, over=over)
+        return LoopStep(stop=running, over=over)
     judged = any(trial.running and trial.curve for trial in own)
     stop = tuple(sorted(set(minds.stops(study, trials)) & set(running))) if judged else ()
     free = rules.most_parallel - len(running)
@@ -110,4 +110,4 @@ def step(study: Study, rules: Rules, trials: Sequence[Trial], minds: Deciding) -
     count = max(0, free if room is None else min(free, room))
     start = tuple(minds.suggest(study, trials, count))[:count] if count else ()
     exhausted = count > 0 and not start and not running
-    return Step(start, stop, Over.SPACE if exhausted else None)
+    return LoopStep(start, stop, Over.SPACE if exhausted else None)

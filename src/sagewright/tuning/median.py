@@ -10,7 +10,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sagewright.tuning.study import State, Study, Trial
+from sagewright.tuning.study import Study, Trial, TrialState
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class MedianStopper:
     study: Study
 
     def stops(self, trials: Sequence[Trial]) -> list[int]:
-        own = [trial for trial in trials if trial.own and trial.state is not State.FAILED]
+        own = [trial for trial in trials if trial.own and trial.state is not TrialState.FAILED]
         return [trial.number for trial in own if trial.running and trial.curve and self._loses(trial, own)]
 
     def _loses(self, trial: Trial, own: Sequence[Trial]) -> bool:

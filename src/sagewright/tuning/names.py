@@ -54,7 +54,7 @@ _CHOICES: dict[str, dict[str, float]] = {
 
 
 @dataclass(frozen=True)
-class Scores:
+class NameScores:
     """A score for each level of each range, of mean 0 and unit size over the space."""
 
     levels: tuple[Floats, ...]
@@ -66,11 +66,11 @@ class Scores:
         return bool(self.levels)
 
     @classmethod
-    def silent(cls) -> Scores:
+    def silent(cls) -> NameScores:
         return cls(())
 
     @classmethod
-    def of_names(cls, space: Space, lattice: Lattice, pool: Ints) -> Scores:
+    def of_names(cls, space: Space, lattice: Lattice, pool: Ints) -> NameScores:
         """`pool` are points all over the space."""
         scores = cls(tuple(_of_range(each, lattice.level_places(d)) for d, each in enumerate(space.parameters)))
         drawn = scores.of(pool)

@@ -23,7 +23,7 @@ _ROUNDS, _LEADERS, _NEAR_LEADERS = 3, 5, 20
 
 
 @dataclass(frozen=True)
-class Allowed:
+class AllowedPoints:
     """Which points may be tried."""
 
     lattice: Lattice
@@ -57,7 +57,7 @@ class Outlook:
             np.concatenate([self.places, np.arange(known, known + more)]),
         )
 
-    def best(self, rng: np.random.Generator, allowed: Allowed) -> Ints | None:
+    def best(self, rng: np.random.Generator, allowed: AllowedPoints) -> Ints | None:
         """None where nothing that is allowed was found."""
         means = self.posterior.settled[:, self.places]
         record = means.min(axis=1)
@@ -67,7 +67,7 @@ class Outlook:
         bases = self.tried[means.mean(axis=0).argsort()[:_BASES]]
         return self._climbed(bases, record, rng, allowed)
 
-    def _climbed(self, bases: Ints, record: Floats, rng: np.random.Generator, allowed: Allowed) -> Ints | None:
+    def _climbed(self, bases: Ints, record: Floats, rng: np.random.Generator, allowed: AllowedPoints) -> Ints | None:
         lattice = self.frame.lattice
         near = lattice.neighbours(rng, bases, _AROUND)
         candidates = allowed.of(np.concatenate([lattice.uniform(rng, _UNIFORM), near]))

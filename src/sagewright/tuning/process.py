@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 from setproctitle import setproctitle
 
-from sagewright.tuning.inprocess import InProcessMinds
+from sagewright.tuning.inprocess import InProcessSearchers
 from sagewright.tuning.study import Study, Trial
 
 
@@ -26,7 +26,7 @@ def main() -> None:
 
 
 def serve(requests: BinaryIO, answers: BinaryIO, idle_s: float) -> None:
-    minds, pending = InProcessMinds(), bytearray()
+    minds, pending = InProcessSearchers(), bytearray()
     while select.select([requests], [], [], idle_s)[0]:
         part = requests.read(1 << 20)
         if not part:
@@ -41,7 +41,7 @@ def serve(requests: BinaryIO, answers: BinaryIO, idle_s: float) -> None:
             answers.flush()
 
 
-def _answer(minds: InProcessMinds, line: bytearray) -> dict[str, Any]:
+def _answer(minds: InProcessSearchers, line: bytearray) -> dict[str, Any]:
     try:
         request = json.loads(line)
         study = Study.read(request["study"])

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from sagewright.tuning.simulation import Outcome, Problem
+from sagewright.tuning.simulation import Problem, SimulatedOutcome
 from sagewright.tuning.space import Categorical, Space
 
 Curve = tuple[float, ...]
@@ -67,7 +67,7 @@ class Recorded:
     def problem(self, seed: int) -> Problem:
         """A trial is one of its configuration's repeats; which one follows from the seed and its number."""
 
-        def outcome(values: Mapping[str, str], number: int) -> Outcome:
-            return Outcome(random.Random(f"{seed}/{number}").choice(self.repeats(values)))  # noqa: S311 - which repeat
+        def outcome(values: Mapping[str, str], number: int) -> SimulatedOutcome:
+            return SimulatedOutcome(random.Random(f"{seed}/{number}").choice(self.repeats(values)))  # noqa: S311 - which repeat
 
         return outcome

@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 
 from sagewright.tuning.loop import Over, Rules, step
 from sagewright.tuning.minds import Deciding
-from sagewright.tuning.study import State, Study, Trial, whole_curves
+from sagewright.tuning.study import Study, Trial, TrialState, whole_curves
 from sagewright.tuning.suggestion import Suggestion
 
 
 @dataclass(frozen=True)
-class Outcome:
+class SimulatedOutcome:
     """How a trial goes if nobody stops it: the objective after each epoch, and how long an epoch takes."""
 
     curve: tuple[float, ...]
@@ -28,12 +28,12 @@ class Outcome:
     """At the end of its curve."""
 
 
-Problem = Callable[[Mapping[str, str], int], Outcome]
+Problem = Callable[[Mapping[str, str], int], SimulatedOutcome]
 """From a trial's hyperparameters and its number."""
 
 
 @dataclass(frozen=True)
-class Course:
+class SimulatedCourse:
     trials: tuple[Trial, ...]
     over: Over | None
     """None where the time was up."""
@@ -51,7 +51,7 @@ class Course:
 
 @dataclass
 class _Run:
-    outcome: Outcome
+    outcome: SimulatedOutcome
     started_s: float
     until: int | None
     before: int
@@ -71,7 +71,7 @@ class Simulation:
     _ended: dict[int, float] = field(default_factory=dict)
     _busy_s: float = 0.0
 
-    def run(self, parents: Sequence[Trial] = ()) -> Course:
+    def run(self, parents: Sequence[Trial] = ()) -> SimulatedCourse:
         self.trials.update({trial.number: trial for trial in parents})
         now, over = 0.0, self._decide(0.0)
         while over is None and self._events:
@@ -82,9 +82,9 @@ class Simulation:
                 self._advance(number, now)
                 over = self._decide(now)
         for number in [number for number, trial in self.trials.items() if trial.running]:
-            self._end(number, min(now, self.most_s), State.STOPPED)
+            self._end(number, min(now, self.most_s), TrialState.STOPPED)
         epochs = sum(len(trial.curve) for trial in self.trials.values() if trial.own)
-        return Course(tuple(self.trials.values()), over, now, self._ended, epochs, self._busy_s)
+        return SimulatedCourse(tuple(self.trials.values()), over, now, self._ended, epochs, self._busy_s)
 
     def _decide(self, now: float) -> Over | None:
         """Ask until it wants nothing more: a trial that is stopped leaves its place to another at once."""
@@ -93,7 +93,7 @@ class Simulation:
             for suggestion in wanted.start:
                 self._start(suggestion, now)
             for number in wanted.stop:
-                self._end(number, now, State.STOPPED)
+                self._end(number, now, TrialState.STOPPED)
             if wanted.over is not None or not wanted.stop:
                 return wanted.over
 
@@ -101,7 +101,7 @@ class Simulation:
         number = 1 + max((trial.number for trial in self.trials.values() if trial.own), default=0)
         before = whole_curves(self.trials.values()).get(suggestion.continues, ()) if suggestion.continues else ()
         outcome = self.problem(suggestion.values, number)
-        self.trials[number] = Trial(number, suggestion.values, State.RUNNING, continues=suggestion.continues)
+        self.trials[number] = Trial(number, suggestion.values, TrialState.RUNNING, continues=suggestion.continues)
         self._runs[number] = _Run(outcome, now, suggestion.until, len(before))
         heapq.heappush(self._events, (now + outcome.epoch_s, number))
 
@@ -114,15 +114,15 @@ class Simulation:
             self.trials[number] = trial
             epoch += 1
         if epoch >= len(run.outcome.curve):
-            self._end(number, now, State.FAILED if run.outcome.fails else State.COMPLETED)
+            self._end(number, now, TrialState.FAILED if run.outcome.fails else TrialState.COMPLETED)
         elif run.until is not None and epoch >= run.until:
-            self._end(number, now, State.STOPPED)
+            self._end(number, now, TrialState.STOPPED)
         else:
             heapq.heappush(self._events, (now + run.outcome.epoch_s, number))
 
-    def _end(self, number: int, now: float, state: State) -> None:
+    def _end(self, number: int, now: float, state: TrialState) -> None:
         trial = self.trials[number]
-        value = None if state is State.FAILED else trial.value
+        value = None if state is TrialState.FAILED else trial.value
         self.trials[number] = dataclasses.replace(trial, state=state, value=value)
         self._ended[number] = now
         self._busy_s += now - self._runs[number].started_s
@@ -131,8 +131,8 @@ class Simulation:
 def function(objective: Callable[[Mapping[str, str]], float], duration_s: float = 1.0) -> Problem:
     """A problem whose trials emit one value, at their end. An objective that isn't a number is a failed trial."""
 
-    def problem(values: Mapping[str, str], _: int) -> Outcome:
+    def problem(values: Mapping[str, str], _: int) -> SimulatedOutcome:
         value = objective(values)
-        return Outcome((value,), duration_s, fails=math.isnan(value))
+        return SimulatedOutcome((value,), duration_s, fails=math.isnan(value))
 
     return problem

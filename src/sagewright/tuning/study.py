@@ -11,7 +11,7 @@ from typing import Any
 from sagewright.tuning.space import Space
 
 
-class State(StrEnum):
+class TrialState(StrEnum):
     RUNNING = "Running"
     COMPLETED = "Completed"
     STOPPED = "Stopped"
@@ -25,7 +25,7 @@ class Trial:
     number: int
     """From 1, in the order they were made. Those of parents are negative."""
     values: Mapping[str, str]
-    state: State
+    state: TrialState
     curve: tuple[float, ...] = ()
     """The objective in the order of its emissions, which is by epochs."""
     value: float | None = None
@@ -41,12 +41,12 @@ class Trial:
 
     @property
     def running(self) -> bool:
-        return self.state is State.RUNNING
+        return self.state is TrialState.RUNNING
 
     @property
     def result(self) -> float | None:
         """The objective of a trial that is over; None where it has none, or none that is a number."""
-        counts = self.state in (State.COMPLETED, State.STOPPED)
+        counts = self.state in (TrialState.COMPLETED, TrialState.STOPPED)
         return self.value if counts and self.value is not None and math.isfinite(self.value) else None
 
     def document(self) -> dict[str, Any]:
@@ -62,7 +62,7 @@ class Trial:
 
     @classmethod
     def read(cls, document: dict[str, Any]) -> Trial:
-        return cls(**{**document, "state": State(document["state"]), "curve": tuple(document["curve"])})
+        return cls(**{**document, "state": TrialState(document["state"]), "curve": tuple(document["curve"])})
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from sagewright.upstream.connection import Connection
-from sagewright.upstream.errors import Broken, Stale, TooLong, Unreachable
+from sagewright.upstream.connection import UpstreamConnection
+from sagewright.upstream.errors import Broken, ContainerUnreachable, Stale, TooLong
 from sagewright.upstream.messages import Answer, UpstreamRequest
-from sagewright.upstream.share import MOST_CONNECTIONS, Share
+from sagewright.upstream.share import MOST_CONNECTIONS, UpstreamShare
 
 MOST_BODY = 32 * 1024 * 1024
 """Bytes of an answer that is held in memory; streams have no such limit."""
@@ -49,8 +49,8 @@ class Upstream:
 
     def __init__(self, connect: Connect, connections: int = MOST_CONNECTIONS) -> None:
         self._connect = connect
-        self._idle: deque[tuple[float, Connection]] = deque()
-        self._share = Share(connections)
+        self._idle: deque[tuple[float, UpstreamConnection]] = deque()
+        self._share = UpstreamShare(connections)
         self._closed = False
 
     async def ask(self, request: UpstreamRequest, timeout_s: float, most: int = MOST_BODY) -> Answer:
@@ -73,8 +73,8 @@ class Upstream:
 
     async def begin(
         self, request: UpstreamRequest, timeout_s: float, *, total_s: float | None = None, idle_s: float = IDLE_S
-    ) -> Stream:
-        """An answer that is read as it comes; `Stream.close` has to be called. `timeout_s` is for its head; all of it takes
+    ) -> AnswerStream:
+        """An answer that is read as it comes; `AnswerStream.close` has to be called. `timeout_s` is for its head; all of it takes
         `total_s` at most, which is `timeout_s` where it isn't given."""
         begin_s = asyncio.get_running_loop().time()
         head_s, due_s = begin_s + timeout_s, begin_s + (timeout_s if total_s is None else total_s)
@@ -95,7 +95,7 @@ class Upstream:
         except BaseException:
             self._share.room.release()
             raise
-        return Stream(self, connection)
+        return AnswerStream(self, connection)
 
     async def glance(self, request: UpstreamRequest, timeout_s: float, most: int = 0) -> Answer:
         """The answer with the first `most` bytes of its body; the rest is not read. The connection is not kept."""
@@ -123,7 +123,7 @@ class Upstream:
         finally:
             stream.close()
 
-    def _kept(self) -> Connection | None:
+    def _kept(self) -> UpstreamConnection | None:
         if not self._idle:
             return None
         now = asyncio.get_running_loop().time()
@@ -134,7 +134,7 @@ class Upstream:
             connection.close()
         return None
 
-    async def _connected(self, due_s: float) -> Connection:
+    async def _connected(self, due_s: float) -> UpstreamConnection:
         loop = asyncio.get_running_loop()
         timeout = asyncio.timeout_at(due_s)
         try:
@@ -143,17 +143,17 @@ class Upstream:
         except OSError as error:
             if timeout.expired():
                 raise
-            raise Unreachable(str(error) or "it does not accept a connection in time") from error
+            raise ContainerUnreachable(str(error) or "it does not accept a connection in time") from error
         try:
-            _transport, protocol = await loop.create_connection(lambda: Connection(self._share), sock=made)
+            _transport, protocol = await loop.create_connection(lambda: UpstreamConnection(self._share), sock=made)
         except BaseException as error:
             made.close()
             if isinstance(error, OSError):
-                raise Unreachable(str(error)) from error
+                raise ContainerUnreachable(str(error)) from error
             raise
         return protocol
 
-    def _keep(self, connection: Connection) -> None:
+    def _keep(self, connection: UpstreamConnection) -> None:
         if not connection.end():
             return
         if self._closed:
@@ -164,7 +164,7 @@ class Upstream:
         if now - self._idle[0][0] > _KEPT_S:
             self._idle.popleft()[1].close()
 
-    def release(self, connection: Connection) -> None:
+    def release(self, connection: UpstreamConnection) -> None:
         self._keep(connection)
         self._share.room.release()
 
@@ -175,10 +175,10 @@ class Upstream:
             self._idle.pop()[1].close()
 
 
-class Stream:
+class AnswerStream:
     """An answer whose head is here."""
 
-    def __init__(self, upstream: Upstream, connection: Connection) -> None:
+    def __init__(self, upstream: Upstream, connection: UpstreamConnection) -> None:
         self._upstream, self._connection = upstream, connection
         reader = connection.reader
         self.status, self.headers = reader.status, reader.headers
@@ -218,7 +218,7 @@ class Stream:
         self.close()
 
 
-async def _spilled(stream: Stream, spill: Spill) -> Answer:
+async def _spilled(stream: AnswerStream, spill: Spill) -> Answer:
     parts: list[bytes] = []
     size = waiting = 0
     file: BinaryIO | None = None
@@ -250,4 +250,14 @@ def _written(spill: Spill, file: BinaryIO | None, parts: list[bytes]) -> BinaryI
     return file
 
 
-__all__ = ["Answer", "Broken", "Spill", "Stale", "Stream", "TooLong", "Unreachable", "Upstream", "UpstreamRequest"]
+__all__ = [
+    "Answer",
+    "AnswerStream",
+    "Broken",
+    "ContainerUnreachable",
+    "Spill",
+    "Stale",
+    "TooLong",
+    "Upstream",
+    "UpstreamRequest",
+]

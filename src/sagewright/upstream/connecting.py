@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from threading import Thread
 
-from sagewright.model.jobs.serving_sockets import Listening, enter_network, noted_port, opened, serving_folder
+from sagewright.model.jobs.serving_sockets import ListeningSocket, enter_network, noted_port, opened, serving_folder
 
 ACCEPT_S = 0.25
 """Source: AWS's developer guide: a container accepts a connection within 250 ms."""
@@ -19,7 +19,7 @@ _AT_ONCE = 4
 """Connections that are being made to one container: each may need a thread to enter its network, or ask again and again."""
 
 
-class Container:
+class ContainerAddress:
     """Connects to the server of the host in HOST_DIRECTORY. Calls raise OSError."""
 
     def __init__(self, directory: Path, timeout_s: float = ACCEPT_S) -> None:
@@ -104,7 +104,7 @@ async def _to_port(host: str, port: int, made: socket.socket, timeout_s: float) 
     return made
 
 
-async def _socket_within(listening: Listening) -> socket.socket:
+async def _socket_within(listening: ListeningSocket) -> socket.socket:
     """A socket of another network namespace. A thread that has entered one is of no use for anything else."""
     found: Future[socket.socket] = Future()
 

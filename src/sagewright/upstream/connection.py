@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import AsyncIterable, AsyncIterator
 from typing import Any
 
-from sagewright.upstream.errors import Broken, Stale, Unreachable
+from sagewright.upstream.errors import Broken, ContainerUnreachable, Stale
 from sagewright.upstream.messages import Answer, UpstreamRequest
 from sagewright.upstream.reading import AnswerReader
-from sagewright.upstream.share import LARGE, Share
+from sagewright.upstream.share import LARGE, UpstreamShare
 
 HIGH, LOW = 1 << 20, 1 << 18
 """Bytes that a stream holds for a slower consumer: reading pauses above, and goes on below."""
@@ -21,8 +21,8 @@ _SHORT, _READ = 256, 4
 _SLOW, _SHARED, _DENSE = 1, 2, 4
 
 
-class Connection(asyncio.Protocol):
-    def __init__(self, share: Share) -> None:
+class UpstreamConnection(asyncio.Protocol):
+    def __init__(self, share: UpstreamShare) -> None:
         self._loop = asyncio.get_running_loop()
         self._share = share
         self.transport: Any = None
@@ -170,7 +170,7 @@ class Connection(asyncio.Protocol):
         """Sends a request, but not its pieces. `most`: bytes of its answer; None for a stream, which is `idle_s` silent at most.
         Raises Unreachable."""
         if not self.usable:
-            raise Unreachable("the connection is closed")
+            raise ContainerUnreachable("the connection is closed")
         self.reader.reset(most)
         self._busy, self._fault = True, None
         if most is None:

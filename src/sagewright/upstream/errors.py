@@ -9,7 +9,7 @@ Broken         the answer ended early, or is not HTTP
 from __future__ import annotations
 
 
-class Unreachable(Exception):
+class ContainerUnreachable(Exception):
     """No byte of the request was sent: it may be sent elsewhere."""
 
 

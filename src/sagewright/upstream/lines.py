@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from sagewright.upstream.client import Connect
-from sagewright.upstream.errors import Broken, TooLong, Unreachable
+from sagewright.upstream.errors import Broken, ContainerUnreachable, TooLong
 
 MOST_LINE = 64 * 1024
 
@@ -16,7 +16,7 @@ async def ask_line(connect: Connect, line: bytes, timeout_s: float, most: int = 
         try:
             made = await connect()
         except OSError as error:
-            raise Unreachable(str(error)) from error
+            raise ContainerUnreachable(str(error)) from error
         reader, writer = await asyncio.open_connection(sock=made, limit=most)
         try:
             writer.write(line + b"\n")

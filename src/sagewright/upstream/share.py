@@ -17,7 +17,7 @@ LOOK_S = 0.25
 """Interval at which deadlines are checked: a timer for each request would cost more than parsing its answer."""
 
 
-class Exchange(Protocol):
+class SharedExchange(Protocol):
     """A connection that is in use."""
 
     def expire(self) -> None: ...
@@ -29,15 +29,15 @@ class Exchange(Protocol):
     def proceed(self) -> None: ...
 
 
-class Share:
+class UpstreamShare:
     """See the module. To be used from one event loop."""
 
     def __init__(self, connections: int) -> None:
         self.room = asyncio.Semaphore(connections)
-        self._due: dict[Exchange, float] = {}
-        self._stopped: dict[Exchange, float] = {}
+        self._due: dict[SharedExchange, float] = {}
+        self._stopped: dict[SharedExchange, float] = {}
         self._watching = False
-        self._held: dict[Exchange, int] = {}
+        self._held: dict[SharedExchange, int] = {}
         self._total = 0
         self._pieces = 0.0
         self._pieces_at = 0.0
@@ -49,7 +49,7 @@ class Share:
 
     # Deadlines.
 
-    def watch(self, exchange: Exchange, due_s: float) -> None:
+    def watch(self, exchange: SharedExchange, due_s: float) -> None:
         """Has the exchange expire at `due_s`, on the loop's clock. Replaces an earlier deadline."""
         self._due[exchange] = due_s
         if not self._watching:
@@ -57,21 +57,21 @@ class Share:
             loop = asyncio.get_running_loop()
             loop.call_at(min(due_s, loop.time() + LOOK_S), self._look)
 
-    def extend(self, exchange: Exchange, more_s: float) -> None:
+    def extend(self, exchange: SharedExchange, more_s: float) -> None:
         if exchange in self._due:
             self._due[exchange] += more_s
 
-    def stop(self, exchange: Exchange) -> None:
+    def stop(self, exchange: SharedExchange) -> None:
         """Stops the exchange's clock: it waits for its own side."""
         self._stopped[exchange] = self._due[exchange] - asyncio.get_running_loop().time()
         self._due[exchange] = math.inf
 
-    def start(self, exchange: Exchange) -> None:
+    def start(self, exchange: SharedExchange) -> None:
         left_s = self._stopped.pop(exchange, None)
         if left_s is not None and exchange in self._due:
             self._due[exchange] = asyncio.get_running_loop().time() + left_s
 
-    def leave(self, exchange: Exchange) -> None:
+    def leave(self, exchange: SharedExchange) -> None:
         """The exchange has ended, or was given up."""
         self._due.pop(exchange, None)
         if self._held:
@@ -93,7 +93,7 @@ class Share:
 
     # Memory.
 
-    def weigh(self, exchange: Exchange, size: int) -> None:
+    def weigh(self, exchange: SharedExchange, size: int) -> None:
         """A large answer now holds `size` bytes. The oldest one always goes on, so each ends in turn."""
         self._total += size - self._held.get(exchange, 0)
         self._held[exchange] = size

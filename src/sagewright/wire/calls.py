@@ -6,11 +6,11 @@ import copy
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sagewright.engine.calls import Question
+from sagewright.engine.calls import OperationRequest
 from sagewright.model.aws.request_ids import new_request_id
 from sagewright.model.errors import NotImplementedYet
 from sagewright.services.context import Context, Platform, Principal
-from sagewright.services.registry import Entry
+from sagewright.services.registry import ServedOperation
 from sagewright.wire.models import service_model
 from sagewright.wire.validation import validate
 
@@ -22,11 +22,11 @@ class Calls:
     """
 
     def __init__(
-        self, platform: Platform, entries: Mapping[tuple[str, str], Entry], url: Callable[[], str] = str
+        self, platform: Platform, entries: Mapping[tuple[str, str], ServedOperation], url: Callable[[], str] = str
     ) -> None:
         self._platform, self._entries, self._url = platform, entries, url
 
-    def __call__(self, question: Question) -> dict[str, Any]:
+    def __call__(self, question: OperationRequest) -> dict[str, Any]:
         entry = self._entries.get((question.service, question.operation))
         if entry is None or question.service == "s3":
             raise NotImplementedYet(question.service, question.operation)
@@ -34,7 +34,7 @@ class Calls:
         validate(service_model(question.service).operation_model(question.operation), request)
         return entry.call(self._context(question), request)
 
-    def _context(self, question: Question) -> Context:
+    def _context(self, question: OperationRequest) -> Context:
         settings = self._platform.settings
         return Context(
             request_id=new_request_id(),

@@ -11,20 +11,20 @@ from typing import Any, TypeVar
 from botocore.model import OperationModel
 
 from sagewright.http import asgi
-from sagewright.http.asgi import Gone, Incoming
+from sagewright.http.asgi import ClientGone, Incoming
 from sagewright.http.body import BytesBody, PrefacedBody
-from sagewright.http.limits import Limits
+from sagewright.http.limits import ConnectionLimits
 from sagewright.http.messages import BodyReader, HttpRequest, HttpResponse
-from sagewright.http.patience import Patience
-from sagewright.http.pools import Full, Pool
+from sagewright.http.patience import AnswerPatience
+from sagewright.http.pools import CallPool, Full
 from sagewright.http.promises import SharedSync
 from sagewright.model.aws.access_keys import AccessKey
 from sagewright.model.aws.request_ids import new_request_id
 from sagewright.model.errors import AwsError, InternalFailure, NotImplementedYet, ServiceUnavailable
 from sagewright.objects.blobs import small
 from sagewright.objects.bucketstore import BucketStore
-from sagewright.services.context import ANONYMOUS, Context, Origin, Platform, Principal
-from sagewright.services.registry import Entry
+from sagewright.services.context import ANONYMOUS, Context, Platform, Principal, RequestOrigin
+from sagewright.services.registry import ServedOperation
 from sagewright.wire import responses, routing, shortage
 from sagewright.wire.codes import in_terms_of
 from sagewright.wire.encodings import unpack
@@ -75,10 +75,10 @@ class Exchange:
     s3: S3Route | None = None
     form: PostedForm | None = None
     pulled: asgi.Pulled | None = None
-    pool: Pool | None = None
+    pool: CallPool | None = None
     token: str | None = None
     operation: OperationModel | None = None
-    entry: Entry | None = None
+    entry: ServedOperation | None = None
     key: AccessKey | None = None
     parameters: dict[str, Any] = field(default_factory=dict)
     result: dict[str, Any] = field(default_factory=dict)
@@ -101,12 +101,12 @@ class Exchange:
 class Edge:
     """What clients are held to, and what the tokens that they are given are sealed with."""
 
-    limits: Limits = field(default_factory=Limits)
+    limits: ConnectionLimits = field(default_factory=ConnectionLimits)
     sealer: Sealer | None = None
 
 
 @dataclass(frozen=True)
-class Asked:
+class BodyPurpose:
     """What a request with a large body is for: a `form`, a body that is `streamed`, or a document of at most `most` bytes.
 
     `known`: its signature holds, whatever its body is.
@@ -131,7 +131,7 @@ class Gateway:
     def __init__(
         self,
         platform: Platform,
-        entries: dict[tuple[str, str], Entry],
+        entries: dict[tuple[str, str], ServedOperation],
         authenticator: Authenticator,
         forwarder: Forwarder | None = None,
         edge: Edge | None = None,
@@ -140,7 +140,7 @@ class Gateway:
         edge = edge or Edge()
         self._limits, self._sealer = edge.limits, edge.sealer
         self._s3_router = S3Router()
-        self._patience = Patience(PROLOGUE.encode(), "application/xml")
+        self._patience = AnswerPatience(PROLOGUE.encode(), "application/xml")
         self._forwarder = forwarder
         embedded = platform.objects if isinstance(platform.objects, BucketStore) else None
         self._cross_origin = CrossOrigin(embedded, self._s3_router) if embedded else None
@@ -174,7 +174,7 @@ class Gateway:
         incoming = asgi.read_head(scope, receive, self._limits, ONCE)
         try:
             response = await self._answered(incoming)
-        except Gone:
+        except ClientGone:
             return
         await asgi.send_response(response, scope, send)
 
@@ -246,22 +246,22 @@ class Gateway:
         exchange.pulled = incoming.rest(begun)
         exchange.request.body = PrefacedBody(exchange.pulled, len(begun), fields_too_long())
 
-    def _vet(self, exchange: Exchange) -> Asked:
+    def _vet(self, exchange: Exchange) -> BodyPurpose:
         """Whether the head of a request entitles to a large body, and to what. Raises AwsError."""
         request = exchange.request
         exchange.route = routing.route_of_head(request)
         service = exchange.route.service
         if service != "s3":
             exchange.key = self._authenticator.vet(request, service)
-            return Asked(known=DIGEST in request.headers, most=LARGEST.get(service, LARGEST_OF_OTHERS))
+            return BodyPurpose(known=DIGEST in request.headers, most=LARGEST.get(service, LARGEST_OF_OTHERS))
         exchange.s3 = self._s3_router.match(request)
         if exchange.s3.operation == POST_OBJECT:
-            return Asked(form=True)
+            return BodyPurpose(form=True)
         in_host = exchange.s3.bucket if exchange.s3.virtual_host else None
         head = replace(request, body=BytesBody(b""))
         key = self._authenticator.authenticate_s3(head, in_host or "")
         streamed = is_streamed(exchange.s3.operation)
-        return Asked(known=key is not None, most=MAX_DOCUMENT if key else UNASKED, streamed=streamed)
+        return BodyPurpose(known=key is not None, most=MAX_DOCUMENT if key else UNASKED, streamed=streamed)
 
     def _enter(self, exchange: Exchange) -> HttpResponse | None:
         """The refusal of a request by somebody unknown, None for others."""
@@ -444,7 +444,9 @@ class Gateway:
             principal=Principal(key.principal_arn, key.user_id, key.id) if key else ANONYMOUS,
             platform=self._platform,
             base_url=exchange.request.base_url,
-            origin=Origin(exchange.first.address, exchange.first.headers.get("referer"), exchange.form is not None),
+            origin=RequestOrigin(
+                exchange.first.address, exchange.first.headers.get("referer"), exchange.form is not None
+            ),
         )
         exchange.result = shortage.call(exchange.entry, context, exchange.parameters, key)
         if self._sealer is not None and lists(exchange.entry.service, exchange.entry.name):
@@ -476,7 +478,7 @@ def _is_long(body: BodyReader) -> bool:
     return isinstance(body, BytesBody) and len(body) > LONG
 
 
-def _quick_targets(entries: Iterable[Entry]) -> frozenset[str]:
+def _quick_targets(entries: Iterable[ServedOperation]) -> frozenset[str]:
     """X-Amz-Target of the operations that are quick."""
     return frozenset(f"{SERVICES[entry.service]}.{entry.name}" for entry in entries if entry.quick)
 

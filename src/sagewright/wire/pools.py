@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sagewright.http.messages import HttpResponse
-from sagewright.http.pools import Pool
+from sagewright.http.pools import CallPool
 from sagewright.model.errors import AwsError
 from sagewright.wire.protocols.base import WireProtocol
 from sagewright.wire.protocols.rest_xml import RestXmlProtocol
@@ -20,15 +20,15 @@ class Pools:
     """The pools of the gateway. `entry` looks keys up where the store is across a network."""
 
     def __init__(self) -> None:
-        self.control = Pool("control", 32, WAITING)
-        self.data = Pool("data", 32, WAITING, AWAY)
-        self.objects = Pool("objects", 32, WAITING, AWAY)
-        self.queues = Pool("queues", 32, WAITING, AWAY)
-        self.functions = Pool("functions", 64, WAITING)
-        self.strangers = Pool("strangers", 4, STRANGERS_WAITING, AWAY // 8)
-        self.entry = Pool("entry", 8, WAITING)
+        self.control = CallPool("control", 32, WAITING)
+        self.data = CallPool("data", 32, WAITING, AWAY)
+        self.objects = CallPool("objects", 32, WAITING, AWAY)
+        self.queues = CallPool("queues", 32, WAITING, AWAY)
+        self.functions = CallPool("functions", 64, WAITING)
+        self.strangers = CallPool("strangers", 4, STRANGERS_WAITING, AWAY // 8)
+        self.entry = CallPool("entry", 8, WAITING)
 
-    def of(self, service: str, *, known: bool) -> Pool:
+    def of(self, service: str, *, known: bool) -> CallPool:
         """`known`: whether the request was signed. In S3 alone others are let through, and the bucket's policy is asked."""
         if not known:
             return self.strangers

@@ -9,7 +9,7 @@ from sagewright.model.aws.access_keys import AccessKey
 from sagewright.model.disk_room import for_running_work, insufficient
 from sagewright.model.errors import AwsError
 from sagewright.services.context import Context
-from sagewright.services.registry import Entry
+from sagewright.services.registry import ServedOperation
 
 _FREES = re.compile(
     r"(Batch)?(Delete|Remove|Abort|Stop|Purge|Deregister|Untag|Cancel|Disassociate|Terminate|Unsubscribe)"
@@ -19,7 +19,7 @@ _READS = re.compile(
 )
 
 
-def call(entry: Entry, context: Context, parameters: dict[str, Any], key: AccessKey | None) -> dict[str, Any]:
+def call(entry: ServedOperation, context: Context, parameters: dict[str, Any], key: AccessKey | None) -> dict[str, Any]:
     """What the operation answers. Raises AwsError, InsufficientStorage for one that takes room while there is none.
 
     A job's `key` writes what running work writes.
@@ -30,7 +30,7 @@ def call(entry: Entry, context: Context, parameters: dict[str, Any], key: Access
         return _call(entry, context, parameters)
 
 
-def _call(entry: Entry, context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
+def _call(entry: ServedOperation, context: Context, parameters: dict[str, Any]) -> dict[str, Any]:
     ballast = context.store.ballast
     if ballast is None:
         return entry.call(context, parameters)

@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 
 from sagewright.compute.backend import Handle, HostPlan
-from sagewright.model.jobs.brief import Brief, Group, Program
+from sagewright.model.jobs.brief import Brief, HostGroup, Program
 
 CREDENTIALS = {"access_key_id": "a", "secret_access_key": "s", "session_token": "t"}
 
@@ -19,7 +19,7 @@ CREDENTIALS = {"access_key_id": "a", "secret_access_key": "s", "session_token": 
 def gang(directory: Path, *names: str, **changes: Any) -> list[HostPlan]:
     """Hosts whose agents wait for a server that is not there: they live until they are killed."""
     document = {
-        "brief": Brief("training", "job", "arn", Program("none"), [Group("g", "ml.m5.large", list(names))], "r").document(),
+        "brief": Brief("training", "job", "arn", Program("none"), [HostGroup("g", "ml.m5.large", list(names))], "r").document(),
         "hosts": list(names), "attempt": 1,
         "addresses": {}, "endpoint": "http://127.0.0.1:1", "token": "t", "region": "us-east-1",
         "account": "000000000000", "log_stream": "s", "environments": str(directory / "environments"),

@@ -16,7 +16,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from backend.agents import agents_of, directory_of, gang, until
-from sagewright.compute.backend import Backend, Unreachable
+from sagewright.compute.backend import Backend, BackendUnreachable
 from sagewright.compute.ray.backend import RayBackend
 from sagewright.model.settings import load_settings
 
@@ -84,7 +84,7 @@ def test_the_driver_may_die(backend: Backend, launch: Launch, tmp_path: Path) ->
     drivers = [p for p in psutil.Process().children() if "sagewright.compute.ray.driver" in " ".join(p.cmdline())]
     for driver in drivers:
         driver.kill()
-    with pytest.raises(Unreachable):
+    with pytest.raises(BackendUnreachable):
         backend.stop(handle)
     until(lambda: _answers(backend, handle))
     assert backend.poll(handle)
@@ -133,7 +133,7 @@ def test_a_job_goes_on_while_nobody_answers_for_the_cluster(ray_server: RunningS
 def _answers(backend: Backend, handle: dict[str, Any]) -> bool:
     try:
         return bool(backend.poll(handle))
-    except Unreachable:
+    except BackendUnreachable:
         return False
 
 

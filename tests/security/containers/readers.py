@@ -17,25 +17,25 @@ from tests.security.containers.hostile import GOOD
 from sagewright.agent.inputs import model_cache
 from sagewright.agent.transform import invoking, serving
 from sagewright.front import application, tracking
-from sagewright.front.application import Invocations
+from sagewright.front.application import InvocationApplication
 from sagewright.front.invocations import dispatch, shelves
 from sagewright.front.invocations.capturing import Capturing
 from sagewright.front.invocations.counting import Counting
 from sagewright.front.invocations.dispatch import Dispatch
-from sagewright.front.invocations.routes import Container as Named
-from sagewright.front.invocations.routes import Endpoint, Fleet, Instance, Routes, Variant
+from sagewright.front.invocations.routes import Endpoint, RouteFleet, RouteInstance, Routes, RouteVariant
+from sagewright.front.invocations.routes import RouteContainer as Named
 from sagewright.front.invocations.shadowing import Shadowing
-from sagewright.front.invocations.spool import Spool
-from sagewright.http.limits import Limits
+from sagewright.front.invocations.spool import CaptureSpool
+from sagewright.http.limits import ConnectionLimits
 from sagewright.invoker.carrying import Carrying
-from sagewright.invoker.messages import Invocation
+from sagewright.invoker.messages import AsyncInvocation
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
 from sagewright.model.jobs import tracking_sessions as passes
 from sagewright.model.jobs.brief import DataSet, Transform
 from sagewright.server import relay
-from sagewright.upstream.client import Broken, TooLong, Unreachable, Upstream, UpstreamRequest
-from sagewright.upstream.connecting import Container
+from sagewright.upstream.client import Broken, ContainerUnreachable, TooLong, Upstream, UpstreamRequest
+from sagewright.upstream.connecting import ContainerAddress
 
 DEADLINE_S = 1.5
 BODY = b"x" * 400_000
@@ -74,7 +74,7 @@ class Asking(Reader):
         self._upstreams: dict[Path, Upstream] = {}
 
     def upstream(self, place: Path) -> Upstream:
-        return self._upstreams.setdefault(place, Upstream(Container(place)))
+        return self._upstreams.setdefault(place, Upstream(ContainerAddress(place)))
 
     async def ask(self, place: Path) -> str:
         return await self.end(self.exchange(self.upstream(place)))
@@ -89,7 +89,7 @@ class Asking(Reader):
             return LONG
         except Broken:
             return BROKEN
-        except Unreachable:
+        except ContainerUnreachable:
             return AWAY
         except TimeoutError:
             return LATE
@@ -145,12 +145,14 @@ class Front(Reader):
         self.dispatch.take(Routes("0", "r", {name: self.endpoint(name) for name in names}))
         admission: Any = self
         server: Any = None
-        capturing = Capturing(Spool(self.scratch / "spool"))
-        self.application = Invocations(self.dispatch, admission, capturing, Limits(), server, self._refresh)
+        capturing = Capturing(CaptureSpool(self.scratch / "spool"))
+        self.application = InvocationApplication(
+            self.dispatch, admission, capturing, ConnectionLimits(), server, self._refresh
+        )
 
     def endpoint(self, name: str) -> Endpoint:
-        variant = Variant("v", 1.0, (Named("c"),), (Instance(name, (self.site / name,)),))
-        return Endpoint(name, name, "InService", (Fleet(100.0, (variant,)),))
+        variant = RouteVariant("v", 1.0, (Named("c"),), (RouteInstance(name, (self.site / name,)),))
+        return Endpoint(name, name, "InService", (RouteFleet(100.0, (variant,)),))
 
     async def _refresh(self) -> None:
         return None
@@ -187,14 +189,14 @@ class FrontStream(Front):
 class Shadows(Front):
     def prepare(self) -> None:
         super().prepare()
-        self.shadowing = Shadowing(self.dispatch, Capturing(Spool(self.scratch / "spool")))
+        self.shadowing = Shadowing(self.dispatch, Capturing(CaptureSpool(self.scratch / "spool")))
         self._numbers = 0
 
     async def ask(self, place: Path) -> str:
         self._numbers += 1
         name = f"{place.name}-{self._numbers}"
         variant = self.endpoint(place.name).fleets[0].variants[0]
-        fleet = Fleet(100.0, (variant,), shadow=variant)
+        fleet = RouteFleet(100.0, (variant,), shadow=variant)
         self.shadowing.copy(Endpoint(name, name, "InService", (fleet,)), fleet, variant, REQUEST)
         tally = self.dispatch.tally(name, variant)
         while not tally.invocations:
@@ -211,7 +213,7 @@ class Invoker(Reader):
 
     async def ask(self, place: Path) -> str:
         body = base64.b64encode(BODY).decode()
-        asked = Invocation(str(place), place.name, (str(place),), ("primary",), {}, DEADLINE_S, "s3://b/k", body)
+        asked = AsyncInvocation(str(place), place.name, (str(place),), ("primary",), {}, DEADLINE_S, "s3://b/k", body)
         return ANSWERED if (await self._carrying.carry_out(asked)).failure is None else REFUSED
 
     def allowed(self, attempt: Attempt) -> set[str]:
@@ -245,7 +247,7 @@ class Trackers(Reader):
         self.patch.setattr(tracking, "TOTAL_S", DEADLINE_S)
         admission: Any = None
         known: Any = self
-        self._tracking = tracking.Tracking(admission, Limits(), self._refresh, known)
+        self._tracking = tracking.TrackingApplication(admission, ConnectionLimits(), self._refresh, known)
         names = [GOOD, *(str(number) for number in range(len(ATTEMPTS)))]
         self.take(names)
 
@@ -287,7 +289,7 @@ class Relay(Reader):
 
     async def ask(self, place: Path) -> str:
         authenticator: Any = self
-        made = relay.Relay(place / "ml" / "serving" / "http.sock", authenticator, Limits())
+        made = relay.FrontRelay(place / "ml" / "serving" / "http.sock", authenticator, ConnectionLimits())
         try:
             sent = await asgi(made, "POST", "/endpoints/x/invocations")
         except Broken:
@@ -343,8 +345,8 @@ class Models(Threads):
     def asked(self, place: Path) -> str:
         archives: Any = self
         try:
-            model_cache.Shelf("s3://bucket/models", place, archives, lambda _line: None).bring("model")
-        except model_cache.Refused:
+            model_cache.ModelCache("s3://bucket/models", place, archives, lambda _line: None).bring("model")
+        except model_cache.ModelRefused:
             return REFUSED
         return ANSWERED
 
@@ -366,7 +368,7 @@ class Transforms(Threads):
         try:
             made.invoke(BODY).close()
             made.invoke(lambda: iter([BODY, BODY])).close()
-        except invoking.Failed:
+        except invoking.RequestFailed:
             return REFUSED
         finally:
             made.close()

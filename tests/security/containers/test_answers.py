@@ -18,8 +18,8 @@ from tests.security.containers.hostile import GOOD
 from tests.security.containers.readers import READERS, Reader
 
 from sagewright.agent.control import Control
-from sagewright.agent.transform.serving import PING_S, Health
-from sagewright.model.jobs.brief import Health as Asked
+from sagewright.agent.transform.serving import PING_S, HealthWatch
+from sagewright.model.jobs.brief import HealthCheck as Asked
 
 LATENESS_S = 6.0
 """After the deadline, on a machine that does other things as well."""
@@ -126,7 +126,7 @@ def test_a_server_that_is_never_well_fails_in_time(name: str, site: Path) -> Non
     """Its endpoint is Creating no longer than ContainerStartupHealthCheckTimeoutInSeconds and a ping."""
     number = next(number for number, one in enumerate(ATTEMPTS) if one.name == name)
     control = Control()
-    health = Health(site / str(number), Asked(start_s=1.0), control, lambda: None)
+    health = HealthWatch(site / str(number), Asked(start_s=1.0), control, lambda: None)
     started: Any = None
     begin = time.monotonic()
     with health.watching(started):

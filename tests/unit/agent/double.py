@@ -16,8 +16,8 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
 
-from sagewright.kinds.base import Named
-from sagewright.kinds.training import Training
+from sagewright.kinds.base import NamedJob
+from sagewright.kinds.training import TrainingKind
 
 ENVIRONMENTS = Path(__file__).parents[3] / ".cache" / "environments"
 PYTHON_IMAGE = "python:3.11"  # an environment without packages: made in a second
@@ -248,7 +248,7 @@ def host_document(double: Double, host: str = "algo-1", hosts: int = 1, **change
     }
     document = {
         "host_id": "h1" if host == "algo-1" else host,
-        "brief": Training().brief(Named("job", ARN), request).document(),
+        "brief": TrainingKind().brief(NamedJob("job", ARN), request).document(),
         "host": host,
         "hosts": names,
         "addresses": {name: f"127.10.0.{number}" for number, name in enumerate(names, 1)},

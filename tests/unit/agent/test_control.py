@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from sagewright.agent.control import Control
-from sagewright.agent.errors import ClientError, Gone, JobError, Overdue, Stopped
+from sagewright.agent.errors import ClientError, JobError, JobGone, JobStopped, Overdue
 
 
 @pytest.fixture
@@ -31,10 +31,10 @@ def wakes(control: Control, within_s: float = 0) -> bool:
 @pytest.mark.parametrize(
     ("desired", "raised"),
     [
-        ("stop", Stopped),
-        ("interrupt", Stopped),
-        ("gone", Gone),
-        ("finish", Gone),
+        ("stop", JobStopped),
+        ("interrupt", JobStopped),
+        ("gone", JobGone),
+        ("finish", JobGone),
         ("run", None),
         ("collect", None),
         ("new", None),
@@ -69,12 +69,12 @@ def test_the_first_failure_wins_then_gone_then_a_stop_then_the_time(control: Con
     with pytest.raises(JobError, match=first):
         control.check()
     control.failure = None
-    with pytest.raises(Gone):
+    with pytest.raises(JobGone):
         control.check()
     control.gone = False
-    with pytest.raises(Stopped) as caught:
+    with pytest.raises(JobStopped) as caught:
         control.check()
-    assert type(caught.value) is Stopped
+    assert type(caught.value) is JobStopped
     control.stop = False
     with pytest.raises(Overdue):
         control.check()

@@ -11,13 +11,13 @@ import time
 import pytest
 
 from sagewright.agent.control import Control
-from sagewright.agent.errors import Gone, Stopped, TooLate
+from sagewright.agent.errors import JobGone, JobStopped, TooLate
 from sagewright.agent.parallel import attended, for_each
-from sagewright.agent.patience import BYTES_PER_S, Patience
+from sagewright.agent.patience import BYTES_PER_S, HostPatience
 
 
 def test_nothing_limits_what_was_not_stopped() -> None:
-    patience = Patience(Control(), 1, lambda: False)
+    patience = HostPatience(Control(), 1, lambda: False)
     assert patience.left_s() == math.inf
     patience.begin()
     assert patience.left_s() == math.inf
@@ -26,7 +26,7 @@ def test_nothing_limits_what_was_not_stopped() -> None:
 
 def test_a_stop_leaves_the_grace_and_time_for_the_bytes() -> None:
     control = Control()
-    patience = Patience(control, 0.2, lambda: False)
+    patience = HostPatience(control, 0.2, lambda: False)
     control.ask_stop()
     time.sleep(0.3)
     patience.begin()  # the process has used its own grace
@@ -42,7 +42,7 @@ def test_a_stop_leaves_the_grace_and_time_for_the_bytes() -> None:
 def test_the_jobs_time_ends_an_upload_too() -> None:
     control = Control()
     control.deadline = time.monotonic() + 0.1
-    patience = Patience(control, 0.1, lambda: False)
+    patience = HostPatience(control, 0.1, lambda: False)
     patience.begin()
     patience.check()
     time.sleep(0.25)
@@ -53,7 +53,7 @@ def test_the_jobs_time_ends_an_upload_too() -> None:
 def test_time_without_the_server_does_not_count() -> None:
     control = Control()
     away = [True]
-    patience = Patience(control, 0.1, lambda: away[0])
+    patience = HostPatience(control, 0.1, lambda: away[0])
     control.ask_stop()
     patience.begin()
     for _look in range(5):
@@ -67,9 +67,9 @@ def test_time_without_the_server_does_not_count() -> None:
 
 def test_a_job_that_is_gone_ends_at_once() -> None:
     control = Control()
-    patience = Patience(control, 10, lambda: False)
+    patience = HostPatience(control, 10, lambda: False)
     control.take("gone")
-    with pytest.raises(Gone):
+    with pytest.raises(JobGone):
         patience.check()
 
 
@@ -78,7 +78,7 @@ def test_work_before_the_process_ends_with_the_jobs_time() -> None:
     control.deadline = time.monotonic() + 0.05
     control.check()
     time.sleep(0.1)
-    with pytest.raises(Stopped):
+    with pytest.raises(JobStopped):
         control.check()
 
 

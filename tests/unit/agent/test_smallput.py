@@ -11,7 +11,7 @@ import botocore.config
 import botocore.session
 import pytest
 
-from sagewright.agent.hostfile import Credentials, Objects
+from sagewright.agent.hostfile import Credentials, JobObjects
 from sagewright.agent.smallput import put_small
 
 KEYS = ("job/output/model.tar.gz", "a b/ü+%41?x=y&z#~'()!$*,;:@=.gz", "//./../x", "ends/", "\N{GRINNING FACE}")
@@ -41,9 +41,9 @@ class Taking:
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
     @property
-    def objects(self) -> Objects:
+    def objects(self) -> JobObjects:
         endpoint = f"http://127.0.0.1:{self._server.server_address[1]}"
-        return Objects(endpoint, "eu-west-1", Credentials("AKID", "secret", "token"), None)
+        return JobObjects(endpoint, "eu-west-1", Credentials("AKID", "secret", "token"), None)
 
     def close(self) -> None:
         self._server.shutdown()
@@ -57,7 +57,7 @@ def taking() -> Iterator[Taking]:
     made.close()
 
 
-def by_client(objects: Objects, key: str, content: bytes) -> None:
+def by_client(objects: JobObjects, key: str, content: bytes) -> None:
     own = objects.credentials
     botocore.session.Session().create_client(
         "s3", region_name=objects.region, endpoint_url=objects.endpoint, aws_access_key_id=own.access_key_id,

@@ -22,7 +22,7 @@ from sagewright.compute.backend import HostPlan, LaunchFailed
 from sagewright.compute.forkserver import ForkServer
 from sagewright.compute.local import LocalBackend
 from sagewright.model.jobs.agent_marks import note_end, read_mark, start_mark, write_mark
-from sagewright.model.jobs.brief import Brief, Group, Program
+from sagewright.model.jobs.brief import Brief, HostGroup, Program
 from sagewright.sandbox.cgroups import find_cgroups
 
 CREDENTIALS = {"access_key_id": "a", "secret_access_key": "s", "session_token": "t"}
@@ -47,7 +47,7 @@ def plan(directory: Path, **changes: Any) -> HostPlan:
     """An agent that waits for a server that is not there: it lives until it is killed."""
     document = {
         "host_id": str(directory), "host": "algo-1", "hosts": ["algo-1"], "attempt": 1,
-        "brief": Brief("training", "job", "arn", Program("none"), [Group("g", "ml.m5.large", ["algo-1"])], "r").document(),
+        "brief": Brief("training", "job", "arn", Program("none"), [HostGroup("g", "ml.m5.large", ["algo-1"])], "r").document(),
         "addresses": {}, "endpoint": "http://127.0.0.1:1", "token": "t", "region": "us-east-1",
         "account": "000000000000", "log_stream": "s", "environments": str(directory / "environments"),
         "credentials": CREDENTIALS,

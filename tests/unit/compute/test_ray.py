@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sagewright.compute.backend import NoBackend, Unreachable
+from sagewright.compute.backend import BackendUnreachable, NoBackend
 from sagewright.compute.ray.backend import endpoint_base
 from sagewright.compute.ray.broker import Broker, check_reachable
 from sagewright.compute.sites import open_site
@@ -55,7 +55,7 @@ def test_nobody_listens() -> None:
 
 def test_a_broker_without_a_connection_says_so(tmp_path: Path) -> None:
     broker = Broker("ray://127.0.0.1:1", tmp_path / "log")
-    with pytest.raises(Unreachable, match=r"ray://127\.0\.0\.1:1 does not answer"):
+    with pytest.raises(BackendUnreachable, match=r"ray://127\.0\.0\.1:1 does not answer"):
         broker.ask("machines")
     broker.close()
 

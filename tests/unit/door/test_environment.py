@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from sagewright.door.environment import HOOK, NoServer, Target, applied, find_target, variables
+from sagewright.door.environment import HOOK, NoServer, ServerTarget, applied, find_target, variables
 from sagewright.model.aws.access_keys import AccessKey
 from sagewright.server import credentials
 
-TARGET = Target("http://127.0.0.1:4700", "AKIA", "secret", "us-east-1", "000000000000")
+TARGET = ServerTarget("http://127.0.0.1:4700", "AKIA", "secret", "us-east-1", "000000000000")
 
 
 def test_variables_of_the_users_own_that_would_lead_elsewhere_are_unset() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from sagewright.engine.calls import Call, Question
+from sagewright.engine.calls import Call, OperationRequest
 from sagewright.model.errors import NotImplementedYet, ValidationException
 
 LOOKS = 2
@@ -32,7 +32,7 @@ class Hosting:
     asked: list[tuple[str, str]] = field(default_factory=list)
     bad: set[str] = field(default_factory=set)
 
-    def __call__(self, question: Question) -> dict[str, Any]:
+    def __call__(self, question: OperationRequest) -> dict[str, Any]:
         own = getattr(self, f"_{question.operation}", None)
         if own is None:
             return self.rest(question)
@@ -90,5 +90,5 @@ class Hosting:
 class Nothing:
     """Serves no operation at all."""
 
-    def __call__(self, question: Question) -> dict[str, Any]:
+    def __call__(self, question: OperationRequest) -> dict[str, Any]:
         raise NotImplementedYet(question.service, question.operation)

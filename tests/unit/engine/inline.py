@@ -6,16 +6,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sagewright.compute.backend import Handle, HostPlan, LaunchFailed, Pulse, Unreachable
+from sagewright.compute.backend import BackendUnreachable, Handle, HostPlan, LaunchFailed, Pulse
 from sagewright.compute.capacity import Machines
 from sagewright.engine.control import Reconciler, Subject
 from sagewright.engine.jobs import reports
-from sagewright.engine.jobs.dependencies import Machinery
-from sagewright.engine.jobs.hostreports import Exited, Report
-from sagewright.engine.jobs.launch_plan import Place
+from sagewright.engine.jobs.dependencies import JobDependencies
+from sagewright.engine.jobs.hostreports import Exited, HostReport
+from sagewright.engine.jobs.launch_plan import LaunchContext
 from sagewright.engine.jobs.reservations import Reservations
 from sagewright.model.aws.instance_types import Resources
-from sagewright.model.jobs.brief import Cause, Phase
+from sagewright.model.jobs.brief import EndCause, Phase
 from sagewright.model.settings import Settings
 from sagewright.objects.bucketstore import BucketStore
 from sagewright.server.parts import add_reconcilers
@@ -35,7 +35,7 @@ class InlineHost:
     exited: bool = False
     alive: bool = True
     desired: str = "run"
-    sent: list[Report] = field(default_factory=list)
+    sent: list[HostReport] = field(default_factory=list)
 
     @property
     def id(self) -> str:
@@ -64,7 +64,7 @@ class InlineBackend:
 
     def launch(self, plans: list[HostPlan]) -> list[Handle]:
         if self.unreachable:
-            raise Unreachable("away")
+            raise BackendUnreachable("away")
         if self.fails:
             raise LaunchFailed("no process can be started")
         for number, plan in enumerate(plans):
@@ -80,7 +80,7 @@ class InlineBackend:
 
     def poll(self, handle: Handle) -> Pulse:
         if self.unreachable:
-            raise Unreachable("away")
+            raise BackendUnreachable("away")
         host = self.hosts.get(handle["host_id"])
         return Pulse(host is not None and host.alive, "it was killed")
 
@@ -91,7 +91,7 @@ class InlineBackend:
 
     def kill(self, handle: Handle) -> None:
         if self.unreachable:
-            raise Unreachable("away")
+            raise BackendUnreachable("away")
         self.hosts.pop(handle["host_id"], None)
 
 
@@ -148,8 +148,8 @@ class InlineServer:
         objects = BucketStore(store, directory / "objects", "off", "000000000000", "us-east-1")
         self.engine = InlineEngine()
         reservations = Reservations(store, Machines(lambda: [Resources(8, 16, 0)]), "here")
-        place = Place(self.settings, store, objects, lambda: "http://127.0.0.1:1", lambda: SERVERS)
-        machinery = Machinery(place, backend, reservations, self.engine.wake, self.engine.wake_after, builds)
+        place = LaunchContext(self.settings, store, objects, lambda: "http://127.0.0.1:1", lambda: SERVERS)
+        machinery = JobDependencies(place, backend, reservations, self.engine.wake, self.engine.wake_after, builds)
         add_reconcilers(self.engine, machinery, owner)
         self.engine.recover()
 
@@ -164,11 +164,11 @@ class InlineServer:
     def report(self, host: InlineHost, **content: Any) -> None:
         """The next report of the host, taken in and answered."""
         host.seq += 1
-        report = Report(host.seq, 1000, **content)
+        report = HostReport(host.seq, 1000, **content)
         host.sent.append(report)
         self.deliver(host, report)
 
-    def deliver(self, host: InlineHost, report: Report, *, lose_answer: bool = False) -> None:
+    def deliver(self, host: InlineHost, report: HostReport, *, lose_answer: bool = False) -> None:
         """A report, perhaps once more."""
         answer = reports.apply(self.store, host.id, str(host.plan.document["token"]), report)
         if answer.wake and answer.job:
@@ -185,16 +185,16 @@ class InlineServer:
         elif host.exited:
             self._deliver_artefacts(host)
         elif host.desired in {"stop", "interrupt"}:
-            cause = Cause.STOP if host.desired == "stop" else Cause.INTERRUPT
+            cause = EndCause.STOP if host.desired == "stop" else EndCause.INTERRUPT
             self._exit(host, Exited(143, cause, None))
         elif host.seq == 1:
             self.report(host, phase=Phase.RUNNING)
         else:
-            self._exit(host, Exited(code, Cause.EXIT, "failure" if code else None))
+            self._exit(host, Exited(code, EndCause.EXIT, "failure" if code else None))
 
     def _exit(self, host: InlineHost, exited: Exited) -> None:
         host.exited = True
-        if exited.cause is Cause.INTERRUPT or (exited.cause is Cause.EXIT and exited.code):
+        if exited.cause is EndCause.INTERRUPT or (exited.cause is EndCause.EXIT and exited.code):
             self.report(host, exited=exited, finished=True)
         elif len(host.plan.document["hosts"]) == 1:
             self.report(host, phase=Phase.UPLOADING, exited=exited)

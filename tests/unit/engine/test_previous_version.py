@@ -16,21 +16,21 @@ from sagewright.agent.hostfile import read_host_file
 from sagewright.agent.inputs.channels import channels_of
 from sagewright.engine.jobs import launch_plan, reports
 from sagewright.engine.jobs.hostreports import read_report
-from sagewright.kinds.base import Named
-from sagewright.kinds.training import Training
+from sagewright.kinds.base import NamedJob
+from sagewright.kinds.training import TrainingKind
 from sagewright.store.database import Database
 from sagewright.store.jobs import hosts, jobs
-from sagewright.store.jobs.jobs import Draft, Place
+from sagewright.store.jobs.jobs import JobDraft, ResourceScope
 from sagewright.store.logs import log_events, logs
 
 RECORDED: dict[str, Any] = json.loads((Path(__file__).parent / "recorded" / "agent-of-brief-1.json").read_text())
-PLACE = Place("training", "000000000000", "us-east-1")
+PLACE = ResourceScope("training", "000000000000", "us-east-1")
 
 
 def placed(database: Database, documents: list[dict[str, Any]]) -> jobs.Job:
     """The job of the recorded plan, with rows for its hosts that have no handles."""
     request = documents[0]["job"]["request"]
-    job = jobs.create(database, PLACE, Draft("job", request, "Starting the training job"))
+    job = jobs.create(database, PLACE, JobDraft("job", request, "Starting the training job"))
     rows = [
         {
             "id": one["host_id"],
@@ -58,7 +58,9 @@ def test_its_agents_are_understood(database: Database) -> None:
     (host,) = hosts.of_job(database, job.id)
     assert (host.phase, host.exit_code, host.cause) == (hosts.FINISHED, 0, "exit")
     assert [(name, value) for name, value, _ in jobs.final_metrics(database, job.id)] == [("loss", 0.25)]
-    stream = logs.find_stream(database, logs.Place("000000000000", "us-east-1"), Training.log_group, host.log_stream)
+    stream = logs.find_stream(
+        database, logs.LogScope("000000000000", "us-east-1"), TrainingKind.log_group, host.log_stream
+    )
     assert stream
     assert "loss=0.25" in [event.message for event in log_events.read(database, stream, log_events.Window())]
 
@@ -73,7 +75,7 @@ def test_its_plan_is_launched_with_a_brief(database: Database, tmp_path: Path) -
     InlineServer(tmp_path, database, backend).sweep()
     launched = [host.plan.document for host in backend.hosts.values()]
     assert [one["host_id"] for one in launched] == [one["host_id"] for one in documents]
-    expected = Training().brief(Named("job", documents[0]["job"]["arn"]), documents[0]["job"]["request"])
+    expected = TrainingKind().brief(NamedJob("job", documents[0]["job"]["arn"]), documents[0]["job"]["request"])
     for number, document in enumerate(launched):
         assert not {"job", "kind", "metrics"} & set(document)
         (tmp_path / "host.json").write_bytes(orjson.dumps(document))

@@ -20,7 +20,7 @@ from sagewright.kinds.table import KINDS
 from sagewright.model.jobs.state_machines import LIVES
 from sagewright.store.database import Database
 from sagewright.store.jobs import hosts, jobs, queue
-from sagewright.store.jobs.jobs import Draft, Job, Place, Wanted
+from sagewright.store.jobs.jobs import DesiredState, Job, JobDraft, ResourceScope
 from sagewright.store.schema.identity import access_keys
 from sagewright.store.schema.reservations import reservations
 
@@ -153,8 +153,8 @@ class Jobs(RuleBasedStateMachine):
     )
     def create(self, kind: str, count: int, spot: bool, retries: int, server: str) -> None:
         request = REQUESTS[kind](count, spot, retries)
-        draft = Draft(f"job-{next(self.numbers)}", request, spot=KINDS[kind].demand(request).spot)
-        job = jobs.create(self.store, Place(kind, "000000000000", "us-east-1"), draft)
+        draft = JobDraft(f"job-{next(self.numbers)}", request, spot=KINDS[kind].demand(request).spot)
+        job = jobs.create(self.store, ResourceScope(kind, "000000000000", "us-east-1"), draft)
         self.ids.append(job.id)
         self.servers[server].engine.wake(kind, job.id)
 
@@ -163,7 +163,7 @@ class Jobs(RuleBasedStateMachine):
     def stop(self, data: st.DataObject, server: str) -> None:
         job = self.job(data.draw(st.sampled_from(self.ids)))
         if not job.ended:
-            jobs.want(self.store, job.id, Wanted.STOP)
+            jobs.want(self.store, job.id, DesiredState.STOP)
             self.servers[server].engine.wake(job.kind, job.id)
 
     @precondition(lambda self: self.ids)

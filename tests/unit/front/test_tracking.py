@@ -16,8 +16,8 @@ from botocore.credentials import Credentials
 
 from sagewright.front.admission import Admission
 from sagewright.front.keys import Keys
-from sagewright.front.tracking import ARN_HEADER, Tracking, is_for_trackers
-from sagewright.http.limits import Limits
+from sagewright.front.tracking import ARN_HEADER, TrackingApplication, is_for_trackers
+from sagewright.http.limits import ConnectionLimits
 from sagewright.model.clock import now_ms
 from sagewright.model.jobs import tracking_sessions as passes
 from sagewright.model.jobs.tracking_sessions import SESSION, URL, Pass
@@ -37,7 +37,9 @@ class Site:
     def __init__(self, directory: Path) -> None:
         self.directory, self.refreshed, self.location = directory, 0, ""
         self.keys = Keys(self._answered, self._present)
-        self.tracking = Tracking(Admission(self.keys, "us-east-1"), Limits(), self._refresh, self.keys)
+        self.tracking = TrackingApplication(
+            Admission(self.keys, "us-east-1"), ConnectionLimits(), self._refresh, self.keys
+        )
         self.tell(str(directory))
 
     def _answered(self, key_id: str) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from sagewright.http.connections import Connections
-from sagewright.http.limits import Limits, Pace
+from sagewright.http.limits import BodyPace, ConnectionLimits
 
 
 @dataclass(eq=False)
@@ -40,7 +40,7 @@ def added(connections: Connections, count: int, address: str = "a") -> list[Doub
 
 
 def test_the_oldest_stranger_makes_room_for_a_new_one() -> None:
-    connections = Connections(Limits(unproven=3))
+    connections = Connections(ConnectionLimits(unproven=3))
     first, second, *_ = strangers = added(connections, 5)
     assert [one.dropped for one in strangers] == [True, True, False, False, False]
     assert first.dropped
@@ -49,7 +49,7 @@ def test_the_oldest_stranger_makes_room_for_a_new_one() -> None:
 
 
 def test_who_is_known_makes_room_for_nobody_s_new_connection() -> None:
-    connections = Connections(Limits(unproven=2))
+    connections = Connections(ConnectionLimits(unproven=2))
     (known,) = added(connections, 1)
     connections.prove(known)
     added(connections, 10)
@@ -58,7 +58,7 @@ def test_who_is_known_makes_room_for_nobody_s_new_connection() -> None:
 
 
 def test_among_all_strangers_go_first_then_who_is_idle_and_nobody_who_is_at_work() -> None:
-    connections = Connections(Limits(connections=3, per_address=10, overflow=1))
+    connections = Connections(ConnectionLimits(connections=3, per_address=10, overflow=1))
     at_work, idle, stranger = added(connections, 3)
     for one in (at_work, idle):
         connections.prove(one)
@@ -80,7 +80,7 @@ def test_among_all_strangers_go_first_then_who_is_idle_and_nobody_who_is_at_work
 
 
 def test_an_address_makes_room_for_itself() -> None:
-    connections = Connections(Limits(per_address=2))
+    connections = Connections(ConnectionLimits(per_address=2))
     (other,) = added(connections, 1, "b")
     mine = added(connections, 4, "a")
     assert [one.dropped for one in mine] == [True, True, False, False]
@@ -88,7 +88,7 @@ def test_an_address_makes_room_for_itself() -> None:
 
 
 def test_the_largest_holders_are_dropped_when_strangers_hold_too_much() -> None:
-    connections = Connections(Limits(unproven_bytes=100))
+    connections = Connections(ConnectionLimits(unproven_bytes=100))
     small, large, new = added(connections, 3)
     connections.hold(small, 20)
     connections.hold(large, 70)
@@ -101,7 +101,7 @@ def test_the_largest_holders_are_dropped_when_strangers_hold_too_much() -> None:
 
 
 def test_who_is_known_holds_what_they_want() -> None:
-    connections = Connections(Limits(unproven_bytes=100))
+    connections = Connections(ConnectionLimits(unproven_bytes=100))
     (one,) = added(connections, 1)
     connections.hold(one, 90)
     connections.prove(one)
@@ -120,4 +120,4 @@ def test_one_that_can_not_be_checked_keeps_no_other_from_it() -> None:
     ("waited_s", "got", "due_s"), [(0, 0, 10), (5, 0, 10), (95, 0, 5), (101, 0, -1), (101, 500, 4), (101, 100_000, 10)]
 )
 def test_a_pace(waited_s: float, got: int, due_s: float) -> None:
-    assert Pace(idle_s=10, grace_s=100, bytes_per_s=100).due(waited_s, got) == due_s
+    assert BodyPace(idle_s=10, grace_s=100, bytes_per_s=100).due(waited_s, got) == due_s

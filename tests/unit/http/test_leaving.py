@@ -12,7 +12,7 @@ from tests.unit.http.conftest import serving
 
 from sagewright.http import asgi
 from sagewright.http.leaving import PATIENCE_S, Callers
-from sagewright.http.limits import Limits
+from sagewright.http.limits import ConnectionLimits
 from sagewright.http.messages import HttpResponse
 
 
@@ -24,7 +24,7 @@ class Application:
         self.given_up: list[str] = []
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        incoming = asgi.read_head(scope, receive, Limits())
+        incoming = asgi.read_head(scope, receive, ConnectionLimits())
         task = self.callers.watch(incoming)
         try:
             await asyncio.sleep(float(scope["path"][1:]))

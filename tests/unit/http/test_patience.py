@@ -5,13 +5,13 @@ from __future__ import annotations
 import threading
 
 from sagewright.http.messages import HttpResponse
-from sagewright.http.patience import Patience
+from sagewright.http.patience import AnswerPatience
 
 PROLOGUE = '<?xml version="1.0"?>\n'
 
 
-def patient(**seconds: float) -> Patience:
-    return Patience(PROLOGUE.encode(), "application/xml", **seconds)
+def patient(**seconds: float) -> AnswerPatience:
+    return AnswerPatience(PROLOGUE.encode(), "application/xml", **seconds)
 
 
 def test_an_answer_in_time_is_that_answer() -> None:

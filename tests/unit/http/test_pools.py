@@ -7,12 +7,12 @@ import threading
 
 import pytest
 
-from sagewright.http.pools import Full, Pool
+from sagewright.http.pools import CallPool, Full
 
 
 def test_no_more_at_once_than_slots_in_the_order_in_which_they_came() -> None:
     async def main() -> list[int]:
-        pool, running, most, order = Pool("t", 2, 100), 0, 0, []
+        pool, running, most, order = CallPool("t", 2, 100), 0, 0, []
         lock = threading.Lock()
 
         def work(number: int) -> None:
@@ -34,7 +34,7 @@ def test_no_more_at_once_than_slots_in_the_order_in_which_they_came() -> None:
 
 def test_more_than_may_wait_are_refused() -> None:
     async def main() -> None:
-        pool, go = Pool("t", 1, 1), threading.Event()
+        pool, go = CallPool("t", 1, 1), threading.Event()
         first = asyncio.create_task(pool.run(go.wait))
         second = asyncio.create_task(pool.run(int, 5))
         await asyncio.sleep(0.01)
@@ -50,7 +50,7 @@ def test_more_than_may_wait_are_refused() -> None:
 
 def test_who_is_away_keeps_nobody_waiting() -> None:
     async def main() -> None:
-        pool, go = Pool("t", 1, 10, away=3), threading.Event()
+        pool, go = CallPool("t", 1, 10, away=3), threading.Event()
 
         def wait() -> str:
             with pool.away():
@@ -71,7 +71,7 @@ def test_who_is_away_keeps_nobody_waiting() -> None:
 
 def test_who_gives_up_waiting_leaves_the_queue() -> None:
     async def main() -> None:
-        pool, go = Pool("t", 1, 10), threading.Event()
+        pool, go = CallPool("t", 1, 10), threading.Event()
         first = asyncio.create_task(pool.run(go.wait))
         second = asyncio.create_task(pool.run(int, 5))
         await asyncio.sleep(0.01)
@@ -87,7 +87,7 @@ def test_who_gives_up_waiting_leaves_the_queue() -> None:
 
 def test_what_a_call_raises() -> None:
     async def main() -> None:
-        pool = Pool("t", 1, 10)
+        pool = CallPool("t", 1, 10)
         for _ in range(3):
             with pytest.raises(ValueError, match="invalid literal"):
                 await pool.run(int, "x")

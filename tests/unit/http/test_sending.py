@@ -16,7 +16,7 @@ import pytest
 from tests.unit.http.conftest import serving
 
 from sagewright.http import asgi, sending
-from sagewright.http.limits import Limits
+from sagewright.http.limits import ConnectionLimits
 from sagewright.http.messages import FileBody, HttpRequest, HttpResponse
 from sagewright.http.sending import FileSender
 
@@ -36,7 +36,7 @@ class Files:
         self.ended = threading.Semaphore(0)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        request = asgi.read_head(scope, receive, Limits()).request
+        request = asgi.read_head(scope, receive, ConnectionLimits()).request
         try:
             await asgi.send_response(self._answer(request), scope, send)
         finally:

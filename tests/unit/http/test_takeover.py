@@ -14,9 +14,9 @@ from tests.unit.http.conftest import serving
 
 from sagewright.http import asgi
 from sagewright.http.body import BytesBody
-from sagewright.http.limits import Limits, Pace
+from sagewright.http.limits import BodyPace, ConnectionLimits
 from sagewright.http.messages import HttpRequest, HttpResponse
-from sagewright.http.pools import Pool
+from sagewright.http.pools import CallPool
 from sagewright.http.takeover import SocketBody
 from sagewright.model.errors import AwsError
 
@@ -33,8 +33,8 @@ def handle(request: HttpRequest) -> HttpResponse:
     return HttpResponse(200, [], f"{type(request.body).__name__} {hashlib.md5(data).hexdigest()}".encode())
 
 
-LIMITS = Limits()
-POOL = Pool("test", 1, 10, 10)
+LIMITS = ConnectionLimits()
+POOL = CallPool("test", 1, 10, 10)
 
 
 async def app(scope: object, receive: object, send: object) -> None:
@@ -148,7 +148,7 @@ def test_a_sender_that_goes_away(port: int, client: Client) -> None:
 
 
 def test_a_silent_sender_is_not_waited_for(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(globals(), "LIMITS", Limits(pace=Pace(0.1, 0.1)))
+    monkeypatch.setitem(globals(), "LIMITS", ConnectionLimits(pace=BodyPace(0.1, 0.1)))
     client.socket.sendall(client.head(SIZE) + b"x" * 100)
     assert client.answer() == "400 RequestTimeout"
 

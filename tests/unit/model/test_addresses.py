@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from sagewright.model import addresses
-from sagewright.sandbox.relay import Allowed
+from sagewright.sandbox.relay import AllowedTargets
 
 NEVER = [
     # clouds' credentials, as they are
@@ -59,7 +59,7 @@ def test_what_an_address_leads_to(spelt: str, refused: bool, public: bool) -> No
 
 @pytest.mark.parametrize("address", ["169.254.169.254", "168.63.129.16", "192.0.0.192", "100.100.100.200", "0.0.0.0"])
 def test_jobs_in_a_network_of_their_own_do_not_reach_them(address: str) -> None:
-    assert not Allowed(4700).reaches(address, 80)
+    assert not AllowedTargets(4700).reaches(address, 80)
 
 
 def test_a_name_is_looked_up_once_and_its_first_address_counts(monkeypatch: pytest.MonkeyPatch) -> None:

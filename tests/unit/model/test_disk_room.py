@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sagewright.model import disk_room
-from sagewright.model.disk_room import ClientRoom, Room
+from sagewright.model.disk_room import ClientRoom, DiskRoom
 from sagewright.model.errors import AwsError
 
 MIB = 1 << 20
@@ -19,7 +19,9 @@ class Disk:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.free = 100 * MIB
-        monkeypatch.setattr(disk_room.Room, "of", classmethod(lambda _cls, _directory: Room(100 * MIB, self.free)))
+        monkeypatch.setattr(
+            disk_room.DiskRoom, "of", classmethod(lambda _cls, _directory: DiskRoom(100 * MIB, self.free))
+        )
 
 
 def test_writers_stop_at_the_floor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,10 +12,10 @@ from sagewright.model.clock import now_ms
 from sagewright.objects import lifecycle, listing, rules
 from sagewright.objects.bucketstore import BucketStore
 from sagewright.objects.lifecycle import Swept
-from sagewright.objects.listing import Asked
+from sagewright.objects.listing import ListingQuery
 from sagewright.objects.locks import HOLD, ON
 from sagewright.objects.placing import Properties
-from sagewright.store.objects.uploads import Cursor
+from sagewright.store.objects.uploads import UploadCursor
 
 PAST = datetime(2001, 1, 1, tzinfo=UTC).isoformat()
 
@@ -41,7 +41,9 @@ def keys(objects: BucketStore) -> list[str]:
 
 
 def versions(objects: BucketStore, key: str = "") -> list[tuple[str, bool]]:
-    return [(version.key, version.delete_marker) for version in objects.listing.versions("b", Asked(key)).entries]
+    return [
+        (version.key, version.delete_marker) for version in objects.listing.versions("b", ListingQuery(key)).entries
+    ]
 
 
 def test_days_are_waited_for(objects: BucketStore) -> None:
@@ -109,7 +111,7 @@ def test_a_locked_version_stays(objects: BucketStore) -> None:
         put(objects, "a", bytes([n]))
     wanted = rule(NoncurrentVersionExpiration={"NoncurrentDays": 1})
     assert sweep(objects, 2, wanted) == Swept(versions=1)
-    assert first.version in {v.version for v in objects.listing.versions("b", Asked("a")).entries}
+    assert first.version in {v.version for v in objects.listing.versions("b", ListingQuery("a")).entries}
 
 
 def test_a_marker_that_is_alone_goes(objects: BucketStore) -> None:
@@ -117,7 +119,7 @@ def test_a_marker_that_is_alone_goes(objects: BucketStore) -> None:
     for key in ("a", "b"):
         put(objects, key)
         objects.contents.delete("b", key)
-    first = objects.listing.versions("b", Asked("a")).entries[1]
+    first = objects.listing.versions("b", ListingQuery("a")).entries[1]
     objects.contents.delete("b", "a", first.version)
     assert sweep(objects, 0, rule(Expiration={"ExpiredObjectDeleteMarker": True})) == Swept(markers=1)
     assert versions(objects) == [("b", True), ("b", False)]
@@ -130,7 +132,7 @@ def test_unfinished_uploads_are_aborted_and_their_parts_freed(objects: BucketSto
     wanted = rule(AbortIncompleteMultipartUpload={"DaysAfterInitiation": 1})
     assert sweep(objects, 1, wanted) == Swept()
     assert sweep(objects, 2, wanted) == Swept(uploads=1)
-    assert objects.listing.uploads("b", Asked(), Cursor()).entries == []
+    assert objects.listing.uploads("b", ListingQuery(), UploadCursor()).entries == []
     objects.blobs.empty_trash(float("inf"))
     assert not objects.blobs.path(blob.id).exists()
 

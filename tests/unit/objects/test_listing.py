@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sagewright.model.errors import AwsError
 from sagewright.objects.bucketstore import BucketStore
-from sagewright.objects.listing import Asked, Page, successor
+from sagewright.objects.listing import ListingQuery, ObjectPage, successor
 
 KEYS = [
     "a",
@@ -37,7 +37,7 @@ def test_the_successor_of_a_prefix(prefix: str, rest: str) -> None:
     assert after is None or not after.startswith(prefix)
 
 
-def pages(objects: BucketStore, asked: Asked, marker: str = "") -> list[Page]:
+def pages(objects: BucketStore, asked: ListingQuery, marker: str = "") -> list[ObjectPage]:
     found = []
     while True:
         page = objects.listing.keys("b", asked, marker)
@@ -47,7 +47,7 @@ def pages(objects: BucketStore, asked: Asked, marker: str = "") -> list[Page]:
         marker = page.next_key
 
 
-def expected(keys: list[str], asked: Asked, marker: str = "") -> list[str]:
+def expected(keys: list[str], asked: ListingQuery, marker: str = "") -> list[str]:
     """Keys and common prefixes in order, made the slow way."""
     found: dict[str, None] = {}
     for key in sorted(keys, key=str.encode):
@@ -63,7 +63,7 @@ def expected(keys: list[str], asked: Asked, marker: str = "") -> list[str]:
 @pytest.mark.parametrize("delimiter", ["", "/", "é", "//"])
 @pytest.mark.parametrize("limit", [1, 2, 1000])
 def test_pages(filled: BucketStore, prefix: str, delimiter: str, limit: int) -> None:
-    asked = Asked(prefix, delimiter, limit)
+    asked = ListingQuery(prefix, delimiter, limit)
     found = pages(filled, asked)
     assert all(page.count == limit for page in found[:-1])
     merged = [key for page in found for key in sorted([*(v.key for v in page.entries), *page.prefixes], key=str.encode)]
@@ -79,15 +79,15 @@ def filled(objects: BucketStore) -> BucketStore:
 
 def test_a_marker_inside_a_common_prefix(filled: BucketStore) -> None:
     """It has been told whole, as after the common prefix itself."""
-    assert filled.listing.keys("b", Asked(delimiter="/"), "b/1/x").prefixes == ["z\U0010ffff/"]
-    assert filled.listing.keys("b", Asked(delimiter="/"), "b/").prefixes == ["z\U0010ffff/"]
+    assert filled.listing.keys("b", ListingQuery(delimiter="/"), "b/1/x").prefixes == ["z\U0010ffff/"]
+    assert filled.listing.keys("b", ListingQuery(delimiter="/"), "b/").prefixes == ["z\U0010ffff/"]
 
 
 def test_long_common_prefixes_are_jumped_over(objects: BucketStore) -> None:
     for n in range(250):
         objects.write_bytes("b", f"long/{n:04}", b"")
     objects.write_bytes("b", "m", b"")
-    page = objects.listing.keys("b", Asked(delimiter="/", limit=2))
+    page = objects.listing.keys("b", ListingQuery(delimiter="/", limit=2))
     assert (page.prefixes, [v.key for v in page.entries], page.truncated) == (["long/"], ["m"], False)
     assert len(list(objects.listing.all_keys("b", "long/"))) == 250
 
@@ -98,7 +98,7 @@ def test_versions_in_pages_of_each_size(objects: BucketStore) -> None:
         for key in ("a", "b", "c/x"):
             objects.write_bytes("b", key, str(n).encode())
     objects.contents.delete("b", "b")
-    whole = objects.listing.versions("b", Asked()).entries
+    whole = objects.listing.versions("b", ListingQuery()).entries
     assert [(v.key, v.latest, v.delete_marker) for v in whole[4:8]] == [
         ("a", False, False),
         ("b", True, True),
@@ -108,18 +108,18 @@ def test_versions_in_pages_of_each_size(objects: BucketStore) -> None:
     for limit in (1, 3, 7):
         found, marker, version = [], "", None
         while True:
-            page = objects.listing.versions("b", Asked(limit=limit), marker, version)
+            page = objects.listing.versions("b", ListingQuery(limit=limit), marker, version)
             found += page.entries
             if not page.truncated:
                 break
             marker, version = page.next_key, page.next_version
         assert found == whole
-    assert [v.key for v in objects.listing.keys("b", Asked()).entries] == ["a", "c/x"]
+    assert [v.key for v in objects.listing.keys("b", ListingQuery()).entries] == ["a", "c/x"]
 
 
 def test_no_bucket(objects: BucketStore) -> None:
     with pytest.raises(AwsError) as caught:
-        objects.listing.keys("none", Asked())
+        objects.listing.keys("none", ListingQuery())
     assert caught.value.code == "NoSuchBucket"
 
 

@@ -10,19 +10,19 @@ import pytest
 
 from sagewright.model.errors import AwsError
 from sagewright.objects.bucketstore import BucketStore
-from sagewright.objects.contents import Target
-from sagewright.objects.listing import Asked
-from sagewright.objects.placing import Conditions, Properties
+from sagewright.objects.contents import VersionToDelete
+from sagewright.objects.listing import ListingQuery
+from sagewright.objects.placing import Properties, PutConditions
 from sagewright.store.objects.objects import Version
 
 
-def put(objects: BucketStore, data: bytes, conditions: Conditions = Conditions(), key: str = "k") -> Version:  # noqa: B008
+def put(objects: BucketStore, data: bytes, conditions: PutConditions = PutConditions(), key: str = "k") -> Version:  # noqa: B008
     with objects.blobs.receive(io.BytesIO(data)) as blob:
         return objects.contents.put("b", key, blob, Properties(user_metadata={"n": "1"}), conditions)
 
 
 def history(objects: BucketStore) -> list[tuple[str, bool, bool]]:
-    return [(v.version, v.latest, v.delete_marker) for v in objects.listing.versions("b", Asked()).entries]
+    return [(v.version, v.latest, v.delete_marker) for v in objects.listing.versions("b", ListingQuery()).entries]
 
 
 def blob_count(objects: BucketStore, tmp_path: Path) -> int:
@@ -83,23 +83,23 @@ def test_suspended_replaces_the_null_version_alone(objects: BucketStore, tmp_pat
 
 
 def test_conditions(objects: BucketStore) -> None:
-    first = put(objects, b"one", Conditions(if_none_match="*"))
-    for refused in (Conditions(if_none_match="*"), Conditions(if_match='"other"')):
+    first = put(objects, b"one", PutConditions(if_none_match="*"))
+    for refused in (PutConditions(if_none_match="*"), PutConditions(if_match='"other"')):
         with pytest.raises(AwsError) as caught:
             put(objects, b"two", refused)
         assert (caught.value.code, caught.value.status) == ("PreconditionFailed", 412)
     with pytest.raises(AwsError) as caught:
-        put(objects, b"two", Conditions(if_match="*"), key="none")
+        put(objects, b"two", PutConditions(if_match="*"), key="none")
     assert caught.value.code == "NoSuchKey"
     assert objects.read_bytes("b", "k") == b"one"
-    put(objects, b"two", Conditions(if_match=f'"{first.etag}"'))
+    put(objects, b"two", PutConditions(if_match=f'"{first.etag}"'))
     assert objects.read_bytes("b", "k") == b"two"
 
 
 def test_one_of_many_creates(objects: BucketStore) -> None:
     def create(n: int) -> bool:
         try:
-            put(objects, str(n).encode(), Conditions(if_none_match="*"))
+            put(objects, str(n).encode(), PutConditions(if_none_match="*"))
         except AwsError as error:
             assert error.code == "PreconditionFailed"
             return False
@@ -142,7 +142,9 @@ def test_a_bucket_goes_only_when_empty(objects: BucketStore) -> None:
 def test_many_deletions_in_one(objects: BucketStore) -> None:
     for key in "abc":
         put(objects, b"x", key=key)
-    done = objects.contents.delete_many("b", [Target("a"), Target("none"), Target("a"), Target("c")])
+    done = objects.contents.delete_many(
+        "b", [VersionToDelete("a"), VersionToDelete("none"), VersionToDelete("a"), VersionToDelete("c")]
+    )
     assert [deletion.key for deletion in done] == ["a", "none", "a", "c"]
     assert [key for key, _ in objects.list_keys("b", "")] == ["b"]
 

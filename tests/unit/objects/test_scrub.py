@@ -11,7 +11,7 @@ import pytest
 
 from sagewright.objects.bucketstore import BucketStore
 from sagewright.objects.placing import Properties
-from sagewright.objects.scrub import Report, Scrub
+from sagewright.objects.scrub import Scrub, ScrubReport
 from sagewright.objects.uploads import LEAST_PART, Chosen, Expected
 from sagewright.store.objects.objects import Version
 from sagewright.store.objects.uploads import Upload
@@ -55,7 +55,7 @@ def test_a_sound_store(objects: BucketStore) -> None:
     objects.contents.delete("b", "checked")
     objects.blobs.empty_trash(float("inf"))
     size = 3 * (LEAST_PART + 1) + 4 + 4 + 5
-    assert Scrub(objects).run(0) == Report(objects=6, parts=1, bytes=size)
+    assert Scrub(objects).run(0) == ScrubReport(objects=6, parts=1, bytes=size)
 
 
 def test_damage_is_told_by_name(objects: BucketStore) -> None:
@@ -126,5 +126,5 @@ def test_a_death_between_file_and_row_leaves_an_orphan(objects: BucketStore, tmp
     assert len(report.orphaned) == 1
     assert objects.collect(rest_s=0) == 0
     assert objects.collect(grace_s=0, rest_s=0) == 1
-    assert Scrub(objects).run(0) == Report(objects=1, parts=1, bytes=8)
+    assert Scrub(objects).run(0) == ScrubReport(objects=1, parts=1, bytes=8)
     assert objects.path(kept).exists()

@@ -13,10 +13,10 @@ from sagewright.model.errors import AwsError
 from sagewright.objects import uploads
 from sagewright.objects.blobs import checksums
 from sagewright.objects.bucketstore import BucketStore
-from sagewright.objects.listing import Asked
+from sagewright.objects.listing import ListingQuery
 from sagewright.objects.placing import Properties
 from sagewright.objects.uploads import Chosen, Expected
-from sagewright.store.objects.uploads import Cursor, Part, Upload
+from sagewright.store.objects.uploads import Upload, UploadCursor, UploadPart
 
 
 @pytest.fixture(autouse=True)
@@ -24,13 +24,13 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(uploads, "LEAST_PART", 4)
 
 
-def part(objects: BucketStore, upload: Upload, number: int, data: bytes) -> Part:
+def part(objects: BucketStore, upload: Upload, number: int, data: bytes) -> UploadPart:
     wanted = [upload.checksum_algorithm] if upload.checksum_algorithm else []
     with objects.blobs.receive(io.BytesIO(data), wanted) as blob:
         return objects.uploads.put_part(upload, number, blob)
 
 
-def chosen(*parts: Part) -> list[Chosen]:
+def chosen(*parts: UploadPart) -> list[Chosen]:
     return [Chosen(p.number, f'"{p.etag}"', p.checksums) for p in parts]
 
 
@@ -130,23 +130,26 @@ def test_lists_of_uploads(objects: BucketStore) -> None:
     for key in ("a", "b", "b", "dir/1", "dir/2", "e"):
         made.append(objects.uploads.create("b", key, Properties()).id)
         time.sleep(0.001)
-    found, cursor = [], Cursor()
+    found, cursor = [], UploadCursor()
     while True:
-        page = objects.listing.uploads("b", Asked(limit=2), cursor)
+        page = objects.listing.uploads("b", ListingQuery(limit=2), cursor)
         found += [upload.id for upload in page.entries]
         if not page.truncated:
             break
         cursor = page.next
     assert found == made
-    folded, cursor = [], Cursor()
+    folded, cursor = [], UploadCursor()
     while True:
-        page = objects.listing.uploads("b", Asked(delimiter="/", limit=2), cursor)
+        page = objects.listing.uploads("b", ListingQuery(delimiter="/", limit=2), cursor)
         folded += [upload.key for upload in page.entries] + page.prefixes
         if not page.truncated:
             break
         cursor = page.next
     assert sorted(folded) == ["a", "b", "b", "dir/", "e"]
-    assert [u.key for u in objects.listing.uploads("b", Asked(prefix="dir/"), Cursor()).entries] == ["dir/1", "dir/2"]
+    assert [u.key for u in objects.listing.uploads("b", ListingQuery(prefix="dir/"), UploadCursor()).entries] == [
+        "dir/1",
+        "dir/2",
+    ]
 
 
 def test_finished_uploads_are_forgotten_in_time(objects: BucketStore, monkeypatch: pytest.MonkeyPatch) -> None:

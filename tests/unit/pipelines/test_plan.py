@@ -8,11 +8,11 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sagewright.pipelines.definition import Definition, read_definition
-from sagewright.pipelines.plan import LIVE, Frontier, State, StepStatus, missing_between, next_steps, sources
+from sagewright.pipelines.definition import PipelineDefinition, read_definition
+from sagewright.pipelines.plan import LIVE, Frontier, StepState, StepStatus, missing_between, next_steps, sources
 
 
-def definition(*steps: dict[str, Any]) -> Definition:
+def definition(*steps: dict[str, Any]) -> PipelineDefinition:
     return read_definition(json.dumps({"Version": "2020-12-01", "Steps": list(steps)}))
 
 
@@ -32,20 +32,20 @@ def test_any_order_of_ends(data: st.DataObject) -> None:
     most = data.draw(st.sampled_from([None, 1, 2]))
     outcome = data.draw(st.booleans())
     fails = data.draw(st.sets(st.sampled_from(["a", "b", "c", "d", "yes"]), max_size=1))
-    states: dict[str, State] = {}
+    states: dict[str, StepState] = {}
     while True:
         found = next_steps(DIAMOND, states, None, most)
         for one in found.start:
             assert one.name not in states
             assert all(states[name].status == StepStatus.SUCCEEDED for name in one.needs)
-            states[one.name] = State(StepStatus.EXECUTING)
+            states[one.name] = StepState(StepStatus.EXECUTING)
         live = [name for name, state in states.items() if state.status == StepStatus.EXECUTING]
         assert most is None or len(live) <= most
         if found.over:
             break
         ended = data.draw(st.sampled_from(sorted(live)))
         status = StepStatus.FAILED if ended in fails else StepStatus.SUCCEEDED
-        states[ended] = State(status, outcome if ended == "if" else None)
+        states[ended] = StepState(status, outcome if ended == "if" else None)
     failed = fails & set(states)
     assert next_steps(DIAMOND, states, None, most).failed is bool(failed)
     assert "beside" in states
@@ -58,11 +58,11 @@ def test_step_by_step_comes_to_the_same_as_all_at_once(data: st.DataObject) -> N
     """Also where a step that has failed is tried again, and where some steps alone are selected."""
     names = [one.name for one in DIAMOND.steps]
     selected = data.draw(st.sampled_from([None, frozenset({"d", "if", "yes"}), frozenset(names)]))
-    frontier, states = Frontier(DIAMOND, selected), dict[str, State]()
+    frontier, states = Frontier(DIAMOND, selected), dict[str, StepState]()
     for _ in range(data.draw(st.integers(0, 30))):
         name = data.draw(st.sampled_from(names))
         status = data.draw(st.sampled_from(sorted(StepStatus)))
-        states[name] = State(status, data.draw(st.booleans()) if name == "if" else None)
+        states[name] = StepState(status, data.draw(st.booleans()) if name == "if" else None)
         frontier.note(name, states[name])
         most = data.draw(st.sampled_from([None, 1, 3]))
         assert frontier.next(most) == next_steps(DIAMOND, states, selected, most)
@@ -78,17 +78,17 @@ def test_step_by_step_comes_to_the_same_as_all_at_once(data: st.DataObject) -> N
         assert {one.name for one in frontier.next(None).start} == ready
 
 
-def _done(states: dict[str, State], name: str, outcome: bool | None = None) -> bool:
+def _done(states: dict[str, StepState], name: str, outcome: bool | None = None) -> bool:
     state = states.get(name)
     return state is not None and state.status == StepStatus.SUCCEEDED and outcome in {None, state.outcome}
 
 
 def test_nothing_begins_after_a_fail_step() -> None:
     found = definition(step("f", type_="Fail"), step("a"), step("b", "a"))
-    states = {"f": State(StepStatus.FAILED), "a": State(StepStatus.EXECUTING)}
+    states = {"f": StepState(StepStatus.FAILED), "a": StepState(StepStatus.EXECUTING)}
     assert next_steps(found, states, None, None).start == ()
     assert not next_steps(found, states, None, None).over
-    assert next_steps(found, {**states, "a": State(StepStatus.SUCCEEDED)}, None, None).over
+    assert next_steps(found, {**states, "a": StepState(StepStatus.SUCCEEDED)}, None, None).over
 
 
 def test_selected_steps_run_alone() -> None:

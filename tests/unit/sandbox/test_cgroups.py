@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from sagewright.sandbox.cgroups import PARENT, Cgroups, Group, Share, find_cgroups
+from sagewright.sandbox.cgroups import PARENT, Cgroups, ControlGroup, ResourceLimits, find_cgroups
 
-SHARE = Share(cpus=2, memory_gb=3)
+SHARE = ResourceLimits(cpus=2, memory_gb=3)
 
 
 def told(directory: Path) -> dict[str, str]:
@@ -54,16 +54,16 @@ def test_what_version_1_is_told(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def group() -> Group:
+def group() -> ControlGroup:
     found = find_cgroups()
     assert found.places or found.reason  # one or the other, and it is said which
     return found.group(f"test-{uuid.uuid4().hex}")
 
 
-def test_a_group_is_entered_and_removed_with_what_is_in_it(group: Group) -> None:
+def test_a_group_is_entered_and_removed_with_what_is_in_it(group: ControlGroup) -> None:
     if not group.directories:
         return
-    group.make(Share(1, 1))
+    group.make(ResourceLimits(1, 1))
     with subprocess.Popen([*group.wrapper, "sh", "-c", "setsid sleep 1000 & exec sleep 1000"]) as process:
         deadline = time.monotonic() + 10
         while len(group.pids()) < 2:
@@ -75,10 +75,10 @@ def test_a_group_is_entered_and_removed_with_what_is_in_it(group: Group) -> None
     group.remove()
 
 
-def test_memory_is_held(group: Group) -> None:
+def test_memory_is_held(group: ControlGroup) -> None:
     if "memory" not in group.directories:
         return
-    group.make(Share(1, 1))
+    group.make(ResourceLimits(1, 1))
     done = subprocess.run([*group.wrapper, "python3", "-c", "bytearray(2 << 30)"], check=False)
     assert (done.returncode, group.out_of_memory()) == (-9, 1)
     group.remove()

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from sagewright.sandbox import relay
-from sagewright.sandbox.relay import Allowed, Relay, RelaySockets
+from sagewright.sandbox.relay import AllowedTargets, NetworkRelay, RelaySockets
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ from sagewright.sandbox.relay import Allowed, Relay, RelaySockets
     ],
 )  # fmt: skip
 def test_of_this_machine_only_the_server_is_reached(address: str, port: int, reached: bool) -> None:
-    assert Allowed(4700).reaches(address, port) is reached
+    assert AllowedTargets(4700).reaches(address, port) is reached
 
 
 def test_other_addresses_of_the_machine_are_reached_where_that_is_allowed() -> None:
@@ -33,9 +33,9 @@ def test_other_addresses_of_the_machine_are_reached_where_that_is_allowed() -> N
         if one.family == socket.AF_INET and not one.address.startswith("127.")
     ]
     for address in own:
-        assert Allowed(4700).reaches(address, 22)
-        assert not Allowed(4700, machine=False).reaches(address, 22)
-        assert Allowed(4700, machine=False).reaches(address, 4700)
+        assert AllowedTargets(4700).reaches(address, 22)
+        assert not AllowedTargets(4700, machine=False).reaches(address, 22)
+        assert AllowedTargets(4700, machine=False).reaches(address, 4700)
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_questions_about_names_are_passed_on() -> None:
     tcp, udp = socket.create_server(("127.0.0.1", 0)), socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     udp.bind(("127.0.0.1", 0))
     sockets = RelaySockets(tcp, udp)
-    made = Relay(sockets, Allowed(1))
+    made = NetworkRelay(sockets, AllowedTargets(1))
     try:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asker:
             asker.settimeout(20)

@@ -19,7 +19,7 @@ from sagewright.server.internal import InternalApi
 from sagewright.services.context import Platform
 from sagewright.store.database import Database
 from sagewright.store.jobs import hosts, jobs
-from sagewright.store.jobs.jobs import Draft, Place
+from sagewright.store.jobs.jobs import JobDraft, ResourceScope
 from sagewright.wire.signatures.authentication import Authenticator
 
 
@@ -37,8 +37,8 @@ class Double:
 def platform(database: Database, tmp_path: Path) -> Platform:
     job = jobs.create(
         database,
-        Place("training", "000000000000", "us-east-1"),
-        Draft("job", {"TrainingJobName": "job"}, "Starting"),
+        ResourceScope("training", "000000000000", "us-east-1"),
+        JobDraft("job", {"TrainingJobName": "job"}, "Starting"),
     )
     row = {"id": "h1", "job_id": job.id, "attempt": 1, "name": "algo-1", "log_stream": "job/algo-1-1"}
     hosts.create(database, [row | {"token_hash": hosts.hash_token("token")}])

@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 
 from sagewright.services import paging
-from sagewright.services.paging import ListForm
+from sagewright.services.paging import ListSpec
 from sagewright.store.database import Database
 from sagewright.store.decoding import size_read
-from sagewright.store.jobs.jobs import Place
-from sagewright.store.listing import BUFFERED, Page
+from sagewright.store.jobs.jobs import ResourceScope
+from sagewright.store.listing import BUFFERED, PageRequest
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import New
 
-PLACE = Place("model", "0", "r")
-LIST = ListForm("Models", {"CreationTime": "created_ms"})
+PLACE = ResourceScope("model", "0", "r")
+LIST = ListSpec("Models", {"CreationTime": "created_ms"})
 MOST = 100_000
 
 
@@ -63,11 +63,11 @@ def test_small_rows_are_cut_by_their_count_alone(database: Database) -> None:
 def test_whoever_asks_for_all_rows_gets_them(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(paging, "MOST_BYTES", 1)
     put(database, [10_000] * 30)
-    assert len(resources.page(database, PLACE, Page(limit=100))) == 30
+    assert len(resources.page(database, PLACE, PageRequest(limit=100))) == 30
 
 
 def test_values_count_what_they_take_in_memory(database: Database) -> None:
     resources.create(database, PLACE, New("lists", {"list": [[] for _ in range(10_000)]}, "", {}))
     before = size_read()
-    resources.page(database, PLACE, Page())
+    resources.page(database, PLACE, PageRequest())
     assert size_read() - before > 10_000 * 64

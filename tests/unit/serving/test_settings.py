@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sagewright.serving.settings import Settings, WrongSetting
+from sagewright.serving.settings import ServingSettings, WrongSetting
 
 
 @pytest.mark.parametrize(
@@ -18,9 +18,9 @@ from sagewright.serving.settings import Settings, WrongSetting
     ids=str,
 )
 def test_workers(environment: dict[str, str], workers: int) -> None:
-    assert Settings.read(environment, workers=3).workers == workers
+    assert ServingSettings.read(environment, workers=3).workers == workers
 
 
 def test_a_number_of_workers_that_is_none() -> None:
     with pytest.raises(WrongSetting, match="MODEL_SERVER_WORKERS"):
-        Settings.read({"MODEL_SERVER_WORKERS": "many"}, workers=1)
+        ServingSettings.read({"MODEL_SERVER_WORKERS": "many"}, workers=1)

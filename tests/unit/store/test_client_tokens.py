@@ -11,11 +11,11 @@ from sqlalchemy import Connection
 from sagewright.store import client_tokens
 from sagewright.store.client_tokens import Marked, TokenTaken
 from sagewright.store.database import Database
-from sagewright.store.jobs.jobs import Place
+from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import New
 
-PLACE = Place("model-package-group", "000000000000", "us-east-1")
+PLACE = ResourceScope("model-package-group", "000000000000", "us-east-1")
 ASKED = Marked("0/r/Create", "token", "a")
 
 
@@ -77,7 +77,7 @@ def test_versions_are_counted_by_one_at_a_time_and_none_comes_again(database: Da
                 assert resources.locked_in(connection, group.id) == group
                 number = resources.next_version_in(connection, group.id)
                 child = New("g", {}, "", {}, number, group.id)
-                made = resources.create_in(connection, Place("model-package", *("0", "r")), child)
+                made = resources.create_in(connection, ResourceScope("model-package", *("0", "r")), child)
                 resources.remove_children_in(connection, group.id)
             assert made.version == number
             numbers.append(number)

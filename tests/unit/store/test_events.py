@@ -6,29 +6,29 @@ import pytest
 
 from sagewright.store import events
 from sagewright.store.database import Database
-from sagewright.store.events import Cursor, Entry, Subject
+from sagewright.store.events import EventCursor, EventEntry, EventSubject
 
-START = Cursor()
+START = EventCursor()
 
 
-def entry(message: str) -> Entry:
-    return Entry(1, "InProgress", "Starting", message, {"a": 1}, "arn:aws:iam::000000000000:user/a")
+def entry(message: str) -> EventEntry:
+    return EventEntry(1, "InProgress", "Starting", message, {"a": 1}, "arn:aws:iam::000000000000:user/a")
 
 
 def append(database: Database, *messages: str) -> None:
     for message in messages:
         with database.write() as connection:
-            events.append(connection, Subject("training", message), entry(message))
+            events.append(connection, EventSubject("training", message), entry(message))
 
 
-def messages(database: Database, cursor: Cursor = START, limit: int = 100) -> list[str]:
+def messages(database: Database, cursor: EventCursor = START, limit: int = 100) -> list[str]:
     return [one.entry.message for one in events.after(database, cursor, limit)]
 
 
 def test_entries_are_read_in_pages_and_whole(database: Database) -> None:
     append(database, "a", "b", "c")
     first = events.after(database, START, 2)
-    assert [(one.subject, one.entry) for one in first] == [(Subject("training", m), entry(m)) for m in ("a", "b")]
+    assert [(one.subject, one.entry) for one in first] == [(EventSubject("training", m), entry(m)) for m in ("a", "b")]
     assert messages(database, first[-1].cursor) == ["c"]
     assert events.of(database, "b") == [entry("b")]
 
@@ -60,7 +60,7 @@ def test_nothing_of_a_removed_subject_is_left_at_the_end_of_the_log(database: Da
         events.remove(connection, "b")
         events.remove(connection, "a")
     left = events.after(database, START, 10)
-    assert [(one.subject, one.entry.message, one.entry.detail) for one in left] == [(Subject("", ""), "", None)]
+    assert [(one.subject, one.entry.message, one.entry.detail) for one in left] == [(EventSubject("", ""), "", None)]
 
 
 @pytest.mark.parametrize("begun_first", [True, False])
@@ -70,8 +70,8 @@ def test_an_entry_of_an_open_transaction_is_not_passed_by(request: pytest.Fixtur
     with database.engine.connect() as slow, database.engine.connect() as quick:
         for connection in (slow, quick) if begun_first else (quick, slow):
             connection.exec_driver_sql("SELECT pg_current_xact_id()")
-        events.append(slow, Subject("training", "slow"), entry("slow"))
-        events.append(quick, Subject("training", "quick"), entry("quick"))
+        events.append(slow, EventSubject("training", "slow"), entry("slow"))
+        events.append(quick, EventSubject("training", "quick"), entry("quick"))
         quick.commit()
         before = events.after(database, START, 10)
         slow.commit()
@@ -85,6 +85,6 @@ def test_what_was_before_an_entry_is_known_by_its_place(database: Database) -> N
     """Two entries of one millisecond may be equal: the second one of these changed nothing."""
     with database.write() as connection:
         for subject, message in (("a", "was"), ("b", "other"), ("a", "is"), ("a", "is")):
-            events.append(connection, Subject("endpoint", subject), entry(message))
+            events.append(connection, EventSubject("endpoint", subject), entry(message))
     found = [events.before(database, one) for one in events.after(database, START, 10)]
     assert found == [None, None, entry("was"), entry("is")]

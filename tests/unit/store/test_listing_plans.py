@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import event
 
 from sagewright.store.database import Database
-from sagewright.store.listing import Condition, Page
+from sagewright.store.listing import Condition, PageRequest
 from sagewright.store.resources import resources, trials
 
 AFTER = (5, "x")
@@ -36,7 +36,7 @@ def test_the_index_of_what_they_belong_to(
     def note(_connection: object, _cursor: object, statement: str, values: tuple[object, ...], *_: object) -> None:
         asked.append((statement, values))
 
-    resources.page(store, None, Page(limit=20, after=AFTER), *conditions())
+    resources.page(store, None, PageRequest(limit=20, after=AFTER), *conditions())
     statement, values = asked[-1]
     with store.read() as connection:
         plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)]

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from sagewright.model.jobs.state_machines import Step
+from sagewright.model.jobs.state_machines import SecondaryStatus
 from sagewright.store.database import Database
 from sagewright.store.jobs import jobs
-from sagewright.store.jobs.jobs import Draft, Event, Place, Wanted
-from sagewright.store.memory import SUBJECTS, Memory, changes, known
+from sagewright.store.jobs.jobs import DesiredState, Event, JobDraft, ResourceScope
+from sagewright.store.memory import SUBJECTS, RowMemory, changes, known
 
-PLACE = Place("training", "0", "r")
+PLACE = ResourceScope("training", "0", "r")
 
 
 @pytest.fixture
@@ -61,9 +61,9 @@ def test_a_value_that_was_overtaken_is_not_kept(store: Database) -> None:
 
 
 def test_who_writes_reads_for_himself(store: Database) -> None:
-    job = jobs.create(store, PLACE, Draft("one", {"a": 1}, "m"))
+    job = jobs.create(store, PLACE, JobDraft("one", {"a": 1}, "m"))
     with pytest.raises(RuntimeError), store.write() as connection:
-        jobs.move_in(connection, job.id, Event(Step.FAILED, ended=True))
+        jobs.move_in(connection, job.id, Event(SecondaryStatus.FAILED, ended=True))
         inside = jobs.get(store, job.id)
         assert inside
         assert inside.secondary_status == "Failed"
@@ -86,7 +86,7 @@ def test_a_transaction_knows_what_it_has_not_changed(store: Database) -> None:
 
 
 def test_the_oldest_subjects_make_room() -> None:
-    memory = Memory()
+    memory = RowMemory()
     for number in range(SUBJECTS + 2):
         memory.recall(str(number), "n", lambda: "first")
     assert memory.recall(str(SUBJECTS), "n", lambda: "again") == "first"
@@ -96,7 +96,7 @@ def test_the_oldest_subjects_make_room() -> None:
 def test_what_is_remembered_has_a_limit_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sagewright.store.memory.BYTES", 10_000)
     monkeypatch.setattr("sagewright.store.memory.LARGEST", 5_000)
-    memory = Memory()
+    memory = RowMemory()
     for number in range(20):
         memory.recall(str(number), "n", lambda: "x" * 1000)
     kept = [number for number in range(20) if memory.kept(str(number), "n")]
@@ -109,14 +109,14 @@ def test_what_is_remembered_has_a_limit_in_bytes(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_name_that_is_used_again_is_another_job(store: Database) -> None:
-    one = jobs.create(store, PLACE, Draft("one", {"a": 1}, "m"))
+    one = jobs.create(store, PLACE, JobDraft("one", {"a": 1}, "m"))
     assert jobs.find(store, PLACE, "one") == one
     jobs.remove(store, one.id)
     assert jobs.find(store, PLACE, "one") is None
-    two = jobs.create(store, PLACE, Draft("one", {"a": 2}, "m"))
+    two = jobs.create(store, PLACE, JobDraft("one", {"a": 2}, "m"))
     found = jobs.find(store, PLACE, "one")
     assert found == two
-    jobs.want(store, two.id, Wanted.STOP)
+    jobs.want(store, two.id, DesiredState.STOP)
     found = jobs.find(store, PLACE, "one")
     assert found
     assert found.wanted == "stop"
@@ -125,7 +125,7 @@ def test_a_name_that_is_used_again_is_another_job(store: Database) -> None:
 
 def test_readers_never_see_what_is_no_longer_so(store: Database) -> None:
     """One thread changes a job and looks; others read all the while. What the writer sees is never older than its write."""
-    job = jobs.create(store, PLACE, Draft("one", {"n": 0}, "m"))
+    job = jobs.create(store, PLACE, JobDraft("one", {"n": 0}, "m"))
     stop = threading.Event()
 
     def look() -> None:

@@ -15,7 +15,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect, text
 
 from sagewright.engine.pipelines import callbacks
-from sagewright.model.jobs.state_machines import Step
+from sagewright.model.jobs.state_machines import SecondaryStatus
 from sagewright.store import events
 from sagewright.store.database import Database
 from sagewright.store.jobs import jobs
@@ -84,10 +84,14 @@ def test_events_of_training_jobs_go_on_in_the_log_of_all(
         (1, "Starting", "said"),
         (2, "Training", "said"),
     ]
-    moved = jobs.move(store, "j", jobs.Event(Step.FAILED, failure_reason="AlgorithmError: x", ended=True))
+    moved = jobs.move(store, "j", jobs.Event(SecondaryStatus.FAILED, failure_reason="AlgorithmError: x", ended=True))
     assert moved
     assert moved.ended
-    assert [one.entry.step for one in events.after(store, events.Cursor(), 9)] == ["Starting", "Training", "Failed"]
+    assert [one.entry.step for one in events.after(store, events.EventCursor(), 9)] == [
+        "Starting",
+        "Training",
+        "Failed",
+    ]
     store.close()
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from sagewright.store import prepared
 from sagewright.store.database import Database
-from sagewright.store.prepared import Prepared
+from sagewright.store.prepared import PreparedStatement
 from sagewright.store.schema.objects import objects
 from sagewright.store.schema.properties import index_grams
 
@@ -33,7 +33,7 @@ ROW = {
     "checksums": {},
     "parts": [{"number": 1}],
 }
-INSERT = Prepared(insert(objects), list(ROW))
+INSERT = PreparedStatement(insert(objects), list(ROW))
 BY_KEY = select(objects).where(objects.c.key == bindparam("of_key")).order_by(objects.c.rank)
 
 
@@ -41,7 +41,7 @@ def test_values_come_back_as_they_went_in(database: Database) -> None:
     with database.write() as connection:
         INSERT.run(connection, ROW)
         INSERT.run(connection, {**ROW, "rank": -2, "latest": False, "headers": {}})
-        ours = [tuple(row) for row in Prepared(BY_KEY).all(connection, {"of_key": "ü"})]
+        ours = [tuple(row) for row in PreparedStatement(BY_KEY).all(connection, {"of_key": "ü"})]
         theirs = [tuple(row) for row in connection.execute(BY_KEY, {"of_key": "ü"})]
         assert ours == theirs
         assert dict(zip(ROW, ours[1], strict=True)) == ROW
@@ -49,7 +49,7 @@ def test_values_come_back_as_they_went_in(database: Database) -> None:
 
 
 def test_values_of_the_statement_itself_are_kept(database: Database) -> None:
-    first = Prepared(BY_KEY.where(objects.c.latest == True).limit(1))  # noqa: E712
+    first = PreparedStatement(BY_KEY.where(objects.c.latest == True).limit(1))  # noqa: E712
     with database.write() as connection:
         for rank in (-3, -2, -1):
             INSERT.run(connection, {**ROW, "rank": rank, "latest": rank != -3})
@@ -63,12 +63,12 @@ def test_changes_and_deletions(database: Database) -> None:
     of_rank = objects.c.rank == bindparam("of_rank")
     with database.write() as connection:
         INSERT.run(connection, ROW)
-        Prepared(update(objects).where(of_rank), ["tags", "latest"]).run(
+        PreparedStatement(update(objects).where(of_rank), ["tags", "latest"]).run(
             connection, {"of_rank": -1, "tags": {}, "latest": False}
         )
         row = connection.execute(select(objects.c.tags, objects.c.latest)).one()
         assert tuple(row) == ({}, False)
-        Prepared(delete(objects).where(of_rank)).run(connection, {"of_rank": -1})
+        PreparedStatement(delete(objects).where(of_rank)).run(connection, {"of_rank": -1})
         assert connection.execute(select(objects.c.key)).all() == []
 
 
@@ -84,7 +84,7 @@ def test_what_was_run_is_part_of_the_transaction(database: Database) -> None:
         INSERT.run(connection, ROW)
         raise RuntimeError
     with database.read() as connection:
-        assert Prepared(BY_KEY).all(connection, {"of_key": "ü"}) == []
+        assert PreparedStatement(BY_KEY).all(connection, {"of_key": "ü"}) == []
 
 
 def test_threads_that_begin_at_once_get_the_same(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,7 +99,7 @@ def test_threads_that_begin_at_once_get_the_same(database: Database, monkeypatch
     with database.write() as connection:
         INSERT.run(connection, ROW)
     monkeypatch.setattr(prepared, "_compile", slowly)
-    shared = Prepared(BY_KEY)
+    shared = PreparedStatement(BY_KEY)
 
     def read(_: int) -> list[str]:
         with database.read() as connection:
@@ -110,8 +110,8 @@ def test_threads_that_begin_at_once_get_the_same(database: Database, monkeypatch
 
 
 def test_many_rows_at_once(database: Database) -> None:
-    grams = Prepared(insert(index_grams), ["path", "gram", "subject"])
-    by_gram = Prepared(
+    grams = PreparedStatement(insert(index_grams), ["path", "gram", "subject"])
+    by_gram = PreparedStatement(
         delete(index_grams).where(index_grams.c.gram == bindparam("text"), index_grams.c.path == bindparam("at"))
     )
     everything = select(index_grams.c.gram, index_grams.c.subject).order_by(index_grams.c.gram)

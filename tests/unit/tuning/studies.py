@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sagewright.tuning.space import Categorical, Continuous, Integer, Scaling, Space
-from sagewright.tuning.study import State, Study, Trial
+from sagewright.tuning.study import Study, Trial, TrialState
 
 MIXED = Space(
     (
@@ -28,7 +28,7 @@ def study(space: Space = PLANE, strategy: str = "Bayesian", **more: Any) -> Stud
 
 
 def completed(number: int, values: Mapping[str, str], value: float, **more: Any) -> Trial:
-    return Trial(number, values, State.COMPLETED, (value,), value, **more)
+    return Trial(number, values, TrialState.COMPLETED, (value,), value, **more)
 
 
 def branin(values: Mapping[str, str]) -> float:

@@ -9,11 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 import pytest
 
 from sagewright.tuning.bayesian import BayesianSearcher
-from sagewright.tuning.inprocess import InProcessMinds
+from sagewright.tuning.inprocess import InProcessSearchers
 from sagewright.tuning.loop import Rules
 from sagewright.tuning.simulation import Simulation, function
 from sagewright.tuning.space import Space
-from sagewright.tuning.study import State, Study, Trial
+from sagewright.tuning.study import Study, Trial, TrialState
 from tuning.studies import MIXED, PLANE, SMALL, branin, completed, mixed, study
 
 Objective = Callable[[Mapping[str, str]], float]
@@ -25,7 +25,7 @@ def found(objective: Objective, plans: Sequence[Study], trials: int, parents: Se
     best = []
     for plan in plans:
         rules = Rules(trials, plan.most_parallel)
-        course = Simulation(plan, rules, function(objective), InProcessMinds()).run(parents)
+        course = Simulation(plan, rules, function(objective), InProcessSearchers()).run(parents)
         reached = course.best(plan)
         assert reached is not None
         best.append(reached)
@@ -69,8 +69,8 @@ def test_regions_that_fail_are_left() -> None:
 
     best = []
     for plan in plans(PLANE):
-        course = Simulation(plan, Rules(30, 2), function(failing), InProcessMinds()).run()
-        late = [trial.state is State.FAILED for trial in course.trials[10:]]
+        course = Simulation(plan, Rules(30, 2), function(failing), InProcessSearchers()).run()
+        late = [trial.state is TrialState.FAILED for trial in course.trials[10:]]
         assert sum(late) < 0.35 * len(late)
         best.append(course.best(plan) or math.inf)
     assert statistics.median(best) < 1.5
@@ -89,7 +89,7 @@ def test_when_all_lay_next_to_the_best_the_next_one_does_not() -> None:
 
 
 def test_it_goes_on_where_all_have_failed() -> None:
-    course = Simulation(study(), Rules(15, 3), function(lambda _: math.nan), InProcessMinds()).run()
+    course = Simulation(study(), Rules(15, 3), function(lambda _: math.nan), InProcessSearchers()).run()
     assert len({tuple(trial.values.items()) for trial in course.trials}) == 15
 
 
@@ -98,7 +98,7 @@ def test_parents_of_the_same_kind_help(same: bool) -> None:
     def shifted(values: Mapping[str, str]) -> float:
         return mixed(values) if same else 50 + 10 * mixed(values | {"units": str(2 * int(values["units"]))})
 
-    course = Simulation(study(MIXED, seed=99), Rules(25, 1), function(shifted), InProcessMinds()).run()
+    course = Simulation(study(MIXED, seed=99), Rules(25, 1), function(shifted), InProcessSearchers()).run()
     parents = [Trial(-t.number, t.values, t.state, t.curve, t.value, source="parent") for t in course.trials]
     warm = found(mixed, plans(MIXED, same_task=same), 6, parents)
     cold = found(mixed, plans(MIXED), 6)
@@ -109,7 +109,7 @@ def test_parents_that_mislead_are_seen_through() -> None:
     def opposite(values: Mapping[str, str]) -> float:
         return -mixed(values)
 
-    course = Simulation(study(MIXED, seed=99), Rules(25, 1), function(opposite), InProcessMinds()).run()
+    course = Simulation(study(MIXED, seed=99), Rules(25, 1), function(opposite), InProcessSearchers()).run()
     parents = [Trial(-t.number, t.values, t.state, t.curve, t.value, source="parent") for t in course.trials]
     warm = found(mixed, plans(MIXED)[:4], 25, parents)
     drawn = found(mixed, plans(MIXED, "Random"), 25)
@@ -118,7 +118,7 @@ def test_parents_that_mislead_are_seen_through() -> None:
 
 def test_no_point_twice_until_there_is_none_left() -> None:
     plan = study(SMALL)
-    course = Simulation(plan, Rules(20, 1), function(lambda values: float(values["a"])), InProcessMinds()).run()
+    course = Simulation(plan, Rules(20, 1), function(lambda values: float(values["a"])), InProcessSearchers()).run()
     assert len(course.trials) == 6
     assert len({tuple(trial.values.items()) for trial in course.trials}) == 6
 
@@ -146,7 +146,7 @@ def test_what_ran_is_no_worse_for_a_new_process() -> None:
 
 
 def test_many_trials_and_parents_are_borne() -> None:
-    points = [one.values for one in InProcessMinds().suggest(study(MIXED, "Random"), [], 700)]
+    points = [one.values for one in InProcessSearchers().suggest(study(MIXED, "Random"), [], 700)]
     trials = [completed(number, values, mixed(values)) for number, values in enumerate(points[:400], 1)]
     parents = [
         completed(-number, values, mixed(values), source=f"p{number % 5}")

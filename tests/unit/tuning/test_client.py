@@ -12,13 +12,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from sagewright.tuning.client import Minds, SearchFailed
+from sagewright.tuning.client import SearcherClient, SearchFailed
 from tuning.studies import MIXED, PLANE, completed, mixed, study
 
 
 @pytest.fixture
-def minds() -> Iterator[Minds]:
-    made = Minds()
+def minds() -> Iterator[SearcherClient]:
+    made = SearcherClient()
     yield made
     made.close()
 
@@ -37,7 +37,7 @@ def process() -> psutil.Process:
     return searchers()[0]
 
 
-def test_it_suggests_points_of_the_space_and_learns(minds: Minds) -> None:
+def test_it_suggests_points_of_the_space_and_learns(minds: SearcherClient) -> None:
     plan, trials = study(MIXED, most_parallel=3), []
     for _ in range(6):
         found = minds.suggest(plan, trials, 3)
@@ -46,13 +46,13 @@ def test_it_suggests_points_of_the_space_and_learns(minds: Minds) -> None:
     assert all(MIXED.places(trial.values) is not None for trial in trials)
 
 
-def test_a_process_that_was_killed_is_started_again(minds: Minds) -> None:
+def test_a_process_that_was_killed_is_started_again(minds: SearcherClient) -> None:
     first = minds.suggest(study(), [], 2)
     process().kill()
     assert minds.suggest(study(), [], 2) == first
 
 
-def test_what_is_cheap_needs_no_process(minds: Minds) -> None:
+def test_what_is_cheap_needs_no_process(minds: SearcherClient) -> None:
     before = len(searchers())
     assert len(minds.suggest(study(MIXED, "Random"), [], 5)) == 5
     assert minds.stops(study(early_stopping=True), [completed(1, {}, 1.0)]) == []
@@ -60,7 +60,7 @@ def test_what_is_cheap_needs_no_process(minds: Minds) -> None:
 
 
 def test_one_that_takes_too_long_fails_and_leaves_no_process() -> None:
-    minds = Minds(timeout_s=0.05)
+    minds = SearcherClient(timeout_s=0.05)
     started = time.monotonic()
     with pytest.raises(SearchFailed, match=r"no suggestion within 0\.05 s"):
         minds.suggest(study(), [], 1)
@@ -69,7 +69,7 @@ def test_one_that_takes_too_long_fails_and_leaves_no_process() -> None:
 
 
 def test_a_stopped_process_is_ended_too() -> None:
-    minds = Minds(timeout_s=20)
+    minds = SearcherClient(timeout_s=20)
     minds.suggest(study(), [], 1)
     stuck = process()
     stuck.send_signal(signal.SIGSTOP)
@@ -81,7 +81,7 @@ def test_a_stopped_process_is_ended_too() -> None:
 
 
 def test_closing_waits_for_no_answer() -> None:
-    minds = Minds(timeout_s=60)
+    minds = SearcherClient(timeout_s=60)
     minds.suggest(study(), [], 1)
     process().send_signal(signal.SIGSTOP)
     told: list[str] = []
@@ -101,13 +101,13 @@ def test_closing_waits_for_no_answer() -> None:
     assert told == ["the searchers were closed"]
 
 
-def test_a_process_that_dies_twice_is_told(monkeypatch: pytest.MonkeyPatch, minds: Minds) -> None:
+def test_a_process_that_dies_twice_is_told(monkeypatch: pytest.MonkeyPatch, minds: SearcherClient) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(SearchFailed, match="died twice"):
         minds.suggest(study(), [], 1)
 
 
-def test_a_study_that_cannot_be_searched_is_told_and_others_go_on(minds: Minds) -> None:
+def test_a_study_that_cannot_be_searched_is_told_and_others_go_on(minds: SearcherClient) -> None:
     with pytest.raises(SearchFailed, match="no such strategy: Sorcery"):
         minds.suggest(study(strategy="Sorcery"), [], 1)
     with pytest.raises(SearchFailed, match="x is not categorical"):
@@ -116,7 +116,7 @@ def test_a_study_that_cannot_be_searched_is_told_and_others_go_on(minds: Minds) 
 
 
 def test_it_ends_when_idle_and_is_there_again_when_asked() -> None:
-    minds = Minds(idle_s=0.1)
+    minds = SearcherClient(idle_s=0.1)
     first = minds.suggest(study(), [], 1)
     idle = process()
     idle.wait(timeout=20)
@@ -124,7 +124,7 @@ def test_it_ends_when_idle_and_is_there_again_when_asked() -> None:
     minds.close()
 
 
-def test_many_threads_may_ask(minds: Minds) -> None:
+def test_many_threads_may_ask(minds: SearcherClient) -> None:
     found: dict[int, object] = {}
 
     def ask(seed: int) -> None:

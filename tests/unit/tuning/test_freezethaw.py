@@ -5,20 +5,20 @@ import statistics
 from collections.abc import Mapping
 
 from sagewright.tuning.freezethaw import FreezeThawSearcher
-from sagewright.tuning.inprocess import InProcessMinds
+from sagewright.tuning.inprocess import InProcessSearchers
 from sagewright.tuning.loop import Over, Rules
-from sagewright.tuning.simulation import Course, Outcome, Simulation
-from sagewright.tuning.study import State, Study, Trial, whole_curves
+from sagewright.tuning.simulation import SimulatedCourse, SimulatedOutcome, Simulation
+from sagewright.tuning.study import Study, Trial, TrialState, whole_curves
 from tuning.studies import MIXED, SMALL, mixed, study
 
 EPOCHS = 27
 BUDGET = 8 * EPOCHS
 
 
-def training(values: Mapping[str, str], _: int) -> Outcome:
+def training(values: Mapping[str, str], _: int) -> SimulatedOutcome:
     """Falls towards what `mixed` says, the slower the better that is: the first epochs mislead a little."""
     end = mixed(values)
-    return Outcome(tuple(end + 3 * math.exp(-epoch / (3 + 2 / (1 + end))) for epoch in range(1, EPOCHS + 1)))
+    return SimulatedOutcome(tuple(end + 3 * math.exp(-epoch / (3 + 2 / (1 + end))) for epoch in range(1, EPOCHS + 1)))
 
 
 def plan(seed: int = 1, **more: object) -> Study:
@@ -26,11 +26,11 @@ def plan(seed: int = 1, **more: object) -> Study:
     return study(MIXED, "Hyperband", seed=seed, **told)
 
 
-def run(told: Study, rules: Rules | None = None) -> Course:
-    return Simulation(told, rules or Rules(told.most_trials, told.most_parallel), training, InProcessMinds()).run()
+def run(told: Study, rules: Rules | None = None) -> SimulatedCourse:
+    return Simulation(told, rules or Rules(told.most_trials, told.most_parallel), training, InProcessSearchers()).run()
 
 
-def trained(course: Course) -> float:
+def trained(course: SimulatedCourse) -> float:
     """The best of those that were trained to the end."""
     return min(curve[-1] for curve in whole_curves(course.trials).values() if len(curve) == EPOCHS)
 
@@ -82,7 +82,8 @@ def test_what_failed_is_not_gone_on_with() -> None:
     trials = list(run(plan(most_trials=12, epochs=None)).trials)
     failed = {trial.number for trial in trials if trial.number % 2}
     trials = [
-        Trial(t.number, t.values, State.FAILED, t.curve, None, t.continues) if t.number in failed else t for t in trials
+        Trial(t.number, t.values, TrialState.FAILED, t.curve, None, t.continues) if t.number in failed else t
+        for t in trials
     ]
     searcher = FreezeThawSearcher(plan(epochs=None, most_trials=13))
     assert {one.continues for one in searcher.suggest(trials, 1)} & failed == set()
@@ -93,7 +94,7 @@ def test_the_best_of_parents_are_begun_with() -> None:
         Trial(
             -1,
             {"rate": "0.01", "share": "0.9", "layers": "6", "units": "256", "kind": "b"},
-            State.COMPLETED,
+            TrialState.COMPLETED,
             (0.1,),
             0.1,
             source="p",
@@ -101,7 +102,7 @@ def test_the_best_of_parents_are_begun_with() -> None:
         Trial(
             -2,
             {"rate": "0.5", "share": "0.1", "layers": "1", "units": "8", "kind": "a"},
-            State.COMPLETED,
+            TrialState.COMPLETED,
             (9.0,),
             9.0,
             source="p",
@@ -115,6 +116,6 @@ def test_the_best_of_parents_are_begun_with() -> None:
 
 def test_nothing_is_left_of_a_small_space_when_all_has_been_tried() -> None:
     told = study(SMALL, "Hyperband", resumable=True, max_resource=1)
-    course = Simulation(told, Rules(20, 2), lambda _, __: Outcome((1.0,)), InProcessMinds()).run()
+    course = Simulation(told, Rules(20, 2), lambda _, __: SimulatedOutcome((1.0,)), InProcessSearchers()).run()
     assert course.over is Over.SPACE
     assert len(course.trials) == 6

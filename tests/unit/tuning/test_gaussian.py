@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sagewright.tuning.chain import Chain
+from sagewright.tuning.chain import ParticleChain
 from sagewright.tuning.gaussian import Data, Likelihood, Posterior
-from sagewright.tuning.kernel import Likeness, Pairs, Points, noises, own_likeness, prior
+from sagewright.tuning.kernel import Likeness, PointPairs, Points, noises, own_likeness, prior
 from sagewright.tuning.lattice import FARTHEST, STEPS, Lattice
 from tuning.studies import MIXED
 
@@ -20,7 +20,7 @@ def points(count: int, seed: int = 0, tasks: int = 1) -> Points:
 
 def test_both_ways_to_compute_the_kernel_agree_and_it_is_positive_definite() -> None:
     some, particles = points(40, tasks=3), prior(5).draw(np.random.default_rng(1), 8)
-    pairs = Pairs.of(some, LATTICE.categorical)
+    pairs = PointPairs.of(some, LATTICE.categorical)
     lower = pairs.matrices(particles, LATTICE.categorical, own_likeness(some))
     whole = Likeness(particles, LATTICE.categorical).between(some, some)
     assert np.tril(whole) == pytest.approx(lower, abs=1e-9)
@@ -63,7 +63,7 @@ def test_the_particles_find_which_range_matters_and_how_much_is_noise() -> None:
     some = Points(some.positions, some.tasks, np.zeros(60))
     values = np.sin(some.positions[:, 0] / STEPS * 9) + rng.normal(0, 0.05, 60)
     values = (values - values.mean()) / values.std()
-    chain = Chain(prior(5), 16, rng)
+    chain = ParticleChain(prior(5), 16, rng)
     chain.sweep(Likelihood(Data(some, values, LATTICE.categorical)), 150, rng)
     lengths = np.median(chain.particles[:, :5], axis=0)
     assert lengths[0] < lengths[1:].min() - 1
@@ -90,5 +90,5 @@ def test_points_outside_of_the_ranges_are_told_apart_too() -> None:
     far = Points(asked, np.zeros(1, dtype=np.int64), np.zeros(1))
     likeness = Posterior.of(particles, Data(known, np.arange(12.0), LATTICE.categorical)).likeness
     assert likeness.between(far, known) == pytest.approx(Likeness(particles, LATTICE.categorical).between(far, known))
-    exact = Pairs.of(far.and_(known), LATTICE.categorical).matrices(particles, LATTICE.categorical, np.ones(13))
+    exact = PointPairs.of(far.and_(known), LATTICE.categorical).matrices(particles, LATTICE.categorical, np.ones(13))
     assert likeness.between(far, known)[:, 0, :] == pytest.approx(exact[:, 1:, 0])

@@ -3,7 +3,7 @@ from __future__ import annotations
 import dataclasses
 
 from sagewright.tuning.hyperband import HyperbandSearcher, HyperbandStopper
-from sagewright.tuning.study import State, Trial
+from sagewright.tuning.study import Trial, TrialState
 from tuning.studies import MIXED, study
 
 PLAN = study(MIXED, "Hyperband", min_resource=2, max_resource=54, maximize=True)
@@ -11,7 +11,7 @@ STOPPER = HyperbandStopper(PLAN)
 FIRST = [number for number in range(1, 99) if STOPPER.rungs(number) == [2, 6, 18]]
 
 
-def trial(number: int, *curve: float, state: State = State.RUNNING) -> Trial:
+def trial(number: int, *curve: float, state: TrialState = TrialState.RUNNING) -> Trial:
     return Trial(number, {}, state, curve, curve[-1] if curve else None)
 
 
@@ -31,7 +31,7 @@ def test_nobody_is_judged_before_a_rung() -> None:
     a, b = FIRST[:2]
     assert STOPPER.stops([trial(a, 0.9, 0.9), trial(b, 0.1)]) == []
     assert STOPPER.stops([trial(a, 0.9, 0.9), trial(b, 0.1, 0.1)]) == [b]
-    assert STOPPER.stops([trial(a, 0.9, 0.9), trial(b, 0.1, 0.1, state=State.COMPLETED)]) == []
+    assert STOPPER.stops([trial(a, 0.9, 0.9), trial(b, 0.1, 0.1, state=TrialState.COMPLETED)]) == []
 
 
 def test_a_trial_that_has_used_the_most_ends() -> None:

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sagewright.tuning.inprocess import InProcessMinds
+from sagewright.tuning.inprocess import InProcessSearchers
 from sagewright.tuning.loop import Over, Rules, standing, step
-from sagewright.tuning.study import State, Study, Trial
+from sagewright.tuning.study import Study, Trial, TrialState
 from tuning.studies import MIXED, PLANE, SMALL, completed, study
 
 PLANS = [
@@ -25,16 +25,16 @@ PLANS = [
 ]
 
 
-def drive(plan: Study, rules: Rules, dice: random.Random, minds: InProcessMinds | None) -> tuple[list[Trial], Over]:
+def drive(plan: Study, rules: Rules, dice: random.Random, minds: InProcessSearchers | None) -> tuple[list[Trial], Over]:
     """Report at random until it is over; without minds that are kept, they are new at each step, as after a kill."""
     trials: list[Trial] = []
     for _ in range(2000):
-        wanted = step(plan, rules, dice.sample(trials, len(trials)), minds or InProcessMinds())
+        wanted = step(plan, rules, dice.sample(trials, len(trials)), minds or InProcessSearchers())
         for suggestion in wanted.start:
-            trials.append(Trial(len(trials) + 1, suggestion.values, State.RUNNING, continues=suggestion.continues))
+            trials.append(Trial(len(trials) + 1, suggestion.values, TrialState.RUNNING, continues=suggestion.continues))
         for number in wanted.stop:
             assert trials[number - 1].running
-            trials[number - 1] = dataclasses.replace(trials[number - 1], state=State.STOPPED)
+            trials[number - 1] = dataclasses.replace(trials[number - 1], state=TrialState.STOPPED)
         running = [trial for trial in trials if trial.running]
         assert len(running) <= rules.most_parallel
         assert rules.most_trials is None or len(trials) <= rules.most_trials
@@ -54,7 +54,7 @@ def report(trials: list[Trial], number: int, dice: random.Random) -> None:
         value = dice.random()
         trial = dataclasses.replace(trial, curve=(*trial.curve, value), value=value)
     if fate > 0.4:
-        ended = State.FAILED if fate > 0.9 or not trial.curve else State.COMPLETED
+        ended = TrialState.FAILED if fate > 0.9 or not trial.curve else TrialState.COMPLETED
         trial = dataclasses.replace(trial, state=ended)
     trials[number - 1] = trial
 
@@ -64,7 +64,7 @@ def report(trials: list[Trial], number: int, dice: random.Random) -> None:
 def test_it_starts_no_more_than_it_may_and_ends(plan: Study, most: int, parallel: int, kept: bool, seed: int) -> None:
     plan = dataclasses.replace(plan, most_trials=most, most_parallel=parallel)
     rules = Rules(most, parallel)
-    trials, over = drive(plan, rules, random.Random(seed), InProcessMinds() if kept else None)
+    trials, over = drive(plan, rules, random.Random(seed), InProcessSearchers() if kept else None)
     exhausted = plan.space is SMALL and plan.strategy in ("Grid", "Bayesian")
     assert over is (Over.SPACE if exhausted and most > 6 else Over.TRIALS)
     assert len(trials) == (min(most, 6) if exhausted else most)
@@ -75,14 +75,16 @@ def test_it_starts_no_more_than_it_may_and_ends(plan: Study, most: int, parallel
 @given(st.sampled_from(["Random", "Grid", "Hyperband"]), st.integers(0, 10**6))
 def test_a_kill_changes_no_point_of_what_depends_on_numbers_alone(strategy: str, seed: int) -> None:
     plan = study(SMALL, strategy, most_parallel=2, max_resource=3)
-    runs = [drive(plan, Rules(6, 2), random.Random(seed + kept), InProcessMinds() if kept else None) for kept in (0, 1)]
+    runs = [
+        drive(plan, Rules(6, 2), random.Random(seed + kept), InProcessSearchers() if kept else None) for kept in (0, 1)
+    ]
     assert [trial.values for trial in runs[0][0]] == [trial.values for trial in runs[1][0]]
 
 
 def results(*values: float | None) -> list[Trial]:
     """None is a failed one."""
     return [
-        Trial(number, {}, State.FAILED) if value is None else completed(number, {}, value)
+        Trial(number, {}, TrialState.FAILED) if value is None else completed(number, {}, value)
         for number, value in enumerate(values, 1)
     ]
 
@@ -108,7 +110,7 @@ def test_the_standing_is_the_same_in_any_order(trials: list[Trial]) -> None:
 def test_a_target_is_reached(maximize: bool, target: float, over: Over | None) -> None:
     plan = study(maximize=maximize)
     assert standing(plan, Rules(None, 1, target=target), results(1.0, 3.0)).over is over
-    running = dataclasses.replace(results(1.0, 3.0)[1], state=State.RUNNING, number=3)
+    running = dataclasses.replace(results(1.0, 3.0)[1], state=TrialState.RUNNING, number=3)
     assert step(plan, Rules(None, 1, target=target), [*results(1.0, 3.0), running], Nothing()).stop == (
         (3,) if over else ()
     )

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from sagewright.tuning.inprocess import InProcessMinds
+from sagewright.tuning.inprocess import InProcessSearchers
 from sagewright.tuning.loop import Rules
 from sagewright.tuning.recorded import Recorded
-from sagewright.tuning.simulation import Course, Simulation
+from sagewright.tuning.simulation import SimulatedCourse, Simulation
 from sagewright.tuning.study import Study, Trial
 
 PLACE = Path(__file__).parents[3] / "bench/tuning/recorded"
@@ -33,11 +33,13 @@ def left(one: Recorded, trial: Trial) -> float:
     return statistics.fmean(cost < chosen - 1e-12 for cost in one.mean_costs())
 
 
-def course(one: Recorded, strategy: str, seed: int, trials: int) -> Course:
-    return Simulation(plan(one, strategy, seed, trials), Rules(trials, 1), one.problem(seed), InProcessMinds()).run()
+def course(one: Recorded, strategy: str, seed: int, trials: int) -> SimulatedCourse:
+    return Simulation(
+        plan(one, strategy, seed, trials), Rules(trials, 1), one.problem(seed), InProcessSearchers()
+    ).run()
 
 
-def chosen(one: Recorded, found: Course) -> Trial:
+def chosen(one: Recorded, found: SimulatedCourse) -> Trial:
     ended = [trial for trial in found.trials if trial.result is not None and len(trial.curve) == one.epochs]
     return min(ended, key=lambda trial: one.cost(trial.result or 0.0))
 

@@ -4,14 +4,14 @@ import dataclasses
 import json
 import math
 
-from sagewright.tuning.study import State, Study, Trial, next_number, whole_curves
+from sagewright.tuning.study import Study, Trial, TrialState, next_number, whole_curves
 from sagewright.tuning.suggestion import Suggestion
 from tuning.studies import MIXED, completed, study
 
 
 def test_all_that_goes_over_the_pipe_survives_json() -> None:
     told = study(MIXED, maximize=True, starts=({"rate": "0.1"},), max_resource=81, resumable=True)
-    trial = Trial(3, {"rate": "0.1"}, State.STOPPED, (0.1, math.inf), 0.2, continues=1, source="a-parent")
+    trial = Trial(3, {"rate": "0.1"}, TrialState.STOPPED, (0.1, math.inf), 0.2, continues=1, source="a-parent")
     suggestion = Suggestion({"rate": "0.1"}, continues=2, until=9)
     assert Study.read(json.loads(json.dumps(told.document()))) == told
     assert Trial.read(json.loads(json.dumps(trial.document()))) == trial
@@ -28,7 +28,7 @@ def test_a_curve_begins_where_the_trial_that_it_continues_ended() -> None:
 def test_what_counts_as_a_result() -> None:
     trial = completed(1, {}, 1.0)
     assert trial.result == 1.0
-    for state in (State.RUNNING, State.FAILED):
+    for state in (TrialState.RUNNING, TrialState.FAILED):
         assert dataclasses.replace(trial, state=state).result is None
     for value in (None, math.nan, math.inf):
         assert dataclasses.replace(trial, value=value).result is None

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sagewright.upstream.blocking import BlockingUpstream
-from sagewright.upstream.client import Spill, Unreachable, UpstreamRequest
+from sagewright.upstream.client import ContainerUnreachable, Spill, UpstreamRequest
 from sagewright.upstream.connecting import TcpPort
 
 REQUEST = UpstreamRequest("POST", "/invocations", {}, b"x")
@@ -98,5 +98,5 @@ def test_deadlines_and_who_is_away(listener: socket.socket) -> None:
     with pytest.raises(TimeoutError):
         BlockingUpstream(TcpPort(*address)).ask(REQUEST, 0.2)
     listener.close()
-    with pytest.raises(Unreachable):
+    with pytest.raises(ContainerUnreachable):
         BlockingUpstream(TcpPort(*address)).ask(REQUEST, 20)

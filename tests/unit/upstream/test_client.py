@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from sagewright.upstream import connection
-from sagewright.upstream.client import Broken, Spill, Stale, TooLong, Unreachable, Upstream, UpstreamRequest
+from sagewright.upstream.client import Broken, ContainerUnreachable, Spill, Stale, TooLong, Upstream, UpstreamRequest
 from sagewright.upstream.connecting import TcpPort
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -142,7 +142,7 @@ def test_a_second_answer_on_a_connection_is_nobodys() -> None:
         for _ in range(3):
             try:
                 answer = await made.ask(ASK, 10)
-            except (Broken, Unreachable):
+            except (Broken, ContainerUnreachable):
                 continue
             assert answer.body == b"one"
 

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from sagewright.upstream import share
-from sagewright.upstream.share import Share
+from sagewright.upstream.share import UpstreamShare
 
 
 class Held:
@@ -31,7 +31,7 @@ class Held:
 
 def test_large_answers_are_read_one_after_the_other() -> None:
     one, two, three = Held(), Held(), Held()
-    kept = Share(8)
+    kept = UpstreamShare(8)
     half = share.MOST_HELD // 2
     kept.weigh(one, half)
     kept.weigh(two, half)
@@ -51,7 +51,7 @@ def test_large_answers_are_read_one_after_the_other() -> None:
 
 def test_tiny_pieces_have_to_rest() -> None:
     async def run() -> None:
-        kept = Share(8)
+        kept = UpstreamShare(8)
         assert kept.pause_s(share.BURST) == 0
         assert kept.pause_s(share.PIECES_PER_S) == pytest.approx(1, abs=0.1)
 
@@ -60,7 +60,7 @@ def test_tiny_pieces_have_to_rest() -> None:
 
 def test_deadlines_can_be_stopped_and_extended() -> None:
     async def run() -> None:
-        kept = Share(8)
+        kept = UpstreamShare(8)
         now = asyncio.get_running_loop().time()
         late, stopped, extended, silent = Held(), Held(), Held(), Held()
         for one in (late, stopped, extended):

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from sagewright.engine.calls import Call, Question
+from sagewright.engine.calls import Call, OperationRequest
 from sagewright.model.errors import AwsError
 from sagewright.model.settings import Settings
 from sagewright.objects.bucketstore import BucketStore
@@ -46,7 +46,7 @@ def platform(tmp_path: Path, database: Database) -> Platform:
 
 def ask(platform: Platform, operation: str, request: dict[str, Any], service: str = "sagemaker") -> dict[str, Any]:
     call: Call = Calls(platform, registry.load())
-    return call(Question(ROLE, service, operation, request))
+    return call(OperationRequest(ROLE, service, operation, request))
 
 
 def code(platform: Platform, operation: str, request: dict[str, Any], service: str = "sagemaker") -> str:
@@ -59,7 +59,7 @@ def test_a_job_is_made_as_a_client_would_make_it_and_the_log_says_who_asked(plat
     arn = ask(platform, "CreateProcessingJob", JOB)["ProcessingJobArn"]
     assert ask(platform, "DescribeProcessingJob", {"ProcessingJobName": "asked"})["ProcessingJobArn"] == arn
     assert ask(platform, "ListTags", {"ResourceArn": arn})["Tags"] == JOB["Tags"]
-    (logged,) = events.after(platform.store, events.Cursor(), 10)
+    (logged,) = events.after(platform.store, events.EventCursor(), 10)
     assert (logged.subject.kind, logged.entry.principal) == ("processing", ROLE)
     assert cast("Any", platform.engine).subjects == ["processing"]
 

@@ -25,7 +25,7 @@ from sagewright.jobfiles.removal import remove_tree
 from sagewright.sandbox import view
 from sagewright.sandbox.base import Launch, check_words
 from sagewright.sandbox.bwrap import BwrapSandbox
-from sagewright.sandbox.cgroups import Group, find_cgroups
+from sagewright.sandbox.cgroups import ControlGroup, find_cgroups
 
 LOCK = "lock"
 """In a cell's directory: held while its agent lives and has not moved out."""
@@ -46,7 +46,7 @@ class Cell:
         """In an existing directory. Raises CellFailed, Unavailable, OSError."""
         self.kind, self.name, self._made_in, self._directory = kind, directory.name, directory, directory
         self.sandbox = BwrapSandbox(directory)
-        self.group: Group | None = cell_group(directory.name)
+        self.group: ControlGroup | None = cell_group(directory.name)
         self._memory: JobMemory | None = JobMemory(make_file())
         self._started: Started | None = None
         self._entered = False
@@ -190,7 +190,7 @@ def _told_ahead(ahead: Ahead) -> dict[str, str]:
     return {**dict(ahead.variables), "SAGEWRIGHT_AHEAD": ",".join(ahead.modules)} if ahead.modules else {}
 
 
-def cell_group(name: str) -> Group | None:
+def cell_group(name: str) -> ControlGroup | None:
     """The control group of the cell whose directory has that name; None where there are no groups."""
     found = find_cgroups()
     return found.group(name) if found.places else None

@@ -12,8 +12,8 @@ from sagewright.agent.control import Control
 from sagewright.agent.errors import Overdue
 from sagewright.agent.hostfile import HostFile
 from sagewright.agent.library import staged_library
-from sagewright.agent.process.process import Limits, run_process
-from sagewright.model.jobs.brief import Cause
+from sagewright.agent.process.process import ProcessLimits, run_process
+from sagewright.model.jobs.brief import EndCause
 from sagewright.runtimes.environments import Environment
 from sagewright.sandbox.base import Launch
 from sagewright.sandbox.choose import choose_sandbox
@@ -24,13 +24,13 @@ _TAIL_LINES, _LONGEST = 100, 2000
 
 
 @dataclass(frozen=True)
-class Apart:
+class IsolatedRun:
     """`wrapper` begins the command, `limits` hold it; `network`: whether the job has any; `log`: the job's."""
 
     host: HostFile
     control: Control
     wrapper: Callable[[], list[str]]
-    limits: Limits
+    limits: ProcessLimits
     network: bool
     log: Callable[[str], None]
 
@@ -65,9 +65,9 @@ class Apart:
             ended = run_process(command, self.control, self.limits, said)
         finally:
             sandbox.close(scratch)
-        if ended.cause == Cause.MAX_RUNTIME:
+        if ended.cause == EndCause.MAX_RUNTIME:
             raise Overdue
-        if ended.cause != Cause.EXIT:
+        if ended.cause != EndCause.EXIT:
             self.control.check()
         return "" if ended.code == 0 else said.text() or f"exit status {ended.code}"
 

@@ -33,7 +33,7 @@ _END_S = 1.5
 
 
 @dataclass
-class Spare:
+class SpareCell:
     """The agent of a cell that no job has; `ready`: it has said that the cell is; `made_at`: when it began to make it."""
 
     pid: int
@@ -44,7 +44,7 @@ class Spare:
 
 
 @dataclass(frozen=True)
-class Place:
+class CellDirectory:
     """Where a cell's agent is to make it: in a new directory, whose lock it holds, told and asked by a socket."""
 
     kind: CellKind
@@ -62,8 +62,8 @@ class Keeper:
 
     place: Path
     most: int
-    fork: Callable[[Place], int]
-    _spares: dict[CellKind, list[Spare]] = field(default_factory=dict)
+    fork: Callable[[CellDirectory], int]
+    _spares: dict[CellKind, list[SpareCell]] = field(default_factory=dict)
     _last: dict[CellKind, float] = field(default_factory=dict)  # when the last job came
     _two: dict[CellKind, float] = field(default_factory=dict)  # until when
     _used: list[CellKind] = field(default_factory=list)  # the last at the end
@@ -79,7 +79,7 @@ class Keeper:
                 if _is_deserted(directory):
                     remove_cell(directory)
 
-    def take(self, host: HostFile) -> Spare | None:
+    def take(self, host: HostFile) -> SpareCell | None:
         """Have the agent of a cell work for the host, if there is one that fits."""
         kind = self._kind(host)
         if kind is None:
@@ -103,7 +103,7 @@ class Keeper:
         _kill(spare)
         return None
 
-    def _give_unready(self, kind: CellKind, host: HostFile) -> Spare | None:
+    def _give_unready(self, kind: CellKind, host: HostFile) -> SpareCell | None:
         """A cell that is being made, unless that has only begun: its agent works for the host as soon as it is, and without it
         where it can't be made. To make another sandbox beside it would take longer."""
         begun = time.monotonic() - _BEGUN_S
@@ -186,7 +186,7 @@ class Keeper:
         """What no other child may keep: an agent of a cell ends with the last of the other ends of its socket."""
         return [spare.socket for _kind, spare in self._all()]
 
-    def _all(self) -> list[tuple[CellKind, Spare]]:
+    def _all(self) -> list[tuple[CellKind, SpareCell]]:
         return [(kind, spare) for kind, spares in self._spares.items() for spare in spares]
 
     def close(self) -> None:
@@ -226,7 +226,7 @@ class Keeper:
             {one: at for one, at in known.items() if one in self._used} for known in (self._last, self._two)
         )
 
-    def _is_ready(self, spare: Spare) -> bool:
+    def _is_ready(self, spare: SpareCell) -> bool:
         if not spare.ready:
             spare.socket.setblocking(False)
             with suppress(OSError):
@@ -241,9 +241,9 @@ class Keeper:
             directory.mkdir(parents=True)
             lock = os.open(directory / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            spare = Spare(0, ours, directory)
+            spare = SpareCell(0, ours, directory)
             self._spares.setdefault(kind, []).append(spare)
-            spare.pid = self.fork(Place(kind, directory, theirs))
+            spare.pid = self.fork(CellDirectory(kind, directory, theirs))
         except OSError:  # no room, no process: jobs get a sandbox when they come
             self._spares[kind] = [one for one in self._spares.get(kind, ()) if one.socket is not ours]
             ours.close()
@@ -277,7 +277,7 @@ def _disk(directory: Path) -> int | None:
         return None
 
 
-def _kill(spare: Spare) -> None:
+def _kill(spare: SpareCell) -> None:
     with suppress(ProcessLookupError):
         os.kill(spare.pid, signal.SIGKILL)
     with suppress(ChildProcessError):

@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 import sagewright
-from sagewright.agent.cells.isolated import MADE, Apart
+from sagewright.agent.cells.isolated import MADE, IsolatedRun
 from sagewright.agent.library import staged_library
 from sagewright.jobfiles.removal import remove_tree
 from sagewright.model.jobs.brief import Brief
@@ -38,7 +38,7 @@ class Kernels:
         place = self._place(environment)
         return place is None or place.is_dir()
 
-    def make(self, environment: Environment, apart: Apart) -> None:
+    def make(self, environment: Environment, apart: IsolatedRun) -> None:
         """Have them compiled; where that fails or can't be, jobs compile for themselves. Raises Overdue, Stopped, Gone."""
         place = self._place(environment)
         if place is None or place.is_dir() or not apart.lays_over():
@@ -65,7 +65,7 @@ class Kernels:
         known = [library.name, environment.packages.get("numba", ""), *self._argv]
         return environment.path / DIRECTORY / hashlib.sha256("\n".join(known).encode()).hexdigest()[:32]
 
-    def _compile(self, environment: Environment, apart: Apart, place: Path) -> None:
+    def _compile(self, environment: Environment, apart: IsolatedRun, place: Path) -> None:
         assert self._argv is not None
         layers = self._environments.directory / "layers"
         layers.mkdir(parents=True, exist_ok=True)

@@ -12,14 +12,14 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from sagewright.agent.cells.isolated import MADE, Apart
+from sagewright.agent.cells.isolated import MADE, IsolatedRun
 from sagewright.agent.errors import AlgorithmError
 from sagewright.agent.inputs.code import named_requirements
 from sagewright.agent.optml import OptMl
 from sagewright.agent.process.process import Exit
 from sagewright.agent.process.volume import Volume
 from sagewright.jobfiles.removal import remove_tree
-from sagewright.model.jobs.brief import Cause
+from sagewright.model.jobs.brief import EndCause
 from sagewright.runtimes.environments import Environment, Environments, RequirementsFailed
 from sagewright.runtimes.uv import uv_program
 from sagewright.sandbox.base import Sandbox
@@ -34,7 +34,7 @@ _FILE = "requirements.txt"
 class Layers:
     """Of one host."""
 
-    def __init__(self, ml: OptMl, environments: Environments, apart: Apart, volume: Volume) -> None:
+    def __init__(self, ml: OptMl, environments: Environments, apart: IsolatedRun, volume: Volume) -> None:
         self._ml, self._environments, self._apart, self._volume = ml, environments, apart, volume
         self._answer = ""
 
@@ -47,7 +47,7 @@ class Layers:
 
     def asked(self, ended: Exit) -> str | None:
         """The text of the requirements.txt, if the process ended to have it installed."""
-        if self._answer != "ask" or ended != Exit(ASK, Cause.EXIT):
+        if self._answer != "ask" or ended != Exit(ASK, EndCause.EXIT):
             return None
         return self._ml.asked_requirements()
 

@@ -13,19 +13,19 @@ from typing import TypeVar
 
 from sagewright.agent.errors import ClientError
 from sagewright.agent.hostfile import HostFile
-from sagewright.agent.inputs.sources import Source, Stored
+from sagewright.agent.inputs.sources import ObjectSource, Stored
 from sagewright.agent.s3 import JobS3, parse_uri
 from sagewright.model.aws.input_modes import MODES_BY_DATA_TYPE
-from sagewright.model.jobs.brief import DataSet, Input, Listing
+from sagewright.model.jobs.brief import DataListing, DataSet, InputBrief
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Channel:
+class InputChannel:
     """An input of S3 as one host sees it: `rank` of `hosts` share it."""
 
-    input: Input
+    input: InputBrief
     data: DataSet
     rank: int
     hosts: int
@@ -52,14 +52,14 @@ class Channel:
 
 
 @dataclass(frozen=True)
-class Member:
+class ChannelMember:
     """An object of a channel; `path` is where it stands in the channel's directory."""
 
     stored: Stored
     path: str
 
 
-def channels_of(host: HostFile) -> list[Channel]:
+def channels_of(host: HostFile) -> list[InputChannel]:
     """The inputs of S3 that this host gets. Raises ClientError if one is of a kind that cannot be given."""
     found = []
     for one in host.brief.inputs:
@@ -69,7 +69,7 @@ def channels_of(host: HostFile) -> list[Channel]:
         if host.host in takers:
             if one.mode not in MODES_BY_DATA_TYPE.get(one.data.listing, set()):
                 raise ClientError(f"{one.title}: the S3DataType {one.data.listing} cannot be given in {one.mode} mode.")
-            found.append(Channel(one, one.data, takers.index(host.host), len(takers)))
+            found.append(InputChannel(one, one.data, takers.index(host.host), len(takers)))
     return found
 
 
@@ -79,12 +79,14 @@ def _takers(data: DataSet, host: HostFile) -> list[str]:
     return [taker for group in host.brief.groups if group.name in data.groups for taker in group.hosts]
 
 
-def members(channel: Channel, source: Source, s3: JobS3) -> list[Member]:
+def members(channel: InputChannel, source: ObjectSource, s3: JobS3) -> list[ChannelMember]:
     """All objects of a channel of S3Prefix or ManifestFile, of all hosts, in order.
 
     Raises ClientError if there is none, S3Failed.
     """
-    found = list(_named(channel, source, s3) if channel.data.listing == Listing.MANIFEST else _listed(channel, source))
+    found = list(
+        _named(channel, source, s3) if channel.data.listing == DataListing.MANIFEST else _listed(channel, source)
+    )
     if not found:
         raise ClientError(
             f'No S3 objects found under S3 URL "{channel.data.uri}" given in input data source. '
@@ -94,7 +96,7 @@ def members(channel: Channel, source: Source, s3: JobS3) -> list[Member]:
     return found
 
 
-def _listed(channel: Channel, source: Source) -> Iterator[Member]:
+def _listed(channel: InputChannel, source: ObjectSource) -> Iterator[ChannelMember]:
     bucket, prefix = _parsed(channel)
     folder = prefix.rstrip("/") + "/" if prefix else ""
     skipped = given = 0
@@ -105,7 +107,7 @@ def _listed(channel: Channel, source: Source) -> Iterator[Member]:
             skipped += 1
             continue
         given += 1
-        yield Member(stored, relative_key(stored.key, prefix))
+        yield ChannelMember(stored, relative_key(stored.key, prefix))
     if skipped and not given:
         raise ClientError(
             f'{channel.title}: FastFile mode needs an S3Uri that names a folder or an object, and "{channel.data.uri}" '
@@ -120,7 +122,7 @@ def relative_key(key: str, prefix: str) -> str:
     return key[prefix.rfind("/") + 1 :]
 
 
-def _named(channel: Channel, source: Source, s3: JobS3) -> Iterator[Member]:
+def _named(channel: InputChannel, source: ObjectSource, s3: JobS3) -> Iterator[ChannelMember]:
     content = s3.read(*_parsed(channel))
     try:
         first, *names = json.loads(content)
@@ -132,10 +134,10 @@ def _named(channel: Channel, source: Source, s3: JobS3) -> Iterator[Member]:
         ) from error
     for start in range(0, len(keys), 1000):
         found = source.find([(bucket, key) for key in keys[start : start + 1000]])
-        yield from (Member(stored, name) for stored, name in zip(found, names[start:], strict=False))
+        yield from (ChannelMember(stored, name) for stored, name in zip(found, names[start:], strict=False))
 
 
-def _parsed(channel: Channel) -> tuple[str, str]:
+def _parsed(channel: InputChannel) -> tuple[str, str]:
     try:
         return parse_uri(channel.data.uri)
     except ValueError as error:

@@ -11,11 +11,11 @@ from collections.abc import Iterator
 
 from sagewright.agent.errors import ClientError
 from sagewright.agent.hostfile import HostFile
-from sagewright.agent.inputs.channels import Channel
-from sagewright.agent.inputs.sources import Source
+from sagewright.agent.inputs.channels import InputChannel
+from sagewright.agent.inputs.sources import ObjectSource
 from sagewright.agent.optml import OptMl
 from sagewright.agent.s3 import parse_uri
-from sagewright.model.jobs.brief import QUERY_FAILURE, QUERY_TABLES, DataSet, Input, Query, QueryEngine
+from sagewright.model.jobs.brief import QUERY_FAILURE, QUERY_TABLES, DataSet, InputBrief, Query, QueryEngine
 
 _LONGEST_FAILURE = 1024
 _SHARE, _LEAST_MB = 0.6, 128
@@ -64,7 +64,7 @@ def query_variables(host: HostFile) -> dict[str, str]:
     }
 
 
-def table_channels(host: HostFile, source: Source) -> Iterator[Channel]:
+def table_channels(host: HostFile, source: ObjectSource) -> Iterator[InputChannel]:
     """The folders of S3 that hold the tables which the queries of this host may read. Raises S3Failed, ClientError."""
     if not host.brief.queries:
         return
@@ -84,8 +84,8 @@ def table_channels(host: HostFile, source: Source) -> Iterator[Channel]:
             continue
         taken.add(place)
         title = f"The table {database}.{table}"
-        one = Input(title=title, place=place, data=DataSet(f"s3://{bucket}/{folder}"))
-        yield Channel(one, DataSet(f"s3://{bucket}/{folder}"), 0, 1)
+        one = InputBrief(title=title, place=place, data=DataSet(f"s3://{bucket}/{folder}"))
+        yield InputChannel(one, DataSet(f"s3://{bucket}/{folder}"), 0, 1)
 
 
 def tables_of(query: Query) -> set[tuple[str, str]]:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from sagewright.agent.disk import Disk
 from sagewright.agent.errors import ClientError
-from sagewright.agent.inputs.channels import Member
-from sagewright.agent.inputs.sources import Source, Stored
+from sagewright.agent.inputs.channels import ChannelMember
+from sagewright.agent.inputs.sources import ObjectSource, Stored
 from sagewright.agent.parallel import for_each
 from sagewright.agent.s3 import CONNECTIONS, JobS3
 from sagewright.jobfiles.descriptors import write_all
@@ -23,7 +23,7 @@ _NO_LINK = {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOS
 
 
 @dataclass(frozen=True)
-class Placed:
+class PlacedFile:
     """A file of a tree in the making."""
 
     stored: Stored
@@ -33,11 +33,11 @@ class Placed:
 class TreeMaker:
     """Fills directories. Raises ClientError for keys that no directory can hold, S3Failed, OSError."""
 
-    def __init__(self, source: Source, s3: JobS3, check: Callable[[], None]) -> None:
+    def __init__(self, source: ObjectSource, s3: JobS3, check: Callable[[], None]) -> None:
         """`check` is called now and then, and raises to give up."""
         self._source, self._s3, self._check = source, s3, check
 
-    def link(self, members: Sequence[Member], directory: Path) -> str | None:
+    def link(self, members: Sequence[ChannelMember], directory: Path) -> str | None:
         """Hard links of objects beside us; where the file system gives none, the rest are copies, and the reason is told.
 
         An object that is deleted or replaced later stays as it is in `directory`.
@@ -49,18 +49,18 @@ class TreeMaker:
                 return reason
         return None
 
-    def pin(self, members: Sequence[Member], directory: Path) -> str | None:
+    def pin(self, members: Sequence[ChannelMember], directory: Path) -> str | None:
         """As `link`, but without copies: the reason is told, and some of the links may be there."""
         return next(filter(None, map(self._link, place(members, directory))), None)
 
-    def copy(self, members: Sequence[Member], directory: Path) -> None:
+    def copy(self, members: Sequence[ChannelMember], directory: Path) -> None:
         """Copies, several at a time."""
         self._copy_all(place(members, directory))
 
-    def _copy_all(self, places: Iterable[Placed]) -> None:
+    def _copy_all(self, places: Iterable[PlacedFile]) -> None:
         for_each(places, self._copy, self._check, CONNECTIONS)
 
-    def _link(self, placed: Placed) -> str | None:
+    def _link(self, placed: PlacedFile) -> str | None:
         """Why there can be no link, None if there is one now."""
         self._check()
         stored = placed.stored
@@ -80,7 +80,7 @@ class TreeMaker:
                 return str(error.strerror)
         return None
 
-    def _copy(self, placed: Placed) -> None:
+    def _copy(self, placed: PlacedFile) -> None:
         stored, target = placed.stored, Path(placed.target)
         if stored.file is not None:
             try:
@@ -110,16 +110,16 @@ def copy_file(source: Path, target: Path, check: Callable[[], None], disk: Disk)
                 write_all(write.fileno(), piece)
 
 
-def place(members: Sequence[Member], directory: Path) -> list[Placed]:
+def place(members: Sequence[ChannelMember], directory: Path) -> list[PlacedFile]:
     """Where each object goes; makes the directories. Raises ClientError where two of them would need one name."""
     files, folders = layout(members)
     directory.mkdir(parents=True, exist_ok=True)
     for folder in sorted(folders):
         (directory / folder).mkdir(exist_ok=True)
-    return [Placed(stored, f"{directory}/{path}") for path, stored in files.items()]
+    return [PlacedFile(stored, f"{directory}/{path}") for path, stored in files.items()]
 
 
-def layout(members: Sequence[Member]) -> tuple[dict[str, Stored], set[str]]:
+def layout(members: Sequence[ChannelMember]) -> tuple[dict[str, Stored], set[str]]:
     """Files by path, and all folders. Raises ClientError where two objects would need one name."""
     files: dict[str, Stored] = {}
     folders = {""}
@@ -141,7 +141,7 @@ def layout(members: Sequence[Member]) -> tuple[dict[str, Stored], set[str]]:
     return files, folders
 
 
-def safe_path(member: Member) -> str:
+def safe_path(member: ChannelMember) -> str:
     """The path below the channel's directory: empty and `.` steps of the key fall away."""
     parts = [part for part in member.path.split("/") if part not in {"", "."}]
     if ".." in parts or not parts or "\0" in member.path:

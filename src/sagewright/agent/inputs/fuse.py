@@ -22,7 +22,7 @@ _WINDOWS = 2  # the kernel asks a little out of order
 
 
 @dataclass
-class Reader:
+class OpenFile:
     """An open file. Safe to use from many threads. Raises S3Failed, also when the object was replaced since the open."""
 
     s3: JobS3
@@ -68,7 +68,7 @@ class ObjectFileSystem(Operations):  # type: ignore[misc]  # mfusepy is untyped
         self._s3, self._files = s3, files
         self._folders: dict[str, set[str]] = {"": set()}
         self._numbers = itertools.count(1)
-        self._open: dict[int, Reader] = {}
+        self._open: dict[int, OpenFile] = {}
         self._made_ns = time.time_ns()
         for path in files:
             folder, _, name = path.rpartition("/")
@@ -91,7 +91,7 @@ class ObjectFileSystem(Operations):  # type: ignore[misc]  # mfusepy is untyped
     def open(self, path: str, flags: int) -> int:  # noqa: ARG002 - the mount is read-only
         assert self._s3 is not None
         number = next(self._numbers)
-        self._open[number] = Reader(self._s3, self._files[path.strip("/")])
+        self._open[number] = OpenFile(self._s3, self._files[path.strip("/")])
         return number
 
     def read(self, path: str, size: int, offset: int, fh: int) -> bytes:  # noqa: ARG002

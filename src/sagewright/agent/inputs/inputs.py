@@ -11,19 +11,19 @@ from sagewright.agent.causes import cause
 from sagewright.agent.control import Control
 from sagewright.agent.errors import ClientError
 from sagewright.agent.hostfile import HostFile
-from sagewright.agent.inputs.channels import Channel, Member, channels_of, members
+from sagewright.agent.inputs.channels import ChannelMember, InputChannel, channels_of, members
 from sagewright.agent.inputs.datasets import table_channels
 from sagewright.agent.inputs.directories import TreeMaker, layout
 from sagewright.agent.inputs.folders import folder_views
 from sagewright.agent.inputs.mounts import mounted, why_no_mounts
-from sagewright.agent.inputs.pipe_contents import AugmentedContent, Content, ObjectsContent
-from sagewright.agent.inputs.pipe_writers import Outlet
+from sagewright.agent.inputs.pipe_contents import AugmentedContent, ObjectsContent, PipeContent
+from sagewright.agent.inputs.pipe_writers import PipeWriter
 from sagewright.agent.inputs.pipes import Pipe
-from sagewright.agent.inputs.sources import S3Source, Source, Stored, choose_source
+from sagewright.agent.inputs.sources import ObjectSource, S3Source, Stored, choose_source
 from sagewright.agent.optml import OptMl
 from sagewright.agent.process.volume import Volume
 from sagewright.agent.s3 import JobS3, S3Failed
-from sagewright.model.jobs.brief import Listing
+from sagewright.model.jobs.brief import DataListing
 from sagewright.sandbox.base import Sandbox, View
 from sagewright.sandbox.namespace import MountNamespace
 
@@ -84,7 +84,7 @@ class Inputs:
             for pipe in self._pipes:
                 pipe.close()
 
-    def _directory(self, channel: Channel, source: Source, sandbox: Sandbox, *, stands: bool) -> None:
+    def _directory(self, channel: InputChannel, source: ObjectSource, sandbox: Sandbox, *, stands: bool) -> None:
         chosen = channel.share(members(channel, source, self._s3))
         in_place = self._meets_output(channel) or (stands and channel.mode == "File" and _are_small(chosen))
         maker = TreeMaker(source, self._s3, self._control.check)
@@ -109,12 +109,12 @@ class Inputs:
         elif (no_link := maker.link(chosen, tree)) is not None:
             self._say_copied(channel, f"no hard links from the object store to the job's directory: {no_link}")
 
-    def _meets_output(self, channel: Channel) -> bool:
+    def _meets_output(self, channel: InputChannel) -> bool:
         """Whether one directory is to hold both what comes and what goes."""
         places = [output.place for output in self._host.brief.outputs]
         return any(_within(channel.place, place) or _within(place, channel.place) for place in places)
 
-    def _mount_or_copy(self, channel: Channel, chosen: list[Member], directory: Path) -> None:
+    def _mount_or_copy(self, channel: InputChannel, chosen: list[ChannelMember], directory: Path) -> None:
         reason = why_no_mounts()
         if reason is None:
             files, _folders = layout(chosen)
@@ -124,28 +124,28 @@ class Inputs:
             TreeMaker(S3Source(self._s3), self._s3, self._control.check).copy(chosen, directory)
             self._say_copied(channel, reason)
 
-    def _say_copied(self, channel: Channel, reason: str) -> None:
+    def _say_copied(self, channel: InputChannel, reason: str) -> None:
         self._log(f"{channel.title}: {channel.mode} mode by copying ({reason}).")
 
-    def _pipe(self, channel: Channel, source: Source) -> Pipe:
-        content: Content
-        if channel.data.listing == Listing.AUGMENTED:
+    def _pipe(self, channel: InputChannel, source: ObjectSource) -> Pipe:
+        content: PipeContent
+        if channel.data.listing == DataListing.AUGMENTED:
             content = AugmentedContent(channel, self._s3, source)
         else:
             found = members(channel, source, self._s3)
             content = ObjectsContent(channel, self._pinned(channel, found, source) if source.beside else found)
         patient = JobS3(self._host, self._control.check_gone)  # a job that stops may read on until it ends
-        outlet = Outlet(patient, source, self._host.directory)
+        outlet = PipeWriter(patient, source, self._host.directory)
         place = self._ml.root / channel.place
         return Pipe(place.parent, place.name, content, outlet, self._control)
 
-    def _pinned(self, channel: Channel, found: list[Member], source: Source) -> list[Member]:
+    def _pinned(self, channel: InputChannel, found: list[ChannelMember], source: ObjectSource) -> list[ChannelMember]:
         """The objects under names of our own, so that they stay while the job runs; where that cannot be, as they are."""
         tree = self._host.directory / "inputs" / channel.place
-        numbered = [Member(member.stored, str(number)) for number, member in enumerate(found)]
+        numbered = [ChannelMember(member.stored, str(number)) for number, member in enumerate(found)]
         if TreeMaker(source, self._s3, self._control.check).pin(numbered, tree) is not None:
             return found
-        return [Member(_at(member.stored, tree / member.path), member.path) for member in numbered]
+        return [ChannelMember(_at(member.stored, tree / member.path), member.path) for member in numbered]
 
 
 def _within(place: str, other: str) -> bool:
@@ -156,6 +156,6 @@ def _at(stored: Stored, file: Path) -> Stored:
     return Stored(stored.bucket, stored.key, file.stat().st_size, str(file))
 
 
-def _are_small(chosen: list[Member]) -> bool:
+def _are_small(chosen: list[ChannelMember]) -> bool:
     sizes = [member.stored.size for member in chosen[: SMALL_FILES + 1]]
     return len(sizes) <= SMALL_FILES and None not in sizes and sum(size or 0 for size in sizes) <= SMALL_BYTES

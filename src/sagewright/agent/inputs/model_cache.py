@@ -22,8 +22,8 @@ from sagewright.agent.inputs.model_data import Archives
 from sagewright.jobfiles.directory import JobDirectory
 from sagewright.model.jobs.serving_sockets import SHELF
 from sagewright.upstream.blocking import BlockingUpstream
-from sagewright.upstream.client import Broken, Unreachable, UpstreamRequest
-from sagewright.upstream.connecting import Container
+from sagewright.upstream.client import Broken, ContainerUnreachable, UpstreamRequest
+from sagewright.upstream.connecting import ContainerAddress
 
 MOST_MODELS = 64
 """Kept on the disk of one container."""
@@ -38,7 +38,7 @@ INSUFFICIENT_STORAGE = 507
 ML_PLACE = "models"
 
 
-class Refused(Exception):
+class ModelRefused(Exception):
     """Why a model can't be had; `status` as HTTP's."""
 
     def __init__(self, status: int, message: str) -> None:
@@ -46,13 +46,13 @@ class Refused(Exception):
         self.status = status
 
 
-class Shelf:
+class ModelCache:
     """Of one host. `prefix`: of the models in S3; `root`: where the container finds what lies in `ml`."""
 
     def __init__(self, prefix: str, directory: Path, archives: Archives, log: Callable[[str], None]) -> None:
         self._prefix = prefix.rstrip("/") + "/"
         self._directory, self._archives, self._log = directory, archives, log
-        self._upstream = BlockingUpstream(Container(directory))
+        self._upstream = BlockingUpstream(ContainerAddress(directory))
         self._room = threading.BoundedSemaphore(MOST_QUESTIONS)
         self._root = self._environment = Path()
         self._known: OrderedDict[str, str] = OrderedDict()
@@ -96,7 +96,7 @@ class Shelf:
             question = json.loads(asking.makefile("rb").readline(MOST_QUESTION))
             try:
                 answer: dict[str, Any] = {"name": self.bring(str(question["model"]))}
-            except Refused as refused:
+            except ModelRefused as refused:
                 answer = {"status": refused.status, "message": str(refused)}
             except JobError as error:
                 answer = {"status": 400, "message": str(error)}
@@ -130,7 +130,7 @@ class Shelf:
                 others = len(self._known) > 1
                 if status != INSUFFICIENT_STORAGE or not others:
                     self._give_up(name)
-                    raise Refused(status, text)
+                    raise ModelRefused(status, text)
                 self._make_room(len(self._known) - 1, spared=name)
 
     def _make_room(self, most: int, spared: str = "") -> None:
@@ -143,7 +143,7 @@ class Shelf:
     def _give_up(self, name: str) -> None:
         model = self._known.pop(name, "")
         self._log(f"Unloading the model {model}.")
-        with suppress(Refused):
+        with suppress(ModelRefused):
             self._asked("DELETE", f"/models/{name}", None)
         try:
             with JobDirectory.at(self._directory / "ml") as ml:
@@ -156,8 +156,8 @@ class Shelf:
         request = UpstreamRequest(method, path, {"Content-Type": "application/json"}, body)
         try:
             answer = self._upstream.glance(request, LOAD_S, MOST_TOLD)
-        except (Unreachable, Broken) as error:
-            raise Refused(503, f"The container does not answer: {error}") from error
+        except (ContainerUnreachable, Broken) as error:
+            raise ModelRefused(503, f"The container does not answer: {error}") from error
         except TimeoutError:
-            raise Refused(503, f"The container did not answer {method} {path} within {LOAD_S:g} s.") from None
+            raise ModelRefused(503, f"The container did not answer {method} {path} within {LOAD_S:g} s.") from None
         return answer.status, answer.body.decode(errors="replace")

@@ -21,11 +21,11 @@ from sagewright.agent.hostfile import HostFile
 from sagewright.agent.inputs.directories import copy_file
 from sagewright.agent.inputs.sources import find_objects
 from sagewright.agent.library import staged_library
-from sagewright.agent.process.process import Limits, run_process, start_process
+from sagewright.agent.process.process import ProcessLimits, run_process, start_process
 from sagewright.agent.s3 import JobS3, S3Failed, parse_uri
 from sagewright.jobfiles.directory import JobDirectory
 from sagewright.jobfiles.removal import remove_tree
-from sagewright.model.jobs.brief import Cause, DataSet, Input
+from sagewright.model.jobs.brief import DataSet, EndCause, InputBrief
 from sagewright.sandbox.base import Command, Launch, Sandbox, View
 from sagewright.sandbox.choose import choose_sandbox
 from sagewright.sandbox.ownership import give_to_server
@@ -35,11 +35,11 @@ _TAIL = 20
 _BESIDE_S = 600.0
 
 
-class Held(NamedTuple):
+class UnpackingSandbox(NamedTuple):
     """What holds the sandbox that unpacks: the beginning of its command, and its limits."""
 
     wrapper: Callable[[], list[str]]
-    limits: Limits
+    limits: ProcessLimits
 
 
 class Tail:
@@ -65,7 +65,7 @@ Run = Callable[[Command, Tail], int]
 class Archives:
     """Brought and unpacked for one host."""
 
-    def __init__(self, host: HostFile, control: Control, held: Held) -> None:
+    def __init__(self, host: HostFile, control: Control, held: UnpackingSandbox) -> None:
         self._host, self._control, self._held = host, control, held
         self._s3 = JobS3(host, control.check)
         self._numbers = itertools.count()
@@ -73,7 +73,7 @@ class Archives:
     def place(self, uri: str, path: str, environment: Path) -> None:
         """While the job's process runs: the content of an archive at `path` below its `ml`, which all may read. For a thread that
         lives on. Raises ClientError, OSError."""
-        one = Input(title="Model data", place="", data=DataSet(uri), unpacked=True)
+        one = InputBrief(title="Model data", place="", data=DataSet(uri), unpacked=True)
         scratch = self._host.directory / "unpacked" / f"later-{next(self._numbers)}"
         try:
             content = self.content(one, scratch, environment, self._run_beside)
@@ -83,7 +83,7 @@ class Archives:
         finally:
             remove_tree(scratch)
 
-    def content(self, one: Input, scratch: Path, environment: Path, run: Run | None = None) -> Path:
+    def content(self, one: InputBrief, scratch: Path, environment: Path, run: Run | None = None) -> Path:
         """The directory with what is in an archive. Raises ClientError, Stopped, Gone."""
         (scratch / "ml" / _CONTENT).mkdir(parents=True, exist_ok=True)
         self._bring(one, scratch / "ml" / _ARCHIVE)
@@ -91,7 +91,7 @@ class Archives:
         (scratch / "ml" / _ARCHIVE).unlink()
         return scratch / "ml" / _CONTENT
 
-    def _bring(self, one: Input, archive: Path) -> None:
+    def _bring(self, one: InputBrief, archive: Path) -> None:
         assert one.data is not None
         try:
             (stored,) = find_objects(self._host, self._s3, self._control.check, [parse_uri(one.data.uri)])
@@ -104,7 +104,7 @@ class Archives:
         except (S3Failed, ValueError, OSError) as error:
             raise ClientError(f"Data download failed:{one.title}: {cause(error)}") from error
 
-    def _unpack(self, one: Input, scratch: Path, environment: Path, run: Run) -> None:
+    def _unpack(self, one: InputBrief, scratch: Path, environment: Path, run: Run) -> None:
         """Raises ClientError for what is no archive, or has too much in it."""
         room = max(0, Disk(scratch, self._host.disk_stop_mb).free())
         unpacking, _reason = choose_sandbox(self._host.sandbox, scratch)
@@ -134,7 +134,7 @@ class Archives:
         """Before the job's process, from the main thread."""
         held = replace(command, wrapper=[*self._held.wrapper(), *command.wrapper])
         ended = run_process(held, self._control, self._held.limits, said)
-        if ended.cause != Cause.EXIT:
+        if ended.cause != EndCause.EXIT:
             self._control.check()
         return ended.code
 
@@ -167,7 +167,7 @@ class ModelData:
             for view in self._prepared(one, number, sandbox, ml, environment)
         ]
 
-    def _prepared(self, one: Input, number: int, sandbox: Sandbox, ml: Path, environment: Path) -> list[View]:
+    def _prepared(self, one: InputBrief, number: int, sandbox: Sandbox, ml: Path, environment: Path) -> list[View]:
         scratch = self._host.directory / "unpacked" / str(number)
         content = self._archives.content(one, scratch, environment)
         if sandbox.declare()["shared_views"].given:

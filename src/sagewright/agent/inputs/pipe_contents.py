@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from sagewright.agent.errors import ClientError
-from sagewright.agent.inputs.channels import Channel, Member
-from sagewright.agent.inputs.sources import Source, Stored
+from sagewright.agent.inputs.channels import ChannelMember, InputChannel
+from sagewright.agent.inputs.sources import ObjectSource, Stored
 from sagewright.agent.s3 import JobS3, parse_uri
 
 _LINES = 200  # whose objects are looked up at once
@@ -27,7 +27,7 @@ class Piece:
     gzip: bool = False
 
 
-class Content(Protocol):
+class PipeContent(Protocol):
     """The pieces of an epoch (0, 1 …), in order. Raises ClientError, S3Failed."""
 
     def pieces(self, epoch: int) -> Iterator[Piece]: ...
@@ -36,7 +36,7 @@ class Content(Protocol):
 class ObjectsContent:
     """Every object of the channel that this host gets in the epoch."""
 
-    def __init__(self, channel: Channel, found: Sequence[Member]) -> None:
+    def __init__(self, channel: InputChannel, found: Sequence[ChannelMember]) -> None:
         self._channel, self._found = channel, found
 
     def pieces(self, epoch: int) -> Iterator[Piece]:
@@ -51,7 +51,7 @@ class AugmentedContent:
     Raises ClientError if the manifest has no line or is not to be read.
     """
 
-    def __init__(self, channel: Channel, s3: JobS3, source: Source) -> None:
+    def __init__(self, channel: InputChannel, s3: JobS3, source: ObjectSource) -> None:
         self._channel, self._source = channel, source
         self._names: list[str] = channel.data.attributes
         self._lines = [line for line in s3.read(*parse_uri(channel.data.uri)).splitlines() if line.strip()]

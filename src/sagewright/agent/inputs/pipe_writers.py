@@ -13,7 +13,7 @@ from typing import IO
 
 from sagewright.agent.errors import ClientError
 from sagewright.agent.inputs.pipe_contents import Piece
-from sagewright.agent.inputs.sources import Source, Stored
+from sagewright.agent.inputs.sources import ObjectSource, Stored
 from sagewright.agent.s3 import JobS3
 
 _CHUNK = 1 << 20
@@ -25,13 +25,13 @@ _IN_MEMORY = 64 << 20
 _GZIP = 31  # zlib's word for a gzip header
 
 
-class Outlet:
+class PipeWriter:
     """Writes to pipes. `scratch`: a directory for what must be unpacked to know its length.
 
     Raises BrokenPipeError when the reader has gone, ClientError for data that cannot be given so, S3Failed, OSError.
     """
 
-    def __init__(self, s3: JobS3, source: Source, scratch: Path) -> None:
+    def __init__(self, s3: JobS3, source: ObjectSource, scratch: Path) -> None:
         self._s3, self._source, self._scratch = s3, source, scratch
 
     def send(self, piece: Piece, pipe: int) -> None:

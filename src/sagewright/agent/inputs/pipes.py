@@ -15,9 +15,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from sagewright.agent.control import Control
-from sagewright.agent.errors import ClientError, Gone, JobError, Stopped
-from sagewright.agent.inputs.pipe_contents import Content
-from sagewright.agent.inputs.pipe_writers import Outlet
+from sagewright.agent.errors import ClientError, JobError, JobGone, JobStopped
+from sagewright.agent.inputs.pipe_contents import PipeContent
+from sagewright.agent.inputs.pipe_writers import PipeWriter
 from sagewright.agent.s3 import S3Failed
 
 CAPACITY = 1 << 20
@@ -28,7 +28,7 @@ _TRY_AGAIN_S = 0.05
 class Pipe:
     """One channel. `control` is told when the data cannot be had: a reader must never take that for the end of an epoch."""
 
-    def __init__(self, directory: Path, name: str, content: Content, outlet: Outlet, control: Control) -> None:
+    def __init__(self, directory: Path, name: str, content: PipeContent, outlet: PipeWriter, control: Control) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         # By descriptor and without following links: the job may rename or replace everything it sees.
         self._directory = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -57,7 +57,7 @@ class Pipe:
         try:
             while not self._ended:
                 self._next_epoch()
-        except (Gone, Stopped):
+        except (JobGone, JobStopped):
             pass
         except JobError as error:
             self._control.fail(error)

@@ -32,7 +32,7 @@ class Stored:
         return f"s3://{self.bucket}/{self.key}"
 
 
-class Source(Protocol):
+class ObjectSource(Protocol):
     """Finds objects. Safe to use from many threads. Raises S3Failed when S3 refuses, and what gives the job up."""
 
     beside: bool
@@ -131,7 +131,7 @@ def _understood(status: int, answer: bytes) -> dict[str, Any] | None:
     return content
 
 
-def choose_source(host: HostFile, s3: JobS3, check: Callable[[], None]) -> Source:
+def choose_source(host: HostFile, s3: JobS3, check: Callable[[], None]) -> ObjectSource:
     """The embedded store if this process can prove that it is beside it, else S3."""
     beside = _beside(host, check)
     return beside if beside is not None and beside.usable() else S3Source(s3)

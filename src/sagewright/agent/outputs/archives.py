@@ -13,7 +13,7 @@ from sagewright.agent.errors import ClientError
 from sagewright.agent.outputs.skipped_files import LeftOut
 from sagewright.jobfiles.directory import JobDirectory
 from sagewright.jobfiles.unpacking import unpack
-from sagewright.jobfiles.walking import Entry
+from sagewright.jobfiles.walking import WalkEntry
 
 LONGEST_PATH = 4000
 """Bytes of a member's path: no program that unpacks it could make a longer one."""
@@ -22,7 +22,7 @@ _BUFFER = 1 << 20
 
 
 @dataclass(frozen=True)
-class Delivery:
+class DeliveryContext:
     """What everything that brings a job's files away needs.
 
     check: raises to give up; allow: is told how many bytes there are to bring; limit: how many bytes a host may bring at most,
@@ -52,7 +52,7 @@ def apparent_size(directory: JobDirectory, check: Callable[[], None]) -> int:
 
 
 def pack(
-    directory: JobDirectory | None, archive: Path, compressed: bool, delivery: Delivery, left_out: LeftOut
+    directory: JobDirectory | None, archive: Path, compressed: bool, delivery: DeliveryContext, left_out: LeftOut
 ) -> None:
     """A tar of what the directory holds, members at its root; an empty one if there is none.
 
@@ -70,7 +70,9 @@ def pack(
                 _add_all(tar, directory, delivery, left_out)
 
 
-def _add_all(tar: tarfile.TarFile, directory: JobDirectory | None, delivery: Delivery, left_out: LeftOut) -> None:
+def _add_all(
+    tar: tarfile.TarFile, directory: JobDirectory | None, delivery: DeliveryContext, left_out: LeftOut
+) -> None:
     if directory is None:
         return
     tar.copybufsize = _BUFFER  # type: ignore[attr-defined] # an attribute of every TarFile since 3.7
@@ -85,7 +87,7 @@ def _add_all(tar: tarfile.TarFile, directory: JobDirectory | None, delivery: Del
         tar.members.clear()  # type: ignore[attr-defined] # kept for readers, and there may be millions
 
 
-def _add(tar: tarfile.TarFile, entry: Entry, names: dict[tuple[int, int], str], delivery: Delivery) -> None:
+def _add(tar: tarfile.TarFile, entry: WalkEntry, names: dict[tuple[int, int], str], delivery: DeliveryContext) -> None:
     member = tarfile.TarInfo(entry.path)
     member.mode, member.mtime = entry.status.st_mode & 0o777, int(entry.status.st_mtime)
     member.uname = member.gname = "root"
@@ -106,7 +108,7 @@ def _add(tar: tarfile.TarFile, entry: Entry, names: dict[tuple[int, int], str], 
             tar.addfile(member, cast(IO[bytes], file))
 
 
-def merge(archive: Path, directory: JobDirectory, delivery: Delivery) -> None:
+def merge(archive: Path, directory: JobDirectory, delivery: DeliveryContext) -> None:
     """Unpack another host's part over a directory: the last writer wins. Raises BadArchive, OSError."""
     unpacked = 0
 

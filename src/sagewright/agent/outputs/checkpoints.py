@@ -11,7 +11,7 @@ from sagewright.agent.causes import cause
 from sagewright.agent.errors import ClientError
 from sagewright.agent.hostfile import HostFile
 from sagewright.agent.optml import OptMl
-from sagewright.agent.outputs.archives import Delivery
+from sagewright.agent.outputs.archives import DeliveryContext
 from sagewright.agent.outputs.checkpoint_keys import file_paths
 from sagewright.agent.outputs.mirror import DirectorySync, Synced
 from sagewright.agent.parallel import attended, for_each
@@ -19,10 +19,10 @@ from sagewright.agent.s3 import CONNECTIONS, JobS3, S3Failed, parse_uri
 from sagewright.jobfiles.directory import JobDirectory
 
 
-class Checkpoints:
+class CheckpointMirror:
     """Of one host; does nothing if the job has none. Objects that appear in S3 while it runs are not brought down."""
 
-    def __init__(self, host: HostFile, ml: OptMl, delivery: Delivery) -> None:
+    def __init__(self, host: HostFile, ml: OptMl, delivery: DeliveryContext) -> None:
         self._config = host.brief.checkpoints
         self._host, self._ml, self._delivery = host, ml, delivery
         self._sync: DirectorySync | None = None

@@ -9,18 +9,18 @@ from typing import Any
 from sagewright.agent.errors import ClientError
 from sagewright.agent.hostfile import HostFile
 from sagewright.agent.optml import OptMl
-from sagewright.agent.outputs.archives import Delivery
+from sagewright.agent.outputs.archives import DeliveryContext
 from sagewright.agent.outputs.mirror import DirectorySync, Synced
 from sagewright.agent.outputs.outputs import upload_outputs
 from sagewright.agent.outputs.parts import Parts
-from sagewright.agent.patience import Patience
+from sagewright.agent.patience import HostPatience
 from sagewright.agent.process.process import Exit
 from sagewright.agent.reports.report import Reporter
 from sagewright.agent.s3 import JobS3, parse_uri
-from sagewright.model.jobs.brief import Cause, Desired, Output, Phase
+from sagewright.model.jobs.brief import Desired, EndCause, Output, Phase
 
 
-class Delivering:
+class OutputDelivery:
     """Of one host. `end`: has everything end that was started for it."""
 
     def __init__(
@@ -28,8 +28,8 @@ class Delivering:
         host: HostFile,
         ml: OptMl,
         reporter: Reporter,
-        patience: Patience,
-        delivery: Delivery,
+        patience: HostPatience,
+        delivery: DeliveryContext,
         end: Callable[[], None],
     ) -> None:
         self._host, self._ml, self._reporter, self._patience, self._delivery = host, ml, reporter, patience, delivery
@@ -55,9 +55,9 @@ class Delivering:
 
     def bring(self, ended: Exit, exited: dict[str, Any]) -> None:
         """Report the exit, `exited`, and all that comes after it. Raises ClientError, RuntimeError, TooLate, Gone."""
-        if ended.cause == Cause.INTERRUPT:
+        if ended.cause == EndCause.INTERRUPT:
             self._finish(exited=exited)
-        elif ended.cause == Cause.EXIT and ended.code != 0:
+        elif ended.cause == EndCause.EXIT and ended.code != 0:
             self._bring_after_failure(exited)
         elif not self._outputs and not self._syncs:
             self._finish(phase=Phase.UPLOADING, exited=exited)

@@ -12,17 +12,17 @@ from typing import NamedTuple
 import psutil
 
 from sagewright.agent.causes import cause
-from sagewright.agent.errors import ClientError, Gone, JobError, TooLate
+from sagewright.agent.errors import ClientError, JobError, JobGone, TooLate
 from sagewright.agent.hostfile import HostFile
 from sagewright.agent.openfiles import open_for_writing
 from sagewright.agent.optml import OptMl
-from sagewright.agent.outputs.archives import Delivery
+from sagewright.agent.outputs.archives import DeliveryContext
 from sagewright.agent.outputs.skipped_files import LeftOut
 from sagewright.agent.parallel import attended, for_each
 from sagewright.agent.s3 import CONNECTIONS, JobS3, S3Failed, key_fault
 from sagewright.jobfiles.directory import JobDirectory
 from sagewright.jobfiles.removal import remove_tree
-from sagewright.jobfiles.walking import Entry
+from sagewright.jobfiles.walking import WalkEntry
 
 _EVERY_S = 2.0
 _SHARE_OF_TIME = 5  # a look at many files takes long: so many times as long as it took are spent without one
@@ -57,7 +57,7 @@ class DirectorySync:
     was made: an object in S3 is never a torn file. Links and what is no file are not sent.
     """
 
-    def __init__(self, host: HostFile, ml: OptMl, delivery: Delivery, synced: Synced) -> None:
+    def __init__(self, host: HostFile, ml: OptMl, delivery: DeliveryContext, synced: Synced) -> None:
         self._ml, self._delivery, self._what = ml, delivery, synced
         self._s3 = JobS3(host, delivery.check)
         self._sent: dict[str, _State] = {}
@@ -95,7 +95,7 @@ class DirectorySync:
             try:
                 self._left_out.forget()
                 self._sync(running=True)
-            except (Gone, TooLate):
+            except (JobGone, TooLate):
                 return
             except (S3Failed, OSError, JobError) as error:  # tried again in the next round; `finish` raises
                 if str(error) != said:
@@ -171,7 +171,7 @@ class DirectorySync:
                     )
         return states
 
-    def _sendable(self, entry: Entry) -> bool:
+    def _sendable(self, entry: WalkEntry) -> bool:
         fault = key_fault(self._what.prefix, entry) if entry.is_file else "only files are uploaded"
         if fault is not None:
             self._left_out.add(fault, entry)

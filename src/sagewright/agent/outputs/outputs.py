@@ -8,7 +8,7 @@ from pathlib import Path
 from sagewright.agent.causes import cause
 from sagewright.agent.errors import ClientError
 from sagewright.agent.optml import OptMl
-from sagewright.agent.outputs.archives import Delivery, apparent_size, pack
+from sagewright.agent.outputs.archives import DeliveryContext, apparent_size, pack
 from sagewright.agent.outputs.skipped_files import LeftOut
 from sagewright.agent.parallel import attended, for_each
 from sagewright.agent.s3 import CONNECTIONS, JobS3, S3Failed, key_fault, parse_uri
@@ -17,7 +17,7 @@ from sagewright.jobfiles.jobfile import JobFile
 from sagewright.model.jobs.brief import Output
 
 
-def upload_outputs(outputs: Iterable[Output], ml: OptMl, s3: JobS3, delivery: Delivery, scratch: Path) -> None:
+def upload_outputs(outputs: Iterable[Output], ml: OptMl, s3: JobS3, delivery: DeliveryContext, scratch: Path) -> None:
     """`scratch`: where archives are made. Raises ClientError, and what `delivery.check` raises."""
     try:
         for output in outputs:
@@ -50,7 +50,7 @@ class _Opened:
         return self.directory is not None and next(self.directory.walk(lambda: None), None) is not None
 
 
-def _opened(ml: OptMl, path: str, delivery: Delivery) -> _Opened:
+def _opened(ml: OptMl, path: str, delivery: DeliveryContext) -> _Opened:
     """Raises ClientError if there is more in it than the host could have."""
     directory = ml.directory(path)
     opened = _Opened(directory, LeftOut(f"/opt/ml/{path}", delivery.log))
@@ -64,7 +64,7 @@ def _opened(ml: OptMl, path: str, delivery: Delivery) -> _Opened:
 
 
 class _Upload:
-    def __init__(self, bucket: str, s3: JobS3, delivery: Delivery) -> None:
+    def __init__(self, bucket: str, s3: JobS3, delivery: DeliveryContext) -> None:
         self._bucket, self._s3, self._delivery = bucket, s3, delivery
 
     def archive(self, opened: _Opened, archive: Path, key: str) -> None:

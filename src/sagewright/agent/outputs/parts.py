@@ -12,7 +12,7 @@ from sagewright.agent.disk import FULL, gib
 from sagewright.agent.errors import ClientError
 from sagewright.agent.hostfile import HostFile
 from sagewright.agent.optml import OptMl
-from sagewright.agent.outputs.archives import Delivery, apparent_size, merge, pack
+from sagewright.agent.outputs.archives import DeliveryContext, apparent_size, merge, pack
 from sagewright.agent.outputs.skipped_files import LeftOut
 from sagewright.agent.parallel import attended
 from sagewright.agent.reports.server import ServerAway, ServerConnection
@@ -26,7 +26,7 @@ class Parts:
     """Both methods raise ClientError for what the job has left, RuntimeError if the server refuses, and what
     `delivery.check` raises."""
 
-    def __init__(self, host: HostFile, ml: OptMl, delivery: Delivery) -> None:
+    def __init__(self, host: HostFile, ml: OptMl, delivery: DeliveryContext) -> None:
         self._host, self._ml, self._delivery = host, ml, delivery
         self._places = {output.place.partition("/")[0]: output.place for output in host.brief.outputs if output.merged}
 

@@ -8,7 +8,7 @@ from typing import Protocol
 _SHOWN = 200
 
 
-class Named(Protocol):
+class NamedFile(Protocol):
     """`path` may take long to make, so it is asked for once."""
 
     @property
@@ -22,7 +22,7 @@ class LeftOut:
         self._what, self._log = what, log
         self._found: dict[str, list[int | str]] = {}
 
-    def add(self, reason: str, entry: Named) -> None:
+    def add(self, reason: str, entry: NamedFile) -> None:
         found = self._found.setdefault(reason, [0, ""])
         if found[0] == 0:
             found[1] = entry.path[:_SHOWN]

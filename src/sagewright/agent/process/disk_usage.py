@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from sagewright.model.disk_room import Room
+from sagewright.model.disk_room import DiskRoom
 
 WINDOW_S = 30.0
 _LEAST_BYTES = 64 << 10
@@ -46,7 +46,7 @@ class Writing:
         """Bytes written since the process began that are still there."""
         return max(0, self.used - max(self._given, 0))
 
-    def ends(self, room: Room, floor: int) -> bool:
+    def ends(self, room: DiskRoom, floor: int) -> bool:
         """Whether this host has to end for the disk to have room again."""
         if room.free >= floor or not self._samples:
             return False

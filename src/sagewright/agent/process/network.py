@@ -21,7 +21,7 @@ from sagewright.agent.hostfile import HostFile
 from sagewright.agent.process.gang import await_decision, publish
 from sagewright.sandbox import network
 from sagewright.sandbox.namespace import Namespace, NetworkFailed
-from sagewright.sandbox.relay import Allowed, Relay
+from sagewright.sandbox.relay import AllowedTargets, NetworkRelay
 
 _SHARED_INTERFACE = "lo"
 _NAME = "network"
@@ -38,7 +38,7 @@ class JobNetwork:
     interface: str = _SHARED_INTERFACE
     enter: list[str] = field(default_factory=list)
     warning: str = ""
-    opened: list[Namespace | Relay] = field(default_factory=list)
+    opened: list[Namespace | NetworkRelay] = field(default_factory=list)
 
     @property
     def own(self) -> bool:
@@ -117,7 +117,9 @@ def _joined(host: HostFile, switch: Namespace) -> JobNetwork:
         joined.enter = own.enter()
         if not host.isolated:
             joined.opened.append(
-                network.open_outside(own, Allowed(urlsplit(host.endpoint).port or 80, machine=host.network != "own"))
+                network.open_outside(
+                    own, AllowedTargets(urlsplit(host.endpoint).port or 80, machine=host.network != "own")
+                )
             )
     except NetworkFailed:
         joined.close()

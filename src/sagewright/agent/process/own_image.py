@@ -9,7 +9,7 @@ from sagewright.agent.hostfile import HostFile
 from sagewright.model.aws.registry_tokens import LIFETIME_S, USER, make_password
 from sagewright.model.clock import now_ms
 from sagewright.runtimes.registries import resembling
-from sagewright.sandbox.base import OwnImage, Registry
+from sagewright.sandbox.base import ImageRegistry, OwnImage
 
 
 def own_image(host: HostFile, say: Callable[[str], None]) -> OwnImage:
@@ -22,7 +22,7 @@ def own_image(host: HostFile, say: Callable[[str], None]) -> OwnImage:
         uri=program.image,
         cache=host.environments,
         entrypoint=program.entrypoint,
-        registry=Registry(urlsplit(host.endpoint).netloc, USER, password),
+        registry=ImageRegistry(urlsplit(host.endpoint).netloc, USER, password),
         cpus=host.cpus if held else 0,
         memory_gb=host.memory_gb if held else 0,
         gpus=list(range(host.gpus)) if host.gpu_indexes is None else host.gpu_indexes,

@@ -19,7 +19,7 @@ from typing import Any, Protocol
 from sagewright.agent.control import Control
 from sagewright.agent.openfiles import descendants
 from sagewright.agent.reports.lines import LineSplitter
-from sagewright.model.jobs.brief import Cause
+from sagewright.model.jobs.brief import EndCause
 from sagewright.sandbox.base import Command
 from sagewright.sandbox.kernel import runs
 
@@ -45,7 +45,7 @@ class Exit:
 
 
 @dataclass(frozen=True)
-class Limits:
+class ProcessLimits:
     """`deadline` is on time.monotonic()'s clock; `kill` ends what is left of the processes at once, where a group holds them;
     it need not wait for those that it is given."""
 
@@ -106,13 +106,13 @@ def start_process(command: Command, stdin: int = subprocess.DEVNULL) -> Started:
     return Started(process, status_fd)
 
 
-def run_process(command: Command, control: Control, limits: Limits, log: Log) -> Exit:
+def run_process(command: Command, control: Control, limits: ProcessLimits, log: Log) -> Exit:
     """Start the command and return when it and everything it started have ended. As `start_process`; raises SandboxFailed,
     OSError."""
     return attend_process(start_process(command), control, limits, log)
 
 
-def attend_process(started: Started, control: Control, limits: Limits, log: Log) -> Exit:
+def attend_process(started: Started, control: Control, limits: ProcessLimits, log: Log) -> Exit:
     """Return when the process and everything it started have ended. Raises SandboxFailed, OSError."""
     running = _Running(started, control, limits, log)
     try:
@@ -127,13 +127,13 @@ def _adopt_orphans() -> None:
 
 
 class _Running:
-    def __init__(self, started: Started, control: Control, limits: Limits, log: Log) -> None:
+    def __init__(self, started: Started, control: Control, limits: ProcessLimits, log: Log) -> None:
         self._control = control
         self._limits = limits
         self._log = log
         self._splitter = LineSplitter()
         self._last_line = ""
-        self._cause: str = Cause.EXIT
+        self._cause: str = EndCause.EXIT
         self._status = b""
         self._kill_at: float | None = None
         self._process, self._status_fd, self._refusals = started.process, started.status_fd, started.refusals
@@ -186,7 +186,7 @@ class _Running:
             if now >= self._kill_at:
                 self._process.kill()
         elif self._control.stop or now >= self._limits.deadline:
-            self._cause = Cause.STOP if self._control.stop else Cause.MAX_RUNTIME
+            self._cause = EndCause.STOP if self._control.stop else EndCause.MAX_RUNTIME
             self._kill_at = now + self._limits.stop_grace_s
             self._terminate()
         elif self._control.done:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import psutil
 
 from sagewright.agent.hostfile import HostFile
-from sagewright.sandbox.cgroups import Cgroups, Group, Share, find_cgroups
+from sagewright.sandbox.cgroups import Cgroups, ControlGroup, ResourceLimits, find_cgroups
 
 _WORDS = {"memory": "memory", "cpu": "CPUs", "pids": "the number of processes"}
 
@@ -17,9 +17,9 @@ _WORDS = {"memory": "memory", "cpu": "CPUs", "pids": "the number of processes"}
 class HostShare:
     """`wrapper` goes before the process's command; `close` ends what is left of it."""
 
-    def __init__(self, host: HostFile, log: Callable[[str], None], group: Group | None = None) -> None:
+    def __init__(self, host: HostFile, log: Callable[[str], None], group: ControlGroup | None = None) -> None:
         """`group`: one that was made ahead, in place of one of the host's name."""
-        self._share, self._log = Share(host.cpus, host.memory_gb), log
+        self._share, self._log = ResourceLimits(host.cpus, host.memory_gb), log
         self._kind = host.group.instance_type
         self._cgroups = find_cgroups() if host.limits == "auto" else Cgroups(0, {}, "the server's setting says so")
         self._group = group or (self._cgroups.group(host.host_id) if self._cgroups.places else None)

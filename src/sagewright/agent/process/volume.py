@@ -21,7 +21,7 @@ from sagewright.agent.openfiles import descendants, unlinked_bytes
 from sagewright.agent.process.disk_usage import WINDOW_S, Writing
 from sagewright.jobfiles.directory import JobDirectory
 from sagewright.model.aws.instance_types import has_local_storage
-from sagewright.model.disk_room import Room, existing
+from sagewright.model.disk_room import DiskRoom, existing
 from sagewright.sandbox.containers.container import bytes_written
 
 _FILLED = ("ml", "tmp", "home", "overlay", "views", "environment", "checkpoint-copies")
@@ -111,13 +111,13 @@ class Volume:
         if not self._making:
             return None
         place = existing(self._host.environments)
-        room = Room.of(place)
+        room = DiskRoom.of(place)
         return (
             shortage(place, self._host.disk_stop_mb) if room.free < room.host_floor(self._host.disk_stop_mb) else None
         )
 
     def _why_counted(self) -> str | None:
-        room = Room.of(self._host.directory)
+        room = DiskRoom.of(self._host.directory)
         floor = room.host_floor(self._host.disk_stop_mb)
         if self._limit is None and room.free >= 2 * floor:
             return None

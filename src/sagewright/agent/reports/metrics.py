@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sagewright.model.jobs.brief import Metric
+from sagewright.model.jobs.brief import MetricDefinition
 from sagewright.model.regexes import Guarded, compile_linear
 
 # A group such as `(\S+)` may catch more than the number: `0.14#011validation-auc:0.9`, with a tab shown as `#011`.
@@ -44,7 +44,7 @@ class _Definition:
 class MetricScanner:
     """What can't be used is told by `notes`, once."""
 
-    def __init__(self, definitions: Iterable[Metric]) -> None:
+    def __init__(self, definitions: Iterable[MetricDefinition]) -> None:
         self._notes: list[str] = []
         self._not_finite: set[str] = set()
         wanted = dict.fromkeys((metric.name, metric.regex) for metric in definitions)

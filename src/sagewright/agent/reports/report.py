@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 
 from sagewright.agent.reports.server import ServerAway, ServerConnection
-from sagewright.agent.reports.spool import Spool
+from sagewright.agent.reports.spool import ReportSpool
 from sagewright.agent.reports.truncation import slimmer
 from sagewright.model.jobs.brief import Desired
 
@@ -55,7 +55,7 @@ class Reporter:
     ) -> None:
         self._connection = connection
         self._spool_path = spool
-        self._spool = Spool(spool)
+        self._spool = ReportSpool(spool)
         self._on_desired = on_desired
         self._changed = threading.Condition()
         self._logs: list[tuple[int, str]] = []

@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from sagewright.model.disk_room import HOST_MB, Room
+from sagewright.model.disk_room import HOST_MB, DiskRoom
 from sagewright.model.jobs.left_reports import LENGTH
 
 _SHIFT_BYTES = 8 << 20  # so much that was sent is cut off, once it is more than what waits
@@ -22,7 +22,7 @@ _MOST_IN_MEMORY = 4 << 20
 _SPARED = ("logs", "metrics")
 
 
-class Spool:
+class ReportSpool:
     """A queue of reports, oldest first. Not safe for many threads; the reporter holds its lock."""
 
     def __init__(self, path: Path) -> None:
@@ -55,7 +55,7 @@ class Spool:
 
     def _written(self, data: bytes) -> bool:
         try:
-            room = Room.of(self._path.parent)
+            room = DiskRoom.of(self._path.parent)
             if room.free < room.host_floor(HOST_MB) // 2:  # it is for what ends and what deletes
                 return False
             self._put(self._write, data)

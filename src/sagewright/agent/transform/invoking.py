@@ -18,8 +18,8 @@ from sagewright.agent.transform.serving import PING_S, ping
 from sagewright.model.jobs.agent_marks import has_ended
 from sagewright.model.jobs.brief import Transform
 from sagewright.upstream.blocking import BlockingUpstream
-from sagewright.upstream.client import Answer, Broken, Spill, Stale, Unreachable, UpstreamRequest
-from sagewright.upstream.connecting import Container
+from sagewright.upstream.client import Answer, Broken, ContainerUnreachable, Spill, Stale, UpstreamRequest
+from sagewright.upstream.connecting import ContainerAddress
 
 SEE_LOG = "See job logs for more information"
 MOST_ANSWER = 1 << 30
@@ -35,7 +35,7 @@ _WAIT_S = 0.2
 _PIECE = 1 << 20
 
 
-class Failed(Exception):
+class RequestFailed(Exception):
     """The server did not answer a request well. `status`: its answer's, 0 if there was none; `body`: the beginning of it."""
 
     def __init__(self, status: int, body: str) -> None:
@@ -49,7 +49,7 @@ class Failed(Exception):
 
 
 @dataclass(frozen=True)
-class Content:
+class AnswerBody:
     """The body of an answer: `data`, or a file where it is large."""
 
     data: bytes
@@ -71,7 +71,7 @@ class Content:
     def whole(self) -> bytes:
         """Raises Failed for more than MOST_READ bytes."""
         if self.size > MOST_READ:
-            raise Failed(
+            raise RequestFailed(
                 0, f"The answer has {self.size} bytes; one that is filtered or joined has at most {MOST_READ}."
             )
         return b"".join(self.pieces())
@@ -117,17 +117,17 @@ class Invoking:
         for server in (self._first, *self._onward):
             server.close()
 
-    def kept(self, data: bytes) -> Content:
+    def kept(self, data: bytes) -> AnswerBody:
         """In a file if it is large. Raises DiskFull."""
         if len(data) <= _PIECE:
-            return Content(data)
+            return AnswerBody(data)
         self._spill.spend(len(data))
         file = self._spill.open()
         file.write(data)
         file.flush()
-        return Content(b"", file)
+        return AnswerBody(b"", file)
 
-    def invoke(self, body: Body) -> Content:
+    def invoke(self, body: Body) -> AnswerBody:
         """The answer to one payload. Raises Failed, DiskFull, and what `check` raises."""
         content, kind = self._first.invoke(body, self._content_type)
         for server in self._onward:
@@ -144,7 +144,7 @@ class _Server:
 
     def __init__(self, directory: Path, transform: Transform, large: Spill, check: Callable[[], None]) -> None:
         self._directory, self._transform, self._check, self._spill = directory, transform, check, large
-        self._upstream = BlockingUpstream(Container(directory, PING_S), check)
+        self._upstream = BlockingUpstream(ContainerAddress(directory, PING_S), check)
         self._headers = {"Accept": transform.accept} if transform.accept else {}
 
     def close(self) -> None:
@@ -161,18 +161,18 @@ class _Server:
         try:
             answer = self._upstream.glance(request, _ASK_S, _MOST_PARAMETERS)
             found = json.loads(answer.body) if answer.status == HTTPStatus.OK else {}
-        except (Unreachable, Broken, TimeoutError, ValueError, RecursionError):
+        except (ContainerUnreachable, Broken, TimeoutError, ValueError, RecursionError):
             return {}
         return found if isinstance(found, dict) else {}
 
-    def invoke(self, body: Body, content_type: str, length: int | None = None) -> tuple[Content, str]:
+    def invoke(self, body: Body, content_type: str, length: int | None = None) -> tuple[AnswerBody, str]:
         """`length` in bytes of a body that is made, if it is known."""
         tries = 0
         while True:
             self._check()
             try:
                 return self._once(body, content_type, length)
-            except Failed as failed:
+            except RequestFailed as failed:
                 tries += 1
                 if failed.is_the_clients or tries > self._transform.retries:
                     raise
@@ -181,17 +181,17 @@ class _Server:
                 else:
                     time.sleep(_WAIT_S * tries)
 
-    def _once(self, body: Body, content_type: str, length: int | None) -> tuple[Content, str]:
+    def _once(self, body: Body, content_type: str, length: int | None) -> tuple[AnswerBody, str]:
         headers = self._headers | ({"Content-Type": content_type} if content_type else {})
         try:
             answer = self._asked(body, headers, length)
         except TimeoutError as error:
-            raise Failed(0, f"The model did not answer within {self._transform.timeout_s} s.") from error
-        except (Unreachable, Broken) as error:
-            raise Failed(0, f"The model's server could not be asked: {error}") from error
+            raise RequestFailed(0, f"The model did not answer within {self._transform.timeout_s} s.") from error
+        except (ContainerUnreachable, Broken) as error:
+            raise RequestFailed(0, f"The model's server could not be asked: {error}") from error
         if not 200 <= answer.status < 300:
-            raise Failed(answer.status, answer.body[:4096].decode(errors="replace"))
-        return Content(answer.body, answer.file), answer.headers.get("content-type", "")
+            raise RequestFailed(answer.status, answer.body[:4096].decode(errors="replace"))
+        return AnswerBody(answer.body, answer.file), answer.headers.get("content-type", "")
 
     def _asked(self, body: Body, headers: dict[str, str], length: int | None) -> Answer:
         """Connections that were kept may have been closed by the server meanwhile: that is no failure of the request."""

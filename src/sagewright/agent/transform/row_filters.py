@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from sagewright.agent.inputs.records import Payload
-from sagewright.model.jobs.brief import Rows
+from sagewright.model.jobs.brief import RowFilters
 from sagewright.model.jobs.json_paths import WHOLE, JsonPath, NothingThere, json_path
 
 OUTPUT, INPUT = "SageMakerOutput", "SageMakerInput"
@@ -80,7 +80,7 @@ def format_of(content_type: str) -> _Format | None:
 class RowFilter:
     """`rows`: what is asked for; `by_line`: whether a payload has a row a line, else it is one."""
 
-    def __init__(self, rows: Rows, content_type: str, *, by_line: bool) -> None:
+    def __init__(self, rows: RowFilters, content_type: str, *, by_line: bool) -> None:
         """Raises BadRow for rows of a type that can't be looked into."""
         self._before, self._after, self._join = _path(rows.before), _path(rows.after), rows.join
         self._by_line = by_line

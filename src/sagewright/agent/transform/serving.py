@@ -17,12 +17,12 @@ from pathlib import Path
 from sagewright.agent.control import Control
 from sagewright.agent.errors import AlgorithmError
 from sagewright.agent.process.process import Exit, Started
-from sagewright.model.jobs.brief import Cause
-from sagewright.model.jobs.brief import Health as Asked
-from sagewright.model.jobs.serving_sockets import Listening
+from sagewright.model.jobs.brief import EndCause
+from sagewright.model.jobs.brief import HealthCheck as Asked
+from sagewright.model.jobs.serving_sockets import ListeningSocket
 from sagewright.upstream.blocking import BlockingUpstream
-from sagewright.upstream.client import Broken, Unreachable, UpstreamRequest
-from sagewright.upstream.connecting import Container
+from sagewright.upstream.client import Broken, ContainerUnreachable, UpstreamRequest
+from sagewright.upstream.connecting import ContainerAddress
 
 PORT_VARIABLE, PORT = "SAGEMAKER_BIND_TO_PORT", 8080
 PING_S = 2.0
@@ -39,24 +39,24 @@ _STEADY_S = 60.0
 
 def ping(directory: Path, path: str = "/ping") -> bool:
     """Whether the server of the host in HOST_DIRECTORY reports that it is well. Takes PING_S at most, whatever it answers."""
-    upstream = BlockingUpstream(Container(directory, PING_S))
+    upstream = BlockingUpstream(ContainerAddress(directory, PING_S))
     try:
         request = UpstreamRequest("GET", path, {"Connection": "close"})
         return upstream.glance(request, PING_S).status == HTTPStatus.OK
-    except (Unreachable, Broken, TimeoutError):
+    except (ContainerUnreachable, Broken, TimeoutError):
         return False
 
 
-def listening_place(namespace: str) -> Listening:
+def listening_place(namespace: str) -> ListeningSocket:
     """Where a container's server is to listen: on AWS's port in a network of its own; without one on a port that is free now."""
     if namespace:
-        return Listening(PORT, namespace)
+        return ListeningSocket(PORT, namespace)
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
-        return Listening(found.getsockname()[1])
+        return ListeningSocket(found.getsockname()[1])
 
 
-class Health:
+class HealthWatch:
     """Of one host's server. `well` is called when it is well for the first time."""
 
     def __init__(self, directory: Path, asked: Asked, control: Control, well: Callable[[], None]) -> None:
@@ -136,4 +136,4 @@ class Restarts:
 
 def failed(ended: Exit) -> Exit:
     """How a server that ended before it was ever well is reported: it was not to end by itself at all."""
-    return Exit(ended.code or 1, ended.cause) if ended.cause == Cause.EXIT else ended
+    return Exit(ended.code or 1, ended.cause) if ended.cause == EndCause.EXIT else ended

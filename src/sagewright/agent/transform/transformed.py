@@ -12,7 +12,7 @@ from pathlib import Path
 from sagewright.agent.causes import cause
 from sagewright.agent.disk import Disk
 from sagewright.agent.errors import ClientError
-from sagewright.agent.inputs.channels import Member
+from sagewright.agent.inputs.channels import ChannelMember
 from sagewright.agent.s3 import JobS3, S3Failed, parse_uri
 from sagewright.jobfiles.directory import JobDirectory
 
@@ -20,7 +20,7 @@ _ENDING = ".out"
 
 
 @dataclass(frozen=True)
-class Place:
+class OutputPrefix:
     """A prefix in S3, without a slash at its end."""
 
     bucket: str
@@ -34,10 +34,10 @@ class Place:
         return f"s3://{self.bucket}/{self.prefix}/" if self.prefix else f"s3://{self.bucket}/"
 
 
-class Target:
+class TransformOutput:
     """Where outputs go: a file for each object in `scratch`, then an object in S3. `kept`: the paths of those that are there."""
 
-    def __init__(self, s3: JobS3, place: Place, scratch: Path, check: Callable[[], None]) -> None:
+    def __init__(self, s3: JobS3, place: OutputPrefix, scratch: Path, check: Callable[[], None]) -> None:
         self._s3, self.place, self._scratch, self._check = s3, place, scratch, check
         self.kept: list[str] = []
         scratch.mkdir(exist_ok=True)
@@ -51,12 +51,12 @@ class Target:
         self._send(str(number), self.place, path + _ENDING)
         self.kept.append(path + _ENDING)
 
-    def put(self, place: Place, path: str, content: bytes) -> None:
+    def put(self, place: OutputPrefix, path: str, content: bytes) -> None:
         """Raises ClientError."""
         (self._scratch / "told").write_bytes(content)
         self._send("told", place, path)
 
-    def _send(self, name: str, place: Place, path: str) -> None:
+    def _send(self, name: str, place: OutputPrefix, path: str) -> None:
         try:
             with JobDirectory.at(self._scratch) as scratch, scratch.open(name, self._check) as file:
                 self._s3.upload(file, place.bucket, place.key(path))
@@ -64,7 +64,7 @@ class Target:
             raise ClientError(f"Artifact upload failed:{cause(error)}") from error
 
 
-def capture(uri: str, target: Target, chosen: Sequence[Member]) -> None:
+def capture(uri: str, target: TransformOutput, chosen: Sequence[ChannelMember]) -> None:
     """Tell which objects went in and which came out, as manifests of this hour. Raises ClientError.
 
     Source: AWS's developer guide, "Capture data from batch transform job".
@@ -72,7 +72,7 @@ def capture(uri: str, target: Target, chosen: Sequence[Member]) -> None:
     if not target.kept:
         return
     bucket, prefix = parse_uri(uri)
-    place = Place(bucket, prefix.rstrip("/"))
+    place = OutputPrefix(bucket, prefix.rstrip("/"))
     kept = {path.removesuffix(_ENDING) for path in target.kept}
     given = [member for member in chosen if member.path in kept]
     first = given[0]

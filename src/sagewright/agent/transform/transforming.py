@@ -18,17 +18,17 @@ from typing import Any, BinaryIO
 
 from sagewright.agent.causes import cause
 from sagewright.agent.control import Control
-from sagewright.agent.errors import AlgorithmError, ClientError, Gone, JobError, Stopped
+from sagewright.agent.errors import AlgorithmError, ClientError, JobError, JobGone, JobStopped
 from sagewright.agent.hostfile import HostFile
-from sagewright.agent.inputs.channels import Channel, Member, members
-from sagewright.agent.inputs.pipe_writers import Outlet, gunzip
+from sagewright.agent.inputs.channels import ChannelMember, InputChannel, members
+from sagewright.agent.inputs.pipe_writers import PipeWriter, gunzip
 from sagewright.agent.inputs.records import BadRecord, Payload, pack, split
 from sagewright.agent.inputs.sources import Stored, choose_source
 from sagewright.agent.s3 import JobS3, S3Failed, parse_uri
-from sagewright.agent.transform.invoking import SEE_LOG, Body, Content, Failed, Invoking
+from sagewright.agent.transform.invoking import SEE_LOG, AnswerBody, Body, Invoking, RequestFailed
 from sagewright.agent.transform.row_filters import BadRow, RowFilter
-from sagewright.agent.transform.transformed import Place, Target, capture
-from sagewright.model.jobs.brief import Input, Transform
+from sagewright.agent.transform.transformed import OutputPrefix, TransformOutput, capture
+from sagewright.model.jobs.brief import InputBrief, Transform
 
 SCRATCH = "transformed"
 """In HOST_DIRECTORY: answers that are on their way."""
@@ -41,7 +41,7 @@ _MOST_TOLD = 200
 
 
 @dataclass(frozen=True)
-class Plan:
+class TransformPlan:
     """How objects are sent, once the server was asked: `limit` in bytes, 0 for any."""
 
     several: bool
@@ -49,7 +49,7 @@ class Plan:
     concurrency: int
 
     @classmethod
-    def of(cls, transform: Transform, said: dict[str, Any]) -> Plan:
+    def of(cls, transform: Transform, said: dict[str, Any]) -> TransformPlan:
         payload_mb = transform.payload_mb
         if payload_mb is None:
             payload_mb = _number(said.get("MaxPayloadInMB"), _DEFAULT_PAYLOAD_MB)
@@ -67,7 +67,7 @@ class Plan:
         )
 
 
-class Transforming:
+class BatchTransform:
     """Runs in a thread of its own from `start`, when the server is well for the first time, until its work is done; then it has
     the job's process ended. `log` takes lines."""
 
@@ -96,12 +96,12 @@ class Transforming:
         """Raises Gone, Stopped or what the job has failed of."""
         self._control.check()
         if self._closed:
-            raise Stopped
+            raise JobStopped
 
     def _run(self) -> None:
         try:
             self._transform_all()
-        except (Gone, Stopped):
+        except (JobGone, JobStopped):
             return
         except JobError as error:
             self._control.fail(error)
@@ -117,12 +117,12 @@ class Transforming:
         """Raises ClientError or AlgorithmError at the end if an object could not be transformed."""
         self._invoking.await_all()
         said = {} if self._is_told_everything() else self._invoking.parameters()
-        plan = Plan.of(self._transform, said)
+        plan = TransformPlan.of(self._transform, said)
         self._log(plan.line)
         source = choose_source(self._host, self._s3, self._check)
         channel = self._channel()
         chosen = channel.share(members(channel, source, self._s3))
-        outlet = Outlet(self._s3, source, self._host.directory)
+        outlet = PipeWriter(self._s3, source, self._host.directory)
         with ThreadPoolExecutor(plan.concurrency, "invoke") as pool:
             try:
                 target = self._target()
@@ -140,35 +140,37 @@ class Transforming:
         own = self._transform
         return own.several is not None and own.payload_mb is not None and own.concurrency is not None
 
-    def _channel(self) -> Channel:
+    def _channel(self) -> InputChannel:
         data = self._transform.data
-        asked = Input("Transform input", "", data=data)
-        return Channel(asked, data, self._host.hosts.index(self._host.host), len(self._host.hosts))
+        asked = InputBrief("Transform input", "", data=data)
+        return InputChannel(asked, data, self._host.hosts.index(self._host.host), len(self._host.hosts))
 
-    def _target(self) -> Target:
+    def _target(self) -> TransformOutput:
         try:
             bucket, key = parse_uri(self._transform.uri)
         except ValueError as error:
             raise ClientError(f"S3OutputPath: {error}") from error
-        return Target(self._s3, Place(bucket, key.rstrip("/")), self._host.directory / SCRATCH, self._check)
+        return TransformOutput(
+            self._s3, OutputPrefix(bucket, key.rstrip("/")), self._host.directory / SCRATCH, self._check
+        )
 
     def _failed(self, stored: Stored, error: Exception) -> None:
         """One object: it is told in the log, and the others go on."""
-        ours = isinstance(error, Failed) and not error.is_the_clients
+        ours = isinstance(error, RequestFailed) and not error.is_the_clients
         self._failures.append(AlgorithmError(SEE_LOG) if ours else ClientError(SEE_LOG))
         name = f"{stored.bucket}/{stored.key}"
         if len(self._failures) > _MOST_TOLD:
             return
         if len(self._failures) == _MOST_TOLD:
             self._log(f"{_MOST_TOLD} objects have failed; of the ones after {name} nothing is told.")
-        if isinstance(error, Failed) and error.status:
+        if isinstance(error, RequestFailed) and error.status:
             self._log(f"{name}: Bad HTTP status received from algorithm: {error.status}")
             self._log(f"{name}: ")
             self._log(f"{name}: Message:")
             for line in error.body.splitlines()[:_LINES]:
                 self._log(f"{name}: {line[:_LINE]}")
         else:
-            self._log(f"{name}: {error.body if isinstance(error, Failed) else cause(error)}")
+            self._log(f"{name}: {error.body if isinstance(error, RequestFailed) else cause(error)}")
 
     def _progress(self, count: int) -> Callable[[int], None]:
         told = time.monotonic()
@@ -188,7 +190,7 @@ class _Sent:
     """A payload on its way; `last`: of its object, which is `number` of those that this host has."""
 
     number: int
-    answer: Future[Content] | None
+    answer: Future[AnswerBody] | None
     error: Exception | None = None
     last: bool = False
 
@@ -199,10 +201,10 @@ class _Objects:
     def __init__(
         self,
         transform: Transform,
-        plan: Plan,
+        plan: TransformPlan,
         pool: ThreadPoolExecutor,
         invoking: Invoking,
-        outlet: Outlet,
+        outlet: PipeWriter,
         check: Callable[[], None],
     ) -> None:
         self._transform, self._plan, self._pool = transform, plan, pool
@@ -213,8 +215,8 @@ class _Objects:
 
     def run(
         self,
-        chosen: list[Member],
-        target: Target,
+        chosen: list[ChannelMember],
+        target: TransformOutput,
         failed: Callable[[Stored, Exception], None],
         done: Callable[[int], None],
     ) -> None:
@@ -234,7 +236,7 @@ class _Objects:
             try:
                 output = output or target.file(one.number).open("wb")
                 self._keep(one, output, target)
-            except (Failed, BadRecord, BadRow, ClientError, S3Failed, OSError) as error:
+            except (RequestFailed, BadRecord, BadRow, ClientError, S3Failed, OSError) as error:
                 if one.number not in self._bad:
                     self._bad.add(one.number)
                     failed(chosen[one.number].stored, error)
@@ -247,7 +249,7 @@ class _Objects:
                 target.file(one.number).unlink(missing_ok=True)
                 done(one.number + 1)
 
-    def _keep(self, one: _Sent, output: BinaryIO, target: Target) -> None:
+    def _keep(self, one: _Sent, output: BinaryIO, target: TransformOutput) -> None:
         if one.error is not None:
             raise one.error
         if one.answer is None or one.number in self._bad:
@@ -264,7 +266,7 @@ class _Objects:
         finally:
             answer.close()
 
-    def _sent(self, chosen: list[Member]) -> Iterator[_Sent]:
+    def _sent(self, chosen: list[ChannelMember]) -> Iterator[_Sent]:
         for number, member in enumerate(chosen):
             try:
                 for act in self._acts(member.stored):
@@ -276,7 +278,7 @@ class _Objects:
                 yield _Sent(number, None, error)
             yield _Sent(number, None, last=True)
 
-    def _acts(self, stored: Stored) -> Iterator[Callable[[], Content]]:
+    def _acts(self, stored: Stored) -> Iterator[Callable[[], AnswerBody]]:
         """What has to be done for each payload of an object. Raises BadRecord, BadRow and what reading raises."""
         if self._plan.limit == 0 and self._transform.split == "None" and self._filter.does_nothing:
             yield partial(self._invoking.invoke, partial(self._pieces, stored))
@@ -285,7 +287,7 @@ class _Objects:
         for payload in pack(records, self._transform.split, self._plan.limit, several=self._plan.several):
             yield partial(self._answer, payload)
 
-    def _answer(self, payload: Payload) -> Content:
+    def _answer(self, payload: Payload) -> AnswerBody:
         """Raises Failed, BadRow, DiskFull."""
         data: Body = payload.data
         if not self._filter.does_nothing:
@@ -295,7 +297,7 @@ class _Objects:
         if self._filter.keeps_output:
             return answer
         if answer.file is None:
-            return Content(self._filter.after(payload, answer.data))
+            return AnswerBody(self._filter.after(payload, answer.data))
         with self._filtering:  # one large answer at a time is in memory
             try:
                 return self._invoking.kept(self._filter.after(payload, answer.whole()))

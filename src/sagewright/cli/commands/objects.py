@@ -14,7 +14,7 @@ from sagewright.cli.options import DataOption, console, fail, settings_of
 if TYPE_CHECKING:
     from sagewright.model.settings import Settings
     from sagewright.objects.bucketstore import BucketStore
-    from sagewright.objects.scrub import Report
+    from sagewright.objects.scrub import ScrubReport
 
 app = typer.Typer(help="Look after the embedded object store.", no_args_is_help=True)
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
@@ -86,7 +86,7 @@ def _grace_s() -> float:
     return GRACE_S
 
 
-def _show(report: Report) -> None:
+def _show(report: ScrubReport) -> None:
     for fault in report.faults:
         part = f" part {fault.part} of upload {fault.upload}" if fault.upload else ""
         named = f" version {fault.version}" if fault.version not in {"", "null"} else ""

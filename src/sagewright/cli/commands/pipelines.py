@@ -20,7 +20,7 @@ from sagewright.cli.client import client
 from sagewright.cli.jobkinds import JobKind, answer, coloured, log_lines
 from sagewright.cli.options import DataOption, console, fail, settings_of
 from sagewright.pipelines.caching import differences
-from sagewright.pipelines.definition import Definition, Step, read_definition
+from sagewright.pipelines.definition import PipelineDefinition, PipelineStep, read_definition
 
 JOBS = {
     "TrainingJob": JobKind("TrainingJob", "training_job", "TrainingEndTime"),
@@ -238,7 +238,7 @@ def _execution(sagemaker: Any, which: str) -> str:
         return str(told["PipelineExecutionArn"])
 
 
-def _definition(sagemaker: Any, arn: str) -> Definition:
+def _definition(sagemaker: Any, arn: str) -> PipelineDefinition:
     told = sagemaker.describe_pipeline_definition_for_execution(PipelineExecutionArn=arn)
     return read_definition(told["PipelineDefinition"])
 
@@ -250,7 +250,7 @@ def _steps(sagemaker: Any, arn: str) -> list[dict[str, Any]]:
     return [one for page in pages for one in page["PipelineExecutionSteps"]]
 
 
-def _page(sagemaker: Any, arn: str, definition: Definition) -> tuple[Group, str]:
+def _page(sagemaker: Any, arn: str, definition: PipelineDefinition) -> tuple[Group, str]:
     told = sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn)
     status = told["PipelineExecutionStatus"]
     steps = {one["StepName"]: one for one in _steps(sagemaker, arn)}
@@ -259,7 +259,7 @@ def _page(sagemaker: Any, arn: str, definition: Definition) -> tuple[Group, str]
     return Group(tree(definition, steps, title), *reason), status
 
 
-def tree(definition: Definition, steps: Mapping[str, Mapping[str, Any]], title: str) -> Tree:
+def tree(definition: PipelineDefinition, steps: Mapping[str, Mapping[str, Any]], title: str) -> Tree:
     """Each step under the last one that it waits for."""
     root = Tree(title)
     places: dict[str, Tree] = {}
@@ -271,7 +271,7 @@ def tree(definition: Definition, steps: Mapping[str, Mapping[str, Any]], title: 
     return root
 
 
-def _in_order(definition: Definition) -> Iterator[Step]:
+def _in_order(definition: PipelineDefinition) -> Iterator[PipelineStep]:
     """Every step after all that it needs."""
     left = list(definition.steps)
     done: set[str] = set()
@@ -282,7 +282,7 @@ def _in_order(definition: Definition) -> Iterator[Step]:
         left = [one for one in left if one.name not in done]
 
 
-def _label(step: Step, told: Mapping[str, Any] | None) -> str:
+def _label(step: PipelineStep, told: Mapping[str, Any] | None) -> str:
     if told is None:
         return f"[dim]· {step.name}  {step.type}[/dim]"
     mark = MARKS.get(told["StepStatus"], "[cyan]…[/cyan]")

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from sagewright.compute.backend import Handle, HostPlan, LaunchFailed, NoBackend, Pulse, Unreachable
-from sagewright.compute.ray.broker import Broker, Refused
+from sagewright.compute.backend import BackendUnreachable, Handle, HostPlan, LaunchFailed, NoBackend, Pulse
+from sagewright.compute.ray.broker import Broker, RayRefused
 from sagewright.model.aws.instance_types import Resources
 from sagewright.model.settings import Settings
 
@@ -51,8 +51,8 @@ class RayBackend:
         orders = [self._order(plan, gang) | {"peers": peers} for plan in plans]
         try:
             self._broker.ask("launch", gang=gang, orders=orders)
-        except (Refused, Unreachable) as error:
-            with suppress(Refused, Unreachable):
+        except (RayRefused, BackendUnreachable) as error:
+            with suppress(RayRefused, BackendUnreachable):
                 self._broker.ask("cancel", gang=gang, peers=peers)
             raise LaunchFailed(f"the Ray cluster did not take the gang: {error}") from error
         return [
@@ -92,7 +92,7 @@ class RayBackend:
             if time.monotonic() - self._machines_at > _MACHINES_S:
                 try:
                     self._machines = [Resources(*node) for node in self._ask("machines")]
-                except Unreachable:
+                except BackendUnreachable:
                     self._machines = []
                 self._machines_at = time.monotonic()
             return self._machines
@@ -130,8 +130,8 @@ class RayBackend:
     def _ask(self, do: str, **arguments: Any) -> Any:
         try:
             return self._broker.ask(do, **arguments)
-        except Refused as error:
-            raise Unreachable(f"Ray could not {do}: {error}") from error
+        except RayRefused as error:
+            raise BackendUnreachable(f"Ray could not {do}: {error}") from error
 
 
 def _known(handle: Handle) -> dict[str, Any]:

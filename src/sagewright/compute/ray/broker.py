@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from sagewright.compute.backend import NoBackend, Unreachable
+from sagewright.compute.backend import BackendUnreachable, NoBackend
 from sagewright.model import process_memory
 
 _REACH_S = 5.0
@@ -26,7 +26,7 @@ _ANSWER_S = 90.0
 _RETRY_S = 3.0
 
 
-class Refused(RuntimeError):
+class RayRefused(RuntimeError):
     """Ray did not do what was asked; the message says why."""
 
 
@@ -52,15 +52,17 @@ class Broker:
         """Raises Unreachable, Refused."""
         with self._lock:
             if self._socket is None:
-                raise Unreachable(f"the Ray cluster at {self._address} does not answer")
+                raise BackendUnreachable(f"the Ray cluster at {self._address} does not answer")
             try:
                 answer = self._exchange({"do": do, **arguments})
             except (OSError, ValueError) as error:
                 self._end()
                 self._return()
-                raise Unreachable(f"the connection to the Ray cluster at {self._address} was lost: {error}") from error
+                raise BackendUnreachable(
+                    f"the connection to the Ray cluster at {self._address} was lost: {error}"
+                ) from error
         if "refused" in answer:
-            raise Refused(answer["refused"])
+            raise RayRefused(answer["refused"])
         return answer["value"]
 
     def close(self) -> None:

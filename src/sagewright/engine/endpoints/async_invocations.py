@@ -18,7 +18,7 @@ from sagewright.engine.endpoints import fleets
 from sagewright.engine.endpoints.async_reports import AsyncReports
 from sagewright.engine.endpoints.fleets import Fleet, Instance, Variant
 from sagewright.invoker.client import InvokerClient, Workshop
-from sagewright.invoker.messages import Invocation, Objects, Result
+from sagewright.invoker.messages import AsyncInvocation, InvokerObjects, Result
 from sagewright.model.aws.s3_uris import read_s3_uri
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
@@ -49,7 +49,7 @@ class Dependencies:
     call: Call
     owner: str
     wake: Callable[[str, str], None]
-    access: Callable[[], Objects]
+    access: Callable[[], InvokerObjects]
     folder: Path
     disk_stop_mb: int
 
@@ -202,10 +202,10 @@ def _owner(row: Resource) -> str:
     return str(owner)
 
 
-def _invocation(row: Resource, variant: Variant, instance: Instance) -> Invocation:
+def _invocation(row: Resource, variant: Variant, instance: Instance) -> AsyncInvocation:
     document, count = row.document, len(instance.directories)
     names = ["primary"] if count == 1 else [fleets.container_name(variant, number) for number in range(count)]
-    return Invocation(
+    return AsyncInvocation(
         row.id,
         document["EndpointName"],
         tuple(instance.directories),

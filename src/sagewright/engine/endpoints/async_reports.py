@@ -12,7 +12,7 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
-from sagewright.engine.calls import Call, Question
+from sagewright.engine.calls import Call, OperationRequest
 from sagewright.engine.endpoints import fleets
 from sagewright.engine.endpoints.fleets import Fleet, Variant
 from sagewright.kinds.serving import ENDPOINT
@@ -21,7 +21,7 @@ from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
 from sagewright.store.database import Database
 from sagewright.store.logs import metrics
-from sagewright.store.logs.metrics import Datum, Series
+from sagewright.store.logs.metrics import Datum, MetricSeries
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import Resource
 
@@ -54,7 +54,7 @@ class AsyncReports:
         principal = assumed_role_arn(row.account, ROLE_NAME, "SageMaker")
         try:
             request = {"TopicArn": arn, "Message": json.dumps(message)}
-            self._call(Question(principal, "sns", "Publish", request, region=row.region))
+            self._call(OperationRequest(principal, "sns", "Publish", request, region=row.region))
         except AwsError as error:
             log.warning("invocation %s can't be published to %s: %s", row.name, arn, error.message)
 
@@ -63,7 +63,10 @@ class AsyncReports:
         times = {"TimeInBacklog": begin_ms - row.created_ms, "TotalProcessingTime": now_ms() - row.created_ms}
         text, now = metrics.dimension_text(place), now_ms()
         data = [
-            (Series(row.account, row.region, NAMESPACE, name, text), Datum.of_value(now, float(value), "Milliseconds"))
+            (
+                MetricSeries(row.account, row.region, NAMESPACE, name, text),
+                Datum.of_value(now, float(value), "Milliseconds"),
+            )
             for name, value in times.items()
         ]
         with self._store.write() as connection:
@@ -83,7 +86,7 @@ class AsyncReports:
                 metrics.put(connection, data)
 
 
-def _backlog(endpoint: Resource, waiting: int) -> list[tuple[Series, Datum]]:
+def _backlog(endpoint: Resource, waiting: int) -> list[tuple[MetricSeries, Datum]]:
     """The metrics of an asynchronous endpoint; none of any other. `waiting`: its invocations that are not over."""
     serving = [fleet for fleet in fleets.read(endpoint.document) if fleet.share]
     if not waiting and not any(fleet.asynchronous for fleet in serving):
@@ -96,7 +99,10 @@ def _backlog(endpoint: Resource, waiting: int) -> list[tuple[Series, Datum]]:
         "HasBacklogWithoutCapacity": float(bool(waiting) and not ready),
     }
     return [
-        (Series(endpoint.account, endpoint.region, NAMESPACE, metric, text), Datum.of_value(now_ms(), value, "Count"))
+        (
+            MetricSeries(endpoint.account, endpoint.region, NAMESPACE, metric, text),
+            Datum.of_value(now_ms(), value, "Count"),
+        )
         for metric, value in values.items()
     ]
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 
 from sagewright.engine.endpoints import placement, rollout
 from sagewright.engine.endpoints.instances import Alarmed, Instances
-from sagewright.engine.endpoints.rollout import Look, State
-from sagewright.engine.jobs.dependencies import Machinery
+from sagewright.engine.endpoints.rollout import Observation, RolloutState
+from sagewright.engine.jobs.dependencies import JobDependencies
 from sagewright.kinds.serving import COMPONENT, ENDPOINT
 from sagewright.model.aws.arns import sagemaker_arn
 from sagewright.model.jobs.state_machines import EndpointStatus
@@ -40,7 +40,7 @@ class Components:
 
     kinds: tuple[str, ...] = (COMPONENT,)
 
-    def __init__(self, machinery: Machinery, alarmed: Alarmed = lambda _component, _names: "") -> None:
+    def __init__(self, machinery: JobDependencies, alarmed: Alarmed = lambda _component, _names: "") -> None:
         self._m, self._instances = machinery, Instances(machinery, alarmed)
 
     def recover(self) -> None:
@@ -53,20 +53,20 @@ class Components:
         component = resources.get(self._m.store, component_id)
         if component is None:
             return
-        look = self._instances.look(component, State.read(component.status, component.document))
+        look = self._instances.look(component, RolloutState.read(component.status, component.document))
         endpoint = resources.get(self._m.store, component.parent)
         if decided(component, endpoint, resources.children(self._m.store, component.parent), look) is not None:
             self._decide(component, look)
         current = resources.get(self._m.store, component_id)
         if current is None:
             return
-        state = State.read(current.status, current.document)
+        state = RolloutState.read(current.status, current.document)
         self._instances.carry_out(current, state, look.at_ms)
         if state.finished:
             arn = sagemaker_arn(current.region, current.account, COMPONENT, current.name)
             resources.remove(self._m.store, current, arn)
 
-    def _decide(self, component: Resource, look: Look) -> None:
+    def _decide(self, component: Resource, look: Observation) -> None:
         with self._m.store.write() as connection:
             endpoint = resources.locked_in(connection, component.parent)
             current = resources.locked_in(connection, component.id)
@@ -86,10 +86,10 @@ class Components:
 
 
 def decided(
-    component: Resource, endpoint: Resource | None, siblings: Sequence[Resource], look: Look
+    component: Resource, endpoint: Resource | None, siblings: Sequence[Resource], look: Observation
 ) -> Decision | None:
     """What is next; None where there is nothing to do. `siblings`: what belongs to the endpoint."""
-    before = State.read(component.status, component.document)
+    before = RolloutState.read(component.status, component.document)
     if endpoint is None or endpoint.status == EndpointStatus.FAILED:
         after, host = rollout.advance(_without_host(before), look), None
     elif endpoint.status == EndpointStatus.CREATING and before.status != EndpointStatus.DELETING:
@@ -103,14 +103,16 @@ def decided(
     return Decision(changed, host)
 
 
-def _without_host(state: State) -> State:
+def _without_host(state: RolloutState) -> RolloutState:
     """An endpoint that has gone takes its components along."""
     return replace(state, status=EndpointStatus.DELETING, update=None)
 
 
-def _placed(state: State, endpoint: Resource, others: Sequence[Resource], look: Look) -> tuple[State, Resource | None]:
-    host = State.read(endpoint.status, endpoint.document)
-    around = [State.read(one.status, one.document) for one in others]
+def _placed(
+    state: RolloutState, endpoint: Resource, others: Sequence[Resource], look: Observation
+) -> tuple[RolloutState, Resource | None]:
+    host = RolloutState.read(endpoint.status, endpoint.document)
+    around = [RolloutState.read(one.status, one.document) for one in others]
     placed = placement.place(state, host, around, look.at_ms)
     if placed.missing:
         given_up = rollout.given_up(placed.state, look, placed.reason)

@@ -12,12 +12,12 @@ from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from sagewright.engine.jobs.dependencies import Machinery
+from sagewright.engine.jobs.dependencies import JobDependencies
 from sagewright.engine.jobs.launch_plan import host_directory
 from sagewright.kinds.serving import COMPONENT, HOST, START_S
-from sagewright.model.jobs.state_machines import SERVING, Step
+from sagewright.model.jobs.state_machines import SERVING, SecondaryStatus
 from sagewright.store.jobs import hosts, jobs
-from sagewright.store.jobs.jobs import Draft, Job, NameTaken, Place, Wanted
+from sagewright.store.jobs.jobs import DesiredState, Job, JobDraft, JobNameTaken, ResourceScope
 from sagewright.store.resources.resources import Resource
 
 
@@ -158,18 +158,18 @@ def instances(fleets: list[Fleet]) -> Iterator[tuple[Variant, Instance]]:
 class Fleets:
     """The jobs of instances: an endpoint's own, or the copies of an inference component, which is the owner then."""
 
-    def __init__(self, machinery: Machinery) -> None:
+    def __init__(self, machinery: JobDependencies) -> None:
         self._m = machinery
 
     def jobs_of(self, owner: Resource, variant: Variant, instance: Instance) -> list[Job | None]:
         """Of each container; None where it has not been made yet."""
-        place = Place(SERVING.kind, owner.account, owner.region)
+        place = ResourceScope(SERVING.kind, owner.account, owner.region)
         names = [_job_name(instance, number) for number in range(len(variant.containers))]
         return [jobs.find(self._m.store, place, name) for name in names]
 
     def make(self, owner: Resource, variant: Variant, instance: Instance) -> None:
         """The jobs of an instance, those that are there already excepted."""
-        place = Place(SERVING.kind, owner.account, owner.region)
+        place = ResourceScope(SERVING.kind, owner.account, owner.region)
         for number, container in enumerate(variant.containers):
             request = {
                 **_owned(owner, variant, instance),
@@ -182,8 +182,8 @@ class Fleets:
                 "StartSeconds": variant.start_s,
             }
             try:
-                job = jobs.create(self._m.store, place, Draft(_job_name(instance, number), request))
-            except NameTaken:
+                job = jobs.create(self._m.store, place, JobDraft(_job_name(instance, number), request))
+            except JobNameTaken:
                 continue
             self._m.wake(job.kind, job.id)
 
@@ -192,7 +192,9 @@ class Fleets:
         found = [job for job in self.jobs_of(owner, variant, instance) if job is not None]
         if any(job.ended for job in found):
             return InstanceState.OVER, found
-        ready = len(found) == len(variant.containers) and all(job.secondary_status == Step.RUNNING for job in found)
+        ready = len(found) == len(variant.containers) and all(
+            job.secondary_status == SecondaryStatus.RUNNING for job in found
+        )
         return (InstanceState.READY if ready else InstanceState.STARTING), found
 
     def directories(self, made: list[Job]) -> list[str]:
@@ -211,8 +213,10 @@ class Fleets:
             if job is None or job.ended:
                 continue
             over = False
-            if job.wanted != Wanted.STOP:  # once: the job's steps wake the endpoint, which would wake the job for ever
-                jobs.want(self._m.store, job.id, Wanted.STOP)
+            if (
+                job.wanted != DesiredState.STOP
+            ):  # once: the job's steps wake the endpoint, which would wake the job for ever
+                jobs.want(self._m.store, job.id, DesiredState.STOP)
                 self._m.wake(job.kind, job.id)
         return over
 

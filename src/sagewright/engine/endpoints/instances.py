@@ -7,8 +7,8 @@ from typing import Any
 
 from sagewright.engine.endpoints import fleets, rollout
 from sagewright.engine.endpoints.fleets import Fleets, Instance, Variant
-from sagewright.engine.endpoints.rollout import Look, Seen, State
-from sagewright.engine.jobs.dependencies import Machinery
+from sagewright.engine.endpoints.rollout import Observation, ObservedInstance, RolloutState
+from sagewright.engine.jobs.dependencies import JobDependencies
 from sagewright.model.clock import now_ms
 from sagewright.model.jobs.state_machines import EndpointStatus
 from sagewright.store.resources.resources import Resource
@@ -22,16 +22,16 @@ Alarmed = Callable[[Resource, list[str]], str]
 class Instances:
     """Every step may be repeated, and taken by two servers at once: what is made has names from the owner's document."""
 
-    def __init__(self, machinery: Machinery, alarmed: Alarmed) -> None:
+    def __init__(self, machinery: JobDependencies, alarmed: Alarmed) -> None:
         self._m, self._fleets, self._alarmed = machinery, Fleets(machinery), alarmed
 
-    def look(self, owner: Resource, state: State) -> Look:
+    def look(self, owner: Resource, state: RolloutState) -> Observation:
         seen = {}
         for variant, instance in fleets.instances(state.fleets):
             seen[instance.id] = self._seen(owner, variant, instance)
-        return Look(now_ms(), seen, self._alarm(owner, state))
+        return Observation(now_ms(), seen, self._alarm(owner, state))
 
-    def carry_out(self, owner: Resource, state: State, at_ms: int) -> None:
+    def carry_out(self, owner: Resource, state: RolloutState, at_ms: int) -> None:
         """Make the jobs of the instances that are there, and end those of the instances that are leaving."""
         for variant, instance in fleets.instances(state.fleets):
             if instance.leaving_ms is None:
@@ -42,13 +42,15 @@ class Instances:
         if due is not None and due < at_ms + SOON_MS:
             self._m.wake_after(max(0.01, (due - at_ms) / 1000), owner.kind, owner.id)
 
-    def _seen(self, owner: Resource, variant: Variant, instance: Instance) -> Seen:
+    def _seen(self, owner: Resource, variant: Variant, instance: Instance) -> ObservedInstance:
         how, made = self._fleets.look(owner, variant, instance)
         reason = next((job.failure_reason or job.status for job in made if job.ended), "")
         gone = instance.leaving_ms is not None and all(job.ended for job in made)
-        return Seen(how, self._fleets.directories(made) if how is fleets.InstanceState.READY else [], reason, gone)
+        return ObservedInstance(
+            how, self._fleets.directories(made) if how is fleets.InstanceState.READY else [], reason, gone
+        )
 
-    def _alarm(self, owner: Resource, state: State) -> str:
+    def _alarm(self, owner: Resource, state: RolloutState) -> str:
         deployment: dict[str, Any] = (state.update or {}).get("Deployment") or {}
         alarms = (deployment.get("AutoRollbackConfiguration") or {}).get("Alarms") or []
         return self._alarmed(owner, [one["AlarmName"] for one in alarms]) if alarms else ""

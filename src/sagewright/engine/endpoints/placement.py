@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from sagewright.engine.endpoints import fleets
 from sagewright.engine.endpoints.fleets import Fleet, Instance, Needs, Variant
-from sagewright.engine.endpoints.rollout import State
+from sagewright.engine.endpoints.rollout import RolloutState
 from sagewright.model.aws.instance_types import Resources, resources_of
 
 SPREAD, BINPACK = "SPREAD", "BINPACK"
@@ -22,12 +22,12 @@ _EXACT = 1e-9
 
 
 @dataclass(frozen=True)
-class Placed:
+class PlacedComponent:
     """`state`: the component's, without the copies that found no place; `host`: the endpoint's; `missing`: how many found none,
     and `reason`: why."""
 
-    state: State
-    host: State
+    state: RolloutState
+    host: RolloutState
     missing: int = 0
     reason: str = ""
 
@@ -55,19 +55,19 @@ class _Spot:
         self.empty = False
 
 
-def place(state: State, host: State, others: Iterable[State], at_ms: int) -> Placed:
+def place(state: RolloutState, host: RolloutState, others: Iterable[RolloutState], at_ms: int) -> PlacedComponent:
     """The component with a place for each of its copies, and the endpoint with as many instances as that takes.
 
     `others`: the other components of the endpoint. A copy whose place has gone gets another one, or is leaving.
     """
     variant = next((one for fleet in state.fleets for one in fleet.variants), None)
     if variant is None:
-        return Placed(state, host)
+        return PlacedComponent(state, host)
     hosting = hosting_variant(host, variant.name)
     if hosting is None:
         copies = len(_copies(state))
         reason = f"The endpoint has no variant {variant.name} that hosts inference components."
-        return Placed(_with_places(state, {}, at_ms), host, copies, reason if copies else "")
+        return PlacedComponent(_with_places(state, {}, at_ms), host, copies, reason if copies else "")
     spots = {one.id: _spot(one.id, resources_of(hosting.instance_type)) for one in hosting.kept}
     for other in others:
         _hold(spots, other)
@@ -96,27 +96,27 @@ def place(state: State, host: State, others: Iterable[State], at_ms: int) -> Pla
         kept[one.id] = found.id
     hosting = _without_empty(hosting, [one.id for one in spots.values() if one.empty], at_ms)
     reason = _no_room(missing[0], hosting) if missing else ""
-    return Placed(_with_places(state, kept, at_ms), _hosted(host, hosting), len(missing), reason)
+    return PlacedComponent(_with_places(state, kept, at_ms), _hosted(host, hosting), len(missing), reason)
 
 
-def hosting_variant(host: State, name: str) -> Variant | None:
+def hosting_variant(host: RolloutState, name: str) -> Variant | None:
     """The variant of an endpoint whose instances components can be on."""
     serving = _serving(host)
     variants = serving.variants if serving else []
     return next((one for one in variants if one.name == name and one.hosts_components), None)
 
 
-def _serving(host: State) -> Fleet | None:
+def _serving(host: RolloutState) -> Fleet | None:
     """Of several, during an update, the one that has served so far."""
     return next((fleet for fleet in host.fleets if fleet.share), None)
 
 
-def _strategy(state: State) -> str:
+def _strategy(state: RolloutState) -> str:
     told: str = state.rest.get("PlacementStrategy") or SPREAD
     return told
 
 
-def _copies(state: State) -> list[tuple[Instance, Needs]]:
+def _copies(state: RolloutState) -> list[tuple[Instance, Needs]]:
     return [
         (instance, variant.needs or Needs())
         for variant, instance in fleets.instances(state.fleets)
@@ -128,7 +128,7 @@ def _spot(name: str, has: Resources) -> _Spot:
     return _Spot(name, float(has.cpus), has.memory_gb * MB, has.gpus)
 
 
-def _hold(spots: dict[str, _Spot], other: State) -> None:
+def _hold(spots: dict[str, _Spot], other: RolloutState) -> None:
     for one, needs in _copies(other):
         if one.place in spots:
             spots[one.place].take(needs)
@@ -181,7 +181,7 @@ def _no_room(needs: Needs, variant: Variant) -> str:
     )[:1024]
 
 
-def _with_places(state: State, kept: dict[str, str], at_ms: int) -> State:
+def _with_places(state: RolloutState, kept: dict[str, str], at_ms: int) -> RolloutState:
     """Copies without a place are leaving, or were never there."""
 
     def placed(instance: Instance) -> Instance | None:
@@ -201,7 +201,7 @@ def _with_places(state: State, kept: dict[str, str], at_ms: int) -> State:
     )
 
 
-def _hosted(host: State, hosting: Variant) -> State:
+def _hosted(host: RolloutState, hosting: Variant) -> RolloutState:
     serving = _serving(host)
     return replace(
         host,

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from sagewright.engine.endpoints import rollout
 from sagewright.engine.endpoints.instances import Alarmed, Instances
-from sagewright.engine.endpoints.rollout import Look, State
-from sagewright.engine.jobs.dependencies import Machinery
+from sagewright.engine.endpoints.rollout import Observation, RolloutState
+from sagewright.engine.jobs.dependencies import JobDependencies
 from sagewright.kinds.serving import COMPONENT, ENDPOINT
 from sagewright.model.aws.arns import sagemaker_arn
 from sagewright.store.resources import resources
@@ -23,7 +23,7 @@ class Endpoints:
 
     kinds: tuple[str, ...] = (ENDPOINT,)
 
-    def __init__(self, machinery: Machinery, alarmed: Alarmed = lambda _endpoint, _names: "") -> None:
+    def __init__(self, machinery: JobDependencies, alarmed: Alarmed = lambda _endpoint, _names: "") -> None:
         self._m, self._instances = machinery, Instances(machinery, alarmed)
 
     def recover(self) -> None:
@@ -36,14 +36,14 @@ class Endpoints:
         endpoint = resources.get(self._m.store, endpoint_id)
         if endpoint is None:
             return
-        state = State.read(endpoint.status, endpoint.document)
+        state = RolloutState.read(endpoint.status, endpoint.document)
         look = self._instances.look(endpoint, state)
         if rollout.advance(state, look) != state:
             resources.alter(self._m.store, endpoint_id, lambda current: _moved(current, look))
         current = resources.get(self._m.store, endpoint_id)
         if current is None:
             return
-        after = State.read(current.status, current.document)
+        after = RolloutState.read(current.status, current.document)
         self._instances.carry_out(current, after, look.at_ms)
         if after.finished:
             arn = sagemaker_arn(current.region, current.account, "endpoint", current.name)
@@ -58,12 +58,12 @@ class Endpoints:
                 self._m.wake(COMPONENT, one.id)
 
 
-def _hosts_components(state: State) -> bool:
+def _hosts_components(state: RolloutState) -> bool:
     return any(variant.hosts_components for fleet in state.fleets for variant in fleet.variants)
 
 
-def _moved(current: Resource, look: Look) -> Resource | None:
-    before = State.read(current.status, current.document)
+def _moved(current: Resource, look: Observation) -> Resource | None:
+    before = RolloutState.read(current.status, current.document)
     after = rollout.advance(before, look)
     if after == before:
         return None

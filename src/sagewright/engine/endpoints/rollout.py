@@ -32,7 +32,7 @@ LAUNCH, WAIT, RESIZE = "launch", "wait", "resize"
 
 
 @dataclass(frozen=True)
-class Seen:
+class ObservedInstance:
     """What is seen of one instance. `gone`: it has no jobs any more that are not over."""
 
     state: InstanceState
@@ -42,16 +42,16 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Look:
+class Observation:
     """What is seen of an endpoint at a time. `alarm`: one of the update's alarms that is in ALARM, "" if none is."""
 
     at_ms: int
-    seen: Mapping[str, Seen]
+    seen: Mapping[str, ObservedInstance]
     alarm: str = ""
 
 
 @dataclass(frozen=True)
-class State:
+class RolloutState:
     """The document of an endpoint, or of an inference component, parsed. `update`: what is under way, None for nothing; see
     `start`."""
 
@@ -61,7 +61,7 @@ class State:
     rest: dict[str, Any]
 
     @classmethod
-    def read(cls, status: str, document: Mapping[str, Any]) -> State:
+    def read(cls, status: str, document: Mapping[str, Any]) -> RolloutState:
         rest = {name: value for name, value in document.items() if name not in {"Fleets", "Update"}}
         return cls(status, fleets.read(dict(document)), document.get("Update"), rest)
 
@@ -91,14 +91,14 @@ def start(fleet: Fleet, deployment: Mapping[str, Any], at_ms: int) -> dict[str, 
     }
 
 
-def given_up(state: State, look: Look, reason: str) -> State:
+def given_up(state: RolloutState, look: Observation, reason: str) -> RolloutState:
     """What becomes of it where an instance that is wanted can't be."""
     if state.update is None:
         return replace(state, rest={**state.rest, "FailureReason": reason})
     return _as_it_is(state, reason) if state.update["Phase"] == RESIZE else _rolled_back(state, look, reason)
 
 
-def advance(state: State, look: Look) -> State:
+def advance(state: RolloutState, look: Observation) -> RolloutState:
     """Where the endpoint is next; the same state where there is nothing to do."""
     state = _noticed(state, look)
     if state.status == EndpointStatus.DELETING:
@@ -110,7 +110,7 @@ def advance(state: State, look: Look) -> State:
     return _resized(state, look) if state.update["Phase"] == RESIZE else _updated(state, look)
 
 
-def due_ms(state: State) -> int | None:
+def due_ms(state: RolloutState) -> int | None:
     """When it should be looked at again though nothing happens; None for never."""
     times = [one.leaving_ms + DRAIN_MS for _, one in fleets.instances(state.fleets) if one.leaving_ms is not None]
     times += [
@@ -127,19 +127,19 @@ def may_stop(instance: Instance, at_ms: int) -> bool:
     return instance.leaving_ms is not None and (not instance.directories or at_ms >= instance.leaving_ms + DRAIN_MS)
 
 
-def _noticed(state: State, look: Look) -> State:
+def _noticed(state: RolloutState, look: Observation) -> RolloutState:
     target = (state.update or {}).get("Fleet", {}).get("id")
     noticed = (_noticed_fleet(fleet, look, new=fleet.id == target) for fleet in state.fleets)
     return replace(state, fleets=[one for one in noticed if one.variants])
 
 
-def _noticed_fleet(fleet: Fleet, look: Look, *, new: bool) -> Fleet:
+def _noticed_fleet(fleet: Fleet, look: Observation, *, new: bool) -> Fleet:
     variants = [_noticed_variant(variant, look) for variant in fleet.variants]
     over = not new and not fleet.share and all(variant.wanted == 0 and not variant.instances for variant in variants)
     return replace(fleet, variants=[] if over else variants)
 
 
-def _noticed_variant(variant: Variant, look: Look) -> Variant:
+def _noticed_variant(variant: Variant, look: Observation) -> Variant:
     told: list[Instance] = []
     failures, retry_ms = variant.failures, variant.retry_ms
     for instance in variant.instances:
@@ -162,13 +162,13 @@ def _noticed_variant(variant: Variant, look: Look) -> Variant:
     return replace(variant, instances=told, failures=failures, retry_ms=retry_ms)
 
 
-def _kept(state: State, look: Look) -> State:
+def _kept(state: RolloutState, look: Observation) -> RolloutState:
     """As many instances as are wanted: lost ones are replaced, after a while where they fail again and again."""
     refilled = replace(state, fleets=[_refilled(fleet, look.at_ms) for fleet in state.fleets])
     return refilled if state.update else _judged(refilled, look)
 
 
-def _judged(state: State, look: Look) -> State:
+def _judged(state: RolloutState, look: Observation) -> RolloutState:
     """OutOfService once no instance has answered for a while, and InService again when one does."""
     served = [one for fleet in state.fleets if fleet.share for one in fleet.variants if one.wanted and not one.shadow]
     down = bool(served) and not any(one.ready or one.component or one.hosts_components for one in served)
@@ -190,7 +190,7 @@ def _judged(state: State, look: Look) -> State:
     return replace(state, status=EndpointStatus.IN_SERVICE if out else state.status, rest=rest)
 
 
-def _why_lost(concerned: list[Fleet], look: Look) -> str:
+def _why_lost(concerned: list[Fleet], look: Observation) -> str:
     """Why an instance ended; "" if none has."""
     for _variant, instance in fleets.instances(concerned):
         seen = look.seen.get(instance.id)
@@ -204,7 +204,7 @@ def _refilled(fleet: Fleet, at_ms: int) -> Fleet:
     return fleets.sized(fleet, at_ms) if due else fleet
 
 
-def _resized(state: State, look: Look) -> State:
+def _resized(state: RolloutState, look: Observation) -> RolloutState:
     assert state.update is not None
     refilled = _kept(state, look)
     if look.at_ms < (state.update.get("UntilMs") or 0):
@@ -217,7 +217,7 @@ def _resized(state: State, look: Look) -> State:
     return replace(refilled, update={**state.update, "UntilMs": 0})
 
 
-def _as_it_is(state: State, reason: str) -> State:
+def _as_it_is(state: RolloutState, reason: str) -> RolloutState:
     """With the instances that are there; a component and an asynchronous fleet may have none."""
 
     def kept_of(fleet: Fleet) -> Fleet:
@@ -230,7 +230,7 @@ def _as_it_is(state: State, reason: str) -> State:
     return replace(state, fleets=kept, rest=rest, update=None, status=EndpointStatus.IN_SERVICE)
 
 
-def _updated(state: State, look: Look) -> State:
+def _updated(state: RolloutState, look: Observation) -> RolloutState:
     update = state.update
     assert update is not None
     target = fleets.fleet_of(update["Fleet"])
@@ -255,7 +255,7 @@ def _updated(state: State, look: Look) -> State:
     return _waited(state, look, at)
 
 
-def _shifted(state: State, look: Look, at: int) -> State:
+def _shifted(state: RolloutState, look: Observation, at: int) -> RolloutState:
     """The next part of the traffic goes to the new fleet."""
     update = state.update
     assert update is not None
@@ -278,7 +278,7 @@ def _shifted(state: State, look: Look, at: int) -> State:
     return replace(moved, update={**update, "Phase": WAIT, "UntilMs": look.at_ms + wait_ms})
 
 
-def _waited(state: State, look: Look, at: int) -> State:
+def _waited(state: RolloutState, look: Observation, at: int) -> RolloutState:
     update = state.update
     assert update is not None
     if look.at_ms < update["UntilMs"]:
@@ -296,7 +296,7 @@ def _waited(state: State, look: Look, at: int) -> State:
     return replace(moved, update={**update, "Phase": LAUNCH, "Step": step, "UntilMs": 0})
 
 
-def _counts(state: State, target: str) -> dict[str, dict[str, int]]:
+def _counts(state: RolloutState, target: str) -> dict[str, dict[str, int]]:
     """How many instances are wanted of each variant of the fleets before the update, which a roll-back gives them again."""
     return {
         fleet.id: {one.name: one.wanted for one in fleet.variants}
@@ -306,8 +306,8 @@ def _counts(state: State, target: str) -> dict[str, dict[str, int]]:
 
 
 def _counted(
-    state: State, before: Mapping[str, Mapping[str, int]], numerator: int, denominator: int, at_ms: int
-) -> State:
+    state: RolloutState, before: Mapping[str, Mapping[str, int]], numerator: int, denominator: int, at_ms: int
+) -> RolloutState:
     """With the old fleets' instances, but for the part that the new fleet has taken over."""
 
     def counted(fleet: Fleet) -> Fleet:
@@ -322,12 +322,12 @@ def _counted(
     return replace(state, fleets=[counted(fleet) for fleet in state.fleets])
 
 
-def _kept_apart(state: State, look: Look) -> State:
+def _kept_apart(state: RolloutState, look: Observation) -> RolloutState:
     """While one waits, lost instances of both fleets are replaced."""
     return replace(state, fleets=[_refilled(fleet, look.at_ms) if fleet.share else fleet for fleet in state.fleets])
 
 
-def _done(state: State, look: Look, at: int) -> State:
+def _done(state: RolloutState, look: Observation, at: int) -> RolloutState:
     update = state.update
     assert update is not None
     new = state.fleets[at]
@@ -336,10 +336,10 @@ def _done(state: State, look: Look, at: int) -> State:
     rest |= {"EndpointConfigName": new.config} if new.config else {}
     if update["Deployment"]:
         rest["LastDeploymentConfig"] = update["Deployment"]
-    return State(EndpointStatus.IN_SERVICE, [replace(new, share=100.0), *old], None, rest)
+    return RolloutState(EndpointStatus.IN_SERVICE, [replace(new, share=100.0), *old], None, rest)
 
 
-def _rolled_back(state: State, look: Look, reason: str) -> State:
+def _rolled_back(state: RolloutState, look: Observation, reason: str) -> RolloutState:
     """The old fleet serves as before; of a new endpoint there is none, and it has failed."""
     update = state.update
     assert update is not None
@@ -351,10 +351,10 @@ def _rolled_back(state: State, look: Look, reason: str) -> State:
     gone = [fleets.emptied(fleet, look.at_ms) for fleet in state.fleets if fleet.id == target]
     status = EndpointStatus.IN_SERVICE if serving else EndpointStatus.FAILED
     rest = {**state.rest, "FailureReason": reason}
-    return State(status, [*back, *gone], None, rest)
+    return RolloutState(status, [*back, *gone], None, rest)
 
 
-def _why_failed(concerned: list[Fleet], look: Look) -> str:
+def _why_failed(concerned: list[Fleet], look: Observation) -> str:
     """Why an instance that was launched did not come up; "" if none has failed."""
     for variant, instance in fleets.instances(concerned):
         seen = look.seen.get(instance.id)
@@ -396,7 +396,7 @@ def _too_late(fleet: Fleet) -> str:
     )
 
 
-def _with(state: State, at: int, fleet: Fleet) -> State:
+def _with(state: RolloutState, at: int, fleet: Fleet) -> RolloutState:
     return replace(state, fleets=[fleet if number == at else one for number, one in enumerate(state.fleets)])
 
 

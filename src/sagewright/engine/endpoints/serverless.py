@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from sagewright.engine.endpoints.fleets import Fleet, Variant
-from sagewright.engine.endpoints.rollout import State
+from sagewright.engine.endpoints.rollout import RolloutState
 from sagewright.model.jobs.state_machines import EndpointStatus
 from sagewright.store.database import Database
 from sagewright.store.resources import resources
@@ -35,7 +35,7 @@ def scale(store: Database, endpoint_id: str, wanted: Wanted, names: frozenset[st
     def how(current: Resource) -> Resource | None:
         if current.status != EndpointStatus.IN_SERVICE:
             return None
-        state = State.read(current.status, current.document)
+        state = RolloutState.read(current.status, current.document)
         scaled = replace(
             state, fleets=[_scaled(fleet, wanted, names) if fleet.share else fleet for fleet in state.fleets]
         )

@@ -10,7 +10,7 @@ import logging
 from dataclasses import replace
 from typing import Any
 
-from sagewright.engine.calls import Call, Question
+from sagewright.engine.calls import Call, OperationRequest
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
 from sagewright.store.database import Database
@@ -117,7 +117,7 @@ class Experiments:
 
     def _ask(self, experiment: Resource, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         return self._call(
-            Question(experiment.document["RoleArn"], "sagemaker", operation, request, region=experiment.region)
+            OperationRequest(experiment.document["RoleArn"], "sagemaker", operation, request, region=experiment.region)
         )
 
     def _move(self, experiment: Resource, status: str, **members: Any) -> None:

@@ -1,6 +1,6 @@
 """The reconciler of MLflow tracking servers: one job for each start, again after it has ended by itself, none while it is stopped.
 
-What is wanted and what is made stands in the resource's document (`Wanted`, `Start`), so that a server that is killed leaves
+What is wanted and what is made stands in the resource's document (`DesiredState`, `Start`), so that a server that is killed leaves
 nothing unknown behind; the name of a start's job follows from it.
 """
 
@@ -13,21 +13,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sagewright.engine.jobs.dependencies import Machinery
+from sagewright.engine.jobs.dependencies import JobDependencies
 from sagewright.engine.jobs.directories import Trash
 from sagewright.engine.jobs.launch_plan import host_directory
 from sagewright.kinds.tracking import HOST, STORE, TRACKER
 from sagewright.model.aws.arns import sagemaker_arn
 from sagewright.model.clock import now_ms
-from sagewright.model.jobs.state_machines import TRACKING, Step
+from sagewright.model.jobs.state_machines import TRACKING, SecondaryStatus
 from sagewright.model.jobs.state_machines import TrackingStatus as Status
 from sagewright.store.jobs import hosts, jobs
-from sagewright.store.jobs.jobs import Draft, Job, NameTaken, Place, Wanted
+from sagewright.store.jobs.jobs import DesiredState, Job, JobDraft, JobNameTaken, ResourceScope
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import Resource
 from sagewright.upstream.blocking import BlockingUpstream
-from sagewright.upstream.client import Broken, Unreachable, UpstreamRequest
-from sagewright.upstream.connecting import Container
+from sagewright.upstream.client import Broken, ContainerUnreachable, UpstreamRequest
+from sagewright.upstream.connecting import ContainerAddress
 
 ON, OFF, GONE = "on", "off", "gone"
 """What a document wants."""
@@ -69,7 +69,7 @@ class Trackers:
 
     kinds: tuple[str, ...] = (TRACKER,)
 
-    def __init__(self, machinery: Machinery) -> None:
+    def __init__(self, machinery: JobDependencies) -> None:
         self._m = machinery
         self._trash = Trash(machinery.settings.data)
 
@@ -101,8 +101,8 @@ class Trackers:
         if job.ended:
             jobs.remove(self._m.store, job.id)
             return True
-        if job.wanted != Wanted.STOP:
-            jobs.want(self._m.store, job.id, Wanted.STOP)
+        if job.wanted != DesiredState.STOP:
+            jobs.want(self._m.store, job.id, DesiredState.STOP)
             self._m.wake(job.kind, job.id)
         return False
 
@@ -134,8 +134,8 @@ class Trackers:
             **{name: document[name] for name in ("RoleArn", "ArtifactStoreUri", "TrackingServerSize", "MlflowVersion")},
         }
         try:
-            job = jobs.create(self._m.store, _place(tracker), Draft(_job_name(tracker, start), request))
-        except NameTaken:
+            job = jobs.create(self._m.store, _place(tracker), JobDraft(_job_name(tracker, start), request))
+        except JobNameTaken:
             return self._job(tracker, start)
         self._m.wake(job.kind, job.id)
         return job
@@ -145,7 +145,7 @@ class Trackers:
             return
         if job.ended:
             self._failed(tracker, start, job.failure_reason or job.status)
-        elif job.secondary_status == Step.RUNNING and not tracker.document["Directory"]:
+        elif job.secondary_status == SecondaryStatus.RUNNING and not tracker.document["Directory"]:
             self._answers(tracker, start, job)
 
     def _answers(self, tracker: Resource, start: Start, job: Job) -> None:
@@ -198,8 +198,8 @@ def folder_of(data: Path, tracker: Resource) -> Path:
     return data / STORE / tracker.id
 
 
-def _place(tracker: Resource) -> Place:
-    return Place(TRACKING.kind, tracker.account, tracker.region)
+def _place(tracker: Resource) -> ResourceScope:
+    return ResourceScope(TRACKING.kind, tracker.account, tracker.region)
 
 
 def _job_name(tracker: Resource, start: Start) -> str:
@@ -209,7 +209,7 @@ def _job_name(tracker: Resource, start: Start) -> str:
 def _version(directory: Path) -> str:
     """Of the MLflow that runs, as it says itself; "" where it doesn't."""
     request = UpstreamRequest("GET", "/version", {"Connection": "close"})
-    with suppress(Unreachable, Broken, TimeoutError, ValueError):
-        text = BlockingUpstream(Container(directory)).glance(request, _ASK_S, _MOST_VERSION).body.decode()
+    with suppress(ContainerUnreachable, Broken, TimeoutError, ValueError):
+        text = BlockingUpstream(ContainerAddress(directory)).glance(request, _ASK_S, _MOST_VERSION).body.decode()
         return text if re.fullmatch(r"[0-9]+\.[0-9]+\.[0-9]+", text) else ""
     return ""

@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
-from sagewright.engine.events.targets import Message, Undeliverable
+from sagewright.engine.events.targets import TargetMessage, Undeliverable
 from sagewright.model import addresses
 from sagewright.store.database import Database
-from sagewright.store.jobs.jobs import Place
+from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import Resource
 
@@ -62,7 +62,7 @@ class Hooks:
     def __init__(self, store: Database, networks: str) -> None:
         self._store, self._networks = store, networks
 
-    def send(self, message: Message) -> None:
+    def send(self, message: TargetMessage) -> None:
         """Raises Undeliverable."""
         destination = self._find(DESTINATION, message.arn, destination_arn)
         connection = self._find(CONNECTION, destination.document["ConnectionArn"], connection_arn)
@@ -73,7 +73,7 @@ class Hooks:
     def _find(self, kind: str, arn: str, arn_of: Any) -> Resource:
         parts = arn.split(":")
         name = parts[5].split("/")[1]
-        found = resources.find(self._store, Place(kind, parts[4], parts[3]), name)
+        found = resources.find(self._store, ResourceScope(kind, parts[4], parts[3]), name)
         if found is None or arn_of(found) != arn:
             raise Undeliverable(f"{arn} does not exist")
         return found
@@ -140,7 +140,7 @@ def _exchange(plain: socket.socket, hook: Hook, host: str) -> int:
         connection.close()
 
 
-def _hook(message: Message, destination: dict[str, Any], connection: dict[str, Any]) -> Hook:
+def _hook(message: TargetMessage, destination: dict[str, Any], connection: dict[str, Any]) -> Hook:
     """Raises ValueError for a URL that is none, Undeliverable for a scheme that isn't served."""
     own = message.target.get("HttpParameters") or {}
     shared = connection["AuthParameters"].get("InvocationHttpParameters") or {}

@@ -8,15 +8,23 @@ from typing import Any
 
 import orjson
 
-from sagewright.engine.calls import Call, Question
+from sagewright.engine.calls import Call, OperationRequest
 from sagewright.engine.events import object_events
 from sagewright.engine.events.api_destinations import Hooks
 from sagewright.engine.events.deployments import KIND as DEPLOYMENT
 from sagewright.engine.events.deployments import accept
-from sagewright.engine.events.input_transformers import BadPath, Origin, input_of
+from sagewright.engine.events.input_transformers import BadPath, RuleOrigin, input_of
 from sagewright.engine.events.router import TARGET
-from sagewright.engine.events.rules import Rule, enabled, target_of
-from sagewright.engine.events.targets import Message, Undeliverable, log_line, queue_url, region_in, send, service_of
+from sagewright.engine.events.rules import EventRule, enabled, target_of
+from sagewright.engine.events.targets import (
+    TargetMessage,
+    Undeliverable,
+    log_line,
+    queue_url,
+    region_in,
+    send,
+    service_of,
+)
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
 from sagewright.objects.notices import SUBJECT as OBJECTS
@@ -35,7 +43,7 @@ NO_SENSE = frozenset({"ThrottlingException", "RequestThrottled", "ServiceUnavail
 """Errors that a later attempt may be spared; any other 4xx stays what it is."""
 
 
-class Delivering:
+class DeliveryReconciler:
     """See engine.control.Reconciler. `owner`: the server's name, under which it holds what it sends; `hooks`: who calls URLs."""
 
     kinds: tuple[str, ...] = (TARGET,)
@@ -70,7 +78,7 @@ class Delivering:
             if service_of(target["Arn"]) == "endpoint":
                 self._deploy(delivery, rule, target)
             else:
-                self._send(Message(rule, target, delivery.event, _text(rule, target, delivery)))
+                self._send(TargetMessage(rule, target, delivery.event, _text(rule, target, delivery)))
                 deliveries.done(self._store, delivery)
         except AwsError as error:
             again = error.status >= 500 or error.code in NO_SENSE
@@ -94,7 +102,7 @@ class Delivering:
             log.warning("a notice for %s is given up: %s", delivery.event["arn"], error.message)
         deliveries.done(self._store, delivery)
 
-    def _send(self, message: Message) -> None:
+    def _send(self, message: TargetMessage) -> None:
         kind = service_of(message.arn)
         if kind == "api-destination":
             self._hooks.send(message)
@@ -103,7 +111,7 @@ class Delivering:
         else:
             send(self._call, message)
 
-    def _put(self, message: Message) -> None:
+    def _put(self, message: TargetMessage) -> None:
         """On another bus. Its rules' targets that are buses get nothing: AWS hands an event on once."""
         _, _, _, region, account, resource = message.arn.split(":", 5)
         rules = enabled(self._store, (account, region), resource.rpartition("/")[2])
@@ -119,13 +127,13 @@ class Delivering:
         for target, _ in wanted:
             self._wake(TARGET, target)
 
-    def _deploy(self, delivery: Delivery, rule: Rule, target: dict[str, Any]) -> None:
+    def _deploy(self, delivery: Delivery, rule: EventRule, target: dict[str, Any]) -> None:
         if not accept(self._store, self._call, rule.principal(target), delivery):
             raise Undeliverable("the event is not of a version of a model package group")
         self._wake(DEPLOYMENT, delivery.target)
 
     def _failed(
-        self, delivery: Delivery, rule: Rule, target: dict[str, Any], error: tuple[str, str], *, again: bool
+        self, delivery: Delivery, rule: EventRule, target: dict[str, Any], error: tuple[str, str], *, again: bool
     ) -> None:
         limits = target.get("RetryPolicy", {})
         oldest = now_ms() - 1000 * limits.get("MaximumEventAgeInSeconds", MOST_AGE_S)
@@ -146,7 +154,7 @@ class Delivering:
         self._bury(delivery, rule, target, why)
         deliveries.done(self._store, delivery)
 
-    def _bury(self, delivery: Delivery, rule: Rule, target: dict[str, Any], why: dict[str, str]) -> None:
+    def _bury(self, delivery: Delivery, rule: EventRule, target: dict[str, Any], why: dict[str, str]) -> None:
         """In the target's dead-letter queue, and in a log group for those that have none."""
         log.warning(
             "an event for %s of the rule %s is given up: %s", why["TARGET_ARN"], rule.name, why["ERROR_MESSAGE"]
@@ -158,12 +166,12 @@ class Delivering:
             if queue:
                 attributes = {name: {"DataType": "String", "StringValue": value or "-"} for name, value in why.items()}
                 asked = {"QueueUrl": queue_url(queue), "MessageBody": body, "MessageAttributes": attributes}
-                self._call(Question(principal, "sqs", "SendMessage", asked, region=region_in(queue)))
+                self._call(OperationRequest(principal, "sqs", "SendMessage", asked, region=region_in(queue)))
             line = orjson.dumps({**why, "event": delivery.event}).decode()
             log_line(self._call, principal, (DEAD_LETTERS, delivery.target), line, rule.resource.region)
         except AwsError as error:
             log.warning("the dead letter of the rule %s is not kept: %s", rule.name, error.message)
 
 
-def _text(rule: Rule, target: dict[str, Any], delivery: Delivery) -> str:
-    return input_of(target, delivery.event, Origin(rule.arn, rule.name))
+def _text(rule: EventRule, target: dict[str, Any], delivery: Delivery) -> str:
+    return input_of(target, delivery.event, RuleOrigin(rule.arn, rule.name))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sagewright.engine.calls import Call, Question
+from sagewright.engine.calls import Call, OperationRequest
 from sagewright.engine.events.deployment_plans import BadTarget, DeployPlan, read_target
 from sagewright.engine.events.detail_types import MODEL_PACKAGE
 from sagewright.engine.events.rules import target_of
@@ -19,7 +19,7 @@ from sagewright.model.errors import AwsError
 from sagewright.store.database import Database
 from sagewright.store.messages import deliveries, deployments
 from sagewright.store.messages.deliveries import Delivery
-from sagewright.store.messages.deployments import Deployment, State
+from sagewright.store.messages.deployments import Deployment, DeploymentState
 
 KIND = "deployment"
 BUSY = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"})
@@ -67,15 +67,17 @@ def _latest_approved(call: Call, principal: str, group: str, region: str) -> str
         "SortOrder": "Descending",
         "MaxResults": 1,
     }
-    found = call(Question(principal, "sagemaker", "ListModelPackages", asked, region=region))["ModelPackageSummaryList"]
+    found = call(OperationRequest(principal, "sagemaker", "ListModelPackages", asked, region=region))[
+        "ModelPackageSummaryList"
+    ]
     return found[0]["ModelPackageArn"] if found else None
 
 
 @dataclass(frozen=True)
-class Step:
+class DeploymentStep:
     """What a look at a deployment has come to."""
 
-    status: State
+    status: DeploymentState
     message: str = ""
     delay_ms: int | None = None  # until the next look; None for the usual time
     changes: dict[str, Any] | None = None
@@ -104,25 +106,25 @@ class Deploying:
         changes = {"status": step.status.value, "message": step.message, "due_ms": now_ms() + delay_ms}
         deployments.note(self._store, deployment, **changes, **(step.changes or {}))
 
-    def _step_or_trouble(self, deployment: Deployment) -> Step:
+    def _step_or_trouble(self, deployment: Deployment) -> DeploymentStep:
         try:
             return self._step(deployment)
         except BadTarget as error:
-            return Step(State.FAILED, str(error))
+            return DeploymentStep(DeploymentState.FAILED, str(error))
         except AwsError as error:
             text = f"{error.code}: {error.message}"
             if "in-progress endpoint" in error.message:  # somebody else has begun an update
-                return Step(State.DEPLOYING, text)
+                return DeploymentStep(DeploymentState.DEPLOYING, text)
             if (error.status < 500 and error.code not in RETRIED) or deployment.attempts >= MOST_ATTEMPTS:
-                return Step(State.FAILED, text)
+                return DeploymentStep(DeploymentState.FAILED, text)
             delay_ms = min(1000 * 2**deployment.attempts, 300_000)
-            return Step(State.WAITING, text, delay_ms, {"attempts": deployment.attempts + 1})
+            return DeploymentStep(DeploymentState.WAITING, text, delay_ms, {"attempts": deployment.attempts + 1})
 
-    def _step(self, deployment: Deployment) -> Step:
+    def _step(self, deployment: Deployment) -> DeploymentStep:
         """Raises AwsError, BadTarget."""
         found = target_of(self._store, deployment.target)
         if found is None:
-            return Step(State.FAILED, "the rule or its target is no more")
+            return DeploymentStep(DeploymentState.FAILED, "the rule or its target is no more")
         rule, target = found
         ask = _Asker(self._call, rule.principal(target), region_in(str(target["Arn"])))
         plan = DeployPlan(read_target(target), ask("DescribeModelPackage", ModelPackageName=deployment.package))
@@ -130,25 +132,27 @@ class Deploying:
         if endpoint is None:
             ask.prepare(plan)
             ask("CreateEndpoint", **plan.create_request())
-            return Step(State.DEPLOYING, "creating the endpoint", changes={"updated": plan.config})
+            return DeploymentStep(DeploymentState.DEPLOYING, "creating the endpoint", changes={"updated": plan.config})
         return _next(ask, deployment, plan, endpoint)
 
 
-def _next(ask: _Asker, deployment: Deployment, plan: DeployPlan, endpoint: dict[str, Any]) -> Step:
+def _next(ask: _Asker, deployment: Deployment, plan: DeployPlan, endpoint: dict[str, Any]) -> DeploymentStep:
     status, current = endpoint["EndpointStatus"], endpoint["EndpointConfigName"] == plan.config
     reason = endpoint.get("FailureReason", "")
     if status in BUSY:
-        return Step(State.DEPLOYING, f"the endpoint is {status}")
+        return DeploymentStep(DeploymentState.DEPLOYING, f"the endpoint is {status}")
     if status == "InService" and current:
-        return Step(State.DEPLOYED, changes={"deployed": deployment.package})
+        return DeploymentStep(DeploymentState.DEPLOYED, changes={"deployed": deployment.package})
     if deployment.updated == plan.config:  # it was tried
-        return Step(State.FAILED, reason or f"the endpoint is {status} with {endpoint['EndpointConfigName']}")
+        return DeploymentStep(
+            DeploymentState.FAILED, reason or f"the endpoint is {status} with {endpoint['EndpointConfigName']}"
+        )
     if status == "Failed":  # it never served, and can't be updated
         ask("DeleteEndpoint", EndpointName=plan.target.endpoint)
-        return Step(State.DEPLOYING, "removing an endpoint that failed")
+        return DeploymentStep(DeploymentState.DEPLOYING, "removing an endpoint that failed")
     ask.prepare(plan)
     ask("UpdateEndpoint", **plan.update_request())
-    return Step(State.DEPLOYING, "updating the endpoint", changes={"updated": plan.config})
+    return DeploymentStep(DeploymentState.DEPLOYING, "updating the endpoint", changes={"updated": plan.config})
 
 
 class _Asker:
@@ -158,7 +162,7 @@ class _Asker:
         self._call, self._principal, self._region = call, principal, region
 
     def __call__(self, operation: str, **request: Any) -> dict[str, Any]:
-        return self._call(Question(self._principal, "sagemaker", operation, request, region=self._region))
+        return self._call(OperationRequest(self._principal, "sagemaker", operation, request, region=self._region))
 
     def endpoint(self, name: str) -> dict[str, Any] | None:
         try:

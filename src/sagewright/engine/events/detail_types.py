@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sagewright.engine.calls import Call, Question
+from sagewright.engine.calls import Call, OperationRequest
 from sagewright.engine.events import pipeline_details
 from sagewright.engine.pipelines.step_records import EXECUTION, STEP
 from sagewright.model.aws.arns import ROLE_NAME, role_arn, sagemaker_arn
@@ -22,7 +22,7 @@ from sagewright.model.clock import to_datetime, to_ms
 from sagewright.model.errors import AwsError
 from sagewright.store import events
 from sagewright.store.database import Database
-from sagewright.store.events import Entry, Logged
+from sagewright.store.events import EventEntry, Logged
 from sagewright.store.jobs import jobs
 from sagewright.store.resources import resources, tags
 
@@ -34,7 +34,7 @@ Event = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class JobForm:
+class JobDetailType:
     """Events of a kind of job: their detail is what `operation` tells of it, with the status that it had then.
 
     `noun`: the prefix of its members. `steps`: whether its secondary status is told too.
@@ -50,14 +50,14 @@ class JobForm:
 
 
 JOBS = {
-    "training": JobForm("SageMaker Training Job State Change", "TrainingJob", steps=True),
-    "processing": JobForm("SageMaker Processing Job State Change", "ProcessingJob"),
-    "transform": JobForm("SageMaker Transform Job State Change", "TransformJob"),
+    "training": JobDetailType("SageMaker Training Job State Change", "TrainingJob", steps=True),
+    "processing": JobDetailType("SageMaker Processing Job State Change", "ProcessingJob"),
+    "transform": JobDetailType("SageMaker Transform Job State Change", "TransformJob"),
 }
 
 HOSTS = {
-    "endpoint": JobForm("SageMaker Endpoint State Change", "Endpoint"),
-    "inference-component": JobForm("SageMaker Inference Component State Change", "InferenceComponent"),
+    "endpoint": JobDetailType("SageMaker Endpoint State Change", "Endpoint"),
+    "inference-component": JobDetailType("SageMaker Inference Component State Change", "InferenceComponent"),
 }
 """Of what serves, by its kind, which is also what stands before its name in ARNs. The second name is not documented [K]."""
 MODEL_CARD = "SageMaker Model Card State Change"
@@ -67,7 +67,7 @@ PIPELINE_STEP = "SageMaker Model Building Pipeline Execution Step Status Change"
 
 
 @dataclass(frozen=True)
-class Draft:
+class EventDraft:
     """An event of which only the head is known yet. `detail`: what makes the rest, None where there is no event after all."""
 
     head: Event
@@ -78,25 +78,27 @@ class Draft:
         return None if found is None else {**self.head, "resources": found[0], "detail": found[1]}
 
 
-def draft_of(store: Database, call: Call, logged: Logged, place: tuple[str, str]) -> Draft | None:
+def draft_of(store: Database, call: Call, logged: Logged, place: tuple[str, str]) -> EventDraft | None:
     """The event of an entry; None for what has none. `place`: account and region."""
     form = JOBS.get(logged.subject.kind)
     if form is not None:
         head = _head(logged, form.detail_type, place)
-        return Draft(head, lambda: _of_job(store, call, logged, form))
+        return EventDraft(head, lambda: _of_job(store, call, logged, form))
     if logged.subject.kind in HOSTS:
         head = _head(logged, HOSTS[logged.subject.kind].detail_type, place)
-        return Draft(head, lambda: _of_host(store, call, logged, place))
+        return EventDraft(head, lambda: _of_host(store, call, logged, place))
     if logged.subject.kind == "tuning-job" and logged.entry.step != "Deleted":
-        return Draft(_head(logged, TUNING_JOB, place), lambda: _of_tuning_job(store, call, logged))
+        return EventDraft(_head(logged, TUNING_JOB, place), lambda: _of_tuning_job(store, call, logged))
     if logged.subject.kind == EXECUTION and logged.entry.step != "Deleted":
-        return Draft(_head(logged, PIPELINE_EXECUTION, place), lambda: pipeline_details.of_execution(store, logged))
+        return EventDraft(
+            _head(logged, PIPELINE_EXECUTION, place), lambda: pipeline_details.of_execution(store, logged)
+        )
     if logged.subject.kind == STEP and logged.entry.step != "Deleted":
-        return Draft(_head(logged, PIPELINE_STEP, place), lambda: pipeline_details.of_step(store, logged))
+        return EventDraft(_head(logged, PIPELINE_STEP, place), lambda: pipeline_details.of_step(store, logged))
     if logged.subject.kind == "model-card" and logged.entry.step != "Deleted":
-        return Draft(_head(logged, MODEL_CARD, place), lambda: _of_card(store, call, logged))
+        return EventDraft(_head(logged, MODEL_CARD, place), lambda: _of_card(store, call, logged))
     if logged.subject.kind == "model-package" and "told" in (logged.entry.detail or {}):
-        return Draft(_head(logged, MODEL_PACKAGE, place), lambda: _of_package(logged.entry))
+        return EventDraft(_head(logged, MODEL_PACKAGE, place), lambda: _of_package(logged.entry))
     return None
 
 
@@ -135,18 +137,18 @@ def _head(logged: Logged, detail_type: str, place: tuple[str, str]) -> Event:
     return event_head(event_id, SOURCE, detail_type, logged.entry.at_ms, place)
 
 
-def _of_package(entry: Entry) -> tuple[list[str], Event]:
+def _of_package(entry: EventEntry) -> tuple[list[str], Event]:
     told: Event = dict((entry.detail or {})["told"])
     told["LastModifiedTime"] = iso(entry.at_ms)
     return [told["ModelPackageArn"]], told
 
 
-def _of_job(store: Database, call: Call, logged: Logged, form: JobForm) -> tuple[list[str], Event] | None:
+def _of_job(store: Database, call: Call, logged: Logged, form: JobDetailType) -> tuple[list[str], Event] | None:
     job = jobs.get(store, logged.subject.id)
     if job is None or not _is_change(store, logged, form):
         return None
     request = {f"{form.noun}Name": job.name}
-    question = Question(
+    question = OperationRequest(
         role_arn(job.account, ROLE_NAME), "sagemaker", f"Describe{form.noun}", request, region=job.region
     )
     try:
@@ -170,7 +172,7 @@ def _of_card(store: Database, call: Call, logged: Logged) -> tuple[list[str], Ev
     request = {"ModelCardName": found[0].name, "IncludedData": "MetadataOnly"}
     try:
         principal = role_arn(found[0].account, ROLE_NAME)
-        told = call(Question(principal, "sagemaker", "DescribeModelCard", request, region=found[0].region))
+        told = call(OperationRequest(principal, "sagemaker", "DescribeModelCard", request, region=found[0].region))
     except AwsError as error:
         log.warning("there is no event of the model card %s: %s", found[0].name, error.message)
         return None
@@ -187,7 +189,7 @@ def _of_tuning_job(store: Database, call: Call, logged: Logged) -> tuple[list[st
         return None
     request = {"HyperParameterTuningJobName": found.name}
     principal = role_arn(found.account, ROLE_NAME)
-    question = Question(principal, "sagemaker", "DescribeHyperParameterTuningJob", request, region=found.region)
+    question = OperationRequest(principal, "sagemaker", "DescribeHyperParameterTuningJob", request, region=found.region)
     try:
         detail = dict(call(question))
     except AwsError as error:
@@ -216,7 +218,7 @@ def _of_host(store: Database, call: Call, logged: Logged, place: tuple[str, str]
     told: Event = named | {f"{form.noun}Arn": sagemaker_arn(place[1], place[0], logged.subject.kind, name)}
     if resources.several(store, [logged.subject.id]):
         principal = role_arn(place[0], ROLE_NAME)
-        question = Question(principal, "sagemaker", f"Describe{form.noun}", named, region=place[1])
+        question = OperationRequest(principal, "sagemaker", f"Describe{form.noun}", named, region=place[1])
         with suppress(AwsError):  # it has just gone
             told = dict(call(question))
     told["LastModifiedTime"] = to_datetime(entry.at_ms)
@@ -226,7 +228,7 @@ def _of_host(store: Database, call: Call, logged: Logged, place: tuple[str, str]
     return [told[f"{form.noun}Arn"]], _plain(told)
 
 
-def _is_change(store: Database, logged: Logged, form: JobForm | None) -> bool:
+def _is_change(store: Database, logged: Logged, form: JobDetailType | None) -> bool:
     """Whether the entry is more than a message about a state that was told before."""
     before = events.before(store, logged)
     if before is None:
@@ -235,7 +237,7 @@ def _is_change(store: Database, logged: Logged, form: JobForm | None) -> bool:
     return before.status != logged.entry.status or (steps and before.step != logged.entry.step)
 
 
-def _forget_what_came_later(detail: Event, entry: Entry) -> None:
+def _forget_what_came_later(detail: Event, entry: EventEntry) -> None:
     at = to_datetime(entry.at_ms)
     for name in [name for name, value in detail.items() if isinstance(value, datetime) and value > at]:
         del detail[name]

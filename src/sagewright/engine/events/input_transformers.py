@@ -28,7 +28,7 @@ class BadPath(Exception):
 
 
 @dataclass(frozen=True)
-class Origin:
+class RuleOrigin:
     """The rule that matched, for templates that tell of it."""
 
     arn: str
@@ -61,7 +61,7 @@ def part_of(event: Any, path: str) -> Any:
     return event
 
 
-def input_of(target: dict[str, Any], event: dict[str, Any], origin: Origin) -> str:
+def input_of(target: dict[str, Any], event: dict[str, Any], origin: RuleOrigin) -> str:
     """The text that the target is sent.
 
     Raises BadPath, ValueError for a template that grows beyond MOST_INPUT bytes or is JSON until it is filled.
@@ -92,12 +92,12 @@ def scheduled(text: str, event: dict[str, Any]) -> str:
 
 def unknown_variable(transformer: dict[str, Any]) -> str | None:
     """The first of a template's variables that stands for nothing."""
-    known = {*transformer.get("InputPathsMap", {}), *_predefined({}, Origin("", ""))}
+    known = {*transformer.get("InputPathsMap", {}), *_predefined({}, RuleOrigin("", ""))}
     names = (found["name"] for found in _VARIABLE.finditer(transformer["InputTemplate"]))
     return next((name for name in names if name not in known), None)
 
 
-def _predefined(event: dict[str, Any], origin: Origin) -> dict[str, Any]:
+def _predefined(event: dict[str, Any], origin: RuleOrigin) -> dict[str, Any]:
     head = {"detailType" if key == "detail-type" else key: value for key, value in event.items() if key != "detail"}
     return {
         "aws.events.rule-arn": origin.arn,
@@ -108,7 +108,7 @@ def _predefined(event: dict[str, Any], origin: Origin) -> dict[str, Any]:
     }
 
 
-def _filled(transformer: dict[str, Any], event: dict[str, Any], origin: Origin) -> str:
+def _filled(transformer: dict[str, Any], event: dict[str, Any], origin: RuleOrigin) -> str:
     values = {name: part_of(event, path) for name, path in transformer.get("InputPathsMap", {}).items()}
     values |= _predefined(event, origin)
     template: str = transformer["InputTemplate"]

@@ -14,9 +14,9 @@ from sqlalchemy import Connection
 
 from sagewright.model.clock import now_ms
 from sagewright.store.database import Database
-from sagewright.store.jobs.jobs import Place
+from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.messages import messages
-from sagewright.store.messages.messages import DEAD_LETTER_SOURCE, Message
+from sagewright.store.messages.messages import DEAD_LETTER_SOURCE, QueueMessage
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import Resource
 
@@ -92,12 +92,12 @@ def _pause_s(task: Resource) -> float:
     return max(0.05, 1 / pace) if pace else 0.0
 
 
-def _destination(connection: Connection, task: Resource, message: Message) -> str:
+def _destination(connection: Connection, task: Resource, message: QueueMessage) -> str:
     """The id of the queue that the message goes to. Raises _Stuck."""
     arn = task.document.get("DestinationArn") or message.system.get(DEAD_LETTER_SOURCE)
     if arn is None:
         raise _Stuck(NO_SOURCE)
-    queue = resources.find_in(connection, Place(QUEUES, task.account, task.region), arn.rpartition(":")[2])
+    queue = resources.find_in(connection, ResourceScope(QUEUES, task.account, task.region), arn.rpartition(":")[2])
     if queue is None:
         raise _Stuck(NO_QUEUE)
     return queue.id

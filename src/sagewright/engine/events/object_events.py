@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from sagewright.engine.calls import Call, Question
+from sagewright.engine.calls import Call, OperationRequest
 from sagewright.engine.events.rules import enabled
 from sagewright.engine.events.targets import queue_url, region_in, service_of
 from sagewright.model.aws.arns import ROLE_NAME, role_arn
@@ -26,16 +26,16 @@ def send(call: Call, event: dict[str, Any]) -> None:
     match service_of(arn):
         case "sqs":
             call(
-                Question(
+                OperationRequest(
                     principal, "sqs", "SendMessage", {"QueueUrl": queue_url(arn), "MessageBody": text}, region=region
                 )
             )
         case "sns":
             request = {"TopicArn": arn, "Message": text, "Subject": TOPIC_SUBJECT}
-            call(Question(principal, "sns", "Publish", request, region=region))
+            call(OperationRequest(principal, "sns", "Publish", request, region=region))
         case _:
             invocation = {"FunctionName": arn, "InvocationType": "Event", "Payload": text.encode()}
-            call(Question(principal, "lambda", "Invoke", invocation, region=region))
+            call(OperationRequest(principal, "lambda", "Invoke", invocation, region=region))
 
 
 def is_for_rules(delivery: Delivery) -> bool:

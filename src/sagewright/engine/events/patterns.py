@@ -68,11 +68,11 @@ class Leaf:
 
 
 @dataclass(frozen=True)
-class Node:
+class PatternNode:
     """All members have to match, and of each list of alternatives one."""
 
-    members: tuple[tuple[str, Leaf | Node], ...]
-    alternatives: tuple[tuple[Node, ...], ...]
+    members: tuple[tuple[str, Leaf | PatternNode], ...]
+    alternatives: tuple[tuple[PatternNode, ...], ...]
 
     def matches(self, value: Any) -> bool:
         """Of a list one element has to match all by itself."""
@@ -89,7 +89,7 @@ class Node:
 
 
 @lru_cache(maxsize=1024)
-def read_pattern(text: str) -> Node:
+def read_pattern(text: str) -> PatternNode:
     """Raises BadPattern."""
     try:
         document = read_json(text)
@@ -113,9 +113,9 @@ def _scalars(value: Any) -> list[Any]:
     return [] if value is ABSENT or isinstance(value, dict) else [value]
 
 
-def _node(document: dict[str, Any], trail: Trail) -> Node:
-    members: list[tuple[str, Leaf | Node]] = []
-    alternatives: list[tuple[Node, ...]] = []
+def _node(document: dict[str, Any], trail: Trail) -> PatternNode:
+    members: list[tuple[str, Leaf | PatternNode]] = []
+    alternatives: list[tuple[PatternNode, ...]] = []
     for name, inner in document.items():
         at = (*trail, name)
         if _levels(at) > MOST_DEPTH:
@@ -132,7 +132,7 @@ def _node(document: dict[str, Any], trail: Trail) -> Node:
             members.append(_beneath(name, _leaf(inner, at)))
         else:
             raise _Flaw(f'"{name}" must be an object or an array', at)
-    return Node(tuple(members), tuple(alternatives))
+    return PatternNode(tuple(members), tuple(alternatives))
 
 
 def _levels(trail: Trail) -> int:
@@ -140,11 +140,11 @@ def _levels(trail: Trail) -> int:
     return sum(step.count(".") + 1 for step in trail if isinstance(step, str))
 
 
-def _beneath(name: str, inner: Leaf | Node) -> tuple[str, Leaf | Node]:
+def _beneath(name: str, inner: Leaf | PatternNode) -> tuple[str, Leaf | PatternNode]:
     """A name with dots is a way down. Source: AWS's guide, "Considerations when creating event patterns"."""
     first, *others = name.split(".")
     for step in reversed(others):
-        inner = Node(((step, inner),), ())
+        inner = PatternNode(((step, inner),), ())
     return first, inner
 
 

@@ -9,13 +9,13 @@ from collections.abc import Callable
 from sagewright.engine.calls import Call
 from sagewright.engine.events import rules
 from sagewright.engine.events.detail_types import draft_of, event_head, region_of
-from sagewright.engine.events.rules import Rule
-from sagewright.engine.events.schedules import BadSchedule, read_schedule
+from sagewright.engine.events.rules import EventRule
+from sagewright.engine.events.schedules import BadScheduleExpression, read_schedule
 from sagewright.model.budgets import size_of
 from sagewright.model.clock import now_ms
 from sagewright.store import events
 from sagewright.store.database import Database
-from sagewright.store.events import Cursor, Logged
+from sagewright.store.events import EventCursor, Logged
 from sagewright.store.messages import deliveries
 from sagewright.store.messages.deliveries import LOG, Wanted
 
@@ -49,11 +49,11 @@ class EventRouting:
     ) -> None:
         self._anywhere = anywhere
         self._store, self._call, self._place, self._wake = store, call, place, wake
-        self._kept: Cursor | None = None
-        self._read: Cursor | None = None
+        self._kept: EventCursor | None = None
+        self._read: EventCursor | None = None
         self._unkept = 0
 
-    def _rules(self) -> list[Rule]:
+    def _rules(self) -> list[EventRule]:
         return rules.enabled_anywhere(self._store) if self._anywhere else rules.enabled(self._store, self._place)
 
     def recover(self) -> None:
@@ -61,7 +61,7 @@ class EventRouting:
 
     def active(self) -> list[tuple[str, str]]:
         """The log if there is something new in it, schedules always: what they need is one look at the rules."""
-        fresh = events.after(self._store, self._read or Cursor(), 1)
+        fresh = events.after(self._store, self._read or EventCursor(), 1)
         scheduled = any(rule.schedule for rule in self._rules())
         return [SUBJECT] * bool(fresh) + [SCHEDULES] * scheduled
 
@@ -69,7 +69,7 @@ class EventRouting:
         if subject_id == SCHEDULES[1]:
             self._ring()
             return
-        while entries := events.after(self._store, self._read or Cursor(), BATCH):
+        while entries := events.after(self._store, self._read or EventCursor(), BATCH):
             self._route(entries)
 
     def _route(self, entries: list[Logged]) -> None:
@@ -94,7 +94,7 @@ class EventRouting:
         for target in dict.fromkeys(target for target, _ in wanted):
             self._wake(TARGET, target)
 
-    def _wanted(self, rules: list[Rule], logged: Logged) -> list[Wanted]:
+    def _wanted(self, rules: list[EventRule], logged: Logged) -> list[Wanted]:
         """A rule is for what happens after it was made."""
         place = self._place
         if self._anywhere and rules:
@@ -128,7 +128,7 @@ class EventRouting:
             since = max(before.seq if before else 0, rule.resource.modified_ms)
             try:
                 due = read_schedule(rule.schedule).after(since)
-            except BadSchedule:
+            except BadScheduleExpression:
                 continue
             if due is None or due > now_ms():
                 continue
@@ -136,6 +136,6 @@ class EventRouting:
                 str(uuid.uuid4()), "aws.events", "Scheduled Event", due, (rule.resource.account, rule.resource.region)
             )
             wanted = rule.wanted({**head, "resources": [rule.arn], "detail": {}})
-            if deliveries.advance(self._store, rule.id, before, Cursor(0, now_ms()), wanted):
+            if deliveries.advance(self._store, rule.id, before, EventCursor(0, now_ms()), wanted):
                 for target, _ in wanted:
                     self._wake(TARGET, target)

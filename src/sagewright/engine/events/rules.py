@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from sagewright.engine.events.patterns import BadPattern, Node, read_pattern
+from sagewright.engine.events.patterns import BadPattern, PatternNode, read_pattern
 from sagewright.store.database import Database
-from sagewright.store.jobs.jobs import Place
-from sagewright.store.listing import Bound, Held, Page
+from sagewright.store.jobs.jobs import ResourceScope
+from sagewright.store.listing import Bound, Comparison, PageRequest
 from sagewright.store.messages.deliveries import Wanted
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import Resource
@@ -30,7 +30,7 @@ HEAD = frozenset({"source", "detail-type", "account", "region"})
 
 
 @dataclass(frozen=True)
-class Rule:
+class EventRule:
     """`id`: of the resource."""
 
     resource: Resource
@@ -64,7 +64,7 @@ class Rule:
         return self.resource.document.get("ScheduleExpression")
 
     @property
-    def pattern(self) -> Node | None:
+    def pattern(self) -> PatternNode | None:
         text = self.resource.document.get("EventPattern")
         try:
             return read_pattern(text) if text else None
@@ -103,24 +103,24 @@ def rule_arn(region: str, account: str, name: str) -> str:
     return f"arn:aws:events:{region}:{account}:rule/{name}"
 
 
-def enabled(store: Database, place: tuple[str, str], bus: str = BUS) -> list[Rule]:
+def enabled(store: Database, place: tuple[str, str], bus: str = BUS) -> list[EventRule]:
     """All rules that events on a bus are for. `place`: account and region."""
-    page = Page((Bound("status", Held.IS, ENABLED),), limit=MOST_OF_ALL)
-    rules = (Rule(found) for found in resources.page(store, Place(KIND, *place), page))
+    page = PageRequest((Bound("status", Comparison.IS, ENABLED),), limit=MOST_OF_ALL)
+    rules = (EventRule(found) for found in resources.page(store, ResourceScope(KIND, *place), page))
     return [rule for rule in rules if rule.bus == bus]
 
 
-def enabled_anywhere(store: Database) -> list[Rule]:
+def enabled_anywhere(store: Database) -> list[EventRule]:
     """The rules of the default buses of all regions."""
     ids = resources.in_status(store, KIND, [ENABLED])[:MOST_OF_ALL]
-    return [rule for rule in map(Rule, resources.several(store, ids)) if rule.bus == BUS]
+    return [rule for rule in map(EventRule, resources.several(store, ids)) if rule.bus == BUS]
 
 
-def target_of(store: Database, subject: str) -> tuple[Rule, dict[str, Any]] | None:
+def target_of(store: Database, subject: str) -> tuple[EventRule, dict[str, Any]] | None:
     """The rule and the target that a subject `rule id/target id` stands for."""
     rule_id, _, target_id = subject.partition("/")
     for found in resources.several(store, [rule_id]):
-        rule = Rule(found)
+        rule = EventRule(found)
         if target_id in rule.targets:
             return rule, rule.targets[target_id]
     return None

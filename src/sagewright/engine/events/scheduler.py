@@ -12,11 +12,11 @@ from collections.abc import Callable
 from sagewright.engine.events.detail_types import event_head
 from sagewright.engine.events.router import TARGET
 from sagewright.engine.events.rules import ENABLED
-from sagewright.engine.events.schedules import BadSchedule
+from sagewright.engine.events.schedules import BadScheduleExpression
 from sagewright.engine.events.timetables import BadZone, next_ms, passed_ms
 from sagewright.model.clock import now_ms
 from sagewright.store.database import Database
-from sagewright.store.events import Cursor
+from sagewright.store.events import EventCursor
 from sagewright.store.messages import deliveries
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import Resource
@@ -65,7 +65,7 @@ class Scheduling:
         before = deliveries.cursor(self._store, one.id)
         try:
             return next_ms(one.document, max(before.seq if before else 0, one.modified_ms), first=before is None)
-        except (BadSchedule, BadZone):  # another machine has known the zone
+        except (BadScheduleExpression, BadZone):  # another machine has known the zone
             return None
 
     def _ring(self, one: Resource) -> None:
@@ -78,7 +78,7 @@ class Scheduling:
         event = event_head(event_id, "aws.scheduler", "Scheduled Event", due, (one.account, one.region))
         target = f"{one.id}/{ONLY_TARGET}"
         wanted = [(target, {**event, "resources": [one.document["Arn"]], "detail": "{}"})]
-        after = Cursor(0, passed_ms(one.document, due, at_ms))
+        after = EventCursor(0, passed_ms(one.document, due, at_ms))
         if deliveries.advance(self._store, one.id, before, after, wanted):
             self._wake(TARGET, target)
 

@@ -22,11 +22,11 @@ FIRST_YEAR, LAST_YEAR = 1970, 2199
 OnDay = Callable[[date], bool]
 
 
-class BadSchedule(Exception):
+class BadScheduleExpression(Exception):
     """What is no schedule."""
 
 
-class Schedule(Protocol):
+class ScheduleExpression(Protocol):
     def after(self, at_ms: int) -> int | None:
         """The next time, in milliseconds since the epoch, later than `at_ms`; None if there is none."""
         ...
@@ -71,22 +71,22 @@ class Cron:
 
 
 @lru_cache(maxsize=256)
-def read_schedule(text: str) -> Schedule:
+def read_schedule(text: str) -> ScheduleExpression:
     """Raises BadSchedule."""
     rate = _RATE.fullmatch(text)
     if rate:
         count, unit = int(rate["count"]), rate["unit"]
         if (count == 1) == unit.endswith("s"):
-            raise BadSchedule(text)
+            raise BadScheduleExpression(text)
         return Rate(count * _UNITS_MS[unit.rstrip("s")])
     cron = _CRON.fullmatch(text)
     fields = cron["fields"].split() if cron else []
     if len(fields) != 6:
-        raise BadSchedule(text)
+        raise BadScheduleExpression(text)
     try:
         found = _cron(*fields)
     except (ValueError, KeyError):
-        raise BadSchedule(text) from None
+        raise BadScheduleExpression(text) from None
     return found
 
 

@@ -9,9 +9,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from sagewright.engine.calls import Call, Question
+from sagewright.engine.calls import Call, OperationRequest
 from sagewright.engine.events.input_transformers import MISSING, BadPath, part_of, scheduled
-from sagewright.engine.events.rules import Rule
+from sagewright.engine.events.rules import EventRule
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
 
@@ -28,10 +28,10 @@ class Undeliverable(Exception):
 
 
 @dataclass(frozen=True)
-class Message:
+class TargetMessage:
     """What a target is sent: `text` of `event`."""
 
-    rule: Rule
+    rule: EventRule
     target: dict[str, Any]
     event: dict[str, Any]
     text: str
@@ -76,7 +76,7 @@ def service_of(arn: str) -> str:
     return ""
 
 
-def send(call: Call, message: Message) -> None:
+def send(call: Call, message: TargetMessage) -> None:
     """Raises AwsError, Undeliverable."""
     sender = _SENDERS.get(service_of(message.arn))
     if sender is None:
@@ -99,7 +99,7 @@ def log_line(call: Call, principal: str, place: tuple[str, str], line: str, regi
     event = {"timestamp": now_ms(), "message": line}
     request = {"logGroupName": group, "logStreamName": stream, "logEvents": [event]}
     try:
-        call(Question(principal, "logs", "PutLogEvents", request, region=region))
+        call(OperationRequest(principal, "logs", "PutLogEvents", request, region=region))
     except AwsError as error:
         if error.code != "ResourceNotFoundException":
             raise
@@ -108,29 +108,29 @@ def log_line(call: Call, principal: str, place: tuple[str, str], line: str, regi
             ("CreateLogStream", {"logGroupName": group, "logStreamName": stream}),
         ):
             with suppress(AwsError):  # somebody else may have made it
-                call(Question(principal, "logs", operation, asked, region=region))
-        call(Question(principal, "logs", "PutLogEvents", request, region=region))
+                call(OperationRequest(principal, "logs", operation, asked, region=region))
+        call(OperationRequest(principal, "logs", "PutLogEvents", request, region=region))
 
 
-def _to_log(call: Call, message: Message) -> None:
+def _to_log(call: Call, message: TargetMessage) -> None:
     group = message.arn.split(":", 6)[6].removesuffix(":*")
     log_line(call, message.principal, (group, message.rule.name), message.text, message.region)
 
 
-def _to_queue(call: Call, message: Message) -> None:
+def _to_queue(call: Call, message: TargetMessage) -> None:
     parameters = message.target.get("SqsParameters", {})
     request = {"QueueUrl": queue_url(message.arn), "MessageBody": message.text}
     if group := parameters.get("MessageGroupId"):
         request |= {"MessageGroupId": group, "MessageDeduplicationId": message.event["id"]}
-    call(Question(message.principal, "sqs", "SendMessage", request, region=message.region))
+    call(OperationRequest(message.principal, "sqs", "SendMessage", request, region=message.region))
 
 
-def _to_topic(call: Call, message: Message) -> None:
+def _to_topic(call: Call, message: TargetMessage) -> None:
     request = {"TopicArn": message.arn, "Message": message.text}
-    call(Question(message.principal, "sns", "Publish", request, region=message.region))
+    call(OperationRequest(message.principal, "sns", "Publish", request, region=message.region))
 
 
-def _to_pipeline(call: Call, message: Message) -> None:
+def _to_pipeline(call: Call, message: TargetMessage) -> None:
     """The same event starts one execution, however often it is sent."""
     asked = (message.target.get("SageMakerPipelineParameters") or {}).get("PipelineParameterList", [])
     parameters = [
@@ -139,12 +139,12 @@ def _to_pipeline(call: Call, message: Message) -> None:
     ]
     token = hashlib.sha256(f"{message.rule.id}/{message.event['id']}".encode()).hexdigest()
     request = {"PipelineName": message.arn, "PipelineParameters": parameters, "ClientRequestToken": token}
-    call(Question(message.principal, "sagemaker", "StartPipelineExecution", request, region=message.region))
+    call(OperationRequest(message.principal, "sagemaker", "StartPipelineExecution", request, region=message.region))
 
 
-def _to_function(call: Call, message: Message) -> None:
+def _to_function(call: Call, message: TargetMessage) -> None:
     request = {"FunctionName": message.arn, "InvocationType": "Event", "Payload": message.text.encode()}
-    call(Question(message.principal, "lambda", "Invoke", request, region=message.region))
+    call(OperationRequest(message.principal, "lambda", "Invoke", request, region=message.region))
 
 
 def _parameter(value: str, event: dict[str, Any]) -> str:
@@ -160,7 +160,7 @@ def _parameter(value: str, event: dict[str, Any]) -> str:
     return found if isinstance(found, str) else json.dumps(found)
 
 
-_SENDERS: dict[str, Callable[[Call, Message], None]] = {
+_SENDERS: dict[str, Callable[[Call, TargetMessage], None]] = {
     "log-group": _to_log,
     "sqs": _to_queue,
     "sns": _to_topic,

@@ -13,7 +13,7 @@ from functools import cache, lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
-from sagewright.engine.events.schedules import BadSchedule, Cron, Rate, Schedule, read_schedule
+from sagewright.engine.events.schedules import BadScheduleExpression, Cron, Rate, ScheduleExpression, read_schedule
 from sagewright.model.clock import to_datetime
 
 _AT = re.compile(r"at\((?P<when>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\)")
@@ -71,7 +71,7 @@ def _zones() -> frozenset[str]:
 
 
 @lru_cache(maxsize=256)
-def read_timetable(text: str, zone_name: str = "UTC") -> Schedule:
+def read_timetable(text: str, zone_name: str = "UTC") -> ScheduleExpression:
     """Raises BadSchedule, BadZone."""
     if zone_name != "UTC" and zone_name not in _zones():
         raise BadZone(zone_name)
@@ -83,9 +83,9 @@ def read_timetable(text: str, zone_name: str = "UTC") -> Schedule:
     try:
         at_ms = _real_ms(datetime.fromisoformat(at["when"]), zone)
     except (ValueError, OverflowError):
-        raise BadSchedule(text) from None
+        raise BadScheduleExpression(text) from None
     if at_ms is None:
-        raise BadSchedule(text)
+        raise BadScheduleExpression(text)
     return At(at_ms)
 
 

@@ -7,20 +7,20 @@ from dataclasses import dataclass
 
 from sagewright.compute.backend import Backend
 from sagewright.engine.jobs.environment_builds import EnvironmentBuilds
-from sagewright.engine.jobs.launch_plan import Place
+from sagewright.engine.jobs.launch_plan import LaunchContext
 from sagewright.engine.jobs.reservations import Reservations
 from sagewright.model.settings import Settings
 from sagewright.store.database import Database
 
 
 @dataclass(frozen=True)
-class Machinery:
+class JobDependencies:
     """`wake(kind, id)` has a subject looked at; `wake_after(seconds, kind, id)` later.
 
     `builds`: makes the environments that queued jobs lack; None where only the machines of their hosts can.
     """
 
-    place: Place
+    place: LaunchContext
     backend: Backend
     reservations: Reservations
     wake: Callable[[str, str], None]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sagewright.model.disk_room import Room
+from sagewright.model.disk_room import DiskRoom
 from sagewright.model.settings import Settings
 
 WAITS = "Waiting for disk space"
@@ -12,7 +12,7 @@ def lacks_disk(settings: Settings) -> str:
     """Why no host can be launched here now, "" if one can. Hosts on other machines have disks of their own."""
     if settings.backend != "local":
         return ""
-    room = Room.of(settings.data)
+    room = DiskRoom.of(settings.data)
     floor = room.host_floor(settings.disk_stop_mb)
     if room.free >= floor:
         return ""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sagewright.model.jobs.state_machines import Step
-from sagewright.store.events import Entry
+from sagewright.model.jobs.state_machines import SecondaryStatus
+from sagewright.store.events import EventEntry
 
-_BEGINS = frozenset({Step.DOWNLOADING, Step.RUNNING})
-_ENDS = frozenset({Step.INTERRUPTED, Step.RESTARTING})
+_BEGINS = frozenset({SecondaryStatus.DOWNLOADING, SecondaryStatus.RUNNING})
+_ENDS = frozenset({SecondaryStatus.INTERRUPTED, SecondaryStatus.RESTARTING})
 
 
-def run_ms(log: Sequence[Entry], until_ms: int) -> int:
+def run_ms(log: Sequence[EventEntry], until_ms: int) -> int:
     """Milliseconds in which the job had hosts at work, up to `until_ms` (now, or the job's end)."""
     total, since = 0, None
     for event in log:
@@ -22,11 +22,11 @@ def run_ms(log: Sequence[Entry], until_ms: int) -> int:
     return total if since is None else total + max(0, until_ms - since)
 
 
-def running_since_ms(log: Sequence[Entry]) -> int | None:
+def running_since_ms(log: Sequence[EventEntry]) -> int | None:
     """When the process of the attempt that is under way was started; None when it was not yet."""
     since = None
     for event in log:
-        if event.step == Step.RUNNING:
+        if event.step == SecondaryStatus.RUNNING:
             since = event.at_ms if since is None else since
         elif event.step in _ENDS:
             since = None

@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from sagewright.model.clock import now_ms
-from sagewright.model.jobs.brief import Cause, FaultClass, Phase
+from sagewright.model.jobs.brief import EndCause, FaultClass, Phase
 
 LAST_SEQ = (1 << 31) - 1
 LATEST_MS = 4_102_444_800_000  # 2100: a later moment is a mistake, and clients cannot show it
@@ -26,7 +26,7 @@ TOLD = 5
 """So many of the refused parts are named in the server's log."""
 
 PHASES = {str(phase): phase for phase in Phase} | {"Training": Phase.RUNNING}  # as agents before briefs called it
-CAUSES = {str(cause): cause for cause in Cause}
+CAUSES = {str(cause): cause for cause in EndCause}
 CLASSES = {str(fault): fault for fault in FaultClass}
 
 
@@ -39,13 +39,13 @@ class Exited:
     """`failure` and `message`: what the process left about its failure, and to be told in any case."""
 
     code: int
-    cause: Cause
+    cause: EndCause
     failure: str | None
     message: str | None = None
 
 
 @dataclass(frozen=True)
-class Report:
+class HostReport:
     """`refused`: what was wrong with the rest."""
 
     seq: int
@@ -63,19 +63,19 @@ class Report:
     def ends(self) -> bool:
         return bool(self.exited or self.failed or self.finished)
 
-    def without_lines(self) -> Report:
+    def without_lines(self) -> HostReport:
         """For a store that has no room for them."""
         if not self.logs:
             return self
         line = f"{len(self.logs)} lines were left out here: the disk of the server's store is full."
         return replace(self, logs=[(self.logs[0][0], line)])
 
-    def essential(self) -> Report:
+    def essential(self) -> HostReport:
         """Its lines and its end."""
         return replace(self, metrics=[], phase=None, message=None)
 
 
-def read_report(body: bytes) -> Report:
+def read_report(body: bytes) -> HostReport:
     """Raises UnreadableReport."""
     try:
         document = _parsed(body)
@@ -102,7 +102,7 @@ class _Reading:
         self._refused: list[str] = []
         self._now = now_ms()
 
-    def report(self, seq: int) -> Report:
+    def report(self, seq: int) -> HostReport:
         said = self._document.get("phase")
         phase = PHASES.get(said) if isinstance(said, str) else None
         if said is not None and phase is None:
@@ -111,7 +111,7 @@ class _Reading:
         if failed is None and exited is None and self._document.get("exited"):
             failed = f"{FaultClass.INTERNAL}: The agent's report of the exit could not be read."
         message = self._document.get("message")
-        return Report(
+        return HostReport(
             seq=seq,
             at_ms=self._moment(self._document.get("at_ms"), "at_ms"),
             logs=self._logs(),
@@ -177,7 +177,7 @@ class _Reading:
             self._refuse("cause", said)
         texts = ((found.get("failure"), FAILURE_CHARACTERS), (found.get("message"), NOTE_CHARACTERS))
         failure, message = (None if text is None else _text(text)[:most] for text, most in texts)
-        return Exited(code, cause or Cause.EXIT, failure, message)
+        return Exited(code, cause or EndCause.EXIT, failure, message)
 
     def _failed(self) -> str | None:
         found = self._document.get("failed")

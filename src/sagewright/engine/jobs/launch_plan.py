@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from sagewright.compute.backend import HostPlan
-from sagewright.compute.capacity import Share
+from sagewright.compute.capacity import JobShare
 from sagewright.engine.jobs import inputs, plan_files
 from sagewright.engine.jobs.durations import run_ms
 from sagewright.engine.jobs.reservations import Reservations
-from sagewright.kinds.base import Demand, Kind, Named
+from sagewright.kinds.base import Demand, Kind, NamedJob
 from sagewright.kinds.table import KINDS
 from sagewright.model.aws.arns import assumed_role_arn
 from sagewright.model.aws.s3_uris import read_s3_uri
@@ -39,7 +39,7 @@ Endpoint = Callable[[], str]
 
 
 @dataclass(frozen=True)
-class Place:
+class LaunchContext:
     """Where gangs are planned. `endpoint()` is where agents reach this server; `servers()`: all that share its store, if there
     are several."""
 
@@ -58,7 +58,7 @@ def demand_of(job: Job) -> Demand:
     return kind_of(job).demand(job.request)
 
 
-def share_of(reservations: Reservations, demand: Demand) -> Share:
+def share_of(reservations: Reservations, demand: Demand) -> JobShare:
     """What the job's hosts get. Of one that does not queue no CPU and no memory is kept from the others: it has its limits, and
     idles most of the time."""
     share = reservations.share_of(demand.instance_type, demand.hosts)
@@ -112,7 +112,7 @@ def _renewed(document: dict[str, Any]) -> dict[str, Any]:
         return document
     job, kind = document["job"], KINDS[document["kind"]]
     kept = {name: value for name, value in document.items() if name not in {"kind", "job", "metrics"}}
-    return {**kept, "brief": kind.brief(Named(job["name"], job["arn"]), job["request"]).document()}
+    return {**kept, "brief": kind.brief(NamedJob(job["name"], job["arn"]), job["request"]).document()}
 
 
 def launched(plan: list[HostPlan]) -> None:
@@ -130,7 +130,7 @@ def check_image(demand: Demand) -> None:
     check_runnable(images.resolve_image(demand.image), demand.purpose)
 
 
-def plan(place: Place, job: Job, share: Share) -> list[HostPlan]:
+def plan(place: LaunchContext, job: Job, share: JobShare) -> list[HostPlan]:
     """Rows and plans of all hosts of a job's next attempt, the plans first; the job's credentials are made here.
 
     The time that earlier attempts ran is taken off the job's time limit; their log streams are gone on with.
@@ -139,7 +139,7 @@ def plan(place: Place, job: Job, share: Share) -> list[HostPlan]:
     before = hosts.of_all_attempts(store, job.id)
     attempt = max((host.attempt for host in before), default=0) + 1
     kind = kind_of(job)
-    members = kind.members(Named(job.name, kind.arn(job.region, job.account, job.name)), job.request)
+    members = kind.members(NamedJob(job.name, kind.arn(job.region, job.account, job.name)), job.request)
     names = [member.name for member in members]
     tokens = {name: secrets.token_urlsafe(32) for name in names}
     ids = {name: uuid.uuid4().hex for name in names}
@@ -190,7 +190,7 @@ def plan(place: Place, job: Job, share: Share) -> list[HostPlan]:
     return made
 
 
-def _document(settings: Settings, job: Job, share: Share, endpoint: str) -> dict[str, Any]:
+def _document(settings: Settings, job: Job, share: JobShare, endpoint: str) -> dict[str, Any]:
     return {
         "endpoint": endpoint,
         "region": job.region,
@@ -215,7 +215,7 @@ def _document(settings: Settings, job: Job, share: Share, endpoint: str) -> dict
     }
 
 
-def _homeless(place: Place, brief: Brief) -> list[str]:
+def _homeless(place: LaunchContext, brief: Brief) -> list[str]:
     """A warning for each bucket of the job's outputs that isn't there: it is missed when all the work is done.
 
     Of the embedded store alone; another S3 may be slow to answer, or away for the moment.

@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sagewright.kinds.base import MAX_FAILURE, Failure, Kind
-from sagewright.model.jobs.brief import Cause, FaultClass
-from sagewright.model.jobs.state_machines import Step
+from sagewright.model.jobs.brief import EndCause, FaultClass
+from sagewright.model.jobs.state_machines import SecondaryStatus
 from sagewright.store.jobs.hosts import LOST, Host
-from sagewright.store.jobs.jobs import Job, Wanted
+from sagewright.store.jobs.jobs import DesiredState, Job
 
-_OUTSIDE = frozenset({Cause.STOP, Cause.INTERRUPT})
+_OUTSIDE = frozenset({EndCause.STOP, EndCause.INTERRUPT})
 
 
 @dataclass(frozen=True)
 class Outcome:
-    step: Step
+    step: SecondaryStatus
     failure_reason: str | None = None
 
     @property
@@ -32,7 +32,7 @@ def failed(host: Host) -> bool:
     """Whether this host makes its job fail: it was lost, or its process ended by itself with an error."""
     if host.phase == LOST:
         return True
-    return host.exit_code not in {None, 0} and host.cause == Cause.EXIT
+    return host.exit_code not in {None, 0} and host.cause == EndCause.EXIT
 
 
 def _vanished(host: Host) -> bool:
@@ -62,7 +62,7 @@ def failure_reason(kind: Kind, host: Host, alone: bool) -> str:
 
 def interrupted(placed: list[Host]) -> bool:
     """Whether hosts were taken away before the job was done with them."""
-    return any(host.cause == Cause.INTERRUPT for host in placed)
+    return any(host.cause == EndCause.INTERRUPT for host in placed)
 
 
 def exit_message(kind: Kind, placed: list[Host]) -> str | None:
@@ -77,19 +77,19 @@ def of_job(kind: Kind, job: Job, placed: list[Host], overdue: bool = False) -> O
     `overdue`: a spot job that has waited and run for longer than it may.
     """
     if not placed:
-        return Outcome(Step.STOPPED)
+        return Outcome(SecondaryStatus.STOPPED)
     broken = first_failure(placed)
-    if broken is not None and not (job.wanted == Wanted.STOP and _vanished(broken)):
-        return Outcome(Step.FAILED, failure_reason(kind, broken, alone=len(placed) == 1))
-    if any(host.cause == Cause.MAX_RUNTIME for host in placed):
-        return Outcome(Step.MAX_RUNTIME_EXCEEDED)
+    if broken is not None and not (job.wanted == DesiredState.STOP and _vanished(broken)):
+        return Outcome(SecondaryStatus.FAILED, failure_reason(kind, broken, alone=len(placed) == 1))
+    if any(host.cause == EndCause.MAX_RUNTIME for host in placed):
+        return Outcome(SecondaryStatus.MAX_RUNTIME_EXCEEDED)
     ended_from_outside = any(host.cause in _OUTSIDE for host in placed)
-    if job.wanted == Wanted.STOP and (broken or ended_from_outside):
-        return Outcome(Step.STOPPED)
+    if job.wanted == DesiredState.STOP and (broken or ended_from_outside):
+        return Outcome(SecondaryStatus.STOPPED)
     if overdue and ended_from_outside:
-        return Outcome(Step.MAX_WAIT_TIME_EXCEEDED)
-    told = next((host for host in placed if host.cause == Cause.STOP), None)
+        return Outcome(SecondaryStatus.MAX_WAIT_TIME_EXCEEDED)
+    told = next((host for host in placed if host.cause == EndCause.STOP), None)
     if told is not None:
         text = f"Host {told.name} was told to stop from outside (SIGTERM to its agent)."
-        return Outcome(Step.FAILED, f"{FaultClass.INTERNAL}: {text}")
-    return Outcome(Step.COMPLETED)
+        return Outcome(SecondaryStatus.FAILED, f"{FaultClass.INTERNAL}: {text}")
+    return Outcome(SecondaryStatus.COMPLETED)

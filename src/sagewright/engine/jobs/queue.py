@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import threading
 
-from sagewright.compute.capacity import Share
+from sagewright.compute.capacity import JobShare
 from sagewright.engine.jobs import launch_plan, spot
-from sagewright.engine.jobs.dependencies import Machinery
+from sagewright.engine.jobs.dependencies import JobDependencies
 from sagewright.engine.jobs.environment_builds import BuildFailed
 from sagewright.engine.jobs.launch_plan import demand_of, kind_of
 from sagewright.engine.jobs.leases import Leases
@@ -19,7 +19,7 @@ from sagewright.kinds.base import Demand
 from sagewright.kinds.table import KINDS
 from sagewright.model.clock import now_ms
 from sagewright.model.jobs.brief import FaultClass
-from sagewright.model.jobs.state_machines import Step
+from sagewright.model.jobs.state_machines import SecondaryStatus
 from sagewright.runtimes import images
 from sagewright.runtimes.launch import CannotRun
 from sagewright.store.jobs import jobs, queue, warmpools
@@ -41,7 +41,7 @@ class Queueing:
 
     kinds: tuple[str, ...] = (QUEUE,)
 
-    def __init__(self, machinery: Machinery, leases: Leases, pools: WarmPools, endings: Endings) -> None:
+    def __init__(self, machinery: JobDependencies, leases: Leases, pools: WarmPools, endings: Endings) -> None:
         self._m, self._leases, self._pools, self._endings = machinery, leases, pools, endings
         self._lock = threading.Lock()
 
@@ -137,13 +137,13 @@ class Queueing:
         it is unlikely to fit."""
         demand = demand_of(job)
         if launch_plan.waited_too_long(job, demand):
-            jobs.move(self._m.store, job.id, Event(Step.STOPPING))
-            self._endings.end(job, [], Outcome(Step.MAX_WAIT_TIME_EXCEEDED))
+            jobs.move(self._m.store, job.id, Event(SecondaryStatus.STOPPING))
+            self._endings.end(job, [], Outcome(SecondaryStatus.MAX_WAIT_TIME_EXCEEDED))
             return True
         try:
             launch_plan.check_image(demand)
         except CannotRun as error:
-            self._endings.end(job, [], Outcome(Step.FAILED, f"{FaultClass.CLIENT}: {error}"))
+            self._endings.end(job, [], Outcome(SecondaryStatus.FAILED, f"{FaultClass.CLIENT}: {error}"))
             return True
         if self._waits_for_environment(job, demand):
             return True
@@ -170,15 +170,15 @@ class Queueing:
             missing = self._m.builds.missing(image, job.created_ms)
         except BuildFailed as error:
             reason = f"{FaultClass.CLIENT}: No environment can be made for the image {image.uri}: {error}"
-            self._endings.end(job, [], Outcome(Step.FAILED, reason))
+            self._endings.end(job, [], Outcome(SecondaryStatus.FAILED, reason))
             return True
         if missing:
             text = f"Preparing the environment {missing}; it is kept for later jobs."
             if not any(event.message == text for event in jobs.transitions(self._m.store, job.id)[-1:]):
-                jobs.move(self._m.store, job.id, Event(Step.STARTING, text))
+                jobs.move(self._m.store, job.id, Event(SecondaryStatus.STARTING, text))
         return bool(missing)
 
-    def _make_room(self, job: Job, share: Share) -> None:
+    def _make_room(self, job: Job, share: JobShare) -> None:
         """A job that is not a spot job takes the machine from those that are."""
         room = spot.make_room(self._m.reservations, share, queue.running_spot(self._m.store))
         for victim in room.jobs:

@@ -6,10 +6,10 @@ import errno
 import logging
 from contextlib import suppress
 
-from sagewright.compute.backend import HostPlan, LaunchFailed, Unreachable
-from sagewright.compute.capacity import Share
+from sagewright.compute.backend import BackendUnreachable, HostPlan, LaunchFailed
+from sagewright.compute.capacity import JobShare
 from sagewright.engine.jobs import launch_plan, outcome, retries, spot
-from sagewright.engine.jobs.dependencies import Machinery
+from sagewright.engine.jobs.dependencies import JobDependencies
 from sagewright.engine.jobs.disk_waits import WAITS, lacks_disk
 from sagewright.engine.jobs.durations import running_since_ms
 from sagewright.engine.jobs.launch_plan import demand_of, kind_of
@@ -23,10 +23,10 @@ from sagewright.kinds.base import Demand
 from sagewright.kinds.table import KINDS
 from sagewright.model.clock import now_ms
 from sagewright.model.jobs.brief import FaultClass
-from sagewright.model.jobs.state_machines import Status, Step
+from sagewright.model.jobs.state_machines import SecondaryStatus, Status
 from sagewright.store.jobs import hosts, jobs, queue
 from sagewright.store.jobs.hosts import Host
-from sagewright.store.jobs.jobs import Event, Job, Wanted
+from sagewright.store.jobs.jobs import DesiredState, Event, Job
 
 log = logging.getLogger("sagewright.engine.jobs.reconciler")
 STOPPED_AT_ONCE = 1000  # how many of the queued jobs that were stopped one sweep looks at
@@ -37,7 +37,9 @@ class Runs:
 
     kinds: tuple[str, ...] = tuple(KINDS)
 
-    def __init__(self, machinery: Machinery, leases: Leases, pools: WarmPools, endings: Endings, queueing: Queueing):
+    def __init__(
+        self, machinery: JobDependencies, leases: Leases, pools: WarmPools, endings: Endings, queueing: Queueing
+    ):
         self._m, self._leases, self._pools, self._endings = machinery, leases, pools, endings
         self._queueing = queueing
 
@@ -74,13 +76,13 @@ class Runs:
             return
         job_id = job.id
         placed = hosts.of_job(self._m.store, job_id)
-        if not placed and job.wanted != Wanted.STOP:
+        if not placed and job.wanted != DesiredState.STOP:
             self._launch_or_queue(job)
         elif self._leases.hold(job_id):
             self._look_after(job, self._take_up(job, placed))
             self._conclude(job_id)
 
-    def _share(self, demand: Demand) -> Share:
+    def _share(self, demand: Demand) -> JobShare:
         return launch_plan.share_of(self._m.reservations, demand)
 
     def _launch_or_queue(self, job: Job) -> None:
@@ -101,7 +103,7 @@ class Runs:
         if lack := lacks_disk(self._m.settings):
             self._wait_for_disk(job, lack)
             return
-        self._move(job, Event(Step.STARTING))
+        self._move(job, Event(SecondaryStatus.STARTING))
         self._pools.open(job)
         share = self._m.reservations.numbered(job.id, self._share(demand_of(job)))
         try:
@@ -111,14 +113,14 @@ class Runs:
                 raise
             self._wait_for_disk(job, f"{error.filename or self._m.settings.data}: {error.strerror}.")
             return
-        with suppress(Unreachable):  # taken up again when its hosts are looked after
+        with suppress(BackendUnreachable):  # taken up again when its hosts are looked after
             self._start_hosts(job, plans)
 
     def _wait_for_disk(self, job: Job, lack: str) -> None:
         """Tried again at each sweep; its log of events says so once."""
         last = jobs.transitions(self._m.store, job.id)[-1:]
         if not last or not last[0].message.startswith(WAITS):
-            self._move(job, Event(Step.STARTING, f"{WAITS}: {lack}"))
+            self._move(job, Event(SecondaryStatus.STARTING, f"{WAITS}: {lack}"))
 
     def _start_hosts(self, job: Job, plans: list[HostPlan]) -> None:
         """Launch the hosts, those of them that an earlier call launched excepted. Raises Unreachable."""
@@ -126,7 +128,7 @@ class Runs:
             handles = self._m.backend.launch(plans)
         except LaunchFailed as error:
             reason = f"{FaultClass.INTERNAL}: The hosts of the job could not be started: {error}"
-            self._end(job, [], Outcome(Step.FAILED, reason))
+            self._end(job, [], Outcome(SecondaryStatus.FAILED, reason))
             return
         found = {str(plan.document["host_id"]): handle for plan, handle in zip(plans, handles, strict=True)}
         hosts.set_handles(self._m.store, found)
@@ -142,7 +144,7 @@ class Runs:
         plans = launch_plan.planned(self._m.settings, placed)
         if plans:
             log.info("the launch of job %s is taken up", job.name)
-            with suppress(Unreachable):
+            with suppress(BackendUnreachable):
                 self._start_hosts(job, plans)
         elif all(host.report_seq == 0 for host in placed):
             log.info("the launch of job %s is begun anew", job.name)
@@ -152,9 +154,9 @@ class Runs:
     def _look_after(self, job: Job, placed: list[Host]) -> None:
         demand = demand_of(job)
         overdue = launch_plan.waited_too_long(job, demand)
-        if job.status == Status.IN_PROGRESS and (job.wanted == Wanted.STOP or overdue):
-            self._move(job, Event(Step.STOPPING))
-        ending = job.wanted != Wanted.RUN or overdue
+        if job.status == Status.IN_PROGRESS and (job.wanted == DesiredState.STOP or overdue):
+            self._move(job, Event(SecondaryStatus.STOPPING))
+        ending = job.wanted != DesiredState.RUN or overdue
         stopping = ending or outcome.is_lost(kind_of(job), placed)
         for host in placed:
             if host.over:
@@ -163,7 +165,7 @@ class Runs:
             if why_lost is not None:
                 self._lose(host, why_lost)
             elif stopping and not host.exited and host.handle:
-                with suppress(Unreachable):  # its agent is told so with the answer to its next report
+                with suppress(BackendUnreachable):  # its agent is told so with the answer to its next report
                     self._m.backend.stop(host.handle)
         if placed and demand.spot and not stopping:
             self._interrupt_when_due(job, demand, placed[0].attempt)
@@ -186,7 +188,7 @@ class Runs:
             return self._silence(host, "it was never seen")
         try:
             pulse = self._m.backend.poll(host.handle)
-        except Unreachable as error:
+        except BackendUnreachable as error:
             return self._silence(host, str(error))
         return None if pulse else pulse.why_not
 
@@ -207,7 +209,7 @@ class Runs:
         job, placed = jobs.get(self._m.store, job_id), hosts.of_job(self._m.store, job_id)
         if job is None or job.ended or not all(host.over for host in placed):
             return
-        if not placed and job.wanted != Wanted.STOP:
+        if not placed and job.wanted != DesiredState.STOP:
             self._m.wake(QUEUE, "")
             return
         demand = demand_of(job)

@@ -10,31 +10,31 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
 from sagewright.engine.jobs import outcome
-from sagewright.engine.jobs.hostreports import TOLD, Report
+from sagewright.engine.jobs.hostreports import TOLD, HostReport
 from sagewright.engine.jobs.launch_plan import kind_of
 from sagewright.engine.monitoring import metric_filters
 from sagewright.model.clock import now_ms
 from sagewright.model.disk_room import insufficient
 from sagewright.model.errors import AwsError
 from sagewright.model.jobs.brief import Desired, FaultClass, Phase
-from sagewright.model.jobs.state_machines import Step
+from sagewright.model.jobs.state_machines import SecondaryStatus
 from sagewright.store.database import Database
 from sagewright.store.jobs import hosts, jobs
 from sagewright.store.jobs.hosts import Host
-from sagewright.store.jobs.jobs import Event, Job, Wanted
+from sagewright.store.jobs.jobs import DesiredState, Event, Job
 from sagewright.store.logs import logs, metrics
 
 log = logging.getLogger("sagewright.engine.jobs.reports")
 STEPS = {
-    Phase.DOWNLOADING: Step.DOWNLOADING,
-    Phase.RUNNING: Step.RUNNING,
-    Phase.UPLOADING: Step.UPLOADING,
+    Phase.DOWNLOADING: SecondaryStatus.DOWNLOADING,
+    Phase.RUNNING: SecondaryStatus.RUNNING,
+    Phase.UPLOADING: SecondaryStatus.UPLOADING,
 }
 """The job follows its hosts."""
 
 
 @dataclass(frozen=True)
-class Answer:
+class ReportAnswer:
     """`wake`: the engine should look at the job."""
 
     desired: Desired
@@ -42,7 +42,7 @@ class Answer:
     wake: bool = False
 
 
-def apply(store: Database, host_id: str, token: str, report: Report) -> Answer:
+def apply(store: Database, host_id: str, token: str, report: HostReport) -> ReportAnswer:
     """Take one report in. A report that was taken already is only answered.
 
     On a full disk what remains of the store's ballast is for the ends of jobs: lines of log are left out. Raises AwsError and
@@ -64,14 +64,14 @@ def apply(store: Database, host_id: str, token: str, report: Report) -> Answer:
         return _apply(store, host_id, token, report.essential())
 
 
-def _apply(store: Database, host_id: str, token: str, report: Report) -> Answer:
+def _apply(store: Database, host_id: str, token: str, report: HostReport) -> ReportAnswer:
     with store.write() as connection:
         host = hosts.lock(connection, host_id)
         if host is None or not hosts.token_matches(host, token):
-            return Answer(Desired.GONE)
+            return ReportAnswer(Desired.GONE)
         job = jobs.get(store, host.job_id)
         if job is None or job.ended or host.phase in {hosts.LOST, hosts.RETIRED}:
-            return Answer(Desired.GONE)
+            return ReportAnswer(Desired.GONE)
         fresh = report.seq > host.report_seq
         if fresh:
             _take(store, connection, (job, host), report)
@@ -82,16 +82,16 @@ def _apply(store: Database, host_id: str, token: str, report: Report) -> Answer:
     desired = _desired(store, job, host_id)
     if desired == Desired.FINISH and hosts.finish(store, host_id):  # told so, the agent ends without another report
         wake = True
-    return Answer(desired, job, wake)
+    return ReportAnswer(desired, job, wake)
 
 
-def _tell_refused(job: Job, host: Host, report: Report) -> None:
+def _tell_refused(job: Job, host: Host, report: HostReport) -> None:
     parts = "; ".join(report.refused[:TOLD])
     more = f" and {len(report.refused) - TOLD} more" if len(report.refused) > TOLD else ""
     log.warning("report %d of host %s of job %s: refused %s%s", report.seq, host.name, job.name, parts, more)
 
 
-def _take(store: Database, connection: Connection, whose: tuple[Job, Host], report: Report) -> None:
+def _take(store: Database, connection: Connection, whose: tuple[Job, Host], report: HostReport) -> None:
     job, host = whose
     if report.logs or host.report_seq == 0:  # SDKs print nothing until every host has its stream
         group = kind_of(job).log_group_of(job.request)
@@ -121,11 +121,11 @@ def _take(store: Database, connection: Connection, whose: tuple[Job, Host], repo
     hosts.change(connection, host.id, changed)
 
 
-def _place(job: Job) -> logs.Place:
-    return logs.Place(job.account, job.region)
+def _place(job: Job) -> logs.LogScope:
+    return logs.LogScope(job.account, job.region)
 
 
-def _phase_of_job(connection: Connection, job: Job, phase: Phase, report: Report) -> None:
+def _phase_of_job(connection: Connection, job: Job, phase: Phase, report: HostReport) -> None:
     """The job follows its first host into a phase; what its status no longer allows is refused by the table of moves."""
     step = STEPS[phase]
     if step == job.secondary_status and not report.message:
@@ -139,7 +139,7 @@ def _put_metrics(connection: Connection, job: Job, points: list[tuple[str, float
     last: dict[str, tuple[float, int]] = {}
     data = []
     for name, value, at_ms in points:
-        series = metrics.Series(job.account, job.region, kind.namespace, name, text)
+        series = metrics.MetricSeries(job.account, job.region, kind.namespace, name, text)
         data.append((series, metrics.Datum.of_value(at_ms, value)))
         last[name] = (value, at_ms)
     metrics.put(connection, data)
@@ -158,10 +158,10 @@ def _desired(store: Database, job: Job, host_id: str) -> Desired:
         return Desired.FINISH
     current = jobs.get(store, job.id)
     if host.exited:  # it brings its artefacts to S3, for which a stopped job has a limited time
-        return Desired.STOP if current is not None and current.wanted == Wanted.STOP else Desired.RUN
-    if current is None or current.wanted == Wanted.STOP or outcome.is_lost(kind_of(job), placed):
+        return Desired.STOP if current is not None and current.wanted == DesiredState.STOP else Desired.RUN
+    if current is None or current.wanted == DesiredState.STOP or outcome.is_lost(kind_of(job), placed):
         return Desired.STOP
-    return Desired.INTERRUPT if current.wanted == Wanted.INTERRUPT else Desired.RUN
+    return Desired.INTERRUPT if current.wanted == DesiredState.INTERRUPT else Desired.RUN
 
 
 def _desired_after_exit(host: Host, placed: list[Host]) -> Desired:

@@ -7,11 +7,11 @@ from collections.abc import Set
 from dataclasses import replace
 from enum import Enum
 
-from sagewright.compute.capacity import Machines, Share
+from sagewright.compute.capacity import JobShare, Machines
 from sagewright.store.database import Database
 from sagewright.store.jobs import queue, reservations
 from sagewright.store.jobs.queue import Lease
-from sagewright.store.jobs.reservations import Held
+from sagewright.store.jobs.reservations import Reservation
 
 
 class Taken(Enum):
@@ -28,10 +28,10 @@ class Reservations:
     def __init__(self, store: Database, machines: Machines, machine: str) -> None:
         self._store, self._machines, self.machine = store, machines, machine
 
-    def share_of(self, instance_type: str, count: int) -> Share:
+    def share_of(self, instance_type: str, count: int) -> JobShare:
         return self._machines.share_of(instance_type, count)
 
-    def try_reserve(self, job_id: str, share: Share, lease: Lease) -> Taken:
+    def try_reserve(self, job_id: str, share: JobShare, lease: Lease) -> Taken:
         """Take the share and the lease for a queued job, or nothing."""
         with self._store.write() as connection:
             reservations.exclude(connection, self.machine)
@@ -45,7 +45,7 @@ class Reservations:
                 reservations.put(connection, self._held(job_id, share, held, []))
         return Taken.OURS
 
-    def fits_without(self, share: Share, job_ids: Set[str]) -> bool:
+    def fits_without(self, share: JobShare, job_ids: Set[str]) -> bool:
         """Whether there would be room for `share` if these jobs gave back what they hold."""
         return self._fits(share, reservations.on(self._store, self.machine), job_ids)
 
@@ -54,14 +54,14 @@ class Reservations:
         used = sum(one.cpus for one in reservations.on(self._store, self.machine))
         return self._machines.together().cpus - used >= 1
 
-    def force(self, job_id: str, share: Share, gpus: list[int]) -> None:
+    def force(self, job_id: str, share: JobShare, gpus: list[int]) -> None:
         """Note what a job that already runs takes, free or not; `gpus`: which, as far as that is known."""
         with self._store.write() as connection:
             reservations.exclude(connection, self.machine)
             held = reservations.of_machine(connection, self.machine)
             reservations.put(connection, self._held(job_id, share, held, gpus))
 
-    def numbered(self, job_id: str, share: Share) -> Share:
+    def numbered(self, job_id: str, share: JobShare) -> JobShare:
         """`share` with the numbers of the GPUs that the job holds; no other job holds them."""
         if not self._machines.together().gpus:
             return share
@@ -86,15 +86,15 @@ class Reservations:
         """The jobs that hold something here."""
         return [one.job_id for one in reservations.on(self._store, self.machine)]
 
-    def _held(self, job_id: str, share: Share, held: list[Held], gpus: list[int]) -> Held:
+    def _held(self, job_id: str, share: JobShare, held: list[Reservation], gpus: list[int]) -> Reservation:
         taken = {gpu for one in held for gpu in one.gpu_indexes if one.job_id != job_id}
         free = [gpu for gpu in range(self._machines.together().gpus) if gpu not in taken]
         total = share.total
-        return Held(
+        return Reservation(
             job_id, self.machine, total.cpus, math.ceil(total.memory_gb), total.gpus, gpus or free[: total.gpus]
         )
 
-    def _fits(self, share: Share, held: list[Held], without: Set[str]) -> bool:
+    def _fits(self, share: JobShare, held: list[Reservation], without: Set[str]) -> bool:
         others = [one for one in held if one.job_id not in without]
         machine, total = self._machines.together(), share.total
         return (

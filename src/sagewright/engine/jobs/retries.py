@@ -5,12 +5,12 @@ from __future__ import annotations
 from sagewright.engine.jobs import outcome
 from sagewright.engine.jobs.outcome import Outcome
 from sagewright.kinds.base import Demand
-from sagewright.model.jobs.state_machines import Step
+from sagewright.model.jobs.state_machines import SecondaryStatus
 from sagewright.store import identity
 from sagewright.store.database import Database
 from sagewright.store.jobs import hosts, jobs
 from sagewright.store.jobs.hosts import Host
-from sagewright.store.jobs.jobs import Event, Job, Wanted
+from sagewright.store.jobs.jobs import DesiredState, Event, Job
 
 MAX_LOSSES = 5
 """A spot job whose agents vanish is interrupted; one that loses them so often has another fault."""
@@ -18,19 +18,23 @@ MAX_LOSSES = 5
 
 def again(job: Job, demand: Demand, placed: list[Host], result: Outcome) -> Event | None:
     """The event with which a job that would end with `result` goes back into the queue; None when it ends."""
-    if job.wanted == Wanted.STOP or not placed:
+    if job.wanted == DesiredState.STOP or not placed:
         return None
-    if job.wanted == Wanted.INTERRUPT and outcome.interrupted(placed):
-        return Event(Step.INTERRUPTED)
+    if job.wanted == DesiredState.INTERRUPT and outcome.interrupted(placed):
+        return Event(SecondaryStatus.INTERRUPTED)
     if not result.internal:
         return None
     attempts = placed[0].attempt
     if demand.spot and attempts <= MAX_LOSSES:
-        return Event(Step.INTERRUPTED, _because(job, Step.INTERRUPTED, result))
-    return Event(Step.RESTARTING, _because(job, Step.RESTARTING, result)) if attempts <= demand.retries else None
+        return Event(SecondaryStatus.INTERRUPTED, _because(job, SecondaryStatus.INTERRUPTED, result))
+    return (
+        Event(SecondaryStatus.RESTARTING, _because(job, SecondaryStatus.RESTARTING, result))
+        if attempts <= demand.retries
+        else None
+    )
 
 
-def _because(job: Job, step: Step, result: Outcome) -> str:
+def _because(job: Job, step: SecondaryStatus, result: Outcome) -> str:
     return f"{job.life.message(step)}: {result.failure_reason}"[:1024]
 
 
@@ -41,7 +45,7 @@ def requeue(store: Database, job_id: str, event: Event) -> bool:
             return False
         hosts.retire(connection, job_id)
         identity.delete_job_keys(connection, job_id)
-        jobs.want_in(connection, job_id, Wanted.RUN)
+        jobs.want_in(connection, job_id, DesiredState.RUN)
     return True
 
 

@@ -7,43 +7,43 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from sagewright.compute.capacity import Share
+from sagewright.compute.capacity import JobShare
 from sagewright.engine.jobs.reservations import Reservations
 from sagewright.kinds.base import Demand
-from sagewright.model.jobs.interruptions import Schedule, parse
-from sagewright.model.jobs.state_machines import Step
+from sagewright.model.jobs.interruptions import InterruptionSchedule, parse
+from sagewright.model.jobs.state_machines import SecondaryStatus
 from sagewright.model.settings import Settings
-from sagewright.store.jobs.jobs import Job, Wanted
+from sagewright.store.jobs.jobs import DesiredState, Job
 
-_RUNNING = frozenset({Step.STARTING, Step.DOWNLOADING, Step.RUNNING})
+_RUNNING = frozenset({SecondaryStatus.STARTING, SecondaryStatus.DOWNLOADING, SecondaryStatus.RUNNING})
 
 
 @dataclass(frozen=True)
-class Room:
+class SpotRoom:
     """The running spot jobs that have to go for a job to fit; `found` is False when even all of them are not enough."""
 
     found: bool
     jobs: list[Job] = field(default_factory=list)
 
 
-def schedule_of(settings: Settings, demand: Demand) -> Schedule:
+def schedule_of(settings: Settings, demand: Demand) -> InterruptionSchedule:
     """The job's own, else the setting's. Raises BadSchedule."""
     own = demand.interruptions
     return parse(settings.spot_interruptions if own is None else own)
 
 
-def make_room(reservations: Reservations, share: Share, running: list[Job]) -> Room:
+def make_room(reservations: Reservations, share: JobShare, running: list[Job]) -> SpotRoom:
     """Which of the `running` spot jobs to interrupt for `share`: the newest, and no more than needed.
 
     Those that are being interrupted already count first; one that uploads its model is let finish.
     """
-    going = [job for job in running if job.wanted == Wanted.INTERRUPT]
-    others = [job for job in running if job.wanted == Wanted.RUN and job.secondary_status in _RUNNING]
+    going = [job for job in running if job.wanted == DesiredState.INTERRUPT]
+    others = [job for job in running if job.wanted == DesiredState.RUN and job.secondary_status in _RUNNING]
     freed = {job.id for job in going}
     chosen: list[Job] = []
     while not reservations.fits_without(share, freed):
         if not others:
-            return Room(found=False)
+            return SpotRoom(found=False)
         chosen.append(others.pop(0))
         freed.add(chosen[-1].id)
-    return Room(found=True, jobs=chosen)
+    return SpotRoom(found=True, jobs=chosen)

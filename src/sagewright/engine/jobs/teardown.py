@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from sagewright.compute.backend import Unreachable
+from sagewright.compute.backend import BackendUnreachable
 from sagewright.engine.jobs import launch_plan, outcome, retries
-from sagewright.engine.jobs.dependencies import Machinery
+from sagewright.engine.jobs.dependencies import JobDependencies
 from sagewright.engine.jobs.directories import Trash
 from sagewright.engine.jobs.leases import Leases
 from sagewright.engine.jobs.outcome import Outcome
@@ -23,7 +23,7 @@ log = logging.getLogger("sagewright.engine.jobs.teardown")
 class Endings:
     """Safe to use from many threads, for different jobs."""
 
-    def __init__(self, machinery: Machinery, leases: Leases, pools: WarmPools) -> None:
+    def __init__(self, machinery: JobDependencies, leases: Leases, pools: WarmPools) -> None:
         self._m, self._leases, self._pools = machinery, leases, pools
         self._trash = Trash(machinery.settings.data / "jobs")
 
@@ -72,7 +72,9 @@ class Endings:
             if host.handle:
                 try:
                     self._m.backend.kill(host.handle)
-                except Unreachable as error:  # its agent ends by itself: it is told that the job is not its any more
+                except (
+                    BackendUnreachable
+                ) as error:  # its agent ends by itself: it is told that the job is not its any more
                     log.warning("host %s of job %s may run on for a while: %s", host.name, host.job_id, error)
 
     def _tidy(self, directory: Path, keep_logs: bool) -> None:

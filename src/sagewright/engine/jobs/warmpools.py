@@ -18,7 +18,7 @@ from sagewright.model.settings import Settings
 from sagewright.store.database import Database
 from sagewright.store.jobs import jobs, warmpools
 from sagewright.store.jobs.jobs import Job
-from sagewright.store.jobs.warmpools import Pool, PoolStatus
+from sagewright.store.jobs.warmpools import PoolStatus, WarmPool
 
 POOL = "warm pool"
 LONGEST_MS = 7 * 86_400_000
@@ -69,7 +69,7 @@ class WarmPools:
         pool = warmpools.of_job(self._store, job_id)
         return pool is not None and pool.status == PoolStatus.AVAILABLE
 
-    def fitting(self, job: Job) -> Pool | None:
+    def fitting(self, job: Job) -> WarmPool | None:
         """The pool that a queued job could have."""
         wanted = demand_of(job).shape
         if wanted is None:
@@ -89,7 +89,7 @@ class WarmPools:
         """Note, when a job is launched, that its hosts will be kept."""
         demand = demand_of(job)
         if demand.keep_alive_s and demand.shape and warmpools.of_job(self._store, job.id) is None:
-            new = Pool(job.id, uuid.uuid4().hex, now_ms(), demand.shape, PoolStatus.IN_USE.value)
+            new = WarmPool(job.id, uuid.uuid4().hex, now_ms(), demand.shape, PoolStatus.IN_USE.value)
             warmpools.open_new(self._store, new)
 
     def keep(self, job_id: str, launched: bool, result: Outcome) -> bool:
@@ -105,14 +105,14 @@ class WarmPools:
         self._forget(pool)
         return False
 
-    def _forget(self, pool: Pool) -> None:
+    def _forget(self, pool: WarmPool) -> None:
         self._trash.throw(cache_directory(self._settings, pool))
 
 
-def cache_directory(settings: Settings, pool: Pool) -> Path:
+def cache_directory(settings: Settings, pool: WarmPool) -> Path:
     """Where the caches of a pool's hosts are while no job runs."""
     return settings.data / "pools" / pool.cluster_id
 
 
-def _over(pool: Pool) -> bool:
+def _over(pool: WarmPool) -> bool:
     return pool.until_ms is not None and pool.until_ms <= now_ms()

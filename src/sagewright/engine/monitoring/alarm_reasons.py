@@ -30,7 +30,7 @@ _WORDS = {
 
 
 @dataclass(frozen=True)
-class Point:
+class AlarmPeriod:
     """A period that begins `at`, a UNIX time: its value and the number of samples, None where there is no data."""
 
     at: float
@@ -42,13 +42,13 @@ class Point:
         return {"timestamp": moment(self.at), **{name: value for name, value in known.items() if value is not None}}
 
 
-def breaches(document: Mapping[str, Any], point: Point) -> bool:
+def breaches(document: Mapping[str, Any], point: AlarmPeriod) -> bool:
     """Whether the point, which has a value, is on the wrong side of the threshold."""
     assert point.value is not None
     return COMPARISONS[document["ComparisonOperator"]](point.value, float(document["Threshold"]))
 
 
-def reason(document: Mapping[str, Any], state: str, points: Sequence[Point], wanted: int) -> str:
+def reason(document: Mapping[str, Any], state: str, points: Sequence[AlarmPeriod], wanted: int) -> str:
     """For the points of an alarm's evaluation, the latest first. `wanted`: how many had to breach."""
     if state == UNKNOWN:
         return f"Insufficient Data: {_counted(len(points), 'datapoint')} unknown."
@@ -73,7 +73,7 @@ def reason(document: Mapping[str, Any], state: str, points: Sequence[Point], wan
     return f"Threshold Crossed: {_number(len(told), 'datapoint')} [{listed}] {_was(len(told))} {crossed}."
 
 
-def data(document: Mapping[str, Any], points: Sequence[Point], now: float) -> dict[str, Any]:
+def data(document: Mapping[str, Any], points: Sequence[AlarmPeriod], now: float) -> dict[str, Any]:
     """What StateReasonData has; `now`: when the metric was asked for."""
     known = [point for point in points if point.value is not None]
     metric = {

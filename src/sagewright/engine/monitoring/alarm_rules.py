@@ -22,14 +22,14 @@ class BadRule(Exception):
 
 
 @dataclass(frozen=True)
-class Rule:
+class AlarmRule:
     """`children`: names of alarms, each once, in the order in which the rule has them."""
 
     children: tuple[str, ...]
     holds: Holds
 
 
-def read_rule(text: str) -> Rule:
+def read_rule(text: str) -> AlarmRule:
     """Raises BadRule. An alarm that is named by its ARN is known by its name."""
     reader = _Reader(list(_tokens(text)))
     holds = reader.either()
@@ -37,7 +37,7 @@ def read_rule(text: str) -> Rule:
         raise BadRule(f"{reader.rest[0].text} is not expected there")
     if len(reader.children) > MOST_CHILDREN:
         raise BadRule(f"it names {len(reader.children)} alarms, and {MOST_CHILDREN} are the most")
-    return Rule(tuple(reader.children), holds)
+    return AlarmRule(tuple(reader.children), holds)
 
 
 @dataclass(frozen=True)

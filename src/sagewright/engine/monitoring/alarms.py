@@ -17,14 +17,14 @@ from typing import Any
 
 import botocore.session
 
-from sagewright.engine.calls import Call, Question
+from sagewright.engine.calls import Call, OperationRequest
 from sagewright.engine.monitoring import alarm_reasons, composite_alarms
-from sagewright.engine.monitoring.alarm_reasons import ALARM, BREACHING, OK, UNKNOWN, Point, breaches, moment
+from sagewright.engine.monitoring.alarm_reasons import ALARM, BREACHING, OK, UNKNOWN, AlarmPeriod, breaches, moment
 from sagewright.model.aws.arns import ROLE_NAME, assumed_role_arn
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
 from sagewright.store.database import Database
-from sagewright.store.jobs.jobs import Place
+from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import Resource
 
@@ -47,7 +47,7 @@ Scale = Callable[[str, Resource], None]
 
 
 @dataclass(frozen=True)
-class Verdict:
+class AlarmVerdict:
     """`held_s`: so long nothing else decides, because somebody set it."""
 
     state: str
@@ -82,7 +82,7 @@ class Alarms:
         try:
             verdict = self._judged(alarm)
         except AwsError as error:
-            verdict = Verdict(UNKNOWN, f"The metric can't be read: {error.message}", {})
+            verdict = AlarmVerdict(UNKNOWN, f"The metric can't be read: {error.message}", {})
         if verdict is not None and verdict.state != alarm.status:
             alarm = set_state(self._store, alarm.id, verdict) or alarm
         if alarm.document.get("Owed"):
@@ -90,16 +90,16 @@ class Alarms:
         elif verdict is not None:
             self._scale_again(alarm, verdict)
 
-    def _judged(self, alarm: Resource) -> Verdict | None:
+    def _judged(self, alarm: Resource) -> AlarmVerdict | None:
         """None: it stays as it is."""
         if composite_alarms.is_composite(alarm):
             found = composite_alarms.judged(self._store, alarm)
-            return Verdict(*found) if found else None
+            return AlarmVerdict(*found) if found else None
         if now_ms() < alarm.document.get("State", {}).get("HeldUntilMs", 0):
             return None
         return judge(alarm.document, self._points(alarm)[: int(alarm.document["EvaluationPeriods"])])
 
-    def _points(self, alarm: Resource) -> list[Point]:
+    def _points(self, alarm: Resource) -> list[AlarmPeriod]:
         """The last periods, the latest first."""
         document = alarm.document
         period, count = _period(document), int(document["EvaluationPeriods"])
@@ -109,12 +109,12 @@ class Alarms:
         queries = document.get("Metrics") or [_query(document), _query(document, samples=True)]
         request = {"MetricDataQueries": queries, "StartTime": begin, "EndTime": this + timedelta(seconds=period)}
         principal = assumed_role_arn(alarm.account, ROLE_NAME, "CloudWatch")
-        answer = self._call(Question(principal, "cloudwatch", "GetMetricData", request, region=alarm.region))
+        answer = self._call(OperationRequest(principal, "cloudwatch", "GetMetricData", request, region=alarm.region))
         asked = next((one["Id"] for one in queries if one.get("ReturnData", True)), queries[0]["Id"])
         values = _values(answer, asked)
         samples = {} if document.get("Metrics") else _values(answer, SAMPLES)
         begins = [this.timestamp() - period * number for number in range(count + 1)]
-        periods = [Point(at, values.get(at), samples.get(at)) for at in begins]
+        periods = [AlarmPeriod(at, values.get(at), samples.get(at)) for at in begins]
         # What has begun counts at once where more of it can only make it worse.
         rises = document["ComparisonOperator"].startswith("Greater")
         return periods[:count] if rises and periods[0].value is not None else periods[1:]
@@ -131,7 +131,7 @@ class Alarms:
 
         resources.alter(self._store, alarm.id, done)
 
-    def _scale_again(self, alarm: Resource, verdict: Verdict) -> None:
+    def _scale_again(self, alarm: Resource, verdict: AlarmVerdict) -> None:
         """Scaling policies of the state it is in are carried out each minute, as long as it lasts.
 
         Source: CloudWatch's user guide, "Alarm actions".
@@ -153,12 +153,12 @@ class Alarms:
             principal = assumed_role_arn(alarm.account, ROLE_NAME, "CloudWatch")
             subject = f'{alarm.status}: "{alarm.name}" in {alarm.region}'
             request = {"TopicArn": action, "Subject": subject[:100], "Message": json.dumps(_told(alarm))}
-            self._call(Question(principal, "sns", "Publish", request, region=action.split(":")[3]))
+            self._call(OperationRequest(principal, "sns", "Publish", request, region=action.split(":")[3]))
         else:
             log.warning("the action %s of alarm %s is of a kind that isn't served", action, alarm.name)
 
 
-def judge(document: Mapping[str, Any], points: Sequence[Point]) -> Verdict | None:
+def judge(document: Mapping[str, Any], points: Sequence[AlarmPeriod]) -> AlarmVerdict | None:
     """The state for the last periods, the latest first; None where it stays as it is."""
     treat = document.get("TreatMissingData") or MISSING
     wanted = int(document.get("DatapointsToAlarm") or document["EvaluationPeriods"])
@@ -172,10 +172,10 @@ def judge(document: Mapping[str, Any], points: Sequence[Point]) -> Verdict | Non
         wanted = min(wanted, len(known))
     state = UNKNOWN if not known and treat == MISSING else ALARM if breaching >= wanted else OK
     reason = alarm_reasons.reason(document, state, points, wanted)
-    return Verdict(state, reason[:1023], alarm_reasons.data(document, points, time.time()))
+    return AlarmVerdict(state, reason[:1023], alarm_reasons.data(document, points, time.time()))
 
 
-def set_state(store: Database, alarm_id: str, verdict: Verdict) -> Resource | None:
+def set_state(store: Database, alarm_id: str, verdict: AlarmVerdict) -> Resource | None:
     """Have the alarm be in that state from now on; the actions of it are owed then."""
 
     def how(current: Resource) -> Resource:
@@ -203,7 +203,7 @@ def set_state(store: Database, alarm_id: str, verdict: Verdict) -> Resource | No
     return resources.alter(store, alarm_id, how)
 
 
-def set_by_hand(store: Database, alarm: Resource, verdict: Verdict) -> None:
+def set_by_hand(store: Database, alarm: Resource, verdict: AlarmVerdict) -> None:
     """Until the metric is looked at again: CloudWatch does so each minute, and each ten seconds where periods are shorter than
     one. A composite alarm stays so until one of its children changes."""
     held_s = 0.0 if composite_alarms.is_composite(alarm) else 60.0 if _period(alarm.document) >= 60 else 10.0
@@ -213,7 +213,7 @@ def set_by_hand(store: Database, alarm: Resource, verdict: Verdict) -> None:
 def alarmed(store: Database, endpoint: Resource, names: list[str]) -> str:
     """The first of these alarms of an endpoint's account that is in ALARM; "" if none is."""
     for name in names:
-        found = resources.find(store, Place(KIND, endpoint.account, endpoint.region), name)
+        found = resources.find(store, ResourceScope(KIND, endpoint.account, endpoint.region), name)
         if found is not None and found.status == ALARM:
             return name
     return ""

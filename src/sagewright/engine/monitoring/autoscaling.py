@@ -17,8 +17,8 @@ from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sagewright.engine.calls import Call, Question
-from sagewright.engine.events.schedules import BadSchedule, read_schedule
+from sagewright.engine.calls import Call, OperationRequest
+from sagewright.engine.events.schedules import BadScheduleExpression, read_schedule
 from sagewright.engine.monitoring.scaling_targets import Scalable, scalable_of
 from sagewright.model.aws.arns import assumed_role_arn
 from sagewright.model.clock import now_ms
@@ -205,7 +205,7 @@ class Autoscaling:
 
     def _ask(self, target: Resource, service: str, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         principal = assumed_role_arn(target.account, ROLE, "AutoScaling")
-        return self._call(Question(principal, service, operation, request, region=target.region))
+        return self._call(OperationRequest(principal, service, operation, request, region=target.region))
 
 
 def _suspended(target: Resource, which: str) -> bool:
@@ -266,7 +266,7 @@ def next_ms(action: Mapping[str, Any], after_ms: int) -> int | None:
             at = datetime.fromisoformat(text[3:-1])
             zone = ZoneInfo(action.get("Timezone") or "UTC")
         except (ValueError, KeyError) as error:
-            raise BadSchedule(f"{text}: {error}") from error
+            raise BadScheduleExpression(f"{text}: {error}") from error
         due = int(at.replace(tzinfo=zone).timestamp() * 1000)
     else:
         due = read_schedule(text).after(after_ms) or 0

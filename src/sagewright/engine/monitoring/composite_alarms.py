@@ -12,7 +12,7 @@ from typing import Any
 from sagewright.engine.monitoring.alarm_reasons import ALARM, OK, UNKNOWN, moment
 from sagewright.engine.monitoring.alarm_rules import read_rule
 from sagewright.store.database import Database
-from sagewright.store.jobs.jobs import Place
+from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import Resource
 
@@ -25,7 +25,7 @@ def is_composite(alarm: Resource) -> bool:
 
 def children_of(store: Database, alarm: Resource) -> list[Resource]:
     """The alarms of its rule that are there."""
-    place = Place(alarm.kind, alarm.account, alarm.region)
+    place = ResourceScope(alarm.kind, alarm.account, alarm.region)
     found = [resources.find(store, place, name) for name in read_rule(alarm.document[RULE]).children]
     return [one for one in found if one is not None]
 

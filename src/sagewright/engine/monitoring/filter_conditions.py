@@ -74,7 +74,7 @@ JSON = Grammar("selector", typed=True)
 DELIMITED = Grammar("word", typed=False)
 
 
-class Conditions:
+class ConditionReader:
     """Reads one expression. Raises InvalidParameterException."""
 
     def __init__(self, pattern: str, text: str, grammar: Grammar) -> None:

@@ -16,7 +16,7 @@ from sagewright.engine.monitoring.filter_conditions import (
     JSON,
     MISSING,
     MOST_REGEXES,
-    Conditions,
+    ConditionReader,
     regex_of,
     wrong,
 )
@@ -63,7 +63,7 @@ def selectors_of(pattern: str) -> list[str]:
         return [f"${name}" for name in _names_of(pattern) if name != "..."]
     if not pattern.startswith("{"):
         return []
-    conditions = Conditions(pattern, pattern[1:-1], JSON)
+    conditions = ConditionReader(pattern, pattern[1:-1], JSON)
     conditions.compile()
     return list(dict.fromkeys(conditions.fields))
 
@@ -82,7 +82,7 @@ def _names_of(pattern: str) -> list[str]:
 
 
 def _name_of(pattern: str, part: str) -> str:
-    conditions = Conditions(pattern, part, DELIMITED)
+    conditions = ConditionReader(pattern, part, DELIMITED)
     conditions.compile()
     return conditions.fields[0]
 
@@ -106,7 +106,7 @@ def _terms_filter(pattern: str) -> Filter:
 def _json_filter(pattern: str) -> Filter:
     if pattern[-1] != "}":
         raise wrong(pattern, "it does not end with }")
-    conditions = Conditions(pattern, pattern[1:-1], JSON)
+    conditions = ConditionReader(pattern, pattern[1:-1], JSON)
     test = conditions.compile()
     paths = {selector: _path(selector) for selector in conditions.fields}
 
@@ -154,7 +154,7 @@ def _delimited_filter(pattern: str) -> Filter:
         if part == "..." or _NAME.fullmatch(part):
             names.append(part)
             continue
-        conditions = Conditions(pattern, part, DELIMITED)
+        conditions = ConditionReader(pattern, part, DELIMITED)
         tests.append(conditions.compile())
         names.append(conditions.fields[0])
         regexes += conditions.regexes

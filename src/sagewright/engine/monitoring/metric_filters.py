@@ -17,8 +17,8 @@ from sagewright.engine.monitoring.filter_conditions import MISSING
 from sagewright.engine.monitoring.filter_patterns import Fields, Filter, compile_fields, compile_filter
 from sagewright.store.database import Database
 from sagewright.store.logs import metrics
-from sagewright.store.logs.logs import Place
-from sagewright.store.logs.metrics import MOST_VALUE, Datum, Series, dimension_text
+from sagewright.store.logs.logs import LogScope
+from sagewright.store.logs.metrics import MOST_VALUE, Datum, MetricSeries, dimension_text
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import Resource
 
@@ -27,17 +27,17 @@ MINUTE_MS = 60_000
 Line = tuple[int, str]
 
 
-def parent_of(place: Place, group: str) -> str:
+def parent_of(place: LogScope, group: str) -> str:
     """To which the filters of a log group belong."""
     return f"log-group/{place.account}/{place.region}/{group}"
 
 
-def count_in(store: Database, connection: Connection, where: tuple[Place, str], lines: Sequence[Line]) -> None:
+def count_in(store: Database, connection: Connection, where: tuple[LogScope, str], lines: Sequence[Line]) -> None:
     """Have the filters of a group, `where`, count lines: (milliseconds, message)."""
     if not lines:
         return
     place, group = where
-    data: list[tuple[Series, Datum]] = []
+    data: list[tuple[MetricSeries, Datum]] = []
     for one in _filters(store, connection, parent_of(place, group)):
         data += _counted(one, place, lines)
     metrics.put(connection, data)
@@ -53,10 +53,10 @@ def _filters(store: Database, connection: Connection, parent: str) -> list[Resou
     return (store.memory.recall(parent, KIND, read) or []) if store.embedded else read()
 
 
-def _counted(metric_filter: Resource, place: Place, lines: Sequence[Line]) -> list[tuple[Series, Datum]]:
+def _counted(metric_filter: Resource, place: LogScope, lines: Sequence[Line]) -> list[tuple[MetricSeries, Datum]]:
     """A datum for each minute and value; equal ones are one, so that percentiles stay exact."""
     matches, fields = _compiled(metric_filter.document["filterPattern"])
-    found: list[tuple[Series, Datum]] = []
+    found: list[tuple[MetricSeries, Datum]] = []
     for transformation in metric_filter.document["metricTransformations"]:
         counts: Counter[tuple[int, str, float]] = Counter()
         quiet = {at_ms // MINUTE_MS for at_ms, _ in lines}
@@ -74,13 +74,13 @@ def _counted(metric_filter: Resource, place: Place, lines: Sequence[Line]) -> li
 
 
 def _datum(
-    transformation: Mapping[str, Any], place: Place, key: tuple[int, str, float], count: int
-) -> tuple[Series, Datum]:
+    transformation: Mapping[str, Any], place: LogScope, key: tuple[int, str, float], count: int
+) -> tuple[MetricSeries, Datum]:
     minute, dimensions, value = key
     named = (transformation["metricNamespace"], transformation["metricName"])
     unit = transformation.get("unit", "None")
     datum = Datum(minute * MINUTE_MS, float(count), value * count, value, value, unit)
-    return Series(place.account, place.region, *named, dimensions), datum
+    return MetricSeries(place.account, place.region, *named, dimensions), datum
 
 
 def _measured(transformation: Mapping[str, Any], fields: Fields, message: str) -> tuple[str, float] | None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-Ask = Callable[[str, dict[str, Any]], dict[str, Any]]
+CallOperation = Callable[[str, dict[str, Any]], dict[str, Any]]
 """Asks SageMaker for an operation, as the target's role. Raises AwsError."""
 Dimensions = list[dict[str, str]]
 NAMESPACE = "AWS/SageMaker"
@@ -25,7 +25,7 @@ class VariantInstances:
     metric: str = "SageMakerVariantInvocationsPerInstance"
     noun: str = "instance"
 
-    def present(self, ask: Ask) -> int | None:
+    def present(self, ask: CallOperation) -> int | None:
         """How many are wanted now; None where that can't be changed now."""
         found = ask("DescribeEndpoint", {"EndpointName": self.endpoint})
         if found["EndpointStatus"] != "InService":
@@ -33,7 +33,7 @@ class VariantInstances:
         counts = {one["VariantName"]: one.get("DesiredInstanceCount") for one in found.get("ProductionVariants", [])}
         return counts.get(self.variant)
 
-    def resize(self, ask: Ask, capacity: int) -> None:
+    def resize(self, ask: CallOperation, capacity: int) -> None:
         wanted = [{"VariantName": self.variant, "DesiredInstanceCount": capacity}]
         request = {"EndpointName": self.endpoint, "DesiredWeightsAndCapacities": wanted}
         ask("UpdateEndpointWeightsAndCapacities", request)
@@ -52,14 +52,14 @@ class ComponentCopies:
     metric: str = "SageMakerInferenceComponentInvocationsPerCopy"
     noun: str = "copy"
 
-    def present(self, ask: Ask) -> int | None:
+    def present(self, ask: CallOperation) -> int | None:
         found = ask("DescribeInferenceComponent", {"InferenceComponentName": self.component})
         if found["InferenceComponentStatus"] != "InService":
             return None
         count: int = found["RuntimeConfig"]["DesiredCopyCount"]
         return count
 
-    def resize(self, ask: Ask, capacity: int) -> None:
+    def resize(self, ask: CallOperation, capacity: int) -> None:
         wanted = {"CopyCount": capacity}
         request = {"InferenceComponentName": self.component, "DesiredRuntimeConfig": wanted}
         ask("UpdateInferenceComponentRuntimeConfig", request)

@@ -16,7 +16,7 @@ from sagewright.engine.pipelines.step_records import StepRecord, token_for
 from sagewright.model.clock import now_ms
 from sagewright.pipelines.plan import StepStatus
 from sagewright.store.database import Database
-from sagewright.store.jobs.jobs import Place
+from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import Resource
 
@@ -48,7 +48,7 @@ def open_for(store: Database, execution: Resource, record: StepRecord) -> None:
 
 def find(store: Database, scope: tuple[str, str], token: str) -> Resource | None:
     """`scope`: account and region."""
-    return resources.find(store, Place(KIND, *scope), token)
+    return resources.find(store, ResourceScope(KIND, *scope), token)
 
 
 def answer(store: Database, row: Resource, document: Mapping[str, Any]) -> bool:

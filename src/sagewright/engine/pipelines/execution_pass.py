@@ -12,7 +12,7 @@ from sagewright.engine.calls import Call
 from sagewright.engine.pipelines import callbacks, step_records
 from sagewright.engine.pipelines.step_records import EXECUTION, MOST_ROW, MOST_ROWS, StepRecord
 from sagewright.engine.pipelines.step_references import StepReferences, execution_arn
-from sagewright.engine.pipelines.steps.base import Desk, Look
+from sagewright.engine.pipelines.steps.base import StepContext, StepObservation
 from sagewright.engine.pipelines.steps.light import without_branches
 from sagewright.engine.pipelines.steps.shapes import coerced
 from sagewright.engine.pipelines.steps.table import KINDS, LONGEST, LOOKED_AFTER, NAMES, OPERATIONS, kind_of
@@ -21,7 +21,7 @@ from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
 from sagewright.objects.access import ObjectStore
 from sagewright.pipelines import caching, retries
-from sagewright.pipelines.definition import Definition, Step
+from sagewright.pipelines.definition import PipelineDefinition, PipelineStep
 from sagewright.pipelines.errors import BadDefinition, BadReference
 from sagewright.pipelines.plan import Frontier, Next, StepStatus
 from sagewright.pipelines.references import MOST_MADE, resolve
@@ -43,7 +43,7 @@ JOB_STEPS = frozenset({"Processing", "Training", "Transform", "Tuning"})
 
 
 @dataclass(frozen=True)
-class Means:
+class PipelineDependencies:
     """What pipelines work with. `wake_after(seconds, kind, id)`: have a subject looked at later."""
 
     store: Database
@@ -53,13 +53,13 @@ class Means:
 
 
 @dataclass
-class Progress:
+class ExecutionProgress:
     """What is known of an execution in this server's memory, which can all be read again. `round`: how often its rows were written
     by somebody else. `look_at_ms`: when it is looked at again for what nobody tells of. `begun_ms`: of the row that was
     written last; no two have the same, so that rows have an order. `rows`: the sizes of rows; `work`: what references have made.
     """
 
-    definition: Definition
+    definition: PipelineDefinition
     records: dict[str, StepRecord]
     round: int
     selected: frozenset[str] | None = None
@@ -84,10 +84,10 @@ class Progress:
         self.frontier.note(record.name, record.state)
 
 
-class Turn:
+class ExecutionPass:
     """One look at one execution: what its steps have come to, and what begins."""
 
-    def __init__(self, means: Means, execution: Resource, progress: Progress) -> None:
+    def __init__(self, means: PipelineDependencies, execution: Resource, progress: ExecutionProgress) -> None:
         self._means, self._execution, self._progress = means, execution, progress
         self._definition, self._frontier = progress.definition, progress.frontier
 
@@ -129,7 +129,9 @@ class Turn:
             look = kind_of(step.type).look(self._desk(step), record)
         except FAULTS:
             log.exception("the result of step %s of %s can't be read", step.name, self._execution.name)
-            look = Look(StepStatus.FAILED, reason=f"InternalServerError: The result of step {step.name} can't be read.")
+            look = StepObservation(
+                StepStatus.FAILED, reason=f"InternalServerError: The result of step {step.name} can't be read."
+            )
         except AwsError as error:
             if error.status >= 500 or error.code in THROTTLED:  # what it has made goes on: it is looked at again
                 return
@@ -138,23 +140,23 @@ class Turn:
         if step.type in POLLED and self._progress.records[record.name].live:
             self._look_again()
 
-    def _stop_unbegun(self, step: Step, record: StepRecord) -> None:
+    def _stop_unbegun(self, step: PipelineStep, record: StepRecord) -> None:
         """A server that is gone has perhaps made its job and not lived to note it."""
         if step.type in JOB_STEPS:
             with suppress(AwsError):
                 kind_of(step.type).stop(self._desk(step), record)
                 self._keep(replace(record, status=StepStatus.STOPPING))
                 return
-        self._note(record, Look(StepStatus.STOPPED))
+        self._note(record, StepObservation(StepStatus.STOPPED))
 
-    def _stop(self, step: Step, record: StepRecord) -> None:
+    def _stop(self, step: PipelineStep, record: StepRecord) -> None:
         try:
             kind_of(step.type).stop(self._desk(step), record)
         except AwsError as error:  # it has ended meanwhile
             log.info("step %s is not stopped: %s", record.name, error.message)
         self._keep(replace(record, status=StepStatus.STOPPING))
 
-    def _reach(self, step: Step) -> None:
+    def _reach(self, step: PipelineStep) -> None:
         """Its row is written, and it begins. Raises steprecords.Overtaken."""
         now = now_ms()
         begun_ms = max(now, self._progress.begun_ms + 1)
@@ -178,7 +180,7 @@ class Turn:
         else:  # it is over at once: one row, at its end
             self._begin(step, record, fresh=True)
 
-    def _with_arguments(self, step: Step, record: StepRecord) -> StepRecord:
+    def _with_arguments(self, step: PipelineStep, record: StepRecord) -> StepRecord:
         """Raises BadReference, BadDefinition, also where they are more than a row may have."""
         known, budget = self._known(record), self._budget(step)
         given = without_branches(step.arguments or {})
@@ -191,7 +193,7 @@ class Turn:
         record = self._counted(replace(record, arguments=arguments, shown=step_records.shown_of(step)))
         return replace(record, key=caching.key_of(step.type, self._cached_by(step, arguments)))
 
-    def _budget(self, step: Step) -> Budget:
+    def _budget(self, step: PipelineStep) -> Budget:
         return Budget(f"What the references of step '{step.name}' make", MOST_MADE, within=self._progress.work)
 
     def _counted(self, record: StepRecord) -> StepRecord:
@@ -203,32 +205,32 @@ class Turn:
             raise BadReference(f"{error}.") from None
         return record
 
-    def _cached_by(self, step: Step, arguments: dict[str, Any]) -> dict[str, Any]:
+    def _cached_by(self, step: PipelineStep, arguments: dict[str, Any]) -> dict[str, Any]:
         members = {"Callback": ("SqsQueueUrl", "OutputParameters"), "Lambda": ("FunctionArn", "OutputParameters")}
         if step.type not in members:
             return arguments
         return {"Inputs": arguments} | {name: step.document.get(name) for name in members[step.type]}
 
-    def _cache_hit(self, step: Step, record: StepRecord) -> StepRecord | None:
+    def _cache_hit(self, step: PipelineStep, record: StepRecord) -> StepRecord | None:
         if step.cache_s is None or not record.key:
             return None
         found = step_records.find_cached(self._means.store, self._execution, record)
         if found is None or found.at_ms < now_ms() - step.cache_s * 1000:
             return None
-        result = Look(StepStatus.SUCCEEDED, found.metadata, found.properties)
+        result = StepObservation(StepStatus.SUCCEEDED, found.metadata, found.properties)
         return self._after(replace(record, source=found.execution_arn, cached=True), result, now_ms())
 
-    def _begin(self, step: Step, record: StepRecord, fresh: bool = False) -> None:
+    def _begin(self, step: PipelineStep, record: StepRecord, fresh: bool = False) -> None:
         """`fresh`: its row is not written yet."""
         try:
             look = kind_of(step.type).begin(self._desk(step), record)
         except AwsError as error:
             look = self._trouble(step, error)
         except (BadReference, BadDefinition) as error:
-            look = Look(StepStatus.FAILED, reason=f"ClientError: {error}"[:1024])
+            look = StepObservation(StepStatus.FAILED, reason=f"ClientError: {error}"[:1024])
         except FAULTS:
             log.exception("step %s of %s can't begin", step.name, self._execution.name)
-            look = Look(StepStatus.FAILED, reason=f"InternalServerError: Step {step.name} can't begin.")
+            look = StepObservation(StepStatus.FAILED, reason=f"InternalServerError: Step {step.name} can't begin.")
         if fresh:
             ended = None if look.status == StepStatus.EXECUTING else now_ms()
             self._write(self._after(record, look, ended))
@@ -237,7 +239,7 @@ class Turn:
         if step.type in POLLED:
             self._look_again()
 
-    def _trouble(self, step: Step, error: AwsError) -> Look:
+    def _trouble(self, step: PipelineStep, error: AwsError) -> StepObservation:
         operation = OPERATIONS.get(step.type, step.type)
         exception = ""
         if error.code in THROTTLED:
@@ -253,9 +255,9 @@ class Turn:
             "Retry not appropriate on execution of step with PipelineExecutionArn "
             f"{execution_arn(self._execution)} and StepId {step.name}. {why}"
         )
-        return Look(StepStatus.FAILED, reason=reason.strip()[:1024], exception=exception)
+        return StepObservation(StepStatus.FAILED, reason=reason.strip()[:1024], exception=exception)
 
-    def _note(self, record: StepRecord, look: Look) -> None:
+    def _note(self, record: StepRecord, look: StepObservation) -> None:
         """What was seen, if it is something new; a failure is tried again where a policy says so."""
         if look.status == StepStatus.EXECUTING and record.status != StepStatus.STARTING:
             return  # as it was
@@ -264,7 +266,7 @@ class Turn:
         over = look.status not in {StepStatus.EXECUTING, StepStatus.STARTING}
         self._keep(self._after(record, look, now_ms() if over else None))
 
-    def _after(self, record: StepRecord, look: Look, ended_ms: int | None) -> StepRecord:
+    def _after(self, record: StepRecord, look: StepObservation, ended_ms: int | None) -> StepRecord:
         """A result that is more than a row may have fails the step."""
         changed = replace(
             record,
@@ -283,7 +285,7 @@ class Turn:
         except BadReference as error:
             return record.failed(f"ClientError: {error}")
 
-    def _tried_again(self, record: StepRecord, look: Look) -> bool:
+    def _tried_again(self, record: StepRecord, look: StepObservation) -> bool:
         policy = (
             retries.policy_of(self._definition.step(record.name).retries, look.exception) if look.exception else None
         )
@@ -352,10 +354,10 @@ class Turn:
     def _later(self, delay_ms: float) -> None:
         self._means.wake_after(delay_ms / 1000, EXECUTION, self._execution.id)
 
-    def _desk(self, step: Step) -> Desk:
+    def _desk(self, step: PipelineStep) -> StepContext:
         known = self._known(self._progress.records.get(step.name))
         arn = execution_arn(self._execution)
-        return Desk(self._means.call, self._execution, arn, known, step, self._budget(step))
+        return StepContext(self._means.call, self._execution, arn, known, step, self._budget(step))
 
     def _known(self, record: StepRecord | None) -> StepReferences:
         progress = self._progress

@@ -12,10 +12,10 @@ from collections import OrderedDict
 from weakref import WeakValueDictionary
 
 from sagewright.engine.pipelines import step_records
-from sagewright.engine.pipelines.execution_pass import Means, Progress, Turn
+from sagewright.engine.pipelines.execution_pass import ExecutionPass, ExecutionProgress, PipelineDependencies
 from sagewright.engine.pipelines.step_records import EXECUTION, VERSION
-from sagewright.pipelines.definition import Definition, read_definition
-from sagewright.store.jobs.jobs import Place
+from sagewright.pipelines.definition import PipelineDefinition, read_definition
+from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import Resource
 
@@ -29,10 +29,10 @@ class Pipelines:
 
     kinds: tuple[str, ...] = (EXECUTION,)
 
-    def __init__(self, means: Means) -> None:
+    def __init__(self, means: PipelineDependencies) -> None:
         self._means = means
-        self._progress: OrderedDict[str, Progress] = OrderedDict()
-        self._definitions: WeakValueDictionary[tuple[str, int], Definition] = WeakValueDictionary()
+        self._progress: OrderedDict[str, ExecutionProgress] = OrderedDict()
+        self._definitions: WeakValueDictionary[tuple[str, int], PipelineDefinition] = WeakValueDictionary()
         self._changing = threading.Lock()
 
     def recover(self) -> None:
@@ -47,21 +47,21 @@ class Pipelines:
             self._forget(subject_id)
             return
         try:
-            Turn(self._means, execution, self._of(execution)).take()
-        except step_records.Overtaken:  # by another server: what it wrote is read
+            ExecutionPass(self._means, execution, self._of(execution)).take()
+        except step_records.StepOvertaken:  # by another server: what it wrote is read
             self._forget(subject_id)
 
     def _forget(self, execution_id: str) -> None:
         with self._changing:
             self._progress.pop(execution_id, None)
 
-    def _of(self, execution: Resource) -> Progress:
+    def _of(self, execution: Resource) -> ExecutionProgress:
         with self._changing:
             progress = self._progress.get(execution.id)
         round_ = execution.document.get("Round", 1)
         if progress is None or progress.round != round_:
             records = step_records.of_execution(self._means.store, execution.id)
-            progress = Progress(self._definition(execution), records, round_, _selected(execution))
+            progress = ExecutionProgress(self._definition(execution), records, round_, _selected(execution))
         with self._changing:
             self._progress[execution.id] = progress
             self._progress.move_to_end(execution.id)
@@ -75,13 +75,13 @@ class Pipelines:
         size = sum(definitions.values()) + sum(one.rows.total for one in kept)
         return len(self._progress) > MOST_KEPT or size > MOST_KEPT_BYTES
 
-    def _definition(self, execution: Resource) -> Definition:
+    def _definition(self, execution: Resource) -> PipelineDefinition:
         """The same object for all executions of a version."""
         document = execution.document
         version = document["PipelineId"], document["PipelineVersionId"]
         found = self._definitions.get(version)
         if found is None:
-            place = Place(VERSION, execution.account, execution.region)
+            place = ResourceScope(VERSION, execution.account, execution.region)
             row = resources.find(self._means.store, place, *version)
             found = read_definition(str(row.document["PipelineDefinition"]) if row else EMPTY)
             self._definitions[version] = found

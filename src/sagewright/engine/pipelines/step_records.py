@@ -11,14 +11,14 @@ import orjson
 
 from sagewright.model.budgets import size_of
 from sagewright.model.clock import now_ms
-from sagewright.pipelines.definition import Step
+from sagewright.pipelines.definition import PipelineStep
 from sagewright.pipelines.errors import BadReference
-from sagewright.pipelines.plan import LIVE, State, StepStatus
+from sagewright.pipelines.plan import LIVE, StepState, StepStatus
 from sagewright.store.database import Database
-from sagewright.store.jobs.jobs import Place
-from sagewright.store.listing import Page
+from sagewright.store.jobs.jobs import ResourceScope
+from sagewright.store.listing import PageRequest
 from sagewright.store.resources import resources
-from sagewright.store.resources.resources import NameTaken, New, Resource
+from sagewright.store.resources.resources import New, Resource, ResourceNameTaken
 
 PIPELINE, VERSION, EXECUTION, STEP = "pipeline", "pipeline-version", "pipeline-execution", "pipeline-step"
 CACHED = "pipeline-cache"
@@ -27,7 +27,7 @@ MOST_ROW, MOST_ROWS = 4 << 20, 32 << 20
 MOST_REASON = 1024
 
 
-class Overtaken(Exception):
+class StepOvertaken(Exception):
     """Another server has begun the step."""
 
 
@@ -75,15 +75,15 @@ class StepRecord:
         return self.status in LIVE
 
     @property
-    def state(self) -> State:
-        return State(self.status, self.outcome)
+    def state(self) -> StepState:
+        return StepState(self.status, self.outcome)
 
 
 SHOWN = {"DisplayName": "StepDisplayName", "Description": "StepDescription"}
 """Members of a step in a definition, and what lists call them."""
 
 
-def shown_of(step: Step) -> dict[str, str]:
+def shown_of(step: PipelineStep) -> dict[str, str]:
     return {told: str(step.document[name]) for name, told in SHOWN.items() if step.document.get(name)}
 
 
@@ -128,8 +128,8 @@ def write(store: Database, execution: Resource, record: StepRecord) -> None:
     new = New(name, _document(record), "", {}, parent=execution.id, status=record.status, created_ms=record.begun_ms)
     try:
         resources.create(store, _place(execution), new)
-    except NameTaken:
-        raise Overtaken(record.name) from None
+    except ResourceNameTaken:
+        raise StepOvertaken(record.name) from None
 
 
 def change(store: Database, execution: Resource, record: StepRecord) -> None:
@@ -151,7 +151,7 @@ def of_execution(store: Database, execution_id: str) -> dict[str, StepRecord]:
     return {one.name: one for one in map(read, rows)}
 
 
-def page_of(store: Database, execution: Resource, asked: Page) -> list[Resource]:
+def page_of(store: Database, execution: Resource, asked: PageRequest) -> list[Resource]:
     """Rows of an execution, by `created_ms`: in the order in which they were begun."""
     return resources.page(store, None, asked, resources.belongs_to(execution.id, STEP))
 
@@ -174,8 +174,8 @@ def _row_name(execution: Resource, step: str) -> str:
     return f"{execution.id}/{step}"
 
 
-def _place(execution: Resource) -> Place:
-    return Place(STEP, execution.account, execution.region)
+def _place(execution: Resource) -> ResourceScope:
+    return ResourceScope(STEP, execution.account, execution.region)
 
 
 @dataclass(frozen=True)
@@ -189,13 +189,15 @@ class Cached:
 
 
 def find_cached(store: Database, execution: Resource, record: StepRecord) -> Cached | None:
-    row = resources.find(store, Place(CACHED, execution.account, execution.region), _cache_name(execution, record))
+    row = resources.find(
+        store, ResourceScope(CACHED, execution.account, execution.region), _cache_name(execution, record)
+    )
     return None if row is None else Cached(**row.document)
 
 
 def keep_cached(store: Database, execution: Resource, record: StepRecord, arn: str) -> None:
     """What another execution may use from now on."""
-    place, name = Place(CACHED, execution.account, execution.region), _cache_name(execution, record)
+    place, name = ResourceScope(CACHED, execution.account, execution.region), _cache_name(execution, record)
     cached = Cached(arn, record.ended_ms or 0, record.metadata, record.properties or {})
     row = resources.find(store, place, name)
     if row is not None:
@@ -203,7 +205,7 @@ def keep_cached(store: Database, execution: Resource, record: StepRecord, arn: s
         return
     try:
         resources.create(store, place, New(name, asdict(cached), "", {}, parent=f"cache/{execution.parent}"))
-    except NameTaken:
+    except ResourceNameTaken:
         keep_cached(store, execution, record, arn)
 
 

@@ -17,10 +17,10 @@ from sagewright.model.budgets import Budget, OverBudget
 from sagewright.model.clock import to_datetime
 from sagewright.model.errors import AwsError
 from sagewright.objects.access import ObjectStore
-from sagewright.pipelines.definition import Definition
+from sagewright.pipelines.definition import PipelineDefinition
 from sagewright.pipelines.errors import BadReference
 from sagewright.store.database import Database
-from sagewright.store.jobs.jobs import Place
+from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import Resource
 
@@ -48,7 +48,7 @@ class StepReferences:
     store: Database
     objects: ObjectStore
     execution: Resource
-    definition: Definition
+    definition: PipelineDefinition
     records: Mapping[str, StepRecord]
     record: StepRecord | None
     _earlier: dict[str, StepRecord | None] = field(default_factory=dict)
@@ -90,7 +90,7 @@ class StepReferences:
         return self._earlier[step]
 
     def _find_earlier(self, step: str) -> StepRecord | None:
-        place = Place(EXECUTION, self.execution.account, self.execution.region)
+        place = ResourceScope(EXECUTION, self.execution.account, self.execution.region)
         source = self.execution.document.get("SourceExecution")
         while source is not None:
             earlier = resources.find(self.store, place, source)

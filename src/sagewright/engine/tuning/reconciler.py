@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sagewright.engine.tuning import trials
-from sagewright.engine.tuning.tuning_pass import Means, Progress, Turn
-from sagewright.kinds.tuning import KIND, Definition, Plan, read_plan
+from sagewright.engine.tuning.tuning_pass import TuningDependencies, TuningPass, TuningProgress
+from sagewright.kinds.tuning import KIND, TrainingDefinition, TuningPlan, read_plan
 from sagewright.model.jobs.state_machines import ENDED, Status
-from sagewright.store.jobs.jobs import Place
+from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import Resource
 from sagewright.tuning.study import Trial
@@ -24,9 +24,9 @@ class Tuning:
 
     kinds: tuple[str, ...] = (KIND,)
 
-    def __init__(self, means: Means) -> None:
+    def __init__(self, means: TuningDependencies) -> None:
         self._means = means
-        self._progress: dict[str, Progress] = {}
+        self._progress: dict[str, TuningProgress] = {}
 
     def recover(self) -> None:
         """Nothing: all stands in the rows."""
@@ -46,22 +46,22 @@ class Tuning:
         if progress is None:
             progress = self._progress[subject_id] = self._read(tuner)
         try:
-            Turn(self._means, tuner, progress).take()
-        except trials.Overtaken:  # by another server: what it wrote is read
+            TuningPass(self._means, tuner, progress).take()
+        except trials.TrialOvertaken:  # by another server: what it wrote is read
             self._progress.pop(subject_id, None)
 
-    def _read(self, tuner: Resource) -> Progress:
+    def _read(self, tuner: Resource) -> TuningProgress:
         plan = read_plan(tuner.document, tuner.document["Seed"])
-        progress = Progress(plan, {one.number: one for one in trials.of_tuner(self._means.store, tuner.id)})
+        progress = TuningProgress(plan, {one.number: one for one in trials.of_tuner(self._means.store, tuner.id)})
         for definition in plan.definitions if plan.parents else ():
             progress.parents[definition.name] = self._of_parents(tuner, plan, definition)
         return progress
 
-    def _of_parents(self, tuner: Resource, plan: Plan, definition: Definition) -> tuple[Trial, ...]:
+    def _of_parents(self, tuner: Resource, plan: TuningPlan, definition: TrainingDefinition) -> tuple[Trial, ...]:
         """A parent that was deleted since has nothing to tell any more."""
         found: list[Trial] = []
         for name in plan.parents:
-            parent = resources.find(self._means.store, Place(KIND, tuner.account, tuner.region), name)
+            parent = resources.find(self._means.store, ResourceScope(KIND, tuner.account, tuner.region), name)
             if parent is not None:
                 (own,) = read_plan(parent.document, 0).definitions
                 records = trials.of_tuner(self._means.store, parent.id)

@@ -9,23 +9,23 @@ from enum import StrEnum
 from typing import Any
 
 from sagewright.kinds.table import KINDS
-from sagewright.kinds.tuning import TRIAL, Definition
+from sagewright.kinds.tuning import TRIAL, TrainingDefinition
 from sagewright.kinds.tuningspace import holds
 from sagewright.model.jobs.state_machines import TRAINING, Status
 from sagewright.store.database import Database
 from sagewright.store.jobs import jobs
-from sagewright.store.jobs.jobs import Job, Place
+from sagewright.store.jobs.jobs import Job, ResourceScope
 from sagewright.store.logs import metrics
-from sagewright.store.logs.metrics import Series, dimension_text
+from sagewright.store.logs.metrics import MetricSeries, dimension_text
 from sagewright.store.resources import resources
-from sagewright.store.resources.resources import NameTaken, New, Resource
+from sagewright.store.resources.resources import New, Resource, ResourceNameTaken
 from sagewright.tuning.space import Space
-from sagewright.tuning.study import State, Trial
+from sagewright.tuning.study import Trial, TrialState
 
 TRAININGS = KINDS[TRAINING.kind]
 
 
-class Overtaken(Exception):
+class TrialOvertaken(Exception):
     """Another server has written a trial of that number."""
 
 
@@ -38,7 +38,7 @@ class ObjectiveStatus(StrEnum):
 
 
 @dataclass(frozen=True)
-class Record:
+class TrialRecord:
     """One training job of a tuning job.
 
     `config`: which of its instance configurations it has. `continues`: the number of the trial whose checkpoints it goes on from.
@@ -68,12 +68,12 @@ class Record:
         return self.objective != ObjectiveStatus.PENDING
 
     @property
-    def state(self) -> State:
+    def state(self) -> TrialState:
         if self.objective == ObjectiveStatus.PENDING:
-            return State.RUNNING
+            return TrialState.RUNNING
         if self.objective == ObjectiveStatus.FAILED:
-            return State.FAILED
-        return State.COMPLETED if self.status == Status.COMPLETED else State.STOPPED
+            return TrialState.FAILED
+        return TrialState.COMPLETED if self.status == Status.COMPLETED else TrialState.STOPPED
 
     def trial(self) -> Trial:
         return Trial(
@@ -113,32 +113,32 @@ def counters(rows: Mapping[str, int]) -> tuple[dict[str, int], dict[str, int]]:
 RETRIED = "Retried"
 
 
-def kept_status(record: Record) -> str:
+def kept_status(record: TrialRecord) -> str:
     """The row's status: both of the record's, so that they can be counted without reading the rows."""
     return f"{RETRIED if record.retried else record.status}/{record.objective}"
 
 
-def read(row: Resource) -> Record:
+def read(row: Resource) -> TrialRecord:
     document = dict(row.document)
     document["curve"] = tuple(document["curve"])
-    return Record(name=row.name, number=row.version, **document)
+    return TrialRecord(name=row.name, number=row.version, **document)
 
 
-def write(store: Database, tuner: Resource, record: Record) -> None:
+def write(store: Database, tuner: Resource, record: TrialRecord) -> None:
     """Raises Overtaken."""
-    place = Place(TRIAL, tuner.account, tuner.region)
+    place = ResourceScope(TRIAL, tuner.account, tuner.region)
     new = New(
         record.name, _document(record), "", {}, version=record.number, parent=tuner.id, status=kept_status(record)
     )
     try:
         resources.create(store, place, new)
-    except NameTaken:
-        raise Overtaken(record.name) from None
+    except ResourceNameTaken:
+        raise TrialOvertaken(record.name) from None
 
 
-def freeze(store: Database, tuner: Resource, record: Record) -> None:
+def freeze(store: Database, tuner: Resource, record: TrialRecord) -> None:
     """What it has come to."""
-    row = resources.find(store, Place(TRIAL, tuner.account, tuner.region), record.name, record.number)
+    row = resources.find(store, ResourceScope(TRIAL, tuner.account, tuner.region), record.name, record.number)
     if row is not None:
         resources.alter(
             store,
@@ -147,24 +147,24 @@ def freeze(store: Database, tuner: Resource, record: Record) -> None:
         )
 
 
-def _document(record: Record) -> dict[str, Any]:
+def _document(record: TrialRecord) -> dict[str, Any]:
     return {name: value for name, value in asdict(record).items() if name not in {"number", "name"}}
 
 
-def of_tuner(store: Database, tuner_id: str) -> list[Record]:
+def of_tuner(store: Database, tuner_id: str) -> list[TrialRecord]:
     """In the order of their numbers, those that another one took the place of among them."""
     return sorted((read(row) for row in resources.children(store, tuner_id)), key=lambda one: one.number)
 
 
-def seen(store: Database, tuner: Resource, record: Record, definition: Definition) -> Record:
+def seen(store: Database, tuner: Resource, record: TrialRecord, definition: TrainingDefinition) -> TrialRecord:
     """The record as its training job stands; as it is where there is no such job, or where it is over."""
     if record.over:
         return record
-    job = jobs.find(store, Place(TRAINING.kind, tuner.account, tuner.region), record.name)
+    job = jobs.find(store, ResourceScope(TRAINING.kind, tuner.account, tuner.region), record.name)
     return record if job is None else after_job(store, record, job, definition.objective.metric)
 
 
-def after_job(store: Database, record: Record, job: Job, metric: str) -> Record:
+def after_job(store: Database, record: TrialRecord, job: Job, metric: str) -> TrialRecord:
     curve = curve_of(store, job, metric)
     final = next((row.value for row in jobs.final_metrics(store, job.id) if row.name == metric), None)
     value = final if final is not None else (curve[-1] if curve else None)
@@ -188,14 +188,16 @@ def after_job(store: Database, record: Record, job: Job, metric: str) -> Record:
 def curve_of(store: Database, job: Job, metric: str) -> tuple[float, ...]:
     """The values of a metric of a job, in the order of their emissions."""
     text = dimension_text({TRAININGS.dimension: job.name})
-    series = Series(job.account, job.region, TRAININGS.namespace, metric, text)
+    series = MetricSeries(job.account, job.region, TRAININGS.namespace, metric, text)
     return tuple(datum.total for datum in metrics.read(store, series, job.created_ms, 1 << 62))
 
 
-def parents_trials(name: str, records: list[Record], definition: Definition, space: Space) -> Iterator[Trial]:
+def parents_trials(
+    name: str, records: list[TrialRecord], definition: TrainingDefinition, space: Space
+) -> Iterator[Trial]:
     """The trials of a parent as trials of this space, those outside of it left out. `definition`: the parent's."""
     for record in records:
-        if record.state not in {State.COMPLETED, State.STOPPED} or record.value is None:
+        if record.state not in {TrialState.COMPLETED, TrialState.STOPPED} or record.value is None:
             continue
         known = {**definition.static, **record.values}
         if holds(space, known):

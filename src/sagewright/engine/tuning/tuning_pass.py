@@ -8,12 +8,12 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from sagewright.engine.calls import Call, Owner, Question
+from sagewright.engine.calls import Call, OperationRequest, Owner
 from sagewright.engine.pipelines.steps.tracking import config_of_owner
 from sagewright.engine.tuning import trials
-from sagewright.engine.tuning.trials import ObjectiveStatus, Record
+from sagewright.engine.tuning.trials import ObjectiveStatus, TrialRecord
 from sagewright.kinds.base import OWNER
-from sagewright.kinds.tuning import KIND, RESOURCE, Child, Definition, Plan, child_request
+from sagewright.kinds.tuning import KIND, RESOURCE, Child, TrainingDefinition, TuningPlan, child_request
 from sagewright.model.aws.arns import sagemaker_arn
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
@@ -41,7 +41,7 @@ STOPPING_MS = 2000
 
 
 @dataclass(frozen=True)
-class Means:
+class TuningDependencies:
     """What tuning works with. `wake_after(seconds, kind, id)`: have a subject looked at later."""
 
     store: Database
@@ -51,32 +51,32 @@ class Means:
 
 
 @dataclass
-class Progress:
+class TuningProgress:
     """What is known of a tuning job in this server's memory, which can all be read again. `records`: by number, `parents`: by
     definition; `searches`: that failed one after the other, and when it is tried again."""
 
-    plan: Plan
-    records: dict[int, Record] = field(default_factory=dict)
+    plan: TuningPlan
+    records: dict[int, TrialRecord] = field(default_factory=dict)
     parents: dict[str, tuple[Trial, ...]] = field(default_factory=dict)
     asked_to_stop: set[int] = field(default_factory=set)
     made: set[int] = field(default_factory=set)
     searches: int = 0
     search_at_ms: int = 0
 
-    def live(self) -> list[Record]:
+    def live(self) -> list[TrialRecord]:
         return [one for one in self.records.values() if not one.over]
 
-    def tried(self) -> list[Record]:
+    def tried(self) -> list[TrialRecord]:
         return [one for one in self.records.values() if not one.retried]
 
-    def own(self, definition: Definition) -> list[Record]:
+    def own(self, definition: TrainingDefinition) -> list[TrialRecord]:
         return [one for one in self.tried() if one.definition == definition.name]
 
 
-class Turn:
+class TuningPass:
     """One step of one tuning job."""
 
-    def __init__(self, means: Means, tuner: Resource, progress: Progress) -> None:
+    def __init__(self, means: TuningDependencies, tuner: Resource, progress: TuningProgress) -> None:
         self._means, self._tuner, self._progress = means, tuner, progress
         self._plan = progress.plan
 
@@ -108,13 +108,13 @@ class Turn:
             if again:
                 self._begin(again)
 
-    def _retry(self, record: Record) -> Record | None:
+    def _retry(self, record: TrialRecord) -> TrialRecord | None:
         """Another one in its place, with the next of the instance configurations."""
         if record.config >= MOST_RETRIES:
             return None
         number = self._next_number()
         return replace(
-            Record(number, trials.name_of(self._tuner, number), record.definition, record.values),
+            TrialRecord(number, trials.name_of(self._tuner, number), record.definition, record.values),
             config=record.config + 1,
             continues=record.continues,
             until=record.until,
@@ -177,7 +177,7 @@ class Turn:
         ended = [self._step_of(definition, room) for definition, room in self._rooms()]
         return ended[0] if all(ended) else None
 
-    def _step_of(self, definition: Definition, room: int) -> Over | None:
+    def _step_of(self, definition: TrainingDefinition, room: int) -> Over | None:
         """Why there is nothing more to be done for this definition, if there is not. Raises SearchFailed."""
         own = self._progress.own(definition)
         self._pause(own)
@@ -190,7 +190,7 @@ class Turn:
             self._begin(self._record_of(definition, suggestion))
         return decided.over
 
-    def _rules_of(self, definition: Definition, own: list[Record], room: int) -> Rules:
+    def _rules_of(self, definition: TrainingDefinition, own: list[TrialRecord], room: int) -> Rules:
         """With several definitions: this one's part of the rules for all."""
         rules = self._plan.rules
         if len(self._plan.definitions) == 1:
@@ -199,14 +199,14 @@ class Turn:
         most = definition.space.size() if self._plan.strategy == "Grid" else len(own) + room
         return Rules(most_trials=most if rules.most_trials is not None else None, most_parallel=running + room)
 
-    def _pause(self, own: list[Record]) -> None:
+    def _pause(self, own: list[TrialRecord]) -> None:
         """Those that have got as far as they were to."""
         curves = whole_curves([one.trial() for one in own])
         for record in own:
             if record.until is not None and len(curves[record.number]) >= record.until:
                 self._stop(record)
 
-    def _rooms(self) -> Iterator[tuple[Definition, int]]:
+    def _rooms(self) -> Iterator[tuple[TrainingDefinition, int]]:
         """How many more training jobs each definition may start now: those that have had the fewest come first."""
         rules, tried = self._plan.rules, self._progress.tried()
         room = rules.most_parallel - len(self._progress.live())
@@ -228,9 +228,9 @@ class Turn:
         known = [one.trial() for one in sorted(own, key=lambda one: one.number)]
         return standing(self._plan.study(self._tuner.id, first), self._plan.rules, known)
 
-    def _record_of(self, definition: Definition, suggestion: Suggestion) -> Record:
+    def _record_of(self, definition: TrainingDefinition, suggestion: Suggestion) -> TrialRecord:
         number = self._next_number()
-        return Record(
+        return TrialRecord(
             number,
             trials.name_of(self._tuner, number),
             definition.name,
@@ -242,13 +242,13 @@ class Turn:
     def _next_number(self) -> int:
         return max(self._progress.records, default=0) + 1
 
-    def _begin(self, record: Record) -> None:
+    def _begin(self, record: TrialRecord) -> None:
         """Raises trials.Overtaken where another server has begun that number."""
         trials.write(self._means.store, self._tuner, record)
         self._progress.records[record.number] = record
         self._make(record)
 
-    def _make(self, record: Record) -> None:
+    def _make(self, record: TrialRecord) -> None:
         definition = self._plan.definition(record.definition)
         arn = self._arn()
         pairs = [{"Key": key, "Value": value} for key, value in tags.of(self._means.store, arn).items()]
@@ -269,7 +269,7 @@ class Turn:
             return
         self._progress.made.add(record.number)
 
-    def _refused(self, record: Record, error: AwsError) -> None:
+    def _refused(self, record: TrialRecord, error: AwsError) -> None:
         reason = f"{FaultClass.CLIENT}: {error.message}"[:1024]
         failed = replace(record, status=Status.FAILED, objective=ObjectiveStatus.FAILED, reason=reason)
         failed = replace(failed, created_ms=now_ms(), ended_ms=now_ms())
@@ -277,14 +277,14 @@ class Turn:
         trials.freeze(self._means.store, self._tuner, failed)
         self._means.wake_after(0, KIND, self._tuner.id)
 
-    def _checkpoints_of(self, record: Record) -> str:
+    def _checkpoints_of(self, record: TrialRecord) -> str:
         """The name of the training job that the first of a chain is, whose checkpoints all of them have."""
         if record.continues is None:
             return ""
         before = self._progress.records[record.continues]
         return self._checkpoints_of(before) or before.name
 
-    def _stop(self, record: Record) -> None:
+    def _stop(self, record: TrialRecord) -> None:
         if record.over or record.number in self._progress.asked_to_stop:
             return
         definition = self._plan.definition(record.definition)
@@ -296,10 +296,10 @@ class Turn:
         self._progress.asked_to_stop.add(record.number)
 
     def _ask(
-        self, definition: Definition, operation: str, request: dict[str, Any], owner: Owner | None = None
+        self, definition: TrainingDefinition, operation: str, request: dict[str, Any], owner: Owner | None = None
     ) -> dict[str, Any]:
         return self._means.call(
-            Question(definition.document["RoleArn"], "sagemaker", operation, request, owner, self._tuner.region)
+            OperationRequest(definition.document["RoleArn"], "sagemaker", operation, request, owner, self._tuner.region)
         )
 
     def _arn(self) -> str:
@@ -369,7 +369,7 @@ WAITING = frozenset({Over.TRIALS, Over.SPACE})
 """What ends a tuning job without ending its training jobs."""
 
 
-def _never_started(record: Record) -> bool:
+def _never_started(record: TrialRecord) -> bool:
     return (
         record.status == Status.FAILED
         and record.started_ms is None

@@ -17,7 +17,7 @@ from typing import Any
 import orjson
 
 from sagewright.front.invocations.routes import Capture
-from sagewright.front.invocations.spool import Spool, Target
+from sagewright.front.invocations.spool import CaptureSpool, CaptureTarget
 
 WARN_S = 60.0
 log = logging.getLogger("sagewright.front.invocations.capturing")
@@ -38,7 +38,7 @@ class Exchanged:
 class Capturing:
     """Samples invocations and spools their records. A record is on disk before its request is answered."""
 
-    def __init__(self, spool: Spool) -> None:
+    def __init__(self, spool: CaptureSpool) -> None:
         self._spool = spool
         self._dropped, self._warned_s = 0, -WARN_S
 
@@ -47,7 +47,7 @@ class Capturing:
 
     def keep(self, capture: Capture, endpoint: str, variant: str, exchanged: Exchanged) -> None:
         """A record that the disk or the spool has no room for is dropped, with a line in the front's log: the answer goes on."""
-        target = Target(capture.destination, endpoint, variant)
+        target = CaptureTarget(capture.destination, endpoint, variant)
         try:
             if self._spool.keep(target, orjson.dumps(_line(capture, exchanged))):
                 return

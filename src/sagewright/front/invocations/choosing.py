@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 
-from sagewright.front.invocations.routes import Instance
+from sagewright.front.invocations.routes import RouteInstance
 
 
 class Quota:
@@ -38,7 +38,7 @@ class Quota:
         return late
 
 
-def least_busy(instances: Sequence[Instance], busy: Mapping[str, int], *, at_random: bool) -> Instance:
+def least_busy(instances: Sequence[RouteInstance], busy: Mapping[str, int], *, at_random: bool) -> RouteInstance:
     """The instance with the fewest requests under way (`busy`, by id), of several such a random one."""
     if len(instances) == 1:
         return instances[0]

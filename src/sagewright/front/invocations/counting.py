@@ -23,7 +23,7 @@ class _Bucket:
 
 
 @dataclass
-class Tally:
+class VariantCounts:
     """Of one variant, or of one inference `component`. Latencies in microseconds."""
 
     invocations: int = 0
@@ -95,12 +95,12 @@ class Counting:
     """Of all variants, since the last look."""
 
     def __init__(self) -> None:
-        self._tallies: dict[tuple[str, str, str], Tally] = {}
+        self._tallies: dict[tuple[str, str, str], VariantCounts] = {}
 
-    def of(self, endpoint: str, variant: str, component: str = "") -> Tally:
+    def of(self, endpoint: str, variant: str, component: str = "") -> VariantCounts:
         tally = self._tallies.get((endpoint, variant, component))
         if tally is None:
-            tally = self._tallies[endpoint, variant, component] = Tally(component=bool(component))
+            tally = self._tallies[endpoint, variant, component] = VariantCounts(component=bool(component))
         return tally
 
     def taken(self) -> list[dict[str, Any]]:

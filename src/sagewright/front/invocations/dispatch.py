@@ -14,14 +14,14 @@ from pathlib import Path
 from sagewright.front import faults
 from sagewright.front.faults import Where
 from sagewright.front.invocations.choosing import Quota, least_busy
-from sagewright.front.invocations.counting import Counting, Tally
+from sagewright.front.invocations.counting import Counting, VariantCounts
 from sagewright.front.invocations.refreshing import Refreshing
-from sagewright.front.invocations.routes import Endpoint, Fleet, Instance, Routes, Variant
+from sagewright.front.invocations.routes import Endpoint, RouteFleet, RouteInstance, Routes, RouteVariant
 from sagewright.front.invocations.shelves import Shelves
 from sagewright.model.aws.regions import read_routed
 from sagewright.model.errors import AwsError
-from sagewright.upstream.client import Answer, Broken, Stream, Unreachable, Upstream, UpstreamRequest
-from sagewright.upstream.connecting import Container
+from sagewright.upstream.client import Answer, AnswerStream, Broken, ContainerUnreachable, Upstream, UpstreamRequest
+from sagewright.upstream.connecting import ContainerAddress
 
 TIMEOUT_S = 60.0
 STREAM_TIMEOUT_S = 480.0
@@ -35,7 +35,7 @@ MOST_IN_FLIGHT = 256
 
 
 @dataclass(frozen=True)
-class Wanted:
+class InvocationTarget:
     """What a request names besides its endpoint."""
 
     variant: str = ""
@@ -48,8 +48,8 @@ class Wanted:
 class Served:
     """Who answered, and in what time (seconds) the model did."""
 
-    fleet: Fleet
-    variant: Variant
+    fleet: RouteFleet
+    variant: RouteVariant
     answer: Answer
     model_s: float
 
@@ -122,7 +122,7 @@ class Dispatch:
             raise faults.not_ready(self.where(name), endpoint.status)
         return endpoint
 
-    def choose(self, endpoint: Endpoint, wanted: Wanted) -> tuple[Fleet, Variant]:
+    def choose(self, endpoint: Endpoint, wanted: InvocationTarget) -> tuple[RouteFleet, RouteVariant]:
         """Raises ValidationError for a variant or a component that is not there."""
         if endpoint.components is not None or wanted.component:
             return endpoint.fleets[0], self._component(endpoint, wanted)
@@ -148,7 +148,7 @@ class Dispatch:
             raise faults.validation(f"No variant of endpoint {endpoint.name} has a weight above 0.")
         return found[quota.choose(weights)]
 
-    def _component(self, endpoint: Endpoint, wanted: Wanted) -> Variant:
+    def _component(self, endpoint: Endpoint, wanted: InvocationTarget) -> RouteVariant:
         """Raises ValidationError."""
         if endpoint.components is None:
             raise faults.validation(
@@ -169,7 +169,12 @@ class Dispatch:
         return found
 
     async def ask(
-        self, endpoint: Endpoint, fleet: Fleet, variant: Variant, ask: UpstreamRequest, wanted: Wanted
+        self,
+        endpoint: Endpoint,
+        fleet: RouteFleet,
+        variant: RouteVariant,
+        ask: UpstreamRequest,
+        wanted: InvocationTarget,
     ) -> Served:
         """The answer of a variant. Raises AwsError: ModelError, ServiceUnavailable, ValidationError."""
         where, begin = self.where(endpoint.name, variant.component), time.monotonic()
@@ -184,7 +189,9 @@ class Dispatch:
             answer = await self._answered(where, slot, last, ask, wanted)
         return Served(fleet, variant, answer, time.monotonic() - begin)
 
-    async def _answered(self, where: Where, slot: _Slot, number: int, ask: UpstreamRequest, wanted: Wanted) -> Answer:
+    async def _answered(
+        self, where: Where, slot: _Slot, number: int, ask: UpstreamRequest, wanted: InvocationTarget
+    ) -> Answer:
         """A container's good answer. Raises AwsError."""
         answer = await self._step(where, slot, number, ask, wanted)
         if not 200 <= answer.status < 300:
@@ -202,7 +209,7 @@ class Dispatch:
             path = f"/models/{self._models[key]}/invoke"
             try:
                 answer = await self._upstream(place).ask(replace(ask, path=path), TIMEOUT_S)
-            except Unreachable:
+            except ContainerUnreachable:
                 self._models.pop(key, None)
                 if fresh:
                     raise faults.unavailable(f"The container {container} can't be reached.") from None
@@ -216,7 +223,9 @@ class Dispatch:
             self._models.pop(key, None)  # the container was started again, or has given it up
         return answer
 
-    async def _step(self, where: Where, slot: _Slot, number: int, ask: UpstreamRequest, wanted: Wanted) -> Answer:
+    async def _step(
+        self, where: Where, slot: _Slot, number: int, ask: UpstreamRequest, wanted: InvocationTarget
+    ) -> Answer:
         container = _told_name(slot.variant, number)
         until, retry_s = time.monotonic() + AWAY_S, RETRY_S
         if slot.variant.containers[number].multi_model and wanted.model:
@@ -224,7 +233,7 @@ class Dispatch:
         while True:
             try:
                 return await self._upstream(slot.instance.directories[number]).ask(ask, TIMEOUT_S)
-            except Unreachable as error:
+            except ContainerUnreachable as error:
                 if time.monotonic() > until:
                     raise faults.unavailable(
                         f"No instance of the variant {slot.variant.name} can be reached: {error}"
@@ -238,8 +247,8 @@ class Dispatch:
                 raise faults.timed_out(where, container, TIMEOUT_S) from None
 
     async def begin(
-        self, endpoint: Endpoint, variant: Variant, ask: UpstreamRequest, wanted: Wanted
-    ) -> tuple[Stream, _Slot]:
+        self, endpoint: Endpoint, variant: RouteVariant, ask: UpstreamRequest, wanted: InvocationTarget
+    ) -> tuple[AnswerStream, _Slot]:
         """The answer of a variant's last container, to be read as it comes. The slot has to be left. Raises AwsError."""
         where = self.where(endpoint.name, variant.component)
         slot = _Slot(self, endpoint, variant)
@@ -253,7 +262,7 @@ class Dispatch:
                 ask = replace(ask, body=answer.body)
             try:
                 stream = await self._upstream(slot.instance.directories[steps[-1]]).begin(ask, STREAM_TIMEOUT_S)
-            except Unreachable as error:
+            except ContainerUnreachable as error:
                 raise faults.unavailable(f"No instance of the variant {variant.name} can be reached: {error}") from None
             except Broken as error:
                 raise faults.broken(where, _told_name(variant, steps[-1]), str(error)) from None
@@ -264,12 +273,12 @@ class Dispatch:
             raise
         return stream, slot
 
-    def tally(self, endpoint: str, variant: Variant) -> Tally:
+    def tally(self, endpoint: str, variant: RouteVariant) -> VariantCounts:
         tally = self._counting.of(endpoint, variant.name, variant.component)
         tally.instances = max(1, len(variant.instances))
         return tally
 
-    async def present(self, endpoint: Endpoint, variant: Variant) -> Variant:
+    async def present(self, endpoint: Endpoint, variant: RouteVariant) -> RouteVariant:
         """The variant as it is now, once it has an instance. Raises ServiceUnavailable, ModelNotReadyException."""
         now, begin = self._present(endpoint.name, variant), time.monotonic()
         limit = time.monotonic() + (TIMEOUT_S if now.scales_from_zero else AWAY_S)
@@ -286,7 +295,7 @@ class Dispatch:
             self.tally(endpoint.name, now).timed("ModelSetupTime", (time.monotonic() - begin) * 1e6)
         return now
 
-    def _present(self, name: str, variant: Variant) -> Variant:
+    def _present(self, name: str, variant: RouteVariant) -> RouteVariant:
         """As the present routes have it; as it was, where they don't."""
         endpoint = self.routes.endpoints.get(name)
         candidates = endpoint.variants() if endpoint else []
@@ -296,7 +305,7 @@ class Dispatch:
     def _upstream(self, directory: Path) -> Upstream:
         upstream = self._upstreams.get(directory)
         if upstream is None:
-            upstream = self._upstreams[directory] = Upstream(Container(directory))
+            upstream = self._upstreams[directory] = Upstream(ContainerAddress(directory))
         return upstream
 
     @property
@@ -307,10 +316,10 @@ class Dispatch:
 class _Slot:
     """One request's place at an instance of a variant."""
 
-    def __init__(self, dispatch: Dispatch, endpoint: Endpoint, variant: Variant) -> None:
+    def __init__(self, dispatch: Dispatch, endpoint: Endpoint, variant: RouteVariant) -> None:
         self._dispatch, self.endpoint, self.variant = dispatch, endpoint, variant
         self._key = f"{endpoint.name}/{variant.name}/{variant.component}"
-        self.instance: Instance
+        self.instance: RouteInstance
 
     async def __aenter__(self) -> _Slot:
         busy = self._dispatch.busy
@@ -333,7 +342,7 @@ class _Slot:
         self._leave_variant()
         self._leave_instance()
 
-    def move(self, variant: Variant, *, started: bool) -> None:
+    def move(self, variant: RouteVariant, *, started: bool) -> None:
         """To another instance, where there is one: this one can't be reached. Not between two containers of one instance."""
         if started or not variant.instances:
             return
@@ -342,7 +351,7 @@ class _Slot:
         self.instance = least_busy(others, self._dispatch.busy.by_instance, at_random=False)
         self._dispatch.busy.by_instance[self.instance.id] += 1
 
-    def steps(self, wanted: Wanted) -> list[int]:
+    def steps(self, wanted: InvocationTarget) -> list[int]:
         """Which containers the request goes through. Raises ValidationError."""
         names = [container.name for container in self.variant.containers]
         if not self.variant.direct:
@@ -375,5 +384,5 @@ def _answers(endpoint: Endpoint, component: str) -> bool:
     return found is not None and bool(found.instances)
 
 
-def _told_name(variant: Variant, number: int) -> str:
+def _told_name(variant: RouteVariant, number: int) -> str:
     return "primary" if len(variant.containers) == 1 else variant.containers[number].name

@@ -11,7 +11,7 @@ DIRECT, MULTI_MODEL = "Direct", "MultiModel"
 
 
 @dataclass(frozen=True)
-class Container:
+class RouteContainer:
     """One container of a variant, as requests name it."""
 
     name: str
@@ -19,7 +19,7 @@ class Container:
 
 
 @dataclass(frozen=True)
-class Instance:
+class RouteInstance:
     """`directories`: of its containers' hosts, in their order."""
 
     id: str
@@ -27,7 +27,7 @@ class Instance:
 
 
 @dataclass(frozen=True)
-class Variant:
+class RouteVariant:
     """`weight`: its part of its fleet's traffic; `concurrency`: how many requests it takes at a time, 0 for no limit of its own.
 
     One with a `component` is an inference component: its instances are copies, on the variant of that name. `wanted`: how many.
@@ -35,8 +35,8 @@ class Variant:
 
     name: str
     weight: float
-    containers: tuple[Container, ...]
-    instances: tuple[Instance, ...]
+    containers: tuple[RouteContainer, ...]
+    instances: tuple[RouteInstance, ...]
     direct: bool = False
     random: bool = False
     concurrency: int = 0
@@ -58,12 +58,12 @@ class Capture:
 
 
 @dataclass(frozen=True)
-class Fleet:
+class RouteFleet:
     """`share`: its part of the endpoint's traffic, in percent; `shadow`: a variant that gets copies."""
 
     share: float
-    variants: tuple[Variant, ...]
-    shadow: Variant | None = None
+    variants: tuple[RouteVariant, ...]
+    shadow: RouteVariant | None = None
     capture: Capture | None = None
 
 
@@ -75,11 +75,11 @@ class Endpoint:
     id: str
     name: str
     status: str
-    fleets: tuple[Fleet, ...]
+    fleets: tuple[RouteFleet, ...]
     asynchronous: bool = False
-    components: Mapping[str, Variant] | None = None
+    components: Mapping[str, RouteVariant] | None = None
 
-    def variants(self) -> list[Variant]:
+    def variants(self) -> list[RouteVariant]:
         """All that requests can go to."""
         if self.components is not None:
             return list(self.components.values())
@@ -112,9 +112,9 @@ def _endpoint(document: Mapping[str, Any]) -> Endpoint:
     )
 
 
-def _fleet(document: Mapping[str, Any]) -> Fleet:
+def _fleet(document: Mapping[str, Any]) -> RouteFleet:
     shadow, capture = document["shadow"], document["capture"]
-    return Fleet(
+    return RouteFleet(
         document["share"],
         tuple(_variant(one) for one in document["variants"]),
         _variant(shadow) if shadow else None,
@@ -124,13 +124,14 @@ def _fleet(document: Mapping[str, Any]) -> Fleet:
     )
 
 
-def _variant(document: Mapping[str, Any]) -> Variant:
-    return Variant(
+def _variant(document: Mapping[str, Any]) -> RouteVariant:
+    return RouteVariant(
         **{
             **document,
-            "containers": tuple(Container(**one) for one in document["containers"]),
+            "containers": tuple(RouteContainer(**one) for one in document["containers"]),
             "instances": tuple(
-                Instance(one["id"], tuple(Path(place) for place in one["directories"])) for one in document["instances"]
+                RouteInstance(one["id"], tuple(Path(place) for place in one["directories"]))
+                for one in document["instances"]
             ),
         }
     )

@@ -7,8 +7,8 @@ import asyncio
 import time
 
 from sagewright.front.invocations.capturing import Capturing, Exchanged
-from sagewright.front.invocations.dispatch import Dispatch, Wanted
-from sagewright.front.invocations.routes import Endpoint, Fleet, Variant
+from sagewright.front.invocations.dispatch import Dispatch, InvocationTarget
+from sagewright.front.invocations.routes import Endpoint, RouteFleet, RouteVariant
 from sagewright.model.errors import AwsError
 from sagewright.upstream.messages import UpstreamRequest
 
@@ -23,7 +23,7 @@ class Shadowing:
         self._tasks: set[asyncio.Task[None]] = set()
         self._under_way: dict[str, int] = {}
 
-    def copy(self, endpoint: Endpoint, fleet: Fleet, production: Variant, ask: UpstreamRequest) -> None:
+    def copy(self, endpoint: Endpoint, fleet: RouteFleet, production: RouteVariant, ask: UpstreamRequest) -> None:
         """Send a copy in the ratio of the weights, at most one for each request."""
         shadow = fleet.shadow
         if shadow is None or not shadow.instances:
@@ -41,10 +41,10 @@ class Shadowing:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _send(self, endpoint: Endpoint, fleet: Fleet, shadow: Variant, ask: UpstreamRequest) -> None:
+    async def _send(self, endpoint: Endpoint, fleet: RouteFleet, shadow: RouteVariant, ask: UpstreamRequest) -> None:
         begin = time.monotonic()
         try:
-            served = await self._dispatch.ask(endpoint, fleet, shadow, ask, Wanted())
+            served = await self._dispatch.ask(endpoint, fleet, shadow, ask, InvocationTarget())
             self._dispatch.tally(endpoint.name, shadow).timed("ModelLatency", (time.monotonic() - begin) * 1e6)
             capture = fleet.capture
             if capture is not None and self._capturing.sample(capture):

@@ -12,7 +12,7 @@ from sagewright.front import faults
 from sagewright.model.errors import AwsError
 from sagewright.model.jobs.serving_sockets import SHELF
 from sagewright.upstream.connecting import UnixPath
-from sagewright.upstream.errors import Broken, Unreachable
+from sagewright.upstream.errors import Broken, ContainerUnreachable
 from sagewright.upstream.lines import ask_line
 
 PATIENCE_S = 60.0
@@ -66,7 +66,7 @@ async def _asked(directory: Path, model: str) -> str:
         if "name" in answer:
             return str(answer["name"])
         status, reason = int(answer["status"]), str(answer["message"])
-    except Unreachable as error:
+    except ContainerUnreachable as error:
         raise faults.unavailable(f"The models of this endpoint can't be asked for now: {error}") from None
     except TimeoutError:
         raise faults.unavailable(f"The model {model} could not be loaded within {LOAD_S:g} s.") from None

@@ -33,7 +33,7 @@ log = logging.getLogger("sagewright.front.invocations.spool")
 
 
 @dataclass(frozen=True)
-class Target:
+class CaptureTarget:
     """Where records go: the capture's S3 URI, and the names that its keys begin with."""
 
     destination: str
@@ -41,7 +41,7 @@ class Target:
     variant: str
 
 
-class Spool:
+class CaptureSpool:
     """The front's end. `keep` and `close_segment` raise OSError where the disk takes nothing."""
 
     def __init__(self, folder: Path, most_bytes: int = MOST_BYTES) -> None:
@@ -52,7 +52,7 @@ class Spool:
         self._written = self._number = 0
         self._before = _size_of(folder)
 
-    def keep(self, target: Target, record: bytes) -> bool:
+    def keep(self, target: CaptureTarget, record: bytes) -> bool:
         """False where the spool is full: the record is not kept."""
         size = len(record)
         if self._before + self._written + size > self._most:
@@ -105,14 +105,14 @@ class Segment:
     def made(self) -> datetime:
         return datetime.fromtimestamp(int(self.path.name.partition("-")[0]) / 1000, UTC)
 
-    def records(self) -> dict[Target, list[bytes]]:
+    def records(self) -> dict[CaptureTarget, list[bytes]]:
         """Raises OSError. A record that a killed front had not finished is left out: its request was not answered."""
-        found: dict[Target, list[bytes]] = defaultdict(list)
+        found: dict[CaptureTarget, list[bytes]] = defaultdict(list)
         with self.path.open("rb") as file:
             while head := file.readline():
                 try:
                     *names, size = orjson.loads(head)
-                    target = Target(*names)
+                    target = CaptureTarget(*names)
                 except (ValueError, TypeError):
                     break
                 record = file.read(size + 1)
@@ -121,7 +121,7 @@ class Segment:
                 found[target].append(record[:-1])
         return found
 
-    def name_for(self, target: Target) -> str:
+    def name_for(self, target: CaptureTarget) -> str:
         """The last part of an object's key, always the same.
 
         Source: AWS's developer guide, "Capture data from real-time endpoint".

@@ -32,7 +32,7 @@ _RELEASED = ("front", "http", "model", "upstream", "wire")
 
 
 @dataclass(frozen=True)
-class Place:
+class FrontDirectory:
     """The files of a data directory by which server and front meet."""
 
     data: Path

@@ -29,7 +29,7 @@ class MainProtocol(TakeoverProtocol):
         scope[FROM_MAIN] = True
 
 
-class Serving(PassingServer):
+class FrontServer(PassingServer):
     """To be used from one event loop. It never binds a socket."""
 
     def __init__(self, application: Any, connections: Connections) -> None:

@@ -23,7 +23,7 @@ class Phase(StrEnum):
     UPLOADING = "Uploading"
 
 
-class Cause(StrEnum):
+class EndCause(StrEnum):
     """Why a host's process ended."""
 
     EXIT = "exit"  # by itself
@@ -70,7 +70,7 @@ class Program:
 
 
 @dataclass(frozen=True)
-class Group:
+class HostGroup:
     """Hosts of one instance type."""
 
     name: str
@@ -78,7 +78,7 @@ class Group:
     hosts: list[str]
 
 
-class Listing(StrEnum):
+class DataListing(StrEnum):
     """How a data set's objects are named."""
 
     PREFIX = "S3Prefix"
@@ -91,7 +91,7 @@ class DataSet:
     """Objects in S3. `groups`: of hosts that get them, all if empty; `attributes`: of an augmented manifest's lines."""
 
     uri: str
-    listing: str = Listing.PREFIX
+    listing: str = DataListing.PREFIX
     sharded: bool = False
     groups: list[str] = field(default_factory=list)
     attributes: list[str] = field(default_factory=list)
@@ -107,7 +107,7 @@ class Folder:
 
 
 @dataclass(frozen=True)
-class Input:
+class InputBrief:
     """`title`: how messages call it; `place`: where it stands; `mode`: File, FastFile or Pipe; `unpacked`: it is one archive, whose
     content stands there, and can't be changed."""
 
@@ -173,7 +173,7 @@ class Output:
 
 
 @dataclass(frozen=True)
-class Checkpoints:
+class CheckpointBrief:
     """`path` as it was asked for, below /opt/ml."""
 
     uri: str
@@ -181,7 +181,7 @@ class Checkpoints:
 
 
 @dataclass(frozen=True)
-class Health:
+class HealthCheck:
     """When a server's answers to GET `path` count. `start_s`: how long it may take to the first good one; `lasting`: they have to
     stay good, which they need not where whoever asks the server knows how long an answer may take."""
 
@@ -191,13 +191,13 @@ class Health:
 
 
 @dataclass(frozen=True)
-class Metric:
+class MetricDefinition:
     name: str
     regex: str
 
 
 @dataclass(frozen=True)
-class Rows:
+class RowFilters:
     """What is done to the rows of a transform: `before` and `after` are JSONPaths; `join`: a row stands before its answer."""
 
     before: str = "$"
@@ -222,7 +222,7 @@ class Transform:
     gzip: bool = False
     split: str = "None"
     lined: bool = False
-    rows: Rows = field(default_factory=Rows)
+    rows: RowFilters = field(default_factory=RowFilters)
     several: bool | None = None
     payload_mb: int | None = None
     concurrency: int | None = None
@@ -246,23 +246,23 @@ class Brief:
     name: str
     arn: str
     program: Program
-    groups: list[Group]
+    groups: list[HostGroup]
     resources: str
     hyperparameters: dict[str, str] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
     variables: dict[str, str] = field(default_factory=dict)
     documents: dict[str, Any] = field(default_factory=dict)
     directories: list[str] = field(default_factory=list)
-    inputs: list[Input] = field(default_factory=list)
+    inputs: list[InputBrief] = field(default_factory=list)
     outputs: list[Output] = field(default_factory=list)
-    checkpoints: Checkpoints | None = None
-    metrics: list[Metric] = field(default_factory=list)
+    checkpoints: CheckpointBrief | None = None
+    metrics: list[MetricDefinition] = field(default_factory=list)
     isolated: bool = False
     volume_gb: int = 0
     note: str | None = None
     note_bytes: int = 1024
     kms_key: str = ""
-    health: Health | None = None
+    health: HealthCheck | None = None
     models: str = ""
     transform: Transform | None = None
     follows: str = ""
@@ -284,25 +284,25 @@ class Brief:
             **{
                 **document,
                 "program": Program(**document["program"]),
-                "groups": [Group(**group) for group in document["groups"]],
+                "groups": [HostGroup(**group) for group in document["groups"]],
                 "inputs": [_input(one) for one in document["inputs"]],
                 "outputs": [Output(**one) for one in document["outputs"]],
-                "checkpoints": Checkpoints(**checkpoints) if checkpoints else None,
-                "metrics": [Metric(**one) for one in document["metrics"]],
-                "health": Health(**health) if health else None,
+                "checkpoints": CheckpointBrief(**checkpoints) if checkpoints else None,
+                "metrics": [MetricDefinition(**one) for one in document["metrics"]],
+                "health": HealthCheck(**health) if health else None,
                 "transform": _transform(transform) if transform else None,
                 "queries": [Query(**one) for one in document.get("queries") or ()],
             }
         )
 
-    def group_of(self, host: str) -> Group:
+    def group_of(self, host: str) -> HostGroup:
         return next(group for group in self.groups if host in group.hosts)
 
 
-def _input(document: Mapping[str, Any]) -> Input:
+def _input(document: Mapping[str, Any]) -> InputBrief:
     data, folder = document["data"], document["folder"]
-    return Input(**{**document, "data": data and DataSet(**data), "folder": folder and Folder(**folder)})
+    return InputBrief(**{**document, "data": data and DataSet(**data), "folder": folder and Folder(**folder)})
 
 
 def _transform(document: Mapping[str, Any]) -> Transform:
-    return Transform(**{**document, "data": DataSet(**document["data"]), "rows": Rows(**document["rows"])})
+    return Transform(**{**document, "data": DataSet(**document["data"]), "rows": RowFilters(**document["rows"])})

@@ -18,7 +18,7 @@ class BadSchedule(ValueError):
 
 
 @dataclass(frozen=True)
-class Schedule:
+class InterruptionSchedule:
     """`after_s`: seconds of training after which the first, second, … attempt is interrupted. `per_hour`: a mean rate."""
 
     after_s: tuple[float, ...] = ()
@@ -37,15 +37,15 @@ class Schedule:
         return None
 
 
-def parse(text: str) -> Schedule:
+def parse(text: str) -> InterruptionSchedule:
     """`after=20,40`, `rate=6` (an hour), or nothing. Raises BadSchedule."""
     text = text.strip()
     if not text:
-        return Schedule()
+        return InterruptionSchedule()
     if after := _AFTER.fullmatch(text):
-        return Schedule(after_s=tuple(float(part) for part in after[1].split(",")))
+        return InterruptionSchedule(after_s=tuple(float(part) for part in after[1].split(",")))
     if rate := _RATE.fullmatch(text):
-        return Schedule(per_hour=float(rate[1]))
+        return InterruptionSchedule(per_hour=float(rate[1]))
     raise BadSchedule(
         f"'{text}' is no schedule of spot interruptions: it must be after=SECONDS[,SECONDS…] or rate=NUMBER (an hour)."
     )

@@ -19,24 +19,24 @@ _CLONE_NEWNET = 0x4000_0000
 
 
 @dataclass(frozen=True)
-class Listening:
+class ListeningSocket:
     """A port of this machine's loopback in the network namespace that `pid` is in; "" for the machine's own."""
 
     port: int
     namespace: str = ""
 
 
-def note_port(directory: Path, listening: Listening) -> None:
+def note_port(directory: Path, listening: ListeningSocket) -> None:
     """For a server that listens on a port: the note lies in HOST_DIRECTORY, where no job reaches it."""
     new = directory / f"{_NOTE}.new"
     new.write_text(json.dumps({"port": listening.port, "namespace": listening.namespace}))
     new.rename(directory / _NOTE)
 
 
-def noted_port(directory: Path) -> Listening | None:
+def noted_port(directory: Path) -> ListeningSocket | None:
     with suppress(OSError, ValueError, KeyError, TypeError):
         document = json.loads((directory / _NOTE).read_bytes())
-        return Listening(int(document["port"]), str(document["namespace"]))
+        return ListeningSocket(int(document["port"]), str(document["namespace"]))
     return None
 
 

@@ -1,6 +1,7 @@
 """The lives of jobs: statuses, the sets that partition them, and the one table of legal moves.
 
-A job's engine speaks of `Step`s, which are the same for every kind of work. A kind's `Life` says what clients see of them.
+A job's engine speaks of `SecondaryStatus`s, which are the same for every kind of work. A kind's `StateMachine` says what clients
+see of them.
 
 Source: botocore's TrainingJobStatus, SecondaryStatus and ProcessingJobStatus; docs/explanation/architecture.md says how events
 become status.
@@ -24,7 +25,7 @@ class Status(StrEnum):
     DELETING = "Deleting"  # being removed (training jobs alone)
 
 
-class Step(StrEnum):
+class SecondaryStatus(StrEnum):
     """How far a job is. The values are those of SecondaryStatus, which only training jobs show."""
 
     STARTING = "Starting"  # waits for resources, or its hosts are being launched
@@ -48,17 +49,17 @@ ENDED: frozenset[str] = frozenset({Status.COMPLETED, Status.FAILED, Status.STOPP
 REMOVED: frozenset[str] = frozenset({Status.DELETING})
 
 STATUS_OF: dict[str, str] = {
-    **dict.fromkeys(Step, Status.IN_PROGRESS),
-    Step.STOPPING: Status.STOPPING,
-    Step.STOPPED: Status.STOPPED,
-    Step.MAX_RUNTIME_EXCEEDED: Status.STOPPED,
-    Step.MAX_WAIT_TIME_EXCEEDED: Status.STOPPED,
-    Step.COMPLETED: Status.COMPLETED,
-    Step.FAILED: Status.FAILED,
+    **dict.fromkeys(SecondaryStatus, Status.IN_PROGRESS),
+    SecondaryStatus.STOPPING: Status.STOPPING,
+    SecondaryStatus.STOPPED: Status.STOPPED,
+    SecondaryStatus.MAX_RUNTIME_EXCEEDED: Status.STOPPED,
+    SecondaryStatus.MAX_WAIT_TIME_EXCEEDED: Status.STOPPED,
+    SecondaryStatus.COMPLETED: Status.COMPLETED,
+    SecondaryStatus.FAILED: Status.FAILED,
 }
-"""What a step says about the status. (Uploading while Stopping keeps Stopping: see `Life.status_after`.)"""
+"""What a step says about the status. (Uploading while Stopping keeps Stopping: see `StateMachine.status_after`.)"""
 
-_S = Step
+_S = SecondaryStatus
 _WORKING = frozenset({_S.STOPPING, _S.FAILED, _S.MAX_RUNTIME_EXCEEDED})
 """Where any job that is not over may go: the time limit counts from the start of its hosts."""
 
@@ -86,7 +87,7 @@ MOVES: dict[str, frozenset[str]] = {
 
 
 @dataclass(frozen=True)
-class Life:
+class StateMachine:
     """The life of one kind of subject: by default that of a job.
 
     `moves`: where it may go from a step; `status_of`: the status that a step means; `kept`: pairs of a status and a step that
@@ -95,10 +96,10 @@ class Life:
 
     kind: str
     messages: Mapping[str, str] = field(default_factory=dict)
-    first: str = Step.STARTING
+    first: str = SecondaryStatus.STARTING
     moves: Mapping[str, frozenset[str]] = field(default_factory=lambda: MOVES)
     status_of: Mapping[str, str] = field(default_factory=lambda: STATUS_OF)
-    kept: frozenset[tuple[str, str]] = frozenset({(Status.STOPPING, Step.UPLOADING)})
+    kept: frozenset[tuple[str, str]] = frozenset({(Status.STOPPING, SecondaryStatus.UPLOADING)})
     active: frozenset[str] = ACTIVE
     ended: frozenset[str] = ENDED
 
@@ -114,30 +115,32 @@ class Life:
         return self.messages.get(step, "")
 
 
-TRAINING = Life(
+TRAINING = StateMachine(
     "training",
     {
-        Step.STARTING: "Preparing the instances for training",
-        Step.DOWNLOADING: "Downloading input data",
-        Step.RUNNING: "Training image download completed. Training in progress.",
-        Step.UPLOADING: "Uploading generated training model",
-        Step.STOPPING: "Stopping the training job",
-        Step.STOPPED: "Training job stopped",
-        Step.MAX_RUNTIME_EXCEEDED: "Training job exceeded its maximum runtime",
-        Step.MAX_WAIT_TIME_EXCEEDED: "Maximum wait time exceeded",
-        Step.INTERRUPTED: "Training job was interrupted",
-        Step.RESTARTING: "Restarting the training job",
-        Step.COMPLETED: "Training job completed",
-        Step.FAILED: "Training job failed",
+        SecondaryStatus.STARTING: "Preparing the instances for training",
+        SecondaryStatus.DOWNLOADING: "Downloading input data",
+        SecondaryStatus.RUNNING: "Training image download completed. Training in progress.",
+        SecondaryStatus.UPLOADING: "Uploading generated training model",
+        SecondaryStatus.STOPPING: "Stopping the training job",
+        SecondaryStatus.STOPPED: "Training job stopped",
+        SecondaryStatus.MAX_RUNTIME_EXCEEDED: "Training job exceeded its maximum runtime",
+        SecondaryStatus.MAX_WAIT_TIME_EXCEEDED: "Maximum wait time exceeded",
+        SecondaryStatus.INTERRUPTED: "Training job was interrupted",
+        SecondaryStatus.RESTARTING: "Restarting the training job",
+        SecondaryStatus.COMPLETED: "Training job completed",
+        SecondaryStatus.FAILED: "Training job failed",
     },
 )
-PROCESSING = Life("processing")  # its clients see no steps
-TRANSFORM = Life("transform")  # nor do those of batch transform
-FUNCTION = Life("function")  # one invocation; its clients see its answer alone
-SERVING = Life("serving")  # one container of an endpoint's instance; its clients see the endpoint alone
-TRACKING = Life("tracking")  # one start of an MLflow tracking server, of which its clients see the server alone
+PROCESSING = StateMachine("processing")  # its clients see no steps
+TRANSFORM = StateMachine("transform")  # nor do those of batch transform
+FUNCTION = StateMachine("function")  # one invocation; its clients see its answer alone
+SERVING = StateMachine("serving")  # one container of an endpoint's instance; its clients see the endpoint alone
+TRACKING = StateMachine("tracking")  # one start of an MLflow tracking server, of which its clients see the server alone
 
-LIVES: dict[str, Life] = {life.kind: life for life in (TRAINING, PROCESSING, TRANSFORM, FUNCTION, SERVING, TRACKING)}
+LIVES: dict[str, StateMachine] = {
+    life.kind: life for life in (TRAINING, PROCESSING, TRANSFORM, FUNCTION, SERVING, TRACKING)
+}
 
 
 class EndpointStatus(StrEnum):

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from sagewright.model.errors import AwsError
 from sagewright.objects.blobs import writeback
 from sagewright.objects.blobs.blobs import Blob, BlobStore, full_disk_told
-from sagewright.store.objects.uploads import Part
+from sagewright.store.objects.uploads import UploadPart
 
 MOST = 1000
 """Assemblies that are remembered; of the one unused for longest no more parts are taken."""
@@ -118,7 +118,7 @@ class Assemblies:
             writeback.punch(file, (number - 1) * assembly.stride, assembly.stride)
 
     @contextmanager
-    def whole(self, upload: str, parts: Sequence[Part]) -> Iterator[Blob | None]:
+    def whole(self, upload: str, parts: Sequence[UploadPart]) -> Iterator[Blob | None]:
         """The assembly as the blob of an object, if `parts` are all of it and stand without a gap; else None.
 
         Nothing is put into it meanwhile, nor ever after once the blob was kept. One caller at a time.
@@ -144,7 +144,7 @@ class Assemblies:
                     self._blobs.end(assembly.blob, kept=True)
                 self._turn.notify_all()
 
-    def _sealed(self, upload: str, parts: Sequence[Part]) -> Assembly | None:
+    def _sealed(self, upload: str, parts: Sequence[UploadPart]) -> Assembly | None:
         with self._turn:
             while (assembly := self._of.get(upload)) and assembly.sealed:
                 self._turn.wait()

@@ -39,14 +39,14 @@ FULL_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
 
-class Source(Protocol):
+class ByteSource(Protocol):
     """Where bytes come from: at most `size` of them a call, b"" at the end."""
 
     def read(self, size: int = -1, /) -> bytes: ...
 
 
 @dataclass(frozen=True)
-class Slice:
+class BlobSlice:
     """`length` bytes of a file from `offset` on."""
 
     path: Path
@@ -105,7 +105,7 @@ class BlobStore:
         return f"{self._blobs}/{blob[:2]}/{blob}"
 
     @contextmanager
-    def take(self, source: Source, algorithms: Iterable[str] = ()) -> Iterator[Blob]:
+    def take(self, source: ByteSource, algorithms: Iterable[str] = ()) -> Iterator[Blob]:
         """`receive`, but a small body is no file: its bytes are the blob's `data`."""
         pieces, left = [], small.MOST + 1
         while left and (piece := source.read(left)):
@@ -128,7 +128,7 @@ class BlobStore:
         with self.path(blob).open("rb", buffering=0) as file:
             yield file
 
-    def receive(self, source: Source, algorithms: Iterable[str] = ()) -> Receipt:
+    def receive(self, source: ByteSource, algorithms: Iterable[str] = ()) -> Receipt:
         """Read `source` to its end into a new blob, counting its MD5 and `algorithms` (see checksums).
 
         A context manager that gives the Blob, and removes it on leaving unless `keep` was called.
@@ -139,9 +139,9 @@ class BlobStore:
     def slice(self, blob: str, start: int, length: int, algorithms: Iterable[str] = ()) -> Receipt:
         """`receive` from `length` bytes of another blob. Raises FileNotFoundError when that blob is gone."""
 
-        return Receipt(self, lambda file: self.pump_slice(Slice(self.path(blob), start, length), file, algorithms))
+        return Receipt(self, lambda file: self.pump_slice(BlobSlice(self.path(blob), start, length), file, algorithms))
 
-    def join(self, pieces: Sequence[Slice]) -> Receipt:
+    def join(self, pieces: Sequence[BlobSlice]) -> Receipt:
         """One blob of several pieces of files in their order, copied by the kernel; its `md5` is empty."""
 
         def fill(file: int) -> Blob:
@@ -179,11 +179,11 @@ class BlobStore:
         if self._syncs:
             os.fsync(file)
 
-    def pump(self, source: Source, file: int, algorithms: Iterable[str]) -> Blob:
+    def pump(self, source: ByteSource, file: int, algorithms: Iterable[str]) -> Blob:
         """All of `source` to where `file` stands, hashed on the way; the disk begins with it. Raises AwsError without room."""
         return _pump(_Metered(source, self._room), file, algorithms, early=self._syncs)
 
-    def pump_slice(self, piece: Slice, file: int, algorithms: Iterable[str]) -> Blob:
+    def pump_slice(self, piece: BlobSlice, file: int, algorithms: Iterable[str]) -> Blob:
         """`pump` of a piece of a file. Raises FileNotFoundError."""
         with piece.path.open("rb", buffering=0) as source:
             source.seek(piece.offset)
@@ -194,7 +194,7 @@ class BlobStore:
         linked = Blob("", size, md5, known)
 
         def fill(file: int) -> Blob:
-            _append(Slice(self.path(blob), 0, size), file)
+            _append(BlobSlice(self.path(blob), 0, size), file)
             return linked
 
         return Receipt(self, fill, Existing(self.path(blob), linked))
@@ -346,7 +346,7 @@ class Receipt:
         self.store.end(self._id, kept=self._blob.kept or unsure)
 
 
-def _pump(source: Source, file: int, algorithms: Iterable[str], *, early: bool) -> Blob:
+def _pump(source: ByteSource, file: int, algorithms: Iterable[str], *, early: bool) -> Blob:
     md5 = hashlib.md5(usedforsecurity=False)
     counted = {algorithm: checksums.new(algorithm) for algorithm in algorithms}
     size = begun = 0
@@ -374,7 +374,7 @@ def write_all(file: int, data: bytes) -> None:
         view = view[os.write(file, view) :]
 
 
-def _append(piece: Slice, file: int) -> None:
+def _append(piece: BlobSlice, file: int) -> None:
     """The bytes of `piece` onto the end of `file`, by the kernel where it can. Raises OSError where they are not there."""
     with piece.path.open("rb", buffering=0) as source:
         left, at = piece.length, piece.offset
@@ -398,7 +398,7 @@ class _Led:
     """`head`, then what `rest` gives."""
 
     head: bytes
-    rest: Source
+    rest: ByteSource
 
     def read(self, size: int = -1, /) -> bytes:
         if not self.head:
@@ -412,7 +412,7 @@ class _Led:
 class _Metered:
     """What `source` gives, once there is room for it."""
 
-    source: Source
+    source: ByteSource
     room: ClientRoom
 
     def read(self, size: int = -1, /) -> bytes:
@@ -425,7 +425,7 @@ class _Metered:
 class _Limited:
     """The next `left` bytes of a file."""
 
-    file: Source
+    file: ByteSource
     left: int
 
     def read(self, size: int = -1, /) -> bytes:

@@ -23,11 +23,11 @@ from sagewright.jobfiles.directory import JobDirectory
 from sagewright.jobfiles.unpacking import BadArchive, unpack
 from sagewright.model.disk_room import spare
 from sagewright.sandbox.base import CAPABILITIES, CannotLaunch, Command, Launch, OwnImage, Support, check_words
-from sagewright.sandbox.cgroups import Share
-from sagewright.sandbox.containers.discovery import Found, find_engine
+from sagewright.sandbox.cgroups import ResourceLimits
+from sagewright.sandbox.containers.discovery import FoundEngine, find_engine
 from sagewright.sandbox.containers.document import LABEL_DIRECTORY, document, gpus, podman_spec
-from sagewright.sandbox.containers.engine import Engine, EngineFailed
-from sagewright.sandbox.containers.images import Images, ImageUnavailable
+from sagewright.sandbox.containers.engine import ContainerEngine, EngineFailed
+from sagewright.sandbox.containers.images import ImageStore, ImageUnavailable
 from sagewright.sandbox.containers.seccomp import profile_file
 from sagewright.sandbox.layout import ML_ROOT, OWN
 from sagewright.sandbox.ownership import give
@@ -48,7 +48,7 @@ class ContainerSandbox:
 
     name = "container"
 
-    def __init__(self, found: Found | None = None) -> None:
+    def __init__(self, found: FoundEngine | None = None) -> None:
         self._found = found or find_engine()
         self._engine = self._found.engine
         self._gives_users = (
@@ -89,7 +89,7 @@ class ContainerSandbox:
             raise ImageUnavailable("A sandbox of containers needs an image to run.")
         check_words(launch)
         (launch.directory / NOTE).write_text(str(self._engine.path))
-        image = Images(self._engine, self._found.is_podman, launch.image.registry, launch.image.hint).ensure(
+        image = ImageStore(self._engine, self._found.is_podman, launch.image.registry, launch.image.hint).ensure(
             launch.image.uri, launch.image.say
         )
         self._unpack_ml(launch, launch.image, image["Id"])
@@ -141,7 +141,7 @@ class ContainerSandbox:
             memory = int(image.memory_gb * _GIB)
             limits |= {"Memory": memory, "MemorySwap": memory, "ShmSize": max(1 << 26, memory // 2)}
         if about.get("PidsLimit"):
-            limits["PidsLimit"] = Share(image.cpus, 0).processes
+            limits["PidsLimit"] = ResourceLimits(image.cpus, 0).processes
         if image.cpus and about.get("CpuCfsQuota") and image.cpus < (about.get("NCPU") or 1 << 20):
             limits["NanoCpus"] = image.cpus * 1_000_000_000
         return limits | (gpus(image.gpus, podman=self._found.is_podman) if image.gpus else {})
@@ -231,7 +231,7 @@ def end_containers(directory: Path) -> None:
     if not note.exists():
         return
     try:
-        _end_containers(Engine(Path(note.read_text())), directory)
+        _end_containers(ContainerEngine(Path(note.read_text())), directory)
     except EngineFailed as error:
         if error.status:
             raise
@@ -246,7 +246,7 @@ def bytes_written(directory: Path) -> int:
         return 0
     filters = json.dumps({"label": [f"{LABEL_DIRECTORY}={directory}"]})
     try:
-        engine = Engine(Path(note.read_text()))
+        engine = ContainerEngine(Path(note.read_text()))
         storage = Path(engine.call("GET", "/info")["DockerRootDir"])
         if storage.stat().st_dev != directory.stat().st_dev:
             return 0
@@ -256,13 +256,13 @@ def bytes_written(directory: Path) -> int:
     return sum(int(container.get("SizeRw") or 0) for container in found or [])
 
 
-def _end_containers(engine: Engine, directory: Path) -> None:
+def _end_containers(engine: ContainerEngine, directory: Path) -> None:
     filters = json.dumps({"label": [f"{LABEL_DIRECTORY}={directory}"]})
     for container in engine.call("GET", f"/containers/json?all=1&filters={quote(filters)}") or []:
         _remove(engine, container["Id"])
 
 
-def _remove(engine: Engine, container: str) -> None:
+def _remove(engine: ContainerEngine, container: str) -> None:
     try:
         engine.call("DELETE", f"/containers/{container}?force=1&v=1")
     except EngineFailed as error:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sagewright.sandbox.base import Unavailable
-from sagewright.sandbox.containers.engine import Engine, EngineFailed
+from sagewright.sandbox.containers.engine import ContainerEngine, EngineFailed
 
 HOW = (
     "Containers need Docker or Podman on this machine. On Debian and Ubuntu: apt-get install podman (Sagewright starts its "
@@ -27,11 +27,11 @@ _START_S = 20.0
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundEngine:
     """An engine that answers. `kind`: Podman or Docker, and its version; `how`: where it was found, for people; `ours`: it is
     Podman's service as Sagewright starts it."""
 
-    engine: Engine
+    engine: ContainerEngine
     kind: str
     how: str
     ours: bool = False
@@ -41,7 +41,7 @@ class Found:
         return self.kind.startswith("Podman")
 
 
-def find_engine(environ: Mapping[str, str] | None = None, sockets: Sequence[Path] | None = None) -> Found:
+def find_engine(environ: Mapping[str, str] | None = None, sockets: Sequence[Path] | None = None) -> FoundEngine:
     """The first engine that answers: DOCKER_HOST's alone if that is set, one of `sockets` (by default the usual ones), a
     service of Podman's started now. Raises Unavailable with what to install."""
     environ = os.environ if environ is None else environ
@@ -63,7 +63,7 @@ def find_engine(environ: Mapping[str, str] | None = None, sockets: Sequence[Path
     )
 
 
-def _named_engine(address: str) -> Found:
+def _named_engine(address: str) -> FoundEngine:
     if not address.startswith("unix://"):
         raise Unavailable(
             f"DOCKER_HOST={address} is no socket of this machine, from which a job's files are mounted. {HOW}"
@@ -80,10 +80,10 @@ def _sockets(environ: Mapping[str, str]) -> list[Path]:
     return [Path("/var/run/docker.sock"), Path("/run/podman/podman.sock"), *own]
 
 
-def _found(path: Path, how: str) -> Found:
+def _found(path: Path, how: str) -> FoundEngine:
     """Raises EngineFailed."""
-    engine = Engine(path)
-    return Found(engine, engine.ping(), how)
+    engine = ContainerEngine(path)
+    return FoundEngine(engine, engine.ping(), how)
 
 
 def _start_service(podman: str, environ: Mapping[str, str]) -> Path:
@@ -131,7 +131,7 @@ def _answers(path: Path) -> bool:
     if not path.is_socket():
         return False
     try:
-        Engine(path).ping()
+        ContainerEngine(path).ping()
     except EngineFailed:
         return False
     return True

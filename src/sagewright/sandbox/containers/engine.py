@@ -27,7 +27,7 @@ class EngineFailed(RuntimeError):
 
 
 @dataclass(frozen=True)
-class Engine:
+class ContainerEngine:
     """One engine, reached by its socket. Safe to use from many threads: each request is a connection of its own."""
 
     path: Path

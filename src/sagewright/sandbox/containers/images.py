@@ -16,8 +16,8 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from sagewright.model import addresses
-from sagewright.sandbox.base import CannotLaunch, Registry
-from sagewright.sandbox.containers.engine import Engine, EngineFailed
+from sagewright.sandbox.base import CannotLaunch, ImageRegistry
+from sagewright.sandbox.containers.engine import ContainerEngine, EngineFailed
 
 PULLING = "Downloading the training image"
 _ECR = re.compile(r"^\d{12}\.dkr\.ecr(-fips)?\.[a-z0-9-]+\.amazonaws\.com(\.cn)?/(?P<rest>.+)$")
@@ -32,13 +32,13 @@ class ImageUnavailable(CannotLaunch):
 
 
 @dataclass(frozen=True)
-class Images:
+class ImageStore:
     """Images of one engine. `podman`: whether it is Podman; `registry`: the server's own; `hint`: follows each message about an
     image that cannot be had."""
 
-    engine: Engine
+    engine: ContainerEngine
     podman: bool
-    registry: Registry | None
+    registry: ImageRegistry | None
     hint: str = ""
 
     def ensure(self, uri: str, say: Callable[[str], None]) -> dict[str, Any]:
@@ -98,7 +98,7 @@ class Images:
         return found
 
     def _pulled(
-        self, uri: str, reference: str, say: Callable[[str], None], registry: Registry | None
+        self, uri: str, reference: str, say: Callable[[str], None], registry: ImageRegistry | None
     ) -> dict[str, Any]:
         say(PULLING)
         headers: tuple[str, ...] = ()
@@ -136,7 +136,7 @@ class Images:
         wording = "Please check that your ECR image exists and can be pulled"
         return f"Cannot find the requested image: {uri}. {wording}: {reason}{self.hint}"
 
-    def _pull_path(self, reference: str, registry: Registry | None) -> str:
+    def _pull_path(self, reference: str, registry: ImageRegistry | None) -> str:
         """Docker needs no TLS for a registry on loopback; Podman has to be told, which its own API alone can be."""
         if registry and self.podman:
             return f"/v4.0.0/libpod/images/pull?reference={quote(reference, safe='')}&tlsVerify=false"

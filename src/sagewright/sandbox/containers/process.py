@@ -14,7 +14,7 @@ import threading
 from pathlib import Path
 from socket import socket
 
-from sagewright.sandbox.containers.engine import Engine, EngineFailed
+from sagewright.sandbox.containers.engine import ContainerEngine, EngineFailed
 
 _PR_SET_PDEATHSIG = 1
 _HEADER = 8  # of a frame: stream, three zeros, length
@@ -22,7 +22,7 @@ _REFUSED = 125  # as `docker run` ends when the container could not be started
 
 
 class _Container:
-    def __init__(self, engine: Engine, name: str, *, podman: bool) -> None:
+    def __init__(self, engine: ContainerEngine, name: str, *, podman: bool) -> None:
         self._engine = engine
         self._podman = podman
         self._path = f"/containers/{name}"
@@ -74,7 +74,7 @@ def _write(descriptor: int, data: bytes) -> None:
 
 
 def main() -> int:
-    container = _Container(Engine(Path(sys.argv[1])), sys.argv[2], podman=sys.argv[3:] == ["podman"])
+    container = _Container(ContainerEngine(Path(sys.argv[1])), sys.argv[2], podman=sys.argv[3:] == ["podman"])
     wanted: dict[int, signal.Signals] = {
         signal.SIGTERM: signal.SIGTERM,
         signal.SIGINT: signal.SIGKILL,

@@ -18,7 +18,7 @@ from sqlalchemy.exc import IntegrityError
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AccessDenied, AwsError
 from sagewright.services.context import Context
-from sagewright.store.jobs.jobs import Place
+from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import New, Resource
 
@@ -42,12 +42,12 @@ def is_id(text: str) -> bool:
     return _ID.fullmatch(text) is not None
 
 
-def place_of(context: Context) -> Place:
-    return Place(KIND, context.account, context.region)
+def place_of(context: Context) -> ResourceScope:
+    return ResourceScope(KIND, context.account, context.region)
 
 
-def alias_place(context: Context) -> Place:
-    return Place(ALIAS, context.account, context.region)
+def alias_place(context: Context) -> ResourceScope:
+    return ResourceScope(ALIAS, context.account, context.region)
 
 
 def arn_of(context: Context, name: str) -> str:

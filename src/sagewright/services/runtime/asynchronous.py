@@ -17,7 +17,7 @@ from sagewright.model.errors import AwsError
 from sagewright.model.jobs.state_machines import EndpointStatus
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.store.jobs.jobs import Place
+from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import New
 
@@ -32,7 +32,7 @@ _SERVES = {
 @operation("sagemaker-runtime", "InvokeEndpointAsync")
 def invoke_endpoint_async(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     name = request["EndpointName"]
-    endpoint = resources.find(context.store, Place(ENDPOINT, context.account, context.region), name)
+    endpoint = resources.find(context.store, ResourceScope(ENDPOINT, context.account, context.region), name)
     if endpoint is None:
         raise _fault(f"Endpoint {name} of account {context.account} not found.")
     if endpoint.status not in _SERVES:
@@ -46,7 +46,7 @@ def invoke_endpoint_async(context: Context, request: dict[str, Any]) -> dict[str
     inference_id = request.get("InferenceId") or str(uuid.uuid4())
     document = _document(request, config, inference_id)
     new = New(uuid.uuid4().hex, document, "", {}, parent=endpoint.id, status=WAITING, principal=context.principal.arn)
-    made = resources.create(context.store, Place(KIND, context.account, context.region), new)
+    made = resources.create(context.store, ResourceScope(KIND, context.account, context.region), new)
     context.engine.wake(KIND, made.id)
     answer = {"InferenceId": inference_id, "OutputLocation": document["OutputLocation"]}
     return answer | ({"FailureLocation": document["FailureLocation"]} if "FailureLocation" in document else {})

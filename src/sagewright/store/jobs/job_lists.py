@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import Row, bindparam, select
 
 from sagewright.store.database import Database
-from sagewright.store.jobs.jobs import Job, Place
-from sagewright.store.listing import Condition, Listing, Page
+from sagewright.store.jobs.jobs import Job, ResourceScope
+from sagewright.store.listing import Condition, PageRequest, TableListing
 from sagewright.store.schema.jobs import job_metrics, jobs
 from sagewright.store.schema.warmpools import warm_pools
 
@@ -18,10 +18,10 @@ _COLUMNS = [jobs.c[name] for name in Job.__dataclass_fields__]
 _IDS: Any = bindparam("ids", expanding=True)
 _JOBS = select(*_COLUMNS).where(jobs.c.id.in_(_IDS))
 _METRICS = select(job_metrics).where(job_metrics.c.job_id.in_(_IDS)).order_by(job_metrics.c.name)
-LISTING = Listing(jobs, _COLUMNS, Job)
+LISTING = TableListing(jobs, _COLUMNS, Job)
 
 
-def page(store: Database, place: Place, asked: Page, *conditions: Condition) -> list[Job]:
+def page(store: Database, place: ResourceScope, asked: PageRequest, *conditions: Condition) -> list[Job]:
     """At most `asked.limit` jobs in the order asked for, beginning after its position."""
     found: list[Job] = LISTING.page(store, place, asked, *conditions)
     return found

@@ -12,17 +12,17 @@ from sqlalchemy import Connection, Row, bindparam, delete, insert, select, updat
 from sqlalchemy.exc import IntegrityError
 
 from sagewright.model.clock import now_ms
-from sagewright.model.jobs.state_machines import LIVES, Life
+from sagewright.model.jobs.state_machines import LIVES, StateMachine
 from sagewright.store import events
 from sagewright.store.database import Database
-from sagewright.store.events import Entry, Subject
+from sagewright.store.events import EventEntry, EventSubject
 from sagewright.store.memory import changes
-from sagewright.store.prepared import Prepared
+from sagewright.store.prepared import PreparedStatement
 from sagewright.store.schema.jobs import hosts, job_metrics, jobs
 from sagewright.store.schema.warmpools import warm_pools
 
 
-class Wanted(StrEnum):
+class DesiredState(StrEnum):
     """What the API last asked of a job; the reconciler brings it about."""
 
     RUN = "run"  # be done with it
@@ -31,7 +31,7 @@ class Wanted(StrEnum):
 
 
 @dataclass(frozen=True)
-class Place:
+class ResourceScope:
     """Where a name is unique: the kind of job, the account and the region."""
 
     kind: str
@@ -60,7 +60,7 @@ class Job:
     exit_message: str | None
 
     @property
-    def life(self) -> Life:
+    def life(self) -> StateMachine:
         return LIVES[self.kind]
 
     @property
@@ -69,7 +69,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Draft:
+class JobDraft:
     """What becomes a job. `message`: of its first event; `principal`: the ARN of who asked for it; `spot`: it gives way to jobs
     that are not."""
 
@@ -104,7 +104,7 @@ _ID_BY_NAME = select(jobs.c.id).where(
 )
 _BY_ID = _JOBS.where(jobs.c.id == bindparam("job_id"))
 _LOCKED = _BY_ID.with_for_update()
-_INSERT = Prepared(
+_INSERT = PreparedStatement(
     insert(jobs),
     ("id", "kind", "account", "region", "name", "created_ms", "request", "wanted", "status", "secondary_status", "modified_ms",
      "spot"),
@@ -117,7 +117,7 @@ _METRICS = (
 )
 
 
-class NameTaken(Exception):
+class JobNameTaken(Exception):
     """A job of that kind and name exists already; `job` is the one."""
 
     def __init__(self, job: Job) -> None:
@@ -125,7 +125,9 @@ class NameTaken(Exception):
         self.job = job
 
 
-def create(store: Database, place: Place, draft: Draft, also: Callable[[Connection], None] | None = None) -> Job:
+def create(
+    store: Database, place: ResourceScope, draft: JobDraft, also: Callable[[Connection], None] | None = None
+) -> Job:
     """A new job at the first step of its life, with its first event and what `also` writes. Raises NameTaken."""
     now, life = now_ms(), LIVES[place.kind]
     values = {
@@ -133,7 +135,7 @@ def create(store: Database, place: Place, draft: Draft, also: Callable[[Connecti
         "name": draft.name,
         "created_ms": now,
         "request": draft.request,
-        "wanted": Wanted.RUN.value,
+        "wanted": DesiredState.RUN.value,
         "status": str(life.status_of[life.first]),
         "secondary_status": str(life.first),
         "modified_ms": now,
@@ -142,8 +144,10 @@ def create(store: Database, place: Place, draft: Draft, also: Callable[[Connecti
     try:
         with store.write() as connection:
             _INSERT.run(connection, {**values, "spot": int(draft.spot)})
-            first = Entry(now, values["status"], values["secondary_status"], draft.message, principal=draft.principal)
-            events.append(connection, Subject(place.kind, values["id"]), first)
+            first = EventEntry(
+                now, values["status"], values["secondary_status"], draft.message, principal=draft.principal
+            )
+            events.append(connection, EventSubject(place.kind, values["id"]), first)
             job = Job(**values, started_ms=None, ended_ms=None, failure_reason=None, exit_message=None)
             changes(connection, job.id, job=job)
             changes(connection, _named(place, draft.name), id=job.id)
@@ -153,11 +157,11 @@ def create(store: Database, place: Place, draft: Draft, also: Callable[[Connecti
         existing = find(store, place, draft.name)
         if existing is None:
             raise
-        raise NameTaken(existing) from None
+        raise JobNameTaken(existing) from None
     return job
 
 
-def find(store: Database, place: Place, name: str) -> Job | None:
+def find(store: Database, place: ResourceScope, name: str) -> Job | None:
     """The job of that name; None where there is none."""
     job_id = store.recall(_named(place, name), "id", lambda: _id_of(store, place, name))
     return get(store, job_id) if job_id else None
@@ -173,13 +177,13 @@ def _read(store: Database, job_id: str) -> Job | None:
     return Job(*row) if row else None
 
 
-def _id_of(store: Database, place: Place, name: str) -> str | None:
+def _id_of(store: Database, place: ResourceScope, name: str) -> str | None:
     with store.read() as connection:
         found: str | None = connection.execute(_ID_BY_NAME, {**vars(place), "name": name}).scalar()
     return found
 
 
-def _named(place: Place, name: str) -> str:
+def _named(place: ResourceScope, name: str) -> str:
     return f"{place.kind}/{place.account}/{place.region}/{name}"
 
 
@@ -211,24 +215,26 @@ def move_in(connection: Connection, job_id: str, event: Event) -> Job | None:
     said = {name: getattr(event, name) for name in ("failure_reason", "exit_message")}
     detail = {name: text for name, text in said.items() if text is not None}
     message = event.message or life.message(event.step)
-    events.append(connection, Subject(job.kind, job_id), Entry(now, status, str(event.step), message, detail or None))
+    events.append(
+        connection, EventSubject(job.kind, job_id), EventEntry(now, status, str(event.step), message, detail or None)
+    )
     connection.execute(_UPDATE, {"job_id": job_id, **changed, **detail})
     moved = replace(job, **changed, **detail)
     changes(connection, job_id, job=moved)
     return moved
 
 
-def transitions(store: Database, job_id: str) -> list[Entry]:
+def transitions(store: Database, job_id: str) -> list[EventEntry]:
     """The event log of one job, oldest first."""
     return store.recall(job_id, "transitions", lambda: events.of(store, job_id)) or []
 
 
-def want(store: Database, job_id: str, wanted: Wanted) -> None:
+def want(store: Database, job_id: str, wanted: DesiredState) -> None:
     with store.write() as connection:
         want_in(connection, job_id, wanted)
 
 
-def want_in(connection: Connection, job_id: str, wanted: Wanted) -> None:
+def want_in(connection: Connection, job_id: str, wanted: DesiredState) -> None:
     """`want` inside a transaction of the caller's."""
     connection.execute(_UPDATE, {"job_id": job_id, "wanted": wanted.value, "modified_ms": now_ms()})
     changes(connection, job_id)
@@ -252,7 +258,7 @@ def remove(store: Database, job_id: str) -> None:
         changes(connection, job_id)
         if row is not None:
             job = Job(*row)
-            changes(connection, _named(Place(job.kind, job.account, job.region), job.name))
+            changes(connection, _named(ResourceScope(job.kind, job.account, job.region), job.name))
 
 
 def remove_ended(store: Database, kind: str, prefix: str, before_ms: int, limit: int) -> int:

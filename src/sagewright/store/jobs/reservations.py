@@ -11,7 +11,7 @@ from sagewright.store.schema.reservations import reservations
 
 
 @dataclass(frozen=True)
-class Held:
+class Reservation:
     """`machine`: where; `gpu_indexes`: which of its GPUs."""
 
     job_id: str
@@ -22,7 +22,7 @@ class Held:
     gpu_indexes: list[int] = field(default_factory=list)
 
 
-_HELD = select(*[reservations.c[name] for name in Held.__dataclass_fields__])
+_HELD = select(*[reservations.c[name] for name in Reservation.__dataclass_fields__])
 _OF_JOB = _HELD.where(reservations.c.job_id == bindparam("job"))
 _OF_MACHINE = _HELD.where(reservations.c.machine == bindparam("machine"))
 _INSERT = insert(reservations)
@@ -37,23 +37,23 @@ def exclude(connection: Connection, machine: str) -> None:
         connection.execute(_EXCLUDE, {"machine": machine})
 
 
-def of_machine(connection: Connection, machine: str) -> list[Held]:
-    return [Held(*row) for row in connection.execute(_OF_MACHINE, {"machine": machine})]
+def of_machine(connection: Connection, machine: str) -> list[Reservation]:
+    return [Reservation(*row) for row in connection.execute(_OF_MACHINE, {"machine": machine})]
 
 
-def on(store: Database, machine: str) -> list[Held]:
+def on(store: Database, machine: str) -> list[Reservation]:
     """As `of_machine`, in a transaction of its own."""
     with store.read() as connection:
         return of_machine(connection, machine)
 
 
-def of_job(store: Database, job_id: str) -> Held | None:
+def of_job(store: Database, job_id: str) -> Reservation | None:
     with store.read() as connection:
         row = connection.execute(_OF_JOB, {"job": job_id}).first()
-    return Held(*row) if row else None
+    return Reservation(*row) if row else None
 
 
-def put(connection: Connection, held: Held) -> None:
+def put(connection: Connection, held: Reservation) -> None:
     """In place of what the job holds already, if anything."""
     remove(connection, held.job_id)
     connection.execute(_INSERT, vars(held))

@@ -28,7 +28,7 @@ class PoolStatus(StrEnum):
 
 
 @dataclass(frozen=True)
-class Pool:
+class WarmPool:
     """See the table for the columns."""
 
     job_id: str
@@ -42,7 +42,7 @@ class Pool:
     reused_by: str | None = None
 
 
-_POOLS = select(*[warm_pools.c[name] for name in Pool.__dataclass_fields__])
+_POOLS = select(*[warm_pools.c[name] for name in WarmPool.__dataclass_fields__])
 _BY_JOB = _POOLS.where(warm_pools.c.job_id == bindparam("job"))
 _BY_JOBS = _POOLS.where(warm_pools.c.job_id.in_(bindparam("jobs", expanding=True)))
 _AVAILABLE = _POOLS.where(warm_pools.c.status == PoolStatus.AVAILABLE.value).order_by(warm_pools.c.since_ms)
@@ -51,36 +51,36 @@ _LEFT_IN_USE = _POOLS.where(warm_pools.c.status == PoolStatus.IN_USE.value, warm
 _MOVE = update(warm_pools).where(warm_pools.c.job_id == bindparam("job"), warm_pools.c.status == bindparam("from"))
 
 
-def of_job(store: Database, job_id: str) -> Pool | None:
+def of_job(store: Database, job_id: str) -> WarmPool | None:
     found = store.recall(job_id, "warm pool", lambda: _read(store, job_id))
     return found[0] if found else None
 
 
-def _read(store: Database, job_id: str) -> list[Pool]:
+def _read(store: Database, job_id: str) -> list[WarmPool]:
     with store.read() as connection:
-        return [Pool(*row) for row in connection.execute(_BY_JOB, {"job": job_id})]
+        return [WarmPool(*row) for row in connection.execute(_BY_JOB, {"job": job_id})]
 
 
-def of_jobs(store: Database, job_ids: Sequence[str]) -> dict[str, Pool]:
+def of_jobs(store: Database, job_ids: Sequence[str]) -> dict[str, WarmPool]:
     """By job id; of the jobs that have one."""
     with store.read() as connection:
         rows = connection.execute(_BY_JOBS, {"jobs": job_ids})
-        return {row.job_id: Pool(*row) for row in rows}
+        return {row.job_id: WarmPool(*row) for row in rows}
 
 
-def available(store: Database) -> list[Pool]:
+def available(store: Database) -> list[WarmPool]:
     """Pools that wait for a job, oldest first."""
     with store.read() as connection:
-        return [Pool(*row) for row in connection.execute(_AVAILABLE)]
+        return [WarmPool(*row) for row in connection.execute(_AVAILABLE)]
 
 
-def left_in_use(store: Database) -> list[Pool]:
+def left_in_use(store: Database) -> list[WarmPool]:
     """Pools whose job is over, of which it was not said any more whether they stay: the server was killed then."""
     with store.read() as connection:
-        return [Pool(*row) for row in connection.execute(_LEFT_IN_USE)]
+        return [WarmPool(*row) for row in connection.execute(_LEFT_IN_USE)]
 
 
-def open_new(store: Database, pool: Pool) -> None:
+def open_new(store: Database, pool: WarmPool) -> None:
     """The pool that a job begins with; does nothing if the job has one."""
     try:
         with store.write() as connection:
@@ -90,14 +90,14 @@ def open_new(store: Database, pool: Pool) -> None:
         return
 
 
-def reuse(store: Database, pool: Pool, job_id: str, name: str) -> bool:
+def reuse(store: Database, pool: WarmPool, job_id: str, name: str) -> bool:
     """Hand an available pool over to another job; False when somebody else was first."""
     values = {"status": PoolStatus.REUSED.value, "left_ms": now_ms(), "reused_by": name}
     with store.write() as connection:
         asked = {"job": pool.job_id, "from": PoolStatus.AVAILABLE.value, **values}
         if not connection.execute(_MOVE, asked).rowcount:
             return False
-        taken = Pool(job_id, pool.cluster_id, pool.cluster_since_ms, pool.shape, PoolStatus.IN_USE.value)
+        taken = WarmPool(job_id, pool.cluster_id, pool.cluster_since_ms, pool.shape, PoolStatus.IN_USE.value)
         connection.execute(insert(warm_pools).values(vars(taken)))
         changes(connection, pool.job_id)
         changes(connection, job_id)

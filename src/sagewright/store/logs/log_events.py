@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Select, and_, or_, select
 
 from sagewright.store.database import Database
-from sagewright.store.logs.logs import OVERHEAD_BYTES, Stream
+from sagewright.store.logs.logs import OVERHEAD_BYTES, LogStream
 from sagewright.store.schema.logs import log_events
 
 BATCH_BYTES = 1 << 20  # about so much is read at a time
@@ -50,7 +50,7 @@ Position = tuple[int, int, int]
 _EVENT = [log_events.c[name] for name in LogEvent.__dataclass_fields__]
 
 
-def read(store: Database, stream: Stream, window: Window) -> list[LogEvent]:
+def read(store: Database, stream: LogStream, window: Window) -> list[LogEvent]:
     """The events of a window in the stream's order, whichever end it was cut from; one at least, if there is any."""
     found: list[LogEvent] = []
     size = 0
@@ -64,7 +64,7 @@ def read(store: Database, stream: Stream, window: Window) -> list[LogEvent]:
     return found if window.forward else found[::-1]
 
 
-def _in_order(store: Database, stream: Stream, window: Window) -> Iterator[LogEvent]:
+def _in_order(store: Database, stream: LogStream, window: Window) -> Iterator[LogEvent]:
     size = min(window.limit, _batch(stream))
     while True:
         order = log_events.c.seq.asc() if window.forward else log_events.c.seq.desc()
@@ -76,7 +76,7 @@ def _in_order(store: Database, stream: Stream, window: Window) -> Iterator[LogEv
         window = replace(window, from_seq=last + 1) if window.forward else replace(window, before_seq=last)
 
 
-def merged(store: Database, streams: Sequence[Stream], window: Window, after: Position | None) -> Iterator[LogEvent]:
+def merged(store: Database, streams: Sequence[LogStream], window: Window, after: Position | None) -> Iterator[LogEvent]:
     """Events of several streams by time, then stream; `after` is the position of the last event that was given already.
 
     A stream is read only when its first event may be next.
@@ -97,7 +97,7 @@ def merged(store: Database, streams: Sequence[Stream], window: Window, after: Po
 
 
 def newest(
-    store: Database, streams: Sequence[Stream], window: Window, tick: Callable[[], None]
+    store: Database, streams: Sequence[LogStream], window: Window, tick: Callable[[], None]
 ) -> tuple[list[LogEvent], bool]:
     """The newest events of several streams, newest first, as many as `window` has room for, and whether there are older ones.
 
@@ -129,19 +129,19 @@ def _push(heads: list[tuple[int, int, int, LogEvent, Iterator[LogEvent]]], event
         heapq.heappush(heads, (event.at_ms, event.stream_id, event.seq, event, events))
 
 
-def _may_have(stream: Stream, window: Window) -> bool:
+def _may_have(stream: LogStream, window: Window) -> bool:
     if stream.first_ms is None or stream.last_ms is None:
         return False
     begun = window.end_ms is None or stream.first_ms < window.end_ms
     return begun and (window.start_ms is None or stream.last_ms >= window.start_ms)
 
 
-def _earliest(stream: Stream, window: Window, after: Position | None) -> int:
+def _earliest(stream: LogStream, window: Window, after: Position | None) -> int:
     assert stream.first_ms is not None
     return max(stream.first_ms, window.start_ms or 0, after[0] if after else 0)
 
 
-def _by_time(store: Database, stream: Stream, window: Window, after: Position | None) -> Iterator[LogEvent]:
+def _by_time(store: Database, stream: LogStream, window: Window, after: Position | None) -> Iterator[LogEvent]:
     size, last = _batch(stream), after
     while True:
         statement = _of(stream, window)
@@ -161,7 +161,7 @@ def _by_time(store: Database, stream: Stream, window: Window, after: Position | 
         last = (rows[-1].at_ms, stream.id, rows[-1].seq)
 
 
-def _of(stream: Stream, window: Window) -> Select[Any]:
+def _of(stream: LogStream, window: Window) -> Select[Any]:
     bounds: list[tuple[int | None, Callable[[int], Any]]] = [
         (window.start_ms, lambda v: log_events.c.at_ms >= v),
         (window.end_ms, lambda v: log_events.c.at_ms < v),
@@ -177,7 +177,7 @@ def _fetched(store: Database, statement: Select[Any]) -> list[LogEvent]:
         return [LogEvent(*row) for row in connection.execute(statement)]
 
 
-def _batch(stream: Stream) -> int:
+def _batch(stream: LogStream) -> int:
     """How many of its events are about BATCH_BYTES."""
     mean = max(1, stream.stored_bytes // max(1, stream.next_seq))
     return min(max(BATCH_BYTES // mean, BATCH[0]), BATCH[1])

@@ -17,13 +17,13 @@ OVERHEAD_BYTES = 26  # what CloudWatch counts for an event besides its UTF-8 mes
 
 
 @dataclass(frozen=True)
-class Place:
+class LogScope:
     account: str
     region: str
 
 
 @dataclass(frozen=True)
-class Stream:
+class LogStream:
     id: int
     group_name: str
     name: str
@@ -46,21 +46,21 @@ class StreamQuery:
     after: tuple[Any, ...] | None = None
 
 
-DELETED = Place("", "")
+DELETED = LogScope("", "")
 """Where streams are that were deleted, until their events are removed (store.logs.log_sweep)."""
 SLICE = 500
 """So many streams are marked in one transaction."""
 
-_STREAM = [log_streams.c[name] for name in Stream.__dataclass_fields__]
+_STREAM = [log_streams.c[name] for name in LogStream.__dataclass_fields__]
 
 
-def create_group(store: Database, place: Place, name: str) -> bool:
+def create_group(store: Database, place: LogScope, name: str) -> bool:
     """False when it exists."""
     with store.write() as connection:
         return _create_group(connection, place, name)
 
 
-def _create_group(connection: Connection, place: Place, name: str) -> bool:
+def _create_group(connection: Connection, place: LogScope, name: str) -> bool:
     where = _group_where(place, name)
     if connection.execute(select(log_groups.c.name).where(*where)).first():
         return False
@@ -77,7 +77,7 @@ class GroupQuery:
     after: str = ""
 
 
-def groups(store: Database, place: Place, query: GroupQuery) -> list[Any]:
+def groups(store: Database, place: LogScope, query: GroupQuery) -> list[Any]:
     """(name, created_ms, retention_days, stored_bytes) by name."""
     stored = func.coalesce(
         select(func.sum(log_streams.c.stored_bytes))
@@ -105,12 +105,12 @@ def groups(store: Database, place: Place, query: GroupQuery) -> list[Any]:
         return list(connection.execute(statement))
 
 
-def group_exists(store: Database, place: Place, name: str) -> bool:
+def group_exists(store: Database, place: LogScope, name: str) -> bool:
     with store.read() as connection:
         return connection.execute(select(log_groups.c.name).where(*_group_where(place, name))).first() is not None
 
 
-def retention(store: Database, place: Place, name: str) -> int | None:
+def retention(store: Database, place: LogScope, name: str) -> int | None:
     """Days; None: for ever."""
     with store.read() as connection:
         statement = select(log_groups.c.retention_days).where(*_group_where(place, name))
@@ -118,12 +118,12 @@ def retention(store: Database, place: Place, name: str) -> int | None:
     return days
 
 
-def set_retention(store: Database, place: Place, name: str, days: int | None) -> None:
+def set_retention(store: Database, place: LogScope, name: str, days: int | None) -> None:
     with store.write() as connection:
         connection.execute(update(log_groups).where(*_group_where(place, name)).values(retention_days=days))
 
 
-def delete_group(store: Database, place: Place, name: str) -> None:
+def delete_group(store: Database, place: LogScope, name: str) -> None:
     """Its streams are marked some at a time; until the last one is, the group is there."""
     some = select(log_streams.c.id).where(*_stream_where(place, name)).limit(SLICE)
     while True:
@@ -143,7 +143,7 @@ def _mark(connection: Connection, stream_ids: list[int]) -> None:
     )
 
 
-def _group_where(place: Place, name: str) -> tuple[Any, ...]:
+def _group_where(place: LogScope, name: str) -> tuple[Any, ...]:
     return (
         log_groups.c.account == place.account,
         log_groups.c.region == place.region,
@@ -151,7 +151,7 @@ def _group_where(place: Place, name: str) -> tuple[Any, ...]:
     )
 
 
-def _stream_where(place: Place, group: str) -> tuple[Any, ...]:
+def _stream_where(place: LogScope, group: str) -> tuple[Any, ...]:
     return (
         log_streams.c.account == place.account,
         log_streams.c.region == place.region,
@@ -159,7 +159,7 @@ def _stream_where(place: Place, group: str) -> tuple[Any, ...]:
     )
 
 
-def streams(store: Database, place: Place, group: str, prefix: str = "") -> list[Stream]:
+def streams(store: Database, place: LogScope, group: str, prefix: str = "") -> list[LogStream]:
     """The streams of a group whose names begin with `prefix`, by name."""
     statement = (
         select(*_STREAM)
@@ -167,10 +167,10 @@ def streams(store: Database, place: Place, group: str, prefix: str = "") -> list
         .order_by(log_streams.c.name)
     )
     with store.read() as connection:
-        return [Stream(**row._mapping) for row in connection.execute(statement)]
+        return [LogStream(**row._mapping) for row in connection.execute(statement)]
 
 
-def page(store: Database, place: Place, group: str, query: StreamQuery) -> list[Stream]:
+def page(store: Database, place: LogScope, group: str, query: StreamQuery) -> list[LogStream]:
     """At most `query.limit` streams in the asked order: by name, or by the time of the last event."""
     keys: list[Any] = [log_streams.c.name]
     if query.by_time:
@@ -183,21 +183,23 @@ def page(store: Database, place: Place, group: str, query: StreamQuery) -> list[
         statement = statement.where(behind < here if query.descending else behind > here)
     order = [key.desc() if query.descending else key.asc() for key in keys]
     with store.read() as connection:
-        return [Stream(*row) for row in connection.execute(statement.order_by(*order).limit(query.limit))]
+        return [LogStream(*row) for row in connection.execute(statement.order_by(*order).limit(query.limit))]
 
 
-def find_stream(store: Database, place: Place, group: str, name: str) -> Stream | None:
+def find_stream(store: Database, place: LogScope, group: str, name: str) -> LogStream | None:
     with store.read() as connection:
         return _find_stream(connection, place, group, name)
 
 
-def _find_stream(connection: Connection, place: Place, group: str, name: str, *, lock: bool = False) -> Stream | None:
+def _find_stream(
+    connection: Connection, place: LogScope, group: str, name: str, *, lock: bool = False
+) -> LogStream | None:
     statement = select(*_STREAM).where(*_stream_where(place, group), log_streams.c.name == name)
     row = connection.execute(statement.with_for_update() if lock else statement).first()
-    return Stream(**row._mapping) if row else None
+    return LogStream(**row._mapping) if row else None
 
 
-def create_stream(store: Database, place: Place, group: str, name: str) -> bool:
+def create_stream(store: Database, place: LogScope, group: str, name: str) -> bool:
     """False when it exists."""
     with store.write() as connection:
         if _find_stream(connection, place, group, name):
@@ -206,7 +208,7 @@ def create_stream(store: Database, place: Place, group: str, name: str) -> bool:
         return _create_stream(connection, place, group, name)
 
 
-def ensure_stream(connection: Connection, place: Place, group: str, name: str) -> Stream:
+def ensure_stream(connection: Connection, place: LogScope, group: str, name: str) -> LogStream:
     """The stream, made together with its group where they do not exist; nobody else appends to it meanwhile."""
     found = _find_stream(connection, place, group, name, lock=True)
     if found:
@@ -218,18 +220,18 @@ def ensure_stream(connection: Connection, place: Place, group: str, name: str) -
     return made
 
 
-def _create_stream(connection: Connection, place: Place, group: str, name: str) -> bool:
+def _create_stream(connection: Connection, place: LogScope, group: str, name: str) -> bool:
     """False when it exists."""
     values = {"group_name": group, "name": name, "created_ms": now_ms(), "next_seq": 0, "stored_bytes": 0}
     return insert_absent(connection, log_streams, values | vars(place))
 
 
-def delete_stream(store: Database, stream: Stream) -> None:
+def delete_stream(store: Database, stream: LogStream) -> None:
     with store.write() as connection:
         _mark(connection, [stream.id])
 
 
-def append(connection: Connection, stream: Stream, lines: Sequence[tuple[int, str]]) -> None:
+def append(connection: Connection, stream: LogStream, lines: Sequence[tuple[int, str]]) -> None:
     """Add (at_ms, message) pairs to the end of a stream, in the caller's transaction."""
     if not lines:
         return
@@ -262,7 +264,7 @@ def append(connection: Connection, stream: Stream, lines: Sequence[tuple[int, st
     )
 
 
-def put(store: Database, place: Place, stream: tuple[str, str], lines: Sequence[tuple[int, str]]) -> None:
+def put(store: Database, place: LogScope, stream: tuple[str, str], lines: Sequence[tuple[int, str]]) -> None:
     """Append to the stream (group, name) in a transaction of its own."""
     with store.write() as connection:
         append(connection, ensure_stream(connection, place, *stream), lines)

@@ -16,7 +16,7 @@ MOST_VALUE = 2.0**360
 
 
 @dataclass(frozen=True)
-class Series:
+class MetricSeries:
     """What a datum belongs to. `dimensions` is canonical text, see `dimension_text`."""
 
     account: str
@@ -48,12 +48,12 @@ def dimension_map(text: str) -> dict[str, str]:
     return dict(line.split("=", 1) for line in text.split("\n") if line)
 
 
-def put(connection: Connection, data: Sequence[tuple[Series, Datum]]) -> None:
+def put(connection: Connection, data: Sequence[tuple[MetricSeries, Datum]]) -> None:
     if data:
         connection.execute(insert(metric_data), [{**vars(series), **vars(datum)} for series, datum in data])
 
 
-def read(store: Database, series: Series, start_ms: int, end_ms: int, most: int | None = None) -> list[Datum]:
+def read(store: Database, series: MetricSeries, start_ms: int, end_ms: int, most: int | None = None) -> list[Datum]:
     """The first `most` data of [start_ms, end_ms) by time, all of them for None."""
     columns = [metric_data.c[name] for name in Datum.__dataclass_fields__]
     statement = (
@@ -78,7 +78,7 @@ class Period:
     maximum: float
 
 
-def periods(store: Database, series: Series, window: tuple[int, int], step_ms: int, most: int) -> list[Period]:
+def periods(store: Database, series: MetricSeries, window: tuple[int, int], step_ms: int, most: int) -> list[Period]:
     """At most `most`, by time: added up by the store, however many data there are. `window`: [start, end)."""
     own = metric_data.c
     begins = (own.at_ms - own.at_ms % step_ms).label("begins")
@@ -95,7 +95,7 @@ def periods(store: Database, series: Series, window: tuple[int, int], step_ms: i
         return [Period(*row) for row in connection.execute(statement)]
 
 
-def _where(series: Series) -> list[Any]:
+def _where(series: MetricSeries) -> list[Any]:
     return [metric_data.c[name] == value for name, value in vars(series).items()]
 
 
@@ -110,7 +110,7 @@ class SeriesQuery:
     after: tuple[str, str, str] | None = None
 
 
-def list_series(store: Database, query: SeriesQuery) -> Iterator[Series]:
+def list_series(store: Database, query: SeriesQuery) -> Iterator[MetricSeries]:
     """Each series that has data, in the order of namespace, name and dimensions.
 
     One look-up in the index finds the next one, however many data lie between them.
@@ -128,4 +128,4 @@ def list_series(store: Database, query: SeriesQuery) -> Iterator[Series]:
         if row is None:
             return
         after = (row.namespace, row.name, row.dimensions)
-        yield Series(query.account, query.region, *after)
+        yield MetricSeries(query.account, query.region, *after)

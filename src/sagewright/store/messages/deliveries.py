@@ -16,7 +16,7 @@ from sqlalchemy import Connection, and_, delete, func, insert, or_, select, upda
 from sagewright.model.clock import now_ms
 from sagewright.store.absent import insert_absent
 from sagewright.store.database import Database
-from sagewright.store.events import Cursor
+from sagewright.store.events import EventCursor
 from sagewright.store.schema.rules import cursors, deliveries
 from sagewright.store.servers import is_dead
 
@@ -42,13 +42,15 @@ Wanted = tuple[str, dict[str, Any]]
 """A target and an event for it."""
 
 
-def cursor(store: Database, name: str = LOG) -> Cursor | None:
+def cursor(store: Database, name: str = LOG) -> EventCursor | None:
     with store.read() as connection:
         row = connection.execute(select(cursors.c.writer, cursors.c.seq).where(cursors.c.name == name)).first()
-    return Cursor(*row) if row else None
+    return EventCursor(*row) if row else None
 
 
-def advance(store: Database, name: str, before: Cursor | None, after: Cursor, wanted: Sequence[Wanted]) -> bool:
+def advance(
+    store: Database, name: str, before: EventCursor | None, after: EventCursor, wanted: Sequence[Wanted]
+) -> bool:
     """Queue `wanted` and move the cursor on; False, and nothing is done, if somebody else has moved it meanwhile."""
     with store.write() as connection:
         if not _move(connection, name, before, after):
@@ -57,7 +59,7 @@ def advance(store: Database, name: str, before: Cursor | None, after: Cursor, wa
     return True
 
 
-def _move(connection: Connection, name: str, before: Cursor | None, after: Cursor) -> bool:
+def _move(connection: Connection, name: str, before: EventCursor | None, after: EventCursor) -> bool:
     values = {"writer": after.writer, "seq": after.seq}
     if before is None:
         return insert_absent(connection, cursors, {"name": name, **values})

@@ -17,7 +17,7 @@ from sagewright.store.servers import is_dead
 LEASE_MS = 30_000
 
 
-class State(StrEnum):
+class DeploymentState(StrEnum):
     """How far a deployment is."""
 
     WAITING = "Waiting"  # not yet looked at, or to be tried again
@@ -26,7 +26,7 @@ class State(StrEnum):
     FAILED = "Failed"  # it could not; `message` says why
 
 
-OPEN = frozenset({State.WAITING, State.DEPLOYING})
+OPEN = frozenset({DeploymentState.WAITING, DeploymentState.DEPLOYING})
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def want_in(connection: Connection, target: str, package: str, asked_by: str) ->
     """The endpoint is to serve this version from now on. A version that failed is tried again."""
     now = now_ms()
     values = {
-        "package": package, "asked_ms": now, "asked_by": asked_by, "status": State.WAITING.value, "message": "",
+        "package": package, "asked_ms": now, "asked_by": asked_by, "status": DeploymentState.WAITING.value, "message": "",
         "due_ms": now, "attempts": 0, "updated": "", "owner": None,
     }  # fmt: skip
     changed = update(deployments).where(deployments.c.target == target).values(**values)

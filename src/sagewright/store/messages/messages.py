@@ -27,7 +27,7 @@ TOKEN_MS = 5 * 60 * 1000
 
 
 @dataclass(frozen=True)
-class Draft:
+class MessageDraft:
     """What is sent. `group` and `token`: of FIFO queues, "" for none; `by_group`: the token is known in its group alone.
 
     `system`: attributes of SQS's own.
@@ -57,7 +57,7 @@ class Sent:
 
 
 @dataclass(frozen=True)
-class Message:
+class QueueMessage:
     """See the table for the columns."""
 
     id: int
@@ -98,7 +98,7 @@ class Count:
     delayed: int
 
 
-_COLUMNS = [messages.c[name] for name in Message.__dataclass_fields__]
+_COLUMNS = [messages.c[name] for name in QueueMessage.__dataclass_fields__]
 
 
 class _Numbers:
@@ -118,13 +118,13 @@ class _Numbers:
 _numbers = _Numbers()
 
 
-def send(store: Database, queue_id: str, drafts: Sequence[Draft]) -> list[Sent]:
+def send(store: Database, queue_id: str, drafts: Sequence[MessageDraft]) -> list[Sent]:
     """In the order of `drafts`."""
     with store.write() as connection:
         return [send_in(connection, queue_id, draft) for draft in drafts]
 
 
-def send_in(connection: Connection, queue_id: str, draft: Draft) -> Sent:
+def send_in(connection: Connection, queue_id: str, draft: MessageDraft) -> Sent:
     """In a transaction of the caller's. What a FIFO queue knows already is not sent again."""
     now = now_ms()
     _forget(connection, queue_id, now - MOST_KEPT_MS)
@@ -143,7 +143,7 @@ def send_in(connection: Connection, queue_id: str, draft: Draft) -> Sent:
     return sent
 
 
-def remembered_in(connection: Connection, holder_id: str, draft: Draft) -> tuple[Sent, bool]:
+def remembered_in(connection: Connection, holder_id: str, draft: MessageDraft) -> tuple[Sent, bool]:
     """What a FIFO queue or topic knows by the draft's token, and True; else a new message that it knows from now on, and False."""
     now = now_ms()
     either = {draft.token, draft.kept_token}  # a token from the time when it knew them of all groups still counts
@@ -165,14 +165,14 @@ def forget_tokens_in(connection: Connection, holder_id: str) -> None:
     connection.execute(delete(message_tokens).where(message_tokens.c.queue_id == holder_id))
 
 
-def receive(store: Database, queue_id: str, how: Reception) -> list[Message]:
+def receive(store: Database, queue_id: str, how: Reception) -> list[QueueMessage]:
     """At most `how.most` messages, each with a new handle, and hidden for a while from all others."""
     now = now_ms()
     ready = _ready(queue_id, now, how)
     with store.read() as connection:
         if connection.execute(select(messages.c.id).where(*ready).limit(1)).first() is None:
             return []
-    found: list[Message] = []
+    found: list[QueueMessage] = []
     with store.write() as connection:
         _forget(connection, queue_id, how.oldest_ms)
         for chosen in _by_group(connection, ready, how) if how.fifo else _by_time(connection, ready, how):
@@ -181,18 +181,18 @@ def receive(store: Database, queue_id: str, how: Reception) -> list[Message]:
     return found
 
 
-def _by_time(connection: Connection, ready: list[Any], how: Reception) -> list[Message]:
+def _by_time(connection: Connection, ready: list[Any], how: Reception) -> list[QueueMessage]:
     """In the order of the index."""
     statement = select(*_COLUMNS).where(*ready).order_by(messages.c.visible_ms, messages.c.id).limit(how.most)
-    return [Message(*row) for row in connection.execute(statement.with_for_update(skip_locked=True))]
+    return [QueueMessage(*row) for row in connection.execute(statement.with_for_update(skip_locked=True))]
 
 
-def _by_group(connection: Connection, ready: list[Any], how: Reception) -> list[Message]:
+def _by_group(connection: Connection, ready: list[Any], how: Reception) -> list[QueueMessage]:
     """As many of one group as there are, in the order in which they were sent; then of the group that waits for next longest.
 
     Source: AWS's guide, "FIFO queue delivery logic in Amazon SQS".
     """
-    found: list[Message] = []
+    found: list[QueueMessage] = []
     groups: list[str] = []
     before = messages.alias()
     earlier = exists().where(
@@ -212,7 +212,7 @@ def _by_group(connection: Connection, ready: list[Any], how: Reception) -> list[
         groups.append(head.group_name)
         own = select(*_COLUMNS).where(*ready, messages.c.group_name == head.group_name).order_by(messages.c.id)
         statement = own.limit(how.most - len(found)).with_for_update(skip_locked=True)
-        taken = [Message(*row) for row in connection.execute(statement)]
+        taken = [QueueMessage(*row) for row in connection.execute(statement)]
         if taken and taken[0].id == head.id:  # else somebody else is just receiving the group's first
             found += taken
     return found
@@ -242,7 +242,7 @@ def _ready(queue_id: str, now: int, how: Reception) -> list[Any]:
     return ready
 
 
-def _received(connection: Connection, message: Message, now: int, how: Reception) -> Message | None:
+def _received(connection: Connection, message: QueueMessage, now: int, how: Reception) -> QueueMessage | None:
     """None for one that was received often enough, and is a dead letter now."""
     own = messages.c.id == message.id
     if how.most_receives and message.receives >= how.most_receives:
@@ -257,7 +257,7 @@ def _received(connection: Connection, message: Message, now: int, how: Reception
         "handle": f"{message.message_id[:8]}{secrets.token_hex(4)}{message.id:016x}",
     }
     connection.execute(update(messages).where(own).values(**changed))
-    return Message(**{**vars(message), **changed})
+    return QueueMessage(**{**vars(message), **changed})
 
 
 def remove(store: Database, queue_id: str, handle: str, *, fifo: bool = False) -> bool:
@@ -307,14 +307,14 @@ def count(store: Database, queue_id: str) -> Count:
         return Count(*connection.execute(statement).one())
 
 
-def movable_in(connection: Connection, queue_id: str, most: int) -> list[Message]:
+def movable_in(connection: Connection, queue_id: str, most: int) -> list[QueueMessage]:
     """The messages that anybody may receive, the oldest first; nobody else takes them before the transaction ends."""
     ready = (messages.c.queue_id == queue_id, messages.c.visible_ms <= now_ms())
     statement = select(*_COLUMNS).where(*ready).order_by(messages.c.visible_ms, messages.c.id).limit(most)
-    return [Message(*row) for row in connection.execute(statement.with_for_update(skip_locked=True))]
+    return [QueueMessage(*row) for row in connection.execute(statement.with_for_update(skip_locked=True))]
 
 
-def move_in(connection: Connection, message: Message, queue_id: str) -> None:
+def move_in(connection: Connection, message: QueueMessage, queue_id: str) -> None:
     """Have the message be a new one of another queue, that nobody has received yet."""
     now, kept = now_ms(), {name: value for name, value in message.system.items() if name != DEAD_LETTER_SOURCE}
     new = {

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Select, and_, bindparam, delete, func, insert, or_, select, true, union_all, update
 
 from sagewright.store.memory import changes
-from sagewright.store.prepared import Prepared
+from sagewright.store.prepared import PreparedStatement
 from sagewright.store.schema.objects import objects, upload_parts
 
 NULL_VERSION = "null"
@@ -53,14 +53,14 @@ _SELECT = select(*[objects.c[name] for name in _FIELDS])
 _OF_KEY = and_(objects.c.bucket == bindparam("of_bucket"), objects.c.key == bindparam("of_key"))
 _OF_RANK = and_(_OF_KEY, objects.c.rank == bindparam("of_rank"))
 _OF_VERSION = and_(_OF_KEY, objects.c.version == bindparam("of_version"))
-_CURRENT = Prepared(_SELECT.where(_OF_KEY).order_by(objects.c.rank).limit(1))
-_FIND = Prepared(_SELECT.where(_OF_VERSION))
+_CURRENT = PreparedStatement(_SELECT.where(_OF_KEY).order_by(objects.c.rank).limit(1))
+_FIND = PreparedStatement(_SELECT.where(_OF_VERSION))
 _NEWEST_RANK = select(func.min(objects.c.rank)).where(_OF_KEY)
-_INSERT = Prepared(insert(objects), _FIELDS)
-_REPLACE = Prepared(update(objects).where(_OF_RANK), _FIELDS)
-_SET_LATEST = Prepared(update(objects).where(_OF_RANK), ["latest"])
+_INSERT = PreparedStatement(insert(objects), _FIELDS)
+_REPLACE = PreparedStatement(update(objects).where(_OF_RANK), _FIELDS)
+_SET_LATEST = PreparedStatement(update(objects).where(_OF_RANK), ["latest"])
 _UPDATE_VERSION = update(objects).where(_OF_VERSION)  # of the columns it is executed with
-_DELETE_RANK = Prepared(delete(objects).where(_OF_RANK))
+_DELETE_RANK = PreparedStatement(delete(objects).where(_OF_RANK))
 
 
 def subject(bucket: str, key: str) -> str:
@@ -150,7 +150,7 @@ def scan(connection: Connection, bucket: str, span: Span, limit: int) -> list[Ve
     return [Version(*row) for row in connection.execute(statement, _within(bucket, span, limit))]
 
 
-class Entry(NamedTuple):
+class ListedVersion(NamedTuple):
     """What lists show of a version."""
 
     key: str
@@ -165,19 +165,19 @@ class Entry(NamedTuple):
     checksums: dict[str, str]
 
 
-_SELECT_ENTRY = select(*[objects.c[name] for name in Entry._fields])
+_SELECT_ENTRY = select(*[objects.c[name] for name in ListedVersion._fields])
 
 
-def entries(connection: Connection, bucket: str, span: Span, limit: int, *, versions: bool) -> list[Entry]:
+def entries(connection: Connection, bucket: str, span: Span, limit: int, *, versions: bool) -> list[ListedVersion]:
     """As `scan`. Without `versions`: one for each key that is there, no delete markers."""
     prepared = _entries(span.inclusive, span.end is not None, span.first_rank is not None, versions)
-    return list(map(Entry._make, prepared.all(connection, _within(bucket, span, limit))))
+    return list(map(ListedVersion._make, prepared.all(connection, _within(bucket, span, limit))))
 
 
 @cache
-def _entries(inclusive: bool, ended: bool, ranked: bool, versions: bool) -> Prepared:
+def _entries(inclusive: bool, ended: bool, ranked: bool, versions: bool) -> PreparedStatement:
     statement = _ordered(_SELECT_ENTRY, inclusive, ended, ranked)
-    return Prepared(statement if versions else statement.where(objects.c.latest, ~objects.c.delete_marker))
+    return PreparedStatement(statement if versions else statement.where(objects.c.latest, ~objects.c.delete_marker))
 
 
 def _within(bucket: str, span: Span, limit: int) -> dict[str, Any]:

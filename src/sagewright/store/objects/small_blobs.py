@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator
 
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
-from sagewright.store.prepared import Prepared
+from sagewright.store.prepared import PreparedStatement
 from sagewright.store.schema.objects import objects, small_blobs
 
 _AT_ONCE = 500
-_INSERT = Prepared(insert(small_blobs), ["id", "data"])
-_READ = Prepared(select(small_blobs.c.data).where(small_blobs.c.id == bindparam("of_id")))
+_INSERT = PreparedStatement(insert(small_blobs), ["id", "data"])
+_READ = PreparedStatement(select(small_blobs.c.data).where(small_blobs.c.id == bindparam("of_id")))
 
 
 def add(connection: Connection, blob: str, data: bytes) -> None:

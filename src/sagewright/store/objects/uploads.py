@@ -28,7 +28,7 @@ class Upload:
 
 
 @dataclass(frozen=True)
-class Part:
+class UploadPart:
     """`number` is 1 to 10000; `etag` is the hexadecimal MD5 of its bytes, which begin at `start` in the file of `blob`."""
 
     upload_id: str
@@ -42,7 +42,7 @@ class Part:
 
 
 _SELECT = select(*[uploads.c[name] for name in Upload.__dataclass_fields__])
-_SELECT_PART = select(*[upload_parts.c[name] for name in Part.__dataclass_fields__])
+_SELECT_PART = select(*[upload_parts.c[name] for name in UploadPart.__dataclass_fields__])
 
 
 def add(connection: Connection, upload: Upload) -> None:
@@ -92,7 +92,7 @@ def forget_finished(connection: Connection, before_ms: int, most: int) -> int:
     return len(old)
 
 
-def put_part(connection: Connection, part: Part) -> str | None:
+def put_part(connection: Connection, part: UploadPart) -> str | None:
     """Add or replace a part; gives the blob of the one it replaces, if no other part stands in it."""
     where = (upload_parts.c.upload_id == part.upload_id, upload_parts.c.number == part.number)
     replaced = connection.execute(select(upload_parts.c.blob).where(*where)).scalar()
@@ -105,21 +105,21 @@ def put_part(connection: Connection, part: Part) -> str | None:
     return None if connection.execute(others).first() else replaced
 
 
-def parts(connection: Connection, upload_id: str, after: int = 0, limit: int = 10_000) -> list[Part]:
+def parts(connection: Connection, upload_id: str, after: int = 0, limit: int = 10_000) -> list[UploadPart]:
     """Parts in the order of their numbers, beginning after the number `after`."""
     statement = _SELECT_PART.where(upload_parts.c.upload_id == upload_id, upload_parts.c.number > after)
-    return [Part(*row) for row in connection.execute(statement.order_by(upload_parts.c.number).limit(limit))]
+    return [UploadPart(*row) for row in connection.execute(statement.order_by(upload_parts.c.number).limit(limit))]
 
 
 @dataclass(frozen=True)
-class Cursor:
+class UploadCursor:
     """A place in a list of uploads: after the upload `id` of `key`, or after all of `key` when `id` is empty."""
 
     key: str = ""
     id: str = ""
 
 
-def page(connection: Connection, bucket: str, end: str | None, after: Cursor, limit: int) -> list[Upload]:
+def page(connection: Connection, bucket: str, end: str | None, after: UploadCursor, limit: int) -> list[Upload]:
     """Unfinished uploads by key, those of one key by age; keys up to but without `end` (None: open)."""
     beyond = uploads.c.key > after.key
     if after.id:

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
 
 from sagewright.store.database import Database
-from sagewright.store.logs.metrics import Series
+from sagewright.store.logs.metrics import MetricSeries
 from sagewright.store.resources.trials import changed_in
 from sagewright.store.schema.metrics import metric_data
 from sagewright.store.schema.trials import component_metric_summaries as summaries
@@ -19,7 +19,7 @@ from sagewright.store.schema.trials import component_metrics as points
 
 
 @dataclass(frozen=True)
-class Point:
+class MetricPoint:
     name: str
     at_ms: int
     step: int | None
@@ -40,10 +40,10 @@ class Summary:
     at_ms: int
 
     @classmethod
-    def first(cls, point: Point) -> Summary:
+    def first(cls, point: MetricPoint) -> Summary:
         return cls(point.name, 1, point.value, point.value, point.value, 0.0, point.value, point.at_ms)
 
-    def add(self, point: Point) -> None:
+    def add(self, point: MetricPoint) -> None:
         """Welford's update, which loses no digits to a large mean."""
         self.count += 1
         before = point.value - self.mean
@@ -71,7 +71,7 @@ _CHANGE = (
 _ADD, _ADD_POINTS = insert(summaries), insert(points)
 
 
-def put_in(connection: Connection, component: str, added: Sequence[Point], most: int) -> list[int]:
+def put_in(connection: Connection, component: str, added: Sequence[MetricPoint], most: int) -> list[int]:
     """Keep the points; the indexes of those that are refused, because the component has `most` metrics of other names.
 
     The caller holds the component's row: nobody else adds to it meanwhile.
@@ -116,13 +116,13 @@ def of_components(store: Database, ids: Sequence[str]) -> dict[str, list[Summary
     return found
 
 
-def series(store: Database, component: str, name: str, limit: int) -> list[Point]:
+def series(store: Database, component: str, name: str, limit: int) -> list[MetricPoint]:
     """The first `limit` points as they were put."""
-    columns = [points.c[member] for member in Point.__dataclass_fields__]
+    columns = [points.c[member] for member in MetricPoint.__dataclass_fields__]
     own = (points.c.component == component, points.c.name == name)
     with store.read() as connection:
         rows = connection.execute(select(*columns).where(*own).order_by(points.c.id).limit(limit))
-        return [Point(*row) for row in rows]
+        return [MetricPoint(*row) for row in rows]
 
 
 def remove_in(connection: Connection, component: str) -> None:
@@ -130,7 +130,7 @@ def remove_in(connection: Connection, component: str) -> None:
         connection.execute(delete(table).where(table.c.component == component))
 
 
-def of_series(store: Database, place: Series, names: Iterable[str]) -> dict[str, tuple[Any, ...]]:
+def of_series(store: Database, place: MetricSeries, names: Iterable[str]) -> dict[str, tuple[Any, ...]]:
     """(count, minimum, maximum, mean, deviation) of the named series beside `place`, from data of one sample each."""
     own = metric_data.c
     total, squares = func.sum(own.total), func.sum(own.total * own.total)

@@ -44,13 +44,13 @@ class Both:
 
 
 @dataclass(frozen=True)
-class Either:
+class AnyCondition:
     """One of the parts holds."""
 
     parts: tuple[Condition, ...]
 
 
-Condition = Within | Holding | Present | Both | Either
+Condition = Within | Holding | Present | Both | AnyCondition
 ALWAYS = Both(())
 
 
@@ -59,7 +59,7 @@ def holds(condition: Condition, properties: Properties) -> bool:
     match condition:
         case Both(parts):
             return all(holds(part, properties) for part in parts)
-        case Either(parts):
+        case AnyCondition(parts):
             return any(holds(part, properties) for part in parts)
         case Within(path, spans, absent):
             return any(within(key, list(spans)) for key in properties.get(path, ())) != absent

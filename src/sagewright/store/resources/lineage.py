@@ -15,15 +15,15 @@ from sqlalchemy import Connection, Select, bindparam, delete, insert, literal, o
 from sagewright.model.clock import now_ms
 from sagewright.store.absent import insert_absent
 from sagewright.store.database import Database
-from sagewright.store.jobs.jobs import Place
-from sagewright.store.listing import Condition, Listing, Page
-from sagewright.store.prepared import Prepared
+from sagewright.store.jobs.jobs import ResourceScope
+from sagewright.store.listing import Condition, PageRequest, TableListing
+from sagewright.store.prepared import PreparedStatement
 from sagewright.store.resources.resources import Resource, put_in
 from sagewright.store.schema.lineage import lineage_associations, lineage_entities
 from sagewright.store.schema.resources import resources
 
 _OWN, _ENTITIES = lineage_associations.c, lineage_entities.c
-_STANDING = Prepared(
+_STANDING = PreparedStatement(
     select(resources.c.id)
     .where(
         resources.c.kind == bindparam("kind"),
@@ -34,11 +34,11 @@ _STANDING = Prepared(
     )
     .with_for_update()
 )
-_LINKED = Prepared(
+_LINKED = PreparedStatement(
     select(_OWN.source).where(_OWN.source == bindparam("from"), _OWN.destination == bindparam("to")).limit(1)
 )
-_NOTE = Prepared(insert(lineage_entities), ("entity", "kind", "account", "region", "source", "type"))
-_LINK = Prepared(
+_NOTE = PreparedStatement(insert(lineage_entities), ("entity", "kind", "account", "region", "source", "type"))
+_LINK = PreparedStatement(
     insert(lineage_associations), tuple(column.name for column in lineage_associations.columns if column.name != "id")
 )
 AT_ONCE = 500
@@ -79,7 +79,7 @@ class Association:
 
 
 @dataclass(frozen=True)
-class Link:
+class AssociationDraft:
     """An association that is to be. `type`: nothing for none."""
 
     source: End
@@ -90,10 +90,10 @@ class Link:
 
 _COLUMNS = [_OWN[name] for name in Association.__dataclass_fields__]
 _ASSOCIATIONS = select(*_COLUMNS)
-LISTING = Listing(lineage_associations, _COLUMNS, Association)
+LISTING = TableListing(lineage_associations, _COLUMNS, Association)
 
 
-def associate_in(connection: Connection, place: tuple[str, str], link: Link) -> None:
+def associate_in(connection: Connection, place: tuple[str, str], link: AssociationDraft) -> None:
     """Once for two ends, however often it is asked for; the newest type counts. `place`: account, region."""
     ends = _between(link.source.id, link.destination.id)
     there = connection.execute(select(_OWN.type).where(*ends)).first()
@@ -103,7 +103,7 @@ def associate_in(connection: Connection, place: tuple[str, str], link: Link) -> 
         connection.execute(update(lineage_associations).where(*ends).values(type=link.type))
 
 
-def _values(place: tuple[str, str], link: Link) -> dict[str, Any]:
+def _values(place: tuple[str, str], link: AssociationDraft) -> dict[str, Any]:
     source, destination = link.source, link.destination
     return {
         "account": place[0],
@@ -142,7 +142,7 @@ def _of(entity: str) -> Condition:
     return or_(_OWN.source == entity, _OWN.destination == entity)
 
 
-def page(store: Database, asked: Page, *conditions: Condition) -> list[Association]:
+def page(store: Database, asked: PageRequest, *conditions: Condition) -> list[Association]:
     """At most `asked.limit` associations in the order asked for, beginning after its position."""
     return LISTING.page(store, None, asked, *conditions)
 
@@ -196,17 +196,17 @@ def forget_in(connection: Connection, entity: str) -> None:
     connection.execute(delete(lineage_entities).where(_ENTITIES.entity == entity))
 
 
-def comes_from(place: Place, source_uri: str) -> Condition:
+def comes_from(place: ResourceScope, source_uri: str) -> Condition:
     """Of resources."""
     return resources.c.id.in_(_noted(place, _ENTITIES.source == _digest(source_uri)))
 
 
-def is_a(place: Place, type_: str) -> Condition:
+def is_a(place: ResourceScope, type_: str) -> Condition:
     """Of resources."""
     return resources.c.id.in_(_noted(place, _ENTITIES.type == type_))
 
 
-def _noted(place: Place, condition: Condition) -> Select[Any]:
+def _noted(place: ResourceScope, condition: Condition) -> Select[Any]:
     own = (_ENTITIES[name] == value for name, value in vars(place).items())
     return select(_ENTITIES.entity).where(*own, condition)
 
@@ -250,7 +250,7 @@ def linked_in(connection: Connection, pairs: Iterable[tuple[str, str]]) -> set[t
     return {pair for pair in pairs if _LINKED.first(connection, {"from": pair[0], "to": pair[1]}) is not None}
 
 
-def link_in(connection: Connection, place: tuple[str, str], links: Sequence[Link]) -> None:
+def link_in(connection: Connection, place: tuple[str, str], links: Sequence[AssociationDraft]) -> None:
     """Several that are not there yet. Raises IntegrityError."""
     for one in links:
         _LINK.run(connection, _values(place, one))

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, and_, bindparam, delete, func, insert, or_, s
 
 from sagewright.store.absent import insert_absent
 from sagewright.store.database import Database
-from sagewright.store.prepared import Prepared
+from sagewright.store.prepared import PreparedStatement
 from sagewright.store.resources.sort_keys import TIME
 from sagewright.store.schema.properties import index_grams, index_paths, index_queue, index_subjects, index_values
 
@@ -32,30 +32,32 @@ _PATH = select(index_paths.c.id, index_paths.c.nature).where(
     index_paths.c.scope == bindparam("scope"), index_paths.c.path == bindparam("path")
 )
 _OLD = select(index_values).where(index_values.c.subject.in_(bindparam("subjects", expanding=True)))
-_DELETE_VALUE = Prepared(
+_DELETE_VALUE = PreparedStatement(
     delete(index_values).where(
         index_values.c.subject == bindparam("of"),
         index_values.c.path == bindparam("at"),
         index_values.c.position == bindparam("number"),
     )
 )
-_DELETE_GRAM = Prepared(
+_DELETE_GRAM = PreparedStatement(
     delete(index_grams).where(
         index_grams.c.path == bindparam("at"),
         index_grams.c.gram == bindparam("text"),
         index_grams.c.subject == bindparam("of"),
     )
 )
-_INSERT_VALUE = Prepared(insert(index_values), ["subject", "path", "position", "key"])
-_INSERT_GRAM = Prepared(insert(index_grams), ["path", "gram", "subject"])
-_INSERT_SUBJECT = Prepared(insert(index_subjects).returning(index_subjects.c.id), ["scope", "source", "ref", "folded"])
+_INSERT_VALUE = PreparedStatement(insert(index_values), ["subject", "path", "position", "key"])
+_INSERT_GRAM = PreparedStatement(insert(index_grams), ["path", "gram", "subject"])
+_INSERT_SUBJECT = PreparedStatement(
+    insert(index_subjects).returning(index_subjects.c.id), ["scope", "source", "ref", "folded"]
+)
 
 Ref = tuple[str, str]
 """Source and reference: what a row of the queue names."""
 
 
 @dataclass(frozen=True)
-class Subject:
+class IndexedSubject:
     """What the index is to know of one thing. `name` is its value at `name_path`; `properties`: keys by path."""
 
     ref: Ref
@@ -97,7 +99,7 @@ def waiting(store: Database, limit: int) -> list[tuple[int, Ref]]:
         return [(row.id, (row.source, row.ref)) for row in connection.execute(_QUEUE, {"most": limit})]
 
 
-def project(store: Database, taken: Sequence[int], subjects: Sequence[Subject], gone: Sequence[Ref]) -> None:
+def project(store: Database, taken: Sequence[int], subjects: Sequence[IndexedSubject], gone: Sequence[Ref]) -> None:
     """Make the index tell of `subjects` what they are now, forget those that are gone, and take the rows off the queue."""
     paths = {
         scope: _paths(store, scope, [s for s in subjects if s.scope == scope]) for scope in {s.scope for s in subjects}
@@ -136,7 +138,7 @@ def _delete_grams(connection: Connection, path: int, subject: int, folded: str) 
 
 def _write(
     connection: Connection,
-    subjects: Sequence[Subject],
+    subjects: Sequence[IndexedSubject],
     known: Mapping[Ref, tuple[int, str, str]],
     paths: Mapping[str, Mapping[str, int]],
 ) -> None:
@@ -168,7 +170,7 @@ def _write(
     _INSERT_VALUE.many(connection, ("subject", "path", "position", "key"), added)
 
 
-def _add(connection: Connection, subject: Subject, folded: str) -> int:
+def _add(connection: Connection, subject: IndexedSubject, folded: str) -> int:
     source, ref = subject.ref
     row = _INSERT_SUBJECT.first(connection, {"scope": subject.scope, "source": source, "ref": ref, "folded": folded})
     assert row is not None
@@ -181,7 +183,7 @@ def grams(folded: str) -> list[str]:
     return sorted({folded[at : at + GRAM] for at in range(len(folded) - GRAM + 1)})
 
 
-def _paths(store: Database, scope: str, subjects: Sequence[Subject]) -> dict[str, int]:
+def _paths(store: Database, scope: str, subjects: Sequence[IndexedSubject]) -> dict[str, int]:
     """The ids of all paths of these subjects; new ones are kept in a transaction of their own."""
     wanted = {path: keys[0] for subject in subjects for path, keys in subject.properties.items()}
     names = {subject.name_path for subject in subjects}

@@ -33,7 +33,7 @@ from sqlalchemy import (
 
 from sagewright.store.database import Database
 from sagewright.store.resources import properties
-from sagewright.store.resources.conditions import Both, Condition, Either, Holding, Present, Within
+from sagewright.store.resources.conditions import AnyCondition, Both, Condition, Holding, Present, Within
 from sagewright.store.resources.properties import GRAM, grams
 from sagewright.store.resources.sort_keys import text_of
 from sagewright.store.schema.properties import index_grams, index_subjects, index_values
@@ -64,7 +64,7 @@ _Test = ColumnElement[bool]
 
 
 @dataclass(frozen=True)
-class Order:
+class PropertyOrder:
     """By the first value at `path`, then in the order of creation; those without a value come last.
 
     `after`: the key (None for no value) and the subject that the page before ended with.
@@ -84,7 +84,7 @@ class Hit:
     key: bytes | None
 
 
-def search(store: Database, scope: str, condition: Condition, order: Order, limit: int) -> list[Hit]:
+def search(store: Database, scope: str, condition: Condition, order: PropertyOrder, limit: int) -> list[Hit]:
     """At most `limit` subjects of the scope, in order. It may be less than exact where a text lies within very many values:
     then all others that are found have to be held against the condition.
     """
@@ -96,7 +96,7 @@ def search(store: Database, scope: str, condition: Condition, order: Order, limi
 
 def count(store: Database, scope: str, condition: Condition, most: int) -> int:
     """How many subjects of the scope satisfy the condition, counted up to `most`."""
-    asked = _Search(store, scope, Order("", False), most)
+    asked = _Search(store, scope, PropertyOrder("", False), most)
     part = asked.resolved(condition)
     with store.read() as connection:
         return asked.count(connection, part)
@@ -118,7 +118,7 @@ class _Part:
 
 
 class _Search:
-    def __init__(self, store: Database, scope: str, order: Order, limit: int) -> None:
+    def __init__(self, store: Database, scope: str, order: PropertyOrder, limit: int) -> None:
         self._store, self._scope, self._order, self._limit = store, scope, order, limit
         self._sort = self._id(order.path)
 
@@ -133,7 +133,7 @@ class _Search:
                 if len(inner) == 1:
                     return inner[0]
                 return _Part(lambda s: and_(true(), *(part.test(s) for part in inner)), None, inner, not inner)
-            case Either(parts):
+            case AnyCondition(parts):
                 inner = tuple(self.resolved(part) for part in parts)
                 exact = all(part.exact for part in inner)
                 return _Part(

@@ -14,11 +14,11 @@ from sagewright.model.clock import now_ms
 from sagewright.store import events
 from sagewright.store.absent import insert_absent
 from sagewright.store.database import Database
-from sagewright.store.events import Entry, Subject
-from sagewright.store.jobs.jobs import Place
-from sagewright.store.listing import Condition, Listing, Page
+from sagewright.store.events import EventEntry, EventSubject
+from sagewright.store.jobs.jobs import ResourceScope
+from sagewright.store.listing import Condition, PageRequest, TableListing
 from sagewright.store.memory import changes
-from sagewright.store.prepared import Prepared
+from sagewright.store.prepared import PreparedStatement
 from sagewright.store.resources import tags
 from sagewright.store.schema.resources import resources, version_counters
 
@@ -56,7 +56,7 @@ class New:
     created_ms: int = 0
 
 
-class NameTaken(Exception):
+class ResourceNameTaken(Exception):
     """There is a resource of that kind, name and version."""
 
 
@@ -79,7 +79,7 @@ _COUNTED = (
     .where(resources.c.parent.in_(bindparam("parents", expanding=True)))
     .group_by(resources.c.parent, resources.c.status)
 )
-_INSERT = Prepared(insert(resources), tuple(Resource.__dataclass_fields__))
+_INSERT = PreparedStatement(insert(resources), tuple(Resource.__dataclass_fields__))
 _UPDATE = update(resources).where(resources.c.id == bindparam("resource_id"))
 _LOCKED = _RESOURCES.where(resources.c.id == bindparam("resource_id")).with_for_update()
 _COUNT = (
@@ -88,10 +88,10 @@ _COUNT = (
     .values(last=version_counters.c.last + 1)
     .returning(version_counters.c.last)
 )
-LISTING = Listing(resources, _COLUMNS, Resource)
+LISTING = TableListing(resources, _COLUMNS, Resource)
 
 
-def create(store: Database, place: Place, new: New) -> Resource:
+def create(store: Database, place: ResourceScope, new: New) -> Resource:
     """The resource, with its tags. Raises NameTaken."""
     try:
         with store.write() as connection:
@@ -99,11 +99,11 @@ def create(store: Database, place: Place, new: New) -> Resource:
     except IntegrityError:
         if find(store, place, new.name, new.version) is None:
             raise
-        raise NameTaken(new.name) from None
+        raise ResourceNameTaken(new.name) from None
 
 
 def create_in(
-    connection: Connection, place: Place, new: New, detail: Callable[[Resource], dict[str, Any]] | None = None
+    connection: Connection, place: ResourceScope, new: New, detail: Callable[[Resource], dict[str, Any]] | None = None
 ) -> Resource:
     """`create` inside a transaction of the caller's; `detail`: makes that of the event. Raises IntegrityError."""
     now = now_ms()
@@ -131,17 +131,17 @@ def put_in(connection: Connection, made: Resource) -> None:
     _INSERT.run(connection, vars(made))
 
 
-def find(store: Database, place: Place, name: str, version: int = 0) -> Resource | None:
+def find(store: Database, place: ResourceScope, name: str, version: int = 0) -> Resource | None:
     subject = _named(place, name, version)
     return store.recall(subject, "resource", lambda: _read(store, place, name, version))
 
 
-def _read(store: Database, place: Place, name: str, version: int) -> Resource | None:
+def _read(store: Database, place: ResourceScope, name: str, version: int) -> Resource | None:
     with store.read() as connection:
         return find_in(connection, place, name, version)
 
 
-def find_in(connection: Connection, place: Place, name: str, version: int = 0) -> Resource | None:
+def find_in(connection: Connection, place: ResourceScope, name: str, version: int = 0) -> Resource | None:
     """`find` inside a transaction of the caller's."""
     row = connection.execute(_BY_NAME, {**vars(place), "name": name, "version": version}).first()
     return Resource(*row) if row else None
@@ -169,7 +169,7 @@ def in_parts(store: Database, ids: Sequence[str], at_once: int = 25) -> Iterator
         yield from several(store, ids[first : first + at_once])
 
 
-def page(store: Database, place: Place | None, asked: Page, *conditions: Condition) -> list[Resource]:
+def page(store: Database, place: ResourceScope | None, asked: PageRequest, *conditions: Condition) -> list[Resource]:
     """At most `asked.limit` resources in the order asked for, beginning after its position."""
     found: list[Resource] = LISTING.page(store, place, asked, *conditions)
     return found
@@ -212,8 +212,8 @@ def alter(
         connection.execute(_UPDATE, {"resource_id": resource_id, **values})
         events.append(
             connection,
-            Subject(changed.kind, resource_id),
-            Entry(changed.modified_ms, changed.status, "Changed", message),
+            EventSubject(changed.kind, resource_id),
+            EventEntry(changed.modified_ms, changed.status, "Changed", message),
         )
         changes(connection, _subject(changed), resource=changed)
     return changed
@@ -293,7 +293,7 @@ def children_in(connection: Connection, resource_id: str) -> list[Resource]:
 def remove_children_in(connection: Connection, resource_id: str) -> None:
     """Forget the resources that belong to it, which have no tags and no events that anybody follows."""
     for child in connection.execute(_NAMES.where(resources.c.parent == resource_id)).all():
-        changes(connection, _named(Place(child.kind, child.account, child.region), child.name, child.version))
+        changes(connection, _named(ResourceScope(child.kind, child.account, child.region), child.name, child.version))
     connection.execute(delete(resources).where(resources.c.parent == resource_id))
 
 
@@ -308,14 +308,14 @@ def next_version_in(connection: Connection, resource_id: str) -> int:
 def _log(
     connection: Connection, resource: Resource, step: str, principal: str, detail: dict[str, Any] | None = None
 ) -> None:
-    entry = Entry(now_ms(), resource.status, step, "", detail, principal)
-    events.append(connection, Subject(resource.kind, resource.id), entry)
+    entry = EventEntry(now_ms(), resource.status, step, "", detail, principal)
+    events.append(connection, EventSubject(resource.kind, resource.id), entry)
 
 
 def _subject(resource: Resource) -> str:
-    place = Place(resource.kind, resource.account, resource.region)
+    place = ResourceScope(resource.kind, resource.account, resource.region)
     return _named(place, resource.name, resource.version)
 
 
-def _named(place: Place, name: str, version: int) -> str:
+def _named(place: ResourceScope, name: str, version: int) -> str:
     return f"resource/{place.kind}/{place.account}/{place.region}/{name}/{version}"

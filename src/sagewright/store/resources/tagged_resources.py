@@ -19,7 +19,7 @@ class TagFilter:
 
 
 @dataclass(frozen=True)
-class Asked:
+class TagQuery:
     """Resources that have all of `filters`. `patterns` and `others`: SQL patterns of ARNs, of each of which one has to fit, where
     there are any. `where`: their region and account, as ARNs have them; `arns`: these alone, where there are any."""
 
@@ -30,7 +30,7 @@ class Asked:
     arns: tuple[str, ...] = ()
 
 
-def page(store: Database, asked: Asked, after: str, limit: int) -> list[str]:
+def page(store: Database, asked: TagQuery, after: str, limit: int) -> list[str]:
     """At most `limit` ARNs behind `after`, ascending."""
     statement = select(tags.c.arn).distinct().where(tags.c.arn > after, _here(asked.where))
     for one in asked.filters:

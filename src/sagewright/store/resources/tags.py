@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, bindparam, delete, insert, select, tuple_
 
 from sagewright.store.database import Database
-from sagewright.store.prepared import Prepared
+from sagewright.store.prepared import PreparedStatement
 from sagewright.store.schema.tags import tags
 
 
@@ -25,8 +25,8 @@ class Tag:
 _TAGS = select(tags.c.position, tags.c.key, tags.c.value).order_by(tags.c.position, tags.c.key)
 _OF_ALL = _TAGS.add_columns(tags.c.arn).where(tags.c.arn.in_(bindparam("arns", expanding=True)))
 
-_DELETE = Prepared(delete(tags).where(tags.c.arn == bindparam("of"), tags.c.key == bindparam("named")))
-_INSERT = Prepared(insert(tags), ("arn", "key", "value", "position"))
+_DELETE = PreparedStatement(delete(tags).where(tags.c.arn == bindparam("of"), tags.c.key == bindparam("named")))
+_INSERT = PreparedStatement(insert(tags), ("arn", "key", "value", "position"))
 
 
 def add(store: Database, arn: str, pairs: dict[str, str]) -> None:

@@ -11,9 +11,9 @@ from sqlalchemy import Connection, Row, bindparam, delete, exists, insert, liter
 from sagewright.model.clock import now_ms
 from sagewright.store.absent import insert_absent
 from sagewright.store.database import Database
-from sagewright.store.jobs.jobs import Place
+from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.listing import Condition
-from sagewright.store.prepared import Prepared
+from sagewright.store.prepared import PreparedStatement
 from sagewright.store.schema.jobs import jobs
 from sagewright.store.schema.properties import index_queue
 from sagewright.store.schema.resources import resources
@@ -23,13 +23,13 @@ COMPONENT = "trial-component"
 FORGOTTEN = "trial-component-forgotten"
 """A kind of row: the component of a job (its parent) was deleted, and is not made again."""
 _OWN = trial_associations.c
-_OF_JOB = Prepared(
+_OF_JOB = PreparedStatement(
     select(resources.c.id).where(resources.c.parent == bindparam("job"), resources.c.kind == literal(COMPONENT))
 )
-_OWN_OF_JOB = Prepared(
+_OWN_OF_JOB = PreparedStatement(
     select(resources.c.id).where(resources.c.parent == bindparam("job"), resources.c.kind == bindparam("own")).limit(1)
 )
-_NAMED = Prepared(
+_NAMED = PreparedStatement(
     select(resources.c.id)
     .where(
         resources.c.kind == bindparam("kind"),
@@ -139,7 +139,7 @@ def has_own_in(connection: Connection, job: str) -> bool:
     return any(_OWN_OF_JOB.first(connection, {"job": job, "own": kind}) for kind in (COMPONENT, FORGOTTEN))
 
 
-def is_named_in(connection: Connection, place: Place, name: str) -> bool:
+def is_named_in(connection: Connection, place: ResourceScope, name: str) -> bool:
     return _NAMED.first(connection, {**vars(place), "named": name}) is not None
 
 

@@ -15,23 +15,23 @@ import sys
 import time
 from pathlib import Path
 
-from sagewright.toolkit.functions.archive import Refused, unpack
-from sagewright.toolkit.functions.events import INIT_S, MOST_RESPONSE, Answer, Invocation
+from sagewright.toolkit.functions.archive import FunctionArchiveRefused, unpack
+from sagewright.toolkit.functions.events import INIT_S, MOST_RESPONSE, FunctionAnswer, FunctionInvocation
 
 _UNPACKED = "task"
 
 
 def main(root: Path) -> int:
     place = root / "function"
-    invocation = Invocation.read(place / "invocation.json")
+    invocation = FunctionInvocation.read(place / "invocation.json")
     print(f"START RequestId: {invocation.request_id} Version: $LATEST", flush=True)
     began = time.monotonic()
     try:
         archive = next(path for path in sorted((place / "code").iterdir()) if path.is_file())
         unpack(archive, place / _UNPACKED)
         answer = _call(place, invocation)
-    except (Refused, StopIteration, OSError) as error:
-        answer = Answer.fault("Runtime.BadArchive", f"The function's code can't be unpacked: {error}")
+    except (FunctionArchiveRefused, StopIteration, OSError) as error:
+        answer = FunctionAnswer.fault("Runtime.BadArchive", f"The function's code can't be unpacked: {error}")
     _report(invocation, time.monotonic() - began)
     message = root / "output" / "message"
     message.parent.mkdir(parents=True, exist_ok=True)
@@ -39,7 +39,7 @@ def main(root: Path) -> int:
     return 0
 
 
-def _call(place: Path, invocation: Invocation) -> Answer:
+def _call(place: Path, invocation: FunctionInvocation) -> FunctionAnswer:
     """The answer of the child that calls the handler."""
     result, (reading, writing) = place / "result.json", os.pipe()
     sys.stdout.flush()
@@ -57,11 +57,11 @@ def _call(place: Path, invocation: Invocation) -> Answer:
     if status is None:
         text = f"RequestId: {invocation.request_id} Error: Task timed out after {invocation.timeout_s:.2f} seconds"
         print(text.replace(" Error:", ""), flush=True)
-        return Answer.fault("Sandbox.Timedout", text)
+        return FunctionAnswer.fault("Sandbox.Timedout", text)
     if status != 0:
         text = f"RequestId: {invocation.request_id} Error: Runtime exited with error: {_how(status)}"
         print(text, flush=True)
-        return Answer.fault("Runtime.ExitError", text)
+        return FunctionAnswer.fault("Runtime.ExitError", text)
     return _read(result, invocation)
 
 
@@ -106,17 +106,17 @@ def _name(number: signal.Signals) -> str:
     return known.get(number, number.name)
 
 
-def _read(result: Path, invocation: Invocation) -> Answer:
+def _read(result: Path, invocation: FunctionInvocation) -> FunctionAnswer:
     try:
         with result.open("rb") as file:
             payload, kind = json.loads(file.read(MOST_RESPONSE + 1))
     except (OSError, ValueError, TypeError):
         text = f"RequestId: {invocation.request_id} Error: Runtime exited without providing a reason"
-        return Answer.fault("Runtime.ExitError", text)
-    return Answer(str(payload), "Unhandled" if kind else "")
+        return FunctionAnswer.fault("Runtime.ExitError", text)
+    return FunctionAnswer(str(payload), "Unhandled" if kind else "")
 
 
-def _report(invocation: Invocation, took_s: float) -> None:
+def _report(invocation: FunctionInvocation, took_s: float) -> None:
     most_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     head = f"RequestId: {invocation.request_id}"
     print(f"END {head}")

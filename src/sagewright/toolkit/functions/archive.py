@@ -12,7 +12,7 @@ MOST_BYTES = 250 << 20
 MOST_MEMBERS = 100_000
 
 
-class Refused(Exception):
+class FunctionArchiveRefused(Exception):
     """The message says why."""
 
 
@@ -23,11 +23,11 @@ def unpack(archive: Path, directory: Path) -> None:
         with zipfile.ZipFile(archive) as opened:
             members = opened.infolist()
             if len(members) > MOST_MEMBERS or sum(one.file_size for one in members) > MOST_BYTES:
-                raise Refused(f"it has more than {MOST_BYTES} bytes or {MOST_MEMBERS} files unpacked")
+                raise FunctionArchiveRefused(f"it has more than {MOST_BYTES} bytes or {MOST_MEMBERS} files unpacked")
             for member in members:
                 made = Path(opened.extract(member, str(directory)))
                 mode = member.external_attr >> 16
                 if made.is_file() and mode & stat.S_IXUSR:
                     made.chmod(0o755)
     except (zipfile.BadZipFile, zlib.error, ValueError, EOFError, NotImplementedError, RuntimeError) as error:
-        raise Refused(str(error)) from error
+        raise FunctionArchiveRefused(str(error)) from error

@@ -16,7 +16,7 @@ MOST_RESPONSE = 2 * MOST_PAYLOAD + 1024
 
 
 @dataclass(frozen=True)
-class Invocation:
+class FunctionInvocation:
     request_id: str
     handler: str
     timeout_s: float
@@ -29,19 +29,19 @@ class Invocation:
     client_context: Any
 
     @classmethod
-    def read(cls, file: Path) -> Invocation:
+    def read(cls, file: Path) -> FunctionInvocation:
         return cls(**json.loads(file.read_bytes()))
 
 
 @dataclass(frozen=True)
-class Answer:
+class FunctionAnswer:
     """`payload`: JSON; `error`: the value of X-Amz-Function-Error, "" for none."""
 
     payload: str
     error: str = ""
 
     @classmethod
-    def fault(cls, kind: str, message: str) -> Answer:
+    def fault(cls, kind: str, message: str) -> FunctionAnswer:
         return cls(json.dumps({"errorType": kind, "errorMessage": message}), "Unhandled")
 
     def document(self) -> str:

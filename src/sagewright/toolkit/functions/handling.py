@@ -14,10 +14,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sagewright.toolkit.functions.events import MOST_PAYLOAD, Invocation
+from sagewright.toolkit.functions.events import MOST_PAYLOAD, FunctionInvocation
 
 
-class Fault(Exception):
+class RuntimeFault(Exception):
     """What the runtime itself finds wrong. `kind`: its errorType."""
 
     def __init__(self, kind: str, message: str, trace: list[str] | None = None) -> None:
@@ -39,7 +39,7 @@ class LambdaContext:
 
     identity = None
 
-    def __init__(self, invocation: Invocation) -> None:
+    def __init__(self, invocation: FunctionInvocation) -> None:
         self.function_name, self.function_version = invocation.name, "$LATEST"
         self.invoked_function_arn, self.aws_request_id = invocation.arn, invocation.request_id
         self.memory_limit_in_mb = str(invocation.memory_mb)
@@ -54,7 +54,7 @@ class LambdaContext:
         print(text)
 
 
-def handle(task: Path, result: Path, invocation: Invocation, begun: int) -> None:
+def handle(task: Path, result: Path, invocation: FunctionInvocation, begun: int) -> None:
     """Never returns. A byte to `begun` says that the handler is called."""
     code = 0
     for stream in (sys.stdout, sys.stderr):
@@ -74,7 +74,7 @@ def handle(task: Path, result: Path, invocation: Invocation, begun: int) -> None
         os._exit(code)
 
 
-def _answer(task: Path, invocation: Invocation, begun: int) -> tuple[str, bool]:
+def _answer(task: Path, invocation: FunctionInvocation, begun: int) -> tuple[str, bool]:
     """What the handler gives, or the error it ends with, and which of them it is."""
     os.chdir(task)
     sys.path.insert(0, str(task))
@@ -86,7 +86,7 @@ def _answer(task: Path, invocation: Invocation, begun: int) -> tuple[str, bool]:
         os.close(begun)
         given = handler(invocation.event, LambdaContext(invocation))
         return _marshal(given), False
-    except Fault as fault:
+    except RuntimeFault as fault:
         error = {"errorMessage": str(fault), "errorType": fault.kind, "requestId": invocation.request_id,
                  "stackTrace": fault.trace}  # fmt: skip
     except Exception as raised:
@@ -105,26 +105,28 @@ def _marshal(given: Any) -> str:
     try:
         return json.dumps(given)
     except (TypeError, ValueError, RecursionError) as error:
-        raise Fault("Runtime.MarshalError", f"Unable to marshal response: {error}") from None
+        raise RuntimeFault("Runtime.MarshalError", f"Unable to marshal response: {error}") from None
 
 
 def _find(handler: str) -> Callable[[Any, Any], Any]:
     """Raises Fault, and what the module raises."""
     module_name, dot, name = handler.rpartition(".")
     if not dot:
-        raise Fault(
+        raise RuntimeFault(
             "Runtime.MalformedHandlerName", f"Bad handler '{handler}': not enough values to unpack (expected 2, got 1)"
         )
     try:
         module = importlib.import_module(module_name.replace("/", "."))
     except ImportError as error:
-        raise Fault("Runtime.ImportModuleError", f"Unable to import module '{module_name}': {error}") from None
+        raise RuntimeFault("Runtime.ImportModuleError", f"Unable to import module '{module_name}': {error}") from None
     except SyntaxError as error:
         line = f'  File "{error.filename}" Line {error.lineno}\n    {(error.text or "").strip()}\n'
-        raise Fault("Runtime.UserCodeSyntaxError", f"Syntax error in module '{module_name}': {error}", [line]) from None
+        raise RuntimeFault(
+            "Runtime.UserCodeSyntaxError", f"Syntax error in module '{module_name}': {error}", [line]
+        ) from None
     found = getattr(module, name, None)
     if not callable(found):
-        raise Fault("Runtime.HandlerNotFound", f"Handler '{name}' missing on module '{module_name}'")
+        raise RuntimeFault("Runtime.HandlerNotFound", f"Handler '{name}' missing on module '{module_name}'")
     return found  # type: ignore[no-any-return]
 
 

@@ -14,7 +14,7 @@ from sagewright.toolkit.serving.application import ScriptApplication
 from sagewright.toolkit.serving.script import program_of, script_in
 
 
-class Apart(Application):
+class IsolatedModel(Application):
     """The model in `directory`, by the script in its archive, else by that in `code`, which is all models'.
 
     A stream's parts are made while its modules are away, which no module notices that is imported.

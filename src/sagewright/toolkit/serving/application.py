@@ -14,7 +14,7 @@ from typing import Any
 from sagewright.serving.messages import Application, Request, Response
 from sagewright.serving.work import failure
 from sagewright.toolkit.serving import content
-from sagewright.toolkit.serving.context import CUSTOM_ATTRIBUTES, Context
+from sagewright.toolkit.serving.context import CUSTOM_ATTRIBUTES, HandlerContext
 from sagewright.toolkit.serving.defaults import Defaults, defaults_of
 from sagewright.toolkit.serving.errors import RequestError, UnsupportedType
 from sagewright.toolkit.serving.script import Script, load_module, program_of
@@ -27,7 +27,7 @@ class ScriptApplication(Application):
     def __init__(self, model: Path, code: Path, framework: str) -> None:
         self._directory, self._code, self._framework = model, code, framework
         self._defaults = Defaults()
-        self._context = Context(str(model), model.name)
+        self._context = HandlerContext(str(model), model.name)
         self._script = Script(None, self._defaults, self._context)
         self._handlers: TfHandlers | None = None
         self._model: Any = None

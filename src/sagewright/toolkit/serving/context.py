@@ -11,7 +11,7 @@ NO_REQUEST = Request(b"")
 CUSTOM_ATTRIBUTES = "x-amzn-sagemaker-custom-attributes"
 
 
-class Context:
+class HandlerContext:
     """The `context` of handlers that take one. `request` is the one that is being answered."""
 
     def __init__(self, model_dir: str, model_name: str) -> None:
@@ -33,7 +33,7 @@ class Context:
         self.request, self.content_type, self.headers = request, "", {}
 
     @property
-    def request_processor(self) -> list[Context]:
+    def request_processor(self) -> list[HandlerContext]:
         """AWS's server keeps the headers of each request of a batch in one of these."""
         return [self]
 

@@ -10,7 +10,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
-from sagewright.toolkit.serving.context import Context
+from sagewright.toolkit.serving.context import HandlerContext
 from sagewright.toolkit.serving.defaults import Defaults
 
 DEFAULT_PROGRAM = "inference.py"
@@ -35,7 +35,7 @@ class ScriptError(Exception):
 class Script:
     """Handlers by their names. `own`: those that are the user's."""
 
-    def __init__(self, module: Any, defaults: Defaults, context: Context) -> None:
+    def __init__(self, module: Any, defaults: Defaults, context: HandlerContext) -> None:
         """Raises ScriptError."""
         self.own = {name: getattr(module, name) for name in _GIVEN if callable(getattr(module, name, None))}
         mixed = [name for name in _HOOKS if name in self.own]

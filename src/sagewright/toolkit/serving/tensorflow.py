@@ -19,7 +19,7 @@ from sagewright.toolkit.serving import content
 from sagewright.toolkit.serving.content import Data
 from sagewright.toolkit.serving.defaults import Defaults
 from sagewright.toolkit.serving.errors import BadInput, UnsupportedType
-from sagewright.toolkit.serving.tfexamples import PREDICT, Asked, OfExamples
+from sagewright.toolkit.serving.tfexamples import PREDICT, ModelSelector, OfExamples
 
 _SAVED = ("saved_model.pb", "saved_model.pbtxt")
 _BETWEEN_DOCUMENTS = re.compile(r"[}\]][ \t\r]*\n\s*[{\[]")
@@ -50,7 +50,7 @@ class TensorFlow(Defaults):
     def chosen(self, model: Any, attributes: str) -> Any:
         if not isinstance(model, Models):
             return model
-        asked = Asked.of(attributes)
+        asked = ModelSelector.of(attributes)
         if asked.model and asked.model not in model.named:
             raise BadInput(
                 f"There is no model {asked.model} (tfs-model-name); the models are {', '.join(model.named)}."

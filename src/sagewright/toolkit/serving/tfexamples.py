@@ -14,14 +14,14 @@ from sagewright.toolkit.serving.errors import BadInput
 PREDICT, CLASSIFY, REGRESS = "predict", "classify", "regress"
 
 
-class Asked(NamedTuple):
+class ModelSelector(NamedTuple):
     """What the custom attributes of a request ask for."""
 
     model: str
     method: str
 
     @classmethod
-    def of(cls, attributes: str) -> Asked:
+    def of(cls, attributes: str) -> ModelSelector:
         """Raises BadInput for a method that there is none of."""
         pairs = dict(part.strip().partition("=")[::2] for part in attributes.split(",") if "=" in part)
         method = pairs.get("tfs-method", PREDICT)

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from sagewright.toolkit.spark.application import Application
+from sagewright.toolkit.spark.application import SparkApplication
 from sagewright.toolkit.spark.configuration import read_configuration
 from sagewright.toolkit.spark.errors import SparkError
 from sagewright.toolkit.spark.options import parse
@@ -26,7 +26,7 @@ def submit(words: list[str], root: Path) -> int:
         resources = _resources(root)
         hosts = sorted(resources["hosts"], key=lambda host: (len(host), host))
         host = str(resources["current_host"])
-        Application(options, read_configuration(root), share_of(os.environ), host, hosts, os.environ).run()
+        SparkApplication(options, read_configuration(root), share_of(os.environ), host, hosts, os.environ).run()
     except SparkError as error:
         return _failed(root / "output", error)
     return 0

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sagewright.toolkit.remote import secret_of
-from sagewright.toolkit.spark.configuration import Configuration, defaults_text
+from sagewright.toolkit.spark.configuration import SparkConfiguration, defaults_text
 from sagewright.toolkit.spark.daemons import Daemon, ExecutorLogs, end
 from sagewright.toolkit.spark.errors import ClusterFailed, SubmitFailed
 from sagewright.toolkit.spark.eventlogs import EventLogs
@@ -20,7 +20,7 @@ from sagewright.toolkit.spark.gathering import Follower, Leader, address_of
 from sagewright.toolkit.spark.java import PATIENT, Installation
 from sagewright.toolkit.spark.options import Options
 from sagewright.toolkit.spark.s3 import core_site, spark_defaults
-from sagewright.toolkit.spark.sizing import Share, defaults
+from sagewright.toolkit.spark.sizing import SparkShare, defaults
 
 MASTER_PORT = 7077
 _DAEMON_MB = 512
@@ -29,12 +29,12 @@ _DRIVER_GRACE_S = 100.0  # of the 120 s that a stopped job has
 
 
 @dataclass
-class Application:
+class SparkApplication:
     """What there is to run on this host."""
 
     options: Options
-    configuration: Configuration
-    share: Share
+    configuration: SparkConfiguration
+    share: SparkShare
     host: str
     hosts: list[str]
     given: Mapping[str, str]

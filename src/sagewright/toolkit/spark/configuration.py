@@ -32,7 +32,7 @@ FILES = {
 """Classification to the file that it becomes; "" where it becomes variables or Spark's properties."""
 
 
-class Configuration:
+class SparkConfiguration:
     """Properties by classification. Raises InputError for what is no such document."""
 
     def __init__(self, document: Any) -> None:
@@ -68,11 +68,11 @@ class Configuration:
             (directory / file).write_text(form(properties), encoding="utf-8")
 
 
-def read_configuration(root: Path) -> Configuration:
+def read_configuration(root: Path) -> SparkConfiguration:
     """What the job was given in processing/input/conf. Raises InputError."""
     file = root / "processing" / "input" / "conf" / "configuration.json"
     try:
-        return Configuration(json.loads(file.read_bytes()) if file.is_file() else [])
+        return SparkConfiguration(json.loads(file.read_bytes()) if file.is_file() else [])
     except ValueError as error:
         raise InputError(f"{file} is not JSON: {error}") from error
 

@@ -16,21 +16,21 @@ _ALONE, _DRIVER, _EXECUTOR = 0.6, 0.25, 0.4
 
 
 @dataclass(frozen=True)
-class Share:
+class SparkShare:
     """What a host has."""
 
     cpus: int
     memory_mb: int
 
 
-def share_of(environ: Mapping[str, str]) -> Share:
+def share_of(environ: Mapping[str, str]) -> SparkShare:
     """SAGEWRIGHT_CPUS and SAGEWRIGHT_MEMORY_GB, or all of the machine."""
     cpus = int(environ.get("SAGEWRIGHT_CPUS") or os.cpu_count() or 1)
     memory_gb = float(environ.get("SAGEWRIGHT_MEMORY_GB") or 0)
-    return Share(cpus, int(memory_gb * 1024) or _machine_mb())
+    return SparkShare(cpus, int(memory_gb * 1024) or _machine_mb())
 
 
-def defaults(share: Share, hosts: int) -> dict[str, str]:
+def defaults(share: SparkShare, hosts: int) -> dict[str, str]:
     """Properties for spark-defaults, which a configuration overrides."""
     tasks = share.cpus * hosts
     common = {"spark.default.parallelism": str(2 * tasks), "spark.sql.shuffle.partitions": str(max(2 * tasks, 8))}
@@ -44,7 +44,7 @@ def defaults(share: Share, hosts: int) -> dict[str, str]:
     }
 
 
-def _part(share: Share, part: float) -> str:
+def _part(share: SparkShare, part: float) -> str:
     return f"{max(int(share.memory_mb * part), _SMALLEST_MB)}m"
 
 

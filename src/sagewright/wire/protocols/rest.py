@@ -30,7 +30,7 @@ _UNSAFE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 @dataclass(frozen=True)
-class Bound:
+class BoundMember:
     """A member and the shape of its value."""
 
     member: str
@@ -44,15 +44,15 @@ class Bindings:
     `header_of` is the other way round: member → header, as it is written.
     """
 
-    labels: dict[str, Bound] = field(default_factory=dict)
-    query: dict[str, Bound] = field(default_factory=dict)
-    query_maps: list[Bound] = field(default_factory=list)
-    headers: dict[str, Bound] = field(default_factory=dict)
-    prefixes: dict[str, Bound] = field(default_factory=dict)
-    status: list[Bound] = field(default_factory=list)
+    labels: dict[str, BoundMember] = field(default_factory=dict)
+    query: dict[str, BoundMember] = field(default_factory=dict)
+    query_maps: list[BoundMember] = field(default_factory=list)
+    headers: dict[str, BoundMember] = field(default_factory=dict)
+    prefixes: dict[str, BoundMember] = field(default_factory=dict)
+    status: list[BoundMember] = field(default_factory=list)
     body: dict[str, Shape] = field(default_factory=dict)
-    header_of: dict[str, Bound] = field(default_factory=dict)
-    payload: Bound | None = None
+    header_of: dict[str, BoundMember] = field(default_factory=dict)
+    payload: BoundMember | None = None
 
 
 @cache
@@ -62,7 +62,7 @@ def bindings(shape: StructureShape) -> Bindings:
     for name, member in shape.members.items():
         traits = member.serialization
         wire_name = traits.get("name", name)
-        bound = Bound(name, member)
+        bound = BoundMember(name, member)
         match traits.get("location"):
             case "uri":
                 found.labels[wire_name] = bound
@@ -72,7 +72,7 @@ def bindings(shape: StructureShape) -> Bindings:
                 found.query[wire_name] = bound
             case "header":
                 found.headers[wire_name.lower()] = bound
-                found.header_of[name] = Bound(wire_name, member)
+                found.header_of[name] = BoundMember(wire_name, member)
             case "headers":
                 found.prefixes[wire_name.lower()] = bound
             case "statusCode":
@@ -82,9 +82,9 @@ def bindings(shape: StructureShape) -> Bindings:
     return found
 
 
-def _payload(shape: StructureShape) -> Bound | None:
+def _payload(shape: StructureShape) -> BoundMember | None:
     name = shape.serialization.get("payload")
-    return Bound(name, shape.members[name]) if name else None
+    return BoundMember(name, shape.members[name]) if name else None
 
 
 def read_members(operation: OperationModel, request: HttpRequest) -> dict[str, Any]:
@@ -156,7 +156,7 @@ def _read_query(bound: Bindings, pairs: list[tuple[str, str]], values: dict[str,
             values[target.member] = read_scalar(target.shape, text)
 
 
-def _read_query_map(target: Bound, name: str, text: str, values: dict[str, Any]) -> None:
+def _read_query_map(target: BoundMember, name: str, text: str, values: dict[str, Any]) -> None:
     assert isinstance(target.shape, MapShape)
     entries = values.setdefault(target.member, {})
     if isinstance(target.shape.value, ListShape):

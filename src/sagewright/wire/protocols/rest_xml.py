@@ -13,7 +13,7 @@ from botocore.model import ListShape, MapShape, OperationModel, Shape, Structure
 from sagewright.http.messages import BodyReader, FileBody, HttpRequest, HttpResponse
 from sagewright.model.errors import AwsError, SerializationException
 from sagewright.objects.blobs import checksums
-from sagewright.objects.blobs.blobs import Slice
+from sagewright.objects.blobs.blobs import BlobSlice
 from sagewright.wire.models import operation_model
 from sagewright.wire.protocols import rest
 from sagewright.wire.protocols.members import read_scalar
@@ -265,7 +265,7 @@ def _write_body(operation: OperationModel, shape: StructureShape, result: dict[s
         return (PROLOGUE + "".join(out)).encode(), "application/xml"
     if payload.shape.type_name == "string":
         return value.encode(), "application/json" if value.startswith("{") else "text/plain"
-    if isinstance(value, Slice):
+    if isinstance(value, BlobSlice):
         value = FileBody(value.path, value.offset, value.length)
     return value, "binary/octet-stream"
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from sagewright.agent.errors import ClientError
-from sagewright.agent.inputs.channels import Channel, Member, relative_key
+from sagewright.agent.inputs.channels import ChannelMember, InputChannel, relative_key
 from sagewright.agent.inputs.directories import layout
 from sagewright.agent.inputs.sources import Stored
-from sagewright.model.jobs.brief import DataSet, Input
+from sagewright.model.jobs.brief import DataSet, InputBrief
 
 
 @pytest.mark.parametrize(
@@ -28,9 +28,9 @@ def test_the_path_of_a_key_in_its_channel(key: str, prefix: str, path: str) -> N
     assert relative_key(key, prefix) == path
 
 
-def channel(rank: int = 0, hosts: int = 1, seed: int | None = None) -> Channel:
+def channel(rank: int = 0, hosts: int = 1, seed: int | None = None) -> InputChannel:
     data = DataSet("s3://b/", sharded=True)
-    return Channel(Input("Channel c", "input/data/c", "Pipe", data, seed=seed), data, rank, hosts)
+    return InputChannel(InputBrief("Channel c", "input/data/c", "Pipe", data, seed=seed), data, rank, hosts)
 
 
 def test_shards_are_every_nth_object() -> None:
@@ -45,8 +45,8 @@ def test_a_shuffled_shard_differs_from_epoch_to_epoch_and_all_hosts_together_hav
     assert channel(0, 2, seed=5).share(range(20), 1) == epochs[1][0]
 
 
-def members(*paths: str) -> list[Member]:
-    return [Member(Stored("b", f"p/{path}", 1), path) for path in paths]
+def members(*paths: str) -> list[ChannelMember]:
+    return [ChannelMember(Stored("b", f"p/{path}", 1), path) for path in paths]
 
 
 def test_a_layout() -> None:

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from sagewright.agent.disk import Disk, DiskFull
 from sagewright.agent.errors import ClientError, TooLate
-from sagewright.agent.outputs.archives import LONGEST_PATH, Delivery, merge, pack
+from sagewright.agent.outputs.archives import LONGEST_PATH, DeliveryContext, merge, pack
 from sagewright.agent.outputs.skipped_files import LeftOut
 from sagewright.jobfiles.directory import JobDirectory
 from sagewright.jobfiles.unpacking import BadArchive
@@ -34,9 +34,9 @@ SECRET = b"the admin's secret"
 def never() -> None: ...
 
 
-def delivery(place: Path, check: Callable[[], None] = never, most: float = math.inf) -> Delivery:
+def delivery(place: Path, check: Callable[[], None] = never, most: float = math.inf) -> DeliveryContext:
     lines: list[str] = []
-    return Delivery(Disk(place), check, lambda _size: None, (most, "that is the limit"), lines.append)  # type: ignore[arg-type]
+    return DeliveryContext(Disk(place), check, lambda _size: None, (most, "that is the limit"), lines.append)  # type: ignore[arg-type]
 
 
 def packed(place: Path, base: Path, **options: bool) -> tuple[tarfile.TarFile, list[str]]:

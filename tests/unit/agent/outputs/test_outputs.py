@@ -18,7 +18,7 @@ from sagewright.agent.disk import Disk
 from sagewright.agent.errors import ClientError, TooLate
 from sagewright.agent.hostfile import HostFile, read_host_file
 from sagewright.agent.optml import OptMl
-from sagewright.agent.outputs.archives import Delivery
+from sagewright.agent.outputs.archives import DeliveryContext
 from sagewright.agent.outputs.outputs import upload_outputs
 from sagewright.agent.outputs.parts import Parts
 from sagewright.agent.process.volume import Volume
@@ -43,9 +43,9 @@ class Left:
         self.log: list[str] = []
         self.allowed = 0
 
-    def delivery(self, check: Callable[[], None] = never) -> Delivery:
+    def delivery(self, check: Callable[[], None] = never) -> DeliveryContext:
         most = Volume(self.host, lambda _error: None).most_to_bring()
-        return Delivery(Disk(self.base), check, self._allow, most, self.log.append)
+        return DeliveryContext(Disk(self.base), check, self._allow, most, self.log.append)
 
     def _allow(self, size: int) -> None:
         self.allowed += size

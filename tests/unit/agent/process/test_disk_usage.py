@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sagewright.agent.process.disk_usage import Writing
-from sagewright.model.disk_room import Room
+from sagewright.model.disk_room import DiskRoom
 
 MIB = 1 << 20
 FLOOR = 512 * MIB
@@ -21,7 +21,7 @@ def host(*used: int, given: int | None = 0) -> Writing:
 
 
 def ends(writing: Writing, free_mb: int) -> bool:
-    return writing.ends(Room(100 << 30, free_mb * MIB), FLOOR)
+    return writing.ends(DiskRoom(100 << 30, free_mb * MIB), FLOOR)
 
 
 def test_with_room_nobody_ends() -> None:
@@ -58,7 +58,7 @@ def test_what_was_written_long_ago_is_no_recent_writing() -> None:
 
 
 def test_a_small_disk_has_small_floors() -> None:
-    room = Room(64 * MIB, 3 * MIB)
+    room = DiskRoom(64 * MIB, 3 * MIB)
     assert room.host_floor(512) == 64 * MIB // 20
     assert room.client_floor(1024, 512) == 64 * MIB // 10
     assert host(0, 500 << 10).ends(room, room.host_floor(512))
@@ -66,4 +66,4 @@ def test_a_small_disk_has_small_floors() -> None:
 
 
 def test_clients_never_leave_less_than_hosts() -> None:
-    assert Room(100 << 30, 0).client_floor(0, 512) == FLOOR
+    assert DiskRoom(100 << 30, 0).client_floor(0, 512) == FLOOR

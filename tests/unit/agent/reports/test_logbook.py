@@ -11,7 +11,7 @@ from sagewright.agent.reports.logbook import LogBook
 from sagewright.agent.reports.metrics import MetricScanner
 from sagewright.agent.reports.report import FULL_AWAY_BYTES, FULL_BYTES, Reporter
 from sagewright.agent.reports.server import ServerConnection
-from sagewright.model.jobs.brief import Metric
+from sagewright.model.jobs.brief import MetricDefinition
 
 
 class Recorder(Reporter):
@@ -36,7 +36,7 @@ class Recorder(Reporter):
 
 
 def book(recorder: Recorder, limit_mb: int) -> LogBook:
-    return LogBook(recorder, MetricScanner([Metric("n", "n=([0-9]+)")]), limit_mb)
+    return LogBook(recorder, MetricScanner([MetricDefinition("n", "n=([0-9]+)")]), limit_mb)
 
 
 def test_beyond_the_limit_only_the_end_is_kept_but_every_metric(tmp_path: Path) -> None:
@@ -99,8 +99,8 @@ def test_lines_that_come_together_count_as_lines_do(tmp_path: Path) -> None:
 
 
 def hostile(recorder: Recorder) -> LogBook:
-    definitions = [Metric(f"m{n}", rf"(\w{{1000}}[a-z]{{900}}{n})") for n in range(12)]
-    return LogBook(recorder, MetricScanner([*definitions, Metric("n", "n=([0-9]+)")]), 0)
+    definitions = [MetricDefinition(f"m{n}", rf"(\w{{1000}}[a-z]{{900}}{n})") for n in range(12)]
+    return LogBook(recorder, MetricScanner([*definitions, MetricDefinition("n", "n=([0-9]+)")]), 0)
 
 
 def test_a_flood_of_lines_for_slow_regexes_holds_nobody_up_for_long(tmp_path: Path) -> None:
@@ -133,7 +133,7 @@ def test_what_waits_at_the_end_is_kept_without_its_metrics(tmp_path: Path, monke
 
 def test_what_metrics_are_left_out_is_said_in_the_log(tmp_path: Path) -> None:
     recorder = Recorder(tmp_path)
-    log = LogBook(recorder, MetricScanner([Metric("n", r"n=(\S+)"), Metric("bad", "(")]), 0)
+    log = LogBook(recorder, MetricScanner([MetricDefinition("n", r"n=(\S+)"), MetricDefinition("bad", "(")]), 0)
     log.lines(["n=nan", "n=1e999", "n=2"])
     assert recorder.points == [("n", 2.0)]
     assert recorder.lines[0].startswith("Metric 'bad' is not looked for")

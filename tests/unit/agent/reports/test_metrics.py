@@ -5,11 +5,11 @@ import time
 import pytest
 
 from sagewright.agent.reports.metrics import LINE_CHARACTERS, LINE_OVERRUN_S, MetricScanner
-from sagewright.model.jobs.brief import Metric
+from sagewright.model.jobs.brief import MetricDefinition
 
 
 def scan(line: str, *definitions: tuple[str, str]) -> list[tuple[str, float]]:
-    return list(MetricScanner(Metric(name, regex) for name, regex in definitions).scan(line))
+    return list(MetricScanner(MetricDefinition(name, regex) for name, regex in definitions).scan(line))
 
 
 def test_the_first_group_is_the_value() -> None:
@@ -30,7 +30,7 @@ def test_a_definition_given_twice_counts_once() -> None:
 
 
 def scanner(*definitions: tuple[str, str]) -> MetricScanner:
-    return MetricScanner(Metric(name, regex) for name, regex in definitions)
+    return MetricScanner(MetricDefinition(name, regex) for name, regex in definitions)
 
 
 @pytest.mark.parametrize("value", ["nan", "-inf", "Infinity", "1e999", "-1e400"])

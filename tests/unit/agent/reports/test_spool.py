@@ -7,11 +7,11 @@ from typing import Any
 
 import orjson
 
-from sagewright.agent.reports.spool import Spool
+from sagewright.agent.reports.spool import ReportSpool
 
 
 def test_reports_come_out_in_order_and_the_file_shrinks(tmp_path: Path) -> None:
-    spool = Spool(tmp_path / "spool")
+    spool = ReportSpool(tmp_path / "spool")
     for seq in range(3):
         spool.append({"seq": seq})
     assert len(spool) > 0
@@ -31,7 +31,7 @@ def test_reports_come_out_in_order_and_the_file_shrinks(tmp_path: Path) -> None:
 
 
 def test_the_file_stays_small_while_more_always_waits(tmp_path: Path) -> None:
-    spool = Spool(tmp_path / "spool")
+    spool = ReportSpool(tmp_path / "spool")
     for seq in range(300):
         spool.append({"seq": seq, "logs": "x" * 200_000})
         if seq >= 10:
@@ -63,7 +63,7 @@ class FullDisk:
 
 
 def test_on_a_full_disk_reports_wait_in_memory_and_their_order_stays(tmp_path: Path) -> None:
-    spool = Spool(tmp_path / "spool")
+    spool = ReportSpool(tmp_path / "spool")
     disk = spool._file = FullDisk(spool._file)  # type: ignore[assignment]
     spool.append({"seq": 1})
     disk.full = True

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from sagewright.agent.transform import invoking
-from sagewright.agent.transform.invoking import Content, Failed, Invoking
+from sagewright.agent.transform.invoking import AnswerBody, Invoking, RequestFailed
 from sagewright.model.jobs.brief import DataSet, Transform
 
 Answers = Callable[[str, bytes], bytes | None]
@@ -75,7 +75,7 @@ def test_a_large_answer_is_in_a_file_that_goes_on_to_the_next_server(tmp_path: P
     assert (answer.size, sum(map(len, answer.pieces())), answer.whole()) == (3_000_000, 3_000_000, b"x" * 3_000_000)
     answer.close()
     answer = made(tmp_path, transform(onward=["second"])).invoke(b"x" * 1_000_000)
-    assert answer == Content(b"3000000")
+    assert answer == AnswerBody(b"3000000")
     assert "content-length: 3000000" in second.heads[0]
     assert "content-type: text/x" in second.heads[0]
     assert not list((tmp_path / "scratch").iterdir()), "the files have no names"
@@ -87,7 +87,7 @@ def test_a_body_that_is_made_is_sent_in_chunks(tmp_path: Path) -> None:
     def pieces() -> Iterator[bytes]:
         yield from (b"ab", b"", b"cd")
 
-    assert made(tmp_path, transform()).invoke(pieces) == Content(b"abcd")
+    assert made(tmp_path, transform()).invoke(pieces) == AnswerBody(b"abcd")
     assert "transfer-encoding: chunked" in server.heads[0]
 
 
@@ -100,7 +100,7 @@ def test_a_kept_connection_that_was_closed_is_no_failure(tmp_path: Path) -> None
 
     Server(tmp_path / "first", answers)
     one = made(tmp_path, transform())
-    assert [one.invoke(b"a"), one.invoke(b"b")] == [Content(b"fine")] * 2
+    assert [one.invoke(b"a"), one.invoke(b"b")] == [AnswerBody(b"fine")] * 2
     assert seen == [b"a", b"b", b"b"]
 
 
@@ -112,7 +112,7 @@ def test_an_answer_that_is_read_whole_has_a_limit_of_its_own(tmp_path: Path, mon
         assert allowed.whole() == b"x" * 1_900_000
     with (
         closing(one.invoke(b"x" * 2_100_000)) as large,
-        pytest.raises(Failed, match="has 2100000 bytes; one that is filtered or joined has at most 2000000"),
+        pytest.raises(RequestFailed, match="has 2100000 bytes; one that is filtered or joined has at most 2000000"),
     ):
         large.whole()
     assert one.kept(b"x" * 1000).file is None

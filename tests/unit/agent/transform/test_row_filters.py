@@ -8,7 +8,7 @@ import pytest
 
 from sagewright.agent.inputs.records import Payload
 from sagewright.agent.transform.row_filters import BadRow, RowFilter
-from sagewright.model.jobs.brief import Rows
+from sagewright.model.jobs.brief import RowFilters
 
 CSV, JSON, LINES = "text/csv", "application/json", "application/jsonlines"
 
@@ -33,7 +33,7 @@ def payload(*records: bytes) -> Payload:
     ],
 )
 def test_columns_of_csv(path: str, row: bytes, kept: bytes) -> None:
-    assert RowFilter(Rows(before=path), CSV, by_line=True).before(row) == kept
+    assert RowFilter(RowFilters(before=path), CSV, by_line=True).before(row) == kept
 
 
 @pytest.mark.parametrize(
@@ -50,56 +50,56 @@ def test_columns_of_csv(path: str, row: bytes, kept: bytes) -> None:
     ],
 )
 def test_members_of_json(path: str, row: object, kept: object) -> None:
-    found = RowFilter(Rows(before=path), LINES, by_line=True).before(json.dumps(row).encode())
+    found = RowFilter(RowFilters(before=path), LINES, by_line=True).before(json.dumps(row).encode())
     assert json.loads(found) == kept
 
 
 def test_a_join_of_csv_appends_the_answer_to_the_whole_row() -> None:
-    rows = RowFilter(Rows("$[1:]", "$[0,-1]", join=True), "text/csv; charset=utf-8", by_line=True)
+    rows = RowFilter(RowFilters("$[1:]", "$[0,-1]", join=True), "text/csv; charset=utf-8", by_line=True)
     assert rows.before(b"7,1,2") == b"1,2"
     assert rows.after(payload(b"7,1,2", b"8,3,4"), b"0.5\n0.25\n") == b"7,0.5\n8,0.25\n"
-    whole = RowFilter(Rows(join=True), CSV, by_line=True)
+    whole = RowFilter(RowFilters(join=True), CSV, by_line=True)
     assert whole.after(payload(b"7,1"), b"0.5,x") == b"7,1,0.5,x"
 
 
 def test_a_join_of_json_lines_puts_the_answer_under_its_name() -> None:
-    rows = RowFilter(Rows("$.f", "$['id','SageMakerOutput']", join=True), LINES, by_line=True)
+    rows = RowFilter(RowFilters("$.f", "$['id','SageMakerOutput']", join=True), LINES, by_line=True)
     found = rows.after(payload(b'{"id":1,"f":[2]}', b"[3]"), b'{"s":0.5}\n{"s":1}\n').splitlines()
     assert [json.loads(line) for line in found] == [
         {"id": 1, "SageMakerOutput": {"s": 0.5}},
         {"SageMakerOutput": {"s": 1}},
     ]
-    plain = RowFilter(Rows(join=True), LINES, by_line=True)
+    plain = RowFilter(RowFilters(join=True), LINES, by_line=True)
     assert json.loads(plain.after(payload(b"[3]"), b"4")) == {"SageMakerInput": [3], "SageMakerOutput": 4}
 
 
 def test_a_json_object_is_one_row_over_several_lines() -> None:
-    rows = RowFilter(Rows(after="$.predictions", join=False), JSON, by_line=False)
+    rows = RowFilter(RowFilters(after="$.predictions", join=False), JSON, by_line=False)
     assert rows.after(payload(b"{\n}"), b'{"predictions":\n [1,2]}') == b"[1,2]"
 
 
 @pytest.mark.parametrize(
     ("rows", "content_type", "given", "answer", "message"),
     [
-        (Rows(join=True), CSV, [b"1", b"2"], b"0.5\n", "1 rows for 2 records"),
-        (Rows(after="$[5]"), CSV, [b"1"], b"0.5\n", r"the output filter \$\[5\]: there is nothing"),
-        (Rows(after="$.a"), LINES, [b"1"], b"[1]\n", "there is nothing at"),
-        (Rows(after="$.a"), LINES, [b"1"], b"{\n", "cannot be read"),
-        (Rows(after="$.a"), LINES, [b"1"], b"[" * 100_000, "cannot be read"),
-        (Rows(after="$[0]"), CSV, [b"1"], b'"a\n', "cannot be read"),
-        (Rows(after="$[0]"), CSV, [b"1"], b"\xff\n", "cannot be read"),
+        (RowFilters(join=True), CSV, [b"1", b"2"], b"0.5\n", "1 rows for 2 records"),
+        (RowFilters(after="$[5]"), CSV, [b"1"], b"0.5\n", r"the output filter \$\[5\]: there is nothing"),
+        (RowFilters(after="$.a"), LINES, [b"1"], b"[1]\n", "there is nothing at"),
+        (RowFilters(after="$.a"), LINES, [b"1"], b"{\n", "cannot be read"),
+        (RowFilters(after="$.a"), LINES, [b"1"], b"[" * 100_000, "cannot be read"),
+        (RowFilters(after="$[0]"), CSV, [b"1"], b'"a\n', "cannot be read"),
+        (RowFilters(after="$[0]"), CSV, [b"1"], b"\xff\n", "cannot be read"),
     ],
 )
 def test_rows_that_do_not_fit_say_why(
-    rows: Rows, content_type: str, given: list[bytes], answer: bytes, message: str
+    rows: RowFilters, content_type: str, given: list[bytes], answer: bytes, message: str
 ) -> None:
     with pytest.raises(BadRow, match=message):
         RowFilter(rows, content_type, by_line=True).after(payload(*given), answer)
 
 
 def test_what_cannot_be_looked_into_is_refused_only_if_it_has_to_be() -> None:
-    untouched = RowFilter(Rows(), "image/png", by_line=False)
+    untouched = RowFilter(RowFilters(), "image/png", by_line=False)
     assert untouched.does_nothing
     assert untouched.after(payload(b"x"), b"\x00\n\xff") == b"\x00\n\xff"
     with pytest.raises(BadRow, match="image/png"):
-        RowFilter(Rows(join=True), "image/png", by_line=False)
+        RowFilter(RowFilters(join=True), "image/png", by_line=False)

@@ -12,8 +12,8 @@ from tests.examples import examples
 
 from sagewright.engine.endpoints import fleets, placement
 from sagewright.engine.endpoints.fleets import Fleet, Instance, Needs, Variant
-from sagewright.engine.endpoints.placement import Placed, place
-from sagewright.engine.endpoints.rollout import State
+from sagewright.engine.endpoints.placement import PlacedComponent, place
+from sagewright.engine.endpoints.rollout import RolloutState
 from sagewright.model.aws.instance_types import resources_of
 from sagewright.model.jobs.state_machines import EndpointStatus
 
@@ -22,23 +22,23 @@ ROLE = "arn:aws:iam::000000000000:role/r"
 NOW = 1_000_000
 
 
-def host(count: int, scaling: dict[str, Any] | None = None) -> State:
+def host(count: int, scaling: dict[str, Any] | None = None) -> RolloutState:
     instances = [Instance(f"i-{number}") for number in range(count)]
     variant = Variant("v", 1.0, count, TYPE, [], "", ROLE, hosts_components=True, scaling=scaling, instances=instances)
-    return State(EndpointStatus.IN_SERVICE, [Fleet("f", "c", [variant], 100.0)], None, {})
+    return RolloutState(EndpointStatus.IN_SERVICE, [Fleet("f", "c", [variant], 100.0)], None, {})
 
 
-def component(name: str, copies: int, needs: Needs, **rest: Any) -> State:
+def component(name: str, copies: int, needs: Needs, **rest: Any) -> RolloutState:
     instances = [Instance(f"{name}-{number}") for number in range(copies)]
     variant = Variant("v", 1.0, copies, TYPE, [{}], "m", ROLE, component=name, needs=needs, instances=instances)
-    return State(EndpointStatus.IN_SERVICE, [Fleet(name, "", [variant], 100.0)], None, rest)
+    return RolloutState(EndpointStatus.IN_SERVICE, [Fleet(name, "", [variant], 100.0)], None, rest)
 
 
-def places(state: State) -> list[str]:
+def places(state: RolloutState) -> list[str]:
     return [one.place for _, one in fleets.instances(state.fleets) if one.leaving_ms is None]
 
 
-def kept(placed: Placed) -> int:
+def kept(placed: PlacedComponent) -> int:
     return len(placed.host.fleets[0].variants[0].kept)
 
 
@@ -105,7 +105,7 @@ NEEDS = st.builds(Needs, cpus=st.sampled_from([0.0, 0.25, 1.0, 3.0]), memory_mb=
 @given(st.lists(st.tuples(st.integers(0, 4), NEEDS), max_size=5), st.integers(0, 3), st.booleans())
 def test_no_instance_has_more_than_it_can_hold(asked: list[tuple[int, Needs]], count: int, managed: bool) -> None:
     scaling = {"Status": "ENABLED", "MinInstanceCount": 0, "MaxInstanceCount": 4} if managed else None
-    endpoint, present = host(count, scaling), list[State]()
+    endpoint, present = host(count, scaling), list[RolloutState]()
     for number, (copies, needs) in enumerate(asked):
         placed = placement.place(component(str(number), copies, needs), endpoint, present, NOW)
         endpoint, present = placed.host, [*present, placed.state]

@@ -8,12 +8,12 @@ from pathlib import Path
 from engine.inline import InlineBackend, InlineServer
 from sagewright.engine.endpoints import rollout
 from sagewright.engine.endpoints.fleets import Fleet, Variant
-from sagewright.engine.endpoints.rollout import State
+from sagewright.engine.endpoints.rollout import RolloutState
 from sagewright.kinds.serving import ENDPOINT
 from sagewright.model.clock import now_ms
 from sagewright.model.jobs.state_machines import EndpointStatus
 from sagewright.store.database import Database
-from sagewright.store.jobs.jobs import Place
+from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import New
 
@@ -29,7 +29,7 @@ def test_an_instance_that_takes_its_time_to_stop_does_not_keep_the_engine_busy(
     server = InlineServer(tmp_path, database, agents)
     variant = Variant("v", 1.0, 1, "ml.m5.large", [{"Image": IMAGE}], "m", "arn:aws:iam::000000000000:role/r")
     document = {"Fleets": [], "Update": rollout.start(Fleet("f", "c", [variant]), {}, now_ms())}
-    place = Place(ENDPOINT, "000000000000", "us-east-1")
+    place = ResourceScope(ENDPOINT, "000000000000", "us-east-1")
     made = resources.create(database, place, New("e", document, ARN, {}, status=str(EndpointStatus.CREATING)))
     server.sweep()
     (host,) = agents.hosts.values()
@@ -38,7 +38,7 @@ def test_an_instance_that_takes_its_time_to_stop_does_not_keep_the_engine_busy(
     server.sweep()
 
     def deleting(current: resources.Resource) -> resources.Resource:
-        state = replace(State.read(current.status, current.document), update=None)
+        state = replace(RolloutState.read(current.status, current.document), update=None)
         return replace(current, status=str(EndpointStatus.DELETING), document=state.document())
 
     resources.alter(database, made.id, deleting)

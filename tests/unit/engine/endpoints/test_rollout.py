@@ -13,7 +13,7 @@ from tests.examples import examples
 
 from sagewright.engine.endpoints import fleets, rollout
 from sagewright.engine.endpoints.fleets import Fleet, InstanceState, Variant
-from sagewright.engine.endpoints.rollout import Look, Seen, State
+from sagewright.engine.endpoints.rollout import Observation, ObservedInstance, RolloutState
 from sagewright.model.jobs.state_machines import CHANGING, EndpointStatus
 
 CONTAINER = {"Image": "sklearn", "ModelDataUrl": "s3://b/m.tar.gz"}
@@ -36,7 +36,7 @@ def fleet(name: str, count: int = 2) -> Fleet:
 class Machine:
     """An endpoint whose instances do what they are told to. Time passes a second a step."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: RolloutState) -> None:
         self.state, self.at_ms = state, 1_000_000
         self.states: dict[str, InstanceState] = {}
         self.alarm = ""
@@ -48,8 +48,10 @@ class Machine:
             how = self.states.setdefault(instance.id, InstanceState.STARTING)
             gone = instance.leaving_ms is not None and rollout.may_stop(instance, self.at_ms)
             places = [f"/{instance.id}"] if how is InstanceState.READY else []
-            seen[instance.id] = Seen(how, places, "AlgorithmError: it ended" if how is InstanceState.OVER else "", gone)
-        self.state = rollout.advance(self.state, Look(self.at_ms, seen, self.alarm))
+            seen[instance.id] = ObservedInstance(
+                how, places, "AlgorithmError: it ended" if how is InstanceState.OVER else "", gone
+            )
+        self.state = rollout.advance(self.state, Observation(self.at_ms, seen, self.alarm))
         self.check()
 
     def settle(self, how: InstanceState = InstanceState.READY, steps: int = 60) -> None:
@@ -64,7 +66,7 @@ class Machine:
         serving = [one for one in self.state.fleets if one.share]
         if self.state.status in {EndpointStatus.IN_SERVICE, EndpointStatus.UPDATING}:
             assert sum(one.share for one in serving) == pytest.approx(100.0)
-        read = State.read(self.state.status, self.state.document())
+        read = RolloutState.read(self.state.status, self.state.document())
         assert read == self.state, "a document says all of it"
 
     def update(self, wanted: Fleet, deployment: dict[str, Any]) -> None:
@@ -78,7 +80,7 @@ def in_service() -> Machine:
         "Fleets": [],
         "Update": rollout.start(fleet("blue"), {}, 1_000_000),
     }
-    machine = Machine(State.read(EndpointStatus.CREATING, document))
+    machine = Machine(RolloutState.read(EndpointStatus.CREATING, document))
     machine.settle()
     assert machine.state.status == EndpointStatus.IN_SERVICE
     return machine
@@ -176,7 +178,9 @@ def copies(count: int) -> Fleet:
 
 
 def test_a_component_may_have_no_copies() -> None:
-    machine = Machine(State.read(EndpointStatus.CREATING, {"Fleets": [], "Update": rollout.start(copies(0), {}, 1)}))
+    machine = Machine(
+        RolloutState.read(EndpointStatus.CREATING, {"Fleets": [], "Update": rollout.start(copies(0), {}, 1)})
+    )
     machine.at_ms = 2
     machine.settle()
     assert (machine.state.status, counts(machine)) == (EndpointStatus.IN_SERVICE, {"copies": 0})
@@ -201,7 +205,7 @@ def test_an_alarm_takes_an_update_back_while_it_waits() -> None:
 
 def test_a_new_endpoint_whose_instances_end_has_failed() -> None:
     document = {"EndpointConfigName": "c", "Fleets": [], "Update": rollout.start(fleet("blue"), {}, 1_000_000)}
-    machine = Machine(State.read(EndpointStatus.CREATING, document))
+    machine = Machine(RolloutState.read(EndpointStatus.CREATING, document))
     machine.settle(InstanceState.OVER)
     assert machine.state.status == EndpointStatus.FAILED
     assert not any(True for _ in fleets.instances(machine.state.fleets)), "nothing is left of it"

@@ -13,7 +13,7 @@ from sagewright.engine.endpoints.tracking_servers import GONE, OFF, ON, Start, a
 from sagewright.kinds.tracking import TRACKER
 from sagewright.model.jobs.state_machines import TrackingStatus as Status
 from sagewright.store.database import Database
-from sagewright.store.jobs.jobs import Place
+from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import New, Resource
 
@@ -37,7 +37,7 @@ class Site:
     def __init__(self, directory: Path, store: Database) -> None:
         self.store, self.agents = store, InlineBackend()
         self.server = InlineServer(directory, store, self.agents)
-        place = Place(TRACKER, "000000000000", "us-east-1")
+        place = ResourceScope(TRACKER, "000000000000", "us-east-1")
         self.id = resources.create(store, place, New("t", DOCUMENT, ARN, {}, status=str(Status.CREATING))).id
 
     @property

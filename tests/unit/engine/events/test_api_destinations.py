@@ -22,10 +22,10 @@ from sagewright.engine.events.api_destinations import (
     destination_arn,
     signature,
 )
-from sagewright.engine.events.rules import Rule
-from sagewright.engine.events.targets import Message, Undeliverable
+from sagewright.engine.events.rules import EventRule
+from sagewright.engine.events.targets import TargetMessage, Undeliverable
 from sagewright.store.database import Database
-from sagewright.store.jobs.jobs import Place
+from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import New, Resource
 
@@ -83,17 +83,17 @@ def listening(*answers: bytes | Callable[[socket.socket], None]) -> Iterator[Lis
 
 
 def make(store: Database, kind: str, document: dict[str, Any]) -> Resource:
-    return resources.create(store, Place(kind, *PLACE), New("n", document, "", {}))
+    return resources.create(store, ResourceScope(kind, *PLACE), New("n", document, "", {}))
 
 
 def message(
     store: Database, url: str, method: str = "POST", connection: dict[str, Any] | None = None, **http: Any
-) -> Message:
+) -> TargetMessage:
     made = make(store, CONNECTION, connection or KEY)
     document = {"ConnectionArn": connection_arn(made), "InvocationEndpoint": url, "HttpMethod": method}
     target = {"Id": "t", "Arn": destination_arn(make(store, DESTINATION, document)), "HttpParameters": http}
-    rule = Rule(Resource("id", "event-rule", *PLACE, "r", 0, "", "ENABLED", 0, 0, {}))
-    return Message(rule, target, {"id": "e-1"}, '{"a": 1}')
+    rule = EventRule(Resource("id", "event-rule", *PLACE, "r", 0, "", "ENABLED", 0, 0, {}))
+    return TargetMessage(rule, target, {"id": "e-1"}, '{"a": 1}')
 
 
 def test_a_request_has_the_key_and_a_signature_that_its_owner_can_check(database: Database) -> None:

@@ -12,9 +12,9 @@ import pytest
 from sqlalchemy import Connection
 
 from engine.hosting import Hosting, Nothing
-from sagewright.engine.calls import Call, Question
+from sagewright.engine.calls import Call, OperationRequest
 from sagewright.engine.events.api_destinations import Hooks
-from sagewright.engine.events.delivery import Delivering
+from sagewright.engine.events.delivery import DeliveryReconciler
 from sagewright.engine.events.deployments import Deploying
 from sagewright.engine.events.router import EventRouting
 from sagewright.engine.events.rules import enabled
@@ -25,7 +25,7 @@ from sagewright.services import registry
 from sagewright.services.context import Platform
 from sagewright.store.database import Database
 from sagewright.store.messages import deployments
-from sagewright.store.messages.deployments import State
+from sagewright.store.messages.deployments import DeploymentState
 from sagewright.wire.calls import Calls
 
 USER = "arn:aws:sts::000000000000:assumed-role/SageMakerExecutionRole/admin"
@@ -55,7 +55,7 @@ class World:
         place = ("000000000000", "us-east-1")
         self.reconcilers = (
             EventRouting(self.store, call, place, Quiet().wake),
-            Delivering(self.store, call, "server", Quiet().wake, Hooks(self.store, "public")),
+            DeliveryReconciler(self.store, call, "server", Quiet().wake, Hooks(self.store, "public")),
             Deploying(self.store, call, "server", look_ms=0),
         )
         for one in self.reconcilers:
@@ -71,7 +71,7 @@ class World:
         raise AssertionError("it does not come to an end")
 
     def ask(self, operation: str, service: str = "sagemaker", **request: Any) -> dict[str, Any]:
-        return self.hosting(Question(USER, service, operation, request))
+        return self.hosting(OperationRequest(USER, service, operation, request))
 
     def register(self, **changes: Any) -> str:
         specification = {"Containers": [{"Image": IMAGE}], "SupportedRealtimeInferenceInstanceTypes": ["ml.c5.large"]}
@@ -131,7 +131,7 @@ def test_an_approved_version_is_served_and_the_next_one_after_it(world: World) -
     world.settle()
     assert world.served == second
     state = world.deployment()
-    assert (state.status, state.deployed, state.asked_by) == (State.DEPLOYED, second, USER)
+    assert (state.status, state.deployed, state.asked_by) == (DeploymentState.DEPLOYED, second, USER)
     assert [operation for operation, _ in world.hosting.asked].count("UpdateEndpoint") == 1
 
 
@@ -195,13 +195,13 @@ def test_a_version_that_cannot_be_served_is_told_and_the_next_one_is_tried(world
     two = world.register(ModelApprovalStatus="Approved")
     world.settle()
     state = world.deployment()
-    assert (world.served, state.status, state.deployed) == (one, State.FAILED, one)
+    assert (world.served, state.status, state.deployed) == (one, DeploymentState.FAILED, one)
     assert "health check" in state.message
     assert [operation for operation, _ in world.hosting.asked].count("UpdateEndpoint") == 1
     world.hosting.bad = set()
     world.judge(two, "Approved")
     world.settle()
-    assert (world.served, world.deployment().status) == (two, State.DEPLOYED)
+    assert (world.served, world.deployment().status) == (two, DeploymentState.DEPLOYED)
 
 
 def test_an_endpoint_that_never_served_is_made_anew(world: World) -> None:
@@ -209,10 +209,10 @@ def test_an_endpoint_that_never_served_is_made_anew(world: World) -> None:
     world.hosting.bad = {"-v1-"}
     world.register(ModelApprovalStatus="Approved")
     world.settle()
-    assert world.deployment().status == State.FAILED
+    assert world.deployment().status == DeploymentState.FAILED
     two = world.register(ModelApprovalStatus="Approved")
     world.settle()
-    assert (world.served, world.deployment().status) == (two, State.DEPLOYED)
+    assert (world.served, world.deployment().status) == (two, DeploymentState.DEPLOYED)
 
 
 def test_trouble_passes_and_faults_do_not(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -222,13 +222,13 @@ def test_trouble_passes_and_faults_do_not(world: World, monkeypatch: pytest.Monk
         for _, subject in one.active():
             one.reconcile(subject)
 
-    def busy(_question: Question) -> dict[str, Any]:
+    def busy(_question: OperationRequest) -> dict[str, Any]:
         raise ServiceUnavailable("busy")
 
     world.restart(busy)
     world.reconcilers[2].reconcile(world.deployment().target)
     state = world.deployment()
-    assert (state.status, state.attempts, "busy" in state.message) == (State.WAITING, 1, True)
+    assert (state.status, state.attempts, "busy" in state.message) == (DeploymentState.WAITING, 1, True)
     world.restart(world.hosting)
     world.reconcilers[2].reconcile(state.target)  # too early
     assert world.served is None
@@ -240,7 +240,7 @@ def test_trouble_passes_and_faults_do_not(world: World, monkeypatch: pytest.Monk
     world.judge(arn, "Approved")
     world.settle()
     state = world.deployment()
-    assert (state.status, "DescribeModelPackage" in state.message) == (State.FAILED, True)
+    assert (state.status, "DescribeModelPackage" in state.message) == (DeploymentState.FAILED, True)
 
 
 class Killed(BaseException):
@@ -254,7 +254,7 @@ class Mortal:
         self._world, self._left, self._after, self._transactions = world, number, after, transactions
         self._write = world.store.write
 
-    def __call__(self, question: Question) -> dict[str, Any]:
+    def __call__(self, question: OperationRequest) -> dict[str, Any]:
         if self._transactions:
             return self._world.hosting(question)
         return self._maybe(lambda: self._world.hosting(question))
@@ -306,7 +306,7 @@ def test_a_server_may_be_killed_anywhere(
                 survived, died = False, died + 1
         world.restart(world.hosting)
         world.settle()
-        assert (world.served, world.deployment().status) == (arn, State.DEPLOYED)
+        assert (world.served, world.deployment().status) == (arn, DeploymentState.DEPLOYED)
         asked = [operation for operation, _ in world.hosting.asked]
         assert asked.count("UpdateEndpoint") == 1, (number, asked)
         if survived:

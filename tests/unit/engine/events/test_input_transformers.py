@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from sagewright.engine.events.input_transformers import MOST_INPUT, BadPath, Origin, input_of, read_path
+from sagewright.engine.events.input_transformers import MOST_INPUT, BadPath, RuleOrigin, input_of, read_path
 
-ORIGIN = Origin("arn:aws:events:us-east-1:000000000000:rule/r", "r")
+ORIGIN = RuleOrigin("arn:aws:events:us-east-1:000000000000:rule/r", "r")
 EVENT: dict[str, Any] = {
     "id": "1",
     "time": "2026-01-01T00:00:00Z",

@@ -8,21 +8,21 @@ from typing import Any
 
 import pytest
 
-from sagewright.engine.calls import Question
+from sagewright.engine.calls import OperationRequest
 from sagewright.engine.events import delivery, router
 from sagewright.engine.events.api_destinations import Hooks
-from sagewright.engine.events.delivery import Delivering
+from sagewright.engine.events.delivery import DeliveryReconciler
 from sagewright.engine.events.router import EventRouting
 from sagewright.engine.events.rules import KIND, PRINCIPAL
 from sagewright.model.errors import AwsError, ServiceUnavailable
 from sagewright.store.database import Database
-from sagewright.store.jobs.jobs import Place
+from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.messages import deliveries
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import New, Resource
 
 PLACE = ("000000000000", "us-east-1")
-RULES, PACKAGES = Place(KIND, *PLACE), Place("model-package", *PLACE)
+RULES, PACKAGES = ResourceScope(KIND, *PLACE), ResourceScope("model-package", *PLACE)
 USER = "arn:aws:sts::000000000000:assumed-role/r/s"
 TOPIC, QUEUE = "arn:aws:sns:us-east-1:000000000000:topic", "arn:aws:sqs:us-east-1:000000000000:dead"
 
@@ -32,10 +32,10 @@ class Recorder:
 
     def __init__(self) -> None:
         self.sent: list[Any] = []
-        self.asked: list[Question] = []
+        self.asked: list[OperationRequest] = []
         self.faults: list[AwsError] = []
 
-    def __call__(self, question: Question) -> dict[str, Any]:
+    def __call__(self, question: OperationRequest) -> dict[str, Any]:
         self.asked.append(question)
         if question.operation == "Publish":
             if self.faults:
@@ -72,7 +72,7 @@ def happen(store: Database, *numbers: int) -> None:
             resources.create_in(connection, PACKAGES, new, lambda _made, told=told: {"told": told})
 
 
-def settle(*reconcilers: EventRouting | Delivering) -> None:
+def settle(*reconcilers: EventRouting | DeliveryReconciler) -> None:
     for _ in range(20):
         found = [(one, subject) for one in reconcilers for _, subject in one.active() if subject != "schedules"]
         if not found:
@@ -82,8 +82,8 @@ def settle(*reconcilers: EventRouting | Delivering) -> None:
     raise AssertionError("it does not come to an end")
 
 
-def server(store: Database, call: Recorder, name: str = "one") -> tuple[EventRouting, Delivering]:
-    made = EventRouting(store, call, PLACE, wake), Delivering(store, call, name, wake, Hooks(store, "public"))
+def server(store: Database, call: Recorder, name: str = "one") -> tuple[EventRouting, DeliveryReconciler]:
+    made = EventRouting(store, call, PLACE, wake), DeliveryReconciler(store, call, name, wake, Hooks(store, "public"))
     made[0].recover()
     return made
 

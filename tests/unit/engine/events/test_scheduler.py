@@ -12,7 +12,7 @@ from sagewright.engine.events import scheduler
 from sagewright.engine.events.rules import TARGETS
 from sagewright.engine.events.scheduler import KIND, ONLY_TARGET, Scheduling
 from sagewright.store.database import Database
-from sagewright.store.jobs.jobs import Place
+from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.messages import deliveries
 from sagewright.store.messages.deliveries import Delivery
 from sagewright.store.resources import resources
@@ -42,7 +42,7 @@ def schedule(store: Database, expression: str, **members: Any) -> Resource:
         "Arn": "arn:schedule", "ScheduleExpression": expression, "ScheduleExpressionTimezone": "UTC",
         TARGETS: {ONLY_TARGET: {"Id": ONLY_TARGET, "Arn": "arn:aws:sqs:r:0:q"}}, **members,
     }  # fmt: skip
-    return resources.create(store, Place(KIND, "0", "r"), New("s", document, "", {}, status="ENABLED"))
+    return resources.create(store, ResourceScope(KIND, "0", "r"), New("s", document, "", {}, status="ENABLED"))
 
 
 def reconciler(store: Database) -> Scheduling:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from sagewright.engine.events.schedules import BadSchedule, read_schedule
+from sagewright.engine.events.schedules import BadScheduleExpression, read_schedule
 
 START = "2026-01-15 10:20:30"  # a Thursday
 NEXT: list[tuple[str, str, str]] = [
@@ -59,5 +59,5 @@ def test_a_schedule_may_be_over() -> None:
     "cron(x 12 * * ? *)", "cron(0/0 12 * * ? *)", "cron(0 12 * FOO ? *)", "cron(*-5 12 * * ? *)", "cron(0 12 * * ? 1969)",
 ])  # fmt: skip
 def test_what_is_no_schedule(text: str) -> None:
-    with pytest.raises(BadSchedule):
+    with pytest.raises(BadScheduleExpression):
         read_schedule(text)

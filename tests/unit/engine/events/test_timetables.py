@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sagewright.engine.events.schedules import BadSchedule
+from sagewright.engine.events.schedules import BadScheduleExpression
 from sagewright.engine.events.timetables import BadZone, next_ms, passed_ms, read_timetable
 
 BERLIN = "Europe/Berlin"
@@ -55,7 +55,7 @@ def test_at_is_once_in_its_zone() -> None:
     "text", ["at(2026-13-01T00:00:00)", "at(soon)", "rate(0 minutes)", "cron(* * * * * *)", "rate(1 hours)", ""]
 )
 def test_what_is_no_schedule(text: str) -> None:
-    with pytest.raises(BadSchedule):
+    with pytest.raises(BadScheduleExpression):
         read_timetable(text)
 
 
@@ -66,7 +66,7 @@ def test_what_is_no_zone(zone: str) -> None:
 
 
 def test_at_a_time_that_clocks_leave_out() -> None:
-    with pytest.raises(BadSchedule):
+    with pytest.raises(BadScheduleExpression):
         read_timetable("at(2026-03-29T02:30:00)", BERLIN)
 
 

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 from sagewright.engine.jobs.durations import run_ms, running_since_ms
-from sagewright.store.events import Entry
+from sagewright.store.events import EventEntry
 
 
-def log(*steps: tuple[int, str]) -> list[Entry]:
-    return [Entry(at_ms, "InProgress", status, "") for at_ms, status in steps]
+def log(*steps: tuple[int, str]) -> list[EventEntry]:
+    return [EventEntry(at_ms, "InProgress", status, "") for at_ms, status in steps]
 
 
 def test_a_job_that_waits_has_not_run() -> None:

@@ -14,7 +14,7 @@ from sagewright.engine.jobs import launch_plan, plan_files
 from sagewright.model.settings import Settings
 from sagewright.store.database import Database
 from sagewright.store.jobs import hosts, jobs
-from sagewright.store.jobs.jobs import Draft, Place, Wanted
+from sagewright.store.jobs.jobs import DesiredState, JobDraft, ResourceScope
 
 HOSTS = 3
 REQUEST: dict[str, Any] = {
@@ -33,7 +33,9 @@ class Site:
     def __init__(self, directory: Path, database: Database) -> None:
         self.settings = Settings(data=directory)
         self.store, self.agents = database, InlineBackend()
-        self.job = jobs.create(database, Place("training", "000000000000", "us-east-1"), Draft("job", REQUEST))
+        self.job = jobs.create(
+            database, ResourceScope("training", "000000000000", "us-east-1"), JobDraft("job", REQUEST)
+        )
 
     def server(self) -> InlineServer:
         return InlineServer(self.settings.data, self.store, self.agents)
@@ -152,7 +154,7 @@ def test_a_job_that_is_stopped_meanwhile_is_stopped(place: Site, monkeypatch: py
     with pytest.raises(Killed):
         place.sweep(place.server())
     shutil.rmtree(launch_plan.attempt_directory(place.settings, place.job.id, 1))
-    jobs.want(place.store, place.job.id, Wanted.STOP)
+    jobs.want(place.store, place.job.id, DesiredState.STOP)
     place.sweep(place.server())
     found = jobs.get(place.store, place.job.id)
     assert found

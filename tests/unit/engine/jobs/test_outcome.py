@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from sagewright.engine.jobs import outcome
-from sagewright.kinds.training import Training
+from sagewright.kinds.training import TrainingKind
 from sagewright.store.jobs.hosts import FINISHED, LOST, Host
 from sagewright.store.jobs.jobs import Job
 
-KIND = Training()
+KIND = TrainingKind()
 
 
 def host(name: str = "algo-1", **changes: Any) -> Host:

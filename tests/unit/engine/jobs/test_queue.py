@@ -13,9 +13,9 @@ from sagewright.engine.jobs.environment_builds import BuildFailed
 from sagewright.runtimes.images import Image
 from sagewright.store.database import Database
 from sagewright.store.jobs import hosts, jobs
-from sagewright.store.jobs.jobs import Draft, Place
+from sagewright.store.jobs.jobs import JobDraft, ResourceScope
 
-PLACE = Place("training", "000000000000", "us-east-1")
+PLACE = ResourceScope("training", "000000000000", "us-east-1")
 HALF, WHOLE, QUARTER = "ml.c5.xlarge", "ml.c5.2xlarge", "ml.c5.large"
 """Of the machine's 8 CPUs and 16 GiB."""
 
@@ -37,7 +37,7 @@ class Line:
             "StoppingCondition": {"MaxRuntimeInSeconds": 3600, "MaxWaitTimeInSeconds": 3600},
             "EnableManagedSpotTraining": spot,
         }
-        jobs.create(self.store, PLACE, Draft(name, request, spot=spot))
+        jobs.create(self.store, PLACE, JobDraft(name, request, spot=spot))
         self.server.sweep()
 
     def running(self) -> list[str]:

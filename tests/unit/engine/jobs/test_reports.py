@@ -14,18 +14,18 @@ from tests.examples import examples
 from sagewright.engine.jobs import outcome, reports
 from sagewright.engine.jobs.hostreports import UnreadableReport, read_report
 from sagewright.engine.jobs.launch_plan import kind_of
-from sagewright.model.jobs.state_machines import Step
+from sagewright.model.jobs.state_machines import SecondaryStatus
 from sagewright.store.database import Database
 from sagewright.store.jobs import hosts, jobs
-from sagewright.store.jobs.jobs import Draft, Place, Wanted
+from sagewright.store.jobs.jobs import DesiredState, JobDraft, ResourceScope
 from sagewright.store.logs import log_events, logs
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
-PLACE = Place("training", "000000000000", "us-east-1")
+PLACE = ResourceScope("training", "000000000000", "us-east-1")
 
 
 def placed(database: Database, count: int = 1) -> jobs.Job:
-    job = jobs.create(database, PLACE, Draft("job", {"TrainingJobName": "job"}, "Starting the training job"))
+    job = jobs.create(database, PLACE, JobDraft("job", {"TrainingJobName": "job"}, "Starting the training job"))
     rows = [
         {
             "id": f"h{i}",
@@ -51,7 +51,7 @@ def raw_report(database: Database, document: dict[str, Any], host: str = "h1") -
 
 
 def lines(database: Database) -> list[str]:
-    stream = logs.find_stream(database, logs.Place("000000000000", "us-east-1"), LOG_GROUP, "job/algo-1-1")
+    stream = logs.find_stream(database, logs.LogScope("000000000000", "us-east-1"), LOG_GROUP, "job/algo-1-1")
     assert stream
     return [event.message for event in log_events.read(database, stream, log_events.Window())]
 
@@ -75,7 +75,7 @@ def test_a_wrong_token_or_an_ended_job_is_gone(database: Database) -> None:
     empty = read_report(b'{"seq": 1, "at_ms": 1}')
     assert reports.apply(database, "h1", "other", empty).desired == "gone"
     assert reports.apply(database, "nobody", "token", empty).desired == "gone"
-    jobs.move(database, job.id, jobs.Event(Step.FAILED, ended=True))
+    jobs.move(database, job.id, jobs.Event(SecondaryStatus.FAILED, ended=True))
     assert report(database, 1, logs=[[1, "late"]]) == "gone"
 
 
@@ -83,7 +83,7 @@ def test_stop_is_answered_until_the_host_is_over(database: Database) -> None:
     """After the process too: what it left is brought to S3 in a limited time then."""
     job = placed(database)
     report(database, 1, phase="Training")
-    jobs.want(database, job.id, Wanted.STOP)
+    jobs.want(database, job.id, DesiredState.STOP)
     assert report(database, 2) == "stop"
     assert report(database, 3, exited={"code": 0, "cause": "stop", "failure": None}) == "stop"
     assert report(database, 4, finished=True) == "finish"
@@ -92,7 +92,7 @@ def test_stop_is_answered_until_the_host_is_over(database: Database) -> None:
 def test_a_stop_that_comes_while_artefacts_are_uploaded_is_told(database: Database) -> None:
     job = placed(database)
     assert report(database, 1, phase="Uploading", exited={"code": 0, "cause": "exit", "failure": None}) == "run"
-    jobs.want(database, job.id, Wanted.STOP)
+    jobs.want(database, job.id, DesiredState.STOP)
     assert report(database, 2) == "stop"
     assert report(database, 3, exited={"code": 0, "cause": "stop", "failure": None}, finished=True) == "finish"
     (host,) = hosts.of_job(database, job.id)
@@ -203,7 +203,7 @@ def test_whatever_else_is_in_a_report_its_lines_and_its_exit_land_once(
         assert all(abs(at_ms) < 1 << 53 for at_ms in [event.at_ms for event in jobs.transitions(database, job.id)])
     finally:
         jobs.remove(database, job.id)
-        logs.delete_group(database, logs.Place("000000000000", "us-east-1"), LOG_GROUP)
+        logs.delete_group(database, logs.LogScope("000000000000", "us-east-1"), LOG_GROUP)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], max_examples=examples(20))
@@ -217,4 +217,4 @@ def test_whatever_form_an_end_has_the_job_ends(database: Database, end: dict[str
         assert host.over
     finally:
         jobs.remove(database, job.id)
-        logs.delete_group(database, logs.Place("000000000000", "us-east-1"), LOG_GROUP)
+        logs.delete_group(database, logs.LogScope("000000000000", "us-east-1"), LOG_GROUP)

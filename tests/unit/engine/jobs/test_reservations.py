@@ -12,10 +12,10 @@ from sagewright.model.aws.instance_types import Resources
 from sagewright.model.clock import now_ms
 from sagewright.store.database import Database
 from sagewright.store.jobs import jobs
-from sagewright.store.jobs.jobs import Draft, Place, Wanted
+from sagewright.store.jobs.jobs import DesiredState, JobDraft, ResourceScope
 from sagewright.store.jobs.queue import Lease
 
-PLACE = Place("training", "000000000000", "us-east-1")
+PLACE = ResourceScope("training", "000000000000", "us-east-1")
 Reserve = Callable[..., Taken]
 
 
@@ -32,7 +32,7 @@ class Jobs:
 
     def id_of(self, name: str) -> str:
         found = jobs.find(self.store, PLACE, name)
-        return found.id if found else jobs.create(self.store, PLACE, Draft(name, {})).id
+        return found.id if found else jobs.create(self.store, PLACE, JobDraft(name, {})).id
 
     def reserve(self, name: str, instance_type: str, count: int = 1, owner: str = "server") -> Taken:
         return self.held.try_reserve(self.id_of(name), self.held.share_of(instance_type, count), lease(owner))
@@ -67,7 +67,7 @@ def test_a_job_that_is_to_stop_takes_nothing(database: Database, over: bool) -> 
     if over:
         jobs.move(database, some.id_of("a"), jobs.Event("Failed", ended=True))
     else:
-        jobs.want(database, some.id_of("a"), Wanted.STOP)
+        jobs.want(database, some.id_of("a"), DesiredState.STOP)
     assert some.reserve("a", "ml.m5.large") is Taken.ANOTHERS
     assert some.held.held() == []
 

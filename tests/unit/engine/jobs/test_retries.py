@@ -11,17 +11,17 @@ from sqlalchemy import func, select
 from sagewright.engine.jobs import retries
 from sagewright.engine.jobs.outcome import Outcome
 from sagewright.engine.jobs.retries import MAX_LOSSES
-from sagewright.kinds.training import Training
-from sagewright.model.jobs.state_machines import Step
+from sagewright.kinds.training import TrainingKind
+from sagewright.model.jobs.state_machines import SecondaryStatus
 from sagewright.store import identity
 from sagewright.store.database import Database
 from sagewright.store.identity import NewKey
 from sagewright.store.jobs import hosts, jobs
 from sagewright.store.jobs.hosts import FINISHED, LOST, Host
-from sagewright.store.jobs.jobs import Draft, Event, Job, Place, Wanted
+from sagewright.store.jobs.jobs import DesiredState, Event, Job, JobDraft, ResourceScope
 from sagewright.store.schema.identity import access_keys
 
-PLACE = Place("training", "000000000000", "us-east-1")
+PLACE = ResourceScope("training", "000000000000", "us-east-1")
 REQUEST: dict[str, Any] = {
     "TrainingJobName": "job",
     "AlgorithmSpecification": {"TrainingImage": "python:3.11", "TrainingInputMode": "File"},
@@ -30,9 +30,9 @@ REQUEST: dict[str, Any] = {
     "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
     "StoppingCondition": {"MaxRuntimeInSeconds": 100},
 }
-LOSS = Outcome(Step.FAILED, "InternalServerError: the agent ended")
-USERS_FAULT = Outcome(Step.FAILED, "AlgorithmError: , exit code: 1")
-DONE = Outcome(Step.COMPLETED)
+LOSS = Outcome(SecondaryStatus.FAILED, "InternalServerError: the agent ended")
+USERS_FAULT = Outcome(SecondaryStatus.FAILED, "AlgorithmError: , exit code: 1")
+DONE = Outcome(SecondaryStatus.COMPLETED)
 
 
 def host(**changes: Any) -> Host:
@@ -43,14 +43,14 @@ def host(**changes: Any) -> Host:
     return Host(**(base | changes))
 
 
-def job(wanted: str = Wanted.RUN) -> Job:
+def job(wanted: str = DesiredState.RUN) -> Job:
     return Job("j", "training", "0", "r", "n", 0, {}, wanted, "InProgress", "Training", 0, 0, None, None, None)
 
 
 def step(
-    result: Outcome, wanted: str = Wanted.RUN, spot: bool = False, restarts: int = 0, **changes: Any
-) -> Step | None:
-    demand = replace(Training().demand(REQUEST), spot=spot, retries=restarts)
+    result: Outcome, wanted: str = DesiredState.RUN, spot: bool = False, restarts: int = 0, **changes: Any
+) -> SecondaryStatus | None:
+    demand = replace(TrainingKind().demand(REQUEST), spot=spot, retries=restarts)
     event = retries.again(job(wanted), demand, [host(**changes)], result)
     return None if event is None else event.step
 
@@ -60,13 +60,13 @@ INTERRUPTED = {"phase": FINISHED, "exit_code": 0, "cause": "interrupt"}
 
 @pytest.mark.parametrize("result", [LOSS, USERS_FAULT, DONE])
 def test_a_job_that_is_to_stop_never_comes_again(result: Outcome) -> None:
-    assert step(result, Wanted.STOP, spot=True, restarts=30) is None
-    assert step(result, Wanted.STOP, spot=True, restarts=30, **INTERRUPTED) is None
+    assert step(result, DesiredState.STOP, spot=True, restarts=30) is None
+    assert step(result, DesiredState.STOP, spot=True, restarts=30, **INTERRUPTED) is None
 
 
 def test_an_interruption_is_one_only_where_a_host_was_taken_away() -> None:
-    assert step(DONE, Wanted.INTERRUPT, spot=True, **INTERRUPTED) == Step.INTERRUPTED
-    assert step(DONE, Wanted.INTERRUPT, spot=True, phase=FINISHED, exit_code=0, cause="exit") is None
+    assert step(DONE, DesiredState.INTERRUPT, spot=True, **INTERRUPTED) == SecondaryStatus.INTERRUPTED
+    assert step(DONE, DesiredState.INTERRUPT, spot=True, phase=FINISHED, exit_code=0, cause="exit") is None
 
 
 @pytest.mark.parametrize("result", [USERS_FAULT, DONE])
@@ -75,9 +75,9 @@ def test_what_the_user_did_is_not_tried_again(result: Outcome) -> None:
 
 
 def test_a_spot_job_that_loses_its_host_is_interrupted_but_not_for_ever() -> None:
-    assert step(LOSS, spot=True, attempt=MAX_LOSSES) == Step.INTERRUPTED
+    assert step(LOSS, spot=True, attempt=MAX_LOSSES) == SecondaryStatus.INTERRUPTED
     assert step(LOSS, spot=True, attempt=MAX_LOSSES + 1) is None
-    assert step(LOSS, spot=True, attempt=MAX_LOSSES + 1, restarts=MAX_LOSSES + 1) == Step.RESTARTING
+    assert step(LOSS, spot=True, attempt=MAX_LOSSES + 1, restarts=MAX_LOSSES + 1) == SecondaryStatus.RESTARTING
 
 
 @pytest.mark.parametrize(
@@ -88,12 +88,14 @@ def test_as_many_restarts_as_asked(restarts: int, attempt: int, expected: str | 
 
 
 def test_a_job_without_hosts_ends() -> None:
-    assert retries.again(job(), Training().demand(REQUEST), [], LOSS) is None
+    assert retries.again(job(), TrainingKind().demand(REQUEST), [], LOSS) is None
 
 
 def test_the_reason_is_told_and_fits() -> None:
-    demand = replace(Training().demand(REQUEST), retries=1)
-    event = retries.again(job(), demand, [host()], Outcome(Step.FAILED, "InternalServerError: " + "x" * 5000))
+    demand = replace(TrainingKind().demand(REQUEST), retries=1)
+    event = retries.again(
+        job(), demand, [host()], Outcome(SecondaryStatus.FAILED, "InternalServerError: " + "x" * 5000)
+    )
     assert event is not None
     assert event.message.startswith("Restarting the training job: InternalServerError: xxx")
     assert len(event.message) == 1024
@@ -102,8 +104,8 @@ def test_the_reason_is_told_and_fits() -> None:
 @pytest.fixture
 def running(database: Database) -> Job:
     """A job that is trained, with a host, its credentials, and a session made of them."""
-    made = jobs.create(database, PLACE, Draft("job", REQUEST))
-    for each in (Step.DOWNLOADING, Step.RUNNING):
+    made = jobs.create(database, PLACE, JobDraft("job", REQUEST))
+    for each in (SecondaryStatus.DOWNLOADING, SecondaryStatus.RUNNING):
         jobs.move(database, made.id, Event(each))
     hosts.create(
         database,
@@ -136,9 +138,9 @@ def found(database: Database, made: Job) -> Job:
 
 
 def test_requeued_it_has_no_hosts_no_keys_and_is_to_run(database: Database, running: Job) -> None:
-    jobs.want(database, running.id, Wanted.INTERRUPT)
+    jobs.want(database, running.id, DesiredState.INTERRUPT)
     assert keys(database, running.id) == 1
-    assert retries.requeue(database, running.id, Event(Step.INTERRUPTED))
+    assert retries.requeue(database, running.id, Event(SecondaryStatus.INTERRUPTED))
     assert hosts.of_job(database, running.id) == []
     assert [each.attempt for each in hosts.of_all_attempts(database, running.id)] == [1]
     assert keys(database, running.id) == 0
@@ -147,9 +149,9 @@ def test_requeued_it_has_no_hosts_no_keys_and_is_to_run(database: Database, runn
 
 
 def test_a_job_that_is_over_is_not_requeued_and_loses_nothing(database: Database, running: Job) -> None:
-    for each in (Step.UPLOADING, Step.COMPLETED):
+    for each in (SecondaryStatus.UPLOADING, SecondaryStatus.COMPLETED):
         jobs.move(database, running.id, Event(each))
-    assert not retries.requeue(database, running.id, Event(Step.RESTARTING))
+    assert not retries.requeue(database, running.id, Event(SecondaryStatus.RESTARTING))
     assert found(database, running).secondary_status == "Completed"
     assert len(hosts.of_job(database, running.id)) == 1
     assert keys(database, running.id) == 1

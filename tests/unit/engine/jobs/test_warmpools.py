@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sagewright.kinds.training import Training
+from sagewright.kinds.training import TrainingKind
 
 REQUEST: dict[str, Any] = {
     "AlgorithmSpecification": {"TrainingImage": "one"},
@@ -17,7 +17,7 @@ REQUEST: dict[str, Any] = {
 
 
 def shape(request: dict[str, Any]) -> str | None:
-    return Training().demand(request).shape
+    return TrainingKind().demand(request).shape
 
 
 @pytest.mark.parametrize(

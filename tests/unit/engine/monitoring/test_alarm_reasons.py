@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
-from sagewright.engine.monitoring.alarm_reasons import Point, data
+from sagewright.engine.monitoring.alarm_reasons import AlarmPeriod, data
 from sagewright.engine.monitoring.alarms import judge
 
 AT = 1_534_367_700.0  # 2018-08-15T21:15:00Z
 ABOVE = {"ComparisonOperator": "GreaterThanThreshold", "Threshold": 21.0, "EvaluationPeriods": 1, "Period": 60}
 
 
-def points(*values: float | None) -> list[Point]:
+def points(*values: float | None) -> list[AlarmPeriod]:
     """The latest first."""
-    return [Point(AT - 60 * number, value, value and 2.0) for number, value in enumerate(values)]
+    return [AlarmPeriod(AT - 60 * number, value, value and 2.0) for number, value in enumerate(values)]
 
 
 @pytest.mark.parametrize(

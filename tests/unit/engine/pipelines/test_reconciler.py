@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from tests.pipelines import condition, document, equal, get, job, step
 
-from sagewright.engine.calls import Question
+from sagewright.engine.calls import OperationRequest
 from sagewright.engine.pipelines import step_records
-from sagewright.engine.pipelines.execution_pass import Means
+from sagewright.engine.pipelines.execution_pass import PipelineDependencies
 from sagewright.engine.pipelines.reconciler import Pipelines
 from sagewright.engine.pipelines.step_records import EXECUTION, VERSION
 from sagewright.model.errors import AwsError, ResourceInUse
 from sagewright.store.database import Database
-from sagewright.store.jobs.jobs import Place
+from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import New, Resource
 
@@ -32,12 +32,12 @@ class World:
     store: Database
     dies_at: int | None = None
     after: bool = False
-    asked: list[Question] = field(default_factory=list)
+    asked: list[OperationRequest] = field(default_factory=list)
     jobs: dict[str, str] = field(default_factory=dict)
     packages: dict[str, str] = field(default_factory=dict)
     functions: dict[str, None] = field(default_factory=dict)
 
-    def __call__(self, question: Question) -> dict[str, Any]:
+    def __call__(self, question: OperationRequest) -> dict[str, Any]:
         self.asked.append(question)
         dies = len(self.asked) == self.dies_at
         if dies and not self.after:
@@ -78,7 +78,7 @@ class World:
         return {"StatusCode": 200, "Payload": b'{"word": "w"}'} if begun else {"StatusCode": 202}
 
     def execution(self, *steps: Any, **members: Any) -> Resource:
-        place = Place(VERSION, "0", "r")
+        place = ResourceScope(VERSION, "0", "r")
         text = document(*steps)
         resources.create(self.store, place, New("pipeline-id", {"PipelineDefinition": text}, "", {}, version=1))
         document_ = {
@@ -86,10 +86,10 @@ class World:
             "DisplayName": "d", "CreatedBy": "me", **members,
         }  # fmt: skip
         new = New("abcdefghijkl", document_, "", {}, parent="pipeline-id", status="Executing")
-        return resources.create(self.store, Place(EXECUTION, "0", "r"), new)
+        return resources.create(self.store, ResourceScope(EXECUTION, "0", "r"), new)
 
     def pipelines(self) -> Pipelines:
-        return Pipelines(Means(self.store, None, self, lambda *_: None))  # type: ignore[arg-type]
+        return Pipelines(PipelineDependencies(self.store, None, self, lambda *_: None))  # type: ignore[arg-type]
 
     def now(self, execution: Resource) -> Resource:
         found = resources.get(self.store, execution.id)
@@ -184,14 +184,14 @@ def test_a_long_chain_of_light_steps_is_quick(database: Database) -> None:
 
 
 def _another(world: World, chain: list[Any]) -> Resource:
-    place = Place(VERSION, "0", "r")
+    place = ResourceScope(VERSION, "0", "r")
     resources.create(world.store, place, New("other-id", {"PipelineDefinition": document(*chain)}, "", {}, version=1))
     document_ = {
         "PipelineName": "q", "PipelineId": "other-id", "PipelineVersionId": 1, "Parameters": {}, "RoleArn": "role",
         "DisplayName": "d", "CreatedBy": "me",
     }  # fmt: skip
     new = New("bbbbbbbbbbbb", document_, "", {}, parent="other-id", status="Executing")
-    return resources.create(world.store, Place(EXECUTION, "0", "r"), new)
+    return resources.create(world.store, ResourceScope(EXECUTION, "0", "r"), new)
 
 
 def test_a_store_that_is_busy_when_a_step_is_looked_at_begins_no_second_job(database: Database) -> None:

@@ -14,7 +14,7 @@ from sagewright.engine.pipelines.reconciler import Pipelines
 from sagewright.engine.pipelines.step_records import MOST_ROW
 from sagewright.model.budgets import size_of
 from sagewright.store.database import Database
-from sagewright.store.listing import Page
+from sagewright.store.listing import PageRequest
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import Resource
 
@@ -149,7 +149,9 @@ def test_pages_of_steps_are_read_by_key_in_the_order_of_their_beginning(database
     for descending in (False, True):
         names: list[str] = []
         after = None
-        while rows := step_records.page_of(database, execution, Page(descending=descending, limit=7, after=after)):
+        while rows := step_records.page_of(
+            database, execution, PageRequest(descending=descending, limit=7, after=after)
+        ):
             names += [step_records.read(row).name for row in rows]
             after = (rows[-1].created_ms, rows[-1].name)
         expected = [f"c{number}" for number in range(30)]

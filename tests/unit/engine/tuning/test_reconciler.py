@@ -11,26 +11,26 @@ from typing import Any
 import pytest
 from tests.tuning import request
 
-from sagewright.engine.calls import Question
+from sagewright.engine.calls import OperationRequest
 from sagewright.engine.tuning import trials
 from sagewright.engine.tuning.reconciler import Tuning
-from sagewright.engine.tuning.tuning_pass import GIVE_UP_AFTER, Means
+from sagewright.engine.tuning.tuning_pass import GIVE_UP_AFTER, TuningDependencies
 from sagewright.kinds.tuning import KIND, read_plan
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError, ResourceInUse, ValidationException
-from sagewright.model.jobs.state_machines import Step
+from sagewright.model.jobs.state_machines import SecondaryStatus
 from sagewright.store.database import Database
 from sagewright.store.jobs import jobs
-from sagewright.store.jobs.jobs import Draft, Event, Job, Place
+from sagewright.store.jobs.jobs import Event, Job, JobDraft, ResourceScope
 from sagewright.store.logs import metrics
-from sagewright.store.logs.metrics import Datum, Series, dimension_text
+from sagewright.store.logs.metrics import Datum, MetricSeries, dimension_text
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import New, Resource
 from sagewright.tuning.points import RandomSearcher
 from sagewright.tuning.study import Study, Trial
 from sagewright.tuning.suggestion import Suggestion
 
-PLACE = Place("training", "0", "r")
+PLACE = ResourceScope("training", "0", "r")
 
 
 class Died(Exception):
@@ -45,10 +45,10 @@ class World:
     dies_at: int | None = None
     after: bool = False
     refuse: AwsError | None = None
-    asked: list[Question] = field(default_factory=list)
+    asked: list[OperationRequest] = field(default_factory=list)
     stop_now: list[int] = field(default_factory=list)
 
-    def __call__(self, question: Question) -> dict[str, Any]:
+    def __call__(self, question: OperationRequest) -> dict[str, Any]:
         self.asked.append(question)
         dies = len(self.asked) == self.dies_at
         if dies and not self.after:
@@ -60,19 +60,19 @@ class World:
             raise Died
         return {}
 
-    def _create(self, question: Question) -> None:
+    def _create(self, question: OperationRequest) -> None:
         assert question.owner is not None
         try:
-            jobs.create(self.store, PLACE, Draft(question.request["TrainingJobName"], question.request))
-        except jobs.NameTaken:
+            jobs.create(self.store, PLACE, JobDraft(question.request["TrainingJobName"], question.request))
+        except jobs.JobNameTaken:
             raise ResourceInUse("there is one of that name") from None
 
-    def _stop(self, question: Question) -> None:
+    def _stop(self, question: OperationRequest) -> None:
         job = self.job(question.request["TrainingJobName"])
         if job.ended:
             raise ValidationException("it is over")
-        for step in (Step.STOPPING, Step.STOPPED):
-            jobs.move(self.store, job.id, Event(step, ended=step == Step.STOPPED))
+        for step in (SecondaryStatus.STOPPING, SecondaryStatus.STOPPED):
+            jobs.move(self.store, job.id, Event(step, ended=step == SecondaryStatus.STOPPED))
 
     def suggest(self, study: Study, trials: Sequence[Trial], count: int) -> list[Suggestion]:
         return RandomSearcher(study).suggest(trials, count)
@@ -81,12 +81,12 @@ class World:
         return self.stop_now
 
     def tuning(self) -> Tuning:
-        return Tuning(Means(self.store, self, self, lambda *_: None))
+        return Tuning(TuningDependencies(self.store, self, self, lambda *_: None))
 
     def tuner(self, name: str = "t", **changes: Any) -> Resource:
         document = request(name, **changes) | {"Seed": 1}
         new = New(name, document, "arn", {}, status="InProgress")
-        return resources.create(self.store, Place(KIND, "0", "r"), new)
+        return resources.create(self.store, ResourceScope(KIND, "0", "r"), new)
 
     def job(self, name: str) -> Job:
         found = jobs.find(self.store, PLACE, name)
@@ -94,19 +94,27 @@ class World:
         return found
 
     def emit(self, job: Job, value: float) -> None:
-        series = Series("0", "r", "/aws/sagemaker/TrainingJobs", "loss", dimension_text({"TrainingJobName": job.name}))
+        series = MetricSeries(
+            "0", "r", "/aws/sagemaker/TrainingJobs", "loss", dimension_text({"TrainingJobName": job.name})
+        )
         with self.store.write() as connection:
             metrics.put(connection, [(series, Datum.of_value(now_ms(), value))])
             jobs.put_metric(connection, job.id, "loss", value, now_ms())
 
-    def end(self, job: Job, value: float | None = 1.0, step: Step = Step.COMPLETED, reason: str | None = None) -> None:
-        for between in () if step == Step.FAILED else (Step.RUNNING, Step.UPLOADING):
+    def end(
+        self,
+        job: Job,
+        value: float | None = 1.0,
+        step: SecondaryStatus = SecondaryStatus.COMPLETED,
+        reason: str | None = None,
+    ) -> None:
+        for between in () if step == SecondaryStatus.FAILED else (SecondaryStatus.RUNNING, SecondaryStatus.UPLOADING):
             jobs.move(self.store, job.id, Event(between, started=True))
         if value is not None:
             self.emit(job, value)
         jobs.move(self.store, job.id, Event(step, ended=True, failure_reason=reason))
 
-    def records(self, tuner: Resource) -> list[trials.Record]:
+    def records(self, tuner: Resource) -> list[trials.TrialRecord]:
         return trials.of_tuner(self.store, tuner.id)
 
     def now(self, tuner: Resource) -> Resource:
@@ -248,7 +256,7 @@ def test_a_training_job_whose_hosts_never_started_is_made_again_on_the_next_inst
     tuning = world.tuning()
     tuning.reconcile(tuner.id)
     (first,) = world.records(tuner)
-    world.end(world.job(first.name), None, Step.FAILED, "InternalServerError: no hosts")
+    world.end(world.job(first.name), None, SecondaryStatus.FAILED, "InternalServerError: no hosts")
     drive(world, tuner, tuning)
     before, again = world.records(tuner)
     assert before.retried

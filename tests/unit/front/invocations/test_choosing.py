@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sagewright.front.invocations.choosing import Quota, least_busy
-from sagewright.front.invocations.routes import Instance
+from sagewright.front.invocations.routes import RouteInstance
 
 WEIGHTS = st.dictionaries(
     st.text("abcdefghij", min_size=1, max_size=1), st.integers(0, 50).map(float), min_size=1, max_size=10
@@ -49,6 +49,6 @@ def test_a_weight_of_nothing_gets_nothing_and_new_weights_count_at_once() -> Non
 
 
 def test_the_least_busy_instance_is_taken() -> None:
-    one, two = Instance("i-1", ()), Instance("i-2", ())
+    one, two = RouteInstance("i-1", ()), RouteInstance("i-2", ())
     assert least_busy([one, two], {"i-1": 3, "i-2": 1}, at_random=False) is two
     assert {least_busy([one, two], {}, at_random=True).id for _ in range(50)} == {"i-1", "i-2"}

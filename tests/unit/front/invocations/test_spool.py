@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from sagewright.front.invocations import spool
-from sagewright.front.invocations.spool import Segment, Spool, Target, segments
+from sagewright.front.invocations.spool import CaptureSpool, CaptureTarget, Segment, segments
 
-A, B = Target("s3://b/p", "e", "v"), Target("s3://b/p", "e", "w")
+A, B = CaptureTarget("s3://b/p", "e", "v"), CaptureTarget("s3://b/p", "e", "w")
 
 
 def lines(folder: Path) -> list[bytes]:
@@ -21,7 +21,7 @@ def lines(folder: Path) -> list[bytes]:
 
 
 def test_records_come_out_by_their_targets(tmp_path: Path) -> None:
-    made = Spool(tmp_path)
+    made = CaptureSpool(tmp_path)
     for target, record in ((A, b"1"), (B, b"2\n3"), (A, b"")):
         assert made.keep(target, record)
     assert not lines(tmp_path), "the front still adds to it"
@@ -32,7 +32,7 @@ def test_records_come_out_by_their_targets(tmp_path: Path) -> None:
 
 
 def test_the_same_segment_makes_the_same_names(tmp_path: Path) -> None:
-    made = Spool(tmp_path)
+    made = CaptureSpool(tmp_path)
     made.keep(A, b"1")
     made.close_segment()
     (one,), (again,) = segments(tmp_path), segments(tmp_path)
@@ -52,7 +52,7 @@ def test_a_killed_front_leaves_what_it_had_kept(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("cut", [1, 5, 20])
 def test_a_record_that_was_not_finished_is_left_out(tmp_path: Path, cut: int) -> None:
-    made = Spool(tmp_path)
+    made = CaptureSpool(tmp_path)
     made.keep(A, b"first")
     made.keep(A, b"second")
     made.close_segment()
@@ -62,7 +62,7 @@ def test_a_record_that_was_not_finished_is_left_out(tmp_path: Path, cut: int) ->
 
 
 def test_a_full_spool_takes_nothing_until_it_is_emptied(tmp_path: Path) -> None:
-    made = Spool(tmp_path, most_bytes=200)
+    made = CaptureSpool(tmp_path, most_bytes=200)
     assert made.keep(A, b"x" * 100)
     assert not made.keep(A, b"x" * 100)
     made.close_segment()
@@ -73,7 +73,7 @@ def test_a_full_spool_takes_nothing_until_it_is_emptied(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_tears_no_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = Spool(tmp_path)
+    made = CaptureSpool(tmp_path)
     made.keep(A, b"first")
     whole = spool._write_all
 
@@ -92,6 +92,6 @@ def test_a_full_disk_tears_no_record(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 def test_a_large_segment_is_closed_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spool, "SEGMENT_BYTES", 100)
-    made = Spool(tmp_path)
+    made = CaptureSpool(tmp_path)
     made.keep(A, b"x" * 200)
     assert [type(one) for one in segments(tmp_path)] == [Segment]

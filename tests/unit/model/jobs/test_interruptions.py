@@ -4,12 +4,12 @@ import statistics
 
 import pytest
 
-from sagewright.model.jobs.interruptions import HOUR_MS, BadSchedule, Schedule, parse
+from sagewright.model.jobs.interruptions import HOUR_MS, BadSchedule, InterruptionSchedule, parse
 
 
 def test_attempts_of_a_list_are_cut_one_after_the_other() -> None:
     schedule = parse(" after=20,1.5 ")
-    assert schedule == Schedule(after_s=(20.0, 1.5))
+    assert schedule == InterruptionSchedule(after_s=(20.0, 1.5))
     assert [schedule.limit_ms(attempt, "job") for attempt in (1, 2, 3)] == [20_000, 1_500, None]
 
 

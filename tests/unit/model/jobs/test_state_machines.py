@@ -14,9 +14,9 @@ from sagewright.model.jobs.state_machines import (
     REMOVED,
     STATUS_OF,
     TRAINING,
-    Life,
+    SecondaryStatus,
+    StateMachine,
     Status,
-    Step,
 )
 from sagewright.wire.models import service_model
 
@@ -33,7 +33,7 @@ def test_statuses_are_those_of_the_model() -> None:
     assert set(Status) == set(shapes.shape_for("TrainingJobStatus").enum)
     assert set(PROCESSING.active | PROCESSING.ended) == set(shapes.shape_for("ProcessingJobStatus").enum)
     gone = {"LaunchingMLInstances", "PreparingTrainingStack", "DownloadingTrainingImage"}  # no longer emitted by AWS
-    assert set(Step) | gone == set(shapes.shape_for("SecondaryStatus").enum)
+    assert set(SecondaryStatus) | gone == set(shapes.shape_for("SecondaryStatus").enum)
 
 
 def test_every_kind_of_work_has_a_life() -> None:
@@ -42,36 +42,42 @@ def test_every_kind_of_work_has_a_life() -> None:
 
 
 @ALL
-def test_every_step_has_its_moves_and_its_status(life: Life) -> None:
-    assert set(life.moves) == set(life.status_of) == set(Step)
+def test_every_step_has_its_moves_and_its_status(life: StateMachine) -> None:
+    assert set(life.moves) == set(life.status_of) == set(SecondaryStatus)
     for source, targets in life.moves.items():
         over = life.status_of[source] in life.ended
         assert bool(targets) != over, source
 
 
 @ALL
-def test_every_step_is_reachable_from_the_first(life: Life) -> None:
+def test_every_step_is_reachable_from_the_first(life: StateMachine) -> None:
     reached, frontier = {life.first}, [life.first]
     while frontier:
         for target in life.moves[frontier.pop()] - reached:
             reached.add(target)
             frontier.append(target)
-    assert reached == set(Step)
+    assert reached == set(SecondaryStatus)
 
 
 @ALL
-def test_uploading_keeps_stopping(life: Life) -> None:
-    assert life.status_after(Status.STOPPING, Step.UPLOADING) == Status.STOPPING
-    assert life.status_after(Status.IN_PROGRESS, Step.UPLOADING) == Status.IN_PROGRESS
+def test_uploading_keeps_stopping(life: StateMachine) -> None:
+    assert life.status_after(Status.STOPPING, SecondaryStatus.UPLOADING) == Status.STOPPING
+    assert life.status_after(Status.IN_PROGRESS, SecondaryStatus.UPLOADING) == Status.IN_PROGRESS
 
 
 def test_a_job_can_end_from_wherever_its_hosts_can_leave_it() -> None:
-    for step in (Step.STARTING, Step.DOWNLOADING, Step.RUNNING, Step.UPLOADING, Step.STOPPING):
-        assert {Step.FAILED, Step.MAX_RUNTIME_EXCEEDED} <= MOVES[step], step
-    assert {Step.COMPLETED, Step.STOPPED} <= MOVES[Step.STOPPING]
+    for step in (
+        SecondaryStatus.STARTING,
+        SecondaryStatus.DOWNLOADING,
+        SecondaryStatus.RUNNING,
+        SecondaryStatus.UPLOADING,
+        SecondaryStatus.STOPPING,
+    ):
+        assert {SecondaryStatus.FAILED, SecondaryStatus.MAX_RUNTIME_EXCEEDED} <= MOVES[step], step
+    assert {SecondaryStatus.COMPLETED, SecondaryStatus.STOPPED} <= MOVES[SecondaryStatus.STOPPING]
 
 
 def test_a_training_job_says_something_at_every_step_that_it_can_reach() -> None:
-    silent = {step for step in Step if not TRAINING.message(step)}
-    assert silent == {Step.PENDING, Step.UPDATING}  # no engine step leads there yet
-    assert STATUS_OF[Step.PENDING] == Status.IN_PROGRESS
+    silent = {step for step in SecondaryStatus if not TRAINING.message(step)}
+    assert silent == {SecondaryStatus.PENDING, SecondaryStatus.UPDATING}  # no engine step leads there yet
+    assert STATUS_OF[SecondaryStatus.PENDING] == Status.IN_PROGRESS

@@ -15,10 +15,10 @@ from sagewright.model.errors import AwsError
 from sagewright.objects import uploads as uploads_module
 from sagewright.objects.blobs import assembly as module
 from sagewright.objects.bucketstore import BucketStore
-from sagewright.objects.placing import Conditions, Properties
-from sagewright.objects.scrub import Report, Scrub
+from sagewright.objects.placing import Properties, PutConditions
+from sagewright.objects.scrub import Scrub, ScrubReport
 from sagewright.objects.uploads import Chosen, Expected
-from sagewright.store.objects.uploads import Part, Upload
+from sagewright.store.objects.uploads import Upload, UploadPart
 
 SIZE = 8192
 
@@ -37,16 +37,16 @@ def data(number: int, size: int = SIZE) -> bytes:
     return bytes([number]) * size
 
 
-def put(objects: BucketStore, upload: Upload, number: int, body: bytes) -> Part:
+def put(objects: BucketStore, upload: Upload, number: int, body: bytes) -> UploadPart:
     with objects.uploads.receive(upload, number, io.BytesIO(body), ["CRC32"], len(body)) as blob:
         return objects.uploads.put_part(upload, number, blob)
 
 
-def complete(objects: BucketStore, upload: Upload, *parts: Part) -> bytes:
+def complete(objects: BucketStore, upload: Upload, *parts: UploadPart) -> bytes:
     chosen = [Chosen(part.number, part.etag) for part in parts]
     version = objects.uploads.complete(upload, chosen, Expected(size=sum(part.size for part in parts)))
     objects.blobs.empty_trash(float("inf"))
-    assert Scrub(objects).run(0) == Report(objects=1, bytes=version.size)
+    assert Scrub(objects).run(0) == ScrubReport(objects=1, bytes=version.size)
     assert files(objects) == [version.blob]
     return objects.path(version).read_bytes()
 
@@ -93,7 +93,7 @@ def test_many_at_once(objects: BucketStore, upload: Upload) -> None:
     assert complete(objects, upload, *parts) == b"".join(data(n) for n in range(1, 41))
 
 
-def misfits(objects: BucketStore, upload: Upload) -> Iterator[list[Part]]:
+def misfits(objects: BucketStore, upload: Upload) -> Iterator[list[UploadPart]]:
     """Ways in which parts stand otherwise than they will in the object."""
     one, two = put(objects, upload, 1, data(1)), put(objects, upload, 2, data(2))
     yield [one, put(objects, upload, 2, data(3)), put(objects, upload, 3, data(4))]  # sent again
@@ -106,7 +106,7 @@ def misfits(objects: BucketStore, upload: Upload) -> Iterator[list[Part]]:
 
 @pytest.mark.parametrize("way", range(5))
 def test_what_does_not_fit_is_copied(objects: BucketStore, upload: Upload, way: int) -> None:
-    chosen: list[Part] = []
+    chosen: list[UploadPart] = []
     ways = misfits(objects, upload)
     for _ in range(way + 1):
         chosen = next(ways)
@@ -202,7 +202,7 @@ def test_a_refused_completion_can_be_tried_again(objects: BucketStore, upload: U
     parts = [put(objects, upload, n, data(n)) for n in (1, 2)]
     chosen = [Chosen(part.number, part.etag) for part in parts]
     with pytest.raises(AwsError):
-        objects.uploads.complete(upload, chosen, Expected(), Conditions(if_match="other"))
+        objects.uploads.complete(upload, chosen, Expected(), PutConditions(if_match="other"))
     with pytest.raises(AwsError):
         objects.uploads.complete(upload, chosen, Expected(size=1))
     parts.append(put(objects, upload, 3, data(3)))
@@ -235,7 +235,7 @@ def test_only_so_many_are_remembered(objects: BucketStore, monkeypatch: pytest.M
         version = objects.uploads.complete(one, [Chosen(1, first[n].etag), Chosen(2, last.etag)], Expected())
         assert objects.path(version).read_bytes() == data(n) + data(n, 3)
     objects.blobs.empty_trash(float("inf"))
-    assert Scrub(objects).run(0) == Report(objects=3, bytes=3 * (SIZE + 3))
+    assert Scrub(objects).run(0) == ScrubReport(objects=3, bytes=3 * (SIZE + 3))
 
 
 def test_a_place_no_file_system_has(objects: BucketStore, upload: Upload, monkeypatch: pytest.MonkeyPatch) -> None:

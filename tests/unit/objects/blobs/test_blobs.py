@@ -14,7 +14,7 @@ import pytest
 
 from sagewright.model.errors import AwsError
 from sagewright.objects.blobs import blobs as module
-from sagewright.objects.blobs.blobs import Blob, BlobStore, Slice
+from sagewright.objects.blobs.blobs import Blob, BlobSlice, BlobStore
 
 
 @pytest.fixture
@@ -92,11 +92,15 @@ def test_slices_and_joins(blobs: BlobStore) -> None:
     with blobs.slice(one.id, 2, 3, ["CRC32"]) as part:
         assert (part.size, part.md5) == (3, hashlib.md5(b"234").hexdigest())
         assert blobs.path(part.id).read_bytes() == b"234"
-    pieces = [Slice(blobs.path(one.id), 0, 10), Slice(blobs.path(two.id), 0, 3), Slice(blobs.path(one.id), 4, 2)]
+    pieces = [
+        BlobSlice(blobs.path(one.id), 0, 10),
+        BlobSlice(blobs.path(two.id), 0, 3),
+        BlobSlice(blobs.path(one.id), 4, 2),
+    ]
     with blobs.join(pieces) as whole:
         assert whole.size == 15
         assert blobs.path(whole.id).read_bytes() == b"0123456789abc45"
-    with pytest.raises(OSError, match="early"), blobs.join([Slice(blobs.path(one.id), 5, 6)]):
+    with pytest.raises(OSError, match="early"), blobs.join([BlobSlice(blobs.path(one.id), 5, 6)]):
         pass
     with pytest.raises(FileNotFoundError), blobs.slice("00gone", 0, 1):
         pass
@@ -109,7 +113,7 @@ def test_a_join_where_the_kernel_cannot_copy(blobs: BlobStore, monkeypatch: pyte
         raise OSError(errno.EXDEV, "not here")
 
     monkeypatch.setattr(module.os, "copy_file_range", refuse)
-    with blobs.join([Slice(blobs.path(one.id), 3, 7), Slice(blobs.path(two.id), 0, 3)]) as whole:
+    with blobs.join([BlobSlice(blobs.path(one.id), 3, 7), BlobSlice(blobs.path(two.id), 0, 3)]) as whole:
         assert blobs.path(whole.id).read_bytes() == b"3456789abc"
 
 

@@ -13,8 +13,8 @@ from sagewright.objects.blobs import small
 from sagewright.objects.blobs.small import SmallBlobs, is_small
 from sagewright.objects.bucketstore import BucketStore
 from sagewright.objects.contents import draft
-from sagewright.objects.placing import Conditions, Properties
-from sagewright.objects.scrub import Report, Scrub
+from sagewright.objects.placing import Properties, PutConditions
+from sagewright.objects.scrub import Scrub, ScrubReport
 from sagewright.store.objects import small_blobs
 from sagewright.store.objects.objects import Version
 
@@ -46,7 +46,7 @@ def test_the_limit(objects: BucketStore, tmp_path: Path, size: int, kept_small: 
         if kept_small:
             assert part == data[size // 2 : size // 2 + 5]
         assert store.path(version).read_bytes() == data
-        assert Scrub(store).run(0) == Report(objects=1, bytes=size)
+        assert Scrub(store).run(0) == ScrubReport(objects=1, bytes=size)
         assert store.collect(grace_s=0, rest_s=0) == 0
 
 
@@ -69,7 +69,7 @@ def test_overwritten_and_deleted_rows_go_in_time(objects: BucketStore) -> None:
 def test_a_refused_put_leaves_nothing(objects: BucketStore) -> None:
     objects.write_bytes("b", "k", b"old")
     with objects.blobs.take(io.BytesIO(b"new")) as blob, pytest.raises(AwsError):
-        objects.contents.put("b", "k", blob, Properties(), Conditions(if_none_match="*"))
+        objects.contents.put("b", "k", blob, Properties(), PutConditions(if_none_match="*"))
     assert objects.small.unneeded() == []
     assert objects.read_bytes("b", "k") == b"old"
     with pytest.raises(FileNotFoundError):

@@ -11,7 +11,7 @@ import pytest
 
 from sagewright.sandbox.base import Unavailable
 from sagewright.sandbox.containers.discovery import find_engine
-from sagewright.sandbox.containers.engine import Engine, EngineFailed
+from sagewright.sandbox.containers.engine import ContainerEngine, EngineFailed
 
 
 class Answer(socketserver.StreamRequestHandler):
@@ -58,13 +58,13 @@ def test_without_any_engine_it_says_what_to_install(tmp_path: Path) -> None:
 
 def test_a_refusal_has_the_engines_words(engine: Path) -> None:
     with pytest.raises(EngineFailed, match="no such thing") as caught:
-        Engine(engine).call("GET", "/containers/json")
+        ContainerEngine(engine).call("GET", "/containers/json")
     assert caught.value.status == 404
 
 
 def test_an_engine_that_is_gone(tmp_path: Path) -> None:
     with pytest.raises(EngineFailed) as caught:
-        Engine(tmp_path / "none.sock").call("GET", "/version")
+        ContainerEngine(tmp_path / "none.sock").call("GET", "/version")
     assert caught.value.status == 0
 
 

@@ -10,24 +10,24 @@ import pytest
 
 from sagewright.model.errors import AwsError
 from sagewright.services.aws.logs.insights import budget as budgets
-from sagewright.services.aws.logs.insights.budget import Budget, Exceeded
+from sagewright.services.aws.logs.insights.budget import Exceeded, QueryBudget
 from sagewright.services.aws.logs.insights.pipeline import Pipeline
-from sagewright.services.aws.logs.insights.rows import Row
+from sagewright.services.aws.logs.insights.rows import InsightsRow
 from sagewright.services.aws.logs.insights.values import moment, text
 
 EVENT = {"a": 6, "b": "4", "t": "Hello, World", "none": None, "yes": True, "list": [1, {"x": 2}], "k.e": "dotted"}
 
 
-def rows(*messages: str) -> list[Row]:
+def rows(*messages: str) -> list[InsightsRow]:
     """The newest first, a second apart."""
     count = len(messages)
     made = [(1_000_000 + 1000 * (count - i), message) for i, message in enumerate(messages)]
-    return [Row({"@message": message, "@timestamp": moment(at_ms)}, at_ms, message) for at_ms, message in made]
+    return [InsightsRow({"@message": message, "@timestamp": moment(at_ms)}, at_ms, message) for at_ms, message in made]
 
 
 def ask(query: str, *messages: str) -> list[list[str]]:
     pipeline = Pipeline(query)
-    return [[text(row.get(name)) for name in pipeline.shown] for row in pipeline.run(rows(*messages), Budget())]
+    return [[text(row.get(name)) for name in pipeline.shown] for row in pipeline.run(rows(*messages), QueryBudget())]
 
 
 @pytest.mark.parametrize(
@@ -191,7 +191,7 @@ def test_a_hostile_query_ends_in_its_time_and_memory(query: str, monkeypatch: py
     monkeypatch.setattr(budgets, "MOST_KEPT", 8 << 20)
     found, began = rows(*["a" * 100_000] * 500), time.monotonic()
     with contextlib.suppress(Exceeded):
-        Pipeline(query).run(found, Budget())
+        Pipeline(query).run(found, QueryBudget())
     assert time.monotonic() - began < 8
     kept = sum(len(value) for row in found for value in row.own.values() if isinstance(value, str))
     assert kept < 500 * 100_100 + (16 << 20)

@@ -15,11 +15,11 @@ from sagewright.services.context import ANONYMOUS, Context, Platform
 from sagewright.store.database import Database
 from sagewright.store.logs import log_events, logs
 from sagewright.store.logs.log_events import Window
-from sagewright.store.logs.logs import Place
+from sagewright.store.logs.logs import LogScope
 
 
 def test_the_newest_events_of_several_streams(database: Database) -> None:
-    place = Place("000000000000", "us-east-1")
+    place = LogScope("000000000000", "us-east-1")
     logs.create_group(database, place, "g")
     for name, moments in (("old", range(1, 9)), ("even", range(10, 30, 2)), ("odd", range(11, 30, 2))):
         logs.create_stream(database, place, "g", name)

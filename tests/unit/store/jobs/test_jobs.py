@@ -7,32 +7,34 @@ from typing import Any
 
 import pytest
 
-from sagewright.model.jobs.state_machines import Step
+from sagewright.model.jobs.state_machines import SecondaryStatus
 from sagewright.store import events
 from sagewright.store.database import Database
 from sagewright.store.jobs import job_lists, jobs
-from sagewright.store.jobs.jobs import Draft, Event, NameTaken, Place
-from sagewright.store.listing import Bound, Held, Page
+from sagewright.store.jobs.jobs import Event, JobDraft, JobNameTaken, ResourceScope
+from sagewright.store.listing import Bound, Comparison, PageRequest
 from sagewright.store.resources import tags
 
-PLACE = Place("training", "000000000000", "us-east-1")
-S = Step
+PLACE = ResourceScope("training", "000000000000", "us-east-1")
+S = SecondaryStatus
 
 
 def make(database: Database, name: str = "job", **request: Any) -> jobs.Job:
-    return jobs.create(database, PLACE, Draft(name, {"TrainingJobName": name, **request}, "Starting the training job"))
+    return jobs.create(
+        database, PLACE, JobDraft(name, {"TrainingJobName": name, **request}, "Starting the training job")
+    )
 
 
 def test_create_find_get(database: Database) -> None:
     job = make(database, "a", HyperParameters={"k": "ü"})
     assert jobs.find(database, PLACE, "a") == jobs.get(database, job.id) == job
     assert (job.status, job.secondary_status) == ("InProgress", "Starting")
-    assert jobs.find(database, Place("training", "000000000000", "eu-west-1"), "a") is None
+    assert jobs.find(database, ResourceScope("training", "000000000000", "eu-west-1"), "a") is None
 
 
 def test_names_are_unique(database: Database) -> None:
     first = make(database)
-    with pytest.raises(NameTaken) as caught:
+    with pytest.raises(JobNameTaken) as caught:
         make(database)
     assert caught.value.job.id == first.id
 
@@ -44,7 +46,7 @@ def test_concurrent_creates_of_one_name_make_one_job(database: Database) -> None
         try:
             make(database)
             outcomes.append("made")
-        except NameTaken:
+        except JobNameTaken:
             outcomes.append("taken")
 
     threads = [threading.Thread(target=create) for _ in range(8)]
@@ -100,7 +102,7 @@ def test_pages_hold_every_job_once(database: Database, sort_by: str, descending:
     seen: list[str] = []
     after = None
     while True:
-        page = job_lists.page(database, PLACE, Page((), sort_by, descending, 5, after))
+        page = job_lists.page(database, PLACE, PageRequest((), sort_by, descending, 5, after))
         if not page:
             break
         seen += [job.name for job in page]
@@ -115,17 +117,17 @@ def test_filters(database: Database) -> None:
     make(database, "beta")
     jobs.move(database, first.id, Event(S.FAILED, ended=True))
 
-    def names(column: str, test: Held, value: Any) -> list[str]:
-        return [job.name for job in job_lists.page(database, PLACE, Page((Bound(column, test, value),)))]
+    def names(column: str, test: Comparison, value: Any) -> list[str]:
+        return [job.name for job in job_lists.page(database, PLACE, PageRequest((Bound(column, test, value),)))]
 
-    assert names("name", Held.CONTAINS, "LPHA") == ["alpha_1%"]
-    assert names("name", Held.CONTAINS, "_1%") == ["alpha_1%"]
-    assert names("name", Held.CONTAINS, "a_a") == []
-    assert names("status", Held.IS, "Failed") == ["alpha_1%"]
-    assert names("created_ms", Held.AT_LEAST, first.created_ms + 3_600_000) == []
-    assert len(names("created_ms", Held.AT_MOST, first.created_ms + 3_600_000)) == 2
-    assert len(names("modified_ms", Held.AT_LEAST, first.created_ms)) == 2
-    assert names("modified_ms", Held.AT_MOST, first.created_ms - 1) == []
+    assert names("name", Comparison.CONTAINS, "LPHA") == ["alpha_1%"]
+    assert names("name", Comparison.CONTAINS, "_1%") == ["alpha_1%"]
+    assert names("name", Comparison.CONTAINS, "a_a") == []
+    assert names("status", Comparison.IS, "Failed") == ["alpha_1%"]
+    assert names("created_ms", Comparison.AT_LEAST, first.created_ms + 3_600_000) == []
+    assert len(names("created_ms", Comparison.AT_MOST, first.created_ms + 3_600_000)) == 2
+    assert len(names("modified_ms", Comparison.AT_LEAST, first.created_ms)) == 2
+    assert names("modified_ms", Comparison.AT_MOST, first.created_ms - 1) == []
 
 
 def test_what_belongs_to_several_jobs_is_what_belongs_to_each(database: Database) -> None:

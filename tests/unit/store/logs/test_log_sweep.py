@@ -8,11 +8,11 @@ from sqlalchemy import func, select
 from sagewright.store.database import Database
 from sagewright.store.logs import log_events, log_sweep, logs
 from sagewright.store.logs.log_events import Window
-from sagewright.store.logs.logs import Place
+from sagewright.store.logs.logs import LogScope
 from sagewright.store.schema.logs import log_events as event_rows
 from sagewright.store.schema.logs import log_streams
 
-PLACE = Place("000000000000", "us-east-1")
+PLACE = LogScope("000000000000", "us-east-1")
 
 
 @pytest.fixture(autouse=True)

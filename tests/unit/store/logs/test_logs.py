@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from sagewright.store.database import Database
 from sagewright.store.logs import log_events, log_sweep, logs
 from sagewright.store.logs.log_events import LogEvent, Position, Window
-from sagewright.store.logs.logs import GroupQuery, Place, StreamQuery
+from sagewright.store.logs.logs import GroupQuery, LogScope, StreamQuery
 
-PLACE = Place("000000000000", "us-east-1")
+PLACE = LogScope("000000000000", "us-east-1")
 
 
-def filled(database: Database, lines: int = 10) -> logs.Stream:
+def filled(database: Database, lines: int = 10) -> logs.LogStream:
     for first in range(0, lines, 3):
         logs.put(
             database, PLACE, ("g", "s"), [(1000 + i // 2, f"line {i}") for i in range(first, min(first + 3, lines))]
@@ -26,7 +26,7 @@ def filled(database: Database, lines: int = 10) -> logs.Stream:
     return stream
 
 
-def messages(database: Database, stream: logs.Stream, **window: int | bool) -> list[str]:
+def messages(database: Database, stream: logs.LogStream, **window: int | bool) -> list[str]:
     return [event.message.removeprefix("line ") for event in log_events.read(database, stream, Window(**window))]  # type: ignore[arg-type]
 
 
@@ -122,7 +122,7 @@ def test_streams_page_by_page(database: Database, by_time: bool, descending: boo
             logs.put(database, PLACE, ("g", f"s{number:02}"), [(number // 4, "x")])
     whole = logs.streams(database, PLACE, "g")
     whole.sort(key=lambda s: ((s.last_ms or 0) if by_time else 0, s.name), reverse=descending)
-    pages: list[logs.Stream] = []
+    pages: list[logs.LogStream] = []
     after = None
     while page := logs.page(
         database, PLACE, "g", StreamQuery(by_time=by_time, descending=descending, limit=3, after=after)

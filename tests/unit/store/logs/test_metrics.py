@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from sagewright.store.database import Database
 from sagewright.store.logs import metrics
-from sagewright.store.logs.metrics import Datum, Series, SeriesQuery
+from sagewright.store.logs.metrics import Datum, MetricSeries, SeriesQuery
 
 
 def test_series_are_told_apart_and_read_by_time(database: Database) -> None:
     text = metrics.dimension_text({"b": "2", "a": "1"})
-    one, other = Series("0", "r", "ns", "acc", text), Series("0", "r", "ns", "acc", "")
+    one, other = MetricSeries("0", "r", "ns", "acc", text), MetricSeries("0", "r", "ns", "acc", "")
     with database.write() as connection:
         metrics.put(
             connection,
@@ -24,7 +24,7 @@ def test_series_are_told_apart_and_read_by_time(database: Database) -> None:
 
 
 def test_series_are_listed_without_reading_their_data(database: Database) -> None:
-    series = [Series("0", "r", f"ns{n % 3}", f"m{n}", "") for n in range(9)]
+    series = [MetricSeries("0", "r", f"ns{n % 3}", f"m{n}", "") for n in range(9)]
     with database.write() as connection:
         for one in series:
             metrics.put(connection, [(one, Datum.of_value(at, 1.0)) for at in range(50)])

@@ -12,7 +12,7 @@ from sqlalchemy import insert, select
 
 from sagewright.store.database import Database
 from sagewright.store.messages import messages
-from sagewright.store.messages.messages import Draft, Reception
+from sagewright.store.messages.messages import MessageDraft, Reception
 from sagewright.store.schema.messages import messages as table
 
 PLAIN = Reception(most=10, hidden_ms=60_000, oldest_ms=0)
@@ -20,7 +20,7 @@ FIFO = Reception(most=10, hidden_ms=60_000, oldest_ms=0, fifo=True)
 
 
 def send(store: Database, *bodies: str, group: str = "") -> None:
-    messages.send(store, "q", [Draft(body, {}, "me", group=group) for body in bodies])
+    messages.send(store, "q", [MessageDraft(body, {}, "me", group=group) for body in bodies])
 
 
 def bodies(store: Database, how: Reception, queue: str = "q") -> list[str]:
@@ -127,7 +127,7 @@ def test_of_a_group_nothing_comes_while_an_earlier_one_is_held(database: Databas
 
 
 def test_what_has_the_same_token_is_sent_once(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    draft = Draft("x", {}, "me", group="g", token="t")
+    draft = MessageDraft("x", {}, "me", group="g", token="t")
     (first,), (second,) = (messages.send(database, "q", [draft]) for _ in range(2))
     assert first == second
     later = messages.now_ms() + messages.TOKEN_MS + 1

@@ -6,7 +6,7 @@ from sagewright.store.database import Database
 from sagewright.store.objects import buckets, objects, uploads
 from sagewright.store.objects.buckets import Bucket
 from sagewright.store.objects.objects import Span, Version
-from sagewright.store.objects.uploads import Part, Upload
+from sagewright.store.objects.uploads import Upload, UploadPart
 
 
 def version(key: str, name: str = "null", blob: str | None = "blob") -> Version:
@@ -50,8 +50,8 @@ def test_blobs_that_are_needed(database: Database) -> None:
     with database.write() as connection:
         objects.push(connection, version("k", blob="of an object"), None)
         uploads.add(connection, Upload("u", "b", "k", 1, {}, {}, {}, None, None))
-        assert uploads.put_part(connection, Part("u", 1, "of a part", 1, "e", 1, {})) is None
-        assert uploads.put_part(connection, Part("u", 1, "of a newer part", 1, "e", 1, {})) == "of a part"
+        assert uploads.put_part(connection, UploadPart("u", 1, "of a part", 1, "e", 1, {})) is None
+        assert uploads.put_part(connection, UploadPart("u", 1, "of a newer part", 1, "e", 1, {})) == "of a part"
         asked = ["of an object", "of a part", "of a newer part", *map(str, range(1200))]
         assert objects.referenced(connection, asked) == {"of an object", "of a newer part"}
         assert uploads.finish(connection, "u", "null", 7) == ["of a newer part"]

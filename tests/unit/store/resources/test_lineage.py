@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from sagewright.store.database import Database
-from sagewright.store.jobs.jobs import Place
-from sagewright.store.listing import Page
+from sagewright.store.jobs.jobs import ResourceScope
+from sagewright.store.listing import PageRequest
 from sagewright.store.resources import lineage, resources
-from sagewright.store.resources.lineage import End, Link
+from sagewright.store.resources.lineage import AssociationDraft, End
 from sagewright.store.resources.resources import New
 
 HERE = ("000000000000", "us-east-1")
@@ -18,13 +18,13 @@ DEPLOYMENT = End("3", f"{ARN}action/3", "ModelDeployment")
 
 def furnish(store: Database) -> None:
     with store.write() as connection:
-        lineage.associate_in(connection, HERE, Link(DATA, MODEL, "ContributedTo"))
-        lineage.associate_in(connection, HERE, Link(MODEL, DEPLOYMENT, "AssociatedWith"))
-        lineage.associate_in(connection, ("1", "us-east-1"), Link(DATA, DEPLOYMENT))
+        lineage.associate_in(connection, HERE, AssociationDraft(DATA, MODEL, "ContributedTo"))
+        lineage.associate_in(connection, HERE, AssociationDraft(MODEL, DEPLOYMENT, "AssociatedWith"))
+        lineage.associate_in(connection, ("1", "us-east-1"), AssociationDraft(DATA, DEPLOYMENT))
 
 
 def ends(store: Database, *conditions: lineage.Condition, **asked: object) -> list[str]:
-    page = Page(sort_by="at_ms", descending=False, ties=("id",), **asked)  # type: ignore[arg-type]
+    page = PageRequest(sort_by="at_ms", descending=False, ties=("id",), **asked)  # type: ignore[arg-type]
     return [f"{one.source}-{one.destination}" for one in lineage.page(store, page, *conditions)]
 
 
@@ -47,21 +47,21 @@ def test_associations_by_their_ends_and_types(database: Database) -> None:
 
 
 def test_entities_are_found_by_source_and_type(database: Database) -> None:
-    place = Place("artifact", *HERE)
+    place = ResourceScope("artifact", *HERE)
     with database.write() as connection:
         for number, (uri, kind) in enumerate((("a", "Model"), ("a", "DataSet"), ("b" * 2048, "Model"))):
             row = resources.create_in(connection, place, New(str(number), {}, "", {}))
             lineage.note_in(connection, row, uri, kind)
 
     def names(*conditions: lineage.Condition) -> list[str]:
-        return sorted(one.name for one in resources.page(database, place, Page(), *conditions))
+        return sorted(one.name for one in resources.page(database, place, PageRequest(), *conditions))
 
     assert names(lineage.comes_from(place, "a")) == ["0", "1"]
     assert names(lineage.comes_from(place, "b" * 2048)) == ["2"]
     assert names(lineage.is_a(place, "Model")) == ["0", "2"]
     assert names(lineage.comes_from(place, "a"), lineage.is_a(place, "Model")) == ["0"]
-    assert names(lineage.is_a(Place("action", *HERE), "Model")) == []
+    assert names(lineage.is_a(ResourceScope("action", *HERE), "Model")) == []
     with database.write() as connection:
-        (row,) = resources.page(database, place, Page(limit=1), lineage.comes_from(place, "b" * 2048))
+        (row,) = resources.page(database, place, PageRequest(limit=1), lineage.comes_from(place, "b" * 2048))
         lineage.forget_in(connection, row.id)
     assert names(lineage.is_a(place, "Model")) == ["0"]

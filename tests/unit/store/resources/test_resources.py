@@ -10,12 +10,12 @@ import pytest
 
 from sagewright.store import events
 from sagewright.store.database import Database
-from sagewright.store.jobs.jobs import Place
-from sagewright.store.listing import Bound, Held, Page
+from sagewright.store.jobs.jobs import ResourceScope
+from sagewright.store.listing import Bound, Comparison, PageRequest
 from sagewright.store.resources import resources, tags
-from sagewright.store.resources.resources import NameTaken, New
+from sagewright.store.resources.resources import New, ResourceNameTaken
 
-PLACE = Place("model", "000000000000", "us-east-1")
+PLACE = ResourceScope("model", "000000000000", "us-east-1")
 
 
 def new(name: str, **changes: Any) -> New:
@@ -44,12 +44,12 @@ def test_create_find_change(database: Database) -> None:
 
 def test_a_name_is_taken_once_and_its_tags_stay(database: Database) -> None:
     resources.create(database, PLACE, new("a", pairs={"k": "first"}))
-    with pytest.raises(NameTaken):
+    with pytest.raises(ResourceNameTaken):
         resources.create(database, PLACE, new("a", pairs={"k": "second"}))
     assert tags.of(database, new("a").arn) == {"k": "first"}
     resources.create(database, PLACE, new("a", version=1))
-    resources.create(database, Place("model", "000000000000", "eu-west-1"), new("a"))
-    resources.create(database, Place("pipeline", "000000000000", "us-east-1"), new("a"))
+    resources.create(database, ResourceScope("model", "000000000000", "eu-west-1"), new("a"))
+    resources.create(database, ResourceScope("pipeline", "000000000000", "us-east-1"), new("a"))
 
 
 def test_remove(database: Database) -> None:
@@ -69,12 +69,14 @@ def test_pages_hold_every_resource_once(database: Database, sort_by: str, descen
         resources.create(database, PLACE, new(f"m-{number:02}", status="ab"[number % 2]))
     seen: list[str] = []
     after = None
-    while page := resources.page(database, PLACE, Page((), sort_by, descending, 3, after)):
+    while page := resources.page(database, PLACE, PageRequest((), sort_by, descending, 3, after)):
         seen += [one.name for one in page]
         after = (getattr(page[-1], sort_by), page[-1].name)
     assert len(seen) == len(set(seen)) == 11
     assert sort_by != "name" or seen == sorted(seen, reverse=descending)
-    contained = resources.page(database, PLACE, Page((Bound("name", Held.CONTAINS, "M-0"),), "name", descending))
+    contained = resources.page(
+        database, PLACE, PageRequest((Bound("name", Comparison.CONTAINS, "M-0"),), "name", descending)
+    )
     assert len(contained) == 10
 
 

@@ -6,13 +6,13 @@ import pytest
 
 from sagewright.store.database import Database
 from sagewright.store.jobs import jobs
-from sagewright.store.jobs.jobs import Draft, Place
+from sagewright.store.jobs.jobs import JobDraft, ResourceScope
 from sagewright.store.resources import resources, trials
 from sagewright.store.resources.resources import New
 
 
 def made(store: Database, kind: str, name: str, parent: str = "") -> str:
-    return resources.create(store, Place(kind, "0", "r"), New(name, {}, "", {}, parent=parent)).id
+    return resources.create(store, ResourceScope(kind, "0", "r"), New(name, {}, "", {}, parent=parent)).id
 
 
 def test_associations_go_both_ways(database: Database) -> None:
@@ -35,8 +35,8 @@ def test_associations_go_both_ways(database: Database) -> None:
 
 @pytest.mark.parametrize("kind", [trials.COMPONENT, trials.FORGOTTEN])
 def test_jobs_without_a_component(database: Database, kind: str) -> None:
-    made_jobs = [jobs.create(database, Place("training", "0", "r"), Draft(name, {})) for name in ("a", "b")]
-    jobs.create(database, Place("training", "0", "elsewhere"), Draft("a", {}))
+    made_jobs = [jobs.create(database, ResourceScope("training", "0", "r"), JobDraft(name, {})) for name in ("a", "b")]
+    jobs.create(database, ResourceScope("training", "0", "elsewhere"), JobDraft("a", {}))
     made(database, kind, "x", parent=made_jobs[0].id)
 
     def untracked(since_ms: int) -> list[str]:
@@ -47,5 +47,5 @@ def test_jobs_without_a_component(database: Database, kind: str) -> None:
     assert untracked(made_jobs[1].created_ms + 1) == []
     with database.read() as connection:
         assert [trials.has_own_in(connection, job.id) for job in made_jobs] == [True, False]
-        assert trials.is_named_in(connection, Place(kind, "0", "r"), "x")
-        assert not trials.is_named_in(connection, Place(kind, "0", "r"), "X")
+        assert trials.is_named_in(connection, ResourceScope(kind, "0", "r"), "x")
+        assert not trials.is_named_in(connection, ResourceScope(kind, "0", "r"), "X")

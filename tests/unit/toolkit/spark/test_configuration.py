@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from sagewright.toolkit.spark.configuration import FILES, Configuration, defaults_text, read_configuration
+from sagewright.toolkit.spark.configuration import FILES, SparkConfiguration, defaults_text, read_configuration
 from sagewright.toolkit.spark.errors import InputError
 
 
@@ -22,7 +22,7 @@ def exported(name: str, **variables: str) -> dict[str, Any]:
 
 
 def test_sites_join_what_is_there_and_what_is_asked_for(tmp_path: Path) -> None:
-    Configuration([entry("core-site", a="<&>", mine="1"), entry("hive-site", b="2")]).write(
+    SparkConfiguration([entry("core-site", a="<&>", mine="1"), entry("hive-site", b="2")]).write(
         tmp_path, {"core-site": {"mine": "0", "other": "3"}}
     )
     found = {
@@ -35,17 +35,17 @@ def test_sites_join_what_is_there_and_what_is_asked_for(tmp_path: Path) -> None:
 
 def test_variables_of_every_env_classification_are_exported() -> None:
     names = [name for name in FILES if name.endswith("-env")]
-    made = Configuration([exported(name, **{name: "x"}) for name in names])
+    made = SparkConfiguration([exported(name, **{name: "x"}) for name in names])
     assert made.variables == dict.fromkeys(names, "x")
 
 
 def test_one_document_may_stand_alone() -> None:
-    assert Configuration(entry("spark-defaults", x="1")).defaults() == {"x": "1"}
+    assert SparkConfiguration(entry("spark-defaults", x="1")).defaults() == {"x": "1"}
 
 
 def test_levels_of_log4j_1_are_understood(tmp_path: Path) -> None:
     properties = {"log4j.rootCategory": "WARN, console", "log4j.logger.org.a": "ERROR", "logger.x.level": "debug"}
-    Configuration(entry("spark-log4j", **properties)).write(tmp_path, {})
+    SparkConfiguration(entry("spark-log4j", **properties)).write(tmp_path, {})
     lines = (tmp_path / "log4j2.properties").read_text().splitlines()
     assert {
         "rootLogger.level=warn",
@@ -70,7 +70,7 @@ def test_levels_of_log4j_1_are_understood(tmp_path: Path) -> None:
 )
 def test_what_is_refused(document: Any, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        Configuration(document)
+        SparkConfiguration(document)
 
 
 def test_the_file_of_a_job(tmp_path: Path) -> None:

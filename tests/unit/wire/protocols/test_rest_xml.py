@@ -18,7 +18,7 @@ from botocore.serialize import create_serializer
 from sagewright.http.body import BytesBody
 from sagewright.http.messages import FileBody, HttpRequest, HttpResponse
 from sagewright.model.errors import AwsError
-from sagewright.objects.blobs.blobs import Slice
+from sagewright.objects.blobs.blobs import BlobSlice
 from sagewright.wire.models import service_model
 from sagewright.wire.protocols.rest_xml import RestXmlProtocol
 from sagewright.wire.s3.routes import NOT_OURS
@@ -110,7 +110,7 @@ def test_answers(operation_name: str) -> None:
 
 def test_slices_of_files_are_handed_on() -> None:
     operation = MODEL.operation_model("GetObject")
-    result = {"__status__": 206, "Body": Slice(Path("/x"), 3, 4), "ContentLength": 4, "ContentRange": "bytes 3-6/9"}
+    result = {"__status__": 206, "Body": BlobSlice(Path("/x"), 3, 4), "ContentLength": 4, "ContentRange": "bytes 3-6/9"}
     response = CODEC.encode(operation, result, "id")
     assert (response.status, response.body) == (206, FileBody(Path("/x"), 3, 4))
     assert ("Content-Range", "bytes 3-6/9") in response.headers

@@ -7,17 +7,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from sagewright.engine.calls import Call, Owner, Question
+from sagewright.engine.calls import Call, OperationRequest, Owner
 from sagewright.engine.pipelines.step_records import StepRecord
 from sagewright.model.budgets import Budget
-from sagewright.pipelines.definition import Step
+from sagewright.pipelines.definition import PipelineStep
 from sagewright.pipelines.plan import StepStatus
-from sagewright.pipelines.references import MOST_MADE, Known
+from sagewright.pipelines.references import MOST_MADE, ReferenceResolver
 from sagewright.store.resources.resources import Resource
 
 
 @dataclass(frozen=True)
-class Look:
+class StepObservation:
     """How a step stands. `exception`: what a retry policy may name, where it failed."""
 
     status: StepStatus
@@ -29,36 +29,38 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Desk:
+class StepContext:
     """What a step works with: `ask` asks SageMaker as the execution's role. `budget`: for what its references make."""
 
     call: Call
     execution: Resource
     arn: str
-    known: Known
-    step: Step
+    known: ReferenceResolver
+    step: PipelineStep
     budget: Budget = field(default_factory=lambda: Budget("What its references make", MOST_MADE))
 
     def ask(self, operation: str, request: dict[str, Any], service: str = "sagemaker") -> dict[str, Any]:
         """Raises AwsError."""
         owner = Owner(self.execution.kind, self.execution.id, self.arn)
         return self.call(
-            Question(self.execution.document["RoleArn"], service, operation, request, owner, self.execution.region)
+            OperationRequest(
+                self.execution.document["RoleArn"], service, operation, request, owner, self.execution.region
+            )
         )
 
 
 class StepKind(Protocol):
     """One type. Each may be called again after a restart, and must make nothing twice."""
 
-    def begin(self, desk: Desk, record: StepRecord) -> Look:
+    def begin(self, desk: StepContext, record: StepRecord) -> StepObservation:
         """Raises AwsError, BadReference."""
         ...
 
-    def look(self, desk: Desk, record: StepRecord) -> Look:
+    def look(self, desk: StepContext, record: StepRecord) -> StepObservation:
         """Of a step that has begun. Raises AwsError."""
         ...
 
-    def stop(self, desk: Desk, record: StepRecord) -> None:
+    def stop(self, desk: StepContext, record: StepRecord) -> None:
         """Raises AwsError where there is nothing to stop any more."""
         ...
 
@@ -67,15 +69,15 @@ class StepKind(Protocol):
 class AtOnce:
     """A step that is over as soon as it has begun. `make` raises AwsError, BadReference."""
 
-    make: Callable[[Desk, StepRecord], Look]
+    make: Callable[[StepContext, StepRecord], StepObservation]
 
-    def begin(self, desk: Desk, record: StepRecord) -> Look:
+    def begin(self, desk: StepContext, record: StepRecord) -> StepObservation:
         return self.make(desk, record)
 
-    def look(self, desk: Desk, record: StepRecord) -> Look:
+    def look(self, desk: StepContext, record: StepRecord) -> StepObservation:
         return self.make(desk, record)
 
-    def stop(self, desk: Desk, record: StepRecord) -> None:
+    def stop(self, desk: StepContext, record: StepRecord) -> None:
         """There is nothing to stop."""
 
 

@@ -10,9 +10,9 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sagewright.engine.calls import Owner, Question
+from sagewright.engine.calls import OperationRequest, Owner
 from sagewright.engine.pipelines.step_records import MOST_ROW, StepRecord
-from sagewright.engine.pipelines.steps.base import Desk, Look
+from sagewright.engine.pipelines.steps.base import StepContext, StepObservation
 from sagewright.model.clock import now_ms
 from sagewright.pipelines.plan import StepStatus
 from sagewright.pipelines.references import text_of
@@ -25,46 +25,54 @@ ACCEPTED = 202
 class FunctionSteps:
     """The invocation has the name of the step's attempt: one that was broken off is found and not made again."""
 
-    def begin(self, desk: Desk, record: StepRecord) -> Look:
+    def begin(self, desk: StepContext, record: StepRecord) -> StepObservation:
         told = self._ask(desk, record, json.dumps(record.arguments or {}).encode())
         metadata = {"Lambda": {"Arn": str(desk.step.document["FunctionArn"])}}
         return self._seen(desk, record, told, metadata)
 
-    def look(self, desk: Desk, record: StepRecord) -> Look:
+    def look(self, desk: StepContext, record: StepRecord) -> StepObservation:
         return self._seen(desk, record, self._ask(desk, record, b""), record.metadata)
 
-    def stop(self, desk: Desk, record: StepRecord) -> None:
+    def stop(self, desk: StepContext, record: StepRecord) -> None:
         """It is waited for: its end is the step's."""
 
-    def _ask(self, desk: Desk, record: StepRecord, payload: bytes) -> dict[str, Any]:
+    def _ask(self, desk: StepContext, record: StepRecord, payload: bytes) -> dict[str, Any]:
         """`payload`: nothing once the invocation is made, since it is long enough to be made again at each look."""
         owner = Owner(desk.execution.kind, desk.execution.id, desk.arn, record.job)
         request = {"FunctionName": str(desk.step.document["FunctionArn"]), "Payload": payload}
         return desk.call(
-            Question(desk.execution.document["RoleArn"], "lambda", "Invoke", request, owner, desk.execution.region)
+            OperationRequest(
+                desk.execution.document["RoleArn"], "lambda", "Invoke", request, owner, desk.execution.region
+            )
         )
 
-    def _seen(self, desk: Desk, record: StepRecord, told: dict[str, Any], metadata: Mapping[str, Any]) -> Look:
+    def _seen(
+        self, desk: StepContext, record: StepRecord, told: dict[str, Any], metadata: Mapping[str, Any]
+    ) -> StepObservation:
         arn = desk.step.document["FunctionArn"]
         if told["StatusCode"] == ACCEPTED:
             if now_ms() - record.started_ms > MOST_MS:
-                return Look(StepStatus.FAILED, reason="ClientError: The function did not end within 10 minutes.")
-            return Look(StepStatus.EXECUTING, metadata)
+                return StepObservation(
+                    StepStatus.FAILED, reason="ClientError: The function did not end within 10 minutes."
+                )
+            return StepObservation(StepStatus.EXECUTING, metadata)
         if len(told["Payload"]) > MOST_ROW:
             reason = f"ClientError: The function {arn} returned {len(told['Payload'])} bytes, and a step takes at most {MOST_ROW}."
-            return Look(StepStatus.FAILED, metadata, reason=reason[:1024])
+            return StepObservation(StepStatus.FAILED, metadata, reason=reason[:1024])
         given = json.loads(told["Payload"])
         if told.get("FunctionError"):
-            return Look(StepStatus.FAILED, metadata, reason=f"ClientError: {_error(arn, given)}"[:1024])
+            return StepObservation(StepStatus.FAILED, metadata, reason=f"ClientError: {_error(arn, given)}"[:1024])
         if record.status == StepStatus.STOPPING:
-            return Look(StepStatus.STOPPED, metadata)
+            return StepObservation(StepStatus.STOPPED, metadata)
         try:
             outputs = _outputs(desk.step.document.get("OutputParameters") or [], given)
         except ValueError as error:
-            return Look(StepStatus.FAILED, metadata, reason=f"ClientError: The function {arn} returned {error}"[:1024])
+            return StepObservation(
+                StepStatus.FAILED, metadata, reason=f"ClientError: The function {arn} returned {error}"[:1024]
+            )
         shown = [{"Name": name, "Value": text_of(value)} for name, value in outputs.items()]
         described = {"Lambda": {**metadata.get("Lambda", {}), "OutputParameters": shown}}
-        return Look(StepStatus.SUCCEEDED, described, {"OutputParameters": outputs})
+        return StepObservation(StepStatus.SUCCEEDED, described, {"OutputParameters": outputs})
 
 
 def _error(arn: str, given: Any) -> str:

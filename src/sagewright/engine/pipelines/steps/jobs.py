@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sagewright.engine.pipelines.step_records import StepRecord
-from sagewright.engine.pipelines.steps.base import Desk, Look, plain
+from sagewright.engine.pipelines.steps.base import StepContext, StepObservation, plain
 from sagewright.engine.pipelines.steps.tracking import experiment_config
 from sagewright.model.errors import AwsError
 from sagewright.pipelines import retries
@@ -20,7 +20,7 @@ EXCEPTIONS = {"InternalServerError": retries.JOB_INTERNAL_ERROR, "CapacityError"
 MOST_TOP = 50
 
 
-def tagged(desk: Desk, arguments: Mapping[str, Any]) -> list[dict[str, str]]:
+def tagged(desk: StepContext, arguments: Mapping[str, Any]) -> list[dict[str, str]]:
     """The tags of a step's job: SDKs find the execution by one of them."""
     given = [one for one in arguments.get("Tags") or () if one.get("Key") != EXECUTION_TAG]
     return [*given, {"Key": EXECUTION_TAG, "Value": desk.arn}] if len(given) < MOST_TAGS else given
@@ -36,7 +36,7 @@ class JobSteps:
     longest: int = 63
     tracked: bool = True
 
-    def begin(self, desk: Desk, record: StepRecord) -> Look:
+    def begin(self, desk: StepContext, record: StepRecord) -> StepObservation:
         request = {**record.arguments, f"{self.noun}Name": record.job, "Tags": tagged(desk, record.arguments)}
         config = experiment_config(desk)
         if config and self.tracked:
@@ -47,33 +47,33 @@ class JobSteps:
             if error.code != "ResourceInUse":
                 raise
             arn = self._describe(desk, record)[f"{self.noun}Arn"]  # made in a step that was broken off
-        return Look(StepStatus.EXECUTING, {self.metadata: {"Arn": arn}})
+        return StepObservation(StepStatus.EXECUTING, {self.metadata: {"Arn": arn}})
 
-    def look(self, desk: Desk, record: StepRecord) -> Look:
+    def look(self, desk: StepContext, record: StepRecord) -> StepObservation:
         told = self._describe(desk, record)
         status = ENDED.get(told[f"{self.noun}Status"], StepStatus.EXECUTING)
         reason = told.get("FailureReason")
         if status == StepStatus.FAILED:
             fault = (reason or "").partition(":")[0]
-            return Look(status, reason=f"ClientError: {reason}"[:1024], exception=EXCEPTIONS.get(fault, ""))
+            return StepObservation(status, reason=f"ClientError: {reason}"[:1024], exception=EXCEPTIONS.get(fault, ""))
         if status != StepStatus.SUCCEEDED:
-            return Look(status)
-        return Look(status, properties=plain(told) | self._more(desk, record))
+            return StepObservation(status)
+        return StepObservation(status, properties=plain(told) | self._more(desk, record))
 
-    def stop(self, desk: Desk, record: StepRecord) -> None:
+    def stop(self, desk: StepContext, record: StepRecord) -> None:
         desk.ask(f"Stop{self.noun}", {f"{self.noun}Name": record.job})
 
-    def _describe(self, desk: Desk, record: StepRecord) -> dict[str, Any]:
+    def _describe(self, desk: StepContext, record: StepRecord) -> dict[str, Any]:
         return desk.ask(f"Describe{self.noun}", {f"{self.noun}Name": record.job})
 
-    def _more(self, desk: Desk, record: StepRecord) -> dict[str, Any]:  # noqa: ARG002 - tuning steps have more
+    def _more(self, desk: StepContext, record: StepRecord) -> dict[str, Any]:  # noqa: ARG002 - tuning steps have more
         return {}
 
 
 class TuningSteps(JobSteps):
     """Their properties have the training jobs, the best first: SDKs read the models of the best few."""
 
-    def _more(self, desk: Desk, record: StepRecord) -> dict[str, Any]:
+    def _more(self, desk: StepContext, record: StepRecord) -> dict[str, Any]:
         config = desk.ask("DescribeHyperParameterTuningJob", {"HyperParameterTuningJobName": record.job})
         objective = config["HyperParameterTuningJobConfig"].get("HyperParameterTuningJobObjective", {})
         request = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sagewright.engine.pipelines.step_records import StepRecord, digest_of
-from sagewright.engine.pipelines.steps.base import AtOnce, Desk, Look, plain
+from sagewright.engine.pipelines.steps.base import AtOnce, StepContext, StepObservation, plain
 from sagewright.model.errors import AwsError
 from sagewright.pipelines.conditions import hold
 from sagewright.pipelines.plan import StepStatus
@@ -13,29 +13,29 @@ from sagewright.pipelines.plan import StepStatus
 MOST_TOKEN, MOST_NAME = 36, 63
 
 
-def _condition(desk: Desk, record: StepRecord) -> Look:  # noqa: ARG001
+def _condition(desk: StepContext, record: StepRecord) -> StepObservation:  # noqa: ARG001
     outcome = hold(desk.step.arguments.get("Conditions") or [], desk.known, desk.budget)
-    return Look(
+    return StepObservation(
         StepStatus.SUCCEEDED, {"Condition": {"Outcome": str(outcome)}}, {"Outcome": str(outcome)}, outcome=outcome
     )
 
 
-def _fail(desk: Desk, record: StepRecord) -> Look:  # noqa: ARG001
+def _fail(desk: StepContext, record: StepRecord) -> StepObservation:  # noqa: ARG001
     message = str(record.arguments.get("ErrorMessage", ""))[:1024]
-    return Look(StepStatus.FAILED, {"Fail": {"ErrorMessage": message}}, reason=message)
+    return StepObservation(StepStatus.FAILED, {"Fail": {"ErrorMessage": message}}, reason=message)
 
 
-def _model(desk: Desk, record: StepRecord) -> Look:
+def _model(desk: StepContext, record: StepRecord) -> StepObservation:
     try:
         desk.ask("CreateModel", {**record.arguments, "ModelName": record.job})
     except AwsError as error:
         if "already existing" not in error.message:
             raise
     told = plain(desk.ask("DescribeModel", {"ModelName": record.job}))
-    return Look(StepStatus.SUCCEEDED, {"Model": {"Arn": told["ModelArn"]}}, told)
+    return StepObservation(StepStatus.SUCCEEDED, {"Model": {"Arn": told["ModelArn"]}}, told)
 
 
-def _register(desk: Desk, record: StepRecord) -> Look:
+def _register(desk: StepContext, record: StepRecord) -> StepObservation:
     """The group is made where there is none: SDKs count on it. A token keeps a repeated step from making a second version."""
     by = {"GeneratedBy": desk.arn} | (record.arguments.get("MetadataProperties") or {})
     request = {**record.arguments, "MetadataProperties": by}
@@ -45,10 +45,10 @@ def _register(desk: Desk, record: StepRecord) -> Look:
     token = digest_of(desk.execution, record.name, record.attempt)[:MOST_TOKEN]
     arn = desk.ask("CreateModelPackage", request | {"ClientToken": token})["ModelPackageArn"]
     told = plain(desk.ask("DescribeModelPackage", {"ModelPackageName": arn}))
-    return Look(StepStatus.SUCCEEDED, {"RegisterModel": {"Arn": arn}}, told)
+    return StepObservation(StepStatus.SUCCEEDED, {"RegisterModel": {"Arn": arn}}, told)
 
 
-def _make_group(desk: Desk, group: str) -> None:
+def _make_group(desk: StepContext, group: str) -> None:
     name = group.rpartition("/")[2]
     try:
         desk.ask("DescribeModelPackageGroup", {"ModelPackageGroupName": group})
@@ -60,7 +60,7 @@ def _make_group(desk: Desk, group: str) -> None:
                 raise
 
 
-def _endpoint_config(desk: Desk, record: StepRecord) -> Look:
+def _endpoint_config(desk: StepContext, record: StepRecord) -> StepObservation:
     """Its name has the execution's id behind it, so that each execution has one of its own."""
     room = MOST_NAME - len(desk.execution.name) - 1
     name = f"{str(record.arguments['EndpointConfigName'])[:room]}-{desk.execution.name}"
@@ -70,7 +70,7 @@ def _endpoint_config(desk: Desk, record: StepRecord) -> Look:
         if "already existing" not in error.message:
             raise
     told = plain(desk.ask("DescribeEndpointConfig", {"EndpointConfigName": name}))
-    return Look(StepStatus.SUCCEEDED, {"EndpointConfig": {"Arn": told["EndpointConfigArn"]}}, told)
+    return StepObservation(StepStatus.SUCCEEDED, {"EndpointConfig": {"Arn": told["EndpointConfigArn"]}}, told)
 
 
 CHECKS = ("CheckType", "ModelPackageGroupName", "SkipCheck", "RegisterNewBaseline")
@@ -80,12 +80,12 @@ CHECKS = ("CheckType", "ModelPackageGroupName", "SkipCheck", "RegisterNewBaselin
 def unavailable(type_: str, reason: str) -> AtOnce:
     """Steps of a type that can't run here: each fails with the reason, and later ones don't begin."""
 
-    def fail(desk: Desk, record: StepRecord) -> Look:  # noqa: ARG001
+    def fail(desk: StepContext, record: StepRecord) -> StepObservation:  # noqa: ARG001
         written = desk.step.document
         known = {name: written[name] for name in CHECKS if isinstance(written.get(name), str | bool)}
         metadata = {type_: known} if type_ in {"QualityCheck", "ClarifyCheck"} else {}
         text = f"ClientError: Sagewright does not run steps of the type {type_} yet: {reason}."
-        return Look(StepStatus.FAILED, metadata, reason=text)
+        return StepObservation(StepStatus.FAILED, metadata, reason=text)
 
     return AtOnce(fail)
 

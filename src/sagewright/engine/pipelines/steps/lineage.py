@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sagewright.engine.pipelines.step_records import StepRecord
-from sagewright.engine.pipelines.steps.base import AtOnce, Desk, Look
+from sagewright.engine.pipelines.steps.base import AtOnce, StepContext, StepObservation
 from sagewright.model.errors import AwsError
 from sagewright.pipelines.errors import BadReference
 from sagewright.pipelines.plan import StepStatus
@@ -22,7 +22,7 @@ MOST = 50
 Document = dict[str, Any]
 
 
-def _record_lineage(desk: Desk, record: StepRecord) -> Look:
+def _record_lineage(desk: StepContext, record: StepRecord) -> StepObservation:
     arguments: Mapping[str, Any] = record.arguments or {}
     if unknown := sorted(arguments.keys() - {*ENTITIES, ASSOCIATIONS}):
         raise BadReference(f"Unknown Argument member '{unknown[0]}'")
@@ -37,7 +37,7 @@ def _record_lineage(desk: Desk, record: StepRecord) -> Look:
     told: Document = {f"{noun}Arns": found for noun, found in arns.items() if found}
     links = [_associate(desk, one, arns) for one in lists[ASSOCIATIONS]]
     told |= {ASSOCIATIONS: links} if links else {}
-    return Look(StepStatus.SUCCEEDED, {"Lineage": told}, told)
+    return StepObservation(StepStatus.SUCCEEDED, {"Lineage": told}, told)
 
 
 def _documents(arguments: Mapping[str, Any], member: str) -> list[Document]:
@@ -47,7 +47,7 @@ def _documents(arguments: Mapping[str, Any], member: str) -> list[Document]:
     return given
 
 
-def _entity(desk: Desk, noun: str, request: Document) -> str:
+def _entity(desk: StepContext, noun: str, request: Document) -> str:
     try:
         made = desk.ask(f"Create{noun}", request)
     except AwsError as error:
@@ -57,7 +57,7 @@ def _entity(desk: Desk, noun: str, request: Document) -> str:
     return str(made[f"{noun}Arn"])
 
 
-def _associate(desk: Desk, given: Document, arns: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+def _associate(desk: StepContext, given: Document, arns: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
     request = {f"{end}Arn": _end(given.get(end), end, arns) for end in ("Source", "Destination")}
     kind = {"AssociationType": given["AssociationType"]} if given.get("AssociationType") else {}
     desk.ask("AddAssociation", request | kind)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sagewright.engine.pipelines.step_records import EXECUTION
-from sagewright.engine.pipelines.steps.base import Desk
+from sagewright.engine.pipelines.steps.base import StepContext
 from sagewright.model.budgets import Budget
 from sagewright.model.errors import AwsError
 from sagewright.pipelines.errors import BadReference
@@ -19,11 +19,11 @@ from sagewright.store.resources.resources import Resource
 MISSING = "ResourceNotFound"
 MOST_NAMES = 64 << 10
 """Bytes that references in the names may make: they are made again each time that the execution is described."""
-Ask = Callable[[str, dict[str, Any]], dict[str, Any]]
+CallOperation = Callable[[str, dict[str, Any]], dict[str, Any]]
 """An operation and its request; answers as boto3 would."""
 
 
-def experiment_config(desk: Desk) -> dict[str, Any]:
+def experiment_config(desk: StepContext) -> dict[str, Any]:
     """ExperimentConfig of the execution's jobs; its experiment and its trial are there afterwards. Empty where there is none.
 
     Raises AwsError, BadReference.
@@ -35,7 +35,7 @@ def experiment_config(desk: Desk) -> dict[str, Any]:
     return config
 
 
-def config_of_owner(store: Database, owner: Mapping[str, Any], ask: Ask) -> dict[str, str]:
+def config_of_owner(store: Database, owner: Mapping[str, Any], ask: CallOperation) -> dict[str, str]:
     """ExperimentConfig of what a job of a pipeline execution makes in its turn: a tuning job's training jobs. Empty where the owner
     is no execution, or its trial is gone.
 
@@ -51,7 +51,7 @@ def config_of_owner(store: Database, owner: Mapping[str, Any], ask: Ask) -> dict
     return config if config and _is_there(ask, config) else {}
 
 
-def _is_there(ask: Ask, config: Mapping[str, str]) -> bool:
+def _is_there(ask: CallOperation, config: Mapping[str, str]) -> bool:
     try:
         ask("DescribeTrial", {"TrialName": config["TrialName"]})
     except AwsError as error:
@@ -66,7 +66,7 @@ def names(execution: Resource) -> dict[str, str]:
     written = execution.document.get("Experiment")
     if not written:
         return {}
-    told = resolve(dict(written), _Known(execution), Budget("PipelineExperimentConfig", MOST_NAMES))
+    told = resolve(dict(written), _TrackingResolver(execution), Budget("PipelineExperimentConfig", MOST_NAMES))
     found = {
         "ExperimentName": told.get("ExperimentName") or execution.document["PipelineName"],
         "TrialName": told.get("TrialName") or execution.name,
@@ -77,7 +77,7 @@ def names(execution: Resource) -> dict[str, str]:
     return found
 
 
-def _make(desk: Desk, operation: str, request: dict[str, Any]) -> None:
+def _make(desk: StepContext, operation: str, request: dict[str, Any]) -> None:
     """Another execution may have made it before."""
     try:
         desk.ask(operation, request)
@@ -87,7 +87,7 @@ def _make(desk: Desk, operation: str, request: dict[str, Any]) -> None:
 
 
 @dataclass(frozen=True)
-class _Known:
+class _TrackingResolver:
     """What the names may refer to: parameters, and what an execution is from its beginning. See pipelines.references.Known."""
 
     execution: Resource

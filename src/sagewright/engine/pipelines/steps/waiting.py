@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from sagewright.engine.pipelines.step_records import StepRecord, token_for
-from sagewright.engine.pipelines.steps.base import Desk, Look, plain
+from sagewright.engine.pipelines.steps.base import StepContext, StepObservation, plain
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
 from sagewright.pipelines.plan import StepStatus
@@ -20,7 +20,7 @@ CALLBACK_MS = 7 * 86_400_000
 class EndpointSteps:
     """An endpoint that is created, or updated where it is there, and waited for."""
 
-    def begin(self, desk: Desk, record: StepRecord) -> Look:
+    def begin(self, desk: StepContext, record: StepRecord) -> StepObservation:
         name, config = (str(record.arguments[member]) for member in ("EndpointName", "EndpointConfigName"))
         try:
             told = desk.ask("DescribeEndpoint", {"EndpointName": name})
@@ -28,32 +28,32 @@ class EndpointSteps:
             if "Could not find" not in error.message:
                 raise
             made = desk.ask("CreateEndpoint", dict(record.arguments))
-            return Look(StepStatus.EXECUTING, {"Endpoint": {"Arn": made["EndpointArn"]}})
+            return StepObservation(StepStatus.EXECUTING, {"Endpoint": {"Arn": made["EndpointArn"]}})
         if told["EndpointConfigName"] != config:
             asked = {name: record.arguments[name] for name in ("EndpointName", "EndpointConfigName", "DeploymentConfig")
                      if name in record.arguments}  # fmt: skip
             desk.ask("UpdateEndpoint", asked)
-        return Look(StepStatus.EXECUTING, {"Endpoint": {"Arn": told["EndpointArn"]}})
+        return StepObservation(StepStatus.EXECUTING, {"Endpoint": {"Arn": told["EndpointArn"]}})
 
-    def look(self, desk: Desk, record: StepRecord) -> Look:
+    def look(self, desk: StepContext, record: StepRecord) -> StepObservation:
         told = desk.ask("DescribeEndpoint", {"EndpointName": record.arguments["EndpointName"]})
         status, current = told["EndpointStatus"], told["EndpointConfigName"] == record.arguments["EndpointConfigName"]
         if status == "InService" and current:
-            return Look(StepStatus.SUCCEEDED, properties=plain(told))
+            return StepObservation(StepStatus.SUCCEEDED, properties=plain(told))
         if status == "Failed" or (status == "InService" and not current):
-            return Look(
+            return StepObservation(
                 StepStatus.FAILED, reason=f"ClientError: {told.get('FailureReason', 'The update failed.')}"[:1024]
             )
-        return Look(StepStatus.EXECUTING)
+        return StepObservation(StepStatus.EXECUTING)
 
-    def stop(self, desk: Desk, record: StepRecord) -> None:
+    def stop(self, desk: StepContext, record: StepRecord) -> None:
         """An endpoint that is being made is made."""
 
 
 class ComponentSteps:
     """An inference component that is created, or updated where it is there and not as it should be, and waited for."""
 
-    def begin(self, desk: Desk, record: StepRecord) -> Look:
+    def begin(self, desk: StepContext, record: StepRecord) -> StepObservation:
         try:
             told = self._told(desk, record)
         except AwsError as error:
@@ -62,26 +62,26 @@ class ComponentSteps:
             told = desk.ask("CreateInferenceComponent", dict(record.arguments))
         else:
             self._update(desk, record, told)
-        return Look(StepStatus.EXECUTING, {"InferenceComponent": {"Arn": told["InferenceComponentArn"]}})
+        return StepObservation(StepStatus.EXECUTING, {"InferenceComponent": {"Arn": told["InferenceComponentArn"]}})
 
-    def look(self, desk: Desk, record: StepRecord) -> Look:
+    def look(self, desk: StepContext, record: StepRecord) -> StepObservation:
         told = self._told(desk, record)
         status, reason = told["InferenceComponentStatus"], told.get("FailureReason")
         if status == "InService" and _as_asked(told, record.arguments):
-            return Look(StepStatus.SUCCEEDED, properties=plain(told))
+            return StepObservation(StepStatus.SUCCEEDED, properties=plain(told))
         if status == "Failed" or (status == "InService" and reason):
-            return Look(StepStatus.FAILED, reason=f"ClientError: {reason}"[:1024])
+            return StepObservation(StepStatus.FAILED, reason=f"ClientError: {reason}"[:1024])
         self._update(desk, record, told)
-        return Look(StepStatus.EXECUTING)
+        return StepObservation(StepStatus.EXECUTING)
 
-    def stop(self, desk: Desk, record: StepRecord) -> None:
+    def stop(self, desk: StepContext, record: StepRecord) -> None:
         """A component that is being made is made."""
 
-    def _told(self, desk: Desk, record: StepRecord) -> dict[str, Any]:
+    def _told(self, desk: StepContext, record: StepRecord) -> dict[str, Any]:
         named = {"InferenceComponentName": record.arguments["InferenceComponentName"]}
         return desk.ask("DescribeInferenceComponent", named)
 
-    def _update(self, desk: Desk, record: StepRecord, told: dict[str, Any]) -> None:
+    def _update(self, desk: StepContext, record: StepRecord, told: dict[str, Any]) -> None:
         """Unless something is under way, which a step that was taken up again has perhaps asked for itself."""
         if told["InferenceComponentStatus"] in {"Creating", "Updating"} or _as_asked(told, record.arguments):
             return
@@ -105,30 +105,32 @@ def _as_asked(told: dict[str, Any], arguments: Mapping[str, Any]) -> bool:
 class CallbackSteps:
     """A message to a queue; whoever reads it says by its token what has come of it."""
 
-    def begin(self, desk: Desk, record: StepRecord) -> Look:
+    def begin(self, desk: StepContext, record: StepRecord) -> StepObservation:
         self._send(desk, record, "Executing")
         token = token_for(desk.execution, record.name, record.attempt)
         metadata = {"CallbackToken": token, "SqsQueueUrl": str(desk.step.document["SqsQueueUrl"])}
-        return Look(StepStatus.EXECUTING, {"Callback": metadata})
+        return StepObservation(StepStatus.EXECUTING, {"Callback": metadata})
 
-    def look(self, desk: Desk, record: StepRecord) -> Look:  # noqa: ARG002
+    def look(self, desk: StepContext, record: StepRecord) -> StepObservation:  # noqa: ARG002
         if record.answer is None and now_ms() - record.started_ms > CALLBACK_MS:
-            return Look(StepStatus.FAILED, reason="ClientError: The callback was not answered within 7 days.")
+            return StepObservation(
+                StepStatus.FAILED, reason="ClientError: The callback was not answered within 7 days."
+            )
         if record.answer is None:
-            return Look(StepStatus.EXECUTING)
+            return StepObservation(StepStatus.EXECUTING)
         callback = dict(record.metadata.get("Callback", {}))
         if "FailureReason" in record.answer:
-            return Look(StepStatus.FAILED, reason=f"ClientError: {record.answer['FailureReason']}"[:1024])
+            return StepObservation(StepStatus.FAILED, reason=f"ClientError: {record.answer['FailureReason']}"[:1024])
         outputs = record.answer["OutputParameters"]
         callback["OutputParameters"] = outputs
         named = {one["Name"]: one["Value"] for one in outputs}
-        return Look(StepStatus.SUCCEEDED, {"Callback": callback}, {"OutputParameters": named})
+        return StepObservation(StepStatus.SUCCEEDED, {"Callback": callback}, {"OutputParameters": named})
 
-    def stop(self, desk: Desk, record: StepRecord) -> None:
+    def stop(self, desk: StepContext, record: StepRecord) -> None:
         """It is told, and the step goes on until it has answered."""
         self._send(desk, record, "Stopping")
 
-    def _send(self, desk: Desk, record: StepRecord, status: str) -> None:
+    def _send(self, desk: StepContext, record: StepRecord, status: str) -> None:
         body = {
             "token": token_for(desk.execution, record.name, record.attempt),
             "pipelineExecutionArn": desk.arn,

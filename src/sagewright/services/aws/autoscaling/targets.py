@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from sagewright.engine.endpoints.fleets import read
-from sagewright.engine.events.schedules import BadSchedule
+from sagewright.engine.events.schedules import BadScheduleExpression
 from sagewright.engine.monitoring.autoscaling import KIND, NAMESPACE, ROLE, next_ms
 from sagewright.engine.monitoring.scaling_targets import FORMS, ComponentCopies, Scalable, VariantInstances, scalable_of
 from sagewright.kinds.serving import COMPONENT, ENDPOINT
@@ -20,7 +20,7 @@ from sagewright.model.errors import AwsError, ValidationException
 from sagewright.services import paging
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.store.jobs.jobs import Place
+from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.resources import resources, tags
 from sagewright.store.resources.resources import New, Resource
 
@@ -132,7 +132,7 @@ def put_scheduled_action(context: Context, request: dict[str, Any]) -> dict[str,
     action.setdefault("Token", uuid.uuid4().hex)
     try:
         action["NextMs"] = next_ms(action, now_ms())
-    except BadSchedule as error:
+    except BadScheduleExpression as error:
         raise ValidationException(f"Invalid schedule: {error}") from None
     _check_bounds(context, target.document | (action.get("ScalableTargetAction") or {}), _scalable(request))
     _alter(context, target, _with(action, "Scheduled", "ScheduledActionName"))
@@ -223,7 +223,7 @@ def _check_bounds(context: Context, document: dict[str, Any], scalable: Scalable
 
 
 def _is_asynchronous(context: Context, scalable: VariantInstances) -> bool:
-    found = resources.find(context.store, Place(ENDPOINT, context.account, context.region), scalable.endpoint)
+    found = resources.find(context.store, ResourceScope(ENDPOINT, context.account, context.region), scalable.endpoint)
     return found is not None and any(fleet.share and fleet.asynchronous for fleet in read(found.document))
 
 
@@ -259,14 +259,17 @@ def _check_policy(request: dict[str, Any], scalable: Scalable) -> None:
 def _require(context: Context, scalable: Scalable) -> None:
     """Raises ValidationException where there is nothing that could be scaled."""
     if isinstance(scalable, ComponentCopies):
-        if resources.find(context.store, Place(COMPONENT, context.account, context.region), scalable.component) is None:
+        if (
+            resources.find(context.store, ResourceScope(COMPONENT, context.account, context.region), scalable.component)
+            is None
+        ):
             raise ValidationException(f"There is no inference component {scalable.component}.")
     elif isinstance(scalable, VariantInstances):
         _require_variant(context, scalable)
 
 
 def _require_variant(context: Context, scalable: VariantInstances) -> None:
-    found = resources.find(context.store, Place(ENDPOINT, context.account, context.region), scalable.endpoint)
+    found = resources.find(context.store, ResourceScope(ENDPOINT, context.account, context.region), scalable.endpoint)
     names = (
         {one.name for fleet in read(found.document) for one in fleet.variants if not one.serverless} if found else set()
     )
@@ -378,5 +381,5 @@ def _page(request: dict[str, Any], member: str, found: list[dict[str, Any]]) -> 
     return {member: [one for _, one in page]} | ({"NextToken": token} if token else {})
 
 
-def _place(context: Context) -> Place:
-    return Place(KIND, context.account, context.region)
+def _place(context: Context) -> ResourceScope:
+    return ResourceScope(KIND, context.account, context.region)

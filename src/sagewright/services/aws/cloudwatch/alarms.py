@@ -12,7 +12,7 @@ from typing import Any
 
 from sagewright.engine.monitoring.alarm_reasons import COMPARISONS, UNKNOWN
 from sagewright.engine.monitoring.alarm_rules import read_rule
-from sagewright.engine.monitoring.alarms import KIND, Verdict, set_by_hand
+from sagewright.engine.monitoring.alarms import KIND, AlarmVerdict, set_by_hand
 from sagewright.engine.monitoring.composite_alarms import RULE, children_of, is_composite
 from sagewright.model.clock import now_ms, to_datetime, to_ms
 from sagewright.model.errors import AwsError
@@ -20,9 +20,9 @@ from sagewright.services import paging
 from sagewright.services.aws.cloudwatch.periods import check_period, invalid
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.store.jobs.jobs import Place
+from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.resources import resources
-from sagewright.store.resources.resources import NameTaken, New, Resource
+from sagewright.store.resources.resources import New, Resource, ResourceNameTaken
 
 OURS = frozenset({"State", "Owed", "History", "Tags", "AlarmName", "ConfiguredMs"})
 MOST_WINDOW_S = 7 * 86_400
@@ -49,7 +49,7 @@ def put_alarm(context: Context, request: dict[str, Any], document: dict[str, Any
         new = New(name, document | {"State": reason}, arn_of(context, name), pairs, status=UNKNOWN)
         try:
             made = resources.create(context.store, _place(context), replace(new, principal=context.principal.arn))
-        except NameTaken:
+        except ResourceNameTaken:
             return put_alarm(context, request, document)
         return context.engine.wake(KIND, made.id)
     if is_composite(existing) != (RULE in document):
@@ -160,7 +160,7 @@ def set_alarm_state(context: Context, request: dict[str, Any]) -> dict[str, Any]
         parsed = json.loads(data) if data else {}
     except ValueError:
         raise AwsError("InvalidFormat", "StateReasonData must be JSON.") from None
-    set_by_hand(context.store, alarm, Verdict(request["StateValue"], request["StateReason"], parsed))
+    set_by_hand(context.store, alarm, AlarmVerdict(request["StateValue"], request["StateReason"], parsed))
     for one in (alarm, *parents_of(context, alarm.name)):
         context.engine.wake(KIND, one.id)
     return {}
@@ -317,5 +317,5 @@ def _pairs(dimensions: list[dict[str, str]] | None) -> set[tuple[str, str]]:
     return {(one["Name"], one["Value"]) for one in dimensions or ()}
 
 
-def _place(context: Context) -> Place:
-    return Place(KIND, context.account, context.region)
+def _place(context: Context) -> ResourceScope:
+    return ResourceScope(KIND, context.account, context.region)

@@ -14,7 +14,7 @@ from sagewright.services.aws.cloudwatch.alarms import put_alarm
 from sagewright.services.aws.cloudwatch.periods import invalid
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.store.jobs.jobs import Place
+from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.resources import resources
 
 NOT_SERVED = (
@@ -46,7 +46,7 @@ def _check_rule(context: Context, request: dict[str, Any]) -> None:
         rule = read_rule(request["AlarmRule"])
     except BadRule as error:
         raise AwsError("ValidationError", f"Invalid AlarmRule: {error}") from None
-    place = Place(KIND, context.account, context.region)
+    place = ResourceScope(KIND, context.account, context.region)
     absent = [name for name in rule.children if resources.find(context.store, place, name) is None]
     if absent:
         told = f"Could not save the composite alarm as alarms [{', '.join(absent)}] in the alarm rule do not exist"

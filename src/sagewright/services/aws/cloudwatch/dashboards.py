@@ -18,10 +18,10 @@ from sagewright.services import paging
 from sagewright.services.aws.cloudwatch.periods import invalid
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.store.jobs.jobs import Place
-from sagewright.store.listing import Page
+from sagewright.store.jobs.jobs import ResourceScope
+from sagewright.store.listing import PageRequest
 from sagewright.store.resources import resources
-from sagewright.store.resources.resources import NameTaken, New, Resource
+from sagewright.store.resources.resources import New, Resource, ResourceNameTaken
 from sagewright.store.schema.resources import resources as table
 
 KIND = "cloudwatch-dashboard"
@@ -38,7 +38,7 @@ def put_dashboard(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     new = New(name, {"Body": body}, arn_of(context, name), pairs, principal=context.principal.arn)
     try:
         resources.create(context.store, _place(context), new)
-    except NameTaken:
+    except ResourceNameTaken:
         there = find(context, name)
         if there is None or not _changed(context, there, body):
             return put_dashboard(context, request)
@@ -70,7 +70,7 @@ def list_dashboards(context: Context, request: dict[str, Any]) -> dict[str, Any]
     if position is not None and (len(position) != 1 or not isinstance(position[0], str)):
         raise wrong
     after = (position[0], position[0]) if position else None
-    asked = Page(sort_by="name", descending=False, limit=MOST_LISTED, after=after)
+    asked = PageRequest(sort_by="name", descending=False, limit=MOST_LISTED, after=after)
     named = table.c.name.startswith(prefix, autoescape=True)
     page, more = paging.read_page(lambda part: resources.page(context.store, _place(context), part, named), asked)
     answer: dict[str, Any] = {"DashboardEntries": [_entry(context, row) for row in page]}
@@ -101,8 +101,8 @@ def find(context: Context, name: str) -> Resource | None:
     return resources.find(context.store, _place(context), name)
 
 
-def _place(context: Context) -> Place:
-    return Place(KIND, context.account, context.region)
+def _place(context: Context) -> ResourceScope:
+    return ResourceScope(KIND, context.account, context.region)
 
 
 def _entry(context: Context, row: Resource) -> dict[str, Any]:

@@ -14,21 +14,21 @@ from sagewright.services.aws.cloudwatch.periods import invalid
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
 from sagewright.store.logs import metrics
-from sagewright.store.logs.metrics import MOST_VALUE, Datum, Series, SeriesQuery
+from sagewright.store.logs.metrics import MOST_VALUE, Datum, MetricSeries, SeriesQuery
 
 LIST_PAGE = 500
 
 
-def series_of(context: Context, namespace: str, name: str, dimensions: Iterable[dict[str, str]]) -> Series:
+def series_of(context: Context, namespace: str, name: str, dimensions: Iterable[dict[str, str]]) -> MetricSeries:
     text = metrics.dimension_text({d["Name"]: d["Value"] for d in dimensions})
-    return Series(context.account, context.region, namespace, name, text)
+    return MetricSeries(context.account, context.region, namespace, name, text)
 
 
 @operation("cloudwatch", "PutMetricData")
 def put_metric_data(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     if request["Namespace"].startswith("AWS/"):
         raise invalid("The value AWS/ for parameter Namespace is invalid.")
-    rows: list[tuple[Series, Datum]] = []
+    rows: list[tuple[MetricSeries, Datum]] = []
     for entry in request.get("MetricData", []):
         series = series_of(context, request["Namespace"], entry["MetricName"], entry.get("Dimensions", []))
         moment: datetime | None = entry.get("Timestamp")
@@ -96,12 +96,12 @@ def list_metrics(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     return answer
 
 
-def _has(series: Series, wanted: list[dict[str, str]]) -> bool:
+def _has(series: MetricSeries, wanted: list[dict[str, str]]) -> bool:
     """Whether it has the dimensions that are asked for, with any value where none is."""
     own = metrics.dimension_map(series.dimensions)
     return all(one["Name"] in own and one.get("Value") in {None, own[one["Name"]]} for one in wanted)
 
 
-def _metric(series: Series) -> dict[str, Any]:
+def _metric(series: MetricSeries) -> dict[str, Any]:
     pairs = [{"Name": name, "Value": value} for name, value in metrics.dimension_map(series.dimensions).items()]
     return {"Namespace": series.namespace, "MetricName": series.name, "Dimensions": pairs}

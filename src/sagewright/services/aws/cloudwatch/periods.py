@@ -14,7 +14,7 @@ from sagewright.model.budgets import Budget, OverBudget
 from sagewright.model.errors import AwsError
 from sagewright.services.context import Context
 from sagewright.store.logs import metrics
-from sagewright.store.logs.metrics import Datum, Series
+from sagewright.store.logs.metrics import Datum, MetricSeries
 
 STATISTICS = ("SampleCount", "Average", "Sum", "Minimum", "Maximum")
 SHORT_PERIODS_S = frozenset({1, 5, 10, 20, 30})
@@ -26,10 +26,10 @@ def invalid(message: str) -> AwsError:
 
 
 @dataclass(frozen=True)
-class Asked:
+class PeriodQuery:
     """Whose data, of [`start_ms`, `end_ms`), by periods of `period_s` seconds; `unit`: of no other, if any is given."""
 
-    series: Series
+    series: MetricSeries
     start_ms: int
     end_ms: int
     period_s: int
@@ -50,7 +50,7 @@ def data_budget() -> Budget:
     return Budget("What the request reads of metrics", MOST_DATA, "data points")
 
 
-def by_period(context: Context, asked: Asked, budget: Budget, *, each: bool = False) -> dict[int, list[Datum]]:
+def by_period(context: Context, asked: PeriodQuery, budget: Budget, *, each: bool = False) -> dict[int, list[Datum]]:
     """The data of each period that has some, by when it begins: one for each unit, or `each` datum, as percentiles need them.
 
     Raises InvalidParameterCombination beyond the budget.

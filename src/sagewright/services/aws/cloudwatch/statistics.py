@@ -12,7 +12,7 @@ from sagewright.services.aws.cloudwatch.expressions import Calculation, work_bud
 from sagewright.services.aws.cloudwatch.lines import Line
 from sagewright.services.aws.cloudwatch.metrics import series_of
 from sagewright.services.aws.cloudwatch.periods import (
-    Asked,
+    PeriodQuery,
     by_period,
     by_unit,
     check_period,
@@ -55,7 +55,7 @@ def get_metric_statistics(context: Context, request: dict[str, Any]) -> dict[str
         )
         raise AwsError("InvalidParameterCombination", message)
     points = []
-    asked = Asked(series, start_ms, end_ms, period_s, request.get("Unit"))
+    asked = PeriodQuery(series, start_ms, end_ms, period_s, request.get("Unit"))
     each = any(map(is_percentile, extended))
     for at_ms, data in sorted(by_period(context, asked, data_budget(), each=each).items()):
         for unit, of_unit in by_unit(data).items():
@@ -122,16 +122,16 @@ class _Reading:
     def __init__(self, context: Context, window: tuple[int, int]) -> None:
         self._context, self._window = context, window
         self._budget = data_budget()
-        self._data: dict[tuple[Asked, bool], dict[int, list[Datum]]] = {}
+        self._data: dict[tuple[PeriodQuery, bool], dict[int, list[Datum]]] = {}
         self._times: dict[tuple[int, ...], tuple[int, ...]] = {}
-        self._lines: dict[tuple[Asked, str], Line] = {}
+        self._lines: dict[tuple[PeriodQuery, str], Line] = {}
 
     def line(self, stat: Mapping[str, Any]) -> Line:
         """Raises InvalidParameterValue, InvalidParameterCombination."""
         check_period(stat["Period"])
         metric, name = stat["Metric"], stat["Stat"]
         series = series_of(self._context, metric["Namespace"], metric["MetricName"], metric.get("Dimensions", []))
-        asked = Asked(series, *self._window, stat["Period"], stat.get("Unit"))
+        asked = PeriodQuery(series, *self._window, stat["Period"], stat.get("Unit"))
         if (asked, name) not in self._lines:
             each = is_percentile(name)
             if (asked, each) not in self._data:

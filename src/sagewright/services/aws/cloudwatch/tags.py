@@ -14,7 +14,7 @@ from sagewright.services.aws.cloudwatch import dashboards
 from sagewright.services.aws.cloudwatch.alarms import arn_of
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.store.jobs.jobs import Place
+from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.resources import resources, tags
 
 MOST_TAGS = 50
@@ -54,5 +54,5 @@ def _is_there(context: Context, arn: str) -> bool:
     if not alarm:
         name = arn.rpartition("/")[2]
         return arn == dashboards.arn_of(context, name) and dashboards.find(context, name) is not None
-    found = resources.find(context.store, Place(KIND, context.account, context.region), alarm)
+    found = resources.find(context.store, ResourceScope(KIND, context.account, context.region), alarm)
     return found is not None and arn == arn_of(context, alarm)

@@ -17,10 +17,10 @@ from sagewright.model.errors import AwsError, NotImplementedYet, ValidationExcep
 from sagewright.services import paging
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.store.jobs.jobs import Place
-from sagewright.store.listing import Page
+from sagewright.store.jobs.jobs import ResourceScope
+from sagewright.store.listing import PageRequest
 from sagewright.store.resources import resources
-from sagewright.store.resources.resources import NameTaken, New, Resource
+from sagewright.store.resources.resources import New, Resource, ResourceNameTaken
 
 BUSES = "event-bus"
 POLICY = "Policy"
@@ -120,8 +120,8 @@ def delete_event_bus(context: Context, request: dict[str, Any]) -> dict[str, Any
     found = find(context, name) if name else None
     if name is None or found is None:
         return {}
-    rules = Page(sort_by="name", descending=False, limit=100_000)
-    place = Place(KIND, context.account, context.region)
+    rules = PageRequest(sort_by="name", descending=False, limit=100_000)
+    place = ResourceScope(KIND, context.account, context.region)
     if any(rule.name.startswith(f"{name}/") for rule in resources.page(context.store, place, rules)):
         raise ValidationException(f"Cannot delete event bus {name}: it has rules.")
     resources.remove(context.store, found, bus_arn(context.region, context.account, name), context.principal.arn)
@@ -132,7 +132,7 @@ def _made(context: Context, new: New) -> Resource:
     """Raises ResourceAlreadyExistsException."""
     try:
         return resources.create(context.store, _place(context), new)
-    except NameTaken:
+    except ResourceNameTaken:
         raise _taken(new.name) from None
 
 
@@ -149,9 +149,9 @@ def _told(context: Context, name: str, found: Resource | None, members: tuple[st
 
 
 def _all(context: Context) -> list[Resource]:
-    page = Page(sort_by="name", descending=False, limit=2 * MOST_BUSES)
+    page = PageRequest(sort_by="name", descending=False, limit=2 * MOST_BUSES)
     return resources.page(context.store, _place(context), page)
 
 
-def _place(context: Context) -> Place:
-    return Place(BUSES, context.account, context.region)
+def _place(context: Context) -> ResourceScope:
+    return ResourceScope(BUSES, context.account, context.region)

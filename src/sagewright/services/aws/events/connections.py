@@ -14,10 +14,10 @@ from sagewright.model.errors import AwsError, ValidationException
 from sagewright.services import paging
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.store.jobs.jobs import Place
-from sagewright.store.listing import Page
+from sagewright.store.jobs.jobs import ResourceScope
+from sagewright.store.listing import PageRequest
 from sagewright.store.resources import resources
-from sagewright.store.resources.resources import NameTaken, New, Resource
+from sagewright.store.resources.resources import New, Resource, ResourceNameTaken
 
 MOST_LISTED = 100
 KEPT: tuple[str, ...] = ("Description", "AuthorizationType", "AuthParameters")
@@ -39,7 +39,7 @@ _ABSENT = {
 
 def find(context: Context, kind: str, name: str, *, described: bool = False) -> Resource:
     """A connection or an API destination. Raises ResourceNotFoundException."""
-    found = resources.find(context.store, Place(kind, context.account, context.region), name)
+    found = resources.find(context.store, ResourceScope(kind, context.account, context.region), name)
     if found is None:
         raise AwsError("ResourceNotFoundException", f"{_ABSENT[kind][described]} '{name}' does not exist.")
     return found
@@ -49,8 +49,8 @@ def make(context: Context, kind: str, name: str, document: dict[str, Any]) -> Re
     """Raises ResourceAlreadyExistsException."""
     new = New(name, document, "", {}, principal=context.principal.arn)
     try:
-        return resources.create(context.store, Place(kind, context.account, context.region), new)
-    except NameTaken:
+        return resources.create(context.store, ResourceScope(kind, context.account, context.region), new)
+    except ResourceNameTaken:
         raise AwsError("ResourceAlreadyExistsException", f"{name} already exists.") from None
 
 
@@ -67,8 +67,8 @@ def alter(context: Context, found: Resource, changes: dict[str, Any]) -> Resourc
 
 def listed(context: Context, kind: str, request: dict[str, Any]) -> tuple[list[Resource], dict[str, str]]:
     """A page of those whose names begin as asked, and the token of the next one."""
-    page = Page(sort_by="name", descending=False, limit=100_000)
-    rows = resources.page(context.store, Place(kind, context.account, context.region), page)
+    page = PageRequest(sort_by="name", descending=False, limit=100_000)
+    rows = resources.page(context.store, ResourceScope(kind, context.account, context.region), page)
     rows = [row for row in rows if row.name.startswith(request.get("NamePrefix", ""))]
     found, token = paging.page_of(
         rows, lambda row: [row.name], paging.decode(request.get("NextToken")), request.get("Limit", MOST_LISTED)

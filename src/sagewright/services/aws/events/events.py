@@ -8,7 +8,7 @@ from typing import Any
 from sagewright.engine.events.detail_types import event_head
 from sagewright.engine.events.patterns import read_pattern
 from sagewright.engine.events.router import TARGET
-from sagewright.engine.events.rules import Rule, enabled
+from sagewright.engine.events.rules import EventRule, enabled
 from sagewright.model.budgets import Budget, OverBudget, size_of
 from sagewright.model.clock import now_ms, to_ms
 from sagewright.model.documents import read_json
@@ -31,7 +31,7 @@ def put_events(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     size = sum(len(str(value).encode()) for entry in request["Entries"] for value in entry.values())
     if size > MOST_BYTES:
         raise ValidationException("Total size of the entries in the request is over the limit.")
-    place, by_bus = (context.account, context.region), dict[str | None, list[Rule]]()
+    place, by_bus = (context.account, context.region), dict[str | None, list[EventRule]]()
     answers: list[dict[str, str]] = []
     wanted: list[deliveries.Wanted] = []
     budget = Budget("What the request sends to all targets", MOST_SENT)

@@ -19,18 +19,18 @@ from sagewright.engine.events.rules import (
     MOST_OF_ALL,
     MOST_RULES,
     TARGETS,
-    Rule,
+    EventRule,
     kept_name,
     rule_arn,
 )
-from sagewright.engine.events.schedules import BadSchedule, read_schedule
+from sagewright.engine.events.schedules import BadScheduleExpression, read_schedule
 from sagewright.model.errors import AwsError, ValidationException
 from sagewright.services import paging
 from sagewright.services.aws.events.buses import bus_of
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.store.jobs.jobs import Place
-from sagewright.store.listing import Page
+from sagewright.store.jobs.jobs import ResourceScope
+from sagewright.store.listing import PageRequest
 from sagewright.store.messages import deliveries, deployments
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import New, Resource
@@ -39,30 +39,30 @@ TOLD = ("EventPattern", "ScheduleExpression", "Description", "RoleArn")
 MOST_LISTED = 100
 
 
-def place_of(context: Context) -> Place:
-    return Place(KIND, context.account, context.region)
+def place_of(context: Context) -> ResourceScope:
+    return ResourceScope(KIND, context.account, context.region)
 
 
-def require_rule(context: Context, name: str, bus: str = BUS) -> Rule:
+def require_rule(context: Context, name: str, bus: str = BUS) -> EventRule:
     """Raises ResourceNotFoundException."""
     found = resources.find(context.store, place_of(context), kept_name(bus, name))
     if found is None:
         raise missing(name, bus)
-    return Rule(found)
+    return EventRule(found)
 
 
 def missing(name: str, bus: str) -> AwsError:
     return AwsError("ResourceNotFoundException", f"Rule {name} does not exist on EventBus {bus}.")
 
 
-def all_rules(context: Context, bus: str) -> list[Rule]:
+def all_rules(context: Context, bus: str) -> list[EventRule]:
     """By name."""
-    page = Page(sort_by="name", descending=False, limit=MOST_OF_ALL)
-    rules = (Rule(found) for found in resources.page(context.store, place_of(context), page))
+    page = PageRequest(sort_by="name", descending=False, limit=MOST_OF_ALL)
+    rules = (EventRule(found) for found in resources.page(context.store, place_of(context), page))
     return [rule for rule in rules if rule.bus == bus]
 
 
-def locked(connection: Connection, rule: Rule) -> Resource:
+def locked(connection: Connection, rule: EventRule) -> Resource:
     """The rule as it is now, which nobody else changes before the transaction ends. Raises ResourceNotFoundException."""
     found = resources.locked_in(connection, rule.id)
     if found is None:
@@ -82,7 +82,7 @@ def put_rule(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     found = resources.find(context.store, place_of(context), name)
     if found is not None:
         with context.store.write() as connection:
-            now = locked(connection, Rule(found))
+            now = locked(connection, EventRule(found))
             document |= {TARGETS: now.document.get(TARGETS, {})}
             changed = replace(now, document=document, status=status)
             resources.change_in(connection, changed, context.principal.arn)
@@ -109,7 +109,7 @@ def _check(request: dict[str, Any], bus: str) -> None:
     if schedule:
         try:
             read_schedule(schedule)
-        except BadSchedule:
+        except BadScheduleExpression:
             raise ValidationException("Parameter ScheduleExpression is not valid.") from None
 
 
@@ -161,7 +161,7 @@ def delete_rule(context: Context, request: dict[str, Any]) -> dict[str, Any]:
         if now.document.get(TARGETS):
             raise ValidationException("Rule can't be deleted since it has targets.")
         forget_in(connection, now.id)
-        resources.remove_in(connection, now, Rule(now).arn, context.principal.arn)
+        resources.remove_in(connection, now, EventRule(now).arn, context.principal.arn)
     return {}
 
 
@@ -179,7 +179,7 @@ def _set_status(context: Context, request: dict[str, Any], status: str) -> dict[
     return {}
 
 
-def _told(rule: Rule) -> dict[str, Any]:
+def _told(rule: EventRule) -> dict[str, Any]:
     document = rule.resource.document
     told = {member: document[member] for member in TOLD if member in document}
     return {"Name": rule.name, "Arn": rule.arn, "State": rule.resource.status, "EventBusName": rule.bus, **told}

@@ -8,7 +8,7 @@ from typing import Any
 
 from sagewright.engine.events.deployment_plans import BadTarget, read_target
 from sagewright.engine.events.input_transformers import BadPath, read_path, unknown_variable
-from sagewright.engine.events.rules import PRINCIPAL, TARGETS, Rule
+from sagewright.engine.events.rules import PRINCIPAL, TARGETS, EventRule
 from sagewright.engine.events.targets import service_of
 from sagewright.model.documents import read_json
 from sagewright.model.errors import AwsError, ValidationException
@@ -88,7 +88,10 @@ def list_rule_names_by_target(context: Context, request: dict[str, Any]) -> dict
 
 
 def _change(
-    context: Context, rule: Rule, change: Callable[[dict[str, Any]], dict[str, Any]], removed: list[str] | None = None
+    context: Context,
+    rule: EventRule,
+    change: Callable[[dict[str, Any]], dict[str, Any]],
+    removed: list[str] | None = None,
 ) -> None:
     """Keep what `change` makes of the rule's targets; what was to be done for those `removed` isn't any more."""
     with context.store.write() as connection:

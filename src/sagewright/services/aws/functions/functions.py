@@ -17,9 +17,9 @@ from sagewright.services.aws.functions import checks, code
 from sagewright.services.aws.functions.names import LATEST, arn_of, invalid, missing, place_of, read_name, require
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.store.listing import Page
+from sagewright.store.listing import PageRequest
 from sagewright.store.resources import resources, tags
-from sagewright.store.resources.resources import NameTaken, New, Resource
+from sagewright.store.resources.resources import New, Resource, ResourceNameTaken
 
 CONFIGURED = (
     "Runtime", "Role", "Handler", "Description", "Timeout", "MemorySize", "VpcConfig", "PackageType", "DeadLetterConfig",
@@ -45,7 +45,7 @@ def create_function(context: Context, request: dict[str, Any]) -> dict[str, Any]
     new = New(name, document, arn, request.get("Tags") or {}, principal=context.principal.arn)
     try:
         made = resources.create(context.store, place_of(context), new)
-    except NameTaken:
+    except ResourceNameTaken:
         raise _taken(name) from None
     return configuration(context, made)
 
@@ -71,7 +71,7 @@ def get_function_configuration(context: Context, request: dict[str, Any]) -> dic
 
 @operation("lambda", "ListFunctions")
 def list_functions(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    asked = Page(sort_by="name", descending=False, limit=MOST_FUNCTIONS)
+    asked = PageRequest(sort_by="name", descending=False, limit=MOST_FUNCTIONS)
     rows = resources.page(context.store, place_of(context), asked)
     return _page(request, "Functions", [configuration(context, row) for row in rows])
 

@@ -15,13 +15,13 @@ from sagewright.model.clock import now_ms
 from sagewright.model.documents import read_json
 from sagewright.model.errors import AwsError
 from sagewright.model.jobs.brief import FaultClass
-from sagewright.model.jobs.state_machines import FUNCTION, Status, Step
+from sagewright.model.jobs.state_machines import FUNCTION, SecondaryStatus, Status
 from sagewright.services.aws.functions.functions import log_group
 from sagewright.services.aws.functions.names import LATEST, arn_of, require
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
 from sagewright.store.jobs import jobs, queue
-from sagewright.store.jobs.jobs import Draft, Job, NameTaken, Place
+from sagewright.store.jobs.jobs import Job, JobDraft, JobNameTaken, ResourceScope
 from sagewright.store.logs import log_events, logs
 from sagewright.store.resources.resources import Resource
 
@@ -64,7 +64,7 @@ def invoke(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 def _made_before(context: Context) -> Job:
     """The engine's own, which has sent its payload already. Raises ResourceNotFoundException."""
     name = context.owner.job if context.owner else ""
-    job = jobs.find(context.store, Place(KIND.name, context.account, context.region), name)
+    job = jobs.find(context.store, ResourceScope(KIND.name, context.account, context.region), name)
     if job is None:
         raise AwsError("ResourceNotFoundException", f"There is no invocation {name}.", 404)
     return job
@@ -133,10 +133,10 @@ def _make(context: Context, request: dict[str, Any], function: Resource, event: 
     if owner is not None:
         kept[OWNER] = {"Kind": owner.kind, "Id": owner.id, "Arn": owner.arn}
     name = owner.job if owner is not None and owner.job else f"{PREFIX}{kept['RequestId']}"
-    draft = Draft(name, kept, principal=context.principal.arn)
+    draft = JobDraft(name, kept, principal=context.principal.arn)
     try:
-        job = jobs.create(context.store, Place(KIND.name, context.account, context.region), draft)
-    except NameTaken as taken:
+        job = jobs.create(context.store, ResourceScope(KIND.name, context.account, context.region), draft)
+    except JobNameTaken as taken:
         return taken.job
     context.engine.wake(job.kind, job.id)
     return job
@@ -179,7 +179,7 @@ def _outcome(job: Job) -> tuple[str, str]:
         return _read(job.exit_message, request_id)
     if job.status == Status.COMPLETED:
         return _fault("Runtime.ExitError", f"RequestId: {request_id} Error: Runtime exited without providing a reason")
-    if job.secondary_status == Step.MAX_RUNTIME_EXCEEDED:
+    if job.secondary_status == SecondaryStatus.MAX_RUNTIME_EXCEEDED:
         seconds = job.request["Function"]["Timeout"]
         return _fault("Sandbox.Timedout", f"RequestId: {request_id} Error: Task timed out after {seconds:.2f} seconds")
     if reason.startswith(FaultClass.ALGORITHM):
@@ -215,7 +215,7 @@ TAB = "#011"
 
 def _tail(context: Context, job: Job) -> bytes:
     """The end of the invocation's log."""
-    place = logs.Place(context.account, context.region)
+    place = logs.LogScope(context.account, context.region)
     group = job.request["Function"]["LogGroup"]
     stream = logs.find_stream(context.store, place, group, log_stream_of(job.request))
     if stream is None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from sagewright.model.errors import AwsError
 from sagewright.services.context import Context
-from sagewright.store.jobs.jobs import Place
+from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import Resource
 
@@ -22,7 +22,7 @@ _NAME = re.compile(
 
 
 @dataclass(frozen=True)
-class Named:
+class FunctionName:
     name: str
     qualifier: str
 
@@ -39,7 +39,7 @@ def missing(arn: str) -> AwsError:
     return AwsError("ResourceNotFoundException", f"Function not found: {arn}", 404, {"Type": "User"})
 
 
-def read_name(context: Context, request: dict[str, Any]) -> Named:
+def read_name(context: Context, request: dict[str, Any]) -> FunctionName:
     """Raises InvalidParameterValueException, and ResourceNotFoundException for another version than $LATEST or another place."""
     text, asked = request["FunctionName"], request.get("Qualifier") or ""
     found = _NAME.fullmatch(text)
@@ -53,7 +53,7 @@ def read_name(context: Context, request: dict[str, Any]) -> Named:
         raise missing(text)
     if qualifier != LATEST:
         raise missing(f"{arn}:{qualifier} (Sagewright keeps no versions or aliases, only {LATEST})")
-    return Named(found["name"], qualifier)
+    return FunctionName(found["name"], qualifier)
 
 
 def require(context: Context, request: dict[str, Any]) -> Resource:
@@ -65,5 +65,5 @@ def require(context: Context, request: dict[str, Any]) -> Resource:
     return found
 
 
-def place_of(context: Context) -> Place:
-    return Place(KIND, context.account, context.region)
+def place_of(context: Context) -> ResourceScope:
+    return ResourceScope(KIND, context.account, context.region)

@@ -9,10 +9,10 @@ from dataclasses import replace
 from typing import Any
 
 from sagewright.services.context import Context
-from sagewright.store.jobs.jobs import Place
-from sagewright.store.listing import Page
+from sagewright.store.jobs.jobs import ResourceScope
+from sagewright.store.listing import PageRequest
 from sagewright.store.resources import resources
-from sagewright.store.resources.resources import NameTaken, New
+from sagewright.store.resources.resources import New, ResourceNameTaken
 
 KIND = "iam-boundary"
 
@@ -29,7 +29,7 @@ def of_role(context: Context, role: str) -> dict[str, Any]:
 def set_of_role(context: Context, role: str, arn: str) -> None:
     try:
         resources.create(context.store, _place(context), New(role, {"Arn": arn}, "", {}))
-    except NameTaken:
+    except ResourceNameTaken:
         there = resources.find(context.store, _place(context), role)
         if there is None or not resources.alter(
             context.store, there.id, lambda now: replace(now, document={"Arn": arn})
@@ -45,10 +45,10 @@ def forget_of_role(context: Context, role: str) -> bool:
 
 def used(context: Context, arn: str) -> int:
     """Of how many roles a policy is the boundary."""
-    rows = resources.page(context.store, _place(context), Page(sort_by="name", descending=False, limit=100_000))
+    rows = resources.page(context.store, _place(context), PageRequest(sort_by="name", descending=False, limit=100_000))
     return sum(row.document["Arn"] == arn for row in rows)
 
 
-def _place(context: Context) -> Place:
+def _place(context: Context) -> ResourceScope:
     """IAM knows no regions."""
-    return Place(KIND, context.account, "")
+    return ResourceScope(KIND, context.account, "")

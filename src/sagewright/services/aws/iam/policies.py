@@ -18,10 +18,10 @@ from sagewright.services.context import Context
 from sagewright.services.registry import operation
 from sagewright.store import identity
 from sagewright.store.identity import random_id
-from sagewright.store.jobs.jobs import Place
-from sagewright.store.listing import Page
+from sagewright.store.jobs.jobs import ResourceScope
+from sagewright.store.listing import PageRequest
 from sagewright.store.resources import resources, tags
-from sagewright.store.resources.resources import NameTaken, New, Resource
+from sagewright.store.resources.resources import New, Resource, ResourceNameTaken
 
 KIND = "iam-policy"
 MOST_VERSIONS = 5
@@ -43,7 +43,7 @@ def create_policy(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     new = New(name, document, _arn(context.account, path, name), pairs, principal=context.principal.arn)
     try:
         made = resources.create(context.store, _place(context), new)
-    except NameTaken:
+    except ResourceNameTaken:
         message = f"A policy called {name} already exists. Duplicate names are not allowed."
         raise AwsError("EntityAlreadyExists", message, 409) from None
     told = _told(context, made)
@@ -61,7 +61,7 @@ def get_policy(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 def list_policies(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     """Of the account alone: AWS's own are not here."""
     prefix = request.get("PathPrefix", "/")
-    rows = resources.page(context.store, _place(context), Page(sort_by="name", descending=False, limit=100_000))
+    rows = resources.page(context.store, _place(context), PageRequest(sort_by="name", descending=False, limit=100_000))
     told = [_told(context, row) for row in rows if row.document["Path"].startswith(prefix)]
     if request.get("OnlyAttached"):
         told = [one for one in told if one["AttachmentCount"]]
@@ -191,9 +191,9 @@ def _arn(account: str, path: str, name: str) -> str:
     return f"arn:aws:iam::{account}:policy{path}{name}"
 
 
-def _place(context: Context) -> Place:
+def _place(context: Context) -> ResourceScope:
     """IAM knows no regions."""
-    return Place(KIND, context.account, "")
+    return ResourceScope(KIND, context.account, "")
 
 
 def _version(name: str, document: str) -> dict[str, Any]:

@@ -16,9 +16,9 @@ from sagewright.services.aws.kms.markers import marked, marker_of
 from sagewright.services.aws.kms_keys import alias_place, arn_of, not_found, refuse_pending, require_key, require_own
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.store.listing import Page
+from sagewright.store.listing import PageRequest
 from sagewright.store.resources import resources
-from sagewright.store.resources.resources import NameTaken, New, Resource
+from sagewright.store.resources.resources import New, Resource, ResourceNameTaken
 
 NAME = re.compile(r"alias/[a-zA-Z0-9/_-]+")
 
@@ -31,7 +31,7 @@ def create_alias(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     new = New(name, {"TargetKeyId": key.name}, arn_of(context, name), {}, principal=context.principal.arn)
     try:
         resources.create(context.store, alias_place(context), new)
-    except NameTaken:
+    except ResourceNameTaken:
         message = f"An alias with the name {arn_of(context, name)} already exists"
         raise AwsError("AlreadyExistsException", message) from None
     return {}
@@ -58,7 +58,9 @@ def delete_alias(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 @operation("kms", "ListAliases")
 def list_aliases(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    rows = resources.page(context.store, alias_place(context), Page(sort_by="name", descending=False, limit=100_000))
+    rows = resources.page(
+        context.store, alias_place(context), PageRequest(sort_by="name", descending=False, limit=100_000)
+    )
     if "KeyId" in request:
         key = require_key(context, request["KeyId"])
         rows = [row for row in rows if row.document["TargetKeyId"] == key.name]

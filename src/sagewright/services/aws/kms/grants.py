@@ -22,8 +22,8 @@ from sagewright.services.aws.kms.specs import AGREE, ENCRYPT, MAC, PAIRS, SIGN, 
 from sagewright.services.aws.kms_keys import DISABLED, arn_of, not_found, refuse_pending, require_key, require_own
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.store.jobs.jobs import Place
-from sagewright.store.listing import Page
+from sagewright.store.jobs.jobs import ResourceScope
+from sagewright.store.listing import PageRequest
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import New, Resource
 
@@ -83,7 +83,9 @@ def list_retirable_grants(context: Context, request: dict[str, Any]) -> dict[str
     given = [name for name in ("RetiringPrincipal", "RetiringServicePrincipal") if name in request]
     if len(given) != 1:
         raise ValidationException("Either RetiringPrincipal or RetiringServicePrincipal is required.")
-    rows = resources.page(context.store, _place_of(context), Page(sort_by="name", descending=False, limit=100_000))
+    rows = resources.page(
+        context.store, _place_of(context), PageRequest(sort_by="name", descending=False, limit=100_000)
+    )
     found = [one for one in rows if one.document.get(given[0]) == request[given[0]]]
     keys = {key.id: key.name for key in resources.several(context.store, [one.parent for one in found])}
     return _listed(context, request, [(one, keys[one.parent]) for one in found if one.parent in keys])
@@ -131,8 +133,8 @@ def _signed(grant: Resource, text: bytes) -> bytes:
     return text + hmac.digest(base64.b64decode(grant.document["Secret"]), text, hashlib.sha256)
 
 
-def _place_of(context: Context) -> Place:
-    return Place(KIND, context.account, context.region)
+def _place_of(context: Context) -> ResourceScope:
+    return ResourceScope(KIND, context.account, context.region)
 
 
 def _same(there: list[Resource], document: dict[str, Any]) -> Resource | None:

@@ -30,7 +30,7 @@ from sagewright.services.aws.kms_keys import (
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
 from sagewright.store.database import Database
-from sagewright.store.jobs.jobs import Place
+from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import New, Resource
 
@@ -114,8 +114,8 @@ class _Import:
     request: dict[str, Any]
 
 
-def _place_of(context: Context) -> Place:
-    return Place(KIND, context.account, context.region)
+def _place_of(context: Context) -> ResourceScope:
+    return ResourceScope(KIND, context.account, context.region)
 
 
 def _external(context: Context, asked: str, *, pending: bool = False) -> Resource:

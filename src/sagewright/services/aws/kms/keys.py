@@ -42,7 +42,7 @@ from sagewright.services.aws.kms_keys import (
 )
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.store.listing import Page
+from sagewright.store.listing import PageRequest
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import New, Resource
 
@@ -95,7 +95,7 @@ def describe_key(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 def list_keys(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     size = request.get("Limit", 100)
     after = marker_of(request)
-    page = Page(sort_by="name", descending=False, limit=size + 1, after=(*after, *after) if after else None)
+    page = PageRequest(sort_by="name", descending=False, limit=size + 1, after=(*after, *after) if after else None)
     found = resources.page(context.store, place_of(context), page)
     keys = [{"KeyId": key.name, "KeyArn": arn_of(context, key.name)} for key in found[:size]]
     return {"Keys": keys, **marked(paging.encode([found[size - 1].name]) if len(found) > size else None)}

@@ -17,7 +17,7 @@ from sagewright.services.context import Context
 from sagewright.services.registry import operation
 from sagewright.store.logs import log_events, logs
 from sagewright.store.logs.log_events import LogEvent, Position, Window
-from sagewright.store.logs.logs import Stream
+from sagewright.store.logs.logs import LogStream
 
 MAX_EVENTS = 10_000
 MAX_BYTES = 1_000_000  # an answer of CloudWatch is at most 1 MB
@@ -95,7 +95,7 @@ def get_log_events(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _ends(events: list[LogEvent], window: Window, stream: Stream) -> tuple[int, int]:
+def _ends(events: list[LogEvent], window: Window, stream: LogStream) -> tuple[int, int]:
     if events:
         return events[0].seq, events[-1].seq + 1
     if window.from_seq is not None:
@@ -159,7 +159,7 @@ def _position(token: list[Any] | None) -> Position | None:
     return at_ms, stream_id, seq
 
 
-def _streams(context: Context, group: str, request: dict[str, Any]) -> list[Stream]:
+def _streams(context: Context, group: str, request: dict[str, Any]) -> list[LogStream]:
     prefix, wanted = request.get("logStreamNamePrefix"), request.get("logStreamNames")
     if prefix and wanted:
         raise AwsError("InvalidParameterException", "logStreamNames and logStreamNamePrefix exclude each other.")

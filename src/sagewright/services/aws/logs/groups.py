@@ -12,7 +12,7 @@ from sagewright.services.aws.logs import groupsettings
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
 from sagewright.store.logs import logs
-from sagewright.store.logs.logs import GroupQuery, Place, Stream, StreamQuery
+from sagewright.store.logs.logs import GroupQuery, LogScope, LogStream, StreamQuery
 from sagewright.store.memory import changes
 from sagewright.store.resources import resources, tags
 
@@ -25,8 +25,8 @@ RETENTIONS_DAYS = (
 )  # fmt: skip
 
 
-def place_of(context: Context) -> Place:
-    return Place(context.account, context.region)
+def place_of(context: Context) -> LogScope:
+    return LogScope(context.account, context.region)
 
 
 def group_name(request: dict[str, Any]) -> str:
@@ -43,7 +43,7 @@ def require_group(context: Context, name: str) -> None:
         raise AwsError("ResourceNotFoundException", "The specified log group does not exist.")
 
 
-def require_stream(context: Context, group: str, name: str) -> Stream:
+def require_stream(context: Context, group: str, name: str) -> LogStream:
     require_group(context, group)
     stream = logs.find_stream(context.store, place_of(context), group, name)
     if stream is None:
@@ -215,7 +215,7 @@ def describe_log_streams(context: Context, request: dict[str, Any]) -> dict[str,
     return answer
 
 
-def _shape(context: Context, stream: Stream) -> dict[str, Any]:
+def _shape(context: Context, stream: LogStream) -> dict[str, Any]:
     group_arn = log_group_arn(context.region, context.account, stream.group_name)
     times = {
         "firstEventTimestamp": stream.first_ms,

@@ -11,11 +11,11 @@ from typing import Any
 
 from sagewright.engine.monitoring.metric_filters import parent_of
 from sagewright.services.context import Context
-from sagewright.store.jobs.jobs import Place
-from sagewright.store.listing import Page
+from sagewright.store.jobs.jobs import ResourceScope
+from sagewright.store.listing import PageRequest
 from sagewright.store.logs import logs
 from sagewright.store.resources import resources
-from sagewright.store.resources.resources import NameTaken, New
+from sagewright.store.resources.resources import New, ResourceNameTaken
 
 KIND = STATUS = "log-group-settings"
 
@@ -26,22 +26,22 @@ def put(context: Context, group: str, said: dict[str, Any]) -> None:
     if there is not None:
         resources.alter(context.store, there.id, lambda now: replace(now, document=_kept(now.document | said)))
         return
-    parent = parent_of(logs.Place(context.account, context.region), group)
+    parent = parent_of(logs.LogScope(context.account, context.region), group)
     try:
         resources.create(context.store, _place(context), New(group, _kept(said), "", {}, parent=parent, status=STATUS))
-    except NameTaken:
+    except ResourceNameTaken:
         put(context, group, said)
 
 
 def of(context: Context) -> dict[str, dict[str, Any]]:
     """What was said of each group that was told something."""
-    page = Page(sort_by="name", descending=False, limit=100_000)
+    page = PageRequest(sort_by="name", descending=False, limit=100_000)
     return {row.name: row.document for row in resources.page(context.store, _place(context), page)}
 
 
 def filter_counts(context: Context, groups: Sequence[str]) -> dict[str, int]:
     """How many metric filters each group has."""
-    place = logs.Place(context.account, context.region)
+    place = logs.LogScope(context.account, context.region)
     parents = {parent_of(place, group): group for group in groups}
     found = resources.count_by_status(context.store, list(parents))
     return {
@@ -54,5 +54,5 @@ def _kept(said: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in said.items() if value is not None}
 
 
-def _place(context: Context) -> Place:
-    return Place(KIND, context.account, context.region)
+def _place(context: Context) -> ResourceScope:
+    return ResourceScope(KIND, context.account, context.region)

@@ -18,8 +18,8 @@ from sagewright.services import paging
 from sagewright.services.aws.logs.groups import place_of, require_group
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.store.jobs.jobs import Place
-from sagewright.store.listing import Page
+from sagewright.store.jobs.jobs import ResourceScope
+from sagewright.store.listing import PageRequest
 from sagewright.store.memory import changes
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import New, Resource
@@ -123,7 +123,7 @@ def _rows(context: Context, request: dict[str, Any]) -> list[Resource]:
         parent = parent_of(place_of(context), request["logGroupName"])
         rows = [one for one in resources.children(context.store, parent) if one.kind == KIND]
     else:
-        page = Page(sort_by="name", descending=False, limit=100_000)
+        page = PageRequest(sort_by="name", descending=False, limit=100_000)
         rows = resources.page(context.store, _place(context), page)
     return [row for row in rows if _named(row)[1].startswith(prefix)]
 
@@ -159,8 +159,8 @@ def _named(row: Resource) -> tuple[str, str]:
     return group, name
 
 
-def _place(context: Context) -> Place:
-    return Place(KIND, context.account, context.region)
+def _place(context: Context) -> ResourceScope:
+    return ResourceScope(KIND, context.account, context.region)
 
 
 def _invalid(message: str) -> AwsError:

@@ -15,10 +15,10 @@ from sagewright.model.errors import AwsError
 from sagewright.services import paging
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.store.jobs.jobs import Place
-from sagewright.store.listing import Page
+from sagewright.store.jobs.jobs import ResourceScope
+from sagewright.store.listing import PageRequest
 from sagewright.store.resources import resources
-from sagewright.store.resources.resources import NameTaken, New, Resource
+from sagewright.store.resources.resources import New, Resource, ResourceNameTaken
 
 KIND = "log-resource-policy"
 MOST_POLICIES = 10
@@ -38,7 +38,7 @@ def put_resource_policy(context: Context, request: dict[str, Any]) -> dict[str, 
     try:
         new = New(name, document, "", {}, principal=context.principal.arn)
         return {"resourcePolicy": _told(resources.create(context.store, _place(context), new))}
-    except NameTaken:
+    except ResourceNameTaken:
         return put_resource_policy(context, request)
 
 
@@ -79,7 +79,7 @@ def _check(request: dict[str, Any]) -> None:
 
 
 def _all(context: Context) -> list[Resource]:
-    page = Page(sort_by="name", descending=False, limit=100_000)
+    page = PageRequest(sort_by="name", descending=False, limit=100_000)
     return resources.page(context.store, _place(context), page)
 
 
@@ -113,8 +113,8 @@ def _one(value: Any) -> Any:
     return value[0] if isinstance(value, list) and len(value) == 1 else value
 
 
-def _place(context: Context) -> Place:
-    return Place(KIND, context.account, context.region)
+def _place(context: Context) -> ResourceScope:
+    return ResourceScope(KIND, context.account, context.region)
 
 
 def _invalid(message: str) -> AwsError:

@@ -13,17 +13,17 @@ from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
 from sagewright.services import paging
 from sagewright.services.aws.logs.groups import place_of
-from sagewright.services.aws.logs.insights.budget import Budget, Exceeded
+from sagewright.services.aws.logs.insights.budget import Exceeded, QueryBudget
 from sagewright.services.aws.logs.insights.pipeline import MOST_ROWS, Pipeline
-from sagewright.services.aws.logs.insights.rows import Row
+from sagewright.services.aws.logs.insights.rows import InsightsRow
 from sagewright.services.aws.logs.insights.values import moment, text
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.store.jobs.jobs import Place
-from sagewright.store.listing import Page
+from sagewright.store.jobs.jobs import ResourceScope
+from sagewright.store.listing import PageRequest
 from sagewright.store.logs import log_events, logs
 from sagewright.store.logs.log_events import LogEvent, Window
-from sagewright.store.logs.logs import Stream
+from sagewright.store.logs.logs import LogStream
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import New, Resource
 
@@ -38,7 +38,7 @@ COMPLETE, TIMEOUT = "Complete", "Timeout"
 
 
 @dataclass
-class Answer:
+class QueryResults:
     """What a query found; `results` as the wire tells them."""
 
     results: list[list[dict[str, str]]]
@@ -113,11 +113,11 @@ def describe_queries(context: Context, request: dict[str, Any]) -> dict[str, Any
     return {"queries": [_told(query) for query in page], **({"nextToken": token} if token else {})}
 
 
-def _answer(context: Context, groups: list[str], request: dict[str, Any], pipeline: Pipeline) -> Answer:
+def _answer(context: Context, groups: list[str], request: dict[str, Any], pipeline: Pipeline) -> QueryResults:
     start_ms, end_ms = request["startTime"] * 1000, (request["endTime"] + 1) * 1000
     window = Window(start_ms, end_ms, limit=MOST_EVENTS, most_bytes=MOST_EVENT_BYTES)
     streams = [stream for group in groups for stream in logs.streams(context.store, place_of(context), group, "")]
-    budget = Budget()
+    budget = QueryBudget()
     try:
         events, cut = log_events.newest(context.store, streams, window, budget.tick)
         skipped = max(1, sum(stream.next_seq for stream in streams) - len(events)) if cut else 0
@@ -130,13 +130,13 @@ def _answer(context: Context, groups: list[str], request: dict[str, Any], pipeli
         named = {stream.id: stream for stream in streams}
         rows = pipeline.run([_row(context, event, named[event.stream_id]) for event in events], budget)
     except Exceeded:
-        return Answer([], {"recordsMatched": 0.0, "recordsScanned": 0.0, "bytesScanned": 0.0}, TIMEOUT)
+        return QueryResults([], {"recordsMatched": 0.0, "recordsScanned": 0.0, "bytesScanned": 0.0}, TIMEOUT)
     statistics["recordsMatched"] = float(pipeline.matched)
     most = MOST_ROWS if pipeline.limited else min(request.get("limit", MOST_ROWS), MOST_ROWS)
-    return Answer(_results(rows[:most], pipeline), statistics)
+    return QueryResults(_results(rows[:most], pipeline), statistics)
 
 
-def _row(context: Context, event: LogEvent, stream: Stream) -> Row:
+def _row(context: Context, event: LogEvent, stream: LogStream) -> InsightsRow:
     own = {
         "@timestamp": moment(event.at_ms),
         "@ingestionTime": moment(event.ingested_ms),
@@ -145,10 +145,10 @@ def _row(context: Context, event: LogEvent, stream: Stream) -> Row:
         "@log": f"{context.account}:{stream.group_name}",
         "@ptr": f"{event.stream_id}-{event.seq}",
     }
-    return Row(own, event.at_ms, event.message)
+    return InsightsRow(own, event.at_ms, event.message)
 
 
-def _results(rows: list[Row], pipeline: Pipeline) -> list[list[dict[str, str]]]:
+def _results(rows: list[InsightsRow], pipeline: Pipeline) -> list[list[dict[str, str]]]:
     """As many rows as there is room for."""
     shown = pipeline.shown + ([] if pipeline.grouped else ["@ptr"])
     results: list[list[dict[str, str]]] = []
@@ -208,7 +208,7 @@ def _groups(request: dict[str, Any]) -> list[str]:
 
 def _kept(context: Context) -> list[Resource]:
     """The newest first."""
-    return resources.page(context.store, _place(context, KIND), Page(limit=1000))
+    return resources.page(context.store, _place(context, KIND), PageRequest(limit=1000))
 
 
 def _forget_oldest(context: Context) -> None:
@@ -218,8 +218,8 @@ def _forget_oldest(context: Context) -> None:
             resources.remove(context.store, each, "")
 
 
-def _place(context: Context, kind: str) -> Place:
-    return Place(kind, context.account, context.region)
+def _place(context: Context, kind: str) -> ResourceScope:
+    return ResourceScope(kind, context.account, context.region)
 
 
 def _require(context: Context, query_id: str) -> Resource:

@@ -15,10 +15,10 @@ from sagewright.services import paging
 from sagewright.services.aws.resource_types import pattern_of, type_of
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.store.jobs.jobs import Place
-from sagewright.store.listing import Page
+from sagewright.store.jobs.jobs import ResourceScope
+from sagewright.store.listing import PageRequest
 from sagewright.store.resources import resources, tagged_resources, tags
-from sagewright.store.resources.resources import NameTaken, New, Resource
+from sagewright.store.resources.resources import New, Resource, ResourceNameTaken
 from sagewright.store.resources.tagged_resources import TagFilter
 
 SERVICE = "resource-groups"
@@ -43,7 +43,7 @@ def create_group(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     new = New(name, document, _arn(context, name), given, principal=context.principal.arn)
     try:
         made = resources.create(context.store, _place(context), new)
-    except NameTaken:
+    except ResourceNameTaken:
         raise _bad(f"A group already exists with the name {name}: group already exists.") from None
     return {"Group": _shown(context, made), "ResourceQuery": document["ResourceQuery"], "Tags": given}
 
@@ -151,7 +151,7 @@ def _members(context: Context, query: dict[str, Any], wanted: list[str], request
     """A page of the members, by their ARNs. `wanted`: types of which there may be more."""
     types, filters = read_query(query)
     size, after = request.get("MaxResults", PAGE), _after(request)
-    asked = tagged_resources.Asked(
+    asked = tagged_resources.TagQuery(
         tuple(filters),
         tuple(map(pattern_of, types)),
         tuple(map(pattern_of, wanted)),
@@ -189,7 +189,7 @@ def _arn_of(context: Context, request: dict[str, Any]) -> str:
 
 
 def _all(context: Context) -> list[Resource]:
-    page = Page(sort_by="name", descending=False, limit=MOST_GROUPS)
+    page = PageRequest(sort_by="name", descending=False, limit=MOST_GROUPS)
     return resources.page(context.store, _place(context), page)
 
 
@@ -202,8 +202,8 @@ def _arn(context: Context, name: str) -> str:
     return f"arn:aws:{SERVICE}:{context.region}:{context.account}:group/{name}"
 
 
-def _place(context: Context) -> Place:
-    return Place(KIND, context.account, context.region)
+def _place(context: Context) -> ResourceScope:
+    return ResourceScope(KIND, context.account, context.region)
 
 
 def _bad(message: str) -> AwsError:

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 from sagewright.model.errors import AwsError
 from sagewright.objects import errors
 from sagewright.services.aws.s3 import policies
-from sagewright.services.aws.s3.policies import Asked, Verdict
+from sagewright.services.aws.s3.policies import PolicyRequest, PolicyVerdict
 from sagewright.services.aws.s3.policy_conditions import EXISTING_TAG
 from sagewright.services.aws.s3.sources import read_source
 from sagewright.services.context import Context
@@ -129,27 +129,27 @@ def may(context: Context, act: Act, request: Mapping[str, Any], bucket: Bucket |
     """`bucket`: that of `act`, where the caller has read it already."""
     verdict = _verdict(context, bucket or context.objects.buckets.get(act.bucket), act, request)
     if context.principal.anonymous:
-        return verdict is Verdict.ALLOW
-    return verdict is not Verdict.DENY or act.action in NEVER_DENIED
+        return verdict is PolicyVerdict.ALLOW
+    return verdict is not PolicyVerdict.DENY or act.action in NEVER_DENIED
 
 
 def denied() -> AwsError:
     return AwsError("AccessDenied", "Access Denied", 403)
 
 
-def _verdict(context: Context, bucket: Bucket, act: Act, request: Mapping[str, Any]) -> Verdict:
+def _verdict(context: Context, bucket: Bucket, act: Act, request: Mapping[str, Any]) -> PolicyVerdict:
     kept = bucket.configuration.get("policy")
     if kept is None:
-        return Verdict.SILENT
+        return PolicyVerdict.SILENT
     policy = policies.parsed(kept["Policy"], bucket.name)
     values = _values(context, request)
     if act.key is not None and policy.asks_tags:
         values |= _tags_there(context, act, request.get("VersionId"))
-    asked = Asked(context.principal.arn, f"s3:{act.action}", act.resource, values)
+    asked = PolicyRequest(context.principal.arn, f"s3:{act.action}", act.resource, values)
     verdict = policy.judge(asked)
     restricted = bucket.configuration.get("public access", {}).get("RestrictPublicBuckets")
-    if verdict is Verdict.ALLOW and context.principal.anonymous and restricted:
-        return Verdict.SILENT
+    if verdict is PolicyVerdict.ALLOW and context.principal.anonymous and restricted:
+        return PolicyVerdict.SILENT
     return verdict
 
 

@@ -27,7 +27,7 @@ _ROLE = re.compile(r"arn:aws[a-z-]*:iam::(?P<account>\d{12}):role/(?:.*/)?(?P<ro
 _ACCOUNT = re.compile(r"(?:arn:aws[a-z-]*:iam::)?(?P<account>\d{12})(?::root)?")
 
 
-class Verdict(Enum):
+class PolicyVerdict(Enum):
     """What a policy says of a request."""
 
     ALLOW = "a statement allows it"
@@ -36,7 +36,7 @@ class Verdict(Enum):
 
 
 @dataclass(frozen=True)
-class Asked:
+class PolicyRequest:
     """Who (an ARN, "" for nobody known) wants to do which action on which resource; `values`: the condition keys' values."""
 
     principal: str
@@ -56,7 +56,7 @@ class Statement:
     negated: frozenset[str]
     condition: Mapping[str, Any]
 
-    def fits(self, asked: Asked) -> bool:
+    def fits(self, asked: PolicyRequest) -> bool:
         return (
             self._holds("Action", any(_like(a.lower(), asked.action.lower()) for a in self.actions))
             and self._holds("Resource", any(_like(r, asked.resource) for r in self.resources))
@@ -78,11 +78,11 @@ class Statement:
 class Policy:
     statements: tuple[Statement, ...]
 
-    def judge(self, asked: Asked) -> Verdict:
+    def judge(self, asked: PolicyRequest) -> PolicyVerdict:
         fitting = [statement for statement in self.statements if statement.fits(asked)]
         if any(not statement.allows for statement in fitting):
-            return Verdict.DENY
-        return Verdict.ALLOW if fitting else Verdict.SILENT
+            return PolicyVerdict.DENY
+        return PolicyVerdict.ALLOW if fitting else PolicyVerdict.SILENT
 
     @property
     def public(self) -> bool:

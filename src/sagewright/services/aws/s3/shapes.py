@@ -11,8 +11,8 @@ from typing import Any
 from sagewright.model.clock import to_datetime, to_ms
 from sagewright.model.errors import AwsError
 from sagewright.objects import errors
-from sagewright.objects.notices import Cause
-from sagewright.objects.placing import Conditions, Properties
+from sagewright.objects.notices import ChangeCause
+from sagewright.objects.placing import Properties, PutConditions
 from sagewright.services.aws.s3 import locks
 from sagewright.services.aws.s3.archives import restored
 from sagewright.services.aws.s3.encryption import check_encryption, encryption_members
@@ -124,7 +124,7 @@ def tag_set(tags: Mapping[str, str]) -> list[dict[str, str]]:
     return [{"Key": key, "Value": value} for key, value in sorted(tags.items())]
 
 
-def conditions(request: Mapping[str, Any], by: Cause, since_ms: int | None = None) -> Conditions:
+def conditions(request: Mapping[str, Any], by: ChangeCause, since_ms: int | None = None) -> PutConditions:
     """The conditions of a write that began at `since_ms`. Raises NotImplemented for values that S3 takes for reads alone."""
     match, none_match = request.get("IfMatch"), request.get("IfNoneMatch")
     if match is not None and none_match is not None:
@@ -138,7 +138,7 @@ def conditions(request: Mapping[str, Any], by: Cause, since_ms: int | None = Non
         if value is not None and not good:
             why = f"We don't accept the provided value of {header} header for this API"
             raise errors.not_implemented(header, why)
-    return Conditions(match, none_match, since_ms, cause=by)
+    return PutConditions(match, none_match, since_ms, cause=by)
 
 
 def quoted(etag: str) -> str:

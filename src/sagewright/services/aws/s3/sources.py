@@ -13,7 +13,7 @@ _ORIGIN = re.compile(r"^https?://[^/]*")
 
 
 @dataclass(frozen=True)
-class Source:
+class CopySource:
     """`version` None means the newest."""
 
     bucket: str
@@ -21,10 +21,10 @@ class Source:
     version: str | None
 
 
-def read_source(text: str) -> Source:
+def read_source(text: str) -> CopySource:
     """`/bucket/key`, with or without the slash, or the URL of the object. Raises InvalidArgument."""
     path, _, version = _ORIGIN.sub("", text).partition("?versionId=")
     bucket, _, key = unquote_plus(path).removeprefix("/").partition("/")
     if not bucket or not key or bucket.startswith("arn:"):
         raise errors.invalid_argument("Invalid copy source object key", _HEADER, _HEADER)
-    return Source(bucket, key, unquote(version) or None)
+    return CopySource(bucket, key, unquote(version) or None)

@@ -11,7 +11,7 @@ from typing import Any
 
 from sagewright.engine.events.rules import PRINCIPAL, TARGETS
 from sagewright.engine.events.scheduler import KIND, MOST_SCHEDULES, ONLY_TARGET
-from sagewright.engine.events.schedules import BadSchedule
+from sagewright.engine.events.schedules import BadScheduleExpression
 from sagewright.engine.events.targets import service_of
 from sagewright.engine.events.timetables import BadZone, read_timetable
 from sagewright.model.aws.arns import account_of
@@ -20,11 +20,11 @@ from sagewright.model.errors import AwsError, ValidationException
 from sagewright.services import paging
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.store.jobs.jobs import Place
-from sagewright.store.listing import Page
+from sagewright.store.jobs.jobs import ResourceScope
+from sagewright.store.listing import PageRequest
 from sagewright.store.messages import deliveries
 from sagewright.store.resources import resources
-from sagewright.store.resources.resources import NameTaken, New, Resource
+from sagewright.store.resources.resources import New, Resource, ResourceNameTaken
 
 GROUP = "default"
 """The one group that there is."""
@@ -42,7 +42,7 @@ def create_schedule(context: Context, request: dict[str, Any]) -> dict[str, Any]
     """One that the same ClientToken has made is answered like a new one."""
     _check_group(request)
     name, document = request["Name"], _document(context, request)
-    rows = resources.page(context.store, _place(context), Page(limit=MOST_SCHEDULES))
+    rows = resources.page(context.store, _place(context), PageRequest(limit=MOST_SCHEDULES))
     if len(rows) >= MOST_SCHEDULES:
         raise AwsError(
             "ServiceQuotaExceededException",
@@ -52,7 +52,7 @@ def create_schedule(context: Context, request: dict[str, Any]) -> dict[str, Any]
     new = New(name, document, document["Arn"], {}, status=_state(request), principal=context.principal.arn)
     try:
         resources.create(context.store, _place(context), new)
-    except NameTaken:
+    except ResourceNameTaken:
         there = resources.find(context.store, _place(context), name)
         if there is None or not document["ClientToken"] or there.document["ClientToken"] != document["ClientToken"]:
             raise AwsError("ConflictException", f"Schedule {name} already exists.", 409) from None
@@ -98,7 +98,9 @@ def delete_schedule(context: Context, request: dict[str, Any]) -> dict[str, Any]
 
 @operation("scheduler", "ListSchedules")
 def list_schedules(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    rows = resources.page(context.store, _place(context), Page(sort_by="name", descending=False, limit=MOST_SCHEDULES))
+    rows = resources.page(
+        context.store, _place(context), PageRequest(sort_by="name", descending=False, limit=MOST_SCHEDULES)
+    )
     if (request.get("GroupName") or GROUP) != GROUP:
         rows = []
     prefix, state = request.get("NamePrefix") or "", request.get("State")
@@ -128,8 +130,8 @@ def _target(found: Resource) -> dict[str, Any]:
     }
 
 
-def _place(context: Context) -> Place:
-    return Place(KIND, context.account, context.region)
+def _place(context: Context) -> ResourceScope:
+    return ResourceScope(KIND, context.account, context.region)
 
 
 def _missing(name: str) -> AwsError:
@@ -165,7 +167,7 @@ def _document(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     expression, zone = document["ScheduleExpression"], document["ScheduleExpressionTimezone"]
     try:
         read_timetable(expression, zone)
-    except BadSchedule:
+    except BadScheduleExpression:
         raise ValidationException(f"Invalid Schedule Expression {expression}.") from None
     except BadZone:
         raise ValidationException(f"Invalid Schedule Expression Timezone {zone}.") from None

@@ -29,7 +29,7 @@ from sagewright.services.aws.sns.topics import FIFO, invalid, is_fifo, require_t
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
 from sagewright.store.messages import messages
-from sagewright.store.messages.messages import Draft, Sent
+from sagewright.store.messages.messages import MessageDraft, Sent
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import Resource
 
@@ -117,7 +117,7 @@ class _Message:
     context: Context
     topic: Resource
     request: dict[str, Any]
-    draft: Draft
+    draft: MessageDraft
     chosen: list[Resource]
 
 
@@ -139,7 +139,7 @@ def _sent_once(message: _Message) -> Sent:
     return sent
 
 
-def draft_of(topic: Resource, request: dict[str, Any]) -> Draft:
+def draft_of(topic: Resource, request: dict[str, Any]) -> MessageDraft:
     """What a topic takes, with its group, and the token by which a FIFO topic knows it again. Raises InvalidParameter."""
     group, token = request.get("MessageGroupId", ""), request.get("MessageDeduplicationId", "")
     attributes = {name: _kept(value) for name, value in (request.get("MessageAttributes") or {}).items()}
@@ -150,7 +150,7 @@ def draft_of(topic: Resource, request: dict[str, Any]) -> Draft:
         if token:
             told = "The request includes MessageDeduplicationId parameter that is not valid for this topic type"
             raise invalid("MessageDeduplicationId", told)
-        return Draft(request["Message"], attributes, "", group=group)
+        return MessageDraft(request["Message"], attributes, "", group=group)
     if not group:
         raise invalid("The MessageGroupId parameter is required for FIFO topics")
     if not token and topic.document.get("ContentBasedDeduplication") != "true":
@@ -158,20 +158,20 @@ def draft_of(topic: Resource, request: dict[str, Any]) -> Draft:
         raise invalid(f"{told} explicitly")
     token = token or hashlib.sha256(request["Message"].encode()).hexdigest()
     by_group = topic.document.get("FifoThroughputScope") == "MessageGroup"
-    return Draft(request["Message"], attributes, "", group=group, token=token, by_group=by_group)
+    return MessageDraft(request["Message"], attributes, "", group=group, token=token, by_group=by_group)
 
 
-def _deliveries(message: _Message, sent: Sent) -> list[tuple[str, Draft]]:
+def _deliveries(message: _Message, sent: Sent) -> list[tuple[str, MessageDraft]]:
     """Of each subscription the queue, and what it gets; a queue that is no FIFO queue gets nothing of a FIFO topic's order."""
     context, published, envelope = message.context, message.draft, _envelope(message, sent)
-    deliveries: list[tuple[str, Draft]] = []
+    deliveries: list[tuple[str, MessageDraft]] = []
     for one in message.chosen:
         queue = find_queue(context, one.document["Endpoint"]) or _dead_letters(context, one)
         if queue is None:  # it is no more, or not yet there
             continue
         raw = one.document.get("RawMessageDelivery") == "true"
         body = published.body if raw else _enveloped(context, one, envelope())
-        draft = Draft(body, published.attributes if raw else {}, context.principal.user_id)
+        draft = MessageDraft(body, published.attributes if raw else {}, context.principal.user_id)
         if queue.name.endswith(FIFO):
             by_group = queue.document.get("DeduplicationScope") == "messageGroup"
             system = {"MessageDeduplicationId": published.token}

@@ -13,9 +13,9 @@ from functools import lru_cache
 from typing import Any
 
 from sagewright.store.database import Database
-from sagewright.store.jobs.jobs import Place
+from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.resources import resources
-from sagewright.store.resources.resources import NameTaken, New, Resource
+from sagewright.store.resources.resources import New, Resource, ResourceNameTaken
 
 KIND = "sns-signer"
 PATH = "/_sagewright/certificates"
@@ -41,7 +41,7 @@ def signed(store: Database, place: tuple[str, str], notification: dict[str, str]
 
 def certificate(store: Database, place: tuple[str, str], name: str) -> bytes | None:
     """The certificate in a file of that name, in PEM; None where there is none."""
-    found = resources.find(store, Place(KIND, *place), _NAME)
+    found = resources.find(store, ResourceScope(KIND, *place), _NAME)
     return str(found.document["Certificate"]).encode() if found and name == _file_of(found) else None
 
 
@@ -51,13 +51,13 @@ def _file_of(signer: Resource) -> str:
 
 
 def _signer(store: Database, place: tuple[str, str]) -> Resource:
-    where = Place(KIND, *place)
+    where = ResourceScope(KIND, *place)
     found = resources.find(store, where, _NAME)
     if found is not None:
         return found
     try:
         return resources.create(store, where, New(_NAME, _new_document(), "", {}))
-    except NameTaken:  # another server was first
+    except ResourceNameTaken:  # another server was first
         found = resources.find(store, where, _NAME)
         assert found is not None, "a signer is never deleted"
         return found

@@ -16,8 +16,8 @@ from sagewright.services.aws.sns.filters import ATTRIBUTES, BODY, BadFilter, Nes
 from sagewright.services.aws.sns.topics import FIFO, MOST_LISTED, check_arn, invalid, is_fifo, require_topic, topic_arn
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.store.jobs.jobs import Place
-from sagewright.store.listing import Page
+from sagewright.store.jobs.jobs import ResourceScope
+from sagewright.store.listing import PageRequest
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import New, Resource
 
@@ -29,8 +29,8 @@ PROTOCOLS = frozenset({"http", "https", "email", "email-json", "sms", "sqs", "ap
 SETTABLE = ("RawMessageDelivery", "FilterPolicy", "FilterPolicyScope", "RedrivePolicy", "DeliveryPolicy")
 
 
-def place_of(context: Context) -> Place:
-    return Place(KIND, context.account, context.region)
+def place_of(context: Context) -> ResourceScope:
+    return ResourceScope(KIND, context.account, context.region)
 
 
 def arn_of(subscription: Resource) -> str:
@@ -82,7 +82,7 @@ def _check_queue(arn: str, fifo: bool) -> None:
 def find_queue(context: Context, arn: str) -> Resource | None:
     """None for what is no queue here."""
     name = arn.rpartition(":")[2]
-    found = resources.find(context.store, Place(QUEUES, context.account, context.region), name)
+    found = resources.find(context.store, ResourceScope(QUEUES, context.account, context.region), name)
     return found if found and arn == f"arn:aws:sqs:{context.region}:{context.account}:{name}" else None
 
 
@@ -103,7 +103,7 @@ def unsubscribe(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 @operation("sns", "ListSubscriptions")
 def list_subscriptions(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    page = Page(sort_by="name", descending=False, limit=100_000)
+    page = PageRequest(sort_by="name", descending=False, limit=100_000)
     return _listed(request, resources.page(context.store, place_of(context), page))
 
 

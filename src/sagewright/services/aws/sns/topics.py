@@ -15,11 +15,11 @@ from sagewright.model.errors import AwsError
 from sagewright.services import paging
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.store.jobs.jobs import Place
-from sagewright.store.listing import Page
+from sagewright.store.jobs.jobs import ResourceScope
+from sagewright.store.listing import PageRequest
 from sagewright.store.messages import messages
 from sagewright.store.resources import resources, tags
-from sagewright.store.resources.resources import NameTaken, New, Resource
+from sagewright.store.resources.resources import New, Resource, ResourceNameTaken
 
 KIND = "sns-topic"
 NAME = re.compile(r"[A-Za-z0-9_-]{1,256}")
@@ -89,8 +89,8 @@ def pairs_of(given: list[dict[str, str]]) -> dict[str, str]:
     return pairs
 
 
-def place_of(context: Context) -> Place:
-    return Place(KIND, context.account, context.region)
+def place_of(context: Context) -> ResourceScope:
+    return ResourceScope(KIND, context.account, context.region)
 
 
 @operation("sns", "CreateTopic")
@@ -107,7 +107,7 @@ def create_topic(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     try:
         new = New(name, kept, arn, pairs, principal=context.principal.arn)
         resources.create(context.store, place_of(context), new)
-    except NameTaken:
+    except ResourceNameTaken:
         _check_same(context, arn, kept, pairs)
     return {"TopicArn": arn}
 
@@ -128,7 +128,9 @@ def _attribute(topic: Resource, name: str) -> str:
 
 @operation("sns", "ListTopics")
 def list_topics(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    rows = resources.page(context.store, place_of(context), Page(sort_by="name", descending=False, limit=100_000))
+    rows = resources.page(
+        context.store, place_of(context), PageRequest(sort_by="name", descending=False, limit=100_000)
+    )
     after = paging.decode(request.get("NextToken"), invalid("NextToken", "it is not one of this list."))
     page, token = paging.page_of(rows, lambda row: [row.name], after, MOST_LISTED)
     return {"Topics": [{"TopicArn": topic_arn(row)} for row in page], **({"NextToken": token} if token else {})}

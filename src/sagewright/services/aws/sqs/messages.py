@@ -19,7 +19,7 @@ from sagewright.services.aws.sqs.queues import MOST_BYTES, Queue, find, require_
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
 from sagewright.store.messages import messages
-from sagewright.store.messages.messages import Draft, Message, Reception, Sent
+from sagewright.store.messages.messages import MessageDraft, QueueMessage, Reception, Sent
 
 MOST_ENTRIES = 10
 ENTRY_ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
@@ -185,7 +185,7 @@ def _check_batch(act: str, entries: list[dict[str, Any]]) -> None:
         seen.add(entry["Id"])
 
 
-def _draft(context: Context, queue: Queue, entry: dict[str, Any], too_large: str = "are invalid") -> Draft:
+def _draft(context: Context, queue: Queue, entry: dict[str, Any], too_large: str = "are invalid") -> MessageDraft:
     """Raises AwsError for a message that the queue doesn't take. `too_large`: what is said of the parameters of a large one."""
     body, attributes = entry["MessageBody"], entry.get("MessageAttributes") or {}
     checks.check_body(body)
@@ -199,7 +199,7 @@ def _draft(context: Context, queue: Queue, entry: dict[str, Any], too_large: str
     kept, sender = {name: _kept(value) for name, value in attributes.items()}, context.principal.user_id
     system = checks.system_attributes(entry)
     if not queue.fifo:
-        return Draft(body, kept, sender, delay_s, entry.get("MessageGroupId", ""), system=system)
+        return MessageDraft(body, kept, sender, delay_s, entry.get("MessageGroupId", ""), system=system)
     if entry.get("DelaySeconds"):
         raise checks.invalid(
             f"Value {delay_s} for parameter DelaySeconds is invalid. Reason: "
@@ -210,7 +210,7 @@ def _draft(context: Context, queue: Queue, entry: dict[str, Any], too_large: str
     group, token = entry["MessageGroupId"], _token(queue, entry)
     system |= {"MessageDeduplicationId": token}
     by_group = queue.attributes.get("DeduplicationScope") == "messageGroup"
-    return Draft(body, kept, sender, queue.number("DelaySeconds"), group, token, by_group, system)
+    return MessageDraft(body, kept, sender, queue.number("DelaySeconds"), group, token, by_group, system)
 
 
 def _token(queue: Queue, entry: dict[str, Any]) -> str:
@@ -232,7 +232,7 @@ def _kept(attribute: dict[str, Any]) -> dict[str, Any]:
     return {"DataType": attribute["DataType"], "StringValue": attribute.get("StringValue", "")}
 
 
-def _told_sent(draft: Draft, sent: Sent, entry: dict[str, Any]) -> dict[str, Any]:
+def _told_sent(draft: MessageDraft, sent: Sent, entry: dict[str, Any]) -> dict[str, Any]:
     system = {name: _kept(value) for name, value in (entry.get("MessageSystemAttributes") or {}).items()}
     told = {"MessageId": sent.message_id, "MD5OfMessageBody": _md5(draft.body.encode())}
     return {
@@ -243,7 +243,7 @@ def _told_sent(draft: Draft, sent: Sent, entry: dict[str, Any]) -> dict[str, Any
     }
 
 
-def _told(message: Message, request: dict[str, Any]) -> dict[str, Any]:
+def _told(message: QueueMessage, request: dict[str, Any]) -> dict[str, Any]:
     told: dict[str, Any] = {
         "MessageId": message.message_id,
         "ReceiptHandle": message.handle,

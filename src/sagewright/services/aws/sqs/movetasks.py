@@ -19,7 +19,7 @@ from sagewright.services.aws.sqs import checks
 from sagewright.services.aws.sqs.queues import Queue, find, sources_of
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.store.jobs.jobs import Place
+from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.messages import messages
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import New, Resource
@@ -129,5 +129,5 @@ def _told(task: Resource) -> dict[str, Any]:
     }
 
 
-def _place(context: Context) -> Place:
-    return Place(KIND, context.account, context.region)
+def _place(context: Context) -> ResourceScope:
+    return ResourceScope(KIND, context.account, context.region)

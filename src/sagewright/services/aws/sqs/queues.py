@@ -15,11 +15,11 @@ from sagewright.services import paging
 from sagewright.services.aws.sqs.policies import read_policy
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.store.jobs.jobs import Place
-from sagewright.store.listing import Page
+from sagewright.store.jobs.jobs import ResourceScope
+from sagewright.store.listing import PageRequest
 from sagewright.store.messages import messages
 from sagewright.store.resources import resources, tags
-from sagewright.store.resources.resources import NameTaken, New, Resource
+from sagewright.store.resources.resources import New, Resource, ResourceNameTaken
 
 KIND = "sqs-queue"
 NAME = re.compile(r"[A-Za-z0-9_-]{1,80}|[A-Za-z0-9_-]{1,75}\.fifo")
@@ -117,7 +117,7 @@ def create_queue(context: Context, request: dict[str, Any]) -> dict[str, Any]:
               principal=context.principal.arn)  # fmt: skip
     try:
         resources.create(context.store, _place(context), new)
-    except NameTaken:
+    except ResourceNameTaken:
         there = require_queue(context, name).attributes
         other = next((key for key, value in attributes.items() if there.get(key, _default(key)) != value), None)
         if other is not None:
@@ -135,7 +135,7 @@ def get_queue_url(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 @operation("sqs", "ListQueues")
 def list_queues(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    rows = resources.page(context.store, _place(context), Page(sort_by="name", descending=False, limit=100_000))
+    rows = resources.page(context.store, _place(context), PageRequest(sort_by="name", descending=False, limit=100_000))
     names = [row.name for row in rows if row.name.startswith(request.get("QueueNamePrefix", ""))]
     urls, token = _listed(context, names, request)
     return {**({"QueueUrls": urls} if urls else {}), **({"NextToken": token} if token else {})}
@@ -150,7 +150,7 @@ def list_dead_letter_source_queues(context: Context, request: dict[str, Any]) ->
 
 def sources_of(context: Context, dead: Queue) -> list[str]:
     """The names of the queues whose dead letters a queue gets."""
-    rows = resources.page(context.store, _place(context), Page(sort_by="name", descending=False, limit=100_000))
+    rows = resources.page(context.store, _place(context), PageRequest(sort_by="name", descending=False, limit=100_000))
     queues = (Queue(row) for row in rows)
     return [one.resource.name for one in queues if one.redrive and one.redrive[0] == dead.resource.name]
 
@@ -300,5 +300,5 @@ def _url(context: Context, name: str) -> str:
     return f"{context.base_url}/{context.account}/{name}"
 
 
-def _place(context: Context) -> Place:
-    return Place(KIND, context.account, context.region)
+def _place(context: Context) -> ResourceScope:
+    return ResourceScope(KIND, context.account, context.region)

@@ -13,7 +13,7 @@ from sagewright.services.aws.resource_types import pattern_of
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
 from sagewright.store.resources import tagged_resources, tags
-from sagewright.store.resources.tagged_resources import Asked, TagFilter
+from sagewright.store.resources.tagged_resources import TagFilter, TagQuery
 
 SERVICE = "resourcegroupstaggingapi"
 PAGE, MOST_NAMES = 50, 1000
@@ -28,7 +28,7 @@ def get_resources(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     if named and (filters or types):
         raise _wrong("ResourceARNList can't be given beside TagFilters or ResourceTypeFilters.")
     size = request.get("ResourcesPerPage") or PAGE
-    asked = Asked(tuple(filters), types, (), f"{context.region}:{context.account}", tuple(named or ()))
+    asked = TagQuery(tuple(filters), types, (), f"{context.region}:{context.account}", tuple(named or ()))
     found = tagged_resources.page(context.store, asked, str(after[0]) if after else "", size + 1)
     pairs = tags.of_all(context.store, found[:size])
     told = [

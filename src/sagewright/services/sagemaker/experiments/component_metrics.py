@@ -18,7 +18,7 @@ from sagewright.services.registry import operation
 from sagewright.services.sagemaker.experiments import job_components
 from sagewright.services.sagemaker.experiments.job_components import COMPONENTS
 from sagewright.store.resources import component_metrics, resources
-from sagewright.store.resources.component_metrics import Point, Summary
+from sagewright.store.resources.component_metrics import MetricPoint, Summary
 from sagewright.store.resources.resources import Resource
 
 MOST_METRICS = 500
@@ -40,7 +40,7 @@ STATISTICS: dict[str, Callable[[Summary], float]] = {
 def batch_put_metrics(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     component = job_components.require(context, request["TrialComponentName"])
     points = [
-        Point(one["MetricName"], to_ms(one["Timestamp"]), one.get("Step"), one["Value"])
+        MetricPoint(one["MetricName"], to_ms(one["Timestamp"]), one.get("Step"), one["Value"])
         for one in request["MetricData"]
     ]
     with context.store.write() as connection:
@@ -86,14 +86,14 @@ def _component(context: Context, arn: str) -> Resource | None:
         return None
 
 
-def _within(points: Sequence[Point], query: dict[str, Any]) -> list[Point]:
+def _within(points: Sequence[MetricPoint], query: dict[str, Any]) -> list[MetricPoint]:
     start, end = query.get("Start", -math.inf), query.get("End", math.inf)
     return [one for one in points if start <= one.at_ms / 1000 <= end]
 
 
-def _grouped(points: Sequence[Point], period_s: int | None) -> dict[int, Summary]:
+def _grouped(points: Sequence[MetricPoint], period_s: int | None) -> dict[int, Summary]:
     """By step, or by the beginning of the period."""
-    groups: dict[int, list[Point]] = defaultdict(list)
+    groups: dict[int, list[MetricPoint]] = defaultdict(list)
     for point in points:
         if period_s is not None:
             groups[point.at_ms // 1000 // period_s * period_s].append(point)

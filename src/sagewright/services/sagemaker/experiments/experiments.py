@@ -11,14 +11,14 @@ from sqlalchemy import Connection
 
 from sagewright.model.errors import ResourceNotFound, ValidationException
 from sagewright.services.context import Context
-from sagewright.services.paging import ListForm
+from sagewright.services.paging import ListSpec
 from sagewright.services.registry import operation
 from sagewright.services.sagemaker.experiments.tracked import Tracked
-from sagewright.store.listing import Held
+from sagewright.store.listing import Comparison
 from sagewright.store.resources import lineage, resources
 
 SORTS = {"Name": "name", "CreationTime": "created_ms"}
-CREATED = {"CreatedAfter": ("created_ms", Held.AT_LEAST), "CreatedBefore": ("created_ms", Held.AT_MOST)}
+CREATED = {"CreatedAfter": ("created_ms", Comparison.AT_LEAST), "CreatedBefore": ("created_ms", Comparison.AT_MOST)}
 
 EXPERIMENTS = Tracked(
     kind="experiment",
@@ -26,7 +26,7 @@ EXPERIMENTS = Tracked(
     arn_type="experiment",
     missing=lambda arn: ResourceNotFound(f"Experiment '{arn}' does not exist."),
     taken=lambda arn: ValidationException(f"Experiment with arn '{arn}' already exists."),
-    listed=ListForm("ExperimentSummaries", SORTS, True, CREATED),
+    listed=ListSpec("ExperimentSummaries", SORTS, True, CREATED),
     search_record=lambda found: {"Experiment": found},
     searched_as="Experiment",
 ).declared()

@@ -16,7 +16,7 @@ from sagewright.kinds.table import KINDS
 from sagewright.model.clock import now_ms, to_datetime, to_ms
 from sagewright.model.errors import ResourceNotFound, ValidationException
 from sagewright.services.context import Context
-from sagewright.services.paging import ListForm
+from sagewright.services.paging import ListSpec
 from sagewright.services.sagemaker.experiments.experiments import CREATED, SORTS
 from sagewright.services.sagemaker.experiments.tracked import CHANGER, CREATOR, HEAD, NAME, Tracked
 from sagewright.services.sagemaker.experiments.trial_component_shapes import (
@@ -30,8 +30,8 @@ from sagewright.services.sagemaker.experiments.trial_component_shapes import (
 )
 from sagewright.store.database import Database
 from sagewright.store.jobs import job_lists, jobs
-from sagewright.store.jobs.jobs import Job, Place
-from sagewright.store.logs.metrics import Series, dimension_text
+from sagewright.store.jobs.jobs import Job, ResourceScope
+from sagewright.store.logs.metrics import MetricSeries, dimension_text
 from sagewright.store.resources import component_metrics, resources, trials
 from sagewright.store.resources.component_metrics import Summary
 from sagewright.store.resources.resources import New, Resource
@@ -88,7 +88,7 @@ def _of_job(context: Context, job: Job, final: Sequence[Any], every: bool) -> li
     names = [row.name for row in final]
     kind = KINDS[job.kind]
     arn = kind.arn(job.region, job.account, job.name)
-    place = Series(job.account, job.region, kind.namespace, "", dimension_text({kind.dimension: job.name}))
+    place = MetricSeries(job.account, job.region, kind.namespace, "", dimension_text({kind.dimension: job.name}))
     counted = component_metrics.of_series(context.store, place, names) if every and names else {}
     told = []
     for row in final:
@@ -157,7 +157,7 @@ COMPONENTS = Tracked(
     arn_type=ARN_TYPE,
     missing=lambda arn: ResourceNotFound(f"TrialComponent '{arn}' does not exist."),
     taken=lambda arn: ValidationException(f"TrialComponent with arn '{arn}' already exists."),
-    listed=ListForm("TrialComponentSummaries", SORTS, True, CREATED),
+    listed=ListSpec("TrialComponentSummaries", SORTS, True, CREATED),
     search_record=lambda found: {"TrialComponent": found},
     searched_as="ExperimentTrialComponent",
     whole=whole,
@@ -165,8 +165,8 @@ COMPONENTS = Tracked(
 ).declared()
 
 
-def place_of(context: Context, kind: str = trials.COMPONENT) -> Place:
-    return Place(kind, context.account, context.region)
+def place_of(context: Context, kind: str = trials.COMPONENT) -> ResourceScope:
+    return ResourceScope(kind, context.account, context.region)
 
 
 def require(context: Context, name: str) -> Resource:
@@ -197,7 +197,7 @@ def of_source(context: Context, arn: str) -> list[str]:
 
 def _job(context: Context, kind: str, name: str) -> Job | None:
     """By its name, in any case if there is none that is written so."""
-    found = jobs.find(context.store, Place(kind, context.account, context.region), name)
+    found = jobs.find(context.store, ResourceScope(kind, context.account, context.region), name)
     if found is not None:
         return found
     own = (table.c.kind == kind, table.c.account == context.account, table.c.region == context.region)
@@ -223,7 +223,7 @@ def of(context: Context, job: Job) -> Resource | None:
 def make_in(connection: Connection, job: Any) -> Resource:
     """The component of a job (id, kind, account, region, name, created_ms). The caller knows that there is none."""
     name = component_name(job.kind, job.name)
-    place = Place(trials.COMPONENT, job.account, job.region)
+    place = ResourceScope(trials.COMPONENT, job.account, job.region)
     if trials.is_named_in(connection, place, name.lower()):  # by a user, or by a job of that name that was deleted
         name = f"{name}-{job.id[:8]}"
     arn = KINDS[job.kind].arn(job.region, job.account, job.name)

@@ -20,13 +20,13 @@ from sagewright.model.jobs import tracking_sessions as passes
 from sagewright.model.jobs.state_machines import TrackingStatus as Status
 from sagewright.model.jobs.tracking_sessions import Pass
 from sagewright.services.context import Context
-from sagewright.services.paging import ListForm
+from sagewright.services.paging import ListSpec
 from sagewright.services.registry import operation
 from sagewright.services.roles import check_role
 from sagewright.services.sagemaker.resources.identities import user_context
-from sagewright.services.sagemaker.resources.resources import Form
+from sagewright.services.sagemaker.resources.resources import ResourceType
 from sagewright.store import identity
-from sagewright.store.listing import Held, Page
+from sagewright.store.listing import Comparison, PageRequest
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import Resource
 
@@ -36,9 +36,9 @@ CHANGED = ("ArtifactStoreUri", "TrackingServerSize", "AutomaticModelRegistration
 """What an update may change."""
 RESTARTING = ("ArtifactStoreUri", "TrackingServerSize")
 FILTERS = {
-    "CreatedAfter": ("created_ms", Held.AT_LEAST),
-    "CreatedBefore": ("created_ms", Held.AT_MOST),
-    "TrackingServerStatus": ("status", Held.IS),
+    "CreatedAfter": ("created_ms", Comparison.AT_LEAST),
+    "CreatedBefore": ("created_ms", Comparison.AT_MOST),
+    "TrackingServerStatus": ("status", Comparison.IS),
 }
 RUNS = frozenset({Status.CREATED, Status.UPDATED, Status.STARTED})
 RESTS = frozenset({Status.STOPPED, Status.CREATE_FAILED, Status.START_FAILED, Status.UPDATE_FAILED})
@@ -61,12 +61,12 @@ def _running(document: dict[str, Any]) -> dict[str, Any]:
     return active | ({"MlflowVersion": version} if version else {})
 
 
-class _TrackingServers(Form):
+class _TrackingServers(ResourceType):
     def list(self, context: Context, request: dict[str, Any]) -> dict[str, Any]:
         """MlflowVersion is no column: pages are read until one is full of those that have it."""
         place, version = self._place(context), request.get("MlflowVersion")
 
-        def of_version(page: Page) -> list[Resource]:
+        def of_version(page: PageRequest) -> list[Resource]:
             found: list[Resource] = []
             while True:
                 rows = resources.page(context.store, place, page)
@@ -87,7 +87,7 @@ TRACKERS = _TrackingServers(
     arn_type=TRACKER,
     missing=lambda arn: ResourceNotFound(f"The MLflow tracking server {arn} does not exist."),
     taken=lambda arn: ValidationException(f"Cannot create already existing MLflow tracking server {arn}."),
-    listed=ListForm(
+    listed=ListSpec(
         "TrackingServerSummaries",
         {"Name": "name", "CreationTime": "created_ms", "Status": "status"},
         descending=True,

@@ -12,10 +12,10 @@ from sqlalchemy.exc import IntegrityError
 from sagewright.model.aws.arns import sagemaker_arn
 from sagewright.model.clock import to_datetime
 from sagewright.services.context import Context
-from sagewright.services.sagemaker.resources.catalogue import RESOURCES, Declaration, Searched, declare
-from sagewright.services.sagemaker.resources.resources import Form
+from sagewright.services.sagemaker.resources.catalogue import RESOURCES, SearchableKind, Searched, declare
+from sagewright.services.sagemaker.resources.resources import ResourceType
 from sagewright.services.sagemaker.resources.tags import shape
-from sagewright.store.jobs.jobs import Place
+from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.listing import Condition
 from sagewright.store.resources import resources, tags
 from sagewright.store.resources.resources import New, Resource
@@ -27,7 +27,7 @@ Documents = Callable[[Context, Sequence[Resource]], list[dict[str, Any]]]
 
 
 @dataclass(frozen=True)
-class Tracked(Form):
+class Tracked(ResourceType):
     """A Form whose rows are named in lower case; the document has the name as it was written.
 
     `searched_as`: Search's name for it. `whole`: what Search shows of rows, but for their tags; `prepare`: see Searched.
@@ -42,7 +42,7 @@ class Tracked(Form):
         searched = Searched(
             self.searched_as, self._name_member, self._shown, self.search_record, self.not_in_search, self.prepare
         )
-        declare(Declaration(self.kind, self.arn_type, RESOURCES, searched))
+        declare(SearchableKind(self.kind, self.arn_type, RESOURCES, searched))
         return self
 
     def create(self, context: Context, request: dict[str, Any], status: str = "") -> dict[str, Any]:
@@ -126,8 +126,8 @@ class Tracked(Form):
         own = {key: value for key, value in resource.document.items() if key not in hidden}
         return self.described(own) | self._head(resource)
 
-    def _place(self, context: Context) -> Place:
-        return Place(self.kind, context.account, context.region)
+    def _place(self, context: Context) -> ResourceScope:
+        return ResourceScope(self.kind, context.account, context.region)
 
     def _head(self, resource: Resource) -> dict[str, Any]:
         document = resource.document

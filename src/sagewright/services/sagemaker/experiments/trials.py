@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from sagewright.model.errors import ResourceNotFound, ValidationException
 from sagewright.services.context import Context
-from sagewright.services.paging import ListForm
+from sagewright.services.paging import ListSpec
 from sagewright.services.registry import operation
 from sagewright.services.sagemaker.experiments import job_components
 from sagewright.services.sagemaker.experiments.experiments import CREATED, EXPERIMENTS, SORTS
@@ -49,7 +49,7 @@ TRIALS = Tracked(
     arn_type="experiment-trial",
     missing=lambda arn: ResourceNotFound(f"Trial '{arn}' does not exist."),
     taken=lambda arn: ValidationException(f"Trial with arn '{arn}' already exists."),
-    listed=ListForm("TrialSummaries", SORTS, True, CREATED),
+    listed=ListSpec("TrialSummaries", SORTS, True, CREATED),
     search_record=lambda found: {"Trial": found},
     searched_as="ExperimentTrial",
     whole=_whole,

@@ -10,12 +10,12 @@ from typing import Any
 from sagewright.kinds.modelcontainers import containers_of
 from sagewright.model.errors import ValidationException
 from sagewright.services.context import Context
-from sagewright.services.paging import ListForm
+from sagewright.services.paging import ListSpec
 from sagewright.services.registry import operation
 from sagewright.services.roles import check_role
 from sagewright.services.sagemaker.hosting.models import MODELS
-from sagewright.services.sagemaker.resources.resources import Form
-from sagewright.store.jobs.jobs import Place
+from sagewright.services.sagemaker.resources.resources import ResourceType
+from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.resources import resources
 
 MOST_VARIANTS = 10
@@ -37,13 +37,13 @@ def _described(document: dict[str, Any]) -> dict[str, Any]:
     return described
 
 
-CONFIGS = Form(
+CONFIGS = ResourceType(
     kind="endpoint-config",
     noun="EndpointConfig",
     arn_type="endpoint-config",
     missing=lambda arn: ValidationException(f'Could not find endpoint configuration "{arn}".'),
     taken=lambda arn: ValidationException(f'Cannot create already existing endpoint configuration "{arn}".'),
-    listed=ListForm("EndpointConfigs", {"Name": "name", "CreationTime": "created_ms"}, descending=True),
+    listed=ListSpec("EndpointConfigs", {"Name": "name", "CreationTime": "created_ms"}, descending=True),
     described=_described,
 ).declared()
 
@@ -104,7 +104,7 @@ def _check_variant(context: Context, variant: dict[str, Any]) -> None:
     for member, what in NOT_SERVED.items():
         if member in variant:
             raise ValidationException(f"The variant {name} asks for {member}: Sagewright serves no {what}.")
-    place = Place(MODELS.kind, context.account, context.region)
+    place = ResourceScope(MODELS.kind, context.account, context.region)
     if "ModelName" in variant and resources.find(context.store, place, variant["ModelName"]) is None:
         raise MODELS.missing(MODELS.arn(context, variant["ModelName"]))
     serverless = variant.get("ServerlessConfig")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sagewright.engine.endpoints.fleets import Fleet, Variant, fleet_of
-from sagewright.engine.endpoints.rollout import RESIZE, State
+from sagewright.engine.endpoints.rollout import RESIZE, RolloutState
 from sagewright.model.clock import to_datetime
 from sagewright.model.jobs.state_machines import EndpointStatus
 from sagewright.store.resources.resources import Resource
@@ -13,7 +13,7 @@ from sagewright.store.resources.resources import Resource
 
 def described(endpoint: Resource, arn: str, config: dict[str, Any]) -> dict[str, Any]:
     """`config`: the document of the configuration that serves, {} if it was deleted."""
-    state = State.read(endpoint.status, endpoint.document)
+    state = RolloutState.read(endpoint.status, endpoint.document)
     shown: dict[str, Any] = {
         "EndpointName": endpoint.name,
         "EndpointArn": arn,
@@ -39,7 +39,7 @@ def described(endpoint: Resource, arn: str, config: dict[str, Any]) -> dict[str,
     return shown
 
 
-def _target(state: State) -> Fleet | None:
+def _target(state: RolloutState) -> Fleet | None:
     """The fleet that an update leads to, as far as it is."""
     if state.update is None or state.update["Phase"] == RESIZE:
         return None
@@ -63,7 +63,7 @@ def _told_of(fleet: Fleet, status: str) -> dict[str, Any]:
     return told
 
 
-def _variants(endpoint: Resource, fleet: Fleet, state: State, *, pending: bool = False) -> dict[str, Any]:
+def _variants(endpoint: Resource, fleet: Fleet, state: RolloutState, *, pending: bool = False) -> dict[str, Any]:
     shown = {}
     for member, shadow in (("ProductionVariants", False), ("ShadowProductionVariants", True)):
         chosen = [one for one in fleet.variants if one.shadow is shadow]
@@ -72,7 +72,7 @@ def _variants(endpoint: Resource, fleet: Fleet, state: State, *, pending: bool =
     return shown
 
 
-def _variant(endpoint: Resource, variant: Variant, state: State, *, pending: bool) -> dict[str, Any]:
+def _variant(endpoint: Resource, variant: Variant, state: RolloutState, *, pending: bool) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "VariantName": variant.name,
         "DeployedImages": [
@@ -104,7 +104,7 @@ def _variant(endpoint: Resource, variant: Variant, state: State, *, pending: boo
     return shown
 
 
-def _status(variant: Variant, state: State) -> dict[str, str] | None:
+def _status(variant: Variant, state: RolloutState) -> dict[str, str] | None:
     """What is going on with a variant; None where nothing is. Source: the contract's hosting.md, "Status"."""
     missing = variant.wanted - len(variant.ready)
     if state.status == EndpointStatus.DELETING:

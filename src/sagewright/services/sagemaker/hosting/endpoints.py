@@ -12,32 +12,32 @@ from typing import Any
 
 from sagewright.engine.endpoints import rollout
 from sagewright.engine.endpoints.fleets import Fleet, Variant
-from sagewright.engine.endpoints.rollout import State
+from sagewright.engine.endpoints.rollout import RolloutState
 from sagewright.engine.monitoring.alarms import KIND as ALARMS
 from sagewright.kinds.serving import COMPONENT, ENDPOINT, START_S, role_of
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import ValidationException
 from sagewright.model.jobs.state_machines import CHANGING, EndpointStatus
 from sagewright.services.context import Context
-from sagewright.services.paging import ListForm
+from sagewright.services.paging import ListSpec
 from sagewright.services.registry import operation
 from sagewright.services.sagemaker.hosting.endpoint_configs import CONFIGS, model_of
 from sagewright.services.sagemaker.hosting.endpoint_shapes import described
-from sagewright.services.sagemaker.resources.resources import Form
-from sagewright.store.jobs.jobs import Place
+from sagewright.services.sagemaker.resources.resources import ResourceType
+from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import Resource
 
 SERVERLESS_TYPE = "ml.m5.large"
 """What a serverless variant's worker has here, within its MemorySizeInMB."""
 
-ENDPOINTS = Form(
+ENDPOINTS = ResourceType(
     kind=ENDPOINT,
     noun="Endpoint",
     arn_type="endpoint",
     missing=lambda arn: ValidationException(f'Could not find endpoint "{arn}".'),
     taken=lambda arn: ValidationException(f'Cannot create already existing endpoint "{arn}".'),
-    listed=ListForm("Endpoints", {"Name": "name", "CreationTime": "created_ms", "Status": "status"}, descending=True),
+    listed=ListSpec("Endpoints", {"Name": "name", "CreationTime": "created_ms", "Status": "status"}, descending=True),
     status_member="EndpointStatus",
     tells_modified=True,
 ).declared()
@@ -77,7 +77,7 @@ def update_endpoint(context: Context, request: dict[str, Any]) -> dict[str, Any]
     if excluded and not request.get("RetainAllVariantProperties"):
         raise ValidationException("ExcludeRetainedVariantProperties needs RetainAllVariantProperties.")
 
-    def change(state: State) -> State:
+    def change(state: RolloutState) -> RolloutState:
         _check_components(context, request["EndpointName"], state, fleet)
         target = _retained(fleet, state, excluded) if request.get("RetainAllVariantProperties") else fleet
         kept = state.rest.get("LastDeploymentConfig") or {} if request.get("RetainDeploymentConfig") else {}
@@ -96,7 +96,7 @@ def update_endpoint_weights_and_capacities(context: Context, request: dict[str, 
     if len(wanted) != len(request["DesiredWeightsAndCapacities"]):
         raise ValidationException("DesiredWeightsAndCapacities names a variant twice.")
 
-    def change(state: State) -> State:
+    def change(state: RolloutState) -> RolloutState:
         serving = [one for one in state.fleets if one.share]
         known = {variant.name for fleet in serving for variant in fleet.variants}
         if unknown := sorted(set(wanted) - known):
@@ -116,7 +116,7 @@ def update_endpoint_weights_and_capacities(context: Context, request: dict[str, 
 
 @operation("sagemaker", "DeleteEndpoint")
 def delete_endpoint(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    def change(state: State) -> State:
+    def change(state: RolloutState) -> RolloutState:
         if left := _components(context, request["EndpointName"]):
             raise ValidationException(
                 f'Cannot delete endpoint "{ENDPOINTS.arn(context, request["EndpointName"])}" while it hosts inference components: '
@@ -131,7 +131,7 @@ def delete_endpoint(context: Context, request: dict[str, Any]) -> dict[str, Any]
 def _changed(
     context: Context,
     name: str,
-    change: Callable[[State], State],
+    change: Callable[[RolloutState], RolloutState],
     also: frozenset[EndpointStatus] = frozenset(),
 ) -> dict[str, Any]:
     """The endpoint as `change` makes it, in one transaction. Raises ValidationException for one whose status does not allow that:
@@ -143,7 +143,7 @@ def _changed(
             raise ValidationException(f'Cannot update in-progress endpoint "{arn}".')
         if current.status not in {EndpointStatus.IN_SERVICE, EndpointStatus.OUT_OF_SERVICE, *also}:
             raise ValidationException(f'Cannot update endpoint "{arn}" in the status {current.status}.')
-        after = change(State.read(current.status, current.document))
+        after = change(RolloutState.read(current.status, current.document))
         return replace(current, status=str(after.status), document=after.document())
 
     if resources.alter(context.store, endpoint.id, how) is None:
@@ -158,7 +158,7 @@ def _components(context: Context, name: str) -> list[str]:
     return [one.name for one in resources.children(context.store, endpoint.id) if one.kind == COMPONENT]
 
 
-def _check_components(context: Context, name: str, state: State, fleet: Fleet) -> None:
+def _check_components(context: Context, name: str, state: RolloutState, fleet: Fleet) -> None:
     """Raises ValidationException for a configuration with which the endpoint's inference components would have no place."""
     present = {one.name for old in state.fleets if old.share for one in old.variants if one.hosts_components}
     wanted = {one.name for one in fleet.variants if one.hosts_components}
@@ -255,7 +255,7 @@ def _weighted(variant: Variant, asked: dict[str, Any] | None) -> Variant:
     )
 
 
-def _retained(fleet: Fleet, state: State, excluded: set[str]) -> Fleet:
+def _retained(fleet: Fleet, state: RolloutState, excluded: set[str]) -> Fleet:
     """With the weights and counts that variants of the same name have now."""
     present = {variant.name: variant for one in state.fleets if one.share for variant in one.variants}
     capture = next((one.capture for one in state.fleets if one.share), None)
@@ -295,9 +295,9 @@ def check_alarms(context: Context, deployment: dict[str, Any]) -> None:
         name = alarm.get("AlarmName")
         if name is None:
             raise ValidationException("Each of the Alarms of AutoRollbackConfiguration must have an AlarmName.")
-        if resources.find(context.store, Place(ALARMS, context.account, context.region), name) is None:
+        if resources.find(context.store, ResourceScope(ALARMS, context.account, context.region), name) is None:
             raise ValidationException(f"Could not find the alarm {name} of AutoRollbackConfiguration.")
 
 
-def _configs(context: Context) -> Place:
-    return Place(CONFIGS.kind, context.account, context.region)
+def _configs(context: Context) -> ResourceScope:
+    return ResourceScope(CONFIGS.kind, context.account, context.region)

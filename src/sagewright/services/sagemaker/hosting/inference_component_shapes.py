@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sagewright.engine.endpoints.fleets import Fleet, fleet_of
-from sagewright.engine.endpoints.rollout import State
+from sagewright.engine.endpoints.rollout import RolloutState
 from sagewright.model.clock import to_datetime
 from sagewright.store.resources.resources import Resource
 
@@ -17,7 +17,7 @@ Document = dict[str, Any]
 
 
 def described(component: Resource, endpoint_arn: str) -> Document:
-    state = State.read(component.status, component.document)
+    state = RolloutState.read(component.status, component.document)
     variant = next((one for fleet in state.fleets if fleet.share for one in fleet.variants), None)
     ready = len(variant.ready) if variant else 0
     runtime: Document = {"DesiredCopyCount": desired(state), "CurrentCopyCount": ready}
@@ -33,19 +33,19 @@ def described(component: Resource, endpoint_arn: str) -> Document:
     return told | {name: state.rest[name] for name in ("FailureReason", "LastDeploymentConfig") if name in state.rest}
 
 
-def serving(state: State) -> Fleet | None:
+def serving(state: RolloutState) -> Fleet | None:
     """The copies that answer; None before there were any, and once it has failed."""
     return next((fleet for fleet in state.fleets if fleet.share), None)
 
 
-def specification(state: State) -> Document:
+def specification(state: RolloutState) -> Document:
     """Of the copies that answer, or that should have."""
     specified: dict[str, Document] = state.rest[SPECIFIED]
     fleet = serving(state)
     return specified[fleet.id] if fleet else list(specified.values())[-1]
 
 
-def desired(state: State) -> int:
+def desired(state: RolloutState) -> int:
     if state.update is not None and "Fleet" in state.update:
         return fleet_of(state.update["Fleet"]).variants[0].wanted
     fleet = serving(state)

@@ -15,13 +15,13 @@ from sqlalchemy.exc import IntegrityError
 from sagewright.engine.endpoints import rollout
 from sagewright.engine.endpoints.components import FAILURE, WAITING
 from sagewright.engine.endpoints.fleets import Variant, fleet_of
-from sagewright.engine.endpoints.rollout import State
+from sagewright.engine.endpoints.rollout import RolloutState
 from sagewright.kinds.serving import COMPONENT
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import ValidationException
 from sagewright.model.jobs.state_machines import CHANGING, EndpointStatus
 from sagewright.services.context import Context
-from sagewright.services.paging import ListForm
+from sagewright.services.paging import ListSpec
 from sagewright.services.registry import operation
 from sagewright.services.sagemaker.hosting import inference_component_specifications as specifications
 from sagewright.services.sagemaker.hosting.endpoints import ENDPOINTS, check_alarms
@@ -33,20 +33,20 @@ from sagewright.services.sagemaker.hosting.inference_component_shapes import (
     serving,
     specification,
 )
-from sagewright.services.sagemaker.resources.resources import Form
-from sagewright.store.jobs.jobs import Place
+from sagewright.services.sagemaker.resources.resources import ResourceType
+from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.listing import Condition
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import New, Resource
 from sagewright.store.schema.resources import resources as table
 
-COMPONENTS = Form(
+COMPONENTS = ResourceType(
     kind=COMPONENT,
     noun="InferenceComponent",
     arn_type=COMPONENT,
     missing=lambda arn: ValidationException(f'Could not find inference component "{arn}".'),
     taken=lambda arn: ValidationException(f'Cannot create already existing inference component "{arn}".'),
-    listed=ListForm(
+    listed=ListSpec(
         "InferenceComponents",
         {"Name": "name", "CreationTime": "created_ms", "Status": "status"},
         descending=True,
@@ -115,7 +115,7 @@ def list_inference_components(context: Context, request: dict[str, Any]) -> dict
             told.append(COMPONENTS.told(replace(row, document=named)))
         return told
 
-    place = Place(COMPONENT, context.account, context.region)
+    place = ResourceScope(COMPONENT, context.account, context.region)
     return COMPONENTS.listed.answer(
         request, lambda page: resources.page(context.store, place, page, *conditions), summaries
     )
@@ -136,7 +136,7 @@ def update_inference_component(context: Context, request: dict[str, Any]) -> dic
     endpoint = ENDPOINTS.require(context, component.document["EndpointName"])
     hosting = _hosting(endpoint, component.document["VariantName"])
 
-    def change(state: State) -> State:
+    def change(state: RolloutState) -> RolloutState:
         if wanted is None:
             return _sized(state, copies or 0)
         present, old = specification(state), serving(state)
@@ -159,7 +159,7 @@ def update_inference_component_runtime_config(context: Context, request: dict[st
 
 @operation("sagemaker", "DeleteInferenceComponent")
 def delete_inference_component(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    def change(state: State) -> State:
+    def change(state: RolloutState) -> RolloutState:
         return replace(state, status=EndpointStatus.DELETING, update=None)
 
     also = frozenset({EndpointStatus.FAILED, EndpointStatus.DELETING})
@@ -169,7 +169,7 @@ def delete_inference_component(context: Context, request: dict[str, Any]) -> dic
 
 def _created(context: Context, new: New, endpoint: Resource) -> Resource:
     """Raises ValidationException for a name that is taken, and an endpoint that can't host it, or that went meanwhile."""
-    place = Place(COMPONENT, context.account, context.region)
+    place = ResourceScope(COMPONENT, context.account, context.region)
     try:
         with context.store.write() as connection:
             current = resources.locked_in(connection, endpoint.id)
@@ -189,7 +189,7 @@ def _created(context: Context, new: New, endpoint: Resource) -> Resource:
 
 def _hosting(endpoint: Resource, name: str) -> Variant:
     """The variant of an endpoint, as it is or as it is going to be first. Raises ValidationException."""
-    state = State.read(endpoint.status, endpoint.document)
+    state = RolloutState.read(endpoint.status, endpoint.document)
     fleet = serving(state)
     if fleet is None and state.update is not None:
         fleet = fleet_of(state.update["Fleet"])
@@ -207,7 +207,7 @@ def _hosting(endpoint: Resource, name: str) -> Variant:
     return found
 
 
-def _sized(state: State, copies: int) -> State:
+def _sized(state: RolloutState, copies: int) -> RolloutState:
     fleets = [
         replace(fleet, variants=[replace(one, wanted=copies) for one in fleet.variants]) if fleet.share else fleet
         for fleet in state.fleets
@@ -216,7 +216,7 @@ def _sized(state: State, copies: int) -> State:
 
 
 def _changed(
-    context: Context, name: str, change: Callable[[State], State], also: frozenset[EndpointStatus] = NONE
+    context: Context, name: str, change: Callable[[RolloutState], RolloutState], also: frozenset[EndpointStatus] = NONE
 ) -> dict[str, Any]:
     """The component as `change` makes it, in one transaction; it is Updating where that says no other status. Raises
     ValidationException for one whose status does not allow that: InService and those of `also` do."""
@@ -227,7 +227,7 @@ def _changed(
             raise ValidationException(f'Cannot update in-progress inference component "{arn}".')
         if current.status not in {EndpointStatus.IN_SERVICE, *also}:
             raise ValidationException(f'Cannot update inference component "{arn}" in the status {current.status}.')
-        state = State.read(current.status, current.document)
+        state = RolloutState.read(current.status, current.document)
         state = replace(state, rest={key: value for key, value in state.rest.items() if key not in ABOUT_FAILURE})
         after = change(state)
         status = EndpointStatus.UPDATING if after.update is not None else after.status

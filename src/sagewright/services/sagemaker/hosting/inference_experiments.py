@@ -30,23 +30,23 @@ from sagewright.model.aws.arns import sagemaker_arn
 from sagewright.model.clock import now_ms, to_datetime, to_ms
 from sagewright.model.errors import AwsError, ResourceNotFound, ValidationException
 from sagewright.services.context import Context
-from sagewright.services.paging import ListForm
+from sagewright.services.paging import ListSpec
 from sagewright.services.registry import operation
 from sagewright.services.roles import check_role
 from sagewright.services.sagemaker.hosting.models import MODELS
-from sagewright.services.sagemaker.resources.catalogue import RESOURCES, Declaration, declare
-from sagewright.store.jobs.jobs import Place
+from sagewright.services.sagemaker.resources.catalogue import RESOURCES, SearchableKind, declare
+from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.resources import resources
-from sagewright.store.resources.resources import NameTaken, New, Resource
+from sagewright.store.resources.resources import New, Resource, ResourceNameTaken
 
 ARN_TYPE = "inference-experiment"
 MOST_DAYS = 30
 DAY_MS = 86_400_000
 TOLD = ("Type", "Description", "RoleArn", "DataStorageConfig", "ShadowModeConfig", "KmsKey", "StatusReason")
-LISTED = ListForm(
+LISTED = ListSpec(
     "InferenceExperiments", {"Name": "name", "CreationTime": "created_ms", "Status": "status"}, descending=True
 )
-declare(Declaration(KIND, ARN_TYPE, RESOURCES))
+declare(SearchableKind(KIND, ARN_TYPE, RESOURCES))
 
 
 @operation("sagemaker", "CreateInferenceExperiment")
@@ -62,7 +62,7 @@ def create_inference_experiment(context: Context, request: dict[str, Any]) -> di
     try:
         new = New(name, document, arn, pairs, status=CREATING, principal=context.principal.arn)
         made = resources.create(context.store, _place(context), new)
-    except NameTaken:
+    except ResourceNameTaken:
         raise _conflict(f"Inference experiment {arn} already exists.") from None
     context.engine.wake(KIND, made.id)
     return {"InferenceExperimentArn": arn}
@@ -73,7 +73,9 @@ def describe_inference_experiment(context: Context, request: dict[str, Any]) -> 
     experiment = _require(context, request["Name"])
     document = experiment.document
     told = _head(context, experiment) | {name: document[name] for name in TOLD if name in document}
-    endpoint = resources.find(context.store, Place(ENDPOINT, context.account, context.region), document["EndpointName"])
+    endpoint = resources.find(
+        context.store, ResourceScope(ENDPOINT, context.account, context.region), document["EndpointName"]
+    )
     about: dict[str, Any] = {"EndpointName": document["EndpointName"]}
     if endpoint is not None:
         about |= {"EndpointConfigName": endpoint.document["EndpointConfigName"], "EndpointStatus": endpoint.status}
@@ -254,5 +256,5 @@ def _conflict(message: str) -> AwsError:
     return AwsError("ConflictException", message, 400)
 
 
-def _place(context: Context) -> Place:
-    return Place(KIND, context.account, context.region)
+def _place(context: Context) -> ResourceScope:
+    return ResourceScope(KIND, context.account, context.region)

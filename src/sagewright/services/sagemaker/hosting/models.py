@@ -10,13 +10,13 @@ from typing import Any
 from sagewright.kinds.modelcontainers import RESOLVED
 from sagewright.model.errors import ValidationException
 from sagewright.services.context import Context
-from sagewright.services.paging import ListForm
+from sagewright.services.paging import ListSpec
 from sagewright.services.registry import operation
 from sagewright.services.roles import check_role
 from sagewright.services.sagemaker.registry.model_package_containers import package_containers
 from sagewright.services.sagemaker.resources.model_data import check_model_data
 from sagewright.services.sagemaker.resources.own_images import check_image
-from sagewright.services.sagemaker.resources.resources import Form
+from sagewright.services.sagemaker.resources.resources import ResourceType
 
 Container = dict[str, Any]
 MOST_CONTAINERS = 15
@@ -44,13 +44,13 @@ def _with_defaults(container: Container) -> Container:
     return {"Mode": "SingleModel", "Environment": {}} | container
 
 
-MODELS = Form(
+MODELS = ResourceType(
     kind="model",
     noun="Model",
     arn_type="model",
     missing=lambda arn: ValidationException(f'Could not find model "{arn}".'),
     taken=lambda arn: ValidationException(f'Cannot create already existing model "{arn}".'),
-    listed=ListForm("Models", {"Name": "name", "CreationTime": "created_ms"}, descending=True),
+    listed=ListSpec("Models", {"Name": "name", "CreationTime": "created_ms"}, descending=True),
     search_record=lambda found: {"Model": {"Model": found}},
     described=_described,
 ).declared()

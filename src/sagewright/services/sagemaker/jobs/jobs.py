@@ -11,10 +11,10 @@ from sqlalchemy import Connection
 from sagewright.kinds.base import OWNER, Kind
 from sagewright.model.errors import ResourceInUse, ValidationException
 from sagewright.services.context import Context
-from sagewright.services.paging import ListForm
+from sagewright.services.paging import ListSpec
 from sagewright.services.sagemaker.experiments.experiment_configs import tracking
 from sagewright.store.jobs import job_lists, jobs
-from sagewright.store.jobs.jobs import Draft, Job, NameTaken, Place, Wanted
+from sagewright.store.jobs.jobs import DesiredState, Job, JobDraft, JobNameTaken, ResourceScope
 from sagewright.store.listing import Condition
 from sagewright.store.resources import tags
 
@@ -22,8 +22,8 @@ SORTS = {"Name": "name", "CreationTime": "created_ms", "Status": "status"}
 """The columns that lists of jobs sort by."""
 
 
-def place_of(context: Context, kind: Kind) -> Place:
-    return Place(kind.name, context.account, context.region)
+def place_of(context: Context, kind: Kind) -> ResourceScope:
+    return ResourceScope(kind.name, context.account, context.region)
 
 
 def arn_of(kind: Kind, job: Job) -> str:
@@ -40,10 +40,10 @@ def create_job(context: Context, kind: Kind, name: str, request: dict[str, Any],
     writes: list[Callable[[Connection], None]] = [partial(tags.add_in, arn=arn, pairs=pairs)] if pairs else []
     if tracked := tracking(context, kind, name, request):
         writes.append(tracked)
-    draft = Draft(name, kept, message, kind.demand(kept).spot, context.principal.arn)
+    draft = JobDraft(name, kept, message, kind.demand(kept).spot, context.principal.arn)
     try:
         job = jobs.create(context.store, place_of(context, kind), draft, partial(_each, writes) if writes else None)
-    except NameTaken:
+    except JobNameTaken:
         noun = kind.resource.replace("-", " ")
         raise ResourceInUse(
             f"{noun.capitalize()} names must be unique within an AWS account and region, and a {noun} with this name "
@@ -61,7 +61,7 @@ def _each(writes: Sequence[Callable[[Connection], None]], connection: Connection
 def list_jobs(
     context: Context,
     kind: Kind,
-    form: ListForm,
+    form: ListSpec,
     shape: Callable[[Sequence[Job]], Iterable[dict[str, Any]]],
     request: dict[str, Any],
     *conditions: Condition,
@@ -76,5 +76,5 @@ def stop_job(context: Context, kind: Kind, job: Job) -> None:
     if job.ended:
         noun = kind.resource.replace("-", " ")
         raise ValidationException(f"The request was rejected because the {noun} is in status {job.status}.")
-    jobs.want(context.store, job.id, Wanted.STOP)
+    jobs.want(context.store, job.id, DesiredState.STOP)
     context.engine.wake(job.kind, job.id)

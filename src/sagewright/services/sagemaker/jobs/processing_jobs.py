@@ -14,13 +14,13 @@ from sagewright.model.errors import ResourceInUse, ValidationException
 from sagewright.model.jobs.brief import Purpose
 from sagewright.model.jobs.state_machines import PROCESSING
 from sagewright.services.context import Context
-from sagewright.services.paging import ListForm
+from sagewright.services.paging import ListSpec
 from sagewright.services.registry import operation
 from sagewright.services.roles import check_role
 from sagewright.services.sagemaker.experiments import job_components
 from sagewright.services.sagemaker.jobs import jobs as every
 from sagewright.services.sagemaker.jobs.processing_shapes import description, summary
-from sagewright.services.sagemaker.resources.catalogue import JOBS, Declaration, declare
+from sagewright.services.sagemaker.resources.catalogue import JOBS, SearchableKind, declare
 from sagewright.services.sagemaker.resources.input_checks import check_data
 from sagewright.services.sagemaker.resources.own_images import check_image
 from sagewright.store.jobs import jobs
@@ -28,8 +28,8 @@ from sagewright.store.jobs.jobs import Job
 from sagewright.store.resources import tags
 
 KIND = KINDS[PROCESSING.kind]
-LIST = ListForm("ProcessingJobSummaries", every.SORTS)
-declare(Declaration(KIND.name, KIND.resource, JOBS))
+LIST = ListSpec("ProcessingJobSummaries", every.SORTS)
+declare(SearchableKind(KIND.name, KIND.resource, JOBS))
 ROOT = "/opt/ml/processing/"
 LONGEST_NAME = 255
 

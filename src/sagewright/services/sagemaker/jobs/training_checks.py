@@ -17,7 +17,7 @@ from sagewright.services.sagemaker.jobs.warmpools import check_warm_pool
 from sagewright.services.sagemaker.registry.algorithms import training_specification
 from sagewright.services.sagemaker.resources.input_checks import check_inputs
 from sagewright.services.sagemaker.resources.own_images import check_image
-from sagewright.store.jobs.jobs import Place
+from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.resources import resources
 
 MAX_RUNTIME_S = 28 * 86_400
@@ -106,6 +106,6 @@ def _check_tracker(context: Context, request: dict[str, Any]) -> None:
         return
     arn = request["MlflowConfig"]["MlflowResourceArn"]
     name = arn.rpartition("/")[2]
-    there = resources.find(context.store, Place(TRACKER, context.account, context.region), name)
+    there = resources.find(context.store, ResourceScope(TRACKER, context.account, context.region), name)
     if there is None or arn != sagemaker_arn(context.region, context.account, TRACKER, name):
         raise ValidationException(f"MlflowResourceArn {arn} is no MLflow tracking server of this account and region.")

@@ -11,7 +11,7 @@ from sagewright.model.clock import to_datetime
 from sagewright.model.errors import ResourceInUse, ResourceNotFound, ValidationException
 from sagewright.model.jobs.state_machines import ACTIVE, TRAINING
 from sagewright.services.context import Context
-from sagewright.services.paging import ListForm
+from sagewright.services.paging import ListSpec
 from sagewright.services.registry import operation
 from sagewright.services.sagemaker.experiments import job_components
 from sagewright.services.sagemaker.jobs import jobs as every
@@ -19,23 +19,23 @@ from sagewright.services.sagemaker.jobs.training_checks import check_request
 from sagewright.services.sagemaker.jobs.training_shapes import description, descriptions
 from sagewright.services.sagemaker.jobs.warmpools import update_keep_alive, warm_pool_status
 from sagewright.services.sagemaker.registry.algorithms import resolved
-from sagewright.services.sagemaker.resources.catalogue import JOBS, Declaration, Searched, declare
+from sagewright.services.sagemaker.resources.catalogue import JOBS, SearchableKind, Searched, declare
 from sagewright.store.jobs import job_lists, jobs, warmpools
-from sagewright.store.jobs.jobs import Job, Place
+from sagewright.store.jobs.jobs import Job, ResourceScope
 from sagewright.store.jobs.warmpools import PoolStatus
 from sagewright.store.resources import tags
 
 KIND = KINDS[TRAINING.kind]
 FIRST_MESSAGE = "Starting the training job"
-LIST = ListForm("TrainingJobSummaries", every.SORTS)
+LIST = ListSpec("TrainingJobSummaries", every.SORTS)
 NOT_IN_SEARCH = frozenset({"ProfilingStatus", "RemoteDebugConfig", "InfraCheckConfig", "ProfilerRuleConfigurations"})
 """Members of Describe that the TrainingJob shape of Search lacks."""
 
 SEARCHED = Searched("TrainingJob", "TrainingJobName", descriptions, lambda found: {"TrainingJob": found}, NOT_IN_SEARCH)
-declare(Declaration(KIND.name, KIND.resource, JOBS, SEARCHED))
+declare(SearchableKind(KIND.name, KIND.resource, JOBS, SEARCHED))
 
 
-def place_of(context: Context) -> Place:
+def place_of(context: Context) -> ResourceScope:
     return every.place_of(context, KIND)
 
 

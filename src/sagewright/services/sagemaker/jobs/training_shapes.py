@@ -18,10 +18,10 @@ from sagewright.services.context import Context
 from sagewright.services.sagemaker.jobs.warmpools import warm_pool_status
 from sagewright.services.sagemaker.registry import algorithms
 from sagewright.store import events
-from sagewright.store.events import Entry
+from sagewright.store.events import EventEntry
 from sagewright.store.jobs import job_lists, jobs, warmpools
 from sagewright.store.jobs.jobs import Job
-from sagewright.store.jobs.warmpools import Pool
+from sagewright.store.jobs.warmpools import WarmPool
 from sagewright.store.resources import tags
 
 RULES = ("DebugRuleConfigurations", "ProfilerRuleConfigurations")
@@ -67,14 +67,14 @@ def descriptions(context: Context, rows: Sequence[Job]) -> list[dict[str, Any]]:
     ]
 
 
-def _described(context: Context, job: Job, log: list[Entry], pool: Pool | None) -> dict[str, Any]:
+def _described(context: Context, job: Job, log: list[EventEntry], pool: WarmPool | None) -> dict[str, Any]:
     described = outline(job) | warm_pool_status(pool) | {"SecondaryStatusTransitions": transitions(log)}
     if "BillableTimeInSeconds" in described:
         described["BillableTimeInSeconds"] = _billable_s(context, job, log)
     return described
 
 
-def _billable_s(context: Context, job: Job, log: list[Entry]) -> int:
+def _billable_s(context: Context, job: Job, log: list[EventEntry]) -> int:
     """Seconds in which the job's hosts ran; of a spot job so many as its price beside an on-demand host's makes of them."""
     ran_ms = run_ms(log, job.ended_ms if job.ended_ms is not None else now_ms())
     price = context.settings.spot_price if job.request.get("EnableManagedSpotTraining") else 1.0
@@ -152,7 +152,7 @@ def _metrics(rows: Sequence[Row[Any]]) -> dict[str, Any]:
     return {"FinalMetricDataList": found[:40]} if found else {}
 
 
-def transitions(log: list[Entry]) -> list[dict[str, Any]]:
+def transitions(log: list[EventEntry]) -> list[dict[str, Any]]:
     """The event log as clients see it: one entry for each stay in a secondary status, with its newest message."""
     entries: list[dict[str, Any]] = []
     for event in log:

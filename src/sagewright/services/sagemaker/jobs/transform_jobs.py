@@ -15,20 +15,20 @@ from sagewright.model.errors import ValidationException
 from sagewright.model.jobs.json_paths import WHOLE, WrongPath, json_path
 from sagewright.model.jobs.state_machines import TRANSFORM
 from sagewright.services.context import Context
-from sagewright.services.paging import ListForm
+from sagewright.services.paging import ListSpec
 from sagewright.services.registry import operation
 from sagewright.services.sagemaker.hosting.models import MODELS
 from sagewright.services.sagemaker.jobs import jobs as every
 from sagewright.services.sagemaker.jobs.transform_shapes import description, summary
-from sagewright.services.sagemaker.resources.catalogue import JOBS, Declaration, declare
+from sagewright.services.sagemaker.resources.catalogue import JOBS, SearchableKind, declare
 from sagewright.services.sagemaker.resources.input_checks import check_data
 from sagewright.services.sagemaker.resources.own_images import check_image
 from sagewright.store.jobs import jobs
 from sagewright.store.jobs.jobs import Job
 
 KIND = KINDS[TRANSFORM.kind]
-LIST = ListForm("TransformJobSummaries", every.SORTS)
-declare(Declaration(KIND.name, KIND.resource, JOBS))
+LIST = ListSpec("TransformJobSummaries", every.SORTS)
+declare(SearchableKind(KIND.name, KIND.resource, JOBS))
 MOST_AT_ONCE_MB = 100
 """Of MaxConcurrentTransforms times MaxPayloadInMB."""
 ROWS = ("text/csv", "application/json", "application/jsonlines", "application/jsonl")

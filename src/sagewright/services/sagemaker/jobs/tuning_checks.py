@@ -12,7 +12,7 @@ from typing import Any
 from sagewright.algorithms import catalogue
 from sagewright.algorithms.declaration import Declaration
 from sagewright.kinds.training import OBJECTIVE
-from sagewright.kinds.tuning import EPOCHS, Child, Definition, child_request, max_resource, read_definitions
+from sagewright.kinds.tuning import EPOCHS, Child, TrainingDefinition, child_request, max_resource, read_definitions
 from sagewright.kinds.tuningspace import BadRanges
 from sagewright.model.errors import ResourceLimitExceeded, ValidationException
 from sagewright.runtimes import images
@@ -97,7 +97,7 @@ def _check_resources(definition: dict[str, Any]) -> None:
         )
 
 
-def _check_hyperparameters(definition: Definition) -> None:
+def _check_hyperparameters(definition: TrainingDefinition) -> None:
     tuned = {one.name for one in definition.space.parameters}
     if not tuned:
         raise ValidationException("At least one hyperparameter range is required.")
@@ -112,12 +112,12 @@ def _check_hyperparameters(definition: Definition) -> None:
         )
 
 
-def _declaration(definition: Definition) -> Declaration | None:
+def _declaration(definition: TrainingDefinition) -> Declaration | None:
     image = definition.document["AlgorithmSpecification"].get("TrainingImage")
     return catalogue.find(images.resolve_image(image).repository) if image else None
 
 
-def _check_built_in(definition: Definition) -> None:
+def _check_built_in(definition: TrainingDefinition) -> None:
     """What a built-in algorithm can't be tuned over."""
     declared = _declaration(definition)
     if declared is None:
@@ -142,7 +142,7 @@ def _check_built_in(definition: Definition) -> None:
                 raise ValidationException(f"Hyperparameter {parameter.name}: {text} is not in {domain}.")
 
 
-def _check_objective(definition: Definition) -> None:
+def _check_objective(definition: TrainingDefinition) -> None:
     metric, declared = definition.objective.metric, _declaration(definition)
     given = definition.document["AlgorithmSpecification"].get("MetricDefinitions") or []
     names = [one["Name"] for one in given]
@@ -160,7 +160,7 @@ def _check_objective(definition: Definition) -> None:
         )
 
 
-def _check_strategy(config: dict[str, Any], definitions: tuple[Definition, ...]) -> None:
+def _check_strategy(config: dict[str, Any], definitions: tuple[TrainingDefinition, ...]) -> None:
     strategy, limits = config["Strategy"], config["ResourceLimits"]
     hyperband = (config.get("StrategyConfig") or {}).get("HyperbandStrategyConfig")
     if hyperband is not None and strategy != "Hyperband":
@@ -225,7 +225,7 @@ def _check_early_stopping(request: dict[str, Any], config: dict[str, Any]) -> No
         )
 
 
-def _samples(request: dict[str, Any], definition: Definition) -> Iterator[dict[str, Any]]:
+def _samples(request: dict[str, Any], definition: TrainingDefinition) -> Iterator[dict[str, Any]]:
     """Training jobs as they will be made: one for each instance configuration."""
     name = f"{request['HyperParameterTuningJobName']}-001-00000000"
     values = {one.name: one.value(0.5) for one in definition.space.parameters}

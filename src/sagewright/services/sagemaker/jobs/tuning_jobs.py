@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from sagewright.engine.tuning import trials
-from sagewright.engine.tuning.trials import Record
+from sagewright.engine.tuning.trials import TrialRecord
 from sagewright.kinds.base import OWNER
 from sagewright.kinds.tuning import KIND, RESOURCE, read_definitions
 from sagewright.model.aws.arns import sagemaker_arn
@@ -17,19 +17,19 @@ from sagewright.model.errors import ResourceInUse, ResourceNotFound, ValidationE
 from sagewright.model.jobs.state_machines import ENDED, Status
 from sagewright.services import paging
 from sagewright.services.context import Context
-from sagewright.services.paging import ListForm
+from sagewright.services.paging import ListSpec
 from sagewright.services.registry import operation
 from sagewright.services.sagemaker.jobs.tuning_autotune import autotuned
 from sagewright.services.sagemaker.jobs.tuning_checks import check_request
 from sagewright.services.sagemaker.jobs.tuning_shapes import description, descriptions, summary, trial_summary
 from sagewright.services.sagemaker.registry.algorithms import with_metrics
-from sagewright.services.sagemaker.resources.catalogue import RESOURCES, Declaration, Searched, declare
-from sagewright.store.jobs.jobs import Place
+from sagewright.services.sagemaker.resources.catalogue import RESOURCES, SearchableKind, Searched, declare
+from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.resources import resources
-from sagewright.store.resources.resources import NameTaken, New, Resource
+from sagewright.store.resources.resources import New, Resource, ResourceNameTaken
 
 SORTS = {"Name": "name", "CreationTime": "created_ms", "Status": "status"}
-LIST = ListForm("HyperParameterTuningJobSummaries", SORTS)
+LIST = ListSpec("HyperParameterTuningJobSummaries", SORTS)
 SEEDS = 1 << 31
 SEARCHED = Searched(
     "HyperParameterTuningJob",
@@ -38,7 +38,7 @@ SEARCHED = Searched(
     lambda found: {"HyperParameterTuningJob": found},
     frozenset({"Autotune"}),
 )
-declare(Declaration(KIND, RESOURCE, RESOURCES, SEARCHED))
+declare(SearchableKind(KIND, RESOURCE, RESOURCES, SEARCHED))
 
 
 @operation("sagemaker", "CreateHyperParameterTuningJob")
@@ -55,7 +55,7 @@ def create_hyper_parameter_tuning_job(context: Context, request: dict[str, Any])
     new = New(name, document, arn, pairs, status=Status.IN_PROGRESS, principal=context.principal.arn)
     try:
         made = resources.create(context.store, _place(context), new)
-    except NameTaken:
+    except ResourceNameTaken:
         raise ResourceInUse(
             "Hyper parameter tuning job names must be unique within an AWS account and region, and a hyper parameter tuning "
             f"job with this name already exists ({arn})"
@@ -141,7 +141,7 @@ def list_training_jobs_for_hyper_parameter_tuning_job(context: Context, request:
     return answer | ({"NextToken": token} if token else {})
 
 
-ORDERS: dict[str, Callable[[Record], Any]] = {
+ORDERS: dict[str, Callable[[TrialRecord], Any]] = {
     "Name": lambda one: one.number,  # names count up, and are in the order of their numbers
     "CreationTime": lambda one: one.created_ms,
     "Status": lambda one: one.status,
@@ -150,8 +150,8 @@ ORDERS: dict[str, Callable[[Record], Any]] = {
 
 
 def _page(
-    request: dict[str, Any], ordered: list[Record], key: Callable[[Record], Any], descending: bool
-) -> tuple[list[Record], str | None]:
+    request: dict[str, Any], ordered: list[TrialRecord], key: Callable[[TrialRecord], Any], descending: bool
+) -> tuple[list[TrialRecord], str | None]:
     """Those behind the place that the token names. Raises ValidationException for a token of another list."""
     size, after = request.get("MaxResults", 10), paging.decode(request.get("NextToken"))
     if after is not None:
@@ -176,5 +176,5 @@ def require(context: Context, name: str) -> Resource:
     return found
 
 
-def _place(context: Context) -> Place:
-    return Place(KIND, context.account, context.region)
+def _place(context: Context) -> ResourceScope:
+    return ResourceScope(KIND, context.account, context.region)

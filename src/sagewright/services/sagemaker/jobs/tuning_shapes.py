@@ -6,14 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from sagewright.engine.tuning import trials
-from sagewright.engine.tuning.trials import Record
+from sagewright.engine.tuning.trials import TrialRecord
 from sagewright.kinds.training import OBJECTIVE
-from sagewright.kinds.tuning import KIND, RESOURCE, TRIAL, Definition, read_definitions, resource_configs
+from sagewright.kinds.tuning import KIND, RESOURCE, TRIAL, TrainingDefinition, read_definitions, resource_configs
 from sagewright.kinds.tuning import specification as with_objective
 from sagewright.model.aws.arns import sagemaker_arn
 from sagewright.model.clock import now_ms, to_datetime
 from sagewright.services.context import Context
-from sagewright.store.jobs.jobs import Place
+from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.resources import resources, tags
 from sagewright.store.resources.resources import Resource
 
@@ -77,7 +77,7 @@ def _described(context: Context, tuner: Resource, counted: Mapping[str, int]) ->
     return told | {"ConsumedResources": {"RuntimeInSeconds": max(0, round(ran_ms / 1000))}}
 
 
-def _definition(definition: Definition) -> dict[str, Any]:
+def _definition(definition: TrainingDefinition) -> dict[str, Any]:
     """With what AWS fills in: clients read ResourceConfig and the objective's hyperparameter, though they sent neither."""
     asked, objective = dict(definition.document), definition.objective.metric
     asked["StaticHyperParameters"] = {**definition.static, OBJECTIVE: objective}
@@ -89,7 +89,9 @@ def _definition(definition: Definition) -> dict[str, Any]:
     return dict.fromkeys(FLAGS, False) | asked
 
 
-def trial_summary(context: Context, tuner: Resource, record: Record, definition: Definition) -> dict[str, Any]:
+def trial_summary(
+    context: Context, tuner: Resource, record: TrialRecord, definition: TrainingDefinition
+) -> dict[str, Any]:
     """HyperParameterTrainingJobSummary."""
     told: dict[str, Any] = {
         "TrainingJobName": record.name,
@@ -116,11 +118,13 @@ def trial_summary(context: Context, tuner: Resource, record: Record, definition:
     return told
 
 
-def _best(context: Context, tuner: Resource, definitions: Sequence[Definition]) -> tuple[Record, Definition] | None:
+def _best(
+    context: Context, tuner: Resource, definitions: Sequence[TrainingDefinition]
+) -> tuple[TrialRecord, TrainingDefinition] | None:
     number = tuner.document.get("Best")
     if number is None:
         return None
-    place = Place(TRIAL, tuner.account, tuner.region)
+    place = ResourceScope(TRIAL, tuner.account, tuner.region)
     row = resources.find(context.store, place, trials.name_of(tuner, number), number)
     if row is None:
         return None
@@ -128,11 +132,11 @@ def _best(context: Context, tuner: Resource, definitions: Sequence[Definition]) 
     return record, next(one for one in definitions if one.name == record.definition)
 
 
-def _overall(context: Context, tuner: Resource, best: tuple[Record, Definition]) -> dict[str, Any]:
+def _overall(context: Context, tuner: Resource, best: tuple[TrialRecord, TrainingDefinition]) -> dict[str, Any]:
     """The best of this tuning job and of the parents of its warm start."""
     found, owner = best, tuner
     for parent in tuner.document["WarmStartConfig"]["ParentHyperParameterTuningJobs"]:
-        place = Place(KIND, tuner.account, tuner.region)
+        place = ResourceScope(KIND, tuner.account, tuner.region)
         other = resources.find(context.store, place, parent["HyperParameterTuningJobName"])
         theirs = _best(context, other, read_definitions(other.document)) if other else None
         if other and theirs and _better(theirs[0], found[0], best[1]):
@@ -140,7 +144,7 @@ def _overall(context: Context, tuner: Resource, best: tuple[Record, Definition])
     return trial_summary(context, owner, *found)
 
 
-def _better(one: Record, other: Record, definition: Definition) -> bool:
+def _better(one: TrialRecord, other: TrialRecord, definition: TrainingDefinition) -> bool:
     if one.value is None or other.value is None:
         return other.value is None
     return definition.objective.better(one.value, other.value)

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sagewright.kinds.tuning import KIND, Definition, read_definitions
+from sagewright.kinds.tuning import KIND, TrainingDefinition, read_definitions
 from sagewright.model.errors import ResourceNotFound, ValidationException
 from sagewright.model.jobs.state_machines import ENDED
 from sagewright.services.context import Context
-from sagewright.store.jobs.jobs import Place
+from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import Resource
 from sagewright.tuning.space import Categorical, Parameter
@@ -29,7 +29,7 @@ ALSO = frozenset({"HyperParameterTuningResourceConfig", "DefinitionName", "Tunin
 FLAGS = frozenset({"EnableNetworkIsolation", "EnableInterContainerTrafficEncryption"})
 
 
-def check_warm_start(context: Context, request: Mapping[str, Any], definitions: tuple[Definition, ...]) -> None:
+def check_warm_start(context: Context, request: Mapping[str, Any], definitions: tuple[TrainingDefinition, ...]) -> None:
     """Raises ValidationException, ResourceNotFound for a parent that isn't there."""
     warm = request.get("WarmStartConfig")
     if warm is None:
@@ -41,7 +41,7 @@ def check_warm_start(context: Context, request: Mapping[str, Any], definitions: 
         raise ValidationException(f"Each parent of a warm start is named once, got {names}.")
     total = 0
     for name in names:
-        parent = resources.find(context.store, Place(KIND, context.account, context.region), str(name))
+        parent = resources.find(context.store, ResourceScope(KIND, context.account, context.region), str(name))
         if parent is None:
             raise ResourceNotFound(
                 f"Amazon SageMaker can't find a tuning job with the name {name} in {context.region}."
@@ -54,7 +54,7 @@ def check_warm_start(context: Context, request: Mapping[str, Any], definitions: 
         )
 
 
-def _check_parent(parent: Resource, own: Definition, identical: bool) -> None:
+def _check_parent(parent: Resource, own: TrainingDefinition, identical: bool) -> None:
     if parent.status not in ENDED:
         raise ValidationException(
             f"The parent tuning job {parent.name} is in status {parent.status}; it must be Completed, Stopped or Failed."
@@ -71,7 +71,7 @@ def _check_parent(parent: Resource, own: Definition, identical: bool) -> None:
     _check_members(parent.name, before, own, identical)
 
 
-def _check_names(parent: str, before: Definition, own: Definition) -> None:
+def _check_names(parent: str, before: TrainingDefinition, own: TrainingDefinition) -> None:
     """The names are the same; some may be static in one and tuned in the other."""
     tuned, was_tuned = ({one.name: one for one in each.space.parameters} for each in (own, before))
     names, were = ({*each.static} | {*tuning} for each, tuning in ((own, tuned), (before, was_tuned)))
@@ -93,7 +93,7 @@ def _check_names(parent: str, before: Definition, own: Definition) -> None:
         )
 
 
-def _changes(name: str, before: Definition, own: Definition, was_tuned: Mapping[str, Parameter]) -> int:
+def _changes(name: str, before: TrainingDefinition, own: TrainingDefinition, was_tuned: Mapping[str, Parameter]) -> int:
     """A static value that is another one counts twice, as does a choice of two that became static."""
     if name not in own.static:
         return 0
@@ -103,7 +103,7 @@ def _changes(name: str, before: Definition, own: Definition, was_tuned: Mapping[
     return 2 if isinstance(range_, Categorical) and len(range_.values) == 2 else 1
 
 
-def _check_members(parent: str, before: Definition, own: Definition, identical: bool) -> None:
+def _check_members(parent: str, before: TrainingDefinition, own: TrainingDefinition, identical: bool) -> None:
     for member in sorted({*before.document} | {*own.document}):
         default = False if member in FLAGS else None
         if member in CHANGEABLE or member in ALSO:

@@ -9,7 +9,7 @@ from sagewright.model.errors import ValidationException
 from sagewright.services.context import Context
 from sagewright.store.jobs import jobs, warmpools
 from sagewright.store.jobs.jobs import Job
-from sagewright.store.jobs.warmpools import Pool, PoolStatus
+from sagewright.store.jobs.warmpools import PoolStatus, WarmPool
 
 
 def check_warm_pool(request: dict[str, Any]) -> None:
@@ -22,7 +22,7 @@ def check_warm_pool(request: dict[str, Any]) -> None:
         raise ValidationException("KeepAlivePeriodInSeconds is not supported with InstanceGroups.")
 
 
-def warm_pool_status(pool: Pool | None) -> dict[str, Any]:
+def warm_pool_status(pool: WarmPool | None) -> dict[str, Any]:
     """The member WarmPoolStatus; nothing for a job without a pool. The seconds are told once they are over, as with AWS."""
     if pool is None:
         return {}

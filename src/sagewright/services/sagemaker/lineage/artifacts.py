@@ -13,7 +13,7 @@ import orjson
 from sagewright.model.errors import ValidationException
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.services.sagemaker.lineage.lineage_entities import EntityForm
+from sagewright.services.sagemaker.lineage.lineage_entities import EntityType
 
 
 def _name(context: Context, request: dict[str, Any]) -> str:
@@ -27,7 +27,7 @@ def name_for(context: Context, source: dict[str, Any]) -> str:
     return hashlib.sha256(whole).hexdigest()[:32]
 
 
-ARTIFACTS = EntityForm("Artifact", _name, {"CreationTime": "created_ms"}).declared()
+ARTIFACTS = EntityType("Artifact", _name, {"CreationTime": "created_ms"}).declared()
 
 
 @operation("sagemaker", "CreateArtifact")

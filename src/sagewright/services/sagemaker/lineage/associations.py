@@ -14,7 +14,7 @@ from sagewright.model.aws.arns import sagemaker_arn
 from sagewright.model.clock import to_datetime
 from sagewright.model.errors import ResourceNotFound
 from sagewright.services.context import Context
-from sagewright.services.paging import ListForm
+from sagewright.services.paging import ListSpec
 from sagewright.services.registry import operation
 from sagewright.services.sagemaker.experiments.experiments import CREATED
 from sagewright.services.sagemaker.experiments.tracked import by
@@ -22,7 +22,7 @@ from sagewright.services.sagemaker.experiments.trial_component_shapes import SOU
 from sagewright.services.sagemaker.lineage.lineage_entities import LINEAGE_TYPES, checked_type, entity, name_of
 from sagewright.store.listing import Condition
 from sagewright.store.resources import lineage, resources
-from sagewright.store.resources.lineage import Association, Link
+from sagewright.store.resources.lineage import Association, AssociationDraft
 
 SORTS = {
     "SourceArn": "source_arn",
@@ -31,7 +31,7 @@ SORTS = {
     "DestinationType": "destination_type",
     "CreationTime": "at_ms",
 }
-LIST = ListForm(
+LIST = ListSpec(
     "AssociationSummaries",
     SORTS,
     descending=True,
@@ -47,7 +47,7 @@ SHORT = {name.removeprefix("SageMaker"): name for name in SOURCE_TYPES.values()}
 def add_association(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     source, _ = entity(context, request["SourceArn"])
     destination, _ = entity(context, request["DestinationArn"])
-    link = Link(source, destination, request.get("AssociationType", ""), context.principal.arn)
+    link = AssociationDraft(source, destination, request.get("AssociationType", ""), context.principal.arn)
     try:
         with context.store.write() as connection:  # neither is deleted before it is done
             for end in sorted((source, destination), key=lambda one: one.id):

@@ -10,9 +10,9 @@ from typing import Any
 from sagewright.model.errors import ValidationException
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
-from sagewright.services.sagemaker.lineage.lineage_entities import EntityForm
+from sagewright.services.sagemaker.lineage.lineage_entities import EntityType
 
-CONTEXTS = EntityForm("Context", lambda _, request: str(request["ContextName"]).lower()).declared()
+CONTEXTS = EntityType("Context", lambda _, request: str(request["ContextName"]).lower()).declared()
 
 
 @operation("sagemaker", "CreateContext")

@@ -16,12 +16,12 @@ from sagewright.model.aws.arns import sagemaker_arn
 from sagewright.model.clock import to_datetime
 from sagewright.model.errors import ResourceNotFound, ValidationException
 from sagewright.services.context import Context
-from sagewright.services.paging import ListForm
+from sagewright.services.paging import ListSpec
 from sagewright.services.sagemaker.experiments import job_components
 from sagewright.services.sagemaker.experiments.experiments import CREATED, EXPERIMENTS
 from sagewright.services.sagemaker.experiments.tracked import CHANGER, CREATOR, NAME, by
-from sagewright.services.sagemaker.resources.catalogue import RESOURCES, Declaration, declare
-from sagewright.store.jobs.jobs import Place
+from sagewright.services.sagemaker.resources.catalogue import RESOURCES, SearchableKind, declare
+from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.resources import lineage, resources, trials
 from sagewright.store.resources.lineage import End
 from sagewright.store.resources.resources import New, Resource
@@ -32,7 +32,7 @@ Document = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class EntityForm:
+class EntityType:
     """A kind of entity: `noun` begins its members (ArtifactArn). Rows are named in lower case, as their ARNs.
 
     `name_of`: the row's name, of a request to create it; `sorts`: those of its list.
@@ -46,12 +46,12 @@ class EntityForm:
     def kind(self) -> str:
         return self.noun.lower()
 
-    def declared(self) -> EntityForm:
-        declare(Declaration(self.kind, self.kind, RESOURCES))
+    def declared(self) -> EntityType:
+        declare(SearchableKind(self.kind, self.kind, RESOURCES))
         return self
 
-    def place(self, context: Context) -> Place:
-        return Place(self.kind, context.account, context.region)
+    def place(self, context: Context) -> ResourceScope:
+        return ResourceScope(self.kind, context.account, context.region)
 
     def arn(self, context: Context, name: str) -> str:
         return sagemaker_arn(context.region, context.account, self.kind, name.lower())
@@ -151,7 +151,7 @@ class EntityForm:
             told = row.document | self._head(context, row)
             return {name: told[name] for name in members if name in told}
 
-        form = ListForm(f"{self.noun}Summaries", self.sorts, True, CREATED)
+        form = ListSpec(f"{self.noun}Summaries", self.sorts, True, CREATED)
         return form.answer(
             request,
             lambda page: resources.page(context.store, place, page, *conditions),
@@ -191,7 +191,7 @@ def entity(context: Context, arn: str) -> tuple[End, Resource]:
     elif arn_type == "experiment":
         row = EXPERIMENTS.require(context, name)
     else:
-        found = resources.find(context.store, Place(arn_type, context.account, context.region), name.lower())
+        found = resources.find(context.store, ResourceScope(arn_type, context.account, context.region), name.lower())
         if found is None:
             raise ResourceNotFound(f"{LINEAGE_TYPES[arn_type]} '{arn}' does not exist.")
         row = found

@@ -21,7 +21,7 @@ from sagewright.services.sagemaker.lineage.lineage_graphs import Graph
 from sagewright.services.sagemaker.registry.model_package_rows import KIND as PACKAGE
 from sagewright.services.sagemaker.search.indexing import Load
 from sagewright.store import events
-from sagewright.store.events import Cursor, Logged
+from sagewright.store.events import EventCursor, Logged
 from sagewright.store.jobs import jobs
 from sagewright.store.messages import deliveries
 from sagewright.store.resources import resources
@@ -39,7 +39,7 @@ def keep_up(platform: Platform, stopped: Callable[[], bool] = lambda: False) -> 
     load = Load()
     while not stopped():
         cursor = deliveries.cursor(platform.store, LOG)
-        entries = events.after(platform.store, cursor or Cursor(), BATCH)
+        entries = events.after(platform.store, cursor or EventCursor(), BATCH)
         if not entries:
             return
         for entry in _worth(entries):

@@ -16,10 +16,10 @@ from sagewright.services.sagemaker.experiments.tracked import CHANGER, CREATOR
 from sagewright.services.sagemaker.lineage.actions import ACTIONS
 from sagewright.services.sagemaker.lineage.artifacts import ARTIFACTS, name_for
 from sagewright.services.sagemaker.lineage.contexts import CONTEXTS
-from sagewright.services.sagemaker.lineage.lineage_entities import EntityForm, end_of
-from sagewright.store.jobs.jobs import Job, Place
+from sagewright.services.sagemaker.lineage.lineage_entities import EntityType, end_of
+from sagewright.store.jobs.jobs import Job, ResourceScope
 from sagewright.store.resources import lineage, resources, trials
-from sagewright.store.resources.lineage import End, Link, Made
+from sagewright.store.resources.lineage import AssociationDraft, End, Made
 from sagewright.store.resources.resources import Resource
 
 CONTRIBUTED, PRODUCED, ASSOCIATED = "ContributedTo", "Produced", "AssociatedWith"
@@ -35,7 +35,7 @@ class Graph:
 
     context: Context
     job: Job | None = None
-    wanted: dict[Key, tuple[EntityForm, dict[str, Any]]] = field(default_factory=dict)
+    wanted: dict[Key, tuple[EntityType, dict[str, Any]]] = field(default_factory=dict)
     links: dict[tuple[Key, Key], str] = field(default_factory=dict)
 
     def artifact(self, uri: str, kind: str, **more: Any) -> Key:
@@ -55,7 +55,7 @@ class Graph:
         if source != destination:
             self.links.setdefault((source, destination), kind)
 
-    def _want(self, form: EntityForm, name: str, request: dict[str, Any]) -> Key:
+    def _want(self, form: EntityType, name: str, request: dict[str, Any]) -> Key:
         self.wanted.setdefault((form.kind, name), (form, request))
         return form.kind, name
 
@@ -104,7 +104,7 @@ class Graph:
                 there[COMPONENT], ends[COMPONENT] = component.id, end_of(component)
         missing = self.links.keys() - self._linked_in(connection, there)
         links = [
-            Link(ends[source], ends[destination], kind)
+            AssociationDraft(ends[source], ends[destination], kind)
             for (source, destination), kind in self.links.items()
             if (source, destination) in missing and source in ends and destination in ends
         ]
@@ -123,7 +123,7 @@ class Graph:
         form, request = self.wanted[key]
         now, status = now_ms(), request.get("Status", "")
         document = {name: value for name, value in request.items() if name != "Status"} | {CREATOR: "", CHANGER: ""}
-        place = Place(form.kind, *self._place)
+        place = ResourceScope(form.kind, *self._place)
         row = Resource(uuid.uuid4().hex, **vars(place), name=key[1], version=0, parent="", status=status,
                        created_ms=now, modified_ms=now, document=document)  # fmt: skip
         return Made(row, request["Source"]["SourceUri"], request[f"{form.noun}Type"])

@@ -19,8 +19,8 @@ from sagewright.services.sagemaker.lineage.job_lineage import IMAGE, MODEL_DATA,
 from sagewright.services.sagemaker.lineage.lineage_graphs import ASSOCIATED, Graph, Key
 from sagewright.services.sagemaker.registry.model_package_groups import GROUPS
 from sagewright.services.sagemaker.registry.model_package_rows import arn_of, find, place_of
-from sagewright.store.events import Entry
-from sagewright.store.jobs.jobs import Place
+from sagewright.store.events import EventEntry
+from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import Resource
 
@@ -69,7 +69,7 @@ def _containers(graph: Graph, containers: list[Document], made: Key) -> list[Key
     return images
 
 
-def of_package(context: Context, package: Resource, entry: Entry) -> Graph:
+def of_package(context: Context, package: Resource, entry: EventEntry) -> Graph:
     """`entry`: what happened to it; each decision on its approval is an action."""
     graph, document, arn = Graph(context), package.document, arn_of(package)
     by = (document.get("MetadataProperties") or {}).get("GeneratedBy")
@@ -103,7 +103,7 @@ def of_endpoint(context: Context, endpoint: Resource) -> Graph:
     graph, arn = Graph(context), ENDPOINTS.arn(context, endpoint.name)
     own = graph.of_context(f"{endpoint.name}-aws-endpoint", ENDPOINT, arn, Properties={"EndpointName": endpoint.name})
     config_name: str = endpoint.document["EndpointConfigName"]
-    config = resources.find(context.store, Place(CONFIGS.kind, context.account, context.region), config_name)
+    config = resources.find(context.store, ResourceScope(CONFIGS.kind, context.account, context.region), config_name)
     if endpoint.status != SERVING or config is None:
         return graph
     properties = {"EndpointName": endpoint.name, "EndpointConfigName": config_name}
@@ -112,7 +112,7 @@ def of_endpoint(context: Context, endpoint: Resource) -> Graph:
     graph.link(deployment, own, ASSOCIATED)
     names = [one.get("ModelName") for member in VARIANTS for one in config.document.get(member) or ()]
     for model_name in filter(None, names):
-        model = resources.find(context.store, Place(MODELS.kind, context.account, context.region), model_name)
+        model = resources.find(context.store, ResourceScope(MODELS.kind, context.account, context.region), model_name)
         if model is not None:
             deployed, parts = _model(graph, model)
             for one in (deployed, *parts):

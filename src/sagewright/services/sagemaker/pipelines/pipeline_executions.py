@@ -21,31 +21,31 @@ from sagewright.engine.pipelines.steps import tracking
 from sagewright.model.clock import now_ms, to_datetime
 from sagewright.model.documents import read_json
 from sagewright.model.errors import AwsError, ResourceNotFound, ValidationException
-from sagewright.pipelines.definition import Definition, read_definition
+from sagewright.pipelines.definition import PipelineDefinition, read_definition
 from sagewright.pipelines.errors import BadDefinition, BadReference
 from sagewright.pipelines.plan import StepStatus, missing_between, sources
 from sagewright.pipelines.references import text_of
 from sagewright.services import paging
 from sagewright.services.context import Context
-from sagewright.services.paging import ListForm
+from sagewright.services.paging import ListSpec
 from sagewright.services.registry import operation
 from sagewright.services.roles import check_role
 from sagewright.services.sagemaker.pipelines import pipelines
 from sagewright.services.sagemaker.pipelines.pipelines import CREATED, LIVE, by
-from sagewright.services.sagemaker.resources.catalogue import RESOURCES, Declaration, Searched, declare
+from sagewright.services.sagemaker.resources.catalogue import RESOURCES, SearchableKind, Searched, declare
 from sagewright.services.sagemaker.resources.repeats import once
-from sagewright.store.jobs.jobs import Place
-from sagewright.store.listing import Page
+from sagewright.store.jobs.jobs import ResourceScope
+from sagewright.store.listing import PageRequest
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import New, Resource
 from sagewright.store.schema.resources import resources as table
 
 ALPHABET = string.ascii_lowercase + string.digits
-LIST = ListForm(
+LIST = ListSpec(
     "PipelineExecutionSummaries", {"CreationTime": "created_ms", "PipelineExecutionArn": "name"}, True, CREATED
 )
 KEPT = ("PipelineExecutionDescription", "ParallelismConfiguration", "SelectiveExecutionConfig", "MlflowExperimentName")
-STEPS = ListForm("PipelineExecutionSteps", {"CreationTime": "created_ms"}, True, {})
+STEPS = ListSpec("PipelineExecutionSteps", {"CreationTime": "created_ms"}, True, {})
 PAGE = 20
 ENDED = frozenset({"Failed", "Stopped"})
 SOURCES = ("Succeeded", "Failed", "CompletedWithFailures")
@@ -63,7 +63,7 @@ SEARCHED = Searched(
     lambda found: {"PipelineExecution": found},
     frozenset({"RoleArn"}),
 )
-declare(Declaration(EXECUTION, "pipeline-execution", RESOURCES, SEARCHED))
+declare(SearchableKind(EXECUTION, "pipeline-execution", RESOURCES, SEARCHED))
 
 
 @operation("sagemaker", "StartPipelineExecution")
@@ -112,12 +112,14 @@ def start_pipeline_execution(context: Context, request: dict[str, Any]) -> dict[
     return answer
 
 
-def _experiment(definition: Definition) -> dict[str, Any] | None:
+def _experiment(definition: PipelineDefinition) -> dict[str, Any] | None:
     """PipelineExperimentConfig as written, None where there is none."""
     return dict(definition.experiment) if definition.experiment else None
 
 
-def _selection(context: Context, pipeline: Resource, definition: Definition, config: dict[str, Any]) -> dict[str, Any]:
+def _selection(
+    context: Context, pipeline: Resource, definition: PipelineDefinition, config: dict[str, Any]
+) -> dict[str, Any]:
     """The execution whose results stand for steps that aren't selected; without one that is named, the last one that ended.
 
     Raises ValidationException.
@@ -157,7 +159,7 @@ def _selection(context: Context, pipeline: Resource, definition: Definition, con
 def _newest_ended(context: Context, pipeline: Resource) -> Resource | None:
     ended = table.c.status.in_(SOURCES)
     mine = resources.belongs_to(pipeline.id, EXECUTION)
-    return next(iter(resources.page(context.store, None, Page(limit=1), mine, ended)), None)
+    return next(iter(resources.page(context.store, None, PageRequest(limit=1), mine, ended)), None)
 
 
 @operation("sagemaker", "StopPipelineExecution")
@@ -331,15 +333,15 @@ def _find(context: Context, arn: str) -> Resource | None:
 
 
 def _version(context: Context, execution: Resource) -> Resource:
-    place, document = Place(VERSION, context.account, context.region), execution.document
+    place, document = ResourceScope(VERSION, context.account, context.region), execution.document
     found = resources.find(context.store, place, document["PipelineId"], document["PipelineVersionId"])
     if found is None:
         raise ResourceNotFound(f"The pipeline {document['PipelineName']} does not exist.")
     return found
 
 
-def _place(context: Context) -> Place:
-    return Place(EXECUTION, context.account, context.region)
+def _place(context: Context) -> ResourceScope:
+    return ResourceScope(EXECUTION, context.account, context.region)
 
 
 def _described(execution: Resource) -> dict[str, Any]:

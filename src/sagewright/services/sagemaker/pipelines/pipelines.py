@@ -16,16 +16,16 @@ from sagewright.engine.pipelines.steps.shapes import unknown_members
 from sagewright.model.aws.arns import sagemaker_arn
 from sagewright.model.clock import to_datetime
 from sagewright.model.errors import AwsError, ResourceNotFound, ValidationException
-from sagewright.pipelines.definition import Definition, read_definition
+from sagewright.pipelines.definition import PipelineDefinition, read_definition
 from sagewright.pipelines.errors import BadDefinition
 from sagewright.services.context import Context
-from sagewright.services.paging import ListForm
+from sagewright.services.paging import ListSpec
 from sagewright.services.registry import operation
 from sagewright.services.roles import check_role
-from sagewright.services.sagemaker.resources.catalogue import RESOURCES, Declaration, Searched, declare
+from sagewright.services.sagemaker.resources.catalogue import RESOURCES, SearchableKind, Searched, declare
 from sagewright.services.sagemaker.resources.repeats import once
-from sagewright.store.jobs.jobs import Place
-from sagewright.store.listing import Held
+from sagewright.store.jobs.jobs import ResourceScope
+from sagewright.store.listing import Comparison
 from sagewright.store.resources import resources, tags
 from sagewright.store.resources.resources import New, Resource
 from sagewright.store.schema.resources import resources as table
@@ -34,12 +34,12 @@ MOST_DEFINITION = 1 << 20
 MOST_STEPS = 2000
 LIVE = ("Executing", "Stopping")
 KEPT = ("PipelineDisplayName", "PipelineDescription", "RoleArn", "ParallelismConfiguration")
-CREATED = {"CreatedAfter": ("created_ms", Held.AT_LEAST), "CreatedBefore": ("created_ms", Held.AT_MOST)}
-LIST = ListForm(
+CREATED = {"CreatedAfter": ("created_ms", Comparison.AT_LEAST), "CreatedBefore": ("created_ms", Comparison.AT_MOST)}
+LIST = ListSpec(
     "PipelineSummaries", {"Name": "name", "CreationTime": "created_ms"}, True,
-    {"PipelineNamePrefix": ("name", Held.CONTAINS), **CREATED},
+    {"PipelineNamePrefix": ("name", Comparison.CONTAINS), **CREATED},
 )  # fmt: skip
-LIST_VERSIONS = ListForm("PipelineVersionSummaries", {"CreationTime": "version"}, True, CREATED, ("name",))
+LIST_VERSIONS = ListSpec("PipelineVersionSummaries", {"CreationTime": "version"}, True, CREATED, ("name",))
 
 
 def _documents(context: Context, rows: Sequence[Resource]) -> Iterable[dict[str, Any]]:
@@ -52,7 +52,7 @@ def _documents(context: Context, rows: Sequence[Resource]) -> Iterable[dict[str,
 SEARCHED = Searched(
     "Pipeline", "PipelineName", _documents, lambda found: {"Pipeline": found}, frozenset({"PipelineDefinition"})
 )
-declare(Declaration(PIPELINE, "pipeline", RESOURCES, SEARCHED))
+declare(SearchableKind(PIPELINE, "pipeline", RESOURCES, SEARCHED))
 
 
 @operation("sagemaker", "CreatePipeline")
@@ -147,7 +147,7 @@ def delete_pipeline(context: Context, request: dict[str, Any]) -> dict[str, Any]
 @operation("sagemaker", "ListPipelineVersions")
 def list_pipeline_versions(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     pipeline = require(context, request["PipelineName"])
-    place = Place(VERSION, context.account, context.region)
+    place = ResourceScope(VERSION, context.account, context.region)
     mine = table.c.name == pipeline.id
 
     def shape(rows: Sequence[Resource]) -> list[dict[str, Any]]:
@@ -170,7 +170,7 @@ def update_pipeline_version(context: Context, request: dict[str, Any]) -> dict[s
     return {"PipelineArn": arn_of(pipeline), "PipelineVersionId": version.version}
 
 
-def check_definition(text: str) -> Definition:
+def check_definition(text: str) -> PipelineDefinition:
     """Raises ValidationException."""
     try:
         definition = read_definition(text)
@@ -202,7 +202,7 @@ def _definition_text(context: Context, request: dict[str, Any]) -> str:
 
 
 def _add_version(connection: Connection, pipeline: Resource, number: int, text: str) -> None:
-    place = Place(VERSION, pipeline.account, pipeline.region)
+    place = ResourceScope(VERSION, pipeline.account, pipeline.region)
     new = New(pipeline.id, {"PipelineDefinition": text}, "", {}, version=number, parent=pipeline.id)
     resources.create_in(connection, place, new)
 
@@ -219,7 +219,7 @@ def require(context: Context, name_or_arn: str) -> Resource:
 def require_version(context: Context, pipeline: Resource, number: int | None) -> Resource:
     """Raises ResourceNotFound. `number`: None for the newest."""
     asked = number or pipeline.document["Version"]
-    place = Place(VERSION, context.account, context.region)
+    place = ResourceScope(VERSION, context.account, context.region)
     found = resources.find(context.store, place, pipeline.id, asked)
     if found is None:
         raise ResourceNotFound(f"Pipeline '{pipeline.name}' has no version {asked}.")
@@ -234,8 +234,8 @@ def arn_of(pipeline: Resource) -> str:
     return sagemaker_arn(pipeline.region, pipeline.account, PIPELINE, pipeline.name)
 
 
-def place_of(context: Context) -> Place:
-    return Place(PIPELINE, context.account, context.region)
+def place_of(context: Context) -> ResourceScope:
+    return ResourceScope(PIPELINE, context.account, context.region)
 
 
 def by(arn: str) -> dict[str, Any]:

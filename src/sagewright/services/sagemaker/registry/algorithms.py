@@ -9,10 +9,10 @@ from typing import Any
 
 from sagewright.model.errors import AwsError, ValidationException
 from sagewright.services.context import Context
-from sagewright.services.paging import ListForm
+from sagewright.services.paging import ListSpec
 from sagewright.services.registry import operation
 from sagewright.services.sagemaker.resources.own_images import check_image
-from sagewright.services.sagemaker.resources.resources import Form
+from sagewright.services.sagemaker.resources.resources import ResourceType
 
 NAME = "AlgorithmName"
 SPECIFICATION, INFERENCE = "AlgorithmSpecification", "InferenceSpecification"
@@ -23,13 +23,13 @@ def _missing(arn: str) -> AwsError:
     return ValidationException(f"Algorithm {arn} does not exist.")
 
 
-ALGORITHMS = Form(
+ALGORITHMS = ResourceType(
     kind="algorithm",
     noun="Algorithm",
     arn_type="algorithm",
     missing=_missing,
     taken=lambda arn: ValidationException(f"Algorithm already exists: {arn}"),
-    listed=ListForm("AlgorithmSummaryList", {"Name": "name", "CreationTime": "created_ms"}),
+    listed=ListSpec("AlgorithmSummaryList", {"Name": "name", "CreationTime": "created_ms"}),
     described=lambda document: (
         document | {"AlgorithmStatusDetails": {"ValidationStatuses": [], "ImageScanStatuses": []}}
     ),

@@ -16,13 +16,13 @@ from sagewright.model.clock import now_ms, to_datetime
 from sagewright.model.errors import AwsError, ResourceNotFound, ValidationException
 from sagewright.services import paging
 from sagewright.services.context import Context
-from sagewright.services.paging import FILTERS, ListForm
+from sagewright.services.paging import FILTERS, ListSpec
 from sagewright.services.registry import operation
 from sagewright.services.sagemaker.registry.model_package_checks import check_card
 from sagewright.services.sagemaker.resources.identities import user_context
-from sagewright.services.sagemaker.resources.resources import Form
-from sagewright.store.jobs.jobs import Place
-from sagewright.store.listing import Held
+from sagewright.services.sagemaker.resources.resources import ResourceType
+from sagewright.store.jobs.jobs import ResourceScope
+from sagewright.store.listing import Comparison
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import New, Resource
 
@@ -31,7 +31,7 @@ STATUS = "ModelCardStatus"
 VERSION = "ModelCardVersion"
 SINCE = "VersionCreatedMs"
 """The member of the document, which Describe does not tell, with the time of the version."""
-_FILTERS = FILTERS | {STATUS: ("status", Held.IS)}
+_FILTERS = FILTERS | {STATUS: ("status", Comparison.IS)}
 
 
 def _missing(_arn: str) -> AwsError:
@@ -53,13 +53,13 @@ def _of_content(content: str) -> dict[str, str]:
     return {name: value for name, value in told.items() if isinstance(value, str) and value}
 
 
-CARDS = Form(
+CARDS = ResourceType(
     kind="model-card",
     noun="ModelCard",
     arn_type="model-card",
     missing=_missing,
     taken=lambda arn: AwsError("ConflictException", f"Modelcard already exists: {arn}"),
-    listed=ListForm("ModelCardSummaries", {"Name": "name", "CreationTime": "created_ms"}, filters=_FILTERS),
+    listed=ListSpec("ModelCardSummaries", {"Name": "name", "CreationTime": "created_ms"}, filters=_FILTERS),
     search_record=lambda found: {"ModelCard": found},
     search_alone=lambda document: _of_content(document["Content"]),
     described=lambda document: {key: value for key, value in document.items() if key != SINCE},
@@ -177,5 +177,5 @@ def _require(context: Context, name_or_arn: str) -> Resource:
     return CARDS.require(context, name)
 
 
-def _versions_of(card: Resource) -> Place:
-    return Place("model-card-version", card.account, card.region)
+def _versions_of(card: Resource) -> ResourceScope:
+    return ResourceScope("model-card-version", card.account, card.region)

@@ -15,7 +15,7 @@ from sagewright.services.sagemaker.registry.algorithms import inference_specific
 from sagewright.services.sagemaker.registry.model_package_rows import KIND, require_package
 from sagewright.services.sagemaker.resources.model_data import check_model_data
 from sagewright.services.sagemaker.resources.own_images import check_image, digest_of
-from sagewright.store.jobs.jobs import Place
+from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.resources import resources
 
 Document = dict[str, Any]
@@ -87,7 +87,7 @@ def _source(context: Context, uri: str) -> Document | None:
         package = require_package(context, uri)
         return {name: package.document[name] for name in CLONED if name in package.document}
     name = uri.rpartition("/")[2]
-    model = resources.find(context.store, Place("model", context.account, context.region), name)
+    model = resources.find(context.store, ResourceScope("model", context.account, context.region), name)
     if model is None:
         raise ValidationException(f'Could not find model "{uri}".')
     taken = ("Image", "ModelDataUrl", "ModelDataSource", "Environment", "ContainerHostname")

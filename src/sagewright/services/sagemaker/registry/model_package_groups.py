@@ -13,10 +13,10 @@ from sqlalchemy import Connection
 from sagewright.model.documents import read_json
 from sagewright.model.errors import AwsError, ValidationException
 from sagewright.services.context import Context
-from sagewright.services.paging import ListForm
+from sagewright.services.paging import ListSpec
 from sagewright.services.registry import operation
 from sagewright.services.sagemaker.resources.identities import user_context
-from sagewright.services.sagemaker.resources.resources import Form
+from sagewright.services.sagemaker.resources.resources import ResourceType
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import Resource
 
@@ -30,13 +30,13 @@ def missing(arn: str) -> AwsError:
     return ValidationException(f"ModelPackageGroup {arn} does not exist.")
 
 
-GROUPS = Form(
+GROUPS = ResourceType(
     kind="model-package-group",
     noun="ModelPackageGroup",
     arn_type="model-package-group",
     missing=missing,
     taken=lambda arn: ValidationException(f"Model Package Group already exists: {arn}"),
-    listed=ListForm("ModelPackageGroupSummaryList", {"Name": "name", "CreationTime": "created_ms"}),
+    listed=ListSpec("ModelPackageGroupSummaryList", {"Name": "name", "CreationTime": "created_ms"}),
     search_record=lambda found: {"ModelPackageGroup": found},
     described=lambda document: {key: value for key, value in document.items() if key not in HIDDEN},
     status_member="ModelPackageGroupStatus",

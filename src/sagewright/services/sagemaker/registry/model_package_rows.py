@@ -8,9 +8,9 @@ from typing import Any
 from sagewright.model.aws.arns import sagemaker_arn
 from sagewright.model.errors import AwsError, ValidationException
 from sagewright.services.context import Context
-from sagewright.services.sagemaker.resources.catalogue import Rows
+from sagewright.services.sagemaker.resources.catalogue import ResourceRows
 from sagewright.store.database import Database
-from sagewright.store.jobs.jobs import Place
+from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import Resource
 
@@ -18,8 +18,8 @@ KIND = "model-package"
 _VERSION = re.compile(r"(?P<group>[^/]+)/(?P<version>[1-9][0-9]{0,8})")
 
 
-def place_of(context: Context) -> Place:
-    return Place(KIND, context.account, context.region)
+def place_of(context: Context) -> ResourceScope:
+    return ResourceScope(KIND, context.account, context.region)
 
 
 def arn_for(context: Context, name: str, version: int) -> str:
@@ -35,7 +35,7 @@ def missing(arn: str) -> AwsError:
     return ValidationException(f"ModelPackage {arn} does not exist.")
 
 
-def find(store: Database, place: Place, name: str) -> Resource | None:
+def find(store: Database, place: ResourceScope, name: str) -> Resource | None:
     """By what stands in its ARN after the type: `package`, or `group/version`."""
     found = _VERSION.fullmatch(name)
     if found:
@@ -43,7 +43,7 @@ def find(store: Database, place: Place, name: str) -> Resource | None:
     return None if "/" in name else resources.find(store, place, name)
 
 
-ROWS = Rows("resources", find, resources.several)
+ROWS = ResourceRows("resources", find, resources.several)
 
 
 def require_package(context: Context, name_or_arn: str) -> Resource:

@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from sagewright.engine.events.router import SUBJECT as LOG
 from sagewright.model.errors import AwsError, ValidationException
 from sagewright.services.context import Context
-from sagewright.services.paging import ListForm
+from sagewright.services.paging import ListSpec
 from sagewright.services.registry import operation
 from sagewright.services.sagemaker.registry import model_package_checks as checks
 from sagewright.services.sagemaker.registry import model_package_shapes as shapes
@@ -28,7 +28,7 @@ from sagewright.services.sagemaker.registry.model_package_rows import (
     require_package,
 )
 from sagewright.services.sagemaker.registry.model_package_updates import update
-from sagewright.services.sagemaker.resources.catalogue import Declaration, Searched, declare
+from sagewright.services.sagemaker.resources.catalogue import SearchableKind, Searched, declare
 from sagewright.services.sagemaker.resources.identities import user_context
 from sagewright.services.sagemaker.resources.repeats import once
 from sagewright.store.listing import Condition
@@ -37,7 +37,7 @@ from sagewright.store.resources.resources import New, Resource
 from sagewright.store.schema.resources import resources as table
 
 NOT_KEPT = frozenset({"ModelPackageName", "ModelPackageGroupName", "Tags", "ClientToken", "CertifyForMarketplace"})
-LIST = ListForm(
+LIST = ListSpec(
     "ModelPackageSummaryList",
     {"Name": "name", "CreationTime": "created_ms"},
     ties=("name", "version"),
@@ -49,7 +49,7 @@ SEARCHED = Searched(
     lambda found: {"ModelPackage": found},
     frozenset({"ManagedStorageType"}),
 )
-declare(Declaration(KIND, KIND, ROWS, SEARCHED))
+declare(SearchableKind(KIND, KIND, ROWS, SEARCHED))
 
 
 @operation("sagemaker", "CreateModelPackage")

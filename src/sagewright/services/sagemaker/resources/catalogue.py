@@ -10,11 +10,11 @@ from sagewright.model.errors import ResourceNotFound, ValidationException
 from sagewright.services.context import Context
 from sagewright.store.database import Database
 from sagewright.store.jobs import job_lists, jobs
-from sagewright.store.jobs.jobs import Place
+from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.resources import resources
 
 
-class Row(Protocol):
+class ResourceRow(Protocol):
     """A row of the store that is a resource."""
 
     @property
@@ -30,16 +30,16 @@ class Row(Protocol):
 
 
 @dataclass(frozen=True)
-class Rows:
+class ResourceRows:
     """Where the rows of a kind are: the table's name, and how they are read by name and by their ids."""
 
     source: str
-    find: Callable[[Database, Place, str], Any]
+    find: Callable[[Database, ResourceScope, str], Any]
     several: Callable[[Database, Sequence[str]], list[Any]]
 
 
-JOBS = Rows("jobs", jobs.find, job_lists.several)
-RESOURCES = Rows("resources", resources.find, resources.several)
+JOBS = ResourceRows("jobs", jobs.find, job_lists.several)
+RESOURCES = ResourceRows("resources", resources.find, resources.several)
 SOURCES = {rows.source: rows for rows in (JOBS, RESOURCES)}
 
 
@@ -61,12 +61,12 @@ class Searched:
 
 
 @dataclass(frozen=True)
-class Declaration:
+class SearchableKind:
     """A kind of resource, as Search and tags know it. `arn_type`: what stands before the name in its ARNs."""
 
     kind: str
     arn_type: str
-    rows: Rows
+    rows: ResourceRows
     searched: Searched | None = None
 
     def scope(self, account: str, region: str) -> str:
@@ -74,25 +74,25 @@ class Declaration:
         return f"{self.kind}/{account}/{region}"
 
 
-_kinds: dict[str, Declaration] = {}
+_kinds: dict[str, SearchableKind] = {}
 
 
-def declare(kind: Declaration) -> Declaration:
+def declare(kind: SearchableKind) -> SearchableKind:
     if kind.kind in _kinds:
         raise RuntimeError(f"the kind {kind.kind} is declared twice")
     _kinds[kind.kind] = kind
     return kind
 
 
-def kinds() -> list[Declaration]:
+def kinds() -> list[SearchableKind]:
     return list(_kinds.values())
 
 
-def of_kind(kind: str) -> Declaration | None:
+def of_kind(kind: str) -> SearchableKind | None:
     return _kinds.get(kind)
 
 
-def searched(resource: str) -> tuple[Declaration, Searched]:
+def searched(resource: str) -> tuple[SearchableKind, Searched]:
     """Raises ValidationException, which names the resource, for one that can't be searched here."""
     for kind in kinds():
         if kind.searched is not None and kind.searched.resource == resource:
@@ -101,7 +101,7 @@ def searched(resource: str) -> tuple[Declaration, Searched]:
     raise ValidationException(f"Sagewright does not serve Search for the resource {resource}. It serves {served}.")
 
 
-def of_arn(arn: str) -> tuple[Declaration, Place, str] | None:
+def of_arn(arn: str) -> tuple[SearchableKind, ResourceScope, str] | None:
     """The kind, place and name that an ARN stands for; None for a kind that isn't declared, or what is no ARN."""
     parts = arn.split(":", 5)
     if len(parts) != 6 or parts[2] != "sagemaker":
@@ -109,7 +109,7 @@ def of_arn(arn: str) -> tuple[Declaration, Place, str] | None:
     arn_type, _, name = parts[5].partition("/")
     for kind in kinds():
         if kind.arn_type == arn_type:
-            return kind, Place(kind.kind, parts[4], parts[3]), name
+            return kind, ResourceScope(kind.kind, parts[4], parts[3]), name
     return None
 
 

@@ -1,4 +1,4 @@
-"""What resources that are documents have in common: a `Form` declares one, and creates, describes, lists and deletes it."""
+"""What resources that are documents have in common: a `ResourceType` declares one, and creates, describes, lists and deletes it."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from sagewright.model.aws.arns import sagemaker_arn
 from sagewright.model.clock import to_datetime
 from sagewright.model.errors import AwsError
 from sagewright.services.context import Context
-from sagewright.services.paging import ListForm
-from sagewright.services.sagemaker.resources.catalogue import RESOURCES, Declaration, Searched, declare
-from sagewright.store.jobs.jobs import Place
+from sagewright.services.paging import ListSpec
+from sagewright.services.sagemaker.resources.catalogue import RESOURCES, SearchableKind, Searched, declare
+from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.resources import resources, tags
-from sagewright.store.resources.resources import NameTaken, New, Resource
+from sagewright.store.resources.resources import New, Resource, ResourceNameTaken
 
 
 @dataclass(frozen=True)
-class Form:
+class ResourceType:
     """A kind of resource whose Create request is kept as a document and told again by Describe.
 
     `noun`: the prefix of its members (Model: ModelName, ModelArn). `missing` and `taken` make errors of its ARN. `described`: the
@@ -32,7 +32,7 @@ class Form:
     arn_type: str
     missing: Callable[[str], AwsError]
     taken: Callable[[str], AwsError]
-    listed: ListForm
+    listed: ListSpec
     search_record: Callable[[dict[str, Any]], dict[str, Any]] | None = None
     described: Callable[[dict[str, Any]], dict[str, Any]] = field(default=lambda document: document)
     status_member: str | None = None
@@ -41,12 +41,12 @@ class Form:
     search_alone: Callable[[dict[str, Any]], dict[str, Any]] = field(default=lambda _document: {})
     tells_modified: bool = False  # LastModifiedTime
 
-    def declared(self) -> Form:
+    def declared(self) -> ResourceType:
         """Put into the catalogue, for Search and tags."""
         searched = None
         if self.search_record is not None:
             searched = Searched(self.noun, self._name_member, self._documents, self.search_record, self.not_in_search)
-        declare(Declaration(self.kind, self.arn_type, RESOURCES, searched))
+        declare(SearchableKind(self.kind, self.arn_type, RESOURCES, searched))
         return self
 
     def create(self, context: Context, request: dict[str, Any], status: str = "") -> dict[str, Any]:
@@ -58,7 +58,7 @@ class Form:
         try:
             new = New(name, document, arn, pairs, status=status, principal=context.principal.arn)
             resources.create(context.store, self._place(context), new)
-        except NameTaken:
+        except ResourceNameTaken:
             raise self.taken(arn) from None
         return {f"{self.noun}Arn": arn}
 
@@ -101,8 +101,8 @@ class Form:
     def _name_member(self) -> str:
         return f"{self.noun}Name"
 
-    def _place(self, context: Context) -> Place:
-        return Place(self.kind, context.account, context.region)
+    def _place(self, context: Context) -> ResourceScope:
+        return ResourceScope(self.kind, context.account, context.region)
 
     def _summary(self, resource: Resource) -> dict[str, Any]:
         """What a list tells of a resource."""

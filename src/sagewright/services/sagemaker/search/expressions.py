@@ -11,7 +11,7 @@ from typing import Any
 from sagewright.model.errors import ValidationException
 from sagewright.services.sagemaker.resources.properties import Document, elements, has_members, properties
 from sagewright.store.resources import conditions
-from sagewright.store.resources.conditions import ALWAYS, Both, Condition, Either, Holding, Present, Within
+from sagewright.store.resources.conditions import ALWAYS, AnyCondition, Both, Condition, Holding, Present, Within
 from sagewright.store.resources.sort_keys import as_time, compared, equal
 
 MAX_VALUES_IN = 100
@@ -32,7 +32,7 @@ def condition_of(expression: dict[str, Any]) -> Condition:
         *(_of_nested(one) for one in expression.get("NestedFilters") or ()),
         *(condition_of(one) for one in expression.get("SubExpressions") or ()),
     ]
-    return Either(tuple(parts)) if parts and expression.get("Operator") == "Or" else Both(tuple(parts))
+    return AnyCondition(tuple(parts)) if parts and expression.get("Operator") == "Or" else Both(tuple(parts))
 
 
 def is_exact(expression: dict[str, Any]) -> bool:

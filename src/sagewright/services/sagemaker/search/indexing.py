@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterable, Sequence
 
 from sagewright.services.context import ANONYMOUS, Context, Platform
 from sagewright.services.sagemaker.resources import catalogue
-from sagewright.services.sagemaker.resources.catalogue import Declaration, Row, Searched
+from sagewright.services.sagemaker.resources.catalogue import ResourceRow, SearchableKind, Searched
 from sagewright.services.sagemaker.resources.properties import properties
 from sagewright.store.database import Database
 from sagewright.store.resources import properties as index
 from sagewright.store.resources import trials
-from sagewright.store.resources.properties import Ref, Subject
+from sagewright.store.resources.properties import IndexedSubject, Ref
 
 log = logging.getLogger("sagewright.services.indexing")
 BATCH = 50
@@ -77,17 +77,17 @@ def _take(platform: Platform, rows: Sequence[tuple[int, Ref]]) -> None:
     index.project(platform.store, [number for number, _ in rows], subjects, gone)
 
 
-def _described(platform: Platform, refs: Iterable[Ref]) -> tuple[list[Subject], list[Ref]]:
+def _described(platform: Platform, refs: Iterable[Ref]) -> tuple[list[IndexedSubject], list[Ref]]:
     """What there is of `refs`, as the index is told of it, and what there is no more."""
     by_source: dict[str, list[str]] = defaultdict(list)
     for source, ref in dict.fromkeys(_resolved(platform.store, refs)):
         by_source[source].append(ref)
-    subjects: list[Subject] = []
+    subjects: list[IndexedSubject] = []
     gone: list[Ref] = []
     for source, ids in by_source.items():
         rows = catalogue.SOURCES[source].several(platform.store, ids)
         gone += [(source, ref) for ref in set(ids) - {row.id for row in rows}]
-        by_place: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
+        by_place: dict[tuple[str, str, str], list[ResourceRow]] = defaultdict(list)
         for row in rows:
             by_place[row.kind, row.account, row.region].append(row)
         for (name, account, region), own in by_place.items():
@@ -99,10 +99,12 @@ def _described(platform: Platform, refs: Iterable[Ref]) -> tuple[list[Subject], 
     return sorted(subjects, key=lambda subject: order[subject.ref[1]]), gone
 
 
-def _subjects(context: Context, kind: Declaration, shown: Searched, rows: Sequence[Row]) -> list[Subject]:
+def _subjects(
+    context: Context, kind: SearchableKind, shown: Searched, rows: Sequence[ResourceRow]
+) -> list[IndexedSubject]:
     scope = kind.scope(context.account, context.region)
     return [
-        Subject((kind.rows.source, row.id), scope, shown.name_member, row.name, properties(document))
+        IndexedSubject((kind.rows.source, row.id), scope, shown.name_member, row.name, properties(document))
         for row, document in zip(rows, shown.documents(context, rows), strict=True)
     ]
 

@@ -16,11 +16,11 @@ from sagewright.services import paging
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
 from sagewright.services.sagemaker.resources import catalogue
-from sagewright.services.sagemaker.resources.catalogue import Declaration, Searched
+from sagewright.services.sagemaker.resources.catalogue import SearchableKind, Searched
 from sagewright.services.sagemaker.search import expressions, indexing
 from sagewright.store.listing import MOST_BYTES
 from sagewright.store.resources import properties, property_queries
-from sagewright.store.resources.property_queries import Hit, Order
+from sagewright.store.resources.property_queries import Hit, PropertyOrder
 
 SORT_BY = "LastModifiedTime"
 MOST_COUNTED = 1000
@@ -115,12 +115,12 @@ def _members(resource: str, member: str) -> frozenset[str]:
 
 
 def _matching(
-    context: Context, request: dict[str, Any], kind: Declaration, shown: Searched, first: int
+    context: Context, request: dict[str, Any], kind: SearchableKind, shown: Searched, first: int
 ) -> Iterator[Found]:
     """Matches in order, with their documents. What has changed since the index was told of it is left out."""
     expression = request.get("SearchExpression", {})
     condition = expressions.condition_of(expression)
-    order = Order(
+    order = PropertyOrder(
         request.get("SortBy", SORT_BY), request.get("SortOrder", "Descending") == "Descending", _position(request)
     )
     scope, limit = kind.scope(context.account, context.region), first
@@ -135,7 +135,7 @@ def _matching(
                     yield hit, document
         if len(hits) < limit:
             return
-        order, limit = Order(order.path, order.descending, (hits[-1].key, hits[-1].subject)), BATCH
+        order, limit = PropertyOrder(order.path, order.descending, (hits[-1].key, hits[-1].subject)), BATCH
 
 
 def _is_time(context: Context, scope: str, path: str) -> bool:

@@ -9,7 +9,7 @@ import pytest
 
 from sagewright.model.errors import AwsError
 from sagewright.services.aws.s3 import policies
-from sagewright.services.aws.s3.policies import Asked, Verdict
+from sagewright.services.aws.s3.policies import PolicyRequest, PolicyVerdict
 
 ROLE = "arn:aws:iam::000000000000:role/path/Worker"
 SESSION = "arn:aws:sts::000000000000:assumed-role/Worker/job-1"
@@ -20,9 +20,9 @@ def text(*statements: dict[str, Any], **more: Any) -> str:
     return json.dumps({"Version": "2012-10-17", "Statement": list(statements), **more})
 
 
-def judge(*statements: dict[str, Any], who: str = "", action: str = "s3:GetObject", what: str = "b/k") -> Verdict:
+def judge(*statements: dict[str, Any], who: str = "", action: str = "s3:GetObject", what: str = "b/k") -> PolicyVerdict:
     policy = policies.parse(text(*statements), "b")
-    return policy.judge(Asked(who, action, f"arn:aws:s3:::{what}", {"s3:prefix": ["x/"]}))
+    return policy.judge(PolicyRequest(who, action, f"arn:aws:s3:::{what}", {"s3:prefix": ["x/"]}))
 
 
 def without(name: str, **more: Any) -> dict[str, Any]:
@@ -72,19 +72,21 @@ def test_one_statement_needs_no_list() -> None:
 @pytest.mark.parametrize(
     ("changes", "asked", "expected"),
     [
-        ({}, {}, Verdict.ALLOW),
-        ({}, {"action": "s3:PutObject"}, Verdict.SILENT),
-        ({}, {"what": "b"}, Verdict.SILENT),
-        ({"Action": "S3:get*"}, {}, Verdict.ALLOW),
-        ({"Action": "*"}, {}, Verdict.ALLOW),
-        ({"Resource": ["arn:aws:s3:::b/x?", "arn:aws:s3:::b"]}, {"what": "b/xy"}, Verdict.ALLOW),
-        ({"Resource": "arn:aws:s3:::b/[k]"}, {}, Verdict.SILENT),
-        ({"Effect": "Deny"}, {"who": SESSION}, Verdict.DENY),
-        ({"Condition": {"StringLike": {"S3:Prefix": "x*"}}}, {}, Verdict.ALLOW),
-        ({"Condition": {"StringLike": {"s3:prefix": "y*"}}}, {}, Verdict.SILENT),
+        ({}, {}, PolicyVerdict.ALLOW),
+        ({}, {"action": "s3:PutObject"}, PolicyVerdict.SILENT),
+        ({}, {"what": "b"}, PolicyVerdict.SILENT),
+        ({"Action": "S3:get*"}, {}, PolicyVerdict.ALLOW),
+        ({"Action": "*"}, {}, PolicyVerdict.ALLOW),
+        ({"Resource": ["arn:aws:s3:::b/x?", "arn:aws:s3:::b"]}, {"what": "b/xy"}, PolicyVerdict.ALLOW),
+        ({"Resource": "arn:aws:s3:::b/[k]"}, {}, PolicyVerdict.SILENT),
+        ({"Effect": "Deny"}, {"who": SESSION}, PolicyVerdict.DENY),
+        ({"Condition": {"StringLike": {"S3:Prefix": "x*"}}}, {}, PolicyVerdict.ALLOW),
+        ({"Condition": {"StringLike": {"s3:prefix": "y*"}}}, {}, PolicyVerdict.SILENT),
     ],
 )
-def test_actions_resources_and_conditions(changes: dict[str, Any], asked: dict[str, str], expected: Verdict) -> None:
+def test_actions_resources_and_conditions(
+    changes: dict[str, Any], asked: dict[str, str], expected: PolicyVerdict
+) -> None:
     assert judge(ALLOW | changes, **asked) is expected
 
 
@@ -104,20 +106,20 @@ def test_actions_resources_and_conditions(changes: dict[str, Any], asked: dict[s
     ],
 )
 def test_principals(principal: Any, who: str, fits: bool) -> None:
-    assert (judge(ALLOW | {"Principal": principal}, who=who) is Verdict.ALLOW) == fits
+    assert (judge(ALLOW | {"Principal": principal}, who=who) is PolicyVerdict.ALLOW) == fits
 
 
 def test_what_is_negated() -> None:
-    assert judge(without("Action", NotAction="s3:Put*")) is Verdict.ALLOW
-    assert judge(without("Action", NotAction="s3:Get*")) is Verdict.SILENT
-    assert judge(without("Resource", NotResource="arn:aws:s3:::b/secret/*")) is Verdict.ALLOW
+    assert judge(without("Action", NotAction="s3:Put*")) is PolicyVerdict.ALLOW
+    assert judge(without("Action", NotAction="s3:Get*")) is PolicyVerdict.SILENT
+    assert judge(without("Resource", NotResource="arn:aws:s3:::b/secret/*")) is PolicyVerdict.ALLOW
     deny = without("Principal", NotPrincipal={"AWS": ROLE}, Effect="Deny")
-    assert judge(deny, who=SESSION) is Verdict.SILENT
-    assert judge(deny, who=SESSION.replace("Worker", "Other")) is Verdict.DENY
+    assert judge(deny, who=SESSION) is PolicyVerdict.SILENT
+    assert judge(deny, who=SESSION.replace("Worker", "Other")) is PolicyVerdict.DENY
 
 
 def test_a_deny_goes_before_any_allow() -> None:
-    assert judge(ALLOW, ALLOW | {"Effect": "Deny"}) is Verdict.DENY
+    assert judge(ALLOW, ALLOW | {"Effect": "Deny"}) is PolicyVerdict.DENY
 
 
 @pytest.mark.parametrize(

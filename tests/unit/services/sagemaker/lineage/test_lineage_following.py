@@ -10,12 +10,12 @@ from typing import Any, cast
 import pytest
 from sqlalchemy import delete, select
 
-from sagewright.model.jobs.state_machines import Step
+from sagewright.model.jobs.state_machines import SecondaryStatus
 from sagewright.services.context import Platform
 from sagewright.services.sagemaker.lineage import lineage_following
 from sagewright.store.database import Database
 from sagewright.store.jobs import jobs
-from sagewright.store.jobs.jobs import Draft, Event, Place
+from sagewright.store.jobs.jobs import Event, JobDraft, ResourceScope
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import New
 from sagewright.store.schema.lineage import lineage_associations, lineage_entities
@@ -42,7 +42,7 @@ def training(store: Database, name: str, request: dict[str, Any] | None = None) 
         ],
         "OutputDataConfig": {"S3OutputPath": "s3://b/out"},
     }
-    return jobs.create(store, Place("training", *PLACE), Draft(name, whole if request is None else request))
+    return jobs.create(store, ResourceScope("training", *PLACE), JobDraft(name, whole if request is None else request))
 
 
 def links(store: Database) -> Counter[tuple[str, str, str]]:
@@ -82,8 +82,13 @@ def test_a_model_comes_with_the_jobs_end(database: Database) -> None:
     job = training(database, "job")
     lineage_following.keep_up(platform(database))
     assert entities(database)["Model"] == 0
-    for step in (Step.DOWNLOADING, Step.RUNNING, Step.UPLOADING, Step.COMPLETED):
-        assert jobs.move(database, job.id, Event(step, ended=step == Step.COMPLETED)) is not None
+    for step in (
+        SecondaryStatus.DOWNLOADING,
+        SecondaryStatus.RUNNING,
+        SecondaryStatus.UPLOADING,
+        SecondaryStatus.COMPLETED,
+    ):
+        assert jobs.move(database, job.id, Event(step, ended=step == SecondaryStatus.COMPLETED)) is not None
     lineage_following.keep_up(platform(database))
     assert links(database)["SageMakerTrainingJob", "Produced", "Model"] == 1
 
@@ -91,7 +96,7 @@ def test_a_model_comes_with_the_jobs_end(database: Database) -> None:
 def test_what_cannot_be_read_is_not_in_the_way(database: Database) -> None:
     training(database, "first")
     training(database, "odd", {"nothing": "of a job"})
-    resources.create(database, Place("model", *PLACE), New("odd", {"PrimaryContainer": 7}, "", {}))
+    resources.create(database, ResourceScope("model", *PLACE), New("odd", {"PrimaryContainer": 7}, "", {}))
     training(database, "last")
     lineage_following.keep_up(platform(database))
     assert links(database)["Image", "ContributedTo", "SageMakerTrainingJob"] == 2

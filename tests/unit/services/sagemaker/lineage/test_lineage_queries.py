@@ -14,7 +14,7 @@ from sagewright.services.sagemaker.lineage import lineage_queries
 from sagewright.services.sagemaker.lineage.lineage_queries import Walk
 from sagewright.store.database import Database
 from sagewright.store.resources import lineage
-from sagewright.store.resources.lineage import End, Link
+from sagewright.store.resources.lineage import AssociationDraft, End
 
 ARN = "arn:aws:sagemaker:us-east-1:000000000000:artifact/"
 
@@ -26,7 +26,7 @@ def end(number: int) -> End:
 def chained(store: Database, pairs: list[tuple[int, int]]) -> None:
     with store.write() as connection:
         for source, destination in pairs:
-            lineage.associate_in(connection, ("0", "us-east-1"), Link(end(source), end(destination)))
+            lineage.associate_in(connection, ("0", "us-east-1"), AssociationDraft(end(source), end(destination)))
 
 
 def walk(store: Database, depth: int = 10) -> Walk:
@@ -88,7 +88,7 @@ def test_associations_are_found_from_both_ends_by_an_index(database: Database, c
 def test_an_association_is_made_once(database: Database) -> None:
     for kind in ("ContributedTo", "Produced", ""):
         with database.write() as connection:
-            lineage.associate_in(connection, ("0", "us-east-1"), Link(end(0), end(1), kind))
+            lineage.associate_in(connection, ("0", "us-east-1"), AssociationDraft(end(0), end(1), kind))
     (one,) = lineage.neighbours(database, ["0"], forward=True, most=10)
     assert one.type == "Produced"
     assert lineage.neighbours(database, ["1"], forward=False, most=10) == [one]

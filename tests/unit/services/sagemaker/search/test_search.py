@@ -17,7 +17,7 @@ from alembic.config import Config
 from sqlalchemy import create_engine, insert
 
 from sagewright.model.errors import ValidationException
-from sagewright.model.jobs.state_machines import Step
+from sagewright.model.jobs.state_machines import SecondaryStatus
 from sagewright.model.settings import Settings
 from sagewright.services.context import ANONYMOUS, Context, Platform
 from sagewright.services.sagemaker.jobs.training_jobs import job_arn, place_of
@@ -27,14 +27,14 @@ from sagewright.services.sagemaker.search import search as search_module
 from sagewright.services.sagemaker.search.search import search
 from sagewright.store.database import Database
 from sagewright.store.jobs import jobs, warmpools
-from sagewright.store.jobs.jobs import Draft, Event, Job
-from sagewright.store.jobs.warmpools import Pool, PoolStatus
+from sagewright.store.jobs.jobs import Event, Job, JobDraft
+from sagewright.store.jobs.warmpools import PoolStatus, WarmPool
 from sagewright.store.migrate import MIGRATIONS
 from sagewright.store.resources import properties, property_queries, tags
 from sagewright.store.schema.jobs import jobs as jobs_table
 
 Document = dict[str, Any]
-S = Step
+S = SecondaryStatus
 WORDS = ["churn", "Ünï", "a_b%", "job-1", "TRUE", "0.2", "0.20", "7", "-3", "1e3", "nan", "inf", "x" * 1100, "q"]
 PATHS = [
     "TrainingJobName", "TrainingJobStatus", "SecondaryStatus", "CreationTime", "LastModifiedTime", "TrainingEndTime",
@@ -66,7 +66,7 @@ def make(context: Context, name: str, **changes: Any) -> Job:
         "OutputDataConfig": {"S3OutputPath": "s3://out"},
         "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
     }
-    return jobs.create(context.store, place_of(context), Draft(name, request | changes, "Starting"))
+    return jobs.create(context.store, place_of(context), JobDraft(name, request | changes, "Starting"))
 
 
 def make_any(context: Context, rng: random.Random, number: int) -> None:
@@ -308,7 +308,7 @@ CHANGES: dict[str, tuple[Callable[[Context, Job], object], tuple[str, str, str]]
         ("Environment.E", "Equals", "new"),
     ),
     "a warm pool": (
-        lambda c, j: warmpools.open_new(c.store, Pool(j.id, j.id, 5, "shape", PoolStatus.IN_USE)),
+        lambda c, j: warmpools.open_new(c.store, WarmPool(j.id, j.id, 5, "shape", PoolStatus.IN_USE)),
         ("WarmPoolStatus.Status", "Equals", "InUse"),
     ),
 }

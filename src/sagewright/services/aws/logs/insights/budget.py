@@ -14,7 +14,7 @@ class Exceeded(Exception):
     """The query would cost more than it may."""
 
 
-class Budget:
+class QueryBudget:
     def __init__(self) -> None:
         self._until, self._left = time.monotonic() + MOST_S, MOST_KEPT
 

@@ -11,11 +11,11 @@ from collections.abc import Callable
 from typing import Any
 
 from sagewright.model.regexes import Guarded, compile_linear
-from sagewright.services.aws.logs.insights.rows import Row
+from sagewright.services.aws.logs.insights.rows import InsightsRow
 from sagewright.services.aws.logs.insights.tokens import Token, Tokens, malformed, unquoted
 from sagewright.services.aws.logs.insights.values import FUNCTIONS, Value, compared, number, text
 
-Expression = Callable[[Row], Value]
+Expression = Callable[[InsightsRow], Value]
 
 MOST_NESTED = 50
 MOST_SEARCHED = 32_768
@@ -115,7 +115,7 @@ class Expressions:
             return lambda row: compared(left(row), right(row)) != 0
         holds = _COMPARISONS[sign]
 
-        def compare(row: Row) -> Value:
+        def compare(row: InsightsRow) -> Value:
             order = compared(left(row), right(row))
             return order is not None and holds(order)
 
@@ -205,7 +205,7 @@ def truth(value: Value) -> bool:
 
 
 def _arithmetic(function: Callable[[float, float], float], left: Expression, right: Expression) -> Expression:
-    def value(row: Row) -> Value:
+    def value(row: InsightsRow) -> Value:
         one, other = number(left(row)), number(right(row))
         if one is None or other is None:
             return None

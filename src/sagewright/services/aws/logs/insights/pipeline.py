@@ -9,14 +9,14 @@ import re
 from collections.abc import Callable, Sequence
 from functools import cmp_to_key
 
-from sagewright.services.aws.logs.insights.budget import Budget
+from sagewright.services.aws.logs.insights.budget import QueryBudget
 from sagewright.services.aws.logs.insights.expressions import Expression, Expressions, Regex, truth
-from sagewright.services.aws.logs.insights.rows import Row
+from sagewright.services.aws.logs.insights.rows import InsightsRow
 from sagewright.services.aws.logs.insights.statistics import Column, Stats, columns
 from sagewright.services.aws.logs.insights.tokens import Tokens, malformed, unquoted
 from sagewright.services.aws.logs.insights.values import Value, compared, text
 
-Step = Callable[[list[Row], Budget], list[Row]]
+Step = Callable[[list[InsightsRow], QueryBudget], list[InsightsRow]]
 MOST_ROWS = 10_000
 _DEFAULT = ["@timestamp", "@message"]
 
@@ -43,7 +43,7 @@ class Pipeline:
     def shown(self) -> list[str]:
         return list(dict.fromkeys(self._displayed or self._named or _DEFAULT))
 
-    def run(self, rows: list[Row], budget: Budget) -> list[Row]:
+    def run(self, rows: list[InsightsRow], budget: QueryBudget) -> list[InsightsRow]:
         """`rows`: the newest first. Raises Exceeded."""
         self.matched = len(rows)
         for number, step in enumerate(self._steps, 1):
@@ -82,7 +82,7 @@ class Pipeline:
     def _filter(self) -> None:
         condition = Expressions(self._tokens).read()
 
-        def step(rows: list[Row], budget: Budget) -> list[Row]:
+        def step(rows: list[InsightsRow], budget: QueryBudget) -> list[InsightsRow]:
             kept = []
             for row in rows:
                 budget.tick()
@@ -136,8 +136,8 @@ class Pipeline:
     def _dedup(self) -> None:
         found = columns(self._tokens)
 
-        def step(rows: list[Row], budget: Budget) -> list[Row]:
-            first: dict[tuple[Value, ...], Row] = {}
+        def step(rows: list[InsightsRow], budget: QueryBudget) -> list[InsightsRow]:
+            first: dict[tuple[Value, ...], InsightsRow] = {}
             for row in rows:
                 key = tuple(budget.keep(text(column.value(row))) for column in found)
                 first.setdefault(key, row)
@@ -146,13 +146,15 @@ class Pipeline:
         self._steps.append(step)
 
 
-def _with_columns(rows: list[Row], budget: Budget, found: Sequence[Column]) -> list[Row]:
+def _with_columns(rows: list[InsightsRow], budget: QueryBudget, found: Sequence[Column]) -> list[InsightsRow]:
     for row in rows:
         row.own.update({column.name: budget.keep(column.value(row)) for column in found})
     return rows
 
 
-def _parsed(rows: list[Row], budget: Budget, how: tuple[Expression, Regex, list[str]]) -> list[Row]:
+def _parsed(
+    rows: list[InsightsRow], budget: QueryBudget, how: tuple[Expression, Regex, list[str]]
+) -> list[InsightsRow]:
     source, regex, names = how
     for row in rows:
         match = regex.search(source(row))
@@ -167,10 +169,10 @@ def _globbed(glob: str) -> str:
     return "(?s)" + "".join(f"{part}(.*?)" for part in parts) + (last or "$")
 
 
-def _sorted(rows: list[Row], budget: Budget, keys: Sequence[tuple[Expression, int]]) -> list[Row]:
+def _sorted(rows: list[InsightsRow], budget: QueryBudget, keys: Sequence[tuple[Expression, int]]) -> list[InsightsRow]:
     keyed = [([budget.keep(key(row)) for key, _ in keys], row) for row in rows]
 
-    def order(one: tuple[list[Value], Row], other: tuple[list[Value], Row]) -> int:
+    def order(one: tuple[list[Value], InsightsRow], other: tuple[list[Value], InsightsRow]) -> int:
         budget.tick()
         for left, right, (_, sign) in zip(one[0], other[0], keys, strict=True):
             found = compared(left, right)

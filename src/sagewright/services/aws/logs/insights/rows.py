@@ -10,7 +10,7 @@ import orjson
 from sagewright.services.aws.logs.insights.values import Value, moment
 
 
-class Row:
+class InsightsRow:
     """`own`: fields by name; what they don't have is looked up in the message, if that is a JSON object."""
 
     def __init__(self, own: Mapping[str, Value], at_ms: int | None = None, message: str = "") -> None:

@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cmp_to_key
 
-from sagewright.services.aws.logs.insights.budget import Budget
+from sagewright.services.aws.logs.insights.budget import QueryBudget
 from sagewright.services.aws.logs.insights.expressions import Expression, Expressions
-from sagewright.services.aws.logs.insights.rows import Row
+from sagewright.services.aws.logs.insights.rows import InsightsRow
 from sagewright.services.aws.logs.insights.tokens import Tokens, malformed, unquoted
 from sagewright.services.aws.logs.insights.values import Value, compared, number, text
 
@@ -94,17 +94,17 @@ class Stats:
         self.groups = columns(tokens) if tokens.taken("by") else []
         self.names = [*(each.name for each in self.groups), *(each.name for each in self.aggregates)]
 
-    def run(self, rows: Sequence[Row], budget: Budget) -> list[Row]:
-        groups: dict[tuple[str | None, ...], tuple[list[Value], list[Row]]] = {}
+    def run(self, rows: Sequence[InsightsRow], budget: QueryBudget) -> list[InsightsRow]:
+        groups: dict[tuple[str | None, ...], tuple[list[Value], list[InsightsRow]]] = {}
         for row in rows:
             values = [budget.keep(group.value(row)) for group in self.groups]
             key = tuple(None if value is None else text(value) for value in values)
             groups.setdefault(key, (values, []))[1].append(row)
         if not self.groups and not groups:
             groups[()] = ([], [])
-        return [Row(self._told(values, found, budget)) for values, found in groups.values()]
+        return [InsightsRow(self._told(values, found, budget)) for values, found in groups.values()]
 
-    def _told(self, group: Values, rows: list[Row], budget: Budget) -> dict[str, Value]:
+    def _told(self, group: Values, rows: list[InsightsRow], budget: QueryBudget) -> dict[str, Value]:
         told: dict[str, Value] = dict(zip((each.name for each in self.groups), group, strict=True))
         for aggregate in self.aggregates:
             values = []

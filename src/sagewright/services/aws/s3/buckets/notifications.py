@@ -17,7 +17,7 @@ from sagewright.objects import errors, notices
 from sagewright.objects.notices import ARNS, BRIDGE, KIND
 from sagewright.services.aws.s3.operations import need, s3_operation
 from sagewright.services.context import Context
-from sagewright.store.jobs.jobs import Place
+from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.messages import deliveries
 from sagewright.store.resources import resources
 
@@ -167,7 +167,7 @@ def _check_there(context: Context, destinations: list[tuple[Kind, str]]) -> None
     for kind, arn in destinations:
         parts = arn.split(":")
         name = parts[6] if kind.service == "lambda" and len(parts) > 6 else parts[5]
-        place = Place(kind.resource, context.account, parts[3])
+        place = ResourceScope(kind.resource, context.account, parts[3])
         if kind.service != "lambda" and name.endswith(FIFO):
             faults[arn] = f"FIFO {kind.service.upper()} {kind.noun}s are not supported"
         elif parts[4] != context.account or resources.find(context.store, place, name) is None:

@@ -6,8 +6,8 @@ from typing import Any
 
 from sagewright.model.errors import AwsError
 from sagewright.objects import errors, locks
-from sagewright.objects.contents import Target
-from sagewright.objects.placing import Conditions, Deletion
+from sagewright.objects.contents import VersionToDelete
+from sagewright.objects.placing import Deletion, PutConditions
 from sagewright.services.aws.s3 import access
 from sagewright.services.aws.s3.causes import cause
 from sagewright.services.aws.s3.locks import ignores_governance
@@ -28,7 +28,7 @@ def delete_object(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     bucket, key = request["Bucket"], request["Key"]
     _check_conditions(request)
     bypass = ignores_governance(context, request, key)
-    conditions = Conditions(request.get("IfMatch"), ignores_governance=bypass, cause=cause(context))
+    conditions = PutConditions(request.get("IfMatch"), ignores_governance=bypass, cause=cause(context))
     done = context.objects.contents.delete(bucket, key, request.get("VersionId"), conditions)
     if done.locked:
         raise locks.protected()
@@ -51,11 +51,11 @@ def delete_objects(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     by = cause(context)
     objects = _allowed(context, bucket, objects, failed)
     plain = [item for item in objects if item.get("ETag") is None]
-    targets = [Target(item["Key"], item.get("VersionId")) for item in plain]
-    done = contents.delete_many(bucket, targets, Conditions(ignores_governance=bypass, cause=by))
+    targets = [VersionToDelete(item["Key"], item.get("VersionId")) for item in plain]
+    done = contents.delete_many(bucket, targets, PutConditions(ignores_governance=bypass, cause=by))
     for item in objects:
         if item.get("ETag") is not None:
-            condition = Conditions(if_match=item["ETag"], ignores_governance=bypass, cause=by)
+            condition = PutConditions(if_match=item["ETag"], ignores_governance=bypass, cause=by)
             try:
                 done.append(contents.delete(bucket, item["Key"], item.get("VersionId"), condition))
             except AwsError as error:

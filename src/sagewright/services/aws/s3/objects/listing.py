@@ -9,12 +9,12 @@ from typing import Any
 from urllib.parse import quote
 
 from sagewright.objects import errors
-from sagewright.objects.listing import Asked, Page
+from sagewright.objects.listing import ListingQuery, ObjectPage
 from sagewright.services import paging
 from sagewright.services.aws.s3 import shapes
 from sagewright.services.aws.s3.operations import s3_operation
 from sagewright.services.context import Context
-from sagewright.store.objects.objects import Entry
+from sagewright.store.objects.objects import ListedVersion
 
 MOST = 1000
 _PLAIN = re.compile(r"[A-Za-z0-9/*._-]*")
@@ -24,10 +24,10 @@ _PLAIN = re.compile(r"[A-Za-z0-9/*._-]*")
 class Listed:
     """What the list operations read in the same way; `show` gives a key in the encoding that was asked."""
 
-    asked: Asked
+    asked: ListingQuery
     show: Callable[[str | None], str | None]
 
-    def members(self, request: dict[str, Any], page: Page) -> dict[str, Any]:
+    def members(self, request: dict[str, Any], page: ObjectPage) -> dict[str, Any]:
         """The members that the three answers share."""
         return {
             "Name": request["Bucket"],
@@ -39,7 +39,7 @@ class Listed:
             "CommonPrefixes": [{"Prefix": self.show(prefix)} for prefix in page.prefixes],
         }
 
-    def content(self, version: Entry, owner: dict[str, str] | None = None) -> dict[str, Any]:
+    def content(self, version: ListedVersion, owner: dict[str, str] | None = None) -> dict[str, Any]:
         return {
             "Key": self.show(version.key),
             "LastModified": shapes.whole_second(version.modified_ms),
@@ -60,7 +60,7 @@ def read_asked(request: dict[str, Any], limit: str = "MaxKeys") -> Listed:
         name = "max-" + limit.removeprefix("Max").lower()
         raise errors.invalid_argument(f"Argument {name} must be an integer between 0 and 2147483647", name, most)
     return Listed(
-        Asked(request.get("Prefix") or "", request.get("Delimiter") or "", min(most, MOST)),
+        ListingQuery(request.get("Prefix") or "", request.get("Delimiter") or "", min(most, MOST)),
         key_encoding(request.get("EncodingType")),
     )
 
@@ -130,7 +130,7 @@ def list_object_versions(context: Context, request: dict[str, Any]) -> dict[str,
     }
 
 
-def _version(listed: Listed, version: Entry, owner: dict[str, str]) -> dict[str, Any]:
+def _version(listed: Listed, version: ListedVersion, owner: dict[str, str]) -> dict[str, Any]:
     stored = version.headers.get("StorageClass", shapes.STANDARD)
     return listed.content(version, owner) | {
         "VersionId": version.version,
@@ -139,7 +139,7 @@ def _version(listed: Listed, version: Entry, owner: dict[str, str]) -> dict[str,
     }
 
 
-def _marker(listed: Listed, version: Entry, owner: dict[str, str]) -> dict[str, Any]:
+def _marker(listed: Listed, version: ListedVersion, owner: dict[str, str]) -> dict[str, Any]:
     return {
         "Key": listed.show(version.key),
         "VersionId": version.version,

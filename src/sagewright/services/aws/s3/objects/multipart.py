@@ -26,7 +26,7 @@ from sagewright.services.aws.s3.objects.integrity import (
 )
 from sagewright.services.aws.s3.operations import s3_operation
 from sagewright.services.context import Context
-from sagewright.store.objects.uploads import Part, Upload
+from sagewright.store.objects.uploads import Upload, UploadPart
 
 
 @s3_operation("CreateMultipartUpload")
@@ -86,7 +86,7 @@ def upload_part(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _told(part: Part, upload: Upload, said: Collection[str] = ()) -> dict[str, str]:
+def _told(part: UploadPart, upload: Upload, said: Collection[str] = ()) -> dict[str, str]:
     """The checksums of a part that are told: its upload's, and those of which a value came with it."""
     return {name: value for name, value in part.checksums.items() if upload.checksum_algorithm or name in said}
 

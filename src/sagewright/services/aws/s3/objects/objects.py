@@ -19,7 +19,7 @@ from sagewright.services.aws.s3.objects import ranges
 from sagewright.services.aws.s3.objects.expiry import expiration_members
 from sagewright.services.aws.s3.objects.integrity import check_size, digests
 from sagewright.services.aws.s3.objects.preconditions import check_read
-from sagewright.services.aws.s3.objects.ranges import Slice
+from sagewright.services.aws.s3.objects.ranges import ObjectRange
 from sagewright.services.aws.s3.operations import s3_operation
 from sagewright.services.context import Context
 from sagewright.store.objects.objects import NULL_VERSION, Version
@@ -79,13 +79,13 @@ def head_object(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     return _answer(context, request, version)[0]
 
 
-def _answer(context: Context, request: dict[str, Any], version: Version) -> tuple[dict[str, Any], Slice]:
+def _answer(context: Context, request: dict[str, Any], version: Version) -> tuple[dict[str, Any], ObjectRange]:
     """The members that GET and HEAD share, and which bytes are meant."""
     answer = shapes.head_members(version)
     answer |= expiration_members(context, version, named=request.get("VersionId") is not None)
     if version.version == NULL_VERSION and context.objects.buckets.get(version.bucket).versioning != OFF:
         answer["VersionId"] = NULL_VERSION
-    whole = Slice(0, version.size, version.size)
+    whole = ObjectRange(0, version.size, version.size)
     if not check_read(request, version):
         return {"__status__": 304, **{name: answer.get(name) for name in NOT_MODIFIED_KEEPS}}, whole
     for asked, name in OVERRIDES.items():
@@ -114,7 +114,7 @@ def _representable(value: Any, member: str) -> Any:
     return value
 
 
-def _checksums_of(part: Slice, version: Version, number: int | None) -> dict[str, Any]:
+def _checksums_of(part: ObjectRange, version: Version, number: int | None) -> dict[str, Any]:
     """Of a piece: that of the part that was asked for by its number where they make up the whole's, or of all there is."""
     if shapes.checksum_type(version.checksums) != COMPOSITE:
         return shapes.checksum_members(version.checksums) if part.length == version.size else {}
@@ -123,7 +123,7 @@ def _checksums_of(part: Slice, version: Version, number: int | None) -> dict[str
     return members | {"ChecksumType": shapes.checksum_type(version.checksums)} if members else {}
 
 
-def _slice(request: dict[str, Any], version: Version) -> Slice | None:
+def _slice(request: dict[str, Any], version: Version) -> ObjectRange | None:
     number = request.get("PartNumber")
     if number is None:
         return ranges.requested(request.get("Range"), version.size)

@@ -13,7 +13,7 @@ _RANGE = re.compile(r"\s*bytes\s*=\s*(\d*)\s*-\s*(\d*)\s*", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class Slice:
+class ObjectRange:
     """`length` bytes from `start` on of an object of `size` bytes."""
 
     start: int
@@ -25,7 +25,7 @@ class Slice:
         return f"bytes {self.start}-{self.start + self.length - 1}/{self.size}"
 
 
-def requested(header: str | None, size: int) -> Slice | None:
+def requested(header: str | None, size: int) -> ObjectRange | None:
     """The one range that a Range header asks for; None: the whole object, also for a header that is no single range.
 
     Raises InvalidRange when no byte of the object is in it.
@@ -45,10 +45,10 @@ def requested(header: str | None, size: int) -> Slice | None:
         fields = {"RangeRequested": header or "", "ActualObjectSize": str(size)}
         fields["@Content-Range"] = f"bytes */{size}"
         raise AwsError("InvalidRange", "The requested range is not satisfiable", 416, fields)
-    return Slice(start, length, size)
+    return ObjectRange(start, length, size)
 
 
-def of_part(version: Version, number: int) -> Slice:
+def of_part(version: Version, number: int) -> ObjectRange:
     """The bytes of the part that was sent with `number`; an object that was put whole is its own part 1.
 
     Raises InvalidPartNumber.
@@ -58,13 +58,13 @@ def of_part(version: Version, number: int) -> Slice:
         fields = {"PartNumberRequested": str(number), "ActualPartCount": str(len(sizes))}
         raise AwsError("InvalidPartNumber", "The requested partnumber is not satisfiable", 416, fields)
     start = sum(size for other, size in sizes.items() if other < number)
-    return Slice(start, sizes[number], version.size)
+    return ObjectRange(start, sizes[number], version.size)
 
 
-def of_copy(header: str | None, size: int) -> Slice:
+def of_copy(header: str | None, size: int) -> ObjectRange:
     """The range of an UploadPartCopy, `bytes=first-last` inside the source. Raises InvalidArgument, InvalidRequest."""
     if header is None:
-        return Slice(0, size, size)
+        return ObjectRange(0, size, size)
     name = "x-amz-copy-source-range"
     found = re.fullmatch(r"bytes=(\d+)-(\d+)", header)
     if found is None or int(found[2]) < int(found[1]):
@@ -78,4 +78,4 @@ def of_copy(header: str | None, size: int) -> Slice:
         raise errors.invalid_request("The specified copy range is invalid for the source object size")
     if last >= size:
         raise errors.invalid_argument(f"Range specified is not valid for source object of size: {size}", name, header)
-    return Slice(start, last - start + 1, size)
+    return ObjectRange(start, last - start + 1, size)

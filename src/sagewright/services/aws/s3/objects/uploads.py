@@ -12,7 +12,7 @@ from sagewright.services.aws.s3.objects.listing import read_asked
 from sagewright.services.aws.s3.objects.multipart import find_upload
 from sagewright.services.aws.s3.operations import s3_operation
 from sagewright.services.context import Context
-from sagewright.store.objects.uploads import Cursor, Part, Upload
+from sagewright.store.objects.uploads import Upload, UploadCursor, UploadPart
 
 
 @s3_operation("ListParts")
@@ -40,7 +40,7 @@ def list_parts(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _part(part: Part, upload: Upload) -> dict[str, Any]:
+def _part(part: UploadPart, upload: Upload) -> dict[str, Any]:
     return {
         "PartNumber": part.number,
         "LastModified": to_datetime(part.modified_ms // 1000 * 1000),
@@ -53,12 +53,12 @@ def _part(part: Part, upload: Upload) -> dict[str, Any]:
 @s3_operation("ListMultipartUploads")
 def list_multipart_uploads(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     listed = read_asked(request, "MaxUploads")
-    after = Cursor(
+    after = UploadCursor(
         request.get("KeyMarker") or "", request.get("UploadIdMarker") or "" if request.get("KeyMarker") else ""
     )
     _check_marker(context, request["Bucket"], after)
     page = context.objects.listing.uploads(request["Bucket"], listed.asked, after)
-    following = page.next if page.truncated else Cursor(*_last(page.entries))
+    following = page.next if page.truncated else UploadCursor(*_last(page.entries))
     return {
         "Bucket": request["Bucket"],
         "KeyMarker": listed.show(request.get("KeyMarker") or ""),
@@ -79,7 +79,7 @@ def _last(entries: list[Upload]) -> tuple[str, str]:
     return (entries[-1].key, entries[-1].id) if entries else ("", "")
 
 
-def _check_marker(context: Context, bucket: str, after: Cursor) -> None:
+def _check_marker(context: Context, bucket: str, after: UploadCursor) -> None:
     """Raises InvalidArgument for the id of another key's upload; one that has ended meanwhile is a place as before."""
     if after.id and context.objects.uploads.key_of(bucket, after.id) not in (None, after.key):
         raise errors.invalid_argument("Invalid uploadId marker", "upload-id-marker", after.id)
