@@ -128,7 +128,7 @@ class HostRun:
         self._layers = Layers(self._ml, self._environments, self._apart, self._volume)
         archives = Archives(host, control, UnpackingSandbox(self._share.wrapper, self._limits))
         self._model_data = ModelData(host, archives)
-        self._shelf = (
+        self._cache = (
             ModelCache(host.brief.models, host.directory, archives, reporter.log) if host.brief.models else None
         )
         self._views: list[View] = []
@@ -165,8 +165,8 @@ class HostRun:
         again."""
         if self._cell is not None:
             self._cell.close()
-        if self._shelf is not None:
-            self._shelf.close()
+        if self._cache is not None:
+            self._cache.close()
         self._share.close()
         if not self._network.opened:
             end_left()
@@ -273,8 +273,8 @@ class HostRun:
         for_each(steps, lambda step: step(), self._control.check, max(1, len(steps)))
         own = made[0].path if made[0] is not None else Path(sys.prefix)
         self._views = self._model_data.prepare(sandbox, self._ml.root, own)
-        if self._shelf is not None:
-            self._shelf.open(sandbox.ml_root(self._host.directory), own)
+        if self._cache is not None:
+            self._cache.open(sandbox.ml_root(self._host.directory), own)
         return self._with_client(made[0])
 
     def _fetches(self) -> bool:

@@ -31,7 +31,7 @@ class Pulse:
     """Whether an agent is alive, and why it is not, for the user: "it was killed or crashed". True or false as `alive` is."""
 
     alive: bool
-    why_not: str = ""
+    reason: str = ""
 
     def __bool__(self) -> bool:
         return self.alive

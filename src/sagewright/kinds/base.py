@@ -90,7 +90,7 @@ class Kind(ABC):
     note_bytes = 1024
     together = 0
 
-    life: StateMachine
+    state_machine: StateMachine
     resource: str
     log_group: str
     namespace: str
@@ -115,7 +115,7 @@ class Kind(ABC):
 
     @property
     def name(self) -> str:
-        return self.life.kind
+        return self.state_machine.kind
 
     def folders(self, data: Path) -> dict[str, Path]:  # noqa: ARG002 - most kinds have none
         """Folders of the server's data directory that its hosts see, by the name that briefs have for them."""

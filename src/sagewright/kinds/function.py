@@ -25,7 +25,7 @@ SMALL_MB = 8192
 
 
 class FunctionKind(Kind):
-    life = FUNCTION
+    state_machine = FUNCTION
     resource = "function"
     log_group = "/aws/lambda"
     namespace = "/aws/lambda"

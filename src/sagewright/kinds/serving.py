@@ -35,7 +35,7 @@ MODEL, CONFIG, SOCKETS = "model", "input/config", "serving"
 
 
 class ServingKind(Kind):
-    life = SERVING
+    state_machine = SERVING
     resource = "endpoint"
     log_group = "/aws/sagemaker/Endpoints"
     component_log_group = "/aws/sagemaker/InferenceComponents"

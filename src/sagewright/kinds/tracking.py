@@ -28,7 +28,7 @@ SIZES = {"Small": ("ml.m5.large", 1), "Medium": ("ml.m5.xlarge", 2), "Large": ("
 
 
 class TrackingKind(Kind):
-    life = TRACKING
+    state_machine = TRACKING
     resource = TRACKER
     log_group = "/aws/sagemaker/MlflowTrackingServers"
     namespace = "/aws/sagemaker/MlflowTrackingServers"

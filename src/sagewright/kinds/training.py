@@ -48,7 +48,7 @@ TRACKED = {
 
 
 class TrainingKind(Kind):
-    life = TRAINING
+    state_machine = TRAINING
     resource = "training-job"
     log_group = namespace = "/aws/sagemaker/TrainingJobs"
     dimension = "TrainingJobName"

@@ -37,7 +37,7 @@ GROUP, CONFIG, MODEL_PLACE, SOCKETS = "homogeneousCluster", "input/config", "mod
 
 
 class TransformKind(Kind):
-    life = TRANSFORM
+    state_machine = TRANSFORM
     resource = "transform-job"
     log_group = namespace = "/aws/sagemaker/TransformJobs"
     dimension = "TransformJobName"

@@ -72,10 +72,12 @@ class Recipe:
     def nearest(self, image: Image) -> tuple[str, tuple[str, ...]]:
         """A word that names the environment in which the image's programs run, and its requirements: the newest that will do."""
         major = image.version.partition(".")[0]
-        era = next((era for era in self.eras if _minor(image.version) <= era.through), None)
-        if era is not None and sys.version_info[:2] <= era.python:
-            word = ".".join(map(str, era.through))
-            return f"{word}-near", self._pinned(era.pins)
+        version_range = next(
+            (version_range for version_range in self.eras if _minor(image.version) <= version_range.through), None
+        )
+        if version_range is not None and sys.version_info[:2] <= version_range.python:
+            word = ".".join(map(str, version_range.through))
+            return f"{word}-near", self._pinned(version_range.pins)
         if not self.by_major or not major.isdecimal():
             return "near", self.packages
         return f"{major}-near", self._pinned({self.main: f"=={major}.*"})

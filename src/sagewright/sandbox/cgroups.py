@@ -201,14 +201,14 @@ def find_cgroups() -> Cgroups:
     if unified is not None and "memory" in _words(unified / "cgroup.controllers"):
         for place in _delegated(unified):
             given = {which: place for which in CONTROLLERS if which in _words(place / "cgroup.subtree_control")}
-            why_not = _probe(Cgroups(2, given)) if "memory" in given else f"{place} passes no memory controller on"
-            if why_not is None:
+            reason = _probe(Cgroups(2, given)) if "memory" in given else f"{place} passes no memory controller on"
+            if reason is None:
                 return Cgroups(2, given, "" if len(given) == len(CONTROLLERS) else f"{place} does not pass it on")
-            reasons.append(why_not)
+            reasons.append(reason)
         return Cgroups(0, {}, reasons[0] if reasons else "no group of version 2 is this user's to divide")
     places = _version_1(mounts)
-    why_not = _probe(Cgroups(1, places)) if places else "this machine has no control groups"
-    return Cgroups(1, places) if why_not is None else Cgroups(0, {}, why_not)
+    reason = _probe(Cgroups(1, places)) if places else "this machine has no control groups"
+    return Cgroups(1, places) if reason is None else Cgroups(0, {}, reason)
 
 
 def _words(file: Path) -> list[str]:

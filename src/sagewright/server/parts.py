@@ -86,10 +86,10 @@ def build(settings: Settings, address: Address, site: Site) -> tuple[Platform, P
     peers = Peers(store, own_id, lambda: site.endpoint(address.url))
     place = LaunchContext(settings, store, objects, lambda: site.endpoint(address.url), peers.alive)
     engine = Engine()
-    machinery = JobDependencies(
+    dependencies = JobDependencies(
         place, site.backend, reservations, engine.wake, engine.wake_after, _builds(settings, site, engine)
     )
-    add_reconcilers(engine, machinery, own_id, peers.counts_as_alive)
+    add_reconcilers(engine, dependencies, own_id, peers.counts_as_alive)
     platform = Platform(settings, store, objects, engine)
     add_rules(platform, own_id, address)
     return platform, peers
@@ -140,20 +140,20 @@ def _asynchronous(platform: Platform, call: Calls, owner: str, address: Address)
 
 
 def add_reconcilers(
-    engine: Engine, machinery: JobDependencies, owner: str, alive: Callable[[], bool] = lambda: True
+    engine: Engine, dependencies: JobDependencies, owner: str, alive: Callable[[], bool] = lambda: True
 ) -> None:
     """`owner`: the server's name, under which it holds leases; `alive`: see Leases."""
-    leases = Leases(machinery.store, owner, alive)
-    pools = WarmPools(machinery.settings, machinery.store, machinery.reservations)
-    endings = Endings(machinery, leases, pools)
-    queueing = Queueing(machinery, leases, pools, endings)
+    leases = Leases(dependencies.store, owner, alive)
+    pools = WarmPools(dependencies.settings, dependencies.store, dependencies.reservations)
+    endings = Endings(dependencies, leases, pools)
+    queueing = Queueing(dependencies, leases, pools, endings)
     for reconciler in (
-        Runs(machinery, leases, pools, endings, queueing),  # what runs says first which GPUs it has
+        Runs(dependencies, leases, pools, endings, queueing),  # what runs says first which GPUs it has
         pools,
         queueing,
-        Endpoints(machinery, partial(alarmed, machinery.store)),
-        Components(machinery, partial(alarmed, machinery.store)),
-        Trackers(machinery),
+        Endpoints(dependencies, partial(alarmed, dependencies.store)),
+        Components(dependencies, partial(alarmed, dependencies.store)),
+        Trackers(dependencies),
     ):
         engine.add(reconciler)
 

@@ -96,18 +96,18 @@ def _room(rules: Rules, own: Sequence[Trial]) -> int | None:
     return None if rules.most_trials is None else max(0, rules.most_trials - len(own))
 
 
-def step(study: Study, rules: Rules, trials: Sequence[Trial], minds: Deciding) -> LoopStep:
-    """Raises what `minds` raises."""
+def step(study: Study, rules: Rules, trials: Sequence[Trial], searchers: Deciding) -> LoopStep:
+    """Raises what `searchers` raises."""
     own = [trial for trial in trials if trial.own]
     running = tuple(trial.number for trial in own if trial.running)
     over = standing(study, rules, trials).over
     if over is not None:
         return LoopStep(stop=running, over=over)
     judged = any(trial.running and trial.curve for trial in own)
-    stop = tuple(sorted(set(minds.stops(study, trials)) & set(running))) if judged else ()
+    stop = tuple(sorted(set(searchers.stops(study, trials)) & set(running))) if judged else ()
     free = rules.most_parallel - len(running)
     room = _room(rules, own)
     count = max(0, free if room is None else min(free, room))
-    start = tuple(minds.suggest(study, trials, count))[:count] if count else ()
+    start = tuple(searchers.suggest(study, trials, count))[:count] if count else ()
     exhausted = count > 0 and not start and not running
     return LoopStep(start, stop, Over.SPACE if exhausted else None)

@@ -26,7 +26,7 @@ def main() -> None:
 
 
 def serve(requests: BinaryIO, answers: BinaryIO, idle_s: float) -> None:
-    minds, pending = InProcessSearchers(), bytearray()
+    searchers, pending = InProcessSearchers(), bytearray()
     while select.select([requests], [], [], idle_s)[0]:
         part = requests.read(1 << 20)
         if not part:
@@ -37,16 +37,16 @@ def serve(requests: BinaryIO, answers: BinaryIO, idle_s: float) -> None:
         lines = pending.split(b"\n")
         pending = lines.pop()
         for line in lines:
-            answers.write(json.dumps(_answer(minds, line)).encode() + b"\n")
+            answers.write(json.dumps(_answer(searchers, line)).encode() + b"\n")
             answers.flush()
 
 
-def _answer(minds: InProcessSearchers, line: bytearray) -> dict[str, Any]:
+def _answer(searchers: InProcessSearchers, line: bytearray) -> dict[str, Any]:
     try:
         request = json.loads(line)
         study = Study.read(request["study"])
         trials = [Trial.read(each) for each in request["trials"]]
-        found = minds.suggest(study, trials, request["count"])
+        found = searchers.suggest(study, trials, request["count"])
         return {"suggestions": [each.document() for each in found]}
     except Exception as error:  # one study's fault must not end the others' searchers
         return {"error": f"{type(error).__name__}: {error}"}

@@ -63,7 +63,7 @@ class Simulation:
     study: Study
     rules: Rules
     problem: Problem
-    minds: Deciding
+    searchers: Deciding
     most_s: float = float("inf")
     trials: dict[int, Trial] = field(default_factory=dict)
     _runs: dict[int, _Run] = field(default_factory=dict)
@@ -89,7 +89,7 @@ class Simulation:
     def _decide(self, now: float) -> Over | None:
         """Ask until it wants nothing more: a trial that is stopped leaves its place to another at once."""
         while True:
-            wanted = step(self.study, self.rules, list(self.trials.values()), self.minds)
+            wanted = step(self.study, self.rules, list(self.trials.values()), self.searchers)
             for suggestion in wanted.start:
                 self._start(suggestion, now)
             for number in wanted.stop:

@@ -76,7 +76,7 @@ def test_a_killed_agent_is_seen_and_said(backend: Backend, launch: Launch, tmp_p
     until(lambda: agents_of(handle))
     os.kill(agents_of(handle)[0], signal.SIGKILL)
     until(lambda: not backend.poll(handle))
-    assert "killed or crashed" in backend.poll(handle).why_not
+    assert "killed or crashed" in backend.poll(handle).reason
     backend.kill(handle)
 
 
@@ -96,7 +96,7 @@ def test_a_host_that_cannot_be_started_is_not_said_to_live(backend: Backend, lau
     except LaunchFailed:
         return
     until(lambda: not backend.poll(handles[1]))
-    assert "could not be started" in backend.poll(handles[1]).why_not
+    assert "could not be started" in backend.poll(handles[1]).reason
     for handle in handles:
         backend.kill(handle)
     assert agents_of(handles[0]) == []

@@ -98,7 +98,7 @@ def test_a_node_with_another_version_is_said(
     monkeypatch.setattr("sagewright.compute.ray.backend.version", lambda _package: "99.9")
     (handle,) = launch(gang(tmp_path, "algo-1"))
     until(lambda: not backend.poll(handle))
-    assert "is installed there, and the server is 99.9" in backend.poll(handle).why_not
+    assert "is installed there, and the server is 99.9" in backend.poll(handle).reason
 
 
 def test_a_gang_that_nobody_knows_gives_back_what_it_holds(

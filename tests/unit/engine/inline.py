@@ -149,8 +149,8 @@ class InlineServer:
         self.engine = InlineEngine()
         reservations = Reservations(store, Machines(lambda: [Resources(8, 16, 0)]), "here")
         place = LaunchContext(self.settings, store, objects, lambda: "http://127.0.0.1:1", lambda: SERVERS)
-        machinery = JobDependencies(place, backend, reservations, self.engine.wake, self.engine.wake_after, builds)
-        add_reconcilers(self.engine, machinery, owner)
+        dependencies = JobDependencies(place, backend, reservations, self.engine.wake, self.engine.wake_after, builds)
+        add_reconcilers(self.engine, dependencies, owner)
         self.engine.recover()
 
     def restarted(self) -> InlineServer:

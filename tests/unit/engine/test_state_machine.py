@@ -17,7 +17,7 @@ from tests.examples import examples
 from engine.inline import InlineBackend as Backend
 from engine.inline import InlineHost, InlineServer, Killed
 from sagewright.kinds.table import KINDS
-from sagewright.model.jobs.state_machines import LIVES
+from sagewright.model.jobs.state_machines import STATE_MACHINES
 from sagewright.store.database import Database
 from sagewright.store.jobs import hosts, jobs, queue
 from sagewright.store.jobs.jobs import DesiredState, Job, JobDraft, ResourceScope
@@ -233,11 +233,11 @@ class Jobs(RuleBasedStateMachine):
         for job_id in self.ids:
             job = self.job(job_id)
             log = jobs.transitions(self.store, job_id)
-            life = LIVES[job.kind]
-            assert log[0].step == life.first
+            state_machine = STATE_MACHINES[job.kind]
+            assert log[0].step == state_machine.first
             for before, after in itertools.pairwise(log):
-                assert life.may(before.step, after.step), (before, after)
-                assert before.status not in life.ended, (before, after)
+                assert state_machine.may(before.step, after.step), (before, after)
+                assert before.status not in state_machine.ended, (before, after)
             assert (job.status, job.secondary_status) == (log[-1].status, log[-1].step)
             assert (job.ended_ms is not None) == job.ended
 

@@ -135,9 +135,9 @@ class Inputs:
             found = members(channel, source, self._s3)
             content = ObjectsContent(channel, self._pinned(channel, found, source) if source.beside else found)
         patient = JobS3(self._host, self._control.check_gone)  # a job that stops may read on until it ends
-        outlet = PipeWriter(patient, source, self._host.directory)
+        writer = PipeWriter(patient, source, self._host.directory)
         place = self._ml.root / channel.place
-        return Pipe(place.parent, place.name, content, outlet, self._control)
+        return Pipe(place.parent, place.name, content, writer, self._control)
 
     def _pinned(self, channel: InputChannel, found: list[ChannelMember], source: ObjectSource) -> list[ChannelMember]:
         """The objects under names of our own, so that they stay while the job runs; where that cannot be, as they are."""

@@ -28,11 +28,11 @@ _TRY_AGAIN_S = 0.05
 class Pipe:
     """One channel. `control` is told when the data cannot be had: a reader must never take that for the end of an epoch."""
 
-    def __init__(self, directory: Path, name: str, content: PipeContent, outlet: PipeWriter, control: Control) -> None:
+    def __init__(self, directory: Path, name: str, content: PipeContent, writer: PipeWriter, control: Control) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         # By descriptor and without following links: the job may rename or replace everything it sees.
         self._directory = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        self._name, self._content, self._outlet, self._control = name, content, outlet, control
+        self._name, self._content, self._writer, self._control = name, content, writer, control
         self._epoch = 0
         self._ended = False
         self._held: int | None = None
@@ -77,7 +77,7 @@ class Pipe:
         self._make(self._epoch + 1)
         with suppress(BrokenPipeError):  # the reader has enough of this epoch
             for piece in self._content.pieces(self._epoch):
-                self._outlet.send(piece, pipe)
+                self._writer.send(piece, pipe)
         with suppress(FileNotFoundError):
             os.unlink(self._path(self._epoch), dir_fd=self._directory)
         self._epoch += 1

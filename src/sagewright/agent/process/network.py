@@ -69,10 +69,10 @@ def open_network(host: HostFile, possible: bool, check: Callable[[], None], *, a
         publish(host, _NAME, decision)
     else:
         decision, switch = await_decision(host, _NAME, check), None
-    if decision.get("why_not"):
+    if decision.get("reason"):
         if host.network == "own":
-            raise ClientError(f"The setting host_network demands a network of the job's own: {decision['why_not']}.")
-        return JobNetwork(host.addresses, warning=f"The hosts share this machine's network: {decision['why_not']}.")
+            raise ClientError(f"The setting host_network demands a network of the job's own: {decision['reason']}.")
+        return JobNetwork(host.addresses, warning=f"The hosts share this machine's network: {decision['reason']}.")
     return _joined(host, switch or _found(decision))
 
 
@@ -90,7 +90,7 @@ def _decide(host: HostFile, possible: bool) -> tuple[dict[str, Any], Namespace |
     support = network.network_support(outside=not host.isolated)
     if host.network == "shared" or not possible or not support.given:
         setting = "the setting host_network says so" if host.network == "shared" else ""
-        return {"why_not": setting or (support.reason if possible else "the sandbox has no names for them")}, None
+        return {"reason": setting or (support.reason if possible else "the sandbox has no names for them")}, None
     switch = network.make_switch()
     return {"pid": os.getpid(), "net": switch.net, "user": switch.user}, switch
 

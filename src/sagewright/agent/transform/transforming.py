@@ -122,11 +122,11 @@ class BatchTransform:
         source = choose_source(self._host, self._s3, self._check)
         channel = self._channel()
         chosen = channel.share(members(channel, source, self._s3))
-        outlet = PipeWriter(self._s3, source, self._host.directory)
+        writer = PipeWriter(self._s3, source, self._host.directory)
         with ThreadPoolExecutor(plan.concurrency, "invoke") as pool:
             try:
                 target = self._target()
-                objects = _Objects(self._transform, plan, pool, self._invoking, outlet, self._check)
+                objects = _Objects(self._transform, plan, pool, self._invoking, writer, self._check)
                 objects.run(chosen, target, self._failed, self._progress(len(chosen)))
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
@@ -204,11 +204,11 @@ class _Objects:
         plan: TransformPlan,
         pool: ThreadPoolExecutor,
         invoking: Invoking,
-        outlet: PipeWriter,
+        writer: PipeWriter,
         check: Callable[[], None],
     ) -> None:
         self._transform, self._plan, self._pool = transform, plan, pool
-        self._invoking, self._outlet, self._check = invoking, outlet, check
+        self._invoking, self._writer, self._check = invoking, writer, check
         self._filter = RowFilter(transform.rows, transform.content_type, by_line=transform.split == "Line")
         self._filtering = threading.Lock()
         self._bad: set[int] = set()
@@ -305,7 +305,7 @@ class _Objects:
                 answer.close()
 
     def _pieces(self, stored: Stored) -> Iterator[bytes]:
-        pieces = self._outlet.chunks(stored)
+        pieces = self._writer.chunks(stored)
         return gunzip(pieces, stored.uri) if self._transform.gzip else pieces
 
 

@@ -103,7 +103,7 @@ class _Regions:
         self.width = -(-rows // count)
         self.starts = np.arange(0, rows, self.width)
         self.ends = self.starts.copy()
-        self.place_of = np.empty(rows, np.int64)
+        self.scope_of = np.empty(rows, np.int64)
         self.done = 0
         first = blocks[0]
         self.labels = None if first.labels is None else np.empty((rows, *first.labels.shape[1:]), first.labels.dtype)
@@ -132,7 +132,7 @@ class _Regions:
             part = slice(ends[region] - counts[region], ends[region])
             rows = slice(self.ends[region], self.ends[region] + counts[region])
             self.ends[region] = rows.stop
-            self.place_of[rows] = places[part]
+            self.scope_of[rows] = places[part]
             self._store(moved.slice(part.start, part.stop), rows, region)
 
     def _store(self, part: Table, rows: slice, region: int) -> None:
@@ -150,7 +150,7 @@ class _Regions:
     def sorted(self) -> Table:
         """Every region's rows brought into order."""
         for number, (start, end) in enumerate(zip(self.starts, self.ends, strict=True)):
-            rows, order = slice(start, end), np.argsort(self.place_of[start:end])
+            rows, order = slice(start, end), np.argsort(self.scope_of[start:end])
             if self.labels is not None:
                 self.labels[rows] = self.labels[rows][order]
             if self.lengths is None:

@@ -124,8 +124,8 @@ class RayBackend:
 
     def _ask_pulses(self, names: set[str]) -> dict[str, Pulse]:
         found = self._ask("pulses", places={name: self._places.get(name, "") for name in names})
-        self._places = {name: place for name, (_why_not, place) in found.items()}
-        return {name: Pulse(why_not is None, why_not or "") for name, (why_not, _place) in found.items()}
+        self._places = {name: place for name, (reason, place) in found.items()}
+        return {name: Pulse(reason is None, reason or "") for name, (reason, _place) in found.items()}
 
     def _ask(self, do: str, **arguments: Any) -> Any:
         try:

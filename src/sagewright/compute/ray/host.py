@@ -69,7 +69,7 @@ class HostActor:
         if self._handle is None:
             return self._failure, self._node
         pulse = self._local.poll(self._handle)
-        return (None if pulse else f"{pulse.why_not} on node {self._node}"), self._node
+        return (None if pulse else f"{pulse.reason} on node {self._node}"), self._node
 
     def stop(self) -> None:
         if self._handle is not None:

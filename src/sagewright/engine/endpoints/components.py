@@ -40,40 +40,43 @@ class Components:
 
     kinds: tuple[str, ...] = (COMPONENT,)
 
-    def __init__(self, machinery: JobDependencies, alarmed: Alarmed = lambda _component, _names: "") -> None:
-        self._m, self._instances = machinery, Instances(machinery, alarmed)
+    def __init__(self, dependencies: JobDependencies, alarmed: Alarmed = lambda _component, _names: "") -> None:
+        self._dependencies, self._instances = dependencies, Instances(dependencies, alarmed)
 
     def recover(self) -> None:
         """Nothing: all stands in the documents."""
 
     def active(self) -> list[tuple[str, str]]:
-        return [(COMPONENT, one.id) for one in resources.of_kind(self._m.store, COMPONENT)]
+        return [(COMPONENT, one.id) for one in resources.of_kind(self._dependencies.store, COMPONENT)]
 
     def reconcile(self, component_id: str) -> None:
-        component = resources.get(self._m.store, component_id)
+        component = resources.get(self._dependencies.store, component_id)
         if component is None:
             return
-        look = self._instances.look(component, RolloutState.read(component.status, component.document))
-        endpoint = resources.get(self._m.store, component.parent)
-        if decided(component, endpoint, resources.children(self._m.store, component.parent), look) is not None:
-            self._decide(component, look)
-        current = resources.get(self._m.store, component_id)
+        observation = self._instances.observe(component, RolloutState.read(component.status, component.document))
+        endpoint = resources.get(self._dependencies.store, component.parent)
+        if (
+            decided(component, endpoint, resources.children(self._dependencies.store, component.parent), observation)
+            is not None
+        ):
+            self._decide(component, observation)
+        current = resources.get(self._dependencies.store, component_id)
         if current is None:
             return
         state = RolloutState.read(current.status, current.document)
-        self._instances.carry_out(current, state, look.at_ms)
+        self._instances.carry_out(current, state, observation.at_ms)
         if state.finished:
             arn = sagemaker_arn(current.region, current.account, COMPONENT, current.name)
-            resources.remove(self._m.store, current, arn)
+            resources.remove(self._dependencies.store, current, arn)
 
-    def _decide(self, component: Resource, look: Observation) -> None:
-        with self._m.store.write() as connection:
+    def _decide(self, component: Resource, observation: Observation) -> None:
+        with self._dependencies.store.write() as connection:
             endpoint = resources.locked_in(connection, component.parent)
             current = resources.locked_in(connection, component.id)
             if current is None:
                 return
             siblings = resources.children_in(connection, component.parent)
-            decision = decided(current, endpoint, siblings, look)
+            decision = decided(current, endpoint, siblings, observation)
             if decision is None:
                 return
             resources.change_in(connection, decision.component)
@@ -82,21 +85,21 @@ class Components:
         if decision.component.status != current.status:
             log.info("inference component %s: %s", component.name, decision.component.status)
         if decision.endpoint is not None:
-            self._m.wake(ENDPOINT, decision.endpoint.id)
+            self._dependencies.wake(ENDPOINT, decision.endpoint.id)
 
 
 def decided(
-    component: Resource, endpoint: Resource | None, siblings: Sequence[Resource], look: Observation
+    component: Resource, endpoint: Resource | None, siblings: Sequence[Resource], observation: Observation
 ) -> Decision | None:
     """What is next; None where there is nothing to do. `siblings`: what belongs to the endpoint."""
     before = RolloutState.read(component.status, component.document)
     if endpoint is None or endpoint.status == EndpointStatus.FAILED:
-        after, host = rollout.advance(_without_host(before), look), None
+        after, host = rollout.advance(_without_host(before), observation), None
     elif endpoint.status == EndpointStatus.CREATING and before.status != EndpointStatus.DELETING:
         return None  # it has no instances yet
     else:
         others = [one for one in siblings if one.kind == COMPONENT and one.id != component.id]
-        after, host = _placed(rollout.advance(before, look), endpoint, others, look)
+        after, host = _placed(rollout.advance(before, observation), endpoint, others, observation)
     if after == before and host is None:
         return None
     changed = replace(component, status=str(after.status), document=after.document())
@@ -109,16 +112,16 @@ def _without_host(state: RolloutState) -> RolloutState:
 
 
 def _placed(
-    state: RolloutState, endpoint: Resource, others: Sequence[Resource], look: Observation
+    state: RolloutState, endpoint: Resource, others: Sequence[Resource], observation: Observation
 ) -> tuple[RolloutState, Resource | None]:
     host = RolloutState.read(endpoint.status, endpoint.document)
     around = [RolloutState.read(one.status, one.document) for one in others]
-    placed = placement.place(state, host, around, look.at_ms)
+    placed = placement.place(state, host, around, observation.at_ms)
     if placed.missing:
-        given_up = rollout.given_up(placed.state, look, placed.reason)
+        given_up = rollout.given_up(placed.state, observation, placed.reason)
         if state.update is None:
             given_up = replace(given_up, rest={**given_up.rest, WAITING: True})
-        placed = replace(placement.place(given_up, host, around, look.at_ms), reason=placed.reason)
+        placed = replace(placement.place(given_up, host, around, observation.at_ms), reason=placed.reason)
     elif WAITING in state.rest:
         kept = {name: value for name, value in placed.state.rest.items() if name not in {FAILURE, WAITING}}
         placed = replace(placed, state=replace(placed.state, rest=kept))

@@ -158,14 +158,14 @@ def instances(fleets: list[Fleet]) -> Iterator[tuple[Variant, Instance]]:
 class Fleets:
     """The jobs of instances: an endpoint's own, or the copies of an inference component, which is the owner then."""
 
-    def __init__(self, machinery: JobDependencies) -> None:
-        self._m = machinery
+    def __init__(self, dependencies: JobDependencies) -> None:
+        self._dependencies = dependencies
 
     def jobs_of(self, owner: Resource, variant: Variant, instance: Instance) -> list[Job | None]:
         """Of each container; None where it has not been made yet."""
         place = ResourceScope(SERVING.kind, owner.account, owner.region)
         names = [_job_name(instance, number) for number in range(len(variant.containers))]
-        return [jobs.find(self._m.store, place, name) for name in names]
+        return [jobs.find(self._dependencies.store, place, name) for name in names]
 
     def make(self, owner: Resource, variant: Variant, instance: Instance) -> None:
         """The jobs of an instance, those that are there already excepted."""
@@ -182,12 +182,12 @@ class Fleets:
                 "StartSeconds": variant.start_s,
             }
             try:
-                job = jobs.create(self._m.store, place, JobDraft(_job_name(instance, number), request))
+                job = jobs.create(self._dependencies.store, place, JobDraft(_job_name(instance, number), request))
             except JobNameTaken:
                 continue
-            self._m.wake(job.kind, job.id)
+            self._dependencies.wake(job.kind, job.id)
 
-    def look(self, owner: Resource, variant: Variant, instance: Instance) -> tuple[InstanceState, list[Job]]:
+    def observe(self, owner: Resource, variant: Variant, instance: Instance) -> tuple[InstanceState, list[Job]]:
         """How far an instance is, and its jobs."""
         found = [job for job in self.jobs_of(owner, variant, instance) if job is not None]
         if any(job.ended for job in found):
@@ -202,22 +202,22 @@ class Fleets:
         return [str(self._directory(job)) for job in made]
 
     def _directory(self, job: Job) -> Any:
-        return host_directory(self._m.settings, job.id, hosts.of_job(self._m.store, job.id), HOST)
+        return host_directory(self._dependencies.settings, job.id, hosts.of_job(self._dependencies.store, job.id), HOST)
 
     def stop(self, owner: Resource, variant: Variant, instance: Instance) -> bool:
         """Whether all of its jobs are over, and forgotten: nobody can ask for them. Those that aren't are asked to end."""
         over = True
         for job in self.jobs_of(owner, variant, instance):
             if job is not None and job.ended:
-                jobs.remove(self._m.store, job.id)
+                jobs.remove(self._dependencies.store, job.id)
             if job is None or job.ended:
                 continue
             over = False
             if (
                 job.wanted != DesiredState.STOP
             ):  # once: the job's steps wake the endpoint, which would wake the job for ever
-                jobs.want(self._m.store, job.id, DesiredState.STOP)
-                self._m.wake(job.kind, job.id)
+                jobs.want(self._dependencies.store, job.id, DesiredState.STOP)
+                self._dependencies.wake(job.kind, job.id)
         return over
 
 

@@ -22,10 +22,10 @@ Alarmed = Callable[[Resource, list[str]], str]
 class Instances:
     """Every step may be repeated, and taken by two servers at once: what is made has names from the owner's document."""
 
-    def __init__(self, machinery: JobDependencies, alarmed: Alarmed) -> None:
-        self._m, self._fleets, self._alarmed = machinery, Fleets(machinery), alarmed
+    def __init__(self, dependencies: JobDependencies, alarmed: Alarmed) -> None:
+        self._dependencies, self._fleets, self._alarmed = dependencies, Fleets(dependencies), alarmed
 
-    def look(self, owner: Resource, state: RolloutState) -> Observation:
+    def observe(self, owner: Resource, state: RolloutState) -> Observation:
         seen = {}
         for variant, instance in fleets.instances(state.fleets):
             seen[instance.id] = self._seen(owner, variant, instance)
@@ -40,10 +40,10 @@ class Instances:
                 self._end(owner, variant, instance)
         due = rollout.due_ms(state)
         if due is not None and due < at_ms + SOON_MS:
-            self._m.wake_after(max(0.01, (due - at_ms) / 1000), owner.kind, owner.id)
+            self._dependencies.wake_after(max(0.01, (due - at_ms) / 1000), owner.kind, owner.id)
 
     def _seen(self, owner: Resource, variant: Variant, instance: Instance) -> ObservedInstance:
-        how, made = self._fleets.look(owner, variant, instance)
+        how, made = self._fleets.observe(owner, variant, instance)
         reason = next((job.failure_reason or job.status for job in made if job.ended), "")
         gone = instance.leaving_ms is not None and all(job.ended for job in made)
         return ObservedInstance(
@@ -57,4 +57,4 @@ class Instances:
 
     def _end(self, owner: Resource, variant: Variant, instance: Instance) -> None:
         if self._fleets.stop(owner, variant, instance):
-            self._m.wake(owner.kind, owner.id)
+            self._dependencies.wake(owner.kind, owner.id)

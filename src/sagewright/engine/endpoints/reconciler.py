@@ -23,48 +23,48 @@ class Endpoints:
 
     kinds: tuple[str, ...] = (ENDPOINT,)
 
-    def __init__(self, machinery: JobDependencies, alarmed: Alarmed = lambda _endpoint, _names: "") -> None:
-        self._m, self._instances = machinery, Instances(machinery, alarmed)
+    def __init__(self, dependencies: JobDependencies, alarmed: Alarmed = lambda _endpoint, _names: "") -> None:
+        self._dependencies, self._instances = dependencies, Instances(dependencies, alarmed)
 
     def recover(self) -> None:
         """Nothing: all stands in the documents."""
 
     def active(self) -> list[tuple[str, str]]:
-        return [(ENDPOINT, one.id) for one in resources.of_kind(self._m.store, ENDPOINT)]
+        return [(ENDPOINT, one.id) for one in resources.of_kind(self._dependencies.store, ENDPOINT)]
 
     def reconcile(self, endpoint_id: str) -> None:
-        endpoint = resources.get(self._m.store, endpoint_id)
+        endpoint = resources.get(self._dependencies.store, endpoint_id)
         if endpoint is None:
             return
         state = RolloutState.read(endpoint.status, endpoint.document)
-        look = self._instances.look(endpoint, state)
-        if rollout.advance(state, look) != state:
-            resources.alter(self._m.store, endpoint_id, lambda current: _moved(current, look))
-        current = resources.get(self._m.store, endpoint_id)
+        observation = self._instances.observe(endpoint, state)
+        if rollout.advance(state, observation) != state:
+            resources.alter(self._dependencies.store, endpoint_id, lambda current: _moved(current, observation))
+        current = resources.get(self._dependencies.store, endpoint_id)
         if current is None:
             return
         after = RolloutState.read(current.status, current.document)
-        self._instances.carry_out(current, after, look.at_ms)
+        self._instances.carry_out(current, after, observation.at_ms)
         if after.finished:
             arn = sagemaker_arn(current.region, current.account, "endpoint", current.name)
-            resources.remove(self._m.store, current, arn)
+            resources.remove(self._dependencies.store, current, arn)
         elif after != state and _hosts_components(after):
             self._wake_components(endpoint_id)
 
     def _wake_components(self, endpoint_id: str) -> None:
         """Their copies may have to be somewhere else."""
-        for one in resources.children(self._m.store, endpoint_id):
+        for one in resources.children(self._dependencies.store, endpoint_id):
             if one.kind == COMPONENT:
-                self._m.wake(COMPONENT, one.id)
+                self._dependencies.wake(COMPONENT, one.id)
 
 
 def _hosts_components(state: RolloutState) -> bool:
     return any(variant.hosts_components for fleet in state.fleets for variant in fleet.variants)
 
 
-def _moved(current: Resource, look: Observation) -> Resource | None:
+def _moved(current: Resource, observation: Observation) -> Resource | None:
     before = RolloutState.read(current.status, current.document)
-    after = rollout.advance(before, look)
+    after = rollout.advance(before, observation)
     if after == before:
         return None
     if after.status != before.status:

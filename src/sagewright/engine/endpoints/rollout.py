@@ -91,23 +91,23 @@ def start(fleet: Fleet, deployment: Mapping[str, Any], at_ms: int) -> dict[str, 
     }
 
 
-def given_up(state: RolloutState, look: Observation, reason: str) -> RolloutState:
+def given_up(state: RolloutState, observation: Observation, reason: str) -> RolloutState:
     """What becomes of it where an instance that is wanted can't be."""
     if state.update is None:
         return replace(state, rest={**state.rest, "FailureReason": reason})
-    return _as_it_is(state, reason) if state.update["Phase"] == RESIZE else _rolled_back(state, look, reason)
+    return _as_it_is(state, reason) if state.update["Phase"] == RESIZE else _rolled_back(state, observation, reason)
 
 
-def advance(state: RolloutState, look: Observation) -> RolloutState:
+def advance(state: RolloutState, observation: Observation) -> RolloutState:
     """Where the endpoint is next; the same state where there is nothing to do."""
-    state = _noticed(state, look)
+    state = _noticed(state, observation)
     if state.status == EndpointStatus.DELETING:
-        return replace(state, update=None, fleets=[fleets.emptied(one, look.at_ms) for one in state.fleets])
+        return replace(state, update=None, fleets=[fleets.emptied(one, observation.at_ms) for one in state.fleets])
     if state.status == EndpointStatus.FAILED:
-        return replace(state, fleets=[fleets.emptied(one, look.at_ms) for one in state.fleets])
+        return replace(state, fleets=[fleets.emptied(one, observation.at_ms) for one in state.fleets])
     if state.update is None:
-        return _kept(state, look)
-    return _resized(state, look) if state.update["Phase"] == RESIZE else _updated(state, look)
+        return _kept(state, observation)
+    return _resized(state, observation) if state.update["Phase"] == RESIZE else _updated(state, observation)
 
 
 def due_ms(state: RolloutState) -> int | None:
@@ -127,23 +127,23 @@ def may_stop(instance: Instance, at_ms: int) -> bool:
     return instance.leaving_ms is not None and (not instance.directories or at_ms >= instance.leaving_ms + DRAIN_MS)
 
 
-def _noticed(state: RolloutState, look: Observation) -> RolloutState:
+def _noticed(state: RolloutState, observation: Observation) -> RolloutState:
     target = (state.update or {}).get("Fleet", {}).get("id")
-    noticed = (_noticed_fleet(fleet, look, new=fleet.id == target) for fleet in state.fleets)
+    noticed = (_noticed_fleet(fleet, observation, new=fleet.id == target) for fleet in state.fleets)
     return replace(state, fleets=[one for one in noticed if one.variants])
 
 
-def _noticed_fleet(fleet: Fleet, look: Observation, *, new: bool) -> Fleet:
-    variants = [_noticed_variant(variant, look) for variant in fleet.variants]
+def _noticed_fleet(fleet: Fleet, observation: Observation, *, new: bool) -> Fleet:
+    variants = [_noticed_variant(variant, observation) for variant in fleet.variants]
     over = not new and not fleet.share and all(variant.wanted == 0 and not variant.instances for variant in variants)
     return replace(fleet, variants=[] if over else variants)
 
 
-def _noticed_variant(variant: Variant, look: Observation) -> Variant:
+def _noticed_variant(variant: Variant, observation: Observation) -> Variant:
     told: list[Instance] = []
     failures, retry_ms = variant.failures, variant.retry_ms
     for instance in variant.instances:
-        seen = look.seen.get(instance.id)
+        seen = observation.seen.get(instance.id)
         if seen is None:
             told.append(instance)
             continue
@@ -152,8 +152,8 @@ def _noticed_variant(variant: Variant, look: Observation) -> Variant:
                 told.append(instance)
         elif seen.state is InstanceState.OVER:
             failures += 0 if instance.directories else 1
-            retry_ms = look.at_ms + (min(MOST_RETRY_MS, RETRY_MS << min(failures, 10)) if failures else 0)
-            told.append(replace(instance, leaving_ms=look.at_ms, directories=[]))
+            retry_ms = observation.at_ms + (min(MOST_RETRY_MS, RETRY_MS << min(failures, 10)) if failures else 0)
+            told.append(replace(instance, leaving_ms=observation.at_ms, directories=[]))
         elif seen.state is InstanceState.READY and instance.directories != seen.directories:
             failures, retry_ms = 0, 0
             told.append(replace(instance, directories=seen.directories))
@@ -162,23 +162,23 @@ def _noticed_variant(variant: Variant, look: Observation) -> Variant:
     return replace(variant, instances=told, failures=failures, retry_ms=retry_ms)
 
 
-def _kept(state: RolloutState, look: Observation) -> RolloutState:
+def _kept(state: RolloutState, observation: Observation) -> RolloutState:
     """As many instances as are wanted: lost ones are replaced, after a while where they fail again and again."""
-    refilled = replace(state, fleets=[_refilled(fleet, look.at_ms) for fleet in state.fleets])
-    return refilled if state.update else _judged(refilled, look)
+    refilled = replace(state, fleets=[_refilled(fleet, observation.at_ms) for fleet in state.fleets])
+    return refilled if state.update else _judged(refilled, observation)
 
 
-def _judged(state: RolloutState, look: Observation) -> RolloutState:
+def _judged(state: RolloutState, observation: Observation) -> RolloutState:
     """OutOfService once no instance has answered for a while, and InService again when one does."""
     served = [one for fleet in state.fleets if fleet.share for one in fleet.variants if one.wanted and not one.shadow]
     down = bool(served) and not any(one.ready or one.component or one.hosts_components for one in served)
-    since, reason = state.rest.get(UNSERVED), _why_lost(state.fleets, look)
+    since, reason = state.rest.get(UNSERVED), _why_lost(state.fleets, observation)
     if down:
-        rest = {**state.rest, UNSERVED: since or look.at_ms}
+        rest = {**state.rest, UNSERVED: since or observation.at_ms}
         rest |= {UNSERVED_REASON: reason[:1024]} if reason else {}
         if state.status == EndpointStatus.OUT_OF_SERVICE:
             return replace(state, rest=rest)
-        if since is None or look.at_ms < since + OUT_MS:
+        if since is None or observation.at_ms < since + OUT_MS:
             return replace(state, rest=rest)
         rest["FailureReason"] = rest.get(UNSERVED_REASON) or "No instance of the endpoint answers to /ping."
         return replace(state, status=EndpointStatus.OUT_OF_SERVICE, rest=rest)
@@ -190,10 +190,10 @@ def _judged(state: RolloutState, look: Observation) -> RolloutState:
     return replace(state, status=EndpointStatus.IN_SERVICE if out else state.status, rest=rest)
 
 
-def _why_lost(concerned: list[Fleet], look: Observation) -> str:
+def _why_lost(concerned: list[Fleet], observation: Observation) -> str:
     """Why an instance ended; "" if none has."""
     for _variant, instance in fleets.instances(concerned):
-        seen = look.seen.get(instance.id)
+        seen = observation.seen.get(instance.id)
         if seen is not None and seen.state is InstanceState.OVER and seen.reason:
             return seen.reason
     return ""
@@ -204,15 +204,15 @@ def _refilled(fleet: Fleet, at_ms: int) -> Fleet:
     return fleets.sized(fleet, at_ms) if due else fleet
 
 
-def _resized(state: RolloutState, look: Observation) -> RolloutState:
+def _resized(state: RolloutState, observation: Observation) -> RolloutState:
     assert state.update is not None
-    refilled = _kept(state, look)
-    if look.at_ms < (state.update.get("UntilMs") or 0):
+    refilled = _kept(state, observation)
+    if observation.at_ms < (state.update.get("UntilMs") or 0):
         return refilled
     if all(fleet.whole for fleet in refilled.fleets if fleet.share):
         return replace(refilled, update=None, status=EndpointStatus.IN_SERVICE)
-    reason = _why_failed(state.fleets, look)
-    if reason or look.at_ms > _deadline_ms(state.update):
+    reason = _why_failed(state.fleets, observation)
+    if reason or observation.at_ms > _deadline_ms(state.update):
         return _as_it_is(state, reason or "The instances did not start in time.")
     return replace(refilled, update={**state.update, "UntilMs": 0})
 
@@ -230,32 +230,32 @@ def _as_it_is(state: RolloutState, reason: str) -> RolloutState:
     return replace(state, fleets=kept, rest=rest, update=None, status=EndpointStatus.IN_SERVICE)
 
 
-def _updated(state: RolloutState, look: Observation) -> RolloutState:
+def _updated(state: RolloutState, observation: Observation) -> RolloutState:
     update = state.update
     assert update is not None
     target = fleets.fleet_of(update["Fleet"])
     at = next((number for number, one in enumerate(state.fleets) if one.id == target.id), None)
     if at is None:
         if update["Step"] or update["Phase"] != LAUNCH:
-            return _rolled_back(state, look, "The new instances were lost.")
-        first = fleets.sized(_part(target, *_progress(update, 1)), look.at_ms)
+            return _rolled_back(state, observation, "The new instances were lost.")
+        first = fleets.sized(_part(target, *_progress(update, 1)), observation.at_ms)
         return replace(state, fleets=[*state.fleets, first])
-    if reason := _why_failed([state.fleets[at]], look):
-        return _rolled_back(state, look, reason)
-    if look.alarm:
-        return _rolled_back(state, look, f"The alarm {look.alarm} is in the state ALARM.")
-    if look.at_ms > _deadline_ms(update):
-        return _rolled_back(state, look, _too_late(state.fleets[at]))
+    if reason := _why_failed([state.fleets[at]], observation):
+        return _rolled_back(state, observation, reason)
+    if observation.alarm:
+        return _rolled_back(state, observation, f"The alarm {observation.alarm} is in the state ALARM.")
+    if observation.at_ms > _deadline_ms(update):
+        return _rolled_back(state, observation, _too_late(state.fleets[at]))
     if update["Phase"] == LAUNCH:
         return (
-            _shifted(state, look, at)
+            _shifted(state, observation, at)
             if state.fleets[at].whole
-            else _with(state, at, _refilled(state.fleets[at], look.at_ms))
+            else _with(state, at, _refilled(state.fleets[at], observation.at_ms))
         )
-    return _waited(state, look, at)
+    return _waited(state, observation, at)
 
 
-def _shifted(state: RolloutState, look: Observation, at: int) -> RolloutState:
+def _shifted(state: RolloutState, observation: Observation, at: int) -> RolloutState:
     """The next part of the traffic goes to the new fleet."""
     update = state.update
     assert update is not None
@@ -273,26 +273,26 @@ def _shifted(state: RolloutState, look: Observation, at: int) -> RolloutState:
     )
     last = share >= 100.0
     if last and not others:
-        return _done(moved, look, at)
+        return _done(moved, observation, at)
     wait_ms = _wait_ms(update, last=last)
-    return replace(moved, update={**update, "Phase": WAIT, "UntilMs": look.at_ms + wait_ms})
+    return replace(moved, update={**update, "Phase": WAIT, "UntilMs": observation.at_ms + wait_ms})
 
 
-def _waited(state: RolloutState, look: Observation, at: int) -> RolloutState:
+def _waited(state: RolloutState, observation: Observation, at: int) -> RolloutState:
     update = state.update
     assert update is not None
-    if look.at_ms < update["UntilMs"]:
-        return _kept_apart(state, look)
+    if observation.at_ms < update["UntilMs"]:
+        return _kept_apart(state, observation)
     shares = _shares(update)
     step = update["Step"] + 1
     if step >= len(shares):
-        return _done(state, look, at)
+        return _done(state, observation, at)
     target = fleets.fleet_of(update["Fleet"])
     grown = replace(state.fleets[at], variants=_grown(state.fleets[at], _part(target, *_progress(update, step + 1))))
-    moved = _with(state, at, fleets.sized(grown, look.at_ms))
+    moved = _with(state, at, fleets.sized(grown, observation.at_ms))
     if "RollingUpdatePolicy" in update["Deployment"]:
         update = {"Before": _counts(state, target.id), **update}
-        moved = _counted(moved, update["Before"], *_progress(update, step), look.at_ms)
+        moved = _counted(moved, update["Before"], *_progress(update, step), observation.at_ms)
     return replace(moved, update={**update, "Phase": LAUNCH, "Step": step, "UntilMs": 0})
 
 
@@ -322,16 +322,18 @@ def _counted(
     return replace(state, fleets=[counted(fleet) for fleet in state.fleets])
 
 
-def _kept_apart(state: RolloutState, look: Observation) -> RolloutState:
+def _kept_apart(state: RolloutState, observation: Observation) -> RolloutState:
     """While one waits, lost instances of both fleets are replaced."""
-    return replace(state, fleets=[_refilled(fleet, look.at_ms) if fleet.share else fleet for fleet in state.fleets])
+    return replace(
+        state, fleets=[_refilled(fleet, observation.at_ms) if fleet.share else fleet for fleet in state.fleets]
+    )
 
 
-def _done(state: RolloutState, look: Observation, at: int) -> RolloutState:
+def _done(state: RolloutState, observation: Observation, at: int) -> RolloutState:
     update = state.update
     assert update is not None
     new = state.fleets[at]
-    old = [fleets.emptied(fleet, look.at_ms) for number, fleet in enumerate(state.fleets) if number != at]
+    old = [fleets.emptied(fleet, observation.at_ms) for number, fleet in enumerate(state.fleets) if number != at]
     rest = {name: value for name, value in state.rest.items() if name != "FailureReason"}
     rest |= {"EndpointConfigName": new.config} if new.config else {}
     if update["Deployment"]:
@@ -339,25 +341,25 @@ def _done(state: RolloutState, look: Observation, at: int) -> RolloutState:
     return RolloutState(EndpointStatus.IN_SERVICE, [replace(new, share=100.0), *old], None, rest)
 
 
-def _rolled_back(state: RolloutState, look: Observation, reason: str) -> RolloutState:
+def _rolled_back(state: RolloutState, observation: Observation, reason: str) -> RolloutState:
     """The old fleet serves as before; of a new endpoint there is none, and it has failed."""
     update = state.update
     assert update is not None
     target = update["Fleet"]["id"]
-    state = _counted(state, update.get("Before") or {}, 0, 1, look.at_ms)
+    state = _counted(state, update.get("Before") or {}, 0, 1, observation.at_ms)
     old = [fleet for fleet in state.fleets if fleet.id != target]
     serving = [fleet for fleet in old if fleet.share]
     back = [replace(fleet, share=100.0) if fleet in serving else fleet for fleet in old]
-    gone = [fleets.emptied(fleet, look.at_ms) for fleet in state.fleets if fleet.id == target]
+    gone = [fleets.emptied(fleet, observation.at_ms) for fleet in state.fleets if fleet.id == target]
     status = EndpointStatus.IN_SERVICE if serving else EndpointStatus.FAILED
     rest = {**state.rest, "FailureReason": reason}
     return RolloutState(status, [*back, *gone], None, rest)
 
 
-def _why_failed(concerned: list[Fleet], look: Observation) -> str:
+def _why_failed(concerned: list[Fleet], observation: Observation) -> str:
     """Why an instance that was launched did not come up; "" if none has failed."""
     for variant, instance in fleets.instances(concerned):
-        seen = look.seen.get(instance.id)
+        seen = observation.seen.get(instance.id)
         if seen is not None and seen.state is InstanceState.OVER and not instance.directories and seen.reason:
             return failure_reason(variant, seen.reason)
     return ""

@@ -69,18 +69,18 @@ class Trackers:
 
     kinds: tuple[str, ...] = (TRACKER,)
 
-    def __init__(self, machinery: JobDependencies) -> None:
-        self._m = machinery
-        self._trash = Trash(machinery.settings.data)
+    def __init__(self, dependencies: JobDependencies) -> None:
+        self._dependencies = dependencies
+        self._trash = Trash(dependencies.settings.data)
 
     def recover(self) -> None:
         self._trash.sweep()
 
     def active(self) -> list[tuple[str, str]]:
-        return [(TRACKER, one.id) for one in resources.of_kind(self._m.store, TRACKER)]
+        return [(TRACKER, one.id) for one in resources.of_kind(self._dependencies.store, TRACKER)]
 
     def reconcile(self, subject_id: str) -> None:
-        tracker = resources.get(self._m.store, subject_id)
+        tracker = resources.get(self._dependencies.store, subject_id)
         if tracker is None:
             return
         start = Start.read(tracker.document)
@@ -89,29 +89,29 @@ class Trackers:
             if self._ended(job):
                 self._after_end(tracker, start)
         elif tracker.document["Wanted"] == ON and start.due_ms <= now_ms():
-            self._look(tracker, start, job or self._made(tracker, start))
+            self._observation(tracker, start, job or self._made(tracker, start))
 
     def _job(self, tracker: Resource, start: Start) -> Job | None:
-        return jobs.find(self._m.store, _place(tracker), _job_name(tracker, start))
+        return jobs.find(self._dependencies.store, _place(tracker), _job_name(tracker, start))
 
     def _ended(self, job: Job | None) -> bool:
         """Whether nothing of it is left; it is asked to end where it runs."""
         if job is None:
             return True
         if job.ended:
-            jobs.remove(self._m.store, job.id)
+            jobs.remove(self._dependencies.store, job.id)
             return True
         if job.wanted != DesiredState.STOP:
-            jobs.want(self._m.store, job.id, DesiredState.STOP)
-            self._m.wake(job.kind, job.id)
+            jobs.want(self._dependencies.store, job.id, DesiredState.STOP)
+            self._dependencies.wake(job.kind, job.id)
         return False
 
     def _after_end(self, tracker: Resource, start: Start) -> None:
         """Its job is over: what is wanted next."""
         if tracker.document["Wanted"] == GONE:
-            self._trash.throw(folder_of(self._m.settings.data, tracker))
+            self._trash.throw(folder_of(self._dependencies.settings.data, tracker))
             arn = sagemaker_arn(tracker.region, tracker.account, TRACKER, tracker.name)
-            resources.remove(self._m.store, tracker, arn)
+            resources.remove(self._dependencies.store, tracker, arn)
             return
 
         def ended(current: Resource) -> Resource | None:
@@ -126,7 +126,7 @@ class Trackers:
 
     def _made(self, tracker: Resource, start: Start) -> Job | None:
         document = tracker.document
-        folder_of(self._m.settings.data, tracker).mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder_of(self._dependencies.settings.data, tracker).mkdir(parents=True, exist_ok=True, mode=0o700)
         request = {
             "TrackingServerName": tracker.name,
             "TrackingServerId": tracker.id,
@@ -134,13 +134,13 @@ class Trackers:
             **{name: document[name] for name in ("RoleArn", "ArtifactStoreUri", "TrackingServerSize", "MlflowVersion")},
         }
         try:
-            job = jobs.create(self._m.store, _place(tracker), JobDraft(_job_name(tracker, start), request))
+            job = jobs.create(self._dependencies.store, _place(tracker), JobDraft(_job_name(tracker, start), request))
         except JobNameTaken:
             return self._job(tracker, start)
-        self._m.wake(job.kind, job.id)
+        self._dependencies.wake(job.kind, job.id)
         return job
 
-    def _look(self, tracker: Resource, start: Start, job: Job | None) -> None:
+    def _observation(self, tracker: Resource, start: Start, job: Job | None) -> None:
         if job is None:
             return
         if job.ended:
@@ -150,7 +150,9 @@ class Trackers:
 
     def _answers(self, tracker: Resource, start: Start, job: Job) -> None:
         """It has said that it is well."""
-        directory = host_directory(self._m.settings, job.id, hosts.of_job(self._m.store, job.id), HOST)
+        directory = host_directory(
+            self._dependencies.settings, job.id, hosts.of_job(self._dependencies.store, job.id), HOST
+        )
         running = _version(directory)
 
         def answers(current: Resource) -> Resource | None:
@@ -187,10 +189,10 @@ class Trackers:
         self._altered(tracker, failed)
 
     def _altered(self, tracker: Resource, how: Any) -> None:
-        changed = resources.alter(self._m.store, tracker.id, how)
+        changed = resources.alter(self._dependencies.store, tracker.id, how)
         if changed is not None:
             delay_s = max(0.0, (Start.read(changed.document).due_ms - now_ms()) / 1000)
-            self._m.wake_after(delay_s, TRACKER, tracker.id)
+            self._dependencies.wake_after(delay_s, TRACKER, tracker.id)
 
 
 def folder_of(data: Path, tracker: Resource) -> Path:

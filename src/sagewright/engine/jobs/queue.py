@@ -41,16 +41,16 @@ class Queueing:
 
     kinds: tuple[str, ...] = (QUEUE,)
 
-    def __init__(self, machinery: JobDependencies, leases: Leases, pools: WarmPools, endings: Endings) -> None:
-        self._m, self._leases, self._pools, self._endings = machinery, leases, pools, endings
+    def __init__(self, dependencies: JobDependencies, leases: Leases, pools: WarmPools, endings: Endings) -> None:
+        self._dependencies, self._leases, self._pools, self._endings = dependencies, leases, pools, endings
         self._lock = threading.Lock()
 
     def recover(self) -> None:
         """Nothing: who waits stands in the store."""
 
     def active(self) -> list[tuple[str, str]]:
-        waiting = any(queue.queued(self._m.store, 1, spot=last, apart=APART) for last in QUEUES)
-        waiting = waiting or any(queue.first_of(self._m.store, kind, 1) for kind in APART)
+        waiting = any(queue.queued(self._dependencies.store, 1, spot=last, apart=APART) for last in QUEUES)
+        waiting = waiting or any(queue.first_of(self._dependencies.store, kind, 1) for kind in APART)
         return [(QUEUE, "")] if waiting else []
 
     def reconcile(self, _subject_id: str) -> None:
@@ -70,9 +70,9 @@ class Queueing:
             if not only:
                 self._place_all(placed)
         for job_id in placed - {asking}:
-            job = jobs.get(self._m.store, job_id)
+            job = jobs.get(self._dependencies.store, job_id)
             if job is not None:
-                self._m.wake(job.kind, job.id)
+                self._dependencies.wake(job.kind, job.id)
         return asking in placed
 
     def place_at_once(self, job: Job) -> bool:
@@ -86,13 +86,13 @@ class Queueing:
 
     def _place_apart(self, kind: str, placed: set[str]) -> None:
         """The oldest jobs of a kind that stands beside the queue, as many as may run."""
-        room = KINDS[kind].together - queue.count_placed(self._m.store, kind)
-        for job in queue.first_of(self._m.store, kind, room) if room > 0 else ():
+        room = KINDS[kind].together - queue.count_placed(self._dependencies.store, kind)
+        for job in queue.first_of(self._dependencies.store, kind, room) if room > 0 else ():
             self._start_or_give_up(job, placed)
 
     def _place_all(self, placed: set[str]) -> None:
-        if warmpools.available(self._m.store):
-            for job in queue.queued(self._m.store, IN_POOLS, spot=False, apart=APART):
+        if warmpools.available(self._dependencies.store):
+            for job in queue.queued(self._dependencies.store, IN_POOLS, spot=False, apart=APART):
                 if self._pools.fitting(job):
                     self._start_or_give_up(job, placed)
         for last in QUEUES:
@@ -107,7 +107,7 @@ class Queueing:
         seen: set[str] = set()
         first_blocked, size = -1, BATCH
         while True:
-            found = queue.queued(self._m.store, size + len(seen), spot=spot_jobs, apart=APART)
+            found = queue.queued(self._dependencies.store, size + len(seen), spot=spot_jobs, apart=APART)
             batch = [job for job in found if job.id not in seen]
             more = len(batch) >= size
             for job in batch:
@@ -115,7 +115,7 @@ class Queueing:
                 if self._start_or_give_up(job, placed, passing=first_blocked >= 0):
                     size = BATCH if job.id in placed else DEPTH  # it may be in the queue still, for its environment
                     continue
-                if not self._may_be_passed(job) or not self._m.reservations.has_room():
+                if not self._may_be_passed(job) or not self._dependencies.reservations.has_room():
                     return False
                 first_blocked, size = first_blocked if first_blocked >= 0 else len(seen), DEPTH
             if not more or (first_blocked >= 0 and len(seen) - first_blocked >= DEPTH):
@@ -129,15 +129,17 @@ class Queueing:
         """
         if now_ms() - job.created_ms < PATIENCE_MS:
             return True
-        share = launch_plan.share_of(self._m.reservations, demand_of(job))
-        return not self._m.reservations.fits_without(share, queue.placed_later(self._m.store, job))
+        share = launch_plan.share_of(self._dependencies.reservations, demand_of(job))
+        return not self._dependencies.reservations.fits_without(
+            share, queue.placed_later(self._dependencies.store, job)
+        )
 
     def _start_or_give_up(self, job: Job, placed: set[str], passing: bool = False) -> bool:
         """Whether the job waits for no share any more; it is one of `placed` if it has it here. `passing`: earlier jobs wait, so
         it is unlikely to fit."""
         demand = demand_of(job)
         if launch_plan.waited_too_long(job, demand):
-            jobs.move(self._m.store, job.id, Event(SecondaryStatus.STOPPING))
+            jobs.move(self._dependencies.store, job.id, Event(SecondaryStatus.STOPPING))
             self._endings.end(job, [], Outcome(SecondaryStatus.MAX_WAIT_TIME_EXCEEDED))
             return True
         try:
@@ -148,12 +150,12 @@ class Queueing:
         if self._waits_for_environment(job, demand):
             return True
         self._pools.take(job)
-        share = launch_plan.share_of(self._m.reservations, demand)
-        if passing and not self._m.reservations.fits_without(share, {job.id}):
+        share = launch_plan.share_of(self._dependencies.reservations, demand)
+        if passing and not self._dependencies.reservations.fits_without(share, {job.id}):
             taken = Taken.NO_ROOM
         else:
             lease = self._leases.new()
-            taken = self._m.reservations.try_reserve(job.id, share, lease)
+            taken = self._dependencies.reservations.try_reserve(job.id, share, lease)
         if taken is Taken.OURS:
             self._leases.note(job.id, lease)
             placed.add(job.id)
@@ -163,25 +165,25 @@ class Queueing:
 
     def _waits_for_environment(self, job: Job, demand: Demand) -> bool:
         """Whether its environment is being made, or it has failed because that can't be: in both cases it keeps none waiting."""
-        if self._m.builds is None or not demand.queued:
+        if self._dependencies.builds is None or not demand.queued:
             return False
         image = images.resolve_image(demand.image)
         try:
-            missing = self._m.builds.missing(image, job.created_ms)
+            missing = self._dependencies.builds.missing(image, job.created_ms)
         except BuildFailed as error:
             reason = f"{FaultClass.CLIENT}: No environment can be made for the image {image.uri}: {error}"
             self._endings.end(job, [], Outcome(SecondaryStatus.FAILED, reason))
             return True
         if missing:
             text = f"Preparing the environment {missing}; it is kept for later jobs."
-            if not any(event.message == text for event in jobs.transitions(self._m.store, job.id)[-1:]):
-                jobs.move(self._m.store, job.id, Event(SecondaryStatus.STARTING, text))
+            if not any(event.message == text for event in jobs.transitions(self._dependencies.store, job.id)[-1:]):
+                jobs.move(self._dependencies.store, job.id, Event(SecondaryStatus.STARTING, text))
         return bool(missing)
 
     def _make_room(self, job: Job, share: JobShare) -> None:
         """A job that is not a spot job takes the machine from those that are."""
-        room = spot.make_room(self._m.reservations, share, queue.running_spot(self._m.store))
+        room = spot.make_room(self._dependencies.reservations, share, queue.running_spot(self._dependencies.store))
         for victim in room.jobs:
             log.info("spot job %s is interrupted: %s needs the machine", victim.name, job.name)
-            if queue.ask_interrupt(self._m.store, victim.id):
-                self._m.wake(victim.kind, victim.id)
+            if queue.ask_interrupt(self._dependencies.store, victim.id):
+                self._dependencies.wake(victim.kind, victim.id)

@@ -38,44 +38,44 @@ class Runs:
     kinds: tuple[str, ...] = tuple(KINDS)
 
     def __init__(
-        self, machinery: JobDependencies, leases: Leases, pools: WarmPools, endings: Endings, queueing: Queueing
+        self, dependencies: JobDependencies, leases: Leases, pools: WarmPools, endings: Endings, queueing: Queueing
     ):
-        self._m, self._leases, self._pools, self._endings = machinery, leases, pools, endings
+        self._dependencies, self._leases, self._pools, self._endings = dependencies, leases, pools, endings
         self._queueing = queueing
 
     def recover(self) -> None:
         """Hold what runs, also where an earlier version kept that in memory; give back what nobody needs any more."""
         self._endings.recover()
-        held = set(self._m.reservations.held())
-        for _kind, job_id in queue.placed(self._m.store, self._leases.owner):
-            job = jobs.get(self._m.store, job_id)
-            if job and self._m.reservations.place_of(job.id) is None:
-                gpus = launch_plan.gpus_of(self._m.settings, hosts.of_job(self._m.store, job.id))
-                self._m.reservations.force(job.id, self._share(demand_of(job)), gpus)
+        held = set(self._dependencies.reservations.held())
+        for _kind, job_id in queue.placed(self._dependencies.store, self._leases.owner):
+            job = jobs.get(self._dependencies.store, job_id)
+            if job and self._dependencies.reservations.scope_of(job.id) is None:
+                gpus = launch_plan.gpus_of(self._dependencies.settings, hosts.of_job(self._dependencies.store, job.id))
+                self._dependencies.reservations.force(job.id, self._share(demand_of(job)), gpus)
         for job_id in held:
-            job = jobs.get(self._m.store, job_id)
+            job = jobs.get(self._dependencies.store, job_id)
             if (job is None or job.ended) and not self._pools.keeps(job_id):
-                self._m.reservations.release(job_id)
+                self._dependencies.reservations.release(job_id)
 
     def active(self) -> list[tuple[str, str]]:
         """Jobs with hosts, those that are about to have some, and queued jobs that were stopped."""
         self._leases.renew()
-        store = self._m.store
+        store = self._dependencies.store
         stopped = [(job.kind, job.id) for job in queue.stopped_in_queue(store, STOPPED_AT_ONCE)]
         return [*queue.placed(store, self._leases.owner), *stopped]
 
     def reconcile(self, job_id: str) -> None:
-        job = jobs.get(self._m.store, job_id)
+        job = jobs.get(self._dependencies.store, job_id)
         if job is not None:
             self._bring_forward(job)
             if (owner := kind_of(job).owner(job.request)) is not None:
-                self._m.wake(*owner)
+                self._dependencies.wake(*owner)
 
     def _bring_forward(self, job: Job) -> None:
         if job.ended:
             return
         job_id = job.id
-        placed = hosts.of_job(self._m.store, job_id)
+        placed = hosts.of_job(self._dependencies.store, job_id)
         if not placed and job.wanted != DesiredState.STOP:
             self._launch_or_queue(job)
         elif self._leases.hold(job_id):
@@ -83,55 +83,55 @@ class Runs:
             self._conclude(job_id)
 
     def _share(self, demand: Demand) -> JobShare:
-        return launch_plan.share_of(self._m.reservations, demand)
+        return launch_plan.share_of(self._dependencies.reservations, demand)
 
     def _launch_or_queue(self, job: Job) -> None:
         """A job that has its share here is launched; one that has none waits in the queue."""
-        place = self._m.reservations.place_of(job.id)
+        place = self._dependencies.reservations.scope_of(job.id)
         if place is None and not demand_of(job).queued:
             ready = self._queueing.place_at_once(job)
         elif place is None:
             ready = self._queueing.place_jobs(job.id)
         else:
-            ready = place == self._m.reservations.machine and self._leases.hold(job.id)
+            ready = place == self._dependencies.reservations.machine and self._leases.hold(job.id)
         if ready:
             self._launch(job)
         elif place is not None:  # of a server that is gone, perhaps
-            self._m.wake(QUEUE, "")
+            self._dependencies.wake(QUEUE, "")
 
     def _launch(self, job: Job) -> None:
-        if lack := lacks_disk(self._m.settings):
+        if lack := lacks_disk(self._dependencies.settings):
             self._wait_for_disk(job, lack)
             return
         self._move(job, Event(SecondaryStatus.STARTING))
         self._pools.open(job)
-        share = self._m.reservations.numbered(job.id, self._share(demand_of(job)))
+        share = self._dependencies.reservations.numbered(job.id, self._share(demand_of(job)))
         try:
-            plans = launch_plan.plan(self._m.place, job, share)
+            plans = launch_plan.plan(self._dependencies.place, job, share)
         except OSError as error:
             if error.errno != errno.ENOSPC:
                 raise
-            self._wait_for_disk(job, f"{error.filename or self._m.settings.data}: {error.strerror}.")
+            self._wait_for_disk(job, f"{error.filename or self._dependencies.settings.data}: {error.strerror}.")
             return
         with suppress(BackendUnreachable):  # taken up again when its hosts are looked after
             self._start_hosts(job, plans)
 
     def _wait_for_disk(self, job: Job, lack: str) -> None:
         """Tried again at each sweep; its log of events says so once."""
-        last = jobs.transitions(self._m.store, job.id)[-1:]
+        last = jobs.transitions(self._dependencies.store, job.id)[-1:]
         if not last or not last[0].message.startswith(WAITS):
             self._move(job, Event(SecondaryStatus.STARTING, f"{WAITS}: {lack}"))
 
     def _start_hosts(self, job: Job, plans: list[HostPlan]) -> None:
         """Launch the hosts, those of them that an earlier call launched excepted. Raises Unreachable."""
         try:
-            handles = self._m.backend.launch(plans)
+            handles = self._dependencies.backend.launch(plans)
         except LaunchFailed as error:
             reason = f"{FaultClass.INTERNAL}: The hosts of the job could not be started: {error}"
             self._end(job, [], Outcome(SecondaryStatus.FAILED, reason))
             return
         found = {str(plan.document["host_id"]): handle for plan, handle in zip(plans, handles, strict=True)}
-        hosts.set_handles(self._m.store, found)
+        hosts.set_handles(self._dependencies.store, found)
         launch_plan.launched(plans)
 
     def _take_up(self, job: Job, placed: list[Host]) -> list[Host]:
@@ -141,7 +141,7 @@ class Runs:
         """
         if all(host.handle or host.over for host in placed):
             return placed
-        plans = launch_plan.planned(self._m.settings, placed)
+        plans = launch_plan.planned(self._dependencies.settings, placed)
         if plans:
             log.info("the launch of job %s is taken up", job.name)
             with suppress(BackendUnreachable):
@@ -149,7 +149,7 @@ class Runs:
         elif all(host.report_seq == 0 for host in placed):
             log.info("the launch of job %s is begun anew", job.name)
             self._endings.forget(job, placed)
-        return hosts.of_job(self._m.store, job.id)
+        return hosts.of_job(self._dependencies.store, job.id)
 
     def _look_after(self, job: Job, placed: list[Host]) -> None:
         demand = demand_of(job)
@@ -166,51 +166,51 @@ class Runs:
                 self._lose(host, why_lost)
             elif stopping and not host.exited and host.handle:
                 with suppress(BackendUnreachable):  # its agent is told so with the answer to its next report
-                    self._m.backend.stop(host.handle)
+                    self._dependencies.backend.stop(host.handle)
         if placed and demand.spot and not stopping:
             self._interrupt_when_due(job, demand, placed[0].attempt)
 
     def _interrupt_when_due(self, job: Job, demand: Demand, attempt: int) -> None:
         """Where the schedule of a spot job's interruptions ends this attempt."""
-        limit_ms = spot.schedule_of(self._m.settings, demand).limit_ms(attempt, job.id)
-        since_ms = None if limit_ms is None else running_since_ms(jobs.transitions(self._m.store, job.id))
+        limit_ms = spot.schedule_of(self._dependencies.settings, demand).limit_ms(attempt, job.id)
+        since_ms = None if limit_ms is None else running_since_ms(jobs.transitions(self._dependencies.store, job.id))
         if limit_ms is None or since_ms is None:
             return
         left_ms = since_ms + limit_ms - now_ms()
         if left_ms > 0:
-            self._m.wake_after(left_ms / 1000, job.kind, job.id)
-        elif queue.ask_interrupt(self._m.store, job.id):
-            self._m.wake(job.kind, job.id)
+            self._dependencies.wake_after(left_ms / 1000, job.kind, job.id)
+        elif queue.ask_interrupt(self._dependencies.store, job.id):
+            self._dependencies.wake(job.kind, job.id)
 
     def _why_lost(self, host: Host) -> str | None:
         """None while the host's agent is alive, or may be."""
         if host.handle is None:  # its backend could not be asked yet
             return self._silence(host, "it was never seen")
         try:
-            pulse = self._m.backend.poll(host.handle)
+            pulse = self._dependencies.backend.poll(host.handle)
         except BackendUnreachable as error:
             return self._silence(host, str(error))
-        return None if pulse else pulse.why_not
+        return None if pulse else pulse.reason
 
     def _silence(self, host: Host, why: str) -> str | None:
-        limit_s = self._m.settings.agent_timeout_s
+        limit_s = self._dependencies.settings.agent_timeout_s
         return None if now_ms() - host.seen_ms < limit_s * 1000 else f"silent for {limit_s} s; {why}"
 
     def _lose(self, host: Host, why: str) -> None:
-        take_left(self._m.store, host)
-        fresh = hosts.find(self._m.store, host.id)  # its last report may have come since
+        take_left(self._dependencies.store, host)
+        fresh = hosts.find(self._dependencies.store, host.id)  # its last report may have come since
         if fresh is None or fresh.over:
             return
         log.warning("host %s of job %s vanished: %s", host.name, host.job_id, why)
         text = f"{FaultClass.INTERNAL}: The agent of host {host.name} ended without a report ({why})."
-        hosts.mark(self._m.store, host.id, {"phase": hosts.LOST, "failure": text})
+        hosts.mark(self._dependencies.store, host.id, {"phase": hosts.LOST, "failure": text})
 
     def _conclude(self, job_id: str) -> None:
-        job, placed = jobs.get(self._m.store, job_id), hosts.of_job(self._m.store, job_id)
+        job, placed = jobs.get(self._dependencies.store, job_id), hosts.of_job(self._dependencies.store, job_id)
         if job is None or job.ended or not all(host.over for host in placed):
             return
         if not placed and job.wanted != DesiredState.STOP:
-            self._m.wake(QUEUE, "")
+            self._dependencies.wake(QUEUE, "")
             return
         demand = demand_of(job)
         overdue = launch_plan.waited_too_long(job, demand)
@@ -218,12 +218,12 @@ class Runs:
         event = None if overdue else retries.again(job, demand, placed, result)
         if event is None or not self._endings.requeue(job, placed, event):
             self._endings.end(job, placed, result)
-        self._m.wake(QUEUE, "")
+        self._dependencies.wake(QUEUE, "")
 
     def _end(self, job: Job, placed: list[Host], result: Outcome) -> None:
         self._endings.end(job, placed, result)
-        self._m.wake(QUEUE, "")
+        self._dependencies.wake(QUEUE, "")
 
     def _move(self, job: Job, event: Event) -> None:
-        if jobs.move(self._m.store, job.id, event) is None:
+        if jobs.move(self._dependencies.store, job.id, event) is None:
             log.warning("job %s may not go to %s from where it is", job.id, event.step)

@@ -35,7 +35,7 @@ def again(job: Job, demand: Demand, placed: list[Host], result: Outcome) -> Even
 
 
 def _because(job: Job, step: SecondaryStatus, result: Outcome) -> str:
-    return f"{job.life.message(step)}: {result.failure_reason}"[:1024]
+    return f"{job.state_machine.message(step)}: {result.failure_reason}"[:1024]
 
 
 def requeue(store: Database, job_id: str, event: Event) -> bool:

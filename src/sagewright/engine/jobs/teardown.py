@@ -23,15 +23,15 @@ log = logging.getLogger("sagewright.engine.jobs.teardown")
 class Endings:
     """Safe to use from many threads, for different jobs."""
 
-    def __init__(self, machinery: JobDependencies, leases: Leases, pools: WarmPools) -> None:
-        self._m, self._leases, self._pools = machinery, leases, pools
-        self._trash = Trash(machinery.settings.data / "jobs")
+    def __init__(self, dependencies: JobDependencies, leases: Leases, pools: WarmPools) -> None:
+        self._dependencies, self._leases, self._pools = dependencies, leases, pools
+        self._trash = Trash(dependencies.settings.data / "jobs")
 
     def recover(self) -> None:
         """Remove the directories of jobs that are over: the server that ended them may have been another."""
         self._trash.sweep()
-        for directory in (self._m.settings.data / "jobs").glob("[!.]*"):
-            job = jobs.get(self._m.store, directory.name)
+        for directory in (self._dependencies.settings.data / "jobs").glob("[!.]*"):
+            job = jobs.get(self._dependencies.store, directory.name)
             if job is None or job.ended:
                 self._tidy(directory, keep_logs=job is not None and outcome.is_internal(job.failure_reason))
 
@@ -40,7 +40,7 @@ class Endings:
         self._kill_all(placed)
         note, pooled = outcome.exit_message(launch_plan.kind_of(job), placed), self._pools.has(job.id)
         event = Event(result.step, failure_reason=result.failure_reason, exit_message=note, ended=True)
-        with self._m.store.write() as connection:
+        with self._dependencies.store.write() as connection:
             moved = jobs.move_in(connection, job.id, event)
             identity.delete_job_keys(connection, job.id)
             if not pooled:
@@ -48,30 +48,34 @@ class Endings:
         if moved is None:
             log.warning("job %s may not go to %s from where it is", job.id, event.step)
         if pooled and not self._pools.keep(job.id, bool(placed), result):
-            self._m.reservations.release(job.id)
+            self._dependencies.reservations.release(job.id)
         self._leases.drop(job.id)
-        self._tidy(self._m.settings.data / "jobs" / job.id, keep_logs=result.internal)
+        self._tidy(self._dependencies.settings.data / "jobs" / job.id, keep_logs=result.internal)
 
     def requeue(self, job: Job, placed: list[Host], event: Event) -> bool:
         """The attempt: the job waits again. False when it may not."""
         self._kill_all(placed)
-        if not retries.requeue(self._m.store, job.id, event):
+        if not retries.requeue(self._dependencies.store, job.id, event):
             return False
-        self._m.reservations.release(job.id)
-        self._tidy(launch_plan.attempt_directory(self._m.settings, job.id, placed[0].attempt), keep_logs=False)
+        self._dependencies.reservations.release(job.id)
+        self._tidy(
+            launch_plan.attempt_directory(self._dependencies.settings, job.id, placed[0].attempt), keep_logs=False
+        )
         return True
 
     def forget(self, job: Job, placed: list[Host]) -> None:
         """The attempt: no host of it can have been started, and nothing counts it."""
-        retries.forget(self._m.store, job.id)
-        self._m.reservations.release(job.id)
-        self._tidy(launch_plan.attempt_directory(self._m.settings, job.id, placed[0].attempt), keep_logs=False)
+        retries.forget(self._dependencies.store, job.id)
+        self._dependencies.reservations.release(job.id)
+        self._tidy(
+            launch_plan.attempt_directory(self._dependencies.settings, job.id, placed[0].attempt), keep_logs=False
+        )
 
     def _kill_all(self, placed: list[Host]) -> None:
         for host in placed:
             if host.handle:
                 try:
-                    self._m.backend.kill(host.handle)
+                    self._dependencies.backend.kill(host.handle)
                 except (
                     BackendUnreachable
                 ) as error:  # its agent ends by itself: it is told that the job is not its any more

@@ -43,7 +43,7 @@ class WarmPools:
         for pool in warmpools.available(self._store):
             job = jobs.get(self._store, pool.job_id)
             if (
-                job is not None and self._reservations.place_of(job.id) is None
+                job is not None and self._reservations.scope_of(job.id) is None
             ):  # an earlier version kept that in memory
                 demand = demand_of(job)
                 share = self._reservations.share_of(demand.instance_type, demand.hosts)

@@ -87,21 +87,23 @@ class ExecutionProgress:
 class ExecutionPass:
     """One look at one execution: what its steps have come to, and what begins."""
 
-    def __init__(self, means: PipelineDependencies, execution: Resource, progress: ExecutionProgress) -> None:
-        self._means, self._execution, self._progress = means, execution, progress
+    def __init__(self, dependencies: PipelineDependencies, execution: Resource, progress: ExecutionProgress) -> None:
+        self._dependencies, self._execution, self._progress = dependencies, execution, progress
         self._definition, self._frontier = progress.definition, progress.frontier
 
     def take(self) -> None:
         """Raises steprecords.Overtaken."""
         stopping = self._execution.status == "Stopping"
         live = [self._progress.records[name] for name in self._frontier.live]
-        answers = callbacks.answers(self._means.store, self._execution) if any(map(callbacks.waits, live)) else {}
+        answers = (
+            callbacks.answers(self._dependencies.store, self._execution) if any(map(callbacks.waits, live)) else {}
+        )
         for record in live:
             if record.name in answers:
                 record = replace(record, answer=answers[record.name])  # noqa: PLW2901
             self._look_after(record, stopping)
             if record.answer is not None and not self._progress.records[record.name].live:
-                callbacks.close(self._means.store, self._execution, record)
+                callbacks.close(self._dependencies.store, self._execution, record)
         if stopping:
             self._end_if_over(stopped=True)
             return
@@ -126,17 +128,17 @@ class ExecutionPass:
             self._stop(step, record)
             record = replace(self._progress.records[record.name], answer=record.answer)
         try:
-            look = kind_of(step.type).look(self._desk(step), record)
+            observation = kind_of(step.type).observe(self._context(step), record)
         except FAULTS:
             log.exception("the result of step %s of %s can't be read", step.name, self._execution.name)
-            look = StepObservation(
+            observation = StepObservation(
                 StepStatus.FAILED, reason=f"InternalServerError: The result of step {step.name} can't be read."
             )
         except AwsError as error:
             if error.status >= 500 or error.code in THROTTLED:  # what it has made goes on: it is looked at again
                 return
-            look = self._trouble(step, error)
-        self._note(record, look)
+            observation = self._trouble(step, error)
+        self._note(record, observation)
         if step.type in POLLED and self._progress.records[record.name].live:
             self._look_again()
 
@@ -144,14 +146,14 @@ class ExecutionPass:
         """A server that is gone has perhaps made its job and not lived to note it."""
         if step.type in JOB_STEPS:
             with suppress(AwsError):
-                kind_of(step.type).stop(self._desk(step), record)
+                kind_of(step.type).stop(self._context(step), record)
                 self._keep(replace(record, status=StepStatus.STOPPING))
                 return
         self._note(record, StepObservation(StepStatus.STOPPED))
 
     def _stop(self, step: PipelineStep, record: StepRecord) -> None:
         try:
-            kind_of(step.type).stop(self._desk(step), record)
+            kind_of(step.type).stop(self._context(step), record)
         except AwsError as error:  # it has ended meanwhile
             log.info("step %s is not stopped: %s", record.name, error.message)
         self._keep(replace(record, status=StepStatus.STOPPING))
@@ -214,7 +216,7 @@ class ExecutionPass:
     def _cache_hit(self, step: PipelineStep, record: StepRecord) -> StepRecord | None:
         if step.cache_s is None or not record.key:
             return None
-        found = step_records.find_cached(self._means.store, self._execution, record)
+        found = step_records.find_cached(self._dependencies.store, self._execution, record)
         if found is None or found.at_ms < now_ms() - step.cache_s * 1000:
             return None
         result = StepObservation(StepStatus.SUCCEEDED, found.metadata, found.properties)
@@ -223,19 +225,21 @@ class ExecutionPass:
     def _begin(self, step: PipelineStep, record: StepRecord, fresh: bool = False) -> None:
         """`fresh`: its row is not written yet."""
         try:
-            look = kind_of(step.type).begin(self._desk(step), record)
+            observation = kind_of(step.type).begin(self._context(step), record)
         except AwsError as error:
-            look = self._trouble(step, error)
+            observation = self._trouble(step, error)
         except (BadReference, BadDefinition) as error:
-            look = StepObservation(StepStatus.FAILED, reason=f"ClientError: {error}"[:1024])
+            observation = StepObservation(StepStatus.FAILED, reason=f"ClientError: {error}"[:1024])
         except FAULTS:
             log.exception("step %s of %s can't begin", step.name, self._execution.name)
-            look = StepObservation(StepStatus.FAILED, reason=f"InternalServerError: Step {step.name} can't begin.")
+            observation = StepObservation(
+                StepStatus.FAILED, reason=f"InternalServerError: Step {step.name} can't begin."
+            )
         if fresh:
-            ended = None if look.status == StepStatus.EXECUTING else now_ms()
-            self._write(self._after(record, look, ended))
+            ended = None if observation.status == StepStatus.EXECUTING else now_ms()
+            self._write(self._after(record, observation, ended))
         else:
-            self._note(record, look)
+            self._note(record, observation)
         if step.type in POLLED:
             self._look_again()
 
@@ -257,37 +261,39 @@ class ExecutionPass:
         )
         return StepObservation(StepStatus.FAILED, reason=reason.strip()[:1024], exception=exception)
 
-    def _note(self, record: StepRecord, look: StepObservation) -> None:
+    def _note(self, record: StepRecord, observation: StepObservation) -> None:
         """What was seen, if it is something new; a failure is tried again where a policy says so."""
-        if look.status == StepStatus.EXECUTING and record.status != StepStatus.STARTING:
+        if observation.status == StepStatus.EXECUTING and record.status != StepStatus.STARTING:
             return  # as it was
-        if look.status == StepStatus.FAILED and self._tried_again(record, look):
+        if observation.status == StepStatus.FAILED and self._tried_again(record, observation):
             return
-        over = look.status not in {StepStatus.EXECUTING, StepStatus.STARTING}
-        self._keep(self._after(record, look, now_ms() if over else None))
+        over = observation.status not in {StepStatus.EXECUTING, StepStatus.STARTING}
+        self._keep(self._after(record, observation, now_ms() if over else None))
 
-    def _after(self, record: StepRecord, look: StepObservation, ended_ms: int | None) -> StepRecord:
+    def _after(self, record: StepRecord, observation: StepObservation, ended_ms: int | None) -> StepRecord:
         """A result that is more than a row may have fails the step."""
         changed = replace(
             record,
-            status=look.status,
-            metadata=look.metadata or record.metadata,
-            properties=look.properties if look.properties is not None else record.properties,
-            reason=look.reason,
-            outcome=look.outcome,
+            status=observation.status,
+            metadata=observation.metadata or record.metadata,
+            properties=observation.properties if observation.properties is not None else record.properties,
+            reason=observation.reason,
+            outcome=observation.outcome,
             ended_ms=ended_ms,
             due_ms=None,
         )
-        if look.status != StepStatus.SUCCEEDED:
+        if observation.status != StepStatus.SUCCEEDED:
             return changed
         try:
             return self._counted(changed)
         except BadReference as error:
             return record.failed(f"ClientError: {error}")
 
-    def _tried_again(self, record: StepRecord, look: StepObservation) -> bool:
+    def _tried_again(self, record: StepRecord, observation: StepObservation) -> bool:
         policy = (
-            retries.policy_of(self._definition.step(record.name).retries, look.exception) if look.exception else None
+            retries.policy_of(self._definition.step(record.name).retries, observation.exception)
+            if observation.exception
+            else None
         )
         if policy is None or self._execution.status == "Stopping":
             return False
@@ -303,7 +309,7 @@ class ExecutionPass:
             metadata={},
             due_ms=now_ms() + round(delay_s * 1000),
         )
-        callbacks.open_for(self._means.store, self._execution, again)
+        callbacks.open_for(self._dependencies.store, self._execution, again)
         self._keep(again)
         self._later(delay_s * 1000)
         return True
@@ -315,18 +321,18 @@ class ExecutionPass:
         return step_records.name_for(self._execution, record.name, record.attempt, longest, prefix)
 
     def _write(self, record: StepRecord) -> None:
-        callbacks.open_for(self._means.store, self._execution, record)
-        step_records.write(self._means.store, self._execution, record)
+        callbacks.open_for(self._dependencies.store, self._execution, record)
+        step_records.write(self._dependencies.store, self._execution, record)
         self._took(record)
 
     def _keep(self, record: StepRecord) -> None:
-        step_records.change(self._means.store, self._execution, record)
+        step_records.change(self._dependencies.store, self._execution, record)
         self._took(record)
 
     def _took(self, record: StepRecord) -> None:
         self._progress.took(record)
         if record.status == StepStatus.SUCCEEDED and record.key and not record.cached:
-            step_records.keep_cached(self._means.store, self._execution, record, execution_arn(self._execution))
+            step_records.keep_cached(self._dependencies.store, self._execution, record, execution_arn(self._execution))
 
     def _end_if_over(self, stopped: bool) -> None:
         if self._frontier.live:
@@ -338,7 +344,7 @@ class ExecutionPass:
         ended = {"EndedMs": now_ms()} | ({"FailureReason": FAILED} if found.failed and not stopped else {})
         before = self._execution.status
         resources.alter(
-            self._means.store,
+            self._dependencies.store,
             self._execution.id,
             lambda one: (
                 None if one.status != before else replace(one, status=status, document={**one.document, **ended})
@@ -352,16 +358,16 @@ class ExecutionPass:
             self._later(LOOK_MS)
 
     def _later(self, delay_ms: float) -> None:
-        self._means.wake_after(delay_ms / 1000, EXECUTION, self._execution.id)
+        self._dependencies.wake_after(delay_ms / 1000, EXECUTION, self._execution.id)
 
-    def _desk(self, step: PipelineStep) -> StepContext:
+    def _context(self, step: PipelineStep) -> StepContext:
         known = self._known(self._progress.records.get(step.name))
         arn = execution_arn(self._execution)
-        return StepContext(self._means.call, self._execution, arn, known, step, self._budget(step))
+        return StepContext(self._dependencies.call, self._execution, arn, known, step, self._budget(step))
 
     def _known(self, record: StepRecord | None) -> StepReferences:
         progress = self._progress
-        stores = self._means.store, self._means.objects
+        stores = self._dependencies.store, self._dependencies.objects
         return StepReferences(*stores, self._execution, progress.definition, progress.records, record)
 
 

@@ -29,8 +29,8 @@ class Pipelines:
 
     kinds: tuple[str, ...] = (EXECUTION,)
 
-    def __init__(self, means: PipelineDependencies) -> None:
-        self._means = means
+    def __init__(self, dependencies: PipelineDependencies) -> None:
+        self._dependencies = dependencies
         self._progress: OrderedDict[str, ExecutionProgress] = OrderedDict()
         self._definitions: WeakValueDictionary[tuple[str, int], PipelineDefinition] = WeakValueDictionary()
         self._changing = threading.Lock()
@@ -39,15 +39,15 @@ class Pipelines:
         """Nothing: all stands in the rows."""
 
     def active(self) -> list[tuple[str, str]]:
-        return [(EXECUTION, one) for one in resources.in_status(self._means.store, EXECUTION, LIVE)]
+        return [(EXECUTION, one) for one in resources.in_status(self._dependencies.store, EXECUTION, LIVE)]
 
     def reconcile(self, subject_id: str) -> None:
-        execution = resources.get(self._means.store, subject_id)
+        execution = resources.get(self._dependencies.store, subject_id)
         if execution is None or execution.status not in LIVE:
             self._forget(subject_id)
             return
         try:
-            ExecutionPass(self._means, execution, self._of(execution)).take()
+            ExecutionPass(self._dependencies, execution, self._of(execution)).take()
         except step_records.StepOvertaken:  # by another server: what it wrote is read
             self._forget(subject_id)
 
@@ -60,7 +60,7 @@ class Pipelines:
             progress = self._progress.get(execution.id)
         round_ = execution.document.get("Round", 1)
         if progress is None or progress.round != round_:
-            records = step_records.of_execution(self._means.store, execution.id)
+            records = step_records.of_execution(self._dependencies.store, execution.id)
             progress = ExecutionProgress(self._definition(execution), records, round_, _selected(execution))
         with self._changing:
             self._progress[execution.id] = progress
@@ -82,7 +82,7 @@ class Pipelines:
         found = self._definitions.get(version)
         if found is None:
             place = ResourceScope(VERSION, execution.account, execution.region)
-            row = resources.find(self._means.store, place, *version)
+            row = resources.find(self._dependencies.store, place, *version)
             found = read_definition(str(row.document["PipelineDefinition"]) if row else EMPTY)
             self._definitions[version] = found
         return found

@@ -24,21 +24,21 @@ class Tuning:
 
     kinds: tuple[str, ...] = (KIND,)
 
-    def __init__(self, means: TuningDependencies) -> None:
-        self._means = means
+    def __init__(self, dependencies: TuningDependencies) -> None:
+        self._dependencies = dependencies
         self._progress: dict[str, TuningProgress] = {}
 
     def recover(self) -> None:
         """Nothing: all stands in the rows."""
 
     def active(self) -> list[tuple[str, str]]:
-        found = resources.in_status(self._means.store, KIND, (Status.IN_PROGRESS, Status.STOPPING))
+        found = resources.in_status(self._dependencies.store, KIND, (Status.IN_PROGRESS, Status.STOPPING))
         for gone in set(self._progress) - set(found):
             self._progress.pop(gone, None)
         return [(KIND, one) for one in found]
 
     def reconcile(self, subject_id: str) -> None:
-        tuner = resources.get(self._means.store, subject_id)
+        tuner = resources.get(self._dependencies.store, subject_id)
         if tuner is None or tuner.status in ENDED:
             self._progress.pop(subject_id, None)
             return
@@ -46,13 +46,15 @@ class Tuning:
         if progress is None:
             progress = self._progress[subject_id] = self._read(tuner)
         try:
-            TuningPass(self._means, tuner, progress).take()
+            TuningPass(self._dependencies, tuner, progress).take()
         except trials.TrialOvertaken:  # by another server: what it wrote is read
             self._progress.pop(subject_id, None)
 
     def _read(self, tuner: Resource) -> TuningProgress:
         plan = read_plan(tuner.document, tuner.document["Seed"])
-        progress = TuningProgress(plan, {one.number: one for one in trials.of_tuner(self._means.store, tuner.id)})
+        progress = TuningProgress(
+            plan, {one.number: one for one in trials.of_tuner(self._dependencies.store, tuner.id)}
+        )
         for definition in plan.definitions if plan.parents else ():
             progress.parents[definition.name] = self._of_parents(tuner, plan, definition)
         return progress
@@ -61,9 +63,9 @@ class Tuning:
         """A parent that was deleted since has nothing to tell any more."""
         found: list[Trial] = []
         for name in plan.parents:
-            parent = resources.find(self._means.store, ResourceScope(KIND, tuner.account, tuner.region), name)
+            parent = resources.find(self._dependencies.store, ResourceScope(KIND, tuner.account, tuner.region), name)
             if parent is not None:
                 (own,) = read_plan(parent.document, 0).definitions
-                records = trials.of_tuner(self._means.store, parent.id)
+                records = trials.of_tuner(self._dependencies.store, parent.id)
                 found += trials.parents_trials(name, records, own, definition.space)
         return tuple(replace(one, number=-at) for at, one in enumerate(found, start=1))

@@ -46,7 +46,7 @@ class TuningDependencies:
 
     store: Database
     call: Call
-    minds: Deciding
+    searchers: Deciding
     wake_after: Callable[[float, str, str], None]
 
 
@@ -76,8 +76,8 @@ class TuningProgress:
 class TuningPass:
     """One step of one tuning job."""
 
-    def __init__(self, means: TuningDependencies, tuner: Resource, progress: TuningProgress) -> None:
-        self._means, self._tuner, self._progress = means, tuner, progress
+    def __init__(self, dependencies: TuningDependencies, tuner: Resource, progress: TuningProgress) -> None:
+        self._dependencies, self._tuner, self._progress = dependencies, tuner, progress
         self._plan = progress.plan
 
     def take(self) -> None:
@@ -96,7 +96,7 @@ class TuningPass:
     def _look(self) -> None:
         """Take in what the training jobs have come to."""
         for record in self._progress.live():
-            now = trials.seen(self._means.store, self._tuner, record, self._plan.definition(record.definition))
+            now = trials.seen(self._dependencies.store, self._tuner, record, self._plan.definition(record.definition))
             if now == record:
                 continue
             again = now.over and _never_started(now) and self._retry(now)
@@ -104,7 +104,7 @@ class TuningPass:
                 now = replace(now, retried=True)
             self._progress.records[now.number] = now
             if now.over:
-                trials.freeze(self._means.store, self._tuner, now)
+                trials.freeze(self._dependencies.store, self._tuner, now)
             if again:
                 self._begin(again)
 
@@ -183,7 +183,7 @@ class TuningPass:
         self._pause(own)
         known = [*self._progress.parents.get(definition.name, ()), *(one.trial() for one in own)]
         study = self._plan.study(self._tuner.id, definition)
-        decided = step(study, self._rules_of(definition, own, room), known, self._means.minds)
+        decided = step(study, self._rules_of(definition, own, room), known, self._dependencies.searchers)
         for number in decided.stop:
             self._stop(self._progress.records[number])
         for suggestion in decided.start:
@@ -244,19 +244,19 @@ class TuningPass:
 
     def _begin(self, record: TrialRecord) -> None:
         """Raises trials.Overtaken where another server has begun that number."""
-        trials.write(self._means.store, self._tuner, record)
+        trials.write(self._dependencies.store, self._tuner, record)
         self._progress.records[record.number] = record
         self._make(record)
 
     def _make(self, record: TrialRecord) -> None:
         definition = self._plan.definition(record.definition)
         arn = self._arn()
-        pairs = [{"Key": key, "Value": value} for key, value in tags.of(self._means.store, arn).items()]
+        pairs = [{"Key": key, "Value": value} for key, value in tags.of(self._dependencies.store, arn).items()]
         child = Child(record.name, record.values, record.config, self._checkpoints_of(record))
         request = child_request(definition, child, pairs)
         try:
             owner = self._tuner.document.get(OWNER) or {}
-            if config := config_of_owner(self._means.store, owner, partial(self._ask, definition)):
+            if config := config_of_owner(self._dependencies.store, owner, partial(self._ask, definition)):
                 request["ExperimentConfig"] = config
             self._ask(definition, "CreateTrainingJob", request, Owner(KIND, self._tuner.id, arn))
         except AwsError as error:
@@ -274,8 +274,8 @@ class TuningPass:
         failed = replace(record, status=Status.FAILED, objective=ObjectiveStatus.FAILED, reason=reason)
         failed = replace(failed, created_ms=now_ms(), ended_ms=now_ms())
         self._progress.records[record.number] = failed
-        trials.freeze(self._means.store, self._tuner, failed)
-        self._means.wake_after(0, KIND, self._tuner.id)
+        trials.freeze(self._dependencies.store, self._tuner, failed)
+        self._dependencies.wake_after(0, KIND, self._tuner.id)
 
     def _checkpoints_of(self, record: TrialRecord) -> str:
         """The name of the training job that the first of a chain is, whose checkpoints all of them have."""
@@ -298,7 +298,7 @@ class TuningPass:
     def _ask(
         self, definition: TrainingDefinition, operation: str, request: dict[str, Any], owner: Owner | None = None
     ) -> dict[str, Any]:
-        return self._means.call(
+        return self._dependencies.call(
             OperationRequest(definition.document["RoleArn"], "sagemaker", operation, request, owner, self._tuner.region)
         )
 
@@ -314,7 +314,7 @@ class TuningPass:
             )
         else:
             self._progress.search_at_ms = now_ms() + SEARCH_PAUSE_MS
-            self._means.wake_after(SEARCH_PAUSE_MS / 1000, KIND, self._tuner.id)
+            self._dependencies.wake_after(SEARCH_PAUSE_MS / 1000, KIND, self._tuner.id)
 
     def _wind_up(self, status: Status, reason: str = "", wait: bool = False) -> None:
         """It ends once none of its training jobs runs any more; they are stopped, if they are not to be waited for."""
@@ -332,7 +332,7 @@ class TuningPass:
         if status == Status.COMPLETED and not any(one.value is not None for one in self._progress.tried()):
             status, ended = Status.FAILED, ended | {"FailureReason": reason or self._no_success()}
         resources.alter(
-            self._means.store,
+            self._dependencies.store,
             self._tuner.id,
             lambda one: (
                 None
@@ -341,13 +341,13 @@ class TuningPass:
             ),
         )
         if owner := self._tuner.document.get(OWNER):
-            self._means.wake_after(0, owner["Kind"], owner["Id"])
+            self._dependencies.wake_after(0, owner["Kind"], owner["Id"])
 
     def _stops_later(self) -> bool:
         """Whether clients are still to see it as Stopping: they describe it right after they have stopped it."""
         left_ms: int = self._tuner.document.get("StopMs", 0) + STOPPING_MS - now_ms()
         if left_ms > 0:
-            self._means.wake_after(left_ms / 1000, KIND, self._tuner.id)
+            self._dependencies.wake_after(left_ms / 1000, KIND, self._tuner.id)
         return left_ms > 0
 
     def _note(self, found: Standing) -> None:
@@ -360,7 +360,7 @@ class TuningPass:
         if all(self._tuner.document.get(name) == value for name, value in told.items()):
             return
         changed = resources.alter(
-            self._means.store, self._tuner.id, lambda one: replace(one, document={**one.document, **told})
+            self._dependencies.store, self._tuner.id, lambda one: replace(one, document={**one.document, **told})
         )
         self._tuner = changed or self._tuner
 

@@ -138,8 +138,9 @@ FUNCTION = StateMachine("function")  # one invocation; its clients see its answe
 SERVING = StateMachine("serving")  # one container of an endpoint's instance; its clients see the endpoint alone
 TRACKING = StateMachine("tracking")  # one start of an MLflow tracking server, of which its clients see the server alone
 
-LIVES: dict[str, StateMachine] = {
-    life.kind: life for life in (TRAINING, PROCESSING, TRANSFORM, FUNCTION, SERVING, TRACKING)
+STATE_MACHINES: dict[str, StateMachine] = {
+    state_machine.kind: state_machine
+    for state_machine in (TRAINING, PROCESSING, TRANSFORM, FUNCTION, SERVING, TRACKING)
 }
 
 

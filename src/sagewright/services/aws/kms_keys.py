@@ -42,7 +42,7 @@ def is_id(text: str) -> bool:
     return _ID.fullmatch(text) is not None
 
 
-def place_of(context: Context) -> ResourceScope:
+def scope_of(context: Context) -> ResourceScope:
     return ResourceScope(KIND, context.account, context.region)
 
 
@@ -77,7 +77,7 @@ def materials(document: dict[str, Any]) -> list[dict[str, Any]]:
 
 def find_key(context: Context, key_id: str) -> Resource | None:
     """None too for a key whose waiting period is over. One whose imported material has expired waits for an import."""
-    key = resources.find(context.store, place_of(context), key_id)
+    key = resources.find(context.store, scope_of(context), key_id)
     return None if key is None or is_over(key) else as_of_now(key)
 
 
@@ -168,5 +168,5 @@ def _made_by_aws(context: Context, name: str) -> Resource | None:
     alias = New(name, {"TargetKeyId": key_id}, arn_of(context, name), {})
     with contextlib.suppress(IntegrityError), context.store.write() as connection:
         resources.create_in(connection, alias_place(context), alias)
-        resources.create_in(connection, place_of(context), key)
+        resources.create_in(connection, scope_of(context), key)
     return resources.find(context.store, alias_place(context), name)

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, bindparam, delete, insert, select, updat
 from sqlalchemy.exc import IntegrityError
 
 from sagewright.model.clock import now_ms
-from sagewright.model.jobs.state_machines import LIVES, StateMachine
+from sagewright.model.jobs.state_machines import STATE_MACHINES, StateMachine
 from sagewright.store import events
 from sagewright.store.database import Database
 from sagewright.store.events import EventEntry, EventSubject
@@ -60,12 +60,12 @@ class Job:
     exit_message: str | None
 
     @property
-    def life(self) -> StateMachine:
-        return LIVES[self.kind]
+    def state_machine(self) -> StateMachine:
+        return STATE_MACHINES[self.kind]
 
     @property
     def ended(self) -> bool:
-        return self.status in self.life.ended
+        return self.status in self.state_machine.ended
 
 
 @dataclass(frozen=True)
@@ -129,15 +129,15 @@ def create(
     store: Database, place: ResourceScope, draft: JobDraft, also: Callable[[Connection], None] | None = None
 ) -> Job:
     """A new job at the first step of its life, with its first event and what `also` writes. Raises NameTaken."""
-    now, life = now_ms(), LIVES[place.kind]
+    now, state_machine = now_ms(), STATE_MACHINES[place.kind]
     values = {
         "id": uuid.uuid4().hex,
         "name": draft.name,
         "created_ms": now,
         "request": draft.request,
         "wanted": DesiredState.RUN.value,
-        "status": str(life.status_of[life.first]),
-        "secondary_status": str(life.first),
+        "status": str(state_machine.status_of[state_machine.first]),
+        "secondary_status": str(state_machine.first),
         "modified_ms": now,
         **vars(place),
     }
@@ -202,11 +202,11 @@ def move_in(connection: Connection, job_id: str, event: Event) -> Job | None:
     if row is None:
         return None
     job = Job(*row)
-    life = LIVES[job.kind]
-    if job.ended or not life.may(job.secondary_status, event.step):
+    state_machine = STATE_MACHINES[job.kind]
+    if job.ended or not state_machine.may(job.secondary_status, event.step):
         return None
     now = event.at_ms or now_ms()
-    status = life.status_after(job.status, event.step)
+    status = state_machine.status_after(job.status, event.step)
     changed: dict[str, Any] = {"status": status, "secondary_status": str(event.step), "modified_ms": now}
     if event.started and job.started_ms is None:
         changed["started_ms"] = now
@@ -214,7 +214,7 @@ def move_in(connection: Connection, job_id: str, event: Event) -> Job | None:
         changed["ended_ms"] = now
     said = {name: getattr(event, name) for name in ("failure_reason", "exit_message")}
     detail = {name: text for name, text in said.items() if text is not None}
-    message = event.message or life.message(event.step)
+    message = event.message or state_machine.message(event.step)
     events.append(
         connection, EventSubject(job.kind, job_id), EventEntry(now, status, str(event.step), message, detail or None)
     )

@@ -58,7 +58,7 @@ def test_servers_of_one_machine_share_it_and_no_job_is_both_theirs(database: Dat
     assert other.reserve("c", "ml.m5.large", owner="other") is Taken.NO_ROOM
     elsewhere = Jobs(database, Resources(4, 16, 0), name="there")
     assert elsewhere.reserve("c", "ml.m5.large", owner="elsewhere") is Taken.OURS
-    assert elsewhere.held.place_of(one.id_of("a")) == "here"
+    assert elsewhere.held.scope_of(one.id_of("a")) == "here"
 
 
 @pytest.mark.parametrize("over", [True, False])

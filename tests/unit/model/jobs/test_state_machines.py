@@ -8,10 +8,10 @@ from sagewright.kinds.table import KINDS
 from sagewright.model.jobs.state_machines import (
     ACTIVE,
     ENDED,
-    LIVES,
     MOVES,
     PROCESSING,
     REMOVED,
+    STATE_MACHINES,
     STATUS_OF,
     TRAINING,
     SecondaryStatus,
@@ -20,7 +20,7 @@ from sagewright.model.jobs.state_machines import (
 )
 from sagewright.wire.models import service_model
 
-ALL = pytest.mark.parametrize("life", LIVES.values(), ids=lambda life: life.kind)
+ALL = pytest.mark.parametrize("state_machine", STATE_MACHINES.values(), ids=lambda state_machine: state_machine.kind)
 
 
 def test_the_named_sets_partition_the_statuses() -> None:
@@ -37,32 +37,32 @@ def test_statuses_are_those_of_the_model() -> None:
 
 
 def test_every_kind_of_work_has_a_life() -> None:
-    assert set(KINDS) == set(LIVES)
-    assert all(KINDS[name].life is life for name, life in LIVES.items())
+    assert set(KINDS) == set(STATE_MACHINES)
+    assert all(KINDS[name].state_machine is state_machine for name, state_machine in STATE_MACHINES.items())
 
 
 @ALL
-def test_every_step_has_its_moves_and_its_status(life: StateMachine) -> None:
-    assert set(life.moves) == set(life.status_of) == set(SecondaryStatus)
-    for source, targets in life.moves.items():
-        over = life.status_of[source] in life.ended
+def test_every_step_has_its_moves_and_its_status(state_machine: StateMachine) -> None:
+    assert set(state_machine.moves) == set(state_machine.status_of) == set(SecondaryStatus)
+    for source, targets in state_machine.moves.items():
+        over = state_machine.status_of[source] in state_machine.ended
         assert bool(targets) != over, source
 
 
 @ALL
-def test_every_step_is_reachable_from_the_first(life: StateMachine) -> None:
-    reached, frontier = {life.first}, [life.first]
+def test_every_step_is_reachable_from_the_first(state_machine: StateMachine) -> None:
+    reached, frontier = {state_machine.first}, [state_machine.first]
     while frontier:
-        for target in life.moves[frontier.pop()] - reached:
+        for target in state_machine.moves[frontier.pop()] - reached:
             reached.add(target)
             frontier.append(target)
     assert reached == set(SecondaryStatus)
 
 
 @ALL
-def test_uploading_keeps_stopping(life: StateMachine) -> None:
-    assert life.status_after(Status.STOPPING, SecondaryStatus.UPLOADING) == Status.STOPPING
-    assert life.status_after(Status.IN_PROGRESS, SecondaryStatus.UPLOADING) == Status.IN_PROGRESS
+def test_uploading_keeps_stopping(state_machine: StateMachine) -> None:
+    assert state_machine.status_after(Status.STOPPING, SecondaryStatus.UPLOADING) == Status.STOPPING
+    assert state_machine.status_after(Status.IN_PROGRESS, SecondaryStatus.UPLOADING) == Status.IN_PROGRESS
 
 
 def test_a_job_can_end_from_wherever_its_hosts_can_leave_it() -> None:

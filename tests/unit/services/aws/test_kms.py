@@ -32,7 +32,7 @@ from sagewright.services.aws.kms.rotation import (
     rotate_due,
 )
 from sagewright.services.aws.kms.states import cancel_key_deletion, forget_deleted, schedule_key_deletion
-from sagewright.services.aws.kms_keys import ALIAS, KIND, materials, place_of, require_key
+from sagewright.services.aws.kms_keys import ALIAS, KIND, materials, require_key, scope_of
 from sagewright.services.context import ANONYMOUS, Context, Platform
 from sagewright.store.database import Database
 from sagewright.store.resources import resources
@@ -54,7 +54,7 @@ def test_a_key_is_gone_once_its_waiting_period_is_over(context: Context) -> None
     blob = encrypt(context, {"KeyId": over, "Plaintext": b"x"})["CiphertextBlob"]
     for name in (over, waiting):
         schedule_key_deletion(context, {"KeyId": name})
-    key = resources.find(context.store, place_of(context), over)
+    key = resources.find(context.store, scope_of(context), over)
     assert key is not None
     past = {"DeletionMs": now_ms() - 1}
     resources.alter(context.store, key.id, lambda now: replace(now, document=now.document | past))

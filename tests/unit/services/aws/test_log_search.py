@@ -10,7 +10,7 @@ import pytest
 from sagewright.model.settings import Settings
 from sagewright.services.aws.logs import events
 from sagewright.services.aws.logs.events import filter_log_events
-from sagewright.services.aws.logs.groups import create_log_group, create_log_stream, place_of
+from sagewright.services.aws.logs.groups import create_log_group, create_log_stream, scope_of
 from sagewright.services.context import ANONYMOUS, Context, Platform
 from sagewright.store.database import Database
 from sagewright.store.logs import log_events, logs
@@ -45,7 +45,7 @@ def test_a_page_searches_a_bounded_part(database: Database, tmp_path: Path, monk
     create_log_group(context, {"logGroupName": "g"})
     create_log_stream(context, {"logGroupName": "g", "logStreamName": "s"})
     lines = [(1000 + i, f"{i:04d}" + "x" * 100) for i in range(20)]
-    logs.put(database, place_of(context), ("g", "s"), lines)
+    logs.put(database, scope_of(context), ("g", "s"), lines)
     monkeypatch.setattr(events, "SCAN_BYTES", 390)
 
     request: dict[str, Any] = {"logGroupName": "g", "filterPattern": "%^00.[05]%"}

@@ -52,15 +52,15 @@ class StepContext:
 class StepKind(Protocol):
     """One type. Each may be called again after a restart, and must make nothing twice."""
 
-    def begin(self, desk: StepContext, record: StepRecord) -> StepObservation:
+    def begin(self, context: StepContext, record: StepRecord) -> StepObservation:
         """Raises AwsError, BadReference."""
         ...
 
-    def look(self, desk: StepContext, record: StepRecord) -> StepObservation:
+    def observe(self, context: StepContext, record: StepRecord) -> StepObservation:
         """Of a step that has begun. Raises AwsError."""
         ...
 
-    def stop(self, desk: StepContext, record: StepRecord) -> None:
+    def stop(self, context: StepContext, record: StepRecord) -> None:
         """Raises AwsError where there is nothing to stop any more."""
         ...
 
@@ -71,13 +71,13 @@ class AtOnce:
 
     make: Callable[[StepContext, StepRecord], StepObservation]
 
-    def begin(self, desk: StepContext, record: StepRecord) -> StepObservation:
-        return self.make(desk, record)
+    def begin(self, context: StepContext, record: StepRecord) -> StepObservation:
+        return self.make(context, record)
 
-    def look(self, desk: StepContext, record: StepRecord) -> StepObservation:
-        return self.make(desk, record)
+    def observe(self, context: StepContext, record: StepRecord) -> StepObservation:
+        return self.make(context, record)
 
-    def stop(self, desk: StepContext, record: StepRecord) -> None:
+    def stop(self, context: StepContext, record: StepRecord) -> None:
         """There is nothing to stop."""
 
 

@@ -25,31 +25,31 @@ ACCEPTED = 202
 class FunctionSteps:
     """The invocation has the name of the step's attempt: one that was broken off is found and not made again."""
 
-    def begin(self, desk: StepContext, record: StepRecord) -> StepObservation:
-        told = self._ask(desk, record, json.dumps(record.arguments or {}).encode())
-        metadata = {"Lambda": {"Arn": str(desk.step.document["FunctionArn"])}}
-        return self._seen(desk, record, told, metadata)
+    def begin(self, context: StepContext, record: StepRecord) -> StepObservation:
+        told = self._ask(context, record, json.dumps(record.arguments or {}).encode())
+        metadata = {"Lambda": {"Arn": str(context.step.document["FunctionArn"])}}
+        return self._seen(context, record, told, metadata)
 
-    def look(self, desk: StepContext, record: StepRecord) -> StepObservation:
-        return self._seen(desk, record, self._ask(desk, record, b""), record.metadata)
+    def observe(self, context: StepContext, record: StepRecord) -> StepObservation:
+        return self._seen(context, record, self._ask(context, record, b""), record.metadata)
 
-    def stop(self, desk: StepContext, record: StepRecord) -> None:
+    def stop(self, context: StepContext, record: StepRecord) -> None:
         """It is waited for: its end is the step's."""
 
-    def _ask(self, desk: StepContext, record: StepRecord, payload: bytes) -> dict[str, Any]:
+    def _ask(self, context: StepContext, record: StepRecord, payload: bytes) -> dict[str, Any]:
         """`payload`: nothing once the invocation is made, since it is long enough to be made again at each look."""
-        owner = Owner(desk.execution.kind, desk.execution.id, desk.arn, record.job)
-        request = {"FunctionName": str(desk.step.document["FunctionArn"]), "Payload": payload}
-        return desk.call(
+        owner = Owner(context.execution.kind, context.execution.id, context.arn, record.job)
+        request = {"FunctionName": str(context.step.document["FunctionArn"]), "Payload": payload}
+        return context.call(
             OperationRequest(
-                desk.execution.document["RoleArn"], "lambda", "Invoke", request, owner, desk.execution.region
+                context.execution.document["RoleArn"], "lambda", "Invoke", request, owner, context.execution.region
             )
         )
 
     def _seen(
-        self, desk: StepContext, record: StepRecord, told: dict[str, Any], metadata: Mapping[str, Any]
+        self, context: StepContext, record: StepRecord, told: dict[str, Any], metadata: Mapping[str, Any]
     ) -> StepObservation:
-        arn = desk.step.document["FunctionArn"]
+        arn = context.step.document["FunctionArn"]
         if told["StatusCode"] == ACCEPTED:
             if now_ms() - record.started_ms > MOST_MS:
                 return StepObservation(
@@ -65,7 +65,7 @@ class FunctionSteps:
         if record.status == StepStatus.STOPPING:
             return StepObservation(StepStatus.STOPPED, metadata)
         try:
-            outputs = _outputs(desk.step.document.get("OutputParameters") or [], given)
+            outputs = _outputs(context.step.document.get("OutputParameters") or [], given)
         except ValueError as error:
             return StepObservation(
                 StepStatus.FAILED, metadata, reason=f"ClientError: The function {arn} returned {error}"[:1024]

@@ -20,10 +20,10 @@ EXCEPTIONS = {"InternalServerError": retries.JOB_INTERNAL_ERROR, "CapacityError"
 MOST_TOP = 50
 
 
-def tagged(desk: StepContext, arguments: Mapping[str, Any]) -> list[dict[str, str]]:
+def tagged(context: StepContext, arguments: Mapping[str, Any]) -> list[dict[str, str]]:
     """The tags of a step's job: SDKs find the execution by one of them."""
     given = [one for one in arguments.get("Tags") or () if one.get("Key") != EXECUTION_TAG]
-    return [*given, {"Key": EXECUTION_TAG, "Value": desk.arn}] if len(given) < MOST_TAGS else given
+    return [*given, {"Key": EXECUTION_TAG, "Value": context.arn}] if len(given) < MOST_TAGS else given
 
 
 @dataclass(frozen=True)
@@ -36,21 +36,21 @@ class JobSteps:
     longest: int = 63
     tracked: bool = True
 
-    def begin(self, desk: StepContext, record: StepRecord) -> StepObservation:
-        request = {**record.arguments, f"{self.noun}Name": record.job, "Tags": tagged(desk, record.arguments)}
-        config = experiment_config(desk)
+    def begin(self, context: StepContext, record: StepRecord) -> StepObservation:
+        request = {**record.arguments, f"{self.noun}Name": record.job, "Tags": tagged(context, record.arguments)}
+        config = experiment_config(context)
         if config and self.tracked:
             request["ExperimentConfig"] = config | (record.arguments.get("ExperimentConfig") or {})
         try:
-            arn = desk.ask(f"Create{self.noun}", request)[f"{self.noun}Arn"]
+            arn = context.ask(f"Create{self.noun}", request)[f"{self.noun}Arn"]
         except AwsError as error:
             if error.code != "ResourceInUse":
                 raise
-            arn = self._describe(desk, record)[f"{self.noun}Arn"]  # made in a step that was broken off
+            arn = self._describe(context, record)[f"{self.noun}Arn"]  # made in a step that was broken off
         return StepObservation(StepStatus.EXECUTING, {self.metadata: {"Arn": arn}})
 
-    def look(self, desk: StepContext, record: StepRecord) -> StepObservation:
-        told = self._describe(desk, record)
+    def observe(self, context: StepContext, record: StepRecord) -> StepObservation:
+        told = self._describe(context, record)
         status = ENDED.get(told[f"{self.noun}Status"], StepStatus.EXECUTING)
         reason = told.get("FailureReason")
         if status == StepStatus.FAILED:
@@ -58,23 +58,23 @@ class JobSteps:
             return StepObservation(status, reason=f"ClientError: {reason}"[:1024], exception=EXCEPTIONS.get(fault, ""))
         if status != StepStatus.SUCCEEDED:
             return StepObservation(status)
-        return StepObservation(status, properties=plain(told) | self._more(desk, record))
+        return StepObservation(status, properties=plain(told) | self._more(context, record))
 
-    def stop(self, desk: StepContext, record: StepRecord) -> None:
-        desk.ask(f"Stop{self.noun}", {f"{self.noun}Name": record.job})
+    def stop(self, context: StepContext, record: StepRecord) -> None:
+        context.ask(f"Stop{self.noun}", {f"{self.noun}Name": record.job})
 
-    def _describe(self, desk: StepContext, record: StepRecord) -> dict[str, Any]:
-        return desk.ask(f"Describe{self.noun}", {f"{self.noun}Name": record.job})
+    def _describe(self, context: StepContext, record: StepRecord) -> dict[str, Any]:
+        return context.ask(f"Describe{self.noun}", {f"{self.noun}Name": record.job})
 
-    def _more(self, desk: StepContext, record: StepRecord) -> dict[str, Any]:  # noqa: ARG002 - tuning steps have more
+    def _more(self, context: StepContext, record: StepRecord) -> dict[str, Any]:  # noqa: ARG002 - tuning steps have more
         return {}
 
 
 class TuningSteps(JobSteps):
     """Their properties have the training jobs, the best first: SDKs read the models of the best few."""
 
-    def _more(self, desk: StepContext, record: StepRecord) -> dict[str, Any]:
-        config = desk.ask("DescribeHyperParameterTuningJob", {"HyperParameterTuningJobName": record.job})
+    def _more(self, context: StepContext, record: StepRecord) -> dict[str, Any]:
+        config = context.ask("DescribeHyperParameterTuningJob", {"HyperParameterTuningJobName": record.job})
         objective = config["HyperParameterTuningJobConfig"].get("HyperParameterTuningJobObjective", {})
         request = {
             "HyperParameterTuningJobName": record.job,
@@ -83,7 +83,7 @@ class TuningSteps(JobSteps):
             "MaxResults": MOST_TOP,
         }
         return {"TrainingJobSummaries": plain(
-            desk.ask("ListTrainingJobsForHyperParameterTuningJob", request)["TrainingJobSummaries"]
+            context.ask("ListTrainingJobsForHyperParameterTuningJob", request)["TrainingJobSummaries"]
         )}  # fmt: skip
 
 

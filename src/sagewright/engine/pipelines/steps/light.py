@@ -13,63 +13,63 @@ from sagewright.pipelines.plan import StepStatus
 MOST_TOKEN, MOST_NAME = 36, 63
 
 
-def _condition(desk: StepContext, record: StepRecord) -> StepObservation:  # noqa: ARG001
-    outcome = hold(desk.step.arguments.get("Conditions") or [], desk.known, desk.budget)
+def _condition(context: StepContext, record: StepRecord) -> StepObservation:  # noqa: ARG001
+    outcome = hold(context.step.arguments.get("Conditions") or [], context.known, context.budget)
     return StepObservation(
         StepStatus.SUCCEEDED, {"Condition": {"Outcome": str(outcome)}}, {"Outcome": str(outcome)}, outcome=outcome
     )
 
 
-def _fail(desk: StepContext, record: StepRecord) -> StepObservation:  # noqa: ARG001
+def _fail(context: StepContext, record: StepRecord) -> StepObservation:  # noqa: ARG001
     message = str(record.arguments.get("ErrorMessage", ""))[:1024]
     return StepObservation(StepStatus.FAILED, {"Fail": {"ErrorMessage": message}}, reason=message)
 
 
-def _model(desk: StepContext, record: StepRecord) -> StepObservation:
+def _model(context: StepContext, record: StepRecord) -> StepObservation:
     try:
-        desk.ask("CreateModel", {**record.arguments, "ModelName": record.job})
+        context.ask("CreateModel", {**record.arguments, "ModelName": record.job})
     except AwsError as error:
         if "already existing" not in error.message:
             raise
-    told = plain(desk.ask("DescribeModel", {"ModelName": record.job}))
+    told = plain(context.ask("DescribeModel", {"ModelName": record.job}))
     return StepObservation(StepStatus.SUCCEEDED, {"Model": {"Arn": told["ModelArn"]}}, told)
 
 
-def _register(desk: StepContext, record: StepRecord) -> StepObservation:
+def _register(context: StepContext, record: StepRecord) -> StepObservation:
     """The group is made where there is none: SDKs count on it. A token keeps a repeated step from making a second version."""
-    by = {"GeneratedBy": desk.arn} | (record.arguments.get("MetadataProperties") or {})
+    by = {"GeneratedBy": context.arn} | (record.arguments.get("MetadataProperties") or {})
     request = {**record.arguments, "MetadataProperties": by}
     group = request.get("ModelPackageGroupName")
     if group:
-        _make_group(desk, str(group))
-    token = digest_of(desk.execution, record.name, record.attempt)[:MOST_TOKEN]
-    arn = desk.ask("CreateModelPackage", request | {"ClientToken": token})["ModelPackageArn"]
-    told = plain(desk.ask("DescribeModelPackage", {"ModelPackageName": arn}))
+        _make_group(context, str(group))
+    token = digest_of(context.execution, record.name, record.attempt)[:MOST_TOKEN]
+    arn = context.ask("CreateModelPackage", request | {"ClientToken": token})["ModelPackageArn"]
+    told = plain(context.ask("DescribeModelPackage", {"ModelPackageName": arn}))
     return StepObservation(StepStatus.SUCCEEDED, {"RegisterModel": {"Arn": arn}}, told)
 
 
-def _make_group(desk: StepContext, group: str) -> None:
+def _make_group(context: StepContext, group: str) -> None:
     name = group.rpartition("/")[2]
     try:
-        desk.ask("DescribeModelPackageGroup", {"ModelPackageGroupName": group})
+        context.ask("DescribeModelPackageGroup", {"ModelPackageGroupName": group})
     except AwsError:
         try:
-            desk.ask("CreateModelPackageGroup", {"ModelPackageGroupName": name})
+            context.ask("CreateModelPackageGroup", {"ModelPackageGroupName": name})
         except AwsError as error:
             if "already exists" not in error.message:
                 raise
 
 
-def _endpoint_config(desk: StepContext, record: StepRecord) -> StepObservation:
+def _endpoint_config(context: StepContext, record: StepRecord) -> StepObservation:
     """Its name has the execution's id behind it, so that each execution has one of its own."""
-    room = MOST_NAME - len(desk.execution.name) - 1
-    name = f"{str(record.arguments['EndpointConfigName'])[:room]}-{desk.execution.name}"
+    room = MOST_NAME - len(context.execution.name) - 1
+    name = f"{str(record.arguments['EndpointConfigName'])[:room]}-{context.execution.name}"
     try:
-        desk.ask("CreateEndpointConfig", {**record.arguments, "EndpointConfigName": name})
+        context.ask("CreateEndpointConfig", {**record.arguments, "EndpointConfigName": name})
     except AwsError as error:
         if "already existing" not in error.message:
             raise
-    told = plain(desk.ask("DescribeEndpointConfig", {"EndpointConfigName": name}))
+    told = plain(context.ask("DescribeEndpointConfig", {"EndpointConfigName": name}))
     return StepObservation(StepStatus.SUCCEEDED, {"EndpointConfig": {"Arn": told["EndpointConfigArn"]}}, told)
 
 
@@ -80,8 +80,8 @@ CHECKS = ("CheckType", "ModelPackageGroupName", "SkipCheck", "RegisterNewBaselin
 def unavailable(type_: str, reason: str) -> AtOnce:
     """Steps of a type that can't run here: each fails with the reason, and later ones don't begin."""
 
-    def fail(desk: StepContext, record: StepRecord) -> StepObservation:  # noqa: ARG001
-        written = desk.step.document
+    def fail(context: StepContext, record: StepRecord) -> StepObservation:  # noqa: ARG001
+        written = context.step.document
         known = {name: written[name] for name in CHECKS if isinstance(written.get(name), str | bool)}
         metadata = {type_: known} if type_ in {"QualityCheck", "ClarifyCheck"} else {}
         text = f"ClientError: Sagewright does not run steps of the type {type_} yet: {reason}."

@@ -22,7 +22,7 @@ MOST = 50
 Document = dict[str, Any]
 
 
-def _record_lineage(desk: StepContext, record: StepRecord) -> StepObservation:
+def _record_lineage(context: StepContext, record: StepRecord) -> StepObservation:
     arguments: Mapping[str, Any] = record.arguments or {}
     if unknown := sorted(arguments.keys() - {*ENTITIES, ASSOCIATIONS}):
         raise BadReference(f"Unknown Argument member '{unknown[0]}'")
@@ -32,10 +32,10 @@ def _record_lineage(desk: StepContext, record: StepRecord) -> StepObservation:
     arns: dict[str, dict[str, str]] = {noun: {} for noun in ENTITIES.values()}
     for member, noun in ENTITIES.items():
         for request in lists[member]:
-            arn = _entity(desk, noun, request)
+            arn = _entity(context, noun, request)
             arns[noun][str(request.get(f"{noun}Name") or arn)] = arn
     told: Document = {f"{noun}Arns": found for noun, found in arns.items() if found}
-    links = [_associate(desk, one, arns) for one in lists[ASSOCIATIONS]]
+    links = [_associate(context, one, arns) for one in lists[ASSOCIATIONS]]
     told |= {ASSOCIATIONS: links} if links else {}
     return StepObservation(StepStatus.SUCCEEDED, {"Lineage": told}, told)
 
@@ -47,20 +47,20 @@ def _documents(arguments: Mapping[str, Any], member: str) -> list[Document]:
     return given
 
 
-def _entity(desk: StepContext, noun: str, request: Document) -> str:
+def _entity(context: StepContext, noun: str, request: Document) -> str:
     try:
-        made = desk.ask(f"Create{noun}", request)
+        made = context.ask(f"Create{noun}", request)
     except AwsError as error:
         if "already exists" not in error.message:
             raise
-        made = desk.ask(f"Describe{noun}", {f"{noun}Name": request[f"{noun}Name"]})
+        made = context.ask(f"Describe{noun}", {f"{noun}Name": request[f"{noun}Name"]})
     return str(made[f"{noun}Arn"])
 
 
-def _associate(desk: StepContext, given: Document, arns: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+def _associate(context: StepContext, given: Document, arns: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
     request = {f"{end}Arn": _end(given.get(end), end, arns) for end in ("Source", "Destination")}
     kind = {"AssociationType": given["AssociationType"]} if given.get("AssociationType") else {}
-    desk.ask("AddAssociation", request | kind)
+    context.ask("AddAssociation", request | kind)
     return request
 
 

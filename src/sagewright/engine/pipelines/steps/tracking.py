@@ -23,15 +23,15 @@ CallOperation = Callable[[str, dict[str, Any]], dict[str, Any]]
 """An operation and its request; answers as boto3 would."""
 
 
-def experiment_config(desk: StepContext) -> dict[str, Any]:
+def experiment_config(context: StepContext) -> dict[str, Any]:
     """ExperimentConfig of the execution's jobs; its experiment and its trial are there afterwards. Empty where there is none.
 
     Raises AwsError, BadReference.
     """
-    config = names(desk.execution)
-    if config and not _is_there(desk.ask, config):
-        _make(desk, "CreateExperiment", {"ExperimentName": config["ExperimentName"]})
-        _make(desk, "CreateTrial", config)
+    config = names(context.execution)
+    if config and not _is_there(context.ask, config):
+        _make(context, "CreateExperiment", {"ExperimentName": config["ExperimentName"]})
+        _make(context, "CreateTrial", config)
     return config
 
 
@@ -77,10 +77,10 @@ def names(execution: Resource) -> dict[str, str]:
     return found
 
 
-def _make(desk: StepContext, operation: str, request: dict[str, Any]) -> None:
+def _make(context: StepContext, operation: str, request: dict[str, Any]) -> None:
     """Another execution may have made it before."""
     try:
-        desk.ask(operation, request)
+        context.ask(operation, request)
     except AwsError as error:
         if "already exists" not in error.message:
             raise

@@ -20,23 +20,23 @@ CALLBACK_MS = 7 * 86_400_000
 class EndpointSteps:
     """An endpoint that is created, or updated where it is there, and waited for."""
 
-    def begin(self, desk: StepContext, record: StepRecord) -> StepObservation:
+    def begin(self, context: StepContext, record: StepRecord) -> StepObservation:
         name, config = (str(record.arguments[member]) for member in ("EndpointName", "EndpointConfigName"))
         try:
-            told = desk.ask("DescribeEndpoint", {"EndpointName": name})
+            told = context.ask("DescribeEndpoint", {"EndpointName": name})
         except AwsError as error:
             if "Could not find" not in error.message:
                 raise
-            made = desk.ask("CreateEndpoint", dict(record.arguments))
+            made = context.ask("CreateEndpoint", dict(record.arguments))
             return StepObservation(StepStatus.EXECUTING, {"Endpoint": {"Arn": made["EndpointArn"]}})
         if told["EndpointConfigName"] != config:
             asked = {name: record.arguments[name] for name in ("EndpointName", "EndpointConfigName", "DeploymentConfig")
                      if name in record.arguments}  # fmt: skip
-            desk.ask("UpdateEndpoint", asked)
+            context.ask("UpdateEndpoint", asked)
         return StepObservation(StepStatus.EXECUTING, {"Endpoint": {"Arn": told["EndpointArn"]}})
 
-    def look(self, desk: StepContext, record: StepRecord) -> StepObservation:
-        told = desk.ask("DescribeEndpoint", {"EndpointName": record.arguments["EndpointName"]})
+    def observe(self, context: StepContext, record: StepRecord) -> StepObservation:
+        told = context.ask("DescribeEndpoint", {"EndpointName": record.arguments["EndpointName"]})
         status, current = told["EndpointStatus"], told["EndpointConfigName"] == record.arguments["EndpointConfigName"]
         if status == "InService" and current:
             return StepObservation(StepStatus.SUCCEEDED, properties=plain(told))
@@ -46,47 +46,49 @@ class EndpointSteps:
             )
         return StepObservation(StepStatus.EXECUTING)
 
-    def stop(self, desk: StepContext, record: StepRecord) -> None:
+    def stop(self, context: StepContext, record: StepRecord) -> None:
         """An endpoint that is being made is made."""
 
 
 class ComponentSteps:
     """An inference component that is created, or updated where it is there and not as it should be, and waited for."""
 
-    def begin(self, desk: StepContext, record: StepRecord) -> StepObservation:
+    def begin(self, context: StepContext, record: StepRecord) -> StepObservation:
         try:
-            told = self._told(desk, record)
+            told = self._told(context, record)
         except AwsError as error:
             if "Could not find" not in error.message:
                 raise
-            told = desk.ask("CreateInferenceComponent", dict(record.arguments))
+            told = context.ask("CreateInferenceComponent", dict(record.arguments))
         else:
-            self._update(desk, record, told)
+            self._update(context, record, told)
         return StepObservation(StepStatus.EXECUTING, {"InferenceComponent": {"Arn": told["InferenceComponentArn"]}})
 
-    def look(self, desk: StepContext, record: StepRecord) -> StepObservation:
-        told = self._told(desk, record)
+    def observe(self, context: StepContext, record: StepRecord) -> StepObservation:
+        told = self._told(context, record)
         status, reason = told["InferenceComponentStatus"], told.get("FailureReason")
         if status == "InService" and _as_asked(told, record.arguments):
             return StepObservation(StepStatus.SUCCEEDED, properties=plain(told))
         if status == "Failed" or (status == "InService" and reason):
             return StepObservation(StepStatus.FAILED, reason=f"ClientError: {reason}"[:1024])
-        self._update(desk, record, told)
+        self._update(context, record, told)
         return StepObservation(StepStatus.EXECUTING)
 
-    def stop(self, desk: StepContext, record: StepRecord) -> None:
+    def stop(self, context: StepContext, record: StepRecord) -> None:
         """A component that is being made is made."""
 
-    def _told(self, desk: StepContext, record: StepRecord) -> dict[str, Any]:
+    def _told(self, context: StepContext, record: StepRecord) -> dict[str, Any]:
         named = {"InferenceComponentName": record.arguments["InferenceComponentName"]}
-        return desk.ask("DescribeInferenceComponent", named)
+        return context.ask("DescribeInferenceComponent", named)
 
-    def _update(self, desk: StepContext, record: StepRecord, told: dict[str, Any]) -> None:
+    def _update(self, context: StepContext, record: StepRecord, told: dict[str, Any]) -> None:
         """Unless something is under way, which a step that was taken up again has perhaps asked for itself."""
         if told["InferenceComponentStatus"] in {"Creating", "Updating"} or _as_asked(told, record.arguments):
             return
         members = ("InferenceComponentName", "Specification", "RuntimeConfig")
-        desk.ask("UpdateInferenceComponent", {one: record.arguments[one] for one in members if one in record.arguments})
+        context.ask(
+            "UpdateInferenceComponent", {one: record.arguments[one] for one in members if one in record.arguments}
+        )
 
 
 def _as_asked(told: dict[str, Any], arguments: Mapping[str, Any]) -> bool:
@@ -105,13 +107,13 @@ def _as_asked(told: dict[str, Any], arguments: Mapping[str, Any]) -> bool:
 class CallbackSteps:
     """A message to a queue; whoever reads it says by its token what has come of it."""
 
-    def begin(self, desk: StepContext, record: StepRecord) -> StepObservation:
-        self._send(desk, record, "Executing")
-        token = token_for(desk.execution, record.name, record.attempt)
-        metadata = {"CallbackToken": token, "SqsQueueUrl": str(desk.step.document["SqsQueueUrl"])}
+    def begin(self, context: StepContext, record: StepRecord) -> StepObservation:
+        self._send(context, record, "Executing")
+        token = token_for(context.execution, record.name, record.attempt)
+        metadata = {"CallbackToken": token, "SqsQueueUrl": str(context.step.document["SqsQueueUrl"])}
         return StepObservation(StepStatus.EXECUTING, {"Callback": metadata})
 
-    def look(self, desk: StepContext, record: StepRecord) -> StepObservation:  # noqa: ARG002
+    def observe(self, context: StepContext, record: StepRecord) -> StepObservation:  # noqa: ARG002
         if record.answer is None and now_ms() - record.started_ms > CALLBACK_MS:
             return StepObservation(
                 StepStatus.FAILED, reason="ClientError: The callback was not answered within 7 days."
@@ -126,19 +128,19 @@ class CallbackSteps:
         named = {one["Name"]: one["Value"] for one in outputs}
         return StepObservation(StepStatus.SUCCEEDED, {"Callback": callback}, {"OutputParameters": named})
 
-    def stop(self, desk: StepContext, record: StepRecord) -> None:
+    def stop(self, context: StepContext, record: StepRecord) -> None:
         """It is told, and the step goes on until it has answered."""
-        self._send(desk, record, "Stopping")
+        self._send(context, record, "Stopping")
 
-    def _send(self, desk: StepContext, record: StepRecord, status: str) -> None:
+    def _send(self, context: StepContext, record: StepRecord, status: str) -> None:
         body = {
-            "token": token_for(desk.execution, record.name, record.attempt),
-            "pipelineExecutionArn": desk.arn,
+            "token": token_for(context.execution, record.name, record.attempt),
+            "pipelineExecutionArn": context.arn,
             "arguments": dict(record.arguments),
             "status": status,
         }
-        url = urlsplit(str(desk.step.document["SqsQueueUrl"])).path
-        desk.ask("SendMessage", {"QueueUrl": url, "MessageBody": json.dumps(body)}, service="sqs")
+        url = urlsplit(str(context.step.document["SqsQueueUrl"])).path
+        context.ask("SendMessage", {"QueueUrl": url, "MessageBody": json.dumps(body)}, service="sqs")
 
 
 ENDPOINT, COMPONENT, CALLBACK = EndpointSteps(), ComponentSteps(), CallbackSteps()

@@ -39,13 +39,13 @@ TOLD = ("EventPattern", "ScheduleExpression", "Description", "RoleArn")
 MOST_LISTED = 100
 
 
-def place_of(context: Context) -> ResourceScope:
+def scope_of(context: Context) -> ResourceScope:
     return ResourceScope(KIND, context.account, context.region)
 
 
 def require_rule(context: Context, name: str, bus: str = BUS) -> EventRule:
     """Raises ResourceNotFoundException."""
-    found = resources.find(context.store, place_of(context), kept_name(bus, name))
+    found = resources.find(context.store, scope_of(context), kept_name(bus, name))
     if found is None:
         raise missing(name, bus)
     return EventRule(found)
@@ -58,7 +58,7 @@ def missing(name: str, bus: str) -> AwsError:
 def all_rules(context: Context, bus: str) -> list[EventRule]:
     """By name."""
     page = PageRequest(sort_by="name", descending=False, limit=MOST_OF_ALL)
-    rules = (EventRule(found) for found in resources.page(context.store, place_of(context), page))
+    rules = (EventRule(found) for found in resources.page(context.store, scope_of(context), page))
     return [rule for rule in rules if rule.bus == bus]
 
 
@@ -79,7 +79,7 @@ def put_rule(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     arn = rule_arn(context.region, context.account, name)
     document = {member: request[member] for member in TOLD if request.get(member)}
     status = DISABLED if request.get("State") == DISABLED else ENABLED
-    found = resources.find(context.store, place_of(context), name)
+    found = resources.find(context.store, scope_of(context), name)
     if found is not None:
         with context.store.write() as connection:
             now = locked(connection, EventRule(found))
@@ -93,7 +93,7 @@ def put_rule(context: Context, request: dict[str, Any]) -> dict[str, Any]:
         )
     pairs = {pair["Key"]: pair["Value"] for pair in request.get("Tags") or ()}
     new = New(name, document | {TARGETS: {}}, arn, pairs, status=status, principal=context.principal.arn)
-    resources.create(context.store, place_of(context), new)
+    resources.create(context.store, scope_of(context), new)
     return {"RuleArn": arn}
 
 
@@ -151,7 +151,7 @@ def disable_rule(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 def delete_rule(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     """What AWS does for a rule that isn't there: nothing."""
     name = kept_name(bus_of(context, request.get("EventBusName")), request["Name"])
-    found = resources.find(context.store, place_of(context), name)
+    found = resources.find(context.store, scope_of(context), name)
     if found is None:
         return {}
     with context.store.write() as connection:

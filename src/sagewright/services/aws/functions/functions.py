@@ -14,7 +14,7 @@ from sagewright.model.clock import now_ms, to_datetime
 from sagewright.model.errors import AwsError
 from sagewright.services import paging
 from sagewright.services.aws.functions import checks, code
-from sagewright.services.aws.functions.names import LATEST, arn_of, invalid, missing, place_of, read_name, require
+from sagewright.services.aws.functions.names import LATEST, arn_of, invalid, missing, read_name, require, scope_of
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
 from sagewright.store.listing import PageRequest
@@ -39,12 +39,12 @@ def create_function(context: Context, request: dict[str, Any]) -> dict[str, Any]
     document = checks.DEFAULTS | {member: request[member] for member in CONFIGURED if request.get(member) is not None}
     checks.check(context, document)
     arn = arn_of(context, name)
-    if resources.find(context.store, place_of(context), name) is not None:
+    if resources.find(context.store, scope_of(context), name) is not None:
         raise _taken(name)
     document |= code.keep(context, name, request["Code"]).members() | _revision()
     new = New(name, document, arn, request.get("Tags") or {}, principal=context.principal.arn)
     try:
-        made = resources.create(context.store, place_of(context), new)
+        made = resources.create(context.store, scope_of(context), new)
     except ResourceNameTaken:
         raise _taken(name) from None
     return configuration(context, made)
@@ -72,7 +72,7 @@ def get_function_configuration(context: Context, request: dict[str, Any]) -> dic
 @operation("lambda", "ListFunctions")
 def list_functions(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     asked = PageRequest(sort_by="name", descending=False, limit=MOST_FUNCTIONS)
-    rows = resources.page(context.store, place_of(context), asked)
+    rows = resources.page(context.store, scope_of(context), asked)
     return _page(request, "Functions", [configuration(context, row) for row in rows])
 
 

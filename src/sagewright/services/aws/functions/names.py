@@ -59,11 +59,11 @@ def read_name(context: Context, request: dict[str, Any]) -> FunctionName:
 def require(context: Context, request: dict[str, Any]) -> Resource:
     """Raises InvalidParameterValueException, ResourceNotFoundException."""
     named = read_name(context, request)
-    found = resources.find(context.store, place_of(context), named.name)
+    found = resources.find(context.store, scope_of(context), named.name)
     if found is None:
         raise missing(arn_of(context, named.name))
     return found
 
 
-def place_of(context: Context) -> ResourceScope:
+def scope_of(context: Context) -> ResourceScope:
     return ResourceScope(KIND, context.account, context.region)

@@ -35,10 +35,10 @@ from sagewright.services.aws.kms_keys import (
     arn_of,
     material_of,
     materials,
-    place_of,
     refuse_pending,
     require_key,
     require_own,
+    scope_of,
 )
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
@@ -62,7 +62,7 @@ def create_key(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     key_id = f"mrk-{uuid.uuid4().hex}" if request.get("MultiRegion") else str(uuid.uuid4())
     status = PENDING_IMPORT if imported else ENABLED
     new = New(key_id, document, arn_of(context, key_id), pairs, status=status, principal=context.principal.arn)
-    return {"KeyMetadata": metadata(context, resources.create(context.store, place_of(context), new))}
+    return {"KeyMetadata": metadata(context, resources.create(context.store, scope_of(context), new))}
 
 
 def _asked(request: dict[str, Any]) -> dict[str, str]:
@@ -96,7 +96,7 @@ def list_keys(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     size = request.get("Limit", 100)
     after = marker_of(request)
     page = PageRequest(sort_by="name", descending=False, limit=size + 1, after=(*after, *after) if after else None)
-    found = resources.page(context.store, place_of(context), page)
+    found = resources.page(context.store, scope_of(context), page)
     keys = [{"KeyId": key.name, "KeyArn": arn_of(context, key.name)} for key in found[:size]]
     return {"Keys": keys, **marked(paging.encode([found[size - 1].name]) if len(found) > size else None)}
 

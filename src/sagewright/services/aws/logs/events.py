@@ -12,7 +12,7 @@ from sagewright.engine.monitoring.filter_patterns import compile_filter
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
 from sagewright.services import paging
-from sagewright.services.aws.logs.groups import group_name, place_of, require_group, require_stream
+from sagewright.services.aws.logs.groups import group_name, require_group, require_stream, scope_of
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
 from sagewright.store.logs import log_events, logs
@@ -39,12 +39,12 @@ def put_log_events(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     require_stream(context, group, name)
     events = [(event["timestamp"], event["message"]) for event in request["logEvents"]]
     _check_batch(events)
-    retention_days = logs.retention(context.store, place_of(context), group)
+    retention_days = logs.retention(context.store, scope_of(context), group)
     taken, rejected = _taken(events, now_ms(), retention_days)
     if taken:
         with context.store.write() as connection:
-            logs.append(connection, logs.ensure_stream(connection, place_of(context), group, name), taken)
-            metric_filters.count_in(context.store, connection, (place_of(context), group), taken)
+            logs.append(connection, logs.ensure_stream(connection, scope_of(context), group, name), taken)
+            metric_filters.count_in(context.store, connection, (scope_of(context), group), taken)
     answer = {"nextSequenceToken": str(require_stream(context, group, name).next_seq)}
     return answer | ({"rejectedLogEventsInfo": rejected} if rejected else {})
 
@@ -163,7 +163,7 @@ def _streams(context: Context, group: str, request: dict[str, Any]) -> list[LogS
     prefix, wanted = request.get("logStreamNamePrefix"), request.get("logStreamNames")
     if prefix and wanted:
         raise AwsError("InvalidParameterException", "logStreamNames and logStreamNamePrefix exclude each other.")
-    streams = logs.streams(context.store, place_of(context), group, prefix or "")
+    streams = logs.streams(context.store, scope_of(context), group, prefix or "")
     return [s for s in streams if s.name in wanted] if wanted else streams
 
 

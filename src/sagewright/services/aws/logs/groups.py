@@ -25,7 +25,7 @@ RETENTIONS_DAYS = (
 )  # fmt: skip
 
 
-def place_of(context: Context) -> LogScope:
+def scope_of(context: Context) -> LogScope:
     return LogScope(context.account, context.region)
 
 
@@ -39,13 +39,13 @@ def group_name(request: dict[str, Any]) -> str:
 
 def require_group(context: Context, name: str) -> None:
     """Raises ResourceNotFoundException, which clients take as: no logs yet."""
-    if not logs.group_exists(context.store, place_of(context), name):
+    if not logs.group_exists(context.store, scope_of(context), name):
         raise AwsError("ResourceNotFoundException", "The specified log group does not exist.")
 
 
 def require_stream(context: Context, group: str, name: str) -> LogStream:
     require_group(context, group)
-    stream = logs.find_stream(context.store, place_of(context), group, name)
+    stream = logs.find_stream(context.store, scope_of(context), group, name)
     if stream is None:
         raise AwsError("ResourceNotFoundException", "The specified log stream does not exist.")
     return stream
@@ -56,7 +56,7 @@ def create_log_group(context: Context, request: dict[str, Any]) -> dict[str, Any
     name = request["logGroupName"]
     if (kind := request.get("logGroupClass", STANDARD)) != STANDARD:
         raise AwsError("InvalidParameterException", f"Sagewright serves no log groups of the class {kind}.")
-    if not logs.create_group(context.store, place_of(context), name):
+    if not logs.create_group(context.store, scope_of(context), name):
         raise AwsError("ResourceAlreadyExistsException", "The specified log group already exists")
     if pairs := request.get("tags"):
         tags.add(context.store, log_group_arn(context.region, context.account, name), pairs)
@@ -71,10 +71,10 @@ def delete_log_group(context: Context, request: dict[str, Any]) -> dict[str, Any
     require_group(context, name)
     if groupsettings.of(context).get(name, {}).get("deletionProtectionEnabled"):
         raise AwsError("ValidationException", f"The log group {name} is protected from deletion.")
-    logs.delete_group(context.store, place_of(context), name)
+    logs.delete_group(context.store, scope_of(context), name)
     tags.remove(context.store, log_group_arn(context.region, context.account, name))
     with context.store.write() as connection:
-        parent = parent_of(place_of(context), name)
+        parent = parent_of(scope_of(context), name)
         resources.remove_children_in(connection, parent)
         changes(connection, parent)
     return {}
@@ -92,7 +92,7 @@ def describe_log_groups(context: Context, request: dict[str, Any]) -> dict[str, 
         limit=size + 1,
         after=(paging.decode(request.get("nextToken"), _bad_token()) or [""])[0],
     )
-    rows = logs.groups(context.store, place_of(context), query)
+    rows = logs.groups(context.store, scope_of(context), query)
     found = []
     said, counts = groupsettings.of(context), groupsettings.filter_counts(context, [row.name for row in rows[:size]])
     for name, created_ms, retention_days, stored_bytes in rows[:size]:
@@ -120,7 +120,7 @@ def list_log_groups(context: Context, request: dict[str, Any]) -> dict[str, Any]
     size, after = request.get("limit", 50), (paging.decode(request.get("nextToken"), _bad_token()) or [""])[0]
     words = request.get("logGroupNamePattern", "").split("|")
     everything = logs.groups(
-        context.store, place_of(context), GroupQuery(prefix="", pattern="", limit=1 << 30, after=after)
+        context.store, scope_of(context), GroupQuery(prefix="", pattern="", limit=1 << 30, after=after)
     )
     chosen = [row.name for row in everything if any(_is_named(row.name, word) for word in words)]
     if request.get("logGroupClass", STANDARD) != STANDARD:
@@ -159,14 +159,14 @@ def put_retention_policy(context: Context, request: dict[str, Any]) -> dict[str,
             f"enum value set: [{allowed}]",
         )
     require_group(context, request["logGroupName"])
-    logs.set_retention(context.store, place_of(context), request["logGroupName"], request["retentionInDays"])
+    logs.set_retention(context.store, scope_of(context), request["logGroupName"], request["retentionInDays"])
     return {}
 
 
 @operation("logs", "DeleteRetentionPolicy")
 def delete_retention_policy(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     require_group(context, request["logGroupName"])
-    logs.set_retention(context.store, place_of(context), request["logGroupName"], None)
+    logs.set_retention(context.store, scope_of(context), request["logGroupName"], None)
     return {}
 
 
@@ -175,7 +175,7 @@ def create_log_stream(context: Context, request: dict[str, Any]) -> dict[str, An
     require_group(context, request["logGroupName"])
     if any(char in request["logStreamName"] for char in "\r\n"):  # the model's pattern takes them
         raise AwsError("InvalidParameterException", "Log stream name cannot contain line breaks.")
-    if not logs.create_stream(context.store, place_of(context), request["logGroupName"], request["logStreamName"]):
+    if not logs.create_stream(context.store, scope_of(context), request["logGroupName"], request["logStreamName"]):
         raise AwsError("ResourceAlreadyExistsException", "The specified log stream already exists")
     return {}
 
@@ -207,7 +207,7 @@ def describe_log_streams(context: Context, request: dict[str, Any]) -> dict[str,
         limit=size + 1,
         after=tuple(position) if position else None,
     )
-    found = logs.page(context.store, place_of(context), group, query)
+    found = logs.page(context.store, scope_of(context), group, query)
     answer: dict[str, Any] = {"logStreams": [_shape(context, stream) for stream in found[:size]]}
     if len(found) > size:
         last = found[size - 1]

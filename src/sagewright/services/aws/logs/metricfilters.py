@@ -15,7 +15,7 @@ from sagewright.engine.monitoring.filter_patterns import compile_fields, compile
 from sagewright.engine.monitoring.metric_filters import KIND, number, parent_of
 from sagewright.model.errors import AwsError
 from sagewright.services import paging
-from sagewright.services.aws.logs.groups import place_of, require_group
+from sagewright.services.aws.logs.groups import require_group, scope_of
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
 from sagewright.store.jobs.jobs import ResourceScope
@@ -47,7 +47,7 @@ def put_metric_filter(context: Context, request: dict[str, Any]) -> dict[str, An
 
 
 def _put(context: Context, named: tuple[str, str], document: dict[str, Any]) -> None:
-    parent, principal = parent_of(place_of(context), named[0]), context.principal.arn
+    parent, principal = parent_of(scope_of(context), named[0]), context.principal.arn
     with context.store.write() as connection:
         changes(connection, parent)
         there = resources.find_in(connection, _place(context), _name(*named))
@@ -120,7 +120,7 @@ def _rows(context: Context, request: dict[str, Any]) -> list[Resource]:
     prefix = request.get("filterNamePrefix", "")
     if "logGroupName" in request:
         require_group(context, request["logGroupName"])
-        parent = parent_of(place_of(context), request["logGroupName"])
+        parent = parent_of(scope_of(context), request["logGroupName"])
         rows = [one for one in resources.children(context.store, parent) if one.kind == KIND]
     else:
         page = PageRequest(sort_by="name", descending=False, limit=100_000)

@@ -12,7 +12,7 @@ from typing import Any
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
 from sagewright.services import paging
-from sagewright.services.aws.logs.groups import place_of
+from sagewright.services.aws.logs.groups import scope_of
 from sagewright.services.aws.logs.insights.budget import Exceeded, QueryBudget
 from sagewright.services.aws.logs.insights.pipeline import MOST_ROWS, Pipeline
 from sagewright.services.aws.logs.insights.rows import InsightsRow
@@ -116,7 +116,7 @@ def describe_queries(context: Context, request: dict[str, Any]) -> dict[str, Any
 def _answer(context: Context, groups: list[str], request: dict[str, Any], pipeline: Pipeline) -> QueryResults:
     start_ms, end_ms = request["startTime"] * 1000, (request["endTime"] + 1) * 1000
     window = Window(start_ms, end_ms, limit=MOST_EVENTS, most_bytes=MOST_EVENT_BYTES)
-    streams = [stream for group in groups for stream in logs.streams(context.store, place_of(context), group, "")]
+    streams = [stream for group in groups for stream in logs.streams(context.store, scope_of(context), group, "")]
     budget = QueryBudget()
     try:
         events, cut = log_events.newest(context.store, streams, window, budget.tick)
@@ -188,7 +188,7 @@ def _whole(query: Resource) -> str:
 
 def _require_searched(context: Context, group: str) -> None:
     """Raises ResourceNotFoundException, in the words of this operation alone."""
-    if not logs.group_exists(context.store, place_of(context), group):
+    if not logs.group_exists(context.store, scope_of(context), group):
         told = f"Log group '{group}' does not exist for account ID '{context.account}' (Service: AWSLogs; Status Code: 400;"
         told = f"{told} Error Code: ResourceNotFoundException; Request ID: {context.request_id}; Proxy: null)"
         raise AwsError("ResourceNotFoundException", told)

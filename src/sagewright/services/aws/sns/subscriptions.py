@@ -29,7 +29,7 @@ PROTOCOLS = frozenset({"http", "https", "email", "email-json", "sms", "sqs", "ap
 SETTABLE = ("RawMessageDelivery", "FilterPolicy", "FilterPolicyScope", "RedrivePolicy", "DeliveryPolicy")
 
 
-def place_of(context: Context) -> ResourceScope:
+def scope_of(context: Context) -> ResourceScope:
     return ResourceScope(KIND, context.account, context.region)
 
 
@@ -61,7 +61,7 @@ def subscribe(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     document = {"TopicArn": topic_arn(topic), "Protocol": protocol, "Endpoint": endpoint, **given}
     document["SubscriptionPrincipal"] = context.principal.arn
     new = New(str(uuid.uuid4()), document, "", {}, parent=topic.id, principal=context.principal.arn)
-    return {"SubscriptionArn": arn_of(resources.create(context.store, place_of(context), new))}
+    return {"SubscriptionArn": arn_of(resources.create(context.store, scope_of(context), new))}
 
 
 def _check_same(there: Resource, attributes: dict[str, str]) -> None:
@@ -95,7 +95,7 @@ def unsubscribe(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     name = arn.rpartition(":")[2]
     if _SUBSCRIPTION.fullmatch(name) is None:
         raise invalid("SubscriptionId")
-    found = resources.find(context.store, place_of(context), name)
+    found = resources.find(context.store, scope_of(context), name)
     if found is not None:
         resources.remove(context.store, found, arn_of(found), context.principal.arn)
     return {}
@@ -104,7 +104,7 @@ def unsubscribe(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 @operation("sns", "ListSubscriptions")
 def list_subscriptions(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     page = PageRequest(sort_by="name", descending=False, limit=100_000)
-    return _listed(request, resources.page(context.store, place_of(context), page))
+    return _listed(request, resources.page(context.store, scope_of(context), page))
 
 
 @operation("sns", "ListSubscriptionsByTopic")
@@ -163,7 +163,7 @@ def set_subscription_attributes(context: Context, request: dict[str, Any]) -> di
 
 
 def _require(context: Context, arn: str) -> Resource:
-    found = resources.find(context.store, place_of(context), arn.rpartition(":")[2])
+    found = resources.find(context.store, scope_of(context), arn.rpartition(":")[2])
     if found is None or arn_of(found) != arn:
         raise AwsError("NotFound", "Subscription does not exist", 404)
     return found

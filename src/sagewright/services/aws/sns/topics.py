@@ -63,7 +63,7 @@ def require_topic(context: Context, arn: str) -> Resource:
     name = arn.rpartition(":")[2]
     if arn != arn_of(context.region, context.account, name):
         raise invalid("TopicArn", arn)
-    found = resources.find(context.store, place_of(context), name)
+    found = resources.find(context.store, scope_of(context), name)
     if found is None:
         raise AwsError("NotFound", "Topic does not exist", 404)
     return found
@@ -89,7 +89,7 @@ def pairs_of(given: list[dict[str, str]]) -> dict[str, str]:
     return pairs
 
 
-def place_of(context: Context) -> ResourceScope:
+def scope_of(context: Context) -> ResourceScope:
     return ResourceScope(KIND, context.account, context.region)
 
 
@@ -106,7 +106,7 @@ def create_topic(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     kept = {key: value for key, value in attributes.items() if key != "FifoTopic"}
     try:
         new = New(name, kept, arn, pairs, principal=context.principal.arn)
-        resources.create(context.store, place_of(context), new)
+        resources.create(context.store, scope_of(context), new)
     except ResourceNameTaken:
         _check_same(context, arn, kept, pairs)
     return {"TopicArn": arn}
@@ -129,7 +129,7 @@ def _attribute(topic: Resource, name: str) -> str:
 @operation("sns", "ListTopics")
 def list_topics(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     rows = resources.page(
-        context.store, place_of(context), PageRequest(sort_by="name", descending=False, limit=100_000)
+        context.store, scope_of(context), PageRequest(sort_by="name", descending=False, limit=100_000)
     )
     after = paging.decode(request.get("NextToken"), invalid("NextToken", "it is not one of this list."))
     page, token = paging.page_of(rows, lambda row: [row.name], after, MOST_LISTED)

@@ -165,7 +165,7 @@ COMPONENTS = Tracked(
 ).declared()
 
 
-def place_of(context: Context, kind: str = trials.COMPONENT) -> ResourceScope:
+def scope_of(context: Context, kind: str = trials.COMPONENT) -> ResourceScope:
     return ResourceScope(kind, context.account, context.region)
 
 

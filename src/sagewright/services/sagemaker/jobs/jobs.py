@@ -22,7 +22,7 @@ SORTS = {"Name": "name", "CreationTime": "created_ms", "Status": "status"}
 """The columns that lists of jobs sort by."""
 
 
-def place_of(context: Context, kind: Kind) -> ResourceScope:
+def scope_of(context: Context, kind: Kind) -> ResourceScope:
     return ResourceScope(kind.name, context.account, context.region)
 
 
@@ -42,7 +42,7 @@ def create_job(context: Context, kind: Kind, name: str, request: dict[str, Any],
         writes.append(tracked)
     draft = JobDraft(name, kept, message, kind.demand(kept).spot, context.principal.arn)
     try:
-        job = jobs.create(context.store, place_of(context, kind), draft, partial(_each, writes) if writes else None)
+        job = jobs.create(context.store, scope_of(context, kind), draft, partial(_each, writes) if writes else None)
     except JobNameTaken:
         noun = kind.resource.replace("-", " ")
         raise ResourceInUse(
@@ -67,7 +67,7 @@ def list_jobs(
     *conditions: Condition,
 ) -> dict[str, Any]:
     """A page of summaries, which `shape` makes of jobs."""
-    place = place_of(context, kind)
+    place = scope_of(context, kind)
     return form.answer(request, lambda page: job_lists.page(context.store, place, page, *conditions), shape)
 
 

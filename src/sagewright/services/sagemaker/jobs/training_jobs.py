@@ -35,8 +35,8 @@ SEARCHED = Searched("TrainingJob", "TrainingJobName", descriptions, lambda found
 declare(SearchableKind(KIND.name, KIND.resource, JOBS, SEARCHED))
 
 
-def place_of(context: Context) -> ResourceScope:
-    return every.place_of(context, KIND)
+def scope_of(context: Context) -> ResourceScope:
+    return every.scope_of(context, KIND)
 
 
 def job_arn(context: Context, name: str) -> str:
@@ -45,7 +45,7 @@ def job_arn(context: Context, name: str) -> str:
 
 def require_job(context: Context, name: str) -> Job:
     """Raises ValidationException: AWS's quirk for a training job that is not there."""
-    job = jobs.find(context.store, place_of(context), name)
+    job = jobs.find(context.store, scope_of(context), name)
     if job is None:
         raise ValidationException("Requested resource not found.")
     return job
@@ -75,7 +75,7 @@ def stop_training_job(context: Context, request: dict[str, Any]) -> dict[str, An
 
 @operation("sagemaker", "DeleteTrainingJob")
 def delete_training_job(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    job = jobs.find(context.store, place_of(context), request["TrainingJobName"])
+    job = jobs.find(context.store, scope_of(context), request["TrainingJobName"])
     if job is None:
         raise ResourceNotFound("Requested resource not found.")
     if job.status in ACTIVE:

@@ -76,7 +76,7 @@ def list_transform_jobs(context: Context, request: dict[str, Any]) -> dict[str, 
 def _require(context: Context, request: dict[str, Any]) -> Job:
     """Raises ValidationException, as AWS does for a transform job that is not there."""
     name = request["TransformJobName"]
-    job = jobs.find(context.store, every.place_of(context, KIND), name)
+    job = jobs.find(context.store, every.scope_of(context, KIND), name)
     if job is None:
         raise ValidationException(
             f"Could not find requested job with name: {name} and arn: {KIND.arn(context.region, context.account, name)}"

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from sqlalchemy.exc import IntegrityError
 
 from sagewright.kinds.serving import ENDPOINT
-from sagewright.model.jobs.state_machines import ENDED, LIVES
+from sagewright.model.jobs.state_machines import ENDED, STATE_MACHINES
 from sagewright.services.context import ANONYMOUS, Context, Platform
 from sagewright.services.sagemaker.hosting.models import MODELS
 from sagewright.services.sagemaker.lineage import job_lineage, model_lineage
@@ -64,7 +64,7 @@ def _worth(entries: list[Logged]) -> Iterator[Logged]:
 def _tells(logged: Logged) -> bool:
     if logged.subject.kind not in job_lineage.KINDS:
         return True
-    return logged.entry.step == LIVES[logged.subject.kind].first or logged.entry.status in ENDED
+    return logged.entry.step == STATE_MACHINES[logged.subject.kind].first or logged.entry.status in ENDED
 
 
 def _follow(platform: Platform, entry: Logged) -> None:

@@ -18,7 +18,7 @@ from sagewright.services.sagemaker.hosting.models import MODELS
 from sagewright.services.sagemaker.lineage.job_lineage import IMAGE, MODEL_DATA, model_data
 from sagewright.services.sagemaker.lineage.lineage_graphs import ASSOCIATED, Graph, Key
 from sagewright.services.sagemaker.registry.model_package_groups import GROUPS
-from sagewright.services.sagemaker.registry.model_package_rows import arn_of, find, place_of
+from sagewright.services.sagemaker.registry.model_package_rows import arn_of, find, scope_of
 from sagewright.store.events import EventEntry
 from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.resources import resources
@@ -53,7 +53,7 @@ def _model(graph: Graph, model: Resource) -> tuple[Key, list[Key]]:
 
 def _package(graph: Graph, name_or_arn: str) -> Key | None:
     name = name_or_arn.rpartition(":model-package/")[2]
-    row = find(graph.context.store, place_of(graph.context), name)
+    row = find(graph.context.store, scope_of(graph.context), name)
     return None if row is None else graph.artifact(arn_of(row), MODEL)
 
 

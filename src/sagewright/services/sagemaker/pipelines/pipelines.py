@@ -63,7 +63,7 @@ def create_pipeline(context: Context, request: dict[str, Any]) -> dict[str, Any]
     name = request["PipelineName"]
 
     def create(connection: Connection) -> dict[str, Any]:
-        if resources.find(context.store, place_of(context), name) is not None:
+        if resources.find(context.store, scope_of(context), name) is not None:
             raise ValidationException(
                 "Pipeline names must be unique within an AWS account and region. "
                 f"Pipeline with name ({name}) already exists."
@@ -73,7 +73,7 @@ def create_pipeline(context: Context, request: dict[str, Any]) -> dict[str, Any]
         document |= {"Version": 1, "CreatedBy": context.principal.arn, "LastModifiedBy": context.principal.arn}
         pairs = {pair["Key"]: pair["Value"] for pair in request.get("Tags") or ()}
         new = New(name, document, arn, pairs, status="Active", principal=context.principal.arn)
-        made = resources.create_in(connection, place_of(context), new)
+        made = resources.create_in(connection, scope_of(context), new)
         _add_version(connection, made, 1, text)
         return {"PipelineArn": arn}
 
@@ -122,7 +122,7 @@ def list_pipelines(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     def shape(rows: Sequence[Resource]) -> list[dict[str, Any]]:
         return [_summary(row) for row in rows]
 
-    return LIST.answer(asked, lambda page: resources.page(context.store, place_of(context), page, *conditions), shape)
+    return LIST.answer(asked, lambda page: resources.page(context.store, scope_of(context), page, *conditions), shape)
 
 
 @operation("sagemaker", "DeletePipeline")
@@ -210,7 +210,7 @@ def _add_version(connection: Connection, pipeline: Resource, number: int, text: 
 def require(context: Context, name_or_arn: str) -> Resource:
     """Raises ResourceNotFound."""
     name = name_or_arn.rpartition("/")[2] if name_or_arn.startswith("arn:") else name_or_arn
-    found = resources.find(context.store, place_of(context), name)
+    found = resources.find(context.store, scope_of(context), name)
     if found is None:
         raise missing(name)
     return found
@@ -234,7 +234,7 @@ def arn_of(pipeline: Resource) -> str:
     return sagemaker_arn(pipeline.region, pipeline.account, PIPELINE, pipeline.name)
 
 
-def place_of(context: Context) -> ResourceScope:
+def scope_of(context: Context) -> ResourceScope:
     return ResourceScope(PIPELINE, context.account, context.region)
 
 

@@ -18,7 +18,7 @@ KIND = "model-package"
 _VERSION = re.compile(r"(?P<group>[^/]+)/(?P<version>[1-9][0-9]{0,8})")
 
 
-def place_of(context: Context) -> ResourceScope:
+def scope_of(context: Context) -> ResourceScope:
     return ResourceScope(KIND, context.account, context.region)
 
 
@@ -50,7 +50,7 @@ def require_package(context: Context, name_or_arn: str) -> Resource:
     """By its ARN, or an unversioned package by its name. Raises ValidationException: AWS's form of not found."""
     start = sagemaker_arn(context.region, context.account, KIND, "")
     name = name_or_arn.removeprefix(start)
-    found = None if name.startswith("arn:") else find(context.store, place_of(context), name)
+    found = None if name.startswith("arn:") else find(context.store, scope_of(context), name)
     if found is None:
         raise missing(name_or_arn if name_or_arn.startswith("arn:") else start + name)
     return found

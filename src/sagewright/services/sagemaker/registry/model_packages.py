@@ -24,8 +24,8 @@ from sagewright.services.sagemaker.registry.model_package_rows import (
     arn_for,
     arn_of,
     missing,
-    place_of,
     require_package,
+    scope_of,
 )
 from sagewright.services.sagemaker.registry.model_package_updates import update
 from sagewright.services.sagemaker.resources.catalogue import SearchableKind, Searched, declare
@@ -68,7 +68,7 @@ def create_model_package(context: Context, request: dict[str, Any]) -> dict[str,
         return answer
     except IntegrityError:
         name = request.get("ModelPackageName", "")
-        if group is not None or resources.find(context.store, place_of(context), name) is None:
+        if group is not None or resources.find(context.store, scope_of(context), name) is None:
             raise
         raise ValidationException(f"ModelPackage already exists: {name}") from None
 
@@ -96,7 +96,7 @@ def _create(
     if group is not None:
         locked_group(context, connection, group)  # or it could be deleted meanwhile
         parent, name, version = group.id, group.name, resources.next_version_in(connection, group.id)
-    place = place_of(context)
+    place = scope_of(context)
     pairs = {pair["Key"]: pair["Value"] for pair in request.get("Tags") or ()}
     arn = arn_for(context, name, version)
     new = New(name, document, arn, pairs, version, parent, "Completed", context.principal.arn)
@@ -124,7 +124,7 @@ def list_model_packages(context: Context, request: dict[str, Any]) -> dict[str, 
         conditions.append(held == request["ModelApprovalStatus"])
     return LIST.answer(
         request,
-        lambda page: resources.page(context.store, place_of(context), page, *conditions),
+        lambda page: resources.page(context.store, scope_of(context), page, *conditions),
         lambda rows: map(shapes.summary, rows),
     )
 

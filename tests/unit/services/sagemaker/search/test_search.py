@@ -20,7 +20,7 @@ from sagewright.model.errors import ValidationException
 from sagewright.model.jobs.state_machines import SecondaryStatus
 from sagewright.model.settings import Settings
 from sagewright.services.context import ANONYMOUS, Context, Platform
-from sagewright.services.sagemaker.jobs.training_jobs import job_arn, place_of
+from sagewright.services.sagemaker.jobs.training_jobs import job_arn, scope_of
 from sagewright.services.sagemaker.jobs.training_shapes import descriptions
 from sagewright.services.sagemaker.search import indexing
 from sagewright.services.sagemaker.search import search as search_module
@@ -66,7 +66,7 @@ def make(context: Context, name: str, **changes: Any) -> Job:
         "OutputDataConfig": {"S3OutputPath": "s3://out"},
         "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
     }
-    return jobs.create(context.store, place_of(context), JobDraft(name, request | changes, "Starting"))
+    return jobs.create(context.store, scope_of(context), JobDraft(name, request | changes, "Starting"))
 
 
 def make_any(context: Context, rng: random.Random, number: int) -> None:
@@ -248,7 +248,7 @@ def test_the_index_finds_what_looking_at_every_document_finds(
     for number in range(60):
         make_any(context, rng, number)
     indexing.keep_up(context.platform)
-    rows = [jobs.find(context.store, place_of(context), name) for name in _names(context)]
+    rows = [jobs.find(context.store, scope_of(context), name) for name in _names(context)]
     documents = descriptions(context, [row for row in rows if row])
     found_some = 0
     for _ in range(60):
@@ -321,7 +321,7 @@ def test_whatever_changes_is_found(context: Context, what: str) -> None:
         tags.add(context.store, job_arn(context, name), {"old": "1"})
         make(context, name)
     assert names(context, *found_by) == []
-    job = jobs.find(context.store, place_of(context), "one")
+    job = jobs.find(context.store, scope_of(context), "one")
     assert job
     change(context, job)
     assert names(context, *found_by) == ["one"]
