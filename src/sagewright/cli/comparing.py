@@ -48,8 +48,8 @@ class _Measured:
             return ["0", *[""] * (len(HEADINGS) - 1)]
         errors = self._sum("Invocation5XXErrors")
         lower, upper = median_ranks(count)
-        wanted = sorted({lower, 50.0, upper, 90.0, 99.0})
-        latency = self._percentiles("ModelLatency", wanted)
+        requested = sorted({lower, 50.0, upper, 90.0, 99.0})
+        latency = self._percentiles("ModelLatency", requested)
         overhead = self._percentiles("OverheadLatency", [50.0])
         middle = f"{_ms(latency.get(50.0))} ({_ms(latency.get(lower))} to {_ms(latency.get(upper))})"
         return [

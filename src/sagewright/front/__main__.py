@@ -137,9 +137,9 @@ class Front:
         counted = self._counting.taken()
         if counted:
             self._server.send({"counted": counted})
-        if self._dispatch.wanted:
-            wanted, self._dispatch.wanted = self._dispatch.wanted, set()
-            self._server.send({"wanted": sorted(wanted)})
+        if self._dispatch.requested:
+            requested, self._dispatch.requested = self._dispatch.requested, set()
+            self._server.send({"wanted": sorted(requested)})
 
 
 def main() -> None:

@@ -138,17 +138,17 @@ class InvocationApplication:
     async def _invoke(
         self, name: str, request: HttpRequest, body: bytes, request_id: str, begin: float
     ) -> HttpResponse:
-        wanted, ask = _wanted(request), _ask(request, body)
-        endpoint = await self._dispatch.endpoint(name, wanted.component)
+        requested, ask = _requested(request), _ask(request, body)
+        endpoint = await self._dispatch.endpoint(name, requested.component)
         if endpoint.asynchronous:
             raise faults.validation(
                 f"Endpoint {self._dispatch.where(name).endpoint} is asynchronous: it takes InvokeEndpointAsync alone."
             )
-        fleet, variant = self._dispatch.choose(endpoint, wanted)
-        _check_model(variant, wanted)
+        fleet, variant = self._dispatch.choose(endpoint, requested)
+        _check_model(variant, requested)
         self._shadowing.copy(endpoint, fleet, variant, ask)
         try:
-            served = await self._dispatch.ask(endpoint, fleet, variant, ask, wanted)
+            served = await self._dispatch.ask(endpoint, fleet, variant, ask, requested)
         except AwsError as error:
             _count_error(self._ended(name, variant), error)
             raise
@@ -199,17 +199,17 @@ class InvocationApplication:
     async def _stream(
         self, name: str, request: HttpRequest, body: bytes, request_id: str, send: Any
     ) -> HttpResponse | None:
-        wanted, ask = _wanted(request), _ask(request, body, accept=_ACCEPT)
-        endpoint = await self._dispatch.endpoint(name, wanted.component)
+        requested, ask = _requested(request), _ask(request, body, accept=_ACCEPT)
+        endpoint = await self._dispatch.endpoint(name, requested.component)
         if endpoint.asynchronous:
             raise faults.validation(
                 f"Endpoint {self._dispatch.where(name).endpoint} is asynchronous: it takes InvokeEndpointAsync alone."
             )
-        _fleet, variant = self._dispatch.choose(endpoint, wanted)
-        _check_model(variant, wanted)
+        _fleet, variant = self._dispatch.choose(endpoint, requested)
+        _check_model(variant, requested)
         begin = time.monotonic()
         try:
-            stream, slot = await self._dispatch.begin(endpoint, variant, ask, wanted)
+            stream, slot = await self._dispatch.begin(endpoint, variant, ask, requested)
         except AwsError as error:
             _count_error(self._ended(name, variant), error)
             raise
@@ -266,7 +266,7 @@ async def _pass_on(stream: AnswerStream, send: Any) -> bool:
     return broke_off
 
 
-def _wanted(request: HttpRequest) -> InvocationTarget:
+def _requested(request: HttpRequest) -> InvocationTarget:
     """Raises ValidationError for what isn't served."""
     if "x-amzn-sagemaker-enable-explanations" in request.headers:
         raise faults.validation("Sagewright does not serve EnableExplanations of InvokeEndpoint yet.")
@@ -289,12 +289,12 @@ def _ask(request: HttpRequest, body: bytes, accept: str = "accept") -> UpstreamR
     return UpstreamRequest("POST", "/invocations", headers, body)
 
 
-def _check_model(variant: RouteVariant, wanted: InvocationTarget) -> None:
+def _check_model(variant: RouteVariant, requested: InvocationTarget) -> None:
     """Raises ValidationError."""
     several = any(container.multi_model for container in variant.containers)
-    if wanted.model and not several:
+    if requested.model and not several:
         raise faults.validation("TargetModel needs a model with a container in the Mode MultiModel.")
-    if several and not wanted.model:
+    if several and not requested.model:
         raise faults.validation("A multi-model endpoint needs TargetModel.")
 
 

@@ -101,7 +101,7 @@ def managed(entries: list[dict[str, Any]] | None) -> list[dict[str, Any]]:
     return [entry for entry in entries or () if not entry.get("AppManaged")]
 
 
-def scope_of(local_path: str) -> str:
+def path_in_host(local_path: str) -> str:
     """`/opt/ml/processing/input/` is processing/input."""
     return local_path.removeprefix("/opt/ml/").strip("/")
 
@@ -110,7 +110,7 @@ def _input(entry: dict[str, Any]) -> InputBrief:
     source = entry["S3Input"]
     return InputBrief(
         title=f"Input {entry['InputName']}",
-        place=scope_of(source["LocalPath"]),
+        place=path_in_host(source["LocalPath"]),
         mode=source.get("S3InputMode") or "File",
         data=DataSet(
             uri=source["S3Uri"],
@@ -133,7 +133,7 @@ def _query(number: int, entry: dict[str, Any]) -> Query:
     asked = athena or definition["RedshiftDatasetDefinition"]
     return Query(
         title=f"Input {entry['InputName']}",
-        place=scope_of(definition["LocalPath"]),
+        place=path_in_host(definition["LocalPath"]),
         engine=QueryEngine.ATHENA if athena else QueryEngine.REDSHIFT,
         catalog=asked.get("Catalog", ""),
         source=asked["Database"] if athena else asked["ClusterId"],
@@ -150,7 +150,7 @@ def _query(number: int, entry: dict[str, Any]) -> Query:
 def _output(entry: dict[str, Any]) -> Output:
     target = entry["S3Output"]
     return Output(
-        place=scope_of(target["LocalPath"]),
+        place=path_in_host(target["LocalPath"]),
         uri=target["S3Uri"],
         continuous=target["S3UploadMode"] == "Continuous",
         on_failure=True,

@@ -77,27 +77,27 @@ class Lifecycle:
         """Carry out the rules of every bucket. A bucket that fails is logged and the others go on."""
         swept = Swept()
         for bucket in self.buckets.all():
-            wanted = rules.read(bucket.configuration.get("lifecycle"))
-            if wanted and not self.stop.is_set():
-                self._sweep_bucket(bucket.name, wanted, swept)
+            requested = rules.read(bucket.configuration.get("lifecycle"))
+            if requested and not self.stop.is_set():
+                self._sweep_bucket(bucket.name, requested, swept)
         return swept
 
-    def _sweep_bucket(self, bucket: str, wanted: list[LifecycleRule], swept: Swept) -> None:
+    def _sweep_bucket(self, bucket: str, requested: list[LifecycleRule], swept: Swept) -> None:
         now = self.clock()
         try:
             due: list[_Due] = []
-            for prefix in _outermost([rule.filter.prefix for rule in wanted]):
-                for one in self._due(bucket, prefix, wanted, now):
+            for prefix in _outermost([rule.filter.prefix for rule in requested]):
+                for one in self._due(bucket, prefix, requested, now):
                     due.append(one)
                     if len(due) >= BATCH:
                         self._end(bucket, due, swept)
                         due = []
             self._end(bucket, due, swept)
-            self._abort_uploads(bucket, wanted, now, swept)
+            self._abort_uploads(bucket, requested, now, swept)
         except Exception:
             log.exception("the lifecycle of bucket %s could not be carried out", bucket)
 
-    def _due(self, bucket: str, prefix: str, wanted: list[LifecycleRule], now: int) -> Iterator[_Due]:
+    def _due(self, bucket: str, prefix: str, requested: list[LifecycleRule], now: int) -> Iterator[_Due]:
         newer: Version | None = None  # the version before this one, of the same key
         noncurrent = 0
         marker: Version | None = None  # the newest, of which it isn't known yet whether it is alone
@@ -105,22 +105,22 @@ class Lifecycle:
             if self.stop.is_set():
                 return
             same = newer is not None and newer.key == version.key
-            if marker is not None and not same and any(rule.ends_lone_marker(marker, now) for rule in wanted):
+            if marker is not None and not same and any(rule.ends_lone_marker(marker, now) for rule in requested):
                 yield _Due(marker, newest=False)
             marker = None
             if not same:
                 noncurrent = 0
                 if version.delete_marker:
                     marker = version
-                elif any(rule.ends_newest(version, now) for rule in wanted):
+                elif any(rule.ends_newest(version, now) for rule in requested):
                     yield _Due(version, newest=True)
             elif newer is not None:
                 since = newer.modified_ms
-                if any(rule.ends_noncurrent(version, since, noncurrent, now) for rule in wanted):
+                if any(rule.ends_noncurrent(version, since, noncurrent, now) for rule in requested):
                     yield _Due(version, newest=False)
                 noncurrent += 1
             newer = version
-        if marker is not None and any(rule.ends_lone_marker(marker, now) for rule in wanted):
+        if marker is not None and any(rule.ends_lone_marker(marker, now) for rule in requested):
             yield _Due(marker, newest=False)
 
     def _end(self, bucket: str, due: list[_Due], swept: Swept) -> None:
@@ -152,10 +152,10 @@ class Lifecycle:
         swept.versions += done.versions
         swept.markers += done.markers
 
-    def _abort_uploads(self, bucket: str, wanted: list[LifecycleRule], now: int, swept: Swept) -> None:
+    def _abort_uploads(self, bucket: str, requested: list[LifecycleRule], now: int, swept: Swept) -> None:
         for upload in self.listing.all_uploads(bucket):
             if not self.stop.is_set() and any(
-                rule.ends_upload(upload.key, upload.initiated_ms, now) for rule in wanted
+                rule.ends_upload(upload.key, upload.initiated_ms, now) for rule in requested
             ):
                 try:
                     self.uploads.abort(bucket, upload.key, upload.id)

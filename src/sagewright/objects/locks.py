@@ -51,18 +51,18 @@ def protects(version: Version, now: int, bypass: bool) -> bool:
     return version.headers.get(HOLD) == ON or (kept is not None and kept.holds(now, bypass))
 
 
-def retained(headers: Mapping[str, Any], wanted: Retention | None, now: int, bypass: bool) -> dict[str, Any]:
-    """`headers` with the retention `wanted`, None for none at all.
+def retained(headers: Mapping[str, Any], requested: Retention | None, now: int, bypass: bool) -> dict[str, Any]:
+    """`headers` with the retention `requested`, None for none at all.
 
     Raises AccessDenied where one that holds would have another mode or end earlier.
     """
     kept = retention(headers)
     if kept is not None and kept.holds(now, bypass):
-        longer = wanted is not None and wanted.mode == kept.mode and wanted.until_ms >= kept.until_ms
+        longer = requested is not None and requested.mode == kept.mode and requested.until_ms >= kept.until_ms
         if not longer:
             raise protected()
     others = {name: value for name, value in headers.items() if name not in {MODE, UNTIL}}
-    return others | (wanted.headers if wanted else {})
+    return others | (requested.headers if requested else {})
 
 
 def with_default(bucket: Bucket, new: Version) -> Version:

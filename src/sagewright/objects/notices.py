@@ -76,17 +76,17 @@ def announce(connection: Connection, bucket: Bucket, version: Version, name: str
     if not document:
         return
     family = name.partition(":")[0]
-    wanted: list[Wanted] = []
+    requested: list[Wanted] = []
     for member, destination in ARNS.items():
         for one in document.get(member, ()):
             if concerns(one, name, version.key):
                 record = _record(bucket, name, cause) | {"s3": _told(bucket, version, name, one["Id"])}
                 event = {"arn": one[destination], "message": {"Records": [record]}}
-                wanted.append((f"{SUBJECT}{bucket.name}/{one[destination]}", event))
+                requested.append((f"{SUBJECT}{bucket.name}/{one[destination]}", event))
     if BRIDGE in document and (kind := _DETAIL_TYPES.get(name) or _DETAIL_TYPES.get(family)):
         event = _bridged(bucket, version, name, cause) | {"detail-type": kind}
-        wanted.append((f"{SUBJECT}{bucket.name}/{BRIDGE}", {"region": bucket.region, "event": event}))
-    deliveries.queue_in(connection, wanted)
+        requested.append((f"{SUBJECT}{bucket.name}/{BRIDGE}", {"region": bucket.region, "event": event}))
+    deliveries.queue_in(connection, requested)
 
 
 def concerns(configuration: Mapping[str, Any], name: str, key: str) -> bool:

@@ -109,15 +109,15 @@ class Announced:
     rule_id: str
 
 
-def expiration(wanted: Sequence[LifecycleRule], version: Version) -> Announced | None:
+def expiration(requested: Sequence[LifecycleRule], version: Version) -> Announced | None:
     """Which of the rules ends `version`, the newest of its key, and when; the earliest, where several do."""
-    times = ((rule.expires_ms(version), rule.id) for rule in wanted if rule.filter.matches(version))
+    times = ((rule.expires_ms(version), rule.id) for rule in requested if rule.filter.matches(version))
     return min((Announced(at, name) for at, name in times if at is not None), key=lambda a: a.at_ms, default=None)
 
 
-def abortion(wanted: Sequence[LifecycleRule], upload: Upload) -> Announced | None:
+def abortion(requested: Sequence[LifecycleRule], upload: Upload) -> Announced | None:
     """Which of the rules ends an upload that isn't completed, and when; the earliest, where several do."""
-    times = ((rule.aborts_ms(upload.key, upload.initiated_ms), rule.id) for rule in wanted)
+    times = ((rule.aborts_ms(upload.key, upload.initiated_ms), rule.id) for rule in requested)
     return min((Announced(at, name) for at, name in times if at is not None), key=lambda a: a.at_ms, default=None)
 
 

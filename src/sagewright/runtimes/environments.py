@@ -207,19 +207,21 @@ class Environments:
             options.append("--no-deps")
         if not has_gpu():
             options += ["--overrides", str(self.overrides())]
-        wanted, attempts = self._without_cuda(list(requirements))
-        return [["pip", "install", *options, *more, *wanted] for more in attempts]
+        requested, attempts = self._without_cuda(list(requirements))
+        return [["pip", "install", *options, *more, *requested] for more in attempts]
 
-    def _without_cuda(self, wanted: list[str]) -> tuple[list[str], list[list[str]]]:
+    def _without_cuda(self, requested: list[str]) -> tuple[list[str], list[list[str]]]:
         """On a machine without a GPU: the local CPU wheels of torch, else PyTorch's CPU index, else whatever there is."""
         if has_gpu():
-            return wanted, [[]]
-        pinned = [self._local_cpu_wheel(requirement) for requirement in wanted]
-        if pinned != wanted or not any(requirement.startswith(("torch", "-r", "accelerate")) for requirement in wanted):
+            return requested, [[]]
+        pinned = [self._local_cpu_wheel(requirement) for requirement in requested]
+        if pinned != requested or not any(
+            requirement.startswith(("torch", "-r", "accelerate")) for requirement in requested
+        ):
             return pinned, [[]]
         if self.sources.local_wheels("torch"):
-            return wanted, [[]]
-        return wanted, [["--torch-backend", "cpu"], []]
+            return requested, [[]]
+        return requested, [["--torch-backend", "cpu"], []]
 
     def _local_cpu_wheel(self, requirement: str) -> str:
         if requirement not in {"torch", "torchvision", "torchaudio"}:

@@ -74,8 +74,8 @@ class ControlGroup:
         for directory in self._each():
             _make_directory(directory)
             if self.version == 2:
-                wanted = " ".join(f"+{which}" for which in self.directories)
-                (directory.parent / "cgroup.subtree_control").write_text(wanted)
+                requested = " ".join(f"+{which}" for which in self.directories)
+                (directory.parent / "cgroup.subtree_control").write_text(requested)
             directory.mkdir(exist_ok=True)
 
     def limit(self, share: ResourceLimits) -> None:

@@ -53,9 +53,9 @@ def idmapped_copy(directory: int, user_namespace: int) -> int:
     """A descriptor of a detached mount of `directory` (a descriptor itself), in which an id of the disk is what the user
     namespace makes of it: the disk's root is the root inside. Needs Linux 5.12 and a file system that can do it."""
     made = _call(_OPEN_TREE, directory, b"", _OPEN_TREE_CLONE | _OPEN_TREE_CLOEXEC | _AT_EMPTY_PATH)
-    wanted = _MountAttributes(_MOUNT_ATTR_IDMAP, 0, 0, user_namespace)
+    requested = _MountAttributes(_MOUNT_ATTR_IDMAP, 0, 0, user_namespace)
     try:
-        _call(_MOUNT_SETATTR, made, b"", _AT_EMPTY_PATH, ctypes.byref(wanted), ctypes.sizeof(wanted))
+        _call(_MOUNT_SETATTR, made, b"", _AT_EMPTY_PATH, ctypes.byref(requested), ctypes.sizeof(requested))
     except OSError:
         os.close(made)
         raise

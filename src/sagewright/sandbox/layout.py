@@ -128,8 +128,8 @@ def _parents(options: list[str]) -> list[str]:
     places = [Path(words[-1]) for words in _mounts(options)]
     parents = {parent for place in places for parent in place.parents if str(parent) != "/"}
     ours = ("/usr", "/etc", "/proc", "/sys", "/dev")
-    wanted = [parent for parent in sorted(parents) if not any(parent.is_relative_to(top) for top in ours)]
-    return [part for parent in wanted for part in ("--perms", "0755", "--dir", str(parent))]
+    requested = [parent for parent in sorted(parents) if not any(parent.is_relative_to(top) for top in ours)]
+    return [part for parent in requested for part in ("--perms", "0755", "--dir", str(parent))]
 
 
 def _mounts(options: list[str]) -> Iterable[list[str]]:

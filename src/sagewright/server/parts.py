@@ -84,10 +84,10 @@ def build(settings: Settings, address: Address, site: Site) -> tuple[Platform, P
     reservations = Reservations(store, site.machines, site.name)
     own_id = server_id(settings.data / "server-id")
     peers = Peers(store, own_id, lambda: site.endpoint(address.url))
-    place = LaunchContext(settings, store, objects, lambda: site.endpoint(address.url), peers.alive)
+    launch_context = LaunchContext(settings, store, objects, lambda: site.endpoint(address.url), peers.alive)
     engine = Engine()
     dependencies = JobDependencies(
-        place, site.backend, reservations, engine.wake, engine.wake_after, _builds(settings, site, engine)
+        launch_context, site.backend, reservations, engine.wake, engine.wake_after, _builds(settings, site, engine)
     )
     add_reconcilers(engine, dependencies, own_id, peers.counts_as_alive)
     platform = Platform(settings, store, objects, engine)

@@ -16,11 +16,11 @@ def bind_like_before(settings: Settings, name: str = "port", port: int | None = 
     """Port 0 takes the port it had the last time, if that is free: jobs that outlived the server know that one. `name`: of the
     note that says which it was; `port`: the settings' where none is given."""
     note = settings.data / name
-    wanted = settings.port if port is None else port
-    if wanted == 0 and note.exists():
+    requested = settings.port if port is None else port
+    if requested == 0 and note.exists():
         with contextlib.suppress(OSError, ValueError):
             return _bind(settings.host, int(note.read_text()))
-    bound = _bind(settings.host, wanted)
+    bound = _bind(settings.host, requested)
     write_note(note, f"{bound.getsockname()[1]}\n")
     return bound
 

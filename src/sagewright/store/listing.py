@@ -81,14 +81,14 @@ class TableListing:
     columns: Sequence[Column[Any]]
     make: Callable[..., Any]
 
-    def page(self, store: Database, place: Scoped | None, asked: PageRequest, *conditions: Condition) -> PageRows[Any]:
+    def page(self, store: Database, scope: Scoped | None, asked: PageRequest, *conditions: Condition) -> PageRows[Any]:
         """At most `asked.limit` rows in the order asked for, of those for which all conditions hold. `place`: None where the
         conditions say it."""
         own, key = self.table.c, self.table.c[asked.sort_by]
         statement = select(*self.columns).where(*conditions)
-        if place is not None:
+        if scope is not None:
             statement = statement.where(
-                own.kind == place.kind, own.account == place.account, own.region == place.region
+                own.kind == scope.kind, own.account == scope.account, own.region == scope.region
             )
         statement = statement.where(*(self._holds(bound) for bound in asked.bounds))
         ties = [own[name] for name in asked.ties]

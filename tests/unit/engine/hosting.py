@@ -80,11 +80,11 @@ class Hosting:
         endpoint.looks -= 1
         if endpoint.looks:
             return
-        wanted = endpoint.pending or endpoint.config
-        failed = any(part in wanted for part in self.bad)
+        desired = endpoint.pending or endpoint.config
+        failed = any(part in desired for part in self.bad)
         endpoint.status = "Failed" if failed and endpoint.pending is None else "InService"
         endpoint.reason = "it did not pass the ping health check" if failed else ""
-        endpoint.config, endpoint.pending = endpoint.config if failed else wanted, None
+        endpoint.config, endpoint.pending = endpoint.config if failed else desired, None
 
 
 class Nothing:

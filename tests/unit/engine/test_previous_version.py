@@ -24,13 +24,13 @@ from sagewright.store.jobs.jobs import JobDraft, ResourceScope
 from sagewright.store.logs import log_events, logs
 
 RECORDED: dict[str, Any] = json.loads((Path(__file__).parent / "recorded" / "agent-of-brief-1.json").read_text())
-PLACE = ResourceScope("training", "000000000000", "us-east-1")
+SCOPE = ResourceScope("training", "000000000000", "us-east-1")
 
 
 def placed(database: Database, documents: list[dict[str, Any]]) -> jobs.Job:
     """The job of the recorded plan, with rows for its hosts that have no handles."""
     request = documents[0]["job"]["request"]
-    job = jobs.create(database, PLACE, JobDraft("job", request, "Starting the training job"))
+    job = jobs.create(database, SCOPE, JobDraft("job", request, "Starting the training job"))
     rows = [
         {
             "id": one["host_id"],

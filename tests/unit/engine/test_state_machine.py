@@ -163,7 +163,7 @@ class Jobs(RuleBasedStateMachine):
     def stop(self, data: st.DataObject, server: str) -> None:
         job = self.job(data.draw(st.sampled_from(self.ids)))
         if not job.ended:
-            jobs.want(self.store, job.id, DesiredState.STOP)
+            jobs.set_desired(self.store, job.id, DesiredState.STOP)
             self.servers[server].engine.wake(job.kind, job.id)
 
     @precondition(lambda self: self.ids)

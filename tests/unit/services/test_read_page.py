@@ -16,14 +16,14 @@ from sagewright.store.listing import BUFFERED, PageRequest
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import New
 
-PLACE = ResourceScope("model", "0", "r")
+SCOPE = ResourceScope("model", "0", "r")
 LIST = ListSpec("Models", {"CreationTime": "created_ms"})
 MOST = 100_000
 
 
 def put(store: Database, sizes: list[int]) -> None:
     for number, size in enumerate(sizes):
-        resources.create(store, PLACE, New(f"m{number:03}", {"text": "x" * size}, "", {}, created_ms=number + 1))
+        resources.create(store, SCOPE, New(f"m{number:03}", {"text": "x" * size}, "", {}, created_ms=number + 1))
 
 
 def pages(store: Database, size: int) -> list[tuple[list[str], int]]:
@@ -34,7 +34,7 @@ def pages(store: Database, size: int) -> list[tuple[list[str], int]]:
         before = size_read()
         answer = LIST.answer(
             request,
-            lambda page: resources.page(store, PLACE, page),
+            lambda page: resources.page(store, SCOPE, page),
             lambda rows: [{"Name": row.name} for row in rows],
         )
         found.append(([one["Name"] for one in answer["Models"]], size_read() - before))
@@ -63,11 +63,11 @@ def test_small_rows_are_cut_by_their_count_alone(database: Database) -> None:
 def test_whoever_asks_for_all_rows_gets_them(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(paging, "MOST_BYTES", 1)
     put(database, [10_000] * 30)
-    assert len(resources.page(database, PLACE, PageRequest(limit=100))) == 30
+    assert len(resources.page(database, SCOPE, PageRequest(limit=100))) == 30
 
 
 def test_values_count_what_they_take_in_memory(database: Database) -> None:
-    resources.create(database, PLACE, New("lists", {"list": [[] for _ in range(10_000)]}, "", {}))
+    resources.create(database, SCOPE, New("lists", {"list": [[] for _ in range(10_000)]}, "", {}))
     before = size_read()
-    resources.page(database, PLACE, PageRequest())
+    resources.page(database, SCOPE, PageRequest())
     assert size_read() - before > 10_000 * 64

@@ -15,7 +15,7 @@ from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import New
 
-PLACE = ResourceScope("model-package-group", "000000000000", "us-east-1")
+SCOPE = ResourceScope("model-package-group", "000000000000", "us-east-1")
 ASKED = Marked("0/r/Create", "token", "a")
 
 
@@ -68,7 +68,7 @@ def test_many_at_once_do_it_once(database: Database) -> None:
 
 
 def test_versions_are_counted_by_one_at_a_time_and_none_comes_again(database: Database) -> None:
-    group = resources.create(database, PLACE, New("g", {}, "arn", {}))
+    group = resources.create(database, SCOPE, New("g", {}, "arn", {}))
     numbers: list[int] = []
 
     def count() -> None:

@@ -11,7 +11,7 @@ from sagewright.store.jobs import jobs
 from sagewright.store.jobs.jobs import DesiredState, Event, JobDraft, ResourceScope
 from sagewright.store.memory import SUBJECTS, RowMemory, changes, known
 
-PLACE = ResourceScope("training", "0", "r")
+SCOPE = ResourceScope("training", "0", "r")
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_a_value_that_was_overtaken_is_not_kept(store: Database) -> None:
 
 
 def test_who_writes_reads_for_himself(store: Database) -> None:
-    job = jobs.create(store, PLACE, JobDraft("one", {"a": 1}, "m"))
+    job = jobs.create(store, SCOPE, JobDraft("one", {"a": 1}, "m"))
     with pytest.raises(RuntimeError), store.write() as connection:
         jobs.move_in(connection, job.id, Event(SecondaryStatus.FAILED, ended=True))
         inside = jobs.get(store, job.id)
@@ -109,23 +109,23 @@ def test_what_is_remembered_has_a_limit_in_bytes(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_name_that_is_used_again_is_another_job(store: Database) -> None:
-    one = jobs.create(store, PLACE, JobDraft("one", {"a": 1}, "m"))
-    assert jobs.find(store, PLACE, "one") == one
+    one = jobs.create(store, SCOPE, JobDraft("one", {"a": 1}, "m"))
+    assert jobs.find(store, SCOPE, "one") == one
     jobs.remove(store, one.id)
-    assert jobs.find(store, PLACE, "one") is None
-    two = jobs.create(store, PLACE, JobDraft("one", {"a": 2}, "m"))
-    found = jobs.find(store, PLACE, "one")
+    assert jobs.find(store, SCOPE, "one") is None
+    two = jobs.create(store, SCOPE, JobDraft("one", {"a": 2}, "m"))
+    found = jobs.find(store, SCOPE, "one")
     assert found == two
-    jobs.want(store, two.id, DesiredState.STOP)
-    found = jobs.find(store, PLACE, "one")
+    jobs.set_desired(store, two.id, DesiredState.STOP)
+    found = jobs.find(store, SCOPE, "one")
     assert found
-    assert found.wanted == "stop"
+    assert found.desired == "stop"
     assert found.request == {"a": 2}
 
 
 def test_readers_never_see_what_is_no_longer_so(store: Database) -> None:
     """One thread changes a job and looks; others read all the while. What the writer sees is never older than its write."""
-    job = jobs.create(store, PLACE, JobDraft("one", {"n": 0}, "m"))
+    job = jobs.create(store, SCOPE, JobDraft("one", {"n": 0}, "m"))
     stop = threading.Event()
 
     def look() -> None:

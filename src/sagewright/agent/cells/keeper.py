@@ -138,7 +138,7 @@ class Keeper:
             for kind in [kind for kind in self._spares if not kind.is_current()]:
                 self._drop(kind)
         for kind in list(self._spares):
-            self._drop(kind, self._wanted(kind, now))
+            self._drop(kind, self._requested(kind, now))
         if self._due is None or now < self._due:
             return
         self._due = None
@@ -148,7 +148,7 @@ class Keeper:
             if self._lacking(now):
                 self._soon(QUIET_S)
 
-    def _wanted(self, kind: CellKind, now: float) -> int:
+    def _requested(self, kind: CellKind, now: float) -> int:
         return 2 if self._two.get(kind, 0.0) > now else 1
 
     def _lacking(self, now: float) -> list[CellKind]:
@@ -156,7 +156,7 @@ class Keeper:
         found = [
             kind
             for kind in reversed(self._used)
-            if len(self._spares.get(kind, ())) < self._wanted(kind, now) and self._barred.get(kind, 0) < now
+            if len(self._spares.get(kind, ())) < self._requested(kind, now) and self._barred.get(kind, 0) < now
         ]
         return sorted(found, key=lambda kind: bool(self._spares.get(kind)))
 

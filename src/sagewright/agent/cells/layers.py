@@ -54,12 +54,12 @@ class Layers:
     def install(self, environment: Environment, text: str) -> Environment:
         """The environment with what the text asks for; as it is where the text leads to more than an index: then the toolkit
         installs it inside. Raises AlgorithmError, Stopped, Gone."""
-        wanted = named_requirements(text)
-        self._answer = "inside" if wanted is None else "installed"
-        if wanted is None:
+        requested = named_requirements(text)
+        self._answer = "inside" if requested is None else "installed"
+        if requested is None:
             return environment
         try:
-            return self.add(environment, wanted)
+            return self.add(environment, requested)
         except RequirementsFailed as error:
             for line in str(error).splitlines():
                 self._apart.log(line)

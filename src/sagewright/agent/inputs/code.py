@@ -62,7 +62,7 @@ def decode(value: str) -> str:
 def named_requirements(text: str) -> str | None:
     """What the text of a requirements.txt asks for, if every line names a package of an index; else None."""
     lines = [line.split(" #")[0].strip() for line in text.splitlines()]
-    wanted = [line for line in lines if line and not line.startswith("#")]
-    if not wanted or not all(_BY_NAME.fullmatch(line) for line in wanted):
+    requested = [line for line in lines if line and not line.startswith("#")]
+    if not requested or not all(_BY_NAME.fullmatch(line) for line in requested):
         return None
-    return "\n".join(wanted) + "\n"
+    return "\n".join(requested) + "\n"

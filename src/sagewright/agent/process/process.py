@@ -198,14 +198,14 @@ class _Running:
         longest = 3600.0 if self._listening or not self._open else _FULL_S
         return min(max(0.0, until - time.monotonic()), longest)
 
-    def _listen(self, wanted: bool) -> None:
+    def _listen(self, requested: bool) -> None:
         """Read the process's output, or leave it in the pipe."""
-        if self._open and wanted != self._listening:
-            if wanted:
+        if self._open and requested != self._listening:
+            if requested:
                 self._selector.register(self._output, selectors.EVENT_READ)
             else:
                 self._selector.unregister(self._output)
-            self._listening = wanted
+            self._listening = requested
 
     def _terminate(self) -> None:
         with suppress(ProcessLookupError):

@@ -47,8 +47,8 @@ class MetricScanner:
     def __init__(self, definitions: Iterable[MetricDefinition]) -> None:
         self._notes: list[str] = []
         self._not_finite: set[str] = set()
-        wanted = dict.fromkeys((metric.name, metric.regex) for metric in definitions)
-        compiled = [self._compile(name, regex) for name, regex in wanted]
+        requested = dict.fromkeys((metric.name, metric.regex) for metric in definitions)
+        compiled = [self._compile(name, regex) for name, regex in requested]
         self._definitions = [definition for definition in compiled if definition]
 
     def __bool__(self) -> bool:

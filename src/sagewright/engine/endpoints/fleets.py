@@ -48,9 +48,13 @@ class Needs:
     most_memory_mb: int = 0
 
 
+_STORED_DESIRED = "wanted"
+"""Key of `Variant.desired` in stored documents."""
+
+
 @dataclass(frozen=True)
 class Variant:
-    """`containers`: as ContainerDefinition; `wanted`: how many instances; `mode`: InferenceExecutionConfig's; `failures`: how many
+    """`containers`: as ContainerDefinition; `desired`: how many instances; `mode`: InferenceExecutionConfig's; `failures`: how many
     instances in a row did not come up, `retry_ms`: before which time no other one is made.
 
     `hosts_components`: its instances run nothing themselves, they are the places of inference components' copies; `scaling`: how
@@ -59,7 +63,7 @@ class Variant:
 
     name: str
     weight: float
-    wanted: int
+    desired: int
     instance_type: str
     containers: list[dict[str, Any]]
     model: str
@@ -101,7 +105,7 @@ class Fleet:
 
     @property
     def whole(self) -> bool:
-        return all(len(variant.ready) >= variant.wanted for variant in self.variants)
+        return all(len(variant.ready) >= variant.desired for variant in self.variants)
 
 
 def read(document: dict[str, Any]) -> list[Fleet]:
@@ -110,7 +114,10 @@ def read(document: dict[str, Any]) -> list[Fleet]:
 
 
 def written(fleets: list[Fleet]) -> list[dict[str, Any]]:
-    return [asdict(fleet) for fleet in fleets]
+    documents = [asdict(fleet) for fleet in fleets]
+    for variant in (one for document in documents for one in document["variants"]):
+        variant[_STORED_DESIRED] = variant.pop("desired")
+    return documents
 
 
 def fleet_of(document: dict[str, Any]) -> Fleet:
@@ -120,8 +127,12 @@ def fleet_of(document: dict[str, Any]) -> Fleet:
 
 def _variant(document: dict[str, Any]) -> Variant:
     needs = document.get("needs")
-    instances = [Instance(**one) for one in document["instances"]]
-    return Variant(**{**document, "instances": instances, "needs": Needs(**needs) if needs else None})
+    parsed = {name: value for name, value in document.items() if name != _STORED_DESIRED} | {
+        "desired": document[_STORED_DESIRED],
+        "instances": [Instance(**one) for one in document["instances"]],
+        "needs": Needs(**needs) if needs else None,
+    }
+    return Variant(**parsed)
 
 
 def sized(fleet: Fleet, now_ms: int) -> Fleet:
@@ -131,9 +142,9 @@ def sized(fleet: Fleet, now_ms: int) -> Fleet:
 
 def _sized(variant: Variant, now_ms: int) -> Variant:
     kept = variant.kept
-    more = [Instance(new_instance_id()) for _ in range(variant.wanted - len(kept))]
+    more = [Instance(new_instance_id()) for _ in range(variant.desired - len(kept))]
     surplus = {
-        one.id for one in sorted(kept, key=lambda one: bool(one.directories))[: max(0, len(kept) - variant.wanted)]
+        one.id for one in sorted(kept, key=lambda one: bool(one.directories))[: max(0, len(kept) - variant.desired)]
     }
     told = [replace(one, leaving_ms=now_ms) if one.id in surplus else one for one in variant.instances]
     return replace(variant, instances=told + more)
@@ -145,7 +156,7 @@ def new_instance_id() -> str:
 
 def emptied(fleet: Fleet, now_ms: int) -> Fleet:
     """With nobody wanted, and all instances leaving."""
-    return sized(replace(fleet, share=0.0, variants=[replace(one, wanted=0) for one in fleet.variants]), now_ms)
+    return sized(replace(fleet, share=0.0, variants=[replace(one, desired=0) for one in fleet.variants]), now_ms)
 
 
 def instances(fleets: list[Fleet]) -> Iterator[tuple[Variant, Instance]]:
@@ -163,13 +174,13 @@ class Fleets:
 
     def jobs_of(self, owner: Resource, variant: Variant, instance: Instance) -> list[Job | None]:
         """Of each container; None where it has not been made yet."""
-        place = ResourceScope(SERVING.kind, owner.account, owner.region)
+        scope = ResourceScope(SERVING.kind, owner.account, owner.region)
         names = [_job_name(instance, number) for number in range(len(variant.containers))]
-        return [jobs.find(self._dependencies.store, place, name) for name in names]
+        return [jobs.find(self._dependencies.store, scope, name) for name in names]
 
     def make(self, owner: Resource, variant: Variant, instance: Instance) -> None:
         """The jobs of an instance, those that are there already excepted."""
-        place = ResourceScope(SERVING.kind, owner.account, owner.region)
+        scope = ResourceScope(SERVING.kind, owner.account, owner.region)
         for number, container in enumerate(variant.containers):
             request = {
                 **_owned(owner, variant, instance),
@@ -182,7 +193,7 @@ class Fleets:
                 "StartSeconds": variant.start_s,
             }
             try:
-                job = jobs.create(self._dependencies.store, place, JobDraft(_job_name(instance, number), request))
+                job = jobs.create(self._dependencies.store, scope, JobDraft(_job_name(instance, number), request))
             except JobNameTaken:
                 continue
             self._dependencies.wake(job.kind, job.id)
@@ -214,9 +225,9 @@ class Fleets:
                 continue
             over = False
             if (
-                job.wanted != DesiredState.STOP
+                job.desired != DesiredState.STOP
             ):  # once: the job's steps wake the endpoint, which would wake the job for ever
-                jobs.want(self._dependencies.store, job.id, DesiredState.STOP)
+                jobs.set_desired(self._dependencies.store, job.id, DesiredState.STOP)
                 self._dependencies.wake(job.kind, job.id)
         return over
 

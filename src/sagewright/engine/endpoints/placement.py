@@ -147,7 +147,7 @@ def _scaling(variant: Variant) -> tuple[int, int] | None:
     if told.get("Status") != ENABLED:
         return None
     least = int(told.get("MinInstanceCount", 1))
-    return least, int(told.get("MaxInstanceCount", max(least, variant.wanted)))
+    return least, int(told.get("MaxInstanceCount", max(least, variant.desired)))
 
 
 def _one_more(variant: Variant) -> Variant | None:
@@ -155,7 +155,7 @@ def _one_more(variant: Variant) -> Variant | None:
     if bounds is None or len(variant.kept) >= bounds[1]:
         return None
     made = [*variant.instances, Instance(fleets.new_instance_id())]
-    return replace(variant, instances=made, wanted=len(variant.kept) + 1)
+    return replace(variant, instances=made, desired=len(variant.kept) + 1)
 
 
 def _without_empty(variant: Variant, empty: list[str], at_ms: int) -> Variant:
@@ -166,7 +166,7 @@ def _without_empty(variant: Variant, empty: list[str], at_ms: int) -> Variant:
     if not gone:
         return variant
     left = [replace(one, leaving_ms=at_ms) if one.id in gone else one for one in variant.instances]
-    return replace(variant, instances=left, wanted=len(variant.kept) - len(gone))
+    return replace(variant, instances=left, desired=len(variant.kept) - len(gone))
 
 
 def _no_room(needs: Needs, variant: Variant) -> str:

@@ -135,7 +135,7 @@ def _noticed(state: RolloutState, observation: Observation) -> RolloutState:
 
 def _noticed_fleet(fleet: Fleet, observation: Observation, *, new: bool) -> Fleet:
     variants = [_noticed_variant(variant, observation) for variant in fleet.variants]
-    over = not new and not fleet.share and all(variant.wanted == 0 and not variant.instances for variant in variants)
+    over = not new and not fleet.share and all(variant.desired == 0 and not variant.instances for variant in variants)
     return replace(fleet, variants=[] if over else variants)
 
 
@@ -170,7 +170,7 @@ def _kept(state: RolloutState, observation: Observation) -> RolloutState:
 
 def _judged(state: RolloutState, observation: Observation) -> RolloutState:
     """OutOfService once no instance has answered for a while, and InService again when one does."""
-    served = [one for fleet in state.fleets if fleet.share for one in fleet.variants if one.wanted and not one.shadow]
+    served = [one for fleet in state.fleets if fleet.share for one in fleet.variants if one.desired and not one.shadow]
     down = bool(served) and not any(one.ready or one.component or one.hosts_components for one in served)
     since, reason = state.rest.get(UNSERVED), _why_lost(state.fleets, observation)
     if down:
@@ -222,7 +222,7 @@ def _as_it_is(state: RolloutState, reason: str) -> RolloutState:
 
     def kept_of(fleet: Fleet) -> Fleet:
         least = 0 if fleet.asynchronous else 1
-        variants = [replace(one, wanted=max(0 if one.component else least, len(one.ready))) for one in fleet.variants]
+        variants = [replace(one, desired=max(0 if one.component else least, len(one.ready))) for one in fleet.variants]
         return replace(fleet, variants=variants)
 
     kept = [kept_of(fleet) for fleet in state.fleets]
@@ -299,7 +299,7 @@ def _waited(state: RolloutState, observation: Observation, at: int) -> RolloutSt
 def _counts(state: RolloutState, target: str) -> dict[str, dict[str, int]]:
     """How many instances are wanted of each variant of the fleets before the update, which a roll-back gives them again."""
     return {
-        fleet.id: {one.name: one.wanted for one in fleet.variants}
+        fleet.id: {one.name: one.desired for one in fleet.variants}
         for fleet in state.fleets
         if fleet.share and fleet.id != target
     }
@@ -314,7 +314,7 @@ def _counted(
         if fleet.id not in before:
             return fleet
         left = [
-            replace(one, wanted=math.ceil(before[fleet.id][one.name] * (denominator - numerator) / denominator))
+            replace(one, desired=math.ceil(before[fleet.id][one.name] * (denominator - numerator) / denominator))
             for one in fleet.variants
         ]
         return fleets.sized(replace(fleet, variants=left), at_ms)
@@ -388,7 +388,7 @@ def _whose(variant: Variant) -> tuple[str, str]:
 
 
 def _too_late(fleet: Fleet) -> str:
-    late = [one for one in fleet.variants if len(one.ready) < one.wanted] or fleet.variants
+    late = [one for one in fleet.variants if len(one.ready) < one.desired] or fleet.variants
     whose, what = _whose(late[0])
     if len(late) > 1:
         whose = f"production variant {', '.join(one.name for one in late)}"
@@ -406,13 +406,13 @@ def _part(target: Fleet, numerator: int, denominator: int) -> Fleet:
     """With that part of its instances, at least one of each variant that has any."""
     return replace(
         target,
-        variants=[replace(one, wanted=math.ceil(one.wanted * numerator / denominator)) for one in target.variants],
+        variants=[replace(one, desired=math.ceil(one.desired * numerator / denominator)) for one in target.variants],
     )
 
 
-def _grown(present: Fleet, wanted: Fleet) -> list[Variant]:
-    counts = {variant.name: variant.wanted for variant in wanted.variants}
-    return [replace(variant, wanted=counts.get(variant.name, variant.wanted)) for variant in present.variants]
+def _grown(present: Fleet, desired: Fleet) -> list[Variant]:
+    counts = {variant.name: variant.desired for variant in desired.variants}
+    return [replace(variant, desired=counts.get(variant.name, variant.desired)) for variant in present.variants]
 
 
 def _progress(update: Mapping[str, Any], step: int) -> tuple[int, int]:

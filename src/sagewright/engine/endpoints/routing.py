@@ -75,8 +75,8 @@ def _component(resource: Resource) -> dict[str, Any] | None:
         return None
     variants = [variant for fleet in serving for variant in fleet.variants]
     copies = [{"id": one.id, "directories": one.directories} for variant in variants for one in variant.ready]
-    wanted = sum(variant.wanted for variant in variants)
-    return _variant(variants[0]) | {"instances": copies, "component": resource.name, "wanted": wanted}
+    desired = sum(variant.desired for variant in variants)
+    return _variant(variants[0]) | {"instances": copies, "component": resource.name, "wanted": desired}
 
 
 def _fleet(fleet: Fleet) -> dict[str, Any]:

@@ -21,7 +21,7 @@ Wanted = Callable[[Variant], int]
 
 def awake(variant: Variant) -> int:
     """Somebody asks for it."""
-    return max(1, variant.wanted)
+    return max(1, variant.desired)
 
 
 def asleep(variant: Variant) -> int:
@@ -29,7 +29,7 @@ def asleep(variant: Variant) -> int:
     return 1 if (variant.serverless or {}).get("ProvisionedConcurrency") else 0
 
 
-def scale(store: Database, endpoint_id: str, wanted: Wanted, names: frozenset[str] | None = None) -> bool:
+def scale(store: Database, endpoint_id: str, desired: Wanted, names: frozenset[str] | None = None) -> bool:
     """Have the serverless variants (of these names) of an endpoint in service get that many instances; whether that changes any."""
 
     def how(current: Resource) -> Resource | None:
@@ -37,18 +37,18 @@ def scale(store: Database, endpoint_id: str, wanted: Wanted, names: frozenset[st
             return None
         state = RolloutState.read(current.status, current.document)
         scaled = replace(
-            state, fleets=[_scaled(fleet, wanted, names) if fleet.share else fleet for fleet in state.fleets]
+            state, fleets=[_scaled(fleet, desired, names) if fleet.share else fleet for fleet in state.fleets]
         )
         return None if scaled == state else replace(current, document=scaled.document())
 
     return resources.alter(store, endpoint_id, how) is not None
 
 
-def _scaled(fleet: Fleet, wanted: Wanted, names: frozenset[str] | None) -> Fleet:
+def _scaled(fleet: Fleet, desired: Wanted, names: frozenset[str] | None) -> Fleet:
     return replace(
         fleet,
         variants=[
-            replace(one, wanted=wanted(one)) if one.serverless and (names is None or one.name in names) else one
+            replace(one, desired=desired(one)) if one.serverless and (names is None or one.name in names) else one
             for one in fleet.variants
         ],
     )

@@ -58,10 +58,10 @@ class Start:
         return cls(**document["Start"])
 
 
-def asked(document: dict[str, Any], wanted: str) -> dict[str, Any]:
+def asked(document: dict[str, Any], desired: str) -> dict[str, Any]:
     """A document with something else wanted: what runs now ends first, and what is to run begins anew."""
     start = Start.read(document)
-    return document | {"Wanted": wanted, "Start": vars(replace(start, ending=True, failures=0, due_ms=0))}
+    return document | {"Wanted": desired, "Start": vars(replace(start, ending=True, failures=0, due_ms=0))}
 
 
 class Trackers:
@@ -101,8 +101,8 @@ class Trackers:
         if job.ended:
             jobs.remove(self._dependencies.store, job.id)
             return True
-        if job.wanted != DesiredState.STOP:
-            jobs.want(self._dependencies.store, job.id, DesiredState.STOP)
+        if job.desired != DesiredState.STOP:
+            jobs.set_desired(self._dependencies.store, job.id, DesiredState.STOP)
             self._dependencies.wake(job.kind, job.id)
         return False
 
@@ -178,9 +178,9 @@ class Trackers:
             changing = Status(current.status) in FAILED
             delay_ms = min(_MOST_MS, _FIRST_MS * 2**start.failures)
             following = replace(start, ending=True, failures=start.failures + 1, due_ms=now_ms() + delay_ms)
-            wanted = OFF if changing else current.document["Wanted"]
+            desired = OFF if changing else current.document["Wanted"]
             changed = current.document | {
-                "Wanted": wanted, "Directory": "", "FailureReason": reason, "Start": vars(following),
+                "Wanted": desired, "Directory": "", "FailureReason": reason, "Start": vars(following),
             }  # fmt: skip
             status = FAILED[Status(current.status)] if changing else current.status
             log.warning("tracking server %s: %s", current.name, reason)

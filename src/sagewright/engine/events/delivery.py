@@ -115,16 +115,16 @@ class DeliveryReconciler:
         """On another bus. Its rules' targets that are buses get nothing: AWS hands an event on once."""
         _, _, _, region, account, resource = message.arn.split(":", 5)
         rules = enabled(self._store, (account, region), resource.rpartition("/")[2])
-        wanted = [
+        requested = [
             (f"{rule.id}/{target['Id']}", message.event)
             for rule in rules
             if rule.is_for(message.event)
             for target in rule.targets.values()
             if service_of(target["Arn"]) != "event-bus"
         ]
-        if wanted:
-            deliveries.queue(self._store, wanted)
-        for target, _ in wanted:
+        if requested:
+            deliveries.queue(self._store, requested)
+        for target, _ in requested:
             self._wake(TARGET, target)
 
     def _deploy(self, delivery: Delivery, rule: EventRule, target: dict[str, Any]) -> None:

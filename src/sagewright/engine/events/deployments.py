@@ -38,18 +38,18 @@ def accept(store: Database, call: Call, principal: str, delivery: Delivery) -> b
     if event.get("detail-type") != MODEL_PACKAGE or "ModelPackageGroupName" not in event["detail"]:
         return False
     detail = event["detail"]
-    wanted: str | None = None
+    requested: str | None = None
     if "ModelApprovalStatus" in detail.get("UpdatedModelPackageFields", ["ModelApprovalStatus"]):
         before = deployments.find(store, delivery.target)
         if detail.get("ModelApprovalStatus") == "Approved":
-            wanted = detail["ModelPackageArn"]
+            requested = detail["ModelPackageArn"]
         elif before is not None and before.package == detail["ModelPackageArn"]:
-            wanted = _latest_approved(
+            requested = _latest_approved(
                 call, principal, detail["ModelPackageGroupName"], detail["ModelPackageArn"].split(":")[3]
             )
     with store.write() as connection:
-        if wanted is not None:
-            deployments.want_in(connection, delivery.target, wanted, _who(detail))
+        if requested is not None:
+            deployments.want_in(connection, delivery.target, requested, _who(detail))
         deliveries.done_in(connection, delivery)
     return True
 

@@ -78,27 +78,27 @@ class EventDraft:
         return None if found is None else {**self.head, "resources": found[0], "detail": found[1]}
 
 
-def draft_of(store: Database, call: Call, logged: Logged, place: tuple[str, str]) -> EventDraft | None:
-    """The event of an entry; None for what has none. `place`: account and region."""
+def draft_of(store: Database, call: Call, logged: Logged, scope: tuple[str, str]) -> EventDraft | None:
+    """The event of an entry; None for what has none. `scope`: account and region."""
     form = JOBS.get(logged.subject.kind)
     if form is not None:
-        head = _head(logged, form.detail_type, place)
+        head = _head(logged, form.detail_type, scope)
         return EventDraft(head, lambda: _of_job(store, call, logged, form))
     if logged.subject.kind in HOSTS:
-        head = _head(logged, HOSTS[logged.subject.kind].detail_type, place)
-        return EventDraft(head, lambda: _of_host(store, call, logged, place))
+        head = _head(logged, HOSTS[logged.subject.kind].detail_type, scope)
+        return EventDraft(head, lambda: _of_host(store, call, logged, scope))
     if logged.subject.kind == "tuning-job" and logged.entry.step != "Deleted":
-        return EventDraft(_head(logged, TUNING_JOB, place), lambda: _of_tuning_job(store, call, logged))
+        return EventDraft(_head(logged, TUNING_JOB, scope), lambda: _of_tuning_job(store, call, logged))
     if logged.subject.kind == EXECUTION and logged.entry.step != "Deleted":
         return EventDraft(
-            _head(logged, PIPELINE_EXECUTION, place), lambda: pipeline_details.of_execution(store, logged)
+            _head(logged, PIPELINE_EXECUTION, scope), lambda: pipeline_details.of_execution(store, logged)
         )
     if logged.subject.kind == STEP and logged.entry.step != "Deleted":
-        return EventDraft(_head(logged, PIPELINE_STEP, place), lambda: pipeline_details.of_step(store, logged))
+        return EventDraft(_head(logged, PIPELINE_STEP, scope), lambda: pipeline_details.of_step(store, logged))
     if logged.subject.kind == "model-card" and logged.entry.step != "Deleted":
-        return EventDraft(_head(logged, MODEL_CARD, place), lambda: _of_card(store, call, logged))
+        return EventDraft(_head(logged, MODEL_CARD, scope), lambda: _of_card(store, call, logged))
     if logged.subject.kind == "model-package" and "told" in (logged.entry.detail or {}):
-        return EventDraft(_head(logged, MODEL_PACKAGE, place), lambda: _of_package(logged.entry))
+        return EventDraft(_head(logged, MODEL_PACKAGE, scope), lambda: _of_package(logged.entry))
     return None
 
 
@@ -114,16 +114,16 @@ def region_of(store: Database, logged: Logged, home: str) -> str:
     return resource.region if resource else home
 
 
-def event_head(event_id: str, source: str, detail_type: str, at_ms: int, place: tuple[str, str]) -> Event:
+def event_head(event_id: str, source: str, detail_type: str, at_ms: int, scope: tuple[str, str]) -> Event:
     """What every event begins with."""
     return {
         "version": "0",
         "id": event_id,
         "detail-type": detail_type,
         "source": source,
-        "account": place[0],
+        "account": scope[0],
         "time": iso(at_ms, "seconds"),
-        "region": place[1],
+        "region": scope[1],
     }
 
 
@@ -131,10 +131,10 @@ def iso(at_ms: int, precision: str = "milliseconds") -> str:
     return to_datetime(at_ms).replace(tzinfo=None).isoformat(timespec=precision) + "Z"
 
 
-def _head(logged: Logged, detail_type: str, place: tuple[str, str]) -> Event:
+def _head(logged: Logged, detail_type: str, scope: tuple[str, str]) -> Event:
     """The same entry has the same id, so that who gets an event twice can tell."""
-    event_id = str(uuid.uuid5(_NAMES, f"{place}/{logged.cursor.writer}/{logged.cursor.seq}"))
-    return event_head(event_id, SOURCE, detail_type, logged.entry.at_ms, place)
+    event_id = str(uuid.uuid5(_NAMES, f"{scope}/{logged.cursor.writer}/{logged.cursor.seq}"))
+    return event_head(event_id, SOURCE, detail_type, logged.entry.at_ms, scope)
 
 
 def _of_package(entry: EventEntry) -> tuple[list[str], Event]:
@@ -204,7 +204,7 @@ def _of_tuning_job(store: Database, call: Call, logged: Logged) -> tuple[list[st
     return [detail["HyperParameterTuningJobArn"]], _plain(detail)
 
 
-def _of_host(store: Database, call: Call, logged: Logged, place: tuple[str, str]) -> tuple[list[str], Event] | None:
+def _of_host(store: Database, call: Call, logged: Logged, scope: tuple[str, str]) -> tuple[list[str], Event] | None:
     """With its status in capitals. Of one that is gone there is no more to tell than its name."""
     if logged.entry.step == "Deleted" or not _is_change(store, logged, None):
         return None
@@ -215,10 +215,10 @@ def _of_host(store: Database, call: Call, logged: Logged, place: tuple[str, str]
         return None
     form = HOSTS[logged.subject.kind]
     named = {f"{form.noun}Name": name}
-    told: Event = named | {f"{form.noun}Arn": sagemaker_arn(place[1], place[0], logged.subject.kind, name)}
+    told: Event = named | {f"{form.noun}Arn": sagemaker_arn(scope[1], scope[0], logged.subject.kind, name)}
     if resources.several(store, [logged.subject.id]):
-        principal = role_arn(place[0], ROLE_NAME)
-        question = OperationRequest(principal, "sagemaker", f"Describe{form.noun}", named, region=place[1])
+        principal = role_arn(scope[0], ROLE_NAME)
+        question = OperationRequest(principal, "sagemaker", f"Describe{form.noun}", named, region=scope[1])
         with suppress(AwsError):  # it has just gone
             told = dict(call(question))
     told["LastModifiedTime"] = to_datetime(entry.at_ms)

@@ -60,8 +60,8 @@ class MessageMoves:
 
 def _step(connection: Connection, task: Resource) -> Resource:
     """The task after one more batch."""
-    wanted = min(BATCH, _due(task))
-    found = messages.movable_in(connection, task.parent, wanted) if wanted else []
+    requested = min(BATCH, _due(task))
+    found = messages.movable_in(connection, task.parent, requested) if requested else []
     moved, reason = 0, ""
     try:
         for message in found:
@@ -72,7 +72,7 @@ def _step(connection: Connection, task: Resource) -> Resource:
     document: dict[str, Any] = task.document | {"Moved": task.document["Moved"] + moved}
     if reason:
         return replace(task, status=FAILED, document=document | {"FailureReason": reason})
-    over = len(found) < wanted or document["Moved"] >= document["ToMove"]
+    over = len(found) < requested or document["Moved"] >= document["ToMove"]
     return replace(task, status=COMPLETED if over else RUNNING, document=document)
 
 

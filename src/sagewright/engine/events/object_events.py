@@ -46,14 +46,14 @@ def hand_to_rules(store: Database, delivery: Delivery, wake: Callable[[str], Non
     """Queues the event for each rule that it matches and was there when it happened, in the transaction that ends the delivery."""
     event = delivery.event["event"]
     rules = enabled(store, (event["account"], delivery.event["region"]))
-    wanted = [
+    requested = [
         one
         for rule in rules
         if rule.resource.created_ms <= delivery.at_ms and rule.is_for(event)
-        for one in rule.wanted(event)
+        for one in rule.requested(event)
     ]
     with store.write() as connection:
-        deliveries.queue_in(connection, wanted)
+        deliveries.queue_in(connection, requested)
         deliveries.done_in(connection, delivery)
-    for target in dict.fromkeys(target for target, _ in wanted):
+    for target in dict.fromkeys(target for target, _ in requested):
         wake(target)

@@ -179,15 +179,15 @@ def _leaf(matchers: list[Any], trail: Trail) -> Leaf:
             continue
         if len(one) != 1:
             raise _only_one(one, (*trail, position))
-        ((operator, wanted),) = one.items()
+        ((operator, expected),) = one.items()
         at = (*trail, position, operator)
         if operator == "exists":
-            if not isinstance(wanted, bool):
+            if not isinstance(expected, bool):
                 raise _Flaw("exists match pattern must be either true or false.", at)
-            absent |= not wanted
-            tests += [lambda _value: True] if wanted else []
+            absent |= not expected
+            tests += [lambda _value: True] if expected else []
         else:
-            tests.append(_test(operator, wanted, at))
+            tests.append(_test(operator, expected, at))
     return Leaf(frozenset(exact), tuple(tests), absent)
 
 
@@ -198,45 +198,45 @@ def _only_one(matcher: dict[str, Any], at: Trail) -> _Flaw:
     return _Flaw("Only one key allowed in match expression", place, whole=not names)
 
 
-def _test(operator: str, wanted: Any, at: Trail) -> Test:
+def _test(operator: str, expected: Any, at: Trail) -> Test:
     match operator:
         case "prefix" | "suffix":
-            return _edge(operator, wanted, at)
+            return _edge(operator, expected, at)
         case "equals-ignore-case" | "wildcard":
-            return _of_text(operator, wanted, at)
+            return _of_text(operator, expected, at)
         case "anything-but":
-            return _anything_but(wanted, at)
+            return _anything_but(expected, at)
         case "numeric":
-            return _numeric(wanted, at)
+            return _numeric(expected, at)
         case "cidr":
-            return _cidr(wanted, at)
+            return _cidr(expected, at)
     raise _Flaw(f"Unrecognized match type {operator}", at)
 
 
-def _same(wanted: Any) -> Test:
-    if isinstance(wanted, bool) or wanted is None:
-        return lambda value: value is wanted
-    if isinstance(wanted, int | float):
-        return lambda value: _is_number(value) and value == wanted
-    return lambda value: isinstance(value, str) and value == wanted
+def _same(expected: Any) -> Test:
+    if isinstance(expected, bool) or expected is None:
+        return lambda value: value is expected
+    if isinstance(expected, int | float):
+        return lambda value: _is_number(value) and value == expected
+    return lambda value: isinstance(value, str) and value == expected
 
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _edge(operator: str, wanted: Any, at: Trail) -> Test:
+def _edge(operator: str, expected: Any, at: Trail) -> Test:
     """prefix and suffix, of which the case may not count."""
-    if isinstance(wanted, dict) and set(wanted) == {"equals-ignore-case"}:
-        folded = _text(wanted["equals-ignore-case"], operator, (*at, "equals-ignore-case")).lower()
+    if isinstance(expected, dict) and set(expected) == {"equals-ignore-case"}:
+        folded = _text(expected["equals-ignore-case"], operator, (*at, "equals-ignore-case")).lower()
         if operator == "prefix":
             return lambda value: isinstance(value, str) and value.lower().startswith(folded)
         return lambda value: isinstance(value, str) and value.lower().endswith(folded)
-    return _of_text(operator, wanted, at)
+    return _of_text(operator, expected, at)
 
 
-def _of_text(operator: str, wanted: Any, at: Trail) -> Test:
-    text = _text(wanted, operator, at)
+def _of_text(operator: str, expected: Any, at: Trail) -> Test:
+    text = _text(expected, operator, at)
     match operator:
         case "prefix":
             return lambda value: isinstance(value, str) and value.startswith(text)
@@ -249,10 +249,10 @@ def _of_text(operator: str, wanted: Any, at: Trail) -> Test:
     return lambda value: isinstance(value, str) and _fits(parts, value)
 
 
-def _text(wanted: Any, operator: str, at: Trail) -> str:
-    if not isinstance(wanted, str):
+def _text(expected: Any, operator: str, at: Trail) -> str:
+    if not isinstance(expected, str):
         raise _Flaw(f"{operator} match pattern must be a string", at)
-    return wanted
+    return expected
 
 
 def _wildcard_parts(text: str, trail: Trail) -> list[str]:
@@ -292,16 +292,16 @@ def _fits(parts: list[str], value: str) -> bool:
     return True
 
 
-def _anything_but(wanted: Any, at: Trail) -> Test:
-    if isinstance(wanted, dict):
-        if len(wanted) != 1:
-            raise _only_one(wanted, at)
-        ((operator, given),) = wanted.items()
+def _anything_but(expected: Any, at: Trail) -> Test:
+    if isinstance(expected, dict):
+        if len(expected) != 1:
+            raise _only_one(expected, at)
+        ((operator, given),) = expected.items()
         if operator not in {"prefix", "suffix", "equals-ignore-case", "wildcard"}:
             raise _Flaw(f"Unsupported anything-but pattern: {operator}", (*at, operator))
         tests = [_test_but(operator, *one) for one in _several(given, (*at, operator))]
     else:
-        several = _several(wanted, at)
+        several = _several(expected, at)
         for one, place, times in several:
             if one is None or isinstance(one, bool | dict | list):
                 single = "Value of anything-but must be an array or single string/number value."
@@ -320,12 +320,12 @@ def _several(given: Any, at: Trail) -> list[tuple[Any, Trail, int]]:
     return [(one, (*at, position), 2) for position, one in enumerate(given)]
 
 
-def _test_but(operator: str, wanted: Any, at: Trail, times: int) -> Test:
-    if isinstance(wanted, str):
-        if not wanted and operator in {"prefix", "suffix"}:
+def _test_but(operator: str, expected: Any, at: Trail, times: int) -> Test:
+    if isinstance(expected, str):
+        if not expected and operator in {"prefix", "suffix"}:
             raise _Flaw("Null prefix/suffix not allowed", at, whole=True, times=times)
-        return _of_text(operator, wanted, at)
-    if isinstance(wanted, dict):
+        return _of_text(operator, expected, at)
+    if isinstance(expected, dict):
         raise _Flaw("Value of anything-but must be an array or single string/number value.", at, times=times)
     if operator == "equals-ignore-case":
         listed = "Inside anything-but/equals-ignore-case list, number|start|null|boolean is not supported."
@@ -334,35 +334,35 @@ def _test_but(operator: str, wanted: Any, at: Trail, times: int) -> Test:
     raise _Flaw(f"{named} match pattern must be a string", at, times=times)
 
 
-def _numeric(wanted: Any, at: Trail) -> Test:
-    if not isinstance(wanted, list):
+def _numeric(expected: Any, at: Trail) -> Test:
+    if not isinstance(expected, list):
         raise _Flaw("Value of numeric must be an array.", at)
-    if not wanted:
+    if not expected:
         raise _Flaw("Invalid member in numeric match: ]", at, whole=True)
-    for position, one in enumerate(wanted):
-        _check_member(wanted, position, one, (*at, position))
-    if len(wanted) % 2:
-        raise _Flaw(_not_numeric(wanted[-1]), at, whole=True)
-    pairs = list(zip(wanted[::2], wanted[1::2], strict=True))
+    for position, one in enumerate(expected):
+        _check_member(expected, position, one, (*at, position))
+    if len(expected) % 2:
+        raise _Flaw(_not_numeric(expected[-1]), at, whole=True)
+    pairs = list(zip(expected[::2], expected[1::2], strict=True))
     if len(pairs) == 2 and pairs[0][1] >= pairs[1][1]:
         raise _Flaw("Bottom must be less than top", at, whole=True)
     return lambda value: _is_number(value) and all(_ORDERS[order](value, bound) for order, bound in pairs)
 
 
-def _check_member(wanted: list[Any], position: int, one: Any, place: Trail) -> None:
+def _check_member(expected: list[Any], position: int, one: Any, place: Trail) -> None:
     """Orders and bounds take turns, and of two the lower one is the first."""
     if position > 3:
         raise _Flaw("Too many terms in numeric range expression", place)
     if position % 2:
         if not _is_number(one) or abs(one) > MOST_NUMBER:
-            raise _Flaw(_not_numeric(wanted[position - 1]), place)
+            raise _Flaw(_not_numeric(expected[position - 1]), place)
     elif position == 0:
         if not isinstance(one, str):
             raise _Flaw(f"Invalid member in numeric match: {_json(one)}", place)
         if one not in _ORDERS:
-            following = (*place[:-1], 1) if len(wanted) > 1 else place[:-1]
-            raise _Flaw(f"Unrecognized numeric range operator: {one}", following, whole=len(wanted) == 1)
-    elif wanted[0][0] != ">":
+            following = (*place[:-1], 1) if len(expected) > 1 else place[:-1]
+            raise _Flaw(f"Unrecognized numeric range operator: {one}", following, whole=len(expected) == 1)
+    elif expected[0][0] != ">":
         raise _Flaw("Too many elements in numeric expression", place)
     elif not isinstance(one, str):
         raise _Flaw(f"Bad value in numeric range: {_json(one)}", place)
@@ -378,8 +378,8 @@ def _json(value: Any) -> str:
     return orjson.dumps(value).decode()
 
 
-def _cidr(wanted: Any, at: Trail) -> Test:
-    network = _network(_text(wanted, "prefix", at))
+def _cidr(expected: Any, at: Trail) -> Test:
+    network = _network(_text(expected, "prefix", at))
 
     def inside(value: Any) -> bool:
         if not isinstance(value, str):

@@ -34,7 +34,7 @@ TARGET = "event target"
 
 
 class EventRouting:
-    """See engine.control.Reconciler. `place`: account and region; `anywhere`: whether there are other regions."""
+    """See engine.control.Reconciler. `scope`: account and region; `anywhere`: whether there are other regions."""
 
     kinds: tuple[str, ...] = (KIND,)
 
@@ -42,19 +42,19 @@ class EventRouting:
         self,
         store: Database,
         call: Call,
-        place: tuple[str, str],
+        scope: tuple[str, str],
         wake: Callable[[str, str], None],
         *,
         anywhere: bool = False,
     ) -> None:
         self._anywhere = anywhere
-        self._store, self._call, self._place, self._wake = store, call, place, wake
+        self._store, self._call, self._scope, self._wake = store, call, scope, wake
         self._kept: EventCursor | None = None
         self._read: EventCursor | None = None
         self._unkept = 0
 
     def _rules(self) -> list[EventRule]:
-        return rules.enabled_anywhere(self._store) if self._anywhere else rules.enabled(self._store, self._place)
+        return rules.enabled_anywhere(self._store) if self._anywhere else rules.enabled(self._store, self._scope)
 
     def recover(self) -> None:
         self._kept = self._read = deliveries.cursor(self._store)
@@ -75,38 +75,38 @@ class EventRouting:
     def _route(self, entries: list[Logged]) -> None:
         """Those that come after the entry whose events fill a batch are read again."""
         rules = self._rules()
-        wanted: list[Wanted] = []
+        requested: list[Wanted] = []
         size, last = 0, entries[-1].cursor
         for entry in entries:
-            found = self._wanted(rules, entry)
-            wanted += found
+            found = self._requested(rules, entry)
+            requested += found
             size += len(found) * size_of(found[0][1], MOST_EVENT) if found else 0
             if size > BATCH_BYTES:
                 last = entry.cursor
                 break
         self._unkept += len(entries)
-        if wanted or self._unkept >= UNKEPT:
-            if not deliveries.advance(self._store, LOG, self._kept, last, wanted):
+        if requested or self._unkept >= UNKEPT:
+            if not deliveries.advance(self._store, LOG, self._kept, last, requested):
                 self.recover()  # another server was first; what follows its cursor is read again
                 return
             self._kept, self._unkept = last, 0
         self._read = last
-        for target in dict.fromkeys(target for target, _ in wanted):
+        for target in dict.fromkeys(target for target, _ in requested):
             self._wake(TARGET, target)
 
-    def _wanted(self, rules: list[EventRule], logged: Logged) -> list[Wanted]:
+    def _requested(self, rules: list[EventRule], logged: Logged) -> list[Wanted]:
         """A rule is for what happens after it was made."""
-        place = self._place
+        scope = self._scope
         if self._anywhere and rules:
-            place = (place[0], region_of(self._store, logged, place[1]))
-        draft = draft_of(self._store, self._call, logged, place)
+            scope = (scope[0], region_of(self._store, logged, scope[1]))
+        draft = draft_of(self._store, self._call, logged, scope)
         if draft is None:
             return []
         at_ms = logged.entry.at_ms
         likely = [
             rule
             for rule in rules
-            if rule.resource.created_ms <= at_ms and rule.resource.region == place[1] and rule.may_match(draft.head)
+            if rule.resource.created_ms <= at_ms and rule.resource.region == scope[1] and rule.may_match(draft.head)
         ]
         event = draft.whole() if likely else None
         if event is None:
@@ -117,7 +117,7 @@ class EventRouting:
                 "an event is sent to no rule: %s has at least %d bytes, and the most is %d", kind, size, MOST_EVENT
             )
             return []
-        return [one for rule in likely if rule.pattern and rule.pattern.matches(event) for one in rule.wanted(event)]
+        return [one for rule in likely if rule.pattern and rule.pattern.matches(event) for one in rule.requested(event)]
 
     def _ring(self) -> None:
         """Once for each rule that is due, however often it would have been while no server ran."""
@@ -135,7 +135,7 @@ class EventRouting:
             head = event_head(
                 str(uuid.uuid4()), "aws.events", "Scheduled Event", due, (rule.resource.account, rule.resource.region)
             )
-            wanted = rule.wanted({**head, "resources": [rule.arn], "detail": {}})
-            if deliveries.advance(self._store, rule.id, before, EventCursor(0, now_ms()), wanted):
-                for target, _ in wanted:
+            requested = rule.requested({**head, "resources": [rule.arn], "detail": {}})
+            if deliveries.advance(self._store, rule.id, before, EventCursor(0, now_ms()), requested):
+                for target, _ in requested:
                     self._wake(TARGET, target)

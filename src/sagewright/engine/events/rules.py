@@ -82,7 +82,7 @@ class EventRule:
         pattern = self.pattern
         return pattern is not None and pattern.matches(event)
 
-    def wanted(self, event: dict[str, Any]) -> list[Wanted]:
+    def requested(self, event: dict[str, Any]) -> list[Wanted]:
         return [(f"{self.id}/{target}", event) for target in self.targets]
 
     def principal(self, target: dict[str, Any]) -> str:
@@ -103,10 +103,10 @@ def rule_arn(region: str, account: str, name: str) -> str:
     return f"arn:aws:events:{region}:{account}:rule/{name}"
 
 
-def enabled(store: Database, place: tuple[str, str], bus: str = BUS) -> list[EventRule]:
-    """All rules that events on a bus are for. `place`: account and region."""
+def enabled(store: Database, scope: tuple[str, str], bus: str = BUS) -> list[EventRule]:
+    """All rules that events on a bus are for. `scope`: account and region."""
     page = PageRequest((Bound("status", Comparison.IS, ENABLED),), limit=MOST_OF_ALL)
-    rules = (EventRule(found) for found in resources.page(store, ResourceScope(KIND, *place), page))
+    rules = (EventRule(found) for found in resources.page(store, ResourceScope(KIND, *scope), page))
     return [rule for rule in rules if rule.bus == bus]
 
 

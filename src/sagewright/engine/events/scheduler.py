@@ -77,9 +77,9 @@ class Scheduling:
         event_id = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{one.id}/{due}"))
         event = event_head(event_id, "aws.scheduler", "Scheduled Event", due, (one.account, one.region))
         target = f"{one.id}/{ONLY_TARGET}"
-        wanted = [(target, {**event, "resources": [one.document["Arn"]], "detail": "{}"})]
+        requested = [(target, {**event, "resources": [one.document["Arn"]], "detail": "{}"})]
         after = EventCursor(0, passed_ms(one.document, due, at_ms))
-        if deliveries.advance(self._store, one.id, before, after, wanted):
+        if deliveries.advance(self._store, one.id, before, after, requested):
             self._wake(TARGET, target)
 
     def _complete(self, one: Resource) -> None:

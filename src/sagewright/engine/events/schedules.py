@@ -127,10 +127,10 @@ def _on_month_days(field: str) -> OnDay:
     if field == "L":
         return lambda day: day.day == _length(day)
     if field.endswith("W"):
-        wanted = int(field[:-1])
-        if not 1 <= wanted <= 31:
+        requested = int(field[:-1])
+        if not 1 <= requested <= 31:
             raise ValueError(field)
-        return lambda day: day.day == _weekday_near(day, wanted)
+        return lambda day: day.day == _weekday_near(day, requested)
     numbers = frozenset(_values(field, 1, 31))
     return lambda day: day.day in numbers
 
@@ -140,16 +140,16 @@ def _on_week_days(field: str) -> OnDay:
         return lambda _day: True
     if "#" in field:
         name, _, nth = field.partition("#")
-        wanted, number = _number(name, _DAYS), int(nth)
-        if not 1 <= wanted <= 7 or not 1 <= number <= 5:
+        requested, number = _number(name, _DAYS), int(nth)
+        if not 1 <= requested <= 7 or not 1 <= number <= 5:
             raise ValueError(field)
-        return lambda day: _day_of_week(day) == wanted and (day.day - 1) // 7 + 1 == number
+        return lambda day: _day_of_week(day) == requested and (day.day - 1) // 7 + 1 == number
     if field.endswith("L"):
-        wanted = _number(field[:-1] or "SAT", _DAYS)
-        if not 1 <= wanted <= 7:
+        requested = _number(field[:-1] or "SAT", _DAYS)
+        if not 1 <= requested <= 7:
             raise ValueError(field)
         last_only = len(field) > 1
-        return lambda day: _day_of_week(day) == wanted and (not last_only or day.day > _length(day) - 7)
+        return lambda day: _day_of_week(day) == requested and (not last_only or day.day > _length(day) - 7)
     numbers = frozenset(_values(field, 1, 7, _DAYS))
     return lambda day: _day_of_week(day) in numbers
 
@@ -163,14 +163,14 @@ def _length(day: date) -> int:
     return calendar.monthrange(day.year, day.month)[1]
 
 
-def _weekday_near(day: date, wanted: int) -> int:
+def _weekday_near(day: date, requested: int) -> int:
     """The weekday nearest to that day of the month, in the month."""
     length = _length(day)
-    if wanted > length:
+    if requested > length:
         return 0
-    near = date(day.year, day.month, wanted)
+    near = date(day.year, day.month, requested)
     if near.isoweekday() == 6:
-        return wanted - 1 if wanted > 1 else wanted + 2
+        return requested - 1 if requested > 1 else requested + 2
     if near.isoweekday() == 7:
-        return wanted + 1 if wanted < length else wanted - 2
-    return wanted
+        return requested + 1 if requested < length else requested - 2
+    return requested

@@ -20,7 +20,7 @@ class JobDependencies:
     `builds`: makes the environments that queued jobs lack; None where only the machines of their hosts can.
     """
 
-    place: LaunchContext
+    launch_context: LaunchContext
     backend: Backend
     reservations: Reservations
     wake: Callable[[str, str], None]
@@ -29,8 +29,8 @@ class JobDependencies:
 
     @property
     def settings(self) -> Settings:
-        return self.place.settings
+        return self.launch_context.settings
 
     @property
     def store(self) -> Database:
-        return self.place.store
+        return self.launch_context.store

@@ -18,17 +18,17 @@ _PREFIX = ".removed-"
 
 
 class Trash:
-    """`place`: a directory on the file system of what is thrown away. Safe to use from many threads."""
+    """`launch_context`: a directory on the file system of what is thrown away. Safe to use from many threads."""
 
-    def __init__(self, place: Path) -> None:
-        self._place = place
+    def __init__(self, launch_context: Path) -> None:
+        self._launch_context = launch_context
         self._queue: queue.SimpleQueue[Path] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
     def throw(self, thing: Path) -> None:
         """A directory or a file; it has lost its name when this returns, and is gone soon after."""
-        aside = self._place / f"{_PREFIX}{uuid.uuid4().hex}"
+        aside = self._launch_context / f"{_PREFIX}{uuid.uuid4().hex}"
         try:
             thing.rename(aside)
         except FileNotFoundError:
@@ -39,7 +39,7 @@ class Trash:
 
     def sweep(self) -> None:
         """What a server that ended before it was done with has left."""
-        for left in self._place.glob(f"{_PREFIX}*"):
+        for left in self._launch_context.glob(f"{_PREFIX}*"):
             self._remove_later(left)
 
     def _remove_later(self, thing: Path) -> None:

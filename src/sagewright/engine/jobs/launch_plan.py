@@ -130,12 +130,12 @@ def check_image(demand: Demand) -> None:
     check_runnable(images.resolve_image(demand.image), demand.purpose)
 
 
-def plan(place: LaunchContext, job: Job, share: JobShare) -> list[HostPlan]:
+def plan(launch_context: LaunchContext, job: Job, share: JobShare) -> list[HostPlan]:
     """Rows and plans of all hosts of a job's next attempt, the plans first; the job's credentials are made here.
 
     The time that earlier attempts ran is taken off the job's time limit; their log streams are gone on with.
     """
-    settings, store, demand = place.settings, place.store, demand_of(job)
+    settings, store, demand = launch_context.settings, launch_context.store, demand_of(job)
     before = hosts.of_all_attempts(store, job.id)
     attempt = max((host.attempt for host in before), default=0) + 1
     kind = kind_of(job)
@@ -156,16 +156,16 @@ def plan(place: LaunchContext, job: Job, share: JobShare) -> list[HostPlan]:
         }
         for n in names
     ]
-    credentials, endpoint = _credentials(store, job, demand), place.endpoint()
+    credentials, endpoint = _credentials(store, job, demand), launch_context.endpoint()
     common = _document(settings, job, share, endpoint) | {
-        "warnings": [*share.warnings, *_homeless(place, members[0].brief)],
+        "warnings": [*share.warnings, *_homeless(launch_context, members[0].brief)],
         "stop_grace_s": settings.stop_grace_s if demand.stop_grace_s is None else demand.stop_grace_s,
-        "servers": place.servers(),  # this one may be killed before it has answered a report
+        "servers": launch_context.servers(),  # this one may be killed before it has answered a report
         "attempt": attempt,
         "max_runtime_s": max(1.0, demand.max_runtime_s - run_ms(jobs.transitions(store, job.id), now_ms()) / 1000),
         "addresses": _addresses(job.id, names),
         "credentials": credentials,
-        "objects": _access(place.objects, _own_access(job, endpoint, credentials)),
+        "objects": _access(launch_context.objects, _own_access(job, endpoint, credentials)),
     }
     pool = warmpools.of_job(store, job.id)
     made = []
@@ -215,17 +215,17 @@ def _document(settings: Settings, job: Job, share: JobShare, endpoint: str) -> d
     }
 
 
-def _homeless(place: LaunchContext, brief: Brief) -> list[str]:
+def _homeless(launch_context: LaunchContext, brief: Brief) -> list[str]:
     """A warning for each bucket of the job's outputs that isn't there: it is missed when all the work is done.
 
     Of the embedded store alone; another S3 may be slow to answer, or away for the moment.
     """
     found: dict[str, str] = {}
-    for output in [] if place.settings.objects else brief.outputs:
+    for output in [] if launch_context.settings.objects else brief.outputs:
         with suppress(ValueError):
             bucket = read_s3_uri(output.uri).bucket
             try:
-                place.objects.exists_any(bucket, "")
+                launch_context.objects.exists_any(bucket, "")
             except AwsError as error:
                 if error.code == "NoSuchBucket":
                     found[bucket] = (

@@ -79,12 +79,12 @@ def of_job(kind: Kind, job: Job, placed: list[Host], overdue: bool = False) -> O
     if not placed:
         return Outcome(SecondaryStatus.STOPPED)
     broken = first_failure(placed)
-    if broken is not None and not (job.wanted == DesiredState.STOP and _vanished(broken)):
+    if broken is not None and not (job.desired == DesiredState.STOP and _vanished(broken)):
         return Outcome(SecondaryStatus.FAILED, failure_reason(kind, broken, alone=len(placed) == 1))
     if any(host.cause == EndCause.MAX_RUNTIME for host in placed):
         return Outcome(SecondaryStatus.MAX_RUNTIME_EXCEEDED)
     ended_from_outside = any(host.cause in _OUTSIDE for host in placed)
-    if job.wanted == DesiredState.STOP and (broken or ended_from_outside):
+    if job.desired == DesiredState.STOP and (broken or ended_from_outside):
         return Outcome(SecondaryStatus.STOPPED)
     if overdue and ended_from_outside:
         return Outcome(SecondaryStatus.MAX_WAIT_TIME_EXCEEDED)

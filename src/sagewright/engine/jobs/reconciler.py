@@ -49,7 +49,7 @@ class Runs:
         held = set(self._dependencies.reservations.held())
         for _kind, job_id in queue.placed(self._dependencies.store, self._leases.owner):
             job = jobs.get(self._dependencies.store, job_id)
-            if job and self._dependencies.reservations.scope_of(job.id) is None:
+            if job and self._dependencies.reservations.machine_of(job.id) is None:
                 gpus = launch_plan.gpus_of(self._dependencies.settings, hosts.of_job(self._dependencies.store, job.id))
                 self._dependencies.reservations.force(job.id, self._share(demand_of(job)), gpus)
         for job_id in held:
@@ -76,7 +76,7 @@ class Runs:
             return
         job_id = job.id
         placed = hosts.of_job(self._dependencies.store, job_id)
-        if not placed and job.wanted != DesiredState.STOP:
+        if not placed and job.desired != DesiredState.STOP:
             self._launch_or_queue(job)
         elif self._leases.hold(job_id):
             self._look_after(job, self._take_up(job, placed))
@@ -87,16 +87,16 @@ class Runs:
 
     def _launch_or_queue(self, job: Job) -> None:
         """A job that has its share here is launched; one that has none waits in the queue."""
-        place = self._dependencies.reservations.scope_of(job.id)
-        if place is None and not demand_of(job).queued:
+        machine = self._dependencies.reservations.machine_of(job.id)
+        if machine is None and not demand_of(job).queued:
             ready = self._queueing.place_at_once(job)
-        elif place is None:
+        elif machine is None:
             ready = self._queueing.place_jobs(job.id)
         else:
-            ready = place == self._dependencies.reservations.machine and self._leases.hold(job.id)
+            ready = machine == self._dependencies.reservations.machine and self._leases.hold(job.id)
         if ready:
             self._launch(job)
-        elif place is not None:  # of a server that is gone, perhaps
+        elif machine is not None:  # of a server that is gone, perhaps
             self._dependencies.wake(QUEUE, "")
 
     def _launch(self, job: Job) -> None:
@@ -107,7 +107,7 @@ class Runs:
         self._pools.open(job)
         share = self._dependencies.reservations.numbered(job.id, self._share(demand_of(job)))
         try:
-            plans = launch_plan.plan(self._dependencies.place, job, share)
+            plans = launch_plan.plan(self._dependencies.launch_context, job, share)
         except OSError as error:
             if error.errno != errno.ENOSPC:
                 raise
@@ -154,9 +154,9 @@ class Runs:
     def _look_after(self, job: Job, placed: list[Host]) -> None:
         demand = demand_of(job)
         overdue = launch_plan.waited_too_long(job, demand)
-        if job.status == Status.IN_PROGRESS and (job.wanted == DesiredState.STOP or overdue):
+        if job.status == Status.IN_PROGRESS and (job.desired == DesiredState.STOP or overdue):
             self._move(job, Event(SecondaryStatus.STOPPING))
-        ending = job.wanted != DesiredState.RUN or overdue
+        ending = job.desired != DesiredState.RUN or overdue
         stopping = ending or outcome.is_lost(kind_of(job), placed)
         for host in placed:
             if host.over:
@@ -209,7 +209,7 @@ class Runs:
         job, placed = jobs.get(self._dependencies.store, job_id), hosts.of_job(self._dependencies.store, job_id)
         if job is None or job.ended or not all(host.over for host in placed):
             return
-        if not placed and job.wanted != DesiredState.STOP:
+        if not placed and job.desired != DesiredState.STOP:
             self._dependencies.wake(QUEUE, "")
             return
         demand = demand_of(job)

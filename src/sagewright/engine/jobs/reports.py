@@ -95,9 +95,9 @@ def _take(store: Database, connection: Connection, whose: tuple[Job, Host], repo
     job, host = whose
     if report.logs or host.report_seq == 0:  # SDKs print nothing until every host has its stream
         group = kind_of(job).log_group_of(job.request)
-        stream = logs.ensure_stream(connection, _place(job), group, host.log_stream)
+        stream = logs.ensure_stream(connection, _launch_context(job), group, host.log_stream)
         logs.append(connection, stream, report.logs)
-        metric_filters.count_in(store, connection, (_place(job), group), report.logs)
+        metric_filters.count_in(store, connection, (_launch_context(job), group), report.logs)
     if report.metrics:
         _put_metrics(connection, job, report.metrics)
     changed: dict[str, Any] = {"report_seq": report.seq, "seen_ms": now_ms()}
@@ -121,7 +121,7 @@ def _take(store: Database, connection: Connection, whose: tuple[Job, Host], repo
     hosts.change(connection, host.id, changed)
 
 
-def _place(job: Job) -> logs.LogScope:
+def _launch_context(job: Job) -> logs.LogScope:
     return logs.LogScope(job.account, job.region)
 
 
@@ -158,10 +158,10 @@ def _desired(store: Database, job: Job, host_id: str) -> Desired:
         return Desired.FINISH
     current = jobs.get(store, job.id)
     if host.exited:  # it brings its artefacts to S3, for which a stopped job has a limited time
-        return Desired.STOP if current is not None and current.wanted == DesiredState.STOP else Desired.RUN
-    if current is None or current.wanted == DesiredState.STOP or outcome.is_lost(kind_of(job), placed):
+        return Desired.STOP if current is not None and current.desired == DesiredState.STOP else Desired.RUN
+    if current is None or current.desired == DesiredState.STOP or outcome.is_lost(kind_of(job), placed):
         return Desired.STOP
-    return Desired.INTERRUPT if current.wanted == DesiredState.INTERRUPT else Desired.RUN
+    return Desired.INTERRUPT if current.desired == DesiredState.INTERRUPT else Desired.RUN
 
 
 def _desired_after_exit(host: Host, placed: list[Host]) -> Desired:

@@ -68,7 +68,7 @@ class Reservations:
         held = reservations.of_job(self._store, job_id)
         return replace(share, gpus=held.gpu_indexes if held else [])
 
-    def scope_of(self, job_id: str) -> str | None:
+    def machine_of(self, job_id: str) -> str | None:
         """The machine that a job has a share of, if any."""
         held = reservations.of_job(self._store, job_id)
         return held.machine if held else None

@@ -18,9 +18,9 @@ MAX_LOSSES = 5
 
 def again(job: Job, demand: Demand, placed: list[Host], result: Outcome) -> Event | None:
     """The event with which a job that would end with `result` goes back into the queue; None when it ends."""
-    if job.wanted == DesiredState.STOP or not placed:
+    if job.desired == DesiredState.STOP or not placed:
         return None
-    if job.wanted == DesiredState.INTERRUPT and outcome.interrupted(placed):
+    if job.desired == DesiredState.INTERRUPT and outcome.interrupted(placed):
         return Event(SecondaryStatus.INTERRUPTED)
     if not result.internal:
         return None
@@ -45,7 +45,7 @@ def requeue(store: Database, job_id: str, event: Event) -> bool:
             return False
         hosts.retire(connection, job_id)
         identity.delete_job_keys(connection, job_id)
-        jobs.want_in(connection, job_id, DesiredState.RUN)
+        jobs.set_desired_in(connection, job_id, DesiredState.RUN)
     return True
 
 

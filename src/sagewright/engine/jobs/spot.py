@@ -37,8 +37,8 @@ def make_room(reservations: Reservations, share: JobShare, running: list[Job]) -
 
     Those that are being interrupted already count first; one that uploads its model is let finish.
     """
-    going = [job for job in running if job.wanted == DesiredState.INTERRUPT]
-    others = [job for job in running if job.wanted == DesiredState.RUN and job.secondary_status in _RUNNING]
+    going = [job for job in running if job.desired == DesiredState.INTERRUPT]
+    others = [job for job in running if job.desired == DesiredState.RUN and job.secondary_status in _RUNNING]
     freed = {job.id for job in going}
     chosen: list[Job] = []
     while not reservations.fits_without(share, freed):

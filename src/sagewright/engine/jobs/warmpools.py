@@ -43,7 +43,7 @@ class WarmPools:
         for pool in warmpools.available(self._store):
             job = jobs.get(self._store, pool.job_id)
             if (
-                job is not None and self._reservations.scope_of(job.id) is None
+                job is not None and self._reservations.machine_of(job.id) is None
             ):  # an earlier version kept that in memory
                 demand = demand_of(job)
                 share = self._reservations.share_of(demand.instance_type, demand.hosts)
@@ -71,10 +71,10 @@ class WarmPools:
 
     def fitting(self, job: Job) -> WarmPool | None:
         """The pool that a queued job could have."""
-        wanted = demand_of(job).shape
-        if wanted is None:
+        desired = demand_of(job).shape
+        if desired is None:
             return None
-        found = (pool for pool in warmpools.available(self._store) if pool.shape == wanted and not _over(pool))
+        found = (pool for pool in warmpools.available(self._store) if pool.shape == desired and not _over(pool))
         return next(found, None)
 
     def take(self, job: Job) -> None:

@@ -48,8 +48,8 @@ def breaches(document: Mapping[str, Any], point: AlarmPeriod) -> bool:
     return COMPARISONS[document["ComparisonOperator"]](point.value, float(document["Threshold"]))
 
 
-def reason(document: Mapping[str, Any], state: str, points: Sequence[AlarmPeriod], wanted: int) -> str:
-    """For the points of an alarm's evaluation, the latest first. `wanted`: how many had to breach."""
+def reason(document: Mapping[str, Any], state: str, points: Sequence[AlarmPeriod], requested: int) -> str:
+    """For the points of an alarm's evaluation, the latest first. `requested`: how many had to breach."""
     if state == UNKNOWN:
         return f"Insufficient Data: {_counted(len(points), 'datapoint')} unknown."
     known = [point for point in points if point.value is not None]
@@ -64,7 +64,7 @@ def reason(document: Mapping[str, Any], state: str, points: Sequence[AlarmPeriod
     side = "" if state == ALARM else "not "
     crossed = f"{side}{_WORDS[document['ComparisonOperator']]} the threshold ({float(document['Threshold'])})"
     if document.get("DatapointsToAlarm"):
-        least = wanted if state == ALARM else max(1, len(points) - wanted + 1)
+        least = requested if state == ALARM else max(1, len(points) - requested + 1)
         transition = "OK -> ALARM" if state == ALARM else "ALARM -> OK"
         return (
             f"Threshold Crossed: {len(told)} out of the last {len(points)} datapoints [{listed}] {_was(len(told))} {crossed} "

@@ -161,7 +161,7 @@ class Alarms:
 def judge(document: Mapping[str, Any], points: Sequence[AlarmPeriod]) -> AlarmVerdict | None:
     """The state for the last periods, the latest first; None where it stays as it is."""
     treat = document.get("TreatMissingData") or MISSING
-    wanted = int(document.get("DatapointsToAlarm") or document["EvaluationPeriods"])
+    requested = int(document.get("DatapointsToAlarm") or document["EvaluationPeriods"])
     known = [point for point in points if point.value is not None]
     if treat == IGNORE and len(known) < len(points):
         return None
@@ -169,9 +169,9 @@ def judge(document: Mapping[str, Any], points: Sequence[AlarmPeriod]) -> AlarmVe
     if treat == BREACHING:
         breaching += len(points) - len(known)
     if treat == MISSING:
-        wanted = min(wanted, len(known))
-    state = UNKNOWN if not known and treat == MISSING else ALARM if breaching >= wanted else OK
-    reason = alarm_reasons.reason(document, state, points, wanted)
+        requested = min(requested, len(known))
+    state = UNKNOWN if not known and treat == MISSING else ALARM if breaching >= requested else OK
+    reason = alarm_reasons.reason(document, state, points, requested)
     return AlarmVerdict(state, reason[:1023], alarm_reasons.data(document, points, time.time()))
 
 

@@ -95,10 +95,10 @@ class Autoscaling:
             return
         points = alarm.document["State"]["Data"].get("recentDatapoints") or []
         breach = (points[-1] - float(alarm.document["Threshold"])) if points else 0.0
-        wanted = adjusted(config, present, breach)
-        if wanted is not None:
+        requested = adjusted(config, present, breach)
+        if requested is not None:
             cause = f"monitor alarm {alarm.name} in state {alarm.status} triggered policy {policy['PolicyName']}"
-            wish = self._bounded(target, Wish(wanted, cause, policy=policy["PolicyName"]))
+            wish = self._bounded(target, Wish(requested, cause, policy=policy["PolicyName"]))
             if wish.capacity != present and not self._held(target, present, wish):
                 self._apply(target, present, wish)
 
@@ -223,18 +223,18 @@ def tracked(config: Mapping[str, Any], policy: str, present: int, points: list[f
     aim = float(config["TargetValue"])
     high = max(points[0], points[1])
     if high > aim:  # with no instance the metric is as for one
-        wanted = math.ceil(max(present, 1) * high / aim)
+        requested = math.ceil(max(present, 1) * high / aim)
         cooldown = int(config.get("ScaleOutCooldown", COOLDOWN_S))
-        return Wish(wanted, f"the metric is {high:g}, above the target {aim:g} of policy {policy}", cooldown, policy)
+        return Wish(requested, f"the metric is {high:g}, above the target {aim:g} of policy {policy}", cooldown, policy)
     past = points[1 : LOW_MINUTES + 1]
     if config.get("DisableScaleIn") or not past or max(past) >= LOW * aim:
         return None
-    wanted = max(least, math.ceil(present * max(past) / aim))
+    requested = max(least, math.ceil(present * max(past) / aim))
     cooldown = int(config.get("ScaleInCooldown", COOLDOWN_S))
     cause = (
         f"the metric was at most {max(past):g} for {LOW_MINUTES} minutes, below the target {aim:g} of policy {policy}"
     )
-    return Wish(wanted, cause, cooldown, policy) if wanted < present else None
+    return Wish(requested, cause, cooldown, policy) if requested < present else None
 
 
 def adjusted(config: Mapping[str, Any], present: int, breach: float) -> int | None:

@@ -25,8 +25,8 @@ def is_composite(alarm: Resource) -> bool:
 
 def children_of(store: Database, alarm: Resource) -> list[Resource]:
     """The alarms of its rule that are there."""
-    place = ResourceScope(alarm.kind, alarm.account, alarm.region)
-    found = [resources.find(store, place, name) for name in read_rule(alarm.document[RULE]).children]
+    scope = ResourceScope(alarm.kind, alarm.account, alarm.region)
+    found = [resources.find(store, scope, name) for name in read_rule(alarm.document[RULE]).children]
     return [one for one in found if one is not None]
 
 

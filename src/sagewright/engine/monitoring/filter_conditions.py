@@ -147,8 +147,8 @@ class ConditionReader:
             name = self._take()[1].upper()
             if name not in _CONSTANTS:
                 raise wrong(self._pattern, f"IS {name} is not known")
-            wanted = _CONSTANTS[name]
-            return lambda value: value is wanted
+            requested = _CONSTANTS[name]
+            return lambda value: value is requested
         if sign.upper() == "NOT":
             if self._take()[1].upper() != "EXISTS":
                 raise wrong(self._pattern, "NOT goes with EXISTS")

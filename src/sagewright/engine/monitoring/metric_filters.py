@@ -27,19 +27,19 @@ MINUTE_MS = 60_000
 Line = tuple[int, str]
 
 
-def parent_of(place: LogScope, group: str) -> str:
+def parent_of(scope: LogScope, group: str) -> str:
     """To which the filters of a log group belong."""
-    return f"log-group/{place.account}/{place.region}/{group}"
+    return f"log-group/{scope.account}/{scope.region}/{group}"
 
 
 def count_in(store: Database, connection: Connection, where: tuple[LogScope, str], lines: Sequence[Line]) -> None:
     """Have the filters of a group, `where`, count lines: (milliseconds, message)."""
     if not lines:
         return
-    place, group = where
+    scope, group = where
     data: list[tuple[MetricSeries, Datum]] = []
-    for one in _filters(store, connection, parent_of(place, group)):
-        data += _counted(one, place, lines)
+    for one in _filters(store, connection, parent_of(scope, group)):
+        data += _counted(one, scope, lines)
     metrics.put(connection, data)
 
 
@@ -53,7 +53,7 @@ def _filters(store: Database, connection: Connection, parent: str) -> list[Resou
     return (store.memory.recall(parent, KIND, read) or []) if store.embedded else read()
 
 
-def _counted(metric_filter: Resource, place: LogScope, lines: Sequence[Line]) -> list[tuple[MetricSeries, Datum]]:
+def _counted(metric_filter: Resource, scope: LogScope, lines: Sequence[Line]) -> list[tuple[MetricSeries, Datum]]:
     """A datum for each minute and value; equal ones are one, so that percentiles stay exact."""
     matches, fields = _compiled(metric_filter.document["filterPattern"])
     found: list[tuple[MetricSeries, Datum]] = []
@@ -69,18 +69,18 @@ def _counted(metric_filter: Resource, place: LogScope, lines: Sequence[Line]) ->
                 counts[(at_ms // MINUTE_MS, *measured)] += 1
         if "defaultValue" in transformation:
             counts.update((minute, "", float(transformation["defaultValue"])) for minute in quiet)
-        found += [_datum(transformation, place, key, count) for key, count in counts.items()]
+        found += [_datum(transformation, scope, key, count) for key, count in counts.items()]
     return found
 
 
 def _datum(
-    transformation: Mapping[str, Any], place: LogScope, key: tuple[int, str, float], count: int
+    transformation: Mapping[str, Any], scope: LogScope, key: tuple[int, str, float], count: int
 ) -> tuple[MetricSeries, Datum]:
     minute, dimensions, value = key
     named = (transformation["metricNamespace"], transformation["metricName"])
     unit = transformation.get("unit", "None")
     datum = Datum(minute * MINUTE_MS, float(count), value * count, value, value, unit)
-    return MetricSeries(place.account, place.region, *named, dimensions), datum
+    return MetricSeries(scope.account, scope.region, *named, dimensions), datum
 
 
 def _measured(transformation: Mapping[str, Any], fields: Fields, message: str) -> tuple[str, float] | None:

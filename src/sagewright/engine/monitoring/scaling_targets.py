@@ -34,13 +34,13 @@ class VariantInstances:
         return counts.get(self.variant)
 
     def resize(self, ask: CallOperation, capacity: int) -> None:
-        wanted = [{"VariantName": self.variant, "DesiredInstanceCount": capacity}]
-        request = {"EndpointName": self.endpoint, "DesiredWeightsAndCapacities": wanted}
+        requested = [{"VariantName": self.variant, "DesiredInstanceCount": capacity}]
+        request = {"EndpointName": self.endpoint, "DesiredWeightsAndCapacities": requested}
         ask("UpdateEndpointWeightsAndCapacities", request)
 
     def invocations(self) -> dict[str, Any]:
-        place = {"EndpointName": self.endpoint, "VariantName": self.variant}
-        return _metric("InvocationsPerInstance", place)
+        scope = {"EndpointName": self.endpoint, "VariantName": self.variant}
+        return _metric("InvocationsPerInstance", scope)
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,8 @@ class ComponentCopies:
         return count
 
     def resize(self, ask: CallOperation, capacity: int) -> None:
-        wanted = {"CopyCount": capacity}
-        request = {"InferenceComponentName": self.component, "DesiredRuntimeConfig": wanted}
+        requested = {"CopyCount": capacity}
+        request = {"InferenceComponentName": self.component, "DesiredRuntimeConfig": requested}
         ask("UpdateInferenceComponentRuntimeConfig", request)
 
     def invocations(self) -> dict[str, Any]:
@@ -84,6 +84,6 @@ def scalable_of(resource_id: str) -> Scalable | None:
     return None
 
 
-def _metric(name: str, place: dict[str, str]) -> dict[str, Any]:
-    dimensions: Dimensions = [{"Name": key, "Value": value} for key, value in place.items()]
+def _metric(name: str, scope: dict[str, str]) -> dict[str, Any]:
+    dimensions: Dimensions = [{"Name": key, "Value": value} for key, value in scope.items()]
     return {"Namespace": NAMESPACE, "MetricName": name, "Dimensions": dimensions}

@@ -81,8 +81,8 @@ class Pipelines:
         version = document["PipelineId"], document["PipelineVersionId"]
         found = self._definitions.get(version)
         if found is None:
-            place = ResourceScope(VERSION, execution.account, execution.region)
-            row = resources.find(self._dependencies.store, place, *version)
+            scope = ResourceScope(VERSION, execution.account, execution.region)
+            row = resources.find(self._dependencies.store, scope, *version)
             found = read_definition(str(row.document["PipelineDefinition"]) if row else EMPTY)
             self._definitions[version] = found
         return found

@@ -127,14 +127,14 @@ def write(store: Database, execution: Resource, record: StepRecord) -> None:
     name = _row_name(execution, record.name)
     new = New(name, _document(record), "", {}, parent=execution.id, status=record.status, created_ms=record.begun_ms)
     try:
-        resources.create(store, _place(execution), new)
+        resources.create(store, _scope(execution), new)
     except ResourceNameTaken:
         raise StepOvertaken(record.name) from None
 
 
 def change(store: Database, execution: Resource, record: StepRecord) -> None:
     """What has become of it. An answer that came meanwhile stays."""
-    row = resources.find(store, _place(execution), _row_name(execution, record.name))
+    row = resources.find(store, _scope(execution), _row_name(execution, record.name))
 
     def how(current: Resource) -> Resource:
         document = _document(record)
@@ -162,7 +162,7 @@ def read(row: Resource) -> StepRecord:
 
 
 def one_of(store: Database, execution: Resource, step: str) -> StepRecord | None:
-    row = resources.find(store, _place(execution), _row_name(execution, step))
+    row = resources.find(store, _scope(execution), _row_name(execution, step))
     return None if row is None else read(row)
 
 
@@ -174,7 +174,7 @@ def _row_name(execution: Resource, step: str) -> str:
     return f"{execution.id}/{step}"
 
 
-def _place(execution: Resource) -> ResourceScope:
+def _scope(execution: Resource) -> ResourceScope:
     return ResourceScope(STEP, execution.account, execution.region)
 
 
@@ -197,14 +197,14 @@ def find_cached(store: Database, execution: Resource, record: StepRecord) -> Cac
 
 def keep_cached(store: Database, execution: Resource, record: StepRecord, arn: str) -> None:
     """What another execution may use from now on."""
-    place, name = ResourceScope(CACHED, execution.account, execution.region), _cache_name(execution, record)
+    scope, name = ResourceScope(CACHED, execution.account, execution.region), _cache_name(execution, record)
     cached = Cached(arn, record.ended_ms or 0, record.metadata, record.properties or {})
-    row = resources.find(store, place, name)
+    row = resources.find(store, scope, name)
     if row is not None:
         resources.alter(store, row.id, lambda current: replace(current, document=asdict(cached)))
         return
     try:
-        resources.create(store, place, New(name, asdict(cached), "", {}, parent=f"cache/{execution.parent}"))
+        resources.create(store, scope, New(name, asdict(cached), "", {}, parent=f"cache/{execution.parent}"))
     except ResourceNameTaken:
         keep_cached(store, execution, record, arn)
 

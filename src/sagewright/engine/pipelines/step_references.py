@@ -90,10 +90,10 @@ class StepReferences:
         return self._earlier[step]
 
     def _find_earlier(self, step: str) -> StepRecord | None:
-        place = ResourceScope(EXECUTION, self.execution.account, self.execution.region)
+        scope = ResourceScope(EXECUTION, self.execution.account, self.execution.region)
         source = self.execution.document.get("SourceExecution")
         while source is not None:
-            earlier = resources.find(self.store, place, source)
+            earlier = resources.find(self.store, scope, source)
             record = None if earlier is None else step_records.one_of(self.store, earlier, step)
             if record is not None or earlier is None:
                 return record
@@ -117,9 +117,9 @@ class StepReferences:
 
     def _read_object(self, uri: str) -> Any:
         try:
-            place = read_s3_uri(uri)
+            scope = read_s3_uri(uri)
             with _reading:
-                data = self.objects.read_bytes(place.bucket, place.key, MOST_FILE)
+                data = self.objects.read_bytes(scope.bucket, scope.key, MOST_FILE)
                 self._read.spend(len(data))
                 return json.loads(data)
         except OverBudget as error:

@@ -126,12 +126,12 @@ def read(row: Resource) -> TrialRecord:
 
 def write(store: Database, tuner: Resource, record: TrialRecord) -> None:
     """Raises Overtaken."""
-    place = ResourceScope(TRIAL, tuner.account, tuner.region)
+    scope = ResourceScope(TRIAL, tuner.account, tuner.region)
     new = New(
         record.name, _document(record), "", {}, version=record.number, parent=tuner.id, status=kept_status(record)
     )
     try:
-        resources.create(store, place, new)
+        resources.create(store, scope, new)
     except ResourceNameTaken:
         raise TrialOvertaken(record.name) from None
 

@@ -76,7 +76,7 @@ class Dispatch:
         self._shelves = Shelves()
         self._models: dict[tuple[Path, str], str] = {}
         self._changed = asyncio.Event()
-        self.wanted: set[str] = set()
+        self.requested: set[str] = set()
         """Endpoints whose variants have been asked for while they have no instance, since the last look."""
 
     def take(self, routes: Routes) -> None:
@@ -122,16 +122,16 @@ class Dispatch:
             raise faults.not_ready(self.where(name), endpoint.status)
         return endpoint
 
-    def choose(self, endpoint: Endpoint, wanted: InvocationTarget) -> tuple[RouteFleet, RouteVariant]:
+    def choose(self, endpoint: Endpoint, requested: InvocationTarget) -> tuple[RouteFleet, RouteVariant]:
         """Raises ValidationError for a variant or a component that is not there."""
-        if endpoint.components is not None or wanted.component:
-            return endpoint.fleets[0], self._component(endpoint, wanted)
-        if wanted.variant:
+        if endpoint.components is not None or requested.component:
+            return endpoint.fleets[0], self._component(endpoint, requested)
+        if requested.variant:
             for fleet in sorted(endpoint.fleets, key=lambda one: -one.share):
                 for variant in fleet.variants:
-                    if variant.name == wanted.variant:
+                    if variant.name == requested.variant:
                         return fleet, variant
-            raise faults.validation(f"Variant {wanted.variant} of endpoint {endpoint.name} not found.")
+            raise faults.validation(f"Variant {requested.variant} of endpoint {endpoint.name} not found.")
         if len(endpoint.fleets) == 1 and len(endpoint.fleets[0].variants) == 1:  # as most have it: there is no choice
             (fleet,), (variant,) = endpoint.fleets, endpoint.fleets[0].variants
             if fleet.share and variant.weight:
@@ -148,22 +148,22 @@ class Dispatch:
             raise faults.validation(f"No variant of endpoint {endpoint.name} has a weight above 0.")
         return found[quota.choose(weights)]
 
-    def _component(self, endpoint: Endpoint, wanted: InvocationTarget) -> RouteVariant:
+    def _component(self, endpoint: Endpoint, requested: InvocationTarget) -> RouteVariant:
         """Raises ValidationError."""
         if endpoint.components is None:
             raise faults.validation(
                 f"Endpoint {endpoint.name} hosts no inference components: its variants have models."
             )
-        if not wanted.component:
+        if not requested.component:
             raise faults.component_needed()
-        found = endpoint.components.get(wanted.component)
+        found = endpoint.components.get(requested.component)
         if found is None:
-            raise faults.component_not_found(self.where(endpoint.name, wanted.component))
-        if wanted.variant and wanted.variant != found.name:
+            raise faults.component_not_found(self.where(endpoint.name, requested.component))
+        if requested.variant and requested.variant != found.name:
             raise faults.validation(
-                f"Inference Component {found.component} is on the variant {found.name}, not on {wanted.variant}."
+                f"Inference Component {found.component} is on the variant {found.name}, not on {requested.variant}."
             )
-        if not found.wanted and not found.instances:
+        if not found.requested and not found.instances:
             self.tally(endpoint.name, found).without_capacity += 1
             raise faults.no_capacity()
         return found
@@ -174,26 +174,26 @@ class Dispatch:
         fleet: RouteFleet,
         variant: RouteVariant,
         ask: UpstreamRequest,
-        wanted: InvocationTarget,
+        requested: InvocationTarget,
     ) -> Served:
         """The answer of a variant. Raises AwsError: ModelError, ServiceUnavailable, ValidationError."""
         where, begin = self.where(endpoint.name, variant.component), time.monotonic()
         async with _Slot(self, endpoint, variant) as slot:
-            *before, last = slot.steps(wanted)
+            *before, last = slot.steps(requested)
             for number in before:
-                answer = await self._answered(where, slot, number, ask, wanted)
+                answer = await self._answered(where, slot, number, ask, requested)
                 headers = {**ask.headers}
                 if "content-type" in answer.headers:
                     headers["Content-Type"] = answer.headers["content-type"]
                 ask = replace(ask, body=answer.body, headers=headers)
-            answer = await self._answered(where, slot, last, ask, wanted)
+            answer = await self._answered(where, slot, last, ask, requested)
         return Served(fleet, variant, answer, time.monotonic() - begin)
 
     async def _answered(
-        self, where: Where, slot: _Slot, number: int, ask: UpstreamRequest, wanted: InvocationTarget
+        self, where: Where, slot: _Slot, number: int, ask: UpstreamRequest, requested: InvocationTarget
     ) -> Answer:
         """A container's good answer. Raises AwsError."""
-        answer = await self._step(where, slot, number, ask, wanted)
+        answer = await self._step(where, slot, number, ask, requested)
         if not 200 <= answer.status < 300:
             raise faults.model_error(where, _told_name(slot.variant, number), answer.status, answer.body)
         return answer
@@ -224,12 +224,12 @@ class Dispatch:
         return answer
 
     async def _step(
-        self, where: Where, slot: _Slot, number: int, ask: UpstreamRequest, wanted: InvocationTarget
+        self, where: Where, slot: _Slot, number: int, ask: UpstreamRequest, requested: InvocationTarget
     ) -> Answer:
         container = _told_name(slot.variant, number)
         until, retry_s = time.monotonic() + AWAY_S, RETRY_S
-        if slot.variant.containers[number].multi_model and wanted.model:
-            return await self._several(where, slot, number, ask, wanted.model)
+        if slot.variant.containers[number].multi_model and requested.model:
+            return await self._several(where, slot, number, ask, requested.model)
         while True:
             try:
                 return await self._upstream(slot.instance.directories[number]).ask(ask, TIMEOUT_S)
@@ -247,16 +247,16 @@ class Dispatch:
                 raise faults.timed_out(where, container, TIMEOUT_S) from None
 
     async def begin(
-        self, endpoint: Endpoint, variant: RouteVariant, ask: UpstreamRequest, wanted: InvocationTarget
+        self, endpoint: Endpoint, variant: RouteVariant, ask: UpstreamRequest, requested: InvocationTarget
     ) -> tuple[AnswerStream, _Slot]:
         """The answer of a variant's last container, to be read as it comes. The slot has to be left. Raises AwsError."""
         where = self.where(endpoint.name, variant.component)
         slot = _Slot(self, endpoint, variant)
         await slot.__aenter__()
         try:
-            steps = slot.steps(wanted)
+            steps = slot.steps(requested)
             for number in steps[:-1]:
-                answer = await self._step(where, slot, number, ask, wanted)
+                answer = await self._step(where, slot, number, ask, requested)
                 if not 200 <= answer.status < 300:
                     raise faults.model_error(where, _told_name(variant, number), answer.status, answer.body)
                 ask = replace(ask, body=answer.body)
@@ -283,7 +283,7 @@ class Dispatch:
         now, begin = self._present(endpoint.name, variant), time.monotonic()
         limit = time.monotonic() + (TIMEOUT_S if now.scales_from_zero else AWAY_S)
         while not now.instances:
-            self.wanted.add(endpoint.id)
+            self.requested.add(endpoint.id)
             left = limit - time.monotonic()
             if left <= 0:
                 raise faults.unavailable(f"The variant {variant.name} of endpoint {endpoint.name} has no instance now.")
@@ -351,20 +351,20 @@ class _Slot:
         self.instance = least_busy(others, self._dispatch.busy.by_instance, at_random=False)
         self._dispatch.busy.by_instance[self.instance.id] += 1
 
-    def steps(self, wanted: InvocationTarget) -> list[int]:
+    def steps(self, requested: InvocationTarget) -> list[int]:
         """Which containers the request goes through. Raises ValidationError."""
         names = [container.name for container in self.variant.containers]
         if not self.variant.direct:
-            if wanted.container:
+            if requested.container:
                 raise faults.validation(
                     "TargetContainerHostname needs a model whose InferenceExecutionConfig has the Mode Direct."
                 )
             return list(range(len(names)))
-        if not wanted.container:
+        if not requested.container:
             raise faults.validation(f"A model in Direct mode needs TargetContainerHostname, one of {names}.")
-        if wanted.container not in names:
-            raise faults.validation(f"Container {wanted.container} not found; the model's containers are {names}.")
-        return [names.index(wanted.container)]
+        if requested.container not in names:
+            raise faults.validation(f"Container {requested.container} not found; the model's containers are {names}.")
+        return [names.index(requested.container)]
 
     def _leave_variant(self) -> None:
         self._dispatch.busy.by_variant[self._key] -= 1

@@ -75,17 +75,17 @@ def _write(descriptor: int, data: bytes) -> None:
 
 def main() -> int:
     container = _Container(ContainerEngine(Path(sys.argv[1])), sys.argv[2], podman=sys.argv[3:] == ["podman"])
-    wanted: dict[int, signal.Signals] = {
+    requested: dict[int, signal.Signals] = {
         signal.SIGTERM: signal.SIGTERM,
         signal.SIGINT: signal.SIGKILL,
         signal.SIGUSR1: signal.SIGKILL,
     }
-    signal.pthread_sigmask(signal.SIG_BLOCK, wanted)
+    signal.pthread_sigmask(signal.SIG_BLOCK, requested)
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGUSR1, 0, 0, 0)
 
     def forward() -> None:
         while True:
-            container.send(wanted[signal.sigwait(wanted)])
+            container.send(requested[signal.sigwait(requested)])
 
     threading.Thread(target=forward, daemon=True).start()
     try:

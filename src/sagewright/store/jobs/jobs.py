@@ -50,7 +50,7 @@ class Job:
     name: str
     created_ms: int
     request: dict[str, Any]
-    wanted: str
+    desired: str
     status: str
     secondary_status: str
     modified_ms: int
@@ -106,7 +106,7 @@ _BY_ID = _JOBS.where(jobs.c.id == bindparam("job_id"))
 _LOCKED = _BY_ID.with_for_update()
 _INSERT = PreparedStatement(
     insert(jobs),
-    ("id", "kind", "account", "region", "name", "created_ms", "request", "wanted", "status", "secondary_status", "modified_ms",
+    ("id", "kind", "account", "region", "name", "created_ms", "request", "desired", "status", "secondary_status", "modified_ms",
      "spot"),
 )  # fmt: skip
 _UPDATE = update(jobs).where(jobs.c.id == bindparam("job_id"))  # of the columns it is executed with
@@ -126,20 +126,20 @@ class JobNameTaken(Exception):
 
 
 def create(
-    store: Database, place: ResourceScope, draft: JobDraft, also: Callable[[Connection], None] | None = None
+    store: Database, scope: ResourceScope, draft: JobDraft, also: Callable[[Connection], None] | None = None
 ) -> Job:
     """A new job at the first step of its life, with its first event and what `also` writes. Raises NameTaken."""
-    now, state_machine = now_ms(), STATE_MACHINES[place.kind]
+    now, state_machine = now_ms(), STATE_MACHINES[scope.kind]
     values = {
         "id": uuid.uuid4().hex,
         "name": draft.name,
         "created_ms": now,
         "request": draft.request,
-        "wanted": DesiredState.RUN.value,
+        "desired": DesiredState.RUN.value,
         "status": str(state_machine.status_of[state_machine.first]),
         "secondary_status": str(state_machine.first),
         "modified_ms": now,
-        **vars(place),
+        **vars(scope),
     }
     try:
         with store.write() as connection:
@@ -147,23 +147,23 @@ def create(
             first = EventEntry(
                 now, values["status"], values["secondary_status"], draft.message, principal=draft.principal
             )
-            events.append(connection, EventSubject(place.kind, values["id"]), first)
+            events.append(connection, EventSubject(scope.kind, values["id"]), first)
             job = Job(**values, started_ms=None, ended_ms=None, failure_reason=None, exit_message=None)
             changes(connection, job.id, job=job)
-            changes(connection, _named(place, draft.name), id=job.id)
+            changes(connection, _named(scope, draft.name), id=job.id)
             if also is not None:
                 also(connection)
     except IntegrityError:
-        existing = find(store, place, draft.name)
+        existing = find(store, scope, draft.name)
         if existing is None:
             raise
         raise JobNameTaken(existing) from None
     return job
 
 
-def find(store: Database, place: ResourceScope, name: str) -> Job | None:
+def find(store: Database, scope: ResourceScope, name: str) -> Job | None:
     """The job of that name; None where there is none."""
-    job_id = store.recall(_named(place, name), "id", lambda: _id_of(store, place, name))
+    job_id = store.recall(_named(scope, name), "id", lambda: _id_of(store, scope, name))
     return get(store, job_id) if job_id else None
 
 
@@ -177,14 +177,14 @@ def _read(store: Database, job_id: str) -> Job | None:
     return Job(*row) if row else None
 
 
-def _id_of(store: Database, place: ResourceScope, name: str) -> str | None:
+def _id_of(store: Database, scope: ResourceScope, name: str) -> str | None:
     with store.read() as connection:
-        found: str | None = connection.execute(_ID_BY_NAME, {**vars(place), "name": name}).scalar()
+        found: str | None = connection.execute(_ID_BY_NAME, {**vars(scope), "name": name}).scalar()
     return found
 
 
-def _named(place: ResourceScope, name: str) -> str:
-    return f"{place.kind}/{place.account}/{place.region}/{name}"
+def _named(scope: ResourceScope, name: str) -> str:
+    return f"{scope.kind}/{scope.account}/{scope.region}/{name}"
 
 
 def move(store: Database, job_id: str, event: Event) -> Job | None:
@@ -229,14 +229,14 @@ def transitions(store: Database, job_id: str) -> list[EventEntry]:
     return store.recall(job_id, "transitions", lambda: events.of(store, job_id)) or []
 
 
-def want(store: Database, job_id: str, wanted: DesiredState) -> None:
+def set_desired(store: Database, job_id: str, desired: DesiredState) -> None:
     with store.write() as connection:
-        want_in(connection, job_id, wanted)
+        set_desired_in(connection, job_id, desired)
 
 
-def want_in(connection: Connection, job_id: str, wanted: DesiredState) -> None:
+def set_desired_in(connection: Connection, job_id: str, desired: DesiredState) -> None:
     """`want` inside a transaction of the caller's."""
-    connection.execute(_UPDATE, {"job_id": job_id, "wanted": wanted.value, "modified_ms": now_ms()})
+    connection.execute(_UPDATE, {"job_id": job_id, "desired": desired.value, "modified_ms": now_ms()})
     changes(connection, job_id)
 
 

@@ -30,7 +30,7 @@ _PLACED = select(jobs.c.kind, jobs.c.id).where(_ACTIVE, or_(_HAS_HOSTS, _HAS_SHA
 _WITHOUT_HOSTS = _JOBS.where(~_HAS_HOSTS).order_by(*_OLDEST_FIRST).limit(bindparam("how_many"))
 _WAITING = _WITHOUT_HOSTS.where(
     jobs.c.status == Status.IN_PROGRESS.value,  # one status: the index gives the oldest
-    jobs.c.wanted != DesiredState.STOP.value,
+    jobs.c.desired != DesiredState.STOP.value,
 )
 _IN_LINE = _WAITING.where(jobs.c.kind.not_in(bindparam("apart", expanding=True)))
 _QUEUED = {
@@ -49,17 +49,17 @@ _PLACED_LATER = select(jobs.c.id).where(
 _FIRST_OF = _WAITING.where(jobs.c.kind == bindparam("kind"), ~_HAS_SHARE)
 _COUNT_PLACED = select(func.count()).select_from(jobs).where(jobs.c.kind == bindparam("kind"), _ACTIVE, _HAS_SHARE)
 _COUNT_ACTIVE = select(func.count()).select_from(jobs).where(jobs.c.kind == bindparam("kind"), _ACTIVE)
-_STOPPED = _WITHOUT_HOSTS.where(_ACTIVE, jobs.c.wanted == DesiredState.STOP.value)
+_STOPPED = _WITHOUT_HOSTS.where(_ACTIVE, jobs.c.desired == DesiredState.STOP.value)
 _RUNNING_SPOT = _JOBS.where(_ACTIVE, _HAS_HOSTS, jobs.c.spot == 1).order_by(jobs.c.created_ms.desc(), jobs.c.id)
 _INTERRUPT = (
     update(jobs)
-    .where(jobs.c.id == bindparam("job_id"), jobs.c.wanted == DesiredState.RUN.value, _ACTIVE, _HAS_HOSTS)
-    .values(wanted=DesiredState.INTERRUPT.value)
+    .where(jobs.c.id == bindparam("job_id"), jobs.c.desired == DesiredState.RUN.value, _ACTIVE, _HAS_HOSTS)
+    .values(desired=DesiredState.INTERRUPT.value)
 )
 _TAKE = update(jobs).where(
     jobs.c.id == bindparam("job_id"),
     jobs.c.status == Status.IN_PROGRESS.value,
-    jobs.c.wanted != DesiredState.STOP.value,
+    jobs.c.desired != DesiredState.STOP.value,
     ~_HAS_HOSTS,
     _OURS,
 )

@@ -54,17 +54,17 @@ SLICE = 500
 _STREAM = [log_streams.c[name] for name in LogStream.__dataclass_fields__]
 
 
-def create_group(store: Database, place: LogScope, name: str) -> bool:
+def create_group(store: Database, scope: LogScope, name: str) -> bool:
     """False when it exists."""
     with store.write() as connection:
-        return _create_group(connection, place, name)
+        return _create_group(connection, scope, name)
 
 
-def _create_group(connection: Connection, place: LogScope, name: str) -> bool:
-    where = _group_where(place, name)
+def _create_group(connection: Connection, scope: LogScope, name: str) -> bool:
+    where = _group_where(scope, name)
     if connection.execute(select(log_groups.c.name).where(*where)).first():
         return False
-    return insert_absent(connection, log_groups, {"name": name, "created_ms": now_ms(), **vars(place)})
+    return insert_absent(connection, log_groups, {"name": name, "created_ms": now_ms(), **vars(scope)})
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class GroupQuery:
     after: str = ""
 
 
-def groups(store: Database, place: LogScope, query: GroupQuery) -> list[Any]:
+def groups(store: Database, scope: LogScope, query: GroupQuery) -> list[Any]:
     """(name, created_ms, retention_days, stored_bytes) by name."""
     stored = func.coalesce(
         select(func.sum(log_streams.c.stored_bytes))
@@ -92,8 +92,8 @@ def groups(store: Database, place: LogScope, query: GroupQuery) -> list[Any]:
     statement = (
         select(log_groups.c.name, log_groups.c.created_ms, log_groups.c.retention_days, stored)
         .where(
-            log_groups.c.account == place.account,
-            log_groups.c.region == place.region,
+            log_groups.c.account == scope.account,
+            log_groups.c.region == scope.region,
             log_groups.c.name > query.after,
             log_groups.c.name.startswith(query.prefix, autoescape=True),
             log_groups.c.name.contains(query.pattern, autoescape=True),
@@ -105,33 +105,33 @@ def groups(store: Database, place: LogScope, query: GroupQuery) -> list[Any]:
         return list(connection.execute(statement))
 
 
-def group_exists(store: Database, place: LogScope, name: str) -> bool:
+def group_exists(store: Database, scope: LogScope, name: str) -> bool:
     with store.read() as connection:
-        return connection.execute(select(log_groups.c.name).where(*_group_where(place, name))).first() is not None
+        return connection.execute(select(log_groups.c.name).where(*_group_where(scope, name))).first() is not None
 
 
-def retention(store: Database, place: LogScope, name: str) -> int | None:
+def retention(store: Database, scope: LogScope, name: str) -> int | None:
     """Days; None: for ever."""
     with store.read() as connection:
-        statement = select(log_groups.c.retention_days).where(*_group_where(place, name))
+        statement = select(log_groups.c.retention_days).where(*_group_where(scope, name))
         days: int | None = connection.execute(statement).scalar()
     return days
 
 
-def set_retention(store: Database, place: LogScope, name: str, days: int | None) -> None:
+def set_retention(store: Database, scope: LogScope, name: str, days: int | None) -> None:
     with store.write() as connection:
-        connection.execute(update(log_groups).where(*_group_where(place, name)).values(retention_days=days))
+        connection.execute(update(log_groups).where(*_group_where(scope, name)).values(retention_days=days))
 
 
-def delete_group(store: Database, place: LogScope, name: str) -> None:
+def delete_group(store: Database, scope: LogScope, name: str) -> None:
     """Its streams are marked some at a time; until the last one is, the group is there."""
-    some = select(log_streams.c.id).where(*_stream_where(place, name)).limit(SLICE)
+    some = select(log_streams.c.id).where(*_stream_where(scope, name)).limit(SLICE)
     while True:
         with store.write() as connection:
             marked = list(connection.execute(some).scalars())
             _mark(connection, marked)
             if len(marked) < SLICE:
-                connection.execute(delete(log_groups).where(*_group_where(place, name)))
+                connection.execute(delete(log_groups).where(*_group_where(scope, name)))
                 return
 
 
@@ -143,39 +143,39 @@ def _mark(connection: Connection, stream_ids: list[int]) -> None:
     )
 
 
-def _group_where(place: LogScope, name: str) -> tuple[Any, ...]:
+def _group_where(scope: LogScope, name: str) -> tuple[Any, ...]:
     return (
-        log_groups.c.account == place.account,
-        log_groups.c.region == place.region,
+        log_groups.c.account == scope.account,
+        log_groups.c.region == scope.region,
         log_groups.c.name == name,
     )
 
 
-def _stream_where(place: LogScope, group: str) -> tuple[Any, ...]:
+def _stream_where(scope: LogScope, group: str) -> tuple[Any, ...]:
     return (
-        log_streams.c.account == place.account,
-        log_streams.c.region == place.region,
+        log_streams.c.account == scope.account,
+        log_streams.c.region == scope.region,
         log_streams.c.group_name == group,
     )
 
 
-def streams(store: Database, place: LogScope, group: str, prefix: str = "") -> list[LogStream]:
+def streams(store: Database, scope: LogScope, group: str, prefix: str = "") -> list[LogStream]:
     """The streams of a group whose names begin with `prefix`, by name."""
     statement = (
         select(*_STREAM)
-        .where(*_stream_where(place, group), log_streams.c.name.startswith(prefix, autoescape=True))
+        .where(*_stream_where(scope, group), log_streams.c.name.startswith(prefix, autoescape=True))
         .order_by(log_streams.c.name)
     )
     with store.read() as connection:
         return [LogStream(**row._mapping) for row in connection.execute(statement)]
 
 
-def page(store: Database, place: LogScope, group: str, query: StreamQuery) -> list[LogStream]:
+def page(store: Database, scope: LogScope, group: str, query: StreamQuery) -> list[LogStream]:
     """At most `query.limit` streams in the asked order: by name, or by the time of the last event."""
     keys: list[Any] = [log_streams.c.name]
     if query.by_time:
         keys.insert(0, func.coalesce(log_streams.c.last_ms, 0))
-    statement = select(*_STREAM).where(*_stream_where(place, group))
+    statement = select(*_STREAM).where(*_stream_where(scope, group))
     if query.prefix:
         statement = statement.where(log_streams.c.name.startswith(query.prefix, autoescape=True))
     if query.after is not None:
@@ -186,44 +186,44 @@ def page(store: Database, place: LogScope, group: str, query: StreamQuery) -> li
         return [LogStream(*row) for row in connection.execute(statement.order_by(*order).limit(query.limit))]
 
 
-def find_stream(store: Database, place: LogScope, group: str, name: str) -> LogStream | None:
+def find_stream(store: Database, scope: LogScope, group: str, name: str) -> LogStream | None:
     with store.read() as connection:
-        return _find_stream(connection, place, group, name)
+        return _find_stream(connection, scope, group, name)
 
 
 def _find_stream(
-    connection: Connection, place: LogScope, group: str, name: str, *, lock: bool = False
+    connection: Connection, scope: LogScope, group: str, name: str, *, lock: bool = False
 ) -> LogStream | None:
-    statement = select(*_STREAM).where(*_stream_where(place, group), log_streams.c.name == name)
+    statement = select(*_STREAM).where(*_stream_where(scope, group), log_streams.c.name == name)
     row = connection.execute(statement.with_for_update() if lock else statement).first()
     return LogStream(**row._mapping) if row else None
 
 
-def create_stream(store: Database, place: LogScope, group: str, name: str) -> bool:
+def create_stream(store: Database, scope: LogScope, group: str, name: str) -> bool:
     """False when it exists."""
     with store.write() as connection:
-        if _find_stream(connection, place, group, name):
+        if _find_stream(connection, scope, group, name):
             return False
-        _create_group(connection, place, group)
-        return _create_stream(connection, place, group, name)
+        _create_group(connection, scope, group)
+        return _create_stream(connection, scope, group, name)
 
 
-def ensure_stream(connection: Connection, place: LogScope, group: str, name: str) -> LogStream:
+def ensure_stream(connection: Connection, scope: LogScope, group: str, name: str) -> LogStream:
     """The stream, made together with its group where they do not exist; nobody else appends to it meanwhile."""
-    found = _find_stream(connection, place, group, name, lock=True)
+    found = _find_stream(connection, scope, group, name, lock=True)
     if found:
         return found
-    _create_group(connection, place, group)
-    _create_stream(connection, place, group, name)
-    made = _find_stream(connection, place, group, name, lock=True)
+    _create_group(connection, scope, group)
+    _create_stream(connection, scope, group, name)
+    made = _find_stream(connection, scope, group, name, lock=True)
     assert made is not None
     return made
 
 
-def _create_stream(connection: Connection, place: LogScope, group: str, name: str) -> bool:
+def _create_stream(connection: Connection, scope: LogScope, group: str, name: str) -> bool:
     """False when it exists."""
     values = {"group_name": group, "name": name, "created_ms": now_ms(), "next_seq": 0, "stored_bytes": 0}
-    return insert_absent(connection, log_streams, values | vars(place))
+    return insert_absent(connection, log_streams, values | vars(scope))
 
 
 def delete_stream(store: Database, stream: LogStream) -> None:
@@ -264,7 +264,7 @@ def append(connection: Connection, stream: LogStream, lines: Sequence[tuple[int,
     )
 
 
-def put(store: Database, place: LogScope, stream: tuple[str, str], lines: Sequence[tuple[int, str]]) -> None:
+def put(store: Database, scope: LogScope, stream: tuple[str, str], lines: Sequence[tuple[int, str]]) -> None:
     """Append to the stream (group, name) in a transaction of its own."""
     with store.write() as connection:
-        append(connection, ensure_stream(connection, place, *stream), lines)
+        append(connection, ensure_stream(connection, scope, *stream), lines)

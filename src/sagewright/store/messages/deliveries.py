@@ -49,13 +49,13 @@ def cursor(store: Database, name: str = LOG) -> EventCursor | None:
 
 
 def advance(
-    store: Database, name: str, before: EventCursor | None, after: EventCursor, wanted: Sequence[Wanted]
+    store: Database, name: str, before: EventCursor | None, after: EventCursor, requested: Sequence[Wanted]
 ) -> bool:
-    """Queue `wanted` and move the cursor on; False, and nothing is done, if somebody else has moved it meanwhile."""
+    """Queue `requested` and move the cursor on; False, and nothing is done, if somebody else has moved it meanwhile."""
     with store.write() as connection:
         if not _move(connection, name, before, after):
             return False
-        queue_in(connection, wanted)
+        queue_in(connection, requested)
     return True
 
 
@@ -68,15 +68,15 @@ def _move(connection: Connection, name: str, before: EventCursor | None, after: 
     return moved.first() is not None
 
 
-def queue(store: Database, wanted: Sequence[Wanted]) -> None:
+def queue(store: Database, requested: Sequence[Wanted]) -> None:
     with store.write() as connection:
-        queue_in(connection, wanted)
+        queue_in(connection, requested)
 
 
-def queue_in(connection: Connection, wanted: Sequence[Wanted]) -> None:
+def queue_in(connection: Connection, requested: Sequence[Wanted]) -> None:
     """In the transaction of what makes the events true."""
     now = now_ms()
-    rows = ({"target": target, "event": event, "at_ms": now, "due_ms": now} for target, event in wanted)
+    rows = ({"target": target, "event": event, "at_ms": now, "due_ms": now} for target, event in requested)
     while some := list(islice(rows, AT_ONCE)):  # each row is a text of its own, though the events are the same
         connection.execute(insert(deliveries), some)
 

@@ -209,10 +209,10 @@ def locate(connection: Connection, bucket: str, span: Span, limit: int) -> list[
 
 def referenced(connection: Connection, blobs: Iterable[str]) -> set[str]:
     """Those of `blobs` that an object or a part still needs."""
-    wanted = list(blobs)
+    requested = list(blobs)
     found: set[str] = set()
-    for start in range(0, len(wanted), _LIMIT_OF_IN):
-        some = wanted[start : start + _LIMIT_OF_IN]
+    for start in range(0, len(requested), _LIMIT_OF_IN):
+        some = requested[start : start + _LIMIT_OF_IN]
         statement = union_all(
             select(objects.c.blob).where(objects.c.blob.in_(some)),
             select(upload_parts.c.blob).where(upload_parts.c.blob.in_(some)),

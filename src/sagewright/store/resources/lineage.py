@@ -196,18 +196,18 @@ def forget_in(connection: Connection, entity: str) -> None:
     connection.execute(delete(lineage_entities).where(_ENTITIES.entity == entity))
 
 
-def comes_from(place: ResourceScope, source_uri: str) -> Condition:
+def comes_from(scope: ResourceScope, source_uri: str) -> Condition:
     """Of resources."""
-    return resources.c.id.in_(_noted(place, _ENTITIES.source == _digest(source_uri)))
+    return resources.c.id.in_(_noted(scope, _ENTITIES.source == _digest(source_uri)))
 
 
-def is_a(place: ResourceScope, type_: str) -> Condition:
+def is_a(scope: ResourceScope, type_: str) -> Condition:
     """Of resources."""
-    return resources.c.id.in_(_noted(place, _ENTITIES.type == type_))
+    return resources.c.id.in_(_noted(scope, _ENTITIES.type == type_))
 
 
-def _noted(place: ResourceScope, condition: Condition) -> Select[Any]:
-    own = (_ENTITIES[name] == value for name, value in vars(place).items())
+def _noted(scope: ResourceScope, condition: Condition) -> Select[Any]:
+    own = (_ENTITIES[name] == value for name, value in vars(scope).items())
     return select(_ENTITIES.entity).where(*own, condition)
 
 

@@ -185,13 +185,15 @@ def grams(folded: str) -> list[str]:
 
 def _paths(store: Database, scope: str, subjects: Sequence[IndexedSubject]) -> dict[str, int]:
     """The ids of all paths of these subjects; new ones are kept in a transaction of their own."""
-    wanted = {path: keys[0] for subject in subjects for path, keys in subject.properties.items()}
+    requested = {path: keys[0] for subject in subjects for path, keys in subject.properties.items()}
     names = {subject.name_path for subject in subjects}
-    found = {path: known[0] for path in {*wanted, *names} if (known := _known_paths.get(store, {}).get((scope, path)))}
-    for path in sorted({*wanted, *names} - found.keys()):
+    found = {
+        path: known[0] for path in {*requested, *names} if (known := _known_paths.get(store, {}).get((scope, path)))
+    }
+    for path in sorted({*requested, *names} - found.keys()):
         known = path_of(store, scope, path)
         if known is None:
-            nature = "name" if path in names else "time" if wanted[path][:1] == TIME else None
+            nature = "name" if path in names else "time" if requested[path][:1] == TIME else None
             with store.write() as connection:
                 insert_absent(connection, index_paths, {"scope": scope, "path": path, "nature": nature})
             known = path_of(store, scope, path)

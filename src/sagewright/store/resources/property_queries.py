@@ -144,8 +144,8 @@ class _Search:
                 if number is None:
                     return _constant(absent)
                 return _values(number, lambda key: or_(*(and_(key >= low, key < high) for low, high in spans)), absent)
-            case Holding(path, wanted):
-                return self._holding(path, wanted.lower())
+            case Holding(path, requested):
+                return self._holding(path, requested.lower())
             case Present(path, members, absent):
                 numbers = properties.beneath(self._store, self._scope, path, members=members)
                 return _found(lambda c, _key: c.path.in_(numbers), absent) if numbers else _constant(absent)
@@ -160,27 +160,27 @@ class _Search:
             found += sources
         return tuple(found)
 
-    def _holding(self, path: str, wanted: str) -> _Part:
+    def _holding(self, path: str, requested: str) -> _Part:
         found = properties.path_of(self._store, self._scope, path)
         if found is None:
             return _constant(False)
         number, nature = found
         if nature == "name":
-            return self._named(number, wanted)
+            return self._named(number, requested)
         with self._store.read() as connection:
             keys = list(connection.execute(_KEYS, {"path": number}).scalars())
-        holding = [key for key in keys if wanted in text_of(key).lower()]
+        holding = [key for key in keys if requested in text_of(key).lower()]
         if len(holding) > MOST_KEYS:
             return _Part(lambda _s: true(), None)
         return _values(number, lambda key: key.in_(holding), False) if holding else _constant(False)
 
-    def _named(self, number: int, wanted: str) -> _Part:
+    def _named(self, number: int, requested: str) -> _Part:
         """Names are found by the rarest of the text's runs of three characters."""
         names = index_subjects.alias("names")
-        test = lambda s: exists().where(names.c.id == s, names.c.folded.contains(wanted, autoescape=True))  # noqa: E731
-        if len(wanted) < GRAM:
+        test = lambda s: exists().where(names.c.id == s, names.c.folded.contains(requested, autoescape=True))  # noqa: E731
+        if len(requested) < GRAM:
             return _Part(test, None)
-        every = grams(wanted)
+        every = grams(requested)
         some = every[:: max(1, len(every) // MOST_GRAMS)]
         sources = [select(G.subject).where(G.path == number, G.gram == gram) for gram in some]
         with self._store.read() as connection:

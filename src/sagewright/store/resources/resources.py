@@ -91,25 +91,25 @@ _COUNT = (
 LISTING = TableListing(resources, _COLUMNS, Resource)
 
 
-def create(store: Database, place: ResourceScope, new: New) -> Resource:
+def create(store: Database, scope: ResourceScope, new: New) -> Resource:
     """The resource, with its tags. Raises NameTaken."""
     try:
         with store.write() as connection:
-            return create_in(connection, place, new)
+            return create_in(connection, scope, new)
     except IntegrityError:
-        if find(store, place, new.name, new.version) is None:
+        if find(store, scope, new.name, new.version) is None:
             raise
         raise ResourceNameTaken(new.name) from None
 
 
 def create_in(
-    connection: Connection, place: ResourceScope, new: New, detail: Callable[[Resource], dict[str, Any]] | None = None
+    connection: Connection, scope: ResourceScope, new: New, detail: Callable[[Resource], dict[str, Any]] | None = None
 ) -> Resource:
     """`create` inside a transaction of the caller's; `detail`: makes that of the event. Raises IntegrityError."""
     now = now_ms()
     made = Resource(
         id=uuid.uuid4().hex,
-        **vars(place),
+        **vars(scope),
         name=new.name,
         version=new.version,
         parent=new.parent,
@@ -122,7 +122,7 @@ def create_in(
     _log(connection, made, "Created", new.principal, {"name": made.name} | (detail(made) if detail else {}))
     if new.pairs:
         tags.add_in(connection, new.arn, new.pairs)
-    changes(connection, _named(place, new.name, new.version), resource=made)
+    changes(connection, _named(scope, new.name, new.version), resource=made)
     return made
 
 
@@ -131,19 +131,19 @@ def put_in(connection: Connection, made: Resource) -> None:
     _INSERT.run(connection, vars(made))
 
 
-def find(store: Database, place: ResourceScope, name: str, version: int = 0) -> Resource | None:
-    subject = _named(place, name, version)
-    return store.recall(subject, "resource", lambda: _read(store, place, name, version))
+def find(store: Database, scope: ResourceScope, name: str, version: int = 0) -> Resource | None:
+    subject = _named(scope, name, version)
+    return store.recall(subject, "resource", lambda: _read(store, scope, name, version))
 
 
-def _read(store: Database, place: ResourceScope, name: str, version: int) -> Resource | None:
+def _read(store: Database, scope: ResourceScope, name: str, version: int) -> Resource | None:
     with store.read() as connection:
-        return find_in(connection, place, name, version)
+        return find_in(connection, scope, name, version)
 
 
-def find_in(connection: Connection, place: ResourceScope, name: str, version: int = 0) -> Resource | None:
+def find_in(connection: Connection, scope: ResourceScope, name: str, version: int = 0) -> Resource | None:
     """`find` inside a transaction of the caller's."""
-    row = connection.execute(_BY_NAME, {**vars(place), "name": name, "version": version}).first()
+    row = connection.execute(_BY_NAME, {**vars(scope), "name": name, "version": version}).first()
     return Resource(*row) if row else None
 
 
@@ -169,9 +169,9 @@ def in_parts(store: Database, ids: Sequence[str], at_once: int = 25) -> Iterator
         yield from several(store, ids[first : first + at_once])
 
 
-def page(store: Database, place: ResourceScope | None, asked: PageRequest, *conditions: Condition) -> list[Resource]:
+def page(store: Database, scope: ResourceScope | None, asked: PageRequest, *conditions: Condition) -> list[Resource]:
     """At most `asked.limit` resources in the order asked for, beginning after its position."""
-    found: list[Resource] = LISTING.page(store, place, asked, *conditions)
+    found: list[Resource] = LISTING.page(store, scope, asked, *conditions)
     return found
 
 
@@ -313,9 +313,9 @@ def _log(
 
 
 def _subject(resource: Resource) -> str:
-    place = ResourceScope(resource.kind, resource.account, resource.region)
-    return _named(place, resource.name, resource.version)
+    scope = ResourceScope(resource.kind, resource.account, resource.region)
+    return _named(scope, resource.name, resource.version)
 
 
-def _named(place: ResourceScope, name: str, version: int) -> str:
-    return f"resource/{place.kind}/{place.account}/{place.region}/{name}/{version}"
+def _named(scope: ResourceScope, name: str, version: int) -> str:
+    return f"resource/{scope.kind}/{scope.account}/{scope.region}/{name}/{version}"

@@ -139,8 +139,8 @@ def has_own_in(connection: Connection, job: str) -> bool:
     return any(_OWN_OF_JOB.first(connection, {"job": job, "own": kind}) for kind in (COMPONENT, FORGOTTEN))
 
 
-def is_named_in(connection: Connection, place: ResourceScope, name: str) -> bool:
-    return _NAMED.first(connection, {**vars(place), "named": name}) is not None
+def is_named_in(connection: Connection, scope: ResourceScope, name: str) -> bool:
+    return _NAMED.first(connection, {**vars(scope), "named": name}) is not None
 
 
 def is_one_of(ids: Sequence[str]) -> Condition:

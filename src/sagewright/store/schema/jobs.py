@@ -16,7 +16,7 @@ jobs = Table(
     Column("name", Bytewise, nullable=False),
     Column("created_ms", Milliseconds, nullable=False),
     Column("request", JSON, nullable=False),
-    Column("wanted", String, nullable=False),
+    Column("wanted", String, key="desired", nullable=False),
     Column("spot", Integer, nullable=False, server_default="0"),  # 1: gives way to jobs that are not
     Column("lease_owner", String),
     Column("lease_until_ms", Milliseconds, nullable=False, server_default="0"),

@@ -79,15 +79,15 @@ class ChunkedBody:
             pieces[-1], self._ready = pieces[-1][:missing], pieces[-1][missing:]
         return _joined(pieces)
 
-    def _next_piece(self, wanted: int) -> bytes:
+    def _next_piece(self, requested: int) -> bytes:
         """A whole chunk where it is signed, else no more of one than is wanted; b"" at the end."""
         if not self._left:
             extension = self._begin()
             if self._ended:
                 return b""
             if self._claim:
-                wanted = self._left
-        piece = self._exactly(min(wanted, self._left))
+                requested = self._left
+        piece = self._exactly(min(requested, self._left))
         if self._claim:
             self._check_chunk(piece, extension)
         self._left -= len(piece)

@@ -46,8 +46,8 @@ def signatures(request: HttpRequest, secret: str, expires: str, bucket_in_host: 
 
 
 def _resources(request: HttpRequest, bucket_in_host: str) -> set[str]:
-    wanted = sorted((name, value) for name, value in request.query_pairs() if name in SUBRESOURCES)
-    parameters = "&".join(f"{name}={value}" if value else name for name, value in wanted)
+    requested = sorted((name, value) for name, value in request.query_pairs() if name in SUBRESOURCES)
+    parameters = "&".join(f"{name}={value}" if value else name for name, value in requested)
     tail = f"?{parameters}" if parameters else ""
     prefix = f"/{bucket_in_host}" if bucket_in_host else ""
     paths = {request.path, quote(unquote(request.path), safe="/~")}

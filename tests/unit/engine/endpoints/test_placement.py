@@ -71,7 +71,7 @@ def test_a_copy_whose_instance_goes_is_somewhere_else_and_runs_on() -> None:
     assert after.missing == 1
     other = host(1)
     other = replace(other, fleets=[replace(other.fleets[0], variants=[
-        replace(other.fleets[0].variants[0], instances=[Instance("i-9"), Instance("i-8")], wanted=2)])])  # fmt: skip
+        replace(other.fleets[0].variants[0], instances=[Instance("i-9"), Instance("i-8")], desired=2)])])  # fmt: skip
     after = place(first.state, other, [], NOW)
     assert (sorted(places(after.state)), after.missing) == (["i-8", "i-9"], 0)
     assert [one.id for _, one in fleets.instances(after.state.fleets)] == ["a-0", "a-1"], "the same processes"
@@ -81,7 +81,7 @@ def test_managed_scaling_takes_instances_and_gives_them_back() -> None:
     scaling = {"Status": "ENABLED", "MinInstanceCount": 1, "MaxInstanceCount": 3}
     grown = place(component("a", 3, Needs(memory_mb=9000)), host(1, scaling), [], NOW)
     assert (kept(grown), grown.missing) == (3, 0)
-    assert grown.host.fleets[0].variants[0].wanted == 3
+    assert grown.host.fleets[0].variants[0].desired == 3
     most = place(component("a", 4, Needs(memory_mb=9000)), host(1, scaling), [], NOW)
     assert (kept(most), most.missing) == (3, 1)
     shrunk = place(component("a", 1, Needs(memory_mb=9000)), grown.host, [], NOW)

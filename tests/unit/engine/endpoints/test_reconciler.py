@@ -29,8 +29,8 @@ def test_an_instance_that_takes_its_time_to_stop_does_not_keep_the_engine_busy(
     server = InlineServer(tmp_path, database, agents)
     variant = Variant("v", 1.0, 1, "ml.m5.large", [{"Image": IMAGE}], "m", "arn:aws:iam::000000000000:role/r")
     document = {"Fleets": [], "Update": rollout.start(Fleet("f", "c", [variant]), {}, now_ms())}
-    place = ResourceScope(ENDPOINT, "000000000000", "us-east-1")
-    made = resources.create(database, place, New("e", document, ARN, {}, status=str(EndpointStatus.CREATING)))
+    scope = ResourceScope(ENDPOINT, "000000000000", "us-east-1")
+    made = resources.create(database, scope, New("e", document, ARN, {}, status=str(EndpointStatus.CREATING)))
     server.sweep()
     (host,) = agents.hosts.values()
     while host.seq < 2:

@@ -69,8 +69,8 @@ class Machine:
         read = RolloutState.read(self.state.status, self.state.document())
         assert read == self.state, "a document says all of it"
 
-    def update(self, wanted: Fleet, deployment: dict[str, Any]) -> None:
-        started = rollout.start(wanted, deployment, self.at_ms)
+    def update(self, desired: Fleet, deployment: dict[str, Any]) -> None:
+        started = rollout.start(desired, deployment, self.at_ms)
         self.state = replace(self.state, status=EndpointStatus.UPDATING, update=started)
 
 
@@ -185,12 +185,12 @@ def test_a_component_may_have_no_copies() -> None:
     machine.settle()
     assert (machine.state.status, counts(machine)) == (EndpointStatus.IN_SERVICE, {"copies": 0})
     assert "EndpointConfigName" not in machine.state.rest
-    for wanted in (2, 0):
-        changed = [replace(one, variants=[replace(one.variants[0], wanted=wanted)]) for one in machine.state.fleets]
+    for desired in (2, 0):
+        changed = [replace(one, variants=[replace(one.variants[0], desired=desired)]) for one in machine.state.fleets]
         update = rollout.resize(machine.at_ms)
         machine.state = replace(machine.state, status=EndpointStatus.UPDATING, fleets=changed, update=update)
         machine.settle()
-        assert (machine.state.status, counts(machine)) == (EndpointStatus.IN_SERVICE, {"copies": wanted})
+        assert (machine.state.status, counts(machine)) == (EndpointStatus.IN_SERVICE, {"copies": desired})
 
 
 def test_an_alarm_takes_an_update_back_while_it_waits() -> None:

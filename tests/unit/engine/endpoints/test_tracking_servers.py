@@ -37,8 +37,8 @@ class Site:
     def __init__(self, directory: Path, store: Database) -> None:
         self.store, self.agents = store, InlineBackend()
         self.server = InlineServer(directory, store, self.agents)
-        place = ResourceScope(TRACKER, "000000000000", "us-east-1")
-        self.id = resources.create(store, place, New("t", DOCUMENT, ARN, {}, status=str(Status.CREATING))).id
+        scope = ResourceScope(TRACKER, "000000000000", "us-east-1")
+        self.id = resources.create(store, scope, New("t", DOCUMENT, ARN, {}, status=str(Status.CREATING))).id
 
     @property
     def tracker(self) -> Resource:
@@ -50,10 +50,10 @@ class Site:
     def folder(self) -> Path:
         return tracking_servers.folder_of(self.server.settings.data, self.tracker)
 
-    def want(self, wanted: str, status: Status) -> None:
+    def want(self, desired: str, status: Status) -> None:
         resources.change(
             self.store,
-            Resource(**vars(self.tracker) | {"document": asked(self.tracker.document, wanted), "status": str(status)}),
+            Resource(**vars(self.tracker) | {"document": asked(self.tracker.document, desired), "status": str(status)}),
         )
 
     def hosts(self) -> list[InlineHost]:
@@ -160,18 +160,18 @@ def test_one_that_is_deleted_leaves_nothing(site: Site) -> None:
     assert site.hosts() == []
 
 
-@pytest.mark.parametrize("wanted", [ON, OFF, GONE])
-def test_a_server_that_follows_takes_up_what_it_finds(site: Site, wanted: str) -> None:
+@pytest.mark.parametrize("desired", [ON, OFF, GONE])
+def test_a_server_that_follows_takes_up_what_it_finds(site: Site, desired: str) -> None:
     site.until_running()
-    site.want(wanted, {ON: Status.UPDATING, OFF: Status.STOPPING, GONE: Status.DELETING}[wanted])
+    site.want(desired, {ON: Status.UPDATING, OFF: Status.STOPPING, GONE: Status.DELETING}[desired])
     site.server.engine.sweep()
     site.server.engine.step()
     site.server = site.server.restarted()
     site.until_gone()
-    if wanted == ON:
+    if desired == ON:
         site.until_running()
         assert site.tracker.status == Status.UPDATED
-    elif wanted == OFF:
+    elif desired == OFF:
         assert site.tracker.status == Status.STOPPED
     else:
         assert resources.get(site.store, site.id) is None

@@ -29,7 +29,7 @@ from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import New, Resource
 
-PLACE = ("000000000000", "us-east-1")
+SCOPE = ("000000000000", "us-east-1")
 KEY = {
     "AuthorizationType": "API_KEY",
     "AuthParameters": {"ApiKeyAuthParameters": {"ApiKeyName": "X-Key", "ApiKeyValue": "s3cret"}},
@@ -83,7 +83,7 @@ def listening(*answers: bytes | Callable[[socket.socket], None]) -> Iterator[Lis
 
 
 def make(store: Database, kind: str, document: dict[str, Any]) -> Resource:
-    return resources.create(store, ResourceScope(kind, *PLACE), New("n", document, "", {}))
+    return resources.create(store, ResourceScope(kind, *SCOPE), New("n", document, "", {}))
 
 
 def message(
@@ -92,7 +92,7 @@ def message(
     made = make(store, CONNECTION, connection or KEY)
     document = {"ConnectionArn": connection_arn(made), "InvocationEndpoint": url, "HttpMethod": method}
     target = {"Id": "t", "Arn": destination_arn(make(store, DESTINATION, document)), "HttpParameters": http}
-    rule = EventRule(Resource("id", "event-rule", *PLACE, "r", 0, "", "ENABLED", 0, 0, {}))
+    rule = EventRule(Resource("id", "event-rule", *SCOPE, "r", 0, "", "ENABLED", 0, 0, {}))
     return TargetMessage(rule, target, {"id": "e-1"}, '{"a": 1}')
 
 

@@ -21,8 +21,8 @@ from sagewright.store.messages import deliveries
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import New, Resource
 
-PLACE = ("000000000000", "us-east-1")
-RULES, PACKAGES = ResourceScope(KIND, *PLACE), ResourceScope("model-package", *PLACE)
+SCOPE = ("000000000000", "us-east-1")
+RULES, PACKAGES = ResourceScope(KIND, *SCOPE), ResourceScope("model-package", *SCOPE)
 USER = "arn:aws:sts::000000000000:assumed-role/r/s"
 TOPIC, QUEUE = "arn:aws:sns:us-east-1:000000000000:topic", "arn:aws:sqs:us-east-1:000000000000:dead"
 
@@ -83,7 +83,7 @@ def settle(*reconcilers: EventRouting | DeliveryReconciler) -> None:
 
 
 def server(store: Database, call: Recorder, name: str = "one") -> tuple[EventRouting, DeliveryReconciler]:
-    made = EventRouting(store, call, PLACE, wake), DeliveryReconciler(store, call, name, wake, Hooks(store, "public"))
+    made = EventRouting(store, call, SCOPE, wake), DeliveryReconciler(store, call, name, wake, Hooks(store, "public"))
     made[0].recover()
     return made
 

@@ -10,9 +10,9 @@ import pytest
 from sagewright.engine.jobs.directories import Trash
 
 
-def gone(place: Path) -> None:
+def gone(launch_context: Path) -> None:
     until = time.monotonic() + 10
-    while left := list(place.iterdir()):
+    while left := list(launch_context.iterdir()):
         assert time.monotonic() < until, left
         time.sleep(0.01)
 
@@ -47,8 +47,8 @@ def test_what_lies_on_another_file_system_goes_too(tmp_path: Path) -> None:
     shared = Path("/dev/shm")
     if not shared.is_dir() or shared.stat().st_dev == tmp_path.stat().st_dev:
         pytest.skip("this machine has no second file system")
-    place = shared / f"sagewright-{tmp_path.name}"
-    (place / "one").mkdir(parents=True)
-    Trash(tmp_path).throw(place / "one")
-    gone(place)
-    place.rmdir()
+    launch_context = shared / f"sagewright-{tmp_path.name}"
+    (launch_context / "one").mkdir(parents=True)
+    Trash(tmp_path).throw(launch_context / "one")
+    gone(launch_context)
+    launch_context.rmdir()

@@ -48,7 +48,7 @@ class Site:
 
 
 @pytest.fixture
-def place(tmp_path: Path, database: Database) -> Site:
+def launch_context(tmp_path: Path, database: Database) -> Site:
     return Site(tmp_path / "data", database)
 
 
@@ -74,102 +74,102 @@ POINTS = [
 ]
 
 
-def assert_as_if_nothing_had_happened(place: Site) -> None:
-    placed = place.placed()
+def assert_as_if_nothing_had_happened(launch_context: Site) -> None:
+    placed = launch_context.placed()
     assert [(host.attempt, host.handle) for host in placed] == [(1, {"host_id": host.id}) for host in placed]
     assert len(placed) == HOSTS
-    assert Counter(place.agents.launched) == Counter(host.id for host in placed)
-    assert {event.step for event in jobs.transitions(place.store, place.job.id)} == {"Starting"}
-    assert not list(launch_plan.attempt_directory(place.settings, place.job.id, 1).glob("plan.json*"))
+    assert Counter(launch_context.agents.launched) == Counter(host.id for host in placed)
+    assert {event.step for event in jobs.transitions(launch_context.store, launch_context.job.id)} == {"Starting"}
+    assert not list(launch_plan.attempt_directory(launch_context.settings, launch_context.job.id, 1).glob("plan.json*"))
 
 
 @pytest.mark.sampled(8)
 @pytest.mark.parametrize("before", [True, False])
 @pytest.mark.parametrize(("module", "name"), POINTS)
 def test_a_server_killed_at_a_step_of_a_launch(
-    place: Site, monkeypatch: pytest.MonkeyPatch, module: Any, name: str, before: bool
+    launch_context: Site, monkeypatch: pytest.MonkeyPatch, module: Any, name: str, before: bool
 ) -> None:
     dying(monkeypatch, module, name, before=before)
     with pytest.raises(Killed):
-        place.sweep(place.server())
-    place.sweep(place.server())
+        launch_context.sweep(launch_context.server())
+    launch_context.sweep(launch_context.server())
     if (name, before) in {("drop", True), ("set_handles", False)}:  # a plan that outlives its launch does no harm
-        plan_files.drop(launch_plan.attempt_directory(place.settings, place.job.id, 1))
-    assert_as_if_nothing_had_happened(place)
+        plan_files.drop(launch_plan.attempt_directory(launch_context.settings, launch_context.job.id, 1))
+    assert_as_if_nothing_had_happened(launch_context)
 
 
 @pytest.mark.parametrize("started", range(HOSTS + 1))
-def test_a_server_killed_while_a_gang_is_launched(place: Site, started: int) -> None:
-    place.agents.dies_after = started
+def test_a_server_killed_while_a_gang_is_launched(launch_context: Site, started: int) -> None:
+    launch_context.agents.dies_after = started
     with pytest.raises(Killed):
-        place.sweep(place.server())
-    place.agents.dies_after = None
-    place.sweep(place.server())
-    assert_as_if_nothing_had_happened(place)
+        launch_context.sweep(launch_context.server())
+    launch_context.agents.dies_after = None
+    launch_context.sweep(launch_context.server())
+    assert_as_if_nothing_had_happened(launch_context)
 
 
-def test_an_agent_knows_all_servers_before_any_has_answered_it(place: Site) -> None:
-    place.sweep(place.server())
-    told = [host.plan.document["servers"] for host in place.agents.hosts.values()]
+def test_an_agent_knows_all_servers_before_any_has_answered_it(launch_context: Site) -> None:
+    launch_context.sweep(launch_context.server())
+    told = [host.plan.document["servers"] for host in launch_context.agents.hosts.values()]
     assert told == [SERVERS] * HOSTS
 
 
-def test_servers_killed_one_after_another(place: Site) -> None:
+def test_servers_killed_one_after_another(launch_context: Site) -> None:
     for started in [0, 1, 0, 2, 3, 1]:
-        place.agents.dies_after = started
+        launch_context.agents.dies_after = started
         with pytest.raises(Killed):
-            place.sweep(place.server())
-    place.agents.dies_after = None
-    place.sweep(place.server())
-    assert_as_if_nothing_had_happened(place)
+            launch_context.sweep(launch_context.server())
+    launch_context.agents.dies_after = None
+    launch_context.sweep(launch_context.server())
+    assert_as_if_nothing_had_happened(launch_context)
 
 
 def test_rows_without_a_plan_are_placed_again_and_no_attempt_is_counted(
-    place: Site, monkeypatch: pytest.MonkeyPatch
+    launch_context: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As after a power cut, or in the store of an earlier version."""
     dying(monkeypatch, hosts, "create", before=False)
     with pytest.raises(Killed):
-        place.sweep(place.server())
-    shutil.rmtree(launch_plan.attempt_directory(place.settings, place.job.id, 1))
-    first = {host.id for host in place.placed()}
+        launch_context.sweep(launch_context.server())
+    shutil.rmtree(launch_plan.attempt_directory(launch_context.settings, launch_context.job.id, 1))
+    first = {host.id for host in launch_context.placed()}
     assert len(first) == HOSTS
-    place.sweep(place.server())
-    assert not first & {host.id for host in place.placed()}
-    assert_as_if_nothing_had_happened(place)
+    launch_context.sweep(launch_context.server())
+    assert not first & {host.id for host in launch_context.placed()}
+    assert_as_if_nothing_had_happened(launch_context)
 
 
-def test_a_backend_that_is_away_is_asked_again(place: Site) -> None:
-    place.agents.unreachable = True
-    server = place.server()
-    place.sweep(server)
-    assert len(place.placed()) == HOSTS
-    place.agents.unreachable = False
-    place.sweep(server)
-    assert_as_if_nothing_had_happened(place)
+def test_a_backend_that_is_away_is_asked_again(launch_context: Site) -> None:
+    launch_context.agents.unreachable = True
+    server = launch_context.server()
+    launch_context.sweep(server)
+    assert len(launch_context.placed()) == HOSTS
+    launch_context.agents.unreachable = False
+    launch_context.sweep(server)
+    assert_as_if_nothing_had_happened(launch_context)
 
 
-def test_a_job_that_is_stopped_meanwhile_is_stopped(place: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_that_is_stopped_meanwhile_is_stopped(launch_context: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     dying(monkeypatch, hosts, "create", before=False)
     with pytest.raises(Killed):
-        place.sweep(place.server())
-    shutil.rmtree(launch_plan.attempt_directory(place.settings, place.job.id, 1))
-    jobs.want(place.store, place.job.id, DesiredState.STOP)
-    place.sweep(place.server())
-    found = jobs.get(place.store, place.job.id)
+        launch_context.sweep(launch_context.server())
+    shutil.rmtree(launch_plan.attempt_directory(launch_context.settings, launch_context.job.id, 1))
+    jobs.set_desired(launch_context.store, launch_context.job.id, DesiredState.STOP)
+    launch_context.sweep(launch_context.server())
+    found = jobs.get(launch_context.store, launch_context.job.id)
     assert found
     assert found.status == "Stopped"
 
 
-def test_the_window_of_a_requeued_spot_job(place: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    server = place.server()
-    place.sweep(server)
-    for host in place.placed():
-        hosts.mark(place.store, host.id, {"phase": hosts.LOST, "failure": "InternalServerError: lost"})
+def test_the_window_of_a_requeued_spot_job(launch_context: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = launch_context.server()
+    launch_context.sweep(server)
+    for host in launch_context.placed():
+        hosts.mark(launch_context.store, host.id, {"phase": hosts.LOST, "failure": "InternalServerError: lost"})
     dying(monkeypatch, hosts, "create", before=False)
     with pytest.raises(Killed):
-        place.sweep(server)
-    place.sweep(place.server())
-    placed = place.placed()
+        launch_context.sweep(server)
+    launch_context.sweep(launch_context.server())
+    placed = launch_context.placed()
     assert [host.attempt for host in placed] == [2] * HOSTS
     assert all(host.handle for host in placed)

@@ -22,8 +22,8 @@ def host(name: str = "algo-1", **changes: Any) -> Host:
     return Host(**(base | changes))
 
 
-def job(wanted: str = "run") -> Job:
-    return Job("j", "training", "0", "r", "n", 0, {}, wanted, "InProgress", "Uploading", 0, 0, None, None, None)
+def job(desired: str = "run") -> Job:
+    return Job("j", "training", "0", "r", "n", 0, {}, desired, "InProgress", "Uploading", 0, 0, None, None, None)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_a_lost_host_is_an_internal_error() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wanted", "cause", "exit_code", "secondary"),
+    ("desired", "cause", "exit_code", "secondary"),
     [
         ("run", "exit", 0, "Completed"),
         ("stop", "stop", 0, "Stopped"),
@@ -73,8 +73,8 @@ def test_a_lost_host_is_an_internal_error() -> None:
         ("run", "stop", 0, "Failed"),
     ],
 )
-def test_endings(wanted: str, cause: str, exit_code: int, secondary: str) -> None:
-    assert outcome.of_job(KIND, job(wanted), [host(cause=cause, exit_code=exit_code)]).step == secondary
+def test_endings(desired: str, cause: str, exit_code: int, secondary: str) -> None:
+    assert outcome.of_job(KIND, job(desired), [host(cause=cause, exit_code=exit_code)]).step == secondary
 
 
 def test_a_stopped_job_whose_agent_is_gone_is_stopped() -> None:

@@ -15,7 +15,7 @@ from sagewright.store.database import Database
 from sagewright.store.jobs import hosts, jobs
 from sagewright.store.jobs.jobs import JobDraft, ResourceScope
 
-PLACE = ResourceScope("training", "000000000000", "us-east-1")
+SCOPE = ResourceScope("training", "000000000000", "us-east-1")
 HALF, WHOLE, QUARTER = "ml.c5.xlarge", "ml.c5.2xlarge", "ml.c5.large"
 """Of the machine's 8 CPUs and 16 GiB."""
 
@@ -37,16 +37,16 @@ class Line:
             "StoppingCondition": {"MaxRuntimeInSeconds": 3600, "MaxWaitTimeInSeconds": 3600},
             "EnableManagedSpotTraining": spot,
         }
-        jobs.create(self.store, PLACE, JobDraft(name, request, spot=spot))
+        jobs.create(self.store, SCOPE, JobDraft(name, request, spot=spot))
         self.server.sweep()
 
     def running(self) -> list[str]:
         """By name, those that have hosts."""
-        names = {job.id: job.name for name in "abcdefgh" if (job := jobs.find(self.store, PLACE, name))}
+        names = {job.id: job.name for name in "abcdefgh" if (job := jobs.find(self.store, SCOPE, name))}
         return sorted(names[id_] for id_ in names if any(not one.over for one in hosts.of_job(self.store, id_)))
 
     def end(self, name: str) -> None:
-        job = jobs.find(self.store, PLACE, name)
+        job = jobs.find(self.store, SCOPE, name)
         assert job is not None
         for host in self._hosts(job.id):
             while host.id in self.server.backend.hosts:
@@ -134,7 +134,7 @@ def test_a_job_whose_environment_is_made_holds_nothing(tmp_path: Path, database:
     line.add("a", WHOLE)
     line.add("b", WHOLE, image="python:3.12")
     assert line.running() == ["b"]
-    job = jobs.find(database, PLACE, "a")
+    job = jobs.find(database, SCOPE, "a")
     assert job is not None
     told = jobs.transitions(database, job.id)
     assert [one.message for one in told][-1].startswith("Preparing the environment an-environment")
@@ -147,7 +147,7 @@ def test_a_job_whose_environment_is_made_holds_nothing(tmp_path: Path, database:
 def test_an_environment_that_cannot_be_made_fails_the_job(tmp_path: Path, database: Database) -> None:
     line = Line(tmp_path / "data", database, Builds(set(), {"python:3.11"}))
     line.add("a", WHOLE)
-    job = jobs.find(database, PLACE, "a")
+    job = jobs.find(database, SCOPE, "a")
     assert job is not None
     assert job.failure_reason == "ClientError: No environment can be made for the image python:3.11: no such version"
 

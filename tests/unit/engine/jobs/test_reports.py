@@ -21,11 +21,11 @@ from sagewright.store.jobs.jobs import DesiredState, JobDraft, ResourceScope
 from sagewright.store.logs import log_events, logs
 
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
-PLACE = ResourceScope("training", "000000000000", "us-east-1")
+SCOPE = ResourceScope("training", "000000000000", "us-east-1")
 
 
 def placed(database: Database, count: int = 1) -> jobs.Job:
-    job = jobs.create(database, PLACE, JobDraft("job", {"TrainingJobName": "job"}, "Starting the training job"))
+    job = jobs.create(database, SCOPE, JobDraft("job", {"TrainingJobName": "job"}, "Starting the training job"))
     rows = [
         {
             "id": f"h{i}",
@@ -83,7 +83,7 @@ def test_stop_is_answered_until_the_host_is_over(database: Database) -> None:
     """After the process too: what it left is brought to S3 in a limited time then."""
     job = placed(database)
     report(database, 1, phase="Training")
-    jobs.want(database, job.id, DesiredState.STOP)
+    jobs.set_desired(database, job.id, DesiredState.STOP)
     assert report(database, 2) == "stop"
     assert report(database, 3, exited={"code": 0, "cause": "stop", "failure": None}) == "stop"
     assert report(database, 4, finished=True) == "finish"
@@ -92,7 +92,7 @@ def test_stop_is_answered_until_the_host_is_over(database: Database) -> None:
 def test_a_stop_that_comes_while_artefacts_are_uploaded_is_told(database: Database) -> None:
     job = placed(database)
     assert report(database, 1, phase="Uploading", exited={"code": 0, "cause": "exit", "failure": None}) == "run"
-    jobs.want(database, job.id, DesiredState.STOP)
+    jobs.set_desired(database, job.id, DesiredState.STOP)
     assert report(database, 2) == "stop"
     assert report(database, 3, exited={"code": 0, "cause": "stop", "failure": None}, finished=True) == "finish"
     (host,) = hosts.of_job(database, job.id)

@@ -15,7 +15,7 @@ from sagewright.store.jobs import jobs
 from sagewright.store.jobs.jobs import DesiredState, JobDraft, ResourceScope
 from sagewright.store.jobs.queue import Lease
 
-PLACE = ResourceScope("training", "000000000000", "us-east-1")
+SCOPE = ResourceScope("training", "000000000000", "us-east-1")
 Reserve = Callable[..., Taken]
 
 
@@ -31,8 +31,8 @@ class Jobs:
         self.held = Reservations(store, Machines(lambda: list(machine)), name)
 
     def id_of(self, name: str) -> str:
-        found = jobs.find(self.store, PLACE, name)
-        return found.id if found else jobs.create(self.store, PLACE, JobDraft(name, {})).id
+        found = jobs.find(self.store, SCOPE, name)
+        return found.id if found else jobs.create(self.store, SCOPE, JobDraft(name, {})).id
 
     def reserve(self, name: str, instance_type: str, count: int = 1, owner: str = "server") -> Taken:
         return self.held.try_reserve(self.id_of(name), self.held.share_of(instance_type, count), lease(owner))
@@ -58,7 +58,7 @@ def test_servers_of_one_machine_share_it_and_no_job_is_both_theirs(database: Dat
     assert other.reserve("c", "ml.m5.large", owner="other") is Taken.NO_ROOM
     elsewhere = Jobs(database, Resources(4, 16, 0), name="there")
     assert elsewhere.reserve("c", "ml.m5.large", owner="elsewhere") is Taken.OURS
-    assert elsewhere.held.scope_of(one.id_of("a")) == "here"
+    assert elsewhere.held.machine_of(one.id_of("a")) == "here"
 
 
 @pytest.mark.parametrize("over", [True, False])
@@ -67,7 +67,7 @@ def test_a_job_that_is_to_stop_takes_nothing(database: Database, over: bool) -> 
     if over:
         jobs.move(database, some.id_of("a"), jobs.Event("Failed", ended=True))
     else:
-        jobs.want(database, some.id_of("a"), DesiredState.STOP)
+        jobs.set_desired(database, some.id_of("a"), DesiredState.STOP)
     assert some.reserve("a", "ml.m5.large") is Taken.ANOTHERS
     assert some.held.held() == []
 

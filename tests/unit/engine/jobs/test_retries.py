@@ -21,7 +21,7 @@ from sagewright.store.jobs.hosts import FINISHED, LOST, Host
 from sagewright.store.jobs.jobs import DesiredState, Event, Job, JobDraft, ResourceScope
 from sagewright.store.schema.identity import access_keys
 
-PLACE = ResourceScope("training", "000000000000", "us-east-1")
+SCOPE = ResourceScope("training", "000000000000", "us-east-1")
 REQUEST: dict[str, Any] = {
     "TrainingJobName": "job",
     "AlgorithmSpecification": {"TrainingImage": "python:3.11", "TrainingInputMode": "File"},
@@ -43,15 +43,15 @@ def host(**changes: Any) -> Host:
     return Host(**(base | changes))
 
 
-def job(wanted: str = DesiredState.RUN) -> Job:
-    return Job("j", "training", "0", "r", "n", 0, {}, wanted, "InProgress", "Training", 0, 0, None, None, None)
+def job(desired: str = DesiredState.RUN) -> Job:
+    return Job("j", "training", "0", "r", "n", 0, {}, desired, "InProgress", "Training", 0, 0, None, None, None)
 
 
 def step(
-    result: Outcome, wanted: str = DesiredState.RUN, spot: bool = False, restarts: int = 0, **changes: Any
+    result: Outcome, desired: str = DesiredState.RUN, spot: bool = False, restarts: int = 0, **changes: Any
 ) -> SecondaryStatus | None:
     demand = replace(TrainingKind().demand(REQUEST), spot=spot, retries=restarts)
-    event = retries.again(job(wanted), demand, [host(**changes)], result)
+    event = retries.again(job(desired), demand, [host(**changes)], result)
     return None if event is None else event.step
 
 
@@ -104,7 +104,7 @@ def test_the_reason_is_told_and_fits() -> None:
 @pytest.fixture
 def running(database: Database) -> Job:
     """A job that is trained, with a host, its credentials, and a session made of them."""
-    made = jobs.create(database, PLACE, JobDraft("job", REQUEST))
+    made = jobs.create(database, SCOPE, JobDraft("job", REQUEST))
     for each in (SecondaryStatus.DOWNLOADING, SecondaryStatus.RUNNING):
         jobs.move(database, made.id, Event(each))
     hosts.create(
@@ -138,14 +138,14 @@ def found(database: Database, made: Job) -> Job:
 
 
 def test_requeued_it_has_no_hosts_no_keys_and_is_to_run(database: Database, running: Job) -> None:
-    jobs.want(database, running.id, DesiredState.INTERRUPT)
+    jobs.set_desired(database, running.id, DesiredState.INTERRUPT)
     assert keys(database, running.id) == 1
     assert retries.requeue(database, running.id, Event(SecondaryStatus.INTERRUPTED))
     assert hosts.of_job(database, running.id) == []
     assert [each.attempt for each in hosts.of_all_attempts(database, running.id)] == [1]
     assert keys(database, running.id) == 0
     again = found(database, running)
-    assert (again.secondary_status, again.wanted) == ("Interrupted", "run")
+    assert (again.secondary_status, again.desired) == ("Interrupted", "run")
 
 
 def test_a_job_that_is_over_is_not_requeued_and_loses_nothing(database: Database, running: Job) -> None:

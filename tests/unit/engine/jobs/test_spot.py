@@ -10,9 +10,9 @@ from sagewright.store.jobs.jobs import Job
 SMALL, LARGE = "ml.m5.large", "ml.m5.xlarge"  # 2 and 4 CPUs
 
 
-def job(name: str, wanted: str = "run", secondary: str = "Training") -> Job:
+def job(name: str, desired: str = "run", secondary: str = "Training") -> Job:
     request = {"EnableManagedSpotTraining": True}
-    return Job(name, "training", "0", "r", name, 0, request, wanted, "InProgress", secondary, 0, 0, None, None, None)
+    return Job(name, "training", "0", "r", name, 0, request, desired, "InProgress", secondary, 0, 0, None, None, None)
 
 
 def held(database: Database, *names: str) -> Reservations:
@@ -39,8 +39,8 @@ def test_nobody_goes_in_vain(database: Database) -> None:
 
 def test_who_goes_already_counts_and_who_uploads_stays(database: Database) -> None:
     reservations = held(database, "a", "b", "c")
-    wanted = reservations.share_of(SMALL, 1)
-    going = spot.make_room(reservations, wanted, [job("c"), job("a", wanted="interrupt")])
+    desired = reservations.share_of(SMALL, 1)
+    going = spot.make_room(reservations, desired, [job("c"), job("a", desired="interrupt")])
     assert (going.found, going.jobs) == (True, [])
-    uploading = spot.make_room(reservations, wanted, [job("c", secondary="Uploading"), job("b")])
+    uploading = spot.make_room(reservations, desired, [job("c", secondary="Uploading"), job("b")])
     assert [victim.id for victim in uploading.jobs] == ["b"]

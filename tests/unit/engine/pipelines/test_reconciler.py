@@ -78,9 +78,9 @@ class World:
         return {"StatusCode": 200, "Payload": b'{"word": "w"}'} if begun else {"StatusCode": 202}
 
     def execution(self, *steps: Any, **members: Any) -> Resource:
-        place = ResourceScope(VERSION, "0", "r")
+        scope = ResourceScope(VERSION, "0", "r")
         text = document(*steps)
-        resources.create(self.store, place, New("pipeline-id", {"PipelineDefinition": text}, "", {}, version=1))
+        resources.create(self.store, scope, New("pipeline-id", {"PipelineDefinition": text}, "", {}, version=1))
         document_ = {
             "PipelineName": "p", "PipelineId": "pipeline-id", "PipelineVersionId": 1, "Parameters": {}, "RoleArn": "role",
             "DisplayName": "d", "CreatedBy": "me", **members,
@@ -184,8 +184,8 @@ def test_a_long_chain_of_light_steps_is_quick(database: Database) -> None:
 
 
 def _another(world: World, chain: list[Any]) -> Resource:
-    place = ResourceScope(VERSION, "0", "r")
-    resources.create(world.store, place, New("other-id", {"PipelineDefinition": document(*chain)}, "", {}, version=1))
+    scope = ResourceScope(VERSION, "0", "r")
+    resources.create(world.store, scope, New("other-id", {"PipelineDefinition": document(*chain)}, "", {}, version=1))
     document_ = {
         "PipelineName": "q", "PipelineId": "other-id", "PipelineVersionId": 1, "Parameters": {}, "RoleArn": "role",
         "DisplayName": "d", "CreatedBy": "me",

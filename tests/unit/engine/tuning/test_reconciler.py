@@ -30,7 +30,7 @@ from sagewright.tuning.points import RandomSearcher
 from sagewright.tuning.study import Study, Trial
 from sagewright.tuning.suggestion import Suggestion
 
-PLACE = ResourceScope("training", "0", "r")
+SCOPE = ResourceScope("training", "0", "r")
 
 
 class Died(Exception):
@@ -63,7 +63,7 @@ class World:
     def _create(self, question: OperationRequest) -> None:
         assert question.owner is not None
         try:
-            jobs.create(self.store, PLACE, JobDraft(question.request["TrainingJobName"], question.request))
+            jobs.create(self.store, SCOPE, JobDraft(question.request["TrainingJobName"], question.request))
         except jobs.JobNameTaken:
             raise ResourceInUse("there is one of that name") from None
 
@@ -89,7 +89,7 @@ class World:
         return resources.create(self.store, ResourceScope(KIND, "0", "r"), new)
 
     def job(self, name: str) -> Job:
-        found = jobs.find(self.store, PLACE, name)
+        found = jobs.find(self.store, SCOPE, name)
         assert found is not None
         return found
 
@@ -130,7 +130,7 @@ def drive(world: World, tuner: Resource, tuning: Tuning, most: int = 100) -> Non
         if world.now(tuner).status not in {"InProgress", "Stopping"}:
             return
         for record in world.records(tuner):
-            job = jobs.find(world.store, PLACE, record.name)
+            job = jobs.find(world.store, SCOPE, record.name)
             if job is not None and not job.ended:
                 world.end(job, 1.0 + record.number)
     raise AssertionError("it never ends")

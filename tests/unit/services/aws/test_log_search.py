@@ -19,12 +19,12 @@ from sagewright.store.logs.logs import LogScope
 
 
 def test_the_newest_events_of_several_streams(database: Database) -> None:
-    place = LogScope("000000000000", "us-east-1")
-    logs.create_group(database, place, "g")
+    scope = LogScope("000000000000", "us-east-1")
+    logs.create_group(database, scope, "g")
     for name, moments in (("old", range(1, 9)), ("even", range(10, 30, 2)), ("odd", range(11, 30, 2))):
-        logs.create_stream(database, place, "g", name)
-        logs.put(database, place, ("g", name), [(at, f"{at:03d}") for at in moments])
-    streams = logs.streams(database, place, "g", "")
+        logs.create_stream(database, scope, "g", name)
+        logs.put(database, scope, ("g", name), [(at, f"{at:03d}") for at in moments])
+    streams = logs.streams(database, scope, "g", "")
 
     def newest(**window: int) -> tuple[list[int], bool]:
         found, cut = log_events.newest(database, streams, Window(**window), lambda: None)

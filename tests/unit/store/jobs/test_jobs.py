@@ -15,19 +15,19 @@ from sagewright.store.jobs.jobs import Event, JobDraft, JobNameTaken, ResourceSc
 from sagewright.store.listing import Bound, Comparison, PageRequest
 from sagewright.store.resources import tags
 
-PLACE = ResourceScope("training", "000000000000", "us-east-1")
+SCOPE = ResourceScope("training", "000000000000", "us-east-1")
 S = SecondaryStatus
 
 
 def make(database: Database, name: str = "job", **request: Any) -> jobs.Job:
     return jobs.create(
-        database, PLACE, JobDraft(name, {"TrainingJobName": name, **request}, "Starting the training job")
+        database, SCOPE, JobDraft(name, {"TrainingJobName": name, **request}, "Starting the training job")
     )
 
 
 def test_create_find_get(database: Database) -> None:
     job = make(database, "a", HyperParameters={"k": "ü"})
-    assert jobs.find(database, PLACE, "a") == jobs.get(database, job.id) == job
+    assert jobs.find(database, SCOPE, "a") == jobs.get(database, job.id) == job
     assert (job.status, job.secondary_status) == ("InProgress", "Starting")
     assert jobs.find(database, ResourceScope("training", "000000000000", "eu-west-1"), "a") is None
 
@@ -102,7 +102,7 @@ def test_pages_hold_every_job_once(database: Database, sort_by: str, descending:
     seen: list[str] = []
     after = None
     while True:
-        page = job_lists.page(database, PLACE, PageRequest((), sort_by, descending, 5, after))
+        page = job_lists.page(database, SCOPE, PageRequest((), sort_by, descending, 5, after))
         if not page:
             break
         seen += [job.name for job in page]
@@ -118,7 +118,7 @@ def test_filters(database: Database) -> None:
     jobs.move(database, first.id, Event(S.FAILED, ended=True))
 
     def names(column: str, test: Comparison, value: Any) -> list[str]:
-        return [job.name for job in job_lists.page(database, PLACE, PageRequest((Bound(column, test, value),)))]
+        return [job.name for job in job_lists.page(database, SCOPE, PageRequest((Bound(column, test, value),)))]
 
     assert names("name", Comparison.CONTAINS, "LPHA") == ["alpha_1%"]
     assert names("name", Comparison.CONTAINS, "_1%") == ["alpha_1%"]
@@ -151,7 +151,7 @@ def test_change_and_remove(database: Database) -> None:
         jobs.put_metric(connection, job.id, "acc", 0.75, 2)
     assert [tuple(row) for row in jobs.final_metrics(database, job.id)] == [("acc", 0.75, 2)]
     jobs.remove(database, job.id)
-    assert jobs.find(database, PLACE, "job") is None
+    assert jobs.find(database, SCOPE, "job") is None
     assert jobs.transitions(database, job.id) == []
     assert make(database).id != job.id
 

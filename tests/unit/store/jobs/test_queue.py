@@ -10,14 +10,14 @@ from sagewright.store.jobs import hosts, jobs, queue
 from sagewright.store.jobs.jobs import DesiredState, Event, JobDraft, ResourceScope
 from sagewright.store.jobs.queue import Lease
 
-PLACE = ResourceScope("training", "000000000000", "us-east-1")
+SCOPE = ResourceScope("training", "000000000000", "us-east-1")
 KIND = "training"
 S = SecondaryStatus
 
 
 def make(database: Database, name: str, **request: Any) -> jobs.Job:
     spot = bool(request.get("EnableManagedSpotTraining"))
-    return jobs.create(database, PLACE, JobDraft(name, {"TrainingJobName": name, **request}, spot=spot))
+    return jobs.create(database, SCOPE, JobDraft(name, {"TrainingJobName": name, **request}, spot=spot))
 
 
 def place(database: Database, job: jobs.Job, attempt: int = 1) -> None:
@@ -34,7 +34,7 @@ def test_queues(database: Database) -> None:
     make(database, "waiting")
     make(database, "spot", EnableManagedSpotTraining=True)
     make(database, "no-spot", EnableManagedSpotTraining=False)
-    jobs.want(database, stopped.id, DesiredState.STOP)
+    jobs.set_desired(database, stopped.id, DesiredState.STOP)
     jobs.move(database, ended.id, Event(S.FAILED, ended=True))
     place(database, placed)
     assert queue.placed(database, "server") == [("training", placed.id)]
@@ -62,12 +62,12 @@ def test_only_a_job_with_hosts_is_interrupted_and_a_stop_goes_first(database: Da
     assert not queue.ask_interrupt(database, job.id)
     found = jobs.get(database, job.id)
     assert found
-    assert found.wanted == DesiredState.INTERRUPT
-    jobs.want(database, job.id, DesiredState.STOP)
+    assert found.desired == DesiredState.INTERRUPT
+    jobs.set_desired(database, job.id, DesiredState.STOP)
     assert not queue.ask_interrupt(database, job.id)
     found = jobs.get(database, job.id)
     assert found
-    assert found.wanted == DesiredState.STOP
+    assert found.desired == DesiredState.STOP
 
 
 def test_retired_hosts_leave_the_job_in_the_queue(database: Database) -> None:

@@ -13,11 +13,11 @@ from sagewright.store.jobs.jobs import Event, JobDraft, ResourceScope
 from sagewright.store.jobs.warmpools import PoolStatus, WarmPool
 from sagewright.store.listing import PageRequest
 
-PLACE = ResourceScope("training", "000000000000", "us-east-1")
+SCOPE = ResourceScope("training", "000000000000", "us-east-1")
 
 
 def make(database: Database, name: str, **request: Any) -> str:
-    return jobs.create(database, PLACE, JobDraft(name, {"TrainingJobName": name, **request}, "Starting")).id
+    return jobs.create(database, SCOPE, JobDraft(name, {"TrainingJobName": name, **request}, "Starting")).id
 
 
 def test_a_pool_goes_to_one_job_only(database: Database) -> None:
@@ -47,11 +47,11 @@ def test_lists_by_status_and_the_end(database: Database) -> None:
         warmpools.open_new(database, WarmPool(job_id, job_id, 5, "shape", PoolStatus.IN_USE))
     assert warmpools.terminate(database, two, PoolStatus.IN_USE)
     assert not warmpools.terminate(database, two, PoolStatus.IN_USE)
-    found = job_lists.page(database, PLACE, PageRequest(), job_lists.warm_pool_is("Terminated"))
+    found = job_lists.page(database, SCOPE, PageRequest(), job_lists.warm_pool_is("Terminated"))
     assert [job.name for job in found] == ["two"]
     jobs.remove(database, two)
     assert warmpools.of_job(database, two) is None
-    assert job_lists.page(database, PLACE, PageRequest(), job_lists.warm_pool_is("Terminated")) == []
+    assert job_lists.page(database, SCOPE, PageRequest(), job_lists.warm_pool_is("Terminated")) == []
 
 
 @pytest.mark.parametrize("ended", [True, False])

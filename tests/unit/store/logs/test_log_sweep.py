@@ -12,7 +12,7 @@ from sagewright.store.logs.logs import LogScope
 from sagewright.store.schema.logs import log_events as event_rows
 from sagewright.store.schema.logs import log_streams
 
-PLACE = LogScope("000000000000", "us-east-1")
+SCOPE = LogScope("000000000000", "us-east-1")
 
 
 @pytest.fixture(autouse=True)
@@ -30,18 +30,18 @@ def count(database: Database) -> tuple[int, int]:
 
 def fill(database: Database, group: str, streams: int, lines: int) -> None:
     for number in range(streams):
-        logs.put(database, PLACE, (group, f"s{number}"), [(at, f"{group} {at}") for at in range(lines)])
+        logs.put(database, SCOPE, (group, f"s{number}"), [(at, f"{group} {at}") for at in range(lines)])
 
 
 def test_what_is_deleted_is_gone_at_once_and_its_names_are_free(database: Database) -> None:
     fill(database, "g", 8, 10)
     fill(database, "other", 1, 10)
-    logs.delete_group(database, PLACE, "g")
-    assert not logs.group_exists(database, PLACE, "g")
-    assert logs.streams(database, PLACE, "g") == []
+    logs.delete_group(database, SCOPE, "g")
+    assert not logs.group_exists(database, SCOPE, "g")
+    assert logs.streams(database, SCOPE, "g") == []
     assert count(database) == (90, 9)
-    logs.put(database, PLACE, ("g", "s0"), [(1, "new")])
-    (stream,) = logs.streams(database, PLACE, "g")
+    logs.put(database, SCOPE, ("g", "s0"), [(1, "new")])
+    (stream,) = logs.streams(database, SCOPE, "g")
     assert [event.message for event in log_events.read(database, stream, Window())] == ["new"]
     assert log_sweep.sweep(database) == 80
     assert count(database) == (11, 2)
@@ -50,9 +50,9 @@ def test_what_is_deleted_is_gone_at_once_and_its_names_are_free(database: Databa
 
 def test_a_sweep_that_was_cut_short_is_gone_on_with(database: Database) -> None:
     fill(database, "g", 3, 20)
-    (stream, *_) = logs.streams(database, PLACE, "g")
+    (stream, *_) = logs.streams(database, SCOPE, "g")
     logs.delete_stream(database, stream)
-    logs.delete_stream(database, logs.streams(database, PLACE, "g")[0])
+    logs.delete_stream(database, logs.streams(database, SCOPE, "g")[0])
     removed, rounds = 0, 0
     while count(database) != (20, 1):
         steps = iter([False, False])
@@ -76,18 +76,18 @@ def test_a_deletion_that_was_cut_short_leaves_the_group_until_it_is_repeated(
 
     monkeypatch.setattr(logs, "_mark", dying)
     with pytest.raises(KeyboardInterrupt):
-        logs.delete_group(database, PLACE, "g")
-    assert logs.group_exists(database, PLACE, "g")
-    assert len(logs.streams(database, PLACE, "g")) == 5
-    logs.delete_group(database, PLACE, "g")
-    assert not logs.group_exists(database, PLACE, "g")
+        logs.delete_group(database, SCOPE, "g")
+    assert logs.group_exists(database, SCOPE, "g")
+    assert len(logs.streams(database, SCOPE, "g")) == 5
+    logs.delete_group(database, SCOPE, "g")
+    assert not logs.group_exists(database, SCOPE, "g")
     log_sweep.sweep(database)
     assert count(database) == (0, 0)
 
 
 def test_a_slice_of_long_lines_is_short(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(log_sweep, "SLICE_BYTES", 30_000)
-    logs.put(database, PLACE, ("g", "s"), [(at, "x" * 10_000) for at in range(10)])
-    logs.delete_group(database, PLACE, "g")
+    logs.put(database, SCOPE, ("g", "s"), [(at, "x" * 10_000) for at in range(10)])
+    logs.delete_group(database, SCOPE, "g")
     steps = iter([False])
     assert log_sweep.sweep(database, lambda: next(steps, True)) == 2

@@ -13,15 +13,15 @@ from sagewright.store.logs import log_events, log_sweep, logs
 from sagewright.store.logs.log_events import LogEvent, Position, Window
 from sagewright.store.logs.logs import GroupQuery, LogScope, StreamQuery
 
-PLACE = LogScope("000000000000", "us-east-1")
+SCOPE = LogScope("000000000000", "us-east-1")
 
 
 def filled(database: Database, lines: int = 10) -> logs.LogStream:
     for first in range(0, lines, 3):
         logs.put(
-            database, PLACE, ("g", "s"), [(1000 + i // 2, f"line {i}") for i in range(first, min(first + 3, lines))]
+            database, SCOPE, ("g", "s"), [(1000 + i // 2, f"line {i}") for i in range(first, min(first + 3, lines))]
         )
-    stream = logs.find_stream(database, PLACE, "g", "s")
+    stream = logs.find_stream(database, SCOPE, "g", "s")
     assert stream
     return stream
 
@@ -46,9 +46,9 @@ def test_windows(database: Database) -> None:
 
 
 def test_several_streams_by_time(database: Database) -> None:
-    logs.put(database, PLACE, ("g", "a"), [(1, "a1"), (3, "a3")])
-    logs.put(database, PLACE, ("g", "b"), [(1, "b1"), (2, "b2\x00")])
-    streams = logs.streams(database, PLACE, "g")
+    logs.put(database, SCOPE, ("g", "a"), [(1, "a1"), (3, "a3")])
+    logs.put(database, SCOPE, ("g", "b"), [(1, "b1"), (2, "b2\x00")])
+    streams = logs.streams(database, SCOPE, "g")
     first = list(islice(log_events.merged(database, streams, Window(), None), 2))
     rest = list(log_events.merged(database, streams, Window(), position(first[-1])))
     assert [e.message for e in first + rest] == ["a1", "b1", "b2\ufffd", "a3"]
@@ -68,8 +68,8 @@ def test_streams_read_in_batches_are_read_in_order(
 ) -> None:
     for number, of_stream in enumerate(times):
         for at_ms in of_stream:  # one transaction each: the order is that of arrival
-            logs.put(database, PLACE, ("g", f"s{number}"), [(at_ms, f"{number}")])
-    streams = logs.streams(database, PLACE, "g")
+            logs.put(database, SCOPE, ("g", f"s{number}"), [(at_ms, f"{number}")])
+    streams = logs.streams(database, SCOPE, "g")
     window = Window(start, start + length)
     whole = [event for stream in streams for event in log_events.read(database, stream, Window())]
     expected = sorted((e for e in whole if start <= e.at_ms < start + length), key=position)
@@ -77,7 +77,7 @@ def test_streams_read_in_batches_are_read_in_order(
     for event in expected:
         rest = [other for other in expected if position(other) > position(event)]
         assert list(log_events.merged(database, streams, window, position(event))) == rest
-    logs.delete_group(database, PLACE, "g")
+    logs.delete_group(database, SCOPE, "g")
     log_sweep.sweep(database)
 
 
@@ -100,8 +100,8 @@ def test_a_page_is_as_many_as_fit_and_read_in_batches(database: Database, forwar
 
 def test_a_page_of_long_lines_does_not_read_the_others(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(40):
-        logs.put(database, PLACE, ("g", "s"), [(1, "x" * 200_000)])
-    stream = logs.find_stream(database, PLACE, "g", "s")
+        logs.put(database, SCOPE, ("g", "s"), [(1, "x" * 200_000)])
+    stream = logs.find_stream(database, SCOPE, "g", "s")
     assert stream
     read: list[int] = []
     fetched = log_events._fetched
@@ -117,15 +117,15 @@ def test_a_page_of_long_lines_does_not_read_the_others(database: Database, monke
 @pytest.mark.parametrize("by_time", [True, False])
 def test_streams_page_by_page(database: Database, by_time: bool, descending: bool) -> None:
     for number in range(11):
-        logs.create_stream(database, PLACE, "g", f"s{number:02}")
+        logs.create_stream(database, SCOPE, "g", f"s{number:02}")
         if number % 3:
-            logs.put(database, PLACE, ("g", f"s{number:02}"), [(number // 4, "x")])
-    whole = logs.streams(database, PLACE, "g")
+            logs.put(database, SCOPE, ("g", f"s{number:02}"), [(number // 4, "x")])
+    whole = logs.streams(database, SCOPE, "g")
     whole.sort(key=lambda s: ((s.last_ms or 0) if by_time else 0, s.name), reverse=descending)
     pages: list[logs.LogStream] = []
     after = None
     while page := logs.page(
-        database, PLACE, "g", StreamQuery(by_time=by_time, descending=descending, limit=3, after=after)
+        database, SCOPE, "g", StreamQuery(by_time=by_time, descending=descending, limit=3, after=after)
     ):
         pages += page
         after = (page[-1].last_ms or 0, page[-1].name) if by_time else (page[-1].name,)
@@ -135,24 +135,24 @@ def test_streams_page_by_page(database: Database, by_time: bool, descending: boo
 def test_groups_page_by_page(database: Database) -> None:
     names = [f"/g{number:02}" for number in range(7)]
     for name in names:
-        logs.create_group(database, PLACE, name)
-    first = logs.groups(database, PLACE, GroupQuery(limit=3))
-    rest = logs.groups(database, PLACE, GroupQuery(limit=10, after=first[-1].name))
+        logs.create_group(database, SCOPE, name)
+    first = logs.groups(database, SCOPE, GroupQuery(limit=3))
+    rest = logs.groups(database, SCOPE, GroupQuery(limit=10, after=first[-1].name))
     assert [group.name for group in [*first, *rest]] == names
 
 
 def test_groups_and_streams(database: Database) -> None:
-    assert logs.create_group(database, PLACE, "/x_y")
-    assert not logs.create_group(database, PLACE, "/x_y")
-    assert logs.create_stream(database, PLACE, "/x_y", "s_1")
-    assert not logs.create_stream(database, PLACE, "/x_y", "s_1")
-    assert [s.name for s in logs.streams(database, PLACE, "/x_y", "s_")] == ["s_1"]
-    assert logs.streams(database, PLACE, "/x_y", "sx") == []
-    logs.set_retention(database, PLACE, "/x_y", 7)
-    logs.put(database, PLACE, ("/x_y", "s_1"), [(1, "ab")])
+    assert logs.create_group(database, SCOPE, "/x_y")
+    assert not logs.create_group(database, SCOPE, "/x_y")
+    assert logs.create_stream(database, SCOPE, "/x_y", "s_1")
+    assert not logs.create_stream(database, SCOPE, "/x_y", "s_1")
+    assert [s.name for s in logs.streams(database, SCOPE, "/x_y", "s_")] == ["s_1"]
+    assert logs.streams(database, SCOPE, "/x_y", "sx") == []
+    logs.set_retention(database, SCOPE, "/x_y", 7)
+    logs.put(database, SCOPE, ("/x_y", "s_1"), [(1, "ab")])
     assert [
-        (r.name, r.retention_days, int(r.stored_bytes)) for r in logs.groups(database, PLACE, GroupQuery("/x"))
+        (r.name, r.retention_days, int(r.stored_bytes)) for r in logs.groups(database, SCOPE, GroupQuery("/x"))
     ] == [("/x_y", 7, 28)]
-    logs.delete_group(database, PLACE, "/x_y")
-    assert not logs.group_exists(database, PLACE, "/x_y")
-    assert logs.streams(database, PLACE, "/x_y") == []
+    logs.delete_group(database, SCOPE, "/x_y")
+    assert not logs.group_exists(database, SCOPE, "/x_y")
+    assert logs.streams(database, SCOPE, "/x_y") == []

@@ -47,21 +47,21 @@ def test_associations_by_their_ends_and_types(database: Database) -> None:
 
 
 def test_entities_are_found_by_source_and_type(database: Database) -> None:
-    place = ResourceScope("artifact", *HERE)
+    scope = ResourceScope("artifact", *HERE)
     with database.write() as connection:
         for number, (uri, kind) in enumerate((("a", "Model"), ("a", "DataSet"), ("b" * 2048, "Model"))):
-            row = resources.create_in(connection, place, New(str(number), {}, "", {}))
+            row = resources.create_in(connection, scope, New(str(number), {}, "", {}))
             lineage.note_in(connection, row, uri, kind)
 
     def names(*conditions: lineage.Condition) -> list[str]:
-        return sorted(one.name for one in resources.page(database, place, PageRequest(), *conditions))
+        return sorted(one.name for one in resources.page(database, scope, PageRequest(), *conditions))
 
-    assert names(lineage.comes_from(place, "a")) == ["0", "1"]
-    assert names(lineage.comes_from(place, "b" * 2048)) == ["2"]
-    assert names(lineage.is_a(place, "Model")) == ["0", "2"]
-    assert names(lineage.comes_from(place, "a"), lineage.is_a(place, "Model")) == ["0"]
+    assert names(lineage.comes_from(scope, "a")) == ["0", "1"]
+    assert names(lineage.comes_from(scope, "b" * 2048)) == ["2"]
+    assert names(lineage.is_a(scope, "Model")) == ["0", "2"]
+    assert names(lineage.comes_from(scope, "a"), lineage.is_a(scope, "Model")) == ["0"]
     assert names(lineage.is_a(ResourceScope("action", *HERE), "Model")) == []
     with database.write() as connection:
-        (row,) = resources.page(database, place, PageRequest(limit=1), lineage.comes_from(place, "b" * 2048))
+        (row,) = resources.page(database, scope, PageRequest(limit=1), lineage.comes_from(scope, "b" * 2048))
         lineage.forget_in(connection, row.id)
-    assert names(lineage.is_a(place, "Model")) == ["0"]
+    assert names(lineage.is_a(scope, "Model")) == ["0"]

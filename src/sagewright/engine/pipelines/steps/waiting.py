@@ -92,14 +92,14 @@ class ComponentSteps:
 
 
 def _as_asked(told: dict[str, Any], arguments: Mapping[str, Any]) -> bool:
-    present, wanted = dict(told["Specification"]), dict(arguments.get("Specification") or {})
+    present, requested = dict(told["Specification"]), dict(arguments.get("Specification") or {})
     container = dict(present.pop("Container", {}))
     container["Image"] = container.pop("DeployedImage", {}).get("SpecifiedImage")
     copies = (arguments.get("RuntimeConfig") or {}).get("CopyCount", told["RuntimeConfig"]["DesiredCopyCount"])
-    asked = dict(wanted.pop("Container", {}))
+    asked = dict(requested.pop("Container", {}))
     return (
         told["RuntimeConfig"]["DesiredCopyCount"] == copies
-        and all(present.get(name) == value for name, value in wanted.items())
+        and all(present.get(name) == value for name, value in requested.items())
         and all(container.get(name) == value for name, value in asked.items())
     )
 

@@ -33,7 +33,7 @@ Changed = dict[str, Any]
 def register_scalable_target(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     scalable = _scalable(request)
     name = request["ResourceId"]
-    found = resources.find(context.store, _place(context), name)
+    found = resources.find(context.store, _scope(context), name)
     bounds = {key: request[key] for key in ("MinCapacity", "MaxCapacity", "SuspendedState") if key in request}
     if found is None:
         _require(context, scalable)
@@ -54,7 +54,7 @@ def register_scalable_target(context: Context, request: dict[str, Any]) -> dict[
     }
     arn = f"arn:aws:{SERVICE}:{context.region}:{context.account}:scalable-target/{document['Token']}"
     new = New(name, document, arn, dict(request.get("Tags") or {}), principal=context.principal.arn)
-    made = resources.create(context.store, _place(context), new)
+    made = resources.create(context.store, _scope(context), new)
     context.engine.wake(KIND, made.id)
     return {"ScalableTargetARN": arn}
 
@@ -62,8 +62,8 @@ def register_scalable_target(context: Context, request: dict[str, Any]) -> dict[
 @operation(SERVICE, "DescribeScalableTargets")
 def describe_scalable_targets(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     _check_namespace(request)
-    wanted = request.get("ResourceIds")
-    found = [one for one in _all(context) if not wanted or one.name in wanted]
+    requested = request.get("ResourceIds")
+    found = [one for one in _all(context) if not requested or one.name in requested]
     return _page(request, "ScalableTargets", [_target(context, one) for one in found])
 
 
@@ -282,7 +282,7 @@ def _require_variant(context: Context, scalable: VariantInstances) -> None:
 
 def _registered(context: Context, request: dict[str, Any]) -> Resource:
     scalable = _scalable(request)
-    found = resources.find(context.store, _place(context), request["ResourceId"])
+    found = resources.find(context.store, _scope(context), request["ResourceId"])
     if found is None:
         raise AwsError(
             "ObjectNotFoundException",
@@ -300,11 +300,11 @@ def _of_arn(context: Context, arn: str) -> Resource:
 
 
 def _all(context: Context, name: str | None = None) -> list[Resource]:
-    place = _place(context)
+    scope = _scope(context)
     found = [
         one
         for one in resources.of_kind(context.store, KIND)
-        if (one.account, one.region) == (place.account, place.region)
+        if (one.account, one.region) == (scope.account, scope.region)
     ]
     return [one for one in found if name in {None, one.name}]
 
@@ -348,8 +348,8 @@ def _target(context: Context, target: Resource) -> dict[str, Any]:
 
 
 def _scheduled(context: Context, target: Resource, one: dict[str, Any]) -> dict[str, Any]:
-    place = f"arn:aws:autoscaling:{context.region}:{context.account}:scheduledAction:{one['Token']}"
-    arn = f"{place}:resource/{NAMESPACE}/{target.name}:scheduledActionName/{one['ScheduledActionName']}"
+    scope = f"arn:aws:autoscaling:{context.region}:{context.account}:scheduledAction:{one['Token']}"
+    arn = f"{scope}:resource/{NAMESPACE}/{target.name}:scheduledActionName/{one['ScheduledActionName']}"
     shown = _head(target) | _shown(one) | {"ScheduledActionARN": arn}
     for key, ours in (("StartTime", "StartMs"), ("EndTime", "EndMs")):
         if one.get(ours):
@@ -381,5 +381,5 @@ def _page(request: dict[str, Any], member: str, found: list[dict[str, Any]]) -> 
     return {member: [one for _, one in page]} | ({"NextToken": token} if token else {})
 
 
-def _place(context: Context) -> ResourceScope:
+def _scope(context: Context) -> ResourceScope:
     return ResourceScope(KIND, context.account, context.region)

@@ -43,12 +43,12 @@ def put_alarm(context: Context, request: dict[str, Any], document: dict[str, Any
     """Make an alarm, or give the one of that name another document. Raises ValidationError for one of another type."""
     name, reason = request["AlarmName"], {"Reason": "Unchecked: Initial alarm creation", "Data": {}}
     document = document | {"ConfiguredMs": now_ms()}
-    existing = resources.find(context.store, _place(context), name)
+    existing = resources.find(context.store, _scope(context), name)
     if existing is None:
         pairs = {pair["Key"]: pair["Value"] for pair in request.get("Tags") or ()}
         new = New(name, document | {"State": reason}, arn_of(context, name), pairs, status=UNKNOWN)
         try:
-            made = resources.create(context.store, _place(context), replace(new, principal=context.principal.arn))
+            made = resources.create(context.store, _scope(context), replace(new, principal=context.principal.arn))
         except ResourceNameTaken:
             return put_alarm(context, request, document)
         return context.engine.wake(KIND, made.id)
@@ -121,7 +121,7 @@ def parents_of(context: Context, name: str) -> list[Resource]:
 
 @operation("cloudwatch", "DescribeAlarmsForMetric")
 def describe_alarms_for_metric(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    wanted = [
+    requested = [
         name
         for name in ("MetricName", "Namespace", "Statistic", "ExtendedStatistic", "Period", "Unit")
         if name in request
@@ -130,7 +130,7 @@ def describe_alarms_for_metric(context: Context, request: dict[str, Any]) -> dic
     found = [
         one
         for one in all_alarms(context)
-        if all(one.document.get(name) == request[name] for name in wanted)
+        if all(one.document.get(name) == request[name] for name in requested)
         and _pairs(one.document.get("Dimensions")) == dimensions
     ]
     return {"MetricAlarms": [_described(context, one) for one in found]}
@@ -152,7 +152,7 @@ def delete_alarms(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 @operation("cloudwatch", "SetAlarmState")
 def set_alarm_state(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    alarm = resources.find(context.store, _place(context), request["AlarmName"])
+    alarm = resources.find(context.store, _scope(context), request["AlarmName"])
     if alarm is None:
         raise AwsError("ResourceNotFound", "", 404)
     data = request.get("StateReasonData")
@@ -237,7 +237,7 @@ def _check_metric(request: dict[str, Any]) -> None:
 
 def _switch(context: Context, names: list[str], *, on: bool) -> dict[str, Any]:
     for name in names:
-        found = resources.find(context.store, _place(context), name)
+        found = resources.find(context.store, _scope(context), name)
         if found is not None:
             resources.alter(
                 context.store, found.id, lambda one: replace(one, document=one.document | {"ActionsEnabled": on})
@@ -246,9 +246,9 @@ def _switch(context: Context, names: list[str], *, on: bool) -> dict[str, Any]:
 
 
 def all_alarms(context: Context) -> Iterator[Resource]:
-    place = _place(context)
+    scope = _scope(context)
     for one in sorted(resources.of_kind(context.store, KIND), key=lambda one: one.name):
-        if (one.account, one.region) == (place.account, place.region):
+        if (one.account, one.region) == (scope.account, scope.region):
             yield one
 
 
@@ -307,7 +307,7 @@ def _state(value: str, reason: str | None, data: Any) -> dict[str, Any]:
 
 
 def _require(context: Context, name: str) -> Resource:
-    found = resources.find(context.store, _place(context), name)
+    found = resources.find(context.store, _scope(context), name)
     if found is None:
         raise AwsError("ResourceNotFound", f"Alarm {name} not found.", 404)
     return found
@@ -317,5 +317,5 @@ def _pairs(dimensions: list[dict[str, str]] | None) -> set[tuple[str, str]]:
     return {(one["Name"], one["Value"]) for one in dimensions or ()}
 
 
-def _place(context: Context) -> ResourceScope:
+def _scope(context: Context) -> ResourceScope:
     return ResourceScope(KIND, context.account, context.region)

@@ -46,8 +46,8 @@ def _check_rule(context: Context, request: dict[str, Any]) -> None:
         rule = read_rule(request["AlarmRule"])
     except BadRule as error:
         raise AwsError("ValidationError", f"Invalid AlarmRule: {error}") from None
-    place = ResourceScope(KIND, context.account, context.region)
-    absent = [name for name in rule.children if resources.find(context.store, place, name) is None]
+    scope = ResourceScope(KIND, context.account, context.region)
+    absent = [name for name in rule.children if resources.find(context.store, scope, name) is None]
     if absent:
         told = f"Could not save the composite alarm as alarms [{', '.join(absent)}] in the alarm rule do not exist"
         raise AwsError("ValidationError", told)

@@ -37,7 +37,7 @@ def put_dashboard(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     pairs = {pair["Key"]: pair["Value"] for pair in request.get("Tags") or ()}
     new = New(name, {"Body": body}, arn_of(context, name), pairs, principal=context.principal.arn)
     try:
-        resources.create(context.store, _place(context), new)
+        resources.create(context.store, _scope(context), new)
     except ResourceNameTaken:
         there = find(context, name)
         if there is None or not _changed(context, there, body):
@@ -72,7 +72,7 @@ def list_dashboards(context: Context, request: dict[str, Any]) -> dict[str, Any]
     after = (position[0], position[0]) if position else None
     asked = PageRequest(sort_by="name", descending=False, limit=MOST_LISTED, after=after)
     named = table.c.name.startswith(prefix, autoescape=True)
-    page, more = paging.read_page(lambda part: resources.page(context.store, _place(context), part, named), asked)
+    page, more = paging.read_page(lambda part: resources.page(context.store, _scope(context), part, named), asked)
     answer: dict[str, Any] = {"DashboardEntries": [_entry(context, row) for row in page]}
     return answer | ({"NextToken": paging.encode([page[-1].name])} if more else {})
 
@@ -98,10 +98,10 @@ def arn_of(context: Context, name: str) -> str:
 
 
 def find(context: Context, name: str) -> Resource | None:
-    return resources.find(context.store, _place(context), name)
+    return resources.find(context.store, _scope(context), name)
 
 
-def _place(context: Context) -> ResourceScope:
+def _scope(context: Context) -> ResourceScope:
     return ResourceScope(KIND, context.account, context.region)
 
 

@@ -96,10 +96,10 @@ def list_metrics(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     return answer
 
 
-def _has(series: MetricSeries, wanted: list[dict[str, str]]) -> bool:
+def _has(series: MetricSeries, requested: list[dict[str, str]]) -> bool:
     """Whether it has the dimensions that are asked for, with any value where none is."""
     own = metrics.dimension_map(series.dimensions)
-    return all(one["Name"] in own and one.get("Value") in {None, own[one["Name"]]} for one in wanted)
+    return all(one["Name"] in own and one.get("Value") in {None, own[one["Name"]]} for one in requested)
 
 
 def _metric(series: MetricSeries) -> dict[str, Any]:

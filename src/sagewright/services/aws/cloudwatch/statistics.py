@@ -43,8 +43,8 @@ def get_metric_statistics(context: Context, request: dict[str, Any]) -> dict[str
     if start_ms >= end_ms:
         raise invalid("The parameter StartTime must be less than the parameter EndTime.")
     check_period(period_s)
-    wanted, extended = request.get("Statistics") or [], request.get("ExtendedStatistics") or []
-    if not wanted and not extended:
+    requested, extended = request.get("Statistics") or [], request.get("ExtendedStatistics") or []
+    if not requested and not extended:
         message = "At least one of the parameters Statistics and ExtendedStatistics must be specified."
         raise AwsError("MissingParameter", message)
     if (end_ms - start_ms) // (period_s * 1000) > MAX_POINTS:
@@ -60,7 +60,7 @@ def get_metric_statistics(context: Context, request: dict[str, Any]) -> dict[str
     for at_ms, data in sorted(by_period(context, asked, data_budget(), each=each).items()):
         for unit, of_unit in by_unit(data).items():
             point = {"Timestamp": to_datetime(at_ms), "Unit": unit} | {
-                name: statistic(name, of_unit) for name in wanted
+                name: statistic(name, of_unit) for name in requested
             }
             if extended:
                 point["ExtendedStatistics"] = {name: statistic(name, of_unit) for name in extended}

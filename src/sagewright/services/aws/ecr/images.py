@@ -36,11 +36,11 @@ def _page(request: dict[str, Any], entries: list[Placed], member: str) -> dict[s
     return {member: [entry for _, entry in page], **({"nextToken": token} if token else {})}
 
 
-def _place(manifest: Manifest, tag: str = "") -> list[Any]:
+def _scope(manifest: Manifest, tag: str = "") -> list[Any]:
     return [manifest.pushed_ms, manifest.digest, tag]
 
 
-def _wanted(request: dict[str, Any], tagged: bool) -> bool:
+def _requested(request: dict[str, Any], tagged: bool) -> bool:
     status = (request.get("filter") or {}).get("tagStatus", "ANY")
     return bool(status == "ANY" or (status == "TAGGED") == tagged)
 
@@ -52,10 +52,10 @@ def list_images(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     entries: list[Placed] = []
     for manifest in ecr.manifests(context.store, repository.name):
         own = by_digest.get(manifest.digest, [])
-        if _wanted(request, bool(own)):
+        if _requested(request, bool(own)):
             image = {"imageDigest": manifest.digest}
-            entries += [(_place(manifest, tag), image | {"imageTag": tag}) for tag in own]
-            entries += [] if own else [(_place(manifest), image)]
+            entries += [(_scope(manifest, tag), image | {"imageTag": tag}) for tag in own]
+            entries += [] if own else [(_scope(manifest), image)]
     return _page(request, entries, "imageIds")
 
 
@@ -68,9 +68,9 @@ def describe_images(context: Context, request: dict[str, Any]) -> dict[str, Any]
         found = {m.digest: m for m in (_require_image(context, repository, image) for image in asked)}
         return {"imageDetails": [_detail(context, m, by_digest.get(m.digest, [])) for m in found.values()]}
     details = [
-        (_place(manifest), _detail(context, manifest, by_digest.get(manifest.digest, [])))
+        (_scope(manifest), _detail(context, manifest, by_digest.get(manifest.digest, [])))
         for manifest in ecr.manifests(context.store, repository.name)
-        if _wanted(request, manifest.digest in by_digest)
+        if _requested(request, manifest.digest in by_digest)
     ]
     return _page(request, details, "imageDetails")
 

@@ -67,9 +67,9 @@ def create_repository(context: Context, request: dict[str, Any]) -> dict[str, An
 
 @operation("ecr", "DescribeRepositories")
 def describe_repositories(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    wanted = request.get("repositoryNames")
-    if wanted:
-        found = [require_repository(context, {**request, "repositoryName": name}) for name in wanted]
+    requested = request.get("repositoryNames")
+    if requested:
+        found = [require_repository(context, {**request, "repositoryName": name}) for name in requested]
         return {"repositories": [_shape(context, repository) for repository in found]}
     limit = request.get("maxResults", _PAGE)
     error = AwsError("InvalidParameterException", "Invalid parameter at 'nextToken' failed to satisfy constraint.")

@@ -33,8 +33,8 @@ def describe_api_destination(context: Context, request: dict[str, Any]) -> dict[
 @operation("events", "ListApiDestinations")
 def list_api_destinations(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     rows, more = listed(context, DESTINATION, request)
-    wanted = request.get("ConnectionArn")
-    told = [_told(row) for row in rows if wanted in {None, row.document["ConnectionArn"]}]
+    requested = request.get("ConnectionArn")
+    told = [_told(row) for row in rows if requested in {None, row.document["ConnectionArn"]}]
     return {"ApiDestinations": [{k: v for k, v in one.items() if k != "Description"} for one in told], **more}
 
 

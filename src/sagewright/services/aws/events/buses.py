@@ -50,7 +50,7 @@ def missing(name: str) -> AwsError:
 
 
 def find(context: Context, name: str) -> Resource | None:
-    return resources.find(context.store, _place(context), name)
+    return resources.find(context.store, _scope(context), name)
 
 
 def change(context: Context, name: str, how: Callable[[Mapping[str, Any]], dict[str, Any]]) -> None:
@@ -121,8 +121,8 @@ def delete_event_bus(context: Context, request: dict[str, Any]) -> dict[str, Any
     if name is None or found is None:
         return {}
     rules = PageRequest(sort_by="name", descending=False, limit=100_000)
-    place = ResourceScope(KIND, context.account, context.region)
-    if any(rule.name.startswith(f"{name}/") for rule in resources.page(context.store, place, rules)):
+    scope = ResourceScope(KIND, context.account, context.region)
+    if any(rule.name.startswith(f"{name}/") for rule in resources.page(context.store, scope, rules)):
         raise ValidationException(f"Cannot delete event bus {name}: it has rules.")
     resources.remove(context.store, found, bus_arn(context.region, context.account, name), context.principal.arn)
     return {}
@@ -131,7 +131,7 @@ def delete_event_bus(context: Context, request: dict[str, Any]) -> dict[str, Any
 def _made(context: Context, new: New) -> Resource:
     """Raises ResourceAlreadyExistsException."""
     try:
-        return resources.create(context.store, _place(context), new)
+        return resources.create(context.store, _scope(context), new)
     except ResourceNameTaken:
         raise _taken(new.name) from None
 
@@ -150,8 +150,8 @@ def _told(context: Context, name: str, found: Resource | None, members: tuple[st
 
 def _all(context: Context) -> list[Resource]:
     page = PageRequest(sort_by="name", descending=False, limit=2 * MOST_BUSES)
-    return resources.page(context.store, _place(context), page)
+    return resources.page(context.store, _scope(context), page)
 
 
-def _place(context: Context) -> ResourceScope:
+def _scope(context: Context) -> ResourceScope:
     return ResourceScope(BUSES, context.account, context.region)

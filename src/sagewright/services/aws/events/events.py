@@ -31,9 +31,9 @@ def put_events(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     size = sum(len(str(value).encode()) for entry in request["Entries"] for value in entry.values())
     if size > MOST_BYTES:
         raise ValidationException("Total size of the entries in the request is over the limit.")
-    place, by_bus = (context.account, context.region), dict[str | None, list[EventRule]]()
+    scope, by_bus = (context.account, context.region), dict[str | None, list[EventRule]]()
     answers: list[dict[str, str]] = []
-    wanted: list[deliveries.Wanted] = []
+    requested: list[deliveries.Wanted] = []
     budget = Budget("What the request sends to all targets", MOST_SENT)
     for entry in request["Entries"]:
         try:
@@ -43,18 +43,18 @@ def put_events(context: Context, request: dict[str, Any]) -> dict[str, Any]:
             continue
         bus = name_in(context, entry.get("EventBusName"))
         if bus not in by_bus:
-            by_bus[bus] = enabled(context.store, place, bus) if bus else []
-        found = [one for rule in by_bus[bus] if rule.is_for(event) for one in rule.wanted(event)]
+            by_bus[bus] = enabled(context.store, scope, bus) if bus else []
+        found = [one for rule in by_bus[bus] if rule.is_for(event) for one in rule.requested(event)]
         try:
             budget.spend(len(found) * size_of(event, MOST_BYTES))
         except OverBudget as error:
             answers.append({"ErrorCode": "LimitExceededException", "ErrorMessage": f"{error}."})
             continue
         answers.append({"EventId": event["id"]})
-        wanted += found
-    if wanted:
-        deliveries.queue(context.store, wanted)
-        for target in dict.fromkeys(target for target, _ in wanted):
+        requested += found
+    if requested:
+        deliveries.queue(context.store, requested)
+        for target in dict.fromkeys(target for target, _ in requested):
             context.engine.wake(TARGET, target)
     return {"FailedEntryCount": sum("ErrorCode" in one for one in answers), "Entries": answers}
 

@@ -215,9 +215,9 @@ TAB = "#011"
 
 def _tail(context: Context, job: Job) -> bytes:
     """The end of the invocation's log."""
-    place = logs.LogScope(context.account, context.region)
+    scope = logs.LogScope(context.account, context.region)
     group = job.request["Function"]["LogGroup"]
-    stream = logs.find_stream(context.store, place, group, log_stream_of(job.request))
+    stream = logs.find_stream(context.store, scope, group, log_stream_of(job.request))
     if stream is None:
         return b""
     window = log_events.Window(forward=False, limit=500, most_bytes=8 * TAIL)

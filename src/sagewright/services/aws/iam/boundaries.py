@@ -19,7 +19,7 @@ KIND = "iam-boundary"
 
 def of_role(context: Context, role: str) -> dict[str, Any]:
     """What is told of a role's boundary; nothing where it has none."""
-    found = resources.find(context.store, _place(context), role)
+    found = resources.find(context.store, _scope(context), role)
     if found is None:
         return {}
     told = {"PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": found.document["Arn"]}
@@ -28,9 +28,9 @@ def of_role(context: Context, role: str) -> dict[str, Any]:
 
 def set_of_role(context: Context, role: str, arn: str) -> None:
     try:
-        resources.create(context.store, _place(context), New(role, {"Arn": arn}, "", {}))
+        resources.create(context.store, _scope(context), New(role, {"Arn": arn}, "", {}))
     except ResourceNameTaken:
-        there = resources.find(context.store, _place(context), role)
+        there = resources.find(context.store, _scope(context), role)
         if there is None or not resources.alter(
             context.store, there.id, lambda now: replace(now, document={"Arn": arn})
         ):
@@ -39,16 +39,16 @@ def set_of_role(context: Context, role: str, arn: str) -> None:
 
 def forget_of_role(context: Context, role: str) -> bool:
     """False where there was none."""
-    found = resources.find(context.store, _place(context), role)
+    found = resources.find(context.store, _scope(context), role)
     return found is not None and resources.remove(context.store, found, "")
 
 
 def used(context: Context, arn: str) -> int:
     """Of how many roles a policy is the boundary."""
-    rows = resources.page(context.store, _place(context), PageRequest(sort_by="name", descending=False, limit=100_000))
+    rows = resources.page(context.store, _scope(context), PageRequest(sort_by="name", descending=False, limit=100_000))
     return sum(row.document["Arn"] == arn for row in rows)
 
 
-def _place(context: Context) -> ResourceScope:
+def _scope(context: Context) -> ResourceScope:
     """IAM knows no regions."""
     return ResourceScope(KIND, context.account, "")

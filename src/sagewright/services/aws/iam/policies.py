@@ -42,7 +42,7 @@ def create_policy(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     pairs = {pair["Key"]: pair["Value"] for pair in request.get("Tags") or ()}
     new = New(name, document, _arn(context.account, path, name), pairs, principal=context.principal.arn)
     try:
-        made = resources.create(context.store, _place(context), new)
+        made = resources.create(context.store, _scope(context), new)
     except ResourceNameTaken:
         message = f"A policy called {name} already exists. Duplicate names are not allowed."
         raise AwsError("EntityAlreadyExists", message, 409) from None
@@ -61,7 +61,7 @@ def get_policy(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 def list_policies(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     """Of the account alone: AWS's own are not here."""
     prefix = request.get("PathPrefix", "/")
-    rows = resources.page(context.store, _place(context), PageRequest(sort_by="name", descending=False, limit=100_000))
+    rows = resources.page(context.store, _scope(context), PageRequest(sort_by="name", descending=False, limit=100_000))
     told = [_told(context, row) for row in rows if row.document["Path"].startswith(prefix)]
     if request.get("OnlyAttached"):
         told = [one for one in told if one["AttachmentCount"]]
@@ -177,7 +177,7 @@ def list_policy_tags(context: Context, request: dict[str, Any]) -> dict[str, Any
 
 def require_policy(context: Context, arn: str) -> Resource:
     """Raises NoSuchEntity."""
-    found = resources.find(context.store, _place(context), arn.rpartition("/")[2])
+    found = resources.find(context.store, _scope(context), arn.rpartition("/")[2])
     if found is None or arn_of(found) != arn:
         raise AwsError("NoSuchEntity", f"Policy {arn} was not found.", 404)
     return found
@@ -191,7 +191,7 @@ def _arn(account: str, path: str, name: str) -> str:
     return f"arn:aws:iam::{account}:policy{path}{name}"
 
 
-def _place(context: Context) -> ResourceScope:
+def _scope(context: Context) -> ResourceScope:
     """IAM knows no regions."""
     return ResourceScope(KIND, context.account, "")
 

@@ -84,8 +84,8 @@ def unseal(key: Resource, ciphertext: Ciphertext, context: EncryptionContext) ->
     """What was encrypted, and the id of the material that did it. Raises Unreadable."""
     from cryptography.exceptions import InvalidTag
 
-    all_of_it, wanted = materials(key.document), ciphertext.material_id
-    material = next((one for one in all_of_it if wanted in {None, one["MaterialId"]}), None)
+    all_of_it, requested = materials(key.document), ciphertext.material_id
+    material = next((one for one in all_of_it if requested in {None, one["MaterialId"]}), None)
     if material is None:
         raise Unreadable
     authenticated = _authenticated(ciphertext.header, context)

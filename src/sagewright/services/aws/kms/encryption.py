@@ -127,11 +127,11 @@ def _decrypted(context: Context, request: dict[str, Any], members: _Members) -> 
 
 def _unsealed(context: Context, request: dict[str, Any], members: _Members) -> _Opened:
     """Raises Unreadable."""
-    wanted = usable(context, request[members.key]) if members.key in request else None
-    if wanted is not None and not is_symmetric(wanted):
+    requested = usable(context, request[members.key]) if members.key in request else None
+    if requested is not None and not is_symmetric(requested):
         raise _wrong_key()
     ciphertext = Ciphertext.parse(request["CiphertextBlob"])
-    key = wanted or find_key(context, ciphertext.key_id)
+    key = requested or find_key(context, ciphertext.key_id)
     if key is None:
         raise AccessDenied("The ciphertext refers to a key that does not exist, or does not exist in this region.")
     if key.name != ciphertext.key_id:

@@ -160,11 +160,11 @@ def _position(token: list[Any] | None) -> Position | None:
 
 
 def _streams(context: Context, group: str, request: dict[str, Any]) -> list[LogStream]:
-    prefix, wanted = request.get("logStreamNamePrefix"), request.get("logStreamNames")
-    if prefix and wanted:
+    prefix, requested = request.get("logStreamNamePrefix"), request.get("logStreamNames")
+    if prefix and requested:
         raise AwsError("InvalidParameterException", "logStreamNames and logStreamNamePrefix exclude each other.")
     streams = logs.streams(context.store, scope_of(context), group, prefix or "")
-    return [s for s in streams if s.name in wanted] if wanted else streams
+    return [s for s in streams if s.name in requested] if requested else streams
 
 
 def _filtered(event: LogEvent, names: dict[int, str]) -> dict[str, Any]:

@@ -22,13 +22,13 @@ KIND = STATUS = "log-group-settings"
 
 def put(context: Context, group: str, said: dict[str, Any]) -> None:
     """`said`: wire names and values; None for one that is no more."""
-    there = resources.find(context.store, _place(context), group)
+    there = resources.find(context.store, _scope(context), group)
     if there is not None:
         resources.alter(context.store, there.id, lambda now: replace(now, document=_kept(now.document | said)))
         return
     parent = parent_of(logs.LogScope(context.account, context.region), group)
     try:
-        resources.create(context.store, _place(context), New(group, _kept(said), "", {}, parent=parent, status=STATUS))
+        resources.create(context.store, _scope(context), New(group, _kept(said), "", {}, parent=parent, status=STATUS))
     except ResourceNameTaken:
         put(context, group, said)
 
@@ -36,13 +36,13 @@ def put(context: Context, group: str, said: dict[str, Any]) -> None:
 def of(context: Context) -> dict[str, dict[str, Any]]:
     """What was said of each group that was told something."""
     page = PageRequest(sort_by="name", descending=False, limit=100_000)
-    return {row.name: row.document for row in resources.page(context.store, _place(context), page)}
+    return {row.name: row.document for row in resources.page(context.store, _scope(context), page)}
 
 
 def filter_counts(context: Context, groups: Sequence[str]) -> dict[str, int]:
     """How many metric filters each group has."""
-    place = logs.LogScope(context.account, context.region)
-    parents = {parent_of(place, group): group for group in groups}
+    scope = logs.LogScope(context.account, context.region)
+    parents = {parent_of(scope, group): group for group in groups}
     found = resources.count_by_status(context.store, list(parents))
     return {
         group: sum(count for status, count in found[parent].items() if status != STATUS)
@@ -54,5 +54,5 @@ def _kept(said: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in said.items() if value is not None}
 
 
-def _place(context: Context) -> ResourceScope:
+def _scope(context: Context) -> ResourceScope:
     return ResourceScope(KIND, context.account, context.region)

@@ -50,14 +50,14 @@ def _put(context: Context, named: tuple[str, str], document: dict[str, Any]) -> 
     parent, principal = parent_of(scope_of(context), named[0]), context.principal.arn
     with context.store.write() as connection:
         changes(connection, parent)
-        there = resources.find_in(connection, _place(context), _name(*named))
+        there = resources.find_in(connection, _scope(context), _name(*named))
         if there is not None:
             resources.change_in(connection, replace(there, document=document), principal)
             return
         if sum(one.kind == KIND for one in resources.children_in(connection, parent)) >= MOST_FILTERS:
             raise AwsError("LimitExceededException", "Resource limit exceeded.")
         new = New(_name(*named), document, "", {}, parent=parent, principal=principal)
-        resources.create_in(connection, _place(context), new)
+        resources.create_in(connection, _scope(context), new)
 
 
 @operation("logs", "DescribeMetricFilters")
@@ -77,7 +77,7 @@ def delete_metric_filter(context: Context, request: dict[str, Any]) -> dict[str,
     require_group(context, request["logGroupName"])
     with context.store.write() as connection:
         named = _name(request["logGroupName"], request["filterName"])
-        found = resources.find_in(connection, _place(context), named)
+        found = resources.find_in(connection, _scope(context), named)
         if found is None:
             raise AwsError("ResourceNotFoundException", "The specified metric filter does not exist.")
         changes(connection, found.parent)
@@ -124,13 +124,15 @@ def _rows(context: Context, request: dict[str, Any]) -> list[Resource]:
         rows = [one for one in resources.children(context.store, parent) if one.kind == KIND]
     else:
         page = PageRequest(sort_by="name", descending=False, limit=100_000)
-        rows = resources.page(context.store, _place(context), page)
+        rows = resources.page(context.store, _scope(context), page)
     return [row for row in rows if _named(row)[1].startswith(prefix)]
 
 
 def _counts(row: Resource, namespace: str, name: str) -> bool:
-    wanted = (namespace, name)
-    return any((one["metricNamespace"], one["metricName"]) == wanted for one in row.document["metricTransformations"])
+    requested = (namespace, name)
+    return any(
+        (one["metricNamespace"], one["metricName"]) == requested for one in row.document["metricTransformations"]
+    )
 
 
 def _told(row: Resource) -> dict[str, Any]:
@@ -159,7 +161,7 @@ def _named(row: Resource) -> tuple[str, str]:
     return group, name
 
 
-def _place(context: Context) -> ResourceScope:
+def _scope(context: Context) -> ResourceScope:
     return ResourceScope(KIND, context.account, context.region)
 
 

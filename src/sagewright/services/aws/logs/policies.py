@@ -29,7 +29,7 @@ FIRST_VERSION = "2008-10-17"
 def put_resource_policy(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     _check(request)
     name, document = request["policyName"], {"Policy": request["policyDocument"]}
-    there = resources.find(context.store, _place(context), name)
+    there = resources.find(context.store, _scope(context), name)
     if there is not None:
         changed = resources.alter(context.store, there.id, lambda now: replace(now, document=document))
         return {"resourcePolicy": _told(changed)} if changed else put_resource_policy(context, request)
@@ -37,7 +37,7 @@ def put_resource_policy(context: Context, request: dict[str, Any]) -> dict[str, 
         raise AwsError("LimitExceededException", "Resource limit exceeded.")
     try:
         new = New(name, document, "", {}, principal=context.principal.arn)
-        return {"resourcePolicy": _told(resources.create(context.store, _place(context), new))}
+        return {"resourcePolicy": _told(resources.create(context.store, _scope(context), new))}
     except ResourceNameTaken:
         return put_resource_policy(context, request)
 
@@ -58,7 +58,7 @@ def delete_resource_policy(context: Context, request: dict[str, Any]) -> dict[st
     name = request.get("policyName")
     if name is None:
         raise _invalid("policyName is required.")
-    found = resources.find(context.store, _place(context), name)
+    found = resources.find(context.store, _scope(context), name)
     if found is None or not resources.remove(context.store, found, "", context.principal.arn):
         raise AwsError("ResourceNotFoundException", f"Policy with name [{name}] does not exist.")
     return {}
@@ -80,7 +80,7 @@ def _check(request: dict[str, Any]) -> None:
 
 def _all(context: Context) -> list[Resource]:
     page = PageRequest(sort_by="name", descending=False, limit=100_000)
-    return resources.page(context.store, _place(context), page)
+    return resources.page(context.store, _scope(context), page)
 
 
 def _told(row: Resource) -> dict[str, Any]:
@@ -113,7 +113,7 @@ def _one(value: Any) -> Any:
     return value[0] if isinstance(value, list) and len(value) == 1 else value
 
 
-def _place(context: Context) -> ResourceScope:
+def _scope(context: Context) -> ResourceScope:
     return ResourceScope(KIND, context.account, context.region)
 
 

@@ -68,8 +68,8 @@ def start_query(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     query_id = str(uuid.uuid4())
     with context.store.write() as connection:
         found = New(query_id, {"Results": answer.results}, "", {})
-        resources.create_in(connection, _place(context, RESULTS), found)
-        resources.create_in(connection, _place(context, KIND), New(query_id, document, "", {}, status=answer.status))
+        resources.create_in(connection, _scope(context, RESULTS), found)
+        resources.create_in(connection, _scope(context, KIND), New(query_id, document, "", {}, status=answer.status))
     _forget_oldest(context)
     return {"queryId": query_id}
 
@@ -77,7 +77,7 @@ def start_query(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 @operation("logs", "GetQueryResults")
 def get_query_results(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     query = _require(context, request["queryId"])
-    kept = resources.find(context.store, _place(context, RESULTS), query.name)
+    kept = resources.find(context.store, _scope(context, RESULTS), query.name)
     results = kept.document["Results"] if kept else []
     position = paging.decode(request.get("nextToken"), _invalid("The specified nextToken is invalid."))
     begin = int(position[0]) if position and str(position[0]).isdigit() else 0
@@ -208,22 +208,22 @@ def _groups(request: dict[str, Any]) -> list[str]:
 
 def _kept(context: Context) -> list[Resource]:
     """The newest first."""
-    return resources.page(context.store, _place(context, KIND), PageRequest(limit=1000))
+    return resources.page(context.store, _scope(context, KIND), PageRequest(limit=1000))
 
 
 def _forget_oldest(context: Context) -> None:
     for query in _kept(context)[MOST_QUERIES:]:
-        results = resources.find(context.store, _place(context, RESULTS), query.name)
+        results = resources.find(context.store, _scope(context, RESULTS), query.name)
         for each in filter(None, (query, results)):
             resources.remove(context.store, each, "")
 
 
-def _place(context: Context, kind: str) -> ResourceScope:
+def _scope(context: Context, kind: str) -> ResourceScope:
     return ResourceScope(kind, context.account, context.region)
 
 
 def _require(context: Context, query_id: str) -> Resource:
-    query = resources.find(context.store, _place(context, KIND), query_id)
+    query = resources.find(context.store, _scope(context, KIND), query_id)
     if query is None:
         raise AwsError("ResourceNotFoundException", "The specified query does not exist.")
     return query

@@ -42,7 +42,7 @@ def create_group(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     given = dict(request.get("Tags") or {})
     new = New(name, document, _arn(context, name), given, principal=context.principal.arn)
     try:
-        made = resources.create(context.store, _place(context), new)
+        made = resources.create(context.store, _scope(context), new)
     except ResourceNameTaken:
         raise _bad(f"A group already exists with the name {name}: group already exists.") from None
     return {"Group": _shown(context, made), "ResourceQuery": document["ResourceQuery"], "Tags": given}
@@ -96,8 +96,8 @@ def list_groups(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 @operation(SERVICE, "ListGroupResources")
 def list_group_resources(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     group = _require(context, request)
-    wanted = [value for one in request.get("Filters") or () for value in one["Values"]]
-    found = _members(context, group.document["ResourceQuery"], wanted, request)
+    requested = [value for one in request.get("Filters") or () for value in one["Values"]]
+    found = _members(context, group.document["ResourceQuery"], requested, request)
     return found | {"Resources": [{"Identifier": one} for one in found["ResourceIdentifiers"]], "QueryErrors": []}
 
 
@@ -147,14 +147,14 @@ def read_query(query: dict[str, Any]) -> tuple[list[str], list[TagFilter]]:
     return types, found
 
 
-def _members(context: Context, query: dict[str, Any], wanted: list[str], request: dict[str, Any]) -> dict[str, Any]:
-    """A page of the members, by their ARNs. `wanted`: types of which there may be more."""
+def _members(context: Context, query: dict[str, Any], requested: list[str], request: dict[str, Any]) -> dict[str, Any]:
+    """A page of the members, by their ARNs. `requested`: types of which there may be more."""
     types, filters = read_query(query)
     size, after = request.get("MaxResults", PAGE), _after(request)
     asked = tagged_resources.TagQuery(
         tuple(filters),
         tuple(map(pattern_of, types)),
-        tuple(map(pattern_of, wanted)),
+        tuple(map(pattern_of, requested)),
         f"{context.region}:{context.account}",
     )
     found = tagged_resources.page(context.store, asked, str(after[0]) if after else "", size + 1)
@@ -178,7 +178,7 @@ def _require(context: Context, request: dict[str, Any]) -> Resource:
     name = given.partition(":group/")[2] or given
     if not given:
         raise _bad("Group must be given.")
-    found = resources.find(context.store, _place(context), name)
+    found = resources.find(context.store, _scope(context), name)
     if found is None or given not in {name, _arn(context, name)}:
         raise AwsError("NotFoundException", f"Cannot find group: {given}", 404)
     return found
@@ -190,7 +190,7 @@ def _arn_of(context: Context, request: dict[str, Any]) -> str:
 
 def _all(context: Context) -> list[Resource]:
     page = PageRequest(sort_by="name", descending=False, limit=MOST_GROUPS)
-    return resources.page(context.store, _place(context), page)
+    return resources.page(context.store, _scope(context), page)
 
 
 def _shown(context: Context, group: Resource) -> dict[str, Any]:
@@ -202,7 +202,7 @@ def _arn(context: Context, name: str) -> str:
     return f"arn:aws:{SERVICE}:{context.region}:{context.account}:group/{name}"
 
 
-def _place(context: Context) -> ResourceScope:
+def _scope(context: Context) -> ResourceScope:
     return ResourceScope(KIND, context.account, context.region)
 
 

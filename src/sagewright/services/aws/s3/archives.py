@@ -48,15 +48,15 @@ def restore_object(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     if kind not in ARCHIVES:
         message = "Restore is not allowed for the object's current storage class"
         raise AwsError("InvalidObjectState", message, 403, {"StorageClass": kind})
-    wanted = need(request.get("RestoreRequest"))
-    if wanted.get("Type") == "SELECT" or "SelectParameters" in wanted:
+    requested = need(request.get("RestoreRequest"))
+    if requested.get("Type") == "SELECT" or "SelectParameters" in requested:
         raise AwsError("NotImplemented", "Selecting from archived objects is not served.")
-    days = wanted.get("Days")
+    days = requested.get("Days")
     if days is None:
         raise errors.malformed_xml()
     if days < 1:
         raise errors.invalid_argument("Days must be a positive integer", "Days", days)
-    tier = (wanted.get("GlacierJobParameters") or {}).get("Tier") or wanted.get("Tier") or "Standard"
+    tier = (requested.get("GlacierJobParameters") or {}).get("Tier") or requested.get("Tier") or "Standard"
     if tier not in TIERS[kind]:
         raise errors.invalid_argument(f"Retrieval option is not supported by this storage class: {tier}", "Tier", tier)
     again = version.headers.get(RESTORED, 0) > now_ms()

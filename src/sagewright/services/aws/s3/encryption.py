@@ -46,10 +46,10 @@ def with_default(context: Context, bucket: Bucket, request: dict[str, Any]) -> d
     chosen = rules[0].get("ApplyServerSideEncryptionByDefault") or {}
     if chosen.get("SSEAlgorithm", BASE) not in KMS:
         return request
-    wanted = {"ServerSideEncryption": chosen["SSEAlgorithm"], "SSEKMSKeyId": chosen.get("KMSMasterKeyID")}
+    requested = {"ServerSideEncryption": chosen["SSEAlgorithm"], "SSEKMSKeyId": chosen.get("KMSMasterKeyID")}
     if rules[0].get("BucketKeyEnabled"):
-        wanted["BucketKeyEnabled"] = True
-    return _with_key(context, request | wanted)
+        requested["BucketKeyEnabled"] = True
+    return _with_key(context, request | requested)
 
 
 def _with_key(context: Context, request: dict[str, Any]) -> dict[str, Any]:

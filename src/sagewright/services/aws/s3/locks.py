@@ -56,8 +56,8 @@ def _check_default(default: Mapping[str, Any]) -> None:
 @s3_operation("PutObjectRetention")
 def put_object_retention(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     """An empty retention ends the one there is."""
-    version, wanted = _lockable(context, request), need(request.get("Retention"))
-    mode, date = wanted.get("Mode"), wanted.get("RetainUntilDate")
+    version, requested = _lockable(context, request), need(request.get("Retention"))
+    mode, date = requested.get("Mode"), requested.get("RetainUntilDate")
     if (mode is None) != (date is None) or mode not in {None, *MODES}:
         raise errors.malformed_xml()
     new = Retention(mode, _future(date, "RetainUntilDate")) if mode and date else None

@@ -51,9 +51,9 @@ def like(pattern: str, text: str) -> bool:
 
 
 def _number(compare: Callable[[float, float], bool]) -> Test:
-    def test(wanted: str, got: str) -> bool:
+    def test(requested: str, got: str) -> bool:
         try:
-            return compare(float(got), float(wanted))
+            return compare(float(got), float(requested))
         except ValueError:
             return False
 
@@ -61,21 +61,21 @@ def _number(compare: Callable[[float, float], bool]) -> Test:
 
 
 def _date(compare: Callable[[datetime, datetime], bool]) -> Test:
-    def test(wanted: str, got: str) -> bool:
+    def test(requested: str, got: str) -> bool:
         try:
-            return compare(datetime.fromisoformat(got), datetime.fromisoformat(wanted))
+            return compare(datetime.fromisoformat(got), datetime.fromisoformat(requested))
         except (ValueError, TypeError):
             return False
 
     return test
 
 
-def _equal_folded(wanted: str, got: str) -> bool:
-    return wanted.lower() == got.lower()
+def _equal_folded(requested: str, got: str) -> bool:
+    return requested.lower() == got.lower()
 
 
 POSITIVE: dict[str, Test] = {
-    "StringEquals": lambda wanted, got: wanted == got,
+    "StringEquals": lambda requested, got: requested == got,
     "StringEqualsIgnoreCase": _equal_folded,
     "StringLike": like,
     "ArnEquals": like,
@@ -122,9 +122,9 @@ def fault(condition: Any) -> str:
 def hold(condition: Mapping[str, Any], values: Mapping[str, Sequence[str]]) -> bool:
     """Whether all of a condition holds. `values` are by the keys' lower-case names; a key that isn't there has none."""
     return all(
-        _one(name, _list(wanted), values.get(key.lower(), ()))
+        _one(name, _list(requested), values.get(key.lower(), ()))
         for name, block in condition.items()
-        for key, wanted in block.items()
+        for key, requested in block.items()
     )
 
 
@@ -132,8 +132,8 @@ def fix_principal(condition: Mapping[str, Any]) -> bool:
     """Whether a condition leaves only principals that it names in full."""
     for name, block in condition.items():
         if name in {"StringEquals", "StringLike", "ArnEquals", "ArnLike"}:
-            for key, wanted in block.items():
-                if key.lower().startswith("aws:principal") and not any(c in v for v in _list(wanted) for c in "*?"):
+            for key, requested in block.items():
+                if key.lower().startswith("aws:principal") and not any(c in v for v in _list(requested) for c in "*?"):
                     return True
     return False
 
@@ -143,15 +143,15 @@ def _list(value: Any) -> list[str]:
     return [str(each).lower() if isinstance(each, bool) else str(each) for each in values]
 
 
-def _one(name: str, wanted: list[str], got: Sequence[str]) -> bool:
+def _one(name: str, requested: list[str], got: Sequence[str]) -> bool:
     found = _QUANTIFIED.fullmatch(name)
     assert found is not None
     operator, quantifier = found["operator"], found["quantifier"]
     if operator == "Null":
-        return ("true" in [w.lower() for w in wanted]) == (not got)
+        return ("true" in [w.lower() for w in requested]) == (not got)
     negative = operator in NEGATIVE
     if not got:
         return negative or found["optional"] is not None or quantifier == "ForAllValues"
     test = POSITIVE[NEGATIVE.get(operator, operator)]
-    results = [any(test(w, value) for w in wanted) != negative for value in got]
+    results = [any(test(w, value) for w in requested) != negative for value in got]
     return all(results) if quantifier == "ForAllValues" or (negative and quantifier is None) else any(results)

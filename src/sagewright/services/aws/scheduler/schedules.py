@@ -42,7 +42,7 @@ def create_schedule(context: Context, request: dict[str, Any]) -> dict[str, Any]
     """One that the same ClientToken has made is answered like a new one."""
     _check_group(request)
     name, document = request["Name"], _document(context, request)
-    rows = resources.page(context.store, _place(context), PageRequest(limit=MOST_SCHEDULES))
+    rows = resources.page(context.store, _scope(context), PageRequest(limit=MOST_SCHEDULES))
     if len(rows) >= MOST_SCHEDULES:
         raise AwsError(
             "ServiceQuotaExceededException",
@@ -51,9 +51,9 @@ def create_schedule(context: Context, request: dict[str, Any]) -> dict[str, Any]
         )
     new = New(name, document, document["Arn"], {}, status=_state(request), principal=context.principal.arn)
     try:
-        resources.create(context.store, _place(context), new)
+        resources.create(context.store, _scope(context), new)
     except ResourceNameTaken:
-        there = resources.find(context.store, _place(context), name)
+        there = resources.find(context.store, _scope(context), name)
         if there is None or not document["ClientToken"] or there.document["ClientToken"] != document["ClientToken"]:
             raise AwsError("ConflictException", f"Schedule {name} already exists.", 409) from None
     return {"ScheduleArn": document["Arn"]}
@@ -99,7 +99,7 @@ def delete_schedule(context: Context, request: dict[str, Any]) -> dict[str, Any]
 @operation("scheduler", "ListSchedules")
 def list_schedules(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     rows = resources.page(
-        context.store, _place(context), PageRequest(sort_by="name", descending=False, limit=MOST_SCHEDULES)
+        context.store, _scope(context), PageRequest(sort_by="name", descending=False, limit=MOST_SCHEDULES)
     )
     if (request.get("GroupName") or GROUP) != GROUP:
         rows = []
@@ -130,7 +130,7 @@ def _target(found: Resource) -> dict[str, Any]:
     }
 
 
-def _place(context: Context) -> ResourceScope:
+def _scope(context: Context) -> ResourceScope:
     return ResourceScope(KIND, context.account, context.region)
 
 
@@ -141,7 +141,7 @@ def _missing(name: str) -> AwsError:
 def _require(context: Context, request: dict[str, Any]) -> Resource:
     """Raises ResourceNotFoundException."""
     _check_group(request)
-    found = resources.find(context.store, _place(context), request["Name"])
+    found = resources.find(context.store, _scope(context), request["Name"])
     if found is None:
         raise _missing(request["Name"])
     return found

@@ -25,12 +25,12 @@ _BITS = 2048
 _VALID = timedelta(days=36_500)
 
 
-def signed(store: Database, place: tuple[str, str], notification: dict[str, str], version: str) -> dict[str, str]:
-    """The members that a notification has besides. `place`: account and region; `version`: 1, by SHA-1, or 2, by SHA-256.
+def signed(store: Database, scope: tuple[str, str], notification: dict[str, str], version: str) -> dict[str, str]:
+    """The members that a notification has besides. `scope`: account and region; `version`: 1, by SHA-1, or 2, by SHA-256.
 
     The URL of the certificate is that of its path alone.
     """
-    signer = _signer(store, place)
+    signer = _signer(store, scope)
     text = "".join(f"{name}\n{notification[name]}\n" for name in _SIGNED if name in notification)
     return {
         "SignatureVersion": version,
@@ -39,9 +39,9 @@ def signed(store: Database, place: tuple[str, str], notification: dict[str, str]
     }
 
 
-def certificate(store: Database, place: tuple[str, str], name: str) -> bytes | None:
+def certificate(store: Database, scope: tuple[str, str], name: str) -> bytes | None:
     """The certificate in a file of that name, in PEM; None where there is none."""
-    found = resources.find(store, ResourceScope(KIND, *place), _NAME)
+    found = resources.find(store, ResourceScope(KIND, *scope), _NAME)
     return str(found.document["Certificate"]).encode() if found and name == _file_of(found) else None
 
 
@@ -50,8 +50,8 @@ def _file_of(signer: Resource) -> str:
     return f"SimpleNotificationService-{digest[:32]}.pem"
 
 
-def _signer(store: Database, place: tuple[str, str]) -> Resource:
-    where = ResourceScope(KIND, *place)
+def _signer(store: Database, scope: tuple[str, str]) -> Resource:
+    where = ResourceScope(KIND, *scope)
     found = resources.find(store, where, _NAME)
     if found is not None:
         return found

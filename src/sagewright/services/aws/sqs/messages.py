@@ -260,8 +260,8 @@ def _told(message: QueueMessage, request: dict[str, Any]) -> dict[str, Any]:
         **message.system,
     }
     shown = {name: value for name, value in system.items() if name in asked or "All" in asked}
-    wanted = request.get("MessageAttributeNames") or ()
-    own = {name: _shown(value) for name, value in message.attributes.items() if _is_wanted(name, wanted)}
+    requested = request.get("MessageAttributeNames") or ()
+    own = {name: _shown(value) for name, value in message.attributes.items() if _is_wanted(name, requested)}
     told |= {"Attributes": shown} if shown else {}
     if own:
         kept = {name: message.attributes[name] for name in own}
@@ -269,8 +269,10 @@ def _told(message: QueueMessage, request: dict[str, Any]) -> dict[str, Any]:
     return told
 
 
-def _is_wanted(name: str, wanted: list[str] | tuple[str, ...]) -> bool:
-    return any(one in {"All", ".*", "*", name} or (one.endswith(".*") and name.startswith(one[:-2])) for one in wanted)
+def _is_wanted(name: str, requested: list[str] | tuple[str, ...]) -> bool:
+    return any(
+        one in {"All", ".*", "*", name} or (one.endswith(".*") and name.startswith(one[:-2])) for one in requested
+    )
 
 
 def _shown(kept: dict[str, Any]) -> dict[str, Any]:

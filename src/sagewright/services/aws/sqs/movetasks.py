@@ -52,7 +52,7 @@ def start_message_move_task(context: Context, request: dict[str, Any]) -> dict[s
                                  "given time.")  # fmt: skip
         for old in there[: max(0, len(there) - MOST_KEPT + 1)]:
             resources.remove_in(connection, old, "")
-        task = resources.create_in(connection, _place(context), new)
+        task = resources.create_in(connection, _scope(context), new)
     context.engine.wake(KIND, task.id)
     return {"TaskHandle": _handle(task)}
 
@@ -72,7 +72,7 @@ def list_message_move_tasks(context: Context, request: dict[str, Any]) -> dict[s
 def cancel_message_move_task(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     task_id, source_arn = _read_handle(request["TaskHandle"])
     source = _require_queue(context, "SourceArn", source_arn)
-    task = resources.find(context.store, _place(context), task_id)
+    task = resources.find(context.store, _scope(context), task_id)
     if task is None or task.parent != source.id:
         raise _absent("Task does not exist.")
 
@@ -129,5 +129,5 @@ def _told(task: Resource) -> dict[str, Any]:
     }
 
 
-def _place(context: Context) -> ResourceScope:
+def _scope(context: Context) -> ResourceScope:
     return ResourceScope(KIND, context.account, context.region)

@@ -94,7 +94,7 @@ def require_queue(context: Context, url: str) -> Queue:
 
 
 def find(context: Context, name: str) -> Queue | None:
-    found = resources.find(context.store, _place(context), name)
+    found = resources.find(context.store, _scope(context), name)
     return Queue(found) if found else None
 
 
@@ -116,7 +116,7 @@ def create_queue(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     new = New(name, attributes, arn_of(context.region, context.account, name), request.get("tags") or {},
               principal=context.principal.arn)  # fmt: skip
     try:
-        resources.create(context.store, _place(context), new)
+        resources.create(context.store, _scope(context), new)
     except ResourceNameTaken:
         there = require_queue(context, name).attributes
         other = next((key for key, value in attributes.items() if there.get(key, _default(key)) != value), None)
@@ -135,7 +135,7 @@ def get_queue_url(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 @operation("sqs", "ListQueues")
 def list_queues(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    rows = resources.page(context.store, _place(context), PageRequest(sort_by="name", descending=False, limit=100_000))
+    rows = resources.page(context.store, _scope(context), PageRequest(sort_by="name", descending=False, limit=100_000))
     names = [row.name for row in rows if row.name.startswith(request.get("QueueNamePrefix", ""))]
     urls, token = _listed(context, names, request)
     return {**({"QueueUrls": urls} if urls else {}), **({"NextToken": token} if token else {})}
@@ -150,7 +150,7 @@ def list_dead_letter_source_queues(context: Context, request: dict[str, Any]) ->
 
 def sources_of(context: Context, dead: Queue) -> list[str]:
     """The names of the queues whose dead letters a queue gets."""
-    rows = resources.page(context.store, _place(context), PageRequest(sort_by="name", descending=False, limit=100_000))
+    rows = resources.page(context.store, _scope(context), PageRequest(sort_by="name", descending=False, limit=100_000))
     queues = (Queue(row) for row in rows)
     return [one.resource.name for one in queues if one.redrive and one.redrive[0] == dead.resource.name]
 
@@ -300,5 +300,5 @@ def _url(context: Context, name: str) -> str:
     return f"{context.base_url}/{context.account}/{name}"
 
 
-def _place(context: Context) -> ResourceScope:
+def _scope(context: Context) -> ResourceScope:
     return ResourceScope(KIND, context.account, context.region)

@@ -40,18 +40,18 @@ def tracking(context: Context, kind: Kind, name: str, request: dict[str, Any]) -
     config = request.get("ExperimentConfig") or {}
     if kind.name not in SOURCE_TYPES or not (config.get("ExperimentName") or config.get("TrialName")):
         return None
-    place = _place(context, name, config)
+    scope = _scope(context, name, config)
 
     def write(connection: Connection) -> None:
         own = (jobs.c.kind == kind.name, jobs.c.account == context.account, jobs.c.region == context.region)
         job = connection.execute(select(jobs).where(*own, jobs.c.name == name)).one()
         component = job_components.make_in(connection, job)
-        trials.associate_in(connection, _trial_in(context, connection, place), component.id)
+        trials.associate_in(connection, _trial_in(context, connection, scope), component.id)
 
     return write
 
 
-def _place(context: Context, name: str, config: dict[str, Any]) -> _Place:
+def _scope(context: Context, name: str, config: dict[str, Any]) -> _Place:
     experiment = EXPERIMENTS.require(context, config["ExperimentName"]) if config.get("ExperimentName") else None
     new_name = f"{name[: LONGEST - len(SUFFIX)]}{SUFFIX}"
     if not config.get("TrialName"):
@@ -67,14 +67,14 @@ def _place(context: Context, name: str, config: dict[str, Any]) -> _Place:
     return _Place(experiment, trial, new_name)
 
 
-def _trial_in(context: Context, connection: Connection, place: _Place) -> str:
+def _trial_in(context: Context, connection: Connection, scope: _Place) -> str:
     """Its id. Raises ResourceNotFound if it or its experiment was deleted meanwhile."""
-    if place.trial is not None:
-        if resources.locked_in(connection, place.trial.id) is None:
-            raise TRIALS.missing(TRIALS.arn(context, place.trial.name))
-        return place.trial.id
-    assert place.experiment is not None
-    if resources.locked_in(connection, place.experiment.id) is None:
-        raise EXPERIMENTS.missing(EXPERIMENTS.arn(context, place.experiment.name))
-    request = {"TrialName": place.new_name, "ExperimentName": place.experiment.document["Name"]}
-    return TRIALS.create_in(context, connection, request, place.experiment.id).id
+    if scope.trial is not None:
+        if resources.locked_in(connection, scope.trial.id) is None:
+            raise TRIALS.missing(TRIALS.arn(context, scope.trial.name))
+        return scope.trial.id
+    assert scope.experiment is not None
+    if resources.locked_in(connection, scope.experiment.id) is None:
+        raise EXPERIMENTS.missing(EXPERIMENTS.arn(context, scope.experiment.name))
+    request = {"TrialName": scope.new_name, "ExperimentName": scope.experiment.document["Name"]}
+    return TRIALS.create_in(context, connection, request, scope.experiment.id).id

@@ -88,8 +88,8 @@ def _of_job(context: Context, job: Job, final: Sequence[Any], every: bool) -> li
     names = [row.name for row in final]
     kind = KINDS[job.kind]
     arn = kind.arn(job.region, job.account, job.name)
-    place = MetricSeries(job.account, job.region, kind.namespace, "", dimension_text({kind.dimension: job.name}))
-    counted = component_metrics.of_series(context.store, place, names) if every and names else {}
+    scope = MetricSeries(job.account, job.region, kind.namespace, "", dimension_text({kind.dimension: job.name}))
+    counted = component_metrics.of_series(context.store, scope, names) if every and names else {}
     told = []
     for row in final:
         last = {"MetricName": row.name, "SourceArn": arn, "TimeStamp": to_datetime(row.at_ms), "Last": row.value}
@@ -133,12 +133,12 @@ def summaries(context: Context, rows: Sequence[Resource]) -> list[dict[str, Any]
 def catch_up(context: Context) -> None:
     """Make the components of all jobs that have none yet."""
     seen = _seen_until.setdefault(context.store, {})
-    place = (context.account, context.region)
+    scope = (context.account, context.region)
     now = now_ms()
     while True:
-        since_ms = seen.get(place, MARGIN_MS) - MARGIN_MS
+        since_ms = seen.get(scope, MARGIN_MS) - MARGIN_MS
         with context.store.read() as connection:  # most often there is nothing to write
-            found = trials.untracked_in(connection, *place, tuple(SOURCE_TYPES), since_ms)
+            found = trials.untracked_in(connection, *scope, tuple(SOURCE_TYPES), since_ms)
         if not found:
             break
         try:
@@ -148,7 +148,7 @@ def catch_up(context: Context) -> None:
                         make_in(connection, job)
         except IntegrityError:  # another server makes them; the next who asks sees whether all are there
             return
-    seen[place] = now
+    seen[scope] = now
 
 
 COMPONENTS = Tracked(
@@ -223,13 +223,13 @@ def of(context: Context, job: Job) -> Resource | None:
 def make_in(connection: Connection, job: Any) -> Resource:
     """The component of a job (id, kind, account, region, name, created_ms). The caller knows that there is none."""
     name = component_name(job.kind, job.name)
-    place = ResourceScope(trials.COMPONENT, job.account, job.region)
-    if trials.is_named_in(connection, place, name.lower()):  # by a user, or by a job of that name that was deleted
+    scope = ResourceScope(trials.COMPONENT, job.account, job.region)
+    if trials.is_named_in(connection, scope, name.lower()):  # by a user, or by a job of that name that was deleted
         name = f"{name}-{job.id[:8]}"
     arn = KINDS[job.kind].arn(job.region, job.account, job.name)
     document = {NAME: name, "Source": {"SourceArn": arn, "SourceType": SOURCE_TYPES[job.kind]}}
     return resources.create_in(
-        connection, place, New(name.lower(), document, "", {}, parent=job.id, created_ms=job.created_ms)
+        connection, scope, New(name.lower(), document, "", {}, parent=job.id, created_ms=job.created_ms)
     )
 
 

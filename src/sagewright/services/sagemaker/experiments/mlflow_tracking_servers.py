@@ -64,12 +64,12 @@ def _running(document: dict[str, Any]) -> dict[str, Any]:
 class _TrackingServers(ResourceType):
     def list(self, context: Context, request: dict[str, Any]) -> dict[str, Any]:
         """MlflowVersion is no column: pages are read until one is full of those that have it."""
-        place, version = self._place(context), request.get("MlflowVersion")
+        scope, version = self._scope(context), request.get("MlflowVersion")
 
         def of_version(page: PageRequest) -> list[Resource]:
             found: list[Resource] = []
             while True:
-                rows = resources.page(context.store, place, page)
+                rows = resources.page(context.store, scope, page)
                 found += [one for one in rows if version in {None, _running(one.document).get("MlflowVersion")}]
                 if len(rows) < page.limit or len(found) >= page.limit:
                     return found[: page.limit]
@@ -151,19 +151,19 @@ def update_mlflow_tracking_server(context: Context, request: dict[str, Any]) -> 
 
 @operation("sagemaker", "StartMlflowTrackingServer")
 def start_mlflow_tracking_server(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    return _altered(context, request, RESTS, lambda current: _wanted(current, ON, Status.STARTING))
+    return _altered(context, request, RESTS, lambda current: _requested(current, ON, Status.STARTING))
 
 
 @operation("sagemaker", "StopMlflowTrackingServer")
 def stop_mlflow_tracking_server(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    return _altered(context, request, RUNS, lambda current: _wanted(current, OFF, Status.STOPPING))
+    return _altered(context, request, RUNS, lambda current: _requested(current, OFF, Status.STOPPING))
 
 
 @operation("sagemaker", "DeleteMlflowTrackingServer")
 def delete_mlflow_tracking_server(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     """What it tracked is deleted with it; artifacts in S3 stay."""
     allowed = RUNS | RESTS | {Status.CREATING}
-    return _altered(context, request, allowed, lambda current: _wanted(current, GONE, Status.DELETING))
+    return _altered(context, request, allowed, lambda current: _requested(current, GONE, Status.DELETING))
 
 
 @operation("sagemaker", "CreatePresignedMlflowTrackingServerUrl")
@@ -212,8 +212,8 @@ def _check(context: Context, request: dict[str, Any]) -> None:
         raise ValidationException(f"The bucket {bucket} of ArtifactStoreUri does not exist.") from None
 
 
-def _wanted(current: Resource, wanted: str, status: Status) -> Resource:
-    return replace(current, document=asked(current.document, wanted), status=str(status))
+def _requested(current: Resource, requested: str, status: Status) -> Resource:
+    return replace(current, document=asked(current.document, requested), status=str(status))
 
 
 def _altered(

@@ -60,7 +60,7 @@ class Tracked(ResourceType):
                     raise self.missing(self.arn(context, parent.name))
                 self.create_in(context, connection, request, parent.id if parent else "", status)
         except IntegrityError:
-            if resources.find(context.store, self._place(context), name.lower()) is None:
+            if resources.find(context.store, self._scope(context), name.lower()) is None:
                 raise
             raise self.taken(self.arn(context, name)) from None
         return {f"{self.noun}Arn": self.arn(context, name)}
@@ -74,7 +74,7 @@ class Tracked(ResourceType):
         pairs = {pair["Key"]: pair["Value"] for pair in request.get("Tags") or ()}
         document = {**kept, NAME: name, CREATOR: principal, CHANGER: principal}
         new = New(name.lower(), document, self.arn(context, name), pairs, 0, parent, status, principal)
-        return resources.create_in(connection, self._place(context), new)
+        return resources.create_in(connection, self._scope(context), new)
 
     def update(
         self, context: Context, found: Resource, change: Callable[[dict[str, Any]], dict[str, Any]], status: str = ""
@@ -90,7 +90,7 @@ class Tracked(ResourceType):
         return {f"{self.noun}Arn": self.arn(context, found.name)}
 
     def find(self, context: Context, name: str) -> Resource | None:
-        return resources.find(context.store, self._place(context), name.rpartition("/")[2].lower())
+        return resources.find(context.store, self._scope(context), name.rpartition("/")[2].lower())
 
     def require(self, context: Context, name: str) -> Resource:
         """By name or ARN. Raises `missing`."""
@@ -111,10 +111,10 @@ class Tracked(ResourceType):
 
     def listed_where(self, context: Context, request: dict[str, Any], *conditions: Condition) -> dict[str, Any]:
         """`conditions` name what it belongs to, if anything: then the index of that is used, not the one of the whole account."""
-        place, own = (None, [resources.is_of(self.kind), *conditions]) if conditions else (self._place(context), [])
+        scope, own = (None, [resources.is_of(self.kind), *conditions]) if conditions else (self._scope(context), [])
         return self.listed.answer(
             request,
-            lambda page: resources.page(context.store, place, page, *own),
+            lambda page: resources.page(context.store, scope, page, *own),
             lambda rows: map(self._summary, rows),
         )
 
@@ -126,7 +126,7 @@ class Tracked(ResourceType):
         own = {key: value for key, value in resource.document.items() if key not in hidden}
         return self.described(own) | self._head(resource)
 
-    def _place(self, context: Context) -> ResourceScope:
+    def _scope(self, context: Context) -> ResourceScope:
         return ResourceScope(self.kind, context.account, context.region)
 
     def _head(self, resource: Resource) -> dict[str, Any]:

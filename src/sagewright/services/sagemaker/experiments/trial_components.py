@@ -49,14 +49,14 @@ def list_trial_components(context: Context, request: dict[str, Any]) -> dict[str
         conditions.append(trials.in_trial(TRIALS.require(context, request["TrialName"]).id))
     if "SourceArn" in request:
         conditions.append(trials.is_one_of(job_components.of_source(context, request["SourceArn"])))
-    place = None if conditions else job_components.scope_of(context)
+    scope = None if conditions else job_components.scope_of(context)
     if conditions:  # by their indexes: with the account, all of its components are read
         conditions.append(resources.is_of(job_components.scope_of(context).kind))
     else:
         job_components.catch_up(context)
     return COMPONENTS.listed.answer(
         request,
-        lambda page: resources.page(context.store, place, page, *conditions),
+        lambda page: resources.page(context.store, scope, page, *conditions),
         partial(job_components.summaries, context),
     )
 
@@ -93,8 +93,8 @@ def delete_trial_component(context: Context, request: dict[str, Any]) -> dict[st
         component_metrics.remove_in(connection, found.id)
         lineage.dissociate_all_in(connection, found.id)
         if of_job:  # or the job would have another
-            place = job_components.scope_of(context, trials.FORGOTTEN)
-            resources.create_in(connection, place, New(found.parent, {}, "", {}, parent=found.parent))
+            scope = job_components.scope_of(context, trials.FORGOTTEN)
+            resources.create_in(connection, scope, New(found.parent, {}, "", {}, parent=found.parent))
 
     return COMPONENTS.remove(context, found, check)
 

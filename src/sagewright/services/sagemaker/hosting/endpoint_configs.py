@@ -104,8 +104,8 @@ def _check_variant(context: Context, variant: dict[str, Any]) -> None:
     for member, what in NOT_SERVED.items():
         if member in variant:
             raise ValidationException(f"The variant {name} asks for {member}: Sagewright serves no {what}.")
-    place = ResourceScope(MODELS.kind, context.account, context.region)
-    if "ModelName" in variant and resources.find(context.store, place, variant["ModelName"]) is None:
+    scope = ResourceScope(MODELS.kind, context.account, context.region)
+    if "ModelName" in variant and resources.find(context.store, scope, variant["ModelName"]) is None:
         raise MODELS.missing(MODELS.arn(context, variant["ModelName"]))
     serverless = variant.get("ServerlessConfig")
     if serverless is not None:

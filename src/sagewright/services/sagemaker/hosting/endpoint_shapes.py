@@ -94,7 +94,7 @@ def _variant(endpoint: Resource, variant: Variant, state: RolloutState, *, pendi
     if variant.serverless:
         shown |= {"CurrentServerlessConfig": variant.serverless, "DesiredServerlessConfig": variant.serverless}
     else:
-        shown |= {"CurrentInstanceCount": len(variant.ready), "DesiredInstanceCount": variant.wanted}
+        shown |= {"CurrentInstanceCount": len(variant.ready), "DesiredInstanceCount": variant.desired}
     if pending:
         shown["InstanceType"] = variant.instance_type
     if (status := _status(variant, state)) is not None:
@@ -106,7 +106,7 @@ def _variant(endpoint: Resource, variant: Variant, state: RolloutState, *, pendi
 
 def _status(variant: Variant, state: RolloutState) -> dict[str, str] | None:
     """What is going on with a variant; None where nothing is. Source: the contract's hosting.md, "Status"."""
-    missing = variant.wanted - len(variant.ready)
+    missing = variant.desired - len(variant.ready)
     if state.status == EndpointStatus.DELETING:
         return {"Status": "Deleting", "StatusMessage": f"Deleting {len(variant.instances)} instance(s)."}
     if missing > 0 and not variant.serverless:

@@ -92,17 +92,17 @@ def update_endpoint(context: Context, request: dict[str, Any]) -> dict[str, Any]
 
 @operation("sagemaker", "UpdateEndpointWeightsAndCapacities")
 def update_endpoint_weights_and_capacities(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    wanted = {one["VariantName"]: one for one in request["DesiredWeightsAndCapacities"]}
-    if len(wanted) != len(request["DesiredWeightsAndCapacities"]):
+    desired = {one["VariantName"]: one for one in request["DesiredWeightsAndCapacities"]}
+    if len(desired) != len(request["DesiredWeightsAndCapacities"]):
         raise ValidationException("DesiredWeightsAndCapacities names a variant twice.")
 
     def change(state: RolloutState) -> RolloutState:
         serving = [one for one in state.fleets if one.share]
         known = {variant.name for fleet in serving for variant in fleet.variants}
-        if unknown := sorted(set(wanted) - known):
+        if unknown := sorted(set(desired) - known):
             raise ValidationException(f'Variant "{unknown[0]}" is not part of the endpoint, which has {sorted(known)}.')
         fleets = [
-            replace(fleet, variants=[_weighted(one, wanted.get(one.name)) for one in fleet.variants])
+            replace(fleet, variants=[_weighted(one, desired.get(one.name)) for one in fleet.variants])
             if fleet.share
             else fleet
             for fleet in state.fleets
@@ -161,13 +161,13 @@ def _components(context: Context, name: str) -> list[str]:
 def _check_components(context: Context, name: str, state: RolloutState, fleet: Fleet) -> None:
     """Raises ValidationException for a configuration with which the endpoint's inference components would have no place."""
     present = {one.name for old in state.fleets if old.share for one in old.variants if one.hosts_components}
-    wanted = {one.name for one in fleet.variants if one.hosts_components}
-    if bool(present) != bool(wanted):
+    desired = {one.name for one in fleet.variants if one.hosts_components}
+    if bool(present) != bool(desired):
         raise ValidationException(
             f"Endpoint {name} {'hosts' if present else 'does not host'} inference components, and the variants of "
-            f"{fleet.config} {'do' if wanted else 'do not'}: create another endpoint."
+            f"{fleet.config} {'do' if desired else 'do not'}: create another endpoint."
         )
-    if (gone := sorted(present - wanted)) and (left := _components(context, name)):
+    if (gone := sorted(present - desired)) and (left := _components(context, name)):
         raise ValidationException(
             f"The endpoint configuration {fleet.config} has no variant {gone[0]}, and the endpoint hosts inference components: "
             f"{', '.join(left)}."
@@ -198,7 +198,7 @@ def _variant(context: Context, config: dict[str, Any], asked: dict[str, Any], *,
     return Variant(
         name=asked["VariantName"],
         weight=float(asked.get("InitialVariantWeight", 1.0)),
-        wanted=1 if serverless else asked["InitialInstanceCount"],
+        desired=1 if serverless else asked["InitialInstanceCount"],
         instance_type=SERVERLESS_TYPE if serverless else asked["InstanceType"],
         containers=model["Containers"],
         model=asked["ModelName"],
@@ -217,7 +217,7 @@ def _hosting_variant(context: Context, config: dict[str, Any], asked: dict[str, 
     return Variant(
         name=asked["VariantName"],
         weight=float(asked.get("InitialVariantWeight", 1.0)),
-        wanted=asked["InitialInstanceCount"],
+        desired=asked["InitialInstanceCount"],
         instance_type=asked["InstanceType"],
         containers=[],
         model="",
@@ -250,7 +250,7 @@ def _weighted(variant: Variant, asked: dict[str, Any] | None) -> Variant:
     return replace(
         variant,
         weight=variant.weight if weight is None else float(weight),
-        wanted=variant.wanted if count is None else count,
+        desired=variant.desired if count is None else count,
         serverless=serverless,
     )
 
@@ -267,7 +267,7 @@ def _retained(fleet: Fleet, state: RolloutState, excluded: set[str]) -> Fleet:
         return replace(
             variant,
             weight=variant.weight if "DesiredWeight" in excluded else now.weight,
-            wanted=variant.wanted if "DesiredInstanceCount" in excluded or variant.serverless else now.wanted,
+            desired=variant.desired if "DesiredInstanceCount" in excluded or variant.serverless else now.desired,
         )
 
     kept = fleet.capture if "DataCaptureConfig" in excluded or capture is None else capture

@@ -47,9 +47,9 @@ def specification(state: RolloutState) -> Document:
 
 def desired(state: RolloutState) -> int:
     if state.update is not None and "Fleet" in state.update:
-        return fleet_of(state.update["Fleet"]).variants[0].wanted
+        return fleet_of(state.update["Fleet"]).variants[0].desired
     fleet = serving(state)
-    return fleet.variants[0].wanted if fleet else int(state.rest[COPIES])
+    return fleet.variants[0].desired if fleet else int(state.rest[COPIES])
 
 
 def _summary(specification: Document, component: Resource) -> Document:

@@ -38,16 +38,16 @@ def given(request: dict[str, Any]) -> Specification | None:
     return specification
 
 
-def changed(present: Specification, wanted: Specification) -> Specification:
+def changed(present: Specification, requested: Specification) -> Specification:
     """The specification after an update."""
-    after = present | {name: wanted[name] for name in MOST_MEMBERS if name in wanted}
-    if "ModelName" in wanted:
+    after = present | {name: requested[name] for name in MOST_MEMBERS if name in requested}
+    if "ModelName" in requested:
         after.pop("Container", None)
-        after["ModelName"] = wanted["ModelName"]
-    if "Container" in wanted:
-        if "ModelName" not in wanted:
+        after["ModelName"] = requested["ModelName"]
+    if "Container" in requested:
+        if "ModelName" not in requested:
             after.pop("ModelName", None)
-        after["Container"] = (present.get("Container") or {}) | wanted["Container"]
+        after["Container"] = (present.get("Container") or {}) | requested["Container"]
     return after
 
 
@@ -62,7 +62,7 @@ def fleet_of(context: Context, specification: Specification, name: str, hosting:
     variant = Variant(
         name=hosting.name,
         weight=1.0,
-        wanted=copies,
+        desired=copies,
         instance_type=hosting.instance_type,
         containers=[container],
         model=specification.get("ModelName", ""),

@@ -115,19 +115,19 @@ def list_inference_components(context: Context, request: dict[str, Any]) -> dict
             told.append(COMPONENTS.told(replace(row, document=named)))
         return told
 
-    place = ResourceScope(COMPONENT, context.account, context.region)
+    scope = ResourceScope(COMPONENT, context.account, context.region)
     return COMPONENTS.listed.answer(
-        request, lambda page: resources.page(context.store, place, page, *conditions), summaries
+        request, lambda page: resources.page(context.store, scope, page, *conditions), summaries
     )
 
 
 @operation("sagemaker", "UpdateInferenceComponent")
 def update_inference_component(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    wanted, deployment = specifications.given(request), request.get("DeploymentConfig") or {}
+    requested, deployment = specifications.given(request), request.get("DeploymentConfig") or {}
     copies: int | None = (request.get("RuntimeConfig") or {}).get("CopyCount")
-    if wanted is None and copies is None:
+    if requested is None and copies is None:
         raise ValidationException("An update of an inference component needs a Specification or a RuntimeConfig.")
-    if wanted is None and deployment:
+    if requested is None and deployment:
         raise ValidationException(
             "DeploymentConfig needs a Specification: it says how copies of another one take over."
         )
@@ -137,17 +137,17 @@ def update_inference_component(context: Context, request: dict[str, Any]) -> dic
     hosting = _hosting(endpoint, component.document["VariantName"])
 
     def change(state: RolloutState) -> RolloutState:
-        if wanted is None:
+        if requested is None:
             return _sized(state, copies or 0)
         present, old = specification(state), serving(state)
-        after = specifications.changed(present, wanted)
+        after = specifications.changed(present, requested)
         count = desired(state) if copies is None else copies
         fleet = specifications.fleet_of(context, after, component.name, hosting, count)
         specified = ({old.id: present} if old else {}) | {fleet.id: after}
         rest = state.rest | {SPECIFIED: specified, COPIES: count, "PlacementStrategy": specifications.strategy(after)}
         return replace(state, rest=rest, update=rollout.start(fleet, deployment, now_ms()))
 
-    also = frozenset({EndpointStatus.FAILED}) if wanted is not None else NONE
+    also = frozenset({EndpointStatus.FAILED}) if requested is not None else NONE
     return _changed(context, component.name, change, also)
 
 
@@ -169,7 +169,7 @@ def delete_inference_component(context: Context, request: dict[str, Any]) -> dic
 
 def _created(context: Context, new: New, endpoint: Resource) -> Resource:
     """Raises ValidationException for a name that is taken, and an endpoint that can't host it, or that went meanwhile."""
-    place = ResourceScope(COMPONENT, context.account, context.region)
+    scope = ResourceScope(COMPONENT, context.account, context.region)
     try:
         with context.store.write() as connection:
             current = resources.locked_in(connection, endpoint.id)
@@ -180,9 +180,9 @@ def _created(context: Context, new: New, endpoint: Resource) -> Resource:
                     f'Cannot create an inference component on endpoint "{ENDPOINTS.arn(context, endpoint.name)}" in the status '
                     f"{current.status}."
                 )
-            return resources.create_in(connection, place, new)
+            return resources.create_in(connection, scope, new)
     except IntegrityError:
-        if resources.find(context.store, place, new.name) is None:
+        if resources.find(context.store, scope, new.name) is None:
             raise
         raise COMPONENTS.taken(new.arn) from None
 
@@ -209,7 +209,7 @@ def _hosting(endpoint: Resource, name: str) -> Variant:
 
 def _sized(state: RolloutState, copies: int) -> RolloutState:
     fleets = [
-        replace(fleet, variants=[replace(one, wanted=copies) for one in fleet.variants]) if fleet.share else fleet
+        replace(fleet, variants=[replace(one, desired=copies) for one in fleet.variants]) if fleet.share else fleet
         for fleet in state.fleets
     ]
     return replace(state, fleets=fleets, rest=state.rest | {COPIES: copies}, update=rollout.resize(now_ms()))

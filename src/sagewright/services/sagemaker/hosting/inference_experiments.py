@@ -61,7 +61,7 @@ def create_inference_experiment(context: Context, request: dict[str, Any]) -> di
     pairs = {pair["Key"]: pair["Value"] for pair in request.get("Tags") or ()}
     try:
         new = New(name, document, arn, pairs, status=CREATING, principal=context.principal.arn)
-        made = resources.create(context.store, _place(context), new)
+        made = resources.create(context.store, _scope(context), new)
     except ResourceNameTaken:
         raise _conflict(f"Inference experiment {arn} already exists.") from None
     context.engine.wake(KIND, made.id)
@@ -96,7 +96,7 @@ def list_inference_experiments(context: Context, request: dict[str, Any]) -> dic
         ]
         return [{name: one[name] for name in members if name in one} for one in told]
 
-    return LISTED.answer(request, lambda page: resources.page(context.store, _place(context), page), shape)
+    return LISTED.answer(request, lambda page: resources.page(context.store, _scope(context), page), shape)
 
 
 @operation("sagemaker", "StartInferenceExperiment")
@@ -244,7 +244,7 @@ def _variant_status(experiment: Resource, endpoint: Resource | None) -> Callable
 
 
 def _require(context: Context, name: str) -> Resource:
-    found = resources.find(context.store, _place(context), name)
+    found = resources.find(context.store, _scope(context), name)
     if found is None:
         raise ResourceNotFound(
             f"Inference experiment {sagemaker_arn(context.region, context.account, ARN_TYPE, name)} does not exist."
@@ -256,5 +256,5 @@ def _conflict(message: str) -> AwsError:
     return AwsError("ConflictException", message, 400)
 
 
-def _place(context: Context) -> ResourceScope:
+def _scope(context: Context) -> ResourceScope:
     return ResourceScope(KIND, context.account, context.region)

@@ -67,8 +67,8 @@ def list_jobs(
     *conditions: Condition,
 ) -> dict[str, Any]:
     """A page of summaries, which `shape` makes of jobs."""
-    place = scope_of(context, kind)
-    return form.answer(request, lambda page: job_lists.page(context.store, place, page, *conditions), shape)
+    scope = scope_of(context, kind)
+    return form.answer(request, lambda page: job_lists.page(context.store, scope, page, *conditions), shape)
 
 
 def stop_job(context: Context, kind: Kind, job: Job) -> None:
@@ -76,5 +76,5 @@ def stop_job(context: Context, kind: Kind, job: Job) -> None:
     if job.ended:
         noun = kind.resource.replace("-", " ")
         raise ValidationException(f"The request was rejected because the {noun} is in status {job.status}.")
-    jobs.want(context.store, job.id, DesiredState.STOP)
+    jobs.set_desired(context.store, job.id, DesiredState.STOP)
     context.engine.wake(job.kind, job.id)

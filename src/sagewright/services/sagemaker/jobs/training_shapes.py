@@ -120,8 +120,8 @@ def outline(job: Job) -> dict[str, Any]:
 def _profiling(job: Job) -> str:
     """As AWS tells it of a request that asks for a profile; none is made here (docs/reference/limits.md)."""
     asked = job.request.get("ProfilerConfig") or {}
-    wanted = "S3OutputPath" in asked and not asked.get("DisableProfiler", False)
-    return "Enabled" if wanted else "Disabled"
+    desired = "S3OutputPath" in asked and not asked.get("DisableProfiler", False)
+    return "Enabled" if desired else "Disabled"
 
 
 def _algorithm(request: dict[str, Any]) -> dict[str, Any]:

@@ -54,7 +54,7 @@ def create_hyper_parameter_tuning_job(context: Context, request: dict[str, Any])
     pairs = {pair["Key"]: pair["Value"] for pair in request.get("Tags") or ()}
     new = New(name, document, arn, pairs, status=Status.IN_PROGRESS, principal=context.principal.arn)
     try:
-        made = resources.create(context.store, _place(context), new)
+        made = resources.create(context.store, _scope(context), new)
     except ResourceNameTaken:
         raise ResourceInUse(
             "Hyper parameter tuning job names must be unique within an AWS account and region, and a hyper parameter tuning "
@@ -86,7 +86,7 @@ def list_hyper_parameter_tuning_jobs(context: Context, request: dict[str, Any]) 
         counted = resources.count_by_status(context.store, [row.id for row in rows])
         return [summary(row, counted[row.id]) for row in rows]
 
-    return LIST.answer(request, lambda page: resources.page(context.store, _place(context), page), shape)
+    return LIST.answer(request, lambda page: resources.page(context.store, _scope(context), page), shape)
 
 
 @operation("sagemaker", "StopHyperParameterTuningJob")
@@ -130,10 +130,10 @@ def list_training_jobs_for_hyper_parameter_tuning_job(context: Context, request:
         trials.seen(context.store, tuner, one, by_name[one.definition])
         for one in trials.of_tuner(context.store, tuner.id)
     ]
-    wanted, sort_by = request.get("StatusEquals"), request.get("SortBy", "Name")
+    desired, sort_by = request.get("StatusEquals"), request.get("SortBy", "Name")
     key, descending = ORDERS[sort_by], request.get("SortOrder") == "Descending"
     found = [
-        one for one in records if one.created_ms is not None and key(one) is not None and wanted in (None, one.status)
+        one for one in records if one.created_ms is not None and key(one) is not None and desired in (None, one.status)
     ]
     ordered = sorted(found, key=lambda one: (key(one), one.number), reverse=descending)
     page, token = _page(request, ordered, key, descending)
@@ -170,11 +170,11 @@ def _page(
 
 def require(context: Context, name: str) -> Resource:
     """Raises ResourceNotFound."""
-    found = resources.find(context.store, _place(context), name)
+    found = resources.find(context.store, _scope(context), name)
     if found is None:
         raise ResourceNotFound(f"Amazon SageMaker can't find a tuning job with the name {name} in {context.region}.")
     return found
 
 
-def _place(context: Context) -> ResourceScope:
+def _scope(context: Context) -> ResourceScope:
     return ResourceScope(KIND, context.account, context.region)

@@ -124,8 +124,8 @@ def _best(
     number = tuner.document.get("Best")
     if number is None:
         return None
-    place = ResourceScope(TRIAL, tuner.account, tuner.region)
-    row = resources.find(context.store, place, trials.name_of(tuner, number), number)
+    scope = ResourceScope(TRIAL, tuner.account, tuner.region)
+    row = resources.find(context.store, scope, trials.name_of(tuner, number), number)
     if row is None:
         return None
     record = trials.read(row)
@@ -136,8 +136,8 @@ def _overall(context: Context, tuner: Resource, best: tuple[TrialRecord, Trainin
     """The best of this tuning job and of the parents of its warm start."""
     found, owner = best, tuner
     for parent in tuner.document["WarmStartConfig"]["ParentHyperParameterTuningJobs"]:
-        place = ResourceScope(KIND, tuner.account, tuner.region)
-        other = resources.find(context.store, place, parent["HyperParameterTuningJobName"])
+        scope = ResourceScope(KIND, tuner.account, tuner.region)
+        other = resources.find(context.store, scope, parent["HyperParameterTuningJobName"])
         theirs = _best(context, other, read_definitions(other.document)) if other else None
         if other and theirs and _better(theirs[0], found[0], best[1]):
             found, owner = theirs, other

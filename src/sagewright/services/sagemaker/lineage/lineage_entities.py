@@ -50,7 +50,7 @@ class EntityType:
         declare(SearchableKind(self.kind, self.kind, RESOURCES))
         return self
 
-    def place(self, context: Context) -> ResourceScope:
+    def scope(self, context: Context) -> ResourceScope:
         return ResourceScope(self.kind, context.account, context.region)
 
     def arn(self, context: Context, name: str) -> str:
@@ -61,13 +61,13 @@ class EntityType:
         checked_type(request[f"{self.noun}Type"])
         name = self.name_of(context, request)
         arn = self.arn(context, name)
-        if resources.find(context.store, self.place(context), name) is not None:
+        if resources.find(context.store, self.scope(context), name) is not None:
             return arn, False
         try:
             with context.store.write() as connection:
                 self.create_in(context, connection, request)
         except IntegrityError:
-            if resources.find(context.store, self.place(context), name) is None:
+            if resources.find(context.store, self.scope(context), name) is None:
                 raise
             return arn, False
         return arn, True
@@ -79,7 +79,7 @@ class EntityType:
         pairs = {pair["Key"]: pair["Value"] for pair in request.get("Tags") or ()}
         document = kept | {CREATOR: principal, CHANGER: principal}
         new = New(name, document, self.arn(context, name), pairs, 0, "", request.get("Status", ""), principal)
-        made = resources.create_in(connection, self.place(context), new)
+        made = resources.create_in(connection, self.scope(context), new)
         lineage.note_in(connection, made, request["Source"]["SourceUri"], request[f"{self.noun}Type"])
         return made
 
@@ -87,7 +87,7 @@ class EntityType:
         """By name or ARN. Raises ResourceNotFound."""
         start = self.arn(context, "")
         plain = name.removeprefix(start).lower()
-        found = resources.find(context.store, self.place(context), plain)
+        found = resources.find(context.store, self.scope(context), plain)
         if found is None:
             raise self.missing(name if name.startswith("arn:") else start + plain)
         return found
@@ -139,12 +139,12 @@ class EntityType:
         return {f"{self.noun}Arn": arn}
 
     def list(self, context: Context, request: Document) -> Document:
-        place, type_member = self.place(context), f"{self.noun}Type"
+        scope, type_member = self.scope(context), f"{self.noun}Type"
         conditions = []
         if "SourceUri" in request:
-            conditions.append(lineage.comes_from(place, request["SourceUri"]))
+            conditions.append(lineage.comes_from(scope, request["SourceUri"]))
         if type_member in request:
-            conditions.append(lineage.is_a(place, checked_type(request[type_member])))
+            conditions.append(lineage.is_a(scope, checked_type(request[type_member])))
         members = (f"{self.noun}Name", f"{self.noun}Arn", type_member, "Status", *LIST_MEMBERS)
 
         def summary(row: Resource) -> Document:
@@ -154,7 +154,7 @@ class EntityType:
         form = ListSpec(f"{self.noun}Summaries", self.sorts, True, CREATED)
         return form.answer(
             request,
-            lambda page: resources.page(context.store, place, page, *conditions),
+            lambda page: resources.page(context.store, scope, page, *conditions),
             lambda rows: map(summary, rows),
         )
 

@@ -35,7 +35,7 @@ class Graph:
 
     context: Context
     job: Job | None = None
-    wanted: dict[Key, tuple[EntityType, dict[str, Any]]] = field(default_factory=dict)
+    requested: dict[Key, tuple[EntityType, dict[str, Any]]] = field(default_factory=dict)
     links: dict[tuple[Key, Key], str] = field(default_factory=dict)
 
     def artifact(self, uri: str, kind: str, **more: Any) -> Key:
@@ -56,7 +56,7 @@ class Graph:
             self.links.setdefault((source, destination), kind)
 
     def _want(self, form: EntityType, name: str, request: dict[str, Any]) -> Key:
-        self.wanted.setdefault((form.kind, name), (form, request))
+        self.requested.setdefault((form.kind, name), (form, request))
         return form.kind, name
 
     def bring_about(self) -> None:
@@ -69,20 +69,20 @@ class Graph:
             self._make_in(connection)
 
     @property
-    def _place(self) -> tuple[str, str]:
+    def _scope(self) -> tuple[str, str]:
         return self.context.account, self.context.region
 
     def _complete_in(self, connection: Connection) -> bool:
         there = self._standing_in(connection)
-        if len(there) < len(self.wanted) + (self.job is not None):
+        if len(there) < len(self.requested) + (self.job is not None):
             return False
         return len(self._linked_in(connection, there)) == len(self.links)
 
     def _standing_in(self, connection: Connection) -> dict[Key, str]:
         names: dict[str, list[str]] = defaultdict(list)
-        for kind, name in self.wanted:
+        for kind, name in self.requested:
             names[kind].append(name)
-        there = lineage.standing_in(connection, self._place, names)
+        there = lineage.standing_in(connection, self._scope, names)
         if self.job is not None and (ids := trials.of_jobs_in(connection, [self.job.id])):
             there[COMPONENT] = ids[0]
         return there
@@ -94,7 +94,7 @@ class Graph:
 
     def _make_in(self, connection: Connection) -> None:
         there = self._standing_in(connection)
-        made = [self._made(key) for key in self.wanted if key not in there]
+        made = [self._made(key) for key in self.requested if key not in there]
         lineage.make_in(connection, made)
         there |= {(one.row.kind, one.row.name): one.row.id for one in made}
         ends = {key: self._end(key, id_) for key, id_ in there.items() if key != COMPONENT}
@@ -108,7 +108,7 @@ class Graph:
             for (source, destination), kind in self.links.items()
             if (source, destination) in missing and source in ends and destination in ends
         ]
-        lineage.link_in(connection, self._place, links)
+        lineage.link_in(connection, self._scope, links)
 
     def _component_in(self, connection: Connection, there: str | None) -> Resource | None:
         """None for one that was deleted: it is not made again."""
@@ -120,14 +120,14 @@ class Graph:
         return job_components.make_in(connection, self.job)
 
     def _made(self, key: Key) -> Made:
-        form, request = self.wanted[key]
+        form, request = self.requested[key]
         now, status = now_ms(), request.get("Status", "")
         document = {name: value for name, value in request.items() if name != "Status"} | {CREATOR: "", CHANGER: ""}
-        place = ResourceScope(form.kind, *self._place)
-        row = Resource(uuid.uuid4().hex, **vars(place), name=key[1], version=0, parent="", status=status,
+        scope = ResourceScope(form.kind, *self._scope)
+        row = Resource(uuid.uuid4().hex, **vars(scope), name=key[1], version=0, parent="", status=status,
                        created_ms=now, modified_ms=now, document=document)  # fmt: skip
         return Made(row, request["Source"]["SourceUri"], request[f"{form.noun}Type"])
 
     def _end(self, key: Key, id_: str) -> End:
-        form, request = self.wanted[key]
+        form, request = self.requested[key]
         return End(id_, form.arn(self.context, key[1]), request[f"{form.noun}Type"])

@@ -93,8 +93,8 @@ def query_lineage(context: Context, request: Document) -> Document:
     for direction, forward in (("Ascendants", False), ("Descendants", True)):
         if request.get("Direction", "Both") in {direction, "Both"}:
             walk.go(forward=forward)
-    wanted = [(distance, end) for distance, end in walk.met.values() if _is_vertex(end)]
-    chosen = [one for one in wanted if one[1].id in _passing(context, request.get("Filters") or {}, wanted)]
+    requested = [(distance, end) for distance, end in walk.met.values() if _is_vertex(end)]
+    chosen = [one for one in requested if one[1].id in _passing(context, request.get("Filters") or {}, requested)]
     after = paging.decode(request.get("NextToken"))
     page, token = paging.page_of(chosen, lambda one: [one[0], one[1].arn], after, size)
     edges = _edges(walk, chosen, page) if request.get("IncludeEdges", True) else []

@@ -97,7 +97,7 @@ def start_pipeline_execution(context: Context, request: dict[str, Any]) -> dict[
     def start(connection: Connection) -> dict[str, Any]:
         name = "".join(secrets.choice(ALPHABET) for _ in range(12))
         new = New(name, document, "", {}, parent=pipeline.id, status="Executing", principal=context.principal.arn)
-        made = resources.create_in(connection, _place(context), new)
+        made = resources.create_in(connection, _scope(context), new)
         current = resources.locked_in(connection, pipeline.id)
         if current is None:
             raise pipelines.missing(pipeline.name)
@@ -235,8 +235,8 @@ def _mlflow(version: Resource, execution: Resource) -> dict[str, str]:
     told = dict(config) if isinstance(config, dict) else {}
     if experiment := execution.document.get("MlflowExperimentName"):
         told["MlflowExperimentName"] = experiment
-    wanted = ("MlflowResourceArn", "MlflowExperimentName")
-    return {name: told[name] for name in wanted if isinstance(told.get(name), str)}
+    requested = ("MlflowResourceArn", "MlflowExperimentName")
+    return {name: told[name] for name in requested if isinstance(told.get(name), str)}
 
 
 @operation("sagemaker", "DescribePipelineDefinitionForExecution")
@@ -329,18 +329,18 @@ def require(context: Context, arn: str) -> Resource:
 
 
 def _find(context: Context, arn: str) -> Resource | None:
-    return resources.find(context.store, _place(context), arn.rpartition("/")[2])
+    return resources.find(context.store, _scope(context), arn.rpartition("/")[2])
 
 
 def _version(context: Context, execution: Resource) -> Resource:
-    place, document = ResourceScope(VERSION, context.account, context.region), execution.document
-    found = resources.find(context.store, place, document["PipelineId"], document["PipelineVersionId"])
+    scope, document = ResourceScope(VERSION, context.account, context.region), execution.document
+    found = resources.find(context.store, scope, document["PipelineId"], document["PipelineVersionId"])
     if found is None:
         raise ResourceNotFound(f"The pipeline {document['PipelineName']} does not exist.")
     return found
 
 
-def _place(context: Context) -> ResourceScope:
+def _scope(context: Context) -> ResourceScope:
     return ResourceScope(EXECUTION, context.account, context.region)
 
 

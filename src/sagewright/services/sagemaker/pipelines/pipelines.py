@@ -147,13 +147,13 @@ def delete_pipeline(context: Context, request: dict[str, Any]) -> dict[str, Any]
 @operation("sagemaker", "ListPipelineVersions")
 def list_pipeline_versions(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     pipeline = require(context, request["PipelineName"])
-    place = ResourceScope(VERSION, context.account, context.region)
+    scope = ResourceScope(VERSION, context.account, context.region)
     mine = table.c.name == pipeline.id
 
     def shape(rows: Sequence[Resource]) -> list[dict[str, Any]]:
         return [_version_summary(pipeline, row) for row in rows]
 
-    return LIST_VERSIONS.answer(request, lambda page: resources.page(context.store, place, page, mine), shape)
+    return LIST_VERSIONS.answer(request, lambda page: resources.page(context.store, scope, page, mine), shape)
 
 
 @operation("sagemaker", "UpdatePipelineVersion")
@@ -188,23 +188,23 @@ def check_definition(text: str) -> PipelineDefinition:
 
 def _definition_text(context: Context, request: dict[str, Any]) -> str:
     """Raises ValidationException, or what reading the object raises."""
-    given, place = request.get("PipelineDefinition"), request.get("PipelineDefinitionS3Location")
-    if (given is None) == (place is None):
+    given, scope = request.get("PipelineDefinition"), request.get("PipelineDefinitionS3Location")
+    if (given is None) == (scope is None):
         raise ValidationException("Exactly one of PipelineDefinition and PipelineDefinitionS3Location must be given.")
-    if place is None:
+    if scope is None:
         return str(given)
     try:
-        body = context.platform.objects.read_bytes(place["Bucket"], place["ObjectKey"], MOST_DEFINITION)
+        body = context.platform.objects.read_bytes(scope["Bucket"], scope["ObjectKey"], MOST_DEFINITION)
         return body.decode()
     except (AwsError, UnicodeDecodeError) as error:
-        uri = f"s3://{place['Bucket']}/{place['ObjectKey']}"
+        uri = f"s3://{scope['Bucket']}/{scope['ObjectKey']}"
         raise ValidationException(f"Unable to parse pipeline definition. {uri} can't be read: {error}") from None
 
 
 def _add_version(connection: Connection, pipeline: Resource, number: int, text: str) -> None:
-    place = ResourceScope(VERSION, pipeline.account, pipeline.region)
+    scope = ResourceScope(VERSION, pipeline.account, pipeline.region)
     new = New(pipeline.id, {"PipelineDefinition": text}, "", {}, version=number, parent=pipeline.id)
-    resources.create_in(connection, place, new)
+    resources.create_in(connection, scope, new)
 
 
 def require(context: Context, name_or_arn: str) -> Resource:
@@ -219,8 +219,8 @@ def require(context: Context, name_or_arn: str) -> Resource:
 def require_version(context: Context, pipeline: Resource, number: int | None) -> Resource:
     """Raises ResourceNotFound. `number`: None for the newest."""
     asked = number or pipeline.document["Version"]
-    place = ResourceScope(VERSION, context.account, context.region)
-    found = resources.find(context.store, place, pipeline.id, asked)
+    scope = ResourceScope(VERSION, context.account, context.region)
+    found = resources.find(context.store, scope, pipeline.id, asked)
     if found is None:
         raise ResourceNotFound(f"Pipeline '{pipeline.name}' has no version {asked}.")
     return found

@@ -138,7 +138,7 @@ def list_model_card_versions(context: Context, request: dict[str, Any]) -> dict[
     several = [_version(context, card, one) for one in chain(earlier, [card])]
     sign = -1 if request.get("SortOrder", "Descending") == "Descending" else 1
     page, token = paging.page_of(
-        [one for one in several if _wanted(one, request)],
+        [one for one in several if _requested(one, request)],
         lambda one: [sign * one[VERSION]],
         paging.decode(request.get("NextToken")),
         request.get("MaxResults", 10),
@@ -153,7 +153,7 @@ def list_model_card_export_jobs(context: Context, request: dict[str, Any]) -> di
     return {"ModelCardExportJobSummaries": []}
 
 
-def _wanted(version: dict[str, Any], request: dict[str, Any]) -> bool:
+def _requested(version: dict[str, Any], request: dict[str, Any]) -> bool:
     at = version["CreationTime"]
     first, last = request.get("CreationTimeAfter", at), request.get("CreationTimeBefore", at)
     return bool(first <= at <= last and request.get(STATUS, version[STATUS]) == version[STATUS])

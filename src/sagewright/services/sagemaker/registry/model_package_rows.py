@@ -35,12 +35,12 @@ def missing(arn: str) -> AwsError:
     return ValidationException(f"ModelPackage {arn} does not exist.")
 
 
-def find(store: Database, place: ResourceScope, name: str) -> Resource | None:
+def find(store: Database, scope: ResourceScope, name: str) -> Resource | None:
     """By what stands in its ARN after the type: `package`, or `group/version`."""
     found = _VERSION.fullmatch(name)
     if found:
-        return resources.find(store, place, found["group"], int(found["version"]))
-    return None if "/" in name else resources.find(store, place, name)
+        return resources.find(store, scope, found["group"], int(found["version"]))
+    return None if "/" in name else resources.find(store, scope, name)
 
 
 ROWS = ResourceRows("resources", find, resources.several)

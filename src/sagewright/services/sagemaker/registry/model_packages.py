@@ -96,11 +96,11 @@ def _create(
     if group is not None:
         locked_group(context, connection, group)  # or it could be deleted meanwhile
         parent, name, version = group.id, group.name, resources.next_version_in(connection, group.id)
-    place = scope_of(context)
+    scope = scope_of(context)
     pairs = {pair["Key"]: pair["Value"] for pair in request.get("Tags") or ()}
     arn = arn_for(context, name, version)
     new = New(name, document, arn, pairs, version, parent, "Completed", context.principal.arn)
-    return resources.create_in(connection, place, new, lambda made: {"told": shapes.event_detail(made)})
+    return resources.create_in(connection, scope, new, lambda made: {"told": shapes.event_detail(made)})
 
 
 @operation("sagemaker", "DescribeModelPackage", quick=True)

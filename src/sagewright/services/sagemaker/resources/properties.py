@@ -17,14 +17,14 @@ STATISTICS = frozenset({"Max", "Min", "Last", "Count", "Avg", "StdDev"})
 PARAMETER = frozenset({"StringValue", "NumberValue"})
 
 
-def properties(document: Document, wanted: Set[str] | None = None) -> Properties:
+def properties(document: Document, requested: Set[str] | None = None) -> Properties:
     """Of all paths, or of those that are wanted and what lies beneath them."""
     pairs: list[tuple[str, Any]] = []
     for name, value in document.items():
         _collect(name, value, pairs)
-    if wanted is not None:
-        beneath = tuple(f"{path}." for path in wanted)
-        pairs = [(path, value) for path, value in pairs if path in wanted or path.startswith(beneath)]
+    if requested is not None:
+        beneath = tuple(f"{path}." for path in requested)
+        pairs = [(path, value) for path, value in pairs if path in requested or path.startswith(beneath)]
     found: Properties = {}
     for path, value in pairs:
         key = key_of(value)

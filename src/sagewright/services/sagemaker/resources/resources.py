@@ -57,7 +57,7 @@ class ResourceType:
         pairs = {pair["Key"]: pair["Value"] for pair in request.get("Tags") or ()}
         try:
             new = New(name, document, arn, pairs, status=status, principal=context.principal.arn)
-            resources.create(context.store, self._place(context), new)
+            resources.create(context.store, self._scope(context), new)
         except ResourceNameTaken:
             raise self.taken(arn) from None
         return {f"{self.noun}Arn": arn}
@@ -71,7 +71,7 @@ class ResourceType:
         return self._head(resource) | self.described(resource.document)
 
     def list(self, context: Context, request: dict[str, Any]) -> dict[str, Any]:
-        place = self._place(context)
+        place = self._scope(context)
         return self.listed.answer(
             request, lambda page: resources.page(context.store, place, page), lambda rows: map(self._summary, rows)
         )
@@ -85,7 +85,7 @@ class ResourceType:
         return {}
 
     def find(self, context: Context, name: str) -> Resource | None:
-        return resources.find(context.store, self._place(context), name)
+        return resources.find(context.store, self._scope(context), name)
 
     def require(self, context: Context, name: str) -> Resource:
         """Raises `missing`."""
@@ -101,7 +101,7 @@ class ResourceType:
     def _name_member(self) -> str:
         return f"{self.noun}Name"
 
-    def _place(self, context: Context) -> ResourceScope:
+    def _scope(self, context: Context) -> ResourceScope:
         return ResourceScope(self.kind, context.account, context.region)
 
     def _summary(self, resource: Resource) -> dict[str, Any]:

@@ -61,9 +61,9 @@ def check(expression: dict[str, Any], is_time: Callable[[str], bool]) -> None:
             continue
         if value is None:
             raise ValidationException(f"Filter on {name} with operator {operator} needs a Value.")
-        wanted = value.split(",") if operator == "In" else [value]
+        requested = value.split(",") if operator == "In" else [value]
         if operator != "Contains" and is_time(name):
-            for text in wanted:
+            for text in requested:
                 if as_time(text.strip()) is None:
                     raise ValidationException(f"'{text}' is not an ISO 8601 time.")
 

@@ -119,7 +119,7 @@ def _resolved(store: Database, refs: Iterable[Ref]) -> list[Ref]:
         if source != "tags":
             found.append((source, ref))
         elif named := catalogue.of_arn(ref):
-            kind, place, name = named
-            if row := kind.rows.find(store, place, name):
+            kind, scope, name = named
+            if row := kind.rows.find(store, scope, name):
                 found.append((kind.rows.source, row.id))
     return found

@@ -21,7 +21,7 @@ from sagewright.store.resources.resources import New
 from sagewright.store.schema.lineage import lineage_associations, lineage_entities
 from sagewright.store.schema.rules import cursors
 
-PLACE = ("000000000000", "us-east-1")
+SCOPE = ("000000000000", "us-east-1")
 JOBS = 8
 
 
@@ -42,7 +42,7 @@ def training(store: Database, name: str, request: dict[str, Any] | None = None) 
         ],
         "OutputDataConfig": {"S3OutputPath": "s3://b/out"},
     }
-    return jobs.create(store, ResourceScope("training", *PLACE), JobDraft(name, whole if request is None else request))
+    return jobs.create(store, ResourceScope("training", *SCOPE), JobDraft(name, whole if request is None else request))
 
 
 def links(store: Database) -> Counter[tuple[str, str, str]]:
@@ -96,7 +96,7 @@ def test_a_model_comes_with_the_jobs_end(database: Database) -> None:
 def test_what_cannot_be_read_is_not_in_the_way(database: Database) -> None:
     training(database, "first")
     training(database, "odd", {"nothing": "of a job"})
-    resources.create(database, ResourceScope("model", *PLACE), New("odd", {"PrimaryContainer": 7}, "", {}))
+    resources.create(database, ResourceScope("model", *SCOPE), New("odd", {"PrimaryContainer": 7}, "", {}))
     training(database, "last")
     lineage_following.keep_up(platform(database))
     assert links(database)["Image", "ContributedTo", "SageMakerTrainingJob"] == 2

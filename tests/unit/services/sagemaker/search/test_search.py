@@ -424,7 +424,7 @@ def test_jobs_of_an_earlier_version_are_found(
     engine = create_engine(url)
     old = {
         "id": "i", "kind": "training", "account": "000000000000", "region": "us-east-1", "name": "old", "created_ms": 1,
-        "wanted": "run", "status": "Completed", "secondary_status": "Completed", "modified_ms": 2,
+        "desired": "run", "status": "Completed", "secondary_status": "Completed", "modified_ms": 2,
         "request": {"OutputDataConfig": {"S3OutputPath": "s3://b"}, "AlgorithmSpecification": {}, "ResourceConfig": {},
                     "HyperParameters": {"eta": "0.5"}},
     }  # fmt: skip

@@ -79,10 +79,10 @@ def _substr(value: Value, start: Value, length: Value = None) -> Value:
 
 
 def _replace(value: Value, old: Value, new: Value) -> Value:
-    whole, wanted, put = text(value), text(old), text(new)
-    if not wanted or len(whole) + whole.count(wanted) * len(put) > MOST_TEXT:
+    whole, requested, put = text(value), text(old), text(new)
+    if not requested or len(whole) + whole.count(requested) * len(put) > MOST_TEXT:
         return whole[:MOST_TEXT]
-    return whole.replace(wanted, put)
+    return whole.replace(requested, put)
 
 
 def _from_millis(value: Value) -> Value:

@@ -57,8 +57,8 @@ def _check(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     if said and request.get("AccessControlPolicy") is not None:
         raise AwsError("UnexpectedContent", "This request does not support content")
     shapes.check_acl(request, bucket)
-    wanted = request.get("AccessControlPolicy")
-    if wanted is not None and _pairs(wanted) != _pairs(_owners(context)):
+    requested = request.get("AccessControlPolicy")
+    if requested is not None and _pairs(requested) != _pairs(_owners(context)):
         raise shapes.no_acl(bucket)
     return {}
 

@@ -33,17 +33,17 @@ def create_bucket(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     name = request["Bucket"]
     check_bucket_name(name)
     _check_acl(request)
-    wanted = request.get("CreateBucketConfiguration") or {}
-    region = _region(wanted.get("LocationConstraint") or None, context.region)
+    requested = request.get("CreateBucketConfiguration") or {}
+    region = _region(requested.get("LocationConstraint") or None, context.region)
     documents = configuration.at_first(request.get("ObjectOwnership"))
     if request.get("ObjectLockEnabledForBucket"):
         documents[locks.KIND] = ENABLED
-    if wanted.get("Tags"):
-        documents["tagging"] = {"TagSet": shapes.tag_set(_tags(wanted["Tags"]))}
+    if requested.get("Tags"):
+        documents["tagging"] = {"TagSet": shapes.tag_set(_tags(requested["Tags"]))}
     try:
         context.objects.buckets.create(name, region, documents)
     except AwsError as error:
-        if error.code != "BucketAlreadyOwnedByYou" or region != HOME or wanted.get("Tags"):
+        if error.code != "BucketAlreadyOwnedByYou" or region != HOME or requested.get("Tags"):
             raise
     return {"Location": f"/{name}", "BucketArn": _arn(name)}
 

@@ -167,10 +167,10 @@ def _check_there(context: Context, destinations: list[tuple[Kind, str]]) -> None
     for kind, arn in destinations:
         parts = arn.split(":")
         name = parts[6] if kind.service == "lambda" and len(parts) > 6 else parts[5]
-        place = ResourceScope(kind.resource, context.account, parts[3])
+        scope = ResourceScope(kind.resource, context.account, parts[3])
         if kind.service != "lambda" and name.endswith(FIFO):
             faults[arn] = f"FIFO {kind.service.upper()} {kind.noun}s are not supported"
-        elif parts[4] != context.account or resources.find(context.store, place, name) is None:
+        elif parts[4] != context.account or resources.find(context.store, scope, name) is None:
             faults[arn] = f"The destination {kind.noun} does not exist"
     if faults:
         fields: dict[str, str] = {}

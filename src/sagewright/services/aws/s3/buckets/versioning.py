@@ -13,14 +13,14 @@ from sagewright.services.context import Context
 
 @s3_operation("PutBucketVersioning")
 def put_bucket_versioning(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    wanted = need(request.get("VersioningConfiguration"))
-    if not wanted.get("Status"):
+    requested = need(request.get("VersioningConfiguration"))
+    if not requested.get("Status"):
         raise AwsError("IllegalVersioningConfigurationException", "The Versioning element must be specified")
-    if wanted["Status"] not in {"Enabled", "Suspended"}:
+    if requested["Status"] not in {"Enabled", "Suspended"}:
         raise errors.malformed_xml()
-    if wanted.get("MFADelete") == "Enabled":
+    if requested.get("MFADelete") == "Enabled":
         raise AwsError("NotImplemented", "MFA delete is not served.")
-    context.objects.buckets.set_versioning(request["Bucket"], wanted["Status"])
+    context.objects.buckets.set_versioning(request["Bucket"], requested["Status"])
     return {}
 
 

@@ -16,10 +16,10 @@ KNOWN = frozenset({"ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSiz
 
 @s3_operation("GetObjectAttributes")
 def get_object_attributes(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    wanted = set(request.get("ObjectAttributes") or [])
-    if not wanted or not wanted <= KNOWN:
+    requested = set(request.get("ObjectAttributes") or [])
+    if not requested or not requested <= KNOWN:
         message = "Invalid attribute name specified."
-        raise errors.invalid_argument(message, "x-amz-object-attributes", ",".join(sorted(wanted)))
+        raise errors.invalid_argument(message, "x-amz-object-attributes", ",".join(sorted(requested)))
     version = context.objects.contents.find(request["Bucket"], request["Key"], request.get("VersionId"))
     everything = {
         "ETag": version.etag,  # without quotes, here alone
@@ -31,7 +31,7 @@ def get_object_attributes(context: Context, request: dict[str, Any]) -> dict[str
     return {
         "LastModified": shapes.modified(version),
         "VersionId": shapes.version_id(version),
-        **{name: value for name, value in everything.items() if name in wanted},
+        **{name: value for name, value in everything.items() if name in requested},
     }
 
 

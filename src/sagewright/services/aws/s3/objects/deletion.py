@@ -39,8 +39,8 @@ def delete_object(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 @s3_operation("DeleteObjects")
 def delete_objects(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    wanted = need(request.get("Delete"))
-    objects = wanted.get("Objects") or []
+    requested = need(request.get("Delete"))
+    objects = requested.get("Objects") or []
     if not 1 <= len(objects) <= MOST_KEYS or not all(item.get("Key") for item in objects):
         raise errors.malformed_xml()
     for item in objects:
@@ -62,7 +62,7 @@ def delete_objects(context: Context, request: dict[str, Any]) -> dict[str, Any]:
                 failed.append(_failed(item, error))
     deleted = [_deleted(deletion) for deletion in done if not deletion.unknown and not deletion.locked]
     failed.extend(_refused(deletion) for deletion in done if deletion.unknown or deletion.locked)
-    return {"Deleted": [] if wanted.get("Quiet") else deleted, "Errors": failed}
+    return {"Deleted": [] if requested.get("Quiet") else deleted, "Errors": failed}
 
 
 def _check_conditions(asked: dict[str, Any]) -> None:

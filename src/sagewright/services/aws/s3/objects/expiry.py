@@ -17,8 +17,8 @@ def expiration_members(context: Context, version: Version, *, named: bool = Fals
     """`Expiration` where a rule ends it. Older versions are told none: they end in other ways; nor is one that was asked for by
     its `named` id.
     """
-    wanted = context.objects.lifecycle.rules(version.bucket)
-    found = rules.expiration(wanted, version) if wanted and version.latest and not named else None
+    requested = context.objects.lifecycle.rules(version.bucket)
+    found = rules.expiration(requested, version) if requested and version.latest and not named else None
     if found is None:
         return {}
     date = format_datetime(to_datetime(found.at_ms), usegmt=True)
@@ -27,6 +27,6 @@ def expiration_members(context: Context, version: Version, *, named: bool = Fals
 
 def abortion_members(context: Context, upload: Upload) -> dict[str, Any]:
     """`AbortDate` and `AbortRuleId` where a rule ends an upload that nobody completes."""
-    wanted = context.objects.lifecycle.rules(upload.bucket)
-    found = rules.abortion(wanted, upload) if wanted else None
+    requested = context.objects.lifecycle.rules(upload.bucket)
+    found = rules.abortion(requested, upload) if requested else None
     return {"AbortDate": to_datetime(found.at_ms), "AbortRuleId": found.rule_id} if found else {}

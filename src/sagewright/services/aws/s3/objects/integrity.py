@@ -89,8 +89,8 @@ def digests(request: Mapping[str, Any], kept: Iterable[str] = ()) -> Digests:
     if md5 is not None and _size(md5) != 16:
         raise AwsError("InvalidDigest", "The Content-MD5 you specified was invalid.", 400, {"Content-MD5": md5})
     said = (*sent, *_trailing(request.get("Body")))
-    wanted = tuple(dict.fromkeys([*said, *kept]))
-    return Digests(wanted or checksums.by_default(), said, sent, md5, request.get("PartNumber") is not None)
+    requested = tuple(dict.fromkeys([*said, *kept]))
+    return Digests(requested or checksums.by_default(), said, sent, md5, request.get("PartNumber") is not None)
 
 
 def _trailing(body: Any) -> list[str]:

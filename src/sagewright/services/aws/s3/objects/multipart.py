@@ -74,14 +74,14 @@ def upload_part(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     number, body = _number(request), request["Body"]
     check_size(request)
     upload = find_upload(context, request)
-    wanted = digests(request, of_parts(upload))
+    requested = digests(request, of_parts(upload))
     _check_algorithm(request, upload)
-    with context.objects.uploads.receive(upload, number, body, wanted.algorithms, announced(body)) as blob:
-        wanted.check(blob, body)
+    with context.objects.uploads.receive(upload, number, body, requested.algorithms, announced(body)) as blob:
+        requested.check(blob, body)
         part = context.objects.uploads.put_part(upload, number, blob)
     return {
         "ETag": shapes.quoted(part.etag),
-        **shapes.checksum_members(_told(part, upload, wanted.said), kind=False),
+        **shapes.checksum_members(_told(part, upload, requested.said), kind=False),
         **encryption_members(upload.headers),
     }
 
@@ -93,11 +93,11 @@ def _told(part: UploadPart, upload: Upload, said: Collection[str] = ()) -> dict[
 
 def _check_algorithm(request: dict[str, Any], upload: Upload) -> None:
     """Raises InvalidRequest for a part whose checksum is another than the upload's."""
-    wanted = upload.checksum_algorithm
+    requested = upload.checksum_algorithm
     for name in (*sent_checksums(request), request.get("ChecksumAlgorithm")):
-        if wanted is not None and name not in (None, wanted):
+        if requested is not None and name not in (None, requested):
             raise errors.invalid_request(
-                f"Checksum Type mismatch occurred, expected checksum Type: {wanted.lower()}, "
+                f"Checksum Type mismatch occurred, expected checksum Type: {requested.lower()}, "
                 f"actual checksum Type: {name.lower()}"
             )
 

@@ -40,15 +40,15 @@ def put_object(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     bucket, key, body = request["Bucket"], request["Key"], request["Body"]
     check_key(key)
     check_size(request)
-    wanted = digests(request)
+    requested = digests(request)
     if request.get("WriteOffsetBytes") is not None:
         raise AwsError("NotImplemented", "Appending to an object is not served.")
     there = context.objects.buckets.get(bucket)  # before the body is read for nothing
     shapes.check_bucket(request, there)
-    check_vouched(request, bool(wanted.said or wanted.md5))
+    check_vouched(request, bool(requested.said or requested.md5))
     properties = shapes.properties(with_default(context, there, request))
-    with context.objects.blobs.take(body, wanted.algorithms) as blob:
-        wanted.check(blob, body)
+    with context.objects.blobs.take(body, requested.algorithms) as blob:
+        requested.check(blob, body)
         version = context.objects.contents.put(
             bucket, key, blob, properties, shapes.conditions(request, cause(context))
         )
