@@ -145,15 +145,15 @@ def test_what_a_container_finds(server: RunningServer, bucket: str, job_name: st
 
 def test_describe_and_list_tell_what_was_asked(server: RunningServer, bucket: str, job_name: str) -> None:
     client = server.boto("sagemaker")
-    asked = requested(
+    given = requested(
         server, job_name, "print(1)", inputs=[s3_input("data", "data", "input")], Tags=[{"Key": "a", "Value": "b"}]
     )
-    arn = client.create_processing_job(**asked)["ProcessingJobArn"]
+    arn = client.create_processing_job(**given)["ProcessingJobArn"]
     job = waited(server, job_name)
     assert arn == job["ProcessingJobArn"] == f"arn:aws:sagemaker:us-east-1:000000000000:processing-job/{job_name}"
     assert job["ProcessingInputs"][0]["S3Input"]["S3DataDistributionType"] == "FullyReplicated"
-    assert job["AppSpecification"] == asked["AppSpecification"]
-    assert job["ProcessingResources"] == asked["ProcessingResources"]
+    assert job["AppSpecification"] == given["AppSpecification"]
+    assert job["ProcessingResources"] == given["ProcessingResources"]
     assert job["CreationTime"] <= job["ProcessingStartTime"] <= job["ProcessingEndTime"]
     assert "FailureReason" not in job
     assert "ExitMessage" not in job

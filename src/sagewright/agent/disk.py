@@ -18,8 +18,8 @@ GIB = 1 << 30
 class DiskFull(OSError):
     """Writing on would take the reserve; `str()` is for a FailureReason."""
 
-    def __init__(self, why: str) -> None:
-        super().__init__(errno.ENOSPC, f"{FULL}: {why}")
+    def __init__(self, reason: str) -> None:
+        super().__init__(errno.ENOSPC, f"{FULL}: {reason}")
 
     def __str__(self) -> str:
         return str(self.strerror)

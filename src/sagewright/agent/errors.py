@@ -9,7 +9,11 @@ Anything else that is raised in an agent is an InternalServerError.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from sagewright.model.jobs.brief import EndCause, FaultClass
+from sagewright.sandbox.base import CannotLaunch
 
 
 class JobError(Exception):
@@ -44,3 +48,12 @@ class Overdue(JobStopped):
 
 class TooLate(Exception):
     """The job was stopped or its time is over, and so is what it had to bring its results to S3."""
+
+
+@contextmanager
+def blamed_on_client() -> Iterator[None]:
+    """Raises ClientError for a launch that the sandbox refuses: the request asked for it."""
+    try:
+        yield
+    except CannotLaunch as error:
+        raise ClientError(str(error)) from error

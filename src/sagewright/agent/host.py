@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Callable
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from sagewright.agent.cells.kernels import Kernels
 from sagewright.agent.cells.layers import Layers
 from sagewright.agent.control import Control
 from sagewright.agent.disk import Disk
-from sagewright.agent.errors import ClientError, JobError, JobGone, JobStopped, TooLate
+from sagewright.agent.errors import ClientError, JobError, JobGone, JobStopped, TooLate, blamed_on_client
 from sagewright.agent.following import Following
 from sagewright.agent.hostfile import HostFile
 from sagewright.agent.inputs.code import fetch_code
@@ -60,8 +60,7 @@ from sagewright.agent.transform.serving import PORT_VARIABLE, HealthWatch, Resta
 from sagewright.agent.transform.transforming import BatchTransform
 from sagewright.agent.watchdog import SPARE_S, Watchdog, end_descendants
 from sagewright.model.jobs.agent_marks import note_end
-from sagewright.model.jobs.brief import Desired, EndCause, FaultClass, Phase
-from sagewright.model.jobs.brief import HealthCheck as AskedHealth
+from sagewright.model.jobs.brief import Desired, EndCause, FaultClass, HealthCheck, Phase
 from sagewright.model.jobs.serving_sockets import SOCKET, SOCKET_VARIABLE, note_port
 from sagewright.runtimes.environments import (
     Environment,
@@ -82,7 +81,7 @@ from sagewright.runtimes.launch import (
     serving_requirements,
 )
 from sagewright.runtimes.recipes import variables_for
-from sagewright.sandbox.base import CannotLaunch, Command, Launch, Sandbox, Unavailable, View, check_words, missing
+from sagewright.sandbox.base import Command, Launch, Sandbox, Unavailable, View, check_words, missing
 from sagewright.sandbox.choose import choose_sandbox
 
 _STOPPED = 143
@@ -124,8 +123,8 @@ class HostRun:
         self._running = False
         self._limits = ProcessLimits(host.stop_grace_s, self._deadline, self._share.kill)
         closed = host.isolated and host.network == "own"  # else a job without a network may have packages nevertheless
-        self._apart = IsolatedRun(host, control, self._install_wrapper, self._limits, not closed, reporter.log)
-        self._layers = Layers(self._ml, self._environments, self._apart, self._volume)
+        self._isolated = IsolatedRun(host, control, self._install_wrapper, self._limits, not closed, reporter.log)
+        self._layers = Layers(self._ml, self._environments, self._isolated, self._volume)
         archives = Archives(host, control, UnpackingSandbox(self._share.wrapper, self._limits))
         self._model_data = ModelData(host, archives)
         self._cache = (
@@ -184,7 +183,7 @@ class HostRun:
         self._patience.begin()
         self._deliver(ended)
 
-    def _why_over(self) -> EndCause:
+    def _over_reason(self) -> EndCause:
         """The cause of an exit that nothing but the job's end from outside explains."""
         if self._reporter.desired == Desired.INTERRUPT:
             return EndCause.INTERRUPT
@@ -201,7 +200,7 @@ class HostRun:
         return late if self._running else late + SPARE_S - _ASIDE_S
 
     def _last_words(self) -> None:
-        ended = {"code": _STOPPED, "cause": self._why_over(), "failure": None}
+        ended = {"code": _STOPPED, "cause": self._over_reason(), "failure": None}
         self._reporter.send(exited=ended, finished=True)
         self._reporter.finish()
 
@@ -210,8 +209,8 @@ class HostRun:
         given = sandbox.declare()
         possible = given["hosts_file"].given and given["joins_network"].given
         # Many containers listen on port 8080 whatever they are told.
-        apart = self._health is not None and sandbox.name == "container" and given["own_ports"].given
-        self._network = open_network(self._host, possible or apart, self._control.check, apart=apart)
+        isolated = self._health is not None and sandbox.name == "container" and given["own_ports"].given
+        self._network = open_network(self._host, possible or isolated, self._control.check, isolated=isolated)
         if self._network.warning:
             self._host.warnings.append(self._network.warning)
         self._memory = (
@@ -317,7 +316,7 @@ class HostRun:
         """What runs beside the user's code: SDK v3's MPI driver, a remote function's client, a model's server."""
         if environment is None:
             return None
-        self._kernels.make(environment, self._apart)
+        self._kernels.make(environment, self._isolated)
         if uses_mpi_driver(self._host):
             return self._layers.add(environment, REQUIREMENTS)
         brief = self._host.brief
@@ -361,9 +360,9 @@ class HostRun:
             ended = self._run_process(sandbox, environment, book)
             if self._control.done and ended.cause == EndCause.EXIT:
                 return Exit(0, EndCause.EXIT)
-            if environment is not None and (asked := self._layers.asked(ended)) is not None:
+            if environment is not None and (requested := self._layers.requested(ended)) is not None:
                 end_left()  # of its sandbox: the next one mounts the same directories
-                environment = self._layers.install(environment, asked)
+                environment = self._layers.install(environment, requested)
                 continue
             if self._health is None or ended.cause != EndCause.EXIT:
                 return ended
@@ -372,8 +371,8 @@ class HostRun:
             end_left()
             restarts.wait(ended, steady=self._health.steady())
 
-    def _new_health(self, asked: AskedHealth) -> HealthWatch:
-        return HealthWatch(self._host.directory, asked, self._control, self._well)
+    def _new_health(self, requested: HealthCheck) -> HealthWatch:
+        return HealthWatch(self._host.directory, requested, self._control, self._well)
 
     def _well(self) -> None:
         """The server answers for the first time."""
@@ -401,7 +400,7 @@ class HostRun:
         """What starts the process: in the cell the first time, if it is what the launch asks for; else in a sandbox made now."""
         cell = self._cell
         if cell is not None and cell.is_whole() and cell.kind.fits(launch):
-            with _of_the_client():
+            with blamed_on_client():
                 check_words(launch)
             self._share.limit()
 
@@ -419,7 +418,7 @@ class HostRun:
         return lambda: start_process(command)
 
     def _command(self, sandbox: Sandbox, launch: Launch) -> Command:
-        with _of_the_client():
+        with blamed_on_client():
             made = sandbox.command(launch)
         return replace(made, wrapper=[*self._share.wrapper(), *self._network.enter, *made.wrapper])
 
@@ -483,7 +482,7 @@ class HostRun:
                 "The job is over, and so is the time to bring what it left to S3: the rest is not uploaded."
             )
             if ended.cause == EndCause.EXIT and ended.code == 0:
-                exited["cause"] = self._why_over()
+                exited["cause"] = self._over_reason()
             self._reporter.send(exited=exited, finished=True)
 
     def _note(self) -> dict[str, str]:
@@ -494,12 +493,3 @@ class HostRun:
         except UnicodeDecodeError as error:
             raise ClientError(f"The exit message in /opt/ml/{place} is not UTF-8: {error}") from error
         return {"message": text} if text else {}
-
-
-@contextmanager
-def _of_the_client() -> Iterator[None]:
-    """What can't be launched is the request's fault. Raises ClientError."""
-    try:
-        yield
-    except CannotLaunch as error:
-        raise ClientError(str(error)) from error

@@ -51,12 +51,12 @@ class HostPatience:
 
     def left_s(self) -> float:
         """Infinite while nothing limits it."""
-        now, asked = time.monotonic(), self._control.over_since()
+        now, requested = time.monotonic(), self._control.over_since()
         if self._since is None:
             return math.inf
         if self._away():
             self._away_s += now - self._seen
         self._seen = now
-        if asked is None:
+        if requested is None:
             return math.inf
-        return max(asked, self._since) + self._grace_s + self._bytes / BYTES_PER_S + self._away_s - now
+        return max(requested, self._since) + self._grace_s + self._bytes / BYTES_PER_S + self._away_s - now

@@ -149,8 +149,8 @@ class JobS3:
 
         def get() -> tuple[bytes, str]:
             condition = {"IfMatch": etag} if etag else {}
-            asked = f"bytes={span.start}-{span.stop - 1}"
-            answer = self._client.get_object(Bucket=bucket, Key=key, Range=asked, **condition)
+            requested = f"bytes={span.start}-{span.stop - 1}"
+            answer = self._client.get_object(Bucket=bucket, Key=key, Range=requested, **condition)
             return bytes(answer["Body"].read()), str(answer.get("ETag", ""))
 
         return self._patiently(get, f"read s3://{bucket}/{key}")
@@ -163,8 +163,8 @@ class JobS3:
         first = self._get(bucket, key)
         return int(first["ContentLength"]), self._pieces(bucket, key, first)
 
-    def _get(self, bucket: str, key: str, **asked: str) -> dict[str, Any]:
-        get = partial(self._client.get_object, Bucket=bucket, Key=key, **asked)
+    def _get(self, bucket: str, key: str, **requested: str) -> dict[str, Any]:
+        get = partial(self._client.get_object, Bucket=bucket, Key=key, **requested)
         answer: dict[str, Any] = self._patiently(get, f"read s3://{bucket}/{key}")
         return answer
 
@@ -253,8 +253,8 @@ class JobS3:
                 code = str(detail.get("Code", ""))
                 raise S3Failed(code, f"cannot {what}: {code}: {detail.get('Message', '')}") from error
 
-    def _give_up(self, began: float, what: str, why: str) -> None:
+    def _give_up(self, began: float, what: str, reason: str) -> None:
         patience_s = self._objects.patience_s
         if patience_s is not None and time.monotonic() - began > patience_s:
-            answer = f"the object store did not answer for {patience_s:g} s: {why}"
+            answer = f"the object store did not answer for {patience_s:g} s: {reason}"
             raise S3Failed("ServiceUnavailable", f"cannot {what}: {answer}")

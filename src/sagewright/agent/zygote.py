@@ -186,7 +186,7 @@ def _become_cell(place: CellDirectory) -> NoReturn:
             remove_cell(place.directory)
         else:
             _say(place.socket, b"r")
-        line = _told(place.socket, wait=cell is not None)
+        line = _described(place.socket, wait=cell is not None)
         if cell is not None and not (line and cell.is_whole()):
             cell.abandon()
             cell = None
@@ -246,7 +246,7 @@ def _can_raise_priority() -> bool:
     return os.waitpid(pid, 0)[1] == 0
 
 
-def _told(connection: socket.socket, *, wait: bool) -> bytes:
+def _described(connection: socket.socket, *, wait: bool) -> bytes:
     """One line; none if the fork server needs the cell no more, or is gone; if not `wait`, none if none is there yet, and then none
     can be sent any more."""
     if not wait:

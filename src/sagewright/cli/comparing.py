@@ -34,7 +34,7 @@ class _Measured:
         self._dimensions = [{"Name": "EndpointName", "Value": endpoint}, {"Name": "VariantName", "Value": variant}]
         now = datetime.now(UTC)
         period = max(60, math.ceil(minutes) * 60)
-        self._asked = {
+        self._requested = {
             "Namespace": NAMESPACE,
             "Dimensions": self._dimensions,
             "StartTime": now - timedelta(minutes=minutes),
@@ -63,12 +63,14 @@ class _Measured:
         ]
 
     def _sum(self, name: str) -> float:
-        points = self._cloudwatch.get_metric_statistics(MetricName=name, Statistics=["Sum"], **self._asked)
+        points = self._cloudwatch.get_metric_statistics(MetricName=name, Statistics=["Sum"], **self._requested)
         return float(sum(point["Sum"] for point in points["Datapoints"]))
 
     def _percentiles(self, name: str, percents: list[float]) -> dict[float, float]:
         words = {f"p{percent:.2f}".rstrip("0").rstrip("."): percent for percent in percents}
-        points = self._cloudwatch.get_metric_statistics(MetricName=name, ExtendedStatistics=list(words), **self._asked)
+        points = self._cloudwatch.get_metric_statistics(
+            MetricName=name, ExtendedStatistics=list(words), **self._requested
+        )
         if not points["Datapoints"]:
             return {}
         widest = points["Datapoints"][-1]["ExtendedStatistics"]

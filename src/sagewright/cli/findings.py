@@ -9,7 +9,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from sagewright.agent.inputs.mounts import why_no_mounts
+from sagewright.agent.inputs.mounts import no_mounts_reason
 from sagewright.compute.capacity import this_machine
 from sagewright.model.settings import Settings
 from sagewright.sandbox.base import CAPABILITIES, Unavailable
@@ -92,7 +92,7 @@ def _existing(path: Path) -> Path:
 
 def _programs() -> list[Finding]:
     mpi = shutil.which("mpirun")
-    no_mounts = why_no_mounts()
+    no_mounts = no_mounts_reason()
     fuse = "FastFile channels are mounted where the object store is not beside the job"
     if no_mounts:
         fuse = f"{no_mounts}; {fuse.replace('mounted', 'copied')}; on Debian: apt-get install fuse3"

@@ -69,7 +69,7 @@ def add_list(app: typer.Typer, kind: JobKind) -> None:
     ) -> None:
         """The newest jobs."""
         filters = {"StatusEquals": status, "NameContains": contains}
-        asked = {name: value for name, value in filters.items() if value is not None}
+        requested = {name: value for name, value in filters.items() if value is not None}
         pages = (
             client(settings_of(data=data), "sagemaker")
             .get_paginator(f"list_{kind.method}s")
@@ -77,7 +77,7 @@ def add_list(app: typer.Typer, kind: JobKind) -> None:
                 SortBy="CreationTime",
                 SortOrder="Descending",
                 PaginationConfig={"MaxItems": limit, "PageSize": 100},
-                **asked,
+                **requested,
             )
         )
         table = Table(Column("name", overflow="fold"), "status", "created", "seconds", box=None)
@@ -149,8 +149,10 @@ def _streams(cloudwatch: Any, kind: JobKind, name: str) -> list[str]:
 
 def _new_events(cloudwatch: Any, kind: JobKind, stream: str, tokens: dict[str, str]) -> Iterator[dict[str, Any]]:
     while True:
-        asked = {"nextToken": tokens[stream]} if stream in tokens else {}
-        page = cloudwatch.get_log_events(logGroupName=kind.log_group, logStreamName=stream, startFromHead=True, **asked)
+        requested = {"nextToken": tokens[stream]} if stream in tokens else {}
+        page = cloudwatch.get_log_events(
+            logGroupName=kind.log_group, logStreamName=stream, startFromHead=True, **requested
+        )
         tokens[stream] = page["nextForwardToken"]
         if not page["events"]:
             return

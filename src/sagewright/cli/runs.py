@@ -17,9 +17,9 @@ Row = dict[str, Value]
 def components_of(sagemaker: Any, experiment: str) -> Iterator[dict[str, Any]]:
     """All of an experiment, oldest first. Raises ClientError."""
     filters = [{"Name": "Parents.ExperimentName", "Operator": "Equals", "Value": experiment}]
-    asked = {"Resource": "ExperimentTrialComponent", "SearchExpression": {"Filters": filters},
+    requested = {"Resource": "ExperimentTrialComponent", "SearchExpression": {"Filters": filters},
              "SortBy": "CreationTime", "SortOrder": "Ascending"}  # fmt: skip
-    for page in sagemaker.get_paginator("search").paginate(**asked, PaginationConfig={"PageSize": 100}):
+    for page in sagemaker.get_paginator("search").paginate(**requested, PaginationConfig={"PageSize": 100}):
         yield from (found["TrialComponent"] for found in page["Results"])
 
 
@@ -74,7 +74,7 @@ def differences(
     out, unless `everything` is asked for."""
     columns: list[Row] = []
     for one in components:
-        last = {f"Metrics.{name}": told["Last"] for name, told in metrics(one).items() if "Last" in told}
+        last = {f"Metrics.{name}": described["Last"] for name, described in metrics(one).items() if "Last" in described}
         columns.append({f"Parameters.{name}": value for name, value in parameters(one).items()} | last)
     names = sorted(
         {name for column in columns for name in column}, key=lambda name: (name.startswith("Metrics."), name)
@@ -93,11 +93,11 @@ def as_csv(rows: Sequence[Row]) -> str:
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(names)
     for one in rows:
-        writer.writerow([_told(one.get(name, "")) for name in names])
+        writer.writerow([_described(one.get(name, "")) for name in names])
     return out.getvalue()
 
 
-def _told(value: Value) -> str | float:
+def _described(value: Value) -> str | float:
     return value.isoformat() if isinstance(value, datetime) else value
 
 
@@ -110,6 +110,6 @@ def columns(rows: Sequence[Row]) -> dict[str, list[Any]]:
         if kinds == {float}:
             values = [None if value is None else float(value) for value in values]  # type: ignore[arg-type]
         elif len(kinds) > 1:
-            values = [None if value is None else str(_told(value)) for value in values]
+            values = [None if value is None else str(_described(value)) for value in values]
         found[name] = values
     return found

@@ -67,8 +67,8 @@ class Machines:
         Each host is on a machine of its own where there are as many; else all share the largest. Each has at least one CPU
         and 1 GiB.
         """
-        asked, each = resources_of(instance_type), self.each()
-        per_host = _share(asked, each, count)
+        requested, each = resources_of(instance_type), self.each()
+        per_host = _share(requested, each, count)
         machine = self.together()
         total = Resources(
             min(per_host.cpus * count, max(machine.cpus, per_host.cpus)),
@@ -76,19 +76,19 @@ class Machines:
             per_host.gpus * count,
         )
         warnings = []
-        if per_host != asked:
+        if per_host != requested:
             name = self.name
             who = f"{name} gives" if count == 1 else f"{name} gives each of {count} hosts"
-            warnings.append(f"{instance_type} has {asked}; {who} {per_host}.")
+            warnings.append(f"{instance_type} has {requested}; {who} {per_host}.")
         return JobShare(per_host, total, warnings)
 
 
-def _share(asked: Resources, machines: Sequence[Resources], count: int) -> Resources:
+def _share(requested: Resources, machines: Sequence[Resources], count: int) -> Resources:
     """What each of `count` hosts gets. Nothing fits when there is no machine: then it is the least."""
-    largest = sorted(machines, key=lambda m: (min(m.gpus, asked.gpus), m.cpus, m.memory_gb), reverse=True)
+    largest = sorted(machines, key=lambda m: (min(m.gpus, requested.gpus), m.cpus, m.memory_gb), reverse=True)
     chosen, parts = (largest[:count], 1) if len(largest) >= count else (largest[:1] or [Resources(0, 0, 0)], count)
     return Resources(
-        min(asked.cpus, *(max(1, machine.cpus // parts) for machine in chosen)),
-        min(asked.memory_gb, *(max(1, machine.memory_gb // parts) for machine in chosen)),
-        min(asked.gpus, *(machine.gpus // parts for machine in chosen)),
+        min(requested.cpus, *(max(1, machine.cpus // parts) for machine in chosen)),
+        min(requested.memory_gb, *(max(1, machine.memory_gb // parts) for machine in chosen)),
+        min(requested.gpus, *(machine.gpus // parts for machine in chosen)),
     )

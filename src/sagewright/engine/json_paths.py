@@ -23,10 +23,10 @@ def behind(text: str, trail: Trail, *, whole: bool = False) -> str:
     start = _start(text, trail)
     end = _end(text, start)
     first = text[start] in '[{"' and not whole
-    return told(text, start + 1 if first else end)
+    return described(text, start + 1 if first else end)
 
 
-def told(text: str, at: int, *, shown: bool = True) -> str:
+def described(text: str, at: int, *, shown: bool = True) -> str:
     """The place of the character `at`, counted from 0; `shown`: with the text."""
     line = text.count("\n", 0, at) + 1
     column = at - (text.rfind("\n", 0, at) + 1) + 1
@@ -49,15 +49,15 @@ def fault(text: str, *, shown: bool = True) -> str:
         return "It is nested too deeply, or has a number that JSON has not."
     at = error.pos
     if at >= len(text):
-        return "Unexpected end-of-input" + told(text, at, shown=shown)
+        return "Unexpected end-of-input" + described(text, at, shown=shown)
     if error.msg.startswith("Expecting property name"):
         character = text[at]
         message = f"Unexpected character ('{character}' (code {ord(character)})): was expecting double-quote to start field name"
-        return message + told(text, at, shown=shown)
+        return message + described(text, at, shown=shown)
     word = _WORD.match(text, at)
     if error.msg.startswith("Expecting value") and word:
-        return f"Unrecognized token '{word.group()}': was expecting {_VALUES}{told(text, word.end(), shown=shown)}"
-    return f"Unexpected character ('{text[at]}' (code {ord(text[at])})){told(text, at, shown=shown)}"
+        return f"Unrecognized token '{word.group()}': was expecting {_VALUES}{described(text, word.end(), shown=shown)}"
+    return f"Unexpected character ('{text[at]}' (code {ord(text[at])})){described(text, at, shown=shown)}"
 
 
 def _start(text: str, trail: Trail) -> int:

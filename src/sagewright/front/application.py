@@ -259,8 +259,8 @@ async def _pass_on(stream: AnswerStream, send: Any) -> bool:
                 await send({"type": "http.response.body", "body": part, "more_body": True})
     except Broken as broken:
         broke_off = True
-        told = {"Message": f"The model's stream broke off: {broken}", "ErrorCode": "StreamBroken"}
-        part = eventstream.exception("ModelStreamError", orjson.dumps(told))
+        described = {"Message": f"The model's stream broke off: {broken}", "ErrorCode": "StreamBroken"}
+        part = eventstream.exception("ModelStreamError", orjson.dumps(described))
         await send({"type": "http.response.body", "body": part, "more_body": True})
     await send({"type": "http.response.body", "body": b""})
     return broke_off
@@ -280,11 +280,11 @@ def _requested(request: HttpRequest) -> InvocationTarget:
 
 def _ask(request: HttpRequest, body: bytes, accept: str = "accept") -> UpstreamRequest:
     headers = {}
-    for name, told in _PASSED.items():
+    for name, described in _PASSED.items():
         value = request.headers.get(accept if name == "accept" else name)
         if value is None:
             continue
-        headers[told] = value
+        headers[described] = value
     headers.setdefault("Content-Type", "application/octet-stream")
     return UpstreamRequest("POST", "/invocations", headers, body)
 

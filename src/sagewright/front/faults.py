@@ -72,8 +72,8 @@ def no_capacity() -> AwsError:
     )
 
 
-def unavailable(why: str) -> AwsError:
-    return AwsError("ServiceUnavailable", why, 503)
+def unavailable(reason: str) -> AwsError:
+    return AwsError("ServiceUnavailable", reason, 503)
 
 
 def model_error(where: Where, container: str, status: int, body: bytes) -> AwsError:
@@ -97,7 +97,7 @@ def timed_out(where: Where, container: str, seconds: float) -> AwsError:
     return model_error(where, container, 0, text.encode())
 
 
-def broken(where: Where, container: str, why: str) -> AwsError:
+def broken(where: Where, container: str, reason: str) -> AwsError:
     return model_error(
-        where, container, 0, f"The container ended the connection before it had answered: {why}".encode()
+        where, container, 0, f"The container ended the connection before it had answered: {reason}".encode()
     )

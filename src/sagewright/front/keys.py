@@ -59,11 +59,11 @@ class Keys:
         if known is not None and known.is_fresh(now_s):
             return
         usable = known is not None and known.is_good_alone(now_s)
-        asked = self._question(key_id, now_s)
-        if asked is None and not usable and await self._present(PATIENCE_S):
-            asked = self._question(key_id, time.monotonic())
-        if asked is not None:
-            asked_s, answer = asked
+        requested = self._question(key_id, now_s)
+        if requested is None and not usable and await self._present(PATIENCE_S):
+            requested = self._question(key_id, time.monotonic())
+        if requested is not None:
+            asked_s, answer = requested
             patience_s = asked_s + ANSWER_S - now_s if usable else PATIENCE_S
             if patience_s > 0:
                 try:

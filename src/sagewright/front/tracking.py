@@ -212,10 +212,10 @@ class TrackingApplication:
         stream = await self._stream(tracker, ask)
         try:
             headers = [(name, value) for name, value in stream.headers.items() if name not in _NOT_RETURNED]
-            told = [
+            listed = [
                 (name.encode(), _rooted(name, value, prefix).encode("latin-1", "replace")) for name, value in headers
             ]
-            await send({"type": "http.response.start", "status": stream.status, "headers": told})
+            await send({"type": "http.response.start", "status": stream.status, "headers": listed})
             try:
                 async with asyncio.timeout(TOTAL_S):
                     async for piece in stream.pieces():

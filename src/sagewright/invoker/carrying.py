@@ -49,10 +49,10 @@ class Payload:
     size: int = 0
 
     def request(self, headers: dict[str, str]) -> UpstreamRequest:
-        told = {**headers, "Content-Type": self.content_type}
+        described = {**headers, "Content-Type": self.content_type}
         if self.file is None:
-            return UpstreamRequest("POST", "/invocations", told, self.data)
-        return UpstreamRequest("POST", "/invocations", told, pieces=_pieces(self.file), length=self.size)
+            return UpstreamRequest("POST", "/invocations", described, self.data)
+        return UpstreamRequest("POST", "/invocations", described, pieces=_pieces(self.file), length=self.size)
 
 
 class Carrying:

@@ -81,5 +81,5 @@ class ObjectClient:
 
 
 def _said(what: str, error: botocore.exceptions.ClientError) -> str:
-    told = error.response.get("Error", {})
-    return f"cannot {what}: {told.get('Code', '')}: {told.get('Message', '')}"
+    described = error.response.get("Error", {})
+    return f"cannot {what}: {described.get('Code', '')}: {described.get('Message', '')}"

@@ -130,17 +130,17 @@ def local_path(entry: dict[str, Any]) -> str | None:
 def _query(number: int, entry: dict[str, Any]) -> Query:
     definition = entry["DatasetDefinition"]
     athena = definition.get("AthenaDatasetDefinition")
-    asked = athena or definition["RedshiftDatasetDefinition"]
+    requested = athena or definition["RedshiftDatasetDefinition"]
     return Query(
         title=f"Input {entry['InputName']}",
         place=path_in_host(definition["LocalPath"]),
         engine=QueryEngine.ATHENA if athena else QueryEngine.REDSHIFT,
-        catalog=asked.get("Catalog", ""),
-        source=asked["Database"] if athena else asked["ClusterId"],
-        sql=asked["QueryString"],
-        uri=asked["OutputS3Uri"],
-        format=asked["OutputFormat"],
-        compression=asked.get("OutputCompression", ""),
+        catalog=requested.get("Catalog", ""),
+        source=requested["Database"] if athena else requested["ClusterId"],
+        sql=requested["QueryString"],
+        uri=requested["OutputS3Uri"],
+        format=requested["OutputFormat"],
+        compression=requested.get("OutputCompression", ""),
         mode=definition.get("InputMode") or "File",
         sharded=definition.get("DataDistributionType") != "FullyReplicated",
         result=f"{QUERY_RESULTS}/{number}",

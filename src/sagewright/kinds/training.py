@@ -109,8 +109,8 @@ class TrainingKind(Kind):
 
 def _tracking(request: dict[str, Any]) -> dict[str, str]:
     """The variables by which MLflow's client finds the server and the experiment of MlflowConfig."""
-    asked = request.get("MlflowConfig") or {}
-    return {variable: asked[member] for member, variable in TRACKED.items() if asked.get(member)}
+    requested = request.get("MlflowConfig") or {}
+    return {variable: requested[member] for member, variable in TRACKED.items() if requested.get(member)}
 
 
 def instances(request: dict[str, Any]) -> tuple[str, int]:

@@ -85,7 +85,7 @@ class TransformKind(Kind):
             resources=f"{CONFIG}/resourceconfig.json",
             environment={
                 **(container.get("Environment") or {}),
-                **_told(request),
+                **_described(request),
                 **(request.get("Environment") or {}),
             },
             directories=[CONFIG, MODEL_PLACE, SOCKETS, "output"],
@@ -136,15 +136,15 @@ def _transform(request: dict[str, Any]) -> Transform:
     )
 
 
-def _told(request: dict[str, Any]) -> dict[str, str]:
+def _described(request: dict[str, Any]) -> dict[str, str]:
     """What the model's server learns of the job, of what the request says."""
-    told = {"SAGEMAKER_BATCH": "true"}
+    described = {"SAGEMAKER_BATCH": "true"}
     if "MaxPayloadInMB" in request:
-        told["SAGEMAKER_MAX_PAYLOAD_IN_MB"] = str(request["MaxPayloadInMB"])
+        described["SAGEMAKER_MAX_PAYLOAD_IN_MB"] = str(request["MaxPayloadInMB"])
     if "BatchStrategy" in request:
-        told["SAGEMAKER_BATCH_STRATEGY"] = (
+        described["SAGEMAKER_BATCH_STRATEGY"] = (
             "MULTI_RECORD" if request["BatchStrategy"] == "MultiRecord" else "SINGLE_RECORD"
         )
     if request.get("MaxConcurrentTransforms"):
-        told["SAGEMAKER_MAX_CONCURRENT_TRANSFORMS"] = str(request["MaxConcurrentTransforms"])
-    return told
+        described["SAGEMAKER_MAX_CONCURRENT_TRANSFORMS"] = str(request["MaxConcurrentTransforms"])
+    return described

@@ -53,8 +53,8 @@ class TrainingDefinition:
     @property
     def epochs(self) -> int | None:
         """What the static hyperparameters say of them."""
-        told = (self.static.get(name, "").strip('"') for name in EPOCHS)
-        return next((int(text) for text in told if text.isdecimal() and int(text) >= 1), None)
+        listed = (self.static.get(name, "").strip('"') for name in EPOCHS)
+        return next((int(text) for text in listed if text.isdecimal() and int(text) >= 1), None)
 
     @property
     def starts(self) -> tuple[Mapping[str, str], ...]:
@@ -131,13 +131,13 @@ def read_definitions(document: Mapping[str, Any]) -> tuple[TrainingDefinition, .
     config, several = document["HyperParameterTuningJobConfig"], document.get("TrainingJobDefinitions")
     found = []
     for one in several or [document["TrainingJobDefinition"]]:
-        asked = one.get("TuningObjective") or config["HyperParameterTuningJobObjective"]
+        requested = one.get("TuningObjective") or config["HyperParameterTuningJobObjective"]
         ranges = one.get("HyperParameterRanges") or config.get("ParameterRanges") or {}
         hints = {hint["Name"]: hint["ValueHint"] for hint in ranges.get("AutoParameters") or ()}
         found.append(
             TrainingDefinition(
                 name=one.get("DefinitionName", ""),
-                objective=Objective(asked["MetricName"], asked["Type"] == "Maximize"),
+                objective=Objective(requested["MetricName"], requested["Type"] == "Maximize"),
                 space=read_space(ranges),
                 static=one.get("StaticHyperParameters") or {},
                 document=one,
@@ -189,9 +189,9 @@ def resource_configs(definition: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def specification(definition: Mapping[str, Any], objective: str) -> dict[str, Any]:
     """AlgorithmSpecification with the metrics that its training jobs have."""
-    asked = dict(definition["AlgorithmSpecification"])
-    return asked | {
-        "MetricDefinitions": with_objective(metric_definitions({"AlgorithmSpecification": asked}), objective)
+    requested = dict(definition["AlgorithmSpecification"])
+    return requested | {
+        "MetricDefinitions": with_objective(metric_definitions({"AlgorithmSpecification": requested}), objective)
     }
 
 
@@ -208,16 +208,16 @@ class Child:
 
 def child_request(definition: TrainingDefinition, child: Child, tags: list[dict[str, str]]) -> dict[str, Any]:
     """CreateTrainingJob's request."""
-    asked, objective = definition.document, definition.objective.metric
-    configs = resource_configs(asked)
-    request = {name: asked[name] for name in COPIED if name in asked} | {
+    requested, objective = definition.document, definition.objective.metric
+    configs = resource_configs(requested)
+    request = {name: requested[name] for name in COPIED if name in requested} | {
         "TrainingJobName": child.name,
-        "AlgorithmSpecification": asked["AlgorithmSpecification"],
+        "AlgorithmSpecification": requested["AlgorithmSpecification"],
         "HyperParameters": {**definition.static, **child.values, OBJECTIVE: objective},
         "ResourceConfig": configs[min(child.config, len(configs) - 1)],
     }
     if definition.resumable:
-        checkpoints = dict(asked["CheckpointConfig"])
+        checkpoints = dict(requested["CheckpointConfig"])
         checkpoints["S3Uri"] = f"{checkpoints['S3Uri'].rstrip('/')}/{child.checkpoints or child.name}"
         request["CheckpointConfig"] = checkpoints
     return request | ({"Tags": tags} if tags else {})

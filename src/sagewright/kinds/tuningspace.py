@@ -68,16 +68,16 @@ def _categorical(one: Mapping[str, Any]) -> Categorical:
 
 
 def _scaling(one: Mapping[str, str], low: float, high: float) -> Scaling:
-    name, asked = one["Name"], one.get("ScalingType", "Auto")
+    name, requested = one["Name"], one.get("ScalingType", "Auto")
     if low > high:
         raise BadRanges(f"Hyperparameter {name}: MinValue {low} is above MaxValue {high}.")
-    if asked == Scaling.LOGARITHMIC and low <= 0:
+    if requested == Scaling.LOGARITHMIC and low <= 0:
         raise BadRanges(f"Hyperparameter {name}: Logarithmic scaling needs values above 0, got MinValue {low}.")
-    if asked == Scaling.REVERSE_LOGARITHMIC and not (low >= 0 and high < 1):
+    if requested == Scaling.REVERSE_LOGARITHMIC and not (low >= 0 and high < 1):
         raise BadRanges(
             f"Hyperparameter {name}: ReverseLogarithmic scaling needs 0 <= MinValue and MaxValue < 1, got {low} and {high}."
         )
-    return auto_scaling(low, high) if asked == "Auto" else Scaling(asked)
+    return auto_scaling(low, high) if requested == "Auto" else Scaling(requested)
 
 
 def _whole(name: str, member: str, text: str) -> int:

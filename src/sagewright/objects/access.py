@@ -117,5 +117,5 @@ def _keys(settings: Settings, url: SplitResult) -> tuple[str, str]:
         ) from None
 
 
-def _bad(why: str) -> BadSetting:
-    return BadSetting(f"objects: {why}")
+def _bad(reason: str) -> BadSetting:
+    return BadSetting(f"objects: {reason}")

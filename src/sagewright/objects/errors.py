@@ -84,9 +84,9 @@ def conditional_conflict(key: str, condition: str) -> AwsError:
     return AwsError("ConditionalRequestConflict", message, 409, {"Condition": condition, "Key": key})
 
 
-def not_implemented(header: str, why: str) -> AwsError:
+def not_implemented(header: str, reason: str) -> AwsError:
     message = "A header you provided implies functionality that is not implemented"
-    return AwsError("NotImplemented", message, 501, {"Header": header, "additionalMessage": why})
+    return AwsError("NotImplemented", message, 501, {"Header": header, "additionalMessage": reason})
 
 
 def invalid_part(upload_id: str, number: int, etag: str) -> AwsError:

@@ -23,8 +23,8 @@ READ_TIMEOUT_S = 60
 
 def unavailable(access: Access, error: Exception) -> AwsError:
     """What is answered while the other S3 does not."""
-    why = str(getattr(error, "reason", None) or error).rpartition("object at ")[2].partition(">: ")[2] or str(error)
-    return AwsError("ServiceUnavailable", f"The object store at {access.endpoint} does not answer: {why}", 503)
+    reason = str(getattr(error, "reason", None) or error).rpartition("object at ")[2].partition(">: ")[2] or str(error)
+    return AwsError("ServiceUnavailable", f"The object store at {access.endpoint} does not answer: {reason}", 503)
 
 
 class ExternalStore:
@@ -48,24 +48,24 @@ class ExternalStore:
         )
 
     def exists_any(self, bucket: str, prefix: str) -> bool:
-        with self._told():
+        with self._described():
             return bool(self._client.list_objects_v2(Bucket=bucket, Prefix=prefix, MaxKeys=1).get("Contents"))
 
     @contextlib.contextmanager
-    def _told(self) -> Iterator[None]:
+    def _described(self) -> Iterator[None]:
         """What the other S3 refuses is told by its own code."""
         try:
             yield
         except ClientError as error:
-            told, status = error.response["Error"], error.response["ResponseMetadata"]["HTTPStatusCode"]
-            raise AwsError(told.get("Code", ""), told.get("Message", ""), status) from error
+            described, status = error.response["Error"], error.response["ResponseMetadata"]["HTTPStatusCode"]
+            raise AwsError(described.get("Code", ""), described.get("Message", ""), status) from error
         except BotoCoreError as error:
             raise unavailable(self._access, error) from error
 
     def list_keys(self, bucket: str, prefix: str) -> Iterator[tuple[str, int]]:
         token: dict[str, str] = {}
         while True:
-            with self._told():
+            with self._described():
                 page = self._client.list_objects_v2(Bucket=bucket, Prefix=prefix, **token)
             yield from ((found["Key"], found["Size"]) for found in page.get("Contents", ()))
             if not page.get("IsTruncated"):
@@ -73,7 +73,7 @@ class ExternalStore:
             token = {"ContinuationToken": page["NextContinuationToken"]}
 
     def read_bytes(self, bucket: str, key: str, most: int = MOST_READ) -> bytes:
-        with self._told():
+        with self._described():
             found = self._client.get_object(Bucket=bucket, Key=key)
             with found["Body"] as body:
                 if found["ContentLength"] > most:
@@ -81,21 +81,21 @@ class ExternalStore:
                 return bytes(body.read())
 
     def content_type(self, bucket: str, key: str) -> str:
-        with self._told():
+        with self._described():
             return str(self._client.head_object(Bucket=bucket, Key=key).get("ContentType", ANY_TYPE))
 
     def write_bytes(self, bucket: str, key: str, data: bytes, content_type: str = ANY_TYPE) -> None:
-        with self._told():
+        with self._described():
             self._client.put_object(Bucket=bucket, Key=key, Body=data, ContentType=content_type)
 
     def make_bucket(self, bucket: str) -> None:
         try:
-            with self._told():
+            with self._described():
                 self._client.head_bucket(Bucket=bucket)
         except AwsError as error:
             if error.status != HTTPStatus.NOT_FOUND:
                 raise
-            with self._told():
+            with self._described():
                 self._client.create_bucket(Bucket=bucket)
 
     def access(self, own: Access) -> Access:  # noqa: ARG002

@@ -64,23 +64,23 @@ def successor(prefix: str) -> str | None:
     return None
 
 
-def common_prefix(key: str, asked: ListingQuery) -> str | None:
+def common_prefix(key: str, requested: ListingQuery) -> str | None:
     """What `key` is folded into, None where it stands for itself."""
-    if not asked.delimiter:
+    if not requested.delimiter:
         return None
-    at = key.find(asked.delimiter, len(asked.prefix))
-    return key[: at + len(asked.delimiter)] if at >= 0 else None
+    at = key.find(requested.delimiter, len(requested.prefix))
+    return key[: at + len(requested.delimiter)] if at >= 0 else None
 
 
-def _after(asked: ListingQuery, marker: str) -> Span | None:
+def _after(requested: ListingQuery, marker: str) -> Span | None:
     """Where a list goes on after `marker`, a key or a common prefix; None: nowhere.
 
     After a key inside of a common prefix all of that has been told.
     """
-    end = successor(asked.prefix) if asked.prefix else None
-    if marker < asked.prefix or not marker:
-        return Span(asked.prefix, True, end)
-    folded = common_prefix(marker, asked) if marker.startswith(asked.prefix) else None
+    end = successor(requested.prefix) if requested.prefix else None
+    if marker < requested.prefix or not marker:
+        return Span(requested.prefix, True, end)
+    folded = common_prefix(marker, requested) if marker.startswith(requested.prefix) else None
     if folded is not None:
         beyond = successor(folded)
         return Span(beyond, True, end) if beyond is not None else None
@@ -93,27 +93,29 @@ class ObjectListing:
 
     store: Database
 
-    def keys(self, bucket: str, asked: ListingQuery, marker: str = "") -> ObjectPage:
+    def keys(self, bucket: str, requested: ListingQuery, marker: str = "") -> ObjectPage:
         """Objects that are there, without delete markers, after the key or common prefix `marker`."""
         with self.store.read() as connection:
             placing.need_bucket(connection, bucket)
-            return _Walk(connection, bucket, asked, versions=False).page(_after(asked, marker))
+            return _Walk(connection, bucket, requested, versions=False).page(_after(requested, marker))
 
-    def versions(self, bucket: str, asked: ListingQuery, marker: str = "", version: str | None = None) -> ObjectPage:
+    def versions(
+        self, bucket: str, requested: ListingQuery, marker: str = "", version: str | None = None
+    ) -> ObjectPage:
         """All versions and delete markers, newest first for each key; `version` is a place among those of `marker`."""
         with self.store.read() as connection:
             placing.need_bucket(connection, bucket)
-            span = _after(asked, marker)
+            span = _after(requested, marker)
             if version and span is not None and span.first == marker and not span.inclusive:
                 seen = rows.find(connection, bucket, marker, version)
                 span = Span(marker, False, span.end, seen.rank if seen else rank_of(version))
-            return _Walk(connection, bucket, asked, versions=True).page(span)
+            return _Walk(connection, bucket, requested, versions=True).page(span)
 
     def all_keys(self, bucket: str, prefix: str) -> Iterator[ListedVersion]:
         """Every object under `prefix`, read page by page as the caller goes on."""
-        asked, marker = ListingQuery(prefix, limit=MOST_BATCH), ""
+        requested, marker = ListingQuery(prefix, limit=MOST_BATCH), ""
         while True:
-            page = self.keys(bucket, asked, marker)
+            page = self.keys(bucket, requested, marker)
             yield from page.entries
             if not page.truncated:
                 return
@@ -148,26 +150,26 @@ class ObjectListing:
                 return
             cursor = UploadCursor(page[-1].key, page[-1].id)
 
-    def uploads(self, bucket: str, asked: ListingQuery, after: UploadCursor) -> UploadPage:
+    def uploads(self, bucket: str, requested: ListingQuery, after: UploadCursor) -> UploadPage:
         """Unfinished multipart uploads by key and age."""
         with self.store.read() as connection:
             placing.need_bucket(connection, bucket)
-            return _upload_page(connection, bucket, asked, after)
+            return _upload_page(connection, bucket, requested, after)
 
 
 class _Walk:
     """One page, made of batches of rows; a common prefix that outlasts its batch is jumped over."""
 
-    def __init__(self, connection: Connection, bucket: str, asked: ListingQuery, *, versions: bool) -> None:
-        self._connection, self._bucket, self._asked, self._versions = connection, bucket, asked, versions
+    def __init__(self, connection: Connection, bucket: str, requested: ListingQuery, *, versions: bool) -> None:
+        self._connection, self._bucket, self._requested, self._versions = connection, bucket, requested, versions
         self._page = ObjectPage()
         self._folded: str | None = None
 
     def page(self, span: Span | None) -> ObjectPage:
-        while span is not None and self._asked.limit > 0:
-            size = min(MOST_BATCH, max(LEAST_BATCH, self._asked.limit - self._page.count + 1))
+        while span is not None and self._requested.limit > 0:
+            size = min(MOST_BATCH, max(LEAST_BATCH, self._requested.limit - self._page.count + 1))
             batch = rows.entries(self._connection, self._bucket, span, size, versions=self._versions)
-            taken = all(self._take(row) for row in batch) if self._asked.delimiter else self._take_all(batch)
+            taken = all(self._take(row) for row in batch) if self._requested.delimiter else self._take_all(batch)
             if not taken or len(batch) < size:
                 break
             span = self._further(span, batch[-1])
@@ -181,7 +183,7 @@ class _Walk:
 
     def _take_all(self, batch: list[ListedVersion]) -> bool:
         """`_take` of each, where none can be folded."""
-        room = self._asked.limit - self._page.count
+        room = self._requested.limit - self._page.count
         shown = batch[:room]
         self._page.entries += shown
         self._page.truncated = len(batch) > room
@@ -191,10 +193,10 @@ class _Walk:
 
     def _take(self, row: ListedVersion) -> bool:
         """Add a row to the page; False when the page is full."""
-        folded = common_prefix(row.key, self._asked)
+        folded = common_prefix(row.key, self._requested)
         if folded is not None and folded == self._folded:
             return True
-        if self._page.count >= self._asked.limit:
+        if self._page.count >= self._requested.limit:
             self._page.truncated = True
             return False
         self._folded = folded
@@ -207,22 +209,22 @@ class _Walk:
         return True
 
 
-def _upload_page(connection: Connection, bucket: str, asked: ListingQuery, after: UploadCursor) -> UploadPage:
+def _upload_page(connection: Connection, bucket: str, requested: ListingQuery, after: UploadCursor) -> UploadPage:
     page = UploadPage(next=after)
-    end = successor(asked.prefix) if asked.prefix else None
+    end = successor(requested.prefix) if requested.prefix else None
     cursor = after
-    while asked.limit > 0:
+    while requested.limit > 0:
         batch = uploads.page(connection, bucket, end, cursor, MOST_BATCH)
         for upload in batch:
             cursor = UploadCursor(upload.key, upload.id)
-            folded = common_prefix(upload.key, asked)
-            if not upload.key.startswith(asked.prefix) or (
+            folded = common_prefix(upload.key, requested)
+            if not upload.key.startswith(requested.prefix) or (
                 folded and (folded <= after.key or after.key.startswith(folded))
             ):
                 continue
             if folded and page.prefixes and page.prefixes[-1] == folded:
                 continue
-            if len(page.entries) + len(page.prefixes) >= asked.limit:
+            if len(page.entries) + len(page.prefixes) >= requested.limit:
                 page.truncated = True
                 return page
             if folded:

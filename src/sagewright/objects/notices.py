@@ -80,7 +80,7 @@ def announce(connection: Connection, bucket: Bucket, version: Version, name: str
     for member, destination in ARNS.items():
         for one in document.get(member, ()):
             if concerns(one, name, version.key):
-                record = _record(bucket, name, cause) | {"s3": _told(bucket, version, name, one["Id"])}
+                record = _record(bucket, name, cause) | {"s3": _described(bucket, version, name, one["Id"])}
                 event = {"arn": one[destination], "message": {"Records": [record]}}
                 requested.append((f"{SUBJECT}{bucket.name}/{one[destination]}", event))
     if BRIDGE in document and (kind := _DETAIL_TYPES.get(name) or _DETAIL_TYPES.get(family)):
@@ -136,33 +136,33 @@ def _record(bucket: Bucket, name: str, cause: ChangeCause) -> dict[str, Any]:
     }
 
 
-def _told(bucket: Bucket, version: Version, name: str, configuration: str) -> dict[str, Any]:
+def _described(bucket: Bucket, version: Version, name: str, configuration: str) -> dict[str, Any]:
     members = {"eTag": "eTag", "version": "versionId"}
-    told = {"key": quote_plus(version.key, safe="/"), **_object(version, name, members)}
+    described = {"key": quote_plus(version.key, safe="/"), **_object(version, name, members)}
     owner = {"principalId": bucket.account}
     return {
         "s3SchemaVersion": "1.0",
         "configurationId": configuration,
         "bucket": {"name": bucket.name, "ownerIdentity": owner, "arn": f"arn:aws:s3:::{bucket.name}"},
-        "object": told,
+        "object": described,
     }
 
 
 def _object(version: Version, name: str, members: Mapping[str, str]) -> dict[str, Any]:
     """What is told of an object besides its key, as its event knows it."""
-    told: dict[str, Any] = {}
+    described: dict[str, Any] = {}
     family, _, act = name.partition(":")
     if family in {"ObjectCreated", "ObjectRestore"}:
-        told["size"] = version.size
+        described["size"] = version.size
     if act == "DeleteMarkerCreated":
-        told[members["eTag"]] = MARKER_ETAG
+        described[members["eTag"]] = MARKER_ETAG
     elif act != "Delete" or family == "ObjectTagging":
-        told[members["eTag"]] = version.etag
+        described[members["eTag"]] = version.etag
     if version.version not in {"", NULL_VERSION}:
-        told[members["version"]] = version.version
+        described[members["version"]] = version.version
     if family in {"ObjectCreated", "ObjectRemoved", "LifecycleExpiration"}:
-        told["sequencer"] = f"{time.time_ns():018X}"
-    return told
+        described["sequencer"] = f"{time.time_ns():018X}"
+    return described
 
 
 def _bridged(bucket: Bucket, version: Version, name: str, cause: ChangeCause) -> dict[str, Any]:

@@ -302,17 +302,17 @@ def describe_choice(image: Image, environment: Environment) -> str:
     }
     shown = [f"{name} {versions[name]}" for name in recipe.show if name in versions]
     runs = ", ".join([*shown, f"Python {environment.python}"])
-    asked = f"Image {image.repository} {image.version or image.tag or 'latest'}"
-    asked += f" (py{image.python.replace('.', '')})" if image.python else ""
+    requested = f"Image {image.repository} {image.version or image.tag or 'latest'}"
+    requested += f" (py{image.python.replace('.', '')})" if image.python else ""
     same_main = not recipe.main or _same(image.version, versions.get(recipe.main, ""))
     same_python = (
         not image.python or environment.python == image.python or environment.python.startswith(image.python + ".")
     )
-    return f"{asked}: running on {runs}" + ("." if same_main and same_python else ", the nearest on this machine.")
+    return f"{requested}: running on {runs}" + ("." if same_main and same_python else ", the nearest on this machine.")
 
 
-def _same(asked: str, given: str) -> bool:
-    base = asked.partition("-")[0]
+def _same(requested: str, given: str) -> bool:
+    base = requested.partition("-")[0]
     return bool(base) and (given == base or given.startswith(base + "."))
 
 

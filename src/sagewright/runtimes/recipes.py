@@ -234,20 +234,20 @@ def recipe_for(image: Image) -> Recipe:
         return RECIPES[_ALGORITHMS.get(image.framework, "numeric")]
     if image.framework in RECIPES:
         return RECIPES[image.framework]
-    raise NoRecipe(_WHY_NO_RECIPE.get(image.framework) or _why_no_server(image))
+    raise NoRecipe(_WHY_NO_RECIPE.get(image.framework) or _no_server_reason(image))
 
 
-def _why_no_server(image: Image) -> str:
-    for part, why in _WHY_NO_PROGRAM.items():
+def _no_server_reason(image: Image) -> str:
+    for part, reason in _WHY_NO_PROGRAM.items():
         if part in image.repository:
-            return why
+            return reason
     if image.kind is ImageKind.INFERENCE:
         if "sagemaker-inference-" in image.repository:  # names of Neo's images that don't say so
             return _WHY_NO_SERVER["neo"]
         words = re.split(r"[-_]", image.repository.replace("tritonserver", "triton"))
-        for word, why in _WHY_NO_SERVER.items():
+        for word, reason in _WHY_NO_SERVER.items():
             if any(word == part or (word == "neuron" and part == "neuronx") for part in words):
-                return why
+                return reason
     return "its content is not known here"
 
 

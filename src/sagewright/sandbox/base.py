@@ -190,7 +190,7 @@ def missing(sandbox: Sandbox, needed: Mapping[str, str]) -> list[str]:
     """Sentences, one for each capability of `needed` (name -> what needs it) that the sandbox does not give."""
     declared = sandbox.declare()
     return [
-        f"{why} needs a sandbox where {CAPABILITIES[name]}, but {sandbox.name} cannot give that: {declared[name].reason}"
-        for name, why in needed.items()
+        f"{cause} needs a sandbox where {CAPABILITIES[name]}, but {sandbox.name} cannot give that: {declared[name].reason}"
+        for name, cause in needed.items()
         if not declared[name].given
     ]

@@ -169,12 +169,12 @@ class _Questions(asyncio.DatagramProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.DatagramTransport, transport)  # not a subclass of it before Python 3.12
-        self._asked: set[asyncio.Task[None]] = set()
+        self._requested: set[asyncio.Task[None]] = set()
 
     def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
         task = asyncio.get_running_loop().create_task(self._ask(data, addr))
-        self._asked.add(task)
-        task.add_done_callback(self._asked.discard)
+        self._requested.add(task)
+        task.add_done_callback(self._requested.discard)
 
     async def _ask(self, question: bytes, asker: tuple[str, int]) -> None:
         answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()

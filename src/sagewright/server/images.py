@@ -252,8 +252,8 @@ class ImagesApi:
     def _list_tags(self, request: HttpRequest, repository: Repository, _reference: str) -> HttpResponse:
         query = dict(request.query_pairs())
         found = [tag for tag in ecr.tags(self._store, repository.name) if tag > query.get("last", "")]
-        asked = digits(query.get("n"))
-        limit = len(found) if asked is None else asked
+        requested = digits(query.get("n"))
+        limit = len(found) if requested is None else requested
         page = found[:limit]
         more = f'<{PREFIX}/{repository.name}/tags/list?n={limit}&last={page[-1]}>; rel="next"' if page else ""
         headers = [("Link", more)] if more and len(found) > limit else []

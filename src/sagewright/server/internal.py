@@ -71,21 +71,21 @@ class InternalApi:
         self.app = Starlette(
             routes=[
                 Route(f"{PREFIX}/health", self._health),
-                Route(f"{PATH}/{{name}}", self._told(self._certificate)),
-                Route(f"{PREFIX}/jobs/{{name}}/interrupt", self._told(self._interrupt), methods=["POST"]),
-                Route(f"{PREFIX}/model-packages/{{group}}/{{version}}/history", self._told(self._history)),
-                Route(f"{PREFIX}/deployments/{{rule}}", self._told(self._deployments)),
-                Route(f"{PREFIX}/hosts/{{host_id}}/report", self._told(self._report), methods=["POST"]),
-                Route(f"{PREFIX}/hosts/{{host_id}}/objects", self._told(self._objects), methods=["POST"]),
-                Route(f"{PREFIX}/hosts/{{host_id}}/parts/{{part}}", self._told(self._put_part), methods=["PUT"]),
-                Route(f"{PREFIX}/hosts/{{host_id}}/parts/{{part}}/{{other}}", self._told(self._get_part)),
+                Route(f"{PATH}/{{name}}", self._described(self._certificate)),
+                Route(f"{PREFIX}/jobs/{{name}}/interrupt", self._described(self._interrupt), methods=["POST"]),
+                Route(f"{PREFIX}/model-packages/{{group}}/{{version}}/history", self._described(self._history)),
+                Route(f"{PREFIX}/deployments/{{rule}}", self._described(self._deployments)),
+                Route(f"{PREFIX}/hosts/{{host_id}}/report", self._described(self._report), methods=["POST"]),
+                Route(f"{PREFIX}/hosts/{{host_id}}/objects", self._described(self._objects), methods=["POST"]),
+                Route(f"{PREFIX}/hosts/{{host_id}}/parts/{{part}}", self._described(self._put_part), methods=["PUT"]),
+                Route(f"{PREFIX}/hosts/{{host_id}}/parts/{{part}}/{{other}}", self._described(self._get_part)),
             ]
         )
 
-    def _told(self, answer: Answer) -> Callable[[Request], Awaitable[Response]]:
+    def _described(self, answer: Answer) -> Callable[[Request], Awaitable[Response]]:
         """`answer`, with what it raises told to the client."""
 
-        async def told(request: Request) -> Response:
+        async def described(request: Request) -> Response:
             try:
                 return await answer(request, asgi.read_head(request.scope, request.receive, self._limits, ONCE))
             except AwsError as error:
@@ -95,7 +95,7 @@ class InternalApi:
             except ClientGone:
                 return Response(status_code=400)  # nobody reads it
 
-        return told
+        return described
 
     async def _health(self, _request: Request) -> Response:
         return JSONResponse({"status": "ok"})
@@ -146,9 +146,9 @@ class InternalApi:
     async def _tell(self, incoming: Incoming, tell: Callable[[Context], object]) -> Response:
         received = incoming.request
         received.body = BytesBody(await incoming.whole(SMALL, _too_long))
-        told = await self._pool.run(lambda: tell(self._command(received, "ask this")))
+        described = await self._pool.run(lambda: tell(self._command(received, "ask this")))
         incoming.prove()
-        return Response(orjson.dumps(told), media_type="application/json")
+        return Response(orjson.dumps(described), media_type="application/json")
 
     def _command(self, received: HttpRequest, what: str) -> Context:
         """Raises AwsError for a request that the command has not signed."""
@@ -164,10 +164,10 @@ class InternalApi:
             return Response(status_code=403)
         settings, objects = self._platform.settings, self._platform.objects
         try:
-            asked = orjson.loads(await incoming.whole(MOST_QUESTION, _too_long))
+            requested = orjson.loads(await incoming.whole(MOST_QUESTION, _too_long))
             if not isinstance(objects, BucketStore):
                 raise inputs.NotBeside
-            found = await self._pool.run(inputs.look_up, settings, objects, asked)
+            found = await self._pool.run(inputs.look_up, settings, objects, requested)
         except inputs.NotBeside:
             return _error("NotBeside", "the proof is wrong", 409)
         except AwsError as error:

@@ -54,18 +54,20 @@ def page_of(
     return page, encode(key(page[-1])) if len(ordered) > size else None
 
 
-def read_page(fetch: Callable[[PageRequest], Sequence[R]], asked: PageRequest) -> tuple[Sequence[R], bool]:
+def read_page(fetch: Callable[[PageRequest], Sequence[R]], requested: PageRequest) -> tuple[Sequence[R], bool]:
     """At most `asked.limit` rows, and whether there are more: a page ends early, after at least one row, where its rows have the
     bytes that it may have.
     """
-    found = fetch(replace(asked, limit=asked.limit + 1, most_bytes=MOST_BYTES))  # the one more says whether any follow
+    found = fetch(
+        replace(requested, limit=requested.limit + 1, most_bytes=MOST_BYTES)
+    )  # the one more says whether any follow
     cut = isinstance(found, PageRows) and found.cut
-    return found[: asked.limit], cut or len(found) > asked.limit
+    return found[: requested.limit], cut or len(found) > requested.limit
 
 
-def position_of(row: Any, asked: PageRequest) -> tuple[Any, ...]:
+def position_of(row: Any, requested: PageRequest) -> tuple[Any, ...]:
     """The position after which a list goes on behind the row."""
-    return tuple(getattr(row, name) for name in (asked.sort_by, *asked.ties))
+    return tuple(getattr(row, name) for name in (requested.sort_by, *requested.ties))
 
 
 FILTERS: dict[str, tuple[str, Comparison]] = {
@@ -105,11 +107,11 @@ class ListSpec:
         if position is not None and len(position) != 1 + len(self.ties):
             raise ValidationException("Invalid NextToken.")
         after = tuple(position) if position else None
-        asked = PageRequest(self._bounds(request), column, order == "Descending", size, after, self.ties)
-        page, more = read_page(fetch, asked)
+        requested = PageRequest(self._bounds(request), column, order == "Descending", size, after, self.ties)
+        page, more = read_page(fetch, requested)
         answer: dict[str, Any] = {self.member: list(shape(page))}
         if more:
-            answer["NextToken"] = encode(list(position_of(page[-1], asked)))
+            answer["NextToken"] = encode(list(position_of(page[-1], requested)))
         return answer
 
     def _bounds(self, request: dict[str, Any]) -> tuple[Bound, ...]:

@@ -66,7 +66,7 @@ class Database:
         self._congested_until = 0.0
         self._kept_transactions = 0
         self.memory = RowMemory()
-        with _trouble_told():
+        with _described_trouble():
             upgrade(self.engine)
 
     @contextmanager
@@ -75,7 +75,7 @@ class Database:
         if self.embedded:
             yield self._of_this_thread()
         else:
-            with _trouble_told(), self.engine.connect() as connection:
+            with _described_trouble(), self.engine.connect() as connection:
                 yield connection
 
     def _of_this_thread(self) -> Connection:
@@ -101,11 +101,11 @@ class Database:
         ServiceUnavailable where others write for too long: nothing was done then, and it may be done again.
         """
         if not self.embedded:
-            with _trouble_told(), self.engine.begin() as connection:
+            with _described_trouble(), self.engine.begin() as connection:
                 yield connection
                 self.memory.discard(connection)
             return
-        with self._turn(), _trouble_told():
+        with self._turn(), _described_trouble():
             connection = self._of_this_thread()
             run = self._local.run  # SQLAlchemy takes 10 times as long for a statement without a result
             run("BEGIN IMMEDIATE")
@@ -210,7 +210,7 @@ def _roll_back(connection: Connection) -> None:
 
 
 @contextmanager
-def _trouble_told() -> Iterator[None]:
+def _described_trouble() -> Iterator[None]:
     """Raises AwsError where the disk is full, or others hold what is needed; the transaction is rolled back."""
     try:
         yield

@@ -81,29 +81,35 @@ class TableListing:
     columns: Sequence[Column[Any]]
     make: Callable[..., Any]
 
-    def page(self, store: Database, scope: Scoped | None, asked: PageRequest, *conditions: Condition) -> PageRows[Any]:
+    def page(
+        self, store: Database, scope: Scoped | None, requested: PageRequest, *conditions: Condition
+    ) -> PageRows[Any]:
         """At most `asked.limit` rows in the order asked for, of those for which all conditions hold. `place`: None where the
         conditions say it."""
-        own, key = self.table.c, self.table.c[asked.sort_by]
+        own, key = self.table.c, self.table.c[requested.sort_by]
         statement = select(*self.columns).where(*conditions)
         if scope is not None:
             statement = statement.where(
                 own.kind == scope.kind, own.account == scope.account, own.region == scope.region
             )
-        statement = statement.where(*(self._holds(bound) for bound in asked.bounds))
-        ties = [own[name] for name in asked.ties]
-        if asked.after is not None:
-            value, *at = asked.after
-            statement = statement.where(key <= value if asked.descending else key >= value)  # where the index begins
-            beyond = key < value if asked.descending else key > value
-            tied = tuple_(*ties) < tuple(at) if asked.descending else tuple_(*ties) > tuple(at)
+        statement = statement.where(*(self._holds(bound) for bound in requested.bounds))
+        ties = [own[name] for name in requested.ties]
+        if requested.after is not None:
+            value, *at = requested.after
+            statement = statement.where(
+                key <= value if requested.descending else key >= value
+            )  # where the index begins
+            beyond = key < value if requested.descending else key > value
+            tied = tuple_(*ties) < tuple(at) if requested.descending else tuple_(*ties) > tuple(at)
             statement = statement.where(or_(beyond, and_(key == value, tied)))
-        order = [column.desc() if asked.descending else column.asc() for column in (key, *ties)]
-        return self._read(store, statement.order_by(*order).limit(asked.limit), asked)
+        order = [column.desc() if requested.descending else column.asc() for column in (key, *ties)]
+        return self._read(store, statement.order_by(*order).limit(requested.limit), requested)
 
-    def _read(self, store: Database, statement: Select[Any], asked: PageRequest) -> PageRows[Any]:
-        most = None if asked.most_bytes is None else size_read() + asked.most_bytes
-        if most is not None and not store.embedded and asked.limit > BUFFERED:  # the driver would read all rows at once
+    def _read(self, store: Database, statement: Select[Any], requested: PageRequest) -> PageRows[Any]:
+        most = None if requested.most_bytes is None else size_read() + requested.most_bytes
+        if (
+            most is not None and not store.embedded and requested.limit > BUFFERED
+        ):  # the driver would read all rows at once
             statement = statement.execution_options(stream_results=True, max_row_buffer=BUFFERED)
         with store.read() as connection, connection.execute(statement) as rows:
             if most is None:

@@ -57,7 +57,7 @@ class PreparedStatement:
         try:
             driver.executemany(compiled.text, rows)
         except sqlite3.Error as error:
-            raise _told(compiled.text, error) from error
+            raise _described(compiled.text, error) from error
 
     def first(self, connection: Connection, values: Mapping[str, Any]) -> Sequence[Any] | None:
         """The first row; there should be no more of them than one needs."""
@@ -83,7 +83,7 @@ class PreparedStatement:
         try:
             return compiled, driver.execute(compiled.text, bound)
         except sqlite3.Error as error:
-            raise _told(compiled.text, error) from error
+            raise _described(compiled.text, error) from error
 
     def _prepared(self, connection: Connection) -> _Compiled:
         compiled = self._compiled
@@ -92,7 +92,7 @@ class PreparedStatement:
         return compiled
 
 
-def _told(text: str, error: sqlite3.Error) -> Exception:
+def _described(text: str, error: sqlite3.Error) -> Exception:
     """SQLAlchemy's error for the driver's."""
     for kind, own in ((sqlite3.IntegrityError, IntegrityError), (sqlite3.OperationalError, OperationalError)):
         if isinstance(error, kind):

@@ -57,8 +57,8 @@ def lives(store: Database, server_id: str) -> bool:
 def seen(store: Database, server_id: str, endpoint: str) -> None:
     """It is alive, and answers there."""
     with store.write() as connection:
-        told = _SEEN.values(endpoint=endpoint, seen_ms=DatabaseMs())
-        if not connection.execute(told, {"server": server_id}).rowcount:
+        described = _SEEN.values(endpoint=endpoint, seen_ms=DatabaseMs())
+        if not connection.execute(described, {"server": server_id}).rowcount:
             insert_absent(connection, servers, {"id": server_id, "endpoint": endpoint, "seen_ms": DatabaseMs()})
 
 

@@ -46,13 +46,13 @@ def await_job() -> None:
     os.write(0, b"r")
     _import_meanwhile(ahead or _NEEDED)
     imported = dict(os.environ)
-    told = b"".join(_told())
-    if not told:
+    described = b"".join(_described())
+    if not described:
         os._exit(0)  # and with it the twin
     import json
 
     connection = _leave_socket()
-    job = json.loads(told)
+    job = json.loads(described)
     os.environ.clear()
     os.environ.update(job["environ"])
     os.environ["PWD"] = os.getcwd()  # noqa: PTH109 - as bwrap does at last
@@ -109,7 +109,7 @@ def _import_meanwhile(names: Sequence[str]) -> None:
             return
 
 
-def _told() -> Iterator[bytes]:
+def _described() -> Iterator[bytes]:
     while part := os.read(0, 1 << 16):
         yield part
 

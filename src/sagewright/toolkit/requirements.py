@@ -23,9 +23,9 @@ def ask_for_requirements(root: Path, code: Path) -> None:
     """Raises Asked where there are some and the agent can install them."""
     requirements = code / _FILE
     if os.environ.get(VARIABLE) == "ask" and requirements.is_file():
-        asked = root / ".sagewright"
-        asked.mkdir(exist_ok=True)
-        (asked / _FILE).write_bytes(requirements.read_bytes())
+        requested = root / ".sagewright"
+        requested.mkdir(exist_ok=True)
+        (requested / _FILE).write_bytes(requirements.read_bytes())
         raise RequirementsRequested
 
 

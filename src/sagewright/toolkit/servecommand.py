@@ -12,8 +12,8 @@ from sagewright.serving.workers import serve_forever
 from sagewright.toolkit.code import unpack_archive
 from sagewright.toolkit.errors import ToolkitError
 from sagewright.toolkit.requirements import ASK, RequirementsRequested, ask_for_requirements, install_requirements
-from sagewright.toolkit.serving.apart import IsolatedModel
 from sagewright.toolkit.serving.application import ScriptApplication
+from sagewright.toolkit.serving.isolated import IsolatedModel
 
 _GIB = 1 << 30
 _MOST_OF_MEMORY = 0.8

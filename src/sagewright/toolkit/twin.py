@@ -35,9 +35,9 @@ class Twin:
         """Raises OSError if there is no such program, BrokenPipeError if this process has ended."""
         import json
 
-        told = {"words": words, "cwd": cwd, "environ": dict(environ), "own": self.own_variables}
+        described = {"words": words, "cwd": cwd, "environ": dict(environ), "own": self.own_variables}
         with os.fdopen(self._tell, "wb", 0) as pipe:
-            left = memoryview(json.dumps(told).encode())
+            left = memoryview(json.dumps(described).encode())
             while left:
                 left = left[pipe.write(left) :]
         with os.fdopen(self._answer, "rb") as pipe:
@@ -92,9 +92,9 @@ def take() -> Twin | None:
 def fork() -> Twin:
     """In the child this does not return."""
     pipes = [os.pipe() for _each in ("tell", "answer", "output")]
-    (told, tell), (answer, answered), (output, written) = pipes
+    (described, tell), (answer, answered), (output, written) = pipes
     pid = os.fork()
-    ours, theirs = (tell, answer, output), (told, answered, written)
+    ours, theirs = (tell, answer, output), (described, answered, written)
     for pipe in theirs if pid else ours:
         os.close(pipe)
     if pid == 0:
@@ -102,7 +102,7 @@ def fork() -> Twin:
     return Twin(pid, *ours)
 
 
-def _serve(told: int, answered: int, written: int) -> NoReturn:
+def _serve(described: int, answered: int, written: int) -> NoReturn:
     """In the child: wait to be told what to be. When the toolkit has ended nobody needs it."""
     nothing = os.open(os.devnull, os.O_RDWR)
     for source, target in ((nothing, 0), (written, 1), (written, 2)):
@@ -111,13 +111,13 @@ def _serve(told: int, answered: int, written: int) -> NoReturn:
     os.close(written)
     from select import select
 
-    select([told], [], [], _LEISURE_S)
+    select([described], [], [], _LEISURE_S)
     import errno
     import json
 
     from sagewright.toolkit import commandline
 
-    with os.fdopen(told, "rb") as pipe:
+    with os.fdopen(described, "rb") as pipe:
         text = pipe.read()
     if not text:
         os._exit(0)

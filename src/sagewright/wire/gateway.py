@@ -224,17 +224,17 @@ class Gateway:
 
     async def _large(self, exchange: Exchange, incoming: Incoming) -> HttpResponse:
         """A body of which no more is read than a stranger may send until it is known who sends it."""
-        asked = await self._in_entry(self._vet, exchange)
-        if asked.known:
+        requested = await self._in_entry(self._vet, exchange)
+        if requested.known:
             incoming.prove()
-        if asked.form:
+        if requested.form:
             await self._begin_form(exchange, incoming)
-        elif asked.streamed and (incoming.length is None or incoming.length > asgi.PIECE):
+        elif requested.streamed and (incoming.length is None or incoming.length > asgi.PIECE):
             exchange.request.body = exchange.pulled = incoming.rest()
-        elif asked.streamed:
+        elif requested.streamed:
             exchange.request.body = BytesBody(await incoming.whole(asgi.PIECE, exchange.too_long))
         else:
-            exchange.request.body = BytesBody(await incoming.whole(asked.most, exchange.too_long))
+            exchange.request.body = BytesBody(await incoming.whole(requested.most, exchange.too_long))
         return await self._served(exchange, incoming)
 
     async def _begin_form(self, exchange: Exchange, incoming: Incoming) -> None:

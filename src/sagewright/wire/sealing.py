@@ -21,14 +21,14 @@ from sagewright.wire.models import operation_model
 VERSION = b"\x01"
 MAC = 16
 ASKED = {"s3": ("ContinuationToken",), "iam": ("Marker",), "lambda": ("Marker",)}
-TOLD = {
+DESCRIBED = {
     "s3": ("NextContinuationToken",),
     "iam": ("Marker",),
     "lambda": ("NextMarker",),
     "logs": ("nextToken", "nextForwardToken", "nextBackwardToken"),
 }
 OF_OTHERS = ("NextToken", "nextToken")
-TOKENS = frozenset({name for names in (*ASKED.values(), *TOLD.values(), OF_OTHERS) for name in names})
+TOKENS = frozenset({name for names in (*ASKED.values(), *DESCRIBED.values(), OF_OTHERS) for name in names})
 """Members that may be tokens."""
 
 BOUND = (
@@ -77,7 +77,7 @@ class Sealer:
 
     def seal(self, asker: Asker, request: dict[str, Any], result: dict[str, Any], sent: str | None) -> None:
         """Seal the tokens of an answer; `sent`: the one of the request, which S3 repeats."""
-        for name in TOLD.get(asker.service, OF_OTHERS):
+        for name in DESCRIBED.get(asker.service, OF_OTHERS):
             if token := result.get(name):
                 result[name] = self._sealed(asker, request, token)
         if asker.service == "s3" and result.get("ContinuationToken"):

@@ -179,12 +179,12 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(404, b"<Error><Code>NoSuchKey</Code><Message>The key does not exist.</Message></Error>")
 
     def _object_or_range(self, content: bytes) -> None:
-        asked = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
-        if asked is None:
+        requested = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
+        if requested is None:
             self._answer(200, content)
             return
-        self.double.ranges.append((asked[1], asked[2]))
-        self._answer(206, content[int(asked[1]) : int(asked[2]) + 1], [("ETag", '"x"')])
+        self.double.ranges.append((requested[1], requested[2]))
+        self._answer(206, content[int(requested[1]) : int(requested[2]) + 1], [("ETag", '"x"')])
 
     def _list(self, bucket: str, query: dict[str, list[str]]) -> None:
         prefix, after = query.get("prefix", [""])[0], query.get("continuation-token", [""])[0]

@@ -20,12 +20,12 @@ CHECKPOINTS = {"CheckpointConfig": {"S3Uri": "s3://ck/run"}}
 
 
 class StandingS3:
-    """Takes connections and never answers. `asked` once somebody has sent it something."""
+    """Takes connections and never answers. `requested` once somebody has sent it something."""
 
     def __init__(self) -> None:
         self._server = socket.create_server(("127.0.0.1", 0))
         self._held: list[socket.socket] = []
-        self.asked = threading.Event()
+        self.requested = threading.Event()
         self._thread = threading.Thread(target=self._accept, daemon=True)
         self._thread.start()
 
@@ -36,7 +36,7 @@ class StandingS3:
             except OSError:
                 return
             self._held.append(connection)
-            self.asked.set()
+            self.requested.set()
 
     def objects(self) -> dict[str, Any]:
         endpoint = f"http://127.0.0.1:{self._server.getsockname()[1]}"
@@ -91,7 +91,7 @@ def test_a_stop_ends_an_upload(
     double: Double, start: Start, backend: LocalBackend, standing: StandingS3, how: Callable[..., None]
 ) -> None:
     handle = start(request=entry(MODEL), objects=standing.objects(), stop_grace_s=2)
-    assert standing.asked.wait(20)
+    assert standing.requested.wait(20)
     began = time.monotonic()
     how(double, backend, handle)
     exited = ended(double, began, 8)
@@ -113,7 +113,7 @@ def test_a_stop_ends_a_download(
 ) -> None:
     request = entry("print(1)", InputDataConfig=[prefix_channel("train", "s3://in/x/")])
     handle = start(request=request, objects=standing.objects(), stop_grace_s=2)
-    assert standing.asked.wait(20)
+    assert standing.requested.wait(20)
     began = time.monotonic()
     how(double, backend, handle)
     exited = ended(double, began, 8)
@@ -175,7 +175,7 @@ class _Switch(StandingS3):
             except OSError:
                 return
             self._held.append(connection)
-            self.asked.set()
+            self.requested.set()
             if not self.stand.is_set():
                 there = socket.create_connection(("127.0.0.1", self._port))
                 self._held.append(there)

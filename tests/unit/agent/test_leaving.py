@@ -17,34 +17,34 @@ from sagewright.model.jobs.left_reports import FILE, left
 
 def test_an_agent_that_nobody_asked_to_end_waits_on(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(control, "LEAVE_S", 0.0)
-    asked = Control()
-    asked.worked_at = time.monotonic()
-    assert not asked.leave_if_deserted(time.monotonic() - 1000)
-    asked.ask_stop()  # by a server
-    assert not asked.leave_if_deserted(time.monotonic() - 1000)
+    requested = Control()
+    requested.worked_at = time.monotonic()
+    assert not requested.leave_if_deserted(time.monotonic() - 1000)
+    requested.ask_stop()  # by a server
+    assert not requested.leave_if_deserted(time.monotonic() - 1000)
 
 
 def test_one_that_was_asked_waits_for_a_while_and_hardly_when_it_is_asked_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    asked, away_since = Control(), time.monotonic()
-    asked._signalled()
-    assert not asked.leave_if_deserted(away_since), "its process has not ended"
-    asked.worked_at = time.monotonic()
-    assert not asked.leave_if_deserted(away_since)
-    asked._signalled()
-    assert not asked.leave_if_deserted(away_since), "a server that has just started may have sent it"
+    requested, away_since = Control(), time.monotonic()
+    requested._signalled()
+    assert not requested.leave_if_deserted(away_since), "its process has not ended"
+    requested.worked_at = time.monotonic()
+    assert not requested.leave_if_deserted(away_since)
+    requested._signalled()
+    assert not requested.leave_if_deserted(away_since), "a server that has just started may have sent it"
     monkeypatch.setattr(control, "AGAIN_S", 0.0)
-    assert asked.leave_if_deserted(away_since)
+    assert requested.leave_if_deserted(away_since)
 
 
 def test_signals_of_a_server_that_was_there_do_not_count_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(control, "AGAIN_S", 0.0)
-    asked = Control()
-    asked.worked_at = time.monotonic()
-    asked._signalled()
-    asked._signalled()
-    assert not asked.leave_if_deserted(time.monotonic())
+    requested = Control()
+    requested.worked_at = time.monotonic()
+    requested._signalled()
+    requested._signalled()
+    assert not requested.leave_if_deserted(time.monotonic())
 
 
 def test_reports_that_could_not_be_sent_stay_in_their_file(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ class Bucket:
     def get_paginator(self, _name: str) -> Bucket:
         return self
 
-    def paginate(self, **_asked: str) -> Iterator[dict[str, Any]]:
+    def paginate(self, **_requested: str) -> Iterator[dict[str, Any]]:
         yield {"Contents": self.contents}
 
     def download_file(self, _bucket: str, key: str, file: str) -> None:

@@ -21,7 +21,7 @@ class OneJob:
     def get_paginator(self, _operation: str) -> OneJob:
         return self
 
-    def paginate(self, **_asked: Any) -> list[dict[str, Any]]:
+    def paginate(self, **_requested: Any) -> list[dict[str, Any]]:
         now = datetime.now(UTC)
         summary = {
             "TrainingJobName": NAME,

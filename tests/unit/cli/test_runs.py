@@ -14,8 +14,8 @@ def component(name: str, parameters: dict[str, Any] | None = None, **metrics: fl
     at = datetime(2026, 1, 1, tzinfo=UTC)
     shaped = {key: {"NumberValue" if isinstance(value, float) else "StringValue": value}
               for key, value in (parameters or {}).items()}  # fmt: skip
-    told = [{"MetricName": key, "TimeStamp": at, "Last": value, "Max": value} for key, value in metrics.items()]
-    return {"TrialComponentName": name, "Parameters": shaped, "Metrics": told}
+    listed = [{"MetricName": key, "TimeStamp": at, "Last": value, "Max": value} for key, value in metrics.items()]
+    return {"TrialComponentName": name, "Parameters": shaped, "Metrics": listed}
 
 
 def test_only_what_differs() -> None:

@@ -29,7 +29,7 @@ class Hosting:
     rest: Call
     configs: dict[str, dict[str, Any]] = field(default_factory=dict)
     endpoints: dict[str, Endpoint] = field(default_factory=dict)
-    asked: list[tuple[str, str]] = field(default_factory=list)
+    requested: list[tuple[str, str]] = field(default_factory=list)
     bad: set[str] = field(default_factory=set)
 
     def __call__(self, question: OperationRequest) -> dict[str, Any]:
@@ -37,7 +37,7 @@ class Hosting:
         if own is None:
             return self.rest(question)
         if question.operation != "DescribeEndpoint":
-            self.asked.append((question.operation, question.request.get("EndpointConfigName", "")))
+            self.requested.append((question.operation, question.request.get("EndpointConfigName", "")))
         answer: dict[str, Any] = own(question.request)
         return answer
 
@@ -71,8 +71,8 @@ class Hosting:
         if endpoint is None:
             raise ValidationException('Could not find endpoint "x".')
         self._go_on(endpoint)
-        told = {"EndpointStatus": endpoint.status, "EndpointConfigName": endpoint.config}
-        return told | ({"FailureReason": endpoint.reason} if endpoint.reason else {})
+        described = {"EndpointStatus": endpoint.status, "EndpointConfigName": endpoint.config}
+        return described | ({"FailureReason": endpoint.reason} if endpoint.reason else {})
 
     def _go_on(self, endpoint: Endpoint) -> None:
         if endpoint.status not in {"Creating", "Updating"}:

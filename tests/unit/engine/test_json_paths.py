@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sagewright.engine.events.patterns import BadPattern, read_pattern
-from sagewright.engine.json_paths import behind, told
+from sagewright.engine.json_paths import behind, described
 
 STRINGS = "match pattern must be a string"
 IGNORED = "Inside anything-but/equals-ignore-case list, number|start|null|boolean is not supported."
@@ -63,7 +63,7 @@ def test_lines_are_counted_and_long_texts_cut() -> None:
     text = '{\n "a": [1,\n  "é\\"]", {"b": 1}],\n "a": [0]}'
     assert behind(text, ("a", 0)).endswith("line: 4, column: 9]")  # of a name that comes twice it is the last
     assert behind('{"a":[1, "x]", {"b": null}]}', ("a", 2, "b")).endswith("column: 26]")
-    assert told("x" * 600, 599).endswith('"[truncated 100 chars]; line: 1, column: 600]')
+    assert described("x" * 600, 599).endswith('"[truncated 100 chars]; line: 1, column: 600]')
 
 
 @pytest.mark.parametrize(("members", "message", "column"), [

@@ -116,12 +116,12 @@ def test_after_close_nothing_begins() -> None:
 
 def test_every_wake_is_followed_by_a_step() -> None:
     """From many threads: after the last wake of a key there is a step that began after it."""
-    keys, told = [f"k{number}" for number in range(5)], dict.fromkeys((f"k{n}" for n in range(5)), 0)
+    keys, described = [f"k{number}" for number in range(5)], dict.fromkeys((f"k{n}" for n in range(5)), 0)
     seen: dict[str, int] = {}
     done = threading.Event()
 
     def step(key: str) -> None:
-        seen[key] = told[key]
+        seen[key] = described[key]
         if all(seen.get(one) == 200 for one in keys):
             done.set()
 
@@ -129,7 +129,7 @@ def test_every_wake_is_followed_by_a_step() -> None:
 
     def tell(key: str) -> None:
         for number in range(1, 201):
-            told[key] = number
+            described[key] = number
             pool.put(key)
             if random.random() < 0.1:
                 threading.Event().wait(0.0005)

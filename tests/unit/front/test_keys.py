@@ -19,13 +19,13 @@ class Server:
         self.runner = asyncio.Runner()
         self.keys = Keys(self._ask, self._present)
         self.known: dict[str, dict[str, Any]] = {}
-        self.asked = 0
+        self.requested = 0
         self.there, self.silent = True, False
 
     def _ask(self, key_id: str) -> bool:
         if not self.there:
             return False
-        self.asked += 1
+        self.requested += 1
         if not self.silent:
             self.keys.learn(key_id, self.known.get(key_id))
         return True
@@ -68,7 +68,7 @@ def test_another_key_is_asked_for_again_after_a_moment(server: Server, monkeypat
     server.has("K")
     assert found(server, "K")
     assert found(server, "K")
-    assert server.asked == 1
+    assert server.requested == 1
     monkeypatch.setattr(module, "FRESH_S", 0.0)
     server.known.clear()
     assert not found(server, "K"), "the first request after it was deleted"

@@ -95,8 +95,8 @@ class Site:
         finally:
             server.close()
             (place / "http.sock").unlink()
-        told = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
-        return sent[0]["status"], b"".join(one.get("body", b"") for one in sent[1:]), told
+        described = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
+        return sent[0]["status"], b"".join(one.get("body", b"") for one in sent[1:]), described
 
     def ask(self, method: str, path: str, headers: dict[str, str] | None = None, body: bytes = b"") -> Any:
         return asyncio.run(self._ask(method, path, headers or {}, body))
@@ -121,12 +121,12 @@ def site(tmp_path: Path) -> Site:
 def test_a_signed_request_is_passed_on_without_who_asks(site: Site) -> None:
     status, body, headers = site.signed("POST", "/api/2.0/mlflow/runs/create?a=b", b'{"x":1}')
     assert status == 200
-    told = json.loads(body)
-    assert told["head"].startswith("POST /api/2.0/mlflow/runs/create?a=b HTTP/1.1\r\n")
-    assert told["body"] == '{"x":1}'
-    assert "host: localhost" in told["head"].lower()
+    described = json.loads(body)
+    assert described["head"].startswith("POST /api/2.0/mlflow/runs/create?a=b HTTP/1.1\r\n")
+    assert described["body"] == '{"x":1}'
+    assert "host: localhost" in described["head"].lower()
     for secret in ("AKIA1", "authorization", "x-amz-date", "x-mlflow-sm"):
-        assert secret not in told["head"].lower().replace("akia1", "AKIA1")
+        assert secret not in described["head"].lower().replace("akia1", "AKIA1")
     assert "set-cookie" not in headers
 
 
@@ -196,10 +196,12 @@ def test_a_page_of_another_origin_changes_nothing(site: Site, origin: str, statu
     assert site.ask("POST", "/mlflow/t/ajax-api/x", {**site.session(), "Origin": origin}, b"{}")[0] == status
 
 
-@pytest.mark.parametrize(("said", "told"), [("/a", "/mlflow/t/a"), ("//evil", "//evil"), ("http://x/", "http://x/")])
-def test_a_redirection_stays_below_the_name(site: Site, said: str, told: str) -> None:
+@pytest.mark.parametrize(
+    ("said", "described"), [("/a", "/mlflow/t/a"), ("//evil", "//evil"), ("http://x/", "http://x/")]
+)
+def test_a_redirection_stays_below_the_name(site: Site, said: str, described: str) -> None:
     site.location = said
-    assert site.ask("GET", "/mlflow/t/x", site.session())[2]["location"] == told
+    assert site.ask("GET", "/mlflow/t/x", site.session())[2]["location"] == described
 
 
 @pytest.mark.parametrize("method", ["HEAD", "TRACE", "CONNECT", "OPTIONS"])

@@ -117,10 +117,10 @@ def test_a_head_alone(client: Client, files: Files) -> None:
 
 
 def test_requests_sent_ahead_are_answered_in_their_order(client: Client) -> None:
-    asked = [(0, SIZE), (7, SMALL), (9, SIZE - 9), (11, 3_000_000)]
-    for offset, length in asked:
+    requested = [(0, SIZE), (7, SMALL), (9, SIZE - 9), (11, 3_000_000)]
+    for offset, length in requested:
         client.ask(offset, length)
-    assert [client.answer() for _ in asked] == [DATA[o : o + n] for o, n in asked]
+    assert [client.answer() for _ in requested] == [DATA[o : o + n] for o, n in requested]
 
 
 def test_a_connection_that_is_not_kept(client: Client, files: Files) -> None:

@@ -85,7 +85,7 @@ def client(port: int) -> Iterator[Client]:
         yield made
 
 
-def told(data: bytes, kind: str = "SocketBody") -> str:
+def described(data: bytes, kind: str = "SocketBody") -> str:
     return f"200 {kind} {hashlib.md5(data).hexdigest()}"
 
 
@@ -93,9 +93,9 @@ def test_large_and_small_bodies_on_one_connection(client: Client) -> None:
     for _ in range(3):
         data = os.urandom(SIZE)
         client.socket.sendall(client.head(SIZE) + data)
-        assert client.answer() == told(data)
+        assert client.answer() == described(data)
         client.socket.sendall(client.head(5, 5) + b"small")
-        assert client.answer() == told(b"small", "BytesBody")
+        assert client.answer() == described(b"small", "BytesBody")
 
 
 @pytest.mark.parametrize("wanted", [0, 1, SIZE // 2, SIZE - 1])
@@ -104,7 +104,7 @@ def test_what_nobody_read_is_passed_over(client: Client, wanted: int) -> None:
     for _ in range(2):
         sending = threading.Thread(target=client.socket.sendall, args=(client.head(wanted) + data,))
         sending.start()
-        assert client.answer() == told(data[:wanted])
+        assert client.answer() == described(data[:wanted])
         sending.join()
 
 
@@ -121,11 +121,11 @@ def test_requests_sent_ahead_wait_their_turn(client: Client) -> None:
 def test_the_sender_of_nothing_is_told_to_go_on_in_its_turn(client: Client) -> None:
     nothing = client.head(0, 0, "expect: 100-continue")
     client.socket.sendall(client.head(3, 3) + b"abc" + nothing + nothing)
-    assert client.answer() == told(b"abc", "BytesBody")
+    assert client.answer() == described(b"abc", "BytesBody")
     for _ in range(2):
         assert client.file.readline() == b"HTTP/1.1 100 Continue\r\n"
         assert client.file.readline() == b"\r\n"
-        assert client.answer() == told(b"", "BytesBody")
+        assert client.answer() == described(b"", "BytesBody")
 
 
 def test_the_sender_is_told_to_go_on(client: Client) -> None:
@@ -134,7 +134,7 @@ def test_the_sender_is_told_to_go_on(client: Client) -> None:
     assert client.file.readline() == b"HTTP/1.1 100 Continue\r\n"
     assert client.file.readline() == b"\r\n"
     client.socket.sendall(data)
-    assert client.answer() == told(data)
+    assert client.answer() == described(data)
 
 
 def test_a_sender_that_goes_away(port: int, client: Client) -> None:
@@ -144,7 +144,7 @@ def test_a_sender_that_goes_away(port: int, client: Client) -> None:
     assert other.answer() == "400 IncompleteBody"
     other.close()
     client.socket.sendall(client.head(1, 1) + b"y")
-    assert client.answer() == told(b"y", "BytesBody")
+    assert client.answer() == described(b"y", "BytesBody")
 
 
 def test_a_silent_sender_is_not_waited_for(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -63,12 +63,12 @@ def test_jobs_in_a_network_of_their_own_do_not_reach_them(address: str) -> None:
 
 
 def test_a_name_is_looked_up_once_and_its_first_address_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[str] = []
+    requested: list[str] = []
 
     def answers(host: str, port: int, **_: object) -> list[tuple[object, ...]]:
-        asked.append(host)
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (["8.8.8.8", "169.254.169.254"][len(asked) - 1], port))]
+        requested.append(host)
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (["8.8.8.8", "169.254.169.254"][len(requested) - 1], port))]
 
     monkeypatch.setattr(socket, "getaddrinfo", answers)
     assert str(addresses.resolved("rebinds.example", 80)) == "8.8.8.8"
-    assert asked == ["rebinds.example"]
+    assert requested == ["rebinds.example"]

@@ -37,24 +37,24 @@ def test_the_successor_of_a_prefix(prefix: str, rest: str) -> None:
     assert after is None or not after.startswith(prefix)
 
 
-def pages(objects: BucketStore, asked: ListingQuery, marker: str = "") -> list[ObjectPage]:
+def pages(objects: BucketStore, requested: ListingQuery, marker: str = "") -> list[ObjectPage]:
     found = []
     while True:
-        page = objects.listing.keys("b", asked, marker)
+        page = objects.listing.keys("b", requested, marker)
         found.append(page)
         if not page.truncated:
             return found
         marker = page.next_key
 
 
-def expected(keys: list[str], asked: ListingQuery, marker: str = "") -> list[str]:
+def expected(keys: list[str], requested: ListingQuery, marker: str = "") -> list[str]:
     """Keys and common prefixes in order, made the slow way."""
     found: dict[str, None] = {}
     for key in sorted(keys, key=str.encode):
-        if not key.startswith(asked.prefix) or key.encode() <= marker.encode():
+        if not key.startswith(requested.prefix) or key.encode() <= marker.encode():
             continue
-        at = key.find(asked.delimiter, len(asked.prefix)) if asked.delimiter else -1
-        found[key if at < 0 else key[: at + len(asked.delimiter)]] = None
+        at = key.find(requested.delimiter, len(requested.prefix)) if requested.delimiter else -1
+        found[key if at < 0 else key[: at + len(requested.delimiter)]] = None
     return list(found)
 
 
@@ -63,11 +63,11 @@ def expected(keys: list[str], asked: ListingQuery, marker: str = "") -> list[str
 @pytest.mark.parametrize("delimiter", ["", "/", "é", "//"])
 @pytest.mark.parametrize("limit", [1, 2, 1000])
 def test_pages(filled: BucketStore, prefix: str, delimiter: str, limit: int) -> None:
-    asked = ListingQuery(prefix, delimiter, limit)
-    found = pages(filled, asked)
+    requested = ListingQuery(prefix, delimiter, limit)
+    found = pages(filled, requested)
     assert all(page.count == limit for page in found[:-1])
     merged = [key for page in found for key in sorted([*(v.key for v in page.entries), *page.prefixes], key=str.encode)]
-    assert merged == expected(KEYS, asked)
+    assert merged == expected(KEYS, requested)
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ def upload(objects: BucketStore, key: str, *parts: bytes, algorithm: str | None 
     return made, chosen
 
 
-def told(objects: BucketStore) -> list[tuple[str, str]]:
+def described(objects: BucketStore) -> list[tuple[str, str]]:
     return [(fault.kind, fault.key) for fault in Scrub(objects).run(0).faults]
 
 
@@ -65,7 +65,7 @@ def test_damage_is_told_by_name(objects: BucketStore) -> None:
     made, chosen = upload(objects, "second part", b"p" * LEAST_PART, b"q")
     damage(objects, objects.uploads.complete(made, chosen, Expected()))
     put(objects, "fine")
-    assert told(objects) == [
+    assert described(objects) == [
         ("corrupt", "flipped"),
         ("missing", "gone"),
         ("corrupt", "second part"),
@@ -91,7 +91,7 @@ def test_what_is_overwritten_meanwhile_is_no_fault(objects: BucketStore, monkeyp
         return path(blob)
 
     monkeypatch.setattr(objects.blobs, "path", overwritten)
-    assert told(objects) == []
+    assert described(objects) == []
 
 
 def test_a_reader_keeps_what_is_deleted_and_a_link_too(objects: BucketStore, tmp_path: Path) -> None:

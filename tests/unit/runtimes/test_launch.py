@@ -28,13 +28,13 @@ OWN = "000000000000.dkr.ecr.us-east-1.amazonaws.com/churn:3"
 
 
 def brief(hyperparameters: dict[str, str] | None = None, **program: Any) -> Brief:
-    asked = Program("image", **program)
-    return Brief("training", "job", "arn", asked, [], "r", hyperparameters=hyperparameters or {})
+    requested = Program("image", **program)
+    return Brief("training", "job", "arn", requested, [], "r", hyperparameters=hyperparameters or {})
 
 
 def serving(environment: dict[str, str] | None = None, **program: Any) -> Brief:
-    asked = Program("image", purpose=Purpose.SERVE, **program)
-    return Brief("serving", "model", "arn", asked, [], "r", environment=environment or {})
+    requested = Program("image", purpose=Purpose.SERVE, **program)
+    return Brief("serving", "model", "arn", requested, [], "r", environment=environment or {})
 
 
 def processing(**program: Any) -> Brief:

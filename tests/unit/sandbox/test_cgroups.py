@@ -14,7 +14,7 @@ from sagewright.sandbox.cgroups import PARENT, Cgroups, ControlGroup, ResourceLi
 SHARE = ResourceLimits(cpus=2, memory_gb=3)
 
 
-def told(directory: Path) -> dict[str, str]:
+def described(directory: Path) -> dict[str, str]:
     return {file.name: file.read_text() for file in directory.iterdir()}
 
 
@@ -24,7 +24,7 @@ def test_what_version_2_is_told(tmp_path: Path) -> None:
 
     own = tmp_path / PARENT / "a_b"
     assert (own.parent / "cgroup.subtree_control").read_text() == "+memory +cpu +pids"
-    assert told(own) == {
+    assert described(own) == {
         "memory.max": str(3 << 30),
         "memory.swap.max": "0",
         "memory.oom.group": "1",
@@ -45,12 +45,12 @@ def test_what_version_1_is_told(tmp_path: Path) -> None:
     group.make(SHARE)
 
     memory = str(3 << 30)
-    assert told(places["memory"] / PARENT / "a") == {
+    assert described(places["memory"] / PARENT / "a") == {
         "memory.limit_in_bytes": memory,
         "memory.memsw.limit_in_bytes": memory,
     }
-    assert told(places["cpu"] / PARENT / "a") == {"cpu.cfs_period_us": "100000", "cpu.cfs_quota_us": "200000"}
-    assert told(places["pids"] / PARENT / "a") == {"pids.max": "4096"}
+    assert described(places["cpu"] / PARENT / "a") == {"cpu.cfs_period_us": "100000", "cpu.cfs_quota_us": "200000"}
+    assert described(places["pids"] / PARENT / "a") == {"pids.max": "4096"}
 
 
 @pytest.fixture

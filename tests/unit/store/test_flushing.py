@@ -22,12 +22,12 @@ def test_those_who_wait_share_a_sync(tmp_path: Path, monkeypatch: pytest.MonkeyP
         time.sleep(0.05)
 
     monkeypatch.setattr(os, "fdatasync", slow)
-    asked: list[float] = []
+    requested: list[float] = []
 
     def ask() -> None:
-        asked.append(time.monotonic())
+        requested.append(time.monotonic())
         flusher.flush()
-        assert any(begun >= asked[0] for begun in syncs)
+        assert any(begun >= requested[0] for begun in syncs)
 
     threads = [threading.Thread(target=ask) for _ in range(30)]
     for thread in threads:

@@ -30,14 +30,14 @@ def test_the_index_of_what_they_belong_to(
     tmp_path: Path, conditions: Callable[[], list[Condition]], index: str
 ) -> None:
     store = Database(f"sqlite:///{tmp_path}/s")
-    asked: list[tuple[str, tuple[object, ...]]] = []
+    requested: list[tuple[str, tuple[object, ...]]] = []
 
     @event.listens_for(store.engine, "before_cursor_execute")
     def note(_connection: object, _cursor: object, statement: str, values: tuple[object, ...], *_: object) -> None:
-        asked.append((statement, values))
+        requested.append((statement, values))
 
     resources.page(store, None, PageRequest(limit=20, after=AFTER), *conditions())
-    statement, values = asked[-1]
+    statement, values = requested[-1]
     with store.read() as connection:
         plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)]
     assert any(index in line for line in plan), plan

@@ -80,9 +80,9 @@ def test_hosts_outside_of_the_distributions_groups_run_the_script_alone(tmp_path
 
 
 def test_parameter_servers_are_told_by_tf_config(tmp_path: Path) -> None:
-    told = variables_of(config(tmp_path, 3, 3, sagemaker_parameter_server_enabled=True))
+    described = variables_of(config(tmp_path, 3, 3, sagemaker_parameter_server_enabled=True))
 
-    assert json.loads(told["TF_CONFIG"]) == {
+    assert json.loads(described["TF_CONFIG"]) == {
         "cluster": {
             "master": ["algo-1:2222"],
             "ps": ["algo-1:2223", "algo-2:2223", "algo-3:2223"],

@@ -77,8 +77,8 @@ def until_it_reads(pid: int) -> None:
 
 def test_the_algorithm_goes_on_in_the_process_that_has_its_modules(path: str) -> None:
     code, said = waiting(path, "marker").tell(ALGORITHM, OMP_NUM_THREADS="2", PLAIN="p", REMOVED="again")
-    told = {"PLAIN": "p", "CHANGED": "by an import", "REMOVED": None, "OMP_NUM_THREADS": "2"}
-    assert (code, said) == (7, f"here {ALGORITHM[3:]} {told}\n")
+    described = {"PLAIN": "p", "CHANGED": "by an import", "REMOVED": None, "OMP_NUM_THREADS": "2"}
+    assert (code, said) == (7, f"here {ALGORITHM[3:]} {described}\n")
 
 
 @pytest.mark.parametrize(

@@ -59,9 +59,14 @@ class Place:
 
     def run(self, words: list[str], *, own: bool = False, **variables: str) -> dict[str, Any]:
         environ = {**self.environ, "PYTHONPATH": f"{self.code}:{self.library}", **variables}
-        told = json.dumps([words, str(self.code), environ, own])
+        described = json.dumps([words, str(self.code), environ, own])
         done = subprocess.run(
-            [sys.executable, "-c", PARENT, told], capture_output=True, text=True, check=False, env=self.environ, cwd="/"
+            [sys.executable, "-c", PARENT, described],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=self.environ,
+            cwd="/",
         )
         assert done.returncode == 0, done.stderr
         found: dict[str, Any] = json.loads(done.stdout)

@@ -23,8 +23,8 @@ SMALL = Space((Categorical("a", ("1", "2", "3")), Categorical("b", ("1", "2"))))
 
 
 def study(space: Space = PLANE, strategy: str = "Bayesian", **more: Any) -> Study:
-    told = {"key": "a-study", "maximize": False, "seed": 1, "most_trials": None, "most_parallel": 1} | more
-    return Study(space=space, strategy=strategy, **told)
+    described = {"key": "a-study", "maximize": False, "seed": 1, "most_trials": None, "most_parallel": 1} | more
+    return Study(space=space, strategy=strategy, **described)
 
 
 def completed(number: int, values: Mapping[str, str], value: float, **more: Any) -> Trial:

@@ -84,12 +84,12 @@ def test_closing_waits_for_no_answer() -> None:
     minds = SearcherClient(timeout_s=60)
     minds.suggest(study(), [], 1)
     process().send_signal(signal.SIGSTOP)
-    told: list[str] = []
+    listed: list[str] = []
 
     def ask() -> None:
         with pytest.raises(SearchFailed) as error:
             minds.suggest(study(), [], 1)
-        told.append(str(error.value))
+        listed.append(str(error.value))
 
     waiting = threading.Thread(target=ask)
     waiting.start()
@@ -98,7 +98,7 @@ def test_closing_waits_for_no_answer() -> None:
     minds.close()
     waiting.join(timeout=60)
     assert time.monotonic() - began < 10
-    assert told == ["the searchers were closed"]
+    assert listed == ["the searchers were closed"]
 
 
 def test_a_process_that_dies_twice_is_told(monkeypatch: pytest.MonkeyPatch, minds: SearcherClient) -> None:

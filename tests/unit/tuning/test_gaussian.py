@@ -32,29 +32,29 @@ def test_both_ways_to_compute_the_kernel_agree_and_it_is_positive_definite() -> 
 
 
 def test_the_posterior_is_the_one_of_the_textbook() -> None:
-    known, asked, particles = points(20), points(7, seed=5), prior(5).draw(np.random.default_rng(1), 3)
+    known, requested, particles = points(20), points(7, seed=5), prior(5).draw(np.random.default_rng(1), 3)
     values = np.sin(np.arange(20.0))
-    means, deviations = Posterior.of(particles, Data(known, values, LATTICE.categorical)).predict(asked)
+    means, deviations = Posterior.of(particles, Data(known, values, LATTICE.categorical)).predict(requested)
     likeness = Likeness(particles, LATTICE.categorical)
     for p in range(3):
         matrix = likeness.between(known, known)[p] + np.eye(20) * (noises(particles)[p] + 1e-7)
-        cross = likeness.between(asked, known)[p]
+        cross = likeness.between(requested, known)[p]
         scale = (2 + 0.5 * values @ np.linalg.solve(matrix, values)) / (2 + 10)
-        variance = own_likeness(asked) - np.einsum("ij,ji->i", cross, np.linalg.solve(matrix, cross.T))
+        variance = own_likeness(requested) - np.einsum("ij,ji->i", cross, np.linalg.solve(matrix, cross.T))
         assert means[p] == pytest.approx(cross @ np.linalg.solve(matrix, values))
         assert deviations[p] == pytest.approx(np.sqrt(variance * scale))
 
 
 def test_believing_keeps_the_mean_and_takes_the_doubt() -> None:
-    known, asked, particles = points(20), points(3, seed=5), prior(5).draw(np.random.default_rng(1), 3)
+    known, requested, particles = points(20), points(3, seed=5), prior(5).draw(np.random.default_rng(1), 3)
     before = Posterior.of(particles, Data(known, np.cos(np.arange(20.0)), LATTICE.categorical))
-    means, deviations = before.predict(asked)
-    means_after, deviations_after = before.believing(asked).predict(asked)
+    means, deviations = before.predict(requested)
+    means_after, deviations_after = before.believing(requested).predict(requested)
     assert means_after == pytest.approx(means, abs=1e-6)
     assert (deviations_after < deviations).all()
     values = np.zeros(23)
-    anew = Posterior.of(particles, Data(known.and_(asked), values, LATTICE.categorical))
-    assert before.believing(asked).solved.inverses == pytest.approx(anew.solved.inverses, abs=1e-6)
+    anew = Posterior.of(particles, Data(known.and_(requested), values, LATTICE.categorical))
+    assert before.believing(requested).solved.inverses == pytest.approx(anew.solved.inverses, abs=1e-6)
 
 
 def test_the_particles_find_which_range_matters_and_how_much_is_noise() -> None:
@@ -86,8 +86,8 @@ def test_points_outside_of_the_ranges_are_told_apart_too() -> None:
     outside = Points(inside.positions - 200 * ~LATTICE.categorical, inside.tasks, inside.scores)
     assert (inside.farthest(), outside.farthest()) == (STEPS, FARTHEST)
     known = inside.and_(outside)
-    asked = LATTICE.positions(LATTICE.levels[None, :] - 1)
-    far = Points(asked, np.zeros(1, dtype=np.int64), np.zeros(1))
+    requested = LATTICE.positions(LATTICE.levels[None, :] - 1)
+    far = Points(requested, np.zeros(1, dtype=np.int64), np.zeros(1))
     likeness = Posterior.of(particles, Data(known, np.arange(12.0), LATTICE.categorical)).likeness
     assert likeness.between(far, known) == pytest.approx(Likeness(particles, LATTICE.categorical).between(far, known))
     exact = PointPairs.of(far.and_(known), LATTICE.categorical).matrices(particles, LATTICE.categorical, np.ones(13))

@@ -89,8 +89,8 @@ def test_hyperband_finds_as_good_a_model_with_a_third_of_the_epochs() -> None:
 
 def test_what_is_no_table_is_refused(tmp_path: Path) -> None:
     space = [{"name": "a", "values": ["1", "2"]}]
-    told = {"name": "x", "about": "", "objective": "loss", "maximize": False, "space": space, "curves": [[[1.0]]]}
+    described = {"name": "x", "about": "", "objective": "loss", "maximize": False, "space": space, "curves": [[[1.0]]]}
     path = tmp_path / "x.json.gz"
-    path.write_bytes(gzip.compress(json.dumps(told).encode()))
+    path.write_bytes(gzip.compress(json.dumps(described).encode()))
     with pytest.raises(ValueError, match="1 configurations, where the ranges have 2"):
         Recorded.read(path)

@@ -10,10 +10,10 @@ from tuning.studies import MIXED, completed, study
 
 
 def test_all_that_goes_over_the_pipe_survives_json() -> None:
-    told = study(MIXED, maximize=True, starts=({"rate": "0.1"},), max_resource=81, resumable=True)
+    described = study(MIXED, maximize=True, starts=({"rate": "0.1"},), max_resource=81, resumable=True)
     trial = Trial(3, {"rate": "0.1"}, TrialState.STOPPED, (0.1, math.inf), 0.2, continues=1, source="a-parent")
     suggestion = Suggestion({"rate": "0.1"}, continues=2, until=9)
-    assert Study.read(json.loads(json.dumps(told.document()))) == told
+    assert Study.read(json.loads(json.dumps(described.document()))) == described
     assert Trial.read(json.loads(json.dumps(trial.document()))) == trial
     assert Suggestion.read(json.loads(json.dumps(suggestion.document()))) == suggestion
 

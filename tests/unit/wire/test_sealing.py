@@ -21,9 +21,9 @@ def sealed(asker: Asker = ASKER, request: dict[str, Any] | None = None) -> str:
 
 
 def opened(token: str, asker: Asker = ASKER, sealer: Sealer = SEALER, **request: Any) -> str:
-    asked = {"NextToken": token, **request}
-    sealer.open(asker, asked)
-    return asked["NextToken"]
+    requested = {"NextToken": token, **request}
+    sealer.open(asker, requested)
+    return requested["NextToken"]
 
 
 def test_a_token_comes_back_as_it_was() -> None:

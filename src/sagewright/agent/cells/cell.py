@@ -146,9 +146,9 @@ class Cell:
         assert self._started is not None
         view.write_hosts(launch.directory, launch.addresses)
         self.sandbox.hand_over(launch.directory)
-        told = {"argv": launch.argv, "environ": self.sandbox.environ(launch), "own": own_variables}
+        described = {"argv": launch.argv, "environ": self.sandbox.environ(launch), "own": own_variables}
         self._socket.settimeout(_TELL_S)
-        self._socket.sendall(json.dumps(told).encode())
+        self._socket.sendall(json.dumps(described).encode())
         self._socket.shutdown(socket.SHUT_WR)
         self._socket.setblocking(False)
         self._entered = True

@@ -38,14 +38,14 @@ class Kernels:
         place = self._place(environment)
         return place is None or place.is_dir()
 
-    def make(self, environment: Environment, apart: IsolatedRun) -> None:
+    def make(self, environment: Environment, isolated: IsolatedRun) -> None:
         """Have them compiled; where that fails or can't be, jobs compile for themselves. Raises Overdue, Stopped, Gone."""
         place = self._place(environment)
-        if place is None or place.is_dir() or not apart.lays_over():
+        if place is None or place.is_dir() or not isolated.lays_over():
             return
-        with self._environments.locked(f"{environment.path.name}-k{place.name}", apart.control.check):
+        with self._environments.locked(f"{environment.path.name}-k{place.name}", isolated.control.check):
             if not place.is_dir():
-                self._compile(environment, apart, place)
+                self._compile(environment, isolated, place)
 
     def variables(self, environment: Environment | None, sandbox: Sandbox) -> dict[str, str]:
         """What tells a job where they are: its own numba writes there too, so what it writes is to be apart."""
@@ -65,14 +65,14 @@ class Kernels:
         known = [library.name, environment.packages.get("numba", ""), *self._argv]
         return environment.path / DIRECTORY / hashlib.sha256("\n".join(known).encode()).hexdigest()[:32]
 
-    def _compile(self, environment: Environment, apart: IsolatedRun, place: Path) -> None:
+    def _compile(self, environment: Environment, isolated: IsolatedRun, place: Path) -> None:
         assert self._argv is not None
         layers = self._environments.directory / "layers"
         layers.mkdir(parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(prefix=".compiling-", dir=layers))
         try:
             (scratch / "ml").mkdir()
-            if said := apart.run(environment, scratch, self._argv, {VARIABLE: str(place)}):
+            if said := isolated.run(environment, scratch, self._argv, {VARIABLE: str(place)}):
                 sys.stderr.write(f"Nothing is compiled before the job: {said}\n")  # the agent's own log
                 return
             found = scratch / MADE / DIRECTORY / place.name

@@ -73,9 +73,9 @@ class CellKind:
 
     def fits(self, launch: Launch) -> bool:
         own = (self.host, self.environment, self.library, list(self.readable))
-        asked = (launch.host, launch.environment, launch.library, launch.readable)
+        requested = (launch.host, launch.environment, launch.library, launch.readable)
         others = (launch.programs, launch.mounts, launch.views or None, launch.layers or None)
-        return own == asked and launch.network and all(one is None for one in others)
+        return own == requested and launch.network and all(one is None for one in others)
 
 
 def kind_of(host: HostFile) -> CellKind | None:

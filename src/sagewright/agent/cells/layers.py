@@ -34,8 +34,8 @@ _FILE = "requirements.txt"
 class Layers:
     """Of one host."""
 
-    def __init__(self, ml: OptMl, environments: Environments, apart: IsolatedRun, volume: Volume) -> None:
-        self._ml, self._environments, self._apart, self._volume = ml, environments, apart, volume
+    def __init__(self, ml: OptMl, environments: Environments, isolated: IsolatedRun, volume: Volume) -> None:
+        self._ml, self._environments, self._isolated, self._volume = ml, environments, isolated, volume
         self._answer = ""
 
     def offer(self, sandbox: Sandbox) -> None:
@@ -45,7 +45,7 @@ class Layers:
     def variables(self) -> dict[str, str]:
         return {VARIABLE: self._answer} if self._answer else {}
 
-    def asked(self, ended: Exit) -> str | None:
+    def requested(self, ended: Exit) -> str | None:
         """The text of the requirements.txt, if the process ended to have it installed."""
         if self._answer != "ask" or ended != Exit(ASK, EndCause.EXIT):
             return None
@@ -62,23 +62,23 @@ class Layers:
             return self.add(environment, requested)
         except RequirementsFailed as error:
             for line in str(error).splitlines():
-                self._apart.log(line)
+                self._isolated.log(line)
             raise AlgorithmError(
                 f'InstallRequirementsError:\nExitCode 1\nErrorMessage "{str(error)[-700:]}"'
             ) from error
 
     def add(self, environment: Environment, requirements: str) -> Environment:
         """Raises RequirementsFailed, Stopped, Gone."""
-        if not self._apart.lays_over():
-            return self._environments.with_requirements(environment, requirements, self._apart.log)
+        if not self._isolated.lays_over():
+            return self._environments.with_requirements(environment, requirements, self._isolated.log)
         lies_on = json.dumps(environment.packages, sort_keys=True)  # an environment that is made again may have others
         digest = hashlib.sha256(f"{lies_on}\n{requirements}".encode()).hexdigest()[:32]
         key = f"{environment.path.name}-l{digest}"
         layer = self._environments.directory / "layers" / key
         if not layer.is_dir():
-            with self._environments.locked(key, self._apart.control.check):
+            with self._environments.locked(key, self._isolated.control.check):
                 if not layer.is_dir():
-                    self._apart.log(f"Preparing the environment {key}; it is kept for later jobs.")
+                    self._isolated.log(f"Preparing the environment {key}; it is kept for later jobs.")
                     self._build(environment, requirements, layer)
         return replace(environment, layers=(*environment.layers, layer))
 
@@ -118,4 +118,4 @@ class Layers:
         if sources.certificates:
             environ["SSL_CERT_FILE"] = sources.certificates
         readable = [*sources.local_paths(), program, self._environments.overrides()]
-        return self._apart.run(environment, scratch, [str(program), *arguments], environ, readable, network=True)
+        return self._isolated.run(environment, scratch, [str(program), *arguments], environ, readable, network=True)

@@ -15,7 +15,7 @@ from sagewright.agent.inputs.channels import ChannelMember, InputChannel, channe
 from sagewright.agent.inputs.datasets import table_channels
 from sagewright.agent.inputs.directories import TreeMaker, layout
 from sagewright.agent.inputs.folders import folder_views
-from sagewright.agent.inputs.mounts import mounted, why_no_mounts
+from sagewright.agent.inputs.mounts import mounted, no_mounts_reason
 from sagewright.agent.inputs.pipe_contents import AugmentedContent, ObjectsContent, PipeContent
 from sagewright.agent.inputs.pipe_writers import PipeWriter
 from sagewright.agent.inputs.pipes import Pipe
@@ -115,7 +115,7 @@ class Inputs:
         return any(_within(channel.place, place) or _within(place, channel.place) for place in places)
 
     def _mount_or_copy(self, channel: InputChannel, chosen: list[ChannelMember], directory: Path) -> None:
-        reason = why_no_mounts()
+        reason = no_mounts_reason()
         if reason is None:
             files, _folders = layout(chosen)
             directory.mkdir(parents=True, exist_ok=True)

@@ -122,7 +122,7 @@ class ModelCache:
             self._known[name] = model
             self._known.move_to_end(name)
             while True:
-                status, text = self._asked(
+                status, text = self._requested(
                     "POST", "/models", {"model_name": name, "url": str(self._root / ML_PLACE / name)}
                 )
                 if status in {200, 409}:
@@ -144,14 +144,14 @@ class ModelCache:
         model = self._known.pop(name, "")
         self._log(f"Unloading the model {model}.")
         with suppress(ModelRefused):
-            self._asked("DELETE", f"/models/{name}", None)
+            self._requested("DELETE", f"/models/{name}", None)
         try:
             with JobDirectory.at(self._directory / "ml") as ml:
                 ml.remove(f"{ML_PLACE}/{name}")
         except OSError as error:  # the container has put something else in the way
             self._log(f"The files of the model {model} can't be removed: {error}")
 
-    def _asked(self, method: str, path: str, document: dict[str, str] | None) -> tuple[int, str]:
+    def _requested(self, method: str, path: str, document: dict[str, str] | None) -> tuple[int, str]:
         body = b"" if document is None else json.dumps(document).encode()
         request = UpstreamRequest(method, path, {"Content-Type": "application/json"}, body)
         try:

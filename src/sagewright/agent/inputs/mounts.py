@@ -41,7 +41,7 @@ class CannotMount(RuntimeError):
 
 
 @cache
-def why_no_mounts() -> str | None:
+def no_mounts_reason() -> str | None:
     """Why this machine cannot make such mounts, None if it can. Found out by making one."""
     if not os.access("/dev/fuse", os.R_OK | os.W_OK):
         return "/dev/fuse cannot be opened"

@@ -16,8 +16,8 @@ def file_paths(bucket: str, prefix: str, keys: Iterable[str]) -> dict[str, str]:
     """
     paths = {key: key[len(prefix) :] for key in keys if key != prefix and not key.endswith("/")}
     for key, path in paths.items():
-        if (why := path_fault(path)) is not None:
-            raise _refusal(bucket, key, why)
+        if (reason := path_fault(path)) is not None:
+            raise _refusal(bucket, key, reason)
     files = set(paths.values())
     for key, path in paths.items():
         folder = path.rpartition("/")[0]
@@ -42,7 +42,7 @@ def path_fault(path: str) -> str | None:
     return None
 
 
-def _refusal(bucket: str, key: str, why: str) -> ClientError:
+def _refusal(bucket: str, key: str, reason: str) -> ClientError:
     return ClientError(
-        f"Data download failed:the key {key!r} of bucket {bucket} cannot be a file of the checkpoints' directory: {why}."
+        f"Data download failed:the key {key!r} of bucket {bucket} cannot be a file of the checkpoints' directory: {reason}."
     )

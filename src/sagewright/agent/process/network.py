@@ -54,13 +54,13 @@ class JobNetwork:
             self.opened.pop().close()
 
 
-def open_network(host: HostFile, possible: bool, check: Callable[[], None], *, apart: bool = False) -> JobNetwork:
+def open_network(host: HostFile, possible: bool, check: Callable[[], None], *, isolated: bool = False) -> JobNetwork:
     """The network of a host. `possible`: the sandbox can lead the hosts' names to addresses; `check` raises if the job
-    is not wanted any more; `apart`: a job of one host has a network of its own too, where it can.
+    is not wanted any more; `isolated`: a job of one host has a network of its own too, where it can.
 
     Raises NetworkFailed, TimeoutError, ClientError if a network of its own is demanded and cannot be had.
     """
-    if len(host.hosts) == 1 and host.network != "own" and not apart:
+    if len(host.hosts) == 1 and host.network != "own" and not isolated:
         return JobNetwork(host.addresses)
     if host.network == "machines":
         return JobNetwork(host.addresses, _interface_with(host.addresses[host.host]))

@@ -68,7 +68,7 @@ class Volume:
         self._claimed += size
         room = self._disk.free()
         if self._limit is not None and self._claimed > self._limit:
-            raise ClientError(f"Data download failed:{FULL}: {self._asked(self._claimed)}")
+            raise ClientError(f"Data download failed:{FULL}: {self._requested(self._claimed)}")
         if not elsewhere and size > room:
             raise ClientError(f"Data download failed:{FULL}: {gib(size)} to download, {gib(room)} free here.")
         if elsewhere:
@@ -97,16 +97,16 @@ class Volume:
         while not self._end.wait(_EVERY_S):
             began = time.monotonic()
             try:
-                why = self._why_making() or (self._why_counted() if began >= due else None)
+                reason = self._making_reason() or (self._counted_reason() if began >= due else None)
             except _Ended:
                 return
-            if why is not None:
-                self._fail(ClientError(f"{FULL}: {why}"))
+            if reason is not None:
+                self._fail(ClientError(f"{FULL}: {reason}"))
                 return
             if began >= due:
                 due = began + _SHARE_OF_TIME * (time.monotonic() - began)
 
-    def _why_making(self) -> str | None:
+    def _making_reason(self) -> str | None:
         """An environment that is made here may take gigabytes."""
         if not self._making:
             return None
@@ -116,21 +116,21 @@ class Volume:
             shortage(place, self._host.disk_stop_mb) if room.free < room.host_floor(self._host.disk_stop_mb) else None
         )
 
-    def _why_counted(self) -> str | None:
+    def _counted_reason(self) -> str | None:
         room = DiskRoom.of(self._host.directory)
         floor = room.host_floor(self._host.disk_stop_mb)
         if self._limit is None and room.free >= 2 * floor:
             return None
         used = self._look() + unlinked_bytes(descendants(os.getpid()), self._check)
         if self._limit is not None and self._elsewhere + used > self._limit:
-            return self._asked(self._elsewhere + used)
+            return self._requested(self._elsewhere + used)
         if self._count is None:
             outside = bytes_written(self._host.directory) if room.free < 2 * floor else self._outside
             self._outside = outside
             self._writing.measure(used + self._logged + outside, time.monotonic())
-        return self._why_short() if self._writing.ends(room, floor) else None
+        return self._short_reason() if self._writing.ends(room, floor) else None
 
-    def _why_short(self) -> str:
+    def _short_reason(self) -> str:
         wrote = (
             f"Host {self._host.host} has written {self._writing.held} bytes, {self._writing.recent} in {WINDOW_S:g} s."
         )
@@ -151,7 +151,7 @@ class Volume:
         if self._end.is_set():
             raise _Ended
 
-    def _asked(self, used: int) -> str:
+    def _requested(self, used: int) -> str:
         return f"host {self._host.host} needs {gib(used)} or more, and VolumeSizeInGB is {(self._limit or 0) // GIB}."
 
     def most_to_bring(self) -> tuple[int, str]:

@@ -128,8 +128,8 @@ class LogBook:
             size -= len(kept.popleft()) + 1
             self._skipped += 1
         if self._skipped:
-            why = "" if self._beyond() else ", since the server was away"
-            self._reporter.log(f"{self._skipped} lines were left out here{why}.")
+            reason = "" if self._beyond() else ", since the server was away"
+            self._reporter.log(f"{self._skipped} lines were left out here{reason}.")
         for text in kept:
             self._reporter.log(text)
         self._tail.clear()

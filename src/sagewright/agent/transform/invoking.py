@@ -184,7 +184,7 @@ class _Server:
     def _once(self, body: Body, content_type: str, length: int | None) -> tuple[AnswerBody, str]:
         headers = self._headers | ({"Content-Type": content_type} if content_type else {})
         try:
-            answer = self._asked(body, headers, length)
+            answer = self._requested(body, headers, length)
         except TimeoutError as error:
             raise RequestFailed(0, f"The model did not answer within {self._transform.timeout_s} s.") from error
         except (ContainerUnreachable, Broken) as error:
@@ -193,7 +193,7 @@ class _Server:
             raise RequestFailed(answer.status, answer.body[:4096].decode(errors="replace"))
         return AnswerBody(answer.body, answer.file), answer.headers.get("content-type", "")
 
-    def _asked(self, body: Body, headers: dict[str, str], length: int | None) -> Answer:
+    def _requested(self, body: Body, headers: dict[str, str], length: int | None) -> Answer:
         """Connections that were kept may have been closed by the server meanwhile: that is no failure of the request."""
         timeout_s = float(self._transform.timeout_s)
         while True:

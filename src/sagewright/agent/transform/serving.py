@@ -59,8 +59,8 @@ def listening_place(namespace: str) -> ListeningSocket:
 class HealthWatch:
     """Of one host's server. `well` is called when it is well for the first time."""
 
-    def __init__(self, directory: Path, asked: Asked, control: Control, well: Callable[[], None]) -> None:
-        self._directory, self._asked, self._control, self._well = directory, asked, control, well
+    def __init__(self, directory: Path, requested: Asked, control: Control, well: Callable[[], None]) -> None:
+        self._directory, self._requested, self._control, self._well = directory, requested, control, well
         self._begin = time.monotonic()
         self.ever = False
         self._since: float | None = None
@@ -85,21 +85,21 @@ class HealthWatch:
         self._since = None
         begin = time.monotonic()
         while not over.wait(_OFTEN_S if time.monotonic() - begin < _SOON_S else _SELDOM_S):
-            if ping(self._directory, self._asked.path):
+            if ping(self._directory, self._requested.path):
                 self._since = time.monotonic()
                 if not self.ever:
                     self.ever = True
                     self._well()
                 break
-            start_s = self._asked.start_s
+            start_s = self._requested.start_s
             if time.monotonic() - self._begin > start_s and not self.ever:
                 self._control.fail(AlgorithmError(f"ping was not answered with 200 within {start_s:g} s"))
                 return
-        if not self._asked.lasting:
+        if not self._requested.lasting:
             return
         missed = 0
         while not over.wait(BETWEEN_S):
-            missed = 0 if ping(self._directory, self._asked.path) else missed + 1
+            missed = 0 if ping(self._directory, self._requested.path) else missed + 1
             if missed == MISSED:
                 kill(started)
                 return

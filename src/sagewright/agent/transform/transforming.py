@@ -142,8 +142,8 @@ class BatchTransform:
 
     def _channel(self) -> InputChannel:
         data = self._transform.data
-        asked = InputBrief("Transform input", "", data=data)
-        return InputChannel(asked, data, self._host.hosts.index(self._host.host), len(self._host.hosts))
+        requested = InputBrief("Transform input", "", data=data)
+        return InputChannel(requested, data, self._host.hosts.index(self._host.host), len(self._host.hosts))
 
     def _target(self) -> TransformOutput:
         try:
@@ -173,12 +173,12 @@ class BatchTransform:
             self._log(f"{name}: {error.body if isinstance(error, RequestFailed) else cause(error)}")
 
     def _progress(self, count: int) -> Callable[[int], None]:
-        told = time.monotonic()
+        described = time.monotonic()
 
         def tell(done: int) -> None:
-            nonlocal told
-            if done == count or time.monotonic() - told > _PROGRESS_S:
-                told = time.monotonic()
+            nonlocal described
+            if done == count or time.monotonic() - described > _PROGRESS_S:
+                described = time.monotonic()
                 failed = f", {len(self._failures)} of them failed" if self._failures else ""
                 self._log(f"{done} of {count} objects are done{failed}.")
 

@@ -34,7 +34,7 @@ def list_(
 ) -> None:
     """The newest endpoints."""
     filters = {"StatusEquals": status, "NameContains": contains}
-    asked = {name: value for name, value in filters.items() if value is not None}
+    requested = {name: value for name, value in filters.items() if value is not None}
     pages = (
         client(settings_of(data=data), "sagemaker")
         .get_paginator("list_endpoints")
@@ -42,7 +42,7 @@ def list_(
             SortBy="CreationTime",
             SortOrder="Descending",
             PaginationConfig={"MaxItems": limit, "PageSize": 100},
-            **asked,
+            **requested,
         )
     )
     table = Table(Column("name", overflow="fold"), "status", "created", box=None)
@@ -93,18 +93,18 @@ def invoke(
 ) -> None:
     """Ask an endpoint, and print its answer."""
     endpoint, _, component = name.partition("/")
-    asked = {"Accept": accept, "TargetVariant": variant, "InferenceComponentName": component or None}
+    requested = {"Accept": accept, "TargetVariant": variant, "InferenceComponentName": component or None}
     runtime = client(settings_of(data=data), "sagemaker-runtime")
     try:
-        told = runtime.invoke_endpoint(
+        described = runtime.invoke_endpoint(
             EndpointName=endpoint,
             Body=_body(body),
             ContentType=content_type,
-            **{member: value for member, value in asked.items() if value is not None},
+            **{member: value for member, value in requested.items() if value is not None},
         )
     except ClientError as error:
         fail(answer(error))
-    sys.stdout.buffer.write(told["Body"].read())
+    sys.stdout.buffer.write(described["Body"].read())
     sys.stdout.buffer.write(b"\n" if sys.stdout.isatty() else b"")
     sys.stdout.buffer.flush()
 
@@ -248,8 +248,8 @@ def _body(text: str) -> bytes:
 
 def _print_new(cloudwatch: Any, group: str, stream: str, tokens: dict[str, str]) -> None:
     while True:
-        asked = {"nextToken": tokens[stream]} if stream in tokens else {}
-        page = cloudwatch.get_log_events(logGroupName=group, logStreamName=stream, startFromHead=True, **asked)
+        requested = {"nextToken": tokens[stream]} if stream in tokens else {}
+        page = cloudwatch.get_log_events(logGroupName=group, logStreamName=stream, startFromHead=True, **requested)
         tokens[stream] = page["nextForwardToken"]
         if not page["events"]:
             return

@@ -155,9 +155,9 @@ def _table(found: list[dict[str, Any]], metric: str) -> Table:
     heads = [Column(escape(name)) for name in chosen]
     table = Table(Column("run", overflow="fold"), "status", "seconds", *heads, box=None)
     for one in found:
-        told, took = runs.metrics(one), runs.seconds(one)
+        described, took = runs.metrics(one), runs.seconds(one)
         status = coloured((one.get("Status") or {}).get("PrimaryStatus", ""))
-        values = [_shown(told.get(name, {}).get("Last")) for name in chosen]
+        values = [_shown(described.get(name, {}).get("Last")) for name in chosen]
         table.add_row(escape(one["TrialComponentName"]), status, "" if took is None else f"{took:.1f}", *values)
     return table
 
@@ -168,8 +168,8 @@ def _run(component: dict[str, Any]) -> RenderableType:
         if not name.startswith("Metrics."):
             head.add_row(escape(name), _shown(value))
     table = Table("metric", *(name.lower() for name in runs.STATISTICS), box=None)
-    for name, told in runs.metrics(component).items():
-        table.add_row(escape(name), *(_shown(told.get(which)) for which in runs.STATISTICS))
+    for name, described in runs.metrics(component).items():
+        table.add_row(escape(name), *(_shown(described.get(which)) for which in runs.STATISTICS))
     return Group(head, "", table) if table.row_count else head
 
 

@@ -161,7 +161,7 @@ def logs(
 
 
 @app.command("why-miss")
-def why_miss(
+def miss_reason(
     which: Which, step: Annotated[str, typer.Argument(help="Name of the step.")], data: DataOption = None
 ) -> None:
     """Why a step was not taken from the cache: which of its key attributes differ from the last execution's."""
@@ -234,13 +234,13 @@ def _execution(sagemaker: Any, which: str) -> str:
         return str(newest[0]["PipelineExecutionArn"])
     except ClientError:
         place = f"arn:aws:sagemaker:{sagemaker.meta.region_name}:{'0' * 12}:pipeline/-"  # its id alone says which
-        told = sagemaker.describe_pipeline_execution(PipelineExecutionArn=f"{place}/execution/{which}")
-        return str(told["PipelineExecutionArn"])
+        described = sagemaker.describe_pipeline_execution(PipelineExecutionArn=f"{place}/execution/{which}")
+        return str(described["PipelineExecutionArn"])
 
 
 def _definition(sagemaker: Any, arn: str) -> PipelineDefinition:
-    told = sagemaker.describe_pipeline_definition_for_execution(PipelineExecutionArn=arn)
-    return read_definition(told["PipelineDefinition"])
+    described = sagemaker.describe_pipeline_definition_for_execution(PipelineExecutionArn=arn)
+    return read_definition(described["PipelineDefinition"])
 
 
 def _steps(sagemaker: Any, arn: str) -> list[dict[str, Any]]:
@@ -251,11 +251,11 @@ def _steps(sagemaker: Any, arn: str) -> list[dict[str, Any]]:
 
 
 def _page(sagemaker: Any, arn: str, definition: PipelineDefinition) -> tuple[Group, str]:
-    told = sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn)
-    status = told["PipelineExecutionStatus"]
+    described = sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn)
+    status = described["PipelineExecutionStatus"]
     steps = {one["StepName"]: one for one in _steps(sagemaker, arn)}
     title = f"[bold]{arn.rpartition(':')[2].removeprefix('pipeline/')}[/bold]  {coloured(status)}"
-    reason = [f"[red]{escape(told['FailureReason'])}[/red]"] if "FailureReason" in told else []
+    reason = [f"[red]{escape(described['FailureReason'])}[/red]"] if "FailureReason" in described else []
     return Group(tree(definition, steps, title), *reason), status
 
 
@@ -282,17 +282,17 @@ def _in_order(definition: PipelineDefinition) -> Iterator[PipelineStep]:
         left = [one for one in left if one.name not in done]
 
 
-def _label(step: PipelineStep, told: Mapping[str, Any] | None) -> str:
-    if told is None:
+def _label(step: PipelineStep, described: Mapping[str, Any] | None) -> str:
+    if described is None:
         return f"[dim]· {step.name}  {step.type}[/dim]"
-    mark = MARKS.get(told["StepStatus"], "[cyan]…[/cyan]")
-    seconds = (told.get("EndTime", datetime.now(UTC)) - told["StartTime"]).total_seconds()
-    more = "  [magenta]cached[/magenta]" if "CacheHitResult" in told else f"  {seconds:.1f} s"
-    if outcome := (told["Metadata"].get("Condition") or {}).get("Outcome"):
+    mark = MARKS.get(described["StepStatus"], "[cyan]…[/cyan]")
+    seconds = (described.get("EndTime", datetime.now(UTC)) - described["StartTime"]).total_seconds()
+    more = "  [magenta]cached[/magenta]" if "CacheHitResult" in described else f"  {seconds:.1f} s"
+    if outcome := (described["Metadata"].get("Condition") or {}).get("Outcome"):
         more = f"  {outcome}"
-    if told.get("AttemptCount", 1) > 1:
-        more += f"  attempt {told['AttemptCount']}"
-    if reason := told.get("FailureReason"):
+    if described.get("AttemptCount", 1) > 1:
+        more += f"  attempt {described['AttemptCount']}"
+    if reason := described.get("FailureReason"):
         more += f"  [red]{escape(reason.splitlines()[0][:200])}[/red]"
     return f"{mark} {step.name}  [dim]{step.type}[/dim]{more}"
 

@@ -78,9 +78,9 @@ def page(job: dict[str, Any], trials: Sequence[dict[str, Any]], limit: int) -> R
     head.add_row("strategy", config["Strategy"])
     most = config["ResourceLimits"].get("MaxNumberOfTrainingJobs")
     failed = counted["NonRetryableError"]
-    told = f"{len(trials)}{f' of {most}' if most else ''}: {counted['InProgress']} running, {counted['Completed']} completed"
-    told += f", {counted['Stopped']} stopped" if counted["Stopped"] else ""
-    head.add_row("training jobs", told + (f", [red]{failed} failed[/red]" if failed else ""))
+    message = f"{len(trials)}{f' of {most}' if most else ''}: {counted['InProgress']} running, {counted['Completed']} completed"
+    message += f", {counted['Stopped']} stopped" if counted["Stopped"] else ""
+    head.add_row("training jobs", message + (f", [red]{failed} failed[/red]" if failed else ""))
     if reason := job.get("FailureReason"):
         head.add_row("failure", f"[red]{escape(reason)}[/red]")
     best = job.get("BestTrainingJob", {})
@@ -153,6 +153,12 @@ def as_csv(trials: Sequence[dict[str, Any]]) -> str:
     writer.writerow(["TrainingJobName", "TrainingJobStatus", "ObjectiveStatus", "Value", "Seconds", *names])
     for one in trials:
         value = one[METRIC]["Value"] if METRIC in one else ""
-        told = [one["TrainingJobName"], one["TrainingJobStatus"], one["ObjectiveStatus"], value, f"{_seconds(one):.3f}"]
-        writer.writerow([*told, *(one["TunedHyperParameters"].get(name, "") for name in names)])
+        listed = [
+            one["TrainingJobName"],
+            one["TrainingJobStatus"],
+            one["ObjectiveStatus"],
+            value,
+            f"{_seconds(one):.3f}",
+        ]
+        writer.writerow([*listed, *(one["TunedHyperParameters"].get(name, "") for name in names)])
     return out.getvalue()

@@ -85,21 +85,21 @@ class Cluster:
 
         `places`: the address for each host, as far as it is known; a lost node does not tell it any more.
         """
-        asked = {name: actor.pulse.remote() for name in places if (actor := self._find(name)) is not None}
-        if asked:
-            ray.wait(list(asked.values()), num_returns=len(asked), timeout=_PULSE_S)
-        return {name: self._pulse(name, asked.get(name), place) for name, place in places.items()}
+        requested = {name: actor.pulse.remote() for name in places if (actor := self._find(name)) is not None}
+        if requested:
+            ray.wait(list(requested.values()), num_returns=len(requested), timeout=_PULSE_S)
+        return {name: self._pulse(name, requested.get(name), place) for name, place in places.items()}
 
     def _pulse(self, name: str, answer: Any, place: str) -> tuple[str | None, str]:
         if answer is None:
-            return _why_gone(place), place
+            return _gone_reason(place), place
         try:
             answered: tuple[str | None, str] = ray.get(answer, timeout=0.01)
         except (GetTimeoutError, ActorUnavailableError):
             return None, place
         except RayActorError as error:
             self._actors.pop(name, None)
-            return _why_dead(str(error), place), place
+            return _dead_reason(str(error), place), place
         return answered
 
     def stop(self, host: Host) -> None:
@@ -188,14 +188,14 @@ def _clean(host: Host) -> str:
     return log
 
 
-def _why_gone(place: str) -> str:
+def _gone_reason(place: str) -> str:
     """Of an actor that Ray does not know any more."""
     if place and place not in {node["NodeManagerAddress"] for node in _nodes()}:
         return f"its node {place} was lost"
     return f"its actor on node {place} is gone" if place else "its actor is gone"
 
 
-def _why_dead(text: str, place: str) -> str:
+def _dead_reason(text: str, place: str) -> str:
     if "No module named" in text:
         missing = text.partition("No module named ")[2].split("\n")[0]
         return f"its node has no module {missing}: install sagewright[ray] on each"

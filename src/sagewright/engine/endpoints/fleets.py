@@ -146,8 +146,8 @@ def _sized(variant: Variant, now_ms: int) -> Variant:
     surplus = {
         one.id for one in sorted(kept, key=lambda one: bool(one.directories))[: max(0, len(kept) - variant.desired)]
     }
-    told = [replace(one, leaving_ms=now_ms) if one.id in surplus else one for one in variant.instances]
-    return replace(variant, instances=told + more)
+    listed = [replace(one, leaving_ms=now_ms) if one.id in surplus else one for one in variant.instances]
+    return replace(variant, instances=listed + more)
 
 
 def new_instance_id() -> str:
@@ -236,8 +236,8 @@ def _owned(owner: Resource, variant: Variant, instance: Instance) -> dict[str, A
     """Whose job it is, and what it may use where that isn't all of its instance type."""
     if owner.kind != COMPONENT:
         memory_gb = (variant.serverless or {}).get("MemorySizeInMB", 0) // 1024
-        told = {"EndpointName": owner.name, "EndpointId": owner.id}
-        return told | {"InstanceId": instance.id, "MemoryGigabytes": memory_gb}
+        described = {"EndpointName": owner.name, "EndpointId": owner.id}
+        return described | {"InstanceId": instance.id, "MemoryGigabytes": memory_gb}
     needs = variant.needs or Needs()
     return {
         "EndpointName": owner.document["EndpointName"],

@@ -112,8 +112,8 @@ def _serving(host: RolloutState) -> Fleet | None:
 
 
 def _strategy(state: RolloutState) -> str:
-    told: str = state.rest.get("PlacementStrategy") or SPREAD
-    return told
+    described: str = state.rest.get("PlacementStrategy") or SPREAD
+    return described
 
 
 def _copies(state: RolloutState) -> list[tuple[Instance, Needs]]:
@@ -143,11 +143,11 @@ def _found(spots: dict[str, _Spot], needs: Needs, strategy: str) -> _Spot | None
 
 def _scaling(variant: Variant) -> tuple[int, int] | None:
     """The fewest and the most instances that managed scaling may come to; None where it is not enabled."""
-    told = variant.scaling or {}
-    if told.get("Status") != ENABLED:
+    described = variant.scaling or {}
+    if described.get("Status") != ENABLED:
         return None
-    least = int(told.get("MinInstanceCount", 1))
-    return least, int(told.get("MaxInstanceCount", max(least, variant.desired)))
+    least = int(described.get("MinInstanceCount", 1))
+    return least, int(described.get("MaxInstanceCount", max(least, variant.desired)))
 
 
 def _one_more(variant: Variant) -> Variant | None:
@@ -171,12 +171,12 @@ def _without_empty(variant: Variant, empty: list[str], at_ms: int) -> Variant:
 
 def _no_room(needs: Needs, variant: Variant) -> str:
     """The first sentences are AWS's [K]."""
-    asked = f"{needs.cpus:g} CPU cores, {needs.memory_mb} MB of memory and {needs.gpus} accelerators"
+    requested = f"{needs.cpus:g} CPU cores, {needs.memory_mb} MB of memory and {needs.gpus} accelerators"
     has = resources_of(variant.instance_type)
     return (
         "There is not enough hardware resources on the instances to create a copy for this inference component. Update resource "
         "requirements for this inference component, remove existing inference components, or increase the number of instances "
-        f"for this endpoint. A copy needs {asked}; each of the {len(variant.kept)} instances of the variant {variant.name}, "
+        f"for this endpoint. A copy needs {requested}; each of the {len(variant.kept)} instances of the variant {variant.name}, "
         f"{variant.instance_type}, has {has.cpus} CPU cores, {has.memory_gb * MB:g} MB of memory and {has.gpus} accelerators."
     )[:1024]
 
@@ -192,8 +192,8 @@ def _with_places(state: RolloutState, kept: dict[str, str], at_ms: int) -> Rollo
         return replace(instance, leaving_ms=at_ms) if instance.place else None
 
     def with_places(variant: Variant) -> Variant:
-        told = (placed(one) for one in variant.instances)
-        return replace(variant, instances=[one for one in told if one is not None])
+        listed = (placed(one) for one in variant.instances)
+        return replace(variant, instances=[one for one in listed if one is not None])
 
     return replace(
         state,

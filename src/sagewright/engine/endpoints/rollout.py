@@ -140,26 +140,26 @@ def _noticed_fleet(fleet: Fleet, observation: Observation, *, new: bool) -> Flee
 
 
 def _noticed_variant(variant: Variant, observation: Observation) -> Variant:
-    told: list[Instance] = []
+    listed: list[Instance] = []
     failures, retry_ms = variant.failures, variant.retry_ms
     for instance in variant.instances:
         seen = observation.seen.get(instance.id)
         if seen is None:
-            told.append(instance)
+            listed.append(instance)
             continue
         if instance.leaving_ms is not None:
             if not seen.gone:
-                told.append(instance)
+                listed.append(instance)
         elif seen.state is InstanceState.OVER:
             failures += 0 if instance.directories else 1
             retry_ms = observation.at_ms + (min(MOST_RETRY_MS, RETRY_MS << min(failures, 10)) if failures else 0)
-            told.append(replace(instance, leaving_ms=observation.at_ms, directories=[]))
+            listed.append(replace(instance, leaving_ms=observation.at_ms, directories=[]))
         elif seen.state is InstanceState.READY and instance.directories != seen.directories:
             failures, retry_ms = 0, 0
-            told.append(replace(instance, directories=seen.directories))
+            listed.append(replace(instance, directories=seen.directories))
         else:
-            told.append(instance)
-    return replace(variant, instances=told, failures=failures, retry_ms=retry_ms)
+            listed.append(instance)
+    return replace(variant, instances=listed, failures=failures, retry_ms=retry_ms)
 
 
 def _kept(state: RolloutState, observation: Observation) -> RolloutState:
@@ -172,7 +172,7 @@ def _judged(state: RolloutState, observation: Observation) -> RolloutState:
     """OutOfService once no instance has answered for a while, and InService again when one does."""
     served = [one for fleet in state.fleets if fleet.share for one in fleet.variants if one.desired and not one.shadow]
     down = bool(served) and not any(one.ready or one.component or one.hosts_components for one in served)
-    since, reason = state.rest.get(UNSERVED), _why_lost(state.fleets, observation)
+    since, reason = state.rest.get(UNSERVED), _lost_reason(state.fleets, observation)
     if down:
         rest = {**state.rest, UNSERVED: since or observation.at_ms}
         rest |= {UNSERVED_REASON: reason[:1024]} if reason else {}
@@ -190,7 +190,7 @@ def _judged(state: RolloutState, observation: Observation) -> RolloutState:
     return replace(state, status=EndpointStatus.IN_SERVICE if out else state.status, rest=rest)
 
 
-def _why_lost(concerned: list[Fleet], observation: Observation) -> str:
+def _lost_reason(concerned: list[Fleet], observation: Observation) -> str:
     """Why an instance ended; "" if none has."""
     for _variant, instance in fleets.instances(concerned):
         seen = observation.seen.get(instance.id)
@@ -211,7 +211,7 @@ def _resized(state: RolloutState, observation: Observation) -> RolloutState:
         return refilled
     if all(fleet.whole for fleet in refilled.fleets if fleet.share):
         return replace(refilled, update=None, status=EndpointStatus.IN_SERVICE)
-    reason = _why_failed(state.fleets, observation)
+    reason = _failed_reason(state.fleets, observation)
     if reason or observation.at_ms > _deadline_ms(state.update):
         return _as_it_is(state, reason or "The instances did not start in time.")
     return replace(refilled, update={**state.update, "UntilMs": 0})
@@ -240,7 +240,7 @@ def _updated(state: RolloutState, observation: Observation) -> RolloutState:
             return _rolled_back(state, observation, "The new instances were lost.")
         first = fleets.sized(_part(target, *_progress(update, 1)), observation.at_ms)
         return replace(state, fleets=[*state.fleets, first])
-    if reason := _why_failed([state.fleets[at]], observation):
+    if reason := _failed_reason([state.fleets[at]], observation):
         return _rolled_back(state, observation, reason)
     if observation.alarm:
         return _rolled_back(state, observation, f"The alarm {observation.alarm} is in the state ALARM.")
@@ -356,7 +356,7 @@ def _rolled_back(state: RolloutState, observation: Observation, reason: str) -> 
     return RolloutState(status, [*back, *gone], None, rest)
 
 
-def _why_failed(concerned: list[Fleet], observation: Observation) -> str:
+def _failed_reason(concerned: list[Fleet], observation: Observation) -> str:
     """Why an instance that was launched did not come up; "" if none has failed."""
     for variant, instance in fleets.instances(concerned):
         seen = observation.seen.get(instance.id)

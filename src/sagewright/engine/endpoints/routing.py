@@ -62,7 +62,7 @@ def _endpoint(resource: Resource, components: list[Resource]) -> dict[str, Any]:
         "status": resource.status,
         "asynchronous": any(fleet.asynchronous for fleet in found),
         "fleets": [_fleet(fleet) for fleet in found],
-        "components": [told for one in components if (told := _component(one)) is not None]
+        "components": [described for one in components if (described := _component(one)) is not None]
         if any(variant.hosts_components for fleet in found for variant in fleet.variants)
         else None,
     }

@@ -63,21 +63,21 @@ class Experiments:
         config = config_of(document["Final"], None, {}) if stopping else running_config(document)
         name = f"{experiment.name[: MOST_NAME - 8]}-{document['Step']}"
         try:
-            told = self._endpoint(experiment)
-            if told is None and stopping:
+            described = self._endpoint(experiment)
+            if described is None and stopping:
                 self._move(experiment, document["DesiredState"])
                 return
             self._make_config(experiment, name, config)
-            if told is None:
+            if described is None:
                 request = {"EndpointName": document["EndpointName"], "EndpointConfigName": name}
                 self._ask(experiment, "CreateEndpoint", request)
-            elif told["EndpointStatus"] == "InService" and told["EndpointConfigName"] == name:
+            elif described["EndpointStatus"] == "InService" and described["EndpointConfigName"] == name:
                 self._reached(experiment)
-            elif told["EndpointStatus"] == "Failed" or (
-                document.get("AskedStep") == document["Step"] and _failed(told)
+            elif described["EndpointStatus"] == "Failed" or (
+                document.get("AskedStep") == document["Step"] and _failed(described)
             ):
-                self._give_up(experiment, told.get("FailureReason", "The endpoint has failed."))
-            elif told["EndpointStatus"] == "InService":
+                self._give_up(experiment, described.get("FailureReason", "The endpoint has failed."))
+            elif described["EndpointStatus"] == "InService":
                 self._update(experiment, name)
         except AwsError as error:
             self._give_up(experiment, error.message)
@@ -205,6 +205,6 @@ def _capture(storage: dict[str, Any]) -> dict[str, Any]:
     return capture
 
 
-def _failed(told: dict[str, Any]) -> bool:
+def _failed(described: dict[str, Any]) -> bool:
     """Whether the last update of the endpoint came to nothing."""
-    return told["EndpointStatus"] == "InService" and "FailureReason" in told
+    return described["EndpointStatus"] == "InService" and "FailureReason" in described

@@ -58,7 +58,7 @@ class Start:
         return cls(**document["Start"])
 
 
-def asked(document: dict[str, Any], desired: str) -> dict[str, Any]:
+def with_desired(document: dict[str, Any], desired: str) -> dict[str, Any]:
     """A document with something else wanted: what runs now ends first, and what is to run begins anew."""
     start = Start.read(document)
     return document | {"Wanted": desired, "Start": vars(replace(start, ending=True, failures=0, due_ms=0))}

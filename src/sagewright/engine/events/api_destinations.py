@@ -95,12 +95,12 @@ class Hooks:
             raise TimeoutError  # its headers had no end
         except (OSError, http.client.HTTPException) as error:
             late = time.monotonic() >= deadline
-            why = (
+            reason = (
                 f"it did not answer in {TOTAL_S:g} s"
                 if late
                 else f"it could not be asked: {error or type(error).__name__}"
             )
-            raise Undeliverable(why, again=not isinstance(error, ssl.SSLCertVerificationError)) from None
+            raise Undeliverable(reason, again=not isinstance(error, ssl.SSLCertVerificationError)) from None
 
     def _address(self, host: str, port: int) -> str:
         """The address that is connected to, whatever the name stands for a moment later. Raises Undeliverable, OSError."""

@@ -143,7 +143,7 @@ class DeliveryReconciler:
             deliveries.later(self._store, delivery, delay_ms)
             return
         condition = "MaximumRetryAttempts" if spent else "MaximumEventAgeInSeconds" if again else "none"
-        why = {
+        reason = {
             "RULE_ARN": rule.arn,
             "TARGET_ARN": str(target["Arn"]),
             "ERROR_CODE": error[0],
@@ -151,23 +151,25 @@ class DeliveryReconciler:
             "EXHAUSTED_RETRY_CONDITION": condition,
             "RETRY_ATTEMPTS": str(delivery.attempts),
         }
-        self._bury(delivery, rule, target, why)
+        self._bury(delivery, rule, target, reason)
         deliveries.done(self._store, delivery)
 
-    def _bury(self, delivery: Delivery, rule: EventRule, target: dict[str, Any], why: dict[str, str]) -> None:
+    def _bury(self, delivery: Delivery, rule: EventRule, target: dict[str, Any], reason: dict[str, str]) -> None:
         """In the target's dead-letter queue, and in a log group for those that have none."""
         log.warning(
-            "an event for %s of the rule %s is given up: %s", why["TARGET_ARN"], rule.name, why["ERROR_MESSAGE"]
+            "an event for %s of the rule %s is given up: %s", reason["TARGET_ARN"], rule.name, reason["ERROR_MESSAGE"]
         )
         queue = target.get("DeadLetterConfig", {}).get("Arn")
         principal = rule.principal(target)
         body = orjson.dumps(delivery.event).decode()
         try:
             if queue:
-                attributes = {name: {"DataType": "String", "StringValue": value or "-"} for name, value in why.items()}
-                asked = {"QueueUrl": queue_url(queue), "MessageBody": body, "MessageAttributes": attributes}
-                self._call(OperationRequest(principal, "sqs", "SendMessage", asked, region=region_in(queue)))
-            line = orjson.dumps({**why, "event": delivery.event}).decode()
+                attributes = {
+                    name: {"DataType": "String", "StringValue": value or "-"} for name, value in reason.items()
+                }
+                requested = {"QueueUrl": queue_url(queue), "MessageBody": body, "MessageAttributes": attributes}
+                self._call(OperationRequest(principal, "sqs", "SendMessage", requested, region=region_in(queue)))
+            line = orjson.dumps({**reason, "event": delivery.event}).decode()
             log_line(self._call, principal, (DEAD_LETTERS, delivery.target), line, rule.resource.region)
         except AwsError as error:
             log.warning("the dead letter of the rule %s is not kept: %s", rule.name, error.message)

@@ -60,14 +60,14 @@ def _who(detail: dict[str, Any]) -> str:
 
 
 def _latest_approved(call: Call, principal: str, group: str, region: str) -> str | None:
-    asked = {
+    requested = {
         "ModelPackageGroupName": group,
         "ModelApprovalStatus": "Approved",
         "SortBy": "CreationTime",
         "SortOrder": "Descending",
         "MaxResults": 1,
     }
-    found = call(OperationRequest(principal, "sagemaker", "ListModelPackages", asked, region=region))[
+    found = call(OperationRequest(principal, "sagemaker", "ListModelPackages", requested, region=region))[
         "ModelPackageSummaryList"
     ]
     return found[0]["ModelPackageArn"] if found else None

@@ -104,9 +104,9 @@ def draft_of(store: Database, call: Call, logged: Logged, scope: tuple[str, str]
 
 def region_of(store: Database, logged: Logged, home: str) -> str:
     """The region of an entry's subject; `home` where there is nothing that says it any more."""
-    told = (logged.entry.detail or {}).get("told") or {}
-    if "ModelPackageArn" in told:
-        return str(told["ModelPackageArn"]).split(":")[3]
+    described = (logged.entry.detail or {}).get("told") or {}
+    if "ModelPackageArn" in described:
+        return str(described["ModelPackageArn"]).split(":")[3]
     if logged.subject.kind in JOBS:
         job = jobs.get(store, logged.subject.id)
         return job.region if job else home
@@ -138,9 +138,9 @@ def _head(logged: Logged, detail_type: str, scope: tuple[str, str]) -> Event:
 
 
 def _of_package(entry: EventEntry) -> tuple[list[str], Event]:
-    told: Event = dict((entry.detail or {})["told"])
-    told["LastModifiedTime"] = iso(entry.at_ms)
-    return [told["ModelPackageArn"]], told
+    described: Event = dict((entry.detail or {})["told"])
+    described["LastModifiedTime"] = iso(entry.at_ms)
+    return [described["ModelPackageArn"]], described
 
 
 def _of_job(store: Database, call: Call, logged: Logged, form: JobDetailType) -> tuple[list[str], Event] | None:
@@ -172,12 +172,12 @@ def _of_card(store: Database, call: Call, logged: Logged) -> tuple[list[str], Ev
     request = {"ModelCardName": found[0].name, "IncludedData": "MetadataOnly"}
     try:
         principal = role_arn(found[0].account, ROLE_NAME)
-        told = call(OperationRequest(principal, "sagemaker", "DescribeModelCard", request, region=found[0].region))
+        described = call(OperationRequest(principal, "sagemaker", "DescribeModelCard", request, region=found[0].region))
     except AwsError as error:
         log.warning("there is no event of the model card %s: %s", found[0].name, error.message)
         return None
     entry = logged.entry
-    detail = {name: value for name, value in told.items() if name != "Content"}
+    detail = {name: value for name, value in described.items() if name != "Content"}
     detail |= {"ModelCardStatus": entry.status, "LastModifiedTime": to_datetime(entry.at_ms)}
     return [detail["ModelCardArn"]], _plain(detail)
 
@@ -215,17 +215,17 @@ def _of_host(store: Database, call: Call, logged: Logged, scope: tuple[str, str]
         return None
     form = HOSTS[logged.subject.kind]
     named = {f"{form.noun}Name": name}
-    told: Event = named | {f"{form.noun}Arn": sagemaker_arn(scope[1], scope[0], logged.subject.kind, name)}
+    described: Event = named | {f"{form.noun}Arn": sagemaker_arn(scope[1], scope[0], logged.subject.kind, name)}
     if resources.several(store, [logged.subject.id]):
         principal = role_arn(scope[0], ROLE_NAME)
         question = OperationRequest(principal, "sagemaker", f"Describe{form.noun}", named, region=scope[1])
         with suppress(AwsError):  # it has just gone
-            told = dict(call(question))
-    told["LastModifiedTime"] = to_datetime(entry.at_ms)
-    told[form.status] = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", entry.status).upper()
+            described = dict(call(question))
+    described["LastModifiedTime"] = to_datetime(entry.at_ms)
+    described[form.status] = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", entry.status).upper()
     if entry.status not in {"Failed", "InService"}:
-        told.pop("FailureReason", None)
-    return [told[f"{form.noun}Arn"]], _plain(told)
+        described.pop("FailureReason", None)
+    return [described[f"{form.noun}Arn"]], _plain(described)
 
 
 def _is_change(store: Database, logged: Logged, form: JobDetailType | None) -> bool:

@@ -53,7 +53,7 @@ def of_step(store: Database, logged: Logged) -> tuple[list[str], Event] | None:
         return None
     record, arn = step_records.read(row), execution_arn(execution)
     detail: Event = {
-        "metadata": {_lower(name): _lowered(told) for name, told in _small(record.metadata).items()},
+        "metadata": {_lower(name): _lowered(described) for name, described in _small(record.metadata).items()},
         "stepStartTime": _time(record.started_ms),
         "stepName": record.name,
         "stepType": record.type,
@@ -77,8 +77,8 @@ def _small(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
     if size_of(metadata, MOST_METADATA) <= MOST_METADATA:
         return metadata
     return {
-        name: {member: value for member, value in told.items() if member != "OutputParameters"}
-        for name, told in metadata.items()
+        name: {member: value for member, value in described.items() if member != "OutputParameters"}
+        for name, described in metadata.items()
     }
 
 
@@ -99,5 +99,5 @@ def _lower(name: str) -> str:
     return name[:1].lower() + name[1:]
 
 
-def _lowered(told: Any) -> Any:
-    return {_lower(name): value for name, value in told.items()} if isinstance(told, dict) else told
+def _lowered(described: Any) -> Any:
+    return {_lower(name): value for name, value in described.items()} if isinstance(described, dict) else described

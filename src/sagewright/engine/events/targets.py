@@ -103,12 +103,12 @@ def log_line(call: Call, principal: str, place: tuple[str, str], line: str, regi
     except AwsError as error:
         if error.code != "ResourceNotFoundException":
             raise
-        for operation, asked in (
+        for operation, requested in (
             ("CreateLogGroup", {"logGroupName": group}),
             ("CreateLogStream", {"logGroupName": group, "logStreamName": stream}),
         ):
             with suppress(AwsError):  # somebody else may have made it
-                call(OperationRequest(principal, "logs", operation, asked, region=region))
+                call(OperationRequest(principal, "logs", operation, requested, region=region))
         call(OperationRequest(principal, "logs", "PutLogEvents", request, region=region))
 
 
@@ -132,10 +132,10 @@ def _to_topic(call: Call, message: TargetMessage) -> None:
 
 def _to_pipeline(call: Call, message: TargetMessage) -> None:
     """The same event starts one execution, however often it is sent."""
-    asked = (message.target.get("SageMakerPipelineParameters") or {}).get("PipelineParameterList", [])
+    requested = (message.target.get("SageMakerPipelineParameters") or {}).get("PipelineParameterList", [])
     parameters = [
         {"Name": one["Name"], "Value": _parameter(scheduled(one["Value"], message.event), message.event)}
-        for one in asked
+        for one in requested
     ]
     token = hashlib.sha256(f"{message.rule.id}/{message.event['id']}".encode()).hexdigest()
     request = {"PipelineName": message.arn, "PipelineParameters": parameters, "ClientRequestToken": token}

@@ -22,7 +22,7 @@ NAME_CHARACTERS = 255
 MESSAGE_CHARACTERS = 1024
 FAILURE_CHARACTERS = 65_536
 NOTE_CHARACTERS = 16 << 20
-TOLD = 5
+DESCRIBED = 5
 """So many of the refused parts are named in the server's log."""
 
 PHASES = {str(phase): phase for phase in Phase} | {"Training": Phase.RUNNING}  # as agents before briefs called it

@@ -33,18 +33,18 @@ def proof_file(settings: Settings) -> Path:
     return path
 
 
-def look_up(settings: Settings, objects: BucketStore, asked: dict[str, Any]) -> dict[str, Any]:
+def look_up(settings: Settings, objects: BucketStore, requested: dict[str, Any]) -> dict[str, Any]:
     """The answer to `{"proof", "bucket", "prefix", "after"}`: `{"found": [[key, size, file] …], "next": key or null}`,
     a page of the objects under a prefix; or to `{"proof", "names": [[bucket, key] …]}`: `{"found": [[size, file] …]}`.
 
     Raises NotBeside, KeyError and TypeError for a broken question, AwsError for a bucket or key that is not there.
     """
-    if not hmac.compare_digest(str(asked["proof"]).encode(), proof_file(settings).read_bytes()):
+    if not hmac.compare_digest(str(requested["proof"]).encode(), proof_file(settings).read_bytes()):
         raise NotBeside
-    if "names" in asked:
-        versions = [objects.contents.find(bucket, key) for bucket, key in asked["names"]]
+    if "names" in requested:
+        versions = [objects.contents.find(bucket, key) for bucket, key in requested["names"]]
         return {"found": [[version.size, str(objects.there(version))] for version in versions]}
-    rows = objects.listing.locate(asked["bucket"], asked["prefix"], asked["after"], PAGE)
+    rows = objects.listing.locate(requested["bucket"], requested["prefix"], requested["after"], PAGE)
     files = objects.files([blob for _, _, blob in rows])
     found = [[key, size, file] for (key, size, _), file in zip(rows, files, strict=True)]
     return {"found": found, "next": rows[-1][0] if len(rows) == PAGE else None}

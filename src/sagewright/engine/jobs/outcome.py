@@ -88,8 +88,8 @@ def of_job(kind: Kind, job: Job, placed: list[Host], overdue: bool = False) -> O
         return Outcome(SecondaryStatus.STOPPED)
     if overdue and ended_from_outside:
         return Outcome(SecondaryStatus.MAX_WAIT_TIME_EXCEEDED)
-    told = next((host for host in placed if host.cause == EndCause.STOP), None)
-    if told is not None:
-        text = f"Host {told.name} was told to stop from outside (SIGTERM to its agent)."
+    described = next((host for host in placed if host.cause == EndCause.STOP), None)
+    if described is not None:
+        text = f"Host {described.name} was told to stop from outside (SIGTERM to its agent)."
         return Outcome(SecondaryStatus.FAILED, f"{FaultClass.INTERNAL}: {text}")
     return Outcome(SecondaryStatus.COMPLETED)

@@ -161,9 +161,9 @@ class Runs:
         for host in placed:
             if host.over:
                 continue
-            why_lost = self._why_lost(host)
-            if why_lost is not None:
-                self._lose(host, why_lost)
+            lost_reason = self._lost_reason(host)
+            if lost_reason is not None:
+                self._lose(host, lost_reason)
             elif stopping and not host.exited and host.handle:
                 with suppress(BackendUnreachable):  # its agent is told so with the answer to its next report
                     self._dependencies.backend.stop(host.handle)
@@ -182,7 +182,7 @@ class Runs:
         elif queue.ask_interrupt(self._dependencies.store, job.id):
             self._dependencies.wake(job.kind, job.id)
 
-    def _why_lost(self, host: Host) -> str | None:
+    def _lost_reason(self, host: Host) -> str | None:
         """None while the host's agent is alive, or may be."""
         if host.handle is None:  # its backend could not be asked yet
             return self._silence(host, "it was never seen")
@@ -192,17 +192,17 @@ class Runs:
             return self._silence(host, str(error))
         return None if pulse else pulse.reason
 
-    def _silence(self, host: Host, why: str) -> str | None:
+    def _silence(self, host: Host, reason: str) -> str | None:
         limit_s = self._dependencies.settings.agent_timeout_s
-        return None if now_ms() - host.seen_ms < limit_s * 1000 else f"silent for {limit_s} s; {why}"
+        return None if now_ms() - host.seen_ms < limit_s * 1000 else f"silent for {limit_s} s; {reason}"
 
-    def _lose(self, host: Host, why: str) -> None:
+    def _lose(self, host: Host, reason: str) -> None:
         take_left(self._dependencies.store, host)
         fresh = hosts.find(self._dependencies.store, host.id)  # its last report may have come since
         if fresh is None or fresh.over:
             return
-        log.warning("host %s of job %s vanished: %s", host.name, host.job_id, why)
-        text = f"{FaultClass.INTERNAL}: The agent of host {host.name} ended without a report ({why})."
+        log.warning("host %s of job %s vanished: %s", host.name, host.job_id, reason)
+        text = f"{FaultClass.INTERNAL}: The agent of host {host.name} ended without a report ({reason})."
         hosts.mark(self._dependencies.store, host.id, {"phase": hosts.LOST, "failure": text})
 
     def _conclude(self, job_id: str) -> None:

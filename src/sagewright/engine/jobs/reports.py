@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
 from sagewright.engine.jobs import outcome
-from sagewright.engine.jobs.hostreports import TOLD, HostReport
+from sagewright.engine.jobs.hostreports import DESCRIBED, HostReport
 from sagewright.engine.jobs.launch_plan import kind_of
 from sagewright.engine.monitoring import metric_filters
 from sagewright.model.clock import now_ms
@@ -86,8 +86,8 @@ def _apply(store: Database, host_id: str, token: str, report: HostReport) -> Rep
 
 
 def _tell_refused(job: Job, host: Host, report: HostReport) -> None:
-    parts = "; ".join(report.refused[:TOLD])
-    more = f" and {len(report.refused) - TOLD} more" if len(report.refused) > TOLD else ""
+    parts = "; ".join(report.refused[:DESCRIBED])
+    more = f" and {len(report.refused) - DESCRIBED} more" if len(report.refused) > DESCRIBED else ""
     log.warning("report %d of host %s of job %s: refused %s%s", report.seq, host.name, job.name, parts, more)
 
 

@@ -37,7 +37,7 @@ class AlarmPeriod:
     value: float | None
     samples: float | None = None
 
-    def told(self) -> dict[str, Any]:
+    def described(self) -> dict[str, Any]:
         known = {"sampleCount": self.samples, "value": self.value}
         return {"timestamp": moment(self.at), **{name: value for name, value in known.items() if value is not None}}
 
@@ -53,24 +53,24 @@ def reason(document: Mapping[str, Any], state: str, points: Sequence[AlarmPeriod
     if state == UNKNOWN:
         return f"Insufficient Data: {_counted(len(points), 'datapoint')} unknown."
     known = [point for point in points if point.value is not None]
-    told = [point for point in known if breaches(document, point) == (state == ALARM)]
-    if not told:  # what is missing decided
+    described = [point for point in known if breaches(document, point) == (state == ALARM)]
+    if not described:  # what is missing decided
         gaps, treated = len(points) - len(known), "Breaching" if state == ALARM else "NonBreaching"
         return (
             f"Threshold Crossed: no datapoints were received for {_number(gaps, 'period')} and "
             f"{_counted(gaps, 'missing datapoint')} treated as [{treated}]."
         )
-    listed = ", ".join(f"{float(point.value or 0.0)} ({_day(point.at)})" for point in told[:MOST_TOLD])
+    listed = ", ".join(f"{float(point.value or 0.0)} ({_day(point.at)})" for point in described[:MOST_TOLD])
     side = "" if state == ALARM else "not "
     crossed = f"{side}{_WORDS[document['ComparisonOperator']]} the threshold ({float(document['Threshold'])})"
     if document.get("DatapointsToAlarm"):
         least = requested if state == ALARM else max(1, len(points) - requested + 1)
         transition = "OK -> ALARM" if state == ALARM else "ALARM -> OK"
         return (
-            f"Threshold Crossed: {len(told)} out of the last {len(points)} datapoints [{listed}] {_was(len(told))} {crossed} "
-            f"(minimum {_number(least, 'datapoint')} for {transition} transition)."
+            f"Threshold Crossed: {len(described)} out of the last {len(points)} datapoints [{listed}] {_was(len(described))} "
+            f"{crossed} (minimum {_number(least, 'datapoint')} for {transition} transition)."
         )
-    return f"Threshold Crossed: {_number(len(told), 'datapoint')} [{listed}] {_was(len(told))} {crossed}."
+    return f"Threshold Crossed: {_number(len(described), 'datapoint')} [{listed}] {_was(len(described))} {crossed}."
 
 
 def data(document: Mapping[str, Any], points: Sequence[AlarmPeriod], now: float) -> dict[str, Any]:
@@ -88,7 +88,7 @@ def data(document: Mapping[str, Any], points: Sequence[AlarmPeriod], now: float)
         **{name: value for name, value in metric.items() if value is not None},
         "recentDatapoints": [point.value for point in reversed(known)],
         "threshold": float(document["Threshold"]),
-        "evaluatedDatapoints": [point.told() for point in points],
+        "evaluatedDatapoints": [point.described() for point in points],
     }
 
 

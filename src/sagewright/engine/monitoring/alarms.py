@@ -110,8 +110,8 @@ class Alarms:
         request = {"MetricDataQueries": queries, "StartTime": begin, "EndTime": this + timedelta(seconds=period)}
         principal = assumed_role_arn(alarm.account, ROLE_NAME, "CloudWatch")
         answer = self._call(OperationRequest(principal, "cloudwatch", "GetMetricData", request, region=alarm.region))
-        asked = next((one["Id"] for one in queries if one.get("ReturnData", True)), queries[0]["Id"])
-        values = _values(answer, asked)
+        requested = next((one["Id"] for one in queries if one.get("ReturnData", True)), queries[0]["Id"])
+        values = _values(answer, requested)
         samples = {} if document.get("Metrics") else _values(answer, SAMPLES)
         begins = [this.timestamp() - period * number for number in range(count + 1)]
         periods = [AlarmPeriod(at, values.get(at), samples.get(at)) for at in begins]
@@ -152,7 +152,7 @@ class Alarms:
         elif action.startswith("arn:aws:sns:"):
             principal = assumed_role_arn(alarm.account, ROLE_NAME, "CloudWatch")
             subject = f'{alarm.status}: "{alarm.name}" in {alarm.region}'
-            request = {"TopicArn": action, "Subject": subject[:100], "Message": json.dumps(_told(alarm))}
+            request = {"TopicArn": action, "Subject": subject[:100], "Message": json.dumps(_described(alarm))}
             self._call(OperationRequest(principal, "sns", "Publish", request, region=action.split(":")[3]))
         else:
             log.warning("the action %s of alarm %s is of a kind that isn't served", action, alarm.name)
@@ -248,7 +248,7 @@ def _query(document: Mapping[str, Any], *, samples: bool = False) -> dict[str, A
     return {"Id": SAMPLES if samples else "m1", "MetricStat": stat, "ReturnData": True}
 
 
-def _told(alarm: Resource) -> dict[str, Any]:
+def _described(alarm: Resource) -> dict[str, Any]:
     """Source: the form in which CloudWatch's messages to SNS are published."""
     history = alarm.document.get("History") or [{"From": UNKNOWN}]
     of_it = composite_alarms.message(alarm) if composite_alarms.is_composite(alarm) else {"Trigger": _trigger(alarm)}
@@ -265,7 +265,7 @@ def _told(alarm: Resource) -> dict[str, Any]:
         "AlarmConfigurationUpdatedTimestamp": moment(alarm.document.get("ConfiguredMs", alarm.created_ms) / 1000),
         "AlarmArn": f"arn:aws:cloudwatch:{alarm.region}:{alarm.account}:alarm:{alarm.name}",
         "ActionExecutedAfterMuteWindow": False,
-        "Region": _described(alarm.region),
+        "Region": _region_name(alarm.region),
         "OldStateValue": history[-1]["From"],
         **actions,
         **of_it,
@@ -305,7 +305,7 @@ def _trigger(alarm: Resource) -> dict[str, Any]:
 
 
 @cache
-def _described(region: str) -> str:
+def _region_name(region: str) -> str:
     """The region as people call it: US East (N. Virginia)."""
     partitions = botocore.session.get_session().get_component("data_loader").load_data("endpoints")["partitions"]
     names: dict[str, Any] = {name: found for one in partitions for name, found in one["regions"].items()}

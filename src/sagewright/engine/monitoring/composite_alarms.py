@@ -40,10 +40,14 @@ def judged(store: Database, alarm: Resource) -> tuple[str, str, dict[str, Any]] 
         return None
     if alarm.status == UNKNOWN:
         words = f"{_arn(alarm)} was created and its alarm rule evaluates to {state}"
-        return state, words, {"triggeringAlarms": [_told(one) for one in children]}
+        return state, words, {"triggeringAlarms": [_described(one) for one in children]}
     turned = [one for one in children if _updated_ms(one) == latest]
     words = " and ".join(f"{_arn(one)} transitioned to {one.status} at {_day(one)}" for one in turned)
-    return state, words or f"The alarm rule evaluates to {state}", {"triggeringAlarms": [_told(one) for one in turned]}
+    return (
+        state,
+        words or f"The alarm rule evaluates to {state}",
+        {"triggeringAlarms": [_described(one) for one in turned]},
+    )
 
 
 def message(alarm: Resource) -> dict[str, Any]:
@@ -73,7 +77,7 @@ def _in_circle(store: Database, alarm: Resource) -> bool:
     return False
 
 
-def _told(child: Resource) -> dict[str, Any]:
+def _described(child: Resource) -> dict[str, Any]:
     return {"arn": _arn(child), "state": {"value": child.status, "timestamp": moment(_updated_ms(child) / 1000)}}
 
 

@@ -49,8 +49,8 @@ _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 _CONSTANTS = {"NULL": None, "TRUE": True, "FALSE": False}
 
 
-def wrong(pattern: str, why: str) -> AwsError:
-    return AwsError("InvalidParameterException", f"Invalid filter pattern '{pattern[:200]}': {why}")
+def wrong(pattern: str, reason: str) -> AwsError:
+    return AwsError("InvalidParameterException", f"Invalid filter pattern '{pattern[:200]}': {reason}")
 
 
 def regex_of(pattern: str, text: str) -> Any:

@@ -253,11 +253,11 @@ class ExecutionPass:
         elif error.code == "ResourceLimitExceeded":
             exception = retries.RESOURCE_LIMIT
         named = exception.partition(".")[2] if exception.startswith("Step") else exception.replace(".", "_").upper()
-        why = f"No retry policy configured for the exception type {named}." if named else ""
+        cause = f"No retry policy configured for the exception type {named}." if named else ""
         reason = (
             f"ClientError: Failed to invoke sagemaker:{operation}. Error Details: {error.message}\n"
             "Retry not appropriate on execution of step with PipelineExecutionArn "
-            f"{execution_arn(self._execution)} and StepId {step.name}. {why}"
+            f"{execution_arn(self._execution)} and StepId {step.name}. {cause}"
         )
         return StepObservation(StepStatus.FAILED, reason=reason.strip()[:1024], exception=exception)
 

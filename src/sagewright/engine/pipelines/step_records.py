@@ -84,7 +84,7 @@ SHOWN = {"DisplayName": "StepDisplayName", "Description": "StepDescription"}
 
 
 def shown_of(step: PipelineStep) -> dict[str, str]:
-    return {told: str(step.document[name]) for name, told in SHOWN.items() if step.document.get(name)}
+    return {described: str(step.document[name]) for name, described in SHOWN.items() if step.document.get(name)}
 
 
 def measured(record: StepRecord) -> StepRecord:
@@ -151,9 +151,9 @@ def of_execution(store: Database, execution_id: str) -> dict[str, StepRecord]:
     return {one.name: one for one in map(read, rows)}
 
 
-def page_of(store: Database, execution: Resource, asked: PageRequest) -> list[Resource]:
+def page_of(store: Database, execution: Resource, requested: PageRequest) -> list[Resource]:
     """Rows of an execution, by `created_ms`: in the order in which they were begun."""
-    return resources.page(store, None, asked, resources.belongs_to(execution.id, STEP))
+    return resources.page(store, None, requested, resources.belongs_to(execution.id, STEP))
 
 
 def read(row: Resource) -> StepRecord:

@@ -352,15 +352,15 @@ class TuningPass:
 
     def _note(self, found: Standing) -> None:
         """Keep what Describe tells of the search as a whole."""
-        told: dict[str, Any] = {"NotImproving": found.not_improving}
+        described: dict[str, Any] = {"NotImproving": found.not_improving}
         if found.best is not None:
-            told["Best"] = found.best
+            described["Best"] = found.best
         if found.converged and "ConvergedMs" not in self._tuner.document:
-            told["ConvergedMs"] = now_ms()
-        if all(self._tuner.document.get(name) == value for name, value in told.items()):
+            described["ConvergedMs"] = now_ms()
+        if all(self._tuner.document.get(name) == value for name, value in described.items()):
             return
         changed = resources.alter(
-            self._dependencies.store, self._tuner.id, lambda one: replace(one, document={**one.document, **told})
+            self._dependencies.store, self._tuner.id, lambda one: replace(one, document={**one.document, **described})
         )
         self._tuner = changed or self._tuner
 

@@ -195,12 +195,12 @@ class Dispatch:
         """A container's good answer. Raises AwsError."""
         answer = await self._step(where, slot, number, ask, requested)
         if not 200 <= answer.status < 300:
-            raise faults.model_error(where, _told_name(slot.variant, number), answer.status, answer.body)
+            raise faults.model_error(where, _described_name(slot.variant, number), answer.status, answer.body)
         return answer
 
     async def _several(self, where: Where, slot: _Slot, number: int, ask: UpstreamRequest, model: str) -> Answer:
         """Of one model of a multi-model container, which is loaded first if it isn't."""
-        place, container = slot.instance.directories[number], _told_name(slot.variant, number)
+        place, container = slot.instance.directories[number], _described_name(slot.variant, number)
         key = place, model
         answer = Answer(0, {}, b"")
         for fresh in (False, True):
@@ -226,7 +226,7 @@ class Dispatch:
     async def _step(
         self, where: Where, slot: _Slot, number: int, ask: UpstreamRequest, requested: InvocationTarget
     ) -> Answer:
-        container = _told_name(slot.variant, number)
+        container = _described_name(slot.variant, number)
         until, retry_s = time.monotonic() + AWAY_S, RETRY_S
         if slot.variant.containers[number].multi_model and requested.model:
             return await self._several(where, slot, number, ask, requested.model)
@@ -258,16 +258,16 @@ class Dispatch:
             for number in steps[:-1]:
                 answer = await self._step(where, slot, number, ask, requested)
                 if not 200 <= answer.status < 300:
-                    raise faults.model_error(where, _told_name(variant, number), answer.status, answer.body)
+                    raise faults.model_error(where, _described_name(variant, number), answer.status, answer.body)
                 ask = replace(ask, body=answer.body)
             try:
                 stream = await self._upstream(slot.instance.directories[steps[-1]]).begin(ask, STREAM_TIMEOUT_S)
             except ContainerUnreachable as error:
                 raise faults.unavailable(f"No instance of the variant {variant.name} can be reached: {error}") from None
             except Broken as error:
-                raise faults.broken(where, _told_name(variant, steps[-1]), str(error)) from None
+                raise faults.broken(where, _described_name(variant, steps[-1]), str(error)) from None
             except TimeoutError:
-                raise faults.timed_out(where, _told_name(variant, steps[-1]), STREAM_TIMEOUT_S) from None
+                raise faults.timed_out(where, _described_name(variant, steps[-1]), STREAM_TIMEOUT_S) from None
         except BaseException:
             await slot.__aexit__()
             raise
@@ -384,5 +384,5 @@ def _answers(endpoint: Endpoint, component: str) -> bool:
     return found is not None and bool(found.instances)
 
 
-def _told_name(variant: RouteVariant, number: int) -> str:
+def _described_name(variant: RouteVariant, number: int) -> str:
     return "primary" if len(variant.containers) == 1 else variant.containers[number].name

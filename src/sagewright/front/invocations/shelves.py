@@ -27,7 +27,7 @@ class Shelves:
     """Models of all multi-model containers. Requests for one model share one load."""
 
     def __init__(self) -> None:
-        self._asked: dict[tuple[Path, str], asyncio.Task[str]] = {}
+        self._requested: dict[tuple[Path, str], asyncio.Task[str]] = {}
         self._loading: Counter[Path] = Counter()
 
     async def bring(self, directory: Path, model: str) -> str:
@@ -36,12 +36,12 @@ class Shelves:
         Raises ValidationError for what is not there, ModelNotReadyException, ModelError, ServiceUnavailable.
         """
         key = directory, model
-        task = self._asked.get(key)
+        task = self._requested.get(key)
         if task is None:
             if self._loading[directory] >= MOST_LOADING:
                 message = f"The model {model} has to wait: {MOST_LOADING} models of this container are being loaded."
                 raise AwsError("ModelNotReadyException", f"{message} Try again later.", 429)
-            task = self._asked[key] = asyncio.get_running_loop().create_task(_asked(directory, model))
+            task = self._requested[key] = asyncio.get_running_loop().create_task(_requested(directory, model))
             self._loading[directory] += 1
             task.add_done_callback(lambda _done: self._answered(key))
         try:
@@ -51,7 +51,7 @@ class Shelves:
             raise AwsError("ModelNotReadyException", message, 429) from None
 
     def _answered(self, key: tuple[Path, str]) -> None:
-        task = self._asked.pop(key)
+        task = self._requested.pop(key)
         if not task.cancelled():
             task.exception()  # it may be that nobody waits any more
         self._loading[key[0]] -= 1
@@ -59,7 +59,7 @@ class Shelves:
             del self._loading[key[0]]
 
 
-async def _asked(directory: Path, model: str) -> str:
+async def _requested(directory: Path, model: str) -> str:
     try:
         line = await ask_line(UnixPath(directory / SHELF), json.dumps({"model": model}).encode(), LOAD_S)
         answer: dict[str, Any] = json.loads(line)

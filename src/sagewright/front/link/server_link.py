@@ -76,9 +76,9 @@ class ServerLink:
 
     async def _hear(self, document: dict[str, Any]) -> None:
         await self._heard(document)
-        asked = self._refreshes.get(document.get("refresh", -1))
-        if asked is not None and not asked.done():
-            asked.set_result(None)
+        requested = self._refreshes.get(document.get("refresh", -1))
+        if requested is not None and not requested.done():
+            requested.set_result(None)
 
     @property
     def is_present(self) -> bool:

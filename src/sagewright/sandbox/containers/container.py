@@ -69,12 +69,12 @@ class ContainerSandbox:
         given["unprivileged"] = Support(not_root, who if not_root else _DOCKER_ROOT)
         given["any_user"] = Support(True, "the container's user namespace")
         apart = self._gives_users and self._found.ours
-        why = (
+        reason = (
             "a network namespace of the job's"
             if apart
             else "the engine is not one that Sagewright has started, as root"
         )
-        given["own_ports"] = Support(apart, why)
+        given["own_ports"] = Support(apart, reason)
         given["joins_network"] = Support(False, "the engine starts it in a network of the engine's")
         given["stand_in_programs"] = Support(False, "the programs are the image's own")
         given["shared_memory"] = Support(False, "the engine hands no descriptor on to a container")
@@ -110,19 +110,19 @@ class ContainerSandbox:
         return Command(program, environ, launch.directory)
 
     def _create(self, launch: Launch, image: OwnImage, image_id: str) -> dict[str, Any]:
-        told = document(launch, image, image_id)
-        told["HostConfig"] |= self._limits(image)
+        described = document(launch, image, image_id)
+        described["HostConfig"] |= self._limits(image)
         name = f"sagewright-{uuid.uuid4().hex[:16]}"
         made: dict[str, Any]
         if not self._found.is_podman:
-            made = self._engine.call("POST", f"/containers/create?name={name}", told)
+            made = self._engine.call("POST", f"/containers/create?name={name}", described)
             return made
         if self._gives_users:
             self._users = self._users or claim_users()
             for own in OWN:
                 if (launch.directory / own).exists():
                     give(launch.directory / own, self._users.first, self._users.count)
-        spec = podman_spec(told, name, profile_file(image.cache / "images"), self._users)
+        spec = podman_spec(described, name, profile_file(image.cache / "images"), self._users)
         made = self._engine.call("POST", "/v4.0.0/libpod/containers/create", spec)
         return made
 

@@ -21,7 +21,7 @@ _PERIOD_US = 100_000
 
 def document(launch: Launch, image: OwnImage, image_id: str) -> dict[str, Any]:
     """The container, as the Docker API takes it, but for its limits."""
-    told: dict[str, Any] = {
+    described: dict[str, Any] = {
         "Image": image_id,
         "Hostname": launch.host,
         "Cmd": launch.argv,
@@ -41,8 +41,8 @@ def document(launch: Launch, image: OwnImage, image_id: str) -> dict[str, Any]:
         },
     }
     if image.entrypoint:
-        told["Entrypoint"] = image.entrypoint
-    return told
+        described["Entrypoint"] = image.entrypoint
+    return described
 
 
 def _mode(launch: Launch) -> str:
@@ -92,21 +92,21 @@ def gpus(indexes: list[int], *, podman: bool) -> dict[str, Any]:
     """Docker asks its NVIDIA runtime; Podman takes what the container toolkit has written down (CDI)."""
     if podman:
         return {"Devices": [{"PathOnHost": f"nvidia.com/gpu={index}"} for index in indexes]}
-    asked = {"Driver": "nvidia", "DeviceIDs": [str(index) for index in indexes], "Capabilities": [["gpu"]]}
-    return {"DeviceRequests": [asked]}
+    requested = {"Driver": "nvidia", "DeviceIDs": [str(index) for index in indexes], "Capabilities": [["gpu"]]}
+    return {"DeviceRequests": [requested]}
 
 
-def podman_spec(told: dict[str, Any], name: str, profile: Path, users: Users | None) -> dict[str, Any]:
+def podman_spec(described: dict[str, Any], name: str, profile: Path, users: Users | None) -> dict[str, Any]:
     """The same for Podman's own API. `profile`: its filter of system calls; `users`: the container's own, None where Podman runs
     as an ordinary user and gives it some."""
-    host = told["HostConfig"]
+    host = described["HostConfig"]
     spec: dict[str, Any] = {
         "name": name,
-        "image": told["Image"],
-        "hostname": told["Hostname"],
-        "command": told["Cmd"],
-        "env": dict(line.split("=", 1) for line in told["Env"]),
-        "labels": told["Labels"],
+        "image": described["Image"],
+        "hostname": described["Hostname"],
+        "command": described["Cmd"],
+        "env": dict(line.split("=", 1) for line in described["Env"]),
+        "labels": described["Labels"],
         "netns": _podman_network(host["NetworkMode"]),
         "hostadd": host["ExtraHosts"],
         "mounts": [_mount(bind) for bind in host["Binds"]],
@@ -124,8 +124,8 @@ def podman_spec(told: dict[str, Any], name: str, profile: Path, users: Users | N
         spec |= {"userns": {"nsmode": "private"}, "idmappings": {"UIDMap": ids, "GIDMap": ids}}
     if "ShmSize" in host:
         spec["shm_size"] = host["ShmSize"]
-    if "Entrypoint" in told:
-        spec["entrypoint"] = told["Entrypoint"]
+    if "Entrypoint" in described:
+        spec["entrypoint"] = described["Entrypoint"]
     return spec
 
 

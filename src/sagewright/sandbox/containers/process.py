@@ -27,7 +27,7 @@ class _Container:
         self._podman = podman
         self._path = f"/containers/{name}"
         self._name = name
-        self._asked: signal.Signals | None = None
+        self._requested: signal.Signals | None = None
 
     def run(self) -> int:
         """Start it and hand its output on until its end; its exit code."""
@@ -35,8 +35,8 @@ class _Container:
             self._engine.call("POST", f"/v4.0.0/libpod{self._path}/init")
         output, early = self._engine.attach(self._name)
         self._engine.call("POST", f"{self._path}/start")
-        if self._asked:  # while it did not run yet
-            self.send(self._asked)
+        if self._requested:  # while it did not run yet
+            self.send(self._requested)
         _hand_on(output, early)
         code = int(self._engine.call("POST", f"{self._path}/wait", timeout_s=None)["StatusCode"])
         if self._engine.call("GET", f"{self._path}/json")["State"].get("OOMKilled"):
@@ -46,7 +46,7 @@ class _Container:
 
     def send(self, number: signal.Signals) -> None:
         """A signal for its first process."""
-        self._asked = number
+        self._requested = number
         try:
             self._engine.call("POST", f"{self._path}/kill?signal={int(number)}")
         except EngineFailed as error:

@@ -94,24 +94,24 @@ def is_over(key: Resource) -> bool:
     return key.status == PENDING and bool(key.document["DeletionMs"] <= now_ms())
 
 
-def require_key(context: Context, asked: str, *, by_alias: bool = False) -> Resource:
+def require_key(context: Context, requested: str, *, by_alias: bool = False) -> Resource:
     """Raises NotFoundException, InvalidArnException, AccessDeniedException. `by_alias`: whether the operation takes aliases."""
-    name = _local_name(context, asked)
+    name = _local_name(context, requested)
     if name.startswith("alias/"):
         if not by_alias:
-            raise (_bad_arn(asked) if asked.startswith("arn:") else not_found(f"Invalid keyId '{asked}'"))
+            raise (_bad_arn(requested) if requested.startswith("arn:") else not_found(f"Invalid keyId '{requested}'"))
         return _aliased(context, name)
     if _ID.fullmatch(name) is None:
-        raise not_found(f"Invalid keyId '{asked}'")
+        raise not_found(f"Invalid keyId '{requested}'")
     key = find_key(context, name)
     if key is None:
         raise absent(context, name)
     return key
 
 
-def require_own(context: Context, asked: str, *, by_alias: bool = False) -> Resource:
+def require_own(context: Context, requested: str, *, by_alias: bool = False) -> Resource:
     """As `require_key`, but a key that AWS manages is refused: its policy lets nobody but its service use or change it."""
-    key = require_key(context, asked, by_alias=by_alias)
+    key = require_key(context, requested, by_alias=by_alias)
     if key.document["Manager"] != "CUSTOMER":
         raise AccessDenied(f"{arn_of(context, key.name)} is an AWS managed key: its policy allows its service alone.")
     return key
@@ -123,25 +123,25 @@ def refuse_pending(context: Context, key: Resource) -> None:
         raise AwsError("KMSInvalidStateException", f"{arn_of(context, key.name)} is pending deletion.")
 
 
-def _local_name(context: Context, asked: str) -> str:
+def _local_name(context: Context, requested: str) -> str:
     """`alias/…` or a key's id."""
-    if not asked.startswith("arn:"):
-        return asked
-    parts = asked.split(":", 5)
+    if not requested.startswith("arn:"):
+        return requested
+    parts = requested.split(":", 5)
     if len(parts) != 6 or parts[2] != "kms":
-        raise _bad_arn(asked)
+        raise _bad_arn(requested)
     if parts[3] != context.region:
         raise not_found(f"Invalid arn {parts[3]}")
     if parts[4] != context.account:
-        raise AccessDenied(f"Account {parts[4]} has not allowed the use of {asked}.")
+        raise AccessDenied(f"Account {parts[4]} has not allowed the use of {requested}.")
     kind, _, name = parts[5].partition("/")
     if not name or kind not in {"key", "alias"}:
-        raise _bad_arn(asked)
+        raise _bad_arn(requested)
     return name if kind == "key" else parts[5]
 
 
-def _bad_arn(asked: str) -> AwsError:
-    return AwsError("InvalidArnException", f"{asked} is not a valid key ARN.")
+def _bad_arn(requested: str) -> AwsError:
+    return AwsError("InvalidArnException", f"{requested} is not a valid key ARN.")
 
 
 def _aliased(context: Context, name: str) -> Resource:

@@ -87,13 +87,13 @@ def _document(request: dict[str, Any], config: dict[str, Any], inference_id: str
 
 
 def _headers(request: dict[str, Any], inference_id: str) -> dict[str, str]:
-    told = {
+    described = {
         "Content-Type": request.get("ContentType"),
         "Accept": request.get("Accept"),
         "X-Amzn-SageMaker-Custom-Attributes": request.get("CustomAttributes"),
         "X-Amzn-SageMaker-Inference-Id": inference_id,
     }
-    return {name: value for name, value in told.items() if value}
+    return {name: value for name, value in described.items() if value}
 
 
 def _joined(path: str, *steps: str) -> str:

@@ -21,9 +21,9 @@ _METRICS = select(job_metrics).where(job_metrics.c.job_id.in_(_IDS)).order_by(jo
 LISTING = TableListing(jobs, _COLUMNS, Job)
 
 
-def page(store: Database, scope: ResourceScope, asked: PageRequest, *conditions: Condition) -> list[Job]:
+def page(store: Database, scope: ResourceScope, requested: PageRequest, *conditions: Condition) -> list[Job]:
     """At most `asked.limit` jobs in the order asked for, beginning after its position."""
-    found: list[Job] = LISTING.page(store, scope, asked, *conditions)
+    found: list[Job] = LISTING.page(store, scope, requested, *conditions)
     return found
 
 

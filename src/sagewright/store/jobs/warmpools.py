@@ -94,8 +94,8 @@ def reuse(store: Database, pool: WarmPool, job_id: str, name: str) -> bool:
     """Hand an available pool over to another job; False when somebody else was first."""
     values = {"status": PoolStatus.REUSED.value, "left_ms": now_ms(), "reused_by": name}
     with store.write() as connection:
-        asked = {"job": pool.job_id, "from": PoolStatus.AVAILABLE.value, **values}
-        if not connection.execute(_MOVE, asked).rowcount:
+        requested = {"job": pool.job_id, "from": PoolStatus.AVAILABLE.value, **values}
+        if not connection.execute(_MOVE, requested).rowcount:
             return False
         taken = WarmPool(job_id, pool.cluster_id, pool.cluster_since_ms, pool.shape, PoolStatus.IN_USE.value)
         connection.execute(insert(warm_pools).values(vars(taken)))

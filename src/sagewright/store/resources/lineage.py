@@ -142,9 +142,9 @@ def _of(entity: str) -> Condition:
     return or_(_OWN.source == entity, _OWN.destination == entity)
 
 
-def page(store: Database, asked: PageRequest, *conditions: Condition) -> list[Association]:
+def page(store: Database, requested: PageRequest, *conditions: Condition) -> list[Association]:
     """At most `asked.limit` associations in the order asked for, beginning after its position."""
-    return LISTING.page(store, None, asked, *conditions)
+    return LISTING.page(store, None, requested, *conditions)
 
 
 def within(account: str, region: str) -> tuple[Condition, Condition]:

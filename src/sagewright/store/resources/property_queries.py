@@ -88,18 +88,18 @@ def search(store: Database, scope: str, condition: Condition, order: PropertyOrd
     """At most `limit` subjects of the scope, in order. It may be less than exact where a text lies within very many values:
     then all others that are found have to be held against the condition.
     """
-    asked = _Search(store, scope, order, limit)
-    part = asked.resolved(condition)
+    requested = _Search(store, scope, order, limit)
+    part = requested.resolved(condition)
     with store.read() as connection:
-        return asked.page(connection, part)
+        return requested.page(connection, part)
 
 
 def count(store: Database, scope: str, condition: Condition, most: int) -> int:
     """How many subjects of the scope satisfy the condition, counted up to `most`."""
-    asked = _Search(store, scope, PropertyOrder("", False), most)
-    part = asked.resolved(condition)
+    requested = _Search(store, scope, PropertyOrder("", False), most)
+    part = requested.resolved(condition)
     with store.read() as connection:
-        return asked.count(connection, part)
+        return requested.count(connection, part)
 
 
 @dataclass(frozen=True)

@@ -169,9 +169,11 @@ def in_parts(store: Database, ids: Sequence[str], at_once: int = 25) -> Iterator
         yield from several(store, ids[first : first + at_once])
 
 
-def page(store: Database, scope: ResourceScope | None, asked: PageRequest, *conditions: Condition) -> list[Resource]:
+def page(
+    store: Database, scope: ResourceScope | None, requested: PageRequest, *conditions: Condition
+) -> list[Resource]:
     """At most `asked.limit` resources in the order asked for, beginning after its position."""
-    found: list[Resource] = LISTING.page(store, scope, asked, *conditions)
+    found: list[Resource] = LISTING.page(store, scope, requested, *conditions)
     return found
 
 

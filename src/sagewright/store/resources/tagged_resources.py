@@ -30,15 +30,15 @@ class TagQuery:
     arns: tuple[str, ...] = ()
 
 
-def page(store: Database, asked: TagQuery, after: str, limit: int) -> list[str]:
+def page(store: Database, requested: TagQuery, after: str, limit: int) -> list[str]:
     """At most `limit` ARNs behind `after`, ascending."""
-    statement = select(tags.c.arn).distinct().where(tags.c.arn > after, _here(asked.where))
-    for one in asked.filters:
+    statement = select(tags.c.arn).distinct().where(tags.c.arn > after, _here(requested.where))
+    for one in requested.filters:
         statement = statement.where(tags.c.arn.in_(_having(one)))
-    for patterns in filter(None, (asked.patterns, asked.others)):
+    for patterns in filter(None, (requested.patterns, requested.others)):
         statement = statement.where(or_(*(tags.c.arn.like(pattern) for pattern in patterns)))
-    if asked.arns:
-        statement = statement.where(tags.c.arn.in_(asked.arns))
+    if requested.arns:
+        statement = statement.where(tags.c.arn.in_(requested.arns))
     with store.read() as connection:
         return [row[0] for row in connection.execute(statement.order_by(tags.c.arn).limit(limit))]
 

@@ -81,7 +81,7 @@ class HuggingFace(Defaults):
     def _task(self, model_dir: str) -> str:
         config = Path(model_dir) / "config.json"
         if not config.is_file():
-            raise ValueError(self._why_no_model(model_dir))
+            raise ValueError(self._no_model_reason(model_dir))
         if os.environ.get("HF_TASK"):
             return os.environ["HF_TASK"]
         document = json.loads(config.read_bytes())
@@ -91,7 +91,7 @@ class HuggingFace(Defaults):
             raise ValueError(f"The task of the architecture {architecture!r} is not known here: set HF_TASK.")
         return task
 
-    def _why_no_model(self, model_dir: str) -> str:
+    def _no_model_reason(self, model_dir: str) -> str:
         named = os.environ.get("HF_MODEL_ID")
         if named:
             return (

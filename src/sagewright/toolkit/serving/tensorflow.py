@@ -50,13 +50,13 @@ class TensorFlow(Defaults):
     def chosen(self, model: Any, attributes: str) -> Any:
         if not isinstance(model, Models):
             return model
-        asked = ModelSelector.of(attributes)
-        if asked.model and asked.model not in model.named:
+        requested = ModelSelector.of(attributes)
+        if requested.model and requested.model not in model.named:
             raise BadInput(
-                f"There is no model {asked.model} (tfs-model-name); the models are {', '.join(model.named)}."
+                f"There is no model {requested.model} (tfs-model-name); the models are {', '.join(model.named)}."
             )
-        named = model.named[asked.model] if asked.model else model
-        return named if asked.method == PREDICT else OfExamples(named, asked.method)
+        named = model.named[requested.model] if requested.model else model
+        return named if requested.method == PREDICT else OfExamples(named, requested.method)
 
     def input_fn(self, data: Data, content_type: str) -> dict[str, Any]:
         media = content.media_of(content_type) or content.JSON

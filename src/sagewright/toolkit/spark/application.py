@@ -157,7 +157,7 @@ class SparkApplication:
         try:
             while not follower.ended(0.5):
                 if worker.ended():
-                    raise ClusterFailed(worker.why())
+                    raise ClusterFailed(worker.reason())
         finally:
             worker.close()
             logs.close()
@@ -189,7 +189,7 @@ def _await_port(address: str, master: Daemon) -> None:
             socket.create_connection((address, MASTER_PORT), timeout=1).close()
         except OSError as error:
             if master.ended() or time.monotonic() > deadline:
-                raise ClusterFailed(master.why()) from error
+                raise ClusterFailed(master.reason()) from error
             time.sleep(0.1)
         else:
             return

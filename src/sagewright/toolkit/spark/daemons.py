@@ -28,7 +28,7 @@ class Daemon:
     def ended(self) -> bool:
         return self._process.poll() is not None
 
-    def why(self) -> str:
+    def reason(self) -> str:
         """The end of what it said."""
         said = self._log.read_bytes()[-_TAIL_BYTES:].decode(errors="replace").strip()
         return f"the {self.name} ended with status {self._process.returncode}: {said}"

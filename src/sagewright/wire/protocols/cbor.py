@@ -39,8 +39,8 @@ class CborProtocol:
         return _response(200, result, request_id)
 
     def encode_error(self, error: AwsError, request_id: str, operation: OperationModel | None) -> HttpResponse:
-        told = {"message": error.message} if error.message else {}
-        document = {"__type": kind_of(error, operation), **told, **error.fields}
+        described = {"message": error.message} if error.message else {}
+        document = {"__type": kind_of(error, operation), **described, **error.fields}
         response = _response(error.status, document, request_id)
         if operation is not None and "awsQueryCompatible" in operation.service_model.metadata:
             response.headers.append(query_error(error))

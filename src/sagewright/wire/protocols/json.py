@@ -56,8 +56,8 @@ class JsonProtocol:
 
     def encode_error(self, error: AwsError, request_id: str, operation: OperationModel | None) -> HttpResponse:
         kind = _qualified(error, operation)
-        told = {"message": error.message, "Message": error.message} if error.message else {}
-        document = {"__type": kind, **told, **error.fields}
+        described = {"message": error.message, "Message": error.message} if error.message else {}
+        document = {"__type": kind, **described, **error.fields}
         response = _response(error.status, dumps(document), request_id, operation)
         response.headers.append(("x-amzn-errortype", kind))
         if operation is not None and "awsQueryCompatible" in operation.service_model.metadata:

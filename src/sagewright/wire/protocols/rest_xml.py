@@ -65,9 +65,9 @@ class RestXmlProtocol:
         if isinstance(shape, StructureShape):
             if operation.name == "DeleteObjects":
                 _need_digest(request)
-            if operation.name in {"GetObject", "HeadObject"} and (asked := request.headers.get(ENCRYPTION)):
+            if operation.name in {"GetObject", "HeadObject"} and (requested := request.headers.get(ENCRYPTION)):
                 message = f"{ENCRYPTION} header is not supported for this operation."
-                fields = {"ArgumentName": ENCRYPTION, "ArgumentValue": asked}
+                fields = {"ArgumentName": ENCRYPTION, "ArgumentValue": requested}
                 raise AwsError("InvalidArgument", message, 400, fields)
             _read_body(operation, shape, request, values)
         return values

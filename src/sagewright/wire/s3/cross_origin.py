@@ -31,8 +31,8 @@ class CrossOrigin:
         origin, method = request.headers.get("origin"), request.headers.get("access-control-request-method")
         if not origin:
             raise AwsError("BadRequest", "Insufficient information. Origin request header needed.", 400)
-        asked = request.headers.get("access-control-request-headers", "")
-        headers = tuple(name.strip() for name in asked.split(",") if name.strip())
+        requested = request.headers.get("access-control-request-headers", "")
+        headers = tuple(name.strip() for name in requested.split(",") if name.strip())
         try:
             rules = self._rules(bucket)
         except AwsError:
@@ -42,10 +42,10 @@ class CrossOrigin:
         if not method:
             message = "Insufficient information. Access-Control-Request-Method request header needed."
             raise AwsError("BadRequest", message, 400)
-        told = Crossing(origin, method, headers).answer(rules)
-        if told is None:
+        described = Crossing(origin, method, headers).answer(rules)
+        if described is None:
             raise _forbidden(NOT_ALLOWED, method, "OBJECT" if key else "BUCKET")
-        return HttpResponse(200, told)
+        return HttpResponse(200, described)
 
     def headers(self, request: HttpRequest, bucket: str | None) -> list[tuple[str, str]]:
         """The headers to add to an answer; none without an Origin, a bucket or a rule."""
@@ -63,5 +63,5 @@ class CrossOrigin:
         return document["CORSRules"] if document else None
 
 
-def _forbidden(why: str, method: str, kind: str) -> AwsError:
-    return AwsError("AccessForbidden", f"CORSResponse: {why}", 403, {"Method": method, "ResourceType": kind})
+def _forbidden(reason: str, method: str, kind: str) -> AwsError:
+    return AwsError("AccessForbidden", f"CORSResponse: {reason}", 403, {"Method": method, "ResourceType": kind})

@@ -68,8 +68,8 @@ class PostedForm:
             case "200":
                 return HttpResponse(200, headers)
             case "201":
-                told = {"Location": location, "Bucket": self.bucket, "Key": self.key, "ETag": etag}
-                inner = "".join(f"<{name}>{escape(value)}</{name}>" for name, value in told.items())
+                described = {"Location": location, "Bucket": self.bucket, "Key": self.key, "ETag": etag}
+                inner = "".join(f"<{name}>{escape(value)}</{name}>" for name, value in described.items())
                 document = f"{PROLOGUE}<PostResponse>{inner}</PostResponse>".encode()
                 return HttpResponse(201, [*headers, ("Content-Type", "application/xml")], document)
         return HttpResponse(204, headers)

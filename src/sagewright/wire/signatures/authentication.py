@@ -112,7 +112,7 @@ class Authenticator:
             key = self._key(credential.access_key, fields.get("x-amz-security-token"), "s3")
             expected, sent = sigv4.policy_signature(policy, credential, key.secret), fields["x-amz-signature"]
         if not equal(expected, sent):
-            raise refusal("s3", "mismatch", fields=_Sent(key.id, sent, policy).told())
+            raise refusal("s3", "mismatch", fields=_Sent(key.id, sent, policy).described())
         return key
 
     def _claimed(self, request: HttpRequest, service: str) -> AccessKey:
@@ -181,7 +181,7 @@ class Authenticator:
         expected = sigv2.signatures(request, key.secret, expires, bucket_in_host)
         if not any(equal(one, query["Signature"]) for one in expected.values()):
             sent = _Sent(key.id, query["Signature"], next(iter(expected)))
-            raise refusal(service, "mismatch", fields=sent.told())
+            raise refusal(service, "mismatch", fields=sent.described())
         _take_headers(request, query)
         _guard_unsigned_body(request)
         return key
@@ -207,7 +207,7 @@ class Authenticator:
         if not any(equal(one, claim.signature) for one in expected):
             signed = sigv4.signed_texts(request, claim, payload_hash)[0]
             sent = _Sent(key.id, claim.signature, signed.to_sign, signed.canonical)
-            raise refusal(service, "mismatch", fields=sent.told())
+            raise refusal(service, "mismatch", fields=sent.described())
 
 
 def _is_signed(request: HttpRequest) -> bool:
@@ -271,7 +271,7 @@ class _Sent:
     to_sign: str
     canonical: str = ""
 
-    def told(self) -> dict[str, str]:
+    def described(self) -> dict[str, str]:
         """Long texts aren't: an answer is not to be several times as long as what anybody sent."""
         fields = {"AWSAccessKeyId": self.access_key, "SignatureProvided": self.signature}
         if len(self.to_sign) <= MOST_TOLD:

@@ -34,8 +34,8 @@ def signatures(request: HttpRequest, secret: str, expires: str, bucket_in_host: 
     signed = sent | {name.lower(): value for name, value in query.items() if name.lower().startswith("x-amz-")}
     amz = "".join(f"{name}:{value}\n" for name, value in sorted(signed.items()))
     md5 = query.get("content-md5", request.headers.get("content-md5", ""))
-    asked, sent_type = query.get("content-type", ""), request.headers.get("content-type", "")
-    types = {sent_type} if asked and sent_type else {asked, sent_type}
+    requested, sent_type = query.get("content-type", ""), request.headers.get("content-type", "")
+    types = {sent_type} if requested and sent_type else {requested, sent_type}
     found = {}
     for content_type in types:
         for resource in _resources(request, bucket_in_host):

@@ -14,12 +14,12 @@ MAKE = """
 import socket, sys
 from pathlib import Path
 from sagewright.agent import zygote
-from sagewright.agent.cells.keeper import Place
+from sagewright.agent.cells.keeper import CellDirectory
 from sagewright.agent.cells.kinds import CellKind
 own, theirs = socket.socketpair()
 own.sendall(sys.argv[2].encode())
 own.close()
-zygote._become_cell(Place(CellKind.of("algo-1", Path("/none"), Path("/none"), (Path("/none"),)), Path(sys.argv[1]), theirs))
+zygote._become_cell(CellDirectory(CellKind.of("algo-1", Path("/none"), Path("/none"), (Path("/none"),)), Path(sys.argv[1]), theirs))
 """
 
 
@@ -28,8 +28,10 @@ def test_a_job_that_gets_a_sandbox_that_can_not_be_made_gets_another(double: Dou
     cell.mkdir()
     directory.mkdir()
     (directory / "host.json").write_text(json.dumps(host_document(double, request=entry("print('done')"))))
-    told = json.dumps({"directory": str(directory)}) + "\n"
-    done = subprocess.run([sys.executable, "-c", MAKE, str(cell), told], capture_output=True, text=True, check=False)
+    described = json.dumps({"directory": str(directory)}) + "\n"
+    done = subprocess.run(
+        [sys.executable, "-c", MAKE, str(cell), described], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     assert "no sandbox can be kept ready" in done.stderr
     assert "done" in double.lines("h1")

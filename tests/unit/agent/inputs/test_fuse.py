@@ -21,14 +21,14 @@ CONTENT = os.urandom(1000) * 40_000
 
 @dataclass
 class Ranges:
-    """S3 as a file system needs it; `asked` are the lengths of what it was asked for."""
+    """S3 as a file system needs it; `requested` are the lengths of what it was asked for."""
 
     content: bytes = CONTENT
     etag: str = "one"
-    asked: list[int] = field(default_factory=list)
+    requested: list[int] = field(default_factory=list)
 
     def read_range(self, _bucket: str, key: str, span: slice, etag: str = "") -> tuple[bytes, str]:
-        self.asked.append(span.stop - span.start)
+        self.requested.append(span.stop - span.start)
         if etag not in {"", self.etag}:
             raise S3Failed("PreconditionFailed", f"{key} has changed")
         return self.content[span], self.etag
@@ -54,8 +54,8 @@ def test_reading_in_order_asks_seldom_and_for_nothing_twice() -> None:
     handle = tree.open("/a/b/file", os.O_RDONLY)
     read = [tree.read("/a/b/file", 128 << 10, offset, handle) for offset in range(0, len(CONTENT), 128 << 10)]
     assert b"".join(read) == CONTENT
-    assert sum(s3.asked) == len(CONTENT)
-    assert len(s3.asked) < 2 * len(CONTENT) / MOST_BYTES + 10
+    assert sum(s3.requested) == len(CONTENT)
+    assert len(s3.requested) < 2 * len(CONTENT) / MOST_BYTES + 10
 
 
 def test_a_random_place_asks_for_little() -> None:
@@ -64,7 +64,7 @@ def test_a_random_place_asks_for_little() -> None:
     handle = tree.open("/a/b/file", os.O_RDONLY)
     for offset in (30_000_000, 5, 20_000_000):
         assert tree.read("/a/b/file", 10, offset, handle) == CONTENT[offset : offset + 10]
-    assert s3.asked == [LEAST_BYTES] * 3
+    assert s3.requested == [LEAST_BYTES] * 3
 
 
 @pytest.mark.parametrize("change", [{"etag": "two"}, {"content": b"short"}])

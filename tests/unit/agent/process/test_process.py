@@ -13,7 +13,7 @@ HOLD = """
 import os, sys, time
 from pathlib import Path
 from sagewright.agent.control import Control
-from sagewright.agent.process.process import Limits, attend_process, start_process
+from sagewright.agent.process.process import ProcessLimits, attend_process, start_process
 from sagewright.sandbox.base import Command
 
 class Log:
@@ -25,7 +25,7 @@ started = start_process(Command(words, dict(os.environ), Path("/")))
 print("pid", started.process.pid, flush=True)
 sys.stdin.readline()
 begun, used = time.monotonic(), time.process_time()
-ended = attend_process(started, Control(), Limits(5, time.monotonic() + 60), Log())
+ended = attend_process(started, Control(), ProcessLimits(5, time.monotonic() + 60), Log())
 print("ended", ended.code, time.monotonic() - begun, time.process_time() - used, flush=True)
 """
 

@@ -142,7 +142,7 @@ class Choosy(ServerConnection):
 EXIT = {"code": 3, "cause": "exit", "failure": "x"}
 
 
-def told(connection: Choosy, tmp_path: Path) -> None:
+def described(connection: Choosy, tmp_path: Path) -> None:
     own = Reporter(connection, tmp_path / "spool", lambda _word: None)
     own.log("before")
     own.metric("m", 0.5)
@@ -156,7 +156,7 @@ def told(connection: Choosy, tmp_path: Path) -> None:
 @pytest.mark.parametrize("member", ["metrics", "phase", "message"])
 def test_a_refused_report_loses_neither_its_lines_nor_its_end(tmp_path: Path, member: str) -> None:
     connection = Choosy(lambda report: 400 if member in report else 0)
-    told(connection, tmp_path)
+    described(connection, tmp_path)
     assert connection.taken("exited") == [EXIT]
     assert connection.taken("finished") == [True]
     assert [line for batch in connection.taken("logs") for _at, line in batch] == ["before", "after"]
@@ -164,21 +164,21 @@ def test_a_refused_report_loses_neither_its_lines_nor_its_end(tmp_path: Path, me
 
 def test_lines_that_are_refused_cost_no_end(tmp_path: Path) -> None:
     connection = Choosy(lambda report: 413 if "logs" in report else 0)
-    told(connection, tmp_path)
+    described(connection, tmp_path)
     assert connection.taken("exited") == [EXIT]
     assert connection.taken("finished") == [True]
 
 
 def test_an_end_that_is_refused_is_a_failure(tmp_path: Path) -> None:
     connection = Choosy(lambda report: 422 if "exited" in report else 0)
-    told(connection, tmp_path)
+    described(connection, tmp_path)
     assert [failed["class"] for failed in connection.taken("failed")] == ["InternalServerError"]
 
 
 @pytest.mark.parametrize("status", [400, 409, 413, 422, 431])
 def test_a_server_that_refuses_everything_is_not_asked_for_ever(tmp_path: Path, status: int) -> None:
     connection = Choosy(lambda _report: status)
-    told(connection, tmp_path)
+    described(connection, tmp_path)
     assert len(connection.answers) <= 12
 
 
@@ -188,7 +188,7 @@ def test_a_report_that_makes_the_server_fail_is_slimmed_after_a_while(
     monkeypatch.setattr("sagewright.agent.reports.report.FAULTS", (4, 6))
     monkeypatch.setattr("sagewright.agent.reports.report.BACKOFF_S", (0.001, 0.002))
     connection = Choosy(lambda report: 500 if "metrics" in report else 0)
-    told(connection, tmp_path)
+    described(connection, tmp_path)
     assert [status for status, _report in connection.answers].count(500) == 4
     assert [line for batch in connection.taken("logs") for _at, line in batch] == ["before", "after"]
     assert connection.taken("exited") == [EXIT]
@@ -202,7 +202,7 @@ def test_a_busy_server_is_asked_again_with_all_of_it(
     monkeypatch.setattr("sagewright.agent.reports.report.BACKOFF_S", (0.001, 0.002))
     refusals = iter([status] * 30)
     connection = Choosy(lambda _report: next(refusals, 0))
-    told(connection, tmp_path)
+    described(connection, tmp_path)
     assert len(connection.taken("metrics")) == 1
     assert connection.taken("exited") == [EXIT]
 
@@ -216,7 +216,7 @@ def test_an_answer_of_another_server_is_none(tmp_path: Path, monkeypatch: pytest
             return status, answer if len(self.answers) > 5 else b"<html>"
 
     connection = Stranger(lambda _report: 0)
-    told(connection, tmp_path)
+    described(connection, tmp_path)
     assert connection.taken("exited")[-1] == EXIT
 
 

@@ -103,10 +103,10 @@ NEEDS = st.builds(Needs, cpus=st.sampled_from([0.0, 0.25, 1.0, 3.0]), memory_mb=
 
 @settings(max_examples=examples(60), deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 4), NEEDS), max_size=5), st.integers(0, 3), st.booleans())
-def test_no_instance_has_more_than_it_can_hold(asked: list[tuple[int, Needs]], count: int, managed: bool) -> None:
+def test_no_instance_has_more_than_it_can_hold(requested: list[tuple[int, Needs]], count: int, managed: bool) -> None:
     scaling = {"Status": "ENABLED", "MinInstanceCount": 0, "MaxInstanceCount": 4} if managed else None
     endpoint, present = host(count, scaling), list[RolloutState]()
-    for number, (copies, needs) in enumerate(asked):
+    for number, (copies, needs) in enumerate(requested):
         placed = placement.place(component(str(number), copies, needs), endpoint, present, NOW)
         endpoint, present = placed.host, [*present, placed.state]
         assert len(places(placed.state)) + placed.missing == copies

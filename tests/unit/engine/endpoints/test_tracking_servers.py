@@ -9,7 +9,7 @@ import pytest
 
 from engine.inline import InlineBackend, InlineHost, InlineServer
 from sagewright.engine.endpoints import tracking_servers
-from sagewright.engine.endpoints.tracking_servers import GONE, OFF, ON, Start, asked
+from sagewright.engine.endpoints.tracking_servers import GONE, OFF, ON, Start, with_desired
 from sagewright.kinds.tracking import TRACKER
 from sagewright.model.jobs.state_machines import TrackingStatus as Status
 from sagewright.store.database import Database
@@ -53,7 +53,9 @@ class Site:
     def want(self, desired: str, status: Status) -> None:
         resources.change(
             self.store,
-            Resource(**vars(self.tracker) | {"document": asked(self.tracker.document, desired), "status": str(status)}),
+            Resource(
+                **vars(self.tracker) | {"document": with_desired(self.tracker.document, desired), "status": str(status)}
+            ),
         )
 
     def hosts(self) -> list[InlineHost]:
@@ -140,7 +142,7 @@ def test_one_that_was_lost_is_started_again(site: Site) -> None:
 
 def test_an_update_starts_it_anew_with_what_has_changed(site: Site) -> None:
     first = site.until_running()
-    changed = asked(site.tracker.document | {"ArtifactStoreUri": "s3://other"}, ON)
+    changed = with_desired(site.tracker.document | {"ArtifactStoreUri": "s3://other"}, ON)
     resources.change(site.store, Resource(**vars(site.tracker) | {"document": changed, "status": str(Status.UPDATING)}))
     while site.hosts() and site.hosts()[0] is first:
         site.server.sweep()

@@ -132,7 +132,7 @@ def test_an_approved_version_is_served_and_the_next_one_after_it(world: World) -
     assert world.served == second
     state = world.deployment()
     assert (state.status, state.deployed, state.asked_by) == (DeploymentState.DEPLOYED, second, USER)
-    assert [operation for operation, _ in world.hosting.asked].count("UpdateEndpoint") == 1
+    assert [operation for operation, _ in world.hosting.requested].count("UpdateEndpoint") == 1
 
 
 def test_a_version_that_is_approved_when_it_is_registered_is_served(world: World) -> None:
@@ -197,7 +197,7 @@ def test_a_version_that_cannot_be_served_is_told_and_the_next_one_is_tried(world
     state = world.deployment()
     assert (world.served, state.status, state.deployed) == (one, DeploymentState.FAILED, one)
     assert "health check" in state.message
-    assert [operation for operation, _ in world.hosting.asked].count("UpdateEndpoint") == 1
+    assert [operation for operation, _ in world.hosting.requested].count("UpdateEndpoint") == 1
     world.hosting.bad = set()
     world.judge(two, "Approved")
     world.settle()
@@ -291,7 +291,7 @@ def test_a_server_may_be_killed_anywhere(
     world.settle()
     died = 0
     for number in itertools.count(1):
-        world.hosting.asked.clear()
+        world.hosting.requested.clear()
         arn = world.register()
         world.judge(arn, "Approved")
         mortal = Mortal(world, number, after=after, transactions=transactions)
@@ -307,8 +307,8 @@ def test_a_server_may_be_killed_anywhere(
         world.restart(world.hosting)
         world.settle()
         assert (world.served, world.deployment().status) == (arn, DeploymentState.DEPLOYED)
-        asked = [operation for operation, _ in world.hosting.asked]
-        assert asked.count("UpdateEndpoint") == 1, (number, asked)
+        requested = [operation for operation, _ in world.hosting.requested]
+        assert requested.count("UpdateEndpoint") == 1, (number, requested)
         if survived:
             break
     assert died > 5

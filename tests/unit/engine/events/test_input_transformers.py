@@ -42,8 +42,8 @@ def test_templates() -> None:
         return sent(InputTransformer={"InputTemplate": template, "InputPathsMap": paths})
 
     assert filled('"job <n> has <c>"', n="$.detail.dotted", c="$.detail.count") == '"job  has 3"'
-    told = filled('{"name": <n>, "said": "it is <n>", "inner": <i>}', n="$.detail.name", i="$.detail.inner")
-    assert json.loads(told) == {
+    described = filled('{"name": <n>, "said": "it is <n>", "inner": <i>}', n="$.detail.name", i="$.detail.inner")
+    assert json.loads(described) == {
         "name": 'with "quotes"',
         "said": 'it is with "quotes"',
         "inner": EVENT["detail"]["inner"],

@@ -32,11 +32,11 @@ class Recorder:
 
     def __init__(self) -> None:
         self.sent: list[Any] = []
-        self.asked: list[OperationRequest] = []
+        self.requested: list[OperationRequest] = []
         self.faults: list[AwsError] = []
 
     def __call__(self, question: OperationRequest) -> dict[str, Any]:
-        self.asked.append(question)
+        self.requested.append(question)
         if question.operation == "Publish":
             if self.faults:
                 raise self.faults.pop(0)
@@ -44,7 +44,7 @@ class Recorder:
         return {}
 
     def operations(self) -> list[str]:
-        return [one.operation for one in self.asked]
+        return [one.operation for one in self.requested]
 
 
 def wake(_kind: str, _subject: str) -> None:
@@ -68,8 +68,8 @@ def happen(store: Database, *numbers: int) -> None:
     for number in numbers:
         with store.write() as connection:
             new = New(f"p-{number}", {}, "arn", {})
-            told = {"ModelPackageArn": f"arn:{number}", "number": number}
-            resources.create_in(connection, PACKAGES, new, lambda _made, told=told: {"told": told})
+            described = {"ModelPackageArn": f"arn:{number}", "number": number}
+            resources.create_in(connection, PACKAGES, new, lambda _made, described=described: {"told": described})
 
 
 def settle(*reconcilers: EventRouting | DeliveryReconciler) -> None:
@@ -99,7 +99,7 @@ def test_a_target_is_sent_what_happens_in_order_and_as_who_put_it(database: Data
     happen(database, *range(1, 6))
     settle(*here)
     assert call.sent == [1, 2, 3, 4, 5]
-    assert {one.principal for one in call.asked} == {USER}
+    assert {one.principal for one in call.requested} == {USER}
     settle(*server(database, call, "again"))
     assert call.sent == [1, 2, 3, 4, 5]
 
@@ -180,11 +180,11 @@ def test_a_fault_is_kept_as_a_dead_letter_and_the_next_event_is_sent(database: D
     call.faults = [AwsError("NotFound", "no such topic", 404)]
     settle(*here)
     assert call.sent == [2]
-    (sent,) = (one for one in call.asked if one.operation == "SendMessage")
+    (sent,) = (one for one in call.requested if one.operation == "SendMessage")
     assert json.loads(sent.request["MessageBody"])["detail"]["number"] == 1
     attributes = {name: value["StringValue"] for name, value in sent.request["MessageAttributes"].items()}
     assert (attributes["ERROR_CODE"], attributes["TARGET_ARN"]) == ("NotFound", TOPIC)
-    (line,) = (one for one in call.asked if one.operation == "PutLogEvents")
+    (line,) = (one for one in call.requested if one.operation == "PutLogEvents")
     assert line.request["logGroupName"] == delivery.DEAD_LETTERS
     assert line.request["logStreamName"] == f"{made.id}/topic"
 

@@ -110,8 +110,8 @@ def test_a_server_killed_while_a_gang_is_launched(launch_context: Site, started:
 
 def test_an_agent_knows_all_servers_before_any_has_answered_it(launch_context: Site) -> None:
     launch_context.sweep(launch_context.server())
-    told = [host.plan.document["servers"] for host in launch_context.agents.hosts.values()]
-    assert told == [SERVERS] * HOSTS
+    listed = [host.plan.document["servers"] for host in launch_context.agents.hosts.values()]
+    assert listed == [SERVERS] * HOSTS
 
 
 def test_servers_killed_one_after_another(launch_context: Site) -> None:

@@ -136,9 +136,9 @@ def test_a_job_whose_environment_is_made_holds_nothing(tmp_path: Path, database:
     assert line.running() == ["b"]
     job = jobs.find(database, SCOPE, "a")
     assert job is not None
-    told = jobs.transitions(database, job.id)
-    assert [one.message for one in told][-1].startswith("Preparing the environment an-environment")
-    assert sum("Preparing" in one.message for one in told) == 1
+    described = jobs.transitions(database, job.id)
+    assert [one.message for one in described][-1].startswith("Preparing the environment an-environment")
+    assert sum("Preparing" in one.message for one in described) == 1
     builds.lacking.clear()
     line.end("b")
     assert line.running() == ["a"]

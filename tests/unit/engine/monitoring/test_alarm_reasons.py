@@ -86,8 +86,8 @@ def test_five_datapoints_are_named_at_most() -> None:
 
 def test_data() -> None:
     """AWS tells the recent values in their order, and the points that count with the latest first."""
-    told = data(ABOVE | {"Statistic": "Average", "Unit": "Seconds"}, points(21.5, None, 20.0), AT + 61.5)
-    assert told == {
+    described = data(ABOVE | {"Statistic": "Average", "Unit": "Seconds"}, points(21.5, None, 20.0), AT + 61.5)
+    assert described == {
         "version": "1.0",
         "queryDate": "2018-08-15T21:16:01.500+0000",
         "startDate": "2018-08-15T21:13:00.000+0000",

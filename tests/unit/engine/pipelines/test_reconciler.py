@@ -32,14 +32,14 @@ class World:
     store: Database
     dies_at: int | None = None
     after: bool = False
-    asked: list[OperationRequest] = field(default_factory=list)
+    requested: list[OperationRequest] = field(default_factory=list)
     jobs: dict[str, str] = field(default_factory=dict)
     packages: dict[str, str] = field(default_factory=dict)
     functions: dict[str, None] = field(default_factory=dict)
 
     def __call__(self, question: OperationRequest) -> dict[str, Any]:
-        self.asked.append(question)
-        dies = len(self.asked) == self.dies_at
+        self.requested.append(question)
+        dies = len(self.requested) == self.dies_at
         if dies and not self.after:
             raise Died
         answer = self._answer(question.operation, question.request)
@@ -71,7 +71,7 @@ class World:
 
     def _invoke(self) -> dict[str, Any]:
         """The engine asks by the name of the step's attempt: again and again until there is an answer."""
-        owner = self.asked[-1].owner
+        owner = self.requested[-1].owner
         assert owner is not None
         begun = owner.job in self.functions
         self.functions.setdefault(owner.job, None)

@@ -45,12 +45,12 @@ class World:
     dies_at: int | None = None
     after: bool = False
     refuse: AwsError | None = None
-    asked: list[OperationRequest] = field(default_factory=list)
+    requested: list[OperationRequest] = field(default_factory=list)
     stop_now: list[int] = field(default_factory=list)
 
     def __call__(self, question: OperationRequest) -> dict[str, Any]:
-        self.asked.append(question)
-        dies = len(self.asked) == self.dies_at
+        self.requested.append(question)
+        dies = len(self.requested) == self.dies_at
         if dies and not self.after:
             raise Died
         if self.refuse is not None and question.operation == "CreateTrainingJob":
@@ -156,7 +156,7 @@ def test_a_server_that_dies_at_any_request_loses_and_doubles_nothing(
     assert [one.number for one in tried] == list(range(1, 8))
     assert [one.values for one in tried] == [one.values for one in whole.records(undisturbed)]
     assert all(one.objective == "Succeeded" for one in tried)
-    made = [one.request["TrainingJobName"] for one in world.asked if one.operation == "CreateTrainingJob"]
+    made = [one.request["TrainingJobName"] for one in world.requested if one.operation == "CreateTrainingJob"]
     assert len(set(made)) == 7
     assert found.document["Best"] == 1
 
@@ -207,7 +207,7 @@ def test_what_the_stopper_names_is_stopped_once_and_counts(database: Database) -
     world.stop_now = [1]
     tuning.reconcile(tuner.id)
     tuning.reconcile(tuner.id)
-    stops = [one for one in world.asked if one.operation == "StopTrainingJob"]
+    stops = [one for one in world.requested if one.operation == "StopTrainingJob"]
     assert [one.request["TrainingJobName"] for one in stops] == [first.name]
     world.end(second)
     tuning.reconcile(tuner.id)
@@ -261,7 +261,7 @@ def test_a_training_job_whose_hosts_never_started_is_made_again_on_the_next_inst
     before, again = world.records(tuner)
     assert before.retried
     assert again.values == before.values
-    types = [one.request["ResourceConfig"]["InstanceType"] for one in world.asked]
+    types = [one.request["ResourceConfig"]["InstanceType"] for one in world.requested]
     assert types == ["ml.m5.large", "ml.c5.large"]
     counted = resources.count_by_status(database, [tuner.id])[tuner.id]
     assert trials.counters(counted)[0] == {
@@ -273,8 +273,8 @@ def test_a_training_job_whose_hosts_never_started_is_made_again_on_the_next_inst
 def test_a_pause_comes_when_so_many_values_are_there(database: Database) -> None:
     world = World(database)
     tuner = world.tuner(jobs=2, parallel=1)
-    told = [Suggestion({"x": "0.5"}, until=2), Suggestion({"x": "0.5"}, continues=1)]
-    world.suggest = lambda _study, known, _count: told[len(known) :][:1]  # type: ignore[method-assign]
+    listed = [Suggestion({"x": "0.5"}, until=2), Suggestion({"x": "0.5"}, continues=1)]
+    world.suggest = lambda _study, known, _count: listed[len(known) :][:1]  # type: ignore[method-assign]
     tuning = world.tuning()
     tuning.reconcile(tuner.id)
     (first,) = world.records(tuner)
@@ -293,12 +293,12 @@ def test_a_pause_comes_when_so_many_values_are_there(database: Database) -> None
     ("epochs", "most", "bounded"), [("9", 9, True), ('"9"', None, True), ("10", 9, False), ("x", 9, False)]
 )
 def test_hyperband_knows_which_trials_end_by_themselves(epochs: str, most: int | None, bounded: bool) -> None:
-    told = {"MinResource": 1} | ({"MaxResource": most} if most else {})
-    asked = request(
+    described = {"MinResource": 1} | ({"MaxResource": most} if most else {})
+    requested = request(
         "bands",
         strategy="Hyperband",
         static={"epochs": epochs},
-        configured={"StrategyConfig": {"HyperbandStrategyConfig": told}},
+        configured={"StrategyConfig": {"HyperbandStrategyConfig": described}},
     )
-    plan = read_plan(asked, 0)
+    plan = read_plan(requested, 0)
     assert plan.study("key", plan.definitions[0]).bounded is bounded

@@ -20,20 +20,20 @@ WEIGHTS = st.dictionaries(
 def test_each_part_has_its_due_to_within_two_requests(weights: dict[str, float], count: int) -> None:
     quota, found = Quota(), Counter[str]()
     total = sum(weights.values())
-    for asked in range(1, count + 1):
+    for requested in range(1, count + 1):
         found[quota.choose(weights)] += 1
         for name, weight in weights.items():
-            assert abs(found[name] - asked * weight / total) < 2
+            assert abs(found[name] - requested * weight / total) < 2
 
 
 @pytest.mark.parametrize("weights", [{"a": 1.0, "b": 1.0}, {"a": 7.0, "b": 3.0}, {"a": 0.9, "b": 0.05, "c": 0.05}])
 def test_few_variants_are_off_by_less_than_one(weights: dict[str, float]) -> None:
     quota, found = Quota(), Counter[str]()
     total = sum(weights.values())
-    for asked in range(1, 5001):
+    for requested in range(1, 5001):
         found[quota.choose(weights)] += 1
         for name, weight in weights.items():
-            assert abs(found[name] - asked * weight / total) <= 1 + 1e-6
+            assert abs(found[name] - requested * weight / total) <= 1 + 1e-6
 
 
 def test_a_client_that_asks_in_a_rhythm_sees_both_variants() -> None:

@@ -14,8 +14,8 @@ def test_latencies_keep_their_sum_and_their_extremes() -> None:
     for value in values:
         tally.invocations += 1
         tally.timed("ModelLatency", value)
-    (told,) = counting.taken()
-    latencies = [one for one in told["data"] if one["name"] == "ModelLatency"]
+    (described,) = counting.taken()
+    latencies = [one for one in described["data"] if one["name"] == "ModelLatency"]
     assert sum(one["samples"] for one in latencies) == len(values)
     assert sum(one["total"] for one in latencies) == pytest.approx(sum(values))
     assert min(one["least"] for one in latencies) == 0.5

@@ -8,30 +8,30 @@ from sagewright.front.invocations.refreshing import Refreshing
 
 
 def test_those_that_come_meanwhile_share_the_next_answer() -> None:
-    asked: list[int] = []
+    requested: list[int] = []
     answered: list[int] = []
 
     async def main() -> None:
         hold = asyncio.Event()
 
         async def ask() -> None:
-            asked.append(len(asked))
+            requested.append(len(requested))
             await hold.wait()
             answered.append(len(answered))
 
         refreshing = Refreshing(ask)
         first = asyncio.create_task(refreshing())
         await asyncio.sleep(0.01)
-        assert asked == [0]
+        assert requested == [0]
         later = [asyncio.create_task(refreshing()) for _ in range(50)]
         await asyncio.sleep(0.01)
-        assert asked == [0], "one question at a time"
+        assert requested == [0], "one question at a time"
         later[0].cancel()  # whose client has gone: the others are answered all the same
         hold.set()
         await asyncio.gather(first, *later[1:])
-        assert (asked, answered) == ([0, 1], [0, 1]), "what was under way when they came was too old for them"
+        assert (requested, answered) == ([0, 1], [0, 1]), "what was under way when they came was too old for them"
         await refreshing()
-        assert asked == [0, 1, 2]
+        assert requested == [0, 1, 2]
 
     asyncio.run(main())
 

@@ -60,10 +60,10 @@ class Body:
 
     def __init__(self, *pieces: bytes | Exception) -> None:
         self.pieces = list(pieces)
-        self.asked, self.go = threading.Event(), threading.Event()
+        self.requested, self.go = threading.Event(), threading.Event()
 
     def read(self, _size: int = -1, /) -> bytes:
-        self.asked.set()
+        self.requested.set()
         assert self.go.wait(10)
         piece = self.pieces.pop(0) if self.pieces else b""
         if isinstance(piece, Exception):
@@ -170,7 +170,7 @@ def test_a_straggler_cannot_write_into_the_object(objects: BucketStore, upload: 
 
     with ThreadPoolExecutor(1) as pool:
         late = pool.submit(straggle)
-        assert body.asked.wait(10)
+        assert body.requested.wait(10)
         version = objects.uploads.complete(upload, [Chosen(1, one.etag)], Expected())
         assert version.blob != one.blob
         body.go.set()
@@ -189,7 +189,7 @@ def test_an_abort_while_a_part_comes_in(objects: BucketStore, upload: Upload) ->
 
     with ThreadPoolExecutor(1) as pool:
         late = pool.submit(straggle)
-        assert body.asked.wait(10)
+        assert body.requested.wait(10)
         objects.uploads.abort("b", "k", upload.id)
         assert list(objects.orphans(0)) == [], "it is being written"
         body.go.set()

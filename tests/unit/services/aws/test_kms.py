@@ -74,8 +74,8 @@ def test_a_key_is_gone_once_its_waiting_period_is_over(context: Context) -> None
     assert len(resources.of_kind(context.store, GRANT)) == 1
 
 
-def made(context: Context, **asked: Any) -> str:
-    name: str = create_key(context, asked)["KeyMetadata"]["KeyId"]
+def made(context: Context, **requested: Any) -> str:
+    name: str = create_key(context, requested)["KeyMetadata"]["KeyId"]
     return name
 
 
@@ -92,8 +92,8 @@ def test_a_key_and_a_ciphertext_of_an_earlier_version_are_good(context: Context)
     header = FIRST + uuid.UUID(name).bytes + head
     derived = HKDF(SHA256(), length=32, salt=head[:16], info=b"sagewright kms 1").derive(material)
     blob = header + AESGCM(derived).encrypt(head[16:], b"old", header + b"{}")
-    told = decrypt(context, {"CiphertextBlob": blob})
-    assert (told["Plaintext"], told["KeyMaterialId"]) == (b"old", "ab" * 32)
+    described = decrypt(context, {"CiphertextBlob": blob})
+    assert (described["Plaintext"], described["KeyMaterialId"]) == (b"old", "ab" * 32)
     assert describe_key(context, {"KeyId": name})["KeyMetadata"]["KeySpec"] == "SYMMETRIC_DEFAULT"
 
     enable_key_rotation(context, {"KeyId": name})
@@ -115,8 +115,8 @@ def test_a_key_is_rotated_once_when_its_period_is_over(context: Context) -> None
     assert list_key_rotations(context, {"KeyId": other})["Rotations"] == []
     following = get_key_rotation_status(context, {"KeyId": due})["NextRotationDate"]
     assert timedelta(days=89) < following - datetime.now(UTC) < timedelta(days=91)
-    told = decrypt(context, {"CiphertextBlob": blob})
-    assert (told["Plaintext"], told["KeyMaterialId"]) == (
+    described = decrypt(context, {"CiphertextBlob": blob})
+    assert (described["Plaintext"], described["KeyMaterialId"]) == (
         b"x",
         materials(require_key(context, due).document)[0]["MaterialId"],
     )
@@ -138,10 +138,10 @@ def test_imported_material_and_tokens_expire(context: Context) -> None:
 
     name = made(context, Origin="EXTERNAL")
     wrapping = {"WrappingAlgorithm": "RSAES_OAEP_SHA_256", "WrappingKeySpec": "RSA_2048"}
-    asked = get_parameters_for_import(context, {"KeyId": name, **wrapping})
-    public: Any = load_der_public_key(asked["PublicKey"])
+    requested = get_parameters_for_import(context, {"KeyId": name, **wrapping})
+    public: Any = load_der_public_key(requested["PublicKey"])
     wrapped = public.encrypt(bytes(32), padding.OAEP(padding.MGF1(SHA256()), SHA256(), None))
-    request = {"KeyId": name, "ImportToken": asked["ImportToken"], "EncryptedKeyMaterial": wrapped}
+    request = {"KeyId": name, "ImportToken": requested["ImportToken"], "EncryptedKeyMaterial": wrapped}
     import_key_material(context, request | {"ValidTo": datetime.now(UTC) + timedelta(days=1)})
     blob = encrypt(context, {"KeyId": name, "Plaintext": b"x"})["CiphertextBlob"]
     past = {"ValidToMs": now_ms() - 1}

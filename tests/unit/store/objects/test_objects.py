@@ -52,8 +52,8 @@ def test_blobs_that_are_needed(database: Database) -> None:
         uploads.add(connection, Upload("u", "b", "k", 1, {}, {}, {}, None, None))
         assert uploads.put_part(connection, UploadPart("u", 1, "of a part", 1, "e", 1, {})) is None
         assert uploads.put_part(connection, UploadPart("u", 1, "of a newer part", 1, "e", 1, {})) == "of a part"
-        asked = ["of an object", "of a part", "of a newer part", *map(str, range(1200))]
-        assert objects.referenced(connection, asked) == {"of an object", "of a newer part"}
+        requested = ["of an object", "of a part", "of a newer part", *map(str, range(1200))]
+        assert objects.referenced(connection, requested) == {"of an object", "of a newer part"}
         assert uploads.finish(connection, "u", "null", 7) == ["of a newer part"]
         assert uploads.forget_finished(connection, 7, 10) == 0
         assert uploads.find(connection, "u") is not None

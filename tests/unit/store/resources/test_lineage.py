@@ -23,8 +23,8 @@ def furnish(store: Database) -> None:
         lineage.associate_in(connection, ("1", "us-east-1"), AssociationDraft(DATA, DEPLOYMENT))
 
 
-def ends(store: Database, *conditions: lineage.Condition, **asked: object) -> list[str]:
-    page = PageRequest(sort_by="at_ms", descending=False, ties=("id",), **asked)  # type: ignore[arg-type]
+def ends(store: Database, *conditions: lineage.Condition, **requested: object) -> list[str]:
+    page = PageRequest(sort_by="at_ms", descending=False, ties=("id",), **requested)  # type: ignore[arg-type]
     return [f"{one.source}-{one.destination}" for one in lineage.page(store, page, *conditions)]
 
 

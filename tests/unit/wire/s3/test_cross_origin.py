@@ -24,7 +24,7 @@ def crossing(tmp_path: Path) -> CrossOrigin:
     return CrossOrigin(objects, S3Router())
 
 
-def asked(path: str, method: str = "OPTIONS", **headers: str) -> HttpRequest:
+def requested(path: str, method: str = "OPTIONS", **headers: str) -> HttpRequest:
     return HttpRequest(method, path, "", {n.replace("_", "-"): v for n, v in headers.items()}, BytesBody(b""))
 
 
@@ -32,10 +32,10 @@ GOOD = {"origin": "https://a", "access_control_request_method": "GET"}
 
 
 def test_a_preflight(crossing: CrossOrigin) -> None:
-    answer = crossing.preflight(asked("/open/k", **GOOD))
+    answer = crossing.preflight(requested("/open/k", **GOOD))
     assert answer.status == 200
     assert dict(answer.headers)["Access-Control-Max-Age"] == "9"
-    answer = crossing.preflight(asked("/k", host="open.localhost:4700", **GOOD))
+    answer = crossing.preflight(requested("/k", host="open.localhost:4700", **GOOD))
     assert dict(answer.headers)["Access-Control-Allow-Origin"] == "https://a"
 
 
@@ -51,18 +51,18 @@ def test_a_preflight(crossing: CrossOrigin) -> None:
 )
 def test_preflights_that_are_refused(crossing: CrossOrigin, path: str, headers: dict[str, str], code: str) -> None:
     with pytest.raises(AwsError) as caught:
-        crossing.preflight(asked(path, **headers))
+        crossing.preflight(requested(path, **headers))
     assert caught.value.code == code
 
 
 def test_headers_of_answers(crossing: CrossOrigin) -> None:
-    there = asked("/open/k", "GET", origin="https://a")
+    there = requested("/open/k", "GET", origin="https://a")
     assert ("Access-Control-Allow-Origin", "https://a") in crossing.headers(there, "open")
     for request, bucket in (
         (there, None),
         (there, "none"),
         (there, "closed"),
-        (asked("/open/k", "GET"), "open"),
-        (asked("/open/k", "PUT", origin="https://a"), "open"),
+        (requested("/open/k", "GET"), "open"),
+        (requested("/open/k", "PUT", origin="https://a"), "open"),
     ):
         assert crossing.headers(request, bucket) == []

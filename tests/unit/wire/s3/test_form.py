@@ -47,16 +47,16 @@ def test_the_put_that_it_stands_for() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "code", "status"),
+    ("requested", "code", "status"),
     [
         (request(("key", "k"), content_type="text/plain"), "PreconditionFailed", 412),
         (request(("other", "k")), "InvalidArgument", 400),
         (request(("key", "k"), file=None), "InvalidArgument", 400),
     ],
 )
-def test_forms_that_are_refused(asked: HttpRequest, code: str, status: int) -> None:
+def test_forms_that_are_refused(requested: HttpRequest, code: str, status: int) -> None:
     with pytest.raises(AwsError) as caught:
-        read_form(asked, "b")
+        read_form(requested, "b")
     assert (caught.value.code, caught.value.status) == (code, status)
 
 

@@ -35,17 +35,17 @@ def body(data: bytes, piece: int = 7) -> FormBody:
 @given(
     data=st.binary(max_size=300).map(lambda d: d.replace(b"\r\n--B", b"")),
     piece=st.integers(1, 50),
-    asked=st.integers(1, 40),
+    requested=st.integers(1, 40),
 )
-def test_the_file_comes_back_whole(data: bytes, piece: int, asked: int) -> None:
+def test_the_file_comes_back_whole(data: bytes, piece: int, requested: int) -> None:
     form = body(part("key", b"k") + part("x-y", "ä\r\nb".encode()) + b"--B\r\n" + FILE + data + b"\r\n--B--\r\n", piece)
     assert form.fields == [("key", "k"), ("x-y", "ä\r\nb")]
     assert form.filename == 'a "b".txt'
     got = b""
-    while chunk := form.read(asked):
-        assert len(chunk) <= asked
+    while chunk := form.read(requested):
+        assert len(chunk) <= requested
         got += chunk
-    assert (got, form.read(asked)) == (data, b"")
+    assert (got, form.read(requested)) == (data, b"")
 
 
 def test_what_is_behind_the_file_is_not_looked_at() -> None:

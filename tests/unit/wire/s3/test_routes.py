@@ -95,9 +95,9 @@ def test_what_is_no_operation() -> None:
 
 
 def test_completions_of_uploads_alone_may_take_long() -> None:
-    def asked(method: str, query: str) -> HttpRequest:
+    def requested(method: str, query: str) -> HttpRequest:
         return HttpRequest(method, "/b/k", query, {}, BytesBody(b""))
 
-    assert is_completion(asked("POST", "uploadId=x"))
-    assert not is_completion(asked("POST", "uploads="))
-    assert not is_completion(asked("PUT", "partNumber=1&uploadId=x"))
+    assert is_completion(requested("POST", "uploadId=x"))
+    assert not is_completion(requested("POST", "uploads="))
+    assert not is_completion(requested("PUT", "partNumber=1&uploadId=x"))

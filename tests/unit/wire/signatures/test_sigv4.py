@@ -107,10 +107,10 @@ def test_refusals(service: str, kind: str, code: str, status: int) -> None:
 
 
 def test_s3_tells_what_should_have_been_signed_unless_it_is_long() -> None:
-    told = refused(signed("s3", secret="wrong"), "s3").fields
-    assert told["StringToSign"].startswith("AWS4-HMAC-SHA256\n")
-    assert bytes.fromhex(told["StringToSignBytes"]).decode() == told["StringToSign"]
-    assert told["CanonicalRequest"].splitlines()[0] in {"GET", "POST", "PUT"}
+    described = refused(signed("s3", secret="wrong"), "s3").fields
+    assert described["StringToSign"].startswith("AWS4-HMAC-SHA256\n")
+    assert bytes.fromhex(described["StringToSignBytes"]).decode() == described["StringToSign"]
+    assert described["CanonicalRequest"].splitlines()[0] in {"GET", "POST", "PUT"}
     long = AWSRequest("PUT", "http://localhost:4700/b/k", data=b"x", headers={"x-amz-meta-long": "x" * 60_000})
     S3SigV4Auth(Credentials("AKIATEST", "wrong"), "s3", "us-east-1").add_auth(long)
     error = refused(sent(long), "s3")

@@ -30,7 +30,7 @@ class StepObservation:
 
 @dataclass(frozen=True)
 class StepContext:
-    """What a step works with: `ask` asks SageMaker as the execution's role. `budget`: for what its references make."""
+    """What a step works with: `invoke` asks SageMaker as the execution's role. `budget`: for what its references make."""
 
     call: Call
     execution: Resource
@@ -39,7 +39,7 @@ class StepContext:
     step: PipelineStep
     budget: Budget = field(default_factory=lambda: Budget("What its references make", MOST_MADE))
 
-    def ask(self, operation: str, request: dict[str, Any], service: str = "sagemaker") -> dict[str, Any]:
+    def invoke(self, operation: str, request: dict[str, Any], service: str = "sagemaker") -> dict[str, Any]:
         """Raises AwsError."""
         owner = Owner(self.execution.kind, self.execution.id, self.arn)
         return self.call(

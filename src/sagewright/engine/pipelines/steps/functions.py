@@ -26,9 +26,9 @@ class FunctionSteps:
     """The invocation has the name of the step's attempt: one that was broken off is found and not made again."""
 
     def begin(self, context: StepContext, record: StepRecord) -> StepObservation:
-        told = self._ask(context, record, json.dumps(record.arguments or {}).encode())
+        described = self._ask(context, record, json.dumps(record.arguments or {}).encode())
         metadata = {"Lambda": {"Arn": str(context.step.document["FunctionArn"])}}
-        return self._seen(context, record, told, metadata)
+        return self._seen(context, record, described, metadata)
 
     def observe(self, context: StepContext, record: StepRecord) -> StepObservation:
         return self._seen(context, record, self._ask(context, record, b""), record.metadata)
@@ -47,20 +47,21 @@ class FunctionSteps:
         )
 
     def _seen(
-        self, context: StepContext, record: StepRecord, told: dict[str, Any], metadata: Mapping[str, Any]
+        self, context: StepContext, record: StepRecord, description: dict[str, Any], metadata: Mapping[str, Any]
     ) -> StepObservation:
         arn = context.step.document["FunctionArn"]
-        if told["StatusCode"] == ACCEPTED:
+        if description["StatusCode"] == ACCEPTED:
             if now_ms() - record.started_ms > MOST_MS:
                 return StepObservation(
                     StepStatus.FAILED, reason="ClientError: The function did not end within 10 minutes."
                 )
             return StepObservation(StepStatus.EXECUTING, metadata)
-        if len(told["Payload"]) > MOST_ROW:
-            reason = f"ClientError: The function {arn} returned {len(told['Payload'])} bytes, and a step takes at most {MOST_ROW}."
+        if len(description["Payload"]) > MOST_ROW:
+            size = len(description["Payload"])
+            reason = f"ClientError: The function {arn} returned {size} bytes, and a step takes at most {MOST_ROW}."
             return StepObservation(StepStatus.FAILED, metadata, reason=reason[:1024])
-        given = json.loads(told["Payload"])
-        if told.get("FunctionError"):
+        given = json.loads(description["Payload"])
+        if description.get("FunctionError"):
             return StepObservation(StepStatus.FAILED, metadata, reason=f"ClientError: {_error(arn, given)}"[:1024])
         if record.status == StepStatus.STOPPING:
             return StepObservation(StepStatus.STOPPED, metadata)

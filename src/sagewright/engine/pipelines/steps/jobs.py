@@ -42,7 +42,7 @@ class JobSteps:
         if config and self.tracked:
             request["ExperimentConfig"] = config | (record.arguments.get("ExperimentConfig") or {})
         try:
-            arn = context.ask(f"Create{self.noun}", request)[f"{self.noun}Arn"]
+            arn = context.invoke(f"Create{self.noun}", request)[f"{self.noun}Arn"]
         except AwsError as error:
             if error.code != "ResourceInUse":
                 raise
@@ -50,21 +50,21 @@ class JobSteps:
         return StepObservation(StepStatus.EXECUTING, {self.metadata: {"Arn": arn}})
 
     def observe(self, context: StepContext, record: StepRecord) -> StepObservation:
-        told = self._describe(context, record)
-        status = ENDED.get(told[f"{self.noun}Status"], StepStatus.EXECUTING)
-        reason = told.get("FailureReason")
+        described = self._describe(context, record)
+        status = ENDED.get(described[f"{self.noun}Status"], StepStatus.EXECUTING)
+        reason = described.get("FailureReason")
         if status == StepStatus.FAILED:
             fault = (reason or "").partition(":")[0]
             return StepObservation(status, reason=f"ClientError: {reason}"[:1024], exception=EXCEPTIONS.get(fault, ""))
         if status != StepStatus.SUCCEEDED:
             return StepObservation(status)
-        return StepObservation(status, properties=plain(told) | self._more(context, record))
+        return StepObservation(status, properties=plain(described) | self._more(context, record))
 
     def stop(self, context: StepContext, record: StepRecord) -> None:
-        context.ask(f"Stop{self.noun}", {f"{self.noun}Name": record.job})
+        context.invoke(f"Stop{self.noun}", {f"{self.noun}Name": record.job})
 
     def _describe(self, context: StepContext, record: StepRecord) -> dict[str, Any]:
-        return context.ask(f"Describe{self.noun}", {f"{self.noun}Name": record.job})
+        return context.invoke(f"Describe{self.noun}", {f"{self.noun}Name": record.job})
 
     def _more(self, context: StepContext, record: StepRecord) -> dict[str, Any]:  # noqa: ARG002 - tuning steps have more
         return {}
@@ -74,7 +74,7 @@ class TuningSteps(JobSteps):
     """Their properties have the training jobs, the best first: SDKs read the models of the best few."""
 
     def _more(self, context: StepContext, record: StepRecord) -> dict[str, Any]:
-        config = context.ask("DescribeHyperParameterTuningJob", {"HyperParameterTuningJobName": record.job})
+        config = context.invoke("DescribeHyperParameterTuningJob", {"HyperParameterTuningJobName": record.job})
         objective = config["HyperParameterTuningJobConfig"].get("HyperParameterTuningJobObjective", {})
         request = {
             "HyperParameterTuningJobName": record.job,
@@ -83,7 +83,7 @@ class TuningSteps(JobSteps):
             "MaxResults": MOST_TOP,
         }
         return {"TrainingJobSummaries": plain(
-            context.ask("ListTrainingJobsForHyperParameterTuningJob", request)["TrainingJobSummaries"]
+            context.invoke("ListTrainingJobsForHyperParameterTuningJob", request)["TrainingJobSummaries"]
         )}  # fmt: skip
 
 

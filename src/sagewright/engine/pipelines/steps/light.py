@@ -27,12 +27,12 @@ def _fail(context: StepContext, record: StepRecord) -> StepObservation:  # noqa:
 
 def _model(context: StepContext, record: StepRecord) -> StepObservation:
     try:
-        context.ask("CreateModel", {**record.arguments, "ModelName": record.job})
+        context.invoke("CreateModel", {**record.arguments, "ModelName": record.job})
     except AwsError as error:
         if "already existing" not in error.message:
             raise
-    told = plain(context.ask("DescribeModel", {"ModelName": record.job}))
-    return StepObservation(StepStatus.SUCCEEDED, {"Model": {"Arn": told["ModelArn"]}}, told)
+    described = plain(context.invoke("DescribeModel", {"ModelName": record.job}))
+    return StepObservation(StepStatus.SUCCEEDED, {"Model": {"Arn": described["ModelArn"]}}, described)
 
 
 def _register(context: StepContext, record: StepRecord) -> StepObservation:
@@ -43,18 +43,18 @@ def _register(context: StepContext, record: StepRecord) -> StepObservation:
     if group:
         _make_group(context, str(group))
     token = digest_of(context.execution, record.name, record.attempt)[:MOST_TOKEN]
-    arn = context.ask("CreateModelPackage", request | {"ClientToken": token})["ModelPackageArn"]
-    told = plain(context.ask("DescribeModelPackage", {"ModelPackageName": arn}))
-    return StepObservation(StepStatus.SUCCEEDED, {"RegisterModel": {"Arn": arn}}, told)
+    arn = context.invoke("CreateModelPackage", request | {"ClientToken": token})["ModelPackageArn"]
+    described = plain(context.invoke("DescribeModelPackage", {"ModelPackageName": arn}))
+    return StepObservation(StepStatus.SUCCEEDED, {"RegisterModel": {"Arn": arn}}, described)
 
 
 def _make_group(context: StepContext, group: str) -> None:
     name = group.rpartition("/")[2]
     try:
-        context.ask("DescribeModelPackageGroup", {"ModelPackageGroupName": group})
+        context.invoke("DescribeModelPackageGroup", {"ModelPackageGroupName": group})
     except AwsError:
         try:
-            context.ask("CreateModelPackageGroup", {"ModelPackageGroupName": name})
+            context.invoke("CreateModelPackageGroup", {"ModelPackageGroupName": name})
         except AwsError as error:
             if "already exists" not in error.message:
                 raise
@@ -65,12 +65,12 @@ def _endpoint_config(context: StepContext, record: StepRecord) -> StepObservatio
     room = MOST_NAME - len(context.execution.name) - 1
     name = f"{str(record.arguments['EndpointConfigName'])[:room]}-{context.execution.name}"
     try:
-        context.ask("CreateEndpointConfig", {**record.arguments, "EndpointConfigName": name})
+        context.invoke("CreateEndpointConfig", {**record.arguments, "EndpointConfigName": name})
     except AwsError as error:
         if "already existing" not in error.message:
             raise
-    told = plain(context.ask("DescribeEndpointConfig", {"EndpointConfigName": name}))
-    return StepObservation(StepStatus.SUCCEEDED, {"EndpointConfig": {"Arn": told["EndpointConfigArn"]}}, told)
+    described = plain(context.invoke("DescribeEndpointConfig", {"EndpointConfigName": name}))
+    return StepObservation(StepStatus.SUCCEEDED, {"EndpointConfig": {"Arn": described["EndpointConfigArn"]}}, described)
 
 
 CHECKS = ("CheckType", "ModelPackageGroupName", "SkipCheck", "RegisterNewBaseline")

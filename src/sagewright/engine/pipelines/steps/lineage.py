@@ -34,10 +34,10 @@ def _record_lineage(context: StepContext, record: StepRecord) -> StepObservation
         for request in lists[member]:
             arn = _entity(context, noun, request)
             arns[noun][str(request.get(f"{noun}Name") or arn)] = arn
-    told: Document = {f"{noun}Arns": found for noun, found in arns.items() if found}
+    described: Document = {f"{noun}Arns": found for noun, found in arns.items() if found}
     links = [_associate(context, one, arns) for one in lists[ASSOCIATIONS]]
-    told |= {ASSOCIATIONS: links} if links else {}
-    return StepObservation(StepStatus.SUCCEEDED, {"Lineage": told}, told)
+    described |= {ASSOCIATIONS: links} if links else {}
+    return StepObservation(StepStatus.SUCCEEDED, {"Lineage": described}, described)
 
 
 def _documents(arguments: Mapping[str, Any], member: str) -> list[Document]:
@@ -49,18 +49,18 @@ def _documents(arguments: Mapping[str, Any], member: str) -> list[Document]:
 
 def _entity(context: StepContext, noun: str, request: Document) -> str:
     try:
-        made = context.ask(f"Create{noun}", request)
+        made = context.invoke(f"Create{noun}", request)
     except AwsError as error:
         if "already exists" not in error.message:
             raise
-        made = context.ask(f"Describe{noun}", {f"{noun}Name": request[f"{noun}Name"]})
+        made = context.invoke(f"Describe{noun}", {f"{noun}Name": request[f"{noun}Name"]})
     return str(made[f"{noun}Arn"])
 
 
 def _associate(context: StepContext, given: Document, arns: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
     request = {f"{end}Arn": _end(given.get(end), end, arns) for end in ("Source", "Destination")}
     kind = {"AssociationType": given["AssociationType"]} if given.get("AssociationType") else {}
-    context.ask("AddAssociation", request | kind)
+    context.invoke("AddAssociation", request | kind)
     return request
 
 

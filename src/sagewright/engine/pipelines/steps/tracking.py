@@ -29,13 +29,13 @@ def experiment_config(context: StepContext) -> dict[str, Any]:
     Raises AwsError, BadReference.
     """
     config = names(context.execution)
-    if config and not _is_there(context.ask, config):
+    if config and not _is_there(context.invoke, config):
         _make(context, "CreateExperiment", {"ExperimentName": config["ExperimentName"]})
         _make(context, "CreateTrial", config)
     return config
 
 
-def config_of_owner(store: Database, owner: Mapping[str, Any], ask: CallOperation) -> dict[str, str]:
+def config_of_owner(store: Database, owner: Mapping[str, Any], invoke: CallOperation) -> dict[str, str]:
     """ExperimentConfig of what a job of a pipeline execution makes in its turn: a tuning job's training jobs. Empty where the owner
     is no execution, or its trial is gone.
 
@@ -48,12 +48,12 @@ def config_of_owner(store: Database, owner: Mapping[str, Any], ask: CallOperatio
         config = names(execution)
     except BadReference:
         return {}
-    return config if config and _is_there(ask, config) else {}
+    return config if config and _is_there(invoke, config) else {}
 
 
-def _is_there(ask: CallOperation, config: Mapping[str, str]) -> bool:
+def _is_there(invoke: CallOperation, config: Mapping[str, str]) -> bool:
     try:
-        ask("DescribeTrial", {"TrialName": config["TrialName"]})
+        invoke("DescribeTrial", {"TrialName": config["TrialName"]})
     except AwsError as error:
         if error.code != MISSING:
             raise
@@ -66,10 +66,10 @@ def names(execution: Resource) -> dict[str, str]:
     written = execution.document.get("Experiment")
     if not written:
         return {}
-    told = resolve(dict(written), _TrackingResolver(execution), Budget("PipelineExperimentConfig", MOST_NAMES))
+    described = resolve(dict(written), _TrackingResolver(execution), Budget("PipelineExperimentConfig", MOST_NAMES))
     found = {
-        "ExperimentName": told.get("ExperimentName") or execution.document["PipelineName"],
-        "TrialName": told.get("TrialName") or execution.name,
+        "ExperimentName": described.get("ExperimentName") or execution.document["PipelineName"],
+        "TrialName": described.get("TrialName") or execution.name,
     }
     for member, name in found.items():
         if not isinstance(name, str):
@@ -80,7 +80,7 @@ def names(execution: Resource) -> dict[str, str]:
 def _make(context: StepContext, operation: str, request: dict[str, Any]) -> None:
     """Another execution may have made it before."""
     try:
-        context.ask(operation, request)
+        context.invoke(operation, request)
     except AwsError as error:
         if "already exists" not in error.message:
             raise

@@ -23,26 +23,29 @@ class EndpointSteps:
     def begin(self, context: StepContext, record: StepRecord) -> StepObservation:
         name, config = (str(record.arguments[member]) for member in ("EndpointName", "EndpointConfigName"))
         try:
-            told = context.ask("DescribeEndpoint", {"EndpointName": name})
+            described = context.invoke("DescribeEndpoint", {"EndpointName": name})
         except AwsError as error:
             if "Could not find" not in error.message:
                 raise
-            made = context.ask("CreateEndpoint", dict(record.arguments))
+            made = context.invoke("CreateEndpoint", dict(record.arguments))
             return StepObservation(StepStatus.EXECUTING, {"Endpoint": {"Arn": made["EndpointArn"]}})
-        if told["EndpointConfigName"] != config:
-            asked = {name: record.arguments[name] for name in ("EndpointName", "EndpointConfigName", "DeploymentConfig")
+        if described["EndpointConfigName"] != config:
+            given = {name: record.arguments[name] for name in ("EndpointName", "EndpointConfigName", "DeploymentConfig")
                      if name in record.arguments}  # fmt: skip
-            context.ask("UpdateEndpoint", asked)
-        return StepObservation(StepStatus.EXECUTING, {"Endpoint": {"Arn": told["EndpointArn"]}})
+            context.invoke("UpdateEndpoint", given)
+        return StepObservation(StepStatus.EXECUTING, {"Endpoint": {"Arn": described["EndpointArn"]}})
 
     def observe(self, context: StepContext, record: StepRecord) -> StepObservation:
-        told = context.ask("DescribeEndpoint", {"EndpointName": record.arguments["EndpointName"]})
-        status, current = told["EndpointStatus"], told["EndpointConfigName"] == record.arguments["EndpointConfigName"]
+        described = context.invoke("DescribeEndpoint", {"EndpointName": record.arguments["EndpointName"]})
+        status, current = (
+            described["EndpointStatus"],
+            described["EndpointConfigName"] == record.arguments["EndpointConfigName"],
+        )
         if status == "InService" and current:
-            return StepObservation(StepStatus.SUCCEEDED, properties=plain(told))
+            return StepObservation(StepStatus.SUCCEEDED, properties=plain(described))
         if status == "Failed" or (status == "InService" and not current):
             return StepObservation(
-                StepStatus.FAILED, reason=f"ClientError: {told.get('FailureReason', 'The update failed.')}"[:1024]
+                StepStatus.FAILED, reason=f"ClientError: {described.get('FailureReason', 'The update failed.')}"[:1024]
             )
         return StepObservation(StepStatus.EXECUTING)
 
@@ -55,52 +58,54 @@ class ComponentSteps:
 
     def begin(self, context: StepContext, record: StepRecord) -> StepObservation:
         try:
-            told = self._told(context, record)
+            described = self._described(context, record)
         except AwsError as error:
             if "Could not find" not in error.message:
                 raise
-            told = context.ask("CreateInferenceComponent", dict(record.arguments))
+            described = context.invoke("CreateInferenceComponent", dict(record.arguments))
         else:
-            self._update(context, record, told)
-        return StepObservation(StepStatus.EXECUTING, {"InferenceComponent": {"Arn": told["InferenceComponentArn"]}})
+            self._update(context, record, described)
+        return StepObservation(
+            StepStatus.EXECUTING, {"InferenceComponent": {"Arn": described["InferenceComponentArn"]}}
+        )
 
     def observe(self, context: StepContext, record: StepRecord) -> StepObservation:
-        told = self._told(context, record)
-        status, reason = told["InferenceComponentStatus"], told.get("FailureReason")
-        if status == "InService" and _as_asked(told, record.arguments):
-            return StepObservation(StepStatus.SUCCEEDED, properties=plain(told))
+        described = self._described(context, record)
+        status, reason = described["InferenceComponentStatus"], described.get("FailureReason")
+        if status == "InService" and _as_asked(described, record.arguments):
+            return StepObservation(StepStatus.SUCCEEDED, properties=plain(described))
         if status == "Failed" or (status == "InService" and reason):
             return StepObservation(StepStatus.FAILED, reason=f"ClientError: {reason}"[:1024])
-        self._update(context, record, told)
+        self._update(context, record, described)
         return StepObservation(StepStatus.EXECUTING)
 
     def stop(self, context: StepContext, record: StepRecord) -> None:
         """A component that is being made is made."""
 
-    def _told(self, context: StepContext, record: StepRecord) -> dict[str, Any]:
+    def _described(self, context: StepContext, record: StepRecord) -> dict[str, Any]:
         named = {"InferenceComponentName": record.arguments["InferenceComponentName"]}
-        return context.ask("DescribeInferenceComponent", named)
+        return context.invoke("DescribeInferenceComponent", named)
 
-    def _update(self, context: StepContext, record: StepRecord, told: dict[str, Any]) -> None:
+    def _update(self, context: StepContext, record: StepRecord, described: dict[str, Any]) -> None:
         """Unless something is under way, which a step that was taken up again has perhaps asked for itself."""
-        if told["InferenceComponentStatus"] in {"Creating", "Updating"} or _as_asked(told, record.arguments):
+        if described["InferenceComponentStatus"] in {"Creating", "Updating"} or _as_asked(described, record.arguments):
             return
         members = ("InferenceComponentName", "Specification", "RuntimeConfig")
-        context.ask(
+        context.invoke(
             "UpdateInferenceComponent", {one: record.arguments[one] for one in members if one in record.arguments}
         )
 
 
-def _as_asked(told: dict[str, Any], arguments: Mapping[str, Any]) -> bool:
-    present, requested = dict(told["Specification"]), dict(arguments.get("Specification") or {})
+def _as_asked(described: dict[str, Any], arguments: Mapping[str, Any]) -> bool:
+    present, requested = dict(described["Specification"]), dict(arguments.get("Specification") or {})
     container = dict(present.pop("Container", {}))
     container["Image"] = container.pop("DeployedImage", {}).get("SpecifiedImage")
-    copies = (arguments.get("RuntimeConfig") or {}).get("CopyCount", told["RuntimeConfig"]["DesiredCopyCount"])
-    asked = dict(requested.pop("Container", {}))
+    copies = (arguments.get("RuntimeConfig") or {}).get("CopyCount", described["RuntimeConfig"]["DesiredCopyCount"])
+    given = dict(requested.pop("Container", {}))
     return (
-        told["RuntimeConfig"]["DesiredCopyCount"] == copies
+        described["RuntimeConfig"]["DesiredCopyCount"] == copies
         and all(present.get(name) == value for name, value in requested.items())
-        and all(container.get(name) == value for name, value in asked.items())
+        and all(container.get(name) == value for name, value in given.items())
     )
 
 
@@ -140,7 +145,7 @@ class CallbackSteps:
             "status": status,
         }
         url = urlsplit(str(context.step.document["SqsQueueUrl"])).path
-        context.ask("SendMessage", {"QueueUrl": url, "MessageBody": json.dumps(body)}, service="sqs")
+        context.invoke("SendMessage", {"QueueUrl": url, "MessageBody": json.dumps(body)}, service="sqs")
 
 
 ENDPOINT, COMPONENT, CALLBACK = EndpointSteps(), ComponentSteps(), CallbackSteps()

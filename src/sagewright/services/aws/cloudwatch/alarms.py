@@ -67,14 +67,14 @@ def put_alarm(context: Context, request: dict[str, Any], document: dict[str, Any
 @operation("cloudwatch", "DescribeAlarms")
 def describe_alarms(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     if request.get("ChildrenOfAlarmName") or request.get("ParentsOfAlarmName"):
-        chosen, told = _relatives(context, request), _summary
+        chosen, described = _relatives(context, request), _summary
     else:
-        chosen, told = _chosen(context, request), _described
+        chosen, described = _chosen(context, request), _described
     after = paging.decode(request.get("NextToken"), AwsError("InvalidNextToken", "NextToken is invalid."))
     page, token = paging.page_of(chosen, lambda one: [one.name], after, request.get("MaxRecords", 50))
     answer: dict[str, Any] = {
-        "CompositeAlarms": [told(context, one) for one in page if is_composite(one)],
-        "MetricAlarms": [told(context, one) for one in page if not is_composite(one)],
+        "CompositeAlarms": [described(context, one) for one in page if is_composite(one)],
+        "MetricAlarms": [described(context, one) for one in page if not is_composite(one)],
     }
     return answer | ({"NextToken": token} if token else {})
 
@@ -143,8 +143,8 @@ def delete_alarms(context: Context, request: dict[str, Any]) -> dict[str, Any]:
         raise AwsError("ValidationError", "At most one composite alarm can be deleted at a time.")
     for alarm in found:
         if others := [one.name for one in parents_of(context, alarm.name) if one.id != alarm.id]:
-            told = f"Cannot delete {alarm.name} as there are composite alarm(s) depending on it."
-            raise AwsError("ValidationError", f"{told} [{', '.join(others)}]")
+            message = f"Cannot delete {alarm.name} as there are composite alarm(s) depending on it."
+            raise AwsError("ValidationError", f"{message} [{', '.join(others)}]")
     for alarm in found:
         resources.remove(context.store, alarm, arn_of(context, alarm.name), context.principal.arn)
     return {}
@@ -264,9 +264,9 @@ def _acts(alarm: Resource, prefix: str) -> bool:
 def _described(context: Context, alarm: Resource) -> dict[str, Any]:
     state = alarm.document["State"]
     updated = to_datetime(state.get("UpdatedMs") or alarm.created_ms)
-    told = {key: value for key, value in alarm.document.items() if key not in OURS}
-    told |= {name: told.get(name) or [] for name in ("OKActions", "AlarmActions", "InsufficientDataActions")}
-    return told | {
+    described = {key: value for key, value in alarm.document.items() if key not in OURS}
+    described |= {name: described.get(name) or [] for name in ("OKActions", "AlarmActions", "InsufficientDataActions")}
+    return described | {
         "AlarmName": alarm.name,
         "AlarmArn": arn_of(context, alarm.name),
         "AlarmConfigurationUpdatedTimestamp": to_datetime(alarm.document.get("ConfiguredMs", alarm.created_ms)),
@@ -275,15 +275,15 @@ def _described(context: Context, alarm: Resource) -> dict[str, Any]:
         "StateReasonData": json.dumps(state["Data"]) if state["Data"] else None,
         "StateUpdatedTimestamp": updated,
         "StateTransitionedTimestamp": updated,
-        **({} if is_composite(alarm) else {"Dimensions": told.get("Dimensions") or []}),
+        **({} if is_composite(alarm) else {"Dimensions": described.get("Dimensions") or []}),
     }
 
 
 def _summary(context: Context, alarm: Resource) -> dict[str, Any]:
     """What is told of an alarm that is a parent or child of another."""
     updated = to_datetime(alarm.document["State"].get("UpdatedMs") or alarm.created_ms)
-    told = {"AlarmName": alarm.name, "AlarmArn": arn_of(context, alarm.name)}
-    return told | {"StateValue": alarm.status, "StateUpdatedTimestamp": updated}
+    described = {"AlarmName": alarm.name, "AlarmArn": arn_of(context, alarm.name)}
+    return described | {"StateValue": alarm.status, "StateUpdatedTimestamp": updated}
 
 
 def _item(alarm: Resource, entry: dict[str, Any]) -> dict[str, Any]:
@@ -302,8 +302,8 @@ def _item(alarm: Resource, entry: dict[str, Any]) -> dict[str, Any]:
 
 
 def _state(value: str, reason: str | None, data: Any) -> dict[str, Any]:
-    told = {"stateReason": reason, "stateReasonData": data}
-    return {"stateValue": value, **{name: each for name, each in told.items() if each}}
+    described = {"stateReason": reason, "stateReasonData": data}
+    return {"stateValue": value, **{name: each for name, each in described.items() if each}}
 
 
 def _require(context: Context, name: str) -> Resource:

@@ -49,5 +49,5 @@ def _check_rule(context: Context, request: dict[str, Any]) -> None:
     scope = ResourceScope(KIND, context.account, context.region)
     absent = [name for name in rule.children if resources.find(context.store, scope, name) is None]
     if absent:
-        told = f"Could not save the composite alarm as alarms [{', '.join(absent)}] in the alarm rule do not exist"
-        raise AwsError("ValidationError", told)
+        message = f"Could not save the composite alarm as alarms [{', '.join(absent)}] in the alarm rule do not exist"
+        raise AwsError("ValidationError", message)

@@ -70,9 +70,9 @@ def list_dashboards(context: Context, request: dict[str, Any]) -> dict[str, Any]
     if position is not None and (len(position) != 1 or not isinstance(position[0], str)):
         raise wrong
     after = (position[0], position[0]) if position else None
-    asked = PageRequest(sort_by="name", descending=False, limit=MOST_LISTED, after=after)
+    requested = PageRequest(sort_by="name", descending=False, limit=MOST_LISTED, after=after)
     named = table.c.name.startswith(prefix, autoescape=True)
-    page, more = paging.read_page(lambda part: resources.page(context.store, _scope(context), part, named), asked)
+    page, more = paging.read_page(lambda part: resources.page(context.store, _scope(context), part, named), requested)
     answer: dict[str, Any] = {"DashboardEntries": [_entry(context, row) for row in page]}
     return answer | ({"NextToken": paging.encode([page[-1].name])} if more else {})
 
@@ -133,8 +133,8 @@ def _check_body(body: str) -> None:
         found = None
     if not isinstance(found, dict) or not isinstance(found.get("widgets", []), list):
         problem = {"dataPath": "", "message": "The body must be a JSON object, and its widgets a list"}
-        told = f"The dashboard body is invalid, there are 1 validation errors:\n{json.dumps([problem])}"
-        raise AwsError("InvalidParameterInput", told)
+        message = f"The dashboard body is invalid, there are 1 validation errors:\n{json.dumps([problem])}"
+        raise AwsError("InvalidParameterInput", message)
 
 
 def _absent(names: list[str]) -> AwsError:

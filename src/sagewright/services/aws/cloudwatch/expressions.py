@@ -49,8 +49,8 @@ _OVER: dict[str, Callable[[Sequence[float]], float]] = {
 }
 
 
-def bad(text: str, why: str) -> AwsError:
-    return AwsError("ValidationError", f"Error in expression '{text[:200]}': {why}", 400)
+def bad(text: str, reason: str) -> AwsError:
+    return AwsError("ValidationError", f"Error in expression '{text[:200]}': {reason}", 400)
 
 
 def work_budget() -> Budget:

@@ -50,19 +50,21 @@ def data_budget() -> Budget:
     return Budget("What the request reads of metrics", MOST_DATA, "data points")
 
 
-def by_period(context: Context, asked: PeriodQuery, budget: Budget, *, each: bool = False) -> dict[int, list[Datum]]:
+def by_period(
+    context: Context, requested: PeriodQuery, budget: Budget, *, each: bool = False
+) -> dict[int, list[Datum]]:
     """The data of each period that has some, by when it begins: one for each unit, or `each` datum, as percentiles need them.
 
     Raises InvalidParameterCombination beyond the budget.
     """
-    step = asked.period_s * 1000
-    window = asked.start_ms // step * step, asked.end_ms
+    step = requested.period_s * 1000
+    window = requested.start_ms // step * step, requested.end_ms
     most = budget.room + 1
     data: list[Datum]
     if each:
-        data = metrics.read(context.store, asked.series, *window, most)
+        data = metrics.read(context.store, requested.series, *window, most)
     else:
-        read = metrics.periods(context.store, asked.series, window, step, most)
+        read = metrics.periods(context.store, requested.series, window, step, most)
         data = [Datum(one.at_ms, one.samples, one.total, one.minimum, one.maximum, one.unit) for one in read]
     try:
         budget.spend(len(data))
@@ -70,7 +72,7 @@ def by_period(context: Context, asked: PeriodQuery, budget: Budget, *, each: boo
         raise AwsError("InvalidParameterCombination", f"{error}. Ask for longer periods or a shorter time.") from None
     found: dict[int, list[Datum]] = defaultdict(list)
     for datum in data:
-        if asked.unit in {None, datum.unit}:
+        if requested.unit in {None, datum.unit}:
             found[datum.at_ms // step * step].append(datum)
     return found
 

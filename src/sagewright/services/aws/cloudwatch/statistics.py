@@ -48,16 +48,16 @@ def get_metric_statistics(context: Context, request: dict[str, Any]) -> dict[str
         message = "At least one of the parameters Statistics and ExtendedStatistics must be specified."
         raise AwsError("MissingParameter", message)
     if (end_ms - start_ms) // (period_s * 1000) > MAX_POINTS:
-        asked = (end_ms - start_ms) // (period_s * 1000)
+        query = (end_ms - start_ms) // (period_s * 1000)
         message = (
-            f"You have requested up to {asked} datapoints, which exceeds the limit of {MAX_POINTS}. "
+            f"You have requested up to {query} datapoints, which exceeds the limit of {MAX_POINTS}. "
             "You may reduce the datapoints requested by increasing Period, or decreasing the time range."
         )
         raise AwsError("InvalidParameterCombination", message)
     points = []
-    asked = PeriodQuery(series, start_ms, end_ms, period_s, request.get("Unit"))
+    query = PeriodQuery(series, start_ms, end_ms, period_s, request.get("Unit"))
     each = any(map(is_percentile, extended))
-    for at_ms, data in sorted(by_period(context, asked, data_budget(), each=each).items()):
+    for at_ms, data in sorted(by_period(context, query, data_budget(), each=each).items()):
         for unit, of_unit in by_unit(data).items():
             point = {"Timestamp": to_datetime(at_ms), "Unit": unit} | {
                 name: statistic(name, of_unit) for name in requested
@@ -131,16 +131,16 @@ class _Reading:
         check_period(stat["Period"])
         metric, name = stat["Metric"], stat["Stat"]
         series = series_of(self._context, metric["Namespace"], metric["MetricName"], metric.get("Dimensions", []))
-        asked = PeriodQuery(series, *self._window, stat["Period"], stat.get("Unit"))
-        if (asked, name) not in self._lines:
+        query = PeriodQuery(series, *self._window, stat["Period"], stat.get("Unit"))
+        if (query, name) not in self._lines:
             each = is_percentile(name)
-            if (asked, each) not in self._data:
-                self._data[asked, each] = by_period(self._context, asked, self._budget, each=each)
-            data = self._data[asked, each]
+            if (query, each) not in self._data:
+                self._data[query, each] = by_period(self._context, query, self._budget, each=each)
+            data = self._data[query, each]
             times = tuple(sorted(data))
             times = self._times.setdefault(times, times)  # one object for all series with the same periods
-            self._lines[asked, name] = Line(times, [statistic(name, data[at_ms]) for at_ms in times])
-        return self._lines[asked, name]
+            self._lines[query, name] = Line(times, [statistic(name, data[at_ms]) for at_ms in times])
+        return self._lines[query, name]
 
 
 def _labels(queries: Sequence[Mapping[str, Any]]) -> dict[str, str]:

@@ -63,9 +63,9 @@ def list_images(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 def describe_images(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     repository = require_repository(context, request)
     by_digest = _tags_by_digest(context, repository)
-    asked = request.get("imageIds")
-    if asked:
-        found = {m.digest: m for m in (_require_image(context, repository, image) for image in asked)}
+    requested = request.get("imageIds")
+    if requested:
+        found = {m.digest: m for m in (_require_image(context, repository, image) for image in requested)}
         return {"imageDetails": [_detail(context, m, by_digest.get(m.digest, [])) for m in found.values()]}
     details = [
         (_scope(manifest), _detail(context, manifest, by_digest.get(manifest.digest, [])))

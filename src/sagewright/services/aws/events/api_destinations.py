@@ -27,15 +27,15 @@ def create_api_destination(context: Context, request: dict[str, Any]) -> dict[st
 
 @operation("events", "DescribeApiDestination", quick=True)
 def describe_api_destination(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    return _told(find(context, DESTINATION, request["Name"], described=True))
+    return _described(find(context, DESTINATION, request["Name"], described=True))
 
 
 @operation("events", "ListApiDestinations")
 def list_api_destinations(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     rows, more = listed(context, DESTINATION, request)
     requested = request.get("ConnectionArn")
-    told = [_told(row) for row in rows if requested in {None, row.document["ConnectionArn"]}]
-    return {"ApiDestinations": [{k: v for k, v in one.items() if k != "Description"} for one in told], **more}
+    described = [_described(row) for row in rows if requested in {None, row.document["ConnectionArn"]}]
+    return {"ApiDestinations": [{k: v for k, v in one.items() if k != "Description"} for one in described], **more}
 
 
 @operation("events", "UpdateApiDestination")
@@ -53,7 +53,7 @@ def delete_api_destination(context: Context, request: dict[str, Any]) -> dict[st
     return {}
 
 
-def _told(found: Resource) -> dict[str, Any]:
+def _described(found: Resource) -> dict[str, Any]:
     return {"Name": found.name, "InvocationRateLimitPerSecond": RATE, **_head(found), **found.document}
 
 

@@ -97,7 +97,7 @@ def update_event_bus(context: Context, request: dict[str, Any]) -> dict[str, Any
 @operation("events", "DescribeEventBus", quick=True)
 def describe_event_bus(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     name = bus_of(context, request.get("Name"))
-    return _told(context, name, find(context, name), _TOLD)
+    return _described(context, name, find(context, name), _TOLD)
 
 
 @operation("events", "ListEventBuses", quick=True)
@@ -107,8 +107,8 @@ def list_event_buses(context: Context, request: dict[str, Any]) -> dict[str, Any
     page, token = paging.page_of(
         names, lambda name: [name], paging.decode(request.get("NextToken")), request.get("Limit", MOST_LISTED)
     )
-    told = [_told(context, name, known[name], ("Description",)) for name in page]
-    return {"EventBuses": told, **({"NextToken": token} if token else {})}
+    listed = [_described(context, name, known[name], ("Description",)) for name in page]
+    return {"EventBuses": listed, **({"NextToken": token} if token else {})}
 
 
 @operation("events", "DeleteEventBus")
@@ -140,12 +140,15 @@ def _taken(name: str) -> AwsError:
     return AwsError("ResourceAlreadyExistsException", f"Event bus {name} already exists.")
 
 
-def _told(context: Context, name: str, found: Resource | None, members: tuple[str, ...]) -> dict[str, Any]:
-    told: dict[str, Any] = {"Name": name, "Arn": bus_arn(context.region, context.account, name)}
+def _described(context: Context, name: str, found: Resource | None, members: tuple[str, ...]) -> dict[str, Any]:
+    described: dict[str, Any] = {"Name": name, "Arn": bus_arn(context.region, context.account, name)}
     if found is None:
-        return told
-    told |= {member: found.document[member] for member in (*members, POLICY) if member in found.document}
-    return told | {"CreationTime": to_datetime(found.created_ms), "LastModifiedTime": to_datetime(found.modified_ms)}
+        return described
+    described |= {member: found.document[member] for member in (*members, POLICY) if member in found.document}
+    return described | {
+        "CreationTime": to_datetime(found.created_ms),
+        "LastModifiedTime": to_datetime(found.modified_ms),
+    }
 
 
 def _all(context: Context) -> list[Resource]:

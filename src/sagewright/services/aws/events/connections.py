@@ -91,8 +91,8 @@ def create_connection(context: Context, request: dict[str, Any]) -> dict[str, An
 def describe_connection(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     found = find(context, CONNECTION, request["Name"], described=True)
     document = found.document
-    told = {"Name": found.name, "AuthParameters": _without_secrets(document["AuthParameters"]), **_head(found)}
-    return told | {name: document[name] for name in ("Description", "AuthorizationType") if name in document}
+    description = {"Name": found.name, "AuthParameters": _without_secrets(document["AuthParameters"]), **_head(found)}
+    return description | {name: document[name] for name in ("Description", "AuthorizationType") if name in document}
 
 
 @operation("events", "ListConnections")
@@ -100,8 +100,10 @@ def list_connections(context: Context, request: dict[str, Any]) -> dict[str, Any
     rows, more = listed(context, CONNECTION, request)
     if request.get("ConnectionState", STATE) != STATE:
         rows = []
-    told = [{"Name": row.name, "AuthorizationType": row.document["AuthorizationType"], **_head(row)} for row in rows]
-    return {"Connections": told, **more}
+    described = [
+        {"Name": row.name, "AuthorizationType": row.document["AuthorizationType"], **_head(row)} for row in rows
+    ]
+    return {"Connections": described, **more}
 
 
 @operation("events", "UpdateConnection")
@@ -156,15 +158,15 @@ def _merged(before: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _without_secrets(parameters: dict[str, Any]) -> dict[str, Any]:
-    told: dict[str, Any] = {}
+    described: dict[str, Any] = {}
     for member, (public, _secret) in MEMBERS.values():
         if member in parameters:
-            told[member] = {public: parameters[member][public]}
+            described[member] = {public: parameters[member][public]}
     if "InvocationHttpParameters" in parameters:
-        told["InvocationHttpParameters"] = {
+        described["InvocationHttpParameters"] = {
             name: [_shown(one) for one in several] for name, several in parameters["InvocationHttpParameters"].items()
         }
-    return told
+    return described
 
 
 def _shown(one: dict[str, Any]) -> dict[str, Any]:

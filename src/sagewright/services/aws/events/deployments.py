@@ -9,7 +9,7 @@ from sagewright.services.aws.events.rules import require_rule
 from sagewright.services.context import Context
 from sagewright.store.messages import deliveries, deployments
 
-TOLD = ("package", "asked_ms", "asked_by", "status", "message", "deployed")
+DESCRIBED = ("package", "asked_ms", "asked_by", "status", "message", "deployed")
 
 
 def deployment_states(context: Context, name: str) -> list[dict[str, Any]]:
@@ -24,6 +24,6 @@ def deployment_states(context: Context, name: str) -> list[dict[str, Any]]:
             continue
         subject = f"{rule.id}/{target['Id']}"
         found = deployments.find(context.store, subject)
-        state = {member: getattr(found, member) for member in TOLD} if found else {}
+        state = {member: getattr(found, member) for member in DESCRIBED} if found else {}
         states.append({"target": target["Arn"], "waiting": deliveries.waiting(context.store, subject), **state})
     return states

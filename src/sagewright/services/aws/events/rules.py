@@ -35,7 +35,7 @@ from sagewright.store.messages import deliveries, deployments
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import New, Resource
 
-TOLD = ("EventPattern", "ScheduleExpression", "Description", "RoleArn")
+DESCRIBED = ("EventPattern", "ScheduleExpression", "Description", "RoleArn")
 MOST_LISTED = 100
 
 
@@ -77,7 +77,7 @@ def put_rule(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     _check(request, bus)
     name = kept_name(bus, request["Name"])
     arn = rule_arn(context.region, context.account, name)
-    document = {member: request[member] for member in TOLD if request.get(member)}
+    document = {member: request[member] for member in DESCRIBED if request.get(member)}
     status = DISABLED if request.get("State") == DISABLED else ENABLED
     found = resources.find(context.store, scope_of(context), name)
     if found is not None:
@@ -124,7 +124,7 @@ def check_pattern(text: str) -> None:
 @operation("events", "DescribeRule", quick=True)
 def describe_rule(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     rule = require_rule(context, request["Name"], bus_of(context, request.get("EventBusName")))
-    return _told(rule) | {"CreatedBy": context.account}
+    return _described(rule) | {"CreatedBy": context.account}
 
 
 @operation("events", "ListRules")
@@ -134,7 +134,7 @@ def list_rules(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     page, token = paging.page_of(
         found, lambda rule: [rule.name], paging.decode(request.get("NextToken")), request.get("Limit", MOST_LISTED)
     )
-    return {"Rules": [_told(rule) for rule in page], **({"NextToken": token} if token else {})}
+    return {"Rules": [_described(rule) for rule in page], **({"NextToken": token} if token else {})}
 
 
 @operation("events", "EnableRule")
@@ -179,7 +179,7 @@ def _set_status(context: Context, request: dict[str, Any], status: str) -> dict[
     return {}
 
 
-def _told(rule: EventRule) -> dict[str, Any]:
+def _described(rule: EventRule) -> dict[str, Any]:
     document = rule.resource.document
-    told = {member: document[member] for member in TOLD if member in document}
-    return {"Name": rule.name, "Arn": rule.arn, "State": rule.resource.status, "EventBusName": rule.bus, **told}
+    described = {member: document[member] for member in DESCRIBED if member in document}
+    return {"Name": rule.name, "Arn": rule.arn, "State": rule.resource.status, "EventBusName": rule.bus, **described}

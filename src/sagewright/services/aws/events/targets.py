@@ -73,8 +73,8 @@ def list_targets_by_rule(context: Context, request: dict[str, Any]) -> dict[str,
         paging.decode(request.get("NextToken")),
         request.get("Limit", MOST_LISTED),
     )
-    told = [{key: value for key, value in target.items() if key != PRINCIPAL} for target in page]
-    return {"Targets": told, **({"NextToken": token} if token else {})} if told else {"Targets": []}
+    listed = [{key: value for key, value in target.items() if key != PRINCIPAL} for target in page]
+    return {"Targets": listed, **({"NextToken": token} if token else {})} if listed else {"Targets": []}
 
 
 @operation("events", "ListRuleNamesByTarget")

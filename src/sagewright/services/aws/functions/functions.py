@@ -71,8 +71,8 @@ def get_function_configuration(context: Context, request: dict[str, Any]) -> dic
 
 @operation("lambda", "ListFunctions")
 def list_functions(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    asked = PageRequest(sort_by="name", descending=False, limit=MOST_FUNCTIONS)
-    rows = resources.page(context.store, scope_of(context), asked)
+    requested = PageRequest(sort_by="name", descending=False, limit=MOST_FUNCTIONS)
+    rows = resources.page(context.store, scope_of(context), requested)
     return _page(request, "Functions", [configuration(context, row) for row in rows])
 
 
@@ -151,13 +151,13 @@ def _revision() -> dict[str, Any]:
 def configuration(context: Context, found: Resource) -> dict[str, Any]:
     """A function as clients are told of it."""
     document = found.document
-    told = {member: document[member] for member in CONFIGURED if member in document}
+    described = {member: document[member] for member in CONFIGURED if member in document}
     when = to_datetime(document["ModifiedMs"])
     return {
         "TracingConfig": {"Mode": "PassThrough"},
         "Architectures": ["x86_64"],
         "EphemeralStorage": {"Size": 512},
-        **told,
+        **described,
         "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
         "LoggingConfig": {"LogFormat": "Text", "LogGroup": log_group(found)},
         "FunctionName": found.name,

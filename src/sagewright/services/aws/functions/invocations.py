@@ -164,12 +164,12 @@ def _await(context: Context, job: Job, timeout_s: int) -> Job:
 def _answer(context: Context, request: dict[str, Any], job: Job) -> dict[str, Any]:
     """Raises ServiceException for what went wrong outside of the function."""
     payload, error = _outcome(job)
-    told: dict[str, Any] = {"StatusCode": ANSWERED, "ExecutedVersion": LATEST, "Payload": payload.encode()}
+    described: dict[str, Any] = {"StatusCode": ANSWERED, "ExecutedVersion": LATEST, "Payload": payload.encode()}
     if error:
-        told["FunctionError"] = error
+        described["FunctionError"] = error
     if request.get("LogType") == "Tail":
-        told["LogResult"] = base64.b64encode(_tail(context, job)).decode()
-    return told
+        described["LogResult"] = base64.b64encode(_tail(context, job)).decode()
+    return described
 
 
 def _outcome(job: Job) -> tuple[str, str]:

@@ -41,12 +41,12 @@ def missing(arn: str) -> AwsError:
 
 def read_name(context: Context, request: dict[str, Any]) -> FunctionName:
     """Raises InvalidParameterValueException, and ResourceNotFoundException for another version than $LATEST or another place."""
-    text, asked = request["FunctionName"], request.get("Qualifier") or ""
+    text, requested = request["FunctionName"], request.get("Qualifier") or ""
     found = _NAME.fullmatch(text)
     if found is None:
         raise invalid(f"The function's name must have at most 64 letters, digits, - and _, got '{text}'.")
-    qualifier = found["qualifier"] or asked or LATEST
-    if asked and qualifier != asked:
+    qualifier = found["qualifier"] or requested or LATEST
+    if requested and qualifier != requested:
         raise invalid("The derived qualifier from the function name does not match the specified qualifier.")
     arn = arn_of(context, found["name"])
     if (found["region"] or context.region, found["account"] or context.account) != (context.region, context.account):

@@ -22,8 +22,8 @@ def of_role(context: Context, role: str) -> dict[str, Any]:
     found = resources.find(context.store, _scope(context), role)
     if found is None:
         return {}
-    told = {"PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": found.document["Arn"]}
-    return {"PermissionsBoundary": told}
+    described = {"PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": found.document["Arn"]}
+    return {"PermissionsBoundary": described}
 
 
 def set_of_role(context: Context, role: str, arn: str) -> None:

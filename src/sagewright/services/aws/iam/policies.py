@@ -46,15 +46,17 @@ def create_policy(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     except ResourceNameTaken:
         message = f"A policy called {name} already exists. Duplicate names are not allowed."
         raise AwsError("EntityAlreadyExists", message, 409) from None
-    told = _told(context, made)
-    return {"Policy": told | ({"Tags": _pairs(pairs)} if pairs else {})}
+    described = _described(context, made)
+    return {"Policy": described | ({"Tags": _pairs(pairs)} if pairs else {})}
 
 
 @operation("iam", "GetPolicy")
 def get_policy(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     policy = require_policy(context, request["PolicyArn"])
     described = {"Description": policy.document["Description"]} if policy.document["Description"] else {}
-    return {"Policy": _told(context, policy) | described | {"Tags": _pairs(tags.of(context.store, arn_of(policy)))}}
+    return {
+        "Policy": _described(context, policy) | described | {"Tags": _pairs(tags.of(context.store, arn_of(policy)))}
+    }
 
 
 @operation("iam", "ListPolicies")
@@ -62,14 +64,14 @@ def list_policies(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     """Of the account alone: AWS's own are not here."""
     prefix = request.get("PathPrefix", "/")
     rows = resources.page(context.store, _scope(context), PageRequest(sort_by="name", descending=False, limit=100_000))
-    told = [_told(context, row) for row in rows if row.document["Path"].startswith(prefix)]
+    listed = [_described(context, row) for row in rows if row.document["Path"].startswith(prefix)]
     if request.get("OnlyAttached"):
-        told = [one for one in told if one["AttachmentCount"]]
+        listed = [one for one in listed if one["AttachmentCount"]]
     if request.get("PolicyUsageFilter") == "PermissionsBoundary":
-        told = [one for one in told if one["PermissionsBoundaryUsageCount"]]
+        listed = [one for one in listed if one["PermissionsBoundaryUsageCount"]]
     if request.get("Scope") == "AWS":
-        told = []
-    page, rest = _page(request, told, "PolicyName")
+        listed = []
+    page, rest = _page(request, listed, "PolicyName")
     return {"Policies": page, **rest}
 
 
@@ -79,8 +81,8 @@ def delete_policy(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     if _roles_of(context, policy) or boundaries.used(context, arn_of(policy)):
         raise AwsError("DeleteConflict", "Cannot delete a policy attached to entities.", 409)
     if len(policy.document["Versions"]) > 1:
-        told = "This policy has more than one version. Before you delete a policy, you must delete the policy's versions. The"
-        raise AwsError("DeleteConflict", f"{told} default version is deleted with the policy.", 409)
+        message = "This policy has more than one version. Before you delete a policy, you must delete the policy's versions. The"
+        raise AwsError("DeleteConflict", f"{message} default version is deleted with the policy.", 409)
     resources.remove(context.store, policy, arn_of(policy), context.principal.arn)
     return {}
 
@@ -91,10 +93,10 @@ def create_policy_version(context: Context, request: dict[str, Any]) -> dict[str
 
     def added(policy: Resource) -> Resource:
         if len(policy.document["Versions"]) >= MOST_VERSIONS:
-            told = (
+            described = (
                 f"A managed policy can have up to {MOST_VERSIONS} versions. Before you create a new version, you must"
             )
-            raise AwsError("LimitExceeded", f"{told} delete an existing version.", 409)
+            raise AwsError("LimitExceeded", f"{described} delete an existing version.", 409)
         name = f"v{policy.document['Next']}"
         versions = [*policy.document["Versions"], _version(name, request["PolicyDocument"])]
         changed = {"Versions": versions, "Next": policy.document["Next"] + 1}
@@ -102,23 +104,23 @@ def create_policy_version(context: Context, request: dict[str, Any]) -> dict[str
         return replace(policy, document=policy.document | changed)
 
     policy = _altered(context, request["PolicyArn"], added)
-    told = _version_told(policy, policy.document["Versions"][-1])
-    return {"PolicyVersion": {name: value for name, value in told.items() if name != "Document"}}
+    described = _described_version(policy, policy.document["Versions"][-1])
+    return {"PolicyVersion": {name: value for name, value in described.items() if name != "Document"}}
 
 
 @operation("iam", "GetPolicyVersion")
 def get_policy_version(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     policy = require_policy(context, request["PolicyArn"])
-    return {"PolicyVersion": _version_told(policy, _require_version(policy, request["VersionId"]))}
+    return {"PolicyVersion": _described_version(policy, _require_version(policy, request["VersionId"]))}
 
 
 @operation("iam", "ListPolicyVersions")
 def list_policy_versions(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     policy = require_policy(context, request["PolicyArn"])
-    told = [_version_told(policy, one) for one in policy.document["Versions"][::-1]]
-    for one in told:
+    listed = [_described_version(policy, one) for one in policy.document["Versions"][::-1]]
+    for one in listed:
         one.pop("Document")
-    page, rest = _page(request, told, "VersionId")
+    page, rest = _page(request, listed, "VersionId")
     return {"Versions": page, **rest}
 
 
@@ -203,8 +205,8 @@ def _version(name: str, document: str) -> dict[str, Any]:
 def _require_version(policy: Resource, name: str) -> dict[str, Any]:
     found: dict[str, Any] | None = next((one for one in policy.document["Versions"] if one["Id"] == name), None)
     if found is None:
-        told = f"Policy {arn_of(policy)} version {name} does not exist or is not attachable."
-        raise AwsError("NoSuchEntity", told, 404)
+        message = f"Policy {arn_of(policy)} version {name} does not exist or is not attachable."
+        raise AwsError("NoSuchEntity", message, 404)
     return found
 
 
@@ -220,7 +222,7 @@ def _roles_of(context: Context, policy: Resource) -> list[dict[str, Any]]:
     return [role for role in identity.list_roles(context.store, context.account) if arn in role["attached"]]
 
 
-def _told(context: Context, policy: Resource) -> dict[str, Any]:
+def _described(context: Context, policy: Resource) -> dict[str, Any]:
     return {
         "PolicyName": policy.name,
         "PolicyId": policy.document["Id"],
@@ -235,7 +237,7 @@ def _told(context: Context, policy: Resource) -> dict[str, Any]:
     }
 
 
-def _version_told(policy: Resource, version: dict[str, Any]) -> dict[str, Any]:
+def _described_version(policy: Resource, version: dict[str, Any]) -> dict[str, Any]:
     return {
         "Document": quote(version["Document"], safe=""),
         "VersionId": version["Id"],
@@ -248,8 +250,8 @@ def _pairs(found: dict[str, str]) -> list[dict[str, str]]:
     return [{"Key": key, "Value": value} for key, value in found.items()]
 
 
-def _page(request: dict[str, Any], told: list[Any], key: str) -> tuple[list[Any], dict[str, Any]]:
+def _page(request: dict[str, Any], described: list[Any], key: str) -> tuple[list[Any], dict[str, Any]]:
     """A page of what is told, and what tells where the next begins."""
     after = paging.decode(request.get("Marker"), AwsError("ValidationError", "Invalid Marker."))
-    page, marker = paging.page_of(told, lambda one: [one[key]], after, request.get("MaxItems", 100))
+    page, marker = paging.page_of(described, lambda one: [one[key]], after, request.get("MaxItems", 100))
     return page, {"IsTruncated": bool(marker), **({"Marker": marker} if marker else {})}

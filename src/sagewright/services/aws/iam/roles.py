@@ -59,8 +59,8 @@ def _shape(role: dict[str, Any]) -> dict[str, Any]:
 def _whole(context: Context, role: dict[str, Any]) -> dict[str, Any]:
     """With what lists of roles leave out."""
     pairs = tags.of(context.store, role_arn(role))
-    told = {"Tags": [{"Key": k, "Value": v} for k, v in pairs.items()]} if pairs else {}
-    return _shape(role) | boundaries.of_role(context, role["name"]) | told
+    described = {"Tags": [{"Key": k, "Value": v} for k, v in pairs.items()]} if pairs else {}
+    return _shape(role) | boundaries.of_role(context, role["name"]) | described
 
 
 @operation("iam", "GetRole")

@@ -32,7 +32,7 @@ def untag_role(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 @operation("iam", "ListRoleTags")
 def list_role_tags(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     found = tags.of(context.store, role_arn(require_role(context, request["RoleName"])))
-    told = [{"Key": key, "Value": value} for key, value in found.items()]
+    listed = [{"Key": key, "Value": value} for key, value in found.items()]
     after = paging.decode(request.get("Marker"), AwsError("ValidationError", "Invalid Marker."))
-    page, marker = paging.page_of(told, lambda one: [one["Key"]], after, request.get("MaxItems", 100))
+    page, marker = paging.page_of(listed, lambda one: [one["Key"]], after, request.get("MaxItems", 100))
     return {"Tags": page, "IsTruncated": bool(marker), **({"Marker": marker} if marker else {})}

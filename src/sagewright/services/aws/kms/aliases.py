@@ -65,10 +65,10 @@ def list_aliases(context: Context, request: dict[str, Any]) -> dict[str, Any]:
         key = require_key(context, request["KeyId"])
         rows = [row for row in rows if row.document["TargetKeyId"] == key.name]
     page, token = paging.page_of(rows, lambda row: [row.name], marker_of(request), request.get("Limit", 50))
-    return {"Aliases": [_told(context, row) for row in page], **marked(token)}
+    return {"Aliases": [_described(context, row) for row in page], **marked(token)}
 
 
-def _told(context: Context, alias: Resource) -> dict[str, Any]:
+def _described(context: Context, alias: Resource) -> dict[str, Any]:
     arn = arn_of(context, alias.name)
     times = {"CreationDate": to_datetime(alias.created_ms), "LastUpdatedDate": to_datetime(alias.modified_ms)}
     return {"AliasName": alias.name, "AliasArn": arn, "TargetKeyId": alias.document["TargetKeyId"], **times}

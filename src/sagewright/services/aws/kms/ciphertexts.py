@@ -52,8 +52,8 @@ class Ciphertext:
     def key_id(self) -> str:
         if self.header[:1] == FIRST:
             return str(uuid.UUID(bytes=self.header[1 : 1 + KEY_BYTES]))
-        told = uuid.UUID(bytes=self.header[2 : 2 + KEY_BYTES])
-        return _SEVERAL + told.hex if self.header[1:2] == _SEVERAL_REGIONS else str(told)
+        described = uuid.UUID(bytes=self.header[2 : 2 + KEY_BYTES])
+        return _SEVERAL + described.hex if self.header[1:2] == _SEVERAL_REGIONS else str(described)
 
     @property
     def material_id(self) -> str | None:

@@ -23,8 +23,8 @@ DATA_KEY_BYTES = {"AES_256": 32, "AES_128": 16}
 
 @operation("kms", "GenerateDataKey", quick=True)
 def generate_data_key(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    plaintext, told = _data_key(context, request, "GenerateDataKey")
-    return told | {"Plaintext": plaintext}
+    plaintext, described = _data_key(context, request, "GenerateDataKey")
+    return described | {"Plaintext": plaintext}
 
 
 @operation("kms", "GenerateDataKeyWithoutPlaintext", quick=True)
@@ -34,8 +34,8 @@ def generate_data_key_without_plaintext(context: Context, request: dict[str, Any
 
 @operation("kms", "GenerateDataKeyPair")
 def generate_data_key_pair(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    plaintext, told = _pair(context, request, "GenerateDataKeyPair")
-    return told | {"PrivateKeyPlaintext": plaintext}
+    plaintext, described = _pair(context, request, "GenerateDataKeyPair")
+    return described | {"PrivateKeyPlaintext": plaintext}
 
 
 @operation("kms", "GenerateDataKeyPairWithoutPlaintext")
@@ -66,8 +66,8 @@ def _pair(context: Context, request: dict[str, Any], name: str) -> tuple[bytes, 
     if spec not in PAIRS:
         raise AwsError("UnsupportedOperationException", f"Sagewright serves no key pairs of the spec {spec}.")
     private = material.generate(spec)
-    told = {"PrivateKeyCiphertextBlob": _sealed(key, private, request), "KeyPairSpec": spec}
-    return private, told | {"PublicKey": material.public_bytes(material.load(private)), **_named(context, key)}
+    described = {"PrivateKeyCiphertextBlob": _sealed(key, private, request), "KeyPairSpec": spec}
+    return private, described | {"PublicKey": material.public_bytes(material.load(private)), **_named(context, key)}
 
 
 def _key_for(context: Context, request: dict[str, Any], name: str) -> Resource:

@@ -59,8 +59,8 @@ def encrypt(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 def decrypt(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     opened = _decrypted(context, request, _Members("Decrypt"))
     check_request(context, request)
-    told = {"KeyId": arn_of(context, opened.key.name), "Plaintext": opened.plaintext}
-    return told | {"EncryptionAlgorithm": opened.algorithm} | _material("KeyMaterialId", opened.material_id)
+    described = {"KeyId": arn_of(context, opened.key.name), "Plaintext": opened.plaintext}
+    return described | {"EncryptionAlgorithm": opened.algorithm} | _material("KeyMaterialId", opened.material_id)
 
 
 @operation("kms", "ReEncrypt", quick=True)
@@ -101,8 +101,8 @@ def _encrypted(key: Resource, algorithm: str, plaintext: bytes, context: dict[st
     pair = material.private_key(key)
     most = pair.key_size // 8 - 2 * _OAEP_DIGEST_BYTES[algorithm] - 2
     if len(plaintext) > most:
-        told = f"Algorithm {algorithm} and key spec {spec_of(key)} cannot encrypt data larger than {most} bytes."
-        raise ValidationException(told)
+        message = f"Algorithm {algorithm} and key spec {spec_of(key)} cannot encrypt data larger than {most} bytes."
+        raise ValidationException(message)
     blob: bytes = pair.public_key().encrypt(plaintext, material.oaep(algorithm))
     return blob
 

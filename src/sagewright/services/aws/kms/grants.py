@@ -183,10 +183,10 @@ def _listed(context: Context, request: dict[str, Any], found: list[tuple[Resourc
     """`found`: grants, with the ids of their keys."""
     size = request.get("Limit", MOST_LISTED)
     page, token = paging.page_of(found, lambda one: [one[0].name], marker_of(request), size)
-    return {"Grants": [_told(context, grant, key_id) for grant, key_id in page], **marked(token)}
+    return {"Grants": [_described(context, grant, key_id) for grant, key_id in page], **marked(token)}
 
 
-def _told(context: Context, grant: Resource, key_id: str) -> dict[str, Any]:
+def _described(context: Context, grant: Resource, key_id: str) -> dict[str, Any]:
     return {
         "KeyId": arn_of(context, key_id),
         "GrantId": grant.name,

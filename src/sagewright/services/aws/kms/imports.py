@@ -118,12 +118,12 @@ def _place_of(context: Context) -> ResourceScope:
     return ResourceScope(KIND, context.account, context.region)
 
 
-def _external(context: Context, asked: str, *, pending: bool = False) -> Resource:
+def _external(context: Context, requested: str, *, pending: bool = False) -> Resource:
     """Raises UnsupportedOperationException for a key whose material is the server's own. `pending`: one may wait for its end."""
-    key = require_own(context, asked)
+    key = require_own(context, requested)
     if origin_of(key) != "EXTERNAL":
-        told = f"{arn_of(context, key.name)} origin is {origin_of(key)} which is not valid for this operation."
-        raise AwsError("UnsupportedOperationException", told)
+        message = f"{arn_of(context, key.name)} origin is {origin_of(key)} which is not valid for this operation."
+        raise AwsError("UnsupportedOperationException", message)
     if not pending:
         refuse_pending(context, key)
     return key
@@ -180,10 +180,10 @@ def _decrypted(pair: Any, algorithm: str, wrapped: bytes) -> bytes:
         raise AwsError("InvalidCiphertextException", "") from None
 
 
-def _imported(asked: _Import) -> Resource:
+def _imported(requested: _Import) -> Resource:
     """The key with its new material, or with the same again."""
-    key, new, kept = asked.key, asked.new, materials(asked.key.document)
-    others = asked.request.get("ImportType", "EXISTING_KEY_MATERIAL" if kept else "NEW_KEY_MATERIAL")
+    key, new, kept = requested.key, requested.new, materials(requested.key.document)
+    others = requested.request.get("ImportType", "EXISTING_KEY_MATERIAL" if kept else "NEW_KEY_MATERIAL")
     pending = key.document.get("Pending")
     if pending and pending["MaterialId"] == new["MaterialId"]:
         return replace(key, document=key.document | {"Pending": new})
@@ -197,9 +197,9 @@ def _imported(asked: _Import) -> Resource:
     if not kept:
         return _usable(replace(key, document=key.document | {"Materials": [new]}))
     if pending:
-        told = f"New key material (id: {new['MaterialId']}) cannot be imported into KMS key"
-        told = f"{told} {arn_of(asked.context, key.name)}, because another key material (id: {pending['MaterialId']})"
-        raise AwsError("KMSInvalidStateException", f"{told} is pending rotation.")
+        message = f"New key material (id: {new['MaterialId']}) cannot be imported into KMS key"
+        message = f"{message} {arn_of(requested.context, key.name)}, because another key material (id: {pending['MaterialId']})"
+        raise AwsError("KMSInvalidStateException", f"{message} is pending rotation.")
     return replace(key, document=key.document | {"Pending": new})
 
 

@@ -51,21 +51,21 @@ _SERVED_ORIGINS = ("AWS_KMS", "EXTERNAL")
 
 @operation("kms", "CreateKey")
 def create_key(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    asked = _asked(request)
+    requested = _requested(request)
     pairs = tags.pairs_of(request.get("Tags") or ())
-    document = asked | {"Description": request.get("Description", ""), "Manager": "CUSTOMER"}
+    document = requested | {"Description": request.get("Description", ""), "Manager": "CUSTOMER"}
     if policy := request.get("Policy"):
         policies.check(policy)
         document["Policy"] = policy
-    imported = asked["Origin"] == "EXTERNAL"
-    document["Materials"] = [] if imported else [material_of(generate(asked["Spec"]))]
+    imported = requested["Origin"] == "EXTERNAL"
+    document["Materials"] = [] if imported else [material_of(generate(requested["Spec"]))]
     key_id = f"mrk-{uuid.uuid4().hex}" if request.get("MultiRegion") else str(uuid.uuid4())
     status = PENDING_IMPORT if imported else ENABLED
     new = New(key_id, document, arn_of(context, key_id), pairs, status=status, principal=context.principal.arn)
     return {"KeyMetadata": metadata(context, resources.create(context.store, scope_of(context), new))}
 
 
-def _asked(request: dict[str, Any]) -> dict[str, str]:
+def _requested(request: dict[str, Any]) -> dict[str, str]:
     """Spec, usage and origin of the key. Raises ValidationException, and UnsupportedOperationException for what isn't served."""
     if "CustomKeyStoreId" in request or "XksKeyId" in request:
         raise AwsError("UnsupportedOperationException", "Sagewright serves no custom key stores.")
@@ -113,7 +113,7 @@ def update_key_description(context: Context, request: dict[str, Any]) -> dict[st
 
 def metadata(context: Context, key: Resource) -> dict[str, Any]:
     """What is told of a key: by name, so that its material is not."""
-    told = {
+    described = {
         "AWSAccountId": key.account,
         "KeyId": key.name,
         "Arn": arn_of(context, key.name),
@@ -131,12 +131,16 @@ def metadata(context: Context, key: Resource) -> dict[str, Any]:
     }
     all_of_it = materials(key.document)
     if is_symmetric(key) and all_of_it:
-        told["CurrentKeyMaterialId"] = all_of_it[-1]["MaterialId"]
+        described["CurrentKeyMaterialId"] = all_of_it[-1]["MaterialId"]
     if origin_of(key) == "EXTERNAL" and key.status == ENABLED:
-        told |= expiration(all_of_it[-1])
+        described |= expiration(all_of_it[-1])
     if key.status == PENDING:
-        told["DeletionDate"] = to_datetime(key.document["DeletionMs"])
-    if told["MultiRegion"]:
+        described["DeletionDate"] = to_datetime(key.document["DeletionMs"])
+    if described["MultiRegion"]:
         primary = {"Arn": arn_of(context, key.name), "Region": context.region}
-        told["MultiRegionConfiguration"] = {"MultiRegionKeyType": "PRIMARY", "PrimaryKey": primary, "ReplicaKeys": []}
-    return told
+        described["MultiRegionConfiguration"] = {
+            "MultiRegionKeyType": "PRIMARY",
+            "PrimaryKey": primary,
+            "ReplicaKeys": [],
+        }
+    return described

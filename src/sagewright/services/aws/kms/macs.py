@@ -19,16 +19,16 @@ from sagewright.services.registry import operation
 
 @operation("kms", "GenerateMac", quick=True)
 def generate_mac(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    told, mac = _made(context, request, "GenerateMac")
-    return told | {"Mac": mac}
+    described, mac = _made(context, request, "GenerateMac")
+    return described | {"Mac": mac}
 
 
 @operation("kms", "VerifyMac", quick=True)
 def verify_mac(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    told, mac = _made(context, request, "VerifyMac")
+    described, mac = _made(context, request, "VerifyMac")
     if not hmac.compare_digest(mac, request["Mac"]):
         raise AwsError("KMSInvalidMacException", "")
-    return told | {"MacValid": True}
+    return described | {"MacValid": True}
 
 
 def _made(context: Context, request: dict[str, Any], name: str) -> tuple[dict[str, Any], bytes]:
@@ -37,5 +37,5 @@ def _made(context: Context, request: dict[str, Any], name: str) -> tuple[dict[st
     check_algorithm(key, algorithm)
     check_request(context, request)
     digest = "sha" + algorithm.removeprefix("HMAC_SHA_")
-    told = {"KeyId": arn_of(context, key.name), "MacAlgorithm": algorithm}
-    return told, hmac.digest(material.current(key), request["Message"], digest)
+    described = {"KeyId": arn_of(context, key.name), "MacAlgorithm": algorithm}
+    return described, hmac.digest(material.current(key), request["Message"], digest)

@@ -68,10 +68,13 @@ def disable_key_rotation(context: Context, request: dict[str, Any]) -> dict[str,
 def get_key_rotation_status(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     key = require_key(context, request["KeyId"])
     refuse_pending(context, key)
-    told: dict[str, Any] = {"KeyId": arn_of(context, key.name), "KeyRotationEnabled": next_ms(key) is not None}
+    described: dict[str, Any] = {"KeyId": arn_of(context, key.name), "KeyRotationEnabled": next_ms(key) is not None}
     if rotation := key.document.get("Rotation"):
-        told |= {"RotationPeriodInDays": rotation["PeriodDays"], "NextRotationDate": to_datetime(rotation["NextMs"])}
-    return told
+        described |= {
+            "RotationPeriodInDays": rotation["PeriodDays"],
+            "NextRotationDate": to_datetime(rotation["NextMs"]),
+        }
+    return described
 
 
 @operation("kms", "RotateKeyOnDemand")
@@ -82,16 +85,16 @@ def rotate_key_on_demand(context: Context, request: dict[str, Any]) -> dict[str,
         if not is_symmetric(key):
             raise AwsError("UnsupportedOperationException", "")
         if sum(one.get("RotationType") == "ON_DEMAND" for one in materials(key.document)) >= MOST_ON_DEMAND:
-            told = (
+            message = (
                 "The on-demand rotations limit has been reached for the given keyId. No more on-demand rotations can be"
             )
-            raise AwsError("LimitExceededException", f"{told} performed for this key: {arn}")
+            raise AwsError("LimitExceededException", f"{message} performed for this key: {arn}")
         new = key.document.get("Pending")
         if origin_of(key) == "AWS_KMS":
             new = material_of(generate(SYMMETRIC))
         elif new is None:
-            told = f"No available key material pending rotation for the key: {arn}."
-            raise AwsError("KMSInvalidStateException", told)
+            message = f"No available key material pending rotation for the key: {arn}."
+            raise AwsError("KMSInvalidStateException", message)
         return _with(key, new, "ON_DEMAND")
 
     return {"KeyId": arn_of(context, _altered(context, request, rotated).name)}
@@ -104,8 +107,10 @@ def list_key_rotations(context: Context, request: dict[str, Any]) -> dict[str, A
     if not is_symmetric(key):
         raise AwsError("UnsupportedOperationException", "")
     everything = request.get("IncludeKeyMaterial") == "ALL_KEY_MATERIAL"
-    told = _told(context, key) if everything else [one for one in _told(context, key) if "RotationDate" in one]
-    numbered = list(enumerate(told))
+    described = (
+        _described(context, key) if everything else [one for one in _described(context, key) if "RotationDate" in one]
+    )
+    numbered = list(enumerate(described))
     size = request.get("Limit", MOST_LISTED)
     page, token = paging.page_of(numbered, lambda one: [f"{one[0]:06d}"], marker_of(request), size)
     return {"Rotations": [one for _, one in page], **marked(token)}
@@ -151,8 +156,8 @@ def _check_rotates_itself(context: Context, key: Resource) -> None:
     if not is_symmetric(key):
         raise AwsError("UnsupportedOperationException", "")
     if origin_of(key) != "AWS_KMS":
-        told = f"{arn_of(context, key.name)} origin is {origin_of(key)} which is not valid for this operation."
-        raise AwsError("UnsupportedOperationException", told)
+        message = f"{arn_of(context, key.name)} origin is {origin_of(key)} which is not valid for this operation."
+        raise AwsError("UnsupportedOperationException", message)
 
 
 def _altered(context: Context, request: dict[str, Any], how: Any) -> Resource:
@@ -163,13 +168,13 @@ def _altered(context: Context, request: dict[str, Any], how: Any) -> Resource:
     return altered
 
 
-def _told(context: Context, key: Resource) -> list[dict[str, Any]]:
+def _described(context: Context, key: Resource) -> list[dict[str, Any]]:
     """All material, newest first, and what has been rotated with its date."""
     kept = materials(key.document)
     states = ["NON_CURRENT"] * (len(kept) - 1) + ["CURRENT"] * bool(kept)
     if pending := key.document.get("Pending"):
         kept, states = [*kept, pending], [*states, "PENDING_ROTATION"]
-    told = []
+    listed = []
     for one, state in zip(reversed(kept), reversed(states), strict=True):
         entry = {"KeyId": arn_of(context, key.name), "KeyMaterialId": one["MaterialId"], "KeyMaterialState": state}
         if "RotatedMs" in one:
@@ -178,5 +183,5 @@ def _told(context: Context, key: Resource) -> list[dict[str, Any]]:
             there = one["Material"] is not None and one.get("ValidToMs", now_ms() + 1) > now_ms()
             entry |= {"ImportState": "IMPORTED" if there else "PENDING_IMPORT"} | (expiration(one) if there else {})
             entry |= {"KeyMaterialDescription": one["Description"]} if "Description" in one else {}
-        told.append(entry)
-    return told
+        listed.append(entry)
+    return listed

@@ -21,28 +21,28 @@ from sagewright.store.resources.resources import Resource
 
 @operation("kms", "Sign")
 def sign(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    key, pair, (message, how) = _asked(context, request, "Sign")
-    return _told(context, key, request) | {"Signature": pair.sign(message, *how)}
+    key, pair, (message, how) = _requested(context, request, "Sign")
+    return _described(context, key, request) | {"Signature": pair.sign(message, *how)}
 
 
 @operation("kms", "Verify")
 def verify(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     from cryptography.exceptions import InvalidSignature
 
-    key, pair, (message, how) = _asked(context, request, "Verify")
+    key, pair, (message, how) = _requested(context, request, "Verify")
     try:
         pair.public_key().verify(request["Signature"], message, *how)
     except InvalidSignature:
         raise AwsError("KMSInvalidSignatureException", "") from None
-    return _told(context, key, request) | {"SignatureValid": True}
+    return _described(context, key, request) | {"SignatureValid": True}
 
 
 @operation("kms", "GetPublicKey")
 def get_public_key(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     key = usable(context, request["KeyId"])
     if spec_of(key) not in PAIRS:
-        told = f"{arn_of(context, key.name)} key spec is {spec_of(key)}: such a key has no public key."
-        raise AwsError("UnsupportedOperationException", told)
+        message = f"{arn_of(context, key.name)} key spec is {spec_of(key)}: such a key has no public key."
+        raise AwsError("UnsupportedOperationException", message)
     check_request(context, request)
     return {
         "KeyId": arn_of(context, key.name),
@@ -85,7 +85,9 @@ def _public_key(encoded: bytes, spec: str) -> Any:
     return found
 
 
-def _asked(context: Context, request: dict[str, Any], name: str) -> tuple[Resource, Any, tuple[bytes, tuple[Any, ...]]]:
+def _requested(
+    context: Context, request: dict[str, Any], name: str
+) -> tuple[Resource, Any, tuple[bytes, tuple[Any, ...]]]:
     """The key, its pair, and the message with how it is signed, as `cryptography` takes it."""
     key, algorithm = usable(context, request["KeyId"]), request["SigningAlgorithm"]
     check_usage(context, key, SIGN, name)
@@ -115,5 +117,5 @@ def _how(algorithm: str, request: dict[str, Any]) -> tuple[Any, ...]:
     return padding.PKCS1v15(), hashed
 
 
-def _told(context: Context, key: Resource, request: dict[str, Any]) -> dict[str, Any]:
+def _described(context: Context, key: Resource, request: dict[str, Any]) -> dict[str, Any]:
     return {"KeyId": arn_of(context, key.name), "SigningAlgorithm": request["SigningAlgorithm"]}

@@ -96,8 +96,8 @@ def forget_deleted(store: Database) -> None:
             resources.remove_in(connection, key, f"arn:aws:kms:{key.region}:{key.account}:key/{key.name}")
 
 
-def _altered(context: Context, asked: str, how: Callable[[Resource], Resource]) -> Resource:
-    key = require_own(context, asked)
+def _altered(context: Context, requested: str, how: Callable[[Resource], Resource]) -> Resource:
+    key = require_own(context, requested)
     altered = resources.alter(context.store, key.id, how)
     if altered is None:
         raise absent(context, key.name)

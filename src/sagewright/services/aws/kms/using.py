@@ -16,9 +16,9 @@ from sagewright.services.context import Context
 from sagewright.store.resources.resources import Resource
 
 
-def usable(context: Context, asked: str) -> Resource:
+def usable(context: Context, requested: str) -> Resource:
     """Raises NotFoundException, DisabledException, KMSInvalidStateException."""
-    key = require_own(context, asked, by_alias=True)
+    key = require_own(context, requested, by_alias=True)
     check_state(context, key)
     return key
 
@@ -35,8 +35,8 @@ def check_state(context: Context, key: Resource) -> None:
 def check_usage(context: Context, key: Resource, usage: str, operation: str) -> None:
     """Raises InvalidKeyUsageException."""
     if usage_of(key) != usage:
-        told = f"{arn_of(context, key.name)} key usage is {usage_of(key)} which is not valid for {operation}."
-        raise AwsError("InvalidKeyUsageException", told)
+        message = f"{arn_of(context, key.name)} key usage is {usage_of(key)} which is not valid for {operation}."
+        raise AwsError("InvalidKeyUsageException", message)
 
 
 def check_algorithm(key: Resource, algorithm: str) -> None:

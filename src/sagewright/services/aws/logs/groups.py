@@ -125,7 +125,7 @@ def list_log_groups(context: Context, request: dict[str, Any]) -> dict[str, Any]
     chosen = [row.name for row in everything if any(_is_named(row.name, word) for word in words)]
     if request.get("logGroupClass", STANDARD) != STANDARD:
         chosen = []
-    told = [
+    listed = [
         {
             "logGroupName": name,
             "logGroupArn": log_group_arn(context.region, context.account, name),
@@ -133,7 +133,7 @@ def list_log_groups(context: Context, request: dict[str, Any]) -> dict[str, Any]
         }
         for name in chosen[:size]
     ]
-    return {"logGroups": told, **({"nextToken": paging.encode([chosen[size - 1]])} if len(chosen) > size else {})}
+    return {"logGroups": listed, **({"nextToken": paging.encode([chosen[size - 1]])} if len(chosen) > size else {})}
 
 
 def _is_named(name: str, word: str) -> bool:

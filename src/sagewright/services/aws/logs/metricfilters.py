@@ -69,7 +69,7 @@ def describe_metric_filters(context: Context, request: dict[str, Any]) -> dict[s
         rows = [row for row in rows if _counts(row, request["metricNamespace"], request["metricName"])]
     after = paging.decode(request.get("nextToken"), _invalid("The specified nextToken is invalid."))
     page, token = paging.page_of(rows, lambda row: [*_named(row)][::-1], after, request.get("limit", 50))
-    return {"metricFilters": [_told(row) for row in page], **({"nextToken": token} if token else {})}
+    return {"metricFilters": [_described(row) for row in page], **({"nextToken": token} if token else {})}
 
 
 @operation("logs", "DeleteMetricFilter")
@@ -135,7 +135,7 @@ def _counts(row: Resource, namespace: str, name: str) -> bool:
     )
 
 
-def _told(row: Resource) -> dict[str, Any]:
+def _described(row: Resource) -> dict[str, Any]:
     group, name = _named(row)
     return {
         "filterName": name,

@@ -32,12 +32,12 @@ def put_resource_policy(context: Context, request: dict[str, Any]) -> dict[str, 
     there = resources.find(context.store, _scope(context), name)
     if there is not None:
         changed = resources.alter(context.store, there.id, lambda now: replace(now, document=document))
-        return {"resourcePolicy": _told(changed)} if changed else put_resource_policy(context, request)
+        return {"resourcePolicy": _described(changed)} if changed else put_resource_policy(context, request)
     if len(_all(context)) >= MOST_POLICIES:
         raise AwsError("LimitExceededException", "Resource limit exceeded.")
     try:
         new = New(name, document, "", {}, principal=context.principal.arn)
-        return {"resourcePolicy": _told(resources.create(context.store, _scope(context), new))}
+        return {"resourcePolicy": _described(resources.create(context.store, _scope(context), new))}
     except ResourceNameTaken:
         return put_resource_policy(context, request)
 
@@ -48,7 +48,7 @@ def describe_resource_policies(context: Context, request: dict[str, Any]) -> dic
     rows = [] if request.get("policyScope") == "RESOURCE" or "resourceArn" in request else _all(context)
     page, token = paging.page_of(rows, lambda row: [row.name], after, request.get("limit", 50))
     return {
-        "resourcePolicies": [_told(row) | {"policyDocument": _normal(row)} for row in page],
+        "resourcePolicies": [_described(row) | {"policyDocument": _normal(row)} for row in page],
         **({"nextToken": token} if token else {}),
     }
 
@@ -83,7 +83,7 @@ def _all(context: Context) -> list[Resource]:
     return resources.page(context.store, _scope(context), page)
 
 
-def _told(row: Resource) -> dict[str, Any]:
+def _described(row: Resource) -> dict[str, Any]:
     return {
         "policyName": row.name,
         "policyDocument": row.document["Policy"],
@@ -102,11 +102,11 @@ def _normal(row: Resource) -> str:
 
 
 def _unlisted(statement: dict[str, Any]) -> dict[str, Any]:
-    told = {name: _one(value) if name in {"Action", "Resource"} else value for name, value in statement.items()}
+    described = {name: _one(value) if name in {"Action", "Resource"} else value for name, value in statement.items()}
     principal = statement.get("Principal")
     if isinstance(principal, dict):
-        told["Principal"] = {kind: _one(value) for kind, value in principal.items()}
-    return told
+        described["Principal"] = {kind: _one(value) for kind, value in principal.items()}
+    return described
 
 
 def _one(value: Any) -> Any:

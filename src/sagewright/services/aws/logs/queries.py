@@ -110,7 +110,7 @@ def describe_queries(context: Context, request: dict[str, Any]) -> dict[str, Any
     after = paging.decode(request.get("nextToken"), _invalid("The specified nextToken is invalid."))
     size = request.get("maxResults", 1000)
     page, token = paging.page_of(found, lambda query: [-query.created_ms, query.name], after, size)
-    return {"queries": [_told(query) for query in page], **({"nextToken": token} if token else {})}
+    return {"queries": [_described(query) for query in page], **({"nextToken": token} if token else {})}
 
 
 def _answer(context: Context, groups: list[str], request: dict[str, Any], pipeline: Pipeline) -> QueryResults:
@@ -163,7 +163,7 @@ def _results(rows: list[InsightsRow], pipeline: Pipeline) -> list[list[dict[str,
     return results
 
 
-def _told(query: Resource) -> dict[str, Any]:
+def _described(query: Resource) -> dict[str, Any]:
     return {
         "queryLanguage": "CWLI",
         "queryId": query.name,
@@ -179,19 +179,19 @@ def _told(query: Resource) -> dict[str, Any]:
 
 def _whole(query: Resource) -> str:
     """The query with what it searched in front, as AWS tells it; one that an earlier version kept is told as it was asked."""
-    asked: str = query.document["Query"]
+    requested: str = query.document["Query"]
     if "Searched" not in query.document:
-        return asked
+        return requested
     sources = ", ".join(f'"{group}"' for group in query.document["Groups"])
-    return f"SOURCE {sources} {query.document['Searched']} | {asked}"
+    return f"SOURCE {sources} {query.document['Searched']} | {requested}"
 
 
 def _require_searched(context: Context, group: str) -> None:
     """Raises ResourceNotFoundException, in the words of this operation alone."""
     if not logs.group_exists(context.store, scope_of(context), group):
-        told = f"Log group '{group}' does not exist for account ID '{context.account}' (Service: AWSLogs; Status Code: 400;"
-        told = f"{told} Error Code: ResourceNotFoundException; Request ID: {context.request_id}; Proxy: null)"
-        raise AwsError("ResourceNotFoundException", told)
+        message = f"Log group '{group}' does not exist for account ID '{context.account}' (Service: AWSLogs; Status Code: 400;"
+        message = f"{message} Error Code: ResourceNotFoundException; Request ID: {context.request_id}; Proxy: null)"
+        raise AwsError("ResourceNotFoundException", message)
 
 
 def _groups(request: dict[str, Any]) -> list[str]:
@@ -199,8 +199,8 @@ def _groups(request: dict[str, Any]) -> list[str]:
     given = [name for name in ("logGroupName", "logGroupNames", "logGroupIdentifiers") if request.get(name)]
     if len(given) != 1:
         raise _invalid("Exactly one of logGroupName, logGroupNames and logGroupIdentifiers is required.")
-    asked = request[given[0]]
-    names = [asked] if isinstance(asked, str) else asked
+    requested = request[given[0]]
+    names = [requested] if isinstance(requested, str) else requested
     if len(names) > MOST_GROUPS:
         raise _invalid(f"A query searches at most {MOST_GROUPS} log groups, not {len(names)}.")
     return list(dict.fromkeys(name.split(":log-group:")[-1].removesuffix(":*") for name in names))

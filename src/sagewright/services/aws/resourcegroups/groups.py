@@ -151,13 +151,13 @@ def _members(context: Context, query: dict[str, Any], requested: list[str], requ
     """A page of the members, by their ARNs. `requested`: types of which there may be more."""
     types, filters = read_query(query)
     size, after = request.get("MaxResults", PAGE), _after(request)
-    asked = tagged_resources.TagQuery(
+    members_query = tagged_resources.TagQuery(
         tuple(filters),
         tuple(map(pattern_of, types)),
         tuple(map(pattern_of, requested)),
         f"{context.region}:{context.account}",
     )
-    found = tagged_resources.page(context.store, asked, str(after[0]) if after else "", size + 1)
+    found = tagged_resources.page(context.store, members_query, str(after[0]) if after else "", size + 1)
     token = {"NextToken": paging.encode([found[size - 1]])} if len(found) > size else {}
     return {"ResourceIdentifiers": [{"ResourceArn": one, "ResourceType": type_of(one)} for one in found[:size]]} | token
 

@@ -145,8 +145,8 @@ def _verdict(context: Context, bucket: Bucket, act: Act, request: Mapping[str, A
     values = _values(context, request)
     if act.key is not None and policy.asks_tags:
         values |= _tags_there(context, act, request.get("VersionId"))
-    asked = PolicyRequest(context.principal.arn, f"s3:{act.action}", act.resource, values)
-    verdict = policy.judge(asked)
+    requested = PolicyRequest(context.principal.arn, f"s3:{act.action}", act.resource, values)
+    verdict = policy.judge(requested)
     restricted = bucket.configuration.get("public access", {}).get("RestrictPublicBuckets")
     if verdict is PolicyVerdict.ALLOW and context.principal.anonymous and restricted:
         return PolicyVerdict.SILENT

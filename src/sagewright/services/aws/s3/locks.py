@@ -124,12 +124,14 @@ def check_vouched(request: Mapping[str, Any], vouched: bool) -> None:
 
 def ignores_governance(context: Context, request: Mapping[str, Any], key: str) -> bool:
     """Whether the caller asks for it and may. Raises InvalidArgument where the bucket has no locks."""
-    asked = request.get("BypassGovernanceRetention")
-    if asked is None:
+    requested = request.get("BypassGovernanceRetention")
+    if requested is None:
         return False
     if KIND not in context.objects.buckets.get(request["Bucket"]).configuration:
         raise errors.invalid_argument(f"{_BYPASS} is only applicable to Object Lock enabled buckets.", _BYPASS, None)
-    return bool(asked) and access.may(context, access.Act("BypassGovernanceRetention", request["Bucket"], key), request)
+    return bool(requested) and access.may(
+        context, access.Act("BypassGovernanceRetention", request["Bucket"], key), request
+    )
 
 
 def shown(headers: dict[str, Any]) -> dict[str, Any]:
@@ -155,8 +157,8 @@ def _lockable(context: Context, request: dict[str, Any]) -> Version:
 def _future(date: datetime, name: str) -> int:
     """In milliseconds. Raises InvalidArgument for what is over."""
     if to_ms(date) <= now_ms():
-        told = f"{date.astimezone(_PACIFIC):%a %b %d %H:%M:%S %Z %Y}"
-        raise errors.invalid_argument("The retain until date must be in the future!", name, told)
+        message = f"{date.astimezone(_PACIFIC):%a %b %d %H:%M:%S %Z %Y}"
+        raise errors.invalid_argument("The retain until date must be in the future!", name, message)
     return to_ms(date)
 
 

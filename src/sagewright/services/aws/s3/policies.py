@@ -56,12 +56,12 @@ class Statement:
     negated: frozenset[str]
     condition: Mapping[str, Any]
 
-    def fits(self, asked: PolicyRequest) -> bool:
+    def fits(self, requested: PolicyRequest) -> bool:
         return (
-            self._holds("Action", any(_like(a.lower(), asked.action.lower()) for a in self.actions))
-            and self._holds("Resource", any(_like(r, asked.resource) for r in self.resources))
-            and self._holds("Principal", any(_is(p, asked.principal) for p in self.principals))
-            and policy_conditions.hold(self.condition, asked.values)
+            self._holds("Action", any(_like(a.lower(), requested.action.lower()) for a in self.actions))
+            and self._holds("Resource", any(_like(r, requested.resource) for r in self.resources))
+            and self._holds("Principal", any(_is(p, requested.principal) for p in self.principals))
+            and policy_conditions.hold(self.condition, requested.values)
         )
 
     def _holds(self, element: str, found: bool) -> bool:
@@ -78,8 +78,8 @@ class Statement:
 class Policy:
     statements: tuple[Statement, ...]
 
-    def judge(self, asked: PolicyRequest) -> PolicyVerdict:
-        fitting = [statement for statement in self.statements if statement.fits(asked)]
+    def judge(self, requested: PolicyRequest) -> PolicyVerdict:
+        fitting = [statement for statement in self.statements if statement.fits(requested)]
         if any(not statement.allows for statement in fitting):
             return PolicyVerdict.DENY
         return PolicyVerdict.ALLOW if fitting else PolicyVerdict.SILENT

@@ -136,8 +136,8 @@ def conditions(request: Mapping[str, Any], by: ChangeCause, since_ms: int | None
         ("If-None-Match", none_match, none_match is None or none_match.strip() == "*"),
     ):
         if value is not None and not good:
-            why = f"We don't accept the provided value of {header} header for this API"
-            raise errors.not_implemented(header, why)
+            reason = f"We don't accept the provided value of {header} header for this API"
+            raise errors.not_implemented(header, reason)
     return PutConditions(match, none_match, since_ms, cause=by)
 
 

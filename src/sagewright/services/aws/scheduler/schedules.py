@@ -32,7 +32,7 @@ SERVED = frozenset({"pipeline", "function", "sqs", "sns"})
 NOT_SERVED = ("EcsParameters", "EventBridgeParameters", "EventBridgePutEventsV2Parameters",
               "EventBridgePutRawEventsParameters", "KinesisParameters")  # fmt: skip
 DEFAULTS = {"ScheduleExpressionTimezone": "UTC", "ActionAfterCompletion": "NONE"}
-TOLD = ("ScheduleExpression", "ScheduleExpressionTimezone", "Description", "KmsKeyArn", "FlexibleTimeWindow",
+DESCRIBED = ("ScheduleExpression", "ScheduleExpressionTimezone", "Description", "KmsKeyArn", "FlexibleTimeWindow",
         "ActionAfterCompletion")  # fmt: skip
 MOST_LISTED = 100
 
@@ -80,7 +80,7 @@ def get_schedule(context: Context, request: dict[str, Any]) -> dict[str, Any]:
              if document.get(member) is not None}  # fmt: skip
     return {
         **_head(found),
-        **{member: document[member] for member in TOLD if member in document},
+        **{member: document[member] for member in DESCRIBED if member in document},
         **dates,
         "Target": _target(found),
     }
@@ -107,8 +107,8 @@ def list_schedules(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     kept = [row for row in rows if row.name.startswith(prefix) and state in {None, row.status}]
     after = paging.decode(request.get("NextToken"))
     page, token = paging.page_of(kept, lambda row: [row.name], after, request.get("MaxResults", MOST_LISTED))
-    told = [{**_head(row), "Target": {"Arn": _target(row)["Arn"]}} for row in page]
-    return {"Schedules": told, **({"NextToken": token} if token else {})}
+    listed = [{**_head(row), "Target": {"Arn": _target(row)["Arn"]}} for row in page]
+    return {"Schedules": listed, **({"NextToken": token} if token else {})}
 
 
 def _head(found: Resource) -> dict[str, Any]:
@@ -163,7 +163,7 @@ def _state(request: dict[str, Any]) -> str:
 
 def _document(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     """What is kept of a schedule: its target is where those of rules are. Raises ValidationException."""
-    document = DEFAULTS | {member: request[member] for member in TOLD if request.get(member) is not None}
+    document = DEFAULTS | {member: request[member] for member in DESCRIBED if request.get(member) is not None}
     expression, zone = document["ScheduleExpression"], document["ScheduleExpressionTimezone"]
     try:
         read_timetable(expression, zone)

@@ -148,14 +148,14 @@ def draft_of(topic: Resource, request: dict[str, Any]) -> MessageDraft:
             raise invalid(member, f"{member} has 1 to 128 letters, digits and signs of punctuation.")
     if not is_fifo(topic):
         if token:
-            told = "The request includes MessageDeduplicationId parameter that is not valid for this topic type"
-            raise invalid("MessageDeduplicationId", told)
+            message = "The request includes MessageDeduplicationId parameter that is not valid for this topic type"
+            raise invalid("MessageDeduplicationId", message)
         return MessageDraft(request["Message"], attributes, "", group=group)
     if not group:
         raise invalid("The MessageGroupId parameter is required for FIFO topics")
     if not token and topic.document.get("ContentBasedDeduplication") != "true":
-        told = "The topic should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided"
-        raise invalid(f"{told} explicitly")
+        message = "The topic should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided"
+        raise invalid(f"{message} explicitly")
     token = token or hashlib.sha256(request["Message"].encode()).hexdigest()
     by_group = topic.document.get("FifoThroughputScope") == "MessageGroup"
     return MessageDraft(request["Message"], attributes, "", group=group, token=token, by_group=by_group)
@@ -206,17 +206,17 @@ def _envelope(message: _Message, sent: Sent) -> Callable[[], dict[str, Any]]:
 
     @cache
     def envelope() -> dict[str, Any]:
-        told: dict[str, Any] = {"Type": "Notification", "MessageId": sent.message_id}
-        told |= {"SequenceNumber": sent.sequence} if sent.sequence else {}
-        told |= {"TopicArn": topic_arn(topic)} | ({"Subject": request["Subject"]} if "Subject" in request else {})
-        told |= {"Message": request["Message"], "Timestamp": iso(now_ms())}
+        described: dict[str, Any] = {"Type": "Notification", "MessageId": sent.message_id}
+        described |= {"SequenceNumber": sent.sequence} if sent.sequence else {}
+        described |= {"TopicArn": topic_arn(topic)} | ({"Subject": request["Subject"]} if "Subject" in request else {})
+        described |= {"Message": request["Message"], "Timestamp": iso(now_ms())}
         if not sent.sequence:
             version = str(topic.document.get("SignatureVersion", "1"))
-            told |= signed(context.store, (context.account, context.region), told, version)
-            told["SigningCertURL"] = f"{context.base_url}{told['SigningCertURL']}"
+            described |= signed(context.store, (context.account, context.region), described, version)
+            described["SigningCertURL"] = f"{context.base_url}{described['SigningCertURL']}"
         if attributes := request.get("MessageAttributes"):
-            told["MessageAttributes"] = {name: _told(value) for name, value in attributes.items()}
-        return told
+            described["MessageAttributes"] = {name: _described(value) for name, value in attributes.items()}
+        return described
 
     return envelope
 
@@ -258,7 +258,7 @@ def _kept(attribute: dict[str, Any]) -> dict[str, Any]:
     return {"DataType": attribute["DataType"], "StringValue": attribute.get("StringValue", "")}
 
 
-def _told(attribute: dict[str, Any]) -> dict[str, str]:
+def _described(attribute: dict[str, Any]) -> dict[str, str]:
     if "BinaryValue" in attribute:
         return {"Type": attribute["DataType"], "Value": base64.b64encode(bytes(attribute["BinaryValue"])).decode()}
     return {"Type": attribute["DataType"], "Value": attribute.get("StringValue", "")}

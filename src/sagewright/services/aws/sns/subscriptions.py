@@ -66,8 +66,8 @@ def subscribe(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 def _check_same(there: Resource, attributes: dict[str, str]) -> None:
     """Raises InvalidParameter for other attributes than those of the subscription that is there."""
-    told = {"RawMessageDelivery": "false", "FilterPolicyScope": ATTRIBUTES} | there.document
-    if any(told.get(name, "") != value for name, value in attributes.items()):
+    described = {"RawMessageDelivery": "false", "FilterPolicyScope": ATTRIBUTES} | there.document
+    if any(described.get(name, "") != value for name, value in attributes.items()):
         raise invalid("Attributes", "Subscription already exists with different attributes")
 
 
@@ -116,7 +116,7 @@ def list_subscriptions_by_topic(context: Context, request: dict[str, Any]) -> di
 def _listed(request: dict[str, Any], rows: list[Resource]) -> dict[str, Any]:
     after = paging.decode(request.get("NextToken"), invalid("NextToken", "it is not one of this list."))
     page, token = paging.page_of(rows, lambda row: [row.name], after, MOST_LISTED)
-    told = [
+    listed = [
         {
             "SubscriptionArn": arn_of(row),
             "Owner": row.account,
@@ -124,13 +124,13 @@ def _listed(request: dict[str, Any], rows: list[Resource]) -> dict[str, Any]:
         }
         for row in page
     ]
-    return {"Subscriptions": told, **({"NextToken": token} if token else {})}
+    return {"Subscriptions": listed, **({"NextToken": token} if token else {})}
 
 
 @operation("sns", "GetSubscriptionAttributes")
 def get_subscription_attributes(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     found = _require(context, request["SubscriptionArn"])
-    told = {
+    described = {
         "RawMessageDelivery": "false",
         "SubscriptionPrincipal": f"arn:aws:iam::{found.account}:root",
         **found.document,
@@ -139,11 +139,11 @@ def get_subscription_attributes(context: Context, request: dict[str, Any]) -> di
         "PendingConfirmation": "false",
         "ConfirmationWasAuthenticated": "true",
     }
-    if "FilterPolicy" in told:
-        told.setdefault("FilterPolicyScope", ATTRIBUTES)
+    if "FilterPolicy" in described:
+        described.setdefault("FilterPolicyScope", ATTRIBUTES)
     else:
-        told.pop("FilterPolicyScope", None)
-    return {"Attributes": told}
+        described.pop("FilterPolicyScope", None)
+    return {"Attributes": described}
 
 
 @operation("sns", "SetSubscriptionAttributes")

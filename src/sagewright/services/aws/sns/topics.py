@@ -69,9 +69,10 @@ def require_topic(context: Context, arn: str) -> Resource:
     return found
 
 
-def invalid(member: str, why: str = "") -> AwsError:
+def invalid(member: str, reason: str = "") -> AwsError:
     return AwsError(
-        "InvalidParameter", f"Invalid parameter: {member} Reason: {why}" if why else f"Invalid parameter: {member}"
+        "InvalidParameter",
+        f"Invalid parameter: {member} Reason: {reason}" if reason else f"Invalid parameter: {member}",
     )
 
 
@@ -139,7 +140,7 @@ def list_topics(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 @operation("sns", "GetTopicAttributes")
 def get_topic_attributes(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     topic = require_topic(context, request["TopicArn"])
-    told = {
+    described = {
         "DisplayName": "",
         "Policy": json.dumps(first_policy(topic)),
         "EffectiveDeliveryPolicy": json.dumps(DELIVERY),
@@ -151,7 +152,7 @@ def get_topic_attributes(context: Context, request: dict[str, Any]) -> dict[str,
         "SubscriptionsPending": "0",
         "SubscriptionsDeleted": "0",
     }
-    return {"Attributes": told}
+    return {"Attributes": described}
 
 
 def first_policy(topic: Resource) -> dict[str, Any]:

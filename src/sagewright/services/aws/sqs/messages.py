@@ -85,7 +85,7 @@ def receive_message(context: Context, request: dict[str, Any]) -> dict[str, Any]
         if found or time.monotonic() >= until:
             break
         time.sleep(min(LOOK_S, max(0.0, until - time.monotonic())))
-    return {"Messages": [_told(one, request) for one in found]} if found else {}
+    return {"Messages": [_described(one, request) for one in found]} if found else {}
 
 
 @operation("sqs", "DeleteMessage")
@@ -234,23 +234,23 @@ def _kept(attribute: dict[str, Any]) -> dict[str, Any]:
 
 def _told_sent(draft: MessageDraft, sent: Sent, entry: dict[str, Any]) -> dict[str, Any]:
     system = {name: _kept(value) for name, value in (entry.get("MessageSystemAttributes") or {}).items()}
-    told = {"MessageId": sent.message_id, "MD5OfMessageBody": _md5(draft.body.encode())}
+    described = {"MessageId": sent.message_id, "MD5OfMessageBody": _md5(draft.body.encode())}
     return {
-        **told,
+        **described,
         **({"MD5OfMessageAttributes": attributes_md5(draft.attributes)} if draft.attributes else {}),
         **({"MD5OfMessageSystemAttributes": attributes_md5(system)} if system else {}),
         **({"SequenceNumber": sent.sequence} if sent.sequence else {}),
     }
 
 
-def _told(message: QueueMessage, request: dict[str, Any]) -> dict[str, Any]:
-    told: dict[str, Any] = {
+def _described(message: QueueMessage, request: dict[str, Any]) -> dict[str, Any]:
+    described: dict[str, Any] = {
         "MessageId": message.message_id,
         "ReceiptHandle": message.handle,
         "Body": message.body,
         "MD5OfBody": _md5(message.body.encode()),
     }
-    asked = {*(request.get("AttributeNames") or ()), *(request.get("MessageSystemAttributeNames") or ())}
+    given = {*(request.get("AttributeNames") or ()), *(request.get("MessageSystemAttributeNames") or ())}
     system = {
         "SenderId": message.sender,
         "SentTimestamp": str(message.sent_ms),
@@ -259,14 +259,14 @@ def _told(message: QueueMessage, request: dict[str, Any]) -> dict[str, Any]:
         **({"MessageGroupId": message.group_name} if message.group_name else {}),
         **message.system,
     }
-    shown = {name: value for name, value in system.items() if name in asked or "All" in asked}
+    shown = {name: value for name, value in system.items() if name in given or "All" in given}
     requested = request.get("MessageAttributeNames") or ()
     own = {name: _shown(value) for name, value in message.attributes.items() if _is_wanted(name, requested)}
-    told |= {"Attributes": shown} if shown else {}
+    described |= {"Attributes": shown} if shown else {}
     if own:
         kept = {name: message.attributes[name] for name in own}
-        told |= {"MessageAttributes": own, "MD5OfMessageAttributes": attributes_md5(kept)}
-    return told
+        described |= {"MessageAttributes": own, "MD5OfMessageAttributes": attributes_md5(kept)}
+    return described
 
 
 def _is_wanted(name: str, requested: list[str] | tuple[str, ...]) -> bool:

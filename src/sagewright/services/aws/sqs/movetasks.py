@@ -65,7 +65,7 @@ def list_message_move_tasks(context: Context, request: dict[str, Any]) -> dict[s
             f"Value {most} for parameter MaxResults is invalid. Reason: Must be between 1 and {MOST_KEPT}."
         )
     found = [one for one in resources.children(context.store, source.id) if one.kind == KIND]
-    return {"Results": [_told(one) for one in found[::-1][:most]]}
+    return {"Results": [_described(one) for one in found[::-1][:most]]}
 
 
 @operation("sqs", "CancelMessageMoveTask")
@@ -86,8 +86,8 @@ def cancel_message_move_task(context: Context, request: dict[str, Any]) -> dict[
 
 
 def _handle(task: Resource) -> str:
-    told = {"taskId": task.name, "sourceArn": task.document["SourceArn"]}
-    return base64.b64encode(json.dumps(told).encode()).decode()
+    described = {"taskId": task.name, "sourceArn": task.document["SourceArn"]}
+    return base64.b64encode(json.dumps(described).encode()).decode()
 
 
 def _read_handle(handle: str) -> tuple[str, str]:
@@ -111,7 +111,7 @@ def _absent(message: str) -> AwsError:
     return AwsError("ResourceNotFoundException", message, 404)
 
 
-def _told(task: Resource) -> dict[str, Any]:
+def _described(task: Resource) -> dict[str, Any]:
     document = task.document
     optional = {
         "TaskHandle": _handle(task) if task.status == RUNNING else None,

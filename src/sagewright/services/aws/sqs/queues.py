@@ -166,13 +166,13 @@ def _listed(context: Context, names: list[str], request: dict[str, Any]) -> tupl
 @operation("sqs", "GetQueueAttributes")
 def get_queue_attributes(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     queue = require_queue(context, request["QueueUrl"])
-    asked = request.get("AttributeNames") or []
-    told = _attributes(context, queue)
-    if "All" in asked:
-        return {"Attributes": told}
-    if unknown := [name for name in asked if name not in {*told, *OTHERS}]:
+    requested = request.get("AttributeNames") or []
+    described = _attributes(context, queue)
+    if "All" in requested:
+        return {"Attributes": described}
+    if unknown := [name for name in requested if name not in {*described, *OTHERS}]:
         raise AwsError("InvalidAttributeName", f"Unknown Attribute {unknown[0]}.")
-    found = {name: told[name] for name in asked if name in told}
+    found = {name: described[name] for name in requested if name in described}
     return {"Attributes": found} if found else {}
 
 

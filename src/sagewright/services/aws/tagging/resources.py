@@ -28,15 +28,15 @@ def get_resources(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     if named and (filters or types):
         raise _wrong("ResourceARNList can't be given beside TagFilters or ResourceTypeFilters.")
     size = request.get("ResourcesPerPage") or PAGE
-    asked = TagQuery(tuple(filters), types, (), f"{context.region}:{context.account}", tuple(named or ()))
-    found = tagged_resources.page(context.store, asked, str(after[0]) if after else "", size + 1)
+    requested = TagQuery(tuple(filters), types, (), f"{context.region}:{context.account}", tuple(named or ()))
+    found = tagged_resources.page(context.store, requested, str(after[0]) if after else "", size + 1)
     pairs = tags.of_all(context.store, found[:size])
-    told = [
+    listed = [
         {"ResourceARN": arn, "Tags": [{"Key": key, "Value": value} for key, value in pairs[arn].items()]}
         for arn in found[:size]
     ]
     token = paging.encode([found[size - 1]]) if len(found) > size else ""
-    return {"PaginationToken": token, "ResourceTagMappingList": told}
+    return {"PaginationToken": token, "ResourceTagMappingList": listed}
 
 
 @operation(SERVICE, "GetTagKeys")

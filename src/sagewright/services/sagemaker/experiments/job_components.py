@@ -54,13 +54,13 @@ def whole(context: Context, rows: Sequence[Resource], every: bool = False) -> li
     parents = _parents(context, [row.id for row in rows])
     found = []
     for row in rows:
-        job, told = sources.get(row.parent), _described(row, sources.get(row.parent))
+        job, described = sources.get(row.parent), _described(row, sources.get(row.parent))
         metrics = [metric(one, "") for one in put.get(row.id, ())]
         if job is not None:
             metrics += _of_job(context, job, final.get(job.id, []), every or job.ended)
         else:
-            metrics += [one | {"TimeStamp": to_datetime(one["TimeStamp"])} for one in told.get("Metrics", ())]
-        found.append(told | {"Metrics": metrics, "Parents": parents[row.id]})
+            metrics += [one | {"TimeStamp": to_datetime(one["TimeStamp"])} for one in described.get("Metrics", ())]
+        found.append(described | {"Metrics": metrics, "Parents": parents[row.id]})
     return found
 
 
@@ -72,15 +72,15 @@ def _sources(context: Context, rows: Sequence[Resource]) -> dict[str, Job]:
 def _described(row: Resource, job: Job | None) -> dict[str, Any]:
     """Without what other rows tell: metrics of points and parents."""
     own = {key: value for key, value in row.document.items() if key not in {NAME, *PEOPLE}}
-    told = merged(of_job(job), own) if job is not None else own
-    head = {name: value for name, value in COMPONENTS.told(row).items() if name not in told}
-    return EMPTY | _timed(told) | head
+    described = merged(of_job(job), own) if job is not None else own
+    head = {name: value for name, value in COMPONENTS.shape(row).items() if name not in described}
+    return EMPTY | _timed(described) | head
 
 
-def _timed(told: dict[str, Any]) -> dict[str, Any]:
+def _timed(described: dict[str, Any]) -> dict[str, Any]:
     """Times that were kept are milliseconds."""
-    times = {name: to_datetime(told[name]) for name in TIMES if isinstance(told.get(name), int)}
-    return told | times
+    times = {name: to_datetime(described[name]) for name in TIMES if isinstance(described.get(name), int)}
+    return described | times
 
 
 def _of_job(context: Context, job: Job, final: Sequence[Any], every: bool) -> list[dict[str, Any]]:
@@ -90,15 +90,15 @@ def _of_job(context: Context, job: Job, final: Sequence[Any], every: bool) -> li
     arn = kind.arn(job.region, job.account, job.name)
     scope = MetricSeries(job.account, job.region, kind.namespace, "", dimension_text({kind.dimension: job.name}))
     counted = component_metrics.of_series(context.store, scope, names) if every and names else {}
-    told = []
+    listed = []
     for row in final:
         last = {"MetricName": row.name, "SourceArn": arn, "TimeStamp": to_datetime(row.at_ms), "Last": row.value}
         if row.name in counted:
             count, low, high, mean, _ = counted[row.name]
             summary = Summary(row.name, count, low, high, mean, 0.0, row.value, row.at_ms)
             last = metric(summary, arn) | {"StdDev": counted[row.name][4]}
-        told.append(last)
-    return told
+        listed.append(last)
+    return listed
 
 
 def _parents(context: Context, ids: Sequence[str]) -> dict[str, list[dict[str, str]]]:
@@ -124,9 +124,9 @@ def summaries(context: Context, rows: Sequence[Resource]) -> list[dict[str, Any]
     found = []
     sources = _sources(context, rows)
     for row in rows:
-        told = _described(row, sources.get(row.parent))
-        shown = {name: told[name] for name in members if name in told}
-        found.append(shown | ({"TrialComponentSource": told["Source"]} if "Source" in told else {}))
+        described = _described(row, sources.get(row.parent))
+        shown = {name: described[name] for name in members if name in described}
+        found.append(shown | ({"TrialComponentSource": described["Source"]} if "Source" in described else {}))
     return found
 
 
@@ -237,8 +237,10 @@ def keep(context: Context, job: Job) -> None:
     """Before a job is deleted: its component goes on telling what it told."""
     if job.kind not in SOURCE_TYPES or (component := of(context, job)) is None:
         return
-    (told,) = whole(context, [component], every=True)
-    kept = {name: told[name] for name in of_job(job)}
+    (described,) = whole(context, [component], every=True)
+    kept = {name: described[name] for name in of_job(job)}
     kept |= {name: to_ms(kept[name]) for name in TIMES if name in kept}
-    kept["Metrics"] = [one | {"TimeStamp": to_ms(one["TimeStamp"])} for one in told["Metrics"] if "SourceArn" in one]
+    kept["Metrics"] = [
+        one | {"TimeStamp": to_ms(one["TimeStamp"])} for one in described["Metrics"] if "SourceArn" in one
+    ]
     resources.alter(context.store, component.id, lambda row: replace(row, document=row.document | kept))

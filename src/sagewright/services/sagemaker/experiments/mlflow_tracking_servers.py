@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from sagewright.engine.endpoints.tracking_servers import GONE, OFF, ON, Start, asked
+from sagewright.engine.endpoints.tracking_servers import GONE, OFF, ON, Start, with_desired
 from sagewright.kinds.tracking import TRACKER
 from sagewright.model.aws.arns import ROLE_NAME, assumed_role_arn
 from sagewright.model.aws.s3_uris import read_s3_uri
@@ -50,8 +50,8 @@ _TOLD = ("RoleArn", "ArtifactStoreUri", "TrackingServerSize", "WeeklyMaintenance
 
 
 def _described(document: dict[str, Any]) -> dict[str, Any]:
-    told = {name: document[name] for name in _TOLD if name in document}
-    return told | _running(document)
+    described = {name: document[name] for name in _TOLD if name in document}
+    return described | _running(document)
 
 
 def _running(document: dict[str, Any]) -> dict[str, Any]:
@@ -144,7 +144,7 @@ def update_mlflow_tracking_server(context: Context, request: dict[str, Any]) -> 
         same = all(document[name] == current.document[name] for name in RESTARTING)
         if same or document["Wanted"] == OFF:
             return replace(current, document=document)
-        return replace(current, document=asked(document, ON), status=str(Status.UPDATING))
+        return replace(current, document=with_desired(document, ON), status=str(Status.UPDATING))
 
     return _altered(context, request, RUNS | RESTS, update)
 
@@ -212,8 +212,8 @@ def _check(context: Context, request: dict[str, Any]) -> None:
         raise ValidationException(f"The bucket {bucket} of ArtifactStoreUri does not exist.") from None
 
 
-def _requested(current: Resource, requested: str, status: Status) -> Resource:
-    return replace(current, document=asked(current.document, requested), status=str(status))
+def _requested(current: Resource, desired: str, status: Status) -> Resource:
+    return replace(current, document=with_desired(current.document, desired), status=str(status))
 
 
 def _altered(

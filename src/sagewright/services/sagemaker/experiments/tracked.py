@@ -121,7 +121,7 @@ class Tracked(ResourceType):
     def arn(self, context: Context, name: str) -> str:
         return sagemaker_arn(context.region, context.account, self.arn_type, name.lower())
 
-    def told(self, resource: Resource) -> dict[str, Any]:
+    def shape(self, resource: Resource) -> dict[str, Any]:
         hidden = {NAME, CREATOR, CHANGER}
         own = {key: value for key, value in resource.document.items() if key not in hidden}
         return self.described(own) | self._head(resource)
@@ -148,7 +148,7 @@ class Tracked(ResourceType):
 
     def _shown(self, context: Context, rows: Sequence[Resource]) -> list[dict[str, Any]]:
         """As Search shows them."""
-        whole = self.whole(context, rows) if self.whole else [self.told(row) for row in rows]
+        whole = self.whole(context, rows) if self.whole else [self.shape(row) for row in rows]
         return with_tags(context, whole, f"{self.noun}Arn")
 
 

@@ -34,17 +34,19 @@ def component_name(kind: str, job: str) -> str:
     return f"{job}-aws-{KINDS[kind].resource}"
 
 
-def merged(told: Document, own: Document) -> Document:
+def merged(described: Document, own: Document) -> Document:
     """What a job tells, with what users have put beside it."""
-    both = {name: {**told.get(name, {}), **own.get(name, {})} for name in MERGED if name in told or name in own}
-    return {**told, **own, **both}
+    both = {
+        name: {**described.get(name, {}), **own.get(name, {})} for name in MERGED if name in described or name in own
+    }
+    return {**described, **own, **both}
 
 
 def of_job(job: Job) -> Document:
     """The component of a job, without its metrics."""
     request = job.request
     shape = {TRAINING.kind: _training, PROCESSING.kind: _processing, TRANSFORM.kind: _transform}[job.kind]
-    told = {
+    described = {
         "Source": {
             "SourceArn": KINDS[job.kind].arn(job.region, job.account, job.name),
             "SourceType": SOURCE_TYPES[job.kind],
@@ -55,14 +57,14 @@ def of_job(job: Job) -> Document:
     }
     config = request.get("ExperimentConfig") or {}
     if "TrialComponentDisplayName" in config:
-        told["DisplayName"] = config["TrialComponentDisplayName"]
+        described["DisplayName"] = config["TrialComponentDisplayName"]
     if "RunName" in config:
-        told["RunName"] = config["RunName"]
+        described["RunName"] = config["RunName"]
     if job.started_ms is not None:
-        told["StartTime"] = to_datetime(job.started_ms)
+        described["StartTime"] = to_datetime(job.started_ms)
     if job.ended_ms is not None:
-        told["EndTime"] = to_datetime(job.ended_ms)
-    return told
+        described["EndTime"] = to_datetime(job.ended_ms)
+    return described
 
 
 def _message(job: Job) -> str:
@@ -144,12 +146,12 @@ def _transform(_: Job, request: Document) -> Document:
 
 
 def _hosts(instance_type: str | None, count: int, volume_gb: int | None) -> Document:
-    told: Document = {"SageMaker.InstanceCount": {"NumberValue": float(count)}}
+    described: Document = {"SageMaker.InstanceCount": {"NumberValue": float(count)}}
     if instance_type:
-        told["SageMaker.InstanceType"] = {"StringValue": instance_type}
+        described["SageMaker.InstanceType"] = {"StringValue": instance_type}
     if volume_gb is not None:
-        told["SageMaker.VolumeSizeInGB"] = {"NumberValue": float(volume_gb)}
-    return told
+        described["SageMaker.VolumeSizeInGB"] = {"NumberValue": float(volume_gb)}
+    return described
 
 
 def _parameter(text: str) -> Document:
@@ -166,7 +168,7 @@ def _artifact(uri: str, media_type: str | None = None) -> Document:
 
 
 def metric(summary: Summary, source: str) -> Document:
-    told = {
+    described = {
         "MetricName": summary.name,
         "TimeStamp": to_datetime(summary.at_ms),
         "Max": summary.maximum,
@@ -176,16 +178,16 @@ def metric(summary: Summary, source: str) -> Document:
         "Avg": summary.mean,
         "StdDev": summary.deviation,
     }
-    return told | ({"SourceArn": source} if source else {})
+    return described | ({"SourceArn": source} if source else {})
 
 
 def simple(row: Resource) -> Document:
     """What a trial shows of its components."""
-    told = {
+    described = {
         "TrialComponentName": row.document[NAME],
         "TrialComponentArn": f"arn:aws:sagemaker:{row.region}:{row.account}:{ARN_TYPE}/{row.name}",
         "CreationTime": to_datetime(row.created_ms),
     }
     if "Source" in row.document:
-        told["TrialComponentSource"] = row.document["Source"]
-    return told | ({"CreatedBy": by(row.document[CREATOR])} if row.document.get(CREATOR) else {})
+        described["TrialComponentSource"] = row.document["Source"]
+    return described | ({"CreatedBy": by(row.document[CREATOR])} if row.document.get(CREATOR) else {})

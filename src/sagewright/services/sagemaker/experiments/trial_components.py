@@ -36,8 +36,8 @@ def create_trial_component(context: Context, request: dict[str, Any]) -> dict[st
 @operation("sagemaker", "DescribeTrialComponent")
 def describe_trial_component(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     found = job_components.require(context, request["TrialComponentName"])
-    (told,) = job_components.whole(context, [found], every=True)
-    return {name: value for name, value in told.items() if name not in IN_SEARCH_ALONE}
+    (described,) = job_components.whole(context, [found], every=True)
+    return {name: value for name, value in described.items() if name not in IN_SEARCH_ALONE}
 
 
 @operation("sagemaker", "ListTrialComponents")
@@ -63,14 +63,14 @@ def list_trial_components(context: Context, request: dict[str, Any]) -> dict[str
 
 @operation("sagemaker", "UpdateTrialComponent")
 def update_trial_component(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    asked = _plain(request)
+    requested = _plain(request)
     found = job_components.require(context, request["TrialComponentName"])
 
     def change(document: dict[str, Any]) -> dict[str, Any]:
-        changed = document | {name: asked[name] for name in CHANGED if name in asked}
+        changed = document | {name: requested[name] for name in CHANGED if name in requested}
         for name, most in MOST.items():
-            gone = set(asked.get(f"{name}ToRemove") or ())
-            known = document.get(name, {}) | asked.get(name, {})
+            gone = set(requested.get(f"{name}ToRemove") or ())
+            known = document.get(name, {}) | requested.get(name, {})
             left = {key: value for key, value in known.items() if key not in gone}
             if len(left) > most:
                 raise ValidationException(f"A trial component has at most {most} {name}, it would have {len(left)}.")

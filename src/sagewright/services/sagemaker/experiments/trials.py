@@ -22,13 +22,13 @@ from sagewright.store.resources import resources, trials
 from sagewright.store.resources.resources import Resource
 
 
-def _told(context: Context, rows: Sequence[Resource]) -> list[dict[str, Any]]:
+def _described(context: Context, rows: Sequence[Resource]) -> list[dict[str, Any]]:
     """With the names of their experiments."""
     found = {
         one.id: one.document["Name"] for one in resources.several(context.store, list({row.parent for row in rows}))
     }
     return [
-        TRIALS.told(row) | {"ExperimentName": found.get(row.parent, row.document["ExperimentName"])} for row in rows
+        TRIALS.shape(row) | {"ExperimentName": found.get(row.parent, row.document["ExperimentName"])} for row in rows
     ]
 
 
@@ -38,8 +38,8 @@ def _whole(context: Context, rows: Sequence[Resource]) -> list[dict[str, Any]]:
     ids = list({one for own in members.values() for one in own})
     found = {one.id: simple(one) for one in resources.several(context.store, ids)}
     return [
-        told | {"TrialComponentSummaries": [found[one] for one in members.get(row.id, ()) if one in found]}
-        for row, told in zip(rows, _told(context, rows), strict=True)
+        described | {"TrialComponentSummaries": [found[one] for one in members.get(row.id, ()) if one in found]}
+        for row, described in zip(rows, _described(context, rows), strict=True)
     ]
 
 
@@ -63,8 +63,8 @@ def create_trial(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 @operation("sagemaker", "DescribeTrial", quick=True)
 def describe_trial(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    (told,) = _told(context, [TRIALS.require(context, request["TrialName"])])
-    return told
+    (described,) = _described(context, [TRIALS.require(context, request["TrialName"])])
+    return described
 
 
 @operation("sagemaker", "ListTrials")

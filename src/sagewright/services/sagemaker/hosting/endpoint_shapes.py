@@ -43,15 +43,15 @@ def _target(state: RolloutState) -> Fleet | None:
     """The fleet that an update leads to, as far as it is."""
     if state.update is None or state.update["Phase"] == RESIZE:
         return None
-    asked = fleet_of(state.update["Fleet"])
-    return next((one for one in state.fleets if one.id == asked.id), asked)
+    requested = fleet_of(state.update["Fleet"])
+    return next((one for one in state.fleets if one.id == requested.id), requested)
 
 
 def _told_of(fleet: Fleet, status: str) -> dict[str, Any]:
-    told: dict[str, Any] = {}
+    described: dict[str, Any] = {}
     if fleet.capture:
         enabled = bool(fleet.capture.get("EnableCapture"))
-        told["DataCaptureConfig"] = {
+        described["DataCaptureConfig"] = {
             "EnableCapture": enabled,
             "CaptureStatus": "Started" if enabled and status == EndpointStatus.IN_SERVICE else "Stopped",
             "CurrentSamplingPercentage": fleet.capture["InitialSamplingPercentage"],
@@ -59,8 +59,8 @@ def _told_of(fleet: Fleet, status: str) -> dict[str, Any]:
             "KmsKeyId": fleet.capture.get("KmsKeyId", ""),
         }
     if fleet.asynchronous:
-        told["AsyncInferenceConfig"] = fleet.asynchronous
-    return told
+        described["AsyncInferenceConfig"] = fleet.asynchronous
+    return described
 
 
 def _variants(endpoint: Resource, fleet: Fleet, state: RolloutState, *, pending: bool = False) -> dict[str, Any]:

@@ -190,63 +190,63 @@ def fleet_of(context: Context, config_name: str) -> Fleet:
     )
 
 
-def _variant(context: Context, config: dict[str, Any], asked: dict[str, Any], *, shadow: bool = False) -> Variant:
-    if "ModelName" not in asked:
-        return _hosting_variant(context, config, asked)
-    model = model_of(context, asked)
-    serverless = asked.get("ServerlessConfig")
+def _variant(context: Context, config: dict[str, Any], requested: dict[str, Any], *, shadow: bool = False) -> Variant:
+    if "ModelName" not in requested:
+        return _hosting_variant(context, config, requested)
+    model = model_of(context, requested)
+    serverless = requested.get("ServerlessConfig")
     return Variant(
-        name=asked["VariantName"],
-        weight=float(asked.get("InitialVariantWeight", 1.0)),
-        desired=1 if serverless else asked["InitialInstanceCount"],
-        instance_type=SERVERLESS_TYPE if serverless else asked["InstanceType"],
+        name=requested["VariantName"],
+        weight=float(requested.get("InitialVariantWeight", 1.0)),
+        desired=1 if serverless else requested["InitialInstanceCount"],
+        instance_type=SERVERLESS_TYPE if serverless else requested["InstanceType"],
         containers=model["Containers"],
-        model=asked["ModelName"],
+        model=requested["ModelName"],
         role=role_of(model, context.account),
         mode=(model.get("InferenceExecutionConfig") or {}).get("Mode", "Serial"),
         isolated=bool(model.get("EnableNetworkIsolation") or config.get("EnableNetworkIsolation")),
         shadow=shadow,
-        start_s=float(asked.get("ContainerStartupHealthCheckTimeoutInSeconds", START_S)),
-        routing=_routing(asked),
+        start_s=float(requested.get("ContainerStartupHealthCheckTimeoutInSeconds", START_S)),
+        routing=_routing(requested),
         serverless=serverless,
     )
 
 
-def _hosting_variant(context: Context, config: dict[str, Any], asked: dict[str, Any]) -> Variant:
+def _hosting_variant(context: Context, config: dict[str, Any], requested: dict[str, Any]) -> Variant:
     """One whose instances are places of inference components' copies."""
     return Variant(
-        name=asked["VariantName"],
-        weight=float(asked.get("InitialVariantWeight", 1.0)),
-        desired=asked["InitialInstanceCount"],
-        instance_type=asked["InstanceType"],
+        name=requested["VariantName"],
+        weight=float(requested.get("InitialVariantWeight", 1.0)),
+        desired=requested["InitialInstanceCount"],
+        instance_type=requested["InstanceType"],
         containers=[],
         model="",
         role=role_of(config, context.account),
         isolated=bool(config.get("EnableNetworkIsolation")),
-        start_s=float(asked.get("ContainerStartupHealthCheckTimeoutInSeconds", START_S)),
-        routing=_routing(asked),
+        start_s=float(requested.get("ContainerStartupHealthCheckTimeoutInSeconds", START_S)),
+        routing=_routing(requested),
         hosts_components=True,
-        scaling=asked.get("ManagedInstanceScaling"),
+        scaling=requested.get("ManagedInstanceScaling"),
     )
 
 
-def _routing(asked: dict[str, Any]) -> str:
-    strategy: str = (asked.get("RoutingConfig") or {}).get("RoutingStrategy", "LEAST_OUTSTANDING_REQUESTS")
+def _routing(requested: dict[str, Any]) -> str:
+    strategy: str = (requested.get("RoutingConfig") or {}).get("RoutingStrategy", "LEAST_OUTSTANDING_REQUESTS")
     return strategy
 
 
-def _weighted(variant: Variant, asked: dict[str, Any] | None) -> Variant:
-    if asked is None:
+def _weighted(variant: Variant, requested: dict[str, Any] | None) -> Variant:
+    if requested is None:
         return variant
-    count = asked.get("DesiredInstanceCount")
+    count = requested.get("DesiredInstanceCount")
     if count is not None and variant.serverless:
         raise ValidationException(f'The variant "{variant.name}" is serverless: it has no DesiredInstanceCount.')
-    if asked.get("ServerlessUpdateConfig") and not variant.serverless:
+    if requested.get("ServerlessUpdateConfig") and not variant.serverless:
         raise ValidationException(
             f'The variant "{variant.name}" is not serverless: it takes no ServerlessUpdateConfig.'
         )
-    serverless = variant.serverless and {**variant.serverless, **(asked.get("ServerlessUpdateConfig") or {})}
-    weight = asked.get("DesiredWeight")
+    serverless = variant.serverless and {**variant.serverless, **(requested.get("ServerlessUpdateConfig") or {})}
+    weight = requested.get("DesiredWeight")
     return replace(
         variant,
         weight=variant.weight if weight is None else float(weight),

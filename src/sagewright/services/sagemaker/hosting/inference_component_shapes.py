@@ -23,14 +23,16 @@ def described(component: Resource, endpoint_arn: str) -> Document:
     runtime: Document = {"DesiredCopyCount": desired(state), "CurrentCopyCount": ready}
     if variant and ready:
         runtime["PlacementStatus"] = [{"InstanceType": variant.instance_type, "CurrentCopyCount": ready}]
-    told: Document = {
+    description: Document = {
         "EndpointName": component.document["EndpointName"],
         "EndpointArn": endpoint_arn,
         "VariantName": component.document["VariantName"],
         "Specification": _summary(specification(state), component),
         "RuntimeConfig": runtime,
     }
-    return told | {name: state.rest[name] for name in ("FailureReason", "LastDeploymentConfig") if name in state.rest}
+    return description | {
+        name: state.rest[name] for name in ("FailureReason", "LastDeploymentConfig") if name in state.rest
+    }
 
 
 def serving(state: RolloutState) -> Fleet | None:
@@ -53,7 +55,7 @@ def desired(state: RolloutState) -> int:
 
 
 def _summary(specification: Document, component: Resource) -> Document:
-    told = {name: value for name, value in specification.items() if name != "Container"}
+    described = {name: value for name, value in specification.items() if name != "Container"}
     if container := specification.get("Container"):
         image = {
             "SpecifiedImage": container["Image"],
@@ -61,5 +63,5 @@ def _summary(specification: Document, component: Resource) -> Document:
             "ResolutionTime": to_datetime(component.created_ms),
         }
         more = {name: container[name] for name in ("ArtifactUrl", "Environment") if name in container}
-        told["Container"] = {"DeployedImage": image} | more
-    return told
+        described["Container"] = {"DeployedImage": image} | more
+    return described

@@ -77,8 +77,8 @@ def fleet_of(context: Context, specification: Specification, name: str, hosting:
 
 
 def strategy(specification: Specification) -> str:
-    told: str = (specification.get("SchedulingConfig") or {}).get("PlacementStrategy", SPREAD)
-    return told
+    described: str = (specification.get("SchedulingConfig") or {}).get("PlacementStrategy", SPREAD)
+    return described
 
 
 def _model(context: Context, specification: Specification) -> tuple[dict[str, Any], str, bool]:
@@ -93,31 +93,31 @@ def _model(context: Context, specification: Specification) -> tuple[dict[str, An
     return containers[0], role_of(model, context.account), bool(model.get("EnableNetworkIsolation"))
 
 
-def _container(context: Context, asked: dict[str, Any]) -> dict[str, Any]:
-    if not asked.get("Image"):
+def _container(context: Context, requested: dict[str, Any]) -> dict[str, Any]:
+    if not requested.get("Image"):
         raise ValidationException("Container of Specification needs an Image.")
-    if "ContainerMetricsConfig" in asked:
+    if "ContainerMetricsConfig" in requested:
         raise ValidationException("Container asks for ContainerMetricsConfig: Sagewright scrapes no metrics.")
-    container = {"Image": asked["Image"], "Environment": asked.get("Environment") or {}}
-    if asked.get("ArtifactUrl"):
-        container["ModelDataUrl"] = asked["ArtifactUrl"]
+    container = {"Image": requested["Image"], "Environment": requested.get("Environment") or {}}
+    if requested.get("ArtifactUrl"):
+        container["ModelDataUrl"] = requested["ArtifactUrl"]
     check_image(context, container["Image"])
     check_model_data(context, container)
     return container
 
 
 def _needs(specification: Specification) -> Needs:
-    asked = specification.get("ComputeResourceRequirements")
-    if asked is None:
+    requested = specification.get("ComputeResourceRequirements")
+    if requested is None:
         raise ValidationException("Specification needs ComputeResourceRequirements.")
-    if "AcceleratorPartitionType" in asked:
+    if "AcceleratorPartitionType" in requested:
         raise ValidationException("Sagewright serves no AcceleratorPartitionType: accelerators are given whole.")
-    least, most = asked["MinMemoryRequiredInMb"], asked.get("MaxMemoryRequiredInMb", 0)
+    least, most = requested["MinMemoryRequiredInMb"], requested.get("MaxMemoryRequiredInMb", 0)
     if most and most < least:
         raise ValidationException(
             f"MaxMemoryRequiredInMb must be at least MinMemoryRequiredInMb: {most} is below {least}."
         )
-    gpus = asked.get("NumberOfAcceleratorDevicesRequired", 0)
+    gpus = requested.get("NumberOfAcceleratorDevicesRequired", 0)
     if gpus != int(gpus):
         raise ValidationException(f"NumberOfAcceleratorDevicesRequired must be a whole number, got {gpus}.")
-    return Needs(float(asked.get("NumberOfCpuCoresRequired", 0)), least, int(gpus), most)
+    return Needs(float(requested.get("NumberOfCpuCoresRequired", 0)), least, int(gpus), most)

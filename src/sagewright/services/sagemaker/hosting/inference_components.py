@@ -66,8 +66,8 @@ ABOUT_FAILURE = frozenset({FAILURE, WAITING})
 @operation("sagemaker", "CreateInferenceComponent")
 def create_inference_component(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     name, arn = request["InferenceComponentName"], COMPONENTS.arn(context, request["InferenceComponentName"])
-    asked = specifications.given(request)
-    if asked is None:
+    requested = specifications.given(request)
+    if requested is None:
         raise ValidationException("Specification must be given.")
     for member in ("VariantName", "RuntimeConfig"):
         if member not in request:
@@ -75,13 +75,13 @@ def create_inference_component(context: Context, request: dict[str, Any]) -> dic
     copies = request["RuntimeConfig"]["CopyCount"]
     endpoint = ENDPOINTS.require(context, request["EndpointName"])
     hosting = _hosting(endpoint, request["VariantName"])
-    fleet = specifications.fleet_of(context, asked, name, hosting, copies)
+    fleet = specifications.fleet_of(context, requested, name, hosting, copies)
     document = {
         "EndpointName": endpoint.name,
         "VariantName": hosting.name,
-        SPECIFIED: {fleet.id: asked},
+        SPECIFIED: {fleet.id: requested},
         COPIES: copies,
-        "PlacementStrategy": specifications.strategy(asked),
+        "PlacementStrategy": specifications.strategy(requested),
         "Fleets": [],
         "Update": rollout.start(fleet, {}, now_ms()),
     }
@@ -96,7 +96,7 @@ def create_inference_component(context: Context, request: dict[str, Any]) -> dic
 def describe_inference_component(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     component = COMPONENTS.require(context, request["InferenceComponentName"])
     endpoint_arn = ENDPOINTS.arn(context, component.document["EndpointName"])
-    return COMPONENTS.told(replace(component, document=described(component, endpoint_arn)))
+    return COMPONENTS.shape(replace(component, document=described(component, endpoint_arn)))
 
 
 @operation("sagemaker", "ListInferenceComponents")
@@ -108,12 +108,12 @@ def list_inference_components(context: Context, request: dict[str, Any]) -> dict
     ]
 
     def summaries(rows: Sequence[Resource]) -> list[dict[str, Any]]:
-        told = []
+        described = []
         for row in rows:
             named = {member: row.document[member] for member in ("EndpointName", "VariantName")}
             named["EndpointArn"] = ENDPOINTS.arn(context, row.document["EndpointName"])
-            told.append(COMPONENTS.told(replace(row, document=named)))
-        return told
+            described.append(COMPONENTS.shape(replace(row, document=named)))
+        return described
 
     scope = ResourceScope(COMPONENT, context.account, context.region)
     return COMPONENTS.listed.answer(

@@ -42,7 +42,7 @@ from sagewright.store.resources.resources import New, Resource, ResourceNameTake
 ARN_TYPE = "inference-experiment"
 MOST_DAYS = 30
 DAY_MS = 86_400_000
-TOLD = ("Type", "Description", "RoleArn", "DataStorageConfig", "ShadowModeConfig", "KmsKey", "StatusReason")
+DESCRIBED = ("Type", "Description", "RoleArn", "DataStorageConfig", "ShadowModeConfig", "KmsKey", "StatusReason")
 LISTED = ListSpec(
     "InferenceExperiments", {"Name": "name", "CreationTime": "created_ms", "Status": "status"}, descending=True
 )
@@ -72,7 +72,7 @@ def create_inference_experiment(context: Context, request: dict[str, Any]) -> di
 def describe_inference_experiment(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     experiment = _require(context, request["Name"])
     document = experiment.document
-    told = _head(context, experiment) | {name: document[name] for name in TOLD if name in document}
+    described = _head(context, experiment) | {name: document[name] for name in DESCRIBED if name in document}
     endpoint = resources.find(
         context.store, ResourceScope(ENDPOINT, context.account, context.region), document["EndpointName"]
     )
@@ -83,7 +83,7 @@ def describe_inference_experiment(context: Context, request: dict[str, Any]) -> 
             about["FailureReason"] = endpoint.document["FailureReason"]
     status = _variant_status(experiment, endpoint)
     variants = [{**one, "Status": status(one["VariantName"])} for one in document["ModelVariants"]]
-    return told | {"EndpointMetadata": about, "ModelVariants": variants}
+    return described | {"EndpointMetadata": about, "ModelVariants": variants}
 
 
 @operation("sagemaker", "ListInferenceExperiments")
@@ -91,10 +91,11 @@ def list_inference_experiments(context: Context, request: dict[str, Any]) -> dic
     def shape(rows: Any) -> list[dict[str, Any]]:
         members = ("Name", "Type", "Schedule", "Status", "StatusReason", "Description", "CreationTime", "CompletionTime",
                    "LastModifiedTime", "RoleArn")  # fmt: skip
-        told = [
-            _head(context, row) | {name: row.document[name] for name in TOLD if name in row.document} for row in rows
+        listed = [
+            _head(context, row) | {name: row.document[name] for name in DESCRIBED if name in row.document}
+            for row in rows
         ]
-        return [{name: one[name] for name in members if name in one} for one in told]
+        return [{name: one[name] for name in members if name in one} for one in listed]
 
     return LISTED.answer(request, lambda page: resources.page(context.store, _scope(context), page), shape)
 

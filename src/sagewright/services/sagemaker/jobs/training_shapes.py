@@ -119,13 +119,13 @@ def outline(job: Job) -> dict[str, Any]:
 
 def _profiling(job: Job) -> str:
     """As AWS tells it of a request that asks for a profile; none is made here (docs/reference/limits.md)."""
-    asked = job.request.get("ProfilerConfig") or {}
-    desired = "S3OutputPath" in asked and not asked.get("DisableProfiler", False)
+    requested = job.request.get("ProfilerConfig") or {}
+    desired = "S3OutputPath" in requested and not requested.get("DisableProfiler", False)
     return "Enabled" if desired else "Disabled"
 
 
 def _algorithm(request: dict[str, Any]) -> dict[str, Any]:
-    specification = algorithms.told(request["AlgorithmSpecification"])
+    specification = algorithms.described(request["AlgorithmSpecification"])
     definitions = metric_definitions(request)
     if definitions:
         specification["MetricDefinitions"] = definitions

@@ -185,10 +185,10 @@ def _check_grid(limits: Mapping[str, Any], spaces: list[Space]) -> None:
     for space in spaces:
         if other := [one.name for one in space.parameters if not isinstance(one, Categorical)]:
             raise ValidationException(f"The strategy Grid takes categorical ranges only; {other[0]} has another one.")
-    total, asked = sum(space.size() or 0 for space in spaces), limits.get("MaxNumberOfTrainingJobs")
-    if asked is not None and asked != total:
+    total, requested = sum(space.size() or 0 for space in spaces), limits.get("MaxNumberOfTrainingJobs")
+    if requested is not None and requested != total:
         raise ValidationException(
-            f"MaxNumberOfTrainingJobs must be the number of points of the grid, {total}, or not be given; got {asked}."
+            f"MaxNumberOfTrainingJobs must be the number of points of the grid, {total}, or not be given; got {requested}."
         )
     if total > MOST_TRAINING_JOBS:
         raise _limit("training jobs per hyperparameter tuning job", MOST_TRAINING_JOBS, total)
@@ -234,7 +234,7 @@ def _samples(request: dict[str, Any], definition: TrainingDefinition) -> Iterato
         yield child_request(definition, Child(name, values, at), [])
 
 
-def _limit(what: str, most: int, asked: int) -> ResourceLimitExceeded:
+def _limit(what: str, most: int, requested: int) -> ResourceLimitExceeded:
     return ResourceLimitExceeded(
-        f"The account-level service limit 'Number of {what}' is {most}, and {asked} were asked for."
+        f"The account-level service limit 'Number of {what}' is {most}, and {requested} were asked for."
     )

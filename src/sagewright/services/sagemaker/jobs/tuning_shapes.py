@@ -58,42 +58,42 @@ def _head(tuner: Resource, counted: Mapping[str, int]) -> dict[str, Any]:
 def _described(context: Context, tuner: Resource, counted: Mapping[str, int]) -> dict[str, Any]:
     document, definitions = tuner.document, read_definitions(tuner.document)
     config = {"TrainingJobEarlyStoppingType": "Off"} | document["HyperParameterTuningJobConfig"]
-    told = _head(tuner, counted) | {"HyperParameterTuningJobConfig": config}
+    described = _head(tuner, counted) | {"HyperParameterTuningJobConfig": config}
     if "TrainingJobDefinitions" in document:
-        told["TrainingJobDefinitions"] = [_definition(one) for one in definitions]
+        described["TrainingJobDefinitions"] = [_definition(one) for one in definitions]
     else:
-        told["TrainingJobDefinition"] = _definition(definitions[0])
-    told |= {name: document[name] for name in ("WarmStartConfig", "Autotune", "FailureReason") if name in document}
+        described["TrainingJobDefinition"] = _definition(definitions[0])
+    described |= {name: document[name] for name in ("WarmStartConfig", "Autotune", "FailureReason") if name in document}
     best = _best(context, tuner, definitions)
     if best is not None:
-        told["BestTrainingJob"] = trial_summary(context, tuner, *best)
+        described["BestTrainingJob"] = trial_summary(context, tuner, *best)
         if (document.get("WarmStartConfig") or {}).get("WarmStartType") == "IdenticalDataAndAlgorithm":
-            told["OverallBestTrainingJob"] = _overall(context, tuner, best)
+            described["OverallBestTrainingJob"] = _overall(context, tuner, best)
     details: dict[str, Any] = {"NumberOfTrainingJobsObjectiveNotImproving": document.get("NotImproving", 0)}
     if "ConvergedMs" in document:
         details["ConvergenceDetectedTime"] = to_datetime(document["ConvergedMs"])
-    told["TuningJobCompletionDetails"] = details
+    described["TuningJobCompletionDetails"] = details
     ran_ms = document.get("EndedMs", now_ms()) - tuner.created_ms
-    return told | {"ConsumedResources": {"RuntimeInSeconds": max(0, round(ran_ms / 1000))}}
+    return described | {"ConsumedResources": {"RuntimeInSeconds": max(0, round(ran_ms / 1000))}}
 
 
 def _definition(definition: TrainingDefinition) -> dict[str, Any]:
     """With what AWS fills in: clients read ResourceConfig and the objective's hyperparameter, though they sent neither."""
-    asked, objective = dict(definition.document), definition.objective.metric
-    asked["StaticHyperParameters"] = {**definition.static, OBJECTIVE: objective}
-    asked["AlgorithmSpecification"] = with_objective(asked, objective)
-    asked["ResourceConfig"] = resource_configs(asked)[0]
-    asked["OutputDataConfig"] = {"KmsKeyId": ""} | asked["OutputDataConfig"]
-    if "InputDataConfig" in asked:
-        asked["InputDataConfig"] = [CHANNEL_DEFAULTS | channel for channel in asked["InputDataConfig"]]
-    return dict.fromkeys(FLAGS, False) | asked
+    requested, objective = dict(definition.document), definition.objective.metric
+    requested["StaticHyperParameters"] = {**definition.static, OBJECTIVE: objective}
+    requested["AlgorithmSpecification"] = with_objective(requested, objective)
+    requested["ResourceConfig"] = resource_configs(requested)[0]
+    requested["OutputDataConfig"] = {"KmsKeyId": ""} | requested["OutputDataConfig"]
+    if "InputDataConfig" in requested:
+        requested["InputDataConfig"] = [CHANNEL_DEFAULTS | channel for channel in requested["InputDataConfig"]]
+    return dict.fromkeys(FLAGS, False) | requested
 
 
 def trial_summary(
     context: Context, tuner: Resource, record: TrialRecord, definition: TrainingDefinition
 ) -> dict[str, Any]:
     """HyperParameterTrainingJobSummary."""
-    told: dict[str, Any] = {
+    described: dict[str, Any] = {
         "TrainingJobName": record.name,
         "TrainingJobArn": sagemaker_arn(context.region, context.account, "training-job", record.name),
         "TuningJobName": tuner.name,
@@ -103,19 +103,19 @@ def trial_summary(
         "ObjectiveStatus": record.objective,
     }
     if definition.name:
-        told["TrainingJobDefinitionName"] = definition.name
+        described["TrainingJobDefinitionName"] = definition.name
     for name, at_ms in (("TrainingStartTime", record.started_ms), ("TrainingEndTime", record.ended_ms)):
         if at_ms is not None:
-            told[name] = to_datetime(at_ms)
+            described[name] = to_datetime(at_ms)
     if record.reason is not None:
-        told["FailureReason"] = record.reason
+        described["FailureReason"] = record.reason
     if record.over and record.value is not None:
-        told["FinalHyperParameterTuningJobObjectiveMetric"] = {
+        described["FinalHyperParameterTuningJobObjectiveMetric"] = {
             "Type": "Maximize" if definition.objective.maximize else "Minimize",
             "MetricName": definition.objective.metric,
             "Value": record.value,
         }
-    return told
+    return described
 
 
 def _best(

@@ -97,7 +97,7 @@ def _summaries(context: Context, rows: Sequence[Association]) -> Iterable[dict[s
     ids = list({one for row in rows for one in (row.source, row.destination)})
     names = {one.id: name_of(one) for one in resources.several(context.store, ids)}
     for row in rows:
-        told = {
+        described = {
             "SourceArn": row.source_arn,
             "DestinationArn": row.destination_arn,
             "SourceType": row.source_type,
@@ -107,4 +107,4 @@ def _summaries(context: Context, rows: Sequence[Association]) -> Iterable[dict[s
             "DestinationName": names.get(row.destination),
             "CreatedBy": by(row.principal) if row.principal else None,
         }
-        yield {name: value for name, value in told.items() if value} | {"CreationTime": to_datetime(row.at_ms)}
+        yield {name: value for name, value in described.items() if value} | {"CreationTime": to_datetime(row.at_ms)}

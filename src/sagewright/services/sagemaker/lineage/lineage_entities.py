@@ -148,8 +148,8 @@ class EntityType:
         members = (f"{self.noun}Name", f"{self.noun}Arn", type_member, "Status", *LIST_MEMBERS)
 
         def summary(row: Resource) -> Document:
-            told = row.document | self._head(context, row)
-            return {name: told[name] for name in members if name in told}
+            described = row.document | self._head(context, row)
+            return {name: described[name] for name in members if name in described}
 
         form = ListSpec(f"{self.noun}Summaries", self.sorts, True, CREATED)
         return form.answer(

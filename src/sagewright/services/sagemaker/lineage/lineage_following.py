@@ -54,9 +54,9 @@ def keep_up(platform: Platform, stopped: Callable[[], bool] = lambda: False) -> 
 def _worth(entries: list[Logged]) -> Iterator[Logged]:
     """The last entry of each subject that is followed, and all of packages: each may be an approval. Of jobs, what says that one
     begins or has ended."""
-    told = [entry for entry in entries if entry.subject.kind in FOLLOWED and _tells(entry)]
-    last = {entry.subject: entry for entry in told}
-    for entry in told:
+    listed = [entry for entry in entries if entry.subject.kind in FOLLOWED and _tells(entry)]
+    last = {entry.subject: entry for entry in listed}
+    for entry in listed:
         if entry.subject.kind == PACKAGE or last[entry.subject] is entry:
             yield entry
 

@@ -115,14 +115,14 @@ def _edges(walk: Walk, chosen: list[tuple[int, End]], page: list[tuple[int, End]
     """Each with the page on which the later one of its ends is."""
     order = {end.id: (distance, end.arn) for distance, end in chosen}
     here = {end.id for _, end in page}
-    told = []
+    listed = []
     for one in walk.associations.values():
         if {one.source, one.destination} <= order.keys() and max(
             (one.source, one.destination), key=order.__getitem__
         ) in here:
             edge = {"SourceArn": one.source_arn, "DestinationArn": one.destination_arn}
-            told.append(edge | ({"AssociationType": one.type} if one.type else {}))
-    return told
+            listed.append(edge | ({"AssociationType": one.type} if one.type else {}))
+    return listed
 
 
 def _passing(context: Context, filters: Document, found: list[tuple[int, End]]) -> set[str]:

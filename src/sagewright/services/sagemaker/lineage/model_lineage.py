@@ -89,11 +89,11 @@ def of_package(context: Context, package: Resource, entry: EventEntry) -> Graph:
         own, graph.of_context(f"{package.name}-aws-model-group", GROUP, group, Properties=properties), ASSOCIATED
     )
     detail = entry.detail or {}
-    told: str = detail.get("told", {}).get("ModelApprovalStatus") or ""
-    if told and (entry.step == "Created" or "ModelApprovalStatus" in detail.get("fields", ())):
-        name = f"{package.name}-{package.version}-{told}-{entry.at_ms // 1000}-aws-model-group"
-        status = "InProgress" if told == "PendingManualApproval" else "Completed"
-        more = {"Properties": {"ModelApprovalStatus": told}, "Status": status}
+    described: str = detail.get("told", {}).get("ModelApprovalStatus") or ""
+    if described and (entry.step == "Created" or "ModelApprovalStatus" in detail.get("fields", ())):
+        name = f"{package.name}-{package.version}-{described}-{entry.at_ms // 1000}-aws-model-group"
+        status = "InProgress" if described == "PendingManualApproval" else "Completed"
+        more = {"Properties": {"ModelApprovalStatus": described}, "Status": status}
         graph.link(graph.action(name, APPROVAL, arn, **more), own)
     return graph
 

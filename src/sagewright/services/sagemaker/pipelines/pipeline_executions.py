@@ -232,11 +232,11 @@ def _mlflow(version: Resource, execution: Resource) -> dict[str, str]:
     """As the definition has it, with the experiment that the execution was started with instead."""
     text = version.document["PipelineDefinition"]
     config = read_json(text).get("MlflowConfig") if "MlflowConfig" in text else None
-    told = dict(config) if isinstance(config, dict) else {}
+    described = dict(config) if isinstance(config, dict) else {}
     if experiment := execution.document.get("MlflowExperimentName"):
-        told["MlflowExperimentName"] = experiment
+        described["MlflowExperimentName"] = experiment
     requested = ("MlflowResourceArn", "MlflowExperimentName")
-    return {name: told[name] for name in requested if isinstance(told.get(name), str)}
+    return {name: described[name] for name in requested if isinstance(described.get(name), str)}
 
 
 @operation("sagemaker", "DescribePipelineDefinitionForExecution")
@@ -266,9 +266,9 @@ def list_pipeline_execution_steps(context: Context, request: dict[str, Any]) -> 
     if "PipelineExecutionArn" not in request:  # the model lets it be left out
         raise ValidationException("PipelineExecutionArn is required.")
     execution = require(context, request["PipelineExecutionArn"])
-    asked = request if "MaxResults" in request else request | {"MaxResults": PAGE}
+    requested = request if "MaxResults" in request else request | {"MaxResults": PAGE}
     return STEPS.answer(
-        asked,
+        requested,
         lambda page: step_records.page_of(context.store, execution, page),
         lambda rows: _steps(context, execution, list(map(step_records.read, rows))),
     )
@@ -347,7 +347,7 @@ def _scope(context: Context) -> ResourceScope:
 def _described(execution: Resource) -> dict[str, Any]:
     document = execution.document
     arn = execution_arn(execution)
-    told = {
+    described = {
         "PipelineArn": arn.rpartition("/execution/")[0],
         "PipelineExecutionArn": arn,
         "PipelineExecutionDisplayName": document["DisplayName"],
@@ -360,26 +360,26 @@ def _described(execution: Resource) -> dict[str, Any]:
         "RoleArn": document["RoleArn"],
     }
     members = ("PipelineExecutionDescription", "ParallelismConfiguration", "SelectiveExecutionConfig", "FailureReason")
-    told |= {name: document[name] for name in members if name in document}
+    described |= {name: document[name] for name in members if name in document}
     with contextlib.suppress(BadReference):  # the steps that need it fail
         if config := tracking.names(execution):
-            told["PipelineExperimentConfig"] = config
-    return told
+            described["PipelineExperimentConfig"] = config
+    return described
 
 
 def _summary(execution: Resource) -> dict[str, Any]:
     document = execution.document
-    told = {
+    described = {
         "PipelineExecutionArn": execution_arn(execution),
         "StartTime": to_datetime(execution.created_ms),
         "PipelineExecutionStatus": execution.status,
         "PipelineExecutionDisplayName": document["DisplayName"],
     }
     if "PipelineExecutionDescription" in document:
-        told["PipelineExecutionDescription"] = document["PipelineExecutionDescription"]
+        described["PipelineExecutionDescription"] = document["PipelineExecutionDescription"]
     if "FailureReason" in document:
-        told["PipelineExecutionFailureReason"] = document["FailureReason"]
-    return told
+        described["PipelineExecutionFailureReason"] = document["FailureReason"]
+    return described
 
 
 def _parameters(execution: Resource) -> list[dict[str, str]]:
@@ -387,21 +387,21 @@ def _parameters(execution: Resource) -> list[dict[str, str]]:
 
 
 def _step(execution: Resource, record: StepRecord, shown: Mapping[str, str]) -> dict[str, Any]:
-    told: dict[str, Any] = {
+    described: dict[str, Any] = {
         "StepName": record.name,
         "StartTime": to_datetime(record.started_ms),
         "StepStatus": record.status,
         "AttemptCount": record.attempt,
         "Metadata": dict(record.metadata),
     }
-    told |= shown
+    described |= shown
     if record.ended_ms is not None:
-        told["EndTime"] = to_datetime(record.ended_ms)
+        described["EndTime"] = to_datetime(record.ended_ms)
     if record.reason:
-        told["FailureReason"] = record.reason
+        described["FailureReason"] = record.reason
     if record.cached and record.source:
-        told["CacheHitResult"] = {"SourcePipelineExecutionArn": record.source}
+        described["CacheHitResult"] = {"SourcePipelineExecutionArn": record.source}
     selection = execution.document.get("SelectiveExecutionConfig")
     if selection and "SourcePipelineExecutionArn" in selection:
-        told["SelectiveExecutionResult"] = {"SourcePipelineExecutionArn": selection["SourcePipelineExecutionArn"]}
-    return told
+        described["SelectiveExecutionResult"] = {"SourcePipelineExecutionArn": selection["SourcePipelineExecutionArn"]}
+    return described

@@ -106,23 +106,25 @@ def update_pipeline(context: Context, request: dict[str, Any]) -> dict[str, Any]
 def describe_pipeline(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     pipeline = require(context, request["PipelineName"])
     version = require_version(context, pipeline, request.get("PipelineVersionId"))
-    told = _head(pipeline) | {"PipelineDefinition": version.document["PipelineDefinition"]}
+    described = _head(pipeline) | {"PipelineDefinition": version.document["PipelineDefinition"]}
     for member in ("PipelineVersionDisplayName", "PipelineVersionDescription"):
         if member in version.document:
-            told[member] = version.document[member]
-    return told
+            described[member] = version.document[member]
+    return described
 
 
 @operation("sagemaker", "ListPipelines")
 def list_pipelines(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     prefix = request.get("PipelineNamePrefix")
     conditions = [table.c.name.startswith(prefix, autoescape=True)] if prefix else []
-    asked = {key: value for key, value in request.items() if key != "PipelineNamePrefix"}
+    requested = {key: value for key, value in request.items() if key != "PipelineNamePrefix"}
 
     def shape(rows: Sequence[Resource]) -> list[dict[str, Any]]:
         return [_summary(row) for row in rows]
 
-    return LIST.answer(asked, lambda page: resources.page(context.store, scope_of(context), page, *conditions), shape)
+    return LIST.answer(
+        requested, lambda page: resources.page(context.store, scope_of(context), page, *conditions), shape
+    )
 
 
 @operation("sagemaker", "DeletePipeline")
@@ -218,11 +220,11 @@ def require(context: Context, name_or_arn: str) -> Resource:
 
 def require_version(context: Context, pipeline: Resource, number: int | None) -> Resource:
     """Raises ResourceNotFound. `number`: None for the newest."""
-    asked = number or pipeline.document["Version"]
+    requested = number or pipeline.document["Version"]
     scope = ResourceScope(VERSION, context.account, context.region)
-    found = resources.find(context.store, scope, pipeline.id, asked)
+    found = resources.find(context.store, scope, pipeline.id, requested)
     if found is None:
-        raise ResourceNotFound(f"Pipeline '{pipeline.name}' has no version {asked}.")
+        raise ResourceNotFound(f"Pipeline '{pipeline.name}' has no version {requested}.")
     return found
 
 
@@ -263,17 +265,17 @@ def _summary(pipeline: Resource) -> dict[str, Any]:
     head = _head(pipeline)
     members = ("PipelineArn", "PipelineName", "PipelineDisplayName", "PipelineDescription", "RoleArn", "CreationTime",
                "LastModifiedTime")  # fmt: skip
-    told = {name: head[name] for name in members if name in head}
-    return told | ({"LastExecutionTime": head["LastRunTime"]} if "LastRunTime" in head else {})
+    described = {name: head[name] for name in members if name in head}
+    return described | ({"LastExecutionTime": head["LastRunTime"]} if "LastRunTime" in head else {})
 
 
 def _version_summary(pipeline: Resource, version: Resource) -> dict[str, Any]:
     members = ("PipelineVersionDisplayName", "PipelineVersionDescription")
-    told = {name: version.document[name] for name in members if name in version.document}
-    told |= {
+    described = {name: version.document[name] for name in members if name in version.document}
+    described |= {
         "PipelineArn": arn_of(pipeline),
         "PipelineVersionId": version.version,
         "CreationTime": to_datetime(version.created_ms),
     }
     last = version.document.get("LastExecution")
-    return told | ({"LastExecutionPipelineExecutionArn": last} if last else {})
+    return described | ({"LastExecutionPipelineExecutionArn": last} if last else {})

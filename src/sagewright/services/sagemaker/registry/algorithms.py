@@ -89,7 +89,7 @@ def resolved(context: Context, request: Document) -> Document:
     return request | {SPECIFICATION: with_metrics(context, specification) | {"TrainingImage": image}}
 
 
-def told(specification: Document) -> Document:
+def described(specification: Document) -> Document:
     """An AlgorithmSpecification as clients see it: with the name that was given, and without the image it stands for."""
     return {key: value for key, value in specification.items() if NAME not in specification or key != "TrainingImage"}
 

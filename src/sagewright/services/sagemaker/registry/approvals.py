@@ -8,7 +8,7 @@ from sagewright.services.context import Context
 from sagewright.services.sagemaker.registry.model_package_rows import arn_for, require_package
 from sagewright.store import events
 
-TOLD = ("ModelApprovalStatus", "ApprovalDescription")
+DESCRIBED = ("ModelApprovalStatus", "ApprovalDescription")
 
 
 def approval_history(context: Context, group: str, version: str) -> list[dict[str, Any]]:
@@ -18,7 +18,7 @@ def approval_history(context: Context, group: str, version: str) -> list[dict[st
     history: list[dict[str, Any]] = []
     for entry in events.of(context.store, package.id):
         detail = entry.detail or {}
-        told = {member: detail.get("told", {}).get(member, "") for member in TOLD}
+        described = {member: detail.get("told", {}).get(member, "") for member in DESCRIBED}
         change = {"at_ms": entry.at_ms, "by": entry.principal, "step": entry.step, "fields": detail.get("fields", [])}
-        history.append(change | told)
+        history.append(change | described)
     return history

@@ -45,12 +45,12 @@ def _of_content(content: str) -> dict[str, str]:
         found if isinstance(found := whole.get(name), dict) else {}
         for name in ("model_overview", "model_package_details", "intended_uses")
     )
-    told = {
+    described = {
         "ModelId": overview.get("model_id") or package.get("model_package_arn"),
         "ModelPackageGroupName": package.get("model_package_group_name"),
         "RiskRating": uses.get("risk_rating"),
     }
-    return {name: value for name, value in told.items() if isinstance(value, str) and value}
+    return {name: value for name, value in described.items() if isinstance(value, str) and value}
 
 
 CARDS = ResourceType(
@@ -85,8 +85,8 @@ def describe_model_card(context: Context, request: dict[str, Any]) -> dict[str, 
         if version is None:
             raise _missing("")
         card = replace(card, document=version.document, status=version.status, modified_ms=version.modified_ms)
-    told = CARDS.told(card)
-    return told | {"Content": ""} if request.get("IncludedData") == "MetadataOnly" else told
+    described = CARDS.shape(card)
+    return described | {"Content": ""} if request.get("IncludedData") == "MetadataOnly" else described
 
 
 @operation("sagemaker", "ListModelCards")

@@ -33,20 +33,20 @@ def summary(package: Resource) -> dict[str, Any]:
 
 def batch_summary(package: Resource) -> dict[str, Any]:
     """As BatchDescribeModelPackage tells it, which calls the name of an unversioned package a group's too."""
-    told = {
+    described = {
         name: value for name, value in summary(package).items() if name not in {"ModelPackageName", "ModelLifeCycle"}
     }
-    return {"ModelPackageGroupName": package.name, "InferenceSpecification": {"Containers": []}} | told | {
+    return {"ModelPackageGroupName": package.name, "InferenceSpecification": {"Containers": []}} | described | {
         name: package.document[name] for name in ("InferenceSpecification",) if name in package.document
     }  # fmt: skip
 
 
 def description(package: Resource) -> dict[str, Any]:
-    told = _head(package) | {"ModelPackageStatusDetails": status_details(), "CertifyForMarketplace": False}
-    told |= package.document
+    described = _head(package) | {"ModelPackageStatusDetails": status_details(), "CertifyForMarketplace": False}
+    described |= package.document
     if package.modified_ms != package.created_ms:
-        told["LastModifiedTime"] = to_datetime(package.modified_ms)
-    return told
+        described["LastModifiedTime"] = to_datetime(package.modified_ms)
+    return described
 
 
 def without_contents(described: dict[str, Any]) -> dict[str, Any]:
@@ -69,8 +69,8 @@ def event_detail(package: Resource, fields: Sequence[str] = ()) -> dict[str, Any
 
     `fields`: the members that an update has changed.
     """
-    told = {name: package.document[name] for name in TOLD_BY_EVENTS if name in package.document}
-    told |= {
+    described = {name: package.document[name] for name in TOLD_BY_EVENTS if name in package.document}
+    described |= {
         **names_of(package),
         "ModelPackageArn": arn_of(package),
         "CreationTime": iso(package.created_ms),
@@ -78,7 +78,7 @@ def event_detail(package: Resource, fields: Sequence[str] = ()) -> dict[str, Any
         "ModelPackageStatusDetails": status_details(),
         "CertifyForMarketplace": False,
     }
-    return told | ({"UpdatedModelPackageFields": list(fields)} if fields else {})
+    return described | ({"UpdatedModelPackageFields": list(fields)} if fields else {})
 
 
 def status_details() -> dict[str, Any]:

@@ -58,8 +58,8 @@ def _changed(context: Context, package: Resource, request: Document) -> Document
 
 
 def _from_source(context: Context, request: Document) -> Document:
-    asked: Document = {name: request[name] for name in ("SourceUri", "InferenceSpecification") if name in request}
-    filled = checks.filled(context, asked)
+    requested: Document = {name: request[name] for name in ("SourceUri", "InferenceSpecification") if name in request}
+    filled = checks.filled(context, requested)
     return {name: filled[name] for name in ("SourceUri", "InferenceSpecification") if name in filled}
 
 

@@ -34,6 +34,6 @@ def _marked(context: Context, operation: str, request: dict[str, Any], member: s
     token = request.get(member)
     if token is None:
         return None
-    asked = {name: value for name, value in request.items() if name != member}
-    fingerprint = hashlib.sha256(orjson.dumps(asked, option=orjson.OPT_SORT_KEYS, default=str)).hexdigest()
+    requested = {name: value for name, value in request.items() if name != member}
+    fingerprint = hashlib.sha256(orjson.dumps(requested, option=orjson.OPT_SORT_KEYS, default=str)).hexdigest()
     return Marked(f"{context.account}/{context.region}/{operation}", token, fingerprint)

@@ -64,9 +64,9 @@ class ResourceType:
 
     def describe(self, context: Context, request: dict[str, Any]) -> dict[str, Any]:
         """Raises `missing`."""
-        return self.told(self.require(context, request[self._name_member]))
+        return self.shape(self.require(context, request[self._name_member]))
 
-    def told(self, resource: Resource) -> dict[str, Any]:
+    def shape(self, resource: Resource) -> dict[str, Any]:
         """What Describe tells of a resource."""
         return self._head(resource) | self.described(resource.document)
 

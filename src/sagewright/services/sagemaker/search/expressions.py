@@ -115,8 +115,8 @@ def _of_nested(nested: dict[str, Any]) -> Condition:
 def _nested_matches(nested: dict[str, Any], document: Document) -> bool:
     """One element of the list must satisfy all filters, whose names go on from the list's."""
     prefix = nested["NestedPropertyName"]
-    asked = Both(tuple(_filter({**one, "Name": _inner(prefix, one)}) for one in nested["Filters"]))
-    return any(conditions.holds(asked, properties(element)) for element in elements(document, prefix))
+    requested = Both(tuple(_filter({**one, "Name": _inner(prefix, one)}) for one in nested["Filters"]))
+    return any(conditions.holds(requested, properties(element)) for element in elements(document, prefix))
 
 
 def _inner(prefix: str, one: dict[str, Any]) -> str:

@@ -106,9 +106,9 @@ def _first(name: str) -> str:
 @cache
 def _members(resource: str, member: str) -> frozenset[str]:
     """What Search's record of a resource (at `member`) and its Describe have, and what is searched besides."""
-    asked, described = operation_model("sagemaker", "Search"), operation_model("sagemaker", f"Describe{resource}")
-    assert asked is not None
-    record = asked.output_shape.members["Results"].member.members[member]
+    requested, described = operation_model("sagemaker", "Search"), operation_model("sagemaker", f"Describe{resource}")
+    assert requested is not None
+    record = requested.output_shape.members["Results"].member.members[member]
     inner = [shape for shape in record.members.values() if shape.type_name == "structure"]
     shapes = [record, *inner, *([described.output_shape] if described else [])]
     return frozenset(name for shape in shapes for name in shape.members) | BESIDES

@@ -35,8 +35,8 @@ def test_a_star_does_not_count_letters_twice() -> None:
 def test_the_first_rule_that_allows_it_answers() -> None:
     first = RULE | {"AllowedMethods": ["PUT"], "MaxAgeSeconds": 1}
     second = RULE | {"AllowedOrigins": ["*"], "MaxAgeSeconds": 2, "ExposeHeaders": ["ETag", "x-y"]}
-    told = dict(Crossing("https://a.example.com", "GET", ("range",)).answer([first, second]) or [])
-    assert told == {
+    described = dict(Crossing("https://a.example.com", "GET", ("range",)).answer([first, second]) or [])
+    assert described == {
         "Access-Control-Allow-Origin": "*",
         "Access-Control-Allow-Methods": "GET",
         "Access-Control-Allow-Headers": "range",

@@ -70,7 +70,7 @@ def test_one_statement_needs_no_list() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "asked", "expected"),
+    ("changes", "requested", "expected"),
     [
         ({}, {}, PolicyVerdict.ALLOW),
         ({}, {"action": "s3:PutObject"}, PolicyVerdict.SILENT),
@@ -85,9 +85,9 @@ def test_one_statement_needs_no_list() -> None:
     ],
 )
 def test_actions_resources_and_conditions(
-    changes: dict[str, Any], asked: dict[str, str], expected: PolicyVerdict
+    changes: dict[str, Any], requested: dict[str, str], expected: PolicyVerdict
 ) -> None:
-    assert judge(ALLOW | changes, **asked) is expected
+    assert judge(ALLOW | changes, **requested) is expected
 
 
 @pytest.mark.parametrize(

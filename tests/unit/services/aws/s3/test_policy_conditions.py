@@ -59,6 +59,6 @@ def test_all_of_a_condition_has_to_hold() -> None:
 
 def test_the_fault_names_what_is_known() -> None:
     assert fault({"IpAddress": {"aws:SourceIp": "1.2.3.4/32"}}) == "Invalid Condition type : IpAddress"
-    told = fault({"StringEquals": {"aws:VpcSourceIp": "x"}})
-    assert "aws:VpcSourceIp" in told
-    assert all(key in told for key in KEYS)
+    described = fault({"StringEquals": {"aws:VpcSourceIp": "x"}})
+    assert "aws:VpcSourceIp" in described
+    assert all(key in described for key in KEYS)

@@ -18,7 +18,7 @@ VERSION = Version("b", "k", -1, "null", True, False, "x", 3, "e", round(AT.times
 
 
 @pytest.mark.parametrize(
-    ("asked", "answer"),
+    ("requested", "answer"),
     [
         ({}, True),
         ({"IfMatch": '"e"'}, True),
@@ -35,21 +35,21 @@ VERSION = Version("b", "k", -1, "null", True, False, "x", 3, "e", round(AT.times
         ({"IfModifiedSince": BEFORE}, True),
     ],
 )
-def test_reads(asked: dict[str, Any], answer: bool) -> None:
-    assert check_read(asked, VERSION) is answer
+def test_reads(requested: dict[str, Any], answer: bool) -> None:
+    assert check_read(requested, VERSION) is answer
 
 
-@pytest.mark.parametrize("asked", [{"IfMatch": '"a"'}, {"IfUnmodifiedSince": BEFORE}])
-def test_failed_reads(asked: dict[str, Any]) -> None:
+@pytest.mark.parametrize("requested", [{"IfMatch": '"a"'}, {"IfUnmodifiedSince": BEFORE}])
+def test_failed_reads(requested: dict[str, Any]) -> None:
     with pytest.raises(AwsError) as caught:
-        check_read(asked, VERSION)
+        check_read(requested, VERSION)
     assert (caught.value.code, caught.value.status) == ("PreconditionFailed", 412)
 
 
-@pytest.mark.parametrize("asked", [{"CopySourceIfNoneMatch": '"e"'}, {"CopySourceIfModifiedSince": AT}])
-def test_sources_of_copies(asked: dict[str, Any]) -> None:
+@pytest.mark.parametrize("requested", [{"CopySourceIfNoneMatch": '"e"'}, {"CopySourceIfModifiedSince": AT}])
+def test_sources_of_copies(requested: dict[str, Any]) -> None:
     with pytest.raises(AwsError) as caught:
-        check_source(asked, VERSION)
+        check_source(requested, VERSION)
     assert caught.value.code == "PreconditionFailed"
     check_source({"CopySourceIfMatch": '"e"', "CopySourceIfUnmodifiedSince": BEFORE}, VERSION)
 

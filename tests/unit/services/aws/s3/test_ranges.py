@@ -47,9 +47,9 @@ def test_parts() -> None:
     assert ranges.of_part(version, 9).content_range == "bytes 12-12/13"
     whole = Version("b", "k", -1, "null", True, False, "x", 13, "e", 1)
     assert ranges.of_part(whole, 1) == ObjectRange(0, 13, 13)
-    for asked, number in ((version, 3), (whole, 2)):
+    for requested, number in ((version, 3), (whole, 2)):
         with pytest.raises(AwsError) as caught:
-            ranges.of_part(asked, number)
+            ranges.of_part(requested, number)
         assert (caught.value.code, caught.value.status) == ("InvalidPartNumber", 416)
 
 

@@ -32,9 +32,13 @@ def test_headers_that_are_kept() -> None:
     ).headers
     assert kept == {"ContentEncoding": "gzip", "Expires": 1893553445000, "ContentType": "binary/octet-stream"}
     version = Version("b", "k", -1, "null", True, False, "x", 1, "e", 1999, kept, {"n": "ü"}, {"t": "1"})
-    told = shapes.head_members(version)
-    assert (told["Expires"], told["LastModified"].microsecond) == (moment, 0)
-    assert (told["Metadata"], told["TagCount"], told["VersionId"]) == ({"n": "=?UTF-8?B?w7w=?="}, 1, None)
+    described = shapes.head_members(version)
+    assert (described["Expires"], described["LastModified"].microsecond) == (moment, 0)
+    assert (described["Metadata"], described["TagCount"], described["VersionId"]) == (
+        {"n": "=?UTF-8?B?w7w=?="},
+        1,
+        None,
+    )
     assert shapes.properties({"ContentEncoding": "aws-chunked"}).headers == {"ContentType": "binary/octet-stream"}
 
 
@@ -69,7 +73,7 @@ def owned(ownership: str | None) -> Bucket:
     return Bucket("b", "0", "us-east-1", 0, "Off", documents)
 
 
-@pytest.mark.parametrize("asked", [{"ACL": "public-read"}, {"GrantRead": "id=x"}])
+@pytest.mark.parametrize("requested", [{"ACL": "public-read"}, {"GrantRead": "id=x"}])
 @pytest.mark.parametrize(
     ("ownership", "code"),
     [
@@ -78,9 +82,9 @@ def owned(ownership: str | None) -> Bucket:
         (None, "NotImplemented"),
     ],
 )
-def test_acls_are_refused_for_what_they_are(asked: dict[str, Any], ownership: str | None, code: str) -> None:
+def test_acls_are_refused_for_what_they_are(requested: dict[str, Any], ownership: str | None, code: str) -> None:
     with pytest.raises(AwsError) as caught:
-        shapes.check_acl(asked, owned(ownership))
+        shapes.check_acl(requested, owned(ownership))
     assert caught.value.code == code
 
 

@@ -10,7 +10,7 @@ from sagewright.services.sagemaker.jobs.tuning_warmstart import channels_without
 KMEANS, OWN = "x/kmeans:1", "000000000000.dkr.ecr.us-east-1.amazonaws.com/mine:1"
 
 
-def asked(image: str, *hints: tuple[str, str]) -> dict[str, Any]:
+def requested(image: str, *hints: tuple[str, str]) -> dict[str, Any]:
     given = {"AutoParameters": [{"Name": name, "ValueHint": value} for name, value in hints]}
     config = {"Strategy": "Bayesian", "ResourceLimits": {"MaxParallelTrainingJobs": 1}, "ParameterRanges": given}
     definition = {"AlgorithmSpecification": {"TrainingImage": image}}
@@ -18,14 +18,14 @@ def asked(image: str, *hints: tuple[str, str]) -> dict[str, Any]:
 
 
 def test_hints_of_a_built_in_algorithm_that_cannot_be_tuned_stay() -> None:
-    told = asked(KMEANS, ("k", "10"), ("epochs", "1"), ("feature_dim", "784"))
-    ranges = told["HyperParameterTuningJobConfig"]["ParameterRanges"]
+    described = requested(KMEANS, ("k", "10"), ("epochs", "1"), ("feature_dim", "784"))
+    ranges = described["HyperParameterTuningJobConfig"]["ParameterRanges"]
     assert [one["Name"] for kind in ranges if kind != "AutoParameters" for one in ranges[kind]] == ["epochs"]
-    assert told["TrainingJobDefinition"]["StaticHyperParameters"] == {"k": "10", "feature_dim": "784"}
+    assert described["TrainingJobDefinition"]["StaticHyperParameters"] == {"k": "10", "feature_dim": "784"}
 
 
 def test_hints_of_an_image_of_ones_own_are_tuned() -> None:
-    ranges = asked(OWN, ("k", "10"))["HyperParameterTuningJobConfig"]["ParameterRanges"]
+    ranges = requested(OWN, ("k", "10"))["HyperParameterTuningJobConfig"]["ParameterRanges"]
     assert [one["Name"] for one in ranges["IntegerParameterRanges"]] == ["k"]
 
 

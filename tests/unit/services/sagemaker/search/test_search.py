@@ -453,11 +453,11 @@ def test_hits_are_counted_up_to_a_number(context: Context, monkeypatch: pytest.M
     for number in range(5):
         make(context, f"job-{number}")
     indexing.keep_up(context.platform)
-    asked = {"Resource": "TrainingJob", "MaxResults": 1}
+    requested = {"Resource": "TrainingJob", "MaxResults": 1}
     monkeypatch.setattr(search_module, "MOST_COUNTED", 5)
-    assert search(context, asked)["TotalHits"] == {"Value": 5, "Relation": "EqualTo"}
+    assert search(context, requested)["TotalHits"] == {"Value": 5, "Relation": "EqualTo"}
     monkeypatch.setattr(search_module, "MOST_COUNTED", 4)
-    assert search(context, asked)["TotalHits"] == {"Value": 4, "Relation": "GreaterThanOrEqualTo"}
+    assert search(context, requested)["TotalHits"] == {"Value": 4, "Relation": "GreaterThanOrEqualTo"}
 
 
 @pytest.mark.parametrize("name", ["NoSuchProperty", "hyperParameters.eta", "NoSuch.Thing"])

@@ -32,7 +32,7 @@ class Aggregate:
 
     name: str
     of: Expression
-    told: Callable[[Values], Value]
+    described: Callable[[Values], Value]
 
 
 def _numbers(values: Values) -> list[float]:
@@ -63,11 +63,11 @@ def _most(values: Values) -> Value:
 def _percentile(percent: float) -> Callable[[Values], Value]:
     """The smallest value that so many percent of the values don't exceed."""
 
-    def told(values: Values) -> Value:
+    def described(values: Values) -> Value:
         found = sorted(_numbers(values))
         return found[max(0, math.ceil(percent / 100 * len(found)) - 1)] if found else None
 
-    return told
+    return described
 
 
 _TOLD: dict[str, Callable[[Values], Value]] = {
@@ -102,10 +102,10 @@ class Stats:
             groups.setdefault(key, (values, []))[1].append(row)
         if not self.groups and not groups:
             groups[()] = ([], [])
-        return [InsightsRow(self._told(values, found, budget)) for values, found in groups.values()]
+        return [InsightsRow(self._described(values, found, budget)) for values, found in groups.values()]
 
-    def _told(self, group: Values, rows: list[InsightsRow], budget: QueryBudget) -> dict[str, Value]:
-        told: dict[str, Value] = dict(zip((each.name for each in self.groups), group, strict=True))
+    def _described(self, group: Values, rows: list[InsightsRow], budget: QueryBudget) -> dict[str, Value]:
+        described: dict[str, Value] = dict(zip((each.name for each in self.groups), group, strict=True))
         for aggregate in self.aggregates:
             values = []
             for row in rows:
@@ -113,8 +113,8 @@ class Stats:
                 value = aggregate.of(row)
                 if value is not None:
                     values.append(value)
-            told[aggregate.name] = budget.keep(aggregate.told(values))
-        return told
+            described[aggregate.name] = budget.keep(aggregate.described(values))
+        return described
 
     def _aggregate(self) -> Aggregate:
         start = self._tokens.take()
@@ -130,13 +130,13 @@ class Stats:
             percent = number(self._tokens.take().text)
             if percent is None or not 0 <= percent <= 100:
                 raise malformed(f"{start.text} goes with a percentage")
-            told = _percentile(percent)
+            described = _percentile(percent)
         elif function in _TOLD:
-            told = _TOLD[function]
+            described = _TOLD[function]
         else:
             raise malformed(f"stats with {start.text} is not served")
         self._tokens.expect(")")
-        return Aggregate(named(self._tokens, self._tokens.since(start)), of, told)
+        return Aggregate(named(self._tokens, self._tokens.since(start)), of, described)
 
 
 def columns(tokens: Tokens) -> list[Column]:

@@ -38,8 +38,8 @@ class Token:
         return self.kind in {"word", "sign"} and self.text.lower() in words
 
 
-def malformed(why: str) -> AwsError:
-    return AwsError("MalformedQueryException", f"The query cannot be used: {why}")
+def malformed(reason: str) -> AwsError:
+    return AwsError("MalformedQueryException", f"The query cannot be used: {reason}")
 
 
 class Tokens:

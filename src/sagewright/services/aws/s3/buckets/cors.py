@@ -34,20 +34,20 @@ class Crossing:
         if rule is None:
             return None
         anybody = "*" in rule["AllowedOrigins"]
-        told = [
+        listed = [
             ("Access-Control-Allow-Origin", "*" if anybody else self.origin),
             ("Access-Control-Allow-Methods", ", ".join(rule["AllowedMethods"])),
             ("Vary", "Origin, Access-Control-Request-Headers, Access-Control-Request-Method"),
         ]
         if not anybody:
-            told.append(("Access-Control-Allow-Credentials", "true"))
+            listed.append(("Access-Control-Allow-Credentials", "true"))
         if self.headers:
-            told.append(("Access-Control-Allow-Headers", ", ".join(self.headers)))
+            listed.append(("Access-Control-Allow-Headers", ", ".join(self.headers)))
         if rule.get("ExposeHeaders"):
-            told.append(("Access-Control-Expose-Headers", ", ".join(rule["ExposeHeaders"])))
+            listed.append(("Access-Control-Expose-Headers", ", ".join(rule["ExposeHeaders"])))
         if rule.get("MaxAgeSeconds") is not None:
-            told.append(("Access-Control-Max-Age", str(rule["MaxAgeSeconds"])))
-        return told
+            listed.append(("Access-Control-Max-Age", str(rule["MaxAgeSeconds"])))
+        return listed
 
 
 def checked(document: dict[str, Any]) -> dict[str, Any]:

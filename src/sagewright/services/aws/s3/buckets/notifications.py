@@ -87,18 +87,18 @@ def _checked(document: dict[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def _configuration(asked: dict[str, Any]) -> dict[str, Any]:
-    kept = {**asked, "Id": asked.get("Id") or secrets.token_urlsafe(36)}
+def _configuration(requested: dict[str, Any]) -> dict[str, Any]:
+    kept = {**requested, "Id": requested.get("Id") or secrets.token_urlsafe(36)}
     if len(kept["Id"]) > ID:
         raise errors.invalid_argument(
             f"An Id has at most {ID} characters, got {len(kept['Id'])}.", "Id", kept["Id"][:ID]
         )
-    if not asked.get("Events"):
+    if not requested.get("Events"):
         raise errors.malformed_xml()
-    for event in asked["Events"]:
+    for event in requested["Events"]:
         if event not in EVENTS:
             raise errors.invalid_argument("The event is not supported for notifications", "Event", event)
-    rules = ((asked.get("Filter") or {}).get("Key") or {}).get("FilterRules") or []
+    rules = ((requested.get("Filter") or {}).get("Key") or {}).get("FilterRules") or []
     kept.pop("Filter", None)
     if rules:
         kept["Filter"] = {"Key": {"FilterRules": [_rule(rule) for rule in rules]}}

@@ -37,8 +37,8 @@ def get_object_attributes(context: Context, request: dict[str, Any]) -> dict[str
 
 def _checksum(version: Version) -> dict[str, Any]:
     """A composite checksum without the number of parts, here alone."""
-    told = shapes.checksum_members(version.checksums)
-    return {name: value.partition("-")[0] for name, value in told.items()}
+    described = shapes.checksum_members(version.checksums)
+    return {name: value.partition("-")[0] for name, value in described.items()}
 
 
 def _parts(request: dict[str, Any], version: Version) -> dict[str, Any] | None:

@@ -65,10 +65,10 @@ def delete_objects(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     return {"Deleted": [] if requested.get("Quiet") else deleted, "Errors": failed}
 
 
-def _check_conditions(asked: dict[str, Any]) -> None:
+def _check_conditions(requested: dict[str, Any]) -> None:
     """Raises NotImplemented for conditions that S3 holds in directory buckets alone: nothing is deleted in spite of them."""
     for name, header in _OF_DIRECTORIES.items():
-        if asked.get(name) is not None:
+        if requested.get(name) is not None:
             raise errors.not_implemented(header, "It is for directory buckets, which are not served.")
 
 

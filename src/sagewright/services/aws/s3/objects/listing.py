@@ -24,16 +24,16 @@ _PLAIN = re.compile(r"[A-Za-z0-9/*._-]*")
 class Listed:
     """What the list operations read in the same way; `show` gives a key in the encoding that was asked."""
 
-    asked: ListingQuery
+    requested: ListingQuery
     show: Callable[[str | None], str | None]
 
     def members(self, request: dict[str, Any], page: ObjectPage) -> dict[str, Any]:
         """The members that the three answers share."""
         return {
             "Name": request["Bucket"],
-            "Prefix": self.show(self.asked.prefix),
+            "Prefix": self.show(self.requested.prefix),
             "Delimiter": self.show(request.get("Delimiter") or None),
-            "MaxKeys": self.asked.limit,
+            "MaxKeys": self.requested.limit,
             "EncodingType": request.get("EncodingType"),
             "IsTruncated": page.truncated,
             "CommonPrefixes": [{"Prefix": self.show(prefix)} for prefix in page.prefixes],
@@ -81,12 +81,12 @@ def _url_encoded(text: str | None) -> str | None:
 @s3_operation("ListObjects")
 def list_objects(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     listed = read_asked(request)
-    page = context.objects.listing.keys(request["Bucket"], listed.asked, request.get("Marker") or "")
+    page = context.objects.listing.keys(request["Bucket"], listed.requested, request.get("Marker") or "")
     owner = shapes.owner(context.account)
     return {
         **listed.members(request, page),
         "Marker": listed.show(request.get("Marker") or ""),
-        "NextMarker": listed.show(page.next_key) if page.truncated and listed.asked.delimiter else None,
+        "NextMarker": listed.show(page.next_key) if page.truncated and listed.requested.delimiter else None,
         "Contents": [listed.content(version, owner) for version in page.entries],
     }
 
@@ -98,7 +98,7 @@ def list_objects_v2(context: Context, request: dict[str, Any]) -> dict[str, Any]
     if token == "":
         raise refusal
     marker = (paging.decode(token, refusal) or [request.get("StartAfter") or ""])[0]
-    page = context.objects.listing.keys(request["Bucket"], listed.asked, marker)
+    page = context.objects.listing.keys(request["Bucket"], listed.requested, marker)
     owner = shapes.owner(context.account) if request.get("FetchOwner") else None
     return {
         **listed.members(request, page),
@@ -117,7 +117,7 @@ def list_object_versions(context: Context, request: dict[str, Any]) -> dict[str,
     if version and not marker:
         message = "A version-id marker cannot be specified without a key marker."
         raise errors.invalid_argument(message, "version-id-marker", version)
-    page = context.objects.listing.versions(request["Bucket"], listed.asked, marker, version)
+    page = context.objects.listing.versions(request["Bucket"], listed.requested, marker, version)
     owner = shapes.owner(context.account)
     return {
         **listed.members(request, page),

@@ -81,12 +81,12 @@ def upload_part(context: Context, request: dict[str, Any]) -> dict[str, Any]:
         part = context.objects.uploads.put_part(upload, number, blob)
     return {
         "ETag": shapes.quoted(part.etag),
-        **shapes.checksum_members(_told(part, upload, requested.said), kind=False),
+        **shapes.checksum_members(_described(part, upload, requested.said), kind=False),
         **encryption_members(upload.headers),
     }
 
 
-def _told(part: UploadPart, upload: Upload, said: Collection[str] = ()) -> dict[str, str]:
+def _described(part: UploadPart, upload: Upload, said: Collection[str] = ()) -> dict[str, str]:
     """The checksums of a part that are told: its upload's, and those of which a value came with it."""
     return {name: value for name, value in part.checksums.items() if upload.checksum_algorithm or name in said}
 
@@ -116,7 +116,7 @@ def upload_part_copy(context: Context, request: dict[str, Any]) -> dict[str, Any
         raise context.objects.contents.missing(source) from None
     result = {"ETag": shapes.quoted(stored.etag), "LastModified": to_datetime(stored.modified_ms)}
     return {
-        "CopyPartResult": result | shapes.checksum_members(_told(stored, upload), kind=False),
+        "CopyPartResult": result | shapes.checksum_members(_described(stored, upload), kind=False),
         "CopySourceVersionId": shapes.version_id(source),
         **encryption_members(upload.headers),
     }

@@ -88,9 +88,9 @@ def _answer(context: Context, request: dict[str, Any], version: Version) -> tupl
     whole = ObjectRange(0, version.size, version.size)
     if not check_read(request, version):
         return {"__status__": 304, **{name: answer.get(name) for name in NOT_MODIFIED_KEEPS}}, whole
-    for asked, name in OVERRIDES.items():
-        if request.get(asked) is not None:
-            answer[name] = _representable(request[asked], asked)
+    for requested, name in OVERRIDES.items():
+        if request.get(requested) is not None:
+            answer[name] = _representable(request[requested], requested)
     part = _slice(request, version)
     tells_checksums = (request.get("ChecksumMode") or "").upper() == "ENABLED"
     if part is not None:

@@ -33,9 +33,9 @@ def check_read(request: Mapping[str, Any], version: Version, prefix: str = "") -
 def check_source(request: Mapping[str, Any], version: Version) -> None:
     """The conditions on the source of a copy, where each failure is PreconditionFailed."""
     names = ("IfMatch", "IfNoneMatch", "IfModifiedSince", "IfUnmodifiedSince")
-    asked: dict[str, str | datetime | None] = {name: request.get(f"CopySource{name}") for name in names}
-    if not check_read(asked, version, _SOURCE):
-        failed = "If-None-Match" if asked["IfNoneMatch"] is not None else "If-Modified-Since"
+    requested: dict[str, str | datetime | None] = {name: request.get(f"CopySource{name}") for name in names}
+    if not check_read(requested, version, _SOURCE):
+        failed = "If-None-Match" if requested["IfNoneMatch"] is not None else "If-Modified-Since"
         raise errors.precondition_failed(f"{_SOURCE}{failed}")
 
 

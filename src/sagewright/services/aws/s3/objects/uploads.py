@@ -19,7 +19,7 @@ from sagewright.store.objects.uploads import Upload, UploadCursor, UploadPart
 def list_parts(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     upload, owner = find_upload(context, request), shapes.owner(context.account)
     initiator = owner | {"DisplayName": context.account}
-    most, after = read_asked(request, "MaxParts").asked.limit, request.get("PartNumberMarker") or 0
+    most, after = read_asked(request, "MaxParts").requested.limit, request.get("PartNumberMarker") or 0
     found = context.objects.uploads.parts(upload, after, most + 1)
     shown = found[:most]
     return {
@@ -57,7 +57,7 @@ def list_multipart_uploads(context: Context, request: dict[str, Any]) -> dict[st
         request.get("KeyMarker") or "", request.get("UploadIdMarker") or "" if request.get("KeyMarker") else ""
     )
     _check_marker(context, request["Bucket"], after)
-    page = context.objects.listing.uploads(request["Bucket"], listed.asked, after)
+    page = context.objects.listing.uploads(request["Bucket"], listed.requested, after)
     following = page.next if page.truncated else UploadCursor(*_last(page.entries))
     return {
         "Bucket": request["Bucket"],
@@ -67,7 +67,7 @@ def list_multipart_uploads(context: Context, request: dict[str, Any]) -> dict[st
         "NextUploadIdMarker": following.id,
         "Prefix": listed.show(request.get("Prefix")),
         "Delimiter": listed.show(request.get("Delimiter") or None),
-        "MaxUploads": listed.asked.limit,
+        "MaxUploads": listed.requested.limit,
         "IsTruncated": page.truncated,
         "Uploads": [_upload(upload, listed.show(upload.key), context.account) for upload in page.entries],
         "CommonPrefixes": [{"Prefix": listed.show(prefix)} for prefix in page.prefixes],
