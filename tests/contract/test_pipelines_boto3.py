@@ -12,8 +12,7 @@ from botocore.exceptions import ClientError
 from tests.conftest import ROLE, SHELL_IMAGE
 from tests.pipelines import BUCKET, Pipelines, condition, document, equal, get, job, step, token
 
-from sagewright.engine.pipelines.steps.table import KINDS, LACKING, REQUESTS
-from sagewright.pipelines.definition import TYPES
+from sagewright.pipelines.step_types import step_type, step_types
 
 if TYPE_CHECKING:
     from conftest import RunningServer
@@ -368,11 +367,11 @@ def test_what_is_not_there_or_there_already(pipelines: Pipelines) -> None:
     assert "Unknown parameter [Z]" in fails_with(error)
 
 
-@pytest.mark.parametrize("type_", sorted(TYPES - set(KINDS)))
+@pytest.mark.parametrize("type_", sorted(one.name for one in step_types() if not one.runs))
 def test_a_step_that_is_not_built_is_accepted_and_fails(pipelines: Pipelines, type_: str) -> None:
     """CreatePipeline, UpdatePipeline and DescribePipeline take its type; executions fail once they reach it."""
     arguments: dict[str, Any] = (
-        {"Anything": {"Std:Join": {"Values": ["a", get("Parameters.P")]}}} if type_ not in REQUESTS else {}
+        {"Anything": {"Std:Join": {"Values": ["a", get("Parameters.P")]}}} if not step_type(type_).operation else {}
     )
     if type_ == "ForEach":
         body = [step("one", "Lambda", {"x": get("ForEach.CurrentItem.a")}, FunctionArn="arn:aws:lambda:::f")]
@@ -390,11 +389,11 @@ def test_a_step_that_is_not_built_is_accepted_and_fails(pipelines: Pipelines, ty
     assert pipelines.statuses(arn) == {"a": "Succeeded", "it": "Failed"}
     reason = pipelines.steps(arn)["it"]["FailureReason"]
     assert reason.startswith(f"ClientError: Sagewright does not run steps of the type {type_} yet: ")
-    assert LACKING[type_] in reason
+    assert step_type(type_).lacking in reason
 
 
 def test_members_of_steps_that_are_not_built_are_checked(pipelines: Pipelines) -> None:
-    for type_ in sorted(set(REQUESTS) - set(KINDS)):
+    for type_ in sorted(one.name for one in step_types() if one.operation and not one.runs):
         with pytest.raises(ClientError, match="Unknown Argument member 'Nothing' in step 'it'"):
             pipelines.create(f"checked-{type_}", step("it", type_, {"Nothing": 1}))
 

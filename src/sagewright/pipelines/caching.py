@@ -7,29 +7,12 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-KEYS: dict[str, tuple[str, ...]] = {
-    "Processing": ("AppSpecification", "Environment", "ProcessingInputs"),
-    "Training": (
-        "AlgorithmSpecification", "CheckpointConfig", "DebugHookConfig", "DebugRuleConfigurations", "Environment",
-        "HyperParameters", "InputDataConfig",
-    ),
-    "Tuning": (
-        "HyperParameterTuningJobConfig", "TrainingJobDefinition.AlgorithmSpecification",
-        "TrainingJobDefinition.HyperParameterRanges", "TrainingJobDefinition.InputDataConfig",
-        "TrainingJobDefinition.StaticHyperParameters", "TrainingJobDefinition.TuningObjective", "TrainingJobDefinitions",
-    ),
-    "Transform": ("DataProcessing", "Environment", "ModelName", "TransformInput"),
-    "EndpointConfig": ("ProductionVariants", "ShadowProductionVariants", "DataCaptureConfig", "AsyncInferenceConfig"),
-    "Endpoint": ("EndpointName", "EndpointConfigName"),
-    "Callback": ("SqsQueueUrl", "Inputs", "OutputParameters"),
-    "Lambda": ("FunctionArn", "Inputs", "OutputParameters"),
-}  # fmt: skip
-"""The key attributes of each type of step that can be cached. S3 URIs count as text."""
+from sagewright.pipelines.step_types import step_type
 
 
 def attributes(type_: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Those of resolved arguments by their paths; nothing for a type that isn't cached."""
-    return dict(_found(KEYS.get(type_, ()), arguments))
+    return dict(_found(step_type(type_).cache_keys, arguments))
 
 
 def _found(paths: tuple[str, ...], arguments: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -43,7 +26,7 @@ def _found(paths: tuple[str, ...], arguments: Mapping[str, Any]) -> Iterator[tup
 
 def key_of(type_: str, arguments: Mapping[str, Any]) -> str:
     """The same for steps that are the same; "" for a type that isn't cached."""
-    if type_ not in KEYS:
+    if not step_type(type_).cache_keys:
         return ""
     text = json.dumps([type_, attributes(type_, arguments)], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()

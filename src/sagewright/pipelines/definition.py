@@ -15,15 +15,10 @@ from sagewright.pipelines.dependencies import COMPLETED, read_dependencies
 from sagewright.pipelines.durations import BadDuration, seconds
 from sagewright.pipelines.errors import BadDefinition
 from sagewright.pipelines.retries import RetryPolicy, read_retries
+from sagewright.pipelines.step_types import is_type, step_type
 
 VERSION = "2020-12-01"
 NAME = re.compile(r"[A-Za-z0-9\-_]{1,64}")
-TYPES = frozenset({
-    "Processing", "Training", "Transform", "Tuning", "AutoML", "Model", "RegisterModel", "Condition", "Callback", "Lambda",
-    "ClarifyCheck", "QualityCheck", "EMR", "EMRServerless", "Fail", "EndpointConfig", "Endpoint", "InferenceComponent", "Lineage",
-    "BedrockModelImport", "BedrockCustomModel", "BedrockCustomModelDeployment", "BedrockProvisionedModelThroughput", "NotebookJob",
-    "Job", "Athena", "Cleanup", "ForEach", "HubContent",
-})  # fmt: skip
 PARAMETER_TYPES: dict[str, type | tuple[type, ...]] = {
     "String": str, "Integer": int, "Float": (int, float), "Boolean": bool,
 }  # fmt: skip
@@ -174,7 +169,7 @@ def _step(document: dict[str, Any], branch: tuple[tuple[str, bool], ...], iterat
     name, type_ = document.get("Name"), document.get("Type")
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise BadDefinition(f"Step name {name!r} must match {NAME.pattern}.")
-    if not isinstance(type_, str) or type_ not in TYPES:
+    if not is_type(type_):
         raise BadDefinition(f"Unknown step type {type_!r} of step '{name}'.")
     if unknown := sorted(set(document) - MEMBERS):
         raise BadDefinition(f"Unknown member '{unknown[0]}' of step '{name}'.")
@@ -210,7 +205,6 @@ def _needs_of(name: str, depends: list[str], arguments: Any, body: tuple[Pipelin
     return tuple(one for one in dict.fromkeys(found) if one not in inner)
 
 
-NOT_ITERATED = frozenset({"Condition", "Fail", "ForEach"})
 MOST_CONCURRENT = 50
 
 
@@ -219,7 +213,7 @@ def _body(name: str, arguments: dict[str, Any]) -> tuple[PipelineStep, ...]:
     steps = tuple(_step(_object(one), (), iterated=True) for one in _array(arguments.get("ForEachBody")))
     if not steps:
         raise BadDefinition(f"ForEachBody of step '{name}' has no steps.")
-    if refused := [one for one in steps if one.type in NOT_ITERATED]:
+    if refused := [one for one in steps if not step_type(one.type).iterated]:
         raise BadDefinition(f"ForEachBody of step '{name}' can't have steps of the type {refused[0].type}.")
     if not arguments.get("IterableItems"):
         raise BadDefinition(f"Step '{name}' must have IterableItems.")
@@ -229,14 +223,10 @@ def _body(name: str, arguments: dict[str, Any]) -> tuple[PipelineStep, ...]:
     return steps
 
 
-CALLED = {"Lambda": "FunctionArn", "Callback": "SqsQueueUrl"}
-"""The member that says whom a step asks, by its type."""
-
-
 def _check_called(name: str, type_: str, document: dict[str, Any]) -> None:
     """Raises BadDefinition."""
-    member = CALLED.get(type_)
-    if member is None:
+    member = step_type(type_).called_member
+    if not member:
         return
     if not isinstance(document.get(member), str):
         raise BadDefinition(f"Step '{name}' of the type {type_} must have a {member}.")

@@ -6,7 +6,6 @@ Source: AWS's guide, "Pipeline steps", "Selective execution of pipeline steps".
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -147,16 +146,6 @@ def _lacks(step: PipelineStep, selected: frozenset[str] | None) -> tuple[_Lack, 
         *(_Lack(name, outcome) for name, outcome in branches.items()),
         *(_Lack(name, trigger=step.triggers.get(name, "Completed")) for name in others),
     )
-
-
-def next_steps(
-    definition: PipelineDefinition, states: Mapping[str, StepState], selected: frozenset[str] | None, most: int | None
-) -> Next:
-    """See Frontier: what follows from all the states at once."""
-    frontier = Frontier(definition, selected)
-    for name, state in states.items():
-        frontier.note(name, state)
-    return frontier.next(most)
 
 
 def missing_between(definition: PipelineDefinition, selected: frozenset[str]) -> list[str]:

@@ -7,16 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from sagewright.pipelines.errors import BadDefinition
+from sagewright.pipelines.step_types import JOB_INTERNAL_ERROR, step_type
 
 SERVICE_FAULT, THROTTLING = "Step.SERVICE_FAULT", "Step.THROTTLING"
-JOB_INTERNAL_ERROR, CAPACITY_ERROR = "SageMaker.JOB_INTERNAL_ERROR", "SageMaker.CAPACITY_ERROR"
+CAPACITY_ERROR = "SageMaker.CAPACITY_ERROR"
 RESOURCE_LIMIT = "SageMaker.RESOURCE_LIMIT"
 TYPES = frozenset({SERVICE_FAULT, THROTTLING, JOB_INTERNAL_ERROR, CAPACITY_ERROR, RESOURCE_LIMIT})
-RETRIED_STEPS = frozenset({
-    "Processing", "Training", "Tuning", "AutoML", "Model", "RegisterModel", "Transform", "NotebookJob", "EndpointConfig",
-    "EMR", "EMRServerless", "Job",
-})  # fmt: skip
-NEVER = {("Tuning", JOB_INTERNAL_ERROR), ("AutoML", JOB_INTERNAL_ERROR)}
 MOST_ATTEMPTS, MOST_INTERVAL_S, MOST_MINUTES = 20, 43_200, 14_400
 
 
@@ -48,7 +44,7 @@ def policy_of(policies: tuple[RetryPolicy, ...], exception: str) -> RetryPolicy 
 def read_retries(step: Mapping[str, Any]) -> tuple[RetryPolicy, ...]:
     """Raises BadDefinition."""
     documents, name, type_ = step.get("RetryPolicies") or [], step["Name"], step["Type"]
-    if documents and type_ not in RETRIED_STEPS:
+    if documents and not step_type(type_).retried:
         raise BadDefinition(f"Step '{name}' is of type {type_}, which takes no RetryPolicies.")
     return tuple(_read(name, type_, one) for one in documents)
 
@@ -57,7 +53,7 @@ def _read(name: str, type_: str, document: Mapping[str, Any]) -> RetryPolicy:
     exceptions = frozenset(document.get("ExceptionType") or ())
     if unknown := sorted(exceptions - TYPES):
         raise BadDefinition(f"RetryPolicies of step '{name}': unknown exception type '{unknown[0]}'.")
-    if refused := sorted(one for one in exceptions if (type_, one) in NEVER):
+    if refused := sorted(exceptions & step_type(type_).not_retried):
         raise BadDefinition(f"RetryPolicies of step '{name}': {type_} steps are never retried for {refused[0]}.")
     interval, backoff = document.get("IntervalSeconds", 1), document.get("BackoffRate", 2.0)
     attempts, minutes = document.get("MaxAttempts"), document.get("ExpireAfterMin")

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sagewright.pipelines.definition import PipelineDefinition, read_definition
-from sagewright.pipelines.plan import LIVE, Frontier, StepState, StepStatus, missing_between, next_steps, sources
+from sagewright.pipelines.plan import LIVE, Frontier, Next, StepState, StepStatus, missing_between, sources
+
+
+def next_steps(
+    steps: PipelineDefinition, states: Mapping[str, StepState], selected: frozenset[str] | None, most: int | None
+) -> Next:
+    """What a frontier says that learnt of all the states at once."""
+    frontier = Frontier(steps, selected)
+    for name, state in states.items():
+        frontier.note(name, state)
+    return frontier.next(most)
 
 
 def definition(*steps: dict[str, Any]) -> PipelineDefinition:

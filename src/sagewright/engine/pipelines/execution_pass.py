@@ -15,7 +15,7 @@ from sagewright.engine.pipelines.step_references import StepReferences, executio
 from sagewright.engine.pipelines.steps.base import StepContext, StepObservation
 from sagewright.engine.pipelines.steps.light import without_branches
 from sagewright.engine.pipelines.steps.shapes import coerced
-from sagewright.engine.pipelines.steps.table import KINDS, LONGEST, LOOKED_AFTER, NAMES, OPERATIONS, kind_of
+from sagewright.engine.pipelines.steps.table import kind_of
 from sagewright.model.budgets import Budget, Ledger, OverBudget
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
@@ -25,6 +25,7 @@ from sagewright.pipelines.definition import PipelineDefinition, PipelineStep
 from sagewright.pipelines.errors import BadDefinition, BadReference
 from sagewright.pipelines.plan import Frontier, Next, StepStatus
 from sagewright.pipelines.references import MOST_MADE, resolve
+from sagewright.pipelines.step_types import step_type
 from sagewright.store.database import Database
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import Resource
@@ -36,10 +37,8 @@ LOOK_MS = 250
 """After which a step is looked at again that nobody wakes the execution for."""
 FAILED = "Step failure: One or multiple steps failed."
 THROTTLED = frozenset({"ThrottlingException", "Throttling", "TooManyRequestsException"})
-POLLED = frozenset({"Endpoint", "InferenceComponent"})
 FAULTS = (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError)
 """Raised for arguments that nothing can be made of: the step fails, since trying again would come to the same."""
-JOB_STEPS = frozenset({"Processing", "Training", "Transform", "Tuning"})
 
 
 @dataclass(frozen=True)
@@ -139,12 +138,12 @@ class ExecutionPass:
                 return
             observation = self._trouble(step, error)
         self._note(record, observation)
-        if step.type in POLLED and self._progress.records[record.name].live:
+        if step_type(step.type).polled and self._progress.records[record.name].live:
             self._look_again()
 
     def _stop_unbegun(self, step: PipelineStep, record: StepRecord) -> None:
         """A server that is gone has perhaps made its job and not lived to note it."""
-        if step.type in JOB_STEPS:
+        if step_type(step.type).makes_job:
             with suppress(AwsError):
                 kind_of(step.type).stop(self._context(step), record)
                 self._keep(replace(record, status=StepStatus.STOPPING))
@@ -176,7 +175,7 @@ class ExecutionPass:
         if hit is not None:
             self._write(hit)
             return
-        if step.type in LOOKED_AFTER:
+        if step_type(step.type).recorded_first:
             self._write(record)
             self._begin(step, record)
         else:  # it is over at once: one row, at its end
@@ -186,8 +185,8 @@ class ExecutionPass:
         """Raises BadReference, BadDefinition, also where they are more than a row may have."""
         known, budget = self._known(record), self._budget(step)
         given = without_branches(step.arguments or {})
-        named = {name: given[name] for name in [NAMES.get(step.type)] if name in given}
-        if step.type not in KINDS:  # nothing is made of them
+        named = {name: given[name] for name in [step_type(step.type).name_member] if name in given}
+        if not step_type(step.type).runs:  # nothing is made of them
             return self._counted(replace(record, shown=step_records.shown_of(step)))
         record = replace(record, job=self._job_name(record, resolve(named, known, budget)))
         arguments = resolve(given, self._known(record), budget)
@@ -240,11 +239,11 @@ class ExecutionPass:
             self._write(self._after(record, observation, ended))
         else:
             self._note(record, observation)
-        if step.type in POLLED:
+        if step_type(step.type).polled:
             self._look_again()
 
     def _trouble(self, step: PipelineStep, error: AwsError) -> StepObservation:
-        operation = OPERATIONS.get(step.type, step.type)
+        operation = step_type(step.type).operation or step.type
         exception = ""
         if error.code in THROTTLED:
             exception = retries.THROTTLING
@@ -316,8 +315,8 @@ class ExecutionPass:
 
     def _job_name(self, record: StepRecord, arguments: Mapping[str, Any]) -> str:
         """A name in its arguments is a prefix: `use_custom_job_prefix` of the SDKs leaves one there."""
-        prefix = str(arguments.get(NAMES.get(record.type, "")) or "")
-        longest = LONGEST.get(record.type, 63)
+        prefix = str(arguments.get(step_type(record.type).name_member) or "")
+        longest = step_type(record.type).longest_name
         return step_records.name_for(self._execution, record.name, record.attempt, longest, prefix)
 
     def _write(self, record: StepRecord) -> None:

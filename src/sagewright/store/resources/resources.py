@@ -81,7 +81,6 @@ _COUNTED = (
 )
 _INSERT = PreparedStatement(insert(resources), tuple(Resource.__dataclass_fields__))
 _UPDATE = update(resources).where(resources.c.id == bindparam("resource_id"))
-_LOCKED = _RESOURCES.where(resources.c.id == bindparam("resource_id")).with_for_update()
 _COUNT = (
     update(version_counters)
     .where(version_counters.c.resource_id == bindparam("counted"))

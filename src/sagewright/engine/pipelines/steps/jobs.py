@@ -12,11 +12,12 @@ from sagewright.engine.pipelines.steps.tracking import experiment_config
 from sagewright.model.errors import AwsError
 from sagewright.pipelines import retries
 from sagewright.pipelines.plan import StepStatus
+from sagewright.pipelines.step_types import JOB_INTERNAL_ERROR
 
 EXECUTION_TAG = "sagemaker:pipeline-execution-arn"
 MOST_TAGS = 50
 ENDED = {"Completed": StepStatus.SUCCEEDED, "Failed": StepStatus.FAILED, "Stopped": StepStatus.STOPPED}
-EXCEPTIONS = {"InternalServerError": retries.JOB_INTERNAL_ERROR, "CapacityError": retries.CAPACITY_ERROR}
+EXCEPTIONS = {"InternalServerError": JOB_INTERNAL_ERROR, "CapacityError": retries.CAPACITY_ERROR}
 MOST_TOP = 50
 
 
@@ -28,12 +29,11 @@ def tagged(context: StepContext, arguments: Mapping[str, Any]) -> list[dict[str,
 
 @dataclass(frozen=True)
 class JobSteps:
-    """`noun`: TrainingJob, as its members are named; `metadata`: the member of a step's metadata; `longest`: of its names;
+    """`noun`: TrainingJob, as its members are named; `metadata`: the member of a step's metadata;
     `tracked`: whether its requests have an ExperimentConfig; those of the jobs that it makes have one in any case."""
 
     noun: str
     metadata: str
-    longest: int = 63
     tracked: bool = True
 
     def begin(self, context: StepContext, record: StepRecord) -> StepObservation:
@@ -90,4 +90,4 @@ class TuningSteps(JobSteps):
 PROCESSING = JobSteps("ProcessingJob", "ProcessingJob")
 TRAINING = JobSteps("TrainingJob", "TrainingJob")
 TRANSFORM = JobSteps("TransformJob", "TransformJob")
-TUNING = TuningSteps("HyperParameterTuningJob", "TuningJob", longest=32, tracked=False)
+TUNING = TuningSteps("HyperParameterTuningJob", "TuningJob", tracked=False)

@@ -7,9 +7,9 @@ from typing import Any
 
 from botocore.model import Shape
 
-from sagewright.engine.pipelines.steps.table import REQUESTS
 from sagewright.model.aws.service_models import operation_model
 from sagewright.pipelines.references import is_reference, text_of
+from sagewright.pipelines.step_types import step_type
 
 
 def unknown_members(type_: str, arguments: Any) -> list[str]:
@@ -44,7 +44,8 @@ def coerced(type_: str, arguments: Any) -> Any:
 
 
 def _shape_of(type_: str) -> Shape | None:
-    model = operation_model("sagemaker", REQUESTS[type_]) if type_ in REQUESTS else None
+    operation = step_type(type_).operation
+    model = operation_model("sagemaker", operation) if operation else None
     return model.input_shape if model is not None else None
 
 
