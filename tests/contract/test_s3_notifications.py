@@ -167,6 +167,7 @@ def test_a_restored_object_is_told_twice(server: RunningServer) -> None:
     assert restored["lifecycleRestoreStorageClass"] == "GLACIER"
     assert restored["lifecycleRestorationExpiryTime"].endswith("T00:00:00.000Z")
     assert completed["userIdentity"]["principalId"].startswith("AmazonCustomer:")
+    assert completed["requestParameters"] != posted["requestParameters"]
     bucket.url = rest
     details = {one["detail-type"]: one["detail"] for one in bucket.messages(3)}
     assert "restore-expiry-time" not in details["Object Restore Initiated"]

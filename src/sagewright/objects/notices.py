@@ -141,7 +141,7 @@ def _record(bucket: Bucket, name: str, cause: Cause) -> dict[str, Any]:
         "eventTime": iso_time(time.time_ns() // 1_000_000),
         "eventName": name,
         "userIdentity": {"principalId": f"AmazonCustomer:{bucket.account}" if name == _COMPLETED else cause.principal},
-        "requestParameters": {"sourceIPAddress": cause.address},
+        "requestParameters": {"sourceIPAddress": SERVICE if name == _COMPLETED else cause.address},
         "responseElements": {"x-amz-request-id": cause.request_id, "x-amz-id-2": cause.request_id},
     }
 
