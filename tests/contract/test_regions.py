@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 from tests.conftest import ROLE, SHELL_IMAGE
-from tests.hosting import Hosting
+from tests.hosting import Hosting, archive
 
 if TYPE_CHECKING:
     from conftest import RunningServer
@@ -147,3 +147,96 @@ def test_endpoints_of_one_name_in_two_regions(anywhere: RunningServer) -> None:
     assert "Endpoint same of account" in error["Message"]
     hosted[ABROAD].sagemaker.delete_endpoint(EndpointName="same")
     assert hosted[HOME].settled("same")["EndpointArn"] == f"arn:aws:sagemaker:{HOME}:{ACCOUNT}:endpoint/same"
+
+
+def eventually(found: Callable[[], Any]) -> Any:
+    until = time.monotonic() + 90
+    while not (answer := found()):
+        assert time.monotonic() < until
+        time.sleep(0.3)
+    return answer
+
+
+def start_pipeline(abroad: Callable[[str], Any], name: str) -> str:
+    """A pipeline of one job, started by a schedule; gives the pipeline's ARN."""
+    arguments = {key: value for key, value in job(name).items() if key != "TrainingJobName"}
+    arguments["OutputDataConfig"] = {"S3OutputPath": f"s3://{name}/out"}
+    steps = [{"Name": "Train", "Type": "Training", "Arguments": arguments}]
+    definition = json.dumps({"Version": "2020-12-01", "Parameters": [], "Steps": steps})
+    arn: str = abroad("sagemaker").create_pipeline(
+        PipelineName=name, PipelineDefinition=definition, RoleArn=ROLE, ClientRequestToken=name * 4
+    )["PipelineArn"]
+    abroad("scheduler").create_schedule(
+        Name=name,
+        ScheduleExpression="rate(1 day)",
+        FlexibleTimeWindow={"Mode": "OFF"},
+        Target={"Arn": arn, "RoleArn": ROLE},
+    )
+    return arn
+
+
+def start_tuning(abroad: Callable[[str], Any], name: str) -> None:
+    abroad("s3").put_object(Bucket=name, Key="code.tar.gz", Body=archive({"t.py": "print('score=0.5;')"}))
+    definition = {key: value for key, value in job(name).items() if key != "TrainingJobName"} | {
+        "AlgorithmSpecification": {
+            "TrainingImage": SHELL_IMAGE.replace(HOME, ABROAD),
+            "TrainingInputMode": "File",
+            "MetricDefinitions": [{"Name": "score", "Regex": "score=(.*?);"}],
+        },
+        "OutputDataConfig": {"S3OutputPath": f"s3://{name}/out"},
+        "StaticHyperParameters": {
+            "sagemaker_program": "t.py",
+            "sagemaker_submit_directory": f"s3://{name}/code.tar.gz",
+        },
+    }
+    abroad("sagemaker").create_hyper_parameter_tuning_job(
+        HyperParameterTuningJobName=name,
+        HyperParameterTuningJobConfig={
+            "Strategy": "Random",
+            "HyperParameterTuningJobObjective": {"Type": "Maximize", "MetricName": "score"},
+            "ResourceLimits": {"MaxNumberOfTrainingJobs": 1, "MaxParallelTrainingJobs": 1},
+            "ParameterRanges": {"ContinuousParameterRanges": [{"Name": "a", "MinValue": "0", "MaxValue": "1"}]},
+        },
+        TrainingJobDefinition=definition,
+    )
+
+
+def raise_alarm(abroad: Callable[[str], Any], name: str, queue_arn: str) -> None:
+    topic = abroad("sns").create_topic(Name=name)["TopicArn"]
+    raw = {"RawMessageDelivery": "true"}
+    abroad("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue_arn, Attributes=raw)
+    abroad("cloudwatch").put_metric_alarm(
+        AlarmName=name, Namespace=name, MetricName="m", Statistic="Sum", Period=60, EvaluationPeriods=1,
+        Threshold=1, ComparisonOperator="GreaterThanThreshold", AlarmActions=[topic],
+    )  # fmt: skip
+    abroad("cloudwatch").put_metric_data(Namespace=name, MetricData=[{"MetricName": "m", "Value": 5}])
+
+
+def test_tuning_pipelines_schedules_and_alarms_abroad(anywhere: RunningServer) -> None:
+    abroad, name = of(anywhere, ABROAD), f"far-{uuid.uuid4().hex[:8]}"
+    sagemaker, here = abroad("sagemaker"), of(anywhere, HOME)("sagemaker")
+    abroad("s3").create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": ABROAD})
+    assert start_pipeline(abroad, name) == f"arn:aws:sagemaker:{ABROAD}:{ACCOUNT}:pipeline/{name}"
+    start_tuning(abroad, name)
+    url, queue_arn = queue(anywhere, ABROAD, name)
+    raise_alarm(abroad, name, queue_arn)
+
+    def ended(status: str) -> bool:
+        assert status not in {"Failed", "Stopped"}
+        return status in {"Completed", "Succeeded"}
+
+    tuned = {"HyperParameterTuningJobName": name}
+    eventually(lambda: ended(sagemaker.describe_hyper_parameter_tuning_job(**tuned)["HyperParameterTuningJobStatus"]))
+    (trial,) = sagemaker.list_training_jobs_for_hyper_parameter_tuning_job(**tuned)["TrainingJobSummaries"]
+    assert trial["TrainingJobArn"].startswith(f"arn:aws:sagemaker:{ABROAD}:")
+    executions = eventually(lambda: sagemaker.list_pipeline_executions(PipelineName=name)["PipelineExecutionSummaries"])
+    execution = {"PipelineExecutionArn": executions[0]["PipelineExecutionArn"]}
+    eventually(lambda: ended(sagemaker.describe_pipeline_execution(**execution)["PipelineExecutionStatus"]))
+    (step,) = sagemaker.list_pipeline_execution_steps(**execution)["PipelineExecutionSteps"]
+    assert step["Metadata"]["TrainingJob"]["Arn"].startswith(f"arn:aws:sagemaker:{ABROAD}:")
+    message = bodies(anywhere, ABROAD, url, 1)[0]
+    arn = f"arn:aws:cloudwatch:{ABROAD}:{ACCOUNT}:alarm:{name}"
+    assert (message["AlarmArn"], message["NewStateValue"]) == (arn, "ALARM")
+    assert here.list_training_jobs(NameContains=name)["TrainingJobSummaries"] == []
+    assert refused(lambda: here.describe_pipeline(PipelineName=name))["Code"] == "ResourceNotFound"
+    abroad("scheduler").delete_schedule(Name=name)

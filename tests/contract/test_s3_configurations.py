@@ -118,3 +118,13 @@ def test_tags_of_aws_s_own_and_one_key_twice_are_refused(server: RunningServer, 
     assert code(lambda: iam.create_role(RoleName=name, AssumeRolePolicyDocument="{}", Tags=tags)) == "InvalidInput"
     ecr = server.boto("ecr")
     assert code(lambda: ecr.create_repository(repositoryName=name, tags=tags)) == "InvalidTagParameterException"
+
+
+def test_an_upload_in_http_s_own_chunks_is_refused(server: RunningServer, bucket: str) -> None:
+    """As AWS answers `curl -T -`; what the SDKs stream says its length in `x-amz-decoded-content-length`."""
+    s3 = server.boto("s3")
+    url = s3.generate_presigned_url("put_object", Params={"Bucket": bucket, "Key": "k"})
+    with urllib3.PoolManager() as pool:
+        answer = pool.request("PUT", url, body=iter([b"hel", b"lo"]), headers={"transfer-encoding": "chunked"})
+    assert (answer.status, b"<Header>Transfer-Encoding</Header>" in answer.data) == (501, True)
+    assert code(lambda: s3.head_object(Bucket=bucket, Key="k")) == "404"

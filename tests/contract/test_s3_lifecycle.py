@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -36,7 +37,13 @@ def keys(s3: Any) -> list[str]:
     return [item["Key"] for item in s3.list_objects_v2(Bucket="expiring").get("Contents", [])]
 
 
-def test_objects_expire_and_others_stay(s3: Any) -> None:
+def test_objects_expire_and_others_stay(s3: Any, own_server: RunningServer) -> None:
+    sqs = own_server.boto("sqs")
+    url = sqs.create_queue(QueueName="expired")["QueueUrl"]
+    queue = {"QueueArn": "arn:aws:sqs:us-east-1:000000000000:expired", "Events": ["s3:LifecycleExpiration:*"]}
+    s3.put_bucket_notification_configuration(
+        Bucket="expiring", NotificationConfiguration={"QueueConfigurations": [queue]}
+    )
     s3.put_object(Bucket="expiring", Key="tmp/a", Body=b"1")
     s3.put_object(Bucket="expiring", Key="tmp/marked", Body=b"1", Tagging="keep=yes")
     s3.put_object(Bucket="expiring", Key="kept", Body=b"1")
@@ -53,6 +60,17 @@ def test_objects_expire_and_others_stay(s3: Any) -> None:
         s3.get_object(Bucket="expiring", Key="tmp/a")
     assert caught.value.response["Error"]["Code"] == "NoSuchKey"
     assert s3.get_bucket_lifecycle_configuration(Bucket="expiring")["Rules"][1]["Expiration"]["Date"] == PAST
+    bodies: list[dict[str, Any]] = []
+
+    def both_came() -> bool:
+        answer = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1)
+        bodies.extend(json.loads(message["Body"]) for message in answer.get("Messages", ()))
+        return len(bodies) >= 2
+
+    eventually(both_came)
+    (record,) = next(body["Records"] for body in bodies if "Records" in body)
+    assert (record["eventName"], record["s3"]["object"]["key"]) == ("LifecycleExpiration:Delete", "tmp/a")
+    assert record["userIdentity"]["principalId"] == "s3.amazonaws.com"
 
 
 def test_a_versioned_object_expires_to_a_marker(s3: Any) -> None:

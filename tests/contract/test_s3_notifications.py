@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ClientError
+from tests.functions import Functions
 
 if TYPE_CHECKING:
     from conftest import RunningServer
@@ -133,6 +134,68 @@ def test_versions_filters_and_what_is_kept(server: RunningServer) -> None:
     assert bucket.messages(1)[0]["Event"] == "s3:TestEvent"
 
 
+def test_a_batch_deletion_tells_of_keys_that_were_not_there(server: RunningServer) -> None:
+    """Recorded on AWS: localstack test_s3_notifications_sqs::test_delete_objects."""
+    bucket = Bucket(server, Events=["s3:ObjectRemoved:*"])
+    bucket.messages(1)
+    bucket.s3.put_object(Bucket=bucket.name, Key="k", Body=b"x")
+    keys = [{"Key": "k"}, {"Key": "none"}]
+    bucket.s3.delete_objects(Bucket=bucket.name, Delete={"Objects": keys, "Quiet": True})
+    records = bucket.records(2)
+    assert sorted(shown(records)) == [("ObjectRemoved:Delete", "k"), ("ObjectRemoved:Delete", "none")]
+    assert {frozenset(record["s3"]["object"]) for record in records} == {frozenset({"key", "sequencer"})}
+
+
+def test_a_restored_object_is_told_twice(server: RunningServer) -> None:
+    """Recorded on AWS: test_restore_object of localstack's test_s3_notifications_sqs and _eventbridge."""
+    bucket = Bucket(server)
+    events = server.boto("events")
+    bucket.tell({"Events": ["s3:ObjectRestore:*"]}, EventBridgeConfiguration={})
+    bucket.messages(1)
+    events.put_rule(Name=bucket.name, EventPattern=json.dumps({"detail": {"bucket": {"name": [bucket.name]}}}))
+    rest = server.boto("sqs").create_queue(QueueName=f"{bucket.name}-rest")["QueueUrl"]
+    events.put_targets(Rule=bucket.name, Targets=[{"Id": "q", "Arn": f"{bucket.queue}-rest"}])
+    bucket.s3.put_object(Bucket=bucket.name, Key="k", Body=b"x", StorageClass="GLACIER")
+    days = {"Days": 1, "GlacierJobParameters": {"Tier": "Expedited"}}
+    bucket.s3.restore_object(Bucket=bucket.name, Key="k", RestoreRequest=days)
+    posted, completed = bucket.records(2)
+    assert [one["eventName"] for one in (posted, completed)] == ["ObjectRestore:Post", "ObjectRestore:Completed"]
+    assert {posted["eventVersion"], completed["eventVersion"]} == {"2.1"}
+    assert set(posted["s3"]["object"]) == {"key", "size", "eTag", "sequencer"}
+    assert "glacierEventData" not in posted
+    restored = completed["glacierEventData"]["restoreEventData"]
+    assert restored["lifecycleRestoreStorageClass"] == "GLACIER"
+    assert restored["lifecycleRestorationExpiryTime"].endswith("T00:00:00.000Z")
+    assert completed["userIdentity"]["principalId"].startswith("AmazonCustomer:")
+    assert completed["requestParameters"] != posted["requestParameters"]
+    bucket.url = rest
+    details = {one["detail-type"]: one["detail"] for one in bucket.messages(3)}
+    assert "restore-expiry-time" not in details["Object Restore Initiated"]
+    assert details["Object Restore Completed"]["restore-expiry-time"].endswith("T00:00:00Z")
+    assert "source-ip-address" not in details["Object Restore Completed"]
+
+
+def test_a_function_is_called_for_a_new_object(server: RunningServer) -> None:
+    bucket = Bucket(server)
+    source = """
+import boto3, json
+def handler(event, context):
+    record = event["Records"][0]
+    told = {"event": record["eventName"], "key": record["s3"]["object"]["key"]}
+    bucket = record["s3"]["bucket"]["name"]
+    boto3.client("s3").put_object(Bucket=bucket, Key="out/told.json", Body=json.dumps(told).encode())
+"""
+    function = Functions(server).create(bucket.name, source)["FunctionArn"]
+    made = {"Events": ["s3:ObjectCreated:*"]}
+    into, out = ({"Filter": {"Key": {"FilterRules": [{"Name": "prefix", "Value": to}]}}} for to in ("in/", "out/"))
+    bucket.tell(made | out, LambdaFunctionConfigurations=[{"LambdaFunctionArn": function} | made | into])
+    bucket.messages(1)
+    bucket.s3.put_object(Bucket=bucket.name, Key="in/a b.csv", Body=b"x")
+    assert [key for _, key in shown(bucket.records(1))] == ["out/told.json"]
+    told = json.loads(bucket.s3.get_object(Bucket=bucket.name, Key="out/told.json")["Body"].read())
+    assert told == {"event": "ObjectCreated:Put", "key": "in/a+b.csv"}
+
+
 def test_a_topic_hands_on_what_it_gets(server: RunningServer) -> None:
     bucket = Bucket(server)
     sns = server.boto("sns")
@@ -187,7 +250,8 @@ def test_destinations_are_looked_for(server: RunningServer) -> None:
     assert (error["ArgumentName1"], error["ArgumentValue1"]) == (gone, "The destination queue does not exist")
     function = f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:none"
     error = refused(lambda: bucket.tell(LambdaFunctionConfigurations=[{"LambdaFunctionArn": function, **events}]))
-    assert error["ArgumentValue1"] == "The destination Lambda does not exist"
+    told = f"{function}, null", f"Not authorized to invoke function [{function}]"
+    assert (error["ArgumentName1"], error["ArgumentValue1"]) == told
     other = bucket.queue.replace("us-east-1", "eu-west-1")
     assert "region is not valid" in refused(lambda: bucket.tell({"QueueArn": other, **events}))["Message"]
     assert "overlap" in refused(lambda: bucket.tell(events, {"Events": ["s3:ObjectCreated:Put"]}))["Message"]

@@ -54,6 +54,36 @@ def test_an_unserved_service_is_named_with_http_400(server: RunningServer, servi
     assert "Sagewright does not serve" in message
 
 
+@pytest.mark.parametrize(
+    ("service", "call"),
+    [
+        ("cloudformation", "describe_stacks"),
+        ("ec2", "describe_vpcs"),
+        ("rds", "describe_db_instances"),
+        ("elasticache", "describe_cache_clusters"),
+        ("route53", "list_hosted_zones"),
+        ("cloudfront", "list_distributions"),
+    ],
+)
+def test_an_unserved_service_of_xml_is_named(server: RunningServer, service: str, call: str) -> None:
+    """Clients of the query, EC2 and REST-XML protocols can read the refusal."""
+    code, message, status = fault(getattr(server.boto(service), call))
+    assert (code in {"InvalidAction", "UnknownOperationException"}, status) == (True, 400)
+    assert "Sagewright does not serve" in message
+
+
+@pytest.mark.parametrize(
+    "name", ["arn:aws:sagemaker:us-east-1:000000000000:endpoint/e", "a/b", "../../etc", "é", "%2F"]
+)
+@pytest.mark.parametrize("call", ["invoke_endpoint", "invoke_endpoint_with_response_stream", "invoke_endpoint_async"])
+def test_a_name_that_is_none_of_an_endpoint_is_refused_as_one(server: RunningServer, call: str, name: str) -> None:
+    """An ARN in place of the name is a common mistake; its slash is encoded in the path."""
+    runtime = server.boto("sagemaker-runtime")
+    body = {"InputLocation": "s3://b/k"} if call == "invoke_endpoint_async" else {"Body": b"x"}
+    code, _message, status = fault(getattr(runtime, call), EndpointName=name, **body)
+    assert (code, status) == ("ValidationError", 400)
+
+
 def test_runtime_operations_are_not_taken_for_s3(server: RunningServer) -> None:
     code, message, status = fault(server.boto("sagemaker-runtime").invoke_endpoint, EndpointName="e", Body=b"x")
     assert (code, status) == ("ValidationError", 400)

@@ -82,7 +82,8 @@ class InvocationApplication:
 
     def takes(self, scope: Any) -> bool:
         """Whether a request has the path and the method of an invocation."""
-        return scope["method"] == "POST" and _PATH.fullmatch(scope["path"]) is not None
+        path = scope["raw_path"].split(b"?")[0].decode("latin-1")  # an encoded slash is part of the endpoint's name
+        return scope["method"] == "POST" and _PATH.fullmatch(path) is not None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         begin = time.monotonic()

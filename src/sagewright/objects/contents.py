@@ -152,9 +152,11 @@ class Contents:
             there = rows.find(connection, version.bucket, version.key, version.version)
             if there is None:
                 raise errors.no_such_key(version.key)
-            rows.change(connection, there, {"headers": change(there.headers)})
+            headers = change(there.headers)
+            rows.change(connection, there, {"headers": headers})
+            changed = there.but(headers=headers)
             for event in events:
-                notices.announce(connection, placing.hold_bucket(connection, version.bucket), version, event, cause)
+                notices.announce(connection, placing.hold_bucket(connection, version.bucket), changed, event, cause)
 
     def set_tags(self, version: Version, tags: dict[str, str], cause: ChangeCause = OWN) -> None:
         """Replaces the tags; none at all are a deletion to whom it is announced."""

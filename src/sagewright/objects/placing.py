@@ -138,6 +138,9 @@ def delete(
         return _delete_version(connection, bucket, key, version, conditions)
     if bucket.versioning == OFF:
         if current is None:
+            if conditions.cause.absent_too:
+                absent = Version(bucket.name, key, 0, NULL_VERSION, True, False, None, 0, "", 0)
+                _announce(connection, bucket, absent, "Delete", conditions.cause)
             return Deletion(key)
         rows.remove(connection, current)
         _announce(connection, bucket, current, "Delete", conditions.cause)

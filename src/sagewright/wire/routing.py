@@ -34,6 +34,8 @@ QUERY_VERSIONS = {
     "2012-11-05": "sqs",
 }
 SCOPES = {"monitoring": "cloudwatch", "sts": "sts", "iam": "iam", "sns": "sns", "sqs": "sqs", "s3": "s3"}
+XML_SCOPES = frozenset({"cloudfront", "route53"})
+"""Scopes of services that aren't served and whose clients read XML alone."""
 FORMS = frozenset({"sts", "iam", "sns"})
 """Services that speak the query protocol alone."""
 _ACTION_WITHIN = 1024
@@ -145,7 +147,8 @@ def _by_action(request: HttpRequest, scope: str) -> Route | None:
         return None
     service = SCOPES.get(scope) or QUERY_VERSIONS.get(values.get("Version", ""))
     if service is None:
-        raise NotImplementedYet(scope or "an unnamed service", action)
+        refused = NotImplementedYet(scope or "an unnamed service", action)
+        raise AwsError("InvalidAction", refused.message)
     return Route(service, action, "query")
 
 
@@ -162,7 +165,7 @@ def likely_protocol(request: HttpRequest) -> str:
     scope = scope_service(request)
     if "x-www-form" in request.headers.get("content-type", "") or scope == "sqs":
         return "query"
-    return "rest-xml" if scope in {"", "s3"} else "rest-json"
+    return "rest-xml" if scope in {"", "s3"} or scope in XML_SCOPES else "rest-json"
 
 
 def _otherwise(request: HttpRequest, scope: str) -> Route:

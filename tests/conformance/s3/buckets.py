@@ -189,6 +189,22 @@ def the_list_of_buckets_tells_letters_apart(target: Target) -> None:
 
 
 @check
+def the_list_of_buckets_tells_regions_only_where_it_is_asked_for_some(target: Target) -> None:
+    """API data type Bucket: "If the request contains at least one valid parameter, it is included in the response" """
+    bucket = target.bucket()
+    assert "BucketRegion" in target.s3.list_buckets(Prefix=bucket)["Buckets"][0]
+    assert not any("BucketRegion" in one for one in target.s3.list_buckets()["Buckets"])
+
+
+@check
+def an_empty_access_list_is_none(target: Target) -> None:
+    """As s3fs before 0.5 creates buckets; Guide: buckets have ACLs disabled by default"""
+    bucket = f"{target.bucket()}-acl"
+    target.s3.create_bucket(Bucket=bucket, ACL="")
+    target.s3.delete_bucket(Bucket=bucket)
+
+
+@check
 def no_buckets_are_listed_of_a_region_that_is_none(target: Target) -> None:
     """Recorded on AWS: localstack test_s3_list_operations::test_list_buckets_region_validation"""
     assert refusal(target.s3.list_buckets, BucketRegion="eu-east-1") == ("InvalidArgument", 400)

@@ -84,6 +84,25 @@ def a_form_signed_by_version_2_is_taken(target: Target) -> None:
 
 
 @check
+def a_policy_names_its_bucket(target: Target) -> None:
+    """API POST Policy: conditions; AWS's answer in aws/aws-sdk-php#3292: Extra input fields: bucket"""
+    bucket = target.bucket()
+    until = f"{datetime.now(UTC) + timedelta(hours=1):%Y-%m-%dT%H:%M:%SZ}"
+    document = {"expiration": until, "conditions": [["starts-with", "$key", ""]]}
+    answer = send(target, bucket, {"key": "k", **signed_by_version_2(target, document)})
+    assert (refused(answer), b"Extra input fields: bucket" in answer.body) == ((403, "AccessDenied"), True)
+
+
+@check
+def each_content_type_of_a_list_begins_so(target: Target) -> None:
+    """API POST Policy: content types with commas are lists, of which each value must meet a starts-with condition"""
+    bucket = target.bucket()
+    for types, status in (("image/jpg,image/png", 204), ("image/jpg,text/plain", 403)):
+        fields = form(target, bucket, conditions=[["starts-with", "$Content-Type", "image/"]])
+        assert send(target, bucket, {"Content-Type": types, **fields}).status == status, types
+
+
+@check
 def a_large_file_in_a_form_is_taken(target: Target) -> None:
     """API POST Object"""
     bucket, data = target.bucket(), bytes(range(256)) * 4096 * 3 + b"\r\n----chec"

@@ -254,6 +254,47 @@ def metrics_are_kept_by_their_id(target: Target) -> None:
 
 
 @check
+def configurations_by_id_are_checked(target: Target) -> None:
+    """Recorded on AWS: localstack test_s3::test_s3_put_inventory_report_exceptions, test_s3_intelligent_tier_config"""
+    bucket = target.bucket()
+    tiers = {"Id": "t", "Status": "Enabled", "Tierings": [{"Days": 90, "AccessTier": "ARCHIVE_ACCESS"}]}
+    put_tiers = target.s3.put_bucket_intelligent_tiering_configuration
+    put = put_tiers(Bucket=bucket, Id="t", IntelligentTieringConfiguration=tiers)
+    assert put["ResponseMetadata"]["HTTPStatusCode"] == 204
+    found = refusal(put_tiers, Bucket=bucket, Id="other", IntelligentTieringConfiguration=tiers)
+    assert found == ("MalformedXML", 400)
+    inventory: dict[str, Any] = {
+        "Id": "i",
+        "IsEnabled": True,
+        "IncludedObjectVersions": "All",
+        "Schedule": {"Frequency": "Daily"},
+        "Destination": {"S3BucketDestination": {"Bucket": f"arn:aws:s3:::{bucket}", "Format": "CSV"}},
+    }
+
+    def put_inventory(**changes: Any) -> Any:
+        document = inventory | changes
+        return target.s3.put_bucket_inventory_configuration(Bucket=bucket, Id="i", InventoryConfiguration=document)
+
+    put_inventory()
+    bare = {"S3BucketDestination": {"Bucket": bucket, "Format": "CSV"}}
+    assert refusal(put_inventory, Id="other") == ("IdMismatch", 400)
+    assert refusal(put_inventory, Destination=bare) == ("InvalidS3DestinationBucket", 400)
+    assert refusal(put_inventory, Schedule={"Frequency": "Hourly"}) == ("MalformedXML", 400)
+    assert refusal(put_inventory, OptionalFields=["TestField"]) == ("MalformedXML", 400)
+
+
+@check
+def no_bucket_with_dots_is_accelerated(target: Target) -> None:
+    """Recorded on AWS: localstack test_s3_api::TestS3BucketAccelerateConfiguration"""
+    bucket = f"{target.bucket()}.dots"
+    target.s3.create_bucket(Bucket=bucket)
+    put = target.s3.put_bucket_accelerate_configuration
+    found = refusal(put, Bucket=bucket, AccelerateConfiguration={"Status": "Enabled"})
+    target.s3.delete_bucket(Bucket=bucket)
+    assert found == ("InvalidRequest", 400)
+
+
+@check
 def acceleration_is_kept(target: Target) -> None:
     """API PutBucketAccelerateConfiguration, GetBucketAccelerateConfiguration"""
     bucket = target.bucket()

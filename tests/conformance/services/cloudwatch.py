@@ -49,6 +49,29 @@ def units_are_kept_apart(target: Target) -> None:
 
 
 @check
+def data_in_several_units_are_not_added_up(target: Target) -> None:
+    """Recorded on AWS: localstack test_cloudwatch::test_get_metric_data_different_units_no_unit_in_query"""
+    asked, cloudwatch = a_metric(target, 2.0, Unit="Seconds"), target.boto("cloudwatch")
+    data = [
+        {"MetricName": "m", "Timestamp": asked["StartTime"], "Value": value, "Unit": unit}
+        for value, unit in ((7.0, "Milliseconds"), (5.0, "Count"))
+    ]
+    cloudwatch.put_metric_data(Namespace=asked["Namespace"], MetricData=data)
+    stat = {"Metric": {"Namespace": asked["Namespace"], "MetricName": "m"}, "Period": 3600, "Stat": "Sum"}
+    when = {"StartTime": asked["StartTime"], "EndTime": asked["EndTime"]}
+
+    def ask(**unit: str) -> Any:
+        queries = [{"Id": "m1", "MetricStat": stat | unit}]
+        return cloudwatch.get_metric_data(MetricDataQueries=queries, **when)["MetricDataResults"][0]
+
+    told = ask()
+    assert sum(told["Values"]) == 5.0
+    value = "Multiple units returned: '[Count, Milliseconds, Seconds]'"
+    assert told["Messages"] == [{"Code": "MultipleUnits", "Value": value}]
+    assert sum(ask(Unit="Seconds")["Values"]) == 2.0
+
+
+@check
 def percentiles_are_told(target: Target) -> None:
     """API GetMetricStatistics: ExtendedStatistics: p0.0 to p100"""
     asked = a_metric(target, 1.0, 2.0, 3.0) | {"Period": 600}

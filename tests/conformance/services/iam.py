@@ -33,6 +33,18 @@ def a_role_tells_whom_it_trusts(target: Target) -> None:
 
 
 @check
+def what_is_no_arn_of_a_policy_is_not_attached(target: Target) -> None:
+    """Recorded on AWS: localstack test_iam::TestIAMIntegrations::test_role_attach_policy"""
+    attach, role = target.boto("iam").attach_role_policy, a_role(target)
+    found = refusal(attach, RoleName=role, PolicyArn="longpolicynamebutnoarn")
+    assert (found.code, found.message) == ("ValidationError", "Invalid ARN:  Could not be parsed!")
+    gone = f"arn:aws:iam::{target.account}:policy/{fresh()}"
+    found = refusal(attach, RoleName=role, PolicyArn=gone)
+    assert (found.code, found.status) == GONE
+    assert found.message == f"Policy {gone} does not exist or is not attachable."
+
+
+@check
 def a_role_twice_already_exists(target: Target) -> None:
     """API CreateRole: EntityAlreadyExists"""
     wanted = {"RoleName": a_role(target), "AssumeRolePolicyDocument": json.dumps(TRUST)}

@@ -29,6 +29,17 @@ def a_groups_members_are_what_has_its_tags(target: Target) -> None:
 
 
 @check
+def members_have_the_types_of_cloudformation(target: Target) -> None:
+    """Recorded on AWS: localstack test_resource_groups::test_resource_groups_different_region"""
+    groups, name = target.boto("resource-groups"), fresh()
+    target.boto("sqs").create_queue(QueueName=name, tags={name: "a"})
+    document = {"ResourceTypeFilters": ["AWS::SQS::Queue"], "TagFilters": [{"Key": name, "Values": ["a"]}]}
+    asked = {"Type": "TAG_FILTERS_1_0", "Query": json.dumps(document)}
+    found = groups.search_resources(ResourceQuery=asked)["ResourceIdentifiers"]
+    assert found == [{"ResourceArn": target.arn("sqs", name), "ResourceType": "AWS::SQS::Queue"}]
+
+
+@check
 def a_name_twice_is_refused(target: Target) -> None:
     """API CreateGroup: BadRequestException; SDK Collection.create tests the text "group already exists\""""
     groups, name = target.boto("resource-groups"), fresh()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from services.check import check
-from services.target import Target, fresh
+from services.target import Target, fresh, refused
 
 
 @check
@@ -17,3 +17,10 @@ def resources_are_found_by_tags_and_type(target: Target) -> None:
         (found,) = tagging.get_resources(**asked)["ResourceTagMappingList"]
         assert (found["ResourceARN"], found["Tags"]) == (made["ModelPackageGroupArn"], tags)
     assert tagging.get_resources(TagFilters=[{"Key": name, "Values": ["b"]}])["ResourceTagMappingList"] == []
+
+
+@check
+def a_filter_by_tags_needs_a_key(target: Target) -> None:
+    """API GetResources: TagFilters: each TagFilter must contain a key; InvalidParameterException"""
+    ask = target.boto("resourcegroupstaggingapi").get_resources
+    assert refused(ask, TagFilters=[{"Values": ["x"]}]) == ("InvalidParameterException", 400)

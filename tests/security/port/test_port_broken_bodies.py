@@ -64,13 +64,13 @@ def presigned(version: str | None) -> Callable[[Siege, int], Upload]:
     return make
 
 
-def signed(payload: str | None, chunked: bool = False) -> Callable[[Siege, int], Upload]:
+def signed(payload: str | None) -> Callable[[Siege, int], Upload]:
     """By a header, which covers the body or doesn't."""
 
     def make(siege: Siege, size: int) -> Upload:
         key = uuid.uuid4().hex
         there = _object(siege, key)
-        request = Request(b"PUT", f"/{BUCKET}/{key}".encode(), headers=[HOST], body=bytes(size), chunked=chunked)
+        request = Request(b"PUT", f"/{BUCKET}/{key}".encode(), headers=[HOST], body=bytes(size))
         sign(request, siege.server.key(), "s3", payload)
         return _of(request, there)
 
@@ -176,7 +176,6 @@ WAYS: dict[str, Callable[[Siege, int], Upload]] = {
     "a link of version 2": presigned("s3"),
     "a link of version 4": presigned("s3v4"),
     "unsigned": signed("UNSIGNED-PAYLOAD"),
-    "unsigned, of no length": signed("UNSIGNED-PAYLOAD", chunked=True),
     "signed": signed(None),
     "in chunks": in_chunks(trailer=False),
     "in chunks with a trailer": in_chunks(trailer=True),

@@ -150,3 +150,25 @@ def test_a_timeout_is_found_out_when_the_loop_would_have_looked_by_itself(tmp_pa
         "t = time.monotonic(); print(r.wait(10**6, 0.1), time.monotonic() - t >= 1)"
     )
     assert run(program, tmp_path) == "found True\ntimeout True\n"
+
+
+def test_a_botocore_that_does_not_know_the_variable_gets_the_endpoint(tmp_path: Path) -> None:
+    """Before 1.31 it has no ConfiguredEndpointProvider, and asked AWS."""
+    for name, provider in (("old", ""), ("new", "class ConfiguredEndpointProvider: pass")):
+        package = tmp_path / name / "botocore"
+        package.mkdir(parents=True)
+        (package / "__init__.py").write_text("")
+        (package / "configprovider.py").write_text(provider)
+        (package / "session.py").write_text(
+            "import botocore.configprovider\nclass Session:\n"
+            "    def create_client(self, service_name, region_name=None, api_version=None, use_ssl=True, verify=None,\n"
+            "                      endpoint_url=None, **others):\n        return endpoint_url\n"
+        )
+    program = (
+        "from botocore.session import Session\nask = Session().create_client\n"
+        "print(ask('s3'), ask('sagemaker-runtime', 'us-east-1'), ask('s3', endpoint_url='http://x'))\n"
+    )
+    known = {"AWS_ENDPOINT_URL": "http://all", "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": "http://front"}
+    assert run(program, tmp_path / "old", **known) == "http://all http://front http://x\n"
+    assert run(program, tmp_path / "new", **known) == "None None http://x\n"
+    assert run(program, tmp_path / "old") == "None None http://x\n"

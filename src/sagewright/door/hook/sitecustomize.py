@@ -3,6 +3,7 @@ effects until one of the modules below is imported.
 
 - botocore: calls to AWS's STS host go to AWS_ENDPOINT_URL. The SageMaker SDKs give that host explicitly, which wins
   over AWS_ENDPOINT_URL; a handler of botocore's own event `before-sign` changes the address before it is signed.
+- botocore before 1.31, which does not know AWS_ENDPOINT_URL: its clients get that endpoint, so that none asks AWS.
 - the SageMaker SDKs' telemetry: not sent. (Their own opt-out is a configuration file, which SDK v2 validates anew some 25
   times a call, for a second in all.)
 - `torch.sagemaker`: found inside jobs; so are modules that scikit-learn had when the job's image was made.
@@ -49,7 +50,7 @@ TELEMETRY = {
     "sagemaker.serve.utils.telemetry_logger": ("_send_telemetry",),
 }
 WAITERS = {"botocore.waiter", "awscli.botocore.waiter"}
-WATCHED = {"botocore.handlers", "xgboost.core", *WAITERS, *SLEEPERS, *TELEMETRY}
+WATCHED = {"botocore.handlers", "botocore.session", "xgboost.core", *WAITERS, *SLEEPERS, *TELEMETRY}
 
 
 def not_none(result):
@@ -275,6 +276,27 @@ def redirect_sts(request, **_):
         request.url = urlunsplit((target.scheme, target.netloc, parts.path or "/", parts.query, ""))
 
 
+def with_endpoint(create_client):
+    """`Session.create_client` of botocore, with the endpoint of the environment where the caller names none."""
+    import functools
+
+    @functools.wraps(create_client)
+    def creating(self, service_name, *args, **kwargs):
+        name = "AWS_ENDPOINT_URL_" + service_name.upper().replace("-", "_")
+        endpoint = os.environ.get(name) or os.environ.get("AWS_ENDPOINT_URL")
+        if endpoint and len(args) < 5 and kwargs.get("endpoint_url") is None:  # the sixth parameter
+            kwargs["endpoint_url"] = endpoint
+        return create_client(self, service_name, *args, **kwargs)
+
+    return creating
+
+
+def name_endpoint(module):
+    """Called with `botocore.session`."""
+    if not hasattr(sys.modules.get("botocore.configprovider"), "ConfiguredEndpointProvider"):  # since 1.31
+        module.Session.create_client = with_endpoint(module.Session.create_client)
+
+
 def send_nothing(*_, **__):
     """Stands in for the functions that send telemetry."""
 
@@ -292,6 +314,8 @@ def prepare(module):
     """Called once a watched module has been executed."""
     if module.__name__ == "botocore.handlers":
         module.BUILTIN_HANDLERS.append(("before-sign.sts", redirect_sts))
+    elif module.__name__ == "botocore.session":
+        name_endpoint(module)
     elif module.__name__ == "xgboost.core":
         accept_old_boosters(module)
     elif module.__name__ in TELEMETRY:

@@ -10,6 +10,10 @@ NAMES = {
     "scheduler": "Scheduler", "s3": "S3",
 }  # fmt: skip
 """Of the services whose resources have tags here, as CloudFormation writes them."""
+BARE = {"sqs": "Queue", "sns": "Topic"}
+"""The one kind of resources of a service in whose ARNs nothing stands before the name."""
+_BEHIND_KIND = {"lambda": ":", "logs": ":", "cloudwatch": ":"}
+"""What stands between kind and name, where it is no slash."""
 SERVICES = {name: service for service, name in NAMES.items()}
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z][a-z0-9]*")
 
@@ -18,6 +22,8 @@ def type_of(arn: str) -> str:
     """CloudFormation's type of a resource, from what stands before its name in its ARN."""
     parts = arn.split(":", 5)
     service, kind = (parts[2], re.split(r"[/:]", parts[5])[0]) if len(parts) == 6 else ("", "")
+    if service in BARE:
+        return f"AWS::{NAMES[service]}::{BARE[service]}"
     words = "".join(word.capitalize() for word in kind.split("-"))
     return f"AWS::{NAMES.get(service, service)}::{words}"
 
@@ -28,7 +34,12 @@ def pattern_of(type_: str) -> str:
         return "%"
     if type_.startswith("AWS::"):
         _, name, words = type_.split("::")
-        kind = "-".join(word.lower() for word in _WORDS.findall(words))
-        return f"arn:%:{SERVICES.get(name, name.lower())}:%:%:{kind}/%"
+        return _pattern(SERVICES.get(name, name.lower()), "-".join(word.lower() for word in _WORDS.findall(words)))
     service, _, kind = type_.partition(":")
-    return f"arn:%:{service}:%:%:{kind}/%" if kind else f"arn:%:{service}:%"
+    return _pattern(service, kind) if kind else f"arn:%:{service}:%"
+
+
+def _pattern(service: str, kind: str) -> str:
+    if BARE.get(service, "").lower() == kind:
+        return f"arn:%:{service}:%"
+    return f"arn:%:{service}:%:%:{kind}{_BEHIND_KIND.get(service, '/')}%"

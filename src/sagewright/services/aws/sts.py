@@ -46,10 +46,11 @@ def assume_role(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     session, role_id = request["RoleSessionName"], role["id"]
     arn = assumed_role_arn(context.account, found["name"], session)
     key = _temporary_key(context, NewKey(arn, f"{role_id}:{session}"), request.get("DurationSeconds", 3600))
+    packed = any(request.get(name) for name in ("Policy", "PolicyArns", "Tags"))
     return {
         "Credentials": _credentials(key),
         "AssumedRoleUser": {"AssumedRoleId": f"{role_id}:{session}", "Arn": arn},
-        "PackedPolicySize": 0,
+        "PackedPolicySize": 0 if packed else None,
     }
 
 

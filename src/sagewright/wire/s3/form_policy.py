@@ -52,6 +52,8 @@ class SizedBody:
 def check_policy(encoded: str, fields: Mapping[str, str]) -> Sizes | None:
     """Hold the fields (by lower-case names, `bucket` among them) against a policy; gives the sizes it allows.
 
+    The bucket has to be named by a condition, as AWS's answer in aws/aws-sdk-php#3292 says.
+
     Raises AccessDenied, InvalidPolicyDocument.
     """
     document = _read(encoded)
@@ -68,12 +70,17 @@ def check_policy(encoded: str, fields: Mapping[str, str]) -> Sizes | None:
         got = fields.get(field, "")
         if isinstance(condition, list) and not str(name).startswith("$"):
             raise _violated(f"Policy Condition failed: {json.dumps([operator, name, value])}")
-        if not (got == value if operator == "eq" else got.startswith(str(value))):
+        if not (got == value if operator == "eq" else _begins(field, got, str(value))):
             raise _violated(f"Policy Condition failed: {json.dumps([operator, f'${field}', value])}")
-    extra = sorted(f for f in fields if f not in named | FREE | {"bucket"} and not f.startswith("x-ignore-"))
+    extra = sorted(f for f in fields if f not in named | FREE and not f.startswith("x-ignore-"))
     if extra:
         raise _violated(f"Extra input fields: {', '.join(extra)}")
     return sizes
+
+
+def _begins(field: str, got: str, prefix: str) -> bool:
+    """Content types in a list have to begin so each. Source: API reference, POST Policy, "Condition matching"."""
+    return all(one.strip().startswith(prefix) for one in (got.split(",") if field == "content-type" else [got]))
 
 
 def _read(encoded: str) -> dict[str, Any]:

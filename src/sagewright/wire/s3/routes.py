@@ -67,10 +67,17 @@ class _Candidate:
 
 
 def check_length(request: HttpRequest, route: S3Route) -> None:
-    """Raises MissingContentLength for an upload that does not say how long it is."""
-    said = "content-length" in request.headers or "transfer-encoding" in request.headers
-    if route.operation in {"PutObject", "UploadPart"} and not said:
+    """Raises MissingContentLength, NotImplemented for an upload that does not say how long it is.
+
+    Source: AWS's answer as quoted in aws/aws-sdk-go#4944; streams of the SDKs say their length in `x-amz-decoded-content-length`.
+    """
+    if route.operation not in {"PutObject", "UploadPart"} or "content-length" in request.headers:
+        return
+    if "transfer-encoding" not in request.headers:
         raise AwsError("MissingContentLength", "You must provide the Content-Length HTTP header.", 411)
+    if "x-amz-decoded-content-length" not in request.headers:
+        message = "A header you provided implies functionality that is not implemented"
+        raise AwsError("NotImplemented", message, 501, {"Header": "Transfer-Encoding"})
 
 
 class S3Router:

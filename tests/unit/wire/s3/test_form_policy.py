@@ -29,7 +29,9 @@ def refusal(encoded: str, fields: dict[str, str]) -> str:
 def test_what_holds() -> None:
     wanted = [{"bucket": "b"}, ["starts-with", "$Key", "up/"], ["content-length-range", 1, "9"]]
     assert check_policy(policy(*wanted), FIELDS) == Sizes(1, 9)
-    assert check_policy(policy(["eq", "$key", "up/k"]), FIELDS | {"x-ignore-this": "1"}) is None
+    assert check_policy(policy({"bucket": "b"}, ["eq", "$key", "up/k"]), FIELDS | {"x-ignore-this": "1"}) is None
+    types = [{"bucket": "b"}, {"key": "up/k"}, ["starts-with", "$Content-Type", "image/"]]
+    assert check_policy(policy(*types), FIELDS | {"content-type": "image/png,image/gif"}) is None
 
 
 @pytest.mark.parametrize(
@@ -38,8 +40,10 @@ def test_what_holds() -> None:
         ([["eq", "$key", "up/"]], {}),
         ([["starts-with", "$key", "down/"]], {}),
         ([{"bucket": "other"}, ["starts-with", "$key", ""]], {}),
-        ([["starts-with", "$key", ""]], {"x-amz-meta-a": "1"}),
-        ([["starts-with", "$key", ""], {"acl": "private"}], {}),
+        ([["starts-with", "$key", ""]], {}),
+        ([{"bucket": "b"}, ["starts-with", "$key", ""]], {"x-amz-meta-a": "1"}),
+        ([{"bucket": "b"}, ["starts-with", "$key", ""], {"acl": "private"}], {}),
+        ([{"bucket": "b"}, {"key": "up/k"}, ["starts-with", "$Content-Type", "a/"]], {"content-type": "a/b,b/a"}),
     ],
 )
 def test_what_does_not_hold(conditions: list[Any], more: dict[str, str]) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sagewright.model.budgets import Budget, OverBudget
@@ -87,6 +87,28 @@ def by_unit(data: Sequence[Datum]) -> dict[str, list[Datum]]:
     for datum in data:
         found[datum.unit].append(datum)
     return found
+
+
+UNITS = (
+    "Megabits", "Terabits", "Gigabits", "Count", "Bytes", "Gigabytes", "Gigabytes/Second", "Kilobytes",
+    "Kilobits/Second", "Terabytes", "Terabits/Second", "Bytes/Second", "Percent", "Megabytes", "Megabits/Second",
+    "Milliseconds", "Microseconds", "Kilobytes/Second", "Gigabits/Second", "Megabytes/Second", "Bits", "Bits/Second",
+    "Count/Second", "Seconds", "Kilobits", "Terabytes/Second", "None",
+)  # fmt: skip
+"""In the order in which GetMetricData prefers them."""
+
+
+def in_one_unit(data: Mapping[int, list[Datum]]) -> tuple[Mapping[int, list[Datum]], list[str]]:
+    """The data in the unit that stands first in UNITS, and all units where there are several: nothing adds them up.
+
+    Source: recorded on AWS, localstack test_cloudwatch::test_get_metric_data_different_units_no_unit_in_query.
+    """
+    found = {datum.unit for of_period in data.values() for datum in of_period}
+    units = [unit for unit in UNITS if unit in found] + sorted(found.difference(UNITS))
+    if len(units) < 2:
+        return data, []
+    kept = {at_ms: [datum for datum in of_period if datum.unit == units[0]] for at_ms, of_period in data.items()}
+    return {at_ms: of_period for at_ms, of_period in kept.items() if of_period}, units
 
 
 def statistic(name: str, data: Sequence[Datum]) -> float:

@@ -17,6 +17,7 @@ from sagewright.services.aws.cloudwatch.periods import (
     by_unit,
     check_period,
     data_budget,
+    in_one_unit,
     invalid,
     is_percentile,
     statistic,
@@ -74,10 +75,11 @@ def get_metric_data(context: Context, request: dict[str, Any]) -> dict[str, Any]
     window = (to_ms(request["StartTime"]), to_ms(request["EndTime"]))
     _check_queries(queries, window)
     ascending = request.get("ScanBy", _ORDERS[0]) == _ORDERS[1]
-    found = _computed(context, queries, window)
+    reading = _Reading(context, window)
+    found = _computed(reading, queries)
     shown = [query for query in queries if query.get("ReturnData", True)]
     labels = _labels(shown)
-    heads = [{"Id": query["Id"], "Label": labels[query["Id"]]} for query in shown]
+    heads = [{"Id": query["Id"], "Label": labels[query["Id"]]} | reading.messages(query) for query in shown]
     lines = [found[query["Id"]] for query in shown]
     return _page(heads, lines, request, ascending=ascending) | {"Messages": []}
 
@@ -107,9 +109,8 @@ def _check_queries(queries: Sequence[Mapping[str, Any]], window: tuple[int, int]
         raise _wrong("At least one of the queries must have ReturnData set to true")
 
 
-def _computed(context: Context, queries: Sequence[Mapping[str, Any]], window: tuple[int, int]) -> dict[str, Line]:
+def _computed(reading: _Reading, queries: Sequence[Mapping[str, Any]]) -> dict[str, Line]:
     """The points of every query. An expression may name one that stands after it."""
-    reading = _Reading(context, window)
     metrics = {query["Id"]: reading.line(query["MetricStat"]) for query in queries if "MetricStat" in query}
     texts = {query["Id"]: query["Expression"] for query in queries if "MetricStat" not in query}
     calculation = Calculation(metrics, texts, work_budget())
@@ -122,25 +123,38 @@ class _Reading:
     def __init__(self, context: Context, window: tuple[int, int]) -> None:
         self._context, self._window = context, window
         self._budget = data_budget()
-        self._data: dict[tuple[PeriodQuery, bool], dict[int, list[Datum]]] = {}
+        self._data: dict[tuple[PeriodQuery, bool], Mapping[int, list[Datum]]] = {}
         self._times: dict[tuple[int, ...], tuple[int, ...]] = {}
         self._lines: dict[tuple[PeriodQuery, str], Line] = {}
+        self._units: dict[PeriodQuery, list[str]] = {}
 
     def line(self, stat: Mapping[str, Any]) -> Line:
         """Raises InvalidParameterValue, InvalidParameterCombination."""
         check_period(stat["Period"])
-        metric, name = stat["Metric"], stat["Stat"]
-        series = series_of(self._context, metric["Namespace"], metric["MetricName"], metric.get("Dimensions", []))
-        query = PeriodQuery(series, *self._window, stat["Period"], stat.get("Unit"))
+        query, name = self._requested(stat), stat["Stat"]
         if (query, name) not in self._lines:
             each = is_percentile(name)
             if (query, each) not in self._data:
-                self._data[query, each] = by_period(self._context, query, self._budget, each=each)
+                read = by_period(self._context, query, self._budget, each=each)
+                self._data[query, each], self._units[query] = in_one_unit(read)
             data = self._data[query, each]
             times = tuple(sorted(data))
             times = self._times.setdefault(times, times)  # one object for all series with the same periods
             self._lines[query, name] = Line(times, [statistic(name, data[at_ms]) for at_ms in times])
         return self._lines[query, name]
+
+    def messages(self, query: Mapping[str, Any]) -> dict[str, Any]:
+        """What its result says of a metric with several units."""
+        units = self._units[self._requested(query["MetricStat"])] if "MetricStat" in query else []
+        if not units:
+            return {}
+        described = {"Code": "MultipleUnits", "Value": f"Multiple units returned: '[{', '.join(units)}]'"}
+        return {"Messages": [described]}
+
+    def _requested(self, stat: Mapping[str, Any]) -> PeriodQuery:
+        metric = stat["Metric"]
+        series = series_of(self._context, metric["Namespace"], metric["MetricName"], metric.get("Dimensions", []))
+        return PeriodQuery(series, *self._window, stat["Period"], stat.get("Unit"))
 
 
 def _labels(queries: Sequence[Mapping[str, Any]]) -> dict[str, str]:

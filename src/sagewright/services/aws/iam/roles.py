@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import quote
 
@@ -18,6 +19,8 @@ from sagewright.services.roles import resolve_role, stand_in
 from sagewright.store import identity
 from sagewright.store.identity import random_id
 from sagewright.store.resources import tags
+
+_POLICY_ARN = re.compile(r"arn:[^:]+:iam:[^:]*:[^:]+:policy/.+")
 
 
 def require_role(context: Context, name: str) -> dict[str, Any]:
@@ -94,9 +97,19 @@ def create_role(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check_policy(context: Context, arn: str | None) -> None:
-    """Raises NoSuchEntity for a policy of the account that is not there; any of AWS's own is."""
-    if arn and arn.startswith(f"arn:aws:iam::{context.account}:"):
-        require_policy(context, arn)
+    """Raises NoSuchEntity for a policy of the account that is not there; any of AWS's own is. ValidationError for no ARN.
+
+    Source: recorded on AWS, localstack test_iam::TestIAMIntegrations::test_role_attach_policy.
+    """
+    if arn is None:
+        return
+    if not _POLICY_ARN.fullmatch(arn):
+        raise AwsError("ValidationError", "Invalid ARN:  Could not be parsed!")
+    if arn.startswith(f"arn:aws:iam::{context.account}:"):
+        try:
+            require_policy(context, arn)
+        except AwsError:
+            raise AwsError("NoSuchEntity", f"Policy {arn} does not exist or is not attachable.", 404) from None
 
 
 def _without(shape: dict[str, Any], member: str) -> dict[str, Any]:

@@ -12,14 +12,13 @@ from typing import Any
 from sagewright.model.clock import now_ms, to_datetime, to_ms
 from sagewright.model.errors import AwsError
 from sagewright.objects import errors
+from sagewright.objects.notices import RESTORED
 from sagewright.services.aws.s3.causes import cause
 from sagewright.services.aws.s3.operations import need, s3_operation
 from sagewright.services.context import Context
 from sagewright.store.objects.objects import Version
 
 ARCHIVES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
-RESTORED = "RestoredUntil"
-"""Among an object's headers: milliseconds since the epoch."""
 TIERS = {"GLACIER": ("Standard", "Bulk", "Expedited"), "DEEP_ARCHIVE": ("Standard", "Bulk")}
 
 

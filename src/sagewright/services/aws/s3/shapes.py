@@ -107,9 +107,9 @@ def check_acl(request: Mapping[str, Any], bucket: Bucket) -> None:
 
 
 def gives_access(request: Mapping[str, Any]) -> bool:
-    """Whether the headers of a request have an access list that is not the private one."""
+    """Whether the headers of a request have an access list that is not the private one. Old s3fs sends an empty header."""
     grants = any(request[name] for name in request if name.startswith("Grant"))
-    return grants or request.get("ACL", "private") not in ACLS_THAT_CHANGE_NOTHING
+    return grants or (request.get("ACL") or "private") not in ACLS_THAT_CHANGE_NOTHING
 
 
 def no_acl(bucket: Bucket) -> AwsError:

@@ -22,7 +22,10 @@ PAGE, MOST_NAMES = 50, 1000
 @operation(SERVICE, "GetResources")
 def get_resources(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     """The token of the last page is empty."""
-    filters = [TagFilter(one["Key"], tuple(one.get("Values") or ())) for one in request.get("TagFilters") or ()]
+    asked_for = request.get("TagFilters") or ()
+    if any("Key" not in one for one in asked_for):
+        raise _wrong("Each of the TagFilters must have a Key.")
+    filters = [TagFilter(one["Key"], tuple(one.get("Values") or ())) for one in asked_for]
     types = tuple(pattern_of(one) for one in request.get("ResourceTypeFilters") or ())
     named, after = request.get("ResourceARNList"), _after(request)
     if named and (filters or types):

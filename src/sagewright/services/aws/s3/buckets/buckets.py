@@ -25,6 +25,8 @@ HOME = "us-east-1"
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
 MOST_BUCKETS = 10_000
 MOST_TAGS = 50
+LIST_PARAMETERS = ("MaxBuckets", "ContinuationToken", "Prefix", "BucketRegion")
+"""Any of them in a request of ListBuckets brings each bucket's region into the answer. Source: API reference, Bucket."""
 
 
 @s3_operation("CreateBucket")
@@ -101,19 +103,20 @@ def list_buckets(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     if region is not None and region not in _known_regions():
         message = f"Argument value {region} is not a valid AWS Region"
         raise errors.invalid_argument(message, "bucket-region", None)
+    with_region = any(request.get(name) is not None for name in LIST_PARAMETERS)
     return {
         "Owner": shapes.owner(context.account),
-        "Buckets": [_shown(bucket) for bucket in found[:most] if region in (None, bucket.region)],
+        "Buckets": [_shown(bucket, with_region) for bucket in found[:most] if region in (None, bucket.region)],
         "Prefix": request.get("Prefix"),
         "ContinuationToken": paging.encode([found[most - 1].name]) if len(found) > most else None,
     }
 
 
-def _shown(bucket: Bucket) -> dict[str, Any]:
+def _shown(bucket: Bucket, with_region: bool) -> dict[str, Any]:
     return {
         "Name": bucket.name,
         "CreationDate": to_datetime(bucket.created_ms // 1000 * 1000),
-        "BucketRegion": bucket.region,
+        "BucketRegion": bucket.region if with_region else None,
         "BucketArn": _arn(bucket.name),
     }
 

@@ -163,21 +163,28 @@ def _parse(region: str, kind: Kind, arn: str) -> None:
 
 def _check_there(context: Context, destinations: list[tuple[Kind, str]]) -> None:
     """Raises InvalidArgument that names each destination that isn't there."""
-    faults: dict[str, str] = {}
+    faults: list[tuple[str, str]] = []
     for kind, arn in destinations:
         parts = arn.split(":")
         name = parts[6] if kind.service == "lambda" and len(parts) > 6 else parts[5]
         scope = ResourceScope(kind.resource, context.account, parts[3])
         if kind.service != "lambda" and name.endswith(FIFO):
-            faults[arn] = f"FIFO {kind.service.upper()} {kind.noun}s are not supported"
+            faults.append((arn, f"FIFO {kind.service.upper()} {kind.noun}s are not supported"))
         elif parts[4] != context.account or resources.find(context.store, scope, name) is None:
-            faults[arn] = f"The destination {kind.noun} does not exist"
+            faults.append(_absent(kind, arn))
     if faults:
         fields: dict[str, str] = {}
-        for number, (arn, fault) in enumerate(faults.items(), 1):
+        for number, (arn, fault) in enumerate(dict.fromkeys(faults), 1):
             fields |= {f"ArgumentName{number}": arn, f"ArgumentValue{number}": fault}
         message = "Unable to validate the following destination configurations"
         raise AwsError("InvalidArgument", message, 400, fields)
+
+
+def _absent(kind: Kind, arn: str) -> tuple[str, str]:
+    """The argument and the fault. Source: recorded on AWS, localstack test_s3_notifications_lambda::test_invalid_lambda_arn."""
+    if kind.service == "lambda":
+        return f"{arn}, null", f"Not authorized to invoke function [{arn}]"
+    return arn, f"The destination {kind.noun} does not exist"
 
 
 def _test(context: Context, bucket: str, arn: str) -> deliveries.Wanted:

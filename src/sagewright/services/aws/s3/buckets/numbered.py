@@ -5,7 +5,11 @@ They are kept and given back; nothing is measured, written or moved by them. Sou
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
+
+import botocore.session
+from botocore.model import ListShape, Shape, StructureShape
 
 from sagewright.model.errors import AwsError
 from sagewright.objects import errors
@@ -30,12 +34,48 @@ def _missing() -> AwsError:
     return AwsError("NoSuchConfiguration", "The specified configuration does not exist.", 404)
 
 
+def _check(kind: str, member: str, name: str, document: dict[str, Any]) -> None:
+    """Source: recorded on AWS, localstack test_s3::test_s3_put_inventory_report_exceptions, test_s3_analytics_configurations.
+
+    Raises MalformedXML, IdMismatch, InvalidS3DestinationBucket.
+    """
+    if document.get("Id") != name:
+        if kind == "Inventory":
+            raise AwsError("IdMismatch", "Document ID does not match the specified configuration ID.")
+        raise errors.malformed_xml()
+    if not _fits(_shape(member), document):
+        raise errors.malformed_xml()
+    if kind == "Inventory" and not _bucket_of(document).startswith("arn:"):
+        raise AwsError("InvalidS3DestinationBucket", "Invalid bucket ARN.")
+
+
+def _bucket_of(inventory: dict[str, Any]) -> str:
+    bucket: str = inventory["Destination"]["S3BucketDestination"]["Bucket"]
+    return bucket
+
+
+@cache
+def _shape(name: str) -> Shape:
+    return botocore.session.get_session().get_service_model("s3").shape_for(name)
+
+
+def _fits(shape: Shape, value: Any) -> bool:
+    """Whether a document has what the model demands, and no value besides those of an enumeration."""
+    if isinstance(shape, StructureShape):
+        members = shape.members
+        return all(value.get(name) is not None for name in shape.required_members) and all(
+            _fits(members[name], one) for name, one in value.items() if one is not None
+        )
+    if isinstance(shape, ListShape):
+        return all(_fits(shape.member, one) for one in value)
+    return not shape.metadata.get("enum") or value in shape.metadata["enum"]
+
+
 def _serve_changes(kind: str, member: str) -> None:
     @s3_operation(f"PutBucket{member}")
     def put(context: Context, request: dict[str, Any]) -> dict[str, Any]:
         document = need(request.get(member))
-        if document.get("Id") != request["Id"]:
-            raise errors.malformed_xml()
+        _check(kind, member, request["Id"], document)
 
         def change(kept: dict[str, Any] | None) -> dict[str, Any]:
             changed = {**(kept or {}), request["Id"]: document}
@@ -44,7 +84,7 @@ def _serve_changes(kind: str, member: str) -> None:
             return changed
 
         context.objects.buckets.reconfigure(request["Bucket"], _name(kind), change)
-        return {}
+        return {"__status__": 204}
 
     @s3_operation(f"DeleteBucket{member}")
     def delete(context: Context, request: dict[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from sagewright.model.errors import AwsError
@@ -48,7 +49,7 @@ def delete_objects(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     bucket, contents = request["Bucket"], context.objects.contents
     bypass = all(ignores_governance(context, request, item["Key"]) for item in objects)
     failed: list[dict[str, Any]] = []
-    by = cause(context)
+    by = replace(cause(context), absent_too=True)
     objects = _allowed(context, bucket, objects, failed)
     plain = [item for item in objects if item.get("ETag") is None]
     targets = [VersionToDelete(item["Key"], item.get("VersionId")) for item in plain]
