@@ -351,8 +351,8 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"inputs": [s3_input("a", "data", "in", S3CompressionType="Gzip")]}, "Gzip is supported only with the S3InputMode Pipe"),
     ({"inputs": [{"InputName": "a"}]}, "exactly one of S3Input and DatasetDefinition must be given"),
     (
-        {"outputs": [{"OutputName": "f", "AppManaged": True, "FeatureStoreOutput": {"FeatureGroupName": "g"}}]},
-        "Sagewright does not serve the feature store (FeatureStoreOutput)",
+        {"outputs": [{"OutputName": "f", "FeatureStoreOutput": {"FeatureGroupName": "g"}}]},
+        "FeatureStoreOutput is supported only when AppManaged is true",
     ),
     ({"RoleArn": "arn:aws:iam::111111111111:role/other"}, "Cross-account pass role is not allowed"),
 ]  # fmt: skip

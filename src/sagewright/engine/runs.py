@@ -162,7 +162,8 @@ class Runs:
             why_lost = self._why_lost(host)
             if why_lost is not None:
                 self._lose(host, why_lost)
-            elif stopping and not host.exited and host.handle:
+            elif stopping and not host.exited and host.handle and (ending or host.report_seq):
+                # An agent that has not reported yet may not handle signals yet: its death would pass for the job's failure.
                 with suppress(Unreachable):  # its agent is told so with the answer to its next report
                     self._m.backend.stop(host.handle)
         if placed and demand.spot and not stopping:

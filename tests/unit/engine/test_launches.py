@@ -165,3 +165,18 @@ def test_the_window_of_a_requeued_spot_job(place: Site, monkeypatch: pytest.Monk
     placed = place.placed()
     assert [host.attempt for host in placed] == [2] * HOSTS
     assert all(host.handle for host in placed)
+
+
+def test_a_host_that_has_not_reported_does_not_hide_what_failed(place: Site) -> None:
+    server = place.server()
+    place.sweep(server)
+    first, *others = place.agents.hosts.values()
+    server.report(first, failed="ClientError: no such table", finished=True)
+    place.sweep(server)
+    while any(host.id in place.agents.hosts and host.alive and not host.exited for host in others):
+        for host in others:
+            server.advance(host)
+        place.sweep(server)
+    job = jobs.get(place.store, place.job.id)
+    assert job is not None
+    assert (job.status, job.failure_reason) == ("Failed", "ClientError: algo-1: no such table")
