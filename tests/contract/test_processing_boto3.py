@@ -152,7 +152,9 @@ def test_describe_and_list_tell_what_was_asked(server: RunningServer, bucket: st
     job = waited(server, job_name)
     assert arn == job["ProcessingJobArn"] == f"arn:aws:sagemaker:us-east-1:000000000000:processing-job/{job_name}"
     assert job["ProcessingInputs"][0]["S3Input"]["S3DataDistributionType"] == "FullyReplicated"
-    assert "S3CompressionType" not in job["ProcessingInputs"][0]["S3Input"], "SDK v2's tests on AWS see no default of it"
+    assert "S3CompressionType" not in job["ProcessingInputs"][0]["S3Input"], (
+        "SDK v2's tests on AWS see no default of it"
+    )
     assert job["AppSpecification"] == asked["AppSpecification"]
     assert job["ProcessingResources"] == asked["ProcessingResources"]
     assert job["CreationTime"] <= job["ProcessingStartTime"] <= job["ProcessingEndTime"]
