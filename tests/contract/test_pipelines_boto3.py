@@ -167,6 +167,9 @@ def test_stop_and_go_on(pipelines: Pipelines) -> None:
     assert fails_with(error).startswith("ConflictException")
     pipelines.sagemaker.stop_pipeline_execution(PipelineExecutionArn=arn, ClientRequestToken=token())
     assert pipelines.wait(arn)["PipelineExecutionStatus"] == "Stopped"
+    with pytest.raises(ClientError) as error:
+        pipelines.sagemaker.stop_pipeline_execution(PipelineExecutionArn=arn, ClientRequestToken=token())
+    assert fails_with(error).startswith("ValidationException: Only pipelines with 'Executing' status can be stopped")
     assert pipelines.statuses(arn) == {"quick": "Succeeded", "long": "Stopped"}
     stopped = pipelines.steps(arn)["long"]["Metadata"]["ProcessingJob"]["Arn"].rpartition("/")[2]
     told = pipelines.sagemaker.describe_processing_job(ProcessingJobName=stopped)

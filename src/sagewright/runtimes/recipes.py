@@ -201,6 +201,8 @@ def variables_for(image: Image) -> dict[str, str]:
     """Variables with which a newer framework does what the image's did."""
     if image.framework == "sklearn" and _minor(image.version) < _PUBLIC_MODULES_BEFORE:
         return {"SAGEWRIGHT_OLD_NAMES": "sklearn"}
+    if image.repository == "sagemaker-xgboost" and _minor(image.version) < _INDICES_SHIFTED_SINCE:
+        return {"SAGEWRIGHT_LIBSVM_INDICES": "kept"}
     of_torch = image.framework in RECIPES and "torch" in RECIPES[image.framework].packages
     if image.kind is ImageKind.ALGORITHM or not of_torch:
         return {}
@@ -210,6 +212,8 @@ def variables_for(image: Image) -> dict[str, str]:
 
 _PUBLIC_MODULES_BEFORE = (0, 24)
 """scikit-learn's modules that became private by then: see sagewright.toolkit.oldnames."""
+_INDICES_SHIFTED_SINCE = (3, 0)
+"""Images of XGBoost that move LibSVM indices that start at 1 down to 0 when a script's request is read; those before keep them."""
 _NEWEST = (sys.maxsize,)
 
 

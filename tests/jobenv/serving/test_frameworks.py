@@ -48,6 +48,14 @@ torch.jit.save(torch.jit.script(model), sys.argv[1]) if len(sys.argv) == 2 else 
 EXPECTED = [[1.0, 5.0], [0.0, -0.5]]
 
 
+def test_a_program_that_is_missing_leaves_the_defaults(serve: Served, make: Make) -> None:
+    """As in AWS's images of PyTorch, MXNet and Hugging Face; SDK v3's ModelBuilder names one that it doesn't bring."""
+    make(TORCH, serve.model / "model.pth")
+    server = serve("", "pytorch", SAGEMAKER_PROGRAM="inference.py")
+    assert json.loads(server.invoke(json.dumps(ROWS).encode()).body) == EXPECTED
+    assert "SAGEMAKER_PROGRAM names inference.py" in server.log
+
+
 def test_pytorch_serves_torchscript_without_a_script(serve: Served, make: Make) -> None:
     make(TORCH, serve.model / "model.pth")
     server = serve("", "pytorch")
@@ -303,3 +311,11 @@ def test_xgboost_in_script_mode(serve: Served, tmp_path: Path) -> None:
     assert server.invoke(b"1,x,2", "text/csv").status == 400
     assert server.invoke(b"1,2,3", "image/png").status == 415
     assert server.invoke(text, "text/csv", "image/png").status == 406
+
+
+@pytest.mark.parametrize(("indices", "columns"), [("", 2), ("kept", 3)])
+def test_libsvm_indices_of_old_xgboost_images(serve: Served, indices: str, columns: int) -> None:
+    """A request whose indices start at 1; a script that asks a pickled booster for contributions needs its columns."""
+    script = "def model_fn(d): return 0\ndef predict_fn(data, model): return [data.num_col()]\n"
+    server = serve(script, "xgboost", SAGEWRIGHT_LIBSVM_INDICES=indices)
+    assert json.loads(server.invoke(b"7 1:0.5 2:1.5", "text/libsvm").body) == [columns]

@@ -88,6 +88,7 @@ class InlineBackend:
         host = self.hosts.get(handle["host_id"])
         if host is not None:
             host.desired = "stop"
+            host.alive = host.alive and host.seq > 0  # the signal comes before its handler
 
     def kill(self, handle: Handle) -> None:
         if self.unreachable:

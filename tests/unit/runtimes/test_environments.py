@@ -317,3 +317,17 @@ def test_scripts_for_keras_2_have_it(monkeypatch: pytest.MonkeyPatch, image: str
 )
 def test_torch_loads_whole_models_for_scripts_that_expect_it(image: str, whole: bool) -> None:
     assert (variables_for(resolve_image(f"x/{image}")) != {}) is whole
+
+
+@pytest.mark.parametrize(
+    ("image", "kept"),
+    [
+        ("sagemaker-xgboost:1.3-1", True),
+        ("sagemaker-xgboost:1.7-1", True),
+        ("sagemaker-xgboost:3.0-5", False),
+        ("sagemaker-xgboost:latest", False),
+        ("xgboost:1", False),
+    ],
+)
+def test_old_images_of_xgboost_keep_libsvm_indices(image: str, kept: bool) -> None:
+    assert ("SAGEWRIGHT_LIBSVM_INDICES" in variables_for(resolve_image(f"x/{image}"))) is kept

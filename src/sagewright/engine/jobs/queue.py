@@ -93,7 +93,7 @@ class Queueing:
     def _place_all(self, placed: set[str]) -> None:
         if warmpools.available(self._dependencies.store):
             for job in queue.queued(self._dependencies.store, IN_POOLS, spot=False, apart=APART):
-                if self._pools.fitting(job):
+                if self._pools.holds_share_for(job):
                     self._start_or_give_up(job, placed)
         for last in QUEUES:
             if not self._start_all(last, placed):
@@ -154,6 +154,9 @@ class Queueing:
         if passing and not self._dependencies.reservations.fits_without(share, {job.id}):
             taken = Taken.NO_ROOM
         else:
+            lease = self._leases.new()
+            taken = self._dependencies.reservations.try_reserve(job.id, share, lease)
+        if taken is Taken.NO_ROOM and not demand.spot and self._pools.give_way(share):
             lease = self._leases.new()
             taken = self._dependencies.reservations.try_reserve(job.id, share, lease)
         if taken is Taken.OURS:

@@ -164,7 +164,8 @@ class Runs:
             lost_reason = self._lost_reason(host)
             if lost_reason is not None:
                 self._lose(host, lost_reason)
-            elif stopping and not host.exited and host.handle:
+            elif stopping and not host.exited and host.handle and (ending or host.report_seq):
+                # An agent that has not reported yet may not handle signals yet: its death would pass for the job's failure.
                 with suppress(BackendUnreachable):  # its agent is told so with the answer to its next report
                     self._dependencies.backend.stop(host.handle)
         if placed and demand.spot and not stopping:

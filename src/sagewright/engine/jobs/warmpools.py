@@ -1,6 +1,6 @@
 """Warm pools: the hosts of a job that is over are kept for the next one like it.
 
-Kept are its share of the machine, which no other job gets meanwhile, and the cache directory of its hosts.
+Kept are its share of the machine, until another job needs it, and the cache directory of its hosts.
 Source: AWS's developer guide, "Train using SageMaker AI managed warm pools".
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 import uuid
 from pathlib import Path
 
+from sagewright.compute.capacity import JobShare
 from sagewright.engine.jobs.directories import Trash
 from sagewright.engine.jobs.launch_plan import demand_of
 from sagewright.engine.jobs.outcome import Outcome
@@ -35,19 +36,11 @@ class WarmPools:
         self._trash = Trash(settings.data / "pools")
 
     def recover(self) -> None:
-        """Hold again what available pools hold, and end those that a killed server left in use by jobs that are over."""
+        """End the pools that a killed server left in use by jobs that are over."""
         self._trash.sweep()
         for pool in warmpools.left_in_use(self._store):
             if warmpools.terminate(self._store, pool.job_id, PoolStatus.IN_USE):
                 self._forget(pool)
-        for pool in warmpools.available(self._store):
-            job = jobs.get(self._store, pool.job_id)
-            if (
-                job is not None and self._reservations.machine_of(job.id) is None
-            ):  # an earlier version kept that in memory
-                demand = demand_of(job)
-                share = self._reservations.share_of(demand.instance_type, demand.hosts)
-                self._reservations.force(job.id, share, [])
 
     def active(self) -> list[tuple[str, str]]:
         return [(POOL, pool.job_id) for pool in warmpools.available(self._store) if _over(pool)]
@@ -77,8 +70,28 @@ class WarmPools:
         found = (pool for pool in warmpools.available(self._store) if pool.shape == desired and not _over(pool))
         return next(found, None)
 
+    def holds_share_for(self, job: Job) -> bool:
+        """Whether a pool that fits the job still has its share of the machine."""
+        pool = self.fitting(job)
+        return pool is not None and self._reservations.machine_of(pool.job_id) is not None
+
+    def give_way(self, share: JobShare) -> bool:
+        """Make room for `share` with what kept hosts hold, the longest kept first. False where that is not enough.
+
+        AWS has other machines for the jobs that a pool doesn't fit. The pools stay available, and so do their caches.
+        """
+        held = set(self._reservations.held())
+        idle = [pool.job_id for pool in warmpools.available(self._store) if pool.job_id in held]
+        if not idle or not self._reservations.fits_without(share, set(idle)):
+            return False
+        for job_id in idle:
+            self._reservations.release(job_id)
+            if self._reservations.fits_without(share, set()):
+                return True
+        return False
+
     def take(self, job: Job) -> None:
-        """Give a queued job the hosts of a pool that fits, if there is one: it holds their share of the machine then."""
+        """Give a queued job the hosts of a pool that fits, if there is one, and the share of the machine that they still have."""
         pool = self.fitting(job)
         if pool is None or warmpools.of_job(self._store, job.id) is not None:
             return

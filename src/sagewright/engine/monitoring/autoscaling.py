@@ -108,7 +108,7 @@ class Autoscaling:
                 continue
             config = policy["TargetTrackingScalingPolicyConfiguration"]
             try:
-                points = self._points(target, config)
+                points = self._points(target, config, policy["CreatedMs"])
             except AwsError as error:
                 log.warning("the metric of scaling policy %s can't be read: %s", policy["PolicyName"], error.message)
                 continue
@@ -116,8 +116,8 @@ class Autoscaling:
             if wish is not None and not self._held(target, present, wish):
                 yield wish
 
-    def _points(self, target: Resource, config: Mapping[str, Any]) -> list[float]:
-        """The metric's value in each of the last minutes, the latest first; a minute without data counts as 0."""
+    def _points(self, target: Resource, config: Mapping[str, Any], since_ms: int) -> list[float]:
+        """The metric's value in each of the last minutes, the latest first: see `by_minute`."""
         now = datetime.now(UTC)
         begin = now - timedelta(minutes=LOW_MINUTES + 1)
         request = {
@@ -131,7 +131,7 @@ class Autoscaling:
         values = {
             int(at.timestamp() // 60): value for at, value in zip(result["Timestamps"], result["Values"], strict=True)
         }
-        return [values.get(minute - number, 0.0) for number in range(LOW_MINUTES + 1)]
+        return by_minute(values, minute, since_ms // 60_000)
 
     def _ring(self, target: Resource) -> Resource:
         """Scheduled actions that are due change the bounds."""
@@ -218,6 +218,20 @@ def _scalable(target: Resource) -> Scalable:
     return found
 
 
+def by_minute(values: Mapping[int, float], minute: int, since: int) -> list[float]:
+    """The values of `minute` and those before it, the latest first, as far as they are known.
+
+    A minute without data counts as 0 from the minute `since` on, when the policy was made. Before, it is unknown: nothing goes in
+    for that, as no alarm of AWS's goes off before it has data.
+    """
+    found: list[float] = []
+    for each in range(minute, minute - LOW_MINUTES - 1, -1):
+        if each not in values and each < since and len(found) > 1:
+            break
+        found.append(values.get(each, 0.0))
+    return found
+
+
 def tracked(config: Mapping[str, Any], policy: str, present: int, points: list[float], least: int = 1) -> Wish | None:
     """What a target tracking policy asks for. `points`: the metric's values, a minute each, the latest first, which is not over."""
     aim = float(config["TargetValue"])
@@ -227,7 +241,7 @@ def tracked(config: Mapping[str, Any], policy: str, present: int, points: list[f
         cooldown = int(config.get("ScaleOutCooldown", COOLDOWN_S))
         return Wish(requested, f"the metric is {high:g}, above the target {aim:g} of policy {policy}", cooldown, policy)
     past = points[1 : LOW_MINUTES + 1]
-    if config.get("DisableScaleIn") or not past or max(past) >= LOW * aim:
+    if config.get("DisableScaleIn") or len(past) < LOW_MINUTES or max(past) >= LOW * aim:
         return None
     requested = max(least, math.ceil(present * max(past) / aim))
     cooldown = int(config.get("ScaleInCooldown", COOLDOWN_S))

@@ -34,7 +34,7 @@ class ScriptApplication(Application):
 
     def load(self) -> None:
         self._defaults = defaults_of(self._framework)
-        module = load_module(self._code, program_of(os.environ))
+        module = load_module(self._code, program_of(os.environ), required=self._defaults.needs_program)
         self._script = Script(module, self._defaults, self._context)
         directory = str(self._directory)
         if self._script.has("pre_model_fn"):

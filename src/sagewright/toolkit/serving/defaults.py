@@ -34,6 +34,8 @@ class Defaults:
 
     error_status = 500
     """Of an exception in a handler."""
+    needs_program = True
+    """Whether the file that SAGEMAKER_PROGRAM names must be there, as in AWS's scikit-learn and XGBoost images."""
 
     def model_fn(self, model_dir: str) -> Any:
         raise NotImplementedError(

@@ -36,6 +36,7 @@ _BY_ENDING = {
 
 
 class HuggingFace(Defaults):
+    needs_program = False
     error_status = HTTPStatus.BAD_REQUEST
 
     def model_fn(self, model_dir: str) -> Any:

@@ -21,6 +21,8 @@ _FIRST_DIMENSION = "SAGEMAKER_DEFAULT_MODEL_FIRST_DIMENSION_SIZE"
 
 
 class MXNet(Defaults):
+    needs_program = False
+
     def model_fn(self, model_dir: str) -> Any:
         """An mxnet.mod.Module, bound for as many rows at once as the environment says, 1 by default.
 

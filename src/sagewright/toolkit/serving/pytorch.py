@@ -13,6 +13,8 @@ _MODEL = "model.pt"
 
 
 class PyTorch(Defaults):
+    needs_program = False
+
     def model_fn(self, model_dir: str) -> Any:
         """Raises ValueError unless there is model.pt or exactly one other .pt or .pth, and it is TorchScript."""
         import torch

@@ -82,15 +82,21 @@ def _takes_context(function: Callable[..., Any], name: str) -> bool:
     return False
 
 
-def load_module(directory: Path, program: str) -> Any:
-    """The user's module; None where none is named and there is no inference.py. Raises ScriptError, and what its code raises."""
+def load_module(directory: Path, program: str, *, required: bool) -> Any:
+    """The user's module; None where none is named and there is no inference.py. Raises ScriptError, and what its code raises.
+
+    `required`: a program that is named must be there. Otherwise the framework's defaults serve in its place.
+    """
     for place in (directory / "lib", directory):
         if str(place) not in sys.path:
             sys.path.insert(0, str(place))
     path = script_in(directory, program)
     if not path.is_file():
+        missing = f"SAGEMAKER_PROGRAM names {program}, which is not in {directory}"
+        if program and required:
+            raise ScriptError(f"{missing}.")
         if program:
-            raise ScriptError(f"SAGEMAKER_PROGRAM names {program}, which is not in {directory}.")
+            print(f"{missing}: the framework's default handlers serve the model.", flush=True)
         return None
     if path.parent == directory and path.stem.isidentifier():
         return import_module(path.stem)

@@ -39,6 +39,8 @@ class Models:
 
 
 class TensorFlow(Defaults):
+    needs_program = False
+
     def model_fn(self, model_dir: str) -> Any:
         """Raises ValueError where there is no SavedModel."""
         found = find_saved_models(Path(model_dir))

@@ -11,6 +11,9 @@ from sagewright.toolkit.serving.content import Data
 from sagewright.toolkit.serving.defaults import Defaults
 from sagewright.toolkit.serving.errors import BadInput, UnsupportedType
 
+INDICES_VARIABLE = "SAGEWRIGHT_LIBSVM_INDICES"
+"""Has "kept" in jobs of images whose scripts and models count LibSVM's columns as they are written: those before XGBoost 3."""
+
 
 class XGBoost(Defaults):
     def model_fn(self, model_dir: str) -> Any:
@@ -28,7 +31,8 @@ class XGBoost(Defaults):
         if content.media_of(content_type) in (content.JSON, content.NPY):
             return xgb.DMatrix(content.decode(data, content_type))
         try:
-            rows = parse(data.encode() if isinstance(data, str) else data, content_type, one_based=False)
+            kept = os.environ.get(INDICES_VARIABLE) == "kept"
+            rows = parse(data.encode() if isinstance(data, str) else data, content_type, one_based=kept)
         except UserError as error:
             if "is not supported" in str(error):
                 raise UnsupportedType(content_type) from error

@@ -173,3 +173,18 @@ def test_the_window_of_a_requeued_spot_job(launch_context: Site, monkeypatch: py
     placed = launch_context.placed()
     assert [host.attempt for host in placed] == [2] * HOSTS
     assert all(host.handle for host in placed)
+
+
+def test_a_host_that_has_not_reported_does_not_hide_what_failed(launch_context: Site) -> None:
+    server = launch_context.server()
+    launch_context.sweep(server)
+    first, *others = launch_context.agents.hosts.values()
+    server.report(first, failed="ClientError: no such table", finished=True)
+    launch_context.sweep(server)
+    while any(host.id in launch_context.agents.hosts and host.alive and not host.exited for host in others):
+        for host in others:
+            server.advance(host)
+        launch_context.sweep(server)
+    job = jobs.get(launch_context.store, launch_context.job.id)
+    assert job is not None
+    assert (job.status, job.failure_reason) == ("Failed", "ClientError: algo-1: no such table")

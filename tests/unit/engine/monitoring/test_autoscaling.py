@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sagewright.engine.monitoring.autoscaling import adjusted, tracked
+from sagewright.engine.monitoring.autoscaling import adjusted, by_minute, tracked
 
 STEPS = [
     {"MetricIntervalUpperBound": 0.0, "ScalingAdjustment": -1},
@@ -56,3 +56,22 @@ def test_a_target_is_followed_to_none_and_from_none(present: int, now: float, ex
 
 def test_nothing_goes_in_where_that_is_disabled() -> None:
     assert tracked({"TargetValue": 10.0, "DisableScaleIn": True}, "p", 2, [0.0] * 16) is None
+
+
+@pytest.mark.parametrize(
+    ("values", "age", "expected"),
+    [
+        ({}, 0, None),
+        ({}, 14, None),
+        ({}, 15, 0),
+        ({100 - number: 0.0 for number in range(16)}, 0, 0),  # known from before: an alarm evaluates them, too
+        ({100: 20.0}, 0, 2),
+    ],
+)
+def test_nothing_goes_in_for_minutes_before_the_policy(
+    values: dict[int, float], age: int, expected: int | None
+) -> None:
+    """An asynchronous endpoint that may have no instances keeps those that it begins with until it was idle for a while."""
+    points = by_minute(values, 100, 100 - age)
+    wish = tracked({"TargetValue": 10.0}, "p", 1, points, least=0)
+    assert (wish and wish.capacity) == expected

@@ -138,9 +138,11 @@ def _check_outputs(request: dict[str, Any]) -> None:
         name = f"ProcessingOutput '{entry['OutputName']}'"
         if ("S3Output" in entry) == ("FeatureStoreOutput" in entry):
             raise ValidationException(f"{name}: exactly one of S3Output and FeatureStoreOutput must be given.")
+        if entry.get("AppManaged"):
+            continue
         if "FeatureStoreOutput" in entry:
-            raise ValidationException(f"{name}: Sagewright does not serve the feature store (FeatureStoreOutput).")
-        if not entry.get("AppManaged") and not entry["S3Output"].get("LocalPath"):
+            raise ValidationException(f"{name}: FeatureStoreOutput is supported only when AppManaged is true.")
+        if not entry["S3Output"].get("LocalPath"):
             raise ValidationException(f"{name}: S3Output needs a LocalPath, unless AppManaged is true.")
 
 

@@ -14,7 +14,6 @@ ECHOED = ("RoleArn", "AppSpecification", "ProcessingOutputConfig", "Environment"
 INPUT_DEFAULTS = {
     "S3InputMode": "File",
     "S3DataDistributionType": "FullyReplicated",
-    "S3CompressionType": "None",
 }
 
 

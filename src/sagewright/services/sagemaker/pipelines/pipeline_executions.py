@@ -168,8 +168,8 @@ def stop_pipeline_execution(context: Context, request: dict[str, Any]) -> dict[s
 
     def how(current: Resource) -> Resource | None:
         if current.status not in LIVE:
-            raise AwsError(
-                "ConflictException", f"The pipeline execution is {current.status}; only one that runs can be stopped."
+            raise ValidationException(
+                f"Only pipelines with 'Executing' status can be stopped; {execution_arn(execution)} is {current.status}."
             )
         return replace(current, status="Stopping")
 
