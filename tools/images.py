@@ -49,7 +49,7 @@ def page() -> str:
 
 
 def outcome_of(image: Image) -> str:
-    """What the image's programs run on, or why they don't."""
+    """Returns the environment that runs the image's programs, or the reason why none does."""
     try:
         recipe = recipe_for(image)
     except NoRecipe as error:

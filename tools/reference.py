@@ -40,7 +40,7 @@ The `~` in a path is the home directory. With `XDG_DATA_HOME` set, that stands f
 """
 COVERAGE = """# Coverage
 
-What is served of each service that the port answers for: the operations in the registry, held against the botocore model
+What is served of each service that the port answers for: the operations in the registry, compared with the botocore model
 they are checked by. An operation that is not served is answered with the error `UnknownOperationException` and its name,
 status 400, once its signature was checked. [Limits](limits.md) says what the served ones refuse or leave out.
 """
@@ -148,7 +148,7 @@ def coverage_page() -> Iterator[str]:
             yield ", ".join(f"`{name}`" for name in names) + ".\n"
             yield f"Not served: {totals[service] - len(names)}.\n"
         if nothing[service]:
-            yield f"{len(nothing[service])} of those answer as at AWS where nobody has created such a resource:"
+            yield f"{len(nothing[service])} of those answer as at AWS without any such resource:"
             yield "lists are empty, and the others do not find it.\n"
             yield ", ".join(f"`{name}`" for name in nothing[service]) + ".\n"
 

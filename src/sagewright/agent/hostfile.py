@@ -97,7 +97,7 @@ class HostFile:
 
 
 def read_host_file(directory: Path) -> HostFile:
-    """Raises KeyError, ValueError or OSError if `host.json` is not what DESIGN.md says."""
+    """Raises KeyError, ValueError or OSError if `host.json` does not match docs/explanation/agent-contract.md."""
     document = orjson.loads((directory / "host.json").read_bytes())
     plain = {name: document[name] for name in HostFile.__dataclass_fields__ if name in document}
     return HostFile(

@@ -15,7 +15,7 @@ Handle = dict[str, Any]
 
 @dataclass(frozen=True)
 class HostPlan:
-    """One host to start: its working directory and the content of its `host.json` (DESIGN.md, "The agent's contract").
+    """One host to start: its working directory and the content of its `host.json` (docs/explanation/agent-contract.md).
 
     Both are for an agent on the server's machine. A backend that starts it on another one sends the document there and
     replaces what names a place: the directory, `environments`, `object_proof`, `warm_cache`, `gpu_indexes`, and for hosts

@@ -238,7 +238,7 @@ class Settings:
     )
     max_connections: int = _setting(
         4096,
-        "Connections at once. Of more, idle ones are closed, those first on which nobody has shown a key; where all are at "
+        "Connections at once. Of more, idle ones are closed, those without a valid signature first; where all are at "
         "work, the answer is 503. No more than half of the files that the process may open.",
     )
     max_connections_per_address: int = _setting(

@@ -1,4 +1,4 @@
-"""A server for agents to talk to: the report contract of DESIGN.md, parts, and as much of S3 as an agent uses."""
+"""A server for agents to talk to: the contract of docs/explanation/agent-contract.md, parts, and as much of S3 as an agent uses."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Reports to the server: batched, numbered, sent again until they are taken in.
 
 A report is numbered when it enters the spool, and the spool is sent strictly in order, so the server keeps each line
-exactly once (DESIGN.md, "The agent's contract").
+exactly once (docs/explanation/agent-contract.md).
 """
 
 from __future__ import annotations

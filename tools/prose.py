@@ -1,0 +1,70 @@
+"""Refuses a list of phrases in docstrings, comments and pages, and docstrings that begin with "What" or "Of"."""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import sys
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+SOURCES = ("src", "packages", "tools")
+PAGES = ("README.md", "AGENTS.md", "DESIGN.md", "docs")
+GENERATED = {"conformance.md", "s3-conformance.md"}
+"""Pages whose rows are names of tests."""
+BEGINNINGS = re.compile(r"(What|Of)\b")
+PHRASES = re.compile(
+    r"\b("
+    r"(is|are|was|were|be|been) told(?! apart| from)|tells? of|whoever|who asks?|for who\b|"
+    r"as AWS has it|held against|has a look|have .{1,30} looked at|"
+    r"nobody has|nobody knows|somebody|(?<!there )is no [A-Z]\w+|of one's own"
+    r")\b"
+)
+
+
+def docstrings(tree: ast.AST) -> Iterator[tuple[int, str]]:
+    """The line and text of each docstring, those of attributes included."""
+    for node in ast.walk(tree):
+        for statement in node.body if isinstance(getattr(node, "body", None), list) else ():
+            value = statement.value if isinstance(statement, ast.Expr) else None
+            if isinstance(value, ast.Constant) and isinstance(value.value, str):
+                yield statement.lineno, value.value
+
+
+def faults_of_code(path: Path) -> Iterator[str]:
+    text = path.read_text()
+    where = path.relative_to(ROOT)
+    for line, doc in docstrings(ast.parse(text)):
+        if found := BEGINNINGS.match(doc.strip()):
+            yield f'{where}:{line} a docstring begins with "{found[1]}"'
+        for found in PHRASES.finditer(doc):
+            yield f'{where}:{line} "{found[0]}"'
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.COMMENT and (found := PHRASES.search(token.string)):
+            yield f'{where}:{token.start[0]} "{found[0]}"'
+
+
+def faults_of_page(path: Path) -> Iterator[str]:
+    fenced = False
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        fenced ^= line.lstrip().startswith("```")
+        if not fenced and (found := PHRASES.search(line)):
+            yield f'{path.relative_to(ROOT)}:{number} "{found[0]}"'
+
+
+def main() -> int:
+    code = [path for folder in SOURCES for path in sorted((ROOT / folder).rglob("*.py"))]
+    named = [ROOT / name for name in PAGES]
+    pages = [page for path in named for page in ([*path.rglob("*.md")] if path.is_dir() else [path])]
+    pages = sorted(page for page in pages if page.name not in GENERATED)
+    found = [fault for path in code for fault in faults_of_code(path)]
+    found += [fault for path in pages for fault in faults_of_page(path)]
+    print("\n".join(found) or "prose holds")
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
