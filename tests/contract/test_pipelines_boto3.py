@@ -416,3 +416,14 @@ def test_steps_that_depend_on_a_failure(pipelines: Pipelines) -> None:
     assert pipelines.statuses(arn) == {"it": "Failed", "failed": "Succeeded", "any": "Succeeded"}
     with pytest.raises(ClientError, match="the Trigger of 'it' must be one of"):
         pipelines.create("unknown", step("it", "EMR", {}), after("other", "Sometimes"))
+
+
+def test_lists_by_owner_and_by_alias(pipelines: Pipelines) -> None:
+    """Nothing is managed by AWS here; aliases of versions can't be set, so no version has one."""
+    name, sagemaker = pipelines.create("listed", job("a")), pipelines.sagemaker
+    mine = sagemaker.list_pipelines(PipelineNamePrefix=name, ManagedBy="CUSTOMER")["PipelineSummaries"]
+    assert [one["PipelineName"] for one in mine] == [name]
+    assert sagemaker.list_pipelines(ManagedBy="AWS")["PipelineSummaries"] == []
+    for call in (sagemaker.list_pipeline_executions, sagemaker.describe_pipeline, sagemaker.start_pipeline_execution):
+        with pytest.raises(sagemaker.exceptions.ResourceNotFound, match="no version with the alias 'prod'"):
+            call(PipelineName=name, PipelineVersionAlias="prod")

@@ -101,7 +101,7 @@ class ListSpec:
         shape: Callable[[Sequence[Any]], Iterable[dict[str, Any]]],
     ) -> dict[str, Any]:
         """One page: `fetch` reads rows, which have a name; `shape` makes summaries of them."""
-        size, column = request.get("MaxResults", 10), self.sorts[request.get("SortBy", "CreationTime")]
+        size, column = request.get("MaxResults", 10), self._column(request.get("SortBy", "CreationTime"))
         position = decode(request.get("NextToken"))
         order = request.get("SortOrder", "Descending" if self.descending else "Ascending")
         if position is not None and len(position) != 1 + len(self.ties):
@@ -113,6 +113,14 @@ class ListSpec:
         if more:
             answer["NextToken"] = encode(list(position_of(page[-1], requested)))
         return answer
+
+    def _column(self, sort_by: str) -> str:
+        """Raises ValidationException for a key that the list is not sorted by here."""
+        if sort_by not in self.sorts:
+            raise ValidationException(
+                f"SortBy {sort_by} is not supported for {self.member}: one of {', '.join(self.sorts)}."
+            )
+        return self.sorts[sort_by]
 
     def _bounds(self, request: dict[str, Any]) -> tuple[Bound, ...]:
         given = ((self.filters[name], request[name]) for name in self.filters if name in request)

@@ -11,9 +11,7 @@ ROOT = Path(__file__).parents[3]
 SOURCES = ROOT / "src/sagewright"
 PAGES = sorted([ROOT / "README.md", ROOT / "AGENTS.md", ROOT / "DESIGN.md", *(ROOT / "docs").rglob("*.md")])
 PATH = re.compile(r"`((?:[\w.-]+/)+[\w-]+\.py)\b")
-MODULE = re.compile(
-    r"`((?:engine|services|store|front|wire|kinds|pipelines|sandbox)(?:\.[a-z_]+)+)"
-)
+MODULE = re.compile(r"`((?:engine|services|store|front|wire|kinds|pipelines|sandbox)(?:\.[a-z_]+)+)")
 SUFFIXES = {"sqlite"}
 BASES = (ROOT, SOURCES, SOURCES / "algorithms", ROOT / "examples")
 
@@ -36,6 +34,11 @@ def test_cited_modules_exist(page: Path) -> None:
         place, parts = SOURCES, name.split(".")
         while parts and (place / parts[0]).is_dir():
             place = place / parts.pop(0)
-        if parts and parts[0] not in SUFFIXES and not (place / f"{parts[0]}.py").exists() and parts[0] not in (place / "__init__.py").read_text():
+        if (
+            parts
+            and parts[0] not in SUFFIXES
+            and not (place / f"{parts[0]}.py").exists()
+            and parts[0] not in (place / "__init__.py").read_text()
+        ):
             faults.append(name)
     assert sorted(faults) == []

@@ -69,6 +69,7 @@ declare(SearchableKind(EXECUTION, "pipeline-execution", RESOURCES, SEARCHED))
 @operation("sagemaker", "StartPipelineExecution")
 def start_pipeline_execution(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     pipeline = pipelines.require(context, request["PipelineName"])
+    pipelines.require_no_alias(pipeline, request)
     version = pipelines.require_version(context, pipeline, request.get("PipelineVersionId"))
     role = request.get("RoleArn") or pipeline.document["RoleArn"]
     check_role(context, role)
@@ -251,6 +252,7 @@ def describe_pipeline_definition_for_execution(context: Context, request: dict[s
 @operation("sagemaker", "ListPipelineExecutions")
 def list_pipeline_executions(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     pipeline = pipelines.require(context, request["PipelineName"])
+    pipelines.require_no_alias(pipeline, request)
     mine = resources.belongs_to(
         pipeline.id, EXECUTION
     )  # by its index: with the account, those of all pipelines are read

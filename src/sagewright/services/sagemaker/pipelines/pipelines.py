@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, false
 
 from sagewright.engine.pipelines.step_records import EXECUTION, PIPELINE, VERSION
 from sagewright.engine.pipelines.steps.shapes import unknown_members
@@ -105,6 +105,7 @@ def update_pipeline(context: Context, request: dict[str, Any]) -> dict[str, Any]
 @operation("sagemaker", "DescribePipeline")
 def describe_pipeline(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     pipeline = require(context, request["PipelineName"])
+    require_no_alias(pipeline, request)
     version = require_version(context, pipeline, request.get("PipelineVersionId"))
     described = _head(pipeline) | {"PipelineDefinition": version.document["PipelineDefinition"]}
     for member in ("PipelineVersionDisplayName", "PipelineVersionDescription"):
@@ -117,6 +118,8 @@ def describe_pipeline(context: Context, request: dict[str, Any]) -> dict[str, An
 def list_pipelines(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     prefix = request.get("PipelineNamePrefix")
     conditions = [table.c.name.startswith(prefix, autoescape=True)] if prefix else []
+    if request.get("ManagedBy") == "AWS":
+        conditions.append(false())
     requested = {key: value for key, value in request.items() if key != "PipelineNamePrefix"}
 
     def shape(rows: Sequence[Resource]) -> list[dict[str, Any]]:
@@ -216,6 +219,12 @@ def require(context: Context, name_or_arn: str) -> Resource:
     if found is None:
         raise missing(name)
     return found
+
+
+def require_no_alias(pipeline: Resource, request: dict[str, Any]) -> None:
+    """Raises ResourceNotFound for a PipelineVersionAlias: no version has one, since aliases can't be set here."""
+    if alias := request.get("PipelineVersionAlias"):
+        raise ResourceNotFound(f"Pipeline '{pipeline.name}' has no version with the alias '{alias}'.")
 
 
 def require_version(context: Context, pipeline: Resource, number: int | None) -> Resource:
