@@ -7,7 +7,7 @@ import logging
 import math
 import threading
 import time
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from sagewright.engine.keyed_pool import KeyedPool
 from sagewright.model.errors import ServiceUnavailable
@@ -27,16 +27,21 @@ class Reconciler(Protocol):
 
     kinds: tuple[str, ...]
 
-    def recover(self) -> None:
-        """Called once at start, before any other call: take up what an earlier server left."""
-        ...
-
     def active(self) -> list[tuple[str, str]]:
         """Kinds and ids of what is not over, in the order in which it should be looked at."""
         ...
 
     def reconcile(self, subject_id: str) -> None:
         """One step for one subject."""
+        ...
+
+
+@runtime_checkable
+class Recovering(Protocol):
+    """A reconciler that takes up, at the start of its server, what an earlier one left."""
+
+    def recover(self) -> None:
+        """Called once, before any other call. Idempotent."""
         ...
 
 
@@ -71,7 +76,8 @@ class Engine:
 
     def start(self) -> None:
         for reconciler in self._reconcilers:
-            reconciler.recover()
+            if isinstance(reconciler, Recovering):
+                reconciler.recover()
         self._thread.start()
 
     def stop(self) -> None:

@@ -24,9 +24,6 @@ class Invocations:
     def __init__(self, store: Database) -> None:
         self._store, self._due = store, 0.0
 
-    def recover(self) -> None:
-        """All there is stands in the store."""
-
     def active(self) -> list[tuple[str, str]]:
         return [(KIND, "")] if time.monotonic() >= self._due else []
 

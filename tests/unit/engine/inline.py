@@ -8,7 +8,7 @@ from typing import Any
 
 from sagewright.compute.backend import BackendUnreachable, Handle, HostPlan, LaunchFailed, Pulse
 from sagewright.compute.capacity import Machines
-from sagewright.engine.control import Reconciler, Subject
+from sagewright.engine.control import Reconciler, Recovering, Subject
 from sagewright.engine.jobs import reports
 from sagewright.engine.jobs.dependencies import JobDependencies
 from sagewright.engine.jobs.hostreports import Exited, HostReport
@@ -114,7 +114,8 @@ class InlineEngine:
 
     def recover(self) -> None:
         for reconciler in self.reconcilers:
-            reconciler.recover()
+            if isinstance(reconciler, Recovering):
+                reconciler.recover()
 
     def sweep(self) -> None:
         for reconciler in self.reconcilers:

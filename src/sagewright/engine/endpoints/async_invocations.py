@@ -80,9 +80,6 @@ class Asynchronous:
         self._results: dict[str, Result] = {}
         self._deaths: Counter[str] = Counter()
 
-    def recover(self) -> None:
-        """Takes nothing up: what this server had in its hands is carried out again when it is reconciled."""
-
     def active(self) -> list[tuple[str, str]]:
         found = resources.of_kind(self._d.store, KIND)
         self._reports.report_backlog(found)

@@ -26,9 +26,6 @@ class Endpoints:
     def __init__(self, dependencies: JobDependencies, alarmed: Alarmed = lambda _endpoint, _names: "") -> None:
         self._dependencies, self._instances = dependencies, Instances(dependencies, alarmed)
 
-    def recover(self) -> None:
-        """Nothing: all stands in the documents."""
-
     def active(self) -> list[tuple[str, str]]:
         return [(ENDPOINT, one.id) for one in resources.of_kind(self._dependencies.store, ENDPOINT)]
 

@@ -35,9 +35,6 @@ class Experiments:
     def __init__(self, store: Database, call: Call) -> None:
         self._store, self._call = store, call
 
-    def recover(self) -> None:
-        """Nothing: all stands in the documents."""
-
     def active(self) -> list[tuple[str, str]]:
         return [(KIND, one.id) for one in resources.of_kind(self._store, KIND) if one.status not in OVER]
 

@@ -51,9 +51,6 @@ class DeliveryReconciler:
     def __init__(self, store: Database, call: Call, owner: str, wake: Callable[[str, str], None], hooks: Hooks) -> None:
         self._store, self._call, self._owner, self._wake, self._hooks = store, call, owner, wake, hooks
 
-    def recover(self) -> None:
-        """All there is stands in the store."""
-
     def active(self) -> list[tuple[str, str]]:
         return [(TARGET, target) for target in deliveries.heads(self._store)]
 

@@ -91,9 +91,6 @@ class Deploying:
     def __init__(self, store: Database, call: Call, owner: str, look_ms: int = LOOK_MS) -> None:
         self._store, self._call, self._owner, self._look_ms = store, call, owner, look_ms
 
-    def recover(self) -> None:
-        """All there is stands in the store."""
-
     def active(self) -> list[tuple[str, str]]:
         return [(KIND, target) for target in deployments.open_ones(self._store)]
 

@@ -41,9 +41,6 @@ class MessageMoves:
     def __init__(self, store: Database, wake_after: WakeAfter) -> None:
         self._store, self._wake_after = store, wake_after
 
-    def recover(self) -> None:
-        """Nothing: tasks and their counts stand in the store."""
-
     def active(self) -> list[tuple[str, str]]:
         return [(KIND, one) for one in resources.in_status(self._store, KIND, [RUNNING])]
 

@@ -37,9 +37,6 @@ class Scheduling:
         self._store, self._wake = store, wake
         self._due: dict[tuple[str, int], int | None] = {}
 
-    def recover(self) -> None:
-        """All there is stands in the store."""
-
     def active(self) -> list[tuple[str, str]]:
         return [SUBJECT] if resources.in_status(self._store, KIND, [ENABLED]) else []
 

@@ -45,9 +45,6 @@ class Queueing:
         self._dependencies, self._leases, self._pools, self._endings = dependencies, leases, pools, endings
         self._lock = threading.Lock()
 
-    def recover(self) -> None:
-        """Nothing: who waits stands in the store."""
-
     def active(self) -> list[tuple[str, str]]:
         waiting = any(queue.queued(self._dependencies.store, 1, spot=last, apart=APART) for last in QUEUES)
         waiting = waiting or any(queue.first_of(self._dependencies.store, kind, 1) for kind in APART)

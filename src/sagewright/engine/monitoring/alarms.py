@@ -65,9 +65,6 @@ class Alarms:
         self._store, self._call, self._scale = store, call, scale
         self._looked: dict[str, float] = {}
 
-    def recover(self) -> None:
-        """Nothing: states and the actions that are owed stand in the store."""
-
     def active(self) -> list[tuple[str, str]]:
         now = time.monotonic()
         found = resources.of_kind(self._store, KIND)

@@ -58,9 +58,6 @@ class Autoscaling:
         self._store, self._call = store, call
         self._looked: dict[str, float] = {}
 
-    def recover(self) -> None:
-        """Nothing: targets, policies and when they last acted stand in the store."""
-
     def active(self) -> list[tuple[str, str]]:
         now = time.monotonic()
         due = [one.id for one in resources.of_kind(self._store, KIND) if now - self._looked.get(one.id, 0.0) >= EVERY_S]

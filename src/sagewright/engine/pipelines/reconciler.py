@@ -35,9 +35,6 @@ class Pipelines:
         self._definitions: WeakValueDictionary[tuple[str, int], PipelineDefinition] = WeakValueDictionary()
         self._changing = threading.Lock()
 
-    def recover(self) -> None:
-        """Nothing: all stands in the rows."""
-
     def active(self) -> list[tuple[str, str]]:
         return [(EXECUTION, one) for one in resources.in_status(self._dependencies.store, EXECUTION, LIVE)]
 

@@ -28,9 +28,6 @@ class Tuning:
         self._dependencies = dependencies
         self._progress: dict[str, TuningProgress] = {}
 
-    def recover(self) -> None:
-        """Nothing: all stands in the rows."""
-
     def active(self) -> list[tuple[str, str]]:
         found = resources.in_status(self._dependencies.store, KIND, (Status.IN_PROGRESS, Status.STOPPING))
         for gone in set(self._progress) - set(found):

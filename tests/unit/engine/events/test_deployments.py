@@ -58,8 +58,7 @@ class World:
             DeliveryReconciler(self.store, call, "server", Quiet().wake, Hooks(self.store, "public")),
             Deploying(self.store, call, "server", look_ms=0),
         )
-        for one in self.reconcilers:
-            one.recover()
+        self.reconcilers[0].recover()
 
     def settle(self) -> None:
         for _ in range(60):
