@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import sagewright
 from sagewright.jobfiles.directory import JobDirectory
 from sagewright.jobfiles.unpacking import BadArchive, unpack
 from sagewright.model.disk_room import spare
@@ -103,7 +104,7 @@ class ContainerSandbox:
             made["Id"],
         ]
         program += ["podman"] if self._found.is_podman else []
-        package = Path(__file__).parent.parent.parent
+        package = Path(sagewright.__file__).parent.parent
         environ = {"PYTHONPATH": str(package), "MEMORY_GB": f"{launch.image.memory_gb:g}"}
         if host := launch.environ.get("SAGEWRIGHT_HOST_ID"):
             environ["SAGEWRIGHT_HOST_ID"] = host
