@@ -14,35 +14,20 @@ from sagewright.services.aws.cloudwatch import dashboards
 from sagewright.services.aws.cloudwatch.alarms import arn_of
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
+from sagewright.services.tagging import MOST_TAGS, TagOperations, listed
 from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.resources import resources, tags
-
-MOST_TAGS = 50
-
-
-@operation("cloudwatch", "TagResource")
-def tag_resource(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    arn, pairs = _require(context, request), {pair["Key"]: pair["Value"] for pair in request["Tags"]}
-    if (count := tags.extend(context.store, arn, pairs, MOST_TAGS)) > MOST_TAGS:
-        raise AwsError("InvalidParameterValue", f"{arn} would have {count} tags; {MOST_TAGS} are the most.")
-    return {}
-
-
-@operation("cloudwatch", "UntagResource")
-def untag_resource(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    tags.remove(context.store, _require(context, request), request["TagKeys"])
-    return {}
 
 
 @operation("cloudwatch", "ListTagsForResource")
 def list_tags_for_resource(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     arn = request["ResourceARN"]
     found = tags.of(context.store, arn) if _is_there(context, arn) else {}
-    return {"Tags": [{"Key": key, "Value": value} for key, value in found.items()]}
+    return {"Tags": listed(found)}
 
 
 def _require(context: Context, request: dict[str, Any]) -> str:
-    """The ARN of an alarm that is there. Raises ResourceNotFoundException."""
+    """Returns the ARN of an existing alarm or dashboard. Raises ResourceNotFoundException."""
     arn: str = request["ResourceARN"]
     if not _is_there(context, arn):
         raise AwsError("ResourceNotFoundException", f"{arn} does not exist.", 404)
@@ -56,3 +41,10 @@ def _is_there(context: Context, arn: str) -> bool:
         return arn == dashboards.arn_of(context, name) and dashboards.find(context, name) is not None
     found = resources.find(context.store, ResourceScope(KIND, context.account, context.region), alarm)
     return found is not None and arn == arn_of(context, alarm)
+
+
+TagOperations(
+    "cloudwatch",
+    _require,
+    lambda arn, count: AwsError("InvalidParameterValue", f"{arn} would have {count} tags; {MOST_TAGS} are the most."),
+).serve("TagResource", "UntagResource")

@@ -9,34 +9,11 @@ from sagewright.model.errors import AwsError
 from sagewright.services.aws.events.buses import bus_of
 from sagewright.services.aws.events.rules import require_rule
 from sagewright.services.context import Context
-from sagewright.services.registry import operation
-from sagewright.store.resources import tags
-
-MOST_TAGS = 50
-
-
-@operation("events", "TagResource")
-def tag_resource(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    arn, pairs = _require(context, request), {pair["Key"]: pair["Value"] for pair in request["Tags"]}
-    if (count := tags.extend(context.store, arn, pairs, MOST_TAGS)) > MOST_TAGS:
-        raise AwsError("LimitExceededException", f"{arn} would have {count} tags; {MOST_TAGS} are the most.")
-    return {}
-
-
-@operation("events", "UntagResource")
-def untag_resource(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    tags.remove(context.store, _require(context, request), request["TagKeys"])
-    return {}
-
-
-@operation("events", "ListTagsForResource")
-def list_tags_for_resource(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    found = tags.of(context.store, _require(context, request))
-    return {"Tags": [{"Key": key, "Value": value} for key, value in found.items()]}
+from sagewright.services.tagging import MOST_TAGS, TagOperations
 
 
 def _require(context: Context, request: dict[str, Any]) -> str:
-    """The ARN of a rule or a bus that is there. Raises ResourceNotFoundException."""
+    """Returns the ARN of an existing rule or bus. Raises ResourceNotFoundException."""
     arn: str = request["ResourceARN"]
     _, _, resource = arn.rpartition(":")
     kind, _, name = resource.partition("/")
@@ -49,3 +26,10 @@ def _require(context: Context, request: dict[str, Any]) -> str:
     if found != arn:
         raise AwsError("ResourceNotFoundException", f"{arn} does not exist.")
     return arn
+
+
+TagOperations(
+    "events",
+    _require,
+    lambda arn, count: AwsError("LimitExceededException", f"{arn} would have {count} tags; {MOST_TAGS} are the most."),
+).serve("TagResource", "UntagResource", "ListTagsForResource")

@@ -11,23 +11,8 @@ from sagewright.services.aws.kms.markers import marked, marker_of
 from sagewright.services.aws.kms_keys import arn_of, refuse_pending, require_key, require_own
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
+from sagewright.services.tagging import MOST_TAGS, TagOperations
 from sagewright.store.resources import tags
-
-MOST_TAGS = 50
-
-
-@operation("kms", "TagResource")
-def tag_resource(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    arn, pairs = _changeable(context, request), pairs_of(request["Tags"])
-    if (count := tags.extend(context.store, arn, pairs, MOST_TAGS)) > MOST_TAGS:
-        raise AwsError("LimitExceededException", f"A key has at most {MOST_TAGS} tags; {arn} would have {count}.")
-    return {}
-
-
-@operation("kms", "UntagResource")
-def untag_resource(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    tags.remove(context.store, _changeable(context, request), request["TagKeys"])
-    return {}
 
 
 @operation("kms", "ListResourceTags")
@@ -50,7 +35,17 @@ def pairs_of(given: Sequence[dict[str, str]]) -> dict[str, str]:
 
 
 def _changeable(context: Context, request: dict[str, Any]) -> str:
-    """The ARN of a key whose tags may change."""
+    """Returns the ARN of a key whose tags can change."""
     key = require_own(context, request["KeyId"])
     refuse_pending(context, key)
     return arn_of(context, key.name)
+
+
+TagOperations(
+    "kms",
+    _changeable,
+    lambda arn, count: AwsError(
+        "LimitExceededException", f"A key has at most {MOST_TAGS} tags; {arn} would have {count}."
+    ),
+    read=pairs_of,
+).serve("TagResource", "UntagResource")

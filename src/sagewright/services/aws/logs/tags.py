@@ -6,59 +6,17 @@ test_tag_resource_api).
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
 
 from sagewright.model.aws.arns import log_group_arn
 from sagewright.model.errors import AwsError
 from sagewright.services.aws.logs.groups import require_group
 from sagewright.services.context import Context
-from sagewright.services.registry import operation
-from sagewright.store.resources import tags
-
-MOST_TAGS = 50
-
-
-@operation("logs", "TagResource")
-def tag_resource(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    _add(context, _of_arn(context, request["resourceArn"]), request["tags"], "TooManyTagsException")
-    return {}
-
-
-@operation("logs", "UntagResource")
-def untag_resource(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    tags.remove(context.store, _of_arn(context, request["resourceArn"]), request["tagKeys"])
-    return {}
-
-
-@operation("logs", "ListTagsForResource")
-def list_tags_for_resource(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    return {"tags": tags.of(context.store, _of_arn(context, request["resourceArn"]))}
-
-
-@operation("logs", "TagLogGroup")
-def tag_log_group(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    _add(context, _of_group(context, request["logGroupName"]), request["tags"], "InvalidParameterException")
-    return {}
-
-
-@operation("logs", "UntagLogGroup")
-def untag_log_group(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    tags.remove(context.store, _of_group(context, request["logGroupName"]), request["tags"])
-    return {}
-
-
-@operation("logs", "ListTagsLogGroup")
-def list_tags_log_group(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    return {"tags": tags.of(context.store, _of_group(context, request["logGroupName"]))}
-
-
-def _add(context: Context, arn: str, pairs: dict[str, str], code: str) -> None:
-    if (count := tags.extend(context.store, arn, pairs, MOST_TAGS)) > MOST_TAGS:
-        raise AwsError(code, f"A log group has at most {MOST_TAGS} tags; {arn} would have {count}.")
+from sagewright.services.tagging import MOST_TAGS, TagOperations
 
 
 def _of_group(context: Context, name: str) -> str:
-    """The ARN of a group that is there."""
+    """Returns the ARN of an existing group. Raises ResourceNotFoundException."""
     require_group(context, name)
     return log_group_arn(context.region, context.account, name)
 
@@ -69,3 +27,27 @@ def _of_arn(context: Context, arn: str) -> str:
     if arn != log_group_arn(context.region, context.account, name):
         raise AwsError("ResourceNotFoundException", "The specified resource does not exist.")
     return _of_group(context, name)
+
+
+def _too_many(code: str) -> Callable[[str, int], Exception]:
+    return lambda arn, count: AwsError(code, f"A log group has at most {MOST_TAGS} tags; {arn} would have {count}.")
+
+
+TagOperations(
+    "logs",
+    lambda context, request: _of_arn(context, request["resourceArn"]),
+    _too_many("TooManyTagsException"),
+    read=dict,
+    write=dict,
+    tags_member="tags",
+    keys_member="tagKeys",
+).serve("TagResource", "UntagResource", "ListTagsForResource")
+TagOperations(
+    "logs",
+    lambda context, request: _of_group(context, request["logGroupName"]),
+    _too_many("InvalidParameterException"),
+    read=dict,
+    write=dict,
+    tags_member="tags",
+    keys_member="tags",
+).serve("TagLogGroup", "UntagLogGroup", "ListTagsLogGroup")
