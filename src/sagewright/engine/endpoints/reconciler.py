@@ -17,7 +17,7 @@ from sagewright.store.resources.resources import Resource
 log = logging.getLogger("sagewright.engine.endpoints.reconciler")
 
 
-class Endpoints:
+class EndpointReconciler:
     """See engine.control.Reconciler for the guarantees. Every step may be repeated, and taken by two servers at once: what is
     decided is decided in one transaction on the endpoint's document, and what is made has names from there."""
 

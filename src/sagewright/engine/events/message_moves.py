@@ -33,7 +33,7 @@ class _Stuck(Exception):
     """A message can't be moved, for a reason."""
 
 
-class MessageMoves:
+class MessageMoveReconciler:
     """See engine.control.Reconciler for the guarantees."""
 
     kinds: tuple[str, ...] = (KIND,)
