@@ -76,7 +76,7 @@ def _component(resource: Resource) -> dict[str, Any] | None:
     variants = [variant for fleet in serving for variant in fleet.variants]
     copies = [{"id": one.id, "directories": one.directories} for variant in variants for one in variant.ready]
     desired = sum(variant.desired for variant in variants)
-    return _variant(variants[0]) | {"instances": copies, "component": resource.name, "wanted": desired}
+    return _variant(variants[0]) | {"instances": copies, "component": resource.name, "desired": desired}
 
 
 def _fleet(fleet: Fleet) -> dict[str, Any]:

@@ -163,7 +163,7 @@ class Dispatch:
             raise faults.validation(
                 f"Inference Component {found.component} is on the variant {found.name}, not on {requested.variant}."
             )
-        if not found.requested and not found.instances:
+        if not found.desired and not found.instances:
             self.tally(endpoint.name, found).without_capacity += 1
             raise faults.no_capacity()
         return found

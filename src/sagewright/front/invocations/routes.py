@@ -30,7 +30,7 @@ class RouteInstance:
 class RouteVariant:
     """`weight`: its part of its fleet's traffic; `concurrency`: how many requests it takes at a time, 0 for no limit of its own.
 
-    One with a `component` is an inference component: its instances are copies, on the variant of that name. `requested`: how many.
+    One with a `component` is an inference component: its instances are copies, on the variant of that name. `desired`: how many.
     """
 
     name: str
@@ -42,7 +42,7 @@ class RouteVariant:
     concurrency: int = 0
     scales_from_zero: bool = False
     component: str = ""
-    requested: int = 1
+    desired: int = 1
 
 
 @dataclass(frozen=True)

@@ -42,8 +42,8 @@ def test_the_same_segment_makes_the_same_names(tmp_path: Path) -> None:
 def test_a_killed_front_leaves_what_it_had_kept(tmp_path: Path) -> None:
     program = (
         "import os, signal, sys; from pathlib import Path; from sagewright.front.invocations.spool import *\n"
-        "made = Spool(Path(sys.argv[1]))\n"
-        "[made.keep(Target('s3://b/p', 'e', 'v'), str(n).encode()) for n in range(50)]\n"
+        "made = CaptureSpool(Path(sys.argv[1]))\n"
+        "[made.keep(CaptureTarget('s3://b/p', 'e', 'v'), str(n).encode()) for n in range(50)]\n"
         "os.kill(os.getpid(), signal.SIGKILL)"
     )
     subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=False)
