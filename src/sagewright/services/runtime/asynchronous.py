@@ -1,4 +1,4 @@
-"""InvokeEndpointAsync: the request is kept, and answered with where its result will be.
+"""InvokeEndpointAsync: stores the request, and returns the location of its future result.
 
 Source: AWS's API reference, InvokeEndpointAsync.
 """

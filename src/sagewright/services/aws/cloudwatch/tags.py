@@ -1,7 +1,7 @@
 """Tags of alarms and dashboards: TagResource, UntagResource, ListTagsForResource.
 
-Source: CloudWatch's API reference; AWS's answers as localstack/localstack recorded them (test_tagging_metric_alarm): an alarm that
-is gone has no tags.
+Source: CloudWatch's API reference; AWS's answers as localstack/localstack recorded them (test_tagging_metric_alarm): a deleted
+alarm has no tags.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def list_tags_for_resource(context: Context, request: dict[str, Any]) -> dict[st
 
 
 def _require(context: Context, request: dict[str, Any]) -> str:
-    """The ARN of an alarm that is there. Raises ResourceNotFoundException."""
+    """Returns the ARN of an existing alarm or dashboard. Raises ResourceNotFoundException."""
     arn: str = request["ResourceARN"]
     if not _is_there(context, arn):
         raise AwsError("ResourceNotFoundException", f"{arn} does not exist.", 404)

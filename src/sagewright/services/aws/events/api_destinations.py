@@ -15,7 +15,7 @@ from sagewright.store.resources.resources import Resource
 
 KEPT = ("Description", "ConnectionArn", "InvocationEndpoint", "HttpMethod", "InvocationRateLimitPerSecond")
 RATE = 300
-"""Calls a second, of a destination that says nothing of them."""
+"""Default rate limit of a destination, in calls per second."""
 
 
 @operation("events", "CreateApiDestination")

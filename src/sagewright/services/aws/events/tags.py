@@ -36,7 +36,7 @@ def list_tags_for_resource(context: Context, request: dict[str, Any]) -> dict[st
 
 
 def _require(context: Context, request: dict[str, Any]) -> str:
-    """The ARN of a rule or a bus that is there. Raises ResourceNotFoundException."""
+    """Returns the ARN of an existing rule or bus. Raises ResourceNotFoundException."""
     arn: str = request["ResourceARN"]
     _, _, resource = arn.rpartition(":")
     kind, _, name = resource.partition("/")

@@ -32,5 +32,5 @@ def list_tags(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _require(context: Context, request: dict[str, Any]) -> str:
-    """The ARN of a function that is there. Raises ResourceNotFoundException."""
+    """Returns the ARN of an existing function. Raises ResourceNotFoundException."""
     return arn_of(context, require(context, {"FunctionName": request["Resource"]}).name)

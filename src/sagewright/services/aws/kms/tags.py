@@ -50,7 +50,7 @@ def pairs_of(given: Sequence[dict[str, str]]) -> dict[str, str]:
 
 
 def _changeable(context: Context, request: dict[str, Any]) -> str:
-    """The ARN of a key whose tags may change."""
+    """Returns the ARN of a key whose tags can be changed."""
     key = require_own(context, request["KeyId"])
     refuse_pending(context, key)
     return arn_of(context, key.name)

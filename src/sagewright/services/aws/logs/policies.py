@@ -1,4 +1,4 @@
-"""Resource policies of the account: kept and told; they let nobody in and keep nobody out.
+"""Resource policies of the account: stored and returned, but not enforced.
 
 Source: Logs' API reference; its refusals as localstack/localstack recorded them on AWS
 (`test_logs_resource_policies.snapshot.json`).
@@ -93,7 +93,7 @@ def _described(row: Resource) -> dict[str, Any]:
 
 
 def _normal(row: Resource) -> str:
-    """The document as lists tell it: with a version, and one principal, action or resource without a list around it."""
+    """Returns the document as in lists: with a version, and without a list around a single principal, action or resource."""
     policy = read_json(row.document["Policy"])
     statements = policy.get("Statement")
     if isinstance(statements, list):

@@ -1,4 +1,4 @@
-"""Tags of log groups, by the operations of today and by those of before.
+"""Tags of log groups, by the current and the deprecated operations.
 
 Source: Logs' API reference; AWS's answers as localstack/localstack recorded them (`test_logs_groups.snapshot.json`,
 test_tag_resource_api).
@@ -58,13 +58,13 @@ def _add(context: Context, arn: str, pairs: dict[str, str], code: str) -> None:
 
 
 def _of_group(context: Context, name: str) -> str:
-    """The ARN of a group that is there."""
+    """Returns the ARN of an existing group."""
     require_group(context, name)
     return log_group_arn(context.region, context.account, name)
 
 
 def _of_arn(context: Context, arn: str) -> str:
-    """Raises ResourceNotFoundException for an ARN of no log group that is there."""
+    """Raises ResourceNotFoundException unless it is the ARN of an existing log group."""
     name = arn.rsplit(":log-group:", maxsplit=1)[-1]
     if arn != log_group_arn(context.region, context.account, name):
         raise AwsError("ResourceNotFoundException", "The specified resource does not exist.")

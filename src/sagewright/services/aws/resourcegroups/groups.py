@@ -1,6 +1,6 @@
 """Resource groups by tags: Create, Get, Update, Delete, List, their members and tags.
 
-A group is its query: its members are looked for whenever they are asked for. Source: AWS's API reference, AWS Resource Groups.
+A group is a query: its members are looked up on each request. Source: AWS's API reference, AWS Resource Groups.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def update_group_query(context: Context, request: dict[str, Any]) -> dict[str, A
 
 @operation(SERVICE, "DeleteGroup")
 def delete_group(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """Its members stay."""
+    """Deletes the group; its members stay."""
     group = _require(context, request)
     resources.remove(context.store, group, _arn(context, group.name), context.principal.arn)
     return {"Group": _shown(context, group)}
@@ -128,7 +128,7 @@ def untag(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def read_query(query: dict[str, Any]) -> tuple[list[str], list[TagFilter]]:
-    """The types and the tags of a resource query. Raises BadRequestException."""
+    """Returns the types and the tags of a resource query. Raises BadRequestException."""
     if query["Type"] != BY_TAGS:
         raise _bad(f"Sagewright does not serve resource queries of the type {query['Type']}, only {BY_TAGS}.")
     try:
@@ -148,7 +148,7 @@ def read_query(query: dict[str, Any]) -> tuple[list[str], list[TagFilter]]:
 
 
 def _members(context: Context, query: dict[str, Any], requested: list[str], request: dict[str, Any]) -> dict[str, Any]:
-    """A page of the members, by their ARNs. `requested`: types of which there may be more."""
+    """Returns a page of the members, sorted by ARN. `requested`: types to restrict them to."""
     types, filters = read_query(query)
     size, after = request.get("MaxResults", PAGE), _after(request)
     members_query = tagged_resources.TagQuery(
@@ -173,7 +173,7 @@ def _changed(context: Context, request: dict[str, Any], how: Callable[[dict[str,
 
 
 def _require(context: Context, request: dict[str, Any]) -> Resource:
-    """By `Group`, a name or an ARN, or by `GroupName`, which earlier clients send. Raises NotFoundException."""
+    """Finds a group by `Group`, a name or an ARN, or by `GroupName`, which earlier clients send. Raises NotFoundException."""
     given = str(request.get("Group") or request.get("GroupName") or "")
     name = given.partition(":group/")[2] or given
     if not given:
