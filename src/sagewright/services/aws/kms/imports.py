@@ -119,7 +119,8 @@ def _place_of(context: Context) -> ResourceScope:
 
 
 def _external(context: Context, requested: str, *, pending: bool = False) -> Resource:
-    """Raises UnsupportedOperationException for a key whose material the server generated. `pending`: accepts keys pending deletion."""
+    """Raises UnsupportedOperationException for a key whose material the server generated. `pending`: accepts keys pending
+    deletion."""
     key = require_own(context, requested)
     if origin_of(key) != "EXTERNAL":
         message = f"{arn_of(context, key.name)} origin is {origin_of(key)} which is not valid for this operation."

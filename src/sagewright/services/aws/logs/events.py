@@ -65,7 +65,8 @@ def _check_batch(events: list[tuple[int, str]]) -> None:
 def _taken(
     events: list[tuple[int, str]], at_ms: int, retention_days: int | None
 ) -> tuple[list[tuple[int, str]], dict[str, int]]:
-    """Returns the accepted events, and the rejected ranges at both ends of the batch: too old, expired, or too far in the future."""
+    """Returns the accepted events, and the rejected ranges at both ends of the batch: too old, expired, or too far in the
+    future."""
     oldest, newest = at_ms - OLDEST_MS, at_ms + NEWEST_MS
     expired = at_ms - retention_days * DAY_MS if retention_days else 0
     times = [moment for moment, _ in events]

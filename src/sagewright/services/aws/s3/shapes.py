@@ -125,7 +125,8 @@ def tag_set(tags: Mapping[str, str]) -> list[dict[str, str]]:
 
 
 def conditions(request: Mapping[str, Any], by: ChangeCause, since_ms: int | None = None) -> PutConditions:
-    """Returns the conditions of a write that began at `since_ms`. Raises NotImplemented for values that S3 accepts only on reads."""
+    """Returns the conditions of a write that began at `since_ms`. Raises NotImplemented for values that S3 accepts only on
+    reads."""
     match, none_match = request.get("IfMatch"), request.get("IfNoneMatch")
     if match is not None and none_match is not None:
         raise errors.not_implemented(

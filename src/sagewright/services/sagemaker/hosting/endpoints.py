@@ -176,7 +176,8 @@ def _check_components(context: Context, name: str, state: RolloutState, fleet: F
 
 
 def fleet_of(context: Context, config_name: str) -> Fleet:
-    """Returns the desired fleet of an endpoint configuration, with its models in their current state. Raises ValidationException."""
+    """Returns the desired fleet of an endpoint configuration, with its models in their current state. Raises
+    ValidationException."""
     document = CONFIGS.require(context, config_name).document
     variants = [_variant(context, document, one) for one in document["ProductionVariants"]]
     variants += [

@@ -119,7 +119,8 @@ def outline(job: Job) -> dict[str, Any]:
 
 
 def _profiling(job: Job) -> str:
-    """Returns AWS's profiling status for a request with a profiler; profiling itself is not supported (docs/reference/limits.md)."""
+    """Returns AWS's profiling status for a request with a profiler; profiling itself is not supported
+    (docs/reference/limits.md)."""
     requested = job.request.get("ProfilerConfig") or {}
     desired = "S3OutputPath" in requested and not requested.get("DisableProfiler", False)
     return "Enabled" if desired else "Disabled"

@@ -126,7 +126,8 @@ def _edges(walk: Walk, chosen: list[tuple[int, End]], page: list[tuple[int, End]
 
 
 def _passing(context: Context, filters: Document, found: list[tuple[int, End]]) -> set[str]:
-    """Returns the ids of the entities that pass all filters. Names within one filter are alternatives; properties must all match."""
+    """Returns the ids of the entities that pass all filters. Names within one filter are alternatives; properties must all
+    match."""
     ends = [end for _, end in found]
     if types := filters.get("Types"):
         names = {*types, *(SHORT.get(one, one) for one in types)}

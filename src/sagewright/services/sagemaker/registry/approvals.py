@@ -12,7 +12,8 @@ DESCRIBED = ("ModelApprovalStatus", "ApprovalDescription")
 
 
 def approval_history(context: Context, group: str, version: str) -> list[dict[str, Any]]:
-    """Returns every change, oldest first: time, identity, changed members, and the resulting approval. Raises ValidationException."""
+    """Returns every change, oldest first: time, identity, changed members, and the resulting approval. Raises
+    ValidationException."""
     number = int(version) if version.isdecimal() else 0
     package = require_package(context, arn_for(context, group, number))
     history: list[dict[str, Any]] = []

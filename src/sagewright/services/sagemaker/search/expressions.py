@@ -42,7 +42,8 @@ def is_exact(expression: dict[str, Any]) -> bool:
 
 
 def matches(expression: dict[str, Any], document: Document) -> bool:
-    """Returns True if a document satisfies a SearchExpression. Raises ValidationException for a filter without the value it needs."""
+    """Returns True if a document satisfies a SearchExpression. Raises ValidationException for a filter without the value it
+    needs."""
     filters = expression.get("Filters") or ()
     held = properties(document, {one["Name"] for one in filters}) if filters else {}
     results = [

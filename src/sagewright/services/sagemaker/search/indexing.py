@@ -53,7 +53,7 @@ class Load:
 
 
 def take_in(platform: Platform, most: int, wait_s: float = -1) -> int:
-    """Indexes the first `most` rows of the queue and returns their number; None if another thread holds the lock for longer than
+    """Indexes the first `most` rows of the queue and returns their number; 0 if another writer holds the turn for longer than
     `wait_s`."""
     store = platform.store
     if not index.waiting(store, 1):

@@ -1,4 +1,5 @@
-"""Search over every kind that declares how it is shown. The index finds matches, which are then described in their current state."""
+"""Search over every kind that declares how it is shown. The index finds matches, which are then described in their current
+state."""
 
 from __future__ import annotations
 

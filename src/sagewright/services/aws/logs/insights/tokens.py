@@ -84,7 +84,8 @@ def unquoted(token: Token) -> str:
 
 
 def _read(query: str) -> list[Token]:
-    """Splits a query into tokens. A slash begins a regex only where one is allowed: after `like` and `=~`, and anywhere in `parse`."""
+    """Splits a query into tokens. A slash begins a regex only where one is allowed: after `like` and `=~`, and anywhere in
+    `parse`."""
     found: list[Token] = []
     at, parsing = 0, False
     while at < len(query):

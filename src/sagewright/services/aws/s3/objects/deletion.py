@@ -67,7 +67,8 @@ def delete_objects(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check_conditions(requested: dict[str, Any]) -> None:
-    """Raises NotImplemented for conditions that S3 supports only in directory buckets, so that nothing is deleted in spite of them."""
+    """Raises NotImplemented for conditions that S3 supports only in directory buckets, so that nothing is deleted in spite of
+    them."""
     for name, header in _OF_DIRECTORIES.items():
         if requested.get(name) is not None:
             raise errors.not_implemented(header, "It is for directory buckets, which are not served.")
