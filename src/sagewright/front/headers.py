@@ -24,7 +24,7 @@ MOST: dict[str, tuple[str, int]] = {
     "x-amzn-sagemaker-session-id": ("sessionId", 256),
     "x-amzn-sagemaker-prefix-aware-id": ("prefixAwareId", 64),
 }
-"""For each header, its member and the maximum number of characters."""
+"""Member and maximum number of characters, by header."""
 NOT_SHOWN = "customAttributes"
 """Member whose value a message does not show."""
 

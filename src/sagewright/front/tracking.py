@@ -38,9 +38,9 @@ from sagewright.wire.signatures.authentication import ONCE
 SERVICE = "sagemaker-mlflow"
 COOKIE = "sagewright-mlflow"
 TIMEOUT_S = 120.0
-"""For the head of a response."""
+"""Limit for the head of a response."""
 TOTAL_S = 3600.0
-"""For a whole response: artifacts are large, and clients can be slow."""
+"""Limit for a whole response: artifacts are large, and clients can be slow."""
 METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
 _SAFE = frozenset({"GET"})
 _PATH = re.compile(rf"{passes.PREFIX}([A-Za-z0-9-]+)(/.*)")

@@ -30,7 +30,7 @@ class ConnectionLimits:
     head: int = 64 * KIB
     fields: int = 256
     head_s: float = 15.0
-    """From the connection, or from the first byte of a head, to the head's last byte."""
+    """Time from the connection, or from the first byte of a head, to the head's last byte."""
 
     idle_s: float = 75.0
     """Between two requests on a proven connection."""
@@ -54,4 +54,4 @@ class ConnectionLimits:
 
     pace: BodyPace = field(default_factory=BodyPace)
     stranger_pace: BodyPace = field(default_factory=lambda: BodyPace(20.0, 20.0, 4096.0))
-    """For bodies that are read before their sender is authenticated."""
+    """Minimum pace of bodies that are read before their sender is authenticated."""

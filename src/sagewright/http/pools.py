@@ -68,7 +68,7 @@ class CallPool:
         self._busy += 1
 
     async def _turn(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Waits until a slot is taken."""
+        """Waits for a slot. Raises Full."""
         if len(self._queue) >= self._waiting:
             raise Full
         turn = loop.create_future()

@@ -172,7 +172,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self.restart(b"\r\n".join(framing or [b"content-length: 0"]))
 
     def restart(self, framing: bytes) -> None:
-        """Creates a new parser, fed with the head of the current request and these framing lines."""
+        """Replaces the parser by one that has read the head of the current request with these framing headers."""
         self.parser = httptools.HttpRequestParser(self)
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
         self._mute = True

@@ -129,7 +129,8 @@ class Deletion:
 def delete(
     connection: Connection, bucket: Bucket, key: str, version: str | None, conditions: PutConditions
 ) -> Deletion:
-    """Without `version`, adds a delete marker if versioning is on, else removes the object. A missing object is not an error."""
+    """Adds a delete marker if versioning is on, else removes the object; with `version`, removes that version. A missing object is
+    not an error."""
     rows.lock_keys(connection, bucket.name, [key])
     current = rows.current(connection, bucket.name, key)
     conditions.check(key, current)

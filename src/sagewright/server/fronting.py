@@ -121,7 +121,7 @@ class Fronting:
             await asyncio.sleep(LOOK_S)
 
     async def leave(self) -> None:
-        """Announces that the server will accept no more. A front that serves an endpoint goes on; any other ends, and is
+        """Announces that the server will accept no more. A front with something to serve goes on; any other ends, and is
         awaited."""
         link, process = self._link, self._process
         if link is not None:

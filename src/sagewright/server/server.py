@@ -127,7 +127,7 @@ class Server:
 
 @dataclass(frozen=True)
 class Meeting:
-    """The environment of a server at its start: its peers, the machines, its port, and the front of the previous server."""
+    """The state at a server's start: its peers, the machines, its port, and the front of the previous server."""
 
     peers: Peers
     site: Site
@@ -145,7 +145,8 @@ class MainServer(PassingServer):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Ignores the signals that uvicorn would raise again, which would end the process before its components are closed."""
+        """Prevents uvicorn from raising its signals again after it ends, which would end the process before its components are
+        closed."""
         yield
 
     def ask_to_end(self) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 PLAN, TABLES, RESULTS, FAILURE = ".athena/queries.json", ".athena/tables", ".athena/results", "output/.query-failure"
 _FORMATS = {"PARQUET": ("parquet", "GZIP", "SNAPPY"), "JSON": ("json", "GZIP"), "TEXTFILE": ("csv", "GZIP")}
-"""For each OutputFormat: DuckDB's name, and the possible values of OutputCompression; the first is the default, as in Athena."""
+"""DuckDB's name of each OutputFormat, and the possible values of OutputCompression; the first is the default, as in Athena."""
 _PARQUET = b"PAR1"
 
 

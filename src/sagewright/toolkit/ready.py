@@ -83,7 +83,7 @@ def _read_at_load(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _change(before: Mapping[str, str], after: Mapping[str, str]) -> None:
-    """Applies to the environment the changes that imports have made to other variables."""
+    """Applies the difference between `before` and `after`, made by imports, to the environment."""
     os.environ.update({name: value for name, value in after.items() if before.get(name) != value})
     for name in before.keys() - after.keys():
         os.environ.pop(name, None)

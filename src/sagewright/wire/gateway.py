@@ -217,8 +217,7 @@ class Gateway:
         return response
 
     async def _in_entry(self, step: Callable[[Exchange], T], exchange: Exchange) -> T:
-        """Runs a step that looks up a key: in the event loop if that is a lookup in memory. Unauthenticated requests occupy no
-        worker."""
+        """Runs a step that looks up a key, in the event loop if that only reads memory. Unauthenticated requests get no worker."""
         if self._platform.store.embedded and not _is_long(exchange.request.body):
             return step(exchange)
         return await self._pools.entry.run(step, exchange)
@@ -275,8 +274,7 @@ class Gateway:
         return self._run(exchange, self._steps)
 
     async def _at_once(self, exchange: Exchange, incoming: Incoming) -> HttpResponse | None:
-        """Returns the response, computed in the event loop; None if it would have to wait for other writers: then a thread
-        answers."""
+        """Returns the response, computed in the event loop; None if it would wait for other writers, so that a thread answers."""
         request = exchange.request
         whole = request.body.read()
         request.body = BytesBody(whole)

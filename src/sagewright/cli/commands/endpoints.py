@@ -171,7 +171,7 @@ def _describe(sagemaker: Any, name: str) -> dict[str, Any]:
 
 
 def _progress(found: dict[str, Any], said: str) -> str:
-    """Returns the current activity, unless it was printed before."""
+    """Prints the current activity unless it equals `said`; returns it."""
     source = found.get("PendingDeploymentSummary", found)
     messages = [
         f"{variant['VariantName']}: {status['Status']}, {status.get('StatusMessage', '')}"

@@ -16,7 +16,7 @@ from sagewright.cli.options import DataOption, console, fail, settings_of
 from sagewright.model.settings import Settings
 
 PREFIX = "sagewright-weights"
-"""Where `algorithms.deep.pretrained` looks for them."""
+"""Key prefix under which `algorithms.deep.pretrained` looks for weights."""
 ENDINGS = (".pth", ".safetensors")
 
 app = typer.Typer(help="Pretrained weights that built-in algorithms may begin with.", no_args_is_help=True)

@@ -40,7 +40,7 @@ class Quota:
 
 
 def least_busy(instances: Sequence[RouteInstance], busy: Mapping[str, int], *, at_random: bool) -> RouteInstance:
-    """Returns the instance with the fewest requests in progress (`busy`, by id), with `at_random` a random one of those."""
+    """Returns a random instance of those with the fewest requests in progress (`busy`, by id), or of all with `at_random`."""
     if len(instances) == 1:
         return instances[0]
     if at_random:

@@ -19,7 +19,7 @@ MAIN_HELD_S = 60.0
 UNUSED_S = 10.0
 """Time after which a front without a server ends if no endpoint is in service."""
 ALONE_S = 24 * 3600.0
-"""The same time that agents go on without a server."""
+"""Time that a front goes on without a server, as agents do."""
 IDLE_S = 3.0
 log = logging.getLogger("sagewright.front.link.survival")
 
@@ -101,7 +101,7 @@ class Survival:
             await self._serving.accept_main(self._main)
 
     def _let_main_go(self) -> None:
-        """Releases the server's port for other processes. On SIGUSR1, sent by a server on another data directory."""
+        """Releases the server's port, on SIGUSR1 from a server on another data directory."""
         if self._alone_s is not None:
             self._serving.leave_main()
             self._drop_main()

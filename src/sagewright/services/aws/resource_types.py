@@ -11,7 +11,7 @@ NAMES = {
 }  # fmt: skip
 """CloudFormation's names of the services whose resources have tags."""
 BARE = {"sqs": "Queue", "sns": "Topic"}
-"""For services in whose ARNs the name has no prefix: the only kind of resource."""
+"""The only kind of resource of those services in whose ARNs the name has no prefix."""
 _BEHIND_KIND = {"lambda": ":", "logs": ":", "cloudwatch": ":"}
 """Separator of kind and name, where it is not a slash."""
 SERVICES = {name: service for service, name in NAMES.items()}

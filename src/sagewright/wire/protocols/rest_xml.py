@@ -354,8 +354,8 @@ def _written(shape: StructureShape, name: str, item: dict[str, Any]) -> str:
 
 @cache
 def _template(shape: StructureShape, name: str, there: tuple[str, ...]) -> tuple[str, list[_Fill]]:
-    """Returns the template of an item with the members `there`, and functions for the text of each placeholder; a scalar's is its
-    content."""
+    """Returns the template of an item with the members `there`, and functions for its placeholders; it includes the tags of
+    scalars."""
     members = [member for member in _members(shape)[1] if member[0] in there]
     places = [f"<{wire_name}>%s</{wire_name}>" if _is_scalar(member) else "%s" for _, wire_name, member, _ in members]
     return f"<{name}>{''.join(places)}</{name}>", [(member[0], _filler(member)) for member in members]

@@ -239,7 +239,7 @@ def _take_headers(request: HttpRequest, query: Mapping[str, str]) -> None:
 
 
 def _check_all_signed(request: HttpRequest, claim: sigv4.Claim) -> None:
-    """Checks that all S3 headers are signed, since they change the operation. Raises AccessDenied."""
+    """Checks that all `x-amz-` headers are signed, since they change the operation. Raises AccessDenied."""
     extra = [n for n in request.headers if n.startswith("x-amz-") and n not in claim.signed_headers and n != DIGEST]
     if extra:
         message = "There were headers present in the request which were not signed"
@@ -341,7 +341,7 @@ def _guard_body(request: HttpRequest, claim: sigv4.Claim, key: AccessKey, payloa
 
 
 def _guard_unsigned_body(request: HttpRequest) -> None:
-    """Checks the body by its own length and digest, for a request without a signed digest or without a signature."""
+    """Wraps the body according to its digest header, for a request in which that header, or everything, is unsigned."""
     said = request.headers.get(DIGEST, sigv4.UNSIGNED)
     if said.startswith("STREAMING-UNSIGNED"):
         request.body = _chunked(request, None, b"", [])

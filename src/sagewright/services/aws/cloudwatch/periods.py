@@ -83,7 +83,7 @@ def is_percentile(name: str) -> bool:
 
 
 def by_unit(data: Sequence[Datum]) -> dict[str, list[Datum]]:
-    """Sums the data per unit: seconds and bytes can't be added."""
+    """Groups the data by unit: seconds and bytes can't be added."""
     found: dict[str, list[Datum]] = defaultdict(list)
     for datum in data:
         found[datum.unit].append(datum)

@@ -164,7 +164,7 @@ def put_image(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 @operation("ecr", "BatchDeleteImage")
 def batch_delete_image(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """By tag, removes the tag, and the image with its last tag. By digest, removes the image with all of its tags."""
+    """Removes a tag, and the image with its last tag; given a digest, removes the image with all of its tags."""
     repository = require_repository(context, request)
     deleted, failures = [], []
     for image in request["imageIds"]:
@@ -179,7 +179,7 @@ def batch_delete_image(context: Context, request: dict[str, Any]) -> dict[str, A
 
 
 def _is_needed(context: Context, repository: Repository, manifest: Manifest, image: dict[str, Any]) -> bool:
-    """Returns True if a manifest list refers to the image."""
+    """Returns True if deleting the image by digest would break a manifest list."""
     others = ecr.manifests(context.store, repository.name)
     return "imageDigest" in image and any(manifest.digest in members(other) for other in others)
 

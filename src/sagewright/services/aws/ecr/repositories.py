@@ -114,7 +114,7 @@ def _set(context: Context, request: dict[str, Any], member: str, value: Any) -> 
 
 
 def _repository_of(context: Context, arn: str) -> str:
-    """Returns the name in the ARN of an existing repository."""
+    """Returns the ARN of an existing repository. Raises RepositoryNotFoundException."""
     require_repository(context, {"repositoryName": arn.partition(":repository/")[2] or arn})
     return arn
 

@@ -26,7 +26,7 @@ MEMBERS = {
     "API_KEY": ("ApiKeyAuthParameters", ("ApiKeyName", "ApiKeyValue")),
     "BASIC": ("BasicAuthParameters", ("Username", "Password")),
 }
-"""For each type of authorization, the member with its parameters, and the required parameters. The second one is the secret."""
+"""Member with the parameters, and the required parameters, by type of authorization. The second parameter is the secret."""
 
 
 _ABSENT = {

@@ -33,7 +33,7 @@ SPECS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "ECC_SECG_P256K1": {SIGN: ("ECDSA_SHA_256",)},
     **{f"HMAC_{bits}": {MAC: (f"HMAC_SHA_{bits}",)} for bits in (224, 256, 384, 512)},
 }
-"""For each spec, the possible usages of its keys, with the algorithms of each."""
+"""Possible usages of the keys of each spec, with the algorithms of each usage."""
 
 PAIRS = tuple(name for name in SPECS if name.startswith(("RSA_", "ECC_")))
 """Specs of asymmetric keys."""

@@ -55,7 +55,7 @@ def read_object(text: str) -> dict[str, Any]:
 
 
 def combinations(policy: dict[str, Any], depth: int = 1) -> int:
-    """Returns the product of the number of values of each key, times its depth; alternatives are added."""
+    """Returns the product of the numbers of values of all keys, each multiplied by the key's depth; alternatives are added."""
     return math.prod(_values(name, value, depth) for name, value in policy.items())
 
 

@@ -36,7 +36,8 @@ class _Place:
 
 
 def tracking(context: Context, kind: Kind, name: str, request: dict[str, Any]) -> Callable[[Connection], None] | None:
-    """Returns the writes to make in the transaction that creates the job. Raises ResourceNotFound, ValidationException."""
+    """Returns a function that adds the component to the trial, to be called in the transaction that creates the job. Raises
+    ResourceNotFound, ValidationException."""
     config = request.get("ExperimentConfig") or {}
     if kind.name not in SOURCE_TYPES or not (config.get("ExperimentName") or config.get("TrialName")):
         return None

@@ -92,7 +92,7 @@ def delete_trial_component(context: Context, request: dict[str, Any]) -> dict[st
             raise ValidationException(f"TrialComponent '{arn}' is linked to 1 or more trials and cannot be deleted.")
         component_metrics.remove_in(connection, found.id)
         lineage.dissociate_all_in(connection, found.id)
-        if of_job:  # a component of a job must stay, or the job would get another
+        if of_job:  # marked as deleted, or the job would get a new one
             scope = job_components.scope_of(context, trials.FORGOTTEN)
             resources.create_in(connection, scope, New(found.parent, {}, "", {}, parent=found.parent))
 

@@ -258,7 +258,7 @@ def _weighted(variant: Variant, requested: dict[str, Any] | None) -> Variant:
 
 
 def _retained(fleet: Fleet, state: RolloutState, excluded: set[str]) -> Fleet:
-    """Returns the fleet with the current weights and counts of variants of the same name."""
+    """Returns the fleet with the current weights, counts and capture of variants of the same name, except those in `excluded`."""
     present = {variant.name: variant for one in state.fleets if one.share for variant in one.variants}
     capture = next((one.capture for one in state.fleets if one.share), None)
 

@@ -156,7 +156,7 @@ def delete_inference_experiment(context: Context, request: dict[str, Any]) -> di
 
 
 def _final(current: Resource, request: dict[str, Any]) -> list[dict[str, Any]]:
-    """Raises ValidationException for actions that remove every variant, or name an unknown one."""
+    """Returns the variants after the end. Raises ValidationException unless exactly one variant remains, and for unknown names."""
     actions: dict[str, str] = request["ModelVariantActions"]
     names = {one["VariantName"] for one in current.document["ModelVariants"]}
     source = current.document["ShadowModeConfig"]["SourceModelVariantName"]

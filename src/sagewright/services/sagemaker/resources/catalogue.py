@@ -45,7 +45,7 @@ SOURCES = {rows.source: rows for rows in (JOBS, RESOURCES)}
 
 @dataclass(frozen=True)
 class Searched:
-    """How Search shows a kind.
+    """Search's view of a kind.
 
     `resource`: Search's name for it. `name_member`: the member of a document with the name. `documents`: returns Describe's
     documents for rows, in their order, with Tags. `record`: converts a document to a member of the response. `hidden`: members of

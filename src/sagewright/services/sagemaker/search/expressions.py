@@ -22,7 +22,7 @@ ORDERS = {
     "LessThan": (False, False),
     "LessThanOrEqualTo": (False, True),
 }
-"""For each operator: whether greater values match, and whether equal ones do."""
+"""Comparison operators: True if greater values match, and True if equal ones do."""
 
 
 def condition_of(expression: dict[str, Any]) -> Condition:

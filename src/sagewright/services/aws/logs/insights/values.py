@@ -123,4 +123,4 @@ FUNCTIONS: dict[str, tuple[int, int, Callable[..., Any]]] = {
     "frommillis": (1, 1, _from_millis),
     "tomillis": (1, 1, _to_millis),
 }
-"""For each lower-case name: the minimum and maximum number of arguments, and the function."""
+"""Minimum and maximum number of arguments, and the function, by lower-case name."""
