@@ -32,7 +32,7 @@ class ScrubFault:
 
 @dataclass
 class ScrubReport:
-    """`orphaned`: number of files that no row refers to; a server removes them by itself."""
+    """`orphaned`: names of files that no row refers to; a server removes them by itself."""
 
     objects: int = 0
     parts: int = 0

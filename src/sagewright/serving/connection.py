@@ -130,7 +130,7 @@ class Connection(asyncio.Protocol):
             self._refuse(HTTPStatus.INTERNAL_SERVER_ERROR, "The request could not be taken.")
         except httptools.HttpParserError as error:
             if not self.is_ending:
-                self._refuse(HTTPStatus.BAD_REQUEST, f"This is no HTTP request: {error}")
+                self._refuse(HTTPStatus.BAD_REQUEST, f"This is not an HTTP request: {error}")
 
     def pause_writing(self) -> None:
         self._writable = False

@@ -91,7 +91,7 @@ def _release(config: JobConfig) -> None:
         try:
             say_done(host, secret_of(os.environ))
         except OSError as error:
-            raise FrameworkError(f"{host} cannot be told that the program has ended: {error}") from error
+            raise FrameworkError(f"{host} could not be informed that the program has ended: {error}") from error
 
 
 def _bring_code(config: JobConfig) -> None:

@@ -60,7 +60,7 @@ def _walk(shape: Shape, value: Any, path: str, faults: list[str]) -> None:
             _walk(shape.member, item, f"{path}[{position}]", faults)
     elif isinstance(shape, MapShape):
         if not isinstance(value, dict):
-            faults.append(f"{path} is no map")
+            faults.append(f"{path} is not a map")
             return
         for key, item in value.items():
             _walk(shape.value, item, f"{path}[{key!r}]", faults)
@@ -70,7 +70,7 @@ def _walk(shape: Shape, value: Any, path: str, faults: list[str]) -> None:
 
 def _structure(shape: StructureShape, value: Any, path: str, faults: list[str]) -> None:
     if not isinstance(value, dict):
-        faults.append(f"{path} is no structure")
+        faults.append(f"{path} is not a structure")
         return
     for name in shape.required_members:
         if value.get(name) is None and (shape.name, name) not in LEFT_OUT:

@@ -114,7 +114,7 @@ def _describe(sagemaker: Any, version: str) -> dict[str, Any]:
     if not version.startswith("arn:"):
         group, _, number = version.partition("/")
         if not number.isdecimal():
-            fail(f"'{version}' is no version; name it as GROUP/NUMBER")
+            fail(f"'{version}' is not a version; name it as GROUP/NUMBER")
         try:
             of_group = sagemaker.describe_model_package_group(ModelPackageGroupName=group)["ModelPackageGroupArn"]
         except ClientError as error:

@@ -193,7 +193,7 @@ def _why(sagemaker: Any, arn: str, name: str) -> str:
     requests = [_described(sagemaker, one) for one in (own, before)]
     found = differences(declared[name].type, *requests)
     if not found:
-        return f"{name} differs in nothing that its job tells; its references were perhaps resolved to other texts."
+        return f"{name} has the same values in its job; its references may have been resolved to different texts."
     return "\n".join([f"{name} differs from that of {before['Execution']} in:", *(f"  {path}" for path in found)])
 
 

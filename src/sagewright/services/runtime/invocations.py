@@ -21,5 +21,5 @@ def invoke_endpoint_with_response_stream(_context: Context, _request: dict[str, 
 
 def _elsewhere() -> AwsError:
     """Returns the error for requests signed in a way that the front does not accept."""
-    message = "Invocations are answered by a process of their own, which takes signatures of version 4 for the service sagemaker."
+    message = "Invocations are answered by a separate process, which accepts signatures of version 4 for the service sagemaker."
     return AwsError("ValidationError", message, 400)

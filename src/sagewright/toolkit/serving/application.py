@@ -69,7 +69,7 @@ class ScriptApplication(Application):
 
         parts = [self._script.call("input_fn", _data(each), each.content_type) for each in requests]
         if any(not isinstance(part, np.ndarray) for part in parts):
-            raise ValueError("the requests' rows are no arrays")
+            raise ValueError("the requests' rows are not arrays")
         rows = [part.reshape(1, -1) if part.ndim == 1 else part for part in parts]
         predicted = np.asarray(self._script.call("predict_fn", np.concatenate(rows), self._model))
         ends = np.cumsum([len(each) for each in rows])

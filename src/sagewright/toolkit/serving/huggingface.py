@@ -51,7 +51,7 @@ class HuggingFace(Defaults):
             try:
                 return json.loads(data)
             except (ValueError, RecursionError) as error:
-                raise BadInput(f"The request is no JSON: {error}") from error
+                raise BadInput(f"The request is not JSON: {error}") from error
         if media == content.CSV:
             return _read_csv(content.text_of(data))
         if media.startswith("image/"):

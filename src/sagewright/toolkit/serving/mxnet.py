@@ -81,4 +81,4 @@ def _shapes(path: Path) -> list[tuple[str, tuple[int, ...]]]:
     try:
         return [(one["name"], (int(first), *map(int, one["shape"][1:]))) for one in json.loads(path.read_bytes())]
     except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{path.name} is no list of objects with a name and a shape: {error!r}") from error
+        raise ValueError(f"{path.name} is not a list of objects with a name and a shape: {error!r}") from error

@@ -103,7 +103,7 @@ def load_module(directory: Path, program: str, *, required: bool) -> Any:
         return import_module(path.stem)
     spec = spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:
-        raise ScriptError(f"{path} is no Python program.")
+        raise ScriptError(f"{path} is not a Python program.")
     module = module_from_spec(spec)
     sys.modules[path.stem] = module
     spec.loader.exec_module(module)

@@ -26,7 +26,7 @@ def _default(value: Any) -> Any:
         return value.timestamp()
     if isinstance(value, (bytes, bytearray)):
         return base64.b64encode(value).decode()
-    raise TypeError(f"{type(value).__name__} is no member of an answer")
+    raise TypeError(f"{type(value).__name__} can't be serialized in a response")
 
 
 def read_document(body: bytes) -> dict[str, Any]:

@@ -24,7 +24,7 @@ GLOBAL = {"iam": "us-east-1", "sts": "us-east-1"}
 """Services whose clients can sign for this region from any region."""
 
 
-HINT = "Sagewright serves this region alone unless it runs with the setting regions=any."
+HINT = "Sagewright only serves this region unless it runs with the setting regions=any."
 _CREDENTIAL = re.compile(r"Credential=[^/,\s]+/\d{8}/([a-z0-9-]+)/")
 
 

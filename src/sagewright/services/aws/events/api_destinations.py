@@ -73,4 +73,4 @@ def _check(context: Context, document: dict[str, Any]) -> None:
     except ValueError:
         valid = False
     if not valid:
-        raise ValidationException(f"InvocationEndpoint '{document['InvocationEndpoint']}' is no URL of a host.")
+        raise ValidationException(f"InvocationEndpoint '{document['InvocationEndpoint']}' is not the URL of a host.")

@@ -46,7 +46,7 @@ def check(context: Context, document: dict[str, Any]) -> None:
             raise invalid(f"{member} is mandatory for functions with the PackageType Zip.")
     if not RUNTIME.fullmatch(document["Runtime"]):
         raise invalid(
-            f"Sagewright runs functions in Python 3 alone; it does not serve the Runtime {document['Runtime']}."
+            f"Sagewright runs only Python 3 functions; it does not support the Runtime {document['Runtime']}."
         )
     for member, most in (("Timeout", MOST_TIMEOUT_S), ("MemorySize", MOST_MEMORY_MB)):
         if document[member] > most:

@@ -56,7 +56,7 @@ def check(spec: str, plain: bytes) -> None:
     try:
         found = spec_of_pair(load_der_private_key(plain, None))
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise WrongMaterial("The material is no private key in PKCS #8.") from None
+        raise WrongMaterial("The material is not a private key in PKCS #8.") from None
     if found != spec:
         raise WrongMaterial(f"The material is not a key of the spec {spec}.")
 

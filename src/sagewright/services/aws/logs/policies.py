@@ -67,7 +67,7 @@ def delete_resource_policy(context: Context, request: dict[str, Any]) -> dict[st
 def _check(request: dict[str, Any]) -> None:
     """Raises InvalidParameterException."""
     if "resourceArn" in request or "expectedRevisionId" in request:
-        raise _invalid("Sagewright serves resource policies of the account alone, not of a resource.")
+        raise _invalid("Sagewright only supports resource policies of the account, not of a resource.")
     if "policyName" not in request or "policyDocument" not in request:
         raise _invalid("policyName and policyDocument are required.")
     try:

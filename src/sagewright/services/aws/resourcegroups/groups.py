@@ -34,7 +34,7 @@ SHOWN = ("Description", "Criticality", "Owner", "DisplayName")
 def create_group(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     name = request["Name"]
     if "Configuration" in request or "ResourceQuery" not in request:
-        raise _bad("Sagewright serves groups with a ResourceQuery alone, and none with a Configuration.")
+        raise _bad("Sagewright only supports groups with a ResourceQuery, not with a Configuration.")
     read_query(request["ResourceQuery"])
     if len(_all(context)) >= MOST_GROUPS:
         raise _bad(f"There are {MOST_GROUPS} groups, which is the most there can be.")
@@ -143,7 +143,7 @@ def read_query(query: dict[str, Any]) -> tuple[list[str], list[TagFilter]]:
     if not types or len(types) > MOST_FILTERS or len(found) > MOST_FILTERS:
         raise _bad(f"Query not valid: it must have from 1 to {MOST_FILTERS} ResourceTypeFilters and TagFilters.")
     if wrong := [one for one in types if one.count("::") != (1 if one == "AWS::AllSupported" else 2)]:
-        raise _bad(f"Query not valid: {wrong[0][:100]!r} is no type of resources.")
+        raise _bad(f"Query not valid: {wrong[0][:100]!r} is not a resource type.")
     return types, found
 
 

@@ -47,7 +47,7 @@ ENDPOINTS = ResourceType(
 def create_endpoint(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     if context.settings.backend != "local":
         raise ValidationException(
-            f"Sagewright serves endpoints on this machine alone, and the setting backend is {context.settings.backend}."
+            f"Sagewright serves endpoints only on this machine, but the setting backend is {context.settings.backend}."
         )
     fleet = fleet_of(context, request["EndpointConfigName"])
     deployment = _deployment(context, request)

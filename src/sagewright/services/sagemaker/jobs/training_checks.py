@@ -108,4 +108,6 @@ def _check_tracker(context: Context, request: dict[str, Any]) -> None:
     name = arn.rpartition("/")[2]
     there = resources.find(context.store, ResourceScope(TRACKER, context.account, context.region), name)
     if there is None or arn != sagemaker_arn(context.region, context.account, TRACKER, name):
-        raise ValidationException(f"MlflowResourceArn {arn} is no MLflow tracking server of this account and region.")
+        raise ValidationException(
+            f"MlflowResourceArn {arn} is not an MLflow tracking server of this account and region."
+        )

@@ -65,7 +65,7 @@ def _check_definitions(request: dict[str, Any], config: dict[str, Any]) -> None:
             )
     names = [one.get("DefinitionName") for one in several or ()]
     if None in names or len(set(names)) != len(names):
-        raise ValidationException(f"Each of TrainingJobDefinitions needs a DefinitionName of its own, got {names}.")
+        raise ValidationException(f"Each of TrainingJobDefinitions needs a unique DefinitionName, got {names}.")
     for one in several or ():
         for member in ("TuningObjective", "HyperParameterRanges"):
             if member not in one:

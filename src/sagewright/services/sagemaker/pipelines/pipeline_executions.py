@@ -139,7 +139,7 @@ def _selection(
     source = _find(context, named) if named else _newest_ended(context, pipeline)
     if named and (source is None or source.parent != pipeline.id):
         raise ValidationException(
-            f"SourcePipelineExecutionArn {named} is no execution of the pipeline {pipeline.name}."
+            f"SourcePipelineExecutionArn {named} is not an execution of the pipeline {pipeline.name}."
         )
     if source is None:
         if not needed:
