@@ -54,7 +54,7 @@ def _walk(shape: Shape, value: Any, path: str, faults: list[str]) -> None:
         _structure(shape, value, path, faults)
     elif isinstance(shape, ListShape):
         if not isinstance(value, (list, tuple)):
-            faults.append(f"{path} is no list")
+            faults.append(f"{path} is not a list")
             return
         for position, item in enumerate(value):
             _walk(shape.member, item, f"{path}[{position}]", faults)

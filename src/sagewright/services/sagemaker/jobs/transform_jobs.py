@@ -90,7 +90,7 @@ def _check_pipeline(context: Context, model: dict[str, Any]) -> None:
         raise ValidationException("Batch transform does not support models whose InferenceExecutionConfig is Direct.")
     if context.settings.backend != "local":
         raise ValidationException(
-            "Sagewright runs transform jobs of models with several containers on this machine alone, and the setting backend "
+            "Sagewright runs transform jobs of models with several containers only on this machine, but the setting backend "
             f"is {context.settings.backend}."
         )
 
