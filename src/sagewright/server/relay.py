@@ -30,7 +30,7 @@ UNASKED = 64 * 1024
 WAIT_S = 600.0
 TOTAL_S = 3600.0
 MOST_CONNECTIONS = 1024
-"""Connections to the front, which has a limit for each container."""
+"""Maximum number of connections to the front, which itself limits each container."""
 _OF_THE_CONNECTION = {
     "connection",
     "keep-alive",

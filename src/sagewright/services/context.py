@@ -51,8 +51,8 @@ class Platform:
 
 @dataclass(frozen=True)
 class Context:
-    """One request: its caller, its account and region, and the server's components. `owner`: the purpose of a job that the engine
-    creates.
+    """One request: its caller, its account and region, and the server's components. `owner`: the resource for which the engine
+    creates a job.
     """
 
     request_id: str

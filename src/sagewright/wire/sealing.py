@@ -40,7 +40,7 @@ BOUND = (
 
 @dataclass(frozen=True)
 class Asker:
-    """The caller of a list operation."""
+    """A list operation and its caller, for whom tokens are valid."""
 
     service: str
     operation: str

@@ -38,7 +38,7 @@ from sagewright.store.resources.resources import New, Resource
 from sagewright.store.schema.jobs import jobs as table
 
 MARGIN_MS = 60_000
-"""Jobs older than the newest observed one by more than this margin are not looked for again: the clocks of servers differ."""
+"""Overlap with the previous catch-up, in which jobs are looked for again: the clocks of servers differ."""
 _seen_until: WeakKeyDictionary[Database, dict[tuple[str, str], int]] = WeakKeyDictionary()
 PEOPLE = (CREATOR, CHANGER)
 EMPTY: dict[str, Any] = {name: {} for name in MERGED}
