@@ -1,4 +1,4 @@
-"""boto3 clients of the running server, for the commands that ask it something."""
+"""boto3 clients of the running server, for commands that query it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sagewright.model.settings import Settings
 
 
 def client(settings: Settings, service: str) -> Any:
-    """Ends the command when no server runs."""
+    """Returns a client; ends the command if no server runs."""
     import boto3
 
     target = _target(settings)
@@ -24,12 +24,12 @@ def client(settings: Settings, service: str) -> Any:
 
 
 def post(settings: Settings, path: str) -> None:
-    """Ask the server for something that AWS has no operation for; ends the command when it refuses."""
+    """Sends a request for which AWS has no operation; ends the command if the server refuses."""
     _ask(settings, "POST", path)
 
 
 def get(settings: Settings, path: str) -> Any:
-    """What the server tells that AWS has no operation for; ends the command when it refuses."""
+    """Returns the response to a request for which AWS has no operation; ends the command if the server refuses."""
     import orjson
 
     return orjson.loads(_ask(settings, "GET", path))

@@ -1,6 +1,6 @@
-"""Variants of an endpoint side by side, from their CloudWatch metrics.
+"""Comparison of an endpoint's variants, from their CloudWatch metrics.
 
-Rates have Wilson's interval; a median has the interval between two order statistics, which holds for any distribution. Sources:
+Rates have Wilson's interval; a median has the interval between two order statistics, which is valid for any distribution. Sources:
 E. B. Wilson, "Probable Inference, the Law of Succession, and Statistical Inference", 1927; W. J. Conover, "Practical Nonparametric
 Statistics", 3.2.
 """
@@ -15,13 +15,13 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 Z = 1.959964
-"""Of a confidence of 95 %."""
+"""Quantile of the normal distribution for a confidence of 95 %."""
 NAMESPACE = "AWS/SageMaker"
 HEADINGS = ("invocations", "errors", "4XX", "p50 ms", "p90 ms", "p99 ms", "overhead p50 ms")
 
 
 def comparison(cloudwatch: Any, endpoint: str, variants: list[str], minutes: int) -> Table:
-    """One row a variant. Latencies are the model's own."""
+    """Returns one row per variant. Latencies are the model's own."""
     table = Table(Column("variant", overflow="fold"), *HEADINGS, box=None)
     for name in variants:
         table.add_row(escape(name), *_Measured(cloudwatch, endpoint, name, minutes).row())
@@ -39,7 +39,7 @@ class _Measured:
             "Dimensions": self._dimensions,
             "StartTime": now - timedelta(minutes=minutes),
             "EndTime": now + timedelta(minutes=1),
-            "Period": period + 60,  # one period: a percentile of percentiles is none
+            "Period": period + 60,  # one period: percentiles can't be combined
         }
 
     def row(self) -> list[str]:
@@ -78,7 +78,7 @@ class _Measured:
 
 
 def wilson(errors: float, count: int) -> tuple[float, float]:
-    """The 95 % interval of a rate."""
+    """Returns the 95 % interval of a rate."""
     rate_, square = errors / count, Z * Z / count
     centre = (rate_ + square / 2) / (1 + square)
     half = Z * math.sqrt(rate_ * (1 - rate_) / count + square / (4 * count)) / (1 + square)
@@ -91,7 +91,7 @@ def rate(errors: float, count: int) -> str:
 
 
 def median_ranks(count: int) -> tuple[float, float]:
-    """Between which percentiles of a sample its distribution's median lies, with a confidence of 95 %."""
+    """Returns the percentiles of a sample between which its distribution's median lies with a confidence of 95 %."""
     half = 50 * Z / math.sqrt(count)
     return round(max(0.01, 50 - half), 2), round(min(99.99, 50 + half), 2)
 

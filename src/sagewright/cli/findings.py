@@ -1,4 +1,4 @@
-"""What this machine can and can't do, and how to enable it."""
+"""Checks of this machine's capabilities, and how to enable missing ones."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LOW_DISK_GB = 5
 
 @dataclass(frozen=True)
 class Finding:
-    """One line: what, whether it is there, and what it means or how to enable it."""
+    """One line: a capability, its availability, and its meaning or how to enable it."""
 
     what: str
     good: bool
@@ -66,7 +66,7 @@ def _sandbox(settings: Settings) -> list[Finding]:
 
 
 def _limits(settings: Settings) -> Finding:
-    """Whether a job can be held to its share of the machine."""
+    """Checks if jobs can be limited to their share of the machine."""
     if settings.limits == "off":
         return Finding("limits", False, "jobs may use all of this machine: the setting limits is off")
     found = find_cgroups()

@@ -59,7 +59,7 @@ def _events_of(job: dict[str, Any]) -> str:
 
 
 def _bring(s3: Any, uri: str, target: Path) -> int:
-    """The number of event logs that are there now."""
+    """Returns the number of downloaded event logs."""
     parts = urlsplit(uri)
     prefix = parts.path.strip("/") + "/" if parts.path.strip("/") else ""
     target.mkdir(parents=True)
@@ -84,7 +84,7 @@ def _bring(s3: Any, uri: str, target: Path) -> int:
 
 
 def _serve(settings: Settings, place: Path, port: int, count: int) -> None:
-    """In a sandbox, since the logs are a job's work: it sees them and Spark, and nothing else of this machine's files."""
+    """Serves the pages in a sandbox, since event logs are written by jobs: it sees only them and Spark."""
     console.print(f"{count} event logs; preparing Spark's history server.")
     environments = Environments(settings.environments_dir, settings.framework_versions)
     environment = environments.ensure(resolve_image(IMAGE), console.print)
@@ -102,7 +102,7 @@ def _serve(settings: Settings, place: Path, port: int, count: int) -> None:
         environment=environment.path,
     )
     command = sandbox.command(launch)
-    for number in (signal.SIGINT, signal.SIGTERM):  # a shell has its background commands ignore Ctrl-C
+    for number in (signal.SIGINT, signal.SIGTERM):  # shells start background commands with Ctrl-C ignored
         signal.signal(number, signal.default_int_handler)
     try:
         with (place / "log").open("wb") as log:

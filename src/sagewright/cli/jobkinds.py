@@ -1,4 +1,4 @@
-"""Commands that every kind of job has: list, logs, stop; through the same operations as any client."""
+"""Commands common to every kind of job: list, logs, stop; through the same operations as any client."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ Name = Annotated[str, typer.Argument(help="Name of the job.")]
 
 @dataclass(frozen=True)
 class JobKind:
-    """`member`: TrainingJob, as its members are named; `method`: training_job, as boto3's methods are; `end`: when it ended."""
+    """`member`: prefix of its members, such as TrainingJob; `method`: name in boto3's methods, such as training_job; `end`: member
+    with its end time."""
 
     member: str
     method: str
@@ -53,7 +54,7 @@ def coloured(status: str) -> str:
 
 
 def add_commands(app: typer.Typer, kind: JobKind) -> None:
-    """list, logs and stop."""
+    """Adds list, logs and stop."""
     add_list(app, kind)
     add_logs(app, kind)
     add_stop(app, kind)
@@ -112,7 +113,7 @@ def add_logs(app: typer.Typer, kind: JobKind) -> None:
 def add_stop(app: typer.Typer, kind: JobKind) -> None:
     @app.command()
     def stop(name: Name, data: DataOption = None) -> None:
-        """Stop a job: SIGTERM, a grace, then SIGKILL; what it has left is kept."""
+        """Stop a job: SIGTERM, a grace period, then SIGKILL; its outputs are kept."""
         sagemaker = client(settings_of(data=data), "sagemaker")
         try:
             getattr(sagemaker, f"stop_{kind.method}")(**{f"{kind.member}Name": name})
@@ -131,7 +132,7 @@ def _row(kind: JobKind, job: dict[str, Any]) -> tuple[str, str, str, str]:
 def log_lines(
     cloudwatch: Any, kind: JobKind, name: str, tokens: dict[str, str] | None = None
 ) -> Iterator[tuple[str, str]]:
-    """Host and text of each line of a job; `tokens`, which are kept up to date, say which lines are known already."""
+    """Yields host and text of each line of a job; `tokens`, updated on the way, mark the lines already read."""
     known = {} if tokens is None else tokens
     for stream in _streams(cloudwatch, kind, name):
         host = stream.rsplit("/", 1)[-1].rsplit("-", 1)[0]

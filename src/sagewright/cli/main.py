@@ -1,4 +1,4 @@
-"""The command's entry: its parts are one module each."""
+"""The command's entry point; each subcommand is a module."""
 
 from __future__ import annotations
 

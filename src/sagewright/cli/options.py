@@ -1,4 +1,4 @@
-"""What several commands share: the option for the data directory, and errors that end a command in one line."""
+"""Common parts of commands: the option for the data directory, and errors that end a command with one line."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ DataOption = Annotated[
 ]
 UNBOUNDED = 10_000
 console = Console(highlight=False, width=None if sys.stdout.isatty() else UNBOUNDED)
-"""Tables fit a terminal; what goes into a pipe or a file is never cut."""
+"""Tables fit a terminal; output to a pipe or a file is never truncated."""
 
 
 def settings_of(**given: Any) -> Settings:
-    """The settings in force, from options and environment; ends the command on a bad one."""
+    """Returns the effective settings, from options and environment; ends the command on an invalid one."""
     try:
         return load_settings(given)
     except BadSetting as error:

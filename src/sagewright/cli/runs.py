@@ -1,4 +1,4 @@
-"""Trial components as rows: what each was given, what it has measured, and in what they differ."""
+"""Trial components as rows: parameters, metrics, and differences."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Row = dict[str, Value]
 
 
 def components_of(sagemaker: Any, experiment: str) -> Iterator[dict[str, Any]]:
-    """All of an experiment, oldest first. Raises ClientError."""
+    """Yields all components of an experiment, oldest first. Raises ClientError."""
     filters = [{"Name": "Parents.ExperimentName", "Operator": "Equals", "Value": experiment}]
     requested = {"Resource": "ExperimentTrialComponent", "SearchExpression": {"Filters": filters},
              "SortBy": "CreationTime", "SortOrder": "Ascending"}  # fmt: skip
@@ -24,7 +24,7 @@ def components_of(sagemaker: Any, experiment: str) -> Iterator[dict[str, Any]]:
 
 
 def candidates(name: str) -> list[str]:
-    """What a component may be called that somebody calls by its own name or by its job's."""
+    """Returns the possible names of a component, given its own name or its job's."""
     return [name, *(f"{name}-aws-{kind}-job" for kind in JOBS)]
 
 
@@ -33,7 +33,7 @@ def parameters(component: Mapping[str, Any]) -> Row:
 
 
 def metrics(component: Mapping[str, Any]) -> dict[str, dict[str, float]]:
-    """Statistics by metric; of a metric that several have measured, those of the last."""
+    """Returns statistics by metric; for a metric with several sources, those of the last one."""
     found: dict[str, dict[str, float]] = {}
     for one in sorted(component.get("Metrics") or (), key=lambda one: one["TimeStamp"]):
         found[one["MetricName"]] = {name: one[name] for name in STATISTICS if name in one}
@@ -46,7 +46,7 @@ def seconds(component: Mapping[str, Any]) -> float | None:
 
 
 def row(component: Mapping[str, Any]) -> Row:
-    """All of a component, by column. The columns are named as Search calls them."""
+    """Returns all values of a component by column, named as in Search."""
     found: Row = {"TrialComponentName": component["TrialComponentName"]}
     if component.get("DisplayName"):
         found["DisplayName"] = component["DisplayName"]
@@ -70,8 +70,8 @@ def row(component: Mapping[str, Any]) -> Row:
 def differences(
     components: Sequence[Mapping[str, Any]], *, everything: bool = False
 ) -> list[tuple[str, list[Value | None]]]:
-    """Parameters and the last values of metrics, each with its value in every component; those that are the same in all are left
-    out, unless `everything` is asked for."""
+    """Returns parameters and the last values of metrics that differ, each with its value in every component; `everything` includes
+    equal ones."""
     columns: list[Row] = []
     for one in components:
         last = {f"Metrics.{name}": described["Last"] for name, described in metrics(one).items() if "Last" in described}
@@ -84,7 +84,7 @@ def differences(
 
 
 def header(rows: Sequence[Row]) -> list[str]:
-    """All columns, in the order in which rows have them first."""
+    """Returns all columns, in the order of their first occurrence."""
     return list(dict.fromkeys(name for one in rows for name in one))
 
 
@@ -102,7 +102,7 @@ def _described(value: Value) -> str | float:
 
 
 def columns(rows: Sequence[Row]) -> dict[str, list[Any]]:
-    """As Parquet has them: each column of one type, a text where it holds several."""
+    """Returns columns for Parquet: each has one type, text if its values have several."""
     found: dict[str, list[Any]] = {}
     for name in header(rows):
         values = [one.get(name) for one in rows]

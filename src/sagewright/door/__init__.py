@@ -1,1 +1,1 @@
-"""The user's door: an environment in which any program's AWS calls reach this server. Touches nothing outside it."""
+"""Environments for the user's programs, in which AWS calls reach this server. Changes nothing outside of them."""

@@ -1,4 +1,4 @@
-"""The environment variables that point a program at a server."""
+"""Environment variables that point a program to a server."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ANSWER_S = 1
 HEALTH = "/_sagewright/health"
 FAST_WAITS = "SAGEWRIGHT_FAST_WAITS"
 NOWHERE = "http://no-server-runs.sagewright.invalid"
-"""An endpoint that no name server knows, by RFC 2606."""
+"""An endpoint that no name server resolves, by RFC 2606."""
 
 
 class NoServer(RuntimeError):
@@ -27,7 +27,7 @@ class NoServer(RuntimeError):
 
 @dataclass(frozen=True)
 class ServerTarget:
-    """A running server and who is to be signed as. `runtime`: where it answers invocations, "" for the same place."""
+    """A running server and the credentials to use. `runtime`: address of invocations, "" for the same one."""
 
     endpoint: str
     access_key_id: str
@@ -42,7 +42,7 @@ class ServerTarget:
 
 
 def find_target(data: Path, region: str, account: str) -> ServerTarget:
-    """The server that runs on `data`, with the region and the account that it says; `region` and `account`, if it doesn't.
+    """Returns the server that runs on `data`, with the region and account that it reports, by default `region` and `account`.
 
     Raises NoServer.
     """
@@ -73,7 +73,7 @@ def _noted(path: Path) -> str:
 
 
 def _answers(endpoint: str) -> bool:
-    """Whether a server answers, and not a front that holds the port for the next one: that says 503."""
+    """Returns True if a server answers, rather than a front that holds the port for the next one, which answers 503."""
     parts = urlsplit(endpoint)
     request = f"GET {HEALTH} HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: close\r\n\r\n"
     try:
@@ -82,7 +82,7 @@ def _answers(endpoint: str) -> bool:
             connection.settimeout(ANSWER_S)
             try:
                 return b" 503 " not in connection.recv(64)
-            except TimeoutError:  # a busy one
+            except TimeoutError:  # it is busy
                 return True
     except OSError:
         return False
@@ -91,10 +91,10 @@ def _answers(endpoint: str) -> bool:
 def variables(
     target: ServerTarget, data: Path, environ: Mapping[str, str], fast_waits: bool | None = None
 ) -> dict[str, str | None]:
-    """What to set (or, for None, to unset) in `environ` for a program. `fast_waits`: None leaves it to `environ`.
+    """Returns the variables to set in `environ` (None: to unset) for a program. `fast_waits`: None leaves it to `environ`.
 
-    AWS_ENDPOINT_URL reaches every SDK and the AWS CLI. What the SageMaker SDKs hard-code (the STS host), their telemetry
-    and their long sleeps are met by an import hook on PYTHONPATH.
+    AWS_ENDPOINT_URL affects every SDK and the AWS CLI. An import hook on PYTHONPATH handles what the SageMaker SDKs hard-code (the
+    STS host), their telemetry and their long sleeps.
     """
     host = urlsplit(target.endpoint).hostname or ""
     changes: dict[str, str | None] = {
@@ -129,6 +129,6 @@ def _joined(first: str, rest: str | None, separator: str) -> str:
 
 
 def applied(changes: Mapping[str, str | None], environ: Mapping[str, str]) -> dict[str, str]:
-    """`environ` with `changes` made."""
+    """Returns `environ` with the changes applied."""
     merged: dict[str, str | None] = {**environ, **changes}
     return {name: value for name, value in merged.items() if value is not None}

@@ -1,7 +1,7 @@
-"""`python -m sagewright.front`: the process. Its listening sockets are inherited, and outlive the server that opened them.
+"""`python -m sagewright.front`: the process. It inherits its listening sockets, which outlive the server that opened them.
 
-One JSON argument: `region`, `connections` (how many there may be), `data` (the data directory), and `listen`: descriptors of the
-sockets `runtime`, `local` and `control`, by name. On `control` it is found by servers: see `front.link.handshake`.
+One JSON argument: `region`, `connections` (the maximum number), `data` (the data directory), and `listen`: descriptors of the
+sockets `runtime`, `local` and `control`, by name. Servers find it on `control`: see `front.link.handshake`.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ from sagewright.upstream.client import Upstream
 from sagewright.upstream.connecting import TcpPort
 
 TELL_S = 0.5
-"""How often the server is told what was counted."""
+"""Interval at which counts are sent to the server."""
 SERVER_WAIT_S = 10.0
-"""How long a request that needs the server waits for one to come back."""
+"""Maximum time that a request that needs the server waits for its restart."""
 log = logging.getLogger("sagewright.front")
 
 
 class Front:
-    """See the module. Its parts, and what they tell each other."""
+    """The front's components and the messages between them; see the module."""
 
     def __init__(self, started: dict[str, Any]) -> None:
         self._started = started

@@ -1,6 +1,6 @@
-"""Which requests to the server's own port are a front's: invocations, and those for tracking servers.
+"""Routing of requests on the server's own port that belong to a front: invocations, and those for tracking servers.
 
-Told from a parsed head, and from the first bytes of a connection, before anything is parsed.
+Decided from a parsed head, or from the first bytes of a connection before parsing.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ _MOST_HEAD = 16 * 1024
 
 
 def is_for_front(data: bytes) -> bool:
-    """Whether a request that begins with `data` is certainly a front's: S3's paths may look alike, so the signature says for which
-    service an invocation is. False also where the head is not all here."""
+    """Returns True if a request that begins with `data` certainly belongs to a front. S3's paths can look alike, so the service in
+    the signature decides about invocations. Returns False if the head is incomplete."""
     invocation = data.startswith(b"POST /endpoints/") and _BEGIN.match(data) is not None
     if not invocation and _TRACKING not in data[:_MOST_HEAD]:
         return False
@@ -32,7 +32,7 @@ def is_for_front(data: bytes) -> bool:
 
 
 def is_parsed_for_front(scope: Any) -> bool:
-    """The same of a request whose head was parsed, all of it."""
+    """Returns True if a request with a parsed head belongs to a front."""
     if any(name == ARN_HEADER.encode() for name, _ in scope["headers"]):
         return True
     if scope["method"] != "POST" or not _PATH.fullmatch(scope["raw_path"].split(b"?")[0]):

@@ -1,4 +1,4 @@
-"""Who may ask: bodies are read, and requests answered, for those who have signed them."""
+"""Admission of requests: bodies are read, and requests answered, only with a valid signature."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ from sagewright.model.errors import AwsError
 from sagewright.wire.signatures.authentication import Authenticator
 
 MOST_BODY = 25 * 1024 * 1024
-"""Source: AWS's developer guide since 2025; before it was 6 MB."""
+"""Source: AWS's developer guide since 2025; before that, it was 6 MB."""
 UNASKED = 64 * 1024
 _CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/")
 LONG = 256 * 1024
-"""A body that takes the event loop too long to hash."""
+"""Size from which hashing a body would block the event loop for too long."""
 
 
 class Admission:
-    """To be used from one event loop. `region`: for which requests have to be signed."""
+    """To be used from one event loop. `region`: the region for which requests must be signed."""
 
     def __init__(self, keys: Keys, region: str) -> None:
         self._keys = keys
         self.serve(region)
 
     def serve(self, region: str, *, anywhere: bool = False) -> None:
-        """The server's region, and whether it serves all others too."""
+        """Sets the server's region; `anywhere` admits all other regions too."""
         self._authenticator = Authenticator(self._keys.find, region, anywhere)
 
     def region_of(self, incoming: Incoming, service: str) -> str:
-        """The region that an admitted request is for."""
+        """Returns the region of an admitted request."""
         return self._authenticator.region_of(incoming.request, service)
 
     async def admitted(self, incoming: Incoming, service: str) -> bytes:
-        """The body of a request whose signature holds. No more than a little of it is read before somebody with a key is named.
+        """Returns the body of a request with a valid signature. Reads only a little of it before the request names a known key.
 
-        Raises AwsError, Gone.
+        Raises AwsError, ClientGone.
         """
         request = incoming.request
         if (claimed := _claimed(request)) is not None:
@@ -64,7 +64,7 @@ def too_long(most: int) -> AwsError:
 
 
 def _claimed(request: HttpRequest) -> str | None:
-    """The access key that the request says to be signed with."""
+    """Returns the access key that the request claims to be signed with."""
     found = _CREDENTIAL.search(request.headers.get("authorization", ""))
     if found is None and "X-Amz-Credential=" in request.query:
         credential = dict(request.query_pairs()).get("X-Amz-Credential", "")

@@ -1,6 +1,6 @@
 """The ASGI application: InvokeEndpoint and InvokeEndpointWithResponseStream.
 
-Source: AWS's API reference, Amazon SageMaker Runtime; botocore's model of it says where members stand.
+Source: AWS's API reference, Amazon SageMaker Runtime; botocore's model of it for the locations of members.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _PASSED = {
     "x-amzn-sagemaker-session-id": "X-Amzn-SageMaker-Session-Id",
     "x-amzn-sagemaker-target-model": "X-Amzn-SageMaker-Target-Model",
 }
-"""What a container is told of a request's headers."""
+"""Headers of a request that are passed to the container."""
 _RETURNED = (
     "x-amzn-sagemaker-custom-attributes",
     "x-amzn-sagemaker-new-session-id",
@@ -60,7 +60,7 @@ _RETURNED = (
 _OF_THE_CONNECTION = {"connection", "keep-alive", "transfer-encoding", "content-length", "expect", "date", "server"}
 SERVER_S = 60.0
 _SLOW_S = 30.0
-"""How much longer than the container a client may take for a stream."""
+"""Time that a client may take for a stream beyond the container's time."""
 _ACCEPT = "x-amzn-sagemaker-accept"
 _VARIANT = "x-Amzn-Invoked-Production-Variant"
 log = logging.getLogger("sagewright.front")
@@ -73,7 +73,8 @@ class InvocationApplication:
         self, dispatch: Dispatch, admission: Admission, capturing: Capturing, limits: ConnectionLimits, server: Upstream,
         server_is_back: Callable[[], Awaitable[None]],
     ) -> None:  # fmt: skip
-        """`server`: keeps asynchronous invocations; `server_is_back` returns once it can be asked, or raises ServiceUnavailable."""
+        """`server`: handles asynchronous invocations; `server_is_back` returns once it can be reached, or raises
+        ServiceUnavailable."""
         self._server, self._server_is_back = server, server_is_back
         self._dispatch, self._capturing, self._limits = dispatch, capturing, limits
         self._admission = admission
@@ -81,7 +82,7 @@ class InvocationApplication:
         self._callers = Callers()
 
     def takes(self, scope: Any) -> bool:
-        """Whether a request has the path and the method of an invocation."""
+        """Returns True if a request has the path and the method of an invocation."""
         path = scope["raw_path"].split(b"?")[0].decode("latin-1")  # an encoded slash is part of the endpoint's name
         return scope["method"] == "POST" and _PATH.fullmatch(path) is not None
 
@@ -108,7 +109,7 @@ class InvocationApplication:
         try:
             name, kind = self._operation(incoming)
             body = await self._admission.admitted(incoming, SERVICE)
-            if kind != "async-invocations":  # those the server checks itself
+            if kind != "async-invocations":  # the server checks those itself
                 headers.check(name, incoming.request)
                 name = routed_name(self._admission.region_of(incoming, SERVICE), name, self._dispatch.routes.region)
             if kind == "invocations":
@@ -180,13 +181,14 @@ class InvocationApplication:
         return HttpResponse(200, headers, answer.body)
 
     def _ended(self, name: str, variant: RouteVariant) -> VariantCounts:
-        """An invocation counts when it has ended, with all that is to be said of it: what is counted is taken away now and then."""
+        """Returns the counts to update with a finished invocation. It is recorded all at once when it ends, since counts are
+        collected in between."""
         tally = self._dispatch.tally(name, variant)
         tally.invocations += 1
         return tally
 
     async def _later(self, request: HttpRequest, body: bytes) -> HttpResponse:
-        """InvokeEndpointAsync: the server's answer to the request as it came."""
+        """Forwards an InvokeEndpointAsync to the server and returns its response."""
         await self._server_is_back()
         headers = {name: value for name, value in request.headers.items() if name not in _OF_THE_CONNECTION}
         path = request.path + (f"?{request.query}" if request.query else "")
@@ -251,7 +253,7 @@ class InvocationApplication:
 
 
 async def _pass_on(stream: AnswerStream, send: Any) -> bool:
-    """Whether the stream broke off."""
+    """Returns True if the stream broke off."""
     broke_off = False
     try:
         async for piece in stream.pieces():
@@ -268,7 +270,7 @@ async def _pass_on(stream: AnswerStream, send: Any) -> bool:
 
 
 def _requested(request: HttpRequest) -> InvocationTarget:
-    """Raises ValidationError for what isn't served."""
+    """Raises ValidationError for unsupported members."""
     if "x-amzn-sagemaker-enable-explanations" in request.headers:
         raise faults.validation("Sagewright does not serve EnableExplanations of InvokeEndpoint yet.")
     return InvocationTarget(

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from sagewright.model.errors import AwsError
 
 MOST_TOLD = 3000
-"""Characters of a model's own message that are told."""
+"""Maximum number of characters of a model's own message in an error."""
 
 
 @dataclass(frozen=True)
 class Where:
-    """Of which endpoint, or which inference component on it, and where its lines are."""
+    """An endpoint, or an inference component on it, and the location of its logs."""
 
     endpoint: str
     account: str
@@ -65,7 +65,7 @@ def component_not_found(where: Where) -> AwsError:
 
 
 def no_capacity() -> AwsError:
-    """AWS's words for a component of no copies."""
+    """Returns AWS's error for a component without copies."""
     return validation(
         "Inference Component has no capacity to process this request. ApplicationAutoScaling may be in-progress (if configured) or "
         "try to increase the capacity by invoking UpdateInferenceComponentRuntimeConfig API."
@@ -77,9 +77,9 @@ def unavailable(reason: str) -> AwsError:
 
 
 def model_error(where: Where, container: str, status: int, body: bytes) -> AwsError:
-    """What a container answered that is no 2xx; `status` 0: it did not answer."""
+    """Returns the error for a container's response that is not 2xx; `status` 0: it did not respond."""
     side = "client" if 400 <= status < 500 else "server"
-    text = body[: 4 * MOST_TOLD + 4].decode(errors="replace")  # a character has four bytes at most
+    text = body[: 4 * MOST_TOLD + 4].decode(errors="replace")  # a character has at most four bytes
     if text and len(text) <= MOST_TOLD:
         said = f'with message "{text}"'
     else:

@@ -1,7 +1,7 @@
-"""How long an invocation's name and headers may be, looked at before an endpoint is looked for.
+"""Length limits of an invocation's name and headers, checked before the endpoint is looked up.
 
-Source: the members of InvokeEndpoint and InvokeEndpointWithResponseStream in botocore's model, which is not imported here: it
-would double the time that a front takes to start. A test holds the table to it.
+Source: the members of InvokeEndpoint and InvokeEndpointWithResponseStream in botocore's model, which is not imported here: it would
+double a front's start time. A test compares the table with it.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ MOST: dict[str, tuple[str, int]] = {
     "x-amzn-sagemaker-session-id": ("sessionId", 256),
     "x-amzn-sagemaker-prefix-aware-id": ("prefixAwareId", 64),
 }
-"""By the header, its member and the most characters of that."""
+"""Member and maximum number of characters, by header."""
 NOT_SHOWN = "customAttributes"
-"""Which a message doesn't show."""
+"""Member whose value a message does not show."""
 
 
 def check(name: str, request: HttpRequest) -> None:

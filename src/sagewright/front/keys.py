@@ -1,7 +1,7 @@
-"""Access keys, asked of the server when a request first names one, and again later, so that deleted keys end.
+"""Access keys: requested from the server on first use, and again later, so that deleted keys are refused.
 
-While no server runs, the keys that the front knows stay good, those of jobs for half a minute: nobody sees a job's end then, and
-what a job holds may not outlive it.
+While no server runs, the known keys stay valid, but those of jobs only for half a minute: the end of a job is then not observed,
+and its key must not outlive it.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from typing import Any
 from sagewright.model.aws.access_keys import AccessKey
 
 FRESH_S = 1.0
-"""How long a key is good without another look. One of a job's is looked up for each request."""
+"""Time that a key is valid without another lookup. A job's key is looked up for each request."""
 STALE_S = 30.0
-"""How long a job's key is good while no server answers."""
+"""Time that a job's key is valid while no server answers."""
 ANSWER_S = 2.0
-"""After which a server that has not answered counts as away, where an older answer is known."""
+"""Time after which a silent server counts as unreachable, if an older answer is known."""
 PATIENCE_S = 5.0
 MOST = 10_000
 
@@ -34,13 +34,13 @@ class _Known:
         return not of_a_job and now_s - self.at_s < FRESH_S
 
     def is_good_alone(self, now_s: float) -> bool:
-        """Whether it may be used though the server does not answer."""
+        """Returns True if the key can be used although the server does not answer."""
         return self.key is not None and (self.key.job_id is None or now_s - self.at_s < STALE_S)
 
 
 class Keys:
-    """`ask(key_id)` sends the question and returns False where there is nobody to ask; the answer comes by `learn`. `present(s)`:
-    whether somebody can be asked, at the latest after so long."""
+    """The front's keys. `ask(key_id)` sends the request, and returns False without a server; the answer arrives through `learn`.
+    `present(s)`: waits at most that long, and returns True if a server is there."""
 
     def __init__(self, ask: Callable[[str], bool], present: Callable[[float], Awaitable[bool]]) -> None:
         self._ask, self._present = ask, present
@@ -48,12 +48,13 @@ class Keys:
         self._waiting: dict[str, tuple[float, asyncio.Future[None]]] = {}
 
     def find(self, key_id: str) -> AccessKey | None:
-        """The key as it was last seen."""
+        """Returns the key as last received."""
         known = self._known.get(key_id)
         return known.key if known else None
 
     async def look_up(self, key_id: str) -> None:
-        """`find` then answers as the server would. Raises TimeoutError where the server is away and no answer of it may be used."""
+        """Updates a key, so that `find` answers as the server would. Raises TimeoutError if the server is unreachable and no
+        earlier answer can be used."""
         now_s = time.monotonic()
         known = self._known.get(key_id)
         if known is not None and known.is_fresh(now_s):
@@ -75,7 +76,7 @@ class Keys:
             raise TimeoutError
 
     def _question(self, key_id: str, now_s: float) -> tuple[float, asyncio.Future[None]] | None:
-        """When it was asked, and its answer; None where nobody can be asked. Raises nothing."""
+        """Returns the time of the request and its answer; None without a server. Never raises."""
         waiting = self._waiting.get(key_id)
         if waiting is not None:
             return waiting
@@ -88,7 +89,7 @@ class Keys:
     def learn(self, key_id: str, key: dict[str, Any] | None) -> None:
         if (
             len(self._known) >= MOST
-        ):  # names that strangers made up go first: without a server, known keys can't be had again
+        ):  # made-up names are evicted first: without a server, known keys can't be fetched again
             self._known = {name: known for name, known in self._known.items() if known.key is not None}
         if len(self._known) >= MOST:
             self._known.clear()
@@ -98,9 +99,9 @@ class Keys:
             waiting[1].set_result(None)
 
     def give_up(self) -> None:
-        """The server has gone: who waits for an answer goes by what is known, or is told to come again."""
+        """Ends all waits because the server is gone: waiting requests use known keys, or are asked to retry."""
         waiting, self._waiting = self._waiting, {}
         for _, answer in waiting.values():
             if not answer.done():
                 answer.set_exception(TimeoutError())
-                answer.exception()  # nobody may wait for it
+                answer.exception()  # it may have no waiter

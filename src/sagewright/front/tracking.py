@@ -1,8 +1,8 @@
-"""The way to MLflow tracking servers: signed requests of MLflow's client, and those of a browser that has a session.
+"""Proxy to MLflow tracking servers: signed requests of MLflow's client, and those of a browser with a session.
 
-The client's plug-in (sagemaker-mlflow) names the server in a header and signs for `sagemaker-mlflow`; a browser asks below
-`/mlflow/NAME/`, after a URL of CreatePresignedMlflowTrackingServerUrl has given it a cookie. What is passed on is the request
-without whatever says who asks.
+The client's plug-in (sagemaker-mlflow) names the server in a header and signs for `sagemaker-mlflow`. A browser sends requests
+below `/mlflow/NAME/`, after a URL of CreatePresignedMlflowTrackingServerUrl has set a cookie. Requests are forwarded without
+credentials.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ from sagewright.wire.signatures.authentication import ONCE
 SERVICE = "sagemaker-mlflow"
 COOKIE = "sagewright-mlflow"
 TIMEOUT_S = 120.0
-"""For the head of an answer."""
+"""Limit for the head of a response."""
 TOTAL_S = 3600.0
-"""For all of it: artifacts are large, and clients may be slow."""
+"""Limit for a whole response: artifacts are large, and clients can be slow."""
 METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
 _SAFE = frozenset({"GET"})
 _PATH = re.compile(rf"{passes.PREFIX}([A-Za-z0-9-]+)(/.*)")
@@ -54,7 +54,7 @@ log = logging.getLogger("sagewright.front.tracking")
 
 @dataclass(frozen=True)
 class Tracker:
-    """`directory`: of the host that answers, None while there is none."""
+    """`directory`: that of the serving host, None while there is none."""
 
     id: str
     name: str
@@ -68,7 +68,7 @@ class Tracker:
 
 
 class TrackingRefused(Exception):
-    """Not passed on. `code`: one of MLflow's, which its client makes an exception of."""
+    """A refused request. `code`: one of MLflow's, which its client turns into an exception."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
         super().__init__(message)
@@ -81,7 +81,7 @@ def is_for_trackers(scope: Any) -> bool:
 
 
 class TrackingApplication:
-    """The ASGI application. `refresh`: has the server send its trackers as they are now."""
+    """The ASGI application. `refresh`: has the server send its current trackers."""
 
     def __init__(
         self, admission: Admission, limits: ConnectionLimits, refresh: Callable[[], Awaitable[None]], keys: Keys
@@ -102,7 +102,7 @@ class TrackingApplication:
 
     @property
     def serves(self) -> bool:
-        """Whether a tracking server answers."""
+        """Returns True if any tracking server is in service."""
         return any(one.directory is not None for one in self._trackers.values())
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -166,7 +166,7 @@ class TrackingApplication:
         return await self._pass_on(tracker, _ask(request, path, body), f"{passes.PREFIX}{name}", send)
 
     async def _begun(self, name: str, request: HttpRequest) -> HttpResponse:
-        """A session, for a URL that is good and was not used before."""
+        """Returns a response with a session, for a URL that is valid and unused."""
         token = dict(request.query_pairs()).get(passes.TOKEN, "")
         tracker, one = await self._passed(name, token, passes.URL), self._pass(token, passes.URL)
         if tracker is None or one is None or token in self._used:
@@ -180,7 +180,7 @@ class TrackingApplication:
         return HttpResponse(302, [*headers, ("referrer-policy", "no-referrer")], b"")
 
     async def _passed(self, name: str, text: str, kind: str) -> Tracker | None:
-        """The tracking server of that name, for a pass of its own. Without a pass nothing is asked of the server."""
+        """Returns the tracking server of that name for a valid pass. Without a pass, the server is not asked."""
         one = self._pass(text, kind)
         if one is None or not await self._is_held(one.key):
             return None
@@ -188,7 +188,7 @@ class TrackingApplication:
         return tracker if tracker is not None and one.tracker == tracker.id else None
 
     async def _is_held(self, key_id: str) -> bool:
-        """Whether the access key by which a pass was made is still there: a pass ends with it. Raises Refused."""
+        """Returns True if the access key that created a pass still exists: a pass ends with it. Raises TrackingRefused."""
         try:
             await self._keys.look_up(key_id)
         except TimeoutError:
@@ -201,14 +201,14 @@ class TrackingApplication:
         return passes.read(text, kind, self._secret, now_ms()) if self._secret else None
 
     async def _tracker(self, name: str) -> Tracker | None:
-        """As it is now: of one that isn't known to answer the server is asked once more."""
+        """Returns the current tracking server. If it isn't known to be in service, asks the server once."""
         found = self._trackers.get(name)
         if found is None or found.directory is None:
             await self._refresh()
         return self._trackers.get(name)
 
     async def _pass_on(self, tracker: Tracker, ask: UpstreamRequest, prefix: str, send: Any) -> HttpResponse | None:
-        """Its answer, as it comes. `prefix`: where the browser sees the server's root."""
+        """Streams the tracking server's response. `prefix`: path under which the browser sees the server's root."""
         stream = await self._stream(tracker, ask)
         try:
             headers = [(name, value) for name, value in stream.headers.items() if name not in _NOT_RETURNED]
@@ -220,7 +220,7 @@ class TrackingApplication:
                 async with asyncio.timeout(TOTAL_S):
                     async for piece in stream.pieces():
                         await send({"type": "http.response.body", "body": piece, "more_body": True})
-            except (Broken, TimeoutError) as error:  # its head has gone: the connection is all there is to be ended
+            except (Broken, TimeoutError) as error:  # its head was sent: the connection can only be closed
                 log.warning("an answer of the tracking server %s broke off: %s", tracker.name, error)
                 return None
             await send({"type": "http.response.body", "body": b""})
@@ -251,7 +251,7 @@ def _ask(request: HttpRequest, path: str, body: bytes) -> UpstreamRequest:
 
 
 def _rooted(name: str, value: str, prefix: str) -> str:
-    """A redirection to another path of the server's, as the browser sees it."""
+    """Rewrites a redirection to a path of the server as the browser sees it."""
     return f"{prefix}{value}" if name == "location" and value.startswith("/") and not value.startswith("//") else value
 
 

@@ -1,1 +1,1 @@
-"""HTTP below AWS's protocols: connections and their limits, the parser, pools of threads. Nothing here knows a service."""
+"""HTTP below AWS's protocols: connections and their limits, the parser, thread pools. Nothing here depends on a service."""

@@ -1,4 +1,4 @@
-"""Between ASGI and `http.messages`: heads read, bodies asked for, answers sent."""
+"""Adapter between ASGI and `http.messages`: reads heads and bodies, sends responses."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from sagewright.http.takeover import EXTENSION, Loan, SocketBody, TakeoverProtoc
 from sagewright.model.errors import AwsError
 
 ONCE = frozenset({"host", "authorization", "content-type"})
-"""Headers that can be meant but once."""
+"""Headers that can occur only once."""
 
 PIECE = 1024 * 1024
 _MAKERS = ThreadPoolExecutor(64, "pieces")
-"""Of answers that come piece by piece, and may take their time for each."""
+"""Threads for responses that are produced piece by piece, each of which can take time."""
 
 Handle = Callable[[HttpRequest], HttpResponse]
 LOOPBACK = frozenset({"127.0.0.1", "::1"})
 
 
 class ClientGone(Exception):
-    """The client has gone before its request was whole: there is nobody to be answered."""
+    """The client disconnected before its request was complete."""
 
 
 @dataclass
 class Incoming:
-    """A request of which the head is here. `length` of its body in bytes; None: it says so only at its end.
+    """A request whose head has arrived. `length`: size of its body in bytes, None if it is not announced.
 
-    Of the body no more is read than is asked for, so that who sends it can be known first.
+    The body is read only on demand, so that its sender can be authenticated first.
     """
 
     scope: Any
@@ -49,29 +49,29 @@ class Incoming:
 
     @property
     def crowded(self) -> bool:
-        """Whether there are so many connections that this one should be told to come again later."""
+        """Returns True if there are so many connections that this client should be asked to retry later."""
         return self.protocol is not None and self.protocol.crowded
 
     def prove(self) -> None:
-        """Who asks is known."""
+        """Marks the client as authenticated."""
         if self.protocol is not None and not self.protocol.proven:
             self.protocol.prove()
 
     def close_after(self) -> None:
-        """The answer is the last on its connection."""
+        """Closes the connection after the response."""
         if self.protocol is not None:
             self.protocol.close_after()
 
     def has_left(self, patience_s: float) -> bool:
-        """Whether the client has left, or ended its side `patience_s` ago. Such a connection is closed."""
+        """Returns True if the client has disconnected, or closed its side `patience_s` ago. Such a connection is closed."""
         return self.protocol is not None and self.protocol.has_left(patience_s)
 
     async def whole(self, most: int, too_long: Callable[[int], AwsError]) -> bytes:
-        """All of the body. Raises what `too_long` makes of `most` bytes beyond those, RequestTimeout, and Gone."""
+        """Returns the whole body. Raises `too_long(most)` for more than `most` bytes, RequestTimeout, and ClientGone."""
         if self.length is not None and self.length > most:
             raise too_long(most)
         protocol = self.protocol
-        if protocol is not None and protocol.is_whole(self.scope):  # no clock is needed
+        if protocol is not None and protocol.is_whole(self.scope):  # no timeout is needed
             message = await self.receive()
             data: bytes = message.get("body", b"")
             complete = message["type"] == "http.request"
@@ -84,11 +84,11 @@ class Incoming:
         return data
 
     async def beginning(self, size: int) -> tuple[bytes, bool]:
-        """At least `size` bytes of the body, or all of it, and which. Raises RequestTimeout, Gone."""
+        """Returns at least `size` bytes of the body, or all of it, and which of the two. Raises RequestTimeout, ClientGone."""
         return await self._read(size)
 
     def rest(self, begun: bytes = b"") -> Pulled:
-        """The body to be pulled by a thread, `begun` being what was read of it. To be given to `answered`."""
+        """Returns the body for a thread to read, beginning with `begun`, the bytes already read. To be passed to `answered`."""
         protocol, pace = self.protocol, self.limits.pace
         body: Pulled | None = None
         if self.length is not None and protocol is not None:
@@ -128,7 +128,7 @@ async def _read_in_time(receive: Any, size: int, pace: BodyPace) -> tuple[bytes,
 
 
 def read_head(scope: Any, receive: Any, limits: ConnectionLimits, once: Container[str] = ONCE) -> Incoming:
-    """Its `fault` names a header of `once` that was sent twice."""
+    """Reads a head. `fault` of the result names a header of `once` that was sent twice."""
     headers: dict[str, str] = {}
     fault = None
     for raw_name, raw_value in scope["headers"]:
@@ -157,7 +157,7 @@ Pulled = StreamBody | SocketBody
 
 
 async def answered(request: HttpRequest, pulled: Pulled | None, pool: CallPool, handle: Handle) -> HttpResponse:
-    """What `handle` answers in a thread of `pool`, which reads a large body, `pulled`, itself. Raises Full."""
+    """Runs `handle` in a thread of `pool`, which itself reads a large body, `pulled`. Raises Full."""
     done = pulled is None
     try:
         if pulled is not None:
@@ -176,7 +176,7 @@ async def answered(request: HttpRequest, pulled: Pulled | None, pool: CallPool, 
 
 
 def _scheme(scope: Any, headers: dict[str, str]) -> str:
-    """What the client used; a proxy on this machine that ends TLS says so in X-Forwarded-Proto."""
+    """Returns the client's scheme; a local proxy that terminates TLS sends it in X-Forwarded-Proto."""
     forwarded = headers.get("x-forwarded-proto")
     if forwarded in {"http", "https"} and (scope.get("client") or ("",))[0] in LOOPBACK:
         return forwarded
@@ -185,7 +185,7 @@ def _scheme(scope: Any, headers: dict[str, str]) -> str:
 
 
 async def send_response(response: HttpResponse, scope: Any, send: Any) -> None:
-    """Headers, then the body in pieces; for HEAD the length alone. A file is opened before anything is sent."""
+    """Sends the headers, then the body in pieces; for HEAD only the length. A file is opened before anything is sent."""
     if isinstance(response.body, FileBody):
         with response.body.path.open("rb", buffering=0) as file:
             await _send(response, scope, send, file)
@@ -203,7 +203,7 @@ async def _send(response: HttpResponse, scope: Any, send: Any, file: BinaryIO | 
     protocol = scope.get(EXTENSION)
     if protocol is not None:
         if protocol.waits_to_be_told:
-            protocol.close_after()  # some clients then never send their body: what they send next would be taken for it
+            protocol.close_after()  # some clients never send their body after that: their next request would be read as the body
         bare = scope["method"] == "HEAD" or response.status in {204, 304}
         if (bare or isinstance(body, bytes)) and protocol.answer(
             scope, response.status, headers, b"" if bare else body

@@ -1,4 +1,4 @@
-"""Request bodies: in memory, or read from the event loop by a worker thread."""
+"""Request bodies: in memory, or read through the event loop by a worker thread."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from sagewright.model.errors import AwsError
 
 Receive = Callable[[], Awaitable[Any]]
 PATIENCE_S = 0.05
-"""How long a thread waits for a sender before it gives its slot to another: that takes the event loop's time."""
+"""Time that a thread waits for a sender before it releases its slot, which costs the event loop time."""
 
 MOST_DIGITS = 18
 
 
 class BytesBody:
-    """A body that is in memory already."""
+    """A body in memory."""
 
     def __init__(self, data: bytes) -> None:
         self._data = memoryview(data)
@@ -38,9 +38,9 @@ class BytesBody:
 
 
 class StreamBody:
-    """A body that is pulled from the connection piece by piece, by a thread that is not the event loop's.
+    """A body read from the connection piece by piece, by a thread other than the event loop's.
 
-    `pool`: whose slot that thread has, and gives to another while it waits.
+    `pool`: the pool whose slot the thread holds, and releases while it waits.
     """
 
     def __init__(
@@ -93,9 +93,9 @@ async def _as_coroutine(receive: Receive) -> Any:
 
 
 class PrefacedBody:
-    """A body of which `here` bytes have come: no more can be read before it is `opened`, so reading it waits for nobody.
+    """A body of which `here` bytes have arrived: no more can be read before it is `opened`, so that reading never waits.
 
-    `beyond` is raised where more is asked for.
+    `beyond` is raised on reads past them.
     """
 
     def __init__(self, inner: BodyReader, here: int, beyond: AwsError) -> None:
@@ -114,17 +114,17 @@ class PrefacedBody:
 
 
 def incomplete_body() -> AwsError:
-    """The sender went before it had sent as much as it said."""
+    """Returns the error for a sender that disconnected before sending the announced length."""
     message = "You did not provide the number of bytes specified by the Content-Length HTTP header."
     return AwsError("IncompleteBody", message)
 
 
 def too_slow() -> AwsError:
-    """The sender sends less than the pace that bodies are held to."""
+    """Returns the error for a sender below the minimum pace of bodies."""
     message = "Your socket connection to the server was not read from or written to within the timeout period."
     return AwsError("RequestTimeout", message)
 
 
 def digits(text: str | None) -> int | None:
-    """The number that a header gives in decimal digits; None for anything else, and for more than 64 bits."""
+    """Returns a header's number in decimal digits; None for anything else, and for more than 64 bits."""
     return int(text) if text and len(text) <= MOST_DIGITS and text.isascii() and text.isdigit() else None

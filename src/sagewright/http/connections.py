@@ -1,7 +1,7 @@
-"""All connections of a server: how many there may be, what strangers hold, and which have waited for too long.
+"""All connections of a server: their limits, the bytes held for unauthenticated clients, and timeouts.
 
-A stranger can open connections faster than anybody can refuse them. So none of theirs is kept at the expense of a new
-one: the oldest unproven connection is closed, and a client with a key, whose first request follows at once, gets in.
+Anyone can open connections faster than the server can refuse them. So a new connection replaces the oldest unproven one, and a
+client with a key, whose first request follows at once, gets in.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ log = logging.getLogger("sagewright.http")
 
 
 class CountedConnection(Protocol):
-    """A connection. `held`: bytes it sent of requests that are not answered yet, counted while it is unproven."""
+    """A connection. `held`: bytes received for requests that are not answered yet, counted while it is unproven."""
 
     address: str
     proven: bool
@@ -35,12 +35,13 @@ class CountedConnection(Protocol):
 
 
 class Connections:
-    """To be used from one event loop. `render` words what the HTTP server itself refuses."""
+    """The connections of one event loop. `render` formats refusals by the HTTP server itself."""
 
     def __init__(self, limits: ConnectionLimits | None = None, render: Render = plain) -> None:
         self.limits, self.render = limits or ConnectionLimits(), render
         self.elsewhere: Callable[[Any, bytes], bool] | None = None
-        """Asked between two requests of a connection, with the first bytes of the next: True if another process has it now."""
+        """Called between two requests of a connection, with the first bytes of the next one: True if it moved to another process.
+        """
         self._retiring_s: float | None = None
         self._all: dict[CountedConnection, None] = {}
         self._unproven: dict[CountedConnection, None] = {}
@@ -52,13 +53,13 @@ class Connections:
 
     @property
     def held(self) -> int:
-        """Bytes of requests by strangers that are not answered yet."""
+        """Returns the bytes received for unanswered requests of unproven connections."""
         return self._held
 
     def add(self, member: CountedConnection) -> None:
-        """Take in a new connection, at the expense of older ones where there are too many.
+        """Adds a connection, and closes older ones if there are too many.
 
-        Where all of those are at work it is `crowded`, to be told so; beyond some, dropped.
+        If all of those are busy, the new one is `crowded` and answered accordingly; beyond `overflow`, it is dropped.
         """
         limits = self.limits
         neighbours = self._by_address.setdefault(member.address, {})
@@ -78,14 +79,14 @@ class Connections:
                 self._drop(member)
 
     def prove(self, member: CountedConnection) -> None:
-        """Somebody who is known uses this connection."""
+        """Marks the connection as used by an authenticated client."""
         if not member.proven and member in self._all:
             self.release(member)
             member.proven = True
             self._unproven.pop(member, None)
 
     def remove(self, member: CountedConnection) -> None:
-        """It is closed, or about to be."""
+        """Removes a connection that is closed or closing."""
         if member not in self._all:
             return
         self.release(member)
@@ -97,7 +98,7 @@ class Connections:
             del self._by_address[member.address]
 
     def hold(self, member: CountedConnection, size: int) -> None:
-        """An unproven connection has sent `size` bytes. Where that is too much in all, the largest holders are dropped."""
+        """Counts `size` bytes from an unproven connection. If the total exceeds its limit, the largest holders are dropped."""
         if member not in self._all:
             return
         member.held += size
@@ -106,30 +107,30 @@ class Connections:
             self._drop(max(self._unproven, key=lambda one: one.held))
 
     def release(self, member: CountedConnection) -> None:
-        """What it had sent is answered, or gone."""
+        """Stops counting a connection's bytes: its requests are answered, or it is closed."""
         self._held -= member.held
         member.held = 0
 
     def sweep(self, now: float) -> None:
-        """Have every connection look at its watch; `now` is the event loop's time."""
+        """Checks the timeouts of every connection; `now` is the event loop's time."""
         for member in list(self._all):
             try:
                 member.check(now)
-            except Exception:  # one that can't be checked must not keep the others from it
+            except Exception:  # a failed check must not prevent the others
                 log.exception("a connection could not be checked, and is dropped")
                 self._drop(member)
 
     def retire(self, idle_s: float) -> None:
-        """From now on each answer is its connection's last, and connections are closed once they were idle for so long."""
+        """Closes each connection after its next response, or once it was idle for `idle_s`."""
         self._retiring_s = idle_s
 
     @property
     def retiring_s(self) -> float | None:
-        """How long a connection may be idle, if all are to end; None if they may stay."""
+        """Returns the idle limit if all connections are being retired, else None."""
         return self._retiring_s
 
     async def watch(self) -> None:
-        """Sweep until cancelled."""
+        """Sweeps until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(SWEEP_S)

@@ -1,4 +1,4 @@
-"""The head of an answer and the beginning of its body in one write: two cost a small answer a third of its time."""
+"""Sends the head of a response and the beginning of its body in one write: two writes cost a small response a third of its time."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import asyncio
 from typing import Any
 
 SMALL = 65536
-"""Up to so many bytes copying is cheaper than another system call."""
+"""Size up to which copying is cheaper than another system call."""
 
 
 class JoinedTransport:
-    """What one answer is written to: the first write, its head, waits for the second, or for the loop's next turn."""
+    """The transport of one response: the first write, its head, is delayed until the second, or until the loop's next iteration."""
 
     def __init__(self, transport: Any, loop: asyncio.AbstractEventLoop) -> None:
         self._transport, self._loop = transport, loop
@@ -30,7 +30,7 @@ class JoinedTransport:
         self._transport.write(data)
 
     def take_head(self) -> bytes | None:
-        """The head, if it still waits: who takes it sends it."""
+        """Returns the head if it is still pending: the caller then sends it."""
         head, self._head = self._head, None
         return head
 
@@ -39,7 +39,7 @@ class JoinedTransport:
         self._transport.close()
 
     def flush(self) -> None:
-        """Send the head, if it still waits."""
+        """Sends the head if it is still pending."""
         head = self.take_head()
         if head is not None:
             self._transport.write(head)

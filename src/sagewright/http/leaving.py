@@ -1,4 +1,4 @@
-"""Clients that leave before their answer is there: what was done for them is given up."""
+"""Clients that disconnect before their response: their work is cancelled."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import asyncio
 from sagewright.http.asgi import Incoming
 
 LOOK_S = 0.25
-"""Interval of the sweep. A watcher for each request would cost more than most requests do."""
+"""Interval of the sweep. A watcher per request would cost more than most requests do."""
 PATIENCE_S = 2.0
-"""Grace for a client that has closed only its own side: some do so behind their request."""
+"""Grace for a client that has closed only its own side: some do so after their request."""
 
 
 class Callers:
-    """The requests that are being answered. To be used from one event loop."""
+    """The requests in progress. To be used from one event loop."""
 
     def __init__(self) -> None:
         self._tasks: dict[asyncio.Task[object], tuple[Incoming, float]] = {}
@@ -21,7 +21,7 @@ class Callers:
         self._watching = False
 
     def watch(self, incoming: Incoming, patience_s: float = PATIENCE_S) -> asyncio.Task[object]:
-        """Has the current task cancelled once the client has left. To be followed by `forget`."""
+        """Cancels the current task once the client has disconnected. To be followed by `forget`."""
         task: asyncio.Task[object] | None = asyncio.current_task()
         assert task is not None
         self._tasks[task] = incoming, patience_s
@@ -31,7 +31,7 @@ class Callers:
         return task
 
     def forget(self, task: asyncio.Task[object]) -> bool:
-        """Whether the task was cancelled because its client has left."""
+        """Returns True if the task was cancelled because its client has disconnected."""
         self._tasks.pop(task, None)
         if task not in self._left:
             return False

@@ -1,4 +1,4 @@
-"""HTTP requests and responses, as whoever answers them sees them."""
+"""HTTP requests and responses, as handlers see them."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from urllib.parse import parse_qsl
 class BodyReader(Protocol):
     """A request's body, read once from a worker thread.
 
-    `read(n)` gives at most `n` bytes (all that is left for -1), b"" at the end. It raises AwsError when what was
-    sent does not fit its declared length, digest or signature. `length`: how many bytes it was said to have, if it was.
+    `read(n)` returns at most `n` bytes (the rest for -1), b"" at the end. It raises AwsError if the bytes don't match the declared
+    length, digest or signature. `length`: the announced size, or None.
     """
 
     @property
@@ -43,13 +43,13 @@ class HttpRequest:
         return f"{self.scheme}://{self.host}"
 
     def query_pairs(self) -> list[tuple[str, str]]:
-        """Decoded query parameters in order; a parameter without `=` has the value ""."""
+        """Returns decoded query parameters in order; a parameter without `=` has the value ""."""
         return parse_qsl(self.query, keep_blank_values=True)
 
 
 @dataclass(frozen=True)
 class FileBody:
-    """A response body that is a slice of a file; it is streamed without being loaded."""
+    """A response body that is a slice of a file; it is streamed rather than loaded."""
 
     path: Path
     offset: int
@@ -64,7 +64,7 @@ class HttpResponse:
 
 
 def header_text(raw: str) -> str:
-    """A header value as its sender meant it: servers read headers as Latin-1, clients write UTF-8."""
+    """Decodes a header value: servers read headers as Latin-1, clients write UTF-8."""
     try:
         return raw if raw.isascii() else raw.encode("latin-1").decode()
     except UnicodeError:

@@ -1,7 +1,7 @@
-"""Moves connections between two processes, with the bytes that were read of their next request.
+"""Moves connections between two processes, with the bytes already read of their next request.
 
-A client that knows one port alone may mean either process by its next request. Relaying that request would cost both of them, and
-the connection would end with the process that accepted it; so the connection itself changes hands.
+A client that knows one port can address either process with its next request. Relaying that request would cost both processes, and
+the connection would end with the process that accepted it; so the connection itself moves.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ import socket
 from collections.abc import Callable
 
 MOST_BYTES = 128 * 1024
-"""Of a request that was read already. A connection with more of them stays where it is."""
+"""Maximum size of the part of a request that was already read. A connection with more stays where it is."""
 _MOST_AT_ONCE = 64
 
 Adopt = Callable[[socket.socket, bytes], None]
 
 
 class Passage:
-    """One end of a pair of sockets of the kind SOCK_SEQPACKET. `adopt` gets each connection that comes. For one event loop."""
+    """One end of a SOCK_SEQPACKET socket pair. `adopt` receives each incoming connection. For one event loop."""
 
     def __init__(self, end: socket.socket, adopt: Adopt) -> None:
         end.setblocking(False)
@@ -37,12 +37,12 @@ class Passage:
         return self._open
 
     def pass_on(self, descriptor: int, data: bytes) -> bool:
-        """Whether the other process has the connection now. If not, nothing has happened to it."""
+        """Returns True if the other process now has the connection; otherwise it is unchanged."""
         if not self._open or len(data) > MOST_BYTES:
             return False
         try:
             return socket.send_fds(self._end, [data], [descriptor]) == len(data)
-        except OSError:  # it takes no more at the moment, or is gone
+        except OSError:  # the socket is full, or closed
             return False
 
     def _receive(self) -> None:

@@ -1,4 +1,4 @@
-"""An HTTP server whose connections can move to another process and come back, by what their next request is for."""
+"""An HTTP server whose connections can move to another process and back, depending on their next request."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ BACKLOG = 1024
 class PassingServer(uvicorn.Server):
     """uvicorn's server with `http.takeover`'s connections. To be used from one event loop.
 
-    `moves` decides, by the first bytes of a connection's next request, whether it belongs to the other process; `passed`: the
-    protocol of connections that come from there.
+    `moves` decides, from the first bytes of a connection's next request, if it belongs to the other process; `passed`: the protocol
+    of connections that come from there.
     """
 
     def __init__(
@@ -42,12 +42,12 @@ class PassingServer(uvicorn.Server):
                 log_level="warning",
                 access_log=False,
                 server_header=False,
-                proxy_headers=False,  # http.asgi reads the one that counts; the middleware takes a quarter of HTTP's time
+                proxy_headers=False,  # http.asgi reads the header; the middleware costs a quarter of HTTP's time
                 backlog=BACKLOG,
                 timeout_graceful_shutdown=DRAIN_S,
             )
         )
-        self.config.load()  # connections may come before the server listens
+        self.config.load()  # connections can arrive before the server listens
         self.connections = connections
         self._moves, self._passed = moves, passed
         self._passage: Passage | None = None
@@ -55,13 +55,13 @@ class PassingServer(uvicorn.Server):
         connections.elsewhere = self._moved
 
     def use_passage(self, end: socket.socket | None) -> None:
-        """The way to the other process and back; None while there is none."""
+        """Sets the passage to the other process; None if there is none."""
         if self._passage is not None:
             self._passage.close()
         self._passage = Passage(end, self._adopt) if end is not None else None
 
     def passed_protocol(self, begun: bytes = b"") -> asyncio.Protocol:
-        """For a connection of the port that both processes answer on. `begun`: bytes of it that were read elsewhere."""
+        """Returns the protocol for a connection of the port shared by both processes. `begun`: bytes already read elsewhere."""
         protocol = self._passed(
             config=self.config, server_state=self.server_state, app_state={}, connections=self.connections, begun=begun
         )

@@ -1,6 +1,6 @@
-"""Answers that take longer than clients wait: white space keeps the connection alive until the document is there.
+"""Responses that take longer than clients wait: white space keeps the connection alive until the document is complete.
 
-Source: S3 API reference, CompleteMultipartUpload: status 200 first, white space meanwhile, an error in the body perhaps.
+Source: S3 API reference, CompleteMultipartUpload: status 200 first, then white space, and possibly an error in the body.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ WORKERS = 32
 
 @dataclass(frozen=True)
 class AnswerPatience:
-    """After `after_s` seconds `prologue` is sent, then a space each `every_s`; botocore gives up on a silent server after 60.
+    """Sends `prologue` after `after_s` seconds, then a space every `every_s`; botocore gives up on a silent server after 60.
 
-    Documents begin with `prologue`, and white space behind it means nothing.
+    Documents begin with `prologue`, and white space after it has no meaning.
     """
 
     prologue: bytes
@@ -28,7 +28,7 @@ class AnswerPatience:
     _pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(WORKERS, "completion"))
 
     def answer(self, work: Callable[[], HttpResponse]) -> HttpResponse:
-        """What `work` answers, if it does so in time; else 200, and the document of its answer when it is done."""
+        """Returns the response of `work` if it is ready in time; else 200, followed by its document when it is ready."""
         future = self._pool.submit(work)
         if wait([future], self.after_s).done:
             return future.result()

@@ -1,4 +1,4 @@
-"""Pools of threads whose work may wait for the network without keeping others from theirs."""
+"""Thread pools whose calls can wait for the network without blocking others."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ T = TypeVar("T")
 
 
 class Full(Exception):
-    """So much waits already that more is better tried again later."""
+    """The queue is full; the client should retry later."""
 
 
 class CallPool:
-    """`slots` calls at once, `waiting` more in a queue. To be used from one event loop, but for `away`.
+    """A thread pool with `slots` concurrent calls and `waiting` queued ones. To be used from one event loop, except `away`.
 
-    A call that waits for bytes is `away` meanwhile: its thread waits, its slot is another's. At most `away` may be so.
+    A call that waits for bytes is `away`: its thread waits and its slot is free for another. At most `away` calls can be.
     """
 
     def __init__(self, name: str, slots: int, waiting: int, away: int = 0) -> None:
@@ -30,7 +30,7 @@ class CallPool:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def run(self, call: Callable[..., T], *arguments: object) -> T:
-        """What `call` gives, in a thread. Raises Full, and what `call` raises."""
+        """Runs `call` in a thread and returns its result. Raises Full, and the exceptions of `call`."""
         loop = self._loop = asyncio.get_running_loop()
         if self._busy >= self._slots:
             await self._turn(loop)
@@ -44,12 +44,12 @@ class CallPool:
 
     @property
     def strained(self) -> bool:
-        """Whether more calls wait for the network than should: new ones that would are better refused."""
+        """Returns True if too many calls wait for the network: new ones that would should be refused."""
         return self._away >= self._most_away
 
     @contextmanager
     def away(self) -> Iterator[None]:
-        """To be entered by a call, in its thread, for as long as it waits for the network."""
+        """Context in which a call, in its thread, waits for the network."""
         assert self._loop is not None
         self._loop.call_soon_threadsafe(self._leave)
         try:
@@ -63,12 +63,12 @@ class CallPool:
         self._next()
 
     def _return(self) -> None:
-        """It goes on at once, beside those who have the slots now: no new call begins until there are fewer."""
+        """Resumes a call at once, in addition to those that hold the slots: new calls begin only when there are fewer."""
         self._away -= 1
         self._busy += 1
 
     async def _turn(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Return with a slot taken."""
+        """Waits for a slot. Raises Full."""
         if len(self._queue) >= self._waiting:
             raise Full
         turn = loop.create_future()

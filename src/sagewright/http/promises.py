@@ -1,4 +1,4 @@
-"""Answers that wait for the disk while the event loop goes on: one sync for all that came while the one before ran."""
+"""Responses that wait for the disk while the event loop continues: one sync covers all that arrived during the previous one."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 
 class SharedSync:
-    """`sync` is called in a thread, by one at a time. To be used from one event loop."""
+    """Runs `sync` in a thread, one at a time. To be used from one event loop."""
 
     def __init__(self, sync: Callable[[], None]) -> None:
         self._sync = sync
@@ -17,7 +17,7 @@ class SharedSync:
         self._running: asyncio.Task[None] | None = None
 
     async def wait(self) -> None:
-        """Return once a sync that began after this call has ended. Raises OSError where the disk fails."""
+        """Returns after a sync that began after this call. Raises OSError if the disk fails."""
         if self._next is None:
             self._next = asyncio.get_running_loop().create_future()
         mine = self._next
@@ -32,7 +32,7 @@ class SharedSync:
                 await asyncio.get_running_loop().run_in_executor(self._thread, self._sync)
             except OSError as error:
                 waiting.set_exception(error)
-                waiting.exception()  # whoever waits sees it; nobody may, if all have gone
+                waiting.exception()  # waiters see it; all can have been cancelled
             except BaseException:  # the loop ends
                 waiting.cancel()
                 raise

@@ -1,4 +1,4 @@
-"""HTTP/1.1 as uvicorn speaks it, within limits: of heads, of requests sent ahead, of time, of what strangers hold."""
+"""HTTP/1.1 on uvicorn with limits: on heads, pipelined requests, times, and bytes held for unauthenticated clients."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sagewright.http.refusals import Refusal
 
 
 class RequestRefused(Exception):
-    """Raised through the parser; `refusal` is what is answered."""
+    """Raised through the parser; `refusal` is the response."""
 
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal.message)
@@ -22,29 +22,29 @@ class RequestRefused(Exception):
 
 
 class GuardedProtocol(HttpToolsProtocol):
-    """One connection. Its times are kept by the sweeps of `connections` rather than by a timer for each request."""
+    """One connection. Its timeouts are checked by the sweeps of `connections` instead of a timer per request."""
 
     def __init__(
         self, *arguments: Any, connections: Connections | None = None, begun: bytes = b"", **named: Any
     ) -> None:
-        """`begun`: the first bytes of the connection, if another process has read them."""
+        """`begun`: first bytes of the connection, if another process has read them."""
         super().__init__(*arguments, **named)
         self._begun = begun
         self._all = Connections() if connections is None else connections
         self._limits = self._all.limits
         self._most_head, self._most_fields = self._limits.head, self._limits.fields
         self.address, self.proven, self.held, self.crowded = "", False, 0, False
-        self._since = 0.0  # the loop's time at which the wait for a request, its head or the end of it began
+        self._since = 0.0  # loop time since when it waits for a request, its head or its end
         self._in_head = self._body_open = False
         self._unparsed = self._head = self._fields = 0  # bytes since the last head; bytes and fields of this one
-        self._left: int | None = None  # bytes that are passed over before the connection is closed
-        self._farewell: bytes | None = None  # what is to be said once the answers before it are sent
+        self._left: int | None = None  # bytes to discard before the connection is closed
+        self._farewell: bytes | None = None  # last bytes to send, after the responses before them
         self._leaving = self._mute = False
         self._stuck = (0, 0.0)
         self._serving: Any = None
         self._ended_at: float | None = None
 
-    # The connection.
+    # Connection.
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -57,18 +57,20 @@ class GuardedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._all.remove(self)
         super().connection_lost(exc)
-        if self._serving is not None:  # uvicorn tells the last request alone, and others may have been sent ahead of it
+        if (
+            self._serving is not None
+        ):  # uvicorn only notifies the last request, but others can have been pipelined before it
             self._serving.disconnected = True
             self._serving.message_event.set()
 
     def prove(self) -> None:
-        """A request on this connection was authenticated."""
+        """Marks the connection as proven: a request on it was authenticated."""
         if not self.proven:
             self._all.prove(self)
 
     @property
     def idle(self) -> bool:
-        """Whether it waits for a request."""
+        """Returns True if it waits for a request."""
         return not self._busy and not self._in_head
 
     @property
@@ -77,25 +79,25 @@ class GuardedProtocol(HttpToolsProtocol):
 
     @property
     def _is_between(self) -> bool:
-        """Whether nothing was read of the next request, and all before it are answered."""
+        """Returns True if nothing was read of the next request, and all earlier ones are answered."""
         return self.idle and not self._body_open and not self._unparsed and self._left is None
 
     def pass_on(self, passage: Passage, data: bytes) -> bool:
-        """Hand the connection to another process, `data` being the first bytes of its next request. False: it stays here."""
+        """Moves the connection to another process; `data`: the first bytes of its next request. Returns False if it stays."""
         connection = self.transport.get_extra_info("socket")
         if connection is None or self.transport.get_write_buffer_size() or self.transport.is_closing():
             return False
         if not passage.pass_on(connection.fileno(), data):
             return False
         self._leaving = True
-        self.transport.abort()  # closes this process's descriptor; the connection goes on
+        self.transport.abort()  # closes this process's descriptor; the connection stays open
         return True
 
     def drop(self) -> None:
         self.transport.abort()
 
     def check(self, now: float) -> None:
-        """End the connection where it has been waited for too long."""
+        """Ends the connection if a timeout has passed."""
         limits, waited = self._limits, now - self._since
         if self._is_stuck(now):
             self.transport.abort()
@@ -116,14 +118,14 @@ class GuardedProtocol(HttpToolsProtocol):
         return most_s if retiring_s is None else min(most_s, retiring_s)
 
     def _is_stuck(self, now: float) -> bool:
-        """Whether the receiver has taken nothing for long of what waits for it."""
+        """Returns True if the receiver has accepted nothing of pending data for too long."""
         size, (before, since) = self.transport.get_write_buffer_size(), self._stuck
         if not size or size != before:
             self._stuck = (size, now)
             return False
         return now - since > self._limits.stall_s
 
-    # What comes in.
+    # Input.
 
     def data_received(self, data: bytes) -> None:
         size = len(data)
@@ -163,14 +165,14 @@ class GuardedProtocol(HttpToolsProtocol):
         return False
 
     def _go_on_as_before(self) -> None:
-        """No other protocol is spoken here, so an offer of one is passed over. The parser would take what follows for it."""
+        """Ignores an offer to upgrade the protocol. Otherwise the parser would treat the following bytes as the new protocol."""
         framing = [
             name + b": " + value for name, value in self.headers if name in {b"content-length", b"transfer-encoding"}
         ]
         self.restart(b"\r\n".join(framing or [b"content-length: 0"]))
 
     def restart(self, framing: bytes) -> None:
-        """A new parser, which has just read the head of the present request with these lines on its body."""
+        """Replaces the parser by one that has read the head of the current request with these framing headers."""
         self.parser = httptools.HttpRequestParser(self)
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
         self._mute = True
@@ -192,7 +194,7 @@ class GuardedProtocol(HttpToolsProtocol):
             self.url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self._mute or not self._in_head:  # a trailer is no header: nobody checked it when the head was
+        if self._mute or not self._in_head:  # a trailer is not a header, and was not checked as one
             return
         self._fields += 1
         self._head += len(name) + len(value)
@@ -227,7 +229,7 @@ class GuardedProtocol(HttpToolsProtocol):
                 self._tell_to_go_on_without_body(self.cycle)
 
     def eof_received(self) -> bool:  # type: ignore[override]
-        """A client may end its side behind a whole request, and is answered all the same."""
+        """Keeps the connection open: a client can close its side after a complete request, and still gets the response."""
         self._ended_at = self.loop.time()
         answerable = self._busy and not self._body_open and not self._leaving
         if answerable:
@@ -235,7 +237,7 @@ class GuardedProtocol(HttpToolsProtocol):
         return answerable
 
     def has_left(self, patience_s: float) -> bool:
-        """Whether the client has left, or ended its side `patience_s` ago: then nothing more is sent to it."""
+        """Returns True if the client has disconnected, or closed its side `patience_s` ago: then nothing more is sent to it."""
         ended = self._ended_at is not None and self.loop.time() - self._ended_at >= patience_s
         if ended and not self.transport.is_closing():
             self._serving.disconnected = True
@@ -243,7 +245,7 @@ class GuardedProtocol(HttpToolsProtocol):
             self.transport.abort()
         return ended or self.transport.is_closing()
 
-    # What goes out.
+    # Output.
 
     def on_response_complete(self) -> None:
         self.server_state.total_requests += 1
@@ -262,9 +264,9 @@ class GuardedProtocol(HttpToolsProtocol):
                 self._left = self._limits.linger
 
     def answer(self, scope: Any, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> bool:
-        """All of the answer to the request with this scope in one write; False: it has to be sent in another way.
+        """Sends the whole response to the request with this scope in one write; returns False if that is not possible.
 
-        The length is among the headers; they are checked for what would end one, as uvicorn does for each by itself.
+        The headers include the length; they are checked for line breaks, as uvicorn does for each one.
         """
         cycle = self._serving
         if cycle.scope is not scope or cycle.disconnected or cycle.response_started or self.flow.write_paused:
@@ -286,7 +288,7 @@ class GuardedProtocol(HttpToolsProtocol):
         return True
 
     def _refuse(self, refusal: Refusal) -> None:
-        """Answer in place of the application, after what is being answered, and end the connection."""
+        """Responds in place of the application, after the responses in progress, and closes the connection."""
         data = refusals.answer(refusal, self._all.render)
         if self._busy and self._body_open and self._forget_last():
             self._leave(data)
@@ -297,7 +299,8 @@ class GuardedProtocol(HttpToolsProtocol):
             self._leave(data)
 
     def _forget_last(self) -> bool:
-        """The request whose body can't be read is answered by the refusal; whether none is being answered before it."""
+        """Drops the request whose body can't be read, since the refusal answers it; returns True if no earlier one is in
+        progress."""
         if self.pipeline:
             self.pipeline.popleft()
             self.cycle = self.pipeline[0][0] if self.pipeline else self._serving
@@ -309,7 +312,8 @@ class GuardedProtocol(HttpToolsProtocol):
         return True
 
     def _leave(self, last: bytes) -> None:
-        """Say this and close, once the client has ended or a moment has passed: closed at once, it might not be read."""
+        """Sends `last`, and closes the connection once the client has closed its side, or after a moment: closed at once, it might
+        not be read."""
         self._leaving, self._since = True, self.loop.time()
         self._left = self._limits.linger
         self.transport.write(last)
@@ -322,10 +326,10 @@ class GuardedProtocol(HttpToolsProtocol):
         super()._start_asgi_task(cycle, app)
 
     def _tell_to_go_on_without_body(self, cycle: Any) -> None:
-        """A client that waits with a body of no bytes is told to send it, as S3 does, though nothing comes.
+        """Sends 100 Continue for an empty body that waits for it, as S3 does, although no bytes follow.
 
-        Older versions of botocore, 1.42 among them, miss the answer of their next such request where this one had none, and
-        wait until the connection ends.
+        Older versions of botocore, such as 1.42, otherwise miss the response of their next such request, and wait until the
+        connection is closed.
         """
         if cycle.waiting_for_100_continue and not cycle.more_body and not cycle.body and not cycle.response_started:
             cycle.waiting_for_100_continue = False

@@ -1,4 +1,4 @@
-"""Answers that the HTTP server itself gives, because what came is no request that could be handed on."""
+"""Error responses of the HTTP server itself, to input that is not a request that can be passed on."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from http import HTTPStatus
 
 @dataclass(frozen=True)
 class Refusal:
-    """`code` is a word for machines."""
+    """`code`: machine-readable."""
 
     status: int
     code: str
@@ -25,7 +25,7 @@ TOO_MANY_AHEAD = Refusal(400, "BadRequest", "Too many requests were sent ahead o
 NO_TUNNELS = Refusal(405, "MethodNotAllowed", "The specified method is not allowed against this resource.")
 
 Render = Callable[[Refusal], tuple[str, bytes]]
-"""The content type and the body of a refusal."""
+"""Returns the content type and the body of a refusal."""
 
 
 def plain(refusal: Refusal) -> tuple[str, bytes]:
@@ -33,7 +33,7 @@ def plain(refusal: Refusal) -> tuple[str, bytes]:
 
 
 def answer(refusal: Refusal, render: Render) -> bytes:
-    """The whole answer, after which the connection ends."""
+    """Returns the whole response, after which the connection is closed."""
     kind, body = render(refusal)
     head = (
         f"HTTP/1.1 {refusal.status} {HTTPStatus(refusal.status).phrase}\r\ncontent-type: {kind}\r\n"

@@ -1,4 +1,4 @@
-"""Files sent to a connection by the kernel, from its cache to the socket: no byte of them comes into this process."""
+"""Sends files to a connection in the kernel, from its cache to the socket, without copying them to this process."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import BinaryIO
 
 BURST = 16 * 1024 * 1024
-"""After so many bytes a thread is free for another connection."""
+"""Number of bytes after which a thread moves on to another connection."""
 
 PATIENCE_MS = 50
-"""How long a thread waits for a receiver; a slower one is waited for by the event loop, which has room for any number."""
+"""Time that a thread waits for a receiver; the event loop, which can hold any number, waits for slower ones."""
 
 STALL_S = 120.0
-"""How long a receiver may take nothing; it is taken for gone then."""
+"""Maximum time that a receiver can accept nothing before it counts as disconnected."""
 
 THREADS = 32
 _POOL = ThreadPoolExecutor(THREADS, thread_name_prefix="sending")
 
 
 class FileSender:
-    """`head`, then `length` bytes of `file` from `offset` on, to `connection`. It closes both."""
+    """Sends `head`, then `length` bytes of `file` from `offset`, to `connection`. Closes both."""
 
     def __init__(self, connection: socket.socket, head: bytes, file: BinaryIO, offset: int, length: int) -> None:
         self._connection, self._head = connection, head
@@ -32,7 +32,7 @@ class FileSender:
         self._ready.register(connection.fileno(), select.POLLOUT)
 
     async def send(self) -> None:
-        """Raises ConnectionError, TimeoutError where the receiver has gone; OSError where the file can't be read."""
+        """Raises ConnectionError, TimeoutError if the receiver has disconnected; OSError if the file can't be read."""
         loop = asyncio.get_running_loop()
         burst: Future[bool] | None = None
         try:
@@ -43,7 +43,7 @@ class FileSender:
         finally:
             if burst is None:
                 self.close()
-            else:  # of a send that was cancelled, it may still run
+            else:  # a cancelled send may still be running
                 burst.add_done_callback(lambda _: self.close())
 
     def close(self) -> None:
@@ -54,7 +54,7 @@ class FileSender:
         return len(self._head) + self._end - self._at
 
     def _burst(self) -> bool:
-        """Send as much as goes at once; False: the receiver is not ready for more."""
+        """Sends as much as possible without waiting; returns False if the receiver is not ready for more."""
         least = max(0, self._left() - BURST)
         while self._left() > least:
             try:

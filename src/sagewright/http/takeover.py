@@ -1,8 +1,7 @@
-"""Large bodies read straight from their socket by the thread that wants them, and files sent to it by the kernel.
+"""Large bodies read directly from their socket by the thread that needs them, and files sent to it by the kernel.
 
-Through ASGI each 64 KB of a body is copied five times and wakes two threads; so a request may take its connection over
-for as long as its body lasts, and an answer for as long as its file does. uvicorn has no name for that, and what is done
-to its protocol stands here alone.
+Through ASGI each 64 KB of a body are copied five times and wake two threads; so a request can take over its connection while its
+body is read, and a response while its file is sent. uvicorn has no API for that; all changes to its protocol are made here.
 """
 
 from __future__ import annotations
@@ -23,11 +22,11 @@ from sagewright.http.protocol import GuardedProtocol
 
 EXTENSION = "sagewright.takeover"
 PATIENCE_MS = 50
-"""How long a thread waits for a sender before it gives its slot to another: that takes the event loop's time."""
+"""Time that a thread waits for a sender before it releases its slot, which costs the event loop time."""
 
 
 class TakeoverProtocol(GuardedProtocol):
-    """Each request's scope says by which connection it came."""
+    """A protocol that adds its connection to each request's scope."""
 
     def on_headers_complete(self) -> None:
         if self._mute:
@@ -43,11 +42,12 @@ class TakeoverProtocol(GuardedProtocol):
         super()._leave(last)
 
     def is_whole(self, scope: Any) -> bool:
-        """Whether all of the body of the request with this scope has come."""
+        """Returns True if the whole body of the request with this scope has arrived."""
         return self.cycle.scope is scope and not self.cycle.more_body
 
     def take(self, scope: Any, length: int, read: bytes = b"") -> SocketBody | None:
-        """The body of the request with this scope, `read` being what was read of it; None where it cannot be had so."""
+        """Returns the body of the request with this scope, beginning with `read`, the bytes already read; None if it can't be taken
+        over."""
         cycle = self.cycle
         ours = cycle.scope is scope and not cycle.disconnected and cycle.more_body
         if not ours or self.pipeline or self.scheme != "http" or len(read) + len(cycle.body) >= length:
@@ -62,20 +62,20 @@ class TakeoverProtocol(GuardedProtocol):
 
     @property
     def waits_to_be_told(self) -> bool:
-        """Whether the client sends the body of its request only once it is told to, and was not."""
+        """Returns True if the client waits for 100 Continue before it sends its body."""
         return self.cycle.waiting_for_100_continue and self.cycle.more_body
 
     def close_after(self) -> None:
-        """The answer that comes next is the last on this connection."""
+        """Closes the connection after the next response."""
         self.cycle.keep_alive = False
 
     def tell_to_go_on(self) -> None:
-        """From any thread."""
+        """Sends 100 Continue; from any thread."""
         self.cycle.waiting_for_100_continue = False
         self.loop.call_soon_threadsafe(self.transport.write, b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def lend(self, scope: Any) -> Loan | None:
-        """The connection, for an answer with this scope whose head was written just now; None where it cannot be had so."""
+        """Lends the connection for a response with this scope whose head was just written; None if it can't be taken over."""
         cycle = self.cycle
         ours = cycle.scope is scope and not cycle.disconnected and not self.transport.is_closing()
         if not ours or self.scheme != "http" or self.transport.get_write_buffer_size():
@@ -88,35 +88,35 @@ class TakeoverProtocol(GuardedProtocol):
         return Loan(cycle, own, head)
 
     def give_back(self, left: int) -> None:
-        """Go on with what follows, beginning with the `left` bytes of the body that nobody read.
+        """Resumes parsing, beginning with the `left` unread bytes of the body.
 
-        The parser that was here waits for the whole body; a new one is told of a request with what is left of it.
+        The previous parser waits for the whole body; a new one parses a request with the rest of it.
         """
         self.restart(b"content-length: %d" % left)
 
 
 @dataclass(frozen=True)
 class Loan:
-    """A connection on which `head` and all of the body are to be sent by who has it; one of `returned`, `broken` follows."""
+    """A connection on which the borrower sends `head` and the whole body, followed by one of `returned`, `broken`."""
 
     cycle: Any
     connection: socket.socket
     head: bytes
 
     def returned(self) -> None:
-        """All was sent; the answer is still to be ended with an empty body."""
+        """Reports that all was sent; the response still has to be ended with an empty body."""
         self.cycle.expected_content_length = 0
 
     def broken(self) -> None:
-        """The receiver has gone."""
+        """Reports that the receiver has disconnected."""
         self.cycle.disconnected = True
         self.cycle.transport.abort()
 
 
 class SocketBody:
-    """A body of `length` bytes, `begun` with what had been read of it. Read by one thread that is not the event loop's.
+    """A body of `length` bytes, beginning with `begun`, the bytes already read. Read by one thread other than the event loop's.
 
-    `pool`: whose slot that thread has, and gives to another while it waits.
+    `pool`: the pool whose slot the thread holds, and releases while it waits.
     """
 
     def __init__(self, protocol: TakeoverProtocol, connection: socket.socket, begun: bytes, length: int) -> None:
@@ -131,7 +131,7 @@ class SocketBody:
         connection.setblocking(False)
 
     def read(self, size: int = -1, /) -> bytes:
-        """Exactly `size` bytes but at the end. Raises IncompleteBody, RequestTimeout."""
+        """Returns exactly `size` bytes, except at the end. Raises IncompleteBody, RequestTimeout."""
         wanted = self._left if size < 0 else min(size, self._left)
         pieces: list[bytes] = []
         while wanted:
@@ -160,7 +160,7 @@ class SocketBody:
             return piece
 
     def _wait(self) -> None:
-        """Return when there is something to be read. Raises RequestTimeout."""
+        """Waits for readable bytes. Raises RequestTimeout."""
         if self._ready.poll(PATIENCE_MS):
             return
         begin = time.monotonic()
@@ -172,7 +172,7 @@ class SocketBody:
             raise too_slow()
 
     def end(self, *, answered: bool) -> None:
-        """To be called from the event loop, before the answer is sent; not `answered`: whoever reads stops at once."""
+        """Ends the body; called from the event loop before the response is sent. If not `answered`, readers stop at once."""
         if not answered:
             self._connection.shutdown(socket.SHUT_RD)
         self._connection.close()

@@ -1,4 +1,4 @@
-"""What the server asks of whichever object store it works with, and how another S3 is named in the settings."""
+"""The interface between the server and its object store, and the settings of another S3."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ANY_TYPE = "binary/octet-stream"
 
 @dataclass(frozen=True)
 class Access:
-    """Where an S3 answers and with whose keys. `patience_s`: how long an agent waits for it; None: as long as it takes."""
+    """Endpoint and keys of an S3. `patience_s`: how long an agent waits for it; None: without limit."""
 
     endpoint: str
     region: str
@@ -29,48 +29,48 @@ class Access:
 
 
 def too_large(bucket: str, key: str, size: int, most: int) -> AwsError:
-    """What `read_bytes` raises for an object that is more than its caller takes."""
+    """Returns the error that `read_bytes` raises for an object larger than its caller accepts."""
     return AwsError("EntityTooLarge", f"s3://{bucket}/{key} has {size} bytes; at most {most} can be read here.", 400)
 
 
 class ObjectStore(Protocol):
-    """Where objects are: the embedded store or another S3. Safe to use from many threads."""
+    """An object store: the embedded one or another S3. Thread-safe."""
 
     def exists_any(self, bucket: str, prefix: str) -> bool:
-        """Whether an object is under `prefix`. Raises AwsError: NoSuchBucket, ServiceUnavailable."""
+        """Returns True if there is an object under `prefix`. Raises AwsError: NoSuchBucket, ServiceUnavailable."""
         ...
 
     def list_keys(self, bucket: str, prefix: str) -> Iterator[tuple[str, int]]:
-        """(key, size in bytes) of each object under `prefix`, by the keys' UTF-8 bytes. Raises AwsError as above."""
+        """Yields (key, size in bytes) of each object under `prefix`, by the keys' UTF-8 bytes. Raises AwsError as above."""
         ...
 
     def read_bytes(self, bucket: str, key: str, most: int = MOST_READ) -> bytes:
-        """All of an object, in memory. Raises AwsError: NoSuchBucket, NoSuchKey, EntityTooLarge for more than `most` bytes."""
+        """Returns a whole object. Raises AwsError: NoSuchBucket, NoSuchKey, EntityTooLarge for more than `most` bytes."""
         ...
 
     def content_type(self, bucket: str, key: str) -> str:
-        """The media type that an object was put with, ANY_TYPE where it had none. Raises AwsError."""
+        """Returns the media type of an object, ANY_TYPE if it was put without one. Raises AwsError."""
         ...
 
     def write_bytes(self, bucket: str, key: str, data: bytes, content_type: str = ANY_TYPE) -> object:
-        """Put an object from memory; what it returns is the store's own. Raises AwsError: NoSuchBucket, ServiceUnavailable."""
+        """Puts an object from memory; the return value depends on the store. Raises AwsError: NoSuchBucket, ServiceUnavailable."""
         ...
 
     def make_bucket(self, bucket: str) -> None:
-        """Nothing where there is one of that name already. Raises AwsError."""
+        """Creates a bucket unless one of that name exists. Raises AwsError."""
         ...
 
     def access(self, own: Access) -> Access:
-        """How the host of a job reaches the objects; `own` is this server's port with the job's keys."""
+        """Returns the access of a job's host to the objects; `own` is this server's port with the job's keys."""
         ...
 
     def housekeeper(self, settings: Settings) -> Housekeeper:
-        """What is to be done for the store while the server runs; not yet started."""
+        """Returns the store's periodic tasks, not yet started."""
         ...
 
 
 def external_access(settings: Settings) -> Access | None:
-    """The S3 that the setting `objects` names; None for the embedded one. Raises BadSetting, which shows no secret."""
+    """Returns the S3 in the setting `objects`; None for the embedded one. Raises BadSetting, whose message shows no secret."""
     if not settings.objects:
         return None
     url = urlsplit(settings.objects)
@@ -98,7 +98,7 @@ def external_access(settings: Settings) -> Access | None:
 
 
 def _keys(settings: Settings, url: SplitResult) -> tuple[str, str]:
-    """From the URL, else the two settings, else the file."""
+    """Returns the keys from the URL, else from the two settings, else from the file."""
     if url.username and url.password:
         return unquote(url.username), unquote(url.password)
     if settings.objects_access_key and settings.objects_secret_key:

@@ -1,4 +1,4 @@
-"""Buckets: created, listed, configured and deleted."""
+"""Buckets: creation, listing, configuration and deletion."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ OFF, ENABLED, SUSPENDED = "Off", "Enabled", "Suspended"
 
 @dataclass(frozen=True)
 class Buckets:
-    """Safe to use from many threads. What needs a bucket raises NoSuchBucket where there is none."""
+    """Buckets. Thread-safe. Methods raise NoSuchBucket for a missing one."""
 
     store: Database
     account: str
     region: str
 
     def create(self, name: str, region: str = "", configuration: dict[str, Any] | None = None) -> Bucket:
-        """One that has locks keeps versions. Raises BucketAlreadyOwnedByYou or BucketAlreadyExists."""
+        """Creates a bucket; one with locks is versioned. Raises BucketAlreadyOwnedByYou or BucketAlreadyExists."""
         documents = configuration or {}
         versioning = ENABLED if locks.KIND in documents else OFF
         bucket = Bucket(name, self.account, region or self.region, now_ms(), versioning, documents)
@@ -66,19 +66,19 @@ class Buckets:
         return bucket
 
     def page(self, prefix: str = "", after: str = "", limit: int = 10_000) -> list[Bucket]:
-        """At most `limit` buckets by name, beginning after the name `after`."""
+        """Returns at most `limit` buckets by name, starting after the name `after`."""
         with self.store.read() as connection:
             return rows.page(connection, prefix, after, limit)
 
     def all(self) -> Iterator[Bucket]:
-        """Every bucket by name, read as the caller goes on."""
+        """Yields every bucket by name, reading incrementally."""
         after = ""
         while page := self.page(after=after, limit=PAGE):
             yield from page
             after = page[-1].name
 
     def delete(self, name: str) -> dict[str, list[str]]:
-        """The uploads that ended with it, and their blobs. Raises BucketNotEmpty."""
+        """Deletes a bucket; returns the uploads that it aborted, and their blobs. Raises BucketNotEmpty."""
         with self.store.write(durable=True) as connection:
             bucket = rows.lock(connection, name)
             if bucket is None:
@@ -93,7 +93,7 @@ class Buckets:
         return ended
 
     def set_versioning(self, name: str, state: str) -> None:
-        """`state`: Enabled or Suspended. Raises InvalidBucketState for one that has locks and would keep no versions."""
+        """`state`: Enabled or Suspended. Raises InvalidBucketState for suspending a bucket with locks."""
         with self.store.write(durable=True) as connection:
             bucket = rows.lock(connection, name)
             if bucket is None:
@@ -105,7 +105,7 @@ class Buckets:
             rows.change(connection, name, {"versioning": state})
 
     def set_locks(self, name: str, document: dict[str, Any]) -> None:
-        """Give the bucket locks, which it keeps for good. Raises InvalidBucketState for one that keeps no versions."""
+        """Enables object lock permanently. Raises InvalidBucketState for an unversioned bucket."""
         with self.store.write(durable=True) as connection:
             bucket = rows.lock(connection, name)
             if bucket is None:
@@ -117,13 +117,13 @@ class Buckets:
             rows.change(connection, name, {"configuration": {**bucket.configuration, locks.KIND: document}})
 
     def configure(self, name: str, kind: str, document: dict[str, Any] | None) -> None:
-        """Keep a configuration document, or forget it (None)."""
+        """Stores a configuration document, or removes it (None)."""
         self.reconfigure(name, kind, lambda _: document)
 
     def reconfigure(
         self, name: str, kind: str, change: Callable[[dict[str, Any] | None], dict[str, Any] | None]
     ) -> None:
-        """`configure` with what `change` makes of the document there is, with no other writer between; raises what it raises."""
+        """Atomically replaces the document by the result of `change`; raises its errors."""
         with self.store.write(durable=True) as connection:
             bucket = rows.lock(connection, name)
             if bucket is None:

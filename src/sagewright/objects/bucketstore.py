@@ -1,4 +1,4 @@
-"""The embedded object store: immutable blobs on the disk, their index in the store."""
+"""The embedded object store: immutable blobs on disk, indexed in the store."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ GRACE_S = 3600.0
 
 
 class BucketStore:
-    """Buckets and objects. Safe to use from many threads; all of it raises AwsError with S3's codes.
+    """Buckets and objects. Thread-safe; every method raises AwsError with S3's codes.
 
-    What was put is durable once the call returned (see BlobStore for `fsync`). A version that a reader looked up can be
-    read for some seconds after it was overwritten or deleted, for ever once it is open.
+    A put object is durable once the call has returned (see BlobStore for `fsync`). A version that a reader looked up stays readable
+    for some seconds after it was overwritten or deleted, and indefinitely once it is open.
     """
 
     def __init__(
@@ -56,28 +56,28 @@ class BucketStore:
         self.lifecycle = Lifecycle(store, self.blobs, self.buckets, self.listing, self.uploads)
 
     def path(self, version: Version) -> Path:
-        """The file that holds the bytes of a version. Raises NoSuchKey for a delete marker."""
+        """Returns the file with the bytes of a version. Raises NoSuchKey for a delete marker."""
         if version.blob is None:
             raise errors.no_such_key(version.key)
         return Path(self.files([version.blob])[0])
 
     def there(self, version: Version) -> Path:
-        """`path` of a file that is there. Raises InvalidObjectState where it is lost."""
+        """Returns the `path` of an existing file. Raises InvalidObjectState if it is lost."""
         path = self.path(version)
         if not path.exists():
             raise self.contents.missing(version)
         return path
 
     def files(self, blobs: Sequence[str]) -> list[str]:
-        """The file of each, for who links or maps them; small ones are written for that."""
+        """Returns the file of each blob, for linking or mapping; writes those of small ones."""
         with full_disk_told():
             self.small.show(blob for blob in blobs if is_small(blob))
         return [self.small.shown(blob) if is_small(blob) else self.blobs.file(blob) for blob in blobs]
 
     def body(self, version: Version, start: int, length: int) -> BlobSlice | bytes:
-        """`length` bytes of a version from `start` on, for whoever sends them; of a small one the bytes themselves.
+        """Returns `length` bytes of a version from `start` on, to be sent; for a small one, the bytes themselves.
 
-        Raises NoSuchKey for a delete marker, InvalidObjectState where the bytes are lost.
+        Raises NoSuchKey for a delete marker, InvalidObjectState if the bytes are lost.
         """
         if version.blob is None:
             raise errors.no_such_key(version.key)
@@ -92,15 +92,15 @@ class BucketStore:
         raise self.contents.missing(version)
 
     def list_keys(self, bucket: str, prefix: str) -> Iterator[tuple[str, int]]:
-        """(key, size in bytes) of each object under `prefix`, in the order of the keys' UTF-8 bytes."""
+        """Yields (key, size in bytes) of each object under `prefix`, in the order of the keys' UTF-8 bytes."""
         return ((version.key, version.size) for version in self.listing.all_keys(bucket, prefix))
 
     def exists_any(self, bucket: str, prefix: str) -> bool:
-        """Whether an object is under `prefix`. Raises NoSuchBucket."""
+        """Returns True if there is an object under `prefix`. Raises NoSuchBucket."""
         return bool(self.listing.keys(bucket, ListingQuery(prefix, limit=1)).entries)
 
     def read_bytes(self, bucket: str, key: str, most: int = MOST_READ) -> bytes:
-        """See ObjectStore. Raises InvalidObjectState where its bytes are lost."""
+        """See ObjectStore. Raises InvalidObjectState if its bytes are lost."""
         for _ in range(READ_ATTEMPTS):
             try:
                 version = self.contents.find(bucket, key)
@@ -109,7 +109,7 @@ class BucketStore:
                     raise too_large(bucket, key, version.size, most)
                 with self.blobs.open(version.blob) as file:
                     return file.read()
-            except FileNotFoundError:  # overwritten between the look-up and the read
+            except FileNotFoundError:  # overwritten between lookup and read
                 continue
         raise self.contents.missing(version)
 
@@ -118,7 +118,7 @@ class BucketStore:
         return str(self.contents.find(bucket, key).headers.get("ContentType", ANY_TYPE))
 
     def write_bytes(self, bucket: str, key: str, data: bytes, content_type: str = ANY_TYPE) -> Version:
-        """Put an object from memory."""
+        """Puts an object from memory."""
         with self.blobs.take(io.BytesIO(data), checksums.by_default()) as blob:
             return self.contents.put(bucket, key, blob, Properties({"ContentType": content_type}))
 
@@ -131,11 +131,11 @@ class BucketStore:
                 raise
 
     def access(self, own: Access) -> Access:
-        """Agents come through the server's own port."""
+        """Returns `own`: agents use the server's port."""
         return own
 
     def housekeeper(self, settings: Settings) -> Housekeeper:
-        """Collects files that nothing needs and carries out the lifecycle of buckets."""
+        """Returns the tasks that remove unneeded files and apply the lifecycle rules of buckets."""
         chores = [
             Chore("collecting files", max(1, settings.collect_interval_s), self.collect),
             Chore("discarding files", TRASH_S, self.blobs.empty_trash),
@@ -144,10 +144,10 @@ class BucketStore:
         return Housekeeper(chores, self.lifecycle.stop)
 
     def collect(self, grace_s: float = GRACE_S, rest_s: float = TRASH_S) -> int:
-        """Remove files and bytes in rows that nothing needs, files only if nobody touched for `grace_s` seconds; gives how many.
+        """Removes unneeded files and bytes in rows, files only if untouched for `grace_s` seconds; returns their number.
 
-        Safe beside writers. Needed after a crash only, and harmless at any other time. What is found is left for `rest_s`
-        seconds more, for readers of other processes that looked up a row which was deleted just then.
+        Safe beside writers. Only needed after a crash, and harmless at any other time. What is found stays for `rest_s` more
+        seconds, for readers of other processes that looked up a row just before its deletion.
         """
         self._forget_uploads()
         found = list(self.orphans(grace_s))
@@ -169,7 +169,8 @@ class BucketStore:
                 forgotten = upload_rows.forget_finished(connection, before_ms, FORGOTTEN_AT_ONCE)
 
     def orphans(self, grace_s: float = GRACE_S) -> Iterator[Path]:
-        """Files that no row names, that this process neither writes nor has discarded, and older than `grace_s` seconds."""
+        """Yields files that no row refers to, that this process neither writes nor has discarded, and that are older than `grace_s`
+        seconds."""
         return self.blobs.orphans(self._referenced, grace_s)
 
     def _referenced(self, blobs: list[str]) -> set[str]:

@@ -1,4 +1,4 @@
-"""Objects: put, found, copied, tagged and deleted."""
+"""Objects: put, lookup, copy, tagging and deletion."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class VersionToDelete:
 
 @dataclass(frozen=True)
 class Contents:
-    """Safe to use from many threads. Raises NoSuchBucket where the bucket is none."""
+    """Objects of all buckets. Thread-safe. Raises NoSuchBucket for a missing bucket."""
 
     store: Database
     blobs: BlobStore
@@ -43,11 +43,11 @@ class Contents:
     def put(
         self, bucket: str, key: str, blob: Blob, properties: Properties, conditions: PutConditions = ALWAYS
     ) -> Version:
-        """Make a received blob the newest version of `key`: durable once this returns, nothing when it raises."""
+        """Makes a received blob the newest version of `key`: durable once this returns, without effect if it raises."""
         return self.put_version(with_blob(draft(bucket, key, properties), blob), blob, conditions)
 
     def put_version(self, new: Version, blob: Blob, conditions: PutConditions = ALWAYS) -> Version:
-        """`put` with the row made by the caller (ETag, checksums and parts of its own)."""
+        """Like `put`, with a row built by the caller (ETag, checksums and parts)."""
         with self.store.write(durable=True) as connection:
             change = placing.place(connection, new, conditions)
             if blob.data is not None:
@@ -59,9 +59,9 @@ class Contents:
         return change.version
 
     def find(self, bucket: str, key: str, version: str | None = None) -> Version:
-        """The newest or the named version.
+        """Returns the newest or the named version.
 
-        Raises NoSuchKey, NoSuchVersion, InvalidArgument for an id that was never given, MethodNotAllowed for a delete marker.
+        Raises NoSuchKey, NoSuchVersion, InvalidArgument for an id that was never assigned, MethodNotAllowed for a delete marker.
         """
         if version is None:
             found = self.store.recall(rows.subject(bucket, key), "current", lambda: self._read(bucket, key, None))
@@ -89,11 +89,11 @@ class Contents:
     def copy(
         self, source: Version, new: Version, algorithms: Sequence[str], conditions: PutConditions = ALWAYS
     ) -> Version:
-        """Make `new`, whose bytes are those of `source`, the newest version of its key; no byte is copied if it can be.
+        """Makes `new`, with the bytes of `source`, the newest version of its key; copies no bytes if possible.
 
-        Of `new`, key and properties count. It has the checksums of the source, of the whole even where that one's are of parts,
-        unless `algorithms` are asked for; S3's default where the source has none and its bytes are read anyway. Raises
-        NoSuchKey when the bytes of `source` are gone meanwhile, InvalidObjectState where they are lost.
+        Only key and properties of `new` are used. It gets the source's checksums, for the whole object even if those are composite,
+        unless `algorithms` are requested; S3's default if the source has none and its bytes are read anyway. Raises NoSuchKey if
+        the bytes of `source` were deleted meanwhile, InvalidObjectState if they are lost.
         """
         assert source.blob
         whole = {name: value for name, value in source.checksums.items() if "-" not in value}
@@ -116,7 +116,7 @@ class Contents:
             raise self.missing(source) from None
 
     def missing(self, version: Version) -> AwsError:
-        """The error for a version whose bytes were not there: it was deleted or overwritten meanwhile, or they are lost."""
+        """Returns the error for a version without its bytes: it was deleted or overwritten meanwhile, or they are lost."""
         with self.store.read() as connection:
             now = rows.find(connection, version.bucket, version.key, version.version)
         is_lost = now is not None and now.blob == version.blob
@@ -128,7 +128,7 @@ class Contents:
     def delete_many(
         self, bucket: str, targets: Sequence[VersionToDelete], conditions: PutConditions = ALWAYS
     ) -> list[Deletion]:
-        """Delete all of `targets` in one transaction; the answers are in their order."""
+        """Deletes all of `targets` in one transaction; returns results in the same order."""
         with self.store.write(durable=True) as connection:
             held = placing.hold_bucket(connection, bucket)
             rows.lock_keys(connection, bucket, {target.key for target in targets})
@@ -143,9 +143,9 @@ class Contents:
         events: Sequence[str] = (),
         cause: ChangeCause = OWN,
     ) -> None:
-        """Have `change` make new headers of those there are, with no other writer between.
+        """Atomically replaces the headers by the result of `change`.
 
-        Raises NoSuchKey for a version that went meanwhile, and what `change` raises.
+        Raises NoSuchKey for a version deleted meanwhile, and the errors of `change`.
         """
         with self.store.write(durable=True) as connection:
             rows.lock_keys(connection, version.bucket, [version.key])
@@ -159,7 +159,7 @@ class Contents:
                 notices.announce(connection, placing.hold_bucket(connection, version.bucket), changed, event, cause)
 
     def set_tags(self, version: Version, tags: dict[str, str], cause: ChangeCause = OWN) -> None:
-        """Replaces the tags; none at all are a deletion to whom it is announced."""
+        """Replaces the tags; an empty set is announced as a deletion."""
         with self.store.write(durable=True) as connection:
             bucket = placing.hold_bucket(connection, version.bucket)
             rows.change(connection, version, {"tags": tags})
@@ -167,7 +167,7 @@ class Contents:
 
 
 def draft(bucket: str, key: str, properties: Properties) -> Version:
-    """A version of which only what its maker knows is set."""
+    """Returns a version with only the members known to its creator."""
     return Version(
         bucket=bucket,
         key=key,

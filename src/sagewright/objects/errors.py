@@ -1,6 +1,6 @@
 """S3's errors, with the codes, statuses and fields that clients read.
 
-A field whose name begins with `@` is a header of the answer.
+A field whose name begins with `@` is a header of the response.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ def no_such_key(key: str) -> AwsError:
 
 
 def lost(key: str) -> AwsError:
-    """The object's row is there and its bytes are not. S3's code for an object that can't be read: nobody tries it again."""
+    """Returns the error for an object whose row exists but whose bytes don't: S3's code for an unreadable object, which clients
+    don't retry."""
     message = (
         f"The content of the object '{key}' is lost: its file is missing from the server's data directory, or cut off. "
         "`sagewright objects scrub` lists all such objects."
@@ -26,19 +27,20 @@ def lost(key: str) -> AwsError:
 
 
 def marked_deleted(error: AwsError) -> AwsError:
-    """What operations other than reads say of a key whose newest version is a delete marker; other errors as they are."""
+    """Returns the error of operations other than reads for a key whose newest version is a delete marker; other errors
+    unchanged."""
     version = error.fields.get("@x-amz-version-id")
     return is_delete_marker(version) if error.code == "NoSuchKey" and version else error
 
 
 def deleted_key(key: str, version: str) -> AwsError:
-    """The newest version is a delete marker."""
+    """Returns the error for a newest version that is a delete marker."""
     fields = {"Key": key, "@x-amz-delete-marker": "true", "@x-amz-version-id": version}
     return AwsError("NoSuchKey", "The specified key does not exist.", 404, fields)
 
 
 def is_delete_marker(version: str) -> AwsError:
-    """The version that was asked for is a delete marker."""
+    """Returns the error for a requested version that is a delete marker."""
     fields = {
         "ResourceType": "DeleteMarker",
         "@x-amz-delete-marker": "true",
@@ -49,7 +51,7 @@ def is_delete_marker(version: str) -> AwsError:
 
 
 def malformed_xml() -> AwsError:
-    """A body that is missing, lacks what the operation needs, or breaks the schema."""
+    """Returns the error for a missing or incomplete body, or one that breaks the schema."""
     return AwsError(
         "MalformedXML",
         "The XML you provided was not well-formed or did not validate against our published schema",
@@ -57,7 +59,7 @@ def malformed_xml() -> AwsError:
 
 
 def invalid_version(version: str) -> AwsError:
-    """An id that no version ever had."""
+    """Returns the error for an id that no version ever had."""
     return invalid_argument("Invalid version id specified", "versionId", version)
 
 
@@ -118,7 +120,7 @@ def part_too_small(number: int, size: int, minimum: int, etag: str) -> AwsError:
 
 
 def invalid_argument(message: str, name: str, value: object = "") -> AwsError:
-    """`value` None: it isn't told."""
+    """`value`: None omits it."""
     fields = {"ArgumentName": name, "ArgumentValue": str(value)} if value is not None else {"ArgumentName": name}
     return AwsError("InvalidArgument", message, 400, fields)
 

@@ -1,4 +1,4 @@
-"""Another S3 in place of the embedded store: its clients come through this server's port, agents go to it directly."""
+"""Another S3 in place of the embedded store: its clients use this server's port, agents connect to it directly."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ READ_TIMEOUT_S = 60
 
 
 def unavailable(access: Access, error: Exception) -> AwsError:
-    """What is answered while the other S3 does not."""
+    """Returns the error for an S3 that does not answer."""
     reason = str(getattr(error, "reason", None) or error).rpartition("object at ")[2].partition(">: ")[2] or str(error)
     return AwsError("ServiceUnavailable", f"The object store at {access.endpoint} does not answer: {reason}", 503)
 
 
 class ExternalStore:
-    """See ObjectStore. All that it raises is AwsError, with the codes of the other S3."""
+    """See ObjectStore. Raises only AwsError, with the codes of the other S3."""
 
     def __init__(self, access: Access) -> None:
         self._access = access
@@ -53,7 +53,7 @@ class ExternalStore:
 
     @contextlib.contextmanager
     def _described(self) -> Iterator[None]:
-        """What the other S3 refuses is told by its own code."""
+        """Converts errors of the other S3, keeping its codes."""
         try:
             yield
         except ClientError as error:
@@ -102,5 +102,5 @@ class ExternalStore:
         return self._access
 
     def housekeeper(self, settings: Settings) -> Housekeeper:  # noqa: ARG002
-        """The other S3 looks after itself."""
+        """Returns no tasks: the other S3 maintains itself."""
         return Housekeeper([], threading.Event())

@@ -1,4 +1,4 @@
-"""What an embedded store does by itself: one thread that carries out chores, each at its own interval."""
+"""Maintenance of an embedded store: one thread that runs tasks, each at its own interval."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SHORTEST_WAIT_S = 0.05
 
 @dataclass(frozen=True)
 class Chore:
-    """Done at the start and then `interval_s` seconds after it ended each time."""
+    """A task that runs at the start, and again `interval_s` seconds after each end."""
 
     name: str
     interval_s: float
@@ -24,7 +24,7 @@ class Chore:
 
 
 class Housekeeper:
-    """Runs `chores` one after the other. A chore that fails is logged and done again at its next time."""
+    """Runs `chores` one after the other. A failure is logged, and the chore runs again at its next time."""
 
     def __init__(self, chores: Sequence[Chore], stop: threading.Event) -> None:
         self._chores, self._stop = chores, stop
@@ -34,7 +34,7 @@ class Housekeeper:
         self._thread.start()
 
     def end(self) -> None:
-        """Have the chores stop and wait for the one that is being done."""
+        """Stops the chores, and waits for the one in progress."""
         self._stop.set()
         self._thread.join()
 

@@ -1,4 +1,4 @@
-"""Layers of container images: immutable files known by the SHA-256 of their bytes, shared by all repositories."""
+"""Layers of container images: immutable files identified by the SHA-256 of their bytes, shared by all repositories."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ class NoSuchUpload(KeyError):
 
 
 class WrongDigest(ValueError):
-    """The bytes have another digest than was said; or what was said is none."""
+    """The bytes have another digest than announced, or the announced digest is invalid."""
 
 
 class OutOfOrder(ValueError):
-    """A chunk does not begin where the one before it ended; `size` is where that was, in bytes."""
+    """A chunk does not begin where the previous one ended; `size` is that position in bytes."""
 
     def __init__(self, size: int) -> None:
         super().__init__(f"the next byte is {size}")
@@ -39,22 +39,22 @@ class OutOfOrder(ValueError):
 
 @dataclass(frozen=True)
 class LayerStore:
-    """Uploads survive a restart of the server. Safe to use from many threads, one for each upload.
+    """Layers and uploads. Uploads survive a restart of the server. Thread-safe, with one thread per upload.
 
-    `floors_mb`: what clients and hosts leave free of the disk.
+    `floors_mb`: disk space that clients and hosts leave free.
     """
 
     root: Path
     floors_mb: tuple[int, int] = (CLIENT_MB, HOST_MB)
 
     def path(self, digest: str) -> Path:
-        """Where the layer is or would be. Raises WrongDigest for what is no digest."""
+        """Returns the layer's path, existing or not. Raises WrongDigest for an invalid digest."""
         if not _DIGEST.fullmatch(digest):
             raise WrongDigest(digest)
         return self.root / "sha256" / digest[7:9] / digest[7:]
 
     def size(self, digest: str) -> int | None:
-        """In bytes; None if it is not here. A layer that was asked for is kept for a while."""
+        """Returns the size in bytes; None if it is missing. A requested layer is kept for a while."""
         path = self.path(digest)
         try:
             os.utime(path)
@@ -63,7 +63,7 @@ class LayerStore:
             return None
 
     def begin(self) -> str:
-        """The id of a new upload. Raises AwsError on a full disk."""
+        """Returns the id of a new upload. Raises AwsError on a full disk."""
         upload = str(uuid.uuid4())
         with _full_disk_reported():
             self._uploads.mkdir(parents=True, exist_ok=True)
@@ -71,13 +71,13 @@ class LayerStore:
         return upload
 
     def received(self, upload: str) -> int:
-        """Bytes so far. Raises NoSuchUpload."""
+        """Returns the number of bytes received. Raises NoSuchUpload."""
         return self._existing(upload).stat().st_size
 
     def append(self, upload: str, source: ByteSource, start: int | None = None) -> int:
-        """Take what `source` gives; `start`: where the sender says that it belongs. The size then.
+        """Appends the bytes of `source`, which the sender claims begin at `start`; returns the new size.
 
-        Raises NoSuchUpload, OutOfOrder, AwsError without room, and what `source` raises; then nothing of it is kept.
+        Raises NoSuchUpload, OutOfOrder, AwsError on a full disk, and the errors of `source`; then none of the bytes are kept.
         """
         room = self._room()
         path = self._existing(upload)
@@ -95,7 +95,8 @@ class LayerStore:
             return file.tell()
 
     def finish(self, upload: str, digest: str) -> int:
-        """Make the upload the layer `digest`, durably; its size. Raises NoSuchUpload, WrongDigest (the upload is gone)."""
+        """Turns the upload durably into the layer `digest`; returns its size. Raises NoSuchUpload, WrongDigest (the upload is
+        deleted)."""
         target, path = self.path(digest), self._existing(upload)
         with path.open("r+b") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
@@ -113,7 +114,7 @@ class LayerStore:
         self._existing(upload).unlink(missing_ok=True)
 
     def collect(self, needed: Set[str], grace_s: float) -> int:
-        """Delete layers that no manifest needs and uploads, if nobody touched them for `grace_s`; gives how many."""
+        """Deletes layers that no manifest needs, and uploads, if untouched for `grace_s`; returns their number."""
         before, removed = time.time() - grace_s, 0
         for path in [*self.root.glob("sha256/*/*"), *self._uploads.glob("*")]:
             if f"sha256:{path.name}" not in needed and path.stat().st_mtime < before:
@@ -139,7 +140,7 @@ class LayerStore:
 
 @contextmanager
 def _full_disk_reported() -> Iterator[None]:
-    """Raises AwsError where the disk has no room."""
+    """Raises AwsError if the disk is full."""
     try:
         yield
     except OSError as error:
@@ -149,5 +150,5 @@ def _full_disk_reported() -> Iterator[None]:
 
 
 def _refusal(message: str) -> AwsError:
-    """ECR's own error for an upload that the account has no room for; the registry says it in its own form."""
+    """Returns ECR's error for an upload that exceeds the account's space; the registry converts it to its own form."""
     return AwsError("LimitExceededException", message)

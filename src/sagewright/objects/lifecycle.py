@@ -1,7 +1,7 @@
-"""Lifecycle rules carried out: what is due is deleted, expired or aborted, page by page.
+"""Lifecycle rules: deletes, expires or aborts what is due, page by page.
 
-A page is read without a lock; what was found due is looked at again in the short transaction that ends it, so that an
-object that was put again meanwhile stays.
+A page is read without a lock; what is due is checked again in the short transaction that ends it, so that an object that was put
+again meanwhile stays.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from sagewright.store.objects.objects import Span, Version
 
 log = logging.getLogger("sagewright.objects.lifecycle")
 BATCH = 50
-"""How many versions one transaction ends: others wait for it."""
+"""Number of versions ended per transaction: other writers wait for it."""
 
 
 @dataclass
 class Swept:
-    """How much a sweep ended."""
+    """Numbers of what a sweep ended."""
 
     objects: int = 0
     versions: int = 0
@@ -45,7 +45,7 @@ class Swept:
 
 @dataclass(frozen=True)
 class _Due:
-    """`newest`: expire it as the newest of its key; else remove this version for good."""
+    """`newest`: True to expire it as the newest of its key, False to remove this version permanently."""
 
     version: Version
     newest: bool
@@ -64,7 +64,7 @@ class Lifecycle:
     stop: threading.Event = field(default_factory=threading.Event)
 
     def rules(self, bucket: str) -> list[LifecycleRule]:
-        """The rules of a bucket that are in force. Raises NoSuchBucket."""
+        """Returns the enabled rules of a bucket. Raises NoSuchBucket."""
         document = self.buckets.get(bucket).configuration.get("lifecycle")
         if document is None:
             return []
@@ -74,7 +74,7 @@ class Lifecycle:
         return rules.read(self.buckets.get(bucket).configuration.get("lifecycle"))
 
     def sweep(self) -> Swept:
-        """Carry out the rules of every bucket. A bucket that fails is logged and the others go on."""
+        """Applies the rules of every bucket. A failing bucket is logged, and the others continue."""
         swept = Swept()
         for bucket in self.buckets.all():
             requested = rules.read(bucket.configuration.get("lifecycle"))
@@ -100,7 +100,7 @@ class Lifecycle:
     def _due(self, bucket: str, prefix: str, requested: list[LifecycleRule], now: int) -> Iterator[_Due]:
         newer: Version | None = None  # the version before this one, of the same key
         noncurrent = 0
-        marker: Version | None = None  # the newest, of which it isn't known yet whether it is alone
+        marker: Version | None = None  # the newest version, if it is a delete marker that may be alone
         for version in self.listing.all_versions(bucket, prefix):
             if self.stop.is_set():
                 return
@@ -165,7 +165,7 @@ class Lifecycle:
 
 
 def _outermost(prefixes: list[str]) -> list[str]:
-    """`prefixes` without those that another one begins."""
+    """Returns `prefixes` without those that begin with another one."""
     outer: list[str] = []
     for prefix in sorted(set(prefixes)):
         if not outer or not prefix.startswith(outer[-1]):
@@ -174,7 +174,7 @@ def _outermost(prefixes: list[str]) -> list[str]:
 
 
 def _unchanged(there: Version, seen: Version) -> bool:
-    """Whether a version is still what was found due: same bytes, same time, same tags, still (or still not) the newest."""
+    """Returns True if a version is still what was found due: same bytes, time and tags, and as before the newest or not."""
     return (there.blob, there.modified_ms, there.tags, there.latest) == (
         seen.blob,
         seen.modified_ms,

@@ -1,4 +1,4 @@
-"""Lists of keys and versions: prefixes, delimiters, pages. Order is that of the keys' UTF-8 bytes."""
+"""Lists of keys and versions: prefixes, delimiters, pages. The order is that of the keys' UTF-8 bytes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LAST_BEFORE_SURROGATES, _FIRST_AFTER_SURROGATES, _LAST = 0xD7FF, 0xE000, 0x10FF
 
 @dataclass(frozen=True)
 class ListingQuery:
-    """A list to make: keys with `prefix`, those with `delimiter` after it folded into common prefixes."""
+    """A list request: keys with `prefix`, those with a `delimiter` after it folded into common prefixes."""
 
     prefix: str = ""
     delimiter: str = ""
@@ -31,7 +31,7 @@ class ListingQuery:
 
 @dataclass
 class ObjectPage:
-    """`entries` and `prefixes` together have at most the asked number. `next_key` is the last of both, if `truncated`."""
+    """`entries` and `prefixes` together have at most the requested number. `next_key` is the last of both, if `truncated`."""
 
     entries: list[ListedVersion] = field(default_factory=list)
     prefixes: list[str] = field(default_factory=list)
@@ -46,7 +46,7 @@ class ObjectPage:
 
 @dataclass
 class UploadPage:
-    """As Page, of unfinished multipart uploads."""
+    """Like ObjectPage, for unfinished multipart uploads."""
 
     entries: list[Upload] = field(default_factory=list)
     prefixes: list[str] = field(default_factory=list)
@@ -55,7 +55,7 @@ class UploadPage:
 
 
 def successor(prefix: str) -> str | None:
-    """The smallest text that comes after everything beginning with `prefix`; None: there is none."""
+    """Returns the smallest text after everything beginning with `prefix`; None if there is none."""
     for length in range(len(prefix), 0, -1):
         code = ord(prefix[length - 1])
         if code < _LAST:
@@ -65,7 +65,7 @@ def successor(prefix: str) -> str | None:
 
 
 def common_prefix(key: str, requested: ListingQuery) -> str | None:
-    """What `key` is folded into, None where it stands for itself."""
+    """Returns the common prefix of `key`, None if it is listed itself."""
     if not requested.delimiter:
         return None
     at = key.find(requested.delimiter, len(requested.prefix))
@@ -73,9 +73,9 @@ def common_prefix(key: str, requested: ListingQuery) -> str | None:
 
 
 def _after(requested: ListingQuery, marker: str) -> Span | None:
-    """Where a list goes on after `marker`, a key or a common prefix; None: nowhere.
+    """Returns the span of a list after `marker`, a key or a common prefix; None if it is empty.
 
-    After a key inside of a common prefix all of that has been told.
+    A marker inside of a common prefix continues after the whole prefix.
     """
     end = successor(requested.prefix) if requested.prefix else None
     if marker < requested.prefix or not marker:
@@ -89,12 +89,12 @@ def _after(requested: ListingQuery, marker: str) -> Span | None:
 
 @dataclass(frozen=True)
 class ObjectListing:
-    """Safe to use from many threads. Raises NoSuchBucket."""
+    """Lists of objects. Thread-safe. Raises NoSuchBucket."""
 
     store: Database
 
     def keys(self, bucket: str, requested: ListingQuery, marker: str = "") -> ObjectPage:
-        """Objects that are there, without delete markers, after the key or common prefix `marker`."""
+        """Lists objects without delete markers, after the key or common prefix `marker`."""
         with self.store.read() as connection:
             placing.need_bucket(connection, bucket)
             return _Walk(connection, bucket, requested, versions=False).page(_after(requested, marker))
@@ -102,7 +102,7 @@ class ObjectListing:
     def versions(
         self, bucket: str, requested: ListingQuery, marker: str = "", version: str | None = None
     ) -> ObjectPage:
-        """All versions and delete markers, newest first for each key; `version` is a place among those of `marker`."""
+        """Lists all versions and delete markers, newest first per key; `version` is a position among those of `marker`."""
         with self.store.read() as connection:
             placing.need_bucket(connection, bucket)
             span = _after(requested, marker)
@@ -112,7 +112,7 @@ class ObjectListing:
             return _Walk(connection, bucket, requested, versions=True).page(span)
 
     def all_keys(self, bucket: str, prefix: str) -> Iterator[ListedVersion]:
-        """Every object under `prefix`, read page by page as the caller goes on."""
+        """Yields every object under `prefix`, reading page by page."""
         requested, marker = ListingQuery(prefix, limit=MOST_BATCH), ""
         while True:
             page = self.keys(bucket, requested, marker)
@@ -122,14 +122,14 @@ class ObjectListing:
             marker = page.next_key
 
     def locate(self, bucket: str, prefix: str, marker: str, limit: int) -> list[tuple[str, int, str]]:
-        """(key, size, blob) of objects under `prefix`, after the key `marker`: no more than it takes to find their bytes."""
+        """Returns (key, size, blob) of objects under `prefix`, after the key `marker`: just enough to find their bytes."""
         with self.store.read() as connection:
             placing.need_bucket(connection, bucket)
             span = _after(ListingQuery(prefix), marker)
             return rows.locate(connection, bucket, span, limit) if span is not None else []
 
     def all_versions(self, bucket: str, prefix: str = "") -> Iterator[Version]:
-        """Every version and delete marker under `prefix`, newest first for each key, read as the caller goes on."""
+        """Yields every version and delete marker under `prefix`, newest first per key, reading incrementally."""
         span = Span(prefix, True, successor(prefix) if prefix else None)
         while True:
             with self.store.read() as connection:
@@ -140,7 +140,7 @@ class ObjectListing:
             span = Span(page[-1].key, False, span.end, page[-1].rank)
 
     def all_uploads(self, bucket: str) -> Iterator[Upload]:
-        """Every unfinished upload, read as the caller goes on."""
+        """Yields every unfinished upload, reading incrementally."""
         cursor = UploadCursor()
         while True:
             with self.store.read() as connection:
@@ -151,14 +151,14 @@ class ObjectListing:
             cursor = UploadCursor(page[-1].key, page[-1].id)
 
     def uploads(self, bucket: str, requested: ListingQuery, after: UploadCursor) -> UploadPage:
-        """Unfinished multipart uploads by key and age."""
+        """Lists unfinished multipart uploads by key and age."""
         with self.store.read() as connection:
             placing.need_bucket(connection, bucket)
             return _upload_page(connection, bucket, requested, after)
 
 
 class _Walk:
-    """One page, made of batches of rows; a common prefix that outlasts its batch is jumped over."""
+    """The construction of one page from batches of rows; a common prefix that exceeds its batch is skipped by a new query."""
 
     def __init__(self, connection: Connection, bucket: str, requested: ListingQuery, *, versions: bool) -> None:
         self._connection, self._bucket, self._requested, self._versions = connection, bucket, requested, versions
@@ -182,7 +182,7 @@ class _Walk:
         return Span(last.key, False, span.end, last.rank if self._versions else None)
 
     def _take_all(self, batch: list[ListedVersion]) -> bool:
-        """`_take` of each, where none can be folded."""
+        """Applies `_take` to each row, for rows that can't be folded."""
         room = self._requested.limit - self._page.count
         shown = batch[:room]
         self._page.entries += shown
@@ -192,7 +192,7 @@ class _Walk:
         return not self._page.truncated
 
     def _take(self, row: ListedVersion) -> bool:
-        """Add a row to the page; False when the page is full."""
+        """Adds a row to the page; returns False if the page is full."""
         folded = common_prefix(row.key, self._requested)
         if folded is not None and folded == self._folded:
             return True

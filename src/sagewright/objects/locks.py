@@ -1,6 +1,6 @@
-"""Object lock: versions that nobody removes before a date, or while they are held.
+"""Object lock: versions that can't be removed before a date, or while they are held.
 
-A lock stands among its version's headers, under the names that S3 tells it by. Source: S3's user guide, "How Object Lock works".
+A lock is stored in its version's headers, under S3's names. Source: S3's user guide, "How Object Lock works".
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from sagewright.store.objects.buckets import Bucket
 from sagewright.store.objects.objects import Version
 
 KIND = "object lock"
-"""The configuration of buckets that have locks."""
+"""The configuration of buckets with object lock."""
 
 GOVERNANCE, COMPLIANCE = "GOVERNANCE", "COMPLIANCE"
 MODES = frozenset({GOVERNANCE, COMPLIANCE})
@@ -28,7 +28,7 @@ YEAR_MS = 365 * DAY_MS
 
 @dataclass(frozen=True)
 class Retention:
-    """A version stays until `until_ms`; in the mode GOVERNANCE unless somebody who may ignores it."""
+    """Protects a version until `until_ms`; in the mode GOVERNANCE an authorized caller can bypass it."""
 
     mode: str
     until_ms: int
@@ -46,15 +46,15 @@ def retention(headers: Mapping[str, Any]) -> Retention | None:
 
 
 def protects(version: Version, now: int, bypass: bool) -> bool:
-    """Whether a version must not be removed. `bypass`: the mode GOVERNANCE is ignored; a hold never is."""
+    """Returns True if a version must not be removed. `bypass`: ignores the mode GOVERNANCE, but never a hold."""
     kept = retention(version.headers)
     return version.headers.get(HOLD) == ON or (kept is not None and kept.holds(now, bypass))
 
 
 def retained(headers: Mapping[str, Any], requested: Retention | None, now: int, bypass: bool) -> dict[str, Any]:
-    """`headers` with the retention `requested`, None for none at all.
+    """Returns `headers` with the retention `requested`, None to remove it.
 
-    Raises AccessDenied where one that holds would have another mode or end earlier.
+    Raises AccessDenied if a retention in force would change its mode or end earlier.
     """
     kept = retention(headers)
     if kept is not None and kept.holds(now, bypass):
@@ -66,7 +66,7 @@ def retained(headers: Mapping[str, Any], requested: Retention | None, now: int, 
 
 
 def with_default(bucket: Bucket, new: Version) -> Version:
-    """`new`, which has its time, with the retention of its bucket where it brings none."""
+    """Returns `new`, whose time is set, with the bucket's default retention unless it has one."""
     document = bucket.configuration.get(KIND)
     default = ((document or {}).get("Rule") or {}).get("DefaultRetention")
     if not default or new.delete_marker or MODE in new.headers:
@@ -80,5 +80,5 @@ def protected() -> AwsError:
 
 
 def wrong_state(message: str) -> AwsError:
-    """Of a bucket whose versioning and locks don't go together."""
+    """Returns the error for a bucket whose versioning and locks are incompatible."""
     return AwsError("InvalidBucketState", message, 409)

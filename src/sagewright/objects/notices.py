@@ -1,7 +1,7 @@
-"""Notices of what happens to objects, for whom a bucket's notification configuration names.
+"""Notices of object changes, for the destinations in a bucket's notification configuration.
 
-They are queued in the transaction that makes the change, so a change that is durable is announced and no other is. Source: S3's
-user guide, "Event message structure" and "EventBridge event message structure".
+They are queued in the transaction of the change, so that exactly the durable changes are announced. Source: S3's user guide, "Event
+message structure" and "EventBridge event message structure".
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from sagewright.store.objects.objects import NULL_VERSION, Version
 
 KIND = "notification"
 SUBJECT = "s3/"
-"""What the subjects of these deliveries begin with; those of rules begin with an id."""
+"""Prefix of the subjects of these deliveries; those of rules begin with an id."""
 BRIDGE = "EventBridgeConfiguration"
 ARNS = {
     "TopicConfigurations": "TopicArn",
     "QueueConfigurations": "QueueArn",
     "LambdaFunctionConfigurations": "LambdaFunctionArn",
 }
-"""The member with the destination, by the list of the configuration that it stands in."""
+"""The member with the destination, by list of the configuration."""
 SERVICE = "s3.amazonaws.com"
 MARKER_ETAG = "d41d8cd98f00b204e9800998ecf8427e"
 _DETAIL_TYPES = {
@@ -53,16 +53,16 @@ _REASONS = {
 _OLD_FORM = frozenset({"ObjectCreated", "ObjectRemoved", "ObjectRestore"})
 """Families whose records have version 2.1; later ones have 2.3."""
 RESTORED = "RestoredUntil"
-"""Among an object's headers: until when a copy of an archived object can be read, in milliseconds since the epoch."""
+"""Header of an object: time until which a copy of an archived object can be read, in milliseconds since the epoch."""
 _COMPLETED = "ObjectRestore:Completed"
 
 
 @dataclass(frozen=True)
 class ChangeCause:
-    """Who changed an object, and how that is called: `writes` follows `ObjectCreated:`, `removes` stands before `:Delete`.
+    """The originator of a change, and its event names: `writes` follows `ObjectCreated:`, `removes` precedes `:Delete`.
 
-    `absent_too`: a deletion is announced for keys that do not exist, as AWS does for those of DeleteObjects. Source: recorded
-    on AWS, localstack test_s3_notifications_sqs::test_delete_objects.
+    `absent_too`: True to announce deletions of missing keys, as AWS does for those of DeleteObjects. Source: recorded on AWS,
+    localstack test_s3_notifications_sqs::test_delete_objects.
     """
 
     writes: str = "Put"
@@ -79,7 +79,7 @@ LIFECYCLE = ChangeCause(removes="LifecycleExpiration")
 
 
 def announce(connection: Connection, bucket: Bucket, version: Version, name: str, cause: ChangeCause) -> None:
-    """`name`: the event without `s3:`. To be called in the transaction that makes it true."""
+    """Queues the notices of a change. `name`: the event without `s3:`. To be called in the transaction of the change."""
     document = bucket.configuration.get(KIND)
     if not document:
         return
@@ -100,7 +100,7 @@ def announce(connection: Connection, bucket: Bucket, version: Version, name: str
 
 
 def concerns(configuration: Mapping[str, Any], name: str, key: str) -> bool:
-    """Whether one of its events is meant, and its filter lets the key through."""
+    """Returns True if the configuration includes the event, and its filter accepts the key."""
     if not any(_covers(event.removeprefix("s3:"), name) for event in configuration["Events"]):
         return False
     rules = filter_of(configuration)
@@ -108,7 +108,7 @@ def concerns(configuration: Mapping[str, Any], name: str, key: str) -> bool:
 
 
 def filter_of(configuration: Mapping[str, Any]) -> dict[str, str]:
-    """`Prefix` and `Suffix` of a configuration, "" where it has none."""
+    """Returns `Prefix` and `Suffix` of a configuration, "" if missing."""
     rules: Sequence[Mapping[str, Any]] = configuration.get("Filter", {}).get("Key", {}).get("FilterRules", ())
     return {"Prefix": "", "Suffix": "", **{rule["Name"]: rule["Value"] for rule in rules}}
 
@@ -118,7 +118,7 @@ def _covers(event: str, name: str) -> bool:
 
 
 def share_events(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    """Whether some event of a key would concern both."""
+    """Returns True if an event of a key can match both."""
     if not any(_covers(a, b) or _covers(b, a) for a in one["Events"] for b in other["Events"]):
         return False
     mine, others = filter_of(one), filter_of(other)
@@ -169,7 +169,7 @@ def _described(bucket: Bucket, version: Version, name: str, configuration: str) 
 
 
 def _object(version: Version, name: str, members: Mapping[str, str]) -> dict[str, Any]:
-    """What is told of an object besides its key, as its event knows it."""
+    """Returns the event's members of an object besides its key."""
     described: dict[str, Any] = {}
     family, _, act = name.partition(":")
     if family in {"ObjectCreated", "ObjectRestore"}:

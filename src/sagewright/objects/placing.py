@@ -1,4 +1,4 @@
-"""How a new version, a delete marker or a deletion changes the index: the rules of versioning, in one transaction."""
+"""Placement of a new version, a delete marker or a deletion in the index: the rules of versioning, in one transaction."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from sagewright.store.objects.objects import NULL_VERSION, Version
 
 @dataclass(frozen=True)
 class Properties:
-    """What is kept with an object for whoever put it; the store never looks inside."""
+    """Properties stored with an object for its clients; the store does not interpret them."""
 
     headers: dict[str, Any] = field(default_factory=dict)
     user_metadata: dict[str, str] = field(default_factory=dict)
@@ -29,11 +29,10 @@ class Properties:
 
 @dataclass(frozen=True)
 class PutConditions:
-    """Put or delete only if the newest version has (or, `*` alone, does not exist with) this ETag.
+    """Conditions on the ETag of the newest version; `if_none_match="*"` requires that there is none.
 
-    `since_ms`: when the request began, where that was before; a key that was put to since then is in conflict.
-    `ignores_governance`: of a deletion, by who may remove versions that a lock of that mode protects. `cause`: for the notices
-    that the change makes.
+    `since_ms`: start of the request, if earlier; a put to the key since then is a conflict. `ignores_governance`: for deletions by
+    a caller allowed to bypass locks of that mode. `cause`: for the notices of the change.
     """
 
     if_match: str | None = None
@@ -43,7 +42,7 @@ class PutConditions:
     cause: ChangeCause = OWN
 
     def check(self, key: str, current: Version | None) -> None:
-        """Raises PreconditionFailed, ConditionalRequestConflict, or NoSuchKey where there is nothing to match."""
+        """Raises PreconditionFailed, ConditionalRequestConflict, or NoSuchKey if there is nothing to match."""
         there = current is not None and not current.delete_marker
         if self.if_none_match is not None and there:
             raise errors.precondition_failed("If-None-Match")
@@ -62,14 +61,14 @@ ALWAYS = PutConditions()
 
 @dataclass(frozen=True)
 class Change:
-    """`version` is what there is now; `freed` are blobs that no row names once the transaction is committed."""
+    """`version`: the current one; `freed`: blobs that no row refers to once the transaction is committed."""
 
     version: Version
     freed: list[str | None] = field(default_factory=list)
 
 
 def hold_bucket(connection: Connection, name: str) -> Bucket:
-    """The bucket, which stays until the transaction ends. Raises NoSuchBucket."""
+    """Returns the bucket, locked against deletion until the transaction ends. Raises NoSuchBucket."""
     bucket = buckets.hold(connection, name)
     if bucket is None:
         raise errors.no_such_bucket(name)
@@ -77,7 +76,7 @@ def hold_bucket(connection: Connection, name: str) -> Bucket:
 
 
 def need_bucket(connection: Connection, name: str) -> Bucket:
-    """The bucket as it is now, for a read. Raises NoSuchBucket."""
+    """Returns the current bucket for a read. Raises NoSuchBucket."""
     bucket = buckets.find(connection, name)
     if bucket is None:
         raise errors.no_such_bucket(name)
@@ -85,9 +84,9 @@ def need_bucket(connection: Connection, name: str) -> Bucket:
 
 
 def place(connection: Connection, new: Version, conditions: PutConditions = ALWAYS) -> Change:
-    """Make `new` the newest version of its key; its version, rank and time are set here.
+    """Makes `new` the newest version of its key; sets its version, rank and time.
 
-    Raises NoSuchBucket, and what `conditions` raise.
+    Raises NoSuchBucket, and the errors of `conditions`.
     """
     bucket = hold_bucket(connection, new.bucket)
     rows.lock_keys(connection, new.bucket, [new.key])
@@ -114,9 +113,9 @@ def _place(connection: Connection, bucket: Bucket, current: Version | None, new:
 
 @dataclass(frozen=True)
 class Deletion:
-    """What a deletion did. `marker`: the delete marker that was added or removed; `version`: the one removed by name.
+    """The result of a deletion. `marker`: the delete marker that was added or removed; `version`: the one removed by id.
 
-    `unknown`: that name is none that the server gave. `locked`: a lock protects that version, and it stays.
+    `unknown`: True if the server never assigned that id. `locked`: True if a lock protects that version, which stays.
     """
 
     key: str
@@ -130,7 +129,8 @@ class Deletion:
 def delete(
     connection: Connection, bucket: Bucket, key: str, version: str | None, conditions: PutConditions
 ) -> Deletion:
-    """Without `version`: add a delete marker where versioning is on, else remove the object. Nothing there is no error."""
+    """Adds a delete marker if versioning is on, else removes the object; with `version`, removes that version. A missing object is
+    not an error."""
     rows.lock_keys(connection, bucket.name, [key])
     current = rows.current(connection, bucket.name, key)
     conditions.check(key, current)

@@ -1,7 +1,7 @@
-"""A bucket's lifecycle rules: read from the document that is kept, checked when it comes, asked what is due.
+"""Lifecycle rules of a bucket: parsed from the stored document, checked when put, and evaluated.
 
-Days are counted as S3 counts them: from the object's time on, then on to the next midnight in UTC.
-Source: the Amazon S3 user guide, "Lifecycle configuration elements" and "Examples of S3 Lifecycle configurations".
+Days are counted as in S3: from the object's time, rounded up to the next midnight in UTC. Source: the Amazon S3 user guide,
+"Lifecycle configuration elements" and "Examples of S3 Lifecycle configurations".
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ ACTIONS = (
 
 
 def after_days(at_ms: int, days: int) -> int:
-    """The midnight that follows the moment `days` days after `at_ms`."""
+    """Returns the midnight after the moment `days` days after `at_ms`."""
     return ((at_ms + days * DAY_MS) // DAY_MS + 1) * DAY_MS
 
 
 @dataclass(frozen=True)
 class Filter:
-    """Which objects a rule is for: all that is given has to hold; sizes in bytes."""
+    """Selection of objects for a rule: all given criteria must match; sizes in bytes."""
 
     prefix: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
@@ -46,7 +46,8 @@ class Filter:
         return not self.tags and self.greater_than is None and self.less_than is None
 
     def matches(self, version: Version) -> bool:
-        """A delete marker has neither size nor tags, so that a rule that asks for those is none for it."""
+        """Returns True if the version matches. A delete marker has neither size nor tags, so rules with those criteria never match
+        it."""
         if not version.key.startswith(self.prefix) or (version.delete_marker and not self.by_prefix_alone):
             return False
         return (
@@ -58,7 +59,7 @@ class Filter:
 
 @dataclass(frozen=True)
 class LifecycleRule:
-    """An enabled rule; times in days, None where the rule does not say."""
+    """An enabled rule; times in days, None if the rule has no such action."""
 
     id: str
     filter: Filter
@@ -70,7 +71,7 @@ class LifecycleRule:
     abort_days: int | None = None
 
     def expires_ms(self, version: Version) -> int | None:
-        """When the rule ends `version` as the newest of its key; None: never."""
+        """Returns the time when the rule expires `version` as the newest of its key; None: never."""
         if self.date_ms is not None:
             return self.date_ms
         return None if self.days is None else after_days(version.modified_ms, self.days)
@@ -80,18 +81,18 @@ class LifecycleRule:
         return when is not None and when <= now_ms
 
     def ends_noncurrent(self, version: Version, since_ms: int, newer: int, now_ms: int) -> bool:
-        """`since_ms`: when it was succeeded; `newer`: how many noncurrent versions of its key are newer."""
+        """`since_ms`: time of its successor; `newer`: number of newer noncurrent versions of its key."""
         days = self.noncurrent_days
         if days is None or newer < self.newer_noncurrent or not self.filter.matches(version):
             return False
         return after_days(since_ms, days) <= now_ms
 
     def ends_lone_marker(self, version: Version, now_ms: int) -> bool:
-        """Whether a delete marker goes, which is all that is left of its key."""
+        """Returns True if the rule removes a delete marker that is the only version left of its key."""
         return (self.lone_markers and self.filter.matches(version)) or self.ends_newest(version, now_ms)
 
     def aborts_ms(self, key: str, initiated_ms: int) -> int | None:
-        """When the rule ends an upload that isn't completed; None: never."""
+        """Returns the time when the rule aborts an unfinished upload; None: never."""
         if self.abort_days is None or not key.startswith(self.filter.prefix):
             return None
         return after_days(initiated_ms, self.abort_days)
@@ -103,26 +104,26 @@ class LifecycleRule:
 
 @dataclass(frozen=True)
 class Announced:
-    """What a rule will do, told in advance: at which time, and which rule."""
+    """The announcement of a future action: its time, and the rule's id."""
 
     at_ms: int
     rule_id: str
 
 
 def expiration(requested: Sequence[LifecycleRule], version: Version) -> Announced | None:
-    """Which of the rules ends `version`, the newest of its key, and when; the earliest, where several do."""
+    """Returns the first rule to expire `version`, the newest of its key, and the time."""
     times = ((rule.expires_ms(version), rule.id) for rule in requested if rule.filter.matches(version))
     return min((Announced(at, name) for at, name in times if at is not None), key=lambda a: a.at_ms, default=None)
 
 
 def abortion(requested: Sequence[LifecycleRule], upload: Upload) -> Announced | None:
-    """Which of the rules ends an upload that isn't completed, and when; the earliest, where several do."""
+    """Returns the first rule to abort an unfinished upload, and the time."""
     times = ((rule.aborts_ms(upload.key, upload.initiated_ms), rule.id) for rule in requested)
     return min((Announced(at, name) for at, name in times if at is not None), key=lambda a: a.at_ms, default=None)
 
 
 def read(document: Mapping[str, Any] | None) -> list[LifecycleRule]:
-    """The enabled rules of a lifecycle document, in its order."""
+    """Returns the enabled rules of a lifecycle document, in its order."""
     rules = (document or {}).get("Rules") or []
     return [_rule(rule) for rule in rules if rule.get("Status") == "Enabled"]
 
@@ -161,7 +162,7 @@ def _date_ms(date: str | datetime) -> int:
 
 
 def check(document: Mapping[str, Any]) -> None:
-    """Raises AwsError as S3 does for a document that it would not keep."""
+    """Raises AwsError, as S3 does, for an invalid document."""
     rules = document.get("Rules") or []
     ids = [rule["ID"] for rule in rules if rule.get("ID")]
     if len(set(ids)) != len(ids):

@@ -1,4 +1,4 @@
-"""Every object and part checked against its file, and every file against the index. Nothing is changed."""
+"""Check of every object and part against its file, and of every file against the index. Changes nothing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from sagewright.store.objects.uploads import Upload, UploadPart
 
 @dataclass(frozen=True)
 class ScrubFault:
-    """`missing`: the file of a row is not there. `corrupt`: its bytes are not those that were put; `detail` says how."""
+    """`missing`: the file of a row does not exist. `corrupt`: its bytes are not those that were put; `detail` explains how."""
 
     kind: str
     bucket: str
@@ -32,7 +32,7 @@ class ScrubFault:
 
 @dataclass
 class ScrubReport:
-    """`orphaned` are files that no row names; a server removes them by itself."""
+    """`orphaned`: names of files that no row refers to; a server removes them by itself."""
 
     objects: int = 0
     parts: int = 0
@@ -58,12 +58,12 @@ class ScrubReport:
 
 @dataclass(frozen=True)
 class Scrub:
-    """Works beside a server: what is overwritten or deleted while it is read is no fault."""
+    """Works beside a server: objects that are overwritten or deleted while they are read are not faults."""
 
     store: BucketStore
 
     def run(self, grace_s: float = GRACE_S) -> ScrubReport:
-        """Check all. Files younger than `grace_s` seconds may be on their way to a row and are no orphans."""
+        """Checks everything. Files younger than `grace_s` seconds may still get a row, and are not orphans."""
         report = ScrubReport()
         for bucket in self.store.buckets.all():
             for version in self.store.listing.all_versions(bucket.name):
@@ -104,7 +104,7 @@ class Scrub:
 
 @dataclass(frozen=True)
 class _Kept:
-    """What the index says of a file; of a part, of the bytes from `start` on: others may be around it."""
+    """The index's data of a file; for a part, of the bytes from `start`, since others can surround it."""
 
     size: int
     etag: str
@@ -143,7 +143,7 @@ def _fault(blobs: BlobStore, blob: str, kept: _Kept) -> tuple[str, str] | None:
 
 
 def _md5(file: BinaryIO, left: int, counted: Iterable[checksums.Checksum]) -> str:
-    """Of the next `left` bytes, which go to `counted` too."""
+    """Returns the MD5 of the next `left` bytes, which are also fed to `counted`."""
     md5 = hashlib.md5(usedforsecurity=False)
     while left and (chunk := file.read(min(CHUNK, left))):
         left -= len(chunk)

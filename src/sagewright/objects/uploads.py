@@ -30,7 +30,7 @@ COMPOSITE, FULL_OBJECT = "COMPOSITE", "FULL_OBJECT"
 
 @dataclass(frozen=True)
 class Chosen:
-    """A part that the completion names: its number, its ETag and any checksums its sender kept."""
+    """A part named in the completion: its number, its ETag and any checksums sent."""
 
     number: int
     etag: str
@@ -39,7 +39,7 @@ class Chosen:
 
 @dataclass(frozen=True)
 class Expected:
-    """What the sender says the whole is; None and {} where nothing was said."""
+    """The sender's claims about the whole object; None and {} if missing."""
 
     size: int | None = None
     checksums: dict[str, str] = field(default_factory=dict)
@@ -47,7 +47,7 @@ class Expected:
 
 @dataclass(frozen=True)
 class Uploads:
-    """Safe to use from many threads. What takes an upload id raises NoSuchUpload where it is none of that key."""
+    """Multipart uploads. Thread-safe. Methods raise NoSuchUpload for an upload id that does not belong to the key."""
 
     store: Database
     blobs: BlobStore
@@ -56,7 +56,7 @@ class Uploads:
     def create(
         self, bucket: str, key: str, properties: Properties, algorithm: str | None = None, kind: str | None = None
     ) -> Upload:
-        """`algorithm`: a checksum that every part gets. `kind`: COMPOSITE or FULL_OBJECT, by default what S3 takes."""
+        """`algorithm`: a checksum computed for every part. `kind`: COMPOSITE or FULL_OBJECT, by default S3's choice."""
         if algorithm and kind is None:
             kind = FULL_OBJECT if algorithm in checksums.FULL_OBJECT_ONLY else COMPOSITE
         upload = Upload(
@@ -76,13 +76,13 @@ class Uploads:
         return upload
 
     def find(self, bucket: str, key: str, upload_id: str) -> Upload:
-        """An upload that is not finished."""
+        """Returns an unfinished upload."""
         with self.store.read() as connection:
             placing.need_bucket(connection, bucket)
             return _checked(rows.find(connection, upload_id), bucket, key, upload_id)
 
     def key_of(self, bucket: str, upload_id: str) -> str | None:
-        """The key of an upload of the bucket, None where it has none of that id."""
+        """Returns the key of an upload of the bucket, None for an unknown id."""
         with self.store.read() as connection:
             found = rows.find(connection, upload_id)
         return found.key if found is not None and found.bucket == bucket else None
@@ -90,14 +90,14 @@ class Uploads:
     def receive(
         self, upload: Upload, number: int, source: ByteSource, algorithms: Iterable[str] = (), length: int | None = None
     ) -> AbstractContextManager[Blob]:
-        """The bytes of a part for `put_part`, as BlobStore.receive gives a blob; `length`: how many were announced."""
+        """Receives the bytes of a part for `put_part`, like BlobStore.receive; `length`: announced size."""
         bounded = _Bounded(source, length) if length is not None else source
         return self._placed(upload, number, length, lambda file: self.blobs.pump(bounded, file, algorithms))
 
     def slice(
         self, upload: Upload, number: int, piece: BlobSlice | bytes, algorithms: Iterable[str] = ()
     ) -> AbstractContextManager[Blob]:
-        """`receive` of a piece of another blob. Raises FileNotFoundError when that blob is gone."""
+        """Like `receive`, for a piece of another blob. Raises FileNotFoundError if that blob was deleted."""
         if isinstance(piece, bytes):
             return self.receive(upload, number, io.BytesIO(piece), algorithms, len(piece))
         return self._placed(upload, number, piece.length, lambda file: self.blobs.pump_slice(piece, file, algorithms))
@@ -105,7 +105,7 @@ class Uploads:
     def _placed(
         self, upload: Upload, number: int, length: int | None, fill: Callable[[int], Blob]
     ) -> AbstractContextManager[Blob]:
-        """At its place in the upload's assembly, or in a file of its own."""
+        """Writes to the part's position in the upload's assembly, or to a separate file."""
         large = length is not None and length >= LEAST_PART
         assembly = self.assemblies.claim(upload.id, number, length, begin=large) if length else None
         if assembly is None:
@@ -113,7 +113,7 @@ class Uploads:
         return self.assemblies.receive(upload.id, assembly, number, fill)
 
     def put_part(self, upload: Upload, number: int, blob: Blob) -> UploadPart:
-        """Add or replace the part `number`."""
+        """Adds or replaces the part `number`."""
         part = UploadPart(upload.id, number, blob.id, blob.size, blob.md5, now_ms(), blob.checksums, blob.start)
         with self.store.write(durable=True) as connection:
             _checked(rows.lock(connection, upload.id), upload.bucket, upload.key, upload.id)
@@ -136,7 +136,7 @@ class Uploads:
         self.assemblies.forget(upload_id)
 
     def forget(self, ended: Mapping[str, list[str]]) -> None:
-        """Uploads that ended with their bucket, and their blobs."""
+        """Drops uploads that ended with their bucket, and their blobs."""
         for upload_id, freed in ended.items():
             self.blobs.discard(freed)
             self.assemblies.forget(upload_id)
@@ -144,9 +144,9 @@ class Uploads:
     def complete(
         self, upload: Upload, chosen: Sequence[Chosen], expected: Expected, conditions: PutConditions = ALWAYS
     ) -> Version:
-        """The object made of the chosen parts. Asked again after it was done, it gives the same answer.
+        """Returns the object assembled from the chosen parts. A repeated call returns the same.
 
-        Raises InvalidPart, InvalidPartOrder, EntityTooSmall, BadDigest, and what `conditions` raise.
+        Raises InvalidPart, InvalidPartOrder, EntityTooSmall, BadDigest, and the errors of `conditions`.
         """
         parts = _pick(upload, chosen, {part.number: part for part in self.parts(upload)})
         try:
@@ -181,7 +181,7 @@ class Uploads:
         return change.version
 
     def finished(self, bucket: str, key: str, upload_id: str) -> Version | None:
-        """What the upload became, if it did and that version is still there."""
+        """Returns the resulting object, if the upload was completed and that version still exists."""
         with self.store.read() as connection:
             upload = rows.find(connection, upload_id)
             if upload is None or upload.version is None or (upload.bucket, upload.key) != (bucket, key):
@@ -191,7 +191,7 @@ class Uploads:
 
 @dataclass
 class _Bounded:
-    """A source that is refused where it brings more than was announced: its neighbour's place begins there."""
+    """A source that is refused if it exceeds the announced size: the position of the next part begins there."""
 
     source: ByteSource
     left: int
@@ -232,7 +232,7 @@ def _pick(upload: Upload, chosen: Sequence[Chosen], there: dict[int, UploadPart]
 
 
 def _has_checksums(upload: Upload, part: UploadPart, choice: Chosen) -> bool:
-    """Whether a part has the checksums that the completion names. Raises BadDigest for another kind than the upload's."""
+    """Returns True if a part has the checksums in the completion. Raises BadDigest for another algorithm than the upload's."""
     other = next((name for name in choice.checksums if name != upload.checksum_algorithm), None)
     if other is not None and upload.checksum_algorithm is not None:
         message = f"The {other.lower()} you specified for part {choice.number} did not match what we received."
@@ -241,7 +241,7 @@ def _has_checksums(upload: Upload, part: UploadPart, choice: Chosen) -> bool:
 
 
 def of_parts(upload: Upload) -> tuple[str, ...]:
-    """The algorithms that are counted of every part: the upload's own, or S3's default."""
+    """Returns the algorithms computed for every part: the upload's, or S3's default."""
     return (upload.checksum_algorithm,) if upload.checksum_algorithm else checksums.by_default()
 
 
@@ -265,7 +265,7 @@ def _joined(upload: Upload, parts: list[UploadPart], blob: Blob) -> Version:
 
 
 def _check_whole(upload: Upload, new: Version, expected: Expected) -> None:
-    """Raises InvalidRequest, BadDigest. An upload without an algorithm is held to no other than S3's default, as at AWS."""
+    """Raises InvalidRequest, BadDigest. As at AWS, an upload without an algorithm is only checked against S3's default."""
     if expected.size is not None and expected.size != new.size:
         raise errors.invalid_request(
             f"The provided 'x-amz-mp-object-size' header value {expected.size} does not match what was computed: {new.size}"

@@ -1,7 +1,7 @@
-"""The names of versions: 32 letters and digits that the server knows again as its own, with the version's rank inside.
+"""Version ids: 32 letters and digits that the server recognises as its own, containing the version's rank.
 
-S3 tells an id that it never gave (InvalidArgument) from one whose version is gone (NoSuchVersion), and a list goes on after a
-version that was deleted between two of its pages. Source: localstack/localstack, `test_s3_api.snapshot.json` and
+S3 distinguishes an id that it never assigned (InvalidArgument) from one whose version was deleted (NoSuchVersion), and a list
+continues after a version that was deleted between two pages. Source: localstack/localstack, `test_s3_api.snapshot.json` and
 `test_s3_list_operations.snapshot.json`, recorded on AWS.
 """
 
@@ -20,7 +20,7 @@ _VALUES = {digit: value for value, digit in enumerate(_DIGITS)}
 
 
 def new_version_id(rank: int) -> str:
-    """`rank`: the version's place among those of its key, a negative number that falls with each."""
+    """`rank`: the version's position among those of its key, a negative number that decreases with each."""
     body = rank.to_bytes(_RANK_BYTES, "big", signed=True) + secrets.token_bytes(_RANDOM_BYTES)
     left, text = int.from_bytes(_masked(body) + _check(body), "big"), ""
     while len(text) < _LENGTH:
@@ -30,7 +30,7 @@ def new_version_id(rank: int) -> str:
 
 
 def rank_of(version: str) -> int | None:
-    """None for an id that the server hasn't given, or gave before ids had a rank."""
+    """Returns None for an id that the server has not assigned, or assigned before ids contained a rank."""
     number = 0
     for digit in reversed(version[: _LENGTH + 1]):
         number = number * len(_DIGITS) + _VALUES.get(digit, 0)
@@ -52,6 +52,6 @@ def _check(body: bytes) -> bytes:
 
 
 def _masked(body: bytes) -> bytes:
-    """The rank hidden by the random bytes, and found by them again: ids of one key have no common beginning."""
+    """Masks the rank with the random bytes, and restores it the same way: ids of one key have no common prefix."""
     mask = hashlib.sha256(body[_RANK_BYTES:]).digest()[:_RANK_BYTES]
     return bytes(a ^ b for a, b in zip(body[:_RANK_BYTES], mask, strict=False)) + body[_RANK_BYTES:]

@@ -1,1 +1,1 @@
-"""The process put together: its port, its life, its own paths, the registry of images."""
+"""The server process: its port, its lifecycle, its own paths, the image registry."""

@@ -1,4 +1,4 @@
-"""One ASGI application of all that answers on the port."""
+"""The ASGI application for everything served on the port."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from sagewright.server.relay import FrontRelay
 
 
 def split(gateway: Any, internal: InternalApi, images: ImagesApi, relay: FrontRelay) -> Any:
-    """Paths under `/_sagewright` go to `internal`, under `/v2/` to `images`, invocations to `relay`, all others to the gateway."""
+    """Routes paths under `/_sagewright` to `internal`, under `/v2/` to `images`, invocations to `relay`, all others to the
+    gateway."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http" or scope["path"].startswith(PREFIX):

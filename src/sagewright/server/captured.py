@@ -1,4 +1,4 @@
-"""Brings captured records from the fronts' spool to S3."""
+"""Moves captured records from the fronts' spool to S3."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ log = logging.getLogger("sagewright.server.captured")
 
 
 class Captured:
-    """`look` is called from the server's event loop; the work is done in a thread, one segment after the other."""
+    """`look` is called from the server's event loop; a thread does the work, one segment after the other."""
 
     def __init__(self, folder: Path, objects: ObjectStore) -> None:
         self._folder, self._objects = folder, objects
@@ -24,13 +24,13 @@ class Captured:
         self._again = False
 
     def look(self) -> None:
-        """There may be more to bring."""
+        """Checks the spool for new segments."""
         self._again = True
         if self._task is None or self._task.done():
             self._task = asyncio.get_running_loop().create_task(self._bring_all())
 
     async def end(self, timeout_s: float) -> None:
-        """What is not brought by then stays in the spool for the next server."""
+        """Waits for the current work. Segments left by then stay in the spool for the next server."""
         if self._task is not None and not self._task.done():
             await asyncio.wait([self._task], timeout=timeout_s)
             self._task.cancel()
@@ -43,7 +43,7 @@ class Captured:
                 self._again = True
 
     def _bring(self) -> bool:
-        """Whether all was kept. Raises nothing: a segment that can't be written now stays."""
+        """Returns True if all segments were written. Never raises: a segment that can't be written stays."""
         whole = True
         for segment in segments(self._folder):
             try:
@@ -56,7 +56,7 @@ class Captured:
         return whole
 
     def _write(self, segment: Segment, target: CaptureTarget, records: list[bytes]) -> None:
-        """Raises AwsError and OSError for what may be possible later. Source: AWS's developer guide, "Capture data from real-time
+        """Raises AwsError and OSError for failures worth a retry. Source: AWS's developer guide, "Capture data from real-time
         endpoint": the form of the keys."""
         try:
             place = read_s3_uri(target.destination)

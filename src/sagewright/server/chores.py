@@ -1,4 +1,4 @@
-"""What a server does now and then beside answering: clearing what has expired, warming what the first request needs."""
+"""Periodic tasks of a server: clearing expired data, and preloading what the first request needs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ LAYER_GRACE_S = 24 * 3600.0
 
 @contextlib.asynccontextmanager
 async def chores(platform: Platform, settings: Settings, peers: Peers) -> AsyncIterator[None]:
-    """They begin, and have ended when the block has."""
+    """Starts the tasks, and ends them on exit."""
     collecting = asyncio.create_task(_collect(platform))
     sweeping = threading.Event()
     removing = Chore("removing deleted logs", SWEEP_S, partial(sweep, platform.store, sweeping.is_set))
@@ -58,8 +58,7 @@ async def chores(platform: Platform, settings: Settings, peers: Peers) -> AsyncI
 
 
 async def _collect(platform: Platform) -> None:
-    """Clear now and then credentials that have long expired, layers of images that are no more, and deleted keys of KMS; rotate
-    keys that are due."""
+    """Periodically deletes long-expired credentials, unused image layers and deleted KMS keys; rotates KMS keys that are due."""
     while True:
         await asyncio.to_thread(collect, platform, LAYER_GRACE_S)
         await asyncio.to_thread(identity.delete_expired_keys, platform.store)
@@ -69,7 +68,7 @@ async def _collect(platform: Platform) -> None:
 
 
 def warm(site: Site) -> None:
-    """Load the large service models, and what starts agents, before the first request needs them."""
+    """Loads the large service models, and the modules that start agents, before the first request needs them."""
     site.warm()
     for service in ("sagemaker", "s3", "logs", "sts"):
         service_model(service)

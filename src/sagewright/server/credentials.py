@@ -1,4 +1,4 @@
-"""The admin's key as an AWS ini file, readable by its owner alone; with the region and the account that the server has."""
+"""The admin's key as an AWS ini file, readable only by its owner, with the server's region and account."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PROFILE = "default"
 
 
 def write(path: Path, key: AccessKey, region: str, account: str) -> None:
-    """Written only when the file says something else; profiles and options that a user added stay."""
+    """Writes the file only if it differs; profiles and options that a user added stay."""
     parser = configparser.ConfigParser()
     parser.read(path)
     own = {

@@ -1,7 +1,7 @@
-"""The server's side of the data plane: it finds or starts the front, sends it routes and keys, and keeps what the front counted.
+"""The server's side of the data plane: finds or starts the front, sends it routes and keys, and stores the front's counts.
 
-The front's sockets are held here as well, so that they stay open while fronts come and go. A front is started when there is an
-endpoint, or when somebody connects, and again when it has died. It outlives the server: see docs/explanation/hosting.md.
+The server also holds the front's sockets, so that they stay open while fronts come and go. A front is started when there is an
+endpoint, or when a client connects, and again when it has died. It outlives the server: see docs/explanation/hosting.md.
 """
 
 from __future__ import annotations
@@ -45,16 +45,16 @@ from sagewright.store.resources import resources
 
 ROUTED = frozenset({ENDPOINT, COMPONENT, TRACKER})
 LOOK_S = 0.05
-"""Between two looks at what has happened to endpoints, inference components and tracking servers."""
+"""Interval of checks for events of endpoints, inference components and tracking servers."""
 AGAIN_S = 0.5
-"""Before a front that has died is started again."""
+"""Pause before a dead front is restarted."""
 PAGE = 500
 NAMESPACE = "AWS/SageMaker"
 log = logging.getLogger("sagewright.server.fronting")
 
 
 class Fronting:
-    """One server's front. To be used from its event loop."""
+    """The front of one server. To be used from its event loop."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class Fronting:
         main: socket.socket,
         found: FoundFront | None,
     ) -> None:
-        """`main`: the socket of the server's own port; `found`: the front that the server before has left."""
+        """`main`: the socket of the server's own port; `found`: the front that the previous server has left."""
         self._settings, self._platform, self._serving = settings, platform, serving
         self._main, self._found = main, found
         self._server = _address(main)
@@ -89,18 +89,18 @@ class Fronting:
         self._closing = False
 
     async def begin(self) -> None:
-        """To be awaited before the server accepts: from then on the front that was found answers on its own port alone."""
+        """Must be awaited before the server accepts: from then on a found front answers only on its own port."""
         write_note(self._settings.data / "runtime-endpoint", self.url + "\n")
         self._know(await asyncio.to_thread(self._read_routes))
         if self._found is not None:
             self._before = await self._linked(self._found)
 
     async def run(self) -> None:
-        """Until it is cancelled."""
+        """Runs until cancelled."""
         self._captured.look()
         cursor = await asyncio.to_thread(self._end_of_log)
         if self._before is not None and self._found is not None and not self._found.is_current and await self._start():
-            self._before.send({"retire": True})  # it ends once its clients have their answers
+            self._before.send({"retire": True})  # it ends after its clients have their responses
         fresh = True
         seen: int | None = -1
         while True:
@@ -121,7 +121,8 @@ class Fronting:
             await asyncio.sleep(LOOK_S)
 
     async def leave(self) -> None:
-        """The server is about to accept nothing more. A front that serves somebody goes on; another ends, and is waited for."""
+        """Announces that the server will accept no more. A front with something to serve goes on; any other ends, and is
+        awaited."""
         link, process = self._link, self._process
         if link is not None:
             link.send({"leaving": True})
@@ -130,7 +131,7 @@ class Fronting:
             await asyncio.to_thread(_ended, process)
 
     async def close(self) -> None:
-        """Let go of the front."""
+        """Closes the link to the front."""
         self._closing = True
         if not self._serves or self._link is None:
             with contextlib.suppress(OSError):
@@ -148,14 +149,14 @@ class Fronting:
         return bool(self._served)
 
     def _needed(self) -> bool:
-        """Whether there is an endpoint, or somebody waits for an answer."""
+        """Returns True if there is an endpoint, or a client is waiting for a response."""
         if self._endpoints:
             return True
         waiting, _, _ = select.select([self._listeners.runtime, self._listeners.local], [], [], 0)
         return bool(waiting)
 
     async def _let_sleep(self) -> None:
-        """Serverless variants that nobody has asked for a while give back what they hold."""
+        """Releases the resources of serverless variants that have been idle for a while."""
         now = time.monotonic()
         if now - self._slept < 1.0 or not self._endpoints:
             return
@@ -177,7 +178,7 @@ class Fronting:
         return cursor
 
     def _changed(self, cursor: EventCursor) -> tuple[bool, EventCursor]:
-        """Whether anything has happened to what is routed since, and where the log has got to."""
+        """Returns True if any event since `cursor` concerns routing, and the new cursor."""
         changed = False
         while page := events.after(self._platform.store, cursor, PAGE):
             changed = changed or any(one.subject.kind in ROUTED for one in page)
@@ -185,7 +186,7 @@ class Fronting:
         return changed, cursor
 
     async def _tell_routes(self) -> None:
-        """A front that is started later is told then."""
+        """Sends the routes; a front that is started later gets them then."""
         routes = await asyncio.to_thread(self._read_routes)
         if routes != self._routes:
             self._send({"routes": json.loads(routes)})
@@ -206,12 +207,12 @@ class Fronting:
         return json.dumps(found | {"tracking": {"trackers": trackers, "secret": self._secret}})
 
     async def _start(self) -> bool:
-        """Whether a new front answers."""
+        """Returns True if a new front answers."""
         settings = {"region": self._settings.region, "connections": self._serving.connections.limits.connections}
         log_file = self._settings.data / "front.log"
         try:
             self._process = await asyncio.to_thread(self._listeners.start, settings, log_file)
-        except OSError as error:  # a full disk, or no process to be had
+        except OSError as error:  # the disk is full, or no process can be started
             self._retry_s = time.monotonic() + AGAIN_S
             log.warning("the front can't be started now: %s", error)
             return False
@@ -225,7 +226,7 @@ class Fronting:
         return True
 
     async def _linked(self, found: FoundFront) -> Link | None:
-        """The line to a front, which has the present routes then; None where it has gone meanwhile."""
+        """Returns the link to a front, which then has the current routes; None if it has died meanwhile."""
         try:
             passage = await asyncio.to_thread(take_over, found, self._server, self._main)
         except OSError as error:
@@ -283,7 +284,7 @@ class Fronting:
         task.add_done_callback(self._writes.discard)
 
     def _keep(self, document: dict[str, Any]) -> None:
-        """Never raises: what cannot be kept is lost, and said."""
+        """Stores counts. Never raises: counts that can't be stored are dropped and logged."""
         try:
             self._keep_counts(document["counted"])
         except Exception:
@@ -304,13 +305,13 @@ class Fronting:
 
 
 def _dimensions(counted: dict[str, Any]) -> list[dict[str, str]]:
-    """What is counted of an inference component counts for its variant too."""
+    """Returns the dimensions: counts of an inference component also count for its variant."""
     variant = {"EndpointName": counted["endpoint"], "VariantName": counted["variant"]}
     return [{"InferenceComponentName": counted["component"]}, variant] if counted["component"] else [variant]
 
 
 def _ended(process: subprocess.Popen[bytes]) -> int:
-    """Its status, once it has ended."""
+    """Waits for the process to end, and returns its status."""
     try:
         return process.wait(END_S)
     except subprocess.TimeoutExpired:
@@ -319,7 +320,7 @@ def _ended(process: subprocess.Popen[bytes]) -> int:
 
 
 def _address(main: socket.socket) -> tuple[str, int]:
-    """Where this machine reaches a port."""
+    """Returns the address at which this machine reaches a port."""
     parts = urlsplit(url_of(*main.getsockname()[:2]))
     assert parts.hostname and parts.port
     return parts.hostname, parts.port

@@ -1,7 +1,7 @@
-"""The front's process: adopted from the server before, or started, and replaced where its code is another.
+"""The front's process: adopted from the previous server, or started, and replaced if its code differs.
 
-A front outlives its server and holds the sockets on which it listens, the server's own port among them. So does the server, which
-starts the next front on the same sockets when one has died.
+A front outlives its server and holds the sockets on which it listens, including the server's own port. The server holds them too,
+and starts the next front on the same sockets when one has died.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ log = logging.getLogger("sagewright.server.fronts")
 
 @dataclass
 class FoundFront:
-    """A front that a server before this one has left, or that this one has started: its code, its sockets, the way to it."""
+    """A front that a previous server has left, or that this one has started: its code, its sockets, and the connection to it."""
 
     connection: socket.socket
     release: str
@@ -55,7 +55,7 @@ class FoundFront:
 
 
 def find(data: Path, patience_s: float = handshake.PATIENCE_S) -> FoundFront | None:
-    """The front that answers for a data directory, if there is one. Blocks."""
+    """Returns the front of a data directory, if there is one. Blocks."""
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     connection.settimeout(patience_s)
     try:
@@ -71,9 +71,9 @@ def find(data: Path, patience_s: float = handshake.PATIENCE_S) -> FoundFront | N
 
 
 def take_over(found: FoundFront, server: tuple[str, int], main: socket.socket) -> socket.socket:
-    """Make this process the front's server. The end of the passage that connections to the front go over. Raises OSError.
+    """Makes this process the front's server. Returns this side of the passage for connections to the front. Raises OSError.
 
-    `found.connection` is the link from then on.
+    From then on `found.connection` is the link.
     """
     ours, theirs = Passage.pair()
     with theirs:
@@ -87,7 +87,7 @@ def take_over(found: FoundFront, server: tuple[str, int], main: socket.socket) -
 
 
 class Listeners:
-    """The sockets on which fronts listen, whichever front it is: those of the front that was found, or new ones."""
+    """The sockets on which fronts listen: those of the front that was found, or new ones."""
 
     def __init__(self, data: Path, runtime: socket.socket, local: socket.socket | None) -> None:
         self._place = FrontDirectory(data)
@@ -96,7 +96,7 @@ class Listeners:
         self.local = local or _unix_listener(data / LOCAL_NAME)
 
     def start(self, settings: dict[str, Any], output: Path) -> subprocess.Popen[bytes]:
-        """A new front, which takes the control socket of the one before and with it its place. Raises OSError."""
+        """Starts a new front, which takes over the control socket and thereby replaces the previous front. Raises OSError."""
         control = _unix_listener(self._place.control)
         listen = {RUNTIME: self.runtime.fileno(), LOCAL: self.local.fileno(), "control": control.fileno()}
         started = settings | {"data": str(self._place.data), "listen": listen}
@@ -119,8 +119,8 @@ class Listeners:
 
 
 def release_port(port: int) -> bool:
-    """Whether a front without a server held the port of this machine, and let it go: its server may have been on another data
-    directory. Only of this user's."""
+    """Returns True if a front without a server held the port of this machine and released it: its server may have been on another
+    data directory. Only considers fronts of this user."""
     for front in (one for one in titles.running() if one.kind == titles.FRONT):
         with contextlib.suppress(psutil.Error):
             process = psutil.Process(front.pid)
@@ -142,13 +142,13 @@ def _is_free(process: psutil.Process, port: int) -> bool:
 
 
 def _listens_on(process: psutil.Process) -> set[int]:
-    """The TCP ports. Raises psutil.Error."""
+    """Returns the TCP ports. Raises psutil.Error."""
     found = process.net_connections("tcp")
     return {one.laddr.port for one in found if one.status == psutil.CONN_LISTEN}
 
 
 def _unix_listener(path: Path) -> socket.socket:
-    """In the data directory, which is the server's alone; its path may be longer than a socket's address."""
+    """Listens in the server's private data directory, whose path can be longer than a socket's address allows."""
     made = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     path.unlink(missing_ok=True)
     with _near(path) as short:

@@ -1,7 +1,7 @@
-"""The container registry that `docker push` and `podman push` reach, under `/v2/`: OCI's distribution specification 1.1.
+"""The container registry for `docker push` and `podman push`, under `/v2/`: OCI's distribution specification 1.1.
 
-Repositories are ECR's; the user is AWS, the password GetAuthorizationToken's. Nothing of S3 is in the way: no bucket
-can be called `v2`.
+Its repositories are ECR's; the user is AWS, the password GetAuthorizationToken's. There is no conflict with S3: no bucket can be
+named `v2`.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ Handler = Callable[[HttpRequest, Repository, str], HttpResponse]
 
 
 class RegistryRefused(Exception):
-    """An answer that is an error in the form of the specification."""
+    """An error response in the form of the specification."""
 
     def __init__(self, code: str, message: str, status: int, headers: list[tuple[str, str]] | None = None) -> None:
         super().__init__(message)
@@ -57,7 +57,7 @@ class RegistryRefused(Exception):
 
 
 class ImagesApi:
-    """The ASGI application under `/v2/`. `find_key` looks an access key up by its id."""
+    """The ASGI application under `/v2/`. `find_key` looks up an access key by its id."""
 
     def __init__(
         self, platform: Platform, find_key: Callable[[str], AccessKey | None], limits: ConnectionLimits | None = None
@@ -89,7 +89,7 @@ class ImagesApi:
         await asgi.send_response(response, scope, send)
 
     async def _answered(self, incoming: Incoming) -> HttpResponse:
-        """Nothing of a body is read before it is known who sends it."""
+        """Authenticates the request before reading its body."""
         request, pulled = incoming.request, None
         try:
             if incoming.crowded:
@@ -109,11 +109,11 @@ class ImagesApi:
             return RegistryRefused("BLOB_UPLOAD_INVALID", error.message, error.status).response
 
     def handle(self, request: HttpRequest) -> HttpResponse:
-        """Answer one request whose body is at hand; never raises."""
+        """Answers a request whose body is available; never raises."""
         return self._refusal(request) or self._handle(request)
 
     def _refusal(self, request: HttpRequest) -> HttpResponse | None:
-        """The answer to somebody unknown."""
+        """Returns the response to an unauthenticated request."""
         try:
             self._authenticate(request)
         except RegistryRefused as refused:
@@ -274,8 +274,8 @@ class ImagesApi:
 
 
 def is_for_images(scope: Any) -> bool:
-    """Whether a request is one of a container engine: under `/v2/`, and not of S3 (signed, or of a bucket named by the
-    host, whose keys may begin with `v2/`)."""
+    """Returns True if a request comes from a container engine: under `/v2/`, and not for S3 (signed, or for a bucket named by the
+    host, whose keys can begin with `v2/`)."""
     if scope["type"] != "http" or not f"{scope['path']}/".startswith(f"{PREFIX}/"):
         return False
     headers = dict(scope["headers"])
@@ -285,7 +285,7 @@ def is_for_images(scope: Any) -> bool:
 
 
 def collect(platform: Platform, grace_s: float) -> int:
-    """Delete layers and uploads that nothing needs and nobody touched for `grace_s` seconds; gives how many."""
+    """Deletes unused layers and uploads that were untouched for `grace_s` seconds; returns their number."""
     return layer_store(platform.settings).collect(ecr.needed_layers(platform.store), grace_s)
 
 
@@ -298,12 +298,12 @@ def _too_long(most: int) -> AwsError:
 
 
 def _range(size: int) -> str:
-    """As the specification wants it: the last byte that is there."""
+    """Returns the range of the existing bytes in the specification's form, which ends with the last byte."""
     return f"0-{max(0, size - 1)}"
 
 
 def _asked_range(header: str, size: int) -> tuple[int, int, int]:
-    """Start, end and status for a Range header; one that makes no sense is as none."""
+    """Returns start, end and status for a Range header; an invalid one counts as missing."""
     found = re.fullmatch(r"bytes=([0-9]{1,18})-([0-9]{0,18})", header)
     if not found or int(found[1]) >= size or (found[2] and int(found[2]) < int(found[1])):
         return 0, size, 200

@@ -1,4 +1,4 @@
-"""Sagewright's own paths beside AWS's: health, certificates of topics, and what agents report."""
+"""Sagewright's own paths beside AWS's: health, certificates of topics, and agents' reports."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ MOST_REPORT = 64 * 1024 * 1024
 WAITING, AWAY = 4096, 256
 GONE = orjson.dumps({"desired": "gone"})
 MALFORMED = (ValueError, KeyError, TypeError, IndexError, AttributeError, OverflowError, DataError)
-"""What reading a document raises whose members are of other kinds than they must be."""
+"""Errors of parsing a document whose members have unexpected types."""
 
 _HOST = re.compile(r"algo-[0-9]{1,6}")
 log = logging.getLogger("sagewright.server")
@@ -51,9 +51,9 @@ Answer = Callable[[Request, Incoming], Awaitable[Response]]
 
 
 class InternalApi:
-    """The ASGI application under `/_sagewright`. An agent shows the token of its host, good for that host's job alone.
+    """The ASGI application under `/_sagewright`. An agent sends the token of its host, valid for that host's job alone.
 
-    Nothing of a body is read before the token is known to be good, and agents' calls have threads of their own.
+    No body is read before its token is verified, and agents' calls have dedicated threads.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class InternalApi:
         )
 
     def _described(self, answer: Answer) -> Callable[[Request], Awaitable[Response]]:
-        """`answer`, with what it raises told to the client."""
+        """Wraps `answer`, converting its exceptions to responses."""
 
         async def described(request: Request) -> Response:
             try:
@@ -93,7 +93,7 @@ class InternalApi:
             except Full:
                 return _error("ServiceUnavailable", "Try again later.", 503)
             except ClientGone:
-                return Response(status_code=400)  # nobody reads it
+                return Response(status_code=400)  # no client reads it
 
         return described
 
@@ -101,7 +101,7 @@ class InternalApi:
         return JSONResponse({"status": "ok"})
 
     async def _certificate(self, request: Request, _incoming: Incoming) -> Response:
-        """For anybody: with it the messages of topics are verified."""
+        """Returns the certificate that verifies topics' messages; needs no authentication."""
         settings, name = self._platform.settings, request.path_params["name"]
         place = (settings.account, settings.region)
         found = await self._entry.run(certificate, self._platform.store, place, name)
@@ -125,7 +125,7 @@ class InternalApi:
         return Response(orjson.dumps(content), media_type="application/json")
 
     async def _interrupt(self, request: Request, incoming: Incoming) -> Response:
-        """For the command; signed with the admin's key as AWS requests are, for a service named `sagewright`."""
+        """Serves the command line; signed with the admin's key like an AWS request, for a service named `sagewright`."""
         incoming.request.body = BytesBody(await incoming.whole(SMALL, _too_long))
         await self._pool.run(self._interrupt_as, incoming.request, request.path_params["name"])
         incoming.prove()
@@ -135,12 +135,12 @@ class InternalApi:
         interrupt_training_job(self._command(received, "interrupt jobs"), name)
 
     async def _history(self, request: Request, incoming: Incoming) -> Response:
-        """For the command, as above: who has done what to a version of a model package group."""
+        """Serves the command line, as above: the history of changes to a version of a model package group."""
         path = request.path_params
         return await self._tell(incoming, lambda context: approval_history(context, path["group"], path["version"]))
 
     async def _deployments(self, request: Request, incoming: Incoming) -> Response:
-        """For the command, as above: how far the targets of a rule are that are endpoints."""
+        """Serves the command line, as above: the progress of those targets of a rule that are endpoints."""
         return await self._tell(incoming, lambda context: deployment_states(context, request.path_params["rule"]))
 
     async def _tell(self, incoming: Incoming, tell: Callable[[Context], object]) -> Response:
@@ -151,7 +151,7 @@ class InternalApi:
         return Response(orjson.dumps(described), media_type="application/json")
 
     def _command(self, received: HttpRequest, what: str) -> Context:
-        """Raises AwsError for a request that the command has not signed."""
+        """Raises AwsError for a request that the command line has not signed."""
         key = self._authenticator.authenticate(received, "sagewright")
         if key.job_id is not None:
             raise AwsError("AccessDeniedException", f"The credentials of a job can not {what}.", 403)
@@ -213,7 +213,7 @@ class InternalApi:
 
 
 def _keep_part(received: HttpRequest, path: Path) -> HttpResponse:
-    """Bring the whole of a body to a file of this name. Raises AwsError for one that breaks off, OSError for a full disk."""
+    """Writes a whole body to a file of this name. Raises AwsError for a body that breaks off, OSError for a full disk."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(f".{uuid.uuid4().hex}")
     try:

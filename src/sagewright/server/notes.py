@@ -1,4 +1,4 @@
-"""What a server leaves in its data directory for its successor and for commands: small files, and the lock."""
+"""Files that a server leaves in its data directory for its successor and for commands: small files, and the lock."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class AlreadyRunning(RuntimeError):
 
 @contextlib.contextmanager
 def hold_lock(path: Path) -> Iterator[None]:
-    """Raises AlreadyRunning. With the lock, the directory is made private, and given room on a full disk."""
+    """Locks the data directory, makes it private, and gives it room on a full disk. Raises AlreadyRunning."""
     with path.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -35,9 +35,9 @@ def hold_lock(path: Path) -> Iterator[None]:
 
 
 def make_private(data: Path) -> None:
-    """Only the owner may open what is in the data directory, whatever umask it was made under. Jobs see environments."""
+    """Restricts the data directory to its owner, whatever umask it was created under. Jobs see environments."""
     for directory in PRIVATE:
-        with contextlib.suppress(OSError):  # whoever needs it says what is wrong
+        with contextlib.suppress(OSError):  # later uses report the error
             (data / directory).mkdir(mode=0o700, exist_ok=True)
     for place in data.iterdir():
         with contextlib.suppress(OSError):
@@ -49,14 +49,14 @@ def make_private(data: Path) -> None:
 
 
 def server_id(path: Path) -> str:
-    """The name under which this data directory's servers hold leases: one that restarts takes up its jobs at once."""
+    """Returns the name under which this data directory's servers hold leases: after a restart a server resumes its jobs at once."""
     if not path.exists():
         write_note(path, uuid.uuid4().hex)
     return path.read_text()
 
 
 def write_note(path: Path, text: str) -> None:
-    """Readers see the file before it or all of this one."""
+    """Writes the file atomically."""
     temporary = path.with_name(path.name + ".new")
     with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
         file.write(text)

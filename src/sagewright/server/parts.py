@@ -1,4 +1,4 @@
-"""A server's parts, made from its settings."""
+"""Builds a server's components from its settings."""
 
 from __future__ import annotations
 
@@ -62,22 +62,22 @@ from sagewright.wire.protocols.xmltree import escape
 
 STRANGERS_RATE = 4096
 SENDERS = 8
-"""Threads that send targets of rules what they get: a slow one has one of them for some seconds."""
+"""Threads that deliver to targets of rules: a slow target can occupy one for several seconds."""
 TUNERS = 4
-"""Threads in which tuning jobs are brought forward, of which one may wait for its searcher, and so many for pipelines."""
+"""Threads that reconcile tuning jobs, each of which can wait for its searcher; pipelines have the same number."""
 FILES = 65536
-"""Open files that are enough for any number of connections that the settings may allow."""
+"""Open files that suffice for the maximum number of connections in the settings."""
 
 
 @dataclass
 class Address:
-    """Where the server answers; known once its socket is bound."""
+    """The server's URL, known once its socket is bound."""
 
     url: str = ""
 
 
 def build(settings: Settings, address: Address, site: Site) -> tuple[Platform, Peers]:
-    """The parts of a server, engine not yet started, and what it knows of the others that share its store."""
+    """Returns the server's platform, with the engine not yet started, and the peers that share its store."""
     store = Database(settings.database_url, settings.fsync)
     objects = object_store(settings, store)
     reservations = Reservations(store, site.machines, site.name)
@@ -101,7 +101,7 @@ def _builds(settings: Settings, site: Site, engine: Engine) -> EnvironmentBuilds
 
 
 def add_rules(platform: Platform, owner: str, address: Address) -> None:
-    """What follows from what happens: rules, what they send, and what they deploy."""
+    """Adds the reactions to events: rules, their deliveries, and deployments."""
     store, engine, settings = platform.store, platform.engine, platform.settings
     call = Calls(platform, registry.load(), lambda: address.url)
     engine.add(
@@ -151,7 +151,7 @@ def add_reconcilers(
     endings = Teardown(dependencies, leases, pools)
     queueing = JobQueue(dependencies, leases, pools, endings)
     for reconciler in (
-        JobReconciler(dependencies, leases, pools, endings, queueing),  # what runs says first which GPUs it has
+        JobReconciler(dependencies, leases, pools, endings, queueing),  # running jobs report the GPUs they hold first
         pools,
         queueing,
         EndpointReconciler(dependencies, partial(alarmed, dependencies.store)),
@@ -162,12 +162,13 @@ def add_reconcilers(
 
 
 def connection_limits(settings: Settings) -> ConnectionLimits:
-    """Also lets this process have as many files open as that takes. No more connections than it may have then."""
+    """Returns the limits, and raises this process's limit of open files accordingly. Connections are limited to the files
+    available."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
     if soft != resource.RLIM_INFINITY and soft < most:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
-    room = max(64, most // 2 - 64)  # a connection whose body or file is under way has several
+    room = max(64, most // 2 - 64)  # a connection that transfers a body or a file uses several
     connections = min(settings.max_connections, room)
     return ConnectionLimits(
         head=settings.max_header_kb * 1024,
@@ -182,13 +183,13 @@ def connection_limits(settings: Settings) -> ConnectionLimits:
 
 
 def refusal_document(refusal: Refusal) -> tuple[str, bytes]:
-    """In S3's form: what it was to be can't be known."""
+    """Returns a document in S3's form, since the intended service is unknown."""
     inner = f"<Code>{refusal.code}</Code><Message>{escape(refusal.message)}</Message>"
     return "application/xml", f"{PROLOGUE}<Error>{inner}</Error>".encode()
 
 
 def object_store(settings: Settings, store: Database) -> ObjectStore:
-    """The embedded store, or the S3 that the settings name. Raises BadSetting."""
+    """Returns the embedded store, or the S3 in the settings. Raises BadSetting."""
     access = external_access(settings)
     if access is not None:
         return ExternalStore(access)
@@ -199,13 +200,14 @@ def object_store(settings: Settings, store: Database) -> ObjectStore:
 
 
 def forwarder(settings: Settings) -> Forwarder | None:
-    """Who answers S3's requests in place of the embedded store's operations, if anybody. Raises BadSetting."""
+    """Returns the forwarder that answers S3's requests in place of the embedded store, if configured. Raises BadSetting."""
     access = external_access(settings)
     return None if access is None else Forwarder(access, settings.account)
 
 
 def admin_key(store: Database, account: str) -> AccessKey:
-    """The admin's access key, made at the first start. It is told as a session of the execution role: SDKs refuse a user."""
+    """Returns the admin's access key, created at the first start. It appears as a session of the execution role: SDKs refuse a
+    user."""
     arn = assumed_role_arn(account, ROLE_NAME, "admin")
     user = f"{identity.role_id(store, account, ROLE_NAME)}:admin"
     existing = identity.find_long_lived_key(store, arn)

@@ -1,4 +1,4 @@
-"""The servers that share a PostgreSQL store: each says where it answers, so that agents of one that died report to another."""
+"""Servers that share a PostgreSQL store: each announces its address, so that agents of a dead server report to another."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from sagewright.store.database import Database
 
 TELL_S = 0.5
 FRESH_S = 2.0
-"""Having said so a moment ago, this server knows that the others do not take it for dead."""
+"""Time after an announcement during which the other servers certainly consider this one alive."""
 ALIVE_MS = 20_000
 _KEPT_S = 2.0
 
 
 class Peers:
-    """`endpoint()`: where agents reach this server. A store on SQLite has no other server, and nothing is told of this one."""
+    """`endpoint()`: address at which agents reach this server. With SQLite there are no other servers, and nothing is announced."""
 
     def __init__(self, store: Database, server_id: str, endpoint: Callable[[], str]) -> None:
         self._store, self._id, self._endpoint = store, server_id, endpoint
@@ -25,23 +25,23 @@ class Peers:
         self._told_s = -FRESH_S
 
     def tell(self) -> None:
-        """This server is alive; to be called every TELL_S."""
+        """Announces that this server is alive; to be called every TELL_S."""
         if not self._store.embedded:
             begin = time.monotonic()
             servers.seen(self._store, self._id, self._endpoint())
             self._told_s = begin
 
     def counts_as_alive(self) -> bool:
-        """Whether no other server can have taken what this one holds."""
+        """Returns True if no other server can have taken over this one's leases."""
         return self._store.embedded or time.monotonic() - self._told_s < FRESH_S
 
     def leave(self) -> None:
-        """It ends."""
+        """Withdraws the announcement of this server."""
         if not self._store.embedded:
             servers.gone(self._store, self._id)
 
     def alive(self) -> list[str]:
-        """The endpoints of all servers, if there are several."""
+        """Returns the endpoints of all servers if there are several."""
         if self._store.embedded:
             return []
         if time.monotonic() > self._until:

@@ -1,6 +1,6 @@
-"""Invocations that come to the server's own port, handed on to the front: no thread of the server's, and nothing of its store.
+"""Relays invocations on the server's own port to the front, without using a thread of the server or its store.
 
-Clients that `sagewright exec` starts ask the front itself.
+Clients started by `sagewright exec` connect directly to the front.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ UNASKED = 64 * 1024
 WAIT_S = 600.0
 TOTAL_S = 3600.0
 MOST_CONNECTIONS = 1024
-"""To the front, which has a share for each container itself."""
+"""Maximum number of connections to the front, which itself limits each container."""
 _OF_THE_CONNECTION = {
     "connection",
     "keep-alive",
@@ -44,7 +44,7 @@ _OF_THE_CONNECTION = {
 
 
 class FrontRelay:
-    """The ASGI application. `path`: of the socket on which the front listens."""
+    """The ASGI application. `path`: the socket on which the front listens."""
 
     def __init__(self, path: Path, authenticator: Authenticator, limits: ConnectionLimits) -> None:
         self._authenticator, self._limits = authenticator, limits
@@ -90,7 +90,7 @@ class FrontRelay:
             stream.close()
 
     async def _ask(self, incoming: Incoming) -> Ask:
-        """Raises AwsError, Gone. Before it is known that somebody with a key asks, little of a body is read."""
+        """Raises AwsError, ClientGone. Reads little of the body before the request names a known key."""
         request = incoming.request
         if incoming.fault is not None:
             raise incoming.fault

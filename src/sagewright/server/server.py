@@ -1,4 +1,4 @@
-"""The server process: its life from the lock of its data directory to the end of its last answer."""
+"""The server process: its lifecycle from locking its data directory to its last response."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ class Server:
         self.address = Address()
 
     def run(self, ready: Callable[[str], None]) -> None:
-        """Serve until told to end; `ready(url)` is called once it answers.
+        """Serves until signalled to end; `ready(url)` is called once it answers.
 
-        Raises AlreadyRunning, OSError (port taken), NoBackend, BadSetting.
+        Raises AlreadyRunning, OSError (port in use), NoBackend, BadSetting.
         """
         data = self.settings.data
         titles.show(titles.SERVER, data=data)
@@ -60,7 +60,7 @@ class Server:
         process_memory.hold(self.settings.server_memory, process_memory.start_again)
         with hold_lock(data / "lock"), self._listening(find(data)) as (bound, found):
             self.address.url = url_of(self.settings.host, bound.getsockname()[1])
-            if self.settings.backend == "local":  # nodes of a cluster look for themselves
+            if self.settings.backend == "local":  # the nodes of a cluster check themselves
                 self.settings = replace(self.settings, sandbox=settled(self.settings.sandbox, data))
             site = open_site(self.settings)
             platform, peers = build(self.settings, self.address, site)
@@ -74,7 +74,7 @@ class Server:
 
     @contextlib.contextmanager
     def _listening(self, found: FoundFront | None) -> Iterator[tuple[socket.socket, FoundFront | None]]:
-        """The socket of the server's port, `found` being the front of the server before. Raises OSError."""
+        """Returns the socket of the server's port; `found` is the front of the previous server. Raises OSError."""
         try:
             bound = same_or_bound(self.settings, found.sockets.pop(MAIN, None) if found else None)
         except OSError:
@@ -127,7 +127,7 @@ class Server:
 
 @dataclass(frozen=True)
 class Meeting:
-    """Whom a server meets at its start: its peers, the machines, its port, and the front that was there before it."""
+    """The state at a server's start: its peers, the machines, its port, and the front of the previous server."""
 
     peers: Peers
     site: Site
@@ -136,7 +136,8 @@ class Meeting:
 
 
 class MainServer(PassingServer):
-    """On the server's own port. Connections whose next request is a front's move there. `leaving` is awaited before it closes."""
+    """The HTTP server on the server's own port. Moves connections whose next request belongs to a front. Awaits `leaving` before it
+    closes."""
 
     def __init__(self, application: Any, connections: Connections) -> None:
         super().__init__(application, connections, lambda _protocol, data: is_for_front(data))
@@ -144,7 +145,8 @@ class MainServer(PassingServer):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """uvicorn raises the signal that ended it again, which would end the process before its parts are closed."""
+        """Prevents uvicorn from raising its signals again after it ends, which would end the process before its components are
+        closed."""
         yield
 
     def ask_to_end(self) -> None:
@@ -157,5 +159,5 @@ class MainServer(PassingServer):
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
-    """uvloop's event loop where it is installed: the same answers for half of the CPU."""
+    """Returns uvloop's event loop if it is installed: it halves the CPU time of responses."""
     return uvicorn.Config("", loop="auto").get_loop_factory() or asyncio.new_event_loop

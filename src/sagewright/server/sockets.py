@@ -1,4 +1,4 @@
-"""The port: bound like the last time, and named as clients on this machine reach it."""
+"""The port: bound to the same number as before, and the URL for clients on this machine."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from sagewright.server.notes import write_note
 
 
 def bind_like_before(settings: Settings, name: str = "port", port: int | None = None) -> socket.socket:
-    """Port 0 takes the port it had the last time, if that is free: jobs that outlived the server know that one. `name`: of the
-    note that says which it was; `port`: the settings' where none is given."""
+    """Binds a socket. Port 0 reuses the port of the last time, if it is free: jobs that outlived the server know that one. `name`:
+    name of the note that records it; `port`: overrides that of the settings."""
     note = settings.data / name
     requested = settings.port if port is None else port
     if requested == 0 and note.exists():
@@ -26,7 +26,7 @@ def bind_like_before(settings: Settings, name: str = "port", port: int | None = 
 
 
 def same_or_bound(settings: Settings, held: socket.socket | None) -> socket.socket:
-    """The server's own port: the socket that a front has held open for it, if that is the port the settings ask for."""
+    """Returns the server's own port: the socket that a front has held open, if the settings ask for that port, or a new one."""
     if held is not None:
         host, port = held.getsockname()[:2]
         if host == settings.host and port == (settings.port or _noted(settings.data / "port")):
@@ -42,7 +42,7 @@ def _noted(note: Path) -> int:
 
 
 def _bind(host: str, port: int) -> socket.socket:
-    """A front that holds the port for a server that has gone is asked to let it go. Raises OSError."""
+    """Asks a front that holds the port for a dead server to release it. Raises OSError."""
     try:
         return _bound(host, port)
     except OSError as error:
@@ -53,7 +53,7 @@ def _bind(host: str, port: int) -> socket.socket:
 
 def _bound(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # so named, asyncio turns Nagle's delay off
+    bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # lets asyncio turn Nagle's delay off
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind((host, port))
@@ -64,6 +64,6 @@ def _bound(host: str, port: int) -> socket.socket:
 
 
 def url_of(host: str, port: int) -> str:
-    """What clients on this machine use: a server that listens everywhere is reached by loopback."""
+    """Returns the URL for clients on this machine: a server that listens on all addresses is reached by loopback."""
     name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
     return f"http://{name}:{port}"

@@ -1,4 +1,4 @@
-"""What an operation is given besides its request."""
+"""The context of an operation besides its request."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Principal:
-    """Who signed the request. Without an ARN: nobody did, which S3 alone lets through."""
+    """The signer of the request. Without an ARN the request is unsigned, which only S3 accepts."""
 
     arn: str
     user_id: str
@@ -32,7 +32,7 @@ ANONYMOUS = Principal("", "")
 
 @dataclass(frozen=True)
 class RequestOrigin:
-    """Where a request came from: its client's address, what it says as its Referer, and whether it was a form."""
+    """The origin of a request: its client's address, its Referer header, and whether it was a form."""
 
     address: str = ""
     referer: str | None = None
@@ -41,7 +41,7 @@ class RequestOrigin:
 
 @dataclass(frozen=True)
 class Platform:
-    """The server's parts, made once at start."""
+    """The server's components, created once at start."""
 
     settings: Settings
     store: Database
@@ -51,8 +51,8 @@ class Platform:
 
 @dataclass(frozen=True)
 class Context:
-    """One request: who asks, where, and the parts of the server that answer. `owner`: what a job is made for, where the engine
-    asks for it.
+    """One request: its caller, its account and region, and the server's components. `owner`: the resource for which the engine
+    creates a job.
     """
 
     request_id: str
@@ -70,7 +70,8 @@ class Context:
 
     @property
     def objects(self) -> BucketStore:
-        """The embedded store, for S3's own operations: they are called where it is the store, else handed on."""
+        """Returns the embedded store, for S3's operations. They are only called if it is the store; otherwise requests are
+        forwarded."""
         return cast("BucketStore", self.platform.objects)
 
     @property

@@ -1,4 +1,5 @@
-"""List operations: filters, order and cursors. A cursor is opaque to clients, JSON inside, and says after which key to go on."""
+"""List operations: filters, order and cursors. A cursor is opaque to clients; it contains, as JSON, the key after which to
+continue."""
 
 from __future__ import annotations
 
@@ -24,7 +25,7 @@ def encode(position: list[Any]) -> str:
 
 
 def decode(token: str | None, error: AwsError | None = None) -> list[Any] | None:
-    """The position a token stands for, None for no token. Raises `error`, by default ValidationException."""
+    """Returns the position a token stands for, None without a token. Raises `error`, by default ValidationException."""
     if not token:
         return None
     try:
@@ -39,10 +40,11 @@ def decode(token: str | None, error: AwsError | None = None) -> list[Any] | None
 def page_of(
     entries: Iterable[T], key: Callable[[T], list[Any]], after: list[Any] | None, size: int
 ) -> tuple[list[T], str | None]:
-    """At most `size` of the entries beyond the position `after`, by key, and the cursor of the next page if there is one.
+    """Returns at most `size` of the entries after the position `after`, sorted by key, and the cursor of the next page if there is
+    one.
 
-    For lists that are put together in memory. No two entries have the same key. Raises ValidationException for a size that gives
-    no page, and for a position of another list.
+    For lists assembled in memory. Keys must be unique. Raises ValidationException for an invalid size, and for a position of
+    another list.
     """
     if size < 1:
         raise ValidationException(f"A page has at least one entry, and {size} were asked for.")
@@ -55,18 +57,18 @@ def page_of(
 
 
 def read_page(fetch: Callable[[PageRequest], Sequence[R]], requested: PageRequest) -> tuple[Sequence[R], bool]:
-    """At most `asked.limit` rows, and whether there are more: a page ends early, after at least one row, where its rows have the
-    bytes that it may have.
+    """Returns at most `requested.limit` rows, and True if more follow: a page ends early, after at least one row, once its rows
+    reach the maximum number of bytes.
     """
     found = fetch(
         replace(requested, limit=requested.limit + 1, most_bytes=MOST_BYTES)
-    )  # the one more says whether any follow
+    )  # the extra row shows whether any follow
     cut = isinstance(found, PageRows) and found.cut
     return found[: requested.limit], cut or len(found) > requested.limit
 
 
 def position_of(row: Any, requested: PageRequest) -> tuple[Any, ...]:
-    """The position after which a list goes on behind the row."""
+    """Returns the position after which a list continues behind the row."""
     return tuple(getattr(row, name) for name in (requested.sort_by, *requested.ties))
 
 
@@ -78,14 +80,14 @@ FILTERS: dict[str, tuple[str, Comparison]] = {
     "LastModifiedTimeAfter": ("modified_ms", Comparison.AT_LEAST),
     "LastModifiedTimeBefore": ("modified_ms", Comparison.AT_MOST),
 }
-"""Members of SageMaker's List requests that are filters, with the column and the test each stands for."""
+"""Filter members of SageMaker's List requests, with the column and the comparison each stands for."""
 
 
 @dataclass(frozen=True)
 class ListSpec:
-    """A List operation: the member of its answer, its sort keys with their columns, and the order without a SortOrder.
+    """A List operation: the list's member in its response, its sort keys with their columns, and the order without a SortOrder.
 
-    `ties`: columns that tell apart rows with the same sort value.
+    `ties`: columns that order rows with the same sort value.
     """
 
     member: str
@@ -100,7 +102,7 @@ class ListSpec:
         fetch: Callable[[PageRequest], Sequence[Any]],
         shape: Callable[[Sequence[Any]], Iterable[dict[str, Any]]],
     ) -> dict[str, Any]:
-        """One page: `fetch` reads rows, which have a name; `shape` makes summaries of them."""
+        """Returns one page: `fetch` reads rows, which have a name; `shape` converts them to summaries."""
         size, column = request.get("MaxResults", 10), self._column(request.get("SortBy", "CreationTime"))
         position = decode(request.get("NextToken"))
         order = request.get("SortOrder", "Descending" if self.descending else "Ascending")

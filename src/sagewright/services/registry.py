@@ -1,4 +1,4 @@
-"""The registry of served operations; coverage, routing and docs are read from it."""
+"""The registry of served operations; coverage, routing and docs are derived from it."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ Operation = Callable[["Context", dict[str, Any]], dict[str, Any]]
 
 @dataclass(frozen=True)
 class ServedOperation:
-    """A served operation. `quick`: a few rows by key and at most one short transaction; it needs no thread of its own.
+    """A served operation. `quick`: reads a few rows by key and makes at most one short transaction, so it needs no separate thread.
 
-    `absent`: its resources can't be created here, and it answers as AWS does where nobody has created one.
+    `absent`: its resources can't be created here, and it responds as AWS does in an account without any.
     """
 
     service: str
@@ -32,7 +32,7 @@ _entries: dict[tuple[str, str], ServedOperation] = {}
 
 
 def operation(service: str, name: str, quick: bool = False) -> Callable[[Operation], Operation]:
-    """Register a function as the operation `name` of the botocore service `service`."""
+    """Registers a function as the operation `name` of the botocore service `service`."""
 
     def register(function: Operation) -> Operation:
         key = (service, name)
@@ -48,12 +48,12 @@ _absent: dict[tuple[str, str], ServedOperation] = {}
 
 
 def absent(service: str, name: str, call: Operation) -> None:
-    """Register the answer of an operation on resources that can't be created here; one that is served takes precedence."""
+    """Registers the response of an operation on resources that can't be created here; a served operation takes precedence."""
     _absent[service, name] = ServedOperation(service, name, call, absent=True)
 
 
 def load() -> dict[tuple[str, str], ServedOperation]:
-    """Import every operations module once and return all entries by (service, operation)."""
+    """Imports every operations module once and returns all entries by (service, operation)."""
     package = importlib.import_module("sagewright.services")
     for module in pkgutil.walk_packages(package.__path__, "sagewright.services."):
         importlib.import_module(module.name)

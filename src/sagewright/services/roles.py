@@ -1,4 +1,4 @@
-"""Roles that requests name. With `roles=open` every role of the account exists; with `roles=strict`, those that were created."""
+"""Roles that requests name. With `roles=open` every role of the account exists; with `roles=strict` only created ones do."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TRUST_POLICY = json.dumps(
 
 
 def resolve_role(context: Context, name: str) -> dict[str, Any] | None:
-    """The role's row. With `roles=open`, a role that doesn't exist is answered by a stand-in that trusts SageMaker."""
+    """Returns the role's row. With `roles=open`, a missing role is replaced by a stand-in that trusts SageMaker."""
     role = identity.find_role(context.store, context.account, name)
     if role is not None:
         return role

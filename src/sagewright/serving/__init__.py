@@ -1,4 +1,4 @@
-"""The HTTP server of a model, inside its job: of scripts (`toolkit.serving`) and of built-in algorithms alike.
+"""The HTTP server of a model inside its job, for scripts (`toolkit.serving`) and built-in algorithms.
 
-It needs httptools, uses uvloop where it is there, and imports nothing of the server that manages jobs.
+It requires httptools, uses uvloop if available, and imports nothing of the server that manages jobs.
 """

@@ -1,16 +1,16 @@
-"""What workers and their parent know of each other: memory that they share."""
+"""Shared memory of the workers and their parent."""
 
 from __future__ import annotations
 
 import mmap
 
 _AWAY = 0xFFFF
-"""The load of a worker that can't answer: it is dead, or loads its model."""
+"""The load of a worker that can't answer: it is dead, or is loading its model."""
 _STATE, _LOAD, _SIZE = 0, 2, 4
 
 
 class Board:
-    """`workers` places, each written by one process at a time."""
+    """`workers` slots, each written by one process at a time."""
 
     def __init__(self, workers: int) -> None:
         self._memory = mmap.mmap(-1, workers * _SIZE)
@@ -19,7 +19,7 @@ class Board:
             self.set_away(number)
 
     def set_loaded(self, number: int) -> None:
-        """The worker, or one before it in its place, has loaded the model."""
+        """Marks the model as loaded by this worker or a predecessor."""
         self._memory[number * _SIZE + _STATE] = 1
         self.set_load(number, 0)
 
@@ -31,7 +31,7 @@ class Board:
         return all(map(self.has_loaded, self._workers))
 
     def set_load(self, number: int, load: int) -> None:
-        """How much a worker has to do."""
+        """Sets the load of a worker."""
         place = number * _SIZE + _LOAD
         self._memory[place : place + 2] = min(load, _AWAY).to_bytes(2, "little")
 
@@ -39,7 +39,7 @@ class Board:
         self.set_load(number, _AWAY)
 
     def has_least(self, number: int) -> bool:
-        """Whether no worker has less to do than this one."""
+        """Returns True if no worker has a lower load."""
         return self._load(number) <= min(map(self._load, self._workers))
 
     def _load(self, number: int) -> int:

@@ -1,4 +1,4 @@
-"""One connection: HTTP/1.1 with keep-alive, requests in, answers out in their order."""
+"""One connection: HTTP/1.1 with keep-alive; responses are sent in the order of the requests."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from sagewright.serving.messages import Request, Response
 
 MOST_HEADER_BYTES = 64 << 10
 LINGER_S, LINGER_BYTES = 2.0, 32 << 20
-"""How long, and for how many bytes, what a refused client still sends is passed over: closed at once, it might not read why."""
+"""Limits of time and bytes for discarding input of a refused client: closed at once, it might not read the reason."""
 _WHOLE = 64 << 10
-"""Up to here head and body are one write."""
+"""Size up to which head and body are written together."""
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _TEXT = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
@@ -26,12 +26,12 @@ _OWN = {
     *("content-type", "content-length", "transfer-encoding", "connection", "keep-alive", "upgrade", "trailer", "te"),
     *("proxy-connection", "date", "server"),
 }
-"""Headers that are the server's to write."""
+"""Headers that only the server sets."""
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
 
 class ServedRequest:
-    """A request, and the way back to whoever asked. All but `request` is for the event loop's thread."""
+    """A request, and the means to respond. All but `request` is for the event loop's thread."""
 
     __slots__ = ("_connection", "_keep_alive", "request")
 
@@ -42,11 +42,11 @@ class ServedRequest:
 
     @property
     def is_gone(self) -> bool:
-        """Whether nobody waits for the answer any more."""
+        """Returns True if the client no longer waits for the response."""
         return self._connection.is_closed
 
     def send(self, response: Response) -> None:
-        """Send a whole answer. Once, unless `begin` was called."""
+        """Sends a whole response. Only once, unless `begin` was called."""
         assert isinstance(response.body, bytes)
         keep = self._keeps()
         head = _head(response, keep, b"content-length: %d" % len(response.body))
@@ -58,17 +58,17 @@ class ServedRequest:
         self._connection.answered(self, keep)
 
     def begin(self, response: Response) -> None:
-        """Send the head of an answer that comes in parts."""
+        """Sends the head of a response that is streamed."""
         self._connection.write(_head(response, self._keeps(), b"transfer-encoding: chunked"))
 
     def part(self, part: bytes, taken: Callable[[], None]) -> None:
-        """`taken` is called when the client has taken most of what was written, or is gone."""
+        """`taken` is called when the client has received most of what was written, or has disconnected."""
         if part:  # an empty one would be the end
             self._connection.write(b"%x\r\n%s\r\n" % (len(part), part))
         self._connection.when_writable(taken)
 
     def end(self, whole: bool) -> None:
-        """`whole`: all parts were sent; else the connection is cut, which tells the client so."""
+        """`whole`: True if all parts were sent; otherwise the connection is closed, which signals the error to the client."""
         if whole:
             self._connection.write(b"0\r\n\r\n")
         self._connection.answered(self, whole and self._keeps())
@@ -78,8 +78,8 @@ class ServedRequest:
 
 
 class Connection(asyncio.Protocol):
-    """`take` gets each request, one after the other; `body_bytes` is the largest body; `others`: all that are open, of which
-    `changed` is told."""
+    """`take` receives each request, one after the other; `body_bytes` is the maximum body size; `others`: all open connections,
+    whose changes are reported to `changed`."""
 
     def __init__(
         self,
@@ -130,7 +130,7 @@ class Connection(asyncio.Protocol):
             self._refuse(HTTPStatus.INTERNAL_SERVER_ERROR, "The request could not be taken.")
         except httptools.HttpParserError as error:
             if not self.is_ending:
-                self._refuse(HTTPStatus.BAD_REQUEST, f"This is no HTTP request: {error}")
+                self._refuse(HTTPStatus.BAD_REQUEST, f"This is not an HTTP request: {error}")
 
     def pause_writing(self) -> None:
         self._writable = False
@@ -142,7 +142,7 @@ class Connection(asyncio.Protocol):
             tell()
 
     def when_writable(self, tell: Callable[[], None]) -> None:
-        """Call `tell` when the client has taken most of what was written, or is gone."""
+        """Calls `tell` when the client has received most of what was written, or has disconnected."""
         if self._writable or self.is_closed:
             tell()
         else:
@@ -153,7 +153,7 @@ class Connection(asyncio.Protocol):
             self._transport.write(data)
 
     def answered(self, exchange: ServedRequest, keep: bool) -> None:
-        """The answer is written; the next request may come."""
+        """Handles a completed response; the next request can follow."""
         if exchange is not self._current:
             return
         self._current = None
@@ -165,17 +165,17 @@ class Connection(asyncio.Protocol):
             self._transport.resume_reading()
 
     def end(self) -> None:
-        """Take no more requests, and close when the present one is answered."""
+        """Accepts no more requests, and closes when the current one is answered."""
         self.is_ending = True
         if self._current is None and self._can_be_used:
             self._transport.close()
 
     @property
     def _can_be_used(self) -> bool:
-        """uvloop raises for a transport that is closed, into whoever happened to read."""
+        """Returns True if the transport can be used: on a closed one, uvloop raises in whichever code reads."""
         return self._transport is not None and not self.is_closed and not self._transport.is_closing()
 
-    # What the parser tells.
+    # Callbacks of the parser.
 
     def on_message_begin(self) -> None:
         self._url = b""
@@ -265,7 +265,7 @@ def _head(response: Response, keep: bool, length: bytes) -> bytes:
 
 
 def _further(headers: Mapping[str, str]) -> str:
-    """Lines of those headers that may be sent, and no more than a client takes."""
+    """Returns the lines of those headers that can be sent, up to the limit of clients."""
     lines, left = [], MOST_HEADER_BYTES // 2
     for name, value in headers.items():
         can_be = name.lower() not in _OWN and _TOKEN.fullmatch(name) and _TEXT.fullmatch(value)

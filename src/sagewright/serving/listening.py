@@ -1,4 +1,4 @@
-"""The listening socket that all workers share, and who of them takes a connection."""
+"""The listening socket shared by all workers, and the choice of the worker for a connection."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FULL_S = 0.1
 
 
 def listen(settings: ServingSettings) -> socket.socket:
-    """Raises OSError. What lies at the socket's path is removed."""
+    """Raises OSError. Removes an existing file at the socket's path."""
     if settings.socket:
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         _bind_path(listener, Path(settings.socket))
@@ -34,15 +34,15 @@ def _bind_path(listener: socket.socket, path: Path) -> None:
     with contextlib.suppress(FileNotFoundError):
         path.unlink()
     directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:  # by descriptor: a socket's path may have 107 bytes only
+    try:  # by descriptor: a socket's path is limited to 107 bytes
         listener.bind(f"/proc/self/fd/{directory}/{path.name}")
     finally:
         os.close(directory)
 
 
 class Accepting:
-    """Takes connections for one worker. A connection stays with its worker, so one that has more to do than others lets them go
-    first: `patience_s` says for how long.
+    """Accepts connections for one worker. A connection stays with its worker, so a worker with a higher load than others waits
+    `patience_s` first.
     """
 
     def __init__(self, listener: socket.socket, make: Callable[[], asyncio.Protocol], patience_s: Callable[[], float]):
@@ -54,7 +54,7 @@ class Accepting:
 
     @property
     def opening(self) -> int:
-        """Connections that are taken and have not begun."""
+        """Returns the number of accepted connections without a request so far."""
         return len(self._tasks)
 
     def close(self) -> None:
@@ -78,12 +78,12 @@ class Accepting:
             self._loop.add_reader(self._listener.fileno(), self._readable)
 
     def _accept(self) -> bool:
-        """False if it has to be tried again later, which is arranged."""
+        """Returns False if a retry is needed, which is scheduled."""
         try:
             connection, _ = self._listener.accept()
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
             return True
-        except OSError:  # no more descriptors, most likely
+        except OSError:  # most likely out of descriptors
             self._pause(_FULL_S)
             return False
         connection.setblocking(False)

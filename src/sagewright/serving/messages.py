@@ -1,4 +1,4 @@
-"""What goes in and out of a model's server.
+"""Requests and responses of a model's server.
 
 Source: the contract's hosting.md ("Container contract") and algorithms/_common.md, section 6.
 """
@@ -13,7 +13,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Request:
-    """`headers`: by their names in lower case; `path`: without its query."""
+    """`headers`: by lower-case name; `path`: without its query."""
 
     body: bytes
     content_type: str = ""
@@ -25,9 +25,9 @@ class Request:
 
 @dataclass(frozen=True)
 class Response:
-    """An answer. For errors the body is the message; a body that is an iterator is sent as it comes.
+    """A response. For errors the body is the message; a body that is an iterator is streamed.
 
-    `headers`: what is sent besides those that the server writes itself; what can't be a header is left out.
+    `headers`: additional headers besides those that the server sets; invalid ones are omitted.
     """
 
     body: bytes | Iterator[bytes]
@@ -37,19 +37,19 @@ class Response:
 
 
 class Answering(ABC):
-    """Answers with one loaded model. Safe to use from many threads.
+    """A loaded model. Thread-safe.
 
-    `quick`: small requests take so little time that the server may answer them between others (`Application`).
+    `quick`: True if small requests are fast enough to be answered between others (`Application`).
     """
 
     quick = True
 
     @abstractmethod
     def invoke(self, body: bytes, content_type: str, accept: str) -> Response:
-        """The answer to one request; faults of the request are answers too."""
+        """Returns the response to one request; errors of the request are responses too."""
 
     def invoke_all(self, requests: Sequence[Request]) -> list[Response]:
-        """The answers to requests that came together, each as `invoke` would have given it."""
+        """Returns the responses to requests that arrived together, each as `invoke` would."""
         return [self.invoke(each.body, each.content_type, each.accept) for each in requests]
 
     def __call__(self, body: bytes, content_type: str, accept: str) -> Response:
@@ -57,10 +57,10 @@ class Answering(ABC):
 
 
 class Application(ABC):
-    """What a server serves. `load`, `invoke` and what they call run in the main thread of a worker, one at a time.
+    """The interface of a served application. `load`, `invoke` and all they call run in the main thread of a worker, one at a time.
 
-    `joins`: `invoke_all` is given all the requests that wait; `quick`: of those, small ones are answered in another thread, perhaps
-    at the same time; `manages`: `invoke` gets requests for paths below /models too.
+    `joins`: True if `invoke_all` receives all waiting requests; `quick`: True if small ones of those are answered in another
+    thread, possibly at the same time; `manages`: True if `invoke` also gets requests for paths below /models.
     """
 
     joins = False
@@ -69,15 +69,15 @@ class Application(ABC):
 
     @abstractmethod
     def load(self) -> None:
-        """Get ready to answer. Whatever it raises ends the server."""
+        """Prepares the application. Any exception ends the server."""
 
     @abstractmethod
     def invoke(self, request: Request) -> Response:
-        """The answer to one request. Whatever it raises is answered with 500."""
+        """Returns the response to one request. Any exception is answered with 500."""
 
     def invoke_all(self, requests: Sequence[Request]) -> list[Response]:
         return [self.invoke(each) for each in requests]
 
     def execution_parameters(self) -> Mapping[str, Any] | None:
-        """What batch transform asks before it starts; None where the model does not say."""
+        """Returns the parameters that batch transform requests before it starts; None if the model has none."""
         return None

@@ -1,4 +1,4 @@
-"""What the environment says about serving.
+"""Serving settings from the environment.
 
 Source: AWS's developer guide, "Use your own inference code", and the variables of the SageMaker inference toolkit.
 """
@@ -13,21 +13,21 @@ from typing import Any
 SOCKET_VARIABLE = "SAGEWRIGHT_SERVE_SOCKET"
 DEFAULT_PORT = 8080
 DEFAULT_BODY_BYTES = 25 << 20
-"""The largest body that InvokeEndpoint takes."""
+"""InvokeEndpoint's maximum body size."""
 DEFAULT_PAYLOAD_MB = 6
-"""Of batch transform."""
+"""Batch transform's default."""
 DEFAULT_TIMEOUT_S = 60.0
 MOST_WORKERS = 256
 _LIMITS = ("MAX_CONTENT_LENGTH", "MMS_MAX_REQUEST_SIZE", "TS_MAX_REQUEST_SIZE")
 
 
 class WrongSetting(ValueError):
-    """A variable has a value that can't be used; the message names both."""
+    """A variable has an unusable value; the message names both."""
 
 
 @dataclass(frozen=True)
 class ServingSettings:
-    """`socket`: the path of a Unix socket, "" for TCP at `port`; `timeout_s`: of one request, 0 for no limit."""
+    """`socket`: path of a Unix socket, "" for TCP at `port`; `timeout_s`: limit per request, 0 for none."""
 
     socket: str = ""
     port: int = DEFAULT_PORT
@@ -37,7 +37,7 @@ class ServingSettings:
 
     @classmethod
     def read(cls, environment: Mapping[str, str], workers: int, timeout_s: float = 0.0) -> ServingSettings:
-        """`workers` and `timeout_s`: where the environment names none. Raises WrongSetting."""
+        """`workers` and `timeout_s`: defaults for missing variables. Raises WrongSetting."""
         return cls(
             socket=environment.get(SOCKET_VARIABLE, ""),
             port=_number(environment, "SAGEMAKER_BIND_TO_PORT", DEFAULT_PORT),
@@ -48,18 +48,18 @@ class ServingSettings:
 
 
 def body_limit(environment: Mapping[str, str] = os.environ) -> int:
-    """The largest body in bytes: what is asked for, and never less than what batch transform may send."""
+    """Returns the maximum body size in bytes: the configured one, but at least that of batch transform."""
     named = next((name for name in _LIMITS if environment.get(name)), None)
     if named is not None:
         return _number(environment, named, 0)
     payload = environment.get("SAGEMAKER_MAX_PAYLOAD_IN_MB", "")
-    if payload == "0":  # batch transform's word for no limit: whole objects
+    if payload == "0":  # unlimited in batch transform: whole objects
         return 1 << 40
     return max(_number(environment, "SAGEMAKER_MAX_PAYLOAD_IN_MB", 0) << 20, DEFAULT_BODY_BYTES)
 
 
 def execution_parameters(environment: Mapping[str, str] = os.environ) -> dict[str, Any]:
-    """What batch transform asks of a built-in algorithm before it starts."""
+    """Returns a built-in algorithm's parameters for batch transform."""
     limit = _number(environment, "MAX_CONTENT_LENGTH", DEFAULT_PAYLOAD_MB << 20)
     return {
         "MaxConcurrentTransforms": cpus(environment),
@@ -69,12 +69,12 @@ def execution_parameters(environment: Mapping[str, str] = os.environ) -> dict[st
 
 
 def cpus(environment: Mapping[str, str] = os.environ) -> int:
-    """Of the host's share of the machine."""
+    """Returns the CPUs in the host's share of the machine."""
     return max(int(float(environment.get("SAGEWRIGHT_CPUS") or os.cpu_count() or 1)), 1)
 
 
 def _workers(environment: Mapping[str, str], default: int) -> int:
-    """As the inference toolkit's variable has it, else as DeepAR's."""
+    """Returns the number in the inference toolkit's variable, else in DeepAR's."""
     return _number(environment, "SAGEMAKER_MODEL_SERVER_WORKERS", _number(environment, "MODEL_SERVER_WORKERS", default))
 
 

@@ -20,7 +20,7 @@ from sagewright.serving.messages import Application, Request, Response
 from sagewright.serving.work import failure
 
 INSUFFICIENT_STORAGE = 507
-"""AWS's word for a model that does not fit into memory: others are then unloaded."""
+"""AWS's status for a model that does not fit into memory: others are then unloaded."""
 
 
 @dataclass(frozen=True)
@@ -33,13 +33,13 @@ class LoadedModel:
 
 
 class LoadedModels:
-    """Which models are loaded, known to all workers: a file each in a directory that they share."""
+    """The loaded models, known to all workers: one file each in a shared directory."""
 
     def __init__(self) -> None:
         self._directory = Path(tempfile.mkdtemp(prefix="models-"))
 
     def add(self, model: LoadedModel) -> bool:
-        """False if there is one of its name."""
+        """Returns False if the name exists."""
         try:
             with self._file(model.name).open("x") as file:
                 json.dump(model.document(), file)
@@ -67,13 +67,13 @@ class LoadedModels:
     def _read(self, path: Path) -> LoadedModel | None:
         try:
             document = json.loads(path.read_text())
-        except (FileNotFoundError, ValueError):  # gone, or another worker is writing it
+        except (FileNotFoundError, ValueError):  # it was removed, or another worker is writing it
             return None
         return LoadedModel(document["modelName"], document["modelUrl"])
 
 
 class Several(Application):
-    """`make` gives the application of the model in a directory. Each worker loads what it is asked for."""
+    """`make` returns the application of the model in a directory. Each worker loads models on request."""
 
     manages = True
 
@@ -83,7 +83,7 @@ class Several(Application):
         self._loaded: dict[LoadedModel, Application] = {}
 
     def load(self) -> None:
-        """Models come later."""
+        """Loads nothing: models come later."""
 
     def invoke(self, request: Request) -> Response:
         self._forget()
@@ -95,7 +95,7 @@ class Several(Application):
         return answer
 
     def _forget(self) -> None:
-        """What another worker was told to unload."""
+        """Unloads models that another worker was asked to unload."""
         for known in [known for known in self._loaded if self._registry.get(known.name) != known]:
             del self._loaded[known]
 
@@ -119,7 +119,7 @@ class Several(Application):
         )
 
     def _load(self, known: LoadedModel) -> Response | None:
-        """The answer if it can't be loaded."""
+        """Returns the error response if the model can't be loaded."""
         try:
             application = self._make(Path(known.url))
             application.load()
@@ -169,5 +169,5 @@ def _missing(name: str) -> Response:
 
 
 def is_asked_for(environment: Mapping[str, str] = os.environ) -> bool:
-    """Whether the container is to serve several models."""
+    """Returns True if the container serves several models."""
     return environment.get("SAGEMAKER_MULTI_MODEL", "").lower() == "true"

@@ -1,4 +1,4 @@
-"""What a worker's main thread does: one request after the other, where a user's code expects to run."""
+"""The work of a worker's main thread: one request after the other, where users' code expects to run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ _CLIENT_S = 600.0
 
 
 class Work:
-    """Requests for the main thread, and their answers on the way back to the event loop. `idle` is told there when all is done."""
+    """The queue of requests for the main thread, whose responses return to the event loop. `idle` is called there when it is
+    empty."""
 
     def __init__(self, application: Application, loop: asyncio.AbstractEventLoop, idle: Callable[[], None]) -> None:
         self._application, self._loop, self._idle = application, loop, idle
@@ -30,17 +31,17 @@ class Work:
         self.exchanges: list[ServedRequest] = []
 
     def put(self, exchanges: list[ServedRequest]) -> None:
-        """In the loop's thread."""
+        """Adds requests; in the loop's thread."""
         self._waiting += 1
         self._queue.put(exchanges)
 
     @property
     def is_busy(self) -> bool:
-        """Whether there is something that is not answered. In the loop's thread."""
+        """Returns True if any request is unanswered; in the loop's thread."""
         return self._waiting > 0
 
     def abandoned(self) -> list[ServedRequest]:
-        """What has not been begun, and never will be."""
+        """Returns the requests that were not begun, and never will be."""
         waiting: list[ServedRequest] = []
         with contextlib.suppress(queue.Empty):
             while True:
@@ -48,17 +49,17 @@ class Work:
         return waiting
 
     def finish(self) -> None:
-        """Have `run` return when all before is done."""
+        """Ends `run` after all earlier requests."""
         self._queue.put(None)
 
     @property
     def busy_s(self) -> float:
-        """For how long the main thread has been at what it is at."""
+        """Returns for how long the main thread has been working on the current request."""
         started = self._started
         return 0.0 if started is None else time.monotonic() - started
 
     def run(self) -> None:
-        """Answer until `finish`. In the main thread."""
+        """Answers requests until `finish`; in the main thread."""
         while (exchanges := self._queue.get()) is not None:
             exchanges = [each for each in exchanges if not each.is_gone]
             self.exchanges, self._started = exchanges, time.monotonic()
@@ -80,7 +81,7 @@ class Work:
             self._idle()
 
     def _stream(self, exchange: ServedRequest, answer: Response, parts: Iterator[bytes]) -> None:
-        """Parts as they come, and no faster than the client takes them."""
+        """Sends parts as they are produced, at the client's pace."""
         room = threading.BoundedSemaphore(_PARTS_AHEAD)
         tell = self._loop.call_soon_threadsafe
         tell(exchange.begin, answer)
@@ -91,7 +92,7 @@ class Work:
                     break
                 tell(exchange.part, part, room.release)
                 self._started = time.monotonic()
-        except (Exception, SystemExit):  # the head is sent: all that can be said now is that the answer is not whole
+        except (Exception, SystemExit):  # the head is sent: the response can only be marked as incomplete
             traceback.print_exc()
             whole = False
         finally:
@@ -102,7 +103,7 @@ class Work:
 
 
 def answer_all(application: Application, requests: Sequence[Request]) -> list[Response]:
-    """An answer to each request, whatever happens: those that fail together are tried one by one."""
+    """Returns a response to each request in any case: those that fail together are tried one by one."""
     if len(requests) > 1:
         try:
             return application.invoke_all(requests)
@@ -121,6 +122,6 @@ def _answer(application: Application, request: Request) -> Response:
 
 
 def failure(message: str, status: int = 500, kind: str = "InternalServerException") -> Response:
-    """An error as AWS's model servers word it."""
+    """Returns an error in the form of AWS's model servers."""
     text = json.dumps({"code": status, "type": kind, "message": message}, indent=2)
     return Response(text.encode(), "application/json", status)

@@ -1,8 +1,7 @@
-"""One worker: an event loop in a thread of its own, and the model in the main thread.
+"""One worker: an event loop in a dedicated thread, and the model in the main thread.
 
-The main thread is the model's because users' code may want it (signals, some frameworks), and so that /ping is answered while a
-prediction takes its time. What is quick and safe from many threads is answered in the loop's own thread: handing it over would
-cost more than the prediction.
+The model has the main thread because users' code can require it (signals, some frameworks), and so that /ping is answered during a
+long prediction. Quick, thread-safe predictions run in the loop's thread: passing them on would cost more than the prediction.
 """
 
 from __future__ import annotations
@@ -26,17 +25,17 @@ from sagewright.serving.settings import ServingSettings
 from sagewright.serving.work import Work, answer_all, failure
 
 CANNOT_LOAD = 3
-"""The exit status of a worker whose model can't be loaded."""
+"""Exit status of a worker whose model can't be loaded."""
 TIMED_OUT = 4
 INLINE_BYTES = 64 << 10
-"""Up to here requests for an application that joins them are answered in the loop's thread."""
+"""Size up to which requests for an application that joins them are answered in the loop's thread."""
 _TICK_S = 0.25
 _LAST_S = 0.05
 _PATIENCE_S = 0.05
 
 
 class Worker:
-    """`number`: this one's place on the board."""
+    """`number`: its slot on the board."""
 
     def __init__(
         self, application: Application, settings: ServingSettings, listener: socket.socket, board: Board, number: int
@@ -55,7 +54,7 @@ class Worker:
         self._parent = os.getppid()
 
     def run(self) -> int:
-        """Serve until SIGTERM; the exit status. In the main thread."""
+        """Serves until SIGTERM; returns the exit status. In the main thread."""
         signals = self._catch_signals()
         thread = threading.Thread(target=self._run_loop, args=(signals,), name="http", daemon=True)
         thread.start()
@@ -74,7 +73,7 @@ class Worker:
         return 0
 
     def _catch_signals(self) -> socket.socket:
-        """A signal reaches the loop at once, also while the main thread is in somebody's C code."""
+        """Makes a signal reach the loop at once, also while the main thread runs C code."""
         told, tell = socket.socketpair()
         tell.setblocking(False)
         told.setblocking(False)
@@ -102,7 +101,7 @@ class Worker:
             self._board.set_load(self._number, opening + len(self._connections) + self._work.is_busy)
 
     def _patience_s(self) -> float:
-        """How long other workers may take a connection first."""
+        """Returns the time for which other workers can accept a connection first."""
         if self._settings.workers == 1:
             return 0.0
         self._tell_load()
@@ -113,7 +112,7 @@ class Worker:
             self._drain()
 
     def _drain(self) -> None:
-        """Take nothing new, answer what has come."""
+        """Stops accepting requests and drains those in progress."""
         if self._ending:
             return
         self._ending = True
@@ -131,7 +130,7 @@ class Worker:
             self._work.finish()
 
     def _begin(self) -> None:
-        """The model is loaded."""
+        """Starts serving after the model was loaded."""
         self._loaded = True
         early, self._early = self._early, []
         for exchange in early:
@@ -148,7 +147,7 @@ class Worker:
             self._finish_if_idle()
 
     def _give_up(self, limit_s: float) -> None:
-        """A request takes too long: nothing but this process's end stops it."""
+        """Ends this process for a request that exceeds its limit: nothing else stops it."""
         print(f"The model did not answer within {limit_s:g} s; its worker is replaced.", file=sys.stderr, flush=True)
         faulthandler.dump_traceback(all_threads=True)
         if self._accepting is not None:
@@ -196,7 +195,7 @@ class Worker:
             self._work.put([exchange])
 
     def _answer_joined(self) -> None:
-        """All that has come with this turn of the loop, or while the main thread was busy with what came before."""
+        """Answers all requests that arrived in this iteration of the loop, or while the main thread was busy."""
         if not self._joined or (self._work.is_busy and not self._application.quick):
             return
         exchanges, self._joined = self._joined, []
@@ -220,7 +219,7 @@ _NOT_READY = Response(b"The model is not loaded yet.", status=503)
 def _new_loop() -> asyncio.AbstractEventLoop:
     try:
         import uvloop
-    except ImportError:  # a Python or a machine that it has no wheel for
+    except ImportError:  # there is no wheel for this Python or machine
         return asyncio.new_event_loop()
     loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
     return loop

@@ -1,4 +1,4 @@
-"""The parent of the workers: it binds the socket, starts them, and replaces those that die. It loads no model."""
+"""The parent of the workers: binds the socket, starts workers, and replaces those that die. It loads no model."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _MOST_FAILURES = 5
 
 
 def serve_forever(application: Application, settings: ServingSettings) -> int:
-    """Serve until SIGTERM; the exit status: 0, or 1 where a worker can't load the model. In the main thread.
+    """Serves until SIGTERM; returns the exit status: 0, or 1 if a worker can't load the model. In the main thread.
 
-    Raises OSError where the socket can't be had.
+    Raises OSError if the socket can't be bound.
     """
     listener = listen(settings)
     with suppress(OSError):
-        Path("/proc/self/comm").write_text("model server")  # what `ps` says; no package is needed for it
+        Path("/proc/self/comm").write_text("model server")  # the name in `ps`, set without a package
     where = settings.socket or f"port {settings.port}"
     print(f"Serving on {where} with {settings.workers} worker{'s' * (settings.workers > 1)}.", flush=True)
     return Workers(application, settings, listener).run()
@@ -73,7 +73,7 @@ class Workers:
     def _start(self, number: int) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
-        gc.freeze()  # what is here now stays shared with the worker
+        gc.freeze()  # keeps current objects shared with the worker
         process = os.fork()
         if process == 0:
             self._become_worker(number)
@@ -96,7 +96,7 @@ class Workers:
             os._exit(code)
 
     def _ended(self) -> list[tuple[int, int, float]]:
-        """Number, exit status and age of each worker that has ended."""
+        """Returns number, exit status and age of each worker that has ended."""
         ended = []
         while self._numbers:
             process, status = os.waitpid(-1, os.WNOHANG)
@@ -109,7 +109,7 @@ class Workers:
         return ended
 
     def _may_go_on(self, number: int, code: int, age_s: float) -> bool:
-        """Have a worker that died replaced; False if the model can't be served at all."""
+        """Replaces a dead worker; returns False if the model can't be served at all."""
         how = f"signal {-code}" if code < 0 else f"status {code}"
         loaded = self._board.has_loaded(number)
         self._board.set_away(number)
@@ -126,7 +126,7 @@ class Workers:
         return True
 
     def _end(self) -> None:
-        """SIGTERM for all, and SIGKILL for those that have not answered what had come within DRAIN_S."""
+        """Sends SIGTERM to all, and SIGKILL to those that have not drained their requests within DRAIN_S."""
         self._listener.close()
         for process in self._numbers:
             os.kill(process, signal.SIGTERM)

@@ -1,6 +1,6 @@
 """`python -m sagewright.toolkit train`, or `serve [FRAMEWORK]`.
 
-One that is started ahead of its job imports as little as it can before it is ready.
+A process started ahead of its job imports as little as possible before it is ready.
 """
 
 from __future__ import annotations

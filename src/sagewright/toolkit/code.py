@@ -1,4 +1,4 @@
-"""The archive of the user's code, which the agent has put beside it: unpacked here, where only the job can be hurt by it."""
+"""The archive of the user's code, which the agent has downloaded: unpacked here, where it can only harm the job."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def unpack_code(config: JobConfig, archive: Path) -> None:
 
 
 def unpack_archive(archive: Path, target: Path, given: object) -> None:
-    """Members that would lead out of the directory, and devices, are refused. `given`: how messages call it. Raises CodeError."""
+    """Refuses members outside of the directory, and devices. `given`: its name in messages. Raises CodeError."""
     try:
         target.mkdir(parents=True, exist_ok=True)
         with tarfile.open(str(archive)) as tar:

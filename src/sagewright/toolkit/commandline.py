@@ -1,7 +1,7 @@
-"""The command line and the variables that /proc tells of a process, changed as those of a new program would be.
+"""Changes the command line and the environment in /proc of a process to those of a new program.
 
-Source: the manual page prctl(2), PR_SET_MM_MAP, which a process may do to itself without any right; kernels made without
-checkpoints have none. The fields of /proc/PID/stat are those of proc(5).
+Source: the manual page prctl(2), PR_SET_MM_MAP, which a process can apply to itself without privileges; kernels built without
+checkpoints lack it. The fields of /proc/PID/stat are those of proc(5).
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ class _Map(ctypes.Structure):
 
 
 def change(words: list[str], environ: Mapping[str, str]) -> bool:
-    """Whether the kernel has taken them; if not all is as it was."""
+    """Returns True if the kernel accepted the change; otherwise nothing is changed."""
     arguments = b"".join(os.fsencode(word) + b"\0" for word in words)
     variables = b"".join(os.fsencode(f"{name}={value}") + b"\0" for name, value in environ.items())
-    place = _libc.malloc(len(arguments) + len(variables))  # of the process's, for as long as it lives
+    place = _libc.malloc(len(arguments) + len(variables))  # allocated for the life of the process
     if not place:
         return False
     ctypes.memmove(place, arguments + variables, len(arguments) + len(variables))

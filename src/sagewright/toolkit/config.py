@@ -1,4 +1,4 @@
-"""What the job is told: the files below input/config, and the variables that scripts expect (SM_*).
+"""The job's configuration: the files below input/config, and the variables that scripts expect (SM_*).
 
 Source: the list of variables in aws/sagemaker-training-toolkit's ENVIRONMENT_VARIABLES page.
 """
@@ -17,7 +17,7 @@ RESERVED = frozenset({
 
 
 class JobConfig:
-    """One host's view of its job. `environ` is that of this process."""
+    """One host's view of its job. `environ`: the environment of this process."""
 
     def __init__(self, root: Path, environ: Mapping[str, str]) -> None:
         self.root = root
@@ -35,7 +35,7 @@ class JobConfig:
 
     @property
     def archive(self) -> Path:
-        """Where the agent puts the code, packed."""
+        """Returns the path of the packed code."""
         return self.root / ".sagewright" / "code.tar.gz"
 
     @property
@@ -52,7 +52,7 @@ class JobConfig:
 
     @property
     def distribution_hosts(self) -> list[str]:
-        """The hosts that train together: those of the instance groups that the distribution names, else all."""
+        """Returns the hosts that train together: those of the instance groups in the distribution, else all."""
         named = self.reserved.get("sagemaker_distribution_instance_groups") or []
         groups = self.resources.get("instance_groups", [])
         chosen = {host for group in groups if group["instance_group_name"] in named for host in group["hosts"]}
@@ -71,11 +71,11 @@ class JobConfig:
         return int(self._environ.get("SAGEWRIGHT_CPUS") or os.cpu_count() or 1)
 
     def enabled(self, name: str) -> bool:
-        """Whether the reserved hyperparameter `sagemaker_<name>_enabled` is true."""
+        """Returns True if the reserved hyperparameter `sagemaker_<name>_enabled` is true."""
         return self.reserved.get(f"sagemaker_{name}_enabled") in (True, "true", "True")
 
     def variables(self, arguments: list[str]) -> dict[str, str]:
-        """The SM_* variables for the script, which is started with `arguments`."""
+        """Returns the SM_* variables for the script, which is started with `arguments`."""
         values = self._values(arguments)
         values["SM_TRAINING_ENV"] = {key[3:].lower(): value for key, value in values.items()}
         variables = {key: _text(value) for key, value in values.items()}
@@ -123,12 +123,12 @@ class JobConfig:
 
 
 def is_reserved(key: str) -> bool:
-    """Whether a hyperparameter is for the toolkit and withheld from the script."""
+    """Returns True if a hyperparameter is for the toolkit and hidden from the script."""
     return key in RESERVED or key.startswith("sagemaker_")
 
 
 def decode(value: str) -> Any:
-    """A hyperparameter as the value its JSON says, else as the string it is."""
+    """Returns a hyperparameter's value parsed as JSON, else the string itself."""
     try:
         return json.loads(value)
     except ValueError:
@@ -136,7 +136,7 @@ def decode(value: str) -> Any:
 
 
 def script_arguments(hyperparameters: Mapping[str, Any]) -> list[str]:
-    """`--key value` for each, sorted by key; a key of one letter has one dash. True is `True`, a map `a=1,b=2`."""
+    """Returns `--key value` for each, sorted by key; a key of one letter has one dash. True becomes `True`, a map `a=1,b=2`."""
     arguments = []
     for key, value in sorted(hyperparameters.items()):
         arguments += [f"-{key}" if len(key) == 1 else f"--{key}", _argument(value)]
@@ -150,7 +150,7 @@ def _argument(value: Any) -> str:
 
 
 def module_name(program: str) -> str:
-    """`train.py` -> `train`."""
+    """Converts `train.py` to `train`."""
     return program[:-3] if program.endswith(".py") else program
 
 

@@ -1,8 +1,8 @@
-"""What ends a job in script mode, and the text of /opt/ml/output/failure for it.
+"""Errors that end a job in script mode, and their text for /opt/ml/output/failure.
 
 ToolkitError
 ├── CodeError               the archive of the code is at fault
-├── FrameworkError          the job asks for what cannot be given; the message names it
+├── FrameworkError          the job asks for something unavailable; the message names it
 └── UserError               the user's script or packages failed: class name, exit code, end of its output, command
 """
 
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-_MESSAGE_CHARS = 800  # FailureReason shows 1024 characters; the last line of a traceback must be among them
+_MESSAGE_CHARS = 800  # FailureReason shows 1024 characters, which must include the last line of a traceback
 _TRACEBACK = re.compile(rb"^(?:\s*|.*\|\s*)Traceback \(most recent call last\):", re.MULTILINE)
 
 
@@ -18,7 +18,7 @@ class ToolkitError(Exception):
     exit_code = 1
 
     def failure(self) -> str:
-        """The text of the failure file."""
+        """Returns the text of the failure file."""
         raise NotImplementedError
 
 
@@ -28,7 +28,7 @@ class FrameworkError(ToolkitError):
 
 
 class CodeError(ToolkitError):
-    exit_code = 2  # the request's fault: a ClientError
+    exit_code = 2  # an error of the request: a ClientError
 
     def failure(self) -> str:
         return str(self)
@@ -52,9 +52,9 @@ class ScriptError(ToolkitError):
 
 
 def error_message(tail: bytes) -> str:
-    """The part of the output's end that says what went wrong: the last traceback, else the last lines.
+    """Returns the relevant end of the output: the last traceback, else the last lines.
 
-    Standard output and error are one stream, so that their order is kept; the traceback marks where the error begins.
+    Standard output and error are one stream, which preserves their order; the traceback marks the beginning of the error.
     """
     starts = [match.start() for match in _TRACEBACK.finditer(tail)]
     text = (tail[starts[-1] :] if starts else tail).decode(errors="replace").strip()
@@ -66,7 +66,7 @@ def error_message(tail: bytes) -> str:
 
 
 def _shortened(traceback: str) -> str:
-    """The exception first, then as much of the way to it as there is room for."""
+    """Returns the exception, followed by as much of the traceback as fits."""
     lines = traceback.splitlines()
     exception = next(
         (number for number, line in enumerate(lines[1:], 1) if line and not line.startswith(" ")), len(lines) - 1

@@ -1,4 +1,4 @@
-"""From the job's configuration to the command that starts the script: alone, or under a distributed launcher."""
+"""The command that starts the script, derived from the job's configuration: alone, or under a distributed launcher."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _UNSUPPORTED = {
 
 
 def command_of(config: JobConfig, arguments: list[str]) -> list[str]:
-    """The argv that runs the user's entry point with `arguments`. Raises FrameworkError."""
+    """Returns the argv that runs the user's entry point with `arguments`. Raises FrameworkError."""
     if not config.program:
         raise FrameworkError("The hyperparameter sagemaker_program is missing: it names the script to run.")
     for name, reason in _UNSUPPORTED.items():
@@ -36,7 +36,7 @@ def command_of(config: JobConfig, arguments: list[str]) -> list[str]:
 
 
 def variables_of(config: JobConfig) -> dict[str, str]:
-    """Further variables that a distribution needs."""
+    """Returns additional variables of a distribution."""
     if config.enabled("multi_worker_mirrored_strategy"):
         cluster = {"worker": [f"{host}:8890" for host in config.hosts]}
         return _tf_config(cluster, "worker", config.hosts.index(config.host))
@@ -51,12 +51,12 @@ def variables_of(config: JobConfig) -> dict[str, str]:
 
 
 def leads_mpi(config: JobConfig) -> bool:
-    """Whether this host starts the processes of all."""
+    """Returns True if this host starts the processes of all."""
     return config.enabled("mpi") and config.host == config.distribution_hosts[0]
 
 
 def serves_mpi(config: JobConfig) -> bool:
-    """Whether the first host starts this one's processes."""
+    """Returns True if the first host starts this one's processes."""
     return config.enabled("mpi") and config.host in config.distribution_hosts[1:]
 
 
@@ -65,7 +65,7 @@ def _tf_config(cluster: dict[str, list[str]], kind: str, index: int) -> dict[str
 
 
 def is_command(config: JobConfig) -> bool:
-    """Whether a shell runs the entry point: what is neither a file of Python nor a module of a package."""
+    """Returns True if a shell runs the entry point, because it is neither a Python file nor a module of a package."""
     plain = not config.program.endswith(".py") and (config.code / config.program).is_file()
     return config.program.endswith(".sh") or (plain and not is_package(config))
 
@@ -75,7 +75,8 @@ def is_package(config: JobConfig) -> bool:
 
 
 def _script(config: JobConfig) -> list[str]:
-    """Where an image imports the entry point as a module (XGBoost's of AWS), it may be named without its suffix."""
+    """Returns the script's command. Images that import the entry point as a module (AWS's XGBoost) accept its name without the
+    suffix."""
     if is_package(config):
         return ["-m", module_name(config.program)]
     named = (config.code / config.program).exists() or not (config.code / f"{config.program}.py").is_file()
@@ -83,7 +84,7 @@ def _script(config: JobConfig) -> list[str]:
 
 
 def _torchrun(config: JobConfig) -> list[str]:
-    """One process a GPU, or one a host where there is none."""
+    """Starts one process per GPU, or one per host without GPUs."""
     hosts = config.distribution_hosts
     options = [f"--nnodes={len(hosts)}", f"--nproc_per_node={config.gpus or 1}"]
     if len(hosts) > 1:
@@ -93,7 +94,7 @@ def _torchrun(config: JobConfig) -> list[str]:
 
 
 def _mpirun(config: JobConfig) -> list[str]:
-    """On the first host; the others' daemons are started by `sagewright.toolkit.remote`."""
+    """Runs on the first host; `sagewright.toolkit.remote` starts the daemons of the others."""
     import shlex
     import shutil
 
@@ -112,7 +113,7 @@ def _mpirun(config: JobConfig) -> list[str]:
 
 
 def _mpi_variables(config: JobConfig) -> list[str]:
-    """Processes of other hosts get the first one's variables but for those that say which host it is."""
+    """Passes the first host's variables to processes of other hosts, except those that identify the host."""
     if len(config.distribution_hosts) == 1:
         return []
     interface = str(config.resources.get("network_interface_name", "lo"))
@@ -121,7 +122,7 @@ def _mpi_variables(config: JobConfig) -> list[str]:
 
 
 def mpi_environ(config: JobConfig) -> dict[str, str]:
-    """How Open MPI 4 and 5 reach the other hosts, and where torch's processes meet."""
+    """Returns variables with which Open MPI 4 and 5 reach the other hosts, and torch's processes find each other."""
     agent = f"{sys.executable} -m sagewright.toolkit.remote"
     return {
         "OMPI_MCA_plm_rsh_agent": agent,
@@ -134,7 +135,7 @@ def mpi_environ(config: JobConfig) -> dict[str, str]:
 
 
 def _free_port() -> int:
-    """A job of one host shares the machine's ports with other jobs."""
+    """Returns a free port: a job of one host shares the machine's ports with other jobs."""
     import socket
 
     with socket.socket() as found:

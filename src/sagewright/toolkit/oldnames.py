@@ -1,5 +1,5 @@
-"""Modules that old releases of scikit-learn had, for the scripts and pickles of their images: the newer release's module, or the
-package that was inside, stands for each.
+"""Modules of old scikit-learn releases, for the scripts and pickles of their images: each is mapped to the newer release's module,
+or to the package that was bundled.
 
 Source: the deprecations of scikit-learn 0.21 to 0.24, which made modules private, and dropped copies of other packages.
 """
@@ -14,7 +14,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 
 VARIABLE = "SAGEWRIGHT_OLD_NAMES"
-"""Has the framework whose old names count in a job: the server sets it for old images alone."""
+"""Names the framework whose old names are supported in a job: the server sets it only for old images."""
 _PRIVATE = {
     "cluster": {"k_means_": "_kmeans", "dbscan_": "_dbscan", "hierarchical": "_agglomerative", "mean_shift_": "_mean_shift"},
     "covariance": {"empirical_covariance_": "_empirical_covariance", "elliptic_envelope": "_elliptic_envelope"},
@@ -51,7 +51,7 @@ RENAMED = {
 
 
 def find_spec(name: str) -> ModuleSpec | None:
-    """The module that stands for an old name; None for any other, and where the job's image is not an old one."""
+    """Returns the module for an old name; None for any other, and for jobs of newer images."""
     target = RENAMED.get(name)
     if target is None or name.partition(".")[0] != os.environ.get(VARIABLE):
         return None
@@ -59,14 +59,15 @@ def find_spec(name: str) -> ModuleSpec | None:
 
 
 class _Alias(Loader):
-    """A loader that loads nothing: `target` is the module."""
+    """A loader that loads nothing, but returns the module `target`."""
 
     def __init__(self, target: str) -> None:
         self._target = target
         self._spec: ModuleSpec | None = None
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
-        """With the parts that it has imported, whose classes pickles name: a second copy of one would be another class."""
+        """Returns the module with its imported submodules, whose classes pickles name: importing them again would create other
+        classes."""
         module = import_module(self._target)
         self._spec = module.__spec__
         for name, part in list(sys.modules.items()):

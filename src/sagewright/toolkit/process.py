@@ -1,4 +1,4 @@
-"""Runs the script: its output goes on as it comes, its end is remembered, signals reach it."""
+"""Runs the script: streams its output, records its end, and forwards signals."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _TAIL_BYTES = 64 * 1024
 
 
 def run(command: list[str], cwd: str, environ: dict[str, str]) -> tuple[int, bytes]:
-    """Exit code (128 + n after signal n) and the end of what the command wrote.
+    """Returns the exit code (128 + n after signal n) and the end of the command's output.
 
-    Standard output and error share one pipe, which keeps their order. Raises OSError if it cannot be started.
+    Standard output and error share one pipe, which preserves their order. Raises OSError if it cannot be started.
     """
     process, source = _started(command, cwd, environ)
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -35,7 +35,7 @@ def run(command: list[str], cwd: str, environ: dict[str, str]) -> tuple[int, byt
 
 
 def _started(command: list[str], cwd: str, environ: dict[str, str]) -> tuple[subprocess.Popen[bytes] | Twin, int]:
-    """The process, and where all that it writes can be read."""
+    """Returns the process, and the descriptor of its output."""
     ahead = take()
     if ahead is not None:
         with suppress(BrokenPipeError):  # it was killed

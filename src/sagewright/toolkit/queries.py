@@ -1,6 +1,6 @@
-"""Data sets of Athena's queries, made by DuckDB before the job's program starts: in the job's sandbox, from files that are there.
+"""Data sets of Athena queries, created by DuckDB before the job's program starts: in the job's sandbox, from local files.
 
-Source: AWS's API reference, AthenaDatasetDefinition; Athena's guide, UNLOAD, for what the files of a result are like.
+Source: AWS's API reference, AthenaDatasetDefinition; Athena's guide, UNLOAD, for the format of a result's files.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from typing import Any
 
 PLAN, TABLES, RESULTS, FAILURE = ".athena/queries.json", ".athena/tables", ".athena/results", "output/.query-failure"
 _FORMATS = {"PARQUET": ("parquet", "GZIP", "SNAPPY"), "JSON": ("json", "GZIP"), "TEXTFILE": ("csv", "GZIP")}
-"""By OutputFormat: DuckDB's name, and the OutputCompression that it may have; the first is the default, as Athena's."""
+"""DuckDB's name of each OutputFormat, and the possible values of OutputCompression; the first is the default, as in Athena."""
 _PARQUET = b"PAR1"
 
 
 class QueryFailed(Exception):
-    """A query that is not run here, or that cannot be; the message says why."""
+    """A query that is unsupported or invalid; the message contains the reason."""
 
 
 def main(words: list[str]) -> int:
-    """Make the data sets, and become the program `words`; the exit status where a query fails."""
+    """Creates the data sets, and becomes the program `words`; returns the exit status if a query fails."""
     root = Path(os.environ.get("SAGEWRIGHT_ML_ROOT", "/opt/ml"))
     for query in json.loads((root / PLAN).read_bytes()):
         try:
             make(root, query)
-        except Exception as error:  # DuckDB's, the parser's, and that of a full disk: each ends the job with its words
+        except Exception as error:  # from DuckDB, the parser, or a full disk: each ends the job with its message
             text = f"{query['title']}: the query failed: {error}"
             print(text, flush=True)
             (root / FAILURE).parent.mkdir(parents=True, exist_ok=True)
@@ -43,7 +43,7 @@ def main(words: list[str]) -> int:
 
 
 def make(root: Path, query: dict[str, Any]) -> None:
-    """Run one query. Raises QueryFailed, and what DuckDB and the parser raise."""
+    """Runs one query. Raises QueryFailed, and the errors of DuckDB and the parser."""
     place = root / query["place"]
     place.mkdir(parents=True, exist_ok=True)
     hosts = json.loads((root / "config" / "resourceconfig.json").read_bytes())
@@ -63,9 +63,9 @@ def make(root: Path, query: dict[str, Any]) -> None:
 
 
 def translated(query: dict[str, Any]) -> tuple[str, set[tuple[str, str]]]:
-    """The query in DuckDB's SQL, and the databases and names of its tables, in lower case.
+    """Returns the query in DuckDB's SQL, and the databases and names of its tables, in lower case.
 
-    Raises QueryFailed for anything but one query, and what the parser raises.
+    Raises QueryFailed for anything but one query, and the parser's errors.
     """
     import sqlglot
     from sqlglot import exp
@@ -85,12 +85,12 @@ def translated(query: dict[str, Any]) -> tuple[str, set[tuple[str, str]]]:
 
 
 def _schema(database: str) -> str:
-    """A name that none of DuckDB's own schemas and catalogs has."""
+    """Returns a name that none of DuckDB's own schemas and catalogs has."""
     return f"athena_{database.lower()}"
 
 
 def _connection(root: Path) -> Any:
-    """A database that reads and writes the job's own files alone, and installs nothing."""
+    """Returns a database that only reads and writes the job's files, and installs nothing."""
     import duckdb
 
     spill = root / ".athena" / "spill"
@@ -109,7 +109,7 @@ def _connection(root: Path) -> Any:
 
 
 def _create_tables(connection: Any, root: Path, database: str, tables: set[tuple[str, str]]) -> None:
-    """A view for each folder that is a table of the query. `database`: that of tables without one."""
+    """Creates a view for each folder that is a table of the query. `database`: default of tables without one."""
     for name in sorted({database.lower(), *(own for own, _table in tables)}):
         connection.execute(f"CREATE SCHEMA {_named(_schema(name))}")
     connection.execute(f"USE {_named(_schema(database))}")
@@ -121,7 +121,7 @@ def _create_tables(connection: Any, root: Path, database: str, tables: set[tuple
 
 
 def _reader(table: Path) -> str:
-    """DuckDB's words for a table's files, which are all CSV or all Parquet. Raises QueryFailed."""
+    """Returns DuckDB's expression for a table's files, which are all CSV or all Parquet. Raises QueryFailed."""
     files = sorted(path for path in table.rglob("*") if path.is_file() and path.stat().st_size and _counts(path))
     if not files:
         raise QueryFailed(f"the table {table.parent.name}.{table.name} has no files with content")
@@ -136,7 +136,7 @@ def _reader(table: Path) -> str:
 
 
 def _counts(path: Path) -> bool:
-    """Athena passes over hidden files."""
+    """Returns False for hidden files, which Athena ignores."""
     return not path.name.startswith(("_", "."))
 
 
@@ -154,7 +154,7 @@ def _kind(path: Path) -> str:
 
 
 def _result(root: Path, query: dict[str, Any]) -> Path:
-    """Where the result goes. Raises QueryFailed for a form that is not written here."""
+    """Returns the path of the result. Raises QueryFailed for an unsupported format."""
     form, compression = query["format"], query["compression"]
     if form not in _FORMATS:
         raise QueryFailed(f"the OutputFormat {form} is not written here, only {', '.join(_FORMATS)}")
@@ -186,7 +186,7 @@ def _write(connection: Any, statement: str, query: dict[str, Any], result: Path)
 
 
 def _narrowed(statement: str, columns: list[tuple[Any, ...]]) -> str:
-    """The statement with sums of whole numbers as Athena has them, bigint: DuckDB's are wider, which Parquet has no type for."""
+    """Returns the statement with sums of integers as bigint, like Athena's: DuckDB's are wider, for which Parquet has no type."""
     wide = [_named(column[0]) for column in columns if column[1] == "HUGEINT"]
     if not wide:
         return statement

@@ -1,12 +1,13 @@
-"""A toolkit that was started before its job is known, and waits to be told what it is to be. It says that it is ready as soon as it
-can be told, and imports what it will need while nobody tells it anything.
+"""A toolkit process that is started ahead of its job, and waits for instructions. It reports that it is ready as soon as it can
+receive them, and imports what it will need while it waits.
 
 Its standard input is then a socket, where a job's is /dev/null. The agent sends one JSON document and ends the stream: `argv`,
-`environ`, and `own`, whether some of the variables are the job's own. Until then no code of any user has run in this sandbox. A
-program that can't be executed is answered with a byte.
+`environ`, and `own`, True if some of the variables are the job's own. Until then no user code has run in this sandbox. It answers
+with a byte if the program can't be executed.
 
-One that waits for a built-in algorithm's training has the modules in SAGEWRIGHT_AHEAD imported, and goes on as that. What a library
-reads when it is loaded has to be what the job would give it: else the algorithm is a new Python, as any other program.
+A process that waits for a built-in algorithm's training imports the modules in SAGEWRIGHT_AHEAD, and then becomes that algorithm.
+The variables that libraries read on loading must be the same as in the job: otherwise the algorithm starts in a new Python, like
+any other program.
 """
 
 from __future__ import annotations
@@ -28,18 +29,19 @@ _READ_AT_LOAD = ("OMP_", "GOMP_", "MKL_", "KMP_", "OPENBLAS_", "PYTHON", "LANG",
 
 _NEEDED = ("json", "ctypes", "signal", "pathlib", "subprocess", "sagewright.toolkit.training", "tarfile", "gzip",
            "sagewright.toolkit.code", "shlex")  # fmt: skip
-"""What is used later, and what any job needs first."""
+"""Modules used later, the ones that any job needs first."""
 _LEISURE_S = 0.1
-"""A job that comes sooner than that is one of a series, whose next sandbox needs the processor more."""
+"""A job that arrives sooner is one of a series, whose next sandbox needs the processor more."""
 
 
 def is_ahead() -> bool:
-    """Whether this process was started ahead of its job."""
+    """Returns True if this process was started ahead of its job."""
     return stat.S_ISSOCK(os.fstat(0).st_mode)
 
 
 def await_job() -> None:
-    """Return when the job is one of the toolkit's, in its environment; for any other this process becomes the job's program."""
+    """Returns in the job's environment if the job is one of the toolkit's; for any other, this process becomes the job's
+    program."""
     ahead = tuple(filter(None, os.environ.pop(_AHEAD, "").split(",")))
     started = dict(os.environ)
     script = None if ahead else twin.fork()
@@ -48,7 +50,7 @@ def await_job() -> None:
     imported = dict(os.environ)
     described = b"".join(_described())
     if not described:
-        os._exit(0)  # and with it the twin
+        os._exit(0)  # ends the twin too
     import json
 
     connection = _leave_socket()
@@ -71,7 +73,7 @@ def await_job() -> None:
 
 
 def _is_alike(job: Mapping[str, Any], started: Mapping[str, str]) -> bool:
-    """Whether a new Python would be what this one is, started with these variables."""
+    """Returns True if a new Python would be equivalent to this one, which was started with these variables."""
     known = _read_at_load(started) == _read_at_load(job["environ"])
     return known and not job["own"] and job["argv"][:3] == _ALGORITHM
 
@@ -81,7 +83,7 @@ def _read_at_load(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _change(before: Mapping[str, str], after: Mapping[str, str]) -> None:
-    """Have the environment's variables changed as imports have changed others."""
+    """Applies the difference between `before` and `after`, made by imports, to the environment."""
     os.environ.update({name: value for name, value in after.items() if before.get(name) != value})
     for name in before.keys() - after.keys():
         os.environ.pop(name, None)
@@ -105,7 +107,7 @@ def _import_meanwhile(names: Sequence[str]) -> None:
             return
         try:
             import_module(name)
-        except Exception:  # whose job it is will be told why, when it imports that itself
+        except Exception:  # the job sees the error when it imports the module itself
             return
 
 
@@ -115,7 +117,7 @@ def _described() -> Iterator[bytes]:
 
 
 def _leave_socket() -> int:
-    """A descriptor of it that no other program gets, and /dev/null in its place."""
+    """Returns a descriptor of the socket that no other program inherits, and puts /dev/null in its place."""
     connection = os.dup(0)
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
@@ -124,7 +126,7 @@ def _leave_socket() -> int:
 
 
 def _become(words: list[str], connection: int) -> None:
-    """As bwrap does it: by the C library's search of PATH, and with every signal as a new process has it."""
+    """Executes like bwrap: with the C library's search of PATH, and with every signal as in a new process."""
     import ctypes
     import signal
 

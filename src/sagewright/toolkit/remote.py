@@ -1,8 +1,8 @@
-"""Commands on the job's other hosts, for mpirun: its workers listen, the first host's mpirun asks them to start its daemons.
+"""Commands on the job's other hosts, for mpirun: its workers listen, and the first host's mpirun asks them to start its daemons.
 
-Stands where ssh and sshd stand on AWS: a sandboxed process may be no sshd. Both sides prove that they belong to the job.
+It replaces AWS's ssh and sshd: a sandboxed process can't run sshd. Both sides prove that they belong to the job.
 
-`python -m sagewright.toolkit.remote HOST COMMAND…` runs a command on a host and ends as it does.
+`python -m sagewright.toolkit.remote HOST COMMAND…` runs a command on a host and exits with its status.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from collections.abc import Mapping
 from typing import Any
 
 PORT = 7778
-_FIRST_CONTACT_S = 300.0  # hosts start at different times: environments and channels take their time
+_FIRST_CONTACT_S = 300.0  # hosts start at different times: environments and channels take time
 _STAMP_S = 600.0
 
 
 def secret_of(environ: Mapping[str, str]) -> bytes:
-    """Known to all hosts of the job, and to nobody else where it has credentials."""
+    """Returns a secret known to all hosts of the job, and to no others if it has credentials."""
     parts = (environ.get("TRAINING_JOB_ARN", ""), environ.get("AWS_SECRET_ACCESS_KEY", ""))
     return hashlib.sha256("\n".join(parts).encode()).digest()
 
 
 class WorkerHost:
-    """Runs what the first host asks for, until it says that its program has ended."""
+    """Runs the commands of the first host, until that reports the end of its program."""
 
     def __init__(self, address: str, secret: bytes, cwd: str, environ: dict[str, str], port: int = PORT) -> None:
         self._server = socket.create_server((address, port), backlog=64)
@@ -41,7 +41,7 @@ class WorkerHost:
         self._ended = threading.Event()
 
     def serve(self) -> None:
-        """Return when the first host says `done`."""
+        """Returns when the first host says `done`."""
         self._server.settimeout(0.5)
         while not self._ended.is_set():
             try:
@@ -67,7 +67,7 @@ class WorkerHost:
 
 
 def run_on(host: str, command: str, secret: bytes, port: int = PORT) -> int:
-    """The exit status of `command` on `host`. Raises OSError if the host cannot be reached or ends the connection."""
+    """Returns the exit status of `command` on `host`. Raises OSError if the host cannot be reached or closes the connection."""
     return _ask(host, {"command": command}, secret, port)
 
 

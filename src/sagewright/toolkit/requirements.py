@@ -1,4 +1,4 @@
-"""The user's requirements.txt: a layer that the agent is asked for, or packages that are installed here."""
+"""The user's requirements.txt: a layer requested from the agent, or packages installed here."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from sagewright.toolkit.errors import ScriptError
 from sagewright.toolkit.process import run
 
 VARIABLE = "SAGEWRIGHT_REQUIREMENTS"
-"""`ask`: the agent can install a requirements.txt and then start this again; `installed`: it has; else it is done here."""
+"""`ask`: the agent can install a requirements.txt and then restart this process; `installed`: it has; otherwise it is installed
+here."""
 ASK = 93
 _FILE = "requirements.txt"
 
@@ -20,7 +21,7 @@ class RequirementsRequested(Exception):
 
 
 def ask_for_requirements(root: Path, code: Path) -> None:
-    """Raises Asked where there are some and the agent can install them."""
+    """Raises RequirementsRequested if there are requirements and the agent can install them."""
     requirements = code / _FILE
     if os.environ.get(VARIABLE) == "ask" and requirements.is_file():
         requested = root / ".sagewright"
@@ -30,13 +31,13 @@ def ask_for_requirements(root: Path, code: Path) -> None:
 
 
 def install_requirements(code: Path) -> None:
-    """What the agent has not put into the environment already. Raises UserError."""
+    """Installs what the agent has not put into the environment already. Raises UserError."""
     if (code / _FILE).is_file() and os.environ.get(VARIABLE) != "installed":
         install(code, ["-r", _FILE], "InstallRequirementsError")
 
 
 def install(code: Path, wanted: list[str], name: str) -> None:
-    """Raises UserError, by the name that AWS's toolkit gives it."""
+    """Raises UserError with the name of AWS's toolkit for it."""
     command = [sys.executable, "-m", "pip", "install", *wanted]
     status, tail = run(command, str(code), dict(os.environ))
     if status != 0:

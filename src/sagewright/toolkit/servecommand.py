@@ -1,4 +1,4 @@
-"""`python -m sagewright.toolkit serve [FRAMEWORK]`: the model of a script, until the process is ended."""
+"""`python -m sagewright.toolkit serve [FRAMEWORK]`: serves the model of a script until the process is ended."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from sagewright.toolkit.serving.isolated import IsolatedModel
 _GIB = 1 << 30
 _MOST_OF_MEMORY = 0.8
 _IN_MEMORY = 2.0
-"""What a model takes for each byte of its files, with what it needs to answer: a guess that errs on the safe side."""
+"""Memory of a model per byte of its files, including that for predictions: a conservative estimate."""
 _BESIDE = 400 << 20
-"""Bytes of a worker with a framework and no model."""
+"""Memory in bytes of a worker with a framework and no model."""
 
 
 def serve(root: Path, framework: str) -> int:
-    """The exit status: 0 after SIGTERM, ASK where the agent is to install requirements, 1 where it can't be served."""
+    """Returns the exit status: 0 after SIGTERM, ASK if the agent has to install requirements, 1 if the model can't be served."""
     environment = os.environ
     try:
         timeout_s = 0.0 if environment.get("SAGEMAKER_BATCH") == "true" else DEFAULT_TIMEOUT_S
@@ -48,7 +48,7 @@ def serve(root: Path, framework: str) -> int:
 
 
 def fitting_workers(model: Path) -> int:
-    """As many as there are CPUs, and no more than there is memory for: each loads the model, whose files say how large it is."""
+    """Returns the number of CPUs, limited by memory: each worker loads the model, whose size is estimated from its files."""
     size = sum(path.stat().st_size for path in model.rglob("*") if path.is_file()) if model.is_dir() else 0
     memory = float(os.environ.get("SAGEWRIGHT_MEMORY_GB") or 0) * _GIB
     if not memory:
@@ -58,13 +58,14 @@ def fitting_workers(model: Path) -> int:
 
 
 def _share_threads(workers: int) -> None:
-    """All cores for each of several workers would be too many; whoever has asked for another number gets it."""
+    """Divides the cores between the workers, since all cores for each would be too many; an explicitly configured number is
+    kept."""
     if os.environ.get("OMP_NUM_THREADS", str(cpus())) == str(cpus()):
         os.environ["OMP_NUM_THREADS"] = str(max(cpus() // workers, 1))
 
 
 def _bring_code(root: Path) -> Path:
-    """The directory of the script: what the agent has brought, packed; else what the model's archive holds."""
+    """Returns the directory of the script: the packed code from the agent, else the content of the model's archive."""
     given = os.environ.get("SAGEMAKER_SUBMIT_DIRECTORY", "")
     source = Path(given[len("file://") :] if given.startswith("file://") else given)
     brought = root / ".sagewright" / "code.tar.gz"

@@ -1,5 +1,5 @@
-"""Stands in for OpenSSH's client, for the MPI driver of SDK v3 and the mpirun that it starts: `ssh [options] HOST COMMAND…` runs a
-command on another host of the job and ends as it does. Options are read over, standard input is not sent."""
+"""Replaces OpenSSH's client for the MPI driver of SDK v3 and the mpirun that it starts: `ssh [options] HOST COMMAND…` runs a
+command on another host of the job and exits with its status. Options are ignored, standard input is not sent."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _FAILED = 255
 
 
 def parse(words: list[str]) -> tuple[str, str]:
-    """Host and command. Raises ValueError without a host."""
+    """Returns host and command. Raises ValueError without a host."""
     rest = list(words)
     while rest and rest[0].startswith("-"):
         option = rest.pop(0)
@@ -27,7 +27,7 @@ def parse(words: list[str]) -> tuple[str, str]:
 
 
 def run_on(host: str, command: str) -> int:
-    """Exit status of the command; what it writes is written here."""
+    """Returns the command's exit status, and copies its output."""
     import paramiko
 
     from sagewright.toolkit.remote import secret_of
@@ -57,7 +57,7 @@ def _copy(receive: Any, to: int) -> None:
 def main(words: list[str]) -> int:
     try:
         return run_on(*parse(words))
-    except Exception as error:  # whatever it is: ssh's own failures have a status of their own
+    except Exception as error:  # ssh has a separate status for its own failures
         print(f"ssh: {error}", file=sys.stderr)
         return _FAILED
 

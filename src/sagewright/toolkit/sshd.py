@@ -1,8 +1,8 @@
-"""Stands in for OpenSSH's server, for the MPI driver of SDK v3: `sshd -D` in a job. A process of a sandbox has no right to change
-its user, which OpenSSH's does at each login; this one needs none.
+"""Replaces OpenSSH's server for the MPI driver of SDK v3: `sshd -D` in a job. A sandboxed process can't change its user, as
+OpenSSH's does at each login; this one does not need to.
 
-It lets in who has the job's key, and runs what it is asked to as its own user. Every host derives the same key pair from what only
-the job's hosts know. Needs paramiko, as the driver does.
+It admits clients with the job's key, and runs their commands as its own user. Every host derives the same key pair from a secret of
+the job's hosts. Needs paramiko, as the driver does.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _CONFIG = "Host algo-*\n  StrictHostKeyChecking no\n  UserKnownHostsFile /dev/nu
 
 
 def write_key(seed: bytes) -> paramiko.Ed25519Key:
-    """The job's key, where clients look for it."""
+    """Writes the job's key where clients look for it."""
     made = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(b"ssh" + seed).digest())
     text = made.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption()
@@ -63,7 +63,7 @@ class _Session(paramiko.ServerInterface):  # type: ignore[misc]
 
 
 def _run(channel: Any, command: str) -> None:
-    """One command, with what it says and how it ends for the client."""
+    """Runs one command, and sends its output and exit status to the client."""
     pipe = subprocess.PIPE
     with subprocess.Popen(["/bin/sh", "-c", command], stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe) as process:
         copies = [
@@ -83,7 +83,7 @@ def _copy(source: Any, send: Any) -> None:
     while part := source.read1(1 << 16):
         try:
             send(part)
-        except OSError:  # the client has left; the command must not stop at a full pipe
+        except OSError:  # the client has disconnected; the command must not block on a full pipe
             continue
 
 

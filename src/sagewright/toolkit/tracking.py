@@ -1,7 +1,7 @@
 """`python -m sagewright.toolkit.tracking ARTIFACT_STORE WORKERS`: the MLflow server of the job's environment, on the job's socket.
 
-What it tracks stands in /opt/ml/tracking, which every start of the same tracking server has. A newer MLflow than the one that
-wrote it brings the tables up to date first. Source: MLflow's documentation of `mlflow server` and `mlflow db upgrade`.
+Its data is in /opt/ml/tracking, which every start of the same tracking server shares. A newer MLflow than the one that wrote it
+upgrades the tables first. Source: MLflow's documentation of `mlflow server` and `mlflow db upgrade`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _OUR_OWN = {
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Becomes the server. Raises SystemExit where that can't be, OSError where there is no MLflow."""
+    """Becomes the server. Raises SystemExit if it can't, OSError without MLflow."""
     if len(arguments) != 2:
         raise SystemExit(_USAGE)
     socket = Path(os.environ[SOCKET_VARIABLE])
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def _bring_up_to_date(kept: Path, uri: str) -> None:
-    """The tables of another version of MLflow. Raises SystemExit where that fails."""
+    """Upgrades the tables of another MLflow version. Raises SystemExit if that fails."""
     note, installed = kept / "version", version("mlflow")
     if (kept / "mlflow.db").exists() and note.exists() and note.read_text() != installed:
         print(f"The tables of MLflow {note.read_text()} are brought up to date for {installed}.", flush=True)

@@ -1,4 +1,4 @@
-"""The life of a job in script mode, inside: its code is brought, its requirements are, its script is run."""
+"""A job in script mode, from inside: fetches its code, installs its requirements, runs its script."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from sagewright.toolkit.requirements import (
 
 
 def train(root: Path) -> int:
-    """Run the job's script; the exit status of the job. `root` is /opt/ml or what stands for it."""
+    """Runs the job's script; returns the exit status of the job. `root` is /opt/ml or its substitute."""
     output = root / "output"
     try:
         _run_script(JobConfig(root, os.environ))
@@ -38,7 +38,7 @@ def train(root: Path) -> int:
     except ToolkitError as error:
         return _failed(output, error.failure(), error.exit_code)
     except Exception:
-        import traceback  # here and below: what few jobs need is imported when it is, for a start in milliseconds
+        import traceback  # here and below: rarely needed imports are deferred, for a start in milliseconds
 
         return _failed(output, f"Framework Error: \n{traceback.format_exc()}", 1)
     (output / "success").touch()
@@ -72,7 +72,7 @@ def _run_script(config: JobConfig) -> None:
 
 
 def _serve(config: JobConfig, environ: dict[str, str]) -> None:
-    """A host whose processes mpirun starts from the first one."""
+    """Runs a host whose processes mpirun starts from the first one."""
     import signal
     import socket
 
@@ -91,11 +91,11 @@ def _release(config: JobConfig) -> None:
         try:
             say_done(host, secret_of(os.environ))
         except OSError as error:
-            raise FrameworkError(f"{host} cannot be told that the program has ended: {error}") from error
+            raise FrameworkError(f"{host} could not be informed that the program has ended: {error}") from error
 
 
 def _bring_code(config: JobConfig) -> None:
-    """What the agent has brought, packed; else what lies in a channel, packed or as a directory."""
+    """Unpacks the code from the agent; else takes it from a channel, packed or as a directory."""
     given = str(config.reserved.get("sagemaker_submit_directory") or "")
     source = Path(given[len("file://") :] if given.startswith("file://") else given)
     if config.archive.is_file() or (given and source.is_file()):
@@ -112,7 +112,7 @@ def _bring_code(config: JobConfig) -> None:
 
 
 def _install(config: JobConfig) -> None:
-    """What the agent has not put into the environment already."""
+    """Installs what the agent has not put into the environment already."""
     install_requirements(config.code)
     if is_package(config):
         install(config.code, ["--no-build-isolation", "."], "InstallModuleError")
@@ -133,7 +133,7 @@ def _say(text: str) -> None:
 
 
 def main(words: list[str]) -> int:
-    """The exit status. `words`: what follows `python -m sagewright.toolkit`."""
+    """Returns the exit status. `words`: the arguments of `python -m sagewright.toolkit`."""
     root = Path(os.environ.get("SAGEWRIGHT_ML_ROOT", "/opt/ml"))
     if words[:1] == ["serve"]:
         from sagewright.toolkit.servecommand import serve

@@ -1,9 +1,9 @@
-"""A Python that has started before its script is known, and then is what `python SCRIPT ARGUMENTS` would be.
+"""A Python process that is started before its script is known, and then becomes equivalent to `python SCRIPT ARGUMENTS`.
 
-The toolkit of a sandbox that is made ahead (`ready`) forks it, a child as any other. It is told words, a directory and variables,
-and becomes the program: where they are a script of the job's in this Python, without a new start of the interpreter, and by exec
-where anything might differ from one. Its modules, path, arguments, command line and variables are then those of a new one;
-what differs are a few frames below the script's own, and when the process began.
+The toolkit of a sandbox created ahead (`ready`) forks it as an ordinary child. It receives words, a directory and variables, and
+becomes the program: without restarting the interpreter if they are a script of the job for this Python, and by exec if the result
+could differ. Its modules, path, arguments, command line and variables are then those of a new process; the only differences are a
+few frames below the script's own, and the start time of the process.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ _LEISURE_S = 0.1
 
 
 class Twin:
-    """The child, from the parent's side, which is connected to it by pipes. `output`: where all that it writes can be read;
-    `own_variables`: whether the job brings some, which the start of a Python may have looked at."""
+    """The child from the parent's side, connected by pipes. `output`: descriptor of its output; `own_variables`: True if the job
+    brings variables that the start of a Python can have read."""
 
     def __init__(self, pid: int, tell: int, answer: int, output: int) -> None:
         self.pid, self.output = pid, output
@@ -48,7 +48,7 @@ class Twin:
             raise OSError(number, os.strerror(number), words[0])
 
     def end(self) -> None:
-        """It is not needed."""
+        """Ends the process because it is not needed."""
         import signal
 
         for pipe in (self._tell, self._answer, self.output):
@@ -60,7 +60,7 @@ class Twin:
         return self._code if self._code is not None else self._await(os.WNOHANG)
 
     def wait(self) -> int:
-        """The exit status, or minus the number of the signal."""
+        """Returns the exit status, or minus the number of the signal."""
         found = self._code if self._code is not None else self._await(0)
         assert found is not None
         return found
@@ -80,17 +80,17 @@ _kept: list[Twin] = []
 
 
 def keep(twin: Twin) -> None:
-    """For the first program that this process runs."""
+    """Keeps it for the first program that this process runs."""
     _kept.append(twin)
 
 
 def take() -> Twin | None:
-    """The one that is kept, if there is one."""
+    """Returns the kept twin, if any."""
     return _kept.pop() if _kept else None
 
 
 def fork() -> Twin:
-    """In the child this does not return."""
+    """Forks; does not return in the child."""
     pipes = [os.pipe() for _each in ("tell", "answer", "output")]
     (described, tell), (answer, answered), (output, written) = pipes
     pid = os.fork()
@@ -103,7 +103,7 @@ def fork() -> Twin:
 
 
 def _serve(described: int, answered: int, written: int) -> NoReturn:
-    """In the child: wait to be told what to be. When the toolkit has ended nobody needs it."""
+    """Runs in the child: waits for the program. Ends with the toolkit."""
     nothing = os.open(os.devnull, os.O_RDWR)
     for source, target in ((nothing, 0), (written, 1), (written, 2)):
         os.dup2(source, target)
@@ -127,7 +127,7 @@ def _serve(described: int, answered: int, written: int) -> NoReturn:
         os.chdir(job["cwd"])
         if job["own"] or not is_script(words, job["cwd"], environ) or not commandline.change(words, environ):
             _execute(words, environ)
-    except (OSError, ValueError) as error:  # an empty word is no program either
+    except (OSError, ValueError) as error:  # an empty word is not a program either
         os.write(answered, _FAILED + b"%d" % (getattr(error, "errno", None) or errno.EACCES))
         os._exit(1)
     os.close(answered)
@@ -143,9 +143,9 @@ def _execute(words: list[str], environ: Mapping[str, str]) -> NoReturn:
 
 
 def is_script(words: list[str], cwd: str, environ: Mapping[str, str]) -> bool:
-    """Whether they are a script of this Python, and whatever it imports at its start is what this one has imported.
+    """Returns True for a script of this Python whose imports at the start are those of this process.
 
-    Files of the job's would be found before those of the environment, so none may have the name of what is imported already.
+    The job's files take precedence over the environment's, so none can have the name of an already imported module.
     """
     modules, path = _fresh()
     if len(words) < 2 or words[0] != sys.executable or not words[1].endswith(".py") or not path:
@@ -159,14 +159,14 @@ def is_script(words: list[str], cwd: str, environ: Mapping[str, str]) -> bool:
 
 
 def _fresh() -> tuple[list[str], list[str]]:
-    """Names of the modules, and the path, that a Python has once it has started and before it runs anything, as the hook noted
-    them that each Python of a job imports; none where it did not."""
+    """Returns the names of the modules, and the path, of a Python that has started and run nothing yet, as recorded by the hook
+    that each Python of a job imports; nothing if it recorded none."""
     noted = (getattr(finder, "fresh", None) for finder in sys.meta_path)
     return next(filter(None, noted), ([], []))
 
 
 def _run(words: list[str], environ: Mapping[str, str]) -> NoReturn:
-    """As the interpreter itself runs a script: by the same function of it."""
+    """Runs a script with the interpreter's own function for that."""
     import ctypes
     import time
 
@@ -191,7 +191,7 @@ def _run(words: list[str], environ: Mapping[str, str]) -> NoReturn:
     status = run(libc.fopen(script, b"rb"), script, 1, None)
     if (
         status and getattr(sys, "last_type", None) is KeyboardInterrupt
-    ):  # the interpreter ends itself by the signal, at last
-        sys.excepthook = lambda *_error: None  # the script's own has told it
+    ):  # the interpreter finally ends itself by the signal
+        sys.excepthook = lambda *_error: None  # the script's own has reported it
         raise KeyboardInterrupt
     sys.exit(1 if status else 0)

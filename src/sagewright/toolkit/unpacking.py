@@ -1,6 +1,6 @@
-"""`python -m sagewright.toolkit.unpacking ARCHIVE DIRECTORY BYTES`: a tar is unpacked where only its sandbox can be hurt.
+"""`python -m sagewright.toolkit.unpacking ARCHIVE DIRECTORY BYTES`: unpacks a tar where it can only harm its sandbox.
 
-Exit status 1, and a sentence, for what is no archive, leads out of the directory, or has more than so many bytes in it.
+Exits with status 1 and a message if it is not an archive, leads out of the directory, or contains more than BYTES bytes.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ MOST_MEMBERS = 1_000_000
 
 
 class ArchiveRefused(Exception):
-    """The message says why."""
+    """The archive was refused; the message contains the reason."""
 
 
 def unpack(archive: str, directory: str, most: int) -> None:
-    """Raises Refused."""
+    """Raises ArchiveRefused."""
     left = most
     try:
         with tarfile.open(archive) as tar:

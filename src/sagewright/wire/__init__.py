@@ -1,1 +1,1 @@
-"""One HTTP port for every AWS service: bytes in, an operation called, bytes out."""
+"""One HTTP port for every AWS service: decodes requests, calls operations and encodes responses."""

@@ -1,4 +1,4 @@
-"""Calls of the server's own to its operations: the same checks as a client's request passes, without its bytes."""
+"""The server's internal calls to its operations, with the same checks as a client's request, but without encoding."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from sagewright.wire.validation import validate
 
 
 class Calls:
-    """See engine.calls.Call. S3 is not asked so: its objects are read and written by `platform.objects`.
+    """Internal calls; see engine.calls.Call. S3 is not called this way: objects are read and written through `platform.objects`.
 
-    `url`: the server's, for what is told of it.
+    `url`: the server's URL, for responses that contain it.
     """
 
     def __init__(
@@ -30,7 +30,7 @@ class Calls:
         entry = self._entries.get((question.service, question.operation))
         if entry is None or question.service == "s3":
             raise NotImplementedYet(question.service, question.operation)
-        request = copy.deepcopy(question.request)  # an operation may keep what it is given
+        request = copy.deepcopy(question.request)  # an operation may keep its request
         validate(service_model(question.service).operation_model(question.operation), request)
         return entry.call(self._context(question), request)
 

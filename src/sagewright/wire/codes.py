@@ -1,4 +1,4 @@
-"""The same fault has another code in each service: what the wire and the resources raise, told in the words of the service asked.
+"""Error codes per service: translates errors of the wire and of resources to the codes of the called service.
 
 Source: each service's "Common errors" in AWS's API references; moto's answers recorded from AWS; botocore's modelled shapes.
 """
@@ -31,7 +31,7 @@ EARLIER_CODES = {
     "PurgeQueueInProgress": "AWS.SimpleQueueService.PurgeQueueInProgress",
     "QueueDeletedRecently": "AWS.SimpleQueueService.QueueDeletedRecently",
 }
-"""Codes of SQS's errors in the query protocol, where they were others."""
+"""Codes of SQS's errors that differ in the query protocol."""
 _BY_PROTOCOL = {
     "query": {
         "SerializationException": "MalformedInput",
@@ -48,10 +48,8 @@ _STATUS = {"AccessDenied": 403} | dict.fromkeys(_REFUSED, 403)
 
 
 def in_terms_of(service: str, protocol: str, error: AwsError) -> AwsError:
-    """`error` with the code, and the status, that clients of the service know for it."""
-    if (
-        service == "logs" and type(error) is AwsError
-    ):  # a few of its operations raise a ValidationException of their own
+    """Returns `error` with the code and the status that clients of the service know for it."""
+    if service == "logs" and type(error) is AwsError:  # a few operations declare their own ValidationException
         return error
     code = _BY_PROTOCOL.get(protocol, {}).get(error.code) or _BY_SERVICE.get(service, {}).get(error.code)
     if (service, protocol) == ("sqs", "query"):

@@ -1,4 +1,4 @@
-"""Bodies of requests that are compressed: botocore does so with those of `PutMetricData` from 10 KiB on."""
+"""Compressed request bodies: botocore compresses those of `PutMetricData` from 10 KiB on."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def is_compressed(request: HttpRequest) -> bool:
 
 
 def beginning(body: bytes, size: int) -> bytes:
-    """The first bytes of what `body` is when it is unpacked, as far as it can be: costs no more than these."""
+    """Returns the first `size` bytes of the unpacked body, as far as it can be unpacked. Unpacks no more than these."""
     try:
         return zlib.decompressobj(_GZIP).decompress(body, size)
     except zlib.error:
@@ -24,7 +24,7 @@ def beginning(body: bytes, size: int) -> bytes:
 
 
 def unpack(request: HttpRequest, most: int) -> None:
-    """Exchange a compressed body for what it holds. Raises SerializationException for more than `most` bytes, or for no gzip."""
+    """Replaces a compressed body with its content. Raises SerializationException for more than `most` bytes, or invalid gzip."""
     if not is_compressed(request):
         return
     unpacker = zlib.decompressobj(_GZIP)

@@ -1,4 +1,4 @@
-"""Authentication failures in each service family's own codes and words, and a server at the limit of its memory."""
+"""Authentication failures in the codes and wording of each service family, and the error of a server at its memory limit."""
 
 from __future__ import annotations
 
@@ -73,9 +73,9 @@ S3_MESSAGES = {
 
 
 def refusal(service: str, kind: str, detail: str = "", fields: Mapping[str, str] | None = None) -> AwsError:
-    """The error of `service` for a failure of `kind` (a key of MESSAGES), with `detail` in place of the usual text.
+    """Returns the error of `service` for a failure of `kind` (a key of MESSAGES), with `detail` in place of the default text.
 
-    `fields`: what S3 tells besides.
+    `fields`: additional members of S3's errors.
     """
     message = detail or (S3_MESSAGES.get(kind) if service == "s3" else None) or MESSAGES[kind]
     if service == "s3":
@@ -89,6 +89,6 @@ def refusal(service: str, kind: str, detail: str = "", fields: Mapping[str, str]
 
 
 def out_of_memory(request_id: str) -> ServiceUnavailable:
-    """The answer to a request that takes more than the setting server_memory_mb allows."""
+    """Returns the response to a request that needs more memory than the setting server_memory_mb allows."""
     log.error("request %s takes more memory than the server may have", request_id)
     return ServiceUnavailable("The request takes more memory than the server may have (setting server_memory_mb).")

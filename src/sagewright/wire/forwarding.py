@@ -1,7 +1,7 @@
-"""S3 requests handed on to another S3: authenticated here, signed anew with its keys, streamed both ways.
+"""Forwards S3 requests to another S3: authenticates them, signs them with its keys, and streams both ways.
 
-What was signed of a body is checked as it passes. The last piece is held back until the end was checked, so that the other
-S3 never has the whole of a body that is not what its sender signed.
+The signed digest of a body is checked in passing. The last piece is held back until then, so that the other S3 never receives a
+complete body that differs from the signed one.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ ABOUT_THE_SIGNATURE = {"awsaccesskeyid", "signature", "x-amz-algorithm", "x-amz-
     "x-amz-expires", "x-amz-security-token", "x-amz-signature", "x-amz-signedheaders", "x-amz-content-sha256"}  # fmt: skip
 OF_THE_CONNECTION = {"connection", "keep-alive", "transfer-encoding", "te", "trailer", "upgrade", "date", "server"}
 ENCRYPTION = "x-amz-server-side-encryption"
-"""With aws:kms and no key, which SDK v2 says of code, AWS's own key is meant: no other S3 has that."""
+"""aws:kms without a key, which SDK v2 sends for code, refers to AWS's own key: no other S3 has that."""
 TRAILER_BYTES = {"crc32": 4, "crc32c": 4, "crc64nvme": 8, "sha1": 20, "sha256": 32}
 
 
 class Forwarder:
-    """Safe to use from many threads. `account`: who owns every bucket, as far as this server's clients know."""
+    """Thread-safe. `account`: the owner of every bucket, as this server's clients see it."""
 
     def __init__(self, access: Access, account: str) -> None:
         self._access, self._account = access, account
@@ -55,9 +55,9 @@ class Forwarder:
         self._pool = urllib3.PoolManager(maxsize=CONNECTIONS, retries=False, timeout=timeout, blocksize=FRAME)
 
     def answer(self, request: HttpRequest, route: S3Route) -> HttpResponse:
-        """The other S3's answer to an authenticated request, errors and all.
+        """Returns the other S3's response to an authenticated request, errors included.
 
-        Raises AwsError: ServiceUnavailable where it does not answer, AccessDenied for another owner, and what the body raises.
+        Raises AwsError: ServiceUnavailable if it does not answer, AccessDenied for another owner, and the body's errors.
         """
         if any(request.headers.get(name, self._account) != self._account for name in OWNERS):
             raise AwsError("AccessDenied", "Access Denied", 403)
@@ -87,7 +87,7 @@ class Forwarder:
 
 
 class _Signer(S3SigV4Auth):  # type: ignore[misc]
-    """Signs what the request's context says of the payload: bodies pass through and aren't read before."""
+    """A signer that takes the payload hash from the request's context: bodies are streamed and not read beforehand."""
 
     def payload(self, request: AWSRequest) -> str:
         named: str = request.context["payload"]
@@ -136,7 +136,7 @@ def _headers(request: HttpRequest) -> dict[str, str]:
 
 
 def _body(request: HttpRequest, headers: dict[str, str]) -> Iterator[bytes] | bytes | None:
-    """The body to send; says its length in `headers`."""
+    """Returns the body to send, and sets its length in `headers`."""
     text = request.headers.get("x-amz-decoded-content-length") or request.headers.get("content-length")
     if text is None or not text.isdigit():
         if "transfer-encoding" in request.headers:
@@ -156,7 +156,7 @@ def _body(request: HttpRequest, headers: dict[str, str]) -> Iterator[bytes] | by
 
 
 def _held_back(body: BodyReader, size: int) -> Iterator[bytes]:
-    """The pieces of `body`, each only once the next could be read."""
+    """Yields the pieces of `body`, each only after the next one was read."""
     held = body.read(size)
     while held:
         following = body.read(size)
@@ -165,7 +165,7 @@ def _held_back(body: BodyReader, size: int) -> Iterator[bytes]:
 
 
 def _with_trailer(body: BodyReader, length: int, trailer: str, headers: dict[str, str]) -> Iterator[bytes]:
-    """The body in aws-chunked form, with the checksum that its sender put behind it."""
+    """Yields the body in aws-chunked form, with the checksum that its sender appended."""
     value_bytes = len(base64.b64encode(bytes(TRAILER_BYTES[trailer.removeprefix("x-amz-checksum-")])))
     whole, rest = divmod(length, FRAME)
     sizes = [FRAME] * whole + ([rest] if rest else [])

@@ -1,4 +1,4 @@
-"""A request's path, one visible list: id → route → operation → signature → decode → validate → call → check → encode."""
+"""The path of a request, as one list: id → route → operation → signature → decode → validate → call → check → encode."""
 
 from __future__ import annotations
 
@@ -52,22 +52,22 @@ log = logging.getLogger("sagewright.wire")
 T = TypeVar("T")
 QUICK_BODY = small.MOST
 UNASKED = 64 * 1024
-"""How much of a body is read before it is known who sends it."""
+"""Maximum number of bytes of a body that are read before its sender is authenticated."""
 
 LONG = 256 * 1024
-"""A body that takes the event loop too long to hash."""
+"""Size from which hashing a body would block the event loop for too long."""
 
 LARGEST = {"ecr": 30 * 1024 * 1024, "logs": 2 * 1024 * 1024, "sagemaker-runtime": 26 * 1024 * 1024,
            "lambda": 70 * 1024 * 1024}  # fmt: skip
-"""In bytes, the largest requests of services that take larger ones than others do: a layer's part, InvokeEndpoint's body,
-a function's archive."""
+"""Maximum request size in bytes of services with larger requests than the others: a layer's part, InvokeEndpoint's body, a
+function's archive."""
 
 LARGEST_OF_OTHERS = 4 * 1024 * 1024
 
 
 @dataclass
 class Exchange:
-    """One request on its way through the list; each step fills in what the next ones need."""
+    """One request being processed; each step fills in what the following ones need."""
 
     request: HttpRequest
     id: str = field(default_factory=new_request_id)
@@ -84,13 +84,13 @@ class Exchange:
     result: dict[str, Any] = field(default_factory=dict)
     response: HttpResponse | None = None
     first: HttpRequest = field(init=False)
-    """The request as it came: a form's becomes another."""
+    """The original request: that of a form is replaced."""
 
     def __post_init__(self) -> None:
         self.first = self.request
 
     def too_long(self, most: int) -> AwsError:
-        """What is told of a body with more bytes."""
+        """Returns the error for a body of more than `most` bytes."""
         message = f"Your request was too big: more than {most} bytes."
         if self.s3:
             return AwsError("MaxMessageLengthExceeded", message)
@@ -99,7 +99,7 @@ class Exchange:
 
 @dataclass(frozen=True)
 class Edge:
-    """What clients are held to, and what the tokens that they are given are sealed with."""
+    """The limits for clients, and the sealer of their tokens."""
 
     limits: ConnectionLimits = field(default_factory=ConnectionLimits)
     sealer: Sealer | None = None
@@ -107,9 +107,9 @@ class Edge:
 
 @dataclass(frozen=True)
 class BodyPurpose:
-    """What a request with a large body is for: a `form`, a body that is `streamed`, or a document of at most `most` bytes.
+    """The kind of a large body: a `form`, a body that is `streamed`, or a document of at most `most` bytes.
 
-    `known`: its signature holds, whatever its body is.
+    `known`: True if the signature is valid, independent of the body.
     """
 
     known: bool = False
@@ -124,8 +124,8 @@ Step = Callable[[Exchange], None]
 class Gateway:
     """The ASGI application for all AWS services.
 
-    `entries` are the served operations; `find_key` is looked up for each request, so deleted keys end at once.
-    `forwarder` answers S3's requests in place of the operations once they are authenticated.
+    `entries` are the served operations; `find_key` runs for each request, so that deleted keys are refused at once. `forwarder`
+    handles authenticated S3 requests in place of the operations.
     """
 
     def __init__(
@@ -164,7 +164,7 @@ class Gateway:
         ]
         self._all_steps = [*self._entry_steps, *self._steps]
         self._pools = Pools()
-        self._quick_reads = platform.store.embedded and forwarder is None  # nothing waits for a network
+        self._quick_reads = platform.store.embedded and forwarder is None  # no access waits for a network
         writes_wait = platform.settings.fsync == "full"
         quick = self._quick_puts = self._quick_reads and not writes_wait
         self._sync = SharedSync(platform.store.flush)
@@ -198,7 +198,7 @@ class Gateway:
             return self._error(exchange, error)
 
     async def _served(self, exchange: Exchange, incoming: Incoming) -> HttpResponse:
-        """The answer to a request whose body is here, or is pulled by the thread that answers."""
+        """Answers a request whose body is available, or is read by the answering thread."""
         request = exchange.request
         if self._is_quick(request) and (response := await self._at_once(exchange, incoming)) is not None:
             return response
@@ -213,17 +213,17 @@ class Gateway:
         exchange.pool = pool
         response = await asgi.answered(exchange.request, exchange.pulled, pool, lambda _: self._finish(exchange))
         if response.status < 400:
-            incoming.prove()  # a stranger whom a bucket's policy lets in is no stranger there
+            incoming.prove()  # counts an anonymous caller as known if a bucket's policy admits it
         return response
 
     async def _in_entry(self, step: Callable[[Exchange], T], exchange: Exchange) -> T:
-        """What asks the store for a key: by the event loop where that is a look into memory. No stranger takes a worker."""
+        """Runs a step that looks up a key, in the event loop if that only reads memory. Unauthenticated requests get no worker."""
         if self._platform.store.embedded and not _is_long(exchange.request.body):
             return step(exchange)
         return await self._pools.entry.run(step, exchange)
 
     async def _large(self, exchange: Exchange, incoming: Incoming) -> HttpResponse:
-        """A body of which no more is read than a stranger may send until it is known who sends it."""
+        """Answers a request with a large body, of which only UNASKED bytes are read before its sender is authenticated."""
         requested = await self._in_entry(self._vet, exchange)
         if requested.known:
             incoming.prove()
@@ -238,7 +238,7 @@ class Gateway:
         return await self._served(exchange, incoming)
 
     async def _begin_form(self, exchange: Exchange, incoming: Incoming) -> None:
-        """The fields of a form are read before it is known who sends it; its file is not."""
+        """Reads the fields of a form, which precede authentication; its file is read later."""
         begun, complete = await incoming.beginning(UNASKED)
         if complete:
             exchange.request.body = BytesBody(begun)
@@ -247,7 +247,7 @@ class Gateway:
         exchange.request.body = PrefacedBody(exchange.pulled, len(begun), fields_too_long())
 
     def _vet(self, exchange: Exchange) -> BodyPurpose:
-        """Whether the head of a request entitles to a large body, and to what. Raises AwsError."""
+        """Determines from the head of a request if it may have a large body, and of what kind. Raises AwsError."""
         request = exchange.request
         exchange.route = routing.route_of_head(request)
         service = exchange.route.service
@@ -264,7 +264,7 @@ class Gateway:
         return BodyPurpose(known=key is not None, most=MAX_DOCUMENT if key else UNASKED, streamed=streamed)
 
     def _enter(self, exchange: Exchange) -> HttpResponse | None:
-        """The refusal of a request by somebody unknown, None for others."""
+        """Returns the refusal of an unauthenticated request, None for others."""
         return self._attempt(exchange, self._entry_steps)
 
     def _finish(self, exchange: Exchange) -> HttpResponse:
@@ -274,7 +274,7 @@ class Gateway:
         return self._run(exchange, self._steps)
 
     async def _at_once(self, exchange: Exchange, incoming: Incoming) -> HttpResponse | None:
-        """The response, made here; None where it would have to wait for other writers: a thread can do that."""
+        """Returns the response, computed in the event loop; None if it would wait for other writers, so that a thread answers."""
         request = exchange.request
         whole = request.body.read()
         request.body = BytesBody(whole)
@@ -289,7 +289,7 @@ class Gateway:
         return await self._kept(request, response) if promise.due else response
 
     async def _kept(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
-        """`response` once what it says is on the disk."""
+        """Returns `response` once its effects are on disk."""
         try:
             await self._sync.wait()
         except OSError:
@@ -299,7 +299,7 @@ class Gateway:
         return response
 
     def _is_quick(self, request: HttpRequest) -> bool:
-        """Whether the answer takes less than handing the request to a thread and back: then the event loop gives it."""
+        """Returns True if answering takes less time than a thread switch: then the event loop answers."""
         if not isinstance(request.body, BytesBody) or len(request.body) > QUICK_BODY:
             return False
         target = request.headers.get("x-amz-target")
@@ -308,7 +308,7 @@ class Gateway:
         return (self._quick_reads and _reads_object(request)) or (self._quick_puts and _puts_object(request))
 
     def handle(self, request: HttpRequest) -> HttpResponse:
-        """Answer one request whose body is at hand; never raises."""
+        """Answers a request whose body is available; never raises."""
         exchange = Exchange(request)
         return self._enter(exchange) or self._finish(exchange)
 
@@ -318,7 +318,7 @@ class Gateway:
         return response
 
     def _attempt(self, exchange: Exchange, steps: list[Step]) -> HttpResponse | None:
-        """The response that one of the steps makes, or the error that one raises; None: they have gone well so far."""
+        """Runs steps; returns the response of a step, or of the error that one raises, or None if all succeed."""
         try:
             response = self._go(exchange, steps)
         except ServiceUnavailable:
@@ -349,7 +349,7 @@ class Gateway:
         return None
 
     def _preflight(self, request: HttpRequest) -> HttpResponse:
-        """What a browser asks before it sends a request; nobody signs it."""
+        """Answers the unsigned request that a browser sends before a cross-origin request."""
         if self._cross_origin:
             return self._cross_origin.preflight(request)
         assert self._forwarder
@@ -373,7 +373,7 @@ class Gateway:
             raise exchange.route.unknown()
 
     def _read_form(self, exchange: Exchange) -> None:
-        """Take an upload by a form, once its policy was checked, for the PutObject that it stands for."""
+        """Converts an upload by a form to the PutObject that it stands for, after checking its policy."""
         assert exchange.s3 and exchange.s3.bucket
         form = exchange.form = read_form(exchange.request, exchange.s3.bucket)
         exchange.key = self._authenticator.authenticate_form(form.fields)
@@ -393,7 +393,7 @@ class Gateway:
             exchange.key = self._authenticator.authenticate(exchange.request, exchange.route.service)
 
     def _forward(self, exchange: Exchange) -> None:
-        """Let the other S3 answer, whom only those reach who signed: it knows nothing of who asks us."""
+        """Forwards the request to the other S3, only if it is signed: the other S3 can't authorize this server's callers."""
         if exchange.s3 is None or self._forwarder is None:
             return
         if exchange.key is None:
@@ -479,17 +479,17 @@ def _is_long(body: BodyReader) -> bool:
 
 
 def _quick_targets(entries: Iterable[ServedOperation]) -> frozenset[str]:
-    """X-Amz-Target of the operations that are quick."""
+    """Returns the X-Amz-Target values of the quick operations."""
     return frozenset(f"{SERVICES[entry.service]}.{entry.name}" for entry in entries if entry.quick)
 
 
 def _reads_object(request: HttpRequest) -> bool:
-    """Whether it is a plain GET or HEAD of an object, by path: one row, and a file that asgi opens and sends."""
+    """Returns True for a plain GET or HEAD of an object, by path: it reads one row, and a file that asgi opens and sends."""
     return request.method in {"GET", "HEAD"} and not request.query and request.path.find("/", 1) > 0
 
 
 def _puts_object(request: HttpRequest) -> bool:
-    """Whether it is a plain PUT of an object, by path: so small, its body is kept in the store with its row."""
+    """Returns True for a plain PUT of an object, by path, so small that its body is stored in its row."""
     plain = request.method == "PUT" and not request.query and "x-amz-copy-source" not in request.headers
     return plain and 0 < request.path.find("/", 1) < len(request.path) - 1
 

@@ -1,4 +1,4 @@
-"""The services that the port answers for, and their models."""
+"""The served services, and their models."""
 
 from __future__ import annotations
 
@@ -26,4 +26,4 @@ SERVICES: dict[str, str] = {
     "resource-groups": "",
     "resourcegroupstaggingapi": "ResourceGroupsTaggingAPI_20170126",
 }
-"""The services this port answers for, with the X-Amz-Target prefix of those that have one (a test holds it to the models)."""
+"""The served services, with the X-Amz-Target prefix of those that have one (a test compares it with the models)."""

@@ -1,7 +1,7 @@
 """The service models' string patterns, matched in bounded time.
 
-The models' patterns are Java's. Those that RE2 can't take have a deadline (model.regexes); a value that runs into it
-counts as not matching.
+The models' patterns are Java's. Those that RE2 doesn't accept have a deadline (model.regexes); a value that exceeds it counts as
+not matching.
 """
 
 from __future__ import annotations
@@ -11,25 +11,25 @@ from functools import cache, lru_cache
 
 from sagewright.model.regexes import Guarded, compile_linear
 
-REMEMBERED, SHORT = 256, 512  # names, ARNs and images come again and again
+REMEMBERED, SHORT = 256, 512  # names, ARNs and images recur
 REWRITES = (
-    # A stray `$` before a repetition: Java takes it as an empty match, no other engine compiles it.
+    # A stray `$` before a repetition: Java treats it as an empty match, other engines don't compile it.
     (r"([\p{L}\p{Z}\p{N}_.:\/=+\-@]*)${1,", r"[\p{L}\p{Z}\p{N}_.:\/=+\-@]{1,"),
     # Surrogate pairs of UTF-16, which Python strings do not have.
     (r"\uD800\uDC00-\uDBFF\uDFFF", r"\U00010000-\U0010FFFF"),
-    # `\u10000` is U+1000 and a `0` to every engine; U+10000 is meant.
+    # `\u10000` is U+1000 followed by `0` in every engine; U+10000 is meant.
     (r"\u10000-\u10FFFF", r"\U00010000-\U0010FFFF"),
-    # Names and namespaces of Logs' metrics: AWS takes colons (localstack test_put_metric_filter_with_special_namespace).
+    # Names and namespaces of Logs' metrics: AWS accepts colons (localstack test_put_metric_filter_with_special_namespace).
     (r"[^:*$]*", r"[^*$]*"),
 )
-"""What the models write, and what is meant."""
+"""Corrections: parts of the models' patterns, and their intended form."""
 
 Matcher = Callable[[str], bool]
 
 
 @cache
 def matcher(pattern: str) -> Matcher:
-    """A function that says whether a whole string matches `pattern`."""
+    """Returns a function that returns True if a whole string matches `pattern`."""
     rewritten = pattern
     for written, meant in REWRITES:
         rewritten = rewritten.replace(written, meant)

@@ -1,4 +1,4 @@
-"""Which threads answer what: one kind of request can't keep another from its answer."""
+"""Assignment of requests to thread pools: one kind of request can't block another."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ WAITING = 4096
 AWAY = 1024
 STRANGERS_WAITING = 256
 QUEUES = frozenset({"sqs"})
-"""Services whose requests may wait for something to happen, and must keep no other from its answer."""
+"""Services whose requests can wait for an event, and therefore must not block others."""
 DATA_PLANE = frozenset({"sagemaker-runtime"})
 
 
 class Pools:
-    """The pools of the gateway. `entry` looks keys up where the store is across a network."""
+    """The thread pools of the gateway. `entry` looks up keys if the store is across a network."""
 
     def __init__(self) -> None:
         self.control = CallPool("control", 32, WAITING)
@@ -29,7 +29,7 @@ class Pools:
         self.entry = CallPool("entry", 8, WAITING)
 
     def of(self, service: str, *, known: bool) -> CallPool:
-        """`known`: whether the request was signed. In S3 alone others are let through, and the bucket's policy is asked."""
+        """`known`: True for signed requests. Only S3 accepts others, depending on the bucket's policy."""
         if not known:
             return self.strangers
         if service == "s3":
@@ -42,7 +42,7 @@ class Pools:
 
 
 def busy(protocol: WireProtocol, request_id: str) -> HttpResponse:
-    """What is told to a request that has to be sent again later."""
+    """Returns the response to a request that has to be repeated later."""
     if isinstance(protocol, RestXmlProtocol):
         error = AwsError("SlowDown", "Please reduce your request rate.", 503)
     else:

@@ -1,7 +1,7 @@
-"""SQS in the query protocol, which its clients spoke before JSON (boto3 before 1.28.82, the first SDK of Java).
+"""SQS in the query protocol, which clients used before JSON (boto3 before 1.28.82, the first SDK for Java).
 
-botocore's model of today no longer has the names of that protocol; they follow from what it has by a few rules.
-Source: AWS's API reference, Amazon SQS, "Making query requests"; the requests and answers of boto3 1.28.81.
+botocore's current model lacks the names of that protocol; a few rules derive them. Source: AWS's API reference, Amazon SQS, "Making
+query requests"; the requests and answers of boto3 1.28.81.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ QUEUES = "sqs"
 _NAMESPACE = "http://queue.amazonaws.com/doc/2012-11-05/"
 _ENTRIES = {"Attributes": "Attribute", "MessageAttributes": "MessageAttribute", "Tags": "Tag", "tags": "Tag",
             "MessageSystemAttributes": "MessageSystemAttribute"}  # fmt: skip
-"""What an entry of a map is called."""
+"""Names of a map's entries."""
 _ITEMS = {"MessageSystemAttributeList": "MessageSystemAttributeName", "StringList": "StringListValue",
           "BinaryList": "BinaryListValue"}  # fmt: skip
-"""What an item of a list is called, where it isn't the list's own name without its ending."""
+"""Names of a list's items, where they are not the list's name without its ending."""
 
 
 def address(operation: OperationModel, path: str, parameters: dict[str, Any]) -> None:
-    """Add the queue to `parameters` that the request's path names, unless they name one.
+    """Adds the queue in the request's path to `parameters`, unless they name one.
 
-    Raises AwsError for an action that isn't one of a queue.
+    Raises AwsError for an action that does not apply to a queue.
     """
     members = operation.input_shape.members if operation.input_shape else {}
     if "QueueUrl" in members:
@@ -39,7 +39,7 @@ def address(operation: OperationModel, path: str, parameters: dict[str, Any]) ->
 
 @cache
 def form_model(service: str, operation: str) -> OperationModel | None:
-    """The model of an operation for the query protocol, None where the service has no such operation."""
+    """Returns the model of an operation for the query protocol, None if the service lacks the operation."""
     if service != QUEUES:
         return operation_model(service, operation)
     model = _queues()

@@ -1,4 +1,4 @@
-"""Answers checked against the output shape: on in tests (`check_responses`), off in service."""
+"""Validation of responses against the output shape: on in tests (`check_responses`), off in production."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ LEFT_OUT = {
     ("DescribeModelPackageOutput", "ModelPackageName"),
     *((batch, member) for batch in _BATCHES for member in ("Successful", "Failed")),
 }
-"""Members that the model requires and AWS leaves out: the name of a versioned package, the empty lists of SQS's batches."""
+"""Members that the model requires and AWS omits: the name of a versioned package, the empty lists of SQS's batches."""
 
 OTHER_WORDS = {
     ("PermissionsBoundaryAttachmentType", "Policy"),
     ("FilterRuleName", "Prefix"),
     ("FilterRuleName", "Suffix"),
 }
-"""Values that AWS tells and the model does not have: IAM's API reference, AttachedPermissionsBoundary; recorded in localstack
+"""Values that AWS returns and the model lacks: IAM's API reference, AttachedPermissionsBoundary; recorded in localstack
 test_s3_notifications_sqs::test_notifications_with_filter."""
 
 
 def check(operation: OperationModel, result: dict[str, Any]) -> None:
-    """Raises InternalFailure naming each member that is unknown, missing or of another type than the model says."""
+    """Raises InternalFailure naming each member that is unknown, missing or of the wrong type."""
     faults: list[str] = []
     shape = operation.output_shape
     if shape is None:
@@ -54,13 +54,13 @@ def _walk(shape: Shape, value: Any, path: str, faults: list[str]) -> None:
         _structure(shape, value, path, faults)
     elif isinstance(shape, ListShape):
         if not isinstance(value, (list, tuple)):
-            faults.append(f"{path} is no list")
+            faults.append(f"{path} is not a list")
             return
         for position, item in enumerate(value):
             _walk(shape.member, item, f"{path}[{position}]", faults)
     elif isinstance(shape, MapShape):
         if not isinstance(value, dict):
-            faults.append(f"{path} is no map")
+            faults.append(f"{path} is not a map")
             return
         for key, item in value.items():
             _walk(shape.value, item, f"{path}[{key!r}]", faults)
@@ -70,7 +70,7 @@ def _walk(shape: Shape, value: Any, path: str, faults: list[str]) -> None:
 
 def _structure(shape: StructureShape, value: Any, path: str, faults: list[str]) -> None:
     if not isinstance(value, dict):
-        faults.append(f"{path} is no structure")
+        faults.append(f"{path} is not a structure")
         return
     for name in shape.required_members:
         if value.get(name) is None and (shape.name, name) not in LEFT_OUT:

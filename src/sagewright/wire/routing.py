@@ -1,4 +1,4 @@
-"""Which service and operation a request is for. All services share one port; the order is:
+"""Routing of requests to services and operations. All services share one port; the order of checks is:
 
 X-Amz-Target → credential scope s3 → REST paths of the JSON services → form `Action` → S3.
 """
@@ -24,7 +24,7 @@ REST_JSON = {
     "scheduler": ("scheduler",),
     "resource-groups": ("resource-groups",),
 }
-"""Services that are told apart by their paths, and the scopes of signatures with which they are asked."""
+"""Services recognised by their paths, and the signing scopes that their clients use."""
 CBOR_PATH = re.compile(r"/service/(?P<prefix>[A-Za-z0-9_]+)/operation/(?P<operation>[A-Za-z0-9]+)/?$")
 QUERY_VERSIONS = {
     "2011-06-15": "sts",
@@ -35,31 +35,31 @@ QUERY_VERSIONS = {
 }
 SCOPES = {"monitoring": "cloudwatch", "sts": "sts", "iam": "iam", "sns": "sns", "sqs": "sqs", "s3": "s3"}
 XML_SCOPES = frozenset({"cloudfront", "route53"})
-"""Scopes of services that aren't served and whose clients read XML alone."""
+"""Scopes of unsupported services whose clients read only XML."""
 FORMS = frozenset({"sts", "iam", "sns"})
-"""Services that speak the query protocol alone."""
+"""Services that only use the query protocol."""
 _ACTION_WITHIN = 1024
-"""Bytes within which a compressed form names its action; AWS's SDKs begin with it."""
+"""Number of bytes that contain the action of a compressed form; AWS's SDKs begin with it."""
 _PREFIXES = {prefix: service for service, prefix in SERVICES.items() if prefix}
 
 
 @dataclass(frozen=True)
 class Route:
-    """`operation` is None for S3, whose operations the S3 routes tell apart. `protocol`: json, cbor, query, rest-json, rest-xml."""
+    """`operation` is None for S3, whose routes determine the operation. `protocol`: json, cbor, query, rest-json, rest-xml."""
 
     service: str
     operation: str | None
     protocol: str
 
     def unknown(self) -> AwsError:
-        """What is told of an operation that the service doesn't have."""
+        """Returns the error for an operation that the service lacks."""
         if (self.service, self.protocol) == ("sqs", "query"):
             return AwsError("InvalidAction", f"The action {self.operation} is not valid for this endpoint.")
         return AwsError("UnknownOperationException", f"The service {self.service} has no operation '{self.operation}'.")
 
 
 def scope_service(request: HttpRequest) -> str:
-    """The service in the credential scope of the signature, "" where there is none."""
+    """Returns the service in the credential scope of the signature, "" if there is none."""
     authorization = request.headers.get("authorization", "")
     found = re.search(r"Credential=([^,\s]+)", authorization)
     text = found.group(1) if found else dict(request.query_pairs()).get("X-Amz-Credential", "")
@@ -68,7 +68,7 @@ def scope_service(request: HttpRequest) -> str:
 
 
 def route(request: HttpRequest) -> Route:
-    """Raises AwsError for a request to a service that is not served."""
+    """Raises AwsError for a request to an unsupported service."""
     target = request.headers.get("x-amz-target", "")
     if target:
         return _by_target(target)
@@ -79,9 +79,9 @@ def route(request: HttpRequest) -> Route:
 
 
 def route_of_head(request: HttpRequest) -> Route:
-    """The route of a request as far as its head tells: which operation of the service it is, the body may say.
+    """Returns the route as far as the request's head determines it; the operation can be in the body.
 
-    Raises AwsError for a request to a service that is not served.
+    Raises AwsError for a request to an unsupported service.
     """
     target = request.headers.get("x-amz-target", "")
     scope = scope_service(request)
@@ -159,7 +159,7 @@ def _may_be_form(request: HttpRequest, scope: str) -> bool:
 
 
 def likely_protocol(request: HttpRequest) -> str:
-    """How to word an error for a request that could not be routed."""
+    """Returns the protocol in which to word an error for a request that could not be routed."""
     if "x-amz-target" in request.headers:
         return "json"
     scope = scope_service(request)

@@ -1,5 +1,5 @@
-"""Tokens of lists, sealed on their way out and opened on their way in: a token is good for the list, the account and the
-caller it was made for, and for nothing else. So an operation sees no token but its own.
+"""List tokens, sealed in responses and opened in requests. A sealed token is only valid for the list, the account and the caller it
+was made for, so that an operation only receives its own tokens.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ DESCRIBED = {
 }
 OF_OTHERS = ("NextToken", "nextToken")
 TOKENS = frozenset({name for names in (*ASKED.values(), *DESCRIBED.values(), OF_OTHERS) for name in names})
-"""Members that may be tokens."""
+"""Members that can be tokens."""
 
 BOUND = (
     "Bucket", "Prefix", "Delimiter", "ResourceArn", "Resource", "SearchExpression", "SortBy", "SortOrder", "orderBy", "descending",
     "repositoryName", "RoleName", "logGroupName", "logGroupIdentifier", "logStreamName", "Namespace", "MetricName",
 )  # fmt: skip
-"""Members of a request that say which list it is, or in which order: with others a token means another place."""
+"""Members of a request that determine the list or its order: a token is only valid with the same values."""
 
 
 @dataclass(frozen=True)
 class Asker:
-    """Who asks for which list."""
+    """A list operation and its caller, for whom tokens are valid."""
 
     service: str
     operation: str
@@ -50,7 +50,7 @@ class Asker:
 
 @cache
 def lists(service: str, operation: str) -> bool:
-    """Whether tokens go in or out of an operation."""
+    """Returns True if requests or responses of an operation contain tokens."""
     model = operation_model(service, operation)
     shapes = [model.input_shape, model.output_shape] if model else []
     members = {name for shape in shapes if isinstance(shape, StructureShape) for name in shape.members}
@@ -58,15 +58,15 @@ def lists(service: str, operation: str) -> bool:
 
 
 class Sealer:
-    """`secret`: of this store, so that servers on the same store take each other's tokens."""
+    """`secret`: a secret of the store, so that servers on the same store accept each other's tokens."""
 
     def __init__(self, secret: str) -> None:
         self._key = hmac.digest(secret.encode(), b"tokens of lists", "sha256")
 
     def open(self, asker: Asker, request: dict[str, Any]) -> str | None:
-        """Put the token that the operation gave into `request` in place of the sealed one, and give that.
+        """Replaces the sealed token in `request` with the operation's token, and returns the sealed one.
 
-        Raises the error of the service for a token that was not made for this.
+        Raises the service's error for a token that was not made for this list and caller.
         """
         sent = None
         for name in ASKED.get(asker.service, OF_OTHERS):
@@ -76,7 +76,7 @@ class Sealer:
         return sent
 
     def seal(self, asker: Asker, request: dict[str, Any], result: dict[str, Any], sent: str | None) -> None:
-        """Seal the tokens of an answer; `sent`: the one of the request, which S3 repeats."""
+        """Seals the tokens of a response; `sent`: the token of the request, which S3 repeats."""
         for name in DESCRIBED.get(asker.service, OF_OTHERS):
             if token := result.get(name):
                 result[name] = self._sealed(asker, request, token)
@@ -119,7 +119,7 @@ _WORDS = {
 
 
 def invalid_token(asker: Asker) -> AwsError:
-    """In the words of each service."""
+    """Returns the error in the wording of the service."""
     if asker.service == "s3":
         return invalid_argument("The continuation token provided is incorrect", "continuation-token", None)
     if (asker.service, asker.operation) == ("cloudwatch", "ListMetrics"):

@@ -1,4 +1,4 @@
-"""Operations on a full disk: those that give room back are served from the store's ballast; those that take some are refused."""
+"""Operations on a full disk: those that free space can use the store's ballast; those that need space are refused."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _READS = re.compile(
 
 
 def call(entry: ServedOperation, context: Context, parameters: dict[str, Any], key: AccessKey | None) -> dict[str, Any]:
-    """What the operation answers. Raises AwsError, InsufficientStorage for one that takes room while there is none.
+    """Returns the operation's result. Raises AwsError, InsufficientStorage for one that needs space while the disk is full.
 
-    A job's `key` writes what running work writes.
+    A `key` of a job marks writes of running work.
     """
     if key is None or key.job_id is None:
         return _call(entry, context, parameters)

@@ -1,6 +1,7 @@
-"""What every service refuses of tags besides what its model says: keys of AWS's own, and one key twice.
+"""Tag checks of all services beyond their models: reserved keys and duplicate keys.
 
-Source: the tagging pages of each service's reference. S3, SNS, KMS and STS have words of their own for it and say them themselves.
+Source: the tagging pages of each service's reference. S3, SNS, KMS and STS word these errors differently, and check tags
+themselves.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ CODES = {
 
 
 def check_tags(service: str, request: Mapping[str, Any]) -> None:
-    """Raises the service's error for a key that begins with `aws:` or stands there twice."""
+    """Raises the service's error for a key that begins with `aws:` or occurs twice."""
     code = CODES.get(service)
     if code is None:
         return

@@ -1,7 +1,7 @@
-"""Requests checked against the service model: every broken constraint in one message, in AWS's words.
+"""Validation of requests against the service model: lists every broken constraint in one message, in AWS's wording.
 
-Source of the wording: contract of public error threads, for example
-`1 validation error detected: Value 'x' at 'trainingJobName' failed to satisfy constraint: Member must ...`.
+Source of the wording: contract of public error threads, for example `1 validation error detected: Value 'x' at 'trainingJobName'
+failed to satisfy constraint: Member must ...`.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ Check = Callable[[Any, str, Failures], None]
 MAX_FAILURES = 50
 _SHOWN = 2048
 HIDDEN = object()
-"""In place of a value that a message must not show."""
+"""Placeholder for a value that a message must not show."""
 HIDE_WHAT_BREAKS_PATTERNS = frozenset({"logs"})
-"""Services whose messages don't show a value that breaks a pattern, seen at AWS."""
+"""Services whose messages hide values that break a pattern, as observed at AWS."""
 TAKE_ANY_WORD = frozenset({"sqs"})
-"""Services whose operations tell unknown words of an enumeration: SQS takes names of another list from older clients."""
+"""Services whose operations handle unknown enumeration values themselves: SQS accepts names of another list from older clients."""
 TELL_WHAT_IS_MISSING = frozenset({"sqs"})
-"""Services with a code of its own for a member that is missing."""
+"""Services with a separate code for a missing member."""
 NOT_NULL = "Member must not be null"
 
 _JAVA_TYPES = {
@@ -49,7 +49,7 @@ _JAVA_TYPES = {
 
 
 def validate(operation: OperationModel, request: dict[str, Any]) -> None:
-    """Takes out of `request` what the model doesn't know, as AWS passes it over.
+    """Removes members from `request` that the model lacks, as AWS ignores them.
 
     Raises SerializationException for a member of the wrong type, ValidationException for broken constraints.
     """
@@ -68,7 +68,7 @@ def validate(operation: OperationModel, request: dict[str, Any]) -> None:
 
 
 def _tell_what_is_missing(failures: Failures) -> None:
-    """Raises MissingParameter, if anything is."""
+    """Raises MissingParameter if a member is missing."""
     missing = next((text for text in failures if text.endswith(NOT_NULL)), None)
     if missing is not None:
         member = missing.split("'")[1].rpartition(".")[2]
@@ -87,7 +87,7 @@ def _checker(service: str, name: str) -> Check:
 
 
 class _Compiler:
-    """Turns shapes into checks once; shapes that contain themselves are looked up late."""
+    """Compiles shapes to checks once; recursive shapes are looked up late."""
 
     def __init__(self, service: str) -> None:
         self._known: dict[str, Check] = {}
@@ -254,7 +254,7 @@ def _length(shape: Shape) -> Callable[[int, Any, str, Failures], None]:
 
 
 def _is_secret(shape: Shape) -> bool:
-    """No message shows such a value, as at AWS."""
+    """Returns True for a value that messages hide, as at AWS."""
     return bool(shape.metadata.get("sensitive"))
 
 
@@ -274,9 +274,7 @@ def _show(value: Any) -> str:
     elif isinstance(value, list):
         text = "[" + ", ".join(_show(v) for v in value) + "]"
     elif isinstance(value, (bytes, bytearray)):
-        text = (
-            f"java.nio.HeapByteBuffer[pos=0 lim={len(value)} cap={len(value)}]"  # as AWS shows it; bytes may be secret
-        )
+        text = f"java.nio.HeapByteBuffer[pos=0 lim={len(value)} cap={len(value)}]"  # AWS's form; bytes can be secret
     else:
         text = str(value)
     return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."

@@ -1,4 +1,4 @@
-"""`sagewright deploy-rule`: rules whose target is an endpoint, made by the same operations as any rule."""
+"""`sagewright deploy-rule`: rules whose target is an endpoint, created through the same operations as any rule."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def create(
         str, typer.Option(help="all-at-once, canary:10%/5m, linear:20%/2m or rolling:50%/1m.")
     ] = "all-at-once",
 ) -> None:
-    """From now on, what is approved in the group is served by the endpoint."""
+    """Deploy every version that is approved in the group to the endpoint from now on."""
     settings = settings_of(data=data)
     rules = client(settings, "events")
     named = name_of(group, endpoint)
@@ -68,7 +68,7 @@ def create(
 
 
 def name_of(group: str, endpoint: str) -> str:
-    """The rule's name, which is the same for the same two."""
+    """Returns the rule's name, which is derived from the group and the endpoint."""
     name = f"deploy-{group}-to-{endpoint}"
     digest = hashlib.sha256(f"{group}/{endpoint}".encode()).hexdigest()[:8]
     return name if len(name) <= MOST_NAME else f"{name[: MOST_NAME - 9]}-{digest}"
@@ -97,7 +97,7 @@ def list_(data: DataOption = None) -> None:
 
 @app.command()
 def show(name: Name, data: DataOption = None) -> None:
-    """One rule: what it deploys to where, how far that is, and who asked for it."""
+    """One rule: its source and target, the progress of its deployments, and who requested them."""
     settings = settings_of(data=data)
     rules = client(settings, "events")
     try:
@@ -137,7 +137,7 @@ def delete(name: Name, data: DataOption = None) -> None:
 
 
 def _targets(rules: Any, name: str) -> list[dict[str, Any]]:
-    """Those of a rule that are endpoints."""
+    """Returns those targets of a rule that are endpoints."""
     found = rules.list_targets_by_rule(Rule=name)["Targets"]
     return [target for target in found if ":sagemaker:" in target["Arn"] and ":endpoint/" in target["Arn"]]
 

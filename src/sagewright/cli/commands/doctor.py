@@ -1,4 +1,4 @@
-"""`sagewright doctor`: what this machine can and can't do, and how to enable it."""
+"""`sagewright doctor`: the capabilities of this machine, and how to enable missing ones."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from sagewright.cli.options import DataOption, console, settings_of
 
 
 def doctor(data: DataOption = None) -> None:
-    """Look at this machine and say what jobs can have here."""
+    """Check what this machine offers to jobs."""
     from rich.table import Table
 
-    from sagewright.cli.findings import findings  # looks through much that no other command needs
+    from sagewright.cli.findings import findings  # imports much that no other command needs
 
     table = Table("", "what", "detail", box=None)
     for finding in findings(settings_of(data=data)):

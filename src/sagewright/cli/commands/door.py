@@ -1,4 +1,4 @@
-"""`sagewright exec` and `sagewright env`: the user's door."""
+"""`sagewright exec` and `sagewright env`: environments for the user's programs."""
 
 from __future__ import annotations
 
@@ -47,7 +47,8 @@ def env(data: DataOption = None, fast_waits: FastWaits = None) -> None:
     try:
         changes = _changes(settings_of(data=data), fast_waits)
     except typer.Exit:
-        # A shell sees no exit status of what it evaluates: this fails there, and no later command reaches AWS itself.
+        # A shell ignores the exit status of an evaluated command: `false` fails there, and keeps later commands from reaching AWS
+        # itself.
         print(f"export AWS_ENDPOINT_URL={NOWHERE}; false")  # noqa: T201
         raise
     for name, value in changes.items():

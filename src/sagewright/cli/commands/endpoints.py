@@ -1,4 +1,4 @@
-"""`sagewright endpoints`: what serves."""
+"""`sagewright endpoints`: endpoints and their variants."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def show(
     data: DataOption = None,
     wait: Annotated[bool, typer.Option("--wait", help="Until nothing is under way any more.")] = False,
 ) -> None:
-    """One endpoint: its status and why, its variants, what is under way."""
+    """One endpoint: its status and the reason, its variants, and operations in progress."""
     sagemaker = client(settings_of(data=data), "sagemaker")
     found = _describe(sagemaker, name)
     said = ""
@@ -91,7 +91,7 @@ def invoke(
     accept: Annotated[str | None, typer.Option(help="Wanted of the answer.")] = None,
     variant: Annotated[str | None, typer.Option(help="The variant to ask, whatever the weights are.")] = None,
 ) -> None:
-    """Ask an endpoint, and print its answer."""
+    """Invoke an endpoint, and print its answer."""
     endpoint, _, component = name.partition("/")
     requested = {"Accept": accept, "TargetVariant": variant, "InferenceComponentName": component or None}
     runtime = client(settings_of(data=data), "sagemaker-runtime")
@@ -115,7 +115,7 @@ def logs(
     data: DataOption = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Until Ctrl-C.")] = False,
 ) -> None:
-    """What the model servers have said, variant by variant."""
+    """The output of the model servers, variant by variant."""
     cloudwatch = client(settings_of(data=data), "logs")
     endpoint, _, component = name.partition("/")
     group = f"/aws/sagemaker/InferenceComponents/{component}" if component else f"/aws/sagemaker/Endpoints/{endpoint}"
@@ -171,7 +171,7 @@ def _describe(sagemaker: Any, name: str) -> dict[str, Any]:
 
 
 def _progress(found: dict[str, Any], said: str) -> str:
-    """What is going on, said once."""
+    """Prints the current activity unless it equals `said`; returns it."""
     source = found.get("PendingDeploymentSummary", found)
     messages = [
         f"{variant['VariantName']}: {status['Status']}, {status.get('StatusMessage', '')}"

@@ -1,4 +1,4 @@
-"""`sagewright experiments`: experiments, their runs, and in what runs differ."""
+"""`sagewright experiments`: experiments, their runs, and differences between runs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sagewright.cli.jobkinds import answer, coloured
 from sagewright.cli.options import DataOption, console, fail, settings_of
 
 MOST_COLUMNS = 6
-"""Metrics that a table of runs has room for."""
+"""Maximum number of metrics in a table of runs."""
 NO_PYARROW = (
     "Parquet is written by pyarrow, which is not installed: pip install 'sagewright[parquet]', or use --format csv"
 )
@@ -62,7 +62,7 @@ def show(
         measured = [one for one in found if "Last" in runs.metrics(one).get(metric, {})]
         found = sorted(measured, key=lambda one: runs.metrics(one)[metric]["Last"], reverse=not ascending)
     else:
-        found.reverse()  # the newest first
+        found.reverse()  # newest first
     console.print(_table(found[:limit], metric))
     if len(found) > limit:
         console.print(f"{len(found) - limit} more; --limit shows them")
@@ -119,7 +119,7 @@ def export(
 
 
 def _parquet() -> Any:
-    """What writes rows to a file."""
+    """Returns the module that writes rows to a file."""
     try:
         import pyarrow
         from pyarrow import parquet
@@ -133,7 +133,7 @@ def _parquet() -> Any:
 
 
 def _component(sagemaker: Any, name: str) -> dict[str, Any]:
-    """By its own name or by its job's; ends the command where there is none."""
+    """Returns a component by its name or its job's; ends the command if there is none."""
     described = (_described(sagemaker, candidate) for candidate in runs.candidates(name))
     found = next((one for one in described if one is not None), None)
     return found or fail(f"there is no experiment, run or job of the name {name}")

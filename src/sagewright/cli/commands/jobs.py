@@ -40,6 +40,6 @@ def show(name: Name, data: DataOption = None) -> None:
 
 @app.command()
 def interrupt(name: Name, data: DataOption = None) -> None:
-    """Take the hosts of a spot job away, as a cloud would: SIGTERM, a grace, SIGKILL; then it is queued again."""
+    """Interrupt a spot job as a cloud would: SIGTERM, a grace period, SIGKILL; then it is queued again."""
     post(settings_of(data=data), f"jobs/{name}/interrupt")
     console.print(f"{name} is being interrupted")

@@ -63,7 +63,7 @@ def _versions(pages: Any) -> Table:
 
 @app.command()
 def show(version: Version, data: DataOption = None) -> None:
-    """One version: what runs, and who has done what to it, and when."""
+    """One version: its containers, and the history of its changes."""
     settings = settings_of(data=data)
     found = _describe(client(settings, "sagemaker"), version)
     group, number = found["ModelPackageGroupName"], found["ModelPackageVersion"]
@@ -87,13 +87,13 @@ def show(version: Version, data: DataOption = None) -> None:
 
 @app.command()
 def approve(version: Version, data: DataOption = None, why: Why = "") -> None:
-    """Approve a version: rules that deploy its group deploy it."""
+    """Approve a version. Rules for its group then deploy it."""
     _judge(version, "Approved", data, why)
 
 
 @app.command()
 def reject(version: Version, data: DataOption = None, why: Why = "") -> None:
-    """Reject a version: rules that deployed it go back to the latest that is still approved."""
+    """Reject a version. Rules that deployed it return to the latest version that is still approved."""
     _judge(version, "Rejected", data, why)
 
 
@@ -109,12 +109,12 @@ def _judge(version: str, status: str, data: Any, why: str) -> None:
 
 
 def _describe(sagemaker: Any, version: str) -> dict[str, Any]:
-    """Ends the command for what is no version, or is not there."""
+    """Ends the command if the name is not that of an existing version."""
     arn = version
     if not version.startswith("arn:"):
         group, _, number = version.partition("/")
         if not number.isdecimal():
-            fail(f"'{version}' is no version; name it as GROUP/NUMBER")
+            fail(f"'{version}' is not a version; name it as GROUP/NUMBER")
         try:
             of_group = sagemaker.describe_model_package_group(ModelPackageGroupName=group)["ModelPackageGroupArn"]
         except ClientError as error:

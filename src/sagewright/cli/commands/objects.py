@@ -1,4 +1,4 @@
-"""`sagewright objects`: the embedded store looked after, beside a server or without one."""
+"""`sagewright objects`: maintenance of the embedded store, with or without a running server."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ def scrub(data: DataOption = None, json: JsonOption = False) -> None:
 
 @app.command("gc")
 def gc(data: DataOption = None) -> None:
-    """Remove files that no object needs, as a running server does each hour by itself.
+    """Remove unneeded files, as a running server does every hour.
 
-    Beside a server, files that were touched within the last hour are left; without one, all go at once.
+    While a server runs, files that were touched within the last hour are kept; otherwise all are removed at once.
     """
     settings = settings_of(data=data)
     with _opened(settings) as store, _alone(settings) as alone:
@@ -70,7 +70,7 @@ def _opened(settings: Settings) -> Iterator[BucketStore]:
 
 @contextmanager
 def _alone(settings: Settings) -> Iterator[bool]:
-    """Whether no server runs on the directory; while this holds, none can start."""
+    """Yields True if no server runs on the directory; none can start inside the context."""
     with (settings.data / "lock").open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -76,7 +76,7 @@ def show(
     data: DataOption = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Until the execution has ended.")] = False,
 ) -> None:
-    """An execution as a tree: what waits for what, how long each step took, and what was cached."""
+    """An execution as a tree: dependencies between steps, their durations, and cached steps."""
     sagemaker = client(settings_of(data=data), "sagemaker")
     try:
         arn = _execution(sagemaker, which)
@@ -126,7 +126,7 @@ def stop(which: Which, data: DataOption = None) -> None:
 
 @app.command()
 def retry(which: Which, data: DataOption = None) -> None:
-    """Execute again what has failed or was not reached; what has succeeded stays."""
+    """Execute again all steps that failed or were not reached; succeeded steps are kept."""
     _ask("retry_pipeline_execution", which, data, "is executed again")
 
 
@@ -164,7 +164,7 @@ def logs(
 def miss_reason(
     which: Which, step: Annotated[str, typer.Argument(help="Name of the step.")], data: DataOption = None
 ) -> None:
-    """Why a step was not taken from the cache: which of its key attributes differ from the last execution's."""
+    """The reason why a step was not taken from the cache: the key attributes that differ from the last execution's."""
     sagemaker = client(settings_of(data=data), "sagemaker")
     try:
         arn = _execution(sagemaker, which)
@@ -193,12 +193,12 @@ def _why(sagemaker: Any, arn: str, name: str) -> str:
     requests = [_described(sagemaker, one) for one in (own, before)]
     found = differences(declared[name].type, *requests)
     if not found:
-        return f"{name} differs in nothing that its job tells; its references were perhaps resolved to other texts."
+        return f"{name} has the same values in its job; its references may have been resolved to different texts."
     return "\n".join([f"{name} differs from that of {before['Execution']} in:", *(f"  {path}" for path in found)])
 
 
 def _before(sagemaker: Any, arn: str, name: str) -> dict[str, Any] | None:
-    """The newest step of that name that succeeded and ran, in an execution before this one."""
+    """Returns the newest step of that name that ran and succeeded in an earlier execution."""
     pipeline = arn.partition("/")[2].partition("/")[0]
     pages = sagemaker.get_paginator("list_pipeline_executions").paginate(PipelineName=pipeline)
     passed = False
@@ -224,7 +224,7 @@ def _jobs(step: Mapping[str, Any]) -> Iterator[tuple[JobKind, str]]:
 
 
 def _execution(sagemaker: Any, which: str) -> str:
-    """The ARN of an execution that is named by its ARN, its id, or its pipeline."""
+    """Returns the ARN of an execution, named by its ARN, its id, or its pipeline."""
     if which.startswith("arn:") and "/execution/" in which:
         return which
     try:
@@ -233,7 +233,7 @@ def _execution(sagemaker: Any, which: str) -> str:
             fail(f"the pipeline {which} has no execution")
         return str(newest[0]["PipelineExecutionArn"])
     except ClientError:
-        place = f"arn:aws:sagemaker:{sagemaker.meta.region_name}:{'0' * 12}:pipeline/-"  # its id alone says which
+        place = f"arn:aws:sagemaker:{sagemaker.meta.region_name}:{'0' * 12}:pipeline/-"  # its id alone identifies it
         described = sagemaker.describe_pipeline_execution(PipelineExecutionArn=f"{place}/execution/{which}")
         return str(described["PipelineExecutionArn"])
 
@@ -260,7 +260,7 @@ def _page(sagemaker: Any, arn: str, definition: PipelineDefinition) -> tuple[Gro
 
 
 def tree(definition: PipelineDefinition, steps: Mapping[str, Mapping[str, Any]], title: str) -> Tree:
-    """Each step under the last one that it waits for."""
+    """Returns a tree with each step below the last of its dependencies."""
     root = Tree(title)
     places: dict[str, Tree] = {}
     depth: dict[str, int] = {}
@@ -272,7 +272,7 @@ def tree(definition: PipelineDefinition, steps: Mapping[str, Mapping[str, Any]],
 
 
 def _in_order(definition: PipelineDefinition) -> Iterator[PipelineStep]:
-    """Every step after all that it needs."""
+    """Yields every step after its dependencies."""
     left = list(definition.steps)
     done: set[str] = set()
     while left:

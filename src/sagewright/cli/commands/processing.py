@@ -23,7 +23,7 @@ add_commands(app, PROCESSING)
 
 @app.command()
 def show(name: Name, data: DataOption = None) -> None:
-    """One job: status, program, inputs, outputs, and its exit message."""
+    """One job: status, program, inputs, outputs, and exit message."""
     job = PROCESSING.describe(client(settings_of(data=data), "sagemaker"), name)
     console.print(f"[bold]{name}[/bold]  {coloured(job['ProcessingJobStatus'])}")
     if reason := job.get("FailureReason"):

@@ -1,4 +1,4 @@
-"""`sagewright ps`: our processes on this machine, whether or not a server runs."""
+"""`sagewright ps`: Sagewright's processes on this machine, whether or not a server runs."""
 
 from __future__ import annotations
 

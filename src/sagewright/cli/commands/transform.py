@@ -18,7 +18,7 @@ add_commands(app, TRANSFORM)
 
 @app.command()
 def show(name: Name, data: DataOption = None) -> None:
-    """One job: status, model, what goes in and where it comes out."""
+    """One job: status, model, input and output."""
     job = TRANSFORM.describe(client(settings_of(data=data), "sagemaker"), name)
     console.print(f"[bold]{name}[/bold]  {coloured(job['TransformJobStatus'])}")
     if reason := job.get("FailureReason"):

@@ -39,7 +39,7 @@ def show(
     limit: Annotated[int, typer.Option(help="How many training jobs, the best first.")] = 20,
     export: Annotated[str, typer.Option(help="Write all training jobs to standard output: csv.")] = "",
 ) -> None:
-    """One tuning job: how far it is, the best so far, the objective over time, and the training jobs."""
+    """One tuning job: progress, best training job, objective over time, and training jobs."""
     sagemaker = client(settings_of(data=data), "sagemaker")
     job = TUNING.describe(sagemaker, name)
     if export:
@@ -60,7 +60,7 @@ def show(
 
 
 def _trials(sagemaker: Any, name: str) -> list[dict[str, Any]]:
-    """Its training jobs in the order in which they were made."""
+    """Returns its training jobs in the order of their creation."""
     pages = sagemaker.get_paginator("list_training_jobs_for_hyper_parameter_tuning_job").paginate(
         HyperParameterTuningJobName=name, SortBy="CreationTime", PaginationConfig={"PageSize": 100}
     )
@@ -71,7 +71,7 @@ def _trials(sagemaker: Any, name: str) -> list[dict[str, Any]]:
 
 
 def page(job: dict[str, Any], trials: Sequence[dict[str, Any]], limit: int) -> RenderableType:
-    """What is shown of a tuning job."""
+    """Returns the output for a tuning job."""
     head = Table(box=None, show_header=False)
     config, counted = job["HyperParameterTuningJobConfig"], job["TrainingJobStatusCounters"]
     head.add_row("status", coloured(TUNING.status(job)))
@@ -96,7 +96,7 @@ def page(job: dict[str, Any], trials: Sequence[dict[str, Any]], limit: int) -> R
 
 
 def _table(trials: Sequence[dict[str, Any]], limit: int) -> Table:
-    """The best first, those without a value behind them, newest first."""
+    """Returns a table, best first, followed by those without a value, newest first."""
     table = Table("training job", "status", "value", "seconds", "hyperparameters", box=None)
     for one in sorted(trials, key=_order)[:limit]:
         value = f"{one[METRIC]['Value']:g}" if METRIC in one else ""
@@ -123,7 +123,7 @@ def _seconds(one: dict[str, Any]) -> float:
 
 
 def sparkline(values: Sequence[float], width: int = 60) -> str:
-    """One bar for each value; of more than `width` values the mean of neighbours."""
+    """Returns one bar per value; more than `width` values are averaged over neighbours."""
     count = min(width, len(values))
     parts = [values[at * len(values) // count : (at + 1) * len(values) // count] for at in range(count)]
     means = [sum(part) / len(part) for part in parts]
@@ -133,7 +133,7 @@ def sparkline(values: Sequence[float], width: int = 60) -> str:
 
 
 def seconds_left(job: dict[str, Any], trials: Sequence[dict[str, Any]]) -> float | None:
-    """At the pace so far, and no more than its limit; None where neither says anything."""
+    """Estimates the remaining time from the pace so far, at most the limit; None if both are unknown."""
     limits = job["HyperParameterTuningJobConfig"]["ResourceLimits"]
     passed = (datetime.now(UTC) - job["CreationTime"]).total_seconds()
     found = []
@@ -146,7 +146,7 @@ def seconds_left(job: dict[str, Any], trials: Sequence[dict[str, Any]]) -> float
 
 
 def as_csv(trials: Sequence[dict[str, Any]]) -> str:
-    """A row for each training job; the columns of the hyperparameters are named as they are."""
+    """Returns one row per training job; hyperparameters' columns have their plain names."""
     names = sorted({name for one in trials for name in one["TunedHyperParameters"]})
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")

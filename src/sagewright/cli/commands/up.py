@@ -31,7 +31,7 @@ def up(  # noqa: PLR0913, PLR0917  # a parameter is an option of the command
     ] = None,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log each request.")] = False,
 ) -> None:
-    """Run the server until SIGTERM or Ctrl-C. Jobs go on without it."""
+    """Run the server until SIGTERM or Ctrl-C. Jobs continue without it."""
     from sagewright.compute.backend import NoBackend
     from sagewright.server.notes import AlreadyRunning
     from sagewright.server.server import Server

@@ -1,4 +1,4 @@
-"""`sagewright weights`: files of pretrained weights that built-in algorithms may begin with."""
+"""`sagewright weights`: files of pretrained weights for built-in algorithms."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sagewright.cli.options import DataOption, console, fail, settings_of
 from sagewright.model.settings import Settings
 
 PREFIX = "sagewright-weights"
-"""As `algorithms.deep.pretrained` looks for them."""
+"""Key prefix under which `algorithms.deep.pretrained` looks for weights."""
 ENDINGS = (".pth", ".safetensors")
 
 app = typer.Typer(help="Pretrained weights that built-in algorithms may begin with.", no_args_is_help=True)
@@ -27,7 +27,7 @@ def add(
     file: Annotated[Path, typer.Argument(help="A .pth of torchvision's, under its own name, or a .safetensors.")],
     data: DataOption = None,
 ) -> None:
-    """Keep a file in the account's default bucket, for jobs with use_pretrained_model."""
+    """Store a file in the account's default bucket, for jobs with use_pretrained_model."""
     if file.suffix not in ENDINGS:
         fail(f"{file.name} is no file of weights: its name must end with {' or '.join(ENDINGS)}.")
     if not file.is_file():
@@ -46,7 +46,7 @@ def add(
 
 @app.command("list")
 def list_(data: DataOption = None) -> None:
-    """The files that are kept."""
+    """The stored files."""
     settings = settings_of(data=data)
     s3, bucket = client(settings, "s3"), bucket_of(settings)
     table = Table("file", "MB", "sha256", box=None)
@@ -63,7 +63,7 @@ def list_(data: DataOption = None) -> None:
 
 
 def bucket_of(settings: Settings) -> str:
-    """The account's default bucket, as AWS's SDK names it."""
+    """Returns the account's default bucket, named as in AWS's SDK."""
     account = client(settings, "sts").get_caller_identity()["Account"]
     return f"sagemaker-{client(settings, 's3').meta.region_name}-{account}"
 

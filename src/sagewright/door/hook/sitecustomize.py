@@ -1,19 +1,19 @@
-"""Put on PYTHONPATH by `sagewright exec` and inside jobs; Python imports it at start. Standard library only, no side
-effects until one of the modules below is imported.
+"""Put on PYTHONPATH by `sagewright exec` and inside jobs; Python imports it at start. Standard library only, no side effects until
+one of the modules below is imported.
 
-- botocore: calls to AWS's STS host go to AWS_ENDPOINT_URL. The SageMaker SDKs give that host explicitly, which wins
-  over AWS_ENDPOINT_URL; a handler of botocore's own event `before-sign` changes the address before it is signed.
-- botocore before 1.31, which does not know AWS_ENDPOINT_URL: its clients get that endpoint, so that none asks AWS.
-- the SageMaker SDKs' telemetry: not sent. (Their own opt-out is a configuration file, which SDK v2 validates anew some 25
-  times a call, for a second in all.)
+- botocore: calls to AWS's STS host go to AWS_ENDPOINT_URL. The SageMaker SDKs give that host explicitly, which takes precedence
+  over AWS_ENDPOINT_URL; a handler of botocore's event `before-sign` changes the address before it is signed.
+- botocore before 1.31, which does not know AWS_ENDPOINT_URL: its clients get that endpoint, so that none calls AWS.
+- the SageMaker SDKs' telemetry: not sent. (Their own opt-out is a configuration file, which SDK v2 validates some 25
+  times per call, for a second in all.)
 - `torch.sagemaker`: found inside jobs; so are modules that scikit-learn had when the job's image was made.
-- XGBoost inside jobs: boosters that old releases wrote can be read.
-- the SageMaker SDKs and botocore's waiters: they poll soon and often (SAGEWRIGHT_FAST_WAITS=0 leaves them as they are). A
-  wait ends earlier, never otherwise: an attempt still takes its delay unless its answer decides, and a loop that measures
-  its timeout by the clock sees the hours at which it would have looked by itself.
+- XGBoost inside jobs: boosters written by old releases can be read.
+- the SageMaker SDKs and botocore's waiters: they poll early and often (SAGEWRIGHT_FAST_WAITS=0 leaves them unchanged). A
+  wait can end earlier, but has no other result: an attempt still takes its delay unless its response decides, and a loop that
+  measures its timeout by the clock sees the times at which it would have polled by itself.
 """
 
-import _thread  # threading itself would be imported in each program
+import _thread  # threading would be imported in each program
 import gc
 import importlib
 import importlib.machinery
@@ -27,9 +27,9 @@ GROWTH = 1.25
 LONGEST_SLEEP_S = 1.0
 OFF = {"0", "false", "no", "off"}
 
-# Modules whose own `time` is exchanged, and the seconds after which by their own clock they ask for a job's state again: a sleep
-# counts as so many, however short it was (SDK v2 reads logs in each turn, and describes a job every 30 s). None: only the
-# sleeps of the functions in WAITS are shortened.
+# Modules whose `time` is replaced, with the seconds by their own clock after which they poll a job's state again: a sleep counts as
+# that long, however short it was (SDK v2 reads logs in each iteration, and describes a job every 30 s). None: only the sleeps of
+# the functions in WAITS are shortened.
 SLEEPERS = {
     "sagemaker.core.common_utils": None,
     "sagemaker.session": 30.0,
@@ -43,7 +43,7 @@ SLEEPERS = {
 }
 
 
-# Modules that report each call to AWS, and the functions that do it.
+# Modules that report each call to AWS, with their reporting functions.
 TELEMETRY = {
     "sagemaker.telemetry.telemetry_logging": ("_send_telemetry_request",),
     "sagemaker.core.telemetry.telemetry_logging": ("_send_telemetry_request", "_send_telemetry_request_sync"),
@@ -58,18 +58,18 @@ def not_none(result):
 
 
 def finished_second(result):
-    """Whether a callable of `_wait_until_training_done` found its job at an end: it returns the description and that."""
+    """Returns True if a callable of `_wait_until_training_done` found its job ended: the second element of its result."""
     return bool(result[1])
 
 
-# Functions that call their first argument until it decides, sleep before each call, and count sleeps for a budget; with what
-# decides, the parameter with the seconds between calls, and its default.
+# Functions that call their first argument until it decides, sleep before each call, and count sleeps towards a limit. For each: the
+# check of a result, the parameter with the seconds between calls, and its default.
 WAITS = {
     "_wait_until": (not_none, 1, 5),
     "_wait_until_training_done": (finished_second, 2, 5),
 }
 EARLY = _thread._local()
-"""`EARLY.call` is true in a thread whose present call is one that the loop would not have made by itself."""
+"""`EARLY.call` is True in a thread during a call that the loop would not have made by itself."""
 
 
 def short_sleep(seconds, turn):
@@ -77,7 +77,7 @@ def short_sleep(seconds, turn):
 
 
 def keep_imports():
-    """What was imported stays: a full collection of all that costs 0.2 s, in the middle of a short wait."""
+    """Excludes imported objects from garbage collection: a full collection would cost 0.2 s in the middle of a short wait."""
     if not hasattr(EARLY, "call"):
         EARLY.call = False
         gc.freeze()
@@ -86,8 +86,8 @@ def keep_imports():
 class Attempts:
     """The attempts of a loop that sleeps `delay_s` before each, made early and often.
 
-    An attempt ends before its time only if an answer decides. What an early call raises is nothing to the loop: it calls
-    again, and at the latest when it would have called by itself.
+    An attempt ends before its time only if a response decides. Errors of an early call are ignored: it is repeated, at the latest
+    when the loop would have called by itself.
     """
 
     def __init__(self, delay_s):
@@ -115,12 +115,12 @@ class Attempts:
 
 
 def is_delay(value):
-    """Whether it is a number of seconds to sleep; the loop says itself what is wrong with anything else."""
+    """Returns True for a valid number of seconds; the loop itself reports anything else."""
     return isinstance(value, int | float) and 0 < value < _thread.TIMEOUT_MAX
 
 
 def patient_waiter(wait):
-    """`Waiter.wait` of botocore, whose loop sleeps no more: the operation that it polls takes each attempt's delay."""
+    """Wraps `Waiter.wait` of botocore, whose loop no longer sleeps: the polled operation takes each attempt's delay instead."""
     import copy
     import functools
 
@@ -151,7 +151,7 @@ def patient_waiter(wait):
 
 
 def patient_wait(wait, decides, place, default):
-    """`wait`, a function of WAITS, with a callable that takes the delay between its calls."""
+    """Wraps `wait`, a function of WAITS, so that its callable takes the delay between the calls."""
     import functools
 
     @functools.wraps(wait)
@@ -179,7 +179,7 @@ def patient_wait(wait, decides, place, default):
 
 
 def uncounted(miss):
-    """`_EndpointNotFoundBudget.miss` of SDK v3, which counts polls: those that are early don't count."""
+    """Wraps `_EndpointNotFoundBudget.miss` of SDK v3, which counts polls: early ones don't count."""
 
     def missing(self, error):
         if not getattr(EARLY, "call", False):
@@ -189,9 +189,9 @@ def uncounted(miss):
 
 
 class Loop:
-    """A loop that sleeps: the time at which its present sleep began, and at which it would have been over.
+    """A loop that sleeps: the time at which its current sleep began, and at which it would have ended.
 
-    It keeps the frame, whose address another one would have otherwise, until the thread's next loop.
+    Keeps the frame until the thread's next loop; otherwise another frame could get its address.
     """
 
     def __init__(self, frame):
@@ -202,10 +202,10 @@ class Loop:
 
 
 class ShortSleeps:
-    """Stands in for the module `time` in a module that polls: a loop's first sleeps are short, later ones longer.
+    """Replaces the module `time` in a module that polls: a loop's first sleeps are short, later ones longer.
 
-    `poll_s`: how much a sleep counts for at least on the module's clock. With 0.0 the clock stands still for a loop from a
-    sleep's beginning until its seconds have passed, so that a timeout is found out when the loop would have looked by itself.
+    `poll_s`: the minimum duration of a sleep by the module's clock. With 0.0 the clock stands still for a loop from a sleep's
+    beginning until its seconds have passed, so that a timeout is noticed when the loop would have polled by itself.
     """
 
     def __init__(self, real, poll_s):
@@ -226,9 +226,9 @@ class ShortSleeps:
         frame = sys._getframe(1)
         wait = WAITS.get(frame.f_code.co_name)
         if wait is not None and getattr(frame.f_globals.get(frame.f_code.co_name), "sagewright", False):
-            return  # its callable takes the time
+            return  # its callable takes the delay
         if self._poll_s is None or not is_delay(seconds) or (frame.f_locals.get("timeout") and self._poll_s):
-            self._real.sleep(seconds)  # a limit measured by this clock must not come early
+            self._real.sleep(seconds)  # a limit measured by this clock must not be reached early
             return
         loop = self._loop(frame)
         if loop is None:
@@ -249,7 +249,7 @@ class ShortSleeps:
         self._skipped += max(seconds, self._poll_s) - short
 
     def _turn(self, seconds, loop):
-        """Sleeps for a part of the seconds; the rest follows when the loop, which saw nothing new, sleeps again."""
+        """Sleeps for a part of the seconds; the rest follows when the loop, which saw no change, sleeps again."""
         now = self._real.time()
         if not loop.early:
             loop.began, loop.due, loop.early = now, now + seconds, True
@@ -259,13 +259,13 @@ class ShortSleeps:
 
 
 def ended(frame):
-    """Whether a loop of SDK v2 knows that its job has ended, and waits for its last log lines. Here they come first."""
+    """Returns True if a loop of SDK v2 knows that its job has ended, and waits for the last log lines. Here they arrive first."""
     states = frame.f_globals.get("LogState")
     return states is not None and frame.f_locals.get("state") == getattr(states, "JOB_COMPLETE", states)
 
 
 def redirect_sts(request, **_):
-    """Handler of botocore's `before-sign.sts`: the request goes to AWS_ENDPOINT_URL."""
+    """Handles botocore's `before-sign.sts`: sends the request to AWS_ENDPOINT_URL."""
     import re
     from urllib.parse import urlsplit, urlunsplit
 
@@ -277,7 +277,7 @@ def redirect_sts(request, **_):
 
 
 def with_endpoint(create_client):
-    """`Session.create_client` of botocore, with the endpoint of the environment where the caller names none."""
+    """Wraps `Session.create_client` of botocore, so that it uses the environment's endpoint unless the caller passes one."""
     import functools
 
     @functools.wraps(create_client)
@@ -292,26 +292,26 @@ def with_endpoint(create_client):
 
 
 def name_endpoint(module):
-    """Called with `botocore.session`."""
+    """Patches `botocore.session`."""
     if not hasattr(sys.modules.get("botocore.configprovider"), "ConfiguredEndpointProvider"):  # since 1.31
         module.Session.create_client = with_endpoint(module.Session.create_client)
 
 
 def send_nothing(*_, **__):
-    """Stands in for the functions that send telemetry."""
+    """Replaces the functions that send telemetry."""
 
 
 def accept_old_boosters(module):
-    """Called with `xgboost.core`."""
+    """Patches `xgboost.core`."""
     try:
         reader = importlib.import_module("sagewright.algorithms.xgboost.oldscripts")
-    except ImportError:  # `sagewright exec` has no packages for jobs
+    except ImportError:  # `sagewright exec` has no packages of jobs
         return
     reader.accept_old(module)
 
 
 def prepare(module):
-    """Called once a watched module has been executed."""
+    """Patches a watched module after it has been executed."""
     if module.__name__ == "botocore.handlers":
         module.BUILTIN_HANDLERS.append(("before-sign.sts", redirect_sts))
     elif module.__name__ == "botocore.session":
@@ -327,7 +327,7 @@ def prepare(module):
 
 
 def hasten(module):
-    """Has a module poll early and often."""
+    """Makes a module poll early and often."""
     if module.__name__ in WAITERS:
         module.Waiter.wait = patient_waiter(module.Waiter.wait)
         return
@@ -343,7 +343,7 @@ def hasten(module):
 
 
 class Loader:
-    """Runs another loader, then `prepare`."""
+    """A loader that runs another loader, then `prepare`."""
 
     def __init__(self, inner):
         self._inner = inner
@@ -360,8 +360,8 @@ class Loader:
 
 
 class OwnNames:
-    """`torch.sagemaker`, AWS's model parallel library, is inside PyTorch by its name and beside this file by its place.
-    sagewright.toolkit knows the modules that a newer scikit-learn has by other names."""
+    """Finds `torch.sagemaker`, AWS's model parallel library, which is part of PyTorch by name, but lies beside this file. Also
+    finds modules that a newer scikit-learn has renamed, through sagewright.toolkit."""
 
     def find_spec(self, name, _path=None, _target=None):
         if name.startswith("sklearn.") and os.environ.get("SAGEWRIGHT_OLD_NAMES"):
@@ -372,15 +372,15 @@ class OwnNames:
 
         place = os.path.join(os.path.dirname(os.path.abspath(__file__)), "torch_sagemaker")
         start = os.path.join(place, "__init__.py")
-        if not os.path.isfile(start):  # `sagewright exec` has no packages for jobs
+        if not os.path.isfile(start):  # `sagewright exec` has no packages of jobs
             return None
         return spec_from_file_location(name, start, submodule_search_locations=[place])
 
 
 class Finder:
-    """Finds watched modules where Python finds them anyway, and wraps their loader.
+    """Finds watched modules as Python would, and wraps their loaders.
 
-    `fresh`: the names of the modules, and the path, of a Python that has run nothing yet: see sagewright.toolkit.twin.
+    `fresh`: names of the modules, and the path, of a Python that has run nothing yet: see sagewright.toolkit.twin.
     """
 
     fresh = ([], [])
@@ -401,7 +401,7 @@ class Finder:
 
 
 def chain():
-    """Run the sitecustomize that this one hides, if there is one."""
+    """Runs the sitecustomize that this one hides, if any."""
     here = os.path.dirname(os.path.abspath(__file__))
     places = [p for p in sys.path if os.path.abspath(p or ".") != here]
     spec = importlib.machinery.PathFinder.find_spec("sitecustomize", places)
@@ -416,6 +416,6 @@ FINDER = Finder()
 sys.meta_path.insert(0, FINDER)
 sys.meta_path.append(OwnNames())
 try:
-    chain()  # which fails where the other one does: then this module is forgotten
+    chain()  # fails if the other one does: then this module is dropped
 finally:
     FINDER.fresh = (list(sys.modules), list(sys.path))

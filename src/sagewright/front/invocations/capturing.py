@@ -1,4 +1,4 @@
-"""Data capture: a sample of requests and answers, as records that the server writes to S3.
+"""Data capture: a sample of requests and responses, as records that the server writes to S3.
 
 Source: AWS's developer guide, "Capture data from real-time endpoint".
 """
@@ -46,7 +46,8 @@ class Capturing:
         return capture is not None and random.random() * 100 < capture.percent  # noqa: S311 - nothing to keep secret
 
     def keep(self, capture: Capture, endpoint: str, variant: str, exchanged: Exchanged) -> None:
-        """A record that the disk or the spool has no room for is dropped, with a line in the front's log: the answer goes on."""
+        """Spools a record. If the disk or the spool is full, drops it with a line in the front's log, and the response is still
+        sent."""
         target = CaptureTarget(capture.destination, endpoint, variant)
         try:
             if self._spool.keep(target, orjson.dumps(_line(capture, exchanged))):
@@ -62,7 +63,7 @@ class Capturing:
             )
 
     def close_segment(self) -> bool:
-        """Whether the server has more to bring to S3."""
+        """Returns True if the server has a new segment to write to S3."""
         try:
             return self._spool.close_segment()
         except OSError as error:

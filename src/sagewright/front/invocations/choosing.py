@@ -1,4 +1,4 @@
-"""Which variant, and which instance of it, a request goes to."""
+"""Choice of the variant and the instance for a request."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from sagewright.front.invocations.routes import RouteInstance
 
 
 class Quota:
-    """Shares requests out by weights: at any time each part has had its due, but for one request, and the order has no pattern.
+    """Distributes requests by weight: at any time each variant has had its share to within one request, and the order has no
+    pattern.
 
-    Each request goes to a random part of those that are not ahead of their due; one that is a whole request behind comes first.
-    Source: measured beside random choice and smooth weighted round robin; see docs/explanation/hosting.md.
+    Each request goes to a random variant among those not ahead of their share; one that is a whole request behind comes first.
+    Source: measured against random choice and smooth weighted round robin; see docs/explanation/hosting.md.
     """
 
     def __init__(self) -> None:
@@ -20,7 +21,7 @@ class Quota:
         self._owed: dict[str, float] = {}
 
     def choose(self, weights: Mapping[str, float]) -> str:
-        """A name. At least one weight is above 0."""
+        """Returns a name. At least one weight must be above 0."""
         if weights != self._weights:
             self._weights = dict(weights)
             self._owed = {name: self._owed.get(name, 0.0) for name, weight in weights.items() if weight > 0}
@@ -39,7 +40,7 @@ class Quota:
 
 
 def least_busy(instances: Sequence[RouteInstance], busy: Mapping[str, int], *, at_random: bool) -> RouteInstance:
-    """The instance with the fewest requests under way (`busy`, by id), of several such a random one."""
+    """Returns a random instance of those with the fewest requests in progress (`busy`, by id), or of all with `at_random`."""
     if len(instances) == 1:
         return instances[0]
     if at_random:

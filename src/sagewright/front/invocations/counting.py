@@ -1,4 +1,4 @@
-"""What is counted of invocations, by variant, for CloudWatch.
+"""Counts of invocations by variant, for CloudWatch.
 
 Source: AWS's developer guide, "Metrics for monitoring Amazon SageMaker AI with Amazon CloudWatch".
 """
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 _STEPS = 24
-"""Buckets of a factor of ten: a percentile is told within 5 %."""
+"""Buckets per factor of ten: percentiles are accurate to 5 %."""
 
 
 @dataclass
@@ -24,7 +24,7 @@ class _Bucket:
 
 @dataclass
 class VariantCounts:
-    """Of one variant, or of one inference `component`. Latencies in microseconds."""
+    """Counts of one variant, or of one inference `component`. Latencies in microseconds."""
 
     invocations: int = 0
     client_errors: int = 0
@@ -47,7 +47,7 @@ class VariantCounts:
         bucket.most = max(bucket.most, microseconds)
 
     def document(self) -> list[dict[str, Any]]:
-        """Data for CloudWatch: name, unit, samples, total, least, most."""
+        """Returns data for CloudWatch: name, unit, samples, total, minimum, maximum."""
         counts = {
             "Invocations": (self.invocations, float(self.invocations)),
             "Invocation4XXErrors": (self.invocations, float(self.client_errors)),
@@ -80,7 +80,7 @@ class VariantCounts:
 
 
 def _counted(name: str, samples: int, total: float) -> dict[str, Any]:
-    """Each invocation is a sample of 0 or 1, so that the average is a rate, as AWS's is."""
+    """Counts each invocation as a sample of 0 or 1, so that the average is a rate, as at AWS."""
     return {
         "name": name,
         "unit": "Count",
@@ -92,7 +92,7 @@ def _counted(name: str, samples: int, total: float) -> dict[str, Any]:
 
 
 class Counting:
-    """Of all variants, since the last look."""
+    """Counts of all variants since they were last collected."""
 
     def __init__(self) -> None:
         self._tallies: dict[tuple[str, str, str], VariantCounts] = {}
@@ -104,7 +104,7 @@ class Counting:
         return tally
 
     def taken(self) -> list[dict[str, Any]]:
-        """What was counted, which begins anew."""
+        """Returns the counts and resets them."""
         tallies, self._tallies = self._tallies, {}
         return [
             {"endpoint": endpoint, "variant": variant, "component": component, "data": tally.document()}

@@ -1,4 +1,4 @@
-"""From an endpoint and a request to a model's answer: variant, instance, container, and what is done when one of them is away."""
+"""Dispatch of a request to a model: variant, instance, container, and the handling of those that are unavailable."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ from sagewright.upstream.connecting import ContainerAddress
 
 TIMEOUT_S = 60.0
 STREAM_TIMEOUT_S = 480.0
-"""For all of a stream. Source: AWS's developer guide: 8 minutes."""
+"""Limit for a whole stream. Source: AWS's developer guide: 8 minutes."""
 AWAY_S = 5.0
-"""For how long a request waits for a server that is being started again."""
+"""Maximum time that a request waits for a restarting model server."""
 RETRY_S, MOST_RETRY_S = 0.02, 0.2
-"""Between two attempts to reach it: longer each time, since many requests may wait for one container."""
+"""First and longest pause between two connection attempts: they grow, since many requests can wait for one container."""
 MOST_IN_FLIGHT = 256
-"""Requests to one instance; further ones are told to come again later."""
+"""Maximum number of requests in progress per instance; further ones are asked to retry later."""
 
 
 @dataclass(frozen=True)
 class InvocationTarget:
-    """What a request names besides its endpoint."""
+    """The members of a request that select a target within its endpoint."""
 
     variant: str = ""
     container: str = ""
@@ -46,7 +46,7 @@ class InvocationTarget:
 
 @dataclass
 class Served:
-    """Who answered, and in what time (seconds) the model did."""
+    """The answer with its variant, and the model's latency in seconds."""
 
     fleet: RouteFleet
     variant: RouteVariant
@@ -56,17 +56,17 @@ class Served:
 
 @dataclass
 class Counters:
-    """Requests under way."""
+    """Requests in progress."""
 
     by_instance: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     by_variant: dict[str, int] = field(default_factory=lambda: defaultdict(int))
 
 
 class Dispatch:
-    """Sends requests to model servers. `routes` is replaced whole by `take`; requests under way end where they are."""
+    """Sends requests to model servers. `take` replaces `routes` as a whole; requests in progress are not affected."""
 
     def __init__(self, counting: Counting, refresh: Callable[[], Awaitable[None]]) -> None:
-        """`refresh`: has the server send the routes as they are now."""
+        """`refresh`: has the server send the current routes."""
         self.routes = Routes()
         self._refresh = Refreshing(refresh)
         self._counting = counting
@@ -77,7 +77,7 @@ class Dispatch:
         self._models: dict[tuple[Path, str], str] = {}
         self._changed = asyncio.Event()
         self.requested: set[str] = set()
-        """Endpoints whose variants have been asked for while they have no instance, since the last look."""
+        """Endpoints that received requests for variants without an instance since the last collection."""
 
     def take(self, routes: Routes) -> None:
         self.routes = routes
@@ -105,12 +105,12 @@ class Dispatch:
         self._changed = asyncio.Event()
 
     def where(self, name: str, component: str = "") -> Where:
-        """`name`: as routes have it."""
+        """`name`: the endpoint's name in the routes."""
         region, plain = read_routed(name, self.routes.region)
         return Where(plain, self.routes.account, region, component)
 
     async def endpoint(self, name: str, component: str = "") -> Endpoint:
-        """As it is now: of one that isn't known to serve, or to host the component, the server is asked once more. Raises
+        """Returns the current endpoint. If it isn't known to serve, or to host the component, asks the server once. Raises
         ValidationError."""
         endpoint = self.routes.endpoints.get(name)
         if endpoint is None or not endpoint.fleets or not _answers(endpoint, component):
@@ -123,7 +123,7 @@ class Dispatch:
         return endpoint
 
     def choose(self, endpoint: Endpoint, requested: InvocationTarget) -> tuple[RouteFleet, RouteVariant]:
-        """Raises ValidationError for a variant or a component that is not there."""
+        """Raises ValidationError for a variant or a component that does not exist."""
         if endpoint.components is not None or requested.component:
             return endpoint.fleets[0], self._component(endpoint, requested)
         if requested.variant:
@@ -132,7 +132,7 @@ class Dispatch:
                     if variant.name == requested.variant:
                         return fleet, variant
             raise faults.validation(f"Variant {requested.variant} of endpoint {endpoint.name} not found.")
-        if len(endpoint.fleets) == 1 and len(endpoint.fleets[0].variants) == 1:  # as most have it: there is no choice
+        if len(endpoint.fleets) == 1 and len(endpoint.fleets[0].variants) == 1:  # the common case: there is no choice
             (fleet,), (variant,) = endpoint.fleets, endpoint.fleets[0].variants
             if fleet.share and variant.weight:
                 return fleet, variant
@@ -176,7 +176,7 @@ class Dispatch:
         ask: UpstreamRequest,
         requested: InvocationTarget,
     ) -> Served:
-        """The answer of a variant. Raises AwsError: ModelError, ServiceUnavailable, ValidationError."""
+        """Returns the answer of a variant. Raises AwsError: ModelError, ServiceUnavailable, ValidationError."""
         where, begin = self.where(endpoint.name, variant.component), time.monotonic()
         async with _Slot(self, endpoint, variant) as slot:
             *before, last = slot.steps(requested)
@@ -192,14 +192,14 @@ class Dispatch:
     async def _answered(
         self, where: Where, slot: _Slot, number: int, ask: UpstreamRequest, requested: InvocationTarget
     ) -> Answer:
-        """A container's good answer. Raises AwsError."""
+        """Returns a container's successful answer. Raises AwsError."""
         answer = await self._step(where, slot, number, ask, requested)
         if not 200 <= answer.status < 300:
             raise faults.model_error(where, _described_name(slot.variant, number), answer.status, answer.body)
         return answer
 
     async def _several(self, where: Where, slot: _Slot, number: int, ask: UpstreamRequest, model: str) -> Answer:
-        """Of one model of a multi-model container, which is loaded first if it isn't."""
+        """Returns the answer of one model of a multi-model container, loading it first if needed."""
         place, container = slot.instance.directories[number], _described_name(slot.variant, number)
         key = place, model
         answer = Answer(0, {}, b"")
@@ -213,14 +213,14 @@ class Dispatch:
                 self._models.pop(key, None)
                 if fresh:
                     raise faults.unavailable(f"The container {container} can't be reached.") from None
-                continue  # it is being started again, and its models with it
+                continue  # it is restarting, and its models with it
             except Broken as error:
                 raise faults.broken(where, container, str(error)) from None
             except TimeoutError:
                 raise faults.timed_out(where, container, TIMEOUT_S) from None
             if answer.status != HTTPStatus.NOT_FOUND:
                 break
-            self._models.pop(key, None)  # the container was started again, or has given it up
+            self._models.pop(key, None)  # the container was restarted, or has unloaded it
         return answer
 
     async def _step(
@@ -249,7 +249,8 @@ class Dispatch:
     async def begin(
         self, endpoint: Endpoint, variant: RouteVariant, ask: UpstreamRequest, requested: InvocationTarget
     ) -> tuple[AnswerStream, _Slot]:
-        """The answer of a variant's last container, to be read as it comes. The slot has to be left. Raises AwsError."""
+        """Returns the answer of a variant's last container as a stream, and the slot, which the caller has to leave. Raises
+        AwsError."""
         where = self.where(endpoint.name, variant.component)
         slot = _Slot(self, endpoint, variant)
         await slot.__aenter__()
@@ -279,7 +280,7 @@ class Dispatch:
         return tally
 
     async def present(self, endpoint: Endpoint, variant: RouteVariant) -> RouteVariant:
-        """The variant as it is now, once it has an instance. Raises ServiceUnavailable, ModelNotReadyException."""
+        """Returns the current variant once it has an instance. Raises ServiceUnavailable, ModelNotReadyException."""
         now, begin = self._present(endpoint.name, variant), time.monotonic()
         limit = time.monotonic() + (TIMEOUT_S if now.scales_from_zero else AWAY_S)
         while not now.instances:
@@ -296,7 +297,7 @@ class Dispatch:
         return now
 
     def _present(self, name: str, variant: RouteVariant) -> RouteVariant:
-        """As the present routes have it; as it was, where they don't."""
+        """Returns the variant in the current routes, or the given one if they lack it."""
         endpoint = self.routes.endpoints.get(name)
         candidates = endpoint.variants() if endpoint else []
         mine = (one for one in candidates if (one.name, one.component) == (variant.name, variant.component))
@@ -314,7 +315,7 @@ class Dispatch:
 
 
 class _Slot:
-    """One request's place at an instance of a variant."""
+    """The slot of one request at an instance of a variant."""
 
     def __init__(self, dispatch: Dispatch, endpoint: Endpoint, variant: RouteVariant) -> None:
         self._dispatch, self.endpoint, self.variant = dispatch, endpoint, variant
@@ -343,7 +344,8 @@ class _Slot:
         self._leave_instance()
 
     def move(self, variant: RouteVariant, *, started: bool) -> None:
-        """To another instance, where there is one: this one can't be reached. Not between two containers of one instance."""
+        """Moves to another instance, if there is one, because this one can't be reached. Not between two containers of one
+        instance."""
         if started or not variant.instances:
             return
         others = [one for one in variant.instances if one.id != self.instance.id] or list(variant.instances)
@@ -352,7 +354,7 @@ class _Slot:
         self._dispatch.busy.by_instance[self.instance.id] += 1
 
     def steps(self, requested: InvocationTarget) -> list[int]:
-        """Which containers the request goes through. Raises ValidationError."""
+        """Returns the indices of the containers that the request passes through. Raises ValidationError."""
         names = [container.name for container in self.variant.containers]
         if not self.variant.direct:
             if requested.container:
@@ -377,7 +379,7 @@ class _Slot:
 
 
 def _answers(endpoint: Endpoint, component: str) -> bool:
-    """Whether there is somebody to ask for a component, where one is named."""
+    """Returns True if the endpoint can answer, for the component if one is named."""
     if not component:
         return True
     found = (endpoint.components or {}).get(component)

@@ -1,4 +1,4 @@
-"""Asks the server for the routes as they are now, however many requests want to know: one question after the other."""
+"""Requests for the current routes, shared by all requests that need them: only one is in progress at a time."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 
 class Refreshing:
-    """`ask` returns once the answer is here. To be used from one event loop."""
+    """`ask` returns when the answer has arrived. To be used from one event loop."""
 
     def __init__(self, ask: Callable[[], Awaitable[None]]) -> None:
         self._ask = ask
@@ -15,7 +15,7 @@ class Refreshing:
         self._next: asyncio.Task[None] | None = None
 
     async def __call__(self) -> None:
-        """Returns when a question that was asked after this call began is answered: one that is under way may be too old."""
+        """Returns after a request for routes that began after this call: one already in progress may be outdated."""
         if self._next is None:
             self._next = asyncio.get_running_loop().create_task(self._after(self._present))
         await asyncio.shield(self._next)

@@ -1,4 +1,4 @@
-"""What the front knows of endpoints: a table that the server sends whole whenever it changes."""
+"""The front's routing table of endpoints, which the server sends as a whole on each change."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class RouteContainer:
 
 @dataclass(frozen=True)
 class RouteInstance:
-    """`directories`: of its containers' hosts, in their order."""
+    """`directories`: those of its containers' hosts, in the containers' order."""
 
     id: str
     directories: tuple[Path, ...]
@@ -28,9 +28,10 @@ class RouteInstance:
 
 @dataclass(frozen=True)
 class RouteVariant:
-    """`weight`: its part of its fleet's traffic; `concurrency`: how many requests it takes at a time, 0 for no limit of its own.
+    """`weight`: its part of its fleet's traffic; `concurrency`: maximum number of concurrent requests, 0 for no limit.
 
-    One with a `component` is an inference component: its instances are copies, on the variant of that name. `desired`: how many.
+    A variant with a `component` is an inference component: its instances are copies on the variant of that name. `desired`:
+    desired number of copies.
     """
 
     name: str
@@ -59,7 +60,7 @@ class Capture:
 
 @dataclass(frozen=True)
 class RouteFleet:
-    """`share`: its part of the endpoint's traffic, in percent; `shadow`: a variant that gets copies."""
+    """`share`: its part of the endpoint's traffic, in percent; `shadow`: a variant that receives copies."""
 
     share: float
     variants: tuple[RouteVariant, ...]
@@ -69,8 +70,8 @@ class RouteFleet:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """`status`: why nobody answers, where there is no fleet; `asynchronous`: it takes InvokeEndpointAsync alone; `components`: by
-    name; None where its variants have models themselves."""
+    """`status`: the reason for refusals if there is no fleet; `asynchronous`: True if it accepts only InvokeEndpointAsync;
+    `components`: by name, None if its variants have models themselves."""
 
     id: str
     name: str
@@ -80,7 +81,7 @@ class Endpoint:
     components: Mapping[str, RouteVariant] | None = None
 
     def variants(self) -> list[RouteVariant]:
-        """All that requests can go to."""
+        """Returns all variants that requests can go to."""
         if self.components is not None:
             return list(self.components.values())
         return [variant for fleet in self.fleets for variant in fleet.variants]

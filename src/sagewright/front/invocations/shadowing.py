@@ -1,5 +1,5 @@
-"""Copies of requests for shadow variants. Their answers are counted, captured and never returned; they wait for nobody, and nobody
-waits for them: a slow shadow gets fewer copies."""
+"""Copies of requests for shadow variants. Their responses are counted, captured and never returned. Copies wait for nothing, and
+nothing waits for them: a slow shadow gets fewer copies."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sagewright.model.errors import AwsError
 from sagewright.upstream.messages import UpstreamRequest
 
 MOST_COPIES = 16
-"""Under way to one shadow; further ones are dropped, and that is counted."""
+"""Maximum number of copies in progress per shadow; further ones are dropped and counted."""
 
 
 class Shadowing:
@@ -24,7 +24,7 @@ class Shadowing:
         self._under_way: dict[str, int] = {}
 
     def copy(self, endpoint: Endpoint, fleet: RouteFleet, production: RouteVariant, ask: UpstreamRequest) -> None:
-        """Send a copy in the ratio of the weights, at most one for each request."""
+        """Sends copies in the ratio of the weights, at most one per request."""
         shadow = fleet.shadow
         if shadow is None or not shadow.instances:
             return

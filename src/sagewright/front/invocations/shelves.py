@@ -1,4 +1,4 @@
-"""Asks agents of multi-model containers for models."""
+"""Requests to the agents of multi-model containers to load models."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from sagewright.upstream.errors import Broken, ContainerUnreachable
 from sagewright.upstream.lines import ask_line
 
 PATIENCE_S = 60.0
-"""After which a client is told to come again: the model goes on loading."""
+"""Time after which a client is asked to retry: the model continues to load."""
 LOAD_S = 900.0
 """Time for an agent to unload other models, fetch this one and load it."""
 MOST_LOADING = 64
-"""Models of one container that are asked for at a time."""
+"""Maximum number of models per container that are being loaded."""
 
 
 class Shelves:
@@ -31,9 +31,9 @@ class Shelves:
         self._loading: Counter[Path] = Counter()
 
     async def bring(self, directory: Path, model: str) -> str:
-        """The name by which the container in HOST_DIRECTORY knows a model, which is loaded then.
+        """Loads a model, and returns its name in the container whose HOST_DIRECTORY is `directory`.
 
-        Raises ValidationError for what is not there, ModelNotReadyException, ModelError, ServiceUnavailable.
+        Raises ValidationError for a missing model, ModelNotReadyException, ModelError, ServiceUnavailable.
         """
         key = directory, model
         task = self._requested.get(key)
@@ -53,7 +53,7 @@ class Shelves:
     def _answered(self, key: tuple[Path, str]) -> None:
         task = self._requested.pop(key)
         if not task.cancelled():
-            task.exception()  # it may be that nobody waits any more
+            task.exception()  # all waiters may have been cancelled
         self._loading[key[0]] -= 1
         if not self._loading[key[0]]:
             del self._loading[key[0]]

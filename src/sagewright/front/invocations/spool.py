@@ -1,8 +1,8 @@
-"""Captured records on disk between the front and the server, so that neither's death loses one.
+"""Captured records on disk between the front and the server, so that a crash of either loses none.
 
 The front appends a record before it answers the request, to a segment that it holds locked; every half second it closes the
-segment. The server brings closed segments, and those whose front has died, to S3 under names that follow from the segment's: after
-a death in between, the same objects are written again.
+segment. The server writes closed segments, and those of crashed fronts, to S3 under names derived from the segment's: after a crash
+in between, the same objects are written again.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from sagewright.model.clock import now_ms
 
 SEGMENT_BYTES = 8 << 20
 MOST_BYTES = 1 << 30
-"""Of all segments together; further records are dropped."""
+"""Maximum size of all segments together; further records are dropped."""
 _NEW, _OPEN, _CLOSED = ".new", ".part", ".lines"
 _NAMESPACE = uuid.UUID("6f3c1a52-0d0e-4a44-9a3b-0c8a5c5d6f10")
 log = logging.getLogger("sagewright.front.invocations.spool")
@@ -34,7 +34,7 @@ log = logging.getLogger("sagewright.front.invocations.spool")
 
 @dataclass(frozen=True)
 class CaptureTarget:
-    """Where records go: the capture's S3 URI, and the names that its keys begin with."""
+    """Destination of records: the capture's S3 URI, and the names that its keys begin with."""
 
     destination: str
     endpoint: str
@@ -42,7 +42,7 @@ class CaptureTarget:
 
 
 class CaptureSpool:
-    """The front's end. `keep` and `close_segment` raise OSError where the disk takes nothing."""
+    """The front's side. `keep` and `close_segment` raise OSError if the disk fails."""
 
     def __init__(self, folder: Path, most_bytes: int = MOST_BYTES) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -53,7 +53,7 @@ class CaptureSpool:
         self._before = _size_of(folder)
 
     def keep(self, target: CaptureTarget, record: bytes) -> bool:
-        """False where the spool is full: the record is not kept."""
+        """Returns False if the spool is full and the record was dropped."""
         size = len(record)
         if self._before + self._written + size > self._most:
             self._before = _size_of(self._folder) - self._written
@@ -76,7 +76,7 @@ class CaptureSpool:
         return True
 
     def close_segment(self) -> bool:
-        """Whether there was one: the server may have it now."""
+        """Returns True if a segment was closed for the server."""
         if self._file is None:
             return False
         self._path.rename(self._path.with_suffix(_CLOSED))
@@ -97,7 +97,7 @@ class CaptureSpool:
 
 @dataclass(frozen=True)
 class Segment:
-    """One whose records nobody adds to any more."""
+    """A closed segment."""
 
     path: Path
 
@@ -106,7 +106,8 @@ class Segment:
         return datetime.fromtimestamp(int(self.path.name.partition("-")[0]) / 1000, UTC)
 
     def records(self) -> dict[CaptureTarget, list[bytes]]:
-        """Raises OSError. A record that a killed front had not finished is left out: its request was not answered."""
+        """Returns the records by target. Raises OSError. Skips a record that a killed front left unfinished: its request was not
+        answered."""
         found: dict[CaptureTarget, list[bytes]] = defaultdict(list)
         with self.path.open("rb") as file:
             while head := file.readline():
@@ -122,7 +123,7 @@ class Segment:
         return found
 
     def name_for(self, target: CaptureTarget) -> str:
-        """The last part of an object's key, always the same.
+        """Returns the last part of an object's key, which is deterministic.
 
         Source: AWS's developer guide, "Capture data from real-time endpoint".
         """
@@ -135,7 +136,7 @@ class Segment:
 
 
 def segments(folder: Path) -> Iterator[Segment]:
-    """Those that are whole, the oldest first, and those that a front left when it was killed."""
+    """Yields closed segments, oldest first, and those that a killed front left."""
     with suppress(FileNotFoundError):
         for path in sorted(folder.iterdir()):
             if path.suffix == _CLOSED or (path.suffix == _OPEN and _is_abandoned(path)):
@@ -150,7 +151,7 @@ def _is_abandoned(path: Path) -> bool:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError:
         return False
-    return path.exists()  # a front that lives may have closed it a moment ago, under its other name
+    return path.exists()  # a running front may just have closed it, which renames it
 
 
 def _is_older(path: Path, seconds: float) -> bool:

@@ -1,4 +1,4 @@
-"""The link between front and server: messages, handed-over sockets, and what happens while no server runs.
+"""The link between front and server: messages, handed-over sockets, and operation without a server.
 
 Imports nothing of the other wings.
 """

@@ -1,8 +1,8 @@
-"""Messages with open descriptors over a Unix socket: how a server finds a front that has outlived the server before it.
+"""Messages with open descriptors over a Unix socket, by which a server finds a front that has outlived the previous server.
 
-The server says hello; the front answers with its release, its pid and the sockets that it listens on; the server then either
-takes it over (the connection becomes the link, see `front.link.messages`) or starts another front on the same sockets. Each message
-is a length of four bytes, which the descriptors travel with, and as many bytes of JSON.
+The server says hello; the front answers with its release, its pid and its listening sockets; the server then either takes it over
+(the connection becomes the link, see `front.link.messages`) or starts another front on the same sockets. Each message is a length
+of four bytes, sent with the descriptors, and as many bytes of JSON.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ PATIENCE_S = 5.0
 MOST_BYTES = 1 << 20
 MOST_SOCKETS = 8
 RUNTIME, LOCAL, MAIN = "runtime", "local", "main"
-"""The port of invocations, the socket on which the server relays them, and the server's own port, which the front holds open
-while no server runs."""
+"""The port of invocations, the socket on which the server relays them, and the server's own port, which the front holds open while
+no server runs."""
 _LENGTH = struct.Struct(">I")
 _RELEASED = ("front", "http", "model", "upstream", "wire")
 
 
 @dataclass(frozen=True)
 class FrontDirectory:
-    """The files of a data directory by which server and front meet."""
+    """Files of a data directory through which server and front find each other."""
 
     data: Path
 
@@ -58,7 +58,7 @@ def send(connection: socket.socket, document: dict[str, Any], sockets: Sequence[
 
 
 def receive(connection: socket.socket) -> tuple[dict[str, Any], list[socket.socket]]:
-    """Raises OSError, also for what is no message and for an end of the stream. The caller owns the sockets."""
+    """Raises OSError, also for an invalid message and for the end of the stream. The caller owns the sockets."""
     head, descriptors, _, _ = socket.recv_fds(connection, _LENGTH.size, MOST_SOCKETS, socket.MSG_CMSG_CLOEXEC)
     sockets = [socket.socket(fileno=descriptor) for descriptor in descriptors]
     try:
@@ -89,7 +89,7 @@ def _exactly(connection: socket.socket, size: int) -> bytes:
 
 @cache
 def release() -> str:
-    """Identifies the code that a front runs: a server of other code replaces it."""
+    """Returns an identifier of the front's code: a server of other code replaces the front."""
     root = Path(sagewright.__file__).parent
     seen = hashlib.sha256(f"{sys.executable} {sys.version}".encode())
     for folder in _RELEASED:

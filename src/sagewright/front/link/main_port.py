@@ -1,4 +1,4 @@
-"""Answers on the server's own port while no server runs, to requests that only a server could carry out."""
+"""Responses on the server's own port while no server runs, to requests that need one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MESSAGE = "The server is being started again, or has ended; endpoints answer all
 
 
 async def answer_while_away(scope: Any, send: Any) -> None:
-    """503, which every SDK tries again, and the end of the connection, so that the next request meets the server."""
+    """Sends 503, which every SDK retries, and closes the connection, so that the next request reaches the server."""
     headers = [
         ("content-type", "application/json"),
         ("x-amzn-errortype", "ServiceUnavailable"),

@@ -1,4 +1,4 @@
-"""The line between server and front: JSON documents, one a line, over a Unix socket. When one end closes, the other sees it."""
+"""The link between server and front: JSON documents, one per line, over a Unix socket. Each side notices when the other closes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Handle = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 class Link:
-    """One end. `handle` is called for each document, in their order."""
+    """One side of the link. `handle` is called for each document, in order."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, handle: Handle) -> None:
         self._reader, self._writer, self._handle = reader, writer, handle
@@ -25,7 +25,7 @@ class Link:
         return cls(reader, writer, handle)
 
     async def run(self) -> None:
-        """Returns when the other end has gone, or `close` was called."""
+        """Runs until the other side closes, or `close` is called."""
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             while line := await self._reader.readline():
                 await self._handle(orjson.loads(line))
@@ -36,14 +36,14 @@ class Link:
         return not self._writer.is_closing()
 
     def send(self, document: dict[str, Any]) -> bool:
-        """Never waits. False: the other end has gone, and the document with it."""
+        """Sends without waiting. Returns False if the other side is gone and the document is lost."""
         if self._writer.is_closing():
             return False
         self._writer.write(orjson.dumps(document) + b"\n")
         return True
 
     async def drained(self) -> None:
-        """Returns once the other end has taken most of what was sent."""
+        """Waits until the other side has received most of what was sent."""
         with contextlib.suppress(ConnectionError):
             await self._writer.drain()
 

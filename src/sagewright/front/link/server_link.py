@@ -1,4 +1,4 @@
-"""The front's way to the server: found on the control socket, lost when the server ends, found again by the next one."""
+"""The front's link to the server: found on the control socket, lost when the server ends, found again by the next one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Linked = Callable[[dict[str, Any], list[socket.socket]], Awaitable[None]]
 
 
 class ServerLink:
-    """One server at a time: a new one takes the place of the one before. `offer`: the sockets that a server is shown."""
+    """One server at a time: a new one replaces the previous one. `offer`: the sockets to present to a server."""
 
     def __init__(self, control: socket.socket, heard: Handle) -> None:
         control.setblocking(False)
@@ -33,10 +33,10 @@ class ServerLink:
         self._handling: set[asyncio.Task[None]] = set()
         self.offer: dict[str, socket.socket] = {}
         self.address: tuple[str, int] | None = None
-        """Of the server's own port."""
+        """Address of the server's own port."""
 
     async def run(self, linked: Linked, alone: Callable[[], Awaitable[None]]) -> None:
-        """Until it is cancelled. `linked` is called with what a server says and brings, `alone` once it has gone."""
+        """Runs until cancelled. Calls `linked` with a server's hello and its sockets, and `alone` when the server is gone."""
         loop = asyncio.get_running_loop()
         while True:
             connection, _ = await loop.sock_accept(self._control)
@@ -47,7 +47,7 @@ class ServerLink:
     async def _meet(self, connection: socket.socket, linked: Linked, alone: Callable[[], Awaitable[None]]) -> None:
         try:
             said, brought = await asyncio.to_thread(self._agree, connection)
-        except OSError:  # it only looked, or has gone
+        except OSError:  # it only probed, or is gone
             connection.close()
             return
         before = self._link
@@ -66,7 +66,7 @@ class ServerLink:
             await alone()
 
     def _agree(self, connection: socket.socket) -> tuple[dict[str, Any], list[socket.socket]]:
-        """In a thread. Raises OSError."""
+        """Runs in a thread. Raises OSError."""
         connection.settimeout(handshake.PATIENCE_S)
         handshake.receive(connection)
         names = sorted(self.offer)
@@ -85,14 +85,14 @@ class ServerLink:
         return self._link is not None and self._link.is_open
 
     async def present(self, wait_s: float) -> bool:
-        """Whether a server is there, at the latest after so long."""
+        """Waits up to `wait_s`; returns True if a server is there."""
         if not self.is_present:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._came.wait(), wait_s)
         return self.is_present
 
     def send(self, document: dict[str, Any]) -> bool:
-        """False: no server is there."""
+        """Returns False if no server is there."""
         return self._link is not None and self._link.send(document)
 
     async def drained(self) -> None:
@@ -100,7 +100,7 @@ class ServerLink:
             await self._link.drained()
 
     async def refresh(self) -> None:
-        """Returns when the routes are those of now, or when no server says so in time."""
+        """Waits until the routes are current, or the server does not respond in time."""
         number = next(self._numbers)
         self._refreshes[number] = asyncio.get_running_loop().create_future()
         try:

@@ -1,4 +1,4 @@
-"""The HTTP server of a front: its listening sockets come and go while it serves."""
+"""The HTTP server of a front, which adds and removes listening sockets while it serves."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from sagewright.http.passing import BACKLOG, PassingServer
 from sagewright.http.takeover import TakeoverProtocol
 
 RETIRE_S = 600.0
-"""After which a front that has been replaced ends, though clients keep their connections busy."""
+"""Time after which a replaced front ends even if clients keep their connections busy."""
 FROM_MAIN = "sagewright.from_main"
-"""In a request's scope: it came to the server's own port."""
+"""Key of a request's scope: True if it came to the server's own port."""
 
 
 class MainProtocol(TakeoverProtocol):
@@ -30,7 +30,7 @@ class MainProtocol(TakeoverProtocol):
 
 
 class FrontServer(PassingServer):
-    """To be used from one event loop. It never binds a socket."""
+    """To be used from one event loop. Never binds a socket."""
 
     def __init__(self, application: Any, connections: Connections) -> None:
         super().__init__(application, connections, _is_for_server, MainProtocol)
@@ -38,7 +38,7 @@ class FrontServer(PassingServer):
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """The terminal's Ctrl-C is the server's affair."""
+        """Ignores the terminal's Ctrl-C, which is the server's to handle."""
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, self.end)
         yield
@@ -47,19 +47,19 @@ class FrontServer(PassingServer):
         self.should_exit = True
 
     async def accept_main(self, listener: socket.socket) -> None:
-        """No server runs: answer on its port."""
+        """Answers on the server's port, because no server runs."""
         if self._main is None:
             loop = asyncio.get_running_loop()
             self._main = await loop.create_server(self.passed_protocol, sock=listener.dup(), backlog=BACKLOG)
 
     def leave_main(self) -> None:
-        """A server runs again. Connections that are open stay."""
+        """Stops accepting on the server's port, because a server runs again. Open connections stay."""
         if self._main is not None:
             self._main.close()
             self._main = None
 
     async def retire(self, idle_s: float) -> None:
-        """Accept nothing new, end each connection after its next answer or once it has been idle for so long, then exit."""
+        """Stops accepting, closes each connection after its next response or once it was idle for `idle_s`, then exits."""
         self.leave_main()
         for server in self.servers:
             server.close()

@@ -1,4 +1,4 @@
-"""What a front does while no server runs, and when it ends."""
+"""The front's behaviour while no server runs, and the conditions for its end."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from sagewright.front.link.server_link import ServerLink
 
 LOOK_S = 0.5
 MAIN_HELD_S = 60.0
-"""How long the server's own port is answered and held for the next one."""
+"""Time that the server's own port is answered and held for the next server."""
 UNUSED_S = 10.0
-"""After which a front without a server ends, if no endpoint is in service."""
+"""Time after which a front without a server ends if no endpoint is in service."""
 ALONE_S = 24 * 3600.0
-"""As long as agents go on without a server."""
+"""Time that a front goes on without a server, as agents do."""
 IDLE_S = 3.0
 log = logging.getLogger("sagewright.front.link.survival")
 
 
 class Listening(Protocol):
-    """A front's HTTP server."""
+    """The HTTP server of a front."""
 
     async def accept_main(self, listener: socket.socket) -> None: ...
 
@@ -39,7 +39,7 @@ class Listening(Protocol):
 
 
 class Survival:
-    """`control`: the path of the socket by which servers find this front. Another front there has replaced this one."""
+    """`control`: path of the socket by which servers find this front. If another front listens there, this one was replaced."""
 
     def __init__(self, control: Path, serving: Listening, server: ServerLink) -> None:
         self._control, self._serving, self._server = control, serving, server
@@ -50,7 +50,7 @@ class Survival:
         asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, self._let_main_go)
 
     async def linked(self, said: dict[str, Any], brought: list[socket.socket]) -> None:
-        """A server is there: its port is its own again."""
+        """Handles a new server, which takes its port back."""
         sockets = dict(zip(said["brings"], brought, strict=True))
         self._serving.leave_main()
         if MAIN in sockets:
@@ -61,13 +61,13 @@ class Survival:
         self._alone_s = None
 
     async def alone(self) -> None:
-        """The server has gone."""
+        """Handles the loss of the server."""
         self._serving.use_passage(None)
         self._alone_s = asyncio.get_running_loop().time()
         await self._answer_on_main()
 
     async def leaving(self, serves: bool) -> None:
-        """The server is about to go, and accepts nothing more. With nobody to be served the front ends with it."""
+        """Handles a server that is about to end, and accepts no more. If nothing is served, the front ends too."""
         if serves:
             await self._answer_on_main()
         else:
@@ -78,7 +78,7 @@ class Survival:
             self._retiring = asyncio.get_running_loop().create_task(self._serving.retire(IDLE_S))
 
     async def watch(self, serves: Callable[[], bool]) -> None:
-        """Until it is cancelled, or the front has to end."""
+        """Runs until cancelled, or until the front has to end."""
         while self._retiring is None:
             await asyncio.sleep(LOOK_S)
             now = _identity(self._control)
@@ -101,7 +101,7 @@ class Survival:
             await self._serving.accept_main(self._main)
 
     def _let_main_go(self) -> None:
-        """Somebody else may bind the server's port. By SIGUSR1 a server on another data directory asks for it."""
+        """Releases the server's port, on SIGUSR1 from a server on another data directory."""
         if self._alone_s is not None:
             self._serving.leave_main()
             self._drop_main()
@@ -114,7 +114,7 @@ class Survival:
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
-    """Of the file at `path`; None where there is none."""
+    """Returns device and inode of the file at `path`; None if it is missing."""
     try:
         stat = path.stat()
     except OSError:

@@ -1,4 +1,4 @@
-"""Bytes of objects on disk: blobs, parts that are assembled, checksums, small objects, and writes that are still due.
+"""Object data on disk: blobs, assembled parts, checksums, small objects, and pending writes.
 
 Imports the store and `model`, and nothing of the objects' root but its errors.
 """

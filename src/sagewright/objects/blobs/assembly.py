@@ -1,8 +1,8 @@
-"""Assemblies: files in which the parts of an upload stand at their place from the start, so that its end copies nothing.
+"""Assemblies: files in which the parts of an upload are written at their final position, so that its completion copies nothing.
 
-The first part says how far apart the places are: part N begins at (N - 1) times its size. A place is written once; a
-part that is longer, or sent again, is a blob of its own, and then the completion copies. An assembly is written by the
-process that made it alone; after a restart only the rows of its parts know it, and the completion copies.
+The first part sets the stride: part N begins at (N - 1) times its size. A position is written once; a part that is longer, or sent
+again, becomes a separate blob, and then the completion copies. Only the process that created an assembly writes to it; after a
+restart only the rows of its parts refer to it, and the completion copies.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from sagewright.objects.blobs.blobs import Blob, BlobStore, full_disk_told
 from sagewright.store.objects.uploads import UploadPart
 
 MOST = 1000
-"""Assemblies that are remembered; of the one unused for longest no more parts are taken."""
+"""Maximum number of assemblies held; the least recently used one accepts no more parts."""
 
 MOST_BYTES = 5 * 1024**4
-"""Where a part may end: S3's largest object. File systems end not far beyond."""
+"""Maximum end position of a part: S3's largest object. File systems' limits are not much higher."""
 
 
 Fill = Callable[[int], Blob]
-"""Writes to a descriptor from where it stands on."""
+"""Writes to a descriptor from its current position."""
 
 
 @dataclass
 class Assembly:
-    """`taken` are the numbers of parts whose place holds a part or is being filled."""
+    """`taken`: numbers of the parts whose position holds a part or is being filled."""
 
     blob: str
     stride: int
@@ -42,7 +42,7 @@ class Assembly:
 
 
 class Assemblies:
-    """Those of unfinished uploads, by their ids. Safe to use from many threads."""
+    """The assemblies of unfinished uploads, by upload id. Thread-safe."""
 
     def __init__(self, blobs: BlobStore) -> None:
         self._blobs = blobs
@@ -50,9 +50,9 @@ class Assemblies:
         self._turn = threading.Condition()
 
     def claim(self, upload: str, number: int, length: int, *, begin: bool) -> Assembly | None:
-        """The assembly in which the place of this part of `length` bytes is the caller's now; None: it has none.
+        """Reserves the position of this part of `length` bytes for the caller; returns None if it has none.
 
-        `begin`: whether this part may be the first, after whose length the places go.
+        `begin`: True if this part can be the first, whose length becomes the stride.
         """
         with self._turn:
             assembly = self._of.get(upload) or (self._made(upload, length) if begin else None)
@@ -75,7 +75,7 @@ class Assemblies:
 
     @contextmanager
     def receive(self, upload: str, assembly: Assembly, number: int, fill: Fill) -> Iterator[Blob]:
-        """As BlobStore.receive, into the place that was claimed. Once it is kept, the place is never written again."""
+        """Like BlobStore.receive, into the reserved position. Once the blob is kept, the position is never written again."""
         blob = None
         kept = False
         try:
@@ -83,7 +83,7 @@ class Assemblies:
             yield blob
             kept = blob.kept
         except BaseException as error:
-            # As with a Receipt: the row may be there although its writer failed.
+            # As with a Receipt: the row can exist although its writer failed.
             kept = blob is not None and (blob.kept or not isinstance(error, AwsError))
             raise
         finally:
@@ -113,15 +113,15 @@ class Assemblies:
                 self._blobs.end(assembly.blob, kept=False)
 
     def _clear(self, assembly: Assembly, number: int) -> None:
-        """Give back what a part took that was not kept."""
+        """Frees the position of a part that was not kept."""
         with suppress(OSError), self._blobs.opened(assembly.blob) as file:
             writeback.punch(file, (number - 1) * assembly.stride, assembly.stride)
 
     @contextmanager
     def whole(self, upload: str, parts: Sequence[UploadPart]) -> Iterator[Blob | None]:
-        """The assembly as the blob of an object, if `parts` are all of it and stand without a gap; else None.
+        """Yields the assembly as the blob of an object, if `parts` are all of it and have no gaps; else None.
 
-        Nothing is put into it meanwhile, nor ever after once the blob was kept. One caller at a time.
+        Nothing is written to it meanwhile, nor after the blob was kept. For one caller at a time.
         """
         assembly = self._sealed(upload, parts)
         if assembly is None:
@@ -159,20 +159,20 @@ class Assemblies:
             return assembly
 
     def _cut(self, blob: Blob) -> None:
-        """Without what a part that was not kept left behind the last."""
+        """Truncates what a part that was not kept left after the last one."""
         with self._blobs.opened(blob.id) as file:
             if os.fstat(file).st_size > blob.size:
                 os.ftruncate(file, blob.size)
                 self._blobs.sync(file)
 
     def holds(self, upload: str, blob: str) -> bool:
-        """Whether `blob` is the upload's assembly, which parts without a row may be using."""
+        """Returns True if `blob` is the upload's assembly, which parts without a row may be using."""
         with self._turn:
             assembly = self._of.get(upload)
             return assembly is not None and assembly.blob == blob
 
     def forget(self, upload: str) -> None:
-        """The upload is no more, and its rows neither: remove its assembly, for which a reader has a while."""
+        """Removes the assembly of an upload that has ended, after a delay for readers."""
         with self._turn:
             assembly = self._of.pop(upload, None)
             if assembly is None:

@@ -1,7 +1,7 @@
-"""Blobs: immutable files, each with a random name, that the rows of objects and parts refer to.
+"""Blobs: immutable files with random names, which rows of objects and parts refer to.
 
-A blob is written to `incoming/`, brought to the disk, renamed into `blobs/` and only then named by a row. Whatever a
-killed process leaves behind is a file that no row names, one of the `orphans`.
+A blob is written to `incoming/`, synced to disk, renamed into `blobs/`, and only then referenced by a row. A killed process leaves
+only files that no row refers to, the `orphans`.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from sagewright.objects.blobs import checksums, small, writeback
 from sagewright.objects.blobs.small import SmallBlobs
 
 CHUNK = 256 * 1024
-"""Fits a core's cache: what is read is hashed and written from there."""
+"""Fits a core's cache: each chunk is hashed and written from there."""
 
 WRITE_BACK = 8 * 1024 * 1024
-"""After so many bytes the kernel is told to begin with them, so that the disk works while the rest comes in."""
+"""Number of bytes after which the kernel is asked to write them back, so that the disk works while the rest arrives."""
 
 TRASH_S = 10.0
-"""How long a blob that no row names any more stays, for readers that looked its row up before."""
+"""Time that a blob without rows is kept for readers that looked up its row before."""
 
 
 FULL_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
@@ -40,14 +40,14 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
 
 class ByteSource(Protocol):
-    """Where bytes come from: at most `size` of them a call, b"" at the end."""
+    """A source of bytes: at most `size` per call, b"" at the end."""
 
     def read(self, size: int = -1, /) -> bytes: ...
 
 
 @dataclass(frozen=True)
 class BlobSlice:
-    """`length` bytes of a file from `offset` on."""
+    """`length` bytes of a file, starting at `offset`."""
 
     path: Path
     offset: int
@@ -56,10 +56,10 @@ class BlobSlice:
 
 @dataclass
 class Blob:
-    """A blob that is on the disk and in no row yet. `md5` is hexadecimal, `checksums` are base64 by algorithm.
+    """A blob on disk without a row. `md5` is hexadecimal, `checksums` are base64 by algorithm.
 
-    `start`: where its bytes begin in the file, which is not the file's own beginning in an assembly alone. `data`: the
-    bytes of a small one, which has no file; whoever commits its row adds them.
+    `start`: offset of its bytes in the file, which is not 0 only in an assembly. `data`: the bytes of a small blob, which has no
+    file; the writer of its row adds them.
     """
 
     id: str
@@ -71,15 +71,15 @@ class Blob:
     data: bytes | None = field(default=None, repr=False)
 
     def keep(self) -> None:
-        """To be called once a row that names it was committed."""
+        """Keeps the blob; to be called once a row that refers to it was committed."""
         self.kept = True
 
 
 class BlobStore:
-    """The files below `root`. Safe to use from many threads, and beside other processes on the same root.
+    """The files below `root`. Thread-safe, also beside other processes on the same root.
 
-    `fsync` off never waits for the disk; otherwise a blob and its directory entry are there before a row can name it.
-    `small` keeps the bodies that `take` finds small, which have no files. `room` admits what is written.
+    Without `fsync` it never waits for the disk; otherwise a blob and its directory entry are durable before a row can refer to it.
+    `small` stores the bodies that `take` finds small, which have no files. `room` admits writes.
     """
 
     def __init__(self, root: Path, fsync: str, small: SmallBlobs | None = None, room: ClientRoom | None = None) -> None:
@@ -101,12 +101,12 @@ class BlobStore:
         return Path(self.file(blob))
 
     def file(self, blob: str) -> str:
-        """`path` as text: for thousands at once."""
+        """Returns `path` as text: faster for thousands of blobs."""
         return f"{self._blobs}/{blob[:2]}/{blob}"
 
     @contextmanager
     def take(self, source: ByteSource, algorithms: Iterable[str] = ()) -> Iterator[Blob]:
-        """`receive`, but a small body is no file: its bytes are the blob's `data`."""
+        """Like `receive`, but a small body gets no file: its bytes are the blob's `data`."""
         pieces, left = [], small.MOST + 1
         while left and (piece := source.read(left)):
             pieces.append(piece)
@@ -121,7 +121,7 @@ class BlobStore:
 
     @contextmanager
     def open(self, blob: str) -> Iterator[BinaryIO]:
-        """The bytes, to be read. Raises FileNotFoundError."""
+        """Opens the blob for reading. Raises FileNotFoundError."""
         if self._small is not None and small.is_small(blob):
             yield io.BytesIO(self._small.read(blob))
             return
@@ -129,20 +129,20 @@ class BlobStore:
             yield file
 
     def receive(self, source: ByteSource, algorithms: Iterable[str] = ()) -> Receipt:
-        """Read `source` to its end into a new blob, counting its MD5 and `algorithms` (see checksums).
+        """Reads all of `source` into a new blob, computing its MD5 and `algorithms` (see checksums).
 
-        A context manager that gives the Blob, and removes it on leaving unless `keep` was called.
-        Raises what `source` raises, and AwsError for a full disk.
+        Returns a context manager that yields the Blob, and removes it on exit unless `keep` was called. Raises the errors of
+        `source`, and AwsError for a full disk.
         """
         return Receipt(self, lambda file: self.pump(source, file, algorithms))
 
     def slice(self, blob: str, start: int, length: int, algorithms: Iterable[str] = ()) -> Receipt:
-        """`receive` from `length` bytes of another blob. Raises FileNotFoundError when that blob is gone."""
+        """Like `receive`, from `length` bytes of another blob. Raises FileNotFoundError if that blob was deleted."""
 
         return Receipt(self, lambda file: self.pump_slice(BlobSlice(self.path(blob), start, length), file, algorithms))
 
     def join(self, pieces: Sequence[BlobSlice]) -> Receipt:
-        """One blob of several pieces of files in their order, copied by the kernel; its `md5` is empty."""
+        """Concatenates pieces of files to one blob, copied by the kernel; its `md5` is empty."""
 
         def fill(file: int) -> Blob:
             for piece in pieces:
@@ -153,10 +153,10 @@ class BlobStore:
         self._room.spend(total)
         return Receipt(self, fill)
 
-    # What an assembly needs: a file of which parts are filled by many.
+    # For assemblies: files whose parts are written by several writers.
 
     def create(self) -> str:
-        """A new and empty file in its place, to be ended by `end`. Raises AwsError for a full disk."""
+        """Creates an empty file at its final path, to be ended by `end`. Raises AwsError for a full disk."""
         blob = self.begin()
         try:
             with full_disk_told():
@@ -168,7 +168,7 @@ class BlobStore:
 
     @contextmanager
     def opened(self, blob: str) -> Iterator[int]:
-        """A descriptor to write with."""
+        """Opens a descriptor for writing."""
         file = os.open(self.file(blob), os.O_WRONLY | os.O_CLOEXEC)
         try:
             yield file
@@ -180,17 +180,17 @@ class BlobStore:
             os.fsync(file)
 
     def pump(self, source: ByteSource, file: int, algorithms: Iterable[str]) -> Blob:
-        """All of `source` to where `file` stands, hashed on the way; the disk begins with it. Raises AwsError without room."""
+        """Copies `source` to the position of `file`, hashing it and starting its write-back. Raises AwsError on a full disk."""
         return _pump(_Metered(source, self._room), file, algorithms, early=self._syncs)
 
     def pump_slice(self, piece: BlobSlice, file: int, algorithms: Iterable[str]) -> Blob:
-        """`pump` of a piece of a file. Raises FileNotFoundError."""
+        """Like `pump`, for a piece of a file. Raises FileNotFoundError."""
         with piece.path.open("rb", buffering=0) as source:
             source.seek(piece.offset)
             return self.pump(_Limited(source, piece.length), file, algorithms)
 
     def link(self, blob: str, size: int, md5: str, known: dict[str, str]) -> Receipt:
-        """A second name for the bytes of a blob whose digests are known; copied where hard links are not to be had."""
+        """Creates a second name for the bytes of a blob with known digests; copies them if hard links are not supported."""
         linked = Blob("", size, md5, known)
 
         def fill(file: int) -> Blob:
@@ -200,13 +200,13 @@ class BlobStore:
         return Receipt(self, fill, Existing(self.path(blob), linked))
 
     def discard(self, blobs: Iterable[str | None]) -> None:
-        """Have blobs removed that no committed row names any more, by `empty_trash` after a while for readers."""
+        """Schedules the removal of blobs that no committed row refers to; `empty_trash` does it after a delay for readers."""
         now = time.monotonic()
         with self._lock:
             self._trash.extend((now + TRASH_S, blob) for blob in blobs if blob is not None)
 
     def empty_trash(self, now: float | None = None) -> None:
-        """Remove the discarded blobs whose time has come by `now` (of the monotonic clock, by default this moment)."""
+        """Removes the discarded blobs that are due at `now` (of the monotonic clock, by default the current time)."""
         now = time.monotonic() if now is None else now
         due = []
         with self._lock:
@@ -220,10 +220,10 @@ class BlobStore:
                 self.path(blob).unlink(missing_ok=True)
 
     def orphans(self, referenced: Callable[[list[str]], set[str]], grace_s: float) -> Iterator[Path]:
-        """Files that no row names and that nobody touched for `grace_s` seconds: what killed processes left.
+        """Yields files that no row refers to and that were untouched for `grace_s` seconds: remains of killed processes.
 
-        `referenced` tells which of some blobs a row names. Safe beside writers: those of this process are known, those
-        of others have `grace_s` from their last write to their commit. What was discarded here is still for readers.
+        `referenced` returns those of some blobs that a row refers to. Safe beside writers: those of this process are known, those
+        of others have `grace_s` from their last write to their commit. Discarded blobs are still there for readers, and excluded.
         """
         before = time.time() - grace_s
         for path in self._old_files(self._incoming, before):
@@ -231,7 +231,7 @@ class BlobStore:
                 yield path
         for directory in self._blobs.iterdir():
             old = {path.name for path in self._old_files(directory, before)}
-            # The order matters: listed, then not in use, then not in a row that was committed before it stopped being so.
+            # The order matters: listed first, then checked for use, then for a row committed before the use ended.
             idle = sorted(old - self.in_use(old))
             named = referenced(idle) if idle else set()
             yield from (directory / name for name in idle if name not in named)
@@ -245,14 +245,14 @@ class BlobStore:
                 continue
 
     def in_use(self, blobs: set[str]) -> set[str]:
-        """Those that this process writes, or has discarded so lately that a reader may want them."""
+        """Returns the blobs that this process is writing, or has discarded so recently that a reader may need them."""
         with self._lock:
             return blobs & (self._pending | {blob for _, blob in self._trash})
 
-    # What a Receipt does, in order.
+    # The steps of a Receipt, in order.
 
     def begin(self) -> str:
-        """Raises AwsError without room."""
+        """Raises AwsError on a full disk."""
         self._room.spend()
         blob = uuid.uuid4().hex
         with self._lock:
@@ -260,7 +260,7 @@ class BlobStore:
         return blob
 
     def write(self, blob: str, fill: Callable[[int], Blob]) -> Blob:
-        """Fill a new file and move it to its place."""
+        """Fills a new file and moves it to its final path."""
         incoming = self._incoming / blob
         try:
             with full_disk_told():
@@ -278,7 +278,7 @@ class BlobStore:
         return filled
 
     def adopt(self, blob: str, existing: Path) -> bool:
-        """Link `existing` to a new name; False where the file system will not. Raises FileNotFoundError."""
+        """Links `existing` to a new name; returns False if the file system refuses. Raises FileNotFoundError."""
         try:
             existing.stat()
             self._settle(lambda target: target.hardlink_to(existing), blob)
@@ -300,7 +300,7 @@ class BlobStore:
             self._sync_new(target.parent)
 
     def _sync_new(self, directory: Path) -> None:
-        """Bring the entry of one of the 256 directories to the disk, once in this process."""
+        """Syncs the entry of one of the 256 directories, once per process."""
         if directory.name not in self._known:
             _sync(self._blobs)
             self._known.add(directory.name)
@@ -314,7 +314,7 @@ class BlobStore:
 
 @dataclass(frozen=True)
 class Existing:
-    """A file that may be linked in place of filling a new one, and what is known of it."""
+    """A file with known digests that can be linked instead of filling a new one."""
 
     path: Path
     blob: Blob
@@ -322,7 +322,7 @@ class Existing:
 
 @dataclass
 class Receipt:
-    """The context manager of a blob in the making: see BlobStore.receive."""
+    """The context manager of a blob being written: see BlobStore.receive."""
 
     store: BlobStore
     fill: Callable[[int], Blob]
@@ -341,7 +341,7 @@ class Receipt:
         return self._blob
 
     def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
-        # After any other error the row may have been committed all the same (a lost connection): `orphans` will know.
+        # After any other error the row may have been committed nevertheless (a lost connection): `orphans` finds out.
         unsure = error is not None and not isinstance(error, AwsError)
         self.store.end(self._id, kept=self._blob.kept or unsure)
 
@@ -375,7 +375,7 @@ def write_all(file: int, data: bytes) -> None:
 
 
 def _append(piece: BlobSlice, file: int) -> None:
-    """The bytes of `piece` onto the end of `file`, by the kernel where it can. Raises OSError where they are not there."""
+    """Appends the bytes of `piece` to `file`, in the kernel if possible. Raises OSError if they are missing."""
     with piece.path.open("rb", buffering=0) as source:
         left, at = piece.length, piece.offset
         try:
@@ -395,7 +395,7 @@ def _append(piece: BlobSlice, file: int) -> None:
 
 @dataclass
 class _Led:
-    """`head`, then what `rest` gives."""
+    """A source of `head`, followed by `rest`."""
 
     head: bytes
     rest: ByteSource
@@ -410,7 +410,7 @@ class _Led:
 
 @dataclass(frozen=True)
 class _Metered:
-    """What `source` gives, once there is room for it."""
+    """A source that waits for room on the disk before it returns bytes."""
 
     source: ByteSource
     room: ClientRoom
@@ -423,7 +423,7 @@ class _Metered:
 
 @dataclass
 class _Limited:
-    """The next `left` bytes of a file."""
+    """A source of the next `left` bytes of a file."""
 
     file: ByteSource
     left: int
@@ -444,7 +444,7 @@ def _sync(directory: Path) -> None:
 
 @contextmanager
 def full_disk_told() -> Iterator[None]:
-    """Raises AwsError where the disk has no room."""
+    """Raises AwsError if the disk is full."""
     try:
         yield
     except OSError as error:

@@ -1,6 +1,6 @@
-"""The checksums S3 knows, in base64 as they travel, one shot, streaming and composed from parts.
+"""S3's checksums, in base64 as on the wire: of bytes, streams, and composed from parts.
 
-CRC32C and CRC64NVME take awscrt where it is installed; without it they are counted in Python at some MB/s.
+CRC32C and CRC64NVME use awscrt if it is installed; otherwise they are computed in Python at some MB/s.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from typing import Protocol
 from sagewright.model.errors import AwsError
 
 ALGORITHMS = ("CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256", "SHA512", "MD5")
-"""What can be asked for; S3's XXHASH family is not served."""
+"""Supported algorithms; S3's XXHASH family is not supported."""
 
 DEFAULT = "CRC64NVME"
-"""What S3 counts of an object that comes without any checksum. Source: S3's user guide, Checking object integrity."""
+"""S3's default for an object without any checksum. Source: S3's user guide, Checking object integrity."""
 
 FULL_OBJECT_ONLY = frozenset({"CRC64NVME"})
 LINEAR = frozenset({"CRC32", "CRC32C", "CRC64NVME"})
-"""Checksums that AWS keeps of the whole object when ChecksumType is FULL_OBJECT."""
+"""Checksums that AWS can store for the whole object, with ChecksumType FULL_OBJECT."""
 
 POLYNOMIALS = {"CRC32": (0xEDB88320, 32), "CRC32C": (0x82F63B78, 32), "CRC64NVME": (0x9A6C9329AC4BC9B5, 64)}
-"""Reflected, and how many bits."""
+"""Reflected polynomials, and their number of bits."""
 
 Update = Callable[[bytes, int], int]
 
 
 class Checksum(Protocol):
-    """Fed with the bytes in order; `digest` gives the raw bytes, most significant first."""
+    """A running checksum, fed with the bytes in order; `digest` returns the raw bytes, most significant first."""
 
     def update(self, data: bytes, /) -> None: ...
 
@@ -50,7 +50,7 @@ class _Crc:
 
 
 def new(algorithm: str) -> Checksum:
-    """Raises InvalidRequest for an algorithm that is not served."""
+    """Raises InvalidRequest for an unsupported algorithm."""
     match algorithm:
         case "CRC32":
             return _Crc(zlib.crc32, 4)
@@ -68,12 +68,12 @@ def new(algorithm: str) -> Checksum:
 
 
 def is_quick(algorithm: str) -> bool:
-    """Whether it is not counted in Python."""
+    """Returns True if it is not computed in Python."""
     return algorithm not in {"CRC32C", "CRC64NVME"} or _native(algorithm.lower()) is not None
 
 
 def by_default() -> tuple[str, ...]:
-    """The algorithms to count where none was asked for; none of them in Python, which no upload has time for."""
+    """Returns the algorithms to compute by default; never in Python, which would slow down uploads too much."""
     return (DEFAULT,) if is_quick(DEFAULT) else ()
 
 
@@ -88,7 +88,7 @@ def _native(name: str) -> Update | None:
 
 @cache
 def tabled(polynomial: int, bits: int) -> Update:
-    """A reflected CRC with all-ones start and end, a byte at a time."""
+    """Returns a reflected CRC with all-ones start and end, one byte at a time."""
     table = []
     for byte in range(256):
         value = byte
@@ -117,7 +117,7 @@ def of_bytes(algorithm: str, data: bytes) -> str:
 
 
 def composite(algorithm: str, parts: Sequence[str]) -> str:
-    """The checksum of the parts' checksums, with the number of parts: `AAAA==-3`."""
+    """Returns the checksum of the parts' checksums, with the number of parts: `AAAA==-3`."""
     checksum = new(algorithm)
     for part in parts:
         checksum.update(base64.b64decode(part))
@@ -125,7 +125,8 @@ def composite(algorithm: str, parts: Sequence[str]) -> str:
 
 
 def joined(algorithm: str, parts: Iterable[tuple[str, int]]) -> str:
-    """The checksum of all bytes, from that of each part and its size in bytes; of a LINEAR algorithm, no byte is read."""
+    """Returns the checksum of all bytes, from each part's checksum and size in bytes, without reading any; for a LINEAR
+    algorithm."""
     polynomial, bits = POLYNOMIALS[algorithm]
     whole = 0
     for encoded_part, size in parts:
@@ -136,7 +137,7 @@ def joined(algorithm: str, parts: Iterable[tuple[str, int]]) -> str:
 
 @lru_cache(maxsize=64)
 def _zeros(size: int, polynomial: int, bits: int) -> int:
-    """What `size` zero bytes multiply a CRC by: x to the power of 8 `size`, modulo the polynomial."""
+    """Returns the factor by which `size` zero bytes multiply a CRC: x to the power of 8 `size`, modulo the polynomial."""
     power, square, left = 1 << (bits - 1), 1 << (bits - 2), 8 * size
     while left:
         if left & 1:
@@ -146,7 +147,7 @@ def _zeros(size: int, polynomial: int, bits: int) -> int:
 
 
 def _product(one: int, other: int, polynomial: int, bits: int) -> int:
-    """Of two polynomials over GF(2), reflected: the highest bit is that of 1."""
+    """Returns the product of two polynomials over GF(2), reflected: the highest bit is that of 1."""
     product, bit = 0, 1 << (bits - 1)
     while bit:
         if one & bit:
@@ -157,13 +158,13 @@ def _product(one: int, other: int, polynomial: int, bits: int) -> int:
 
 
 def multipart_etag(md5s: Iterable[str]) -> str:
-    """S3's ETag of an object made of parts, from the hexadecimal MD5 of each."""
+    """Returns S3's ETag of a multipart object, from the hexadecimal MD5 of each part."""
     digests = [bytes.fromhex(md5) for md5 in md5s]
     return f"{hashlib.md5(b''.join(digests), usedforsecurity=False).hexdigest()}-{len(digests)}"
 
 
 def bad_md5(expected: str, counted: bytes) -> AwsError:
-    """`expected` as it is told: in hexadecimal, but for parts in base64. Source: recorded on AWS, localstack
+    """Returns the error. `expected` is shown in hexadecimal, for parts in base64. Source: recorded on AWS, localstack
     test_s3::TestS3::test_s3_invalid_content_md5.
     """
     fields = {"ExpectedDigest": expected, "CalculatedDigest": base64.b64encode(counted).decode()}

@@ -1,8 +1,7 @@
-"""Small bodies: kept in the store beside the row of their object, so that both are durable by one sync, and need no file.
+"""Small bodies: stored in the store beside the row of their object, so that one sync makes both durable, and no file is needed.
 
-Their ids begin with `s`, which no other blob's does. Who needs a file of one (a channel links it) gets it `shown`: a copy
-that is nobody's only one. Copies are not brought to the disk, so they are trusted until the machine starts anew: each
-boot has a folder of its own.
+Their ids begin with `s`, which no other blob's does. Users that need a file (a channel links it) get one from `show`: an expendable
+copy. Copies are not synced, so they are only trusted until the machine reboots: each boot has a separate folder.
 """
 
 from __future__ import annotations
@@ -22,10 +21,10 @@ from sagewright.store.database import Database
 from sagewright.store.objects import small_blobs as rows
 
 MOST = 16 * 1024
-"""Up to so many bytes a body is small: beyond, SQLite's way of writing all twice costs more than a file."""
+"""Maximum size in bytes of a small body: beyond, writing everything twice, as SQLite does, costs more than a file."""
 
 AT_ONCE = 200
-"""Removed in one transaction: other writers wait for it."""
+"""Number removed in one transaction: other writers wait for it."""
 
 REMEMBERED = 16 * 1024 * 1024
 _MARK = "s"
@@ -36,7 +35,7 @@ def is_small(blob: str) -> bool:
 
 
 class SmallBlobs:
-    """Immutable, as all blobs. Safe to use from many threads; what was used lately is kept in memory."""
+    """Small blobs, immutable like all blobs. Thread-safe; recently used ones are cached in memory."""
 
     def __init__(self, store: Database, root: Path) -> None:
         self._store = store
@@ -48,11 +47,11 @@ class SmallBlobs:
 
     @staticmethod
     def new_id() -> str:
-        """Random, but in the order of time: rows of neighbours in time are neighbours in the index, and share its pages."""
+        """Returns a random id that sorts by time: neighbours in time are neighbours in the index, and share its pages."""
         return f"{_MARK}{time.time_ns() // 1000:014x}{random.getrandbits(72):018x}"
 
     def add(self, connection: Connection, blob: str, data: bytes) -> None:
-        """In the transaction that names it."""
+        """Adds a blob in the transaction that refers to it."""
         rows.add(connection, blob, data)
 
     def remember(self, blob: str, data: bytes) -> None:
@@ -76,7 +75,7 @@ class SmallBlobs:
         return data
 
     def remove(self, blobs: Sequence[str]) -> None:
-        """Those that no committed row names any more."""
+        """Removes blobs that no committed row refers to any more."""
         for start in range(0, len(blobs), AT_ONCE):
             with self._store.write() as connection:
                 rows.remove(connection, blobs[start : start + AT_ONCE])
@@ -87,12 +86,12 @@ class SmallBlobs:
             self._file(blob).unlink(missing_ok=True)
 
     def unneeded(self) -> list[str]:
-        """What a killed process had still to remove."""
+        """Returns the blobs that a killed process still had to remove."""
         with self._store.read() as connection:
             return rows.unneeded(connection)
 
     def show(self, blobs: Iterable[str]) -> None:
-        """Have each of them in its `shown` file. Raises OSError; what is gone meanwhile gets none."""
+        """Writes each blob to its `shown` file. Raises OSError; skips blobs deleted meanwhile."""
         missing = [blob for blob in blobs if not self._file(blob).exists()]
         if not missing:
             return
@@ -109,14 +108,14 @@ class SmallBlobs:
                     raise
 
     def shown(self, blob: str) -> str:
-        """The file of a blob that was `show`n."""
+        """Returns the file of a blob after `show`."""
         return str(self._file(blob))
 
     def _file(self, blob: str) -> Path:
         return self._boot / blob
 
     def tidy(self) -> None:
-        """Forget the files of earlier boots, and those whose blob is gone."""
+        """Removes the files of earlier boots, and those of deleted blobs."""
         if not self._shown.exists():
             return
         for folder in self._shown.iterdir():
@@ -136,7 +135,7 @@ def _private(path: str, flags: int) -> int:
 
 
 def _boot_id() -> str:
-    """Of this start of the machine; where that can't be known, of this process."""
+    """Returns the id of this boot of the machine; if unknown, one of this process."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:

@@ -1,4 +1,4 @@
-"""Two calls of Linux that Python has no name for. Where they aren't to be had nothing is done: both only help."""
+"""Two Linux calls missing in Python. Both are optimizations: where they are unavailable, nothing is done."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _KEEP_SIZE, _PUNCH_HOLE = 1, 2
 
 @cache
 def _named(name: str) -> Any:
-    """A function of libc, called without the interpreter's lock; None where it is none."""
+    """Returns a function of libc, called without the interpreter's lock; None if it does not exist."""
     function = getattr(ctypes.CDLL(None, use_errno=True), name, None)
     if function is not None:
         pieces = [ctypes.c_int, ctypes.c_int64, ctypes.c_int64]
@@ -21,14 +21,14 @@ def _named(name: str) -> Any:
 
 
 def begin(file: int, start: int, length: int) -> None:
-    """Have the kernel begin to write these bytes to the disk, so that a later fsync has less to wait for."""
+    """Asks the kernel to begin writing these bytes to disk, so that a later fsync waits less."""
     sync_file_range = _named("sync_file_range")
     if sync_file_range is not None:
         sync_file_range(file, start, length, _WRITE)
 
 
 def punch(file: int, start: int, length: int) -> None:
-    """Give back the room of these bytes; they read as zeros."""
+    """Frees the disk space of these bytes; they read as zeros."""
     fallocate = _named("fallocate64") or _named("fallocate")
     if fallocate is not None:
         fallocate(file, _PUNCH_HOLE | _KEEP_SIZE, start, length)

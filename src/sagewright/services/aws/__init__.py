@@ -1,5 +1,5 @@
-"""AWS's services beside SageMaker, each as far as jobs, pipelines, endpoints and their users need it.
+"""AWS's services besides SageMaker, each as far as jobs, pipelines, endpoints and their users need it.
 
-A service imports the engine and the layers below, `services.context`, `services.registry` and `services.paging`, and the modules of
-this folder that several share; never another service's modules.
+A service imports the engine and the layers below, `services.context`, `services.registry` and `services.paging`, and the shared
+modules of this folder; never another service's modules.
 """

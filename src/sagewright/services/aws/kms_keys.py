@@ -1,4 +1,4 @@
-"""What a request calls a key, by id, ARN or alias, and the key it means.
+"""Resolves the key that a request names, by id, ARN or alias.
 
 Source: "Key identifiers (KeyId)" and "Key states" (AWS KMS developer guide), the API reference of AWS KMS.
 """
@@ -26,16 +26,16 @@ KIND = "kms-key"
 ALIAS = "kms-alias"
 ENABLED, DISABLED, PENDING, PENDING_IMPORT = "Enabled", "Disabled", "PendingDeletion", "PendingImport"
 WAITING = {PENDING: "pending deletion", PENDING_IMPORT: "pending import"}
-"""States in which a key can't be used, in the words of refusals."""
+"""States in which a key can't be used, in the wording of the error messages."""
 MATERIAL_BYTES = 32
 MANAGED = frozenset(
     f"alias/aws/{service}" for service in ("ebs", "ecr", "elasticfilesystem", "s3", "sagemaker", "sns", "sqs")
 )
-"""Aliases of keys that AWS makes by itself when they are first asked for."""
+"""Aliases of keys that AWS creates on first use."""
 DESCRIPTIONS = {"s3": "Default key that protects my S3 objects when no other key is defined"}
-"""Of keys that AWS makes, where it is known."""
+"""Known descriptions of keys that AWS creates."""
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|mrk-[0-9a-f]{32}")
-"""Of keys; those of multi-Region keys begin with mrk-."""
+"""Key ids; those of multi-Region keys begin with mrk-."""
 
 
 def is_id(text: str) -> bool:
@@ -51,7 +51,7 @@ def alias_place(context: Context) -> ResourceScope:
 
 
 def arn_of(context: Context, name: str) -> str:
-    """Of an alias, whose name says that it is one, else of a key."""
+    """Returns the ARN of an alias, recognised by its prefix, or of a key."""
     return f"arn:aws:kms:{context.region}:{context.account}:{name if name.startswith('alias/') else f'key/{name}'}"
 
 
@@ -64,25 +64,26 @@ def absent(context: Context, key_id: str) -> AwsError:
 
 
 def material_of(plain: bytes) -> dict[str, Any]:
-    """New material as a key's document holds it; only `services.aws.kms` reads it."""
+    """Returns new material in the form of a key's document; only `services.aws.kms` reads it."""
     return {"Material": base64.b64encode(plain).decode(), "MaterialId": secrets.token_hex(32)}
 
 
 def materials(document: dict[str, Any]) -> list[dict[str, Any]]:
-    """All material of a key, oldest first: the last one encrypts. Keys of earlier versions have one, among their own members."""
+    """Returns all material of a key, oldest first: the last one encrypts. Keys of earlier versions have one, stored in their own
+    members."""
     if "Materials" in document:
         return list(document["Materials"])
     return [{name: document[name] for name in ("Material", "MaterialId")}]
 
 
 def find_key(context: Context, key_id: str) -> Resource | None:
-    """None too for a key whose waiting period is over. One whose imported material has expired waits for an import."""
+    """Returns None also for a key whose waiting period has ended. A key whose imported material has expired waits for an import."""
     key = resources.find(context.store, scope_of(context), key_id)
     return None if key is None or is_over(key) else as_of_now(key)
 
 
 def as_of_now(key: Resource) -> Resource:
-    """The key in the state that it has by now, whatever was written last."""
+    """Returns the key in its current state, which depends on the time and not only on the last write."""
     if key.status not in {ENABLED, DISABLED} or key.document.get("Origin") != "EXTERNAL":
         return key
     now = now_ms()
@@ -95,7 +96,7 @@ def is_over(key: Resource) -> bool:
 
 
 def require_key(context: Context, requested: str, *, by_alias: bool = False) -> Resource:
-    """Raises NotFoundException, InvalidArnException, AccessDeniedException. `by_alias`: whether the operation takes aliases."""
+    """Raises NotFoundException, InvalidArnException, AccessDeniedException. `by_alias`: True if the operation accepts aliases."""
     name = _local_name(context, requested)
     if name.startswith("alias/"):
         if not by_alias:
@@ -110,7 +111,7 @@ def require_key(context: Context, requested: str, *, by_alias: bool = False) -> 
 
 
 def require_own(context: Context, requested: str, *, by_alias: bool = False) -> Resource:
-    """As `require_key`, but a key that AWS manages is refused: its policy lets nobody but its service use or change it."""
+    """Like `require_key`, but refuses keys that AWS manages: only their service can use or change them."""
     key = require_key(context, requested, by_alias=by_alias)
     if key.document["Manager"] != "CUSTOMER":
         raise AccessDenied(f"{arn_of(context, key.name)} is an AWS managed key: its policy allows its service alone.")
@@ -124,7 +125,7 @@ def refuse_pending(context: Context, key: Resource) -> None:
 
 
 def _local_name(context: Context, requested: str) -> str:
-    """`alias/…` or a key's id."""
+    """Returns `alias/…` or a key's id."""
     if not requested.startswith("arn:"):
         return requested
     parts = requested.split(":", 5)
@@ -155,7 +156,7 @@ def _aliased(context: Context, name: str) -> Resource:
 
 
 def _made_by_aws(context: Context, name: str) -> Resource | None:
-    """The alias of a new key, or the one that another request has made meanwhile."""
+    """Returns the alias of a new key, or the one that another request has created meanwhile."""
     service = name.rpartition("/")[2]
     words = DESCRIPTIONS.get(service, f"Default key of {service}")
     described = {

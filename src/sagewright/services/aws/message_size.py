@@ -1,4 +1,4 @@
-"""How long a message is to SQS and SNS alike. Source: AWS's API reference, Amazon SQS, SendMessage: names, types and values of its
+"""Message size as SQS and SNS count it. Source: AWS's API reference, Amazon SQS, SendMessage: names, types and values of the
 attributes count.
 """
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def message_bytes(text: str, attributes: Mapping[str, Mapping[str, Any]] | None) -> int:
-    """The text, and of each attribute its name, type and value, in UTF-8."""
+    """Returns the size in UTF-8 of the text and of each attribute's name, type and value."""
     total = len(text.encode())
     for name, value in (attributes or {}).items():
         given = value.get("BinaryValue") or str(value.get("StringValue", "")).encode()

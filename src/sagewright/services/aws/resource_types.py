@@ -1,4 +1,4 @@
-"""Types of resources by their ARNs: `AWS::SageMaker::ModelPackageGroup`, and `sagemaker:model-package-group` of the tagging API."""
+"""Resource types by ARN: `AWS::SageMaker::ModelPackageGroup`, and `sagemaker:model-package-group` in the tagging API."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ NAMES = {
     "sns": "SNS", "kms": "KMS", "lambda": "Lambda", "ecr": "ECR", "iam": "IAM", "cloudwatch": "CloudWatch",
     "scheduler": "Scheduler", "s3": "S3",
 }  # fmt: skip
-"""Of the services whose resources have tags here, as CloudFormation writes them."""
+"""CloudFormation's names of the services whose resources have tags."""
 BARE = {"sqs": "Queue", "sns": "Topic"}
-"""The one kind of resources of a service in whose ARNs nothing stands before the name."""
+"""The only kind of resource of those services in whose ARNs the name has no prefix."""
 _BEHIND_KIND = {"lambda": ":", "logs": ":", "cloudwatch": ":"}
-"""What stands between kind and name, where it is no slash."""
+"""Separator of kind and name, where it is not a slash."""
 SERVICES = {name: service for service, name in NAMES.items()}
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z][a-z0-9]*")
 
 
 def type_of(arn: str) -> str:
-    """CloudFormation's type of a resource, from what stands before its name in its ARN."""
+    """Returns CloudFormation's type of a resource, derived from the part before the name in its ARN."""
     parts = arn.split(":", 5)
     service, kind = (parts[2], re.split(r"[/:]", parts[5])[0]) if len(parts) == 6 else ("", "")
     if service in BARE:
@@ -29,7 +29,7 @@ def type_of(arn: str) -> str:
 
 
 def pattern_of(type_: str) -> str:
-    """The SQL pattern of the ARNs of a type of either form; "%" for AWS::AllSupported."""
+    """Returns the SQL pattern of the ARNs of a type in either form; "%" for AWS::AllSupported."""
     if type_ == "AWS::AllSupported":
         return "%"
     if type_.startswith("AWS::"):

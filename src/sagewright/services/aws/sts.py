@@ -1,4 +1,4 @@
-"""Security Token Service: who the caller is, and temporary credentials."""
+"""Security Token Service: the caller's identity, and temporary credentials."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ DEFAULT_SESSION_S = 43_200
 
 @operation("sts", "GetCallerIdentity")
 def get_caller_identity(context: Context, _request: dict[str, Any]) -> dict[str, Any]:
-    """The admin user is told as a session of the execution role: both SDKs refuse a caller that is no role."""
+    """Returns the caller's identity. The admin user appears as a session of the execution role: both SDKs refuse a caller without a
+    role."""
     return {
         "UserId": context.principal.user_id,
         "Account": context.account,
@@ -81,7 +82,7 @@ def get_access_key_info(context: Context, _request: dict[str, Any]) -> dict[str,
 
 
 def _temporary_key(context: Context, new: NewKey, duration_s: int) -> AccessKey:
-    """Raises InvalidClientTokenId where the key that asks has just ended with its job."""
+    """Raises InvalidClientTokenId if the calling key has just expired with its job."""
     lasting = replace(new, temporary=True, expires_ms=now_ms() + duration_s * 1000)
     try:
         return identity.derive_key(context.store, context.principal.access_key, lasting)

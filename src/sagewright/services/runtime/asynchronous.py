@@ -1,4 +1,4 @@
-"""InvokeEndpointAsync: the request is kept, and answered with where its result will be.
+"""InvokeEndpointAsync: stores the request, and returns the location of its future result.
 
 Source: AWS's API reference, InvokeEndpointAsync.
 """
@@ -60,7 +60,7 @@ def _check_input(request: dict[str, Any]) -> None:
         try:
             place = read_s3_uri(request["InputLocation"])
         except ValueError as error:
-            raise _fault(f"InputLocation {request['InputLocation']!r} is no object in S3: {error}") from None
+            raise _fault(f"InputLocation {request['InputLocation']!r} is not an object in S3: {error}") from None
         if not place.key:
             raise _fault(f"InputLocation {request['InputLocation']!r} names no object.")
 

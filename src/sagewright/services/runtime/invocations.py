@@ -1,4 +1,4 @@
-"""SageMaker Runtime's operations: named here, so that they are known and listed; the front answers them (`sagewright.front`)."""
+"""SageMaker Runtime's operations: declared here, so that they are known and listed; the front serves them (`sagewright.front`)."""
 
 from __future__ import annotations
 
@@ -20,6 +20,6 @@ def invoke_endpoint_with_response_stream(_context: Context, _request: dict[str, 
 
 
 def _elsewhere() -> AwsError:
-    """For requests that are signed in a way that the front does not take."""
-    message = "Invocations are answered by a process of their own, which takes signatures of version 4 for the service sagemaker."
+    """Returns the error for requests signed in a way that the front does not accept."""
+    message = "Invocations are answered by a separate process, which accepts signatures of version 4 for the service sagemaker."
     return AwsError("ValidationError", message, 400)

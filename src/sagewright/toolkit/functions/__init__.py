@@ -1,1 +1,1 @@
-"""What a Lambda function runs in, inside its job."""
+"""The runtime of a Lambda function inside its job."""

@@ -1,7 +1,7 @@
-"""`python -m sagewright.toolkit.functions`: one invocation of a function, in a process of its own, held to its time.
+"""`python -m sagewright.toolkit.functions`: one invocation of a function, in a separate process with a time limit.
 
 This process runs no code of the function: it unpacks the archive, starts a child that calls the handler, ends it when its time is
-over, and leaves the answer where the agent takes it. Source: AWS's developer guide, "Building Lambda functions with Python".
+over, and leaves the result for the agent. Source: AWS's developer guide, "Building Lambda functions with Python".
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def main(root: Path) -> int:
 
 
 def _call(place: Path, invocation: FunctionInvocation) -> FunctionAnswer:
-    """The answer of the child that calls the handler."""
+    """Returns the result of the child that calls the handler."""
     result, (reading, writing) = place / "result.json", os.pipe()
     sys.stdout.flush()
     child = os.fork()
@@ -50,7 +50,7 @@ def _call(place: Path, invocation: FunctionInvocation) -> FunctionAnswer:
         from sagewright.toolkit.functions.handling import handle
 
         handle(place / _UNPACKED, result, invocation, writing)
-        os._exit(1)  # it never comes here
+        os._exit(1)  # never reached
     os.close(writing)
     status = _await(child, reading, invocation.timeout_s)
     os.close(reading)
@@ -66,7 +66,7 @@ def _call(place: Path, invocation: FunctionInvocation) -> FunctionAnswer:
 
 
 def _await(child: int, reading: int, timeout_s: float) -> int | None:
-    """The wait status of the child, None if its time was over. It says by a byte when its handler begins; until then it has
+    """Returns the wait status of the child, None if it timed out. The child sends a byte when its handler begins; until then it has
     INIT_S."""
     deadline, begun = time.monotonic() + INIT_S, False
     ended = _watched(child)
@@ -87,7 +87,7 @@ def _await(child: int, reading: int, timeout_s: float) -> int | None:
 
 
 def _watched(child: int) -> int | None:
-    """A descriptor that tells of its end, where there are such."""
+    """Returns a descriptor that signals its end, if supported."""
     try:
         return os.pidfd_open(child) if hasattr(os, "pidfd_open") else None
     except OSError:
@@ -95,7 +95,7 @@ def _watched(child: int) -> int | None:
 
 
 def _how(status: int) -> str:
-    """As the shell of Lambda's runtime says it."""
+    """Describes the status as Lambda's runtime does."""
     if os.WIFSIGNALED(status):
         return f"signal: {_name(signal.Signals(os.WTERMSIG(status)))}"
     return f"exit status {os.WEXITSTATUS(status)}"

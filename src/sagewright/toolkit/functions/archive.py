@@ -1,4 +1,4 @@
-"""A function's archive, unpacked where only its sandbox can be hurt."""
+"""A function's archive, unpacked where it can only harm its sandbox."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ import zlib
 from pathlib import Path
 
 MOST_BYTES = 250 << 20
-"""Unpacked. Source: AWS's guide, "Lambda quotas"."""
+"""Maximum unpacked size in bytes. Source: AWS's guide, "Lambda quotas"."""
 MOST_MEMBERS = 100_000
 
 
 class FunctionArchiveRefused(Exception):
-    """The message says why."""
+    """The archive was refused; the message contains the reason."""
 
 
 def unpack(archive: Path, directory: Path) -> None:
-    """Raises Refused, OSError. Names that lead out of `directory` lead into it: zipfile sees to that."""
+    """Raises FunctionArchiveRefused, OSError. Names that lead out of `directory` are kept inside it: zipfile ensures that."""
     directory.mkdir(parents=True, exist_ok=True)
     try:
         with zipfile.ZipFile(archive) as opened:

@@ -1,4 +1,4 @@
-"""What an invocation is told, and what it answers."""
+"""The input and the output of an invocation."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 INIT_S = 10.0
-"""Before its handler is called, besides its Timeout. Source: AWS's guide, "Lambda execution environment"."""
+"""Time for initialization before the handler is called, besides the Timeout. Source: AWS's guide, "Lambda execution environment".
+"""
 MOST_PAYLOAD = 6_291_556
-"""Bytes of a response. Source: AWS's guide, "Lambda quotas"."""
+"""Maximum size of a response in bytes. Source: AWS's guide, "Lambda quotas"."""
 MOST_RESPONSE = 2 * MOST_PAYLOAD + 1024
-"""Bytes of the file in which the child leaves it, as a text in JSON."""
+"""Maximum size in bytes of the file in which the child leaves it, as JSON text."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class FunctionInvocation:
 
 @dataclass(frozen=True)
 class FunctionAnswer:
-    """`payload`: JSON; `error`: the value of X-Amz-Function-Error, "" for none."""
+    """`payload`: JSON; `error`: the value of X-Amz-Function-Error, or ""."""
 
     payload: str
     error: str = ""

@@ -1,4 +1,4 @@
-"""The child of an invocation: the function's module is imported, its handler called, and what it gives is left in a file."""
+"""The child of an invocation: imports the function's module, calls its handler, and writes the result to a file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sagewright.toolkit.functions.events import MOST_PAYLOAD, FunctionInvocation
 
 
 class RuntimeFault(Exception):
-    """What the runtime itself finds wrong. `kind`: its errorType."""
+    """An error found by the runtime itself. `kind`: its errorType."""
 
     def __init__(self, kind: str, message: str, trace: list[str] | None = None) -> None:
         super().__init__(message)
@@ -26,7 +26,7 @@ class RuntimeFault(Exception):
 
 
 class ClientContext:
-    """What the caller sent in ClientContext."""
+    """The caller's ClientContext."""
 
     def __init__(self, document: Any) -> None:
         given = document if isinstance(document, dict) else {}
@@ -55,7 +55,7 @@ class LambdaContext:
 
 
 def handle(task: Path, result: Path, invocation: FunctionInvocation, begun: int) -> None:
-    """Never returns. A byte to `begun` says that the handler is called."""
+    """Never returns. Writes a byte to `begun` when the handler is called."""
     code = 0
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
@@ -75,7 +75,7 @@ def handle(task: Path, result: Path, invocation: FunctionInvocation, begun: int)
 
 
 def _answer(task: Path, invocation: FunctionInvocation, begun: int) -> tuple[str, bool]:
-    """What the handler gives, or the error it ends with, and which of them it is."""
+    """Returns the handler's result or error as text, and True for an error."""
     os.chdir(task)
     sys.path.insert(0, str(task))
     sys.argv = [""]
@@ -109,7 +109,7 @@ def _marshal(given: Any) -> str:
 
 
 def _find(handler: str) -> Callable[[Any, Any], Any]:
-    """Raises Fault, and what the module raises."""
+    """Raises RuntimeFault, and the errors of importing the module."""
     module_name, dot, name = handler.rpartition(".")
     if not dot:
         raise RuntimeFault(
@@ -131,13 +131,13 @@ def _find(handler: str) -> Callable[[Any, Any], Any]:
 
 
 def _trace_of(raised: BaseException) -> list[str]:
-    """From the handler on."""
+    """Returns the stack trace from the handler on."""
     frames = traceback.extract_tb(raised.__traceback__)
     return traceback.format_list([one for one in frames if one.filename != __file__])
 
 
 class _Line(logging.Formatter):
-    """As Lambda writes what goes to the root logger."""
+    """A formatter like Lambda's for the root logger."""
 
     converter = staticmethod(time.gmtime)
 

@@ -1,5 +1,5 @@
 """Script mode's server: the user's model_fn, input_fn, predict_fn, output_fn or transform_fn behind HTTP.
 
-Source: what AWS's open inference toolkits do (sagemaker-inference, sagemaker-pytorch-inference, sagemaker-scikit-learn,
+Source: the behaviour of AWS's open inference toolkits (sagemaker-inference, sagemaker-pytorch-inference, sagemaker-scikit-learn,
 sagemaker-xgboost, sagemaker-huggingface-inference, the Python service of sagemaker-tensorflow-serving).
 """

@@ -22,7 +22,7 @@ from sagewright.toolkit.serving.tfhandlers import TfHandlers
 
 
 class ScriptApplication(Application):
-    """`model`: the model's directory; `code`: of the user's script; `framework`: whose defaults count."""
+    """`model`: the model's directory; `code`: that of the user's script; `framework`: the framework whose defaults apply."""
 
     def __init__(self, model: Path, code: Path, framework: str) -> None:
         self._directory, self._code, self._framework = model, code, framework
@@ -63,12 +63,13 @@ class ScriptApplication(Application):
             return self._failed(error)
 
     def invoke_all(self, requests: Sequence[Request]) -> list[Response]:
-        """One prediction for the rows of all. Raises ValueError for rows that can't be together, and what handlers raise."""
+        """Makes one prediction for the rows of all requests. Raises ValueError for rows that can't be combined, and the errors of
+        handlers."""
         import numpy as np
 
         parts = [self._script.call("input_fn", _data(each), each.content_type) for each in requests]
         if any(not isinstance(part, np.ndarray) for part in parts):
-            raise ValueError("the requests' rows are no arrays")
+            raise ValueError("the requests' rows are not arrays")
         rows = [part.reshape(1, -1) if part.ndim == 1 else part for part in parts]
         predicted = np.asarray(self._script.call("predict_fn", np.concatenate(rows), self._model))
         ends = np.cumsum([len(each) for each in rows])
@@ -77,7 +78,8 @@ class ScriptApplication(Application):
         return [answer_of(self._script.call("output_fn", part, wanted(each)), wanted(each)) for part, each in pairs]
 
     def execution_parameters(self) -> Mapping[str, Any] | None:
-        """What the script's execution_parameters_fn says, where it has one: a map, or an answer with JSON. Raises ValueError."""
+        """Returns the result of the script's execution_parameters_fn, if it has one: a map, or a response with JSON. Raises
+        ValueError."""
         if not self._script.has("execution_parameters_fn"):
             return None
         said = self._script.call("execution_parameters_fn")
@@ -96,7 +98,7 @@ class ScriptApplication(Application):
         return self._script.call("output_fn", prediction, accept)
 
     def _failed(self, error: BaseException) -> Response:
-        """As AWS's toolkits word it: the message and the traceback; Hugging Face's as its model server does."""
+        """Returns an error like AWS's toolkits: the message and the traceback; with Hugging Face, like its model server."""
         trace = traceback.format_exc()
         if isinstance(error, UnsupportedType):
             print(error, flush=True)
@@ -108,7 +110,7 @@ class ScriptApplication(Application):
 
 
 def wanted(request: Request) -> str:
-    """The Accept header; where it leaves the choice, what the model's environment says, or JSON."""
+    """Returns the Accept header; if it leaves the choice, the default in the model's environment, or JSON."""
     accept = request.accept.strip()
     if accept and accept != content.ANY:
         return accept
@@ -116,8 +118,8 @@ def wanted(request: Request) -> str:
 
 
 def answer_of(result: Any, accept: str) -> Response:
-    """What handlers may return: text, bytes, an iterator of them, a pair with the content type, a response object of a web
-    framework, or what JSON can say.
+    """Converts a handler's result: text, bytes, an iterator of them, a pair with the content type, a response object of a web
+    framework, or anything that JSON can represent.
 
     Raises TypeError for all else.
     """
@@ -147,6 +149,6 @@ def _data(request: Request) -> content.Data:
 
 
 def _status_of(error: BaseException) -> int:
-    """An error of the toolkit's own, or one of the user's that names a status as AWS's do."""
+    """Returns the status of an error of the toolkit, or of one of the user's that has a status like AWS's."""
     status = error.status if isinstance(error, RequestError) else getattr(error, "status_code", None)
     return status if isinstance(status, int) and 400 <= status < 600 else HTTPStatus.INTERNAL_SERVER_ERROR

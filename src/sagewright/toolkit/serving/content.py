@@ -1,4 +1,4 @@
-"""Requests to arrays and back: JSON, CSV and NPY."""
+"""Conversion between requests and arrays: JSON, CSV and NPY."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from sagewright.toolkit.serving.errors import BadInput, UnsupportedType
 
 JSON, JSON_LINES, CSV, NPY, ANY = "application/json", "application/jsonlines", "text/csv", "application/x-npy", "*/*"
 TEXTS = frozenset({JSON, CSV})
-"""What handlers get as a string: all else is bytes."""
+"""Types that handlers get as a string; all others are bytes."""
 Data = Union[str, bytes]  # noqa: UP007 - evaluated, also by Python 3.8
 
 
 def media_of(content_type: str) -> str:
-    """Without parameters, in lower case."""
+    """Returns the media type without parameters, in lower case."""
     return content_type.partition(";")[0].strip().lower()
 
 
 def accepted(accept: str) -> list[str]:
-    """The media types of an Accept header, as it lists them."""
+    """Returns the media types of an Accept header, in its order."""
     return [media_of(part) for part in accept.split(",") if part.strip()]
 
 
@@ -35,7 +35,7 @@ def text_of(data: Data) -> str:
 
 
 def decode(data: Data, content_type: str) -> Any:
-    """An array. Raises UnsupportedType, BadInput."""
+    """Returns an array. Raises UnsupportedType, BadInput."""
     import numpy as np
 
     media = media_of(content_type)
@@ -52,7 +52,7 @@ def decode(data: Data, content_type: str) -> Any:
 
 
 def encode(value: Any, accept: str) -> Data:
-    """What handlers return for the first type of `accept` that can be given. Raises UnsupportedType."""
+    """Encodes a handler's result in the first supported type of `accept`. Raises UnsupportedType."""
     for media in accepted(accept):
         if media in (JSON, ANY):
             return to_json(value)
@@ -64,7 +64,7 @@ def encode(value: Any, accept: str) -> Data:
 
 
 def chosen(accept: str) -> str:
-    """The media type of what `encode` gives."""
+    """Returns the media type of the result of `encode`."""
     given = next((media for media in accepted(accept) if media in (JSON, ANY, CSV, NPY)), accept)
     return JSON if given == ANY else given
 
@@ -80,14 +80,14 @@ def _plain(value: Any) -> Any:
 
 
 def _read_csv(text: str) -> Any:
-    """Numbers: a single row is a vector, as AWS's decoder has it; an empty field is not a number. Raises ValueError."""
+    """Reads numbers: as in AWS's decoder, a single row is a vector; an empty field is NaN. Raises ValueError."""
     import numpy as np
 
     if not text.strip():
         return np.empty((0,))
     try:
         rows = np.loadtxt(io.StringIO(text), delimiter=",", ndmin=2, comments=None)
-    except ValueError:  # with an empty field, or with something else
+    except ValueError:  # with an empty field, or with another value
         fields = [row for row in csv.reader(io.StringIO(text)) if row]
         rows = np.array([[float(field) if field.strip() else np.nan for field in row] for row in fields])
     return rows[0] if len(rows) == 1 else rows

@@ -1,4 +1,4 @@
-"""What handlers learn of a request besides its body, by the names of AWS's model server."""
+"""The request's context for handlers, with the names of AWS's model server."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ CUSTOM_ATTRIBUTES = "x-amzn-sagemaker-custom-attributes"
 
 
 class HandlerContext:
-    """The `context` of handlers that take one. `request` is the one that is being answered."""
+    """The `context` of handlers that take one. `request`: the one being answered."""
 
     def __init__(self, model_dir: str, model_name: str) -> None:
         self.model_name = model_name
@@ -26,15 +26,15 @@ class HandlerContext:
         self.request = NO_REQUEST
         self.content_type = ""
         self.headers: dict[str, str] = {}
-        """Of the answer."""
+        """Headers of the response."""
 
     def begin(self, request: Request) -> None:
-        """Forget the request before."""
+        """Resets the context for a new request."""
         self.request, self.content_type, self.headers = request, "", {}
 
     @property
     def request_processor(self) -> list[HandlerContext]:
-        """AWS's server keeps the headers of each request of a batch in one of these."""
+        """Returns a list of contexts: AWS's server keeps the headers of each request of a batch in one."""
         return [self]
 
     def get_request_properties(self) -> Mapping[str, str]:
@@ -44,7 +44,7 @@ class HandlerContext:
         return dict(self.request.headers)
 
     def get_request_header(self, index: int | str, key: str = "") -> str | None:
-        """Of a request by its place and name, or by its name alone."""
+        """Returns a header of a request, by index and name, or by name alone."""
         name = index if isinstance(index, str) else key
         return self.request.headers.get(name.lower())
 

@@ -1,4 +1,4 @@
-"""What stands in for functions that the user's script does not have: one class a framework."""
+"""Defaults of functions that the user's script lacks: one class per framework."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ _BY_MODULE = (
     ("mxnet", "mxnet"),
     ("sklearn", "sklearn"),
 )
-"""The framework of an environment: a name's first module that is there."""
+"""Frameworks by module: the first module that exists in an environment determines it."""
 
 
 class Defaults:
-    """The handlers of a framework of which nothing is known but NumPy."""
+    """The handlers of an unknown framework, with NumPy only."""
 
     error_status = 500
-    """Of an exception in a handler."""
+    """Status of an exception in a handler."""
     needs_program = True
-    """Whether the file that SAGEMAKER_PROGRAM names must be there, as in AWS's scikit-learn and XGBoost images."""
+    """True if the file in SAGEMAKER_PROGRAM must exist, as in AWS's scikit-learn and XGBoost images."""
 
     def model_fn(self, model_dir: str) -> Any:
         raise NotImplementedError(
@@ -43,7 +43,7 @@ class Defaults:
         )
 
     def chosen(self, model: Any, _attributes: str) -> Any:
-        """The one of what `model_fn` gave that a request's custom attributes ask for."""
+        """Returns the one of `model_fn`'s results that a request's custom attributes select."""
         return model
 
     def input_fn(self, data: Data, content_type: str) -> Any:
@@ -56,7 +56,7 @@ class Defaults:
         return content.encode(prediction, accept), content.chosen(accept)
 
     def joins(self, _model: Any) -> bool:
-        """Whether the rows of several requests can be one prediction: `predict_fn` is then given them together."""
+        """Returns True if the rows of several requests can be predicted together by one call of `predict_fn`."""
         return False
 
 
@@ -71,5 +71,5 @@ def defaults_of(framework: str) -> Defaults:
 
 
 def files_of(model_dir: str, *endings: str) -> list[Path]:
-    """The files directly in the model's directory whose names end so, sorted."""
+    """Returns the files directly in the model's directory with these endings, sorted."""
     return sorted(path for path in Path(model_dir).iterdir() if path.is_file() and path.suffix in endings)

@@ -1,7 +1,7 @@
-"""What a request in script mode can fail of, besides the user's own exceptions.
+"""Errors of a request in script mode, besides the user's own exceptions.
 
 RequestError        `status`: of HTTP
-├── UnsupportedType     the format of a request (415) or of an answer (406) is not known
+├── UnsupportedType     the format of a request (415) or of a response (406) is unsupported
 └── BadInput            the request can't be read (400)
 """
 

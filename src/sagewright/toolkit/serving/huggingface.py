@@ -1,4 +1,4 @@
-"""Hugging Face: a `pipeline` of what lies in the model's directory, for the task that HF_TASK or its config.json names."""
+"""Hugging Face: a `pipeline` for the content of the model's directory, for the task in HF_TASK or its config.json."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class HuggingFace(Defaults):
     error_status = HTTPStatus.BAD_REQUEST
 
     def model_fn(self, model_dir: str) -> Any:
-        """Raises ValueError where there is no model, or its task is not known."""
+        """Raises ValueError if there is no model, or its task is unknown."""
         from transformers import pipeline
 
         return pipeline(task=self._task(model_dir), model=model_dir, device=self._device())
@@ -51,7 +51,7 @@ class HuggingFace(Defaults):
             try:
                 return json.loads(data)
             except (ValueError, RecursionError) as error:
-                raise BadInput(f"The request is no JSON: {error}") from error
+                raise BadInput(f"The request is not JSON: {error}") from error
         if media == content.CSV:
             return _read_csv(content.text_of(data))
         if media.startswith("image/"):
@@ -108,7 +108,7 @@ class HuggingFace(Defaults):
 
 
 def _read_csv(text: str) -> dict[str, Any]:
-    """Raises BadInput for one without a header."""
+    """Raises BadInput for CSV without a header."""
     first = text.partition("\n")[0].lower()
     if not any(header in first for header in _HEADERS):
         raise BadInput("CSV needs a header with one of the columns inputs, question, context.")

@@ -1,4 +1,4 @@
-"""Scripts of several models in one process, each with modules of its own: two may both have an inference.py."""
+"""Scripts of several models in one process, each with separate modules: two can both have an inference.py."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from sagewright.toolkit.serving.script import program_of, script_in
 
 
 class IsolatedModel(Application):
-    """The model in `directory`, by the script in its archive, else by that in `code`, which is all models'.
+    """The model in `directory`, with the script in its archive, else with the common one in `code`.
 
-    A stream's parts are made while its modules are away, which no module notices that is imported.
+    A stream's parts are produced while its modules are swapped out, which already imported modules do not notice.
     """
 
     def __init__(self, directory: Path, code: Path, framework: str) -> None:

@@ -1,4 +1,4 @@
-"""MXNet: the symbol, parameters and shapes that training scripts save, without a script; arrays in and out.
+"""MXNet: the symbol, parameters and shapes that training scripts save, without a script; arrays as input and output.
 
 Source: the files and variables that the documentation of the SageMaker Python SDK names for MXNet models ("Load a Model").
 """
@@ -24,9 +24,9 @@ class MXNet(Defaults):
     needs_program = False
 
     def model_fn(self, model_dir: str) -> Any:
-        """An mxnet.mod.Module, bound for as many rows at once as the environment says, 1 by default.
+        """Returns an mxnet.mod.Module, bound for the number of rows in the environment, 1 by default.
 
-        Raises ValueError for files that are missing or that cannot be read.
+        Raises ValueError for files that are missing or unreadable.
         """
         import mxnet as mx
 
@@ -49,7 +49,7 @@ class MXNet(Defaults):
         return mx.nd.array(content.decode(data, content_type))
 
     def predict_fn(self, data: Any, model: Any) -> Any:
-        """Of a module as many rows at a time as it is bound for; a Gluon block is called. Raises BadInput."""
+        """Passes a module as many rows at a time as it is bound for; calls a Gluon block. Raises BadInput."""
         import mxnet as mx
 
         if not isinstance(model, mx.mod.BaseModule):
@@ -74,11 +74,11 @@ class MXNet(Defaults):
 
 
 def _shapes(path: Path) -> list[tuple[str, tuple[int, ...]]]:
-    """Name and shape of each input. Raises ValueError."""
+    """Returns name and shape of each input. Raises ValueError."""
     first = os.environ.get(_FIRST_DIMENSION, "1")
     if not first.isdecimal() or not int(first):
         raise ValueError(f"{_FIRST_DIMENSION} must be a number of at least 1, got {first!r}.")
     try:
         return [(one["name"], (int(first), *map(int, one["shape"][1:]))) for one in json.loads(path.read_bytes())]
     except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{path.name} is no list of objects with a name and a shape: {error!r}") from error
+        raise ValueError(f"{path.name} is not a list of objects with a name and a shape: {error!r}") from error

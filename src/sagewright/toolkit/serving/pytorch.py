@@ -1,4 +1,4 @@
-"""PyTorch: a TorchScript file without a script; tensors in and out."""
+"""PyTorch: a TorchScript file without a script; tensors as input and output."""
 
 from __future__ import annotations
 

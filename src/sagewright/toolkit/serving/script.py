@@ -1,4 +1,4 @@
-"""The user's functions, and the defaults of those that the script does not have."""
+"""The user's functions, and defaults for those that the script lacks."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ _GIVEN = {
     "output_fn": 2,
     "transform_fn": 4,
 }
-"""How many arguments each gets, besides the context."""
+"""Number of arguments of each, besides the context."""
 
 
 class ScriptError(Exception):
-    """The script is not there, or has functions that exclude each other."""
+    """The script is missing, or has functions that exclude each other."""
 
 
 class Script:
-    """Handlers by their names. `own`: those that are the user's."""
+    """Handlers by name. `own`: those of the user."""
 
     def __init__(self, module: Any, defaults: Defaults, context: HandlerContext) -> None:
         """Raises ScriptError."""
@@ -46,14 +46,14 @@ class Script:
 
     @property
     def is_default(self) -> bool:
-        """Whether nothing that looks at a request is the user's."""
+        """Returns True if no user function processes requests."""
         return not any(name in self.own for name in (*_HOOKS, "transform_fn"))
 
     def has(self, name: str) -> bool:
         return name in self.own
 
     def call(self, name: str, *given: Any) -> Any:
-        """The user's function, with the context if it takes one; else the default."""
+        """Calls the user's function, with the context if it accepts one; else the default."""
         function = self.own.get(name)
         if function is None:
             return getattr(self._defaults, name)(*given)
@@ -61,7 +61,7 @@ class Script:
 
 
 def _takes_context(function: Callable[..., Any], name: str) -> bool:
-    """Raises ScriptError for a function that takes another number of arguments."""
+    """Raises ScriptError for a function with another number of arguments."""
     given = _GIVEN[name]
     try:
         signature = inspect.signature(function)
@@ -83,9 +83,10 @@ def _takes_context(function: Callable[..., Any], name: str) -> bool:
 
 
 def load_module(directory: Path, program: str, *, required: bool) -> Any:
-    """The user's module; None where none is named and there is no inference.py. Raises ScriptError, and what its code raises.
+    """Returns the user's module; None if none is named and there is no inference.py. Raises ScriptError, and the errors of its
+    code.
 
-    `required`: a program that is named must be there. Otherwise the framework's defaults serve in its place.
+    `required`: True if a named program must exist. Otherwise the framework's defaults replace it.
     """
     for place in (directory / "lib", directory):
         if str(place) not in sys.path:
@@ -102,7 +103,7 @@ def load_module(directory: Path, program: str, *, required: bool) -> Any:
         return import_module(path.stem)
     spec = spec_from_file_location(path.stem, path)
     if spec is None or spec.loader is None:
-        raise ScriptError(f"{path} is no Python program.")
+        raise ScriptError(f"{path} is not a Python program.")
     module = module_from_spec(spec)
     sys.modules[path.stem] = module
     spec.loader.exec_module(module)

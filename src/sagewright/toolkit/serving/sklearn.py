@@ -1,4 +1,4 @@
-"""scikit-learn: AWS loads no model without a model_fn, and neither does this."""
+"""scikit-learn: as at AWS, no model is loaded without a model_fn."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ class ScikitLearn(Defaults):
         return array.astype(np.float32) if content.media_of(content_type) in content.TEXTS else array
 
     def predict_fn(self, data: Any, model: Any) -> Any:
-        """One row of CSV is a vector until here."""
+        """Converts a vector, a single row of CSV, to a matrix."""
         return model.predict(data.reshape(1, -1) if getattr(data, "ndim", 2) == 1 else data)
 
     def joins(self, model: Any) -> bool:
-        """scikit-learn's own estimators look at each row alone; what a user has written may not."""
+        """Returns True for scikit-learn's own estimators, which treat each row separately; those of users may not."""
         return all(type(part).__module__.partition(".")[0] == "sklearn" for part in _parts(model)) and hasattr(
             model, "predict"
         )
 
 
 def _parts(model: Any) -> list[Any]:
-    """An estimator and all that it is made of. A function that a user gave is a part of another module."""
+    """Returns an estimator and all its parts. A function of the user's is a part from another module."""
     found = [model]
     for value in model.get_params(deep=True).values() if hasattr(model, "get_params") else ():
         if hasattr(value, "get_params") or callable(value):

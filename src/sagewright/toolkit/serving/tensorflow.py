@@ -26,7 +26,7 @@ _BETWEEN_DOCUMENTS = re.compile(r"[}\]][ \t\r]*\n\s*[{\[]")
 
 
 class Models:
-    """Those of an archive by their names; in all else the one that answers where none is named."""
+    """The models of an archive by name; otherwise it acts as the default model."""
 
     def __init__(self, named: dict[str, Any], default: str) -> None:
         self.named, self._default = named, named[default]
@@ -42,7 +42,7 @@ class TensorFlow(Defaults):
     needs_program = False
 
     def model_fn(self, model_dir: str) -> Any:
-        """Raises ValueError where there is no SavedModel."""
+        """Raises ValueError if there is no SavedModel."""
         found = find_saved_models(Path(model_dir))
         default = os.environ.get("SAGEMAKER_TFS_DEFAULT_MODEL_NAME") or next(iter(found))
         if default not in found:
@@ -97,7 +97,7 @@ class TensorFlow(Defaults):
 
 
 def _document(text: str, media: str) -> dict[str, Any]:
-    """AWS's image takes lines of JSON as such whatever the request calls them. Raises ValueError."""
+    """Parses a document; as in AWS's image, JSON lines are recognised whatever the content type. Raises ValueError."""
     lines = [line for line in text.splitlines() if line.strip()]
     if media == content.JSON_LINES or (len(lines) > 1 and _BETWEEN_DOCUMENTS.search(text)):
         return {"instances": [json.loads(line) for line in lines]}
@@ -106,9 +106,9 @@ def _document(text: str, media: str) -> dict[str, Any]:
 
 
 def find_saved_models(directory: Path) -> dict[str, Path]:
-    """The directories of the newest versions, by the names of the models: each has its versions in a directory of that name.
+    """Returns the directories of the newest versions by model name: each model has its versions in a directory of its name.
 
-    Raises ValueError where there is none.
+    Raises ValueError if there are none.
     """
     paths = {path.parent for name in _SAVED for path in directory.rglob(name)}
     if not paths:
@@ -138,7 +138,7 @@ def _load(directory: Path) -> Any:
 
 
 def _columns(instances: Any, specs: dict[str, Any]) -> dict[str, Any]:
-    """Rows as the signature's inputs."""
+    """Converts rows to the signature's inputs."""
     if not isinstance(instances, list) or not instances:
         raise BadInput('"instances" must be a list of at least one row.')
     if isinstance(instances[0], dict) and set(instances[0]) != {"b64"}:

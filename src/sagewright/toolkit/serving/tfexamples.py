@@ -1,4 +1,4 @@
-"""TensorFlow Serving's `classify` and `regress`, whose requests hold tf.Examples, and which of a server's models is asked.
+"""TensorFlow Serving's `classify` and `regress`, whose requests contain tf.Examples, and the selection of a server's model.
 
 Source: tensorflow.org, "RESTful API" of TFX Serving, Classify and Regress; the custom attributes `tfs-model-name` and `tfs-method`
 are those of SDK v2's TensorFlowPredictor.
@@ -15,14 +15,14 @@ PREDICT, CLASSIFY, REGRESS = "predict", "classify", "regress"
 
 
 class ModelSelector(NamedTuple):
-    """What the custom attributes of a request ask for."""
+    """The model and method in the custom attributes of a request."""
 
     model: str
     method: str
 
     @classmethod
     def of(cls, attributes: str) -> ModelSelector:
-        """Raises BadInput for a method that there is none of."""
+        """Raises BadInput for an unknown method."""
         pairs = dict(part.strip().partition("=")[::2] for part in attributes.split(",") if "=" in part)
         method = pairs.get("tfs-method", PREDICT)
         if method not in (PREDICT, CLASSIFY, REGRESS):
@@ -31,7 +31,7 @@ class ModelSelector(NamedTuple):
 
 
 class OfExamples:
-    """A model whose signature takes serialized examples."""
+    """A model whose signature accepts serialized examples."""
 
     def __init__(self, model: Any, method: str) -> None:
         self._model, self._method = model, method
@@ -83,7 +83,7 @@ def _bytes(value: Any) -> bytes:
 
 
 def _classes(answer: dict[str, Any], name: str) -> list[Any]:
-    """Pairs of label and score for each example; a part that the signature lacks is empty."""
+    """Returns pairs of label and score for each example; a part that the signature lacks is empty."""
     if not answer or not answer.keys() <= {"classes", "scores"}:
         raise BadInput(f'The signature "{name}" does not classify.')
     scores, labels = answer.get("scores"), answer.get("classes")

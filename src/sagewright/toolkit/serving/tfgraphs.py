@@ -1,7 +1,7 @@
-"""SavedModels of TensorFlow 1, in a session, as TensorFlow Serving runs them.
+"""SavedModels of TensorFlow 1, run in a session as in TensorFlow Serving.
 
-TensorFlow 2 turns their signatures into functions, and can't for all of them: not where one parses tf.Example, as those of
-estimators do. Source: tensorflow.org, `tf.compat.v1.saved_model.load` and "SavedModel format", SignatureDef.
+TensorFlow 2 converts their signatures to functions, which fails for some: for those that parse tf.Example, like those of
+estimators. Source: tensorflow.org, `tf.compat.v1.saved_model.load` and "SavedModel format", SignatureDef.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from typing import Any
 
 
 class SavedGraph:
-    """`signatures` by name, each called and described as one that `tf.saved_model.load` gives."""
+    """`signatures` by name, each called and described like one of `tf.saved_model.load`."""
 
     def __init__(self, directory: Path) -> None:
-        """Raises what TensorFlow raises for what it can't load."""
+        """Raises TensorFlow's errors for a model that it can't load."""
         import tensorflow as tf
 
         with tf.compat.v1.Session(graph=tf.Graph()) as session:
@@ -24,7 +24,8 @@ class SavedGraph:
             inputs = {name: session.graph.get_tensor_by_name(name).dtype for name in names}
         self._session = tf.compat.v1.Session(graph=tf.Graph())
         with self._session.graph.as_default():
-            # TensorFlow Serving doesn't hold a request to the shapes of placeholders, a session of Python does: these have none.
+            # TensorFlow Serving doesn't check a request against the shapes of placeholders, but a Python session does: so these
+            # have none.
             fed = {name: tf.compat.v1.placeholder(dtype) for name, dtype in inputs.items()}
             _load(self._session, directory, fed)
         self.signatures = {name: _Signature(self._session, each, fed) for name, each in signatures.items()}

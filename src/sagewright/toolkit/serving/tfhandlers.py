@@ -15,7 +15,7 @@ from sagewright.toolkit.serving.errors import RequestError
 
 
 class _Context:
-    """By the names of AWS's Python service. There is no REST service beside this one, so `rest_uri` and `grpc_port` are empty."""
+    """A context with the names of AWS's Python service. There is no REST service, so `rest_uri` and `grpc_port` are empty."""
 
     def __init__(self, request: Request, accept: str) -> None:
         self.method = request.method
@@ -28,7 +28,7 @@ class _Context:
 
 
 class _ServingResponse:
-    """What TensorFlow Serving would have answered, as the client library `requests` shows it."""
+    """The response of TensorFlow Serving, in the form of the client library `requests`."""
 
     def __init__(self, status_code: int, body: bytes) -> None:
         self.status_code, self.content = status_code, body
@@ -43,14 +43,14 @@ class _ServingResponse:
 
 
 class TfHandlers:
-    """`handler(data, context)` gives a body and its content type."""
+    """`handler(data, context)` returns a body and its content type."""
 
     def __init__(self, handler: Callable[[Any, Any], tuple[Any, str]]) -> None:
         self._handler = handler
 
     @classmethod
     def of(cls, module: Any, defaults: Defaults, model: Any) -> TfHandlers | None:
-        """None for a script without such handlers."""
+        """Returns None for a script without such handlers."""
         if callable(getattr(module, "handler", None)):
             return cls(module.handler)
         before, after = getattr(module, "input_handler", None), getattr(module, "output_handler", None)
@@ -68,7 +68,7 @@ class TfHandlers:
 
 
 def _serve(sent: Any, defaults: Defaults, model: Any, attributes: str) -> _ServingResponse:
-    """TensorFlow Serving's part."""
+    """Acts as TensorFlow Serving."""
     try:
         read = defaults.input_fn(sent.read() if hasattr(sent, "read") else sent, content.JSON)
         answer = defaults.predict_fn(read, defaults.chosen(model, attributes))

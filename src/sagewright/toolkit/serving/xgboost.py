@@ -1,4 +1,4 @@
-"""XGBoost in script mode: matrices in, predictions out. Without a model_fn the built-in algorithm's own file is loaded."""
+"""XGBoost in script mode: matrices as input, predictions as output. Without a model_fn, loads the built-in algorithm's own file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sagewright.toolkit.serving.defaults import Defaults
 from sagewright.toolkit.serving.errors import BadInput, UnsupportedType
 
 INDICES_VARIABLE = "SAGEWRIGHT_LIBSVM_INDICES"
-"""Has "kept" in jobs of images whose scripts and models count LibSVM's columns as they are written: those before XGBoost 3."""
+""""kept" in jobs of images whose scripts and models use LibSVM's column indices as written: those before XGBoost 3."""
 
 
 class XGBoost(Defaults):

@@ -1,4 +1,4 @@
-"""`python -m sagewright.toolkit.spark OPTIONS APPLICATION ARGUMENTS`, which the environment has as smspark-submit."""
+"""`python -m sagewright.toolkit.spark OPTIONS APPLICATION ARGUMENTS`, installed in the environment as smspark-submit."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _STOPPED = 143
 
 
 def submit(words: list[str], root: Path) -> int:
-    """The exit status of the job's host. `root` is /opt/ml or what stands for it."""
+    """Returns the exit status of the job's host. `root` is /opt/ml or its substitute."""
     try:
         options = parse(words)
-        options.spark_options()  # what is missing is told before anything starts
+        options.spark_options()  # reports missing files before anything starts
         resources = _resources(root)
         hosts = sorted(resources["hosts"], key=lambda host: (len(host), host))
         host = str(resources["current_host"])

@@ -1,4 +1,4 @@
-"""A Spark application from its options to its end: in one process on one host, on a standalone cluster over several."""
+"""A Spark application from its options to its end: in one process on one host, or on a standalone cluster of several."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from sagewright.toolkit.spark.sizing import SparkShare, defaults
 MASTER_PORT = 7077
 _DAEMON_MB = 512
 _MASTER_UP_S = 300.0
-_DRIVER_GRACE_S = 100.0  # of the 120 s that a stopped job has
+_DRIVER_GRACE_S = 100.0  # out of the 120 s of a stopped job
 
 
 @dataclass
 class SparkApplication:
-    """What there is to run on this host."""
+    """The application's inputs on this host."""
 
     options: Options
     configuration: SparkConfiguration
@@ -58,7 +58,7 @@ class SparkApplication:
         return len(self.hosts) == 1
 
     def properties(self) -> dict[str, str]:
-        """Of spark-defaults: ours, then those that were asked for."""
+        """Returns the properties of spark-defaults: our defaults, overridden by the requested ones."""
         made = {
             **defaults(self.share, len(self.hosts)),
             **spark_defaults(),
@@ -82,7 +82,7 @@ class SparkApplication:
         return made | self.configuration.defaults()
 
     def configure(self) -> dict[str, str]:
-        """Write Spark's configuration; the properties that hold."""
+        """Writes Spark's configuration; returns the effective properties."""
         for directory in (self.conf, self.scratch / "local"):
             directory.mkdir(parents=True, exist_ok=True)
         properties = self.properties()

@@ -29,11 +29,11 @@ FILES = {
     "yarn-env": "",
     "yarn-site": "yarn-site.xml",
 }
-"""Classification to the file that it becomes; "" where it becomes variables or Spark's properties."""
+"""The file of each classification; "" for one that becomes variables or Spark's properties."""
 
 
 class SparkConfiguration:
-    """Properties by classification. Raises InputError for what is no such document."""
+    """Properties by classification. Raises InputError for an invalid document."""
 
     def __init__(self, document: Any) -> None:
         self._properties: dict[str, dict[str, str]] = {}
@@ -54,11 +54,11 @@ class SparkConfiguration:
             self._properties.setdefault(name, {}).update(_texts(name, entry.get("Properties")))
 
     def defaults(self) -> dict[str, str]:
-        """Properties of spark-defaults."""
+        """Returns the properties of spark-defaults."""
         return self._properties.get("spark-defaults", {})
 
     def write(self, directory: Path, sites: Mapping[str, Mapping[str, str]]) -> None:
-        """Files for the class path. `sites`: properties by classification that count where none are given."""
+        """Writes files for the class path. `sites`: default properties by classification."""
         texts: dict[str, dict[str, str]] = {}
         for name in [*sites, *self._properties]:
             if file := FILES[name]:
@@ -69,7 +69,7 @@ class SparkConfiguration:
 
 
 def read_configuration(root: Path) -> SparkConfiguration:
-    """What the job was given in processing/input/conf. Raises InputError."""
+    """Reads the job's processing/input/conf. Raises InputError."""
     file = root / "processing" / "input" / "conf" / "configuration.json"
     try:
         return SparkConfiguration(json.loads(file.read_bytes()) if file.is_file() else [])
@@ -96,12 +96,12 @@ def _lines(properties: Mapping[str, str]) -> str:
 
 
 def defaults_text(properties: Mapping[str, str]) -> str:
-    """A file of Spark's properties."""
+    """Returns a file of Spark properties."""
     return "".join(f"{_escaped(name)} {_escaped(value)}\n" for name, value in properties.items())
 
 
 def _escaped(text: str) -> str:
-    """As java.util.Properties reads it."""
+    """Escapes text for java.util.Properties."""
     return text.replace("\\", "\\\\").replace("\n", "\\n").replace("\r", "\\r")
 
 
@@ -117,7 +117,7 @@ _CONSOLE = {
 
 
 def _log4j(properties: Mapping[str, str]) -> str:
-    """Levels in the names of log4j 1 (`log4j.rootCategory`), which Spark before 3.3 read, are understood too."""
+    """Converts log levels; names of log4j 1 (`log4j.rootCategory`), used by Spark before 3.3, are supported too."""
     given = {key: value for key, value in properties.items() if not key.startswith("log4j.")}
     old = {key.removeprefix("log4j."): value for key, value in properties.items() if key.startswith("log4j.")}
     return _lines({**_CONSOLE, **dict(_levels(old)), **given})

@@ -1,4 +1,4 @@
-"""Processes of Spark beside the driver, and what executors write."""
+"""Spark's processes besides the driver, and the logs of executors."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PERIOD_S = 1.0
 
 
 class Daemon:
-    """A master or a worker. What it says goes to a file, whose end is told if it ends unasked."""
+    """A master or a worker. Its output goes to a file, the end of which is reported if the process ends unexpectedly."""
 
     def __init__(self, name: str, command: Sequence[str], environ: Mapping[str, str], log: Path) -> None:
         self.name, self._log = name, log
@@ -29,7 +29,7 @@ class Daemon:
         return self._process.poll() is not None
 
     def reason(self) -> str:
-        """The end of what it said."""
+        """Returns the end of its output."""
         said = self._log.read_bytes()[-_TAIL_BYTES:].decode(errors="replace").strip()
         return f"the {self.name} ended with status {self._process.returncode}: {said}"
 
@@ -38,7 +38,7 @@ class Daemon:
 
 
 def end(process: subprocess.Popen[bytes], grace_s: float = _GRACE_S) -> None:
-    """SIGTERM, and SIGKILL after the grace."""
+    """Sends SIGTERM, and SIGKILL after the grace period."""
     if process.poll() is None:
         process.send_signal(signal.SIGTERM)
         try:
@@ -49,7 +49,7 @@ def end(process: subprocess.Popen[bytes], grace_s: float = _GRACE_S) -> None:
 
 
 class ExecutorLogs:
-    """Writes to this process's output what executors below a worker's directory write to files."""
+    """Copies to this process's output what executors below a worker's directory write to files."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory

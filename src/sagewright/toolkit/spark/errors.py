@@ -1,4 +1,4 @@
-"""Why a Spark job fails, in the words of AWS's container."""
+"""Failures of a Spark job, in the wording of AWS's container."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ LONGEST_MESSAGE = 1024
 
 
 class SparkError(Exception):
-    """`cause`: the name that AWS's container gives for the kind of failure."""
+    """`cause`: the name of the kind of failure in AWS's container."""
 
     cause = "Exception"
     summary = "error running Spark job"
     exit_code = 1
 
     def message(self) -> str:
-        """For /opt/ml/output/message."""
+        """Returns the text for /opt/ml/output/message."""
         return f"Algorithm Error: (caused by {self.cause}): {self.summary}: {self}"[:LONGEST_MESSAGE].strip()
 
 
@@ -22,13 +22,13 @@ class OptionError(SparkError):
 
 
 class InputError(SparkError):
-    """What was submitted, or its configuration, cannot be used."""
+    """The submitted application or its configuration can't be used."""
 
     cause, summary = "ValueError", "error preparing for spark submit"
 
 
 class SubmitFailed(SparkError):
-    """spark-submit ended with another status than 0."""
+    """spark-submit ended with a status other than 0."""
 
     cause, summary = "CalledProcessError", "spark failed with a non-zero exit code"
 
@@ -38,6 +38,6 @@ class SubmitFailed(SparkError):
 
 
 class ClusterFailed(SparkError):
-    """A host of the cluster was lost, or did not come up."""
+    """A host of the cluster was lost, or did not start."""
 
     cause, summary = "ConnectionError", "the Spark cluster failed"

@@ -1,7 +1,7 @@
-"""Event logs: Spark writes them to a directory of its own, and each appears in the output directory under its final name.
+"""Event logs: Spark writes them to a separate directory, and each appears in the output directory under its final name.
 
-Spark renames a log when its application ends. A continuous output would keep both names in S3; so a log that still grows is
-copied under the name that it will have, again and again, and the last copy is the whole.
+Spark renames a log when its application ends. A continuous output would leave both names in S3; so a growing log is copied
+repeatedly under its final name, and the last copy is complete.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _GROWING = ".inprogress"
 
 
 class EventLogs:
-    """`source`: where Spark writes; `target`: where they appear; `uri`: where they go at the end as well, if anywhere."""
+    """`source`: where Spark writes; `target`: where the logs appear; `uri`: an additional destination at the end, if any."""
 
     def __init__(self, source: Path, target: Path, uri: str = "") -> None:
         self._source, self._target, self._uri = source, target, uri
@@ -38,7 +38,7 @@ class EventLogs:
         self._thread.start()
 
     def close(self) -> None:
-        """After the application's end. Raises OSError."""
+        """Finishes after the application's end. Raises OSError."""
         self._ended.set()
         self._thread.join()
         self._publish()
@@ -52,7 +52,7 @@ class EventLogs:
     def _publish(self) -> None:
         for log in sorted(self._source.iterdir()):
             if not log.name.startswith("."):
-                with suppress(FileNotFoundError):  # renamed meanwhile: it comes under its other name
+                with suppress(FileNotFoundError):  # renamed meanwhile: it is found under its other name
                     self._copy(log)
 
     def _copy(self, log: Path) -> None:
@@ -64,7 +64,7 @@ class EventLogs:
             self._copied[log.name] = size
 
     def _upload(self) -> None:
-        import boto3  # in Spark's environments; few jobs ask for this
+        import boto3  # available in Spark's environments; few jobs need this
 
         place = urlsplit(self._uri)
         client = boto3.client("s3")

@@ -1,7 +1,7 @@
-"""How the hosts of a cluster know of each other: each keeps one connection to the first.
+"""Coordination of a cluster's hosts: each keeps one connection to the first.
 
-The first says `go` when the cluster's master listens, and `end` when the driver has ended. A connection that ends without that
-word is a lost host. Both sides prove that they belong to the job.
+The first host sends `go` when the cluster's master listens, and `end` when the driver has ended. A connection that closes without
+`end` is a lost host. Both sides prove that they belong to the job.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from contextlib import suppress
 from sagewright.toolkit.spark.errors import ClusterFailed
 
 PORT = 7779
-_FIRST_CONTACT_S = 600.0  # hosts start at different times: inputs and environments take their time
+_FIRST_CONTACT_S = 600.0  # hosts start at different times: inputs and environments take time
 _NAMES_S = 60.0
 _PAUSE_S = 0.1
 _LONGEST = 512
@@ -26,7 +26,7 @@ _HELLO_S = 5.0
 
 
 def address_of(host: str) -> str:
-    """Names may lag behind a host's start. Raises ClusterFailed."""
+    """Resolves a host; names can become resolvable only after its start. Raises ClusterFailed."""
     deadline = time.monotonic() + _NAMES_S
     while True:
         try:
@@ -38,7 +38,7 @@ def address_of(host: str) -> str:
 
 
 class Leader:
-    """On the first host."""
+    """The first host's side."""
 
     def __init__(self, address: str, others: list[str], secret: bytes, port: int = PORT) -> None:
         self._server = socket.create_server((address, port), backlog=max(len(others), 1))
@@ -47,7 +47,7 @@ class Leader:
         self._over = threading.Event()
 
     def gather(self, patience_s: float = _FIRST_CONTACT_S) -> None:
-        """Until every host is there; each is told `go`. Raises ClusterFailed."""
+        """Waits for every host, and sends `go` to each. Raises ClusterFailed."""
         deadline = time.monotonic() + patience_s
         while self._missing:
             self._server.settimeout(max(deadline - time.monotonic(), 0.01))
@@ -65,7 +65,7 @@ class Leader:
                 connection.close()
 
     def watch(self, lost: Callable[[str], None]) -> None:
-        """Call `lost` with the name of the first host whose connection ends before `end`."""
+        """Calls `lost` with the name of the first host whose connection closes before `end`."""
         threading.Thread(target=self._watch, args=(lost,), daemon=True).start()
 
     def _watch(self, lost: Callable[[str], None]) -> None:
@@ -80,15 +80,15 @@ class Leader:
                     lost(self._followers[connection])
 
     def end(self) -> None:
-        """The driver has ended: so may all."""
+        """Tells all hosts that the driver has ended."""
         self._over.set()
         for connection in self._followers:
-            with suppress(OSError):  # it is gone already
+            with suppress(OSError):  # already closed
                 connection.sendall(b"end\n")
         self.abandon()
 
     def abandon(self) -> None:
-        """End every connection without a word."""
+        """Closes every connection without a message."""
         self._over.set()
         for connection in self._followers:
             connection.close()
@@ -96,7 +96,7 @@ class Leader:
 
 
 class Follower:
-    """On every other host."""
+    """The side of every other host."""
 
     def __init__(self, host: str, leader: str, secret: bytes, port: int = PORT) -> None:
         self._leader, self._place = leader, (address_of(leader), port)
@@ -105,7 +105,7 @@ class Follower:
         self._said = b""
 
     def join(self, patience_s: float = _FIRST_CONTACT_S) -> None:
-        """Until the first host says `go`. Raises ClusterFailed."""
+        """Waits until the first host says `go`. Raises ClusterFailed."""
         deadline = time.monotonic() + patience_s
         while True:
             try:
@@ -123,7 +123,7 @@ class Follower:
             time.sleep(_PAUSE_S)
 
     def ended(self, wait_s: float) -> bool:
-        """Whether the first host has said `end` by then. Raises ClusterFailed if it was lost."""
+        """Returns True if the first host says `end` within `wait_s`. Raises ClusterFailed if it was lost."""
         if b"end" in self._said:
             return True
         assert self._connection is not None
@@ -157,6 +157,6 @@ def _named(connection: socket.socket, secret: bytes) -> str:
 
 
 def _proved(hello: bytes, secret: bytes) -> str:
-    """The host's name, "" if it does not belong to the job."""
+    """Returns the host's name, "" if it does not belong to the job."""
     host, _, proof = hello.decode(errors="replace").partition(" ")
     return host if hmac.compare_digest(proof.encode(), _proof(host, secret).encode()) else ""

@@ -14,7 +14,7 @@ _MEMORY_MB = 1024
 
 
 def serve(root: Path, port: int) -> None:
-    """Becomes the server."""
+    """Becomes the history server."""
     conf = Path(tempfile.mkdtemp(prefix="spark-history-"))
     properties = {
         "spark.history.fs.logDirectory": (root / "processing" / "spark-events").as_uri(),

@@ -1,7 +1,7 @@
 """The command lines of Spark's JVMs.
 
-With the environment's own Java the driver's JVM is started at once: Spark's scripts, and the JVM that only builds the command,
-cost a second and more. With another one, which JAVA_HOME names, the scripts do it, since they know what it needs.
+With the environment's own Java the driver's JVM is started directly: Spark's scripts, and the JVM that only builds the command,
+cost more than a second. With another Java, set by JAVA_HOME, the scripts start it, since they know its requirements.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from sagewright.toolkit.spark.errors import InputError
 
 HOME = "lib/sagewright-java"
-"""A JAVA_HOME in the environment, whose `java` is made for Spark (see sagewright.runtimes.spark)."""
+"""A JAVA_HOME in the environment, whose `java` is built for Spark (see sagewright.runtimes.spark)."""
 PATIENT = [
     f"-XX:Tier4{name}Threshold={count}"
     for name, count in (
@@ -26,14 +26,14 @@ PATIENT = [
         ("BackEdge", 400_000),
     )
 ]
-"""The JVM's second compiler takes code up that has run ten times as often as it would wait for by itself: in a job's first seconds
-it takes more of the processors than the job does, for code that is hardly run again."""
-_BRIEF = ["-XX:TieredStopAtLevel=1"]  # what masters and workers do is not worth the second compiler at all
+"""Makes the JVM's second compiler wait for ten times as many executions as by default: in a job's first seconds it would use more
+CPU time than the job, for code that hardly runs again."""
+_BRIEF = ["-XX:TieredStopAtLevel=1"]  # the second compiler never pays for masters and workers
 _SUBMIT = "org.apache.spark.deploy.SparkSubmit"
 
 
 class Installation:
-    """Spark and Java: this Python's environment's, or those that SPARK_HOME and JAVA_HOME name. Raises InputError."""
+    """Spark and Java: those of this Python's environment, or those in SPARK_HOME and JAVA_HOME. Raises InputError."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         own = Path(environ.get("VIRTUAL_ENV") or sys.prefix) / HOME
@@ -48,10 +48,10 @@ class Installation:
             raise InputError(f"there is no Java in JAVA_HOME, which is {self.java_home}")
 
     def environ(self, conf: Path) -> dict[str, str]:
-        """Variables of Spark's processes."""
+        """Returns the variables of Spark's processes."""
         return {
             "SPARK_HOME": str(self.spark),
-            "SPARK_SCALA_VERSION": self._scala(),  # else a worker looks for a checkout of Spark
+            "SPARK_SCALA_VERSION": self._scala(),  # otherwise a worker looks for a checkout of Spark
             "SPARK_CONF_DIR": str(conf),
             "HADOOP_CONF_DIR": str(conf),
             "JAVA_HOME": self.java_home,
@@ -60,14 +60,14 @@ class Installation:
         }
 
     def driver(self, conf: Path, properties: Mapping[str, str], cpus: int, submitted: Sequence[str]) -> list[str]:
-        """spark-submit with a driver in its own process."""
+        """Returns the command of spark-submit with a driver in its own process."""
         if not self._direct:
             return [str(self.spark / "bin" / "spark-submit"), *submitted]
         more = properties.get("spark.driver.extraClassPath", "")
         return [*self._java(conf, more), *PATIENT, *_driver_options(properties, cpus), _SUBMIT, *submitted]
 
     def daemon(self, conf: Path, main: str, memory_mb: int, words: Sequence[str]) -> list[str]:
-        """A master or a worker, by its class."""
+        """Returns the command of a master or a worker, by its class."""
         if not self._direct:
             return [str(self.spark / "bin" / "spark-class"), main, *words]
         return [*self._java(conf), f"-Xmx{memory_mb}m", "-XX:+UseSerialGC", *_BRIEF, main, *words]
@@ -82,7 +82,7 @@ class Installation:
 
 
 def _driver_options(properties: Mapping[str, str], cpus: int) -> list[str]:
-    """What spark-submit's launcher makes of properties."""
+    """Converts properties to options as spark-submit's launcher does."""
     options = [f"-XX:ActiveProcessorCount={cpus}", f"-Xmx{properties['spark.driver.memory']}"]
     for name in ("spark.driver.defaultJavaOptions", "spark.driver.extraJavaOptions"):
         options += shlex.split(properties.get(name, ""))

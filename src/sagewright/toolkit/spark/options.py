@@ -1,4 +1,4 @@
-"""The options of smspark-submit: those of spark-submit that AWS's program takes, with directories in place of lists of files."""
+"""The options of smspark-submit: those of spark-submit that AWS's program accepts, with directories in place of lists of files."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _VALUES = (*_LISTS, "class", "spark-event-logs-s3-uri", "local-spark-event-logs-
 
 @dataclass(frozen=True)
 class Options:
-    """`given`: option (without its dashes) to value; `program`: the application and its arguments."""
+    """`given`: values by option (without dashes); `program`: the application and its arguments."""
 
     program: list[str]
     given: dict[str, str] = field(default_factory=dict)
@@ -23,7 +23,7 @@ class Options:
 
     @property
     def event_logs(self) -> str:
-        """The directory that event logs are left in; "" for none."""
+        """Returns the output directory of event logs; "" for none."""
         return self.given.get("local-spark-event-logs-dir", "")
 
     @property
@@ -31,7 +31,7 @@ class Options:
         return self.given.get("spark-event-logs-s3-uri", "")
 
     def spark_options(self) -> list[str]:
-        """What spark-submit gets before the application. Raises InputError."""
+        """Returns spark-submit's arguments before the application. Raises InputError."""
         options = ["--verbose"] if self.verbose else []
         for name in ("class", *_LISTS):
             if name in self.given:
@@ -40,7 +40,7 @@ class Options:
 
 
 def parse(words: Sequence[str]) -> Options:
-    """Options end where the application begins. Raises OptionError."""
+    """Parses options up to the application. Raises OptionError."""
     given: dict[str, str] = {}
     verbose, rest = False, list(words)
     while rest and rest[0].startswith("-"):
@@ -64,7 +64,7 @@ def parse(words: Sequence[str]) -> Options:
 
 
 def expanded(listed: str) -> str:
-    """A comma-separated list with the files of each directory in the directory's place. Raises InputError."""
+    """Returns a comma-separated list in which each directory is replaced by its files. Raises InputError."""
     if not listed:
         raise InputError("a list of files must not be empty")
     return ",".join(part for entry in listed.split(",") for part in _files(entry))

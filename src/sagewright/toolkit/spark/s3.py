@@ -1,4 +1,4 @@
-"""`s3://` and `s3a://` in Spark: Hadoop's settings that lead both to the S3 which the job uses."""
+"""`s3://` and `s3a://` in Spark: Hadoop's settings that map both to the job's S3."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ _COMMITTER = "org.apache.hadoop.mapreduce.lib.output.FileOutputCommitterFactory"
 
 
 def core_site() -> dict[str, str]:
-    """Keys and endpoint stay in variables, where the AWS libraries look too."""
+    """Returns core-site without keys and endpoint, which the AWS libraries read from variables."""
     return {f"fs.{scheme}.impl": FILE_SYSTEM for scheme in SCHEMES}
 
 
 def spark_defaults() -> dict[str, str]:
-    """Hadoop's own defaults, which come after core-site, name a committer that only hadoop-aws has."""
+    """Returns Spark defaults: Hadoop's, applied after core-site, name a committer that only hadoop-aws has."""
     return {f"spark.hadoop.mapreduce.outputcommitter.factory.scheme.{scheme}": _COMMITTER for scheme in SCHEMES}

@@ -1,7 +1,7 @@
-"""How much of its instance each process of Spark gets.
+"""Shares of an instance for Spark's processes.
 
-AWS's container gives YARN the whole instance and lets the heaps of driver and executor overlap. Here memory may be held to the
-share by force, so the parts add up to less than it: the rest is for Python's processes and what JVMs need beside their heap.
+AWS's container gives YARN the whole instance and lets the heaps of driver and executor overlap. Here memory can be limited to the
+share, so the parts add up to less: the rest is for Python's processes and the JVMs' memory outside their heaps.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ _ALONE, _DRIVER, _EXECUTOR = 0.6, 0.25, 0.4
 
 @dataclass(frozen=True)
 class SparkShare:
-    """What a host has."""
+    """The CPUs and memory of a host."""
 
     cpus: int
     memory_mb: int
 
 
 def share_of(environ: Mapping[str, str]) -> SparkShare:
-    """SAGEWRIGHT_CPUS and SAGEWRIGHT_MEMORY_GB, or all of the machine."""
+    """Returns SAGEWRIGHT_CPUS and SAGEWRIGHT_MEMORY_GB, or the whole machine."""
     cpus = int(environ.get("SAGEWRIGHT_CPUS") or os.cpu_count() or 1)
     memory_gb = float(environ.get("SAGEWRIGHT_MEMORY_GB") or 0)
     return SparkShare(cpus, int(memory_gb * 1024) or _machine_mb())
 
 
 def defaults(share: SparkShare, hosts: int) -> dict[str, str]:
-    """Properties for spark-defaults, which a configuration overrides."""
+    """Returns properties for spark-defaults, which a configuration overrides."""
     tasks = share.cpus * hosts
     common = {"spark.default.parallelism": str(2 * tasks), "spark.sql.shuffle.partitions": str(max(2 * tasks, 8))}
     if hosts == 1:

@@ -11,7 +11,7 @@ from sagewright.model.errors import AwsError
 
 
 class WireProtocol(Protocol):
-    """Stateless; safe to share between threads. `decode` raises AwsError for what cannot be read."""
+    """A stateless protocol, safe to share between threads. `decode` raises AwsError for unreadable requests."""
 
     def decode(self, operation: OperationModel, request: HttpRequest) -> dict[str, Any]: ...
 

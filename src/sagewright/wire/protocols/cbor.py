@@ -24,7 +24,7 @@ class CborProtocol:
             return {}
         try:
             document = cbor2.loads(body)
-        except Exception as error:  # its decoders of tags raise whatever they run into
+        except Exception as error:  # its tag decoders raise arbitrary exceptions
             raise SerializationException(f"The request body is not valid CBOR: {error}") from None
         _check(document, MOST_DEPTH)
         document = without_nulls(document)
@@ -48,7 +48,7 @@ class CborProtocol:
 
 
 def _check(value: Any, depth: int) -> None:
-    """Raises SerializationException for what the protocol doesn't know: other tags than timestamps, keys that are no text."""
+    """Raises SerializationException for anything outside of the protocol: tags other than timestamps, keys that are not text."""
     if isinstance(value, (dict, list)) and not depth:
         raise SerializationException(f"The request body is nested more than {MOST_DEPTH} deep")
     if isinstance(value, dict):
@@ -76,7 +76,7 @@ def _response(status: int, document: dict[str, Any], request_id: str) -> HttpRes
 
 
 def _numbers(value: Any) -> Any:
-    """Timestamps as the tagged epoch seconds that the protocol wants (cbor2 writes whole ones as integers)."""
+    """Converts timestamps to tagged epoch seconds, as the protocol requires (cbor2 writes whole ones as integers)."""
     if isinstance(value, dict):
         return {k: _numbers(v) for k, v in value.items()}
     if isinstance(value, list):

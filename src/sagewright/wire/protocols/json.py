@@ -17,7 +17,7 @@ from sagewright.wire.protocols.members import from_json, without_nulls
 
 
 def dumps(value: Any) -> bytes:
-    """JSON as AWS writes it: timestamps are epoch seconds, blobs base64."""
+    """Serializes JSON like AWS: timestamps as epoch seconds, blobs as base64."""
     return orjson.dumps(value, default=_default, option=orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_NON_STR_KEYS)
 
 
@@ -26,7 +26,7 @@ def _default(value: Any) -> Any:
         return value.timestamp()
     if isinstance(value, (bytes, bytearray)):
         return base64.b64encode(value).decode()
-    raise TypeError(f"{type(value).__name__} is no member of an answer")
+    raise TypeError(f"{type(value).__name__} can't be serialized in a response")
 
 
 def read_document(body: bytes) -> dict[str, Any]:
@@ -66,14 +66,14 @@ class JsonProtocol:
 
 
 def _qualified(error: AwsError, operation: OperationModel | None) -> str:
-    """SQS alone tells the namespace of an error that its model has."""
+    """Returns the error's type; only SQS qualifies modelled errors with their namespace."""
     service = operation.service_model if operation else None
     known = service is not None and service.service_name == "sqs" and error.code in service.shape_names
     return f"com.amazonaws.sqs#{error.code}" if known else kind_of(error, operation)
 
 
 def kind_of(error: AwsError, operation: OperationModel | None) -> str:
-    """The name of an error, which in a service that spoke the query protocol before isn't the code of that time."""
+    """Returns the type of an error, which differs from its query code in services that used the query protocol before."""
     if operation is None or "awsQueryCompatible" not in operation.service_model.metadata:
         return error.code
     shapes = {shape.metadata.get("error", {}).get("code"): shape.name for shape in operation.error_shapes}
@@ -86,11 +86,11 @@ LATER_KINDS = {
     "MissingParameter": "MissingRequiredParameterException",
     "ValidationError": "ValidationException",
 }
-"""Names of errors that services share. Source: localstack/localstack, `test_sqs.snapshot.json`, recorded on AWS."""
+"""Types of errors that services share. Source: localstack/localstack, `test_sqs.snapshot.json`, recorded on AWS."""
 
 
 def query_error(error: AwsError) -> tuple[str, str]:
-    """The header by which clients of a service that spoke the query protocol before find the code of that time."""
+    """Returns the header that carries the query code to clients of services that used the query protocol before."""
     code = EARLIER_CODES.get(error.code, error.code)
     return "x-amzn-query-error", f"{code};{'Sender' if error.status < 500 else 'Receiver'}"
 

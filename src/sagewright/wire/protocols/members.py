@@ -1,4 +1,4 @@
-"""Members whose JSON form is not their Python form: blobs and timestamps."""
+"""Conversion of members whose JSON form differs from their Python form: blobs and timestamps."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sagewright.model.errors import SerializationException
 
 
 def needs_conversion(shape: Shape) -> bool:
-    """Whether blobs or timestamps occur anywhere in `shape`."""
+    """Returns True if `shape` contains blobs or timestamps."""
     return _needs(shape, frozenset())
 
 
@@ -38,7 +38,7 @@ _cached_needs: dict[int, bool] = {}
 
 
 def from_json(shape: Shape, value: Any) -> Any:
-    """`value` as parsed from JSON, with blobs as bytes and timestamps as aware datetimes; unknown members stay."""
+    """Returns `value` as parsed from JSON, with blobs as bytes and timestamps as aware datetimes; unknown members stay."""
     key = id(shape)
     if key not in _cached_needs:
         _cached_needs[key] = needs_conversion(shape)
@@ -66,14 +66,14 @@ def _convert(shape: Shape, value: Any) -> Any:
 
 
 def without_nulls(value: Any) -> Any:
-    """`value` without the members that are null, which mean what members mean that aren't there."""
+    """Returns `value` without null members, which are equivalent to missing ones."""
     if isinstance(value, dict):
         return {name: without_nulls(item) for name, item in value.items() if item is not None}
     return [without_nulls(item) for item in value] if isinstance(value, list) else value
 
 
 def to_timestamp(value: Any) -> datetime:
-    """A datetime in UTC from epoch seconds or any text form that AWS clients send. Raises SerializationException."""
+    """Returns a datetime in UTC from epoch seconds or any text form that AWS clients send. Raises SerializationException."""
     try:
         if isinstance(value, datetime):
             moment = value
@@ -93,14 +93,14 @@ _NUMBER = re.compile(r"[+-]?[0-9]{0,400}(?:\.[0-9]{0,400})?(?:[eE][+-]?[0-9]{1,4
 
 
 def whole_number(text: str) -> int:
-    """Decimal digits alone: Python's `int` takes those of any script, and underlines. Raises ValueError."""
+    """Parses decimal digits only: Python's `int` accepts those of any script, and underscores. Raises ValueError."""
     if not _WHOLE.fullmatch(text):
         raise ValueError(text)
     return int(text)
 
 
 def number(text: str) -> float:
-    """Raises ValueError, for NaN and infinities too."""
+    """Parses a number. Raises ValueError, also for NaN and infinities."""
     value = float(text) if _NUMBER.fullmatch(text) else math.nan
     if not math.isfinite(value):
         raise ValueError(text)
@@ -111,14 +111,14 @@ BITS = {"integer": 31, "long": 63}
 
 
 def in_range(type_name: str, value: float) -> bool:
-    """Whether a number fits the type: a model's integers have 32 bits, its longs 64, and none is infinite."""
+    """Returns True if a number fits the type: a model's integers have 32 bits, its longs 64, and all are finite."""
     bits = BITS.get(type_name)
     return math.isfinite(value) if bits is None else -(2**bits) <= value < 2**bits
 
 
 @cache
 def scalar_from_text(type_name: str) -> Any:
-    """The function that reads a scalar of a model type from text (query strings, headers, form values)."""
+    """Returns the function that parses a scalar of a model type from text (query strings, headers, form values)."""
     return {
         "integer": whole_number,
         "long": whole_number,
@@ -137,7 +137,7 @@ def _boolean(text: str) -> bool:
 
 
 def read_scalar(shape: Shape, text: str) -> Any:
-    """Raises SerializationException when `text` is not of the shape's type."""
+    """Raises SerializationException if `text` is not of the shape's type."""
     try:
         value = scalar_from_text(shape.type_name)(text)
         if shape.type_name in BITS and not in_range(shape.type_name, value):

@@ -1,4 +1,4 @@
-"""The query protocol (STS, IAM, SNS, older clients of CloudWatch and SQS): form values in, XML out."""
+"""The query protocol (STS, IAM, SNS, older clients of CloudWatch and SQS): form values as input, XML as output."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sagewright.wire.queryforms import QUEUES, address
 
 MAX_ITEMS = 10_000
 _NO_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What no document of XML 1.0 can hold, not even as a reference: a message with it could not be read."""
+"""Characters that XML 1.0 can't contain, not even as a reference: they would make a message unreadable."""
 
 
 class QueryProtocol:
@@ -49,7 +49,7 @@ class QueryProtocol:
 
     def encode_error(self, error: AwsError, request_id: str, operation: OperationModel | None) -> HttpResponse:
         namespace = operation.service_model.metadata.get("xmlNamespace", "") if operation else ""
-        if error.code == "UnknownOperationException":  # of a queue's URL without an action
+        if error.code == "UnknownOperationException":  # for a queue's URL without an action
             return _response(error.status, f"<{error.code}/>", request_id)
         fault = "Sender" if error.status < 500 else "Receiver"
         words = escape(_NO_XML.sub("\ufffd", error.message))
@@ -67,7 +67,7 @@ def _wrapped(tag: str, body: list[str]) -> list[str]:
 
 
 def form_values(request: HttpRequest) -> dict[str, str]:
-    """All parameters of the form body and of the query string."""
+    """Returns all parameters of the form body and of the query string."""
     body = request.body.read()
     try:
         pairs = parse_qsl(body.decode(), keep_blank_values=True)
@@ -105,7 +105,7 @@ def _join(prefix: str, name: str) -> str:
 
 
 def _items(shape: Shape, prefix: str) -> str:
-    """Where the items of a list stand: those of a flattened one in place of the list, by a name of their own if they have one."""
+    """Returns the prefix of a list's items: that of a flattened list replaces the list's, with its own name if it has one."""
     own = shape.member.serialization.get("name") if isinstance(shape, ListShape) else None
     return _join(prefix.rpartition(".")[0], own) if own and shape.serialization.get("flattened") else prefix
 

@@ -1,6 +1,6 @@
-"""REST bindings, shared by rest-xml and rest-json: members that stand in the URI, the query and the headers.
+"""REST bindings, shared by rest-xml and rest-json: members in the URI, the query and the headers.
 
-What a member is bound to is read from the botocore model; bodies are the business of the protocol on top.
+The bindings are read from the botocore model; bodies are left to the protocols.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from sagewright.model.errors import SerializationException
 from sagewright.wire.protocols.members import read_scalar, to_timestamp
 
 STATUS = "__status__"
-"""The member of a result that, where it is set, gives the HTTP status instead of the model."""
+"""Member of a result that overrides the HTTP status of the model."""
 
 _UNSAFE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
@@ -39,9 +39,9 @@ class BoundMember:
 
 @dataclass(frozen=True)
 class Bindings:
-    """Where the members of one structure stand: wire name → member. Header names are lower-case.
+    """Locations of the members of one structure: wire name → member. Header names are lower-case.
 
-    `header_of` is the other way round: member → header, as it is written.
+    `header_of` is the inverse: member → header, as written.
     """
 
     labels: dict[str, BoundMember] = field(default_factory=dict)
@@ -57,7 +57,7 @@ class Bindings:
 
 @cache
 def bindings(shape: StructureShape) -> Bindings:
-    """The bindings of an input or output shape; `body` holds what has no place elsewhere and is no payload."""
+    """Returns the bindings of an input or output shape; `body` holds members without another location that are not the payload."""
     found = Bindings(payload=_payload(shape))
     for name, member in shape.members.items():
         traits = member.serialization
@@ -88,7 +88,7 @@ def _payload(shape: StructureShape) -> BoundMember | None:
 
 
 def read_members(operation: OperationModel, request: HttpRequest) -> dict[str, Any]:
-    """The members of the request that stand outside its body. Raises SerializationException."""
+    """Returns the members of the request outside its body. Raises SerializationException."""
     if not isinstance(operation.input_shape, StructureShape):
         return {}
     bound = bindings(operation.input_shape)
@@ -106,7 +106,7 @@ def read_members(operation: OperationModel, request: HttpRequest) -> dict[str, A
 
 
 def decode_uri(text: str) -> str:
-    """Percent-decoded UTF-8. Raises SerializationException."""
+    """Decodes percent-encoded UTF-8. Raises SerializationException."""
     try:
         return unquote_to_bytes(text).decode()
     except UnicodeDecodeError:
@@ -115,7 +115,7 @@ def decode_uri(text: str) -> str:
 
 @cache
 def _template(request_uri: str) -> re.Pattern[str]:
-    """`/{Bucket}/{Key+}?x` as a pattern; a greedy label takes slashes as well."""
+    """Returns `/{Bucket}/{Key+}?x` as a pattern; a greedy label includes slashes."""
     pattern = ""
     for piece in re.split(r"(\{[^}]+\})", request_uri.split("?", maxsplit=1)[0]):
         if piece.startswith("{"):
@@ -149,7 +149,7 @@ def _read_query(bound: Bindings, pairs: list[tuple[str, str]], values: dict[str,
             for extra in bound.query_maps:
                 _read_query_map(extra, name, text, values)
         elif not text and target.shape.type_name in {"integer", "long"}:
-            continue  # as if it wasn't there
+            continue  # treated as missing
         elif isinstance(target.shape, ListShape):
             values.setdefault(target.member, []).append(read_scalar(target.shape.member, text))
         else:
@@ -179,7 +179,7 @@ def _read_header(shape: Shape, text: str) -> Any:
 
 
 def write_head(operation: OperationModel, result: Mapping[str, Any]) -> tuple[int, list[tuple[str, str]]]:
-    """The HTTP status and the headers that `result` is answered with."""
+    """Returns the HTTP status and the headers of the response for `result`."""
     status = int(operation.http.get("responseCode", 200))
     headers: list[tuple[str, str]] = []
     if isinstance(operation.output_shape, StructureShape):
@@ -196,7 +196,7 @@ def write_head(operation: OperationModel, result: Mapping[str, Any]) -> tuple[in
 
 
 def header_value(shape: Shape, value: Any) -> str:
-    """A member as header text, in a form that can always be sent."""
+    """Returns a member as header text, in a form that can always be sent."""
     if isinstance(shape, ListShape):
         return ", ".join(header_value(shape.member, item) for item in value)
     if shape.serialization.get("jsonvalue"):
@@ -211,7 +211,7 @@ def header_value(shape: Shape, value: Any) -> str:
 
 
 def _safe(value: str) -> str:
-    """No control characters; UTF-8 bytes where the text is not ASCII."""
+    """Replaces control characters; encodes non-ASCII text as UTF-8 bytes."""
     if value.isascii() and value.isprintable():
         return value
     value = _UNSAFE.sub(" ", value)

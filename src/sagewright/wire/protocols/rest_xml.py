@@ -1,4 +1,4 @@
-"""The rest-xml protocol, as S3 speaks it. Names in an error's `fields` that begin with `@` are sent as headers."""
+"""The rest-xml protocol of S3. Names in an error's `fields` that begin with `@` are sent as headers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PROLOGUE = '<?xml version="1.0" encoding="UTF-8"?>\n'
 NUMBERS = frozenset({"integer", "long", "float", "double"})
 MANY = 20
 OF_OBJECTS = frozenset({"CompleteMultipartUpload"})
-"""Operations whose headers of checksums are those of the object, and not of their body."""
+"""Operations whose checksum headers apply to the object, not to their body."""
 ENCRYPTION = "x-amz-server-side-encryption"
 BODILESS = frozenset({204, 304})
 
@@ -51,7 +51,7 @@ ROOTS = {
     "ListObjectsV2": "ListBucketResult",
     "ListObjectVersions": "ListVersionsResult",
 }
-"""Root elements of answers, which the model does not name; any other is `<operation>Result`."""
+"""Root elements of responses, which the model does not name; the default is `<operation>Result`."""
 
 
 class RestXmlProtocol:
@@ -99,7 +99,7 @@ class RestXmlProtocol:
 
 @cache
 def is_streamed(operation: str) -> bool:
-    """Whether the body of the S3 operation is bytes to be kept, rather than a document to be read."""
+    """Returns True if the body of the S3 operation is bytes to store, rather than a document."""
     model = operation_model("s3", operation)
     shape = model.input_shape if model else None
     payload = rest.bindings(shape).payload if isinstance(shape, StructureShape) else None
@@ -107,7 +107,7 @@ def is_streamed(operation: str) -> bool:
 
 
 def identity(request_id: str) -> list[tuple[str, str]]:
-    """What every answer of S3 says of itself."""
+    """Returns the identifying headers of every S3 response."""
     return [("x-amz-request-id", request_id), ("x-amz-id-2", _host_id(request_id)), ("Server", "AmazonS3")]
 
 
@@ -132,14 +132,14 @@ def _read_body(operation: OperationModel, shape: StructureShape, request: HttpRe
 
 
 def _need_digest(request: HttpRequest) -> None:
-    """Raises InvalidRequest: S3 deletes nothing on the word of a body that nothing vouches for."""
+    """Raises InvalidRequest for deletions without a digest: as in S3, their body must be verifiable."""
     trailing = request.headers.get("x-amz-trailer", "")
     if "content-md5" not in request.headers and "x-amz-checksum-" not in f"{trailing} {' '.join(request.headers)}":
         raise AwsError("InvalidRequest", "Missing required header for this request: Content-MD5", 400)
 
 
 def _name_trailer(shape: StructureShape, request: HttpRequest, values: dict[str, Any]) -> None:
-    """A checksum that comes as a trailer has to be known of before the body is read."""
+    """Names a trailing checksum in `values`, since it must be known before the body is read."""
     name = request.headers.get("x-amz-trailer", "").strip().lower()
     if name.startswith("x-amz-checksum-") and "ChecksumAlgorithm" in shape.members:
         values.setdefault("ChecksumAlgorithm", name.removeprefix("x-amz-checksum-").upper())
@@ -153,7 +153,7 @@ def _text(data: bytes) -> str:
 
 
 def read_document(request: HttpRequest, whose_checksums: str = "body") -> bytes:
-    """The body of a request that is no object, checked against the digests that were sent with it, where they are the body's."""
+    """Returns the body of a request that is not an object, checked against the digests sent with it, if those are the body's."""
     data = read_at_most(request.body, MAX_DOCUMENT)
     md5 = request.headers.get("content-md5")
     counted = hashlib.md5(data, usedforsecurity=False).digest()
@@ -170,7 +170,7 @@ def read_document(request: HttpRequest, whose_checksums: str = "body") -> bytes:
 
 
 def _unarmoured(md5: str) -> bytes:
-    """Raises InvalidDigest."""
+    """Decodes base64. Raises InvalidDigest."""
     try:
         return base64.b64decode(md5, validate=True)
     except ValueError:
@@ -180,7 +180,7 @@ def _unarmoured(md5: str) -> bytes:
 
 
 def read_at_most(body: BodyReader, limit: int) -> bytes:
-    """All of a body. Raises MaxMessageLengthExceeded for more than `limit` bytes."""
+    """Reads a whole body. Raises MaxMessageLengthExceeded for more than `limit` bytes."""
     pieces, size = [], 0
     while piece := body.read(limit + 1 - size):
         pieces.append(piece)
@@ -191,7 +191,7 @@ def read_at_most(body: BodyReader, limit: int) -> bytes:
 
 
 def element_name(name: str, shape: Shape) -> str:
-    """A flattened list's elements carry the name of the list's member where it has one."""
+    """Returns the element's name; a flattened list's elements use the name of the list's member if it has one."""
     if isinstance(shape, ListShape) and shape.serialization.get("flattened"):
         name_of_items = shape.member.serialization.get("name")
         if name_of_items:
@@ -272,12 +272,12 @@ def _write_body(operation: OperationModel, shape: StructureShape, result: dict[s
 
 def _document(operation: OperationModel, members: dict[str, Shape], result: dict[str, Any]) -> bytes:
     root = ROOTS.get(operation.name, f"{operation.name}Result")
-    if operation.name == "GetBucketLocation":  # the model cannot say that the root itself holds the text
+    if operation.name == "GetBucketLocation":  # the model can't express that the root itself holds the text
         where = escape(result.get("LocationConstraint") or "")
         end = f">{where}</{root}>" if where else "/>"
         return f'{PROLOGUE}<{root} xmlns="{NAMESPACE}"{end}'.encode()
     out = [f'{PROLOGUE}<{root} xmlns="{NAMESPACE}">']
-    if operation.name == "ListBuckets":  # the SDK for Java counts on the owner coming first
+    if operation.name == "ListBuckets":  # the SDK for Java expects the owner first
         members = {"Owner": members["Owner"]} | members
     for name, member in sorted(members.items(), key=_is_repeated):
         _write(member, element_name(name, member), result.get(name), out)
@@ -286,7 +286,7 @@ def _document(operation: OperationModel, members: dict[str, Shape], result: dict
 
 
 def _is_repeated(named: tuple[str, Shape]) -> bool:
-    """Whether it is a list of elements beside the others. They come last: the SDK for Java reads the bucket's name first."""
+    """Returns True for a flattened list. Those come last: the SDK for Java reads the bucket's name first."""
     return bool(isinstance(named[1], ListShape) and named[1].serialization.get("flattened"))
 
 
@@ -346,7 +346,7 @@ _Fill = tuple[str, Callable[[Any], str]]
 
 
 def _written(shape: StructureShape, name: str, item: dict[str, Any]) -> str:
-    """An item of a long list: what is the same for all of them is put together once."""
+    """Serializes an item of a long list; the parts that are the same for all items are assembled once."""
     there = tuple([key for key, value in item.items() if value is not None])
     text, fills = _template(shape, name, there)
     return text % tuple([fill(item[key]) for key, fill in fills])
@@ -354,7 +354,8 @@ def _written(shape: StructureShape, name: str, item: dict[str, Any]) -> str:
 
 @cache
 def _template(shape: StructureShape, name: str, there: tuple[str, ...]) -> tuple[str, list[_Fill]]:
-    """The text of an item that has `there`, and what makes the text of each place in it: a scalar's is in its element."""
+    """Returns the template of an item with the members `there`, and functions for its placeholders; it includes the tags of
+    scalars."""
     members = [member for member in _members(shape)[1] if member[0] in there]
     places = [f"<{wire_name}>%s</{wire_name}>" if _is_scalar(member) else "%s" for _, wire_name, member, _ in members]
     return f"<{name}>{''.join(places)}</{name}>", [(member[0], _filler(member)) for member in members]
@@ -383,14 +384,14 @@ def _is_scalar(shape: Shape) -> bool:
 
 @cache
 def _is_bare(shape: Shape) -> bool:
-    """Whether it is a structure whose tag has no attributes."""
+    """Returns True for a structure whose tag has no attributes."""
     bare = isinstance(shape, StructureShape) and not shape.serialization.get("xmlNamespace")
     return bare and not _members(shape)[0]
 
 
 @cache
 def _members(shape: StructureShape) -> tuple[list[_Member], list[_Member]]:
-    """Name, element, shape and type of each member: those that are attributes of its tag, and those inside."""
+    """Returns name, element, shape and type of each member: first the attributes of the tag, then the elements."""
     in_tag: list[_Member] = []
     inside: list[_Member] = []
     for key, member in shape.members.items():

@@ -1,4 +1,4 @@
-"""XML documents as small trees. A document type or an entity is refused, so none can be expanded."""
+"""XML documents as small trees. Document types and entities are refused, so that none are expanded."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MAX_DEPTH = 64
 
 @dataclass
 class Element:
-    """Names are without their namespace prefix; attribute names keep it."""
+    """An element. Names lack their namespace prefix; attribute names keep it."""
 
     name: str
     attributes: dict[str, str]
@@ -61,7 +61,7 @@ def malformed() -> AwsError:
 
 
 def parse(data: bytes) -> Element:
-    """The root of a document. Raises MalformedXML, also for any document type declaration."""
+    """Returns the root of a document. Raises MalformedXML, also for any document type declaration."""
     builder = _Builder()
     parser = expat.ParserCreate()
     parser.buffer_text = True
@@ -92,9 +92,9 @@ _PLAIN = re.compile(r"[A-Za-z0-9 /._:=-]*")
 
 
 def escape(text: str) -> str:
-    """Text for element content and attributes; control characters as references, which keeps carriage returns."""
+    """Escapes text for element content and attributes; control characters become references, which preserves carriage returns."""
     if _PLAIN.fullmatch(text):
         return text
-    if text.isascii() and text.isprintable():  # most is: several times as fast
+    if text.isascii() and text.isprintable():  # the common case, several times as fast
         return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
     return text.translate(_ESCAPES)

@@ -1,4 +1,4 @@
-"""What browsers are told of S3 requests to another origin than their page's, by the rules of the bucket."""
+"""Responses to browsers' S3 requests from another origin, by the rules of the bucket."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ NOT_ALLOWED = (
     "This CORS request is not allowed. This is usually because the evalution of Origin, request method / "
     "Access-Control-Request-Method or Access-Control-Request-Headers are not whitelisted by the resource's CORS spec."
 )
-"""AWS's words, as they are."""
+"""AWS's wording, verbatim."""
 
 
 class CrossOrigin:
-    """Answers preflights, and gives the headers that let a page read an answer."""
+    """Answers preflights, and returns the headers that let a page read a response."""
 
     def __init__(self, objects: BucketStore, router: S3Router) -> None:
         self._objects, self._router = objects, router
 
     def preflight(self, request: HttpRequest) -> HttpResponse:
-        """Raises AccessForbidden, BadRequest; MethodNotAllowed where no bucket is asked."""
+        """Raises AccessForbidden, BadRequest; MethodNotAllowed if the request names no bucket."""
         bucket, key, _ = self._router.address(request)
         if bucket is None:
             raise AwsError("MethodNotAllowed", "The specified method is not allowed against this resource.", 405)
@@ -48,7 +48,7 @@ class CrossOrigin:
         return HttpResponse(200, described)
 
     def headers(self, request: HttpRequest, bucket: str | None) -> list[tuple[str, str]]:
-        """The headers to add to an answer; none without an Origin, a bucket or a rule."""
+        """Returns the headers to add to a response; none without an Origin, a bucket or a rule."""
         origin = request.headers.get("origin")
         if origin is None or bucket is None:
             return []

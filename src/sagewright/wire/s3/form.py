@@ -1,4 +1,4 @@
-"""Uploads by an HTML form, which have no operation in the model: read as the PutObject that they stand for.
+"""Uploads by an HTML form, which is not an operation of the model: converted to the PutObject that they stand for.
 
 Source: S3 API reference, "POST Object".
 """
@@ -28,7 +28,7 @@ OF_SIGNATURES = frozenset(
 
 @dataclass(frozen=True)
 class PostedForm:
-    """`fields` by lower-case names, with the bucket among them and the file's name put into the key."""
+    """`fields` by lower-case name, including the bucket, with the file's name inserted in the key."""
 
     bucket: str
     fields: Mapping[str, str]
@@ -39,7 +39,7 @@ class PostedForm:
         return self.fields["key"]
 
     def as_put(self, request: HttpRequest, sizes: Sizes | None) -> HttpRequest:
-        """The PutObject that the form stands for. Fields are text as it is, no words of RFC 2047 as in headers.
+        """Returns the PutObject that the form stands for. Fields are plain text, not RFC 2047 encoded words as in headers.
 
         Source: recorded on AWS, localstack test_s3::TestS3PresignedPost::test_post_object_with_unicode_metadata.
         """
@@ -56,7 +56,7 @@ class PostedForm:
         return HttpRequest("PUT", f"/{quote(self.bucket)}/{quote(self.key)}", "", headers, body, request.scheme)
 
     def answer(self, put: HttpResponse, base_url: str) -> HttpResponse:
-        """What the browser gets: by default nothing, else a document or the way to another page."""
+        """Returns the response to the browser: empty by default, else a document or a redirection."""
         etag = next((value for name, value in put.headers if name.lower() == "etag"), "")
         location = f"{base_url}/{quote(self.bucket)}/{quote(self.key)}"
         headers = [(name, value) for name, value in put.headers if name.lower() != "content-type"]
@@ -82,7 +82,7 @@ class PostedForm:
 
 
 def read_form(request: HttpRequest, bucket: str) -> PostedForm:
-    """The fields of a form; its file is left to be read. Raises AwsError with the codes of POST Object."""
+    """Reads the fields of a form, but not its file. Raises AwsError with the codes of POST Object."""
     boundary = multipart_form.boundary(request.headers.get("content-type", ""))
     if boundary is None:
         message = "Bucket POST must be of the enclosure-type multipart/form-data"

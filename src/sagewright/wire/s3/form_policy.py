@@ -1,4 +1,4 @@
-"""The policy of an upload by a form: what its signer lets the form say. Source: S3 API reference, "POST Policy"."""
+"""The policy of an upload by a form: conditions that its signer sets on the fields. Source: S3 API reference, "POST Policy"."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from sagewright.model.documents import read_json
 from sagewright.model.errors import AwsError
 
 FREE = frozenset({"x-amz-signature", "signature", "awsaccesskeyid", "policy", "file"})
-"""Fields that no condition has to name, besides x-ignore-*."""
+"""Fields that need no condition, besides x-ignore-*."""
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """How many bytes the file may have."""
+    """Range of the file's size in bytes."""
 
     least: int
     most: int
 
 
 class SizedBody:
-    """A body that is refused where it has fewer or more bytes than it may."""
+    """A body that is refused if its size is outside of the range."""
 
     def __init__(self, inner: BodyReader, sizes: Sizes) -> None:
         self._inner, self._sizes, self._got = inner, sizes, 0
@@ -50,9 +50,9 @@ class SizedBody:
 
 
 def check_policy(encoded: str, fields: Mapping[str, str]) -> Sizes | None:
-    """Hold the fields (by lower-case names, `bucket` among them) against a policy; gives the sizes it allows.
+    """Checks the fields (by lower-case name, `bucket` included) against a policy; returns the sizes that it allows.
 
-    The bucket has to be named by a condition, as AWS's answer in aws/aws-sdk-php#3292 says.
+    A condition has to name the bucket, according to AWS's answer in aws/aws-sdk-php#3292.
 
     Raises AccessDenied, InvalidPolicyDocument.
     """
@@ -79,7 +79,8 @@ def check_policy(encoded: str, fields: Mapping[str, str]) -> Sizes | None:
 
 
 def _begins(field: str, got: str, prefix: str) -> bool:
-    """Content types in a list have to begin so each. Source: API reference, POST Policy, "Condition matching"."""
+    """Checks the prefix; in a list of content types each must begin with it. Source: API reference, POST Policy, "Condition
+    matching"."""
     return all(one.strip().startswith(prefix) for one in (got.split(",") if field == "content-type" else [got]))
 
 
@@ -94,7 +95,7 @@ def _read(encoded: str) -> dict[str, Any]:
 
 
 def _moment(text: Any) -> datetime:
-    """ISO 8601 with a T, as S3 demands."""
+    """Parses ISO 8601 with a T, as S3 requires."""
     try:
         if "T" not in text:
             raise ValueError

@@ -1,4 +1,4 @@
-"""Bodies of HTML forms with a file, read piece by piece. Source: RFC 7578."""
+"""Bodies of HTML forms with a file, parsed incrementally. Source: RFC 7578."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PIECE = 256 * 1024
 
 
 def boundary(content_type: str) -> bytes | None:
-    """The boundary of `multipart/form-data; boundary=...`, None for another type."""
+    """Returns the boundary of `multipart/form-data; boundary=...`, None for another type."""
     kind, options = parse_options_header(content_type)
     return (options.get(b"boundary") or None) if kind == b"multipart/form-data" else None
 
@@ -33,7 +33,7 @@ def fields_too_long() -> AwsError:
 
 @dataclass
 class _Part:
-    """One that is being read. `heads`: bytes of its headers so far."""
+    """The part being parsed. `heads`: bytes of its headers so far."""
 
     name: str = ""
     disposition: bytes = b""
@@ -50,9 +50,9 @@ class _Part:
 
 
 class FormBody:
-    """The parts of a form: `fields` up to the one called `file`, whose bytes `read` gives.
+    """The parts of a form: `fields` before the one called `file`, whose bytes `read` returns.
 
-    Fields behind the file are not looked at, as S3 has it.
+    Fields after the file are ignored, as in S3.
     """
 
     length = None
@@ -80,7 +80,7 @@ class FormBody:
                     "on_end": self._end,
                 },
                 max_header_count=MAX_HEADERS,
-                max_header_size=_PIECE,  # what they may have is counted here, all of a part's together
+                max_header_size=_PIECE,  # the limit is counted here, for all headers of a part together
             )
         except FormParserError:
             raise malformed() from None
@@ -88,7 +88,7 @@ class FormBody:
             self._feed()
 
     def read(self, size: int = -1, /) -> bytes:
-        """The file's bytes, b"" at its end."""
+        """Returns the file's bytes, b"" at its end."""
         if self._ended:
             return b""
         while not self._behind_file and not 0 <= size <= len(self._raw):
@@ -102,7 +102,7 @@ class FormBody:
         return piece
 
     def _drain(self) -> None:
-        """Read what is left of the body, so that the connection can be used again and a short body is noticed."""
+        """Reads the rest of the body, so that the connection can be reused and a short body is noticed."""
         while self._inner.read(_PIECE):
             pass
 
@@ -116,7 +116,7 @@ class FormBody:
             if not self._behind_file:
                 raise malformed() from None
 
-    # What the parser tells, in the order of the bytes.
+    # Callbacks of the parser, in the order of the bytes.
 
     def _begin_part(self) -> None:
         self._part = _Part()
@@ -180,5 +180,5 @@ def _decoded(data: bytes) -> str:
 
 
 def _text(data: bytes) -> str:
-    """Of a name: browsers send a quotation mark in one as %22."""
+    """Decodes a name: browsers send a quotation mark as %22."""
     return _decoded(data).replace("%22", '"')

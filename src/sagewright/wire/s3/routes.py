@@ -1,4 +1,4 @@
-"""Which S3 operation a request is for, and on which bucket and key. Read from the botocore model at run time."""
+"""Routing of S3 requests to operation, bucket and key. Built from the botocore model at run time."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ NOT_OURS = frozenset({"ListDirectoryBuckets", "WriteGetObjectResponse", "CreateS
 """Operations of S3's other endpoints (directory buckets, object Lambda), whose requests look like those served here."""
 
 POST_OBJECT = "PostObject"
-"""An upload by an HTML form, which the model doesn't know."""
+"""An upload by an HTML form, which is not in the model."""
 
 BASE_HOSTS = ("localhost", "s3.localhost")
 _AWS_HOST = re.compile(r"(?P<bucket>.+)\.s3(?:[.-](?:dualstack\.)?[a-z0-9-]+)?\.amazonaws\.com(?:\.cn)?")
 
 
 def is_completion(request: HttpRequest) -> bool:
-    """Whether it completes an upload, the one request whose work grows with what was sent before."""
+    """Returns True for the completion of an upload, the only request whose work grows with earlier requests."""
     return request.method == "POST" and "uploadId=" in request.query
 
 
 @dataclass(frozen=True)
 class S3Route:
-    """`bucket` and `key` are decoded; None where the request names none. `virtual_host`: the host named the bucket."""
+    """`bucket` and `key` are decoded; None if the request names none. `virtual_host`: True if the host named the bucket."""
 
     operation: str
     bucket: str | None
@@ -40,14 +40,14 @@ class S3Route:
     virtual_host: bool = False
 
     def parameters(self) -> dict[str, Any]:
-        """The request members that the address gives."""
+        """Returns the request members in the address."""
         members = {"Bucket": self.bucket, "Key": self.key}
         return {name: value for name, value in members.items() if value is not None}
 
 
 @dataclass(frozen=True)
 class _Candidate:
-    """An operation and what a request must carry to be one of it."""
+    """An operation, and the constants, parameters and headers that its requests must have."""
 
     name: str
     constants: tuple[tuple[str, str], ...]
@@ -67,9 +67,9 @@ class _Candidate:
 
 
 def check_length(request: HttpRequest, route: S3Route) -> None:
-    """Raises MissingContentLength, NotImplemented for an upload that does not say how long it is.
+    """Raises MissingContentLength, NotImplemented for an upload without a length.
 
-    Source: AWS's answer as quoted in aws/aws-sdk-go#4944; streams of the SDKs say their length in `x-amz-decoded-content-length`.
+    Source: AWS's answer as quoted in aws/aws-sdk-go#4944; streams of the SDKs send their length in `x-amz-decoded-content-length`.
     """
     if route.operation not in {"PutObject", "UploadPart"} or "content-length" in request.headers:
         return
@@ -81,7 +81,7 @@ def check_length(request: HttpRequest, route: S3Route) -> None:
 
 
 class S3Router:
-    """`base_hosts`: names under which a further label in front is a bucket (`bucket.localhost`)."""
+    """`base_hosts`: names before which a further label is a bucket (`bucket.localhost`)."""
 
     def __init__(self, base_hosts: Sequence[str] = BASE_HOSTS) -> None:
         self._base_hosts = sorted((host.lower() for host in base_hosts), key=len, reverse=True)
@@ -103,7 +103,7 @@ class S3Router:
         return S3Route(best.name, bucket, key, virtual_host)
 
     def address(self, request: HttpRequest) -> tuple[str | None, str | None, bool]:
-        """Bucket, key, and whether the host named the bucket. Raises InvalidURI."""
+        """Returns the bucket, the key, and True if the host named the bucket. Raises InvalidURI."""
         bucket = self._bucket_in_host(request.host)
         path = request.path.removeprefix("/")
         virtual_host = bucket is not None
@@ -126,7 +126,7 @@ class S3Router:
         return found["bucket"] if found else None
 
     def _table_of_plain(self) -> dict[tuple[str, int], list[_Candidate]]:
-        """The operations that a request without a query can be."""
+        """Returns the possible operations of a request without a query."""
         if not self._plain:
             self._plain = {where: list(filter(_is_plain, them)) for where, them in self._table().items()}
         return self._plain

@@ -1,4 +1,4 @@
-"""Who signed a request, and whether the signature holds: SigV4 in headers or query, SigV2 in the query, forms, chunks."""
+"""Signature checks of requests: SigV4 in headers or query, SigV2 in the query, forms, chunks."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ SKEW_S = 15 * 60
 MAX_EXPIRES_S = 7 * 24 * 3600
 DIGEST = "x-amz-content-sha256"
 ONCE = asgi.ONCE | {"x-amz-date", DIGEST, "x-amz-target"}
-"""Headers that no request may have twice: what was signed must be what is read."""
+"""Headers that a request can't repeat: the signed value must be the one that is read."""
 _OF_SIGNATURES = ("algorithm", "credential", "date", "expires", "signedheaders", "signature", "security-token")
 _CONDITIONS = ("if-match", "if-none-match", "if-modified-since", "if-unmodified-since")
 _OF_BODIES = frozenset(
     f"x-amz-checksum-{name}"
     for name in ("crc32", "crc32c", "crc64nvme", "sha1", "sha256", "sha512", "md5", "xxhash64", "xxhash3", "xxhash128")
 ) | {"x-amz-sdk-checksum-algorithm"}
-"""What says or names the checksum of a body."""
+"""Headers that contain or name the checksum of a body."""
 COPY_SOURCE = "x-amz-copy-source"
 MOST_TOLD = 4096
-"""Characters of a text that should have been signed."""
+"""Maximum number of characters of an expected string to sign in an error."""
 _OF_FORMS = frozenset(
     {"awsaccesskeyid", "signature", "x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-signature"}
 )
@@ -47,8 +47,8 @@ FindKey = Callable[[str], AccessKey | None]
 
 @dataclass(frozen=True)
 class Authenticator:
-    """`find_key` looks an access key up by its id. `region`: that of this server, which signatures have to be for, unless
-    they may be for one `anywhere`.
+    """`find_key` looks up an access key by its id. `region`: this server's region, for which requests must be signed, unless
+    `anywhere` allows all.
     """
 
     find_key: FindKey
@@ -56,15 +56,15 @@ class Authenticator:
     anywhere: bool = False
 
     def region_of(self, request: HttpRequest, service: str) -> str:
-        """The region that a request, whose signature holds, is for. IAM and STS are in all regions the same."""
+        """Returns the region of an authenticated request. IAM and STS are the same in all regions."""
         if not self.anywhere or service in GLOBAL:
             return self.region
         return signed_region(request) or self.region
 
     def authenticate(self, request: HttpRequest, service: str, bucket_in_host: str = "") -> AccessKey:
-        """The key that signed `request`; its body is wrapped so that what was signed of it is checked as it is read.
+        """Returns the key that signed `request`. Wraps its body, so that signed digests are checked while it is read.
 
-        Raises AwsError with the code that `service` answers for the fault.
+        Raises AwsError with the service's code for the failure.
         """
         authorization = request.headers.get("authorization", "")
         if authorization.startswith(sigv4.ALGORITHM):
@@ -79,21 +79,21 @@ class Authenticator:
         raise refusal(service, "unsupported" if authorization else "missing")
 
     def vet(self, request: HttpRequest, service: str) -> AccessKey:
-        """`authenticate` as far as the head goes, for a request whose body was not read. Raises AwsError."""
+        """Runs the part of `authenticate` that needs only the head, for a request whose body was not read. Raises AwsError."""
         head = replace(request, body=BytesBody(b""))
         if service == "s3" or DIGEST in request.headers:
             return self.authenticate(head, service)
         return self._claimed(head, service)
 
     def authenticate_s3(self, request: HttpRequest, bucket_in_host: str = "") -> AccessKey | None:
-        """`authenticate`; None for a request that nobody signed, which S3 alone lets through."""
+        """Runs `authenticate`; returns None for an unsigned request, which only S3 accepts."""
         if _is_signed(request):
             return self.authenticate(request, "s3", bucket_in_host)
         _guard_unsigned_body(request)
         return None
 
     def authenticate_form(self, fields: Mapping[str, str]) -> AccessKey | None:
-        """The key that signed the policy of a form, whose fields are by lower-case names; None: it has no policy.
+        """Returns the key that signed the policy of a form, whose fields are by lower-case name; None without a policy.
 
         Raises AwsError with S3's codes.
         """
@@ -116,7 +116,7 @@ class Authenticator:
         return key
 
     def _claimed(self, request: HttpRequest, service: str) -> AccessKey:
-        """The key that somebody says to have signed with, whether or not it was so."""
+        """Returns the key that the request claims to be signed with, unverified."""
         if request.headers.get("authorization", "").startswith(sigv4.ALGORITHM):
             return self._header_claim(request, service)[1]
         query = dict(request.query_pairs())
@@ -190,7 +190,7 @@ class Authenticator:
         key = self.find_key(access_key)
         if key is None:
             raise refusal(service, "unknown_key")
-        if not equal(key.session_token or "", token or ""):  # a permanent key has none, and takes none
+        if not equal(key.session_token or "", token or ""):  # a permanent key has none, and accepts none
             raise refusal(service, "bad_token")
         if key.expires_ms is not None and key.expires_ms < now_ms():
             raise refusal(service, "expired_token")
@@ -211,7 +211,7 @@ class Authenticator:
 
 
 def _is_signed(request: HttpRequest) -> bool:
-    """Whether it claims to be, in any form."""
+    """Returns True if the request claims to be signed, in any form."""
     if request.headers.get("authorization"):
         return True
     names = {name for name, _ in request.query_pairs()}
@@ -219,13 +219,13 @@ def _is_signed(request: HttpRequest) -> bool:
 
 
 def _take_headers(request: HttpRequest, query: Mapping[str, str]) -> None:
-    """What a presigned URL carries in its query counts as headers: metadata, tags, storage class, encryption.
+    """Treats query parameters of a presigned URL as headers: metadata, tags, storage class, encryption.
 
-    Checksums don't: whoever signs has no body yet, and AWS's SDK for JavaScript puts the CRC32 of nothing there. Source:
-    ministackorg/ministack#1695, localstack/localstack#12169, aws/aws-sdk-go-v2#2610, all of what AWS does.
+    Checksums are ignored: the body is unknown when the URL is signed, and AWS's SDK for JavaScript sends the CRC32 of an empty one.
+    Source: ministackorg/ministack#1695, localstack/localstack#12169, aws/aws-sdk-go-v2#2610, all on AWS's behaviour.
 
-    Raises NotImplemented for the source of a copy, which decides what the request is before it is known who signed it: without
-    it the request would put an empty object.
+    Raises NotImplemented for the source of a copy, which determines the operation before the signature is checked: without it the
+    request would put an empty object.
     """
     if COPY_SOURCE in {name.lower() for name in query} and COPY_SOURCE not in request.headers:
         message = f"A copy by a presigned URL needs {COPY_SOURCE} as a header, not in the query."
@@ -239,7 +239,7 @@ def _take_headers(request: HttpRequest, query: Mapping[str, str]) -> None:
 
 
 def _check_all_signed(request: HttpRequest, claim: sigv4.Claim) -> None:
-    """What a header of S3's own says changes what is done, so who signed has to have meant it. Raises AccessDenied."""
+    """Checks that all `x-amz-` headers are signed, since they change the operation. Raises AccessDenied."""
     extra = [n for n in request.headers if n.startswith("x-amz-") and n not in claim.signed_headers and n != DIGEST]
     if extra:
         message = "There were headers present in the request which were not signed"
@@ -255,7 +255,7 @@ def _form_credential(fields: Mapping[str, str]) -> sigv4.Credential:
 
 
 def _need(fields: Mapping[str, str], names: Sequence[str]) -> None:
-    """Raises InvalidArgument for the first that a form lacks."""
+    """Raises InvalidArgument for the first field that a form lacks."""
     name = next((name for name in names if name.lower() not in fields), None)
     if name is not None:
         message = f"Bucket POST must contain a field named '{name}'.  If it is specified, please check the order of the fields."
@@ -264,7 +264,7 @@ def _need(fields: Mapping[str, str], names: Sequence[str]) -> None:
 
 @dataclass(frozen=True)
 class _Sent:
-    """What S3 tells who signed something else than it read."""
+    """The signature sent and the text that should have been signed, for S3's error."""
 
     access_key: str
     signature: str
@@ -272,7 +272,7 @@ class _Sent:
     canonical: str = ""
 
     def described(self) -> dict[str, str]:
-        """Long texts aren't: an answer is not to be several times as long as what anybody sent."""
+        """Returns the error's members. Long texts are omitted, so that a response can't be several times as long as its request."""
         fields = {"AWSAccessKeyId": self.access_key, "SignatureProvided": self.signature}
         if len(self.to_sign) <= MOST_TOLD:
             fields |= {"StringToSign": self.to_sign, "StringToSignBytes": self.to_sign.encode().hex(" ")}
@@ -285,7 +285,7 @@ class _Sent:
 
 
 def _expired(at_s: float) -> dict[str, str]:
-    """When a URL ended, and what time it is."""
+    """Returns the expiration time of a URL, and the current time."""
     moments = {"Expires": at_s, "ServerTime": time.time()}
     return {name: datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") for name, at in moments.items()}
 
@@ -297,8 +297,8 @@ def _incomplete_v2() -> AwsError:
 
 @lru_cache(maxsize=64)
 def _instant(text: str) -> float:
-    """Of 20260101T000000Z, which many requests of one second say. fromisoformat takes other forms too, and is 20 times as fast as
-    strptime. Raises ValueError."""
+    """Parses 20260101T000000Z, cached since many requests of a second share it. fromisoformat also accepts other forms, and is 20
+    times as fast as strptime. Raises ValueError."""
     return datetime.fromisoformat(text).timestamp()
 
 
@@ -341,7 +341,7 @@ def _guard_body(request: HttpRequest, claim: sigv4.Claim, key: AccessKey, payloa
 
 
 def _guard_unsigned_body(request: HttpRequest) -> None:
-    """For a request whose header is not signed, or nothing is: the body's form and digest are as it says of itself."""
+    """Wraps the body according to its digest header, for a request in which that header, or everything, is unsigned."""
     said = request.headers.get(DIGEST, sigv4.UNSIGNED)
     if said.startswith("STREAMING-UNSIGNED"):
         request.body = _chunked(request, None, b"", [])
@@ -352,7 +352,7 @@ def _guard_unsigned_body(request: HttpRequest) -> None:
 
 
 def _chunked(request: HttpRequest, claim: sigv4.Claim | None, key: bytes, promised: list[str]) -> ChunkedBody:
-    """Raises MissingContentLength: how long it is in the end has to be said, or a body that breaks off can't be told."""
+    """Raises MissingContentLength: the decoded length must be announced, or a truncated body could not be detected."""
     length = digits(request.headers.get("x-amz-decoded-content-length"))
     if length is None:
         raise AwsError("MissingContentLength", "You must provide the x-amz-decoded-content-length HTTP header.", 411)

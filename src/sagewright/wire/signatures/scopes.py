@@ -1,4 +1,4 @@
-"""The scope that a signature names: its day, its region and its service have to be those of the request and of this server.
+"""The scope of a signature: its day, region and service must match the request and this server.
 
 Source: "Troubleshooting AWS API request signing" (AWS IAM user guide), "List of error codes" of S3's API reference.
 """
@@ -19,17 +19,17 @@ SIGNING_NAMES = {
     "sagemaker-metrics": "sagemaker",
     "resourcegroupstaggingapi": "tagging",
 }
-"""Of services that sign with another name than theirs."""
+"""Signing names of services that differ from the service's name."""
 GLOBAL = {"iam": "us-east-1", "sts": "us-east-1"}
-"""Services whose clients may sign for this region wherever they are."""
+"""Services whose clients can sign for this region from any region."""
 
 
-HINT = "Sagewright serves this region alone unless it runs with the setting regions=any."
+HINT = "Sagewright only serves this region unless it runs with the setting regions=any."
 _CREDENTIAL = re.compile(r"Credential=[^/,\s]+/\d{8}/([a-z0-9-]+)/")
 
 
 def signed_region(request: HttpRequest) -> str | None:
-    """The region in the credential of a request whose signature holds; None where it names none."""
+    """Returns the region in the credential of a request with a valid signature; None if it names none."""
     found = _CREDENTIAL.search(request.headers.get("authorization", ""))
     if found is not None:
         return found[1]
@@ -40,9 +40,9 @@ def signed_region(request: HttpRequest) -> str | None:
 
 
 def check_scope(claim: Claim, service: str, region: str, *, anywhere: bool = False) -> None:
-    """Raises AwsError with the code that `service` answers for a signature that was made for something else.
+    """Raises AwsError with the service's code for a signature of another scope.
 
-    `anywhere`: any region's name will do.
+    `anywhere`: accepts any region.
     """
     credential = claim.credential
     if service == "s3":
@@ -60,7 +60,7 @@ def check_scope(claim: Claim, service: str, region: str, *, anywhere: bool = Fal
 
 
 def check_form(credential: Credential, region: str, *, anywhere: bool = False) -> None:
-    """`check_scope` for the policy of a form, for S3. Raises AwsError."""
+    """Runs `check_scope` for the policy of a form, for S3. Raises AwsError."""
     _check_s3(credential, region, presigned=True, anywhere=anywhere)
 
 

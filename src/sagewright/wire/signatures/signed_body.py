@@ -14,7 +14,7 @@ from sagewright.wire.signatures import sigv4
 
 MAX_CHUNK_HEADER = 1024
 LINE = 512
-"""Read at a time while a line is looked for: what follows it is copied once more."""
+"""Number of bytes read at a time to find a line: those after the line are copied once more."""
 
 MAX_CHUNK = 16 * 1024 * 1024
 MAX_TRAILER = 8 * 1024
@@ -23,7 +23,7 @@ _HEX = re.compile(rb"[0-9A-Fa-f]{1,16}")
 
 
 class DigestBody:
-    """A body whose SHA-256 was signed: it is checked when the end is reached, before the end is told."""
+    """A body whose SHA-256 was signed: it is checked at the end, before the end is reported."""
 
     def __init__(self, inner: BodyReader, sha256: str) -> None:
         self._inner, self._expected = inner, sha256
@@ -45,9 +45,9 @@ class DigestBody:
 
 
 class ChunkedBody:
-    """A body in aws-chunked form, each chunk and the trailer checked where `claim` and `key` are given.
+    """A body in aws-chunked form; each chunk and the trailer are checked if `claim` and `key` are given.
 
-    `trailers` holds the trailing headers (lower-case names) once the end was read, all that were `promised` among them.
+    `trailers` holds the trailing headers (lower-case names) after the end, including all that were `promised`.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class ChunkedBody:
         return _joined(pieces)
 
     def _next_piece(self, requested: int) -> bytes:
-        """A whole chunk where it is signed, else no more of one than is wanted; b"" at the end."""
+        """Returns a whole chunk if it is signed, else at most `requested` bytes of one; b"" at the end."""
         if not self._left:
             extension = self._begin()
             if self._ended:
@@ -97,7 +97,7 @@ class ChunkedBody:
         return piece
 
     def _begin(self) -> bytes:
-        """Of the next chunk: sets how many bytes are left of it, and gives what stands behind that number."""
+        """Begins the next chunk: sets its remaining length, and returns the rest of its header line."""
         line = self._line()
         size_text, _, extension = line.partition(b";")
         if not _HEX.fullmatch(size_text):
@@ -142,7 +142,7 @@ class ChunkedBody:
         return lines
 
     def _check_end(self) -> None:
-        """What was said of the body holds, and nothing follows it."""
+        """Checks that the announced values hold, and that nothing follows the body."""
         if self.length is not None and self._got != self.length:
             raise incomplete_body()
         missing = [name for name in self.promised if name not in self.trailers]
@@ -174,7 +174,7 @@ class ChunkedBody:
         return line
 
     def _exactly(self, size: int) -> bytes:
-        """What was read with a line first; the rest comes without a copy of it."""
+        """Returns bytes read with a line first; reads the rest without copying."""
         pieces = [bytes(self._raw[:size])]
         del self._raw[:size]
         missing = size - len(pieces[0])
@@ -188,7 +188,7 @@ class ChunkedBody:
 
 
 def _joined(pieces: list[bytes]) -> bytes:
-    """Without a copy where there is one piece that holds anything."""
+    """Joins the pieces; does not copy if only one is not empty."""
     full = [piece for piece in pieces if piece]
     return full[0] if len(full) == 1 else b"".join(full)
 

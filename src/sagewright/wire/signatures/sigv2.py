@@ -1,4 +1,4 @@
-"""Signature version 2 in the query string of S3: the form that boto3 presigns with by default on a custom endpoint.
+"""Signature version 2 in the query string of S3: boto3's default for presigned URLs on a custom endpoint.
 
 Source: S3's "Signing and authenticating REST requests" (string to sign, canonical resource).
 """
@@ -21,13 +21,13 @@ response-content-language response-expires response-cache-control response-conte
 response-content-encoding
 """
 SUBRESOURCES = frozenset(_SUBRESOURCE_NAMES.split())
-"""Query parameters that belong to the signed resource."""
+"""Query parameters that are part of the signed resource."""
 
 
 def signatures(request: HttpRequest, secret: str, expires: str, bucket_in_host: str = "") -> dict[str, str]:
-    """Signatures that the holder of `secret` may have put into the query, by the text that was signed.
+    """Returns the valid signatures of the holder of `secret`, by the signed text.
 
-    A presigner does not know the Content-Type that the URL's user sends, so one that was signed as absent holds too.
+    A presigner does not know the Content-Type that the URL's user will send, so a signature without it is valid too.
     """
     query = dict(request.query_pairs())
     sent = {name: value for name, value in request.headers.items() if name.startswith("x-amz-")}
@@ -51,11 +51,11 @@ def _resources(request: HttpRequest, bucket_in_host: str) -> set[str]:
     tail = f"?{parameters}" if parameters else ""
     prefix = f"/{bucket_in_host}" if bucket_in_host else ""
     paths = {request.path, quote(unquote(request.path), safe="/~")}
-    if request.path.count("/") == 1 and not bucket_in_host:  # botocore signs a bucket as if its name was in the host
+    if request.path.count("/") == 1 and not bucket_in_host:  # botocore signs a bucket as if its name were in the host
         paths.add(f"{request.path}/")
     return {f"{prefix}{path}{tail}" for path in paths}
 
 
 def policy_signature(policy: str, secret: str) -> str:
-    """The signature under the policy (as it was sent) of a form."""
+    """Returns the signature of a form's policy (as it was sent)."""
     return base64.b64encode(hmac.new(secret.encode(), policy.encode(), hashlib.sha1).digest()).decode()

@@ -1,4 +1,4 @@
-"""Signature version 4: what a request must be signed with. Source: "Signing AWS API requests" (AWS IAM user guide)."""
+"""Signature version 4: computes the signature that a request must have. Source: "Signing AWS API requests" (AWS IAM user guide)."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ ALGORITHM = "AWS4-HMAC-SHA256"
 UNSIGNED = "UNSIGNED-PAYLOAD"
 _PLAIN = re.compile(r"[A-Za-z0-9/_.~-]*")
 _REMEMBERED = 256
-"""Characters of a credential that is remembered: any client may send what it likes."""
+"""Maximum length of a credential that is cached, since clients can send anything."""
 EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
 
 
 @dataclass(frozen=True)
 class Credential:
-    """The credential scope a client claims: key id, day (YYYYMMDD), region and service."""
+    """The credential scope that a client claims: key id, day (YYYYMMDD), region and service."""
 
     access_key: str
     day: str
@@ -37,7 +37,7 @@ class Credential:
 
 @dataclass(frozen=True)
 class Claim:
-    """All that a SigV4 request says about its signature, from its header or (presigned) its query."""
+    """The data of a request's SigV4 signature, from its header or (presigned) its query."""
 
     credential: Credential
     signed_headers: tuple[str, ...]
@@ -47,12 +47,12 @@ class Claim:
 
     @property
     def day(self) -> str:
-        """YYYYMMDD of the moment."""
+        """Returns the date of `moment` as YYYYMMDD."""
         return self.moment[:8]
 
 
 class MalformedClaim(ValueError):
-    """The authorization header or query cannot be read; the message says what is missing."""
+    """An unreadable authorization header or query; the message names the missing part."""
 
 
 def read_credential(text: str) -> Credential:
@@ -68,7 +68,7 @@ def _read(text: str) -> Credential:
 
 
 _remembered = lru_cache(maxsize=1024)(_read)
-"""A client says the same all day."""
+"""A client sends the same credential all day."""
 
 
 def read_header_claim(request: HttpRequest) -> Claim:
@@ -90,7 +90,7 @@ def read_header_claim(request: HttpRequest) -> Claim:
 
 
 def _basic(moment: str) -> str:
-    """An HTTP date as ISO 8601's basic format, which is what is signed; anything else as it is."""
+    """Returns an HTTP date in ISO 8601's basic format, which is what is signed; anything else unchanged."""
     try:
         return parsedate_to_datetime(moment).astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
     except ValueError:
@@ -126,7 +126,7 @@ def read_query_claim(query: dict[str, str]) -> Claim:
 
 @dataclass(frozen=True)
 class Signed:
-    """A canonical request, and the text with its digest that is signed."""
+    """A canonical request, and the string to sign that contains its digest."""
 
     canonical: str
     to_sign: str
@@ -146,19 +146,19 @@ def _keyed(key: bytes) -> hmac.HMAC:
 
 
 def expected_signatures(request: HttpRequest, claim: Claim, secret: str, payload_hash: str) -> set[str]:
-    """Signatures that the holder of `secret` may have put on this request (clients differ in how they quote paths)."""
+    """Returns the valid signatures of the holder of `secret` for this request (clients differ in how they quote paths)."""
     credential = claim.credential
     key = signing_key(secret, credential.day, credential.region, credential.service)
     found = set()
     for signed in signed_texts(request, claim, payload_hash):
-        mac = _keyed(key).copy()  # OpenSSL takes longer to begin than to hash
+        mac = _keyed(key).copy()  # OpenSSL's setup takes longer than the hash
         mac.update(signed.to_sign.encode())
         found.add(mac.hexdigest())
     return found
 
 
 def signed_texts(request: HttpRequest, claim: Claim, payload_hash: str) -> list[Signed]:
-    """What may have been signed, in each way that clients quote paths."""
+    """Returns the texts that can have been signed, one for each way that clients quote paths."""
     tail = _canonical_tail(request, claim, payload_hash)
     found = []
     for path in _canonical_paths(request.path, claim.credential.service):
@@ -171,7 +171,7 @@ def signed_texts(request: HttpRequest, claim: Claim, payload_hash: str) -> list[
 def _canonical_paths(path: str, service: str) -> set[str]:
     if path in {"", "/"}:
         return {"/"}
-    if _PLAIN.fullmatch(path):  # however it is quoted, it stays what it is
+    if _PLAIN.fullmatch(path):  # quoting does not change it
         return {path}
     if service == "s3":
         return {quote(unquote(path), safe="/~"), path}
@@ -195,7 +195,7 @@ def _canonical_query(request: HttpRequest) -> str:
 
 
 def chunk_signature(key: bytes, claim: Claim, previous: str, chunk_hash: str) -> str:
-    """The signature of one chunk of a STREAMING-AWS4-HMAC-SHA256-PAYLOAD body."""
+    """Returns the signature of one chunk of a STREAMING-AWS4-HMAC-SHA256-PAYLOAD body."""
     text = "\n".join(
         [
             "AWS4-HMAC-SHA256-PAYLOAD",
@@ -210,7 +210,7 @@ def chunk_signature(key: bytes, claim: Claim, previous: str, chunk_hash: str) ->
 
 
 def trailer_signature(key: bytes, claim: Claim, previous: str, trailer: bytes) -> str:
-    """The signature under the trailer of a STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER body."""
+    """Returns the signature of the trailer of a STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER body."""
     text = "\n".join(
         [
             "AWS4-HMAC-SHA256-TRAILER",
@@ -224,6 +224,6 @@ def trailer_signature(key: bytes, claim: Claim, previous: str, trailer: bytes) -
 
 
 def policy_signature(policy: str, credential: Credential, secret: str) -> str:
-    """The signature under the policy (as it was sent) of a form."""
+    """Returns the signature of a form's policy (as it was sent)."""
     key = signing_key(secret, credential.day, credential.region, credential.service)
     return hmac.digest(key, policy.encode(), "sha256").hex()

@@ -1,1 +1,1 @@
-"""Application Auto Scaling, of the variants of endpoints."""
+"""Application Auto Scaling of the variants of endpoints."""

@@ -1,6 +1,6 @@
 """Scalable targets, their policies, schedules, activities and tags.
 
-Source: Application Auto Scaling's API reference. Of its services SageMaker's variants and inference components alone are served.
+Source: Application Auto Scaling's API reference. The only supported targets are SageMaker's variants and inference components.
 """
 
 from __future__ import annotations
@@ -196,7 +196,7 @@ def _check_namespace(request: dict[str, Any]) -> None:
 
 
 def _scalable(request: dict[str, Any]) -> Scalable:
-    """What a request is about. Raises ValidationException."""
+    """Returns the resource that a request refers to. Raises ValidationException."""
     _check_namespace(request)
     scalable = scalable_of(request["ResourceId"])
     if scalable is None:
@@ -257,7 +257,7 @@ def _check_policy(request: dict[str, Any], scalable: Scalable) -> None:
 
 
 def _require(context: Context, scalable: Scalable) -> None:
-    """Raises ValidationException where there is nothing that could be scaled."""
+    """Raises ValidationException if the resource to scale does not exist."""
     if isinstance(scalable, ComponentCopies):
         if (
             resources.find(context.store, ResourceScope(COMPONENT, context.account, context.region), scalable.component)
@@ -315,7 +315,7 @@ def _alter(context: Context, target: Resource, how: Callable[[Changed], Changed]
 
 
 def _with(entry: dict[str, Any], member: str, key: str) -> Callable[[Changed], Changed]:
-    """The document with an entry in place of the one of its name."""
+    """Returns a change that replaces the entry of the same name in a document, or adds it."""
 
     def how(document: Changed) -> Changed:
         others = [one for one in document[member] if one[key] != entry[key]]
@@ -358,7 +358,7 @@ def _scheduled(context: Context, target: Resource, one: dict[str, Any]) -> dict[
 
 
 def _shown(entry: dict[str, Any]) -> dict[str, Any]:
-    """Without what is ours."""
+    """Removes internal members."""
     shown = {key: value for key, value in entry.items() if not key.endswith("Ms") and key != "Token"}
     return shown | ({"CreationTime": to_datetime(entry["CreatedMs"])} if "CreatedMs" in entry else {})
 

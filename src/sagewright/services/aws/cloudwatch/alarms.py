@@ -1,4 +1,4 @@
-"""Alarms: Put those of a metric or an expression; Describe, Delete, SetState, actions and history of all.
+"""Alarms: Put for those of a metric or an expression; Describe, Delete, SetState, actions and history for all.
 
 Source: CloudWatch's API reference, PutMetricAlarm, DescribeAlarms and SetAlarmState.
 """
@@ -40,7 +40,7 @@ def put_metric_alarm(context: Context, request: dict[str, Any]) -> dict[str, Any
 
 
 def put_alarm(context: Context, request: dict[str, Any], document: dict[str, Any]) -> None:
-    """Make an alarm, or give the one of that name another document. Raises ValidationError for one of another type."""
+    """Creates an alarm, or replaces the document of the one of that name. Raises ValidationError if it has another type."""
     name, reason = request["AlarmName"], {"Reason": "Unchecked: Initial alarm creation", "Data": {}}
     document = document | {"ConfiguredMs": now_ms()}
     existing = resources.find(context.store, _scope(context), name)
@@ -92,7 +92,7 @@ def _chosen(context: Context, request: dict[str, Any]) -> list[Resource]:
 
 
 def _of_types(context: Context, request: dict[str, Any]) -> list[Resource]:
-    """Alarms of a metric alone where no type is asked for."""
+    """Returns alarms of the requested types, by default only metric alarms."""
     types = request.get("AlarmTypes") or ["MetricAlarm"]
     return [one for one in all_alarms(context) if _type(one) in types]
 
@@ -102,7 +102,7 @@ def _type(alarm: Resource) -> str:
 
 
 def _relatives(context: Context, request: dict[str, Any]) -> list[Resource]:
-    """Raises ValidationError where something else is asked for besides."""
+    """Returns the parents or children of an alarm. Raises ValidationError if combined with other filters."""
     children, parents = request.get("ChildrenOfAlarmName"), request.get("ParentsOfAlarmName")
     others = {"AlarmNames", "AlarmNamePrefix", "AlarmTypes", "StateValue", "ActionPrefix"} & request.keys()
     if others or (children and parents):
@@ -114,7 +114,7 @@ def _relatives(context: Context, request: dict[str, Any]) -> list[Resource]:
 
 
 def parents_of(context: Context, name: str) -> list[Resource]:
-    """The composite alarms whose rules name an alarm."""
+    """Returns the composite alarms whose rules name an alarm."""
     composites = (one for one in all_alarms(context) if is_composite(one))
     return [one for one in composites if name in read_rule(one.document[RULE]).children]
 
@@ -280,7 +280,7 @@ def _described(context: Context, alarm: Resource) -> dict[str, Any]:
 
 
 def _summary(context: Context, alarm: Resource) -> dict[str, Any]:
-    """What is told of an alarm that is a parent or child of another."""
+    """Returns the summary of an alarm that is a parent or child of another."""
     updated = to_datetime(alarm.document["State"].get("UpdatedMs") or alarm.created_ms)
     described = {"AlarmName": alarm.name, "AlarmArn": arn_of(context, alarm.name)}
     return described | {"StateValue": alarm.status, "StateUpdatedTimestamp": updated}

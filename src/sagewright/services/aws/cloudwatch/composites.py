@@ -1,4 +1,4 @@
-"""PutCompositeAlarm: an alarm whose state follows from those of others.
+"""PutCompositeAlarm: an alarm whose state is derived from other alarms.
 
 Source: CloudWatch's API reference, PutCompositeAlarm.
 """

@@ -1,4 +1,4 @@
-"""Dashboards: kept and told, for programs that make them; nothing here draws them.
+"""Dashboards: stored and returned, but not rendered.
 
 Source: CloudWatch's API reference; AWS's answers as localstack/localstack recorded them (`test_cloudwatch.snapshot.json`,
 test_dashboard_lifecycle, test_invalid_dashboard_name).
@@ -46,7 +46,7 @@ def put_dashboard(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _changed(context: Context, there: Resource, body: str) -> bool:
-    """False where the dashboard has been deleted meanwhile."""
+    """Returns False if the dashboard was deleted meanwhile."""
     return resources.alter(context.store, there.id, lambda now: replace(now, document={"Body": body})) is not None
 
 
@@ -79,7 +79,7 @@ def list_dashboards(context: Context, request: dict[str, Any]) -> dict[str, Any]
 
 @operation("cloudwatch", "DeleteDashboards")
 def delete_dashboards(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """As many as are there, whatever else is named."""
+    """Deletes the dashboards that exist, and ignores unknown names."""
     names = request["DashboardNames"]
     if len(names) > MOST_DELETED:
         raise invalid(f"At most {MOST_DELETED} dashboards can be deleted at a time, not {len(names)}.")
@@ -93,7 +93,7 @@ def delete_dashboards(context: Context, request: dict[str, Any]) -> dict[str, An
 
 
 def arn_of(context: Context, name: str) -> str:
-    """Dashboards are of no region."""
+    """Returns the ARN, which has no region."""
     return f"arn:aws:cloudwatch::{context.account}:dashboard/{name}"
 
 
@@ -126,7 +126,7 @@ def _check_name(name: str) -> None:
 
 
 def _check_body(body: str) -> None:
-    """Raises InvalidParameterInput for what is no JSON object whose widgets are a list."""
+    """Raises InvalidParameterInput unless the body is a JSON object whose widgets are a list."""
     try:
         found = read_json(body)
     except ValueError:

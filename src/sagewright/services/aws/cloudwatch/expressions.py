@@ -16,20 +16,20 @@ from sagewright.model.errors import AwsError
 from sagewright.services.aws.cloudwatch.lines import Act, Arithmetic, Line, number
 
 Points = dict[int, float]
-"""Values by when their period begins, in milliseconds."""
+"""Values by the start of their period, in milliseconds."""
 Value = float | Line | list[Line]
 
 MOST_NODES = 500
 MOST_POINTS = 3_000_000
-"""Values that the expressions of one request may read, each operation counted; a part that several have is computed once."""
+"""Maximum number of values that the expressions of one request can read, counted per operation; a shared part is computed once."""
 OF_NODE = 20
-"""Values that a part of an expression counts before anything is computed."""
+"""Number of values charged for each part of an expression before anything is computed."""
 _BINARY: dict[type[ast.operator], Act] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
     ast.Div: operator.truediv,
-    ast.BitXor: operator.pow,  # metric math writes powers so
+    ast.BitXor: operator.pow,  # the power operator of metric math
     ast.Pow: operator.pow,
 }
 _COMPARED: dict[type[ast.cmpop], Act] = {
@@ -58,7 +58,7 @@ def work_budget() -> Budget:
 
 
 class Calculation:
-    """The expressions of one request. `metrics`: the series that they may name, by their ids; they may name each other as well."""
+    """The expressions of one request. `metrics`: the series that they can refer to, by id. Expressions can refer to each other."""
 
     def __init__(self, metrics: Mapping[str, Line], expressions: Mapping[str, str], budget: Budget) -> None:
         self._lines: dict[str, Line] = dict(metrics)
@@ -66,19 +66,20 @@ class Calculation:
         self._texts = dict(expressions)
         self._trees: dict[str, ast.expr] = {}
         self._arithmetic = Arithmetic(budget)
-        self._numbers: dict[int, int] = {}  # by the identity of nodes, which the trees keep alive
+        self._numbers: dict[int, int] = {}  # keyed by the identity of nodes, which the trees keep alive
         self._alike: dict[Hashable, int] = {}
         self._parts: dict[int, Value] = {}
 
     def line(self, query: str) -> Line:
-        """Raises ValidationError for what is no time series, is not served, or takes too much work."""
+        """Raises ValidationError for a result that is not a time series, for unsupported functions, and for too expensive
+        expressions."""
         for name in self._order(query):
             if name not in self._lines:
                 self._lines[name] = self._computed(name)
         return self._lines[query]
 
     def _order(self, query: str) -> list[str]:
-        """The expressions that it needs, and itself last. Raises ValidationError for those that need each other."""
+        """Returns the ids of the expressions it depends on, followed by its own. Raises ValidationError for cycles."""
         order: list[str] = []
         open_: dict[str, list[str]] = {query: self._needs(query)}
         while open_:
@@ -115,12 +116,12 @@ class Calculation:
         return self._trees[name]
 
     def _number(self, text: str, nodes: list[ast.AST]) -> None:
-        """Gives each part a number, the same one to parts that are alike in all expressions."""
+        """Numbers each part; equal parts of all expressions get the same number."""
         try:
             self._arithmetic.budget.spend(len(nodes) * OF_NODE)
         except OverBudget as error:
             raise bad(text, f"{error}") from None
-        for node in reversed(nodes):  # what a part has in it comes first
+        for node in reversed(nodes):  # children come first
             own: Hashable = node.id if isinstance(node, ast.Name) else None
             if isinstance(node, ast.Constant):
                 own = type(node.value).__name__, node.value
@@ -141,7 +142,7 @@ class Calculation:
 
     @cached_property
     def times(self) -> tuple[int, ...]:
-        """Each time at which a metric has a value."""
+        """Returns every time at which a metric has a value."""
         several = {id(one.times): one.times for one in self._metrics.values()}
         if len(several) == 1:
             return next(iter(several.values()))
@@ -149,7 +150,7 @@ class Calculation:
         return tuple(sorted({at for one in several.values() for at in one}))
 
     def metrics(self, part: str) -> list[Line]:
-        """Those whose ids have the part. Expressions are none of them."""
+        """Returns the metrics whose ids contain `part`; expressions don't count."""
         return [line for name, line in self._metrics.items() if part in name]
 
     @property
@@ -160,7 +161,7 @@ class Calculation:
         return self._lines.get(name)
 
     def once(self, part: ast.expr, compute: Callable[[], Value]) -> Value:
-        """What the part comes to, computed for the first expression that has it."""
+        """Returns the value of the part, computed once for all expressions that contain it."""
         key = self._numbers[id(part)]
         if key not in self._parts:
             self._parts[key] = compute()
@@ -226,7 +227,7 @@ class Evaluation:
         return self._arithmetic.both(act, left, right)
 
     def _over(self, act: Callable[[Sequence[float]], float], value: Value) -> Value:
-        """Of one series a number; of several a series over their periods."""
+        """Reduces one series to a number, or several to a series over their periods."""
         if isinstance(value, float):
             return value
         if isinstance(value, list):
@@ -245,13 +246,14 @@ class Evaluation:
 
 
 class Expression:
-    """One expression by itself. `known`: the series that it may name, by their ids."""
+    """A single expression. `known`: the series that it can refer to, by id."""
 
     def __init__(self, text: str, known: Mapping[str, Points], budget: Budget | None = None) -> None:
         lines = {name: Line(tuple(sorted(one)), [one[at] for at in sorted(one)]) for name, one in known.items()}
         self._calculation = Calculation(lines, {"": text}, budget or work_budget())
 
     def points(self) -> Points:
-        """Raises ValidationError for what is no time series, is not served, or takes too much work."""
+        """Raises ValidationError for a result that is not a time series, for unsupported functions, and for too expensive
+        expressions."""
         found = self._calculation.line("")
         return dict(zip(found.times, found.values, strict=True))

@@ -1,4 +1,4 @@
-"""Time series of one request: arithmetic over all of their values at once, counted against a budget.
+"""Time series of one request: arithmetic over all values at once, within a budget.
 
 Series of the same metric share one tuple of times, so most operations walk two lists side by side.
 """
@@ -17,7 +17,7 @@ Act = Callable[[float, float], float]
 
 @dataclass(frozen=True)
 class Line:
-    """`times`: when each period begins, in milliseconds, ascending."""
+    """`times`: start of each period in milliseconds, ascending."""
 
     times: tuple[int, ...]
     values: list[float]
@@ -25,7 +25,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Arithmetic:
-    """Each operation spends a point for each value that it reads. All raise OverBudget."""
+    """Arithmetic on lines. Each operation spends a point per value that it reads. All raise OverBudget."""
 
     budget: Budget
 
@@ -34,7 +34,7 @@ class Arithmetic:
         return Line(line.times, [float(act(one)) for one in line.values])
 
     def both(self, act: Act, left: Line | float, right: Line | float) -> Line:
-        """Of a period that one of them lacks, or whose result is no number, nothing comes. One of them is a line."""
+        """Combines two values, at least one of them a line. Omits periods that either lacks, and results that are not numbers."""
         if isinstance(left, Line) and isinstance(right, Line):
             left, right = self._joined(left, right)
             return self._of(act, left.times, left.values, right.values)
@@ -57,7 +57,7 @@ class Arithmetic:
         return Line(tuple(at for at, _ in kept), [value for _, value in kept])
 
     def _joined(self, left: Line, right: Line) -> tuple[Line, Line]:
-        """The same lines at the times that both have."""
+        """Restricts both lines to their common times."""
         if left.times is right.times or left.times == right.times:
             return left, right
         self.budget.spend(len(left.times) + len(right.times))
@@ -66,7 +66,7 @@ class Arithmetic:
         return Line(times, [of_left[at] for at in times]), Line(times, [of_right[at] for at in times])
 
     def over(self, act: Callable[[Sequence[float]], float], lines: Sequence[Line]) -> Line:
-        """Of all that there is at each time."""
+        """Aggregates the values of all lines at each time."""
         self.budget.spend(sum(len(one.values) for one in lines))
         first = lines[0].times if lines else ()
         if all(one.times is first for one in lines):
@@ -80,7 +80,7 @@ class Arithmetic:
         return Line(times, [float(act(found[at])) for at in times])
 
     def filled(self, line: Line, filler: float, times: tuple[int, ...]) -> Line:
-        """With a value at each of the times as well."""
+        """Adds a value at each of the times that the line lacks."""
         if line.times is times:
             return line
         self.budget.spend(len(line.times) + len(times))
@@ -105,7 +105,7 @@ class Arithmetic:
         return lambda _at: value
 
     def rate(self, line: Line) -> Line:
-        """Change by second."""
+        """Returns the change per second."""
         self.budget.spend(len(line.values))
         steps = zip(pairwise(line.times), pairwise(line.values), strict=True)
         values = [(value - last) / ((later - before) / 1000) for (before, later), (last, value) in steps]
@@ -113,7 +113,7 @@ class Arithmetic:
 
 
 def number(act: Act, left: float, right: float) -> float | None:
-    """None for what is no number, such as a division by 0: that period has no value then."""
+    """Returns None if the result is not a number, such as a division by 0: that period then has no value."""
     try:
         found = act(left, right)
         return float(found) if isinstance(found, (int, float)) and math.isfinite(found) else None

@@ -1,4 +1,4 @@
-"""Metric data, and which metrics there are."""
+"""Metric data, and the list of metrics."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _data(entry: dict[str, Any], at_ms: int) -> list[Datum]:
     if len(given) > 1 and given != [
         "Values",
         "StatisticValues",
-    ]:  # AWS takes these two together, and the statistics count
+    ]:  # AWS accepts both together, and uses the statistics
         message = (
             f"The parameters MetricData.member.1.{given[0]} and MetricData.member.1.{given[1]} are mutually "
             "exclusive and you have specified both."
@@ -69,7 +69,7 @@ def _data(entry: dict[str, Any], at_ms: int) -> list[Datum]:
 
 
 def _number(value: float) -> float:
-    """Raises InvalidParameterValue for what is not a number, and beyond what CloudWatch takes."""
+    """Raises InvalidParameterValue for values that are not numbers, or are outside of CloudWatch's range."""
     if not abs(value) <= MOST_VALUE:
         raise invalid(f"The value {value} is not between -2^360 and 2^360.")
     return float(value)
@@ -97,7 +97,7 @@ def list_metrics(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _has(series: MetricSeries, requested: list[dict[str, str]]) -> bool:
-    """Whether it has the dimensions that are asked for, with any value where none is."""
+    """Returns True if the series has the requested dimensions; a dimension without a value matches any."""
     own = metrics.dimension_map(series.dimensions)
     return all(one["Name"] in own and one.get("Value") in {None, own[one["Name"]]} for one in requested)
 

@@ -27,7 +27,8 @@ def invalid(message: str) -> AwsError:
 
 @dataclass(frozen=True)
 class PeriodQuery:
-    """Whose data, of [`start_ms`, `end_ms`), by periods of `period_s` seconds; `unit`: of no other, if any is given."""
+    """Data of a series in [`start_ms`, `end_ms`), by periods of `period_s` seconds. `unit`: restricts the data to one unit, if
+    given."""
 
     series: MetricSeries
     start_ms: int
@@ -43,7 +44,7 @@ def check_period(period_s: int) -> None:
 
 
 MOST_DATA = 1_000_000
-"""Periods that one request may read, and data where a percentile needs each of them."""
+"""Maximum number of periods that one request can read, or of data points for percentiles, which need each of them."""
 
 
 def data_budget() -> Budget:
@@ -53,7 +54,7 @@ def data_budget() -> Budget:
 def by_period(
     context: Context, requested: PeriodQuery, budget: Budget, *, each: bool = False
 ) -> dict[int, list[Datum]]:
-    """The data of each period that has some, by when it begins: one for each unit, or `each` datum, as percentiles need them.
+    """Returns the data of each non-empty period by its start: one datum per unit, or `each` datum, which percentiles need.
 
     Raises InvalidParameterCombination beyond the budget.
     """
@@ -82,7 +83,7 @@ def is_percentile(name: str) -> bool:
 
 
 def by_unit(data: Sequence[Datum]) -> dict[str, list[Datum]]:
-    """Seconds and bytes make no sum."""
+    """Groups the data by unit: seconds and bytes can't be added."""
     found: dict[str, list[Datum]] = defaultdict(list)
     for datum in data:
         found[datum.unit].append(datum)
@@ -95,11 +96,11 @@ UNITS = (
     "Milliseconds", "Microseconds", "Kilobytes/Second", "Gigabits/Second", "Megabytes/Second", "Bits", "Bits/Second",
     "Count/Second", "Seconds", "Kilobits", "Terabytes/Second", "None",
 )  # fmt: skip
-"""In the order in which GetMetricData prefers them."""
+"""Units in GetMetricData's order of preference."""
 
 
 def in_one_unit(data: Mapping[int, list[Datum]]) -> tuple[Mapping[int, list[Datum]], list[str]]:
-    """The data in the unit that stands first in UNITS, and all units where there are several: nothing adds them up.
+    """Returns the data in the unit that comes first in UNITS, and all units if there are several: they are never added up.
 
     Source: recorded on AWS, localstack test_cloudwatch::test_get_metric_data_different_units_no_unit_in_query.
     """
@@ -129,7 +130,8 @@ def statistic(name: str, data: Sequence[Datum]) -> float:
 
 
 def _percentile(share: float, data: Sequence[Datum]) -> float:
-    """The least value that so much of the samples doesn't exceed. Of a set of statistics the mean stands for all."""
+    """Returns a percentile: the smallest value that at least `share` of the samples do not exceed. A statistic set counts as
+    samples equal to its mean."""
     counted = sorted((d.total / d.samples, d.samples) for d in data if d.samples)
     needed, seen = share * sum(samples for _, samples in counted), 0.0
     for value, samples in counted:

@@ -1,4 +1,4 @@
-"""GetMetricStatistics and GetMetricData: statistics of periods, and what is computed of them."""
+"""GetMetricStatistics and GetMetricData: statistics of periods, and expressions over them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def _wrong(message: str) -> AwsError:
 
 @operation("cloudwatch", "GetMetricStatistics")
 def get_metric_statistics(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """A point for each period and unit that has data."""
+    """Returns a point for each period and unit that has data."""
     series = series_of(context, request["Namespace"], request["MetricName"], request.get("Dimensions", []))
     start_ms, end_ms, period_s = to_ms(request["StartTime"]), to_ms(request["EndTime"]), request["Period"]
     if start_ms >= end_ms:
@@ -110,7 +110,7 @@ def _check_queries(queries: Sequence[Mapping[str, Any]], window: tuple[int, int]
 
 
 def _computed(reading: _Reading, queries: Sequence[Mapping[str, Any]]) -> dict[str, Line]:
-    """The points of every query. An expression may name one that stands after it."""
+    """Returns the points of every query. An expression can refer to a later one."""
     metrics = {query["Id"]: reading.line(query["MetricStat"]) for query in queries if "MetricStat" in query}
     texts = {query["Id"]: query["Expression"] for query in queries if "MetricStat" not in query}
     calculation = Calculation(metrics, texts, work_budget())
@@ -118,7 +118,7 @@ def _computed(reading: _Reading, queries: Sequence[Mapping[str, Any]]) -> dict[s
 
 
 class _Reading:
-    """Statistics of metrics for one request. What several queries ask for is read and computed once."""
+    """Statistics of metrics for one request. Data shared by several queries is read and computed once."""
 
     def __init__(self, context: Context, window: tuple[int, int]) -> None:
         self._context, self._window = context, window
@@ -144,7 +144,7 @@ class _Reading:
         return self._lines[query, name]
 
     def messages(self, query: Mapping[str, Any]) -> dict[str, Any]:
-        """What its result says of a metric with several units."""
+        """Returns the result's messages about a metric with several units."""
         units = self._units[self._requested(query["MetricStat"])] if "MetricStat" in query else []
         if not units:
             return {}
@@ -158,7 +158,7 @@ class _Reading:
 
 
 def _labels(queries: Sequence[Mapping[str, Any]]) -> dict[str, str]:
-    """By the ids of queries. Those of one metric without labels of their own get what they differ in: statistic, period.
+    """Returns labels by query id. Unlabelled queries of one metric get labels from what distinguishes them: statistic, period.
 
     Source: localstack/localstack, `test_cloudwatch.snapshot.json`, test_label_generation, recorded on AWS.
     """
@@ -178,7 +178,7 @@ def _labels(queries: Sequence[Mapping[str, Any]]) -> dict[str, str]:
 def _page(
     heads: Sequence[dict[str, Any]], lines: Sequence[Line], request: Mapping[str, Any], *, ascending: bool
 ) -> dict[str, Any]:
-    """The results that are on the page. What a result has too much for it comes with the next page."""
+    """Returns one page of results. Values that exceed the page follow on the next page."""
     most = min(request.get("MaxDatapoints", MOST_DATA), MOST_DATA)
     position = paging.decode(request.get("NextToken"), invalid("NextToken is invalid.")) or [0]
     if len(position) != 1 or not isinstance(position[0], int) or position[0] < 0:

@@ -1,7 +1,7 @@
 """Tags of alarms and dashboards: TagResource, UntagResource, ListTagsForResource.
 
-Source: CloudWatch's API reference; AWS's answers as localstack/localstack recorded them (test_tagging_metric_alarm): an alarm that
-is gone has no tags.
+Source: CloudWatch's API reference; AWS's answers as localstack/localstack recorded them (test_tagging_metric_alarm): a deleted
+alarm has no tags.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Elastic Container Registry: repositories and images. What pushes and pulls is `server.images`."""
+"""Elastic Container Registry: repositories and images. `server.images` serves pushes and pulls."""

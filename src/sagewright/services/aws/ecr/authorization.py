@@ -1,4 +1,4 @@
-"""GetAuthorizationToken: the name and password for `docker login`."""
+"""GetAuthorizationToken: the user name and password for `docker login`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sagewright.store import identity
 
 @operation("ecr", "GetAuthorizationToken")
 def get_authorization_token(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """The endpoint is where this request came to: `docker push` reaches the registry there."""
+    """Returns the token with the endpoint that received this request: `docker push` reaches the registry there."""
     key = identity.find_key(context.store, context.principal.access_key)
     if key is None:
         raise AccessDenied("The access key that signed the request is gone.")

@@ -25,11 +25,11 @@ def _tags_by_digest(context: Context, repository: Repository) -> dict[str, list[
 
 
 Placed = tuple[list[Any], dict[str, Any]]
-"""An entry of a list, behind its place in it: the time of the push, the digest, the tag."""
+"""A list entry, preceded by its sort key: push time, digest, tag."""
 
 
 def _page(request: dict[str, Any], entries: list[Placed], member: str) -> dict[str, Any]:
-    """One page of `entries`. Raises InvalidParameterException for a token that is none of ours."""
+    """Returns one page of `entries`. Raises InvalidParameterException for an invalid token."""
     error = AwsError("InvalidParameterException", "Invalid parameter at 'nextToken' failed to satisfy constraint.")
     after = paging.decode(request.get("nextToken"), error)
     page, token = paging.page_of(entries, lambda entry: entry[0], after, request.get("maxResults", _PAGE))
@@ -89,7 +89,7 @@ def _require_image(context: Context, repository: Repository, image: dict[str, An
 
 
 def _find(context: Context, repository: Repository, image: dict[str, Any]) -> tuple[Manifest | None, str]:
-    """The image, or None and ECR's failure code."""
+    """Returns the image, or None and ECR's failure code."""
     reference = image.get("imageDigest") or image.get("imageTag")
     if not reference:
         return None, "MissingDigestAndTag"
@@ -164,7 +164,7 @@ def put_image(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 @operation("ecr", "BatchDeleteImage")
 def batch_delete_image(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """By a tag alone: the tag goes, and the image with its last one. By digest: the image with all of its tags."""
+    """Removes a tag, and the image with its last tag; given a digest, removes the image with all of its tags."""
     repository = require_repository(context, request)
     deleted, failures = [], []
     for image in request["imageIds"]:
@@ -179,7 +179,7 @@ def batch_delete_image(context: Context, request: dict[str, Any]) -> dict[str, A
 
 
 def _is_needed(context: Context, repository: Repository, manifest: Manifest, image: dict[str, Any]) -> bool:
-    """Whether a list would lose the image."""
+    """Returns True if deleting the image by digest would break a manifest list."""
     others = ecr.manifests(context.store, repository.name)
     return "imageDigest" in image and any(manifest.digest in members(other) for other in others)
 

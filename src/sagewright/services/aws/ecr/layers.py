@@ -1,4 +1,4 @@
-"""Layers by ECR's own operations. `docker push` does not use them; it speaks to `server.images`."""
+"""Layers by ECR's operations. `docker push` does not use them; it uses `server.images`."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def _no_upload(upload: str) -> AwsError:
 
 @operation("ecr", "GetDownloadUrlForLayer")
 def get_download_url_for_layer(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """The URL is the registry's own: it needs the authorization token, which ECR's does not."""
+    """Returns a URL of the registry itself: unlike ECR's, it requires the authorization token."""
     repository, digest = require_repository(context, request), request["layerDigest"]
     try:
         size = layer_store(context.settings).size(digest)

@@ -1,4 +1,4 @@
-"""Manifests: read, checked and kept, for PutImage and for what pushes alike."""
+"""Manifests: parsed, checked and stored, for PutImage and for pushes."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def layer_store(settings: Settings) -> LayerStore:
 
 @dataclass(frozen=True)
 class Pushed:
-    """What a client sent. `tag` and `digest`: what it says the manifest is, None where it says nothing."""
+    """A manifest as sent by a client. `tag` and `digest`: as claimed by the client, or None."""
 
     body: bytes
     media_type: str | None = None
@@ -39,10 +39,10 @@ class Pushed:
 
 
 def keep_manifest(store: Database, layers: LayerStore, repository: Repository, pushed: Pushed) -> tuple[Manifest, bool]:
-    """The manifest, and whether anything is new.
+    """Stores a manifest; returns it, and True if anything is new.
 
-    Raises InvalidParameterException, ImageDigestDoesNotMatchException, LayersNotFoundException,
-    ReferencedImagesNotFoundException, ImageTagAlreadyExistsException.
+    Raises InvalidParameterException, ImageDigestDoesNotMatchException, LayersNotFoundException, ReferencedImagesNotFoundException,
+    ImageTagAlreadyExistsException.
     """
     digest = f"sha256:{hashlib.sha256(pushed.body).hexdigest()}"
     if pushed.digest not in {None, digest}:
@@ -79,7 +79,7 @@ def _parsed(body: bytes) -> dict[str, Any]:
 
 
 def _is_well_formed(document: dict[str, Any]) -> bool:
-    """Whether what is read of it later has the kinds that it must have."""
+    """Returns True if the members that are read later have the right types."""
     lists = [document.get("layers") or [], document.get("manifests") or []]
     config = document.get("config") or {}
     if not isinstance(config, dict) or not all(isinstance(one, list) for one in lists):
@@ -90,7 +90,7 @@ def _is_well_formed(document: dict[str, Any]) -> bool:
 
 
 def _check_layers(layers: LayerStore, repository: Repository, document: dict[str, Any]) -> tuple[int, list[str]]:
-    """Size of the layers in bytes and all digests, the configuration's among them."""
+    """Returns the size of the layers in bytes, and all digests including the configuration's."""
     described = [document.get("config") or {}, *(document.get("layers") or [])]
     blobs = [blob for blob in described if _NOT_DISTRIBUTED not in str(blob.get("mediaType"))]
     try:
@@ -122,7 +122,7 @@ def _check_list(store: Database, repository: Repository, document: dict[str, Any
 
 
 def members(manifest: Manifest) -> list[str]:
-    """The digests of the images that a list names; [] for an image."""
+    """Returns the digests of the images in a manifest list; [] for an image."""
     if manifest.media_type not in LISTS:
         return []
     return [entry["digest"] for entry in json.loads(manifest.body).get("manifests") or []]

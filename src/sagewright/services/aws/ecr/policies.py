@@ -1,4 +1,4 @@
-"""The policies of a repository, kept and told: who may do what is not checked, and no image is deleted by age."""
+"""Policies of a repository, stored and returned only: access is not checked, and images do not expire."""
 
 from __future__ import annotations
 

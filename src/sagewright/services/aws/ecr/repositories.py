@@ -1,4 +1,4 @@
-"""CreateRepository, DescribeRepositories, DeleteRepository, and what is set on a repository."""
+"""CreateRepository, DescribeRepositories, DeleteRepository, and the settings of a repository."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def repository_arn(context: Context, name: str) -> str:
 
 
 def require_repository(context: Context, request: dict[str, Any]) -> Repository:
-    """The repository that a request names. Raises RepositoryNotFoundException."""
+    """Returns the repository that a request names. Raises RepositoryNotFoundException."""
     name, account = request["repositoryName"], request.get("registryId") or context.account
     found = ecr.find(context.store, name) if account == context.account else None
     if found is None:
@@ -37,7 +37,7 @@ def require_repository(context: Context, request: dict[str, Any]) -> Repository:
 
 
 def names(context: Context, name: str) -> dict[str, Any]:
-    """The members that say which repository an answer is about."""
+    """Returns the members of a response that identify the repository."""
     return {"registryId": context.account, "repositoryName": name}
 
 
@@ -100,7 +100,7 @@ def put_image_tag_mutability(context: Context, request: dict[str, Any]) -> dict[
 
 @operation("ecr", "PutImageScanningConfiguration")
 def put_image_scanning_configuration(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """Kept and told; no image is scanned."""
+    """Stores the setting; images are not scanned."""
     given = request["imageScanningConfiguration"]
     _set(context, request, "imageScanningConfiguration", given)
     return {**names(context, request["repositoryName"]), "imageScanningConfiguration": given}
@@ -114,7 +114,7 @@ def _set(context: Context, request: dict[str, Any], member: str, value: Any) -> 
 
 
 def _repository_of(context: Context, arn: str) -> str:
-    """The ARN, if its repository exists."""
+    """Returns the ARN of an existing repository. Raises RepositoryNotFoundException."""
     require_repository(context, {"repositoryName": arn.partition(":repository/")[2] or arn})
     return arn
 

@@ -15,7 +15,7 @@ from sagewright.store.resources.resources import Resource
 
 KEPT = ("Description", "ConnectionArn", "InvocationEndpoint", "HttpMethod", "InvocationRateLimitPerSecond")
 RATE = 300
-"""Calls a second, of a destination that says nothing of them."""
+"""Default rate limit of a destination, in calls per second."""
 
 
 @operation("events", "CreateApiDestination")
@@ -73,4 +73,4 @@ def _check(context: Context, document: dict[str, Any]) -> None:
     except ValueError:
         valid = False
     if not valid:
-        raise ValidationException(f"InvocationEndpoint '{document['InvocationEndpoint']}' is no URL of a host.")
+        raise ValidationException(f"InvocationEndpoint '{document['InvocationEndpoint']}' is not the URL of a host.")

@@ -1,4 +1,4 @@
-"""Event buses: the one called default, which is always there, and others beside it.
+"""Event buses: the default bus, which always exists, and custom ones.
 
 Source: AWS's API reference, Amazon EventBridge; its answers as localstack/localstack recorded them on AWS
 (`test_events.snapshot.json`).
@@ -31,7 +31,7 @@ _NAME = re.compile(r"[.\-_A-Za-z0-9]+")
 
 
 def bus_of(context: Context, name_or_arn: str | None) -> str:
-    """The name of a bus that is there. Raises ResourceNotFoundException."""
+    """Returns the name of an existing bus. Raises ResourceNotFoundException."""
     name = name_in(context, name_or_arn)
     if name is None or (name != BUS and find(context, name) is None):
         raise missing(str(name_or_arn).rpartition("/")[2])
@@ -39,7 +39,7 @@ def bus_of(context: Context, name_or_arn: str | None) -> str:
 
 
 def name_in(context: Context, name_or_arn: str | None) -> str | None:
-    """The name that a name or an ARN of a bus has; None for an ARN of another place."""
+    """Returns the bus name of a name or an ARN; None for an ARN of another account or region."""
     text = name_or_arn or BUS
     name = text.rpartition("/")[2]
     return name if text in {name, bus_arn(context.region, context.account, name)} else None
@@ -54,11 +54,11 @@ def find(context: Context, name: str) -> Resource | None:
 
 
 def change(context: Context, name: str, how: Callable[[Mapping[str, Any]], dict[str, Any]]) -> None:
-    """Keep what `how` says of a bus's document in it, without what is None, with no other writer between. The default one is kept
-    from then on."""
+    """Updates a bus's document atomically with the members that `how` returns; None removes a member. Creates the default bus's row
+    if needed."""
     found = find(context, name)
     if found is None:
-        how({})  # what it refuses makes nothing
+        how({})  # raises before anything is created
         found = _made(context, New(name, {}, "", {}, principal=context.principal.arn))
     with context.store.write() as connection:
         now = resources.locked_in(connection, found.id)
@@ -113,7 +113,7 @@ def list_event_buses(context: Context, request: dict[str, Any]) -> dict[str, Any
 
 @operation("events", "DeleteEventBus")
 def delete_event_bus(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """What AWS does for a bus that isn't there: nothing."""
+    """Deletes a bus; as at AWS, ignores a missing one."""
     name = name_in(context, request["Name"])
     if name == BUS:
         raise ValidationException(f"Cannot delete event bus {name}.")

@@ -1,4 +1,4 @@
-"""Connections: the keys with which API destinations are called. They are kept, and told to nobody.
+"""Connections: the credentials for calling API destinations. They are stored, and never returned.
 
 Source: AWS's API reference, CreateConnection.
 """
@@ -26,19 +26,19 @@ MEMBERS = {
     "API_KEY": ("ApiKeyAuthParameters", ("ApiKeyName", "ApiKeyValue")),
     "BASIC": ("BasicAuthParameters", ("Username", "Password")),
 }
-"""By type of authorization: the member with its parameters, and what that must have. The second of them is the secret."""
+"""Member with the parameters, and the required parameters, by type of authorization. The second parameter is the secret."""
 
 
 _ABSENT = {
     CONNECTION: ("Connection", "Failed to describe the connection(s). Connection"),
     DESTINATION: ("ApiDestination", "Failed to describe the api-destination(s). An api-destination"),
 }
-"""How what isn't there is called, otherwise and where it is to be described. Source: localstack/localstack,
+"""Wording for missing resources, in general and for Describe. Source: localstack/localstack,
 `test_api_destinations_and_connection.snapshot.json`, recorded on AWS."""
 
 
 def find(context: Context, kind: str, name: str, *, described: bool = False) -> Resource:
-    """A connection or an API destination. Raises ResourceNotFoundException."""
+    """Returns a connection or an API destination. Raises ResourceNotFoundException."""
     found = resources.find(context.store, ResourceScope(kind, context.account, context.region), name)
     if found is None:
         raise AwsError("ResourceNotFoundException", f"{_ABSENT[kind][described]} '{name}' does not exist.")
@@ -66,7 +66,7 @@ def alter(context: Context, found: Resource, changes: dict[str, Any]) -> Resourc
 
 
 def listed(context: Context, kind: str, request: dict[str, Any]) -> tuple[list[Resource], dict[str, str]]:
-    """A page of those whose names begin as asked, and the token of the next one."""
+    """Returns a page of the resources whose names begin with the requested prefix, and the token of the next page."""
     page = PageRequest(sort_by="name", descending=False, limit=100_000)
     rows = resources.page(context.store, ResourceScope(kind, context.account, context.region), page)
     rows = [row for row in rows if row.name.startswith(request.get("NamePrefix", ""))]
@@ -127,7 +127,8 @@ def delete_connection(context: Context, request: dict[str, Any]) -> dict[str, An
 
 
 def _head(found: Resource) -> dict[str, Any]:
-    """Keys and passwords need no authorization: a connection has it as it is made or changed."""
+    """Returns the common members. A connection is authorized as soon as it is created or changed, since keys and passwords need no
+    authorization step."""
     return _new(found) | {"LastAuthorizedTime": to_datetime(found.modified_ms)}
 
 
@@ -136,7 +137,7 @@ def _new(found: Resource) -> dict[str, Any]:
 
 
 def _check(request: dict[str, Any]) -> None:
-    """Raises ValidationException for what no destination could be called with."""
+    """Raises ValidationException for parameters with which no destination could be called."""
     kind, parameters = request["AuthorizationType"], request["AuthParameters"]
     if kind not in MEMBERS:
         raise ValidationException(f"Sagewright serves connections of the types API_KEY and BASIC, not {kind}.")
@@ -150,7 +151,7 @@ def _check(request: dict[str, Any]) -> None:
 
 
 def _merged(before: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """With what an update leaves out as it was."""
+    """Returns the previous parameters updated with the given ones."""
     both = dict(before)
     for name, value in given.items():
         both[name] = before.get(name, {}) | value if name != "InvocationHttpParameters" else value

@@ -1,4 +1,4 @@
-"""How far the deployments of a rule are: no operation of AWS's, since no target of AWS's is an endpoint."""
+"""Progress of a rule's deployments. AWS has no such operation, since its rules can't target endpoints."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DESCRIBED = ("package", "asked_ms", "asked_by", "status", "message", "deployed")
 
 
 def deployment_states(context: Context, name: str) -> list[dict[str, Any]]:
-    """Of each target that is an endpoint; `waiting`: how many events it has yet to be sent.
+    """Returns the state of each target that is an endpoint. `waiting`: number of events still to be sent to it.
 
     Raises ResourceNotFoundException.
     """

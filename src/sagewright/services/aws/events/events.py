@@ -1,4 +1,4 @@
-"""Events that users put, and patterns that they try: PutEvents, TestEventPattern."""
+"""Events that users put, and pattern tests: PutEvents, TestEventPattern."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from sagewright.store.messages import deliveries
 
 MOST_BYTES = 256 * 1024
 MOST_SENT = 64 << 20
-"""Bytes of the events of one request, counted for each target that they are queued for."""
+"""Maximum size of one request's events in bytes, counted for each target that they are queued for."""
 NEEDED = ("id", "account", "source", "time", "region", "detail-type")
 
 
 @operation("events", "PutEvents")
 def put_events(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """What is put on a bus that isn't there is taken, and no rule is for it, as at AWS."""
+    """Accepts events; as at AWS, an event for a missing bus is accepted and matches no rule."""
     size = sum(len(str(value).encode()) for entry in request["Entries"] for value in entry.values())
     if size > MOST_BYTES:
         raise ValidationException("Total size of the entries in the request is over the limit.")
@@ -60,7 +60,7 @@ def put_events(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _event(context: Context, entry: dict[str, Any]) -> dict[str, Any]:
-    """Raises AwsError for an entry that is none."""
+    """Raises AwsError for an invalid entry."""
     for member in ("Source", "DetailType", "Detail"):
         if not entry.get(member):
             raise AwsError(

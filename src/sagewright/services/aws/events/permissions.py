@@ -53,7 +53,7 @@ def remove_permission(context: Context, request: dict[str, Any]) -> dict[str, An
 
 
 def _with(document: Mapping[str, Any], arn: str, request: dict[str, Any]) -> dict[str, Any]:
-    """The bus's policy with one more statement, in place of one with its id. Raises ValidationException."""
+    """Returns the bus's policy with a statement added, or replaced if its id exists. Raises ValidationException."""
     for member in ("Action", "Principal", "StatementId"):
         if not request.get(member):
             raise ValidationException(f"Parameter {member} must be specified unless Policy is.")
@@ -76,7 +76,7 @@ def _policy(statements: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _statements(document: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Raises ValidationException for what is no policy, which an earlier version may have kept."""
+    """Raises ValidationException for an invalid policy, which an earlier version can have stored."""
     text = document.get(POLICY)
     return _read(text) if text else []
 
@@ -89,7 +89,7 @@ def _check(text: str) -> None:
 
 
 def _read(text: str) -> list[dict[str, Any]]:
-    """A policy's statements. Raises ValidationException."""
+    """Returns a policy's statements. Raises ValidationException."""
     try:
         statements: list[dict[str, Any]] = read_policy(text)["Statement"]
     except ValueError as error:

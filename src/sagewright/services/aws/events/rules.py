@@ -56,14 +56,14 @@ def missing(name: str, bus: str) -> AwsError:
 
 
 def all_rules(context: Context, bus: str) -> list[EventRule]:
-    """By name."""
+    """Returns all rules by name."""
     page = PageRequest(sort_by="name", descending=False, limit=MOST_OF_ALL)
     rules = (EventRule(found) for found in resources.page(context.store, scope_of(context), page))
     return [rule for rule in rules if rule.bus == bus]
 
 
 def locked(connection: Connection, rule: EventRule) -> Resource:
-    """The rule as it is now, which nobody else changes before the transaction ends. Raises ResourceNotFoundException."""
+    """Returns the current rule, locked until the transaction ends. Raises ResourceNotFoundException."""
     found = resources.locked_in(connection, rule.id)
     if found is None:
         raise missing(rule.name, rule.bus)
@@ -72,7 +72,7 @@ def locked(connection: Connection, rule: EventRule) -> Resource:
 
 @operation("events", "PutRule")
 def put_rule(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """A rule that is there keeps its targets and tags, and is otherwise what this request says."""
+    """Creates or replaces a rule. An existing rule keeps its targets and tags."""
     bus = bus_of(context, request.get("EventBusName"))
     _check(request, bus)
     name = kept_name(bus, request["Name"])
@@ -149,7 +149,7 @@ def disable_rule(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 @operation("events", "DeleteRule")
 def delete_rule(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """What AWS does for a rule that isn't there: nothing."""
+    """Deletes a rule; as at AWS, ignores a missing one."""
     name = kept_name(bus_of(context, request.get("EventBusName")), request["Name"])
     found = resources.find(context.store, scope_of(context), name)
     if found is None:
@@ -166,7 +166,7 @@ def delete_rule(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def forget_in(connection: Connection, rule_id: str) -> None:
-    """What was to be done for the rule isn't any more."""
+    """Deletes the rule's pending deliveries."""
     deliveries.forget_in(connection, rule_id)
     deployments.forget_in(connection, rule_id)
 

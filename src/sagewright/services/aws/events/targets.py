@@ -93,7 +93,7 @@ def _change(
     change: Callable[[dict[str, Any]], dict[str, Any]],
     removed: list[str] | None = None,
 ) -> None:
-    """Keep what `change` makes of the rule's targets; what was to be done for those `removed` isn't any more."""
+    """Applies `change` to the rule's targets, and deletes the pending deliveries of `removed` ones."""
     with context.store.write() as connection:
         now = locked(connection, rule)
         document = now.document | {TARGETS: change(now.document.get(TARGETS, {}))}
@@ -103,7 +103,7 @@ def _change(
 
 
 def _sorted_out(context: Context, targets: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
-    """Targets that can be had, and for each other one why not."""
+    """Returns the valid targets, and the error of each invalid one."""
     good: list[dict[str, Any]] = []
     failed: list[dict[str, str]] = []
     for target in targets:
@@ -117,7 +117,7 @@ def _sorted_out(context: Context, targets: list[dict[str, Any]]) -> tuple[list[d
 
 
 def _check(context: Context, target: dict[str, Any]) -> None:
-    """Raises AwsError for a target that could be sent nothing; the others are put all the same."""
+    """Raises AwsError for a target that could not receive events; the others are still put."""
     arn = target["Arn"]
     kind = service_of(arn)
     if not kind:
@@ -137,7 +137,7 @@ def _check(context: Context, target: dict[str, Any]) -> None:
 
 
 def _check_input(target: dict[str, Any]) -> None:
-    """Raises ValidationException, and no target of the request is put."""
+    """Raises ValidationException, in which case no target of the request is put."""
     given = [member for member in ("Input", "InputPath", "InputTransformer") if member in target]
     if len(given) > 1:
         raise ValidationException(

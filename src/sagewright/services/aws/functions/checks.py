@@ -1,4 +1,5 @@
-"""What functions can't have here, and what AWS refuses. Source: AWS's API reference, Lambda, CreateFunction."""
+"""Checks of functions: features that are unsupported here, and what AWS refuses. Source: AWS's API reference, Lambda,
+CreateFunction."""
 
 from __future__ import annotations
 
@@ -28,11 +29,11 @@ NOT_SERVED = {
 RESERVED = re.compile(
     r"_HANDLER|_X_AMZN_TRACE_ID|AWS_(?!ENDPOINT_URL_).*|LAMBDA_(TASK_ROOT|RUNTIME_DIR)|TZ|SAGEWRIGHT_.*|LD_.*|PYTHONHOME"
 )
-"""Variables that the runtime sets, or that would change what it is."""
+"""Environment variables that the runtime sets, or that would change its behaviour."""
 
 
 def check(context: Context, document: dict[str, Any]) -> None:
-    """Of a function as it would be kept. Raises InvalidParameterValueException."""
+    """Checks the document of a function before it is stored. Raises InvalidParameterValueException."""
     for member, what in NOT_SERVED.items():
         if document.get(member):
             raise invalid(f"Sagewright does not serve {what} ({member}).")
@@ -45,7 +46,7 @@ def check(context: Context, document: dict[str, Any]) -> None:
             raise invalid(f"{member} is mandatory for functions with the PackageType Zip.")
     if not RUNTIME.fullmatch(document["Runtime"]):
         raise invalid(
-            f"Sagewright runs functions in Python 3 alone; it does not serve the Runtime {document['Runtime']}."
+            f"Sagewright runs only Python 3 functions; it does not support the Runtime {document['Runtime']}."
         )
     for member, most in (("Timeout", MOST_TIMEOUT_S), ("MemorySize", MOST_MEMORY_MB)):
         if document[member] > most:

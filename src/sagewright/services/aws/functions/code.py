@@ -1,4 +1,4 @@
-"""The code of functions: archives that are copied into a bucket of the account, where invocations find them."""
+"""The code of functions: archives that are copied into a bucket of the account, from where invocations read them."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from sagewright.services.context import Context
 
 MOST_ARCHIVE = 50 << 20
 MOST_UNPACKED = 262_144_000
-"""Source: AWS's guide, "Lambda quotas"."""
+"""Maximum unpacked size in bytes. Source: AWS's guide, "Lambda quotas"."""
 MOST_LISTED = 8 << 20
-"""Of an archive's list of files, which has some hundred bytes for each."""
+"""Maximum size in bytes of an archive's list of files, which has a few hundred bytes per file."""
 _END, _WHERE_64 = b"PK\5\6", b"PK\6\7"
 _LONGEST_END = 22 + (1 << 16)
 PREFIX = "functions"
@@ -34,7 +34,7 @@ class Archive:
 
 
 def keep(context: Context, name: str, given: dict[str, Any], *, dry: bool = False) -> Archive:
-    """The archive that a request brings or names; `dry`: it is looked at and not kept.
+    """Stores the archive that a request contains or names. `dry`: checks it without storing.
 
     Raises InvalidParameterValueException, RequestTooLargeException.
     """
@@ -74,7 +74,8 @@ def _bytes(context: Context, given: dict[str, Any]) -> bytes:
 
 
 def _check_archive(data: bytes) -> None:
-    """Its list of contents alone is read here, and only if it is short: each file of it takes ten times its bytes."""
+    """Checks the archive. Reads only its list of contents, and only if that is short: in memory each file takes ten times its
+    bytes."""
     if (listed := _listed(data)) > MOST_LISTED:
         raise invalid(f"The archive's list of files has {listed} bytes; at most {MOST_LISTED} are read.")
     try:
@@ -87,9 +88,9 @@ def _check_archive(data: bytes) -> None:
 
 
 def _listed(data: bytes) -> int:
-    """Bytes of the list of files, as the archive's end says. Raises InvalidParameterValueException.
+    """Returns the size in bytes of the list of files, according to the end of the archive. Raises InvalidParameterValueException.
 
-    Source: the ZIP format, APPNOTE.TXT 4.3.16. No archive of this size needs the ZIP64 form, which has another end.
+    Source: the ZIP format, APPNOTE.TXT 4.3.16. Archives of this size don't need the ZIP64 form, which has a different end record.
     """
     at = data.rfind(_END, max(len(data) - _LONGEST_END, 0))
     if at < 0 or len(data) - at < 22 or data[max(at - 20, 0) : at].startswith(_WHERE_64):

@@ -26,7 +26,7 @@ CONFIGURED = (
     "Environment", "KMSKeyArn", "TracingConfig", "Architectures", "EphemeralStorage", "SnapStart", "LoggingConfig",
     *checks.NOT_SERVED,
 )  # fmt: skip
-"""Members of requests that are kept."""
+"""Members of requests that are stored."""
 MOST_LISTED = 50
 MOST_FUNCTIONS = 100_000
 
@@ -78,7 +78,7 @@ def list_functions(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 @operation("lambda", "ListVersionsByFunction")
 def list_versions_by_function(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """$LATEST alone."""
+    """Returns only $LATEST."""
     latest = configuration(context, require(context, request))
     return _page(request, "Versions", [latest | {"FunctionArn": f"{latest['FunctionArn']}:{LATEST}"}])
 
@@ -92,7 +92,7 @@ def _page(request: dict[str, Any], member: str, entries: list[dict[str, Any]]) -
 
 @operation("lambda", "DeleteFunction")
 def delete_function(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """Invocations that run go on."""
+    """Deletes a function; running invocations continue."""
     found = require(context, request)
     if not resources.remove(context.store, found, arn_of(context, found.name), context.principal.arn):
         raise missing(arn_of(context, found.name))
@@ -127,7 +127,7 @@ def update_function_configuration(context: Context, request: dict[str, Any]) -> 
 def _change(
     context: Context, request: dict[str, Any], found: Resource, how: Callable[[dict[str, Any]], dict[str, Any]]
 ) -> dict[str, Any]:
-    """Raises PreconditionFailedException for a RevisionId that is another by now."""
+    """Raises PreconditionFailedException for an outdated RevisionId."""
     with context.store.write() as connection:
         now = resources.locked_in(connection, found.id)
         if now is None:
@@ -149,7 +149,7 @@ def _revision() -> dict[str, Any]:
 
 
 def configuration(context: Context, found: Resource) -> dict[str, Any]:
-    """A function as clients are told of it."""
+    """Returns a function's configuration as clients see it."""
     document = found.document
     described = {member: document[member] for member in CONFIGURED if member in document}
     when = to_datetime(document["ModifiedMs"])

@@ -1,4 +1,4 @@
-"""Invoke: a job of a process that calls the function's handler. Source: AWS's API reference, Lambda, Invoke."""
+"""Invoke: runs a job whose process calls the function's handler. Source: AWS's API reference, Lambda, Invoke."""
 
 from __future__ import annotations
 
@@ -27,20 +27,21 @@ from sagewright.store.resources.resources import Resource
 
 KIND = KINDS[FUNCTION.kind]
 MOST_PAYLOAD, MOST_EVENT = 6_291_456, 1_048_576
-"""Bytes of what is sent, waited for and not. Source: AWS's guide, "Lambda quotas"."""
+"""Maximum payload in bytes of synchronous and asynchronous invocations. Source: AWS's guide, "Lambda quotas"."""
 MOST_ANSWER = 6_291_556
-"""Bytes of what a function returns. Source: the same guide; the words of the error are Lambda's."""
+"""Maximum size in bytes of a function's result. Source: the same guide; the wording of the error is Lambda's."""
 TAIL = 4096
 PREFIX = "invoke-"
-"""Of the names of invocations that nothing but their request waits for."""
+"""Name prefix of invocations that only their request waits for."""
 LOOK_S = (0.004, 0.05)
-"""The first pause between two looks at an invocation, and the longest."""
+"""First and longest pause between two polls of an invocation, in seconds."""
 ANSWERED, ACCEPTED, DRY = 200, 202, 204
 
 
 @operation("lambda", "Invoke")
 def invoke(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """For the engine, which names what it wants in its owner, it never waits: 202 until there is an answer, each time it asks."""
+    """Invokes a function. The engine, which identifies its invocation by `owner`, polls instead of waiting: it gets 202 until there
+    is a result."""
     function, type_ = require(context, request), request.get("InvocationType") or "RequestResponse"
     if type_ == "DryRun":
         return {"StatusCode": DRY}
@@ -62,7 +63,7 @@ def invoke(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _made_before(context: Context) -> Job:
-    """The engine's own, which has sent its payload already. Raises ResourceNotFoundException."""
+    """Returns the engine's earlier invocation, whose payload was already sent. Raises ResourceNotFoundException."""
     name = context.owner.job if context.owner else ""
     job = jobs.find(context.store, ResourceScope(KIND.name, context.account, context.region), name)
     if job is None:
@@ -103,7 +104,7 @@ def _client_context(request: dict[str, Any]) -> Any:
 
 
 def _make_now(context: Context, request: dict[str, Any], function: Resource, event: Any) -> Job:
-    """One that begins at once. Raises TooManyRequestsException."""
+    """Creates an invocation that starts at once. Raises TooManyRequestsException."""
     if queue.count_active(context.store, KIND.name) >= TOGETHER:
         fields = {"Reason": "ConcurrentInvocationLimitExceeded", "Type": "User"}
         raise AwsError(
@@ -113,7 +114,7 @@ def _make_now(context: Context, request: dict[str, Any], function: Resource, eve
 
 
 def _make(context: Context, request: dict[str, Any], function: Resource, event: Any) -> Job:
-    """The job of the invocation; of one that the engine has asked for before, the same again."""
+    """Creates the job of the invocation, or returns the existing one for a repeated request of the engine."""
     owner, document = context.owner, function.document
     kept: dict[str, Any] = {
         "Function": {
@@ -150,7 +151,7 @@ def _is_uuid(text: str) -> bool:
 
 
 def _await(context: Context, job: Job, timeout_s: int) -> Job:
-    """The job once it is over. Raises ServiceException."""
+    """Waits for the job to end. Raises ServiceException."""
     until, pause = time.monotonic() + timeout_s + PREPARE_S + 60, LOOK_S[0]
     while time.monotonic() < until:
         found = jobs.get(context.store, job.id)
@@ -162,7 +163,7 @@ def _await(context: Context, job: Job, timeout_s: int) -> Job:
 
 
 def _answer(context: Context, request: dict[str, Any], job: Job) -> dict[str, Any]:
-    """Raises ServiceException for what went wrong outside of the function."""
+    """Raises ServiceException for failures outside of the function."""
     payload, error = _outcome(job)
     described: dict[str, Any] = {"StatusCode": ANSWERED, "ExecutedVersion": LATEST, "Payload": payload.encode()}
     if error:
@@ -173,7 +174,7 @@ def _answer(context: Context, request: dict[str, Any], job: Job) -> dict[str, An
 
 
 def _outcome(job: Job) -> tuple[str, str]:
-    """What the function has answered, and the kind of its error, "" for none."""
+    """Returns the function's result, and the kind of its error, "" if it succeeded."""
     request_id, reason = job.request["RequestId"], job.failure_reason or ""
     if job.status == Status.COMPLETED and job.exit_message:
         return _read(job.exit_message, request_id)
@@ -190,7 +191,7 @@ def _outcome(job: Job) -> tuple[str, str]:
 
 
 def _read(message: str, request_id: str) -> tuple[str, str]:
-    """The function's own process has written it: it may be anything."""
+    """Parses the message defensively: the function's process has written it."""
     try:
         document = json.loads(message)
         payload, error = document["payload"], document["error"]
@@ -210,11 +211,11 @@ def _fault(kind: str, message: str) -> tuple[str, str]:
 
 
 TAB = "#011"
-"""How the logs of jobs show one; the tail of a function's log has it as it was printed."""
+"""Representation of a tab in the logs of jobs; the tail of a function's log contains it as printed."""
 
 
 def _tail(context: Context, job: Job) -> bytes:
-    """The end of the invocation's log."""
+    """Returns the end of the invocation's log."""
     scope = logs.LogScope(context.account, context.region)
     group = job.request["Function"]["LogGroup"]
     stream = logs.find_stream(context.store, scope, group, log_stream_of(job.request))

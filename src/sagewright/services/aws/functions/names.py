@@ -1,4 +1,4 @@
-"""How functions are named in requests: by name, by part of an ARN, by ARN, each with a qualifier or without."""
+"""Names of functions in requests: a name, a partial ARN or an ARN, each with or without a qualifier."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sagewright.store.resources.resources import Resource
 
 KIND = "function"
 LATEST = "$LATEST"
-"""The one version that there is."""
+"""The only version."""
 _NAME = re.compile(
     r"(?:(?:arn:aws:lambda:(?P<region>[a-z0-9-]+):)?(?P<account>\d{12}):)?(?:function:)?"
     r"(?P<name>[A-Za-z0-9_-]{1,64})(?::(?P<qualifier>\$LATEST|[A-Za-z0-9_-]+))?"
@@ -40,7 +40,8 @@ def missing(arn: str) -> AwsError:
 
 
 def read_name(context: Context, request: dict[str, Any]) -> FunctionName:
-    """Raises InvalidParameterValueException, and ResourceNotFoundException for another version than $LATEST or another place."""
+    """Raises InvalidParameterValueException, and ResourceNotFoundException for versions other than $LATEST and for other accounts
+    or regions."""
     text, requested = request["FunctionName"], request.get("Qualifier") or ""
     found = _NAME.fullmatch(text)
     if found is None:

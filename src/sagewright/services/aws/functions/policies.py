@@ -1,4 +1,4 @@
-"""Who may invoke a function: AddPermission, GetPolicy, RemovePermission. Policies are kept and not checked."""
+"""Permissions to invoke a function: AddPermission, GetPolicy, RemovePermission. Policies are stored but not enforced."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Identity and Access Management: roles, and the answers that SDKs need about rights. Policies are kept, not enforced."""
+"""Identity and Access Management: roles, and the answers that SDKs need about permissions. Policies are stored, not enforced."""

@@ -1,4 +1,4 @@
-"""Permissions boundaries of roles: kept and told, as all policies are.
+"""Permissions boundaries of roles: stored and returned like all policies.
 
 Source: IAM's API reference; moto's tests that are verified against AWS (`test_iam_response_attributes.py`).
 """
@@ -18,7 +18,7 @@ KIND = "iam-boundary"
 
 
 def of_role(context: Context, role: str) -> dict[str, Any]:
-    """What is told of a role's boundary; nothing where it has none."""
+    """Returns the members that describe a role's boundary; nothing if it has none."""
     found = resources.find(context.store, _scope(context), role)
     if found is None:
         return {}
@@ -38,17 +38,17 @@ def set_of_role(context: Context, role: str, arn: str) -> None:
 
 
 def forget_of_role(context: Context, role: str) -> bool:
-    """False where there was none."""
+    """Returns False if there was none."""
     found = resources.find(context.store, _scope(context), role)
     return found is not None and resources.remove(context.store, found, "")
 
 
 def used(context: Context, arn: str) -> int:
-    """Of how many roles a policy is the boundary."""
+    """Returns the number of roles whose boundary is the policy."""
     rows = resources.page(context.store, _scope(context), PageRequest(sort_by="name", descending=False, limit=100_000))
     return sum(row.document["Arn"] == arn for row in rows)
 
 
 def _scope(context: Context) -> ResourceScope:
-    """IAM knows no regions."""
+    """Returns a scope without a region: IAM is global."""
     return ResourceScope(KIND, context.account, "")

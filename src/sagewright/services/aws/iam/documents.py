@@ -1,4 +1,4 @@
-"""Policy documents: which there may be."""
+"""Checks of policy documents."""
 
 from __future__ import annotations
 

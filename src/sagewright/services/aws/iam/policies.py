@@ -1,4 +1,4 @@
-"""Managed policies of the account, and their versions: kept and told. No policy lets anybody in or keeps anybody out.
+"""Managed policies of the account, and their versions: stored and returned, but not enforced.
 
 Source: IAM's API reference; moto's tests that are verified against AWS (`test_iam_response_attributes.py`).
 """
@@ -61,7 +61,7 @@ def get_policy(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 @operation("iam", "ListPolicies")
 def list_policies(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """Of the account alone: AWS's own are not here."""
+    """Returns only the account's policies: AWS's managed policies are not available."""
     prefix = request.get("PathPrefix", "/")
     rows = resources.page(context.store, _scope(context), PageRequest(sort_by="name", descending=False, limit=100_000))
     listed = [_described(context, row) for row in rows if row.document["Path"].startswith(prefix)]
@@ -149,7 +149,7 @@ def set_default_policy_version(context: Context, request: dict[str, Any]) -> dic
 
 @operation("iam", "ListEntitiesForPolicy")
 def list_entities_for_policy(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """Roles alone: there are no users and no groups."""
+    """Returns only roles: there are no users or groups."""
     policy = require_policy(context, request["PolicyArn"])
     found = _roles_of(context, policy) if request.get("EntityFilter", "Role") == "Role" else []
     chosen = [role for role in found if role["path"].startswith(request.get("PathPrefix", "/"))]
@@ -194,7 +194,7 @@ def _arn(account: str, path: str, name: str) -> str:
 
 
 def _scope(context: Context) -> ResourceScope:
-    """IAM knows no regions."""
+    """Returns a scope without a region: IAM is global."""
     return ResourceScope(KIND, context.account, "")
 
 
@@ -251,7 +251,7 @@ def _pairs(found: dict[str, str]) -> list[dict[str, str]]:
 
 
 def _page(request: dict[str, Any], described: list[Any], key: str) -> tuple[list[Any], dict[str, Any]]:
-    """A page of what is told, and what tells where the next begins."""
+    """Returns a page of descriptions, and the members that lead to the next page."""
     after = paging.decode(request.get("Marker"), AwsError("ValidationError", "Invalid Marker."))
     page, marker = paging.page_of(described, lambda one: [one[key]], after, request.get("MaxItems", 100))
     return page, {"IsTruncated": bool(marker), **({"Marker": marker} if marker else {})}

@@ -1,4 +1,4 @@
-"""Roles. With roles=open any role of the account exists; with roles=strict only those that were created."""
+"""Roles. With roles=open any role of the account exists; with roles=strict only created ones do."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def require_role(context: Context, name: str) -> dict[str, Any]:
 
 
 def _kept_role(context: Context, name: str) -> dict[str, Any]:
-    """The row of a role that is about to be changed; a stand-in becomes a row."""
+    """Returns the row of a role to be changed; creates one for a stand-in."""
     role = require_role(context, name)
     if identity.find_role(context.store, context.account, name) is None:
         values = {k: v for k, v in role.items() if k not in {"account", "name"}}
@@ -60,7 +60,7 @@ def _shape(role: dict[str, Any]) -> dict[str, Any]:
 
 
 def _whole(context: Context, role: dict[str, Any]) -> dict[str, Any]:
-    """With what lists of roles leave out."""
+    """Adds the members that lists of roles omit."""
     pairs = tags.of(context.store, role_arn(role))
     described = {"Tags": [{"Key": k, "Value": v} for k, v in pairs.items()]} if pairs else {}
     return _shape(role) | boundaries.of_role(context, role["name"]) | described
@@ -97,7 +97,8 @@ def create_role(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check_policy(context: Context, arn: str | None) -> None:
-    """Raises NoSuchEntity for a policy of the account that is not there; any of AWS's own is. ValidationError for no ARN.
+    """Raises NoSuchEntity for a missing policy of the account; all of AWS's policies count as existing. Raises ValidationError for
+    an invalid ARN.
 
     Source: recorded on AWS, localstack test_iam::TestIAMIntegrations::test_role_attach_policy.
     """
@@ -113,7 +114,7 @@ def _check_policy(context: Context, arn: str | None) -> None:
 
 
 def _without(shape: dict[str, Any], member: str) -> dict[str, Any]:
-    """What single operations leave out, as localstack/localstack recorded on AWS (`test_iam.snapshot.json`)."""
+    """Removes members that some operations omit, as localstack/localstack recorded on AWS (`test_iam.snapshot.json`)."""
     return {name: value for name, value in shape.items() if name != member}
 
 

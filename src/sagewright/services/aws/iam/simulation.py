@@ -1,4 +1,4 @@
-"""Answers about rights and users. Sagewright enforces no policies, so everything that exists is allowed."""
+"""Answers about permissions and users. Sagewright enforces no policies, so everything that exists is allowed."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""AWS KMS: keys of all kinds, their aliases and grants, what they encrypt and sign."""
+"""AWS KMS: keys of all kinds, their aliases and grants, encryption and signing."""

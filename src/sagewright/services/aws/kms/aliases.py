@@ -75,7 +75,7 @@ def _described(context: Context, alias: Resource) -> dict[str, Any]:
 
 
 def _own_name(name: str) -> str:
-    """Raises ValidationException, and InvalidAliasNameException for one that is AWS's."""
+    """Raises ValidationException, and InvalidAliasNameException for a name reserved by AWS."""
     if not name.startswith("alias/") or name == "alias/":
         raise ValidationException(
             'Alias must start with the prefix "alias/". Please see '

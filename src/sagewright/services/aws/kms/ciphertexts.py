@@ -1,9 +1,9 @@
-"""Ciphertexts: AES-256-GCM under a key of its own for each, derived from the key's material.
+"""Ciphertexts: AES-256-GCM under a separate key for each, derived from the key's material.
 
-A ciphertext is a version, the id of its key and whether that begins with mrk-, the id of the key's material, the salt of the
-derivation, the nonce, the encrypted bytes and their tag. What stands before the encrypted bytes is authenticated with them, and
-so is the encryption context. With a derived key each, random nonces don't run out, however often a key is used: AWS derives too
-("AWS KMS cryptographic details"). The first version told only the key's id: it is of the material that the key was made with.
+A ciphertext consists of a version, the id of its key and whether that begins with mrk-, the id of the key's material, the salt of
+the derivation, the nonce, the encrypted bytes and their tag. Everything before the encrypted bytes is authenticated with them, as
+is the encryption context. Since each ciphertext has a derived key, random nonces don't run out, however often a key is used: AWS
+derives too ("AWS KMS cryptographic details"). The first version contained only the key's id: it implies the original material.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ EncryptionContext = dict[str, str]
 
 
 class Unreadable(Exception):
-    """It is no ciphertext, not of this key, was changed, or had another encryption context."""
+    """Not a ciphertext, or of another key, tampered with, or encrypted with another encryption context."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Ciphertext:
 
     @property
     def material_id(self) -> str | None:
-        """None: the material that the key was made with."""
+        """Returns None for the original material of the key."""
         start = 2 + KEY_BYTES
         return None if self.header[:1] == FIRST else self.header[start : start + MATERIAL_ID_BYTES].hex()
 
@@ -81,7 +81,7 @@ def seal(key: Resource, plaintext: bytes, context: EncryptionContext) -> bytes:
 
 
 def unseal(key: Resource, ciphertext: Ciphertext, context: EncryptionContext) -> tuple[bytes, str]:
-    """What was encrypted, and the id of the material that did it. Raises Unreadable."""
+    """Returns the plaintext, and the id of the material that encrypted it. Raises Unreadable."""
     from cryptography.exceptions import InvalidTag
 
     all_of_it, requested = materials(key.document), ciphertext.material_id
@@ -108,5 +108,5 @@ def _cipher(material: dict[str, Any], salt: bytes) -> Any:
 
 
 def _authenticated(header: bytes, context: EncryptionContext) -> bytes:
-    """The order of the pairs does not matter."""
+    """Returns the authenticated data; the order of the pairs does not matter."""
     return header + orjson.dumps(context, option=orjson.OPT_SORT_KEYS)

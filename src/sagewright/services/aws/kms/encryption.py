@@ -24,7 +24,7 @@ _OAEP_DIGEST_BYTES = {"RSAES_OAEP_SHA_1": 20, "RSAES_OAEP_SHA_256": 32}
 
 @dataclass(frozen=True)
 class _Members:
-    """The names that one side of ReEncrypt, or of another operation, has for what it needs."""
+    """Member names that an operation, or one side of ReEncrypt, uses for its inputs."""
 
     operation: str
     key: str = "KeyId"
@@ -38,7 +38,7 @@ _TO = _Members("ReEncryptTo", "DestinationKeyId", "DestinationEncryptionContext"
 
 @dataclass(frozen=True)
 class _Opened:
-    """What a ciphertext held. `material_id`: of the symmetric key's material that had encrypted it."""
+    """A decrypted ciphertext. `material_id`: of the symmetric key's material that encrypted it."""
 
     key: Resource
     algorithm: str
@@ -85,7 +85,7 @@ def _material(member: str, material_id: str | None) -> dict[str, str]:
 
 
 def _key_for(context: Context, request: dict[str, Any], members: _Members) -> tuple[Resource, str]:
-    """The key that a request names, with the algorithm by which it is to be used."""
+    """Returns the key that a request names, and the algorithm to use with it."""
     key = usable(context, request[members.key])
     check_usage(context, key, ENCRYPT, members.operation)
     algorithm: str = request.get(members.algorithm, SYMMETRIC)

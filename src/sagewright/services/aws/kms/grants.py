@@ -1,8 +1,7 @@
-"""Grants: kept and told, with tokens that can be checked. Nobody is kept out, so none lets anybody in.
+"""Grants: stored and returned, with verifiable tokens, but not enforced.
 
-A token is the grant's id, random bytes, and their HMAC under a secret of the grant's own: each request gets another one, and none
-has to be kept.
-Source: "Grants in AWS KMS" (developer guide), the API reference of AWS KMS.
+A token consists of the grant's id, random bytes, and their HMAC under a secret of the grant: each request gets a different one, and
+none is stored. Source: "Grants in AWS KMS" (developer guide), the API reference of AWS KMS.
 """
 
 from __future__ import annotations
@@ -49,7 +48,7 @@ _KEPT = (
 
 @operation("kms", "CreateGrant")
 def create_grant(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """One with a name is made once: who asks for the same again gets it again, with another token."""
+    """Creates a grant. A named one is created once: a repeated request returns it with another token."""
     key = require_own(context, request["KeyId"])
     refuse_pending(context, key)
     if key.status == DISABLED:
@@ -100,7 +99,7 @@ def revoke_grant(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 @operation("kms", "RetireGrant")
 def retire_grant(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """Named by its token, or by its id and its key's ARN."""
+    """Retires a grant named by its token, or by its id and its key's ARN."""
     if "GrantToken" in request:
         grant = require_token(context, request["GrantToken"])
     elif "KeyId" in request and "GrantId" in request:
@@ -112,7 +111,7 @@ def retire_grant(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def require_token(context: Context, token: str) -> Resource:
-    """The grant that a token is of. Raises InvalidGrantTokenException."""
+    """Returns the grant of a token. Raises InvalidGrantTokenException."""
     try:
         decoded = base64.urlsafe_b64decode(token.encode())
     except (binascii.Error, ValueError):
@@ -138,7 +137,7 @@ def _place_of(context: Context) -> ResourceScope:
 
 
 def _same(there: list[Resource], document: dict[str, Any]) -> Resource | None:
-    """The grant that says the same and has a name."""
+    """Returns the named grant with the same document."""
     if "Name" not in document:
         return None
     return next((one for one in there if {name: one.document.get(name) for name in document} == document), None)
@@ -180,7 +179,7 @@ def _check(key: Resource, request: dict[str, Any]) -> None:
 
 
 def _listed(context: Context, request: dict[str, Any], found: list[tuple[Resource, str]]) -> dict[str, Any]:
-    """`found`: grants, with the ids of their keys."""
+    """`found`: grants with the ids of their keys."""
     size = request.get("Limit", MOST_LISTED)
     page, token = paging.page_of(found, lambda one: [one[0].name], marker_of(request), size)
     return {"Grants": [_described(context, grant, key_id) for grant, key_id in page], **marked(token)}

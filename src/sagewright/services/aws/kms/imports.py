@@ -1,8 +1,8 @@
-"""Imported material: what wraps it, its import, its deletion.
+"""Imported material: its wrapping keys, import and deletion.
 
-A token stands for a private key of the server's own, kept for the day in which the token is good.
-Source: "Importing key material" (AWS KMS developer guide), the API reference of AWS KMS; refusals as localstack/localstack recorded
-them on AWS (`test_kms.snapshot.json`, test_import_key_*, test_import_key_material_raises_if_there_is_already_key_material_pending).
+A token refers to a private key of the server, stored for the day that the token is valid. Source: "Importing key material" (AWS KMS
+developer guide), the API reference of AWS KMS; refusals as localstack/localstack recorded them on AWS (`test_kms.snapshot.json`,
+test_import_key_*, test_import_key_material_raises_if_there_is_already_key_material_pending).
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ def import_key_material(context: Context, request: dict[str, Any]) -> dict[str, 
 
 @operation("kms", "DeleteImportedKeyMaterial")
 def delete_imported_key_material(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """The key then waits for an import of the same material; material that waits for a rotation is forgotten altogether."""
+    """Deletes material. The key then waits for an import of the same material; material pending rotation is deleted for good."""
     key = _external(context, request["KeyId"], pending=True)
     named: list[str] = [request["KeyMaterialId"]] if "KeyMaterialId" in request else []
 
@@ -98,7 +98,7 @@ def delete_imported_key_material(context: Context, request: dict[str, Any]) -> d
 
 
 def forget_expired(store: Database) -> None:
-    """Remove what stands for tokens that are good no more."""
+    """Deletes the private keys of expired tokens."""
     for one in resources.of_kind(store, KIND):
         if one.document["ValidToMs"] <= now_ms():
             resources.remove(store, one, "")
@@ -106,7 +106,7 @@ def forget_expired(store: Database) -> None:
 
 @dataclass(frozen=True)
 class _Import:
-    """`key`: as it stands in the transaction; `new`: the material."""
+    """`key`: its row in the transaction; `new`: the material."""
 
     context: Context
     key: Resource
@@ -119,7 +119,8 @@ def _place_of(context: Context) -> ResourceScope:
 
 
 def _external(context: Context, requested: str, *, pending: bool = False) -> Resource:
-    """Raises UnsupportedOperationException for a key whose material is the server's own. `pending`: one may wait for its end."""
+    """Raises UnsupportedOperationException for a key whose material the server generated. `pending`: accepts keys pending
+    deletion."""
     key = require_own(context, requested)
     if origin_of(key) != "EXTERNAL":
         message = f"{arn_of(context, key.name)} origin is {origin_of(key)} which is not valid for this operation."
@@ -130,7 +131,7 @@ def _external(context: Context, requested: str, *, pending: bool = False) -> Res
 
 
 def _new(context: Context, key: Resource, request: dict[str, Any]) -> dict[str, Any]:
-    """The material of a request, as a key's document holds it."""
+    """Returns the material of a request, in the form of a key's document."""
     valid_to_ms = _valid_to_ms(request)
     plain = _unwrapped(context, key, request)
     try:
@@ -143,7 +144,7 @@ def _new(context: Context, key: Resource, request: dict[str, Any]) -> dict[str, 
 
 
 def _valid_to_ms(request: dict[str, Any]) -> int | None:
-    """None for what does not expire. Raises ValidationException."""
+    """Returns None if the material does not expire. Raises ValidationException."""
     forever = request.get("ExpirationModel", _EXPIRES) == _FOREVER
     if forever and "ValidTo" in request:
         raise ValidationException(f"A validTo date must not be set if the ExpirationModel is {_FOREVER}")
@@ -169,7 +170,8 @@ def _unwrapped(context: Context, key: Resource, request: dict[str, Any]) -> byte
 
 
 def _decrypted(pair: Any, algorithm: str, wrapped: bytes) -> bytes:
-    """Raises InvalidCiphertextException. Of RSA_AES_KEY_WRAP the first bytes are an AES key under RSA, which wraps the others."""
+    """Raises InvalidCiphertextException. With RSA_AES_KEY_WRAP the first bytes are an AES key encrypted with RSA, which wraps the
+    rest."""
     from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap_with_padding
 
     size = pair.key_size // 8 if algorithm.startswith("RSA_AES_KEY_WRAP") else len(wrapped)
@@ -181,7 +183,7 @@ def _decrypted(pair: Any, algorithm: str, wrapped: bytes) -> bytes:
 
 
 def _imported(requested: _Import) -> Resource:
-    """The key with its new material, or with the same again."""
+    """Returns the key with its new or reimported material."""
     key, new, kept = requested.key, requested.new, materials(requested.key.document)
     others = requested.request.get("ImportType", "EXISTING_KEY_MATERIAL" if kept else "NEW_KEY_MATERIAL")
     pending = key.document.get("Pending")
@@ -204,13 +206,13 @@ def _imported(requested: _Import) -> Resource:
 
 
 def _again(one: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
-    """Material that comes again is good as long as is said this time."""
+    """Returns reimported material with the expiration of this request."""
     kept = ("RotatedMs", "RotationType", "Description")
     return {name: one[name] for name in kept if name in one} | new
 
 
 def _usable(key: Resource) -> Resource:
-    """Enabled as soon as all of its material is there."""
+    """Returns the key, Enabled once all of its material is present."""
     waits = any(one["Material"] is None for one in materials(key.document))
     fresh = as_of_now(replace(key, status=ENABLED if key.status == PENDING_IMPORT else key.status))
     return replace(fresh, status=PENDING_IMPORT) if waits else fresh

@@ -1,4 +1,4 @@
-"""Keys: Create, Describe, List, their description. Their material never leaves the server, but for public halves.
+"""Keys: Create, Describe, List, their description. Apart from public keys, their material never leaves the server.
 
 Source: the API reference of AWS KMS; refusals as localstack/localstack recorded them on AWS (`test_kms.snapshot.json`,
 test_hmac_create_key_invalid_operations, test_derive_shared_secret).
@@ -66,7 +66,8 @@ def create_key(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _requested(request: dict[str, Any]) -> dict[str, str]:
-    """Spec, usage and origin of the key. Raises ValidationException, and UnsupportedOperationException for what isn't served."""
+    """Returns spec, usage and origin of the key. Raises ValidationException, and UnsupportedOperationException for unsupported
+    ones."""
     if "CustomKeyStoreId" in request or "XksKeyId" in request:
         raise AwsError("UnsupportedOperationException", "Sagewright serves no custom key stores.")
     if "KeySpec" in request and "CustomerMasterKeySpec" in request:
@@ -112,7 +113,7 @@ def update_key_description(context: Context, request: dict[str, Any]) -> dict[st
 
 
 def metadata(context: Context, key: Resource) -> dict[str, Any]:
-    """What is told of a key: by name, so that its material is not."""
+    """Returns a key's metadata. Members are selected by name, so that the material is not among them."""
     described = {
         "AWSAccountId": key.account,
         "KeyId": key.name,

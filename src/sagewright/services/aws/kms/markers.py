@@ -1,4 +1,4 @@
-"""Markers: where the next page of a list begins."""
+"""Markers: positions at which the next page of a list begins."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sagewright.services import paging
 
 
 def marker_of(request: dict[str, Any]) -> list[Any] | None:
-    """The position that a Marker stands for. Raises InvalidMarkerException."""
+    """Returns the position that a Marker stands for. Raises InvalidMarkerException."""
     wrong = AwsError("InvalidMarkerException", "The marker is not one of this list.")
     position = paging.decode(request.get("Marker"), wrong)
     if position is not None and not (len(position) == 1 and isinstance(position[0], str)):

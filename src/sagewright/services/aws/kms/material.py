@@ -1,7 +1,7 @@
-"""Key material: made, read, and checked when it comes from outside.
+"""Key material: generated, loaded, and checked on import.
 
-Symmetric keys and HMAC keys are random bytes, RSA and elliptic curve keys are private keys in PKCS #8.
-Source: "Key spec reference" and "Importing key material" (AWS KMS developer guide).
+Symmetric keys and HMAC keys are random bytes, RSA and elliptic curve keys are private keys in PKCS #8. Source: "Key spec reference"
+and "Importing key material" (AWS KMS developer guide).
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ _HMAC_BYTES = {"HMAC_224": 28, "HMAC_256": 32, "HMAC_384": 48, "HMAC_512": 64}
 
 
 class WrongMaterial(Exception):
-    """It is no key of that spec."""
+    """Not a key of the spec."""
 
 
 def generate(spec: str) -> bytes:
-    """New material of a spec, as a store keeps it."""
+    """Generates new material of a spec in its stored form."""
     from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
     if spec in _CURVES:
@@ -45,7 +45,7 @@ def generate(spec: str) -> bytes:
 
 
 def check(spec: str, plain: bytes) -> None:
-    """Raises WrongMaterial for what is no material of the spec."""
+    """Raises WrongMaterial for material that does not match the spec."""
     if spec not in PAIRS:
         if len(plain) != _size(spec):
             raise WrongMaterial(f"A key of the spec {spec} has {_size(spec)} bytes, not {len(plain)}.")
@@ -56,13 +56,13 @@ def check(spec: str, plain: bytes) -> None:
     try:
         found = spec_of_pair(load_der_private_key(plain, None))
     except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise WrongMaterial("The material is no private key in PKCS #8.") from None
+        raise WrongMaterial("The material is not a private key in PKCS #8.") from None
     if found != spec:
         raise WrongMaterial(f"The material is not a key of the spec {spec}.")
 
 
 def spec_of_pair(key: Any) -> str:
-    """The spec of a private or public key of `cryptography`; none of ours is an empty string."""
+    """Returns the spec of a private or public key of `cryptography`; "" if it matches none."""
     from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
     if isinstance(key, (rsa.RSAPrivateKey, rsa.RSAPublicKey)):
@@ -73,29 +73,29 @@ def spec_of_pair(key: Any) -> str:
 
 
 def import_id(key: Resource, plain: bytes) -> str:
-    """The same for the same material of the same key, so that what comes again is recognised."""
+    """Returns the same id for the same material of the same key, so that a reimport is recognised."""
     return hashlib.sha256(key.name.encode() + b"\0" + plain).hexdigest()
 
 
 def current(key: Resource) -> bytes:
-    """The material that encrypts, signs and so on."""
+    """Returns the material for encrypting, signing and so on."""
     return base64.b64decode(materials(key.document)[-1]["Material"])
 
 
 def expiration(material: dict[str, Any]) -> dict[str, Any]:
-    """What is told of how long imported material is good."""
+    """Returns the members that describe the expiration of imported material."""
     if "ValidToMs" not in material:
         return {"ExpirationModel": "KEY_MATERIAL_DOES_NOT_EXPIRE"}
     return {"ExpirationModel": "KEY_MATERIAL_EXPIRES", "ValidTo": to_datetime(material["ValidToMs"])}
 
 
 def private_key(key: Resource) -> Any:
-    """The key pair of a key that has one."""
+    """Returns the private key of an asymmetric key."""
     return _loaded(materials(key.document)[-1]["Material"])
 
 
 def public_bytes(pair: Any) -> bytes:
-    """The public half in DER, as X.509 has it (SubjectPublicKeyInfo)."""
+    """Returns the public key in DER (X.509 SubjectPublicKeyInfo)."""
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
     encoded: bytes = pair.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
@@ -103,7 +103,7 @@ def public_bytes(pair: Any) -> bytes:
 
 
 def load(plain: bytes) -> Any:
-    """A key pair that this server has made or checked."""
+    """Loads a private key that this server has generated or checked."""
     from cryptography.hazmat.primitives.serialization import load_der_private_key
 
     return load_der_private_key(plain, None, unsafe_skip_rsa_key_validation=True)
@@ -133,7 +133,7 @@ def _size(spec: str) -> int:
 
 
 def oaep(algorithm: str) -> Any:
-    """The padding of an encryption algorithm for RSA keys, RSAES_OAEP_SHA_1 or RSAES_OAEP_SHA_256."""
+    """Returns the padding of an encryption algorithm for RSA keys, RSAES_OAEP_SHA_1 or RSAES_OAEP_SHA_256."""
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import padding
 

@@ -1,4 +1,4 @@
-"""The policy of a key: kept and told.
+"""The policy of a key: stored and returned.
 
 Source: "Default key policy" (AWS KMS developer guide).
 """
@@ -44,7 +44,7 @@ def list_key_policies(context: Context, request: dict[str, Any]) -> dict[str, An
 
 
 def check(policy: str) -> None:
-    """Raises MalformedPolicyDocumentException for what isn't a policy with statements."""
+    """Raises MalformedPolicyDocumentException unless it is a policy with statements."""
     try:
         document = orjson.loads(policy)
     except orjson.JSONDecodeError:

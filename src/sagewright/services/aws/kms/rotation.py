@@ -1,8 +1,8 @@
-"""Rotation of the material of symmetric keys: on demand, and by itself once a period.
+"""Rotation of the material of symmetric keys: on demand, and automatically once per period.
 
-What was encrypted under former material can be decrypted as before: a ciphertext tells which it was.
-Source: "Rotate AWS KMS keys" (developer guide), the API reference of AWS KMS; refusals as localstack/localstack recorded them on
-AWS (`test_kms.snapshot.json`, test_rotate_key_on_demand_*, test_key_rotations_limits).
+Data encrypted under former material can still be decrypted: a ciphertext contains the id of its material. Source: "Rotate AWS KMS
+keys" (developer guide), the API reference of AWS KMS; refusals as localstack/localstack recorded them on AWS
+(`test_kms.snapshot.json`, test_rotate_key_on_demand_*, test_key_rotations_limits).
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ def list_key_rotations(context: Context, request: dict[str, Any]) -> dict[str, A
 
 
 def rotate_due(store: Database) -> None:
-    """Give new material to each key whose period is over."""
+    """Rotates each key whose period has ended."""
 
     def rotated(key: Resource) -> Resource | None:
         due = next_ms(key)
@@ -135,7 +135,7 @@ def rotate_due(store: Database) -> None:
 
 
 def next_ms(key: Resource) -> int | None:
-    """When a key is rotated next by itself: those that AWS manages once a year, others where that is enabled."""
+    """Returns the time of the next automatic rotation: yearly for keys that AWS manages, and for others where it is enabled."""
     if key.document["Manager"] == "AWS":
         last: int = materials(key.document)[-1].get("RotatedMs", key.created_ms)
         return last + FIRST_PERIOD_DAYS * DAY_MS
@@ -144,7 +144,7 @@ def next_ms(key: Resource) -> int | None:
 
 
 def _with(key: Resource, new: dict[str, Any], how: str) -> Resource:
-    """The key with other current material."""
+    """Returns the key with new current material."""
     kept = {name: value for name, value in key.document.items() if name not in {"Pending", "Material", "MaterialId"}}
     rotated = new | {"RotatedMs": now_ms(), "RotationType": how}
     return replace(key, document=kept | {"Materials": [*materials(key.document), rotated]})
@@ -169,7 +169,7 @@ def _altered(context: Context, request: dict[str, Any], how: Any) -> Resource:
 
 
 def _described(context: Context, key: Resource) -> list[dict[str, Any]]:
-    """All material, newest first, and what has been rotated with its date."""
+    """Returns all material, newest first; rotated material with the date."""
     kept = materials(key.document)
     states = ["NON_CURRENT"] * (len(kept) - 1) + ["CURRENT"] * bool(kept)
     if pending := key.document.get("Pending"):

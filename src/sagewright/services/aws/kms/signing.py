@@ -1,8 +1,8 @@
-"""Sign, Verify, GetPublicKey, DeriveSharedSecret: what key pairs do besides encryption.
+"""Sign, Verify, GetPublicKey, DeriveSharedSecret: uses of key pairs besides encryption.
 
-RSASSA-PSS has a salt as long as the digest, and MGF1 over the same hash; ECDSA signatures are in DER.
-Source: "Key spec reference" (AWS KMS developer guide), the API reference of AWS KMS; refusals as localstack/localstack recorded
-them on AWS (`test_kms.snapshot.json`, test_sign_verify, test_derive_shared_secret).
+RSASSA-PSS uses a salt as long as the digest, and MGF1 over the same hash; ECDSA signatures are in DER. Source: "Key spec reference"
+(AWS KMS developer guide), the API reference of AWS KMS; refusals as localstack/localstack recorded them on AWS
+(`test_kms.snapshot.json`, test_sign_verify, test_derive_shared_secret).
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def derive_shared_secret(context: Context, request: dict[str, Any]) -> dict[str,
 
 
 def _public_key(encoded: bytes, spec: str) -> Any:
-    """Raises ValidationException for what is no public key of the spec."""
+    """Raises ValidationException unless it is a public key of the spec."""
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.serialization import load_der_public_key
 
@@ -88,7 +88,7 @@ def _public_key(encoded: bytes, spec: str) -> Any:
 def _requested(
     context: Context, request: dict[str, Any], name: str
 ) -> tuple[Resource, Any, tuple[bytes, tuple[Any, ...]]]:
-    """The key, its pair, and the message with how it is signed, as `cryptography` takes it."""
+    """Returns the key, its key pair, and the message with the arguments that `cryptography` needs to sign it."""
     key, algorithm = usable(context, request["KeyId"]), request["SigningAlgorithm"]
     check_usage(context, key, SIGN, name)
     check_algorithm(key, algorithm)

@@ -1,4 +1,4 @@
-"""Key specs: what keys of each are for, by which algorithms.
+"""Key specs: the usages and algorithms of each.
 
 Source: "Key spec reference" (AWS KMS developer guide).
 """
@@ -33,10 +33,10 @@ SPECS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "ECC_SECG_P256K1": {SIGN: ("ECDSA_SHA_256",)},
     **{f"HMAC_{bits}": {MAC: (f"HMAC_SHA_{bits}",)} for bits in (224, 256, 384, 512)},
 }
-"""Of each spec the usages that its keys may have, with the algorithms of each."""
+"""Possible usages of the keys of each spec, with the algorithms of each usage."""
 
 PAIRS = tuple(name for name in SPECS if name.startswith(("RSA_", "ECC_")))
-"""Specs of keys that have a public half."""
+"""Specs of asymmetric keys."""
 
 
 def spec_of(key: Resource) -> str:
@@ -59,5 +59,5 @@ def algorithms_of(key: Resource) -> tuple[str, ...]:
 
 
 def is_symmetric(key: Resource) -> bool:
-    """Whether it is a symmetric encryption key, whose material can be rotated."""
+    """Returns True for a symmetric encryption key, whose material can be rotated."""
     return spec_of(key) == SYMMETRIC

@@ -70,7 +70,7 @@ def schedule_key_deletion(context: Context, request: dict[str, Any]) -> dict[str
 
 @operation("kms", "CancelKeyDeletion")
 def cancel_key_deletion(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """The key is disabled then, as AWS's is; one whose material is not there waits for its import."""
+    """Cancels the deletion. As at AWS the key is disabled; one without material waits for its import."""
 
     def cancelled(key: Resource) -> Resource:
         if key.status != PENDING:
@@ -83,7 +83,7 @@ def cancel_key_deletion(context: Context, request: dict[str, Any]) -> dict[str, 
 
 
 def forget_deleted(store: Database) -> None:
-    """Remove the keys whose waiting period is over, with their aliases; nothing can decrypt then what they encrypted."""
+    """Deletes keys whose waiting period has ended, with their aliases; what they encrypted can't be decrypted any more."""
     over = {key.name: key for key in resources.of_kind(store, KIND) if is_over(key)}
     if not over:
         return

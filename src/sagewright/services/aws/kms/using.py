@@ -1,4 +1,4 @@
-"""What every cryptographic operation asks first: a key that can be used, for this, by this algorithm.
+"""Checks shared by all cryptographic operations: the key is usable, for this usage, with this algorithm.
 
 Source: "Key states" (AWS KMS developer guide); the words of refusals as localstack/localstack recorded them on AWS
 (`test_kms.snapshot.json`, test_error_messaging_for_invalid_keys, test_invalid_generate_mac).
@@ -47,7 +47,7 @@ def check_algorithm(key: Resource, algorithm: str) -> None:
 
 
 def check_request(context: Context, request: dict[str, Any]) -> None:
-    """What may stand in any request; last of all the dry run, which ends one that would have been done."""
+    """Checks the members common to all requests; last, a dry run ends a request that would have succeeded."""
     if "Recipient" in request:
         raise AwsError("UnsupportedOperationException", "Sagewright serves no recipients, which are Nitro enclaves.")
     for token in request.get("GrantTokens") or ():

@@ -20,17 +20,17 @@ from sagewright.store.logs.log_events import LogEvent, Position, Window
 from sagewright.store.logs.logs import LogStream
 
 MAX_EVENTS = 10_000
-MAX_BYTES = 1_000_000  # an answer of CloudWatch is at most 1 MB
+MAX_BYTES = 1_000_000  # CloudWatch's limit of a response
 SCAN = 20_000
 SCAN_BYTES = 64 << 20
 SCAN_S = 5.0
-"""What one request searches at most; the rest is for the next page."""
+"""Maximum seconds that one request searches; the next page continues."""
 DAY_MS = 86_400_000
 OLDEST_MS = 14 * DAY_MS
 NEWEST_MS = 2 * 3_600_000
 MAX_BATCH_BYTES = 1_048_576
 OVERHEAD_BYTES = 26
-"""What CloudWatch counts for each event besides its message."""
+"""Bytes that CloudWatch counts per event besides its message."""
 
 
 @operation("logs", "PutLogEvents")
@@ -50,7 +50,7 @@ def put_log_events(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check_batch(events: list[tuple[int, str]]) -> None:
-    """Raises InvalidParameterException for what CloudWatch takes nothing of."""
+    """Raises InvalidParameterException for a batch that CloudWatch rejects as a whole."""
     wrong = ""
     if any(later[0] < earlier[0] for earlier, later in pairwise(events)):
         wrong = "Log events in a single PutLogEvents request must be in chronological order."
@@ -65,7 +65,8 @@ def _check_batch(events: list[tuple[int, str]]) -> None:
 def _taken(
     events: list[tuple[int, str]], at_ms: int, retention_days: int | None
 ) -> tuple[list[tuple[int, str]], dict[str, int]]:
-    """The events that are kept, and which at either end of the batch are not: too old, expired, or of the future."""
+    """Returns the accepted events, and the rejected ranges at both ends of the batch: too old, expired, or too far in the
+    future."""
     oldest, newest = at_ms - OLDEST_MS, at_ms + NEWEST_MS
     expired = at_ms - retention_days * DAY_MS if retention_days else 0
     times = [moment for moment, _ in events]
@@ -83,7 +84,8 @@ def _taken(
 
 @operation("logs", "GetLogEvents")
 def get_log_events(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """Tokens are `f/<seq>` and `b/<seq>`: the events from, or before, that number. At an end the token stays the same."""
+    """Returns a page of events. Tokens are `f/<seq>` and `b/<seq>`: the events from, or before, that number. At an end the token
+    stays the same."""
     stream = require_stream(context, group_name(request), request["logStreamName"])
     window = _window(request)
     events = log_events.read(context.store, stream, window)

@@ -30,7 +30,7 @@ def scope_of(context: Context) -> LogScope:
 
 
 def group_name(request: dict[str, Any]) -> str:
-    """The group that a request names, by name or by ARN. Raises InvalidParameterException."""
+    """Returns the group that a request names, by name or by ARN. Raises InvalidParameterException."""
     name = request.get("logGroupName") or request.get("logGroupIdentifier")
     if not name:
         raise AwsError("InvalidParameterException", "One of logGroupName and logGroupIdentifier is required.")
@@ -38,7 +38,7 @@ def group_name(request: dict[str, Any]) -> str:
 
 
 def require_group(context: Context, name: str) -> None:
-    """Raises ResourceNotFoundException, which clients take as: no logs yet."""
+    """Raises ResourceNotFoundException, which clients interpret as: no logs yet."""
     if not logs.group_exists(context.store, scope_of(context), name):
         raise AwsError("ResourceNotFoundException", "The specified log group does not exist.")
 
@@ -114,7 +114,7 @@ def describe_log_groups(context: Context, request: dict[str, Any]) -> dict[str, 
 
 @operation("logs", "ListLogGroups")
 def list_log_groups(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """A pattern is words between bars, any of which the name contains, or begins with after ^."""
+    """Lists groups. A pattern consists of words between bars; the name must contain one of them, or begin with it after ^."""
     if refused := [member for member in NOT_LISTED_BY if request.get(member)]:
         raise AwsError("InvalidParameterException", f"Sagewright does not serve {refused[0]} of ListLogGroups.")
     size, after = request.get("limit", 50), (paging.decode(request.get("nextToken"), _bad_token()) or [""])[0]
@@ -173,7 +173,7 @@ def delete_retention_policy(context: Context, request: dict[str, Any]) -> dict[s
 @operation("logs", "CreateLogStream")
 def create_log_stream(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     require_group(context, request["logGroupName"])
-    if any(char in request["logStreamName"] for char in "\r\n"):  # the model's pattern takes them
+    if any(char in request["logStreamName"] for char in "\r\n"):  # the model's pattern accepts them
         raise AwsError("InvalidParameterException", "Log stream name cannot contain line breaks.")
     if not logs.create_stream(context.store, scope_of(context), request["logGroupName"], request["logStreamName"]):
         raise AwsError("ResourceAlreadyExistsException", "The specified log stream already exists")
@@ -189,7 +189,7 @@ def delete_log_stream(context: Context, request: dict[str, Any]) -> dict[str, An
 
 @operation("logs", "DescribeLogStreams")
 def describe_log_streams(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """nextToken only when streams are left: SDK v2 loops on it without passing it on."""
+    """Returns nextToken only if streams remain: SDK v2 loops on it without passing it on."""
     if request.get("logGroupName") and request.get("logGroupIdentifier"):
         raise AwsError("ValidationException", "LogGroup name and LogGroup ARN are mutually exclusive parameters.")
     group = group_name(request)

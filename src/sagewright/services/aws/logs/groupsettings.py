@@ -1,6 +1,6 @@
-"""What a log group was told of itself besides its retention: a KMS key, and whether it may be deleted.
+"""Settings of a log group besides its retention: a KMS key, and deletion protection.
 
-A row beside the group, among what belongs to it, for the few groups that were told something.
+Stored in a separate row below the group, since only a few groups have any.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ KIND = STATUS = "log-group-settings"
 
 
 def put(context: Context, group: str, said: dict[str, Any]) -> None:
-    """`said`: wire names and values; None for one that is no more."""
+    """`said`: wire names and values; None removes a setting."""
     there = resources.find(context.store, _scope(context), group)
     if there is not None:
         resources.alter(context.store, there.id, lambda now: replace(now, document=_kept(now.document | said)))
@@ -34,13 +34,13 @@ def put(context: Context, group: str, said: dict[str, Any]) -> None:
 
 
 def of(context: Context) -> dict[str, dict[str, Any]]:
-    """What was said of each group that was told something."""
+    """Returns the settings of each group that has any."""
     page = PageRequest(sort_by="name", descending=False, limit=100_000)
     return {row.name: row.document for row in resources.page(context.store, _scope(context), page)}
 
 
 def filter_counts(context: Context, groups: Sequence[str]) -> dict[str, int]:
-    """How many metric filters each group has."""
+    """Returns the number of metric filters of each group."""
     scope = logs.LogScope(context.account, context.region)
     parents = {parent_of(scope, group): group for group in groups}
     found = resources.count_by_status(context.store, list(parents))

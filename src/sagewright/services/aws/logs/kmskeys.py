@@ -1,4 +1,4 @@
-"""AssociateKmsKey and DisassociateKmsKey: kept and told; the lines are as encrypted as the disk is.
+"""AssociateKmsKey and DisassociateKmsKey: the key is stored and returned; log lines are not encrypted beyond the disk's encryption.
 
 Source: Logs' API reference.
 """

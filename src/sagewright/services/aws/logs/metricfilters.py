@@ -1,4 +1,4 @@
-"""Metric filters of log groups: Put, Describe, Delete, Test. `engine.monitoring.metric_filters` has them count.
+"""Metric filters of log groups: Put, Describe, Delete, Test. `engine.monitoring.metric_filters` evaluates them.
 
 Source: Logs' API reference.
 """
@@ -41,7 +41,7 @@ def put_metric_filter(context: Context, request: dict[str, Any]) -> dict[str, An
     document = {"filterPattern": request["filterPattern"], "metricTransformations": transformations}
     try:
         _put(context, (group, name), document)
-    except IntegrityError:  # somebody else has put it meanwhile
+    except IntegrityError:  # another request has put it meanwhile
         _put(context, (group, name), document)
     return {}
 
@@ -151,12 +151,12 @@ def _text(value: Any) -> str:
 
 
 def _name(group: str, name: str) -> str:
-    """Neither name has a colon in it."""
+    """Joins the names by a colon, which neither can contain."""
     return f"{group}:{name}"
 
 
 def _named(row: Resource) -> tuple[str, str]:
-    """The group and the name of a filter."""
+    """Returns the group and the name of a filter."""
     group, _, name = row.name.partition(":")
     return group, name
 

@@ -1,4 +1,4 @@
-"""Resource policies of the account: kept and told; they let nobody in and keep nobody out.
+"""Resource policies of the account: stored and returned, but not enforced.
 
 Source: Logs' API reference; its refusals as localstack/localstack recorded them on AWS
 (`test_logs_resource_policies.snapshot.json`).
@@ -67,7 +67,7 @@ def delete_resource_policy(context: Context, request: dict[str, Any]) -> dict[st
 def _check(request: dict[str, Any]) -> None:
     """Raises InvalidParameterException."""
     if "resourceArn" in request or "expectedRevisionId" in request:
-        raise _invalid("Sagewright serves resource policies of the account alone, not of a resource.")
+        raise _invalid("Sagewright only supports resource policies of the account, not of a resource.")
     if "policyName" not in request or "policyDocument" not in request:
         raise _invalid("policyName and policyDocument are required.")
     try:
@@ -93,7 +93,7 @@ def _described(row: Resource) -> dict[str, Any]:
 
 
 def _normal(row: Resource) -> str:
-    """The document as lists tell it: with a version, and one principal, action or resource without a list around it."""
+    """Returns the document as in lists: with a version, and without a list around a single principal, action or resource."""
     policy = read_json(row.document["Policy"])
     statements = policy.get("Statement")
     if isinstance(statements, list):

@@ -1,4 +1,4 @@
-"""Queries of Logs Insights: Start, results, Stop, Describe. A query has ended when StartQuery answers.
+"""Queries of Logs Insights: Start, results, Stop, Describe. A query has finished by the time StartQuery returns.
 
 Source: the API reference of CloudWatch Logs; "CloudWatch Logs Insights language query syntax".
 """
@@ -32,14 +32,14 @@ MOST_EVENTS = 10_000
 MOST_EVENT_BYTES = 32 << 20
 MOST_GROUPS = 50
 MOST_QUERIES = 50
-"""So many are kept of an account; the oldest are forgotten."""
+"""Number of queries kept per account; the oldest are deleted."""
 MOST_RESULT_BYTES = 4 << 20
 COMPLETE, TIMEOUT = "Complete", "Timeout"
 
 
 @dataclass
 class QueryResults:
-    """What a query found; `results` as the wire tells them."""
+    """The results of a query, in wire format."""
 
     results: list[list[dict[str, str]]]
     statistics: dict[str, float]
@@ -93,7 +93,7 @@ def get_query_results(context: Context, request: dict[str, Any]) -> dict[str, An
 
 @operation("logs", "StopQuery")
 def stop_query(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """Every query has ended by the time that its id is known, and AWS refuses to stop one that has."""
+    """Refuses, as AWS does for finished queries: every query has finished by the time its id is known."""
     query = _require(context, request["queryId"])
     raise _invalid(f"The query has already ended with status {query.status}.")
 
@@ -149,7 +149,7 @@ def _row(context: Context, event: LogEvent, stream: LogStream) -> InsightsRow:
 
 
 def _results(rows: list[InsightsRow], pipeline: Pipeline) -> list[list[dict[str, str]]]:
-    """As many rows as there is room for."""
+    """Returns as many rows as fit."""
     shown = pipeline.shown + ([] if pipeline.grouped else ["@ptr"])
     results: list[list[dict[str, str]]] = []
     size = 0
@@ -178,7 +178,7 @@ def _described(query: Resource) -> dict[str, Any]:
 
 
 def _whole(query: Resource) -> str:
-    """The query with what it searched in front, as AWS tells it; one that an earlier version kept is told as it was asked."""
+    """Returns the query preceded by its sources, as AWS does; a query stored by an earlier version is returned as requested."""
     requested: str = query.document["Query"]
     if "Searched" not in query.document:
         return requested
@@ -187,7 +187,7 @@ def _whole(query: Resource) -> str:
 
 
 def _require_searched(context: Context, group: str) -> None:
-    """Raises ResourceNotFoundException, in the words of this operation alone."""
+    """Raises ResourceNotFoundException, with the wording of this operation."""
     if not logs.group_exists(context.store, scope_of(context), group):
         message = f"Log group '{group}' does not exist for account ID '{context.account}' (Service: AWSLogs; Status Code: 400;"
         message = f"{message} Error Code: ResourceNotFoundException; Request ID: {context.request_id}; Proxy: null)"
@@ -195,7 +195,7 @@ def _require_searched(context: Context, group: str) -> None:
 
 
 def _groups(request: dict[str, Any]) -> list[str]:
-    """The names of the groups that are searched. Raises InvalidParameterException."""
+    """Returns the names of the groups to search. Raises InvalidParameterException."""
     given = [name for name in ("logGroupName", "logGroupNames", "logGroupIdentifiers") if request.get(name)]
     if len(given) != 1:
         raise _invalid("Exactly one of logGroupName, logGroupNames and logGroupIdentifiers is required.")
@@ -207,7 +207,7 @@ def _groups(request: dict[str, Any]) -> list[str]:
 
 
 def _kept(context: Context) -> list[Resource]:
-    """The newest first."""
+    """Returns the stored queries, newest first."""
     return resources.page(context.store, _scope(context, KIND), PageRequest(limit=1000))
 
 

@@ -1,1 +1,1 @@
-"""AWS Resource Groups: what SageMaker's collections of model package groups are made of."""
+"""AWS Resource Groups, on which SageMaker's collections of model package groups are based."""

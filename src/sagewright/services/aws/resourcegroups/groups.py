@@ -1,6 +1,6 @@
 """Resource groups by tags: Create, Get, Update, Delete, List, their members and tags.
 
-A group is its query: its members are looked for whenever they are asked for. Source: AWS's API reference, AWS Resource Groups.
+A group is a query: its members are looked up on each request. Source: AWS's API reference, AWS Resource Groups.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ SHOWN = ("Description", "Criticality", "Owner", "DisplayName")
 def create_group(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     name = request["Name"]
     if "Configuration" in request or "ResourceQuery" not in request:
-        raise _bad("Sagewright serves groups with a ResourceQuery alone, and none with a Configuration.")
+        raise _bad("Sagewright only supports groups with a ResourceQuery, not with a Configuration.")
     read_query(request["ResourceQuery"])
     if len(_all(context)) >= MOST_GROUPS:
         raise _bad(f"There are {MOST_GROUPS} groups, which is the most there can be.")
@@ -75,7 +75,7 @@ def update_group_query(context: Context, request: dict[str, Any]) -> dict[str, A
 
 @operation(SERVICE, "DeleteGroup")
 def delete_group(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """Its members stay."""
+    """Deletes the group; its members stay."""
     group = _require(context, request)
     resources.remove(context.store, group, _arn(context, group.name), context.principal.arn)
     return {"Group": _shown(context, group)}
@@ -128,7 +128,7 @@ def untag(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def read_query(query: dict[str, Any]) -> tuple[list[str], list[TagFilter]]:
-    """The types and the tags of a resource query. Raises BadRequestException."""
+    """Returns the types and the tags of a resource query. Raises BadRequestException."""
     if query["Type"] != BY_TAGS:
         raise _bad(f"Sagewright does not serve resource queries of the type {query['Type']}, only {BY_TAGS}.")
     try:
@@ -143,12 +143,12 @@ def read_query(query: dict[str, Any]) -> tuple[list[str], list[TagFilter]]:
     if not types or len(types) > MOST_FILTERS or len(found) > MOST_FILTERS:
         raise _bad(f"Query not valid: it must have from 1 to {MOST_FILTERS} ResourceTypeFilters and TagFilters.")
     if wrong := [one for one in types if one.count("::") != (1 if one == "AWS::AllSupported" else 2)]:
-        raise _bad(f"Query not valid: {wrong[0][:100]!r} is no type of resources.")
+        raise _bad(f"Query not valid: {wrong[0][:100]!r} is not a resource type.")
     return types, found
 
 
 def _members(context: Context, query: dict[str, Any], requested: list[str], request: dict[str, Any]) -> dict[str, Any]:
-    """A page of the members, by their ARNs. `requested`: types of which there may be more."""
+    """Returns a page of the members, sorted by ARN. `requested`: types to restrict them to."""
     types, filters = read_query(query)
     size, after = request.get("MaxResults", PAGE), _after(request)
     members_query = tagged_resources.TagQuery(
@@ -173,7 +173,7 @@ def _changed(context: Context, request: dict[str, Any], how: Callable[[dict[str,
 
 
 def _require(context: Context, request: dict[str, Any]) -> Resource:
-    """By `Group`, a name or an ARN, or by `GroupName`, which earlier clients send. Raises NotFoundException."""
+    """Finds a group by `Group`, a name or an ARN, or by `GroupName`, which earlier clients send. Raises NotFoundException."""
     given = str(request.get("Group") or request.get("GroupName") or "")
     name = given.partition(":group/")[2] or given
     if not given:

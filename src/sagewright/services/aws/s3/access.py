@@ -1,6 +1,6 @@
-"""Who may do what in S3. Keys of the account may do all that no bucket policy denies; nobody known, what one allows.
+"""Authorization in S3. Keys of the account can do everything that no bucket policy denies; anonymous callers, what one allows.
 
-Identity policies aren't enforced (IAM keeps them), and there are no access lists, so bucket policies are all there is.
+Identity policies aren't enforced (IAM stores them), and access lists are not supported, so only bucket policies apply.
 """
 
 from __future__ import annotations
@@ -70,13 +70,13 @@ ACTIONS = {
     "UploadPart": "PutObject",
     "UploadPartCopy": "PutObject",
 }
-"""The action of a policy that stands for an operation; for any other it is the operation's name."""
+"""Policy action of operations whose action has another name; for all others it is the operation's name."""
 
 OF_VERSIONS = frozenset({"GetObject", "DeleteObject", "GetObjectTagging", "PutObjectTagging", "DeleteObjectTagging"})
-"""Actions that have another name for a named version."""
+"""Actions with a different name for a specific version."""
 
 NEVER_DENIED = frozenset({"GetBucketPolicy", "PutBucketPolicy", "DeleteBucketPolicy", "GetBucketPolicyStatus"})
-"""What the owning account always may, so that it can take back a policy that denies everything."""
+"""Actions always allowed to the owning account, so that it can take back a policy that denies everything."""
 
 _KEYS_OF_MEMBERS = {
     "Prefix": "s3:prefix",
@@ -96,7 +96,7 @@ _KEYS_OF_MEMBERS = {
 
 @dataclass(frozen=True)
 class Act:
-    """One thing that an operation does: an action (without `s3:`) on a bucket or on a key in it."""
+    """A single access of an operation: an action (without `s3:`) on a bucket or on a key in it."""
 
     action: str
     bucket: str
@@ -108,7 +108,7 @@ class Act:
 
 
 def authorize(context: Context, operation: str, request: Mapping[str, Any]) -> None:
-    """Raises AccessDenied; NoSuchBucket for a bucket that isn't there."""
+    """Raises AccessDenied; NoSuchBucket for a missing bucket."""
     if request.get("Bucket") is None or operation == "CreateBucket":
         if context.principal.anonymous:
             raise denied()
@@ -120,13 +120,13 @@ def authorize(context: Context, operation: str, request: Mapping[str, Any]) -> N
 
 
 def require(context: Context, act: Act, request: Mapping[str, Any]) -> None:
-    """Raises AccessDenied unless the caller may do `act`."""
+    """Raises AccessDenied unless the caller is allowed to do `act`."""
     if not may(context, act, request):
         raise denied()
 
 
 def may(context: Context, act: Act, request: Mapping[str, Any], bucket: Bucket | None = None) -> bool:
-    """`bucket`: that of `act`, where the caller has read it already."""
+    """`bucket`: the bucket of `act`, if the caller has already read it."""
     verdict = _verdict(context, bucket or context.objects.buckets.get(act.bucket), act, request)
     if context.principal.anonymous:
         return verdict is PolicyVerdict.ALLOW
@@ -154,7 +154,7 @@ def _verdict(context: Context, bucket: Bucket, act: Act, request: Mapping[str, A
 
 
 def _acts(operation: str, request: Mapping[str, Any]) -> Iterator[Act]:
-    """What the policy has to allow for an operation. DeleteObjects asks for each key by itself."""
+    """Yields the accesses that the policy must allow for an operation. DeleteObjects checks each key separately."""
     if operation == "DeleteObjects":
         return
     action = ACTIONS.get(operation, operation)
@@ -173,9 +173,9 @@ def _acts(operation: str, request: Mapping[str, Any]) -> Iterator[Act]:
 
 
 def _values(context: Context, request: Mapping[str, Any]) -> dict[str, Sequence[str]]:
-    """The values of the condition keys. A request on this machine counts as secure: there is no TLS to ask for.
+    """Returns the values of the condition keys. Requests count as secure: there is no TLS on a local machine.
 
-    `aws:SourceAccount` and `aws:SourceArn` have none: only services carry them, and none asks for itself here.
+    `aws:SourceAccount` and `aws:SourceArn` have no values: only requests of services carry them, and services make none here.
     """
     values: dict[str, Sequence[str]] = {
         key: [str(request[member])] for member, key in _KEYS_OF_MEMBERS.items() if request.get(member) is not None
@@ -197,7 +197,7 @@ def _values(context: Context, request: Mapping[str, Any]) -> dict[str, Sequence[
 
 
 def _tags_there(context: Context, act: Act, version: str | None) -> dict[str, Sequence[str]]:
-    """The tags that the object has already."""
+    """Returns the current tags of the object."""
     try:
         found = context.objects.contents.find(act.bucket, act.key or "", version)
     except AwsError:
@@ -206,7 +206,7 @@ def _tags_there(context: Context, act: Act, version: str | None) -> dict[str, Se
 
 
 def _said_at_the_start(context: Context, request: Mapping[str, Any]) -> dict[str, Sequence[str]]:
-    """What an upload in parts said of encryption and class when it began: its parts don't say it again."""
+    """Returns the encryption and storage class given when a multipart upload began: requests for its parts don't repeat them."""
     try:
         upload = context.objects.uploads.find(request["Bucket"], request["Key"], request["UploadId"])
     except AwsError:

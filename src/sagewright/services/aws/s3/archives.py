@@ -1,6 +1,6 @@
-"""Objects in an archive: they are told, and cannot be read before RestoreObject has brought them back for some days.
+"""Archived objects: they are listed and described, but can't be read until RestoreObject restores them for some days.
 
-Source: S3's API reference, RestoreObject, and InvalidObjectState of GetObject. Here an object is back at once.
+Source: S3's API reference, RestoreObject, and InvalidObjectState of GetObject. Here an object is restored at once.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ TIERS = {"GLACIER": ("Standard", "Bulk", "Expedited"), "DEEP_ARCHIVE": ("Standar
 
 
 def check_readable(version: Version) -> None:
-    """Raises InvalidObjectState for an object in an archive that is not restored."""
+    """Raises InvalidObjectState for an archived object that is not restored."""
     kind = version.headers.get("StorageClass")
     if kind in ARCHIVES and version.headers.get(RESTORED, 0) <= now_ms():
         message = "The operation is not valid for the object's storage class"
@@ -31,7 +31,7 @@ def check_readable(version: Version) -> None:
 
 
 def restored(headers: dict[str, Any]) -> dict[str, Any]:
-    """Those headers as they are told, with `Restore` while a copy can be read."""
+    """Returns the headers to send, with `Restore` while a copy can be read."""
     until_ms = headers.pop(RESTORED, 0)
     if until_ms > now_ms():
         date = format_datetime(to_datetime(until_ms), usegmt=True)
@@ -41,7 +41,7 @@ def restored(headers: dict[str, Any]) -> dict[str, Any]:
 
 @s3_operation("RestoreObject")
 def restore_object(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """202 for an object that is brought back, 200 for one that was back already and stays longer or shorter."""
+    """Returns 202 for a newly restored object, 200 for one that was restored already and gets another expiry."""
     version = context.objects.contents.find(request["Bucket"], request["Key"], request.get("VersionId"))
     kind = version.headers.get("StorageClass", "STANDARD")
     if kind not in ARCHIVES:
@@ -68,6 +68,6 @@ def restore_object(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _end(days: int) -> datetime:
-    """Midnight UTC after so many days more."""
+    """Returns midnight UTC after `days` days."""
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     return today + timedelta(days=min(days, 36_500) + 1)

@@ -1,4 +1,4 @@
-"""Who asked for a change, for the notices that it makes."""
+"""The originator of a change, for the notifications about it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from sagewright.services.context import Context
 
 
 def cause(context: Context, writes: str = "Put") -> ChangeCause:
-    """`writes`: the event that a new object is, without `ObjectCreated:`; of a form it is always Post."""
+    """`writes`: the event of a new object, without `ObjectCreated:`; for a form it is always Post."""
     return ChangeCause(
         writes="Post" if context.origin.form else writes,
         request_id=context.request_id,

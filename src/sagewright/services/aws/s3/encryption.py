@@ -1,7 +1,7 @@
-"""How objects say that they are encrypted: as their request asks, else as their bucket's default says.
+"""Encryption settings of objects: as requested, or else the bucket's default.
 
-The bytes are as encrypted as the disk is; what is kept are the names. Source: S3's user guide, "Setting default server-side
-encryption behavior": since 2023 every new object is encrypted, with SSE-S3 where nothing else is said.
+Only names are stored; the bytes are not encrypted beyond the disk's encryption. Source: S3's user guide, "Setting default
+server-side encryption behavior": since 2023 every new object is encrypted, by default with SSE-S3.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ ALGORITHMS = frozenset({BASE, *KMS})
 MEMBERS = ("ServerSideEncryption", "SSEKMSKeyId", "BucketKeyEnabled")
 _DEFAULT = "encryption"
 AWS_KEY = "alias/aws/s3"
-"""Of the key that AWS has for S3."""
+"""Alias of AWS's key for S3."""
 
 
 def check_encryption(request: Mapping[str, Any]) -> None:
-    """Raises InvalidArgument for an algorithm that is none, or a key that goes with none."""
+    """Raises InvalidArgument for an unknown algorithm, or a key with an algorithm that uses none."""
     algorithm = request.get("ServerSideEncryption")
     if algorithm is not None and algorithm not in ALGORITHMS:
         message = "The encryption method specified is not supported"
@@ -37,7 +37,7 @@ def check_encryption(request: Mapping[str, Any]) -> None:
 
 
 def with_default(context: Context, bucket: Bucket, request: dict[str, Any]) -> dict[str, Any]:
-    """The request of a new object, with the bucket's encryption where it asks for none."""
+    """Returns the request of a new object, with the bucket's encryption if it specifies none."""
     rules = (bucket.configuration.get(_DEFAULT) or {}).get("Rules") or [{}]
     if request.get("ServerSideEncryption") is not None:
         if request["ServerSideEncryption"] in KMS and rules[0].get("BucketKeyEnabled"):
@@ -53,9 +53,9 @@ def with_default(context: Context, bucket: Bucket, request: dict[str, Any]) -> d
 
 
 def _with_key(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """Without a key of one's own KMS takes AWS's for S3. Objects tell the key's ARN, however it was named.
+    """Fills in AWS's key for S3 if KMS is requested without a key. Objects return the key's ARN, however it was named.
 
-    Raises KMS.DisabledException, KMS.KMSInvalidStateException. A key that isn't kept here is taken as it is named.
+    Raises KMS.DisabledException, KMS.KMSInvalidStateException. An unknown key is accepted as named.
     """
     if request["ServerSideEncryption"] not in KMS:
         return request
@@ -63,7 +63,7 @@ def _with_key(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_usable(context: Context, headers: Mapping[str, Any]) -> None:
-    """For who reads an object: its key has to be usable. Raises as `_with_key`."""
+    """Checks that the key of an object to be read is usable. Raises as `_with_key`."""
     if headers.get("ServerSideEncryption") in KMS and headers.get("SSEKMSKeyId"):
         _usable(context, headers["SSEKMSKeyId"])
 
@@ -82,5 +82,5 @@ def _usable(context: Context, named: str) -> str:
 
 
 def encryption_members(headers: Mapping[str, Any]) -> dict[str, Any]:
-    """What every answer about an object tells of it."""
+    """Returns the encryption members of every response about an object."""
     return {"ServerSideEncryption": BASE} | {name: headers[name] for name in MEMBERS if name in headers}

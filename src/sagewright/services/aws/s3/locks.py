@@ -1,6 +1,6 @@
 """Object lock: a bucket's configuration of it, retentions and legal holds of versions.
 
-Source: S3's API reference and user guide, "Object Lock"; words and codes as recorded on AWS, localstack
+Source: S3's API reference and user guide, "Object Lock"; wording and codes as recorded on AWS, localstack
 test_s3::TestS3ObjectLockRetention and TestS3ObjectLockLegalHold, test_s3_api::TestS3ObjectLock.
 """
 
@@ -55,7 +55,7 @@ def _check_default(default: Mapping[str, Any]) -> None:
 
 @s3_operation("PutObjectRetention")
 def put_object_retention(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """An empty retention ends the one there is."""
+    """Sets a retention; an empty one removes the current one."""
     version, requested = _lockable(context, request), need(request.get("Retention"))
     mode, date = requested.get("Mode"), requested.get("RetainUntilDate")
     if (mode is None) != (date is None) or mode not in {None, *MODES}:
@@ -93,7 +93,7 @@ def get_object_legal_hold(context: Context, request: dict[str, Any]) -> dict[str
 
 
 def lock_headers(request: Mapping[str, Any]) -> dict[str, Any]:
-    """What a new object is locked with. Raises InvalidArgument."""
+    """Returns the lock settings of a new object. Raises InvalidArgument."""
     mode, date, hold = (request.get(name) for name in MEMBERS)
     if (mode is None) != (date is None):
         message = "x-amz-object-lock-retain-until-date and x-amz-object-lock-mode must both be supplied"
@@ -109,13 +109,13 @@ def lock_headers(request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_lockable(request: Mapping[str, Any], bucket: Bucket) -> None:
-    """Raises InvalidRequest for an object that is to be locked in a bucket without locks."""
+    """Raises InvalidRequest for a locked object in a bucket without object lock."""
     if KIND not in bucket.configuration and _asks(request):
         raise _without_locks()
 
 
 def check_vouched(request: Mapping[str, Any], vouched: bool) -> None:
-    """Raises InvalidRequest for an object to be locked whose bytes no digest vouches for."""
+    """Raises InvalidRequest for a locked object that is uploaded without a digest."""
     if _asks(request) and not vouched:
         raise errors.invalid_request(
             "Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests with Object Lock parameters"
@@ -123,7 +123,7 @@ def check_vouched(request: Mapping[str, Any], vouched: bool) -> None:
 
 
 def ignores_governance(context: Context, request: Mapping[str, Any], key: str) -> bool:
-    """Whether the caller asks for it and may. Raises InvalidArgument where the bucket has no locks."""
+    """Returns True if the caller requests a bypass and is allowed to. Raises InvalidArgument if the bucket has no object lock."""
     requested = request.get("BypassGovernanceRetention")
     if requested is None:
         return False
@@ -135,7 +135,7 @@ def ignores_governance(context: Context, request: Mapping[str, Any], key: str) -
 
 
 def shown(headers: dict[str, Any]) -> dict[str, Any]:
-    """Those headers as they are told."""
+    """Returns the headers in their wire form."""
     return headers | {UNTIL: to_datetime(headers[UNTIL])} if UNTIL in headers else headers
 
 
@@ -144,7 +144,7 @@ def _asks(request: Mapping[str, Any]) -> bool:
 
 
 def _lockable(context: Context, request: dict[str, Any]) -> Version:
-    """The version that is meant. Raises InvalidRequest where its bucket has no locks."""
+    """Returns the requested version. Raises InvalidRequest if its bucket has no object lock."""
     try:
         version = context.objects.contents.find(request["Bucket"], request["Key"], request.get("VersionId"))
     except AwsError as error:
@@ -155,7 +155,7 @@ def _lockable(context: Context, request: dict[str, Any]) -> Version:
 
 
 def _future(date: datetime, name: str) -> int:
-    """In milliseconds. Raises InvalidArgument for what is over."""
+    """Returns the date in milliseconds. Raises InvalidArgument if it has passed."""
     if to_ms(date) <= now_ms():
         message = f"{date.astimezone(_PACIFIC):%a %b %d %H:%M:%S %Z %Y}"
         raise errors.invalid_argument("The retain until date must be in the future!", name, message)

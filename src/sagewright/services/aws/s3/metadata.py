@@ -1,7 +1,7 @@
-"""What users say of their objects in `x-amz-meta-` headers, which carry ASCII alone: other text comes and goes as RFC 2047's words.
+"""User metadata of objects in `x-amz-meta-` headers, which are ASCII: other text is sent as encoded words of RFC 2047.
 
-Q where most characters are ASCII, else B, with the letters that S3 leaves as they are.
-Source: localstack/localstack, `test_s3.snapshot.json`, test_user_metadata_rfc2047_encoded, recorded on AWS.
+Q if most characters are ASCII, else B; the same characters as in S3 stay unencoded. Source: localstack/localstack,
+`test_s3.snapshot.json`, test_user_metadata_rfc2047_encoded, recorded on AWS.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _SPECIAL = frozenset(b"=_?")
 
 
 def read_metadata(request: Mapping[str, Any]) -> dict[str, str]:
-    """As they were meant. Raises MetadataTooLarge, for what was sent."""
+    """Returns the decoded metadata. Raises MetadataTooLarge, based on the encoded size."""
     metadata: dict[str, str] = request.get("Metadata") or {}
     if sum(len(name.encode()) + len(value.encode()) for name, value in metadata.items()) > MOST_BYTES:
         message = "Your metadata headers exceed the maximum allowed metadata size"
@@ -31,7 +31,7 @@ def read_metadata(request: Mapping[str, Any]) -> dict[str, str]:
 
 
 def decoded(value: str) -> str:
-    """Of a value that is one word of RFC 2047; anything else, and a word that is none, as it is."""
+    """Decodes a value that is a single encoded word of RFC 2047; returns anything else, invalid words included, unchanged."""
     found = _WORD.fullmatch(value)
     if found is None:
         return value
@@ -44,7 +44,7 @@ def decoded(value: str) -> str:
 
 
 def verbatim(value: str) -> str:
-    """What `decoded` reads as `value`, also where that looks like a word itself."""
+    """Returns text that `decoded` reads as `value`, even if that itself looks like an encoded word."""
     return value if decoded(value) == value else f"=?UTF-8?Q?{''.join(map(_quoted, value.encode()))}?="
 
 

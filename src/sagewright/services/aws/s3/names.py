@@ -11,7 +11,7 @@ from sagewright.objects import errors
 MAX_KEY_BYTES = 1024
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _UNEVEN = re.compile(r"\.\.|\.-|-\.")
-"""Labels between dots begin and end with a letter or a digit."""
+"""Invalid sequences: labels between dots begin and end with a letter or a digit."""
 _RESERVED_STARTS = ("xn--", "sthree-", "amzn-s3-demo-")
 _RESERVED_ENDS = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
 
@@ -33,7 +33,7 @@ def _is_address(name: str) -> bool:
 
 
 def check_key(key: str) -> None:
-    """Raises KeyTooLongError, or InvalidArgument for a NUL, which no database keeps."""
+    """Raises KeyTooLongError, or InvalidArgument for a NUL, which databases can't store."""
     size = len(key.encode())
     if size > MAX_KEY_BYTES:
         fields = {"Size": str(size), "MaxSizeAllowed": str(MAX_KEY_BYTES)}

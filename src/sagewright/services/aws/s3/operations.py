@@ -1,4 +1,4 @@
-"""How an S3 operation is registered: with the checks that all of them share, of whose bucket it is and who may use it."""
+"""Registration of S3 operations, with their common checks: ownership of the bucket and access to it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _OWNERS = ("ExpectedBucketOwner", "ExpectedSourceBucketOwner")
 
 
 def s3_operation(name: str) -> Callable[[Operation], Operation]:
-    """Register a function as the S3 operation `name`. See `operation`."""
+    """Registers a function as the S3 operation `name`. See `operation`."""
 
     def register(function: Operation) -> Operation:
         @functools.wraps(function)
@@ -37,7 +37,7 @@ def s3_operation(name: str) -> Callable[[Operation], Operation]:
 
 
 def _check_owner(expected: str | None, account: str) -> None:
-    """Raises InvalidBucketOwnerAWSAccountID for what is no account, AccessDenied for another one."""
+    """Raises InvalidBucketOwnerAWSAccountID for an invalid account id, AccessDenied for another account."""
     if expected is not None and not _ACCOUNT.fullmatch(expected):
         message = f"The value of the expected bucket owner parameter must be an AWS Account ID... [{expected}]"
         raise AwsError("InvalidBucketOwnerAWSAccountID", message)
@@ -46,7 +46,7 @@ def _check_owner(expected: str | None, account: str) -> None:
 
 
 def _hidden(context: Context, error: AwsError, request: dict[str, Any]) -> AwsError:
-    """Who may not list a bucket isn't told what is missing in it."""
+    """Replaces a not-found error by AccessDenied for a caller that is not allowed to list the bucket."""
     if not context.principal.anonymous or error.code != "NoSuchKey":
         return error
     listing = access.Act("ListBucket", request["Bucket"])
@@ -54,7 +54,7 @@ def _hidden(context: Context, error: AwsError, request: dict[str, Any]) -> AwsEr
 
 
 def need(value: Any) -> Any:
-    """`value`, which the body of the request has to hold. Raises MalformedXML for None."""
+    """Returns `value`, a required member of the request body. Raises MalformedXML for None."""
     if value is None:
         raise errors.malformed_xml()
     return value

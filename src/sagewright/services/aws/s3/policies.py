@@ -1,4 +1,4 @@
-"""Bucket policies: read, held against the rules, and asked whether they allow or deny something.
+"""Bucket policies: parsing, validation, and evaluation to allow or deny.
 
 Source: the IAM user guide, "Policy elements" and "Policy evaluation logic"; the S3 user guide, "The meaning of public".
 """
@@ -28,7 +28,7 @@ _ACCOUNT = re.compile(r"(?:arn:aws[a-z-]*:iam::)?(?P<account>\d{12})(?::root)?")
 
 
 class PolicyVerdict(Enum):
-    """What a policy says of a request."""
+    """The result of evaluating a policy for a request."""
 
     ALLOW = "a statement allows it"
     DENY = "a statement denies it"
@@ -37,7 +37,7 @@ class PolicyVerdict(Enum):
 
 @dataclass(frozen=True)
 class PolicyRequest:
-    """Who (an ARN, "" for nobody known) wants to do which action on which resource; `values`: the condition keys' values."""
+    """A principal (an ARN, "" if anonymous), an action and a resource; `values`: the condition keys' values."""
 
     principal: str
     action: str
@@ -47,7 +47,7 @@ class PolicyRequest:
 
 @dataclass(frozen=True)
 class Statement:
-    """One statement, each of its lists as a list. `negated`: the elements that were given as Not..."""
+    """One statement, with every element as a list. `negated`: the elements that were given as Not..."""
 
     allows: bool
     principals: Sequence[str]
@@ -69,7 +69,7 @@ class Statement:
 
     @property
     def public(self) -> bool:
-        """Whether it gives something to everybody."""
+        """Returns True if the statement grants something to everyone."""
         everybody = "*" in self.principals or "Principal" in self.negated
         return self.allows and everybody and not policy_conditions.fix_principal(self.condition)
 
@@ -90,7 +90,7 @@ class Policy:
 
     @property
     def asks_tags(self) -> bool:
-        """Whether a condition is about the tags that an object has already."""
+        """Returns True if a condition depends on the object's current tags."""
         return any(
             key.lower().startswith(EXISTING_TAG)
             for statement in self.statements
@@ -120,12 +120,12 @@ def parse(text: str, bucket: str) -> Policy:
 
 @lru_cache(maxsize=1024)
 def parsed(text: str, bucket: str) -> Policy:
-    """`parse` of a policy that was accepted before."""
+    """Parses a policy that was accepted before."""
     return parse(text, bucket)
 
 
 def role_of(arn: str) -> str:
-    """The role of a session, which conditions know it by; any other ARN as it is."""
+    """Returns the role of a session, which conditions match; any other ARN unchanged."""
     session = _SESSION.fullmatch(arn)
     return f"arn:aws:iam::{session['account']}:role/{session['role']}" if session else arn
 
@@ -194,7 +194,7 @@ def _inside(resource: str, bucket: str) -> bool:
 
 
 def _is(principal: str, arn: str) -> bool:
-    """Whether an element of a statement's principals means the caller."""
+    """Returns True if an element of a statement's principals matches the caller."""
     if principal in {"*", arn}:
         return True
     session = _SESSION.fullmatch(arn)
@@ -206,5 +206,5 @@ def _is(principal: str, arn: str) -> bool:
 
 
 def _like(pattern: str, text: str) -> bool:
-    """`*` and `?` as in policies, where no bracket means anything."""
+    """Matches `*` and `?` as in policies, where brackets are literal."""
     return policy_conditions.like(pattern, text)

@@ -1,6 +1,6 @@
 """Conditions of policy statements. Source: the IAM user guide, "Condition operators"; the S3 user guide, "Condition keys".
 
-A condition that can't be judged here is refused when its policy is put, so that none is passed over.
+A policy with a condition that can't be evaluated is refused when it is put, so that no condition is ignored.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ NEGATIVE = {
 
 
 def fault(condition: Any) -> str:
-    """Why a condition is none or can't be judged; "" for one that can."""
+    """Returns the reason why a condition is invalid or can't be evaluated; "" if it can."""
     if not isinstance(condition, dict):
         return "Conditions must be a map"
     for name, block in condition.items():
@@ -120,7 +120,7 @@ def fault(condition: Any) -> str:
 
 
 def hold(condition: Mapping[str, Any], values: Mapping[str, Sequence[str]]) -> bool:
-    """Whether all of a condition holds. `values` are by the keys' lower-case names; a key that isn't there has none."""
+    """Returns True if all of a condition holds. `values` are keyed by lower-case name; a missing key has none."""
     return all(
         _one(name, _list(requested), values.get(key.lower(), ()))
         for name, block in condition.items()
@@ -129,7 +129,7 @@ def hold(condition: Mapping[str, Any], values: Mapping[str, Sequence[str]]) -> b
 
 
 def fix_principal(condition: Mapping[str, Any]) -> bool:
-    """Whether a condition leaves only principals that it names in full."""
+    """Returns True if a condition restricts the principals to fully named ones."""
     for name, block in condition.items():
         if name in {"StringEquals", "StringLike", "ArnEquals", "ArnLike"}:
             for key, requested in block.items():

@@ -1,4 +1,4 @@
-"""Between S3's members and what the object store keeps: properties of a request, members of an answer."""
+"""Conversion between S3's members and the object store: properties of a request, members of a response."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ STORAGE_CLASSES = frozenset(
         "GLACIER_IR",
     }
 )
-"""Kept and told, all of them stored the same way; `archives` says which can't be read at once."""
+"""Stored and returned; the bytes are stored the same way for all. `archives` lists those that can't be read at once."""
 
 CONTENT = ("CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "ContentType", "Expires")
 SETTINGS = (
@@ -46,18 +46,18 @@ SETTINGS = (
 )
 DEFAULT_TYPE = "binary/octet-stream"
 ENFORCED = "BucketOwnerEnforced"
-"""The ownership of buckets whose access lists are off, which new ones have."""
+"""Object ownership of buckets whose access lists are off, the default of new ones."""
 
 ACLS_THAT_CHANGE_NOTHING = frozenset({"private", "bucket-owner-full-control", "bucket-owner-read"})
 
 
 def owner(context_account: str) -> dict[str, str]:
-    """The owner of everything, with the canonical user id made from the account."""
+    """Returns the owner of everything, with a canonical user id derived from the account."""
     return {"ID": hashlib.sha256(f"sagewright:{context_account}".encode()).hexdigest()}
 
 
 def properties(request: Mapping[str, Any]) -> Properties:
-    """What PutObject, CopyObject and CreateMultipartUpload say of an object besides its bytes. Raises AwsError."""
+    """Returns an object's properties besides its bytes, from PutObject, CopyObject and CreateMultipartUpload. Raises AwsError."""
     check_settings(request)
     return Properties(
         kept_headers(request) | locks.lock_headers(request),
@@ -70,7 +70,7 @@ def kept_headers(request: Mapping[str, Any], names: tuple[str, ...] = CONTENT + 
     kept = {name: request[name] for name in names if request.get(name) is not None}
     if "ContentType" in names:
         kept.setdefault("ContentType", DEFAULT_TYPE)
-    if "aws-chunked" in kept.get("ContentEncoding", "").lower():  # how the body came, not what it is
+    if "aws-chunked" in kept.get("ContentEncoding", "").lower():  # describes the transfer, not the object
         codings = [c.strip() for c in kept["ContentEncoding"].split(",")]
         kept["ContentEncoding"] = ", ".join(c for c in codings if c and c.lower() != "aws-chunked")
     if not kept.get("ContentEncoding", " "):
@@ -83,7 +83,7 @@ def kept_headers(request: Mapping[str, Any], names: tuple[str, ...] = CONTENT + 
 
 
 def check_settings(request: Mapping[str, Any]) -> None:
-    """Refuse what cannot be honoured: customer keys, unknown classes."""
+    """Refuses unsupported settings: customer keys, unknown classes."""
     kind = request.get("StorageClass", STANDARD)
     if kind not in STORAGE_CLASSES:
         fields = {"StorageClassRequested": kind}
@@ -95,25 +95,25 @@ def check_settings(request: Mapping[str, Any]) -> None:
 
 
 def check_bucket(request: Mapping[str, Any], bucket: Bucket) -> None:
-    """Refuse what an object of this bucket can't have. Raises what `check_acl` does, InvalidRequest for a lock."""
+    """Refuses settings that an object of this bucket can't have. Raises as `check_acl`, and InvalidRequest for a lock."""
     locks.check_lockable(request, bucket)
     check_acl(request, bucket)
 
 
 def check_acl(request: Mapping[str, Any], bucket: Bucket) -> None:
-    """Raises what `no_acl` says of an access list that gives somebody else something."""
+    """Raises `no_acl` for an access list that grants access to others."""
     if gives_access(request):
         raise no_acl(bucket)
 
 
 def gives_access(request: Mapping[str, Any]) -> bool:
-    """Whether the headers of a request have an access list that is not the private one. Old s3fs sends an empty header."""
+    """Returns True if the headers of a request contain an access list other than private. Old s3fs sends an empty header."""
     grants = any(request[name] for name in request if name.startswith("Grant"))
     return grants or (request.get("ACL") or "private") not in ACLS_THAT_CHANGE_NOTHING
 
 
 def no_acl(bucket: Bucket) -> AwsError:
-    """AccessControlListNotSupported where access lists are off, NotImplemented where AWS would take this one."""
+    """Returns AccessControlListNotSupported if access lists are off, NotImplemented where AWS would accept the list."""
     rules = (bucket.configuration.get("ownership") or {}).get("Rules") or [{}]
     if rules[0].get("ObjectOwnership") == ENFORCED:
         return AwsError("AccessControlListNotSupported", "The bucket does not allow ACLs", 400)
@@ -125,7 +125,8 @@ def tag_set(tags: Mapping[str, str]) -> list[dict[str, str]]:
 
 
 def conditions(request: Mapping[str, Any], by: ChangeCause, since_ms: int | None = None) -> PutConditions:
-    """The conditions of a write that began at `since_ms`. Raises NotImplemented for values that S3 takes for reads alone."""
+    """Returns the conditions of a write that began at `since_ms`. Raises NotImplemented for values that S3 accepts only on
+    reads."""
     match, none_match = request.get("IfMatch"), request.get("IfNoneMatch")
     if match is not None and none_match is not None:
         raise errors.not_implemented(
@@ -150,7 +151,7 @@ def modified(version: Version) -> datetime:
 
 
 def whole_second(at_ms: int) -> datetime:
-    """As S3 keeps times, so that headers and lists agree."""
+    """Rounds as S3 does, so that headers and lists agree."""
     return _second(at_ms // 1000)
 
 
@@ -164,7 +165,7 @@ def version_id(version: Version) -> str | None:
 
 
 def checksum_members(checksums: Mapping[str, str], *, kind: bool = True) -> dict[str, str]:
-    """`ChecksumCRC32` and so on, with `ChecksumType` if `kind`."""
+    """Returns `ChecksumCRC32` and so on, with `ChecksumType` if `kind`."""
     members = {f"Checksum{name}": value for name, value in checksums.items()}
     if kind and checksums:
         members["ChecksumType"] = checksum_type(checksums)
@@ -176,7 +177,7 @@ def checksum_type(checksums: Mapping[str, str]) -> str:
 
 
 def head_members(version: Version) -> dict[str, Any]:
-    """What GetObject and HeadObject tell of a version."""
+    """Returns the members of a version common to GetObject and HeadObject."""
     headers = locks.shown(restored(dict(version.headers)))
     if "Expires" in headers:
         headers["Expires"] = to_datetime(headers["Expires"])

@@ -14,7 +14,7 @@ _ORIGIN = re.compile(r"^https?://[^/]*")
 
 @dataclass(frozen=True)
 class CopySource:
-    """`version` None means the newest."""
+    """`version`: None means the newest."""
 
     bucket: str
     key: str
@@ -22,7 +22,7 @@ class CopySource:
 
 
 def read_source(text: str) -> CopySource:
-    """`/bucket/key`, with or without the slash, or the URL of the object. Raises InvalidArgument."""
+    """Parses `/bucket/key`, with or without the slash, or the URL of the object. Raises InvalidArgument."""
     path, _, version = _ORIGIN.sub("", text).partition("?versionId=")
     bucket, _, key = unquote_plus(path).removeprefix("/").partition("/")
     if not bucket or not key or bucket.startswith("arn:"):

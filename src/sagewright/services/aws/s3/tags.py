@@ -1,4 +1,4 @@
-"""What tags may be: of objects, of buckets, and of a bucket that is made with them, each with S3's words for it.
+"""Checks of tags on objects, on buckets, and in CreateBucket, each with S3's wording.
 
 Source: S3 user guide, "Categorizing your objects using tags"; localstack/localstack, `test_s3_api.snapshot.json`,
 TestS3BucketObjectTagging, recorded on AWS.
@@ -15,7 +15,7 @@ from sagewright.model.errors import AwsError
 from sagewright.objects import errors
 
 MAX_TAGS = 10
-"""Of an object."""
+"""Maximum number of tags per object."""
 BY_USER = "Your TagKey cannot be prefixed with aws:"
 BY_SYSTEM = "System tags cannot be added/updated by requester"
 AT_CREATION = (
@@ -26,7 +26,7 @@ _TEXT = re.compile(r"[\w\s.:/=+@-]*")
 
 
 def tags_of_header(text: str | None) -> dict[str, str]:
-    """The tags of `k=v&k2=v2`. Raises InvalidArgument, InvalidTag."""
+    """Parses tags from `k=v&k2=v2`. Raises InvalidArgument, InvalidTag."""
     if not text:
         return {}
     try:
@@ -56,7 +56,7 @@ def tags_of_document(document: Mapping[str, Any], most: int) -> dict[str, str]:
 
 
 def checked_tags(tags: list[dict[str, Any]], most: int, reserved: str = BY_USER) -> dict[str, str]:
-    """`reserved`: what is said of a key that begins as AWS's own do. Raises BadRequest, InvalidTag."""
+    """`reserved`: the error message for keys with AWS's prefix. Raises BadRequest, InvalidTag."""
     if len(tags) > most:
         many = (
             f"Object tags cannot be greater than {most}"

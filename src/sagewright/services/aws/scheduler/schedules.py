@@ -27,7 +27,7 @@ from sagewright.store.resources import resources
 from sagewright.store.resources.resources import New, Resource, ResourceNameTaken
 
 GROUP = "default"
-"""The one group that there is."""
+"""The only group."""
 SERVED = frozenset({"pipeline", "function", "sqs", "sns"})
 NOT_SERVED = ("EcsParameters", "EventBridgeParameters", "EventBridgePutEventsV2Parameters",
               "EventBridgePutRawEventsParameters", "KinesisParameters")  # fmt: skip
@@ -39,7 +39,7 @@ MOST_LISTED = 100
 
 @operation("scheduler", "CreateSchedule")
 def create_schedule(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """One that the same ClientToken has made is answered like a new one."""
+    """Creates a schedule; a repeated request with the same ClientToken succeeds again."""
     _check_group(request)
     name, document = request["Name"], _document(context, request)
     rows = resources.page(context.store, _scope(context), PageRequest(limit=MOST_SCHEDULES))
@@ -61,7 +61,7 @@ def create_schedule(context: Context, request: dict[str, Any]) -> dict[str, Any]
 
 @operation("scheduler", "UpdateSchedule")
 def update_schedule(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """It is what this request says: what is left out has its default."""
+    """Replaces a schedule: omitted members get their defaults."""
     found, document = _require(context, request), _document(context, request)
     with context.store.write() as connection:
         now = resources.locked_in(connection, found.id)
@@ -88,7 +88,7 @@ def get_schedule(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 @operation("scheduler", "DeleteSchedule")
 def delete_schedule(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """What it was due for and was not delivered is not delivered any more."""
+    """Deletes a schedule and its pending deliveries."""
     found = _require(context, request)
     with context.store.write() as connection:
         deliveries.forget_in(connection, found.id)
@@ -123,7 +123,7 @@ def _head(found: Resource) -> dict[str, Any]:
 
 
 def _target(found: Resource) -> dict[str, Any]:
-    """As it was given."""
+    """Returns the target as given."""
     kept = found.document[TARGETS][ONLY_TARGET]
     return {"RetryPolicy": {"MaximumEventAgeInSeconds": 86_400, "MaximumRetryAttempts": 185}} | {
         member: value for member, value in kept.items() if member not in {"Id", PRINCIPAL}
@@ -162,7 +162,7 @@ def _state(request: dict[str, Any]) -> str:
 
 
 def _document(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """What is kept of a schedule: its target is where those of rules are. Raises ValidationException."""
+    """Returns the document to store for a schedule; its target has the form of a rule's. Raises ValidationException."""
     document = DEFAULTS | {member: request[member] for member in DESCRIBED if request.get(member) is not None}
     expression, zone = document["ScheduleExpression"], document["ScheduleExpressionTimezone"]
     try:

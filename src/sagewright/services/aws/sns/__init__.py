@@ -1,1 +1,1 @@
-"""SNS: topics, queues that subscribe to them, and what is published."""
+"""SNS: topics, subscriptions of queues, and publishing."""

@@ -1,4 +1,4 @@
-"""Attributes of messages: which there may be.
+"""Checks of message attributes.
 
 Source: AWS's SNS developer guide, "Amazon SNS message attributes"; its refusals as localstack/localstack recorded them on AWS
 (`test_sns.snapshot.json`, test_empty_or_wrong_message_attributes, test_message_attributes_prefixes).

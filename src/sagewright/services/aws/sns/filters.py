@@ -1,4 +1,4 @@
-"""Filter policies of subscriptions: which there may be.
+"""Checks of the filter policies of subscriptions.
 
 Source: AWS's SNS developer guide, "Filter policy constraints"; its refusals as localstack/localstack recorded them on AWS
 (`test_sns_filter_policy.snapshot.json`).
@@ -21,11 +21,11 @@ ATTRIBUTES, BODY = "MessageAttributes", "MessageBody"
 
 
 class BadFilter(Exception):
-    """What is no filter policy, and why."""
+    """An invalid filter policy, with the reason."""
 
 
 class NestedFilter(BadFilter):
-    """What only filters of a message's body can be."""
+    """A filter that is only valid for a message's body."""
 
 
 def check_filter(text: str, scope: str) -> None:
@@ -34,7 +34,7 @@ def check_filter(text: str, scope: str) -> None:
     if len(document) > MOST_KEYS:
         raise BadFilter(f"Filter policy can not have more than {MOST_KEYS} keys")
     try:
-        read_pattern(orjson.dumps(document).decode())  # so the places are those of a text without spaces, as at AWS
+        read_pattern(orjson.dumps(document).decode())  # so that positions refer to a text without spaces, as at AWS
     except BadPattern as error:
         raise BadFilter(str(error)) from None
     if scope == ATTRIBUTES and any(isinstance(value, dict) for value in document.values()):
@@ -44,7 +44,7 @@ def check_filter(text: str, scope: str) -> None:
 
 
 def read_object(text: str) -> dict[str, Any]:
-    """Raises BadFilter for what is no JSON object."""
+    """Raises BadFilter unless it is a JSON object."""
     try:
         document = read_json(text)
     except ValueError:
@@ -55,7 +55,7 @@ def read_object(text: str) -> dict[str, Any]:
 
 
 def combinations(policy: dict[str, Any], depth: int = 1) -> int:
-    """The product of how many values each key has, a deeper one's times its depth; of alternatives the sum."""
+    """Returns the product of the numbers of values of all keys, each multiplied by the key's depth; alternatives are added."""
     return math.prod(_values(name, value, depth) for name, value in policy.items())
 
 

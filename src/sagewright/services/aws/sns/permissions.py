@@ -46,14 +46,14 @@ def add_permission(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 @operation("sns", "RemovePermission")
 def remove_permission(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """A label that no statement has is removed already."""
+    """Removes a permission; ignores an unknown label."""
     topic, label = require_topic(context, request["TopicArn"]), request["Label"]
     _change(context, topic, lambda statements: [one for one in statements if one.get("Sid") != label])
     return {}
 
 
 def _change(context: Context, topic: Resource, how: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]) -> None:
-    """What `how` makes of the policy's statements, with no other writer between."""
+    """Applies `how` to the policy's statements atomically."""
     with context.store.write() as connection:
         now = resources.locked_in(connection, topic.id)
         if now is None:
@@ -65,7 +65,7 @@ def _change(context: Context, topic: Resource, how: Callable[[list[dict[str, Any
 
 
 def _policy(topic: Resource) -> dict[str, Any]:
-    """Raises InvalidParameter for one that is no policy, which SetTopicAttributes may have kept."""
+    """Raises InvalidParameter for an invalid policy, which SetTopicAttributes can have stored."""
     text = topic.document.get("Policy")
     try:
         return read_policy(text) if text else first_policy(topic)

@@ -1,6 +1,6 @@
-"""Publish and PublishBatch: a message goes to every queue that subscribes and whose filter it passes, in one transaction.
+"""Publish and PublishBatch: a message goes to every subscribed queue whose filter it passes, in one transaction.
 
-Source: AWS's API reference, Amazon SNS; its developer guide for the form that queues get.
+Source: AWS's API reference, Amazon SNS; its developer guide for the format of messages in queues.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def publish_batch(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     if sum(message_bytes(one["Message"], one.get("MessageAttributes")) for one in entries) > MOST_BYTES:
         raise AwsError("BatchRequestTooLong", "The length of all the messages put together is more than the limit.")
     topic = require_topic(context, request["TopicArn"])
-    for entry in entries:  # what these lack is told of all at once
+    for entry in entries:  # missing members are reported for all entries at once
         if entry.get("MessageStructure") == "json":
             _for_queues(entry["Message"])
         draft_of(topic, entry)
@@ -112,7 +112,7 @@ def _published(context: Context, arn: str, request: dict[str, Any]) -> dict[str,
 
 @dataclass(frozen=True)
 class _Message:
-    """What is published. `chosen`: the subscriptions that get it."""
+    """A message to publish. `chosen`: the subscriptions that receive it."""
 
     context: Context
     topic: Resource
@@ -123,7 +123,7 @@ class _Message:
 
 def _sent(message: _Message) -> Sent:
     sent = Sent(str(uuid.uuid4()))
-    deliveries = _deliveries(message, sent)  # before the transaction: who signs first makes the key
+    deliveries = _deliveries(message, sent)  # before the transaction: the first signature creates the key
     with message.context.store.write() as connection:
         for queue, draft in deliveries:
             messages.send_in(connection, queue, draft)
@@ -131,7 +131,7 @@ def _sent(message: _Message) -> Sent:
 
 
 def _sent_once(message: _Message) -> Sent:
-    """The first message with its token is sent; a FIFO topic knows it with its deliveries, or not at all."""
+    """Sends the message unless its token is known; a FIFO topic stores the token in the transaction of its deliveries."""
     with message.context.store.write() as connection:
         sent, known = messages.remembered_in(connection, message.topic.id, message.draft)
         for queue, draft in () if known else _deliveries(message, sent):
@@ -140,7 +140,7 @@ def _sent_once(message: _Message) -> Sent:
 
 
 def draft_of(topic: Resource, request: dict[str, Any]) -> MessageDraft:
-    """What a topic takes, with its group, and the token by which a FIFO topic knows it again. Raises InvalidParameter."""
+    """Returns the message with its group, and the token by which a FIFO topic recognises a repetition. Raises InvalidParameter."""
     group, token = request.get("MessageGroupId", ""), request.get("MessageDeduplicationId", "")
     attributes = {name: _kept(value) for name, value in (request.get("MessageAttributes") or {}).items()}
     for member, value in (("MessageGroupId", group), ("MessageDeduplicationId", token)):
@@ -162,12 +162,12 @@ def draft_of(topic: Resource, request: dict[str, Any]) -> MessageDraft:
 
 
 def _deliveries(message: _Message, sent: Sent) -> list[tuple[str, MessageDraft]]:
-    """Of each subscription the queue, and what it gets; a queue that is no FIFO queue gets nothing of a FIFO topic's order."""
+    """Returns the queue and its message for each subscription; a standard queue gets no group or order of a FIFO topic."""
     context, published, envelope = message.context, message.draft, _envelope(message, sent)
     deliveries: list[tuple[str, MessageDraft]] = []
     for one in message.chosen:
         queue = find_queue(context, one.document["Endpoint"]) or _dead_letters(context, one)
-        if queue is None:  # it is no more, or not yet there
+        if queue is None:  # deleted, or not yet created
             continue
         raw = one.document.get("RawMessageDelivery") == "true"
         body = published.body if raw else _enveloped(context, one, envelope())
@@ -183,7 +183,7 @@ def _deliveries(message: _Message, sent: Sent) -> list[tuple[str, MessageDraft]]
 
 
 def _dead_letters(context: Context, subscription: Resource) -> Resource | None:
-    """The queue for what can't be delivered, if the subscription has one."""
+    """Returns the queue for messages that can't be delivered, if the subscription has one."""
     policy = subscription.document.get("RedrivePolicy")
     return find_queue(context, str(read_json(policy)["deadLetterTargetArn"])) if policy else None
 
@@ -200,8 +200,8 @@ def _for_queues(text: str) -> str:
 
 
 def _envelope(message: _Message, sent: Sent) -> Callable[[], dict[str, Any]]:
-    """What all subscriptions get that want no raw messages; it is signed when the first of them asks for it, and numbered instead
-    where it is one of a FIFO topic."""
+    """Returns a function that builds the envelope for all subscriptions without raw delivery. It is signed on first use; that of a
+    FIFO topic is numbered instead."""
     context, topic, request = message.context, message.topic, message.request
 
     @cache
@@ -241,7 +241,7 @@ def _passes(subscription: Resource, text: str, attributes: dict[str, Any]) -> bo
 
 
 def _filtered(attribute: dict[str, Any]) -> Any:
-    """A number and a list of strings are compared as such."""
+    """Converts numbers and lists of strings for comparison."""
     value = attribute.get("StringValue", "")
     try:
         if attribute["DataType"] == "Number" or attribute["DataType"] == "String.Array":
@@ -252,7 +252,7 @@ def _filtered(attribute: dict[str, Any]) -> Any:
 
 
 def _kept(attribute: dict[str, Any]) -> dict[str, Any]:
-    """An attribute as the store keeps it, bytes as hexadecimal digits."""
+    """Returns an attribute in its stored form, bytes as hexadecimal digits."""
     if "BinaryValue" in attribute:
         return {"DataType": attribute["DataType"], "Hex": bytes(attribute["BinaryValue"]).hex()}
     return {"DataType": attribute["DataType"], "StringValue": attribute.get("StringValue", "")}

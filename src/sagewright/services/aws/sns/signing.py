@@ -1,4 +1,4 @@
-"""Signatures of what topics send: a key of the server's own, made when it is first needed, and its certificate.
+"""Signatures of topics' messages: the server's key, created on first use, and its certificate.
 
 Source: AWS's SNS developer guide, "Verifying the signatures of Amazon SNS messages"; the signatures that localstack/localstack
 checked on AWS (`test_sns.py`, test_publish_sqs_verify_signature).
@@ -26,9 +26,9 @@ _VALID = timedelta(days=36_500)
 
 
 def signed(store: Database, scope: tuple[str, str], notification: dict[str, str], version: str) -> dict[str, str]:
-    """The members that a notification has besides. `scope`: account and region; `version`: 1, by SHA-1, or 2, by SHA-256.
+    """Returns the signature members of a notification. `scope`: account and region; `version`: 1 for SHA-1, 2 for SHA-256.
 
-    The URL of the certificate is that of its path alone.
+    The URL of the certificate is only a path.
     """
     signer = _signer(store, scope)
     text = "".join(f"{name}\n{notification[name]}\n" for name in _SIGNED if name in notification)
@@ -40,7 +40,7 @@ def signed(store: Database, scope: tuple[str, str], notification: dict[str, str]
 
 
 def certificate(store: Database, scope: tuple[str, str], name: str) -> bytes | None:
-    """The certificate in a file of that name, in PEM; None where there is none."""
+    """Returns the certificate with that file name in PEM, or None."""
     found = resources.find(store, ResourceScope(KIND, *scope), _NAME)
     return str(found.document["Certificate"]).encode() if found and name == _file_of(found) else None
 

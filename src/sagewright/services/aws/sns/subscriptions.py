@@ -39,7 +39,7 @@ def arn_of(subscription: Resource) -> str:
 
 @operation("sns", "Subscribe")
 def subscribe(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """The same queue has one subscription to a topic."""
+    """Subscribes a queue; each queue has at most one subscription to a topic."""
     topic = require_topic(context, request["TopicArn"])
     protocol, endpoint = request["Protocol"], request.get("Endpoint", "")
     if protocol not in PROTOCOLS:
@@ -65,14 +65,14 @@ def subscribe(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check_same(there: Resource, attributes: dict[str, str]) -> None:
-    """Raises InvalidParameter for other attributes than those of the subscription that is there."""
+    """Raises InvalidParameter if the existing subscription has other attributes."""
     described = {"RawMessageDelivery": "false", "FilterPolicyScope": ATTRIBUTES} | there.document
     if any(described.get(name, "") != value for name, value in attributes.items()):
         raise invalid("Attributes", "Subscription already exists with different attributes")
 
 
 def _check_queue(arn: str, fifo: bool) -> None:
-    """That it is a queue's ARN; the queue may be made later. Raises InvalidParameter. `fifo`: whether the topic is."""
+    """Checks that it is a queue's ARN; the queue can be created later. Raises InvalidParameter. `fifo`: True for a FIFO topic."""
     if _QUEUE.fullmatch(arn) is None:
         raise AwsError("InvalidParameter", "Invalid parameter: SQS endpoint ARN")
     if arn.endswith(FIFO) and not fifo:
@@ -80,7 +80,7 @@ def _check_queue(arn: str, fifo: bool) -> None:
 
 
 def find_queue(context: Context, arn: str) -> Resource | None:
-    """None for what is no queue here."""
+    """Returns None if there is no such queue."""
     name = arn.rpartition(":")[2]
     found = resources.find(context.store, ResourceScope(QUEUES, context.account, context.region), name)
     return found if found and arn == f"arn:aws:sqs:{context.region}:{context.account}:{name}" else None
@@ -170,7 +170,7 @@ def _require(context: Context, arn: str) -> Resource:
 
 
 def _lowered(attributes: dict[str, str]) -> dict[str, str]:
-    """Truth is taken in any letters, and kept in small ones."""
+    """Converts booleans, accepted in any case, to lower case."""
     return {
         name: value.lower() if name == "RawMessageDelivery" and value.lower() in {"true", "false"} else value
         for name, value in attributes.items()
@@ -188,7 +188,8 @@ def _check_redrive(text: str) -> None:
 
 
 def _check_dead_letters(attributes: dict[str, str], subscription: dict[str, str]) -> None:
-    """Raises InvalidParameter for what would lose the order. Such policies are objects with the ARN of a queue."""
+    """Raises InvalidParameter for a dead-letter queue that would lose the order. Redrive policies are objects with the ARN of a
+    queue."""
     fifo = subscription["TopicArn"].endswith(FIFO) and subscription["Endpoint"].endswith(FIFO)
     if not fifo or not (text := attributes.get("RedrivePolicy")):
         return

@@ -43,10 +43,10 @@ DELIVERY = {
         "defaultRequestPolicy": {"headerContentType": "text/plain; charset=UTF-8"},
     }
 }
-"""How often HTTP is tried, as AWS tells of a topic that says nothing of it."""
+"""HTTP retry policy, as AWS returns it for a topic without one."""
 SETTABLE = ("DisplayName", "Policy", "DeliveryPolicy", "KmsMasterKeyId", "TracingConfig", "SignatureVersion")
 FIFO_SETTABLE = {"ContentBasedDeduplication": ("true", "false"), "FifoThroughputScope": ("Topic", "MessageGroup")}
-"""What FIFO topics have besides, and the values of each."""
+"""Additional attributes of FIFO topics, and the values of each."""
 
 
 def arn_of(region: str, account: str, name: str) -> str:
@@ -77,13 +77,13 @@ def invalid(member: str, reason: str = "") -> AwsError:
 
 
 def check_arn(member: str, arn: str) -> None:
-    """Raises InvalidParameter for what has too few parts."""
+    """Raises InvalidParameter for an ARN with too few parts."""
     if (parts := arn.count(":") + 1) < 6:
         raise invalid(member, f"An ARN must have at least 6 elements, not {parts}")
 
 
 def pairs_of(given: list[dict[str, str]]) -> dict[str, str]:
-    """Tags by their keys. Raises InvalidParameter for one that comes twice."""
+    """Returns tags by key. Raises InvalidParameter for duplicate keys."""
     pairs = {pair["Key"]: pair["Value"] for pair in given}
     if len(pairs) != len(given):
         raise invalid("Duplicated keys are not allowed.")
@@ -96,7 +96,7 @@ def scope_of(context: Context) -> ResourceScope:
 
 @operation("sns", "CreateTopic")
 def create_topic(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """One that is there is answered like a new one."""
+    """Creates a topic; an existing one gets the same response."""
     name, attributes = request["Name"], request.get("Attributes") or {}
     fifo = attributes.get("FifoTopic") == "true"
     if name.endswith(FIFO) != fifo or NAME.fullmatch(name.removesuffix(FIFO)) is None or len(name) > MOST_NAME:
@@ -114,7 +114,7 @@ def create_topic(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check_same(context: Context, arn: str, attributes: dict[str, str], pairs: dict[str, str]) -> None:
-    """Raises InvalidParameter where the topic that is there has others than are asked for."""
+    """Raises InvalidParameter if the existing topic has other attributes or tags."""
     there = require_topic(context, arn)
     if any(_attribute(there, name) != value for name, value in attributes.items()):
         raise invalid("Attributes", "Topic already exists with different attributes")
@@ -156,7 +156,7 @@ def get_topic_attributes(context: Context, request: dict[str, Any]) -> dict[str,
 
 
 def first_policy(topic: Resource) -> dict[str, Any]:
-    """Of a topic whose policy nobody has set."""
+    """Returns the default policy of a topic."""
     statement = {
         "Sid": "__default_statement_ID",
         "Effect": "Allow",
@@ -185,7 +185,7 @@ def set_topic_attributes(context: Context, request: dict[str, Any]) -> dict[str,
 
 @operation("sns", "DeleteTopic")
 def delete_topic(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """What is not there is deleted already."""
+    """Deletes a topic; ignores a missing one."""
     try:
         topic = require_topic(context, request["TopicArn"])
     except AwsError as error:
@@ -232,7 +232,7 @@ def _check(attributes: dict[str, str], fifo: bool) -> None:
 
 
 def _check_value(name: str, value: str) -> None:
-    """Raises InvalidParameter for what an attribute of FIFO topics can't be, and for what is no policy."""
+    """Raises InvalidParameter for an invalid value of a FIFO attribute, or an invalid policy."""
     if name == "Policy" and value:
         try:
             read_policy(value)

@@ -1,1 +1,1 @@
-"""SQS: queues and their messages, as far as targets of rules and topics need."""
+"""SQS: queues and their messages, as far as targets of rules and topics need them."""

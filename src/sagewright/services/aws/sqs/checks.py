@@ -1,5 +1,5 @@
-"""What a message may be. Source: AWS's API reference, Amazon SQS, SendMessage; its refusals as localstack/localstack recorded
-them on AWS (`test_sqs.snapshot.json`).
+"""Checks of messages. Source: AWS's API reference, Amazon SQS, SendMessage; its refusals as localstack/localstack recorded them on
+AWS (`test_sqs.snapshot.json`).
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def check_attributes(attributes: Mapping[str, Mapping[str, Any]]) -> None:
 
 
 def system_attributes(entry: Mapping[str, Any]) -> dict[str, str]:
-    """The one that a message may be sent with. Raises InvalidParameterValue."""
+    """Returns the only system attribute that can be sent. Raises InvalidParameterValue."""
     given = entry.get("MessageSystemAttributes") or {}
     if unknown := [name for name in given if name != TRACE]:
         raise invalid(f"Message system attribute name '{unknown[0]}' is invalid.")
@@ -76,7 +76,7 @@ def system_attributes(entry: Mapping[str, Any]) -> dict[str, str]:
 
 
 def check_names(entry: Mapping[str, Any]) -> None:
-    """Of the group and of the token by which a message is known again. Raises InvalidParameterValue."""
+    """Checks the group and the deduplication token. Raises InvalidParameterValue."""
     for parameter in ("MessageGroupId", "MessageDeduplicationId"):
         given = entry.get(parameter)
         if given is not None and not _NAME.fullmatch(given):
@@ -93,5 +93,5 @@ def check_delay(delay_s: int) -> None:
 
 
 def size(entry: Mapping[str, Any]) -> int:
-    """In bytes."""
+    """Returns the size in bytes."""
     return message_bytes(entry["MessageBody"], entry.get("MessageAttributes"))

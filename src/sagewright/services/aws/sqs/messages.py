@@ -26,7 +26,7 @@ ENTRY_ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
 HANDLE = re.compile(r"[0-9a-f]{32}")
 MOST_HIDDEN_S = 43_200
 LOOK_S = 0.2
-"""How often a request that waits for a message looks for one."""
+"""Polling interval of a request that waits for messages."""
 
 
 @operation("sqs", "SendMessage")
@@ -53,7 +53,7 @@ def send_message_batch(context: Context, request: dict[str, Any]) -> dict[str, A
             f"Batch requests cannot be longer than {MOST_BYTES} bytes. You have sent {size} bytes.",
         )
     for entry in request["Entries"] if queue.fifo else ():
-        if not entry.get("MessageGroupId"):  # of a batch it is another error, and that of all
+        if not entry.get("MessageGroupId"):  # in a batch it is a different error, for the whole batch
             raise checks.invalid("The request must contain the parameter MessageGroupId.")
         _token(queue, entry)
     return _each("SendMessage", request["Entries"], send)
@@ -123,7 +123,7 @@ def _delete(context: Context, queue: Queue, entry: dict[str, Any]) -> dict[str, 
 
 
 def _check_handle(handle: str) -> None:
-    """Raises ReceiptHandleIsInvalid for what no message ever had."""
+    """Raises ReceiptHandleIsInvalid for a malformed handle."""
     if HANDLE.fullmatch(handle) is None:
         raise AwsError(
             "ReceiptHandleIsInvalid", f'The input receipt handle "{handle[:100]}" is not a valid receipt handle.'
@@ -150,7 +150,7 @@ def _hidden_s(seconds: int) -> int:
 
 
 def _each(act: str, entries: list[dict[str, Any]], do: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
-    """What comes of each entry of a batch."""
+    """Returns the results of the entries of a batch."""
     _check_batch(act, entries)
     good: list[dict[str, Any]] = []
     bad: list[dict[str, Any]] = []
@@ -186,7 +186,8 @@ def _check_batch(act: str, entries: list[dict[str, Any]]) -> None:
 
 
 def _draft(context: Context, queue: Queue, entry: dict[str, Any], too_large: str = "are invalid") -> MessageDraft:
-    """Raises AwsError for a message that the queue doesn't take. `too_large`: what is said of the parameters of a large one."""
+    """Raises AwsError for a message that the queue doesn't accept. `too_large`: wording of the error for a message that is too
+    large."""
     body, attributes = entry["MessageBody"], entry.get("MessageAttributes") or {}
     checks.check_body(body)
     most = queue.number("MaximumMessageSize")
@@ -214,7 +215,7 @@ def _draft(context: Context, queue: Queue, entry: dict[str, Any], too_large: str
 
 
 def _token(queue: Queue, entry: dict[str, Any]) -> str:
-    """By which a FIFO queue knows a message again. Raises InvalidParameterValue."""
+    """Returns the token by which a FIFO queue recognises a repetition. Raises InvalidParameterValue."""
     checks.check_names(entry)
     if entry.get("MessageDeduplicationId"):
         return str(entry["MessageDeduplicationId"])
@@ -226,7 +227,7 @@ def _token(queue: Queue, entry: dict[str, Any]) -> str:
 
 
 def _kept(attribute: dict[str, Any]) -> dict[str, Any]:
-    """An attribute as a document: bytes as hexadecimal digits."""
+    """Returns an attribute in its stored form, bytes as hexadecimal digits."""
     if "BinaryValue" in attribute:
         return {"DataType": attribute["DataType"], "Hex": bytes(attribute["BinaryValue"]).hex()}
     return {"DataType": attribute["DataType"], "StringValue": attribute.get("StringValue", "")}
@@ -282,7 +283,7 @@ def _shown(kept: dict[str, Any]) -> dict[str, Any]:
 
 
 def attributes_md5(attributes: dict[str, dict[str, Any]]) -> str:
-    """Of names, types and values, each with its length before it, in the order of the names."""
+    """Returns the digest of names, types and values, each preceded by its length, sorted by name."""
     digested = bytearray()
     for name in sorted(attributes):
         kept = attributes[name]

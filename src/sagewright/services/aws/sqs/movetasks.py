@@ -1,4 +1,4 @@
-"""Message move tasks: Start, List, Cancel. `engine.events.message_moves` carries them out.
+"""Message move tasks: Start, List, Cancel. `engine.events.message_moves` runs them.
 
 Source: AWS's API reference, Amazon SQS; handles and refusals as localstack/localstack recorded them on AWS
 (`test_sqs_move_task.snapshot.json`).
@@ -45,7 +45,7 @@ def start_message_move_task(context: Context, request: dict[str, Any]) -> dict[s
     document |= {"PerSecond": pace} if pace is not None else {}
     new = New(str(uuid.uuid4()), document, "", {}, parent=source.id, status=RUNNING, principal=context.principal.arn)
     with context.store.write() as connection:
-        resources.locked_in(connection, source.id)  # so that of two that start at once one sees the other
+        resources.locked_in(connection, source.id)  # so that of two concurrent starts one sees the other
         there = [one for one in resources.children_in(connection, source.id) if one.kind == KIND]
         if any(one.status == RUNNING for one in there):
             raise checks.invalid("There is already a task running. Only one active task is allowed for a source queue arn at a "
@@ -91,7 +91,7 @@ def _handle(task: Resource) -> str:
 
 
 def _read_handle(handle: str) -> tuple[str, str]:
-    """The task's id and its source. Raises InvalidParameterValue."""
+    """Returns the task's id and its source. Raises InvalidParameterValue."""
     try:
         found = json.loads(base64.b64decode(handle, validate=True))
         return str(found["taskId"]), str(found["sourceArn"])

@@ -72,7 +72,7 @@ def _check(request: dict[str, Any]) -> None:
 
 
 def _change(context: Context, queue: Queue, how: Callable[[list[dict[str, Any]]], list[dict[str, Any]]]) -> None:
-    """What `how` makes of the policy's statements, with no other writer between; without any the queue has no policy."""
+    """Applies `how` to the policy's statements atomically; without statements the policy is removed."""
     with context.store.write() as connection:
         now = resources.locked_in(connection, queue.id)
         if now is None:
@@ -85,7 +85,7 @@ def _change(context: Context, queue: Queue, how: Callable[[list[dict[str, Any]]]
 
 
 def _policy(arn: str, text: str | None) -> dict[str, Any]:
-    """Raises InvalidAttributeValue for one that is no policy, which an earlier version let SetQueueAttributes keep."""
+    """Raises InvalidAttributeValue for an invalid policy, which SetQueueAttributes of an earlier version can have stored."""
     if not text:
         return {"Version": "2008-10-17", "Id": f"{arn}/SQSDefaultPolicy", "Statement": []}
     return read_policy(text)

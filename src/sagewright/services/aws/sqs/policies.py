@@ -1,4 +1,4 @@
-"""Policies of queues, which are kept and told; they keep nobody out."""
+"""Policies of queues: stored and returned, but not enforced."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sagewright.model.errors import AwsError
 
 
 def read_policy(text: str) -> dict[str, Any]:
-    """Raises InvalidAttributeValue for a text that is no policy."""
+    """Raises InvalidAttributeValue for an invalid policy."""
     try:
         return documents.read_policy(text)
     except ValueError:

@@ -32,7 +32,7 @@ NUMBERS: dict[str, tuple[int, int, int]] = {
     "ReceiveMessageWaitTimeSeconds": (0, 20, 0),
     "VisibilityTimeout": (0, 43_200, 30),
 }
-"""Attributes that are numbers: least, most, default."""
+"""Numeric attributes: minimum, maximum, default."""
 OTHERS = ("Policy", "RedrivePolicy", "RedriveAllowPolicy", "FifoQueue", "ContentBasedDeduplication", "SqsManagedSseEnabled",
           "KmsMasterKeyId", "KmsDataKeyReusePeriodSeconds", "DeduplicationScope", "FifoThroughputLimit")  # fmt: skip
 TRUTHS = frozenset({"FifoQueue", "ContentBasedDeduplication", "SqsManagedSseEnabled"})
@@ -42,12 +42,12 @@ FIFO = {
     "DeduplicationScope": "queue",
     "FifoThroughputLimit": "perQueue",
 }
-"""What a FIFO queue has besides, unless it was set."""
+"""Additional attributes of a FIFO queue, with their defaults."""
 
 
 @dataclass(frozen=True)
 class Queue:
-    """`attributes`: those that were set."""
+    """`attributes`: those that were set explicitly."""
 
     resource: Resource
 
@@ -73,7 +73,7 @@ class Queue:
 
     @property
     def redrive(self) -> tuple[str, int] | None:
-        """The name of the queue for dead letters, and after how many receptions a message is one."""
+        """Returns the name of the dead-letter queue, and the number of receives after which a message moves there."""
         text = self.attributes.get("RedrivePolicy")
         if not text:
             return None
@@ -86,7 +86,7 @@ def arn_of(region: str, account: str, name: str) -> str:
 
 
 def require_queue(context: Context, url: str) -> Queue:
-    """By its URL, of which only the path counts. Raises QueueDoesNotExist."""
+    """Finds a queue by its URL, of which only the path counts. Raises QueueDoesNotExist."""
     found = find(context, url.rstrip("/").rpartition("/")[2])
     if found is None:
         raise AwsError("QueueDoesNotExist", "The specified queue does not exist.")
@@ -100,7 +100,7 @@ def find(context: Context, name: str) -> Queue | None:
 
 @operation("sqs", "CreateQueue")
 def create_queue(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """One that is there with the same attributes is answered like a new one."""
+    """Creates a queue; an existing one with the same attributes gets the same response."""
     name, attributes = request["QueueName"], _lowered(request.get("Attributes") or {})
     if NAME.fullmatch(name) is None:
         raise AwsError(
@@ -149,14 +149,14 @@ def list_dead_letter_source_queues(context: Context, request: dict[str, Any]) ->
 
 
 def sources_of(context: Context, dead: Queue) -> list[str]:
-    """The names of the queues whose dead letters a queue gets."""
+    """Returns the names of the queues whose dead-letter queue is `dead`."""
     rows = resources.page(context.store, _scope(context), PageRequest(sort_by="name", descending=False, limit=100_000))
     queues = (Queue(row) for row in rows)
     return [one.resource.name for one in queues if one.redrive and one.redrive[0] == dead.resource.name]
 
 
 def _listed(context: Context, names: list[str], request: dict[str, Any]) -> tuple[list[str], str | None]:
-    """A page of the queues with these names, and the token of the next. Raises InvalidParameterValue."""
+    """Returns a page of the queues with these names, and the token of the next page. Raises InvalidParameterValue."""
     error = AwsError("InvalidParameterValue", "The NextToken is not valid.")
     after = paging.decode(request.get("NextToken"), error)
     page, token = paging.page_of(names, lambda name: [name], after, request.get("MaxResults", MOST_LISTED))
@@ -251,13 +251,13 @@ def list_queue_tags(context: Context, request: dict[str, Any]) -> dict[str, Any]
 
 
 def _lowered(attributes: dict[str, str]) -> dict[str, str]:
-    """Truth is taken in any letters, and kept in small ones. A key of KMS ends the encryption by SQS's own, for good."""
+    """Converts booleans, accepted in any case, to lower case. Setting a KMS key turns off encryption by SQS itself for good."""
     own = {"SqsManagedSseEnabled": "false"} if attributes.get("KmsMasterKeyId") else {}
     return {name: value.lower() if name in TRUTHS else value for name, value in attributes.items()} | own
 
 
 def _check_standard(attributes: dict[str, str]) -> None:
-    """Raises InvalidAttributeName for what FIFO queues alone have."""
+    """Raises InvalidAttributeName for attributes of FIFO queues."""
     for name in attributes:
         if name in {"FifoQueue", "ContentBasedDeduplication"}:
             raise AwsError("InvalidAttributeName", f"Unknown Attribute {name}.")

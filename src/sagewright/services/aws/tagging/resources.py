@@ -1,4 +1,4 @@
-"""Resources by their tags, and the tags that there are: GetResources, GetTagKeys, GetTagValues.
+"""Resources by their tags, and the existing tags: GetResources, GetTagKeys, GetTagValues.
 
 Source: AWS's API reference, Resource Groups Tagging API.
 """
@@ -21,7 +21,7 @@ PAGE, MOST_NAMES = 50, 1000
 
 @operation(SERVICE, "GetResources")
 def get_resources(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """The token of the last page is empty."""
+    """Returns a page of resources; the last page has an empty token."""
     asked_for = request.get("TagFilters") or ()
     if any("Key" not in one for one in asked_for):
         raise _wrong("Each of the TagFilters must have a Key.")

@@ -1,7 +1,7 @@
 """Metrics of trial components: BatchPutMetrics and BatchGetMetrics of the service sagemaker-metrics.
 
-Source: AWS's API reference, BatchPutMetrics, BatchGetMetrics and MetricQuery. Points on the axis Timestamp, Start and End are
-seconds since the epoch, which AWS leaves open.
+Source: AWS's API reference, BatchPutMetrics, BatchGetMetrics and MetricQuery. Points on the axis Timestamp, Start and End are in
+seconds since the epoch; AWS does not specify the unit.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from sagewright.store.resources.component_metrics import MetricPoint, Summary
 from sagewright.store.resources.resources import Resource
 
 MOST_METRICS = 500
-"""Names of metrics that one component can have."""
+"""Maximum number of metric names per component."""
 MOST_POINTS = 100_000
-"""Of one metric that one query reads."""
+"""Maximum number of points of one metric that one query reads."""
 PERIODS_S = {"OneMinute": 60, "FiveMinute": 300, "OneHour": 3600}
 STATISTICS: dict[str, Callable[[Summary], float]] = {
     "Min": lambda one: one.minimum,
@@ -74,7 +74,7 @@ def _result(context: Context, query: dict[str, Any]) -> dict[str, Any]:
 
 
 def _component(context: Context, arn: str) -> Resource | None:
-    """Of an ARN of a trial component or of a job."""
+    """Returns the component that the ARN of a trial component or of a job names."""
     if not arn.startswith(f"arn:aws:sagemaker:{context.region}:{context.account}:"):
         return None
     if f":{COMPONENTS.arn_type}/" not in arn:
@@ -92,7 +92,7 @@ def _within(points: Sequence[MetricPoint], query: dict[str, Any]) -> list[Metric
 
 
 def _grouped(points: Sequence[MetricPoint], period_s: int | None) -> dict[int, Summary]:
-    """By step, or by the beginning of the period."""
+    """Groups points by step, or by the beginning of the period."""
     groups: dict[int, list[MetricPoint]] = defaultdict(list)
     for point in points:
         if period_s is not None:

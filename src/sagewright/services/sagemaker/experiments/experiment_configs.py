@@ -1,6 +1,6 @@
-"""ExperimentConfig of jobs: the trial that a job's component belongs to from the beginning.
+"""ExperimentConfig of jobs: the trial that a job's component is added to when the job is created.
 
-Source: AWS's API reference, ExperimentConfig: the experiment exists already; without a TrialName there is a new trial.
+Source: AWS's API reference, ExperimentConfig: the experiment must exist; without a TrialName a new trial is created.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SUFFIX = "-aws-trial"
 
 @dataclass(frozen=True)
 class _Place:
-    """`trial`: None for one that is to be made."""
+    """`trial`: None for a trial that is yet to be created."""
 
     experiment: Resource | None
     trial: Resource | None
@@ -36,7 +36,8 @@ class _Place:
 
 
 def tracking(context: Context, kind: Kind, name: str, request: dict[str, Any]) -> Callable[[Connection], None] | None:
-    """What is written in the transaction that makes the job. Raises ResourceNotFound, ValidationException."""
+    """Returns a function that adds the component to the trial, to be called in the transaction that creates the job. Raises
+    ResourceNotFound, ValidationException."""
     config = request.get("ExperimentConfig") or {}
     if kind.name not in SOURCE_TYPES or not (config.get("ExperimentName") or config.get("TrialName")):
         return None
@@ -68,7 +69,7 @@ def _scope(context: Context, name: str, config: dict[str, Any]) -> _Place:
 
 
 def _trial_in(context: Context, connection: Connection, scope: _Place) -> str:
-    """Its id. Raises ResourceNotFound if it or its experiment was deleted meanwhile."""
+    """Returns the trial's id. Raises ResourceNotFound if it or its experiment was deleted meanwhile."""
     if scope.trial is not None:
         if resources.locked_in(connection, scope.trial.id) is None:
             raise TRIALS.missing(TRIALS.arn(context, scope.trial.name))

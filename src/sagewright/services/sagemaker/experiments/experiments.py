@@ -1,6 +1,6 @@
 """Experiments: Create, Describe, List, Update, Delete.
 
-Source: AWS's API reference, CreateExperiment; names are unique in any case, and ARNs have them in lower case.
+Source: AWS's API reference, CreateExperiment. Names are unique regardless of case; ARNs contain them in lower case.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Trial components as they are kept and found. Those of jobs are made when somebody first asks for them, at the latest for lineage,
-a moment after the job; the job describes them."""
+"""Storage and lookup of trial components. The components of jobs are created lazily, on the first request for them, at the latest
+for lineage, a moment after the job. The job itself provides their description."""
 
 from __future__ import annotations
 
@@ -38,16 +38,17 @@ from sagewright.store.resources.resources import New, Resource
 from sagewright.store.schema.jobs import jobs as table
 
 MARGIN_MS = 60_000
-"""Jobs that are older than what was seen by so much are not looked for again: clocks of servers differ."""
+"""Overlap with the previous catch-up, in which jobs are looked for again: the clocks of servers differ."""
 _seen_until: WeakKeyDictionary[Database, dict[tuple[str, str], int]] = WeakKeyDictionary()
 PEOPLE = (CREATOR, CHANGER)
 EMPTY: dict[str, Any] = {name: {} for name in MERGED}
-"""Told also where nothing was put: SDK v2 reads a list where there is no map, and fails."""
+"""Members that are returned even if empty: SDK v2 iterates over a list where a map is missing, and fails."""
 TIMES = ("StartTime", "EndTime", "LastModifiedTime")
 
 
 def whole(context: Context, rows: Sequence[Resource], every: bool = False) -> list[dict[str, Any]]:
-    """What is told of components, with their parents. `every`: with all statistics of jobs that run, which are counted anew."""
+    """Returns full descriptions of components, with their parents. `every`: include all statistics of running jobs, recomputed on
+    each call."""
     sources = _sources(context, rows)
     put = component_metrics.of_components(context.store, [row.id for row in rows])
     final = job_lists.final_metrics(context.store, list(sources))
@@ -65,12 +66,12 @@ def whole(context: Context, rows: Sequence[Resource], every: bool = False) -> li
 
 
 def _sources(context: Context, rows: Sequence[Resource]) -> dict[str, Job]:
-    """The jobs of components by their ids."""
+    """Returns the jobs of components by job id."""
     return {job.id: job for job in job_lists.several(context.store, [row.parent for row in rows if row.parent])}
 
 
 def _described(row: Resource, job: Job | None) -> dict[str, Any]:
-    """Without what other rows tell: metrics of points and parents."""
+    """Describes a component from its own row and job, without point metrics and parents, which are stored in other rows."""
     own = {key: value for key, value in row.document.items() if key not in {NAME, *PEOPLE}}
     described = merged(of_job(job), own) if job is not None else own
     head = {name: value for name, value in COMPONENTS.shape(row).items() if name not in described}
@@ -78,13 +79,13 @@ def _described(row: Resource, job: Job | None) -> dict[str, Any]:
 
 
 def _timed(described: dict[str, Any]) -> dict[str, Any]:
-    """Times that were kept are milliseconds."""
+    """Converts stored times, which are in milliseconds."""
     times = {name: to_datetime(described[name]) for name in TIMES if isinstance(described.get(name), int)}
     return described | times
 
 
 def _of_job(context: Context, job: Job, final: Sequence[Any], every: bool) -> list[dict[str, Any]]:
-    """Of the metrics that a job's lines had: all statistics, or the last values alone."""
+    """Returns the metrics from a job's log lines: all statistics, or only the last values."""
     names = [row.name for row in final]
     kind = KINDS[job.kind]
     arn = kind.arn(job.region, job.account, job.name)
@@ -102,7 +103,7 @@ def _of_job(context: Context, job: Job, final: Sequence[Any], every: bool) -> li
 
 
 def _parents(context: Context, ids: Sequence[str]) -> dict[str, list[dict[str, str]]]:
-    """The trials of each component, and their experiments."""
+    """Returns the trials of each component, with their experiments."""
     members = trials.trials_of(context.store, ids)
     rows = {
         row.id: row for row in resources.several(context.store, list({one for own in members.values() for one in own}))
@@ -119,7 +120,7 @@ def _parents(context: Context, ids: Sequence[str]) -> dict[str, list[dict[str, s
 
 
 def summaries(context: Context, rows: Sequence[Resource]) -> list[dict[str, Any]]:
-    """What a list tells of components."""
+    """Returns the summaries of components for lists."""
     members = ("TrialComponentName", "TrialComponentArn", *HEAD, *PEOPLE, "Status", "StartTime", "EndTime")
     found = []
     sources = _sources(context, rows)
@@ -131,13 +132,13 @@ def summaries(context: Context, rows: Sequence[Resource]) -> list[dict[str, Any]
 
 
 def catch_up(context: Context) -> None:
-    """Make the components of all jobs that have none yet."""
+    """Creates the missing components of all jobs."""
     seen = _seen_until.setdefault(context.store, {})
     scope = (context.account, context.region)
     now = now_ms()
     while True:
         since_ms = seen.get(scope, MARGIN_MS) - MARGIN_MS
-        with context.store.read() as connection:  # most often there is nothing to write
+        with context.store.read() as connection:  # usually there is nothing to write
             found = trials.untracked_in(connection, *scope, tuple(SOURCE_TYPES), since_ms)
         if not found:
             break
@@ -146,7 +147,7 @@ def catch_up(context: Context) -> None:
                 for job in found:
                     if not trials.has_own_in(connection, job.id):
                         make_in(connection, job)
-        except IntegrityError:  # another server makes them; the next who asks sees whether all are there
+        except IntegrityError:  # another server is creating them; the next call checks that all are there
             return
     seen[scope] = now
 
@@ -170,7 +171,7 @@ def scope_of(context: Context, kind: str = trials.COMPONENT) -> ResourceScope:
 
 
 def require(context: Context, name: str) -> Resource:
-    """By name or ARN; that of a job is made if need be. Raises ResourceNotFound."""
+    """Finds a component by name or ARN; creates that of a job if needed. Raises ResourceNotFound."""
     found = COMPONENTS.find(context, name)
     if found is None:
         plain = name.rpartition("/")[2]
@@ -185,7 +186,7 @@ def require(context: Context, name: str) -> Resource:
 
 
 def of_source(context: Context, arn: str) -> list[str]:
-    """The ids of the components of the job that an ARN names; SDKs write ARNs in lower case."""
+    """Returns the ids of the components of the job that an ARN names; SDKs write ARNs in lower case."""
     kind_name, _, name = arn.split(":", 5)[-1].partition("/")
     kind = next((one for one in SOURCE_TYPES if KINDS[one].resource == kind_name), None)
     if kind is None or not arn.startswith(f"arn:aws:sagemaker:{context.region}:{context.account}:"):
@@ -196,7 +197,7 @@ def of_source(context: Context, arn: str) -> list[str]:
 
 
 def _job(context: Context, kind: str, name: str) -> Job | None:
-    """By its name, in any case if there is none that is written so."""
+    """Finds a job by its exact name, or else by its name regardless of case."""
     found = jobs.find(context.store, ResourceScope(kind, context.account, context.region), name)
     if found is not None:
         return found
@@ -208,12 +209,12 @@ def _job(context: Context, kind: str, name: str) -> Job | None:
 
 
 def of(context: Context, job: Job) -> Resource | None:
-    """The component of a job, made if it isn't there; None if it was deleted."""
+    """Returns the component of a job and creates it if it is missing; None if it was deleted."""
     found = [
         one for one in resources.children(context.store, job.id) if one.kind in {trials.COMPONENT, trials.FORGOTTEN}
     ]
     if not found:
-        with contextlib.suppress(IntegrityError), context.store.write() as connection:  # another server has made it
+        with contextlib.suppress(IntegrityError), context.store.write() as connection:  # another server has created it
             if not trials.has_own_in(connection, job.id):
                 return make_in(connection, job)
         found = [one for one in resources.children(context.store, job.id) if one.kind == trials.COMPONENT]
@@ -221,10 +222,12 @@ def of(context: Context, job: Job) -> Resource | None:
 
 
 def make_in(connection: Connection, job: Any) -> Resource:
-    """The component of a job (id, kind, account, region, name, created_ms). The caller knows that there is none."""
+    """Creates the component of a job (id, kind, account, region, name, created_ms). The caller knows that none exists."""
     name = component_name(job.kind, job.name)
     scope = ResourceScope(trials.COMPONENT, job.account, job.region)
-    if trials.is_named_in(connection, scope, name.lower()):  # by a user, or by a job of that name that was deleted
+    if trials.is_named_in(
+        connection, scope, name.lower()
+    ):  # taken by a user's component, or by a deleted job of that name
         name = f"{name}-{job.id[:8]}"
     arn = KINDS[job.kind].arn(job.region, job.account, job.name)
     document = {NAME: name, "Source": {"SourceArn": arn, "SourceType": SOURCE_TYPES[job.kind]}}
@@ -234,7 +237,7 @@ def make_in(connection: Connection, job: Any) -> Resource:
 
 
 def keep(context: Context, job: Job) -> None:
-    """Before a job is deleted: its component goes on telling what it told."""
+    """Stores the description of a job's component before the job is deleted, so that the component still returns it."""
     if job.kind not in SOURCE_TYPES or (component := of(context, job)) is None:
         return
     (described,) = whole(context, [component], every=True)

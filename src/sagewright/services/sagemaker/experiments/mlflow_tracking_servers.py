@@ -1,7 +1,7 @@
 """MLflow tracking servers: Create, Describe, List, Update, Start, Stop, Delete, and a URL for a browser.
 
-Source: AWS's API reference, CreateMlflowTrackingServer and its relatives. What runs is the real MLflow, as a job of its own; see
-`engine.endpoints.tracking_servers`.
+Source: AWS's API reference, CreateMlflowTrackingServer and related operations. Each server runs the real MLflow in a dedicated job;
+see `engine.endpoints.tracking_servers`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from sagewright.store.resources.resources import Resource
 DEFAULT_SIZE = "Small"
 CHANGED = ("ArtifactStoreUri", "TrackingServerSize", "AutomaticModelRegistration", "WeeklyMaintenanceWindowStart",
            "S3BucketOwnerAccountId", "S3BucketOwnerVerification")  # fmt: skip
-"""What an update may change."""
+"""Members that an update can change."""
 RESTARTING = ("ArtifactStoreUri", "TrackingServerSize")
 FILTERS = {
     "CreatedAfter": ("created_ms", Comparison.AT_LEAST),
@@ -43,7 +43,7 @@ FILTERS = {
 RUNS = frozenset({Status.CREATED, Status.UPDATED, Status.STARTED})
 RESTS = frozenset({Status.STOPPED, Status.CREATE_FAILED, Status.START_FAILED, Status.UPDATE_FAILED})
 URL_S, SESSION_S = 300, 43_200
-"""Where ExpiresInSeconds and SessionExpirationDurationInSeconds aren't given."""
+"""Defaults of ExpiresInSeconds and SessionExpirationDurationInSeconds."""
 _TOLD = ("RoleArn", "ArtifactStoreUri", "TrackingServerSize", "WeeklyMaintenanceWindowStart",
          "AutomaticModelRegistration", "S3BucketOwnerAccountId", "S3BucketOwnerVerification", "CreatedBy",
          "LastModifiedBy")  # fmt: skip
@@ -55,7 +55,7 @@ def _described(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def _running(document: dict[str, Any]) -> dict[str, Any]:
-    """`Running`: the version that has answered; until then the one that was asked for, if any was."""
+    """`Running`: the version that last answered; before that, the requested version, if any."""
     version = document["Running"] or document["MlflowVersion"]
     active = {"IsActive": "Active" if document["Directory"] else "Inactive"}
     return active | ({"MlflowVersion": version} if version else {})
@@ -63,7 +63,7 @@ def _running(document: dict[str, Any]) -> dict[str, Any]:
 
 class _TrackingServers(ResourceType):
     def list(self, context: Context, request: dict[str, Any]) -> dict[str, Any]:
-        """MlflowVersion is no column: pages are read until one is full of those that have it."""
+        """MlflowVersion is not a column: pages are read until one is full of matching rows."""
         scope, version = self._scope(context), request.get("MlflowVersion")
 
         def of_version(page: PageRequest) -> list[Resource]:
@@ -161,7 +161,7 @@ def stop_mlflow_tracking_server(context: Context, request: dict[str, Any]) -> di
 
 @operation("sagemaker", "DeleteMlflowTrackingServer")
 def delete_mlflow_tracking_server(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """What it tracked is deleted with it; artifacts in S3 stay."""
+    """Deletes its tracking data as well; artifacts in S3 stay."""
     allowed = RUNS | RESTS | {Status.CREATING}
     return _altered(context, request, allowed, lambda current: _requested(current, GONE, Status.DELETING))
 
@@ -175,7 +175,7 @@ def create_presigned_mlflow_tracking_server_url(context: Context, request: dict[
         )
     url = _front(context)
     admin = identity.find_long_lived_key(context.store, assumed_role_arn(context.settings.account, ROLE_NAME, "admin"))
-    assert admin is not None  # made when the server starts
+    assert admin is not None  # created when the server starts
     until_ms = now_ms() + 1000 * request.get("ExpiresInSeconds", URL_S)
     session_s = request.get("SessionExpirationDurationInSeconds", SESSION_S)
     one = Pass(passes.URL, tracker.id, until_ms, session_s, context.principal.access_key or admin.id)
@@ -184,7 +184,7 @@ def create_presigned_mlflow_tracking_server_url(context: Context, request: dict[
 
 
 def _front(context: Context) -> str:
-    """Where the process that answers browsers listens, as this machine reaches it."""
+    """Returns the address of the process that serves browsers, as this machine reaches it."""
     try:
         return (context.settings.data / "runtime-endpoint").read_text().strip()
     except OSError:
@@ -219,7 +219,7 @@ def _requested(current: Resource, desired: str, status: Status) -> Resource:
 def _altered(
     context: Context, request: dict[str, Any], allowed: frozenset[Status], how: Callable[[Resource], Resource]
 ) -> dict[str, Any]:
-    """Raises ConflictException for a tracking server in another status."""
+    """Raises ConflictException for a tracking server in any other status."""
     tracker = TRACKERS.require(context, request["TrackingServerName"])
     arn = TRACKERS.arn(context, tracker.name)
 

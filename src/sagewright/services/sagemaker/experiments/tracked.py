@@ -1,4 +1,4 @@
-"""What experiments, trials and trial components have in common: names that are the same in any case, and who changed them."""
+"""Common parts of experiments, trials and trial components: case-insensitive names, and the identities that changed them."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from sagewright.store.resources import resources, tags
 from sagewright.store.resources.resources import New, Resource
 
 NAME, CREATOR, CHANGER = "Name", "CreatedBy", "LastModifiedBy"
-"""Members of a document beside those of the request: the name as it was written, and ARNs."""
+"""Members of a document beside those of the request: the name as originally written, and ARNs."""
 HEAD = ("DisplayName", "CreationTime", "LastModifiedTime")
 Documents = Callable[[Context, Sequence[Resource]], list[dict[str, Any]]]
 
 
 @dataclass(frozen=True)
 class Tracked(ResourceType):
-    """A Form whose rows are named in lower case; the document has the name as it was written.
+    """A ResourceType whose rows are named in lower case; the document keeps the name as originally written.
 
-    `searched_as`: Search's name for it. `whole`: what Search shows of rows, but for their tags; `prepare`: see Searched.
+    `searched_as`: Search's name for it. `whole`: rows as Search shows them, without tags. `prepare`: see Searched.
     """
 
     searched_as: str = ""
@@ -52,7 +52,7 @@ class Tracked(ResourceType):
     def create_below(
         self, context: Context, request: dict[str, Any], parent: Resource | None, status: str = ""
     ) -> dict[str, Any]:
-        """`parent`: what it belongs to; ResourceNotFound if that is deleted meanwhile. Raises `taken`."""
+        """`parent`: the resource that it belongs to; raises ResourceNotFound if that is deleted meanwhile. Raises `taken`."""
         name = request[self._name_member]
         try:
             with context.store.write() as connection:
@@ -79,7 +79,7 @@ class Tracked(ResourceType):
     def update(
         self, context: Context, found: Resource, change: Callable[[dict[str, Any]], dict[str, Any]], status: str = ""
     ) -> dict[str, Any]:
-        """`change`: makes a new document of the one that is there. Raises `missing`, and what `change` raises."""
+        """`change`: returns a new document for the current one. Raises `missing`, and whatever `change` raises."""
 
         def how(current: Resource) -> Resource:
             document = change(current.document) | {CHANGER: context.principal.arn}
@@ -93,14 +93,14 @@ class Tracked(ResourceType):
         return resources.find(context.store, self._scope(context), name.rpartition("/")[2].lower())
 
     def require(self, context: Context, name: str) -> Resource:
-        """By name or ARN. Raises `missing`."""
+        """Finds a resource by name or ARN. Raises `missing`."""
         found = self.find(context, name)
         if found is None:
             raise self.missing(self.arn(context, name.rpartition("/")[2]))
         return found
 
     def remove(self, context: Context, found: Resource, check: Callable[[Connection], None]) -> dict[str, Any]:
-        """`check` raises if it can't go, and removes what goes with it. Raises `missing`."""
+        """`check` raises if the resource can't be deleted, and deletes its dependents. Raises `missing`."""
         arn = self.arn(context, found.name)
         with context.store.write() as connection:
             if resources.locked_in(connection, found.id) is None:
@@ -110,7 +110,7 @@ class Tracked(ResourceType):
         return {f"{self.noun}Arn": arn}
 
     def listed_where(self, context: Context, request: dict[str, Any], *conditions: Condition) -> dict[str, Any]:
-        """`conditions` name what it belongs to, if anything: then the index of that is used, not the one of the whole account."""
+        """`conditions` restrict the list to a parent, if any: then the parent's index is used instead of the account's."""
         scope, own = (None, [resources.is_of(self.kind), *conditions]) if conditions else (self._scope(context), [])
         return self.listed.answer(
             request,
@@ -147,17 +147,17 @@ class Tracked(ResourceType):
         return {name: head[name] for name in (self._name_member, f"{self.noun}Arn", *HEAD)}
 
     def _shown(self, context: Context, rows: Sequence[Resource]) -> list[dict[str, Any]]:
-        """As Search shows them."""
+        """Returns rows as Search shows them."""
         whole = self.whole(context, rows) if self.whole else [self.shape(row) for row in rows]
         return with_tags(context, whole, f"{self.noun}Arn")
 
 
 def with_tags(context: Context, documents: list[dict[str, Any]], member: str) -> list[dict[str, Any]]:
-    """`member`: has the ARN of each."""
+    """`member`: the member that holds the ARN of each document."""
     tagged = tags.of_all(context.store, [one[member] for one in documents])
     return [one | {"Tags": shape(tagged.get(one[member], {}))} for one in documents]
 
 
 def by(arn: str) -> dict[str, Any]:
-    """CreatedBy and LastModifiedBy."""
+    """Returns CreatedBy and LastModifiedBy."""
     return {"IamIdentity": {"Arn": arn, "PrincipalId": arn.rpartition("/")[2]}}

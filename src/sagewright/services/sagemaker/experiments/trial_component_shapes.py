@@ -1,4 +1,4 @@
-"""What trial components tell: what was kept of them, and what their jobs tell of themselves."""
+"""Descriptions of trial components: their stored documents merged with descriptions of their jobs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SOURCE_TYPES = {
     PROCESSING.kind: "SageMakerProcessingJob",
     TRANSFORM.kind: "SageMakerTransformJob",
 }
-"""The kinds of jobs that have a component of themselves."""
+"""Kinds of jobs that get a trial component."""
 MERGED = ("Parameters", "InputArtifacts", "OutputArtifacts")
 LONGEST_TEXT, LONGEST_URI = 2500, 2048
 Document = dict[str, Any]
@@ -35,7 +35,7 @@ def component_name(kind: str, job: str) -> str:
 
 
 def merged(described: Document, own: Document) -> Document:
-    """What a job tells, with what users have put beside it."""
+    """Merges a job's description with members that users have added."""
     both = {
         name: {**described.get(name, {}), **own.get(name, {})} for name in MERGED if name in described or name in own
     }
@@ -43,7 +43,7 @@ def merged(described: Document, own: Document) -> Document:
 
 
 def of_job(job: Job) -> Document:
-    """The component of a job, without its metrics."""
+    """Returns the component of a job, without its metrics."""
     request = job.request
     shape = {TRAINING.kind: _training, PROCESSING.kind: _processing, TRANSFORM.kind: _transform}[job.kind]
     described = {
@@ -68,7 +68,7 @@ def of_job(job: Job) -> Document:
 
 
 def _message(job: Job) -> str:
-    reason = " ".join((job.failure_reason or "").split())  # a message is one line
+    reason = " ".join((job.failure_reason or "").split())  # a message has a single line
     return f"Status: {job.status}, secondary status: {job.secondary_status}, failure reason: {reason}."[:1024]
 
 
@@ -155,9 +155,9 @@ def _hosts(instance_type: str | None, count: int, volume_gb: int | None) -> Docu
 
 
 def _parameter(text: str) -> Document:
-    """A number where the text is one; SDKs send hyperparameters as JSON, so that texts have quotes."""
+    """Converts a text to a number where it is one. SDKs send hyperparameters as JSON, so that strings are quoted."""
     try:
-        number = float(text) if "_" not in text else math.nan  # 1_000 is a number in Python alone
+        number = float(text) if "_" not in text else math.nan  # only Python accepts 1_000 as a number
     except ValueError:
         number = math.nan
     return {"NumberValue": number} if math.isfinite(number) else {"StringValue": text[:LONGEST_TEXT]}
@@ -182,7 +182,7 @@ def metric(summary: Summary, source: str) -> Document:
 
 
 def simple(row: Resource) -> Document:
-    """What a trial shows of its components."""
+    """Returns the short form of a component that its trial shows."""
     described = {
         "TrialComponentName": row.document[NAME],
         "TrialComponentArn": f"arn:aws:sagemaker:{row.region}:{row.account}:{ARN_TYPE}/{row.name}",

@@ -50,7 +50,7 @@ def list_trial_components(context: Context, request: dict[str, Any]) -> dict[str
     if "SourceArn" in request:
         conditions.append(trials.is_one_of(job_components.of_source(context, request["SourceArn"])))
     scope = None if conditions else job_components.scope_of(context)
-    if conditions:  # by their indexes: with the account, all of its components are read
+    if conditions:  # use their indexes: filtering by the account would read all of its components
         conditions.append(resources.is_of(job_components.scope_of(context).kind))
     else:
         job_components.catch_up(context)
@@ -92,7 +92,7 @@ def delete_trial_component(context: Context, request: dict[str, Any]) -> dict[st
             raise ValidationException(f"TrialComponent '{arn}' is linked to 1 or more trials and cannot be deleted.")
         component_metrics.remove_in(connection, found.id)
         lineage.dissociate_all_in(connection, found.id)
-        if of_job:  # or the job would have another
+        if of_job:  # marked as deleted, or the job would get a new one
             scope = job_components.scope_of(context, trials.FORGOTTEN)
             resources.create_in(connection, scope, New(found.parent, {}, "", {}, parent=found.parent))
 
@@ -100,6 +100,6 @@ def delete_trial_component(context: Context, request: dict[str, Any]) -> dict[st
 
 
 def _plain(request: dict[str, Any]) -> dict[str, Any]:
-    """Times as they are kept."""
+    """Converts times to their stored form."""
     times = {name: value for name, value in request.items() if name in CHANGED and isinstance(value, datetime)}
     return request | {name: to_ms(value) for name, value in times.items()}

@@ -23,7 +23,7 @@ from sagewright.store.resources.resources import Resource
 
 
 def _described(context: Context, rows: Sequence[Resource]) -> list[dict[str, Any]]:
-    """With the names of their experiments."""
+    """Describes trials with the names of their experiments."""
     found = {
         one.id: one.document["Name"] for one in resources.several(context.store, list({row.parent for row in rows}))
     }
@@ -33,7 +33,7 @@ def _described(context: Context, rows: Sequence[Resource]) -> list[dict[str, Any
 
 
 def _whole(context: Context, rows: Sequence[Resource]) -> list[dict[str, Any]]:
-    """With their components."""
+    """Describes trials with their components."""
     members = trials.components_of(context.store, [row.id for row in rows])
     ids = list({one for own in members.values() for one in own})
     found = {one.id: simple(one) for one in resources.several(context.store, ids)}
@@ -101,7 +101,7 @@ def delete_trial(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 def associate_trial_component(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     trial = TRIALS.require(context, request["TrialName"])
     component = job_components.require(context, request["TrialComponentName"])
-    with context.store.write() as connection:  # neither is deleted before it is done
+    with context.store.write() as connection:  # prevents either from being deleted meanwhile
         if resources.locked_in(connection, trial.id) is None:
             raise TRIALS.missing(TRIALS.arn(context, trial.name))
         if resources.locked_in(connection, component.id) is None:

@@ -26,7 +26,7 @@ NOT_SERVED = {
     "InstancePools": "pools of several instance types",
     "AcceleratorPartitionLayouts": "partitions of accelerators",
 }
-"""Members of a variant that would be ignored in silence."""
+"""Members of a variant that are refused because they would otherwise be ignored silently."""
 
 
 def _described(document: dict[str, Any]) -> dict[str, Any]:
@@ -130,7 +130,8 @@ def _check_scaling(name: str, scaling: dict[str, Any]) -> None:
 
 
 def _check_hosts_of_components(context: Context, request: dict[str, Any]) -> None:
-    """Raises ValidationException for what variants without a model, which host inference components, can't be together with."""
+    """Raises ValidationException for settings that variants without a model, which host inference components, can't be combined
+    with."""
     production = request.get("ProductionVariants") or []
     if named := [one["VariantName"] for one in production if "ModelName" in one]:
         raise ValidationException(
@@ -198,6 +199,6 @@ def _check_capture(capture: dict[str, Any]) -> None:
 
 
 def model_of(context: Context, variant: dict[str, Any]) -> dict[str, Any]:
-    """The document of a variant's model, with its containers as they are run under Containers. Raises ValidationException."""
+    """Returns the document of a variant's model; Containers holds its containers as they are run. Raises ValidationException."""
     document = MODELS.require(context, variant["ModelName"]).document
     return document | {"Containers": containers_of(document)}

@@ -1,4 +1,4 @@
-"""What DescribeEndpoint tells of an endpoint's document."""
+"""DescribeEndpoint's response, built from an endpoint's document."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sagewright.store.resources.resources import Resource
 
 
 def described(endpoint: Resource, arn: str, config: dict[str, Any]) -> dict[str, Any]:
-    """`config`: the document of the configuration that serves, {} if it was deleted."""
+    """`config`: the document of the configuration in service, {} if it was deleted."""
     state = RolloutState.read(endpoint.status, endpoint.document)
     shown: dict[str, Any] = {
         "EndpointName": endpoint.name,
@@ -40,7 +40,7 @@ def described(endpoint: Resource, arn: str, config: dict[str, Any]) -> dict[str,
 
 
 def _target(state: RolloutState) -> Fleet | None:
-    """The fleet that an update leads to, as far as it is."""
+    """Returns the fleet that an update leads to, as far as the update has got."""
     if state.update is None or state.update["Phase"] == RESIZE:
         return None
     requested = fleet_of(state.update["Fleet"])
@@ -105,7 +105,7 @@ def _variant(endpoint: Resource, variant: Variant, state: RolloutState, *, pendi
 
 
 def _status(variant: Variant, state: RolloutState) -> dict[str, str] | None:
-    """What is going on with a variant; None where nothing is. Source: the contract's hosting.md, "Status"."""
+    """Returns the current activity of a variant, None if there is none. Source: the contract's hosting.md, "Status"."""
     missing = variant.desired - len(variant.ready)
     if state.status == EndpointStatus.DELETING:
         return {"Status": "Deleting", "StatusMessage": f"Deleting {len(variant.instances)} instance(s)."}

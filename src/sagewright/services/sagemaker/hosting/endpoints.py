@@ -29,7 +29,7 @@ from sagewright.store.resources import resources
 from sagewright.store.resources.resources import Resource
 
 SERVERLESS_TYPE = "ml.m5.large"
-"""What a serverless variant's worker has here, within its MemorySizeInMB."""
+"""Instance type of a serverless variant's worker, whose memory is limited to MemorySizeInMB."""
 
 ENDPOINTS = ResourceType(
     kind=ENDPOINT,
@@ -47,7 +47,7 @@ ENDPOINTS = ResourceType(
 def create_endpoint(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     if context.settings.backend != "local":
         raise ValidationException(
-            f"Sagewright serves endpoints on this machine alone, and the setting backend is {context.settings.backend}."
+            f"Sagewright serves endpoints only on this machine, but the setting backend is {context.settings.backend}."
         )
     fleet = fleet_of(context, request["EndpointConfigName"])
     deployment = _deployment(context, request)
@@ -134,8 +134,8 @@ def _changed(
     change: Callable[[RolloutState], RolloutState],
     also: frozenset[EndpointStatus] = frozenset(),
 ) -> dict[str, Any]:
-    """The endpoint as `change` makes it, in one transaction. Raises ValidationException for one whose status does not allow that:
-    InService, OutOfService and those of `also` do."""
+    """Applies `change` to the endpoint in one transaction. Raises ValidationException if the endpoint's status does not allow it:
+    InService, OutOfService and the statuses in `also` do."""
     endpoint, arn = ENDPOINTS.require(context, name), ENDPOINTS.arn(context, name)
 
     def how(current: Resource) -> Resource:
@@ -153,13 +153,14 @@ def _changed(
 
 
 def _components(context: Context, name: str) -> list[str]:
-    """The names of the inference components on an endpoint, whose row is locked: none is made meanwhile."""
+    """Returns the names of the inference components on an endpoint. The endpoint's row is locked, so that none is created
+    meanwhile."""
     endpoint = ENDPOINTS.require(context, name)
     return [one.name for one in resources.children(context.store, endpoint.id) if one.kind == COMPONENT]
 
 
 def _check_components(context: Context, name: str, state: RolloutState, fleet: Fleet) -> None:
-    """Raises ValidationException for a configuration with which the endpoint's inference components would have no place."""
+    """Raises ValidationException for a configuration that leaves no room for the endpoint's inference components."""
     present = {one.name for old in state.fleets if old.share for one in old.variants if one.hosts_components}
     desired = {one.name for one in fleet.variants if one.hosts_components}
     if bool(present) != bool(desired):
@@ -175,7 +176,8 @@ def _check_components(context: Context, name: str, state: RolloutState, fleet: F
 
 
 def fleet_of(context: Context, config_name: str) -> Fleet:
-    """What an endpoint configuration asks for, with its models as they are now. Raises ValidationException."""
+    """Returns the desired fleet of an endpoint configuration, with its models in their current state. Raises
+    ValidationException."""
     document = CONFIGS.require(context, config_name).document
     variants = [_variant(context, document, one) for one in document["ProductionVariants"]]
     variants += [
@@ -213,7 +215,7 @@ def _variant(context: Context, config: dict[str, Any], requested: dict[str, Any]
 
 
 def _hosting_variant(context: Context, config: dict[str, Any], requested: dict[str, Any]) -> Variant:
-    """One whose instances are places of inference components' copies."""
+    """Returns a variant whose instances host copies of inference components."""
     return Variant(
         name=requested["VariantName"],
         weight=float(requested.get("InitialVariantWeight", 1.0)),
@@ -256,7 +258,7 @@ def _weighted(variant: Variant, requested: dict[str, Any] | None) -> Variant:
 
 
 def _retained(fleet: Fleet, state: RolloutState, excluded: set[str]) -> Fleet:
-    """With the weights and counts that variants of the same name have now."""
+    """Returns the fleet with the current weights, counts and capture of variants of the same name, except those in `excluded`."""
     present = {variant.name: variant for one in state.fleets if one.share for variant in one.variants}
     capture = next((one.capture for one in state.fleets if one.share), None)
 
@@ -275,7 +277,7 @@ def _retained(fleet: Fleet, state: RolloutState, excluded: set[str]) -> Fleet:
 
 
 def _deployment(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """Raises ValidationException for policies that exclude each other, and alarms that are not there."""
+    """Raises ValidationException for policies that exclude each other, and for alarms that do not exist."""
     deployment: dict[str, Any] = request.get("DeploymentConfig") or {}
     if "BlueGreenUpdatePolicy" in deployment and "RollingUpdatePolicy" in deployment:
         raise ValidationException("BlueGreenUpdatePolicy and RollingUpdatePolicy exclude each other; both are given.")
@@ -290,7 +292,7 @@ def _deployment(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_alarms(context: Context, deployment: dict[str, Any]) -> None:
-    """Raises ValidationException for alarms of a deployment's roll-back that have no name, or are not there."""
+    """Raises ValidationException for roll-back alarms of a deployment that lack a name or do not exist."""
     for alarm in (deployment.get("AutoRollbackConfiguration") or {}).get("Alarms") or ():
         name = alarm.get("AlarmName")
         if name is None:

@@ -1,4 +1,4 @@
-"""What DescribeInferenceComponent tells of a component's document."""
+"""DescribeInferenceComponent's response, built from a component's document."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from sagewright.model.clock import to_datetime
 from sagewright.store.resources.resources import Resource
 
 SPECIFIED = "Specified"
-"""The member of a component's document with the specifications of its fleets, by their ids; the last is what was asked for last."""
+"""Member of a component's document with the specifications of its fleets by fleet id; the last one is the most recently requested.
+"""
 COPIES = "CopyCount"
-"""How many copies were asked for last."""
+"""Number of copies that was requested last."""
 Document = dict[str, Any]
 
 
@@ -36,12 +37,12 @@ def described(component: Resource, endpoint_arn: str) -> Document:
 
 
 def serving(state: RolloutState) -> Fleet | None:
-    """The copies that answer; None before there were any, and once it has failed."""
+    """Returns the fleet of the copies in service; None before there are any, and after a failure."""
     return next((fleet for fleet in state.fleets if fleet.share), None)
 
 
 def specification(state: RolloutState) -> Document:
-    """Of the copies that answer, or that should have."""
+    """Returns the specification of the copies that are, or should have been, in service."""
     specified: dict[str, Document] = state.rest[SPECIFIED]
     fleet = serving(state)
     return specified[fleet.id] if fleet else list(specified.values())[-1]

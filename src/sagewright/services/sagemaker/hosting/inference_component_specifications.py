@@ -1,6 +1,7 @@
-"""What an inference component's Specification asks for: checked, and as a fleet with one variant whose instances are copies.
+"""Checks an inference component's Specification, and converts it to a fleet with one variant whose instances are copies.
 
-Source: AWS's API reference, InferenceComponentSpecification. Update requests name what changes: members that they leave out stay.
+Source: AWS's API reference, InferenceComponentSpecification. Update requests name only the members that change; omitted members
+stay.
 """
 
 from __future__ import annotations
@@ -24,11 +25,11 @@ NOT_SERVED = {
     "InstanceType": "specifications for one of several instance types",
 }
 MOST_MEMBERS = ("ComputeResourceRequirements", "StartupParameters", "DataCacheConfig", "SchedulingConfig")
-"""Members that stand for themselves; ModelName and Container exclude each other."""
+"""Members that are updated independently; ModelName and Container exclude each other."""
 
 
 def given(request: dict[str, Any]) -> Specification | None:
-    """The Specification of a request, None where it has none. Raises ValidationException for what isn't served."""
+    """Returns the Specification of a request, None if it has none. Raises ValidationException for unsupported members."""
     if "Specifications" in request:
         raise ValidationException("Sagewright serves Specification, one for all instances, and no Specifications.")
     specification: Specification | None = request.get("Specification")
@@ -39,7 +40,7 @@ def given(request: dict[str, Any]) -> Specification | None:
 
 
 def changed(present: Specification, requested: Specification) -> Specification:
-    """The specification after an update."""
+    """Returns the specification after an update."""
     after = present | {name: requested[name] for name in MOST_MEMBERS if name in requested}
     if "ModelName" in requested:
         after.pop("Container", None)
@@ -82,7 +83,7 @@ def strategy(specification: Specification) -> str:
 
 
 def _model(context: Context, specification: Specification) -> tuple[dict[str, Any], str, bool]:
-    """The container of a model, its role, and whether it has no network."""
+    """Returns the container of a model, its role, and whether its network is isolated."""
     model = MODELS.require(context, specification["ModelName"]).document
     containers = containers_of(model)
     if len(containers) != 1 or containers[0].get("Mode") == "MultiModel":

@@ -57,10 +57,10 @@ COMPONENTS = ResourceType(
 HOSTS = frozenset(
     {EndpointStatus.CREATING, EndpointStatus.UPDATING, EndpointStatus.IN_SERVICE, EndpointStatus.ROLLING_BACK}
 )
-"""Statuses of an endpoint that takes inference components; they wait while it is Creating."""
+"""Statuses of an endpoint that accepts inference components; they wait while it is Creating."""
 NONE: frozenset[EndpointStatus] = frozenset()
 ABOUT_FAILURE = frozenset({FAILURE, WAITING})
-"""Members of a component's document that are gone with its next update."""
+"""Members of a component's document that its next update removes."""
 
 
 @operation("sagemaker", "CreateInferenceComponent")
@@ -168,7 +168,8 @@ def delete_inference_component(context: Context, request: dict[str, Any]) -> dic
 
 
 def _created(context: Context, new: New, endpoint: Resource) -> Resource:
-    """Raises ValidationException for a name that is taken, and an endpoint that can't host it, or that went meanwhile."""
+    """Raises ValidationException for a name that is in use, and for an endpoint that can't host the component or was deleted
+    meanwhile."""
     scope = ResourceScope(COMPONENT, context.account, context.region)
     try:
         with context.store.write() as connection:
@@ -188,7 +189,8 @@ def _created(context: Context, new: New, endpoint: Resource) -> Resource:
 
 
 def _hosting(endpoint: Resource, name: str) -> Variant:
-    """The variant of an endpoint, as it is or as it is going to be first. Raises ValidationException."""
+    """Returns the current variant of an endpoint, or the first one of an endpoint that is being created. Raises
+    ValidationException."""
     state = RolloutState.read(endpoint.status, endpoint.document)
     fleet = serving(state)
     if fleet is None and state.update is not None:
@@ -218,8 +220,8 @@ def _sized(state: RolloutState, copies: int) -> RolloutState:
 def _changed(
     context: Context, name: str, change: Callable[[RolloutState], RolloutState], also: frozenset[EndpointStatus] = NONE
 ) -> dict[str, Any]:
-    """The component as `change` makes it, in one transaction; it is Updating where that says no other status. Raises
-    ValidationException for one whose status does not allow that: InService and those of `also` do."""
+    """Applies `change` to the component in one transaction; its status becomes Updating unless `change` sets another. Raises
+    ValidationException if the component's status does not allow it: InService and the statuses in `also` do."""
     component, arn = COMPONENTS.require(context, name), COMPONENTS.arn(context, name)
 
     def how(current: Resource) -> Resource:

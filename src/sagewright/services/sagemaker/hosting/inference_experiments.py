@@ -156,16 +156,16 @@ def delete_inference_experiment(context: Context, request: dict[str, Any]) -> di
 
 
 def _final(current: Resource, request: dict[str, Any]) -> list[dict[str, Any]]:
-    """Raises ValidationException for actions that leave no variant, or name none."""
+    """Returns the variants after the end. Raises ValidationException unless exactly one variant remains, and for unknown names."""
     actions: dict[str, str] = request["ModelVariantActions"]
     names = {one["VariantName"] for one in current.document["ModelVariants"]}
     source = current.document["ShadowModeConfig"]["SourceModelVariantName"]
     if unknown := sorted(set(actions) - names):
         raise ValidationException(
-            f"ModelVariantActions names {unknown[0]}, which is no variant of the experiment: {sorted(names)}."
+            f"ModelVariantActions names {unknown[0]}, which is not a variant of the experiment: {sorted(names)}."
         )
     if missing := sorted(names - set(actions)):
-        raise ValidationException(f"ModelVariantActions says nothing of the variant {missing[0]}.")
+        raise ValidationException(f"ModelVariantActions has no action for the variant {missing[0]}.")
     if actions.get(source) == PROMOTE:
         raise ValidationException(f"{source} is the production variant already: it can be retained or removed.")
     shadows = [name for name in names if name != source]
@@ -183,7 +183,7 @@ def _check_variants(context: Context, request: dict[str, Any]) -> None:
     """Raises ValidationException."""
     names = [one["VariantName"] for one in request["ModelVariants"]]
     if len(names) != 2 or len(set(names)) != 2:
-        raise ValidationException(f"A shadow test has two variants with names of their own, got {names}.")
+        raise ValidationException(f"A shadow test needs two variants with different names, got {names}.")
     shadow = request["ShadowModeConfig"]
     copied = [one["ShadowModelVariantName"] for one in shadow["ShadowModelVariants"]]
     if len(copied) != 1 or {shadow["SourceModelVariantName"], *copied} != set(names):

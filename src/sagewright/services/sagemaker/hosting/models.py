@@ -1,4 +1,4 @@
-"""Models: Create, Describe, List, Delete. A model is an image with its model data, as endpoints and transform jobs name it.
+"""Models: Create, Describe, List, Delete. A model is an image with its model data, referenced by endpoints and transform jobs.
 
 Source: AWS's API reference, CreateModel, ContainerDefinition and InferenceExecutionConfig. SDKs look for the error texts.
 """
@@ -21,11 +21,11 @@ from sagewright.services.sagemaker.resources.resources import ResourceType
 Container = dict[str, Any]
 MOST_CONTAINERS = 15
 NO_RECOMMENDATION = {"RecommendationStatus": "NOT_APPLICABLE"}
-"""The status that AWS has for models without a recommended instance type."""
+"""AWS's status for models without a recommended instance type."""
 
 
 def _described(document: dict[str, Any]) -> dict[str, Any]:
-    """With the defaults that DescribeModel tells, whether they were sent or not."""
+    """Adds the defaults that DescribeModel always returns."""
     described: dict[str, Any] = {
         "EnableNetworkIsolation": False,
         "DeploymentRecommendation": NO_RECOMMENDATION,
@@ -101,7 +101,7 @@ def _containers(request: dict[str, Any]) -> list[Container]:
 
 
 def _resolved(context: Context, container: Container) -> list[Container]:
-    """What runs for a container, which may be a model package with several. Raises ValidationException."""
+    """Returns the containers to run for a container; a model package can have several. Raises ValidationException."""
     if "ModelPackageName" in container:
         return package_containers(context, container)
     if not container.get("Image"):

@@ -1,4 +1,4 @@
-"""Taking the hosts of a spot job away on request: no operation of AWS's, where interruptions just happen."""
+"""Interrupts spot jobs on request. AWS has no such operation: there, interruptions happen by themselves."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sagewright.store.jobs import queue
 
 
 def interrupt_training_job(context: Context, name: str) -> None:
-    """Raises ValidationException for a job that is not there, no spot job, or not running."""
+    """Raises ValidationException for a job that does not exist, is not a spot job, or is not running."""
     job = require_job(context, name)
     if not job.request.get("EnableManagedSpotTraining"):
         raise ValidationException(f"The training job {name} is no spot job (EnableManagedSpotTraining).")

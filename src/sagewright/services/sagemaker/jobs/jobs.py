@@ -1,4 +1,4 @@
-"""What the operations of every kind of job have in common."""
+"""Operations common to every kind of job."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from sagewright.store.listing import Condition
 from sagewright.store.resources import tags
 
 SORTS = {"Name": "name", "CreationTime": "created_ms", "Status": "status"}
-"""The columns that lists of jobs sort by."""
+"""Columns by which lists of jobs can be sorted."""
 
 
 def scope_of(context: Context, kind: Kind) -> ResourceScope:
@@ -31,7 +31,7 @@ def arn_of(kind: Kind, job: Job) -> str:
 
 
 def create_job(context: Context, kind: Kind, name: str, request: dict[str, Any], message: str = "") -> str:
-    """Its ARN. `message`: of its first event. Raises ResourceInUse if there is a job of that name."""
+    """Returns the new job's ARN. `message`: message of its first event. Raises ResourceInUse if a job of that name exists."""
     arn = kind.arn(context.region, context.account, name)
     kept = {key: value for key, value in request.items() if key != "Tags"}
     if context.owner is not None:
@@ -66,13 +66,13 @@ def list_jobs(
     request: dict[str, Any],
     *conditions: Condition,
 ) -> dict[str, Any]:
-    """A page of summaries, which `shape` makes of jobs."""
+    """Returns a page of summaries, which `shape` builds from jobs."""
     scope = scope_of(context, kind)
     return form.answer(request, lambda page: job_lists.page(context.store, scope, page, *conditions), shape)
 
 
 def stop_job(context: Context, kind: Kind, job: Job) -> None:
-    """Raises ValidationException for a job that is over: SDKs take that for a job that was stopped already."""
+    """Raises ValidationException for a job that has ended: SDKs interpret that as already stopped."""
     if job.ended:
         noun = kind.resource.replace("-", " ")
         raise ValidationException(f"The request was rejected because the {noun} is in status {job.status}.")

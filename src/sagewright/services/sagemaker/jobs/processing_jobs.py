@@ -78,7 +78,7 @@ def list_processing_jobs(context: Context, request: dict[str, Any]) -> dict[str,
 
 
 def _require(context: Context, request: dict[str, Any]) -> Job:
-    """Raises ValidationException, as AWS does for a processing job that is not there."""
+    """Raises ValidationException, as AWS does for a missing processing job."""
     name = request["ProcessingJobName"]
     job = jobs.find(context.store, every.scope_of(context, KIND), name)
     if job is None:
@@ -112,7 +112,7 @@ def _check_inputs(context: Context, request: dict[str, Any]) -> None:
 
 
 def _check_definition(name: str, entry: dict[str, Any]) -> None:
-    """Whether the query can be run shows when the job runs, as with AWS."""
+    """Does not check the query itself: as at AWS, its errors show when the job runs."""
     definition = entry["DatasetDefinition"]
     engines = [one for one in ("AthenaDatasetDefinition", "RedshiftDatasetDefinition") if one in definition]
     if len(engines) != 1:

@@ -1,4 +1,4 @@
-"""What DescribeProcessingJob and ListProcessingJobs tell: the request as it was kept, and what the event log says."""
+"""Responses of DescribeProcessingJob and ListProcessingJobs, built from the stored request and the event log."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sagewright.model.clock import to_datetime
 from sagewright.store.jobs.jobs import Job
 
 ECHOED = ("RoleArn", "AppSpecification", "ProcessingOutputConfig", "Environment", "NetworkConfig", "ExperimentConfig")
-"""Members of the request that Describe repeats as they were."""
+"""Members of the request that Describe repeats unchanged."""
 INPUT_DEFAULTS = {
     "S3InputMode": "File",
     "S3DataDistributionType": "FullyReplicated",
@@ -18,7 +18,7 @@ INPUT_DEFAULTS = {
 
 
 def description(job: Job, arn: str) -> dict[str, Any]:
-    """All members that clients read, with the defaults of those that they did not send."""
+    """Returns all members that clients read, with defaults for those that the request omitted."""
     request = job.request
     described = {
         **summary(job, arn),

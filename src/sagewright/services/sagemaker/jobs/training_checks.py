@@ -1,4 +1,4 @@
-"""What CreateTrainingJob refuses at once, besides what the model's own constraints say."""
+"""Checks that CreateTrainingJob makes beyond the constraints of the API model."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MAX_RUNTIME_S = 28 * 86_400
 
 
 def check_request(context: Context, request: dict[str, Any]) -> None:
-    """Raises ValidationException for the first thing that no training job can be made of."""
+    """Raises ValidationException for the first setting that prevents a training job."""
     check_role(context, request["RoleArn"])
     _check_algorithm(context, request)
     _check_resources(request)
@@ -101,11 +101,13 @@ def _check_spot(request: dict[str, Any]) -> None:
 
 
 def _check_tracker(context: Context, request: dict[str, Any]) -> None:
-    """That MlflowConfig names a tracking server which is there."""
+    """Checks that MlflowConfig names an existing tracking server."""
     if "MlflowConfig" not in request:
         return
     arn = request["MlflowConfig"]["MlflowResourceArn"]
     name = arn.rpartition("/")[2]
     there = resources.find(context.store, ResourceScope(TRACKER, context.account, context.region), name)
     if there is None or arn != sagemaker_arn(context.region, context.account, TRACKER, name):
-        raise ValidationException(f"MlflowResourceArn {arn} is no MLflow tracking server of this account and region.")
+        raise ValidationException(
+            f"MlflowResourceArn {arn} is not an MLflow tracking server of this account and region."
+        )

@@ -44,7 +44,7 @@ def job_arn(context: Context, name: str) -> str:
 
 
 def require_job(context: Context, name: str) -> Job:
-    """Raises ValidationException: AWS's quirk for a training job that is not there."""
+    """Raises ValidationException: AWS's quirk for a missing training job."""
     job = jobs.find(context.store, scope_of(context), name)
     if job is None:
         raise ValidationException("Requested resource not found.")
@@ -62,7 +62,7 @@ def create_training_job(context: Context, request: dict[str, Any]) -> dict[str, 
 def describe_training_job(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     name = request["TrainingJobName"]
     job = require_job(context, name)
-    if not job.ended:  # its seconds go on
+    if not job.ended:  # its seconds still increase
         return description(context, job)
     return context.store.recall(job.id, "description", lambda: description(context, require_job(context, name))) or {}
 
@@ -112,7 +112,7 @@ def update_training_job(context: Context, request: dict[str, Any]) -> dict[str, 
 @operation("sagemaker", "ListTrainingJobs")
 def list_training_jobs(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     if "TrainingPlanArnEquals" in request:
-        return {"TrainingJobSummaries": []}  # no job here has a training plan
+        return {"TrainingJobSummaries": []}  # training plans are not supported
     pool = request.get("WarmPoolStatusEquals")
     conditions = [job_lists.warm_pool_is(pool)] if pool else []
     return every.list_jobs(context, KIND, LIST, partial(_summaries, context), request, *conditions)

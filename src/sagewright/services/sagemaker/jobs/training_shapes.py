@@ -1,4 +1,4 @@
-"""What DescribeTrainingJob tells: the request as it was kept, and what the event log says."""
+"""DescribeTrainingJob's response, built from the stored request and the event log."""
 
 from __future__ import annotations
 
@@ -41,19 +41,19 @@ ECHOED = (
     "InfraCheckConfig",
     "MlflowConfig",
 )
-"""Members of the request that Describe repeats as they were."""
+"""Members of the request that Describe repeats unchanged."""
 PROFILING_MS = 500
 CHANNEL_DEFAULTS = {"CompressionType": "None", "RecordWrapperType": "None"}
 
 
 def description(context: Context, job: Job) -> dict[str, Any]:
-    """All members that clients read, also those that they never sent (`OutputDataConfig.KmsKeyId`, defaults)."""
+    """Returns all members that clients read, including those that no request contains (`OutputDataConfig.KmsKeyId`, defaults)."""
     log, pool = jobs.transitions(context.store, job.id), warmpools.of_job(context.store, job.id)
     return _described(context, job, log, pool) | _metrics(jobs.final_metrics(context.store, job.id))
 
 
 def descriptions(context: Context, rows: Sequence[Job]) -> list[dict[str, Any]]:
-    """The same of several jobs, with their Tags, at a few statements for all."""
+    """Describes several jobs, with their Tags, in a few statements for all."""
     ids = [job.id for job in rows]
     logs, pools = events.of_several(context.store, ids), warmpools.of_jobs(context.store, ids)
     metrics = job_lists.final_metrics(context.store, ids)
@@ -75,14 +75,15 @@ def _described(context: Context, job: Job, log: list[EventEntry], pool: WarmPool
 
 
 def _billable_s(context: Context, job: Job, log: list[EventEntry]) -> int:
-    """Seconds in which the job's hosts ran; of a spot job so many as its price beside an on-demand host's makes of them."""
+    """Returns the seconds in which the job's hosts ran; those of a spot job are scaled by its price relative to an on-demand
+    host's."""
     ran_ms = run_ms(log, job.ended_ms if job.ended_ms is not None else now_ms())
     price = context.settings.spot_price if job.request.get("EnableManagedSpotTraining") else 1.0
     return max(1, round(ran_ms * price / 1000))
 
 
 def outline(job: Job) -> dict[str, Any]:
-    """The description without what other rows than the job's own tell: transitions and metrics."""
+    """Returns the part of the description that needs only the job's row: everything but transitions and metrics."""
     request = job.request
     answer: dict[str, Any] = {
         "TrainingJobName": job.name,
@@ -118,7 +119,8 @@ def outline(job: Job) -> dict[str, Any]:
 
 
 def _profiling(job: Job) -> str:
-    """As AWS tells it of a request that asks for a profile; none is made here (docs/reference/limits.md)."""
+    """Returns AWS's profiling status for a request with a profiler; profiling itself is not supported
+    (docs/reference/limits.md)."""
     requested = job.request.get("ProfilerConfig") or {}
     desired = "S3OutputPath" in requested and not requested.get("DisableProfiler", False)
     return "Enabled" if desired else "Disabled"
@@ -134,7 +136,7 @@ def _algorithm(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _times(job: Job) -> dict[str, Any]:
-    """Start, end and seconds: at least 1 each, since clients divide by them."""
+    """Returns start, end and durations. A duration is at least 1 s, since clients divide by it."""
     times: dict[str, Any] = {}
     if job.started_ms is None:
         return times
@@ -153,7 +155,7 @@ def _metrics(rows: Sequence[Row[Any]]) -> dict[str, Any]:
 
 
 def transitions(log: list[EventEntry]) -> list[dict[str, Any]]:
-    """The event log as clients see it: one entry for each stay in a secondary status, with its newest message."""
+    """Returns the event log as clients see it: one entry per stay in a secondary status, with its newest message."""
     entries: list[dict[str, Any]] = []
     for event in log:
         at = to_datetime(event.at_ms)

@@ -30,9 +30,9 @@ KIND = KINDS[TRANSFORM.kind]
 LIST = ListSpec("TransformJobSummaries", every.SORTS)
 declare(SearchableKind(KIND.name, KIND.resource, JOBS))
 MOST_AT_ONCE_MB = 100
-"""Of MaxConcurrentTransforms times MaxPayloadInMB."""
+"""Limit of MaxConcurrentTransforms times MaxPayloadInMB."""
 ROWS = ("text/csv", "application/json", "application/jsonlines", "application/jsonl")
-"""Content types whose rows can be looked into."""
+"""Content types whose rows can be parsed."""
 
 
 @operation("sagemaker", "CreateTransformJob", quick=True)
@@ -74,7 +74,7 @@ def list_transform_jobs(context: Context, request: dict[str, Any]) -> dict[str, 
 
 
 def _require(context: Context, request: dict[str, Any]) -> Job:
-    """Raises ValidationException, as AWS does for a transform job that is not there."""
+    """Raises ValidationException, as AWS does for a missing transform job."""
     name = request["TransformJobName"]
     job = jobs.find(context.store, every.scope_of(context, KIND), name)
     if job is None:
@@ -85,12 +85,12 @@ def _require(context: Context, request: dict[str, Any]) -> Job:
 
 
 def _check_pipeline(context: Context, model: dict[str, Any]) -> None:
-    """Raises ValidationException for a model with several containers that can't be asked one after another here."""
+    """Raises ValidationException for a model with several containers that can't be called one after another."""
     if (model.get("InferenceExecutionConfig") or {}).get("Mode") == "Direct":
         raise ValidationException("Batch transform does not support models whose InferenceExecutionConfig is Direct.")
     if context.settings.backend != "local":
         raise ValidationException(
-            "Sagewright runs transform jobs of models with several containers on this machine alone, and the setting backend "
+            "Sagewright runs transform jobs of models with several containers only on this machine, but the setting backend "
             f"is {context.settings.backend}."
         )
 
@@ -130,7 +130,7 @@ def _check_output(request: dict[str, Any]) -> None:
 
 
 def _check_rows(request: dict[str, Any]) -> None:
-    """Filters that can't be, or content that can't be filtered."""
+    """Raises ValidationException for invalid filters, or content that can't be filtered."""
     processing = request.get("DataProcessing") or {}
     given, output = request["TransformInput"], request["TransformOutput"]
     for member in ("InputFilter", "OutputFilter"):

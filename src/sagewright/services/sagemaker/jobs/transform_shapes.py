@@ -1,4 +1,4 @@
-"""What DescribeTransformJob and ListTransformJobs tell: the request as it was kept, and what the event log says."""
+"""Responses of DescribeTransformJob and ListTransformJobs, built from the stored request and the event log."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ ECHOED = (
     "ModelName", "MaxConcurrentTransforms", "ModelClientConfig", "MaxPayloadInMB", "BatchStrategy", "Environment",
     "DataCaptureConfig", "TransformResources", "ExperimentConfig",
 )  # fmt: skip
-"""Members of the request that Describe repeats as they were."""
+"""Members of the request that Describe repeats unchanged."""
 
 
 def description(job: Job, arn: str) -> dict[str, Any]:
-    """All members that clients read, with the defaults of those that they did not send."""
+    """Returns all members that clients read, with defaults for those that the request omitted."""
     request = job.request
     described = {
         **summary(job, arn),
@@ -25,7 +25,7 @@ def description(job: Job, arn: str) -> dict[str, Any]:
         "DataProcessing": {"InputFilter": "$", "OutputFilter": "$", "JoinSource": "None"}
         | (request.get("DataProcessing") or {}),
     }
-    del described["LastModifiedTime"]  # of summaries alone
+    del described["LastModifiedTime"]  # only in summaries
     if job.started_ms is not None:
         described["TransformStartTime"] = to_datetime(job.started_ms)
     return described

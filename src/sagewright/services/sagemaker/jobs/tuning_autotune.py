@@ -1,8 +1,8 @@
-"""Autotune: what a request leaves open is chosen, and kept as if it had been given.
+"""Autotune: fills in what a request leaves open, and stores it as if it had been requested.
 
-AWS doesn't publish its choices. Ours: the ranges that AWS recommends for a built-in algorithm, ranges around a hint elsewhere; as
-many training jobs as the ranges are worth; early stopping; an end by convergence.
-Source: AWS's API reference, Autotune and AutoParameter.
+AWS doesn't publish its choices. Ours are: the ranges that AWS recommends for a built-in algorithm, and otherwise ranges around a
+hint; a number of training jobs that fits the number of ranges; early stopping; an end by convergence. Source: AWS's API reference,
+Autotune and AutoParameter.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from sagewright.runtimes import images
 
 JOBS_A_RANGE, FEWEST_JOBS, MOST_JOBS = 10, 20, 100
 SPREAD = 10.0
-"""How far a range goes around its hint, as a factor on both sides; a whole number's by half as many orders of magnitude."""
+"""Factor by which a range extends to both sides of its hint; for whole numbers, half as many orders of magnitude."""
 KINDS = ("IntegerParameterRanges", "ContinuousParameterRanges", "CategoricalParameterRanges")
 Ranges = dict[str, list[dict[str, Any]]]
 
 
 def autotuned(request: dict[str, Any]) -> dict[str, Any]:
-    """The request with all that it leaves open; as it is, where it has no Autotune, or has no definition that can be read."""
+    """Returns the request with all omissions filled in; unchanged if it has no Autotune, or no readable definition."""
     single, several = request.get("TrainingJobDefinition"), request.get("TrainingJobDefinitions")
     if "Autotune" not in request or (single is None) == (several is None):
         return request
@@ -34,7 +34,7 @@ def autotuned(request: dict[str, Any]) -> dict[str, Any]:
         count = _count(config["ParameterRanges"])
         if config["Strategy"] != "Hyperband":
             config.setdefault("TrainingJobEarlyStoppingType", "Auto")
-    else:  # each has ranges of its own, and no training job is stopped early
+    else:  # each has its own ranges, and no training job is stopped early
         chosen = [_definition(one, one.get("HyperParameterRanges") or {}) for one in several or ()]
         definitions = {"TrainingJobDefinitions": [one | {"HyperParameterRanges": ranges} for one, ranges in chosen]}
         count = sum(_count(ranges) for _, ranges in chosen)
@@ -42,7 +42,7 @@ def autotuned(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _definition(given: Mapping[str, Any], named: Mapping[str, Any]) -> tuple[dict[str, Any], Ranges]:
-    """A training job definition and its ranges. `named`: the ranges that were given."""
+    """Returns a training job definition and its ranges. `named`: the ranges in the request."""
     static = dict(given.get("StaticHyperParameters") or {})
     ranges = _ranges(named, given, static)
     for kind in KINDS:
@@ -56,7 +56,7 @@ def _count(ranges: Ranges) -> int:
 
 
 def _ends(config: Mapping[str, Any], count: int) -> dict[str, Any]:
-    """When the tuning job ends. `count`: of its ranges."""
+    """Returns the completion criteria of the tuning job. `count`: number of its ranges."""
     limits = dict(config["ResourceLimits"])
     criteria = dict(config.get("TuningJobCompletionCriteria") or {})
     if "MaxNumberOfTrainingJobs" not in limits and config["Strategy"] != "Grid":
@@ -67,9 +67,9 @@ def _ends(config: Mapping[str, Any], count: int) -> dict[str, Any]:
 
 
 def _ranges(given: Mapping[str, Any], definition: Mapping[str, Any], static: dict[str, str]) -> Ranges:
-    """Those that were given, those of the hints, and a built-in algorithm's where neither says anything. What has a hint but no
-    range becomes static: SDK v2 sends all of an estimator's hyperparameters as hints, its own among them and those that can't be
-    tuned.
+    """Returns the requested ranges, those derived from hints, and a built-in algorithm's where there is neither. A hyperparameter
+    with a hint but no range becomes static: SDK v2 sends all hyperparameters of an estimator as hints, including internal ones and
+    those that can't be tuned.
     """
     ranges: Ranges = {kind: list(given.get(kind) or ()) for kind in KINDS}
     named = {one["Name"] for kind in KINDS for one in ranges[kind]}
@@ -102,7 +102,7 @@ def _recommended(declared: Declaration | None) -> dict[str, tuple[str, dict[str,
 
 
 def around(name: str, hint: str) -> tuple[str, dict[str, Any]] | None:
-    """The kind of the range and the range that a hint stands for; None for what is not a number, or the SDK's own."""
+    """Returns the kind of range and the range that a hint stands for; None if it is not a number, or is internal to the SDK."""
     if name.startswith(("sagemaker_", "_")):
         return None
     try:

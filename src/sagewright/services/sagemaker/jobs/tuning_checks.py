@@ -1,4 +1,4 @@
-"""What CreateHyperParameterTuningJob refuses at once, besides what the model's own constraints say.
+"""Checks that CreateHyperParameterTuningJob makes beyond the constraints of the API model.
 
 Source: AWS's API reference, CreateHyperParameterTuningJob, and its developer guide, "Automatic model tuning" (limits, strategies,
 several algorithms).
@@ -28,7 +28,7 @@ MOST_RANDOM = 10_000
 
 
 def check_request(context: Context, request: dict[str, Any]) -> None:
-    """Raises ValidationException or ResourceLimitExceeded for the first thing that no tuning job can be made of."""
+    """Raises ValidationException or ResourceLimitExceeded for the first setting that prevents a tuning job."""
     config = request["HyperParameterTuningJobConfig"]
     _check_definitions(request, config)
     try:
@@ -65,7 +65,7 @@ def _check_definitions(request: dict[str, Any], config: dict[str, Any]) -> None:
             )
     names = [one.get("DefinitionName") for one in several or ()]
     if None in names or len(set(names)) != len(names):
-        raise ValidationException(f"Each of TrainingJobDefinitions needs a DefinitionName of its own, got {names}.")
+        raise ValidationException(f"Each of TrainingJobDefinitions needs a unique DefinitionName, got {names}.")
     for one in several or ():
         for member in ("TuningObjective", "HyperParameterRanges"):
             if member not in one:
@@ -118,7 +118,7 @@ def _declaration(definition: TrainingDefinition) -> Declaration | None:
 
 
 def _check_built_in(definition: TrainingDefinition) -> None:
-    """What a built-in algorithm can't be tuned over."""
+    """Checks that the ranges of a built-in algorithm name only tunable hyperparameters."""
     declared = _declaration(definition)
     if declared is None:
         return
@@ -226,7 +226,7 @@ def _check_early_stopping(request: dict[str, Any], config: dict[str, Any]) -> No
 
 
 def _samples(request: dict[str, Any], definition: TrainingDefinition) -> Iterator[dict[str, Any]]:
-    """Training jobs as they will be made: one for each instance configuration."""
+    """Yields training job requests as they will be created: one for each instance configuration."""
     name = f"{request['HyperParameterTuningJobName']}-001-00000000"
     values = {one.name: one.value(0.5) for one in definition.space.parameters}
     tuned = definition.document.get("HyperParameterTuningResourceConfig") or {}

@@ -65,7 +65,7 @@ def create_hyper_parameter_tuning_job(context: Context, request: dict[str, Any])
 
 
 def _with_metrics(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """With the metrics of the algorithms that its definitions name."""
+    """Adds the metrics of the algorithms that the definitions name."""
 
     def filled(definition: dict[str, Any]) -> dict[str, Any]:
         return definition | {"AlgorithmSpecification": with_metrics(context, definition["AlgorithmSpecification"])}
@@ -108,7 +108,7 @@ def stop_hyper_parameter_tuning_job(context: Context, request: dict[str, Any]) -
 
 @operation("sagemaker", "DeleteHyperParameterTuningJob")
 def delete_hyper_parameter_tuning_job(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """The training jobs that it has made stay."""
+    """Deletes the tuning job; its training jobs stay."""
     tuner = require(context, request["HyperParameterTuningJobName"])
     if tuner.status not in ENDED:
         raise ResourceInUse(
@@ -142,7 +142,7 @@ def list_training_jobs_for_hyper_parameter_tuning_job(context: Context, request:
 
 
 ORDERS: dict[str, Callable[[TrialRecord], Any]] = {
-    "Name": lambda one: one.number,  # names count up, and are in the order of their numbers
+    "Name": lambda one: one.number,  # names count up, so that they sort by number
     "CreationTime": lambda one: one.created_ms,
     "Status": lambda one: one.status,
     "FinalObjectiveMetricValue": lambda one: one.value if one.over else None,
@@ -152,7 +152,7 @@ ORDERS: dict[str, Callable[[TrialRecord], Any]] = {
 def _page(
     request: dict[str, Any], ordered: list[TrialRecord], key: Callable[[TrialRecord], Any], descending: bool
 ) -> tuple[list[TrialRecord], str | None]:
-    """Those behind the place that the token names. Raises ValidationException for a token of another list."""
+    """Returns the records after the position in the token. Raises ValidationException for a token of another list."""
     size, after = request.get("MaxResults", 10), paging.decode(request.get("NextToken"))
     if after is not None:
         try:

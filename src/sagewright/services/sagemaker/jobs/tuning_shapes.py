@@ -1,4 +1,4 @@
-"""What DescribeHyperParameterTuningJob and the lists tell: the request as it was kept, and what has been tried."""
+"""Responses of DescribeHyperParameterTuningJob and the lists, built from the stored request and the trials."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def description(context: Context, tuner: Resource) -> dict[str, Any]:
 
 
 def descriptions(context: Context, rows: Sequence[Resource]) -> Iterable[dict[str, Any]]:
-    """The same of several, with their Tags."""
+    """Describes several tuning jobs, with their Tags."""
     counted = resources.count_by_status(context.store, [row.id for row in rows])
     tagged = tags.of_all(context.store, [_arn(row) for row in rows])
     for row in rows:
@@ -35,7 +35,7 @@ def descriptions(context: Context, rows: Sequence[Resource]) -> Iterable[dict[st
 
 
 def summary(tuner: Resource, counted: Mapping[str, int]) -> dict[str, Any]:
-    """What a list tells."""
+    """Returns the list's summary of a tuning job."""
     config = tuner.document["HyperParameterTuningJobConfig"]
     return _head(tuner, counted) | {"Strategy": config["Strategy"], "ResourceLimits": config["ResourceLimits"]}
 
@@ -78,7 +78,7 @@ def _described(context: Context, tuner: Resource, counted: Mapping[str, int]) ->
 
 
 def _definition(definition: TrainingDefinition) -> dict[str, Any]:
-    """With what AWS fills in: clients read ResourceConfig and the objective's hyperparameter, though they sent neither."""
+    """Fills in AWS's defaults: clients read ResourceConfig and the objective's hyperparameter even if they sent neither."""
     requested, objective = dict(definition.document), definition.objective.metric
     requested["StaticHyperParameters"] = {**definition.static, OBJECTIVE: objective}
     requested["AlgorithmSpecification"] = with_objective(requested, objective)
@@ -92,7 +92,7 @@ def _definition(definition: TrainingDefinition) -> dict[str, Any]:
 def trial_summary(
     context: Context, tuner: Resource, record: TrialRecord, definition: TrainingDefinition
 ) -> dict[str, Any]:
-    """HyperParameterTrainingJobSummary."""
+    """Returns a HyperParameterTrainingJobSummary."""
     described: dict[str, Any] = {
         "TrainingJobName": record.name,
         "TrainingJobArn": sagemaker_arn(context.region, context.account, "training-job", record.name),
@@ -133,7 +133,7 @@ def _best(
 
 
 def _overall(context: Context, tuner: Resource, best: tuple[TrialRecord, TrainingDefinition]) -> dict[str, Any]:
-    """The best of this tuning job and of the parents of its warm start."""
+    """Returns the best training job among this tuning job and the parents of its warm start."""
     found, owner = best, tuner
     for parent in tuner.document["WarmStartConfig"]["ParentHyperParameterTuningJobs"]:
         scope = ResourceScope(KIND, tuner.account, tuner.region)

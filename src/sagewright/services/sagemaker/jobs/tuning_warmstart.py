@@ -1,4 +1,4 @@
-"""Warm start: which tuning jobs may be the parents of another.
+"""Warm start: rules for the parents of a tuning job.
 
 Source: AWS's developer guide, "Run a warm start hyperparameter tuning job".
 """
@@ -19,7 +19,7 @@ from sagewright.tuning.space import Categorical, Parameter
 
 MOST_CHANGES = 10
 MOST_TRAINING_JOBS = 500
-"""Of the parents together."""
+"""Maximum number of training jobs of all parents together."""
 IDENTICAL = "IdenticalDataAndAlgorithm"
 CHANGEABLE = (
     "AlgorithmSpecification", "InputDataConfig", "OutputDataConfig", "StaticHyperParameters", "RoleArn", "ResourceConfig",
@@ -72,7 +72,7 @@ def _check_parent(parent: Resource, own: TrainingDefinition, identical: bool) ->
 
 
 def _check_names(parent: str, before: TrainingDefinition, own: TrainingDefinition) -> None:
-    """The names are the same; some may be static in one and tuned in the other."""
+    """Checks that the names are the same; a parameter can be static in one and tuned in the other."""
     tuned, was_tuned = ({one.name: one for one in each.space.parameters} for each in (own, before))
     names, were = ({*each.static} | {*tuning} for each, tuning in ((own, tuned), (before, was_tuned)))
     if names != were:
@@ -94,7 +94,8 @@ def _check_names(parent: str, before: TrainingDefinition, own: TrainingDefinitio
 
 
 def _changes(name: str, before: TrainingDefinition, own: TrainingDefinition, was_tuned: Mapping[str, Parameter]) -> int:
-    """A static value that is another one counts twice, as does a choice of two that became static."""
+    """Counts the differences. A changed static value counts twice, as does a categorical parameter of two values that became
+    static."""
     if name not in own.static:
         return 0
     if name in before.static:
@@ -131,7 +132,8 @@ def _itself(value: Any) -> Any:
 
 
 def channels_without_places(channels: list[dict[str, Any]] | None) -> list[Any]:
-    """Where the data lies doesn't count: SDK v2 uploads the same records to another place, and AWS takes it."""
+    """Returns channels without their locations, which are not compared: SDK v2 uploads the same records to another location, and
+    AWS accepts that."""
     found = []
     for channel in channels or ():
         source = channel["DataSource"].get("S3DataSource")

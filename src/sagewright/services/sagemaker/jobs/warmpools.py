@@ -1,4 +1,4 @@
-"""Warm pools as clients see them: WarmPoolStatus, and what may be changed."""
+"""Warm pools as clients see them: WarmPoolStatus, and the settings that can be updated."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ def check_warm_pool(request: dict[str, Any]) -> None:
 
 
 def warm_pool_status(pool: WarmPool | None) -> dict[str, Any]:
-    """The member WarmPoolStatus; nothing for a job without a pool. The seconds are told once they are over, as with AWS."""
+    """Returns the member WarmPoolStatus; nothing for a job without a pool. As at AWS, the seconds are returned once the pool has
+    ended."""
     if pool is None:
         return {}
     status: dict[str, Any] = {"Status": pool.status}
@@ -35,7 +36,7 @@ def warm_pool_status(pool: WarmPool | None) -> dict[str, Any]:
 
 
 def update_keep_alive(context: Context, job: Job, seconds: int) -> None:
-    """Raises ValidationException unless the job's pool is available. 0 ends it."""
+    """Raises ValidationException unless the job's pool is available. 0 seconds end the pool."""
     pool = warmpools.of_job(context.store, job.id)
     if pool is None or pool.since_ms is None or pool.status != PoolStatus.AVAILABLE:
         state = pool.status if pool else "not there"

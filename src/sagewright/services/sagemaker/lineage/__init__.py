@@ -1,4 +1,4 @@
-"""Artifacts, actions, contexts and associations, those that follow from jobs and models, and queries over them.
+"""Artifacts, actions, contexts and associations, lineage derived from jobs and models, and queries over them.
 
 Imports `resources`, `search`, `registry`, `hosting` and `experiments`.
 """

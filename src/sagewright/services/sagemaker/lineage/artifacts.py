@@ -1,4 +1,4 @@
-"""Artifacts: Create, Describe, Update, Delete, List. There is one for each Source; who creates it again gets the one that is there.
+"""Artifacts: Create, Describe, Update, Delete, List. Each Source has one artifact; creating it again returns the existing one.
 
 Source: AWS's API reference, CreateArtifact, and its developer guide, "Lineage Tracking Entities".
 """
@@ -21,7 +21,7 @@ def _name(context: Context, request: dict[str, Any]) -> str:
 
 
 def name_for(context: Context, source: dict[str, Any]) -> str:
-    """32 hexadecimal digits: a digest of where it comes from."""
+    """Returns 32 hexadecimal digits: a digest of the artifact's source."""
     types = sorted((one["SourceIdType"], one["Value"]) for one in source.get("SourceTypes") or ())
     whole = orjson.dumps([context.account, context.region, source["SourceUri"], types])
     return hashlib.sha256(whole).hexdigest()[:32]

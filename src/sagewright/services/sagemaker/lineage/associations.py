@@ -40,7 +40,7 @@ LIST = ListSpec(
 )
 ENDS = {"Source": False, "Destination": True}
 SHORT = {name.removeprefix("SageMaker"): name for name in SOURCE_TYPES.values()}
-"""What SDKs call the types of jobs' trial components in filters."""
+"""Short names that SDKs use in filters for the types of jobs' trial components."""
 
 
 @operation("sagemaker", "AddAssociation")
@@ -49,12 +49,12 @@ def add_association(context: Context, request: dict[str, Any]) -> dict[str, Any]
     destination, _ = entity(context, request["DestinationArn"])
     link = AssociationDraft(source, destination, request.get("AssociationType", ""), context.principal.arn)
     try:
-        with context.store.write() as connection:  # neither is deleted before it is done
+        with context.store.write() as connection:  # prevents either from being deleted meanwhile
             for end in sorted((source, destination), key=lambda one: one.id):
                 if resources.locked_in(connection, end.id) is None:
                     raise ResourceNotFound(f"'{end.arn}' does not exist.")
             lineage.associate_in(connection, (context.account, context.region), link)
-    except IntegrityError:  # somebody else has made the same at the same time
+    except IntegrityError:  # another request has created the same association
         pass
     return {"SourceArn": source.arn, "DestinationArn": destination.arn}
 
@@ -87,7 +87,7 @@ def list_associations(context: Context, request: dict[str, Any]) -> dict[str, An
 
 
 def _typed(context: Context, name: str, *, forward: bool) -> Condition:
-    """By the type of the entity, as users chose it, or by what kind of entity it is, as SDKs ask for contexts and actions."""
+    """Matches the entity's user-defined type, or the kind of entity, as SDKs do for contexts and actions."""
     kinds = {shown: arn_type for arn_type, shown in LINEAGE_TYPES.items()}
     start = sagemaker_arn(context.region, context.account, kinds[name], "") if name in kinds else ""
     return lineage.end_has_type(start, [name, SHORT.get(name, name)], forward=forward)

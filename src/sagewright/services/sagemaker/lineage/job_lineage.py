@@ -1,7 +1,7 @@
-"""What jobs are in lineage: a trial component, what it was made of and what it left.
+"""Lineage of jobs: a trial component, its inputs and its outputs.
 
 Source: AWS's developer guide, "Amazon SageMaker AI-Created Tracking Entities": the image and the data of each input, the location
-of the model, of spot checkpoints and of outputs. That the model of a transform job contributed to it is seen in notebooks.
+of the model, of spot checkpoints and of outputs. Notebooks show that the model of a transform job contributed to it.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from sagewright.store.jobs.jobs import Job
 DATA, IMAGE, MODEL_DATA, CHECKPOINT, TENSORBOARD = "DataSet", "Image", "Model", "Checkpoint", "TensorBoard"
 KINDS = (TRAINING.kind, PROCESSING.kind, TRANSFORM.kind)
 LEAVES = frozenset({Status.COMPLETED, Status.STOPPED})
-"""After which a training job may have left a model; other jobs leave nothing unless they are Completed."""
+"""Statuses in which a training job can have produced a model; other jobs have outputs only if they are Completed."""
 Uris = Iterator[tuple[str, str]]
 Document = dict[str, Any]
 
 
 def of_job(context: Context, job: Job) -> Graph:
-    """As it stands: what it leaves is there once it has ended."""
+    """Returns the job's current graph; outputs are part of it once the job has ended."""
     graph, request = Graph(context, job), job.request
     inputs = {TRAINING.kind: _of_training, PROCESSING.kind: _of_processing, TRANSFORM.kind: _of_transform}[job.kind]
     for uri, kind in inputs(request):
@@ -42,7 +42,7 @@ def of_job(context: Context, job: Job) -> Graph:
 
 
 def _execution(request: Document) -> str:
-    """The ARN of the pipeline execution that the job belongs to, if any."""
+    """Returns the ARN of the pipeline execution that the job belongs to, or ""."""
     arn = str(request.get(OWNER, {}).get("Arn", ""))
     return arn if "/execution/" in arn else ""
 

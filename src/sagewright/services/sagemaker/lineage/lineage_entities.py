@@ -1,4 +1,4 @@
-"""What artifacts, actions and contexts have in common, and any entity of lineage by its ARN.
+"""Common parts of artifacts, actions and contexts, and lookup of any lineage entity by its ARN.
 
 Source: AWS's API reference, CreateArtifact, CreateAction, CreateContext and AddAssociation.
 """
@@ -33,9 +33,10 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True)
 class EntityType:
-    """A kind of entity: `noun` begins its members (ArtifactArn). Rows are named in lower case, as their ARNs.
+    """A kind of entity. Rows are named in lower case, as in their ARNs.
 
-    `name_of`: the row's name, of a request to create it; `sorts`: those of its list.
+    `noun`: prefix of its members (ArtifactArn). `name_of`: derives the row's name from a create request. `sorts`: sort columns of
+    its list.
     """
 
     noun: str
@@ -57,7 +58,7 @@ class EntityType:
         return sagemaker_arn(context.region, context.account, self.kind, name.lower())
 
     def create(self, context: Context, request: Document) -> tuple[str, bool]:
-        """Its ARN, and whether it is new: what is there already stays as it is. Raises ValidationException."""
+        """Returns the ARN, and True if the entity is new; an existing one stays unchanged. Raises ValidationException."""
         checked_type(request[f"{self.noun}Type"])
         name = self.name_of(context, request)
         arn = self.arn(context, name)
@@ -84,7 +85,7 @@ class EntityType:
         return made
 
     def require(self, context: Context, name: str) -> Resource:
-        """By name or ARN. Raises ResourceNotFound."""
+        """Finds an entity by name or ARN. Raises ResourceNotFound."""
         start = self.arn(context, "")
         plain = name.removeprefix(start).lower()
         found = resources.find(context.store, self.scope(context), plain)
@@ -109,7 +110,7 @@ class EntityType:
         return head | ({"Status": row.status} if row.status else {})
 
     def update(self, context: Context, name: str, request: Document) -> Document:
-        """Properties take the place of those that were there. Raises ResourceNotFound."""
+        """Replaces the properties named in the request. Raises ResourceNotFound."""
         found = self.require(context, name)
 
         def how(row: Resource) -> Resource:
@@ -160,7 +161,7 @@ class EntityType:
 
 
 def checked_type(name: str) -> str:
-    """Raises ValidationException for one that PostgreSQL could not keep."""
+    """Raises ValidationException for a type that PostgreSQL could not store."""
     if "\0" in name:
         raise ValidationException("The type of an entity must not have the character U+0000.")
     return name
@@ -173,7 +174,7 @@ LINEAGE_TYPES = {
     "experiment-trial-component": "TrialComponent",
     "experiment": "Experiment",
 }
-"""What QueryLineage calls an entity, by the part of its ARN that says what it is."""
+"""QueryLineage's names of entities, by the type in their ARN."""
 
 
 def lineage_type_of(arn: str) -> str:
@@ -181,7 +182,7 @@ def lineage_type_of(arn: str) -> str:
 
 
 def entity(context: Context, arn: str) -> tuple[End, Resource]:
-    """An entity by its ARN; the trial component of a job is made if need be. Raises ResourceNotFound, ValidationException."""
+    """Finds an entity by its ARN; creates the trial component of a job if needed. Raises ResourceNotFound, ValidationException."""
     parts = arn.split(":", 5)
     if (parts[3], parts[4]) != (context.region, context.account):
         raise ValidationException(f"ARN should be scoped to correct region: {context.region}")
@@ -204,13 +205,13 @@ def end_of(row: Resource) -> End:
 
 
 def _type_of(row: Resource) -> str:
-    """Of the trial component of a job: SageMakerTrainingJob and the like."""
+    """Returns the type of a job's trial component: SageMakerTrainingJob and the like."""
     if row.kind == trials.COMPONENT:
         return str(row.document.get("Source", {}).get("SourceType", ""))
     return str(row.document.get(f"{LINEAGE_TYPES[row.kind]}Type", ""))
 
 
 def name_of(row: Resource) -> str | None:
-    """As it was given; an artifact may have none."""
+    """Returns the name as given; an artifact can lack one."""
     name = row.document.get(NAME) or row.document.get(f"{LINEAGE_TYPES.get(row.kind, '')}Name")
     return str(name) if name else None

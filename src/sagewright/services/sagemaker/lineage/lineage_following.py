@@ -1,6 +1,6 @@
-"""Lineage behind the event log: what happens to jobs, models, packages and endpoints, brought into it.
+"""Derives lineage from the event log: applies events of jobs, models, packages and endpoints.
 
-A cursor says how far the log was read. It moves once what was read is written, so a server that is killed does some of it again,
+A cursor holds the position in the log. It moves after the entries read are applied, so a killed server applies some of them again,
 which changes nothing.
 """
 
@@ -35,7 +35,7 @@ Subject = tuple[str, str]
 
 
 def keep_up(platform: Platform, stopped: Callable[[], bool] = lambda: False) -> None:
-    """Take in all that has happened since the last time, until it is `stopped`."""
+    """Applies all new entries until `stopped` returns True."""
     load = Load()
     while not stopped():
         cursor = deliveries.cursor(platform.store, LOG)
@@ -48,12 +48,12 @@ def keep_up(platform: Platform, stopped: Callable[[], bool] = lambda: False) -> 
             _follow(platform, entry)
             time.sleep(load.pause_s())
         if not deliveries.advance(platform.store, LOG, cursor, entries[-1].cursor, ()):
-            return  # another server has been there
+            return  # another server has applied them
 
 
 def _worth(entries: list[Logged]) -> Iterator[Logged]:
-    """The last entry of each subject that is followed, and all of packages: each may be an approval. Of jobs, what says that one
-    begins or has ended."""
+    """Yields the last entry of each followed subject, and all entries of packages, since each can be an approval. Of jobs, yields
+    the entries for their start and end."""
     listed = [entry for entry in entries if entry.subject.kind in FOLLOWED and _tells(entry)]
     last = {entry.subject: entry for entry in listed}
     for entry in listed:
@@ -68,14 +68,14 @@ def _tells(logged: Logged) -> bool:
 
 
 def _follow(platform: Platform, entry: Logged) -> None:
-    """One that can't be described is left out, or it would keep all behind it from being taken in."""
+    """Applies one entry. An entry that can't be described is skipped, because it would block all later ones."""
     for attempt in range(ATTEMPTS):
         try:
             graph = _graph(platform, entry)
             if graph is not None:
                 graph.bring_about()
             return
-        except IntegrityError:  # somebody else makes the same
+        except IntegrityError:  # another server is creating the same
             if attempt == ATTEMPTS - 1:
                 raise
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
@@ -84,7 +84,7 @@ def _follow(platform: Platform, entry: Logged) -> None:
 
 
 def _graph(platform: Platform, entry: Logged) -> Graph | None:
-    """None for what is gone."""
+    """Returns None if the subject was deleted."""
     kind, id_ = entry.subject.kind, entry.subject.id
     if kind in job_lineage.KINDS:
         job = jobs.get(platform.store, id_)

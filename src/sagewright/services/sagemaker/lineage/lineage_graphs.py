@@ -1,4 +1,4 @@
-"""Pieces of lineage that the server makes by itself: entities and what leads from one to another, written once."""
+"""Lineage graphs created by the server: entities and the associations between them, written once."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from sagewright.store.resources.resources import Resource
 CONTRIBUTED, PRODUCED, ASSOCIATED = "ContributedTo", "Produced", "AssociatedWith"
 LONGEST_URI = 2048
 Key = tuple[str, str]
-"""The kind and name of an entity; of a job's trial component, the kind alone."""
+"""Kind and name of an entity; only the kind for a job's trial component."""
 COMPONENT: Key = (trials.COMPONENT, "")
 
 
 @dataclass
 class Graph:
-    """What is to be there. `job`: whose trial component is the entity COMPONENT."""
+    """The entities and associations that should exist. `job`: the job whose trial component is the entity COMPONENT."""
 
     context: Context
     job: Job | None = None
@@ -60,8 +60,8 @@ class Graph:
         return form.kind, name
 
     def bring_about(self) -> None:
-        """What there is already stays as it is. A short transaction, and none where nothing is missing. Raises IntegrityError if
-        somebody else makes the same."""
+        """Creates missing entities and associations; existing ones stay unchanged. Uses a short transaction, or none if nothing is
+        missing. Raises IntegrityError if another server creates the same."""
         with self.context.store.read() as connection:
             if self._complete_in(connection):
                 return
@@ -111,7 +111,7 @@ class Graph:
         lineage.link_in(connection, self._scope, links)
 
     def _component_in(self, connection: Connection, there: str | None) -> Resource | None:
-        """None for one that was deleted: it is not made again."""
+        """Returns None for a component that was deleted: it is not created again."""
         assert self.job is not None
         if there is not None:
             return resources.locked_in(connection, there)

@@ -1,7 +1,7 @@
-"""QueryLineage: the entities that lead to one and that follow from it, step by step, within limits.
+"""QueryLineage: the ancestors and descendants of an entity, step by step, within limits.
 
-Source: AWS's API reference, QueryLineage. Entities that filters leave out are walked through all the same; an edge is told if
-both of its ends are.
+Source: AWS's API reference, QueryLineage. Entities that filters exclude are still traversed; an edge is returned if both of its
+ends are.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ MOST_DEPTH = 10
 MOST_ENTITIES, MOST_ASSOCIATIONS = 10_000, 50_000
 MOST_S = 10.0
 PAGE = 1000
-"""Vertices of an answer without MaxResults: SDK v2 asks for no second page."""
+"""Number of vertices in a response without MaxResults: SDK v2 does not request a second page."""
 TIMES = {
     "CreatedAfter": lambda row, at: row.created_ms >= at,
     "CreatedBefore": lambda row, at: row.created_ms <= at,
@@ -39,9 +39,9 @@ Document = dict[str, Any]
 
 
 class Walk:
-    """A walk from one entity: which entities it has met, each with its distance, and the associations between them.
+    """A breadth-first walk from one entity: the entities found, each with its distance, and the associations between them.
 
-    Raises ValidationException where there are more than the limits allow.
+    Raises ValidationException if the limits are exceeded.
     """
 
     def __init__(self, context: Context, start: End, depth: int) -> None:
@@ -51,7 +51,7 @@ class Walk:
         self.associations: dict[int, Association] = {}
 
     def go(self, *, forward: bool) -> None:
-        """Follow the associations in one direction, breadth first; a cycle ends where it began."""
+        """Follows the associations in one direction, breadth first; visited entities end cycles."""
         been, front = {self._start.id}, [self._start.id]
         for distance in range(1, self._depth + 1):
             found = lineage.neighbours(self._store, front, forward=forward, most=MOST_ASSOCIATIONS)
@@ -112,7 +112,7 @@ def _vertex(end: End) -> Document:
 
 
 def _edges(walk: Walk, chosen: list[tuple[int, End]], page: list[tuple[int, End]]) -> list[Document]:
-    """Each with the page on which the later one of its ends is."""
+    """Returns the edges to put on a page: each belongs to the page of its later end."""
     order = {end.id: (distance, end.arn) for distance, end in chosen}
     here = {end.id for _, end in page}
     listed = []
@@ -126,7 +126,8 @@ def _edges(walk: Walk, chosen: list[tuple[int, End]], page: list[tuple[int, End]
 
 
 def _passing(context: Context, filters: Document, found: list[tuple[int, End]]) -> set[str]:
-    """The ids of the entities that all filters let through; names within one filter are alternatives, properties are not."""
+    """Returns the ids of the entities that pass all filters. Names within one filter are alternatives; properties must all
+    match."""
     ends = [end for _, end in found]
     if types := filters.get("Types"):
         names = {*types, *(SHORT.get(one, one) for one in types)}

@@ -1,8 +1,8 @@
-"""What models, model packages and endpoints are in lineage.
+"""Lineage of models, model packages and endpoints.
 
-Source: AWS's developer guide, "Amazon SageMaker AI-Created Tracking Entities". Names and directions are those that
-notebooks show: an approval and the containers' images and data contribute to a package, a package is associated with the
-context of its group, what is deployed contributes to a deployment, and that is associated with the endpoint's context.
+Source: AWS's developer guide, "Amazon SageMaker AI-Created Tracking Entities". Names and directions follow notebooks: an approval
+and the containers' images and data contribute to a package, a package is associated with the context of its group, a deployed model
+contributes to a deployment, and that is associated with the endpoint's context.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def of_model(context: Context, model: Resource) -> Graph:
 
 
 def _model(graph: Graph, model: Resource) -> tuple[Key, list[Key]]:
-    """Its artifact, and those of its images and of the packages that it was made of."""
+    """Returns the model's artifact, and those of its images and source packages."""
     own = graph.artifact(MODELS.arn(graph.context, model.name), MODEL, ArtifactName=model.name)
     images = _containers(graph, containers_of(model.document), own)
     primary = model.document.get("PrimaryContainer")
@@ -58,7 +58,7 @@ def _package(graph: Graph, name_or_arn: str) -> Key | None:
 
 
 def _containers(graph: Graph, containers: list[Document], made: Key) -> list[Key]:
-    """Images and data contribute to what is made of them; the artifacts of the images."""
+    """Adds the images and data that contribute to `made`; returns the artifacts of the images."""
     images = []
     for one in containers:
         if one.get("Image"):
@@ -70,7 +70,7 @@ def _containers(graph: Graph, containers: list[Document], made: Key) -> list[Key
 
 
 def of_package(context: Context, package: Resource, entry: EventEntry) -> Graph:
-    """`entry`: what happened to it; each decision on its approval is an action."""
+    """`entry`: the event of the package; each decision on its approval is an action."""
     graph, document, arn = Graph(context), package.document, arn_of(package)
     by = (document.get("MetadataProperties") or {}).get("GeneratedBy")
     made_by = {"MetadataProperties": {"GeneratedBy": by}} if by else {}
@@ -99,7 +99,7 @@ def of_package(context: Context, package: Resource, entry: EventEntry) -> Graph:
 
 
 def of_endpoint(context: Context, endpoint: Resource) -> Graph:
-    """Its context, and the deployment of the configuration that it serves."""
+    """Adds the endpoint's context, and the deployment of the configuration that it serves."""
     graph, arn = Graph(context), ENDPOINTS.arn(context, endpoint.name)
     own = graph.of_context(f"{endpoint.name}-aws-endpoint", ENDPOINT, arn, Properties={"EndpointName": endpoint.name})
     config_name: str = endpoint.document["EndpointConfigName"]

@@ -1,6 +1,6 @@
-"""Executions of pipelines: Start, Stop, Retry, Update, Describe, their steps and parameters, and answers of callbacks.
+"""Executions of pipelines: Start, Stop, Retry, Update, Describe, their steps and parameters, and callback results.
 
-Source: AWS's API reference, StartPipelineExecution and its kin.
+Source: AWS's API reference, StartPipelineExecution and related operations.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ STEPS = ListSpec("PipelineExecutionSteps", {"CreationTime": "created_ms"}, True,
 PAGE = 20
 ENDED = frozenset({"Failed", "Stopped"})
 SOURCES = ("Succeeded", "Failed", "CompletedWithFailures")
-"""Statuses of executions whose results selected steps may use."""
+"""Statuses of executions whose results a selective execution can reuse."""
 
 
 def _documents(_: Context, rows: Sequence[Resource]) -> list[dict[str, Any]]:
@@ -114,14 +114,14 @@ def start_pipeline_execution(context: Context, request: dict[str, Any]) -> dict[
 
 
 def _experiment(definition: PipelineDefinition) -> dict[str, Any] | None:
-    """PipelineExperimentConfig as written, None where there is none."""
+    """Returns PipelineExperimentConfig as written, None if it is missing."""
     return dict(definition.experiment) if definition.experiment else None
 
 
 def _selection(
     context: Context, pipeline: Resource, definition: PipelineDefinition, config: dict[str, Any]
 ) -> dict[str, Any]:
-    """The execution whose results stand for steps that aren't selected; without one that is named, the last one that ended.
+    """Returns the execution whose results replace the steps that aren't selected: the named one, or the last one that ended.
 
     Raises ValidationException.
     """
@@ -140,7 +140,7 @@ def _selection(
     source = _find(context, named) if named else _newest_ended(context, pipeline)
     if named and (source is None or source.parent != pipeline.id):
         raise ValidationException(
-            f"SourcePipelineExecutionArn {named} is no execution of the pipeline {pipeline.name}."
+            f"SourcePipelineExecutionArn {named} is not an execution of the pipeline {pipeline.name}."
         )
     if source is None:
         if not needed:
@@ -181,7 +181,7 @@ def stop_pipeline_execution(context: Context, request: dict[str, Any]) -> dict[s
 
 @operation("sagemaker", "RetryPipelineExecution")
 def retry_pipeline_execution(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """What has succeeded stays; the rest is executed in the same execution."""
+    """Retries within the same execution: succeeded steps are kept, and all others are executed."""
     execution = require(context, request["PipelineExecutionArn"])
     records = step_records.of_execution(context.store, execution.id)
     if any(one.type == "Fail" for one in records.values()):
@@ -230,7 +230,7 @@ def describe_pipeline_execution(context: Context, request: dict[str, Any]) -> di
 
 
 def _mlflow(version: Resource, execution: Resource) -> dict[str, str]:
-    """As the definition has it, with the experiment that the execution was started with instead."""
+    """Returns the definition's MLflow settings, with the experiment that the execution was started with."""
     text = version.document["PipelineDefinition"]
     config = read_json(text).get("MlflowConfig") if "MlflowConfig" in text else None
     described = dict(config) if isinstance(config, dict) else {}
@@ -255,7 +255,7 @@ def list_pipeline_executions(context: Context, request: dict[str, Any]) -> dict[
     pipelines.require_no_alias(pipeline, request)
     mine = resources.belongs_to(
         pipeline.id, EXECUTION
-    )  # by its index: with the account, those of all pipelines are read
+    )  # use its index: filtering by the account would read those of all pipelines
 
     def shape(rows: Sequence[Resource]) -> list[dict[str, Any]]:
         return [_summary(row) for row in rows]
@@ -265,7 +265,7 @@ def list_pipeline_executions(context: Context, request: dict[str, Any]) -> dict[
 
 @operation("sagemaker", "ListPipelineExecutionSteps")
 def list_pipeline_execution_steps(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    if "PipelineExecutionArn" not in request:  # the model lets it be left out
+    if "PipelineExecutionArn" not in request:  # the API model makes it optional
         raise ValidationException("PipelineExecutionArn is required.")
     execution = require(context, request["PipelineExecutionArn"])
     requested = request if "MaxResults" in request else request | {"MaxResults": PAGE}
@@ -277,7 +277,7 @@ def list_pipeline_execution_steps(context: Context, request: dict[str, Any]) -> 
 
 
 def _steps(context: Context, execution: Resource, records: Sequence[StepRecord]) -> list[dict[str, Any]]:
-    """The definition is read for rows of earlier versions alone."""
+    """Describes steps. The definition is read only for rows of earlier versions."""
     written: dict[str, dict[str, str]] = {}
     if any(record.shown is None for record in records):
         definition = read_definition(_version(context, execution).document["PipelineDefinition"])
@@ -305,7 +305,7 @@ def send_pipeline_execution_step_failure(context: Context, request: dict[str, An
 
 
 def _answer(context: Context, request: dict[str, Any], answer: dict[str, Any]) -> dict[str, Any]:
-    """What a callback's token is answered. Raises ResourceNotFound, ConflictException for one that was answered before."""
+    """Stores the result for a callback's token. Raises ResourceNotFound, and ConflictException if the token already has one."""
     token = request["CallbackToken"]
     row = callbacks.find(context.store, (context.account, context.region), token)
     execution = resources.get(context.store, row.parent) if row is not None else None
@@ -363,7 +363,7 @@ def _described(execution: Resource) -> dict[str, Any]:
     }
     members = ("PipelineExecutionDescription", "ParallelismConfiguration", "SelectiveExecutionConfig", "FailureReason")
     described |= {name: document[name] for name in members if name in document}
-    with contextlib.suppress(BadReference):  # the steps that need it fail
+    with contextlib.suppress(BadReference):  # the steps that need it will fail
         if config := tracking.names(execution):
             described["PipelineExperimentConfig"] = config
     return described

@@ -1,6 +1,6 @@
 """Pipelines: Create, Update, Describe, List, Delete, and their versions.
 
-Source: AWS's API reference, CreatePipeline and its kin.
+Source: AWS's API reference, CreatePipeline and related operations.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ def list_pipelines(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 @operation("sagemaker", "DeletePipeline")
 def delete_pipeline(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """Its executions are forgotten with it; the jobs that they made stay."""
+    """Deletes the pipeline with its executions; the jobs that they created stay."""
     pipeline = require(context, request["PipelineName"])
     executions = resources.child_names(context.store, pipeline.id, EXECUTION)
     if running := [one for one, status in executions if status in LIVE]:
@@ -192,7 +192,7 @@ def check_definition(text: str) -> PipelineDefinition:
 
 
 def _definition_text(context: Context, request: dict[str, Any]) -> str:
-    """Raises ValidationException, or what reading the object raises."""
+    """Raises ValidationException, and the errors of reading the object."""
     given, scope = request.get("PipelineDefinition"), request.get("PipelineDefinitionS3Location")
     if (given is None) == (scope is None):
         raise ValidationException("Exactly one of PipelineDefinition and PipelineDefinitionS3Location must be given.")
@@ -228,7 +228,7 @@ def require_no_alias(pipeline: Resource, request: dict[str, Any]) -> None:
 
 
 def require_version(context: Context, pipeline: Resource, number: int | None) -> Resource:
-    """Raises ResourceNotFound. `number`: None for the newest."""
+    """`number`: None for the newest version. Raises ResourceNotFound."""
     requested = number or pipeline.document["Version"]
     scope = ResourceScope(VERSION, context.account, context.region)
     found = resources.find(context.store, scope, pipeline.id, requested)
@@ -250,7 +250,7 @@ def scope_of(context: Context) -> ResourceScope:
 
 
 def by(arn: str) -> dict[str, Any]:
-    """CreatedBy and LastModifiedBy."""
+    """Returns CreatedBy and LastModifiedBy."""
     return {"IamIdentity": {"Arn": arn, "PrincipalId": arn.rpartition("/")[2]}}
 
 

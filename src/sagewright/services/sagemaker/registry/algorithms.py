@@ -40,7 +40,7 @@ ALGORITHMS = ResourceType(
 
 @operation("sagemaker", "CreateAlgorithm")
 def create_algorithm(context: Context, request: Document) -> Document:
-    """It is Completed at once: nothing validates it."""
+    """Creates an algorithm, Completed at once: it is not validated."""
     if request.get("CertifyForMarketplace"):
         raise ValidationException("Sagewright certifies no algorithms for AWS Marketplace (CertifyForMarketplace).")
     if (request.get("ValidationSpecification") or {}).get("ValidationProfiles"):
@@ -67,13 +67,14 @@ def delete_algorithm(context: Context, request: Document) -> Document:
 
 
 def training_specification(context: Context, name_or_arn: str) -> Document:
-    """What an algorithm says of its training. Raises ValidationException for one that isn't there."""
+    """Returns the training specification of an algorithm. Raises ValidationException if it does not exist."""
     found: Document = ALGORITHMS.require(context, _name_of(context, name_or_arn)).document["TrainingSpecification"]
     return found
 
 
 def with_metrics(context: Context, specification: Document) -> Document:
-    """An AlgorithmSpecification with the metrics of the algorithm that it names, where it has none. Raises ValidationException."""
+    """Returns an AlgorithmSpecification; if it has no metrics, adds those of the algorithm that it names. Raises
+    ValidationException."""
     if NAME not in specification or specification.get("MetricDefinitions"):
         return specification
     metrics = training_specification(context, specification[NAME]).get("MetricDefinitions")
@@ -81,7 +82,7 @@ def with_metrics(context: Context, specification: Document) -> Document:
 
 
 def resolved(context: Context, request: Document) -> Document:
-    """The request of a training job with the image that its algorithm stands for, beside the algorithm's name."""
+    """Returns a training job request with its algorithm's image beside the algorithm's name."""
     specification = request[SPECIFICATION]
     if NAME not in specification:
         return request
@@ -90,12 +91,13 @@ def resolved(context: Context, request: Document) -> Document:
 
 
 def described(specification: Document) -> Document:
-    """An AlgorithmSpecification as clients see it: with the name that was given, and without the image it stands for."""
+    """Returns an AlgorithmSpecification as clients see it: with the algorithm's name, without the image behind it."""
     return {key: value for key, value in specification.items() if NAME not in specification or key != "TrainingImage"}
 
 
 def inference_specification(context: Context, source: Document) -> Document:
-    """What a package made from an algorithm runs on. `source`: its SourceAlgorithmSpecification. Raises ValidationException."""
+    """Returns the inference specification of a package created from an algorithm. `source`: its SourceAlgorithmSpecification.
+    Raises ValidationException."""
     (algorithm,) = source["SourceAlgorithms"]
     found = ALGORITHMS.require(context, _name_of(context, algorithm[NAME])).document.get(INFERENCE)
     if found is None:

@@ -1,4 +1,4 @@
-"""Who has done what to a model package, and when: no operation of AWS's, which tells the last change alone."""
+"""History of changes to a model package. AWS has no such operation, and describes only the last change."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ DESCRIBED = ("ModelApprovalStatus", "ApprovalDescription")
 
 
 def approval_history(context: Context, group: str, version: str) -> list[dict[str, Any]]:
-    """Every change, oldest first: when, by whom, of which members, and the approval since then. Raises ValidationException."""
+    """Returns every change, oldest first: time, identity, changed members, and the resulting approval. Raises
+    ValidationException."""
     number = int(version) if version.isdecimal() else 0
     package = require_package(context, arn_for(context, group, number))
     history: list[dict[str, Any]] = []

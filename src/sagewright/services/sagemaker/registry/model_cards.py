@@ -1,4 +1,4 @@
-"""Model cards: Create, Describe, List, Update, Delete, and their versions. Content that is changed is a new version.
+"""Model cards: Create, Describe, List, Update, Delete, and their versions. Changed content creates a new version.
 
 Source: AWS's API reference, CreateModelCard and UpdateModelCard. SDKs look for the error texts.
 """
@@ -30,7 +30,7 @@ NAME = "ModelCardName"
 STATUS = "ModelCardStatus"
 VERSION = "ModelCardVersion"
 SINCE = "VersionCreatedMs"
-"""The member of the document, which Describe does not tell, with the time of the version."""
+"""Internal member of the document with the creation time of the version; Describe omits it."""
 _FILTERS = FILTERS | {STATUS: ("status", Comparison.IS)}
 
 
@@ -39,7 +39,7 @@ def _missing(_arn: str) -> AwsError:
 
 
 def _of_content(content: str) -> dict[str, str]:
-    """Source: SDK v2's `sagemaker.model_card`, which looks for cards by their models and groups."""
+    """Extracts the models and groups by which cards are looked up. Source: SDK v2's `sagemaker.model_card`."""
     whole = json.loads(content)
     overview, package, uses = (
         found if isinstance(found := whole.get(name), dict) else {}
@@ -110,7 +110,7 @@ def update_model_card(context: Context, request: dict[str, Any]) -> dict[str, An
 
 
 def _update(context: Context, connection: Connection, card: Resource, request: dict[str, Any]) -> None:
-    """The version before stays as a row of its own."""
+    """Stores the previous version as a separate row."""
     document = card.document | {"LastModifiedBy": user_context(context)}
     if "Content" in request:
         number = card.document[VERSION]
@@ -134,7 +134,7 @@ def delete_model_card(context: Context, request: dict[str, Any]) -> dict[str, An
 def list_model_card_versions(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     card = _require(context, request[NAME])
     names = resources.child_names(context.store, card.id, _versions_of(card).kind)
-    earlier = resources.in_parts(context.store, [one for one, _ in names])  # each has its content, which may be large
+    earlier = resources.in_parts(context.store, [one for one, _ in names])  # each with its content, which can be large
     several = [_version(context, card, one) for one in chain(earlier, [card])]
     sign = -1 if request.get("SortOrder", "Descending") == "Descending" else 1
     page, token = paging.page_of(
@@ -148,7 +148,7 @@ def list_model_card_versions(context: Context, request: dict[str, Any]) -> dict[
 
 @operation("sagemaker", "ListModelCardExportJobs")
 def list_model_card_export_jobs(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """Empty: exports can't be created here."""
+    """Returns an empty list: export jobs can't be created."""
     _require(context, request[NAME])
     return {"ModelCardExportJobSummaries": []}
 

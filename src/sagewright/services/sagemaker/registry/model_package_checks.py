@@ -1,4 +1,4 @@
-"""What a model package may be made of: containers that are there, members that go together, sources that fill it.
+"""Checks of model packages: existing containers, compatible members, sources that fill in members.
 
 Source: AWS's API reference, CreateModelPackage, UpdateModelPackage and ModelPackageContainerDefinition.
 """
@@ -34,11 +34,11 @@ CLONED = (
     "SamplePayloadUrl",
     "ModelCard",
 )
-"""What a package takes over from the one that its SourceUri names."""
+"""Members that a package copies from the one that its SourceUri names."""
 
 
 def check_request(request: Document) -> None:
-    """Raises ValidationException for what no package can be created with."""
+    """Raises ValidationException for requests that can't create a package."""
     name, group = request.get("ModelPackageName"), request.get("ModelPackageGroupName")
     if name and group:
         raise ValidationException(
@@ -59,7 +59,7 @@ def check_request(request: Document) -> None:
 
 
 def filled(context: Context, document: Document) -> Document:
-    """The document with what its SourceUri stands for, if that is a model or a package here. Raises ValidationException."""
+    """Returns the document completed from its SourceUri, if that names a local model or package. Raises ValidationException."""
     if algorithms := document.get("SourceAlgorithmSpecification"):
         if "InferenceSpecification" in document:
             raise ValidationException("SourceAlgorithmSpecification and InferenceSpecification exclude each other.")
@@ -96,7 +96,7 @@ def _source(context: Context, uri: str) -> Document | None:
 
 
 def specifications(context: Context, document: Document, *, data: bool) -> Document:
-    """The document with the digests of its images. `data`: whether its model data must be there.
+    """Returns the document with the digests of its images. `data`: whether its model data must exist.
 
     Raises ValidationException for a container that could not be deployed.
     """
@@ -137,7 +137,7 @@ def _container(context: Context, container: Document, *, data: bool) -> Document
 
 
 def check_properties(properties: dict[str, str]) -> None:
-    """Raises ResourceLimitExceeded for more than a package may have."""
+    """Raises ResourceLimitExceeded if a package has too many properties."""
     if len(properties) > MOST_PROPERTIES:
         raise ResourceLimitExceeded(
             f"A model package has at most {MOST_PROPERTIES} CustomerMetadataProperties, got {len(properties)}."
@@ -145,7 +145,7 @@ def check_properties(properties: dict[str, str]) -> None:
 
 
 def check_card(card: Document) -> None:
-    """Raises ValidationException for content that is no JSON document."""
+    """Raises ValidationException for content that is not a JSON document."""
     content = card.get("ModelCardContent")
     if content is None:
         return

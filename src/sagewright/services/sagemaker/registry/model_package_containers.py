@@ -1,4 +1,4 @@
-"""What a container that names a model package stands for when a model is created of it."""
+"""Resolves a container that names a model package when a model is created from it."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ EXCLUDED = ("Image", "ModelDataUrl", "ModelDataSource")
 
 
 def package_containers(context: Context, container: Container) -> list[Container]:
-    """The containers of the package, with the environment of the one that names it.
+    """Returns the containers of the package, with the environment of the container that names it.
 
-    They stay those of the model whatever becomes of the package. Raises ValidationException for a package that is not there,
-    is not approved, or has nothing to run.
+    The model keeps them even if the package changes or is deleted. Raises ValidationException for a package that does not exist, is
+    not approved, or has nothing to run.
     """
     if both := [name for name in EXCLUDED if name in container]:
         raise ValidationException(f"A container with ModelPackageName takes no {' and no '.join(both)}.")

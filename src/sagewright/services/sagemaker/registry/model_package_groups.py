@@ -23,7 +23,7 @@ from sagewright.store.resources.resources import Resource
 NAME = "ModelPackageGroupName"
 POLICY = "ResourcePolicy"
 HIDDEN = frozenset({POLICY})
-"""What the document has and Describe does not tell."""
+"""Members of the document that Describe omits."""
 
 
 def missing(arn: str) -> AwsError:
@@ -58,7 +58,7 @@ def describe_model_package_group(context: Context, request: dict[str, Any]) -> d
 @operation("sagemaker", "ListModelPackageGroups")
 def list_model_package_groups(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     if request.get("CrossAccountFilterOption") == "CrossAccount":
-        return {GROUPS.listed.member: []}  # no other account shares any
+        return {GROUPS.listed.member: []}  # groups are not shared between accounts
     return GROUPS.list(context, request)
 
 
@@ -105,7 +105,7 @@ def delete_model_package_group_policy(context: Context, request: dict[str, Any])
 
 
 def name_of(context: Context, name_or_arn: str) -> str:
-    """The name of a group that is named by it or by its ARN. Raises `missing` for an ARN of elsewhere."""
+    """Returns the name of the group with that name or ARN. Raises `missing` for an ARN of another account or region."""
     name = name_or_arn.rpartition("/")[2]
     if name_or_arn.startswith("arn:") and name_or_arn != GROUPS.arn(context, name):
         raise missing(name_or_arn)
@@ -122,7 +122,7 @@ def require_group(context: Context, name_or_arn: str) -> Resource:
 
 
 def locked_group(context: Context, connection: Connection, group: Resource) -> Resource:
-    """The group, which nobody changes or deletes before the transaction ends. Raises `missing`."""
+    """Returns the group, locked against changes and deletion until the transaction ends. Raises `missing`."""
     found = resources.locked_in(connection, group.id)
     if found is None:
         raise missing(GROUPS.arn(context, group.name))
@@ -130,7 +130,7 @@ def locked_group(context: Context, connection: Connection, group: Resource) -> R
 
 
 def _keep_policy(context: Context, name: str, policy: str | None) -> None:
-    """None: it has none from now on."""
+    """Stores the policy; None removes it."""
     group = _group_of_policy(context, name)
     with context.store.write() as connection:
         now = locked_group(context, connection, group)

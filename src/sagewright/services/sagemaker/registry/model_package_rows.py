@@ -36,7 +36,7 @@ def missing(arn: str) -> AwsError:
 
 
 def find(store: Database, scope: ResourceScope, name: str) -> Resource | None:
-    """By what stands in its ARN after the type: `package`, or `group/version`."""
+    """Finds a package by the part of its ARN after the type: `package`, or `group/version`."""
     found = _VERSION.fullmatch(name)
     if found:
         return resources.find(store, scope, found["group"], int(found["version"]))
@@ -47,7 +47,7 @@ ROWS = ResourceRows("resources", find, resources.several)
 
 
 def require_package(context: Context, name_or_arn: str) -> Resource:
-    """By its ARN, or an unversioned package by its name. Raises ValidationException: AWS's form of not found."""
+    """Finds a package by its ARN, or an unversioned package by its name. Raises ValidationException: AWS's form of not found."""
     start = sagemaker_arn(context.region, context.account, KIND, "")
     name = name_or_arn.removeprefix(start)
     found = None if name.startswith("arn:") else find(context.store, scope_of(context), name)
@@ -57,7 +57,7 @@ def require_package(context: Context, name_or_arn: str) -> Resource:
 
 
 def names_of(package: Resource) -> dict[str, Any]:
-    """The members that name a package. AWS tells no ModelPackageName of a version."""
+    """Returns the members that name a package. As at AWS, a version has no ModelPackageName."""
     if package.version:
         return {"ModelPackageGroupName": package.name, "ModelPackageVersion": package.version}
     return {"ModelPackageName": package.name}

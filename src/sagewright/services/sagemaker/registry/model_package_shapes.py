@@ -1,4 +1,4 @@
-"""Model packages as Describe, lists, Search and events tell them."""
+"""Model packages as described by Describe, lists, Search and events."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def summary(package: Resource) -> dict[str, Any]:
 
 
 def batch_summary(package: Resource) -> dict[str, Any]:
-    """As BatchDescribeModelPackage tells it, which calls the name of an unversioned package a group's too."""
+    """Returns BatchDescribeModelPackage's summary, in which the name of an unversioned package is also the group's."""
     described = {
         name: value for name, value in summary(package).items() if name not in {"ModelPackageName", "ModelLifeCycle"}
     }
@@ -50,7 +50,7 @@ def description(package: Resource) -> dict[str, Any]:
 
 
 def without_contents(described: dict[str, Any]) -> dict[str, Any]:
-    """A description without what may be confidential in it (IncludedData MetadataOnly)."""
+    """Removes possibly confidential members from a description (IncludedData MetadataOnly)."""
     if "ModelCard" not in described:
         return described
     card = {name: value for name, value in described["ModelCard"].items() if name != "ModelCardContent"}
@@ -58,14 +58,14 @@ def without_contents(described: dict[str, Any]) -> dict[str, Any]:
 
 
 def documents(context: Context, packages: Sequence[Resource]) -> Iterable[dict[str, Any]]:
-    """For Search: descriptions with tags."""
+    """Returns descriptions with tags, for Search."""
     tagged = tags.of_all(context.store, [arn_of(package) for package in packages])
     for package in packages:
         yield description(package) | {"Tags": shape(tagged.get(arn_of(package), {}))}
 
 
 def event_detail(package: Resource, fields: Sequence[str] = ()) -> dict[str, Any]:
-    """What an event tells of a package: kept in the event log, since the package may change or go.
+    """Returns the event detail of a package. The event log stores it, since the package can change or be deleted.
 
     `fields`: the members that an update has changed.
     """
@@ -82,7 +82,7 @@ def event_detail(package: Resource, fields: Sequence[str] = ()) -> dict[str, Any
 
 
 def status_details() -> dict[str, Any]:
-    """Nothing is validated or scanned before a package is Completed."""
+    """Returns statuses without validation or scan steps: packages are Completed directly."""
     return {"ValidationStatuses": [], "ImageScanStatuses": []}
 
 

@@ -1,4 +1,4 @@
-"""UpdateModelPackage: what each member of a request makes of a package. Each update is logged with who asked for it."""
+"""UpdateModelPackage: applies each member of a request to a package. Each update is logged with the caller's identity."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ OF_VERSIONS = ("ModelApprovalStatus", "ModelLifeCycle")
 
 
 def update(context: Context, connection: Connection, package: Resource, request: Document) -> dict[str, Any]:
-    """Inside a transaction of the caller's. Raises ValidationException, and then nothing is changed."""
+    """Runs inside the caller's transaction. Raises ValidationException, in which case nothing is changed."""
     now = resources.locked_in(connection, package.id)
     if now is None:
         raise missing(arn_of(package))
     document = _changed(context, now, request)
     fields = sorted(
         {name for name in {*document, *now.document} if document.get(name) != now.document.get(name)}
-        | ({"ModelApprovalStatus"} & set(request))  # approved again is approved last
+        | ({"ModelApprovalStatus"} & set(request))  # a repeated approval counts as the last one
     )
     if fields:
         changed = replace(now, document=document | {"LastModifiedBy": user_context(context)})
@@ -39,7 +39,7 @@ def update(context: Context, connection: Connection, package: Resource, request:
 
 
 def _changed(context: Context, package: Resource, request: Document) -> Document:
-    """The document that the request makes of the package's. Raises ValidationException."""
+    """Applies the request to the package's document. Raises ValidationException."""
     if not package.version:
         for member in OF_VERSIONS:
             if member in request:
@@ -64,7 +64,7 @@ def _from_source(context: Context, request: Document) -> Document:
 
 
 def _set_approval(document: Document, request: Document) -> None:
-    """A description belongs to the decision that it came with."""
+    """Sets the approval. A description belongs to the decision that it came with."""
     if "ModelApprovalStatus" in request:
         document["ModelApprovalStatus"] = request["ModelApprovalStatus"]
         document.pop("ApprovalDescription", None)
@@ -94,7 +94,7 @@ def _set_properties(document: Document, request: Document) -> None:
 
 
 def _with_specifications(context: Context, document: Document, request: Document) -> Document:
-    """With the specifications that are new, once they were checked."""
+    """Adds the new specifications after checking them."""
     member = "AdditionalInferenceSpecifications"
     if added := request.get(f"{member}ToAdd"):
         document[member] = [*document.get(member, ()), *added]

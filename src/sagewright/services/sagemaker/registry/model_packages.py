@@ -74,7 +74,7 @@ def create_model_package(context: Context, request: dict[str, Any]) -> dict[str,
 
 
 def _document(context: Context, request: dict[str, Any], *, versioned: bool) -> dict[str, Any]:
-    """What is kept of a request. Raises ValidationException."""
+    """Returns the document to store for a request. Raises ValidationException."""
     document = {name: value for name, value in request.items() if name not in NOT_KEPT}
     document = checks.filled(context, document)
     logged = request.get("ModelPackageRegistrationType") == "Logged"
@@ -94,7 +94,7 @@ def _create(
 ) -> Resource:
     parent, name, version = "", request.get("ModelPackageName", ""), 0
     if group is not None:
-        locked_group(context, connection, group)  # or it could be deleted meanwhile
+        locked_group(context, connection, group)  # prevents it from being deleted meanwhile
         parent, name, version = group.id, group.name, resources.next_version_in(connection, group.id)
     scope = scope_of(context)
     pairs = {pair["Key"]: pair["Value"] for pair in request.get("Tags") or ()}
@@ -113,7 +113,7 @@ def describe_model_package(context: Context, request: dict[str, Any]) -> dict[st
 def list_model_packages(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     conditions: list[Condition] = []
     group_name = request.get("ModelPackageGroupName")
-    if group_name:  # SDK v2 expects an empty list of a group that isn't there
+    if group_name:  # SDK v2 expects an empty list for a missing group
         group = find_group(context, group_name)
         conditions.append(table.c.parent == group.id if group else false())
     kind = request.get("ModelPackageType", "Versioned" if group_name else "Unversioned")

@@ -1,7 +1,7 @@
-"""Operations on resources that can't be created here: as at AWS in an account where nobody has created one.
+"""Operations on resources that can't be created here. They behave as at AWS in an account without any such resource.
 
-Lists are empty, and Describe, Update, Start, Stop and Delete find nothing, so that programs that clean up get on. Create is refused
-by name. A kind that is served later takes its operations from here by registering its own.
+Lists are empty, and Describe, Update, Start, Stop and Delete find nothing, so that cleanup scripts succeed. Create is refused with
+a message that names the kind. A kind that is supported later replaces these operations by registering its own.
 
 Source: AWS's API reference; the errors that each operation's model declares.
 """
@@ -23,10 +23,10 @@ VERB = re.compile(r"(List|Describe|Update|Start|Stop|Delete)([A-Z]\w*)")
 BY_AWS = re.compile(
     r"LineageGroup|JobSchemaVersion|ResourceCatalog|ModelMetadata|ClusterExtensionVersion|EndpointPolicy|ModelCardExportJobs"
 )
-"""Kinds that AWS provides by itself, or that belong to resources which are served: an empty answer would be untrue."""
+"""Kinds that AWS itself provides, or that belong to supported resources: an empty response would be wrong."""
 PUBLIC_HUB = "SageMakerPublicHub"
 TEXTS = {"NotebookInstance": "RecordNotFound"}
-"""Messages that clients compare, by the kind of what isn't found."""
+"""Messages that clients compare, by the kind of the missing resource."""
 MOST_SHOWN = 256
 
 
@@ -56,7 +56,7 @@ def _other(name: str) -> Operation:
 
 
 def _named_by(shape: Shape | None) -> str | None:
-    """The first required member that names a resource; an enumeration doesn't."""
+    """Returns the first required member that names a resource; enumerations don't count."""
     members = shape.required_members if shape is not None else []
     return next((one for one in members if shape and _names(shape.members[one])), None)
 
@@ -66,7 +66,7 @@ def _names(shape: Shape) -> bool:
 
 
 def _missing(name: str, model: OperationModel, member: str, request: dict[str, Any]) -> AwsError:
-    """ResourceNotFound where the operation's model has it, else ValidationException, as AWS answers for those."""
+    """Returns ResourceNotFound if the operation's model declares it, else ValidationException, as AWS does."""
     value = str(request.get(member, ""))
     if value.rpartition("/")[2] == PUBLIC_HUB:
         return NotImplementedYet("sagemaker", name)

@@ -1,4 +1,4 @@
-"""The one table of kinds: what Search, lists and tags know of each kind of resource. A resource's module declares its own."""
+"""The catalogue of kinds: how Search, lists and tags handle each kind of resource. A resource's module declares its kind."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sagewright.store.resources import resources
 
 
 class ResourceRow(Protocol):
-    """A row of the store that is a resource."""
+    """A row of the store that represents a resource."""
 
     @property
     def id(self) -> str: ...
@@ -31,7 +31,7 @@ class ResourceRow(Protocol):
 
 @dataclass(frozen=True)
 class ResourceRows:
-    """Where the rows of a kind are: the table's name, and how they are read by name and by their ids."""
+    """Access to the rows of a kind: the table's name, and how to read rows by name and by id."""
 
     source: str
     find: Callable[[Database, ResourceScope, str], Any]
@@ -45,11 +45,11 @@ SOURCES = {rows.source: rows for rows in (JOBS, RESOURCES)}
 
 @dataclass(frozen=True)
 class Searched:
-    """How Search shows a kind.
+    """Search's view of a kind.
 
-    `resource`: Search's name for it. `name_member`: the member of a document that is the name. `documents`: what Describe gives
-    for rows, in their order, with Tags. `record`: a document as a member of the answer. `hidden`: members of the document that
-    Search's shape lacks.
+    `resource`: Search's name for it. `name_member`: the member of a document with the name. `documents`: returns Describe's
+    documents for rows, in their order, with Tags. `record`: converts a document to a member of the response. `hidden`: members of
+    the document that Search's shape lacks.
     """
 
     resource: str
@@ -57,12 +57,12 @@ class Searched:
     documents: Callable[[Context, Sequence[Any]], Iterable[dict[str, Any]]]
     record: Callable[[dict[str, Any]], dict[str, Any]]
     hidden: frozenset[str] = frozenset()
-    prepare: Callable[[Context], None] | None = None  # makes rows that are there only once somebody asks
+    prepare: Callable[[Context], None] | None = None  # creates rows that are created lazily
 
 
 @dataclass(frozen=True)
 class SearchableKind:
-    """A kind of resource, as Search and tags know it. `arn_type`: what stands before the name in its ARNs."""
+    """A kind of resource, as Search and tags know it. `arn_type`: the part before the name in its ARNs."""
 
     kind: str
     arn_type: str
@@ -70,7 +70,7 @@ class SearchableKind:
     searched: Searched | None = None
 
     def scope(self, account: str, region: str) -> str:
-        """The part of the index in which its subjects are."""
+        """Returns the part of the index that holds its subjects."""
         return f"{self.kind}/{account}/{region}"
 
 
@@ -93,7 +93,7 @@ def of_kind(kind: str) -> SearchableKind | None:
 
 
 def searched(resource: str) -> tuple[SearchableKind, Searched]:
-    """Raises ValidationException, which names the resource, for one that can't be searched here."""
+    """Raises ValidationException, with the resource's name, if it can't be searched."""
     for kind in kinds():
         if kind.searched is not None and kind.searched.resource == resource:
             return kind, kind.searched
@@ -102,7 +102,7 @@ def searched(resource: str) -> tuple[SearchableKind, Searched]:
 
 
 def of_arn(arn: str) -> tuple[SearchableKind, ResourceScope, str] | None:
-    """The kind, place and name that an ARN stands for; None for a kind that isn't declared, or what is no ARN."""
+    """Returns the kind, scope and name that an ARN stands for; None for an undeclared kind or an invalid ARN."""
     parts = arn.split(":", 5)
     if len(parts) != 6 or parts[2] != "sagemaker":
         return None
@@ -114,7 +114,8 @@ def of_arn(arn: str) -> tuple[SearchableKind, ResourceScope, str] | None:
 
 
 def require(context: Context, arn: str) -> None:
-    """Raises ValidationException for an ARN of elsewhere or of a kind that isn't served, ResourceNotFound for nothing there."""
+    """Raises ValidationException for an ARN of another account or region or of an unsupported kind, ResourceNotFound if nothing is
+    found."""
     parts = arn.split(":", 5)
     if len(parts) != 6 or parts[3] != context.region or parts[4] != context.account:
         raise ValidationException(f"ARN should be scoped to correct region: {context.region}")

@@ -1,4 +1,4 @@
-"""Who asked, as Describe tells it in CreatedBy and LastModifiedBy."""
+"""The caller's identity, as Describe returns it in CreatedBy and LastModifiedBy."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ from sagewright.services.context import Context
 
 
 def user_context(context: Context) -> dict[str, Any]:
-    """A UserContext with the identity that signed; nobody has a Studio profile here."""
+    """Returns a UserContext with the identity that signed the request; Studio profiles are not supported."""
     principal = context.principal
     return {"IamIdentity": {"Arn": principal.arn, "PrincipalId": principal.user_id}}

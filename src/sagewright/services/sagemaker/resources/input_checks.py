@@ -1,4 +1,4 @@
-"""What CreateTrainingJob refuses at once in InputDataConfig, besides what the model's own constraints say.
+"""Checks that CreateTrainingJob makes of InputDataConfig beyond the constraints of the API model.
 
 Source: AWS's API reference, Channel, DataSource, S3DataSource, FileSystemDataSource and ShuffleConfig.
 """
@@ -14,7 +14,7 @@ from sagewright.services.context import Context
 
 
 def check_inputs(context: Context, request: dict[str, Any]) -> None:
-    """Raises ValidationException for the first thing that no host could be given."""
+    """Raises ValidationException for the first input that no host could receive."""
     channels = request.get("InputDataConfig", [])
     default_mode = request["AlgorithmSpecification"]["TrainingInputMode"]
     _check_names(channels, default_mode)
@@ -104,7 +104,7 @@ def _check_file_system(context: Context, channel: dict[str, Any], mode: str, req
 
 
 def check_data(context: Context, name: str, uri: str, role: str) -> None:
-    """Raises ValidationException where there is no object; `name`: of the input, in the message."""
+    """Raises ValidationException if there is no object. `name`: name of the input, for the message."""
     try:
         place = read_s3_uri(uri)
     except ValueError:
@@ -118,7 +118,7 @@ def check_data(context: Context, name: str, uri: str, role: str) -> None:
 
 
 def any_object(context: Context, place: S3Uri) -> bool:
-    """Whether an object's key begins with the place's."""
+    """Returns True if any object's key begins with that of `place`."""
     try:
         return context.platform.objects.exists_any(place.bucket, place.key)
     except AwsError as error:

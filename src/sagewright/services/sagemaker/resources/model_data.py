@@ -1,4 +1,4 @@
-"""The model data that a container names: in one place, and there."""
+"""Checks of the model data that a container names: in a single member, and existing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sagewright.services.sagemaker.resources.input_checks import any_object
 
 
 def check_model_data(context: Context, container: dict[str, Any], *, there: bool = True) -> None:
-    """Raises ValidationException where it is named twice or, if it has to be `there`, where there is no object."""
+    """Raises ValidationException if it is named twice or, with `there`, if there is no object."""
     source = (container.get("ModelDataSource") or {}).get("S3DataSource")
     url = container.get("ModelDataUrl")
     if source is not None and url:
@@ -21,14 +21,14 @@ def check_model_data(context: Context, container: dict[str, Any], *, there: bool
         raise ValidationException("A container with the Mode MultiModel needs ModelDataUrl.")
     if not there:
         return
-    if url and not several:  # behind a multi-model container objects may come later
+    if url and not several:  # objects of a multi-model container can be added later
         _check_object(context, url, whole=True)
     if source is not None:
         _check_object(context, source["S3Uri"], whole=source["S3DataType"] == "S3Object")
 
 
 def _check_object(context: Context, uri: str, *, whole: bool) -> None:
-    """Raises ValidationException where there is no object; `whole`: of exactly that key, else beneath it."""
+    """Raises ValidationException if there is no object. `whole`: with exactly that key, otherwise with that prefix."""
     try:
         found = any_object(context, read_s3_uri(uri))
     except ValueError:

@@ -1,4 +1,4 @@
-"""Checks of the images that requests name: their form, and whether a registry that is known here has them."""
+"""Checks of the images that requests name: the form of the name, and whether a known registry has the image."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ _NOT_FOUND = {
     Purpose.PROCESS: "Cannot find the requested image: '{uri}'.",
     Purpose.SERVE: "Requested image {uri} not found.",
 }
-"""Source of the words: answers of AWS that users quote (aws/sagemaker-python-sdk issues 2063, 2605 and 4700,
+"""Source of the wording: AWS's answers as quoted by users (aws/sagemaker-python-sdk issues 2063, 2605 and 4700,
 amazon-sagemaker-examples issue 1476)."""
 
 
 def check_image(context: Context, uri: str, purpose: Purpose = Purpose.SERVE) -> None:
-    """Raises ValidationException, in AWS's words for jobs of that purpose, for what is no image's name, and for an image that
-    neither this account's registry nor AWS's has.
+    """Raises ValidationException, in AWS's words for jobs of that purpose, for an invalid image name, and for an image that is
+    missing from both this account's registry and AWS's.
 
-    Any other image is the container engine's to find: it knows more registries than the server does.
+    All other images are left to the container engine, which knows more registries than the server.
     """
     if not images.is_reference(uri):
         raise ValidationException(_INVALID[purpose].format(uri=uri) + _FORM)
@@ -41,7 +41,7 @@ def check_image(context: Context, uri: str, purpose: Purpose = Purpose.SERVE) ->
 
 
 def _missing(context: Context, uri: str) -> str:
-    """Why there is no such image, and which it resembles; "" if there may be one."""
+    """Returns the reason why the image is missing, with similar names; "" if it can exist."""
     own = _own(context, uri)
     if own is None:
         if not registries.is_of_aws(uri):
@@ -59,14 +59,14 @@ def _missing(context: Context, uri: str) -> str:
 
 
 def digest_of(context: Context, uri: str) -> str | None:
-    """The digest of an image in this account's registry; None for an image of anywhere else."""
+    """Returns the digest of an image in this account's registry; None for images of other registries."""
     own = _own(context, uri)
     found: Manifest | None = ecr.manifest_of(context.store, *own) if own else None
     return found.digest if found else None
 
 
 def pinned(context: Context, uri: str, digest: str | None) -> str:
-    """The image with that digest, which a moved tag leaves as it was, where this account's registry has it; else `uri`."""
+    """Returns the image by digest, so that moving the tag does not change it, if this account's registry has it; else `uri`."""
     own = _own(context, uri)
     if own is None or digest is None or ecr.manifest_of(context.store, own[0], digest) is None:
         return uri
@@ -74,7 +74,7 @@ def pinned(context: Context, uri: str, digest: str | None) -> str:
 
 
 def _own(context: Context, uri: str) -> tuple[str, str] | None:
-    """Repository, and tag or digest, of an image in this account's registry."""
+    """Returns repository, and tag or digest, of an image in this account's registry."""
     if not uri.startswith(_registry(context)):
         return None
     name, _, digest = uri.removeprefix(_registry(context)).partition("@")

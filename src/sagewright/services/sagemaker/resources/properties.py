@@ -1,4 +1,4 @@
-"""The properties of a document: what Search filters and sorts by, each with its dotted path."""
+"""Properties of a document, by which Search filters and sorts, each with its dotted path."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from sagewright.store.resources.sort_keys import key_of
 
 Document = dict[str, Any]
 Properties = dict[str, list[bytes]]
-"""The keys (store.resources.sort_keys) of the values at each path, in the document's order, none twice."""
+"""The keys (store.resources.sort_keys) of the values at each path, in the document's order, without duplicates."""
 
 FREE = frozenset({"HyperParameters", "Environment", "Tags", "Metrics", "CustomerMetadataProperties"})
-"""Members whose own members are named by users. A dot in such a name is part of it."""
+"""Members whose own members are named by users. A dot in such a name is part of the name."""
 STATISTICS = frozenset({"Max", "Min", "Last", "Count", "Avg", "StdDev"})
 PARAMETER = frozenset({"StringValue", "NumberValue"})
 
 
 def properties(document: Document, requested: Set[str] | None = None) -> Properties:
-    """Of all paths, or of those that are wanted and what lies beneath them."""
+    """Returns the properties of all paths, or of `requested` paths and those below them."""
     pairs: list[tuple[str, Any]] = []
     for name, value in document.items():
         _collect(name, value, pairs)
@@ -52,7 +52,7 @@ def _collect(path: str, value: Any, pairs: list[tuple[str, Any]]) -> None:
 
 
 def _named(path: str, value: list[Any]) -> Iterator[tuple[str, Any]]:
-    """Tags and metrics are found by their names, and those of trial components by their statistics."""
+    """Yields tags and metrics by name, and metrics of trial components by statistic."""
     if path == "Tags":
         for one in value:
             yield f"Tags.{one['Key']}", one["Value"]
@@ -66,12 +66,12 @@ def _named(path: str, value: list[Any]) -> Iterator[tuple[str, Any]]:
 
 
 def has_members(path: str) -> bool:
-    """Whether a path may lead to a structure, so that what lies beneath it counts as its being there."""
+    """Returns True if a path can lead to a structure, so that any value below it makes the path exist."""
     return FREE.isdisjoint(path.split(".")[:-1])
 
 
 def elements(document: Document, path: str) -> list[Document]:
-    """The structures at a path; lists on the way are looked through."""
+    """Returns the structures at a path, descending into lists on the way."""
     found: list[Any] = [document]
     for name in path.split("."):
         inner = [one[name] for one in found if isinstance(one, dict) and name in one]

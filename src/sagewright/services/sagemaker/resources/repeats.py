@@ -1,4 +1,4 @@
-"""Requests with a ClientToken: who sends one again is answered as before, and nothing is done twice."""
+"""Requests with a ClientToken: a repeated request gets the first response, and nothing is done twice."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ MEMBERS = ("ClientToken", "ClientRequestToken")
 def once(
     context: Context, operation: str, request: dict[str, Any], do: Callable[[Connection], dict[str, Any]]
 ) -> dict[str, Any]:
-    """`do` in a transaction of its own, or what it answered before. Raises ConflictException for another request's token."""
+    """Runs `do` in a dedicated transaction, or returns its earlier response. Raises ConflictException for another request's
+    token."""
     member = next((one for one in MEMBERS if one in request), MEMBERS[0])
     try:
         return client_tokens.once(context.store, _marked(context, operation, request, member), do)

@@ -1,4 +1,4 @@
-"""What resources that are documents have in common: a `ResourceType` declares one, and creates, describes, lists and deletes it."""
+"""Common behaviour of resources that are documents: a `ResourceType` declares one, and creates, describes, lists and deletes it."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from sagewright.store.resources.resources import New, Resource, ResourceNameTake
 
 @dataclass(frozen=True)
 class ResourceType:
-    """A kind of resource whose Create request is kept as a document and told again by Describe.
+    """A kind of resource whose Create request is stored as a document and returned by Describe.
 
-    `noun`: the prefix of its members (Model: ModelName, ModelArn). `missing` and `taken` make errors of its ARN. `described`: the
-    document as Describe gives it, defaults included. `listed`: its List operation. `search_record`: a document as Search shows
-    it, if it can be searched; `not_in_search`: members that Search's shape lacks; `search_alone`: what it tells beside.
-    `also_listed`: members of the document that a list tells where they were given.
+    `noun`: the prefix of its members (Model: ModelName, ModelArn). `missing` and `taken` create errors from its ARN. `described`:
+    returns the document as Describe shows it, with defaults. `listed`: its List operation. `search_record`: converts a document to
+    Search's record, if the kind can be searched. `not_in_search`: members that Search's shape lacks. `search_alone`: additional
+    members that only Search returns. `also_listed`: optional members of the document that lists return.
     """
 
     kind: str
@@ -42,7 +42,7 @@ class ResourceType:
     tells_modified: bool = False  # LastModifiedTime
 
     def declared(self) -> ResourceType:
-        """Put into the catalogue, for Search and tags."""
+        """Adds the kind to the catalogue, for Search and tags."""
         searched = None
         if self.search_record is not None:
             searched = Searched(self.noun, self._name_member, self._documents, self.search_record, self.not_in_search)
@@ -67,7 +67,7 @@ class ResourceType:
         return self.shape(self.require(context, request[self._name_member]))
 
     def shape(self, resource: Resource) -> dict[str, Any]:
-        """What Describe tells of a resource."""
+        """Returns Describe's response for a resource."""
         return self._head(resource) | self.described(resource.document)
 
     def list(self, context: Context, request: dict[str, Any]) -> dict[str, Any]:
@@ -105,12 +105,12 @@ class ResourceType:
         return ResourceScope(self.kind, context.account, context.region)
 
     def _summary(self, resource: Resource) -> dict[str, Any]:
-        """What a list tells of a resource."""
+        """Returns the list's summary of a resource."""
         document = resource.document
         return self._head(resource) | {name: document[name] for name in self.also_listed if name in document}
 
     def _head(self, resource: Resource) -> dict[str, Any]:
-        """What is told of a resource besides its document."""
+        """Returns the members of a resource that are not in its document."""
         head = {
             self._name_member: resource.name,
             f"{self.noun}Arn": sagemaker_arn(resource.region, resource.account, self.arn_type, resource.name),

@@ -1,4 +1,4 @@
-"""Search expressions: what they ask of the index, and what of a document.
+"""Search expressions: their conditions on the index, and on a document.
 
 Source: the SearchExpression, Filter and NestedFilters shapes of botocore's SageMaker model.
 """
@@ -22,11 +22,11 @@ ORDERS = {
     "LessThan": (False, False),
     "LessThanOrEqualTo": (False, True),
 }
-"""Whether greater values match, and whether equal ones do."""
+"""Comparison operators: True if greater values match, and True if equal ones do."""
 
 
 def condition_of(expression: dict[str, Any]) -> Condition:
-    """What the index is asked. With nested filters more may satisfy it than the expression: see `is_exact`."""
+    """Returns the condition for the index. With nested filters it can match more than the expression: see `is_exact`."""
     parts = [
         *(_filter(one) for one in expression.get("Filters") or ()),
         *(_of_nested(one) for one in expression.get("NestedFilters") or ()),
@@ -36,13 +36,14 @@ def condition_of(expression: dict[str, Any]) -> Condition:
 
 
 def is_exact(expression: dict[str, Any]) -> bool:
-    """Whether `condition_of` says all that the expression does."""
+    """Returns True if `condition_of` is equivalent to the expression."""
     nested = bool(expression.get("NestedFilters"))
     return not nested and all(is_exact(one) for one in expression.get("SubExpressions") or ())
 
 
 def matches(expression: dict[str, Any], document: Document) -> bool:
-    """Whether a document satisfies a SearchExpression. Raises ValidationException for a filter that lacks its value."""
+    """Returns True if a document satisfies a SearchExpression. Raises ValidationException for a filter without the value it
+    needs."""
     filters = expression.get("Filters") or ()
     held = properties(document, {one["Name"] for one in filters}) if filters else {}
     results = [
@@ -54,7 +55,8 @@ def matches(expression: dict[str, Any], document: Document) -> bool:
 
 
 def check(expression: dict[str, Any], is_time: Callable[[str], bool]) -> None:
-    """Raises ValidationException for a filter without the value it needs. `is_time`: whether the values at a path are times."""
+    """Raises ValidationException for a filter without the value it needs. `is_time`: returns True if the values at a path are
+    times."""
     for one in _filters(expression):
         name, operator, value = one["Name"], one.get("Operator", "Equals"), one.get("Value")
         if operator in VALUELESS:
@@ -69,13 +71,13 @@ def check(expression: dict[str, Any], is_time: Callable[[str], bool]) -> None:
 
 
 def names(expression: dict[str, Any]) -> list[str]:
-    """The properties that an expression asks for, and the lists that its nested filters are about."""
+    """Returns the properties that an expression refers to, and the lists of its nested filters."""
     nested = [one["NestedPropertyName"] for one in expression.get("NestedFilters") or ()]
     return [*(one["Name"] for one in _filters(expression)), *nested]
 
 
 def _filters(expression: dict[str, Any]) -> list[dict[str, Any]]:
-    """All filters of an expression, those of nested ones under their whole names."""
+    """Returns all filters of an expression, nested ones with their full names."""
     found = list(expression.get("Filters") or ())
     for nested in expression.get("NestedFilters") or ():
         prefix = nested["NestedPropertyName"]
@@ -104,16 +106,16 @@ def _filter(one: dict[str, Any]) -> Condition:
 
 
 def _of_nested(nested: dict[str, Any]) -> Condition:
-    """What holds of a document of which one element satisfies all filters. The index doesn't tell elements apart."""
+    """Returns a necessary condition for one element to satisfy all filters. The index does not distinguish elements."""
     prefix = nested["NestedPropertyName"]
     whole = [_filter({**one, "Name": f"{prefix}.{_inner(prefix, one)}"}) for one in nested["Filters"]]
-    if prefix == "Tags":  # kept by their keys
+    if prefix == "Tags":  # stored by their keys
         return ALWAYS
     return Both(tuple(part for part in whole if isinstance(part, Holding) or not getattr(part, "absent", False)))
 
 
 def _nested_matches(nested: dict[str, Any], document: Document) -> bool:
-    """One element of the list must satisfy all filters, whose names go on from the list's."""
+    """Returns True if one element of the list satisfies all filters, whose names continue the list's."""
     prefix = nested["NestedPropertyName"]
     requested = Both(tuple(_filter({**one, "Name": _inner(prefix, one)}) for one in nested["Filters"]))
     return any(conditions.holds(requested, properties(element)) for element in elements(document, prefix))
@@ -129,7 +131,7 @@ STATISTICS = {name.lower(): name for name in ("Max", "Min", "Last", "Count", "Av
 
 
 def spelled(request: dict[str, Any]) -> dict[str, Any]:
-    """With the names of metrics and parameters as the index has them: notebooks sort by `metrics.test:accuracy.max`."""
+    """Returns the request with metric and parameter names as in the index: notebooks sort by `metrics.test:accuracy.max`."""
     changed = dict(request)
     if "SortBy" in request:
         changed["SortBy"] = _spelled(request["SortBy"])

@@ -1,4 +1,4 @@
-"""The index of properties brought up to date: what the queue names is described as its Describe would, and projected."""
+"""Updates the index of properties: describes queued subjects as their Describe would, and projects the documents."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from sagewright.store.resources.properties import IndexedSubject, Ref
 log = logging.getLogger("sagewright.services.indexing")
 BATCH = 50
 BUSY = 0.3  # of a CPU, by all other threads
-PAUSE_S = 0.005  # in which other writers have their turn
+PAUSE_S = 0.005  # lets other writers take their turn
 
 
 def keep_up(platform: Platform, stopped: Callable[[], bool] = lambda: False) -> int:
-    """Take in all that waits, until it is `stopped`; how many rows of the queue that were."""
+    """Indexes all queued rows until `stopped` returns True; returns the number of rows."""
     total, load = 0, Load()
     while not stopped() and (taken := take_in(platform, BATCH)):
         total += taken
@@ -33,13 +33,14 @@ def keep_up(platform: Platform, stopped: Callable[[], bool] = lambda: False) -> 
 
 
 class Load:
-    """How busy the rest of the process is. While requests keep it busy, indexing has a tenth of the time, else most of it."""
+    """Load of the rest of the process. Indexing gets a tenth of the time while requests keep the process busy, and most of it
+    otherwise."""
 
     def __init__(self) -> None:
         self._before = self._now()
 
     def pause_s(self) -> float:
-        """How long to wait after what this thread has done since the last call."""
+        """Returns the time to wait after this thread's work since the last call."""
         wall, own, all_ = self._now()
         took, mine, every = wall - self._before[0], own - self._before[1], all_ - self._before[2]
         pause = 9 * mine if every - mine > BUSY * took else PAUSE_S
@@ -52,7 +53,8 @@ class Load:
 
 
 def take_in(platform: Platform, most: int, wait_s: float = -1) -> int:
-    """Take in the first `most` rows of the queue; how many there were. None if somebody else is at it for longer than `wait_s`."""
+    """Indexes the first `most` rows of the queue and returns their number; 0 if another writer holds the turn for longer than
+    `wait_s`."""
     store = platform.store
     if not index.waiting(store, 1):
         return 0
@@ -64,7 +66,7 @@ def take_in(platform: Platform, most: int, wait_s: float = -1) -> int:
 
 
 def _take(platform: Platform, rows: Sequence[tuple[int, Ref]]) -> None:
-    """One that can't be described is left out, or it would keep all behind it from being taken in."""
+    """Indexes rows. A row that can't be described is skipped, because it would block all later ones."""
     try:
         subjects, gone = _described(platform, dict.fromkeys(ref for _, ref in rows))
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError):
@@ -78,7 +80,7 @@ def _take(platform: Platform, rows: Sequence[tuple[int, Ref]]) -> None:
 
 
 def _described(platform: Platform, refs: Iterable[Ref]) -> tuple[list[IndexedSubject], list[Ref]]:
-    """What there is of `refs`, as the index is told of it, and what there is no more."""
+    """Returns the subjects of existing `refs` for the index, and the `refs` that no longer exist."""
     by_source: dict[str, list[str]] = defaultdict(list)
     for source, ref in dict.fromkeys(_resolved(platform.store, refs)):
         by_source[source].append(ref)
@@ -110,7 +112,7 @@ def _subjects(
 
 
 def _resolved(store: Database, refs: Iterable[Ref]) -> list[Ref]:
-    """With the row that has the ARN in the place of what says that tags have changed, and with the trial components of jobs."""
+    """Replaces references to changed tags with the row that has the ARN, and adds the trial components of jobs."""
     found: list[Ref] = []
     refs = list(refs)
     if of_jobs := [ref for source, ref in refs if source == catalogue.JOBS.source]:

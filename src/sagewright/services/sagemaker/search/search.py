@@ -1,4 +1,5 @@
-"""Search over every kind that declares how it is shown. The index finds; what it finds is described as it is now."""
+"""Search over every kind that declares how it is shown. The index finds matches, which are then described in their current
+state."""
 
 from __future__ import annotations
 
@@ -26,11 +27,11 @@ SORT_BY = "LastModifiedTime"
 MOST_COUNTED = 1000
 MOST_SUGGESTED = 100
 BESIDES = frozenset({"Metrics", "Tags", "AllTags"})
-"""First parts of names that are searched though they are no members of a resource's shapes."""
-AT_ONCE = 50  # changes that a search takes in itself, so that one who has just made them finds them
+"""First parts of names that can be searched although they are not members of a resource's shapes."""
+AT_ONCE = 50  # pending changes that a search indexes itself, so that a client finds what it just changed
 WAIT_S = 0.05
 BATCH = 200
-AT_A_TIME = 25  # documents, which may be large, that are read before they are looked at
+AT_A_TIME = 25  # documents, which can be large, read before they are matched
 Found = tuple[Hit, dict[str, Any]]
 
 
@@ -41,7 +42,7 @@ def search(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     scope = kind.scope(context.account, context.region)
     if shown.prepare is not None:
         shown.prepare(context)
-    with contextlib.suppress(ServiceUnavailable):  # others write; what has changed is found a little later
+    with contextlib.suppress(ServiceUnavailable):  # other writers are busy; the changes are found a little later
         indexing.take_in(context.platform, AT_ONCE, WAIT_S)
     expressions.check(request.get("SearchExpression", {}), partial(_is_time, context, scope))
     sorts = [request["SortBy"]] if "SortBy" in request else []
@@ -63,7 +64,7 @@ def search(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 @operation("sagemaker", "GetSearchSuggestions")
 def get_search_suggestions(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """Properties whose names begin as the hint does: those that resources here have, and the members of their record."""
+    """Returns properties whose names begin with the hint: those of existing resources, and the members of their record."""
     kind, shown = catalogue.searched(request["Resource"])
     hint = ((request.get("SuggestionQuery") or {}).get("PropertyNameQuery") or {}).get("PropertyNameHint", "")
     if shown.prepare is not None:
@@ -77,7 +78,7 @@ def get_search_suggestions(context: Context, request: dict[str, Any]) -> dict[st
 
 
 def _total(context: Context, request: dict[str, Any], scope: str, found: list[Found], *, full: bool) -> dict[str, Any]:
-    """How many match, all pages together: exact up to MOST_COUNTED, but where filters are nested and there is more than a page."""
+    """Counts the matches of all pages: exact up to MOST_COUNTED, except with nested filters and more than one page."""
     if not full and not request.get("NextToken") and len(found) <= request.get("MaxResults", 10):
         return {"Value": len(found), "Relation": "EqualTo"}
     expression = request.get("SearchExpression", {})
@@ -91,7 +92,7 @@ def _total(context: Context, request: dict[str, Any], scope: str, found: list[Fo
 
 
 def _check_names(context: Context, shown: Searched, scope: str, names: list[str]) -> None:
-    """Raises ValidationException for a name that neither the index nor the model of the resource knows."""
+    """Raises ValidationException for a name that is unknown to both the index and the resource's model."""
     for name in names:
         if properties.path_of(context.store, scope, name) is None and _first(name) not in _members(
             shown.resource, next(iter(shown.record({})))
@@ -105,7 +106,7 @@ def _first(name: str) -> str:
 
 @cache
 def _members(resource: str, member: str) -> frozenset[str]:
-    """What Search's record of a resource (at `member`) and its Describe have, and what is searched besides."""
+    """Returns the members of Search's record of a resource (at `member`) and of its Describe, and other searchable names."""
     requested, described = operation_model("sagemaker", "Search"), operation_model("sagemaker", f"Describe{resource}")
     assert requested is not None
     record = requested.output_shape.members["Results"].member.members[member]
@@ -117,7 +118,7 @@ def _members(resource: str, member: str) -> frozenset[str]:
 def _matching(
     context: Context, request: dict[str, Any], kind: SearchableKind, shown: Searched, first: int
 ) -> Iterator[Found]:
-    """Matches in order, with their documents. What has changed since the index was told of it is left out."""
+    """Yields matches in order, with their documents. Skips those that changed since they were indexed."""
     expression = request.get("SearchExpression", {})
     condition = expressions.condition_of(expression)
     order = PropertyOrder(

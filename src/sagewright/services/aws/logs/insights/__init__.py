@@ -1,1 +1,1 @@
-"""The query language of CloudWatch Logs Insights: read, compiled to steps, and run over events in memory."""
+"""The query language of CloudWatch Logs Insights: parsed, compiled to steps, and run over events in memory."""

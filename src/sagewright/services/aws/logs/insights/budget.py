@@ -1,4 +1,4 @@
-"""What a query may cost: seconds, and characters that it keeps."""
+"""Limits of a query: seconds, and characters held in memory."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MOST_KEPT = 64 << 20
 
 
 class Exceeded(Exception):
-    """The query would cost more than it may."""
+    """The query exceeds its limits."""
 
 
 class QueryBudget:
@@ -19,12 +19,12 @@ class QueryBudget:
         self._until, self._left = time.monotonic() + MOST_S, MOST_KEPT
 
     def tick(self) -> None:
-        """Raises Exceeded once the time is over."""
+        """Raises Exceeded once the time is up."""
         if time.monotonic() > self._until:
             raise Exceeded
 
     def keep(self, value: Value) -> Value:
-        """`value`, whose text is counted. Raises Exceeded."""
+        """Returns `value` after counting its text. Raises Exceeded."""
         self.tick()
         self._left -= len(value) + 64 if isinstance(value, str) else 64
         if self._left < 0:

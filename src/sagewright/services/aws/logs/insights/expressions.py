@@ -43,7 +43,7 @@ _LEVELS = (("+", "-"), ("*", "/", "%"), ("^",))
 
 
 class Regex:
-    """A regex of a query, whose groups may be named `(?<name>…)`. Raises MalformedQueryException."""
+    """A regex of a query, whose groups can be named `(?<name>…)`. Raises MalformedQueryException."""
 
     def __init__(self, source: str) -> None:
         import regex
@@ -56,7 +56,7 @@ class Regex:
         self.names = re.findall(r"\(\?P<(\w+)>", source)
 
     def search(self, value: Value) -> Any | None:
-        """The first match within MOST_SEARCHED characters; one that takes too long finds nothing."""
+        """Returns the first match within MOST_SEARCHED characters; a search that takes too long finds nothing."""
         try:
             return self._compiled.search(text(value)[:MOST_SEARCHED])
         except TimeoutError:
@@ -64,7 +64,7 @@ class Regex:
 
 
 class Expressions:
-    """Reads expressions from tokens. Raises MalformedQueryException."""
+    """A parser of expressions. Raises MalformedQueryException."""
 
     def __init__(self, tokens: Tokens) -> None:
         self._tokens, self._depth = tokens, 0
@@ -190,7 +190,7 @@ class Expressions:
         return lambda row: function(*(argument(row) for argument in arguments))
 
     def _bin(self) -> Expression:
-        """When the period begins that an event belongs to."""
+        """Returns the start of the period that an event belongs to."""
         token = self._tokens.take()
         found = re.fullmatch(r"(\d+)([a-z]+)", token.text)
         self._tokens.expect(")")

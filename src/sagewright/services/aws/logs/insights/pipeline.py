@@ -22,8 +22,8 @@ _DEFAULT = ["@timestamp", "@message"]
 
 
 class Pipeline:
-    """Raises MalformedQueryException. `shown`: the fields of results; `grouped`: whether they are of stats;
-    `matched`: how many events the last run's filters left."""
+    """Raises MalformedQueryException. `shown`: the fields of results; `grouped`: True if they result from stats; `matched`: number
+    of events that passed the last run's filters."""
 
     def __init__(self, query: str) -> None:
         self._tokens = Tokens(query)
@@ -44,7 +44,7 @@ class Pipeline:
         return list(dict.fromkeys(self._displayed or self._named or _DEFAULT))
 
     def run(self, rows: list[InsightsRow], budget: QueryBudget) -> list[InsightsRow]:
-        """`rows`: the newest first. Raises Exceeded."""
+        """`rows`: newest first. Raises Exceeded."""
         self.matched = len(rows)
         for number, step in enumerate(self._steps, 1):
             rows = step(rows, budget)
@@ -164,7 +164,7 @@ def _parsed(
 
 
 def _globbed(glob: str) -> str:
-    """The regex of a pattern whose stars are what is parsed; the last one takes all that is left."""
+    """Returns the regex of a glob pattern whose stars capture text; the last one captures the rest."""
     *parts, last = [re.escape(part) for part in glob.split("*")]
     return "(?s)" + "".join(f"{part}(.*?)" for part in parts) + (last or "$")
 

@@ -1,4 +1,4 @@
-"""Rows of a query: an event with its fields, those of its JSON among them, or what stats made of many."""
+"""Rows of a query: an event with its fields, including those of its JSON, or an aggregate of stats."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sagewright.services.aws.logs.insights.values import Value, moment
 
 
 class InsightsRow:
-    """`own`: fields by name; what they don't have is looked up in the message, if that is a JSON object."""
+    """`own`: fields by name; other fields are looked up in the message, if that is a JSON object."""
 
     def __init__(self, own: Mapping[str, Value], at_ms: int | None = None, message: str = "") -> None:
         self.own, self.at_ms, self._message = dict(own), at_ms, message
@@ -37,7 +37,7 @@ def _parsed(message: str) -> dict[str, Any]:
 
 
 def _found(document: Any, name: str) -> Any:
-    """By dots: `user.id`, `items.0.id`; a key with a dot in it is found by its whole name."""
+    """Looks up a dotted path: `user.id`, `items.0.id`; a key that contains a dot is found by its whole name."""
     if name in document:
         return document[name]
     for step in name.split("."):

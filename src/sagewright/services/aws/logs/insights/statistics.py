@@ -1,4 +1,4 @@
-"""The stats command: rows in groups, and what is told of each.
+"""The stats command: groups rows, and aggregates each group.
 
 Source: "stats" (CloudWatch Logs user guide).
 """
@@ -28,7 +28,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Aggregate:
-    """`of`: what is taken of each row; those that have nothing are left out."""
+    """`of`: extracts a value from each row; rows without one are skipped."""
 
     name: str
     of: Expression
@@ -61,7 +61,7 @@ def _most(values: Values) -> Value:
 
 
 def _percentile(percent: float) -> Callable[[Values], Value]:
-    """The smallest value that so many percent of the values don't exceed."""
+    """Returns a function that computes a percentile: the smallest value that at least `percent` % of the values do not exceed."""
 
     def described(values: Values) -> Value:
         found = sorted(_numbers(values))
@@ -140,7 +140,7 @@ class Stats:
 
 
 def columns(tokens: Tokens) -> list[Column]:
-    """Expressions with their names, divided by commas."""
+    """Parses comma-separated expressions with their names."""
     found = []
     while True:
         start = tokens.peek()
@@ -153,7 +153,7 @@ def columns(tokens: Tokens) -> list[Column]:
 
 
 def named(tokens: Tokens, otherwise: str) -> str:
-    """The name after `as`, if one is given."""
+    """Returns the name after `as`, or `otherwise`."""
     if not tokens.taken("as"):
         return otherwise
     token = tokens.take()

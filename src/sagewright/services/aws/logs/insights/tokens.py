@@ -1,4 +1,4 @@
-"""The words of a query.
+"""The tokens of a query.
 
 Source: "CloudWatch Logs Insights language query syntax" (CloudWatch Logs user guide).
 """
@@ -26,7 +26,7 @@ _REGEX = re.compile(r"/((?:[^/\\\n]|\\.)+)/")
 
 @dataclass(frozen=True)
 class Token:
-    """`at`, `end`: where it stands in the query."""
+    """`at`, `end`: its position in the query."""
 
     kind: str
     text: str
@@ -34,7 +34,7 @@ class Token:
     end: int
 
     def says(self, *words: str) -> bool:
-        """Whether it is one of these keywords or signs."""
+        """Returns True if it is one of these keywords or signs."""
         return self.kind in {"word", "sign"} and self.text.lower() in words
 
 
@@ -43,7 +43,7 @@ def malformed(reason: str) -> AwsError:
 
 
 class Tokens:
-    """A query, taken token by token."""
+    """A cursor over the tokens of a query."""
 
     def __init__(self, query: str) -> None:
         self.query = query
@@ -59,7 +59,7 @@ class Tokens:
         return token
 
     def taken(self, *words: str) -> bool:
-        """Takes the next token if it is one of these words."""
+        """Consumes the next token if it is one of these words."""
         if not self.peek().says(*words):
             return False
         self._at += 1
@@ -72,19 +72,20 @@ class Tokens:
         return token
 
     def since(self, start: Token) -> str:
-        """The text from a token to the one that was taken last."""
+        """Returns the text from `start` to the last consumed token."""
         return self.query[start.at : self._found[self._at - 1].end]
 
 
 def unquoted(token: Token) -> str:
-    """What a string, a quoted name or a word says."""
+    """Returns the content of a string, a quoted name or a word."""
     if token.kind == "string":
         return re.sub(r"\\(.)", r"\1", token.text[1:-1])
     return token.text[1:-1] if token.kind in {"quoted", "regex"} else token.text
 
 
 def _read(query: str) -> list[Token]:
-    """A slash begins a regex where one may stand: after `like` and `=~`, and anywhere in `parse`."""
+    """Splits a query into tokens. A slash begins a regex only where one is allowed: after `like` and `=~`, and anywhere in
+    `parse`."""
     found: list[Token] = []
     at, parsing = 0, False
     while at < len(query):

@@ -1,4 +1,4 @@
-"""Values in a query: text, numbers, truth, or nothing, and what a function makes of them.
+"""Values in a query: text, numbers, booleans, or nothing, and the functions on them.
 
 Source: "Supported operations and functions" (CloudWatch Logs user guide).
 """
@@ -12,11 +12,11 @@ from typing import Any
 
 Value = str | float | bool | None
 MOST_TEXT = 1 << 18
-"""Characters a function returns at most."""
+"""Maximum number of characters that a function returns."""
 
 
 def number(value: Value) -> float | None:
-    """None for what isn't one."""
+    """Returns None if the value is not a number."""
     if isinstance(value, bool) or value is None:
         return None
     try:
@@ -37,12 +37,12 @@ def text(value: Value) -> str:
 
 
 def moment(at_ms: float) -> str:
-    """As results show times."""
+    """Formats a time as in results."""
     return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S.") + f"{int(at_ms) % 1000:03d}"
 
 
 def compared(left: Value, right: Value) -> int | None:
-    """-1, 0, 1: as numbers where both are, else as text; None where one is nothing."""
+    """Returns -1, 0 or 1: compares numbers if both are, else text; None if either is nothing."""
     if left is None or right is None:
         return None
     one, other = number(left), number(right)
@@ -123,4 +123,4 @@ FUNCTIONS: dict[str, tuple[int, int, Callable[..., Any]]] = {
     "frommillis": (1, 1, _from_millis),
     "tomillis": (1, 1, _to_millis),
 }
-"""By name in lower case: the fewest and the most arguments, and the function."""
+"""Minimum and maximum number of arguments, and the function, by lower-case name."""

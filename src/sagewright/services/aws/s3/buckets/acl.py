@@ -1,4 +1,4 @@
-"""Access lists: S3's answer for a bucket whose owner owns everything, which is all that can be."""
+"""Access lists: S3's answer for a bucket whose owner owns everything, the only supported case."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def get_object_acl(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 @s3_operation("PutBucketAcl")
 def put_bucket_acl(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """`private` changes nothing and is taken; anything else is refused."""
+    """Accepts `private`, which changes nothing, and refuses everything else."""
     return _check(context, request)
 
 

@@ -1,4 +1,4 @@
-"""The policy of a bucket: put, told, deleted. `access` asks it with each request."""
+"""The policy of a bucket: put, get, delete. `access` evaluates it on each request."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sagewright.services.context import Context
 
 @s3_operation("PutBucketPolicy")
 def put_bucket_policy(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """Raises MalformedPolicy, and AccessDenied for a public policy where the bucket blocks those."""
+    """Raises MalformedPolicy, and AccessDenied for a public policy if the bucket blocks those."""
     bucket, text = context.objects.buckets.get(request["Bucket"]), request.get("Policy") or ""
     policy = policies.parse(text, bucket.name)
     if policy.public and bucket.configuration.get("public access", {}).get("BlockPublicPolicy"):

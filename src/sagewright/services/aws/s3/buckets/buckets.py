@@ -26,12 +26,12 @@ _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
 MOST_BUCKETS = 10_000
 MOST_TAGS = 50
 LIST_PARAMETERS = ("MaxBuckets", "ContinuationToken", "Prefix", "BucketRegion")
-"""Any of them in a request of ListBuckets brings each bucket's region into the answer. Source: API reference, Bucket."""
+"""Parameters any of which adds each bucket's region to ListBuckets. Source: API reference, Bucket."""
 
 
 @s3_operation("CreateBucket")
 def create_bucket(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """In us-east-1 a bucket of one's own may be created again, as at AWS, though not with tags."""
+    """Creates a bucket. As at AWS, recreating an owned bucket succeeds in us-east-1, though not with tags."""
     name = request["Bucket"]
     check_bucket_name(name)
     _check_acl(request)
@@ -71,7 +71,7 @@ def _tags(tags: list[dict[str, Any]]) -> dict[str, str]:
 
 
 def _region(constraint: str | None, default: str) -> str:
-    """Of the bucket. us-east-1 takes a constraint to any other region, the others to themselves alone, as at AWS."""
+    """Returns the bucket's region. As at AWS, us-east-1 accepts a constraint to any other region, all others only to themselves."""
     if default not in {HOME, constraint}:
         named = constraint or "unspecified"
         message = f"The {named} location constraint is incompatible for the region specific endpoint this request was sent to."
@@ -130,13 +130,13 @@ def _known_regions() -> frozenset[str]:
 
 @s3_operation("DeleteBucket")
 def delete_bucket(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """Unfinished uploads end with the bucket."""
+    """Deletes a bucket and aborts its unfinished uploads."""
     context.objects.uploads.forget(context.objects.buckets.delete(request["Bucket"]))
     return {}
 
 
 @s3_operation("GetBucketLocation")
 def get_bucket_location(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """S3 tells nothing for a bucket in us-east-1."""
+    """Returns the region; as at AWS, empty for us-east-1."""
     region = context.objects.buckets.get(request["Bucket"]).region
     return {} if region == HOME else {"LocationConstraint": region}

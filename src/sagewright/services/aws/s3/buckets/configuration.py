@@ -1,7 +1,7 @@
-"""What a bucket is configured with: documents that are kept, given back and deleted, declared in one table.
+"""Configurations of a bucket: documents that are stored, returned and deleted, declared in one table.
 
-A kind is a line of SETTINGS: its operations follow from it. What acts on a document is elsewhere: cross-origin rules in
-`cors`, policies in `access`, lifecycle rules in the object store.
+A kind is a line of SETTINGS: its operations follow from it. The documents take effect elsewhere: cross-origin rules in `cors`,
+policies in `access`, lifecycle rules in the object store.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True)
 class Setting:
-    """A kind of document. `operations`: those that put, get and delete it, "" for one that isn't served.
+    """A kind of document. `operations`: the names of those that put, get and delete it, "" for an unsupported one.
 
-    `member`: where the document stands in the request, and in the answer if it is `wrapped`. `missing`: code and message
-    for a bucket without one, unless `default` stands in. `takes` raises for the name of a bucket that can't have such a
-    document; `check` gives what is kept, or raises. `beside`: members that are
-    kept and told with the document, each with its values, the default first.
+    `member`: the document's member in the request, and in the response if it is `wrapped`. `missing`: code and message for a bucket
+    without one, unless `default` is set. `takes` raises for the name of a bucket that can't have such a document; `check` returns
+    the document to store, or raises. `beside`: members that are stored and returned with the document, each with its values, the
+    default first.
     """
 
     kind: str
@@ -55,7 +55,7 @@ def _block(document: Document) -> Document:
 
 
 def _dates_as(value: Any, kind: type, convert: Callable[[Any], Any]) -> Any:
-    """`value` with what is `kind` under the name `Date` converted."""
+    """Returns `value` with every member `Date` of type `kind` converted."""
     if isinstance(value, list):
         return [_dates_as(item, kind, convert) for item in value]
     if not isinstance(value, dict):
@@ -186,7 +186,7 @@ SETTINGS = (
 
 
 def at_first(ownership: str | None) -> dict[str, Document]:
-    """The documents of a new bucket: as at AWS, access lists are off and nothing is public. Raises InvalidArgument."""
+    """Returns the documents of a new bucket: as at AWS, access lists are off and nothing is public. Raises InvalidArgument."""
     if ownership is not None and ownership not in OWNERSHIPS:
         message = f"Invalid x-amz-object-ownership header: {ownership}"
         raise errors.invalid_argument(message, "x-amz-object-ownership", None)
@@ -197,7 +197,7 @@ def at_first(ownership: str | None) -> dict[str, Document]:
 
 
 def find(bucket: Bucket, setting: Setting) -> Document:
-    """Raises the error of the kind where there is none."""
+    """Raises the error of the kind if there is none."""
     document: Document | None = bucket.configuration.get(setting.kind, setting.default)
     if document is None:
         code, message = setting.missing
@@ -206,7 +206,7 @@ def find(bucket: Bucket, setting: Setting) -> Document:
 
 
 def _chosen(name: str, value: str | None, values: Sequence[str]) -> str:
-    """Raises InvalidRequest for none of `values`, of which the first is the default."""
+    """Raises InvalidRequest unless it is one of `values`, the first of which is the default."""
     if value is not None and value not in values:
         raise errors.invalid_request(f"Invalid {name} found: {value}")
     return value or values[0]

@@ -15,7 +15,7 @@ Rule = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Crossing:
-    """What a browser says of a request to another origin than its page's. `headers`: those that a preflight asks for."""
+    """A browser's cross-origin request. `headers`: those that a preflight asks for."""
 
     origin: str
     method: str
@@ -29,7 +29,7 @@ class Crossing:
         )
 
     def answer(self, rules: Iterable[Rule]) -> list[tuple[str, str]] | None:
-        """The headers that the first rule that allows it tells the browser; None: no rule does."""
+        """Returns the response headers of the first rule that allows the request, or None."""
         rule = next((rule for rule in rules if self.allowed_by(rule)), None)
         if rule is None:
             return None
@@ -51,7 +51,7 @@ class Crossing:
 
 
 def checked(document: dict[str, Any]) -> dict[str, Any]:
-    """A configuration as it is kept. Raises MalformedXML, InvalidRequest."""
+    """Returns a configuration in its stored form. Raises MalformedXML, InvalidRequest."""
     rules = document.get("CORSRules") or []
     if not 1 <= len(rules) <= MOST_RULES:
         raise errors.malformed_xml()

@@ -1,4 +1,4 @@
-"""PutBucketNotificationConfiguration and its Get: whom a bucket tells of what happens to its objects.
+"""PutBucketNotificationConfiguration and its Get: the destinations that a bucket notifies of changes to its objects.
 
 Source: the S3 API reference; errors as recorded on AWS in localstack test_s3_notifications_sqs, _sns and _lambda.
 """
@@ -22,7 +22,7 @@ from sagewright.store.messages import deliveries
 from sagewright.store.resources import resources
 
 MOST = 100
-"""Configurations of a bucket. Source: S3's user guide."""
+"""Maximum number of configurations per bucket. Source: S3's user guide."""
 MOST_FILTER = 1024
 ID = 255
 FIFO = ".fifo"
@@ -30,7 +30,7 @@ FIFO = ".fifo"
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of destination: its element's name, what its ARN begins with, the kind of resource, and what AWS calls it."""
+    """A kind of destination: its element's name, the service and resource in its ARN, and AWS's noun for it."""
 
     element: str
     service: str
@@ -47,7 +47,7 @@ KINDS = {
 
 @s3_operation("PutBucketNotificationConfiguration")
 def put_bucket_notification_configuration(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """Replaces all of it; none at all turns it off. Queues and topics get a test event."""
+    """Replaces the whole configuration; an empty one turns notifications off. Queues and topics get a test event."""
     bucket = context.objects.buckets.get(request["Bucket"])
     document = _checked(need(request.get("NotificationConfiguration")))
     destinations = list(_destinations(document))
@@ -69,7 +69,7 @@ def get_bucket_notification_configuration(context: Context, request: dict[str, A
 
 
 def _checked(document: dict[str, Any]) -> dict[str, Any]:
-    """The document as it is kept. Raises MalformedXML, InvalidArgument."""
+    """Returns the document in its stored form. Raises MalformedXML, InvalidArgument."""
     kept: dict[str, Any] = {
         member: [_configuration(one) for one in document[member]] for member in ARNS if document.get(member)
     }
@@ -141,7 +141,7 @@ EVENTS = frozenset(
     }.items()
     for act in acts
 )  # fmt: skip
-"""What AWS takes; `notices` says which of them happen here."""
+"""Events that AWS accepts; `notices` lists those that occur here."""
 
 
 def _destinations(document: dict[str, Any]) -> Iterator[tuple[Kind, str]]:
@@ -151,7 +151,7 @@ def _destinations(document: dict[str, Any]) -> Iterator[tuple[Kind, str]]:
 
 
 def _parse(region: str, kind: Kind, arn: str) -> None:
-    """Raises InvalidArgument for what is no ARN of a destination of that kind in this region."""
+    """Raises InvalidArgument unless it is the ARN of a destination of that kind in this region."""
     parts = arn.split(":")
     named = len(parts) >= 6 and parts[0] == "arn" and all(parts[1:6])
     if not named or parts[2] != kind.service or (kind.service == "lambda" and parts[5:6] != ["function"]):
@@ -162,7 +162,7 @@ def _parse(region: str, kind: Kind, arn: str) -> None:
 
 
 def _check_there(context: Context, destinations: list[tuple[Kind, str]]) -> None:
-    """Raises InvalidArgument that names each destination that isn't there."""
+    """Raises InvalidArgument naming each missing destination."""
     faults: list[tuple[str, str]] = []
     for kind, arn in destinations:
         parts = arn.split(":")
@@ -181,7 +181,8 @@ def _check_there(context: Context, destinations: list[tuple[Kind, str]]) -> None
 
 
 def _absent(kind: Kind, arn: str) -> tuple[str, str]:
-    """The argument and the fault. Source: recorded on AWS, localstack test_s3_notifications_lambda::test_invalid_lambda_arn."""
+    """Returns the argument and the error. Source: recorded on AWS, localstack
+    test_s3_notifications_lambda::test_invalid_lambda_arn."""
     if kind.service == "lambda":
         return f"{arn}, null", f"Not authorized to invoke function [{arn}]"
     return arn, f"The destination {kind.noun} does not exist"

@@ -1,6 +1,6 @@
-"""Configurations of which a bucket has several, each by its id: metrics, analytics, inventory and intelligent tiering.
+"""Configurations of which a bucket can have several, each with an id: metrics, analytics, inventory and intelligent tiering.
 
-They are kept and given back; nothing is measured, written or moved by them. Source: the S3 API reference.
+They are stored and returned only; nothing is measured, written or moved. Source: the S3 API reference.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def _shape(name: str) -> Shape:
 
 
 def _fits(shape: Shape, value: Any) -> bool:
-    """Whether a document has what the model demands, and no value besides those of an enumeration."""
+    """Returns True if a document has the required members of the model, and only valid enumeration values."""
     if isinstance(shape, StructureShape):
         members = shape.members
         return all(value.get(name) is not None for name in shape.required_members) and all(

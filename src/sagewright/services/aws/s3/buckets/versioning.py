@@ -1,4 +1,4 @@
-"""Whether a bucket keeps the versions of its objects."""
+"""Versioning of a bucket."""
 
 from __future__ import annotations
 

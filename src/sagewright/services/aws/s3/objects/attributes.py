@@ -22,7 +22,7 @@ def get_object_attributes(context: Context, request: dict[str, Any]) -> dict[str
         raise errors.invalid_argument(message, "x-amz-object-attributes", ",".join(sorted(requested)))
     version = context.objects.contents.find(request["Bucket"], request["Key"], request.get("VersionId"))
     everything = {
-        "ETag": version.etag,  # without quotes, here alone
+        "ETag": version.etag,  # without quotes, only here
         "Checksum": _checksum(version) or None,
         "ObjectParts": _parts(request, version),
         "StorageClass": version.headers.get("StorageClass", shapes.STANDARD),
@@ -36,13 +36,13 @@ def get_object_attributes(context: Context, request: dict[str, Any]) -> dict[str
 
 
 def _checksum(version: Version) -> dict[str, Any]:
-    """A composite checksum without the number of parts, here alone."""
+    """Returns the checksum; only here is a composite one without the number of parts."""
     described = shapes.checksum_members(version.checksums)
     return {name: value.partition("-")[0] for name, value in described.items()}
 
 
 def _parts(request: dict[str, Any], version: Version) -> dict[str, Any] | None:
-    """None for an object that was put whole. The single parts are listed where the whole has a composite checksum, as at AWS."""
+    """Returns None for an object that was not uploaded in parts. As at AWS, parts are listed only with a composite checksum."""
     if not version.parts:
         return None
     if shapes.checksum_type(version.checksums) != COMPOSITE:

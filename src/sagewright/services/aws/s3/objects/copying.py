@@ -1,4 +1,4 @@
-"""CopyObject, and the naming of a copy's source, which UploadPartCopy shares."""
+"""CopyObject, and the resolution of a copy's source, shared with UploadPartCopy."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def copy_object(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def find_source(context: Context, request: dict[str, Any]) -> Version:
-    """The version that CopySource names, if its conditions hold."""
+    """Returns the version that CopySource names, if its conditions hold."""
     named = read_source(request["CopySource"])
     source = context.objects.contents.find(named.bucket, named.key, named.version)
     check_source(request, source)
@@ -81,13 +81,14 @@ def _directive(request: dict[str, Any], name: str) -> str:
 
 
 def _refuse_no_change(request: dict[str, Any], source: Version, there: Bucket) -> None:
-    """A version that is named in a bucket that keeps them may be copied to its own key: its copy is the newest one then."""
+    """Refuses to copy an object to itself unchanged. In a versioned bucket a named version can be copied to its own key: its copy
+    becomes the newest."""
     same = (source.bucket, source.key) == (request["Bucket"], request["Key"]) and source.latest
     if there.versioning == ENABLED and read_source(request["CopySource"]).version is not None:
         return
     was_told = source.headers.get("ServerSideEncryption", BASE) != BASE
     is_told = bool(there.configuration.get("encryption"))
-    if was_told or is_told:  # the copy is encrypted anew, as it asks or as its bucket does
+    if was_told or is_told:  # the copy is encrypted anew, as requested or by its bucket's default
         return
     if same and _directive(request, "MetadataDirective") == "COPY" and not any(request.get(n) for n in _CHANGES):
         raise errors.invalid_request(

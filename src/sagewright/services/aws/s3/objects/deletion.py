@@ -67,7 +67,8 @@ def delete_objects(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _check_conditions(requested: dict[str, Any]) -> None:
-    """Raises NotImplemented for conditions that S3 holds in directory buckets alone: nothing is deleted in spite of them."""
+    """Raises NotImplemented for conditions that S3 supports only in directory buckets, so that nothing is deleted in spite of
+    them."""
     for name, header in _OF_DIRECTORIES.items():
         if requested.get(name) is not None:
             raise errors.not_implemented(header, "It is for directory buckets, which are not served.")
@@ -76,7 +77,7 @@ def _check_conditions(requested: dict[str, Any]) -> None:
 def _allowed(
     context: Context, bucket: str, objects: list[dict[str, Any]], failed: list[dict[str, Any]]
 ) -> list[dict[str, Any]]:
-    """Those of `objects` that the caller may delete; the others are added to `failed`."""
+    """Returns the `objects` that the caller is allowed to delete; adds the others to `failed`."""
     allowed, there = [], context.objects.buckets.get(bucket)
     for item in objects:
         action = "DeleteObjectVersion" if item.get("VersionId") else "DeleteObject"

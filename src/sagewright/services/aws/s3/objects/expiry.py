@@ -1,4 +1,4 @@
-"""What a bucket's lifecycle rules will do to an object or an upload, as answers about it tell."""
+"""Effects of a bucket's lifecycle rules on an object or an upload, as responses announce them."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from sagewright.store.objects.uploads import Upload
 
 
 def expiration_members(context: Context, version: Version, *, named: bool = False) -> dict[str, Any]:
-    """`Expiration` where a rule ends it. Older versions are told none: they end in other ways; nor is one that was asked for by
-    its `named` id.
+    """Returns `Expiration` if a rule expires the version. Older versions, which expire differently, and versions requested by their
+    `named` id have none.
     """
     requested = context.objects.lifecycle.rules(version.bucket)
     found = rules.expiration(requested, version) if requested and version.latest and not named else None
@@ -26,7 +26,7 @@ def expiration_members(context: Context, version: Version, *, named: bool = Fals
 
 
 def abortion_members(context: Context, upload: Upload) -> dict[str, Any]:
-    """`AbortDate` and `AbortRuleId` where a rule ends an upload that nobody completes."""
+    """Returns `AbortDate` and `AbortRuleId` if a rule aborts the upload unless it is completed."""
     requested = context.objects.lifecycle.rules(upload.bucket)
     found = rules.abortion(requested, upload) if requested else None
     return {"AbortDate": to_datetime(found.at_ms), "AbortRuleId": found.rule_id} if found else {}

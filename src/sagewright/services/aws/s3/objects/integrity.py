@@ -1,4 +1,4 @@
-"""Digests that are sent with an upload: which to count, and whether they hold."""
+"""Digests of uploads: which to compute, and whether they match."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sagewright.objects.blobs import checksums
 from sagewright.objects.blobs.blobs import Blob
 
 MOST_BYTES = 5 * 1024**3
-"""What PutObject, UploadPart and CopyObject take at once."""
+"""Maximum size of PutObject, UploadPart and CopyObject."""
 
 _PREFIX = "x-amz-checksum-"
 _OTHERS = ("XXHASH64", "XXHASH3", "XXHASH128")
@@ -23,9 +23,9 @@ _OTHERS = ("XXHASH64", "XXHASH3", "XXHASH128")
 
 @dataclass(frozen=True)
 class Digests:
-    """`algorithms` to count while the body is read, `said` those of which a value comes with it.
+    """`algorithms` to compute while the body is read; `said`: those for which the request carries a value.
 
-    `sent`: what they must come to, as far as the head says. `md5` in base64.
+    `sent`: the expected values known from the headers. `md5` in base64.
     """
 
     algorithms: tuple[str, ...]
@@ -35,7 +35,7 @@ class Digests:
     of_part: bool = False
 
     def check(self, blob: Blob, body: Any) -> None:
-        """Hold a received blob against what was sent, trailers of `body` included. Raises BadDigest, IncompleteBody."""
+        """Checks a received blob against the values sent, including trailers of `body`. Raises BadDigest, IncompleteBody."""
         if announced(body) not in {None, blob.size}:
             raise incomplete_body()
         trailers: Mapping[str, str] = getattr(body, "trailers", {})
@@ -49,13 +49,13 @@ class Digests:
 
 
 def announced(body: Any) -> int | None:
-    """How many bytes a body is said to have, once decoded; None where that was left open."""
+    """Returns the announced size of the decoded body; None if it is unknown."""
     length: int | None = getattr(body, "length", None)
     return length
 
 
 def check_size(request: Mapping[str, Any]) -> None:
-    """Raises EntityTooLarge for a body that is announced with more than one request may bring."""
+    """Raises EntityTooLarge for a body announced to be larger than one request allows."""
     size = request.get("ContentLength") or 0
     if size > MOST_BYTES:
         fields = {"ProposedSize": str(size), "MaxSizeAllowed": str(MOST_BYTES)}
@@ -63,7 +63,7 @@ def check_size(request: Mapping[str, Any]) -> None:
 
 
 def check_source_size(size: int) -> None:
-    """Raises InvalidRequest for more than one copy may bring."""
+    """Raises InvalidRequest for a source larger than one copy allows."""
     if size > MOST_BYTES:
         raise errors.invalid_request(
             f"The specified copy source is larger than the maximum allowable size for a copy source: {MOST_BYTES}"
@@ -71,11 +71,11 @@ def check_source_size(size: int) -> None:
 
 
 def digests(request: Mapping[str, Any], kept: Iterable[str] = ()) -> Digests:
-    """What PutObject or UploadPart asks for, `kept` always among it, and S3's default where there is nothing.
+    """Returns the digests that PutObject or UploadPart asks for, always including `kept`, or S3's default if there are none.
 
-    An algorithm counts where a value of it comes, in a header or behind the body: one that is only named
-    (`x-amz-sdk-checksum-algorithm`) doesn't. Source: recorded on AWS, localstack
-    test_s3::TestS3PutObjectChecksum::test_s3_checksum_no_automatic_sdk_calculation. Raises InvalidRequest, InvalidDigest.
+    An algorithm counts if a value for it is sent, in a header or a trailer: a mere name (`x-amz-sdk-checksum-algorithm`) doesn't.
+    Source: recorded on AWS, localstack test_s3::TestS3PutObjectChecksum::test_s3_checksum_no_automatic_sdk_calculation. Raises
+    InvalidRequest, InvalidDigest.
     """
     sent = sent_checksums(request)
     if len(sent) > 1:
@@ -94,7 +94,7 @@ def digests(request: Mapping[str, Any], kept: Iterable[str] = ()) -> Digests:
 
 
 def _trailing(body: Any) -> list[str]:
-    """The algorithms whose values come behind the body. Raises InvalidRequest for one that is not served."""
+    """Returns the algorithms whose values come in trailers. Raises InvalidRequest for unsupported ones."""
     names: Collection[str] = getattr(body, "promised", ())
     found = [name[len(_PREFIX) :].upper() for name in names if name.startswith(_PREFIX)]
     for name in found:
@@ -103,7 +103,7 @@ def _trailing(body: Any) -> list[str]:
 
 
 def sent_checksums(request: Mapping[str, Any]) -> dict[str, str]:
-    """The values of the members `ChecksumCRC32` and so on, by algorithm."""
+    """Returns the values of the members `ChecksumCRC32` and so on, by algorithm."""
     names = (*checksums.ALGORITHMS, *_OTHERS)
     return {name: request[f"Checksum{name}"] for name in names if request.get(f"Checksum{name}")}
 

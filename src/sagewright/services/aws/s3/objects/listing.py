@@ -22,13 +22,13 @@ _PLAIN = re.compile(r"[A-Za-z0-9/*._-]*")
 
 @dataclass(frozen=True)
 class Listed:
-    """What the list operations read in the same way; `show` gives a key in the encoding that was asked."""
+    """Common parameters of the list operations; `show` returns a key in the requested encoding."""
 
     requested: ListingQuery
     show: Callable[[str | None], str | None]
 
     def members(self, request: dict[str, Any], page: ObjectPage) -> dict[str, Any]:
-        """The members that the three answers share."""
+        """Returns the members common to the three responses."""
         return {
             "Name": request["Bucket"],
             "Prefix": self.show(self.requested.prefix),

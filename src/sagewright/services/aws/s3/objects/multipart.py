@@ -49,7 +49,7 @@ def create_multipart_upload(context: Context, request: dict[str, Any]) -> dict[s
 
 
 def _checksum(request: dict[str, Any]) -> tuple[str | None, str | None]:
-    """The algorithm and type asked for. Raises InvalidRequest for a pair that cannot be."""
+    """Returns the requested algorithm and type. Raises InvalidRequest for an invalid pair."""
     algorithm, kind = request.get("ChecksumAlgorithm"), request.get("ChecksumType")
     if algorithm is None:
         if kind is not None:
@@ -87,12 +87,12 @@ def upload_part(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _described(part: UploadPart, upload: Upload, said: Collection[str] = ()) -> dict[str, str]:
-    """The checksums of a part that are told: its upload's, and those of which a value came with it."""
+    """Returns the checksums of a part: that of its upload's algorithm, and those sent with the part."""
     return {name: value for name, value in part.checksums.items() if upload.checksum_algorithm or name in said}
 
 
 def _check_algorithm(request: dict[str, Any], upload: Upload) -> None:
-    """Raises InvalidRequest for a part whose checksum is another than the upload's."""
+    """Raises InvalidRequest for a part whose checksum algorithm differs from the upload's."""
     requested = upload.checksum_algorithm
     for name in (*sent_checksums(request), request.get("ChecksumAlgorithm")):
         if requested is not None and name not in (None, requested):
@@ -124,7 +124,7 @@ def upload_part_copy(context: Context, request: dict[str, Any]) -> dict[str, Any
 
 @s3_operation("CompleteMultipartUpload")
 def complete_multipart_upload(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """A second completion of the same upload gets the answer of the first, as at AWS."""
+    """Completes an upload. As at AWS, a second completion of the same upload returns the first one's response."""
     bucket, key, upload_id = request["Bucket"], request["Key"], request["UploadId"]
     uploads = context.objects.uploads
     version = uploads.finished(bucket, key, upload_id)
@@ -148,7 +148,7 @@ def complete_multipart_upload(context: Context, request: dict[str, Any]) -> dict
 
 
 def _check_type(request: dict[str, Any], upload: Upload) -> None:
-    """Raises InvalidRequest for a checksum type that isn't the upload's, BadDigest for a whole's checksum without its type."""
+    """Raises InvalidRequest for a checksum type that differs from the upload's, BadDigest for a full checksum without its type."""
     kind, algorithm = request.get("ChecksumType"), upload.checksum_algorithm
     whole = upload.checksum_type == FULL_OBJECT and algorithm not in checksums.FULL_OBJECT_ONLY
     if kind is None and algorithm is not None and whole and sent_checksums(request):

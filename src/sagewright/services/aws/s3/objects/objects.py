@@ -43,7 +43,7 @@ def put_object(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     requested = digests(request)
     if request.get("WriteOffsetBytes") is not None:
         raise AwsError("NotImplemented", "Appending to an object is not served.")
-    there = context.objects.buckets.get(bucket)  # before the body is read for nothing
+    there = context.objects.buckets.get(bucket)  # checked before reading the body
     shapes.check_bucket(request, there)
     check_vouched(request, bool(requested.said or requested.md5))
     properties = shapes.properties(with_default(context, there, request))
@@ -80,7 +80,7 @@ def head_object(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 
 def _answer(context: Context, request: dict[str, Any], version: Version) -> tuple[dict[str, Any], ObjectRange]:
-    """The members that GET and HEAD share, and which bytes are meant."""
+    """Returns the members common to GET and HEAD, and the requested byte range."""
     answer = shapes.head_members(version)
     answer |= expiration_members(context, version, named=request.get("VersionId") is not None)
     if version.version == NULL_VERSION and context.objects.buckets.get(version.bucket).versioning != OFF:
@@ -107,7 +107,7 @@ def _answer(context: Context, request: dict[str, Any], version: Version) -> tupl
 
 
 def _representable(value: Any, member: str) -> Any:
-    """Raises InvalidArgument for text that no header carries."""
+    """Raises InvalidArgument for text that can't be sent in a header."""
     if isinstance(value, str) and not value.isascii() and any(ord(char) > 0xFF for char in value):
         header = "-".join(re.findall("[A-Z][a-z]+", member)).lower()
         raise errors.invalid_argument("Header value cannot be represented using ISO-8859-1.", header, value)
@@ -115,7 +115,8 @@ def _representable(value: Any, member: str) -> Any:
 
 
 def _checksums_of(part: ObjectRange, version: Version, number: int | None) -> dict[str, Any]:
-    """Of a piece: that of the part that was asked for by its number where they make up the whole's, or of all there is."""
+    """Returns the checksums of a range: that of the part requested by number if the object has a composite checksum, or the
+    object's if the range is the whole."""
     if shapes.checksum_type(version.checksums) != COMPOSITE:
         return shapes.checksum_members(version.checksums) if part.length == version.size else {}
     kept: dict[str, str] = next((part["checksums"] for part in version.parts if part["number"] == number), {})

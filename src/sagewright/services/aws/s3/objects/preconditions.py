@@ -14,9 +14,9 @@ _SOURCE = "x-amz-copy-source-"
 
 
 def check_read(request: Mapping[str, Any], version: Version, prefix: str = "") -> bool:
-    """False: answer 304. Raises PreconditionFailed. A failed entity tag goes before a date, as in RFC 9110.
+    """Returns False if the answer is 304. Raises PreconditionFailed. Entity tags take precedence over dates, as in RFC 9110.
 
-    A date in the future is no condition (RFC 9110, 13.1.3). `prefix`: of the headers' names.
+    A date in the future is ignored (RFC 9110, 13.1.3). `prefix`: of the headers' names.
     """
     match, unmodified = request.get("IfMatch"), request.get("IfUnmodifiedSince")
     if match is not None:
@@ -31,7 +31,7 @@ def check_read(request: Mapping[str, Any], version: Version, prefix: str = "") -
 
 
 def check_source(request: Mapping[str, Any], version: Version) -> None:
-    """The conditions on the source of a copy, where each failure is PreconditionFailed."""
+    """Checks the conditions on the source of a copy, where each failure is PreconditionFailed."""
     names = ("IfMatch", "IfNoneMatch", "IfModifiedSince", "IfUnmodifiedSince")
     requested: dict[str, str | datetime | None] = {name: request.get(f"CopySource{name}") for name in names}
     if not check_read(requested, version, _SOURCE):

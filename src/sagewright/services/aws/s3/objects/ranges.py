@@ -1,4 +1,4 @@
-"""Byte ranges and parts of an object, as GET, HEAD and UploadPartCopy ask for them."""
+"""Byte ranges and parts of an object, as GET, HEAD and UploadPartCopy request them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _RANGE = re.compile(r"\s*bytes\s*=\s*(\d*)\s*-\s*(\d*)\s*", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class ObjectRange:
-    """`length` bytes from `start` on of an object of `size` bytes."""
+    """`length` bytes starting at `start` in an object of `size` bytes."""
 
     start: int
     length: int
@@ -26,9 +26,9 @@ class ObjectRange:
 
 
 def requested(header: str | None, size: int) -> ObjectRange | None:
-    """The one range that a Range header asks for; None: the whole object, also for a header that is no single range.
+    """Returns the range of a Range header; None for the whole object, also if the header is not a single range.
 
-    Raises InvalidRange when no byte of the object is in it.
+    Raises InvalidRange if the range contains no byte of the object.
     """
     found = _RANGE.fullmatch(header or "")
     if found is None or not (found[1] or found[2]):
@@ -49,7 +49,7 @@ def requested(header: str | None, size: int) -> ObjectRange | None:
 
 
 def of_part(version: Version, number: int) -> ObjectRange:
-    """The bytes of the part that was sent with `number`; an object that was put whole is its own part 1.
+    """Returns the bytes of the part uploaded as `number`; an object uploaded in one piece is its own part 1.
 
     Raises InvalidPartNumber.
     """
@@ -62,7 +62,7 @@ def of_part(version: Version, number: int) -> ObjectRange:
 
 
 def of_copy(header: str | None, size: int) -> ObjectRange:
-    """The range of an UploadPartCopy, `bytes=first-last` inside the source. Raises InvalidArgument, InvalidRequest."""
+    """Returns the range of an UploadPartCopy, `bytes=first-last` inside the source. Raises InvalidArgument, InvalidRequest."""
     if header is None:
         return ObjectRange(0, size, size)
     name = "x-amz-copy-source-range"

@@ -80,7 +80,7 @@ def _last(entries: list[Upload]) -> tuple[str, str]:
 
 
 def _check_marker(context: Context, bucket: str, after: UploadCursor) -> None:
-    """Raises InvalidArgument for the id of another key's upload; one that has ended meanwhile is a place as before."""
+    """Raises InvalidArgument for the upload id of another key; the id of an upload that has ended stays a valid position."""
     if after.id and context.objects.uploads.key_of(bucket, after.id) not in (None, after.key):
         raise errors.invalid_argument("Invalid uploadId marker", "upload-id-marker", after.id)
 
