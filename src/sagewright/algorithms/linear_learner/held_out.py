@@ -1,0 +1,137 @@
+"""How well models do on rows that they did not learn from: the penalty is chosen so where there are few rows to a feature, and a
+job's model is held against one that looks at no feature.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from sagewright.algorithms.firstparty import source
+from sagewright.algorithms.firstparty.session import Session
+from sagewright.algorithms.firstparty.source import Source
+from sagewright.algorithms.formats.table import Table
+from sagewright.algorithms.linear_learner.epochs import BLOCK, Data, examples_of
+from sagewright.algorithms.linear_learner.learner import Examples, Weights
+from sagewright.algorithms.linear_learner.losses import Loss
+from sagewright.algorithms.linear_learner.mix import Mix
+
+Solve = Callable[[Data, Mix, int, Examples], tuple[Weights, np.ndarray]]
+"""The models of a mix solved for on the rows of the data, of which all hosts have so many."""
+FEWEST = 10
+"""Rows from which on some are held out."""
+SMALL, SMALL_PARTS, PARTS, CHECKED_PARTS = 1000, 5, 10, 20
+"""Up to so many rows each is held out once, in fifths; of more a tenth to choose a penalty by, a twentieth to check a model."""
+ENOUGH_HELD = 500
+"""Rows that a penalty is chosen by: more tenths are held out until there are as many."""
+SURE = 0.5
+"""Standard errors by which another penalty must be better than the first one."""
+MOST_HELD = 20_000
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Mean losses on held-out rows: of each model (M,), of one that looks at no feature, and the standard errors (M,) of the
+    models' differences from the first.
+    """
+
+    losses: np.ndarray
+    constant: float
+    errors: np.ndarray
+
+    @property
+    def best(self) -> int:
+        """The number of the model with the least loss; the first, where none is surely better."""
+        number = int(self.losses.argmin())
+        return number if self.losses[number] < self.losses[0] - SURE * self.errors[number] else 0
+
+    def ratio(self, number: int) -> float:
+        """A model's loss, as a multiple of the constant's."""
+        return float(self.losses[number] / self.constant) if self.constant > 0 else 1.0
+
+
+class Part(Source):
+    """Some rows of a source in memory."""
+
+    def __init__(self, table: Table) -> None:
+        self.table, self.rows, self.in_memory = table, table.rows, True
+
+
+def compare(run: Session, data: Data, loss: Loss, models: Mix, solve: Solve, choosing: bool) -> Verdict | None:
+    """The models of a mix, learnt without what each of them is measured on; `choosing`: by this one of them is chosen. None where
+    there are too few rows.
+    """
+    total = int(run.group.total(np.array([data.train.table.rows]))[0])
+    if total < FEWEST:
+        return None
+    found = np.zeros((3, models.models))
+    constant = rows = 0.0
+    for learnt, held in _folds(run, data.train.table, total, choosing):
+        own = part_of(run, data, learnt)
+        count = int(run.group.total(np.array([learnt.rows]))[0])
+        examples = examples_of(run, models, own.counts)
+        weights, _ = solve(own, models, count, examples)
+        start = own.constants(run, loss, examples, models.models)
+        sums, nothing = measured(loss, weights, start, data, held)
+        found += run.group.total(sums)
+        counted = run.group.total(np.array([nothing, held.rows]))
+        constant, rows = constant + counted[0], rows + counted[1]
+    return verdict(found, constant, rows)
+
+
+def verdict(sums: np.ndarray, constant: float, rows: float) -> Verdict:
+    """From what `measured` gives of all the rows."""
+    losses, apart, squares = np.nan_to_num(sums / max(rows, 1), nan=np.inf)
+    errors = np.sqrt(np.maximum(squares - apart**2, 0) / max(rows, 1))
+    return Verdict(losses, constant / max(rows, 1), errors)
+
+
+def part_of(run: Session, data: Data, table: Table) -> Data:
+    """The data with these rows of this host's for train."""
+    counts = data.counts
+    if counts is not None:
+        own = np.bincount(np.asarray(table.labels).astype(np.int64), minlength=len(counts))
+        counts = np.asarray(run.group.total(own), np.float64)
+    return replace(data, train=Part(table), counts=counts)
+
+
+def measured(loss: Loss, weights: Weights, constants: np.ndarray, data: Data, held: Table) -> tuple[np.ndarray, float]:
+    """Over this host's rows `held`: the sums (3, M) of the models' losses, of what these are more than the first one's, and of the
+    squares of that; and the sum of the first constant's losses.
+    """
+    sums, constant = np.zeros((3, len(weights.bias) // loss.classes)), 0.0
+    for x, y in source.prepared(held, data.scaler.prepare, BLOCK):
+        each = loss(weights.scores(x), y)[0].astype(np.float64)
+        apart = each - each[:, :1]
+        sums += np.stack([each.sum(axis=0), apart.sum(axis=0), np.square(apart).sum(axis=0)])
+        flat = np.repeat(constants[:1].astype(np.float32), len(y), axis=0)
+        constant += float(loss(flat, y)[0].sum(dtype=np.float64))
+    return sums, constant
+
+
+def _folds(run: Session, table: Table, total: int, choosing: bool) -> Iterator[tuple[Table, Table]]:
+    """What is learnt from and what is held out of this host's rows, for each fold."""
+    parts = SMALL_PARTS if total < SMALL else PARTS if choosing else CHECKED_PARTS
+    folds = parts if total < SMALL else math.ceil(ENOUGH_HELD * parts / total) if choosing else 1
+    order = np.random.default_rng([run.seed, 6, run.group.rank]).permutation(table.rows)
+    for number in range(min(folds, parts)):
+        held = np.sort(order[number::parts])
+        kept = np.ones(table.rows, bool)
+        kept[held] = False
+        yield table.take(np.flatnonzero(kept)), table.take(held[:MOST_HELD])
+
+
+def report(run: Session, ratio: float | None) -> None:
+    """Log how the loss of the job's model on held-out rows compares with that of one that looks at no feature."""
+    if ratio is None:
+        return
+    run.lines.quality("train", {"baseline_ratio": ratio}, "loss")
+    if ratio > 1:
+        logging.warning(
+            "On rows that it did not learn from, the model's loss is %.4g times that of one that looks at no feature.",
+            ratio,
+        )
