@@ -4,14 +4,13 @@ job's model is held against one that looks at no feature.
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sagewright.algorithms.firstparty import source
+from sagewright.algorithms.firstparty import baseline, source
 from sagewright.algorithms.firstparty.session import Session
 from sagewright.algorithms.firstparty.source import Source
 from sagewright.algorithms.formats.table import Table
@@ -51,7 +50,7 @@ class Verdict:
 
     def ratio(self, number: int) -> float:
         """A model's loss, as a multiple of the constant's."""
-        return float(self.losses[number] / self.constant) if self.constant > 0 else 1.0
+        return baseline.ratio(float(self.losses[number]), self.constant)
 
 
 class Part(Source):
@@ -123,15 +122,3 @@ def _folds(run: Session, table: Table, total: int, choosing: bool) -> Iterator[t
         kept = np.ones(table.rows, bool)
         kept[held] = False
         yield table.take(np.flatnonzero(kept)), table.take(held[:MOST_HELD])
-
-
-def report(run: Session, ratio: float | None) -> None:
-    """Log how the loss of the job's model on held-out rows compares with that of one that looks at no feature."""
-    if ratio is None:
-        return
-    run.lines.quality("train", {"baseline_ratio": ratio}, "loss")
-    if ratio > 1:
-        logging.warning(
-            "On rows that it did not learn from, the model's loss is %.4g times that of one that looks at no feature.",
-            ratio,
-        )

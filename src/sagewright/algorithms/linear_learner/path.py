@@ -81,10 +81,12 @@ def make(values: Mapping[str, Any], columns: int, rows: int, balanced: float, va
     return Mix(nothing, l1, decay, positive, nothing > 0)
 
 
-def held_out(values: Mapping[str, Any], columns: int, rows: int, first: Mix) -> Mix:
-    """The models to choose a penalty by, or just the `first` one, on rows that are held out."""
+def held_out(values: Mapping[str, Any], columns: int, rows: int, first: Mix, few: float = FEW) -> Mix:
+    """The models to choose a penalty by, or just the `first` one, on rows that are held out. With fewer than `few` rows a feature
+    there is a penalty to be chosen.
+    """
     one = first.take(np.array([0]))
-    decades = HELD_OUT_DECADES if chooses(values, columns, rows) else ()
+    decades = HELD_OUT_DECADES if chooses(values, columns, rows, few) else ()
     wds = [10.0**decade / rows for decade in decades] or [float(one.wd[0])]
     several = one.take(np.zeros(len(wds), np.int64))
     return Mix(
@@ -92,7 +94,7 @@ def held_out(values: Mapping[str, Any], columns: int, rows: int, first: Mix) -> 
     )
 
 
-def chooses(values: Mapping[str, Any], columns: int, rows: int) -> bool:
+def chooses(values: Mapping[str, Any], columns: int, rows: int, few: float = FEW) -> bool:
     """Whether the penalty is chosen by rows that are held out: there is no other to choose by, and it matters."""
     free = values["wd"] == "auto" and not has_l1(values) and values["num_models"] == "auto"
-    return free and rows < FEW * columns and not values.get("_tuning_objective_metric")
+    return free and rows < few * columns and not values.get("_tuning_objective_metric")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Iterator
 
@@ -69,6 +70,10 @@ def _checked(run: Session, data: Data, models: Mix, search: Search) -> tuple[Mix
     found = held_out.compare(run, data, loss, tried, search, choosing=tried.models > 1)
     if found is None:
         return models, None
+    worse = run.group.from_first(found.ratio(found.best) > 1)
+    if worse and tried.models == 1:
+        tried = path.held_out(values, columns, total, models, few=math.inf)
+        found = held_out.compare(run, data, loss, tried, search, choosing=True) or found
     best = run.group.from_first(found.best)
     ratio = found.ratio(best)
     if tried.models == 1:

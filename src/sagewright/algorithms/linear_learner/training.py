@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from sagewright.algorithms.firstparty import scores, source, threads
+from sagewright.algorithms.firstparty import baseline, scores, source, threads
 from sagewright.algorithms.firstparty.data import Wanted
 from sagewright.algorithms.firstparty.session import Session, session
 from sagewright.algorithms.firstparty.source import Source
 from sagewright.algorithms.formats.table import Table
 from sagewright.algorithms.job import Job
-from sagewright.algorithms.linear_learner import held_out, losses, path, scaling, selection, solving
+from sagewright.algorithms.linear_learner import losses, path, scaling, selection, solving
 from sagewright.algorithms.linear_learner.declaration import DECLARATION
 from sagewright.algorithms.linear_learner.epochs import Data, Trained, evaluate, evaluate_constants, train_models
 from sagewright.algorithms.linear_learner.learner import Weights
@@ -59,7 +59,7 @@ def fit(run: Session, train_rows: Source, validation: Source | None) -> LinearMo
         trained = train_models(run, data)
     model: LinearModel
     model, ratio = run.group.from_first(_choose(run, trained, data) if run.group.rank == 0 else None)
-    held_out.report(run, ratio)
+    baseline.report(run.lines, ratio)
     return model
 
 
@@ -113,7 +113,7 @@ def _choose(run: Session, trained: Trained, data: Data) -> tuple[LinearModel, fl
     weights, bias = scaler.raw(chosen.features, chosen.bias)
     model = LinearModel(values["predictor_type"], weights, bias, raw_threshold, margins=loss.name == "hinge_loss")
     of_nothing = float(least[min(sound[number], len(least) - 1)])
-    measured = float(own[sound[number]]) / of_nothing if of_nothing > 0 else 1.0
+    measured = baseline.ratio(float(own[sound[number]]), of_nothing)
     return model, measured if trained.ratio is None else trained.ratio
 
 

@@ -37,10 +37,13 @@ def metric(part: str, name: str, direction: Direction) -> Metric:
     return Metric(f"{part}:{name}", direction, rf".*\[[0-9]+\].*#011{part}-{name}:(\S+)", part == "validation")
 
 
-METRICS = tuple(
-    metric(part, name, "Maximize" if name in MAXIMIZED else "Minimize")
-    for part in ("validation", "train")
-    for name in METRIC_NAMES
+METRICS = (
+    *(
+        metric(part, name, "Maximize" if name in MAXIMIZED else "Minimize")
+        for part in ("validation", "train")
+        for name in METRIC_NAMES
+    ),
+    Metric("train:baseline_ratio", "Minimize", r"baseline_ratio: (\S+)", objective=False),
 )
 
 ZERO_OR_ONE = Integer("[0, 1]")
