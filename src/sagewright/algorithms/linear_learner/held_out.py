@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy.sparse import csr_matrix
 
 from sagewright.algorithms.firstparty import baseline, source
 from sagewright.algorithms.firstparty.session import Session
 from sagewright.algorithms.firstparty.source import Source
-from sagewright.algorithms.formats.table import Table
+from sagewright.algorithms.formats.table import Sparse, Table
 from sagewright.algorithms.linear_learner.epochs import BLOCK, Data, examples_of
 from sagewright.algorithms.linear_learner.learner import Examples, Weights
 from sagewright.algorithms.linear_learner.losses import Loss
@@ -23,12 +24,11 @@ Solve = Callable[[Data, Mix, int, Examples], tuple[Weights, np.ndarray]]
 """The models of a mix solved for on the rows of the data, of which all hosts have so many."""
 FEWEST = 10
 """Rows from which on some are held out."""
+TINY, TINY_PARTS = 200, 10
 SMALL, SMALL_PARTS, PARTS, CHECKED_PARTS = 1000, 5, 10, 20
-"""Up to so many rows each is held out once, in fifths; of more a tenth to choose a penalty by, a twentieth to check a model."""
+"""Up to so many rows each is held out once, in tenths or fifths; of more a tenth to choose a penalty by, a twentieth to check one."""
 ENOUGH_HELD = 500
 """Rows that a penalty is chosen by: more tenths are held out until there are as many."""
-SURE = 0.5
-"""Standard errors by which another penalty must be better than the first one."""
 MOST_HELD = 20_000
 
 
@@ -42,11 +42,10 @@ class Verdict:
     constant: float
     errors: np.ndarray
 
-    @property
-    def best(self) -> int:
-        """The number of the model with the least loss; the first, where none is surely better."""
+    def best(self, sure: float) -> int:
+        """The number of the model with the least loss; the first, where no other is better by so many standard errors."""
         number = int(self.losses.argmin())
-        return number if self.losses[number] < self.losses[0] - SURE * self.errors[number] else 0
+        return number if self.losses[number] <= self.losses[0] - sure * self.errors[number] else 0
 
     def ratio(self, number: int) -> float:
         """A model's loss, as a multiple of the constant's."""
@@ -112,13 +111,29 @@ def measured(loss: Loss, weights: Weights, constants: np.ndarray, data: Data, he
     return sums, constant
 
 
+def _part_of_rows(table: Table, parts: int, random: np.random.Generator) -> np.ndarray:
+    """The part (n,) that each row is in. Copies of a row are in the same one, where all of them have its label."""
+    features, labels = table.features, np.asarray(table.labels, np.float64)
+    along = random.normal(size=table.columns)
+    if isinstance(features, Sparse):
+        keys = csr_matrix((features.values, features.indices, features.indptr), shape=features.shape) @ along
+    else:
+        keys = features @ along
+    _, which = np.unique(keys, return_inverse=True)
+    groups = int(which.max(initial=-1)) + 1
+    if len(np.unique(np.column_stack([which, labels]), axis=0)) > groups:
+        return np.asarray(random.permutation(table.rows) % parts)
+    return np.asarray((random.permutation(groups) % parts)[which])
+
+
 def _folds(run: Session, table: Table, total: int, choosing: bool) -> Iterator[tuple[Table, Table]]:
     """What is learnt from and what is held out of this host's rows, for each fold."""
     parts = SMALL_PARTS if total < SMALL else PARTS if choosing else CHECKED_PARTS
+    parts = TINY_PARTS if total < TINY else parts
     folds = parts if total < SMALL else math.ceil(ENOUGH_HELD * parts / total) if choosing else 1
-    order = np.random.default_rng([run.seed, 6, run.group.rank]).permutation(table.rows)
+    part = _part_of_rows(table, parts, np.random.default_rng([run.seed, 6, run.group.rank]))
     for number in range(min(folds, parts)):
-        held = np.sort(order[number::parts])
+        held = np.flatnonzero(part == number)
         kept = np.ones(table.rows, bool)
         kept[held] = False
         yield table.take(np.flatnonzero(kept)), table.take(held[:MOST_HELD])

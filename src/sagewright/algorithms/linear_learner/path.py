@@ -20,11 +20,14 @@ ENOUGH_STEPS = 1000
 """Mini-batches from which on stochastic gradients, where a setting asks for them, come near enough to the optimum."""
 DECADES = (0, 1, 2, -1, 3, -2)
 """Penalties that are tried, by their distance in decades from that of a unit normal prior, the likeliest first."""
-HELD_OUT_DECADES = (0.0, 0.5, 1.0, 2.0, 3.0)
-"""Those that are tried where rows are held out to choose by, and one with which nothing but the bias is learnt. None is weaker than
-the prior: models of fewer rows than there are features do well without a penalty, and the same one with all rows may do badly.
+HELD_OUT_DECADES, WEAKER, MANY = (0.0, 0.5, 1.0, 2.0, 3.0), (-1.0, -2.0), 1.5
+"""Those that are tried where rows are held out to choose by; weaker ones with so many rows a feature. With fewer a model of some of
+the rows may do well without a penalty, and that of all rows badly.
 """
+FEW_ROWS_DECADE = 1.0
+"""The penalty where there are too few rows for any to be held out."""
 NOTHING_BUT_BIAS = 5
+"""A penalty with which little but the bias is learnt."""
 FEW = 20
 """Rows a feature below which the penalty decides whether a model is any good."""
 ENOUGH = 1000
@@ -73,7 +76,7 @@ def make(values: Mapping[str, Any], columns: int, rows: int, balanced: float, va
         most = 1 if values.get("_tuning_objective_metric") else most
     each = -(-most // len(weights))
     decades = DECADES[:each] if each <= len(DECADES) else np.linspace(min(DECADES), max(DECADES), each)
-    wds = (float(values["wd"]),) if values["wd"] != "auto" else tuple(10.0**decade / rows for decade in decades)
+    wds = (float(values["wd"]),) if values["wd"] != "auto" else tuple(prior(values, decade, rows) for decade in decades)
     chosen = [(wd, weight) for wd in wds for weight in weights][:most]
     decay, positive = (np.array(column, np.float32) for column in zip(*chosen, strict=True))
     nothing = np.zeros(len(chosen), np.float32)
@@ -81,13 +84,23 @@ def make(values: Mapping[str, Any], columns: int, rows: int, balanced: float, va
     return Mix(nothing, l1, decay, positive, nothing > 0)
 
 
+def prior(values: Mapping[str, Any], decade: float, rows: int) -> float:
+    """The penalty that is so many decades from that of a unit normal prior, where noise has a variance of 1; the squared loss is
+    twice that noise's log likelihood.
+    """
+    squared = values["predictor_type"] == "regressor" and values["loss"] in ("auto", "squared_loss")
+    return float((2 if squared else 1) * 10.0**decade / rows)
+
+
 def held_out(values: Mapping[str, Any], columns: int, rows: int, first: Mix, few: float = FEW) -> Mix:
     """The models to choose a penalty by, or just the `first` one, on rows that are held out. With fewer than `few` rows a feature
     there is a penalty to be chosen.
     """
     one = first.take(np.array([0]))
-    decades = HELD_OUT_DECADES if chooses(values, columns, rows, few) else ()
-    wds = [10.0**decade / rows for decade in decades] or [float(one.wd[0])]
+    decades = (
+        HELD_OUT_DECADES + (WEAKER if rows >= MANY * columns else ()) if chooses(values, columns, rows, few) else ()
+    )
+    wds = [prior(values, decade, rows) for decade in decades] or [float(one.wd[0])]
     several = one.take(np.zeros(len(wds), np.int64))
     return Mix(
         several.learning_rate, several.l1, np.array(wds, np.float32), several.positive_weight, several.decorrelated
@@ -96,5 +109,5 @@ def held_out(values: Mapping[str, Any], columns: int, rows: int, first: Mix, few
 
 def chooses(values: Mapping[str, Any], columns: int, rows: int, few: float = FEW) -> bool:
     """Whether the penalty is chosen by rows that are held out: there is no other to choose by, and it matters."""
-    free = values["wd"] == "auto" and not has_l1(values) and values["num_models"] == "auto"
+    free = values["wd"] == "auto" and values["num_models"] == "auto"
     return free and rows < few * columns and not values.get("_tuning_objective_metric")

@@ -22,6 +22,8 @@ from sagewright.algorithms.linear_learner.newton import Rows
 
 MOST_COLUMNS = 1024
 """Features up to which second derivatives are written out: they take their square for each row."""
+SURE = 0.5
+"""Standard errors by which another penalty must be better than the first, where there are more rows than features."""
 FEW_COLUMNS, MOST_ROTATED = 64, 256
 SAMPLE, SAMPLE_A_FEATURE = 10_000, 20
 """Rows that second derivatives are taken from: so many, or so many a feature."""
@@ -68,17 +70,21 @@ def _checked(run: Session, data: Data, models: Mix, search: Search) -> tuple[Mix
         return models, _checked_on_sample(run, data, models, search, size / total)
     tried = path.held_out(values, columns, total, models)
     found = held_out.compare(run, data, loss, tried, search, choosing=tried.models > 1)
+    if found is None and path.chooses(values, columns, total):
+        wd = path.prior(values, path.FEW_ROWS_DECADE, total)
+        return path.make({**values, "wd": wd}, columns, total, data.balanced, data.validated), None
     if found is None:
         return models, None
-    worse = run.group.from_first(found.ratio(found.best) > 1)
+    sure = SURE if total >= path.MANY * columns else 0.0
+    worse = run.group.from_first(found.ratio(found.best(sure)) > 1)
     if worse and tried.models == 1:
         tried = path.held_out(values, columns, total, models, few=math.inf)
         found = held_out.compare(run, data, loss, tried, search, choosing=True) or found
-    best = run.group.from_first(found.best)
+    best = run.group.from_first(found.best(sure))
     ratio = found.ratio(best)
     if tried.models == 1:
         return models, ratio
-    wd = float(tried.wd[best]) if ratio <= 1 else 10.0**path.NOTHING_BUT_BIAS / total
+    wd = float(tried.wd[best]) if ratio <= 1 else path.prior(values, path.NOTHING_BUT_BIAS, total)
     logging.info("Of the penalties wd %s that with the least loss on held-out rows: %g", tried.wd.tolist(), wd)
     search.begin_with(best)
     return path.make({**values, "wd": wd}, columns, total, data.balanced, data.validated), min(ratio, 1.0)
