@@ -243,7 +243,7 @@ def test_images_of_other_sizes_are_brought_to_the_usual_one() -> None:
     large = np.zeros((480, 480), np.uint8)
     large[160:320, 160:320] = 255
     found = framing.framed(encoded(large), "L", 8, 8)
-    assert (found == 255).all()  # of 24 pixels the middle third
+    assert found.min() > 180  # of 24 pixels the middle third
     assert framing.framed(encoded(np.zeros((20, 20), np.uint8)), "L", 28, 28).shape == (28, 28, 1)
     for wrong in ([1, 2], [3, 2, 1], [0, 1, 2], "abc"):
         with pytest.raises((ValueError, TypeError)):

@@ -26,7 +26,7 @@ FEWEST = 10
 """Rows from which on some are held out."""
 TINY, TINY_PARTS = 200, 10
 SMALL, SMALL_PARTS, PARTS, CHECKED_PARTS = 1000, 5, 10, 20
-"""Up to so many rows each is held out once, in tenths or fifths; of more a tenth to choose a penalty by, a twentieth to check one."""
+"""Up to so many rows each is held out once, in tenths or fifths; of more a tenth to choose by, a twentieth to check one."""
 ENOUGH_HELD = 500
 """Rows that a penalty is chosen by: more tenths are held out until there are as many."""
 MOST_HELD = 20_000
