@@ -73,8 +73,8 @@ def _blocks(path: Path, media: str) -> Iterator[bytes]:
 
 
 def _lines(path: Path, *, whole: bool) -> Iterator[bytes]:
-    """Blocks that end with a line, or, of a line that is longer than a block and need not be `whole`, with a word; of RecordIO frames
-    the first has everything.
+    """Blocks that end with a line, or, of a line that is longer than a block and need not be `whole`, with a word. Of RecordIO
+    frames the first has everything.
     """
     rest = b""
     with path.open("rb") as stream:

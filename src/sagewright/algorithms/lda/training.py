@@ -73,8 +73,8 @@ def fit(values: Mapping[str, Any], corpus: Any, seed: int) -> Topics:
 
 
 def _limits(values: Mapping[str, Any], sweeps: int, corpus: Any) -> Limits:
-    """Those of the hyperparameters. Where none was given: fewer if sampling refines what comes out, which ends at the same topics, and
-    as many restarts as cost no more than `MOST_PRODUCTS`.
+    """Those of the hyperparameters. Where none was given: fewer if sampling refines what comes out, which ends at the same topics,
+    and as many restarts as cost no more than `MOST_PRODUCTS`.
     """
     asked = Limits(values["max_restarts"], values["max_iterations"], values["tol"])
     if asked != Limits():

@@ -11,8 +11,8 @@ LONGEST = 10_000
 
 
 def thinned(counts: Any, random: np.random.Generator, longest: int = LONGEST) -> Any:
-    """A csr_matrix of whole counts in which no row has more words than about `longest`: counts of longer ones are scaled, and rounded so
-    that each is right in the mean.
+    """A csr_matrix of whole counts in which no row has more words than about `longest`. Counts of longer rows are scaled, and
+    rounded so that each is right in the mean.
     """
     words = np.asarray(counts.sum(axis=1), np.float64).ravel()
     if not len(words) or words.max() <= longest:
@@ -21,6 +21,8 @@ def thinned(counts: Any, random: np.random.Generator, longest: int = LONGEST) ->
     each = np.repeat(share, np.diff(counts.indptr))
     found = counts.copy()
     scaled = counts.data * each
-    found.data = np.where(each < 1, np.floor(scaled + random.random(len(scaled))), counts.data).astype(counts.data.dtype)
+    found.data = np.where(each < 1, np.floor(scaled + random.random(len(scaled))), counts.data).astype(
+        counts.data.dtype
+    )
     found.eliminate_zeros()
     return found
