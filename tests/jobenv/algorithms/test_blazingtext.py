@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -345,6 +346,46 @@ def test_two_hosts_that_have_a_part_of_the_text_each(make_job: Callable[[str], A
     together(jobs, NAME)
     assert same_group(vectors(jobs[0])) == 1
     assert not list(jobs[1].model.iterdir())
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_hosts_share_a_text_of_one_line(make_job: Callable[[str], Any], together: Any, count: int) -> None:
+    hosts, jobs = tuple(f"127.0.19.{number}" for number in range(1, count + 1)), []
+    for host in hosts:
+        job = make_job(host)
+        values = {"mode": "batch_skipgram", "vector_dim": "20", "sampling_threshold": "0.9", "epochs": "5"}
+        job.configure(values, {"train": "text/plain"}, hosts, host)
+        inputs = {"TrainingInputMode": "File", "S3DistributionType": "FullyReplicated", "ContentType": "text/plain"}
+        job.write("inputdataconfig", {"train": inputs})
+        job.put("train", "x", planted(800).replace(b"\n", b" "))
+        jobs.append(job)
+    together(jobs, NAME)
+    assert len(vectors(jobs[0])) > 10
+
+
+def test_a_host_without_a_file_helps_in_putting_together(make_job: Callable[[str], Any], together: Any) -> None:
+    hosts, jobs = ("127.0.20.1", "127.0.20.2"), []
+    for number, host in enumerate(hosts):
+        job = make_job(host)
+        values = {"mode": "batch_skipgram", "vector_dim": "20", "sampling_threshold": "0.9", "epochs": "5"}
+        job.configure(values, {"train": "text/plain"}, hosts, host)
+        if not number:
+            job.put("train", "x", planted(800))
+        jobs.append(job)
+    together(jobs, NAME)
+    assert len(vectors(jobs[0])) > 10
+
+
+def test_a_line_longer_than_a_block_is_read_word_by_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "BLOCK_BYTES", 64)
+    monkeypatch.setattr(reading, "LONGEST_LINE", 100)
+    words = b" ".join(b"word%d" % number for number in range(1000))
+    path = tmp_path / "text8"
+    path.write_bytes(words)
+    assert b"".join(reading._blocks(path, "text/plain")).split() == words.split()
+    path.write_bytes(b"x" * 1000)
+    with pytest.raises(UserError, match="a line of more than 100 bytes"):
+        list(reading._blocks(path, "text/plain"))
 
 
 def test_hosts_that_have_the_whole_text_share_its_lines() -> None:

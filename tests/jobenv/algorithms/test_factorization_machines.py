@@ -236,6 +236,7 @@ def test_hidden_tastes_are_found_without_any_setting(
     monkeypatch.setattr(training, "COMPILING_S", compiling_s)
     model = fit(job, run, Y)
     ours = rmse(model.machine.raw(X[SPLIT:]))
+    assert model.machine.factors.shape == (USERS + ITEMS, 4)
     assert ours < 0.54  # the noise is 0.5
     assert ours < rmse(Ridge().fit(X[:SPLIT], Y[:SPLIT]).predict(X[SPLIT:])) - 0.5
     assert logged(job, "test", "rmse") == pytest.approx(ours, rel=1e-5)

@@ -21,7 +21,7 @@ from sagewright.algorithms.formats.table import Table
 from sagewright.algorithms.job import Job
 from sagewright.algorithms.linear_learner import losses, mix, newton, path, quasi_newton, selection
 from sagewright.algorithms.linear_learner.declaration import DECLARATION
-from sagewright.algorithms.linear_learner.learner import Examples
+from sagewright.algorithms.linear_learner.learner import Examples, Weights
 from sagewright.algorithms.linear_learner.mix import Mix
 from sagewright.algorithms.linear_learner.model import LinearModel
 from sagewright.algorithms.linear_learner.newton import Rows
@@ -108,7 +108,8 @@ def test_the_softmax_optimum_is_scikit_learns(sparse: bool) -> None:
     loss = losses.make(session(predictor_type="multiclass_classifier", num_classes="3").values)
     rows = csr_matrix(x) if sparse else x
     objective = quasi_newton.Objective(rows, y, None, loss, 2000, use_bias=True, wd=0.01, bias_wd=0.0)
-    found, reached = quasi_newton.minimise(objective, np.zeros(3), 200, Group())
+    begun = Weights(np.zeros((5, 3), np.float32), np.zeros(3, np.float32))
+    found, reached = quasi_newton.minimise(objective, begun, 200, Group())
     peer = LogisticRegression(C=1 / 20, tol=1e-8, max_iter=1000).fit(x, y)
     assert_allclose(found.features.T, peer.coef_, atol=2e-3)
     shares = peer.predict_proba(x)[np.arange(2000), y.astype(int)]
@@ -119,13 +120,13 @@ SETTINGS: list[tuple[dict[str, str], bool]] = [
     ({}, True),
     ({"epochs": "3", "wd": "0.1", "num_models": "4"}, True),
     ({"mini_batch_size": "100"}, False),
-    ({"mini_batch_size": "800"}, True),  # all rows: what the SDK sends where they are few
+    ({"mini_batch_size": "80000"}, True),  # all rows: what the SDK sends where they are few
     ({"mini_batch_size": "1000", "use_lr_scheduler": "true", "init_scale": "0.070", "momentum": "auto"}, True),
     ({"use_lr_scheduler": "false"}, False),
     ({"early_stopping_patience": "4"}, False),
     ({"l1": "0"}, True),
-    ({"l1": "0.1"}, False),
-    ({"loss": "hinge_loss"}, False),
+    ({"l1": "0.1"}, True),
+    ({"loss": "hinge_loss"}, True),
     ({"learning_rate": "0.1"}, False),
     ({"learning_rate": "auto"}, True),
     ({"optimizer": "adam"}, False),
@@ -137,9 +138,9 @@ SETTINGS: list[tuple[dict[str, str], bool]] = [
 class Held:
     """What `path` asks of a channel's rows."""
 
-    def __init__(self, columns: int = 10, *, in_memory: bool = True) -> None:
+    def __init__(self, columns: int = 10, *, in_memory: bool = True, rows: int = 80_000) -> None:
         self.columns, self.in_memory = columns, in_memory
-        self.table = Table(np.zeros((800, 1), np.float32))
+        self.table = Table(np.zeros((rows, 1), np.float32))
 
 
 @pytest.mark.parametrize(("given", "solved"), SETTINGS)
@@ -148,6 +149,9 @@ def test_a_setting_of_gradients_asks_for_gradients(given: dict[str, str], solved
     loss = losses.make(run.values)
     rows: Any = Held()
     assert path.solves(run, rows, loss) == solved
+    few: Any = Held(rows=800)
+    at_once = given.get("_solver") == "gradients"
+    assert path.solves(run, few, loss) != at_once  # gradients would not get anywhere in so few mini-batches
     if not given:
         for other in (Held(in_memory=False), Held(path.MOST_WEIGHTS + 1)):
             unsolved: Any = other
@@ -156,8 +160,8 @@ def test_a_setting_of_gradients_asks_for_gradients(given: dict[str, str], solved
 
 def test_what_no_solver_can_do_is_not_asked_of_it() -> None:
     run: Any = session(_solver="second_order", l1="0.1")
-    rows: Any = Held()
-    with pytest.raises(UserError, match="no l1"):
+    rows: Any = Held(path.MOST_WEIGHTS)
+    with pytest.raises(UserError, match="with an l1"):
         path.solves(run, rows, losses.make(run.values))
 
 

@@ -305,6 +305,30 @@ def test_it_learns_which_pairs_are_alike(job: Any, run: Any, given: dict[str, st
     assert sorted(path.name for path in job.model.iterdir()) == ["object2vec.json", "object2vec.safetensors"]
 
 
+@pytest.mark.parametrize("network", ["hcnn", "bilstm"])
+def test_encoders_of_sequences_learn_at_the_default_rate(job: Any, run: Any, network: str) -> None:
+    """Whether two sequences are of the same of six topics."""
+    random = np.random.default_rng(3)
+    pairs = []
+    for label in random.integers(2, size=1800).tolist():
+        first = int(random.integers(6))
+        second = first if label else (first + 1 + int(random.integers(5))) % 6
+        sides = [(6 * random.integers(20, size=random.integers(5, 10)) + topic).tolist() for topic in (first, second)]
+        pairs.append({"label": label, "in0": sides[0], "in1": sides[1]})
+    given = {name: value for name, value in SMALL.items() if name != "learning_rate"}
+    sizes = {"enc0_max_seq_len": "10", "enc0_vocab_size": "120", "enc0_token_embedding_dim": "32", "enc_dim": "64"}
+    given |= {
+        **sizes,
+        "enc0_network": network,
+        "mlp_dim": "32",
+        "num_classes": "2",
+        "epochs": "8",
+        "mini_batch_size": "32",
+    }
+    assert run(prepare(job, given, train=pairs[:1500], validation=pairs[1500:]), "object2vec") == 0, job.output
+    assert max(measured(job.output, "validation:accuracy")) > 0.9
+
+
 def test_numbers_are_learnt(job: Any, run: Any) -> None:
     """A sum of two tokens' values."""
     random = np.random.default_rng(0)

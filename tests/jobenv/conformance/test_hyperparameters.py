@@ -26,7 +26,7 @@ WITH: dict[str, dict[str, Settings]] = {
         "balance_multiclass_weights": {"num_classes": "3"},
         "num_classes": {"predictor_type": "multiclass_classifier"},
         "early_stopping_patience": {"epochs": "9", "early_stopping_tolerance": "0.2"},
-        "early_stopping_tolerance": {"epochs": "9"},
+        "early_stopping_tolerance": {"epochs": "9", "_solver": "gradients", "learning_rate": "0.001"},
         "target_precision": {"_rows": "overlapping"},
         "target_recall": {"_rows": "overlapping"},
         "positive_example_weight_mult": {"learning_rate": "0.01"},
@@ -71,10 +71,12 @@ WITH: dict[str, dict[str, Settings]] = {
     },
     "kmeans": {
         "half_life_time_size": {"epochs": "2"},
+        "init_method": {"_rows": "noise", "k": "9", "extra_center_factor": "2", "mini_batch_size": "50"},
         **{
             name: {"_rows": "noise", "k": "9"}
             for name in (
                 "epochs",
+                "extra_center_factor",
                 "mini_batch_size",
                 "local_lloyd_init_method",
                 "local_lloyd_max_iter",

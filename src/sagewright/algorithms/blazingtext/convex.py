@@ -21,7 +21,7 @@ from scipy import sparse
 
 from sagewright.algorithms.blazingtext import convexkernel
 from sagewright.algorithms.blazingtext.examples import Examples
-from sagewright.algorithms.firstparty import threads
+from sagewright.algorithms.firstparty import baseline, threads
 
 LABELS_TOGETHER = 16
 """Their weights of one row fill a line of the cache; the same for every number of threads, so that results are too."""
@@ -45,10 +45,13 @@ class Settings:
 
 @dataclass(frozen=True)
 class Fit:
-    """`weights` (m, labels) float32 of the rows `used` (m,), sorted, on counts; other rows have none."""
+    """`weights` (m, labels) float32 of the rows `used` (m,), sorted, on counts; other rows have none. `ratio`: the cross-entropy on
+    held-out texts, as a multiple of that of the labels' shares.
+    """
 
     used: np.ndarray
     weights: np.ndarray
+    ratio: float | None = None
 
     def scores(self, counts: sparse.csr_array) -> np.ndarray:
         """(n, labels): of each text the mean of its rows' weights."""
@@ -60,20 +63,22 @@ def fit(examples: Examples, words: int, random: np.random.Generator) -> Fit:
     """The first `words` columns are words, the others n-grams; those of a single text are left out. The weights are
     calibrated.
     """
-    settings, held_out = Settings(), None
+    settings, held_out, ratio = Settings(), None, None
     if len(examples) >= FEWEST:
         order = random.permutation(len(examples))
         end = min(len(order), MOST_TRIED)
         cut = end // HELD_OUT
-        settings, held_out = _best(examples.take(order[cut:end]), examples.take(order[:cut]), words, random)
+        known, others = examples.take(order[cut:end]), examples.take(order[:cut])
+        settings, held_out, entropy = _best(known, others, words, random)
+        ratio = baseline.ratio(entropy, _entropy_of_shares(known.belongs, others.belongs))
     logging.info("cost %g, inverse document frequency to the power of %g, n-grams by %g", *vars(settings).values())
     found = Problem(examples, words).solve(settings, SWEEPS, random)
     factor = held_out or temperature(found.scores(examples.counts), examples.belongs)[0]
-    return replace(found, weights=found.weights * np.float32(factor))
+    return replace(found, weights=found.weights * np.float32(factor), ratio=ratio)
 
 
-def _best(known: Examples, others: Examples, words: int, random: np.random.Generator) -> tuple[Settings, float]:
-    """The settings by which the others are likeliest, one after the other, and their temperature."""
+def _best(known: Examples, others: Examples, words: int, random: np.random.Generator) -> tuple[Settings, float, float]:
+    """The settings by which the others are likeliest, one after the other, their temperature and cross-entropy."""
     problem, tried = Problem(known, words), {}
 
     def loss(settings: Settings) -> tuple[float, float]:
@@ -86,7 +91,15 @@ def _best(known: Examples, others: Examples, words: int, random: np.random.Gener
     best = Settings()
     for change in itertools.chain(_changes("power", POWERS), _changes("share", SHARES), _changes("cost", COSTS)):
         best = min(best, replace(best, **change), key=loss)
-    return best, loss(best)[1]
+    entropy, factor = loss(best)
+    return best, factor, entropy
+
+
+def _entropy_of_shares(known: np.ndarray, others: np.ndarray) -> float:
+    """The cross-entropy of the labels of others, where each has the probability of its share among known texts."""
+    shares = (known.sum(axis=0) + 1) / (known.sum() + known.shape[1])
+    own = others / others.sum(axis=1, keepdims=True)
+    return float(-(own @ np.log(shares)).mean())
 
 
 def _changes(name: str, values: tuple[float, ...]) -> Iterator[dict[str, float]]:

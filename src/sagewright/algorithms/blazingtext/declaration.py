@@ -97,6 +97,7 @@ DECLARATION = Declaration(
         Metric("train:mean_rho", "Maximize", r"#mean_rho: (\S+)"),
         Metric("validation:accuracy", "Maximize", r"#validation_accuracy: (\S+)"),
         Metric("train:accuracy", "Maximize", r"#train_accuracy: (\S+)", objective=False),
+        Metric("train:baseline_ratio", "Minimize", r"#baseline_ratio: (\S+)", objective=False),
     ),
     train="sagewright.algorithms.blazingtext.training:train",
     serve="sagewright.algorithms.blazingtext.model:serve",

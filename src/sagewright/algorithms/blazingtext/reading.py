@@ -38,8 +38,8 @@ class Text:
     ids: np.ndarray
 
 
-def read(job: Job, channel: str) -> Text:
-    """All text of a channel. Raises UserError for what can't be read, when there is none, and when there is too much."""
+def read(job: Job, channel: str, *, empty: bool = False) -> Text:
+    """All text of a channel. Raises UserError for what can't be read, for too much, and for none, unless it may be `empty`."""
     numbers: defaultdict[bytes, int] = defaultdict()
     numbers.default_factory = numbers.__len__
     numbers[END]  # the first
@@ -53,27 +53,29 @@ def read(job: Job, channel: str) -> Text:
             if 2 * size + WORD_BYTES * len(numbers) > most:
                 raise UserError(f"Channel {channel} has more text than the job's memory has room for.")
     ids = np.concatenate(parts)
-    if not (ids != 0).any():
+    if not empty and not (ids != 0).any():
         raise UserError(f"No data in channel {channel}: it holds no word.")
     return Text(list(numbers), ids)
 
 
 def _blocks(path: Path, media: str) -> Iterator[bytes]:
-    """Whole lines of text, labels first."""
-    lines = _lines(path)
+    """Text, labels first."""
+    objects = media == JSON_LINES
+    lines = _lines(path, whole=objects)
     first = next(lines, b"")
     if first.startswith(_MAGIC):
         del lines
         yield from _frames(path, first)
         return
-    objects = media == JSON_LINES
     yield _plain(first, path) if objects else first
     for block in lines:
         yield _plain(block, path) if objects else block
 
 
-def _lines(path: Path) -> Iterator[bytes]:
-    """Blocks that end with a line; of RecordIO frames the first has everything."""
+def _lines(path: Path, *, whole: bool) -> Iterator[bytes]:
+    """Blocks that end with a line, or, of a line that is longer than a block and need not be `whole`, with a word. Of RecordIO
+    frames the first has everything.
+    """
     rest = b""
     with path.open("rb") as stream:
         while block := stream.read(BLOCK_BYTES):
@@ -82,6 +84,8 @@ def _lines(path: Path) -> Iterator[bytes]:
                 return
             rest += block
             end = rest.rfind(b"\n") + 1
+            if not end and not whole:
+                end = max(rest.rfind(blank) for blank in (b" ", b"\t")) + 1
             if end:
                 yield rest[:end]
                 rest = rest[end:]

@@ -12,7 +12,7 @@ from sagewright.algorithms.blazingtext import convex, descent, modelfile, readin
 from sagewright.algorithms.blazingtext.examples import Examples, Labelled, Language, examples, language
 from sagewright.algorithms.blazingtext.modelfile import Arguments, Dense, ModelFile
 from sagewright.algorithms.errors import UserError
-from sagewright.algorithms.firstparty import memory
+from sagewright.algorithms.firstparty import baseline, memory
 from sagewright.algorithms.firstparty.session import Session
 
 NAME = "model.bin"
@@ -57,6 +57,9 @@ def train(run: Session) -> None:
     if validation is not None:
         logging.info("#validation_accuracy: %.6g", validation.accuracy(found.scores(validation.counts)))
         logging.info("Number of validation examples: %d", len(validation))
+    if isinstance(found, convex.Fit) and found.ratio is not None:
+        logging.info("#baseline_ratio: %.6g", found.ratio)
+        baseline.warn(found.ratio)
     save(run, known, found)
 
 

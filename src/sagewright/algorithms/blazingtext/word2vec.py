@@ -7,6 +7,7 @@ mean of what the copies moved it by that moved it at all. So the same seed gives
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 from collections.abc import Iterator
@@ -50,7 +51,7 @@ class Sentences:
 def train(run: Session) -> None:
     """Train and leave the vectors."""
     values = run.values
-    text = reading.read(run.job, "train")
+    text = reading.read(run.job, "train", empty=run.group.size > 1 and _is_sharded(run))
     known = _vocabulary(run, text)
     run.solver("word2vec", *(["subwords"] if values["subwords"] else []))
     grams, rows = _rows(run, known)
@@ -105,18 +106,22 @@ def _rows(run: Session, known: Vocabulary) -> tuple[Grams, Subwords]:
 
 
 def _sentences(run: Session, text: Text, known: Vocabulary) -> Sentences:
-    """This host's, of known words; of a channel that all hosts have whole, every n-th."""
+    """This host's, of known words. Longer ones are cut; of a channel that all hosts have whole, every n-th is its own, so that a
+    corpus of one line is shared as any other.
+    """
     place = np.array([-1 if word == END else known.places.get(word, -1) for word in text.words], np.int32)
     ids = place[text.ids]
     line = np.cumsum(text.ids == 0)
-    if run.group.size > 1 and not _is_sharded(run):
-        ids = np.where(line % run.group.size == run.group.rank, ids, -1)
     kept = ids >= 0
     ids, line = ids[kept], line[kept]
     first = np.flatnonzero(np.append(True, line[1:] != line[:-1])) if len(ids) else np.zeros(0, np.int64)
-    ends = np.append(first[1:], len(ids))
-    pieces = [np.arange(begin, end, pairskernel.LONGEST) for begin, end in zip(first, ends, strict=True)]
-    return Sentences(ids, np.concatenate([*pieces, [len(ids)]]).astype(np.int64))
+    pieces = [np.arange(*ends, pairskernel.LONGEST) for ends in itertools.pairwise([*first, len(ids)])]
+    starts = np.concatenate([*pieces, [len(ids)]]).astype(np.int64)
+    if run.group.size == 1 or _is_sharded(run):
+        return Sentences(ids, starts)
+    number = np.repeat(np.arange(len(starts) - 1), np.diff(starts))
+    lengths = np.diff(starts)[run.group.rank :: run.group.size]
+    return Sentences(ids[number % run.group.size == run.group.rank], np.append(0, np.cumsum(lengths)))
 
 
 class Learner:

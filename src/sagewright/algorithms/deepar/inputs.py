@@ -10,7 +10,7 @@ import numpy as np
 from sagewright.algorithms.deepar.panel import Layout, Windows
 from sagewright.algorithms.deepar.scaling import Levels, Scaling
 
-LEAST_SPAN = 4.0
+LEAST_SPAN, FARTHEST = 4.0, 30.0
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,8 @@ class Normal:
 
 @dataclass(frozen=True)
 class Told:
-    """`x` (n, T, width): the last value and the lags, then which of them are missing, then what else is known of the step."""
+    """`x` (n, T, width): the last value and the lags, then which of them are missing, then what else is known of the step;
+    after `width` of these, what the line alone is told."""
 
     x: np.ndarray
     levels: Levels
@@ -40,6 +41,24 @@ def width(layout: Layout) -> int:
     return 2 * (1 + len(layout.lags)) + layout.frequency.width + 2 + layout.features
 
 
+def direct(layout: Layout) -> int:
+    """How many numbers beside these are told of a step for the network's line alone."""
+    return 2 * layout.features * (2 + len(layout.lags)) if layout.direct else 0
+
+
+def _effects(windows: Windows, around: np.ndarray, levels: Levels, scaling: Scaling, normal: Normal) -> np.ndarray:
+    """(n, T, direct): the dynamic features in units in which the same effect on every series has the same weight, whether effects
+    are alike in the target's units or relative to a series' size.
+    """
+    times = around.shape[-1] // windows.dynamic.shape[-1]
+    mean, deviation = (np.tile(np.array(each[2:]), times) for each in (normal.mean, normal.deviation))
+    known = (around - mean) / deviation
+    alike = scaling.usual[1] / levels.factor
+    relative = np.exp(normal.mean[1] - levels.unrest) if scaling.kind == "steps" else np.ones_like(alike)
+    each = [np.clip(known * unit[:, None, None], -FARTHEST, FARTHEST) for unit in (alike, relative)]
+    return np.concatenate(each, axis=-1).astype(np.float32)
+
+
 def plain(windows: Windows, levels: Levels) -> np.ndarray:
     """(n, T, 2 + dynamic features): what is made comparable by a `Normal`."""
     steps = windows.age.shape[1]
@@ -48,12 +67,15 @@ def plain(windows: Windows, levels: Levels) -> np.ndarray:
 
 
 def told(windows: Windows, scaling: Scaling, normal: Normal) -> Told:
-    levels = scaling.levels(windows.history)
+    levels = scaling.levels(windows.history, windows.cat)
     lagged = scaling.relative(windows.lagged, levels)
     missing = np.isnan(lagged)
     known = (plain(windows, levels) - np.array(normal.mean)) / np.array(normal.deviation)
     parts = [np.where(missing, 0, lagged), missing, windows.calendar, np.clip(known, -10, 10)]
-    return Told(np.concatenate([part.astype(np.float32) for part in parts], axis=-1), levels)
+    told = [part.astype(np.float32) for part in parts]
+    if windows.around is not None:
+        told.append(_effects(windows, windows.around, levels, scaling, normal))
+    return Told(np.concatenate(told, axis=-1), levels)
 
 
 def bounds(windows: Windows, scaling: Scaling, levels: Levels, reach: float) -> tuple[np.ndarray, np.ndarray]:

@@ -69,7 +69,7 @@ def gather(run: Run) -> Learnable:
     layout = Layout(
         frequency, values["context_length"], values["prediction_length"],
         () if is_residual(values) else frequency.lags(longest - 1),
-        fields.cardinality, fields.features,
+        fields.cardinality, fields.features, direct=not is_residual(values),
     )  # fmt: skip
     scaling = _scaling(kept, likelihood, frequency, run.together)
     panel = Panel(kept, layout)
@@ -118,10 +118,13 @@ def _survey(run: Run, held: Learnable) -> Learnable:
     *rest, wide, values, shift, factor, usable = totals
     if not values:
         raise UserError("No time series of channel train has a value after another.")
+    scaling = replace(held.scaling, usual=(shift / usable, math.exp(factor / usable)))
+    some = Levels(levels.shift[known], levels.factor[known], levels.unrest[known])
+    scaling = scaling.with_categories(some, windows.cat[known], panel.layout.cardinality, run.together.total)
     reach = run.together.most(math.ceil(100 * _reach(held, windows, levels, seen))) / 100
     return replace(
         held,
-        scaling=replace(held.scaling, usual=(shift / usable, math.exp(factor / usable))),
+        scaling=scaling,
         normal=Normal.of(rest[:features], rest[features:-1], rest[-1]),
         widening=wide / values,
         reach=reach,

@@ -33,7 +33,7 @@ from sagewright.algorithms.firstparty import memory
 
 PARAMS, SYMBOL = "model_algo-1-0000.params", "model_algo-1-symbol.json"
 FORMAT = 1
-_OF_LAYOUT = ("width", "lagged", "cardinality", "history", "horizon")
+_OF_LAYOUT = ("width", "lagged", "cardinality", "history", "horizon", "direct")
 Checked = TypeVar("Checked")
 
 
@@ -72,6 +72,7 @@ class Model:
             "lags": list(layout.lags),
             "cardinality": list(layout.cardinality),
             "num_dynamic_feat": layout.features,
+            "direct": layout.direct,
             "ignored": sorted(self.fields.ignored),
             "network": {"kind": kind, **network},
             "scaling": asdict(self.scaling),
@@ -106,6 +107,7 @@ class Model:
             tuple(_count(lag) for lag in document["lags"]),
             tuple(_count(each) for each in document["cardinality"]),
             _count(document["num_dynamic_feat"], 0),
+            document.get("direct") is True,
         )
         ignored = frozenset(
             _only(name, ("cat", "dynamic_feat").__contains__, "ignored") for name in document["ignored"]
@@ -115,6 +117,7 @@ class Model:
             _only(given["kind"], KINDS.__contains__, "kind"), _count(given["season"]),
             (_number(given["usual"][0]), _number(given["usual"][1])),
             None if given["floor"] is None else _number(given["floor"]),
+            _by_cat(given.get("by_cat", []), layout), _number(given.get("apart", 0.0)),
         )  # fmt: skip
         normal = Normal(*(tuple(map(_number, document["normal"][name])) for name in ("mean", "deviation")))
         if not len(normal.mean) == len(normal.deviation) == 2 + layout.features:
@@ -123,6 +126,13 @@ class Model:
             layout, Fields(layout.cardinality, layout.features, ignored), _network(document["network"], layout),
             scaling, normal, _number(document["reach"]), _experts(document["experts"], layout),
         )  # fmt: skip
+
+
+def _by_cat(given: Any, layout: Layout) -> tuple[tuple[tuple[float, float], ...], ...]:
+    found = tuple(tuple((_number(shift), _number(factor)) for shift, factor in each) for each in given)
+    if found and tuple(map(len, found)) != layout.cardinality:
+        raise ValueError("scaling has other categories")
+    return found
 
 
 def _network(given: Mapping[str, Any], layout: Layout) -> Network | ResidualNetwork:
@@ -134,6 +144,7 @@ def _network(given: Mapping[str, Any], layout: Layout) -> Network | ResidualNetw
         shape = Shape(
             inputs.width(layout), 1 + len(layout.lags), _count(given["layers"]), _count(given["cells"]), dropout,
             _only(given["likelihood"], LIKELIHOODS.__contains__, "likelihood"), layout.cardinality, embedding,
+            inputs.direct(layout),
         )  # fmt: skip
     memory.require(4 * shape.numbers, "The network", "A larger instance type has more.")
     return Network(shape) if isinstance(shape, Shape) else ResidualNetwork(shape)

@@ -1,7 +1,7 @@
 """DeepAR's network: an LSTM that is told of each step what came before it, and says how the next value is distributed.
 
-Beside the LSTM a linear map from the last value and the lags says where the value is: what follows from its past as a line does
-need not be learnt by the cells. Source: Salinas et al., section 3.
+Beside the LSTM a linear map from the last value, the lags and the dynamic features at the same steps says where the value is: what
+follows from these as a line does need not be learnt by the cells. Source: Salinas et al., section 3.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ State = tuple[torch.Tensor, torch.Tensor]
 
 @dataclass(frozen=True)
 class Shape:
-    """Of the network: `width` numbers are told of a step, the first `lagged` of them the last value and the lags."""
+    """Of the network: `width` numbers are told of a step, the first `lagged` of them the last value and the lags; `direct` more
+    are told to the line alone.
+    """
 
     width: int
     lagged: int
@@ -28,6 +30,7 @@ class Shape:
     likelihood: str
     cardinality: tuple[int, ...]
     embedding: int
+    direct: int = 0
 
     @property
     def told(self) -> int:
@@ -38,7 +41,7 @@ class Shape:
         """How many weights the network has."""
         first, later = self.told + self.cells, 2 * self.cells
         cells = 4 * self.cells * (first + 2 + (self.layers - 1) * (later + 2))
-        return cells + self.embedding * sum(self.cardinality) + (self.cells + 1) * 3 + self.lagged
+        return cells + self.embedding * sum(self.cardinality) + (self.cells + 1) * 3 + self.lagged + self.direct
 
 
 class Network(nn.Module):
@@ -51,15 +54,19 @@ class Network(nn.Module):
         self.cells = nn.LSTM(shape.told, shape.cells, shape.layers, dropout=between, batch_first=True)
         self.dropout = nn.Dropout(shape.dropout)
         self.says = nn.Linear(shape.cells, self.likelihood.width)
-        self.line = nn.Linear(shape.lagged, 1, bias=False)
+        self.line = nn.Linear(shape.lagged + shape.direct, 1, bias=False)
         nn.init.zeros_(self.line.weight)
         nn.init.zeros_(self.says.bias)
 
     def forward(self, x: torch.Tensor, cat: torch.Tensor, state: State | None = None) -> tuple[torch.Tensor, State]:
         """What is said (n, T, likelihood's width) of the steps that `x` (n, T, width) and `cat` (n, categories) tell of."""
+        lagged, x = (
+            torch.cat([x[..., : self.shape.lagged], x[..., self.shape.width :]], dim=-1),
+            x[..., : self.shape.width],
+        )
         hidden, state = self.cells(self._told(x, cat), state)
         said = self.says(self.dropout(hidden))
-        place = said[..., :1] + self.line(x[..., : self.shape.lagged])
+        place = said[..., :1] + self.line(lagged)
         return torch.cat([place, said[..., 1:]], dim=-1), state
 
     def _told(self, x: torch.Tensor, cat: torch.Tensor) -> torch.Tensor:

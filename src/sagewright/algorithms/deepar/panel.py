@@ -14,7 +14,7 @@ from sagewright.algorithms.deepar.series import Series
 @dataclass(frozen=True)
 class Layout:
     """What a window holds: `context` steps that are known, `horizon` steps that are forecast; `lags` beside the last step;
-    how many categories and dynamic features.
+    how many categories and dynamic features. `direct`: these are told at the lags, too, for the network's line.
     """
 
     frequency: Frequency
@@ -23,6 +23,7 @@ class Layout:
     lags: tuple[int, ...]
     cardinality: tuple[int, ...] = ()
     features: int = 0
+    direct: bool = False
 
     @property
     def steps(self) -> int:
@@ -44,7 +45,8 @@ class Windows:
     """n windows of T steps in the target's own units, NaN for what is missing or not known.
 
     `values` (n, T); `lagged` (n, T, 1 + lags): the value before each step, then the lags; `history` (n, H): what precedes the
-    forecast; `calendar` (n, T, c) and `age` (n, T) of each step; `dynamic` (n, T, k); `cat` (n, categories) int64.
+    forecast; `calendar` (n, T, c) and `age` (n, T) of each step; `dynamic` (n, T, k); `cat` (n, categories) int64; `around`
+    (n, T, k (2 + lags)): the dynamic features of each step, of the one before it and of the lags.
     """
 
     values: np.ndarray
@@ -54,6 +56,7 @@ class Windows:
     age: np.ndarray
     dynamic: np.ndarray
     cat: np.ndarray
+    around: np.ndarray | None = None
 
 
 class Panel:
@@ -91,6 +94,7 @@ class Panel:
             np.log1p(np.maximum(places, 0)).astype(np.float32),
             self._features(rows, places),
             self._cat[rows],
+            self._around(rows, places, offsets) if layout.direct and layout.features else None,
         )
 
     def past(self, row: int, cut: int) -> np.ndarray:
@@ -113,6 +117,9 @@ class Panel:
         inside = (places >= 0) & (places < lengths)
         found = self._target[self._starts[rows].reshape(shape) + np.clip(places, 0, np.maximum(lengths - 1, 0))]
         return np.where(inside, found, np.float32(np.nan))
+
+    def _around(self, rows: np.ndarray, places: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+        return np.concatenate([self._features(rows, places - back) for back in (0, *offsets)], axis=-1)
 
     def _features(self, rows: np.ndarray, places: np.ndarray) -> np.ndarray:
         if not self.layout.features:

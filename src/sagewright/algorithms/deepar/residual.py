@@ -108,7 +108,7 @@ def losses(said: torch.Tensor, told: torch.Tensor) -> torch.Tensor:
 
 def told(windows: Windows, layout: Layout, scaling: Scaling, normal: Normal) -> tuple[np.ndarray, Levels]:
     """(n, width) float32 of what precedes the forecasts, and what is known of them."""
-    levels = scaling.levels(windows.history)
+    levels = scaling.levels(windows.history, windows.cat)
     before = scaling.relative(windows.history, levels)
     missing = np.isnan(before)
     known = (inputs.plain(windows, levels) - np.array(normal.mean)) / np.array(normal.deviation)

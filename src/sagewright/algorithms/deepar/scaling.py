@@ -7,7 +7,8 @@ value before the forecast (Salinas et al., section 3.3), and shares as they are.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -17,6 +18,9 @@ KINDS: tuple[Kind, ...] = ("steps", "counts", "shares")
 LEAST = 1e-10
 SMALL = 0.01
 """Of what is usual, or of a mean: series that hardly move are not blown up."""
+MOST_CATEGORIES = 10_000
+Total = Callable[[list[float]], list[float]]
+"""Sums over all hosts."""
 FEWEST = 3
 """Steps by which a level is taken at least."""
 
@@ -37,15 +41,56 @@ class Levels:
 
 @dataclass(frozen=True)
 class Scaling:
-    """`season` in steps; `usual`: shift and factor where nothing precedes; `floor`: nothing less is forecast."""
+    """`season` in steps; `usual`: shift and factor where nothing precedes, to which `by_cat` adds a shift and a factor's logarithm
+    for each category; `apart`: the deviation of series' shifts from that; `floor`: nothing less is forecast.
+    """
 
     kind: Kind
     season: int
     usual: tuple[float, float] = (0.0, 1.0)
     floor: float | None = None
+    by_cat: tuple[tuple[tuple[float, float], ...], ...] = ()
+    apart: float = 0.0
 
-    def levels(self, history: np.ndarray) -> Levels:
-        """Of histories (n, h) in own units, the oldest first, NaN where missing."""
+    def levels(self, history: np.ndarray, cat: np.ndarray | None = None) -> Levels:
+        """Of histories (n, h) in own units, the oldest first, NaN where missing. A series of which nothing is known but its
+        categories, `cat` (n, categories), is as others of them are.
+        """
+        found = self._of_history(history)
+        new = np.isnan(history).all(axis=1)
+        if cat is None or not self.by_cat or not new.any():
+            return found
+        shift, factor = np.full(len(cat), self.usual[0]), np.full(len(cat), np.log(self.usual[1]))
+        for place, each in enumerate(self.by_cat):
+            offsets = np.array(each)[cat[:, place]]
+            shift, factor = shift + offsets[:, 0], factor + offsets[:, 1]
+        wide = np.sqrt(np.exp(2 * factor) + self.apart**2)
+        levels = (
+            np.where(new, shift if self.kind == "steps" else found.shift, found.shift),
+            np.where(new, wide, found.factor),
+        )
+        return Levels(*levels, np.where(new & (self.kind == "counts"), factor, found.unrest))
+
+    def with_categories(self, levels: Levels, cat: np.ndarray, cardinality: tuple[int, ...], total: Total) -> Scaling:
+        """With what is usual for each category, by levels of windows of categories `cat` (n, categories). Each category adds a part
+        of its own, which is nearer to nothing where few windows tell.
+        """
+        if self.kind == "shares" or max(cardinality, default=0) > MOST_CATEGORIES:
+            return self
+        left = np.column_stack([levels.shift - self.usual[0], np.log(levels.factor / self.usual[1])])
+        found = []
+        for place, count in enumerate(cardinality):
+            own = np.column_stack([left, np.ones(len(left))])
+            sums = np.stack([np.bincount(cat[:, place], each, count) for each in own.T], axis=1)
+            totals = np.array(total(sums.ravel().tolist())).reshape(count, 3)
+            offsets = totals[:, :2] / (totals[:, 2:] + 1)
+            left = left - offsets[cat[:, place]]
+            found.append(tuple((float(shift), float(factor)) for shift, factor in offsets))
+        squares, rows = total([float(np.square(left[:, 0]).sum()), float(len(left))])
+        apart = float(np.sqrt(squares / max(rows, 1))) if self.kind == "steps" else 0.0
+        return replace(self, by_cat=tuple(found), apart=apart)
+
+    def _of_history(self, history: np.ndarray) -> Levels:
         count = len(history)
         if self.kind == "shares":
             return Levels(np.zeros(count), np.ones(count), np.zeros(count))

@@ -99,7 +99,7 @@ def _task(run: Run, held: Learnable) -> Task:
         return Residual(held, ResidualNetwork(outer).to(run.device.place))
     shape = Shape(
         inputs.width(layout), 1 + len(layout.lags), values["num_layers"], values["num_cells"], values["dropout_rate"],
-        held.likelihood, layout.cardinality, values["embedding_dimension"],
+        held.likelihood, layout.cardinality, values["embedding_dimension"], inputs.direct(layout),
     )  # fmt: skip
     _require(run, shape.numbers, layout.steps * (6 * shape.width + 16 * shape.cells * shape.layers))
     return Recurrent(held, Network(shape).to(run.device.place))

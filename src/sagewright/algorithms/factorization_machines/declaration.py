@@ -113,7 +113,7 @@ DECLARATION = Declaration(
         declaring.channel("train", required=True, media=(declaring.PROTOBUF,)),
         declaring.channel("test", media=(declaring.PROTOBUF,)),
     ),
-    metrics=(*_metrics("test", epoch=False), *_metrics("train", epoch=True), *declaring.PROGRESS),
+    metrics=(*_metrics("test", epoch=False), *_metrics("train", epoch=True), declaring.BASELINE, *declaring.PROGRESS),
     train="sagewright.algorithms.factorization_machines.training:train",
     serve="sagewright.algorithms.factorization_machines.model:serve",
     wording=SCHEMA,

@@ -30,6 +30,8 @@ RATE_A_COLUMN = 0.001
 keep weights of deviation 20 ** -0.5, and rows of several such variables would be noise."""
 MOST_FACTORS, MOST_CELLS = 1000, 1 << 26
 """Of the mean machine: factors, and numbers of all of them."""
+LEAST_SQUARES = 0.5
+"""Of a column that no row has."""
 NO_FACTOR = 1e12, 0.0, 0.0
 """The precision of a factor that is to be 0, its mean, and the normal number to draw with."""
 REFRESHED = 20
@@ -91,6 +93,22 @@ class Sampler:
         self.target = self._draw_target(self._machine().raw(self.x))
         self.refresh()
         self.variables = self._variables()
+
+    def go_on_from(self, other: Sampler) -> None:
+        """Take the weights of another chain over the same columns, of other rows."""
+        common, own, its = np.intersect1d(self.active, other.active, assume_unique=True, return_indices=True)
+        if not len(common):
+            return
+        self.weights[own] = other.weights[its]
+        self.bias = (other.bias * other.scale + other.shift - self.shift) / self.scale
+        self.refresh()
+
+    def machine(self) -> Machine:
+        """The chain's machine, of all columns and for labels as they come."""
+        scale = PROBIT if self.task.binary else self.scale
+        whole = self.everywhere(self.weights, self.priors.mean)
+        root = np.float32(np.sqrt(scale))
+        return Machine(self.bias * scale + self.shift, whole[:, 0] * np.float32(scale), whole[:, 1:] * root)
 
     def _variables(self) -> list[Variable] | None:
         """What is drawn at once; None where columns are drawn one by one."""
@@ -218,11 +236,30 @@ class _Mean:
         factors = np.empty((len(linear), width * len(self.kept)), np.float32)
         for number, (weights, means) in enumerate(self.kept):
             factors[:, number * width : (number + 1) * width] = chain.everywhere(weights, means) * share
-        return Machine(self.bias * scale + chain.shift, linear * np.float32(scale), factors)
+        narrow = narrowed(factors, self._squares(), width)
+        return Machine(self.bias * scale + chain.shift, linear * np.float32(scale), narrow)
+
+    def _squares(self) -> np.ndarray:
+        """The sum of squares (d,) of every column over all hosts' rows."""
+        x = self.sampler.task.x
+        own = np.bincount(x.indices, np.square(x.data, dtype=np.float64), x.shape[1])
+        return np.asarray(self.sampler.group.total(own))
+
+
+def narrowed(factors: np.ndarray, squares: np.ndarray, width: int) -> np.ndarray:
+    """The (d, width) factors whose products are nearest to those of `factors` (d, more), each column of the data counting with its
+    sum of `squares`: the first principal directions.
+    """
+    if factors.shape[1] <= width:
+        return factors
+    root = np.sqrt(np.maximum(squares, LEAST_SQUARES)).astype(np.float32)[:, None]
+    weighted = factors * root
+    _, directions = np.linalg.eigh((weighted.T @ weighted).astype(np.float64))
+    return np.asarray(factors @ directions[:, -width:].astype(np.float32), np.float32)
 
 
 def fit(sampler: Sampler, length: Length, report: Callable[[int, Sampler], None]) -> Machine:
-    """The mean machine of the sweeps after the burn-in: its factors are those of machines of the chain, side by side."""
+    """The mean machine of the sweeps after the burn-in. The products of its factors are nearly the mean ones of the chain's."""
     mean = _Mean(sampler, length.kept)
     for number in range(length.burn_in + length.kept):
         sampler.sweep()

@@ -13,14 +13,14 @@ from scipy.sparse import csr_matrix
 
 from sagewright.algorithms import hardware
 from sagewright.algorithms.errors import UserError
-from sagewright.algorithms.factorization_machines import epochs, gibbs, kernel, reported, units
+from sagewright.algorithms.factorization_machines import epochs, gibbs, held_out, kernel, reported, units
 from sagewright.algorithms.factorization_machines.blocks import variables
 from sagewright.algorithms.factorization_machines.declaration import DECLARATION
 from sagewright.algorithms.factorization_machines.epochs import prepare
 from sagewright.algorithms.factorization_machines.model import Machine, MachineModel, matrix
 from sagewright.algorithms.factorization_machines.task import Length, Task
 from sagewright.algorithms.factorization_machines.units import Units
-from sagewright.algorithms.firstparty import threads
+from sagewright.algorithms.firstparty import baseline, threads
 from sagewright.algorithms.firstparty.data import Wanted
 from sagewright.algorithms.firstparty.session import Session, session
 from sagewright.algorithms.firstparty.source import Source
@@ -130,8 +130,15 @@ def _how(run: Session, task: Task, length: Length) -> Task:
 
 def _sample(run: Session, unit: Units, task: Task) -> Machine:
     length = _length(run, task)
-    sampler = gibbs.Sampler(_how(run, task, length), run.seed, run.group)
+    task = _how(run, task, length)
+    checked = held_out.check(task, length, run.seed, run.group)
+    sampler = gibbs.Sampler(task, run.seed, run.group)
+    if checked is not None:
+        baseline.report(run.lines, checked.ratio)
+        sampler.go_on_from(checked.chain)
     logging.info("Gibbs sampling: %d sweeps after %d that are not used.", length.kept, length.burn_in)
+    if checked is not None:
+        length = replace(length, burn_in=checked.left)
     began = time.monotonic()
 
     def report(number: int, chain: gibbs.Sampler) -> None:
@@ -140,5 +147,6 @@ def _sample(run: Session, unit: Units, task: Task) -> Machine:
 
     machine = gibbs.fit(sampler, length, report)
     run.lines.throughput(len(task.y) * (length.burn_in + length.kept), time.monotonic() - began)
+    machine = machine if checked is None else checked.shrunk(machine)
     reported.quality(run, "train", machine.raw(task.x), task.y)
     return unit.raw(machine)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Literal
 
 from sagewright.algorithms.channels import Channel
@@ -49,6 +50,8 @@ def quality(part: str, name: str, direction: Direction, kind: Kind, *, shown: st
     return Metric(f"{part}:{name}", direction, regex)
 
 
+BASELINE = replace(quality("train", "baseline_ratio", "Minimize", "loss"), objective=False)
+"""The model's loss on rows that it did not learn from, divided by that of a model that looks at no feature. Above 1 it is worse."""
 CLASSIFIER: tuple[tuple[str, Direction, Kind], ...] = (
     ("binary_classification_accuracy", "Maximize", "score"),
     ("binary_classification_cross_entropy", "Minimize", "loss"),

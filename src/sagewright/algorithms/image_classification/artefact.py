@@ -7,7 +7,7 @@ which weights count, `model-shapes.json` the shape of what goes in.
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from torch import nn
@@ -15,6 +15,7 @@ from torch import nn
 from sagewright.algorithms.deep import weights
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.image_classification import network, rules
+from sagewright.algorithms.image_classification.framing import Framing
 
 SYMBOL, SHAPES = "image-classification-symbol.json", "model-shapes.json"
 FORMAT = "sagewright-image-classification-1"
@@ -24,12 +25,19 @@ MOST_CLASSES = 1_000_000
 
 @dataclass(frozen=True)
 class Description:
-    """What has to be known to build the network again. `shape`: channels, height, width."""
+    """What has to be known to build the network again, and to show it images as it saw them. `shape`: channels, height, width.
+    Without a `framing`, which older models have none of, images are brought to the shape as a whole.
+    """
 
     layers: int
     shape: tuple[int, int, int]
     classes: int
     multi_label: bool
+    framing: Framing | None = None
+
+    def document(self) -> dict[str, object]:
+        said = {"layers": self.layers, "shape": self.shape, "classes": self.classes, "multi_label": self.multi_label}
+        return said if self.framing is None else {**said, "short_sides": list(astuple(self.framing))}
 
 
 def is_ours(name: str) -> bool:
@@ -49,7 +57,7 @@ def write_weights(directory: Path, module: nn.Module, epoch: int) -> None:
 def write(directory: Path, description: Description, module: nn.Module, epoch: int) -> None:
     """All of them, where `epoch` is the one whose weights count."""
     write_weights(directory, module, epoch)
-    document = {"format": FORMAT, "params": weights_name(epoch), **asdict(description)}
+    document = {"format": FORMAT, "params": weights_name(epoch), **description.document()}
     weights.write_json(directory / SYMBOL, document)
     weights.write_json(directory / SHAPES, [{"name": "data", "shape": [1, *description.shape]}])
 
@@ -72,8 +80,9 @@ def _described(document: object) -> tuple[Description, str]:
         layers, classes, name = int(document["layers"]), int(document["classes"]), str(document["params"])
         if str(layers) not in (*rules.LARGE, *rules.SMALL) or not 1 <= classes <= MOST_CLASSES:
             raise ValueError(f"no network has {layers} layers and {classes} classes")
+        framing = Framing.read(document.get("short_sides"))
         if not _WEIGHTS.fullmatch(name):
             raise ValueError(f"{name[:50]!r} is no name of weights")
     except (LookupError, TypeError, ValueError, OverflowError, UserError) as error:
         raise UserError(f"{SYMBOL} is of no image classifier of this algorithm: {error}") from error
-    return Description(layers, shape, classes, document.get("multi_label") is True), name
+    return Description(layers, shape, classes, document.get("multi_label") is True, framing), name

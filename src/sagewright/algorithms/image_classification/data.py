@@ -13,6 +13,7 @@ from sagewright.algorithms.deep import images
 from sagewright.algorithms.deep.images import BadImage, Faults
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.image_classification import records, rules
+from sagewright.algorithms.image_classification.framing import Framing
 from sagewright.algorithms.image_classification.records import Labelled
 from sagewright.algorithms.job import Job
 
@@ -96,6 +97,10 @@ class Images:
 
     def __len__(self) -> int:
         return len(self._sizes)
+
+    @property
+    def framing(self) -> Framing:
+        return Framing.of(self._sizes)
 
     def take(self, rows: np.ndarray, random: np.random.Generator | None = None) -> np.ndarray:
         """(n, h, w, channels) uint8 of the shape: cut out of the middle, or, with `random`, anywhere."""

@@ -1,7 +1,7 @@
 """A trained image classifier: its answers about images.
 
-Source: the contract's algorithms/image-classification.md (inference): an image a request, resized to the training's shape without
-keeping its aspect; JSON is the bare list of probabilities.
+Source: the contract's algorithms/image-classification.md (inference): an image a request; JSON is the bare list of probabilities.
+AWS resizes images to the training's shape whatever their aspect; here they are framed as in training.
 """
 
 from __future__ import annotations
@@ -76,8 +76,12 @@ class Service(Answering):
             return form
         channels, height, width = self._description.shape
         try:
-            image = images.converted(images.opened(request.body), "L" if channels == 1 else "RGB", max(height, width))
-            pixels = images.pixels(images.resized(image, width, height))
+            mode, framing = "L" if channels == 1 else "RGB", self._description.framing
+            if framing is None:
+                image = images.converted(images.opened(request.body), mode, max(height, width))
+                pixels = images.pixels(images.resized(image, width, height))
+            else:
+                pixels = framing.framed(request.body, mode, height, width)
         except BadImage as error:
             return imageanswers.unusable(error)
         return Asked(pixels, form)

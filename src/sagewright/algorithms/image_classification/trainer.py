@@ -37,6 +37,8 @@ class Trainer:
         self._lines, self._top = EpochLines(), values.get("top_k") if values["multi_label"] == "0" else None
         self._multi, self._augmentation = values["multi_label"] == "1", values.get("augmentation_type")
         self._batch = values["mini_batch_size"]
+        self._best: tuple[int, Mapping[str, float]] | None = None
+        self._last = -1
         self._order = Order(own, hosts, len(self.train), self._batch)
         self._loss, self._schedule = self._loss_of(), self._schedule_of(self._order.examples)
 
@@ -75,9 +77,16 @@ class Trainer:
         measures = scores.measures()
         self._lines.validation(number, measures)
         best = self.course.patience.best if self.course.patience is not None else None
+        self._last = number
         if best is None or measures["accuracy"] > best:
+            self._best = number, measures
             logging.info("Storing the best model with validation accuracy: %.6f", measures["accuracy"])
         return {f"validation:{name}": value for name, value in measures.items()}
+
+    def say_best(self) -> None:
+        """Log the stored model's measures once more where they are not the last ones: a job's final metric is the last value."""
+        if self._best is not None and self._best[0] != self._last:
+            self._lines.validation(*self._best)
 
     def _images(self, part: Images, rows: np.ndarray, random: np.random.Generator | None) -> torch.Tensor:
         """(n, channels, h, w) uint8 on the device, channels last in memory."""

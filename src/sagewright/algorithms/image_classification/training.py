@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from sagewright.algorithms.deep import optimizers, run
@@ -40,6 +41,8 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
         course = own.course(values["epochs"], patience)
         trainer = Trainer(own, course, State(module, optimizer, {"steps": 0}), (train_images, validation))
         done = run_epochs(course, trainer)
+        trainer.say_best()
+        description = replace(description, framing=train_images.framing)
         if own.writes:
             _save(own, trainer, description, done if patience.best_epoch is None else patience.best_epoch + 1)
 

@@ -10,6 +10,8 @@ from sagewright.algorithms.firstparty import threads
 from sagewright.algorithms.firstparty.directions import Directions
 from sagewright.algorithms.kmeans import distances
 
+ROUNDS = 3
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -46,25 +48,28 @@ def _plus_plus(points: np.ndarray, count: int, random: np.random.Generator, weig
         points.dtype
     )  # else products drown far from the origin
     squares = np.einsum("ij,ij->i", points, points)
+    columns = np.vstack([-2 * points.T, squares, np.ones_like(squares)])
     candidates = 2 + int(np.log(count))
     chosen = [int(random.choice(len(points), p=weights / weights.sum()))]
-    closest = _squared(points, squares, chosen)[0]
+    closest = np.maximum(_squared(columns, chosen)[0], 0)
     for _ in range(1, count):
         mass = np.cumsum(closest * weights, dtype=np.float64)
         if mass[-1] <= 0:  # every point is a centre already
             chosen.append(int(random.integers(len(points))))
             continue
         picked = np.minimum(np.searchsorted(mass, random.random(candidates) * mass[-1]), len(points) - 1)
-        possible = np.minimum(_squared(points, squares, picked), closest)
+        possible = _squared(columns, picked)
+        np.minimum(possible, closest, out=possible)
         best = int((possible @ weights).argmin())
         chosen.append(int(picked[best]))
-        closest = possible[best]
+        closest = np.maximum(possible[best], 0)
     return np.array(chosen)
 
 
-def _squared(points: np.ndarray, squares: np.ndarray, picked: np.ndarray | list[int]) -> np.ndarray:
-    """(picked, n) squared distances."""
-    return np.maximum(squares[picked][:, None] - 2 * (points[picked] @ points.T) + squares, 0)
+def _squared(columns: np.ndarray, picked: np.ndarray | list[int]) -> np.ndarray:
+    """(picked, n) squared distances, but for rounding, from columns of -2 x, the square of x, and 1."""
+    own = columns[:, picked].T
+    return np.asarray(np.column_stack([own[:, :-2] / -2, own[:, -1], own[:, -2]]) @ columns)
 
 
 def fit(
@@ -105,6 +110,30 @@ def refine(
             return Fit(centres, cost)
         centres = moved
     return Fit(centres, cost)
+
+
+def oversampled(
+    points: np.ndarray, weights: np.ndarray, centres: np.ndarray, count: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """More centres than `count` to choose among, (K, d), and the weight of the points of each, (K,): `centres`, and points
+    that are far from all of these, drawn in `ROUNDS` (B. Bahmani et al., "Scalable K-Means++", VLDB 2012).
+    """
+    random = np.random.default_rng([seed, 3])
+    chosen, squared = distances.nearest(points, centres)
+    for _ in range(ROUNDS):
+        mass = squared * weights
+        far = np.flatnonzero(mass > 0)
+        keys = random.exponential(size=len(far)) / mass[far]
+        drawn = points[far[np.argpartition(keys, count)[:count]] if len(far) > count else far]
+        if not len(drawn):
+            break
+        nearest, closer = distances.nearest(points, drawn)
+        moved = closer < squared
+        chosen[moved], squared[moved] = nearest[moved] + len(centres), closer[moved]
+        centres = np.concatenate([centres, drawn])
+    belonging = np.bincount(chosen, weights, len(centres))
+    used = belonging > 0
+    return _means(points, weights, chosen, centres)[used].astype(np.float32), belonging[used].astype(np.float32)
 
 
 def _means(points: np.ndarray, weights: np.ndarray, chosen: np.ndarray, centres: np.ndarray) -> np.ndarray:

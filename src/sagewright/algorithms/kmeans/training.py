@@ -14,20 +14,20 @@ from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.firstparty import directions, threads
 from sagewright.algorithms.firstparty.data import Rows, Wanted
 from sagewright.algorithms.firstparty.directions import Directions
-from sagewright.algorithms.firstparty.reservoir import Reservoir
 from sagewright.algorithms.firstparty.session import Session, session
 from sagewright.algorithms.job import Job
 from sagewright.algorithms.kmeans import distances, lloyd
+from sagewright.algorithms.kmeans.coreset import Coreset, Points
 from sagewright.algorithms.kmeans.declaration import DECLARATION
 from sagewright.algorithms.kmeans.model import Centres
 
-AUTO_FACTORS, AUTO_CENTRES, AUTO_TRIALS = (4, 10), 400, 10
-"""`auto` is a factor of 10, less where that makes more than so many centres, but 4 at least; and 10 trials."""
+AUTO_FACTORS, AUTO_CENTRES, AUTO_TRIALS = (4, 10), 400, (10, 3)
+"""`auto` is a factor of 10, less where that makes more than so many centres, but 4 at least; and 10 trials, or 3 where all rows are
+kept to finish with.
+"""
 SAMPLE_ROWS, ROWS_A_CENTRE, SAMPLE_BYTES = 20_000, 200, 1 << 26
 PART, LEAST_SHARE = 8, 0.85
 """Centres are looked for along an eighth of the directions, where these hold so much of the rows' variance."""
-AGAIN, BY_CHANCE = 2, 5.0
-"""Starts from the sample where rows come in an order: where means are so many times further apart than chance has it."""
 LEAST_ROWS_A_CENTRE = 50
 """With fewer rows of the sample to each centre Lloyd's algorithm would fit these rows, not the data."""
 
@@ -70,33 +70,29 @@ def fit(run: Session, rows: Rows) -> Centres:
     """The model of all hosts' rows, the same at every host."""
     values = run.values
     size = _sample_size(values)
-    state, few, begun = None, None, np.zeros((0, values["feature_dim"]), np.float32)
+    state, few = None, None
     for epoch in range(values["epochs"]):
         began, seen, cost = time.monotonic(), 0, 0.0
-        reservoir = Reservoir(size, np.random.default_rng([run.seed, 2, run.group.rank]))
+        kept = Coreset(size, np.random.default_rng([run.seed, 2, run.group.rank]), run.group.rank)
         batches = threads.ahead(rows.batches(values["mini_batch_size"]))
         while (batch := _next(run, batches)) is not None:
             if state is None:
                 everything = _joined(run.group.gather(batch))
-                few, begun = _directions(run, everything), everything
+                few = _directions(run, everything)
                 first = _first_centres(run, everything, values["k"] * _factor(values))
                 state = MiniBatch(first, values["half_life_time_size"])
-            reservoir.add(batch)
             sums, counts, squared = _assigned(batch, state.centres, few)
+            kept.add(batch, squared)
             state.update(run.group.total(sums), run.group.total(counts))
-            seen, cost = seen + len(batch), cost + squared
+            seen, cost = seen + len(batch), cost + float(squared.sum(dtype=np.float64))
         cost, everywhere = run.group.total(np.array([cost, seen]))
         run.lines.quality("train", {"msd": cost / everywhere}, "loss", epoch=epoch)
         run.lines.progress(epoch + 1, values["epochs"])
         run.lines.throughput(seen, time.monotonic() - began)
         run.lines.metrics({"epochs": 1, "num.records": seen}, epoch=epoch)
     assert state is not None
-    samples = run.group.to_first(reservoir.sample(run.group))
-    model: Centres = run.group.from_first(
-        None
-        if samples is None
-        else Centres(_finish(run, _shrink(run, state, few), _joined([rows for (rows,) in samples]), begun, few))
-    )
+    points = kept.points(run.group)
+    model: Centres = run.group.from_first(None if points is None else Centres(_finish(run, state, points, few)))
     return model
 
 
@@ -147,56 +143,47 @@ def _first_centres(run: Session, everything: np.ndarray, count: int) -> np.ndarr
     return lloyd.initial(everything, count, run.values["init_method"], random, weights)
 
 
-def _assigned(batch: np.ndarray, centres: np.ndarray, few: Directions | None) -> tuple[np.ndarray, np.ndarray, float]:
+def _assigned(
+    batch: np.ndarray, centres: np.ndarray, few: Directions | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     chosen, squared = distances.nearest(batch, centres.astype(np.float32), few)
     counts = np.bincount(chosen, minlength=len(centres)).astype(np.float64)
-    return distances.sums(batch, chosen, len(centres)), counts, float(squared.sum(dtype=np.float64))
+    return distances.sums(batch, chosen, len(centres)), counts, squared
 
 
-def _settings(values: Mapping[str, Any]) -> lloyd.Settings:
-    trials = values["local_lloyd_num_trials"]
+def _settings(values: Mapping[str, Any], whole: bool) -> lloyd.Settings:
+    trials, auto = values["local_lloyd_num_trials"], AUTO_TRIALS[int(whole)]
     return lloyd.Settings(
         init_method=values["local_lloyd_init_method"],
         iterations=values["local_lloyd_max_iter"],
-        trials=AUTO_TRIALS if trials == "auto" else trials,
+        trials=auto if trials == "auto" else trials,
         tolerance=values["local_lloyd_tol"],
     )
 
 
-def _finish(
-    run: Session, centres: np.ndarray, sample: np.ndarray, begun: np.ndarray, few: Directions | None
-) -> np.ndarray:
-    """Lloyd's algorithm from `centres` on a uniform sample of the rows; not where old rows are to be forgotten. Where rows came in
-    no random order, the first ones `begun` say little of the others, and centres of the sample are tried too.
-    """
-    if run.values["half_life_time_size"] or len(sample) < LEAST_ROWS_A_CENTRE * len(centres):
-        return centres
-    ones, settings = np.ones(len(sample), np.float32), _settings(run.values)
-    starts = [centres]
-    if _ordered(begun, sample):
-        logging.info("Rows come in an order: centers begin from a sample of all, too.")
-        random = np.random.default_rng([run.seed, 3])
-        starts += [lloyd.initial(sample, len(centres), "kmeans++", random, ones) for _ in range(AGAIN)]
-    fits = threads.each(lambda start: lloyd.refine(sample, ones, start, settings, few), starts)
-    found = min(fits, key=lambda fit: fit.cost)
-    logging.info("local kmeans on %d rows. Current mean square distance %f", len(sample), found.cost)
+def _finish(run: Session, state: MiniBatch, points: Points, few: Directions | None) -> np.ndarray:
+    """Lloyd's algorithm on the kept rows; not where old rows are to be forgotten, or there are too few rows for that."""
+    k, settings = run.values["k"], _settings(run.values, points.whole)
+    used = state.counts > 0
+    centres, counts = state.centres[used].astype(np.float32), state.counts[used].astype(np.float32)
+    if run.values["half_life_time_size"]:
+        return _shrink(run, centres, counts, settings, few)
+    more, masses = lloyd.oversampled(points.rows, points.weights, centres, k, run.seed)
+    begun = _shrink(run, more, masses, settings, few)
+    if not points.whole and len(points.rows) < LEAST_ROWS_A_CENTRE * k:
+        return begun
+    found = lloyd.refine(points.rows, points.weights, begun, settings, few)
+    logging.info("local kmeans on %d rows. Current mean square distance %f", len(points.rows), found.cost)
     return found.centres.astype(np.float32)
 
 
-def _ordered(first: np.ndarray, sample: np.ndarray) -> bool:
-    """Whether the first rows' mean is further from all rows' than chance has it."""
-    apart = np.square(first.mean(axis=0, dtype=np.float64) - sample.mean(axis=0, dtype=np.float64)).sum()
-    spread = sample.var(axis=0, dtype=np.float64).sum()
-    return bool(apart > BY_CHANCE * spread * (1 / len(first) + 1 / len(sample)))
-
-
-def _shrink(run: Session, state: MiniBatch, few: Directions | None) -> np.ndarray:
-    """k of the K centres, (k, d) float32: Lloyd's algorithm on those that rows belong to, weighted by how many."""
+def _shrink(
+    run: Session, points: np.ndarray, weights: np.ndarray, settings: lloyd.Settings, few: Directions | None
+) -> np.ndarray:
+    """k of these centres, (k, d) float32: Lloyd's algorithm on them, weighted by how many rows belong to each."""
     k = run.values["k"]
-    used = state.counts > 0
-    points, weights = state.centres[used].astype(np.float32), state.counts[used].astype(np.float32)
-    logging.info("shrinking %d centers into %d", len(state.centres), k)
-    fits = lloyd.fit(points, weights, k, _settings(run.values), np.random.default_rng([run.seed, 1]), few)
+    logging.info("shrinking %d centers into %d", len(points), k)
+    fits = lloyd.fit(points, weights, k, settings, np.random.default_rng([run.seed, 1]), few)
     for number, fit in enumerate(fits):
         logging.info("local kmeans attempt #%d. Current mean square distance %f", number, fit.cost)
     best = min(fits, key=lambda each: each.cost)

@@ -81,6 +81,7 @@ DECLARATION = Declaration(
     metrics=(
         declaring.quality("test", "accuracy", "Maximize", "score"),
         declaring.quality("test", "mse", "Minimize", "loss"),
+        declaring.BASELINE,
         *declaring.PROGRESS,
     ),
     train="sagewright.algorithms.knn.training:train",

@@ -73,6 +73,13 @@ class Neighbours:
             distances = 1 + distances
         return distances, self.labels[numbers]
 
+    def others(self, reduced: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+        """The labels (n, k) of the rows that are nearest to rows of the index with these numbers, without themselves."""
+        _, found = self._search(reduced, min(self.k + 1, len(self.labels)))
+        itself = found == numbers[:, None]
+        itself[~itself.any(axis=1), -1] = True
+        return self.labels[found[~itself].reshape(len(found), -1)]
+
     def labelled(self, labels: np.ndarray) -> np.ndarray:
         """The label that the nearest labels come to."""
         return votes.majority(labels) if self.predictor_type == "classifier" else votes.mean(labels)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from sagewright.algorithms.errors import UserError
-from sagewright.algorithms.firstparty import memory, threads
+from sagewright.algorithms.firstparty import baseline, memory, threads
 from sagewright.algorithms.firstparty.data import Rows, Wanted
 from sagewright.algorithms.firstparty.reservoir import Reservoir
 from sagewright.algorithms.firstparty.session import Session, session
@@ -20,6 +20,8 @@ from sagewright.algorithms.knn.declaration import DECLARATION, SUBVECTORS
 from sagewright.algorithms.knn.model import Neighbours
 from sagewright.algorithms.knn.reduction import Reduction, raised
 
+CHECKED_ROWS, CHECKED_NUMBERS = 500, 1 << 26
+"""Rows that a model is checked on, of a twentieth of all, and the numbers that are looked at for them: a twentieth of a second."""
 KIND = {"accuracy": "score", "macro_f_1.000": "score", "mse": "loss", "rmse": "loss", "absolute_loss": "loss"}
 
 
@@ -58,7 +60,25 @@ def fit(run: Session, rows: Rows) -> Neighbours | None:
     del gathered
     made = index.build(points, run.values, plan.subvectors, run.seed)
     run.lines.metrics({"model.serialize.rows": len(known)})
-    return Neighbours(made, known, plan.reduction, run.values["k"], run.values["predictor_type"])
+    model = Neighbours(made, known, plan.reduction, run.values["k"], run.values["predictor_type"])
+    _check_against_constant(run, model, points)
+    return model
+
+
+def _check_against_constant(run: Session, model: Neighbours, points: np.ndarray) -> None:
+    """Some rows are labelled by their neighbours without themselves, and as the mean or the commonest label has it."""
+    count = min(CHECKED_ROWS, len(points) // baseline.HELD, int(CHECKED_NUMBERS // max(points.size, 1)))
+    if count < 1 or len(points) <= model.k:
+        return
+    picked = np.sort(np.random.default_rng([run.seed, 9]).choice(len(points), count, replace=False))
+    labels = model.others(points[picked], picked)
+    predicted, truth = model.labelled(labels), model.labels[picked]
+    if model.predictor_type == "classifier":
+        values, counts = np.unique(model.labels, return_counts=True)
+        own, nothing = (predicted != truth).mean(), (values[counts.argmax()] != truth).mean()
+    else:
+        own, nothing = np.square(predicted - truth).mean(), np.square(model.labels.mean() - truth).mean()
+    baseline.report(run.lines, baseline.ratio(float(own), float(nothing)))
 
 
 def _check(run: Session, reservoir: Reservoir) -> None:

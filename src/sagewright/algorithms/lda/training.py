@@ -21,12 +21,15 @@ from sagewright.algorithms.lda.declaration import DECLARATION
 from sagewright.algorithms.lda.decomposition import Limits
 from sagewright.algorithms.lda.model import TopicModel, counts
 from sagewright.algorithms.mixtures import inference
+from sagewright.algorithms.mixtures.thinning import LONGEST, thinned
 from sagewright.algorithms.mixtures.topics import Topics
 
 AUTO_SWEEPS, FEWEST = 300, 20
 MOST_DRAWS = 30_000_000_000
 """Words times topics times sweeps under `auto`: a few minutes."""
 REFINED = Limits(restarts=1, iterations=50)
+EXPECTED, MOST_PRODUCTS = 300, 50_000_000_000
+"""Iterations of a restart, and documents times topics squared of all of them together: ten seconds."""
 CORPUS = 0.4
 """Of the memory for rows: what documents take. The rest is for working on them."""
 
@@ -54,11 +57,12 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
 def fit(values: Mapping[str, Any], corpus: Any, seed: int) -> Topics:
     """Topics of a csr_matrix (documents, V) of counts, as the hyperparameters ask."""
     sweeps = _sweeps(values, corpus)
-    found = topics.spectral(corpus, values["num_topics"], values["alpha0"], _limits(values, sweeps), seed)
+    found = topics.spectral(corpus, values["num_topics"], values["alpha0"], _limits(values, sweeps, corpus), seed)
     if not sweeps:
         return found
     from sagewright.algorithms.mixtures import gibbs  # compiled where it is needed only
 
+    corpus = thinned(corpus, np.random.default_rng([seed, 4]))
     logging.info("Refining the topics by %d sweeps of Gibbs sampling.", sweeps)
     taken = gibbs.memory_bytes(float(corpus.data.sum()), corpus.shape[0], values["num_topics"], corpus.shape[1])
     room = memory.for_rows()
@@ -68,10 +72,21 @@ def fit(values: Mapping[str, Any], corpus: Any, seed: int) -> Topics:
     return gibbs.refine(gibbs.Chain(corpus, found, seed), sweeps)
 
 
-def _limits(values: Mapping[str, Any], sweeps: int) -> Limits:
-    """Those of the hyperparameters; where sampling refines what comes out and none was given, fewer: it ends at the same topics."""
+def _limits(values: Mapping[str, Any], sweeps: int, corpus: Any) -> Limits:
+    """Those of the hyperparameters. Where none was given: fewer if sampling refines what comes out, which ends at the same topics,
+    and as many restarts as cost no more than `MOST_PRODUCTS`.
+    """
     asked = Limits(values["max_restarts"], values["max_iterations"], values["tol"])
-    return REFINED if sweeps and asked == Limits() else asked
+    if asked != Limits():
+        return asked
+    if sweeps:
+        return REFINED
+    each = float(corpus.shape[0]) * values["num_topics"] ** 2 * EXPECTED
+    restarts = int(np.clip(MOST_PRODUCTS // each, 1, asked.restarts))
+    iterations = int(np.clip(EXPECTED * MOST_PRODUCTS // (each * restarts), REFINED.iterations, asked.iterations))
+    if restarts < asked.restarts:
+        logging.info("Of %d restarts %d: more would take minutes.", asked.restarts, restarts)
+    return Limits(restarts, iterations, asked.tolerance)
 
 
 def _rows(run: Session, channel: str) -> Rows | None:
@@ -110,7 +125,8 @@ def _judge(rows: Rows, found: Topics) -> float:
 
 def _sweeps(values: Mapping[str, Any], corpus: Any) -> int:
     """How many sweeps the corpus gets. Raises UserError where some were asked for that can't be had."""
-    asked, words = values["_sweeps"], float(corpus.data.sum())
+    asked = values["_sweeps"]
+    words = float(np.minimum(np.asarray(corpus.sum(axis=1)).ravel(), LONGEST).sum())
     possible = bool((corpus.data == np.floor(corpus.data)).all())
     if asked == "auto":
         most = int(MOST_DRAWS // max(words * values["num_topics"], 1))

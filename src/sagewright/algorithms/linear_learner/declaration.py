@@ -192,6 +192,8 @@ def _metrics(part: str) -> tuple[Metric, ...]:
     objective = declaring.quality(
         part, "objective_loss", "Minimize", "loss", shown=r"\S+_objective", epoch=part != "test"
     )
+    if part == "train":
+        known.append(declaring.BASELINE)
     if part == "test":
         return (*known, objective)
     final = declaring.quality(part, "objective_loss:final", "Minimize", "loss", shown=r"\S+_objective")

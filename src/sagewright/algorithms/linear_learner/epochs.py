@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -25,10 +27,14 @@ CHANCE, FEWEST = 80, 8
 """Mini-batches that every model learns from, and how many models are trained to the end."""
 
 
+FEWEST_STEPS = 100
+"""Mini-batches of an epoch."""
+
+
 @dataclass
 class Trained:
     """Models: their weights for scaled rows, and their losses (M,) on the rows they are compared by. `by_loss`: the loss decides;
-    else, where chance may have made the difference, the penalty.
+    else, where chance may have made the difference, the penalty. `ratio`: the loss on held-out rows, as a multiple of a constant's.
     """
 
     loss: Loss
@@ -37,6 +43,7 @@ class Trained:
     criterion: np.ndarray
     examples: Examples
     by_loss: bool = False
+    ratio: float | None = None
 
     def keep_better(self, weights: Weights, criterion: np.ndarray, alive: np.ndarray) -> None:
         """`weights` and `criterion` of the models `alive`."""
@@ -92,7 +99,8 @@ def train_models(run: Session, data: Data) -> Trained:
     rows, scaler = data.train, data.scaler
     values, loss = run.values, losses.make(run.values)
     total = int(run.group.total(np.array([rows.rows]))[0])
-    steps = values["epochs"] * total // values["mini_batch_size"]
+    passes = _passes(values, total)
+    steps = passes * values["epochs"] * total // values["mini_batch_size"]
     dense = rows.dense or scaler.shift is not None
     models = mix.make(values, Task(rows.columns, loss.classes, steps, data.balanced, dense, total))
     turned = bool(models.decorrelated.any())
@@ -108,7 +116,8 @@ def train_models(run: Session, data: Data) -> Trained:
     judged = source.prepared(data.judged, scaler.prepare)
     best, waited = np.inf, 0
     for epoch in range(values["epochs"]):
-        _epoch(run, learner, next(epochs), examples, judged, epoch)
+        batches = chain.from_iterable(next(epochs) for _ in range(passes))
+        _epoch(run, learner, batches, examples, judged, epoch)
         weights = learner.averaged()
         criterion = run.group.from_first(compared(loss, weights, judged, examples.take(learner.alive)))
         if data.validated:
@@ -126,6 +135,12 @@ def train_models(run: Session, data: Data) -> Trained:
             logging.info("Early stop condition met. Stopping training.")
             break
     return trained.only(learner.alive)
+
+
+def _passes(values: Mapping[str, Any], rows: int) -> int:
+    """Passes over the rows in an epoch: several where one has few mini-batches, or the epochs would end before models learnt."""
+    passes = math.ceil(FEWEST_STEPS * int(values["mini_batch_size"]) / max(rows, 1))
+    return max(1, min(passes, FEWEST_STEPS))
 
 
 def _begun(run: Session) -> Mapping[str, Any]:

@@ -17,6 +17,8 @@ from sagewright.algorithms.firstparty.logistic import probability
 from sagewright.algorithms.linear_learner.rules import LOSSES
 
 Function = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+Softened = Callable[[np.ndarray, np.ndarray, float], tuple[np.ndarray, np.ndarray]]
+"""The loss with its kinks rounded off: quadratic within so much of each of them."""
 _TINY = np.float32(1e-30)
 
 
@@ -28,6 +30,13 @@ class Loss:
     objective: str
     function: Function
     classes: int = 1
+    softened: Softened | None = None
+    """Of a loss with kinks, None of a smooth one."""
+
+    def within(self, width: float) -> Function:
+        """The loss with its kinks rounded off over `width` on either side; itself where it has none, or with a width of 0."""
+        softened = self.softened
+        return self.function if softened is None or not width else lambda z, y: softened(z, y, width)
 
     @property
     def regresses(self) -> bool:
@@ -60,7 +69,47 @@ def make(values: Mapping[str, Any]) -> Loss:
             lambda z, y: insensitive_absolute(z, y, values["loss_insensitivity"]),
         ),
     }
-    return Loss(name, *functions[name])
+    return Loss(name, *functions[name], softened=_softened(name, values))
+
+
+def _softened(name: str, values: Mapping[str, Any]) -> Softened | None:
+    margin, width = values["margin"], values["loss_insensitivity"]
+    share = values["quantile"] if name == "quantile_loss" else None
+    known: dict[str, Softened] = {
+        "hinge_loss": lambda z, y, soft: soft_hinge(z, y, margin, soft),
+        "absolute_loss": lambda z, y, soft: soft_quantile(z, y, None, soft),
+        "quantile_loss": lambda z, y, soft: soft_quantile(z, y, share, soft),
+        "eps_insensitive_absolute_loss": lambda z, y, soft: soft_insensitive(z, y, width, soft),
+    }
+    return known.get(name)
+
+
+def _ramp(u: np.ndarray, soft: float) -> tuple[np.ndarray, np.ndarray]:
+    """max(u, 0) and its slope, quadratic for u between -soft and soft."""
+    inside = np.clip(u + np.float32(soft), 0, np.float32(2 * soft))
+    return inside * inside / np.float32(4 * soft) + np.maximum(u - np.float32(soft), 0), inside / np.float32(2 * soft)
+
+
+def soft_hinge(z: np.ndarray, y: np.ndarray, margin: float, soft: float) -> tuple[np.ndarray, np.ndarray]:
+    sign = (2 * y - 1)[:, None]
+    loss, slope = _ramp(np.float32(margin) - sign * z, soft)
+    return loss, -sign * slope
+
+
+def soft_quantile(z: np.ndarray, y: np.ndarray, share: float | None, soft: float) -> tuple[np.ndarray, np.ndarray]:
+    low = np.float32(1 if share is None else share)
+    high = np.float32(1 if share is None else 1 - share)
+    error = z - y[:, None]
+    above, rise = _ramp(error, soft)
+    loss = high * above + low * (above - error)  # below it is the ramp of the other side
+    return loss, (high + low) * rise - low
+
+
+def soft_insensitive(z: np.ndarray, y: np.ndarray, width: float, soft: float) -> tuple[np.ndarray, np.ndarray]:
+    error = z - y[:, None]
+    over, rise = _ramp(error - np.float32(width), soft)
+    under, fall = _ramp(-error - np.float32(width), soft)
+    return over + under, rise - fall
 
 
 def logistic(z: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

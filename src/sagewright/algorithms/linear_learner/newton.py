@@ -20,6 +20,7 @@ from scipy.optimize import minimize
 from sagewright.algorithms.firstparty.hosts import Group
 from sagewright.algorithms.firstparty.led import Led
 from sagewright.algorithms.firstparty.source import Batch
+from sagewright.algorithms.linear_learner import quasi_newton
 from sagewright.algorithms.linear_learner.learner import Examples, Weights
 from sagewright.algorithms.linear_learner.losses import logistic
 from sagewright.algorithms.linear_learner.mix import Mix
@@ -57,9 +58,25 @@ def least_squares(rows: Rows, mix: Mix, bias_decay: float, group: Group) -> tupl
         squares += float(y @ y)
     summed = group.total(np.concatenate([products.ravel(), right, [squares]])) / rows.total
     products, right, squares = summed[: size * size].reshape(size, size), summed[size * size : -1], summed[-1]
-    found = [_factored(2 * products, _penalty(wd, bias_decay, size), 2 * right) for wd in mix.wd]
+    found = []
+    for wd, l1 in zip(mix.wd, mix.l1, strict=True):
+        at = _factored(2 * products, _penalty(wd, bias_decay, size), 2 * right)
+        found.append(_thinned(products, right, _penalty(wd, bias_decay, size), float(l1), at) if l1 else at)
     losses = [float(squares - 2 * right @ each + each @ products @ each) for each in found]
     return _weights(np.column_stack(found)), np.maximum(losses, 0)
+
+
+def _thinned(products: np.ndarray, right: np.ndarray, penalty: np.ndarray, l1: float, at: np.ndarray) -> np.ndarray:
+    """The weights with the least squared loss and an l1, from those without."""
+
+    def evaluate(weights: np.ndarray) -> tuple[float, np.ndarray]:
+        along = products @ weights
+        value = weights @ along - 2 * right @ weights + penalty @ (weights * weights) / 2
+        return float(value), 2 * (along - right) + penalty * weights
+
+    return quasi_newton.sparse_optimum(
+        evaluate, at, l1, 1, {"maxfun": 10_000, "maxiter": 10_000, "ftol": 1e-12, "gtol": 1e-7}
+    )
 
 
 def _with_ones(x: np.ndarray, use_bias: bool) -> np.ndarray:
@@ -149,6 +166,8 @@ class Logistic:
     def __init__(self, rows: Rows, examples: Examples, mix: Mix, bias_decay: float, group: Group) -> None:
         self.rows, self.examples, self.mix, self.group = rows, examples, mix, group
         self._alive = np.arange(mix.models)
+        self.start: np.ndarray | None = None
+        """Weights (d + 1,) that the first model begins with on the sample."""
         self._penalties = [_penalty(wd, bias_decay, rows.columns + 1) for wd in mix.wd]
 
     def solve(
@@ -182,7 +201,9 @@ class Logistic:
         for number in np.argsort(-self.mix.wd, kind="stable"):
             own = of_class if weights is None else of_class * weights[:, min(number, weights.shape[1] - 1)]
             at = last.get(float(begun[number]))
-            if at is None:
+            if at is None and self.start is not None:
+                at = self.start
+            elif at is None:
                 at = np.append(np.zeros(x.shape[1] - 1), begun[number])
             sample = Sample(x, y, own.astype(np.float32), float(of_class.sum()))
             found[int(number)] = on_sample(

@@ -14,12 +14,22 @@ from sagewright.algorithms.linear_learner import mix
 from sagewright.algorithms.linear_learner.losses import Loss
 from sagewright.algorithms.linear_learner.mix import Mix
 
-SMOOTH = ("logistic", "softmax_loss", "squared_loss", "huber_loss", "eps_insensitive_squared_loss")
-"""Losses that have a slope everywhere."""
 MOST_WEIGHTS = 1 << 22
-"""Of one model; more would take L-BFGS's memory of steps beyond what a model is worth."""
+"""Of one model; more would take L-BFGS's memory of steps beyond what a model is worth. An l1 doubles what it works with."""
+ENOUGH_STEPS = 1000
+"""Mini-batches from which on stochastic gradients, where a setting asks for them, come near enough to the optimum."""
 DECADES = (0, 1, 2, -1, 3, -2)
 """Penalties that are tried, by their distance in decades from that of a unit normal prior, the likeliest first."""
+HELD_OUT_DECADES, WEAKER, MANY = (0.0, 0.5, 1.0, 2.0, 3.0), (-1.0, -2.0), 1.5
+"""Those that are tried where rows are held out to choose by; weaker ones with so many rows a feature. With fewer a model of some of
+the rows may do well without a penalty, and that of all rows badly.
+"""
+FEW_ROWS_DECADE = 1.0
+"""The penalty where there are too few rows for any to be held out."""
+NOTHING_BUT_BIAS = 5
+"""A penalty with which little but the bias is learnt."""
+FEW = 20
+"""Rows a feature below which the penalty decides whether a model is any good."""
 ENOUGH = 1000
 """Rows a feature from which on no penalty can gain: what a model without one loses is half a feature's share of the rows."""
 
@@ -29,26 +39,29 @@ def solves(run: Session, rows: Source, loss: Loss) -> bool:
     what can't be had.
     """
     asked, values = run.values["_solver"], run.values
-    small = rows.columns * loss.classes <= MOST_WEIGHTS
-    everywhere = int(run.group.total(np.array([int(rows.in_memory and small)]))[0]) == run.group.size
-    possible = loss.name in SMOOTH and values["l1"] in ("auto", 0) and everywhere
+    small = rows.columns * loss.classes * (2 if has_l1(values) else 1) <= MOST_WEIGHTS
+    possible = int(run.group.total(np.array([int(rows.in_memory and small)]))[0]) == run.group.size
     if asked == "second_order" and not possible:
         raise UserError(
-            "_solver second_order needs rows that fit in a quarter of the memory, no l1, and one of the losses "
-            f"{', '.join(SMOOTH)}."
+            "_solver second_order needs rows that fit in a quarter of the memory, and a model of "
+            f"{MOST_WEIGHTS:,} weights at most (with an l1 of half as many)."
         )
     return asked == "second_order" or (asked == "auto" and possible and not _asks_for_gradients(run, rows))
 
 
+def has_l1(values: Mapping[str, Any]) -> bool:
+    return values["l1"] not in ("auto", 0)
+
+
 def _asks_for_gradients(run: Session, rows: Source) -> bool:
-    """Whether a hyperparameter is set that only stochastic gradients have a use for. A mini-batch of all rows, which AWS's SDK asks
-    for by itself where there are few, is none.
+    """Whether a hyperparameter is set that only stochastic gradients have a use for, and there are rows enough for these to get
+    anywhere. A mini-batch of all rows, which AWS's SDK asks for by itself where there are few, is none.
     """
     names = run.asks_for("gradients")
-    if names == {"mini_batch_size"}:
-        most = int(run.group.total(np.array([rows.table.rows]))[0]) // run.group.size
-        return bool(run.values["mini_batch_size"] < most)
-    return bool(names)
+    total = int(run.group.total(np.array([rows.table.rows]))[0])
+    if names == {"mini_batch_size"} and run.values["mini_batch_size"] >= total // run.group.size:
+        return False
+    return bool(names) and run.values["epochs"] * total >= ENOUGH_STEPS * run.values["mini_batch_size"]
 
 
 def make(values: Mapping[str, Any], columns: int, rows: int, balanced: float, validated: bool) -> Mix:
@@ -63,8 +76,38 @@ def make(values: Mapping[str, Any], columns: int, rows: int, balanced: float, va
         most = 1 if values.get("_tuning_objective_metric") else most
     each = -(-most // len(weights))
     decades = DECADES[:each] if each <= len(DECADES) else np.linspace(min(DECADES), max(DECADES), each)
-    wds = (float(values["wd"]),) if values["wd"] != "auto" else tuple(10.0**decade / rows for decade in decades)
+    wds = (float(values["wd"]),) if values["wd"] != "auto" else tuple(prior(values, decade, rows) for decade in decades)
     chosen = [(wd, weight) for wd in wds for weight in weights][:most]
     decay, positive = (np.array(column, np.float32) for column in zip(*chosen, strict=True))
     nothing = np.zeros(len(chosen), np.float32)
-    return Mix(nothing, nothing, decay, positive, nothing > 0)
+    l1 = np.full(len(chosen), float(values["l1"]) if has_l1(values) else 0.0, np.float32)
+    return Mix(nothing, l1, decay, positive, nothing > 0)
+
+
+def prior(values: Mapping[str, Any], decade: float, rows: int) -> float:
+    """The penalty that is so many decades from that of a unit normal prior, where noise has a variance of 1; the squared loss is
+    twice that noise's log likelihood.
+    """
+    squared = values["predictor_type"] == "regressor" and values["loss"] in ("auto", "squared_loss")
+    return float((2 if squared else 1) * 10.0**decade / rows)
+
+
+def held_out(values: Mapping[str, Any], columns: int, rows: int, first: Mix, few: float = FEW) -> Mix:
+    """The models to choose a penalty by, or just the `first` one, on rows that are held out. With fewer than `few` rows a feature
+    there is a penalty to be chosen.
+    """
+    one = first.take(np.array([0]))
+    decades = (
+        HELD_OUT_DECADES + (WEAKER if rows >= MANY * columns else ()) if chooses(values, columns, rows, few) else ()
+    )
+    wds = [prior(values, decade, rows) for decade in decades] or [float(one.wd[0])]
+    several = one.take(np.zeros(len(wds), np.int64))
+    return Mix(
+        several.learning_rate, several.l1, np.array(wds, np.float32), several.positive_weight, several.decorrelated
+    )
+
+
+def chooses(values: Mapping[str, Any], columns: int, rows: int, few: float = FEW) -> bool:
+    """Whether the penalty is chosen by rows that are held out: there is no other to choose by, and it matters."""
+    free = values["wd"] == "auto" and values["num_models"] == "auto"
+    return free and rows < few * columns and not values.get("_tuning_objective_metric")

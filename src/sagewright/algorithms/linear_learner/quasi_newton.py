@@ -1,11 +1,15 @@
-"""Any smooth loss's optimum by L-BFGS, for sparse or wide rows.
+"""Any convex loss's optimum by L-BFGS: for sparse or wide rows, losses with kinks, and an l1.
 
+An l1 is solved for with each weight written as the difference of two that are not negative, which keeps exact zeros. A loss
+with kinks is solved for with these rounded off, less and less: each optimum is where the next search begins.
 Source: D. Liu and J. Nocedal, "On the limited memory BFGS method for large scale optimization", Mathematical Programming 45,
-1989; scipy's implementation.
+1989; R. Byrd et al., "A Limited Memory Algorithm for Bound Constrained Optimization", 1995; Y. Nesterov, "Smooth minimization of
+non-smooth functions", Mathematical Programming 103, 2005; scipy's implementation.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,14 +22,18 @@ from sagewright.algorithms.linear_learner.losses import Loss
 from sagewright.algorithms.linear_learner.scaling import Matrix
 
 STEEPEST = 1e-4
-"""The largest slope that still is an optimum."""
+"""The largest slope that still is an optimum, of a loss of 1; of a smaller loss, as that of a rare class, as much less."""
 MEMORY = 10
+SOFT = (0.5, 0.1, 0.02)
+"""Kinks are rounded off over these shares of the median distance from them."""
+SOFTEST = 1e-4
+Function = Callable[[np.ndarray], tuple[float, np.ndarray]]
 
 
 @dataclass(frozen=True)
 class Objective:
     """One model's mean loss over all hosts' `rows`, of which this host has `x` and `y`; `weights` (n, 1) of examples or None;
-    `wd` and `bias_wd` are penalties on half the squares.
+    `wd` and `bias_wd` are penalties on half the squares, `l1` on the sizes of the weights but not of the bias.
     """
 
     x: Matrix
@@ -36,11 +44,14 @@ class Objective:
     use_bias: bool
     wd: float
     bias_wd: float
+    l1: float = 0.0
 
-    def part(self, flat: np.ndarray) -> np.ndarray:
-        """This host's share of the mean loss, and of its slope by every number of `flat`, without penalties."""
-        weights = self.shaped(flat)
-        losses, slopes = self.loss(weights.scores(self.x), self.y)
+    def part(self, argument: np.ndarray) -> np.ndarray:
+        """This host's share of the mean loss, and of its slope by every number of a flat model, without penalties; the last
+        number of `argument` is over how much a kink is rounded off.
+        """
+        weights = self.shaped(argument[:-1])
+        losses, slopes = self.loss.within(float(argument[-1]))(weights.scores(self.x), self.y)
         if self.weights is not None:
             losses, slopes = losses * self.weights, slopes * self.weights
         gradient, of_bias = self.x.T @ slopes, slopes.sum(axis=0) * self.use_bias
@@ -57,24 +68,81 @@ class Objective:
         size = self.loss.classes
         return Weights(numbers[:-size].reshape(-1, size), numbers[-size:])
 
+    def distance(self, flat: np.ndarray) -> float:
+        """The median distance of this host's rows from the kink of the loss."""
+        if not len(self.y):
+            return 1.0
+        scores = self.shaped(flat).scores(self.x)[:, 0]
+        apart = scores - self.y if self.loss.regresses else 1 - (2 * self.y - 1) * scores
+        return max(float(np.median(np.abs(apart))), SOFTEST)
 
-def minimise(objective: Objective, bias: np.ndarray, evaluations: int, group: Group) -> tuple[Weights, float]:
+
+def minimise(
+    objective: Objective, begun: Weights, evaluations: int, group: Group, rotation: np.ndarray | None = None
+) -> tuple[Weights, float]:
     """The weights at the optimum, or after so many passes over the rows, and the mean loss there; the same at all hosts. It begins
-    with the biases (C,).
+    with the weights `begun`. With `rotation` (d, d) it searches in coordinates that it makes the weights of.
     """
     led = Led(group, objective.part)
     if group.rank:
         led.follow()
         return objective.shaped(group.from_first(None)), float(group.from_first(None))
+    at = np.concatenate([begun.features.ravel(), begun.bias]).astype(np.float64)
+    soft = SOFT if objective.loss.softened is not None else (0.0,)
+    for share in soft:
+        width = share * objective.distance(at) if share else 0.0
+        at = _search(_penalised(objective, led, width), objective, at, evaluations // len(soft), rotation)
+    mean = led(np.append(at, 0.0))[0]
+    led.end()
+    best = group.from_first(at)
+    return objective.shaped(best), float(group.from_first(mean))
+
+
+def _penalised(objective: Objective, led: Led, width: float) -> Function:
     penalty = objective.penalty()
 
-    def penalised(flat: np.ndarray) -> tuple[float, np.ndarray]:
-        answer = led(flat)
+    def evaluate(flat: np.ndarray) -> tuple[float, np.ndarray]:
+        answer = led(np.append(flat, width))
         return float(answer[0] + penalty @ (flat * flat) / 2), answer[1:] + penalty * flat
 
-    options = {"maxfun": evaluations, "maxiter": evaluations, "gtol": STEEPEST, "ftol": 1e-9, "maxcor": MEMORY}
-    begun = np.concatenate([np.zeros(len(penalty) - len(bias)), bias])
-    found = minimize(penalised, begun, jac=True, method="L-BFGS-B", options=options)
-    led.end()
-    best = group.from_first(found.x)
-    return objective.shaped(best), float(group.from_first(found.fun - penalty @ (best * best) / 2))
+    return evaluate
+
+
+def _search(
+    evaluate: Function, objective: Objective, at: np.ndarray, evaluations: int, rotation: np.ndarray | None
+) -> np.ndarray:
+    steepest = STEEPEST * min(1.0, evaluate(at)[0])
+    options = {"maxfun": evaluations, "maxiter": evaluations, "gtol": steepest, "ftol": 1e-9, "maxcor": MEMORY}
+    if objective.l1:
+        return sparse_optimum(evaluate, at, objective.l1, objective.loss.classes, options)
+    if rotation is None:
+        return np.asarray(minimize(evaluate, at, jac=True, method="L-BFGS-B", options=options).x)
+    turn, size = rotation.astype(np.float64), objective.loss.classes
+
+    def moved(step: np.ndarray) -> np.ndarray:
+        return at + np.concatenate([(turn @ step[:-size].reshape(-1, size)).ravel(), step[-size:]])
+
+    def turned(step: np.ndarray) -> tuple[float, np.ndarray]:
+        value, slope = evaluate(moved(step))
+        return value, np.concatenate([(turn.T @ slope[:-size].reshape(-1, size)).ravel(), slope[-size:]])
+
+    return moved(minimize(turned, np.zeros_like(at), jac=True, method="L-BFGS-B", options=options).x)
+
+
+def sparse_optimum(
+    evaluate: Function, at: np.ndarray, l1: float, free: int, options: dict[str, float | int]
+) -> np.ndarray:
+    """The optimum of `evaluate` and `l1` times the sizes of all but the last `free` numbers."""
+    size = len(at) - free
+
+    def joined(halves: np.ndarray) -> np.ndarray:
+        return np.concatenate([halves[:size] - halves[size : 2 * size], halves[2 * size :]])
+
+    def split(halves: np.ndarray) -> tuple[float, np.ndarray]:
+        value, slope = evaluate(joined(halves))
+        both = np.concatenate([slope[:size] + l1, l1 - slope[:size], slope[size:]])
+        return value + l1 * float(halves[: 2 * size].sum()), both
+
+    begun = np.concatenate([np.maximum(at[:size], 0), np.maximum(-at[:size], 0), at[size:]])
+    bounds = [(0.0, None)] * (2 * size) + [(None, None)] * free
+    return joined(minimize(split, begun, jac=True, method="L-BFGS-B", bounds=bounds, options=options).x)

@@ -1,4 +1,9 @@
-"""Means and deviations of features and labels, from the first `num_point_for_scaler` rows of all hosts."""
+"""Means and deviations of features and labels, from `num_point_for_scaler` rows of all hosts.
+
+A feature that is the same in most rows, as a category's of its own is 0, is divided by its deviation over the root of the share of
+rows that differ. For a category that is 1, however rare it is: with its deviation a weight that few rows know would be as good as
+free of the penalty, which is the same for all scaled weights, and would fit these few rows alone.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +20,9 @@ from sagewright.algorithms.formats.table import Sparse, Table
 
 Matrix = Any
 """(n, d) float32: an array, or scipy's csr_matrix."""
+Spread = tuple[np.ndarray, np.ndarray, np.ndarray]
+"""Of each column the mean, the deviation, and the share of rows that don't have its commonest value."""
+TINY = 1e-12
 
 
 @dataclass(frozen=True)
@@ -67,24 +75,29 @@ def fit(sample: Table, rows: Table, values: Mapping[str, Any], group: Group) -> 
     sparse = isinstance(sample.features, Sparse)
     unbias = values["unbias_data"]
     shifted = (not sparse and bool(values["use_bias"])) if unbias == "auto" else bool(unbias)
-    count, total, square = _moments(sample.features, group)
-    mean, deviation = _spread(count, total, square)
-    still = np.flatnonzero(~_varies(mean, deviation))
+    found = _spread(_moments(sample.features, group))
+    still = np.flatnonzero(~_varies(found))
     if len(still):
-        mean[still], deviation[still] = _spread(*_moments(_columns(rows.features, still), group))
-    if values["normalize_data"] is False:
-        deviation = np.ones_like(mean)
-    deviation[~_varies(mean, deviation)] = 1  # rounding alone is not blown up
-    scaler = Scaler(mean if shifted else None, deviation)
+        more = _spread(_moments(_columns(rows.features, still), group))
+        for own, other in zip(found, more, strict=True):
+            own[still] = other
+    mean, deviation, differing = found
+    scale = (
+        np.ones_like(mean) if values["normalize_data"] is False else deviation / np.sqrt(np.maximum(differing, TINY))
+    )
+    scale[~_varies((mean, scale, differing))] = 1  # rounding alone is not blown up
+    scaler = Scaler(mean if shifted else None, scale)
     return _with_labels(scaler, sample, values, group) if values["predictor_type"] == "regressor" else scaler
 
 
-def _spread(count: int, total: np.ndarray, square: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _spread(moments: tuple[int, np.ndarray, np.ndarray, np.ndarray]) -> Spread:
+    count, total, square, same = moments
     mean = total / count
-    return mean, np.sqrt(np.maximum(square / count - mean**2, 0))
+    return mean, np.sqrt(np.maximum(square / count - mean**2, 0)), 1 - same / count
 
 
-def _varies(mean: np.ndarray, deviation: np.ndarray) -> np.ndarray:
+def _varies(spread: Spread) -> np.ndarray:
+    mean, deviation, _ = spread
     return np.asarray(deviation > 1e-7 * np.abs(mean))
 
 
@@ -99,16 +112,29 @@ def _columns(features: np.ndarray | Sparse, chosen: np.ndarray) -> np.ndarray | 
     return Sparse(indptr, place[features.indices[kept]], features.values[kept], len(chosen))
 
 
-def _moments(features: np.ndarray | Sparse, group: Group) -> tuple[int, np.ndarray, np.ndarray]:
+def _moments(features: np.ndarray | Sparse, group: Group) -> tuple[int, np.ndarray, np.ndarray, np.ndarray]:
+    """The number of rows, the sums and the sums of squares of each column, and in how many rows it has its commonest value: of
+    sparse rows 0, of dense ones 0, the first host's least or its largest.
+    """
     if isinstance(features, Sparse):
         total = np.bincount(features.indices, features.values, features.columns)
         square = np.bincount(features.indices, features.values.astype(np.float64) ** 2, features.columns)
+        there = np.bincount(features.indices[features.values != 0], minlength=features.columns)
+        same = (features.shape[0] - there)[None]
     else:
         wide = features.astype(np.float64)  # rows are few, or columns are
         total, square = wide.sum(axis=0), np.einsum("ij,ij->j", wide, wide)
-    summed = group.total(np.concatenate([[features.shape[0]], total, square]))
-    half = len(total)
-    return int(summed[0]), summed[1 : half + 1], summed[half + 1 :]
+        nothing = np.zeros(features.shape[1], features.dtype)
+        ends = (features.min(axis=0), features.max(axis=0)) if len(features) else (nothing, nothing)
+        same = np.stack([(features == each).sum(axis=0) for each in (nothing, *group.from_first(ends))])
+    summed = group.total(np.vstack([total, square, same]))
+    count = int(group.total(np.array([features.shape[0]]))[0])
+    return (
+        count,
+        summed[0],
+        summed[1],
+        np.maximum(summed[2:].max(axis=0) - 1, 0),
+    )  # one row alone has the least of many values
 
 
 def _with_labels(scaler: Scaler, sample: Table, values: Mapping[str, Any], group: Group) -> Scaler:

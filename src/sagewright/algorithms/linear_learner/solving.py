@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Iterator
 
@@ -12,7 +13,7 @@ from sagewright.algorithms.firstparty import source
 from sagewright.algorithms.firstparty.session import Session
 from sagewright.algorithms.firstparty.source import Batch
 from sagewright.algorithms.formats.table import Table
-from sagewright.algorithms.linear_learner import losses, newton, path, quasi_newton
+from sagewright.algorithms.linear_learner import held_out, losses, newton, path, quasi_newton, scaling
 from sagewright.algorithms.linear_learner.epochs import Data, Trained, compared, examples_of
 from sagewright.algorithms.linear_learner.learner import Examples, Weights
 from sagewright.algorithms.linear_learner.losses import Loss
@@ -21,12 +22,17 @@ from sagewright.algorithms.linear_learner.newton import Rows
 
 MOST_COLUMNS = 1024
 """Features up to which second derivatives are written out: they take their square for each row."""
+SURE = 0.5
+"""Standard errors by which another penalty must be better than the first, where there are more rows than features."""
+FEW_COLUMNS, MOST_ROTATED = 64, 256
 SAMPLE, SAMPLE_A_FEATURE = 10_000, 20
 """Rows that second derivatives are taken from: so many, or so many a feature."""
 CLOSER = 0.1
 """Of early_stopping_tolerance: what is still to be gained of the loss where Newton's method ends."""
 PASSES_AN_EPOCH = 10
 """Of L-BFGS: what an epoch of mini-batches does, one of its passes doesn't."""
+MOST_PASSES, MOST_NUMBERS = 600, 1 << 30
+"""So many, where they all look at no more numbers than that."""
 BLOCK_BYTES = 1 << 20
 
 
@@ -36,11 +42,13 @@ def solve_models(run: Session, data: Data) -> Trained:
     loss, own = losses.make(run.values), data.train.table.rows
     total = int(run.group.total(np.array([own]))[0])
     models = path.make(run.values, data.train.columns, total, data.balanced, data.validated)
+    run.solver("second_order", solver_of(run, data, loss))
+    search = Search(run, data, loss)
+    ratio = None
+    if not data.validated:
+        models, ratio = _checked(run, data, models, search)
     examples = examples_of(run, models, data.counts)
-    if _has_curvature(data, loss):
-        weights, reached = _second_order(run, data, models, total, examples)
-    else:
-        weights, reached = _first_order(run, data, models, total, examples)
+    weights, reached = search(data, models, total, examples)
     criterion = reached
     if data.validated or not examples.comparable:
         judged = source.prepared(data.judged, data.scaler.prepare)
@@ -48,7 +56,55 @@ def solve_models(run: Session, data: Data) -> Trained:
     criterion = np.nan_to_num(criterion, nan=np.inf)
     _log(run, loss, reached, criterion, data.validated)
     run.lines.throughput(own, time.monotonic() - began)
-    return Trained(loss, models, weights, criterion, examples, by_loss=True)
+    return Trained(loss, models, weights, criterion, examples, by_loss=True, ratio=ratio)
+
+
+def _checked(run: Session, data: Data, models: Mix, search: Search) -> tuple[Mix, float | None]:
+    """The models with the penalty that is the best on held-out rows, where it is chosen so; and how their loss there compares with
+    a constant's. What they end with is where the solution of all rows begins.
+    """
+    values, columns, loss = run.values, data.train.columns, search.loss
+    total = int(run.group.total(np.array([data.train.table.rows]))[0])
+    size = max(SAMPLE, SAMPLE_A_FEATURE * columns)
+    if total > 2 * size:
+        return models, _checked_on_sample(run, data, models, search, size / total)
+    tried = path.held_out(values, columns, total, models)
+    found = held_out.compare(run, data, loss, tried, search, choosing=tried.models > 1)
+    if found is None and path.chooses(values, columns, total):
+        wd = path.prior(values, path.FEW_ROWS_DECADE, total)
+        return path.make({**values, "wd": wd}, columns, total, data.balanced, data.validated), None
+    if found is None:
+        return models, None
+    sure = SURE if total >= path.MANY * columns else 0.0
+    worse = run.group.from_first(found.ratio(found.best(sure)) > 1)
+    if worse and tried.models == 1:
+        tried = path.held_out(values, columns, total, models, few=math.inf)
+        found = held_out.compare(run, data, loss, tried, search, choosing=True) or found
+    best = run.group.from_first(found.best(sure))
+    ratio = found.ratio(best)
+    if tried.models == 1:
+        return models, ratio
+    wd = float(tried.wd[best]) if ratio <= 1 else path.prior(values, path.NOTHING_BUT_BIAS, total)
+    logging.info("Of the penalties wd %s that with the least loss on held-out rows: %g", tried.wd.tolist(), wd)
+    search.begin_with(best)
+    return path.make({**values, "wd": wd}, columns, total, data.balanced, data.validated), min(ratio, 1.0)
+
+
+def _checked_on_sample(run: Session, data: Data, models: Mix, search: Search, share: float) -> float:
+    """How the first model, solved for on this share of the rows, compares with a constant on others."""
+    table = data.train.table
+    order = np.random.default_rng([run.seed, 7, run.group.rank]).permutation(table.rows)
+    learnt = max(1, round(share * table.rows))
+    own = held_out.part_of(run, data, table.take(np.sort(order[:learnt])))
+    one = models.take(np.array([0]))
+    examples = examples_of(run, one, own.counts)
+    weights, _ = search(own, one, int(run.group.total(np.array([learnt]))[0]), examples)
+    held = table.take(np.sort(order[learnt : learnt + min(held_out.MOST_HELD, learnt)]))
+    constants = own.constants(run, search.loss, examples, 1)
+    sums, nothing = held_out.measured(search.loss, weights, constants, data, held)
+    counted = run.group.total(np.array([nothing, held.rows]))
+    search.begin_with(0)
+    return held_out.verdict(run.group.total(sums), counted[0], counted[1]).ratio(0)
 
 
 def fits(run: Session, data: Data) -> bool:
@@ -67,23 +123,97 @@ def _bias_decay(run: Session) -> float:
     return 0.0 if asked == "auto" else float(asked)
 
 
-def _second_order(run: Session, data: Data, models: Mix, total: int, examples: Examples) -> tuple[Weights, np.ndarray]:
-    columns, table = data.train.columns, data.train.table
-    size = max(256, BLOCK_BYTES // (4 * columns))
+def solver_of(run: Session, data: Data, loss: Loss) -> str:
+    """Newton's method is for rows that tell second derivatives: with few of them to a feature L-BFGS costs less."""
+    if not _has_curvature(data, loss) or (path.has_l1(run.values) and loss.name != "squared_loss"):
+        return "l-bfgs"
+    if loss.name == "squared_loss":
+        return "normal-equations"
+    columns, total = data.train.columns, int(run.group.total(np.array([data.train.table.rows]))[0])
+    return "newton" if columns <= FEW_COLUMNS or total >= path.FEW * columns else "l-bfgs"
+
+
+class Search:
+    """Solves for the models of a mix, from where models of the search before ended if it is told to `begin_with` one."""
+
+    def __init__(self, run: Session, data: Data, loss: Loss) -> None:
+        self.run, self.loss = run, loss
+        solver = solver_of(run, data, loss)
+        self._linear, self._newton = solver == "normal-equations", solver == "newton"
+        self._rotation = None
+        if (
+            solver == "l-bfgs"
+            and data.train.dense
+            and data.train.columns <= MOST_ROTATED
+            and not path.has_l1(run.values)
+        ):
+            self._rotation = scaling.decorrelation(data.scaler.features(data.sample.features), run.group)
+        self._last: Weights | None = None
+        self._begun: Weights | None = None
+
+    def begin_with(self, model: int) -> None:
+        if self._last is not None:
+            self._begun = self._last.take(model, self.loss.classes)
+
+    def __call__(self, data: Data, models: Mix, total: int, examples: Examples) -> tuple[Weights, np.ndarray]:
+        if self._linear:
+            found = newton.least_squares(_rows(self.run, data, total), models, _bias_decay(self.run), self.run.group)
+        elif self._newton:
+            found = self._by_newton(data, models, total, examples)
+        else:
+            found = self._by_slopes(data, models, total, examples)
+        self._last = found[0]
+        return found
+
+    def _by_newton(self, data: Data, models: Mix, total: int, examples: Examples) -> tuple[Weights, np.ndarray]:
+        run, columns = self.run, data.train.columns
+        problem = newton.Logistic(_rows(run, data, total), examples, models, _bias_decay(run), run.group)
+        sample, shares = _sample(run, data, max(SAMPLE, SAMPLE_A_FEATURE * columns))
+        begun = data.constants(run, self.loss, examples, models.models)[:, 0]
+        tolerance = run.values["early_stopping_tolerance"] * CLOSER
+        if self._begun is not None:
+            problem.start = np.append(self._begun.features[:, 0], self._begun.bias[0]).astype(np.float64)
+        return problem.solve(data.scaler.prepare(sample, False), shares, begun, run.values["epochs"], tolerance)
+
+    def _by_slopes(self, data: Data, models: Mix, total: int, examples: Examples) -> tuple[Weights, np.ndarray]:
+        """By L-BFGS, the models with the largest penalties first: each begins where one before it ended."""
+        run, loss = self.run, self.loss
+        x, y = data.scaler.prepare(data.train.table, False)
+        weights = examples.weights(y, np.arange(models.models))
+        constants = data.constants(run, loss, examples, models.models)
+        at, passes = self._begun, _passes(run, data, total)
+        found: dict[int, tuple[Weights, float]] = {}
+        for number in np.argsort(-models.wd, kind="stable"):
+            own = None if weights is None else weights[:, [min(number, weights.shape[1] - 1)]]
+            wd, l1 = float(models.wd[number]), float(models.l1[number])
+            objective = quasi_newton.Objective(
+                x, y, own, loss, total, bool(run.values["use_bias"]), wd, wd * _bias_decay(run), l1
+            )
+            if at is None:
+                at = Weights(np.zeros((data.train.columns, loss.classes), np.float32), constants[number])
+            found[int(number)] = quasi_newton.minimise(objective, at, passes, run.group, self._rotation)
+            at = found[int(number)][0] if examples.comparable else None
+        solved = [found[number] for number in range(models.models)]
+        features = np.hstack([each.features for each, _ in solved])
+        bias = np.concatenate([each.bias for each, _ in solved])
+        return Weights(features, bias), np.array([mean for _, mean in solved])
+
+
+def _rows(run: Session, data: Data, total: int) -> Rows:
+    table = data.train.table
+    size = max(256, BLOCK_BYTES // (4 * data.train.columns))
 
     def blocks() -> Iterator[Batch]:
         return iter(source.prepared(table, data.scaler.prepare, size))
 
-    rows = Rows(blocks, columns, total, bool(run.values["use_bias"]))
-    if data.counts is None:
-        run.solver("second_order", "normal-equations")
-        return newton.least_squares(rows, models, _bias_decay(run), run.group)
-    run.solver("second_order", "newton")
-    problem = newton.Logistic(rows, examples, models, _bias_decay(run), run.group)
-    sample, shares = _sample(run, data, max(SAMPLE, SAMPLE_A_FEATURE * columns))
-    begun = data.constants(run, losses.make(run.values), examples, models.models)[:, 0]
-    tolerance = run.values["early_stopping_tolerance"] * CLOSER
-    return problem.solve(data.scaler.prepare(sample, False), shares, begun, run.values["epochs"], tolerance)
+    return Rows(blocks, data.train.columns, total, bool(run.values["use_bias"]))
+
+
+def _passes(run: Session, data: Data, total: int) -> int:
+    """Passes over the rows that L-BFGS may take: as many as it needs, where they cost little and nobody set the epochs."""
+    most = PASSES_AN_EPOCH * int(run.values["epochs"])
+    cheap = MOST_NUMBERS // max(1, total * data.train.columns)
+    return most if "epochs" in run.chosen else max(most, min(MOST_PASSES, cheap))
 
 
 def _sample(run: Session, data: Data, size: int) -> tuple[Table, tuple[float, float]]:
@@ -101,25 +231,6 @@ def _sample(run: Session, data: Data, size: int) -> tuple[Table, tuple[float, fl
     taken = run.group.total(np.array([len(part) for part in parts]))
     found = np.maximum(taken, 1) / np.maximum(data.counts, 1)
     return data.train.table.take(np.sort(np.concatenate(parts))), (float(found[0]), float(found[1]))
-
-
-def _first_order(run: Session, data: Data, models: Mix, total: int, examples: Examples) -> tuple[Weights, np.ndarray]:
-    run.solver("second_order", "l-bfgs")
-    loss = losses.make(run.values)
-    x, y = data.scaler.prepare(data.train.table, False)
-    weights = examples.weights(y, np.arange(models.models))
-    begun = data.constants(run, loss, examples, models.models)
-    found, reached = [], []
-    for number, wd in enumerate(models.wd):
-        own = None if weights is None else weights[:, [min(number, weights.shape[1] - 1)]]
-        use_bias = bool(run.values["use_bias"])
-        objective = quasi_newton.Objective(x, y, own, loss, total, use_bias, float(wd), float(wd) * _bias_decay(run))
-        most = PASSES_AN_EPOCH * run.values["epochs"]
-        solution, mean = quasi_newton.minimise(objective, begun[number], most, run.group)
-        found.append(solution)
-        reached.append(mean)
-    features, bias = np.hstack([each.features for each in found]), np.concatenate([each.bias for each in found])
-    return Weights(features, bias), np.array(reached)
 
 
 def _log(run: Session, loss: Loss, reached: np.ndarray, criterion: np.ndarray, validated: bool) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from sagewright.algorithms.firstparty import scores, source, threads
+from sagewright.algorithms.firstparty import baseline, scores, source, threads
 from sagewright.algorithms.firstparty.data import Wanted
 from sagewright.algorithms.firstparty.session import Session, session
 from sagewright.algorithms.firstparty.source import Source
@@ -57,7 +57,9 @@ def fit(run: Session, train_rows: Source, validation: Source | None) -> LinearMo
     else:
         run.solver("gradients")
         trained = train_models(run, data)
-    model: LinearModel = run.group.from_first(_choose(run, trained, data) if run.group.rank == 0 else None)
+    model: LinearModel
+    model, ratio = run.group.from_first(_choose(run, trained, data) if run.group.rank == 0 else None)
+    baseline.report(run.lines, ratio)
     return model
 
 
@@ -79,8 +81,10 @@ def _wanted(values: Mapping[str, Any], columns: int | None) -> Wanted:
     return Wanted(columns, labels=True, sparse=True, classes=classes[values["predictor_type"]])
 
 
-def _choose(run: Session, trained: Trained, data: Data) -> LinearModel:
-    """The best of the models, for rows as they come; or a constant, where none is better than that."""
+def _choose(run: Session, trained: Trained, data: Data) -> tuple[LinearModel, float]:
+    """The best of the models, for rows as they come; or a constant, where none is better than that. And its loss as a multiple of a
+    constant's, on held-out rows where there were any.
+    """
     values, loss, scaler = run.values, trained.loss, data.scaler
     constants = data.constants(run, loss, trained.examples, trained.mix.models)
     table = data.judged if data.validated else data.train.table
@@ -93,10 +97,12 @@ def _choose(run: Session, trained: Trained, data: Data) -> LinearModel:
     own = np.nan_to_num(own, nan=np.inf)
     nothing = Weights(np.zeros_like(trained.weights.features), constants.ravel())
     labels = scaler.labels(np.asarray(table.labels))
-    sound = np.flatnonzero(own <= evaluate_constants(loss, constants, labels, trained.examples) * (1 + ROUNDING))
+    least = evaluate_constants(loss, constants, labels, trained.examples)
+    sound = np.flatnonzero(own <= least * (1 + ROUNDING))
     if not len(sound):
         logging.warning("No model is better than one that looks at no feature, which is what this job gives.")
-        trained, sound = replace(trained, weights=nothing), np.array([0])
+        trained, sound = replace(trained, weights=nothing, ratio=1.0), np.array([0])
+        own = least
     trained = trained.only(sound)
     number, raw_threshold = int(trained.criterion.argmin()), 0.0
     if values["predictor_type"] == "binary_classifier":
@@ -105,7 +111,10 @@ def _choose(run: Session, trained: Trained, data: Data) -> LinearModel:
     logging.info("Selected model %d: %s", sound[number], setting)
     chosen = trained.weights.take(number, loss.classes)
     weights, bias = scaler.raw(chosen.features, chosen.bias)
-    return LinearModel(values["predictor_type"], weights, bias, raw_threshold, margins=loss.name == "hinge_loss")
+    model = LinearModel(values["predictor_type"], weights, bias, raw_threshold, margins=loss.name == "hinge_loss")
+    of_nothing = float(least[min(sound[number], len(least) - 1)])
+    measured = baseline.ratio(float(own[sound[number]]), of_nothing)
+    return model, measured if trained.ratio is None else trained.ratio
 
 
 def _calibrating(run: Session, judged: Table) -> Table:

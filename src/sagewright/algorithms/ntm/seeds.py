@@ -17,6 +17,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from sagewright.algorithms.firstparty import memory
+from sagewright.algorithms.mixtures.thinning import thinned
 from sagewright.algorithms.mixtures.topics import Topics
 from sagewright.algorithms.ntm.corpus import entry_rows
 
@@ -39,6 +40,7 @@ def sampled(counts: Any, beta: np.ndarray, random: np.random.Generator) -> Topic
     """The mean of Gibbs samples that begin from the topics `beta` (K, V), and the prior of mixtures that was fitted on the way."""
     from sagewright.algorithms.mixtures import gibbs  # compiled where it is needed only
 
+    counts = thinned(counts, random)
     words, topics = float(counts.data.sum()), len(beta)
     sweeps = int(np.clip(MOST_DRAWS // (words * topics), FEWEST, SWEEPS))
     share = min(

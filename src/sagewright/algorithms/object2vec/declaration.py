@@ -106,7 +106,7 @@ DECLARATION = Declaration(
             Real("[1.0E-6, 1.0]"),
             default="0.0004",
             recommended=("1e-6", "1.0"),
-            note="the default of adadelta: 1",
+            note="the default of adadelta: 1; of adam and rmsprop with an hcnn or bilstm: 0.002 after a warm-up",
         ),
         Hyperparameter("mini_batch_size", Integer("[1, 10000]"), default="32", recommended=("1", "8192")),
         Hyperparameter("mlp_activation", Choice(ACTIVATIONS), default="linear", recommended=ACTIVATIONS),

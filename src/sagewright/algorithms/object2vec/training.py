@@ -12,11 +12,12 @@ import numpy as np
 import torch
 
 from sagewright.algorithms import sequences
-from sagewright.algorithms.deep import optimizers, weights
+from sagewright.algorithms.deep import optimizers, schedules, weights
 from sagewright.algorithms.deep.device import Device
 from sagewright.algorithms.deep.epochs import Course, run_epochs
 from sagewright.algorithms.deep.patience import Patience, Stopping
 from sagewright.algorithms.deep.run import Run, begin
+from sagewright.algorithms.deep.schedules import Schedule
 from sagewright.algorithms.deep.state import State
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.firstparty import memory
@@ -35,6 +36,10 @@ JUDGED = 512
 """Pairs that are judged at once."""
 UNIT_RATE = 1.0
 """Of adadelta, where no learning_rate is given."""
+SEQUENCE_RATE, WARM_STEPS = 0.002, 100
+"""Of adam and rmsprop where no learning_rate is given and an encoder reads sequences, after a warm-up of so many steps. With the
+rate of means of vectors, epochs would end before such an encoder has learnt anything.
+"""
 
 
 def train(job: Job, values: Mapping[str, Any]) -> None:
@@ -80,14 +85,26 @@ def fit(run: Run, known: Pairs, validation: Pairs | None) -> Network:
     stopping = Stopping(1, values["early_stopping_patience"], values["early_stopping_tolerance"], relative=False)
     watched = f"{'train' if validation is None else 'validation'} {measures.loss_name(settings.output)}"
     course = run.course(values["epochs"], Patience(watched, "Minimize", stopping))
-    run_epochs(course, Trainer(run, course, State(network, optimizer), known, validation))
+    schedule = schedules.constant()
+    if "learning_rate" not in run.chosen and _reads_sequences(run):
+        schedule = schedules.warm_up(schedule, WARM_STEPS)
+    run_epochs(course, Trainer(run, course, State(network, optimizer, {"steps": 0}), (known, validation), schedule))
     return network
 
 
 def _rate(run: Run) -> float:
-    if run.values["optimizer"] == "adadelta" and "learning_rate" not in run.chosen:
-        return UNIT_RATE
+    if "learning_rate" not in run.chosen:
+        if run.values["optimizer"] == "adadelta":
+            return UNIT_RATE
+        if _reads_sequences(run):
+            return SEQUENCE_RATE
     return float(run.values["learning_rate"])
+
+
+def _reads_sequences(run: Run) -> bool:
+    """Whether an encoder is a network over time, and the optimiser's steps are of the rate's size."""
+    networks = {run.values["enc0_network"], run.values["enc1_network"]}
+    return run.values["optimizer"] in ("adam", "rmsprop") and bool(networks - {"pooled_embedding", "enc0"})
 
 
 def judge(network: Network, known: Pairs, device: Device) -> dict[str, float]:
@@ -105,13 +122,21 @@ def judge(network: Network, known: Pairs, device: Device) -> dict[str, float]:
 
 @dataclass
 class Trainer:
-    """One run's epochs."""
+    """One run's epochs: learns from the first of `parts`, and is measured on the second."""
 
     run: Run
     course: Course
     state: State
-    known: Pairs
-    validation: Pairs | None
+    parts: tuple[Pairs, Pairs | None]
+    schedule: Schedule
+
+    @property
+    def known(self) -> Pairs:
+        return self.parts[0]
+
+    @property
+    def validation(self) -> Pairs | None:
+        return self.parts[1]
 
     @cached_property
     def _made_up(self) -> MadeUp | None:
@@ -134,7 +159,8 @@ class Trainer:
             batch = batches.batch(known, numbers, self.course.device)
             scores = network(batch)
             loss = network.loss(scores, batch.labels)
-            self.course.step(self.state.optimizer, loss, 1.0)
+            self.course.step(self.state.optimizer, loss, self.schedule(self.state.counters["steps"]))
+            self.state.counters["steps"] += 1
             tally.add(scores, batch.labels, loss)
         found = tally.means()
         measures.tell(self.run.lines, "train", found, number)

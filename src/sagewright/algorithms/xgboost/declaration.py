@@ -42,6 +42,7 @@ METRICS = tuple(
     for part in ("validation", "train")
     for name in METRIC_NAMES
 )
+BASELINE = Metric("train:baseline_ratio", "Minimize", r"baseline_ratio: (\S+)", objective=False)
 
 ZERO_OR_ONE = Integer("[0, 1]")
 SHARE = Real("(0, 1]")
@@ -173,7 +174,7 @@ DECLARATION = Declaration(
         Channel("validation", CONTENT_TYPES, modes=MODES, note="Pipe: not libsvm"),
         Channel("code", (*CONTENT_TYPES, "text/python"), note="script mode; not read by the algorithm"),
     ),
-    metrics=METRICS,
+    metrics=(*METRICS, BASELINE),
     train="sagewright.algorithms.xgboost.training:train",
     serve="sagewright.algorithms.xgboost.serving:serve",
     rules=rules.RULES,

@@ -12,7 +12,7 @@ from sagewright.algorithms.hardware import gpu_count
 from sagewright.algorithms.job import Job
 from sagewright.algorithms.termination import Termination
 from sagewright.algorithms.wording import UNUSED
-from sagewright.algorithms.xgboost import cluster, faults, folds, matrices, models
+from sagewright.algorithms.xgboost import baseline, cluster, faults, folds, matrices, models
 from sagewright.algorithms.xgboost.cluster import Member
 from sagewright.algorithms.xgboost.declaration import DECLARATION
 from sagewright.algorithms.xgboost.library import xgb
@@ -88,6 +88,8 @@ def _train_member(job: Job, values: Mapping[str, Any], trainer: Trainer, data: D
             if trainer.member.rank == 0:
                 _mark_first_index(job, data, booster)
                 outputs.save(booster)
+                if len(job.hosts) == 1:
+                    baseline.report(trainer.plan, booster, data.train, data.validation)
     except (xgb.core.XGBoostError, ValueError, OverflowError) as error:
         raise faults.explain(error) from error
     finally:

@@ -1,0 +1,139 @@
+"""How well models do on rows that they did not learn from: the penalty is chosen so where there are few rows to a feature, and a
+job's model is held against one that looks at no feature.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.sparse import csr_matrix
+
+from sagewright.algorithms.firstparty import baseline, source
+from sagewright.algorithms.firstparty.session import Session
+from sagewright.algorithms.firstparty.source import Source
+from sagewright.algorithms.formats.table import Sparse, Table
+from sagewright.algorithms.linear_learner.epochs import BLOCK, Data, examples_of
+from sagewright.algorithms.linear_learner.learner import Examples, Weights
+from sagewright.algorithms.linear_learner.losses import Loss
+from sagewright.algorithms.linear_learner.mix import Mix
+
+Solve = Callable[[Data, Mix, int, Examples], tuple[Weights, np.ndarray]]
+"""The models of a mix solved for on the rows of the data, of which all hosts have so many."""
+FEWEST = 10
+"""Rows from which on some are held out."""
+TINY, TINY_PARTS = 200, 10
+SMALL, SMALL_PARTS, PARTS, CHECKED_PARTS = 1000, 5, 10, 20
+"""Up to so many rows each is held out once, in tenths or fifths; of more a tenth to choose by, a twentieth to check one."""
+ENOUGH_HELD = 500
+"""Rows that a penalty is chosen by: more tenths are held out until there are as many."""
+MOST_HELD = 20_000
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Mean losses on held-out rows: of each model (M,), of one that looks at no feature, and the standard errors (M,) of the
+    models' differences from the first.
+    """
+
+    losses: np.ndarray
+    constant: float
+    errors: np.ndarray
+
+    def best(self, sure: float) -> int:
+        """The number of the model with the least loss; the first, where no other is better by so many standard errors."""
+        number = int(self.losses.argmin())
+        return number if self.losses[number] <= self.losses[0] - sure * self.errors[number] else 0
+
+    def ratio(self, number: int) -> float:
+        """A model's loss, as a multiple of the constant's."""
+        return baseline.ratio(float(self.losses[number]), self.constant)
+
+
+class Part(Source):
+    """Some rows of a source in memory."""
+
+    def __init__(self, table: Table) -> None:
+        self.table, self.rows, self.in_memory = table, table.rows, True
+
+
+def compare(run: Session, data: Data, loss: Loss, models: Mix, solve: Solve, choosing: bool) -> Verdict | None:
+    """The models of a mix, learnt without what each of them is measured on; `choosing`: by this one of them is chosen. None where
+    there are too few rows.
+    """
+    total = int(run.group.total(np.array([data.train.table.rows]))[0])
+    if total < FEWEST:
+        return None
+    found = np.zeros((3, models.models))
+    constant = rows = 0.0
+    for learnt, held in _folds(run, data.train.table, total, choosing):
+        own = part_of(run, data, learnt)
+        count = int(run.group.total(np.array([learnt.rows]))[0])
+        examples = examples_of(run, models, own.counts)
+        weights, _ = solve(own, models, count, examples)
+        start = own.constants(run, loss, examples, models.models)
+        sums, nothing = measured(loss, weights, start, data, held)
+        found += run.group.total(sums)
+        counted = run.group.total(np.array([nothing, held.rows]))
+        constant, rows = constant + counted[0], rows + counted[1]
+    return verdict(found, constant, rows)
+
+
+def verdict(sums: np.ndarray, constant: float, rows: float) -> Verdict:
+    """From what `measured` gives of all the rows."""
+    losses, apart, squares = np.nan_to_num(sums / max(rows, 1), nan=np.inf)
+    errors = np.sqrt(np.maximum(squares - apart**2, 0) / max(rows, 1))
+    return Verdict(losses, constant / max(rows, 1), errors)
+
+
+def part_of(run: Session, data: Data, table: Table) -> Data:
+    """The data with these rows of this host's for train."""
+    counts = data.counts
+    if counts is not None:
+        own = np.bincount(np.asarray(table.labels).astype(np.int64), minlength=len(counts))
+        counts = np.asarray(run.group.total(own), np.float64)
+    return replace(data, train=Part(table), counts=counts)
+
+
+def measured(loss: Loss, weights: Weights, constants: np.ndarray, data: Data, held: Table) -> tuple[np.ndarray, float]:
+    """Over this host's rows `held`: the sums (3, M) of the models' losses, of what these are more than the first one's, and of the
+    squares of that; and the sum of the first constant's losses.
+    """
+    sums, constant = np.zeros((3, len(weights.bias) // loss.classes)), 0.0
+    for x, y in source.prepared(held, data.scaler.prepare, BLOCK):
+        each = loss(weights.scores(x), y)[0].astype(np.float64)
+        apart = each - each[:, :1]
+        sums += np.stack([each.sum(axis=0), apart.sum(axis=0), np.square(apart).sum(axis=0)])
+        flat = np.repeat(constants[:1].astype(np.float32), len(y), axis=0)
+        constant += float(loss(flat, y)[0].sum(dtype=np.float64))
+    return sums, constant
+
+
+def _part_of_rows(table: Table, parts: int, random: np.random.Generator) -> np.ndarray:
+    """The part (n,) that each row is in. Copies of a row are in the same one, where all of them have its label."""
+    features, labels = table.features, np.asarray(table.labels, np.float64)
+    along = random.normal(size=table.columns)
+    if isinstance(features, Sparse):
+        keys = csr_matrix((features.values, features.indices, features.indptr), shape=features.shape) @ along
+    else:
+        keys = features @ along
+    _, which = np.unique(keys, return_inverse=True)
+    groups = int(which.max(initial=-1)) + 1
+    if len(np.unique(np.column_stack([which, labels]), axis=0)) > groups:
+        return np.asarray(random.permutation(table.rows) % parts)
+    return np.asarray((random.permutation(groups) % parts)[which])
+
+
+def _folds(run: Session, table: Table, total: int, choosing: bool) -> Iterator[tuple[Table, Table]]:
+    """What is learnt from and what is held out of this host's rows, for each fold."""
+    parts = SMALL_PARTS if total < SMALL else PARTS if choosing else CHECKED_PARTS
+    parts = TINY_PARTS if total < TINY else parts
+    folds = parts if total < SMALL else math.ceil(ENOUGH_HELD * parts / total) if choosing else 1
+    part = _part_of_rows(table, parts, np.random.default_rng([run.seed, 6, run.group.rank]))
+    for number in range(min(folds, parts)):
+        held = np.flatnonzero(part == number)
+        kept = np.ones(table.rows, bool)
+        kept[held] = False
+        yield table.take(np.flatnonzero(kept)), table.take(held[:MOST_HELD])

@@ -1,0 +1,28 @@
+"""Long documents made shorter for sampling: so many words already tell a document's mixture."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+LONGEST = 10_000
+"""Words of a document."""
+
+
+def thinned(counts: Any, random: np.random.Generator, longest: int = LONGEST) -> Any:
+    """A csr_matrix of whole counts in which no row has more words than about `longest`. Counts of longer rows are scaled, and
+    rounded so that each is right in the mean.
+    """
+    words = np.asarray(counts.sum(axis=1), np.float64).ravel()
+    if not len(words) or words.max() <= longest:
+        return counts
+    share = np.minimum(1.0, longest / np.maximum(words, 1))
+    each = np.repeat(share, np.diff(counts.indptr))
+    found = counts.copy()
+    scaled = counts.data * each
+    found.data = np.where(each < 1, np.floor(scaled + random.random(len(scaled))), counts.data).astype(
+        counts.data.dtype
+    )
+    found.eliminate_zeros()
+    return found

@@ -1,0 +1,94 @@
+"""The booster held against a constant: on the validation channel, or on rows of train that a smaller booster doesn't learn from.
+
+Nothing is changed of the booster, which is the library's own.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from sagewright.algorithms.firstparty import baseline
+from sagewright.algorithms.formats.table import Table
+from sagewright.algorithms.xgboost import matrices
+from sagewright.algorithms.xgboost.library import xgb
+from sagewright.algorithms.xgboost.parameters import Plan
+
+FEWEST, SHARE = 500, 25
+"""Rows that the smaller booster learns from: so many, or one in so many where that is more."""
+TINY = 1e-15
+Loss = Callable[[np.ndarray, np.ndarray], float]
+"""Of predictions and labels."""
+
+
+def report(plan: Plan, booster: Any, train: Table, validation: Table | None) -> None:
+    """Log how the booster compares with the best constant; nothing where its objective has none, as with ranks."""
+    loss = _loss(plan.objective)
+    if loss is None or train.groups is not None:
+        return
+    found = _measured(plan, booster, train, validation, loss)
+    if found is not None:
+        logging.info("baseline_ratio: %.6g", found)
+        baseline.warn(found)
+
+
+def _measured(plan: Plan, booster: Any, train: Table, validation: Table | None, loss: Loss) -> float | None:
+    if validation is not None:
+        return _ratio(plan, booster, (train, validation), loss)
+    parts = baseline.split(train.rows, np.random.default_rng(abs(int(plan.booster.get("seed", 0)))))
+    if parts is None:
+        return None
+    learnt, held = parts
+    random = np.random.default_rng(len(learnt))
+    some = random.choice(learnt, min(len(learnt), max(FEWEST, train.rows // SHARE)), replace=False)
+    found = _with(plan, train, np.sort(some), held, loss)
+    return _with(plan, train, learnt, held, loss) if found > 1 and len(some) < len(learnt) else found
+
+
+def _with(plan: Plan, train: Table, learnt: np.ndarray, held: np.ndarray, loss: Loss) -> float:
+    """With a booster that learns from some of the rows."""
+    known, others = train.take(learnt), train.take(held)
+    if plan.num_class and len(np.unique(known.labels)) < plan.num_class:
+        return 1.0
+    booster = xgb.train(plan.booster, matrices.matrix(known, plan.objective), num_boost_round=plan.rounds)
+    return _ratio(plan, booster, (known, others), loss)
+
+
+def _ratio(plan: Plan, booster: Any, tables: tuple[Table, Table], loss: Loss) -> float:
+    known, others = tables
+    labels, truth = np.asarray(known.labels), np.asarray(others.labels)
+    said = booster.predict(matrices.matrix(others, plan.objective))
+    nothing = _constant(plan, labels)
+    return baseline.ratio(loss(said, truth), loss(np.broadcast_to(nothing, said.shape), truth))
+
+
+def _constant(plan: Plan, labels: np.ndarray) -> np.ndarray:
+    """What a model that looks at no feature predicts."""
+    if plan.objective == "multi:softprob":
+        counts = np.bincount(labels.astype(np.int64), minlength=int(plan.num_class or 0))
+        return np.asarray(counts / counts.sum())
+    if plan.objective in ("multi:softmax", "binary:hinge"):
+        values, counts = np.unique(labels, return_counts=True)
+        return np.asarray(values[counts.argmax()])
+    return np.asarray(np.median(labels) if plan.objective == "reg:absoluteerror" else labels.mean(dtype=np.float64))
+
+
+def _loss(objective: str) -> Loss | None:
+    if objective in ("binary:logistic", "reg:logistic"):
+        return lambda said, truth: float(
+            -np.mean(truth * np.log(np.maximum(said, TINY)) + (1 - truth) * np.log(np.maximum(1 - said, TINY)))
+        )
+    if objective == "multi:softprob":
+        return lambda said, truth: float(
+            -np.log(np.maximum(said[np.arange(len(truth)), truth.astype(np.int64)], TINY)).mean()
+        )
+    if objective in ("multi:softmax", "binary:hinge"):
+        return lambda said, truth: float(np.mean(said != truth))
+    if objective == "reg:absoluteerror":
+        return lambda said, truth: float(np.abs(said - truth).mean())
+    if objective.startswith("reg:") or objective in ("count:poisson",):
+        return lambda said, truth: float(np.square(said.astype(np.float64) - truth).mean())
+    return None
