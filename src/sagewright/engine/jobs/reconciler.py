@@ -124,7 +124,7 @@ class Runs:
             self._move(job, Event(SecondaryStatus.STARTING, f"{WAITS}: {lack}"))
 
     def _start_hosts(self, job: Job, plans: list[HostPlan]) -> None:
-        """Launches the hosts that no earlier call has launched. Raises Unreachable."""
+        """Launches the hosts that no earlier call has launched. Raises BackendUnreachable."""
         try:
             handles = self._dependencies.backend.launch(plans)
         except LaunchFailed as error:

@@ -173,7 +173,7 @@ class ConditionReader:
         matches = self._matcher(kind, literal)
 
         def holds(value: Any) -> bool:
-            """True if the value can be compared: an object, a list and a missing field are neither equal nor unequal to anything."""
+            """True unless the field is missing or structured (neither equal nor unequal to anything), or the comparison fails."""
             return value is not MISSING and not isinstance(value, (dict, list)) and matches(value) is equal
 
         return holds
