@@ -18,7 +18,8 @@ PREFIX = "SAGEWRIGHT_"
 NO_SETTINGS = {
     "CPUS", "FAST_WAITS", "GPUS", "HOST_ID", "KEEP_CLASSES", "MEMORY_GB", "ML_ROOT", "REQUIREMENTS", "SHARED_MEMORY",
 }  # fmt: skip
-"""What the programs of jobs and of `sagewright exec` have under that prefix. `TEST_` begins what the tests have."""
+"""Variables with the prefix that the programs of jobs and of `sagewright exec` use. `TEST_` is the prefix of the tests' variables.
+"""
 
 
 def _setting(
@@ -29,12 +30,12 @@ def _setting(
     *,
     secret: bool = False,
 ) -> Any:
-    """`check` raises ValueError for a value that the setting cannot have. A `secret` is not shown with the settings."""
+    """Declares a setting. `check` raises ValueError for an invalid value. A `secret` is not shown with the settings."""
     return field(default=default, metadata={"doc": doc, "choices": choices, "check": check}, repr=not secret)
 
 
 def _parse_file_systems(text: str) -> dict[str, Path]:
-    """Raises ValueError."""
+    """Parses the mapping of file systems. Raises ValueError."""
     folders: dict[str, Path] = {}
     for entry in filter(None, (part.strip() for part in text.split(","))):
         name, equals, folder = entry.partition("=")
@@ -45,20 +46,20 @@ def _parse_file_systems(text: str) -> dict[str, Path]:
 
 
 def _check_not_negative(number: int) -> None:
-    """Raises ValueError."""
+    """Rejects negative numbers. Raises ValueError."""
     if number < 0:
         raise ValueError(f"{number} must be 0 or more")
 
 
 def _check_url(text: str) -> None:
-    """Raises ValueError."""
+    """Checks a URL. Raises ValueError."""
     parts = urlsplit(text)
     if text and (parts.scheme not in {"http", "https"} or not parts.hostname):
         raise ValueError(f"{text!r} must be http://HOST:PORT or https://HOST")
 
 
 def _check_tables(text: str) -> None:
-    """Raises ValueError."""
+    """Checks the S3 folder of Athena's tables. Raises ValueError."""
     if text and not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]+(/.*)?", text):
         raise ValueError(f"{text!r} must be s3://BUCKET/PREFIX")
 
@@ -67,14 +68,14 @@ LEAST_MEMORY_MB = 256
 
 
 def _check_memory(value: int) -> None:
-    """Raises ValueError."""
+    """Checks an amount of memory. Raises ValueError."""
     if value and value < LEAST_MEMORY_MB:
         raise ValueError(f"{value} must be 0 or at least {LEAST_MEMORY_MB}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """A setting named `x` is read from the environment variable `SAGEWRIGHT_X`; `sagewright up` options go first."""
+    """A setting named `x` is read from the environment variable `SAGEWRIGHT_X`; options of `sagewright up` take precedence."""
 
     data: Path = _setting(
         Path(os.environ.get("XDG_DATA_HOME") or "~/.local/share") / "sagewright",
@@ -277,27 +278,27 @@ class Settings:
 
     @property
     def environments_dir(self) -> Path:
-        """Through no link: programs in an environment name its path as it was when they were installed."""
+        """Returns the resolved path without links: programs in an environment contain the path at which they were installed."""
         return (self.data / "environments" if self.environments == Path() else self.environments).resolve()
 
     @property
     def server_memory(self) -> int:
-        """MiB."""
+        """Returns the memory limit of the server in MiB."""
         return self.server_memory_mb or process_memory.default_mb(8, 2048)
 
     @property
     def front_memory(self) -> int:
-        """MiB."""
+        """Returns the memory limit of a front in MiB."""
         return self.front_memory_mb or process_memory.default_mb(16, 1024)
 
     @property
     def mounted_file_systems(self) -> dict[str, Path]:
-        """The folder of each file system id."""
+        """Returns the folder of each file system id."""
         return _parse_file_systems(self.file_systems)
 
     @property
     def disk_floors_mb(self) -> tuple[int, int]:
-        """What clients leave free, and what hosts do (see model.disk_room)."""
+        """Returns the MB that clients leave free, and those that hosts do (see model.disk_room)."""
         return self.disk_reserve_mb, self.disk_stop_mb
 
     @property
@@ -306,11 +307,11 @@ class Settings:
 
 
 class BadSetting(ValueError):
-    """A setting has a value that it cannot have; the message names the setting, the value and what is allowed."""
+    """A setting has an invalid value; the message names the setting, the value and what is allowed."""
 
 
 def load_settings(overrides: Mapping[str, Any], environ: Mapping[str, str] | None = None) -> Settings:
-    """Settings from `overrides` (None means not given), then the environment, then the defaults.
+    """Returns settings from `overrides` (None means not given), then the environment, then the defaults.
 
     Raises BadSetting.
     """
@@ -333,7 +334,7 @@ def load_settings(overrides: Mapping[str, Any], environ: Mapping[str, str] | Non
 
 
 def _check_names(environ: Mapping[str, str]) -> None:
-    """A misspelt setting would have no effect, and nobody would know. Raises BadSetting."""
+    """Rejects unknown names, since a misspelt setting would silently have no effect. Raises BadSetting."""
     known = {f.name.upper() for f in fields(Settings)}
     for name in environ:
         own = name.removeprefix(PREFIX)

@@ -197,7 +197,7 @@ class Asynchronous:
 
 
 def _owner(row: Resource) -> str:
-    """Returns the server that carries the invocation out, or did before it died; "" for none. Reads rows of earlier versions, too."""
+    """Returns the server that holds the invocation, or held it before it died; "" for none. Reads rows of earlier versions, too."""
     owner: Any = row.document.get("Owner") or (row.document.get("Lease") or {}).get("Owner", "")
     return str(owner)
 

@@ -73,7 +73,7 @@ class AsyncReports:
             metrics.put(connection, data)
 
     def report_backlog(self, waiting: list[Resource]) -> None:
-        """Puts the metrics that autoscaling follows: every few seconds during a backlog and once after it, otherwise each minute."""
+        """Puts the metrics that autoscaling follows: every few seconds during a backlog and once after it, else each minute."""
         now = time.monotonic()
         if now - self._reported_s < (BACKLOG_S if waiting or self._backlogged else IDLE_S):
             return

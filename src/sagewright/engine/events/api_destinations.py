@@ -104,7 +104,7 @@ class Hooks:
             raise Undeliverable(reason, again=not isinstance(error, ssl.SSLCertVerificationError)) from None
 
     def _address(self, host: str, port: int) -> str:
-        """Returns the address to connect to, regardless of what the name resolves to a moment later. Raises Undeliverable, OSError."""
+        """Returns the address to connect to, whatever the name resolves to a moment later. Raises Undeliverable, OSError."""
         found = str(addresses.resolved(host, port))
         if not allowed(found, self._networks):
             raise Undeliverable(

@@ -166,7 +166,7 @@ def _of_job(store: Database, call: Call, logged: Logged, form: JobDetailType) ->
 
 
 def _of_card(store: Database, call: Call, logged: Logged) -> tuple[list[str], Event] | None:
-    """Returns resources and detail, without the content, which can be confidential, and with the status at the time of the event."""
+    """Returns resources and detail, without the content (it can be confidential) and with the status at the time of the event."""
     found = resources.several(store, [logged.subject.id])
     if not found:
         return None
