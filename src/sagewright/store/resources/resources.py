@@ -42,7 +42,7 @@ class Resource:
 
 @dataclass(frozen=True)
 class New:
-    """A resource to create. `arn` and `pairs`: its tags; `principal`: the ARN of the caller; `created_ms`: now, unless it is given."""
+    """A resource to create. `arn` and `pairs`: its tags; `principal`: the ARN of the caller; `created_ms`: by default now."""
 
     name: str
     document: dict[str, Any]
@@ -272,7 +272,7 @@ def has_children_in(connection: Connection, resource_id: str) -> bool:
 
 
 def child_names(store: Database, resource_id: str, kind: str) -> list[tuple[str, str]]:
-    """Returns the name and the status of each child of a kind, without the documents, which may be large."""
+    """Returns the id and the status of each child of a kind, without the documents, which may be large."""
     with store.read() as connection:
         return [(row.id, row.status) for row in connection.execute(_NAMES.where(belongs_to(resource_id, kind)))]
 

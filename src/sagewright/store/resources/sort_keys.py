@@ -78,8 +78,7 @@ def equal(text: str) -> list[Span]:
 
 
 def compared(text: str, *, greater: bool, inclusive: bool) -> list[Span]:
-    """Returns the spans of values that are greater (or less) than `text`: times compare with times, numbers and texts each among
-    themselves."""
+    """Returns the spans of values greater (or less) than `text`: times compare with times; numbers and texts share one order."""
     low, high = _exact(text, as_number(text))
     spans = [_side(low, high, (NUMBER, b"\x04"), greater, inclusive)]
     if (moment := as_time(text)) is not None:
