@@ -72,7 +72,7 @@ class Backend(Protocol):
         ...
 
     def stop(self, handle: Handle) -> None:
-        """Asks the agent to stop its job (SIGTERM); an agent that is not started yet never will be. Does nothing if it has ended."""
+        """Asks the agent to stop its job (SIGTERM); one that is not started yet never will be. Does nothing if it has ended."""
         ...
 
     def kill(self, handle: Handle) -> None:

@@ -123,7 +123,7 @@ class JobDirectory:
             os.link(old_name, name, src_dir_fd=old_parent, dst_dir_fd=parent, follow_symlinks=False)
 
     def adopt(self, path: str, place: Path) -> None:
-        """Moves a directory of the same file system here, which is still out of any job's reach, replacing anything with that name."""
+        """Moves a directory of the same file system, still out of any job's reach, here, replacing anything with that name."""
         with self._parent(path) as (parent, name):
             remove_tree(Path(f"/proc/self/fd/{parent}/{name}"))
             os.rename(place, name, dst_dir_fd=parent)

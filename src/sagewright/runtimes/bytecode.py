@@ -21,7 +21,7 @@ _TAG = f".{sys.implementation.cache_tag}.pyc"
 
 
 def compile_packages(place: Path, others: Iterable[Path]) -> None:
-    """Provides bytecode for everything in `place`, a directory of packages. `others`: directories of packages for the same Python."""
+    """Provides bytecode for everything in `place`, a directory of packages. `others`: such directories for the same Python."""
     siblings = [other for other in others if other != place]
     for directory, names, files in os.walk(place):
         if KEPT in names:

@@ -21,4 +21,4 @@ class TooLong(Broken):
 
 
 class Stale(Broken):
-    """A persistent connection was closed before a byte of an answer arrived. A caller whose request is idempotent sends it again."""
+    """A persistent connection was closed before a byte of an answer arrived. Callers with idempotent requests retry."""

@@ -39,7 +39,7 @@ class Kernels:
         return place is None or place.is_dir()
 
     def make(self, environment: Environment, isolated: IsolatedRun) -> None:
-        """Compiles the kernels; if that fails or is impossible, jobs compile for themselves. Raises Overdue, JobStopped, JobGone."""
+        """Compiles the kernels; if that fails, jobs compile for themselves. Raises Overdue, JobStopped, JobGone."""
         place = self._place(environment)
         if place is None or place.is_dir() or not isolated.lays_over():
             return

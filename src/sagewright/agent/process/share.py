@@ -48,7 +48,7 @@ class HostShare:
             self._group.limit(self._share)
 
     def _processes_by_user(self) -> list[str]:
-        """Limits the user's processes where no group counts them: the number already running plus the share's. Root has no limit."""
+        """Limits the user's processes where no group counts them: those already running plus the share's. Root has no limit."""
         if "pids" in self._cgroups.places or os.geteuid() == 0:
             return []
         prlimit = shutil.which("prlimit")
