@@ -364,7 +364,7 @@ def _version_of(place: Path) -> str:
 
 
 def _link_mode(directory: Path) -> str:
-    """Returns uv's link mode: hard links, which are fast, if its cache is on the same file system; otherwise copies, without a warning."""
+    """Returns uv's link mode: hard links (fast) if its cache is on the same file system; otherwise copies, without a warning."""
     cache = Path(os.environ.get("UV_CACHE_DIR") or Path.home() / ".cache" / "uv")
     same = cache.exists() and cache.stat().st_dev == directory.stat().st_dev
     return "hardlink" if same else "copy"

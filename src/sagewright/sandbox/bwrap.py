@@ -108,7 +108,7 @@ class BwrapSandbox:
                 give(directory / name, self._users.first, self._users.count)
 
     def close(self, directory: Path) -> None:
-        """Makes an overlay's work directory readable, since the kernel leaves it unreadable."""
+        """Closes descriptors, and makes overlays' work directories readable, which the kernel leaves unreadable."""
         for work in (directory / "overlay" / "work" / "work", *directory.glob("views/*/work/work")):
             if work.exists():
                 work.chmod(0o700)

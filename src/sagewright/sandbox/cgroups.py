@@ -220,7 +220,7 @@ def _words(file: Path) -> list[str]:
 
 
 def _delegated(unified: Path) -> list[Path]:
-    """Returns groups of version 2 that may be divided: root's top one, otherwise those above this process that belong to its user."""
+    """Returns groups of version 2 that may be divided: root's top one, or those above this process that belong to its user."""
     if os.geteuid() == 0:
         return [unified]
     own = next((line[3:] for line in _SELF.read_text().splitlines() if line.startswith("0::")), "/")

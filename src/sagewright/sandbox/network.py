@@ -35,7 +35,7 @@ def make_switch() -> Namespace:
 
 
 def join_switch(switch: Namespace, rank: int, address: str) -> Namespace:
-    """Makes a host's namespace on the switch: `address` at eth0, its own loopback, every port free to bind. Raises NetworkFailed."""
+    """Makes a host's namespace on the switch: `address` at eth0, its own loopback, every port free. Raises NetworkFailed."""
     host = new_namespace(switch)
     port = f"h{rank}"
     try:

@@ -66,7 +66,7 @@ class RelaySockets:
 
 @dataclass(frozen=True)
 class AllowedTargets:
-    """Parts of this machine that a host can reach: the server's port on its loopback. `machine`: True to allow its other addresses."""
+    """This machine's ports that a host can reach: the server's on its loopback. `machine`: True to allow its other addresses."""
 
     server_port: int
     machine: bool = True

@@ -1,8 +1,9 @@
 """Errors of an exchange with a container. A deadline that passes is a TimeoutError.
 
-ContainerUnreachable    no byte of the request was sent Broken                  the answer ended early, or is not HTTP TooLong
-the answer exceeds a limit Stale                 the server had closed a persistent connection, most likely before it saw the
-request
+ContainerUnreachable    no byte of the request was sent
+Broken                  the answer ended early, or is not HTTP
+  TooLong               the answer exceeds a limit
+  Stale                 the server had closed a persistent connection, most likely before it saw the request
 """
 
 from __future__ import annotations
