@@ -87,7 +87,7 @@ from sagewright.sandbox.choose import choose_sandbox
 _STOPPED = 143
 _ASIDE_S = 5.0  # before the process there is little to wait for
 _HELD_S = 0.05
-"""How long a job with a cell delays its reports until its process is started."""
+"""Maximum time for which a job with a cell delays its reports until its process is started."""
 
 
 class HostRun:

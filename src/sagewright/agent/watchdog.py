@@ -17,7 +17,7 @@ from sagewright.agent.openfiles import descendants
 
 _EVERY_S = 0.5
 SPARE_S = 15.0
-"""How late anything that ends by itself may be."""
+"""Allowed delay of anything that ends by itself."""
 
 
 class Watchdog:

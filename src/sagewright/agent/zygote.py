@@ -36,7 +36,7 @@ from sagewright.sandbox.choose import choose_sandbox
 from sagewright.sandbox.users import SPARE
 
 _LOWER = 10
-"""How much the priority of a process that makes a cell is lowered: it gets about a tenth of what a job gets beside it."""
+"""Amount by which the priority of a process that makes a cell is lowered: it gets about a tenth of a concurrent job's CPU time."""
 
 
 class Zygote:

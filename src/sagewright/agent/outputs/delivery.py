@@ -1,4 +1,4 @@
-"""From the end of a host's process to its last report: the order of uploads among the hosts."""
+"""Delivery from the end of a host's process to its last report: the order of uploads among the hosts."""
 
 from __future__ import annotations
 

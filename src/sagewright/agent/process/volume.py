@@ -1,6 +1,6 @@
 """The volume of VolumeSizeInGB, enforced by monitoring, and the machine's disk, which hosts that write must not fill.
 
-Counted are all files in the host's directory that its process may write, unlinked files that its processes have open or mapped, and
+It counts all files in the host's directory that its process may write, unlinked files that its processes have open or mapped, and
 the channels in File mode, wherever their bytes are. Instance types with local storage have no such limit, as on AWS. On a disk that
 runs short each host is judged by what it has written (`disk_usage`).
 """

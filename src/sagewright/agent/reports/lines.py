@@ -46,9 +46,9 @@ def _texts(block: bytes) -> list[str]:
 
 
 def _text(line: bytes) -> str:
-    """Returns a line as SageMaker's logs show it: a tab becomes `#011`,     accepts it.
-    which metric regexes rely on. NUL is replaced: no store
-        accepts it.
-        accepts it."""
+    """Returns a line as SageMaker's logs show it.
+
+    A tab becomes `#011`, which metric regexes rely on. NUL is replaced: no store accepts it.
+    """
     text = line.removesuffix(b"\r").decode(errors="replace")
     return text.replace("\t", "#011").replace("\0", "\N{REPLACEMENT CHARACTER}")

@@ -31,7 +31,7 @@ IN_POOLS = 100  # how many queued jobs are examined when a warm pool is availabl
 BATCH = 8  # how many queued jobs are read at a time
 DEPTH = 100  # how many jobs behind one that does not fit are examined
 PATIENCE_MS = 120_000
-"""How long a job lets every later job pass that fits."""
+"""Time for which a job lets every later job pass that fits."""
 APART = tuple(kind.name for kind in KINDS.values() if kind.together)
 QUEUES = (False, True)  # jobs other than spot jobs come first
 

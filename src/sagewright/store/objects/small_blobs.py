@@ -44,7 +44,8 @@ def remove(connection: Connection, blobs: Iterable[str]) -> None:
 
 
 def unneeded(connection: Connection) -> list[str]:
-    """Returns blobs that no object names. Blobs are added together with the row that names them, so none of these is in use."""
+    """Returns blobs that no object names. Blobs are added together with the row that names them, so none of these is yet to be
+    used."""
     named = select(objects.c.blob).where(objects.c.blob == small_blobs.c.id)
     return list(connection.execute(select(small_blobs.c.id).where(~named.exists())).scalars())
 
