@@ -79,7 +79,7 @@ class Settings:
 
     data: Path = _setting(
         Path(os.environ.get("XDG_DATA_HOME") or "~/.local/share") / "sagewright",
-        "Directory of all the server's data.",
+        "Directory that holds everything the server keeps.",
     )
     host: str = _setting("127.0.0.1", "Address to listen on.")
     port: int = _setting(4700, "Port to listen on; 0 picks a free one.")
