@@ -480,7 +480,7 @@ class HostRun:
             self._delivering.bring(ended, exited)
         except TooLate:
             self._reporter.log(
-                "The job is over, and so is the time to bring what it left to S3: the rest is not uploaded."
+                "The job is over, and so is the time for uploading its outputs to S3: the rest is not uploaded."
             )
             if ended.cause == EndCause.EXIT and ended.code == 0:
                 exited["cause"] = self._over_reason()

@@ -76,7 +76,7 @@ class WalkEntry:
         found = os.fstat(descriptor)
         if (found.st_dev, found.st_ino) != self.identity:
             os.close(descriptor)
-            raise OSError(errno.ESTALE, "it was replaced while it was looked at", self.name)
+            raise OSError(errno.ESTALE, "it was replaced while it was examined", self.name)
         return JobFile(descriptor, self.name, check)
 
     def link_text(self) -> str:

@@ -333,7 +333,7 @@ def _check_order(names: Mapping[str, PipelineStep]) -> None:
 
 def _unique(names: list[str], what: str) -> None:
     if repeated := sorted({name for name in names if names.count(name) > 1}):
-        raise BadDefinition(f"{what} names must be unique; '{repeated[0]}' is there more than once.")
+        raise BadDefinition(f"{what} names must be unique; '{repeated[0]}' is used more than once.")
 
 
 def _object(value: Any) -> dict[str, Any]:

@@ -164,5 +164,5 @@ def _processing_entrypoint(image: Image) -> list[str]:
     if image.framework == "spark":
         return ["smspark-submit"]
     raise CannotRun(
-        f"Cannot run the image {image.uri} for processing without a ContainerEntrypoint: it has none of its own here."
+        f"Cannot run the image {image.uri} for processing without a ContainerEntrypoint: it has no default here."
     )

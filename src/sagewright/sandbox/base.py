@@ -28,7 +28,7 @@ CAPABILITIES = {
     "layers": "packages can be laid over the environment without a copy",
     "stand_in_programs": "programs of ours can stand where the system's would, in /usr/sbin",
     "shared_views": "files of the machine can be shown to it without a copy, and it cannot change them",
-    "private_views": "files can be shown to it without a copy, and what it changes in them is its own alone",
+    "private_views": "files can be shown to it without a copy, and its changes to them stay private",
 }
 MEMORY_VARIABLE = "SAGEWRIGHT_SHARED_MEMORY"
 """Names the file of the memory that a job's hosts share."""

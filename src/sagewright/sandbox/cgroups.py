@@ -244,8 +244,8 @@ def _probe(cgroups: Cgroups) -> str | None:
     try:
         group.make(ResourceLimits(1, 1))
         done = subprocess.run([*group.wrapper, "/bin/true"], capture_output=True, text=True, check=False, timeout=20)
-        return None if done.returncode == 0 else f"a process cannot enter a group of its own: {done.stderr.strip()}"
+        return None if done.returncode == 0 else f"a process cannot enter a separate group: {done.stderr.strip()}"
     except OSError as error:
-        return f"a group of its own cannot be made: {error}"
+        return f"a separate group cannot be made: {error}"
     finally:
         group.remove()

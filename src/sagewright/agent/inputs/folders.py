@@ -41,7 +41,7 @@ def _root(source: Folder, host: HostFile, title: str) -> Path:
     root = host.file_systems.get(source.file_system)
     if root is None:
         raise ClientError(
-            f"{title}: no folder stands for the file system {source.file_system}; name one in the server's "
+            f"{title}: no folder represents the file system {source.file_system}; name one in the server's "
             "setting file_systems (SAGEWRIGHT_FILE_SYSTEMS)."
         )
     return Path(root).resolve()

@@ -100,7 +100,7 @@ def enter_namespace() -> None:
             Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
         kernel.mount("none", "/", "none", kernel.MS_REC | kernel.MS_PRIVATE)
     except OSError as error:
-        raise CannotMount(f"no mount namespace of its own: {error}") from error
+        raise CannotMount(f"no private mount namespace: {error}") from error
 
 
 def mount(target: Path, files: Mapping[str, Stored], s3: JobS3 | None, log: Path) -> None:

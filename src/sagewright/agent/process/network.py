@@ -105,7 +105,7 @@ def _found(decision: dict[str, Any]) -> Namespace:
         user = decision["user"]
         return Namespace(descriptor(decision["net"]), None if user is None else descriptor(user))
     except OSError as error:
-        raise NetworkFailed(f"the first host's network is gone: {error}") from error
+        raise NetworkFailed(f"the first host's network no longer exists: {error}") from error
 
 
 def _joined(host: HostFile, switch: Namespace) -> JobNetwork:

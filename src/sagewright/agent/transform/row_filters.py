@@ -38,7 +38,7 @@ class _Csv:
             return text.split(",")
         rows = list(csv.reader(io.StringIO(text), strict=True))
         if len(rows) != 1:
-            raise ValueError("a field goes over several lines")
+            raise ValueError("a field spans several lines")
         return rows[0]
 
     def chosen(self, path: JsonPath, row: list[str]) -> list[str]:

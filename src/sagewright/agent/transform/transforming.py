@@ -163,7 +163,7 @@ class BatchTransform:
         if len(self._failures) > _MOST_TOLD:
             return
         if len(self._failures) == _MOST_TOLD:
-            self._log(f"{_MOST_TOLD} objects have failed; of the ones after {name} nothing is told.")
+            self._log(f"{_MOST_TOLD} objects have failed; failures after {name} are not listed.")
         if isinstance(error, RequestFailed) and error.status:
             self._log(f"{name}: Bad HTTP status received from algorithm: {error.status}")
             self._log(f"{name}: ")

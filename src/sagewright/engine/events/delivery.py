@@ -100,7 +100,7 @@ class DeliveryReconciler:
             if again and delivery.attempts < MOST_ATTEMPTS and delivery.at_ms > now_ms() - 1000 * MOST_AGE_S:
                 deliveries.later(self._store, delivery, min(FIRST_DELAY_MS * 2**delivery.attempts, MOST_DELAY_MS))
                 return
-            log.warning("a notice for %s is given up: %s", delivery.event["arn"], error.message)
+            log.warning("giving up a notification for %s: %s", delivery.event["arn"], error.message)
         deliveries.done(self._store, delivery)
 
     def _send(self, message: TargetMessage) -> None:
@@ -158,7 +158,7 @@ class DeliveryReconciler:
     def _bury(self, delivery: Delivery, rule: EventRule, target: dict[str, Any], reason: dict[str, str]) -> None:
         """Sends the event to the target's dead-letter queue, or to a log group if the target has none."""
         log.warning(
-            "an event for %s of the rule %s is given up: %s", reason["TARGET_ARN"], rule.name, reason["ERROR_MESSAGE"]
+            "giving up an event for %s of the rule %s: %s", reason["TARGET_ARN"], rule.name, reason["ERROR_MESSAGE"]
         )
         queue = target.get("DeadLetterConfig", {}).get("Arn")
         principal = rule.principal(target)

@@ -228,4 +228,4 @@ class Runs:
 
     def _move(self, job: Job, event: Event) -> None:
         if jobs.move(self._dependencies.store, job.id, event) is None:
-            log.warning("job %s may not go to %s from where it is", job.id, event.step)
+            log.warning("job %s cannot move to %s from its current step", job.id, event.step)

@@ -46,7 +46,7 @@ class Endings:
             if not pooled:
                 reservations.remove(connection, job.id)
         if moved is None:
-            log.warning("job %s may not go to %s from where it is", job.id, event.step)
+            log.warning("job %s cannot move to %s from its current step", job.id, event.step)
         if pooled and not self._pools.keep(job.id, bool(placed), result):
             self._dependencies.reservations.release(job.id)
         self._leases.drop(job.id)

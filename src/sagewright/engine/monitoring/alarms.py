@@ -155,7 +155,7 @@ class Alarms:
             request = {"TopicArn": action, "Subject": subject[:100], "Message": json.dumps(_described(alarm))}
             self._call(OperationRequest(principal, "sns", "Publish", request, region=action.split(":")[3]))
         else:
-            log.warning("the action %s of alarm %s is of a kind that isn't served", action, alarm.name)
+            log.warning("the action %s of alarm %s is of an unsupported kind", action, alarm.name)
 
 
 def judge(document: Mapping[str, Any], points: Sequence[AlarmPeriod]) -> AlarmVerdict | None:

@@ -58,7 +58,7 @@ class ContainerSandbox:
 
     def declare(self) -> dict[str, Support]:
         given = {name: Support(True, f"a container of {self._found.kind}") for name in CAPABILITIES}
-        given["writable_environment"] = Support(True, "each container writes to a layer of its own")
+        given["writable_environment"] = Support(True, "each container writes to a separate layer")
         not_seen = "the engine does not see what an agent mounts for itself, and not every engine has overlays"
         who = (
             "an unprivileged user of a range of the container's own"
@@ -203,7 +203,7 @@ class _Room:
         self._left -= size
         if self._left < 0:
             if (room := spare(self._directory)) < size:
-                raise CannotLaunch(f"Insufficient disk space for what the image has below {ML_ROOT}.")
+                raise CannotLaunch(f"Insufficient disk space for the image's files below {ML_ROOT}.")
             self._left = min(room - size, _LOOK_BYTES)
 
 

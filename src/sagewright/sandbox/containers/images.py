@@ -131,7 +131,7 @@ class ImageStore:
         except (OSError, ValueError):
             return  # the engine reports it in its own words
         if addresses.refused(found):
-            raise ImageUnavailable(self._cannot_find(uri, f"its registry is at {found}, where no image is pulled from"))
+            raise ImageUnavailable(self._cannot_find(uri, f"its registry is at {found}, from which no image is pulled"))
 
     def _cannot_find(self, uri: str, reason: str) -> str:
         wording = "Please check that your ECR image exists and can be pulled"
