@@ -16,7 +16,7 @@ KEPT_MS = {"invoke-": 120_000, "pipelines-": 30 * 86_400_000}
 AT_ONCE = 200
 
 
-class Invocations:
+class FunctionInvocationReconciler:
     """See engine.control.Reconciler. Handles all regions."""
 
     kinds: tuple[str, ...] = (KIND,)

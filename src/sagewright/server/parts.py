@@ -9,33 +9,33 @@ from functools import partial
 
 from sagewright.compute.sites import Site
 from sagewright.engine.control import Engine
-from sagewright.engine.endpoints.async_invocations import Asynchronous
-from sagewright.engine.endpoints.async_invocations import Dependencies as AsynchronousDependencies
-from sagewright.engine.endpoints.components import Components
-from sagewright.engine.endpoints.reconciler import Endpoints
-from sagewright.engine.endpoints.shadow_tests import Experiments
-from sagewright.engine.endpoints.tracking_servers import Trackers
+from sagewright.engine.endpoints.async_invocations import AsyncInvocationDependencies as AsynchronousDependencies
+from sagewright.engine.endpoints.async_invocations import AsyncInvocationReconciler
+from sagewright.engine.endpoints.components import ComponentReconciler
+from sagewright.engine.endpoints.reconciler import EndpointReconciler
+from sagewright.engine.endpoints.shadow_tests import ShadowTestReconciler
+from sagewright.engine.endpoints.tracking_servers import TrackingServerReconciler
 from sagewright.engine.events.api_destinations import Hooks
 from sagewright.engine.events.delivery import DeliveryReconciler
-from sagewright.engine.events.deployments import Deploying
-from sagewright.engine.events.message_moves import MessageMoves
-from sagewright.engine.events.router import EventRouting
-from sagewright.engine.events.scheduler import Scheduling
-from sagewright.engine.function_invocations import Invocations
+from sagewright.engine.events.deployments import DeploymentReconciler
+from sagewright.engine.events.message_moves import MessageMoveReconciler
+from sagewright.engine.events.router import EventRouter
+from sagewright.engine.events.scheduler import Scheduler
+from sagewright.engine.function_invocations import FunctionInvocationReconciler
 from sagewright.engine.jobs.dependencies import JobDependencies
 from sagewright.engine.jobs.environment_builds import EnvironmentBuilds
 from sagewright.engine.jobs.launch_plan import LaunchContext
 from sagewright.engine.jobs.leases import Leases
-from sagewright.engine.jobs.queue import QUEUE, Queueing
-from sagewright.engine.jobs.reconciler import Runs
+from sagewright.engine.jobs.queue import QUEUE, JobQueue
+from sagewright.engine.jobs.reconciler import JobReconciler
 from sagewright.engine.jobs.reservations import Reservations
-from sagewright.engine.jobs.teardown import Endings
+from sagewright.engine.jobs.teardown import Teardown
 from sagewright.engine.jobs.warmpools import WarmPools
-from sagewright.engine.monitoring.alarms import Alarms, alarmed
-from sagewright.engine.monitoring.autoscaling import Autoscaling
+from sagewright.engine.monitoring.alarms import AlarmReconciler, alarmed
+from sagewright.engine.monitoring.autoscaling import AutoscalingReconciler
 from sagewright.engine.pipelines.execution_pass import PipelineDependencies as PipelineMeans
-from sagewright.engine.pipelines.reconciler import Pipelines
-from sagewright.engine.tuning.reconciler import Tuning
+from sagewright.engine.pipelines.reconciler import PipelineReconciler
+from sagewright.engine.tuning.reconciler import TuningReconciler
 from sagewright.engine.tuning.tuning_pass import TuningDependencies
 from sagewright.http.limits import BodyPace, ConnectionLimits
 from sagewright.http.refusals import Refusal
@@ -106,22 +106,24 @@ def add_rules(platform: Platform, owner: str, address: Address) -> None:
     store, engine, settings = platform.store, platform.engine, platform.settings
     call = Calls(platform, registry.load(), lambda: address.url)
     engine.add(
-        EventRouting(store, call, (settings.account, settings.region), engine.wake, anywhere=settings.regions == ANY)
+        EventRouter(store, call, (settings.account, settings.region), engine.wake, anywhere=settings.regions == ANY)
     )
-    engine.add(Scheduling(store, engine.wake))
+    engine.add(Scheduler(store, engine.wake))
     engine.add(
         DeliveryReconciler(store, call, owner, engine.wake, Hooks(store, settings.hook_networks)), own_threads=SENDERS
     )
-    engine.add(Deploying(store, call, owner))
-    engine.add(Experiments(store, call))
-    engine.add(MessageMoves(store, engine.wake_after))
-    engine.add(Invocations(store))
-    engine.add(Asynchronous(_asynchronous(platform, call, owner, address)))
-    autoscaling = Autoscaling(store, call)
+    engine.add(DeploymentReconciler(store, call, owner))
+    engine.add(ShadowTestReconciler(store, call))
+    engine.add(MessageMoveReconciler(store, engine.wake_after))
+    engine.add(FunctionInvocationReconciler(store))
+    engine.add(AsyncInvocationReconciler(_asynchronous(platform, call, owner, address)))
+    autoscaling = AutoscalingReconciler(store, call)
     engine.add(autoscaling)
-    engine.add(Alarms(store, call, autoscaling.scale))
-    engine.add(Pipelines(PipelineMeans(store, platform.objects, call, engine.wake_after)), own_threads=TUNERS)
-    engine.add(Tuning(TuningDependencies(store, call, SearcherClient(), engine.wake_after)), own_threads=TUNERS)
+    engine.add(AlarmReconciler(store, call, autoscaling.scale))
+    engine.add(PipelineReconciler(PipelineMeans(store, platform.objects, call, engine.wake_after)), own_threads=TUNERS)
+    engine.add(
+        TuningReconciler(TuningDependencies(store, call, SearcherClient(), engine.wake_after)), own_threads=TUNERS
+    )
 
 
 def _asynchronous(platform: Platform, call: Calls, owner: str, address: Address) -> AsynchronousDependencies:
@@ -145,15 +147,15 @@ def add_reconcilers(
     """`owner`: the server's name, under which it holds leases; `alive`: see Leases."""
     leases = Leases(dependencies.store, owner, alive)
     pools = WarmPools(dependencies.settings, dependencies.store, dependencies.reservations)
-    endings = Endings(dependencies, leases, pools)
-    queueing = Queueing(dependencies, leases, pools, endings)
+    endings = Teardown(dependencies, leases, pools)
+    queueing = JobQueue(dependencies, leases, pools, endings)
     for reconciler in (
-        Runs(dependencies, leases, pools, endings, queueing),  # what runs says first which GPUs it has
+        JobReconciler(dependencies, leases, pools, endings, queueing),  # what runs says first which GPUs it has
         pools,
         queueing,
-        Endpoints(dependencies, partial(alarmed, dependencies.store)),
-        Components(dependencies, partial(alarmed, dependencies.store)),
-        Trackers(dependencies),
+        EndpointReconciler(dependencies, partial(alarmed, dependencies.store)),
+        ComponentReconciler(dependencies, partial(alarmed, dependencies.store)),
+        TrackingServerReconciler(dependencies),
     ):
         engine.add(reconciler)
 

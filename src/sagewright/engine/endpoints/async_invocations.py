@@ -40,7 +40,7 @@ log = logging.getLogger("sagewright.engine.endpoints.async_invocations")
 
 
 @dataclass(frozen=True)
-class Dependencies:
+class AsyncInvocationDependencies:
     """`owner`: the server's name, under which it holds running invocations; `access()`: S3 as the invoker reaches it; `folder`:
     directory of the invoker's payloads."""
 
@@ -64,12 +64,12 @@ class _Held:
     since_ms: int
 
 
-class Asynchronous:
+class AsyncInvocationReconciler:
     """See engine.control.Reconciler for the guarantees. A step hands work to the invoker, or applies its results."""
 
     kinds: tuple[str, ...] = (KIND,)
 
-    def __init__(self, dependencies: Dependencies) -> None:
+    def __init__(self, dependencies: AsyncInvocationDependencies) -> None:
         self._d = dependencies
         self._reports = AsyncReports(dependencies.store, dependencies.call)
         workshop = Workshop(dependencies.folder, dependencies.access, dependencies.disk_stop_mb)

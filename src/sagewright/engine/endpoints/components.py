@@ -34,7 +34,7 @@ class Decision:
     endpoint: Resource | None
 
 
-class Components:
+class ComponentReconciler:
     """See engine.control.Reconciler for the guarantees."""
 
     kinds: tuple[str, ...] = (COMPONENT,)

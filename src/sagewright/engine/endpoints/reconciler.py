@@ -17,7 +17,7 @@ from sagewright.store.resources.resources import Resource
 log = logging.getLogger("sagewright.engine.endpoints.reconciler")
 
 
-class Endpoints:
+class EndpointReconciler:
     """See engine.control.Reconciler for the guarantees. Every step may be repeated, and run by two servers at once: decisions are
     made in one transaction on the endpoint's document, and names come from there."""
 

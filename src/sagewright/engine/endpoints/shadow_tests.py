@@ -27,7 +27,7 @@ MOST_NAME = 63
 log = logging.getLogger("sagewright.engine.endpoints.shadow_tests")
 
 
-class Experiments:
+class ShadowTestReconciler:
     """See engine.control.Reconciler for the guarantees."""
 
     kinds: tuple[str, ...] = (KIND,)

@@ -65,7 +65,7 @@ def with_desired(document: dict[str, Any], desired: str) -> dict[str, Any]:
     return document | {"Wanted": desired, "Start": vars(replace(start, ending=True, failures=0, due_ms=0))}
 
 
-class Trackers:
+class TrackingServerReconciler:
     """See engine.control.Reconciler for the guarantees."""
 
     kinds: tuple[str, ...] = (TRACKER,)

@@ -83,7 +83,7 @@ class DeploymentStep:
     changes: dict[str, Any] | None = None
 
 
-class Deploying:
+class DeploymentReconciler:
     """See engine.control.Reconciler. `owner`: the server's name, under which it holds the deployments that it works on."""
 
     kinds: tuple[str, ...] = (KIND,)

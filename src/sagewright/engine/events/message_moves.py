@@ -33,7 +33,7 @@ class _Stuck(Exception):
     """A message cannot be moved; the text gives the reason."""
 
 
-class MessageMoves:
+class MessageMoveReconciler:
     """See engine.control.Reconciler for the guarantees."""
 
     kinds: tuple[str, ...] = (KIND,)

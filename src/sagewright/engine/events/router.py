@@ -33,7 +33,7 @@ UNKEPT = 500
 TARGET = "event target"
 
 
-class EventRouting:
+class EventRouter:
     """See engine.control.Reconciler. `scope`: account and region; `anywhere`: True if there are other regions."""
 
     kinds: tuple[str, ...] = (KIND,)

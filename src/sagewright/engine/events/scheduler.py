@@ -28,7 +28,7 @@ ONLY_TARGET = "target"
 """The id of a schedule's only target."""
 
 
-class Scheduling:
+class Scheduler:
     """See engine.control.Reconciler."""
 
     kinds: tuple[str, ...] = (KIND,)

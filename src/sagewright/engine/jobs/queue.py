@@ -13,7 +13,7 @@ from sagewright.engine.jobs.launch_plan import demand_of, kind_of
 from sagewright.engine.jobs.leases import Leases
 from sagewright.engine.jobs.outcome import Outcome
 from sagewright.engine.jobs.reservations import Taken
-from sagewright.engine.jobs.teardown import Endings
+from sagewright.engine.jobs.teardown import Teardown
 from sagewright.engine.jobs.warmpools import WarmPools
 from sagewright.kinds.base import Demand
 from sagewright.kinds.table import KINDS
@@ -36,12 +36,12 @@ APART = tuple(kind.name for kind in KINDS.values() if kind.together)
 QUEUES = (False, True)  # jobs other than spot jobs come first
 
 
-class Queueing:
+class JobQueue:
     """See engine.control.Reconciler for the guarantees. Its one subject is the queue as a whole."""
 
     kinds: tuple[str, ...] = (QUEUE,)
 
-    def __init__(self, dependencies: JobDependencies, leases: Leases, pools: WarmPools, endings: Endings) -> None:
+    def __init__(self, dependencies: JobDependencies, leases: Leases, pools: WarmPools, endings: Teardown) -> None:
         self._dependencies, self._leases, self._pools, self._endings = dependencies, leases, pools, endings
         self._lock = threading.Lock()
 

@@ -16,8 +16,8 @@ from sagewright.engine.jobs.launch_plan import demand_of, kind_of
 from sagewright.engine.jobs.leases import Leases
 from sagewright.engine.jobs.left_reports import take_left
 from sagewright.engine.jobs.outcome import Outcome
-from sagewright.engine.jobs.queue import QUEUE, Queueing
-from sagewright.engine.jobs.teardown import Endings
+from sagewright.engine.jobs.queue import QUEUE, JobQueue
+from sagewright.engine.jobs.teardown import Teardown
 from sagewright.engine.jobs.warmpools import WarmPools
 from sagewright.kinds.base import Demand
 from sagewright.kinds.table import KINDS
@@ -32,13 +32,13 @@ log = logging.getLogger("sagewright.engine.jobs.reconciler")
 STOPPED_AT_ONCE = 1000  # how many of the stopped queued jobs one sweep examines
 
 
-class Runs:
+class JobReconciler:
     """See engine.control.Reconciler for the guarantees."""
 
     kinds: tuple[str, ...] = tuple(KINDS)
 
     def __init__(
-        self, dependencies: JobDependencies, leases: Leases, pools: WarmPools, endings: Endings, queueing: Queueing
+        self, dependencies: JobDependencies, leases: Leases, pools: WarmPools, endings: Teardown, queueing: JobQueue
     ):
         self._dependencies, self._leases, self._pools, self._endings = dependencies, leases, pools, endings
         self._queueing = queueing

@@ -20,7 +20,7 @@ from sagewright.store.jobs.jobs import Event, Job
 log = logging.getLogger("sagewright.engine.jobs.teardown")
 
 
-class Endings:
+class Teardown:
     """Ends jobs and attempts. Safe to use from many threads for different jobs."""
 
     def __init__(self, dependencies: JobDependencies, leases: Leases, pools: WarmPools) -> None:

@@ -56,7 +56,7 @@ class AlarmVerdict:
     held_s: float = 0.0
 
 
-class Alarms:
+class AlarmReconciler:
     """See engine.control.Reconciler for the guarantees."""
 
     kinds: tuple[str, ...] = (KIND,)

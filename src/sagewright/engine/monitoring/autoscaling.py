@@ -49,7 +49,7 @@ class Wish:
     policy: str = ""
 
 
-class Autoscaling:
+class AutoscalingReconciler:
     """See engine.control.Reconciler for the guarantees."""
 
     kinds: tuple[str, ...] = (KIND,)

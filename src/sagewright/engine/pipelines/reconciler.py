@@ -24,7 +24,7 @@ MOST_KEPT, MOST_KEPT_BYTES = 200, 96 << 20
 """Maximum number of executions kept in memory, and of bytes of their steps and definitions. Others are read again."""
 
 
-class Pipelines:
+class PipelineReconciler:
     """See engine.control.Reconciler for the guarantees."""
 
     kinds: tuple[str, ...] = (EXECUTION,)

@@ -19,7 +19,7 @@ from sagewright.store.resources.resources import Resource
 from sagewright.tuning.study import Trial
 
 
-class Tuning:
+class TuningReconciler:
     """See engine.control.Reconciler for the guarantees."""
 
     kinds: tuple[str, ...] = (KIND,)

@@ -15,8 +15,8 @@ from engine.hosting import Hosting, Nothing
 from sagewright.engine.calls import Call, OperationRequest
 from sagewright.engine.events.api_destinations import Hooks
 from sagewright.engine.events.delivery import DeliveryReconciler
-from sagewright.engine.events.deployments import Deploying
-from sagewright.engine.events.router import EventRouting
+from sagewright.engine.events.deployments import DeploymentReconciler
+from sagewright.engine.events.router import EventRouter
 from sagewright.engine.events.rules import enabled
 from sagewright.model.errors import ServiceUnavailable
 from sagewright.model.settings import Settings
@@ -54,9 +54,9 @@ class World:
     def restart(self, call: Call) -> None:
         place = ("000000000000", "us-east-1")
         self.reconcilers = (
-            EventRouting(self.store, call, place, Quiet().wake),
+            EventRouter(self.store, call, place, Quiet().wake),
             DeliveryReconciler(self.store, call, "server", Quiet().wake, Hooks(self.store, "public")),
-            Deploying(self.store, call, "server", look_ms=0),
+            DeploymentReconciler(self.store, call, "server", look_ms=0),
         )
         for one in self.reconcilers:
             one.recover()

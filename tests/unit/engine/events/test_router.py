@@ -12,7 +12,7 @@ from sagewright.engine.calls import OperationRequest
 from sagewright.engine.events import delivery, router
 from sagewright.engine.events.api_destinations import Hooks
 from sagewright.engine.events.delivery import DeliveryReconciler
-from sagewright.engine.events.router import EventRouting
+from sagewright.engine.events.router import EventRouter
 from sagewright.engine.events.rules import KIND, PRINCIPAL
 from sagewright.model.errors import AwsError, ServiceUnavailable
 from sagewright.store.database import Database
@@ -72,7 +72,7 @@ def happen(store: Database, *numbers: int) -> None:
             resources.create_in(connection, PACKAGES, new, lambda _made, described=described: {"told": described})
 
 
-def settle(*reconcilers: EventRouting | DeliveryReconciler) -> None:
+def settle(*reconcilers: EventRouter | DeliveryReconciler) -> None:
     for _ in range(20):
         found = [(one, subject) for one in reconcilers for _, subject in one.active() if subject != "schedules"]
         if not found:
@@ -82,8 +82,8 @@ def settle(*reconcilers: EventRouting | DeliveryReconciler) -> None:
     raise AssertionError("it does not come to an end")
 
 
-def server(store: Database, call: Recorder, name: str = "one") -> tuple[EventRouting, DeliveryReconciler]:
-    made = EventRouting(store, call, SCOPE, wake), DeliveryReconciler(store, call, name, wake, Hooks(store, "public"))
+def server(store: Database, call: Recorder, name: str = "one") -> tuple[EventRouter, DeliveryReconciler]:
+    made = EventRouter(store, call, SCOPE, wake), DeliveryReconciler(store, call, name, wake, Hooks(store, "public"))
     made[0].recover()
     return made
 

@@ -10,7 +10,7 @@ import pytest
 
 from sagewright.engine.events import scheduler
 from sagewright.engine.events.rules import TARGETS
-from sagewright.engine.events.scheduler import KIND, ONLY_TARGET, Scheduling
+from sagewright.engine.events.scheduler import KIND, ONLY_TARGET, Scheduler
 from sagewright.store.database import Database
 from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.messages import deliveries
@@ -45,8 +45,8 @@ def schedule(store: Database, expression: str, **members: Any) -> Resource:
     return resources.create(store, ResourceScope(KIND, "0", "r"), New("s", document, "", {}, status="ENABLED"))
 
 
-def reconciler(store: Database) -> Scheduling:
-    return Scheduling(store, lambda *_: None)
+def reconciler(store: Database) -> Scheduler:
+    return Scheduler(store, lambda *_: None)
 
 
 def delivered(store: Database, one: Resource) -> list[dict[str, Any]]:

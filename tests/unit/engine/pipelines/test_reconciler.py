@@ -12,7 +12,7 @@ from tests.pipelines import condition, document, equal, get, job, step
 from sagewright.engine.calls import OperationRequest
 from sagewright.engine.pipelines import step_records
 from sagewright.engine.pipelines.execution_pass import PipelineDependencies
-from sagewright.engine.pipelines.reconciler import Pipelines
+from sagewright.engine.pipelines.reconciler import PipelineReconciler
 from sagewright.engine.pipelines.step_records import EXECUTION, VERSION
 from sagewright.model.errors import AwsError, ResourceInUse
 from sagewright.store.database import Database
@@ -88,8 +88,8 @@ class World:
         new = New("abcdefghijkl", document_, "", {}, parent="pipeline-id", status="Executing")
         return resources.create(self.store, ResourceScope(EXECUTION, "0", "r"), new)
 
-    def pipelines(self) -> Pipelines:
-        return Pipelines(PipelineDependencies(self.store, None, self, lambda *_: None))  # type: ignore[arg-type]
+    def pipelines(self) -> PipelineReconciler:
+        return PipelineReconciler(PipelineDependencies(self.store, None, self, lambda *_: None))  # type: ignore[arg-type]
 
     def now(self, execution: Resource) -> Resource:
         found = resources.get(self.store, execution.id)
@@ -97,7 +97,7 @@ class World:
         return found
 
 
-def drive(world: World, execution: Resource, pipelines: Pipelines) -> None:
+def drive(world: World, execution: Resource, pipelines: PipelineReconciler) -> None:
     for _ in range(100):
         pipelines.reconcile(execution.id)
         if world.now(execution).status not in {"Executing", "Stopping"}:

@@ -10,7 +10,7 @@ from tests.pipelines import condition, equal, get, step
 from tests.unit.engine.pipelines.test_reconciler import World, drive
 
 from sagewright.engine.pipelines import callbacks, execution_pass, step_records
-from sagewright.engine.pipelines.reconciler import Pipelines
+from sagewright.engine.pipelines.reconciler import PipelineReconciler
 from sagewright.engine.pipelines.step_records import MOST_ROW
 from sagewright.model.budgets import size_of
 from sagewright.store.database import Database
@@ -113,7 +113,7 @@ def test_executions_that_are_kept_in_memory_have_a_limit(database: Database, mon
     assert world.now(execution).status == "Succeeded"
 
 
-def waiting(world: World) -> tuple[Resource, Pipelines]:
+def waiting(world: World) -> tuple[Resource, PipelineReconciler]:
     url = "http://localhost/0/q"
     execution = world.execution(*(step(name, "Callback", {"a": 1}, SqsQueueUrl=url) for name in "ab"))
     pipelines = world.pipelines()

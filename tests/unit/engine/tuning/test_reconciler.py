@@ -13,7 +13,7 @@ from tests.tuning import request
 
 from sagewright.engine.calls import OperationRequest
 from sagewright.engine.tuning import trials
-from sagewright.engine.tuning.reconciler import Tuning
+from sagewright.engine.tuning.reconciler import TuningReconciler
 from sagewright.engine.tuning.tuning_pass import GIVE_UP_AFTER, TuningDependencies
 from sagewright.kinds.tuning import KIND, read_plan
 from sagewright.model.clock import now_ms
@@ -80,8 +80,8 @@ class World:
     def stops(self, study: Study, trials: Sequence[Trial]) -> list[int]:
         return self.stop_now
 
-    def tuning(self) -> Tuning:
-        return Tuning(TuningDependencies(self.store, self, self, lambda *_: None))
+    def tuning(self) -> TuningReconciler:
+        return TuningReconciler(TuningDependencies(self.store, self, self, lambda *_: None))
 
     def tuner(self, name: str = "t", **changes: Any) -> Resource:
         document = request(name, **changes) | {"Seed": 1}
@@ -123,7 +123,7 @@ class World:
         return found
 
 
-def drive(world: World, tuner: Resource, tuning: Tuning, most: int = 100) -> None:
+def drive(world: World, tuner: Resource, tuning: TuningReconciler, most: int = 100) -> None:
     """Let every training job end with a value of its own, and the tuning job come to its end."""
     for _ in range(most):
         tuning.reconcile(tuner.id)
