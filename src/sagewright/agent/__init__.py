@@ -1,4 +1,5 @@
-"""One detached process a host: channels in, the user's process, logs and metrics out, artefacts to S3.
+"""The agent: one detached process per host. Brings channels in, runs the user's process, sends logs and metrics, uploads artefacts
+to S3.
 
-docs/explanation/agent-contract.md, says what it reads and reports. It imports nothing of the server's state.
+docs/explanation/agent-contract.md describes what it reads and reports. It imports nothing of the server's state.
 """

@@ -1,4 +1,4 @@
-"""`python -m sagewright.agent HOST_DIRECTORY`: one host of a job, from beginning to end."""
+"""`python -m sagewright.agent HOST_DIRECTORY`: runs one host of a job, from beginning to end."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from sagewright.model.jobs.left_reports import FILE
 
 
 class _Log(io.FileIO):
-    """The agent's own log, whose disk may be full: then its lines are lost, and nothing else."""
+    """The agent's own log. If its disk is full, its lines are lost, but nothing else."""
 
     def write(self, data: Any) -> int:
         try:
@@ -32,8 +32,8 @@ class _Log(io.FileIO):
 
 
 def main(directory: Path, cell: Cell | None = None) -> int:
-    """Exit status 0 when the last report was taken in or the job is gone, 3 if another agent works here. `cell`: one that this
-    process has made, for the host's process to run in."""
+    """Returns exit status 0 if the last report was accepted or the job is gone, 3 if another agent works here. `cell`: a cell made
+    by this process, for the host's process to run in."""
     sys.stderr = io.TextIOWrapper(cast("Any", _Log(2, "w", closefd=False)), write_through=True, errors="replace")
     with (directory / "agent.lock").open("w") as lock:
         try:
@@ -64,4 +64,4 @@ def main(directory: Path, cell: Cell | None = None) -> int:
 if __name__ == "__main__":
     exit_status = main(Path(sys.argv[1]))
     sys.stderr.flush()
-    os._exit(exit_status)  # threads that a stuck server still holds must not keep the agent
+    os._exit(exit_status)  # threads still waiting for a stuck server must not keep the agent alive

@@ -1,4 +1,4 @@
-"""What an error of a file or of S3 is called in a FailureReason."""
+"""The description of a file or S3 error in a FailureReason."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from sagewright.agent.disk import FULL, DiskFull
 
 
 def cause(error: Exception) -> str:
-    """Without the number of the error, and without places outside of the job's."""
+    """Returns the cause without the error's number, and without paths outside the job's."""
     if isinstance(error, DiskFull) or not isinstance(error, OSError):
         return str(error)
     if error.errno == errno.ENOSPC:

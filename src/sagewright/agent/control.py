@@ -1,4 +1,4 @@
-"""What is wanted of the agent from outside, seen by its main thread."""
+"""External requests to the agent, as its main thread sees them."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from sagewright.agent.errors import JobError, JobGone, JobStopped, Overdue
 from sagewright.model.jobs.brief import Desired
 
 LEAVE_S = 60.0
-"""How long an agent that a signal asked to end waits for a server that does not answer: a replaced one is back by then."""
+"""Time for which an agent that a signal asked to end waits for an unreachable server: a replaced one is back by then."""
 
 
 AGAIN_S = 3.0
-"""The same after another signal: a server that has just been started may have sent it, and is heard of by then."""
+"""The same after another signal: if a server that was just started sent it, it is reachable by then."""
 
 
 class Control:
-    """Stop or go on. The setters may be called from any thread and from signal handlers.
+    """Requests to stop or go on. The setters may be called from any thread and from signal handlers.
 
-    `wake_fd` becomes readable when something has changed. `deadline`: when the job's time is over, on time.monotonic()'s clock,
-    None for never; `stopped_at`: when a stop was asked for; `worked_at`: when the job's process had ended; `leaving`: what can't be
-    brought to the server is left.
+    `wake_fd` becomes readable when something has changed. `deadline`: end of the job's time limit on time.monotonic()'s clock, None
+    for never; `stopped_at`: when a stop was requested; `worked_at`: when the job's process ended; `leaving`: True if outputs that
+    cannot be sent to the server are abandoned.
     """
 
     def __init__(self) -> None:
@@ -39,7 +39,7 @@ class Control:
         self._signals: list[float] = []
 
     def take(self, desired: str) -> None:
-        """The server's wish, a Desired; words that are not known here change nothing."""
+        """Applies the server's desired state; unknown words change nothing."""
         if desired in {Desired.STOP, Desired.INTERRUPT}:
             self.ask_stop()
         elif desired in {Desired.GONE, Desired.FINISH}:
@@ -47,10 +47,10 @@ class Control:
             self._wake()
 
     def stop_at(self, number: int) -> None:
-        """Have this signal ask for a stop. Call from the main thread.
+        """Makes this signal request a stop. Call it from the main thread.
 
-        A handler of Python's runs between two bytecodes: a signal that comes just before the main thread waits would be
-        seen only when it wakes. So the signal itself, too, makes `wake_fd` readable.
+        Python runs a signal handler between two bytecodes: a signal that arrives just before the main thread waits would be noticed
+        only when it wakes. So the signal itself also makes `wake_fd` readable.
         """
         signal.signal(number, lambda _number, _frame: self._signalled())
         signal.set_wakeup_fd(self._signal_fd, warn_on_full_buffer=False)
@@ -60,8 +60,8 @@ class Control:
         self.ask_stop()
 
     def leave_if_deserted(self, away_since: float) -> bool:
-        """Whether the agent ends without the server, which does not answer: once its process has ended, `LEAVE_S` after a signal
-        asked it to end, or `AGAIN_S` after another signal."""
+        """True if the agent ends without its unreachable server: once its process has ended, `LEAVE_S` after a signal asked it to
+        end, or `AGAIN_S` after another signal."""
         if self._signals and self.worked_at is not None and not self.leaving:
             now, last = time.monotonic(), self._signals[-1]
             again = len(self._signals) > 1 and last > away_since and now - last > AGAIN_S
@@ -74,22 +74,22 @@ class Control:
         self._wake()
 
     def fail(self, failure: JobError) -> None:
-        """The job cannot go on: its process is killed, and it fails for this reason. The first one counts."""
+        """Fails the job for this reason and kills its process. The first failure counts."""
         self.failure = self.failure or failure
         self._wake()
 
     def finish(self) -> None:
-        """The job has done what it was for: its process, which would go on, is ended, and that counts as success."""
+        """Ends the job successfully: its process, which would go on, is stopped."""
         self.done = True
         self._wake()
 
     def check_gone(self) -> None:
-        """Raises Gone."""
+        """Raises JobGone if the job is gone."""
         if self.gone:
             raise JobGone
 
     def check(self) -> None:
-        """Raises Gone, Stopped or the failure if the work is not to go on."""
+        """Raises JobGone, JobStopped or the failure if the work must not go on."""
         if self.failure is not None:
             raise self.failure
         self.check_gone()
@@ -99,13 +99,13 @@ class Control:
             raise Overdue
 
     def over_since(self) -> float | None:
-        """Since when the job should be over, by a stop or by its time; None while it may run."""
+        """Returns since when the job should be over, by a stop or by its time limit; None while it may run."""
         late = self.deadline is not None and time.monotonic() >= self.deadline
         times = [at for at in (self.stopped_at, self.deadline if late else None) if at is not None]
         return min(times, default=None)
 
     def drain(self) -> None:
-        """Make `wake_fd` unreadable again."""
+        """Makes `wake_fd` unreadable again."""
         with suppress(BlockingIOError):
             os.read(self.wake_fd, 4096)
 

@@ -1,4 +1,4 @@
-"""The machine's disk as the agent fills it: with archives, parts, copies and downloads."""
+"""The machine's disk, which the agent fills with archives, parts, copies and downloads."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ GIB = 1 << 30
 
 
 class DiskFull(OSError):
-    """Writing on would take the reserve; `str()` is for a FailureReason."""
+    """More writing would use the reserve; `str()` is for a FailureReason."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(errno.ENOSPC, f"{FULL}: {reason}")
@@ -26,25 +26,25 @@ class DiskFull(OSError):
 
 
 class Disk:
-    """The disk of a directory. Safe to use from many threads: the writers of one agent share one of it.
+    """The disk of a directory. Safe to use from many threads: all writers of one agent share it.
 
-    `stop_mb`: what hosts leave free (see model.disk_room).
+    `stop_mb`: space that hosts leave free (see model.disk_room).
     """
 
     def __init__(self, directory: Path, stop_mb: int = HOST_MB) -> None:
         self._directory, self._stop_mb = directory, stop_mb
         self._lock = threading.Lock()
-        self._unseen = _LOOK_BYTES  # bytes that were written since the last look
+        self._unseen = _LOOK_BYTES  # bytes written since the last check
 
     def free(self) -> int:
-        """Bytes that may be written, without the reserve; may be negative."""
+        """Returns the bytes that may be written, excluding the reserve; can be negative."""
         return spare(self._directory, self._stop_mb)
 
     def total(self) -> int:
         return DiskRoom.of(self._directory).total
 
     def spend(self, size: int) -> None:
-        """Before so many bytes are written. Looks now and then. Raises DiskFull."""
+        """Admits a write of `size` bytes, checking the disk periodically. Raises DiskFull."""
         with self._lock:
             self._unseen += size
             if self._unseen < _LOOK_BYTES:
@@ -73,7 +73,7 @@ class SpendingFile(io.RawIOBase):
 
 
 def shortage(directory: Path, stop_mb: int) -> str:
-    """For a FailureReason: which disk, how much is left of it, and what must be."""
+    """Returns a FailureReason: which disk, how much is left of it, and how much is required."""
     room = DiskRoom.of(directory)
     return (
         f"the disk of {directory} has {room.free} bytes free, and below {room.host_floor(stop_mb)} hosts that write are ended "

@@ -1,10 +1,10 @@
-"""Why a job fails before or after its process ran. The class says whose fault it is, the message is FailureReason's.
+"""Failures of a job before or after its process ran. The class gives the responsible party, the message is FailureReason's.
 
 JobError
-├── ClientError            the request, the data, the image or a right is at fault
+├── ClientError            the request, the data, the image or a permission is at fault
 └── AlgorithmError         the user's program is at fault
 
-Anything else that is raised in an agent is an InternalServerError.
+Any other exception in an agent is an InternalServerError.
 """
 
 from __future__ import annotations
@@ -31,28 +31,28 @@ class AlgorithmError(JobError):
 
 
 class JobGone(Exception):
-    """The server said that the job is not this agent's any more."""
+    """The server reported that the job no longer belongs to this agent."""
 
 
 class JobStopped(Exception):
-    """The job is to stop, and its process does not run (yet or any more)."""
+    """The job was asked to stop, and its process does not run (yet or any more)."""
 
     cause = EndCause.STOP
 
 
 class Overdue(JobStopped):
-    """The job has run for as long as it may, and its process does not run (yet or any more)."""
+    """The job has reached its time limit, and its process does not run (yet or any more)."""
 
     cause = EndCause.MAX_RUNTIME
 
 
 class TooLate(Exception):
-    """The job was stopped or its time is over, and so is what it had to bring its results to S3."""
+    """The job was stopped or reached its time limit, and its grace period for uploading results is over."""
 
 
 @contextmanager
 def blamed_on_client() -> Iterator[None]:
-    """Raises ClientError for a launch that the sandbox refuses: the request asked for it."""
+    """Raises ClientError for a launch that the sandbox rejects: the request asked for it."""
     try:
         yield
     except CannotLaunch as error:

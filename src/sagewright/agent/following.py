@@ -1,4 +1,4 @@
-"""A server that is asked by another host beside it: it ends when that one does."""
+"""A server that serves another host beside it: it ends when that host does."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from sagewright.model.jobs.agent_marks import has_ended
 
 _LOOK_S = 0.1
 _COMES_S = 120.0
-"""How long the other host may take to begin: without it the server is nobody's."""
+"""Time within which the other host must begin: without it the server has no caller."""
 
 
 class Following:
-    """Runs in a thread of its own until the other host is over; then it has this one's process ended, which is no failure."""
+    """Runs in a separate thread until the other host is over; then ends this host's process, which counts as success."""
 
     def __init__(self, host: HostFile, control: Control) -> None:
         self._other, self._control = host.directory.parent / host.brief.follows, control

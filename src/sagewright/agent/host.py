@@ -87,14 +87,14 @@ from sagewright.sandbox.choose import choose_sandbox
 _STOPPED = 143
 _ASIDE_S = 5.0  # before the process there is little to wait for
 _HELD_S = 0.05
-"""For so long a job with a cell tells the server nothing until its process is started."""
+"""Maximum time for which a job with a cell delays its reports until its process is started."""
 
 
 class HostRun:
-    """Runs one host. `control` says what is wanted from outside, `reporter` tells the server."""
+    """Runs one host. `control` carries external requests, `reporter` reports to the server."""
 
     def __init__(self, host: HostFile, control: Control, reporter: Reporter, cell: Cell | None = None) -> None:
-        """`cell`: one that lies in the host's directory already."""
+        """`cell`: a cell that is already in the host's directory."""
         self._host = host
         self._control = control
         self._reporter = reporter
@@ -122,7 +122,7 @@ class HostRun:
         self._memory = JobMemory()
         self._running = False
         self._limits = ProcessLimits(host.stop_grace_s, self._deadline, self._share.kill)
-        closed = host.isolated and host.network == "own"  # else a job without a network may have packages nevertheless
+        closed = host.isolated and host.network == "own"  # otherwise a job without a network may still get packages
         self._isolated = IsolatedRun(host, control, self._install_wrapper, self._limits, not closed, reporter.log)
         self._layers = Layers(self._ml, self._environments, self._isolated, self._volume)
         archives = Archives(host, control, UnpackingSandbox(self._share.wrapper, self._limits))
@@ -140,7 +140,7 @@ class HostRun:
         self._kernels = Kernels(self._environments, self._image, host.brief)
 
     def run(self) -> None:
-        """Everything, to the last report taken in by the server. Never raises."""
+        """Runs everything up to the last report accepted by the server. Never raises."""
         self._watchdog.start()
         try:
             self._run()
@@ -156,11 +156,11 @@ class HostRun:
         self._watchdog.close()
         self._reporter.finish()
         self._memory.close()
-        self._network.close()  # the first host's last, since the others' need it
-        end_descendants()  # of work that was given up
+        self._network.close()  # the first host's last, since the others need it
+        end_descendants()  # left by abandoned work
 
     def _end_processes(self) -> None:
-        """Nothing that was started for this host is left but its network, if it has one; without, that is noted. May be called
+        """Ends everything that was started for this host except its network; without a network, that is recorded. May be called
         again."""
         if self._cell is not None:
             self._cell.close()
@@ -184,13 +184,13 @@ class HostRun:
         self._deliver(ended)
 
     def _over_reason(self) -> EndCause:
-        """The cause of an exit that nothing but the job's end from outside explains."""
+        """Returns the cause of an exit that only an external end of the job explains."""
         if self._reporter.desired == Desired.INTERRUPT:
             return EndCause.INTERRUPT
         return EndCause.STOP if self._control.stop else EndCause.MAX_RUNTIME
 
     def _overdue_s(self) -> float:
-        """For how long this agent has done what its job's end should have ended."""
+        """Returns for how long this agent has continued work that the job's end should have ended."""
         over = self._control.over_since()
         if self._patience.begun:
             return -self._patience.left_s()
@@ -208,7 +208,7 @@ class HostRun:
         sandbox = self._sandbox()
         given = sandbox.declare()
         possible = given["hosts_file"].given and given["joins_network"].given
-        # Many containers listen on port 8080 whatever they are told.
+        # Many containers listen on port 8080 regardless of configuration.
         isolated = self._health is not None and sandbox.name == "container" and given["own_ports"].given
         self._network = open_network(self._host, possible or isolated, self._control.check, isolated=isolated)
         if self._network.warning:
@@ -223,7 +223,7 @@ class HostRun:
         return self._execute(sandbox, environment)
 
     def _sandbox(self) -> Sandbox:
-        """Checks, before anything is downloaded, that the job can run here at all. Raises ClientError."""
+        """Returns the sandbox; checks, before any download, that the job can run here at all. Raises ClientError."""
         try:
             check_runnable(self._image, self._host.brief.program.purpose)
             command(self._image, self._host.brief)
@@ -246,7 +246,7 @@ class HostRun:
         return sandbox
 
     def _needed(self) -> dict[str, str]:
-        """Capabilities that this job cannot do without."""
+        """Returns capabilities that this job requires."""
         needed = {}
         if self._host.isolated:
             needed["no_network"] = "Network isolation (EnableNetworkIsolation)"
@@ -256,7 +256,7 @@ class HostRun:
         return needed
 
     def _prepare(self, sandbox: Sandbox) -> Environment | None:
-        """The environment (None: the image brings its own), and all of /opt/ml, at the same time."""
+        """Returns the environment (None: the image brings its own), and prepares all of /opt/ml, concurrently."""
         self._ml.make(self._host.brief.directories)
         self._ml.write_config(self._host, self._network.interface)
         self._warm_cache.bring()
@@ -265,7 +265,7 @@ class HostRun:
         steps = [lambda: made.append(self._make_environment()), lambda: self._fetch_files(sandbox)]
         if (
             self._cell is not None and self._environments.ready(self._image) is not None
-        ):  # a thread takes longer than that
+        ):  # starting a thread takes longer than that
             steps.pop(0)()
             if not self._fetches():
                 steps.pop(0)()
@@ -277,7 +277,7 @@ class HostRun:
         return self._with_client(made[0])
 
     def _fetches(self) -> bool:
-        """Whether anything has to be brought, which may take long or never come."""
+        """True if anything must be fetched, which may take long or fail."""
         brief = self._host.brief
         return (
             is_script_mode(self._image, brief) or bool(brief.inputs or brief.queries) or brief.checkpoints is not None
@@ -302,7 +302,7 @@ class HostRun:
             self._reporter.log(warning)
 
     def _say_status(self, message: str) -> None:
-        """In the job's status: the first line of its log is kept for what it runs on."""
+        """Reports a message in the job's status: the first line of its log is reserved for what it runs on."""
         self._reporter.send(phase=Phase.DOWNLOADING, message=message)
 
     def _fetch_files(self, sandbox: Sandbox) -> None:
@@ -313,7 +313,7 @@ class HostRun:
         self._checkpoints.fetch(self._control.check, lambda size: self._volume.claim(size, elsewhere=False))
 
     def _with_client(self, environment: Environment | None) -> Environment | None:
-        """What runs beside the user's code: SDK v3's MPI driver, a remote function's client, a model's server."""
+        """Adds programs beside the user's code: SDK v3's MPI driver, a remote function's client, a model's server."""
         if environment is None:
             return None
         self._kernels.make(environment, self._isolated)
@@ -354,14 +354,14 @@ class HostRun:
         return ended
 
     def _run_processes(self, sandbox: Sandbox, environment: Environment | None, book: LogBook) -> Exit:
-        """The job's process; again on another environment where it asks for one, and where it serves, until it is told to end."""
+        """Runs the job's process; again on another environment if it requests one; a serving process until it is asked to end."""
         restarts = Restarts(self._control, self._reporter.log)
         while True:
             ended = self._run_process(sandbox, environment, book)
             if self._control.done and ended.cause == EndCause.EXIT:
                 return Exit(0, EndCause.EXIT)
             if environment is not None and (requested := self._layers.requested(ended)) is not None:
-                end_left()  # of its sandbox: the next one mounts the same directories
+                end_left()  # left of its sandbox: the next one mounts the same directories
                 environment = self._layers.install(environment, requested)
                 continue
             if self._health is None or ended.cause != EndCause.EXIT:
@@ -375,13 +375,13 @@ class HostRun:
         return HealthWatch(self._host.directory, requested, self._control, self._well)
 
     def _well(self) -> None:
-        """The server answers for the first time."""
+        """Handles the server's first successful health check."""
         self._reporter.send(phase=Phase.RUNNING)
         if self._transforming is not None:
             self._transforming.start()
 
     def _run_process(self, sandbox: Sandbox, environment: Environment | None, book: LogBook) -> Exit:
-        """The job's process, once."""
+        """Runs the job's process once."""
         with self._inputs.mounted() as mounts:
             start = self._start_of(sandbox, replace(self._launch(environment, sandbox), mounts=mounts))
             if not self._running:
@@ -397,7 +397,8 @@ class HostRun:
                 return attend_process(started, self._control, self._limits, book)
 
     def _start_of(self, sandbox: Sandbox, launch: Launch) -> Callable[[], Started]:
-        """What starts the process: in the cell the first time, if it is what the launch asks for; else in a sandbox made now."""
+        """Returns the function that starts the process: in the cell the first time, if it fits the launch; otherwise in a new
+        sandbox."""
         cell = self._cell
         if cell is not None and cell.is_whole() and cell.kind.fits(launch):
             with blamed_on_client():
@@ -407,7 +408,7 @@ class HostRun:
             def enter() -> Started:
                 try:
                     return cell.enter(launch, own_variables=bool(self._host.brief.environment))
-                except ConnectionError:  # it was killed just now
+                except ConnectionError:  # it was just killed
                     cell.close()
                     return start_process(self._command(sandbox, launch))
 
@@ -423,7 +424,7 @@ class HostRun:
         return replace(made, wrapper=[*self._share.wrapper(), *self._network.enter, *made.wrapper])
 
     def _install_wrapper(self) -> list[str]:
-        """Packages are installed in the job's share, and in its network if that leads outside."""
+        """Returns the command prefix for installing packages: in the job's share, and in its network if that leads outside."""
         return [*self._share.wrapper(), *([] if self._host.isolated else self._network.enter)]
 
     def _launch(self, environment: Environment | None, sandbox: Sandbox) -> Launch:
@@ -451,7 +452,7 @@ class HostRun:
         )
 
     def _serving_variables(self, sandbox: Sandbox) -> dict[str, str]:
-        """Where a server of ours listens."""
+        """Returns the variables with the listening address of the built-in model server."""
         if self._health is None:
             return {}
         if has_environment(self._image):
@@ -464,7 +465,7 @@ class HostRun:
         return stand_ins(self._host, sandbox, self._network.own) if uses_mpi_driver(self._host) else None
 
     def _deliver(self, ended: Exit) -> None:
-        """Report the exit and bring what the job leaves to S3."""
+        """Reports the exit and uploads the job's outputs to S3."""
         if ended.cause == GONE:
             raise JobGone
         if ended.cause == EndCause.STOP and self._reporter.ask() == Desired.INTERRUPT:
@@ -479,14 +480,14 @@ class HostRun:
             self._delivering.bring(ended, exited)
         except TooLate:
             self._reporter.log(
-                "The job is over, and so is the time to bring what it left to S3: the rest is not uploaded."
+                "The job is over, and so is the time for uploading its outputs to S3: the rest is not uploaded."
             )
             if ended.cause == EndCause.EXIT and ended.code == 0:
                 exited["cause"] = self._over_reason()
             self._reporter.send(exited=exited, finished=True)
 
     def _note(self) -> dict[str, str]:
-        """What the process has left to be told, if anything. Raises ClientError if it is no text."""
+        """Returns the message that the process left, if any. Raises ClientError if it is not text."""
         place = self._host.brief.note
         try:
             text = self._ml.note(place, self._host.brief.note_bytes) if place else None

@@ -1,4 +1,4 @@
-"""`host.json`: what the server tells an agent when it starts it."""
+"""`host.json`: the server's configuration of an agent."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sagewright.model.jobs.brief import Brief, HostGroup
 
 @dataclass(frozen=True)
 class Credentials:
-    """A key pair; the token is empty for keys that last."""
+    """A key pair; the token is empty for long-lived keys."""
 
     access_key_id: str
     secret_access_key: str
@@ -22,7 +22,7 @@ class Credentials:
 
 @dataclass(frozen=True)
 class JobObjects:
-    """The S3 of the job's data. `patience_s`: how long it may not answer before the job fails; None: as long as it takes."""
+    """The S3 of the job's data. `patience_s`: how long it may be unreachable before the job fails; None: no limit."""
 
     endpoint: str
     region: str
@@ -32,14 +32,13 @@ class JobObjects:
 
 @dataclass(frozen=True)
 class HostFile:
-    """`credentials` are those of the job's role, for the user's code; `directory` is HOST_DIRECTORY.
+    """The parsed `host.json`. `credentials` are those of the job's role, for the user's code; `directory` is HOST_DIRECTORY.
 
-    `object_proof`: a file of the embedded object store, to be read by agents beside it, None if there is no such store;
-    `file_systems`: the folder of each file system that is known by its id; `log_limit_mb`: 0 for none; `disk_stop_mb`: with less
-    free, hosts that write are ended;
-    `weights_from_network`: a URL, empty where no job downloads weights; `warm_cache`: the directory that keeps the warm pool's
-    cache between jobs, None without a pool; `gpu_indexes`: which GPUs are its own; `servers`: where reports go when `endpoint`
-    does not answer.
+    `object_proof`: a file of the embedded object store that agents beside it read, None if there is no such store; `file_systems`:
+    the folder of each file system by its id; `log_limit_mb`: 0 for none; `disk_stop_mb`: with less free space, hosts that write are
+    ended; `weights_from_network`: a URL, empty if no job downloads weights; `warm_cache`: the directory that keeps the warm pool's
+    cache between jobs, None without a pool; `gpu_indexes`: numbers of its GPUs; `servers`: where reports go when `endpoint` does
+    not answer.
     """
 
     directory: Path
@@ -79,7 +78,7 @@ class HostFile:
 
     @property
     def rank(self) -> int:
-        """The position of this host in the job's sorted hosts, from 0."""
+        """Returns the position of this host in the job's sorted hosts, from 0."""
         return self.hosts.index(self.host)
 
     @property
@@ -92,12 +91,12 @@ class HostFile:
 
     @property
     def group(self) -> HostGroup:
-        """Of this host."""
+        """Returns the group of this host."""
         return self.brief.group_of(self.host)
 
 
 def read_host_file(directory: Path) -> HostFile:
-    """Raises KeyError, ValueError or OSError if `host.json` does not match docs/explanation/agent-contract.md."""
+    """Parses `host.json`. Raises KeyError, ValueError or OSError if it does not follow docs/explanation/agent-contract.md."""
     document = orjson.loads((directory / "host.json").read_bytes())
     plain = {name: document[name] for name in HostFile.__dataclass_fields__ if name in document}
     return HostFile(

@@ -1,7 +1,7 @@
-"""What jobs may import of ours: a compiled copy of `sagewright.toolkit` and `sagewright.algorithms`, the packages made for
-jobs alone, and the door's hook.
+"""The library of jobs: a compiled copy of `sagewright.toolkit` and `sagewright.algorithms`, the packages made only for jobs, and
+the door's hook.
 
-It is made once for each state of the sources and shared read-only, so that no job compiles or copies anything.
+It is made once per state of the sources and shared read-only, so that no job compiles or copies anything.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from pathlib import Path
 
 PARTS = ("toolkit", "algorithms", "serving")
 HOOK = Path("door") / "hook" / "sitecustomize.py"
-"""Imported by every Python of the job: AWS SDKs inside reach this server as they do through `sagewright exec`."""
+"""Imported by every Python of the job, so that AWS SDKs inside reach this server as they do through `sagewright exec`."""
 
 
 @dataclass(frozen=True)
 class Root:
-    """`files` keep their place below `directory`, in the library below `place`."""
+    """`files` keep their path below `directory`, and are below `place` in the library."""
 
     directory: Path
     place: Path
@@ -33,19 +33,20 @@ _known: dict[Path, str] = {}
 
 
 def preload(package: Path) -> None:
-    """Look at the sources of `package` now, for this process and its forks: what they stage are those, as their code is."""
+    """Reads the sources of `package` now, for this process and its forks: they stage these sources, matching their code."""
     _known[package] = _state(_roots(package))
 
 
 def known_library(package: Path, cache: Path) -> Path | None:
-    """The directory that `staged_library` gives, if it is there and this process has looked at the sources; makes nothing."""
+    """Returns the directory that `staged_library` would return, if it exists and this process has read the sources; creates
+    nothing."""
     known = _known.get(package)
     library = None if known is None else _library(cache, known)
     return library if library is not None and library.is_dir() else None
 
 
 def staged_library(package: Path, cache: Path) -> Path:
-    """The directory to put on PYTHONPATH. `package`: the installed `sagewright`; `cache`: where copies are kept."""
+    """Returns the directory for PYTHONPATH. `package`: the installed `sagewright`; `cache`: where copies are kept."""
     known = _known.get(package)
     if known is not None and _library(cache, known).is_dir():
         return _library(cache, known)
@@ -73,7 +74,7 @@ def _stage(roots: list[Root], library: Path) -> None:
         try:
             partial.rename(library)
         except OSError:
-            if not library.is_dir():  # else another agent was quicker
+            if not library.is_dir():  # otherwise another agent was faster
                 raise
 
 
@@ -85,7 +86,7 @@ def _roots(package: Path) -> list[Root]:
 
 
 def _for_jobs(package: Path) -> Iterator[Path]:
-    """Where the distributions made for jobs have their packages: inside an installed `sagewright`, beside `src` in a checkout."""
+    """Yields the packages of the distributions made for jobs: inside an installed `sagewright`, beside `src` in a checkout."""
     installed = package / "packages"
     if installed.is_dir():
         yield from sorted(installed.iterdir())

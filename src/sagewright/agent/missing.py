@@ -1,4 +1,4 @@
-"""What is said in the log of a job that ended because its environment lacks a module."""
+"""The advice in the log of a job that ended because its environment lacks a module."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ _LEFT_OUT = {
     "sklearn": _SCIENCE,
     "xgboost": {**_SCIENCE, "dask": "dask"},
 }
-"""By framework and module: the distribution that AWS's images hold and the environments here do not, since few scripts need it
+"""By framework and module: the distribution that AWS's images contain and the environments here do not, since few scripts need it
 and all would pay for it. From the requirements and Dockerfiles of aws/sagemaker-scikit-learn-container,
 aws/sagemaker-xgboost-container and aws/deep-learning-containers (PyTorch 2.6, TensorFlow 2.19, Hugging Face 2.5)."""
 
 
 def advice(image: Image, last_lines: Iterable[str]) -> str | None:
-    """What to do about the module that a job's last lines say was not found; None if they say nothing of one."""
+    """Returns advice about the module that a job's last lines report as missing; None if there is none."""
     found = [match[1] for match in map(_MISSING.search, last_lines) if match]
     if not found:
         return None

@@ -1,4 +1,4 @@
-"""What the processes of a job have open: files that are not finished, and files that no directory shows any more."""
+"""Open files of a job's processes: unfinished files, and files without a name in any directory."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MEMORY = {"tmpfs", "devtmpfs", "ramfs", "hugetlbfs"}
 
 
 def open_for_writing(processes: Iterable[psutil.Process]) -> set[Inode]:
-    """(device, inode) of every file that one of the processes can still write: paths differ inside a sandbox, these don't."""
+    """Returns (device, inode) of every file that a process can still write: paths differ inside a sandbox, these do not."""
     return {inode for process in processes for inode in _writable(process.pid)}
 
 
@@ -37,9 +37,10 @@ def _descriptors(pid: int) -> list[str]:
 
 
 def unlinked_bytes(processes: Iterable[int], check: Callable[[], None]) -> int:
-    """What files without a name take on disk: they are open, or mapped, and gone with their last process. Each counts once.
+    """Returns the disk usage of files without a name: they are open or mapped, and vanish with their last process. Each counts
+    once.
 
-    Files in memory do not count: they are held as memory is.
+    Files in memory do not count: the memory limit covers them.
     """
     found: dict[Inode, int] = {}
     for pid in processes:
@@ -63,7 +64,7 @@ def _nameless(pid: int) -> Iterator[os.stat_result]:
 
 
 def _mapped(pid: int) -> Iterator[str]:
-    """Mappings of files that are deleted; whoever may not look at them sees none."""
+    """Yields mappings of deleted files; none without permission to read them."""
     try:
         maps = Path(f"/proc/{pid}/maps").read_bytes()
     except OSError:
@@ -77,7 +78,7 @@ def _mapped(pid: int) -> Iterator[str]:
 
 
 def _in_memory(pid: int) -> set[int]:
-    """Devices that are no disk: of the kernel's own mounts, as memfd's, and of what the process sees mounted."""
+    """Returns devices that are not disks: the kernel's internal mounts, such as memfd's, and those the process sees mounted."""
     devices = set()
     with suppress(OSError):
         descriptor = os.memfd_create("device")
@@ -93,8 +94,7 @@ def _in_memory(pid: int) -> set[int]:
 
 
 def descendants(pid: int) -> list[int]:
-    """All processes that a process has started, and theirs; found by their parents, so none of the machine's others are
-    looked at."""
+    """Returns all descendants of a process; found through parents' lists of children, so that no other processes are examined."""
     found: list[int] = []
     left = [pid]
     while left:

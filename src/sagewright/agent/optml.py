@@ -1,4 +1,4 @@
-"""The job's /opt/ml: the one class that knows its paths and writes its configuration.
+"""The job's /opt/ml: the only class that knows its paths and writes its configuration.
 
 Source: AWS's developer guide, "How Amazon SageMaker provides training information".
 """
@@ -22,7 +22,7 @@ _LONGEST_NAME = 255
 
 
 class OptMl:
-    """/opt/ml of one host; `root` is where it lies outside of the sandbox (HOST_DIRECTORY/ml)."""
+    """/opt/ml of one host; `root` is its path outside the sandbox (HOST_DIRECTORY/ml)."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -33,7 +33,7 @@ class OptMl:
             (self.root / place).mkdir(parents=True, exist_ok=True)
 
     def failure(self) -> str | None:
-        """The text that the process left about its failure, None if there is none."""
+        """Returns the failure message that the process left, or None."""
         try:
             with JobDirectory.at(self.root) as ml:
                 text = ml.read("output/failure", _FAILURE_BYTES)
@@ -42,7 +42,7 @@ class OptMl:
         return text.decode(errors="replace").replace("\0", "") or None
 
     def note(self, place: str, most: int) -> str | None:
-        """The beginning, of at most `most` bytes, of what the process has left to be told at its end, if anything.
+        """Returns the beginning, at most `most` bytes, of the message that the process left at its end, if any.
 
         Raises UnicodeDecodeError.
         """
@@ -51,11 +51,12 @@ class OptMl:
                 found = ml.read(place, most)
         except OSError:
             return None
-        whole = len(found) < most  # else its last character may have been cut
+        whole = len(found) < most  # otherwise its last character may have been cut
         return codecs.getincrementaldecoder("utf-8")().decode(found, final=whole).replace("\0", "") or None
 
     def asked_requirements(self) -> str | None:
-        """What the toolkit has asked the agent to install, None if it has not, "" if it is too long for a list of packages."""
+        """Returns the requirements that the toolkit asked the agent to install, None if it did not, "" if the text is too long for
+        a list of packages."""
         try:
             with JobDirectory.at(self.root) as ml:
                 text = ml.read(".sagewright/requirements.txt", _REQUIREMENTS_BYTES + 1)
@@ -64,9 +65,9 @@ class OptMl:
         return text.decode(errors="replace") if len(text) <= _REQUIREMENTS_BYTES else ""
 
     def directory(self, path: str) -> JobDirectory | None:
-        """A directory below /opt/ml as the job has left it, None if there is none.
+        """Returns a directory below /opt/ml as the job has left it, None if there is none.
 
-        Raises OSError if there is something else.
+        Raises OSError if it is not a directory.
         """
         try:
             with JobDirectory.at(self.root) as ml:
@@ -79,7 +80,7 @@ class OptMl:
             raise NotADirectoryError(errno.ENOTDIR, f"/opt/ml/{path} is no directory any more") from error
 
     def beneath(self, inside: str) -> str:
-        """A path below /opt/ml that the job names, relative to it. Raises ClientError."""
+        """Returns a path that the job names, relative to /opt/ml. Raises ClientError."""
         path = Path(inside)
         if ".." in path.parts or "\0" in inside or not path.is_relative_to("/opt/ml") or path == Path("/opt/ml"):
             raise ClientError(f"The path {inside!r} must be below /opt/ml.")
@@ -88,10 +89,10 @@ class OptMl:
         return str(path.relative_to("/opt/ml"))
 
     def write_config(self, host: HostFile, interface: str) -> None:
-        """The documents that the job finds, and the one that each host has of its own; `interface`: the one by which hosts reach
+        """Writes the documents for the job, and the one that differs between hosts; `interface`: the one through which hosts reach
         each other.
 
-        Raises ClientError for a path of the job's that can't be a directory.
+        Raises ClientError if a path of the job cannot be a directory.
         """
         brief = host.brief
         for place, content in {**brief.documents, brief.resources: _resources(host, interface)}.items():
@@ -111,7 +112,8 @@ class OptMl:
 
 
 def _resources(host: HostFile, interface: str) -> dict[str, Any]:
-    """Source: AWS's developer guide, "Distributed training configuration"; processing jobs have the same."""
+    """Returns the resource document. Source: AWS's developer guide, "Distributed training configuration"; processing jobs have the
+    same."""
     own = host.group
     return {
         "current_host": host.host,

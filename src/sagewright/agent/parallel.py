@@ -1,4 +1,4 @@
-"""Work in other threads while this one watches whether it is still wanted."""
+"""Work in other threads, while this one checks whether it should go on."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 _LOOK_S = 0.2
-_AHEAD = 2  # so many items for each worker are taken before they are worked on
+_AHEAD = 2  # items fetched in advance per worker
 
 
 def for_each(items: Iterable[T], act: Callable[[T], Any], check: Callable[[], None], workers: int) -> None:
-    """Act on every item, several at a time; items are taken as they are needed. `check` is called at least every 0.2 s
-    and raises to give up, and then work that is stuck is left behind. Raises the first error that `act` raises."""
+    """Acts on every item, several at a time; items are fetched as needed. `check` is called at least every 0.2 s and raises to give
+    up; stuck work is then abandoned. Raises the first error that `act` raises."""
     pool = ThreadPoolExecutor(workers)
     pending: set[Future[Any]] = set()
     try:
@@ -30,7 +30,7 @@ def for_each(items: Iterable[T], act: Callable[[T], Any], check: Callable[[], No
 
 
 def attended(act: Callable[[], T], check: Callable[[], None]) -> T:
-    """What `act` returns, by a thread of its own; `check` as above."""
+    """Returns the result of `act`, run in a separate thread; `check` as above."""
     found: list[T] = []
     for_each([act], lambda one: found.append(one()), check, 1)
     return found[0]

@@ -1,8 +1,8 @@
-"""How long an agent goes on: what StopTrainingJob, SIGTERM and MaxRuntimeInSeconds leave it for what it does.
+"""Time limits of an agent: what StopTrainingJob, SIGTERM and MaxRuntimeInSeconds allow it for each stage.
 
-Until the process runs, all work ends at once. The process has its grace. What comes then, to bring checkpoints and artefacts
-to S3, is not cut short by the end of a job that nobody stopped. After a stop, or when the job's time is over, it has the grace
-once more and a second for each 32 MiB that there is to bring; then the job ends without the rest.
+Until the process runs, all work ends at once. The process has its grace period. The upload of checkpoints and artefacts that
+follows is not limited if the job was not stopped. After a stop or the job's time limit, it has the grace period once more plus a
+second per 32 MiB to upload; then the job ends without the rest.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ BYTES_PER_S = 32 << 20
 
 
 class HostPatience:
-    """For one host. `away()`: whether the server does not answer; that time does not count, nothing could be brought in it.
+    """The time limits of one host. `away()`: True while the server is unreachable; that time does not count, since nothing can be
+    uploaded.
 
     Safe to use from many threads.
     """
@@ -35,22 +36,22 @@ class HostPatience:
         return self._since is not None
 
     def begin(self) -> None:
-        """The process has ended, or what is to be done after it begins anew."""
+        """Starts the clock: the process has ended, or the work after it begins again."""
         self._away_s, self._bytes = 0.0, 0
         self._since = self._seen = time.monotonic()
 
     def allow(self, size: int) -> None:
-        """So many bytes are to be brought."""
+        """Allows time for an upload of `size` bytes."""
         self._bytes += size
 
     def check(self) -> None:
-        """Raises Gone, or TooLate."""
+        """Raises JobGone, or TooLate."""
         self._control.check_gone()
         if self._control.leaving or self.left_s() < 0:
             raise TooLate
 
     def left_s(self) -> float:
-        """Infinite while nothing limits it."""
+        """Returns the seconds left; infinite while nothing limits it."""
         now, requested = time.monotonic(), self._control.over_since()
         if self._since is None:
             return math.inf

@@ -1,4 +1,4 @@
-"""The priority of processes that have threads."""
+"""Priorities of processes with threads."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 
 
 def set_priority(pids: Iterable[int], priority: int) -> None:
-    """Give every thread of the processes this priority, as setpriority(2) has it: on Linux each has its own. Those that have ended
-    are passed over."""
+    """Sets the priority of every thread of the processes with setpriority(2), as on Linux each thread has a separate one. Skips
+    ended processes."""
     for pid in pids:
         with suppress(FileNotFoundError, ProcessLookupError):
             for task in Path(f"/proc/{pid}/task").iterdir():

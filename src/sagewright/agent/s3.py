@@ -1,4 +1,4 @@
-"""S3 as the agent uses it: with the job's credentials, at the job's endpoint, patient while the server is away."""
+"""The agent's S3 client: uses the job's credentials and endpoint, and retries while the server is away."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _MOST_READ = 512 << 20
 
 
 class S3Failed(Exception):
-    """S3 refused; `code` is S3's own (NoSuchBucket, AccessDenied, 404), the message says what was asked."""
+    """S3 refused a request; `code` is S3's own (NoSuchBucket, AccessDenied, 404), the message describes the request."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -62,7 +62,7 @@ def _session() -> botocore.session.Session:
 
 
 def preload() -> None:
-    """Read the service model and the endpoint rules once, before agents are forked: a client then takes 2 ms, not 100."""
+    """Reads the service model and the endpoint rules once, before agents are forked: a client then takes 2 ms instead of 100."""
     _client("http://127.0.0.1:1", "us-east-1", ("x", "x", "x"))
 
 
@@ -79,13 +79,13 @@ def _client(endpoint: str, region: str, credentials: tuple[str, str, str]) -> An
 
 
 def parse_uri(uri: str) -> tuple[str, str]:
-    """Bucket and key. Raises ValueError."""
+    """Returns bucket and key. Raises ValueError."""
     place = read_s3_uri(uri)
     return place.bucket, place.key
 
 
 def key_fault(prefix: str, entry: WalkEntry) -> str | None:
-    """Why a file can't be an object below `prefix`, None if it can."""
+    """Returns why a file cannot be an object below `prefix`, or None."""
     if len(prefix.encode()) + 1 + entry.path_bytes > _LONGEST_KEY:
         return f"their keys would be longer than {_LONGEST_KEY} bytes"
     try:
@@ -96,9 +96,9 @@ def key_fault(prefix: str, entry: WalkEntry) -> str | None:
 
 
 class JobS3:
-    """Safe to use from many threads. `check` is called between tries and raises to give up.
+    """Safe to use from many threads. `check` is called between retries and raises to give up.
 
-    Every method raises S3Failed when S3 refuses.
+    Every method raises S3Failed if S3 refuses.
     """
 
     def __init__(self, host: HostFile, check: Callable[[], None]) -> None:
@@ -107,7 +107,9 @@ class JobS3:
         self._encryption = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": key} if key else {}
         self._disk = Disk(host.directory, host.disk_stop_mb)
         self._made: Any = None
-        self._any = False  # anything was sent: one small object needs no client, several are better sent by one
+        self._any = (
+            False  # True once anything was sent: one small object needs no client, several are better sent by one
+        )
         self._check = check
 
     @property
@@ -119,7 +121,7 @@ class JobS3:
         return self._made
 
     def list(self, bucket: str, prefix: str) -> Iterator[FoundObject]:
-        """All objects whose key starts with `prefix`, in key order."""
+        """Yields all objects whose key starts with `prefix`, in key order."""
         token: dict[str, str] = {}
         while True:
             ask = partial(self._client.list_objects_v2, Bucket=bucket, Prefix=prefix, **token)
@@ -131,7 +133,7 @@ class JobS3:
             token = {"ContinuationToken": page["NextContinuationToken"]}
 
     def read(self, bucket: str, key: str) -> bytes:
-        """All of an object, which is to be held in memory: a manifest."""
+        """Returns a whole object in memory: for manifests."""
 
         def get() -> bytes:
             answer = self._client.get_object(Bucket=bucket, Key=key)
@@ -145,7 +147,7 @@ class JobS3:
         return self._patiently(get, f"read s3://{bucket}/{key}")
 
     def read_range(self, bucket: str, key: str, span: slice, etag: str = "") -> tuple[bytes, str]:
-        """The bytes of `span`, whose start must be inside the object, and its ETag, which is to be `etag` if that is given."""
+        """Returns the bytes of `span`, which starts inside the object, and the ETag, which must equal `etag` if that is given."""
 
         def get() -> tuple[bytes, str]:
             condition = {"IfMatch": etag} if etag else {}
@@ -156,9 +158,9 @@ class JobS3:
         return self._patiently(get, f"read s3://{bucket}/{key}")
 
     def stream(self, bucket: str, key: str) -> tuple[int, Iterator[bytes]]:
-        """The size of an object, and its bytes in pieces; after a lost connection they go on where it was lost.
+        """Returns the size of an object, and its bytes in pieces, which resume after a lost connection.
 
-        An object that was replaced by another meanwhile is an S3Failed.
+        Raises S3Failed if the object was replaced in the meantime.
         """
         first = self._get(bucket, key)
         return int(first["ContentLength"]), self._pieces(bucket, key, first)
@@ -185,12 +187,12 @@ class JobS3:
                 answer = self._get(bucket, key, Range=f"bytes={start}-", IfMatch=etag)
 
     def download(self, bucket: str, key: str, target: Path) -> None:
-        """Also raises OSError if the file cannot be written, DiskFull among them."""
+        """Downloads an object. Also raises OSError if the file cannot be written, including DiskFull."""
         with target.open("wb", buffering=0) as file:
             self.download_into(bucket, key, file.fileno())
 
     def download_into(self, bucket: str, key: str, file: int) -> None:
-        """Into an open file, from its beginning. Raises as `download` does."""
+        """Downloads into an open file, from its beginning. Raises as `download` does."""
 
         def get() -> None:
             os.ftruncate(file, 0)
@@ -204,7 +206,7 @@ class JobS3:
         self._patiently(get, f"read s3://{bucket}/{key}")
 
     def upload(self, file: JobFile, bucket: str, key: str) -> None:
-        """In parts if it is large."""
+        """Uploads a file, in parts if it is large."""
         first, self._any = not self._any, True
         if (
             first
@@ -238,7 +240,7 @@ class JobS3:
                 wait = min(2 * wait, _LONGEST_WAIT_S)
             except (
                 botocore.exceptions.HTTPClientError
-            ) as error:  # so botocore calls whatever a body raises while it is read
+            ) as error:  # botocore's name for any exception raised while a body is read
                 self._check()
                 raise S3Failed("", f"cannot {what}: {error}") from error
             except botocore.exceptions.ClientError as error:

@@ -1,4 +1,5 @@
-"""A small object to S3 by one signed request: for the one archive of a job the making of a client would cost more than all else."""
+"""Uploads a small object to S3 with one signed request: creating a client for the only archive of a job would cost more than all
+else."""
 
 from __future__ import annotations
 
@@ -26,7 +27,7 @@ _HEADERS = {
 
 
 def put_small(objects: JobObjects, bucket: str, key: str, content: bytes, encryption: Mapping[str, str]) -> bool:
-    """Whether S3 has taken it. If not it may be sent again, by a client that knows why and what to do.
+    """Returns True if S3 accepted it. If not, it may be sent again by a client, which knows the reason and the remedy.
 
     `encryption`: members of PutObject.
     """
@@ -47,7 +48,7 @@ def put_small(objects: JobObjects, bucket: str, key: str, content: bytes, encryp
 
 
 def _signed(objects: JobObjects, url: str, content: bytes, encryption: Mapping[str, str]) -> dict[str, str]:
-    """With the checksum that S3's own clients send."""
+    """Returns signed headers with the checksum that S3's own clients send."""
     own = objects.credentials
     checksum = base64.b64encode(zlib.crc32(content).to_bytes(4, "big")).decode()
     headers = {_HEADERS[name]: value for name, value in encryption.items()}

@@ -1,5 +1,5 @@
-"""The last resort: an agent that is stuck where nothing can interrupt it, in a read that never returns or an installation
-without end, says how its job ends and is gone.
+"""The last resort for an agent stuck where nothing can interrupt it, in a read that never returns or an endless installation:
+reports how its job ends, and exits.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from sagewright.agent.openfiles import descendants
 
 _EVERY_S = 0.5
 SPARE_S = 15.0
-"""By so much everything may be late that ends by itself."""
+"""Allowed delay of anything that ends by itself."""
 
 
 class Watchdog:
-    """`overdue_s()` tells for how long the agent has done what it should have given up, negative if it may go on;
-    `last_words` are sent before it ends."""
+    """`overdue_s()`: seconds since the agent should have given up its work, negative if it may go on; `last_words` are sent before
+    it ends."""
 
     def __init__(self, control: Control, overdue_s: Callable[[], float], last_words: Callable[[], None]) -> None:
         self._control, self._overdue_s, self._last_words = control, overdue_s, last_words
@@ -57,7 +57,7 @@ class Watchdog:
 
 
 def end_descendants() -> None:
-    """Kill everything that this agent has started."""
+    """Kills everything that this agent has started."""
     for pid in descendants(os.getpid()):
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)

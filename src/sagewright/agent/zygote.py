@@ -1,7 +1,7 @@
 """`python -m sagewright.agent.zygote FD [PLACE NUMBER]`: forks agents that have everything imported already.
 
-Requests come as JSON lines over the socket FD: {"directory": "…"} forks an agent and is answered {"pid": n}; {} is
-answered {"pid": 0} when this process is warm. It ends when the other end of the socket is closed. It must stay single-threaded.
+Requests are JSON lines over the socket FD: {"directory": "…"} forks an agent and is answered {"pid": n}; {} is answered {"pid": 0}
+when this process is warm. It ends when the other end of the socket is closed. It must stay single-threaded.
 
 With PLACE, NUMBER agents are forked ahead, each with a sandbox that waits for a job (`cell`); an agent that has one is answered
 {"pid": n, "group": "its control group"}.
@@ -36,11 +36,11 @@ from sagewright.sandbox.choose import choose_sandbox
 from sagewright.sandbox.users import SPARE
 
 _LOWER = 10
-"""By so much the priority of what makes a cell is lower: it gets about a tenth of what a job gets beside it."""
+"""Amount by which the priority of a process that makes a cell is lowered: it gets about a tenth of a concurrent job's CPU time."""
 
 
 class Zygote:
-    """`place` and `most`: where cells are kept, and how many; 0: none are."""
+    """`place` and `most`: where cells are kept, and how many; 0 for none."""
 
     def __init__(self, connection: socket.socket, place: Path, most: int) -> None:
         self._connection = connection
@@ -50,7 +50,7 @@ class Zygote:
         self._keeper = Keeper(place, most, self._fork_cell) if most else None
 
     def serve(self) -> None:
-        """Answer requests until the other end is closed."""
+        """Answers requests until the other end is closed."""
         signal.signal(signal.SIGCHLD, lambda _number, _frame: self._reap())
         signal.set_wakeup_fd(self._wake, warn_on_full_buffer=False)
         preload()
@@ -72,7 +72,7 @@ class Zygote:
             self._keeper.close()
 
     def _wait(self) -> bool:
-        """Until there is a request; meanwhile cells are kept."""
+        """Waits for a request; maintains cells in the meantime."""
         while True:
             timeout = None if self._keeper is None else self._keeper.wait_s()
             ready, _, _ = select.select([self._connection.fileno(), self._woken], [], [], timeout)
@@ -99,7 +99,7 @@ class Zygote:
             return {"pid": 0}
         directory = Path(request["directory"])
         find_cgroups()
-        choose_sandbox("auto", directory)  # what it finds out about this machine is inherited by the agents
+        choose_sandbox("auto", directory)  # agents inherit what it finds out about this machine
         host = None if self._keeper is None else _host_at(directory)
         if host is not None and (spare := self._spare_for(host)) is not None:
             return {"pid": spare.pid, "group": spare.directory.name}
@@ -114,7 +114,7 @@ class Zygote:
         return {"pid": pid}
 
     def _spare_for(self, host: HostFile) -> SpareCell | None:
-        """A fault of ours in looking for one must not cost the jobs their fork server."""
+        """Returns a spare cell; an internal fault in finding one must not cost the jobs their fork server."""
         try:
             return None if self._keeper is None else self._keeper.take(host)
         except Exception:
@@ -122,11 +122,11 @@ class Zygote:
             return None
 
     def _fork(self) -> int:
-        """As os.fork; the child keeps nothing of this process but what it knows."""
+        """Forks like os.fork; the child keeps none of this process's resources except its memory."""
         pid = os.fork()
         if pid:
             self._children.add(pid)
-            SPARE.leave()  # the child has them
+            SPARE.leave()  # the child holds them
             return pid
         os.setsid()
         signal.set_wakeup_fd(-1)
@@ -144,7 +144,7 @@ class Zygote:
         return pid
 
     def _reap(self) -> None:
-        """Children that have ended must not stay zombies; no other child is touched."""
+        """Reaps ended children; no other child is affected."""
         for pid in list(self._children):
             with contextlib.suppress(ChildProcessError):
                 if os.waitpid(pid, os.WNOHANG)[0] == 0:
@@ -156,12 +156,12 @@ class Zygote:
 def _host_at(directory: Path) -> HostFile | None:
     try:
         return read_host_file(directory)
-    except (OSError, ValueError, KeyError, TypeError):  # the agent says what is wrong with it
+    except (OSError, ValueError, KeyError, TypeError):  # the agent reports what is wrong with it
         return None
 
 
 def _become_agent(directory: Path, cell: Cell | None = None) -> NoReturn:
-    """In the forked child: work."""
+    """Runs an agent in the forked child."""
     status = 70
     try:
         _redirect(directory / "agent.log")
@@ -175,8 +175,8 @@ def _become_agent(directory: Path, cell: Cell | None = None) -> NoReturn:
 
 
 def _become_cell(place: CellDirectory) -> NoReturn:
-    """In the forked child: make the cell, and wait for its job; without one, remove it. A job that comes before it is ready has an
-    agent in any case."""
+    """Makes the cell in the forked child and waits for its job; without one, removes it. A job that arrives before the cell is
+    ready gets an agent in any case."""
     status = 70
     try:
         titles.show(titles.SANDBOX)
@@ -216,14 +216,14 @@ def _made_cell(place: CellDirectory) -> Cell | None:
 
 
 def _say(connection: socket.socket, word: bytes) -> None:
-    """To the fork server, which does not listen any more where a job has got the cell before it was ready."""
+    """Sends a word to the fork server, which no longer listens if a job got the cell before it was ready."""
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
         connection.sendall(word)
 
 
 def _lower_priority() -> int:
-    """A job that has just begun needs the processors more than what is made for the next one. The priority before; it is kept
-    where it could not be given back."""
+    """Lowers the priority, since a job that has just begun needs the processors more than preparations for the next one. Returns
+    the previous priority, which is kept if it could not be restored later."""
     before = os.getpriority(os.PRIO_PROCESS, 0)
     if _can_raise_priority():
         os.setpriority(os.PRIO_PROCESS, 0, min(before + _LOWER, 19))
@@ -232,7 +232,7 @@ def _lower_priority() -> int:
 
 @functools.cache
 def _can_raise_priority() -> bool:
-    """Tried by a process of its own, which stays as it is if it can't."""
+    """True if a priority can be raised again; tried in a separate process."""
     pid = os.fork()
     if pid == 0:
         status = 1
@@ -247,8 +247,8 @@ def _can_raise_priority() -> bool:
 
 
 def _described(connection: socket.socket, *, wait: bool) -> bytes:
-    """One line; none if the fork server needs the cell no more, or is gone; if not `wait`, none if none is there yet, and then none
-    can be sent any more."""
+    """Returns one line; none if the fork server no longer needs the cell, or has ended. Unless `wait`, returns none if none has
+    arrived, and then none can be sent any more."""
     if not wait:
         connection.shutdown(socket.SHUT_RD)
     with connection.makefile("rb") as lines:

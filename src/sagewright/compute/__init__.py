@@ -1,1 +1,1 @@
-"""Where the hosts of a job run: the Backend plug point, the local one, and what this machine can hold."""
+"""Backends that run the hosts of a job: the Backend plug point, the local backend, and the capacity of this machine."""

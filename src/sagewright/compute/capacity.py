@@ -1,4 +1,4 @@
-"""What the machines can hold, and the share of them that a job asks for."""
+"""The capacity of the machines, and the share of it that a job requests."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _GIB = 1 << 30
 
 @dataclass(frozen=True)
 class JobShare:
-    """What a job asks for: each of its hosts' share, all of it, and what its log must say about the difference.
+    """The share of a job: the share of each host, the total, and log messages about deviations from the request.
 
-    `gpus`: once it is reserved, which they are, by their numbers; None where the machine has none.
+    `gpus`: numbers of the GPUs, once reserved; None if the machine has none.
     """
 
     per_host: Resources
@@ -29,20 +29,20 @@ class JobShare:
     gpus: list[int] | None = None
 
     def gpus_of(self, rank: int) -> list[int] | None:
-        """Those of one of the hosts."""
+        """Returns the GPUs of one of the hosts."""
         each = self.per_host.gpus
         return None if self.gpus is None else self.gpus[rank * each : (rank + 1) * each]
 
 
 def this_machine(capacity_cpus: int = 0, capacity_memory_gb: int = 0) -> Resources:
-    """CPUs that this process may use, memory (GiB) and NVIDIA GPUs; the arguments, if not 0, override what was found."""
+    """Returns the CPUs that this process may use, memory (GiB) and NVIDIA GPUs; non-zero arguments override the detected values."""
     cpus = capacity_cpus or len(os.sched_getaffinity(0))
     memory = capacity_memory_gb or max(1, psutil.virtual_memory().total // _GIB)
     return Resources(cpus, memory, count_gpus())
 
 
 def count_gpus() -> int:
-    """NVIDIA GPUs of this machine: as nvidia-smi lists them, else the device files."""
+    """Returns the number of NVIDIA GPUs of this machine: from nvidia-smi, otherwise from the device files."""
     if shutil.which("nvidia-smi"):
         listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, check=False, timeout=30)
         if listed.returncode == 0:
@@ -52,7 +52,7 @@ def count_gpus() -> int:
 
 @dataclass(frozen=True)
 class Machines:
-    """Those that hosts run on: what each of them has, as it is now, and what a job's log calls them."""
+    """The machines that hosts run on: the current resources of each, and their name in a job's log."""
 
     each: Callable[[], Sequence[Resources]]
     name: str = "this machine"
@@ -62,10 +62,9 @@ class Machines:
         return Resources(sum(m.cpus for m in each), sum(m.memory_gb for m in each), sum(m.gpus for m in each))
 
     def share_of(self, instance_type: str, count: int) -> JobShare:
-        """What `count` hosts of `instance_type` take here: never more than the machines have.
+        """Returns the share of `count` hosts of `instance_type`: never more than the machines have.
 
-        Each host is on a machine of its own where there are as many; else all share the largest. Each has at least one CPU
-        and 1 GiB.
+        Each host gets a separate machine if there are enough; otherwise all share the largest. Each has at least one CPU and 1 GiB.
         """
         requested, each = resources_of(instance_type), self.each()
         per_host = _share(requested, each, count)
@@ -84,7 +83,7 @@ class Machines:
 
 
 def _share(requested: Resources, machines: Sequence[Resources], count: int) -> Resources:
-    """What each of `count` hosts gets. Nothing fits when there is no machine: then it is the least."""
+    """Returns the share of each of `count` hosts. Without any machine nothing fits: it is then the minimum."""
     largest = sorted(machines, key=lambda m: (min(m.gpus, requested.gpus), m.cpus, m.memory_gb), reverse=True)
     chosen, parts = (largest[:count], 1) if len(largest) >= count else (largest[:1] or [Resources(0, 0, 0)], count)
     return Resources(

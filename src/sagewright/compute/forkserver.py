@@ -1,8 +1,8 @@
-"""A warm process that agents are forked from, so that a job starts in milliseconds.
+"""A warm process that forks agents, so that a job starts in milliseconds.
 
-The fork server (`python -m sagewright.agent.zygote`) has imported what an agent needs. It talks over a socket pair whose
-other end only this process holds: when the server dies, however, the fork server sees the end of the stream and ends.
-The agents are in sessions of their own and go on.
+The fork server (`python -m sagewright.agent.zygote`) has imported what an agent needs. It communicates over a socket pair whose
+other end only this process holds: when the server dies, in whatever way, the fork server sees the end of the stream and ends. The
+agents are in separate sessions and go on.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ _ANSWER_S = 30.0
 
 
 class ForkServerFailed(RuntimeError):
-    """The fork server could not be started or gave no answer; start the agent some other way."""
+    """The fork server could not be started or gave no answer; start the agent in another way."""
 
 
 @dataclass(frozen=True)
 class Cells:
-    """Sandboxes that are kept ready for jobs to come: at most so many, each in a directory of its own below `place`, on the file
-    system of the hosts' directories."""
+    """Sandboxes kept ready for future jobs: at most `most`, each in a separate directory below `place`, on the file system of the
+    hosts' directories."""
 
     place: Path
     most: int
@@ -44,7 +44,7 @@ class ForkServer:
         self._socket: socket.socket | None = None
 
     def spawn(self, directory: Path) -> tuple[int, str]:
-        """Have an agent work in `directory`; its pid, and the name of the control group of the cell that it has, if it has one.
+        """Starts an agent in `directory`; returns its pid, and the name of its cell's control group, if it has one.
 
         Raises ForkServerFailed.
         """
@@ -52,7 +52,7 @@ class ForkServer:
         return int(answer["pid"]), str(answer.get("group", ""))
 
     def warm(self) -> None:
-        """Return once the fork server is ready to fork. Raises ForkServerFailed."""
+        """Returns once the fork server is ready to fork. Raises ForkServerFailed."""
         self._ask({})
 
     def close(self) -> None:
@@ -66,7 +66,7 @@ class ForkServer:
                     return self._exchange(request)
                 except (OSError, ValueError) as error:
                     self._end()
-                    # Asking again could start a second agent, but for a fork server that had died before it was asked.
+                    # Another request could start a second agent, unless the fork server had died before the first one.
                     if attempt == 2 or not isinstance(error, BrokenPipeError):
                         raise ForkServerFailed(str(error)) from error
         raise AssertionError("unreachable")

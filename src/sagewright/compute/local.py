@@ -35,7 +35,7 @@ _ENDED_S = 2.0
 
 
 def machine_name() -> str:
-    """The same for all servers of this machine, and after it has been started anew."""
+    """Returns a name that is the same for all servers of this machine, and survives a reboot."""
     try:
         machine_id = Path("/etc/machine-id").read_text().strip()
     except OSError:
@@ -44,14 +44,13 @@ def machine_name() -> str:
 
 
 class LocalBackend:
-    """Agents are detached processes of this machine, known by pid and start time, so that a recycled pid is never hit.
+    """Agents are detached processes of this machine, identified by pid and start time, so that a recycled pid is never hit.
 
-    One that a killed server had started and not yet noted is found by the mark in its directory; where there is none yet,
-    another one may be started: of two, the lock in the directory lets one work.
-    They are forked from a warm fork server; where that fails they are started as `python -m sagewright.agent`. Linux.
-    Servers of several machines may share a store: of a host on another machine nothing can be said here but that (Unreachable).
-    `environ`: the variables of agents that are started; None: this process's own; `machine`: the name of this one; `cells`: how
-    many sandboxes are kept ready, and where; None: none are.
+    An agent that a killed server had started but not recorded is found by the mark in its directory; without a mark yet, another
+    one may be started: the lock in the directory lets only one of them work. They are forked from a warm fork server; if that fails
+    they are started as `python -m sagewright.agent`. Linux. Servers of several machines may share a store: for a host on another
+    machine every method raises BackendUnreachable. `environ`: the variables of started agents; None: this process's own; `machine`:
+    the name of this one; `cells`: how many sandboxes are kept ready, and where; None for none.
     """
 
     def __init__(
@@ -126,8 +125,8 @@ class LocalBackend:
             _end_containers(Path(handle["directory"]))
 
     def _kill_all(self, handle: Handle, pid: int | None) -> None:
-        """The agent, and what it has started. What one that was killed left (no sandbox, or a daemon that left its session) is
-        known by its environment."""
+        """Kills the agent and its descendants. Remains of a killed agent (no sandbox, or a daemon that left its session) are
+        identified by their environment."""
         deadline = time.monotonic() + _KILL_WAIT_S
         if pid:
             _kill(_family(pid))
@@ -135,22 +134,22 @@ class LocalBackend:
             _kill(left)
 
     def warm(self) -> None:
-        """Start the fork server now, so that the first job does not wait for it. Never raises."""
+        """Starts the fork server now, so that the first job does not wait for it. Never raises."""
         if self._forks is not None:
             with suppress(ForkServerFailed):
                 self._forks.warm()
 
     def close(self) -> None:
-        """End the fork server; the agents go on."""
+        """Ends the fork server; the agents go on."""
         if self._forks is not None:
             self._forks.close()
         with self._lock:
             for child in self._children.values():
-                child.returncode = child.poll() or 0  # no longer ours to wait for
+                child.returncode = child.poll() or 0  # it is no longer ours to wait for
             self._children.clear()
 
     def _start(self, directory: Path) -> tuple[int, str]:
-        """The agent's pid, and the control group that was made ahead for it, if one was."""
+        """Returns the agent's pid, and the control group that was made for it in advance, if any."""
         if self._forks is not None:
             with suppress(ForkServerFailed):  # a slow start is better than none
                 return self._forks.spawn(directory)
@@ -174,14 +173,14 @@ class LocalBackend:
         return child
 
     def _reap(self) -> None:
-        """Children that ended must not stay zombies."""
+        """Reaps ended children, which would stay zombies."""
         with self._lock:
             for pid in [pid for pid, child in self._children.items() if child.poll() is not None]:
                 del self._children[pid]
 
 
 def _end_containers(directory: Path) -> None:
-    """An engine that is gone, or stuck, must not keep a job from ending."""
+    """Ends the containers of a host; an engine that is missing or stuck must not keep a job from ending."""
     try:
         end_containers(directory)
     except (EngineFailed, Unavailable) as error:
@@ -189,7 +188,7 @@ def _end_containers(directory: Path) -> None:
 
 
 def _write_document(plan: HostPlan) -> None:
-    """The document holds credentials: only its owner may read it."""
+    """Writes the document, which holds credentials, readable only by its owner."""
     plan.directory.mkdir(parents=True, exist_ok=True)
     path = plan.directory / "host.json"
     path.touch(mode=0o600)
@@ -197,7 +196,7 @@ def _write_document(plan: HostPlan) -> None:
 
 
 def _pid_of(handle: Handle) -> int | None:
-    """The agent that is alive: the one that was started last or, if that one found another at work, the other."""
+    """Returns the pid of the live agent: the one started last or, if that one found another at work, the other."""
     marks = [handle]
     if "directory" in handle:
         marks += [mark] if (mark := read_mark(Path(handle["directory"]), str(handle["host_id"]))) else []
@@ -205,15 +204,15 @@ def _pid_of(handle: Handle) -> int | None:
 
 
 def _has_ended_all(handle: Handle) -> bool:
-    """Whether the agent has said that nothing is left of what it had started: to look at every process of the machine takes
-    longer than a short job. Not of an agent whose place another one has taken."""
+    """True if the agent has recorded that nothing it started is left: scanning every process of the machine takes longer than a
+    short job. False for an agent that was replaced by another."""
     mark = read_mark(Path(handle["directory"]), str(handle["host_id"])) if "directory" in handle else None
     same = mark is not None and all(mark[name] == handle.get(name) for name in ("pid", "started"))
     return same and mark is not None and bool(mark.get("ended"))
 
 
 def _is_alive(mark: Mapping[str, Any]) -> bool:
-    """Whether it is that very process and runs still: what `kill` has seen end, no later look calls alive."""
+    """True if it is exactly that process and still runs: a process that `kill` has seen end never counts as alive later."""
     pid, started = int(mark["pid"]), str(mark["started"])
     return started != GONE and start_mark(pid) == started and runs(pid)
 
@@ -227,7 +226,7 @@ def _processes(pids: list[int]) -> list[psutil.Process]:
 
 
 def _family(pid: int) -> list[psutil.Process]:
-    """The process and all its descendants, itself first so that it cannot start more of them."""
+    """Returns the process and all its descendants, itself first so that it cannot start more of them."""
     try:
         parent = psutil.Process(pid)
         return [parent, *parent.children(recursive=True)]
@@ -245,7 +244,7 @@ def _kill(processes: list[psutil.Process]) -> None:
 
 
 def _marked(host_id: str) -> list[psutil.Process]:
-    """Processes of this machine whose environment says that they belong to the host."""
+    """Returns processes of this machine whose environment marks them as the host's."""
     marker = f"{HOST_ID_VARIABLE}={host_id}".encode()
     found = []
     for entry in Path("/proc").iterdir():

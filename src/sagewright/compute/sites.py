@@ -1,4 +1,4 @@
-"""The place that the settings choose for the hosts of jobs, with all that depends on it."""
+"""The site that the settings choose for the hosts of jobs, with everything that depends on it."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from sagewright.model.settings import Settings
 
 @dataclass(frozen=True)
 class Site:
-    """A backend, the machines behind it by one name, and the way back from there.
+    """A backend, the machines behind it under one name, and the way back from there.
 
-    `endpoint(url)`: where its hosts reach a server that this machine reaches at `url`; `warm()` makes the first launch
-    quicker; `close()` ends what serves this process alone. Hosts go on. `environments`: where hosts of this machine have theirs;
-    None where hosts are on others.
+    `endpoint(url)`: the address at which its hosts reach a server that this machine reaches at `url`; `warm()` speeds up the first
+    launch; `close()` ends helpers of this process, while hosts go on. `environments`: directory of the environments of this
+    machine's hosts; None if hosts are on other machines.
     """
 
     backend: Backend
@@ -32,7 +32,7 @@ class Site:
 
 
 def open_site(settings: Settings) -> Site:
-    """Raises NoBackend if what the settings ask for cannot be had."""
+    """Opens the site of the settings. Raises NoBackend if it is not available."""
     return _on_ray(settings) if settings.backend == "ray" else _here(settings)
 
 

@@ -1,1 +1,1 @@
-"""Reconcilers: what is wanted compared with what is observed, until they agree."""
+"""Reconcilers: compare the desired with the observed state until they agree."""

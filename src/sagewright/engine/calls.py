@@ -1,7 +1,7 @@
-"""How the engine asks for what it needs: by operations, as a principal, with that principal's rights and nothing more.
+"""Calls to operations: the engine acts as a principal, with exactly that principal's rights.
 
-Tuning makes its training jobs so, a pipeline its steps', a rule what it starts. There is no second way to create a job, and what a
-client could not do is not done for one either.
+Tuning creates its training jobs this way, a pipeline its steps' jobs, a rule what it starts. There is no second way to create a
+job, and nothing is done for a client that it could not do itself.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True)
 class Owner:
-    """The subject that a job is made for: it is looked at whenever the job has got on. No client can say so in a request.
+    """The subject that a job is created for; it is reconciled whenever the job makes progress. Clients cannot set it in a request.
 
-    `job`: how it is called, where the operation has no member for that.
+    `job`: the job's name, if the operation has no member for it.
     """
 
     kind: str
@@ -25,8 +25,8 @@ class Owner:
 
 @dataclass(frozen=True)
 class OperationRequest:
-    """A request of an operation as boto3 takes it. `principal`: the ARN of the role or user that asks; `region`: ""
-    for the server's own.
+    """A request of an operation in boto3's format. `principal`: the ARN of the calling role or user; `region`: "" for the server's
+    own.
     """
 
     principal: str
@@ -38,8 +38,9 @@ class OperationRequest:
 
 
 class Call(Protocol):
-    """Answers as boto3 would. Safe to use from many threads; blocks as long as the operation takes."""
+    """Calls operations and answers as boto3 would. Safe to use from many threads; blocks as long as the operation takes."""
 
     def __call__(self, question: OperationRequest) -> dict[str, Any]:
-        """Raises AwsError: what a client would get, NotImplementedYet for an operation that is not served among it."""
+        """Calls an operation. Raises AwsError, as a client would receive it, including NotImplementedYet for an unsupported
+        operation."""
         ...

@@ -1,4 +1,4 @@
-"""The engine: reconciles each subject when something happened to it, at times that it asked for, and now and then."""
+"""The engine: reconciles a subject when something happens to it, at times that it requested, and periodically."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ log = logging.getLogger("sagewright.engine")
 SWEEP_S = 1.0
 TICK_S = 0.05
 THREADS = 8
-"""A step may wait for a process that is being killed, a container engine or a cluster; it holds up its own subject alone."""
+"""A step may wait for a process that is being killed, a container engine or a cluster; it delays only its own subject."""
 
 
 class Reconciler(Protocol):
-    """Brings subjects of some kinds closer to what is wanted.
+    """Brings subjects of some kinds closer to their desired state.
 
     Every method is idempotent and safe at any restart. Two steps for one subject never run at the same time in one server.
     """
@@ -28,11 +28,11 @@ class Reconciler(Protocol):
     kinds: tuple[str, ...]
 
     def active(self) -> list[tuple[str, str]]:
-        """Kinds and ids of what is not over, in the order in which it should be looked at."""
+        """Returns kinds and ids of unfinished subjects, in the order in which to reconcile them."""
         ...
 
     def reconcile(self, subject_id: str) -> None:
-        """One step for one subject."""
+        """Runs one step for one subject."""
         ...
 
 
@@ -46,7 +46,7 @@ class Recovering(Protocol):
 
 
 class Subject(NamedTuple):
-    """What a step is for."""
+    """The subject of a reconcile."""
 
     kind: str
     id: str
@@ -67,7 +67,8 @@ class Engine:
         self._thread = threading.Thread(target=self._run, name="engine-timers", daemon=True)
 
     def add(self, reconciler: Reconciler, own_threads: int = 0) -> None:
-        """To be called before `start`. `own_threads`: how many it has, if what it waits for must keep no other from its turn."""
+        """Adds a reconciler; call it before `start`. `own_threads`: number of threads dedicated to it, if its waits must not delay
+        others."""
         self._reconcilers.append(reconciler)
         self._by_kind |= dict.fromkeys(reconciler.kinds, reconciler)
         if own_threads:
@@ -81,7 +82,7 @@ class Engine:
         self._thread.start()
 
     def stop(self) -> None:
-        """Let the steps at hand end, then no more are taken. Jobs go on."""
+        """Lets running steps end and starts no more. Jobs go on."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
@@ -91,11 +92,11 @@ class Engine:
             pool.close(timeout_s=30)
 
     def wake(self, kind: str, subject_id: str) -> None:
-        """Something happened to the subject."""
+        """Schedules a reconcile because something happened to the subject."""
         self._put(Subject(kind, subject_id))
 
     def wake_after(self, delay_s: float, kind: str, subject_id: str) -> None:
-        """Schedules a reconcile after `delay_s`, at most TICK_S later. Asked for again and again, the same time counts once."""
+        """Schedules a reconcile after `delay_s`, at most TICK_S later. Repeated requests for the same time count once."""
         due = time.monotonic() + delay_s
         if delay_s > TICK_S:
             due = math.ceil(due / TICK_S) * TICK_S

@@ -1,4 +1,4 @@
-"""Invocations of functions that are over: each is kept for a while, for who asked for it, and then forgotten."""
+"""Finished invocations of functions: each is kept for a while for its caller, then deleted."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from sagewright.store.jobs import jobs
 KIND = "invocations"
 LOOK_S = 15.0
 KEPT_MS = {"invoke-": 120_000, "pipelines-": 30 * 86_400_000}
-"""By the beginnings of their names. A pipeline execution reads the answer of its own when it gets to it, after a restart too."""
+"""Retention by name prefix. A pipeline execution reads its answer when it gets to it, even after a restart."""
 AT_ONCE = 200
 
 
 class FunctionInvocationReconciler:
-    """See engine.control.Reconciler. Of all regions."""
+    """See engine.control.Reconciler. Handles all regions."""
 
     kinds: tuple[str, ...] = (KIND,)
 

@@ -1,4 +1,4 @@
-"""Where something stands in a text of JSON, as AWS's rules tell it: the place behind the last thing that was read.
+"""Positions in a JSON text in AWS's notation: the position behind the last token that was read.
 
 Source: the messages about event patterns that localstack/localstack recorded on AWS (`test_events_patterns.snapshot.json`).
 """
@@ -19,7 +19,8 @@ _decoder = json.JSONDecoder()
 
 
 def behind(text: str, trail: Trail, *, whole: bool = False) -> str:
-    """The place behind the first sign of the value at `trail`, or behind all of it. `text` is JSON and has the value."""
+    """Returns the position behind the first character of the value at `trail`, or behind all of it. `text` is JSON and contains the
+    value."""
     start = _start(text, trail)
     end = _end(text, start)
     first = text[start] in '[{"' and not whole
@@ -27,7 +28,7 @@ def behind(text: str, trail: Trail, *, whole: bool = False) -> str:
 
 
 def described(text: str, at: int, *, shown: bool = True) -> str:
-    """The place of the character `at`, counted from 0; `shown`: with the text."""
+    """Returns a description of the position `at`, counted from 0; `shown`: includes the text."""
     line = text.count("\n", 0, at) + 1
     column = at - (text.rfind("\n", 0, at) + 1) + 1
     if not shown:
@@ -38,7 +39,7 @@ def described(text: str, at: int, *, shown: bool = True) -> str:
 
 
 def fault(text: str, *, shown: bool = True) -> str:
-    """What is wrong with a text that is no JSON, and where; `shown`: with the text."""
+    """Returns the error in an invalid JSON text and its position; `shown`: includes the text."""
     try:
         json.loads(text)
     except json.JSONDecodeError as found:
@@ -68,7 +69,7 @@ def _start(text: str, trail: Trail) -> int:
 
 
 def _member(text: str, at: int, name: str) -> int:
-    """Where the value of the last member called `name` begins, in the object that begins at `at`."""
+    """Returns where the value of the last member called `name` begins, in the object that begins at `at`."""
     found, at = -1, _skip(text, at + 1)
     while text[at] != "}":
         key, at = _decoder.raw_decode(text, at)

@@ -1,4 +1,4 @@
-"""Threads that work on subjects: many at a time, and never two on the same one."""
+"""A pool of threads that work on subjects concurrently, and never two on the same one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ K = TypeVar("K", bound=Hashable)
 
 
 class KeyedPool(Generic[K]):
-    """Calls `work(key)` soon after `put(key)`; once, however often it was put meanwhile. Safe to use from many threads."""
+    """Calls `work(key)` soon after `put(key)`, once however often it was put in the meantime. Safe to use from many threads."""
 
     def __init__(self, name: str, threads: int, work: Callable[[K], None]) -> None:
         self._name, self._most, self._work = name, threads, work
@@ -25,7 +25,7 @@ class KeyedPool(Generic[K]):
         self._ended = False
 
     def put(self, key: K) -> None:
-        """Never blocks. A key that is worked on is worked on once more; after `close` nothing is."""
+        """Never blocks. A key that is being worked on is worked on once more; after `close` keys are ignored."""
         with self._changed:
             if self._ended:
                 return
@@ -36,7 +36,7 @@ class KeyedPool(Generic[K]):
             self._wake()
 
     def close(self, timeout_s: float) -> None:
-        """Let what is under way end, and begin no more."""
+        """Lets running work end, and starts no more."""
         with self._changed:
             self._ended = True
             self._waiting.clear()

@@ -1,4 +1,5 @@
 """The process that carries out asynchronous invocations, and the server's client of it.
 
-It reads what containers answer, so that the server doesn't; it imports the client of containers and S3's, nothing of the server.
+It reads the containers' answers, so that the server does not have to; it imports the clients of containers and of S3, nothing of
+the server.
 """

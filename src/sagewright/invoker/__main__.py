@@ -1,7 +1,7 @@
 """`python -m sagewright.invoker DESCRIPTOR`: the process. It ends when its server does.
 
-Over the socket come JSON lines: first the settings (`objects`, `folder`, `disk_stop_mb`), then invocations. A result goes back for
-each.
+The socket carries JSON lines: first the settings (`objects`, `folder`, `disk_stop_mb`), then invocations. Each is answered by a
+result.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One asynchronous invocation: its input to the containers, one after the other, and the last answer to S3."""
+"""One asynchronous invocation: sends its input through the containers in turn, and the last answer to S3."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ from sagewright.upstream.connecting import ContainerAddress
 
 T = TypeVar("T")
 MOST_BYTES = 1 << 30
-"""Of an input or an answer. Source: AWS's developer guide, "Asynchronous inference"."""
+"""Maximum bytes of an input or an answer. Source: AWS's developer guide, "Asynchronous inference"."""
 UNKNOWN_TYPE, ANY_TYPE = "application/octet-stream", "binary/octet-stream"
 THREADS, OF_AN_ENDPOINT = 16, 4
-"""Transfers from and to S3 at a time, in all and for one endpoint."""
+"""Concurrent transfers from and to S3, in total and for one endpoint."""
 ACCEPT_S = 5.0
 MOST_CONTAINERS = 256
-"""Containers whose connections are kept."""
+"""Maximum number of containers with persistent connections."""
 MOST_SAID = 3000
 _PIECE = 1 << 20
 
 
 class InvocationFailed(Exception):
-    """The invocation has failed; the message is what S3FailurePath gets."""
+    """The invocation has failed; the message is uploaded to S3FailurePath."""
 
 
 @dataclass
 class Payload:
-    """A payload: `data`, or a file where it is large."""
+    """A payload: `data`, or a file if it is large."""
 
     content_type: str
     data: bytes = b""
@@ -56,7 +56,7 @@ class Payload:
 
 
 class Carrying:
-    """Carries out invocations side by side. To be used from one event loop. `folder`: for files that are open, and have no name."""
+    """Carries out invocations concurrently. To be used from one event loop. `folder`: for open files without a name."""
 
     def __init__(self, objects: ObjectClient, folder: Path, stop_mb: int) -> None:
         self._objects, self._folder, self._stop_mb = objects, folder, stop_mb
@@ -65,11 +65,11 @@ class Carrying:
         self._upstreams: dict[str, Upstream] = {}
 
     async def carry_out(self, invocation: AsyncInvocation) -> Result:
-        """Raises nothing but CancelledError."""
+        """Carries out an invocation. Raises nothing but CancelledError."""
         with ExitStack() as held:
             try:
                 content = await self._input(invocation, held)
-                async with asyncio.timeout(invocation.timeout_s + 1.0):  # each exchange has what is left of the time
+                async with asyncio.timeout(invocation.timeout_s + 1.0):  # each exchange gets the remaining time
                     content = await self._answered(invocation, content, held)
                 await self._output(invocation, content)
             except (InvocationFailed, ObjectFailed) as error:
@@ -115,14 +115,14 @@ class Carrying:
         return content
 
     async def _ask(self, directory: str, request: UpstreamRequest, left_s: float, container: str) -> Answer:
-        """Raises Failed."""
+        """Sends a request to a container. Raises InvocationFailed."""
         spill = Spill(self._file, MOST_BYTES, self._spend)
         for last in (False, True):
             try:
                 return await self._upstream(directory).fetch(request, max(left_s, 0.001), spill)
             except TimeoutError:
                 raise InvocationFailed(_too_late(container)) from None
-            except Stale as error:  # the container had ended a connection that was kept: the request was not read
+            except Stale as error:  # the container had closed a persistent connection: the request was not read
                 if last or request.pieces is not None:
                     raise InvocationFailed(f"Received server error (0) from {container}: {error}") from None
             except (Broken, ContainerUnreachable) as error:
@@ -146,9 +146,9 @@ class Carrying:
         return found
 
     def _file(self) -> BinaryIO:
-        """Raises Failed where the disk is too full for one."""
+        """Returns a temporary file. Raises InvocationFailed if the disk is too full for one."""
         self._spend(0)
-        return tempfile.TemporaryFile(dir=self._folder)  # whoever opens it closes it
+        return tempfile.TemporaryFile(dir=self._folder)  # the caller closes it
 
     def _spend(self, size: int) -> None:
         left = disk_room.spare(self._folder, self._stop_mb)

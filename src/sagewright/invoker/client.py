@@ -1,4 +1,4 @@
-"""The server's client of the invoker: starts it when it is first needed, and again when it has died."""
+"""The server's client of the invoker: starts it on first use, and again when it has died."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from sagewright.model import process_memory
 
 END_S = 5.0
 _SEND_LIMIT = struct.pack("ll", 10, 0)
-"""Seconds and microseconds, after which a process that reads nothing counts as dead."""
+"""Seconds and microseconds after which a process that reads nothing counts as dead."""
 log = logging.getLogger("sagewright.invoker.client")
 
 
 @dataclass(frozen=True)
 class Workshop:
-    """What an invoker works with. `folder`: for payloads, emptied of whatever a killed one has left; `objects()`: see messages."""
+    """The invoker's dependencies. `folder`: for payloads, emptied of the remains of a killed one; `objects()`: see messages."""
 
     folder: Path
     objects: Callable[[], InvokerObjects]
@@ -33,7 +33,7 @@ class Workshop:
 
 
 class InvokerClient:
-    """Safe to use from many threads. `ended` gets each result, `lost` the ids of what a process that died had in its hands."""
+    """Safe to use from many threads. `ended` gets each result, `lost` the ids of the invocations of a process that died."""
 
     def __init__(self, workshop: Workshop, ended: Callable[[Result], None], lost: Callable[[list[str]], None]) -> None:
         self._workshop, self._ended, self._lost = workshop, ended, lost
@@ -42,7 +42,7 @@ class InvokerClient:
         self._held: dict[socket.socket, set[str]] = {}
 
     def send(self, invocation: AsyncInvocation) -> bool:
-        """Whether it is being carried out: `ended` or `lost` is called for it later, never in this call."""
+        """Returns True if the invocation was started: `ended` or `lost` is called for it later, never in this call."""
         line = json.dumps(invocation.document()).encode() + b"\n"
         with self._lock:
             try:
@@ -107,7 +107,7 @@ class InvokerClient:
             self._lost(left)
 
     def close(self) -> None:
-        """Ends the process: what it has in its hands is carried out again by the next server."""
+        """Ends the process: the next server repeats its unfinished invocations."""
         with self._lock:
             if self._socket is not None:
                 with contextlib.suppress(OSError):

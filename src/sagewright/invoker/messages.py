@@ -1,4 +1,4 @@
-"""What the server asks of the invoker, and what it answers."""
+"""Messages between the server and the invoker."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class InvokerObjects:
-    """The S3 that has inputs and outputs."""
+    """The S3 with inputs and outputs."""
 
     endpoint: str
     region: str
@@ -20,8 +20,8 @@ class InvokerObjects:
 
 @dataclass(frozen=True)
 class AsyncInvocation:
-    """One asynchronous invocation. `directories`: of the hosts of an instance's containers, in their order, and `containers` their
-    names; `body` (base64) or `input_uri`: what is sent; `timeout_s`: for all of the containers together."""
+    """One asynchronous invocation. `directories`: directories of the hosts of an instance's containers, in order, and `containers`
+    their names; `body` (base64) or `input_uri`: the input; `timeout_s`: for all of the containers together."""
 
     id: str
     endpoint: str
@@ -44,7 +44,7 @@ class AsyncInvocation:
 
 @dataclass(frozen=True)
 class Result:
-    """How an invocation ended: its answer is at `output_uri` with that content type, or the reason why there is none."""
+    """The result of an invocation: its answer is at `output_uri` with that content type, or the failure's reason."""
 
     id: str
     content_type: str = ""

@@ -19,12 +19,12 @@ _MULTIPART_BYTES = 16 << 20
 
 
 class ObjectFailed(Exception):
-    """S3 refused, or did not answer; the message says what was asked."""
+    """S3 refused, or did not answer; the message describes the request."""
 
 
 @dataclass(frozen=True)
 class InputObject:
-    """An object as it was read. `content_type`: "" where it was put without one."""
+    """An object that was read. `content_type`: "" if it was put without one."""
 
     size: int
     content_type: str

@@ -1,4 +1,4 @@
-"""Opens beneath a directory descriptor: by openat2(2), and step by step where the kernel or a seccomp filter has none of it."""
+"""Opens beneath a directory descriptor: by openat2(2), or step by step where the kernel or a seccomp filter does not allow it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def steps(path: str) -> list[str]:
-    """The names of a relative path. Raises OSError (EINVAL) if a step is empty, `.`, `..` or no name at all."""
+    """Returns the names of a relative path. Raises OSError (EINVAL) if a step is empty, `.`, `..` or not a valid name."""
     names = path.split("/")
     if any(name in {"", ".", ".."} or "\0" in name for name in names):
         raise OSError(errno.EINVAL, "not a path beneath a directory", path)
@@ -34,9 +34,9 @@ def steps(path: str) -> list[str]:
 
 
 def open_beneath(directory: int, path: str, flags: int, mode: int = 0) -> int:
-    """A descriptor of `path`, never of anything outside of the directory; it never waits for a FIFO's other end.
+    """Returns a descriptor of `path`, never of anything outside the directory; never waits for a FIFO's other end.
 
-    Raises OSError: ELOOP or ENOTDIR where a link is on the way or at its end, EXDEV where another file system is mounted.
+    Raises OSError: ELOOP or ENOTDIR if a link is on the way or at its end, EXDEV if another file system is mounted.
     """
     names = steps(path)
     if len(names) == 1 or not has_openat2() or len(os.fsencode(path)) > LONGEST_PATH:
@@ -45,7 +45,8 @@ def open_beneath(directory: int, path: str, flags: int, mode: int = 0) -> int:
 
 
 def open_directory(directory: int, path: str) -> int:
-    """As `open_beneath`, for listing. A directory of our own that its job has closed to itself is opened up to its owner."""
+    """Works as `open_beneath`, for listing. A directory of our own to which its job has denied itself access is opened up for its
+    owner."""
     try:
         return open_beneath(directory, path, _DIRECTORY)
     except PermissionError:
@@ -58,9 +59,9 @@ def open_directory(directory: int, path: str) -> int:
 
 
 def open_regular(directory: int, path: str) -> int:
-    """A regular file, for reading. Nothing else is even opened: opening a device may have effects.
+    """Opens a regular file for reading. Nothing else is even opened, since opening a device may have effects.
 
-    Raises OSError, EINVAL for what is not a regular file.
+    Raises OSError, EINVAL for anything that is not a regular file.
     """
     look = open_beneath(directory, path, _LOOK)
     try:
@@ -73,12 +74,12 @@ def open_regular(directory: int, path: str) -> int:
 
 
 def _reopened(look: int, found: os.stat_result) -> int:
-    """The same file for reading: the descriptor leads to it, whatever its name leads to by now."""
+    """Reopens the same file for reading, through the descriptor, whatever its name refers to by now."""
     place, flags = _by_descriptor(look), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
     try:
         return os.open(place, flags)
     except PermissionError:
-        os.chmod(place, stat.S_IRUSR)  # ours, but closed to its owner by the job
+        os.chmod(place, stat.S_IRUSR)  # ours, but the job has denied its owner access
         try:
             return os.open(place, flags)
         finally:
@@ -98,7 +99,7 @@ def _by_descriptor(descriptor: int) -> str:
 
 @cache
 def has_openat2() -> bool:
-    """Whether the kernel has openat2 (5.6), and no filter refuses it."""
+    """True if the kernel has openat2 (5.6), and no filter refuses it."""
     root = os.open("/", os.O_PATH | os.O_CLOEXEC)
     try:
         os.close(_openat2(root, ".", os.O_PATH | os.O_DIRECTORY, 0))
@@ -122,12 +123,12 @@ def _openat2(directory: int, path: str, flags: int, mode: int) -> int:
 
 
 def _flags(flags: int) -> int:
-    """openat2 refuses flags that mean nothing beside O_PATH."""
+    """Returns the flags without those that have no meaning with O_PATH, which openat2 refuses."""
     return flags | (os.O_NOFOLLOW | os.O_CLOEXEC if flags & os.O_PATH else _ALWAYS)
 
 
 def _step_by_step(directory: int, names: list[str], flags: int, mode: int) -> int:
-    """One name at a time, none of them a link, all directories on one file system."""
+    """Opens one name at a time, none of them a link, all directories on one file system."""
     device = os.fstat(directory).st_dev
     at = directory
     try:
@@ -150,7 +151,7 @@ def _step_by_step(directory: int, names: list[str], flags: int, mode: int) -> in
 
 
 def _same_device(descriptor: int, device: int, name: str) -> None:
-    """Directories alone: an overlay may give files the numbers of the file systems that they come from."""
+    """Checks the device of directories only: an overlay may give files the device numbers of their original file systems."""
     found = os.fstat(descriptor)
     if stat.S_ISDIR(found.st_mode) and found.st_dev != device:
         raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), name)

@@ -1,4 +1,4 @@
-"""A directory of a job: what is beneath it is opened, listed, made and replaced, and nothing else is touched."""
+"""A directory of a job: opens, lists, makes and replaces what is beneath it, and touches nothing else."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 
 
 def _never() -> None:
-    """For what is short."""
+    """The check for short operations, which never gives up."""
 
 
 class JobDirectory:
-    """Owns its descriptor. Paths are relative, of names divided by single slashes; every method raises OSError.
+    """Owns its descriptor. Paths are relative, of names separated by single slashes; every method raises OSError.
 
-    What is made belongs to who owns the directory that it is made in.
+    New files inherit the directory's owner.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -33,7 +33,7 @@ class JobDirectory:
 
     @classmethod
     def at(cls, place: Path) -> JobDirectory:
-        """`place` itself may have been replaced by the job, what leads to it may not."""
+        """Opens `place`. The job may have replaced `place` itself, but not its parents."""
         flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
         return cls(os.open(place, flags))
 
@@ -52,11 +52,11 @@ class JobDirectory:
         return JobDirectory(open_directory(self.descriptor, path))
 
     def open(self, path: str, check: Callable[[], None] = _never) -> JobFile:
-        """A regular file. `check` is called before each piece that is read."""
+        """Opens a regular file. `check` is called before each piece that is read."""
         return JobFile(open_regular(self.descriptor, path), path, check)
 
     def read(self, path: str, limit: int) -> bytes:
-        """The first bytes of a regular file, at most `limit`."""
+        """Returns the first bytes of a regular file, at most `limit`."""
         with self.open(path) as file:
             return file.read(limit)
 
@@ -64,18 +64,18 @@ class JobDirectory:
         return walk(self.descriptor, check, lost)
 
     def has(self, path: str) -> bool:
-        """Whether anything has the name."""
+        """True if anything has the name."""
         try:
             os.close(open_beneath(self.descriptor, path, os.O_PATH))
         except (FileNotFoundError, NotADirectoryError):
             return False
         except OSError as error:
-            if error.errno not in {errno.ELOOP, errno.EXDEV}:  # a link, or a mount point: it is there
+            if error.errno not in {errno.ELOOP, errno.EXDEV}:  # a link, or a mount point: it exists
                 raise
         return True
 
     def make(self, path: str) -> JobDirectory:
-        """The directory and all on the way to it, made where they are missing."""
+        """Returns the directory, making it and its parents if missing."""
         at = self.descriptor
         try:
             for name in steps(path):
@@ -91,8 +91,8 @@ class JobDirectory:
 
     @contextmanager
     def writing(self, path: str) -> Iterator[int]:
-        """A new file's descriptor. It gets its name at the end, in place of whatever has it but a directory; not if an
-        error is raised inside."""
+        """Yields a new file's descriptor. The file gets its name at the end, replacing anything but a directory; not if an error is
+        raised inside."""
         with self._parent(path) as (parent, name):
             temporary = f".sagewright-{secrets.token_hex(8)}"
             file = open_beneath(parent, temporary, _NEW, 0o666)
@@ -109,13 +109,13 @@ class JobDirectory:
                 raise
 
     def link(self, path: str, text: str) -> None:
-        """A symbolic link, which nobody follows here, in place of whatever has the name but a directory."""
+        """Makes a symbolic link, which is never followed here, replacing anything but a directory."""
         with self._parent(path) as (parent, name):
             _vacate(parent, name)
             os.symlink(text, name, dir_fd=parent)
 
     def hard_link(self, path: str, old: str) -> None:
-        """Another name of a regular file beneath."""
+        """Makes another name of a regular file beneath."""
         os.close(open_regular(self.descriptor, old))
         with self._parent(path) as (parent, name), self._parent(old) as (old_parent, old_name):
             if path != old:
@@ -123,19 +123,19 @@ class JobDirectory:
             os.link(old_name, name, src_dir_fd=old_parent, dst_dir_fd=parent, follow_symlinks=False)
 
     def adopt(self, path: str, place: Path) -> None:
-        """Move a directory of the same file system here, which no job reaches yet, in place of whatever has the name."""
+        """Moves a directory of the same file system, still out of any job's reach, here, replacing anything with that name."""
         with self._parent(path) as (parent, name):
             remove_tree(Path(f"/proc/self/fd/{parent}/{name}"))
             os.rename(place, name, dst_dir_fd=parent)
 
     def remove(self, path: str) -> list[str]:
-        """Whatever has the name, with all it holds. What removal.remove_tree says is left."""
+        """Removes anything with the name, with its contents. Returns what removal.remove_tree reports as left."""
         with self._parent(path) as (parent, name):
             return remove_tree(Path(f"/proc/self/fd/{parent}/{name}"))
 
     @contextmanager
     def _parent(self, path: str) -> Iterator[tuple[int, str]]:
-        """The directory that the path's last name is in, made where it is missing, and that name."""
+        """Yields the parent directory of the path, made if missing, and the path's last name."""
         folder, _slash, name = path.rpartition("/")
         steps(name)
         if not folder:
@@ -159,7 +159,7 @@ def _made(parent: int, name: str) -> int:
 
 
 def _take_over(made: int, parent: int) -> None:
-    """Give to the directory's owner what root has made in it."""
+    """Gives a directory's owner what root has made in it."""
     owner = os.fstat(parent)
     if os.geteuid() == 0 and (owner.st_uid, owner.st_gid) != (0, 0):
         os.fchown(made, owner.st_uid, owner.st_gid)
@@ -170,5 +170,5 @@ def _vacate(parent: int, name: str) -> None:
         os.unlink(name, dir_fd=parent)
     except FileNotFoundError:
         pass
-    except PermissionError as error:  # what unlink says of a directory
+    except PermissionError as error:  # unlink's error for a directory
         raise OSError(errno.EISDIR, os.strerror(errno.EISDIR), name) from error

@@ -11,7 +11,7 @@ _PIECE = 1 << 20
 
 
 class JobFile(io.RawIOBase):
-    """Has the size that it had when it was opened: what is added later is not read, and what is taken away is an OSError.
+    """Has the size that it had when it was opened: later additions are not read, and truncation is an OSError.
 
     `check` is called before every piece and raises to give up. Closes its descriptor.
     """
@@ -33,7 +33,7 @@ class JobFile(io.RawIOBase):
         return True
 
     def read(self, size: int | None = -1) -> bytes:
-        """All of `size` bytes, or what is left."""
+        """Returns `size` bytes, or everything left."""
         left = max(0, self.size - self._position)
         wanted = left if size is None or size < 0 else min(size, left)
         pieces = []
@@ -63,11 +63,12 @@ class JobFile(io.RawIOBase):
     def close(self) -> None:
         if not self.closed:
             os.close(self._descriptor)
-            self._descriptor = -1  # whoever still reads must not get what has the number next
+            self._descriptor = -1  # a concurrent reader must not get the next file with this number
         super().close()
 
     def copy_to(self, target: int, spend: Callable[[int], None]) -> None:
-        """Copy the data into an empty file by its descriptor: holes stay holes. `spend` is told how many bytes come next."""
+        """Copies the data into an empty file by its descriptor: holes stay holes. `spend` is called with the size of the next
+        bytes."""
         os.ftruncate(target, self.size)
         position = 0
         while position < self.size:
@@ -80,14 +81,14 @@ class JobFile(io.RawIOBase):
             position = max(end, position + 1)
 
     def _extent(self, position: int) -> tuple[int, int]:
-        """Where the next data begin and end."""
+        """Returns where the next data begin and end."""
         try:
             start = os.lseek(self._descriptor, position, os.SEEK_DATA)
             return min(start, self.size), min(os.lseek(self._descriptor, start, os.SEEK_HOLE), self.size)
         except OSError as error:
-            if error.errno == errno.ENXIO:  # nothing but a hole follows
+            if error.errno == errno.ENXIO:  # only a hole follows
                 return self.size, self.size
-            return position, self.size  # the file system knows of no holes
+            return position, self.size  # the file system does not support holes
 
     def _copy_piece(self, target: int, at: int, length: int) -> int:
         try:

@@ -27,10 +27,10 @@ class _Frame:
 
 
 def remove_tree(place: Path) -> list[str]:
-    """Remove a directory with all it holds, or a file, or a link. Why some of it is left, a line each (the first few); []
-    if it is all gone. Never raises OSError.
+    """Removes a directory with its contents, a file, or a link. Returns why some of it is left, one line each (the first few); []
+    if everything was removed. Never raises OSError.
 
-    `place` itself may have been replaced by the job, what leads to it may not.
+    The job may have replaced `place` itself, but not its parents.
     """
     try:
         parent = os.open(place.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -78,7 +78,7 @@ class _Removal:
                 self._finish(frame, parent)
 
     def _sweep(self, frame: _Frame) -> bool:
-        """Remove what is no directory and note the directories; whether there was any of both."""
+        """Removes everything except directories, which it records; returns True if there was anything."""
         frame.sweeps += 1
         found = False
         _open_up(frame.descriptor)
@@ -111,7 +111,7 @@ class _Removal:
         except FileNotFoundError:
             return
         except OSError as error:
-            if error.errno in {errno.ENOTDIR, errno.ELOOP}:  # replaced since
+            if error.errno in {errno.ENOTDIR, errno.ELOOP}:  # replaced in the meantime
                 self._unlink(frame, name)
             else:
                 frame.kept.add(name)
@@ -123,7 +123,7 @@ class _Removal:
             frame.descriptor = -1
 
     def _finish(self, frame: _Frame, top: int) -> None:
-        """The directory is empty, or what it holds cannot be removed: remove it too, from its parent."""
+        """Removes the directory from its parent, if it is empty or its contents cannot be removed."""
         above = self._frames[-2] if len(self._frames) > 1 else None
         if above is not None and above.descriptor < 0:
             parent = parent_of(frame.descriptor, above.identity)
@@ -147,7 +147,8 @@ class _Removal:
         os.close(frame.descriptor)
 
     def _go_back(self) -> None:
-        """The directory was moved meanwhile: go on at the deepest level that is still open, and sweep that again."""
+        """Handles a directory that was moved in the meantime: continues at the deepest level that is still open, and sweeps it
+        again."""
         os.close(self._frames.pop().descriptor)
         while self._frames[-1].descriptor < 0:
             self._frames.pop()
@@ -161,7 +162,7 @@ class _Removal:
 
 
 def _open_up(directory: int) -> None:
-    """Only who may write and search a directory can empty it; root may anyway."""
+    """Makes a directory writable and searchable for its owner, which emptying it requires; root needs no permission."""
     if os.geteuid() != 0:
         found = os.fstat(directory)
         if found.st_uid == os.geteuid() and found.st_mode & stat.S_IRWXU != stat.S_IRWXU:

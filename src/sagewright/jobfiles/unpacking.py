@@ -1,4 +1,4 @@
-"""Unpacks a tar over a directory of a job, by descriptors: whatever the archive says, nothing outside is touched."""
+"""Unpacks a tar over a directory of a job, by descriptors: whatever the archive contains, nothing outside is touched."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ _BUFFER = 1 << 20
 
 
 class BadArchive(Exception):
-    """What was to be unpacked is no archive that could be; the message says why."""
+    """The file is not a valid archive; the message says why."""
 
 
 def unpack(
     archive: Path, directory: JobDirectory, spend: Callable[[int], None], *, below: int = 0, replace: bool = True
 ) -> None:
-    """Only files, directories and links are unpacked, beneath the directory and through no link.
+    """Unpacks only files, directories and links, beneath the directory and through no link.
 
-    spend: is told how many bytes come next, and raises to give up; below: so many first steps of each path are left out;
-    replace: what has a member's name already gives way to it, else it stays. Raises BadArchive, OSError.
+    spend: called with the size of the next bytes, raises to give up; below: number of leading steps of each path to drop; replace:
+    True if members replace existing files, otherwise those stay. Raises BadArchive, OSError.
     """
     try:
         with tarfile.open(archive, encoding="utf-8") as tar:

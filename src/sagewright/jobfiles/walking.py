@@ -1,6 +1,6 @@
-"""Goes over a tree of a job: by descriptors and without recursion, so that no depth, length or number of names stops it.
+"""Walks a tree of a job: by descriptors and without recursion, so that no depth, length or number of names stops it.
 
-Directories may be moved, replaced and removed meanwhile. What vanishes is passed over; nothing outside is ever seen.
+Directories may be moved, replaced and removed in the meantime. Vanished ones are skipped; nothing outside is ever seen.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from sagewright.jobfiles.descriptors import open_directory, open_regular
 from sagewright.jobfiles.jobfile import JobFile
 
 HELD = 64
-"""So many levels are kept open. From deeper ones `..` leads back, and it is proved to lead where we came from."""
-_BATCH = 4096  # names that are sorted and looked at together
+"""Number of levels kept open. From deeper ones `..` leads back, after a check that it leads to the directory we came from."""
+_BATCH = 4096  # names that are sorted and examined together
 _VANISHED = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ESTALE}
 Identity = tuple[int, int]
 
 
 class WalkNode:
-    """A directory on the way: its name and the one that holds it. `length`: bytes of its path."""
+    """A directory on the way: its name and its parent. `length`: bytes of its path."""
 
     __slots__ = ("length", "name", "parent")
 
@@ -33,7 +33,7 @@ class WalkNode:
 
 
 class WalkEntry:
-    """What the walk has come to. `directory` is open until the walk goes on; `status` is as lstat tells it."""
+    """The current entry of a walk. `directory` is open until the walk goes on; `status` is from lstat."""
 
     __slots__ = ("_node", "directory", "name", "status")
 
@@ -58,12 +58,12 @@ class WalkEntry:
 
     @property
     def path_bytes(self) -> int:
-        """The length of `path`, known without making it."""
+        """Returns the length of `path` without building it."""
         return self._node.length + len(os.fsencode(self.name))
 
     @property
     def path(self) -> str:
-        """Relative to the top; bytes that are no UTF-8 as surrogates."""
+        """Returns the path relative to the top; invalid UTF-8 as surrogates."""
         names, node = [self.name], self._node
         while node.parent is not None:
             names.append(node.name)
@@ -71,16 +71,16 @@ class WalkEntry:
         return "/".join(reversed(names))
 
     def open(self, check: Callable[[], None]) -> JobFile:
-        """The file that was seen. Raises OSError, ESTALE if there is another by now."""
+        """Opens the file that was seen. Raises OSError, ESTALE if it has been replaced."""
         descriptor = open_regular(self.directory, self.name)
         found = os.fstat(descriptor)
         if (found.st_dev, found.st_ino) != self.identity:
             os.close(descriptor)
-            raise OSError(errno.ESTALE, "it was replaced while it was looked at", self.name)
+            raise OSError(errno.ESTALE, "it was replaced while it was examined", self.name)
         return JobFile(descriptor, self.name, check)
 
     def link_text(self) -> str:
-        """Raises OSError if it is no link any more."""
+        """Returns the link's target. Raises OSError if it is no longer a link."""
         return os.readlink(self.name, dir_fd=self.directory)
 
 
@@ -101,9 +101,9 @@ def raising(error: OSError) -> None:
 def walk(
     top: int, check: Callable[[], None], lost: Callable[[OSError], None] = raising, *, named: bool = True
 ) -> Iterator[WalkEntry]:
-    """Everything below a directory, each directory before what it holds; files of a directory come before its directories,
-    in the order of their names (of so many thousand at a time). `check` is called now and then, and raises to give up.
-    `lost` takes the error where a directory cannot be opened. `named`: False if nobody asks for paths, which saves memory.
+    """Yields everything below a directory, each directory before its contents; files of a directory come before its directories, in
+    the order of their names (within batches of some thousand). `check` is called periodically, and raises to give up. `lost` gets
+    the error if a directory cannot be opened. `named`: False if paths are not needed, which saves memory.
     """
     frames = [_Frame(WalkNode(None, ""), os.dup(top))]
     try:
@@ -131,7 +131,7 @@ def walk(
 
 
 def _files(frame: _Frame, check: Callable[[], None]) -> Iterator[WalkEntry]:
-    """All but directories, which are noted for later."""
+    """Yields everything except directories, which are recorded for later."""
     assert frame.folders is not None
     with os.scandir(frame.descriptor) as entries:
         while batch := list(islice(entries, _BATCH)):
@@ -164,7 +164,7 @@ def _go_down(frames: list[_Frame], name: str, lost: Callable[[OSError], None], *
 
 
 def _go_up(frames: list[_Frame]) -> None:
-    """Back to the parent; where `..` is not where we came from, to the deepest level that is still open."""
+    """Goes back to the parent; if `..` is not where we came from, to the deepest level that is still open."""
     left = frames.pop()
     try:
         if frames and frames[-1].descriptor < 0:
@@ -179,7 +179,7 @@ def _go_up(frames: list[_Frame]) -> None:
 
 
 def parent_of(directory: int, expected: Identity) -> int | None:
-    """The directory's parent if it is the expected one."""
+    """Returns the directory's parent if it is the expected one."""
     try:
         parent = os.open("..", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=directory)
     except OSError:

@@ -1,1 +1,1 @@
-"""Kinds of work: what a request demands, what its hosts are told, how its end is said. AWS's member names end here."""
+"""Kinds of work: a request's demand, the briefs of its hosts, and the wording of its end. AWS's member names end here."""

@@ -1,4 +1,4 @@
-"""What a kind of work has to say; everything else about a job is the same for all of them."""
+"""The interface of a kind of work; everything else about a job is the same for all kinds."""
 
 from __future__ import annotations
 
@@ -13,20 +13,19 @@ from sagewright.model.jobs.state_machines import StateMachine
 
 DEFAULT_MAX_RUNTIME_S = 86_400
 OWNER = "Owner"
-"""The member of a kept request that says what a job was made for: no request of a client has it."""
+"""Internal member of a stored request that names the subject a job was created for; clients cannot set it."""
 MAX_FAILURE = 1024
-"""Characters of a FailureReason."""
+"""Maximum characters of a FailureReason."""
 
 
 @dataclass(frozen=True)
 class Demand:
-    """What a request asks of the machines and of the queue.
+    """What a request demands of the machines and of the queue.
 
-    `max_wait_s`: the longest that a spot job waits and runs, in all; `interruptions`: a spot job's own schedule of them;
-    `retries`: after internal errors; `keep_alive_s`: how long its hosts are kept for the next job whose `shape` is the same.
-    `memory_gb` and `cpus`: at most so much for each host, 0 for what its instance type has; `gpus`: likewise, None for all of them;
-    `queued`: whether it waits for a share of the CPUs and the memory that nobody else has; `stop_grace_s`: between SIGTERM and
-    SIGKILL, None for what the settings say.
+    `max_wait_s`: total time for which a spot job may wait and run; `interruptions`: a spot job's interruption schedule; `retries`:
+    retries after internal errors; `keep_alive_s`: how long its hosts are kept for the next job with the same `shape`. `memory_gb`
+    and `cpus`: limits of each host, 0 for all that its instance type has; `gpus`: likewise, None for all of them; `queued`: True if
+    it waits for an exclusive share of CPUs and memory; `stop_grace_s`: time between SIGTERM and SIGKILL, None for the setting's.
     """
 
     role_arn: str
@@ -50,7 +49,7 @@ class Demand:
 
 @dataclass(frozen=True)
 class NamedJob:
-    """The job that a brief is for."""
+    """The name and ARN of the job that a brief is for."""
 
     name: str
     arn: str
@@ -58,7 +57,7 @@ class NamedJob:
 
 @dataclass(frozen=True)
 class JobHost:
-    """One host of a job: its name, the hosts that it knows as the job's, and what it is told."""
+    """One host of a job: its name, the names of the job's hosts that it sees, and its brief."""
 
     name: str
     hosts: list[str]
@@ -67,7 +66,7 @@ class JobHost:
 
 @dataclass(frozen=True)
 class Failure:
-    """A process that ended by itself with an error. `text`: what it left about that; `host`: its name, "" of the only one."""
+    """A process that exited with an error on its own. `text`: its failure message; `host`: its host's name, "" for a single one."""
 
     code: int
     text: str
@@ -81,9 +80,10 @@ class Failure:
 class Kind(ABC):
     """One kind of work.
 
-    `resource`: its name in ARNs; `log_group` and `namespace`: of its lines and metrics; `dimension`: which names a job there;
-    `independent`: whether a job's hosts go on when one of them has failed; `note_bytes`: of what its processes leave to be told;
-    `together`: how many of its jobs run at once, beside the queue, 0 for those that stand in it.
+    `resource`: its name in ARNs; `log_group` and `namespace`: where its lines and metrics go; `dimension`: the metric dimension
+    that names a job; `independent`: True if a job's hosts go on when one of them has failed; `note_bytes`: maximum size of the
+    messages that its processes leave; `together`: maximum number of concurrent jobs that bypass the queue, 0 for kinds that wait in
+    it.
     """
 
     independent = False
@@ -98,39 +98,39 @@ class Kind(ABC):
 
     @abstractmethod
     def demand(self, request: dict[str, Any]) -> Demand:
-        """What a validated request asks for."""
+        """Returns the demand of a validated request."""
 
     @abstractmethod
     def brief(self, job: NamedJob, request: dict[str, Any]) -> Brief:
-        """What its hosts are told."""
+        """Returns the brief of the job's hosts."""
 
     def members(self, job: NamedJob, request: dict[str, Any]) -> list[JobHost]:
-        """Its hosts, as many as it demands. Of most kinds all are told the same."""
+        """Returns the job's hosts, as many as it demands. For most kinds they share one brief."""
         names, brief = host_names(self.demand(request).hosts), self.brief(job, request)
         return [JobHost(name, names, brief) for name in names]
 
     @abstractmethod
     def failure_reason(self, failure: Failure) -> str:
-        """FailureReason in AWS's form, of at most MAX_FAILURE characters."""
+        """Returns the FailureReason in AWS's format, at most MAX_FAILURE characters."""
 
     @property
     def name(self) -> str:
         return self.state_machine.kind
 
     def folders(self, data: Path) -> dict[str, Path]:  # noqa: ARG002 - most kinds have none
-        """Folders of the server's data directory that its hosts see, by the name that briefs have for them."""
+        """Returns folders of the server's data directory that its hosts can access, by their names in briefs."""
         return {}
 
     def log_group_of(self, request: dict[str, Any]) -> str:  # noqa: ARG002 - of most kinds it is the same for all
-        """Of one job's lines."""
+        """Returns the log group of a job."""
         return self.log_group
 
     def log_stream(self, job: str, host: str, at_ms: int, request: dict[str, Any]) -> str:  # noqa: ARG002
-        """Of one host of a job."""
+        """Returns the log stream of one host of a job."""
         return f"{job}/{host}-{at_ms}"
 
     def owner(self, request: dict[str, Any]) -> tuple[str, str] | None:
-        """The kind and id of the subject that a job was made for, which is looked at whenever the job has got on."""
+        """Returns the kind and id of a job's owner, the subject that is reconciled whenever the job makes progress."""
         owner = request.get(OWNER)
         return (owner["Kind"], owner["Id"]) if owner else None
 

@@ -1,4 +1,4 @@
-"""Functions: one invocation of a Lambda function, a job of a process that calls its handler.
+"""Functions: one invocation of a Lambda function is a job whose process calls the handler.
 
 The request of such a job is written by `services.aws.functions.invocations`. Source: AWS's Lambda developer guide.
 """
@@ -15,9 +15,9 @@ from sagewright.model.jobs.state_machines import FUNCTION
 
 GROUP, HOST, PLACE, NOTE = "function", "algo-1", "function", "output/message"
 TOGETHER = 32
-"""Invocations that run at once; others wait."""
+"""Maximum concurrent invocations; others wait."""
 PREPARE_S = 600
-"""What the environment may take the first time, besides the function's own limit."""
+"""Time allowed for preparing the environment the first time, in addition to the function's limit."""
 INIT_S = 10
 NOTE_BYTES = 16 << 20
 STOP_GRACE_S = 1.0
@@ -90,12 +90,12 @@ class FunctionKind(Kind):
         return log_stream_of(request)
 
     def arn(self, region: str, account: str, name: str) -> str:
-        """Of an invocation, which has none that any client sees."""
+        """Returns an ARN for an invocation; clients never see it."""
         return f"arn:aws:lambda:{region}:{account}:invocation:{name}"
 
 
 def image_of(runtime: str) -> str:
-    """`python3.12` is the base image for that Python."""
+    """Returns the base image of a runtime: `python3.12` gives the image for that Python."""
     return f"sagewright/sagemaker-base-python:py{runtime.removeprefix('python').replace('.', '')}"
 
 
@@ -109,7 +109,7 @@ def _instance_type(function: dict[str, Any]) -> str:
 
 
 def _variables(function: dict[str, Any], request: dict[str, Any]) -> dict[str, str]:
-    """Source: AWS's guide, "Using Lambda environment variables", the defined ones."""
+    """Returns a function's environment variables. Source: AWS's guide, "Using Lambda environment variables", the defined ones."""
     return {
         "_HANDLER": function["Handler"],
         "AWS_EXECUTION_ENV": f"AWS_Lambda_{function['Runtime']}",

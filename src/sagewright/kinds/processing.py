@@ -84,7 +84,7 @@ class ProcessingKind(Kind):
 
 
 def instances(request: dict[str, Any]) -> tuple[str, int]:
-    """The instance type and the number of hosts; of several preferences the first, since every type can be had here."""
+    """Returns the instance type and the number of hosts; of several preferences the first, since every type is available here."""
     cluster = request["ProcessingResources"]["ClusterConfig"]
     first = (cluster.get("InstancePreferences") or [{}])[0]
     instance_type: str = cluster.get("InstanceType") or first["InstanceType"]
@@ -97,12 +97,12 @@ def max_runtime_s(request: dict[str, Any]) -> int:
 
 
 def managed(entries: list[dict[str, Any]] | None) -> list[dict[str, Any]]:
-    """Those inputs or outputs that the service moves: the rest is the program's own affair."""
+    """Returns the inputs or outputs that the service manages; the program handles the rest."""
     return [entry for entry in entries or () if not entry.get("AppManaged")]
 
 
 def path_in_host(local_path: str) -> str:
-    """`/opt/ml/processing/input/` is processing/input."""
+    """Returns a path relative to the host's root: `/opt/ml/processing/input/` gives processing/input."""
     return local_path.removeprefix("/opt/ml/").strip("/")
 
 
@@ -122,7 +122,7 @@ def _input(entry: dict[str, Any]) -> InputBrief:
 
 
 def local_path(entry: dict[str, Any]) -> str | None:
-    """Where an input that the service moves is to stand, if the request says so."""
+    """Returns the local path of a managed input, if the request gives one."""
     found: dict[str, Any] = entry.get("S3Input") or entry.get("DatasetDefinition") or {}
     return found.get("LocalPath")
 
@@ -158,7 +158,7 @@ def _output(entry: dict[str, Any]) -> Output:
 
 
 def _config(job: NamedJob, request: dict[str, Any]) -> dict[str, Any]:
-    """processingjobconfig.json: the request with its defaults, and null where nothing was given."""
+    """Returns processingjobconfig.json: the request with its defaults, and null for omitted members."""
     app, output = request["AppSpecification"], request.get("ProcessingOutputConfig") or {}
     cluster = request["ProcessingResources"]["ClusterConfig"]
     instance_type, hosts = instances(request)

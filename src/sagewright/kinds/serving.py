@@ -1,7 +1,7 @@
 """Serving: one container of one instance of an endpoint's variant, which runs until it is stopped.
 
-The request of such a job is written by `engine.endpoints.fleets` from a model's document. Source: AWS's developer guide, "Use your
-own inference code with hosting services".
+`engine.endpoints.fleets` writes the request of such a job from a model's document. Source: AWS's developer guide, "Use your own
+inference code with hosting services".
 """
 
 from __future__ import annotations
@@ -25,11 +25,12 @@ from sagewright.model.jobs.state_machines import SERVING
 
 ENDPOINT = "endpoint"
 COMPONENT = "inference-component"
-"""The kinds of the subjects that such a job is made for."""
+"""Kinds of the subjects that such a job is created for."""
 FOR_EVER_S = 20 * 365 * 86_400
 STOP_GRACE_S = 30.0
 START_S = 480
-"""Source: the contract's hosting.md: about eight minutes where ContainerStartupHealthCheckTimeoutInSeconds isn't given."""
+"""Default start timeout. Source: the contract's hosting.md: about eight minutes without
+ContainerStartupHealthCheckTimeoutInSeconds."""
 GROUP, HOST = "AllTraffic", "algo-1"
 MODEL, CONFIG, SOCKETS = "model", "input/config", "serving"
 
@@ -98,10 +99,10 @@ class ServingKind(Kind):
 
 
 def model_inputs(container: dict[str, Any]) -> list[InputBrief]:
-    """The model data of a container: one archive that is unpacked, or files as they are."""
+    """Returns the model data of a container: one archive to unpack, or files as they are."""
     source = (container.get("ModelDataSource") or {}).get("S3DataSource")
     if _is_several(container):
-        return []  # brought one by one, when they are asked for
+        return []  # models are loaded one by one, on request
     if source is None and not container.get("ModelDataUrl"):
         return []
     uri = source["S3Uri"] if source else container["ModelDataUrl"]
@@ -117,11 +118,11 @@ def model_inputs(container: dict[str, Any]) -> list[InputBrief]:
 
 
 def role_of(model: dict[str, Any], account: str) -> str:
-    """The role of a model's containers; the one that is there from the start where the model names none."""
+    """Returns the role of a model's containers; the default role if the model names none."""
     role: str = model.get("ExecutionRoleArn") or role_arn(account, ROLE_NAME)
     return role
 
 
 def _is_several(container: dict[str, Any]) -> bool:
-    """Whether it is a multi-model container."""
+    """True for a multi-model container."""
     return container.get("Mode") == "MultiModel"

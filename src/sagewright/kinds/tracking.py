@@ -1,7 +1,7 @@
 """Tracking servers: one start of an MLflow tracking server, which runs until it is stopped.
 
-The request of such a job is written by `engine.endpoints.tracking_servers`. What it has tracked lies in a folder of the server's
-data directory, which every start of the same tracking server sees. Source: MLflow's documentation of `mlflow server`.
+`engine.endpoints.tracking_servers` writes the request of such a job. Its tracking data is in a folder of the server's data
+directory, shared by all starts of the same tracking server. Source: MLflow's documentation of `mlflow server`.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from sagewright.model.jobs.brief import Brief, FaultClass, Folder, HealthCheck, 
 from sagewright.model.jobs.state_machines import TRACKING
 
 TRACKER = "mlflow-tracking-server"
-"""The kind of the subject that such a job is made for; its name in ARNs as well."""
+"""Kind of the subject that such a job is created for; also its name in ARNs."""
 STORE = "mlflow"
-"""The folder of all tracking servers in the data directory, and its name in briefs: no file system of a client's has it."""
+"""Folder of all tracking servers in the data directory, and its name in briefs; no client's file system has this name."""
 GROUP, HOST = "mlflow", "algo-1"
 KEPT, CONFIG, SOCKETS = "tracking", "input/config", "serving"
 START_S = 1200
-"""Of the first start, in which MLflow is installed."""
+"""Timeout of the first start, which installs MLflow."""
 STOP_GRACE_S = 20.0
 FOR_EVER_S = 20 * 365 * 86_400
 SIZES = {"Small": ("ml.m5.large", 1), "Medium": ("ml.m5.xlarge", 2), "Large": ("ml.m5.2xlarge", 4)}
-"""What each TrackingServerSize has here: an instance type, and processes that answer."""
+"""Instance type and number of worker processes of each TrackingServerSize."""
 
 
 class TrackingKind(Kind):
@@ -82,5 +82,5 @@ class TrackingKind(Kind):
 
 
 def image_of(version: str) -> str:
-    """Of any MLflow where the version is ""."""
+    """Returns the image of a version of MLflow; "" for any version."""
     return f"sagewright/mlflow-tracking-server:{version}" if version else "sagewright/mlflow-tracking-server"

@@ -35,7 +35,7 @@ DIRECTORIES = (CONFIG, DATA, "code", MODEL, OUTPUT)
 OBJECTIVE, OBJECTIVE_METRIC = "_tuning_objective_metric", "ObjectiveMetric"
 """The hyperparameter that names the metric which a tuning job optimises, and that metric's second name."""
 EXIT_FAULT_OF_USER = 2
-"""How built-in algorithms report a fault of the request or the data."""
+"""Exit code with which built-in algorithms report an error in the request or the data."""
 _SHAPE = ("InstanceType", "InstanceCount", "VolumeSizeInGB", "VolumeKmsKeyId")
 _FLAGS = ("EnableNetworkIsolation", "EnableInterContainerTrafficEncryption")
 
@@ -44,7 +44,7 @@ TRACKED = {
     "MlflowExperimentName": "MLFLOW_EXPERIMENT_NAME",
     "MlflowRunName": "MLFLOW_RUN_NAME",
 }
-"""Members of MlflowConfig, and the variables that say them to a job."""
+"""Members of MlflowConfig, and the environment variables that pass them to a job."""
 
 
 class TrainingKind(Kind):
@@ -108,13 +108,13 @@ class TrainingKind(Kind):
 
 
 def _tracking(request: dict[str, Any]) -> dict[str, str]:
-    """The variables by which MLflow's client finds the server and the experiment of MlflowConfig."""
+    """Returns the environment variables from which MLflow's client finds the server and the experiment of MlflowConfig."""
     requested = request.get("MlflowConfig") or {}
     return {variable: requested[member] for member, variable in TRACKED.items() if requested.get(member)}
 
 
 def instances(request: dict[str, Any]) -> tuple[str, int]:
-    """The instance type (the largest group's) and the number of hosts that a request asks for."""
+    """Returns the instance type (the largest group's) and the number of hosts that a request asks for."""
     resources = request["ResourceConfig"]
     groups = resources.get("InstanceGroups") or []
     if groups:
@@ -123,8 +123,8 @@ def instances(request: dict[str, Any]) -> tuple[str, int]:
 
 
 def metric_definitions(request: dict[str, Any]) -> list[dict[str, str]]:
-    """The request's own metric definitions, or those of the built-in algorithm that its image names. In a training job that a
-    tuning job has made, the objective is there once more under a name of its own.
+    """Returns the request's metric definitions, or those of the built-in algorithm that its image names. For a training job of a
+    tuning job, the objective is added under a second name.
     """
     specification = request["AlgorithmSpecification"]
     found: list[dict[str, str]] = specification.get("MetricDefinitions") or []
@@ -142,7 +142,7 @@ def with_objective(definitions: list[dict[str, str]], objective: str) -> list[di
 
 
 def model_uri(name: str, output: dict[str, Any]) -> str:
-    """Where the model of the job of that name is once it is Completed."""
+    """Returns the URI of a job's model once the job is Completed."""
     folder = _folder(name, output)
     return f"{folder}/model/" if output.get("CompressionType") == "NONE" else f"{folder}/model.tar.gz"
 
@@ -160,7 +160,7 @@ def _shape(request: dict[str, Any]) -> str:
 
 
 def _groups(request: dict[str, Any]) -> list[HostGroup]:
-    """The groups of the job with their hosts; a job without groups is one group."""
+    """Returns the job's groups with their hosts; a job without groups is one group."""
     instance_type, count = instances(request)
     names, given = host_names(count), request["ResourceConfig"].get("InstanceGroups")
     if not given:
@@ -174,7 +174,7 @@ def _groups(request: dict[str, Any]) -> list[HostGroup]:
 
 
 def _mode(channel: dict[str, Any], request: dict[str, Any]) -> str:
-    """File, FastFile or Pipe: the channel's own, else the job's."""
+    """Returns File, FastFile or Pipe: the channel's mode, otherwise the job's."""
     own = channel.get("InputMode") or request["AlgorithmSpecification"].get("TrainingInputMode")
     return str(own or "File")
 

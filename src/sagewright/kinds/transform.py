@@ -1,10 +1,10 @@
-"""Transform jobs: a model's server on each host, and the host's share of the objects that go through it.
+"""Transform jobs: each host runs a model server and sends it the host's share of the objects.
 
-A model with several containers has a host for each of them on each instance: the first one's asks the servers of the others, which
+A model with several containers has one host per container on each instance: the first host calls the servers of the others, which
 end when it does.
 
-The request of such a job is kept with its model as it was then (MODEL). Source: AWS's API reference, CreateTransformJob, and its
-developer guide, "Use Batch Transform".
+The request of such a job is stored with the model as it was at creation (MODEL). Source: AWS's API reference, CreateTransformJob,
+and its developer guide, "Use Batch Transform".
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from sagewright.model.jobs.brief import (
 from sagewright.model.jobs.state_machines import TRANSFORM
 
 MODEL = "ResolvedModel"
-"""The member of a kept request, which Describe does not tell, with the model's document."""
+"""Internal member of a stored request, which Describe omits, with the model's document."""
 ACCOUNT = "AccountId"
 DEFAULT_TIMEOUT_S, DEFAULT_RETRIES = 600, 3
 MAX_RUNTIME_S = 5 * 86_400
@@ -56,7 +56,7 @@ class TransformKind(Kind):
         )
 
     def brief(self, job: NamedJob, request: dict[str, Any]) -> Brief:
-        """Of the hosts of the first container."""
+        """Returns the brief of the first container's hosts."""
         resources = request["TransformResources"]
         brief = self._served(job, request, containers_of(request[MODEL])[0])
         group = HostGroup(GROUP, resources["InstanceType"], host_names(resources["InstanceCount"]))
@@ -75,7 +75,7 @@ class TransformKind(Kind):
         return made
 
     def _served(self, job: NamedJob, request: dict[str, Any], container: dict[str, Any]) -> Brief:
-        """What is told of one container, whoever asks it."""
+        """Returns the brief of one container, independent of its caller."""
         return Brief(
             kind=self.name,
             name=job.name,
@@ -100,7 +100,7 @@ class TransformKind(Kind):
 
 
 def _beside(first: str, number: int) -> str:
-    """The host of a further container, from 0, beside that of the first one."""
+    """Returns the name of the host of a further container, from 0, beside the first one's."""
     return f"{first}-{number + 2}"
 
 
@@ -137,7 +137,7 @@ def _transform(request: dict[str, Any]) -> Transform:
 
 
 def _described(request: dict[str, Any]) -> dict[str, str]:
-    """What the model's server learns of the job, of what the request says."""
+    """Returns the environment variables that describe the job's request to the model server."""
     described = {"SAGEMAKER_BATCH": "true"}
     if "MaxPayloadInMB" in request:
         described["SAGEMAKER_MAX_PAYLOAD_IN_MB"] = str(request["MaxPayloadInMB"])

@@ -1,4 +1,4 @@
-"""Hyperparameter tuning jobs: what a request asks of the searcher, and the training jobs that it is made of.
+"""Hyperparameter tuning jobs: the searcher's study and the training jobs of a request.
 
 Source: AWS's API reference, CreateHyperParameterTuningJob, and its developer guide, "Automatic model tuning".
 """
@@ -19,10 +19,10 @@ from sagewright.tuning.study import Study
 
 KIND = "tuning-job"
 TRIAL = "tuning-trial"
-"""The kind of the rows that say what a tuning job has tried; each belongs to its tuning job."""
+"""Kind of the rows that record trials; each belongs to its tuning job."""
 RESOURCE = "hyper-parameter-tuning-job"
 EPOCHS = ("epochs", "numepochs", "n-epochs", "n_epochs", "num_epochs")
-"""Static hyperparameters that say Hyperband's MaxResource where it isn't given."""
+"""Static hyperparameters that set Hyperband's MaxResource if it is not given."""
 STRATEGIES = ("Bayesian", "Random", "Hyperband", "Grid")
 COPIED = (
     "RoleArn", "InputDataConfig", "VpcConfig", "OutputDataConfig", "StoppingCondition", "EnableNetworkIsolation",
@@ -41,7 +41,7 @@ class Objective:
 
 @dataclass(frozen=True)
 class TrainingDefinition:
-    """One TrainingJobDefinition. `name`: "" where it is the only one and has none. `hints`: Autotune's, by hyperparameter."""
+    """One TrainingJobDefinition. `name`: "" if it is the only one and has none. `hints`: Autotune's, by hyperparameter."""
 
     name: str
     objective: Objective
@@ -52,26 +52,26 @@ class TrainingDefinition:
 
     @property
     def epochs(self) -> int | None:
-        """What the static hyperparameters say of them."""
+        """Returns the number of epochs in the static hyperparameters."""
         listed = (self.static.get(name, "").strip('"') for name in EPOCHS)
         return next((int(text) for text in listed if text.isdecimal() and int(text) >= 1), None)
 
     @property
     def starts(self) -> tuple[Mapping[str, str], ...]:
-        """What Autotune tries first: the values that its hints name, and a built-in algorithm's defaults for the rest."""
+        """Returns Autotune's first trials: the values of its hints, and a built-in algorithm's defaults for the rest."""
         found = {**built_in_defaults(self.document), **self.hints} if self.hints else {}
         values = {one.name: found.get(one.name, "").strip('"') for one in self.space.parameters}
         return (values,) if found and holds(self.space, values) else ()
 
     @property
     def resumable(self) -> bool:
-        """Whether its training jobs keep checkpoints, from which another one can go on."""
+        """True if its training jobs keep checkpoints, from which another one can resume."""
         return bool(self.document.get("CheckpointConfig"))
 
 
 @dataclass(frozen=True)
 class TuningPlan:
-    """All that the engine has to know of a tuning job. `identical`: warm start with IdenticalDataAndAlgorithm."""
+    """The engine's view of a tuning job. `identical`: warm start with IdenticalDataAndAlgorithm."""
 
     strategy: str
     definitions: tuple[TrainingDefinition, ...]
@@ -87,7 +87,7 @@ class TuningPlan:
         return next(one for one in self.definitions if one.name == name)
 
     def study(self, key: str, definition: TrainingDefinition) -> Study:
-        """What a searcher is told. `key`: of the tuning job."""
+        """Returns the searcher's study. `key`: identifies the tuning job."""
         least, most = self.resource
         return Study(
             key=f"{key}/{definition.name}",
@@ -108,7 +108,7 @@ class TuningPlan:
 
 
 def read_plan(document: Mapping[str, Any], seed: int) -> TuningPlan:
-    """Raises BadRanges. `seed`: where the request has none."""
+    """Parses a request. Raises BadRanges. `seed`: used if the request has none."""
     config, warm = document["HyperParameterTuningJobConfig"], document.get("WarmStartConfig") or {}
     definitions = read_definitions(document)
     resource = max_resource(config, definitions)
@@ -127,7 +127,7 @@ def read_plan(document: Mapping[str, Any], seed: int) -> TuningPlan:
 
 
 def read_definitions(document: Mapping[str, Any]) -> tuple[TrainingDefinition, ...]:
-    """Raises BadRanges."""
+    """Parses the training definitions. Raises BadRanges."""
     config, several = document["HyperParameterTuningJobConfig"], document.get("TrainingJobDefinitions")
     found = []
     for one in several or [document["TrainingJobDefinition"]]:
@@ -148,14 +148,14 @@ def read_definitions(document: Mapping[str, Any]) -> tuple[TrainingDefinition, .
 
 
 def built_in_defaults(definition: Mapping[str, Any]) -> dict[str, str]:
-    """The defaults of a built-in algorithm's hyperparameters; none for any other image."""
+    """Returns the defaults of a built-in algorithm's hyperparameters; none for any other image."""
     image = definition["AlgorithmSpecification"].get("TrainingImage")
     declared = catalogue.find(images.resolve_image(image).repository) if image else None
     return {one.name: one.default for one in declared.hyperparameters if one.default} if declared else {}
 
 
 def max_resource(config: Mapping[str, Any], definitions: tuple[TrainingDefinition, ...]) -> int | None:
-    """Hyperband's MaxResource: as given, else what the static hyperparameters say of epochs; None if they say nothing."""
+    """Returns Hyperband's MaxResource: as given, otherwise the epochs of the static hyperparameters; None if neither is set."""
     given = ((config.get("StrategyConfig") or {}).get("HyperbandStrategyConfig") or {}).get("MaxResource")
     if given is not None:
         return int(given)
@@ -177,7 +177,7 @@ def _rules(config: Mapping[str, Any], definitions: tuple[TrainingDefinition, ...
 
 
 def resource_configs(definition: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The ResourceConfigs that a definition's training jobs may have, in the order in which they are tried."""
+    """Returns the possible ResourceConfigs of a definition's training jobs, in the order in which they are tried."""
     tuned = definition.get("HyperParameterTuningResourceConfig")
     if tuned is None:
         return [dict(definition["ResourceConfig"])]
@@ -188,7 +188,7 @@ def resource_configs(definition: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def specification(definition: Mapping[str, Any], objective: str) -> dict[str, Any]:
-    """AlgorithmSpecification with the metrics that its training jobs have."""
+    """Returns the AlgorithmSpecification with the metrics of its training jobs."""
     requested = dict(definition["AlgorithmSpecification"])
     return requested | {
         "MetricDefinitions": with_objective(metric_definitions({"AlgorithmSpecification": requested}), objective)
@@ -197,8 +197,8 @@ def specification(definition: Mapping[str, Any], objective: str) -> dict[str, An
 
 @dataclass(frozen=True)
 class Child:
-    """A training job to be made. `config`: which of the instance configurations; `checkpoints`: the name of the training job whose
-    checkpoints it goes on from, "" for none."""
+    """A training job to create. `config`: index of its instance configuration; `checkpoints`: the name of the training job whose
+    checkpoints it resumes from, or ""."""
 
     name: str
     values: Mapping[str, str]
@@ -207,7 +207,7 @@ class Child:
 
 
 def child_request(definition: TrainingDefinition, child: Child, tags: list[dict[str, str]]) -> dict[str, Any]:
-    """CreateTrainingJob's request."""
+    """Returns CreateTrainingJob's request."""
     requested, objective = definition.document, definition.objective.metric
     configs = resource_configs(requested)
     request = {name: requested[name] for name in COPIED if name in requested} | {

@@ -1,4 +1,4 @@
-"""ParameterRanges: read into the space that a searcher moves in, every rule of AWS's checked.
+"""Parses ParameterRanges into the searcher's space, checking every rule of AWS.
 
 Source: AWS's developer guide, "Define hyperparameter ranges", "Hyperparameter scaling".
 """
@@ -16,11 +16,11 @@ LARGEST = 2**63 - 1
 
 
 class BadRanges(ValueError):
-    """The text names the hyperparameter and what is wrong with its range."""
+    """A range is invalid; the text names the hyperparameter and the error."""
 
 
 def read_space(ranges: Mapping[str, Any]) -> Space:
-    """Raises BadRanges."""
+    """Parses the ranges. Raises BadRanges."""
     parameters: tuple[Parameter, ...] = (
         *(_integer(one) for one in ranges.get("IntegerParameterRanges") or ()),
         *(_continuous(one) for one in ranges.get("ContinuousParameterRanges") or ()),
@@ -35,7 +35,7 @@ def read_space(ranges: Mapping[str, Any]) -> Space:
 
 
 def holds(space: Space, values: Mapping[str, str]) -> bool:
-    """Whether the values are a point of the space; others among them don't matter."""
+    """True if the values are a point of the space; other values are ignored."""
     return all(one.name in values and _has(one, values[one.name]) for one in space.parameters)
 
 

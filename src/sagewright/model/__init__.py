@@ -1,1 +1,1 @@
-"""What every layer may know: names, states, errors, settings. Imports nothing else of ours."""
+"""Vocabulary of all layers: names, states, errors, settings. Imports no other package of the project."""

@@ -1,6 +1,6 @@
-"""Addresses that nothing is sent to for a user, in every form that leads to them.
+"""Addresses that nothing is sent to on a user's behalf, in every notation that leads to them.
 
-An IPv6 address may stand for an IPv4 one: each that it embeds is judged too. Sources: RFC 3056 (6to4), 4291, 4380 (Teredo), 5214
+An IPv6 address may stand for an IPv4 one: each embedded address is checked too. Sources: RFC 3056 (6to4), 4291, 4380 (Teredo), 5214
 (ISATAP), 6052 and 8215 (NAT64), 6145 (SIIT); the metadata guides of AWS, Azure, Google, Oracle, Alibaba and Scaleway.
 """
 
@@ -21,7 +21,7 @@ _CREDENTIALS: tuple[IPv4Network | IPv6Network, ...] = tuple(
             "192.0.0.192/32",  # Oracle's earlier generation
             "100.100.100.200/32",  # Alibaba
             "fe80::/10",
-            "fec0::/10",  # site-local, deprecated: nobody's own
+            "fec0::/10",  # site-local, deprecated: not globally unique
             "fd00:ec2::/32",  # AWS
             "fd20:ce::254/128",  # Google
             "fd00:c1::a9fe:a9fe/128",  # Oracle
@@ -29,29 +29,29 @@ _CREDENTIALS: tuple[IPv4Network | IPv6Network, ...] = tuple(
         ),
     )
 )
-"""Where clouds keep the credentials of machines, and the networks of a link."""
+"""Networks where clouds serve machine credentials, and link-local networks."""
 _NOBODY = tuple(map(ipaddress.ip_network, ("0.0.0.0/8", "240.0.0.0/4")))
 _LAST_32 = tuple(map(IPv6Network, ("::/96", "::ffff:0:0/96", "::ffff:0:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48")))
 """Prefixes under which the last 32 bits are an IPv4 address: compatible, mapped, translated (SIIT), NAT64."""
 _AS_INNER = tuple(map(IPv6Network, ("::ffff:0:0/96", "64:ff9b::/96")))
-"""As public as the IPv4 address within."""
+"""Prefixes that are as public as the embedded IPv4 address."""
 _TUNNELS = tuple(
     map(
         ipaddress.ip_network, ("::/96", "::ffff:0:0:0/96", "2001::/32", "2002::/16", "64:ff9b:1::/48", "192.88.99.0/24")
     )
 )
-"""Not public whatever is within: deprecated, or for use inside one network."""
+"""Prefixes that are never public: deprecated, or for use inside one network."""
 _LOCAL_NAT64 = IPv6Network("64:ff9b:1::/48")
 _ISATAP = 0x5EFE
 
 
 def read(text: str) -> Address:
-    """An address as `socket` writes it, with or without a scope. Raises ValueError."""
+    """Parses an address as `socket` writes it, with or without a scope. Raises ValueError."""
     return ipaddress.ip_address(text.partition("%")[0])
 
 
 def embedded(address: Address) -> Iterator[IPv4Address]:
-    """The IPv4 addresses that packets to an IPv6 address may end at."""
+    """Yields the IPv4 addresses that packets to an IPv6 address may end at."""
     if isinstance(address, IPv4Address):
         return
     number = int(address)
@@ -68,16 +68,17 @@ def embedded(address: Address) -> Iterator[IPv4Address]:
 
 
 def _local_nat64(number: int) -> Iterator[IPv4Address]:
-    """Behind 48, 56 and 64 bits of prefix, around the bits 64 to 71 (RFC 6052, 2.2): nobody knows which a network uses."""
+    """Yields the IPv4 addresses behind 48, 56 and 64 bits of prefix, around the bits 64 to 71 (RFC 6052, 2.2): which layout a
+    network uses is unknown."""
     for before in (16, 8, 0):
         behind = 32 - before
         found = (number >> 64 & ((1 << before) - 1)) << behind | number >> (56 - behind) & ((1 << behind) - 1)
-        if found >> 24:  # else it is another layout's zeros
+        if found >> 24:  # otherwise these are another layout's zeros
             yield IPv4Address(found)
 
 
 def refused(address: Address) -> bool:
-    """Whether nothing is ever sent there: links, clouds' credentials, groups, and what is nobody's address."""
+    """True if nothing is ever sent there: links, clouds' credentials, multicast groups, and unassigned addresses."""
     return any(map(_is_refused, (address, *embedded(address))))
 
 
@@ -87,7 +88,7 @@ def _is_refused(address: Address) -> bool:
 
 
 def public(address: Address) -> bool:
-    """Whether it, and each address in it, is one of the Internet's."""
+    """True if it, and each address embedded in it, is public on the Internet."""
     if refused(address) or any(address in network for network in _TUNNELS):
         return False
     outer = address.is_global or any(address in network for network in _AS_INNER)
@@ -95,5 +96,6 @@ def public(address: Address) -> bool:
 
 
 def resolved(host: str, port: int) -> Address:
-    """The address that a host stands for now, however it is spelt: the one to judge, and then to connect to. Raises OSError."""
+    """Returns the address that a host resolves to now, however it is spelt: the one to check, and then to connect to. Raises
+    OSError."""
     return read(str(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][4][0]))

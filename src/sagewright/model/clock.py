@@ -1,4 +1,4 @@
-"""Time as the server keeps it: integers of milliseconds since the epoch, UTC."""
+"""Time as the server stores it: integers of milliseconds since the epoch, UTC."""
 
 from __future__ import annotations
 

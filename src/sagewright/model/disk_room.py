@@ -1,7 +1,7 @@
-"""Room on a disk, and the order in which writers give way when it runs short.
+"""Disk space, and the order in which writers give way when it runs short.
 
-Clients' writes stop first, at `client_floor`: objects and images are refused, so that running work keeps what is left. Hosts that
-write end next, below `host_floor`. Whoever writes nothing is left alone. On a small disk each floor is a share of the disk.
+Clients' writes stop first, at `client_floor`: objects and images are refused, so that running work keeps the rest. Hosts that write
+end next, below `host_floor`. Processes that write nothing are left alone. On a small disk each floor is a share of the disk.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from sagewright.model.errors import AwsError
 
 CLIENT_MB, HOST_MB = 1024, 512
-"""The defaults of the settings `disk_reserve_mb` and `disk_stop_mb`."""
+"""Defaults of the settings `disk_reserve_mb` and `disk_stop_mb`."""
 _CLIENT_SHARE, _HOST_SHARE = 10, 20
 MIB = 1 << 20
 _QUANTUM_BYTES = 32 * MIB
@@ -26,33 +26,33 @@ _LOOK_S = 0.2
 
 @dataclass(frozen=True)
 class DiskRoom:
-    """The file system of a directory, in bytes. `free`: for processes without privileges."""
+    """The file system of a directory, in bytes. `free`: space available to unprivileged processes."""
 
     total: int
     free: int
 
     @classmethod
     def of(cls, directory: Path) -> DiskRoom:
-        """Raises OSError."""
+        """Returns the space of a directory's file system. Raises OSError."""
         status = os.statvfs(directory)
         return cls(status.f_blocks * status.f_frsize, status.f_bavail * status.f_frsize)
 
     def client_floor(self, reserve_mb: int, stop_mb: int) -> int:
-        """Bytes that clients leave free: never less than hosts do."""
+        """Returns the bytes that clients leave free: never less than hosts do."""
         return max(min(reserve_mb * MIB, self.total // _CLIENT_SHARE), self.host_floor(stop_mb))
 
     def host_floor(self, stop_mb: int) -> int:
-        """Bytes that hosts leave free."""
+        """Returns the bytes that hosts leave free."""
         return min(stop_mb * MIB, self.total // _HOST_SHARE)
 
 
 def existing(directory: Path) -> Path:
-    """The directory, or the nearest one above it that exists."""
+    """Returns the directory, or its nearest existing ancestor."""
     return next((place for place in (directory, *directory.parents) if place.exists()), Path("/"))
 
 
 def spare(directory: Path, stop_mb: int = HOST_MB) -> int:
-    """Bytes that a host may still write on the disk of a directory; may be negative."""
+    """Returns the bytes that a host may still write on a directory's disk; can be negative."""
     room = DiskRoom.of(directory)
     return room.free - room.host_floor(stop_mb)
 
@@ -62,7 +62,7 @@ _thread = threading.local()
 
 @contextmanager
 def for_running_work() -> Iterator[None]:
-    """What this thread writes in the block is a running job's: it may take what clients leave free."""
+    """Marks writes of this thread in the block as a running job's: they may use the space that clients leave free."""
     _thread.works = True
     try:
         yield
@@ -71,10 +71,10 @@ def for_running_work() -> Iterator[None]:
 
 
 class ClientRoom:
-    """Admits what clients write to one directory. Safe to use from many threads, which share one count.
+    """Admits clients' writes to one directory. Safe to use from many threads, which share one count.
 
-    The disk is looked at every 0.2 s and after a part of what is left, so that many writers at once stop together.
-    `refusal(message)` makes the error that is raised.
+    The free space is read every 0.2 s and after a part of the remaining room was used, so that concurrent writers stop together.
+    `refusal(message)` creates the error to raise.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class ClientRoom:
         self._due = 0.0
 
     def spend(self, size: int = 0) -> None:
-        """Before so many bytes are written. Raises the refusal if they would take what clients leave free."""
+        """Admits a write of `size` bytes. Raises the refusal if it would use space that clients must leave free."""
         now = time.monotonic()
         if getattr(_thread, "works", False):
             self._check(size, working=True)
@@ -106,7 +106,7 @@ class ClientRoom:
         self._left, self._due = min(over // 4, _QUANTUM_BYTES), now + _LOOK_S
 
     def _check(self, size: int, *, working: bool) -> int:
-        """Bytes that may be written besides."""
+        """Returns the bytes that may be written in addition."""
         room = DiskRoom.of(existing(self._directory))
         floor = room.host_floor(self._floors_mb[1]) if working else room.client_floor(*self._floors_mb)
         over = room.free - floor - size
@@ -120,5 +120,5 @@ class ClientRoom:
 
 
 def insufficient(message: str) -> AwsError:
-    """S3's form of a full disk. Source: RFC 4918, 507; MinIO and Ceph answer a full disk so."""
+    """Returns S3's error for a full disk. Source: RFC 4918, 507; MinIO and Ceph answer a full disk this way."""
     return AwsError("InsufficientStorage", message, 507)

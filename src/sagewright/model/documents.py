@@ -1,4 +1,4 @@
-"""JSON documents by strangers: policies, manifests, bodies of requests."""
+"""Untrusted JSON documents: policies, manifests, bodies of requests."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from typing import Any
 import orjson
 
 MOST_DEPTH = 100
-"""How deeply lists and objects may stand in each other. Nothing that AWS defines goes so far; code that walks them does."""
+"""Maximum nesting depth of lists and objects. Nothing that AWS defines goes so deep, and code that walks documents recurses."""
 
 MOST_MEMORY = 96 << 20
-"""Bytes that a document's values may take in memory: three bytes of JSON, an empty list, take 64."""
+"""Maximum bytes of memory for a document's values: an empty list, three bytes of JSON, takes 64."""
 _LIST, _OBJECT, _VALUE = 64, 184, 24
 _STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
 
 
 def read_json(text: str | bytes) -> Any:
-    """Raises ValueError for what is no JSON, NaN and infinities among it, for what is nested too deeply or has too many values."""
+    """Parses JSON. Raises ValueError for invalid JSON (also NaN and infinities), for too deep nesting and for too many values."""
     data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
     memory = _memory(data, 0, len(data))
-    if memory > MOST_MEMORY:  # or brackets and commas stand in texts
+    if memory > MOST_MEMORY:  # unless the brackets and commas are inside texts
         memory -= sum(_memory(data, *found.span()) for found in _STRING.finditer(data))
         if memory > MOST_MEMORY:
             raise ValueError(f"its values take {memory} bytes in memory, and the most is {MOST_MEMORY}")
@@ -31,13 +31,13 @@ def read_json(text: str | bytes) -> Any:
 
 
 def _memory(data: bytes, first: int, last: int) -> int:
-    """What the values of a part take beside their texts, were all brackets and commas in it JSON's own."""
+    """Returns the memory of a part's values without their texts, if all brackets and commas in it were JSON syntax."""
     lists, objects, values = (data.count(sign, first, last) for sign in (b"[", b"{", b","))
     return lists * _LIST + objects * _OBJECT + values * _VALUE
 
 
 def read_policy(text: str | bytes) -> dict[str, Any]:
-    """A policy with its statements as a list of objects. Raises ValueError for what is none."""
+    """Parses a policy; its statements become a list of objects. Raises ValueError."""
     policy = read_json(text)
     if not isinstance(policy, dict):
         raise ValueError("it is not a JSON object")
@@ -49,7 +49,7 @@ def read_policy(text: str | bytes) -> dict[str, Any]:
 
 
 def is_deeper(document: Any, most: int) -> bool:
-    """Whether lists and maps stand in each other more than `most` deep."""
+    """True if lists and maps are nested more than `most` deep."""
     if isinstance(document, dict):
         inner: Any = document.values()
     elif isinstance(document, list):

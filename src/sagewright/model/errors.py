@@ -1,4 +1,4 @@
-"""The one error tree. Raised anywhere in the server, rendered by the wire at the edge.
+"""The error tree: raised anywhere in the server, rendered by the wire at the edge.
 
 AwsError                        code, message, HTTP status
 ├── ValidationException         400: a request that breaks a rule, also AWS's "not found" for jobs
@@ -20,7 +20,7 @@ from collections.abc import Mapping
 
 
 class AwsError(Exception):
-    """An answer that is an error in AWS's form.
+    """An error response in AWS's format.
 
     `fields` are further members of the modelled error shape (S3's `Key`, `BucketName`, ...).
     """
@@ -83,14 +83,14 @@ class InternalFailure(_Coded):
 
 
 class ServiceUnavailable(_Coded):
-    """Nothing was done. The wire tells S3's clients SlowDown."""
+    """The request had no effect. The wire renders it as SlowDown for S3's clients."""
 
     code = "ServiceUnavailable"
     status = 503
 
 
 class NotImplementedYet(AwsError):
-    """The operation exists in AWS's model and is not served here."""
+    """The operation exists in AWS's model and is not supported."""
 
     def __init__(self, service: str, operation: str) -> None:
         super().__init__(

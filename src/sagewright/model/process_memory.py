@@ -1,8 +1,8 @@
-"""A limit on the memory of this process alone: what it allocates beyond it fails, and it ends and comes back before it stays there.
+"""A memory limit for this process alone: allocations beyond it fail, and a process that stays near it ends and is restarted.
 
-RLIMIT_DATA counts private writable memory. Unlike RLIMIT_AS it leaves out mapped files and the address space that allocators and
-threads reserve, and unlike a control group it needs no rights and is not shared with the jobs that this process starts. Children
-inherit it, so whoever starts one that is to live on calls `free`.
+RLIMIT_DATA counts private writable memory. Unlike RLIMIT_AS it excludes mapped files and the address space that allocators and
+threads reserve, and unlike a control group it needs no privileges and is not shared with the jobs that this process starts.
+Children inherit it, so a parent calls `free` for a child that must not have it.
 """
 
 from __future__ import annotations
@@ -22,32 +22,32 @@ from pathlib import Path
 log = logging.getLogger("sagewright.memory")
 LOOK_S = 0.5
 HIGH, LOOKS = 0.85, 6
-"""A process that has this share of its limit at so many looks one after the other ends."""
+"""A process ends if it uses this share of its limit in this number of consecutive checks."""
 END_S = 60.0
-"""A process that does not end by itself in this time is ended."""
+"""Time after which a process that does not end by itself is ended."""
 _MIB = 1 << 20
 _PROGRAM = "from sagewright.cli.main import main; main()"
 _DATA = 5
-"""The field of /proc/self/statm with the pages that the limit counts, and stacks."""
+"""The field of /proc/self/statm with the pages that the limit counts, including stacks."""
 
 
 class _Held:
-    """What this process knows of its own limit. `before`: the soft limit that it was started with."""
+    """This process's state of its limit. `before`: the soft limit that it was started with."""
 
     before: int | None = None
     spent = False
 
 
 def default_mb(share: int, least_mb: int) -> int:
-    """One part in `share` of this machine's memory, at least `least_mb`."""
+    """Returns one `share`-th of this machine's memory, at least `least_mb`."""
     machine_mb = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // _MIB
     return max(least_mb, int(machine_mb // share))
 
 
 def hold(most_mb: int, at_last: Callable[[], None]) -> None:
-    """Limits this process from now on. When its memory stays near the limit it is sent SIGTERM.
+    """Limits this process from now on. Sends it SIGTERM when its memory stays near the limit.
 
-    `at_last` is called where it has not ended END_S after that, and does not return.
+    Calls `at_last`, which does not return, if it has not ended END_S after that.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
     if _Held.before is None:
@@ -60,7 +60,7 @@ def hold(most_mb: int, at_last: Callable[[], None]) -> None:
 
 
 def free(pid: int) -> None:
-    """Gives a child the limit that this process was started with. Its own children inherit that."""
+    """Restores in a child the limit that this process was started with. Its children inherit that."""
     if _Held.before is not None:
         with suppress(OSError):  # it has ended
             _, hard = resource.prlimit(pid, resource.RLIMIT_DATA)
@@ -68,7 +68,7 @@ def free(pid: int) -> None:
 
 
 def is_spent() -> bool:
-    """Whether this process ends for want of memory."""
+    """True if this process is ending for lack of memory."""
     return _Held.spent
 
 
@@ -80,12 +80,12 @@ def start_again() -> None:
 
 
 def give_up() -> None:
-    """Ends this process at once, for whoever started it to start it again."""
+    """Ends this process at once; its parent restarts it."""
     os._exit(os.EX_TEMPFAIL)
 
 
 def used() -> int:
-    """Bytes that the limit counts."""
+    """Returns the bytes that the limit counts."""
     return int(Path("/proc/self/statm").read_bytes().split()[_DATA]) * resource.getpagesize()
 
 
@@ -102,7 +102,7 @@ def _watch(most: int, at_last: Callable[[], None]) -> None:
             looks += 1
     _Held.spent = True
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
-    resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))  # its end needs some
+    resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))  # shutting down needs some memory
     log.error("memory stays near the limit of %d MiB: this process ends and starts again; jobs go on", most // _MIB)
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(END_S)
@@ -110,7 +110,7 @@ def _watch(most: int, at_last: Callable[[], None]) -> None:
 
 
 def _trim() -> None:
-    """Gives back what the allocator keeps of memory that was freed."""
+    """Returns freed memory from the allocator to the system."""
     import ctypes
 
     with suppress(OSError, AttributeError):  # not glibc

@@ -1,6 +1,6 @@
-"""Regexes written by others, matched in bounded time.
+"""Users' regexes, matched in bounded time.
 
-RE2 matches in linear time and takes most of them. The rest (look-around, back references) go to `regex` under a deadline.
+RE2 matches in linear time and supports most of them. The rest (look-around, back references) go to `regex` under a deadline.
 """
 
 from __future__ import annotations
@@ -14,10 +14,9 @@ MEMORY_BYTES = 8 << 20
 
 
 def compile_linear(pattern: str, memory_bytes: int = MEMORY_BYTES) -> Any | None:
-    """RE2's object for `pattern`; None where RE2 can't take it, or not within `memory_bytes`.
+    """Returns RE2's object for `pattern`; None if RE2 does not support it, or not within `memory_bytes`.
 
-    It searches text in `str` or, quicker, in UTF-8 bytes. The memory bounds the time too: at most some 20 us a byte
-    of text for each MiB.
+    It searches `str` or, faster, UTF-8 bytes. The memory bounds the time too: at most some 20 us per byte of text for each MiB.
     """
     options = re2.Options()
     options.log_errors = False
@@ -29,10 +28,10 @@ def compile_linear(pattern: str, memory_bytes: int = MEMORY_BYTES) -> Any | None
 
 
 class Guarded:
-    """A regex that may backtrack, under a deadline. Raises `regex.error` where it can't be compiled."""
+    """A regex that may backtrack, under a deadline. Raises `regex.error` if it cannot be compiled."""
 
     def __init__(self, pattern: str) -> None:
-        import regex  # few processes ever need it
+        import regex  # few processes need it
 
         self._compiled: Any = regex.compile(pattern)
 
@@ -42,9 +41,9 @@ class Guarded:
         return count
 
     def search(self, text: str) -> Any | None:
-        """The first match. Raises TimeoutError after DEADLINE_S."""
+        """Returns the first match. Raises TimeoutError after DEADLINE_S."""
         return self._compiled.search(text, timeout=DEADLINE_S, concurrent=True)
 
     def fullmatch(self, text: str) -> Any | None:
-        """The match of the whole text. Raises TimeoutError after DEADLINE_S."""
+        """Returns the match of the whole text. Raises TimeoutError after DEADLINE_S."""
         return self._compiled.fullmatch(text, timeout=DEADLINE_S, concurrent=True)

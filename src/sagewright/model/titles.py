@@ -1,4 +1,4 @@
-"""What each of our processes calls itself, and who is running: `sagewright: agent churn-1/algo-1 [/data]`."""
+"""Process titles, and the list of running processes: `sagewright: agent churn-1/algo-1 [/data]`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ AGENT, SERVER, FRONT, FORK_SERVER, SANDBOX, SEARCHER, INVOKER = (
     "agent", "server", "front", "fork server", "ready sandbox", "searcher", "invoker",
 )  # fmt: skip
 MODEL_SERVER = "model server"
-"""The name of the process in which a model is served: it runs in a job's environment, where no title can be set."""
+"""The name of a model's serving process, which runs in a job's environment, where no title can be set."""
 
 DATA_VARIABLE = "SAGEWRIGHT_DATA"
 _KINDS = (AGENT, SERVER, FRONT, FORK_SERVER, SANDBOX, SEARCHER, INVOKER)
@@ -24,7 +24,7 @@ _TITLE = re.compile(rf"sagewright: ({'|'.join(_KINDS)})(?: (.*?)/([^/ ]*))? \[(.
 
 @dataclass(frozen=True)
 class Running:
-    """One process. `since_s`: of the epoch; `data`: its data directory."""
+    """One process. `since_s`: its start, in seconds since the epoch; `data`: its data directory."""
 
     pid: int
     kind: str
@@ -35,7 +35,8 @@ class Running:
 
 
 def show(kind: str, subject: str = "", data: Path | None = None) -> None:
-    """Give this process its title. `data`: known to all processes that it starts; by default what this one was started with."""
+    """Sets this process's title. `data`: passed on to all processes that it starts; by default the one that this process was
+    started with."""
     if data is not None:
         os.environ[DATA_VARIABLE] = str(data)
     named = f" {subject}" if subject else ""
@@ -43,7 +44,7 @@ def show(kind: str, subject: str = "", data: Path | None = None) -> None:
 
 
 def running(data: Path | None = None) -> list[Running]:
-    """The processes of this user, by pid; `data`: of one data directory alone. Others' may call themselves anything."""
+    """Returns this user's processes, by pid; `data`: of one data directory only. Other users' processes could use any title."""
     found: list[Running] = []
     for process in psutil.process_iter():
         try:

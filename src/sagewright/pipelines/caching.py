@@ -1,4 +1,4 @@
-"""What makes two steps the same, so that the result of the one is the other's. Source: AWS's guide, "Caching pipeline steps"."""
+"""Step caching: decides which steps are equal and can share a result. Source: AWS's guide, "Caching pipeline steps"."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sagewright.pipelines.step_types import step_type
 
 
 def attributes(type_: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of resolved arguments by their paths; nothing for a type that isn't cached."""
+    """Returns the key attributes of resolved arguments by path; empty for a type that is not cached."""
     return dict(_found(step_type(type_).cache_keys, arguments))
 
 
@@ -25,7 +25,7 @@ def _found(paths: tuple[str, ...], arguments: Mapping[str, Any]) -> Iterator[tup
 
 
 def key_of(type_: str, arguments: Mapping[str, Any]) -> str:
-    """The same for steps that are the same; "" for a type that isn't cached."""
+    """Returns a key that is equal for equal steps; "" for a type that is not cached."""
     if not step_type(type_).cache_keys:
         return ""
     text = json.dumps([type_, attributes(type_, arguments)], sort_keys=True, default=str)
@@ -33,7 +33,7 @@ def key_of(type_: str, arguments: Mapping[str, Any]) -> str:
 
 
 def differences(type_: str, one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
-    """The paths of the leaves of key attributes in which two differ, outermost first."""
+    """Returns the paths of the leaves in which the key attributes of two steps differ, outermost first."""
     return list(_different(attributes(type_, one), attributes(type_, other), ""))
 
 

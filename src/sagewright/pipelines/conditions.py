@@ -1,5 +1,5 @@
-"""Conditions of condition steps. Source: AWS's guide, "Condition step", and the SDKs' workflow.conditions: what a Not
-denies is its `Expression` in AWS's schema of pipelines, and its `Condition` in what both SDKs send."""
+"""Conditions of condition steps. Source: AWS's guide, "Condition step", and the SDKs' workflow.conditions: the operand of a Not is
+its `Expression` in AWS's schema of pipelines, and its `Condition` in what both SDKs send."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MOST_DEPTH = 20
 
 
 def check(conditions: Any, depth: int = 0) -> None:
-    """Raises BadDefinition for what is no list of conditions."""
+    """Checks a list of conditions. Raises BadDefinition."""
     if not isinstance(conditions, list) or depth > MOST_DEPTH:
         raise BadDefinition(f"Conditions must be a list, nested at most {MOST_DEPTH} deep.")
     for one in conditions:
@@ -45,9 +45,9 @@ def check(conditions: Any, depth: int = 0) -> None:
 
 
 def hold(conditions: list[dict[str, Any]], known: ReferenceResolver, budget: Budget | None = None) -> bool:
-    """Whether all of them do. `budget`: see references.resolve; all conditions share it.
+    """True if all conditions hold. `budget`: see references.resolve; all conditions share it.
 
-    Raises BadReference, also for values that can't be compared.
+    Raises BadReference, also for values that cannot be compared.
     """
     shared = budget or Budget("What its references make", MOST_MADE)
     return all(_holds(one, known, shared) for one in conditions)
@@ -70,7 +70,7 @@ def _holds(condition: dict[str, Any], known: ReferenceResolver, budget: Budget) 
 
 
 def _denied(condition: dict[str, Any]) -> Any:
-    """Raises BadDefinition for a Not without, or with two."""
+    """Returns the operand of a Not. Raises BadDefinition if it has none, or two."""
     given = [condition[name] for name in ("Expression", "Condition") if name in condition]
     if len(given) != 1:
         raise BadDefinition(
@@ -80,7 +80,7 @@ def _denied(condition: dict[str, Any]) -> Any:
 
 
 def _equal(left: Any, right: Any) -> bool:
-    """A number is equal to its text: what another step tells may come as either."""
+    """True if the values are equal. A number equals its text: another step's result may be either."""
     if type(left) is type(right):
         return bool(left == right)
     number = _number(left), _number(right)

@@ -1,4 +1,4 @@
-"""Pipeline definitions, read and checked. Source: AWS's "SageMaker Pipeline Definition JSON Schema", version 2020-12-01."""
+"""Parses and checks pipeline definitions. Source: AWS's "SageMaker Pipeline Definition JSON Schema", version 2020-12-01."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ MEMBERS = frozenset({
     "CheckType", "SkipCheck", "RegisterNewBaseline", "ModelPackageGroupName", "SuppliedBaselineStatistics",
     "SuppliedBaselineConstraints", "FailOnViolation", "CheckJobConfig", "QualityCheckConfig", "ClarifyCheckConfig", "ModelName",
 })  # fmt: skip
-"""Of a step. Those from OutputParameters on belong to callbacks, functions, clusters and checks."""
+"""Members of a step. Those from OutputParameters on belong to callbacks, functions, clusters and checks."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class PipelineParameter:
     enum: tuple[Any, ...] = ()
 
     def read(self, text: str) -> Any:
-        """The value that a text stands for. Raises BadDefinition."""
+        """Returns the value that a text represents. Raises BadDefinition."""
         try:
             value = _TYPED[self.type](text)
         except ValueError:
@@ -68,10 +68,11 @@ class PropertyFile:
 
 @dataclass(frozen=True)
 class PipelineStep:
-    """`branch`: the condition steps that decide whether it runs, each with the outcome that lets it. `needs`: names of all steps
-    that have to end before it. `triggers`: how those end that need not succeed. `body`: of a ForEach step, the steps that run for
-    each item. `cache_s`: how old a result may be that is used again; None for no caching. `document`: the step
-    as it was written.
+    """One step of a definition.
+
+    `branch`: the condition steps that decide whether it runs, each with the required outcome. `needs`: names of all steps that must
+    end before it. `triggers`: the outcomes required of steps that need not succeed. `body`: the steps that a ForEach step runs for
+    each item. `cache_s`: maximum age of a reused result; None for no caching. `document`: the step as written.
     """
 
     name: str
@@ -89,8 +90,8 @@ class PipelineStep:
 
 @dataclass(frozen=True)
 class PipelineDefinition:
-    """`steps`: all of them, those of branches after their condition step. `experiment`: PipelineExperimentConfig; None for none.
-    `size`: of all its values, in bytes; see model.budgets.
+    """`steps`: all steps; those of branches follow their condition step. `experiment`: PipelineExperimentConfig; None for none.
+    `size`: bytes of all its values; see model.budgets.
     """
 
     parameters: tuple[PipelineParameter, ...]
@@ -106,7 +107,7 @@ class PipelineDefinition:
         return self._by_name[name]
 
     def values(self, given: Mapping[str, str]) -> dict[str, Any]:
-        """Each parameter's value. Raises BadDefinition for one that isn't declared, is missing, or is of another type."""
+        """Returns each parameter's value. Raises BadDefinition for one that is undeclared, missing, or of another type."""
         declared = {one.name: one for one in self.parameters}
         if unknown := sorted(set(given) - set(declared)):
             raise BadDefinition(f"Unknown parameter [{unknown[0]}] in pipeline execution request.")
@@ -116,7 +117,7 @@ class PipelineDefinition:
 
 
 def read_definition(text: str) -> PipelineDefinition:
-    """Raises BadDefinition: what it says follows "Unable to parse pipeline definition."."""
+    """Parses a definition. Raises BadDefinition, whose text follows "Unable to parse pipeline definition."."""
     try:
         return _read(json.loads(text))
     except BadDefinition:
@@ -148,11 +149,11 @@ def _read(document: Any) -> PipelineDefinition:
 MOST_DEPTH = 20
 MOST_VALUES = 16 << 20
 MOST_LEVELS = 200
-"""Of JSON: what reads it goes down level by level."""
+"""Maximum nesting depth of JSON: readers recurse into it."""
 
 
 def _steps(documents: list[Any], branch: tuple[tuple[str, bool], ...], depth: int) -> Iterator[PipelineStep]:
-    """Raises BadDefinition."""
+    """Yields the steps. Raises BadDefinition."""
     if depth > MOST_DEPTH:
         raise BadDefinition(f"Condition steps are nested more than {MOST_DEPTH} deep.")
     for document in documents:
@@ -165,7 +166,7 @@ def _steps(documents: list[Any], branch: tuple[tuple[str, bool], ...], depth: in
 
 
 def _step(document: dict[str, Any], branch: tuple[tuple[str, bool], ...], iterated: bool = False) -> PipelineStep:
-    """`iterated`: whether it is in the body of a ForEach step. Raises BadDefinition."""
+    """Parses a step. `iterated`: True in the body of a ForEach step. Raises BadDefinition."""
     name, type_ = document.get("Name"), document.get("Type")
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise BadDefinition(f"Step name {name!r} must match {NAME.pattern}.")
@@ -199,7 +200,7 @@ def _step(document: dict[str, Any], branch: tuple[tuple[str, bool], ...], iterat
 
 
 def _needs_of(name: str, depends: list[str], arguments: Any, body: tuple[PipelineStep, ...]) -> tuple[str, ...]:
-    """The steps it waits for: those named, those its arguments refer to, and those that the steps of its body wait for."""
+    """Returns the steps it waits for: those named, those its arguments refer to, and those that the steps of its body wait for."""
     found = [*depends, *references.steps_of(arguments, name), *(other for one in body for other in one.needs)]
     inner = {one.name for one in body}
     return tuple(one for one in dict.fromkeys(found) if one not in inner)
@@ -209,7 +210,7 @@ MOST_CONCURRENT = 50
 
 
 def _body(name: str, arguments: dict[str, Any]) -> tuple[PipelineStep, ...]:
-    """The steps that a ForEach step runs for each item. Raises BadDefinition."""
+    """Returns the steps that a ForEach step runs for each item. Raises BadDefinition."""
     steps = tuple(_step(_object(one), (), iterated=True) for one in _array(arguments.get("ForEachBody")))
     if not steps:
         raise BadDefinition(f"ForEachBody of step '{name}' has no steps.")
@@ -224,7 +225,7 @@ def _body(name: str, arguments: dict[str, Any]) -> tuple[PipelineStep, ...]:
 
 
 def _check_called(name: str, type_: str, document: dict[str, Any]) -> None:
-    """Raises BadDefinition."""
+    """Checks the member that names the step's function or queue. Raises BadDefinition."""
     member = step_type(type_).called_member
     if not member:
         return
@@ -246,7 +247,7 @@ def _without_branches(type_: str, arguments: Any) -> Any:
 
 
 def _cache(document: dict[str, Any]) -> float | None:
-    """Seconds; None where nothing is used again. Raises BadDefinition."""
+    """Returns the maximum age of a cached result in seconds; None if nothing is reused. Raises BadDefinition."""
     config = document.get("CacheConfig") or {}
     if not config.get("Enabled"):
         return None
@@ -271,7 +272,7 @@ def _parameter(document: Any) -> PipelineParameter:
 
 
 def _check(definition: PipelineDefinition) -> None:
-    """That all names lead somewhere, and nothing waits for itself. Raises BadDefinition."""
+    """Checks that all names resolve and that no step waits for itself. Raises BadDefinition."""
     names = {one.name: one for one in definition.steps}
     parameters = {one.name for one in definition.parameters}
     config = dict(definition.experiment or {})
@@ -297,7 +298,7 @@ def _check(definition: PipelineDefinition) -> None:
 
 
 def _check_depth(document: Any) -> None:
-    """Raises BadDefinition."""
+    """Checks the nesting depth. Raises BadDefinition."""
     level, depth = [document], 0
     while level:
         depth += 1
@@ -308,7 +309,7 @@ def _check_depth(document: Any) -> None:
 
 
 def _check_order(names: Mapping[str, PipelineStep]) -> None:
-    """Raises BadDefinition for steps that wait for each other."""
+    """Checks the order. Raises BadDefinition for steps that wait for each other."""
     done: set[str] = set()
     for first in names:
         path: list[str] = []
@@ -332,7 +333,7 @@ def _check_order(names: Mapping[str, PipelineStep]) -> None:
 
 def _unique(names: list[str], what: str) -> None:
     if repeated := sorted({name for name in names if names.count(name) > 1}):
-        raise BadDefinition(f"{what} names must be unique; '{repeated[0]}' is there more than once.")
+        raise BadDefinition(f"{what} names must be unique; '{repeated[0]}' is used more than once.")
 
 
 def _object(value: Any) -> dict[str, Any]:

@@ -14,7 +14,7 @@ TRIGGERS = (COMPLETED, "Failed", "Stopped", "Any")
 
 
 def read_dependencies(step: str, entries: list[Any]) -> dict[str, str]:
-    """The trigger of each step that is named, in their order. Raises BadDefinition."""
+    """Returns the trigger of each named step, in order. Raises BadDefinition."""
     found: dict[str, str] = {}
     for entry in entries:
         name, trigger = (entry.get("Step"), entry.get("Trigger", COMPLETED)) if isinstance(entry, dict) else (entry, "")

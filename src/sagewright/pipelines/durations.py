@@ -1,4 +1,4 @@
-"""Durations as CacheConfig has them: ISO 8601, also without its P. Source: AWS's guide, "Caching pipeline steps"."""
+"""Durations in CacheConfig's format: ISO 8601, with or without the P. Source: AWS's guide, "Caching pipeline steps"."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ LEAST_S, MOST_S = 60, 366 * 86_400
 
 
 class BadDuration(ValueError):
-    """It is none, or it is too short or too long."""
+    """The text is not a duration, or it is too short or too long."""
 
 
 def seconds(text: object) -> float:
-    """Raises BadDuration."""
+    """Returns the seconds of a duration. Raises BadDuration."""
     match = _PATTERN.fullmatch(text) if isinstance(text, str) else None
     total = sum(int(count) * _SECONDS[unit] for unit, count in match.groupdict().items() if count) if match else 0
     if not LEAST_S <= total <= MOST_S:

@@ -1,11 +1,11 @@
-"""What can be wrong with a pipeline."""
+"""Errors of pipelines."""
 
 from __future__ import annotations
 
 
 class BadDefinition(ValueError):
-    """The text says what, and where."""
+    """The definition is invalid; the text says what is wrong, and where."""
 
 
 class BadReference(ValueError):
-    """A reference leads nowhere when its step is about to run."""
+    """A reference cannot be resolved when its step is about to run."""

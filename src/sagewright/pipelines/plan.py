@@ -1,4 +1,4 @@
-"""What of an execution runs next, and when it is over: a pure function of the definition and the steps' states.
+"""The plan of an execution: which steps run next, and when it is over. A pure function of the definition and the steps' states.
 
 Source: AWS's guide, "Pipeline steps", "Selective execution of pipeline steps".
 """
@@ -15,7 +15,7 @@ from sagewright.pipelines.definition import PipelineDefinition, PipelineStep
 class StepStatus(StrEnum):
     """Source: botocore's StepStatus."""
 
-    STARTING = "Starting"  # its arguments are known, and it is about to be asked for
+    STARTING = "Starting"  # its arguments are known, and it is about to be requested
     EXECUTING = "Executing"
     STOPPING = "Stopping"
     STOPPED = "Stopped"
@@ -28,7 +28,7 @@ LIVE = frozenset({StepStatus.STARTING, StepStatus.EXECUTING, StepStatus.STOPPING
 
 @dataclass(frozen=True)
 class StepState:
-    """Of a step that was reached. `outcome`: of a condition."""
+    """State of a step that was reached. `outcome`: a condition's result."""
 
     status: str
     outcome: bool | None = None
@@ -36,8 +36,8 @@ class StepState:
 
 @dataclass(frozen=True)
 class Next:
-    """`start`: the steps to begin now. `over`: nothing runs and nothing is to come. `failed`: some step has failed. `handled`: each
-    step that failed has one that ran for it."""
+    """`start`: the steps to begin now. `over`: nothing is running and nothing is left. `failed`: some step has failed. `handled`:
+    each failed step has another one that ran because of it."""
 
     start: tuple[PipelineStep, ...]
     over: bool
@@ -51,12 +51,12 @@ ENDS = {
     "Stopped": frozenset({StepStatus.STOPPED}),
     "Any": frozenset({StepStatus.SUCCEEDED, StepStatus.FAILED, StepStatus.STOPPED}),
 }
-"""The states of a step that let those run that wait for it, by their triggers."""
+"""The final states of a step that release its dependents, by trigger."""
 
 
 @dataclass(frozen=True)
 class _Lack:
-    """What a step waits for: how another has ended, and with which outcome where that is one that branches."""
+    """A pending dependency: a step's required end, and its required outcome if it branches."""
 
     name: str
     outcome: bool | None = None
@@ -69,7 +69,7 @@ class _Lack:
 
 
 class Frontier:
-    """How far an execution is. Each change of a step costs what waits for that step, however many steps there are.
+    """The progress of an execution. A step's change costs time in proportion to its dependents, however many steps there are.
 
     `selected`: the steps that are executed, None for all.
     """
@@ -90,7 +90,7 @@ class Frontier:
         self._ready = {name for name, lacks in self._lacks.items() if not lacks}
 
     def note(self, name: str, state: StepState) -> None:
-        """What has become of a step that was reached."""
+        """Records the new state of a step that was reached."""
         self._states[name] = state
         self._ready.discard(name)
         if state.status in LIVE:
@@ -114,12 +114,12 @@ class Frontier:
 
     @property
     def live(self) -> list[str]:
-        """The steps that have begun and not ended, in the order in which they began."""
+        """Returns the steps that have begun and not ended, in the order in which they began."""
         return list(self._live)
 
     def next(self, most: int | None) -> Next:
-        """`most`: how many steps at a time, None for any number."""
-        if self._gave_up:  # a Fail step was reached: nothing begins after it
+        """Returns what runs next. `most`: maximum number of concurrent steps, None for any number."""
+        if self._gave_up:  # a Fail step was reached: no step begins after it
             return Next((), not self._live, True)
         room = len(self._ready) if most is None else max(0, most - len(self._live))
         first = heapq.nsmallest(room, (self._steps[name][0] for name in self._ready))
@@ -128,7 +128,7 @@ class Frontier:
         return Next(tuple(steps[place] for place in first), over, bool(self._failed), over and self._handled())
 
     def _handled(self) -> bool:
-        """Steps that depend on a failure and failed themselves count as failures like any other."""
+        """True if every failure was handled. Dependents of a failure that failed themselves count as failures like any other."""
         return bool(self._failed) and all(self._ran_for(name) for name in self._failed)
 
     def _ran_for(self, failed: str) -> bool:
@@ -139,7 +139,7 @@ class Frontier:
 
 
 def _lacks(step: PipelineStep, selected: frozenset[str] | None) -> tuple[_Lack, ...]:
-    """Of a step that was selected: what isn't selected as well has been decided, or tells of an earlier execution."""
+    """Returns the dependencies of a selected step. Unselected steps are already decided, or refer to an earlier execution."""
     branches = {name: outcome for name, outcome in step.branch if selected is None or name in selected}
     others = (name for name in step.needs if name not in branches and (selected is None or name in selected))
     return (
@@ -149,7 +149,7 @@ def _lacks(step: PipelineStep, selected: frozenset[str] | None) -> tuple[_Lack, 
 
 
 def missing_between(definition: PipelineDefinition, selected: frozenset[str]) -> list[str]:
-    """Steps that are not selected and lie between two that are: those have to be selected too."""
+    """Returns unselected steps that lie between two selected ones: those must be selected too."""
     behind = {one.name: _reach(definition, one.name) for one in definition.steps if one.name in selected}
     return [
         one.name
@@ -161,7 +161,7 @@ def missing_between(definition: PipelineDefinition, selected: frozenset[str]) ->
 
 
 def _reach(definition: PipelineDefinition, name: str) -> set[str]:
-    """All steps that wait for it, directly or not."""
+    """Returns all steps that wait for it, directly or indirectly."""
     found: set[str] = set()
     fresh = {name}
     while fresh:
@@ -175,7 +175,7 @@ def _needs(definition: PipelineDefinition, name: str, other: str) -> bool:
 
 
 def sources(definition: PipelineDefinition, selected: frozenset[str]) -> list[str]:
-    """Steps that are not selected and that a selected one refers to or waits for."""
+    """Returns unselected steps that a selected one refers to or waits for."""
     return list(
         dict.fromkeys(
             name for one in definition.steps if one.name in selected for name in one.needs if name not in selected

@@ -1,4 +1,4 @@
-"""References in arguments: what they lead to, and their values once that is known.
+"""References in arguments: finding, checking and resolving them.
 
 `{"Get": "Parameters.X"}`, `{"Get": "Execution.X"}`, `{"Get": "Steps.S.A.B[0]['c']"}`, `{"Std:Join": …}`, `{"Std:JsonGet": …}`.
 Source: AWS's "SageMaker Pipeline Definition JSON Schema" and its guide, "Pass Data Between Steps", "property files".
@@ -15,17 +15,17 @@ from sagewright.model.budgets import CONTAINER, SCALAR, Budget, OverBudget, text
 from sagewright.pipelines.errors import BadDefinition, BadReference
 
 MOST_MADE = 4 << 20
-"""Bytes that the references of one step may make, each join and each value that is inserted counted once."""
+"""Maximum bytes that the references of one step may produce; each join and each inserted value counts once."""
 GET, JOIN, JSON_GET = "Get", "Std:Join", "Std:JsonGet"
 PARAMETERS, EXECUTION, STEPS, FILES = "Parameters", "Execution", "Steps", "PropertyFiles"
 ITERATION = frozenset({"ForEach", "IterationOutput"})
-"""Roots that exist within a ForEach step alone: the current item, and the outputs of its iterations."""
+"""Roots that exist only within a ForEach step: the current item, and the outputs of its iterations."""
 _PART = re.compile(r"\.?([^.\[\]'\"]+)|\[(\d+)\]|\['([^']*)'\]|\[\"([^\"]*)\"\]")
 Path = tuple[str | int, ...]
 
 
 class ReferenceResolver(Protocol):
-    """What references may lead to. Each raises BadReference."""
+    """Resolves the targets of references. Each method raises BadReference."""
 
     def parameter(self, name: str) -> Any: ...
 
@@ -34,16 +34,16 @@ class ReferenceResolver(Protocol):
     def properties(self, step: str) -> dict[str, Any]: ...
 
     def file(self, step: str, name: str) -> Any:
-        """The JSON of a property file."""
+        """Returns the JSON of a property file."""
         ...
 
     def object(self, uri: str) -> Any:
-        """The JSON at an S3 URI."""
+        """Returns the JSON at an S3 URI."""
         ...
 
 
 def path_of(text: str) -> Path:
-    """`A.B[0]['c']` in its parts. Raises BadDefinition."""
+    """Returns the parts of a path such as `A.B[0]['c']`. Raises BadDefinition."""
     parts: list[str | int] = []
     at = 0
     while at < len(text):
@@ -59,7 +59,7 @@ def path_of(text: str) -> Path:
 
 
 def follow(value: Any, path: Path) -> Any:
-    """What is at a path. In a list, a name leads to the element with a member …Name of that value. Raises BadReference."""
+    """Returns the value at a path. In a list, a name selects the element whose member …Name has that value. Raises BadReference."""
     for part in path:
         found = _NOTHING
         if isinstance(value, dict):
@@ -86,7 +86,7 @@ def is_reference(value: Any) -> bool:
 
 
 def walk(value: Any) -> Iterator[dict[str, Any]]:
-    """All references in a value, those inside of others among them."""
+    """Yields all references in a value, including nested ones."""
     if isinstance(value, dict):
         if is_reference(value):
             yield value
@@ -98,7 +98,7 @@ def walk(value: Any) -> Iterator[dict[str, Any]]:
 
 
 def check_forms(value: Any) -> None:
-    """Raises BadDefinition for a reference that is not in its form."""
+    """Checks the format of references. Raises BadDefinition."""
     for reference in walk(value):
         ((kind, inner),) = reference.items()
         if kind == JOIN and not (isinstance(inner, dict) and isinstance(inner.get("Values", []), list)):
@@ -108,7 +108,7 @@ def check_forms(value: Any) -> None:
 
 
 def _gets(value: Any) -> Iterator[tuple[str, Path]]:
-    """Raises BadDefinition."""
+    """Yields the roots and paths of references. Raises BadDefinition."""
     for reference in walk(value):
         if GET in reference:
             text = reference[GET]
@@ -121,7 +121,7 @@ def _gets(value: Any) -> Iterator[tuple[str, Path]]:
 
 
 def steps_of(value: Any, own: str) -> list[str]:
-    """The names of the steps that are referred to. `own`: of the step whose arguments they are. Raises BadDefinition."""
+    """Returns the names of the steps that are referred to. `own`: the step whose arguments they are. Raises BadDefinition."""
     found = [str(path[0]) for root, path in _gets(value) if root == STEPS]
     if own in found:
         raise BadDefinition(f"Step '{own}' refers to itself.")
@@ -129,19 +129,19 @@ def steps_of(value: Any, own: str) -> list[str]:
 
 
 def reads_iterations(value: Any) -> bool:
-    """Whether it refers to the item or the outputs of a ForEach step's iterations. Raises BadDefinition."""
+    """True if it refers to the item or the outputs of a ForEach step's iterations. Raises BadDefinition."""
     return any(root in ITERATION for root, _ in _gets(value))
 
 
 def parameters_of(value: Any) -> list[str]:
-    """Raises BadDefinition."""
+    """Returns the names of the parameters that are referred to. Raises BadDefinition."""
     return list(dict.fromkeys(str(path[0]) for root, path in _gets(value) if root == PARAMETERS))
 
 
 def resolve(value: Any, known: ReferenceResolver, budget: Budget | None = None) -> Any:
-    """The value with its references replaced. What is made is counted before its memory is taken.
+    """Returns the value with its references replaced. Sizes are counted before memory is allocated.
 
-    `budget`: by default one of MOST_MADE bytes for this value alone. Raises BadReference, also for a value that exceeds it.
+    `budget`: by default MOST_MADE bytes for this value alone. Raises BadReference, also for a value that exceeds it.
     """
     try:
         return _resolved(value, known, budget or Budget("What its references make", MOST_MADE))
@@ -150,7 +150,7 @@ def resolve(value: Any, known: ReferenceResolver, budget: Budget | None = None) 
 
 
 def _resolved(value: Any, known: ReferenceResolver, budget: Budget) -> Any:
-    """Raises BadReference, OverBudget."""
+    """Returns the value with its references replaced. Raises BadReference, OverBudget."""
     if isinstance(value, dict):
         if is_reference(value):
             return _replaced(value, known, budget)
@@ -199,7 +199,7 @@ def _join(inner: dict[str, Any], known: ReferenceResolver, budget: Budget) -> st
 
 
 def _json_get(inner: dict[str, Any], known: ReferenceResolver, budget: Budget) -> Any:
-    """The file itself is no part of what is made: only what stands at the path is."""
+    """Returns the value at the path of a JSON file. Only that value counts towards the budget, not the file."""
     file: Any = inner.get("PropertyFile")
     document = _get(file[GET], known) if is_reference(file) and GET in file else None
     given = _resolved({key: one for key, one in inner.items() if document is None or one is not file}, known, budget)
@@ -214,7 +214,7 @@ def _json_get(inner: dict[str, Any], known: ReferenceResolver, budget: Budget) -
 
 
 def text_of(value: Any) -> str:
-    """A value as part of a text."""
+    """Returns a value as part of a text."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return value if isinstance(value, str) else json.dumps(value)

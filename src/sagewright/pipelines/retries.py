@@ -25,7 +25,8 @@ class RetryPolicy:
     expire_s: float | None = None
 
     def delay_s(self, tried: int, since_s: float) -> float | None:
-        """How long to wait before the next attempt; None where there is none. `tried`: retries so far, `since_s`: first began."""
+        """Returns the delay before the next attempt; None if there is none. `tried`: retries so far; `since_s`: time since the
+        first began."""
         if self.attempts is not None and tried >= self.attempts:
             return None
         delay = self.interval_s * self.backoff**tried
@@ -33,7 +34,7 @@ class RetryPolicy:
 
 
 BY_DEFAULT = RetryPolicy(frozenset({SERVICE_FAULT, THROTTLING}))
-"""What every step has that has no policy of its own for these."""
+"""The policy of every step that does not specify one for these exceptions."""
 
 
 def policy_of(policies: tuple[RetryPolicy, ...], exception: str) -> RetryPolicy | None:
@@ -42,7 +43,7 @@ def policy_of(policies: tuple[RetryPolicy, ...], exception: str) -> RetryPolicy 
 
 
 def read_retries(step: Mapping[str, Any]) -> tuple[RetryPolicy, ...]:
-    """Raises BadDefinition."""
+    """Parses a step's retry policies. Raises BadDefinition."""
     documents, name, type_ = step.get("RetryPolicies") or [], step["Name"], step["Type"]
     if documents and not step_type(type_).retried:
         raise BadDefinition(f"Step '{name}' is of type {type_}, which takes no RetryPolicies.")

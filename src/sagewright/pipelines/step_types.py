@@ -18,12 +18,13 @@ _STEPS = "sagewright.engine.pipelines.steps"
 class StepType:
     """One type of step.
 
-    `runs`: MODULE:NAME of the object that carries it out (`engine.pipelines.steps.base.StepKind`); "" where nothing does, and such
-    a step fails with `lacking` as the reason. `operation`: the operation that it calls, whose members its arguments have.
-    `name_member`: member of the arguments that names what it makes, where a given name is a prefix; `longest_name`: in characters.
-    `called_member`: member of the step that names the function or queue it calls. `cache_keys`: paths of the arguments that decide
-    whether two steps are the same; none for a type that isn't cached. `retried`: whether it takes RetryPolicies, but for the
-    exception types of `not_retried`. `iterated`: whether a ForEach step can hold it. `polled`: whether nothing reports its end.
+    `runs`: MODULE:NAME of the object that implements it (`engine.pipelines.steps.base.StepKind`); "" for an unsupported type, whose
+    steps fail with `lacking` as the reason. `operation`: the operation that it calls, whose members its arguments have.
+    `name_member`: member of the arguments that names the created resource, where a given name is a prefix; `longest_name`: in
+    characters. `called_member`: member of the step that names the function or queue it calls. `cache_keys`: paths of the arguments
+    that decide whether two steps are equal; none for a type that is not cached. `retried`: True if it accepts RetryPolicies, except
+    for the exception types of `not_retried`. `iterated`: True if a ForEach step can contain it. `polled`: True if no event reports
+    its end.
     """
 
     name: str
@@ -45,7 +46,7 @@ class StepType:
 
     @property
     def recorded_first(self) -> bool:
-        """Whether the step's row is written before it begins, since it calls something that a restart must not repeat."""
+        """True if the step's row is written before it begins, since it calls something that a restart must not repeat."""
         return bool(self.runs) and bool(self.operation or self.called_member)
 
 
@@ -53,7 +54,7 @@ _types: dict[str, StepType] = {}
 
 
 def register(declared: StepType) -> StepType:
-    """Raises RuntimeError for a name that is taken."""
+    """Registers a type. Raises RuntimeError for a duplicate name."""
     if declared.name in _types:
         raise RuntimeError(f"the type of step {declared.name} is registered twice")
     _types[declared.name] = declared
@@ -61,7 +62,7 @@ def register(declared: StepType) -> StepType:
 
 
 def step_type(name: str) -> StepType:
-    """Raises KeyError."""
+    """Returns the type with that name. Raises KeyError."""
     return _types[name]
 
 

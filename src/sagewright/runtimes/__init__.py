@@ -1,1 +1,1 @@
-"""What an image URI means: which framework or algorithm it is, the environment it runs in, and what is started in it."""
+"""Image URIs: which framework or algorithm an image stands for, the environment it runs in, and the command that is started."""

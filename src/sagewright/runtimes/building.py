@@ -1,6 +1,6 @@
-"""`python -m sagewright.runtimes.building DIRECTORY POLICY IMAGE`: makes the environment of an image, and ends with who started it.
+"""`python -m sagewright.runtimes.building DIRECTORY POLICY IMAGE`: builds the environment of an image, and ends with its parent.
 
-It ends, with all that it has started, when its standard input does. A failure is one line of text on its standard output.
+It ends, with everything it has started, when its standard input does. A failure is one line of text on its standard output.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def main(directory: str, policy: str, uri: str) -> int:
 
 
 def _end_with_starter() -> None:
-    """Its installers are of its process group."""
+    """Ends this process with its parent; installers are in its process group."""
     while os.read(0, 64):
         pass
     os.killpg(0, signal.SIGKILL)

@@ -1,8 +1,8 @@
-"""Python's bytecode of an environment's packages: what another environment has of the very same files is linked, and only the
-rest is compiled, but for packages' own tests.
+"""Python bytecode of an environment's packages: bytecode for identical files in another environment is linked, and only the rest is
+compiled, except for packages' own tests.
 
-uv links a package's files from its cache, so that one file of the disk stands in every environment of the package. Where it had
-to copy them, nothing is the same, and all is compiled.
+uv links a package's files from its cache, so that one file on the disk is in every environment of the package. Where uv had to copy
+them, no file is identical, and everything is compiled.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from pathlib import Path
 
 KEPT = "__pycache__"
 _SELDOM = r"((pip|setuptools|wheel)/|(.*/)?tests?/)"
-"""What hardly a job imports is compiled where one does: a third of all."""
+"""Rarely imported files are compiled on import: a third of all."""
 _TAG = f".{sys.implementation.cache_tag}.pyc"
 
 
 def compile_packages(place: Path, others: Iterable[Path]) -> None:
-    """Have bytecode for all that is in `place`, a directory of packages. `others`: directories of packages for the same Python."""
+    """Provides bytecode for everything in `place`, a directory of packages. `others`: such directories for the same Python."""
     siblings = [other for other in others if other != place]
     for directory, names, files in os.walk(place):
         if KEPT in names:
@@ -32,12 +32,12 @@ def compile_packages(place: Path, others: Iterable[Path]) -> None:
     python = place.parents[2] / "bin" / "python"
     options = ["-q", "-j", "0", "-x", f"^{re.escape(str(place))}/{_SELDOM}", "--invalidation-mode", "timestamp"]
     command = [str(python), "-m", "compileall", *options, str(place)]
-    # what it can't compile is no module: templates, and examples of other Pythons
+    # files that do not compile are not modules: templates, and examples for other Pythons
     subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/", check=False)
 
 
 def _link(directory: Path, other: Path, sources: Iterable[str]) -> None:
-    """Link the bytecode that `other` has of files of `directory`."""
+    """Links the bytecode in `other` of files of `directory`."""
     if not (other / KEPT).is_dir():
         return
     (directory / KEPT).mkdir(exist_ok=True)

@@ -1,7 +1,7 @@
 """Virtual environments for jobs: made by uv once for each (framework, version, Python, requirements), then shared.
 
-An environment is complete when its manifest exists, which is written last; a build that was cut off leaves none and is
-made again. Builders of one environment, in any process, take turns. A complete one is used without any network.
+An environment is complete when its manifest exists, which is written last; an interrupted build leaves none and is repeated.
+Builders of one environment, in any process, take turns. A complete one is used without any network access.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ from sagewright.runtimes.spark import SparkFailed, finish_spark
 MANIFEST = "sagewright-environment.json"
 _TURN_S = 0.05
 
-# Dependencies that are of use on a GPU alone, and weigh hundreds of MB; elsewhere they are left out.
+# Dependencies that are useful only on a GPU, and take hundreds of MB; they are omitted elsewhere.
 _GPU_ONLY = ("nvidia-nccl-cu12", "nvidia-nccl-cu13")
 
 
 class EnvironmentFailed(RuntimeError):
-    """An environment could not be made; the message ends with what the installer said."""
+    """An environment could not be built; the message ends with the installer's output."""
 
 
 class RequirementsFailed(EnvironmentFailed):
@@ -47,8 +47,8 @@ class RequirementsFailed(EnvironmentFailed):
 
 @dataclass(frozen=True)
 class Environment:
-    """A complete environment. `packages`: version by distribution name (as PEP 503 normalises it); `python`: "3.11.7";
-    `layers`: directories whose files are to be seen over its own."""
+    """A complete environment. `packages`: version by distribution name (as PEP 503 normalises it); `python`: "3.11.7"; `layers`:
+    directories whose files are shown over its own."""
 
     path: Path
     python: str
@@ -59,9 +59,9 @@ class Environment:
 @dataclass(frozen=True)
 class _Spec:
     key: str
-    python: str  # what `uv venv --python` takes
+    python: str  # argument of `uv venv --python`
     requirements: tuple[str, ...]
-    overridden: bool = False  # by a requirements.txt, which may have put other versions there
+    overridden: bool = False  # by a requirements.txt, which may have installed other versions
 
 
 class Environments:
@@ -73,7 +73,7 @@ class Environments:
         self.sources = pip_sources() if sources is None else sources
 
     def ensure(self, image: Image, say: Callable[[str], None] = lambda _line: None) -> Environment:
-        """The environment for `image`; made now if it is not there (`say` gets a line for the job's log).
+        """Returns the environment for `image`, building it if needed (`say` gets a line for the job's log).
 
         Raises NoRecipe, EnvironmentFailed.
         """
@@ -84,15 +84,15 @@ class Environments:
         return self._made(spec, lambda place: self._install(place, spec.requirements), say)
 
     def ready(self, image: Image) -> Environment | None:
-        """What `ensure` gives for `image` if nothing has to be made for it. Raises NoRecipe."""
+        """Returns the result of `ensure` for `image` if nothing needs to be built for it. Raises NoRecipe."""
         return next(filter(None, (self._complete(spec) for spec in self._specs(image))), None)
 
     def key_of(self, image: Image) -> str:
-        """The name of what `ensure` makes for `image`. Raises NoRecipe."""
+        """Returns the name of the environment that `ensure` builds for `image`. Raises NoRecipe."""
         return self._specs(image)[-1].key
 
     def _specs(self, image: Image) -> list[_Spec]:
-        """What may stand for `image`, the best first; the last is made if there is none."""
+        """Returns possible environments for `image`, the best first; the last is built if none exists."""
         recipe = recipe_for(image)
         exact = _exact(recipe, image)
         return [exact] if self.policy == "exact" else [exact, _near(recipe, image)]
@@ -100,8 +100,7 @@ class Environments:
     def with_requirements(
         self, base: Environment, requirements: str, say: Callable[[str], None] = lambda _line: None
     ) -> Environment:
-        """An environment with all that `base` has and what the text of a requirements.txt asks for on top, as pip would
-        leave it.
+        """Returns an environment with everything in `base` and the requirements on top, as pip would leave it.
 
         Raises RequirementsFailed.
         """
@@ -121,7 +120,7 @@ class Environments:
         return self._made(spec, install, say)
 
     def _complete(self, spec: _Spec) -> Environment | None:
-        """What stands, if it has all that the recipe has today: an older release may have made it."""
+        """Returns the existing environment, if it has everything in the current recipe: an older release may have built it."""
         standing = self._standing(spec.key)
         return None if standing is None or _lacking(spec, standing) else standing
 
@@ -146,7 +145,7 @@ class Environments:
         return made
 
     def _extend(self, spec: _Spec, standing: Environment) -> Environment:
-        """Install what it lacks: jobs may run in it."""
+        """Installs missing packages; jobs may be running in the environment."""
         self._install(standing.path, _lacking(spec, standing))
         self._compile(standing.path)
         return self._noted(spec.key, standing.path, _packages(standing.path))
@@ -174,7 +173,7 @@ class Environments:
         )
 
     def _noted(self, key: str, place: Path, packages: dict[str, str]) -> Environment:
-        """The environment with its manifest, which is written last."""
+        """Returns the environment after writing its manifest, the last step."""
         python = _version_of(place)
         partial = place / (MANIFEST + ".part")
         partial.write_text(json.dumps({"key": key, "python": python, "packages": packages}))
@@ -182,7 +181,7 @@ class Environments:
         return Environment(place, python, packages)
 
     def _install(self, place: Path, requirements: Sequence[str], *, exact: bool = False) -> None:
-        """Install into the environment at `place`. `exact`: every version is given, nothing is to be resolved."""
+        """Installs into the environment at `place`. `exact`: True if every version is given and nothing needs resolving."""
         if not requirements:
             return None
         attempts = self.installs(place, requirements, exact=exact, compiled=False)
@@ -196,9 +195,9 @@ class Environments:
     def installs(
         self, place: Path, requirements: Sequence[str], *, exact: bool = False, compiled: bool = True
     ) -> list[list[str]]:
-        """The arguments of uv that install into the environment at `place`, to be tried in turn until one works.
+        """Returns the arguments of uv that install into the environment at `place`, to be tried in turn until one works.
 
-        `exact`: every version is given, nothing is to be resolved. `compiled`: with bytecode.
+        `exact`: True if every version is given and nothing needs resolving. `compiled`: with bytecode.
         """
         options = ["--python", str(place / "bin" / "python"), *self.sources.uv_options()]
         if compiled:
@@ -211,7 +210,7 @@ class Environments:
         return [["pip", "install", *options, *more, *requested] for more in attempts]
 
     def _without_cuda(self, requested: list[str]) -> tuple[list[str], list[list[str]]]:
-        """On a machine without a GPU: the local CPU wheels of torch, else PyTorch's CPU index, else whatever there is."""
+        """Prefers, on a machine without a GPU, the local CPU wheels of torch, then PyTorch's CPU index, then any."""
         if has_gpu():
             return requested, [[]]
         pinned = [self._local_cpu_wheel(requirement) for requirement in requested]
@@ -234,14 +233,14 @@ class Environments:
         return f"{requirement}=={cpu[-1]}" if cpu else requirement
 
     def overrides(self) -> Path:
-        """A file that keeps packages for GPUs out."""
+        """Returns a file of overrides that exclude GPU packages."""
         file = self.directory / ".without-gpu.txt"
         if not file.exists():
             file.write_text("".join(f"{name}; sys_platform == 'never'\n" for name in _GPU_ONLY))
         return file
 
     def _index(self) -> list[str]:
-        """What `uv venv` needs to find the seed packages; it knows no constraints."""
+        """Returns the options with which `uv venv` finds the seed packages; it supports no constraints."""
         options = self.sources.uv_options()
         return [
             part
@@ -260,7 +259,7 @@ class Environments:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             env=environ,
-            cwd="/",  # so that no project around the cache has a say
+            cwd="/",  # so that a project around the cache has no influence
             check=False,
         )
         if done.returncode != 0:
@@ -269,7 +268,7 @@ class Environments:
 
     @contextmanager
     def locked(self, key: str, wait: Callable[[], None] = lambda: None) -> Iterator[None]:
-        """The turn of one builder. `wait` is called now and then until it comes, and raises to give up."""
+        """Holds the lock of an environment's builder. `wait` is called periodically until it is acquired, and raises to give up."""
         self.directory.mkdir(parents=True, exist_ok=True)
         with (self.directory / f".{key}.lock").open("w") as lock:
             while True:
@@ -290,12 +289,12 @@ def _finish_spark(place: Path) -> None:
 
 
 def has_gpu() -> bool:
-    """Whether the machine has an NVIDIA GPU that its driver shows."""
+    """True if the machine has an NVIDIA GPU that its driver reports."""
     return any(device.name[6:].isdigit() for device in Path("/dev").glob("nvidia[0-9]*"))
 
 
 def describe_choice(image: Image, environment: Environment) -> str:
-    """The first line of a job's log: what the image asked for and what it runs on."""
+    """Returns the first line of a job's log: the image's request and the environment it runs on."""
     recipe = recipe_for(image)
     versions = {
         name.lower().replace("_", "-"): version.partition("+")[0] for name, version in environment.packages.items()
@@ -331,7 +330,7 @@ def _near(recipe: Recipe, image: Image) -> _Spec:
 
 
 def _lacking(spec: _Spec, environment: Environment) -> list[str]:
-    """The requirements of which no version is there, or another one than they allow."""
+    """Returns the requirements that are missing or installed in a version they exclude."""
     return [one for one in spec.requirements if not _holds(one, environment.packages, spec.overridden)]
 
 
@@ -355,7 +354,7 @@ def _packages(place: Path) -> dict[str, str]:
 
 
 def _normal(name: str) -> str:
-    """A distribution's name as PEP 503 compares it."""
+    """Returns a distribution's name as PEP 503 normalises it."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
@@ -365,7 +364,7 @@ def _version_of(place: Path) -> str:
 
 
 def _link_mode(directory: Path) -> str:
-    """Hard links where uv's cache is on the same file system: fast, and without a warning where it is not."""
+    """Returns uv's link mode: hard links (fast) if its cache is on the same file system; otherwise copies, without a warning."""
     cache = Path(os.environ.get("UV_CACHE_DIR") or Path.home() / ".cache" / "uv")
     same = cache.exists() and cache.stat().st_dev == directory.stat().st_dev
     return "hardlink" if same else "copy"

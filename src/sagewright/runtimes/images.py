@@ -1,4 +1,4 @@
-"""From an image URI to what it stands for. Any registry host, account and region is accepted: repository and tag decide.
+"""Resolves image URIs. Any registry host, account and region is accepted: repository and tag decide.
 
 Source of the repository names: the `image_uri_config` files of the SageMaker Python SDK (a test checks them all).
 """
@@ -16,17 +16,15 @@ from sagewright.runtimes.registries import is_of_aws
 class ImageKind(StrEnum):
     FRAMEWORK = "framework"  # runs the user's script
     ALGORITHM = "algorithm"  # a built-in algorithm
-    PROCESSING = (
-        "processing"  # Spark, Clarify, Data Wrangler, Model Monitor, ...: a program of AWS's for processing jobs
-    )
-    INFERENCE = "inference"  # serves models only; the framework is "" where no environment of ours does
+    PROCESSING = "processing"  # Spark, Clarify, Data Wrangler, Model Monitor, ...: a program by AWS for processing jobs
+    INFERENCE = "inference"  # serves models only; the framework is "" if no environment here supports it
     TOOL = "tool"  # debugger rules and profilers
     OWN = "own"  # anything else: the user's own container
 
 
 @dataclass(frozen=True)
 class Image:
-    """`version` and `python` are "" if the tag does not say; `python` is "3.10" or "3"; `accelerator` cpu, gpu, neuron.
+    """`version` and `python` are "" if the tag omits them; `python` is "3.10" or "3"; `accelerator` cpu, gpu, neuron.
 
     For `huggingface` the version is that of transformers, and `base_version` that of torch or tensorflow.
     """
@@ -76,7 +74,7 @@ _SERVING = (
     (r"autogluon-inference", "autogluon"),
     (r"(huggingface-)?pytorch-inference-neuronx?", "pytorch-neuron"),
 )
-"""Repositories of images that only serve models, and the recipe in which they do."""
+"""Repositories of images that only serve models, and the recipe they use."""
 _OTHERS = (
     (
         r"sagemaker-clarify-processing|sagemaker-data-wrangler-container|sagemaker-geospatial-.*",
@@ -90,27 +88,27 @@ _OTHERS = (
     (r".*-inference(-.*)?|.*-serving(-.*)?|.*-eia|djl-.*|tei(-cpu)?|sagemaker-tritonserver", ImageKind.INFERENCE),
 )
 _OF_AWS_ALONE = ((r"vllm|sglang|llama-cpp(-arm64)?|whisperx|ray", ImageKind.INFERENCE),)
-"""Names that others' registries have as well: they are AWS's in AWS's registries alone."""
+"""Names that other registries use too: they are AWS's only in AWS's registries."""
 _URI = re.compile(r"^(?:(?P<host>[^/]+[.:][^/]*|localhost)/)?(?P<path>[^@:]+)(?::(?P<tag>[^@]+))?(?:@(?P<digest>.+))?$")
 _PART = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
 _REFERENCE = re.compile(
     rf"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{{1,5}})?/)?{_PART}(?:/{_PART})*"
     r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@[a-z0-9]+(?:[+._-][a-z0-9]+)*:[0-9a-fA-F]{32,128})?"
 )
-"""The grammar of references. Source: distribution/reference; a repository's name is in lower case."""
+"""The grammar of references. Source: distribution/reference; repository names are in lower case."""
 _PYTHON = re.compile(r"(?:^|-)py(\d)(\d*)(?:-|$)")
 _VERSION = re.compile(r"^v?(\d+(?:\.\d+)*(?:-\d+(?=-|$))?)")
 _TRANSFORMERS = re.compile(r"transformers(\d+(?:\.\d+)*)")
 
 
 def is_reference(uri: str) -> bool:
-    """Whether `uri` has the form of an image's name, as container engines take it: `[registry/]name[:tag][@digest]`."""
+    """True if `uri` is a valid image name for container engines: `[registry/]name[:tag][@digest]`."""
     return _REFERENCE.fullmatch(uri) is not None
 
 
 @lru_cache(maxsize=1024)
 def resolve_image(uri: str) -> Image:
-    """What `uri` (`[host/]path[:tag][@digest]`) stands for; every string that is not known is of kind OWN."""
+    """Resolves `uri` (`[host/]path[:tag][@digest]`); an unknown one is of kind OWN."""
     match = _URI.match(uri.strip())
     if match is None:
         return Image(uri, uri, "", ImageKind.OWN)

@@ -1,4 +1,4 @@
-"""What is started for a job: the argv, and whether this machine can run the image at all."""
+"""The command of a job, and whether this machine can run the image at all."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _RUNNABLE = {
     Purpose.SERVE: {ImageKind.FRAMEWORK, ImageKind.ALGORITHM, ImageKind.INFERENCE},
 }
 _OF_ITS_OWN = {Purpose.TRAIN: ["train"], Purpose.PROCESS: [], Purpose.SERVE: ["serve"]}
-"""What a custom image is run with where the request gives no arguments."""
+"""Arguments of a custom image if the request gives none."""
 _ALWAYS_SCRIPTS = {
     Purpose.TRAIN: {ImageKind.FRAMEWORK},
     Purpose.SERVE: {ImageKind.FRAMEWORK, ImageKind.INFERENCE},
@@ -33,7 +33,7 @@ _ALWAYS_SCRIPTS = {
 
 
 _MAY_BE_SCRIPTED = "sagemaker-xgboost"
-"""The one image of an algorithm that has a script mode: the older `xgboost` has none, and what asks for one there has no effect."""
+"""The only image of an algorithm with a script mode: the older `xgboost` has none, and requests for one have no effect there."""
 _QUERIES_FIRST = ("python", "-m", "sagewright.toolkit", "query")
 _NOTEBOOK_DRIVER = "amazon_sagemaker_scheduler"
 
@@ -43,17 +43,17 @@ class CannotRun(RuntimeError):
 
 
 def sandbox_for(image: Image, setting: str) -> str:
-    """The sandbox to choose: an image of one's own is run as what it is, whatever the setting."""
+    """Returns the sandbox setting: a custom image always runs in a container."""
     return "container" if image.kind is ImageKind.OWN else setting
 
 
 def has_environment(image: Image) -> bool:
-    """Whether `image` stands for an environment that is made here; else it is pulled and brings all it needs."""
+    """True if `image` stands for an environment that is built here; otherwise it is pulled and brings all it needs."""
     return image.kind is not ImageKind.OWN
 
 
 def check_runnable(image: Image, purpose: str) -> None:
-    """Raises CannotRun if no job of that purpose can run on `image`."""
+    """Raises CannotRun if no job with that purpose can run on `image`."""
     if image.kind is ImageKind.OWN:
         return
     if image.kind not in _RUNNABLE[Purpose(purpose)]:
@@ -68,7 +68,7 @@ def check_runnable(image: Image, purpose: str) -> None:
 
 def _check_algorithm(image: Image, purpose: str) -> None:
     declaration = catalogue.find(image.repository)
-    assert declaration is not None  # a test holds that each has one
+    assert declaration is not None  # a test checks that each has one
     if purpose == Purpose.SERVE and declaration.serve is None:
         raise CannotRun(
             f"Cannot run the image {image.uri}: the built-in algorithm {image.framework} can't serve a model here."
@@ -76,10 +76,10 @@ def _check_algorithm(image: Image, purpose: str) -> None:
 
 
 def command(image: Image, brief: Brief) -> list[str]:
-    """The argv of a job, for the environment's bin first on PATH. Of a custom image: what follows its entry point (or the
-    request's).
+    """Returns the argv of a job, for the environment's bin first on PATH. For a custom image: the arguments of its entry point (or
+    of the request's).
 
-    The request's entry point and arguments count as given; an entry point alone gets no argument. Raises CannotRun.
+    The request's entry point and arguments are used as given; an entry point alone gets no argument. Raises CannotRun.
     """
     words = _words(image, brief)
     return [*_QUERIES_FIRST, *words] if brief.queries else words
@@ -99,7 +99,7 @@ def _words(image: Image, brief: Brief) -> list[str]:
 
 
 def is_script_mode(image: Image, brief: Brief) -> bool:
-    """Whether the toolkit runs the user's script."""
+    """True if the toolkit runs the user's script."""
     program = brief.program
     always = _ALWAYS_SCRIPTS.get(Purpose(program.purpose))
     if image.kind is ImageKind.OWN or program.entrypoint or always is None:
@@ -111,22 +111,22 @@ def is_script_mode(image: Image, brief: Brief) -> bool:
 
 
 def serving_requirements(brief: Brief, packages: Collection[str]) -> str | None:
-    """Text of a requirements.txt with what the server of models needs and an environment lacks that was made before it was in
-    the recipes. `packages`: the names of what it has."""
+    """Returns a requirements.txt with the model server's packages that an older environment lacks, one built before they were in
+    the recipes. `packages`: the names of the installed packages."""
     if brief.program.purpose != Purpose.SERVE or all(name in packages for name in SERVING):
         return None
     return "".join(f"{name}\n" for name in SERVING)
 
 
 def query_requirements(brief: Brief) -> str | None:
-    """Text of a requirements.txt with what runs queries; None for a job without any."""
+    """Returns a requirements.txt with the query engine; None for a job without queries."""
     return "duckdb>=1.2\nsqlglot>=26\n" if brief.queries else None
 
 
 def client_requirements(program: Program) -> str | None:
-    """Text of a requirements.txt with what an entry point runs that AWS's images hold and environments here do not. Of a remote
-    function: the SDK, in the version of the client that sent the function. Of a notebook job: AWS's driver of those, and the
-    kernel. None for any other job."""
+    """Returns a requirements.txt with programs of an entry point that AWS's images contain and environments here do not. For a
+    remote function: the SDK, in the version of the client that sent the function. For a notebook job: AWS's driver, and the kernel.
+    None for any other job."""
     if program.entrypoint[:1] == [_NOTEBOOK_DRIVER]:
         return "sagemaker-headless-execution-driver\nipykernel\n"
     named = dict(pairwise(program.arguments)).get("--client_sagemaker_pysdk_version", "")
@@ -141,7 +141,7 @@ def _entrypoint(image: Image, brief: Brief) -> list[str]:
 
 
 def rehearsal(image: Image, brief: Brief) -> list[str] | None:
-    """The argv that compiles what the job would compile; None where that is nothing."""
+    """Returns the argv that compiles what the job would compile; None if that is nothing."""
     declaration = catalogue.find(image.repository) if image.kind is ImageKind.ALGORITHM else None
     if declaration is None or declaration.kernels is None or brief.program.entrypoint or is_script_mode(image, brief):
         return None
@@ -152,7 +152,7 @@ def rehearsal(image: Image, brief: Brief) -> list[str] | None:
 
 
 def imported_ahead(image: Image, brief: Brief) -> tuple[str, ...]:
-    """The modules that a process may have imported before it is told to be this job: those of a built-in algorithm's training."""
+    """Returns the modules that a process can import before it receives this job: those of a built-in algorithm's training."""
     declaration = catalogue.find(image.repository) if image.kind is ImageKind.ALGORITHM else None
     program = brief.program
     if declaration is None or program.purpose != Purpose.TRAIN or program.entrypoint or is_script_mode(image, brief):
@@ -164,5 +164,5 @@ def _processing_entrypoint(image: Image) -> list[str]:
     if image.framework == "spark":
         return ["smspark-submit"]
     raise CannotRun(
-        f"Cannot run the image {image.uri} for processing without a ContainerEntrypoint: it has none of its own here."
+        f"Cannot run the image {image.uri} for processing without a ContainerEntrypoint: it has no default here."
     )

@@ -1,4 +1,4 @@
-"""Where pip of this machine takes packages from, so that uv, which ignores pip's configuration, does the same.
+"""The package sources configured for pip on this machine, for uv, which ignores pip's configuration.
 
 Source: pip's documentation, "Configuration": its files in order of precedence, then PIP_* variables.
 """
@@ -16,7 +16,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class PipSources:
-    """What is configured; () and "" if nothing is."""
+    """The configured sources; () and "" if there are none."""
 
     find_links: tuple[str, ...] = ()
     constraints: tuple[str, ...] = ()
@@ -26,7 +26,7 @@ class PipSources:
     certificates: str = ""
 
     def uv_options(self) -> list[str]:
-        """The same as options of `uv pip install`."""
+        """Returns the sources as options of `uv pip install`."""
         options = [part for link in self.find_links for part in ("--find-links", link)]
         options += [part for file in self.constraints for part in ("--constraints", file)]
         options += [part for url in self.extra_index_urls for part in ("--index", url)]
@@ -34,7 +34,7 @@ class PipSources:
         return [*options, "--no-index"] if self.no_index else options
 
     def pip_environment(self) -> dict[str, str]:
-        """The same as variables for a pip that cannot see this machine's configuration files."""
+        """Returns the sources as variables for a pip that cannot see this machine's configuration files."""
         values = {
             "PIP_FIND_LINKS": " ".join(self.find_links),
             "PIP_CONSTRAINT": " ".join(self.constraints),
@@ -46,25 +46,25 @@ class PipSources:
         return {name: value for name, value in values.items() if value}
 
     def local_paths(self) -> list[Path]:
-        """Directories and files of this machine that the configuration points to."""
+        """Returns directories and files of this machine that the configuration refers to."""
         places = (*self.find_links, *self.constraints, self.certificates)
         paths = (Path(place.removeprefix("file://")) for place in places if place)
         return [path for path in paths if path.is_absolute() and path.exists()]
 
     def local_wheels(self, project: str) -> list[Path]:
-        """Wheels of `project` that lie in a local find-links directory."""
+        """Returns wheels of `project` in a local find-links directory."""
         directories = (Path(link.removeprefix("file://")) for link in self.find_links)
         return sorted(wheel for place in directories if place.is_dir() for wheel in place.glob(f"{project}-*.whl"))
 
 
 @cache
 def pip_sources() -> PipSources:
-    """What pip of this machine uses, read once in a process."""
+    """Returns pip's sources on this machine, read once per process."""
     return read_pip_sources()
 
 
 def read_pip_sources(environ: Mapping[str, str] | None = None) -> PipSources:
-    """What pip of this machine would use. A file that cannot be read counts as empty."""
+    """Returns the sources that pip on this machine would use. An unreadable file counts as empty."""
     variables = os.environ if environ is None else environ
     values: dict[str, str] = {}
     for file in _files(variables):

@@ -1,4 +1,4 @@
-"""What is installed for each framework."""
+"""Package recipes of the frameworks."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ from sagewright.runtimes.images import Image, ImageKind
 NUMPY_2_SINCE = {"scikit-learn": (1, 5), "torch": (2, 3), "tensorflow-cpu": (2, 18), "xgboost": (2, 1)}
 """The first release of each that runs on NumPy 2."""
 SERVING = ("httptools", "uvloop")
-"""What the server of models needs beside the framework: every recipe in which a model can be served has it."""
+"""Packages of the model server besides the framework: in every recipe that can serve a model."""
 _SCRIPT = (
     "boto3", "requests", "psutil", "pyyaml", "protobuf", "python-dateutil", "retrying", "pillow", "tqdm", "setuptools<81",
 )  # fmt: skip
-"""What AWS's images hold for any script, and what its toolkit brought along. Many a package uses setuptools's pkg_resources, which
-81 dropped, without a word of it in its requirements."""
+"""Packages that AWS's images provide for any script, and those that its toolkit brought along. Many packages use setuptools's
+pkg_resources, which 81 dropped, without declaring it."""
 _SCIENCE = ("numpy", "pandas<3", "scipy", "scikit-learn", "pyarrow", *_SCRIPT, *SERVING)
 _DEEP_LEARNING = ("h5py", "cloudpickle", "matplotlib", "seaborn", "imageio", "plotly", "bokeh")
-"""What AWS's deep learning containers hold besides: the part of it that is small. docs/how-to/choose-versions.md has the rest."""
+"""Further small packages of AWS's deep learning containers. docs/how-to/choose-versions.md lists the rest."""
 
 
 class VersionRange(NamedTuple):
-    """What AWS's images up to a version held, as far as scripts notice: `pins` by package, and the newest Python that has them."""
+    """Contents of AWS's images up to a version, as far as scripts notice: `pins` by package, and the newest Python that supports
+    them."""
 
     through: tuple[int, int]
     python: tuple[int, int]
@@ -33,7 +34,7 @@ class VersionRange(NamedTuple):
 
 
 _OF_NUMPY_1 = {"numpy": "<2", "pyarrow": "<20"}
-"""PyArrow needs NumPy 2 since a later release, and its wheels don't say so."""
+"""A later release of PyArrow needs NumPy 2 without declaring it in its wheels."""
 _ERAS_OF_SKLEARN = (
     VersionRange(
         (1, 0), (3, 11), {**_OF_NUMPY_1, "scikit-learn": "==1.1.*", "numpy": "<1.24", "scipy": "<1.12", "pandas": "<2"}
@@ -47,18 +48,18 @@ Python 3.11."""
 
 
 _ERAS_OF_TENSORFLOW = (VersionRange((2, 15), (3, 11), {**_OF_NUMPY_1, "tensorflow-cpu": "==2.15.*"}),)
-"""Its last releases with Keras 2: `model.save(directory)` writes a SavedModel there, and is an error since."""
+"""The last releases with Keras 2: `model.save(directory)` writes a SavedModel there, and is an error in later ones."""
 _WEIGHTS_ALONE_SINCE = (2, 6)
-"""The first torch whose `load` reads nothing but weights where a script doesn't say."""
+"""The first torch whose `load` by default reads nothing but weights."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """`main` is the distribution whose version the image's tag names; "" if it names none.
+    """`main` is the distribution whose version the image's tag gives; "" if there is none.
 
-    `show`: distributions whose versions the job's log names first. `by_major`: what was written for one major version of `main`
-    does not run on the next, so that each has an environment of its own, also where the nearest version will do; `eras`: nor does
-    what was written for the images up to a version. `untagged`: an image's tag says nothing of any version.
+    `show`: distributions whose versions the job's log lists first. `by_major`: True if programs for one major version of `main` do
+    not run on the next, so that each gets a separate environment even where the nearest version suffices; `eras`: the same for the
+    images up to a version. `untagged`: True if an image's tag gives no version.
     """
 
     name: str
@@ -70,7 +71,7 @@ class Recipe:
     eras: tuple[VersionRange, ...] = ()
 
     def nearest(self, image: Image) -> tuple[str, tuple[str, ...]]:
-        """A word that names the environment in which the image's programs run, and its requirements: the newest that will do."""
+        """Returns a name for the environment in which the image's programs run, and its requirements: the newest that suffice."""
         major = image.version.partition(".")[0]
         version_range = next(
             (version_range for version_range in self.eras if _minor(image.version) <= version_range.through), None
@@ -83,12 +84,12 @@ class Recipe:
         return f"{major}-near", self._pinned({self.main: f"=={major}.*"})
 
     def _pinned(self, pins: Mapping[str, str]) -> tuple[str, ...]:
-        """The packages with other limits, by their names."""
+        """Returns the packages with other limits, by name."""
         named = {package: re.split(r"[<=>]", package, maxsplit=1)[0] for package in self.packages}
         return tuple(name + pins[name] if name in pins else package for package, name in named.items())
 
     def exact(self, image: Image) -> tuple[str, ...]:
-        """Requirements that give just the image's version: `1.7-1` is any 1.7, `2.0.0` is 2.0.0."""
+        """Returns requirements for exactly the image's version: `1.7-1` is any 1.7, `2.0.0` is 2.0.0."""
         if not self.main or not image.version:
             return self.packages
         pins = {self.main: _pin(image.version), **self._of_its_time(image.base_version or image.version)}
@@ -99,7 +100,7 @@ class Recipe:
         return tuple(package + pins.get(package, "") for package in self.packages)
 
     def _of_its_time(self, version: str) -> dict[str, str]:
-        """Old releases were built against NumPy 1 and the SciPy of their day, and do not say so."""
+        """Returns the undeclared limits of old releases, which were built against NumPy 1 and the SciPy of their time."""
         since = NUMPY_2_SINCE.get("torch" if "torch" in self.packages else self.main)
         return {**_OF_NUMPY_1, "scipy": "<1.12"} if since and _minor(version) < since else {}
 
@@ -147,7 +148,7 @@ RECIPES = {
 }
 
 _ALGORITHMS = {"xgboost": "xgboost", "blazingtext": "text"}
-"""Built-in algorithms that need something else than `numeric`; of gensim it is the word pairs of WS-353."""
+"""Built-in algorithms with a recipe other than `numeric`; gensim is used for the word pairs of WS-353."""
 _DEEP = frozenset(
     {
         "forecasting-deepar",
@@ -158,7 +159,7 @@ _DEEP = frozenset(
         "seq2seq",
     }
 )
-"""Built-in algorithms that run in the environment of PyTorch jobs, whose version their images' tags don't name."""
+"""Built-in algorithms that run in the environment of PyTorch jobs, whose version their images' tags do not give."""
 
 _WHY_NO_RECIPE = {
     "chainer": "Chainer's last release does not install on any Python that is still kept",
@@ -176,7 +177,7 @@ _WHY_NO_PROGRAM = {
     "geospatial": "SageMaker's geospatial libraries are not here",
     "inspect-ai": "evaluations by Inspect AI are not built",
 }
-"""AWS's programs for processing jobs, and its tools, by a part of the repository's name."""
+"""Reasons why AWS's processing programs and tools are unsupported, by a part of the repository's name."""
 _WHY_NO_SERVER = {
     "djl": "DJL Serving runs large models with engines of its own, which are not here",
     "tei": "Text Embeddings Inference is a server of its own, which is not here",
@@ -194,11 +195,11 @@ _WHY_NO_SERVER = {
     "ray": "Ray Serve is a server of its own, which is not here",
     "stabilityai": "Stability AI's models and their code are not here",
 }
-"""By a word of the repository's name, the first that it has."""
+"""Reasons why serving images are unsupported, by the first matching word of the repository's name."""
 
 
 def variables_for(image: Image) -> dict[str, str]:
-    """Variables with which a newer framework does what the image's did."""
+    """Returns variables that make a newer framework behave as the image's did."""
     if image.framework == "sklearn" and _minor(image.version) < _PUBLIC_MODULES_BEFORE:
         return {"SAGEWRIGHT_OLD_NAMES": "sklearn"}
     if image.repository == "sagemaker-xgboost" and _minor(image.version) < _INDICES_SHIFTED_SINCE:
@@ -211,24 +212,25 @@ def variables_for(image: Image) -> dict[str, str]:
 
 
 _PUBLIC_MODULES_BEFORE = (0, 24)
-"""scikit-learn's modules that became private by then: see sagewright.toolkit.oldnames."""
+"""scikit-learn's modules became private by then: see sagewright.toolkit.oldnames."""
 _INDICES_SHIFTED_SINCE = (3, 0)
-"""Images of XGBoost that move LibSVM indices that start at 1 down to 0 when a script's request is read; those before keep them."""
+"""XGBoost images from this version on shift LibSVM indices that start at 1 down to 0 when reading a script's request; older ones do
+not."""
 _NEWEST = (sys.maxsize,)
 
 
 def _minor(version: str) -> tuple[int, ...]:
-    """(1, 2) of "1.2-1"; what is newer than all where there is none."""
+    """Returns (1, 2) for "1.2-1"; a value newer than all others if there is none."""
     parts = [int(part) for part in version.partition("-")[0].split(".")[:2] if part.isdigit()]
     return tuple(parts) or _NEWEST
 
 
 class NoRecipe(LookupError):
-    """No environment can be made for the image; the message says why."""
+    """No environment can be built for the image; the message says why."""
 
 
 def recipe_for(image: Image) -> Recipe:
-    """The recipe of the environment that the image's programs run in.
+    """Returns the recipe of the environment that the image's programs run in.
 
     Raises NoRecipe.
     """
@@ -246,7 +248,7 @@ def _no_server_reason(image: Image) -> str:
         if part in image.repository:
             return reason
     if image.kind is ImageKind.INFERENCE:
-        if "sagemaker-inference-" in image.repository:  # names of Neo's images that don't say so
+        if "sagemaker-inference-" in image.repository:  # Neo's image names without that word
             return _WHY_NO_SERVER["neo"]
         words = re.split(r"[-_]", image.repository.replace("tritonserver", "triton"))
         for word, reason in _WHY_NO_SERVER.items():
@@ -256,7 +258,7 @@ def _no_server_reason(image: Image) -> str:
 
 
 def _java_for_spark(version: str) -> str:
-    """Spark 4.1 is the first that runs on Java 25."""
+    """Returns the Java for a version of Spark; 4.1 is the first that runs on Java 25."""
     parts = tuple(int(part) for part in version.partition("-")[0].split(".")[:2])
     return "==17.*" if parts < (4, 0) else "==21.*" if parts < (4, 1) else ""
 

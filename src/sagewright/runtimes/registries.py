@@ -10,7 +10,7 @@ import re
 
 _ECR = re.compile(r"^(?P<account>\d{12})\.dkr\.ecr(-fips)?\.[a-z0-9-]+\.(amazonaws|c2s|sc2s)[a-z.]*/(?P<name>[^@:]+)")
 _ALIKE = 0.75
-"""The least similarity (difflib's ratio) at which a name is taken for a misspelling of another."""
+"""Minimum similarity (difflib's ratio) for a name to count as a misspelling of another."""
 
 _ACCOUNTS = """
     000907499111 001633400207 004313294153 007051062584 007439368137 010264522435 010526262399 010972774902
@@ -92,19 +92,18 @@ REPOSITORIES = tuple(_REPOSITORIES.split())
 
 
 def account_of(uri: str) -> str:
-    """The account of an ECR URI; "" for an image of any other registry."""
+    """Returns the account of an ECR URI; "" for an image of any other registry."""
     match = _ECR.match(uri)
     return match["account"] if match else ""
 
 
 def is_of_aws(uri: str) -> bool:
-    """Whether the URI names a registry of AWS's own."""
+    """True if the URI names one of AWS's own registries."""
     return account_of(uri) in ACCOUNTS
 
 
 def resembling(uri: str) -> str:
-    """A sentence, after a blank, that names the image of AWS's whose repository is most like that of `uri`; "" if none is much
-    like it."""
+    """Returns a sentence, preceded by a space, that names the AWS image with the most similar repository; "" if none is similar."""
     name = uri.partition("@")[0].rpartition("/")[2].partition(":")[0].lower()
     found = difflib.get_close_matches(name, REPOSITORIES, n=1, cutoff=_ALIKE)
     return f" It resembles AWS's image '{found[0]}'." if found else ""

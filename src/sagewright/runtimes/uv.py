@@ -1,4 +1,4 @@
-"""Where uv is, which makes environments and installs what users ask for."""
+"""The uv binary, which builds environments and installs users' requirements."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 @cache
 def uv_program() -> Path:
-    """The binary of the package `uv`. Raises FileNotFoundError."""
+    """Returns the binary of the package `uv`. Raises FileNotFoundError."""
     from uv import find_uv_bin
 
     return Path(find_uv_bin())

@@ -1,1 +1,1 @@
-"""How isolated a host's process is: the Sandbox plug point, bubblewrap, and the declared fallback without isolation."""
+"""Isolation of a host's process: the Sandbox plug point, bubblewrap, containers, and the declared fallback without isolation."""

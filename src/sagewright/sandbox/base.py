@@ -1,4 +1,4 @@
-"""The plug point that says how a host's process is isolated."""
+"""The plug point for the isolation of a host's process."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ CAPABILITIES = {
     "layers": "packages can be laid over the environment without a copy",
     "stand_in_programs": "programs of ours can stand where the system's would, in /usr/sbin",
     "shared_views": "files of the machine can be shown to it without a copy, and it cannot change them",
-    "private_views": "files can be shown to it without a copy, and what it changes in them is its own alone",
+    "private_views": "files can be shown to it without a copy, and its changes to them stay private",
 }
 MEMORY_VARIABLE = "SAGEWRIGHT_SHARED_MEMORY"
-"""Names the file that is the memory which the hosts of a job share."""
+"""Names the file of the memory that a job's hosts share."""
 
 
 @dataclass(frozen=True)
 class Support:
-    """Whether a sandbox gives a capability; `reason` says why not, or how."""
+    """Support for a capability; `reason` says why not, or how."""
 
     given: bool
     reason: str
@@ -47,29 +47,29 @@ class Unavailable(RuntimeError):
 
 
 class CannotLaunch(RuntimeError):
-    """What is to be started cannot be, and that is the request's fault; the message may be shown to the user."""
+    """The launch is not possible, through the request's fault; the message may be shown to the user."""
 
 
 @dataclass(frozen=True)
 class ImageRegistry:
-    """The server's own registry of images. `address`: host:port, as it stands in an image's name."""
+    """The server's own image registry. `address`: host:port, as in an image's name."""
 
     address: str
     user: str
     password: str
 
     def basic(self) -> str:
-        """For an Authorization header."""
+        """Returns the value of an Authorization header."""
         return base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
 
 
 @dataclass(frozen=True)
 class OwnImage:
-    """A process that brings its file system along. `entrypoint`: in place of the image's, unless it is empty; `cache`:
-    where what is found out about images may be kept; `say`: takes a message for the job's status; `hint`: a sentence for the
-    case that there is no such image.
+    """The image of a process that brings its own file system. `entrypoint`: overrides the image's, unless it is empty; `cache`:
+    directory for facts about images; `say`: writes a message to the job's status; `hint`: a sentence for the case that the image
+    does not exist.
 
-    `cpus`, `memory_gb` (GiB) and `gpus` (which of the machine's) are what it may use; 0 CPUs or memory: no limit.
+    `cpus`, `memory_gb` (GiB) and `gpus` (numbers of the machine's GPUs) are its limits; 0 CPUs or memory: no limit.
     """
 
     uri: str
@@ -87,9 +87,9 @@ class OwnImage:
 class View:
     """A directory `source` of the machine that the process finds at `place`, relative to its ML root.
 
-    access: *read* cannot be changed (needs shared_views); *private* can be changed, and `source` stays as it is (needs
-    private_views); *write* is the directory itself. `place` exists in HOST_DIRECTORY/ml, as an empty directory.
-    beneath: where in `source` the directory is, if others may write there: it is looked up through no link, when it is mounted.
+    access: *read* is read-only (needs shared_views); *private* can be changed, while `source` stays unchanged (needs
+    private_views); *write* is the directory itself. `place` exists in HOST_DIRECTORY/ml, as an empty directory. beneath: the
+    directory's path in `source`, if others may write there: it is resolved through no link, at mount time.
     """
 
     source: Path
@@ -100,17 +100,16 @@ class View:
 
 @dataclass(frozen=True)
 class Launch:
-    """What is to be started.
+    """The parameters of a launch.
 
-    directory: HOST_DIRECTORY, with `ml/` and `tmp/`; environ: the process's whole environment but for what the sandbox
-    adds (paths); library: staged directory that holds the `sagewright` package for use inside; environment: the
-    virtual environment it runs in, Path() where the image is all of it; readable: further paths that must be visible where
-    they are, read-only; views: directories to be seen below the ML root; image: what a sandbox of containers runs it on;
-    programs: a directory whose programs are seen in /usr/sbin (needs stand_in_programs);
-    layers: directories whose files are seen in the environment, over its own (needs layers);
-    mounts: the mount namespace in which the directories named here are to be looked up, None: the agent's;
-    memory: the descriptor of memory that the job's hosts share; MEMORY_VARIABLE tells the process its place (needs shared_memory);
-    network_namespace: the path of the one that a container joins, "" for the machine's.
+    directory: HOST_DIRECTORY, with `ml/` and `tmp/`; environ: the process's whole environment except for what the sandbox adds
+    (paths); library: staged directory that contains the `sagewright` package for use inside; environment: the virtual environment
+    it runs in, Path() if the image is all of it; readable: further paths that must be visible at the same place, read-only; views:
+    directories to show below the ML root; image: the image that a container sandbox runs; programs: a directory whose programs
+    appear in /usr/sbin (needs stand_in_programs); layers: directories whose files appear in the environment, over its own (needs
+    layers); mounts: the mount namespace in which these directories are looked up, None: the agent's; memory: the descriptor of
+    memory that the job's hosts share; MEMORY_VARIABLE gives the process its path (needs shared_memory); network_namespace: the path
+    of the one that a container joins, "" for the machine's.
     """
 
     argv: list[str]
@@ -133,13 +132,13 @@ class Launch:
 
 @dataclass(frozen=True)
 class Command:
-    """What the agent executes: `argv` with exactly `environ`, in `cwd`. Where the sandbox is a boundary, nothing of the request's
-    is in `environ`, which is its launcher's.
+    """The command that the agent executes: `argv` with exactly `environ`, in `cwd`. Where the sandbox is a boundary, `environ` is
+    its launcher's, and contains nothing of the request.
 
-    `status_fd_option`, if set, is an option after argv[0] that takes a file descriptor; the sandbox writes JSON documents
-    to it: one with `child-pid` (the first process inside), and one with `exit-code` if the process was really started.
-    `wrapper`: a program and its arguments that becomes `argv`, whose words follow. `descriptors` of this process are handed on;
-    they are good until the sandbox is closed.
+    `status_fd_option`, if set, is an option after argv[0] that takes a file descriptor; the sandbox writes JSON documents to it:
+    one with `child-pid` (the first process inside), and one with `exit-code` if the process was really started. `wrapper`: a
+    program and its arguments that becomes `argv`, whose words follow. `descriptors` of this process are inherited; they are valid
+    until the sandbox is closed.
     """
 
     argv: list[str]
@@ -151,30 +150,30 @@ class Command:
 
 
 class Sandbox(Protocol):
-    """Turns a Launch into a command. Guarantees: the command's exit code is the process's (128 + n for signal n), its
-    standard output and error are the process's own; what cannot be given is declared, and checked before a start."""
+    """Turns a Launch into a command. Guarantees: the command's exit code is the process's (128 + n for signal n), its standard
+    output and error are the process's own; missing capabilities are declared, and checked before a start."""
 
     name: str
 
     def declare(self) -> dict[str, Support]:
-        """Every name of CAPABILITIES with whether it is given, and why. Cheap; probes once."""
+        """Returns support for every name of CAPABILITIES. Cheap; probes once."""
         ...
 
     def ml_root(self, directory: Path) -> Path:
-        """Where the process finds what HOST_DIRECTORY/ml holds."""
+        """Returns the path at which the process finds HOST_DIRECTORY/ml."""
         ...
 
     def command(self, launch: Launch) -> Command:
-        """The command for `launch`. Prepares what it needs in HOST_DIRECTORY; starts nothing. Raises CannotLaunch."""
+        """Returns the command for `launch`. Prepares what it needs in HOST_DIRECTORY; starts nothing. Raises CannotLaunch."""
         ...
 
     def close(self, directory: Path) -> None:
-        """Tidy up in HOST_DIRECTORY after the process has ended, so that its owner can delete it."""
+        """Cleans up in HOST_DIRECTORY after the process has ended, so that its owner can delete it."""
         ...
 
 
 def check_words(launch: Launch) -> None:
-    """Raises CannotLaunch for what no process can have among its arguments or in its environment."""
+    """Raises CannotLaunch for values that no process can have among its arguments or in its environment."""
     for word in (*launch.argv, *launch.environ, *launch.environ.values()):
         if "\0" in word:
             raise CannotLaunch("A NUL character cannot be part of a process's arguments or of its environment.")
@@ -187,7 +186,7 @@ def check_words(launch: Launch) -> None:
 
 
 def missing(sandbox: Sandbox, needed: Mapping[str, str]) -> list[str]:
-    """Sentences, one for each capability of `needed` (name -> what needs it) that the sandbox does not give."""
+    """Returns a sentence for each capability of `needed` (name -> what needs it) that the sandbox lacks."""
     declared = sandbox.declare()
     return [
         f"{cause} needs a sandbox where {CAPABILITIES[name]}, but {sandbox.name} cannot give that: {declared[name].reason}"

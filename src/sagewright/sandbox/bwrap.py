@@ -1,10 +1,9 @@
-"""Isolation by bubblewrap: user, mount, pid, uts and ipc namespaces, a network namespace where asked for, and a filter of
-system calls.
+"""Isolation by bubblewrap: user, mount, pid, uts and ipc namespaces, a network namespace on request, and a filter of system calls.
 
-The view is minimal: /usr and what belongs to it, the interpreter and the environment read-only, a chosen part of /etc;
-everything else of the machine (homes, the server's data, other jobs) does not exist inside. Started by root, the sandbox has
-users of its own (`users`), none of whom is root outside, and is made by the root inside from what a `Stage` shows; started by
-anybody else, its root is that user, without any capability.
+The view is minimal: /usr and what belongs to it, the interpreter and the environment read-only, a chosen part of /etc; everything
+else of the machine (homes, the server's data, other jobs) does not exist inside. Started by root, the sandbox has separate users
+(`users`), none of whom is root outside, and is made by the root inside from what a `Stage` shows; started by another user, its root
+is that user, without any capability.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ _LAUNCHER_ENVIRON = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:
 
 @dataclass(frozen=True)
 class _Start:
-    """bwrap by a path that its starter can use, its options, what goes before it, and the descriptors that they name."""
+    """bwrap at a path that its starter can use, its options, the command prefix, and the descriptors that they name."""
 
     program: str
     options: list[str]
@@ -43,8 +42,7 @@ class BwrapSandbox:
     name = "bwrap"
 
     def __init__(self, scratch: Path, *, overlay: bool = True) -> None:
-        """`scratch`: an existing directory on the file system of the host directories, to probe on; `overlay`: use one
-        where it works.
+        """`scratch`: an existing directory on the file system of the host directories, for probing; `overlay`: use one if it works.
 
         Raises Unavailable if a real start in all namespaces fails.
         """
@@ -76,8 +74,8 @@ class BwrapSandbox:
         return ML_ROOT
 
     def command(self, launch: Launch) -> Command:
-        """Raises CannotLaunch, OSError, Unavailable."""
-        check_words(launch)  # options are divided by NUL
+        """Returns the command. Raises CannotLaunch, OSError, Unavailable."""
+        check_words(launch)  # options are separated by NUL
         environ = self.environ(launch)
         if os.geteuid() != 0:
             return self._as_user(launch, environ)
@@ -85,7 +83,7 @@ class BwrapSandbox:
         return self._as_root(launch, environ, self._users)
 
     def environ(self, launch: Launch) -> dict[str, str]:
-        """The whole environment of the process, in its order."""
+        """Returns the whole environment of the process, in order."""
         environ = {
             **launch.environ,
             "HOME": "/root",
@@ -95,14 +93,14 @@ class BwrapSandbox:
             "PYTHONPATH": _joined(str(LIBRARY), launch.environ.get("PYTHONPATH", "")),
         }
         if not self._can.whole:
-            environ.setdefault("TAR_OPTIONS", "--no-same-owner")  # files can't be given to users that are not there
+            environ.setdefault("TAR_OPTIONS", "--no-same-owner")  # files cannot be given to users that do not exist
         if launch.memory is not None:
-            # --sync-fd has the first process inside keep it open; every process inside sees that one's descriptors.
+            # --sync-fd makes the first process inside keep it open; every process inside sees that one's descriptors.
             environ[MEMORY_VARIABLE] = f"/proc/1/fd/{launch.memory}"
         return environ
 
     def hand_over(self, directory: Path) -> None:
-        """What lies in the directories of HOST_DIRECTORY that are the process's becomes its users'. Raises OSError."""
+        """Gives the contents of the process's directories in HOST_DIRECTORY to its users. Raises OSError."""
         if self._users is None:
             return
         for name in OWN:
@@ -110,7 +108,7 @@ class BwrapSandbox:
                 give(directory / name, self._users.first, self._users.count)
 
     def close(self, directory: Path) -> None:
-        """The kernel leaves an overlay's work directory unreadable."""
+        """Closes descriptors, and makes overlays' work directories readable, which the kernel leaves unreadable."""
         for work in (directory / "overlay" / "work" / "work", *directory.glob("views/*/work/work")):
             if work.exists():
                 work.chmod(0o700)
@@ -126,7 +124,7 @@ class BwrapSandbox:
         options = [*AS_USER, *layout.options()]
         self._open += layout.descriptors
         within = launch.mounts.enter if launch.mounts else []
-        if shutil.which("bash"):  # no path of ours at /proc/1/cmdline
+        if shutil.which("bash"):  # shows no path of ours at /proc/1/cmdline
             within = [*within, "bash", "-c", 'exec -a init "$0" "$@"']
         return self._command(launch, environ, _Start(str(self._bwrap), options, within, layout.descriptors))
 
@@ -141,8 +139,8 @@ class BwrapSandbox:
         return self._command(launch, environ, _Start(init, options, enter(users, mounts), []))
 
     def _command(self, launch: Launch, environ: Mapping[str, str], start: _Start) -> Command:
-        """bwrap reads its options, and with them the process's environment, from a file without a name: the launcher's own
-        environment is clean, and neither of them is in anybody's list of processes."""
+        """Returns the command. bwrap reads its options, including the process's environment, from an unnamed file: the launcher's
+        environment is clean, and neither of them appears in process lists."""
         variables = [part for name, value in environ.items() for part in ("--setenv", name, value)]
         shown = [*NAMESPACES, *start.options, "--clearenv", *variables]
         own_ids = any(seen.access == "write" for seen in launch.views) and os.geteuid() == 0

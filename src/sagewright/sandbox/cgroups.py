@@ -1,7 +1,7 @@
-"""A host's share of the machine, held by the kernel: control groups of version 2, of version 1, or none.
+"""A host's share of the machine, enforced by the kernel: control groups of version 2, of version 1, or none.
 
-Source: the kernel's documentation, admin-guide/cgroup-v2 and admin-guide/cgroup-v1. Groups are made only below a group
-named `sagewright` of our own, and none of anybody else's is changed.
+Source: the kernel's documentation, admin-guide/cgroup-v2 and admin-guide/cgroup-v1. Groups are made only below our own group named
+`sagewright`; others' groups are never changed.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ PARENT = "sagewright"
 CONTROLLERS = ("memory", "cpu", "pids")
 _PERIOD_US = 100_000
 _REMOVE_S = 10.0
-_PAUSE_S = (0.0005, 0.005)  # first and longest between two looks at what is killed: most of it is gone at once
+_PAUSE_S = (0.0005, 0.005)  # first and longest pause between checks of killed processes: most of them end at once
 _MOUNTS, _SELF = Path("/proc/self/mountinfo"), Path("/proc/self/cgroup")
 
 
 @dataclass(frozen=True)
 class ResourceLimits:
-    """What the processes of one host may use together."""
+    """Combined limits of the processes of one host."""
 
     cpus: int
     memory_gb: float
@@ -38,21 +38,21 @@ class ResourceLimits:
 
     @property
     def processes(self) -> int:
-        """Processes and threads: far more than work needs, far fewer than a machine has."""
+        """Returns the limit of processes and threads: far more than work needs, far fewer than a machine has."""
         return max(4096, 256 * self.cpus)
 
 
 @dataclass(frozen=True)
 class Cgroups:
-    """Where groups can be made. `places`: controller -> the directory that gets a group of ours; `reason`: why one that
-    is missing is missing."""
+    """Places for groups. `places`: controller -> the directory in which groups are made; `reason`: why a missing controller is
+    missing."""
 
     version: int
     places: dict[str, Path] = field(default_factory=dict)
     reason: str = ""
 
     def group(self, name: str) -> ControlGroup:
-        """The group of that name, which need not exist."""
+        """Returns the group of that name, which need not exist."""
         safe = re.sub(r"[^\w.-]", "_", name)[-200:]
         return ControlGroup(self.version, {which: place / PARENT / safe for which, place in self.places.items()})
 
@@ -65,12 +65,12 @@ class ControlGroup:
     directories: dict[str, Path]
 
     def make(self, share: ResourceLimits) -> None:
-        """Raises OSError."""
+        """Makes the group with its limits. Raises OSError."""
         self.create()
         self.limit(share)
 
     def create(self) -> None:
-        """Without a limit yet. Raises OSError."""
+        """Makes the group, still without limits. Raises OSError."""
         for directory in self._each():
             _make_directory(directory)
             if self.version == 2:
@@ -79,14 +79,15 @@ class ControlGroup:
             directory.mkdir(exist_ok=True)
 
     def limit(self, share: ResourceLimits) -> None:
-        """Raises OSError."""
+        """Sets the limits. Raises OSError."""
         for which, directory in self.directories.items():
             for name, value in _settings(self.version, which, share):
                 (directory / name).write_text(value)
         self._set_extras(share)
 
     def _set_extras(self, share: ResourceLimits) -> None:
-        """What only some kernels have: no swap instead of memory, and all processes end when one is out of it."""
+        """Sets limits that only some kernels have: no swap instead of memory, and all processes end when the group is out of
+        memory."""
         memory = self.directories.get("memory")
         if memory is None:
             return
@@ -98,29 +99,29 @@ class ControlGroup:
 
     @property
     def wrapper(self) -> list[str]:
-        """A program that enters the group and becomes the command whose words follow.
+        """Returns a program that enters the group and becomes the command whose words follow.
 
-        It is one thread, and with version 1 moves as that: to move a process the kernel waits for all others, some 30 ms.
+        It is one thread, and with version 1 moves as such: to move a process the kernel waits for all others, some 30 ms.
         """
         file = "cgroup.procs" if self.version == 2 else "tasks"
         enter = "".join(f"echo 0 > '{directory / file}' && " for directory in self._each())
         return ["/bin/sh", "-c", f'{enter}exec "$@"', "sh"]
 
     def out_of_memory(self) -> int:
-        """How many processes the kernel has killed because the group was out of memory."""
+        """Returns how many processes the kernel has killed because the group was out of memory."""
         memory = self.directories.get("memory")
         if memory is None:
             return 0
         return _count(memory / ("memory.events" if self.version == 2 else "memory.oom_control"), "oom_kill")
 
     def refused_processes(self) -> bool:
-        """Whether the group was at its limit of processes when another one was to be started."""
+        """True if the group was at its limit of processes when another one was to be started."""
         pids = self.directories.get("pids")
         return pids is not None and _count(pids / "pids.events", "max") > 0
 
     def kill(self, spared: Set[int] = frozenset()) -> None:
-        """Kill all processes in it, those too that it starts meanwhile; it can start no more than it may have. Return when all
-        but `spared` have ended.
+        """Kills all processes in it, including those that it starts in the meantime, whose number is limited. Returns when all but
+        `spared` have ended.
         """
         deadline, pause = time.monotonic() + _REMOVE_S, _PAUSE_S[0]
         while (left := self.pids()) and time.monotonic() < deadline:
@@ -133,7 +134,7 @@ class ControlGroup:
             pause = min(2 * pause, _PAUSE_S[1])
 
     def remove(self) -> None:
-        """Kill what is in it, and remove it. Does nothing where there is none."""
+        """Kills what is in it, and removes it. Does nothing if it does not exist."""
         directories = [directory for directory in self._each() if directory.exists()]
         if not directories:
             return
@@ -142,19 +143,19 @@ class ControlGroup:
         for directory in directories:
             pause = _PAUSE_S[0]
             while directory.exists() and time.monotonic() < deadline:
-                with suppress(OSError):  # what was killed may take a moment to leave
+                with suppress(OSError):  # killed processes may take a moment to leave
                     directory.rmdir()
                     break
                 time.sleep(pause)
                 pause = min(2 * pause, _PAUSE_S[1])
-            with suppress(OSError):  # of other jobs, or of a job that begins
+            with suppress(OSError):  # of other jobs, or of a job that is starting
                 directory.parent.rmdir()
 
     def _each(self) -> list[Path]:
         return list(dict.fromkeys(self.directories.values()))
 
     def pids(self) -> set[int]:
-        """The processes in it, but this one."""
+        """Returns the processes in it, except this one."""
         found: set[int] = set()
         for directory in self._each():
             with suppress(OSError):
@@ -163,7 +164,7 @@ class ControlGroup:
 
 
 def _make_directory(directory: Path) -> None:
-    """The directory's parent; another job that ends may remove it at the same moment."""
+    """Makes the directory and its parent, which another job that ends may remove at the same moment."""
     for _again in range(20):
         directory.parent.mkdir(exist_ok=True)
         with suppress(FileNotFoundError):
@@ -194,7 +195,7 @@ def _count(file: Path, name: str) -> int:
 
 @cache
 def find_cgroups() -> Cgroups:
-    """Those of this machine in which a group can really be made and entered. Probed once."""
+    """Returns the control groups of this machine in which a group can really be made and entered. Probed once."""
     mounts = [line.split() for line in _MOUNTS.read_text().splitlines()]
     unified = next((Path(m[4]) for m in mounts if "cgroup2" in m[m.index("-") :]), None)
     reasons = []
@@ -219,7 +220,7 @@ def _words(file: Path) -> list[str]:
 
 
 def _delegated(unified: Path) -> list[Path]:
-    """Groups of version 2 that may be divided: root's top one, else those above this process that are its user's."""
+    """Returns groups of version 2 that may be divided: root's top one, or those above this process that belong to its user."""
     if os.geteuid() == 0:
         return [unified]
     own = next((line[3:] for line in _SELF.read_text().splitlines() if line.startswith("0::")), "/")
@@ -238,13 +239,13 @@ def _version_1(mounts: list[list[str]]) -> dict[str, Path]:
 
 
 def _probe(cgroups: Cgroups) -> str | None:
-    """Why no process can be put into a group of its own there; None if it can."""
+    """Returns why no process can be put into a new group there; None if it can."""
     group = cgroups.group(f"probe-{os.getpid()}")
     try:
         group.make(ResourceLimits(1, 1))
         done = subprocess.run([*group.wrapper, "/bin/true"], capture_output=True, text=True, check=False, timeout=20)
-        return None if done.returncode == 0 else f"a process cannot enter a group of its own: {done.stderr.strip()}"
+        return None if done.returncode == 0 else f"a process cannot enter a separate group: {done.stderr.strip()}"
     except OSError as error:
-        return f"a group of its own cannot be made: {error}"
+        return f"a separate group cannot be made: {error}"
     finally:
         group.remove()

@@ -1,4 +1,4 @@
-"""Which sandbox a host gets."""
+"""The choice of a host's sandbox."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from sagewright.sandbox.plain import PlainSandbox
 
 
 def choose_sandbox(setting: str, scratch: Path) -> tuple[Sandbox, str]:
-    """The sandbox for the setting `auto`, `bwrap` or `plain`, or `container` for an image that needs one, and the reason
+    """Returns the sandbox for the setting `auto`, `bwrap` or `plain`, or `container` for an image that needs one, and the reason
     for the choice.
 
-    `scratch`: an existing directory on the file system where host directories are.
+    `scratch`: an existing directory on the file system of the host directories.
 
-    Raises Unavailable if bwrap or a container is demanded and cannot be had.
+    Raises Unavailable if bwrap or a container is required and not available.
     """
     if setting == "container":
-        return ContainerSandbox(), "the image is a file system of its own"
+        return ContainerSandbox(), "the image brings its own file system"
     if setting == "plain":
         return PlainSandbox(), "the server's setting says so"
     try:
@@ -31,8 +31,8 @@ def choose_sandbox(setting: str, scratch: Path) -> tuple[Sandbox, str]:
 
 
 def settled(setting: str, scratch: Path) -> str:
-    """The setting to give to jobs: `auto` is bwrap from now on where that works now, so that no job can bring this machine to
-    where another would run without it."""
+    """Returns the setting for jobs: `auto` becomes bwrap permanently if that works now, so that no job can cause another to run
+    without it."""
     if setting != "auto":
         return setting
     try:

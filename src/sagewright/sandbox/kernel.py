@@ -1,6 +1,6 @@
 """System calls for mounts and namespaces that Python does not wrap. Linux; source: its manual pages, section 2.
 
-Everything here raises OSError.
+All functions raise OSError.
 """
 
 from __future__ import annotations
@@ -35,12 +35,13 @@ class _MountAttributes(ctypes.Structure):
 
 
 def unshare(flags: int) -> None:
-    """Of the calling thread alone: CLONE_NEWNS and CLONE_FS are a thread's own. CLONE_NEWUSER needs a process of one thread."""
+    """Unshares for the calling thread only: CLONE_NEWNS and CLONE_FS are per thread. CLONE_NEWUSER requires a single-threaded
+    process."""
     _checked(_libc.unshare(flags), "unshare")
 
 
 def setns(descriptor: int, kind: int) -> None:
-    """Of the calling thread alone; for a mount namespace it must have left the process's CLONE_FS."""
+    """Enters a namespace with the calling thread only; for a mount namespace it must have left the process's CLONE_FS."""
     _checked(_libc.setns(descriptor, kind), "setns")
 
 
@@ -50,8 +51,8 @@ def mount(source: str, target: str, kind: str, flags: int, options: str = "") ->
 
 
 def idmapped_copy(directory: int, user_namespace: int) -> int:
-    """A descriptor of a detached mount of `directory` (a descriptor itself), in which an id of the disk is what the user
-    namespace makes of it: the disk's root is the root inside. Needs Linux 5.12 and a file system that can do it."""
+    """Returns a descriptor of a detached mount of `directory` (a descriptor itself), in which the user namespace maps the ids of
+    the disk: the disk's root is the root inside. Requires Linux 5.12 and a file system that supports it."""
     made = _call(_OPEN_TREE, directory, b"", _OPEN_TREE_CLONE | _OPEN_TREE_CLOEXEC | _AT_EMPTY_PATH)
     requested = _MountAttributes(_MOUNT_ATTR_IDMAP, 0, 0, user_namespace)
     try:
@@ -63,7 +64,7 @@ def idmapped_copy(directory: int, user_namespace: int) -> int:
 
 
 def attach(detached: int, target: str) -> None:
-    """Put a detached mount at a place of the calling thread's mount namespace."""
+    """Attaches a detached mount at a path in the calling thread's mount namespace."""
     at_cwd = -100
     _call(_MOVE_MOUNT, detached, b"", at_cwd, os.fsencode(target), _MOVE_MOUNT_F_EMPTY_PATH)
 
@@ -84,8 +85,8 @@ _EXITING = 0x4
 
 
 def runs(pid: int) -> bool:
-    """Whether a process runs any of its code or holds a file open: neither once it has begun to end and closed them. What is
-    left then, the teardown of a sandbox's mounts, takes its time."""
+    """True if a process still runs code or holds a file open; False once it has begun to end and closed them. The teardown of a
+    sandbox's mounts, which follows, takes some time."""
     process = Path(f"/proc/{pid}")
     try:
         fields = (process / "stat").read_bytes().rpartition(b") ")[2].split()

@@ -1,4 +1,4 @@
-"""The options of bubblewrap that make what one process sees: the job's own directories, views, its environment, the system."""
+"""The bubblewrap options for one process's view: the job's own directories, views, its environment, the system."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from sagewright.sandbox.stage import Stage
 
 ML_ROOT = Path("/opt/ml")
 LIBRARY = Path("/opt/sagewright")
-SHARED_ENVIRONMENT = Path("/opt/environment")  # used where no overlay can be had
+SHARED_ENVIRONMENT = Path("/opt/environment")  # used if no overlay is available
 OWN = ("tmp", "home", "ml", "overlay", "views", "environment")
-"""What of a host's directory belongs to the sandbox's users."""
+"""Subdirectories of a host's directory that belong to the sandbox's users."""
 
 
 class SandboxLayout:
-    """The options of bwrap that make the view of one launch. `stage`: through which root's files are seen."""
+    """Builds bwrap's options for the view of one launch. `stage`: through which root's files are shown."""
 
     def __init__(self, launch: Launch, overlay: bool, stage: Stage | None = None) -> None:
         self._launch, self._overlay, self._stage = launch, overlay, stage
         self.descriptors: list[int] = []
-        """Of directories that bwrap is to bind; whoever asked for the options closes them."""
+        """Directories that bwrap should bind; the caller of the options closes them."""
 
     def options(self) -> list[str]:
         launch = self._launch
@@ -39,27 +39,27 @@ class SandboxLayout:
         return [*_parents(options), *options]
 
     def _system_file(self, path: Path) -> str:
-        """What everybody may read, at its own path unless the stage hides that."""
+        """Returns the path of a world-readable file: its own, unless the stage hides that."""
         hidden = self._stage is not None and not path.is_relative_to("/etc")
         return self._stage.at(path) if hidden and self._stage else str(path)
 
     def _shared(self, path: Path) -> str:
-        """What is the server's: root's, as far as the root inside is concerned."""
+        """Returns the path of a server's file, which belongs to root as far as the root inside can see."""
         return str(path) if self._stage is None else self._stage.at(path, mapped=True)
 
     def _jobs(self, path: Path) -> str:
-        """What is the job's own, in the host's directory."""
+        """Returns the path of a job's own file in the host's directory."""
         return str(path) if self._stage is None else self._stage.at(path)
 
     def _programs(self) -> list[str]:
-        """Those that stand in for the system's, over its own."""
+        """Returns options for programs that replace the system's."""
         if self._launch.programs is None:
             return []
         place = str(Path("/usr/sbin").resolve())
         return ["--overlay-src", place, "--overlay-src", self._shared(self._launch.programs), "--ro-overlay", place]
 
     def _own(self) -> list[str]:
-        """The job's own directories; what is mounted below one of them (an environment under /tmp) comes later."""
+        """Returns options for the job's own directories; mounts below one of them (an environment under /tmp) come later."""
         options = []
         for name, place in (("tmp", "/tmp"), ("home", "/root"), ("ml", str(ML_ROOT))):  # noqa: S108 - the sandbox's own
             own = self._launch.directory / name
@@ -79,7 +79,7 @@ class SandboxLayout:
         ]
 
     def _view(self, seen: View, changes: Path) -> list[str]:
-        """`changes` is where a private view keeps what the process changes."""
+        """Returns options for a view; `changes` is the directory for the process's changes to a private view."""
         place = str(ML_ROOT / seen.place)
         if seen.access != "private":
             return [*self._bound(seen), place]
@@ -88,7 +88,7 @@ class SandboxLayout:
         return self._over([seen.source], changes, place)
 
     def _bound(self, seen: View) -> list[str]:
-        """The beginning of the option that binds it."""
+        """Returns the beginning of the option that binds it."""
         option = "--ro-bind" if seen.access == "read" else "--bind"
         if self._stage is not None and seen.access == "read" and not self._stage.maps:
             raise ValueError("bwrap without mapped mounts gives no shared views")
@@ -101,9 +101,9 @@ class SandboxLayout:
         return [f"{option}-fd", str(self.descriptors[-1])]
 
     def _environment(self) -> list[str]:
-        """The shared environment at its own path, writable for this process alone."""
+        """Returns options for the shared environment at its own path, writable for this process alone."""
         shared, directory = self._launch.environment, self._launch.directory
-        # An ordinary user can replace only files of its own; the root inside can replace all that are mapped to its users.
+        # An ordinary user can replace only its own files; the root inside can replace all that are mapped to its users.
         if self._overlay and (self._stage is not None or shared.stat().st_uid == os.geteuid()):
             return self._over([shared, *self._launch.layers], directory / "overlay", str(shared))
         if self._launch.layers:
@@ -115,7 +115,7 @@ class SandboxLayout:
         return ["--ro-bind", self._shared(shared), str(SHARED_ENVIRONMENT), "--bind", self._jobs(private), str(shared)]
 
     def _over(self, sources: Iterable[Path], changes: Path, place: str) -> list[str]:
-        """An overlay of `sources`, the lowest first, whose changes are kept in `changes`."""
+        """Returns options for an overlay of `sources`, the lowest first, whose changes are stored in `changes`."""
         for name in ("upper", "work"):
             (changes / name).mkdir(parents=True, exist_ok=True)
         lower = [part for source in sources for part in ("--overlay-src", self._shared(source))]
@@ -124,7 +124,7 @@ class SandboxLayout:
 
 
 def _parents(options: list[str]) -> list[str]:
-    """Directories on the way to what is mounted, which any user inside may walk through."""
+    """Returns options for the parents of mount points, which any user inside may traverse."""
     places = [Path(words[-1]) for words in _mounts(options)]
     parents = {parent for place in places for parent in place.parents if str(parent) != "/"}
     ours = ("/usr", "/etc", "/proc", "/sys", "/dev")
@@ -133,6 +133,6 @@ def _parents(options: list[str]) -> list[str]:
 
 
 def _mounts(options: list[str]) -> Iterable[list[str]]:
-    """The options that mount something, with their arguments."""
+    """Yields the options that mount something, with their arguments."""
     lengths = {"--bind": 3, "--ro-bind": 3, "--bind-fd": 3, "--ro-bind-fd": 3, "--overlay": 4}
     return (options[at : at + lengths[word]] for at, word in enumerate(options) if word in lengths)

@@ -1,4 +1,4 @@
-"""Network namespaces without a name: they are there as long as a process or a descriptor is, so none is ever left behind."""
+"""Unnamed network namespaces: they exist as long as a process or a descriptor does, so none is ever left behind."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 
 class NetworkFailed(RuntimeError):
-    """A namespace or something in it could not be made; the message is what the system said."""
+    """A namespace or something in it could not be made; the message is the system's."""
 
 
 @dataclass(frozen=True)
@@ -19,11 +19,11 @@ class Namespace:
     user: int | None = None
 
     def enter(self) -> list[str]:
-        """The beginning of a command that runs its rest in this namespace, while this process lives."""
+        """Returns a command prefix that runs the rest in this namespace, while this process lives."""
         return enter_command(os.getpid(), self.net, self.user)
 
     def run(self, argv: list[str], text: str = "", descriptors: tuple[int, ...] = ()) -> None:
-        """Run a command inside with `text` as its input; it inherits `descriptors`. Raises NetworkFailed."""
+        """Runs a command inside with `text` as its input; it inherits `descriptors`. Raises NetworkFailed."""
         done = subprocess.run(
             [*self.enter(), *argv], input=text, capture_output=True, text=True, check=False, pass_fds=descriptors
         )
@@ -45,20 +45,20 @@ class MountNamespace:
 
     @property
     def enter(self) -> list[str]:
-        """The beginning of a command that runs its rest there, as the user who runs the agent."""
+        """Returns a command prefix that runs the rest there, as the agent's user."""
         own = f"/proc/{os.getpid()}/fd"
         users = [] if self.user is None else [f"--user={own}/{self.user}", "--preserve-credentials"]
         return ["nsenter", *users, f"--mount={own}/{self.namespace}", "--"]
 
 
 def enter_command(pid: int, net: int, user: int | None) -> list[str]:
-    """As Namespace.enter, by descriptors of the process `pid`."""
+    """Returns the same as Namespace.enter, through descriptors of the process `pid`."""
     owner = [] if user is None else [f"--user=/proc/{pid}/fd/{user}", "--preserve-credentials"]
     return ["nsenter", *owner, f"--net=/proc/{pid}/fd/{net}", "--"]
 
 
 def new_namespace(within: Namespace | None = None) -> Namespace:
-    """A new network namespace; `within` another's user namespace, or one of its own unless we are root.
+    """Makes a network namespace, `within` another's user namespace, or in a new one unless we are root.
 
     Raises NetworkFailed.
     """

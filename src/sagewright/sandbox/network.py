@@ -1,7 +1,7 @@
-"""A network for the hosts of one job: each host in a namespace of its own, all on one switch that lies in another.
+"""A network for the hosts of one job: each host in a separate namespace, all on one switch in another namespace.
 
-Every job uses the same addresses, since no job sees another's switch. The machine's own network is not changed: what goes
-outside is handed to a Relay, a listener in the host's namespace whose other end is in the machine's.
+Every job uses the same addresses, since no job sees another's switch. The machine's own network is not changed: outgoing traffic
+goes to a NetworkRelay, a listener in the host's namespace whose other end is in the machine's.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ from sagewright.sandbox.namespace import Namespace, NetworkFailed, new_namespace
 from sagewright.sandbox.relay import AllowedTargets, NetworkRelay, RelaySockets
 
 INTERFACE = "eth0"
-_NET = "198.18.0.0/16"  # RFC 2544: for networks that are not connected to any other
+_NET = "198.18.0.0/16"  # RFC 2544: for isolated networks
 _PROGRAMS = {"ip": "iproute2", "nft": "nftables", "nsenter": "util-linux", "unshare": "util-linux"}
 
 
 def addresses(names: list[str]) -> dict[str, str]:
-    """The hosts' addresses on their switch."""
+    """Returns the hosts' addresses on their switch."""
     return {name: f"198.18.{number // 250}.{number % 250 + 1}" for number, name in enumerate(names)}
 
 
 def make_switch() -> Namespace:
-    """A namespace with a bridge. Raises NetworkFailed."""
+    """Makes a namespace with a bridge. Raises NetworkFailed."""
     switch = new_namespace()
     try:
         switch.run(["ip", "-batch", "-"], "link add switch type bridge\nlink set switch up\n")
@@ -35,7 +35,7 @@ def make_switch() -> Namespace:
 
 
 def join_switch(switch: Namespace, rank: int, address: str) -> Namespace:
-    """A host's namespace, connected: `address` at eth0, loopback of its own, every port free to bind. Raises NetworkFailed."""
+    """Makes a host's namespace on the switch: `address` at eth0, its own loopback, every port free. Raises NetworkFailed."""
     host = new_namespace(switch)
     port = f"h{rank}"
     try:
@@ -57,7 +57,7 @@ def join_switch(switch: Namespace, rank: int, address: str) -> Namespace:
 
 
 def open_outside(host: Namespace, allowed: AllowedTargets) -> NetworkRelay:
-    """Let TCP and DNS of the host out by the machine. Raises NetworkFailed."""
+    """Relays the host's TCP and DNS through the machine. Raises NetworkFailed."""
     sockets = RelaySockets.made_in(host)
     host.run(["nft", "-f", "-"], _redirection(sockets, allowed.server_port))
     return NetworkRelay(sockets, allowed)
@@ -78,7 +78,8 @@ def _redirection(sockets: RelaySockets, loopback_port: int) -> str:
 
 
 def network_support(*, outside: bool = True) -> Support:
-    """Whether hosts can have networks of their own here; `outside`: and reach the machine's. Probed once by doing it."""
+    """Reports whether hosts can have separate networks here; `outside`: also requires reaching the machine's. Probed once by
+    trying."""
     lacking = [name for name in _PROGRAMS if not shutil.which(name) and (outside or name != "nft")]
     if lacking:
         packages = sorted({_PROGRAMS[name] for name in lacking})

@@ -1,7 +1,7 @@
 """A private, writable virtual environment on top of a shared one, made in milliseconds without copying a package.
 
-Where no overlay file system can be had: packages that are installed land in the private one and go first on the path;
-the shared one's are seen through a .pth file, and pip leaves them alone ("outside environment").
+Used if no overlay file system is available: installed packages go to the private one, which is first on the path; the shared one's
+are visible through a .pth file, and pip leaves them alone ("outside environment").
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _SCRIPT_BYTES = 1 << 16
 
 @dataclass(frozen=True)
 class Places:
-    """`shared` and `own`: the two environments as they lie now; `shared_at` and `own_at`: where the job will see them."""
+    """`shared` and `own`: the current paths of the two environments; `shared_at` and `own_at`: their paths for the job."""
 
     shared: Path
     own: Path
@@ -24,7 +24,7 @@ class Places:
 
 
 def make_private_environment(places: Places) -> None:
-    """Fill `places.own`, if that has not been done, so that it shows all of the shared one's packages and scripts."""
+    """Fills `places.own`, unless already done, so that it shows all of the shared one's packages and scripts."""
     if places.own.exists():
         return
     packages = next(places.shared.glob("lib/python3*/site-packages")).relative_to(places.shared)

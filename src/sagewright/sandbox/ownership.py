@@ -1,4 +1,4 @@
-"""Who owns the files of a host's directory on disk: the users of its sandbox."""
+"""Ownership of the files of a host's directory on disk by the users of its sandbox."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from sagewright.jobfiles.directory import JobDirectory
 
 
 def give(top: Path, first: int, count: int, check: Callable[[], None] = lambda: None) -> None:
-    """Everything in the tree `top` that is none of the users' (`first` and `count` - 1 more) becomes their root's.
+    """Gives everything in the tree `top` that belongs to none of the users (`first` and `count` - 1 more) to their root.
 
-    No link is followed. `check` is called now and then, and raises to give up. Raises OSError.
+    Follows no link. `check` is called periodically, and raises to give up. Raises OSError.
     """
 
     def ours(found: os.stat_result) -> bool:
@@ -29,6 +29,6 @@ def give(top: Path, first: int, count: int, check: Callable[[], None] = lambda: 
 
 
 def give_to_server(top: Path) -> None:
-    """Everything in the tree becomes the server's, as its own files are; set-user-id bits are lost with that. Raises OSError."""
+    """Gives everything in the tree to the server's user, which clears set-user-id bits. Raises OSError."""
     if os.geteuid() == 0:
         give(top, 0, 1)

@@ -1,4 +1,4 @@
-"""No isolation: an ordinary process of the same user. What it cannot give, it declares."""
+"""No isolation: an ordinary process of the same user. Missing capabilities are declared."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ _WHY_NOT = {
 
 
 class PlainSandbox:
-    """The declared fallback. The process is started in a session of its own and ends with the agent where the
-    machine has `setpriv`; what is left is found by SAGEWRIGHT_HOST_ID."""
+    """The declared fallback. The process is started in a new session and ends with the agent if the machine has `setpriv`;
+    remaining processes are found by SAGEWRIGHT_HOST_ID."""
 
     name = "plain"
 
@@ -67,11 +67,11 @@ class PlainSandbox:
         return Command([*_die_with_parent(), *_resolved(launch.argv, environment)], environ, ml, wrapper=within)
 
     def close(self, directory: Path) -> None:
-        """Nothing is mounted."""
+        """No-op: nothing is mounted."""
 
 
 def _show(view: View, ml: Path) -> None:
-    """A link in the place of the empty directory."""
+    """Puts a link in the place of the empty directory."""
     if view.access != "write":
         raise ValueError(f"the sandbox plain gives no view with the access {view.access}")
     place = ml / view.place
@@ -84,7 +84,7 @@ def _joined(library: Path, rest: str) -> str:
 
 
 def _resolved(argv: list[str], environment: Path) -> list[str]:
-    """The agent's PATH is not the job's: a program of the environment is named in full."""
+    """Returns the argv with the full path of an environment's program, since the agent's PATH is not the job's."""
     program = environment / "bin" / argv[0]
     return [str(program), *argv[1:]] if "/" not in argv[0] and program.exists() else argv
 

@@ -1,7 +1,7 @@
-"""From a host's own network to the machine's, without touching the latter: TCP connections and DNS questions are passed on.
+"""Relays TCP connections and DNS queries from a host's network to the machine's, without changing the latter.
 
-The listeners lie in the host's namespace, the connections are made in the machine's. The host's packet filter redirects to
-them what is meant for outside; for TCP the kernel tells whom it was meant for.
+The listeners are in the host's namespace, the connections are made in the machine's. The host's packet filter redirects outgoing
+traffic to them; for TCP the kernel reports the original destination.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class RelaySockets:
 
     @classmethod
     def made_in(cls, host: Namespace) -> RelaySockets:
-        """Raises NetworkFailed."""
+        """Makes the sockets in a namespace. Raises NetworkFailed."""
         ours, theirs = socket.socketpair()
         with ours, theirs:
             argv = [*host.enter(), sys.executable, "-I", "-S", "-c", _MAKE_SOCKETS, str(theirs.fileno())]
@@ -66,13 +66,14 @@ class RelaySockets:
 
 @dataclass(frozen=True)
 class AllowedTargets:
-    """What of this machine a host reaches: of its loopback the server's port. `machine`: what listens at its other addresses."""
+    """This machine's ports that a host can reach: the server's on its loopback. `machine`: True to allow its other addresses."""
 
     server_port: int
     machine: bool = True
 
     def reaches(self, address: str, port: int) -> bool:
-        """Never what only the machine may ask: a cloud's metadata, and its credentials with them."""
+        """True if the target is allowed; never for addresses reserved to the machine: a cloud's metadata, including its
+        credentials."""
         found = addresses.read(address)
         if found.is_loopback or (not self.machine and address in _own_addresses()):
             return port == self.server_port
@@ -84,7 +85,7 @@ def _own_addresses() -> set[str]:
 
 
 class NetworkRelay:
-    """Works in a thread of its own until it is closed."""
+    """Works in a separate thread until it is closed."""
 
     def __init__(self, sockets: RelaySockets, allowed: AllowedTargets) -> None:
         self._sockets, self._allowed = sockets, allowed
@@ -122,7 +123,7 @@ class NetworkRelay:
 
 
 async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, allowed: AllowedTargets) -> None:
-    """One connection, until both sides have ended it."""
+    """Relays one connection until both sides have ended it."""
     address, port = _meant_for(writer)
     if not allowed.reaches(address, port):
         _reset(writer)
@@ -146,7 +147,7 @@ async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> Non
     while chunk := await source.read(_CHUNK):
         sink.write(chunk)
         await sink.drain()
-    with suppress(OSError):  # the other direction may have ended the connection already
+    with suppress(OSError):  # the other direction may already have ended the connection
         sink.write_eof()
 
 
@@ -157,7 +158,7 @@ def _meant_for(writer: asyncio.StreamWriter) -> tuple[str, int]:
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:
-    """End the connection so that the other side sees an error and no orderly end."""
+    """Resets the connection, so that the other side sees an error instead of an orderly end."""
     connection = writer.get_extra_info("socket")
     with suppress(OSError):
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -165,7 +166,7 @@ def _reset(writer: asyncio.StreamWriter) -> None:
 
 
 class _Questions(asyncio.DatagramProtocol):
-    """DNS questions of the host, each asked of the machine's name server."""
+    """DNS queries of the host, each forwarded to the machine's name server."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.DatagramTransport, transport)  # not a subclass of it before Python 3.12
@@ -207,7 +208,7 @@ class _Answer(asyncio.DatagramProtocol):
 
 
 def _name_server() -> str:
-    """The machine's first; the one that the C library takes if none is named."""
+    """Returns the machine's first name server; the C library's default if none is named."""
     with suppress(OSError):
         for line in Path("/etc/resolv.conf").read_text().splitlines():
             words = line.split()

@@ -1,9 +1,9 @@
-"""The system calls that a job's processes don't get: a program for the kernel's seccomp filter.
+"""The system calls denied to a job's processes: a program for the kernel's seccomp filter.
 
-In the spirit of Docker's default profile: refused is what changes the machine (mounts, namespaces, modules, clocks, swap), what
-reads it (performance events, the kernel's log, keys), and what has often had holes (io_uring, userfaultfd, bpf). What is unknown
-here is unknown to the process: programs then use what they used before it existed.
-Source: the kernel's documentation, userspace-api/seccomp_filter; moby's profiles/seccomp/default.json.
+In the spirit of Docker's default profile it refuses calls that change the machine (mounts, namespaces, modules, clocks, swap), that
+read it (performance events, the kernel's log, keys), and that have often had holes (io_uring, userfaultfd, bpf). Calls unknown here
+are unknown to the process: programs then use what they used before the call existed. Source: the kernel's documentation,
+userspace-api/seccomp_filter; moby's profiles/seccomp/default.json.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import struct
 from collections.abc import Callable
 from functools import cache
 
-# Numbers on x86_64 and aarch64, None where there is no such call.
+# Numbers on x86_64 and aarch64, None if there is no such call.
 REFUSED: dict[str, tuple[int | None, int | None]] = {
     "_sysctl": (156, None), "acct": (163, 89), "add_key": (248, 217), "bpf": (321, 280), "chroot": (161, 51),
     "clock_adjtime": (305, 266), "clock_settime": (227, 112), "create_module": (174, None), "delete_module": (176, 106),
@@ -35,7 +35,7 @@ _LAST_KNOWN = 462  # mseal, of Linux 6.10
 _CLONE, _UNSHARE, _CLONE3 = (56, 220), (272, 97), (435, 435)
 _SOCKET, _SOCKETPAIR, _IOCTL, _PERSONALITY = (41, 198), (53, 199), (16, 29), (135, 92)
 _OPENAT2 = (437, 437)
-_MODES: dict[str, tuple[tuple[int | None, int | None], int]] = {  # which argument is the mode of a file
+_MODES: dict[str, tuple[tuple[int | None, int | None], int]] = {  # the index of the argument with a file's mode
     "chmod": ((90, None), 1), "creat": ((85, None), 1), "fchmod": ((91, 52), 1), "fchmodat": ((268, 53), 2),
     "fchmodat2": ((452, 452), 2), "mknod": ((133, None), 1), "mknodat": ((259, 33), 2), "open": ((2, None), 2),
     "openat": ((257, 56), 3),
@@ -43,7 +43,7 @@ _MODES: dict[str, tuple[tuple[int | None, int | None], int]] = {  # which argume
 
 NAMESPACES = 0x7E02_0080  # CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET and NEWTIME
 REFUSED_FAMILIES = (socket.AF_VSOCK, 38)  # to the hypervisor, and AF_ALG, the kernel's ciphers
-_TIOCSTI, _TIOCLINUX = 0x5412, 0x541C  # type on somebody else's terminal
+_TIOCSTI, _TIOCLINUX = 0x5412, 0x541C  # type on another user's terminal
 _PERSONALITIES = (0x0, 0x8, 0x2_0000, 0x2_0008, 0xFFFF_FFFF)
 _SET_ID_BITS = 0o6000
 
@@ -53,12 +53,12 @@ _LOAD, _RETURN, _EQUAL, _GREATER, _ANY_BIT = 0x20, 0x06, 0x15, 0x25, 0x45  # opc
 _NUMBER_AT, _ARCHITECTURE_AT, _ARGUMENTS_AT = 0, 4, 16  # in struct seccomp_data; little-endian low halves
 
 Instruction = tuple[int, int, int, int]
-"""Opcode, how many to skip if true, if false, and the operand."""
+"""Opcode, instructions to skip if true, if false, and the operand."""
 
 
 @cache
 def seccomp_filter(*, set_ids: bool = True) -> bytes | None:
-    """The program; None on an architecture that is not known here. `set_ids`: files may get set-user-id bits."""
+    """Returns the program; None on an unknown architecture. `set_ids`: True if files may get set-user-id bits."""
     machine = _ARCHITECTURES.get(platform.machine())
     if machine is None:
         return None
@@ -86,7 +86,7 @@ def seccomp_filter(*, set_ids: bool = True) -> bytes | None:
 
 
 def _unless(test: int, operand: int, error: int) -> list[Instruction]:
-    """Refuse with `error` where the test holds."""
+    """Refuses with `error` if the test holds."""
     return [(test, 0, 1, operand), (_RETURN, 0, 0, _ERRNO | error)]
 
 
@@ -100,6 +100,6 @@ def _only(values: tuple[int, ...], error: int) -> list[Instruction]:
 
 
 def _when(number: int, argument: int, tests: Callable[[], list[Instruction]]) -> list[Instruction]:
-    """For one system call, `tests` on the lower half of an argument; the number is loaded again after them."""
+    """Applies `tests` to the lower half of an argument of one system call; the number is loaded again after them."""
     inside = [(_LOAD, 0, 0, _ARGUMENTS_AT + 8 * argument), *tests(), (_LOAD, 0, 0, _NUMBER_AT)]
     return [(_EQUAL, 0, len(inside), number), *inside]

@@ -1,8 +1,8 @@
-"""A mount namespace in which root has put down, at places that any user reaches, what a sandbox is to be made of.
+"""A mount namespace in which root has placed the sources of a sandbox at paths that any user can reach.
 
-An unprivileged user can't walk through the server's directories, and shouldn't own its files. So root binds each source
-to a place below PLACE; some are mapped, so that root's files on disk are those of the root inside. The namespace has no name
-and is gone with its last descriptor and process; the machine's own is not touched.
+An unprivileged user cannot traverse the server's directories, and should not own its files. So root binds each source to a path
+below PLACE; some are mapped, so that root's files on disk belong to the root inside. The namespace has no name and disappears with
+its last descriptor and process; the machine's own is not changed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from sagewright.jobfiles.descriptors import open_beneath
 from sagewright.sandbox import kernel
 
 PLACE = "/run"
-"""It is on every system. What the machine has there is hidden in the namespace, but can be a source."""
+"""Exists on every system. The machine's contents are hidden in the namespace, but can be a source."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class _Source:
     beneath: str
 
     def open(self) -> int:
-        """A descriptor of it. Raises OSError."""
+        """Returns a descriptor of the source. Raises OSError."""
         opened = os.open(self.path, os.O_PATH | os.O_CLOEXEC)
         if not self.beneath:
             return opened
@@ -40,21 +40,22 @@ class _Source:
 
 
 class Stage:
-    """Name the sources, then `build`. `maps`: whether sources can be mapped here, else none is."""
+    """Name the sources, then `build`. `maps`: True if sources can be mapped here; otherwise none is."""
 
     def __init__(self, *, maps: bool = True) -> None:
         self.maps = maps
         self._sources: list[_Source] = []
 
     def at(self, path: Path | str, *, mapped: bool = False, place: str = "", beneath: str = "") -> str:
-        """Where the source will be. `place`: a path below PLACE; empty: any; `beneath`: a path below `path` that leads through
-        no link."""
+        """Returns the source's future path. `place`: a path below PLACE; empty: any; `beneath`: a path below `path` that is
+        resolved through no link."""
         where = f"{PLACE}/{place or f'source/{len(self._sources)}'}"
         self._sources.append(_Source(os.fspath(path), where, mapped and self.maps, beneath))
         return where
 
     def build(self, user_namespace: int, within: int | None = None) -> int:
-        """A descriptor of the namespace, made from the one at the descriptor `within`, else from this process's. Raises OSError."""
+        """Returns a descriptor of the namespace, made from the one at the descriptor `within`, or from this process's. Raises
+        OSError."""
         return _in_thread(lambda: self._build(user_namespace, within))
 
     def _build(self, user_namespace: int, within: int | None) -> int:
@@ -62,7 +63,7 @@ class Stage:
             kernel.unshare(kernel.CLONE_FS)
             kernel.setns(within, kernel.CLONE_NEWNS)
         kernel.unshare(kernel.CLONE_NEWNS)
-        os.umask(0o022)  # a thread with a mount namespace of its own has an umask of its own
+        os.umask(0o022)  # a thread with a separate mount namespace has a separate umask
         kernel.mount("none", "/", "none", kernel.MS_REC | kernel.MS_PRIVATE)
         opened = [source.open() for source in self._sources]
         try:
@@ -81,7 +82,7 @@ def _put(descriptor: int, source: _Source, user_namespace: int) -> None:
         try:
             copy = kernel.idmapped_copy(descriptor, user_namespace)
         except OSError as error:
-            # A file system that maps no users, FUSE's say: its files are to be seen as they are.
+            # A file system that cannot map users, such as FUSE: its files are shown unchanged.
             if error.errno != errno.EINVAL:
                 raise
         else:
@@ -94,7 +95,7 @@ def _put(descriptor: int, source: _Source, user_namespace: int) -> None:
 
 
 def _make_place(place: str, *, is_directory: bool) -> None:
-    """In a tmpfs of root's: every directory is one that others may walk through."""
+    """Makes a path in root's tmpfs, with directories that others may traverse."""
     path = Path(place)
     path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     if is_directory:
@@ -104,7 +105,7 @@ def _make_place(place: str, *, is_directory: bool) -> None:
 
 
 def _in_thread(work: Callable[[], int]) -> int:
-    """The result of `work`, done by a thread that ends with it: a thread may have a mount namespace of its own."""
+    """Returns the result of `work`, run in a thread that ends with it: a thread may have a separate mount namespace."""
     made: list[int] = []
     failed: list[BaseException] = []
 

@@ -1,10 +1,9 @@
-"""The users inside a sandbox that root starts: 0 to 65,535 with a root among them, outside a range of unprivileged ids.
+"""The users inside a sandbox that root starts: 0 to 65,535 including root, mapped to a range of unprivileged ids outside.
 
-A range belongs to one sandbox at a time, so no job can touch another's files or processes even where both are seen. It is
-claimed by the lock of a file in a directory of root's, which the kernel frees with the last process that has it open. (An
-abstract socket would need no file; but jobs that share the machine's network could claim all of them.) Where this machine's
-root has no 65,536 ids to spare (inside some containers), a sandbox gets one unprivileged id, and its processes can be nobody
-but their root.
+A range belongs to one sandbox at a time, so no job can touch another's files or processes even where both are visible. It is
+claimed by the lock of a file in a directory of root's, which the kernel frees with the last process that has it open. (An abstract
+socket would need no file; but jobs that share the machine's network could claim all of them.) If this machine's root has no 65,536
+ids to spare (inside some containers), a sandbox gets one unprivileged id, and its processes can only be root inside.
 """
 
 from __future__ import annotations
@@ -23,16 +22,15 @@ from sagewright.sandbox.base import Unavailable
 
 RANGE = 65_536
 FIRST, END = 0x7000_0000, 0x7FFE_0000
-"""Ids that no system hands out. Source: systemd's "Users, Groups, UIDs and GIDs on systemd Systems"."""
+"""Ids that no system assigns. Source: systemd's "Users, Groups, UIDs and GIDs on systemd Systems"."""
 NOBODY = 65_534
 _PLACES = (Path("/run/sagewright-users"), Path("/tmp/sagewright-users"))  # noqa: S108 - checked to be root's alone
-_SINGLES = 1024  # of the highest ids, where no range can be had
+_SINGLES = 1024  # of the highest ids, if no range is available
 
 
 @dataclass(frozen=True)
 class Users:
-    """`first` is the root inside, of `count` ids. `namespace` is a descriptor of the user namespace, `claim` one
-    of the lock."""
+    """`first` is the root inside, of `count` ids. `namespace` is a descriptor of the user namespace, `claim` one of the lock."""
 
     first: int
     count: int
@@ -41,7 +39,7 @@ class Users:
 
     @property
     def whole(self) -> bool:
-        """Whether the processes can be any user, and not only root."""
+        """True if the processes can be any user, and not only root."""
         return self.count >= RANGE
 
     def close(self) -> None:
@@ -50,35 +48,35 @@ class Users:
 
 
 class SpareUsers:
-    """Users that are claimed before they are needed, by a process whose children take them: one fork each."""
+    """Users that are claimed in advance, by a process whose children use them: one per fork."""
 
     def __init__(self) -> None:
         self._users: Users | None = None
 
     def prepare(self) -> None:
-        """Have some ready, where this machine can. Starts a process, no thread."""
+        """Claims some, if this machine can. Starts a process, but no thread."""
         if self._users is None and os.geteuid() == 0:
             with suppress(Unavailable, OSError):
                 self._users = _claim()
 
     def take(self) -> Users | None:
-        """They are the caller's now."""
+        """Returns users, whose ownership passes to the caller."""
         users, self._users = self._users, None
         return users
 
     def leave(self) -> None:
-        """They are a child's now, which has descriptors of its own."""
+        """Closes descriptors of users that now belong to a child, which has its own descriptors."""
         if self._users is not None:
             self._users.close()
             self._users = None
 
 
 SPARE = SpareUsers()
-"""This process's."""
+"""The spare users of this process."""
 
 
 def claim_users() -> Users:
-    """For root: those that are ready, else new ones. Raises Unavailable."""
+    """Returns spare users, or newly claimed ones; for root. Raises Unavailable."""
     return SPARE.take() or _claim()
 
 
@@ -90,7 +88,7 @@ def _claim() -> Users:
             try:
                 fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 return Users(first, count, _new_namespace(first, count), claim)
-            except BlockingIOError:  # it is taken
+            except BlockingIOError:  # already claimed
                 os.close(claim)
             except BaseException:
                 os.close(claim)
@@ -101,7 +99,7 @@ def _claim() -> Users:
 
 
 def _locks() -> int:
-    """A descriptor of the directory of the locks, one for all servers of this machine. Raises Unavailable."""
+    """Returns a descriptor of the lock directory, shared by all servers of this machine. Raises Unavailable."""
     place = next((place for place in _PLACES if os.access(place.parent, os.W_OK)), _PLACES[-1])
     try:
         with suppress(FileExistsError):
@@ -117,7 +115,7 @@ def _locks() -> int:
 
 
 def _choices() -> Iterator[tuple[int, int]]:
-    """First ids and their numbers, in an order of chance: two that look at the same time should not meet."""
+    """Yields first ids and their numbers in random order, so that two concurrent searches rarely collide."""
     start, end = _spare_ids()
     size = RANGE if end - start >= RANGE else 1
     slots = range((end - start) // size)
@@ -127,8 +125,8 @@ def _choices() -> Iterator[tuple[int, int]]:
 
 
 def _spare_ids() -> tuple[int, int]:
-    """Those from which ranges are taken: FIRST to END where this process's user namespace has them all, else the upper part
-    of the largest block that it has."""
+    """Returns the ids from which ranges are claimed: FIRST to END if this process's user namespace has them all, otherwise the
+    upper part of its largest block."""
     blocks = [(start, start + count) for start, count in _mapped("uid") if (start, count) in set(_mapped("gid"))]
     if any(start <= FIRST and end >= END for start, end in blocks):
         return FIRST, END
@@ -144,7 +142,7 @@ def _mapped(kind: str) -> list[tuple[int, int]]:
 
 
 def _new_namespace(first: int, count: int) -> int:
-    """A descriptor of a user namespace in which `first` is root. Raises Unavailable."""
+    """Returns a descriptor of a user namespace in which `first` is root. Raises Unavailable."""
     pipe = subprocess.PIPE
     argv = ["unshare", "--user", "--", "sh", "-c", "echo made; read line"]
     try:

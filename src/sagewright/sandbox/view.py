@@ -1,7 +1,7 @@
-"""What a process in bubblewrap sees of the machine: the system read-only, a chosen part of /etc, devices, and a /proc and /sys
-with the same parts masked as OCI runtimes mask them.
+"""A bubblewrapped process's view of the machine: the system read-only, a chosen part of /etc, devices, and a /proc and /sys with
+the same parts masked as OCI runtimes mask them.
 
-The functions give options of bwrap. Source of the masks: the defaults of moby (oci/defaults.go) and containerd.
+The functions return options of bwrap. Source of the masks: the defaults of moby (oci/defaults.go) and containerd.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from pathlib import Path
 from sagewright.sandbox.base import Launch
 
 PathMapping = Callable[[Path], str]
-"""From a path of the machine to where the sandbox's maker finds it."""
+"""Maps a path of the machine to the path at which the sandbox's maker finds it."""
 
-# Of /etc: name resolution, certificates, the loader, time and fonts; neither passwords nor keys.
+# Parts of /etc: name resolution, certificates, the loader, time and fonts; neither passwords nor keys.
 _ETC = (
     "alternatives", "ca-certificates", "ca-certificates.conf", "fonts", "gai.conf", "host.conf", "ld.so.cache", "ld.so.conf",
     "ld.so.conf.d", "localtime", "magic", "mime.types", "nsswitch.conf", "OpenCL", "openmpi", "pki", "protocols",
@@ -35,7 +35,7 @@ _ACCOUNTS = {
 
 
 def system() -> list[str]:
-    """/usr and what belongs to it, /proc, /sys and /dev."""
+    """Returns options for /usr and what belongs to it, /proc, /sys and /dev."""
     options = ["--ro-bind", "/usr", "/usr"]
     for name in _TOP:
         path = Path("/") / name
@@ -58,7 +58,7 @@ def _masks() -> list[str]:
 
 
 def etc(launch: Launch, place: PathMapping) -> list[str]:
-    """A whitelist of the machine's /etc, and files of the job's own for names."""
+    """Returns options for a whitelist of the machine's /etc, and the job's own files for names."""
     own = launch.directory / _OWN_ETC
     own.mkdir(exist_ok=True)
     files = _ACCOUNTS | {_HOSTS: "", "hostname": f"{launch.host}\n"}
@@ -74,18 +74,18 @@ def etc(launch: Launch, place: PathMapping) -> list[str]:
 
 
 def machine_files() -> list[Path]:
-    """What of the machine's /etc is shown."""
+    """Returns the visible files of the machine's /etc."""
     return [path for path in (Path("/etc") / name for name in _ETC) if path.exists()]
 
 
 def write_hosts(directory: Path, addresses: Mapping[str, str]) -> None:
-    """/etc/hosts of the sandbox of HOST_DIRECTORY, in place: it may be mounted already."""
+    """Writes /etc/hosts of the sandbox of HOST_DIRECTORY in place, since it may be mounted already."""
     lines = "".join(f"{address}\t{name}\n" for name, address in addresses.items())
     (directory / _OWN_ETC / _HOSTS).write_text(f"127.0.0.1\tlocalhost\n::1\tlocalhost\n{lines}")
 
 
 def interpreter(environment: Path) -> list[Path]:
-    """The prefix of the Python that the environment was made from, unless it is the system's."""
+    """Returns the prefix of the Python that the environment was made from, unless it is the system's."""
     prefix = (environment / "bin" / "python").resolve().parent.parent
     return [] if prefix.is_relative_to("/usr") else [prefix]
 
@@ -95,10 +95,10 @@ def read_only(paths: Iterable[Path], place: PathMapping) -> list[str]:
 
 
 def devices() -> list[str]:
-    """GPUs."""
+    """Returns options for GPUs."""
     return [option for device in machine_devices() for option in ("--dev-bind", str(device), str(device))]
 
 
 def machine_devices() -> list[Path]:
-    """Those of the machine that are shown."""
+    """Returns the machine's devices that are shown."""
     return [*Path("/dev").glob("nvidia*"), *Path("/dev").glob("dri"), *Path("/dev").glob("kfd")]

@@ -1,1 +1,1 @@
-"""Rows and events: one module for each noun, SQLAlchemy Core statements that run on SQLite and PostgreSQL."""
+"""Rows and events: one module per noun, SQLAlchemy Core statements that run on SQLite and PostgreSQL."""

@@ -1,4 +1,4 @@
-"""Rows that are inserted unless another server has inserted the same meanwhile."""
+"""Inserts of rows that another server may insert at the same time."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 
 def insert_absent(connection: Connection, table: Table, values: dict[str, Any]) -> bool:
-    """Insert a row; False where one with the same unique columns is there.
+    """Inserts a row; returns False if one with the same unique columns exists.
 
-    A plain INSERT after a SELECT that found nothing fails where two servers do so at once, and on PostgreSQL the whole transaction
+    A plain INSERT after a SELECT that found nothing fails if two servers do so at once, and on PostgreSQL the whole transaction
     fails with it.
     """
     insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert

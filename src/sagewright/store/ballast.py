@@ -1,7 +1,7 @@
-"""A file that keeps room for the store on a disk that others fill.
+"""A file that reserves disk space for the store on a disk that others fill.
 
-When the disk is full the file is removed: then the store can be opened, and what deletes has room for its rows. While it is out,
-nothing else is written for clients. It is made again once there is room.
+When the disk is full the file is removed: the store can then be opened, and deletions have room for their rows. While it is
+removed, nothing else is written for clients. It is created again once there is room.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _FILE = "ballast"
 _MOST_BYTES, _SHARE = 16 * MIB, 64
 _LOOK_S = 0.2
 _ROOMY = 4
-"""So many times its size must be free for it to be made."""
+"""Free space required to create the ballast, in multiples of its size."""
 
 
 class Ballast:
@@ -32,7 +32,7 @@ class Ballast:
 
     @property
     def tight(self) -> bool:
-        """Whether room is for what deletes and ends alone: the ballast is out, or no more than its size is free."""
+        """True if only deletions and ends may be written: the ballast is removed, or no more than its size is free."""
         now = time.monotonic()
         if self._out or self._short or now >= self._due:
             self._due = now + _LOOK_S
@@ -44,7 +44,7 @@ class Ballast:
         return self._out or self._short
 
     def release(self) -> bool:
-        """Remove it; whether that gave room."""
+        """Removes the ballast; returns True if that freed space."""
         with self._lock:
             self._out = True
             try:
@@ -54,7 +54,7 @@ class Ballast:
             return True
 
     def release_if_short(self) -> None:
-        """Where the store would have less room than the ballast keeps."""
+        """Removes the ballast if the store has less free space than its size."""
         with suppress(OSError):
             room = DiskRoom.of(self._directory)
             if room.free < _size(room) and self._path.exists():
@@ -62,7 +62,7 @@ class Ballast:
             self._out = room.free < _ROOMY * _size(room) and not self._path.exists()
 
     def keep(self) -> None:
-        """Have it there if there is room, else see whether it is needed. To be called now and then; never raises."""
+        """Creates the ballast if there is room, otherwise checks whether it is needed. Call it periodically; never raises."""
         with suppress(OSError), self._lock:
             room = DiskRoom.of(self._directory)
             size = _size(room)
@@ -84,7 +84,7 @@ class Ballast:
             os.close(file)
 
     def shortage(self) -> str:
-        """For clients, while it is `tight`."""
+        """Returns the message for clients while it is `tight`."""
         room = DiskRoom.of(self._directory)
         return (
             f"The disk of {self._directory} has {room.free} bytes free, and until there are {_ROOMY * _size(room)} only "

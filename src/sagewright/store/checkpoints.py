@@ -1,6 +1,6 @@
-"""SQLite's write-ahead log brought into its file by a thread of its own, so that no writer has to wait for that.
+"""Checkpoints SQLite's write-ahead log in a separate thread, so that no writer waits for it.
 
-Left to itself, SQLite does it within the commit that finds the log long: some 10 ms, in which the event loop may stand.
+By default SQLite checkpoints within the commit that finds the log long, which takes some 10 ms and can block the event loop.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from sqlalchemy.exc import DBAPIError
 
 log = logging.getLogger("sagewright.store.checkpoints")
 COMMITS = 250
-"""After so many the log is brought in."""
+"""Number of commits between checkpoints."""
 
 MOST_PAGES = 16_384
-"""A log of so many pages (64 MB) is brought in by its writer after all: under steady load the thread never reaches its end."""
+"""Pages of log (64 MB) after which its writer checkpoints after all: under steady load the thread never reaches the end."""
 
 
 class Checkpointer:
-    """`committed` is called after each commit, by one thread at a time. The thread begins when it is first needed."""
+    """Checkpoints the log. `committed` is called after each commit, by one thread at a time. The thread starts on first use."""
 
     def __init__(self, connect: Callable[[], Connection]) -> None:
         self._connect = connect
@@ -57,5 +57,5 @@ class Checkpointer:
     def _bring_in(self, connection: Connection) -> None:
         try:
             connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)").all()
-        except DBAPIError as error:  # a full disk, say: writers will find it too, and tell
+        except DBAPIError as error:  # a full disk, for example: writers meet it too, and report it
             log.warning("the store's log could not be brought into its file: %s", error.orig)

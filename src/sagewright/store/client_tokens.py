@@ -1,6 +1,6 @@
-"""Requests with a client's token are done once: whoever sends one again is told what was answered.
+"""Idempotent requests: a repeated request with the same client token gets the first answer.
 
-A token is kept in the transaction that does what it asks for, so a server that is killed has done both or neither.
+A token is stored in the transaction of its request, so a server that is killed has done both or neither.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sagewright.store.database import Database
 from sagewright.store.schema.clienttokens import client_tokens
 
 KEPT_MS = 24 * 3600 * 1000
-"""AWS says nothing of how long it keeps a token; clients try again for minutes."""
+"""AWS does not document how long it keeps a token; clients retry for minutes."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +30,11 @@ class Marked:
 
 
 class TokenTaken(Exception):
-    """The token marked another request."""
+    """The token belongs to a different request."""
 
 
 def once(store: Database, marked: Marked | None, do: Callable[[Connection], dict[str, Any]]) -> dict[str, Any]:
-    """What `do` answers in its transaction, or what it answered to this request before. Raises TokenTaken."""
+    """Returns the answer of `do` in its transaction, or its earlier answer to the same request. Raises TokenTaken."""
     with store.write() as connection:
         if marked is None:
             return do(connection)
@@ -47,7 +47,7 @@ def once(store: Database, marked: Marked | None, do: Callable[[Connection], dict
 
 
 def _taken(store: Database, connection: Connection, marked: Marked) -> dict[str, Any] | None:
-    """Take the token; the answer where it was taken before. Raises TokenTaken."""
+    """Stores the token; returns the answer if it was already stored. Raises TokenTaken."""
     now = now_ms()
     connection.execute(delete(client_tokens).where(client_tokens.c.at_ms < now - KEPT_MS))
     insert = sqlite.insert if store.embedded else postgresql.insert

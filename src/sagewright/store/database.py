@@ -1,4 +1,4 @@
-"""The connection to the store: SQLite in one file, or PostgreSQL; the statements above it are the same."""
+"""The connection to the store: SQLite in one file, or PostgreSQL; the statements are the same for both."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from sagewright.store.migrate import upgrade
 
 T = TypeVar("T")
 WRITER_WAIT_S = 5.0
-"""So long a transaction waits for its turn to write, and as long again where another process has it."""
+"""Maximum wait of a transaction for its turn to write, and the same again if another process is writing."""
 
-HASTE_S = 0.002  # the same in the event loop, where all others would wait too
-CONGESTED_S = 0.05  # after it has waited in vain it doesn't wait at all for so long
+HASTE_S = 0.002  # the same in the event loop, where all other requests would wait too
+CONGESTED_S = 0.05  # after a wait in vain it does not wait at all for this long
 _NO_ROOM = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE}
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _BUSY_STATES = {"55P03", "40P01", "40001"}
-"""PostgreSQL: lock_timeout ran out, two waited for each other, two changed the same. Nothing was done."""
+"""PostgreSQL: lock_timeout expired, a deadlock, a conflicting change. The transaction had no effect."""
 
 
 @dataclass
@@ -47,8 +47,8 @@ class Promise:
 class Database:
     """Short transactions on the store. Safe to use from many threads.
 
-    `fsync` is about SQLite; PostgreSQL has settings of its own. off: nothing waits for the disk; normal: transactions
-    that ask for it do; full: all of them. `ballast`: room that is kept for SQLite. Raises AwsError on a full disk.
+    `fsync` is for SQLite; PostgreSQL is configured separately. off: nothing waits for the disk; normal: transactions that ask for
+    it do; full: all of them. `ballast`: reserved space for SQLite. Raises AwsError on a full disk.
     """
 
     def __init__(self, url: str, fsync: str = "normal") -> None:
@@ -71,7 +71,7 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A connection for SELECTs, whose results are to be fetched inside the block. Raises ServiceUnavailable."""
+        """Yields a connection for SELECTs, whose results must be fetched inside the block. Raises ServiceUnavailable."""
         if self.embedded:
             yield self._of_this_thread()
         else:
@@ -79,7 +79,7 @@ class Database:
                 yield connection
 
     def _of_this_thread(self) -> Connection:
-        """On SQLite each thread keeps a connection: taking one from a pool costs more than a query."""
+        """Returns this thread's connection on SQLite: taking one from a pool costs more than a query."""
         kept: Connection | None = getattr(self._local, "connection", None)
         if kept is None:
             kept = self._local.connection = self.engine.connect()
@@ -90,15 +90,15 @@ class Database:
 
     @property
     def hasty(self) -> bool:
-        """Whether this thread answers for an event loop now (`promising`), and so must not wait for other writers."""
+        """True if this thread currently answers for an event loop (`promising`), and so must not wait for other writers."""
         return getattr(self._local, "promise", None) is not None
 
     @contextmanager
     def write(self, *, durable: bool = False) -> Iterator[Connection]:
-        """A transaction: all of it is kept when the block ends, none of it when it raises.
+        """Runs a transaction: committed when the block ends, rolled back when it raises.
 
-        It survives a killed process; if `durable`, a power cut too. Raises OSError where the disk fails after the commit,
-        ServiceUnavailable where others write for too long: nothing was done then, and it may be done again.
+        It survives a killed process; if `durable`, a power failure too. Raises OSError if the disk fails after the commit,
+        ServiceUnavailable if other writers take too long: it then had no effect and may be repeated.
         """
         if not self.embedded:
             with _described_trouble(), self.engine.begin() as connection:
@@ -131,12 +131,12 @@ class Database:
 
     @property
     def version(self) -> int | None:
-        """Another number after each transaction that was kept; None where other processes write, too."""
+        """Returns a number that changes with each commit; None if other processes write, too."""
         return self._kept_transactions if self.embedded else None
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
-        """The right to write, one thread at a time. Raises ServiceUnavailable."""
+        """Acquires the right to write, one thread at a time. Raises ServiceUnavailable."""
         if not self._writer.acquire(blocking=False):
             hasty = self.hasty
             wait_s = WRITER_WAIT_S if not hasty else HASTE_S if time.monotonic() > self._congested_until else 0.0
@@ -153,8 +153,8 @@ class Database:
     def promising(self) -> Iterator[Promise]:
         """In the block, for an event loop, transactions of this thread wait neither for the disk nor for other writers.
 
-        One that would have to wait for a writer raises ServiceUnavailable. If the promise is `due` afterwards, `flush` has
-        to be called before anybody is told of them.
+        A transaction that would have to wait for a writer raises ServiceUnavailable. If the promise is `due` afterwards, call
+        `flush` before any client is answered.
         """
         if not getattr(self._local, "hurried", False):
             self._local.hurried = True
@@ -167,21 +167,21 @@ class Database:
             self._local.promise = None
 
     def flush(self) -> None:
-        """Return once all that was committed before is on the disk. Raises OSError where the disk fails."""
+        """Returns once all earlier commits are on the disk. Raises OSError if the disk fails."""
         if self._flushes:
             self._flusher.flush()
 
     def recall(self, subject: str, what: Hashable, read: Callable[[], T | None]) -> T | None:
-        """`read()`, or what it gave before, as long as no transaction has changed `subject` (see store.memory).
+        """Returns `read()`, or its cached result as long as no transaction has changed `subject` (see store.memory).
 
-        Who gets the value must not change it. A thread that is writing reads for itself.
+        Callers must not change the value. A thread that is writing always reads.
         """
         if not self.embedded or getattr(self._local, "writing", False):
             return read()
         return self.memory.recall(subject, what, read)
 
     def close(self) -> None:
-        """After this the store is not to be used; no other thread may be using it."""
+        """Closes the store; no other thread may be using it."""
         self._checkpointer.end()
         while self._kept:
             self._kept.pop().close()
@@ -189,7 +189,7 @@ class Database:
 
 
 def _runner(connection: Connection) -> Callable[[str], None]:
-    """Runs a statement on SQLite's own connection, with SQLAlchemy's errors."""
+    """Returns a function that runs a statement on SQLite's own connection, with SQLAlchemy's errors."""
     raw = connection.connection.dbapi_connection
     assert raw is not None
 
@@ -203,7 +203,7 @@ def _runner(connection: Connection) -> Callable[[str], None]:
 
 
 def _roll_back(connection: Connection) -> None:
-    """Some errors (a full disk among them) may have made SQLite roll back by itself already."""
+    """Rolls back; after some errors (such as a full disk) SQLite may have done so already."""
     raw = connection.connection.dbapi_connection
     if raw is not None and raw.in_transaction:
         connection.exec_driver_sql("ROLLBACK")
@@ -211,7 +211,7 @@ def _roll_back(connection: Connection) -> None:
 
 @contextmanager
 def _described_trouble() -> Iterator[None]:
-    """Raises AwsError where the disk is full, or others hold what is needed; the transaction is rolled back."""
+    """Raises AwsError if the disk is full, or if others hold what is needed; the transaction is rolled back."""
     try:
         yield
     except PoolTimeout as error:
@@ -237,7 +237,7 @@ def _dumps(value: Any) -> str:
 def _sqlite(url: str, fsync: str) -> Engine:
     path = url.removeprefix("sqlite:///")
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # its logs get the same mode
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))  # its log files get the same mode
     engine = create_engine(
         url,
         json_serializer=_dumps,

@@ -1,4 +1,4 @@
-"""How much of documents this thread has read from the store: it says what a page or a remembered value takes in memory."""
+"""Counts the memory of documents that this thread has read from the store: the size of a page or a cached value."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import orjson
 from sagewright.model.budgets import text_memory
 
 SMALL, SMALL_FACTOR = 2048, 8
-"""Shorter texts are not looked into: their values take no more than some 20 times their length, and on average far less."""
+"""Shorter texts are not examined: their values take at most some 20 times their length, and on average far less."""
 
 
 class _Read(threading.local):
@@ -21,7 +21,7 @@ _read = _Read()
 
 
 def loads(text: str | bytes) -> Any:
-    """A column of JSON."""
+    """Parses a JSON column."""
     size = len(text)
     _read.size += (
         size * SMALL_FACTOR if size < SMALL else text_memory(text if isinstance(text, bytes) else text.encode())
@@ -30,5 +30,5 @@ def loads(text: str | bytes) -> Any:
 
 
 def size_read() -> int:
-    """Bytes that all documents take in memory that this thread has read."""
+    """Returns the bytes of memory of all documents that this thread has read."""
     return _read.size

@@ -1,7 +1,6 @@
-"""The event log: one append-only sequence for subjects of every kind, and a cursor that misses nothing.
+"""The event log: one append-only sequence for subjects of every kind, and cursors that miss no entry.
 
-Statuses are projected from it (`store.jobs.jobs.move`); SecondaryStatusTransitions, the index and whatever follows what happens
-read it.
+Statuses are projected from it (`store.jobs.jobs.move`); SecondaryStatusTransitions, the index and other followers read it.
 """
 
 from __future__ import annotations
@@ -18,12 +17,12 @@ from sagewright.store.prepared import PreparedStatement
 from sagewright.store.schema.events import events
 
 REMOVED = ""
-"""The kind and the id of the log's last entry, where its subject was removed."""
+"""Kind and id of the log's last entry after its subject was removed."""
 
 
 @dataclass(frozen=True)
 class EventSubject:
-    """What an event is about."""
+    """The subject of an event."""
 
     kind: str
     id: str
@@ -31,7 +30,7 @@ class EventSubject:
 
 @dataclass(frozen=True)
 class EventEntry:
-    """What happened. `principal`: the ARN of who asked for it, "" where it was nobody's request."""
+    """What happened. `principal`: the ARN of the caller, "" if no request caused it."""
 
     at_ms: int
     status: str
@@ -43,7 +42,7 @@ class EventEntry:
 
 @dataclass(frozen=True)
 class EventCursor:
-    """A place in the log; the first one is before all entries."""
+    """A position in the log; the first one is before all entries."""
 
     writer: int = 0
     seq: int = 0
@@ -51,7 +50,7 @@ class EventCursor:
 
 @dataclass(frozen=True)
 class Logged:
-    """An entry with its place in the log."""
+    """An entry with its position in the log."""
 
     cursor: EventCursor
     subject: EventSubject
@@ -93,18 +92,18 @@ _REMOVE = delete(events).where(events.c.subject_id == bindparam("subject_id"))
 
 
 def append(connection: Connection, subject: EventSubject, entry: EventEntry) -> None:
-    """In the transaction that makes it true."""
+    """Appends an entry, in the transaction that makes it true."""
     _INSERT.run(connection, {"kind": subject.kind, "subject_id": subject.id, **vars(entry)})
 
 
 def of(store: Database, subject_id: str) -> list[EventEntry]:
-    """All that happened to one subject, oldest first."""
+    """Returns all entries of one subject, oldest first."""
     with store.read() as connection:
         return [EventEntry(*row) for row in connection.execute(_OF, {"subject_id": subject_id})]
 
 
 def before(store: Database, logged: Logged) -> EventEntry | None:
-    """What happened to the same subject last before. By its place: two entries of one millisecond may say the same."""
+    """Returns the previous entry of the same subject, by position: two entries of one millisecond may be equal."""
     place = {"subject_id": logged.subject.id, "writer": logged.cursor.writer, "seq": logged.cursor.seq}
     with store.read() as connection:
         row = connection.execute(_BEFORE, place).first()
@@ -112,7 +111,7 @@ def before(store: Database, logged: Logged) -> EventEntry | None:
 
 
 def of_several(store: Database, subject_ids: Sequence[str]) -> dict[str, list[EventEntry]]:
-    """The same of several subjects, by subject."""
+    """Returns the entries of several subjects, by subject."""
     found: dict[str, list[EventEntry]] = defaultdict(list)
     with store.read() as connection:
         for subject_id, *values in connection.execute(_OF_SEVERAL, {"ids": subject_ids}):
@@ -121,9 +120,10 @@ def of_several(store: Database, subject_ids: Sequence[str]) -> dict[str, list[Ev
 
 
 def after(store: Database, cursor: EventCursor, limit: int) -> list[Logged]:
-    """At most `limit` entries after the cursor. Who goes on from the last one's cursor misses none and sees none twice.
+    """Returns at most `limit` entries after the cursor. A reader that continues from the last one's cursor gets each entry exactly
+    once.
 
-    PostgreSQL numbers an entry before its transaction is committed, so a number is no order there: entries are ordered by the
+    PostgreSQL numbers an entry before its transaction is committed, so the number is not an order there: entries are ordered by the
     transactions that wrote them, and read only as far as no open transaction can still add to them.
     """
     statement = _AFTER if store.embedded else _SETTLED
@@ -134,8 +134,8 @@ def after(store: Database, cursor: EventCursor, limit: int) -> list[Logged]:
 
 
 def remove(connection: Connection, subject_id: str) -> None:
-    """The subject never was. The last entry of the log keeps its place, without its content, until there are later ones: SQLite
-    would give its number to the next entry, which everybody who has read so far would miss."""
+    """Removes the entries of a subject. The last entry of the log keeps its position, without its content, until there are later
+    ones: otherwise SQLite would reuse its number for the next entry, which all readers at that position would miss."""
     connection.execute(_KEEP_PLACE, {"removed": subject_id})
     connection.execute(_OLD_PLACES)
     connection.execute(_REMOVE, {"subject_id": subject_id})

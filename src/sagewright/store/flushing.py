@@ -1,4 +1,4 @@
-"""SQLite's write-ahead log brought to the disk, one fsync for all who wait."""
+"""Flushes SQLite's write-ahead log to the disk, with one fsync for all waiting threads."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from pathlib import Path
 
 
 class LogFlusher:
-    """Transactions are committed without waiting for the disk; who needs his on the disk calls `flush` afterwards.
+    """Transactions are committed without waiting for the disk; a caller that needs its own on the disk calls `flush` afterwards.
 
-    A frame of the log is either in the file that is synced here, or SQLite has brought it to the database itself and
-    synced that before it used the log's room again. So a commit that came before `flush` is on the disk after it.
+    A frame of the log is either in the file that is synced here, or SQLite has moved it to the database and synced that before it
+    reused the log's space. So a commit before `flush` is on the disk after it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -22,7 +22,7 @@ class LogFlusher:
         self._running = False
 
     def flush(self) -> None:
-        """Return once a sync that began after this call has ended. Raises OSError where the disk fails."""
+        """Returns once a sync that began after this call has ended. Raises OSError if the disk fails."""
         with self._turn:
             wanted = self._begun + 1
             while self._running and self._done < wanted:
@@ -43,7 +43,7 @@ class LogFlusher:
                 self._turn.notify_all()
 
     def _sync(self) -> None:
-        with suppress(FileNotFoundError):  # the log was brought to the database and removed
+        with suppress(FileNotFoundError):  # the log was checkpointed and removed
             file = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
             try:
                 os.fdatasync(file)

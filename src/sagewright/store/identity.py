@@ -20,14 +20,14 @@ from sagewright.store.prepared import PreparedStatement
 from sagewright.store.schema.identity import access_keys, roles
 
 KEYS_OF_A_JOB = 1000
-"""So many sessions that have not expired a job may have at a time: all of them are deleted with the job."""
-_SLICE = 500  # rows of one transaction that nobody waits for
+"""Maximum number of unexpired sessions of a job: all of them are deleted with the job."""
+_SLICE = 500  # rows of one background transaction
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
 
 @dataclass(frozen=True)
 class NewKey:
-    """Who a key to be made stands for; `temporary` keys carry a session token."""
+    """The principal of a key to create; `temporary` keys carry a session token."""
 
     principal_arn: str
     user_id: str
@@ -55,12 +55,12 @@ _KEYS = "access keys"
 
 
 def random_id(prefix: str, length: int = 20) -> str:
-    """An identifier in AWS's form: `prefix` and random upper-case letters and digits, `length` in all."""
+    """Returns an identifier in AWS's format: `prefix` and random upper-case letters and digits, `length` in all."""
     return prefix + "".join(secrets.choice(_ALPHABET) for _ in range(length - len(prefix)))
 
 
 class KeyGone(Exception):
-    """The key that another one was to be made with is not there any more."""
+    """The parent of the key to create no longer exists."""
 
 
 def create_key(store: Database, new: NewKey) -> AccessKey:
@@ -71,9 +71,9 @@ def create_key(store: Database, new: NewKey) -> AccessKey:
 
 
 def derive_key(store: Database, parent_id: str, new: NewKey) -> AccessKey:
-    """A key that was asked for with another one. If that one is a job's, so is the new one, and ends with the job.
+    """Creates a key on behalf of another one. If that one belongs to a job, so does the new one, and it ends with the job.
 
-    Raises KeyGone, AwsError where the job has too many.
+    Raises KeyGone, and AwsError if the job has too many keys.
     """
     now = now_ms()
     with store.write() as connection:
@@ -122,13 +122,13 @@ def find_long_lived_key(store: Database, principal_arn: str) -> AccessKey | None
 
 
 def delete_job_keys(connection: Connection, job_id: str) -> None:
-    """End the credentials that a job ran with, and those that were made with them."""
-    while connection.execute(_DELETE_OF_JOB, {"job": job_id}).rowcount:  # PostgreSQL: one may be made just now
+    """Deletes the credentials that a job ran with, and those derived from them."""
+    while connection.execute(_DELETE_OF_JOB, {"job": job_id}).rowcount:  # PostgreSQL: one may just be being created
         changes(connection, _KEYS)
 
 
 def delete_expired_keys(store: Database) -> None:
-    """Those that expired more than a day ago, some at a time."""
+    """Deletes keys that expired more than a day ago, in batches."""
     old = select(access_keys.c.id).where(access_keys.c.expires_ms < now_ms() - 86_400_000).limit(_SLICE)
     while True:
         with store.write() as connection:
@@ -141,7 +141,7 @@ def delete_expired_keys(store: Database) -> None:
 
 
 def rename_key(store: Database, key: AccessKey, user_id: str) -> AccessKey:
-    """The key, told from now on as that user's."""
+    """Returns the key under a new user id."""
     if key.user_id == user_id:
         return key
     with store.write() as connection:
@@ -151,13 +151,13 @@ def rename_key(store: Database, key: AccessKey, user_id: str) -> AccessKey:
 
 
 def role_id(store: Database, account: str, name: str) -> str:
-    """The RoleId of a role; of one that nobody made, what it would be."""
+    """Returns the RoleId of a role; for a role that was never created, the id it would have."""
     role = find_role(store, account, name)
     return str(role["id"]) if role else id_of("AROA", role_arn(account, name))
 
 
 def put_role(store: Database, account: str, name: str, values: dict[str, Any]) -> bool:
-    """Insert a role; False when one of that name exists."""
+    """Inserts a role; returns False if one of that name exists."""
     try:
         with store.write() as connection:
             connection.execute(insert(roles).values(account=account, name=name, **values))
@@ -168,7 +168,7 @@ def put_role(store: Database, account: str, name: str, values: dict[str, Any]) -
 
 
 def find_role(store: Database, account: str, name: str) -> dict[str, Any] | None:
-    """Of what it holds nothing may be changed."""
+    """Returns a role; callers must not change it."""
     found = store.recall(_role_subject(account, name), "role", lambda: (_read_role(store, account, name),))
     return dict(found[0]) if found and found[0] else None
 

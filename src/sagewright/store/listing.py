@@ -1,4 +1,4 @@
-"""Pages of a list by keyset: a page begins after the position that the one before it ended with."""
+"""Pages of a list by keyset: a page begins after the last position of the previous one."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from sagewright.store.decoding import size_read
 
 R = TypeVar("R")
 MOST_BYTES = 8 << 20
-"""Bytes in memory of the rows of a page that a client is answered."""
+"""Maximum bytes of memory of the rows in a client's page."""
 BUFFERED = 10
-"""Rows that PostgreSQL's driver reads at a time, beyond the bytes of a page at worst."""
+"""Rows that PostgreSQL's driver reads at a time; at worst they come on top of a page's bytes."""
 
 Condition = ColumnElement[bool]
 
 
 class Scoped(Protocol):
-    """Where names are unique; see store.jobs.jobs.Place."""
+    """The scope in which names are unique; see store.jobs.jobs.ResourceScope."""
 
     @property
     def kind(self) -> str: ...
@@ -33,17 +33,17 @@ class Scoped(Protocol):
 
 
 class Comparison(StrEnum):
-    """How a column is held against a value."""
+    """Comparison operators for list filters."""
 
     IS = "is"
     AT_LEAST = "at least"
     AT_MOST = "at most"
-    CONTAINS = "contains"  # in any case
+    CONTAINS = "contains"  # case-insensitive
 
 
 @dataclass(frozen=True)
 class Bound:
-    """A filter of a list: a column, a test, and the value it is tested against."""
+    """A filter of a list: a column, an operator, and the value to compare with."""
 
     column: str
     test: Comparison
@@ -52,10 +52,10 @@ class Bound:
 
 @dataclass(frozen=True)
 class PageRequest:
-    """Which rows a list wants: those within all bounds, at most `limit`, after the position, and no more than the first ones whose
-    documents take `most_bytes` in memory; None for all of them.
+    """The rows of a page: those within all bounds, at most `limit`, after the position, and no more than the first ones whose
+    documents take `most_bytes` of memory; None for no such limit.
 
-    A position is the sort value and the values of `ties`, columns that tell apart rows with the same one.
+    A position is the sort value and the values of `ties`, columns that distinguish rows with the same sort value.
     """
 
     bounds: tuple[Bound, ...] = ()
@@ -68,14 +68,14 @@ class PageRequest:
 
 
 class PageRows(list[R]):
-    """`cut`: whether it ends before its limit because of its bytes."""
+    """The rows of a page. `cut`: True if it ends before its limit because of its bytes."""
 
     cut = False
 
 
 @dataclass(frozen=True)
 class TableListing:
-    """Lists of a table, most often with the columns kind, account, region and name; `make` takes `columns` in their order."""
+    """Lists of a table, usually with the columns kind, account, region and name; `make` takes `columns` in order."""
 
     table: Table
     columns: Sequence[Column[Any]]
@@ -84,8 +84,8 @@ class TableListing:
     def page(
         self, store: Database, scope: Scoped | None, requested: PageRequest, *conditions: Condition
     ) -> PageRows[Any]:
-        """At most `asked.limit` rows in the order asked for, of those for which all conditions hold. `place`: None where the
-        conditions say it."""
+        """Returns at most `requested.limit` rows in the requested order that satisfy all conditions. `scope`: None if the
+        conditions imply it."""
         own, key = self.table.c, self.table.c[requested.sort_by]
         statement = select(*self.columns).where(*conditions)
         if scope is not None:
@@ -109,7 +109,7 @@ class TableListing:
         most = None if requested.most_bytes is None else size_read() + requested.most_bytes
         if (
             most is not None and not store.embedded and requested.limit > BUFFERED
-        ):  # the driver would read all rows at once
+        ):  # otherwise the driver would read all rows at once
             statement = statement.execution_options(stream_results=True, max_row_buffer=BUFFERED)
         with store.read() as connection, connection.execute(statement) as rows:
             if most is None:

@@ -1,4 +1,4 @@
-"""What this process has read from the store and nobody has changed since."""
+"""Cache of rows that this process has read and that have not changed since."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from sagewright.store.decoding import size_read
 T = TypeVar("T")
 SUBJECTS, BYTES = 4_000, 64 << 20  # a described job is some 10 KB
 LARGEST = 2 << 20
-"""Bytes of a value that is remembered; what is larger is read each time."""
+"""Maximum bytes of a cached value; larger ones are read each time."""
 _PENDING = "sagewright.changed"
 _ATTACHED = "sagewright.memory"
 
 
 class RowMemory:
-    """Values by subject (a job's id, say) and by what they are of it. Safe to use from many threads.
+    """Values by subject (a job's id, for example) and by key within the subject. Safe to use from many threads.
 
-    It holds only while this process alone writes the store, as on SQLite; `Database.recall` sees to that.
-    Writers say in their transaction which subject they change (`changes`); readers see that when it is committed.
+    It is valid only while this process is the only writer of the store, as on SQLite; `Database.recall` ensures that. Writers
+    declare in their transaction which subject they change (`changes`); readers see that when it is committed.
     """
 
     def __init__(self) -> None:
@@ -34,7 +34,7 @@ class RowMemory:
         self._generation = 0
 
     def recall(self, subject: str, what: Hashable, read: Callable[[], T | None]) -> T | None:
-        """The value kept, or what `read()` gives now, which is kept unless it is None or was overtaken by a change."""
+        """Returns the cached value, or the result of `read()`, which is cached unless it is None or was overtaken by a change."""
         try:
             kept: T = self._subjects[subject][what]
             return kept
@@ -51,11 +51,11 @@ class RowMemory:
         return value
 
     def kept(self, subject: str, what: Hashable) -> Any:
-        """The value, None if there is none."""
+        """Returns the cached value, or None."""
         return self._subjects.get(subject, {}).get(what)
 
     def committed(self, connection: Connection) -> None:
-        """Forget what the transaction that just ended has changed, and keep what it said of it."""
+        """Drops the values that the committed transaction has changed, and caches those that it declared."""
         changed: dict[str, dict[Hashable, Any]] | None = connection.info.pop(_PENDING, None)
         if not changed:
             return
@@ -67,18 +67,18 @@ class RowMemory:
                     self._keep(subject, what, value, kept_size(value))
 
     def discard(self, connection: Connection) -> None:
-        """The transaction changed nothing after all."""
+        """Discards the declared changes of a transaction that was rolled back."""
         connection.info.pop(_PENDING, None)
 
     def _keep(self, subject: str, what: Hashable, value: Any, size: int) -> None:
-        """Forgets the subjects that were remembered first where there are too many, or too large ones."""
+        """Caches a value; evicts the oldest subjects if there are too many, or too large ones."""
         if size > LARGEST:
             return
         while self._subjects and (
             self._size + size > BYTES or (subject not in self._subjects and len(self._subjects) >= SUBJECTS)
         ):
             self._drop(next(iter(self._subjects)))
-        if subject not in self._subjects:  # it may have been the first itself
+        if subject not in self._subjects:  # the evicted one may be this subject itself
             self._subjects[subject], self._sizes[subject] = {}, 0
         self._subjects[subject][what] = value
         self._sizes[subject] += size
@@ -90,12 +90,12 @@ class RowMemory:
 
 
 def attach(connection: Connection, memory: RowMemory) -> None:
-    """Let transactions of this connection use what is remembered: to be called where they exclude each other."""
+    """Lets transactions of this connection use cached values; call it where they exclude each other."""
     connection.info[_ATTACHED] = memory
 
 
 def known(connection: Connection, subject: str, what: Hashable) -> Any:
-    """What is remembered, for a transaction that has not changed `subject` itself; else None."""
+    """Returns the cached value, for a transaction that has not changed `subject` itself; otherwise None."""
     memory: RowMemory | None = connection.info.get(_ATTACHED)
     if memory is None or subject in connection.info.get(_PENDING, ()):
         return None
@@ -103,5 +103,5 @@ def known(connection: Connection, subject: str, what: Hashable) -> Any:
 
 
 def changes(connection: Connection, subject: str, **known: Any) -> None:
-    """To be called in a transaction that changes `subject`; `known` are values of it that hold once it is committed."""
+    """Declares, inside a transaction, that it changes `subject`; `known` are values of it that hold once it is committed."""
     connection.info.setdefault(_PENDING, {})[subject] = known

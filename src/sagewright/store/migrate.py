@@ -1,4 +1,4 @@
-"""Bringing a store to the newest schema. Alembic runs only when there is something to do, to keep the start short."""
+"""Upgrades a store to the newest schema. Alembic runs only when there is something to do, to keep the start short."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from pathlib import Path
 from sqlalchemy import Engine, inspect, text
 
 HEAD = "0019"
-"""The newest revision; a test holds it against the files in migrations/versions."""
+"""The newest revision; a test compares it with the files in migrations/versions."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 def current(engine: Engine) -> str | None:
-    """The revision the store is at, None for an empty store."""
+    """Returns the revision of the store, or None for an empty store."""
     if not inspect(engine).has_table("alembic_version"):
         return None
     with engine.connect() as connection:
@@ -21,7 +21,7 @@ def current(engine: Engine) -> str | None:
 
 
 def upgrade(engine: Engine) -> None:
-    """Run the migrations that the store lacks, in one transaction each."""
+    """Runs the missing migrations, in one transaction each."""
     if current(engine) == HEAD:
         return
     from alembic import command

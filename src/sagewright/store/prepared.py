@@ -1,4 +1,4 @@
-"""Statements that are run as they are: SQLAlchemy takes several times as long around one as SQLite takes to run it."""
+"""Statements that bypass SQLAlchemy at execution: it takes several times as long around one as SQLite takes to run it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Convert = Callable[[Any], Any] | None
 
 @dataclass(frozen=True)
 class _Compiled:
-    """The text for SQLite, its parameters in their order, the values that are the statement's own, what results are made of."""
+    """The text for SQLite, its parameters in order, the statement's literal values, and the converters of results."""
 
     text: str
     parameters: list[tuple[str, Convert]]
@@ -25,9 +25,9 @@ class _Compiled:
 
 
 class PreparedStatement:
-    """A statement that is compiled once. `columns`: those that an insert or update is executed with.
+    """A statement that is compiled once. `columns`: columns that an insert or update is executed with.
 
-    On SQLite it goes past SQLAlchemy to the driver, with the values converted as SQLAlchemy would; on PostgreSQL it does not.
+    On SQLite it goes directly to the driver, with the values converted as SQLAlchemy would; on PostgreSQL it uses SQLAlchemy.
     Raises SQLAlchemy's OperationalError and IntegrityError.
     """
 
@@ -43,7 +43,7 @@ class PreparedStatement:
             connection.execute(self._statement, dict(values))
 
     def many(self, connection: Connection, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-        """Run it once for each of `rows`: values of the parameters `names`, none of which SQLAlchemy would convert."""
+        """Runs the statement once for each of `rows`: values of the parameters `names`, none of which SQLAlchemy would convert."""
         if not rows:
             return
         if connection.dialect.name != "sqlite":
@@ -60,7 +60,7 @@ class PreparedStatement:
             raise _described(compiled.text, error) from error
 
     def first(self, connection: Connection, values: Mapping[str, Any]) -> Sequence[Any] | None:
-        """The first row; there should be no more of them than one needs."""
+        """Returns the first row; the statement should yield no more than needed."""
         if connection.dialect.name == "sqlite":
             compiled, cursor = self._run(connection, values)
             row = cursor.fetchone()
@@ -68,7 +68,7 @@ class PreparedStatement:
         return connection.execute(self._statement, dict(values)).first()
 
     def all(self, connection: Connection, values: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
-        """Rows may share a document that is the same in them: nobody is to change one."""
+        """Returns all rows. Rows may share an equal document: callers must not change one."""
         if connection.dialect.name == "sqlite":
             compiled, cursor = self._run(connection, values)
             return _converted(compiled, cursor.fetchall())
@@ -87,13 +87,13 @@ class PreparedStatement:
 
     def _prepared(self, connection: Connection) -> _Compiled:
         compiled = self._compiled
-        if compiled is None:  # two threads may both do it, and get the same
+        if compiled is None:  # two threads may both compile, with the same result
             compiled = self._compiled = _compile(self._statement, self._columns, connection.dialect)
         return compiled
 
 
 def _described(text: str, error: sqlite3.Error) -> Exception:
-    """SQLAlchemy's error for the driver's."""
+    """Returns SQLAlchemy's error for the driver's."""
     for kind, own in ((sqlite3.IntegrityError, IntegrityError), (sqlite3.OperationalError, OperationalError)):
         if isinstance(error, kind):
             return own(text, None, error)

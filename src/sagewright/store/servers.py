@@ -1,4 +1,4 @@
-"""The servers that share the store: where each answers, and when it was last alive, by the database's own clock."""
+"""The servers that share the store: their endpoints, and when each was last alive, by the database's clock."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from sagewright.store.database import Database
 from sagewright.store.schema.reservations import servers
 
 DEAD_MS = 3_000
-"""A server that has not said for so long that it lives is dead: others take its work."""
+"""A server that has not reported for this long is dead: others take over its work."""
 FORGOTTEN_MS = 24 * 3600 * 1000
 
 
 class DatabaseMs(FunctionElement[int]):
-    """The time of the database in milliseconds since 1970: servers of several machines need no common clock."""
+    """The database's time in milliseconds since 1970: servers of several machines need no common clock."""
 
     type = BigInteger()
     inherit_cache = True
@@ -42,20 +42,20 @@ _FORGET = delete(servers).where(servers.c.seen_ms < DatabaseMs() - FORGOTTEN_MS,
 
 
 def is_dead(owner: ColumnElement[Any]) -> ColumnElement[bool]:
-    """Whether the server with the id `owner` has ended, or has not said for DEAD_MS that it lives; false of one that never did."""
+    """True if the server with the id `owner` has ended, or has not reported for DEAD_MS; false for one that never did."""
     silent = servers.c.seen_ms < DatabaseMs() - DEAD_MS
     return select(servers.c.id).where(servers.c.id == owner, silent).exists()
 
 
 def lives(store: Database, server_id: str) -> bool:
-    """Whether another server that has this id may go on with its work. A store on SQLite has no other."""
+    """True if another server with this id may continue its work. A store on SQLite has no other."""
     here = select(servers.c.id).where(servers.c.id == server_id, servers.c.seen_ms >= DatabaseMs() - DEAD_MS)
     with store.read() as connection:
         return connection.execute(here).first() is not None
 
 
 def seen(store: Database, server_id: str, endpoint: str) -> None:
-    """It is alive, and answers there."""
+    """Records that the server is alive, and its endpoint."""
     with store.write() as connection:
         described = _SEEN.values(endpoint=endpoint, seen_ms=DatabaseMs())
         if not connection.execute(described, {"server": server_id}).rowcount:
@@ -63,13 +63,13 @@ def seen(store: Database, server_id: str, endpoint: str) -> None:
 
 
 def gone(store: Database, server_id: str) -> None:
-    """It has ended: what it held is free at once."""
+    """Records that the server has ended, which releases its claims at once."""
     with store.write() as connection:
         connection.execute(_GONE, {"server": server_id})
         connection.execute(_FORGET, {"server": server_id})
 
 
 def alive(store: Database, within_ms: int) -> list[str]:
-    """The endpoints of those that were seen in so many milliseconds."""
+    """Returns the endpoints of servers that reported within `within_ms`."""
     with store.read() as connection:
         return list(connection.execute(_ALIVE, {"within": within_ms}).scalars())

@@ -1,4 +1,4 @@
-"""HTTP/1.1 to a model container: connections that are kept, one exchange at a time on each, and a deadline for all of it."""
+"""HTTP/1.1 to a model container: persistent connections, one exchange at a time on each, and a deadline for all of it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sagewright.upstream.share import MOST_CONNECTIONS, UpstreamShare
 MOST_BODY = 32 * 1024 * 1024
 """Bytes of an answer that is held in memory; streams have no such limit."""
 MOST_REFUSAL = 16 * 1024
-"""Bytes kept of an answer that is not 2xx, where a stream or a file was asked for."""
+"""Bytes kept of an answer that is not 2xx, if a stream or a file was requested."""
 REFUSAL_S = 5.0
 IDLE_S = 120.0
 """The longest silence of a stream."""
@@ -32,7 +32,7 @@ Connect = Callable[[], Awaitable[socket.socket]]
 class Spill:
     """The file for a large answer: `open` makes it once the answer exceeds 1 MiB. It holds at most `most` bytes.
 
-    `spend` is called before so many bytes are written, and raises where there is no room. Both are called in a thread.
+    `spend` is called with a size before these bytes are written, and raises if there is no room. Both are called in a thread.
     """
 
     open: Callable[[], BinaryIO]
@@ -43,8 +43,8 @@ class Spill:
 class Upstream:
     """One container. To be used from one event loop.
 
-    Each method raises Unreachable, Broken, TooLong, and TimeoutError at most share.LOOK_S after the time is over. That time covers
-    waiting for a connection, connecting, the request and the answer. A caller that is cancelled gives its place back at once.
+    Each method raises ContainerUnreachable, Broken, TooLong, and TimeoutError at most share.LOOK_S after the time is over. That
+    time covers waiting for a connection, connecting, the request and the answer. A cancelled caller releases its slot at once.
     """
 
     def __init__(self, connect: Connect, connections: int = MOST_CONNECTIONS) -> None:
@@ -54,7 +54,7 @@ class Upstream:
         self._closed = False
 
     async def ask(self, request: UpstreamRequest, timeout_s: float, most: int = MOST_BODY) -> Answer:
-        """The whole answer, of at most `most` bytes."""
+        """Returns the whole answer, of at most `most` bytes."""
         due_s = asyncio.get_running_loop().time() + timeout_s
         share = self._share
         await (share.enter(due_s) if share.room.locked() else share.room.acquire())
@@ -74,8 +74,8 @@ class Upstream:
     async def begin(
         self, request: UpstreamRequest, timeout_s: float, *, total_s: float | None = None, idle_s: float = IDLE_S
     ) -> AnswerStream:
-        """An answer that is read as it comes; `AnswerStream.close` has to be called. `timeout_s` is for its head; all of it takes
-        `total_s` at most, which is `timeout_s` where it isn't given."""
+        """Returns an answer that is read as it arrives; the caller must call `AnswerStream.close`. `timeout_s` is for its head; all
+        of it takes at most `total_s`, by default `timeout_s`."""
         begin_s = asyncio.get_running_loop().time()
         head_s, due_s = begin_s + timeout_s, begin_s + (timeout_s if total_s is None else total_s)
         await self._share.enter(head_s)
@@ -98,7 +98,7 @@ class Upstream:
         return AnswerStream(self, connection)
 
     async def glance(self, request: UpstreamRequest, timeout_s: float, most: int = 0) -> Answer:
-        """The answer with the first `most` bytes of its body; the rest is not read. The connection is not kept."""
+        """Returns the answer with the first `most` bytes of its body; the rest is not read. The connection is closed."""
         loop = asyncio.get_running_loop()
         due_s = loop.time() + timeout_s
         stream = await self.begin(request, timeout_s)
@@ -109,9 +109,10 @@ class Upstream:
         return Answer(stream.status, stream.headers, body)
 
     async def fetch(self, request: UpstreamRequest, timeout_s: float, spill: Spill) -> Answer:
-        """The whole answer, in a file if it is large: `Answer.file`, at its beginning. One that is not 2xx is cut off.
+        """Returns the whole answer, in a file if it is large: `Answer.file`, at its beginning. An answer that is not 2xx is
+        truncated.
 
-        Raises as well what writing raises.
+        Also raises the exceptions of writing.
         """
         stream = await self.begin(request, timeout_s, idle_s=timeout_s)
         try:
@@ -169,14 +170,14 @@ class Upstream:
         self._share.room.release()
 
     def close(self) -> None:
-        """Closes the connections that are kept; those in use are closed at the end of their exchange."""
+        """Closes the idle connections; those in use are closed at the end of their exchange."""
         self._closed = True
         while self._idle:
             self._idle.pop()[1].close()
 
 
 class AnswerStream:
-    """An answer whose head is here."""
+    """An answer whose head has arrived."""
 
     def __init__(self, upstream: Upstream, connection: UpstreamConnection) -> None:
         self._upstream, self._connection = upstream, connection
@@ -185,12 +186,12 @@ class AnswerStream:
         self._closed = False
 
     async def pieces(self) -> AsyncGenerator[bytes]:
-        """Yields the body as it comes, in larger pieces to a slower consumer. Raises Broken, also where a deadline passes."""
+        """Yields the body as it arrives, in larger pieces to a slower consumer. Raises Broken, also if a deadline passes."""
         while piece := await self._piece():
             yield piece
 
     async def beginning(self, most: int, timeout_s: float) -> bytes:
-        """The first `most` bytes of the body, or as many as come in time before it ends or breaks off."""
+        """Returns the first `most` bytes of the body, or as many as arrive in time before it ends or breaks off."""
         found = b""
         try:
             async with asyncio.timeout(timeout_s):

@@ -1,4 +1,4 @@
-"""Ways to connect that never block the event loop: an accept queue that is full is waited for by a timer."""
+"""Ways to connect that never block the event loop: a full accept queue is polled by a timer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ACCEPT_S = 0.25
 _FIRST_S, _MOST_S = 0.001, 0.02
 """Intervals between attempts while a Unix socket's accept queue is full: the kernel does not report that there is room."""
 _AT_ONCE = 4
-"""Connections that are being made to one container: each may need a thread to enter its network, or ask again and again."""
+"""Maximum concurrent connection attempts to one container: each may need a thread to enter its network, or retry repeatedly."""
 
 
 class ContainerAddress:
@@ -105,7 +105,7 @@ async def _to_port(host: str, port: int, made: socket.socket, timeout_s: float) 
 
 
 async def _socket_within(listening: ListeningSocket) -> socket.socket:
-    """A socket of another network namespace. A thread that has entered one is of no use for anything else."""
+    """Returns a socket in another network namespace. The thread that entered it is unusable for anything else."""
     found: Future[socket.socket] = Future()
 
     def enter() -> None:

@@ -15,9 +15,9 @@ HIGH, LOW = 1 << 20, 1 << 18
 """Bytes that a stream holds for a slower consumer: reading pauses above, and goes on below."""
 _SLICE = 32 * 1024
 _MANY = 64
-"""Pieces in one read from which on they count towards the container's share of the processor."""
+"""Pieces in one read above which they count towards the container's share of the processor."""
 _SHORT, _READ = 256, 4
-"""A read of fewer bytes counts as so many pieces."""
+"""A read of fewer bytes counts as this many pieces."""
 _SLOW, _SHARED, _DENSE = 1, 2, 4
 
 
@@ -65,7 +65,7 @@ class UpstreamConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         reader = self.reader
         if not self._busy or reader.complete:
-            self.close()  # nobody asked for it
+            self.close()  # unsolicited data
         elif len(data) <= _SLICE or (reader.begun and not reader.dense):
             self._feed(reader, data)
         else:
@@ -74,7 +74,7 @@ class UpstreamConnection(asyncio.Protocol):
             self._feed_stash()
 
     def _feed_stash(self) -> None:
-        """Slices are parsed one by one, so that a container whose pieces are tiny can be made to rest in between."""
+        """Parses slices one by one, so that a container that sends tiny pieces can be paused in between."""
         while self._stash and not self._paused & _DENSE and self.open and self._busy:
             self._feed(self.reader, self._stash.pop(0))
 
@@ -134,11 +134,11 @@ class UpstreamConnection(asyncio.Protocol):
     # Ends.
 
     def expire(self) -> None:
-        """The answer comes too late."""
+        """Ends the exchange because the answer is too late."""
         self._fail(TimeoutError())
 
     def stalled(self, now: float) -> bool:
-        """Whether a stream has been silent for too long. A consumer that is slower is not the container's fault."""
+        """True if a stream has been silent for too long. Time lost to a slower consumer is not counted."""
         if not self._stream or self._paused or self._making:
             self._since = now
             return False
@@ -167,8 +167,8 @@ class UpstreamConnection(asyncio.Protocol):
         return self.open and not self.transport.is_closing()
 
     def send(self, request: UpstreamRequest, most: int | None, idle_s: float = 0.0) -> None:
-        """Sends a request, but not its pieces. `most`: bytes of its answer; None for a stream, which is `idle_s` silent at most.
-        Raises Unreachable."""
+        """Sends a request, but not its pieces. `most`: maximum bytes of its answer; None for a stream, whose silence is limited to
+        `idle_s`. Raises ContainerUnreachable."""
         if not self.usable:
             raise ContainerUnreachable("the connection is closed")
         self.reader.reset(most)
@@ -184,8 +184,8 @@ class UpstreamConnection(asyncio.Protocol):
             self.transport.write(body)
 
     async def send_pieces(self, body: AsyncIterable[bytes], *, chunked: bool) -> None:
-        """Sends until all is sent or the answer is there. The time in which the body is made is not the container's. Raises what
-        iterating raises."""
+        """Sends until everything is sent or the answer has arrived. The time for generating the body is not counted. Raises the
+        exceptions of iterating."""
         self._sending = self._large = True
         pieces = aiter(body)
         while (piece := await self._made(pieces)) is not None:
@@ -215,12 +215,12 @@ class UpstreamConnection(asyncio.Protocol):
         return self.open and not self.reader.begun
 
     async def head(self) -> None:
-        """Returns once the answer's head is here. Raises Broken, TooLong, TimeoutError."""
+        """Returns once the answer's head has arrived. Raises Broken, TooLong, TimeoutError."""
         while not self.reader.begun:
             await self._news()
 
     async def whole(self) -> Answer:
-        """The answer. Raises Broken, TooLong, TimeoutError."""
+        """Returns the answer. Raises Broken, TooLong, TimeoutError."""
         reader = self.reader
         while not reader.complete:
             if self._fault is not None:
@@ -247,10 +247,10 @@ class UpstreamConnection(asyncio.Protocol):
         await self._waiter
 
     def end(self) -> bool:
-        """Ends the exchange; whether the connection can carry another one."""
+        """Ends the exchange; returns True if the connection can carry another one."""
         reader, self._waiter = self.reader, None
         self._share.leave(self)
-        if reader.held:  # nobody wants the rest
+        if reader.held:  # the rest is not needed
             reader.take()
         reusable = reader.complete and reader.keep and self.open and not (self._sending or self._paused)
         if not reusable or self.transport.is_closing() or (self._large and self.transport.get_write_buffer_size()):

@@ -1,9 +1,9 @@
 """Errors of an exchange with a container. A deadline that passes is a TimeoutError.
 
-Unreachable    no byte of the request was sent
-Broken         the answer ended early, or is not HTTP
-  TooLong      the answer exceeds a limit
-  Stale        the server had closed a kept connection, most likely before it saw the request
+ContainerUnreachable    no byte of the request was sent
+Broken                  the answer ended early, or is not HTTP
+  TooLong               the answer exceeds a limit
+  Stale                 the server had closed a persistent connection, most likely before it saw the request
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ class ContainerUnreachable(Exception):
 
 
 class Broken(Exception):
-    """The server ended the connection before its answer was whole, or its answer is not HTTP."""
+    """The server closed the connection before its answer was complete, or its answer is not HTTP."""
 
 
 class TooLong(Broken):
@@ -22,4 +22,4 @@ class TooLong(Broken):
 
 
 class Stale(Broken):
-    """A kept connection was closed before a byte of an answer came. A caller whose request may run twice sends it again."""
+    """A persistent connection was closed before a byte of an answer arrived. Callers with idempotent requests retry."""

@@ -1,4 +1,4 @@
-"""Asks for one line by one line, within limits: the agent of a multi-model container is asked so for models."""
+"""Exchanges one line for another, within limits: used to request models from the agent of a multi-model container."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MOST_LINE = 64 * 1024
 
 
 async def ask_line(connect: Connect, line: bytes, timeout_s: float, most: int = MOST_LINE) -> bytes:
-    """The answer, without its end. Raises Unreachable, Broken, TooLong, TimeoutError."""
+    """Returns the answer, without its end. Raises ContainerUnreachable, Broken, TooLong, TimeoutError."""
     async with asyncio.timeout(timeout_s):
         try:
             made = await connect()

@@ -12,7 +12,7 @@ _BREAKS = re.compile(r"[\r\n\0]")
 
 @dataclass(slots=True)
 class Answer:
-    """A whole answer. Header names are lower-case. `file`: has the body in place of `body`, where a large one was fetched."""
+    """A whole answer. Header names are lower-case. `file`: holds the body instead of `body`, if a large one was fetched."""
 
     status: int
     headers: dict[str, str]
@@ -22,9 +22,9 @@ class Answer:
 
 @dataclass(slots=True)
 class UpstreamRequest:
-    """A request. `headers` may hold what a client sent: they are checked here.
+    """A request. `headers` may contain a client's headers: they are checked here.
 
-    `pieces`: sent in place of `body`, in chunks unless their `length` in bytes is given.
+    `pieces`: sent instead of `body`, in chunks unless their `length` in bytes is given.
     """
 
     method: str

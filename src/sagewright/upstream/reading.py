@@ -11,16 +11,16 @@ import httptools
 from sagewright.upstream.errors import Broken, TooLong
 
 MOST_HEAD = 64 * 1024
-"""Bytes on the wire until the final answer's head is whole, interim answers included."""
+"""Bytes on the wire until the final answer's head is complete, including interim answers."""
 MOST_HEADERS = 256
 MOST_INTERIM = 4
 """Interim answers (1xx) before the final one."""
 MOST_PIECES, LEAST_PIECE = 65_536, 16
-"""Chunks of a body: this many, and one more for each 16 bytes."""
+"""Maximum chunks of a body: this many, and one more per 16 bytes."""
 MOST_FRAMING, PIECE_FRAMING = 64 * 1024, 16
-"""Bytes of a chunked body that are not its content (sizes, extensions, trailers), and for each chunk."""
+"""Maximum bytes of a chunked body that are not its content (sizes, extensions, trailers), in total and per chunk."""
 MOST_GAP = 32 * 1024
-"""Bytes of framing in a row."""
+"""Maximum bytes of consecutive framing."""
 _SMALL = 4096
 _JOINED = 64 * 1024
 _FINAL = 200
@@ -28,9 +28,9 @@ _FOREVER = 1 << 62
 
 
 class AnswerReader:
-    """Holds one answer: its head, and the part of its body that was not consumed. `reset` prepares it for the next one.
+    """Holds one answer: its head, and the unconsumed part of its body. `reset` prepares it for the next one.
 
-    Small pieces are joined, so what is held takes little more memory than its bytes.
+    Small pieces are joined, so that memory use is little more than the held bytes.
     """
 
     __slots__ = (
@@ -46,7 +46,8 @@ class AnswerReader:
         self.reset(None)
 
     def reset(self, most: int | None) -> None:
-        """Prepares for the next answer, after a whole one that nothing followed. `most`: bytes of its body; None: any number."""
+        """Prepares for the next answer, after a complete one that nothing followed. `most`: maximum bytes of its body; None: any
+        number."""
         self._most = _FOREVER if most is None else most
         self._pieces.clear()
         self._tail.clear()
@@ -60,21 +61,21 @@ class AnswerReader:
 
     @property
     def touched(self) -> bool:
-        """Whether a byte of the answer has come."""
+        """True if a byte of the answer has arrived."""
         return self.begun or self._wire > 0
 
     @property
     def dense(self) -> bool:
-        """Whether the body may have very many pieces."""
+        """True if the body may have very many pieces."""
         return self._chunked
 
     @property
     def held(self) -> int:
-        """Bytes of the body that were not consumed."""
+        """Returns the number of unconsumed bytes of the body."""
         return self.size - self._taken
 
     def feed(self, data: bytes | memoryview) -> None:
-        """Raises Broken, TooLong."""
+        """Parses data. Raises Broken, TooLong."""
         if self.begun:
             if self._chunked:
                 before = self.pieces_read
@@ -85,19 +86,19 @@ class AnswerReader:
         elif self._wire or data[9:10] == b"1" or len(data) > _JOINED or (end := bytes(data).find(b"\n\r\n")) < 0:
             self._wire += len(data)
             self._feed_head(bytes(data))
-        else:  # as most answers come: what follows the final head in the same read is parsed with it
+        else:  # the common case: data that follows the final head in the same read is parsed with it
             self._parse(data)
             if self._chunked:
                 self._check_framing(len(data) - end, self.pieces_read)
 
     def feed_end(self) -> None:
-        """The server has ended its side. A body of no stated length is whole then."""
+        """Handles the server's end of stream. A body of unknown length is then complete."""
         if self._until_close and self.begun and not self.complete:
             self.complete = True
             self.keep = False
 
     def close(self) -> None:
-        """Nothing more is read. The parser and this keep each other alive until then."""
+        """Ends reading. The parser and this object keep each other alive until then."""
         self._parser = None
 
     def take(self) -> bytes:
@@ -112,7 +113,7 @@ class AnswerReader:
         return found
 
     def _feed_head(self, data: bytes) -> None:
-        """Heads are parsed once they are whole: in pieces, a long line would cost the square of its length."""
+        """Parses heads once they are complete: in pieces, a long line would cost the square of its length."""
         start = 0
         if self._head:
             start = max(0, len(self._head) - 3)
@@ -145,7 +146,7 @@ class AnswerReader:
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            if self.complete:  # what follows an answer belongs to nobody
+            if self.complete:  # data after an answer is unsolicited
                 self.extra = True
                 return
             raise (self._fault or Broken(f"the answer is not HTTP: {error}")) from None
@@ -158,7 +159,7 @@ class AnswerReader:
             raise TooLong(f"the framing of the answer's chunks has more than {MOST_FRAMING} bytes")
 
     def _refuse(self, fault: Broken) -> None:
-        """Stops the parser. Called by its callbacks alone."""
+        """Stops the parser. Called only by its callbacks."""
         self._fault = fault
         raise fault
 
@@ -170,7 +171,7 @@ class AnswerReader:
             self._refuse(Broken("the server sent more than its answer"))
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self.begun:  # a trailer: nobody checks those when the head is read
+        if self.begun:  # a trailer: these are not checked when the head is read
             return
         self._fields += 1
         if self._fields > MOST_HEADERS:
@@ -240,7 +241,7 @@ class AnswerReader:
 
 
 def _end_of_head(data: bytes | bytearray, start: int) -> int:
-    """Returns the offset behind the first head, -1 if its end has not come."""
+    """Returns the offset behind the first head, -1 if it is incomplete."""
     crlf = data.find(b"\n\r\n", start)
     bare = data.find(b"\n\n", start, crlf if crlf >= 0 else len(data))
     if bare >= 0:

@@ -1,4 +1,4 @@
-"""A container's share of the process: connections, memory, processor time, and the deadlines of what is under way."""
+"""A container's share of the process: connections, memory, processor time, and the deadlines of current exchanges."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ MOST_CONNECTIONS = 64
 """Connections to one container; further requests wait."""
 LARGE = 1 << 20
 MOST_HELD = 128 << 20
-"""Bytes of the large answers that are held for one container: beyond that, answers are read one after the other."""
+"""Maximum bytes of large answers held for one container: beyond that, answers are read one after the other."""
 PIECES_PER_S, BURST = 50_000, 20_000
-"""Chunks parsed for one container: some 3 % of a processor."""
+"""Limits on parsing chunks for one container: some 3 % of a processor."""
 LOOK_S = 0.25
-"""Interval at which deadlines are checked: a timer for each request would cost more than parsing its answer."""
+"""Interval at which deadlines are checked: a timer per request would cost more than parsing its answer."""
 
 
 class SharedExchange(Protocol):
-    """A connection that is in use."""
+    """A connection in use."""
 
     def expire(self) -> None: ...
 
@@ -30,7 +30,7 @@ class SharedExchange(Protocol):
 
 
 class UpstreamShare:
-    """See the module. To be used from one event loop."""
+    """The share of one container; see the module. To be used from one event loop."""
 
     def __init__(self, connections: int) -> None:
         self.room = asyncio.Semaphore(connections)
@@ -43,14 +43,14 @@ class UpstreamShare:
         self._pieces_at = 0.0
 
     async def enter(self, due_s: float) -> None:
-        """Takes a connection's place, `room`, which is to be released. Raises TimeoutError."""
+        """Acquires a slot for a connection in `room`, which the caller must release. Raises TimeoutError."""
         async with asyncio.timeout_at(due_s):
             await self.room.acquire()
 
     # Deadlines.
 
     def watch(self, exchange: SharedExchange, due_s: float) -> None:
-        """Has the exchange expire at `due_s`, on the loop's clock. Replaces an earlier deadline."""
+        """Makes the exchange expire at `due_s`, on the loop's clock. Replaces an earlier deadline."""
         self._due[exchange] = due_s
         if not self._watching:
             self._watching = True
@@ -62,7 +62,7 @@ class UpstreamShare:
             self._due[exchange] += more_s
 
     def stop(self, exchange: SharedExchange) -> None:
-        """Stops the exchange's clock: it waits for its own side."""
+        """Stops the exchange's clock while it waits for our side."""
         self._stopped[exchange] = self._due[exchange] - asyncio.get_running_loop().time()
         self._due[exchange] = math.inf
 
@@ -72,7 +72,7 @@ class UpstreamShare:
             self._due[exchange] = asyncio.get_running_loop().time() + left_s
 
     def leave(self, exchange: SharedExchange) -> None:
-        """The exchange has ended, or was given up."""
+        """Ends tracking of an exchange that has ended, or was abandoned."""
         self._due.pop(exchange, None)
         if self._held:
             self._total -= self._held.pop(exchange, 0)
@@ -81,7 +81,7 @@ class UpstreamShare:
                     other.proceed()
 
     def _look(self) -> None:
-        """Stops once nothing is under way."""
+        """Checks deadlines; stops once no exchange is in progress."""
         loop = asyncio.get_running_loop()
         now = loop.time()
         for exchange, due_s in list(self._due.items()):
@@ -94,7 +94,7 @@ class UpstreamShare:
     # Memory.
 
     def weigh(self, exchange: SharedExchange, size: int) -> None:
-        """A large answer now holds `size` bytes. The oldest one always goes on, so each ends in turn."""
+        """Records that a large answer now holds `size` bytes. The oldest one always proceeds, so each ends in turn."""
         self._total += size - self._held.get(exchange, 0)
         self._held[exchange] = size
         if self._total > MOST_HELD and next(iter(self._held)) is not exchange:

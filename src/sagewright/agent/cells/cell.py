@@ -1,7 +1,7 @@
 """A cell: a sandbox with its control group and a waiting toolkit inside, made before the job is known. It serves one job, once.
 
-It lies in a directory of its own. The job's agent, which has made it, moves what is in there to the host's directory: mounts follow
-files and not names, so nothing is mounted anew. Then the process inside is told what it is to be.
+It lies in a separate directory. The job's agent, which made it, moves the contents to the host's directory: mounts follow files
+rather than names, so nothing is mounted again. Then the process inside receives its launch.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ from sagewright.sandbox.bwrap import BwrapSandbox
 from sagewright.sandbox.cgroups import ControlGroup, find_cgroups
 
 LOCK = "lock"
-"""In a cell's directory: held while its agent lives and has not moved out."""
+"""Lock file in a cell's directory: held while its agent lives and has not moved out."""
 _READY_S = 20.0
 _TELL_S = 10.0
 _WAITING = ["python", "-m", "sagewright.toolkit", "train"]
-_ENVIRON = {"LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1"}  # what a Python looks at when it starts, as for every job
+_ENVIRON = {"LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1"}  # variables that Python reads at its start, as for every job
 
 
 class CellFailed(RuntimeError):
-    """No cell could be made; the message says why."""
+    """No cell could be made; the message gives the reason."""
 
 
 class Cell:
-    """Made and used from the main thread of one agent, with which everything in it ends."""
+    """A cell, made and used in the main thread of one agent; everything in it ends with that agent."""
 
     def __init__(self, kind: CellKind, directory: Path) -> None:
-        """In an existing directory. Raises CellFailed, Unavailable, OSError."""
+        """Makes a cell in an existing directory. Raises CellFailed, Unavailable, OSError."""
         self.kind, self.name, self._made_in, self._directory = kind, directory.name, directory, directory
         self.sandbox = BwrapSandbox(directory)
         self.group: ControlGroup | None = cell_group(directory.name)
@@ -83,7 +83,7 @@ class Cell:
         )
 
     def _await_ready(self) -> None:
-        """The toolkit says that it waits, and nothing before that."""
+        """Waits until the toolkit reports that it is waiting; any earlier message is an error."""
         assert self._started is not None
         assert self._started.process.stdout is not None
         with selectors.DefaultSelector() as selector:
@@ -97,7 +97,7 @@ class Cell:
             raise CellFailed(f"the toolkit does not wait in its sandbox: {said.decode(errors='replace')}")
 
     def is_whole(self) -> bool:
-        """Whether a process waits in it. One that was killed is known by its end of the socket, before its sandbox has ended."""
+        """True if a process waits in it. A killed one is detected by its end of the socket, before its sandbox has ended."""
         if self._entered or self._started is None or self._started.process.poll() is not None:
             return False
         try:
@@ -108,12 +108,12 @@ class Cell:
             return False
 
     def hasten(self, priority: int) -> None:
-        """Give all that is in it this priority: what waits was made with a lower one."""
+        """Gives everything in it this priority: it was made with a lower one."""
         set_priority(self._processes, priority)
 
     def move(self, directory: Path) -> bool:
-        """Put the cell's files into the host's directory, unless something has their names there already: the agent of another
-        attempt was there. Raises OSError."""
+        """Moves the cell's files into the host's directory; returns False if files with their names exist, left by the agent of
+        another attempt. Raises OSError."""
         parts = [part for part in self._made_in.iterdir() if part.name != LOCK]
         if any((directory / part.name).exists() for part in parts):
             return False
@@ -123,13 +123,13 @@ class Cell:
         return True
 
     def leave(self) -> None:
-        """Remove the cell's own directory: whatever it was is the host's now."""
+        """Removes the cell's directory, whose contents now belong to the host."""
         with suppress(OSError):
             (self._made_in / LOCK).unlink()
             self._made_in.rmdir()
 
     def memory(self, host: HostFile) -> JobMemory:
-        """The job's memory, which is the caller's from now on. Raises OSError."""
+        """Returns the job's memory, whose ownership passes to the caller. Raises OSError."""
         assert self._memory is not None
         memory, self._memory = self._memory, None
         if memory.descriptor is not None:
@@ -137,8 +137,8 @@ class Cell:
         return memory
 
     def enter(self, launch: Launch, *, own_variables: bool) -> Started:
-        """Have the process inside become the launch's, in the directory that the cell was moved to. The cell is its own no more.
-        `own_variables`: whether the job brings some.
+        """Turns the process inside into the launch's, in the directory that the cell was moved to. The cell then belongs to the
+        job. `own_variables`: True if the job brings variables.
 
         Raises CannotLaunch, OSError.
         """
@@ -155,7 +155,7 @@ class Cell:
         return replace(self._started, refusals=self._socket)
 
     def close(self) -> None:
-        """End it, unless a job has entered it: then all of it is the job's."""
+        """Ends the cell, unless a job has entered it: then all of it belongs to the job."""
         if self._entered:
             return
         self._socket.close()
@@ -171,7 +171,7 @@ class Cell:
             self._memory = None
 
     def abandon(self) -> None:
-        """As `close`, and with the directory that it was made in."""
+        """Closes the cell and removes the directory that it was made in."""
         self.close()
         remove_cell(self._made_in)
 
@@ -186,18 +186,18 @@ class Cell:
 
 
 def _told_ahead(ahead: Ahead) -> dict[str, str]:
-    """What the toolkit is told that waits (see toolkit.ready)."""
+    """Returns the environment variables of the waiting toolkit (see toolkit.ready)."""
     return {**dict(ahead.variables), "SAGEWRIGHT_AHEAD": ",".join(ahead.modules)} if ahead.modules else {}
 
 
 def cell_group(name: str) -> ControlGroup | None:
-    """The control group of the cell whose directory has that name; None where there are no groups."""
+    """Returns the control group of the cell in the directory with that name; None if there are no groups."""
     found = find_cgroups()
     return found.group(name) if found.places else None
 
 
 def remove_cell(directory: Path) -> None:
-    """What is left of a cell whose agent has ended without a word."""
+    """Removes the remains of a cell whose agent ended unexpectedly."""
     group = cell_group(directory.name)
     if group is not None:
         group.remove()

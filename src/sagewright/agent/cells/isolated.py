@@ -1,4 +1,4 @@
-"""What is made for a job's environment before the job runs: in a sandbox of its own over the environment, as a job runs."""
+"""Preparations of an environment before the job runs: in a separate sandbox over the environment, as a job runs."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ from sagewright.sandbox.base import Launch
 from sagewright.sandbox.choose import choose_sandbox
 
 MADE = Path("overlay") / "upper"
-"""Below the directory of the sandbox: what was written into the environment."""
+"""Path below the sandbox's directory with the files written into the environment."""
 _TAIL_LINES, _LONGEST = 100, 2000
 
 
 @dataclass(frozen=True)
 class IsolatedRun:
-    """`wrapper` begins the command, `limits` hold it; `network`: whether the job has any; `log`: the job's."""
+    """A command run in a separate sandbox before the job. `wrapper`: prefix of the command; `limits`: its limits; `network`: True
+    if the job has network access; `log`: the job's log."""
 
     host: HostFile
     control: Control
@@ -44,7 +45,8 @@ class IsolatedRun:
         *,
         network: bool = False,
     ) -> str:
-        """What was said if it failed. `scratch`: an empty directory but for `ml/`. Raises Overdue, Stopped, Gone."""
+        """Runs a command and returns its output if it failed. `scratch`: a directory that is empty except for `ml/`. Raises
+        Overdue, JobStopped, JobGone."""
         sandbox, _ = choose_sandbox("bwrap", scratch)
         launch = Launch(
             argv=list(argv),
@@ -72,7 +74,7 @@ class IsolatedRun:
         return "" if ended.code == 0 else said.text() or f"exit status {ended.code}"
 
     def lays_over(self) -> bool:
-        """Whether the sandbox of this machine keeps apart what is written into an environment."""
+        """True if this machine's sandbox separates files written into an environment."""
         return choose_sandbox(self.host.sandbox, self.host.directory)[0].declare()["layers"].given
 
 

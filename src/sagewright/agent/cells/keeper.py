@@ -1,4 +1,4 @@
-"""The cells that a fork server keeps: which are wanted, which are ready, and that nothing of one is left."""
+"""The cells of a fork server: which are needed, which are ready, and the removal of their remains."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from sagewright.agent.openfiles import descendants
 from sagewright.agent.priority import set_priority
 
 QUIET_S, SOON_S = 0.05, 0.01
-"""After a job was started, until a cell is made in place of its own: with another one ready, and without."""
+"""Delays after a job's start until a replacement cell is made: with another one ready, and without."""
 SERIES_S, TWO_S = 1.0, 5.0
-"""Where a job comes so soon after another one of its kind, two cells of that kind are kept for so long."""
+"""If a job follows another one of its kind within the first time, two cells of that kind are kept for the second time."""
 LOOK_S = 30.0
-"""Between two looks whether what spare cells show is still there."""
+"""Interval between checks that the files shown by spare cells still exist."""
 _BARRED_S = 60.0
 _BEGUN_S = 0.02
 _TAKE_S = 1.0
@@ -34,7 +34,7 @@ _END_S = 1.5
 
 @dataclass
 class SpareCell:
-    """The agent of a cell that no job has; `ready`: it has said that the cell is; `made_at`: when it began to make it."""
+    """The agent of a cell without a job; `ready`: it has reported the cell as ready; `made_at`: when it began to make it."""
 
     pid: int
     socket: socket.socket
@@ -45,7 +45,7 @@ class SpareCell:
 
 @dataclass(frozen=True)
 class CellDirectory:
-    """Where a cell's agent is to make it: in a new directory, whose lock it holds, told and asked by a socket."""
+    """A new directory for a cell, whose lock the cell's agent holds, and the socket for its messages."""
 
     kind: CellKind
     directory: Path
@@ -54,8 +54,8 @@ class CellDirectory:
 
 @dataclass
 class Keeper:
-    """`place`: where cells lie; `most`: how many kinds are kept, one cell of each, and for a while two where jobs come faster than
-    one is made; `fork`: a process that makes a cell, its pid.
+    """Keeps spare cells. `place`: their directory; `most`: maximum number of kinds kept, with one cell each, and temporarily two
+    where jobs arrive faster than one is made; `fork`: forks a process that makes a cell, and returns its pid.
 
     For one thread.
     """
@@ -64,23 +64,23 @@ class Keeper:
     most: int
     fork: Callable[[CellDirectory], int]
     _spares: dict[CellKind, list[SpareCell]] = field(default_factory=dict)
-    _last: dict[CellKind, float] = field(default_factory=dict)  # when the last job came
-    _two: dict[CellKind, float] = field(default_factory=dict)  # until when
-    _used: list[CellKind] = field(default_factory=list)  # the last at the end
+    _last: dict[CellKind, float] = field(default_factory=dict)  # time of the last job
+    _two: dict[CellKind, float] = field(default_factory=dict)  # time until which two are kept
+    _used: list[CellKind] = field(default_factory=list)  # most recently used last
     _barred: dict[CellKind, float] = field(default_factory=dict)
     _watched: dict[int, HostFile] = field(default_factory=dict)
     _due: float | None = None
     _look: float = 0.0
 
     def sweep(self) -> None:
-        """Remove what a fork server that was killed has left, and the agents of its cells with it."""
+        """Removes cells that a killed fork server has left, together with their agents."""
         with suppress(FileNotFoundError):
             for directory in sorted(self.place.iterdir()):
                 if _is_deserted(directory):
                     remove_cell(directory)
 
     def take(self, host: HostFile) -> SpareCell | None:
-        """Have the agent of a cell work for the host, if there is one that fits."""
+        """Assigns a fitting cell's agent to the host, if there is one."""
         kind = self._kind(host)
         if kind is None:
             return None
@@ -104,8 +104,8 @@ class Keeper:
         return None
 
     def _give_unready(self, kind: CellKind, host: HostFile) -> SpareCell | None:
-        """A cell that is being made, unless that has only begun: its agent works for the host as soon as it is, and without it
-        where it can't be made. To make another sandbox beside it would take longer."""
+        """Assigns a cell that is being made, unless it was only just begun: its agent serves the host as soon as the cell is ready,
+        and without the cell if it cannot be made. Making another sandbox beside it would take longer."""
         begun = time.monotonic() - _BEGUN_S
         spare = next((one for one in self._spares.get(kind, ()) if one.made_at < begun), None)
         if spare is None:
@@ -123,7 +123,7 @@ class Keeper:
         return spare
 
     def wait_s(self) -> float | None:
-        """How long until there is something to do; None: for ever."""
+        """Returns the seconds until there is something to do; None for never."""
         now = time.monotonic()
         if self._due is not None:
             return max(0.0, self._due - now)
@@ -131,7 +131,7 @@ class Keeper:
         return max(0.0, min([self._look, *ends]) - now) if self._all() else None
 
     def work(self) -> None:
-        """Make one cell that is wanted, if its time has come; drop those that show what is there no more."""
+        """Makes one needed cell, if its time has come; drops cells that show files which no longer exist."""
         now = time.monotonic()
         if now >= self._look:
             self._look = now + LOOK_S
@@ -152,7 +152,7 @@ class Keeper:
         return 2 if self._two.get(kind, 0.0) > now else 1
 
     def _lacking(self, now: float) -> list[CellKind]:
-        """Of which kinds there are too few cells; those first that jobs used last, and of which there is none."""
+        """Returns the kinds with too few cells; most recently used ones, and those without any cell, come first."""
         found = [
             kind
             for kind in reversed(self._used)
@@ -165,11 +165,11 @@ class Keeper:
         self._due = due if self._due is None else min(self._due, due)
 
     def watch(self, pid: int, host: HostFile) -> None:
-        """An agent works for the host, without a cell: it may make an environment for which cells can be kept from then on."""
+        """Watches an agent that works for the host without a cell: it may make an environment, for which cells can then be kept."""
         self._watched[pid] = host
 
     def lost(self, pid: int) -> None:
-        """A child has ended."""
+        """Handles the end of a child."""
         host = self._watched.pop(pid, None)
         kind = None if host is None else self._kind(host)
         if kind is not None and kind not in self._used:
@@ -183,19 +183,19 @@ class Keeper:
                 remove_cell(spare.directory)
 
     def sockets(self) -> list[socket.socket]:
-        """What no other child may keep: an agent of a cell ends with the last of the other ends of its socket."""
+        """Returns sockets that no other child may keep: a cell's agent ends when the last other end of its socket is closed."""
         return [spare.socket for _kind, spare in self._all()]
 
     def _all(self) -> list[tuple[CellKind, SpareCell]]:
         return [(kind, spare) for kind, spares in self._spares.items() for spare in spares]
 
     def close(self) -> None:
-        """End them all."""
+        """Ends all spare cells."""
         spares = [spare for _kind, spare in self._all()]
         made = [spare for spare in spares if self._is_ready(spare)]
         for spare in spares:
             spare.socket.close()
-            if spare not in made:  # it would not hear of it before it is
+            if spare not in made:  # it would not notice before it is ready
                 _kill(spare)
         spares = made
         deadline = time.monotonic() + _END_S
@@ -206,11 +206,12 @@ class Keeper:
             _kill(spare)
 
     def _kind(self, host: HostFile) -> CellKind | None:
-        """The kind of cell that can serve the host. Its files are moved to the host's directory, so both must be on one disk."""
+        """Returns the kind of cell that can serve the host. Its files are moved to the host's directory, so both must be on one
+        disk."""
         return kind_of(host) if _disk(self.place.parent) == _disk(host.directory) else None
 
     def _note(self, kind: CellKind) -> None:
-        """A job of that kind came: more of them may."""
+        """Records a job of that kind: more of them may follow."""
         used = [one for one in self._used if not _same_place(one, kind)]
         self._used = [*used, kind][-self.most :]
         for other in [other for other in self._spares if other not in self._used]:
@@ -244,7 +245,7 @@ class Keeper:
             spare = SpareCell(0, ours, directory)
             self._spares.setdefault(kind, []).append(spare)
             spare.pid = self.fork(CellDirectory(kind, directory, theirs))
-        except OSError:  # no room, no process: jobs get a sandbox when they come
+        except OSError:  # no space, no process: jobs then get a sandbox when they arrive
             self._spares[kind] = [one for one in self._spares.get(kind, ()) if one.socket is not ours]
             ours.close()
             self._bar(kind)
@@ -258,7 +259,7 @@ class Keeper:
         self._barred = {**dict(list(self._barred.items())[-20:]), kind: time.monotonic() + _BARRED_S}
 
     def _drop(self, kind: CellKind, but: int = 0) -> None:
-        """The agents of those that are too many remove what is there."""
+        """Drops surplus cells, whose agents remove their files."""
         spares = self._spares.pop(kind)
         for spare in spares[but:]:
             spare.socket.close()
@@ -293,7 +294,7 @@ def _has_ended(pid: int) -> bool:
 
 
 def _is_deserted(directory: Path) -> bool:
-    """Whether nobody holds its lock."""
+    """True if the directory's lock is free."""
     try:
         lock = os.open(directory / LOCK, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
     except FileNotFoundError:

@@ -1,7 +1,7 @@
-"""Machine code of what built-in algorithms have numba compile, made once for each environment and release and seen by all its jobs.
+"""Machine code of built-in algorithms' numba functions, compiled once per environment and release, and shared by all jobs.
 
-It is compiled in a sandbox that has nothing of a job's but the hyperparameters that choose among kernels. numba asks each time
-whether the sources, its own version and the processor are those that it was compiled for. What a job compiles anew is its own.
+It is compiled in a sandbox with nothing of a job's except the hyperparameters that choose among kernels. numba checks each time
+that the sources, its version and the processor match those of the compilation. Code that a job compiles itself stays private to it.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ DIRECTORY = "kernels"
 
 
 class Kernels:
-    """Of one job."""
+    """The compiled kernels of one job."""
 
     def __init__(self, environments: Environments, image: Image, brief: Brief) -> None:
         self._environments = environments
         self._argv = rehearsal(image, brief)
 
     def made(self, environment: Environment) -> bool:
-        """Whether there is nothing left to compile."""
+        """True if nothing is left to compile."""
         place = self._place(environment)
         return place is None or place.is_dir()
 
     def make(self, environment: Environment, isolated: IsolatedRun) -> None:
-        """Have them compiled; where that fails or can't be, jobs compile for themselves. Raises Overdue, Stopped, Gone."""
+        """Compiles the kernels; if that fails, jobs compile for themselves. Raises Overdue, JobStopped, JobGone."""
         place = self._place(environment)
         if place is None or place.is_dir() or not isolated.lays_over():
             return
@@ -48,17 +48,17 @@ class Kernels:
                 self._compile(environment, isolated, place)
 
     def variables(self, environment: Environment | None, sandbox: Sandbox) -> dict[str, str]:
-        """What tells a job where they are: its own numba writes there too, so what it writes is to be apart."""
+        """Returns the variables that point a job to the kernels; the job's numba writes there too, so writes must be separated."""
         seen = environment is not None and sandbox.declare()["layers"].given
         return self.found(environment) if environment is not None and seen else {}
 
     def found(self, environment: Environment) -> dict[str, str]:
-        """The same for a sandbox that lays over."""
+        """Returns the same for a sandbox with an overlay."""
         place = self._place(environment)
         return {VARIABLE: str(place)} if place is not None and place.is_dir() else {}
 
     def _place(self, environment: Environment) -> Path | None:
-        """A directory for each library, environment's numba, and words; None for a job that compiles nothing."""
+        """Returns the directory for a library, an environment's numba, and arguments; None for a job that compiles nothing."""
         if self._argv is None:
             return None
         library = staged_library(Path(sagewright.__file__).parent, self._environments.directory)

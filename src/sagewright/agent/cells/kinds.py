@@ -1,7 +1,7 @@
-"""Which jobs can run in a cell, a sandbox that was made before they were known, and in which one.
+"""Kinds of cells: which jobs can run in a sandbox made before they were known, and in which one.
 
-What can be told late is left out: words, variables, /etc/hosts, limits, files. All else must be what it would be in a sandbox made
-now; a job that asks for anything that can't be changed in one that stands gets a sandbox of its own.
+Settings that can be passed later are ignored: arguments, variables, /etc/hosts, limits, files. Everything else must equal a sandbox
+made now; a job that needs something unchangeable in an existing sandbox gets a new one.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ from sagewright.sandbox import view
 from sagewright.sandbox.base import Launch
 
 _STARTS_OTHERWISE = ("PYTHON", "LD_", "LC_", "LANG", "GLIBC_", "MALLOC_")
-"""Beginnings of variables that a process reads when it starts: a toolkit that stands has not seen them."""
+"""Prefixes of variables that a process reads at its start: a waiting toolkit has not seen them."""
 Identity = tuple[str, int, int, int]
 
 
 @dataclass(frozen=True)
 class Ahead:
-    """`modules` that are imported before the job is known, by a process with the `variables` that their libraries read then."""
+    """`modules` imported before the job is known, by a process with the `variables` that their libraries read at import."""
 
     modules: tuple[str, ...] = ()
     variables: tuple[tuple[str, str], ...] = ()
@@ -51,7 +51,7 @@ class Ahead:
 
 @dataclass(frozen=True)
 class CellKind:
-    """`host`: its name; `identities`: which files are mounted, by path, device, inode and time: others may get their names."""
+    """`host`: its name; `identities`: the mounted files, by path, device, inode and time, since other files may get their names."""
 
     host: str
     environment: Path
@@ -64,11 +64,11 @@ class CellKind:
     def of(
         cls, host: str, environment: Path, library: Path, readable: tuple[Path, ...], ahead: Ahead | None = None
     ) -> Self:
-        """With the files that are there now."""
+        """Returns the kind with the files that exist now."""
         return cls(host, environment, library, readable, _identities(environment, library, readable), ahead or Ahead())
 
     def is_current(self) -> bool:
-        """Whether a sandbox made now would show the same files."""
+        """True if a sandbox made now would show the same files."""
         return self.identities == _identities(self.environment, self.library, self.readable)
 
     def fits(self, launch: Launch) -> bool:
@@ -79,7 +79,7 @@ class CellKind:
 
 
 def kind_of(host: HostFile) -> CellKind | None:
-    """The kind of cell that the host's process can run in; None if it needs a sandbox of its own. Makes nothing."""
+    """Returns the kind of cell in which the host's process can run; None if it needs a new sandbox. Creates nothing."""
     image = resolve_image(host.brief.program.image)
     if not (_is_plain(host) and has_environment(image) and _starts_alike(host, image)):
         return None
@@ -99,7 +99,7 @@ def kind_of(host: HostFile) -> CellKind | None:
 
 
 def _is_plain(host: HostFile) -> bool:
-    """Whether it asks for nothing that has to be known when a sandbox is made."""
+    """True if it needs nothing that must be known when a sandbox is made."""
     return (
         len(host.hosts) == 1
         and host.brief.health is None
@@ -107,7 +107,7 @@ def _is_plain(host: HostFile) -> bool:
         and host.network in {"auto", "shared"}
         and host.sandbox in {"auto", "bwrap"}
         and host.limits == "auto"
-        and os.geteuid() == 0  # else a limit may have to be set by what starts the sandbox
+        and os.geteuid() == 0  # otherwise the program that starts the sandbox may have to set a limit
         and all(
             one.mode in {"Pipe", "File"} and one.folder is None for one in host.brief.inputs
         )  # small ones, see inputs
@@ -117,7 +117,7 @@ def _is_plain(host: HostFile) -> bool:
 
 
 def _starts_alike(host: HostFile, image: Image) -> bool:
-    """Whether a toolkit that stands already is what one would be that is started with the job's variables."""
+    """True if a waiting toolkit is equivalent to one started with the job's variables."""
     names = (*host.brief.environment, *host.brief.variables)
     return not is_script_mode(image, host.brief) or not any(name.startswith(_STARTS_OTHERWISE) for name in names)
 

@@ -1,7 +1,7 @@
-"""What the user's code asks for in requirements.txt: a layer over the shared environment, made in a sandbox and kept.
+"""Packages of the user's requirements.txt: a layer over the shared environment, installed in a sandbox and cached.
 
-A package may run its author's code while it is built, and is unpacked from somebody's archive. So it is installed as a job
-runs: by users without rights, in a view that ends with it. What comes of it is seen by jobs that ask for the same text alone.
+A package can run its author's code during the build, and its archive is untrusted. So it is installed as a job runs: by
+unprivileged users, in a temporary view. Only jobs with the same text see the result.
 """
 
 from __future__ import annotations
@@ -26,34 +26,34 @@ from sagewright.sandbox.base import Sandbox
 from sagewright.sandbox.ownership import give_to_server
 
 ASK = 93
-"""The toolkit's exit status when it has found a requirements.txt and the agent can install it."""
+"""The toolkit's exit status when it has found a requirements.txt that the agent can install."""
 VARIABLE = "SAGEWRIGHT_REQUIREMENTS"
 _FILE = "requirements.txt"
 
 
 class Layers:
-    """Of one host."""
+    """The layers of one host."""
 
     def __init__(self, ml: OptMl, environments: Environments, isolated: IsolatedRun, volume: Volume) -> None:
         self._ml, self._environments, self._isolated, self._volume = ml, environments, isolated, volume
         self._answer = ""
 
     def offer(self, sandbox: Sandbox) -> None:
-        """Have the toolkit ask, where the sandbox can lay packages over an environment."""
+        """Enables the toolkit's request for installation, if the sandbox can overlay packages on an environment."""
         self._answer = "ask" if sandbox.declare()["layers"].given else ""
 
     def variables(self) -> dict[str, str]:
         return {VARIABLE: self._answer} if self._answer else {}
 
     def requested(self, ended: Exit) -> str | None:
-        """The text of the requirements.txt, if the process ended to have it installed."""
+        """Returns the text of the requirements.txt, if the process ended to have it installed."""
         if self._answer != "ask" or ended != Exit(ASK, EndCause.EXIT):
             return None
         return self._ml.asked_requirements()
 
     def install(self, environment: Environment, text: str) -> Environment:
-        """The environment with what the text asks for; as it is where the text leads to more than an index: then the toolkit
-        installs it inside. Raises AlgorithmError, Stopped, Gone."""
+        """Returns the environment with the requested packages; unchanged if the text refers to more than an index: the toolkit then
+        installs it inside. Raises AlgorithmError, JobStopped, JobGone."""
         requested = named_requirements(text)
         self._answer = "inside" if requested is None else "installed"
         if requested is None:
@@ -68,10 +68,10 @@ class Layers:
             ) from error
 
     def add(self, environment: Environment, requirements: str) -> Environment:
-        """Raises RequirementsFailed, Stopped, Gone."""
+        """Returns the environment with the layer. Raises RequirementsFailed, JobStopped, JobGone."""
         if not self._isolated.lays_over():
             return self._environments.with_requirements(environment, requirements, self._isolated.log)
-        lies_on = json.dumps(environment.packages, sort_keys=True)  # an environment that is made again may have others
+        lies_on = json.dumps(environment.packages, sort_keys=True)  # a rebuilt environment may have different packages
         digest = hashlib.sha256(f"{lies_on}\n{requirements}".encode()).hexdigest()[:32]
         key = f"{environment.path.name}-l{digest}"
         layer = self._environments.directory / "layers" / key
@@ -89,9 +89,7 @@ class Layers:
             with self._volume.making(scratch):
                 self._fill(environment, requirements, scratch)
             made = scratch / MADE
-            if (
-                not made.is_dir()
-            ):  # the sandbox had to make an environment of its own, since this one is not the server's
+            if not made.is_dir():  # the sandbox had to make a separate environment, since this one is not the server's
                 raise RequirementsFailed(
                     f"the environment {environment.path.name} belongs to another user than the server's: delete it, or set "
                     "another place for environments (SAGEWRIGHT_ENVIRONMENTS)"
@@ -112,7 +110,7 @@ class Layers:
         raise RequirementsFailed(f"uv pip failed: {said[-2000:]}")
 
     def _install(self, environment: Environment, scratch: Path, arguments: list[str]) -> str:
-        """What was said if it failed."""
+        """Installs the packages and returns the output if that failed."""
         program, sources = uv_program(), self._environments.sources
         environ = {"UV_NO_PROGRESS": "1", "UV_LINK_MODE": "copy", "UV_NO_CONFIG": "1"}
         if sources.certificates:

@@ -1,4 +1,4 @@
-"""Which objects a channel holds: by prefix or manifest, of this host's group, in the order of its shuffle, its shard.
+"""The objects of a channel: by prefix or manifest, of this host's group, in shuffled order, its shard.
 
 Source: AWS's API reference, Channel, S3DataSource and ShuffleConfig.
 """
@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class InputChannel:
-    """An input of S3 as one host sees it: `rank` of `hosts` share it."""
+    """An input of S3 as one host sees it: shared by `hosts` hosts, of which this is number `rank`."""
 
     input: InputBrief
     data: DataSet
@@ -36,7 +36,7 @@ class InputChannel:
 
     @property
     def place(self) -> str:
-        """Below /opt/ml."""
+        """Returns its path below /opt/ml."""
         return self.input.place
 
     @property
@@ -44,7 +44,7 @@ class InputChannel:
         return self.input.mode
 
     def share(self, all_of_it: Sequence[T], epoch: int = 0) -> list[T]:
-        """What this host gets in an epoch: shuffled for all hosts alike, then every n-th where it is sharded."""
+        """Returns this host's objects in an epoch: shuffled equally for all hosts, then every n-th if the channel is sharded."""
         order = list(all_of_it)
         if self.input.seed is not None:
             random.Random(f"{self.input.seed}:{epoch}").shuffle(order)  # noqa: S311 - nothing to keep secret
@@ -53,14 +53,14 @@ class InputChannel:
 
 @dataclass(frozen=True)
 class ChannelMember:
-    """An object of a channel; `path` is where it stands in the channel's directory."""
+    """An object of a channel; `path` is its path in the channel's directory."""
 
     stored: Stored
     path: str
 
 
 def channels_of(host: HostFile) -> list[InputChannel]:
-    """The inputs of S3 that this host gets. Raises ClientError if one is of a kind that cannot be given."""
+    """Returns the inputs of S3 that this host gets. Raises ClientError for an unsupported kind."""
     found = []
     for one in host.brief.inputs:
         if one.data is None or one.unpacked:
@@ -80,9 +80,9 @@ def _takers(data: DataSet, host: HostFile) -> list[str]:
 
 
 def members(channel: InputChannel, source: ObjectSource, s3: JobS3) -> list[ChannelMember]:
-    """All objects of a channel of S3Prefix or ManifestFile, of all hosts, in order.
+    """Returns all objects of a channel of S3Prefix or ManifestFile, of all hosts, in order.
 
-    Raises ClientError if there is none, S3Failed.
+    Raises ClientError if there are none, S3Failed.
     """
     found = list(
         _named(channel, source, s3) if channel.data.listing == DataListing.MANIFEST else _listed(channel, source)
@@ -116,7 +116,7 @@ def _listed(channel: InputChannel, source: ObjectSource) -> Iterator[ChannelMemb
 
 
 def relative_key(key: str, prefix: str) -> str:
-    """The path of a key in its channel: below the folder `prefix` if it names one, else below its last "/"."""
+    """Returns the path of a key in its channel: below the folder `prefix` if it names one, otherwise below its last "/"."""
     if key.startswith(prefix.rstrip("/") + "/"):
         return key[len(prefix.rstrip("/")) + 1 :]
     return key[prefix.rfind("/") + 1 :]

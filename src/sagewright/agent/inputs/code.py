@@ -1,6 +1,6 @@
-"""The user's code: sagemaker_submit_directory from S3 into the job, where the toolkit unpacks it; and what it asks for.
+"""The user's code: fetches sagemaker_submit_directory from S3 for the toolkit to unpack, and reads its requirements.
 
-Nothing of it is opened here: an archive is as hostile as the program in it.
+Nothing of it is opened here: an archive is as untrusted as the program in it.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from sagewright.agent.optml import OptMl
 from sagewright.agent.s3 import JobS3, S3Failed, parse_uri
 from sagewright.model.jobs.brief import Purpose
 
-# A requirement by name, version and marker alone: what it leads to does not depend on other files of the code.
+# A requirement with only name, version and marker: it does not depend on other files of the code.
 _BY_NAME = re.compile(
     r"[A-Za-z0-9][A-Za-z0-9._-]{0,200}\s{0,9}(\[[^\[\]]{0,500}\])?\s{0,9}([<>=!~(;,][^\r\n]{0,2000})?"
 )
 
 
 def fetch_code(host: HostFile, ml: OptMl, s3: JobS3, check: Callable[[], None]) -> None:
-    """Copy the archive that the hyperparameter names (of a model: the variable), beside the embedded store without a client of
-    S3's; nothing if it names none in S3. `check` raises to give up.
+    """Fetches the archive that the hyperparameter (for a model: the variable) names; beside the embedded store without an S3
+    client. Does nothing if it names none in S3. `check` raises to give up.
 
     Raises ClientError.
     """
@@ -51,7 +51,7 @@ def fetch_code(host: HostFile, ml: OptMl, s3: JobS3, check: Callable[[], None]) 
 
 
 def decode(value: str) -> str:
-    """A hyperparameter's string: SDK v2 writes it as JSON, others as it is."""
+    """Returns a hyperparameter's string: SDK v2 encodes it as JSON, other clients send it as is."""
     try:
         decoded = json.loads(value)
     except ValueError:
@@ -60,7 +60,7 @@ def decode(value: str) -> str:
 
 
 def named_requirements(text: str) -> str | None:
-    """What the text of a requirements.txt asks for, if every line names a package of an index; else None."""
+    """Returns the requirements of a requirements.txt if every line names a package of an index; otherwise None."""
     lines = [line.split(" #")[0].strip() for line in text.splitlines()]
     requested = [line for line in lines if line and not line.startswith("#")]
     if not requested or not all(_BY_NAME.fullmatch(line) for line in requested):

@@ -1,4 +1,4 @@
-"""Data sets that a query makes: why a query cannot be run on this host, and the tables that it may read.
+"""Data sets made by queries: checks that a query can run on this host, and finds the tables that it may read.
 
 Athena's tables are folders of S3 below the setting `athena_tables`: `<database>/<table>/`. The query itself runs where the job
 does, in its sandbox: see sagewright.toolkit.queries.
@@ -22,11 +22,11 @@ _SHARE, _LEAST_MB = 0.6, 128
 _COMMENTS = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 _NAME = r'(?:"[A-Za-z0-9_][A-Za-z0-9_.-]*"|[A-Za-z_][A-Za-z0-9_]*)'
 _TABLES = re.compile(rf"(?:\bfrom\b|\bjoin\b|,)\s*({_NAME}(?:\s*\.\s*{_NAME}){{0,2}})", re.IGNORECASE)
-"""What may be a table's name: a superset, for the query is parsed in the sandbox alone."""
+"""Possible table names: a superset, since only the sandbox parses the query."""
 
 
 def check_queries(host: HostFile, *, own_image: bool) -> None:
-    """Raises ClientError for a query that is not run here."""
+    """Raises ClientError for an unsupported query."""
     for query in host.brief.queries:
         reason = _refusal(host, query, own_image=own_image)
         if reason:
@@ -55,7 +55,7 @@ def _refusal(host: HostFile, query: Query, *, own_image: bool) -> str:
 
 
 def query_variables(host: HostFile) -> dict[str, str]:
-    """The memory that a query may take: the rest of the host's share is the interpreter's and the page cache's."""
+    """Returns the memory limit of a query: the rest of the host's share is for the interpreter and the page cache."""
     if not host.brief.queries:
         return {}
     return {
@@ -65,7 +65,7 @@ def query_variables(host: HostFile) -> dict[str, str]:
 
 
 def table_channels(host: HostFile, source: ObjectSource) -> Iterator[InputChannel]:
-    """The folders of S3 that hold the tables which the queries of this host may read. Raises S3Failed, ClientError."""
+    """Yields the folders of S3 with the tables that the queries of this host may read. Raises S3Failed, ClientError."""
     if not host.brief.queries:
         return
     try:
@@ -89,7 +89,7 @@ def table_channels(host: HostFile, source: ObjectSource) -> Iterator[InputChanne
 
 
 def tables_of(query: Query) -> set[tuple[str, str]]:
-    """Database and table of all that may be a table in the query, as it is written and in lower case."""
+    """Returns database and table of all possible tables in the query, as written and in lower case."""
     found = set()
     for match in _TABLES.finditer(_COMMENTS.sub(" ", query.sql)):
         steps = [step.strip('"') for step in re.findall(_NAME, match[1])]
@@ -100,7 +100,7 @@ def tables_of(query: Query) -> set[tuple[str, str]]:
 
 
 def check_result(host: HostFile, ml: OptMl) -> None:
-    """Raises ClientError with the reason that a query of a job that failed has left."""
+    """Raises ClientError with the reason that a query of a failed job has left."""
     if not host.brief.queries:
         return
     try:

@@ -1,4 +1,4 @@
-"""A channel as a directory: every object a file, as a hard link to the object store's own file or as a copy of it."""
+"""A channel as a directory: every object is a file, either a hard link to the object store's file or a copy of it."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ _NO_LINK = {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOS
 
 @dataclass(frozen=True)
 class PlacedFile:
-    """A file of a tree in the making."""
+    """A file of a tree under construction."""
 
     stored: Stored
     target: str
 
 
 class TreeMaker:
-    """Fills directories. Raises ClientError for keys that no directory can hold, S3Failed, OSError."""
+    """Fills directories. Raises ClientError for keys that cannot be paths, S3Failed, OSError."""
 
     def __init__(self, source: ObjectSource, s3: JobS3, check: Callable[[], None]) -> None:
-        """`check` is called now and then, and raises to give up."""
+        """`check` is called periodically, and raises to give up."""
         self._source, self._s3, self._check = source, s3, check
 
     def link(self, members: Sequence[ChannelMember], directory: Path) -> str | None:
-        """Hard links of objects beside us; where the file system gives none, the rest are copies, and the reason is told.
+        """Makes hard links to local objects; if the file system does not support them, copies the rest and returns the reason.
 
-        An object that is deleted or replaced later stays as it is in `directory`.
+        An object that is deleted or replaced later stays unchanged in `directory`.
         """
         places = place(members, directory)
         for position, placed in enumerate(places):
@@ -50,18 +50,18 @@ class TreeMaker:
         return None
 
     def pin(self, members: Sequence[ChannelMember], directory: Path) -> str | None:
-        """As `link`, but without copies: the reason is told, and some of the links may be there."""
+        """Links like `link`, but without copies: returns the reason of a failure, and some of the links may exist."""
         return next(filter(None, map(self._link, place(members, directory))), None)
 
     def copy(self, members: Sequence[ChannelMember], directory: Path) -> None:
-        """Copies, several at a time."""
+        """Makes copies, several at a time."""
         self._copy_all(place(members, directory))
 
     def _copy_all(self, places: Iterable[PlacedFile]) -> None:
         for_each(places, self._copy, self._check, CONNECTIONS)
 
     def _link(self, placed: PlacedFile) -> str | None:
-        """Why there can be no link, None if there is one now."""
+        """Makes a link; returns why it is not possible, or None."""
         self._check()
         stored = placed.stored
         for attempt in range(_ATTEMPTS):
@@ -70,7 +70,7 @@ class TreeMaker:
                 os.link(stored.file, placed.target)
                 break
             except FileNotFoundError:
-                # The object was deleted or replaced since it was listed, if it is not the directory that is gone.
+                # The object was deleted or replaced since it was listed, unless the directory itself is missing.
                 if attempt == _ATTEMPTS - 1 or not Path(placed.target).parent.exists():
                     raise
                 (stored,) = self._source.find([(stored.bucket, stored.key)])
@@ -86,14 +86,14 @@ class TreeMaker:
             try:
                 copy_file(Path(stored.file), target, self._check, Disk(target.parent))
                 return
-            except FileNotFoundError:  # as above; S3 knows what there is now
+            except FileNotFoundError:  # as above; S3 has the current state
                 pass
         self._s3.download(stored.bucket, stored.key, target)
 
 
 def copy_file(source: Path, target: Path, check: Callable[[], None], disk: Disk) -> None:
-    """By the kernel: on file systems that can, the copy shares the bytes until one of the two is changed. Raises OSError,
-    DiskFull among them."""
+    """Copies in the kernel: where the file system supports it, the copy shares the bytes until one of them changes. Raises OSError,
+    including DiskFull."""
     with source.open("rb", buffering=0) as read, target.open("wb", buffering=0) as write:
         left = os.fstat(read.fileno()).st_size
         try:
@@ -111,7 +111,7 @@ def copy_file(source: Path, target: Path, check: Callable[[], None], disk: Disk)
 
 
 def place(members: Sequence[ChannelMember], directory: Path) -> list[PlacedFile]:
-    """Where each object goes; makes the directories. Raises ClientError where two of them would need one name."""
+    """Returns the path of each object; makes the directories. Raises ClientError if two of them need the same name."""
     files, folders = layout(members)
     directory.mkdir(parents=True, exist_ok=True)
     for folder in sorted(folders):
@@ -120,7 +120,7 @@ def place(members: Sequence[ChannelMember], directory: Path) -> list[PlacedFile]
 
 
 def layout(members: Sequence[ChannelMember]) -> tuple[dict[str, Stored], set[str]]:
-    """Files by path, and all folders. Raises ClientError where two objects would need one name."""
+    """Returns files by path, and all folders. Raises ClientError if two objects need the same name."""
     files: dict[str, Stored] = {}
     folders = {""}
     for member in members:
@@ -142,7 +142,7 @@ def layout(members: Sequence[ChannelMember]) -> tuple[dict[str, Stored], set[str
 
 
 def safe_path(member: ChannelMember) -> str:
-    """The path below the channel's directory: empty and `.` steps of the key fall away."""
+    """Returns the path below the channel's directory; empty and `.` components of the key are dropped."""
     parts = [part for part in member.path.split("/") if part not in {"", "."}]
     if ".." in parts or not parts or "\0" in member.path:
         raise ClientError(

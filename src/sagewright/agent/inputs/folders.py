@@ -1,4 +1,4 @@
-"""FileSystemDataSource: EFS and FSx file systems, for which folders of this machine stand by a setting of the server."""
+"""FileSystemDataSource: EFS and FSx file systems, represented by folders of this machine according to a setting of the server."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sagewright.sandbox.base import Sandbox, View
 
 
 def folder_views(host: HostFile, ml: OptMl, sandbox: Sandbox, log: Callable[[str], None]) -> list[View]:
-    """What the sandbox has to show. Makes the places; says in the log where `ro` cannot be held. Raises ClientError."""
+    """Returns the views for the sandbox. Makes mount points; logs where `ro` cannot be enforced. Raises ClientError."""
     views = []
     for one in host.brief.inputs:
         if one.folder is None:
@@ -41,14 +41,14 @@ def _root(source: Folder, host: HostFile, title: str) -> Path:
     root = host.file_systems.get(source.file_system)
     if root is None:
         raise ClientError(
-            f"{title}: no folder stands for the file system {source.file_system}; name one in the server's "
+            f"{title}: no folder represents the file system {source.file_system}; name one in the server's "
             "setting file_systems (SAGEWRIGHT_FILE_SYSTEMS)."
         )
     return Path(root).resolve()
 
 
 def _mode(root: Path, beneath: str, source: Folder, title: str) -> int:
-    """Of the directory, which a job may have put there: so no link is followed, now or when it is mounted."""
+    """Returns the mode of the directory, which a job may have created: no link is followed, now or during the mount."""
     try:
         with JobDirectory.at(root) as top:
             if not beneath:

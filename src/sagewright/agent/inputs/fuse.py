@@ -1,4 +1,4 @@
-"""A read-only file system of objects in S3, whose bytes are fetched when they are read. Needs libfuse on the machine."""
+"""A read-only file system of objects in S3, whose bytes are fetched on read. Requires libfuse."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from sagewright.agent.inputs.sources import Stored
 from sagewright.agent.s3 import JobS3, S3Failed
 
 LEAST_BYTES, MOST_BYTES = 256 << 10, 8 << 20
-"""What is fetched at once: at a first or random place, and at most where a file is read in order."""
-_WINDOWS = 2  # the kernel asks a little out of order
+"""Bytes fetched at once: for a first or random read, and the maximum for sequential reads."""
+_WINDOWS = 2  # the kernel's requests are slightly out of order
 
 
 @dataclass
 class OpenFile:
-    """An open file. Safe to use from many threads. Raises S3Failed, also when the object was replaced since the open."""
+    """An open file. Safe to use from many threads. Raises S3Failed, also if the object was replaced after the open."""
 
     s3: JobS3
     stored: Stored
@@ -59,12 +59,12 @@ class OpenFile:
 
 
 class ObjectFileSystem(Operations):  # type: ignore[misc]  # mfusepy is untyped
-    """`files`: object by path relative to the root, without a leading slash."""
+    """`files`: objects by path relative to the root, without a leading slash."""
 
     use_ns = True
 
     def __init__(self, s3: JobS3 | None, files: Mapping[str, Stored]) -> None:
-        """`s3` may be None where there are no files."""
+        """`s3` may be None if there are no files."""
         self._s3, self._files = s3, files
         self._folders: dict[str, set[str]] = {"": set()}
         self._numbers = itertools.count(1)

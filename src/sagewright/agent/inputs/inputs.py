@@ -28,12 +28,12 @@ from sagewright.sandbox.base import Sandbox, View
 from sagewright.sandbox.namespace import MountNamespace
 
 SMALL_BYTES, SMALL_FILES = 16 << 20, 100
-"""Of a channel in File mode that is copied into a sandbox that stands already: less than a sandbox costs."""
+"""Limits of a File mode channel that is copied into an existing sandbox: less than a new sandbox costs."""
 
 
 class Inputs:
-    """Of one host. In this order: check, prepare, then `views` are what its sandbox shows, made within what `mounted` gives,
-    and `feeding` is while it runs."""
+    """The inputs of one host. Call order: check, prepare; then `views` are for its sandbox, which is made within `mounted`, and
+    `feeding` is active while it runs."""
 
     def __init__(self, host: HostFile, ml: OptMl, control: Control, log: Callable[[str], None], volume: Volume) -> None:
         self._volume = volume
@@ -44,11 +44,11 @@ class Inputs:
         self._mounts: dict[str, dict[str, Stored]] = {}
 
     def check(self) -> None:
-        """Raises ClientError if a channel is of a kind that cannot be given."""
+        """Raises ClientError for an unsupported kind of channel."""
         channels_of(self._host)
 
     def prepare(self, sandbox: Sandbox, *, stands: bool = False) -> None:
-        """Everything that has to be there before the process starts. `stands`: the sandbox can show no new views.
+        """Prepares everything that must exist before the process starts. `stands`: True if the sandbox cannot show new views.
 
         Raises ClientError.
         """
@@ -59,9 +59,7 @@ class Inputs:
         try:
             source = choose_source(self._host, self._s3, self._control.check)
             channels += table_channels(self._host, source)
-            for channel in sorted(
-                channels, key=lambda channel: channel.place.count("/")
-            ):  # what holds others comes first
+            for channel in sorted(channels, key=lambda channel: channel.place.count("/")):  # parents come first
                 if channel.mode == "Pipe":
                     self._pipes.append(self._pipe(channel, source))
                 else:
@@ -70,12 +68,12 @@ class Inputs:
             raise ClientError(f"Data download failed:{cause(error)}") from error
 
     def mounted(self) -> AbstractContextManager[MountNamespace | None]:
-        """The mounts of channels, if there are any. Raises CannotMount."""
+        """Returns the context of the channels' mounts, if there are any. Raises CannotMount."""
         return mounted(self._host.directory, self._mounts)
 
     @contextmanager
     def feeding(self) -> Iterator[None]:
-        """Pipes are filled inside of it; at its end no process that reads them may be left."""
+        """Fills pipes inside the context; at its end no process that reads them may be left."""
         for pipe in self._pipes:
             pipe.start()
         try:
@@ -110,7 +108,7 @@ class Inputs:
             self._say_copied(channel, f"no hard links from the object store to the job's directory: {no_link}")
 
     def _meets_output(self, channel: InputChannel) -> bool:
-        """Whether one directory is to hold both what comes and what goes."""
+        """True if one directory would hold both input and output."""
         places = [output.place for output in self._host.brief.outputs]
         return any(_within(channel.place, place) or _within(place, channel.place) for place in places)
 
@@ -134,13 +132,13 @@ class Inputs:
         else:
             found = members(channel, source, self._s3)
             content = ObjectsContent(channel, self._pinned(channel, found, source) if source.beside else found)
-        patient = JobS3(self._host, self._control.check_gone)  # a job that stops may read on until it ends
+        patient = JobS3(self._host, self._control.check_gone)  # a stopping job may read on until it ends
         writer = PipeWriter(patient, source, self._host.directory)
         place = self._ml.root / channel.place
         return Pipe(place.parent, place.name, content, writer, self._control)
 
     def _pinned(self, channel: InputChannel, found: list[ChannelMember], source: ObjectSource) -> list[ChannelMember]:
-        """The objects under names of our own, so that they stay while the job runs; where that cannot be, as they are."""
+        """Returns the objects under private names, so that they remain while the job runs; unchanged if that is not possible."""
         tree = self._host.directory / "inputs" / channel.place
         numbered = [ChannelMember(member.stored, str(number)) for number, member in enumerate(found)]
         if TreeMaker(source, self._s3, self._control.check).pin(numbered, tree) is not None:

@@ -1,7 +1,7 @@
-"""The models of a multi-model container: brought when they are asked for, and given up for others when there is no room.
+"""The models of a multi-model container: loaded on request, and evicted for others when there is no room.
 
-The front asks at a socket in HOST_DIRECTORY, which no job reaches. Source: AWS's developer guide, "Multi-model endpoints", and its
-contract for containers that host several models.
+The front sends requests to a socket in HOST_DIRECTORY, out of reach of jobs. Source: AWS's developer guide, "Multi-model
+endpoints", and its contract for containers that host several models.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ from sagewright.upstream.client import Broken, ContainerUnreachable, UpstreamReq
 from sagewright.upstream.connecting import ContainerAddress
 
 MOST_MODELS = 64
-"""Kept on the disk of one container."""
+"""Maximum models on the disk of one container."""
 LOAD_S = 600.0
 MOST_QUESTION = 64 * 1024
 MOST_TOLD = 4096
-"""Bytes of a container's message that are passed on."""
+"""Maximum bytes of a container's message that are passed on."""
 QUESTION_S = 10.0
 MOST_QUESTIONS = 128
-"""Answered at a time, a thread each; the front asks for each model but once."""
+"""Maximum concurrent requests, with a thread each; the front requests each model only once."""
 INSUFFICIENT_STORAGE = 507
 ML_PLACE = "models"
 
 
 class ModelRefused(Exception):
-    """Why a model can't be had; `status` as HTTP's."""
+    """A model cannot be loaded; the text gives the reason, `status` the HTTP status."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -47,7 +47,7 @@ class ModelRefused(Exception):
 
 
 class ModelCache:
-    """Of one host. `prefix`: of the models in S3; `root`: where the container finds what lies in `ml`."""
+    """The models of one host. `prefix`: of the models in S3; `root`: the container's path of what is in `ml`."""
 
     def __init__(self, prefix: str, directory: Path, archives: Archives, log: Callable[[str], None]) -> None:
         self._prefix = prefix.rstrip("/") + "/"
@@ -60,7 +60,7 @@ class ModelCache:
         self._listener: socket.socket | None = None
 
     def open(self, root: Path, environment: Path) -> None:
-        """Listen from now on."""
+        """Starts listening."""
         self._root, self._environment = root, environment
         path = self._directory / SHELF
         path.unlink(missing_ok=True)
@@ -112,9 +112,9 @@ class ModelCache:
             self._room.release()
 
     def bring(self, model: str) -> str:
-        """The name by which the container knows the model, which is loaded. Raises Refused, JobError."""
+        """Loads a model and returns its name in the container. Raises ModelRefused, JobError."""
         name = hashlib.sha256(model.encode()).hexdigest()[:32]
-        with self._lock:  # one after the other: a container loads into memory that all share
+        with self._lock:  # one at a time: the container loads into memory shared by all models
             if name not in self._known:
                 self._make_room(MOST_MODELS - 1)
                 self._log(f"Loading the model {model}.")
@@ -134,7 +134,7 @@ class ModelCache:
                 self._make_room(len(self._known) - 1, spared=name)
 
     def _make_room(self, most: int, spared: str = "") -> None:
-        """Give up those that were asked for least recently."""
+        """Evicts the least recently requested models."""
         for name in [one for one in self._known if one != spared]:
             if len(self._known) <= most:
                 return
@@ -148,7 +148,7 @@ class ModelCache:
         try:
             with JobDirectory.at(self._directory / "ml") as ml:
                 ml.remove(f"{ML_PLACE}/{name}")
-        except OSError as error:  # the container has put something else in the way
+        except OSError as error:  # the container has put another file in the way
             self._log(f"The files of the model {model} can't be removed: {error}")
 
     def _requested(self, method: str, path: str, document: dict[str, str] | None) -> tuple[int, str]:

@@ -1,4 +1,4 @@
-"""Archives that a job finds unpacked and can't change: brought from S3 here, opened in a sandbox of their own."""
+"""Archives that a job finds unpacked and read-only: fetched from S3 here, unpacked in a separate sandbox."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _BESIDE_S = 600.0
 
 
 class UnpackingSandbox(NamedTuple):
-    """What holds the sandbox that unpacks: the beginning of its command, and its limits."""
+    """The sandbox that unpacks: the prefix of its command, and its limits."""
 
     wrapper: Callable[[], list[str]]
     limits: ProcessLimits
@@ -59,11 +59,11 @@ class Tail:
 
 
 Run = Callable[[Command, Tail], int]
-"""Runs a command; its exit status."""
+"""Runs a command and returns its exit status."""
 
 
 class Archives:
-    """Brought and unpacked for one host."""
+    """Fetches and unpacks archives for one host."""
 
     def __init__(self, host: HostFile, control: Control, held: UnpackingSandbox) -> None:
         self._host, self._control, self._held = host, control, held
@@ -71,8 +71,8 @@ class Archives:
         self._numbers = itertools.count()
 
     def place(self, uri: str, path: str, environment: Path) -> None:
-        """While the job's process runs: the content of an archive at `path` below its `ml`, which all may read. For a thread that
-        lives on. Raises ClientError, OSError."""
+        """Unpacks an archive at `path` below the `ml` of a running job, readable for everyone. Call it from a thread that lives on.
+        Raises ClientError, OSError."""
         one = InputBrief(title="Model data", place="", data=DataSet(uri), unpacked=True)
         scratch = self._host.directory / "unpacked" / f"later-{next(self._numbers)}"
         try:
@@ -84,7 +84,7 @@ class Archives:
             remove_tree(scratch)
 
     def content(self, one: InputBrief, scratch: Path, environment: Path, run: Run | None = None) -> Path:
-        """The directory with what is in an archive. Raises ClientError, Stopped, Gone."""
+        """Returns the directory with the content of an archive. Raises ClientError, JobStopped, JobGone."""
         (scratch / "ml" / _CONTENT).mkdir(parents=True, exist_ok=True)
         self._bring(one, scratch / "ml" / _ARCHIVE)
         self._unpack(one, scratch, environment, run or self._run_alone)
@@ -105,7 +105,7 @@ class Archives:
             raise ClientError(f"Data download failed:{one.title}: {cause(error)}") from error
 
     def _unpack(self, one: InputBrief, scratch: Path, environment: Path, run: Run) -> None:
-        """Raises ClientError for what is no archive, or has too much in it."""
+        """Unpacks an archive. Raises ClientError if it is invalid, or too large."""
         room = max(0, Disk(scratch, self._host.disk_stop_mb).free())
         unpacking, _reason = choose_sandbox(self._host.sandbox, scratch)
         root = unpacking.ml_root(scratch)
@@ -131,7 +131,7 @@ class Archives:
             raise ClientError(f"Data download failed:{one.title}: {said.text() or f'exit code {code}'}")
 
     def _run_alone(self, command: Command, said: Tail) -> int:
-        """Before the job's process, from the main thread."""
+        """Runs the command before the job's process, from the main thread."""
         held = replace(command, wrapper=[*self._held.wrapper(), *command.wrapper])
         ended = run_process(held, self._control, self._held.limits, said)
         if ended.cause != EndCause.EXIT:
@@ -139,7 +139,7 @@ class Archives:
         return ended.code
 
     def _run_beside(self, command: Command, said: Tail) -> int:
-        """Beside the job's process, which is left alone."""
+        """Runs the command beside the job's process without affecting it."""
         process = start_process(command).process
         try:
             output, _ = process.communicate(timeout=_BESIDE_S)
@@ -153,13 +153,13 @@ class Archives:
 
 
 class ModelData:
-    """The archives that a job's process finds unpacked from its start."""
+    """The archives that a job's process finds unpacked at its start."""
 
     def __init__(self, host: HostFile, archives: Archives) -> None:
         self._host, self._archives = host, archives
 
     def prepare(self, sandbox: Sandbox, ml: Path, environment: Path) -> list[View]:
-        """Bring every such input; what the job's sandbox shows of them. Raises ClientError, Stopped, Gone."""
+        """Fetches every such input; returns their views for the job's sandbox. Raises ClientError, JobStopped, JobGone."""
         return [
             view
             for number, one in enumerate(self._host.brief.inputs)
@@ -182,7 +182,7 @@ class ModelData:
 
 
 def _let_read(top: Path) -> None:
-    """Whoever unpacked it, and with what rights, the container may read it."""
+    """Makes everything readable for the container, regardless of the owner and mode from unpacking."""
     with JobDirectory.at(top) as directory:
         for entry in directory.walk(lambda: None):
             if not stat.S_ISLNK(entry.status.st_mode):

@@ -1,8 +1,8 @@
-"""FastFile mode without the object store's files: FUSE mounts in a mount namespace that the job's sandbox is made from.
+"""FastFile mode without the object store's files: FUSE mounts in a mount namespace from which the job's sandbox is made.
 
-`python -I -m sagewright.agent.inputs.mounts HOST_DIRECTORY` makes the mounts that HOST_DIRECTORY/mounts.json names, says so, and
-holds them until its input ends. The namespace is seen by nothing else, and is gone with its last process: no way of ending leaves a
-mount. `… mounts HOST_DIRECTORY --probe` tries with an empty mount: exit status 0 if that worked.
+`python -I -m sagewright.agent.inputs.mounts HOST_DIRECTORY` makes the mounts of HOST_DIRECTORY/mounts.json, reports that, and holds
+them until its input ends. Only it sees the namespace, which disappears with its last process: no kind of end leaves a mount behind.
+`… mounts HOST_DIRECTORY --probe` tries an empty mount: exit status 0 if that worked.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ _MOUNTED = b"mounted\n"
 
 
 class CannotMount(RuntimeError):
-    """The message says why."""
+    """Mounting failed; the message says why."""
 
 
 @cache
 def no_mounts_reason() -> str | None:
-    """Why this machine cannot make such mounts, None if it can. Found out by making one."""
+    """Returns why this machine cannot make such mounts, or None. Tries a mount to find out."""
     if not os.access("/dev/fuse", os.R_OK | os.W_OK):
         return "/dev/fuse cannot be opened"
     with tempfile.TemporaryDirectory(prefix="sagewright-probe-") as place:
@@ -58,7 +58,7 @@ def no_mounts_reason() -> str | None:
 
 @contextmanager
 def mounted(host_directory: Path, mounts: Mapping[str, Mapping[str, Stored]]) -> Iterator[MountNamespace | None]:
-    """Objects by path, by mount point, in a namespace of their own while the context lasts; None where there are none.
+    """Mounts objects by path, by mount point, in a separate namespace for the duration of the context; None if there are none.
 
     Raises CannotMount.
     """
@@ -88,7 +88,7 @@ def mounted(host_directory: Path, mounts: Mapping[str, Mapping[str, Stored]]) ->
 
 
 def enter_namespace() -> None:
-    """A mount namespace of this process's own, whose mounts nobody else sees. Raises CannotMount."""
+    """Moves this process to a private mount namespace. Raises CannotMount."""
     user, group = os.geteuid(), os.getegid()
     try:
         try:
@@ -100,11 +100,11 @@ def enter_namespace() -> None:
             Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
         kernel.mount("none", "/", "none", kernel.MS_REC | kernel.MS_PRIVATE)
     except OSError as error:
-        raise CannotMount(f"no mount namespace of its own: {error}") from error
+        raise CannotMount(f"no private mount namespace: {error}") from error
 
 
 def mount(target: Path, files: Mapping[str, Stored], s3: JobS3 | None, log: Path) -> None:
-    """Mount at `target` by a process that ends with this one. Raises CannotMount."""
+    """Mounts at `target` through a process that ends with this one. Raises CannotMount."""
     from sagewright.agent.inputs.fuse import ObjectFileSystem
 
     parent, before = os.getpid(), target.stat().st_dev
@@ -119,7 +119,7 @@ def mount(target: Path, files: Mapping[str, Stored], s3: JobS3 | None, log: Path
 
 
 def _serve(parent: int, target: Path, files: Any, log: Path) -> NoReturn:
-    """In a child: holds none of the parent's descriptors, ends with it."""
+    """Serves the mount in a child, which holds none of the parent's descriptors and ends with it."""
     status = _FAILED
     try:
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
@@ -151,7 +151,7 @@ def _serve(parent: int, target: Path, files: Any, log: Path) -> NoReturn:
 
 
 def main(arguments: list[str]) -> int:
-    """Returns at the end of the input, after a probe or a failure."""
+    """Returns at the end of the input, and after a probe or a failure."""
     directory = Path(arguments[0])
     try:
         enter_namespace()

@@ -1,4 +1,4 @@
-"""What a pipe carries in an epoch: objects one after the other, or the attributes of an augmented manifest's lines.
+"""The content of a pipe in an epoch: concatenated objects, or the attributes of an augmented manifest's lines.
 
 Source: AWS's API reference, Channel and S3DataSource, and its guide on augmented manifest files.
 """
@@ -15,7 +15,7 @@ from sagewright.agent.inputs.channels import ChannelMember, InputChannel
 from sagewright.agent.inputs.sources import ObjectSource, Stored
 from sagewright.agent.s3 import JobS3, parse_uri
 
-_LINES = 200  # whose objects are looked up at once
+_LINES = 200  # whose objects are looked up in one call
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Piece:
 
 
 class PipeContent(Protocol):
-    """The pieces of an epoch (0, 1 …), in order. Raises ClientError, S3Failed."""
+    """Yields the pieces of an epoch (0, 1 …), in order. Raises ClientError, S3Failed."""
 
     def pieces(self, epoch: int) -> Iterator[Piece]: ...
 
@@ -46,9 +46,9 @@ class ObjectsContent:
 
 
 class AugmentedContent:
-    """The AttributeNames of every line in their order; an attribute `…-ref` is the object that it names.
+    """The AttributeNames of every line in order; an attribute `…-ref` is replaced by the object that it names.
 
-    Raises ClientError if the manifest has no line or is not to be read.
+    Raises ClientError if the manifest is empty or unreadable.
     """
 
     def __init__(self, channel: InputChannel, s3: JobS3, source: ObjectSource) -> None:
@@ -68,7 +68,7 @@ class AugmentedContent:
                 yield Piece(next(objects) if isinstance(value, tuple) else value, framed)
 
     def _attributes(self, number: int) -> Iterator[bytes | tuple[str, str]]:
-        """Bytes, or the bucket and key of an object."""
+        """Yields bytes, or the bucket and key of an object."""
         where = f"line {number + 1} of the augmented manifest {self._channel.data.uri}"
         try:
             line: dict[str, Any] = json.loads(self._lines[number])

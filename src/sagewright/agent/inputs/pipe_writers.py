@@ -1,4 +1,4 @@
-"""Pieces into a pipe: spliced by the kernel from files beside us, else as they come from S3."""
+"""Writes pieces to a pipe: spliced by the kernel from local files, otherwise as they arrive from S3."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from sagewright.agent.inputs.sources import ObjectSource, Stored
 from sagewright.agent.s3 import JobS3
 
 _CHUNK = 1 << 20
-_SPLICED = 1 << 18  # of a pipe of 1 MiB: the reader is at work while the next ones come
+_SPLICED = 1 << 18  # of a pipe of 1 MiB: the reader works while the next ones arrive
 _ATTEMPTS = 5
 _MAGIC = 0xCED7230A
 _LONGEST_RECORD = (1 << 29) - 1
 _IN_MEMORY = 64 << 20
-_GZIP = 31  # zlib's word for a gzip header
+_GZIP = 31  # zlib's code for a gzip header
 
 
 class PipeWriter:
-    """Writes to pipes. `scratch`: a directory for what must be unpacked to know its length.
+    """Writes to pipes. `scratch`: a directory for data that must be unpacked to know its length.
 
-    Raises BrokenPipeError when the reader has gone, ClientError for data that cannot be given so, S3Failed, OSError.
+    Raises BrokenPipeError when the reader has closed the pipe, ClientError for unsuitable data, S3Failed, OSError.
     """
 
     def __init__(self, s3: JobS3, source: ObjectSource, scratch: Path) -> None:
@@ -68,7 +68,7 @@ class PipeWriter:
             self._framed(piece, size, iter(lambda: spool.read(_CHUNK), b""), pipe)
 
     def chunks(self, stored: Stored) -> Iterator[bytes]:
-        """The bytes of an object in pieces, unchanged."""
+        """Yields the bytes of an object in pieces, unchanged."""
         if stored.file is None:
             yield from self._s3.stream(stored.bucket, stored.key)[1]
             return
@@ -77,7 +77,7 @@ class PipeWriter:
                 yield chunk
 
     def _open(self, stored: Stored) -> IO[bytes]:
-        """The file of an object, looked up again if it was replaced since. Raises S3Failed if it was deleted."""
+        """Returns the file of an object, looked up again if it was replaced since. Raises S3Failed if it was deleted."""
         for _attempt in range(_ATTEMPTS):
             assert stored.file is not None
             try:
@@ -88,7 +88,7 @@ class PipeWriter:
 
 
 def splice(file: int, pipe: int, size: int) -> None:
-    """`size` bytes from the beginning of a file into a pipe, without a copy where the file system can."""
+    """Moves `size` bytes from the beginning of a file into a pipe, without a copy where the file system supports it."""
     done = 0
     try:
         while done < size and (moved := os.splice(file, pipe, min(size - done, _SPLICED), offset_src=done)):
@@ -102,7 +102,7 @@ def splice(file: int, pipe: int, size: int) -> None:
 
 
 def gunzip(chunks: Iterable[bytes], name: str) -> Iterator[bytes]:
-    """The content of a gzip file of one member or several. Raises ClientError where it is none or is cut off."""
+    """Yields the content of a gzip file with one or several members. Raises ClientError if it is invalid or truncated."""
     unpacker = zlib.decompressobj(_GZIP)
     begun = False
     try:
@@ -126,7 +126,7 @@ def gunzip(chunks: Iterable[bytes], name: str) -> Iterator[bytes]:
 
 
 def _head(size: int, name: str) -> bytes:
-    """Source: the contract of RecordIO, algorithms/formats/recordio.py."""
+    """Returns a record's header. Source: the contract of RecordIO, algorithms/formats/recordio.py."""
     if size > _LONGEST_RECORD:
         raise ClientError(f"Data download failed:{name} has {size} bytes, a RecordIO record at most {_LONGEST_RECORD}")
     return struct.pack("<II", _MAGIC, size)

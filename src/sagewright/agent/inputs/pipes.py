@@ -1,6 +1,6 @@
-"""Pipe mode: one FIFO an epoch, `input/data/CHANNEL_0`, `CHANNEL_1` …, filled while it is read.
+"""Pipe mode: one FIFO per epoch, `input/data/CHANNEL_0`, `CHANNEL_1` …, filled while it is read.
 
-The FIFO of the next epoch is there before the one at hand ends; one that was read, or given up by its reader, is removed.
+The FIFO of the next epoch exists before the current one ends; one that was read, or closed early by its reader, is removed.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from sagewright.agent.inputs.pipe_writers import PipeWriter
 from sagewright.agent.s3 import S3Failed
 
 CAPACITY = 1 << 20
-"""Bytes in the pipe: what the kernel lets an ordinary user have."""
+"""Pipe capacity in bytes: the kernel's limit for unprivileged users."""
 _TRY_AGAIN_S = 0.05
 
 
 class Pipe:
-    """One channel. `control` is told when the data cannot be had: a reader must never take that for the end of an epoch."""
+    """One channel. `control` is notified if the data cannot be read: a reader must never mistake that for the end of an epoch."""
 
     def __init__(self, directory: Path, name: str, content: PipeContent, writer: PipeWriter, control: Control) -> None:
         directory.mkdir(parents=True, exist_ok=True)
-        # By descriptor and without following links: the job may rename or replace everything it sees.
+        # Uses descriptors and follows no links: the job may rename or replace everything it sees.
         self._directory = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         self._name, self._content, self._writer, self._control = name, content, writer, control
         self._epoch = 0
@@ -43,10 +43,10 @@ class Pipe:
         self._thread.start()
 
     def close(self) -> None:
-        """End the thread; no reader may be left."""
+        """Ends the thread; no reader may be left."""
         self._ended = True
         while self._thread.is_alive():
-            with suppress(OSError):  # a writer that waits for a reader goes on when there is one
+            with suppress(OSError):  # opening a reader releases a writer that waits for one
                 os.close(self._open(os.O_RDONLY | os.O_NONBLOCK))
             self._thread.join(_TRY_AGAIN_S)
         if self._held is not None:
@@ -75,7 +75,7 @@ class Pipe:
         with suppress(OSError):
             fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, CAPACITY)
         self._make(self._epoch + 1)
-        with suppress(BrokenPipeError):  # the reader has enough of this epoch
+        with suppress(BrokenPipeError):  # the reader has closed this epoch early
             for piece in self._content.pieces(self._epoch):
                 self._writer.send(piece, pipe)
         with suppress(FileNotFoundError):

@@ -1,4 +1,4 @@
-"""Objects as records, and records as payloads: what batch transform sends at once, in bounded memory.
+"""Objects as records, and records as payloads: splits and packs the requests of batch transform, in bounded memory.
 
 Source: AWS's API reference, TransformInput (SplitType) and CreateTransformJob (BatchStrategy, MaxPayloadInMB).
 """
@@ -12,32 +12,32 @@ from dataclasses import dataclass
 _MAGIC = 0xCED7230A
 _LENGTH = (1 << 29) - 1
 _WHOLE, _LAST = 0, 3
-"""MXNet's marks of a record that is whole, and of the last part of one that is not."""
+"""MXNet's flags of a whole record, and of the last part of a split one."""
 MOST = 512 << 20
-"""Bytes of a record or payload where no limit was asked for."""
+"""Maximum bytes of a record or payload without a requested limit."""
 Pieces = Iterator[bytes]
 
 
 class BadRecord(ValueError):
-    """The data can't be split, or a record is too large; the message says why."""
+    """The data cannot be split, or a record is too large; the message says why."""
 
 
 @dataclass(frozen=True)
 class Payload:
-    """What is sent at once; `records`: what it was made of."""
+    """The body of one request; `records`: the records that it was made of."""
 
     data: bytes
     records: list[bytes]
 
 
 def split(pieces: Pieces, kind: str, limit: int) -> Iterator[bytes]:
-    """The records of an object; `kind` is a SplitType, `limit` the most bytes of a record (0: what memory allows). Raises
+    """Yields the records of an object; `kind` is a SplitType, `limit` the maximum bytes of a record (0: what memory allows). Raises
     BadRecord."""
     return _SPLITTERS[kind](pieces, limit or MOST)
 
 
 def pack(records: Iterator[bytes], kind: str, limit: int, *, several: bool) -> Iterator[Payload]:
-    """As many records as fit into `limit` bytes (0: what memory allows), or one."""
+    """Packs as many records as fit into `limit` bytes (0: what memory allows), or one."""
     between = b"\n" if kind == "Line" else b""
     waiting: list[bytes] = []
     size = 0
@@ -62,7 +62,7 @@ def _whole(pieces: Pieces, limit: int) -> Iterator[bytes]:
 
 
 def _lines(pieces: Pieces, limit: int) -> Iterator[bytes]:
-    """Without their ends; empty ones are passed over."""
+    """Yields lines without their ends; skips empty ones."""
     rest = b""
     for piece in pieces:
         *whole, last = piece.split(b"\n")
@@ -81,13 +81,13 @@ def _lines(pieces: Pieces, limit: int) -> Iterator[bytes]:
 
 
 class _Reader:
-    """Exact counts of bytes from pieces."""
+    """Reads exact numbers of bytes from pieces."""
 
     def __init__(self, pieces: Pieces) -> None:
         self._pieces, self._held = pieces, bytearray()
 
     def take(self, count: int) -> bytes:
-        """Fewer at the end."""
+        """Returns `count` bytes; fewer at the end."""
         while len(self._held) < count:
             piece = next(self._pieces, None)
             if piece is None:
@@ -105,7 +105,7 @@ class _Reader:
 
 
 def _recordio(pieces: Pieces, limit: int) -> Iterator[bytes]:
-    """Frames of MXNet's RecordIO, all parts of a record together."""
+    """Yields records from frames of MXNet's RecordIO, joining the parts of a record."""
     reader = _Reader(pieces)
     record = b""
     while head := reader.take(8):
@@ -123,7 +123,7 @@ def _recordio(pieces: Pieces, limit: int) -> Iterator[bytes]:
 
 
 def _tfrecord(pieces: Pieces, limit: int) -> Iterator[bytes]:
-    """Length, its checksum, the data and its checksum."""
+    """Yields records: length, its checksum, the data and its checksum."""
     reader = _Reader(pieces)
     while head := reader.take(12):
         if len(head) < 12:

@@ -1,4 +1,4 @@
-"""Where the objects of a job's input come from: files of the embedded object store beside us, or S3 over the network."""
+"""Sources of a job's input objects: local files of the embedded object store, or S3 over the network."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _NOT_BESIDE = 409
 
 @dataclass(frozen=True)
 class Stored:
-    """An object; `size` in bytes, None where that was not asked for. `file` holds exactly its bytes and never changes,
-    but its name goes some seconds after the object was deleted or overwritten; None: the bytes are to be had from S3."""
+    """An object; `size` in bytes, None if it was not requested. `file` holds exactly its bytes and never changes, but its name
+    disappears some seconds after the object was deleted or overwritten; None: the bytes must be read from S3."""
 
     bucket: str
     key: str
@@ -33,17 +33,17 @@ class Stored:
 
 
 class ObjectSource(Protocol):
-    """Finds objects. Safe to use from many threads. Raises S3Failed when S3 refuses, and what gives the job up."""
+    """Finds objects. Safe to use from many threads. Raises S3Failed if S3 refuses, and the exceptions that abandon the job."""
 
     beside: bool
-    """Whether objects have files."""
+    """True if objects have local files."""
 
     def under(self, bucket: str, prefix: str) -> Iterator[Stored]:
-        """All objects whose key starts with `prefix`, in key order."""
+        """Yields all objects whose key starts with `prefix`, in key order."""
         ...
 
     def find(self, names: Sequence[tuple[str, str]]) -> list[Stored]:
-        """The objects of these buckets and keys, in their order. One that is missing may show only when it is read."""
+        """Returns the objects with these buckets and keys, in order. A missing one may be detected only when it is read."""
         ...
 
 
@@ -62,7 +62,7 @@ class S3Source:
 
 
 class BesideSource:
-    """The embedded object store of this machine: one question to the server finds thousands of objects."""
+    """The embedded object store of this machine: one request to the server finds thousands of objects."""
 
     beside = True
 
@@ -70,7 +70,7 @@ class BesideSource:
         self._host, self._proof, self._check = host, proof, check
 
     def usable(self) -> bool:
-        """Whether the server takes the proof."""
+        """True if the server accepts the proof."""
         return self._ask({"names": []}) is not None
 
     def under(self, bucket: str, prefix: str) -> Iterator[Stored]:
@@ -84,7 +84,7 @@ class BesideSource:
         return _stored(names, self._answer({"names": list(names)}))
 
     def find_if_usable(self, names: Sequence[tuple[str, str]]) -> list[Stored] | None:
-        """As `find`; None if the server does not take the proof."""
+        """Works as `find`; returns None if the server does not accept the proof."""
         answer = self._ask({"names": list(names)})
         return None if answer is None else _stored(names, answer)
 
@@ -132,7 +132,7 @@ def _understood(status: int, answer: bytes) -> dict[str, Any] | None:
 
 
 def choose_source(host: HostFile, s3: JobS3, check: Callable[[], None]) -> ObjectSource:
-    """The embedded store if this process can prove that it is beside it, else S3."""
+    """Returns the embedded store if this process can prove that it is beside it, otherwise S3."""
     beside = _beside(host, check)
     return beside if beside is not None and beside.usable() else S3Source(s3)
 
@@ -140,14 +140,14 @@ def choose_source(host: HostFile, s3: JobS3, check: Callable[[], None]) -> Objec
 def find_objects(
     host: HostFile, s3: JobS3, check: Callable[[], None], names: Sequence[tuple[str, str]]
 ) -> list[Stored]:
-    """As `find` of the source that `choose_source` would choose, by one question. Raises as a source does."""
+    """Works as `find` of the source that `choose_source` would choose, with one request. Raises as a source does."""
     beside = _beside(host, check)
     found = beside.find_if_usable(names) if beside is not None else None
     return S3Source(s3).find(names) if found is None else found
 
 
 def _beside(host: HostFile, check: Callable[[], None]) -> BesideSource | None:
-    """The embedded store, if there is one whose proof this process can read."""
+    """Returns the embedded store, if there is one whose proof this process can read."""
     if host.object_proof is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""Archives of what a job leaves: made from its directories, and unpacked over them where several hosts have parts of them."""
+"""Archives of a job's outputs: made from its directories, and unpacked over them where several hosts contribute parts."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from sagewright.jobfiles.unpacking import unpack
 from sagewright.jobfiles.walking import WalkEntry
 
 LONGEST_PATH = 4000
-"""Bytes of a member's path: no program that unpacks it could make a longer one."""
+"""Maximum bytes of a member's path: no program could create a longer one when unpacking."""
 _COMPRESSION = 1  # models are mostly noise to gzip: higher levels cost seconds and save little
 _BUFFER = 1 << 20
 
 
 @dataclass(frozen=True)
 class DeliveryContext:
-    """What everything that brings a job's files away needs.
+    """Common parameters of all deliveries of a job's files.
 
-    check: raises to give up; allow: is told how many bytes there are to bring; limit: how many bytes a host may bring at most,
-    and the words that say so; log: takes a line for the job's log.
+    check: raises to give up; allow: called with the number of bytes to deliver; limit: the maximum bytes that a host may deliver,
+    and a description of that limit; log: writes a line to the job's log.
     """
 
     disk: Disk
@@ -36,7 +36,7 @@ class DeliveryContext:
     log: Callable[[str], None]
 
     def claim(self, size: int, what: str) -> None:
-        """Before so many bytes are brought. Raises ClientError if that is more than the host could have."""
+        """Admits a delivery of `size` bytes. Raises ClientError if that is more than the host could have."""
         self.hold(size, what)
         self.allow(size)
 
@@ -47,20 +47,20 @@ class DeliveryContext:
 
 
 def apparent_size(directory: JobDirectory, check: Callable[[], None]) -> int:
-    """Bytes that reading all files takes; a hole counts as what is read of it."""
+    """Returns the bytes read from all files; holes count as the bytes read."""
     return sum(entry.status.st_size for entry in directory.walk(check) if entry.is_file)
 
 
 def pack(
     directory: JobDirectory | None, archive: Path, compressed: bool, delivery: DeliveryContext, left_out: LeftOut
 ) -> None:
-    """A tar of what the directory holds, members at its root; an empty one if there is none.
+    """Makes a tar of the directory's contents, members at its root; an empty one if there is no directory.
 
-    Links are kept as links, and not followed; sockets, pipes and devices are left out. All belongs to root in it, and nothing
-    is set-uid. Raises OSError.
+    Links are stored as links, and not followed; sockets, pipes and devices are skipped. Everything is owned by root, and nothing is
+    set-uid. Raises OSError.
     """
     with archive.open("wb") as raw:
-        # mypy knows tarfile's modes one by one
+        # mypy knows tarfile's modes only as separate literals.
         file = cast(IO[bytes], SpendingFile(raw, delivery.disk))
         if compressed:
             with tarfile.open(fileobj=file, mode="w:gz", compresslevel=_COMPRESSION, encoding="utf-8") as tar:
@@ -109,7 +109,7 @@ def _add(tar: tarfile.TarFile, entry: WalkEntry, names: dict[tuple[int, int], st
 
 
 def merge(archive: Path, directory: JobDirectory, delivery: DeliveryContext) -> None:
-    """Unpack another host's part over a directory: the last writer wins. Raises BadArchive, OSError."""
+    """Unpacks another host's part over a directory: the last writer wins. Raises BadArchive, OSError."""
     unpacked = 0
 
     def spend(size: int) -> None:

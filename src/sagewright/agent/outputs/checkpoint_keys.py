@@ -1,4 +1,4 @@
-"""Which file each object of a checkpoint is: keys may have been written by anyone, and not every key can be a path."""
+"""File paths of checkpoint objects: any client can have written the keys, and not every key can be a path."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ LONGEST_NAME = 255
 
 
 def file_paths(bucket: str, prefix: str, keys: Iterable[str]) -> dict[str, str]:
-    """The path of each key below the checkpoints' directory; keys that end in a slash stand for folders, and are none.
+    """Returns the path of each key below the checkpoints' directory; keys that end in a slash are folders, and are skipped.
 
-    Raises ClientError, which names the key, where one cannot be a path, or two want one name for a file and a folder.
+    Raises ClientError, which names the key, if one cannot be a path, or two need the same name for a file and a folder.
     """
     paths = {key: key[len(prefix) :] for key in keys if key != prefix and not key.endswith("/")}
     for key, path in paths.items():
@@ -29,7 +29,7 @@ def file_paths(bucket: str, prefix: str, keys: Iterable[str]) -> dict[str, str]:
 
 
 def path_fault(path: str) -> str | None:
-    """Why a key cannot be the path of a file beneath a directory, None if it can."""
+    """Returns why a key cannot be a file path beneath a directory, or None."""
     steps = path.split("/")
     if ".." in steps:
         return "it would lead out of it"

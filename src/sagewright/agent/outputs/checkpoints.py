@@ -1,4 +1,4 @@
-"""Checkpoints: what S3 holds comes down at the start; what the process writes goes up, and what it removes is removed.
+"""Checkpoints: downloaded from S3 at the start; the process's writes and removals are then mirrored to S3.
 
 Source: AWS's developer guide, "Checkpoints in Amazon SageMaker AI".
 """
@@ -20,7 +20,7 @@ from sagewright.jobfiles.directory import JobDirectory
 
 
 class CheckpointMirror:
-    """Of one host; does nothing if the job has none. Objects that appear in S3 while it runs are not brought down."""
+    """The checkpoints of one host; does nothing if the job has none. Objects that appear in S3 while it runs are not downloaded."""
 
     def __init__(self, host: HostFile, ml: OptMl, delivery: DeliveryContext) -> None:
         self._config = host.brief.checkpoints
@@ -28,7 +28,7 @@ class CheckpointMirror:
         self._sync: DirectorySync | None = None
 
     def fetch(self, check: Callable[[], None], claim: Callable[[int], None]) -> None:
-        """Bring down what S3 holds. `claim` is told how many bytes before they come. Raises ClientError."""
+        """Downloads the checkpoints from S3. `claim` is called with the number of bytes before the download. Raises ClientError."""
         if not self._config:
             return
         try:
@@ -59,7 +59,7 @@ class CheckpointMirror:
             self._sync.start()
 
     def finish(self) -> None:
-        """Send what has changed last; the process has ended. Raises ClientError, and what `delivery.check` raises."""
+        """Uploads the last changes; the process has ended. Raises ClientError, and the exceptions of `delivery.check`."""
         if self._sync is not None:
             self._sync.finish()
 

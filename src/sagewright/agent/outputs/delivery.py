@@ -1,4 +1,4 @@
-"""From the end of a host's process to its last report: who uploads what, and when."""
+"""Delivery from the end of a host's process to its last report: the order of uploads among the hosts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from sagewright.model.jobs.brief import Desired, EndCause, Output, Phase
 
 
 class OutputDelivery:
-    """Of one host. `end`: has everything end that was started for it."""
+    """The delivery of one host. `end`: ends everything that was started for it."""
 
     def __init__(
         self,
@@ -39,7 +39,7 @@ class OutputDelivery:
         self._syncs: list[DirectorySync] = []
 
     def start(self) -> None:
-        """The process runs: what goes to S3 meanwhile begins to. Raises ClientError."""
+        """Starts the uploads that run beside the process. Raises ClientError."""
         self._syncs = [self._sync(output) for output in self._host.brief.outputs if output.continuous]
         for sync in self._syncs:
             sync.start()
@@ -54,7 +54,7 @@ class OutputDelivery:
         return DirectorySync(self._host, self._ml, self._delivery, what)
 
     def bring(self, ended: Exit, exited: dict[str, Any]) -> None:
-        """Report the exit, `exited`, and all that comes after it. Raises ClientError, RuntimeError, TooLate, Gone."""
+        """Reports the exit, `exited`, and does all that follows it. Raises ClientError, RuntimeError, TooLate, JobGone."""
         if ended.cause == EndCause.INTERRUPT:
             self._finish(exited=exited)
         elif ended.cause == EndCause.EXIT and ended.code != 0:
@@ -73,12 +73,12 @@ class OutputDelivery:
             self._finish(exited=exited)
 
     def _finish(self, **members: Any) -> None:
-        """The last report: the server then needs to look for nothing that was left."""
+        """Sends the last report, after which the server need not search for remains."""
         self._end()
         self._reporter.send(**members, finished=True)
 
     def _bring_after_failure(self, exited: dict[str, Any]) -> None:
-        """The job has failed whatever becomes of this: its log says what could not be brought."""
+        """Delivers the outputs of a failed job; its log lists what could not be uploaded."""
         outputs = [
             replace(output, always=False)
             for output in self._outputs
@@ -92,7 +92,7 @@ class OutputDelivery:
         self._finish(exited=exited)
 
     def _merge_and_upload(self) -> None:
-        """The first of several hosts, once the server says that all have handed over their parts."""
+        """Merges and uploads on the first of several hosts, once the server reports that all have handed over their parts."""
         if self._reporter.await_desired(Desired.COLLECT, Desired.FINISH) != Desired.COLLECT:
             return
         self._patience.begin()

@@ -1,4 +1,4 @@
-"""A directory of the job that goes to S3 while its process runs, and once more at its end."""
+"""A directory of the job that is uploaded to S3 while its process runs, and once more at its end."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ from sagewright.jobfiles.removal import remove_tree
 from sagewright.jobfiles.walking import WalkEntry
 
 _EVERY_S = 2.0
-_SHARE_OF_TIME = 5  # a look at many files takes long: so many times as long as it took are spent without one
+_SHARE_OF_TIME = 5  # scanning many files takes long: the pause after a scan is this multiple of its duration
 _MOST_FILES = 2_000_000
 
 
 @dataclass(frozen=True)
 class Synced:
-    """What goes where. `title`: how the log calls it; `local`: below /opt/ml; `prefix`: of its keys; `mirrored`: what the job
-    removes is removed from S3 too."""
+    """A synchronised directory. `title`: its name in the log; `local`: path below /opt/ml; `prefix`: of its keys; `mirrored`: True
+    if files that the job removes are removed from S3 too."""
 
     title: str
     local: str
@@ -42,7 +42,7 @@ class Synced:
 
 
 class _State(NamedTuple):
-    """What tells one content of a file from the next."""
+    """The attributes that distinguish one content of a file from the next."""
 
     device: int
     inode: int
@@ -51,10 +51,10 @@ class _State(NamedTuple):
 
 
 class DirectorySync:
-    """Of one host.
+    """The synchronisation of one directory of a host.
 
-    While the process runs, a file is sent once nobody has it open for writing, from a copy that did not change while it
-    was made: an object in S3 is never a torn file. Links and what is no file are not sent.
+    While the process runs, a file is uploaded once no process has it open for writing, from a copy that did not change while it was
+    made: an object in S3 is never a torn file. Links and special files are not uploaded.
     """
 
     def __init__(self, host: HostFile, ml: OptMl, delivery: DeliveryContext, synced: Synced) -> None:
@@ -67,14 +67,14 @@ class DirectorySync:
         self._left_out = LeftOut(synced.title, delivery.log)
 
     def take_as_sent(self) -> None:
-        """What is there now is in S3 already."""
+        """Marks the current files as already uploaded."""
         self._sent = self._states()
 
     def start(self) -> None:
         self._thread.start()
 
     def finish(self) -> None:
-        """Send what has changed last; the process has ended. Raises ClientError, and what `delivery.check` raises."""
+        """Uploads the last changes; the process has ended. Raises ClientError, and the exceptions of `delivery.check`."""
         self._end.set()
         try:
             while self._thread.is_alive():
@@ -97,7 +97,7 @@ class DirectorySync:
                 self._sync(running=True)
             except (JobGone, TooLate):
                 return
-            except (S3Failed, OSError, JobError) as error:  # tried again in the next round; `finish` raises
+            except (S3Failed, OSError, JobError) as error:  # retried in the next round; `finish` raises
                 if str(error) != said:
                     said = str(error)
                     sys.stderr.write(f"{self._what.title}: {error}\n")
@@ -133,7 +133,7 @@ class DirectorySync:
         self._sent[path] = state
 
     def _send_copy(self, local: JobDirectory, path: str, state: _State) -> None:
-        """From a copy of the file as `state` says it is; not if it has changed since."""
+        """Uploads a copy of the file in the state `state`, unless it has changed since."""
         self._copies.mkdir(parents=True, exist_ok=True)
         try:
             with JobDirectory.at(self._copies) as copies:
@@ -152,7 +152,7 @@ class DirectorySync:
             (self._copies / "next").unlink(missing_ok=True)
 
     def _states(self) -> dict[str, _State]:
-        """All files that can be sent, by path. Raises ClientError if they are more than a host could have."""
+        """Returns all files that can be uploaded, by path. Raises ClientError if they are more than a host could have."""
         directory = self._ml.directory(self._what.local)
         if directory is None:
             return {}

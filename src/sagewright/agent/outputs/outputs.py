@@ -1,4 +1,4 @@
-"""What a job leaves: its directories, as archives or as they are, to S3."""
+"""A job's outputs: its directories are uploaded to S3, as archives or as they are."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sagewright.model.jobs.brief import Output
 
 
 def upload_outputs(outputs: Iterable[Output], ml: OptMl, s3: JobS3, delivery: DeliveryContext, scratch: Path) -> None:
-    """`scratch`: where archives are made. Raises ClientError, and what `delivery.check` raises."""
+    """Uploads the outputs. `scratch`: where archives are made. Raises ClientError, and the exceptions of `delivery.check`."""
     try:
         for output in outputs:
             bucket, key = parse_uri(output.uri)
@@ -33,7 +33,7 @@ def upload_outputs(outputs: Iterable[Output], ml: OptMl, s3: JobS3, delivery: De
 
 
 class _Opened:
-    """A directory of the job, or none."""
+    """An opened directory of the job, or none."""
 
     def __init__(self, directory: JobDirectory | None, left_out: LeftOut) -> None:
         self.directory, self.left_out = directory, left_out
@@ -51,7 +51,7 @@ class _Opened:
 
 
 def _opened(ml: OptMl, path: str, delivery: DeliveryContext) -> _Opened:
-    """Raises ClientError if there is more in it than the host could have."""
+    """Opens a directory. Raises ClientError if it contains more than the host could have."""
     directory = ml.directory(path)
     opened = _Opened(directory, LeftOut(f"/opt/ml/{path}", delivery.log))
     if directory is not None:

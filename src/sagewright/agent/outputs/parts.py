@@ -23,15 +23,15 @@ _WAIT_S = 1.0
 
 
 class Parts:
-    """Both methods raise ClientError for what the job has left, RuntimeError if the server refuses, and what
-    `delivery.check` raises."""
+    """Both methods raise ClientError for invalid outputs of the job, RuntimeError if the server refuses, and the exceptions of
+    `delivery.check`."""
 
     def __init__(self, host: HostFile, ml: OptMl, delivery: DeliveryContext) -> None:
         self._host, self._ml, self._delivery = host, ml, delivery
         self._places = {output.place.partition("/")[0]: output.place for output in host.brief.outputs if output.merged}
 
     def hand_over(self) -> None:
-        """Send this host's parts."""
+        """Sends this host's parts."""
         for kind, path in self._places.items():
             archive = self._host.directory / f"{kind}.part.tar"
             try:
@@ -60,7 +60,7 @@ class Parts:
                 directory.close()
 
     def collect(self) -> None:
-        """Fetch and merge the parts of every other host, in the hosts' order."""
+        """Fetches and merges the parts of every other host, in the hosts' order."""
         for other in self._host.hosts[1:]:
             for kind, path in self._places.items():
                 archive = self._host.directory / f"{kind}.{other}.tar"
@@ -87,7 +87,7 @@ class Parts:
         return _accepted(status, f"parts/{kind}")
 
     def _get(self, path: str, archive: Path) -> bool:
-        """False if the host left no such part."""
+        """Fetches a part; returns False if the host left none."""
         connection = self._connection()
         try:
             status, pieces = connection.download(path)

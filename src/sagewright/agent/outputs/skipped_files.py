@@ -1,4 +1,4 @@
-"""Files that are not uploaded: counted, and told once."""
+"""Files that are not uploaded: counted, and reported once."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ _SHOWN = 200
 
 
 class NamedFile(Protocol):
-    """`path` may take long to make, so it is asked for once."""
+    """A file with a lazily computed `path`, which can be slow."""
 
     @property
     def path(self) -> str: ...
 
 
 class LeftOut:
-    """`what`: the directory as the user knows it; `log` takes a line for the job's log. For one thread."""
+    """Files left out. `what`: the directory's name for the user; `log` writes a line to the job's log. For one thread."""
 
     def __init__(self, what: str, log: Callable[[str], None]) -> None:
         self._what, self._log = what, log

@@ -1,7 +1,7 @@
-"""Who has filled the disk: what one host has written, and whether it has to end for it when the disk runs short.
+"""Disk usage of one host: what it has written, and whether it must end when the disk runs short.
 
-Each agent judges its own host by what it measures, so the disk's state orders them: at first only fast writers end, with less room
-slower ones, at last whoever holds much that it has written. A host that writes nothing never ends.
+Each agent judges its own host from its measurements, so the disk's state orders them: first only fast writers end, with less space
+slower ones, at last all hosts that hold much written data. A host that writes nothing never ends.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ class Writing:
         self.used = 0
 
     def begin(self, given: int | None) -> None:
-        """The host's own process starts. `given`: bytes that it was provided with; None: all that the next measurement finds."""
+        """Starts measuring the host's own process. `given`: bytes that it was provided with; None: all that the next measurement
+        finds."""
         self._samples.clear()
         self._given = -1 if given is None else given
 
@@ -38,16 +39,16 @@ class Writing:
 
     @property
     def recent(self) -> int:
-        """Bytes written within the window."""
+        """Returns the bytes written within the window."""
         return self.used - min((used for _at, used in self._samples), default=self.used)
 
     @property
     def held(self) -> int:
-        """Bytes written since the process began that are still there."""
+        """Returns the bytes written since the process began that still exist."""
         return max(0, self.used - max(self._given, 0))
 
     def ends(self, room: DiskRoom, floor: int) -> bool:
-        """Whether this host has to end for the disk to have room again."""
+        """True if this host must end to free disk space."""
         if room.free >= floor or not self._samples:
             return False
         if room.free >= floor * 3 // 4:

@@ -9,14 +9,14 @@ from sagewright.runtimes.pipconfig import PipSources
 
 SPIN = "GOMP_SPINCOUNT"
 SPINS = "1000"
-"""Of a thread that waits for the others of its parallel region, before it blocks. Left to themselves OpenMP's threads spin for
+"""Spin count of a thread that waits for the others of its parallel region, before it blocks. By default OpenMP's threads spin for
 milliseconds: beside one busy core scikit-learn, PyTorch and XGBoost then trained 4 to 20 times slower (bench/spinning.py)."""
 WEIGHTS = "SAGEWRIGHT_WEIGHTS_FROM_NETWORK"
 _OWN_POLICY = ("OMP_WAIT_POLICY", SPIN)
 
 
 def environment_variables(host: HostFile, sources: PipSources) -> dict[str, str]:
-    """What goes with an environment that is made here. An image of one's own has variables of its own instead."""
+    """Returns the variables of an environment that is made here. A custom image has its own variables instead."""
     environ = {
         "LANG": "C.UTF-8",
         "PYTHONUNBUFFERED": "1",
@@ -26,7 +26,7 @@ def environment_variables(host: HostFile, sources: PipSources) -> dict[str, str]
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         **sources.pip_environment(),
     }
-    if host.gpu_indexes is not None:  # CUDA shows no other GPUs than these
+    if host.gpu_indexes is not None:  # restricts CUDA to these GPUs
         environ["CUDA_VISIBLE_DEVICES"] = ",".join(map(str, host.gpu_indexes))
     if host.weights_from_network and not host.isolated:
         environ[WEIGHTS] = host.weights_from_network
@@ -36,8 +36,8 @@ def environment_variables(host: HostFile, sources: PipSources) -> dict[str, str]
 
 
 def job_environ(host: HostFile, defaults: Mapping[str, str]) -> dict[str, str]:
-    """All variables but those of the sandbox (PATH, HOME, PYTHONPATH …). The request's Environment goes over the defaults,
-    and what SageMaker itself sets over that."""
+    """Returns all variables except the sandbox's (PATH, HOME, PYTHONPATH …). The request's Environment overrides the defaults, and
+    SageMaker's own variables override both."""
     if any(name in host.brief.environment for name in _OWN_POLICY):
         defaults = {name: value for name, value in defaults.items() if name != SPIN}
     environ = {**defaults, "AWS_REGION": host.region, "AWS_DEFAULT_REGION": host.region}

@@ -1,4 +1,4 @@
-"""What the first host of a job decides for all, told by a file beside their directories: all of them are on one machine."""
+"""Decisions of a job's first host for all, published in a file beside their directories: all of them are on one machine."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _WAIT_S = 120.0
 
 
 def publish(host: HostFile, name: str, decision: dict[str, Any]) -> None:
-    """By the first host."""
+    """Publishes a decision; called by the first host."""
     place = _place(host, name)
     partial = place.with_suffix(".part")
     partial.write_text(json.dumps(decision))
@@ -23,7 +23,7 @@ def publish(host: HostFile, name: str, decision: dict[str, Any]) -> None:
 
 
 def await_decision(host: HostFile, name: str, check: Callable[[], None]) -> dict[str, Any]:
-    """By every other one. `check` raises if the job is not wanted any more. Raises TimeoutError."""
+    """Waits for a decision; called by every other host. `check` raises if the job should not go on. Raises TimeoutError."""
     place, until = _place(host, name), time.monotonic() + _WAIT_S
     while not place.exists():
         check()
@@ -35,6 +35,6 @@ def await_decision(host: HostFile, name: str, check: Callable[[], None]) -> dict
 
 
 def _place(host: HostFile, name: str) -> Path:
-    """Hosts that know each other share it; a job may have several such groups."""
+    """Returns the decision's file, shared by hosts that know each other; a job may have several such groups."""
     first = host.hosts[0]
     return host.directory.parent / (f"{name}.json" if first == "algo-1" else f"{first}-{name}.json")

@@ -1,7 +1,7 @@
-"""What the MPI driver of SDK v3 finds on AWS's images and not here: sshd, ssh, and two packages.
+"""Stand-ins for programs that SDK v3's MPI driver finds on AWS's images but not here: sshd, ssh, and two packages.
 
 The driver comes with the job, as the channel `sm_drivers`; it starts `/usr/sbin/sshd` on every host and has mpirun log in from the
-first. `sagewright.toolkit` has both programs.
+first. `sagewright.toolkit` contains both programs.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _SCRIPT_BYTES = 1 << 20
 
 
 def uses_mpi_driver(host: HostFile) -> bool:
-    """Once the channels are there."""
+    """True if the job uses the driver; call it once the channels are present."""
     places = (host.directory / "inputs" / _CHANNEL, host.directory / "ml" / _CHANNEL)
     return any(b"mpi_driver.py" in _script(place) for place in places)
 
@@ -35,7 +35,7 @@ def _script(place: Path) -> bytes:
 
 
 def stand_ins(host: HostFile, sandbox: Sandbox, own_network: bool) -> Path:
-    """A directory with the programs. `own_network`: every port of the host is free.
+    """Returns a directory with the programs. `own_network`: True if every port of the host is free.
 
     Raises ClientError if the driver cannot work here.
     """

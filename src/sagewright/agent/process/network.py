@@ -1,8 +1,8 @@
-"""Where the hosts of a job find each other: on a network of their own, at addresses on the machine's loopback, or, where
-each has a machine of its own, at those of the machines.
+"""Networks between the hosts of a job: a private network, addresses on the machine's loopback, or, if each host has a separate
+machine, the machines' addresses.
 
-The first host decides for all and makes the switch; the others find it by a file beside their directories. When the first
-host's agent ends, in whatever way, the switch is gone.
+The first host decides for all and makes the switch; the others find it by a file beside their directories. When the first host's
+agent ends, in whatever way, the switch disappears.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _NAME = "network"
 
 @dataclass
 class JobNetwork:
-    """One host's place: addresses of all hosts, the interface they are reached by, and the command that enters it.
+    """One host's view of the network: addresses of all hosts, the interface they are reached by, and the command that enters it.
 
     `warning`: a line for the job's log.
     """
@@ -46,7 +46,7 @@ class JobNetwork:
 
     @property
     def namespace(self) -> str:
-        """The path of the host's own network namespace, good while this process lives; "" without one."""
+        """Returns the path of the host's own network namespace, valid while this process lives; "" without one."""
         return next((f"/proc/{os.getpid()}/fd/{one.net}" for one in self.opened[1:] if isinstance(one, Namespace)), "")
 
     def close(self) -> None:
@@ -55,10 +55,10 @@ class JobNetwork:
 
 
 def open_network(host: HostFile, possible: bool, check: Callable[[], None], *, isolated: bool = False) -> JobNetwork:
-    """The network of a host. `possible`: the sandbox can lead the hosts' names to addresses; `check` raises if the job
-    is not wanted any more; `isolated`: a job of one host has a network of its own too, where it can.
+    """Opens the network of a host. `possible`: True if the sandbox can map the hosts' names to addresses; `check` raises if the job
+    should not go on; `isolated`: a single-host job gets a private network too, if possible.
 
-    Raises NetworkFailed, TimeoutError, ClientError if a network of its own is demanded and cannot be had.
+    Raises NetworkFailed, TimeoutError, and ClientError if a required private network is not possible.
     """
     if len(host.hosts) == 1 and host.network != "own" and not isolated:
         return JobNetwork(host.addresses)
@@ -77,7 +77,7 @@ def open_network(host: HostFile, possible: bool, check: Callable[[], None], *, i
 
 
 def _interface_with(address: str) -> str:
-    """The interface of this machine that has the address."""
+    """Returns this machine's interface with the address."""
     if ipaddress.ip_address(address).is_loopback:
         return _SHARED_INTERFACE
     for name, found in psutil.net_if_addrs().items():
@@ -96,7 +96,7 @@ def _decide(host: HostFile, possible: bool) -> tuple[dict[str, Any], Namespace |
 
 
 def _found(decision: dict[str, Any]) -> Namespace:
-    """The switch of the first host's agent, held by this process too."""
+    """Returns the switch of the first host's agent, which this process then holds too."""
 
     def descriptor(number: int) -> int:
         return os.open(f"/proc/{decision['pid']}/fd/{number}", os.O_RDONLY)
@@ -105,7 +105,7 @@ def _found(decision: dict[str, Any]) -> Namespace:
         user = decision["user"]
         return Namespace(descriptor(decision["net"]), None if user is None else descriptor(user))
     except OSError as error:
-        raise NetworkFailed(f"the first host's network is gone: {error}") from error
+        raise NetworkFailed(f"the first host's network no longer exists: {error}") from error
 
 
 def _joined(host: HostFile, switch: Namespace) -> JobNetwork:

@@ -1,4 +1,4 @@
-"""What a sandbox of containers is told about the job's image."""
+"""Options of a container sandbox for the job's image."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sagewright.sandbox.base import ImageRegistry, OwnImage
 
 
 def own_image(host: HostFile, say: Callable[[str], None]) -> OwnImage:
-    """The image, what it may use, and the server's registry with a password made of the job's credentials."""
+    """Returns the image, its permissions, and the server's registry with a password derived from the job's credentials."""
     own = host.credentials
     password = make_password(own.access_key_id, own.secret_access_key, now_ms() + LIFETIME_S * 1000)
     held = host.limits == "auto"

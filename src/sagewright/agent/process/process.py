@@ -24,21 +24,21 @@ from sagewright.sandbox.base import Command
 from sagewright.sandbox.kernel import runs
 
 _PR_SET_CHILD_SUBREAPER = 36
-_DRAIN_S = 5.0  # for output that is still in the pipe when the process has ended
+_DRAIN_S = 5.0  # for output still in the pipe after the process has ended
 _CHUNK = 1 << 16
-_DONE_GRACE_S = 3.0  # for a server that is not needed any more; many shells in containers ignore SIGTERM
+_DONE_GRACE_S = 3.0  # for a server that is no longer needed; many shells in containers ignore SIGTERM
 GONE, FAILED = "gone", "failed"
-"""Why this agent killed the process: the job is not its any more, or can't go on."""
-_FULL_S = 0.02  # between two looks whether the log takes lines again
+"""Reasons for which this agent killed the process: the job is no longer its own, or cannot go on."""
+_FULL_S = 0.02  # interval of checks whether the log accepts lines again
 
 
 class SandboxFailed(RuntimeError):
-    """The sandbox ended before the process was started; the message is what it said."""
+    """The sandbox ended before the process was started; the message is its output."""
 
 
 @dataclass(frozen=True)
 class Exit:
-    """`code` is 128 + n after signal n; `cause` is a Cause, or GONE or FAILED."""
+    """`code` is 128 + n after signal n; `cause` is an EndCause, or GONE or FAILED."""
 
     code: int
     cause: str
@@ -46,8 +46,8 @@ class Exit:
 
 @dataclass(frozen=True)
 class ProcessLimits:
-    """`deadline` is on time.monotonic()'s clock; `kill` ends what is left of the processes at once, where a group holds them;
-    it need not wait for those that it is given."""
+    """`deadline` is on time.monotonic()'s clock; `kill` ends the remaining processes at once, if a group holds them; it need not
+    wait for those that it is given."""
 
     stop_grace_s: float
     deadline: float
@@ -55,10 +55,10 @@ class ProcessLimits:
 
 
 class Log(Protocol):
-    """Where the process's output goes, line by line."""
+    """The destination of the process's output, line by line."""
 
     def ready(self) -> bool:
-        """Whether lines should be taken from the process; it waits while they are not, once its pipe is full."""
+        """True if lines should be read from the process; otherwise it blocks once its pipe is full."""
         ...
 
     def lines(self, texts: list[str]) -> None: ...
@@ -68,7 +68,7 @@ class Log(Protocol):
 class Started:
     """A process that was started for a command; `status_fd` is where its sandbox writes its documents, -1 if it writes none.
 
-    `refusals`: something can be read there if a process that was to become the command's program could not.
+    `refusals`: readable if a process that was to become the command's program could not.
     """
 
     process: subprocess.Popen[bytes]
@@ -77,7 +77,7 @@ class Started:
 
 
 def start_process(command: Command, stdin: int = subprocess.DEVNULL) -> Started:
-    """Must be called from the main thread: the sandbox dies with the thread that starts it. Raises OSError."""
+    """Starts a process. Must be called from the main thread: the sandbox dies with the thread that starts it. Raises OSError."""
     _adopt_orphans()
     status_fd, status_end = os.pipe() if command.status_fd_option else (-1, -1)
     argv = list(command.argv)
@@ -107,13 +107,13 @@ def start_process(command: Command, stdin: int = subprocess.DEVNULL) -> Started:
 
 
 def run_process(command: Command, control: Control, limits: ProcessLimits, log: Log) -> Exit:
-    """Start the command and return when it and everything it started have ended. As `start_process`; raises SandboxFailed,
+    """Starts the command and returns when it and everything it started have ended. As `start_process`; raises SandboxFailed,
     OSError."""
     return attend_process(start_process(command), control, limits, log)
 
 
 def attend_process(started: Started, control: Control, limits: ProcessLimits, log: Log) -> Exit:
-    """Return when the process and everything it started have ended. Raises SandboxFailed, OSError."""
+    """Returns when the process and everything it started have ended. Raises SandboxFailed, OSError."""
     running = _Running(started, control, limits, log)
     try:
         return running.until_end()
@@ -122,7 +122,7 @@ def attend_process(started: Started, control: Control, limits: ProcessLimits, lo
 
 
 def _adopt_orphans() -> None:
-    """Processes that lose their parent become ours, so that none can hide from `_kill_left`."""
+    """Makes orphaned processes children of this one, so that none can hide from `_kill_left`."""
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
@@ -174,7 +174,7 @@ class _Running:
             self._refusals.close()
 
     def _react(self) -> None:
-        """Do what is due: the first SIGTERM, then SIGKILL when the grace is over."""
+        """Does what is due: first SIGTERM, then SIGKILL after the grace period."""
         now = time.monotonic()
         if self._control.gone:
             self._cause = GONE
@@ -199,7 +199,7 @@ class _Running:
         return min(max(0.0, until - time.monotonic()), longest)
 
     def _listen(self, requested: bool) -> None:
-        """Read the process's output, or leave it in the pipe."""
+        """Starts or stops reading the process's output, which otherwise stays in the pipe."""
         if self._open and requested != self._listening:
             if requested:
                 self._selector.register(self._output, selectors.EVENT_READ)
@@ -212,16 +212,16 @@ class _Running:
             os.kill(self._inner_pid(), signal.SIGTERM)
 
     def _inner_pid(self) -> int:
-        """The user's own process: in a sandbox the first child of the sandbox's first process."""
+        """Returns the user's own process: in a sandbox the first child of the sandbox's first process."""
         children = [child for first in self._sandbox_init() for child in _children(first)]
         return children[0] if children else self._process.pid
 
     def _sandbox_init(self) -> set[int]:
-        """The sandbox's own first process, if it has one. It ends with the sandbox, but takes its time for the mounts."""
+        """Returns the sandbox's own first process, if it has one. It ends with the sandbox, but needs time for the mounts."""
         return {note["child-pid"] for note in self._sandbox_notes() if "child-pid" in note}
 
     def _sandbox_notes(self) -> list[dict[str, Any]]:
-        """The JSON documents that the sandbox has written so far."""
+        """Returns the JSON documents that the sandbox has written so far."""
         if self._status_fd >= 0:
             with suppress(BlockingIOError):
                 while part := os.read(self._status_fd, 4096):
@@ -229,7 +229,7 @@ class _Running:
         return [json.loads(note) for note in self._status.splitlines()]
 
     def _read(self) -> bool:
-        """One chunk of output; False at its end."""
+        """Reads one chunk of output; returns False at its end."""
         chunk = os.read(self._output, _CHUNK)
         if not chunk:
             self._selector.unregister(self._output)
@@ -239,8 +239,8 @@ class _Running:
         return True
 
     def _read_rest(self, *, alone: bool) -> None:
-        """What is in the pipe still. `alone`: nobody is left who could write more, though a sandbox that is being taken down may
-        hold its end; else what comes until the end, for a bounded time."""
+        """Reads what is left in the pipe. `alone`: no process is left that could write more, though a sandbox that is being taken
+        down may still hold its end; otherwise reads until the end, for a bounded time."""
         for other in (self._pid_fd, self._control.wake_fd):
             self._selector.unregister(other)
         self._listen(True)
@@ -258,7 +258,7 @@ class _Running:
             self._last_line = lines[-1]
 
     def _check_sandbox(self, code: int) -> None:
-        """bwrap notes an exit code only if the process ran; without one it failed itself, or was killed."""
+        """Raises SandboxFailed if the process never ran: bwrap records an exit code only if it did."""
         if self._status_fd < 0 or code < 0 or self._cause in {GONE, FAILED}:
             return
         if self._is_refused() or not any("exit-code" in note for note in self._sandbox_notes()):
@@ -273,8 +273,8 @@ class _Running:
 
 
 def _kill_left(spared: set[int]) -> bool:
-    """Kill every descendant of this agent, also those that have left the process's session; wait for all but `spared`.
-    Whether they have all ended."""
+    """Kills every descendant of this agent, including those that left the process's session; waits for all but `spared`. Returns
+    True if they have all ended."""
     for _round in range(20):
         left = [pid for pid in descendants(os.getpid()) if runs(pid)]
         for pid in left:
@@ -287,19 +287,19 @@ def _kill_left(spared: set[int]) -> bool:
 
 
 def end_left() -> None:
-    """End everything that this agent has started, what belonged to a sandbox too."""
+    """Ends everything that this agent has started, including the remains of a sandbox."""
     _kill_left(set())
 
 
 def _await(pids: list[int]) -> None:
-    """For a second at most."""
+    """Waits for a second at most."""
     until = time.monotonic() + 1
     while any(runs(pid) for pid in pids) and time.monotonic() < until:
         time.sleep(0.001)
 
 
 def _children(pid: int) -> list[int]:
-    """The children of a process, oldest first; [] if it is gone."""
+    """Returns the children of a process, oldest first; [] if it has ended."""
     children: list[int] = []
     with suppress(OSError):
         for task in Path(f"/proc/{pid}/task").iterdir():

@@ -1,4 +1,4 @@
-"""The host's share of the machine around its process: a control group where one can be had, else as much as there is."""
+"""The host's share of the machine: a control group around its process where one is available, otherwise other limits."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ _WORDS = {"memory": "memory", "cpu": "CPUs", "pids": "the number of processes"}
 
 
 class HostShare:
-    """`wrapper` goes before the process's command; `close` ends what is left of it."""
+    """`wrapper` precedes the process's command; `close` ends what is left of it."""
 
     def __init__(self, host: HostFile, log: Callable[[str], None], group: ControlGroup | None = None) -> None:
-        """`group`: one that was made ahead, in place of one of the host's name."""
+        """`group`: a group made in advance, used instead of one with the host's name."""
         self._share, self._log = ResourceLimits(host.cpus, host.memory_gb), log
         self._kind = host.group.instance_type
         self._cgroups = find_cgroups() if host.limits == "auto" else Cgroups(0, {}, "the server's setting says so")
         self._group = group or (self._cgroups.group(host.host_id) if self._cgroups.places else None)
 
     def not_held(self) -> str:
-        """A sentence for the first line of the log about what is not held to the share; empty if all of it is."""
+        """Returns a sentence for the first line of the log about limits that cannot be enforced; empty if all are."""
         missing = [which for which in _WORDS if which not in self._cgroups.places]
         if "pids" in missing and self._processes_by_user():
             missing.remove("pids")
@@ -35,7 +35,7 @@ class HostShare:
         return f" Not limited by force: {words} ({self._cgroups.reason})."
 
     def wrapper(self) -> list[str]:
-        """Make the group; the program that enters it. Raises OSError."""
+        """Makes the group and returns the program that enters it. Raises OSError."""
         by_user = self._processes_by_user()
         if self._group is None:
             return by_user
@@ -43,12 +43,12 @@ class HostShare:
         return [*self._group.wrapper, *by_user]
 
     def limit(self) -> None:
-        """Hold what is in the group already to the share. Raises OSError."""
+        """Applies the limits to what is already in the group. Raises OSError."""
         if self._group is not None:
             self._group.limit(self._share)
 
     def _processes_by_user(self) -> list[str]:
-        """Where no group counts processes, the user's own limit does: so many more than run already. Root has none."""
+        """Limits the user's processes where no group counts them: those already running plus the share's. Root has no limit."""
         if "pids" in self._cgroups.places or os.geteuid() == 0:
             return []
         prlimit = shutil.which("prlimit")
@@ -56,17 +56,17 @@ class HostShare:
         return [prlimit, f"--nproc={limit}:{limit}"] if prlimit else []
 
     def kill(self, spared: set[int]) -> None:
-        """Kill every process of the group, and wait for all but `spared` to end."""
+        """Kills every process of the group, and waits for all but `spared` to end."""
         if self._group is not None:
             self._group.kill(spared)
 
     def close(self) -> None:
-        """End everything in it."""
+        """Ends everything in it."""
         if self._group is not None:
             self._group.remove()
 
     def tell(self) -> None:
-        """Say in the log what the share cost the process, which has ended."""
+        """Logs what the share cost the process, which has ended."""
         if self._group is None:
             return
         killed, refused = self._group.out_of_memory(), self._group.refused_processes()

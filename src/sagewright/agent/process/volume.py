@@ -1,8 +1,8 @@
-"""The volume that VolumeSizeInGB asks for, a limit that is watched, and the machine's disk, which hosts that write must not fill.
+"""The volume of VolumeSizeInGB, enforced by monitoring, and the machine's disk, which hosts that write must not fill.
 
-What is counted: everything in the host's directory that its process may fill, what its processes have open or mapped that no
-directory shows any more, and the channels in File mode, wherever their bytes lie. Instance types with storage of their own
-have no such limit, as with AWS. On a disk that runs short each host is judged by what it has written (`writing`).
+It counts all files in the host's directory that its process may write, unlinked files that its processes have open or mapped, and
+the channels in File mode, wherever their bytes are. Instance types with local storage have no such limit, as on AWS. On a disk that
+runs short each host is judged by what it has written (`disk_usage`).
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from sagewright.sandbox.containers.container import bytes_written
 
 _FILLED = ("ml", "tmp", "home", "overlay", "views", "environment", "checkpoint-copies")
 _EVERY_S = 0.5
-_SHARE_OF_TIME = 20  # a look at many files takes long: so many times as long as it took are spent without one
-_LOOK_S = 2.0  # a look at more files than can be counted in this time goes on where it was at the next
+_SHARE_OF_TIME = 20  # scanning many files takes long: the pause after a scan is this multiple of its duration
+_LOOK_S = 2.0  # a scan that takes longer than this continues where it was at the next one
 
 
 class _Ended(Exception):
-    """No more is to be watched."""
+    """Monitoring has ended."""
 
 
 class Volume:
-    """Of one host. `fail(error)` ends its job."""
+    """The volume of one host. `fail(error)` ends its job."""
 
     def __init__(self, host: HostFile, fail: Callable[[JobError], None]) -> None:
         self._host, self._fail = host, fail
@@ -55,15 +55,15 @@ class Volume:
         self._thread.start()
 
     def close(self) -> None:
-        """No more is watched; what is done from here on is not the process's doing."""
+        """Ends the monitoring; later writes are not the process's."""
         self._end.set()
         if self._thread.ident is not None:
             self._thread.join()
 
     def claim(self, size: int, *, elsewhere: bool) -> None:
-        """Before a channel of so many bytes is brought: raises ClientError if it does not fit.
+        """Admits a channel of `size` bytes before its download. Raises ClientError if it does not fit.
 
-        elsewhere: its bytes will not lie in the host's directory, and count nevertheless.
+        elsewhere: True if its bytes are outside the host's directory; they count nevertheless.
         """
         self._claimed += size
         room = self._disk.free()
@@ -75,17 +75,17 @@ class Volume:
             self._elsewhere += size
 
     def begin(self) -> None:
-        """The host's own process starts: what it writes from here on is its own. A server is given all that it starts with."""
+        """Starts counting the writes of the host's own process. A server is credited with everything that it starts with."""
         given = None if self._host.brief.health is not None else max(0, self._claimed - self._elsewhere)
         self._writing.begin(given)
 
     def logged(self, size: int) -> None:
-        """So many bytes of log lines are kept of the host, in the server's store: on its disk."""
+        """Counts log lines, which the server's store keeps on its disk."""
         self._logged += size
 
     @contextmanager
     def making(self, place: Path | None = None) -> Iterator[None]:
-        """In the block, this host writes to the environments: a layer at `place`, or an environment."""
+        """Marks writes of this host to the environments in the block: a layer at `place`, or an environment."""
         self._making.append(place)
         try:
             yield
@@ -107,7 +107,7 @@ class Volume:
                 due = began + _SHARE_OF_TIME * (time.monotonic() - began)
 
     def _making_reason(self) -> str | None:
-        """An environment that is made here may take gigabytes."""
+        """Returns why the host must end while it makes an environment, which can take gigabytes."""
         if not self._making:
             return None
         place = existing(self._host.environments)
@@ -137,7 +137,7 @@ class Volume:
         return f"{shortage(self._host.directory, self._host.disk_stop_mb)} {wrote}"
 
     def _look(self) -> int:
-        """The bytes in the directories: of the last count that came to its end, or of this one if that has found more."""
+        """Returns the bytes in the directories: of the last complete scan, or of this one if that has found more."""
         until, found = time.monotonic() + _LOOK_S, 0
         places = [*(self._host.directory / name for name in _FILLED), *filter(None, self._making)]
         self._count = self._count or used_bytes(places, self._check)
@@ -155,7 +155,7 @@ class Volume:
         return f"host {self._host.host} needs {gib(used)} or more, and VolumeSizeInGB is {(self._limit or 0) // GIB}."
 
     def most_to_bring(self) -> tuple[int, str]:
-        """How many bytes the files that this host leaves can have at most, holes among them, and the words that say so."""
+        """Returns the maximum bytes of the files that this host leaves, holes included, and a description of that limit."""
         if self._limit is not None:
             return self._limit, f"VolumeSizeInGB is {self._limit // GIB}"
         total = self._disk.total()
@@ -170,8 +170,8 @@ def _limit_bytes(host: HostFile) -> int | None:
 
 
 def used_bytes(places: list[Path], check: Callable[[], None]) -> Iterator[int]:
-    """How much was found so far, again and again: what files and directories take on disk. Holes take nothing, links are
-    not followed, a file with two names counts once, and what cannot be read does not stop it."""
+    """Yields the running total of disk usage of files and directories. Holes take no space, links are not followed, a file with two
+    names counts once, and unreadable files are skipped."""
     total, seen = 0, set()
     for place in places:
         with suppress(OSError), JobDirectory.at(place) as directory:

@@ -1,4 +1,4 @@
-"""/opt/ml/sagemaker/warmpoolcache: a directory that the jobs of one warm pool find as the one before left it."""
+"""/opt/ml/sagemaker/warmpoolcache: a directory that passes from one job of a warm pool to the next."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _HOLDER, _NAME = "sagemaker", "warmpoolcache"
 
 
 class WarmCache:
-    """Of one host; does nothing for a job without a warm pool. It is moved as a whole and never looked into."""
+    """The cache of one host; does nothing for a job without a warm pool. It is moved as a whole and never examined."""
 
     def __init__(self, host: HostFile, ml: OptMl) -> None:
         self._kept = Path(host.warm_cache) if host.warm_cache else None
         self._ml = ml
 
     def bring(self) -> None:
-        """Before the process: what the last job left, or an empty directory. Raises OSError."""
+        """Provides the last job's cache, or an empty directory, before the process. Raises OSError."""
         if self._kept is None:
             return
         place = self._ml.root / _HOLDER / _NAME
@@ -34,7 +34,7 @@ class WarmCache:
             holder.make(_NAME).close()
 
     def keep(self) -> None:
-        """After the process, if it has left a directory there. Raises OSError."""
+        """Saves the directory after the process, if it has left one there. Raises OSError."""
         if self._kept is None:
             return
         with suppress(FileNotFoundError, NotADirectoryError), JobDirectory.at(self._ml.root) as ml:

@@ -1,4 +1,4 @@
-"""From the bytes that a process writes to the lines of its log."""
+"""Splits the output of a process into log lines."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ MAX_LINE_BYTES = 256 * 1024
 
 
 class LineSplitter:
-    """Feed it chunks; it gives whole lines. A line over MAX_LINE_BYTES is split; bytes that are no UTF-8 are replaced."""
+    """Returns whole lines from chunks. A line over MAX_LINE_BYTES is split; invalid UTF-8 is replaced."""
 
     def __init__(self) -> None:
         self._rest = bytearray()
@@ -15,7 +15,7 @@ class LineSplitter:
         self._rest += chunk
         if b"\n" not in chunk and len(self._rest) < MAX_LINE_BYTES:
             return []
-        if len(self._rest) < MAX_LINE_BYTES:  # no line is too long: all of them at once
+        if len(self._rest) < MAX_LINE_BYTES:  # no line is too long: process all of them at once
             whole_lines, _, after = bytes(self._rest).rpartition(b"\n")
             self._rest = bytearray(after)
             return _texts(whole_lines)
@@ -28,7 +28,7 @@ class LineSplitter:
         return [_text(line) for line in lines]
 
     def flush(self) -> list[str]:
-        """What is left without an end of line."""
+        """Returns the rest, which has no end of line."""
         rest, self._rest = bytes(self._rest), bytearray()
         return [_text(rest)] if rest else []
 
@@ -39,13 +39,16 @@ def _parts(line: bytes) -> list[bytes]:
 
 
 def _texts(block: bytes) -> list[str]:
-    """What `_text` gives of each line."""
+    """Returns the result of `_text` for each line."""
     shown = block.decode(errors="replace").replace("\t", "#011").replace("\0", "\N{REPLACEMENT CHARACTER}")
     lines = shown.split("\n")
     return [line.removesuffix("\r") for line in lines] if "\r" in shown else lines
 
 
 def _text(line: bytes) -> str:
-    """As SageMaker's logs show it: a tab is `#011`, and metric regexes count on that. No store takes NUL."""
+    """Returns a line as SageMaker's logs show it.
+
+    A tab becomes `#011`, which metric regexes rely on. NUL is replaced: no store accepts it.
+    """
     text = line.removesuffix(b"\r").decode(errors="replace")
     return text.replace("\t", "#011").replace("\0", "\N{REPLACEMENT CHARACTER}")

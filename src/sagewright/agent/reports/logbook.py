@@ -1,4 +1,4 @@
-"""The job's log on its way to the reporter: how much of it is kept, and what is said about the rest."""
+"""The job's log on its way to the reporter: limits how much of it is kept, and reports the rest."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ _TAIL_LINES = 1000
 _TAIL_BYTES = 512 * 1024
 _LAST_LINES = 30
 _MIB = 1 << 20
-_SLICE_S = 0.05  # so long lines are looked at before the process is looked after again
+_SLICE_S = 0.05  # lines are processed for this long before the process is attended to again
 _CLOSE_S = 5.0  # the same at the end
 
 
 class LogBook:
-    """Lines go to the reporter until there are `limit_mb` MiB of them (0: without end); of what comes then the last lines
-    are kept, and written at the end. While the server is away and much waits for it, lines are left out too.
+    """Lines go to the reporter until there are `limit_mb` MiB of them (0: no limit); after that only the last lines are kept, and
+    written at the end. Lines are also dropped if the server is away and much waits for it.
 
-    What was left out is said in the log. Metrics are taken from every line. For one thread, which is kept for a bounded
-    time by each call: lines whose metrics take longer wait, and the process with them (`ready`). `last` are the last few.
+    The log states what was dropped. Metrics are extracted from every line. For one thread; each call takes a bounded time: lines
+    whose metrics take longer wait, and the process with them (`ready`). `last` are the last few lines.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class LogBook:
         limit_mb: int,
         kept: Callable[[int], None] = lambda _size: None,
     ) -> None:
-        """`kept(size)`: so many bytes more are kept."""
+        """`kept(size)`: called with the number of additional bytes kept."""
         self._kept = kept
         self._reporter, self._metrics = reporter, metrics
         self._limit = limit_mb * _MIB
@@ -45,7 +45,7 @@ class LogBook:
         self._say_notes()
 
     def ready(self) -> bool:
-        """Whether lines should be taken from the process now: it waits while the server, or the metrics, are slower."""
+        """True if lines should be read from the process now: it waits while the server, or the metrics, are slower."""
         self._work(_SLICE_S)
         return not self._pending and (not self._reporter.full or self._reporter.away)
 
@@ -55,7 +55,7 @@ class LogBook:
             self._pending.extend(texts)
             self._work(_SLICE_S)
         elif self._beyond():
-            self._set_aside(texts)  # gigabytes may come, and no line of them means anything
+            self._set_aside(texts)  # gigabytes may arrive, and no line of them means anything
         else:
             for text in texts:
                 self._keep(text)
@@ -67,7 +67,7 @@ class LogBook:
         self._say_notes()
 
     def _work(self, seconds: float) -> None:
-        """Take what waits, for at most so long (and one line more)."""
+        """Processes waiting lines for at most `seconds` (and one line more)."""
         if not self._pending:
             return
         until = time.monotonic() + seconds
@@ -94,7 +94,7 @@ class LogBook:
             )
 
     def close(self) -> None:
-        """Write what was set aside: the last lines say most about how it ended."""
+        """Writes the lines that were set aside: the last lines describe the end best."""
         self._work(_CLOSE_S)
         if self._pending:
             self._metrics.give_up()

@@ -1,4 +1,4 @@
-"""Metrics from log lines by the regexes of MetricDefinitions, which may be anything."""
+"""Metrics from log lines by the regexes of MetricDefinitions, which are untrusted."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from typing import Any
 from sagewright.model.jobs.brief import MetricDefinition
 from sagewright.model.regexes import Guarded, compile_linear
 
-# A group such as `(\S+)` may catch more than the number: `0.14#011validation-auc:0.9`, with a tab shown as `#011`.
+# A group such as `(\S+)` may match more than the number: `0.14#011validation-auc:0.9`, with a tab shown as `#011`.
 _NUMBER = re.compile(r"[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|nan\b|inf(?:inity)?\b)", re.IGNORECASE | re.ASCII)
 LINE_CHARACTERS = 8_192
-"""Only so much of a line is searched."""
+"""Only this many characters of a line are searched."""
 MEMORY_BYTES = 1 << 19  # of a compiled regex: with the limit of a line, some 0.4 s for the worst search
-ALLOWED_S = 0.005  # CPU time of one search that nobody minds
-OVERRUN_S = 0.2  # of a definition beyond that, in all, before it is given up
-LINE_OVERRUN_S = 0.5  # of all definitions on one line
+ALLOWED_S = 0.005  # acceptable CPU time of one search
+OVERRUN_S = 0.2  # total excess of a definition before it is given up
+LINE_OVERRUN_S = 0.5  # the same for all definitions on one line
 
 
 @dataclass
@@ -32,7 +32,7 @@ class _Definition:
     overrun_s: float = 0.0
 
     def search(self, line: str, data: bytes) -> str | None:
-        """What the first group caught. Raises TimeoutError."""
+        """Returns the match of the first group. Raises TimeoutError."""
         if self.linear is not None:
             match = self.linear.search(data)
             return match[1].decode(errors="replace") if match and match[1] is not None else None
@@ -42,7 +42,7 @@ class _Definition:
 
 
 class MetricScanner:
-    """What can't be used is told by `notes`, once."""
+    """Extracts metrics from lines. `notes` reports unusable definitions and values, once."""
 
     def __init__(self, definitions: Iterable[MetricDefinition]) -> None:
         self._notes: list[str] = []
@@ -52,16 +52,16 @@ class MetricScanner:
         self._definitions = [definition for definition in compiled if definition]
 
     def __bool__(self) -> bool:
-        """Whether a line can have a metric at all."""
+        """True if a line can contain a metric at all."""
         return bool(self._definitions)
 
     def notes(self) -> list[str]:
-        """What the job's log has to say about definitions and values that were left out since the last call."""
+        """Returns messages for the job's log about definitions and values that were skipped since the last call."""
         notes, self._notes = self._notes, []
         return notes
 
     def scan(self, line: str) -> Iterator[tuple[str, float]]:
-        """(name, value) for each definition that finds a finite number in the line."""
+        """Yields (name, value) for each definition that finds a finite number in the line."""
         if len(line) > LINE_CHARACTERS:
             line = line[:LINE_CHARACTERS]
         data = line.encode(errors="replace")
@@ -82,13 +82,13 @@ class MetricScanner:
             self._definitions = [one for one in self._definitions if one.overrun_s < OVERRUN_S]
 
     def give_up(self) -> None:
-        """Look for no more metrics."""
+        """Stops looking for metrics."""
         if self._definitions:
             self._definitions = []
             self._notes.append("Metrics were not looked for in the last lines: their regexes take too long.")
 
     def _search(self, definition: _Definition, line: str, data: bytes) -> tuple[str | None, float]:
-        """What was caught, and the CPU time beyond what is allowed."""
+        """Returns the match, and the CPU time beyond what is allowed."""
         began = time.thread_time()
         try:
             caught = definition.search(line, data)
@@ -122,8 +122,8 @@ class MetricScanner:
 
 
 def _guarded(pattern: str) -> Guarded:
-    """Raises re.error, or whatever Python raises, for what is no regex of Python's."""
-    re.compile(pattern)  # `regex` has a syntax of its own beyond that
+    """Compiles a pattern. Raises re.error, or any other exception that Python raises, for an invalid Python regex."""
+    re.compile(pattern)  # `regex` accepts more syntax than Python does
     import regex
 
     try:

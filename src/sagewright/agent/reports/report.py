@@ -1,7 +1,7 @@
-"""Reports to the server: batched, numbered, sent again until they are taken in.
+"""Reports to the server: batched, numbered, resent until they are accepted.
 
-A report is numbered when it enters the spool, and the spool is sent strictly in order, so the server keeps each line
-exactly once (docs/explanation/agent-contract.md).
+A report is numbered when it enters the spool, and the spool is sent strictly in order, so the server stores each line exactly once
+(docs/explanation/agent-contract.md).
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from sagewright.agent.reports.spool import ReportSpool
 from sagewright.agent.reports.truncation import slimmer
 from sagewright.model.jobs.brief import Desired
 
-BATCH_S = (0.005, 0.1)  # while lines flow, one report in this time: the first soon, then fewer
+BATCH_S = (0.005, 0.1)  # interval of reports while lines flow: the first soon, then fewer
 BATCH_BYTES = 256 * 1024  # lines kept in memory before they are spooled
 HEARTBEAT_S = 1.0
-POLL_S = 0.1  # between reports while something is awaited from the server
-FULL_BYTES = 32 << 20  # waiting reports above which no more lines should be taken while the server takes them in
+POLL_S = 0.1  # interval of reports while waiting for the server's decision
+FULL_BYTES = 32 << 20  # bytes of waiting reports above which no more lines should be read while the server accepts them
 FULL_AWAY_BYTES = 512 << 20  # the same while the server is away
-GIVE_UP_S = 24 * 3600  # an agent that has nothing left to do waits this long for its server to come back
+GIVE_UP_S = 24 * 3600  # an agent with nothing left to do waits this long for its server to come back
 BACKOFF_S = (0.05, 2.0)  # first and longest wait while the server is away
 
-FAULTS = (30, 600)  # so often a report is answered with 500 before it is slimmed, and again before it is once more
+FAULTS = (30, 600)  # number of 500 answers before a report is slimmed, and again before it is slimmed further
 
 _GONE = {401, 403, 404, 410}
 _AWAY = {408, 429, 502, 503, 504, 507}
@@ -40,10 +40,10 @@ def now_ms() -> int:
 
 
 class Reporter:
-    """Sends what it is told from a thread of its own. Safe to use from many threads.
+    """Sends reports from a separate thread. Safe to use from many threads.
 
-    `on_desired(word)` is called from that thread when the server's wish changes. `deserted(away_since)`: whether to end without
-    the server, which has not answered since then; what waits to be sent stays in the spool.
+    `on_desired(word)` is called from that thread when the server's desired state changes. `deserted(away_since)`: True if the agent
+    should end without the server, which has not answered since then; waiting reports stay in the spool.
     """
 
     def __init__(
@@ -77,14 +77,14 @@ class Reporter:
 
     @property
     def full(self) -> bool:
-        """Whether more waits to be sent than should."""
+        """True if more reports wait than should."""
         return self._spool.choked or len(self._spool) > (FULL_AWAY_BYTES if self.away else FULL_BYTES)
 
     def start(self) -> None:
         self._thread.start()
 
     def hold(self, seconds: float) -> None:
-        """Send nothing for so long, or until `release`: what is done now needs the processor more. Times are not changed by it."""
+        """Sends nothing for `seconds`, or until `release`: current work needs the processor more. Reported times are unaffected."""
         with self._changed:
             self._held_until = time.monotonic() + seconds
 
@@ -108,13 +108,13 @@ class Reporter:
             self._metrics.append((name, value, now_ms()))
 
     def send(self, **members: Any) -> None:
-        """Report these members (phase, message, exited, failed, finished) at once, with the lines before them."""
+        """Reports these members (phase, message, exited, failed, finished) at once, with the lines before them."""
         with self._changed:
             self._spool_batch(members)
             self._changed.notify_all()
 
     def await_desired(self, *words: str) -> str:
-        """Wait until the server wants one of `words` (or says gone); the word."""
+        """Waits until the server's desired state is one of `words` (or gone); returns it."""
         with self._changed:
             self._interval = POLL_S
             self._changed.notify_all()
@@ -123,7 +123,7 @@ class Reporter:
             return self.desired
 
     def ask(self) -> str:
-        """What the server wants now, answered to a report of its own."""
+        """Sends a report and returns the desired state in its answer."""
         with self._changed:
             self._spool_batch({})
             number = self._seq
@@ -132,7 +132,7 @@ class Reporter:
             return self.desired
 
     def finish(self) -> None:
-        """Return once everything is taken in, or the job is gone."""
+        """Returns once everything is accepted, or the job is gone."""
         with self._changed:
             if self._logs or self._metrics:
                 self._spool_batch({})
@@ -143,7 +143,7 @@ class Reporter:
         self._spool.close()
 
     def _spool_batch(self, members: dict[str, Any]) -> None:
-        """Under the lock: number what has gathered and queue it."""
+        """Numbers and queues what has gathered; called under the lock."""
         self._seq += 1
         report: dict[str, Any] = {"seq": self._seq, "at_ms": now_ms(), **members}
         if self._logs:
@@ -183,7 +183,7 @@ class Reporter:
                 return
 
     def _read(self, status: int, body: bytes) -> str | None:
-        """What the server wants; None if it refuses the report as it is. Raises ServerAway."""
+        """Returns the desired state in an answer; None if the server rejects the report as it is. Raises ServerAway."""
         if status in _GONE:
             return Desired.GONE
         if status == 200:
@@ -199,7 +199,7 @@ class Reporter:
         return None
 
     def _slim(self, status: int, body: bytes) -> None:
-        """A fault of ours: send what matters of the report, or nothing, but never the same again."""
+        """Handles an internal fault: sends the essential part of the report, or nothing, but never the same again."""
         head = self._spool.head()
         rest = slimmer(orjson.loads(head)) if head else None
         done = "left out" if rest is None else f"sent again with {sorted(rest)} alone"
@@ -212,7 +212,7 @@ class Reporter:
             self._spool.replace_head(rest)
 
     def _next(self) -> bytes | None:
-        """Wait for the next report that is to be sent; None at the end."""
+        """Waits for the next report to send; returns None at the end."""
         with self._changed:
             while True:
                 held = self._held_until - time.monotonic()
@@ -231,7 +231,7 @@ class Reporter:
                     self._changed.wait(wait)
 
     def _due_in(self) -> float:
-        """Seconds until a report is due: soon if lines wait, else the heartbeat."""
+        """Returns the seconds until a report is due: soon if lines wait, otherwise the heartbeat."""
         waiting = self._logs or self._metrics
         return self._last_batch + (self._pause if waiting else self._interval) - time.monotonic()
 
@@ -248,7 +248,7 @@ class Reporter:
             self._on_desired(desired)
 
     def _is_orphaned(self) -> bool:
-        """While the server is away: its data was deleted, or the work is done and nobody has asked for it for long."""
+        """True if, while the server is away, its data was deleted, or the work is done and no server has returned for long."""
         with self._changed:
             if self._deserted(self._away_since):
                 self._abandoned = True

@@ -1,4 +1,4 @@
-"""HTTP to the server that started the agent, or to another one that shares its store: one connection, kept open."""
+"""HTTP to the server that started the agent, or to another one that shares its store, over one persistent connection."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class ServerAway(ConnectionError):
 
 
 class ServerConnection:
-    """Requests under `/_sagewright/hosts/{host_id}/`. Not safe for many threads: one for each."""
+    """Requests under `/_sagewright/hosts/{host_id}/`. Not thread-safe: each thread needs its own."""
 
     def __init__(self, endpoint: str, host_id: str, token: str) -> None:
         self._endpoints, self._host_id = [endpoint], host_id
@@ -25,12 +25,12 @@ class ServerConnection:
         self._connection: http.client.HTTPConnection | None = None
 
     def know(self, endpoints: Iterable[object]) -> None:
-        """Servers that share the store of this one; what is no URL is passed over."""
+        """Adds servers that share this one's store; anything that is not a URL is skipped."""
         urls = [one for one in endpoints if isinstance(one, str) and one.startswith(("http://", "https://"))]
         self._endpoints += [one for one in urls if one not in self._endpoints]
 
     def turn(self) -> None:
-        """The server is away: the next request goes to another one, if there is one."""
+        """Directs the next request to another server, if there is one, because this one is unreachable."""
         if len(self._endpoints) > 1:
             self.close()
             self._endpoints.append(self._endpoints.pop(0))
@@ -45,7 +45,7 @@ class ServerConnection:
     def request(
         self, method: str, path: str, body: bytes | None = None, kind: str = "application/json"
     ) -> tuple[int, bytes]:
-        """Status and body of the answer. A connection that the server closed while idle is made anew.
+        """Returns status and body of the answer. A connection that the server closed while idle is reopened.
 
         Raises ServerAway.
         """
@@ -62,7 +62,7 @@ class ServerConnection:
         raise AssertionError("unreachable")
 
     def upload(self, path: str, body: IO[bytes], length: int) -> int:
-        """PUT a body from a file; the status. Raises ServerAway."""
+        """PUTs a body from a file; returns the status. Raises ServerAway."""
         headers = {**self._headers, "Content-Type": "application/x-tar", "Content-Length": str(length)}
         try:
             connection = self._open(fresh=True)
@@ -75,8 +75,8 @@ class ServerConnection:
             raise ServerAway(str(error)) from error
 
     def download(self, path: str) -> tuple[int, Iterable[bytes]]:
-        """GET: status and the body in pieces, which must be read before the next request. Raises ServerAway, also while the
-        pieces are read."""
+        """GETs a path; returns the status and the body in pieces, which must be read before the next request. Raises ServerAway,
+        also while the pieces are read."""
         try:
             connection = self._open(fresh=True)
             connection.request("GET", self._base + path, headers=self._headers)
@@ -108,7 +108,7 @@ def _pieces(answer: http.client.HTTPResponse) -> Iterable[bytes]:
     try:
         while piece := answer.read(1 << 20):
             yield piece
-        if answer.length:  # http.client says nothing of it
+        if answer.length:  # http.client does not report a truncated body
             raise ServerAway(f"the answer ended {answer.length} bytes early")
     except (OSError, http.client.HTTPException) as error:
         raise ServerAway(str(error)) from error

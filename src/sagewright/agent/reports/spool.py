@@ -1,7 +1,6 @@
-"""Reports that wait to be sent, in a file, so that a long absence of the server costs disk and not memory.
+"""Reports that wait to be sent, in a file, so that a long absence of the server costs disk instead of memory.
 
-On a disk that is almost full they wait in memory, a few megabytes of them; of what comes after that, all but log lines and
-metrics.
+On an almost full disk they wait in memory, up to a few megabytes; of later reports, everything but log lines and metrics is kept.
 """
 
 from __future__ import annotations
@@ -17,18 +16,18 @@ import orjson
 from sagewright.model.disk_room import HOST_MB, DiskRoom
 from sagewright.model.jobs.left_reports import LENGTH
 
-_SHIFT_BYTES = 8 << 20  # so much that was sent is cut off, once it is more than what waits
+_SHIFT_BYTES = 8 << 20  # this much sent data is cut off, once it exceeds the waiting data
 _MOST_IN_MEMORY = 4 << 20
 _SPARED = ("logs", "metrics")
 
 
 class ReportSpool:
-    """A queue of reports, oldest first. Not safe for many threads; the reporter holds its lock."""
+    """A queue of reports, oldest first. Not thread-safe; the reporter holds its lock."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file = path.open("w+b", buffering=0)
-        self._memory: deque[bytes] = deque()  # behind all of the file
+        self._memory: deque[bytes] = deque()  # follows everything in the file
         self._in_memory = 0
         self._read = 0
         self._write = 0
@@ -36,16 +35,16 @@ class ReportSpool:
         self._head_size = 0
 
     def __len__(self) -> int:
-        """Bytes that wait."""
+        """Returns the number of waiting bytes."""
         return self._write - self._read + self._in_memory
 
     @property
     def choked(self) -> bool:
-        """Whether the disk takes no more, and memory hardly any."""
+        """True if the disk accepts no more, and memory hardly any."""
         return self._in_memory >= _MOST_IN_MEMORY
 
     def append(self, report: dict[str, Any]) -> None:
-        """Never raises: on a full disk the report is kept in memory."""
+        """Appends a report. Never raises: on a full disk the report is kept in memory."""
         data = encoded(report)
         if self._memory or not self._written(LENGTH.pack(len(data)) + data):
             if self.choked:
@@ -56,7 +55,7 @@ class ReportSpool:
     def _written(self, data: bytes) -> bool:
         try:
             room = DiskRoom.of(self._path.parent)
-            if room.free < room.host_floor(HOST_MB) // 2:  # it is for what ends and what deletes
+            if room.free < room.host_floor(HOST_MB) // 2:  # reserved for ends and deletions
                 return False
             self._put(self._write, data)
         except OSError:
@@ -73,7 +72,7 @@ class ReportSpool:
             view = view[self._file.write(view) :]
 
     def head(self) -> bytes | None:
-        """The oldest report as JSON; None if there is none."""
+        """Returns the oldest report as JSON; None if there is none."""
         if self._head is None and self._read < self._write:
             self._file.seek(self._read)
             (length,) = LENGTH.unpack(self._file.read(LENGTH.size))
@@ -83,12 +82,12 @@ class ReportSpool:
         return self._head
 
     def replace_head(self, report: dict[str, Any]) -> None:
-        """Give this report in place of the oldest one, which the server does not take."""
+        """Replaces the oldest report, which the server rejects."""
         if self._head is not None:
             self._head = encoded(report)
 
     def drop_head(self) -> None:
-        """Forget the oldest report: it was taken in."""
+        """Drops the oldest report, which was accepted."""
         if self._head is None:
             return
         self._head = None
@@ -103,7 +102,7 @@ class ReportSpool:
             self._shift()
 
     def _shift(self) -> None:
-        """Move what waits to the beginning: the file stays about as small as that."""
+        """Moves waiting reports to the beginning, which keeps the file about as small as they are."""
         self._file.seek(self._read)
         rest = self._file.read(len(self))
         self._put(0, rest)
@@ -111,7 +110,7 @@ class ReportSpool:
         self._read, self._write = 0, len(rest)
 
     def close(self) -> None:
-        """What waits stays in the file, as far as the disk takes it."""
+        """Closes the spool; waiting reports stay in the file, as far as the disk accepts them."""
         with suppress(OSError):
             for data in self._memory:
                 self._put(self._write, LENGTH.pack(len(data)) + data)
@@ -120,7 +119,7 @@ class ReportSpool:
 
 
 def encoded(report: dict[str, Any]) -> bytes:
-    """JSON that every parser takes, whatever the report holds: half of a surrogate pair becomes `?`, say."""
+    """Returns JSON that every parser accepts, whatever the report contains: an unpaired surrogate becomes `?`, for example."""
     try:
         return orjson.dumps(report)
     except TypeError:

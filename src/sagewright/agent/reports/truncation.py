@@ -1,4 +1,4 @@
-"""What is left of a report that the server refuses: its lines and its end, then its end alone."""
+"""Slimmed versions of a report that the server rejects: its lines and its end, then its end alone."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LAST_WORD = {"class": FaultClass.INTERNAL, "message": "The server refused the r
 
 
 def slimmer(report: dict[str, Any]) -> dict[str, Any] | None:
-    """The report with less in it; None when nothing that matters is left. Called again and again it always ends."""
+    """Returns the report with less in it; None when nothing essential is left. Repeated calls always end."""
     for stage in _STAGES:
         members = {name: report[name] for name in stage if name in report}
         if members and members.keys() != report.keys() - _NUMBER:

@@ -1,4 +1,4 @@
-"""Requests of batch transform to the host's own server, and to those beside it, tried again as long as it may be."""
+"""Requests of batch transform to the host's own server, and to those beside it, with retries."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from sagewright.upstream.connecting import ContainerAddress
 
 SEE_LOG = "See job logs for more information"
 MOST_ANSWER = 1 << 30
-"""Bytes of an answer, which is held in a file."""
+"""Maximum bytes of an answer, which is kept in a file."""
 MOST_READ = 128 << 20
-"""Bytes of an answer that is filtered or joined with its input: it is read whole for that."""
+"""Maximum bytes of an answer that is filtered or joined with its input, and therefore read whole."""
 _ASK_S = 5.0
 _MOST_PARAMETERS = 1 << 16
 _BACK_S = 60.0
-"""How long a server that has died may take until it is well again."""
+"""Time within which a server that has died must be healthy again."""
 _LOOK_S = 0.1
 _WAIT_S = 0.2
 _PIECE = 1 << 20
 
 
 class RequestFailed(Exception):
-    """The server did not answer a request well. `status`: its answer's, 0 if there was none; `body`: the beginning of it."""
+    """The server did not answer a request successfully. `status`: its answer's, 0 for none; `body`: the beginning of it."""
 
     def __init__(self, status: int, body: str) -> None:
         super().__init__(f"{status} {body}")
@@ -44,13 +44,13 @@ class RequestFailed(Exception):
 
     @property
     def is_the_clients(self) -> bool:
-        """Whether the server says that the request is at fault."""
+        """True if the server reports that the request is at fault."""
         return 400 <= self.status < 500
 
 
 @dataclass(frozen=True)
 class AnswerBody:
-    """The body of an answer: `data`, or a file where it is large."""
+    """The body of an answer: `data`, or a file if it is large."""
 
     data: bytes
     file: BinaryIO | None = None
@@ -60,7 +60,7 @@ class AnswerBody:
         return len(self.data) if self.file is None else os.fstat(self.file.fileno()).st_size
 
     def pieces(self) -> Iterator[bytes]:
-        """From the beginning, each time it is called."""
+        """Yields the body from its beginning, on every call."""
         if self.file is None:
             yield self.data
             return
@@ -69,7 +69,7 @@ class AnswerBody:
             yield piece
 
     def whole(self) -> bytes:
-        """Raises Failed for more than MOST_READ bytes."""
+        """Returns the whole body. Raises RequestFailed for more than MOST_READ bytes."""
         if self.size > MOST_READ:
             raise RequestFailed(
                 0, f"The answer has {self.size} bytes; one that is filtered or joined has at most {MOST_READ}."
@@ -82,7 +82,7 @@ class AnswerBody:
 
 
 def spill(scratch: Path, most: int) -> Spill:
-    """Files of a directory that have no name in it, as long as the disk has room."""
+    """Returns a spill to unnamed files in a directory, as long as the disk has room."""
     return Spill(lambda: cast("BinaryIO", tempfile.TemporaryFile(dir=scratch)), most, Disk(scratch).spend)
 
 
@@ -101,11 +101,12 @@ class Invoking:
         self._first, *self._onward = [_Server(place, transform, self._spill, check) for place in places]
 
     def parameters(self) -> dict[str, Any]:
-        """What the first server says at GET /execution-parameters; {} where it says nothing that can be read."""
+        """Returns the first server's answer to GET /execution-parameters; {} if it is unreadable."""
         return self._first.parameters()
 
     def await_all(self) -> None:
-        """Until the servers beside the first one are well. Raises AlgorithmError where one has ended, and what `check` raises."""
+        """Waits until the servers beside the first one are healthy. Raises AlgorithmError if one has ended, and the exceptions of
+        `check`."""
         for server in self._onward:
             while not server.well():
                 self._check()
@@ -118,7 +119,7 @@ class Invoking:
             server.close()
 
     def kept(self, data: bytes) -> AnswerBody:
-        """In a file if it is large. Raises DiskFull."""
+        """Stores an answer, in a file if it is large. Raises DiskFull."""
         if len(data) <= _PIECE:
             return AnswerBody(data)
         self._spill.spend(len(data))
@@ -128,7 +129,7 @@ class Invoking:
         return AnswerBody(b"", file)
 
     def invoke(self, body: Body) -> AnswerBody:
-        """The answer to one payload. Raises Failed, DiskFull, and what `check` raises."""
+        """Returns the answer to one payload. Raises RequestFailed, DiskFull, and the exceptions of `check`."""
         content, kind = self._first.invoke(body, self._content_type)
         for server in self._onward:
             given = content
@@ -140,7 +141,7 @@ class Invoking:
 
 
 class _Server:
-    """One of them. Its answers come with their content type, "" where it says none."""
+    """One of the servers. Its answers come with their content type, "" if there is none."""
 
     def __init__(self, directory: Path, transform: Transform, large: Spill, check: Callable[[], None]) -> None:
         self._directory, self._transform, self._check, self._spill = directory, transform, check, large
@@ -166,7 +167,7 @@ class _Server:
         return found if isinstance(found, dict) else {}
 
     def invoke(self, body: Body, content_type: str, length: int | None = None) -> tuple[AnswerBody, str]:
-        """`length` in bytes of a body that is made, if it is known."""
+        """Sends a request. `length`: bytes of a generated body, if known."""
         tries = 0
         while True:
             self._check()
@@ -194,7 +195,7 @@ class _Server:
         return AnswerBody(answer.body, answer.file), answer.headers.get("content-type", "")
 
     def _requested(self, body: Body, headers: dict[str, str], length: int | None) -> Answer:
-        """Connections that were kept may have been closed by the server meanwhile: that is no failure of the request."""
+        """Sends a request; if the server has closed a persistent connection in the meantime, that does not count as a failure."""
         timeout_s = float(self._transform.timeout_s)
         while True:
             try:
@@ -207,7 +208,7 @@ class _Server:
                 self._check()
 
     def _await_server(self) -> None:
-        """Until it is well again, for as long as that may take."""
+        """Waits until it is healthy again, for as long as that may take."""
         until = time.monotonic() + _BACK_S
         while time.monotonic() < until and not self.has_ended():
             self._check()

@@ -1,4 +1,4 @@
-"""What batch transform does to rows: InputFilter, the join with the input, OutputFilter.
+"""Row filters of batch transform: InputFilter, the join with the input, OutputFilter.
 
 Source: AWS's developer guide, "Associate Prediction Results with Input Records".
 """
@@ -19,11 +19,11 @@ OUTPUT, INPUT = "SageMakerOutput", "SageMakerInput"
 
 
 class BadRow(ValueError):
-    """A row can't be filtered or joined; the message says why."""
+    """A row cannot be filtered or joined; the message says why."""
 
 
 class _Format(Protocol):
-    """Rows of one content type."""
+    """The format of rows of one content type."""
 
     def read(self, row: bytes) -> Any: ...
     def chosen(self, path: JsonPath, row: Any) -> Any: ...
@@ -38,7 +38,7 @@ class _Csv:
             return text.split(",")
         rows = list(csv.reader(io.StringIO(text), strict=True))
         if len(rows) != 1:
-            raise ValueError("a field goes over several lines")
+            raise ValueError("a field spans several lines")
         return rows[0]
 
     def chosen(self, path: JsonPath, row: list[str]) -> list[str]:
@@ -70,7 +70,7 @@ class _Json:
 
 
 def format_of(content_type: str) -> _Format | None:
-    """None for a type whose rows can't be looked into."""
+    """Returns the format of a content type; None if its rows cannot be parsed."""
     media = content_type.partition(";")[0].strip().lower()
     if media == "text/csv":
         return _Csv()
@@ -78,10 +78,10 @@ def format_of(content_type: str) -> _Format | None:
 
 
 class RowFilter:
-    """`rows`: what is asked for; `by_line`: whether a payload has a row a line, else it is one."""
+    """`rows`: the requested filters; `by_line`: True if a payload has one row per line, otherwise it is one row."""
 
     def __init__(self, rows: RowFilters, content_type: str, *, by_line: bool) -> None:
-        """Raises BadRow for rows of a type that can't be looked into."""
+        """Raises BadRow for a content type whose rows cannot be parsed."""
         self._before, self._after, self._join = _path(rows.before), _path(rows.after), rows.join
         self._by_line = by_line
         format_ = format_of(content_type)
@@ -98,13 +98,13 @@ class RowFilter:
         return self._after is None and not self._join
 
     def before(self, record: bytes) -> bytes:
-        """A record as it is sent. Raises BadRow."""
+        """Returns the filtered record for the request. Raises BadRow."""
         if self._before is None:
             return record
         return self._format.write(self._chosen(self._before, self._read(record, "input"), "the input filter"))
 
     def after(self, payload: Payload, answer: bytes) -> bytes:
-        """What is kept of an answer to the records of `payload`, as they were before the filter. Raises BadRow."""
+        """Returns the output for an answer to the records of `payload`, which are unfiltered. Raises BadRow."""
         if self.keeps_output:
             return answer
         rows = [line for line in answer.split(b"\n") if line.strip()] if self._by_line else [answer]
@@ -140,5 +140,5 @@ class RowFilter:
 
 
 def _path(text: str) -> JsonPath | None:
-    """None for all of a row."""
+    """Returns the compiled path; None for the whole row."""
     return None if text == WHOLE else json_path(text)

@@ -1,4 +1,4 @@
-"""A program that serves until it is stopped: when it is well, and how it is started again.
+"""A program that serves until it is stopped: its health checks and restarts.
 
 Source: AWS's developer guide, "Use your own inference code with hosting services": GET /ping, answered with 200 within two seconds.
 """
@@ -27,18 +27,18 @@ from sagewright.upstream.connecting import ContainerAddress
 PORT_VARIABLE, PORT = "SAGEMAKER_BIND_TO_PORT", 8080
 PING_S = 2.0
 BETWEEN_S = 10.0
-"""Between two pings of a server that is well."""
+"""Interval of pings to a healthy server."""
 MISSED = 3
-"""So many pings in a row without a good answer, and the server is started anew."""
+"""Number of consecutive failed pings after which the server is restarted."""
 _OFTEN_S, _SELDOM_S, _SOON_S = 0.025, 0.5, 15.0
-"""Between two pings of a server that starts: often as long as it may come up soon."""
+"""Intervals of pings to a starting server: short for the first seconds, then longer."""
 _BACKOFF_S, _MOST_BACKOFF_S = 0.1, 20.0
 _STEADY_S = 60.0
-"""A server that was well for so long has a new beginning when it ends."""
+"""A server that was healthy for this long starts afresh when it ends."""
 
 
 def ping(directory: Path, path: str = "/ping") -> bool:
-    """Whether the server of the host in HOST_DIRECTORY reports that it is well. Takes PING_S at most, whatever it answers."""
+    """True if the server of the host in HOST_DIRECTORY reports that it is healthy. Takes at most PING_S, whatever it answers."""
     upstream = BlockingUpstream(ContainerAddress(directory, PING_S))
     try:
         request = UpstreamRequest("GET", path, {"Connection": "close"})
@@ -48,7 +48,7 @@ def ping(directory: Path, path: str = "/ping") -> bool:
 
 
 def listening_place(namespace: str) -> ListeningSocket:
-    """Where a container's server is to listen: on AWS's port in a network of its own; without one on a port that is free now."""
+    """Returns the listening address of a container's server: AWS's port in a private network, otherwise a port that is free now."""
     if namespace:
         return ListeningSocket(PORT, namespace)
     with socket.socket() as found:
@@ -57,7 +57,7 @@ def listening_place(namespace: str) -> ListeningSocket:
 
 
 class HealthWatch:
-    """Of one host's server. `well` is called when it is well for the first time."""
+    """Watches one host's server. Calls `well` when it is healthy for the first time."""
 
     def __init__(self, directory: Path, requested: Asked, control: Control, well: Callable[[], None]) -> None:
         self._directory, self._requested, self._control, self._well = directory, requested, control, well
@@ -67,7 +67,8 @@ class HealthWatch:
 
     @contextmanager
     def watching(self, started: Started) -> Iterator[None]:
-        """Pings while the process runs. One that is not well in time fails the job; one that was is killed, to be started again."""
+        """Pings while the process runs. A server that is not healthy in time fails the job; one that was is killed, to be
+        restarted."""
         over = threading.Event()
         watcher = threading.Thread(target=self._watch, args=(started, over), name="health", daemon=True)
         watcher.start()
@@ -78,7 +79,7 @@ class HealthWatch:
             watcher.join()
 
     def steady(self) -> bool:
-        """Whether it was well for long before it ended."""
+        """True if it was healthy for long before it ended."""
         return self._since is not None and time.monotonic() - self._since > _STEADY_S
 
     def _watch(self, started: Started, over: threading.Event) -> None:
@@ -106,7 +107,7 @@ class HealthWatch:
 
 
 def kill(started: Started) -> None:
-    """End a server that does not answer. The process that stands for a container ends it at SIGINT; a sandbox dies at once."""
+    """Ends a server that does not answer. The process that represents a container ends it on SIGINT; a sandbox dies at once."""
     with suppress(ProcessLookupError):
         started.process.send_signal(signal.SIGINT)
     with suppress(Exception):
@@ -116,14 +117,14 @@ def kill(started: Started) -> None:
 
 
 class Restarts:
-    """How long to wait before a server that has ended is started again: longer each time, unless it was well for long."""
+    """Delays before an ended server is restarted: longer each time, unless it was healthy for long."""
 
     def __init__(self, control: Control, log: Callable[[str], None]) -> None:
         self._control, self._log = control, log
         self._next_s = _BACKOFF_S
 
     def wait(self, ended: Exit, *, steady: bool) -> None:
-        """Raises Stopped, Gone."""
+        """Waits before the restart. Raises JobStopped, JobGone."""
         if steady:
             self._next_s = _BACKOFF_S
         self._log(f"The model server ended with exit code {ended.code}; it is started again in {self._next_s:g} s.")
@@ -135,5 +136,5 @@ class Restarts:
 
 
 def failed(ended: Exit) -> Exit:
-    """How a server that ended before it was ever well is reported: it was not to end by itself at all."""
+    """Returns the reported exit of a server that ended before it was ever healthy: it should not have ended by itself at all."""
     return Exit(ended.code or 1, ended.cause) if ended.cause == EndCause.EXIT else ended

@@ -1,4 +1,4 @@
-"""What a transform leaves: an object for each object that went in, and a list of them where that is wanted."""
+"""Outputs of a transform: an object for each input object, and a list of them if requested."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ENDING = ".out"
 
 @dataclass(frozen=True)
 class OutputPrefix:
-    """A prefix in S3, without a slash at its end."""
+    """A prefix in S3, without a trailing slash."""
 
     bucket: str
     prefix: str
@@ -35,7 +35,7 @@ class OutputPrefix:
 
 
 class TransformOutput:
-    """Where outputs go: a file for each object in `scratch`, then an object in S3. `kept`: the paths of those that are there."""
+    """Destination of outputs: a file for each object in `scratch`, then an object in S3. `kept`: the paths of uploaded ones."""
 
     def __init__(self, s3: JobS3, place: OutputPrefix, scratch: Path, check: Callable[[], None]) -> None:
         self._s3, self.place, self._scratch, self._check = s3, place, scratch, check
@@ -47,12 +47,12 @@ class TransformOutput:
         return self._scratch / str(number)
 
     def upload(self, number: int, path: str) -> None:
-        """Raises ClientError."""
+        """Uploads an output. Raises ClientError."""
         self._send(str(number), self.place, path + _ENDING)
         self.kept.append(path + _ENDING)
 
     def put(self, place: OutputPrefix, path: str, content: bytes) -> None:
-        """Raises ClientError."""
+        """Uploads content. Raises ClientError."""
         (self._scratch / "told").write_bytes(content)
         self._send("told", place, path)
 
@@ -65,7 +65,7 @@ class TransformOutput:
 
 
 def capture(uri: str, target: TransformOutput, chosen: Sequence[ChannelMember]) -> None:
-    """Tell which objects went in and which came out, as manifests of this hour. Raises ClientError.
+    """Records the input and output objects, as manifests of this hour. Raises ClientError.
 
     Source: AWS's developer guide, "Capture data from batch transform job".
     """

@@ -1,4 +1,5 @@
-"""Batch transform on one host: its share of the objects, record by record through the model's server, and to S3.
+"""Batch transform on one host: sends its share of the objects, record by record, through the model's server, and uploads the
+results.
 
 Source: AWS's developer guide, "Use Batch Transform"; log lines and reasons: the contract's errors.md, section 5.
 """
@@ -31,7 +32,7 @@ from sagewright.agent.transform.transformed import OutputPrefix, TransformOutput
 from sagewright.model.jobs.brief import InputBrief, Transform
 
 SCRATCH = "transformed"
-"""In HOST_DIRECTORY: answers that are on their way."""
+"""Directory in HOST_DIRECTORY for answers in progress."""
 _DEFAULT_PAYLOAD_MB = 6
 _MOST_CONCURRENCY = 100
 _PROGRESS_S = 10.0
@@ -42,7 +43,7 @@ _MOST_TOLD = 200
 
 @dataclass(frozen=True)
 class TransformPlan:
-    """How objects are sent, once the server was asked: `limit` in bytes, 0 for any."""
+    """Parameters of sending objects, after the server was asked: `limit` in bytes, 0 for any."""
 
     several: bool
     limit: int
@@ -68,8 +69,8 @@ class TransformPlan:
 
 
 class BatchTransform:
-    """Runs in a thread of its own from `start`, when the server is well for the first time, until its work is done; then it has
-    the job's process ended. `log` takes lines."""
+    """Runs in a separate thread from `start`, when the server is healthy for the first time, until its work is done; then it ends
+    the job's process. `log` accepts lines."""
 
     def __init__(self, host: HostFile, transform: Transform, control: Control, log: Callable[[str], None]) -> None:
         self._host, self._transform, self._control, self._line = host, transform, control, log
@@ -83,7 +84,7 @@ class BatchTransform:
         self._thread.start()
 
     def close(self) -> None:
-        """The job's process has ended: nothing more can be asked."""
+        """Ends the requests: the job's process has ended."""
         self._closed = True
         self._invoking.close()
         if self._thread.ident is not None:
@@ -93,7 +94,7 @@ class BatchTransform:
         self._line(f"[sagemaker logs]: {text}")
 
     def _check(self) -> None:
-        """Raises Gone, Stopped or what the job has failed of."""
+        """Raises JobGone, JobStopped or the job's failure."""
         self._control.check()
         if self._closed:
             raise JobStopped
@@ -114,7 +115,7 @@ class BatchTransform:
             self._control.finish()
 
     def _transform_all(self) -> None:
-        """Raises ClientError or AlgorithmError at the end if an object could not be transformed."""
+        """Transforms all objects. Raises ClientError or AlgorithmError at the end if one could not be transformed."""
         self._invoking.await_all()
         said = {} if self._is_told_everything() else self._invoking.parameters()
         plan = TransformPlan.of(self._transform, said)
@@ -155,14 +156,14 @@ class BatchTransform:
         )
 
     def _failed(self, stored: Stored, error: Exception) -> None:
-        """One object: it is told in the log, and the others go on."""
+        """Logs the failure of one object; the others go on."""
         ours = isinstance(error, RequestFailed) and not error.is_the_clients
         self._failures.append(AlgorithmError(SEE_LOG) if ours else ClientError(SEE_LOG))
         name = f"{stored.bucket}/{stored.key}"
         if len(self._failures) > _MOST_TOLD:
             return
         if len(self._failures) == _MOST_TOLD:
-            self._log(f"{_MOST_TOLD} objects have failed; of the ones after {name} nothing is told.")
+            self._log(f"{_MOST_TOLD} objects have failed; failures after {name} are not listed.")
         if isinstance(error, RequestFailed) and error.status:
             self._log(f"{name}: Bad HTTP status received from algorithm: {error.status}")
             self._log(f"{name}: ")
@@ -187,7 +188,7 @@ class BatchTransform:
 
 @dataclass(frozen=True)
 class _Sent:
-    """A payload on its way; `last`: of its object, which is `number` of those that this host has."""
+    """A payload in progress; `number`: of its object among those of this host; `last`: True for the last payload of its object."""
 
     number: int
     answer: Future[AnswerBody] | None
@@ -196,7 +197,7 @@ class _Sent:
 
 
 class _Objects:
-    """Payloads of all objects in their order: some are on their way at once, answers are written as they stand."""
+    """Payloads of all objects in order: several are in progress at once, answers are written in order."""
 
     def __init__(
         self,
@@ -279,7 +280,7 @@ class _Objects:
             yield _Sent(number, None, last=True)
 
     def _acts(self, stored: Stored) -> Iterator[Callable[[], AnswerBody]]:
-        """What has to be done for each payload of an object. Raises BadRecord, BadRow and what reading raises."""
+        """Yields the action for each payload of an object. Raises BadRecord, BadRow and the exceptions of reading."""
         if self._plan.limit == 0 and self._transform.split == "None" and self._filter.does_nothing:
             yield partial(self._invoking.invoke, partial(self._pieces, stored))
             return
@@ -288,7 +289,7 @@ class _Objects:
             yield partial(self._answer, payload)
 
     def _answer(self, payload: Payload) -> AnswerBody:
-        """Raises Failed, BadRow, DiskFull."""
+        """Returns the answer to a payload. Raises RequestFailed, BadRow, DiskFull."""
         data: Body = payload.data
         if not self._filter.does_nothing:
             between = b"\n" if self._transform.split == "Line" else b""
@@ -298,7 +299,7 @@ class _Objects:
             return answer
         if answer.file is None:
             return AnswerBody(self._filter.after(payload, answer.data))
-        with self._filtering:  # one large answer at a time is in memory
+        with self._filtering:  # only one large answer at a time is in memory
             try:
                 return self._invoking.kept(self._filter.after(payload, answer.whole()))
             finally:
@@ -310,7 +311,7 @@ class _Objects:
 
 
 def _number(value: Any, default: int) -> int:
-    """What a server says, if it is a number that can be used."""
+    """Returns a number from the server, if it is usable."""
     try:
         number = int(value)
     except (TypeError, ValueError, OverflowError):

@@ -18,14 +18,14 @@ from sagewright.compute.ray.broker import Broker, RayRefused
 from sagewright.model.aws.instance_types import Resources
 from sagewright.model.settings import Settings
 
-_PULSES_S = 0.5  # so old may be what is known of all hosts
+_PULSES_S = 0.5  # maximum age of the cached state of all hosts
 _MACHINES_S = 5.0
 
 
 class RayBackend:
-    """A job's hosts are one placement group and a detached actor each, which starts the agent on its node.
+    """A job's hosts are one placement group and one detached actor each, which starts the agent on its node.
 
-    Connects when it is made. Raises NoBackend. `forgotten_s`: so long after its agent has ended an actor waits for a server.
+    Connects on creation. Raises NoBackend. `forgotten_s`: how long after its agent's end an actor waits for a server.
     """
 
     def __init__(self, settings: Settings, forgotten_s: float = 3600) -> None:
@@ -87,7 +87,7 @@ class RayBackend:
             (directory / "agent.log").write_text(log)
 
     def machines(self) -> Sequence[Resources]:
-        """What each node has; none while the cluster does not answer."""
+        """Returns the resources of each node; none while the cluster does not answer."""
         with self._lock:
             if time.monotonic() - self._machines_at > _MACHINES_S:
                 try:
@@ -98,11 +98,11 @@ class RayBackend:
             return self._machines
 
     def endpoint(self, url: str) -> str:
-        """Where the nodes reach the server that is at `url` on this machine."""
+        """Returns the address at which the nodes reach the server that is at `url` on this machine."""
         return self._base.replace("{port}", str(urlsplit(url).port))
 
     def close(self) -> None:
-        """The hosts go on."""
+        """Closes the connection; the hosts go on."""
         self._broker.close()
 
     def _order(self, plan: HostPlan, gang: str) -> dict[str, Any]:
@@ -139,7 +139,7 @@ def _known(handle: Handle) -> dict[str, Any]:
 
 
 def endpoint_base(settings: Settings, nodes: Sequence[str]) -> str:
-    """The server's URL as the nodes see it, with `{port}` for the port. Raises NoBackend."""
+    """Returns the server's URL as the nodes see it, with `{port}` for the port. Raises NoBackend."""
     if settings.hosts_endpoint:
         return settings.hosts_endpoint.rstrip("/")
     far = next((node for node in nodes if not ipaddress.ip_address(node).is_loopback), None)
@@ -159,7 +159,7 @@ def endpoint_base(settings: Settings, nodes: Sequence[str]) -> str:
 
 
 def _own_address(towards: str) -> str:
-    """The address that this machine has on the way to another."""
+    """Returns this machine's address on the route to another."""
     family = socket.AF_INET6 if ":" in towards else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as probe:
         try:

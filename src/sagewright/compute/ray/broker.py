@@ -1,7 +1,7 @@
-"""The process that talks to Ray for the server.
+"""The process that communicates with Ray for the server.
 
-Ray's driver is hundreds of MB, and ends its process when it loses its cluster. So it is in a process of its own
-(`python -m sagewright.compute.ray.driver`), asked over a socket pair, and started again when it has ended.
+Ray's driver takes hundreds of MB, and ends its process when it loses its cluster. So it runs in a separate process (`python -m
+sagewright.compute.ray.driver`), called over a socket pair, and restarted when it has ended.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ _RETRY_S = 3.0
 
 
 class RayRefused(RuntimeError):
-    """Ray did not do what was asked; the message says why."""
+    """Ray did not execute a request; the message says why."""
 
 
 class Broker:
-    """One process, one question at a time. Safe to use from many threads. `log`: where Ray's own lines go."""
+    """One process, one request at a time. Safe to use from many threads. `log`: where Ray's own lines go."""
 
     def __init__(self, address: str, log: Path) -> None:
         self._address, self._log = address, log
@@ -42,14 +42,14 @@ class Broker:
         self._returning: threading.Thread | None = None
 
     def connect(self) -> None:
-        """Raises NoBackend."""
+        """Connects. Raises NoBackend."""
         check_installed()
         check_reachable(self._address)
         with self._lock:
             self._connect()
 
     def ask(self, do: str, **arguments: Any) -> Any:
-        """Raises Unreachable, Refused."""
+        """Executes a request. Raises BackendUnreachable, RayRefused."""
         with self._lock:
             if self._socket is None:
                 raise BackendUnreachable(f"the Ray cluster at {self._address} does not answer")
@@ -71,7 +71,7 @@ class Broker:
             self._end()
 
     def _connect(self) -> None:
-        """Under the lock. Raises NoBackend."""
+        """Connects, under the lock. Raises NoBackend."""
         for _try in range(_TRIES):
             answer = self._first_answer()
             if "refused" not in answer:
@@ -104,14 +104,14 @@ class Broker:
         return answer
 
     def _exchange(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Under the lock. Raises OSError, ValueError."""
+        """Exchanges a request for an answer, under the lock. Raises OSError, ValueError."""
         if self._socket is None:
             raise OSError("not connected")
         self._socket.sendall(json.dumps(request).encode() + b"\n")
         return self._read()
 
     def _read(self) -> dict[str, Any]:
-        """Under the lock. Raises OSError, ValueError."""
+        """Reads an answer, under the lock. Raises OSError, ValueError."""
         if self._socket is None:
             raise OSError("not connected")
         answer = bytearray()
@@ -124,7 +124,7 @@ class Broker:
         return parsed
 
     def _return(self) -> None:
-        """Under the lock: try to connect again, until it works, in a thread of its own."""
+        """Reconnects in a separate thread, retrying until it works; called under the lock."""
         if self._returning is None or not self._returning.is_alive():
             self._returning = threading.Thread(target=self._try_again, name="ray-broker", daemon=True)
             self._returning.start()
@@ -152,13 +152,13 @@ class Broker:
 
 
 def check_installed() -> None:
-    """Raises NoBackend."""
+    """Raises NoBackend if Ray is not installed."""
     if importlib.util.find_spec("ray") is None:
         raise NoBackend("The backend ray needs Ray, here and on each node: pip install 'sagewright[ray]'.")
 
 
 def check_reachable(address: str) -> None:
-    """Soon and in clear words, what Ray itself would say after minutes. Raises NoBackend."""
+    """Reports quickly and clearly what Ray itself would report after minutes. Raises NoBackend."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if not address or (address != "auto" and not port.isdigit()):
         raise NoBackend(f"ray_address={address!r}: must be ray://HOST:PORT, HOST:PORT or auto")

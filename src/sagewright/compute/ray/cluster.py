@@ -1,6 +1,6 @@
-"""What is done on the Ray cluster for a server, by an actor in it.
+"""The actor in the Ray cluster that executes a server's requests.
 
-It is an actor since a client's connection (`ray://`) makes a task, and often a process, of each of these calls.
+It is an actor because a client's connection (`ray://`) makes a task, and often a process, of each of these calls.
 """
 
 from __future__ import annotations
@@ -21,29 +21,29 @@ _GIB = 1 << 30
 _PULSE_S = 1.0
 _STOP_S = 5.0
 _KILL_S = 30.0
-_CALLS_AT_ONCE = 4  # of an actor: one that kills still says whether it is alive
+_CALLS_AT_ONCE = 4  # of an actor: while it kills, it still answers whether it is alive
 _WAITING = frozenset({"PENDING", "PREPARED"})  # not RESCHEDULING: then a node was lost, and the other hosts run
 
 Host = dict[str, Any]
-"""What the server knows of a host: host_id, gang, rank, peers, and its directory on its node, place."""
+"""The server's data of a host: host_id, gang, rank, peers, and its directory on its node, place."""
 
 
 class Cluster:
-    """Named actors and placement groups are all that is remembered, so another one may go on at any time."""
+    """Named actors and placement groups are the only state, so another instance may take over at any time."""
 
     def __init__(self) -> None:
         self._actors: dict[str, Any] = {}
 
     def addresses(self) -> list[str]:
-        """Of the nodes."""
+        """Returns the addresses of the nodes."""
         return [str(node["NodeManagerAddress"]) for node in _nodes()]
 
     def machines(self) -> list[tuple[int, int, int]]:
-        """CPUs, memory in GiB and GPUs of each node that hosts can be on."""
+        """Returns CPUs, memory in GiB and GPUs of each node that can run hosts."""
         return [_has(node) for node in _nodes() if _has(node)[0]]
 
     def launch(self, gang: str, orders: list[dict[str, Any]]) -> None:
-        """Returns once the cluster knows of all: it starts them by itself, when it has room for all. What it knows stays."""
+        """Returns once the cluster knows of all hosts: it starts them by itself, when it has room for all. Its state persists."""
         documents = [order["document"] for order in orders]
         bundle, strategy = _placement(documents[0], len(orders))
         try:
@@ -72,7 +72,7 @@ class Cluster:
             ray.get_actor(str(order["document"]["host_id"]))
 
     def cancel(self, gang: str, peers: list[str]) -> None:
-        """End what there is of a gang, started or not."""
+        """Ends a gang, started or not."""
         for name in peers:
             if (actor := self._find(name)) is not None:
                 ray.kill(actor)
@@ -81,9 +81,9 @@ class Cluster:
             remove_placement_group(get_placement_group(gang))
 
     def pulses(self, places: dict[str, str]) -> dict[str, tuple[str | None, str]]:
-        """Why each host's agent is not alive (None if it is, or is not started yet), and its node's address.
+        """Returns why each host's agent is not alive (None if it is, or is not started yet), and its node's address.
 
-        `places`: the address for each host, as far as it is known; a lost node does not tell it any more.
+        `places`: the address of each host, as far as known, since a lost node no longer reports it.
         """
         requested = {name: actor.pulse.remote() for name in places if (actor := self._find(name)) is not None}
         if requested:
@@ -113,7 +113,7 @@ class Cluster:
                 ray.get(actor.stop.remote(), timeout=_STOP_S)
 
     def kill(self, host: Host) -> str:
-        """The end of the agent's own log."""
+        """Kills the host and returns the end of the agent's own log."""
         name, actor = host["host_id"], self._find(host["host_id"])
         log = None
         waiting = _state(host["gang"]).get("state") in _WAITING
@@ -149,9 +149,9 @@ def _has(node: dict[str, Any]) -> tuple[int, int, int]:
 
 
 def _placement(document: dict[str, Any], count: int) -> tuple[dict[str, float], str]:
-    """A host's share of its node, and whether the hosts have nodes of their own or one together.
+    """Returns a host's share of its node, and whether the hosts get separate nodes or share one.
 
-    They have their own where enough nodes are large enough; else they share one, as they would share one machine.
+    They are separate if enough nodes are large enough; otherwise they share one, as they would share one machine.
     """
     bundle = {"CPU": float(document["cpus"]), "memory": float(document["memory_gb"] * _GIB)}
     if document["gpus"]:
@@ -164,7 +164,7 @@ def _placement(document: dict[str, Any], count: int) -> tuple[dict[str, float], 
 
 
 def _state(gang: str) -> dict[str, Any]:
-    """Of a placement group; empty when it is gone."""
+    """Returns the state of a placement group; empty when it was removed."""
     try:
         found: dict[str, Any] = placement_group_table(get_placement_group(gang))
     except ValueError:
@@ -173,7 +173,7 @@ def _state(gang: str) -> dict[str, Any]:
 
 
 def _clean(host: Host) -> str:
-    """End on its node what a dead actor left there, if the node is there; the end of the agent's own log."""
+    """Ends on its node what a dead actor left there, if the node is up; returns the end of the agent's own log."""
     node = (_state(host["gang"]).get("bundles_to_node_id") or {}).get(host["rank"])
     if node not in {one["NodeID"] for one in _nodes()}:
         return ""
@@ -189,7 +189,7 @@ def _clean(host: Host) -> str:
 
 
 def _gone_reason(place: str) -> str:
-    """Of an actor that Ray does not know any more."""
+    """Returns why an actor unknown to Ray has ended."""
     if place and place not in {node["NodeManagerAddress"] for node in _nodes()}:
         return f"its node {place} was lost"
     return f"its actor on node {place} is gone" if place else "its actor is gone"

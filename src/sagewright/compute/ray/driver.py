@@ -1,4 +1,4 @@
-"""`python -m sagewright.compute.ray.driver ADDRESS FD`: hands what the server asks for to the cluster, and answers."""
+"""`python -m sagewright.compute.ray.driver ADDRESS FD`: forwards the server's requests to the cluster, and answers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ANSWER_S = 80.0
 
 
 def main(address: str, descriptor: int) -> int:
-    """Exit status 0 when the server closed its end, 1 when the cluster is gone or cannot be used."""
+    """Returns exit status 0 when the server closed its end, 1 when the cluster is lost or unusable."""
     with socket.socket(fileno=descriptor) as connection, connection.makefile("rwb") as stream:
 
         def say(**answer: Any) -> None:
@@ -31,7 +31,7 @@ def main(address: str, descriptor: int) -> int:
         try:
             cluster = _connect(address)
         except Exception as error:  # of any kind, Ray's own and gRPC's
-            # Ray's client server dies now and then when it forks: ray-project/ray#63202.
+            # Ray's client server sometimes dies when it forks: ray-project/ray#63202.
             say(refused=_line(error), again=isinstance(error, ConnectionAbortedError))
             return 1
         say(value=None)
@@ -42,7 +42,10 @@ def main(address: str, descriptor: int) -> int:
                 say(value=ray.get(method.remote(**request), timeout=_ANSWER_S))
             except RayTaskError as error:
                 say(refused=_line(error.cause if error.cause is not None else error))
-            except (RayActorError, ConnectionError):  # that actor, or the cluster, is gone: another process will see
+            except (
+                RayActorError,
+                ConnectionError,
+            ):  # that actor, or the cluster, is lost: another process will find out
                 return 1
             except (RayError, RuntimeError, ValueError) as error:
                 say(refused=_line(error))

@@ -1,6 +1,6 @@
-"""What runs on a node of the cluster: an actor for each host, which starts its agent there and looks after it.
+"""The actor of one host on a node of the cluster: starts the host's agent there and monitors it.
 
-On its node it is the local backend that starts, polls, stops and kills: the same agent, the same files.
+On its node it uses the local backend to start, poll, stop and kill: the same agent, the same files.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ _MARK = "agent.json"
 
 
 class HostActor:
-    """The place of one host. `order`: its directory (ROOT/hosts/GANG/NAME), its document, its gang's host ids (`peers`),
-    the server's version, and after how many seconds without a question it goes when its agent has ended (`forgotten_s`):
-    a server that died while it launched a gang does not know of it."""
+    """The actor of one host. `order`: its directory (ROOT/hosts/GANG/NAME), its document, its gang's host ids (`peers`), the
+    server's version, and for how many seconds it waits for a request after its agent's end before it exits (`forgotten_s`): a
+    server that died while it launched a gang does not know of it."""
 
     def __init__(self, order: dict[str, Any]) -> None:
         self._node = str(ray.util.get_node_ip_address())
@@ -64,7 +64,7 @@ class HostActor:
         (self._directory / _MARK).write_text(json.dumps(self._handle))
 
     def pulse(self) -> tuple[str | None, str]:
-        """Why the agent is not alive, None if it is; the node's address."""
+        """Returns why the agent is not alive, None if it is; and the node's address."""
         self._asked_s = time.monotonic()
         if self._handle is None:
             return self._failure, self._node
@@ -76,14 +76,15 @@ class HostActor:
             self._local.stop(self._handle)
 
     def kill(self) -> str:
-        """The end of the agent's own log."""
+        """Kills the host and returns the end of the agent's own log."""
         self._asked_s = time.monotonic()
         if self._handle is not None:
             self._local.kill(self._handle)
         return _remove(self._directory)
 
     def _watch(self, peers: list[str], own: str, forgotten_s: float) -> None:
-        """Go when nobody asks for what has ended; the gang's first host goes last, and gives back what the gang holds."""
+        """Exits when the agent has ended and no server asks for it; the gang's first host exits last, and releases the gang's
+        resources."""
         group = get_current_placement_group()
         while self._alive() or time.monotonic() - self._asked_s < forgotten_s:
             time.sleep(min(forgotten_s / 4, _WATCH_S))
@@ -99,7 +100,7 @@ class HostActor:
 
 
 def clean_host(directory: str) -> str:
-    """End what is left of a host whose actor is dead; the end of the agent's own log."""
+    """Ends the remains of a host whose actor is dead; returns the end of the agent's own log."""
     place = Path(directory).expanduser()
     with suppress(OSError, ValueError):
         LocalBackend(fork_server=False).kill(json.loads((place / _MARK).read_bytes()))
@@ -107,13 +108,13 @@ def clean_host(directory: str) -> str:
 
 
 def _environ() -> dict[str, str]:
-    """Of agents: nothing of Ray's, its token least of all."""
+    """Returns the environment of agents, without anything of Ray's, in particular its token."""
     not_theirs = {"CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS"}
     return {name: value for name, value in os.environ.items() if not name.startswith("RAY_") and name not in not_theirs}
 
 
 def _addresses(names: list[str]) -> dict[str, Any]:
-    """Where the hosts find each other, if each has a node of its own; hosts of one node do as they do anywhere."""
+    """Returns the hosts' addresses if each has a separate node; hosts of one node work as they do anywhere."""
     on = placement_group_table(get_current_placement_group())["bundles_to_node_id"]
     if len(set(on.values())) == 1:
         return {}
@@ -131,7 +132,7 @@ def _remove(directory: Path) -> str:
 
 
 def _sweep(hosts: Path) -> None:
-    """Remove what hosts left whose node was lost to the server when they ended."""
+    """Removes remains of hosts whose node was unreachable for the server when they ended."""
     for lock in hosts.glob("*/*/agent.lock"):
         with suppress(OSError), lock.open() as held:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
 """Endpoints: fleets, instances, rollouts, inference components, serverless and asynchronous invocations, tracking servers.
 
-Each container of an instance is a job, so this wing builds on `engine.jobs`, and on no other wing.
+Each container of an instance is a job, so this package builds on `engine.jobs`, and on no other package of the engine.
 """

@@ -1,4 +1,4 @@
-"""Asynchronous invocations: kept until they are done, carried out by a process of their own, at least once.
+"""Asynchronous invocations: stored until they are done, carried out by a separate process, at least once.
 
 Source: AWS's developer guide, "Asynchronous inference".
 """
@@ -33,16 +33,16 @@ KIND = "async-invocation"
 WAITING, RUNNING = "Waiting", "Running"
 DEFAULT_TTL_S, DEFAULT_TIMEOUT_S = 21_600, 900
 DEFAULT_CONCURRENCY = 4
-"""Requests to one instance at a time where ClientConfig doesn't say."""
+"""Concurrent requests to one instance if ClientConfig does not say."""
 MOST_DEATHS = 3
-"""After so many deaths of the invoker an invocation that it had in its hands each time has failed."""
+"""Number of deaths of the invoker during an invocation after which the invocation has failed."""
 log = logging.getLogger("sagewright.engine.endpoints.async_invocations")
 
 
 @dataclass(frozen=True)
 class AsyncInvocationDependencies:
-    """`owner`: the server's name, under which it holds what is being carried out; `access()`: S3 as the invoker reaches it;
-    `folder`: for its payloads."""
+    """`owner`: the server's name, under which it holds running invocations; `access()`: S3 as the invoker reaches it; `folder`:
+    directory of the invoker's payloads."""
 
     store: Database
     objects: ObjectStore
@@ -56,7 +56,7 @@ class AsyncInvocationDependencies:
 
 @dataclass(frozen=True)
 class _Held:
-    """An invocation that is being carried out, and by whom."""
+    """A running invocation and the instance that serves it."""
 
     fleet: Fleet
     variant: Variant
@@ -65,7 +65,7 @@ class _Held:
 
 
 class AsyncInvocationReconciler:
-    """See engine.control.Reconciler for the guarantees. A step hands the work to the invoker, or takes in what has come of it."""
+    """See engine.control.Reconciler for the guarantees. A step hands work to the invoker, or applies its results."""
 
     kinds: tuple[str, ...] = (KIND,)
 
@@ -122,7 +122,7 @@ class AsyncInvocationReconciler:
                 self._let_go(row.id)
 
     def _chosen(self, endpoint: Resource) -> tuple[Fleet, Variant, Instance] | None:
-        """An instance with room, the one that has most of it."""
+        """Returns the instance with the most free capacity, if any has some."""
         serving = [fleet for fleet in fleets.read(endpoint.document) if fleet.share]
         for fleet in sorted(serving, key=lambda one: -one.share):
             client = (fleet.asynchronous or {}).get("ClientConfig") or {}
@@ -134,7 +134,7 @@ class AsyncInvocationReconciler:
         return None
 
     def _claimed(self, row: Resource) -> Resource | None:
-        """The invocation as this server's, or None where a server that lives has it."""
+        """Returns the invocation claimed for this server; None if another live server holds it."""
         owner = _owner(row)
         if owner not in {"", self._d.owner} and servers.lives(self._d.store, owner):
             return None
@@ -152,7 +152,7 @@ class AsyncInvocationReconciler:
         self._d.wake(KIND, result.id)
 
     def _note_lost(self, ids: list[str]) -> None:
-        """The invoker died: they are carried out again."""
+        """Releases the invocations of a dead invoker, so that they are repeated."""
         with self._lock:
             for one in ids:
                 self._let_go(one)
@@ -194,7 +194,7 @@ class AsyncInvocationReconciler:
 
 
 def _owner(row: Resource) -> str:
-    """The server that carries it out, or did before it died; "" for none. Of rows that an earlier version wrote, too."""
+    """Returns the server that holds the invocation, or held it before it died; "" for none. Reads rows of earlier versions, too."""
     owner: Any = row.document.get("Owner") or (row.document.get("Lease") or {}).get("Owner", "")
     return str(owner)
 

@@ -1,6 +1,6 @@
 """Reports on asynchronous invocations: messages to topics, and metrics.
 
-Source: AWS's developer guide, "Asynchronous inference"; the form of its notifications is published there.
+Source: AWS's developer guide, "Asynchronous inference", which publishes the format of its notifications.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class AsyncReports:
 
 
 def _backlog(endpoint: Resource, waiting: int) -> list[tuple[MetricSeries, Datum]]:
-    """The metrics of an asynchronous endpoint; none of any other. `waiting`: its invocations that are not over."""
+    """Returns the metrics of an asynchronous endpoint; none for any other. `waiting`: number of its unfinished invocations."""
     serving = [fleet for fleet in fleets.read(endpoint.document) if fleet.share]
     if not waiting and not any(fleet.asynchronous for fleet in serving):
         return []

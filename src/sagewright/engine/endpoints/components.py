@@ -1,8 +1,7 @@
 """The reconciler of inference components: copies of a model on the instances of an endpoint.
 
-A component's document is an endpoint's in small: fleets with one variant, whose instances are copies, go the ways that `rollout`
-says. What is its own is the place of each copy; it is decided with the endpoint's row locked, so that no two components get the
-same room.
+A component's document is a small endpoint document: fleets with one variant, whose instances are copies and follow `rollout`. In
+addition each copy has a placement, which is decided with the endpoint's row locked, so that no two components get the same room.
 Source: AWS's API reference, CreateInferenceComponent and UpdateInferenceComponent.
 """
 
@@ -24,12 +23,12 @@ from sagewright.store.resources.resources import Resource
 
 log = logging.getLogger("sagewright.engine.endpoints.components")
 FAILURE, WAITING = "FailureReason", "WaitsForRoom"
-"""Members of a component's document: the second says that copies which were there had to go, and come back once there is room."""
+"""Members of a component's document. The second records that existing copies had to be removed, and return once there is room."""
 
 
 @dataclass(frozen=True)
 class Decision:
-    """A component and its endpoint as they are next."""
+    """The next state of a component and of its endpoint."""
 
     component: Resource
     endpoint: Resource | None
@@ -88,7 +87,7 @@ class ComponentReconciler:
 def decided(
     component: Resource, endpoint: Resource | None, siblings: Sequence[Resource], observation: Observation
 ) -> Decision | None:
-    """What is next; None where there is nothing to do. `siblings`: what belongs to the endpoint."""
+    """Returns the next state; None if there is nothing to do. `siblings`: all components of the endpoint."""
     before = RolloutState.read(component.status, component.document)
     if endpoint is None or endpoint.status == EndpointStatus.FAILED:
         after, host = rollout.advance(_without_host(before), observation), None
@@ -104,7 +103,7 @@ def decided(
 
 
 def _without_host(state: RolloutState) -> RolloutState:
-    """An endpoint that has gone takes its components along."""
+    """Returns the state after the endpoint was deleted: its components are deleted with it."""
     return replace(state, status=EndpointStatus.DELETING, update=None)
 
 

@@ -1,7 +1,7 @@
-"""The fleets of an endpoint: what its document keeps of instances, and the jobs that run them.
+"""The fleets of an endpoint: the instances in its document, and the jobs that run them.
 
-A fleet is what one endpoint configuration asks for: variants, each with instances, each with one job for each of its containers.
-Everything stands in the endpoint's document before it is made, so that a server that is killed leaves nothing unknown behind.
+A fleet implements one endpoint configuration: variants, each with instances, each with one job per container. Everything is written
+to the endpoint's document before it is created, so that a killed server leaves nothing unknown behind.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from sagewright.store.resources.resources import Resource
 class InstanceState(StrEnum):
     STARTING = "starting"
     READY = "ready"  # every container answers to /ping
-    OVER = "over"  # a container ended by itself, or was lost
+    OVER = "over"  # a container ended on its own, or was lost
 
 
 @dataclass(frozen=True)
 class Instance:
-    """`directories`: of its containers, once they are ready; `leaving_ms`: since when it gets no more requests; `place`: of a copy
-    of an inference component, the endpoint's instance that it is on."""
+    """`directories`: directories of its containers, once they are ready; `leaving_ms`: since when it gets no more requests;
+    `place`: for a copy of an inference component, the endpoint's instance that it runs on."""
 
     id: str
     directories: list[str] = field(default_factory=list)
@@ -40,7 +40,8 @@ class Instance:
 
 @dataclass(frozen=True)
 class Needs:
-    """What one copy of an inference component takes of an instance. `most_memory_mb`: what it may use, 0 for all there is."""
+    """Resources that one copy of an inference component needs of an instance. `most_memory_mb`: its memory limit, 0 for all there
+    is."""
 
     cpus: float = 0.0
     memory_mb: int = 0
@@ -54,11 +55,11 @@ _STORED_DESIRED = "wanted"
 
 @dataclass(frozen=True)
 class Variant:
-    """`containers`: as ContainerDefinition; `desired`: how many instances; `mode`: InferenceExecutionConfig's; `failures`: how many
-    instances in a row did not come up, `retry_ms`: before which time no other one is made.
+    """`containers`: as ContainerDefinition; `desired`: desired number of instances; `mode`: InferenceExecutionConfig's mode;
+    `failures`: number of consecutive instances that failed to start; `retry_ms`: time before which no other one is created.
 
-    `hosts_components`: its instances run nothing themselves, they are the places of inference components' copies; `scaling`: how
-    many of them there may be, as ManagedInstanceScaling. `component`: whose copies the instances are, each of which has `needs`.
+    `hosts_components`: True if its instances run nothing themselves but host inference components' copies; `scaling`: bounds on
+    their number, as ManagedInstanceScaling. `component`: the component whose copies the instances are, each of which has `needs`.
     """
 
     name: str
@@ -88,13 +89,13 @@ class Variant:
 
     @property
     def kept(self) -> list[Instance]:
-        """Those that are not leaving."""
+        """Returns the instances that are not leaving."""
         return [one for one in self.instances if one.leaving_ms is None]
 
 
 @dataclass(frozen=True)
 class Fleet:
-    """`share`: the part of the traffic that it gets, in percent; `capture` and `asynchronous`: of its configuration."""
+    """`share`: percentage of the traffic that it gets; `capture` and `asynchronous`: from its configuration."""
 
     id: str
     config: str
@@ -109,7 +110,7 @@ class Fleet:
 
 
 def read(document: dict[str, Any]) -> list[Fleet]:
-    """The fleets of an endpoint's document, the one that serves first."""
+    """Returns the fleets of an endpoint's document, the serving one first."""
     return [fleet_of(one) for one in document.get("Fleets", [])]
 
 
@@ -121,7 +122,7 @@ def written(fleets: list[Fleet]) -> list[dict[str, Any]]:
 
 
 def fleet_of(document: dict[str, Any]) -> Fleet:
-    """One that `written` wrote."""
+    """Parses a fleet that `written` wrote."""
     return Fleet(**{**document, "variants": [_variant(one) for one in document["variants"]]})
 
 
@@ -136,7 +137,7 @@ def _variant(document: dict[str, Any]) -> Variant:
 
 
 def sized(fleet: Fleet, now_ms: int) -> Fleet:
-    """With as many instances as are wanted: new ones have a name and no jobs yet, those that are too many are leaving."""
+    """Returns the fleet with the desired number of instances: new ones have a name and no jobs yet, surplus ones are leaving."""
     return replace(fleet, variants=[_sized(variant, now_ms) for variant in fleet.variants])
 
 
@@ -155,7 +156,7 @@ def new_instance_id() -> str:
 
 
 def emptied(fleet: Fleet, now_ms: int) -> Fleet:
-    """With nobody wanted, and all instances leaving."""
+    """Returns the fleet with no desired instances and all existing ones leaving."""
     return sized(replace(fleet, share=0.0, variants=[replace(one, desired=0) for one in fleet.variants]), now_ms)
 
 
@@ -167,19 +168,19 @@ def instances(fleets: list[Fleet]) -> Iterator[tuple[Variant, Instance]]:
 
 
 class Fleets:
-    """The jobs of instances: an endpoint's own, or the copies of an inference component, which is the owner then."""
+    """Manages the jobs of instances. The owner is an endpoint, or the inference component whose copies the instances are."""
 
     def __init__(self, dependencies: JobDependencies) -> None:
         self._dependencies = dependencies
 
     def jobs_of(self, owner: Resource, variant: Variant, instance: Instance) -> list[Job | None]:
-        """Of each container; None where it has not been made yet."""
+        """Returns the job of each container; None if it has not been created yet."""
         scope = ResourceScope(SERVING.kind, owner.account, owner.region)
         names = [_job_name(instance, number) for number in range(len(variant.containers))]
         return [jobs.find(self._dependencies.store, scope, name) for name in names]
 
     def make(self, owner: Resource, variant: Variant, instance: Instance) -> None:
-        """The jobs of an instance, those that are there already excepted."""
+        """Creates the missing jobs of an instance."""
         scope = ResourceScope(SERVING.kind, owner.account, owner.region)
         for number, container in enumerate(variant.containers):
             request = {
@@ -199,7 +200,7 @@ class Fleets:
             self._dependencies.wake(job.kind, job.id)
 
     def observe(self, owner: Resource, variant: Variant, instance: Instance) -> tuple[InstanceState, list[Job]]:
-        """How far an instance is, and its jobs."""
+        """Returns the state of an instance, and its jobs."""
         found = [job for job in self.jobs_of(owner, variant, instance) if job is not None]
         if any(job.ended for job in found):
             return InstanceState.OVER, found
@@ -209,14 +210,14 @@ class Fleets:
         return (InstanceState.READY if ready else InstanceState.STARTING), found
 
     def directories(self, made: list[Job]) -> list[str]:
-        """Of the containers of a ready instance."""
+        """Returns the container directories of a ready instance."""
         return [str(self._directory(job)) for job in made]
 
     def _directory(self, job: Job) -> Any:
         return host_directory(self._dependencies.settings, job.id, hosts.of_job(self._dependencies.store, job.id), HOST)
 
     def stop(self, owner: Resource, variant: Variant, instance: Instance) -> bool:
-        """Whether all of its jobs are over, and forgotten: nobody can ask for them. Those that aren't are asked to end."""
+        """True if all of the instance's jobs are over and deleted, so that no client can query them. Asks the others to end."""
         over = True
         for job in self.jobs_of(owner, variant, instance):
             if job is not None and job.ended:
@@ -226,14 +227,14 @@ class Fleets:
             over = False
             if (
                 job.desired != DesiredState.STOP
-            ):  # once: the job's steps wake the endpoint, which would wake the job for ever
+            ):  # only once: the job's steps wake the endpoint, which would wake the job forever
                 jobs.set_desired(self._dependencies.store, job.id, DesiredState.STOP)
                 self._dependencies.wake(job.kind, job.id)
         return over
 
 
 def _owned(owner: Resource, variant: Variant, instance: Instance) -> dict[str, Any]:
-    """Whose job it is, and what it may use where that isn't all of its instance type."""
+    """Returns the job's owner, and its resource limits if it may not use all of its instance type."""
     if owner.kind != COMPONENT:
         memory_gb = (variant.serverless or {}).get("MemorySizeInMB", 0) // 1024
         described = {"EndpointName": owner.name, "EndpointId": owner.id}

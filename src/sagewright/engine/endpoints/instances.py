@@ -1,4 +1,4 @@
-"""The instances of an endpoint, or the copies of an inference component: what is seen of them, and their jobs made and ended."""
+"""The instances of an endpoint, or the copies of an inference component: observes them, and creates and ends their jobs."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from sagewright.model.jobs.state_machines import EndpointStatus
 from sagewright.store.resources.resources import Resource
 
 SOON_MS = 2_000
-"""What is due later is seen by a sweep."""
+"""What is due later is found by a sweep."""
 Alarmed = Callable[[Resource, list[str]], str]
-"""The first of an account's alarms, by name, that is in ALARM; "" if none is."""
+"""Returns the first of an account's alarms, by name, that is in ALARM, or ""."""
 
 
 class Instances:
-    """Every step may be repeated, and taken by two servers at once: what is made has names from the owner's document."""
+    """Every step may be repeated, and run by two servers at once: names come from the owner's document."""
 
     def __init__(self, dependencies: JobDependencies, alarmed: Alarmed) -> None:
         self._dependencies, self._fleets, self._alarmed = dependencies, Fleets(dependencies), alarmed
@@ -32,7 +32,7 @@ class Instances:
         return Observation(now_ms(), seen, self._alarm(owner, state))
 
     def carry_out(self, owner: Resource, state: RolloutState, at_ms: int) -> None:
-        """Make the jobs of the instances that are there, and end those of the instances that are leaving."""
+        """Creates the jobs of existing instances, and ends those of instances that are leaving."""
         for variant, instance in fleets.instances(state.fleets):
             if instance.leaving_ms is None:
                 self._fleets.make(owner, variant, instance)

@@ -1,7 +1,7 @@
-"""Where the copies of inference components are: on instances of an endpoint's variant that have room for what each of them needs.
+"""Placement of inference components' copies on instances of an endpoint's variant that have room for their needs.
 
-A pure function of the documents. A copy holds what it needs from when it is wanted until it is leaving. It keeps running when its
-place changes: all instances are this machine. Source: AWS's API reference, InferenceComponentComputeResourceRequirements,
+A pure function of the documents. A copy holds its resources from when it is desired until it is leaving. It keeps running when its
+placement changes: all instances are this machine. Source: AWS's API reference, InferenceComponentComputeResourceRequirements,
 InferenceComponentSchedulingConfig and ProductionVariantManagedInstanceScaling.
 """
 
@@ -23,8 +23,8 @@ _EXACT = 1e-9
 
 @dataclass(frozen=True)
 class PlacedComponent:
-    """`state`: the component's, without the copies that found no place; `host`: the endpoint's; `missing`: how many found none,
-    and `reason`: why."""
+    """`state`: the component's state, without unplaced copies; `host`: the endpoint's state; `missing`: number of unplaced copies,
+    and `reason`: the reason."""
 
     state: RolloutState
     host: RolloutState
@@ -34,7 +34,7 @@ class PlacedComponent:
 
 @dataclass
 class _Spot:
-    """An instance of the endpoint: what it has left, and how many copies of the component in question it has."""
+    """An instance of the endpoint: its free resources, and how many copies of the component in question it has."""
 
     id: str
     cpus: float
@@ -56,9 +56,9 @@ class _Spot:
 
 
 def place(state: RolloutState, host: RolloutState, others: Iterable[RolloutState], at_ms: int) -> PlacedComponent:
-    """The component with a place for each of its copies, and the endpoint with as many instances as that takes.
+    """Returns the component with an instance for each of its copies, and the endpoint with the number of instances that requires.
 
-    `others`: the other components of the endpoint. A copy whose place has gone gets another one, or is leaving.
+    `others`: the other components of the endpoint. A copy whose instance was removed gets another one, or is leaving.
     """
     variant = next((one for fleet in state.fleets for one in fleet.variants), None)
     if variant is None:
@@ -100,14 +100,14 @@ def place(state: RolloutState, host: RolloutState, others: Iterable[RolloutState
 
 
 def hosting_variant(host: RolloutState, name: str) -> Variant | None:
-    """The variant of an endpoint whose instances components can be on."""
+    """Returns the endpoint's variant with that name, if its instances can host components."""
     serving = _serving(host)
     variants = serving.variants if serving else []
     return next((one for one in variants if one.name == name and one.hosts_components), None)
 
 
 def _serving(host: RolloutState) -> Fleet | None:
-    """Of several, during an update, the one that has served so far."""
+    """Returns the serving fleet; during an update with several fleets, the one that has served so far."""
     return next((fleet for fleet in host.fleets if fleet.share), None)
 
 
@@ -142,7 +142,7 @@ def _found(spots: dict[str, _Spot], needs: Needs, strategy: str) -> _Spot | None
 
 
 def _scaling(variant: Variant) -> tuple[int, int] | None:
-    """The fewest and the most instances that managed scaling may come to; None where it is not enabled."""
+    """Returns the minimum and maximum instances of managed scaling; None if it is disabled."""
     described = variant.scaling or {}
     if described.get("Status") != ENABLED:
         return None
@@ -159,7 +159,7 @@ def _one_more(variant: Variant) -> Variant | None:
 
 
 def _without_empty(variant: Variant, empty: list[str], at_ms: int) -> Variant:
-    """Managed scaling gives back what no copy is on."""
+    """Returns the variant without empty instances, which managed scaling releases."""
     bounds = _scaling(variant)
     surplus = max(0, len(variant.kept) - bounds[0]) if bounds else 0
     gone = set(empty[:surplus])
@@ -170,7 +170,7 @@ def _without_empty(variant: Variant, empty: list[str], at_ms: int) -> Variant:
 
 
 def _no_room(needs: Needs, variant: Variant) -> str:
-    """The first sentences are AWS's [K]."""
+    """Returns the reason why a copy does not fit. The first sentences are AWS's [K]."""
     requested = f"{needs.cpus:g} CPU cores, {needs.memory_mb} MB of memory and {needs.gpus} accelerators"
     has = resources_of(variant.instance_type)
     return (
@@ -182,7 +182,7 @@ def _no_room(needs: Needs, variant: Variant) -> str:
 
 
 def _with_places(state: RolloutState, kept: dict[str, str], at_ms: int) -> RolloutState:
-    """Copies without a place are leaving, or were never there."""
+    """Returns the state with placements; copies without one are leaving, or are dropped before they start."""
 
     def placed(instance: Instance) -> Instance | None:
         if instance.leaving_ms is not None:

@@ -1,4 +1,4 @@
-"""The reconciler of endpoints: it carries out what `rollout` says, and finds out what `rollout` has to know."""
+"""The reconciler of endpoints: carries out the decisions of `rollout`, and provides its observations."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ log = logging.getLogger("sagewright.engine.endpoints.reconciler")
 
 
 class EndpointReconciler:
-    """See engine.control.Reconciler for the guarantees. Every step may be repeated, and taken by two servers at once: what is
-    decided is decided in one transaction on the endpoint's document, and what is made has names from there."""
+    """See engine.control.Reconciler for the guarantees. Every step may be repeated, and run by two servers at once: decisions are
+    made in one transaction on the endpoint's document, and names come from there."""
 
     kinds: tuple[str, ...] = (ENDPOINT,)
 
@@ -49,7 +49,7 @@ class EndpointReconciler:
             self._wake_components(endpoint_id)
 
     def _wake_components(self, endpoint_id: str) -> None:
-        """Their copies may have to be somewhere else."""
+        """Wakes the endpoint's components: their copies may have to move."""
         for one in resources.children(self._dependencies.store, endpoint_id):
             if one.kind == COMPONENT:
                 self._dependencies.wake(COMPONENT, one.id)

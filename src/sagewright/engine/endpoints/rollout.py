@@ -1,7 +1,7 @@
-"""How an endpoint gets from what it is to what is wanted: a pure function of its document, of what is seen and of the time.
+"""Rollouts: the next state of an endpoint, as a pure function of its document, the observations and the time.
 
-Fleets are launched beside those that serve, take over by the shares that the deployment's configuration says, and the old ones
-go. Source: AWS's developer guide, "Deployment guardrails".
+New fleets are launched beside the serving ones and take over traffic in the shares of the deployment's configuration; then the old
+ones are removed. Source: AWS's developer guide, "Deployment guardrails".
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ from sagewright.engine.endpoints.fleets import Fleet, Instance, InstanceState, V
 from sagewright.model.jobs.state_machines import EndpointStatus
 
 DRAIN_MS = 2_000
-"""How long an instance that gets no more requests is left before it is asked to end: every front knows by then."""
+"""Grace period of an instance that gets no more requests before it is asked to end: every front knows of it by then."""
 KNOWN_MS = 250
-"""How long an endpoint is Updating at least once its traffic has been divided anew: who then reads InService is answered by what
-the endpoint has become, as every front knows of it.
+"""Minimum time for which an endpoint stays Updating after its traffic was redistributed: a client that then reads InService is
+served by the new fleets, as every front knows of them.
 """
 OUT_MS = 15_000
-"""How long an endpoint is without any instance that answers before it is OutOfService: a replacement takes a few seconds."""
+"""Time without any answering instance after which an endpoint is OutOfService: a replacement takes a few seconds."""
 RETRY_MS = 1_000
 MOST_RETRY_MS = 60_000
 UNSERVED, UNSERVED_REASON = "UnservedSinceMs", "UnservedReason"
-"""In the document of an endpoint that has no instance that answers: since when, and why the last one ended."""
+"""Members of an endpoint's document while no instance answers: since when, and why the last one ended."""
 LAUNCH, WAIT, RESIZE = "launch", "wait", "resize"
 """The phases of an update."""
 
 
 @dataclass(frozen=True)
 class ObservedInstance:
-    """What is seen of one instance. `gone`: it has no jobs any more that are not over."""
+    """The observed state of one instance. `gone`: True if none of its jobs is still running."""
 
     state: InstanceState
     directories: list[str]
@@ -43,7 +43,7 @@ class ObservedInstance:
 
 @dataclass(frozen=True)
 class Observation:
-    """What is seen of an endpoint at a time. `alarm`: one of the update's alarms that is in ALARM, "" if none is."""
+    """What was observed of an endpoint at a time. `alarm`: name of a firing alarm of the update, or ""."""
 
     at_ms: int
     seen: Mapping[str, ObservedInstance]
@@ -52,8 +52,8 @@ class Observation:
 
 @dataclass(frozen=True)
 class RolloutState:
-    """The document of an endpoint, or of an inference component, parsed. `update`: what is under way, None for nothing; see
-    `start`."""
+    """The parsed document of an endpoint, or of an inference component. `update`: the update in progress, None if there is none;
+    see `start`."""
 
     status: str
     fleets: list[Fleet]
@@ -70,17 +70,17 @@ class RolloutState:
 
     @property
     def finished(self) -> bool:
-        """Whether it is to be deleted, and nothing is left of it."""
+        """True if it is to be deleted, and nothing is left of it."""
         return self.status == EndpointStatus.DELETING and not any(True for _ in fleets.instances(self.fleets))
 
 
 def resize(at_ms: int) -> dict[str, Any]:
-    """An update to weights and counts that the fleets have already."""
+    """Returns an update to weights and counts that the fleets already have."""
     return {"Phase": RESIZE, "StartedMs": at_ms, "UntilMs": at_ms + KNOWN_MS, "Deployment": {}}
 
 
 def start(fleet: Fleet, deployment: Mapping[str, Any], at_ms: int) -> dict[str, Any]:
-    """An update to `fleet`, which has no instances yet."""
+    """Returns an update to `fleet`, which has no instances yet."""
     return {
         "Phase": LAUNCH,
         "Fleet": fleets.written([fleet])[0],
@@ -92,14 +92,14 @@ def start(fleet: Fleet, deployment: Mapping[str, Any], at_ms: int) -> dict[str, 
 
 
 def given_up(state: RolloutState, observation: Observation, reason: str) -> RolloutState:
-    """What becomes of it where an instance that is wanted can't be."""
+    """Returns the state after a desired instance cannot be created."""
     if state.update is None:
         return replace(state, rest={**state.rest, "FailureReason": reason})
     return _as_it_is(state, reason) if state.update["Phase"] == RESIZE else _rolled_back(state, observation, reason)
 
 
 def advance(state: RolloutState, observation: Observation) -> RolloutState:
-    """Where the endpoint is next; the same state where there is nothing to do."""
+    """Returns the next state of the endpoint; the same state if there is nothing to do."""
     state = _noticed(state, observation)
     if state.status == EndpointStatus.DELETING:
         return replace(state, update=None, fleets=[fleets.emptied(one, observation.at_ms) for one in state.fleets])
@@ -111,7 +111,7 @@ def advance(state: RolloutState, observation: Observation) -> RolloutState:
 
 
 def due_ms(state: RolloutState) -> int | None:
-    """When it should be looked at again though nothing happens; None for never."""
+    """Returns when to reconcile again even if nothing happens; None for never."""
     times = [one.leaving_ms + DRAIN_MS for _, one in fleets.instances(state.fleets) if one.leaving_ms is not None]
     times += [
         since + OUT_MS for since in [state.rest.get(UNSERVED, 0)] if since and state.status == EndpointStatus.IN_SERVICE
@@ -123,7 +123,7 @@ def due_ms(state: RolloutState) -> int | None:
 
 
 def may_stop(instance: Instance, at_ms: int) -> bool:
-    """Whether an instance that is leaving has waited for long enough for what it still has to answer."""
+    """True if a leaving instance has had enough time to answer its remaining requests."""
     return instance.leaving_ms is not None and (not instance.directories or at_ms >= instance.leaving_ms + DRAIN_MS)
 
 
@@ -163,13 +163,13 @@ def _noticed_variant(variant: Variant, observation: Observation) -> Variant:
 
 
 def _kept(state: RolloutState, observation: Observation) -> RolloutState:
-    """As many instances as are wanted: lost ones are replaced, after a while where they fail again and again."""
+    """Returns the state with the desired number of instances: lost ones are replaced, with a delay if they fail repeatedly."""
     refilled = replace(state, fleets=[_refilled(fleet, observation.at_ms) for fleet in state.fleets])
     return refilled if state.update else _judged(refilled, observation)
 
 
 def _judged(state: RolloutState, observation: Observation) -> RolloutState:
-    """OutOfService once no instance has answered for a while, and InService again when one does."""
+    """Sets OutOfService once no instance has answered for a while, and InService again when one does."""
     served = [one for fleet in state.fleets if fleet.share for one in fleet.variants if one.desired and not one.shadow]
     down = bool(served) and not any(one.ready or one.component or one.hosts_components for one in served)
     since, reason = state.rest.get(UNSERVED), _lost_reason(state.fleets, observation)
@@ -191,7 +191,7 @@ def _judged(state: RolloutState, observation: Observation) -> RolloutState:
 
 
 def _lost_reason(concerned: list[Fleet], observation: Observation) -> str:
-    """Why an instance ended; "" if none has."""
+    """Returns why an instance ended, or ""."""
     for _variant, instance in fleets.instances(concerned):
         seen = observation.seen.get(instance.id)
         if seen is not None and seen.state is InstanceState.OVER and seen.reason:
@@ -218,7 +218,7 @@ def _resized(state: RolloutState, observation: Observation) -> RolloutState:
 
 
 def _as_it_is(state: RolloutState, reason: str) -> RolloutState:
-    """With the instances that are there; a component and an asynchronous fleet may have none."""
+    """Returns the state with its present instances as the desired ones; a component and an asynchronous fleet may have none."""
 
     def kept_of(fleet: Fleet) -> Fleet:
         least = 0 if fleet.asynchronous else 1
@@ -256,7 +256,7 @@ def _updated(state: RolloutState, observation: Observation) -> RolloutState:
 
 
 def _shifted(state: RolloutState, observation: Observation, at: int) -> RolloutState:
-    """The next part of the traffic goes to the new fleet."""
+    """Shifts the next part of the traffic to the new fleet."""
     update = state.update
     assert update is not None
     shares = _shares(update)
@@ -297,7 +297,7 @@ def _waited(state: RolloutState, observation: Observation, at: int) -> RolloutSt
 
 
 def _counts(state: RolloutState, target: str) -> dict[str, dict[str, int]]:
-    """How many instances are wanted of each variant of the fleets before the update, which a roll-back gives them again."""
+    """Returns the desired instances of each variant of the fleets before the update, which a rollback restores."""
     return {
         fleet.id: {one.name: one.desired for one in fleet.variants}
         for fleet in state.fleets
@@ -308,7 +308,7 @@ def _counts(state: RolloutState, target: str) -> dict[str, dict[str, int]]:
 def _counted(
     state: RolloutState, before: Mapping[str, Mapping[str, int]], numerator: int, denominator: int, at_ms: int
 ) -> RolloutState:
-    """With the old fleets' instances, but for the part that the new fleet has taken over."""
+    """Returns the state with the old fleets' instances reduced by the part that the new fleet has taken over."""
 
     def counted(fleet: Fleet) -> Fleet:
         if fleet.id not in before:
@@ -323,7 +323,7 @@ def _counted(
 
 
 def _kept_apart(state: RolloutState, observation: Observation) -> RolloutState:
-    """While one waits, lost instances of both fleets are replaced."""
+    """Replaces lost instances of both fleets while the update waits."""
     return replace(
         state, fleets=[_refilled(fleet, observation.at_ms) if fleet.share else fleet for fleet in state.fleets]
     )
@@ -342,7 +342,7 @@ def _done(state: RolloutState, observation: Observation, at: int) -> RolloutStat
 
 
 def _rolled_back(state: RolloutState, observation: Observation, reason: str) -> RolloutState:
-    """The old fleet serves as before; of a new endpoint there is none, and it has failed."""
+    """Returns the state after a rollback: the old fleet serves as before; a new endpoint has none, and has failed."""
     update = state.update
     assert update is not None
     target = update["Fleet"]["id"]
@@ -357,7 +357,7 @@ def _rolled_back(state: RolloutState, observation: Observation, reason: str) -> 
 
 
 def _failed_reason(concerned: list[Fleet], observation: Observation) -> str:
-    """Why an instance that was launched did not come up; "" if none has failed."""
+    """Returns why a launched instance failed to start, or ""."""
     for variant, instance in fleets.instances(concerned):
         seen = observation.seen.get(instance.id)
         if seen is not None and seen.state is InstanceState.OVER and not instance.directories and seen.reason:
@@ -366,7 +366,7 @@ def _failed_reason(concerned: list[Fleet], observation: Observation) -> str:
 
 
 def failure_reason(variant: Variant, reason: str) -> str:
-    """In AWS's words, with what is known here behind them. Source: the contract's errors.md, section 5."""
+    """Returns the reason in AWS's words, followed by the local details. Source: the contract's errors.md, section 5."""
     fault, _, text = reason.partition(": ")
     if text.startswith("Data download failed"):
         uri = next((one.get("ModelDataUrl") or "" for one in variant.containers), "")
@@ -403,7 +403,7 @@ def _with(state: RolloutState, at: int, fleet: Fleet) -> RolloutState:
 
 
 def _part(target: Fleet, numerator: int, denominator: int) -> Fleet:
-    """With that part of its instances, at least one of each variant that has any."""
+    """Returns the fleet with that part of its instances, at least one of each variant that has any."""
     return replace(
         target,
         variants=[replace(one, desired=math.ceil(one.desired * numerator / denominator)) for one in target.variants],
@@ -416,7 +416,7 @@ def _grown(present: Fleet, desired: Fleet) -> list[Variant]:
 
 
 def _progress(update: Mapping[str, Any], step: int) -> tuple[int, int]:
-    """Which part of the new fleet's instances is there at a step: all, unless the update is rolling."""
+    """Returns the part of the new fleet's instances that exists at a step: all, unless the update is rolling."""
     if "RollingUpdatePolicy" not in update["Deployment"]:
         return 1, 1
     steps = len(_shares(update))
@@ -424,7 +424,7 @@ def _progress(update: Mapping[str, Any], step: int) -> tuple[int, int]:
 
 
 def _shares(update: Mapping[str, Any]) -> list[float]:
-    """The parts of the traffic, in percent, that the new fleet gets step by step."""
+    """Returns the percentages of the traffic that the new fleet gets, step by step."""
     deployment = update["Deployment"]
     total = sum(one["wanted"] for one in update["Fleet"]["variants"]) or 1
     if rolling := deployment.get("RollingUpdatePolicy"):
@@ -469,7 +469,7 @@ def _wait_ms(update: Mapping[str, Any], *, last: bool) -> int:
 
 
 def _deadline_ms(update: Mapping[str, Any]) -> int:
-    """When the update has failed, if it is not over."""
+    """Returns when the update fails if it is not over."""
     deployment = update.get("Deployment") or {}
     policy = deployment.get("RollingUpdatePolicy") or deployment.get("BlueGreenUpdatePolicy") or {}
     seconds = policy.get("MaximumExecutionTimeoutInSeconds")

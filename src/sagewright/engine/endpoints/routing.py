@@ -1,4 +1,4 @@
-"""What a front is told of endpoints: the documents that the engine keeps, in the front's own words (`front.invocations.routes`)."""
+"""Routing tables of fronts: endpoint documents converted to the front's format (`front.invocations.routes`)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sagewright.model.jobs.state_machines import EndpointStatus
 from sagewright.store.resources.resources import Resource
 
 CSV_TYPES, JSON_TYPES = ["text/csv"], ["application/json"]
-"""Source: AWS's guide: how captured data is told where CaptureContentTypeHeader is not given."""
+"""Content types of captured data without CaptureContentTypeHeader. Source: AWS's guide."""
 _SERVES = frozenset(
     {EndpointStatus.IN_SERVICE, EndpointStatus.OUT_OF_SERVICE, EndpointStatus.UPDATING, EndpointStatus.ROLLING_BACK}
 )
@@ -24,7 +24,7 @@ _SERVES = frozenset(
 def routes_of(
     endpoints: Iterable[Resource], components: Iterable[Resource], account: str, region: str
 ) -> dict[str, Any]:
-    """Of the endpoints of an account; `region` is the server's own, in which they are called by their names alone.
+    """Returns the routes of an account's endpoints; `region` is the server's own, whose endpoints are called by name alone.
     `components`: the inference components on them.
     """
     hosted: dict[str, list[Resource]] = defaultdict(list)
@@ -39,7 +39,7 @@ def routes_of(
 
 
 def trackers_of(trackers: Iterable[Resource], account: str) -> list[dict[str, Any]]:
-    """Of the tracking servers of an account, as `front.tracking.Tracker`."""
+    """Returns the tracking servers of an account, as `front.tracking.Tracker`."""
     return [
         {
             "id": one.id,
@@ -69,7 +69,7 @@ def _endpoint(resource: Resource, components: list[Resource]) -> dict[str, Any]:
 
 
 def _component(resource: Resource) -> dict[str, Any] | None:
-    """As a variant whose instances are its copies; None for one that answers nobody yet, or no more."""
+    """Returns the component as a variant whose instances are its copies; None if it does not serve yet, or no longer."""
     serving = [fleet for fleet in fleets.read(resource.document) if fleet.share]
     if not serving or resource.status not in _SERVES:
         return None

@@ -1,4 +1,4 @@
-"""Serverless variants: from nothing when they are asked for, and back to nothing when nobody has asked for a while.
+"""Serverless variants: start instances on a request, and stop them after an idle period.
 
 Source: AWS's developer guide, "Deploy models with Amazon SageMaker Serverless Inference".
 """
@@ -16,21 +16,22 @@ from sagewright.store.resources import resources
 from sagewright.store.resources.resources import Resource
 
 Wanted = Callable[[Variant], int]
-"""How many instances a serverless variant should have."""
+"""Returns the desired number of instances of a serverless variant."""
 
 
 def awake(variant: Variant) -> int:
-    """Somebody asks for it."""
+    """Returns the number of instances while there are requests."""
     return max(1, variant.desired)
 
 
 def asleep(variant: Variant) -> int:
-    """Nobody does: what is provisioned stays."""
+    """Returns the number of instances without requests: provisioned ones stay."""
     return 1 if (variant.serverless or {}).get("ProvisionedConcurrency") else 0
 
 
 def scale(store: Database, endpoint_id: str, desired: Wanted, names: frozenset[str] | None = None) -> bool:
-    """Have the serverless variants (of these names) of an endpoint in service get that many instances; whether that changes any."""
+    """Sets the desired instances of an in-service endpoint's serverless variants (or of those in `names`); True if that changes
+    any."""
 
     def how(current: Resource) -> Resource | None:
         if current.status != EndpointStatus.IN_SERVICE:

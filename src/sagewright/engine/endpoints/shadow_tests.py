@@ -1,7 +1,7 @@
-"""Inference experiments: an endpoint with a shadow variant for a time, made and changed by the operations of endpoints.
+"""Inference experiments: an endpoint with a temporary shadow variant, created and changed by the operations of endpoints.
 
-Each configuration that an experiment needs has a name of its own, from the experiment's; a step that is repeated finds what the one
-before it has made. Source: AWS's developer guide, "Shadow tests".
+Each configuration that an experiment needs has a name derived from the experiment's; a repeated step finds what the first one
+created. Source: AWS's developer guide, "Shadow tests".
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class ShadowTestReconciler:
             self._bring_about(experiment)
 
     def _bring_about(self, experiment: Resource) -> None:
-        """The endpoint is to have the configuration of this step."""
+        """Brings the endpoint to the configuration of this step."""
         document = experiment.document
         stopping = experiment.status == STOPPING
         config = config_of(document["Final"], None, {}) if stopping else running_config(document)
@@ -136,7 +136,7 @@ class ShadowTestReconciler:
 
 
 def running_config(document: dict[str, Any]) -> dict[str, Any]:
-    """CreateEndpointConfig's request, less its name, while the experiment runs."""
+    """Returns CreateEndpointConfig's request, without its name, for the running experiment."""
     shadow = document["ShadowModeConfig"]
     (copied,) = shadow["ShadowModelVariants"]
     return config_of(document["ModelVariants"], copied, document)
@@ -145,7 +145,7 @@ def running_config(document: dict[str, Any]) -> dict[str, Any]:
 def config_of(
     variants: list[dict[str, Any]], shadow: dict[str, Any] | None, document: dict[str, Any]
 ) -> dict[str, Any]:
-    """With the variant that `shadow` names, if any, as a shadow of the other."""
+    """Returns the configuration in which the variant that `shadow` names, if any, shadows the other."""
     shadowed = shadow["ShadowModelVariantName"] if shadow else None
     production = [_variant(one, 1.0) for one in variants if one["VariantName"] != shadowed]
     config: dict[str, Any] = {"ProductionVariants": production}
@@ -163,7 +163,7 @@ def config_of(
 def ended(
     document: dict[str, Any], actions: dict[str, str], desired: list[dict[str, Any]] | None
 ) -> list[dict[str, Any]]:
-    """The variants that are left when it ends: those of `desired`, else those that no action removes."""
+    """Returns the variants left when the experiment ends: those of `desired`, otherwise those that no action removes."""
     if desired:
         return desired
     promoted = [name for name, action in actions.items() if action == PROMOTE]
@@ -172,7 +172,7 @@ def ended(
 
 
 def ended_by_schedule(document: dict[str, Any]) -> list[dict[str, Any]]:
-    """The production variant goes on, and the shadow ends."""
+    """Returns the variants after a scheduled end: the production variant stays, and the shadow ends."""
     source = document["ShadowModeConfig"]["SourceModelVariantName"]
     return [one for one in document["ModelVariants"] if one["VariantName"] == source]
 
@@ -203,5 +203,5 @@ def _capture(storage: dict[str, Any]) -> dict[str, Any]:
 
 
 def _failed(described: dict[str, Any]) -> bool:
-    """Whether the last update of the endpoint came to nothing."""
+    """True if the last update of the endpoint failed."""
     return described["EndpointStatus"] == "InService" and "FailureReason" in described

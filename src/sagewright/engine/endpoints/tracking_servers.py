@@ -1,7 +1,8 @@
-"""The reconciler of MLflow tracking servers: one job for each start, again after it has ended by itself, none while it is stopped.
+"""The reconciler of MLflow tracking servers: one job per start, restarted when it ends on its own, none while the server is
+stopped.
 
-What is wanted and what is made stands in the resource's document (`DesiredState`, `Start`), so that a server that is killed leaves
-nothing unknown behind; the name of a start's job follows from it.
+The desired state and the current start are in the resource's document (`DesiredState`, `Start`), so that a killed server leaves
+nothing unknown behind; the name of a start's job is derived from it.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from sagewright.upstream.client import Broken, ContainerUnreachable, UpstreamReq
 from sagewright.upstream.connecting import ContainerAddress
 
 ON, OFF, GONE = "on", "off", "gone"
-"""What a document wants."""
+"""Desired states in a document."""
 DONE = {Status.CREATING: Status.CREATED, Status.STARTING: Status.STARTED, Status.UPDATING: Status.UPDATED}
 FAILED = {
     Status.CREATING: Status.CREATE_FAILED,
@@ -38,7 +39,7 @@ FAILED = {
     Status.UPDATING: Status.UPDATE_FAILED,
 }
 _FIRST_MS, _MOST_MS = 500, 60_000
-"""Before a server that was lost is started again: longer each time."""
+"""First and maximum delay before a lost server is restarted; it grows with each failure."""
 _ASK_S = 2.0
 _MOST_VERSION = 100
 log = logging.getLogger("sagewright.engine.endpoints.tracking_servers")
@@ -46,7 +47,7 @@ log = logging.getLogger("sagewright.engine.endpoints.tracking_servers")
 
 @dataclass(frozen=True)
 class Start:
-    """One start: its number, and whether its job is to be ended. `failures`: starts in a row that did not come to answer."""
+    """One start: its number, and whether its job should end. `failures`: consecutive starts that never answered."""
 
     number: int = 1
     ending: bool = False
@@ -59,7 +60,7 @@ class Start:
 
 
 def with_desired(document: dict[str, Any], desired: str) -> dict[str, Any]:
-    """A document with something else wanted: what runs now ends first, and what is to run begins anew."""
+    """Returns the document with another desired state: what runs now ends first, and the next start begins afresh."""
     start = Start.read(document)
     return document | {"Wanted": desired, "Start": vars(replace(start, ending=True, failures=0, due_ms=0))}
 
@@ -95,7 +96,7 @@ class TrackingServerReconciler:
         return jobs.find(self._dependencies.store, _place(tracker), _job_name(tracker, start))
 
     def _ended(self, job: Job | None) -> bool:
-        """Whether nothing of it is left; it is asked to end where it runs."""
+        """True if nothing is left of the job; a running one is asked to end."""
         if job is None:
             return True
         if job.ended:
@@ -107,7 +108,7 @@ class TrackingServerReconciler:
         return False
 
     def _after_end(self, tracker: Resource, start: Start) -> None:
-        """Its job is over: what is wanted next."""
+        """Applies the desired state after the job of a start is over."""
         if tracker.document["Wanted"] == GONE:
             self._trash.throw(folder_of(self._dependencies.settings.data, tracker))
             arn = sagemaker_arn(tracker.region, tracker.account, TRACKER, tracker.name)
@@ -149,7 +150,7 @@ class TrackingServerReconciler:
             self._answers(tracker, start, job)
 
     def _answers(self, tracker: Resource, start: Start, job: Job) -> None:
-        """It has said that it is well."""
+        """Handles a health check that succeeded."""
         directory = host_directory(
             self._dependencies.settings, job.id, hosts.of_job(self._dependencies.store, job.id), HOST
         )
@@ -170,7 +171,7 @@ class TrackingServerReconciler:
         self._altered(tracker, answers)
 
     def _failed(self, tracker: Resource, start: Start, reason: str) -> None:
-        """It ended by itself: one that is being made or started has failed, one that was there is started again."""
+        """Handles a job that ended on its own: a server being created or started has failed, a running one is restarted."""
 
         def failed(current: Resource) -> Resource | None:
             if Start.read(current.document) != start:
@@ -196,7 +197,7 @@ class TrackingServerReconciler:
 
 
 def folder_of(data: Path, tracker: Resource) -> Path:
-    """What a tracking server keeps from start to start."""
+    """Returns the directory that a tracking server keeps across starts."""
     return data / STORE / tracker.id
 
 
@@ -209,7 +210,7 @@ def _job_name(tracker: Resource, start: Start) -> str:
 
 
 def _version(directory: Path) -> str:
-    """Of the MLflow that runs, as it says itself; "" where it doesn't."""
+    """Returns the version that the running MLflow reports, or ""."""
     request = UpstreamRequest("GET", "/version", {"Connection": "close"})
     with suppress(ContainerUnreachable, Broken, TimeoutError, ValueError):
         text = BlockingUpstream(ContainerAddress(directory)).glance(request, _ASK_S, _MOST_VERSION).body.decode()

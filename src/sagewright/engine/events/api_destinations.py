@@ -1,7 +1,7 @@
-"""Events as HTTP requests: API destinations, with the key of their connection and a signature made with it.
+"""Events as HTTP requests: API destinations, with their connection's key and a signature made with it.
 
-The URL is a user's choice. So its host is looked up once and only an address that is allowed is connected to, redirects are not
-followed, nothing of the answer but its status is read, and all of it has a deadline.
+The URL is a user's choice. Therefore its host is resolved once and only allowed addresses are connected to, redirects are not
+followed, only the status of the answer is read, and the whole request has a deadline.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ CONNECTION, DESTINATION = "event-connection", "api-destination"
 CONNECT_S = 3.0
 TOTAL_S = 10.0
 RETRIED = frozenset({401, 407, 408, 409, 429})
-"""Statuses after which AWS tries again, besides all from 500 on."""
+"""Statuses that AWS retries, besides all from 500 on."""
 SIGNATURE = "X-Sagewright-Signature"
 PUBLIC, ANY = "public", "any"
 
 
 @dataclass(frozen=True)
 class Hook:
-    """A request that is ready to be sent."""
+    """A request that is ready to send."""
 
     method: str
     url: SplitResult
@@ -57,13 +57,14 @@ def destination_arn(resource: Resource) -> str:
 
 
 class Hooks:
-    """Sends to API destinations. `networks`: public, or any but what no host is in (the setting `hook_networks`)."""
+    """Sends to API destinations. `networks`: public networks only, or any network except those without hosts (the setting
+    `hook_networks`)."""
 
     def __init__(self, store: Database, networks: str) -> None:
         self._store, self._networks = store, networks
 
     def send(self, message: TargetMessage) -> None:
-        """Raises Undeliverable."""
+        """Sends a message. Raises Undeliverable."""
         destination = self._find(DESTINATION, message.arn, destination_arn)
         connection = self._find(CONNECTION, destination.document["ConnectionArn"], connection_arn)
         status = self._status(_hook(message, destination.document, connection.document))
@@ -92,7 +93,7 @@ class Hooks:
                     ends.cancel()
             if time.monotonic() < deadline:
                 return status
-            raise TimeoutError  # its headers had no end
+            raise TimeoutError  # endless headers
         except (OSError, http.client.HTTPException) as error:
             late = time.monotonic() >= deadline
             reason = (
@@ -103,7 +104,7 @@ class Hooks:
             raise Undeliverable(reason, again=not isinstance(error, ssl.SSLCertVerificationError)) from None
 
     def _address(self, host: str, port: int) -> str:
-        """The address that is connected to, whatever the name stands for a moment later. Raises Undeliverable, OSError."""
+        """Returns the address to connect to, whatever the name resolves to a moment later. Raises Undeliverable, OSError."""
         found = str(addresses.resolved(host, port))
         if not allowed(found, self._networks):
             raise Undeliverable(
@@ -113,13 +114,13 @@ class Hooks:
 
 
 def allowed(address: str, networks: str) -> bool:
-    """Never where clouds keep the credentials of machines, in whatever form of address."""
+    """True if the address is allowed; never for the address where clouds serve machine credentials, in any notation."""
     found = addresses.read(address)
     return addresses.public(found) if networks == PUBLIC else not addresses.refused(found)
 
 
 def _end(plain: socket.socket) -> None:
-    """Whatever the thread waits for on the socket ends now."""
+    """Shuts the socket down, which unblocks the thread that waits on it."""
     try:
         plain.shutdown(socket.SHUT_RDWR)
     except OSError:
@@ -141,7 +142,7 @@ def _exchange(plain: socket.socket, hook: Hook, host: str) -> int:
 
 
 def _hook(message: TargetMessage, destination: dict[str, Any], connection: dict[str, Any]) -> Hook:
-    """Raises ValueError for a URL that is none, Undeliverable for a scheme that isn't served."""
+    """Builds the request. Raises ValueError for an invalid URL, Undeliverable for an unsupported scheme."""
     own = message.target.get("HttpParameters") or {}
     shared = connection["AuthParameters"].get("InvocationHttpParameters") or {}
     text: str = destination["InvocationEndpoint"]
@@ -165,7 +166,8 @@ def _hook(message: TargetMessage, destination: dict[str, Any], connection: dict[
 
 
 def _signed(connection: dict[str, Any], body: bytes) -> dict[str, str]:
-    """The key of the connection, and an HMAC of the time and the body with it: who has the key can tell where it comes from."""
+    """Returns the connection's key, and an HMAC of the time and the body made with it: receivers that have the key can verify the
+    sender."""
     auth = connection["AuthParameters"]
     if connection["AuthorizationType"] == "API_KEY":
         key = auth["ApiKeyAuthParameters"]["ApiKeyValue"]

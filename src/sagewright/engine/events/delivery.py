@@ -1,4 +1,4 @@
-"""Sends targets their events, in order for each target, again and again until it is done or has no more sense."""
+"""Delivers events to targets, in order per target, retrying until delivered or until a retry cannot succeed."""
 
 from __future__ import annotations
 
@@ -34,17 +34,18 @@ from sagewright.store.messages.deliveries import Delivery
 
 log = logging.getLogger("sagewright.engine.events")
 AT_ONCE = 100
-"""Deliveries of one target in one step; other targets have their turn then."""
+"""Maximum deliveries for one target in one step; then other targets get their turn."""
 
 MOST_ATTEMPTS, MOST_AGE_S = 185, 86_400
 FIRST_DELAY_MS, MOST_DELAY_MS = 1000, 300_000
 DEAD_LETTERS = "/aws/events/dead-letters"
 NO_SENSE = frozenset({"ThrottlingException", "RequestThrottled", "ServiceUnavailable", "InternalFailure"})
-"""Errors that a later attempt may be spared; any other 4xx stays what it is."""
+"""4xx errors that may pass on a later attempt; any other 4xx is permanent."""
 
 
 class DeliveryReconciler:
-    """See engine.control.Reconciler. `owner`: the server's name, under which it holds what it sends; `hooks`: who calls URLs."""
+    """See engine.control.Reconciler. `owner`: the server's name, under which it holds deliveries that it is sending; `hooks`: sends
+    to URLs."""
 
     kinds: tuple[str, ...] = (TARGET,)
 
@@ -67,7 +68,7 @@ class DeliveryReconciler:
             self._notify(delivery)
             return
         found = target_of(self._store, delivery.target)
-        if found is None:  # it was removed since
+        if found is None:  # it was removed in the meantime
             deliveries.done(self._store, delivery)
             return
         rule, target = found
@@ -85,7 +86,7 @@ class DeliveryReconciler:
             self._failed(delivery, rule, target, ("TARGET_ERROR", str(error)), again=again)
 
     def _notify(self, delivery: Delivery) -> None:
-        """Of what happened to an object."""
+        """Sends a notification about an object."""
         if object_events.is_for_rules(delivery):
             object_events.hand_to_rules(self._store, delivery, lambda target: self._wake(TARGET, target))
             return
@@ -96,7 +97,7 @@ class DeliveryReconciler:
             if again and delivery.attempts < MOST_ATTEMPTS and delivery.at_ms > now_ms() - 1000 * MOST_AGE_S:
                 deliveries.later(self._store, delivery, min(FIRST_DELAY_MS * 2**delivery.attempts, MOST_DELAY_MS))
                 return
-            log.warning("a notice for %s is given up: %s", delivery.event["arn"], error.message)
+            log.warning("giving up a notification for %s: %s", delivery.event["arn"], error.message)
         deliveries.done(self._store, delivery)
 
     def _send(self, message: TargetMessage) -> None:
@@ -109,7 +110,7 @@ class DeliveryReconciler:
             send(self._call, message)
 
     def _put(self, message: TargetMessage) -> None:
-        """On another bus. Its rules' targets that are buses get nothing: AWS hands an event on once."""
+        """Puts the event on another bus. Buses that are targets of that bus's rules get nothing: AWS forwards an event once."""
         _, _, _, region, account, resource = message.arn.split(":", 5)
         rules = enabled(self._store, (account, region), resource.rpartition("/")[2])
         requested = [
@@ -152,9 +153,9 @@ class DeliveryReconciler:
         deliveries.done(self._store, delivery)
 
     def _bury(self, delivery: Delivery, rule: EventRule, target: dict[str, Any], reason: dict[str, str]) -> None:
-        """In the target's dead-letter queue, and in a log group for those that have none."""
+        """Sends the event to the target's dead-letter queue, or to a log group if the target has none."""
         log.warning(
-            "an event for %s of the rule %s is given up: %s", reason["TARGET_ARN"], rule.name, reason["ERROR_MESSAGE"]
+            "giving up an event for %s of the rule %s: %s", reason["TARGET_ARN"], rule.name, reason["ERROR_MESSAGE"]
         )
         queue = target.get("DeadLetterConfig", {}).get("Arn")
         principal = rule.principal(target)

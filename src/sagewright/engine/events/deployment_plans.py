@@ -1,4 +1,4 @@
-"""What a deploy target makes of a version of a model package: names that are the same for the same, and requests."""
+"""Deployment plans: the deterministic names and the requests that put a version of a model package on an endpoint."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ VARIANT = "AllTraffic"
 DEFAULT_TYPE = "ml.m5.large"
 PARAMETERS = ("InstanceType", "InstanceCount", "Strategy", "ExecutionRoleArn")
 _START = 36
-"""Characters of a name that stay in a longer one: with version and digest that is at most 63."""
+"""Characters kept of a longer name: with version and digest that is at most 63."""
 
 
 class BadTarget(Exception):
-    """What is no deploy target, and why."""
+    """The target is not a valid deploy target; the message says why."""
 
 
 @dataclass(frozen=True)
 class DeployTarget:
-    """A target of a rule that is an endpoint. `instance_type`: None for the first that the version supports."""
+    """A rule's target that is an endpoint. `instance_type`: None for the first one that the version supports."""
 
     endpoint: str
     instance_type: str | None
@@ -32,7 +32,7 @@ class DeployTarget:
 
 
 def read_target(target: dict[str, Any]) -> DeployTarget:
-    """Raises BadTarget."""
+    """Parses a target. Raises BadTarget."""
     parts = target["Arn"].split(":", 5)
     kind, _, endpoint = parts[5].partition("/") if len(parts) == 6 else ("", "", "")
     if kind != "endpoint" or not endpoint:
@@ -55,7 +55,7 @@ def read_target(target: dict[str, Any]) -> DeployTarget:
 
 @dataclass(frozen=True)
 class DeployPlan:
-    """A version on an endpoint. Whoever plans the same gets the same names, so that it is made once."""
+    """A version on an endpoint. Equal plans yield equal names, so that resources are created once."""
 
     target: DeployTarget
     package: dict[str, Any]
@@ -74,7 +74,7 @@ class DeployPlan:
         return self._named(self.target.endpoint, self.model, self.instance_type, str(self.target.instances))
 
     def _named(self, start: str, *what: str) -> str:
-        """The time of creation tells apart versions of groups that had the same name one after another."""
+        """Returns a name; the time of creation distinguishes versions of successive groups with the same name."""
         arn, created = self.package["ModelPackageArn"], self.package["CreationTime"].isoformat()
         digest = hashlib.sha256("\n".join([arn, created, *what]).encode()).hexdigest()[:10]
         return f"{start[:_START].rstrip('-')}-v{self.package['ModelPackageVersion']}-{digest}"

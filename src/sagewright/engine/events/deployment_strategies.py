@@ -1,4 +1,4 @@
-"""How an endpoint is moved to another version: `canary:10%/5m` and the like, as UpdateEndpoint takes it.
+"""Deployment strategies: parses `canary:10%/5m` and the like into UpdateEndpoint's DeploymentConfig.
 
 Source: AWS's API reference, BlueGreenUpdatePolicy and RollingUpdatePolicy.
 """
@@ -16,11 +16,11 @@ ALL_AT_ONCE = "all-at-once"
 
 
 class BadStrategy(Exception):
-    """What is no strategy, and why."""
+    """The text is not a valid strategy; the message says why."""
 
 
 def read_strategy(text: str) -> dict[str, Any]:
-    """A DeploymentConfig. Raises BadStrategy."""
+    """Returns a DeploymentConfig. Raises BadStrategy."""
     if text == ALL_AT_ONCE:
         return _blue_green({"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0})
     found = _FORM.fullmatch(text)

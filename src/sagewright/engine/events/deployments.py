@@ -1,7 +1,7 @@
-"""Deploy targets: an endpoint serves the version that was approved last, and goes back when that is rejected.
+"""Deploy targets: an endpoint serves the version that was approved last, and rolls back when that is rejected.
 
-An event says which version is wanted (`accept`), and a reconciler brings the endpoint there. It asks what is, and does the next
-thing that is missing, so it may be killed anywhere.
+An event sets the desired version (`accept`), and a reconciler brings the endpoint there. It observes the current state and takes
+the next missing step, so it can be killed at any point.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ RETRIED = frozenset({"ThrottlingException", "ResourceLimitExceeded", "ServiceUna
 
 
 def accept(store: Database, call: Call, principal: str, delivery: Delivery) -> bool:
-    """Note which version the endpoint is to serve after an event, and that the event was delivered: both or neither.
+    """Records the version that the endpoint should serve after an event, and that the event was delivered, in one transaction.
 
-    The version that was approved last is wanted. If it is no longer approved, the latest that still is. Other changes of a
-    version are no decision. False for an event that is not a model package's.
+    The version that was approved last is desired; if it is no longer approved, the latest one that still is. Other changes of a
+    version decide nothing. Returns False if the event is not a model package's.
     """
     event = delivery.event
     if event.get("detail-type") != MODEL_PACKAGE or "ModelPackageGroupName" not in event["detail"]:
@@ -75,16 +75,16 @@ def _latest_approved(call: Call, principal: str, group: str, region: str) -> str
 
 @dataclass(frozen=True)
 class DeploymentStep:
-    """What a look at a deployment has come to."""
+    """The result of one step of a deployment."""
 
     status: DeploymentState
     message: str = ""
-    delay_ms: int | None = None  # until the next look; None for the usual time
+    delay_ms: int | None = None  # until the next step; None for the usual interval
     changes: dict[str, Any] | None = None
 
 
 class DeploymentReconciler:
-    """See engine.control.Reconciler. `owner`: the server's name, under which it holds what it works on."""
+    """See engine.control.Reconciler. `owner`: the server's name, under which it holds the deployments that it works on."""
 
     kinds: tuple[str, ...] = (KIND,)
 
@@ -110,7 +110,7 @@ class DeploymentReconciler:
             return DeploymentStep(DeploymentState.FAILED, str(error))
         except AwsError as error:
             text = f"{error.code}: {error.message}"
-            if "in-progress endpoint" in error.message:  # somebody else has begun an update
+            if "in-progress endpoint" in error.message:  # another client has begun an update
                 return DeploymentStep(DeploymentState.DEPLOYING, text)
             if (error.status < 500 and error.code not in RETRIED) or deployment.attempts >= MOST_ATTEMPTS:
                 return DeploymentStep(DeploymentState.FAILED, text)
@@ -118,7 +118,7 @@ class DeploymentReconciler:
             return DeploymentStep(DeploymentState.WAITING, text, delay_ms, {"attempts": deployment.attempts + 1})
 
     def _step(self, deployment: Deployment) -> DeploymentStep:
-        """Raises AwsError, BadTarget."""
+        """Runs one step. Raises AwsError, BadTarget."""
         found = target_of(self._store, deployment.target)
         if found is None:
             return DeploymentStep(DeploymentState.FAILED, "the rule or its target is no more")
@@ -140,11 +140,11 @@ def _next(ask: _Asker, deployment: Deployment, plan: DeployPlan, endpoint: dict[
         return DeploymentStep(DeploymentState.DEPLOYING, f"the endpoint is {status}")
     if status == "InService" and current:
         return DeploymentStep(DeploymentState.DEPLOYED, changes={"deployed": deployment.package})
-    if deployment.updated == plan.config:  # it was tried
+    if deployment.updated == plan.config:  # it was already tried
         return DeploymentStep(
             DeploymentState.FAILED, reason or f"the endpoint is {status} with {endpoint['EndpointConfigName']}"
         )
-    if status == "Failed":  # it never served, and can't be updated
+    if status == "Failed":  # it never served, and cannot be updated
         ask("DeleteEndpoint", EndpointName=plan.target.endpoint)
         return DeploymentStep(DeploymentState.DEPLOYING, "removing an endpoint that failed")
     ask.prepare(plan)
@@ -153,7 +153,7 @@ def _next(ask: _Asker, deployment: Deployment, plan: DeployPlan, endpoint: dict[
 
 
 class _Asker:
-    """Asks SageMaker as the target's principal."""
+    """Calls SageMaker as the target's principal."""
 
     def __init__(self, call: Call, principal: str, region: str) -> None:
         self._call, self._principal, self._region = call, principal, region
@@ -170,7 +170,7 @@ class _Asker:
             raise
 
     def prepare(self, plan: DeployPlan) -> None:
-        """The model and the configuration, which may be there from the last time."""
+        """Creates the model and the configuration, unless they exist from an earlier attempt."""
         self._make("CreateModel", plan.model_request())
         self._make("CreateEndpointConfig", plan.config_request())
 

@@ -1,4 +1,4 @@
-"""What happened, as AWS's events tell it: an entry of the event log becomes an event of EventBridge.
+"""Event bodies: turns an entry of the event log into an EventBridge event in AWS's format.
 
 Source: AWS's developer guide, "Events that SageMaker sends to Amazon EventBridge".
 """
@@ -35,9 +35,9 @@ Event = dict[str, Any]
 
 @dataclass(frozen=True)
 class JobDetailType:
-    """Events of a kind of job: their detail is what `operation` tells of it, with the status that it had then.
+    """Events of a kind of job: their detail is the answer of `operation`, with the status at the time of the event.
 
-    `noun`: the prefix of its members. `steps`: whether its secondary status is told too.
+    `noun`: the prefix of its members. `steps`: True if the secondary status is reported too.
     """
 
     detail_type: str
@@ -59,7 +59,8 @@ HOSTS = {
     "endpoint": JobDetailType("SageMaker Endpoint State Change", "Endpoint"),
     "inference-component": JobDetailType("SageMaker Inference Component State Change", "InferenceComponent"),
 }
-"""Of what serves, by its kind, which is also what stands before its name in ARNs. The second name is not documented [K]."""
+"""Types of serving resources, by kind, which is also the prefix of the name in ARNs. The second detail type is not documented [K].
+"""
 MODEL_CARD = "SageMaker Model Card State Change"
 TUNING_JOB = "SageMaker HyperParameter Tuning Job State Change"
 PIPELINE_EXECUTION = "SageMaker Model Building Pipeline Execution Status Change"
@@ -68,7 +69,7 @@ PIPELINE_STEP = "SageMaker Model Building Pipeline Execution Step Status Change"
 
 @dataclass(frozen=True)
 class EventDraft:
-    """An event of which only the head is known yet. `detail`: what makes the rest, None where there is no event after all."""
+    """An event of which only the head is known yet. `detail`: builds the rest, or returns None if there is no event after all."""
 
     head: Event
     detail: Callable[[], tuple[list[str], Event] | None]
@@ -79,7 +80,7 @@ class EventDraft:
 
 
 def draft_of(store: Database, call: Call, logged: Logged, scope: tuple[str, str]) -> EventDraft | None:
-    """The event of an entry; None for what has none. `scope`: account and region."""
+    """Returns the event of an entry; None if it has none. `scope`: account and region."""
     form = JOBS.get(logged.subject.kind)
     if form is not None:
         head = _head(logged, form.detail_type, scope)
@@ -103,7 +104,7 @@ def draft_of(store: Database, call: Call, logged: Logged, scope: tuple[str, str]
 
 
 def region_of(store: Database, logged: Logged, home: str) -> str:
-    """The region of an entry's subject; `home` where there is nothing that says it any more."""
+    """Returns the region of an entry's subject; `home` if it can no longer be determined."""
     described = (logged.entry.detail or {}).get("told") or {}
     if "ModelPackageArn" in described:
         return str(described["ModelPackageArn"]).split(":")[3]
@@ -115,7 +116,7 @@ def region_of(store: Database, logged: Logged, home: str) -> str:
 
 
 def event_head(event_id: str, source: str, detail_type: str, at_ms: int, scope: tuple[str, str]) -> Event:
-    """What every event begins with."""
+    """Returns the members that every event begins with."""
     return {
         "version": "0",
         "id": event_id,
@@ -132,7 +133,7 @@ def iso(at_ms: int, precision: str = "milliseconds") -> str:
 
 
 def _head(logged: Logged, detail_type: str, scope: tuple[str, str]) -> Event:
-    """The same entry has the same id, so that who gets an event twice can tell."""
+    """Returns the head. An entry always gets the same id, so that receivers can detect duplicates."""
     event_id = str(uuid.uuid5(_NAMES, f"{scope}/{logged.cursor.writer}/{logged.cursor.seq}"))
     return event_head(event_id, SOURCE, detail_type, logged.entry.at_ms, scope)
 
@@ -165,7 +166,7 @@ def _of_job(store: Database, call: Call, logged: Logged, form: JobDetailType) ->
 
 
 def _of_card(store: Database, call: Call, logged: Logged) -> tuple[list[str], Event] | None:
-    """Without the content, which may be confidential, and with the status that it had then."""
+    """Returns resources and detail, without the content (it can be confidential) and with the status at the time of the event."""
     found = resources.several(store, [logged.subject.id])
     if not found:
         return None
@@ -183,7 +184,7 @@ def _of_card(store: Database, call: Call, logged: Logged) -> tuple[list[str], Ev
 
 
 def _of_tuning_job(store: Database, call: Call, logged: Logged) -> tuple[list[str], Event] | None:
-    """As it is now, with the status that it had then."""
+    """Returns the current description, with the status at the time of the event."""
     found = resources.get(store, logged.subject.id)
     if found is None or not _is_change(store, logged, None):
         return None
@@ -205,7 +206,7 @@ def _of_tuning_job(store: Database, call: Call, logged: Logged) -> tuple[list[st
 
 
 def _of_host(store: Database, call: Call, logged: Logged, scope: tuple[str, str]) -> tuple[list[str], Event] | None:
-    """With its status in capitals. Of one that is gone there is no more to tell than its name."""
+    """Returns resources and detail, with the status in capitals. For a deleted resource only the name is reported."""
     if logged.entry.step == "Deleted" or not _is_change(store, logged, None):
         return None
     entry = logged.entry
@@ -219,7 +220,7 @@ def _of_host(store: Database, call: Call, logged: Logged, scope: tuple[str, str]
     if resources.several(store, [logged.subject.id]):
         principal = role_arn(scope[0], ROLE_NAME)
         question = OperationRequest(principal, "sagemaker", f"Describe{form.noun}", named, region=scope[1])
-        with suppress(AwsError):  # it has just gone
+        with suppress(AwsError):  # it was just deleted
             described = dict(call(question))
     described["LastModifiedTime"] = to_datetime(entry.at_ms)
     described[form.status] = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", entry.status).upper()
@@ -229,7 +230,7 @@ def _of_host(store: Database, call: Call, logged: Logged, scope: tuple[str, str]
 
 
 def _is_change(store: Database, logged: Logged, form: JobDetailType | None) -> bool:
-    """Whether the entry is more than a message about a state that was told before."""
+    """True if the entry is more than a message about a state that was already reported."""
     before = events.before(store, logged)
     if before is None:
         return True
@@ -252,7 +253,7 @@ def _forget_what_came_later(detail: Event, entry: EventEntry) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """Times are milliseconds since the epoch in events of jobs."""
+    """Converts times to milliseconds since the epoch, as in events of jobs."""
     if isinstance(value, datetime):
         return to_ms(value)
     if isinstance(value, dict):

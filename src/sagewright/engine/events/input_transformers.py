@@ -1,4 +1,4 @@
-"""What a target is sent of an event: all of it, a part, a constant, or a template filled with parts.
+"""Inputs of targets: all of an event, a part of it, a constant, or a template filled with parts.
 
 Source: AWS's EventBridge user guide, "Transforming Amazon EventBridge target input"; what localstack/localstack recorded on AWS
 (`test_events_inputs.snapshot.json`).
@@ -19,24 +19,24 @@ from sagewright.model.documents import read_json
 _STEP = re.compile(r"\.(?P<name>[^.\[\]]+)|\[(?P<index>[0-9]{1,9})\]|\['(?P<quoted>[^']+)'\]")
 _VARIABLE = re.compile(r"<(?P<name>[A-Za-z0-9_.\-]+)>")
 MOST_INPUT = 1 << 20
-"""Bytes of what a template is filled to."""
+"""Maximum bytes of a filled template."""
 MISSING = object()
 
 
 class BadPath(Exception):
-    """What is no path into an event."""
+    """The text is not a valid path into an event."""
 
 
 @dataclass(frozen=True)
 class RuleOrigin:
-    """The rule that matched, for templates that tell of it."""
+    """The rule that matched, for templates that refer to it."""
 
     arn: str
     name: str
 
 
 def read_path(text: str) -> list[str | int]:
-    """The steps of `$.detail.name[0]`. Raises BadPath."""
+    """Parses a path such as `$.detail.name[0]` into its steps. Raises BadPath."""
     if not text.startswith("$"):
         raise BadPath(text)
     steps: list[str | int] = []
@@ -52,7 +52,7 @@ def read_path(text: str) -> list[str | int]:
 
 
 def part_of(event: Any, path: str) -> Any:
-    """What stands at the path, MISSING where nothing does. Raises BadPath."""
+    """Returns the value at the path, or MISSING. Raises BadPath."""
     for step in read_path(path):
         if isinstance(step, int):
             event = event[step] if isinstance(event, list) and step < len(event) else MISSING
@@ -62,9 +62,9 @@ def part_of(event: Any, path: str) -> Any:
 
 
 def input_of(target: dict[str, Any], event: dict[str, Any], origin: RuleOrigin) -> str:
-    """The text that the target is sent.
+    """Returns the text to send to the target.
 
-    Raises BadPath, ValueError for a template that grows beyond MOST_INPUT bytes or is JSON until it is filled.
+    Raises BadPath, and ValueError for a template that grows beyond MOST_INPUT bytes or stops being JSON when it is filled.
     """
     if "Input" in target:
         return scheduled(str(target["Input"]), event)
@@ -77,7 +77,7 @@ def input_of(target: dict[str, Any], event: dict[str, Any], origin: RuleOrigin) 
 
 
 def scheduled(text: str, event: dict[str, Any]) -> str:
-    """With the attributes of EventBridge Scheduler filled in, where it is that which sends the event.
+    """Returns the text with EventBridge Scheduler's attributes filled in, if the Scheduler sends the event.
 
     Source: its user guide, "Adding context attributes".
     """
@@ -91,7 +91,7 @@ def scheduled(text: str, event: dict[str, Any]) -> str:
 
 
 def unknown_variable(transformer: dict[str, Any]) -> str | None:
-    """The first of a template's variables that stands for nothing."""
+    """Returns the template's first undefined variable."""
     known = {*transformer.get("InputPathsMap", {}), *_predefined({}, RuleOrigin("", ""))}
     names = (found["name"] for found in _VARIABLE.finditer(transformer["InputTemplate"]))
     return next((name for name in names if name not in known), None)
@@ -145,9 +145,9 @@ def _quotes(text: str) -> int:
 
 
 def _shown(value: Any, *, quoted: bool, is_json: bool) -> str:
-    """Inside of quotes text stands as it is, escaped, and what is more than text without its quotes; outside a value is JSON.
+    """Formats a value. Within quotes, text is inserted escaped, and other values without their quotes; outside, a value is JSON.
 
-    Inside of quotes of a JSON template what is more than text breaks the JSON, as at AWS.
+    Within quotes of a JSON template, a value other than text breaks the JSON, as on AWS.
     """
     if value is MISSING:
         return '""' if is_json and not quoted else ""

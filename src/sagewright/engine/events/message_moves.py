@@ -1,7 +1,7 @@
-"""Tasks that move dead letters to where they came from, or to another queue.
+"""Tasks that move dead letters back to their source queues, or to another queue.
 
-A step moves what its pace allows in one transaction with the count of it, so that no message is moved twice or lost.
-Source: AWS's API reference, Amazon SQS, StartMessageMoveTask, ListMessageMoveTasks.
+One transaction moves as many messages as the rate allows and updates the count, so that no message is moved twice or lost. Source:
+AWS's API reference, Amazon SQS, StartMessageMoveTask, ListMessageMoveTasks.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ WakeAfter = Callable[[float, str, str], None]
 
 
 class _Stuck(Exception):
-    """A message can't be moved, for a reason."""
+    """A message cannot be moved; the text gives the reason."""
 
 
 class MessageMoveReconciler:
@@ -56,7 +56,7 @@ class MessageMoveReconciler:
 
 
 def _step(connection: Connection, task: Resource) -> Resource:
-    """The task after one more batch."""
+    """Returns the task after one more batch."""
     requested = min(BATCH, _due(task))
     found = messages.movable_in(connection, task.parent, requested) if requested else []
     moved, reason = 0, ""
@@ -74,7 +74,7 @@ def _step(connection: Connection, task: Resource) -> Resource:
 
 
 def _due(task: Resource) -> int:
-    """How many messages may be moved by now: one at once, then as many a second as were asked for."""
+    """Returns how many messages may have been moved by now: one at once, then the requested rate per second."""
     moved: int = task.document["Moved"]
     left: int = task.document["ToMove"] - moved
     pace = task.document.get("PerSecond")
@@ -90,7 +90,7 @@ def _pause_s(task: Resource) -> float:
 
 
 def _destination(connection: Connection, task: Resource, message: QueueMessage) -> str:
-    """The id of the queue that the message goes to. Raises _Stuck."""
+    """Returns the id of the message's destination queue. Raises _Stuck."""
     arn = task.document.get("DestinationArn") or message.system.get(DEAD_LETTER_SOURCE)
     if arn is None:
         raise _Stuck(NO_SOURCE)

@@ -1,4 +1,4 @@
-"""Notices of objects, sent where a bucket's configuration says: a queue, a topic, a function, or the rules of EventBridge."""
+"""Object notifications, sent to the targets of a bucket's configuration: a queue, a topic, a function, or EventBridge's rules."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TOPIC_SUBJECT = "Amazon S3 Notification"
 
 
 def send(call: Call, event: dict[str, Any]) -> None:
-    """To a queue, a topic or a function. Raises AwsError."""
+    """Sends an event to a queue, a topic or a function. Raises AwsError."""
     arn, text = str(event["arn"]), orjson.dumps(event["message"]).decode()
     principal, region = role_arn(arn.split(":")[4], ROLE_NAME), region_in(arn)
     match service_of(arn):
@@ -43,7 +43,7 @@ def is_for_rules(delivery: Delivery) -> bool:
 
 
 def hand_to_rules(store: Database, delivery: Delivery, wake: Callable[[str], None]) -> None:
-    """Queues the event for each rule that it matches and was there when it happened, in the transaction that ends the delivery."""
+    """Queues the event for each rule that matches it and existed when it happened, in the transaction that ends the delivery."""
     event = delivery.event["event"]
     rules = enabled(store, (event["account"], delivery.event["region"]))
     requested = [

@@ -1,4 +1,4 @@
-"""Event patterns: which events a rule is for.
+"""Event patterns: decide which events match a rule.
 
 A pattern is a document as deep as the events that it matches, with a list of matchers at each leaf. Source: AWS's EventBridge user
 guide, "Creating Amazon EventBridge event patterns" and "Comparison operators".
@@ -18,11 +18,11 @@ from sagewright.engine.json_paths import Trail, behind, fault
 from sagewright.model.documents import MOST_DEPTH, read_json
 
 Test = Callable[[Any], bool]
-"""Of a scalar at a leaf of an event."""
+"""Tests a scalar at a leaf of an event."""
 
 MOST_NUMBER = 5_000_000_000
 MOST_TESTS = 100_000
-"""So many comparisons a leaf of a pattern has for a list in an event: one that would take more matches by exact values alone."""
+"""Maximum comparisons of a pattern's leaf with a list in an event; beyond it only exact values match."""
 ABSENT = object()
 _ORDERS: dict[str, Callable[[float, float], bool]] = {
     "=": lambda value, bound: value == bound,
@@ -34,13 +34,13 @@ _ORDERS: dict[str, Callable[[float, float], bool]] = {
 
 
 class BadPattern(Exception):
-    """What is no pattern, and why, in AWS's words where they are known."""
+    """The text is not a valid pattern; the message says why, in AWS's words where they are known."""
 
 
 class _Flaw(Exception):
-    """What is wrong with the value at `trail`; None: no place is told. `whole`: the place is behind all of it.
+    """A flaw of the value at `trail`; None: no position is reported. `whole`: the position is behind the whole value.
 
-    `times`: how often the place is told: twice where the value is in a list inside of anything-but.
+    `times`: how often the position is reported: twice where the value is in a list within anything-but.
     """
 
     def __init__(self, message: str, trail: Trail | None = None, *, whole: bool = False, times: int = 1) -> None:
@@ -50,7 +50,7 @@ class _Flaw(Exception):
 
 @dataclass(frozen=True)
 class Leaf:
-    """A scalar there has to be one of `exact` or to pass one of `tests`; `absent`: nothing being there will do as well."""
+    """A scalar must be one of `exact` or pass one of `tests`; `absent`: a missing value matches too."""
 
     exact: frozenset[str]
     tests: tuple[Test, ...]
@@ -69,13 +69,13 @@ class Leaf:
 
 @dataclass(frozen=True)
 class PatternNode:
-    """All members have to match, and of each list of alternatives one."""
+    """All members must match, and one of each list of alternatives."""
 
     members: tuple[tuple[str, Leaf | PatternNode], ...]
     alternatives: tuple[tuple[PatternNode, ...], ...]
 
     def matches(self, value: Any) -> bool:
-        """Of a list one element has to match all by itself."""
+        """True if the value matches; of a list, a single element must match alone."""
         if isinstance(value, list):
             return any(self.matches(one) for one in value) if value else self._holds({})
         return self._holds(value if isinstance(value, dict) else {})
@@ -90,7 +90,7 @@ class PatternNode:
 
 @lru_cache(maxsize=1024)
 def read_pattern(text: str) -> PatternNode:
-    """Raises BadPattern."""
+    """Parses a pattern. Raises BadPattern."""
     try:
         document = read_json(text)
     except ValueError:
@@ -107,7 +107,7 @@ def read_pattern(text: str) -> PatternNode:
 
 
 def _scalars(value: Any) -> list[Any]:
-    """What stands at a leaf: of a list its elements. A structure is no leaf."""
+    """Returns the scalars at a leaf: the value, or a list's elements. A structure is not a leaf."""
     if isinstance(value, list):
         return [one for inner in value for one in _scalars(inner)]
     return [] if value is ABSENT or isinstance(value, dict) else [value]
@@ -136,12 +136,12 @@ def _node(document: dict[str, Any], trail: Trail) -> PatternNode:
 
 
 def _levels(trail: Trail) -> int:
-    """How far down it leads, a name with dots as far as it has parts."""
+    """Returns the depth of the trail; a name with dots counts as its parts."""
     return sum(step.count(".") + 1 for step in trail if isinstance(step, str))
 
 
 def _beneath(name: str, inner: Leaf | PatternNode) -> tuple[str, Leaf | PatternNode]:
-    """A name with dots is a way down. Source: AWS's guide, "Considerations when creating event patterns"."""
+    """Expands a name with dots into nested nodes. Source: AWS's guide, "Considerations when creating event patterns"."""
     first, *others = name.split(".")
     for step in reversed(others):
         inner = PatternNode(((step, inner),), ())
@@ -149,7 +149,7 @@ def _beneath(name: str, inner: Leaf | PatternNode) -> tuple[str, Leaf | PatternN
 
 
 def _parted(event: dict[str, Any]) -> dict[str, Any]:
-    """`event` with its names with dots as ways down, as patterns have them."""
+    """Returns `event` with dotted names expanded into nested objects, as in patterns."""
     parted: dict[str, Any] = {}
     for name, value in event.items():
         *steps, last = name.split(".")
@@ -192,7 +192,7 @@ def _leaf(matchers: list[Any], trail: Trail) -> Leaf:
 
 
 def _only_one(matcher: dict[str, Any], at: Trail) -> _Flaw:
-    """The flaw of a matcher with two operators, which is told of the second one, or with none."""
+    """Returns the flaw of a matcher with two operators, reported at the second one, or with none."""
     names = list(matcher)
     place = (*at, names[1]) if len(names) > 1 else at
     return _Flaw("Only one key allowed in match expression", place, whole=not names)
@@ -226,7 +226,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _edge(operator: str, expected: Any, at: Trail) -> Test:
-    """prefix and suffix, of which the case may not count."""
+    """Compiles prefix and suffix, optionally ignoring case."""
     if isinstance(expected, dict) and set(expected) == {"equals-ignore-case"}:
         folded = _text(expected["equals-ignore-case"], operator, (*at, "equals-ignore-case")).lower()
         if operator == "prefix":
@@ -256,7 +256,7 @@ def _text(expected: Any, operator: str, at: Trail) -> str:
 
 
 def _wildcard_parts(text: str, trail: Trail) -> list[str]:
-    """What stands between the asterisks; a backslash takes the meaning of an asterisk and of a backslash."""
+    """Returns the text between the asterisks; a backslash escapes an asterisk or a backslash."""
     parts, at = [""], 0
     while at < len(text):
         character = text[at]
@@ -277,7 +277,7 @@ def _wildcard_parts(text: str, trail: Trail) -> list[str]:
 
 
 def _fits(parts: list[str], value: str) -> bool:
-    """In linear time: each part is looked for behind the one before it."""
+    """True if the value matches, in linear time: each part is searched for behind the previous one."""
     if len(parts) == 1:
         return value == parts[0]
     first, *middle, last = parts
@@ -312,7 +312,7 @@ def _anything_but(expected: Any, at: Trail) -> Test:
 
 
 def _several(given: Any, at: Trail) -> list[tuple[Any, Trail, int]]:
-    """One value or those of a list, each with its place and how often that is told."""
+    """Returns one value or those of a list, each with its position and how often that is reported."""
     if not isinstance(given, list):
         return [(given, at, 1)]
     if not given:
@@ -350,7 +350,7 @@ def _numeric(expected: Any, at: Trail) -> Test:
 
 
 def _check_member(expected: list[Any], position: int, one: Any, place: Trail) -> None:
-    """Orders and bounds take turns, and of two the lower one is the first."""
+    """Checks that operators and bounds alternate, and that of two bounds the lower one is first."""
     if position > 3:
         raise _Flaw("Too many terms in numeric range expression", place)
     if position % 2:

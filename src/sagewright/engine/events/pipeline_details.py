@@ -1,4 +1,4 @@
-"""What happens to pipeline executions and their steps, as EventBridge tells it.
+"""Events of pipeline executions and their steps, in EventBridge's format.
 
 Source: AWS's developer guide, "Events that SageMaker sends to Amazon EventBridge", pipeline executions and steps.
 """
@@ -23,7 +23,7 @@ ENDED = frozenset({"Succeeded", "Failed", "Stopped", "CompletedWithFailures"})
 
 
 def of_execution(store: Database, logged: Logged) -> tuple[list[str], Event] | None:
-    """Resources and detail; None where its status is what it was."""
+    """Returns resources and detail; None if the status is unchanged."""
     execution = resources.get(store, logged.subject.id)
     before = _status_before(store, logged)
     if execution is None or before == logged.entry.status:
@@ -45,7 +45,7 @@ def of_execution(store: Database, logged: Logged) -> tuple[list[str], Event] | N
 
 
 def of_step(store: Database, logged: Logged) -> tuple[list[str], Event] | None:
-    """Resources and detail; None where its status is what it was."""
+    """Returns resources and detail; None if the status is unchanged."""
     row = resources.get(store, logged.subject.id)
     execution = resources.get(store, row.parent) if row else None
     before = _status_before(store, logged)
@@ -73,7 +73,7 @@ def of_step(store: Database, logged: Logged) -> tuple[list[str], Event] | None:
 
 
 def _small(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Without the outputs of functions and callbacks where they are large: an event is sent to each target."""
+    """Returns the metadata without large outputs of functions and callbacks: an event is sent to each target."""
     if size_of(metadata, MOST_METADATA) <= MOST_METADATA:
         return metadata
     return {

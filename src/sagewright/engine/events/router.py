@@ -1,4 +1,4 @@
-"""From what happens to what targets are sent: the event log is read by a cursor, and schedules by the clock."""
+"""Routing of events to targets: a cursor reads the event log, and the clock drives schedules."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ KIND = "events"
 SUBJECT = (KIND, "log")
 SCHEDULES = (KIND, "schedules")
 BATCH, BATCH_BYTES = 200, 16 << 20
-"""Entries, and bytes of the events that they make for all targets, that are queued in one transaction."""
+"""Maximum entries, and bytes of their events for all targets, that are queued in one transaction."""
 MOST_EVENT = 1 << 20
-"""Bytes of an event. Source: EventBridge's quotas, the size of an entry of PutEvents."""
+"""Maximum bytes of an event. Source: EventBridge's quotas, the size of an entry of PutEvents."""
 UNKEPT = 500
-"""After so many entries that no rule was for the cursor is kept all the same."""
+"""Number of unmatched entries after which the cursor is stored anyway."""
 
 TARGET = "event target"
 
 
 class EventRouter:
-    """See engine.control.Reconciler. `scope`: account and region; `anywhere`: whether there are other regions."""
+    """See engine.control.Reconciler. `scope`: account and region; `anywhere`: True if there are other regions."""
 
     kinds: tuple[str, ...] = (KIND,)
 
@@ -60,7 +60,7 @@ class EventRouter:
         self._kept = self._read = deliveries.cursor(self._store)
 
     def active(self) -> list[tuple[str, str]]:
-        """The log if there is something new in it, schedules always: what they need is one look at the rules."""
+        """Returns the log if it has new entries, and always schedules, which need only one query of the rules."""
         fresh = events.after(self._store, self._read or EventCursor(), 1)
         scheduled = any(rule.schedule for rule in self._rules())
         return [SUBJECT] * bool(fresh) + [SCHEDULES] * scheduled
@@ -73,7 +73,7 @@ class EventRouter:
             self._route(entries)
 
     def _route(self, entries: list[Logged]) -> None:
-        """Those that come after the entry whose events fill a batch are read again."""
+        """Routes entries; those behind the entry whose events fill a batch are read again."""
         rules = self._rules()
         requested: list[Wanted] = []
         size, last = 0, entries[-1].cursor
@@ -95,7 +95,7 @@ class EventRouter:
             self._wake(TARGET, target)
 
     def _requested(self, rules: list[EventRule], logged: Logged) -> list[Wanted]:
-        """A rule is for what happens after it was made."""
+        """Returns the deliveries of an entry; a rule applies only to events after its creation."""
         scope = self._scope
         if self._anywhere and rules:
             scope = (scope[0], region_of(self._store, logged, scope[1]))
@@ -120,7 +120,7 @@ class EventRouter:
         return [one for rule in likely if rule.pattern and rule.pattern.matches(event) for one in rule.requested(event)]
 
     def _ring(self) -> None:
-        """Once for each rule that is due, however often it would have been while no server ran."""
+        """Fires each due rule once, however often it was due while no server ran."""
         for rule in self._rules():
             if rule.schedule is None:
                 continue

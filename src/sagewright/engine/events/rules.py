@@ -15,23 +15,23 @@ from sagewright.store.resources.resources import Resource
 
 KIND = "event-rule"
 BUS = "default"
-"""The bus that is always there. A rule of another one has the bus before its name, with a slash between them."""
+"""The default bus, which always exists. The name of a rule on another bus is prefixed with the bus and a slash."""
 
 ENABLED, DISABLED = "ENABLED", "DISABLED"
 MOST_RULES = 300
-"""Of one bus."""
+"""Maximum rules of one bus."""
 
 MOST_OF_ALL = 100_000
 TARGETS = "Targets"
 PRINCIPAL = "PutBy"
-"""The member of a target, which no operation tells, with the ARN of who put it: what it does is done as that principal."""
+"""Internal member of a target with the ARN of the principal that put it; the target is invoked as that principal."""
 
 HEAD = frozenset({"source", "detail-type", "account", "region"})
 
 
 @dataclass(frozen=True)
 class EventRule:
-    """`id`: of the resource."""
+    """`id`: the resource's id."""
 
     resource: Resource
 
@@ -49,13 +49,13 @@ class EventRule:
 
     @property
     def arn(self) -> str:
-        """A schedule of the Scheduler, whose target is kept as those of rules are, says its own."""
+        """Returns the rule's ARN. A schedule of the Scheduler, whose target is stored like those of rules, carries its own ARN."""
         own: str = self.resource.document.get("Arn", "")
         return own or rule_arn(self.resource.region, self.resource.account, self.resource.name)
 
     @property
     def targets(self) -> dict[str, dict[str, Any]]:
-        """By their ids."""
+        """Returns the targets by their ids."""
         found: dict[str, dict[str, Any]] = self.resource.document.get(TARGETS, {})
         return found
 
@@ -68,11 +68,11 @@ class EventRule:
         text = self.resource.document.get("EventPattern")
         try:
             return read_pattern(text) if text else None
-        except BadPattern:  # an earlier version has taken it
+        except BadPattern:  # an earlier version accepted it
             return None
 
     def may_match(self, head: dict[str, Any]) -> bool:
-        """Whether an event with this head could match."""
+        """True if an event with this head could match."""
         pattern = self.pattern
         if pattern is None:
             return False
@@ -86,12 +86,12 @@ class EventRule:
         return [(f"{self.id}/{target}", event) for target in self.targets]
 
     def principal(self, target: dict[str, Any]) -> str:
-        """The ARN of who a target is sent to as."""
+        """Returns the ARN of the principal that invokes a target."""
         return str(target.get("RoleArn") or self.resource.document.get("RoleArn") or target.get(PRINCIPAL, ""))
 
 
 def kept_name(bus: str, name: str) -> str:
-    """The name of the resource that a rule is."""
+    """Returns the name of the resource that stores a rule."""
     return name if bus == BUS else f"{bus}/{name}"
 
 
@@ -104,20 +104,20 @@ def rule_arn(region: str, account: str, name: str) -> str:
 
 
 def enabled(store: Database, scope: tuple[str, str], bus: str = BUS) -> list[EventRule]:
-    """All rules that events on a bus are for. `scope`: account and region."""
+    """Returns all enabled rules of a bus. `scope`: account and region."""
     page = PageRequest((Bound("status", Comparison.IS, ENABLED),), limit=MOST_OF_ALL)
     rules = (EventRule(found) for found in resources.page(store, ResourceScope(KIND, *scope), page))
     return [rule for rule in rules if rule.bus == bus]
 
 
 def enabled_anywhere(store: Database) -> list[EventRule]:
-    """The rules of the default buses of all regions."""
+    """Returns the enabled rules of the default buses of all regions."""
     ids = resources.in_status(store, KIND, [ENABLED])[:MOST_OF_ALL]
     return [rule for rule in map(EventRule, resources.several(store, ids)) if rule.bus == BUS]
 
 
 def target_of(store: Database, subject: str) -> tuple[EventRule, dict[str, Any]] | None:
-    """The rule and the target that a subject `rule id/target id` stands for."""
+    """Returns the rule and the target of a subject `rule id/target id`."""
     rule_id, _, target_id = subject.partition("/")
     for found in resources.several(store, [rule_id]):
         rule = EventRule(found)

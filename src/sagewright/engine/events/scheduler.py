@@ -1,7 +1,7 @@
-"""Schedules of EventBridge Scheduler: each time that one is due becomes a delivery to its target, once.
+"""Schedules of EventBridge Scheduler: each due time becomes exactly one delivery to its target.
 
-What a time is delivered as is queued in the transaction that moves the schedule's cursor past it, so a server that is killed has
-done both or neither, and of two servers one has. Times that were missed while no server ran are made up for by one.
+A delivery is queued in the transaction that moves the schedule's cursor past its time, so a server that is killed has done both or
+neither, and only one of two servers succeeds. Times missed while no server ran are made up for by one delivery.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ KIND = "schedule"
 SUBJECT = (KIND, "all")
 MOST_SCHEDULES = 1000
 ONLY_TARGET = "target"
-"""The id of a schedule's one target."""
+"""The id of a schedule's only target."""
 
 
 class Scheduler:
@@ -62,7 +62,7 @@ class Scheduler:
         before = deliveries.cursor(self._store, one.id)
         try:
             return next_ms(one.document, max(before.seq if before else 0, one.modified_ms), first=before is None)
-        except (BadScheduleExpression, BadZone):  # another machine has known the zone
+        except (BadScheduleExpression, BadZone):  # another machine knew the zone
             return None
 
     def _ring(self, one: Resource) -> None:
@@ -80,7 +80,7 @@ class Scheduler:
             self._wake(TARGET, target)
 
     def _complete(self, one: Resource) -> None:
-        """It is due no more, and goes if it was to go then, once its last time was delivered."""
+        """Completes a schedule once its last time was delivered, and deletes it if it asks for that."""
         target = f"{one.id}/{ONLY_TARGET}"
         if one.document.get("ActionAfterCompletion") != "DELETE" or deliveries.waiting(self._store, target):
             return

@@ -1,4 +1,4 @@
-"""When a rule with a schedule is due: `rate(5 minutes)` and `cron(0 12 * * ? *)`, in UTC.
+"""Schedules of rules: `rate(5 minutes)` and `cron(0 12 * * ? *)`, in UTC.
 
 Source: AWS's EventBridge user guide, "Creating a rule that runs on a schedule".
 """
@@ -23,18 +23,18 @@ OnDay = Callable[[date], bool]
 
 
 class BadScheduleExpression(Exception):
-    """What is no schedule."""
+    """The text is not a valid schedule."""
 
 
 class ScheduleExpression(Protocol):
     def after(self, at_ms: int) -> int | None:
-        """The next time, in milliseconds since the epoch, later than `at_ms`; None if there is none."""
+        """Returns the next time, in milliseconds since the epoch, later than `at_ms`; None if there is none."""
         ...
 
 
 @dataclass(frozen=True)
 class Rate:
-    """Every so many milliseconds."""
+    """Fires every `period_ms` milliseconds."""
 
     period_ms: int
 
@@ -44,7 +44,7 @@ class Rate:
 
 @dataclass(frozen=True)
 class Cron:
-    """At these minutes of these hours, on days for which all of `days` hold."""
+    """Fires at these minutes of these hours, on days for which all of `days` hold."""
 
     minutes: tuple[int, ...]
     hours: tuple[int, ...]
@@ -72,7 +72,7 @@ class Cron:
 
 @lru_cache(maxsize=256)
 def read_schedule(text: str) -> ScheduleExpression:
-    """Raises BadSchedule."""
+    """Parses a schedule. Raises BadScheduleExpression."""
     rate = _RATE.fullmatch(text)
     if rate:
         count, unit = int(rate["count"]), rate["unit"]
@@ -91,7 +91,7 @@ def read_schedule(text: str) -> ScheduleExpression:
 
 
 def _cron(*fields: str) -> Cron:
-    """Raises ValueError or KeyError."""
+    """Parses the fields of a cron expression. Raises ValueError or KeyError."""
     minute, hour, month_day, month, week_day, year = fields
     if (month_day == "?") == (week_day == "?"):
         raise ValueError("one of the two fields of days must be ?")
@@ -102,7 +102,7 @@ def _cron(*fields: str) -> Cron:
 
 
 def _values(field: str, low: int, high: int, names: dict[str, int] | None = None) -> list[int]:
-    """The numbers that a field without L, W and # stands for. Raises ValueError, KeyError."""
+    """Returns the numbers that a field without L, W and # stands for. Raises ValueError, KeyError."""
     found: set[int] = set()
     for part in field.split(","):
         span, _, step = part.partition("/")
@@ -155,7 +155,7 @@ def _on_week_days(field: str) -> OnDay:
 
 
 def _day_of_week(day: date) -> int:
-    """Sunday is 1."""
+    """Returns the day of the week; Sunday is 1."""
     return day.isoweekday() % 7 + 1
 
 
@@ -164,7 +164,7 @@ def _length(day: date) -> int:
 
 
 def _weekday_near(day: date, requested: int) -> int:
-    """The weekday nearest to that day of the month, in the month."""
+    """Returns the weekday nearest to that day of the month, within the month."""
     length = _length(day)
     if requested > length:
         return 0

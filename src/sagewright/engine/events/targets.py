@@ -1,4 +1,4 @@
-"""The targets of rules: what kinds there are, and how each is sent what it gets. All but hooks are asked by operations."""
+"""Target types of rules, and the call that delivers to each. All but hooks are called through operations."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
 
 MOST_LINE = 240_000
-"""Bytes of a line that a log group takes with its overhead."""
+"""Maximum bytes of a line in a log group, less its overhead."""
 
 
 class Undeliverable(Exception):
-    """The target could not be sent its input. `again`: whether it may be later."""
+    """The input could not be delivered. `again`: True if a later attempt may succeed."""
 
     def __init__(self, message: str, *, again: bool = False) -> None:
         super().__init__(message)
@@ -29,7 +29,7 @@ class Undeliverable(Exception):
 
 @dataclass(frozen=True)
 class TargetMessage:
-    """What a target is sent: `text` of `event`."""
+    """A message to a target: `text` is the input made from `event`."""
 
     rule: EventRule
     target: dict[str, Any]
@@ -42,7 +42,7 @@ class TargetMessage:
 
     @property
     def region(self) -> str:
-        """The target's."""
+        """Returns the target's region."""
         return region_in(self.arn)
 
     @property
@@ -51,12 +51,12 @@ class TargetMessage:
 
 
 def region_in(arn: str) -> str:
-    """The region that an ARN names, "" for none."""
+    """Returns the region in an ARN, or ""."""
     return arn.split(":")[3] if arn.count(":") >= 5 else ""
 
 
 def service_of(arn: str) -> str:
-    """The kind of target that an ARN stands for, "" for one that is not served."""
+    """Returns the type of target that an ARN names, or "" if it is not supported."""
     parts = arn.split(":", 5)
     if len(parts) != 6:
         return ""
@@ -77,7 +77,7 @@ def service_of(arn: str) -> str:
 
 
 def send(call: Call, message: TargetMessage) -> None:
-    """Raises AwsError, Undeliverable."""
+    """Sends a message. Raises AwsError, Undeliverable."""
     sender = _SENDERS.get(service_of(message.arn))
     if sender is None:
         raise Undeliverable(f"Sagewright sends nothing to {message.arn}")
@@ -85,13 +85,13 @@ def send(call: Call, message: TargetMessage) -> None:
 
 
 def queue_url(arn: str) -> str:
-    """The path of a queue, which stands for it in place of its whole URL."""
+    """Returns the path of a queue, which stands for its full URL."""
     parts = arn.split(":")
     return f"/{parts[4]}/{parts[5]}"
 
 
 def log_line(call: Call, principal: str, place: tuple[str, str], line: str, region: str = "") -> None:
-    """`place`: group and stream, which are made if they are not there. Raises AwsError."""
+    """Writes a log line. `place`: group and stream, which are created if missing. Raises AwsError."""
     group, stream = place
     encoded = line.encode()
     if len(encoded) > MOST_LINE:
@@ -107,7 +107,7 @@ def log_line(call: Call, principal: str, place: tuple[str, str], line: str, regi
             ("CreateLogGroup", {"logGroupName": group}),
             ("CreateLogStream", {"logGroupName": group, "logStreamName": stream}),
         ):
-            with suppress(AwsError):  # somebody else may have made it
+            with suppress(AwsError):  # another client may have created it
                 call(OperationRequest(principal, "logs", operation, requested, region=region))
         call(OperationRequest(principal, "logs", "PutLogEvents", request, region=region))
 
@@ -131,7 +131,7 @@ def _to_topic(call: Call, message: TargetMessage) -> None:
 
 
 def _to_pipeline(call: Call, message: TargetMessage) -> None:
-    """The same event starts one execution, however often it is sent."""
+    """Starts an execution; an event starts only one, however often it is sent."""
     requested = (message.target.get("SageMakerPipelineParameters") or {}).get("PipelineParameterList", [])
     parameters = [
         {"Name": one["Name"], "Value": _parameter(scheduled(one["Value"], message.event), message.event)}
@@ -148,7 +148,7 @@ def _to_function(call: Call, message: TargetMessage) -> None:
 
 
 def _parameter(value: str, event: dict[str, Any]) -> str:
-    """A path into the event as what is there, anything else as it is. Raises Undeliverable for a path that leads nowhere."""
+    """Returns the value at a path into the event, or any other text unchanged. Raises Undeliverable for a path without a value."""
     if not value.startswith("$"):
         return value
     try:

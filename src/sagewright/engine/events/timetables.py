@@ -1,4 +1,4 @@
-"""When a schedule of EventBridge Scheduler is due: at(), rate() and cron() in a time zone, between two dates.
+"""Schedules of EventBridge Scheduler: at(), rate() and cron() in a time zone, between two dates.
 
 Source: AWS's EventBridge Scheduler user guide, "Schedule types" and "Daylight savings time".
 """
@@ -18,16 +18,16 @@ from sagewright.model.clock import to_datetime
 
 _AT = re.compile(r"at\((?P<when>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\)")
 _LOOKS = 5000
-"""Times that don't exist, or have been before, which one look passes over."""
+"""Maximum number of skipped times (nonexistent or already past) in one search."""
 
 
 class BadZone(Exception):
-    """What is no time zone, or none that this machine knows."""
+    """The time zone does not exist, or is unknown to this machine."""
 
 
 @dataclass(frozen=True)
 class At:
-    """Once."""
+    """Fires once."""
 
     at_ms: int
 
@@ -37,7 +37,7 @@ class At:
 
 @dataclass(frozen=True)
 class Zoned:
-    """A cron schedule by the clocks of a place. What they leave out is left out; what they show twice is due once."""
+    """A cron schedule in local time. Times that the clocks skip are skipped; times that they repeat fire once."""
 
     cron: Cron
     zone: tzinfo
@@ -59,7 +59,7 @@ def _ms(when: datetime) -> int:
 
 
 def _real_ms(shown: datetime, zone: tzinfo) -> int | None:
-    """When clocks show a time for the first time; None if they never do."""
+    """Returns when clocks first show a time; None if they never do."""
     wall = shown.replace(tzinfo=zone)
     back = datetime.fromtimestamp(wall.timestamp(), zone)
     return _ms(wall) if back.replace(tzinfo=None) == wall.replace(tzinfo=None) else None
@@ -72,7 +72,7 @@ def _zones() -> frozenset[str]:
 
 @lru_cache(maxsize=256)
 def read_timetable(text: str, zone_name: str = "UTC") -> ScheduleExpression:
-    """Raises BadSchedule, BadZone."""
+    """Parses a schedule. Raises BadScheduleExpression, BadZone."""
     if zone_name != "UTC" and zone_name not in _zones():
         raise BadZone(zone_name)
     zone: tzinfo = UTC if zone_name == "UTC" else ZoneInfo(zone_name)
@@ -90,8 +90,8 @@ def read_timetable(text: str, zone_name: str = "UTC") -> ScheduleExpression:
 
 
 def next_ms(document: Mapping[str, Any], since_ms: int, *, first: bool = False) -> int | None:
-    """When a schedule is due for the first time later than `since_ms`; None for never. `first`: it has never been due: a rate
-    without a StartDate begins at once. Raises BadSchedule, BadZone.
+    """Returns the first due time of a schedule later than `since_ms`; None for never. `first`: True if it has never fired: a rate
+    without a StartDate begins at once. Raises BadScheduleExpression, BadZone.
     """
     timetable = read_timetable(document["ScheduleExpression"], document["ScheduleExpressionTimezone"])
     start_ms, end_ms = document.get("StartMs"), document.get("EndMs")
@@ -105,7 +105,7 @@ def next_ms(document: Mapping[str, Any], since_ms: int, *, first: bool = False) 
 
 
 def passed_ms(document: Mapping[str, Any], due_ms: int, now_ms: int) -> int:
-    """Up to when a schedule that was due then is done with now: a rate goes on in its step."""
+    """Returns the time up to which a schedule that was due at `due_ms` is complete now: a rate keeps its phase."""
     timetable = read_timetable(document["ScheduleExpression"], document["ScheduleExpressionTimezone"])
     if isinstance(timetable, Rate):
         return due_ms + (now_ms - due_ms) // timetable.period_ms * timetable.period_ms

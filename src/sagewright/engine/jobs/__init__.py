@@ -1,5 +1,5 @@
-"""Runs of jobs: queue, reservations, leases, launches, hosts' reports, retries, and the end of each job.
+"""Runs of jobs: queue, reservations, leases, launches, host reports, retries, and the end of each job.
 
-Every kind of job goes this way; its differences are declared in `kinds`. Of the engine's other wings it imports only
-`monitoring`, which counts the log lines that match a metric filter.
+Every kind of job takes this path; differences between kinds are declared in `kinds`. Among the engine's other packages it imports
+only `monitoring`, which counts the log lines that match a metric filter.
 """

@@ -1,4 +1,4 @@
-"""What reconcilers work with."""
+"""The dependencies of the job reconcilers."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from sagewright.store.database import Database
 
 @dataclass(frozen=True)
 class JobDependencies:
-    """`wake(kind, id)` has a subject looked at; `wake_after(seconds, kind, id)` later.
+    """`wake(kind, id)` schedules a reconcile of a subject now; `wake_after(seconds, kind, id)` schedules one later.
 
-    `builds`: makes the environments that queued jobs lack; None where only the machines of their hosts can.
+    `builds`: builds the environments that queued jobs lack; None where only the hosts' machines can build them.
     """
 
     launch_context: LaunchContext

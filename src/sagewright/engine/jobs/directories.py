@@ -1,6 +1,6 @@
-"""Working directories of jobs that are over: out of the way at once, and removed behind the engine's back.
+"""Removal of finished jobs' working directories: renamed at once, deleted in the background.
 
-A job may leave millions of files, whose removal takes minutes in which the engine's one thread would look after nobody.
+A job may leave millions of files. Removing them takes minutes, which would block the engine's only thread.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _PREFIX = ".removed-"
 
 
 class Trash:
-    """`launch_context`: a directory on the file system of what is thrown away. Safe to use from many threads."""
+    """`launch_context`: a directory on the same file system as the discarded files. Safe to use from many threads."""
 
     def __init__(self, launch_context: Path) -> None:
         self._launch_context = launch_context
@@ -27,18 +27,18 @@ class Trash:
         self._thread: threading.Thread | None = None
 
     def throw(self, thing: Path) -> None:
-        """A directory or a file; it has lost its name when this returns, and is gone soon after."""
+        """Discards a file or directory. It has lost its name when this returns, and is deleted soon after."""
         aside = self._launch_context / f"{_PREFIX}{uuid.uuid4().hex}"
         try:
             thing.rename(aside)
         except FileNotFoundError:
             return
-        except OSError:  # on another file system, say
+        except OSError:  # on another file system, for example
             aside = thing
         self._remove_later(aside)
 
     def sweep(self) -> None:
-        """What a server that ended before it was done with has left."""
+        """Deletes what a server left behind when it ended before its deletions were done."""
         for left in self._launch_context.glob(f"{_PREFIX}*"):
             self._remove_later(left)
 

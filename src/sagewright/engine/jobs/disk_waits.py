@@ -1,4 +1,4 @@
-"""Jobs that wait for room on the disk before their hosts are launched."""
+"""Jobs that wait for disk space before their hosts are launched."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ WAITS = "Waiting for disk space"
 
 
 def lacks_disk(settings: Settings) -> str:
-    """Why no host can be launched here now, "" if one can. Hosts on other machines have disks of their own."""
+    """Returns why no host can be launched here now, or "" if one can. Hosts on other machines have their own disks."""
     if settings.backend != "local":
         return ""
     room = DiskRoom.of(settings.data)

@@ -1,4 +1,4 @@
-"""How long a job's hosts ran, from its event log: attempts that were cut short count, the waits between them do not."""
+"""Run time of a job's hosts, from its event log. Interrupted attempts count; the waits between them do not."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _ENDS = frozenset({SecondaryStatus.INTERRUPTED, SecondaryStatus.RESTARTING})
 
 
 def run_ms(log: Sequence[EventEntry], until_ms: int) -> int:
-    """Milliseconds in which the job had hosts at work, up to `until_ms` (now, or the job's end)."""
+    """Returns the milliseconds during which the job had running hosts, up to `until_ms` (now, or the job's end)."""
     total, since = 0, None
     for event in log:
         if since is None and event.step in _BEGINS:
@@ -23,7 +23,7 @@ def run_ms(log: Sequence[EventEntry], until_ms: int) -> int:
 
 
 def running_since_ms(log: Sequence[EventEntry]) -> int | None:
-    """When the process of the attempt that is under way was started; None when it was not yet."""
+    """Returns when the process of the current attempt started; None if it has not started yet."""
     since = None
     for event in log:
         if event.step == SecondaryStatus.RUNNING:

@@ -1,4 +1,4 @@
-"""Environments that queued jobs lack: made beside the queue, in processes of their own, so that no job holds CPUs meanwhile."""
+"""Environments that queued jobs lack: built in separate processes beside the queue, so that waiting jobs hold no CPUs."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from sagewright.runtimes.launch import has_environment
 from sagewright.runtimes.pipconfig import PipSources
 
 MOST_BUILDS = 4
-"""That run at a time; other environments wait for their turn."""
+"""Maximum number of concurrent builds; other environments wait."""
 MOST_REASON = 2000
 MOST_KNOWN = 1000
-"""Images and failures that are remembered: their names are what clients send."""
+"""Maximum number of remembered images and failures; clients choose their names, so the number is bounded."""
 log = logging.getLogger("sagewright.engine.jobs.environment_builds")
 
 
 class BuildFailed(RuntimeError):
-    """An environment can't be made; the message says why, for the user."""
+    """An environment cannot be built; the message gives the reason for the user."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,8 @@ class _Failure:
 class EnvironmentBuilds:
     """The environments in `directory`, by the policy framework_versions. `done()` is called after each build.
 
-    What it does is repeated safely: builders of one environment take turns, in any process, and one that is complete is not made
-    again. Agents make an environment that has vanished since.
+    Builds are idempotent: builders of the same environment take turns, in any process, and a complete one is not built again.
+    Agents build an environment that has vanished since.
     """
 
     def __init__(self, directory: Path, policy: str, done: Callable[[], None]) -> None:
@@ -51,9 +51,9 @@ class EnvironmentBuilds:
         self._failures: dict[str, _Failure] = {}
 
     def missing(self, image: Image, since_ms: int) -> str:
-        """The name of the environment that a job waits for, "" if it is there. It is being made then, or will be.
+        """Returns the name of the environment that a job waits for, or "" if it exists. A missing one is being built, or will be.
 
-        Raises BuildFailed if it could not be made; a job that came after that (`since_ms`) has it tried again.
+        Raises BuildFailed if the build failed; a job that arrived after the failure (`since_ms`) triggers another try.
         """
         if not has_environment(image):
             return ""
@@ -67,12 +67,12 @@ class EnvironmentBuilds:
             if key not in self._running and len(self._running) < MOST_BUILDS:
                 try:
                     self._start(key, image)
-                except OSError as error:  # no process can be had now
+                except OSError as error:  # no process can be started now
                     log.warning("the builder of the environment %s can't be started: %s", key, error)
             return key
 
     def _stands(self, image: Image) -> bool:
-        """Whether it is there; one that can't be read is left to the job's agent, which says so."""
+        """True if the environment exists. An unreadable one counts as existing: the job's agent reports it."""
         try:
             stands = self._environments.ready(image) is not None
         except (OSError, ValueError, LookupError) as error:

@@ -1,7 +1,7 @@
-"""A host's report, read member by member: what is good is taken, what is broken is refused and said so.
+"""Parses a host's report member by member: valid parts are applied, broken ones are rejected and reported.
 
-An agent that reports nonsense has a fault of ours, or runs beside a job that does as it likes. Either way the lines, the exit
-and the end in its reports are the job's, and nothing else in a report may cost them.
+An agent that reports nonsense has a bug, or runs beside a job that interferes with it. Either way the lines, the exit and the end
+in its reports belong to the job, and nothing else in a report may cost them.
 """
 
 from __future__ import annotations
@@ -17,26 +17,28 @@ from sagewright.model.clock import now_ms
 from sagewright.model.jobs.brief import EndCause, FaultClass, Phase
 
 LAST_SEQ = (1 << 31) - 1
-LATEST_MS = 4_102_444_800_000  # 2100: a later moment is a mistake, and clients cannot show it
+LATEST_MS = 4_102_444_800_000  # 2100: a later moment is a mistake, and clients cannot display it
 NAME_CHARACTERS = 255
 MESSAGE_CHARACTERS = 1024
 FAILURE_CHARACTERS = 65_536
 NOTE_CHARACTERS = 16 << 20
 DESCRIBED = 5
-"""So many of the refused parts are named in the server's log."""
+"""Maximum number of refused parts named in the server's log."""
 
-PHASES = {str(phase): phase for phase in Phase} | {"Training": Phase.RUNNING}  # as agents before briefs called it
+PHASES = {str(phase): phase for phase in Phase} | {
+    "Training": Phase.RUNNING
+}  # the name used by agents older than briefs
 CAUSES = {str(cause): cause for cause in EndCause}
 CLASSES = {str(fault): fault for fault in FaultClass}
 
 
 class UnreadableReport(ValueError):
-    """Not even its number can be read: it can't be applied once and only once."""
+    """Even the report's number cannot be read, so it cannot be applied exactly once."""
 
 
 @dataclass(frozen=True)
 class Exited:
-    """`failure` and `message`: what the process left about its failure, and to be told in any case."""
+    """`failure` and `message`: what the process left about its failure, and a message to report in any case."""
 
     code: int
     cause: EndCause
@@ -46,7 +48,7 @@ class Exited:
 
 @dataclass(frozen=True)
 class HostReport:
-    """`refused`: what was wrong with the rest."""
+    """`refused`: descriptions of the parts that were rejected."""
 
     seq: int
     at_ms: int
@@ -64,19 +66,19 @@ class HostReport:
         return bool(self.exited or self.failed or self.finished)
 
     def without_lines(self) -> HostReport:
-        """For a store that has no room for them."""
+        """Returns the report without its log lines, for a store that has no room for them."""
         if not self.logs:
             return self
         line = f"{len(self.logs)} lines were left out here: the disk of the server's store is full."
         return replace(self, logs=[(self.logs[0][0], line)])
 
     def essential(self) -> HostReport:
-        """Its lines and its end."""
+        """Returns only the lines and the end."""
         return replace(self, metrics=[], phase=None, message=None)
 
 
 def read_report(body: bytes) -> HostReport:
-    """Raises UnreadableReport."""
+    """Parses a report. Raises UnreadableReport."""
     try:
         document = _parsed(body)
     except (ValueError, RecursionError) as error:
@@ -93,7 +95,7 @@ def _parsed(body: bytes) -> Any:
     try:
         return orjson.loads(body)
     except ValueError:
-        return json.loads(body.decode(errors="replace"))  # takes NaN, halves of surrogate pairs, long integers
+        return json.loads(body.decode(errors="replace"))  # accepts NaN, unpaired surrogates and long integers
 
 
 class _Reading:
@@ -128,7 +130,7 @@ class _Reading:
         self._refused.append(f"{what} {repr(value)[:80]}")
 
     def _moment(self, value: Any, what: str) -> int:
-        """Milliseconds since the epoch; now, where it is none."""
+        """Returns milliseconds since the epoch; now, where the value is invalid."""
         found = _whole(value, LATEST_MS)
         if found is None:
             self._refuse(what, value)
@@ -147,7 +149,7 @@ class _Reading:
         for entry in self._list("logs"):
             if isinstance(entry, list) and len(entry) == 2:
                 lines.append((self._moment(entry[0], "the time of a line"), _text(entry[1])))
-            else:  # the text that a line was to be is worth more than its form
+            else:  # the text of a line is worth more than its form
                 self._refuse("the form of a line", entry)
                 lines.append((self._now, _text(entry)))
         return lines
@@ -214,6 +216,6 @@ def _is_name(value: Any) -> bool:
 
 
 def _text(value: Any) -> str:
-    """Text that every store takes."""
+    """Returns text that every store accepts."""
     text = value if isinstance(value, str) else repr(value)
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}").encode(errors="replace").decode()

@@ -1,7 +1,7 @@
-"""Where the bytes of objects lie, for agents that run beside the embedded object store.
+"""File locations of objects, for agents that run beside the embedded object store.
 
-Such an agent shows what it read from the proof file, which only a process of this machine (or one that has its data
-directory mounted) and of the server's user can do. It is then told the files that hold the objects.
+Such an agent returns the contents of the proof file, which only a process of this machine (or one that mounts its data directory)
+running as the server's user can read. It then receives the paths of the files that hold the objects.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ PAGE = 5000
 
 
 class NotBeside(Exception):
-    """The agent has not shown that it can read the object store's files."""
+    """The agent has not proved that it can read the object store's files."""
 
 
 def proof_file(settings: Settings) -> Path:
-    """The file that an agent has to read; made when it is missing."""
+    """Returns the file that an agent has to read; creates it if missing."""
     path = settings.data / "objects" / "proof"
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -34,10 +34,10 @@ def proof_file(settings: Settings) -> Path:
 
 
 def look_up(settings: Settings, objects: BucketStore, requested: dict[str, Any]) -> dict[str, Any]:
-    """The answer to `{"proof", "bucket", "prefix", "after"}`: `{"found": [[key, size, file] …], "next": key or null}`,
-    a page of the objects under a prefix; or to `{"proof", "names": [[bucket, key] …]}`: `{"found": [[size, file] …]}`.
+    """Answers `{"proof", "bucket", "prefix", "after"}` with `{"found": [[key, size, file] …], "next": key or null}`, a page of the
+    objects under a prefix; and `{"proof", "names": [[bucket, key] …]}` with `{"found": [[size, file] …]}`.
 
-    Raises NotBeside, KeyError and TypeError for a broken question, AwsError for a bucket or key that is not there.
+    Raises NotBeside, KeyError and TypeError for a malformed request, AwsError for a missing bucket or key.
     """
     if not hmac.compare_digest(str(requested["proof"]).encode(), proof_file(settings).read_bytes()):
         raise NotBeside

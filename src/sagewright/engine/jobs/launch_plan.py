@@ -1,4 +1,4 @@
-"""A gang: the hosts of one attempt of a job, from what the job demands to what each agent is told."""
+"""Gang planning: the hosts of one attempt of a job, from the job's demand to each agent's brief."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ Endpoint = Callable[[], str]
 
 @dataclass(frozen=True)
 class LaunchContext:
-    """Where gangs are planned. `endpoint()` is where agents reach this server; `servers()`: all that share its store, if there
-    are several."""
+    """The context in which gangs are planned. `endpoint()`: the address at which agents reach this server; `servers()`: all servers
+    that share its store, if there are several."""
 
     settings: Settings
     store: Database
@@ -59,8 +59,8 @@ def demand_of(job: Job) -> Demand:
 
 
 def share_of(reservations: Reservations, demand: Demand) -> JobShare:
-    """What the job's hosts get. Of one that does not queue no CPU and no memory is kept from the others: it has its limits, and
-    idles most of the time."""
+    """Returns the share that the job's hosts get. A job that does not queue reserves no CPU or memory: it has limits, and is idle
+    most of the time."""
     share = reservations.share_of(demand.instance_type, demand.hosts)
     each = share.per_host
     if demand.memory_gb:
@@ -79,8 +79,8 @@ def attempt_directory(settings: Settings, job_id: str, attempt: int) -> Path:
 
 
 def host_directory(settings: Settings, job_id: str, placed: list[Host], name: str) -> Path:
-    """The directory of the host that a job of one host has now. It lies in the data directory of the server that launched it, which
-    need not be this one."""
+    """Returns the current host directory of a single-host job. It lies in the data directory of the server that launched the host,
+    which may be another server."""
     host = max(placed, key=lambda one: one.attempt, default=None)
     if host is not None and host.handle and "directory" in host.handle:
         return Path(host.handle["directory"])
@@ -88,7 +88,7 @@ def host_directory(settings: Settings, job_id: str, placed: list[Host], name: st
 
 
 def gpus_of(settings: Settings, placed: list[Host]) -> list[int]:
-    """Which GPUs the hosts of a running job were given, as their plan or their host files say."""
+    """Returns the GPUs assigned to the hosts of a running job, from their plan or host files."""
     found: list[int] = []
     if placed and (plan := planned(settings, placed)):
         return [gpu for host in plan for gpu in host.document.get("gpu_indexes") or []]
@@ -100,14 +100,14 @@ def gpus_of(settings: Settings, placed: list[Host]) -> list[int]:
 
 
 def planned(settings: Settings, placed: list[Host]) -> list[HostPlan] | None:
-    """The plan of an attempt that may not have been launched whole; None where there is none any more."""
+    """Returns the plan of an attempt that may be only partly launched; None if the plan no longer exists."""
     first = placed[0]
     kept = plan_files.kept(attempt_directory(settings, first.job_id, first.attempt), {host.id for host in placed})
     return None if kept is None else [HostPlan(plan.directory, _renewed(plan.document)) for plan in kept]
 
 
 def _renewed(document: dict[str, Any]) -> dict[str, Any]:
-    """A host file that a server of the version before has planned, which had the request in it and no brief."""
+    """Upgrades a host file planned by a server of the previous version, which held the request instead of a brief."""
     if "brief" in document:
         return document
     job, kind = document["job"], KINDS[document["kind"]]
@@ -116,24 +116,24 @@ def _renewed(document: dict[str, Any]) -> dict[str, Any]:
 
 
 def launched(plan: list[HostPlan]) -> None:
-    """The hosts of a plan have their handles: nobody needs it any more."""
+    """Drops the plan files: all hosts of the plan have their handles."""
     plan_files.drop(plan[0].directory.parent)
 
 
 def waited_too_long(job: Job, demand: Demand) -> bool:
-    """Whether a spot job has waited and run for longer than it may."""
+    """True if a spot job has waited and run for longer than it is allowed."""
     return demand.max_wait_s is not None and now_ms() - job.created_ms > demand.max_wait_s * 1000
 
 
 def check_image(demand: Demand) -> None:
-    """Raises CannotRun for an image that no such job can run on here."""
+    """Raises CannotRun if a job of this kind cannot run on the image here."""
     check_runnable(images.resolve_image(demand.image), demand.purpose)
 
 
 def plan(launch_context: LaunchContext, job: Job, share: JobShare) -> list[HostPlan]:
-    """Rows and plans of all hosts of a job's next attempt, the plans first; the job's credentials are made here.
+    """Returns the rows and plans of all hosts of a job's next attempt, after writing the plans; creates the job's credentials.
 
-    The time that earlier attempts ran is taken off the job's time limit; their log streams are gone on with.
+    The time that earlier attempts ran is subtracted from the job's time limit; their log streams are continued.
     """
     settings, store, demand = launch_context.settings, launch_context.store, demand_of(job)
     before = hosts.of_all_attempts(store, job.id)
@@ -160,7 +160,7 @@ def plan(launch_context: LaunchContext, job: Job, share: JobShare) -> list[HostP
     common = _document(settings, job, share, endpoint) | {
         "warnings": [*share.warnings, *_homeless(launch_context, members[0].brief)],
         "stop_grace_s": settings.stop_grace_s if demand.stop_grace_s is None else demand.stop_grace_s,
-        "servers": launch_context.servers(),  # this one may be killed before it has answered a report
+        "servers": launch_context.servers(),  # this server may be killed before it has answered a report
         "attempt": attempt,
         "max_runtime_s": max(1.0, demand.max_runtime_s - run_ms(jobs.transitions(store, job.id), now_ms()) / 1000),
         "addresses": _addresses(job.id, names),
@@ -216,9 +216,9 @@ def _document(settings: Settings, job: Job, share: JobShare, endpoint: str) -> d
 
 
 def _homeless(launch_context: LaunchContext, brief: Brief) -> list[str]:
-    """A warning for each bucket of the job's outputs that isn't there: it is missed when all the work is done.
+    """Returns a warning for each output bucket that does not exist: the job would notice only when its work is done.
 
-    Of the embedded store alone; another S3 may be slow to answer, or away for the moment.
+    Checks the embedded store only; another S3 may be slow to answer or temporarily unreachable.
     """
     found: dict[str, str] = {}
     for output in [] if launch_context.settings.objects else brief.outputs:
@@ -261,7 +261,7 @@ def _own_access(job: Job, endpoint: str, credentials: dict[str, str]) -> Access:
 
 
 def _access(objects: ObjectStore, own: Access) -> dict[str, Any]:
-    """Where and with which keys the job's hosts read and write objects."""
+    """Returns the endpoint and keys with which the job's hosts read and write objects."""
     access = objects.access(own)
     return {
         "endpoint": access.endpoint,
@@ -276,6 +276,6 @@ def _access(objects: ObjectStore, own: Access) -> dict[str, Any]:
 
 
 def _addresses(job_id: str, names: list[str]) -> dict[str, str]:
-    """Loopback addresses of the job's own, so that hosts of different jobs do not share ports by name."""
+    """Returns loopback addresses dedicated to the job, so that hosts of different jobs do not share ports by name."""
     second, third = 16 + int(job_id[:2], 16) % 200, int(job_id[2:4], 16)
     return {name: f"127.{second}.{third}.{i}" for i, name in enumerate(names, 1)}

@@ -1,4 +1,4 @@
-"""The leases of this server: who holds one brings its job forward, and nobody else does."""
+"""The leases of this server: only the holder of a job's lease advances the job."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ RENEW_MS = 10_000
 
 
 class Leases:
-    """`owner`: this server's name, the same after a restart; `alive()`: whether no other server takes it for dead. Safe to use
+    """`owner`: this server's name, which survives a restart; `alive()`: True while no other server considers it dead. Safe to use
     from many threads."""
 
     def __init__(self, store: Database, owner: str, alive: Callable[[], bool] = lambda: True) -> None:
@@ -28,12 +28,12 @@ class Leases:
         return Lease(self.owner, now_ms() + LEASE_MS)
 
     def note(self, job_id: str, lease: Lease) -> None:
-        """The job was leased in somebody's transaction."""
+        """Records a lease that was acquired in another component's transaction."""
         with self._lock:
             self._until[job_id] = lease.until_ms
 
     def hold(self, job_id: str) -> bool:
-        """Whether this server may bring the job forward now."""
+        """True if this server may advance the job now."""
         if self._until.get(job_id, 0) - now_ms() > LEASE_MS // 3 and self._alive():
             return True
         lease = self.new()
@@ -44,7 +44,7 @@ class Leases:
         return True
 
     def renew(self) -> None:
-        """Keep all of them; to be called often. A step that takes long loses none."""
+        """Renews all leases; call it often. Leases survive a step that takes long."""
         if now_ms() - self._renewed_ms < RENEW_MS:
             return
         lease = self.new()

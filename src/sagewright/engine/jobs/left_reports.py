@@ -1,4 +1,4 @@
-"""Reports that an agent could not send before it ended: a server that finds the agent gone takes them in."""
+"""Reports that an agent could not send before it ended: the server that finds the agent dead applies them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ log = logging.getLogger("sagewright.engine.jobs.left_reports")
 
 
 def take_left(store: Database, host: Host) -> None:
-    """What the host's directory still has; a report that was taken in before is not taken again. Raises AwsError."""
+    """Applies the reports left in the host's directory; reports that were applied before are skipped. Raises AwsError."""
     if host.handle is None or "directory" not in host.handle:
         return
     directory = Path(host.handle["directory"])

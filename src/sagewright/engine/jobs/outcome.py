@@ -1,4 +1,4 @@
-"""How a job ended, as its hosts tell it."""
+"""The outcome of a job, from its hosts' reports."""
 
 from __future__ import annotations
 
@@ -24,35 +24,35 @@ class Outcome:
 
 
 def is_internal(failure_reason: str | None) -> bool:
-    """Whether a FailureReason tells of a fault of ours, or of the machines."""
+    """True if a FailureReason describes an internal fault or a fault of the machines."""
     return (failure_reason or "").startswith(FaultClass.INTERNAL)
 
 
 def failed(host: Host) -> bool:
-    """Whether this host makes its job fail: it was lost, or its process ended by itself with an error."""
+    """True if this host makes its job fail: it was lost, or its process exited with an error on its own."""
     if host.phase == LOST:
         return True
     return host.exit_code not in {None, 0} and host.cause == EndCause.EXIT
 
 
 def _vanished(host: Host) -> bool:
-    """Whether the host was lost with its agent, and not by a fault that its agent reported (an upload, say)."""
+    """True if the host was lost with its agent, rather than by a fault that its agent reported (an upload, for example)."""
     return host.phase == LOST and (host.failure or "").startswith(FaultClass.INTERNAL)
 
 
 def first_failure(placed: list[Host]) -> Host | None:
-    """The host that failed first; of most kinds the others were stopped because of it."""
+    """Returns the host that failed first; for most kinds the others were stopped because of it."""
     broken = [host for host in placed if failed(host)]
     return min(broken, key=lambda host: host.seen_ms) if broken else None
 
 
 def is_lost(kind: Kind, placed: list[Host]) -> bool:
-    """Whether the job can't succeed any more, and its hosts are to stop for that."""
+    """True if the job can no longer succeed, so its hosts should stop."""
     return not kind.independent and first_failure(placed) is not None
 
 
 def failure_reason(kind: Kind, host: Host, alone: bool) -> str:
-    """FailureReason in AWS's forms, with the host's name where the job has several."""
+    """Returns the FailureReason in AWS's format, with the host's name where the job has several."""
     named = Failure(host.exit_code or 0, host.failure or "", "" if alone else host.name)
     if host.phase == LOST:
         fault, _, text = (host.failure or f"{FaultClass.INTERNAL}: unknown").partition(": ")
@@ -61,20 +61,20 @@ def failure_reason(kind: Kind, host: Host, alone: bool) -> str:
 
 
 def interrupted(placed: list[Host]) -> bool:
-    """Whether hosts were taken away before the job was done with them."""
+    """True if hosts were taken away before the job was done with them."""
     return any(host.cause == EndCause.INTERRUPT for host in placed)
 
 
 def exit_message(kind: Kind, placed: list[Host]) -> str | None:
-    """What the processes left to be told, in the order of the hosts; None if they left nothing."""
+    """Returns the messages left by the processes, in the order of the hosts; None if there are none."""
     text = "".join(host.message for host in placed if host.message)
     return text.encode()[: kind.note_bytes].decode(errors="ignore") or None
 
 
 def of_job(kind: Kind, job: Job, placed: list[Host], overdue: bool = False) -> Outcome:
-    """The outcome once every host is over; a job without hosts was stopped in the queue.
+    """Returns the outcome once every host is over; a job without hosts was stopped in the queue.
 
-    `overdue`: a spot job that has waited and run for longer than it may.
+    `overdue`: True for a spot job that has waited and run for longer than allowed.
     """
     if not placed:
         return Outcome(SecondaryStatus.STOPPED)

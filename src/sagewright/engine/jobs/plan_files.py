@@ -1,7 +1,7 @@
-"""The plan of an attempt, on disk from before its hosts have rows until they have handles.
+"""The plan of an attempt, kept on disk from before its hosts have rows until they have handles.
 
-A server that is killed in between leaves hosts of which nobody can say whether they were started. The next server launches the
-same plan again, and the backend finds those that were. Only the plan has their tokens: the store keeps hashes.
+A server that is killed in between leaves hosts that may or may not have been started. The next server launches the same plan again,
+and the backend finds those that were started. Only the plan holds their tokens: the store keeps hashes.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _FILE = "plan.json"
 
 
 def keep(directory: Path, plans: list[HostPlan]) -> None:
-    """Keep the plan of the attempt whose directory this is; it holds credentials."""
+    """Writes the plan of the attempt that owns this directory; it holds credentials."""
     directory.mkdir(parents=True, exist_ok=True)
     new = directory / f"{_FILE}.new"
     with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
@@ -28,7 +28,7 @@ def keep(directory: Path, plans: list[HostPlan]) -> None:
 
 
 def kept(directory: Path, host_ids: set[str]) -> list[HostPlan] | None:
-    """The plan, if it is there and is that of exactly these hosts."""
+    """Returns the plan if it exists and belongs to exactly these hosts."""
     try:
         found: list[dict[str, Any]] = orjson.loads((directory / _FILE).read_bytes())
         plans = [HostPlan(Path(one["directory"]), one["document"]) for one in found]
@@ -38,6 +38,6 @@ def kept(directory: Path, host_ids: set[str]) -> list[HostPlan] | None:
 
 
 def drop(directory: Path) -> None:
-    """The hosts have their handles."""
+    """Removes the plan, once the hosts have their handles."""
     with suppress(OSError):
         (directory / _FILE).unlink()

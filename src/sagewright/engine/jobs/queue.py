@@ -1,4 +1,4 @@
-"""The reconciler of the queue: which jobs get their share of the machines next. All kinds of jobs wait in one queue."""
+"""The reconciler of the queue: decides which jobs get their share of the machines next. Jobs of all kinds wait in one queue."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from sagewright.store.jobs.jobs import Event, Job
 
 log = logging.getLogger("sagewright.engine.jobs.queue")
 QUEUE = "queue"
-IN_POOLS = 100  # how many queued jobs are looked at when a warm pool is available
+IN_POOLS = 100  # how many queued jobs are examined when a warm pool is available
 BATCH = 8  # how many queued jobs are read at a time
-DEPTH = 100  # how many jobs behind one that doesn't fit are looked at
+DEPTH = 100  # how many jobs behind one that does not fit are examined
 PATIENCE_MS = 120_000
-"""For which a job lets every later one pass that fits."""
+"""Time for which a job lets every later job pass that fits."""
 APART = tuple(kind.name for kind in KINDS.values() if kind.together)
-QUEUES = (False, True)  # the jobs that are not spot jobs come first
+QUEUES = (False, True)  # jobs other than spot jobs come first
 
 
 class JobQueue:
@@ -54,11 +54,11 @@ class JobQueue:
         self.place_jobs()
 
     def place_jobs(self, asking: str = "", only: str = "") -> bool:
-        """Whether the job `asking` has its share here now; it is not woken for that, as all others are. `only`: a kind that stands
-        beside the queue, which alone is looked at.
+        """True if the job `asking` has its share here now; it is not woken for that, unlike all others. `only`: a kind that
+        bypasses the queue; only its jobs are then examined.
 
-        First come, first served, and spot jobs last. A job passes an earlier one that does not fit yet where a warm pool is kept
-        for it, or where `_may_be_passed` allows it.
+        First come, first served, with spot jobs last. A job passes an earlier one that does not fit yet if a warm pool is kept for
+        it, or if `_may_be_passed` allows it.
         """
         placed: set[str] = set()
         with self._lock:
@@ -73,7 +73,7 @@ class JobQueue:
         return asking in placed
 
     def place_at_once(self, job: Job) -> bool:
-        """Whether a job that need not wait for the others has its share here now."""
+        """True if a job that need not wait for the others has its share here now."""
         if kind_of(job).together:
             return self.place_jobs(job.id, job.kind)
         placed: set[str] = set()
@@ -82,7 +82,7 @@ class JobQueue:
         return job.id in placed
 
     def _place_apart(self, kind: str, placed: set[str]) -> None:
-        """The oldest jobs of a kind that stands beside the queue, as many as may run."""
+        """Places the oldest jobs of a kind that bypasses the queue, up to the limit of running ones."""
         room = KINDS[kind].together - queue.count_placed(self._dependencies.store, kind)
         for job in queue.first_of(self._dependencies.store, kind, room) if room > 0 else ():
             self._start_or_give_up(job, placed)
@@ -97,9 +97,9 @@ class JobQueue:
                 return
 
     def _start_all(self, spot_jobs: bool, placed: set[str]) -> bool:
-        """Whether every job of this queue has left it, or is another server's.
+        """True if every job of this queue has left it, or belongs to another server.
 
-        Jobs pass one that doesn't fit, as long as the queue is kept to no job's disadvantage: see `_may_be_passed`.
+        Jobs pass one that does not fit where that puts no job at a disadvantage: see `_may_be_passed`.
         """
         seen: set[str] = set()
         first_blocked, size = -1, BATCH
@@ -110,7 +110,7 @@ class JobQueue:
             for job in batch:
                 seen.add(job.id)
                 if self._start_or_give_up(job, placed, passing=first_blocked >= 0):
-                    size = BATCH if job.id in placed else DEPTH  # it may be in the queue still, for its environment
+                    size = BATCH if job.id in placed else DEPTH  # it may still be queued, waiting for its environment
                     continue
                 if not self._may_be_passed(job) or not self._dependencies.reservations.has_room():
                     return False
@@ -119,9 +119,9 @@ class JobQueue:
                 return first_blocked < 0
 
     def _may_be_passed(self, job: Job) -> bool:
-        """Whether later jobs may start before one that doesn't fit now.
+        """True if later jobs may start before a job that does not fit now.
 
-        They may until it has waited for PATIENCE_MS, and afterwards as long as earlier jobs alone keep it waiting. So it waits for
+        They may until it has waited for PATIENCE_MS, and afterwards as long as only earlier jobs keep it waiting. So it waits for
         the earlier jobs, and for those that had passed it by then.
         """
         if now_ms() - job.created_ms < PATIENCE_MS:
@@ -132,8 +132,8 @@ class JobQueue:
         )
 
     def _start_or_give_up(self, job: Job, placed: set[str], passing: bool = False) -> bool:
-        """Whether the job waits for no share any more; it is one of `placed` if it has it here. `passing`: earlier jobs wait, so
-        it is unlikely to fit."""
+        """True if the job no longer waits for a share; it is added to `placed` if it has its share here. `passing`: earlier jobs
+        wait, so it is unlikely to fit."""
         demand = demand_of(job)
         if launch_plan.waited_too_long(job, demand):
             jobs.move(self._dependencies.store, job.id, Event(SecondaryStatus.STOPPING))
@@ -164,7 +164,8 @@ class JobQueue:
         return taken is not Taken.NO_ROOM
 
     def _waits_for_environment(self, job: Job, demand: Demand) -> bool:
-        """Whether its environment is being made, or it has failed because that can't be: in both cases it keeps none waiting."""
+        """True if the job's environment is being built, or if the job failed because it cannot be built. In both cases it blocks no
+        other job."""
         if self._dependencies.builds is None or not demand.queued:
             return False
         image = images.resolve_image(demand.image)
@@ -181,7 +182,7 @@ class JobQueue:
         return bool(missing)
 
     def _make_room(self, job: Job, share: JobShare) -> None:
-        """A job that is not a spot job takes the machine from those that are."""
+        """Interrupts spot jobs to free the machine for a job that is not a spot job."""
         room = spot.make_room(self._dependencies.reservations, share, queue.running_spot(self._dependencies.store))
         for victim in room.jobs:
             log.info("spot job %s is interrupted: %s needs the machine", victim.name, job.name)

@@ -1,4 +1,4 @@
-"""The reconciler of jobs of every kind: from their share of the machines to their outcome."""
+"""The reconciler of jobs of every kind, from their share of the machines to their outcome."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from sagewright.store.jobs.hosts import Host
 from sagewright.store.jobs.jobs import DesiredState, Event, Job
 
 log = logging.getLogger("sagewright.engine.jobs.reconciler")
-STOPPED_AT_ONCE = 1000  # how many of the queued jobs that were stopped one sweep looks at
+STOPPED_AT_ONCE = 1000  # how many of the stopped queued jobs one sweep examines
 
 
 class JobReconciler:
@@ -44,7 +44,8 @@ class JobReconciler:
         self._queueing = queueing
 
     def recover(self) -> None:
-        """Hold what runs, also where an earlier version kept that in memory; give back what nobody needs any more."""
+        """Re-acquires the shares of running jobs, including those that an earlier version kept in memory; releases those no longer
+        needed."""
         self._endings.recover()
         held = set(self._dependencies.reservations.held())
         for _kind, job_id in queue.placed(self._dependencies.store, self._leases.owner):
@@ -58,7 +59,7 @@ class JobReconciler:
                 self._dependencies.reservations.release(job_id)
 
     def active(self) -> list[tuple[str, str]]:
-        """Jobs with hosts, those that are about to have some, and queued jobs that were stopped."""
+        """Returns jobs with hosts, jobs that are about to have some, and queued jobs that were stopped."""
         self._leases.renew()
         store = self._dependencies.store
         stopped = [(job.kind, job.id) for job in queue.stopped_in_queue(store, STOPPED_AT_ONCE)]
@@ -86,7 +87,7 @@ class JobReconciler:
         return launch_plan.share_of(self._dependencies.reservations, demand)
 
     def _launch_or_queue(self, job: Job) -> None:
-        """A job that has its share here is launched; one that has none waits in the queue."""
+        """Launches a job that has its share here; a job without one waits in the queue."""
         machine = self._dependencies.reservations.machine_of(job.id)
         if machine is None and not demand_of(job).queued:
             ready = self._queueing.place_at_once(job)
@@ -96,7 +97,7 @@ class JobReconciler:
             ready = machine == self._dependencies.reservations.machine and self._leases.hold(job.id)
         if ready:
             self._launch(job)
-        elif machine is not None:  # of a server that is gone, perhaps
+        elif machine is not None:  # perhaps of a server that is no longer there
             self._dependencies.wake(QUEUE, "")
 
     def _launch(self, job: Job) -> None:
@@ -113,17 +114,17 @@ class JobReconciler:
                 raise
             self._wait_for_disk(job, f"{error.filename or self._dependencies.settings.data}: {error.strerror}.")
             return
-        with suppress(BackendUnreachable):  # taken up again when its hosts are looked after
+        with suppress(BackendUnreachable):  # resumed when its hosts are observed
             self._start_hosts(job, plans)
 
     def _wait_for_disk(self, job: Job, lack: str) -> None:
-        """Tried again at each sweep; its log of events says so once."""
+        """Retries at each sweep; the event log records the wait once."""
         last = jobs.transitions(self._dependencies.store, job.id)[-1:]
         if not last or not last[0].message.startswith(WAITS):
             self._move(job, Event(SecondaryStatus.STARTING, f"{WAITS}: {lack}"))
 
     def _start_hosts(self, job: Job, plans: list[HostPlan]) -> None:
-        """Launch the hosts, those of them that an earlier call launched excepted. Raises Unreachable."""
+        """Launches the hosts that no earlier call has launched. Raises BackendUnreachable."""
         try:
             handles = self._dependencies.backend.launch(plans)
         except LaunchFailed as error:
@@ -135,9 +136,9 @@ class JobReconciler:
         launch_plan.launched(plans)
 
     def _take_up(self, job: Job, placed: list[Host]) -> list[Host]:
-        """The hosts, once a launch that another server began, and did not live to note, has been brought to its end.
+        """Returns the hosts after completing a launch that another server began and did not live to record.
 
-        There are none if no host can have been started: then the job is queued as before.
+        Returns none if no host can have been started: the job is then queued as before.
         """
         if all(host.handle or host.over for host in placed):
             return placed
@@ -165,14 +166,14 @@ class JobReconciler:
             if lost_reason is not None:
                 self._lose(host, lost_reason)
             elif stopping and not host.exited and host.handle and (ending or host.report_seq):
-                # An agent that has not reported yet may not handle signals yet: its death would pass for the job's failure.
-                with suppress(BackendUnreachable):  # its agent is told so with the answer to its next report
+                # An agent that has not reported yet may not handle signals yet: its death would count as the job's failure.
+                with suppress(BackendUnreachable):  # its agent learns it from the answer to its next report
                     self._dependencies.backend.stop(host.handle)
         if placed and demand.spot and not stopping:
             self._interrupt_when_due(job, demand, placed[0].attempt)
 
     def _interrupt_when_due(self, job: Job, demand: Demand, attempt: int) -> None:
-        """Where the schedule of a spot job's interruptions ends this attempt."""
+        """Interrupts this attempt when the spot job's interruption schedule says so."""
         limit_ms = spot.schedule_of(self._dependencies.settings, demand).limit_ms(attempt, job.id)
         since_ms = None if limit_ms is None else running_since_ms(jobs.transitions(self._dependencies.store, job.id))
         if limit_ms is None or since_ms is None:
@@ -184,8 +185,8 @@ class JobReconciler:
             self._dependencies.wake(job.kind, job.id)
 
     def _lost_reason(self, host: Host) -> str | None:
-        """None while the host's agent is alive, or may be."""
-        if host.handle is None:  # its backend could not be asked yet
+        """Returns why the host counts as lost; None while its agent is alive, or may be."""
+        if host.handle is None:  # its backend could not be queried yet
             return self._silence(host, "it was never seen")
         try:
             pulse = self._dependencies.backend.poll(host.handle)
@@ -199,7 +200,7 @@ class JobReconciler:
 
     def _lose(self, host: Host, reason: str) -> None:
         take_left(self._dependencies.store, host)
-        fresh = hosts.find(self._dependencies.store, host.id)  # its last report may have come since
+        fresh = hosts.find(self._dependencies.store, host.id)  # its last report may have arrived since
         if fresh is None or fresh.over:
             return
         log.warning("host %s of job %s vanished: %s", host.name, host.job_id, reason)
@@ -227,4 +228,4 @@ class JobReconciler:
 
     def _move(self, job: Job, event: Event) -> None:
         if jobs.move(self._dependencies.store, job.id, event) is None:
-            log.warning("job %s may not go to %s from where it is", job.id, event.step)
+            log.warning("job %s cannot move to %s from its current step", job.id, event.step)

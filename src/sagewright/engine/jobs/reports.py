@@ -1,4 +1,4 @@
-"""What agents report, applied in one transaction each and once only; the answer says what is wanted of the host."""
+"""Agents' reports, applied in one transaction each and exactly once; the answer carries the host's desired state."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ STEPS = {
     Phase.RUNNING: SecondaryStatus.RUNNING,
     Phase.UPLOADING: SecondaryStatus.UPLOADING,
 }
-"""The job follows its hosts."""
+"""The job's secondary status follows the phase of its hosts."""
 
 
 @dataclass(frozen=True)
 class ReportAnswer:
-    """`wake`: the engine should look at the job."""
+    """`wake`: True if the engine should reconcile the job."""
 
     desired: Desired
     job: Job | None = None
@@ -43,10 +43,10 @@ class ReportAnswer:
 
 
 def apply(store: Database, host_id: str, token: str, report: HostReport) -> ReportAnswer:
-    """Take one report in. A report that was taken already is only answered.
+    """Applies one report. A report that was already applied is only answered.
 
-    On a full disk what remains of the store's ballast is for the ends of jobs: lines of log are left out. Raises AwsError and
-    OperationalError where the store can't take it now: the agent sends it again.
+    On a full disk the rest of the store's ballast is reserved for the ends of jobs: log lines are dropped. Raises AwsError and
+    OperationalError where the store cannot accept the report now: the agent sends it again.
     """
     ballast = store.ballast
     if ballast is not None and ballast.tight:
@@ -80,7 +80,9 @@ def _apply(store: Database, host_id: str, token: str, report: HostReport) -> Rep
     tells = report.phase is not None or bool(report.metrics)
     wake = fresh and (report.ends or (tells and kind_of(job).owner(job.request) is not None))
     desired = _desired(store, job, host_id)
-    if desired == Desired.FINISH and hosts.finish(store, host_id):  # told so, the agent ends without another report
+    if desired == Desired.FINISH and hosts.finish(
+        store, host_id
+    ):  # on this answer the agent ends without another report
         wake = True
     return ReportAnswer(desired, job, wake)
 
@@ -93,7 +95,7 @@ def _tell_refused(job: Job, host: Host, report: HostReport) -> None:
 
 def _take(store: Database, connection: Connection, whose: tuple[Job, Host], report: HostReport) -> None:
     job, host = whose
-    if report.logs or host.report_seq == 0:  # SDKs print nothing until every host has its stream
+    if report.logs or host.report_seq == 0:  # SDKs print nothing until every host has its log stream
         group = kind_of(job).log_group_of(job.request)
         stream = logs.ensure_stream(connection, _launch_context(job), group, host.log_stream)
         logs.append(connection, stream, report.logs)
@@ -126,7 +128,7 @@ def _launch_context(job: Job) -> logs.LogScope:
 
 
 def _phase_of_job(connection: Connection, job: Job, phase: Phase, report: HostReport) -> None:
-    """The job follows its first host into a phase; what its status no longer allows is refused by the table of moves."""
+    """Moves the job to the phase of its first host; the state machine refuses moves that the job's status no longer allows."""
     step = STEPS[phase]
     if step == job.secondary_status and not report.message:
         return
@@ -157,7 +159,7 @@ def _desired(store: Database, job: Job, host_id: str) -> Desired:
     if host.exited and host.over:
         return Desired.FINISH
     current = jobs.get(store, job.id)
-    if host.exited:  # it brings its artefacts to S3, for which a stopped job has a limited time
+    if host.exited:  # it uploads its artefacts to S3; a stopped job gets a limited grace period for that
         return Desired.STOP if current is not None and current.desired == DesiredState.STOP else Desired.RUN
     if current is None or current.desired == DesiredState.STOP or outcome.is_lost(kind_of(job), placed):
         return Desired.STOP

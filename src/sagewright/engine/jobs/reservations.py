@@ -1,4 +1,4 @@
-"""Shares of the machines, by job, in the store: two servers can't place on the same CPU, and a restart loses nothing."""
+"""Shares of the machines, by job, in the store: two servers cannot reserve the same CPU, and a restart loses nothing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sagewright.store.jobs.reservations import Reservation
 
 
 class Taken(Enum):
-    """What became of an attempt to reserve."""
+    """The result of an attempt to reserve."""
 
     OURS = "the job has its share here"
     NO_ROOM = "there is not enough left"
@@ -23,7 +23,7 @@ class Taken(Enum):
 
 
 class Reservations:
-    """Of the machines behind one backend, which are one place by the name `machine`. Safe to use from many threads."""
+    """Reservations on the machines behind one backend, which form one pool named `machine`. Safe to use from many threads."""
 
     def __init__(self, store: Database, machines: Machines, machine: str) -> None:
         self._store, self._machines, self.machine = store, machines, machine
@@ -32,7 +32,7 @@ class Reservations:
         return self._machines.share_of(instance_type, count)
 
     def try_reserve(self, job_id: str, share: JobShare, lease: Lease) -> Taken:
-        """Take the share and the lease for a queued job, or nothing."""
+        """Reserves the share and acquires the lease for a queued job, or neither."""
         with self._store.write() as connection:
             reservations.exclude(connection, self.machine)
             held = reservations.of_machine(connection, self.machine)
@@ -46,44 +46,45 @@ class Reservations:
         return Taken.OURS
 
     def fits_without(self, share: JobShare, job_ids: Set[str]) -> bool:
-        """Whether there would be room for `share` if these jobs gave back what they hold."""
+        """True if `share` would fit after these jobs released what they hold."""
         return self._fits(share, reservations.on(self._store, self.machine), job_ids)
 
     def has_room(self) -> bool:
-        """Whether anything is left that a job of one CPU could have."""
+        """True if a job of one CPU would still fit."""
         used = sum(one.cpus for one in reservations.on(self._store, self.machine))
         return self._machines.together().cpus - used >= 1
 
     def force(self, job_id: str, share: JobShare, gpus: list[int]) -> None:
-        """Note what a job that already runs takes, free or not; `gpus`: which, as far as that is known."""
+        """Records the share of a job that already runs, whether it is free or not; `gpus`: the numbers of its GPUs, as far as
+        known."""
         with self._store.write() as connection:
             reservations.exclude(connection, self.machine)
             held = reservations.of_machine(connection, self.machine)
             reservations.put(connection, self._held(job_id, share, held, gpus))
 
     def numbered(self, job_id: str, share: JobShare) -> JobShare:
-        """`share` with the numbers of the GPUs that the job holds; no other job holds them."""
+        """Returns `share` with the numbers of the GPUs that the job holds exclusively."""
         if not self._machines.together().gpus:
             return share
         held = reservations.of_job(self._store, job_id)
         return replace(share, gpus=held.gpu_indexes if held else [])
 
     def machine_of(self, job_id: str) -> str | None:
-        """The machine that a job has a share of, if any."""
+        """Returns the machine on which a job has a share, if any."""
         held = reservations.of_job(self._store, job_id)
         return held.machine if held else None
 
     def hand_over(self, old: str, new: str) -> None:
-        """What one job holds is another's from now on."""
+        """Transfers one job's reservation to another job."""
         reservations.hand_over(self._store, old, new)
 
     def release(self, job_id: str) -> None:
-        """Give back what the job holds; nothing if it holds nothing."""
+        """Releases the job's reservation, if it has one."""
         with self._store.write() as connection:
             reservations.remove(connection, job_id)
 
     def held(self) -> list[str]:
-        """The jobs that hold something here."""
+        """Returns the jobs that hold a reservation here."""
         return [one.job_id for one in reservations.on(self._store, self.machine)]
 
     def _held(self, job_id: str, share: JobShare, held: list[Reservation], gpus: list[int]) -> Reservation:

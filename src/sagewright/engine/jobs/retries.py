@@ -1,4 +1,4 @@
-"""Whether a job whose hosts are over is tried again, and its way back into the queue."""
+"""Retries: decides whether a job whose hosts are over is tried again, and puts it back into the queue."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from sagewright.store.jobs.hosts import Host
 from sagewright.store.jobs.jobs import DesiredState, Event, Job
 
 MAX_LOSSES = 5
-"""A spot job whose agents vanish is interrupted; one that loses them so often has another fault."""
+"""A spot job whose agents vanish counts as interrupted; after this many losses it has another fault."""
 
 
 def again(job: Job, demand: Demand, placed: list[Host], result: Outcome) -> Event | None:
-    """The event with which a job that would end with `result` goes back into the queue; None when it ends."""
+    """Returns the event with which a job that would end with `result` goes back into the queue; None if it ends."""
     if job.desired == DesiredState.STOP or not placed:
         return None
     if job.desired == DesiredState.INTERRUPT and outcome.interrupted(placed):
@@ -39,7 +39,7 @@ def _because(job: Job, step: SecondaryStatus, result: Outcome) -> str:
 
 
 def requeue(store: Database, job_id: str, event: Event) -> bool:
-    """End the attempt: the job has no hosts and no credentials, and waits. False when it may not go there."""
+    """Ends the attempt: the job has no hosts and no credentials, and waits. Returns False if the move is not allowed."""
     with store.write() as connection:
         if jobs.move_in(connection, job_id, event) is None:
             return False
@@ -50,7 +50,7 @@ def requeue(store: Database, job_id: str, event: Event) -> bool:
 
 
 def forget(store: Database, job_id: str) -> None:
-    """Undo an attempt of which no host can have been started: the job waits as if it had never left the queue."""
+    """Undoes an attempt of which no host can have been started: the job waits as if it had never left the queue."""
     with store.write() as connection:
         hosts.forget(connection, job_id)
         identity.delete_job_keys(connection, job_id)

@@ -1,4 +1,4 @@
-"""Where interruptions of spot jobs come from on one's own machine: other jobs that need it, or a schedule that tests resuming.
+"""Sources of spot interruptions on one machine: other jobs that need it, or a schedule that tests resuming.
 
 Source of the life cycle: AWS's developer guide, "Managed Spot Training in Amazon SageMaker AI".
 """
@@ -20,22 +20,22 @@ _RUNNING = frozenset({SecondaryStatus.STARTING, SecondaryStatus.DOWNLOADING, Sec
 
 @dataclass(frozen=True)
 class SpotRoom:
-    """The running spot jobs that have to go for a job to fit; `found` is False when even all of them are not enough."""
+    """The running spot jobs to interrupt for a job to fit; `found` is False if even all of them are not enough."""
 
     found: bool
     jobs: list[Job] = field(default_factory=list)
 
 
 def schedule_of(settings: Settings, demand: Demand) -> InterruptionSchedule:
-    """The job's own, else the setting's. Raises BadSchedule."""
+    """Returns the job's schedule, or the one of the settings. Raises BadSchedule."""
     own = demand.interruptions
     return parse(settings.spot_interruptions if own is None else own)
 
 
 def make_room(reservations: Reservations, share: JobShare, running: list[Job]) -> SpotRoom:
-    """Which of the `running` spot jobs to interrupt for `share`: the newest, and no more than needed.
+    """Selects the `running` spot jobs to interrupt for `share`: the newest, and no more than needed.
 
-    Those that are being interrupted already count first; one that uploads its model is let finish.
+    Jobs that are already being interrupted count first; a job that uploads its model is allowed to finish.
     """
     going = [job for job in running if job.desired == DesiredState.INTERRUPT]
     others = [job for job in running if job.desired == DesiredState.RUN and job.secondary_status in _RUNNING]

@@ -1,4 +1,4 @@
-"""The end of a job, or of one attempt of it: hosts killed, status moved, share given back, directories removed."""
+"""The end of a job, or of one of its attempts: kills hosts, moves the status, releases the share, removes directories."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ log = logging.getLogger("sagewright.engine.jobs.teardown")
 
 
 class Teardown:
-    """Safe to use from many threads, for different jobs."""
+    """Ends jobs and attempts. Safe to use from many threads for different jobs."""
 
     def __init__(self, dependencies: JobDependencies, leases: Leases, pools: WarmPools) -> None:
         self._dependencies, self._leases, self._pools = dependencies, leases, pools
         self._trash = Trash(dependencies.settings.data / "jobs")
 
     def recover(self) -> None:
-        """Remove the directories of jobs that are over: the server that ended them may have been another."""
+        """Removes the directories of jobs that are over, which another server may have ended."""
         self._trash.sweep()
         for directory in (self._dependencies.settings.data / "jobs").glob("[!.]*"):
             job = jobs.get(self._dependencies.store, directory.name)
@@ -36,7 +36,7 @@ class Teardown:
                 self._tidy(directory, keep_logs=job is not None and outcome.is_internal(job.failure_reason))
 
     def end(self, job: Job, placed: list[Host], result: Outcome) -> None:
-        """For good. A job that is over already stays as it is."""
+        """Ends the job for good. A job that is already over is left unchanged."""
         self._kill_all(placed)
         note, pooled = outcome.exit_message(launch_plan.kind_of(job), placed), self._pools.has(job.id)
         event = Event(result.step, failure_reason=result.failure_reason, exit_message=note, ended=True)
@@ -46,14 +46,14 @@ class Teardown:
             if not pooled:
                 reservations.remove(connection, job.id)
         if moved is None:
-            log.warning("job %s may not go to %s from where it is", job.id, event.step)
+            log.warning("job %s cannot move to %s from its current step", job.id, event.step)
         if pooled and not self._pools.keep(job.id, bool(placed), result):
             self._dependencies.reservations.release(job.id)
         self._leases.drop(job.id)
         self._tidy(self._dependencies.settings.data / "jobs" / job.id, keep_logs=result.internal)
 
     def requeue(self, job: Job, placed: list[Host], event: Event) -> bool:
-        """The attempt: the job waits again. False when it may not."""
+        """Ends the attempt; the job waits again. Returns False if that is not allowed."""
         self._kill_all(placed)
         if not retries.requeue(self._dependencies.store, job.id, event):
             return False
@@ -64,7 +64,7 @@ class Teardown:
         return True
 
     def forget(self, job: Job, placed: list[Host]) -> None:
-        """The attempt: no host of it can have been started, and nothing counts it."""
+        """Discards an attempt of which no host can have been started; it does not count."""
         retries.forget(self._dependencies.store, job.id)
         self._dependencies.reservations.release(job.id)
         self._tidy(
@@ -78,16 +78,16 @@ class Teardown:
                     self._dependencies.backend.kill(host.handle)
                 except (
                     BackendUnreachable
-                ) as error:  # its agent ends by itself: it is told that the job is not its any more
+                ) as error:  # its agent ends by itself: its reports are answered that the job is no longer its own
                     log.warning("host %s of job %s may run on for a while: %s", host.name, host.job_id, error)
 
     def _tidy(self, directory: Path, keep_logs: bool) -> None:
-        """Remove a job's working directory; after an internal error the agents' own logs stay."""
+        """Removes a job's working directory; after an internal error the agents' own logs are kept."""
         if not keep_logs:
             self._trash.throw(directory)
             return
         for host_directory in directory.glob("*/*"):
-            if not host_directory.is_dir():  # what a host handed over for the first one to merge
+            if not host_directory.is_dir():  # files that a host handed over for the first host to merge
                 host_directory.unlink(missing_ok=True)
                 continue
             for entry in host_directory.iterdir():

@@ -1,7 +1,7 @@
-"""Warm pools: the hosts of a job that is over are kept for the next one like it.
+"""Warm pools: the hosts of a finished job are kept for the next matching job.
 
-Kept are its share of the machine, until another job needs it, and the cache directory of its hosts.
-Source: AWS's developer guide, "Train using SageMaker AI managed warm pools".
+A pool keeps its share of the machine, until another job needs it, and the cache directory of its hosts. Source: AWS's developer
+guide, "Train using SageMaker AI managed warm pools".
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from sagewright.store.jobs.warmpools import PoolStatus, WarmPool
 
 POOL = "warm pool"
 LONGEST_MS = 7 * 86_400_000
-"""No hosts live longer, however many jobs have them one after another."""
+"""Maximum lifetime of a pool's hosts, however many jobs use them one after another."""
 
 
 class WarmPools:
-    """Takes part in what the reconciler of jobs does, and ends pools that no job took (engine.control.Reconciler)."""
+    """Manages pools for the job reconciler, and ends pools that no job used (engine.control.Reconciler)."""
 
     kinds: tuple[str, ...] = (POOL,)
 
@@ -36,7 +36,7 @@ class WarmPools:
         self._trash = Trash(settings.data / "pools")
 
     def recover(self) -> None:
-        """End the pools that a killed server left in use by jobs that are over."""
+        """Ends the pools that a killed server left in use by jobs that are over."""
         self._trash.sweep()
         for pool in warmpools.left_in_use(self._store):
             if warmpools.terminate(self._store, pool.job_id, PoolStatus.IN_USE):
@@ -54,16 +54,16 @@ class WarmPools:
             self._forget(pool)
 
     def has(self, job_id: str) -> bool:
-        """Whether the job has a pool, or had one."""
+        """True if the job has, or had, a pool."""
         return warmpools.of_job(self._store, job_id) is not None
 
     def keeps(self, job_id: str) -> bool:
-        """Whether the job is over and its hosts are kept."""
+        """True if the job is over and its hosts are kept."""
         pool = warmpools.of_job(self._store, job_id)
         return pool is not None and pool.status == PoolStatus.AVAILABLE
 
     def fitting(self, job: Job) -> WarmPool | None:
-        """The pool that a queued job could have."""
+        """Returns the pool that a queued job could use."""
         desired = demand_of(job).shape
         if desired is None:
             return None
@@ -71,14 +71,14 @@ class WarmPools:
         return next(found, None)
 
     def holds_share_for(self, job: Job) -> bool:
-        """Whether a pool that fits the job still has its share of the machine."""
+        """True if a pool that fits the job still has its share of the machine."""
         pool = self.fitting(job)
         return pool is not None and self._reservations.machine_of(pool.job_id) is not None
 
     def give_way(self, share: JobShare) -> bool:
-        """Make room for `share` with what kept hosts hold, the longest kept first. False where that is not enough.
+        """Releases shares of kept hosts to make room for `share`, the longest kept first. Returns False if that is not enough.
 
-        AWS has other machines for the jobs that a pool doesn't fit. The pools stay available, and so do their caches.
+        AWS has other machines for jobs that a pool does not fit. The pools stay available, and so do their caches.
         """
         held = set(self._reservations.held())
         idle = [pool.job_id for pool in warmpools.available(self._store) if pool.job_id in held]
@@ -91,7 +91,7 @@ class WarmPools:
         return False
 
     def take(self, job: Job) -> None:
-        """Give a queued job the hosts of a pool that fits, if there is one, and the share of the machine that they still have."""
+        """Gives a queued job the hosts of a fitting pool, if there is one, and the share of the machine that they still hold."""
         pool = self.fitting(job)
         if pool is None or warmpools.of_job(self._store, job.id) is not None:
             return
@@ -99,14 +99,14 @@ class WarmPools:
             self._reservations.hand_over(pool.job_id, job.id)
 
     def open(self, job: Job) -> None:
-        """Note, when a job is launched, that its hosts will be kept."""
+        """Records, when a job is launched, that its hosts will be kept."""
         demand = demand_of(job)
         if demand.keep_alive_s and demand.shape and warmpools.of_job(self._store, job.id) is None:
             new = WarmPool(job.id, uuid.uuid4().hex, now_ms(), demand.shape, PoolStatus.IN_USE.value)
             warmpools.open_new(self._store, new)
 
     def keep(self, job_id: str, launched: bool, result: Outcome) -> bool:
-        """Whether the hosts of a job that has just ended stay: then it goes on holding its share."""
+        """True if the hosts of a job that has just ended are kept; the job then goes on holding its share."""
         job, pool = jobs.get(self._store, job_id), warmpools.of_job(self._store, job_id)
         if job is None or pool is None or pool.status != PoolStatus.IN_USE:
             return False
@@ -123,7 +123,7 @@ class WarmPools:
 
 
 def cache_directory(settings: Settings, pool: WarmPool) -> Path:
-    """Where the caches of a pool's hosts are while no job runs."""
+    """Returns the directory of a pool's caches while no job runs."""
     return settings.data / "pools" / pool.cluster_id
 
 

@@ -1,4 +1,4 @@
-"""Why an alarm has its state: the sentence, and the data beside it, as CloudWatch tells them.
+"""The reason for an alarm's state: the sentence and the structured data, as CloudWatch reports them.
 
 Source: AWS's answers as localstack/localstack recorded them (`test_cloudwatch.snapshot.json`); reasons that users quote in public
 threads, such as aws/aws-sdk-java#1723; CloudWatch's user guide, "Alarm events and EventBridge", for the data.
@@ -31,7 +31,7 @@ _WORDS = {
 
 @dataclass(frozen=True)
 class AlarmPeriod:
-    """A period that begins `at`, a UNIX time: its value and the number of samples, None where there is no data."""
+    """A period that begins at `at`, a UNIX time; its value and number of samples are None where there is no data."""
 
     at: float
     value: float | None
@@ -43,18 +43,18 @@ class AlarmPeriod:
 
 
 def breaches(document: Mapping[str, Any], point: AlarmPeriod) -> bool:
-    """Whether the point, which has a value, is on the wrong side of the threshold."""
+    """True if the point, which has a value, is on the wrong side of the threshold."""
     assert point.value is not None
     return COMPARISONS[document["ComparisonOperator"]](point.value, float(document["Threshold"]))
 
 
 def reason(document: Mapping[str, Any], state: str, points: Sequence[AlarmPeriod], requested: int) -> str:
-    """For the points of an alarm's evaluation, the latest first. `requested`: how many had to breach."""
+    """Returns the reason for the points of an alarm's evaluation, the latest first. `requested`: how many points had to breach."""
     if state == UNKNOWN:
         return f"Insufficient Data: {_counted(len(points), 'datapoint')} unknown."
     known = [point for point in points if point.value is not None]
     described = [point for point in known if breaches(document, point) == (state == ALARM)]
-    if not described:  # what is missing decided
+    if not described:  # missing data decided
         gaps, treated = len(points) - len(known), "Breaching" if state == ALARM else "NonBreaching"
         return (
             f"Threshold Crossed: no datapoints were received for {_number(gaps, 'period')} and "
@@ -74,7 +74,7 @@ def reason(document: Mapping[str, Any], state: str, points: Sequence[AlarmPeriod
 
 
 def data(document: Mapping[str, Any], points: Sequence[AlarmPeriod], now: float) -> dict[str, Any]:
-    """What StateReasonData has; `now`: when the metric was asked for."""
+    """Returns the contents of StateReasonData; `now`: when the metric was queried."""
     known = [point for point in points if point.value is not None]
     metric = {
         "unit": document.get("Unit"),

@@ -1,4 +1,4 @@
-"""The rules of composite alarms: which alarms have to be in which states.
+"""The rules of composite alarms: which alarms must be in which states.
 
 Source: CloudWatch's API reference, PutCompositeAlarm, AlarmRule.
 """
@@ -14,23 +14,23 @@ _TOKEN = re.compile(r'\s*(?:([()])|"([^"]*)"|([^\s()"]+))')
 _STATES = frozenset({"ALARM", "OK", "INSUFFICIENT_DATA"})
 
 Holds = Callable[[Mapping[str, str]], bool]
-"""Whether a rule holds for the states of alarms, by their names."""
+"""Evaluates a rule against the states of alarms, by name."""
 
 
 class BadRule(Exception):
-    """What is no rule, and why."""
+    """The text is not a valid rule; the message says why."""
 
 
 @dataclass(frozen=True)
 class AlarmRule:
-    """`children`: names of alarms, each once, in the order in which the rule has them."""
+    """`children`: names of alarms, each once, in the rule's order."""
 
     children: tuple[str, ...]
     holds: Holds
 
 
 def read_rule(text: str) -> AlarmRule:
-    """Raises BadRule. An alarm that is named by its ARN is known by its name."""
+    """Parses a rule. Raises BadRule. An alarm given by ARN is stored by its name."""
     reader = _Reader(list(_tokens(text)))
     holds = reader.either()
     if reader.rest:
@@ -50,7 +50,7 @@ class _Token:
 
 
 def _tokens(text: str) -> Iterator[_Token]:
-    """Raises BadRule for what no token begins with, and for too many."""
+    """Yields tokens. Raises BadRule for unexpected characters and for too many tokens."""
     at, count = 0, 0
     while text[at:].strip():
         found = _TOKEN.match(text, at)

@@ -1,7 +1,7 @@
-"""Alarms: looked at every few seconds, by the same operation that a client reads metrics with.
+"""Alarms, evaluated every few seconds through the operation that clients read metrics with.
 
-Source: CloudWatch's API reference, SetAlarmState; its user guide, "Alarm evaluation" and "Configuring how CloudWatch alarms
-treat missing data".
+Source: CloudWatch's API reference, SetAlarmState; its user guide, "Alarm evaluation" and "Configuring how CloudWatch alarms treat
+missing data".
 """
 
 from __future__ import annotations
@@ -33,22 +33,22 @@ _STATISTICS = {
     "SampleCount": "SAMPLE_COUNT",
     **{name: name.upper() for name in ("Average", "Sum", "Minimum", "Maximum")},
 }
-"""As messages name them."""
+"""Names of statistics in messages."""
 EVERY_S = 2.0
 MISSING, IGNORE = "missing", "ignore"
 SAMPLES = "samples"
-"""The query of how many there are."""
+"""The id of the query for the number of samples."""
 ACTIONS = {OK: "OKActions", ALARM: "AlarmActions", UNKNOWN: "InsufficientDataActions"}
 MOST_HISTORY = 50
 SCALE_AGAIN_MS = 60_000
 log = logging.getLogger("sagewright.engine.monitoring.alarms")
 Scale = Callable[[str, Resource], None]
-"""Carries out the scaling policy of an ARN, for an alarm."""
+"""Executes the scaling policy with an ARN, for an alarm."""
 
 
 @dataclass(frozen=True)
 class AlarmVerdict:
-    """`held_s`: so long nothing else decides, because somebody set it."""
+    """`held_s`: seconds for which a state set by hand is not re-evaluated."""
 
     state: str
     reason: str
@@ -88,7 +88,7 @@ class AlarmReconciler:
             self._scale_again(alarm, verdict)
 
     def _judged(self, alarm: Resource) -> AlarmVerdict | None:
-        """None: it stays as it is."""
+        """Returns the verdict; None if the state stays as it is."""
         if composite_alarms.is_composite(alarm):
             found = composite_alarms.judged(self._store, alarm)
             return AlarmVerdict(*found) if found else None
@@ -97,7 +97,7 @@ class AlarmReconciler:
         return judge(alarm.document, self._points(alarm)[: int(alarm.document["EvaluationPeriods"])])
 
     def _points(self, alarm: Resource) -> list[AlarmPeriod]:
-        """The last periods, the latest first."""
+        """Returns the last periods, the latest first."""
         document = alarm.document
         period, count = _period(document), int(document["EvaluationPeriods"])
         now = datetime.now(UTC)
@@ -112,7 +112,7 @@ class AlarmReconciler:
         samples = {} if document.get("Metrics") else _values(answer, SAMPLES)
         begins = [this.timestamp() - period * number for number in range(count + 1)]
         periods = [AlarmPeriod(at, values.get(at), samples.get(at)) for at in begins]
-        # What has begun counts at once where more of it can only make it worse.
+        # A period in progress counts at once where more data can only make it worse.
         rises = document["ComparisonOperator"].startswith("Greater")
         return periods[:count] if rises and periods[0].value is not None else periods[1:]
 
@@ -129,7 +129,7 @@ class AlarmReconciler:
         resources.alter(self._store, alarm.id, done)
 
     def _scale_again(self, alarm: Resource, verdict: AlarmVerdict) -> None:
-        """Scaling policies of the state it is in are carried out each minute, as long as it lasts.
+        """Runs the scaling policies of the current state each minute, as long as the state lasts.
 
         Source: CloudWatch's user guide, "Alarm actions".
         """
@@ -152,11 +152,11 @@ class AlarmReconciler:
             request = {"TopicArn": action, "Subject": subject[:100], "Message": json.dumps(_described(alarm))}
             self._call(OperationRequest(principal, "sns", "Publish", request, region=action.split(":")[3]))
         else:
-            log.warning("the action %s of alarm %s is of a kind that isn't served", action, alarm.name)
+            log.warning("the action %s of alarm %s is of an unsupported kind", action, alarm.name)
 
 
 def judge(document: Mapping[str, Any], points: Sequence[AlarmPeriod]) -> AlarmVerdict | None:
-    """The state for the last periods, the latest first; None where it stays as it is."""
+    """Returns the state for the last periods, the latest first; None if it stays as it is."""
     treat = document.get("TreatMissingData") or MISSING
     requested = int(document.get("DatapointsToAlarm") or document["EvaluationPeriods"])
     known = [point for point in points if point.value is not None]
@@ -173,7 +173,7 @@ def judge(document: Mapping[str, Any], points: Sequence[AlarmPeriod]) -> AlarmVe
 
 
 def set_state(store: Database, alarm_id: str, verdict: AlarmVerdict) -> Resource | None:
-    """Have the alarm be in that state from now on; the actions of it are owed then."""
+    """Moves the alarm to a state and schedules its actions."""
 
     def how(current: Resource) -> Resource:
         at = now_ms()
@@ -201,14 +201,14 @@ def set_state(store: Database, alarm_id: str, verdict: AlarmVerdict) -> Resource
 
 
 def set_by_hand(store: Database, alarm: Resource, verdict: AlarmVerdict) -> None:
-    """Until the metric is looked at again: CloudWatch does so each minute, and each ten seconds where periods are shorter than
-    one. A composite alarm stays so until one of its children changes."""
+    """Sets the state until the metric is evaluated again: CloudWatch does so each minute, or each ten seconds where periods are
+    shorter than a minute. A composite alarm keeps the state until one of its children changes."""
     held_s = 0.0 if composite_alarms.is_composite(alarm) else 60.0 if _period(alarm.document) >= 60 else 10.0
     set_state(store, alarm.id, replace(verdict, held_s=held_s))
 
 
 def alarmed(store: Database, endpoint: Resource, names: list[str]) -> str:
-    """The first of these alarms of an endpoint's account that is in ALARM; "" if none is."""
+    """Returns the first of these alarms of an endpoint's account that is in ALARM, or ""."""
     for name in names:
         found = resources.find(store, ResourceScope(KIND, endpoint.account, endpoint.region), name)
         if found is not None and found.status == ALARM:
@@ -225,7 +225,7 @@ def _period(document: Mapping[str, Any]) -> int:
 
 
 def _values(answer: Mapping[str, Any], query: str) -> dict[float, float]:
-    """What a query found, by the time at which periods begin."""
+    """Returns the results of a query by the start times of periods."""
     found = next(one for one in answer["MetricDataResults"] if one["Id"] == query)
     return {at.timestamp(): value for at, value in zip(found["Timestamps"], found["Values"], strict=True)}
 
@@ -246,7 +246,7 @@ def _query(document: Mapping[str, Any], *, samples: bool = False) -> dict[str, A
 
 
 def _described(alarm: Resource) -> dict[str, Any]:
-    """Source: the form in which CloudWatch's messages to SNS are published."""
+    """Returns the alarm in the format that CloudWatch's messages to SNS are published in."""
     history = alarm.document.get("History") or [{"From": UNKNOWN}]
     of_it = composite_alarms.message(alarm) if composite_alarms.is_composite(alarm) else {"Trigger": _trigger(alarm)}
     actions = {
@@ -270,7 +270,7 @@ def _described(alarm: Resource) -> dict[str, Any]:
 
 
 def _trigger(alarm: Resource) -> dict[str, Any]:
-    """What messages tell of the metric of an alarm."""
+    """Returns the description of an alarm's metric in messages."""
     document = alarm.document
     trigger: dict[str, Any] = {
         name: document[name]
@@ -303,7 +303,7 @@ def _trigger(alarm: Resource) -> dict[str, Any]:
 
 @cache
 def _region_name(region: str) -> str:
-    """The region as people call it: US East (N. Virginia)."""
+    """Returns the region's display name: US East (N. Virginia)."""
     partitions = botocore.session.get_session().get_component("data_loader").load_data("endpoints")["partitions"]
     names: dict[str, Any] = {name: found for one in partitions for name, found in one["regions"].items()}
     return str(names.get(region, {}).get("description", region))

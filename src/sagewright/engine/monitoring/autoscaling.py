@@ -1,6 +1,6 @@
-"""Automatic scaling of what `scalables` knows: by a target, by steps that alarms ask for, by schedules.
+"""Automatic scaling of the types in `scaling_targets`: target tracking, steps triggered by alarms, and schedules.
 
-Capacities are changed by SageMaker's own operations, as the target's role. Source: Application Auto Scaling's user guide.
+Capacities are changed by SageMaker's own operations, with the target's role. Source: Application Auto Scaling's user guide.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ EVERY_S = 5.0
 COOLDOWN_S = 300
 LOW_MINUTES = 15
 LOW = 0.9
-"""Fewer only once the metric was below so much of its target for LOW_MINUTES minutes."""
+"""Scales in only after the metric was below this fraction of its target for LOW_MINUTES minutes."""
 MOST_ACTIVITIES = 100
 log = logging.getLogger("sagewright.engine.monitoring.autoscaling")
 
 
 @dataclass(frozen=True)
 class Wish:
-    """A capacity that something asks for, and why."""
+    """A requested capacity and its cause."""
 
     capacity: int
     cause: str
@@ -79,7 +79,7 @@ class AutoscalingReconciler:
             self._apply(target, present, chosen)
 
     def scale(self, policy_arn: str, alarm: Resource) -> None:
-        """A step policy, for an alarm that has just changed its state."""
+        """Applies a step policy for an alarm that has just changed its state."""
         for target in resources.of_kind(self._store, KIND):
             for policy in target.document.get("Policies", []):
                 if policy["PolicyARN"] == policy_arn and policy["PolicyType"] == "StepScaling":
@@ -114,7 +114,7 @@ class AutoscalingReconciler:
                 yield wish
 
     def _points(self, target: Resource, config: Mapping[str, Any], since_ms: int) -> list[float]:
-        """The metric's value in each of the last minutes, the latest first: see `by_minute`."""
+        """Returns the metric's value in each of the last minutes, the latest first: see `by_minute`."""
         now = datetime.now(UTC)
         begin = now - timedelta(minutes=LOW_MINUTES + 1)
         request = {
@@ -131,7 +131,7 @@ class AutoscalingReconciler:
         return by_minute(values, minute, since_ms // 60_000)
 
     def _ring(self, target: Resource) -> Resource:
-        """Scheduled actions that are due change the bounds."""
+        """Applies due scheduled actions, which change the bounds."""
         now = now_ms()
         due = [one for one in target.document.get("Scheduled", []) if one.get("NextMs") and one["NextMs"] <= now]
         if not due or _suspended(target, "ScheduledScalingSuspended"):
@@ -160,7 +160,7 @@ class AutoscalingReconciler:
         return replace(wish, capacity=capacity)
 
     def _capacity(self, target: Resource) -> int | None:
-        """None where it can't be changed now."""
+        """Returns the capacity; None if it cannot be changed now."""
         try:
             return _scalable(target).present(partial(self._ask, target, "sagemaker"))
         except AwsError:
@@ -216,10 +216,10 @@ def _scalable(target: Resource) -> Scalable:
 
 
 def by_minute(values: Mapping[int, float], minute: int, since: int) -> list[float]:
-    """The values of `minute` and those before it, the latest first, as far as they are known.
+    """Returns the values of `minute` and of the minutes before it, the latest first, as far as they are known.
 
-    A minute without data counts as 0 from the minute `since` on, when the policy was made. Before, it is unknown: nothing goes in
-    for that, as no alarm of AWS's goes off before it has data.
+    A minute without data counts as 0 from the minute `since` on, when the policy was created. Earlier minutes are unknown and
+    nothing is substituted, as AWS's alarms do not fire before they have data.
     """
     found: list[float] = []
     for each in range(minute, minute - LOW_MINUTES - 1, -1):
@@ -230,10 +230,11 @@ def by_minute(values: Mapping[int, float], minute: int, since: int) -> list[floa
 
 
 def tracked(config: Mapping[str, Any], policy: str, present: int, points: list[float], least: int = 1) -> Wish | None:
-    """What a target tracking policy asks for. `points`: the metric's values, a minute each, the latest first, which is not over."""
+    """Returns the capacity that a target tracking policy requests. `points`: one value per minute, the latest first, which is still
+    in progress."""
     aim = float(config["TargetValue"])
     high = max(points[0], points[1])
-    if high > aim:  # with no instance the metric is as for one
+    if high > aim:  # with no instance the metric counts as for one
         requested = math.ceil(max(present, 1) * high / aim)
         cooldown = int(config.get("ScaleOutCooldown", COOLDOWN_S))
         return Wish(requested, f"the metric is {high:g}, above the target {aim:g} of policy {policy}", cooldown, policy)
@@ -249,7 +250,7 @@ def tracked(config: Mapping[str, Any], policy: str, present: int, points: list[f
 
 
 def adjusted(config: Mapping[str, Any], present: int, breach: float) -> int | None:
-    """The capacity after the step for a metric that is so far beyond its alarm's threshold; None where no step is for that."""
+    """Returns the capacity after the step for a metric that exceeds its alarm's threshold by `breach`; None if no step applies."""
     for step in config.get("StepAdjustments", []):
         lower = step.get("MetricIntervalLowerBound", -math.inf)
         upper = step.get("MetricIntervalUpperBound", math.inf)
@@ -270,7 +271,7 @@ def adjusted(config: Mapping[str, Any], present: int, breach: float) -> int | No
 
 
 def next_ms(action: Mapping[str, Any], after_ms: int) -> int | None:
-    """When a scheduled action is due next. Raises BadSchedule."""
+    """Returns when a scheduled action is due next. Raises BadSchedule."""
     text = action["Schedule"]
     if text.startswith("at("):
         try:

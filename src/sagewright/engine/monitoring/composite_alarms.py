@@ -1,4 +1,4 @@
-"""Composite alarms: judged by the states that other alarms have.
+"""Composite alarms: evaluated from the states of other alarms.
 
 Source: CloudWatch's API reference, PutCompositeAlarm, SetAlarmState; its user guide, "Create a composite alarm"; AWS's answers as
 localstack/localstack recorded them (`test_cloudwatch.snapshot.json`, test_trigger_composite_alarm).
@@ -24,14 +24,14 @@ def is_composite(alarm: Resource) -> bool:
 
 
 def children_of(store: Database, alarm: Resource) -> list[Resource]:
-    """The alarms of its rule that are there."""
+    """Returns the existing alarms that its rule names."""
     scope = ResourceScope(alarm.kind, alarm.account, alarm.region)
     found = [resources.find(store, scope, name) for name in read_rule(alarm.document[RULE]).children]
     return [one for one in found if one is not None]
 
 
 def judged(store: Database, alarm: Resource) -> tuple[str, str, dict[str, Any]] | None:
-    """Its state, the reason and the data of it; None where it stays as it is, and while alarms depend on each other."""
+    """Returns the alarm's state, reason and data; None if it stays as it is, and while alarms depend on each other."""
     children = children_of(store, alarm)
     state = ALARM if read_rule(alarm.document[RULE]).holds({one.name: one.status for one in children}) else OK
     latest = max((_updated_ms(one) for one in children), default=0)
@@ -51,7 +51,7 @@ def judged(store: Database, alarm: Resource) -> tuple[str, str, dict[str, Any]] 
 
 
 def message(alarm: Resource) -> dict[str, Any]:
-    """What messages to SNS have of a composite alarm alone."""
+    """Returns the fields of messages to SNS that only composite alarms have."""
     turned = alarm.document["State"]["Data"].get("triggeringAlarms", [])
     return {
         RULE: alarm.document[RULE],

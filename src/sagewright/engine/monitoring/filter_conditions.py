@@ -1,7 +1,7 @@
 """Conditions of filter patterns: comparisons of fields, joined by && and || and parentheses.
 
-Source: "Using filter patterns to match terms in JSON log events" and in space-delimited ones (CloudWatch Logs user guide).
-A condition is compiled once and costs each event time in proportion to its length: wildcards and regexes are RE2's.
+Source: "Using filter patterns to match terms in JSON log events" and in space-delimited ones (CloudWatch Logs user guide). A
+condition is compiled once and costs each event time in proportion to its length: wildcards and regexes run on RE2.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ MOST_REGEXES = 2
 REGEX_BYTES = 1 << 18
 MISSING = object()
 REGEX = re.compile(r"[A-Za-z0-9_#=@/;,:\s'\"~`<>&^$?\[\]{}|\\*+.-]*")
-"""What a regex may be written with: no groups."""
+"""The characters allowed in a regex; groups are not."""
 
 Lookup = Callable[[str], Any]
-"""The value of a field by its selector, or MISSING."""
+"""Returns the value of a field by its selector, or MISSING."""
 Test = Callable[[Lookup], bool]
 _ValueTest = Callable[[Any], bool]
 
@@ -54,7 +54,7 @@ def wrong(pattern: str, reason: str) -> AwsError:
 
 
 def regex_of(pattern: str, text: str) -> Any:
-    """RE2's object for a regex between percent signs. Raises InvalidParameterException."""
+    """Returns RE2's object for a regex between percent signs. Raises InvalidParameterException."""
     inner = text[1:-1]
     compiled = compile_linear(inner, REGEX_BYTES) if inner and REGEX.fullmatch(inner) else None
     if compiled is None:
@@ -64,7 +64,7 @@ def regex_of(pattern: str, text: str) -> Any:
 
 @dataclass(frozen=True)
 class Grammar:
-    """Which tokens name fields, and whether their values have types (in JSON) or are text."""
+    """Defines which tokens name fields, and whether their values have types (in JSON) or are text."""
 
     fields: str
     typed: bool
@@ -75,7 +75,7 @@ DELIMITED = Grammar("word", typed=False)
 
 
 class ConditionReader:
-    """Reads one expression. Raises InvalidParameterException."""
+    """Parses one expression. Raises InvalidParameterException."""
 
     def __init__(self, pattern: str, text: str, grammar: Grammar) -> None:
         self._pattern, self._grammar, self._at, self._depth = pattern, grammar, 0, 0
@@ -173,7 +173,7 @@ class ConditionReader:
         matches = self._matcher(kind, literal)
 
         def holds(value: Any) -> bool:
-            """An object, a list and a field that is not there are neither equal to anything nor unequal."""
+            """True unless the field is missing or structured (neither equal nor unequal to anything), or the comparison fails."""
             return value is not MISSING and not isinstance(value, (dict, list)) and matches(value) is equal
 
         return holds

@@ -23,7 +23,7 @@ from sagewright.engine.monitoring.filter_conditions import (
 
 Filter = Callable[[str], bool]
 Fields = Callable[[str, str], Any]
-"""The value that a message has for a selector, `$.a.b` or `$name`; MISSING for none."""
+"""Returns the value of a message for a selector, `$.a.b` or `$name`; MISSING if there is none."""
 
 _TERM = re.compile(r'([-?]?)(?:"((?:[^"\\]|\\.)*)"|(\S+))')
 _STEP = re.compile(r"""\[(\d+)\]|\[(?:'([^']*)'|"([^"]*)")\]|\.([\w-]+)""")
@@ -33,7 +33,7 @@ _PARTS = re.compile(r'(?:[^,"%]|"(?:[^"\\]|\\.)*"|%[^%]*%)+')
 
 
 def compile_filter(pattern: str) -> Filter:
-    """Whether a message matches the pattern. Raises InvalidParameterException for one that cannot be used."""
+    """Returns a function that reports whether a message matches. Raises InvalidParameterException for an invalid pattern."""
     pattern = pattern.strip()
     if not pattern:
         return lambda _message: True
@@ -48,7 +48,7 @@ def compile_filter(pattern: str) -> Filter:
 
 
 def compile_fields(pattern: str) -> Fields:
-    """What messages have for selectors in the grammar of a pattern that `compile_filter` takes."""
+    """Returns a function that reads selectors from messages, in the grammar of a pattern that `compile_filter` accepts."""
     pattern = pattern.strip()
     if pattern.startswith("["):
         names = _names_of(pattern)
@@ -57,7 +57,7 @@ def compile_fields(pattern: str) -> Fields:
 
 
 def selectors_of(pattern: str) -> list[str]:
-    """The fields that a pattern is about, as selectors, each once."""
+    """Returns the fields that a pattern uses, as selectors, each once."""
     pattern = pattern.strip()
     if pattern.startswith("["):
         return [f"${name}" for name in _names_of(pattern) if name != "..."]
@@ -76,7 +76,7 @@ def _of_json(message: str, selector: str) -> Any:
 
 
 def _names_of(pattern: str) -> list[str]:
-    """The fields of a delimited pattern in their order, the ellipsis among them."""
+    """Returns the fields of a delimited pattern in order, including the ellipsis."""
     parts = [part.strip() for part in _PARTS.findall(pattern[1:-1])]
     return [part if part == "..." or _NAME.fullmatch(part) else _name_of(pattern, part) for part in parts]
 
@@ -123,7 +123,7 @@ def _json_filter(pattern: str) -> Filter:
 
 
 def _path(selector: str) -> list[str | int]:
-    """The keys and positions that lead from an event to the field of a selector like `$.users[0].['e.mail']`."""
+    """Returns the keys and positions that lead from an event to the field of a selector like `$.users[0].['e.mail']`."""
     steps: list[str | int] = []
     for position, single, double, key in _STEP.findall(selector):
         steps.append(int(position) if position else single or double or key)
@@ -171,7 +171,7 @@ def _delimited_filter(pattern: str) -> Filter:
 
 
 def _named(names: list[str], values: list[str]) -> dict[str, str] | None:
-    """The fields of a message by name; None where it has another number of them."""
+    """Returns the fields of a message by name; None if their number differs."""
     values = [value[1:-1] if len(value) > 1 and value[0] + value[-1] in {"[]", '""'} else value for value in values]
     if "..." not in names:
         return dict(zip(names, values, strict=True)) if len(names) == len(values) else None

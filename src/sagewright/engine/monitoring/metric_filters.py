@@ -1,7 +1,7 @@
-"""Metric filters: what log lines count, in the transaction that keeps the lines.
+"""Metric filters: count log lines in the transaction that stores the lines.
 
-So each line counts once, however often a report or a request is sent again.
-Source: "Creating metrics from log events using filters" (CloudWatch Logs user guide); Logs' API reference, MetricTransformation.
+Each line therefore counts once, however often a report or a request is sent again. Source: "Creating metrics from log events using
+filters" (CloudWatch Logs user guide); Logs' API reference, MetricTransformation.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ Line = tuple[int, str]
 
 
 def parent_of(scope: LogScope, group: str) -> str:
-    """To which the filters of a log group belong."""
+    """Returns the parent of a log group's filters."""
     return f"log-group/{scope.account}/{scope.region}/{group}"
 
 
 def count_in(store: Database, connection: Connection, where: tuple[LogScope, str], lines: Sequence[Line]) -> None:
-    """Have the filters of a group, `where`, count lines: (milliseconds, message)."""
+    """Applies the filters of a group, `where`, to lines: (milliseconds, message)."""
     if not lines:
         return
     scope, group = where
@@ -44,8 +44,8 @@ def count_in(store: Database, connection: Connection, where: tuple[LogScope, str
 
 
 def _filters(store: Database, connection: Connection, parent: str) -> list[Resource]:
-    """Of nearly every group there are none, so that is remembered where this process alone writes; who changes them says so
-    (`store.memory.changes`)."""
+    """Returns the filters of a group. Nearly every group has none, so the result is cached where this process is the only writer;
+    writers invalidate it (`store.memory.changes`)."""
 
     def read() -> list[Resource]:
         return [one for one in resources.children_in(connection, parent) if one.kind == KIND]
@@ -54,7 +54,7 @@ def _filters(store: Database, connection: Connection, parent: str) -> list[Resou
 
 
 def _counted(metric_filter: Resource, scope: LogScope, lines: Sequence[Line]) -> list[tuple[MetricSeries, Datum]]:
-    """A datum for each minute and value; equal ones are one, so that percentiles stay exact."""
+    """Returns one datum per minute and value; equal values are merged, so that percentiles stay exact."""
     matches, fields = _compiled(metric_filter.document["filterPattern"])
     found: list[tuple[MetricSeries, Datum]] = []
     for transformation in metric_filter.document["metricTransformations"]:
@@ -84,7 +84,7 @@ def _datum(
 
 
 def _measured(transformation: Mapping[str, Any], fields: Fields, message: str) -> tuple[str, float] | None:
-    """The dimensions, as their canonical text, and the value; None where the message lacks one of them."""
+    """Returns the dimensions, as canonical text, and the value; None if the message lacks one of them."""
     dimensions = {
         name: fields(message, selector) for name, selector in (transformation.get("dimensions") or {}).items()
     }
@@ -99,7 +99,7 @@ def _measured(transformation: Mapping[str, Any], fields: Fields, message: str) -
 
 
 def number(text: str, fields: Fields, message: str) -> float | None:
-    """What a metric value, a number or a selector, is for a message; None for what is no number that CloudWatch takes."""
+    """Returns the number that a metric value, a number or a selector, has for a message; None if CloudWatch would not accept it."""
     given = fields(message, text) if text.startswith("$") else text
     if given is MISSING or given is None or isinstance(given, bool | list | dict):
         return None

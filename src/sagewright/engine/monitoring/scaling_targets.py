@@ -1,4 +1,4 @@
-"""What Application Auto Scaling scales here: the instances of an endpoint's variant, and the copies of an inference component.
+"""The scalable targets served here: the instances of an endpoint's variant, and the copies of an inference component.
 
 Source: Application Auto Scaling's API reference, RegisterScalableTarget and PredefinedMetricSpecification.
 """
@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from typing import Any
 
 CallOperation = Callable[[str, dict[str, Any]], dict[str, Any]]
-"""Asks SageMaker for an operation, as the target's role. Raises AwsError."""
+"""Calls an operation of SageMaker with the target's role. Raises AwsError."""
 Dimensions = list[dict[str, str]]
 NAMESPACE = "AWS/SageMaker"
 
 
 @dataclass(frozen=True)
 class VariantInstances:
-    """`endpoint/NAME/variant/NAME`."""
+    """Instances of a variant, by the resource id `endpoint/NAME/variant/NAME`."""
 
     endpoint: str
     variant: str
@@ -26,7 +26,7 @@ class VariantInstances:
     noun: str = "instance"
 
     def present(self, ask: CallOperation) -> int | None:
-        """How many are wanted now; None where that can't be changed now."""
+        """Returns the desired number; None if it cannot be changed now."""
         found = ask("DescribeEndpoint", {"EndpointName": self.endpoint})
         if found["EndpointStatus"] != "InService":
             return None
@@ -45,7 +45,7 @@ class VariantInstances:
 
 @dataclass(frozen=True)
 class ComponentCopies:
-    """`inference-component/NAME`."""
+    """Copies of an inference component, by the resource id `inference-component/NAME`."""
 
     component: str
     dimension: str = "sagemaker:inference-component:DesiredCopyCount"
@@ -69,13 +69,13 @@ class ComponentCopies:
 
 
 Scalable = VariantInstances | ComponentCopies
-"""`dimension`: what of it is scaled; `metric`: the predefined one that may be followed, and `invocations` the one of CloudWatch
-behind it; `noun`: of what it has several. Its methods raise AwsError."""
+"""`dimension`: the scalable dimension; `metric`: the predefined metric that can be tracked, and `invocations` the CloudWatch metric
+behind it; `noun`: the noun for what is counted. Its methods raise AwsError."""
 FORMS = "endpoint/NAME/variant/NAME or inference-component/NAME"
 
 
 def scalable_of(resource_id: str) -> Scalable | None:
-    """None for what is of no form in FORMS."""
+    """Returns the target of a resource id; None if it matches no form in FORMS."""
     match resource_id.split("/"):
         case ["endpoint", endpoint, "variant", variant]:
             return VariantInstances(endpoint, variant)

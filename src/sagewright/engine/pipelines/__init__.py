@@ -1,5 +1,5 @@
-"""Pipeline executions: one pass brings an execution forward, and `steps` does what each type of step asks for.
+"""Pipeline executions: a pass advances an execution, and `steps` implements each type of step.
 
-The language of definitions is the package `sagewright.pipelines`. This wing imports no other wing: jobs are started by
-operations, through `engine.calls`.
+The language of definitions is the package `sagewright.pipelines`. This package imports no other package of the engine: jobs are
+started by operations, through `engine.calls`.
 """

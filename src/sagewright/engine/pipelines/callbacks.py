@@ -1,6 +1,6 @@
-"""Tokens of callback steps: a row for each, by which whoever answers finds the step, and the engine its answers.
+"""Tokens of callback steps: a row for each, from which the answer's sender finds the step, and the engine its answers.
 
-A row is *open* until it is answered, *answered* until the step has taken the answer, and *closed* then.
+A row is *open* until it is answered, *answered* until the step has consumed the answer, and *closed* then.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def waits(record: StepRecord) -> bool:
 
 
 def open_for(store: Database, execution: Resource, record: StepRecord) -> None:
-    """A callback step that is about to begin can be answered from now on."""
+    """Opens the token of a callback step that is about to begin, so that it can be answered."""
     if record.type != TYPE or record.status != StepStatus.STARTING:
         return
     now = now_ms()
@@ -41,18 +41,18 @@ def open_for(store: Database, execution: Resource, record: StepRecord) -> None:
     try:
         with store.write() as connection:
             resources.put_in(connection, row)
-    except IntegrityError:  # of a pass that was broken off, or of another server
+    except IntegrityError:  # of an interrupted pass, or of another server
         if find(store, (execution.account, execution.region), row.name) is None:
             raise
 
 
 def find(store: Database, scope: tuple[str, str], token: str) -> Resource | None:
-    """`scope`: account and region."""
+    """Returns the row of a token. `scope`: account and region."""
     return resources.find(store, ResourceScope(KIND, *scope), token)
 
 
 def answer(store: Database, row: Resource, document: Mapping[str, Any]) -> bool:
-    """Keeps what a token is answered; False where it was answered before."""
+    """Stores the answer to a token; returns False if it was already answered."""
 
     def how(current: Resource) -> Resource | None:
         if current.status != OPEN:
@@ -63,14 +63,14 @@ def answer(store: Database, row: Resource, document: Mapping[str, Any]) -> bool:
 
 
 def answers(store: Database, execution: Resource) -> dict[str, dict[str, Any]]:
-    """By the names of steps: those that no step has taken yet."""
+    """Returns the answers that no step has consumed yet, by step name."""
     waiting = resources.in_status(store, KIND, (ANSWERED,))
     rows = (row for row in resources.several(store, waiting) if row.parent == execution.id)
     return {row.document["Step"]: row.document["Answer"] for row in rows}
 
 
 def close(store: Database, execution: Resource, record: StepRecord) -> None:
-    """Its step has taken the answer."""
+    """Closes the token after its step has consumed the answer."""
     row = find(store, (execution.account, execution.region), token_for(execution, record.name, record.attempt))
     if row is not None:
         resources.alter(store, row.id, lambda current: replace(current, status=CLOSED, document={"Step": record.name}))

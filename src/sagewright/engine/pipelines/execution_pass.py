@@ -1,4 +1,4 @@
-"""One step of the reconciler of a pipeline execution."""
+"""One reconciliation pass over a pipeline execution."""
 
 from __future__ import annotations
 
@@ -32,18 +32,18 @@ from sagewright.store.resources.resources import Resource
 
 log = logging.getLogger("sagewright.engine.pipelines.reconciler")
 MOST_WORK = 128 << 20
-"""Bytes that the references of all steps of an execution may make, those of steps that fail for it included."""
+"""Maximum bytes that the references of all steps of an execution may produce, including those of steps that fail because of it."""
 LOOK_MS = 250
-"""After which a step is looked at again that nobody wakes the execution for."""
+"""Interval between observations of a step that no event wakes the execution for."""
 FAILED = "Step failure: One or multiple steps failed."
 THROTTLED = frozenset({"ThrottlingException", "Throttling", "TooManyRequestsException"})
 FAULTS = (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError)
-"""Raised for arguments that nothing can be made of: the step fails, since trying again would come to the same."""
+"""Raised for malformed arguments: the step fails, since another try would have the same result."""
 
 
 @dataclass(frozen=True)
 class PipelineDependencies:
-    """What pipelines work with. `wake_after(seconds, kind, id)`: have a subject looked at later."""
+    """Dependencies of pipelines. `wake_after(seconds, kind, id)` schedules a later reconcile."""
 
     store: Database
     objects: ObjectStore
@@ -53,9 +53,11 @@ class PipelineDependencies:
 
 @dataclass
 class ExecutionProgress:
-    """What is known of an execution in this server's memory, which can all be read again. `round`: how often its rows were written
-    by somebody else. `look_at_ms`: when it is looked at again for what nobody tells of. `begun_ms`: of the row that was
-    written last; no two have the same, so that rows have an order. `rows`: the sizes of rows; `work`: what references have made.
+    """In-memory state of an execution, all of which can be read again.
+
+    `round`: number of writes to its rows by others. `look_at_ms`: when steps that send no events are observed again. `begun_ms`:
+    value of the last written row; values are unique, so that rows have an order. `rows`: sizes of rows; `work`: bytes produced by
+    references.
     """
 
     definition: PipelineDefinition
@@ -76,7 +78,7 @@ class ExecutionProgress:
             self.took(record)
 
     def took(self, record: StepRecord) -> None:
-        """Arguments are needed until the step has ended."""
+        """Records a step's row; its arguments are kept only until the step has ended."""
         self.rows.note(record.name, record.size)
         self.begun_ms = max(self.begun_ms, record.begun_ms)
         self.records[record.name] = record if record.live else replace(record, arguments={})
@@ -84,14 +86,14 @@ class ExecutionProgress:
 
 
 class ExecutionPass:
-    """One look at one execution: what its steps have come to, and what begins."""
+    """One reconciliation pass over one execution: observes its running steps and begins new ones."""
 
     def __init__(self, dependencies: PipelineDependencies, execution: Resource, progress: ExecutionProgress) -> None:
         self._dependencies, self._execution, self._progress = dependencies, execution, progress
         self._definition, self._frontier = progress.definition, progress.frontier
 
     def take(self) -> None:
-        """Raises steprecords.Overtaken."""
+        """Runs the pass. Raises step_records.StepOvertaken."""
         stopping = self._execution.status == "Stopping"
         live = [self._progress.records[name] for name in self._frontier.live]
         answers = (
@@ -107,7 +109,7 @@ class ExecutionPass:
             self._end_if_over(stopped=True)
             return
         most = (self._execution.document.get("ParallelismConfiguration") or {}).get("MaxParallelExecutionSteps")
-        while True:  # what begins may be over at once, and let others begin
+        while True:  # a step may be over as soon as it begins, and unblock others
             found = self._frontier.next(most)
             for step in found.start:
                 self._reach(step)
@@ -134,7 +136,7 @@ class ExecutionPass:
                 StepStatus.FAILED, reason=f"InternalServerError: The result of step {step.name} can't be read."
             )
         except AwsError as error:
-            if error.status >= 500 or error.code in THROTTLED:  # what it has made goes on: it is looked at again
+            if error.status >= 500 or error.code in THROTTLED:  # the step goes on and is observed again
                 return
             observation = self._trouble(step, error)
         self._note(record, observation)
@@ -142,7 +144,7 @@ class ExecutionPass:
             self._look_again()
 
     def _stop_unbegun(self, step: PipelineStep, record: StepRecord) -> None:
-        """A server that is gone has perhaps made its job and not lived to note it."""
+        """Stops a step whose job may have been created by a server that did not live to record it."""
         if step_type(step.type).makes_job:
             with suppress(AwsError):
                 kind_of(step.type).stop(self._context(step), record)
@@ -153,12 +155,12 @@ class ExecutionPass:
     def _stop(self, step: PipelineStep, record: StepRecord) -> None:
         try:
             kind_of(step.type).stop(self._context(step), record)
-        except AwsError as error:  # it has ended meanwhile
+        except AwsError as error:  # it has ended in the meantime
             log.info("step %s is not stopped: %s", record.name, error.message)
         self._keep(replace(record, status=StepStatus.STOPPING))
 
     def _reach(self, step: PipelineStep) -> None:
-        """Its row is written, and it begins. Raises steprecords.Overtaken."""
+        """Writes the step's row and begins the step. Raises step_records.StepOvertaken."""
         now = now_ms()
         begun_ms = max(now, self._progress.begun_ms + 1)
         record = StepRecord(step.name, step.type, StepStatus.STARTING, started_ms=now, begun_ms=begun_ms)
@@ -178,15 +180,16 @@ class ExecutionPass:
         if step_type(step.type).recorded_first:
             self._write(record)
             self._begin(step, record)
-        else:  # it is over at once: one row, at its end
+        else:  # over at once: a single write of the final row
             self._begin(step, record, fresh=True)
 
     def _with_arguments(self, step: PipelineStep, record: StepRecord) -> StepRecord:
-        """Raises BadReference, BadDefinition, also where they are more than a row may have."""
+        """Returns the record with its arguments. Raises BadReference and BadDefinition, also if they exceed the size limit of a
+        row."""
         known, budget = self._known(record), self._budget(step)
         given = without_branches(step.arguments or {})
         named = {name: given[name] for name in [step_type(step.type).name_member] if name in given}
-        if not step_type(step.type).runs:  # nothing is made of them
+        if not step_type(step.type).runs:  # it uses no arguments
             return self._counted(replace(record, shown=step_records.shown_of(step)))
         record = replace(record, job=self._job_name(record, resolve(named, known, budget)))
         arguments = resolve(given, self._known(record), budget)
@@ -198,7 +201,7 @@ class ExecutionPass:
         return Budget(f"What the references of step '{step.name}' make", MOST_MADE, within=self._progress.work)
 
     def _counted(self, record: StepRecord) -> StepRecord:
-        """With its size, which is within the budgets. Raises BadReference."""
+        """Returns the record with its size, checked against the budgets. Raises BadReference."""
         record = step_records.measured(record)
         try:
             self._progress.rows.put(record.name, record.size)
@@ -222,7 +225,7 @@ class ExecutionPass:
         return self._after(replace(record, source=found.execution_arn, cached=True), result, now_ms())
 
     def _begin(self, step: PipelineStep, record: StepRecord, fresh: bool = False) -> None:
-        """`fresh`: its row is not written yet."""
+        """Begins the step. `fresh`: True if its row is not written yet."""
         try:
             observation = kind_of(step.type).begin(self._context(step), record)
         except AwsError as error:
@@ -261,16 +264,16 @@ class ExecutionPass:
         return StepObservation(StepStatus.FAILED, reason=reason.strip()[:1024], exception=exception)
 
     def _note(self, record: StepRecord, observation: StepObservation) -> None:
-        """What was seen, if it is something new; a failure is tried again where a policy says so."""
+        """Records an observation if it is new; a failure is retried where a policy says so."""
         if observation.status == StepStatus.EXECUTING and record.status != StepStatus.STARTING:
-            return  # as it was
+            return  # unchanged
         if observation.status == StepStatus.FAILED and self._tried_again(record, observation):
             return
         over = observation.status not in {StepStatus.EXECUTING, StepStatus.STARTING}
         self._keep(self._after(record, observation, now_ms() if over else None))
 
     def _after(self, record: StepRecord, observation: StepObservation, ended_ms: int | None) -> StepRecord:
-        """A result that is more than a row may have fails the step."""
+        """Returns the record after an observation; a result that exceeds the size limit of a row fails the step."""
         changed = replace(
             record,
             status=observation.status,
@@ -314,7 +317,7 @@ class ExecutionPass:
         return True
 
     def _job_name(self, record: StepRecord, arguments: Mapping[str, Any]) -> str:
-        """A name in its arguments is a prefix: `use_custom_job_prefix` of the SDKs leaves one there."""
+        """Returns the job's name. A name in the arguments is a prefix: `use_custom_job_prefix` of the SDKs leaves one there."""
         prefix = str(arguments.get(step_type(record.type).name_member) or "")
         longest = step_type(record.type).longest_name
         return step_records.name_for(self._execution, record.name, record.attempt, longest, prefix)
@@ -351,7 +354,7 @@ class ExecutionPass:
         )
 
     def _look_again(self) -> None:
-        """Once, however many looks there are until then."""
+        """Schedules one later pass, however often it is called before then."""
         if self._progress.look_at_ms <= now_ms():
             self._progress.look_at_ms = now_ms() + LOOK_MS
             self._later(LOOK_MS)
@@ -371,7 +374,7 @@ class ExecutionPass:
 
 
 def _status_at_end(found: Next) -> str:
-    """Source: SDK v3's StepDependency, "CompletedWithFailures status instead of Failed"."""
+    """Returns the execution's final status. Source: SDK v3's StepDependency, "CompletedWithFailures status instead of Failed"."""
     if not found.failed:
         return "Succeeded"
     return "CompletedWithFailures" if found.handled else "Failed"

@@ -1,8 +1,8 @@
-"""Pipeline executions: steps are begun, looked after and ended until nothing is left to be done.
+"""Pipeline executions: begins, observes and ends steps until nothing is left to do.
 
-What runs next is decided by `pipelines.plan`; what a step does by `engine.pipelines.steps`, through operations, as the execution's
-role. The row of a step is written before anything is asked for, and what it makes has a name that follows from its attempt, so a
-step that was broken off is taken up and makes nothing twice. Source: AWS's developer guide, "SageMaker Pipelines".
+`pipelines.plan` decides what runs next; `engine.pipelines.steps` carries out a step through operations, with the execution's role.
+A step's row is written before anything is requested, and what the step creates has a name derived from its attempt, so an
+interrupted step is resumed and creates nothing twice. Source: AWS's developer guide, "SageMaker Pipelines".
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from sagewright.store.resources.resources import Resource
 
 LIVE = ("Executing", "Stopping")
 MOST_KEPT, MOST_KEPT_BYTES = 200, 96 << 20
-"""Executions that are kept in memory, and the bytes of their steps and definitions. Others are read again."""
+"""Maximum number of executions kept in memory, and of bytes of their steps and definitions. Others are read again."""
 
 
 class PipelineReconciler:
@@ -45,7 +45,7 @@ class PipelineReconciler:
             return
         try:
             ExecutionPass(self._dependencies, execution, self._of(execution)).take()
-        except step_records.StepOvertaken:  # by another server: what it wrote is read
+        except step_records.StepOvertaken:  # by another server: its rows are read
             self._forget(subject_id)
 
     def _forget(self, execution_id: str) -> None:
@@ -73,7 +73,7 @@ class PipelineReconciler:
         return len(self._progress) > MOST_KEPT or size > MOST_KEPT_BYTES
 
     def _definition(self, execution: Resource) -> PipelineDefinition:
-        """The same object for all executions of a version."""
+        """Returns the definition; all executions of a version share one object."""
         document = execution.document
         version = document["PipelineId"], document["PipelineVersionId"]
         found = self._definitions.get(version)
@@ -89,6 +89,6 @@ EMPTY = '{"Version": "2020-12-01", "Steps": []}'
 
 
 def _selected(execution: Resource) -> frozenset[str] | None:
-    """The steps of a selective execution, None for all."""
+    """Returns the steps of a selective execution; None for all."""
     selection = execution.document.get("SelectiveExecutionConfig")
     return frozenset(one["StepName"] for one in selection["SelectedSteps"]) if selection else None

@@ -1,4 +1,4 @@
-"""Steps of pipeline executions that were reached: a row for each, written before anything is asked for."""
+"""Reached steps of pipeline executions: a row for each, written before anything is requested."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ from sagewright.store.resources.resources import New, Resource, ResourceNameTake
 PIPELINE, VERSION, EXECUTION, STEP = "pipeline", "pipeline-version", "pipeline-execution", "pipeline-step"
 CACHED = "pipeline-cache"
 MOST_ROW, MOST_ROWS = 4 << 20, 32 << 20
-"""Bytes of the row of one step, and of the rows of all steps of an execution. What one pass may write is bounded by it."""
+"""Maximum bytes of one step's row, and of all rows of an execution. They bound what one pass can write."""
 MOST_REASON = 1024
 
 
 class StepOvertaken(Exception):
-    """Another server has begun the step."""
+    """Another server has already begun the step."""
 
 
 @dataclass(frozen=True)
 class StepRecord:
     """One step that was reached.
 
-    `arguments`: with all references replaced. `attempt`: from 1. `job`: the name of what its attempt makes. `properties`: what
-    others may refer to, once it has succeeded. `answer`: what a callback was sent. `source`: the execution whose result it has,
-    where it is `cached`. `key`: the same for steps that are the same. `due_ms`: when it is tried again. `size`: of its row in
-    bytes. `begun_ms`: orders an execution's rows; 0 for rows of earlier versions, which are ordered by their creation. `shown`:
-    what the definition says of it for lists; None for rows of earlier versions.
+    `arguments`: arguments with all references replaced. `attempt`: number of the attempt, from 1. `job`: name of what the attempt
+    creates. `properties`: values that others can refer to, once the step has succeeded. `answer`: answer sent to a callback.
+    `source`: the execution whose result it reuses, if `cached`. `key`: equal for equal steps. `due_ms`: when it is retried. `size`:
+    bytes of its row. `begun_ms`: orders an execution's rows; 0 for rows of earlier versions, which are ordered by their creation.
+    `shown`: members of the definition that lists show; None for rows of earlier versions.
     """
 
     name: str
@@ -64,7 +64,7 @@ class StepRecord:
     shown: Mapping[str, str] | None = None
 
     def failed(self, reason: str) -> StepRecord:
-        """Without what was made for it."""
+        """Returns the record as failed, without the results of its attempt."""
         return replace(
             self, status=StepStatus.FAILED, reason=reason[:MOST_REASON], arguments={}, properties=None, outcome=None,
             ended_ms=now_ms(), due_ms=None, size=0,
@@ -80,7 +80,7 @@ class StepRecord:
 
 
 SHOWN = {"DisplayName": "StepDisplayName", "Description": "StepDescription"}
-"""Members of a step in a definition, and what lists call them."""
+"""Members of a step in a definition, and their names in lists."""
 
 
 def shown_of(step: PipelineStep) -> dict[str, str]:
@@ -88,7 +88,7 @@ def shown_of(step: PipelineStep) -> dict[str, str]:
 
 
 def measured(record: StepRecord) -> StepRecord:
-    """With the size of its row, of which no more than its limit is counted. Raises BadReference for what no JSON can hold."""
+    """Returns the record with the size of its row, counted up to the limit. Raises BadReference for what JSON cannot represent."""
     document = _document(record)
     size = size_of(document, MOST_ROW)
     if size <= MOST_ROW:
@@ -100,8 +100,8 @@ def measured(record: StepRecord) -> StepRecord:
 
 
 def name_for(execution: Resource, step: str, attempt: int, longest: int = 63, prefix: str = "") -> str:
-    """`pipelines-<execution>-<step>-<10 characters>`, or `<prefix>-<execution>-<10 characters>`: always the same for one
-    attempt, so that it is made once."""
+    """Returns `pipelines-<execution>-<step>-<10 characters>`, or `<prefix>-<execution>-<10 characters>`; it is always the same for
+    one attempt, so that its job is created once."""
     digest = digest_of(execution, step, attempt)[:10]
     if prefix:
         room = longest - len(execution.name) - 2 - len(digest)
@@ -113,17 +113,17 @@ def name_for(execution: Resource, step: str, attempt: int, longest: int = 63, pr
 
 
 def digest_of(execution: Resource, step: str, attempt: int) -> str:
-    """The same for one attempt of one step, and another one once the execution is retried."""
+    """Returns a digest that is the same for one attempt of a step, and changes when the execution is retried."""
     return hashlib.sha256(f"{execution.id}/{execution.document.get('Tries', 1)}/{step}/{attempt}".encode()).hexdigest()
 
 
 def token_for(execution: Resource, step: str, attempt: int) -> str:
-    """A callback's token: ten letters and digits."""
+    """Returns a callback's token: ten letters and digits."""
     return digest_of(execution, f"{step}/token", attempt)[:10]
 
 
 def write(store: Database, execution: Resource, record: StepRecord) -> None:
-    """Raises Overtaken."""
+    """Inserts the step's row. Raises StepOvertaken."""
     name = _row_name(execution, record.name)
     new = New(name, _document(record), "", {}, parent=execution.id, status=record.status, created_ms=record.begun_ms)
     try:
@@ -133,7 +133,7 @@ def write(store: Database, execution: Resource, record: StepRecord) -> None:
 
 
 def change(store: Database, execution: Resource, record: StepRecord) -> None:
-    """What has become of it. An answer that came meanwhile stays."""
+    """Updates the step's row; an answer that arrived in the meantime is kept."""
     row = resources.find(store, _scope(execution), _row_name(execution, record.name))
 
     def how(current: Resource) -> Resource:
@@ -146,13 +146,13 @@ def change(store: Database, execution: Resource, record: StepRecord) -> None:
 
 
 def of_execution(store: Database, execution_id: str) -> dict[str, StepRecord]:
-    """By name, in the order in which they were begun."""
+    """Returns the records by name, in the order in which the steps began."""
     rows = (row for row in resources.children(store, execution_id) if row.kind == STEP)
     return {one.name: one for one in map(read, rows)}
 
 
 def page_of(store: Database, execution: Resource, requested: PageRequest) -> list[Resource]:
-    """Rows of an execution, by `created_ms`: in the order in which they were begun."""
+    """Returns a page of an execution's rows by `created_ms`, the order in which the steps began."""
     return resources.page(store, None, requested, resources.belongs_to(execution.id, STEP))
 
 
@@ -180,7 +180,7 @@ def _scope(execution: Resource) -> ResourceScope:
 
 @dataclass(frozen=True)
 class Cached:
-    """The newest result of steps that are the same: of which execution, when, and what it was."""
+    """The newest result of equal steps: its execution, time and content."""
 
     execution_arn: str
     at_ms: int
@@ -196,7 +196,7 @@ def find_cached(store: Database, execution: Resource, record: StepRecord) -> Cac
 
 
 def keep_cached(store: Database, execution: Resource, record: StepRecord, arn: str) -> None:
-    """What another execution may use from now on."""
+    """Stores a result that other executions can reuse."""
     scope, name = ResourceScope(CACHED, execution.account, execution.region), _cache_name(execution, record)
     cached = Cached(arn, record.ended_ms or 0, record.metadata, record.properties or {})
     row = resources.find(store, scope, name)

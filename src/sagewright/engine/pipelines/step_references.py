@@ -1,4 +1,4 @@
-"""What the references of a step lead to: parameters, results of other steps, and files of JSON."""
+"""Resolves the references of a step: parameters, results of other steps, and JSON files."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from sagewright.store.resources import resources
 from sagewright.store.resources.resources import Resource
 
 MOST_FILE = 4 << 20
-"""Bytes of a property file."""
+"""Maximum bytes of a property file."""
 MOST_READ = 64 << 20
-"""Bytes of all files that one step reads."""
+"""Maximum bytes of all files that one step reads."""
 _reading = threading.Lock()
-"""JSON takes up to 25 times its bytes in memory while it is read, so one file is read at a time."""
+"""Parsing JSON takes up to 25 times its size in memory, so one file is read at a time."""
 
 
 def execution_arn(execution: Resource) -> str:
@@ -40,9 +40,9 @@ def execution_arn(execution: Resource) -> str:
 
 @dataclass(frozen=True)
 class StepReferences:
-    """See pipelines.references.Known. For one step of one execution, `record`; None where it has not begun.
+    """Implements pipelines.references.ReferenceResolver for one step of one execution, `record`; None if it has not begun.
 
-    What was read of earlier executions and of S3 is kept as long as this is.
+    Data read from earlier executions and from S3 is cached for the lifetime of this object.
     """
 
     store: Database
@@ -84,7 +84,7 @@ class StepReferences:
         return {**record.properties, **({"Outcome": record.outcome} if record.outcome is not None else {})}
 
     def _of_earlier(self, step: str) -> StepRecord | None:
-        """Of the execution that a selective one goes on from, or of the one that this went on from."""
+        """Returns the step's record in the execution that a selective one is based on, or that this one resumed from."""
         if step not in self._earlier:
             self._earlier[step] = self._find_earlier(step)
         return self._earlier[step]

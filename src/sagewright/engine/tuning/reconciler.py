@@ -1,8 +1,8 @@
-"""Hyperparameter tuning jobs: training jobs are made, watched and stopped until the best is found or a limit is reached.
+"""Hyperparameter tuning jobs: starts, observes and stops training jobs until the best is found or a limit is reached.
 
-What is tried next is decided by `tuning.loop` and the searcher's process; this brings it about. A trial's row is written before its
-training job is asked for, under a name that follows from its number, so that whoever repeats a step makes no job twice: another
-server, or this one after a restart. Source: AWS's developer guide, "Automatic model tuning".
+`tuning.loop` and the searcher's process decide what to try next; this module carries it out. A trial's row is written before its
+training job is requested, under a name derived from its number, so that repeating a step creates no second job, whether another
+server repeats it or this one after a restart. Source: AWS's developer guide, "Automatic model tuning".
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class TuningReconciler:
             progress = self._progress[subject_id] = self._read(tuner)
         try:
             TuningPass(self._dependencies, tuner, progress).take()
-        except trials.TrialOvertaken:  # by another server: what it wrote is read
+        except trials.TrialOvertaken:  # by another server: its rows are read
             self._progress.pop(subject_id, None)
 
     def _read(self, tuner: Resource) -> TuningProgress:
@@ -57,7 +57,7 @@ class TuningReconciler:
         return progress
 
     def _of_parents(self, tuner: Resource, plan: TuningPlan, definition: TrainingDefinition) -> tuple[Trial, ...]:
-        """A parent that was deleted since has nothing to tell any more."""
+        """Returns the trials of the parents; a parent deleted since then contributes none."""
         found: list[Trial] = []
         for name in plan.parents:
             parent = resources.find(self._dependencies.store, ResourceScope(KIND, tuner.account, tuner.region), name)

@@ -1,4 +1,4 @@
-"""What a tuning job has tried: a row for each training job, written before the job is made and frozen when it has ended."""
+"""The trials of a tuning job: a row for each training job, written before the job is created and frozen when it has ended."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TRAININGS = KINDS[TRAINING.kind]
 
 
 class TrialOvertaken(Exception):
-    """Another server has written a trial of that number."""
+    """Another server has already written a trial with that number."""
 
 
 class ObjectiveStatus(StrEnum):
@@ -41,9 +41,9 @@ class ObjectiveStatus(StrEnum):
 class TrialRecord:
     """One training job of a tuning job.
 
-    `config`: which of its instance configurations it has. `continues`: the number of the trial whose checkpoints it goes on from.
-    `until`: it pauses when so many values are there. `curve`: the objective's values in the order of their emissions. `retried`:
-    another one took its place.
+    `config`: index of its instance configuration. `continues`: number of the trial whose checkpoints it resumes from. `until`: it
+    pauses when this many values have been emitted. `curve`: the objective's values in the order of emission. `retried`: True if
+    another trial replaced it.
     """
 
     number: int
@@ -87,13 +87,13 @@ class TrialRecord:
 
 
 def name_of(tuner: Resource, number: int) -> str:
-    """The name of the training job of that number: always the same, so that it is made once."""
+    """Returns the name of the training job with that number; it is deterministic, so that the job is created once."""
     digest = hashlib.sha256(f"{tuner.id}/{number}".encode()).hexdigest()[:8]
     return f"{tuner.name}-{number:03d}-{digest}"
 
 
 def counters(rows: Mapping[str, int]) -> tuple[dict[str, int], dict[str, int]]:
-    """TrainingJobStatusCounters and ObjectiveStatusCounters from how many rows have each `kept_status`."""
+    """Returns TrainingJobStatusCounters and ObjectiveStatusCounters from the number of rows with each `kept_status`."""
     by_job = dict.fromkeys(("Completed", "InProgress", "RetryableError", "NonRetryableError", "Stopped"), 0)
     by_objective = dict.fromkeys(("Succeeded", "Pending", "Failed"), 0)
     for kept, count in rows.items():
@@ -114,7 +114,7 @@ RETRIED = "Retried"
 
 
 def kept_status(record: TrialRecord) -> str:
-    """The row's status: both of the record's, so that they can be counted without reading the rows."""
+    """Returns the row's status: both statuses of the record combined, so that they can be counted without reading the rows."""
     return f"{RETRIED if record.retried else record.status}/{record.objective}"
 
 
@@ -125,7 +125,7 @@ def read(row: Resource) -> TrialRecord:
 
 
 def write(store: Database, tuner: Resource, record: TrialRecord) -> None:
-    """Raises Overtaken."""
+    """Inserts the record's row. Raises TrialOvertaken."""
     scope = ResourceScope(TRIAL, tuner.account, tuner.region)
     new = New(
         record.name, _document(record), "", {}, version=record.number, parent=tuner.id, status=kept_status(record)
@@ -137,7 +137,7 @@ def write(store: Database, tuner: Resource, record: TrialRecord) -> None:
 
 
 def freeze(store: Database, tuner: Resource, record: TrialRecord) -> None:
-    """What it has come to."""
+    """Stores the record's final state."""
     row = resources.find(store, ResourceScope(TRIAL, tuner.account, tuner.region), record.name, record.number)
     if row is not None:
         resources.alter(
@@ -152,12 +152,12 @@ def _document(record: TrialRecord) -> dict[str, Any]:
 
 
 def of_tuner(store: Database, tuner_id: str) -> list[TrialRecord]:
-    """In the order of their numbers, those that another one took the place of among them."""
+    """Returns the trials in the order of their numbers, including those that were replaced."""
     return sorted((read(row) for row in resources.children(store, tuner_id)), key=lambda one: one.number)
 
 
 def seen(store: Database, tuner: Resource, record: TrialRecord, definition: TrainingDefinition) -> TrialRecord:
-    """The record as its training job stands; as it is where there is no such job, or where it is over."""
+    """Returns the record updated from its training job; unchanged if there is no such job, or if the trial is over."""
     if record.over:
         return record
     job = jobs.find(store, ResourceScope(TRAINING.kind, tuner.account, tuner.region), record.name)
@@ -186,7 +186,7 @@ def after_job(store: Database, record: TrialRecord, job: Job, metric: str) -> Tr
 
 
 def curve_of(store: Database, job: Job, metric: str) -> tuple[float, ...]:
-    """The values of a metric of a job, in the order of their emissions."""
+    """Returns the values of a job's metric, in the order of emission."""
     text = dimension_text({TRAININGS.dimension: job.name})
     series = MetricSeries(job.account, job.region, TRAININGS.namespace, metric, text)
     return tuple(datum.total for datum in metrics.read(store, series, job.created_ms, 1 << 62))
@@ -195,7 +195,7 @@ def curve_of(store: Database, job: Job, metric: str) -> tuple[float, ...]:
 def parents_trials(
     name: str, records: list[TrialRecord], definition: TrainingDefinition, space: Space
 ) -> Iterator[Trial]:
-    """The trials of a parent as trials of this space, those outside of it left out. `definition`: the parent's."""
+    """Yields the trials of a parent as trials of this space, skipping those outside it. `definition`: the parent's."""
     for record in records:
         if record.state not in {TrialState.COMPLETED, TrialState.STOPPED} or record.value is None:
             continue

@@ -1,4 +1,4 @@
-"""One step of a tuning job: its training jobs are looked at, what the loop decides is brought about, and what is over ends."""
+"""One pass over a tuning job: observes its training jobs, carries out the loop's decisions, and ends the job when it is over."""
 
 from __future__ import annotations
 
@@ -30,19 +30,20 @@ from sagewright.tuning.suggestion import Suggestion
 
 log = logging.getLogger("sagewright.engine.tuning.reconciler")
 GIVE_UP_AFTER = 5
-"""Training jobs that fail before any has succeeded. Source: the service's FailureReason, "... after 5 attempts"."""
+"""Failed training jobs before any success after which the tuning job ends. Source: the service's FailureReason, "... after 5
+attempts"."""
 MOST_RETRIES = 3
-"""Of one trial whose hosts could not be started."""
+"""Maximum retries of a trial whose hosts could not be started."""
 MOST_SEARCHES = 5
-"""That fail one after the other before the tuning job does."""
+"""Consecutive failed searches after which the tuning job fails."""
 SEARCH_PAUSE_MS = 2000
 STOPPING_MS = 2000
-"""For which a tuning job is Stopping at least. Source: SDK v2's test_stop_tuning_job describes it right after the stop."""
+"""Minimum time for which a tuning job is Stopping. Source: SDK v2's test_stop_tuning_job describes it right after the stop."""
 
 
 @dataclass(frozen=True)
 class TuningDependencies:
-    """What tuning works with. `wake_after(seconds, kind, id)`: have a subject looked at later."""
+    """Dependencies of tuning. `wake_after(seconds, kind, id)` schedules a later reconcile."""
 
     store: Database
     call: Call
@@ -52,8 +53,8 @@ class TuningDependencies:
 
 @dataclass
 class TuningProgress:
-    """What is known of a tuning job in this server's memory, which can all be read again. `records`: by number, `parents`: by
-    definition; `searches`: that failed one after the other, and when it is tried again."""
+    """In-memory state of a tuning job, all of which can be read again. `records`: by number; `parents`: by definition; `searches`:
+    number of consecutive failed searches; `search_at_ms`: when the search is tried again."""
 
     plan: TuningPlan
     records: dict[int, TrialRecord] = field(default_factory=dict)
@@ -74,14 +75,14 @@ class TuningProgress:
 
 
 class TuningPass:
-    """One step of one tuning job."""
+    """One reconciliation pass over one tuning job."""
 
     def __init__(self, dependencies: TuningDependencies, tuner: Resource, progress: TuningProgress) -> None:
         self._dependencies, self._tuner, self._progress = dependencies, tuner, progress
         self._plan = progress.plan
 
     def take(self) -> None:
-        """Raises trials.Overtaken."""
+        """Runs the pass. Raises trials.TrialOvertaken."""
         self._look()
         left_ms = self._left_ms()
         if self._tuner.status == Status.STOPPING:
@@ -94,7 +95,7 @@ class TuningPass:
             self._go_on()
 
     def _look(self) -> None:
-        """Take in what the training jobs have come to."""
+        """Updates the records from their training jobs."""
         for record in self._progress.live():
             now = trials.seen(self._dependencies.store, self._tuner, record, self._plan.definition(record.definition))
             if now == record:
@@ -109,7 +110,7 @@ class TuningPass:
                 self._begin(again)
 
     def _retry(self, record: TrialRecord) -> TrialRecord | None:
-        """Another one in its place, with the next of the instance configurations."""
+        """Replaces the trial by another one with the next instance configuration."""
         if record.config >= MOST_RETRIES:
             return None
         number = self._next_number()
@@ -125,7 +126,7 @@ class TuningPass:
         return None if limit_s is None else self._tuner.created_ms + limit_s * 1000 - now_ms()
 
     def _hopeless(self) -> bool:
-        """Whether it is to be given up: nothing has succeeded, and nothing runs that might."""
+        """True if the job should be given up: nothing has succeeded, and nothing is running that might."""
         tried = self._progress.tried()
         if any(one.objective == ObjectiveStatus.SUCCEEDED or (one.value is not None and not one.over) for one in tried):
             return False
@@ -136,7 +137,7 @@ class TuningPass:
         return most is not None and failed >= most
 
     def _no_success(self) -> str:
-        """Why there is no best training job: none emitted the objective metric, or all of them failed.
+        """Returns why there is no best training job: none emitted the objective metric, or all of them failed.
 
         Source: the service's FailureReason, as its users quote it.
         """
@@ -153,7 +154,7 @@ class TuningPass:
         )
 
     def _go_on(self) -> None:
-        for record in self._progress.live():  # of which a server that is gone has perhaps written the row alone
+        for record in self._progress.live():  # another server may have written only their rows
             if record.created_ms is None and record.number not in self._progress.made:
                 self._make(record)
         if now_ms() < self._progress.search_at_ms:
@@ -170,7 +171,7 @@ class TuningPass:
             self._wind_up(Status.COMPLETED, wait=over in WAITING)
 
     def _step(self) -> Over | None:
-        """Stop and start what the loop says; why it is over, if it is. Raises SearchFailed."""
+        """Stops and starts trials as the loop decides; returns why the job is over, if it is. Raises SearchFailed."""
         over = self._standing().over
         if over is not None:
             return over
@@ -178,7 +179,7 @@ class TuningPass:
         return ended[0] if all(ended) else None
 
     def _step_of(self, definition: TrainingDefinition, room: int) -> Over | None:
-        """Why there is nothing more to be done for this definition, if there is not. Raises SearchFailed."""
+        """Returns why nothing more can be done for this definition, if that is so. Raises SearchFailed."""
         own = self._progress.own(definition)
         self._pause(own)
         known = [*self._progress.parents.get(definition.name, ()), *(one.trial() for one in own)]
@@ -191,7 +192,7 @@ class TuningPass:
         return decided.over
 
     def _rules_of(self, definition: TrainingDefinition, own: list[TrialRecord], room: int) -> Rules:
-        """With several definitions: this one's part of the rules for all."""
+        """Returns the rules; with several definitions, this one's part of the rules for all."""
         rules = self._plan.rules
         if len(self._plan.definitions) == 1:
             return rules
@@ -200,14 +201,14 @@ class TuningPass:
         return Rules(most_trials=most if rules.most_trials is not None else None, most_parallel=running + room)
 
     def _pause(self, own: list[TrialRecord]) -> None:
-        """Those that have got as far as they were to."""
+        """Pauses the trials that have reached their `until`."""
         curves = whole_curves([one.trial() for one in own])
         for record in own:
             if record.until is not None and len(curves[record.number]) >= record.until:
                 self._stop(record)
 
     def _rooms(self) -> Iterator[tuple[TrainingDefinition, int]]:
-        """How many more training jobs each definition may start now: those that have had the fewest come first."""
+        """Yields how many more training jobs each definition may start now; those that have had the fewest come first."""
         rules, tried = self._plan.rules, self._progress.tried()
         room = rules.most_parallel - len(self._progress.live())
         if rules.most_trials is not None:
@@ -221,7 +222,7 @@ class TuningPass:
         yield from ((one, given[one.name]) for one in self._plan.definitions)
 
     def _standing(self) -> Standing:
-        """Of all definitions together; their values are compared, as far as they are to go the same way as the first one's."""
+        """Returns the standing of all definitions together; values are compared as far as they share the first one's direction."""
         first = self._plan.definitions[0]
         alike = [one for one in self._plan.definitions if one.objective.maximize == first.objective.maximize]
         own = [record for one in alike for record in self._progress.own(one)]
@@ -243,7 +244,7 @@ class TuningPass:
         return max(self._progress.records, default=0) + 1
 
     def _begin(self, record: TrialRecord) -> None:
-        """Raises trials.Overtaken where another server has begun that number."""
+        """Begins a trial. Raises trials.TrialOvertaken if another server has begun that number."""
         trials.write(self._dependencies.store, self._tuner, record)
         self._progress.records[record.number] = record
         self._make(record)
@@ -260,7 +261,7 @@ class TuningPass:
                 request["ExperimentConfig"] = config
             self._ask(definition, "CreateTrainingJob", request, Owner(KIND, self._tuner.id, arn))
         except AwsError as error:
-            if error.code == "ResourceInUse":  # made in a step that was broken off
+            if error.code == "ResourceInUse":  # created in an interrupted step
                 self._progress.made.add(record.number)
             elif error.status >= 500:
                 log.warning("%s can't be made yet: %s", record.name, error.message)
@@ -278,7 +279,7 @@ class TuningPass:
         self._dependencies.wake_after(0, KIND, self._tuner.id)
 
     def _checkpoints_of(self, record: TrialRecord) -> str:
-        """The name of the training job that the first of a chain is, whose checkpoints all of them have."""
+        """Returns the name of the first training job of a chain; the whole chain shares its checkpoints."""
         if record.continues is None:
             return ""
         before = self._progress.records[record.continues]
@@ -290,7 +291,7 @@ class TuningPass:
         definition = self._plan.definition(record.definition)
         try:
             self._ask(definition, "StopTrainingJob", {"TrainingJobName": record.name})
-        except AwsError as error:  # it has ended, or is not there yet
+        except AwsError as error:  # it has ended, or does not exist yet
             log.info("%s is not stopped: %s", record.name, error.message)
             return
         self._progress.asked_to_stop.add(record.number)
@@ -317,7 +318,7 @@ class TuningPass:
             self._dependencies.wake_after(SEARCH_PAUSE_MS / 1000, KIND, self._tuner.id)
 
     def _wind_up(self, status: Status, reason: str = "", wait: bool = False) -> None:
-        """It ends once none of its training jobs runs any more; they are stopped, if they are not to be waited for."""
+        """Ends the tuning job once none of its training jobs runs; stops them unless `wait` is set."""
         live = self._progress.live()
         if live and not wait:
             for record in live:
@@ -344,14 +345,14 @@ class TuningPass:
             self._dependencies.wake_after(0, owner["Kind"], owner["Id"])
 
     def _stops_later(self) -> bool:
-        """Whether clients are still to see it as Stopping: they describe it right after they have stopped it."""
+        """True if clients must still see the job as Stopping: they describe it right after stopping it."""
         left_ms: int = self._tuner.document.get("StopMs", 0) + STOPPING_MS - now_ms()
         if left_ms > 0:
             self._dependencies.wake_after(left_ms / 1000, KIND, self._tuner.id)
         return left_ms > 0
 
     def _note(self, found: Standing) -> None:
-        """Keep what Describe tells of the search as a whole."""
+        """Stores what Describe reports about the search as a whole."""
         described: dict[str, Any] = {"NotImproving": found.not_improving}
         if found.best is not None:
             described["Best"] = found.best
@@ -366,7 +367,7 @@ class TuningPass:
 
 
 WAITING = frozenset({Over.TRIALS, Over.SPACE})
-"""What ends a tuning job without ending its training jobs."""
+"""Reasons that end a tuning job without ending its training jobs."""
 
 
 def _never_started(record: TrialRecord) -> bool:

@@ -1,4 +1,4 @@
-"""AWS's own vocabulary: service models, ARNs, regions, instance types, S3 URIs, access keys.
+"""AWS's vocabulary: service models, ARNs, regions, instance types, S3 URIs, access keys.
 
-Imports nothing of the other wing.
+Imports nothing of `model.jobs`.
 """

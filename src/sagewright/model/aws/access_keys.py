@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class AccessKey:
-    """A key pair. `session_token` None: long-lived. `expires_ms` None: until it is deleted. `job_id`: the job that it ends with."""
+    """A key pair. `session_token` None: long-lived. `expires_ms` None: valid until it is deleted. `job_id`: the job that it ends
+    with."""
 
     id: str
     secret: str

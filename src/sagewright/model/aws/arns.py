@@ -1,4 +1,4 @@
-"""Amazon Resource Names in the shapes that clients parse."""
+"""Amazon Resource Names in the formats that clients parse."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ ROLE_NAME = "SageMakerExecutionRole"
 
 
 def sagemaker_arn(region: str, account: str, kind: str, name: str) -> str:
-    """`arn:aws:sagemaker:us-east-1:000000000000:training-job/x`; the name stands as it was given."""
+    """Returns `arn:aws:sagemaker:us-east-1:000000000000:training-job/x`; the name is used as given."""
     return f"arn:aws:sagemaker:{region}:{account}:{kind}/{name}"
 
 
@@ -24,12 +24,12 @@ def assumed_role_arn(account: str, role: str, session: str) -> str:
 
 @functools.lru_cache(1000)
 def id_of(prefix: str, arn: str) -> str:
-    """The identifier, in AWS's form, of what has no row of its own: the same on every server and after every restart."""
+    """Returns an identifier in AWS's format for something without a row; it is the same on every server and after every restart."""
     return prefix + base64.b32encode(hashlib.sha256(arn.encode()).digest())[: 20 - len(prefix)].decode()
 
 
 def account_of(arn: str) -> str:
-    """The account part of an ARN, empty if `arn` has none."""
+    """Returns the account part of an ARN, or ""."""
     parts = arn.split(":", 5)
     return parts[4] if len(parts) == 6 else ""
 

@@ -1,4 +1,4 @@
-"""In which input modes a channel of S3 can be given. Source: AWS's API reference, S3DataSource and Channel."""
+"""The input modes of a channel from S3. Source: AWS's API reference, S3DataSource and Channel."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Regions: each is a view of the same machine, and what is made in one is in no other.
+"""Regions: each is a view of the same machine, and a resource exists in one region only.
 
-What routes requests names an endpoint of the server's own region by its name, and one of another by the region and its name.
+Routes name an endpoint of the server's own region by its name, and one of another region by the region and its name.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _NAME = re.compile(
 
 
 def is_region(name: str) -> bool:
-    """Whether it is a name as AWS's regions have; so many are not, and each is a view that costs something."""
+    """True if the name has the format of AWS's regions, which bounds their number; each region is a view that costs something."""
     return _NAME.fullmatch(name) is not None
 
 
@@ -23,6 +23,6 @@ def routed_name(region: str, name: str, home: str) -> str:
 
 
 def read_routed(routed: str, home: str) -> tuple[str, str]:
-    """Region and name."""
+    """Returns region and name."""
     region, _, name = routed.rpartition("/")
     return region or home, name

@@ -1,6 +1,6 @@
-"""Passwords for the container registry: made from an access key, checked against it, good for a time. None is kept.
+"""Passwords for the container registry: derived from an access key, verified with it, and valid for a limited time. None is stored.
 
-`docker login` has room for a user name (AWS) and a password alone, so the password says which key it was made of.
+`docker login` sends only a user name (AWS) and a password, so the password names the key that it was derived from.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ LIFETIME_S = 12 * 3600
 
 
 class BadPassword(ValueError):
-    """What was sent is no password of ours."""
+    """The text is not a registry password."""
 
 
 @dataclass(frozen=True)
 class Password:
-    """Who says to have made it, and until when it holds; `matches` says whether that is true."""
+    """The claimed access key and expiry of a password; `matches` verifies the claim."""
 
     access_key: str
     expires_ms: int
@@ -39,7 +39,7 @@ def make_password(access_key: str, secret: str, expires_ms: int) -> str:
 
 
 def read_password(text: str) -> Password:
-    """Raises BadPassword."""
+    """Parses a password. Raises BadPassword."""
     try:
         access_key, expires_ms, proof = json.loads(base64.urlsafe_b64decode(text.encode()))
         return Password(str(access_key), int(expires_ms), str(proof))

@@ -1,4 +1,4 @@
-"""Ids of requests, in the form of a random UUID. They name a request in answers and logs, and open nothing."""
+"""Request ids, in the format of a random UUID. They name a request in answers and logs, and grant no access."""
 
 from __future__ import annotations
 
@@ -7,5 +7,6 @@ import uuid
 
 
 def new_request_id() -> str:
-    """Of Python's own generator, which each process seeds for itself: the kernel's costs a call that other threads may delay."""
+    """Returns a new id from Python's generator, which each process seeds for itself: the kernel's costs a call that other threads
+    can delay."""
     return str(uuid.UUID(int=random.getrandbits(128), version=4))

@@ -1,7 +1,7 @@
-"""Where an object or a prefix lies, as requests write it: `s3://bucket/key`, or the https addresses of AWS's S3.
+"""Locations of objects and prefixes in requests: `s3://bucket/key`, or the https addresses of AWS's S3.
 
-Source: the pattern of `S3Uri` in SageMaker's API (`^(https|s3)://([^/]+)/?(.*)$`); S3's user guide, "Methods for accessing
-a bucket".
+Source: the pattern of `S3Uri` in SageMaker's API (`^(https|s3)://([^/]+)/?(.*)$`); S3's user guide, "Methods for accessing a
+bucket".
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class S3Uri:
 
 
 def read_s3_uri(uri: str) -> S3Uri:
-    """Raises ValueError."""
+    """Parses a URI. Raises ValueError."""
     for form in _FORMS:
         if found := form.fullmatch(uri):
             return S3Uri(found["bucket"], found["key"])

@@ -18,13 +18,13 @@ def _load(service: str) -> ServiceModel:
 
 
 def service_model(service: str) -> ServiceModel:
-    """The botocore model of `service`, loaded once (SageMaker's takes 0.2 s)."""
+    """Returns botocore's model of `service`, loaded once (SageMaker's takes 0.2 s)."""
     with _lock:
         return _load(service)
 
 
 @cache
 def operation_model(service: str, operation: str) -> OperationModel | None:
-    """The model of one operation, None where the service has no operation of that name."""
+    """Returns the model of one operation; None if the service has no operation of that name."""
     model = service_model(service)
     return model.operation_model(operation) if operation in model.operation_names else None

@@ -1,4 +1,4 @@
-"""Jobs: state machines, what agents are launched with, and the files and sockets by which they are found.
+"""Jobs: state machines, agents' briefs, and the files and sockets by which agents are found.
 
 Imports the root of `model`.
 """

@@ -1,4 +1,4 @@
-"""The mark that an agent leaves in its host's directory while it holds the lock there, so that any server finds it."""
+"""The mark of a running agent in its host's directory, from which any server finds it; the agent holds the directory's lock."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 
 Mark = dict[str, str | int]
-"""`pid` and `started` name the process, `host_id` the host that it works for, `group` the control group of its process; `ended`: 1
-once nothing is left of all that the agent has started."""
+"""`pid` and `started` identify the process, `host_id` the host that it works for, `group` the control group of its process;
+`ended`: 1 once nothing that the agent started is left."""
 
 GONE = "gone"
 _FILE = "agent.mark"
@@ -18,9 +18,9 @@ _WAIT_S = 5.0
 
 
 def start_mark(pid: int) -> str:
-    """When the process started, in a form that no other process of this machine ever shares with its pid.
+    """Returns when the process started, in a form that together with the pid is unique on this machine.
 
-    GONE if it has ended or is a zombie.
+    Returns GONE if the process has ended or is a zombie.
     """
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
@@ -32,14 +32,15 @@ def start_mark(pid: int) -> str:
 
 
 def write_mark(directory: Path, host_id: str, group: str) -> None:
-    """For the agent that has just got the lock. Without the mark (a full disk) it works all the same."""
+    """Writes the mark; called by the agent that has just acquired the lock. Without the mark (a full disk) the agent works all the
+    same."""
     pid = os.getpid()
     with suppress(OSError):
         _write(directory, {"pid": pid, "started": start_mark(pid), "host_id": host_id, "group": group})
 
 
 def note_end(directory: Path, host_id: str) -> None:
-    """For the agent, when it has ended all that it had started and will start nothing more: nobody needs to look for any of it."""
+    """Records that the agent has ended everything it started and will start nothing more: servers need not search for it."""
     mark = read_mark(directory, host_id)
     if mark is not None and mark["pid"] == os.getpid():
         with suppress(OSError):
@@ -53,7 +54,7 @@ def _write(directory: Path, mark: Mark) -> None:
 
 
 def read_mark(directory: Path, host_id: str) -> Mark | None:
-    """The mark of the agent that works, or worked, for this host in the directory."""
+    """Returns the mark of the agent that works, or worked, for this host in the directory."""
     try:
         mark: Mark = json.loads((directory / _FILE).read_bytes())
         return mark if mark["host_id"] == host_id and int(mark["pid"]) and mark["started"] else None
@@ -62,7 +63,7 @@ def read_mark(directory: Path, host_id: str) -> Mark | None:
 
 
 def has_ended(directory: Path) -> bool | None:
-    """Whether the agent of the host in the directory has done its work, or is gone; None as long as there was none."""
+    """True if the agent of the host in the directory has finished or vanished; None as long as there was none."""
     try:
         mark: Mark = json.loads((directory / _FILE).read_bytes())
         return bool(mark.get("ended")) or start_mark(int(mark["pid"])) != mark["started"]
@@ -71,7 +72,7 @@ def has_ended(directory: Path) -> bool | None:
 
 
 def await_mark(directory: Path) -> None:
-    """For an agent that did not get the lock: only once the other one can be found may this one be seen to end."""
+    """Waits, in an agent that did not get the lock, until the other one can be found; only then may this one end."""
     deadline = time.monotonic() + _WAIT_S
     while not (directory / _FILE).exists() and time.monotonic() < deadline:
         time.sleep(0.005)

@@ -1,7 +1,7 @@
-"""What an agent is told of its job: typed, the same for every kind of work, and in words of our own.
+"""The brief of an agent: typed, the same for every kind of work, and independent of AWS's vocabulary.
 
-An agent outlives the server that wrote its brief, so the form has a version. `kinds` writes briefs; nothing below it reads an
-AWS request. Paths (`place`) are relative to /opt/ml.
+An agent outlives the server that wrote its brief, so the format has a version. `kinds` writes briefs; nothing below it reads an AWS
+request. Paths (`place`) are relative to /opt/ml.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from enum import StrEnum
 from typing import Any, Self
 
 VERSION = 2
-"""1 was the request itself, as CreateTrainingJob took it."""
+"""Version 1 was the request itself, in CreateTrainingJob's format."""
 
 
 class Phase(StrEnum):
-    """What an agent reports that its host is at."""
+    """The phase of a host, as its agent reports it."""
 
     DOWNLOADING = "Downloading"
     RUNNING = "Running"
@@ -24,27 +24,27 @@ class Phase(StrEnum):
 
 
 class EndCause(StrEnum):
-    """Why a host's process ended."""
+    """The cause of the end of a host's process."""
 
-    EXIT = "exit"  # by itself
-    STOP = "stop"  # the job was to stop
+    EXIT = "exit"  # on its own
+    STOP = "stop"  # the job was stopped
     INTERRUPT = "interrupt"  # its host was taken away; the job goes on elsewhere
-    MAX_RUNTIME = "max_runtime"  # its time was over
+    MAX_RUNTIME = "max_runtime"  # its time limit was reached
 
 
 class Desired(StrEnum):
-    """What a report's answer wants of the host."""
+    """The desired state of the host in a report's answer."""
 
     RUN = "run"  # go on
-    STOP = "stop"  # SIGTERM, and SIGKILL after the grace
+    STOP = "stop"  # SIGTERM, and SIGKILL after the grace period
     INTERRUPT = "interrupt"  # the same, but the job goes on elsewhere
-    COLLECT = "collect"  # to the first of several hosts: merge the others' parts and upload
-    FINISH = "finish"  # nothing more to do
-    GONE = "gone"  # the job is not this agent's any more
+    COLLECT = "collect"  # sent to the first of several hosts: merge the others' parts and upload
+    FINISH = "finish"  # nothing left to do
+    GONE = "gone"  # the job no longer belongs to this agent
 
 
 class FaultClass(StrEnum):
-    """Whose fault a failure is: the first word of FailureReason."""
+    """The party responsible for a failure: the first word of FailureReason."""
 
     CLIENT = "ClientError"
     ALGORITHM = "AlgorithmError"
@@ -52,16 +52,16 @@ class FaultClass(StrEnum):
 
 
 class Purpose(StrEnum):
-    """What an image is run for."""
+    """The purpose for which an image is run."""
 
     TRAIN = "train"
     PROCESS = "process"
-    SERVE = "serve"  # a model over HTTP, until the process is ended
+    SERVE = "serve"  # a model over HTTP, until the process is stopped
 
 
 @dataclass(frozen=True)
 class Program:
-    """`entrypoint` and `arguments` as they were asked for; empty where they were not."""
+    """`entrypoint` and `arguments` as requested; empty where omitted."""
 
     image: str
     purpose: str = Purpose.TRAIN
@@ -79,7 +79,7 @@ class HostGroup:
 
 
 class DataListing(StrEnum):
-    """How a data set's objects are named."""
+    """The way in which a data set lists its objects."""
 
     PREFIX = "S3Prefix"
     MANIFEST = "ManifestFile"
@@ -88,7 +88,8 @@ class DataListing(StrEnum):
 
 @dataclass(frozen=True)
 class DataSet:
-    """Objects in S3. `groups`: of hosts that get them, all if empty; `attributes`: of an augmented manifest's lines."""
+    """Objects in S3. `groups`: the host groups that get them, all if empty; `attributes`: attributes of an augmented manifest's
+    lines."""
 
     uri: str
     listing: str = DataListing.PREFIX
@@ -108,8 +109,8 @@ class Folder:
 
 @dataclass(frozen=True)
 class InputBrief:
-    """`title`: how messages call it; `place`: where it stands; `mode`: File, FastFile or Pipe; `unpacked`: it is one archive, whose
-    content stands there, and can't be changed."""
+    """`title`: its name in messages; `place`: its path; `mode`: File, FastFile or Pipe; `unpacked`: True for an archive whose
+    content is unpacked there, read-only."""
 
     title: str
     place: str
@@ -124,7 +125,7 @@ class InputBrief:
 
 QUERY_PLAN, QUERY_TABLES, QUERY_RESULTS = ".athena/queries.json", ".athena/tables", ".athena/results"
 QUERY_FAILURE = "output/.query-failure"
-"""Places of what queries need and leave."""
+"""Paths of a query's inputs and results."""
 
 
 class QueryEngine(StrEnum):
@@ -134,10 +135,10 @@ class QueryEngine(StrEnum):
 
 @dataclass(frozen=True)
 class Query:
-    """A query whose result stands at `place` when the program starts, and goes below `uri` from the place `result`.
+    """A query whose result is at `place` when the program starts, and is uploaded below `uri` from the path `result`.
 
-    `source`: the database, or Redshift's cluster; `format` and `compression` ("": the default) are of the result's files;
-    `sharded`: the first of the hosts gets them.
+    `source`: the database, or Redshift's cluster; `format` and `compression` ("": the default) apply to the result's files;
+    `sharded`: only the first of the hosts gets them.
     """
 
     title: str
@@ -156,11 +157,11 @@ class Query:
 
 @dataclass(frozen=True)
 class Output:
-    """A directory that goes to S3, as it is or as one archive.
+    """A directory that is uploaded to S3, as it is or as one archive.
 
-    `uri`: the prefix of its files, or the archive's object; `always`: an empty directory gives an archive too; `merged`: of
-    several hosts the first sends what all have; `continuous`: files go while the process runs; `on_failure`: also of a process
-    that failed.
+    `uri`: the prefix of its files, or the archive's object; `always`: an empty directory yields an archive too; `merged`: the first
+    of several hosts uploads the files of all; `continuous`: files are uploaded while the process runs; `on_failure`: also upload if
+    the process failed.
     """
 
     place: str
@@ -174,7 +175,7 @@ class Output:
 
 @dataclass(frozen=True)
 class CheckpointBrief:
-    """`path` as it was asked for, below /opt/ml."""
+    """`path` as requested, below /opt/ml."""
 
     uri: str
     path: str
@@ -182,8 +183,8 @@ class CheckpointBrief:
 
 @dataclass(frozen=True)
 class HealthCheck:
-    """When a server's answers to GET `path` count. `start_s`: how long it may take to the first good one; `lasting`: they have to
-    stay good, which they need not where whoever asks the server knows how long an answer may take."""
+    """Health checks of a server by GET `path`. `start_s`: time allowed until the first success; `lasting`: True if checks must keep
+    succeeding; not required where the server's caller knows how long an answer may take."""
 
     start_s: float
     path: str = "/ping"
@@ -198,7 +199,7 @@ class MetricDefinition:
 
 @dataclass(frozen=True)
 class RowFilters:
-    """What is done to the rows of a transform: `before` and `after` are JSONPaths; `join`: a row stands before its answer."""
+    """Filters for the rows of a transform. `before` and `after`: JSONPaths; `join`: each row is output in front of its answer."""
 
     before: str = "$"
     after: str = "$"
@@ -207,12 +208,12 @@ class RowFilters:
 
 @dataclass(frozen=True)
 class Transform:
-    """Objects that go through the program's server, and come back as objects of the same names below `uri`.
+    """Objects that are sent to the program's server; the answers become objects of the same names below `uri`.
 
-    `split`: None, Line, RecordIO or TFRecord; `lined`: each answer ends a line of its object; `several`: records at once;
-    `payload_mb`: 0 for whole objects of any size. Where these or `concurrency` are None, the program is asked. `timeout_s` and
-    `retries` are of a request. `capture`: the prefix below which it is told which objects went in and came out, "" for nowhere.
-    `onward`: hosts whose servers get the answer, each that of the one before it.
+    `split`: None, Line, RecordIO or TFRecord; `lined`: each answer ends a line of its object; `several`: several records per
+    request; `payload_mb`: 0 for whole objects of any size. Where these or `concurrency` are None, the program is asked. `timeout_s`
+    and `retries` apply to a request. `capture`: the prefix for records of the objects that went in and came out, or "". `onward`:
+    hosts whose servers process the answer in turn, each the answer of the one before it.
     """
 
     data: DataSet
@@ -234,12 +235,14 @@ class Transform:
 
 @dataclass(frozen=True)
 class Brief:
-    """`documents`: by their place, written before the process starts; `resources`: the place of the one that each host has of its
-    own; `directories`: made too; `note`: the place of a text that the process leaves to be told at its end, of at most
-    `note_bytes`; `volume_gb`: 0 for no limit; `kms_key`: with which S3 is asked to encrypt what the job leaves, "" where it is not
-    asked; `health`: of a program that serves until it is stopped, None for one that has an end; `transform`: what such a program
-    is asked, after which it ends; `models`: the prefix of models that it is given when they are asked for, "" for none; `follows`:
-    the host beside it whose end is its own, "" for none; `queries`: whose results are inputs.
+    """The brief of one host.
+
+    `documents`: files by path, written before the process starts; `resources`: path of the document that differs between hosts;
+    `directories`: created too; `note`: path of the message that the process leaves at its end, of at most `note_bytes`;
+    `volume_gb`: 0 for no limit; `kms_key`: key for S3's encryption of the job's outputs, "" for none; `health`: set for a program
+    that serves until it is stopped, None for one that ends; `transform`: requests for such a program, which ends after them;
+    `models`: prefix of the models that are loaded on request, "" for none; `follows`: the host beside it whose end also ends this
+    one, "" for none; `queries`: queries whose results are inputs.
     """
 
     kind: str
@@ -270,12 +273,12 @@ class Brief:
     version: int = VERSION
 
     def document(self) -> dict[str, Any]:
-        """As JSON takes it."""
+        """Returns the brief as a JSON document."""
         return asdict(self)
 
     @classmethod
     def read(cls, document: Mapping[str, Any]) -> Self:
-        """Raises ValueError for a brief of another version, KeyError and TypeError for what is none."""
+        """Parses a brief. Raises ValueError for another version, KeyError and TypeError for an invalid document."""
         if document["version"] != VERSION:
             raise ValueError(f"a brief of version {document['version']} is not known here, only of version {VERSION}")
         checkpoints, health = document["checkpoints"], document.get("health")

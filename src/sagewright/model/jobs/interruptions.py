@@ -1,4 +1,4 @@
-"""When spot jobs are to be interrupted so that users can test that they resume: the text form, and what it means."""
+"""Schedules of spot interruptions, with which users test that their jobs resume: parsing and evaluation."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _RATE = re.compile(rf"rate=({_NUMBER})")
 
 
 class BadSchedule(ValueError):
-    """A text is no schedule; the message says what is."""
+    """The text is not a schedule; the message says what is allowed."""
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,9 @@ class InterruptionSchedule:
     per_hour: float = 0.0
 
     def limit_ms(self, attempt: int, seed: str) -> float | None:
-        """Milliseconds of training that attempt number `attempt` (from 1) gets; None: as many as it wants.
+        """Returns the milliseconds of training that attempt number `attempt` (from 1) gets; None for no limit.
 
-        The draw of a rate depends on `seed` and the attempt alone, so a restarted server does not draw again.
+        The random draw for a rate depends only on `seed` and the attempt, so a restarted server does not draw again.
         """
         if attempt <= len(self.after_s):
             return self.after_s[attempt - 1] * 1000
@@ -38,7 +38,7 @@ class InterruptionSchedule:
 
 
 def parse(text: str) -> InterruptionSchedule:
-    """`after=20,40`, `rate=6` (an hour), or nothing. Raises BadSchedule."""
+    """Parses `after=20,40`, `rate=6` (per hour), or nothing. Raises BadSchedule."""
     text = text.strip()
     if not text:
         return InterruptionSchedule()

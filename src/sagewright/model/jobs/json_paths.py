@@ -1,7 +1,7 @@
-"""JSONPath as batch transform's filters have it: names, indexes, slices, wildcards and descent, no filter expressions.
+"""JSONPath as in batch transform's filters: names, indexes, slices, wildcards and descent, but no filter expressions.
 
-Those could make the agent compute for as long as their writer likes. Source: AWS's developer guide, "Associate Prediction Results
-with Input Records"; what several results become follows Jayway's JsonPath, whose language AWS describes.
+Filter expressions could make the agent compute for an unlimited time. Source: AWS's developer guide, "Associate Prediction Results
+with Input Records"; the combination of several results follows Jayway's JsonPath, whose language AWS describes.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ WHOLE = "$"
 
 
 class WrongPath(ValueError):
-    """The text is no JSONPath that is served; the message says why."""
+    """The text is not a supported JSONPath; the message says why."""
 
 
 class NothingThere(LookupError):
@@ -25,10 +25,10 @@ class NothingThere(LookupError):
 
 
 class JsonPath:
-    """A path of which it is known what it gives: one value, some members of an object, or a list."""
+    """A path with a known kind of result: one value, some members of an object, or a list."""
 
     def __init__(self, text: str) -> None:
-        """Raises WrongPath."""
+        """Compiles a path. Raises WrongPath."""
         self.text = text
         self._path = _compiled(text)
         self._segments: list[Any] = list(self._path.segments)
@@ -41,7 +41,7 @@ class JsonPath:
         return not self._segments
 
     def of(self, document: Any) -> Any:
-        """Raises NothingThere where a path to one value leads nowhere."""
+        """Returns the result in a document. Raises NothingThere if a path to a single value matches nothing."""
         if self.is_whole:
             return document
         found = list(self._path.finditer(document))
@@ -54,7 +54,7 @@ class JsonPath:
         return [match.obj for match in found]
 
     def columns(self, row: Sequence[str]) -> list[str]:
-        """Of a row of CSV. Raises NothingThere."""
+        """Returns the selected columns of a CSV row. Raises NothingThere."""
         if self._quick is not None:
             return self._quick(row)
         found = self.of(list(row))
@@ -71,12 +71,12 @@ class JsonPath:
 
 @lru_cache(maxsize=256)
 def json_path(text: str) -> JsonPath:
-    """Raises WrongPath."""
+    """Compiles a path, with caching. Raises WrongPath."""
     return JsonPath(text)
 
 
 def _compiled(text: str) -> JSONPath:
-    """Raises WrongPath. The library is imported here: that takes longer than a job may take to start."""
+    """Compiles a path. Raises WrongPath. Imports the library here, because that takes longer than a job may take to start."""
     from jsonpath import JSONPath, JSONPathEnvironment
     from jsonpath.exceptions import JSONPathError
 
@@ -105,7 +105,7 @@ def _is_child(segment: Any) -> bool:
 
 
 def _quick(segments: Sequence[Any]) -> Callable[[Sequence[str]], list[str]] | None:
-    """Indexes and slices alone, which is what filters of CSV are, without a walk over every column."""
+    """Returns a fast selector for indexes and slices, the usual CSV filters, which does not walk over every column."""
     if len(segments) != 1 or not _is_child(segments[0]):
         return None if segments else list
     spans = [_span(selector) for selector in segments[0].selectors]

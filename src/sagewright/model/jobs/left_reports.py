@@ -15,7 +15,7 @@ MOST_BYTES = 16 << 20
 
 
 def left(directory: Path) -> Iterator[bytes]:
-    """The reports in the directory of a host, oldest first, those that were taken in among them. Raises OSError."""
+    """Yields the reports in a host's directory, oldest first, including those already applied. Raises OSError."""
     with (directory / FILE).open("rb") as file:
         while len(head := file.read(LENGTH.size)) == LENGTH.size:
             (length,) = LENGTH.unpack(head)

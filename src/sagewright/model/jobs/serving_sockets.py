@@ -1,4 +1,4 @@
-"""Where a host's model server listens, and the way to it from outside of its sandbox."""
+"""Listening address of a host's model server, and the way to reach it from outside its sandbox."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from pathlib import Path
 
 SOCKET_VARIABLE = "SAGEWRIGHT_SERVE_SOCKET"
 SOCKET = Path("serving") / "http.sock"
-"""Below /opt/ml."""
+"""Path below /opt/ml."""
 SHELF = "models.sock"
-"""In HOST_DIRECTORY: where the models of a multi-model container are asked for."""
+"""Socket in HOST_DIRECTORY that serves requests for the models of a multi-model container."""
 _NOTE = "serving.json"
 _CLONE_NEWNET = 0x4000_0000
 
 
 @dataclass(frozen=True)
 class ListeningSocket:
-    """A port of this machine's loopback in the network namespace that `pid` is in; "" for the machine's own."""
+    """A loopback port of this machine in the network namespace `namespace`; "" for the machine's own namespace."""
 
     port: int
     namespace: str = ""
 
 
 def note_port(directory: Path, listening: ListeningSocket) -> None:
-    """For a server that listens on a port: the note lies in HOST_DIRECTORY, where no job reaches it."""
+    """Writes a note for a server that listens on a port; it is in HOST_DIRECTORY, out of the job's reach."""
     new = directory / f"{_NOTE}.new"
     new.write_text(json.dumps({"port": listening.port, "namespace": listening.namespace}))
     new.rename(directory / _NOTE)
@@ -41,7 +41,7 @@ def noted_port(directory: Path) -> ListeningSocket | None:
 
 
 def enter_network(namespace: str) -> None:
-    """Moves the calling thread to another network namespace for good. Raises OSError."""
+    """Moves the calling thread permanently to another network namespace. Raises OSError."""
     descriptor = os.open(namespace, os.O_RDONLY)
     try:
         if ctypes.CDLL(None, use_errno=True).setns(descriptor, _CLONE_NEWNET):
@@ -52,13 +52,13 @@ def enter_network(namespace: str) -> None:
 
 
 def serving_folder(directory: Path) -> tuple[Path, str]:
-    """The folder and name of the Unix socket of the host in HOST_DIRECTORY, to be given to `opened`."""
+    """Returns the folder and name of the host's Unix socket in HOST_DIRECTORY, for `opened`."""
     return directory / "ml" / SOCKET.parent, SOCKET.name
 
 
 def opened(directory: Path, name: str) -> int:
-    """A descriptor of the socket, found through no link in the job's own directories, which the job may have filled with links to
-    other sockets. Raises OSError."""
+    """Returns a descriptor of the socket, opened without following links in the job's directories: a job could link to other
+    sockets. Raises OSError."""
     flags = os.O_PATH | os.O_NOFOLLOW
     parent = os.open(directory.parent, flags | os.O_DIRECTORY)
     try:

@@ -1,9 +1,9 @@
-"""The lives of jobs: statuses, the sets that partition them, and the one table of legal moves.
+"""State machines of jobs: statuses, the sets that partition them, and the one table of legal moves.
 
-A job's engine speaks of `SecondaryStatus`s, which are the same for every kind of work. A kind's `StateMachine` says what clients
-see of them.
+The engine uses `SecondaryStatus` values, which are the same for every kind of work. A kind's `StateMachine` maps them to what
+clients see.
 
-Source: botocore's TrainingJobStatus, SecondaryStatus and ProcessingJobStatus; docs/explanation/architecture.md says how events
+Source: botocore's TrainingJobStatus, SecondaryStatus and ProcessingJobStatus; docs/explanation/architecture.md describes how events
 become status.
 """
 
@@ -15,27 +15,27 @@ from enum import StrEnum
 
 
 class Status(StrEnum):
-    """Of jobs of every kind. Source: TrainingJobStatus, ProcessingJobStatus, TransformJobStatus."""
+    """The status of a job of any kind. Source: TrainingJobStatus, ProcessingJobStatus, TransformJobStatus."""
 
     IN_PROGRESS = "InProgress"  # accepted; its hosts are being placed, run or upload
-    COMPLETED = "Completed"  # every host exited 0 and what it leaves is in S3
+    COMPLETED = "Completed"  # every host exited 0 and its outputs are in S3
     FAILED = "Failed"  # FailureReason says why
-    STOPPING = "Stopping"  # asked to stop: SIGTERM was sent or is about to be
+    STOPPING = "Stopping"  # a stop was requested: SIGTERM was sent or is about to be
     STOPPED = "Stopped"  # ended by a request or by a time limit
-    DELETING = "Deleting"  # being removed (training jobs alone)
+    DELETING = "Deleting"  # being removed (training jobs only)
 
 
 class SecondaryStatus(StrEnum):
-    """How far a job is. The values are those of SecondaryStatus, which only training jobs show."""
+    """The progress of a job. The values are those of SecondaryStatus, which only training jobs show."""
 
     STARTING = "Starting"  # waits for resources, or its hosts are being launched
     PENDING = "Pending"  # waits for capacity reserved elsewhere
     DOWNLOADING = "Downloading"  # code, environment and inputs in File mode
     RUNNING = "Training"  # the user's process runs on at least one host
-    INTERRUPTED = "Interrupted"  # a spot host was taken away
-    RESTARTING = "Restarting"  # tried again after an internal error
+    INTERRUPTED = "Interrupted"  # a spot host was reclaimed
+    RESTARTING = "Restarting"  # retried after an internal error
     UPDATING = "Updating"  # its configuration is being changed
-    UPLOADING = "Uploading"  # what it leaves goes to S3
+    UPLOADING = "Uploading"  # outputs are being uploaded to S3
     STOPPING = "Stopping"  # as the status
     STOPPED = "Stopped"  # ended by a request
     MAX_RUNTIME_EXCEEDED = "MaxRuntimeExceeded"  # ended by its time limit
@@ -57,11 +57,11 @@ STATUS_OF: dict[str, str] = {
     SecondaryStatus.COMPLETED: Status.COMPLETED,
     SecondaryStatus.FAILED: Status.FAILED,
 }
-"""What a step says about the status. (Uploading while Stopping keeps Stopping: see `StateMachine.status_after`.)"""
+"""The status implied by a step. (Uploading while Stopping keeps Stopping: see `StateMachine.status_after`.)"""
 
 _S = SecondaryStatus
 _WORKING = frozenset({_S.STOPPING, _S.FAILED, _S.MAX_RUNTIME_EXCEEDED})
-"""Where any job that is not over may go: the time limit counts from the start of its hosts."""
+"""Legal moves of any job that is not over: the time limit counts from the start of its hosts."""
 
 MOVES: dict[str, frozenset[str]] = {
     _S.STARTING: frozenset({_S.PENDING, _S.DOWNLOADING, _S.RUNNING, _S.INTERRUPTED, _S.RESTARTING}) | _WORKING,
@@ -73,7 +73,7 @@ MOVES: dict[str, frozenset[str]] = {
     _S.UPDATING: frozenset({_S.RUNNING}) | _WORKING,
     _S.UPLOADING: frozenset({_S.COMPLETED, _S.STOPPED, _S.MAX_WAIT_TIME_EXCEEDED, _S.INTERRUPTED, _S.RESTARTING})
     | _WORKING,
-    # A job that ends by itself before the request to stop reaches it is Completed.
+    # A job that ends on its own before the request to stop reaches it is Completed.
     _S.STOPPING: frozenset(
         {_S.UPLOADING, _S.STOPPED, _S.COMPLETED, _S.MAX_RUNTIME_EXCEEDED, _S.MAX_WAIT_TIME_EXCEEDED, _S.FAILED}
     ),
@@ -83,15 +83,15 @@ MOVES: dict[str, frozenset[str]] = {
     _S.COMPLETED: frozenset(),
     _S.FAILED: frozenset(),
 }
-"""Where a job may go from a step."""
+"""Legal moves from each step."""
 
 
 @dataclass(frozen=True)
 class StateMachine:
-    """The life of one kind of subject: by default that of a job.
+    """The state machine of one kind of subject; the defaults are those of a job.
 
-    `moves`: where it may go from a step; `status_of`: the status that a step means; `kept`: pairs of a status and a step that
-    does not change it; `messages`: what clients read at a step that says nothing of its own.
+    `moves`: legal moves from a step; `status_of`: the status that a step implies; `kept`: pairs of a status and a step that does
+    not change it; `messages`: default messages of steps for clients.
     """
 
     kind: str
@@ -104,11 +104,11 @@ class StateMachine:
     ended: frozenset[str] = ENDED
 
     def may(self, current: str, target: str) -> bool:
-        """Whether it may go there. Staying where it is, with another message, it always may."""
+        """True if the move is legal. Staying at a step, with another message, always is."""
         return current == target or target in self.moves[current]
 
     def status_after(self, current: str, target: str) -> str:
-        """The status once `target` is reached: a job that is stopping stays Stopping while it uploads."""
+        """Returns the status once `target` is reached: a job that is stopping stays Stopping while it uploads."""
         return current if (current, target) in self.kept else str(self.status_of[target])
 
     def message(self, step: str) -> str:
@@ -132,11 +132,11 @@ TRAINING = StateMachine(
         SecondaryStatus.FAILED: "Training job failed",
     },
 )
-PROCESSING = StateMachine("processing")  # its clients see no steps
-TRANSFORM = StateMachine("transform")  # nor do those of batch transform
-FUNCTION = StateMachine("function")  # one invocation; its clients see its answer alone
-SERVING = StateMachine("serving")  # one container of an endpoint's instance; its clients see the endpoint alone
-TRACKING = StateMachine("tracking")  # one start of an MLflow tracking server, of which its clients see the server alone
+PROCESSING = StateMachine("processing")  # clients do not see its steps
+TRANSFORM = StateMachine("transform")  # nor those of batch transform
+FUNCTION = StateMachine("function")  # one invocation; clients see only its answer
+SERVING = StateMachine("serving")  # one container of an endpoint's instance; clients see only the endpoint
+TRACKING = StateMachine("tracking")  # one start of an MLflow tracking server; clients see only the server
 
 STATE_MACHINES: dict[str, StateMachine] = {
     state_machine.kind: state_machine
@@ -149,15 +149,15 @@ class EndpointStatus(StrEnum):
 
     CREATING = "Creating"
     UPDATING = "Updating"
-    ROLLING_BACK = "RollingBack"  # an update failed, and the old configuration takes over again
+    ROLLING_BACK = "RollingBack"  # an update failed, and the old configuration is being restored
     IN_SERVICE = "InService"
-    OUT_OF_SERVICE = "OutOfService"  # it has had no instance that answers for a while; replacements are tried
+    OUT_OF_SERVICE = "OutOfService"  # no instance has answered for a while; replacements are tried
     DELETING = "Deleting"
     FAILED = "Failed"
 
 
 CHANGING = frozenset({EndpointStatus.CREATING, EndpointStatus.UPDATING, EndpointStatus.ROLLING_BACK})
-"""An endpoint in one of these takes no update, and can't be deleted."""
+"""An endpoint in one of these statuses cannot be updated or deleted."""
 
 
 class TrackingStatus(StrEnum):

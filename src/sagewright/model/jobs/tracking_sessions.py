@@ -1,6 +1,6 @@
-"""What lets a browser see a tracking server: a URL that is good for some minutes, and the session that it begins.
+"""Browser access to a tracking server: a URL that is valid for some minutes, and the session that it starts.
 
-Both are text that this server alone can write: JSON and its HMAC. Source: AWS's API reference,
+Both are tokens that only this server can create: JSON and its HMAC. Source: AWS's API reference,
 CreatePresignedMlflowTrackingServerUrl.
 """
 
@@ -16,18 +16,18 @@ from dataclasses import asdict, dataclass
 from sagewright.model.secrecy import equal
 
 PREFIX = "/mlflow/"
-"""Of the paths that a browser asks for, on the port of invocations: `/mlflow/NAME/…`."""
+"""Prefix of the paths that a browser requests, on the port of invocations: `/mlflow/NAME/…`."""
 AUTH = "auth"
 TOKEN = "authToken"  # noqa: S105 - the name of a query's member
 URL, SESSION = "url", "session"
 MOST = 2048
-"""Characters of a token."""
+"""Maximum characters of a token."""
 
 
 @dataclass(frozen=True)
 class Pass:
-    """`kind`: URL or SESSION; `tracker`: the resource's id, and `key`: the id of the access key that asked for it: a pass ends with
-    either; `session_s`: of what a URL begins."""
+    """`kind`: URL or SESSION; `tracker`: the resource's id; `key`: the id of the access key that requested it; a pass ends with
+    either; `session_s`: duration of the session that a URL starts."""
 
     kind: str
     tracker: str
@@ -37,7 +37,7 @@ class Pass:
 
 
 def secret_of(admin_secret: str) -> str:
-    """What passes are signed with: nothing else can be done with it."""
+    """Returns the key that signs passes, and is used for nothing else."""
     return hashlib.sha256(f"sagewright-tracking:{admin_secret}".encode()).hexdigest()
 
 
@@ -47,7 +47,7 @@ def written(one: Pass, secret: str) -> str:
 
 
 def read(text: str, kind: str, secret: str, now_ms: int) -> Pass | None:
-    """The pass of that kind that `text` is; None for a forged one, another kind, or one whose time is over."""
+    """Parses a pass; None if it is forged, of another kind, or expired."""
     body, _, seal = text.partition(".")
     if len(text) > MOST or not equal(_seal(body, secret), seal):
         return None

@@ -1,4 +1,4 @@
-"""What an environment with PySpark gets beside its packages: Java's program, smspark-submit, s3:// paths, a cache of classes."""
+"""Additions to an environment with PySpark: Java's program, smspark-submit, s3:// paths, a cache of classes."""
 
 from sagewright.runtimes.spark.finishing import SparkFailed, finish_spark
 

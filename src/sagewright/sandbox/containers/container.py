@@ -1,8 +1,8 @@
 """Isolation by a container engine: the job brings its file system as an image.
 
-The agent's child is `container_process`, which starts the container, hands its output on and ends with its exit code.
-Containers carry the label `sagewright.directory`, and HOST_DIRECTORY/engine names their engine: whoever finds the agent
-dead can end them.
+The agent's child is `sandbox.containers.process`, which starts the container, forwards its output and ends with its exit code.
+Containers carry the label `sagewright.directory`, and HOST_DIRECTORY/engine names their engine, so that a server that finds the
+agent dead can end them.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ _DOCKER_ROOT = "Docker runs as root here: set userns-remap in its daemon.json, o
 
 
 class ContainerSandbox:
-    """Docker or Podman. Raises Unavailable if neither can be had.
+    """Docker or Podman. Raises Unavailable if neither is available.
 
-    `command` raises ImageUnavailable, and EngineFailed where the engine refuses.
+    `command` raises ImageUnavailable, and EngineFailed if the engine refuses.
     """
 
     name = "container"
@@ -54,12 +54,12 @@ class ContainerSandbox:
         self._engine = self._found.engine
         self._gives_users = (
             self._found.is_podman and os.geteuid() == 0
-        )  # else Podman is an ordinary user's, and has its ids
+        )  # otherwise Podman runs as an unprivileged user, and has its ids
         self._users: Users | None = None
 
     def declare(self) -> dict[str, Support]:
         given = {name: Support(True, f"a container of {self._found.kind}") for name in CAPABILITIES}
-        given["writable_environment"] = Support(True, "each container writes to a layer of its own")
+        given["writable_environment"] = Support(True, "each container writes to a separate layer")
         not_seen = "the engine does not see what an agent mounts for itself, and not every engine has overlays"
         who = (
             "an unprivileged user of a range of the container's own"
@@ -128,14 +128,14 @@ class ContainerSandbox:
         return made
 
     def close(self, directory: Path) -> None:
-        """Remove the container. What it left in HOST_DIRECTORY belongs to whom the engine runs as."""
+        """Removes the container. Its files in HOST_DIRECTORY belong to the engine's user."""
         end_containers(directory)
         if self._users is not None:
             self._users.close()
             self._users = None
 
     def _limits(self, image: OwnImage) -> dict[str, Any]:
-        """Only those that the engine can set here (a rootless Podman without delegated control groups can't)."""
+        """Returns only limits that the engine can set here (a rootless Podman without delegated control groups cannot)."""
         about = self._abilities(image.cache / "images")
         limits: dict[str, Any] = {}
         if image.memory_gb and about.get("MemoryLimit"):
@@ -148,12 +148,12 @@ class ContainerSandbox:
         return limits | (gpus(image.gpus, podman=self._found.is_podman) if image.gpus else {})
 
     def _separates_users(self) -> bool:
-        """Whether Docker runs without root, or maps root to somebody else."""
+        """True if Docker runs without root, or maps root to another user."""
         about = self._engine.call("GET", "/info")
         return any(option.startswith(("name=rootless", "name=userns")) for option in about.get("SecurityOptions") or [])
 
     def _abilities(self, cache: Path) -> dict[str, Any]:
-        """What the engine says of itself, asked once a day: Podman takes 150 ms for it."""
+        """Returns the engine's description of itself, requested once a day: Podman takes 150 ms for it."""
         kept = cache / f"engine-{sha256(f'{self._found.kind}{self._engine.path}'.encode()).hexdigest()[:16]}.json"
         try:
             if time.time() - kept.stat().st_mtime < _DAY_S:
@@ -167,8 +167,8 @@ class ContainerSandbox:
         return abilities
 
     def _unpack_ml(self, launch: Launch, image: OwnImage, image_id: str) -> None:
-        """What the image itself has below /opt/ml (its code, say), which the mount would hide, where the job has nothing of
-        that name. Looked up once an image. Raises CannotLaunch, EngineFailed, OSError."""
+        """Copies what the image contains below /opt/ml (its code, for example), which the mount would hide, unless the job has
+        something of that name. Looked up once per image. Raises CannotLaunch, EngineFailed, OSError."""
         kept = image.cache / "images" / f"{image_id.removeprefix('sha256:')}.tar"
         if not kept.exists():
             self._keep_baked(image_id, kept)
@@ -193,23 +193,23 @@ class ContainerSandbox:
 
 
 class _Room:
-    """The disk of a directory, looked at now and then while it is filled."""
+    """The disk of a directory, checked periodically while it is filled."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._left = 0
 
     def spend(self, size: int) -> None:
-        """Before so many bytes are written. Raises CannotLaunch."""
+        """Admits a write of `size` bytes. Raises CannotLaunch."""
         self._left -= size
         if self._left < 0:
             if (room := spare(self._directory)) < size:
-                raise CannotLaunch(f"Insufficient disk space for what the image has below {ML_ROOT}.")
+                raise CannotLaunch(f"Insufficient disk space for the image's files below {ML_ROOT}.")
             self._left = min(room - size, _LOOK_BYTES)
 
 
 def _keep(path: Path, parts: Iterable[bytes]) -> None:
-    """Write a file whole or not at all; others may write the same one."""
+    """Writes a file atomically; other processes may write the same one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     room = _Room(path.parent)
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".new-", delete=False) as file:
@@ -224,9 +224,9 @@ def _keep(path: Path, parts: Iterable[bytes]) -> None:
 
 
 def end_containers(directory: Path) -> None:
-    """End and remove whatever containers were started for the host of HOST_DIRECTORY. Does nothing if there are none.
+    """Ends and removes all containers that were started for the host of HOST_DIRECTORY. Does nothing if there are none.
 
-    Raises EngineFailed if the engine does not do it, Unavailable if there is none any more.
+    Raises EngineFailed if the engine fails, Unavailable if there is no longer one.
     """
     note = directory / NOTE
     if not note.exists():
@@ -240,8 +240,8 @@ def end_containers(directory: Path) -> None:
 
 
 def bytes_written(directory: Path) -> int:
-    """What the containers of the host of HOST_DIRECTORY have written outside of its mounts, to the directory's own disk; 0 where
-    the engine doesn't say, or has its storage elsewhere."""
+    """Returns the bytes that the host's containers have written outside its mounts to the disk of HOST_DIRECTORY; 0 if the engine
+    does not report it, or has its storage elsewhere."""
     note = directory / NOTE
     if not note.exists():
         return 0
@@ -267,5 +267,5 @@ def _remove(engine: ContainerEngine, container: str) -> None:
     try:
         engine.call("DELETE", f"/containers/{container}?force=1&v=1")
     except EngineFailed as error:
-        if error.status not in {404, 409}:  # gone, or just being removed
+        if error.status not in {404, 409}:  # removed, or just being removed
             raise

@@ -1,4 +1,4 @@
-"""Finding a container engine on this machine, or starting Podman's service where Podman is installed but does not listen."""
+"""Finds a container engine on this machine, or starts Podman's service if Podman is installed but does not listen."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ HOW = (
     "service by itself), or Docker with the server's user in the group docker. DOCKER_HOST=unix:///… names another socket."
 )
 _SETTINGS = "[containers]\ndefault_sysctls = []\n"
-"""A network namespace that a container joins belongs to the machine's root: the container can't change its settings."""
+"""A network namespace that a container joins belongs to the machine's root: the container cannot change its settings."""
 _IDLE_S = 600
 _START_S = 20.0
 
 
 @dataclass(frozen=True)
 class FoundEngine:
-    """An engine that answers. `kind`: Podman or Docker, and its version; `how`: where it was found, for people; `ours`: it is
+    """An engine that answers. `kind`: Podman or Docker, and its version; `how`: where it was found, for users; `ours`: True for
     Podman's service as Sagewright starts it."""
 
     engine: ContainerEngine
@@ -42,8 +42,8 @@ class FoundEngine:
 
 
 def find_engine(environ: Mapping[str, str] | None = None, sockets: Sequence[Path] | None = None) -> FoundEngine:
-    """The first engine that answers: DOCKER_HOST's alone if that is set, one of `sockets` (by default the usual ones), a
-    service of Podman's started now. Raises Unavailable with what to install."""
+    """Returns the first engine that answers: only DOCKER_HOST's if that is set, one of `sockets` (by default the usual ones), or a
+    Podman service started now. Raises Unavailable with what to install."""
     environ = os.environ if environ is None else environ
     named = environ.get("DOCKER_HOST", "")
     if named:
@@ -81,13 +81,13 @@ def _sockets(environ: Mapping[str, str]) -> list[Path]:
 
 
 def _found(path: Path, how: str) -> FoundEngine:
-    """Raises EngineFailed."""
+    """Returns the engine at a socket. Raises EngineFailed."""
     engine = ContainerEngine(path)
     return FoundEngine(engine, engine.ping(), how)
 
 
 def _start_service(podman: str, environ: Mapping[str, str]) -> Path:
-    """The socket of a service that ends by itself once it is not used. Starters in any process take turns."""
+    """Returns the socket of a service that ends by itself when unused. Starters in any process take turns."""
     directory = _own_directory(environ)
     path = directory / "containers.sock"
     with (directory / "podman.lock").open("w") as lock:
@@ -110,7 +110,7 @@ def _start_service(podman: str, environ: Mapping[str, str]) -> Path:
 
 
 def _own_directory(environ: Mapping[str, str]) -> Path:
-    """A directory that no other user can have made for us."""
+    """Returns a directory that no other user can have made in our place."""
     runtime = environ.get("XDG_RUNTIME_DIR")
     place = Path(runtime) if runtime and os.access(runtime, os.W_OK) else Path(tempfile.gettempdir())
     directory = place / f"sagewright-{os.geteuid()}"
@@ -122,7 +122,7 @@ def _own_directory(environ: Mapping[str, str]) -> Path:
 
 
 def _runtime_options() -> list[str]:
-    """Podman's own choice, crun, refuses machines whose control groups are not (all) of version 2."""
+    """Returns runtime options: Podman's default, crun, refuses machines whose control groups are not (all) of version 2."""
     unified = Path("/sys/fs/cgroup/cgroup.controllers").exists()
     return [] if unified or shutil.which("runc") is None else ["--runtime=runc"]
 
@@ -138,12 +138,12 @@ def _answers(path: Path) -> bool:
 
 
 UNLIMITED = "ulimit -S -d unlimited 2>/dev/null"
-"""The server's limit on its own memory is not that of what it starts for good."""
+"""The server's memory limit does not apply to permanent processes that it starts."""
 
 
 def _spawn_orphan(argv: list[str], output: int, variables: Mapping[str, str]) -> None:
-    """Start a program that is nobody's child: what ends an agent with all its descendants must not end other jobs'
-    containers with it."""
+    """Starts a program without a parent in our process tree: ending an agent with all its descendants must not end other jobs'
+    containers."""
     starter = ["/bin/sh", "-c", f'{UNLIMITED}; setsid "$@" & exit 0', "sh", *argv]
     environ = {**os.environ, "PODMAN_IGNORE_CGROUPSV1_WARNING": "1", **variables}
     subprocess.run(starter, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environ, cwd="/", check=True)

@@ -1,4 +1,4 @@
-"""What an engine is told of a container: as the Docker API takes it, and as Podman's own does, which can give it users.
+"""Container specifications: for the Docker API, and for Podman's own API, which supports users.
 
 Sources: the Docker Engine API, ContainerCreate; Podman's API, libpod ContainerCreate (SpecGenerator).
 """
@@ -20,7 +20,7 @@ _PERIOD_US = 100_000
 
 
 def document(launch: Launch, image: OwnImage, image_id: str) -> dict[str, Any]:
-    """The container, as the Docker API takes it, but for its limits."""
+    """Returns the container for the Docker API, without its limits."""
     described: dict[str, Any] = {
         "Image": image_id,
         "Hostname": launch.host,
@@ -33,7 +33,7 @@ def document(launch: Launch, image: OwnImage, image_id: str) -> dict[str, Any]:
             "Binds": _binds(launch),
             "LogConfig": {"Type": "none"},  # the agent keeps them
             "SecurityOpt": [
-                "label=disable",  # SELinux would keep the container from the job's directory
+                "label=disable",  # SELinux would deny the container the job's directory
                 "no-new-privileges",
             ],
             "CapDrop": ["ALL"],
@@ -50,7 +50,7 @@ def _mode(launch: Launch) -> str:
 
 
 def _paths(launch: Launch) -> dict[str, str]:
-    """Only where the job has an environment of ours; an image keeps its own."""
+    """Returns the paths only if the job has an environment of ours; an image keeps its own."""
     if launch.environment == Path():
         return {}
     return {
@@ -69,7 +69,7 @@ def _binds(launch: Launch) -> list[str]:
     for view in launch.views:
         if view.access != "write":
             raise ValueError(f"the sandbox container gives no view with the access {view.access}")
-        if view.beneath:  # an engine takes a path alone, and follows what links are there when it mounts
+        if view.beneath:  # an engine accepts only a path, and follows its links at mount time
             raise CannotLaunch(
                 f"/opt/ml/{view.place}: a container can be given the whole folder of a file system (DirectoryPath /), no "
                 "directory in it. Name the directory as a file system of its own in the server's setting file_systems."
@@ -89,7 +89,7 @@ def _binds(launch: Launch) -> list[str]:
 
 
 def gpus(indexes: list[int], *, podman: bool) -> dict[str, Any]:
-    """Docker asks its NVIDIA runtime; Podman takes what the container toolkit has written down (CDI)."""
+    """Returns the GPU options: Docker asks its NVIDIA runtime; Podman uses the container toolkit's CDI specification."""
     if podman:
         return {"Devices": [{"PathOnHost": f"nvidia.com/gpu={index}"} for index in indexes]}
     requested = {"Driver": "nvidia", "DeviceIDs": [str(index) for index in indexes], "Capabilities": [["gpu"]]}
@@ -97,8 +97,8 @@ def gpus(indexes: list[int], *, podman: bool) -> dict[str, Any]:
 
 
 def podman_spec(described: dict[str, Any], name: str, profile: Path, users: Users | None) -> dict[str, Any]:
-    """The same for Podman's own API. `profile`: its filter of system calls; `users`: the container's own, None where Podman runs
-    as an ordinary user and gives it some."""
+    """Returns the container for Podman's own API. `profile`: its filter of system calls; `users`: the container's own, None if
+    Podman runs as an unprivileged user and supplies some."""
     host = described["HostConfig"]
     spec: dict[str, Any] = {
         "name": name,

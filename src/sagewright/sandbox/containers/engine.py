@@ -1,8 +1,8 @@
-"""The container engine of this machine, by the Docker API that Docker and Podman both serve on a socket.
+"""The container engine of this machine, through the Docker API that Docker and Podman both serve on a socket.
 
-Hand-made, not the `docker` package: importing that takes longer than starting a container does, and it is in the way of
-each job; pulls from a registry without TLS need an option of Podman's that it does not pass on. Only the standard library
-is imported here, and little of it. Only sockets of this machine count: a job's files are mounted from here.
+Implemented here instead of with the `docker` package: importing that takes longer than starting a container, for each job; and
+pulls from a registry without TLS need an option of Podman's that it does not pass on. Only a few modules of the standard library
+are imported. Only sockets of this machine count: a job's files are mounted from here.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 _PING_S = 10.0
-_SHORT_S = 60.0  # for answers that need no network and no waiting
+_SHORT_S = 60.0  # for answers that need neither network nor waiting
 
 
 class EngineFailed(RuntimeError):
-    """The engine refused or gave no answer; the message is what it said. `status` is 0 if it gave none."""
+    """The engine refused or gave no answer; the message is its own. `status` is 0 if there was no answer."""
 
     def __init__(self, message: str, status: int = 0) -> None:
         super().__init__(message)
@@ -28,18 +28,18 @@ class EngineFailed(RuntimeError):
 
 @dataclass(frozen=True)
 class ContainerEngine:
-    """One engine, reached by its socket. Safe to use from many threads: each request is a connection of its own."""
+    """One engine, reached by its socket. Safe to use from many threads: each request has a separate connection."""
 
     path: Path
 
     def call(self, method: str, path: str, body: Any = None, timeout_s: float | None = _SHORT_S) -> Any:
-        """The JSON of the answer, None if it has none. Raises EngineFailed."""
+        """Returns the JSON of the answer, None if it has none. Raises EngineFailed."""
         return _parsed(b"".join(self.stream(method, path, body, timeout_s=timeout_s)))
 
     def ping(self) -> str:
-        """What answers, by its own headers: Podman or Docker, and its version where it says it. Raises EngineFailed.
+        """Returns the engine according to its headers: Podman or Docker, and its version if given. Raises EngineFailed.
 
-        `/version` would have Podman start its helpers one by one to ask for theirs.
+        `/version` would make Podman start its helpers one by one to query their versions.
         """
         try:
             with self._connect(_PING_S) as connection:
@@ -65,7 +65,7 @@ class ContainerEngine:
         headers: tuple[str, ...] = (),
         timeout_s: float | None = _SHORT_S,
     ) -> Iterator[bytes]:
-        """The bytes of the answer as they come. Raises EngineFailed."""
+        """Yields the bytes of the answer as they arrive. Raises EngineFailed."""
         try:
             with self._connect(timeout_s) as connection:
                 connection.sendall(_request(f"{method} {path} HTTP/1.0", body, headers))
@@ -74,7 +74,8 @@ class ContainerEngine:
             raise EngineFailed(f"{self.path}: {error}") from error
 
     def attach(self, container: str) -> tuple[socket.socket, bytes]:
-        """The output of a container from now on, in frames, and what has come of it yet. Raises EngineFailed, OSError."""
+        """Returns a socket with the output of a container from now on, in frames, and the part already received. Raises
+        EngineFailed, OSError."""
         connection = self._connect(_SHORT_S)
         upgrade = ("Connection: Upgrade", "Upgrade: tcp")
         path = f"/containers/{container}/attach?stream=1&stdout=1&stderr=1"
@@ -103,7 +104,7 @@ def _request(line: str, body: Any, headers: tuple[str, ...]) -> bytes:
 
 
 def _head(connection: socket.socket) -> tuple[int, bytes]:
-    """The status of an answer, and what came after its headers."""
+    """Returns the status of an answer, and the data after its headers."""
     data = b""
     while b"\r\n\r\n" not in data:
         part = connection.recv(1 << 16)

@@ -1,7 +1,7 @@
-"""The image of a job's container: which reference an engine takes for it, pulled where it is not there yet.
+"""The image of a job's container: its reference for the engine, pulled if it is missing.
 
-A URI of ECR's (`<account>.dkr.ecr.<region>.amazonaws.com/name:tag`) means the server's own registry first, and what the
-engine has under that very name if the registry has no such image.
+An ECR URI (`<account>.dkr.ecr.<region>.amazonaws.com/name:tag`) refers to the server's own registry first, and to the engine's
+image of exactly that name if the registry has none.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ class ImageUnavailable(CannotLaunch):
 
 @dataclass(frozen=True)
 class ImageStore:
-    """Images of one engine. `podman`: whether it is Podman; `registry`: the server's own; `hint`: follows each message about an
-    image that cannot be had."""
+    """Images of one engine. `podman`: True for Podman; `registry`: the server's own; `hint`: appended to each message about an
+    unavailable image."""
 
     engine: ContainerEngine
     podman: bool
@@ -42,7 +42,7 @@ class ImageStore:
     hint: str = ""
 
     def ensure(self, uri: str, say: Callable[[str], None]) -> dict[str, Any]:
-        """The engine's description of the image, pulled if need be. Raises ImageUnavailable, EngineFailed."""
+        """Returns the engine's description of the image, pulled if necessary. Raises ImageUnavailable, EngineFailed."""
         own = self._in_registry(uri)
         digest = self._digest(own) if own else None
         if own and self.registry and digest:
@@ -60,7 +60,7 @@ class ImageStore:
         return self._pulled(uri, uri, say, None)
 
     def _in_registry(self, uri: str) -> tuple[str, str] | None:
-        """Repository and reference (tag or digest) if the URI is one of the server's own registry."""
+        """Returns repository and reference (tag or digest) if the URI refers to the server's own registry."""
         if self.registry is None:
             return None
         ecr = _ECR.match(uri)
@@ -72,7 +72,7 @@ class ImageStore:
         return name, digest or tag or "latest"
 
     def _digest(self, own: tuple[str, str]) -> str | None:
-        """What the registry has under that name. Raises ImageUnavailable if it does not answer."""
+        """Returns the digest in the registry. Raises ImageUnavailable if it does not answer."""
         assert self.registry
         connection = http.client.HTTPConnection(self.registry.address, timeout=30)
         headers = {"Authorization": f"Basic {self.registry.basic()}", "Accept": _TYPES}
@@ -120,31 +120,33 @@ class ImageStore:
         return found
 
     def _check_registry(self, uri: str) -> None:
-        """The engine asks the registry that a user's URI names. Raises ImageUnavailable for one where clouds keep credentials."""
+        """Checks the registry of a user's URI, which the engine contacts. Raises ImageUnavailable for an address where clouds serve
+        credentials."""
         first, slash, _rest = uri.partition("/")
         if not slash or not (first == "localhost" or "." in first or ":" in first):
-            return  # the engine's own registries
+            return  # one of the engine's own registries
         parts = urlsplit(f"//{first}")
         try:
             found = addresses.resolved(parts.hostname or "", parts.port or 443)
         except (OSError, ValueError):
-            return  # the engine says so in its own words
+            return  # the engine reports it in its own words
         if addresses.refused(found):
-            raise ImageUnavailable(self._cannot_find(uri, f"its registry is at {found}, where no image is pulled from"))
+            raise ImageUnavailable(self._cannot_find(uri, f"its registry is at {found}, from which no image is pulled"))
 
     def _cannot_find(self, uri: str, reason: str) -> str:
         wording = "Please check that your ECR image exists and can be pulled"
         return f"Cannot find the requested image: {uri}. {wording}: {reason}{self.hint}"
 
     def _pull_path(self, reference: str, registry: ImageRegistry | None) -> str:
-        """Docker needs no TLS for a registry on loopback; Podman has to be told, which its own API alone can be."""
+        """Returns the path of a pull. Docker needs no TLS for a registry on loopback; Podman needs an option that only its own API
+        has."""
         if registry and self.podman:
             return f"/v4.0.0/libpod/images/pull?reference={quote(reference, safe='')}&tlsVerify=false"
         return f"/images/create?fromImage={quote(reference, safe='')}"
 
 
 def _note(line: bytes) -> dict[str, Any]:
-    """A line of a pull's progress."""
+    """Parses a line of a pull's progress."""
     try:
         note = json.loads(line)
     except ValueError:

@@ -1,7 +1,7 @@
-"""`python -m sagewright.sandbox.containers.process SOCKET CONTAINER [podman]`: a container as a process.
+"""`python -m sagewright.sandbox.containers.process SOCKET CONTAINER [podman]`: represents a container as a process.
 
-Its output is the container's, its exit code too. SIGTERM goes to the container's first process; when the agent dies, or at
-SIGINT, the container is killed. Only the standard library, and little of it: this is on the way to each job's first line.
+Its output and exit code are the container's. SIGTERM goes to the container's first process; when the agent dies, or on SIGINT, the
+container is killed. Imports only a few modules of the standard library, since each job waits for this start.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from sagewright.sandbox.containers.engine import ContainerEngine, EngineFailed
 
 _PR_SET_PDEATHSIG = 1
 _HEADER = 8  # of a frame: stream, three zeros, length
-_REFUSED = 125  # as `docker run` ends when the container could not be started
+_REFUSED = 125  # exit code of `docker run` when the container could not be started
 
 
 class _Container:
@@ -30,12 +30,12 @@ class _Container:
         self._requested: signal.Signals | None = None
 
     def run(self) -> int:
-        """Start it and hand its output on until its end; its exit code."""
-        if self._podman:  # which would never answer an attach to a container that can't be started
+        """Starts the container, forwards its output until its end, and returns its exit code."""
+        if self._podman:  # which would never answer an attach to a container that cannot be started
             self._engine.call("POST", f"/v4.0.0/libpod{self._path}/init")
         output, early = self._engine.attach(self._name)
         self._engine.call("POST", f"{self._path}/start")
-        if self._requested:  # while it did not run yet
+        if self._requested:  # requested before it ran
             self.send(self._requested)
         _hand_on(output, early)
         code = int(self._engine.call("POST", f"{self._path}/wait", timeout_s=None)["StatusCode"])
@@ -45,7 +45,7 @@ class _Container:
         return code
 
     def send(self, number: signal.Signals) -> None:
-        """A signal for its first process."""
+        """Sends a signal to its first process."""
         self._requested = number
         try:
             self._engine.call("POST", f"{self._path}/kill?signal={int(number)}")
@@ -55,7 +55,7 @@ class _Container:
 
 
 def _hand_on(output: socket, early: bytes) -> None:
-    """From the engine's frames to our own standard output and error."""
+    """Copies the engine's frames to our standard output and error."""
     data = bytearray(early)
     while True:
         while len(data) >= _HEADER and len(data) >= _HEADER + (length := int.from_bytes(data[4:_HEADER], "big")):
@@ -96,7 +96,7 @@ def main() -> int:
 
 
 def _code_of(refusal: str) -> int:
-    """As `docker run` ends: 127 without the program, 126 if it can't be executed, else 125."""
+    """Returns the exit code of `docker run`: 127 without the program, 126 if it cannot be executed, otherwise 125."""
     text = refusal.lower()
     if "not found" in text or "no such file" in text:
         return 127

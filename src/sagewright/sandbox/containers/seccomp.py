@@ -1,7 +1,7 @@
-"""The filter of system calls for containers of Podman's: its default profile, less what `seccomp` refuses.
+"""The filter of system calls for Podman containers: its default profile, minus what `seccomp` refuses.
 
-Podman's own default lets a container make user namespaces and keys, where Docker's does not. Source: the OCI runtime
-specification, config-linux, "Seccomp"; containers/common, pkg/seccomp/seccomp.json.
+Podman's own default lets a container make user namespaces and keys, where Docker's does not. Source: the OCI runtime specification,
+config-linux, "Seccomp"; containers/common, pkg/seccomp/seccomp.json.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _OURS = ("clone", "clone3", "unshare", "socket")
 
 
 def profile_file(directory: Path) -> Path:
-    """The profile as a file below `directory`, written once for each content. Raises OSError."""
+    """Returns a file with the profile below `directory`, written once per content. Raises OSError."""
     text = json.dumps(_profile(_default()))
     file = directory / f"seccomp-{hashlib.sha256(text.encode()).hexdigest()[:16]}.json"
     if not file.exists():
@@ -49,7 +49,7 @@ def _profile(default: dict[str, Any]) -> dict[str, Any]:
     kept = [rule | {"names": [name for name in rule["names"] if name not in ours]} for rule in default["syscalls"]]
     profile = {name: value for name, value in default.items() if name not in {"archMap", "syscalls", "architectures"}}
     if (machine := platform.machine()) in _ARCHITECTURES:
-        profile["architectures"] = [_ARCHITECTURES[machine]]  # and not its 32-bit forms
+        profile["architectures"] = [_ARCHITECTURES[machine]]  # excludes its 32-bit variants
     return profile | {"syscalls": [*(rule for rule in kept if rule["names"]), *_rules()]}
 
 

@@ -1,4 +1,4 @@
 """Rows of jobs and their hosts: lists, the queue, reservations of machines, warm pools.
 
-Imports the database and events of `store`, and no other wing.
+Imports the database and events of `store`, and no other package of it.
 """

@@ -1,4 +1,4 @@
-"""The hosts of a job: who reports, how far it is, how it ended."""
+"""The hosts of a job: their agents' credentials, phases and ends."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PLACED, LAUNCHED, DOWNLOADING, RUNNING, EXITED, UPLOADING, FINISHED, LOST, RETIR
     "Exited",  # the user's process ended
     "Uploading",
     "Finished",  # the agent is done
-    "Lost",  # the agent vanished or reported a fault of its own
+    "Lost",  # the agent vanished or reported an internal fault
     "Retired",  # of an attempt that is over, while the job goes on
 )
 
@@ -62,7 +62,7 @@ _BY_ID = _HOSTS.where(hosts.c.id == bindparam("host_id"))
 _LOCKED = _BY_ID.with_for_update()
 _INSERT = insert(hosts)
 _UPDATE_IN = update(hosts).where(hosts.c.id == bindparam("host_id"), hosts.c.phase == bindparam("from"))
-_UPDATE = update(hosts).where(hosts.c.id == bindparam("host_id"))  # of the columns it is executed with
+_UPDATE = update(hosts).where(hosts.c.id == bindparam("host_id"))  # plus the columns that it is executed with
 
 
 def hash_token(token: str) -> str:
@@ -74,14 +74,14 @@ def token_matches(host: Host, token: str) -> bool:
 
 
 def create(store: Database, rows: list[dict[str, Any]]) -> None:
-    """Insert hosts (id, job_id, attempt, name, token_hash, log_stream) in the phase Placed."""
+    """Inserts hosts (id, job_id, attempt, name, token_hash, log_stream) in the phase Placed."""
     now = now_ms()
     with store.write() as connection:
         connection.execute(_INSERT, [{"phase": PLACED, "seen_ms": now, "report_seq": 0, **row} for row in rows])
 
 
 def set_handles(store: Database, handles: dict[str, dict[str, Any]]) -> None:
-    """Note, by host id, how the backend finds the hosts that were launched."""
+    """Stores, by host id, how the backend finds the launched hosts."""
     with store.write() as connection:
         for host_id, handle in handles.items():
             connection.execute(_UPDATE, {"host_id": host_id, "handle": handle})
@@ -89,25 +89,25 @@ def set_handles(store: Database, handles: dict[str, dict[str, Any]]) -> None:
 
 
 def forget(connection: Connection, job_id: str) -> None:
-    """The attempt that is under way never was: nothing counts it."""
+    """Deletes the hosts of the current attempt, which then does not count."""
     connection.execute(_FORGET, {"job": job_id, "retired": RETIRED})
 
 
 def of_job(store: Database, job_id: str) -> list[Host]:
-    """The hosts of the attempt that is under way, by name; none while the job is queued (again)."""
+    """Returns the hosts of the current attempt, by name; none while the job is queued (again)."""
     with store.read() as connection:
         rows = [Host(*row) for row in connection.execute(_OF_JOB, {"job": job_id})]
     return sorted(rows, key=lambda host: int(host.name.rsplit("-", 1)[-1]))
 
 
 def of_all_attempts(store: Database, job_id: str) -> list[Host]:
-    """Every host that the job ever had, oldest attempt first."""
+    """Returns every host that the job ever had, oldest attempt first."""
     with store.read() as connection:
         return [Host(*row) for row in connection.execute(_OF_ALL_ATTEMPTS, {"job": job_id})]
 
 
 def retire(connection: Connection, job_id: str) -> None:
-    """The attempt is over: what its agents still report is no longer taken, and the job has no hosts."""
+    """Ends the attempt: later reports of its agents are rejected, and the job has no hosts."""
     connection.execute(_RETIRE, {"job": job_id})
 
 
@@ -117,7 +117,7 @@ def find(store: Database, host_id: str) -> Host | None:
 
 
 def lock(connection: Connection, host_id: str) -> Host | None:
-    """The host's row, held against other transactions until this one ends."""
+    """Returns the host's row, locked against other transactions until this one ends."""
     return _host(connection.execute(_LOCKED, {"host_id": host_id}).first())
 
 
@@ -131,7 +131,7 @@ def mark(store: Database, host_id: str, values: dict[str, Any]) -> None:
 
 
 def finish(store: Database, host_id: str) -> bool:
-    """A host whose process has ended needs to do nothing more; False when it was over already."""
+    """Marks a host whose process has ended as finished; returns False if it was over already."""
     with store.write() as connection:
         return bool(connection.execute(_UPDATE_IN, {"host_id": host_id, "from": EXITED, "phase": FINISHED}).rowcount)
 

@@ -1,4 +1,4 @@
-"""Reading many jobs: pages of lists, and what belongs to several jobs in one statement each."""
+"""Queries of many jobs: pages of lists, and data of several jobs in one statement each."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LISTING = TableListing(jobs, _COLUMNS, Job)
 
 
 def page(store: Database, scope: ResourceScope, requested: PageRequest, *conditions: Condition) -> list[Job]:
-    """At most `asked.limit` jobs in the order asked for, beginning after its position."""
+    """Returns at most `requested.limit` jobs in the requested order, beginning after its position."""
     found: list[Job] = LISTING.page(store, scope, requested, *conditions)
     return found
 
@@ -32,14 +32,14 @@ def warm_pool_is(status: str) -> Condition:
 
 
 def several(store: Database, ids: Sequence[str]) -> list[Job]:
-    """The jobs of these ids that exist, in the order of `ids`."""
+    """Returns the existing jobs with these ids, in the order of `ids`."""
     with store.read() as connection:
         found = {row.id: Job(*row) for row in connection.execute(_JOBS, {"ids": ids})}
     return [found[one] for one in ids if one in found]
 
 
 def final_metrics(store: Database, ids: Sequence[str]) -> dict[str, list[Row[Any]]]:
-    """(job_id, name, value, at_ms) of each metric, by job; of a job by name."""
+    """Returns (job_id, name, value, at_ms) of each metric, by job; within a job by name."""
     found: dict[str, list[Row[Any]]] = defaultdict(list)
     with store.read() as connection:
         for row in connection.execute(_METRICS, {"ids": ids}):

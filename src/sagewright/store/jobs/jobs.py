@@ -23,16 +23,16 @@ from sagewright.store.schema.warmpools import warm_pools
 
 
 class DesiredState(StrEnum):
-    """What the API last asked of a job; the reconciler brings it about."""
+    """The state that the API last requested of a job; the reconciler brings it about."""
 
-    RUN = "run"  # be done with it
+    RUN = "run"  # run to its end
     STOP = "stop"  # end it early
-    INTERRUPT = "interrupt"  # take its hosts away; it is queued again
+    INTERRUPT = "interrupt"  # take its hosts away and queue it again
 
 
 @dataclass(frozen=True)
 class ResourceScope:
-    """Where a name is unique: the kind of job, the account and the region."""
+    """The scope in which a name is unique: the kind of job, the account and the region."""
 
     kind: str
     account: str
@@ -41,7 +41,7 @@ class ResourceScope:
 
 @dataclass(frozen=True)
 class Job:
-    """One job: what was asked (`request`, wire names) and what the event log says of it."""
+    """One job: its request (`request`, wire names) and its state according to the event log."""
 
     id: str
     kind: str
@@ -70,8 +70,8 @@ class Job:
 
 @dataclass(frozen=True)
 class JobDraft:
-    """What becomes a job. `message`: of its first event; `principal`: the ARN of who asked for it; `spot`: it gives way to jobs
-    that are not."""
+    """A job to create. `message`: message of its first event; `principal`: the ARN of the caller; `spot`: True if it yields to jobs
+    that are not spot jobs."""
 
     name: str
     request: dict[str, Any]
@@ -82,7 +82,7 @@ class JobDraft:
 
 @dataclass(frozen=True)
 class Event:
-    """A step: where to, the message clients see, and what else became true with it."""
+    """An event: the target step, the message for clients, and further changes that come with it."""
 
     step: str
     message: str = ""
@@ -95,7 +95,7 @@ class Event:
 
 _COLUMNS = [jobs.c[name] for name in Job.__dataclass_fields__]
 _JOBS = select(*_COLUMNS)
-# What each request asks is built once; SQLAlchemy takes longer to build a statement than SQLite to run it.
+# The statements of each request are built once; SQLAlchemy takes longer to build a statement than SQLite to run it.
 _ID_BY_NAME = select(jobs.c.id).where(
     jobs.c.kind == bindparam("kind"),
     jobs.c.account == bindparam("account"),
@@ -109,7 +109,7 @@ _INSERT = PreparedStatement(
     ("id", "kind", "account", "region", "name", "created_ms", "request", "desired", "status", "secondary_status", "modified_ms",
      "spot"),
 )  # fmt: skip
-_UPDATE = update(jobs).where(jobs.c.id == bindparam("job_id"))  # of the columns it is executed with
+_UPDATE = update(jobs).where(jobs.c.id == bindparam("job_id"))  # plus the columns that it is executed with
 _METRICS = (
     select(job_metrics.c.name, job_metrics.c.value, job_metrics.c.at_ms)
     .where(job_metrics.c.job_id == bindparam("job_id"))
@@ -118,7 +118,7 @@ _METRICS = (
 
 
 class JobNameTaken(Exception):
-    """A job of that kind and name exists already; `job` is the one."""
+    """A job of that kind and name exists already: `job`."""
 
     def __init__(self, job: Job) -> None:
         super().__init__(job.name)
@@ -128,7 +128,7 @@ class JobNameTaken(Exception):
 def create(
     store: Database, scope: ResourceScope, draft: JobDraft, also: Callable[[Connection], None] | None = None
 ) -> Job:
-    """A new job at the first step of its life, with its first event and what `also` writes. Raises NameTaken."""
+    """Creates a job at its first step, with its first event and what `also` writes. Raises JobNameTaken."""
     now, state_machine = now_ms(), STATE_MACHINES[scope.kind]
     values = {
         "id": uuid.uuid4().hex,
@@ -162,7 +162,7 @@ def create(
 
 
 def find(store: Database, scope: ResourceScope, name: str) -> Job | None:
-    """The job of that name; None where there is none."""
+    """Returns the job of that name, or None."""
     job_id = store.recall(_named(scope, name), "id", lambda: _id_of(store, scope, name))
     return get(store, job_id) if job_id else None
 
@@ -188,16 +188,16 @@ def _named(scope: ResourceScope, name: str) -> str:
 
 
 def move(store: Database, job_id: str, event: Event) -> Job | None:
-    """Append `event` and project it, if the job may go there from where it is; None when it may not.
+    """Appends `event` and projects it, if the move is legal; returns None if it is not.
 
-    The same step with a new message only changes the message of the running entry.
+    The same step with a new message only changes the message of the current entry.
     """
     with store.write() as connection:
         return move_in(connection, job_id, event)
 
 
 def move_in(connection: Connection, job_id: str, event: Event) -> Job | None:
-    """`move` inside a transaction of the caller's."""
+    """`move` inside the caller's transaction."""
     row = connection.execute(_LOCKED, {"job_id": job_id}).first()
     if row is None:
         return None
@@ -225,7 +225,7 @@ def move_in(connection: Connection, job_id: str, event: Event) -> Job | None:
 
 
 def transitions(store: Database, job_id: str) -> list[EventEntry]:
-    """The event log of one job, oldest first."""
+    """Returns the event log of one job, oldest first."""
     return store.recall(job_id, "transitions", lambda: events.of(store, job_id)) or []
 
 
@@ -235,20 +235,20 @@ def set_desired(store: Database, job_id: str, desired: DesiredState) -> None:
 
 
 def set_desired_in(connection: Connection, job_id: str, desired: DesiredState) -> None:
-    """`want` inside a transaction of the caller's."""
+    """`set_desired` inside the caller's transaction."""
     connection.execute(_UPDATE, {"job_id": job_id, "desired": desired.value, "modified_ms": now_ms()})
     changes(connection, job_id)
 
 
 def change_request(store: Database, job_id: str, request: dict[str, Any]) -> None:
-    """Replace what was asked of a job (Update operations)."""
+    """Replaces the request of a job (Update operations)."""
     with store.write() as connection:
         connection.execute(_UPDATE, {"job_id": job_id, "request": request, "modified_ms": now_ms()})
         changes(connection, job_id)
 
 
 def remove(store: Database, job_id: str) -> None:
-    """Forget a job, its events, hosts and metrics; its name may be used again."""
+    """Deletes a job, its events, hosts and metrics; its name may be used again."""
     with store.write() as connection:
         row = connection.execute(_BY_ID, {"job_id": job_id}).first()
         events.remove(connection, job_id)
@@ -262,7 +262,8 @@ def remove(store: Database, job_id: str) -> None:
 
 
 def remove_ended(store: Database, kind: str, prefix: str, before_ms: int, limit: int) -> int:
-    """Forget at most `limit` jobs of a kind whose names begin so and that were over before; how many there were."""
+    """Deletes at most `limit` jobs of a kind whose names have the prefix and that ended before `before_ms`; returns how many there
+    were."""
     statement = (
         select(jobs.c.id)
         .where(
@@ -282,7 +283,7 @@ def remove_ended(store: Database, kind: str, prefix: str, before_ms: int, limit:
 
 
 def put_metric(connection: Connection, job_id: str, name: str, value: float, at_ms: int) -> None:
-    """Keep the last value of a metric of a job."""
+    """Stores the last value of a metric of a job."""
     where = (job_metrics.c.job_id == job_id, job_metrics.c.name == name)
     done = connection.execute(update(job_metrics).where(*where).values(value=value, at_ms=at_ms))
     if not done.rowcount:
@@ -291,7 +292,7 @@ def put_metric(connection: Connection, job_id: str, name: str, value: float, at_
 
 
 def final_metrics(store: Database, job_id: str) -> list[Row[Any]]:
-    """(name, value, at_ms) of each metric that the job emitted, by name."""
+    """Returns (name, value, at_ms) of each metric that the job emitted, by name."""
     return store.recall(job_id, "metrics", lambda: _read_metrics(store, job_id)) or []
 
 

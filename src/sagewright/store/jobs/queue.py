@@ -1,4 +1,4 @@
-"""Who waits for hosts, who has them, and who may bring a job forward."""
+"""Queries of the queue: jobs that wait for hosts, jobs that have them, and leases."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _HAS_SHARE = select(reservations.c.job_id).where(reservations.c.job_id == jobs.c
 _PLACED = select(jobs.c.kind, jobs.c.id).where(_ACTIVE, or_(_HAS_HOSTS, _HAS_SHARE), _OURS).order_by(*_OLDEST_FIRST)
 _WITHOUT_HOSTS = _JOBS.where(~_HAS_HOSTS).order_by(*_OLDEST_FIRST).limit(bindparam("how_many"))
 _WAITING = _WITHOUT_HOSTS.where(
-    jobs.c.status == Status.IN_PROGRESS.value,  # one status: the index gives the oldest
+    jobs.c.status == Status.IN_PROGRESS.value,  # a single status, so that the index finds the oldest
     jobs.c.desired != DesiredState.STOP.value,
 )
 _IN_LINE = _WAITING.where(jobs.c.kind.not_in(bindparam("apart", expanding=True)))
@@ -72,82 +72,83 @@ _CLAIM = update(jobs).where(
 
 @dataclass(frozen=True)
 class Lease:
-    """The right of one server, by its name, to bring a job forward until a time."""
+    """The right of one server, by its name, to advance a job until a time."""
 
     owner: str
     until_ms: int
 
 
 def placed(store: Database, owner: str) -> list[tuple[str, str]]:
-    """Kinds and ids of jobs that are not over and have hosts, or a share of the machines for some, oldest first; not of those that
-    another server than `owner` brings forward."""
+    """Returns kinds and ids of unfinished jobs that have hosts, or a share of the machines for some, oldest first; without those
+    that a server other than `owner` advances."""
     with store.read() as connection:
         return [(row[0], row[1]) for row in connection.execute(_PLACED, {"owner": owner, "now": now_ms()})]
 
 
 def queued(store: Database, limit: int, *, spot: bool, apart: Sequence[str] = ()) -> list[Job]:
-    """At most `limit` jobs that wait for hosts, oldest first; of the spot jobs or of the others. `apart`: kinds that stand in no
+    """Returns at most `limit` jobs that wait for hosts, oldest first: spot jobs or the others. `apart`: kinds that bypass the
     queue."""
     with store.read() as connection:
         return [Job(*row) for row in connection.execute(_QUEUED[spot], {"how_many": limit, "apart": list(apart)})]
 
 
 def placed_later(store: Database, job: Job) -> set[str]:
-    """The jobs that hold CPUs, are not over and stand behind `job`: spot jobs do, and those made later."""
+    """Returns unfinished jobs that hold CPUs and rank behind `job`: spot jobs, and jobs created later."""
     with store.read() as connection:
         return {row[0] for row in connection.execute(_PLACED_LATER, {"created_ms": job.created_ms, "id": job.id})}
 
 
 def first_of(store: Database, kind: str, limit: int) -> list[Job]:
-    """At most `limit` jobs of a kind that wait for hosts and hold nothing, oldest first."""
+    """Returns at most `limit` jobs of a kind that wait for hosts and hold nothing, oldest first."""
     with store.read() as connection:
         return [Job(*row) for row in connection.execute(_FIRST_OF, {"how_many": limit, "kind": kind})]
 
 
 def count_placed(store: Database, kind: str) -> int:
-    """How many jobs of a kind have a share of the machines."""
+    """Returns how many jobs of a kind have a share of the machines."""
     with store.read() as connection:
         return int(connection.execute(_COUNT_PLACED, {"kind": kind}).scalar() or 0)
 
 
 def count_active(store: Database, kind: str) -> int:
-    """How many jobs of a kind are not over."""
+    """Returns how many jobs of a kind are not over."""
     with store.read() as connection:
         return int(connection.execute(_COUNT_ACTIVE, {"kind": kind}).scalar() or 0)
 
 
 def stopped_in_queue(store: Database, limit: int) -> list[Job]:
-    """At most `limit` jobs that have no hosts and are to be stopped."""
+    """Returns at most `limit` jobs without hosts that should stop."""
     with store.read() as connection:
         return [Job(*row) for row in connection.execute(_STOPPED, {"how_many": limit})]
 
 
 def running_spot(store: Database) -> list[Job]:
-    """Spot jobs that have hosts, newest first."""
+    """Returns spot jobs that have hosts, newest first."""
     with store.read() as connection:
         return [Job(*row) for row in connection.execute(_RUNNING_SPOT, {})]
 
 
 def ask_interrupt(store: Database, job_id: str) -> bool:
-    """Have the hosts of a running job taken away; False if it has none, or is to be stopped or interrupted already."""
+    """Requests the interruption of a running job; returns False if it has no hosts, or is already being stopped or interrupted."""
     with store.write() as connection:
         changes(connection, job_id)
         return bool(connection.execute(_INTERRUPT, {"job_id": job_id}).rowcount)
 
 
 def claim(store: Database, job_id: str, lease: Lease) -> bool:
-    """Take (or keep) the right to reconcile a job; False when another server has it."""
+    """Acquires or renews the right to reconcile a job; returns False if another server has it."""
     with store.write() as connection:
         return bool(connection.execute(_CLAIM, {"job_id": job_id, **_written(lease)}).rowcount)
 
 
 def take_in(connection: Connection, job_id: str, lease: Lease) -> bool:
-    """Claim a job that waits for hosts, in a transaction of the caller's; False when it waits no longer, or for another."""
+    """Claims a job that waits for hosts, inside the caller's transaction; returns False if it no longer waits, or another server
+    has it."""
     return bool(connection.execute(_TAKE, {"job_id": job_id, **_written(lease)}).rowcount)
 
 
 def renew(store: Database, lease: Lease) -> None:
-    """Keep all leases that the owner has."""
+    """Renews all leases of the owner."""
     with store.write() as connection:
         connection.execute(_RENEW, _written(lease))
 

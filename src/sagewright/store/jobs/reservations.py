@@ -1,4 +1,4 @@
-"""What jobs hold of the machines: a row for each, so that servers that share a store place no two jobs on one CPU."""
+"""Reservations of the machines: a row per job, so that servers that share a store never place two jobs on one CPU."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sagewright.store.schema.reservations import reservations
 
 @dataclass(frozen=True)
 class Reservation:
-    """`machine`: where; `gpu_indexes`: which of its GPUs."""
+    """`machine`: the machine's name; `gpu_indexes`: numbers of the reserved GPUs."""
 
     job_id: str
     machine: str
@@ -32,7 +32,7 @@ _EXCLUDE = text("SELECT pg_advisory_xact_lock(hashtext(:machine))")
 
 
 def exclude(connection: Connection, machine: str) -> None:
-    """No other transaction reserves on the machine until this one ends. (SQLite has one writer at a time.)"""
+    """Blocks other reservations on the machine until this transaction ends. (SQLite has one writer at a time.)"""
     if connection.dialect.name == "postgresql":
         connection.execute(_EXCLUDE, {"machine": machine})
 
@@ -42,7 +42,7 @@ def of_machine(connection: Connection, machine: str) -> list[Reservation]:
 
 
 def on(store: Database, machine: str) -> list[Reservation]:
-    """As `of_machine`, in a transaction of its own."""
+    """`of_machine` in a separate transaction."""
     with store.read() as connection:
         return of_machine(connection, machine)
 
@@ -54,7 +54,7 @@ def of_job(store: Database, job_id: str) -> Reservation | None:
 
 
 def put(connection: Connection, held: Reservation) -> None:
-    """In place of what the job holds already, if anything."""
+    """Stores a reservation in place of the job's earlier one, if any."""
     remove(connection, held.job_id)
     connection.execute(_INSERT, vars(held))
 
@@ -64,6 +64,6 @@ def remove(connection: Connection, job_id: str) -> None:
 
 
 def hand_over(store: Database, old: str, new: str) -> None:
-    """What one job holds is another's from now on."""
+    """Transfers one job's reservation to another job."""
     with store.write() as connection:
         connection.execute(_HAND_OVER, {"old": old, "new": new})

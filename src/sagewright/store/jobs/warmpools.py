@@ -1,4 +1,4 @@
-"""Warm pools, a row for each job that has or had one."""
+"""Warm pools: a row for each job that has or had one."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ class PoolStatus(StrEnum):
     """Source: botocore's WarmPoolResourceStatus."""
 
     IN_USE = "InUse"  # the job runs on it
-    AVAILABLE = "Available"  # the job is over, and its hosts wait for another
+    AVAILABLE = "Available"  # the job is over, and its hosts wait for another one
     REUSED = "Reused"  # another job has them
-    TERMINATED = "Terminated"  # nobody has them any more
+    TERMINATED = "Terminated"  # no job has its hosts any more
 
 
 @dataclass(frozen=True)
@@ -62,26 +62,26 @@ def _read(store: Database, job_id: str) -> list[WarmPool]:
 
 
 def of_jobs(store: Database, job_ids: Sequence[str]) -> dict[str, WarmPool]:
-    """By job id; of the jobs that have one."""
+    """Returns the pools of the jobs that have one, by job id."""
     with store.read() as connection:
         rows = connection.execute(_BY_JOBS, {"jobs": job_ids})
         return {row.job_id: WarmPool(*row) for row in rows}
 
 
 def available(store: Database) -> list[WarmPool]:
-    """Pools that wait for a job, oldest first."""
+    """Returns pools that wait for a job, oldest first."""
     with store.read() as connection:
         return [WarmPool(*row) for row in connection.execute(_AVAILABLE)]
 
 
 def left_in_use(store: Database) -> list[WarmPool]:
-    """Pools whose job is over, of which it was not said any more whether they stay: the server was killed then."""
+    """Returns pools whose job is over without a decision on whether they stay: the server was killed before it."""
     with store.read() as connection:
         return [WarmPool(*row) for row in connection.execute(_LEFT_IN_USE)]
 
 
 def open_new(store: Database, pool: WarmPool) -> None:
-    """The pool that a job begins with; does nothing if the job has one."""
+    """Creates the pool with which a job begins; does nothing if the job has one."""
     try:
         with store.write() as connection:
             connection.execute(insert(warm_pools).values(vars(pool)))
@@ -91,7 +91,7 @@ def open_new(store: Database, pool: WarmPool) -> None:
 
 
 def reuse(store: Database, pool: WarmPool, job_id: str, name: str) -> bool:
-    """Hand an available pool over to another job; False when somebody else was first."""
+    """Hands an available pool over to another job; returns False if another server was first."""
     values = {"status": PoolStatus.REUSED.value, "left_ms": now_ms(), "reused_by": name}
     with store.write() as connection:
         requested = {"job": pool.job_id, "from": PoolStatus.AVAILABLE.value, **values}
@@ -105,18 +105,18 @@ def reuse(store: Database, pool: WarmPool, job_id: str, name: str) -> bool:
 
 
 def keep(store: Database, job_id: str, since_ms: int, until_ms: int) -> bool:
-    """A job that is over leaves its hosts; False when it has no pool."""
+    """Makes the hosts of a finished job available; returns False if it has no pool."""
     values = {"status": PoolStatus.AVAILABLE.value, "since_ms": since_ms, "until_ms": until_ms}
     return _move(store, job_id, PoolStatus.IN_USE, values)
 
 
 def terminate(store: Database, job_id: str, status: PoolStatus) -> bool:
-    """End the pool if it is in that status still."""
+    """Ends the pool if it still has that status."""
     return _move(store, job_id, status, {"status": PoolStatus.TERMINATED.value, "left_ms": now_ms()})
 
 
 def set_end(store: Database, job_id: str, until_ms: int) -> bool:
-    """When an available pool ends; False when it is not available (any more)."""
+    """Sets when an available pool ends; returns False if it is not available (any more)."""
     return _move(store, job_id, PoolStatus.AVAILABLE, {"until_ms": until_ms})
 
 

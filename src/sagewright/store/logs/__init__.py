@@ -1,4 +1,4 @@
 """Rows of log groups, streams, lines, and metrics.
 
-Imports the database of `store`, and no other wing.
+Imports the database of `store`, and no other package of it.
 """

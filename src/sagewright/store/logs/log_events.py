@@ -1,4 +1,4 @@
-"""Events of log streams, read batch by batch: what is asked for is a page, and a stream may have millions."""
+"""Events of log streams, read batch by batch: a request needs a page, and a stream may have millions of events."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sagewright.store.database import Database
 from sagewright.store.logs.logs import OVERHEAD_BYTES, LogStream
 from sagewright.store.schema.logs import log_events
 
-BATCH_BYTES = 1 << 20  # about so much is read at a time
+BATCH_BYTES = 1 << 20  # approximate size of a batch
 BATCH = (20, 2000)
 
 
@@ -27,13 +27,13 @@ class LogEvent:
 
     @property
     def size(self) -> int:
-        """What CloudWatch counts for it, in bytes."""
+        """Returns the bytes that CloudWatch counts for it."""
         return len(self.message.encode()) + OVERHEAD_BYTES
 
 
 @dataclass(frozen=True)
 class Window:
-    """A slice of a stream: times (inclusive, exclusive), the sequence numbers it lies between, direction, size."""
+    """A slice of a stream: times (inclusive, exclusive), bounding sequence numbers, direction, size."""
 
     start_ms: int | None = None
     end_ms: int | None = None
@@ -45,13 +45,13 @@ class Window:
 
 
 Position = tuple[int, int, int]
-"""Of an event among those of several streams: at_ms, stream_id, seq."""
+"""Position of an event among those of several streams: at_ms, stream_id, seq."""
 
 _EVENT = [log_events.c[name] for name in LogEvent.__dataclass_fields__]
 
 
 def read(store: Database, stream: LogStream, window: Window) -> list[LogEvent]:
-    """The events of a window in the stream's order, whichever end it was cut from; one at least, if there is any."""
+    """Returns the events of a window in the stream's order, whichever end it was cut from; at least one, if there are any."""
     found: list[LogEvent] = []
     size = 0
     for event in _in_order(store, stream, window):
@@ -77,9 +77,9 @@ def _in_order(store: Database, stream: LogStream, window: Window) -> Iterator[Lo
 
 
 def merged(store: Database, streams: Sequence[LogStream], window: Window, after: Position | None) -> Iterator[LogEvent]:
-    """Events of several streams by time, then stream; `after` is the position of the last event that was given already.
+    """Yields events of several streams by time, then stream; `after` is the position of the last event already returned.
 
-    A stream is read only when its first event may be next.
+    A stream is read only when its first event can be next.
     """
     waiting = [
         (_earliest(stream, window, after), stream.id, -1, stream) for stream in streams if _may_have(stream, window)
@@ -99,9 +99,9 @@ def merged(store: Database, streams: Sequence[LogStream], window: Window, after:
 def newest(
     store: Database, streams: Sequence[LogStream], window: Window, tick: Callable[[], None]
 ) -> tuple[list[LogEvent], bool]:
-    """The newest events of several streams, newest first, as many as `window` has room for, and whether there are older ones.
+    """Returns the newest events of several streams, newest first, as many as fit in `window`, and whether there are older ones.
 
-    `tick` is called for each event that is read; what it raises ends the search.
+    `tick` is called for each event that is read; an exception from it ends the search.
     """
     held: list[tuple[int, int, int, LogEvent]] = []
     size, cut = 0, False
@@ -111,7 +111,7 @@ def newest(
         if cut and stream.last_ms is not None and stream.last_ms < held[0][0]:
             break
         since = max(window.start_ms or 0, held[0][0]) if cut else window.start_ms
-        more = window.most_bytes and 2 * window.most_bytes  # so that it is seen below that there was more
+        more = window.most_bytes and 2 * window.most_bytes  # so that the existence of more is noticed below
         part = replace(window, start_ms=since, forward=False, limit=window.limit + 1, most_bytes=more)
         for event in read(store, stream, part):
             tick()
@@ -178,6 +178,6 @@ def _fetched(store: Database, statement: Select[Any]) -> list[LogEvent]:
 
 
 def _batch(stream: LogStream) -> int:
-    """How many of its events are about BATCH_BYTES."""
+    """Returns how many of the stream's events make about BATCH_BYTES."""
     mean = max(1, stream.stored_bytes // max(1, stream.next_seq))
     return min(max(BATCH_BYTES // mean, BATCH[0]), BATCH[1])

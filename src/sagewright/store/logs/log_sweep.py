@@ -1,7 +1,7 @@
-"""What deleted log streams held, removed a slice at a time: nobody waits for millions of rows.
+"""Removal of deleted log streams in slices, so that no request waits for millions of rows.
 
-A deletion marks the streams, by giving them names that nobody can ask for (`store.logs.logs`), and is answered. The marks are what
-a server that was killed meanwhile goes on from.
+A deletion marks the streams with names that clients cannot use (`store.logs.logs`), and is then answered. A server that was killed
+in the meantime resumes from the marks.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from sagewright.store.schema.logs import log_events, log_streams
 
 SLICE = 2000
 SLICE_BYTES = 4 << 20
-PAUSE_S = 0.005  # in which other writers have their turn
+PAUSE_S = 0.005  # during which other writers get their turn
 
 
 def sweep(store: Database, stopped: Callable[[], bool] = lambda: False) -> int:
-    """Remove all that is marked, until it is `stopped`; how many events."""
+    """Removes everything marked, until it is `stopped`; returns the number of events."""
     removed = 0
     while not stopped():
         with store.read() as connection:
@@ -39,7 +39,7 @@ def sweep(store: Database, stopped: Callable[[], bool] = lambda: False) -> int:
 
 
 def _remove_slice(store: Database, stream_id: int, most: int) -> int:
-    """The first events of a stream; the stream itself when it has no more."""
+    """Removes the first events of a stream; the stream itself once it has no more."""
     own = log_events.c.stream_id == stream_id
     with store.write() as connection:
         connection.execute(select(log_streams.c.id).where(log_streams.c.id == stream_id).with_for_update())

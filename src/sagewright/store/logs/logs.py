@@ -1,4 +1,4 @@
-"""Log groups, streams and events. Events of a stream are numbered in the order they came; that order is stable."""
+"""Log groups, streams and events. Events of a stream are numbered in order of arrival; that order is stable."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class LogStream:
 
 @dataclass(frozen=True)
 class StreamQuery:
-    """A page of a list of streams. `after`: what it begins behind, the last stream's name or (last_ms, name)."""
+    """A page of a list of streams. `after`: the position it begins behind, the last stream's name or (last_ms, name)."""
 
     prefix: str = ""
     by_time: bool = False
@@ -47,15 +47,15 @@ class StreamQuery:
 
 
 DELETED = LogScope("", "")
-"""Where streams are that were deleted, until their events are removed (store.logs.log_sweep)."""
+"""Scope of deleted streams until their events are removed (store.logs.log_sweep)."""
 SLICE = 500
-"""So many streams are marked in one transaction."""
+"""Number of streams marked in one transaction."""
 
 _STREAM = [log_streams.c[name] for name in LogStream.__dataclass_fields__]
 
 
 def create_group(store: Database, scope: LogScope, name: str) -> bool:
-    """False when it exists."""
+    """Creates a group; returns False if it exists."""
     with store.write() as connection:
         return _create_group(connection, scope, name)
 
@@ -78,7 +78,7 @@ class GroupQuery:
 
 
 def groups(store: Database, scope: LogScope, query: GroupQuery) -> list[Any]:
-    """(name, created_ms, retention_days, stored_bytes) by name."""
+    """Returns (name, created_ms, retention_days, stored_bytes) by name."""
     stored = func.coalesce(
         select(func.sum(log_streams.c.stored_bytes))
         .where(
@@ -111,7 +111,7 @@ def group_exists(store: Database, scope: LogScope, name: str) -> bool:
 
 
 def retention(store: Database, scope: LogScope, name: str) -> int | None:
-    """Days; None: for ever."""
+    """Returns the retention in days; None for unlimited."""
     with store.read() as connection:
         statement = select(log_groups.c.retention_days).where(*_group_where(scope, name))
         days: int | None = connection.execute(statement).scalar()
@@ -124,7 +124,7 @@ def set_retention(store: Database, scope: LogScope, name: str, days: int | None)
 
 
 def delete_group(store: Database, scope: LogScope, name: str) -> None:
-    """Its streams are marked some at a time; until the last one is, the group is there."""
+    """Deletes a group. Its streams are marked in batches; the group exists until the last one is."""
     some = select(log_streams.c.id).where(*_stream_where(scope, name)).limit(SLICE)
     while True:
         with store.write() as connection:
@@ -160,7 +160,7 @@ def _stream_where(scope: LogScope, group: str) -> tuple[Any, ...]:
 
 
 def streams(store: Database, scope: LogScope, group: str, prefix: str = "") -> list[LogStream]:
-    """The streams of a group whose names begin with `prefix`, by name."""
+    """Returns the streams of a group whose names begin with `prefix`, by name."""
     statement = (
         select(*_STREAM)
         .where(*_stream_where(scope, group), log_streams.c.name.startswith(prefix, autoescape=True))
@@ -171,7 +171,7 @@ def streams(store: Database, scope: LogScope, group: str, prefix: str = "") -> l
 
 
 def page(store: Database, scope: LogScope, group: str, query: StreamQuery) -> list[LogStream]:
-    """At most `query.limit` streams in the asked order: by name, or by the time of the last event."""
+    """Returns at most `query.limit` streams in the requested order: by name, or by the time of the last event."""
     keys: list[Any] = [log_streams.c.name]
     if query.by_time:
         keys.insert(0, func.coalesce(log_streams.c.last_ms, 0))
@@ -200,7 +200,7 @@ def _find_stream(
 
 
 def create_stream(store: Database, scope: LogScope, group: str, name: str) -> bool:
-    """False when it exists."""
+    """Creates a stream; returns False if it exists."""
     with store.write() as connection:
         if _find_stream(connection, scope, group, name):
             return False
@@ -209,7 +209,7 @@ def create_stream(store: Database, scope: LogScope, group: str, name: str) -> bo
 
 
 def ensure_stream(connection: Connection, scope: LogScope, group: str, name: str) -> LogStream:
-    """The stream, made together with its group where they do not exist; nobody else appends to it meanwhile."""
+    """Returns the stream, creating it and its group if needed; it is locked against other writers."""
     found = _find_stream(connection, scope, group, name, lock=True)
     if found:
         return found
@@ -221,7 +221,7 @@ def ensure_stream(connection: Connection, scope: LogScope, group: str, name: str
 
 
 def _create_stream(connection: Connection, scope: LogScope, group: str, name: str) -> bool:
-    """False when it exists."""
+    """Creates a stream; returns False if it exists."""
     values = {"group_name": group, "name": name, "created_ms": now_ms(), "next_seq": 0, "stored_bytes": 0}
     return insert_absent(connection, log_streams, values | vars(scope))
 
@@ -232,7 +232,7 @@ def delete_stream(store: Database, stream: LogStream) -> None:
 
 
 def append(connection: Connection, stream: LogStream, lines: Sequence[tuple[int, str]]) -> None:
-    """Add (at_ms, message) pairs to the end of a stream, in the caller's transaction."""
+    """Appends (at_ms, message) pairs to a stream, in the caller's transaction."""
     if not lines:
         return
     now = now_ms()
@@ -265,6 +265,6 @@ def append(connection: Connection, stream: LogStream, lines: Sequence[tuple[int,
 
 
 def put(store: Database, scope: LogScope, stream: tuple[str, str], lines: Sequence[tuple[int, str]]) -> None:
-    """Append to the stream (group, name) in a transaction of its own."""
+    """Appends to the stream (group, name) in a separate transaction."""
     with store.write() as connection:
         append(connection, ensure_stream(connection, scope, *stream), lines)

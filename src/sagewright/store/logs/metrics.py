@@ -1,4 +1,4 @@
-"""Metric data: kept one row a datum, read as statistics of periods."""
+"""Metric data: stored as one row per datum, read as statistics of periods."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from sagewright.store.database import Database
 from sagewright.store.schema.metrics import metric_data
 
 MOST_VALUE = 2.0**360
-"""Beyond it, in either direction, CloudWatch takes no value: sums of so many are still numbers."""
+"""CloudWatch accepts no value beyond it, in either direction; sums of many such values are still finite."""
 
 
 @dataclass(frozen=True)
 class MetricSeries:
-    """What a datum belongs to. `dimensions` is canonical text, see `dimension_text`."""
+    """The series of a datum. `dimensions` is canonical text, see `dimension_text`."""
 
     account: str
     region: str
@@ -54,7 +54,7 @@ def put(connection: Connection, data: Sequence[tuple[MetricSeries, Datum]]) -> N
 
 
 def read(store: Database, series: MetricSeries, start_ms: int, end_ms: int, most: int | None = None) -> list[Datum]:
-    """The first `most` data of [start_ms, end_ms) by time, all of them for None."""
+    """Returns the first `most` data of [start_ms, end_ms) by time; all of them for None."""
     columns = [metric_data.c[name] for name in Datum.__dataclass_fields__]
     statement = (
         select(*columns)
@@ -68,7 +68,7 @@ def read(store: Database, series: MetricSeries, start_ms: int, end_ms: int, most
 
 @dataclass(frozen=True)
 class Period:
-    """What the data of one unit in one period come to."""
+    """Statistics of the data of one unit in one period."""
 
     at_ms: int
     unit: str
@@ -79,7 +79,7 @@ class Period:
 
 
 def periods(store: Database, series: MetricSeries, window: tuple[int, int], step_ms: int, most: int) -> list[Period]:
-    """At most `most`, by time: added up by the store, however many data there are. `window`: [start, end)."""
+    """Returns at most `most` periods by time, aggregated by the store, however many data there are. `window`: [start, end)."""
     own = metric_data.c
     begins = (own.at_ms - own.at_ms % step_ms).label("begins")
     statement = (
@@ -111,9 +111,9 @@ class SeriesQuery:
 
 
 def list_series(store: Database, query: SeriesQuery) -> Iterator[MetricSeries]:
-    """Each series that has data, in the order of namespace, name and dimensions.
+    """Yields each series that has data, in the order of namespace, name and dimensions.
 
-    One look-up in the index finds the next one, however many data lie between them.
+    One index look-up finds the next series, however many data lie between them.
     """
     key = (metric_data.c.namespace, metric_data.c.name, metric_data.c.dimensions)
     own = {"account": query.account, "region": query.region, "namespace": query.namespace, "name": query.name}

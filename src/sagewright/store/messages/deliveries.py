@@ -1,7 +1,7 @@
-"""What targets of rules have yet to be sent, in order for each target, and how far the log was read for it.
+"""Pending deliveries to the targets of rules, in order per target, and the cursor of the log.
 
 An event is queued for its targets in the transaction that moves the cursor past it, so a server that is killed has done both or
-neither. A delivery is removed once it is done: a server that is killed before does it again.
+neither. A delivery is removed once it is done: if a server is killed before that, it is repeated.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ AT_ONCE = 50
 
 @dataclass(frozen=True)
 class Delivery:
-    """An event for a target. `attempts`: how often it was tried in vain."""
+    """An event for a target. `attempts`: number of failed attempts."""
 
     id: int
     target: str
@@ -51,7 +51,7 @@ def cursor(store: Database, name: str = LOG) -> EventCursor | None:
 def advance(
     store: Database, name: str, before: EventCursor | None, after: EventCursor, requested: Sequence[Wanted]
 ) -> bool:
-    """Queue `requested` and move the cursor on; False, and nothing is done, if somebody else has moved it meanwhile."""
+    """Queues `requested` and advances the cursor; returns False, with no effect, if another server has moved it in the meantime."""
     with store.write() as connection:
         if not _move(connection, name, before, after):
             return False
@@ -74,15 +74,15 @@ def queue(store: Database, requested: Sequence[Wanted]) -> None:
 
 
 def queue_in(connection: Connection, requested: Sequence[Wanted]) -> None:
-    """In the transaction of what makes the events true."""
+    """Queues events in the transaction that makes them true."""
     now = now_ms()
     rows = ({"target": target, "event": event, "at_ms": now, "due_ms": now} for target, event in requested)
-    while some := list(islice(rows, AT_ONCE)):  # each row is a text of its own, though the events are the same
+    while some := list(islice(rows, AT_ONCE)):  # each row has a separate text, though the events are the same
         connection.execute(insert(deliveries), some)
 
 
 def heads(store: Database, limit: int = 1000) -> list[str]:
-    """Targets of which the first delivery is due."""
+    """Returns the targets whose first delivery is due."""
     first = select(func.min(deliveries.c.id)).group_by(deliveries.c.target)
     statement = (
         select(deliveries.c.target).where(deliveries.c.id.in_(first), deliveries.c.due_ms <= now_ms()).limit(limit)
@@ -92,7 +92,7 @@ def heads(store: Database, limit: int = 1000) -> list[str]:
 
 
 def take(store: Database, target: str, owner: str) -> Delivery | None:
-    """The first delivery of a target if it is due and no other server is at it; `owner` has it for LEASE_MS."""
+    """Claims the first delivery of a target for `owner`, for LEASE_MS, if it is due and no other server holds it."""
     now = now_ms()
     with store.write() as connection:
         statement = select(*_COLUMNS).where(deliveries.c.target == target).order_by(deliveries.c.id).limit(1)
@@ -117,21 +117,21 @@ def done_in(connection: Connection, delivery: Delivery) -> None:
 
 
 def later(store: Database, delivery: Delivery, delay_ms: int) -> None:
-    """It was tried in vain, and is to be tried again."""
+    """Records a failed attempt, and schedules the next one."""
     values = {"attempts": delivery.attempts + 1, "due_ms": now_ms() + delay_ms, "owner": None}
     with store.write() as connection:
         connection.execute(update(deliveries).where(deliveries.c.id == delivery.id).values(**values))
 
 
 def waiting(store: Database, target: str) -> int:
-    """How many deliveries a target has to be sent yet."""
+    """Returns the number of pending deliveries of a target."""
     with store.read() as connection:
         count = select(func.count()).select_from(deliveries).where(deliveries.c.target == target)
         return int(connection.execute(count).scalar() or 0)
 
 
 def forget_in(connection: Connection, subject: str) -> None:
-    """A rule, by its id, or one of its targets is no more: nothing is sent for it, and its schedule is forgotten."""
+    """Deletes the deliveries and the schedule of a deleted rule, by its id, or of one of its deleted targets."""
     connection.execute(
         delete(deliveries).where(
             or_(deliveries.c.target == subject, deliveries.c.target.startswith(f"{subject}/", autoescape=True))

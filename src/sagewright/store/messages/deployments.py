@@ -1,4 +1,4 @@
-"""What each deploy target wants its endpoint to serve, and how far that is."""
+"""The version that each deploy target's endpoint should serve, and the progress of its deployment."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ LEASE_MS = 30_000
 
 
 class DeploymentState(StrEnum):
-    """How far a deployment is."""
+    """The state of a deployment."""
 
-    WAITING = "Waiting"  # not yet looked at, or to be tried again
+    WAITING = "Waiting"  # not started yet, or to be retried
     DEPLOYING = "Deploying"  # the endpoint is being created or updated
     DEPLOYED = "Deployed"  # the endpoint serves the version
     FAILED = "Failed"  # it could not; `message` says why
@@ -55,7 +55,7 @@ def find(store: Database, target: str) -> Deployment | None:
 
 
 def want_in(connection: Connection, target: str, package: str, asked_by: str) -> None:
-    """The endpoint is to serve this version from now on. A version that failed is tried again."""
+    """Sets the version that the endpoint should serve. A version that failed is tried again."""
     now = now_ms()
     values = {
         "package": package, "asked_ms": now, "asked_by": asked_by, "status": DeploymentState.WAITING.value, "message": "",
@@ -68,7 +68,7 @@ def want_in(connection: Connection, target: str, package: str, asked_by: str) ->
 
 
 def open_ones(store: Database, limit: int = 1000) -> list[str]:
-    """Targets whose deployment is to be looked at now."""
+    """Returns the targets whose deployment is due."""
     due = (
         select(deployments.c.target)
         .where(deployments.c.status.in_(OPEN), deployments.c.due_ms <= now_ms())
@@ -79,7 +79,7 @@ def open_ones(store: Database, limit: int = 1000) -> list[str]:
 
 
 def take(store: Database, target: str, owner: str) -> Deployment | None:
-    """The deployment if it is open and no other server is at it; `owner` has it for LEASE_MS."""
+    """Claims the deployment for `owner`, for LEASE_MS, if it is open and no other server holds it."""
     now = now_ms()
     over = or_(deployments.c.until_ms < now, is_dead(deployments.c.owner))
     free = or_(deployments.c.owner.is_(None), deployments.c.owner == owner, over)
@@ -95,7 +95,7 @@ def take(store: Database, target: str, owner: str) -> Deployment | None:
 
 
 def note(store: Database, deployment: Deployment, **changes: Any) -> bool:
-    """Keep what has become of it; False if another version has been wanted since."""
+    """Stores the progress of a deployment; returns False if another version has been requested since."""
     same = (deployments.c.target == deployment.target, deployments.c.asked_ms == deployment.asked_ms,
             deployments.c.package == deployment.package)  # fmt: skip
     changed = update(deployments).where(*same).values(owner=None, **changes).returning(deployments.c.target)
@@ -104,7 +104,7 @@ def note(store: Database, deployment: Deployment, **changes: Any) -> bool:
 
 
 def forget_in(connection: Connection, subject: str) -> None:
-    """A rule, by its id, or one of its targets is no more. Its endpoint stays as it is."""
+    """Deletes the deployments of a deleted rule, by its id, or of one of its deleted targets. The endpoint is left unchanged."""
     connection.execute(
         delete(deployments).where(
             or_(deployments.c.target == subject, deployments.c.target.startswith(f"{subject}/", autoescape=True))

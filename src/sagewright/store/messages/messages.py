@@ -1,4 +1,4 @@
-"""Messages of queues: sent, received and hidden for a while, received again unless they are deleted."""
+"""Messages of queues: sent, received and hidden for a while, and received again unless they are deleted."""
 
 from __future__ import annotations
 
@@ -17,20 +17,21 @@ from sagewright.store.database import Database
 from sagewright.store.schema.messages import message_tokens, messages
 
 MOST_KEPT_MS = 14 * 86_400_000
-"""No queue keeps a message for longer; what nobody receives is forgotten after that at the latest."""
+"""Maximum retention of any queue; unreceived messages are deleted after it at the latest."""
 
 DEAD_LETTER_SOURCE = "DeadLetterQueueSourceArn"
-"""The attribute of a dead letter that names the queue which it came from."""
+"""The attribute of a dead letter that names its source queue."""
 
 TOKEN_MS = 5 * 60 * 1000
-"""So long a FIFO queue knows what was sent. Source: AWS's guide, "Exactly-once processing in Amazon SQS"."""
+"""Deduplication interval of a FIFO queue. Source: AWS's guide, "Exactly-once processing in Amazon SQS"."""
 
 
 @dataclass(frozen=True)
 class MessageDraft:
-    """What is sent. `group` and `token`: of FIFO queues, "" for none; `by_group`: the token is known in its group alone.
+    """A message to send. `group` and `token`: for FIFO queues, "" for none; `by_group`: True if tokens are unique within a group
+    only.
 
-    `system`: attributes of SQS's own.
+    `system`: attributes set by SQS.
     """
 
     body: str
@@ -44,7 +45,7 @@ class MessageDraft:
 
     @property
     def kept_token(self) -> str:
-        """Neither a token nor a group has a space in it."""
+        """Returns the key of the token; neither a token nor a group contains a space."""
         return f"{self.token} of {self.group}" if self.by_group else self.token
 
 
@@ -77,8 +78,8 @@ class QueueMessage:
 
 @dataclass(frozen=True)
 class Reception:
-    """How messages are received. `most_receives`: a message that was received so often goes to the queue `dead` instead, as one
-    from the queue with the ARN `source`."""
+    """Parameters of a receive. `most_receives`: a message received this many times moves to the queue `dead` instead, as one from
+    the queue with the ARN `source`."""
 
     most: int
     hidden_ms: int
@@ -91,7 +92,7 @@ class Reception:
 
 @dataclass(frozen=True)
 class Count:
-    """Messages of a queue: those that can be received, those that were and are hidden, and those that are delayed."""
+    """Messages of a queue: those that can be received, those in flight (hidden), and those that are delayed."""
 
     visible: int
     hidden: int
@@ -102,7 +103,7 @@ _COLUMNS = [messages.c[name] for name in QueueMessage.__dataclass_fields__]
 
 
 class _Numbers:
-    """Numbers of messages: 20 digits that grow, from the clock, because ids of rows are given again."""
+    """Message numbers: 20 digits that increase with the clock, because row ids are reused."""
 
     _FIRST = 17 * 10**18
 
@@ -119,13 +120,13 @@ _numbers = _Numbers()
 
 
 def send(store: Database, queue_id: str, drafts: Sequence[MessageDraft]) -> list[Sent]:
-    """In the order of `drafts`."""
+    """Sends messages in the order of `drafts`."""
     with store.write() as connection:
         return [send_in(connection, queue_id, draft) for draft in drafts]
 
 
 def send_in(connection: Connection, queue_id: str, draft: MessageDraft) -> Sent:
-    """In a transaction of the caller's. What a FIFO queue knows already is not sent again."""
+    """Sends a message inside the caller's transaction. A FIFO queue skips duplicates."""
     now = now_ms()
     _forget(connection, queue_id, now - MOST_KEPT_MS)
     if draft.token:
@@ -144,9 +145,10 @@ def send_in(connection: Connection, queue_id: str, draft: MessageDraft) -> Sent:
 
 
 def remembered_in(connection: Connection, holder_id: str, draft: MessageDraft) -> tuple[Sent, bool]:
-    """What a FIFO queue or topic knows by the draft's token, and True; else a new message that it knows from now on, and False."""
+    """Returns the message that a FIFO queue or topic knows by the draft's token, and True; otherwise a new one, which it now knows,
+    and False."""
     now = now_ms()
-    either = {draft.token, draft.kept_token}  # a token from the time when it knew them of all groups still counts
+    either = {draft.token, draft.kept_token}  # a token from when deduplication covered all groups still counts
     here = and_(message_tokens.c.queue_id == holder_id, message_tokens.c.token.in_(either))
     connection.execute(
         delete(message_tokens).where(message_tokens.c.queue_id == holder_id, message_tokens.c.at_ms < now - TOKEN_MS)
@@ -161,12 +163,12 @@ def remembered_in(connection: Connection, holder_id: str, draft: MessageDraft) -
 
 
 def forget_tokens_in(connection: Connection, holder_id: str) -> None:
-    """Of a FIFO queue or topic that is deleted."""
+    """Deletes the tokens of a deleted FIFO queue or topic."""
     connection.execute(delete(message_tokens).where(message_tokens.c.queue_id == holder_id))
 
 
 def receive(store: Database, queue_id: str, how: Reception) -> list[QueueMessage]:
-    """At most `how.most` messages, each with a new handle, and hidden for a while from all others."""
+    """Receives at most `how.most` messages, each with a new handle, and hides them for a while from other receivers."""
     now = now_ms()
     ready = _ready(queue_id, now, how)
     with store.read() as connection:
@@ -182,13 +184,13 @@ def receive(store: Database, queue_id: str, how: Reception) -> list[QueueMessage
 
 
 def _by_time(connection: Connection, ready: list[Any], how: Reception) -> list[QueueMessage]:
-    """In the order of the index."""
+    """Receives messages in the order of the index."""
     statement = select(*_COLUMNS).where(*ready).order_by(messages.c.visible_ms, messages.c.id).limit(how.most)
     return [QueueMessage(*row) for row in connection.execute(statement.with_for_update(skip_locked=True))]
 
 
 def _by_group(connection: Connection, ready: list[Any], how: Reception) -> list[QueueMessage]:
-    """As many of one group as there are, in the order in which they were sent; then of the group that waits for next longest.
+    """Receives as many messages of one group as there are, in the order sent; then of the group that has waited longest.
 
     Source: AWS's guide, "FIFO queue delivery logic in Amazon SQS".
     """
@@ -213,18 +215,18 @@ def _by_group(connection: Connection, ready: list[Any], how: Reception) -> list[
         own = select(*_COLUMNS).where(*ready, messages.c.group_name == head.group_name).order_by(messages.c.id)
         statement = own.limit(how.most - len(found)).with_for_update(skip_locked=True)
         taken = [QueueMessage(*row) for row in connection.execute(statement)]
-        if taken and taken[0].id == head.id:  # else somebody else is just receiving the group's first
+        if taken and taken[0].id == head.id:  # otherwise another receiver is just getting the group's first message
             found += taken
     return found
 
 
 def _forget(connection: Connection, queue_id: str, oldest_ms: int) -> None:
-    """Messages that could be received before then and were not, by the index: a queue may be long."""
+    """Deletes messages that could be received before then and were not, by the index: a queue may be long."""
     connection.execute(delete(messages).where(messages.c.queue_id == queue_id, messages.c.visible_ms < oldest_ms))
 
 
 def _ready(queue_id: str, now: int, how: Reception) -> list[Any]:
-    """Conditions of a message that may be received. Of a group of a FIFO queue none comes while one is in somebody's hands."""
+    """Returns the conditions of a receivable message. A group of a FIFO queue is blocked while one of its messages is in flight."""
     ready: list[Any] = [
         messages.c.queue_id == queue_id,
         messages.c.visible_ms <= now,
@@ -243,7 +245,7 @@ def _ready(queue_id: str, now: int, how: Reception) -> list[Any]:
 
 
 def _received(connection: Connection, message: QueueMessage, now: int, how: Reception) -> QueueMessage | None:
-    """None for one that was received often enough, and is a dead letter now."""
+    """Returns the received message; None if it was received too often and is now a dead letter."""
     own = messages.c.id == message.id
     if how.most_receives and message.receives >= how.most_receives:
         system = message.system | {DEAD_LETTER_SOURCE: how.source}
@@ -261,9 +263,9 @@ def _received(connection: Connection, message: QueueMessage, now: int, how: Rece
 
 
 def remove(store: Database, queue_id: str, handle: str, *, fifo: bool = False) -> bool:
-    """Forget the message with that handle: any that it had, but in a FIFO queue the last, and while it is held.
+    """Deletes the message with that handle: any handle that it had, but in a FIFO queue only the last, and while it is in flight.
 
-    False where a FIFO queue has the message still, but not in the hands of who had that handle.
+    Returns False if a FIFO queue still has the message, but no longer in flight under that handle.
     """
     here = messages.c.queue_id == queue_id
     own = messages.c.handle == handle
@@ -275,9 +277,9 @@ def remove(store: Database, queue_id: str, handle: str, *, fifo: bool = False) -
 
 
 def hide(store: Database, queue_id: str, handle: str, hidden_ms: int, *, earlier: bool = False) -> bool:
-    """Whether there is a message with that handle, which is hidden from now on for so long.
+    """Hides the message with that handle for `hidden_ms`; returns True if there is one.
 
-    `earlier`: a handle of an earlier time counts too, while somebody has the message.
+    `earlier`: an earlier handle counts too, while the message is in flight.
     """
     now = now_ms()
     its = messages.c.handle == handle
@@ -290,7 +292,7 @@ def hide(store: Database, queue_id: str, handle: str, hidden_ms: int, *, earlier
 
 
 def _had(handle: str) -> ColumnElement[bool]:
-    """Of the message that was received with that handle once, which begins as the message's id does and ends with the row's."""
+    """Matches the message that was once received with that handle, which begins with the message's id and ends with the row's."""
     number = int(handle[-16:], 16)
     return and_(messages.c.id == (number if number < 2**63 else -1), messages.c.message_id.startswith(handle[:8]))
 
@@ -308,14 +310,14 @@ def count(store: Database, queue_id: str) -> Count:
 
 
 def movable_in(connection: Connection, queue_id: str, most: int) -> list[QueueMessage]:
-    """The messages that anybody may receive, the oldest first; nobody else takes them before the transaction ends."""
+    """Returns the receivable messages, oldest first, locked against other receivers until the transaction ends."""
     ready = (messages.c.queue_id == queue_id, messages.c.visible_ms <= now_ms())
     statement = select(*_COLUMNS).where(*ready).order_by(messages.c.visible_ms, messages.c.id).limit(most)
     return [QueueMessage(*row) for row in connection.execute(statement.with_for_update(skip_locked=True))]
 
 
 def move_in(connection: Connection, message: QueueMessage, queue_id: str) -> None:
-    """Have the message be a new one of another queue, that nobody has received yet."""
+    """Moves the message to another queue as a new, unreceived one."""
     now, kept = now_ms(), {name: value for name, value in message.system.items() if name != DEAD_LETTER_SOURCE}
     new = {
         "queue_id": queue_id, "message_id": str(uuid.uuid4()), "sent_ms": now, "visible_ms": now, "received_ms": None,
@@ -325,6 +327,6 @@ def move_in(connection: Connection, message: QueueMessage, queue_id: str) -> Non
 
 
 def purge_in(connection: Connection, queue_id: str) -> None:
-    """Forget all of a queue's messages."""
+    """Deletes all messages of a queue."""
     connection.execute(delete(messages).where(messages.c.queue_id == queue_id))
     connection.execute(delete(message_tokens).where(message_tokens.c.queue_id == queue_id))

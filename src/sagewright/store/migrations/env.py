@@ -1,4 +1,4 @@
-"""Alembic's entry: runs the migrations on the engine that sagewright.store.migrate hands over."""
+"""Alembic's entry point: runs the migrations on the engine that sagewright.store.migrate provides."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ _LOCKED = _BY_NAME.with_for_update()
 
 
 def subject(name: str) -> str:
-    """What a bucket is called in the store's memory."""
+    """Returns the key of a bucket in the store's memory."""
     return f"bucket {name}"
 
 
@@ -41,7 +41,7 @@ def find(connection: Connection, name: str) -> Bucket | None:
 
 
 def hold(connection: Connection, name: str) -> Bucket | None:
-    """`find`, and the bucket cannot go or change until the transaction ends."""
+    """Runs `find`, and prevents deletion and change of the bucket until the transaction ends."""
     remembered: Bucket | None = known(connection, subject(name), "row")
     if remembered is not None:
         return remembered
@@ -50,19 +50,19 @@ def hold(connection: Connection, name: str) -> Bucket | None:
 
 
 def lock(connection: Connection, name: str) -> Bucket | None:
-    """`find`, for a transaction that changes or removes the bucket."""
+    """Runs `find`, for a transaction that changes or removes the bucket."""
     row = connection.execute(_LOCKED, {"named": name}).first()
     return Bucket(*row) if row else None
 
 
 def add(connection: Connection, bucket: Bucket) -> None:
-    """Raises sqlalchemy.exc.IntegrityError when the name is taken."""
+    """Inserts a bucket. Raises sqlalchemy.exc.IntegrityError if the name is taken."""
     connection.execute(insert(buckets).values(**vars(bucket)))
 
 
 def page(connection: Connection, prefix: str, after: str, limit: int) -> list[Bucket]:
-    """At most `limit` buckets whose names begin with `prefix` and come after `after`."""
-    if prefix != prefix.lower():  # no name has capitals, and SQLite's LIKE doesn't tell them apart
+    """Returns at most `limit` buckets whose names begin with `prefix` and come after `after`."""
+    if prefix != prefix.lower():  # no name has capitals, and SQLite's LIKE ignores case
         return []
     statement = _SELECT.where(buckets.c.name > after, buckets.c.name.startswith(prefix, autoescape=True))
     return [Bucket(*row) for row in connection.execute(statement.order_by(buckets.c.name).limit(limit))]
@@ -74,7 +74,7 @@ def change(connection: Connection, name: str, values: Mapping[str, Any]) -> None
 
 
 def is_empty(connection: Connection, name: str) -> bool:
-    """Whether no version or delete marker is left in the bucket."""
+    """True if no version or delete marker is left in the bucket."""
     return connection.execute(select(objects.c.key).where(objects.c.bucket == name).limit(1)).first() is None
 
 

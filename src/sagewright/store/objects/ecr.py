@@ -16,7 +16,7 @@ from sagewright.store.schema.ecr import ecr_manifests, ecr_repositories, ecr_tag
 
 @dataclass(frozen=True)
 class Repository:
-    """`settings`: members of ECR's shape as they were given; `policy` and `lifecycle`: texts, None where there is none."""
+    """`settings`: members of ECR's shape as given; `policy` and `lifecycle`: texts, None if there is none."""
 
     name: str
     created_ms: int
@@ -27,7 +27,7 @@ class Repository:
 
 @dataclass(frozen=True)
 class Manifest:
-    """`size`: of its layers, in bytes; `layers`: the digests of all blobs that it needs."""
+    """`size`: bytes of its layers; `layers`: the digests of all blobs that it needs."""
 
     repository: str
     digest: str
@@ -40,11 +40,11 @@ class Manifest:
 
 
 class TagTaken(Exception):
-    """The repository's tags do not move, and this one names another image."""
+    """The repository's tags are immutable, and this one names another image."""
 
 
 def create(store: Database, repository: Repository) -> bool:
-    """False when one of that name exists."""
+    """Creates a repository; returns False if one of that name exists."""
     try:
         with store.write() as connection:
             connection.execute(insert(ecr_repositories).values(vars(repository)))
@@ -60,7 +60,7 @@ def find(store: Database, name: str) -> Repository | None:
 
 
 def page(store: Database, after: str, limit: int) -> list[Repository]:
-    """At most `limit` repositories by name, beginning after the name `after`."""
+    """Returns at most `limit` repositories by name, beginning after the name `after`."""
     statement = select(ecr_repositories).where(ecr_repositories.c.name > after).order_by(ecr_repositories.c.name)
     with store.read() as connection:
         return [Repository(**row._mapping) for row in connection.execute(statement.limit(limit))]
@@ -72,7 +72,7 @@ def change(store: Database, name: str, values: dict[str, Any]) -> None:
 
 
 def remove(store: Database, name: str, *, force: bool) -> bool:
-    """Delete a repository with its images; without `force` only if it has none (else False)."""
+    """Deletes a repository with its images; without `force` only if it has none (otherwise returns False)."""
     with store.write() as connection:
         has = connection.execute(
             select(ecr_manifests.c.digest).where(ecr_manifests.c.repository == name).limit(1)
@@ -86,7 +86,7 @@ def remove(store: Database, name: str, *, force: bool) -> bool:
 
 
 def put(store: Database, manifest: Manifest, tag: str | None, *, immutable: bool) -> bool:
-    """Keep a manifest and let `tag` name it; False if nothing was new. Raises TagTaken."""
+    """Stores a manifest and lets `tag` name it; returns False if nothing was new. Raises TagTaken."""
     with store.write() as connection:
         named = _tagged(connection, manifest.repository, tag) if tag else None
         if immutable and named not in {None, manifest.digest}:
@@ -103,7 +103,7 @@ def put(store: Database, manifest: Manifest, tag: str | None, *, immutable: bool
 
 
 def manifest_of(store: Database, repository: str, reference: str) -> Manifest | None:
-    """By tag or digest."""
+    """Returns a manifest by tag or digest."""
     with store.read() as connection:
         digest = reference if ":" in reference else _tagged(connection, repository, reference)
         row = connection.execute(select(ecr_manifests).where(*_is(repository, digest or ""))).first()
@@ -111,7 +111,7 @@ def manifest_of(store: Database, repository: str, reference: str) -> Manifest | 
 
 
 def manifests(store: Database, repository: str) -> list[Manifest]:
-    """All of a repository, in the order they were pushed."""
+    """Returns all manifests of a repository, in the order they were pushed."""
     order = (ecr_manifests.c.pushed_ms, ecr_manifests.c.digest)
     statement = select(ecr_manifests).where(ecr_manifests.c.repository == repository).order_by(*order)
     with store.read() as connection:
@@ -119,14 +119,14 @@ def manifests(store: Database, repository: str) -> list[Manifest]:
 
 
 def tags(store: Database, repository: str) -> dict[str, str]:
-    """Digest by tag."""
+    """Returns the digests by tag."""
     statement = select(ecr_tags.c.tag, ecr_tags.c.digest).where(ecr_tags.c.repository == repository)
     with store.read() as connection:
         return {row.tag: row.digest for row in connection.execute(statement.order_by(ecr_tags.c.tag))}
 
 
 def untag(store: Database, repository: str, names: Sequence[str]) -> None:
-    """The image that loses its last tag stays, untagged."""
+    """Removes tags; an image that loses its last tag stays, untagged."""
     with store.write() as connection:
         _untag(connection, repository, names)
 
@@ -144,7 +144,7 @@ def note_pull(store: Database, manifest: Manifest) -> None:
 
 
 def needed_layers(store: Database, repository: str | None = None) -> set[str]:
-    """The digests of all blobs that a manifest needs, of any repository or of one."""
+    """Returns the digests of all blobs that a manifest needs, of any repository or of one."""
     statement = select(ecr_manifests.c.layers)
     if repository is not None:
         statement = statement.where(ecr_manifests.c.repository == repository)

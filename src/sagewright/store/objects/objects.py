@@ -21,8 +21,8 @@ _LIMIT_OF_IN = 500
 class Version:
     """One version of an object, or a delete marker (no blob, no bytes). `etag` is without quotes.
 
-    `headers` and `user_metadata` belong to whoever put the object. `parts`: number, size and checksums of each part of
-    a multipart upload.
+    `headers` and `user_metadata` come from the client that put the object. `parts`: number, size and checksums of each part of a
+    multipart upload.
     """
 
     bucket: str
@@ -42,7 +42,7 @@ class Version:
     parts: list[dict[str, Any]] = field(default_factory=list)
 
     def but(self, **changes: Any) -> Version:
-        """As dataclasses.replace, in a fifth of its time: a PUT does it three times."""
+        """Works as dataclasses.replace, in a fifth of the time: a PUT calls it three times."""
         other = object.__new__(Version)
         other.__dict__.update(self.__dict__, **changes)
         return other
@@ -59,12 +59,12 @@ _NEWEST_RANK = select(func.min(objects.c.rank)).where(_OF_KEY)
 _INSERT = PreparedStatement(insert(objects), _FIELDS)
 _REPLACE = PreparedStatement(update(objects).where(_OF_RANK), _FIELDS)
 _SET_LATEST = PreparedStatement(update(objects).where(_OF_RANK), ["latest"])
-_UPDATE_VERSION = update(objects).where(_OF_VERSION)  # of the columns it is executed with
+_UPDATE_VERSION = update(objects).where(_OF_VERSION)  # plus the columns that it is executed with
 _DELETE_RANK = PreparedStatement(delete(objects).where(_OF_RANK))
 
 
 def subject(bucket: str, key: str) -> str:
-    """What the versions of a key are called in the store's memory."""
+    """Returns the key of an object's versions in the store's memory."""
     return f"object {bucket}/{key}"
 
 
@@ -73,14 +73,14 @@ def _of(bucket: str, key: str) -> dict[str, str]:
 
 
 def lock_keys(connection: Connection, bucket: str, keys: Iterable[str]) -> None:
-    """Make other writers of these keys wait until the transaction ends. SQLite has one writer at a time anyway."""
+    """Makes other writers of these keys wait until the transaction ends. SQLite has one writer at a time anyway."""
     if connection.dialect.name == "postgresql":
         for key in sorted(keys):
             connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(f"{bucket}/{key}", 0))))
 
 
 def current(connection: Connection, bucket: str, key: str) -> Version | None:
-    """The newest version, which may be a delete marker."""
+    """Returns the newest version, which may be a delete marker."""
     row = _CURRENT.first(connection, _of(bucket, key))
     return Version(*row) if row else None
 
@@ -91,12 +91,12 @@ def find(connection: Connection, bucket: str, key: str, version: str) -> Version
 
 
 def next_rank(newest: int | None) -> int:
-    """Of a version that comes before the one with the rank `newest`; None: it is the first."""
+    """Returns the rank of a version that comes before the one with the rank `newest`; None: it is the first."""
     return (newest or 0) - 1
 
 
 def push(connection: Connection, new: Version, newest: int | None) -> Version:
-    """Add `new` as the newest version of its key, before the rank `newest`; gives it with the `rank` it got."""
+    """Adds `new` as the newest version of its key, before the rank `newest`; returns it with its `rank`."""
     if newest is not None:
         _SET_LATEST.run(connection, _of(new.bucket, new.key) | {"of_rank": newest, "latest": False})
     ranked = new.but(rank=next_rank(newest))
@@ -106,7 +106,7 @@ def push(connection: Connection, new: Version, newest: int | None) -> Version:
 
 
 def replace(connection: Connection, old: Version, new: Version) -> Version:
-    """Put `new` in the row of `old`, which is the newest version of the same key; gives it with its `rank`."""
+    """Puts `new` in the row of `old`, the newest version of the same key; returns it with its `rank`."""
     ranked = new.but(rank=old.rank)
     _REPLACE.run(connection, {**_of(old.bucket, old.key), "of_rank": old.rank, **vars(ranked)})
     changes(connection, subject(new.bucket, new.key), current=ranked)
@@ -114,7 +114,7 @@ def replace(connection: Connection, old: Version, new: Version) -> Version:
 
 
 def remove(connection: Connection, version: Version) -> None:
-    """Forget one version; when it was the newest, the one before it is the newest again."""
+    """Deletes one version; if it was the newest, the one before it becomes the newest again."""
     of = _of(version.bucket, version.key)
     _DELETE_RANK.run(connection, of | {"of_rank": version.rank})
     if version.latest:
@@ -125,7 +125,7 @@ def remove(connection: Connection, version: Version) -> None:
 
 
 def change(connection: Connection, version: Version, values: Mapping[str, Any]) -> None:
-    """Set columns of the version of that name, whichever bytes it has by now."""
+    """Sets columns of the version of that name, whichever bytes it has by now."""
     of = _of(version.bucket, version.key)
     connection.execute(_UPDATE_VERSION, {**of, "of_version": version.version, **values})
     changes(connection, subject(version.bucket, version.key))
@@ -133,7 +133,7 @@ def change(connection: Connection, version: Version, values: Mapping[str, Any]) 
 
 @dataclass(frozen=True)
 class Span:
-    """A range of keys: from `first` (itself only if `inclusive`) up to but without `end` (None: open).
+    """A range of keys: from `first` (itself only if `inclusive`) up to but excluding `end` (None: open).
 
     With `first_rank`, versions of `first` that are older than that rank belong to it as well.
     """
@@ -145,13 +145,13 @@ class Span:
 
 
 def scan(connection: Connection, bucket: str, span: Span, limit: int) -> list[Version]:
-    """At most `limit` versions in the order of UTF-8 bytes of the key, newest first."""
+    """Returns at most `limit` versions in the order of UTF-8 bytes of the key, newest first."""
     statement = _ordered(_SELECT, span.inclusive, span.end is not None, span.first_rank is not None)
     return [Version(*row) for row in connection.execute(statement, _within(bucket, span, limit))]
 
 
 class ListedVersion(NamedTuple):
-    """What lists show of a version."""
+    """The members of a version that lists show."""
 
     key: str
     rank: int
@@ -169,7 +169,7 @@ _SELECT_ENTRY = select(*[objects.c[name] for name in ListedVersion._fields])
 
 
 def entries(connection: Connection, bucket: str, span: Span, limit: int, *, versions: bool) -> list[ListedVersion]:
-    """As `scan`. Without `versions`: one for each key that is there, no delete markers."""
+    """Returns versions like `scan`. Without `versions`: one for each existing key, no delete markers."""
     prepared = _entries(span.inclusive, span.end is not None, span.first_rank is not None, versions)
     return list(map(ListedVersion._make, prepared.all(connection, _within(bucket, span, limit))))
 
@@ -181,7 +181,7 @@ def _entries(inclusive: bool, ended: bool, ranked: bool, versions: bool) -> Prep
 
 
 def _within(bucket: str, span: Span, limit: int) -> dict[str, Any]:
-    """The parameters of `_ordered`."""
+    """Returns the parameters of `_ordered`."""
     of = {"of_bucket": bucket, "from_key": span.first, "most": limit}
     return of | {name: v for name, v in (("to_key", span.end), ("of_rank", span.first_rank)) if v is not None}
 
@@ -198,7 +198,7 @@ def _ordered(selected: Select[Any], inclusive: bool, ended: bool, ranked: bool) 
 
 
 def locate(connection: Connection, bucket: str, span: Span, limit: int) -> list[tuple[str, int, str]]:
-    """(key, size, blob) of what `entries` without versions gives."""
+    """Returns (key, size, blob) of the entries that `entries` without versions returns."""
     columns = objects.c.key, objects.c.size, objects.c.blob
     beyond = objects.c.key >= span.first if span.inclusive else objects.c.key > span.first
     there = and_(objects.c.bucket == bucket, beyond, objects.c.latest, ~objects.c.delete_marker)
@@ -208,7 +208,7 @@ def locate(connection: Connection, bucket: str, span: Span, limit: int) -> list[
 
 
 def referenced(connection: Connection, blobs: Iterable[str]) -> set[str]:
-    """Those of `blobs` that an object or a part still needs."""
+    """Returns those of `blobs` that an object or a part still needs."""
     requested = list(blobs)
     found: set[str] = set()
     for start in range(0, len(requested), _LIMIT_OF_IN):

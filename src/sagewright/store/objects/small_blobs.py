@@ -24,14 +24,14 @@ def read(connection: Connection, blob: str) -> bytes | None:
 
 
 def read_many(connection: Connection, blobs: Iterable[str]) -> Iterator[tuple[str, bytes]]:
-    """(id, bytes) of those of `blobs` that are there."""
+    """Yields (id, bytes) of the existing ones of `blobs`."""
     for some in _batches(blobs):
         statement = select(small_blobs.c.id, small_blobs.c.data).where(small_blobs.c.id.in_(some))
         yield from ((blob, data) for blob, data in connection.execute(statement))
 
 
 def there(connection: Connection, blobs: Iterable[str]) -> set[str]:
-    """Those of `blobs` that are."""
+    """Returns the existing ones of `blobs`."""
     found: set[str] = set()
     for some in _batches(blobs):
         found.update(connection.execute(select(small_blobs.c.id).where(small_blobs.c.id.in_(some))).scalars())
@@ -44,7 +44,8 @@ def remove(connection: Connection, blobs: Iterable[str]) -> None:
 
 
 def unneeded(connection: Connection) -> list[str]:
-    """Those that no object names. They are added with the row that names them, so none of these is on its way to one."""
+    """Returns blobs that no object names. Blobs are added together with the row that names them, so none of these is yet to be
+    used."""
     named = select(objects.c.blob).where(objects.c.blob == small_blobs.c.id)
     return list(connection.execute(select(small_blobs.c.id).where(~named.exists())).scalars())
 

@@ -12,7 +12,7 @@ from sagewright.store.schema.objects import upload_parts, uploads
 
 @dataclass(frozen=True)
 class Upload:
-    """A multipart upload. `version` and `finished_ms` are set once it became an object."""
+    """A multipart upload. `version` and `finished_ms` are set once it has become an object."""
 
     id: str
     bucket: str
@@ -55,25 +55,25 @@ def find(connection: Connection, upload_id: str) -> Upload | None:
 
 
 def lock(connection: Connection, upload_id: str) -> Upload | None:
-    """`find`, for a transaction that changes the upload or its parts."""
+    """Runs `find`, for a transaction that changes the upload or its parts."""
     row = connection.execute(_SELECT.where(uploads.c.id == upload_id).with_for_update()).first()
     return Upload(*row) if row else None
 
 
 def finish(connection: Connection, upload_id: str, version: str, at_ms: int) -> list[str]:
-    """Note what the upload became and forget its parts; gives their blobs."""
+    """Records the object that the upload became and deletes its parts; returns their blobs."""
     connection.execute(update(uploads).where(uploads.c.id == upload_id).values(version=version, finished_ms=at_ms))
     return _remove_parts(connection, upload_id)
 
 
 def unfinished(connection: Connection, bucket: str) -> list[str]:
-    """The ids of a bucket's."""
+    """Returns the ids of a bucket's unfinished uploads."""
     where = (uploads.c.bucket == bucket, uploads.c.finished_ms.is_(None))
     return list(connection.execute(select(uploads.c.id).where(*where)).scalars())
 
 
 def remove(connection: Connection, upload_id: str) -> list[str]:
-    """Forget the upload and its parts; gives their blobs."""
+    """Deletes the upload and its parts; returns their blobs."""
     connection.execute(delete(uploads).where(uploads.c.id == upload_id))
     return _remove_parts(connection, upload_id)
 
@@ -86,14 +86,14 @@ def _remove_parts(connection: Connection, upload_id: str) -> list[str]:
 
 
 def forget_finished(connection: Connection, before_ms: int, most: int) -> int:
-    """Those that were finished before then, at most so many; how many."""
+    """Deletes at most `most` uploads finished before `before_ms`; returns how many."""
     old = list(connection.execute(select(uploads.c.id).where(uploads.c.finished_ms < before_ms).limit(most)).scalars())
     connection.execute(delete(uploads).where(uploads.c.id.in_(old)))
     return len(old)
 
 
 def put_part(connection: Connection, part: UploadPart) -> str | None:
-    """Add or replace a part; gives the blob of the one it replaces, if no other part stands in it."""
+    """Adds or replaces a part; returns the blob of the replaced one, if no other part uses it."""
     where = (upload_parts.c.upload_id == part.upload_id, upload_parts.c.number == part.number)
     replaced = connection.execute(select(upload_parts.c.blob).where(*where)).scalar()
     if replaced is not None:
@@ -106,21 +106,21 @@ def put_part(connection: Connection, part: UploadPart) -> str | None:
 
 
 def parts(connection: Connection, upload_id: str, after: int = 0, limit: int = 10_000) -> list[UploadPart]:
-    """Parts in the order of their numbers, beginning after the number `after`."""
+    """Returns parts in the order of their numbers, beginning after the number `after`."""
     statement = _SELECT_PART.where(upload_parts.c.upload_id == upload_id, upload_parts.c.number > after)
     return [UploadPart(*row) for row in connection.execute(statement.order_by(upload_parts.c.number).limit(limit))]
 
 
 @dataclass(frozen=True)
 class UploadCursor:
-    """A place in a list of uploads: after the upload `id` of `key`, or after all of `key` when `id` is empty."""
+    """A position in a list of uploads: after the upload `id` of `key`, or after all of `key` if `id` is empty."""
 
     key: str = ""
     id: str = ""
 
 
 def page(connection: Connection, bucket: str, end: str | None, after: UploadCursor, limit: int) -> list[Upload]:
-    """Unfinished uploads by key, those of one key by age; keys up to but without `end` (None: open)."""
+    """Returns unfinished uploads by key, those of one key by age; keys up to but excluding `end` (None: open)."""
     beyond = uploads.c.key > after.key
     if after.id:
         beyond = or_(beyond, and_(uploads.c.key == after.key, uploads.c.id > after.id))

@@ -1,4 +1,4 @@
-"""Metrics that are put for trial components: their points, and what sums them up, kept with each point that is added."""
+"""Metrics put for trial components: their points, and a summary that is updated with each point."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class MetricPoint:
 
 @dataclass
 class Summary:
-    """`squares`: of the distances from the mean; `last`, `at_ms`: of the newest point."""
+    """`squares`: sum of the squared distances from the mean; `last`, `at_ms`: value and time of the newest point."""
 
     name: str
     count: int
@@ -44,7 +44,7 @@ class Summary:
         return cls(point.name, 1, point.value, point.value, point.value, 0.0, point.value, point.at_ms)
 
     def add(self, point: MetricPoint) -> None:
-        """Welford's update, which loses no digits to a large mean."""
+        """Returns the summary with one more point, by Welford's update, which loses no digits to a large mean."""
         self.count += 1
         before = point.value - self.mean
         self.mean += before / self.count
@@ -59,7 +59,7 @@ class Summary:
 
 
 _MEMBERS = [summaries.c[name] for name in Summary.__dataclass_fields__]
-# What each request asks is built once; SQLAlchemy takes longer to build a statement than SQLite to run it.
+# The statements of each request are built once; SQLAlchemy takes longer to build a statement than SQLite to run it.
 _OWN = summaries.c.component == bindparam("own")
 _NAMED = select(*_MEMBERS).where(_OWN, summaries.c.name.in_(bindparam("names", expanding=True)))
 _NUMBER = select(func.count()).where(_OWN)
@@ -72,9 +72,9 @@ _ADD, _ADD_POINTS = insert(summaries), insert(points)
 
 
 def put_in(connection: Connection, component: str, added: Sequence[MetricPoint], most: int) -> list[int]:
-    """Keep the points; the indexes of those that are refused, because the component has `most` metrics of other names.
+    """Stores the points; returns the indexes of those refused because the component has `most` metrics of other names.
 
-    The caller holds the component's row: nobody else adds to it meanwhile.
+    The caller holds a lock on the component's row, so no other writer adds to it.
     """
     names = {point.name for point in added}
     rows = connection.execute(_NAMED, {"own": component, "names": sorted(names)})
@@ -105,7 +105,7 @@ def _changed(component: str, summary: Summary) -> dict[str, Any]:
 
 
 def of_components(store: Database, ids: Sequence[str]) -> dict[str, list[Summary]]:
-    """By component, of each by name."""
+    """Returns the summaries by component, ordered by name."""
     statement = (
         select(summaries.c.component, *_MEMBERS).where(summaries.c.component.in_(ids)).order_by(summaries.c.name)
     )
@@ -117,7 +117,7 @@ def of_components(store: Database, ids: Sequence[str]) -> dict[str, list[Summary
 
 
 def series(store: Database, component: str, name: str, limit: int) -> list[MetricPoint]:
-    """The first `limit` points as they were put."""
+    """Returns the first `limit` points in the order they were put."""
     columns = [points.c[member] for member in MetricPoint.__dataclass_fields__]
     own = (points.c.component == component, points.c.name == name)
     with store.read() as connection:
@@ -131,7 +131,7 @@ def remove_in(connection: Connection, component: str) -> None:
 
 
 def of_series(store: Database, place: MetricSeries, names: Iterable[str]) -> dict[str, tuple[Any, ...]]:
-    """(count, minimum, maximum, mean, deviation) of the named series beside `place`, from data of one sample each."""
+    """Returns (count, minimum, maximum, mean, deviation) of the named series beside `place`, from data of one sample each."""
     own = metric_data.c
     total, squares = func.sum(own.total), func.sum(own.total * own.total)
     statement = (

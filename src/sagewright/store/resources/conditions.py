@@ -21,7 +21,7 @@ class Within:
 
 @dataclass(frozen=True)
 class Holding:
-    """A value at `path` holds `text`, in any case."""
+    """A value at `path` contains `text`, ignoring case."""
 
     path: str
     text: str
@@ -45,7 +45,7 @@ class Both:
 
 @dataclass(frozen=True)
 class AnyCondition:
-    """One of the parts holds."""
+    """At least one of the parts holds."""
 
     parts: tuple[Condition, ...]
 
@@ -55,7 +55,7 @@ ALWAYS = Both(())
 
 
 def holds(condition: Condition, properties: Properties) -> bool:
-    """Whether the condition holds for a subject with these properties."""
+    """True if the condition holds for a subject with these properties."""
     match condition:
         case Both(parts):
             return all(holds(part, properties) for part in parts)

@@ -1,6 +1,6 @@
-"""Associations between the entities of lineage, and where entities come from.
+"""Associations between lineage entities, and the sources of entities.
 
-An association is found by either of its ends through an index, so a walk over the graph asks once for each step and direction.
+An association is found by either end through an index, so a walk over the graph takes one query per step and direction.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ _LINK = PreparedStatement(
     insert(lineage_associations), tuple(column.name for column in lineage_associations.columns if column.name != "id")
 )
 AT_ONCE = 500
-"""So many entities are looked for in one statement."""
+"""Maximum number of entities queried in one statement."""
 
 
 @dataclass(frozen=True)
 class End:
-    """An entity as an association knows it: the id of its resource, its ARN and the type that lists tell."""
+    """An entity as an association stores it: the id of its resource, its ARN and the type that lists show."""
 
     id: str
     arn: str
@@ -72,7 +72,7 @@ class Association:
     principal: str
 
     def end(self, *, forward: bool) -> End:
-        """Its destination if `forward`, else its source."""
+        """Returns its destination if `forward`, otherwise its source."""
         if forward:
             return End(self.destination, self.destination_arn, self.destination_type)
         return End(self.source, self.source_arn, self.source_type)
@@ -80,7 +80,7 @@ class Association:
 
 @dataclass(frozen=True)
 class AssociationDraft:
-    """An association that is to be. `type`: nothing for none."""
+    """An association to create. `type`: empty for none."""
 
     source: End
     destination: End
@@ -94,7 +94,7 @@ LISTING = TableListing(lineage_associations, _COLUMNS, Association)
 
 
 def associate_in(connection: Connection, place: tuple[str, str], link: AssociationDraft) -> None:
-    """Once for two ends, however often it is asked for; the newest type counts. `place`: account, region."""
+    """Associates two ends, idempotently; the newest type counts. `place`: account, region."""
     ends = _between(link.source.id, link.destination.id)
     there = connection.execute(select(_OWN.type).where(*ends)).first()
     if there is None:
@@ -121,7 +121,7 @@ def _values(place: tuple[str, str], link: AssociationDraft) -> dict[str, Any]:
 
 
 def dissociate_in(connection: Connection, source: str, destination: str) -> bool:
-    """Whether there was something to undo."""
+    """Deletes an association; returns True if there was one."""
     return bool(connection.execute(delete(lineage_associations).where(*_between(source, destination))).rowcount)
 
 
@@ -134,7 +134,7 @@ def is_associated_in(connection: Connection, entity: str) -> bool:
 
 
 def dissociate_all_in(connection: Connection, entity: str) -> None:
-    """The entity is deleted, and its associations with it."""
+    """Deletes the associations of a deleted entity."""
     connection.execute(delete(lineage_associations).where(_of(entity)))
 
 
@@ -143,7 +143,7 @@ def _of(entity: str) -> Condition:
 
 
 def page(store: Database, requested: PageRequest, *conditions: Condition) -> list[Association]:
-    """At most `asked.limit` associations in the order asked for, beginning after its position."""
+    """Returns at most `requested.limit` associations in the requested order, beginning after its position."""
     return LISTING.page(store, None, requested, *conditions)
 
 
@@ -152,13 +152,13 @@ def within(account: str, region: str) -> tuple[Condition, Condition]:
 
 
 def is_end(entity: str, *, forward: bool) -> Condition:
-    """The entity is the destination if `forward`, else the source."""
+    """Matches associations whose destination (if `forward`, otherwise source) is the entity."""
     return (_OWN.destination if forward else _OWN.source) == entity
 
 
 def end_has_type(kind: str, names: Sequence[str], *, forward: bool) -> Condition:
-    """Its destination's type (if `forward`, else its source's) is one of `names`, or it is of the kind that `kind`, the beginning
-    of an ARN, says; nothing for no kind."""
+    """Matches associations whose destination (if `forward`, otherwise source) has a type in `names`, or the kind `kind`, the
+    beginning of an ARN; "" for no kind."""
     types, arn = (_OWN.destination_type, _OWN.destination_arn) if forward else (_OWN.source_type, _OWN.source_arn)
     named = types.in_(names)
     return or_(named, arn.startswith(kind, autoescape=True)) if kind else named
@@ -169,7 +169,7 @@ def has_type(name: str) -> Condition:
 
 
 def neighbours(store: Database, ids: Sequence[str], *, forward: bool, most: int) -> list[Association]:
-    """The associations that lead from these entities (to them unless `forward`), at most some more than `most`."""
+    """Returns the associations that lead from these entities (to them unless `forward`), at most a few more than `most`."""
     column = _OWN.source if forward else _OWN.destination
     found: list[Association] = []
     with store.read() as connection:
@@ -183,7 +183,7 @@ def neighbours(store: Database, ids: Sequence[str], *, forward: bool, most: int)
 
 
 def note_in(connection: Connection, entity: Resource, source_uri: str, type_: str) -> None:
-    """Where a new artifact, action or context comes from, and what it is."""
+    """Records the source and the type of a new artifact, action or context."""
     connection.execute(insert(lineage_entities), _note(entity, source_uri, type_))
 
 
@@ -197,12 +197,12 @@ def forget_in(connection: Connection, entity: str) -> None:
 
 
 def comes_from(scope: ResourceScope, source_uri: str) -> Condition:
-    """Of resources."""
+    """Matches resources by their source URI."""
     return resources.c.id.in_(_noted(scope, _ENTITIES.source == _digest(source_uri)))
 
 
 def is_a(scope: ResourceScope, type_: str) -> Condition:
-    """Of resources."""
+    """Matches resources by their type."""
     return resources.c.id.in_(_noted(scope, _ENTITIES.type == type_))
 
 
@@ -217,7 +217,7 @@ def _digest(source_uri: str) -> str:
 
 @dataclass(frozen=True)
 class Made:
-    """An entity that is to be there. `source_uri`, `type`: see `note_in`."""
+    """An entity to create. `source_uri`, `type`: see `note_in`."""
 
     row: Resource
     source_uri: str
@@ -225,7 +225,7 @@ class Made:
 
 
 def make_in(connection: Connection, entities: Sequence[Made]) -> None:
-    """Several at once, without tags and without entries in the event log: nobody asked for them. Raises IntegrityError."""
+    """Creates several entities without tags and event log entries, since no client requested them. Raises IntegrityError."""
     for one in entities:
         put_in(connection, one.row)
         _NOTE.run(connection, _note(one.row, one.source_uri, one.type))
@@ -234,8 +234,8 @@ def make_in(connection: Connection, entities: Sequence[Made]) -> None:
 def standing_in(
     connection: Connection, place: tuple[str, str], names: Mapping[str, Sequence[str]]
 ) -> dict[tuple[str, str], str]:
-    """The ids of those that are there, by kind and name. `place`: account and region; `names`: by kind. Nobody deletes them before
-    the transaction ends."""
+    """Returns the ids of existing entities, by kind and name. `place`: account and region; `names`: by kind. They cannot be deleted
+    before the transaction ends."""
     found: dict[tuple[str, str], str] = {}
     for kind, some in names.items():
         for name in some:
@@ -246,11 +246,11 @@ def standing_in(
 
 
 def linked_in(connection: Connection, pairs: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
-    """Which of the pairs (source, destination) there is an association between."""
+    """Returns the pairs (source, destination) that have an association."""
     return {pair for pair in pairs if _LINKED.first(connection, {"from": pair[0], "to": pair[1]}) is not None}
 
 
 def link_in(connection: Connection, place: tuple[str, str], links: Sequence[AssociationDraft]) -> None:
-    """Several that are not there yet. Raises IntegrityError."""
+    """Creates several new associations. Raises IntegrityError."""
     for one in links:
         _LINK.run(connection, _values(place, one))

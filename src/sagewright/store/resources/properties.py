@@ -1,7 +1,7 @@
-"""The index of properties, as it is kept: a queue of what has changed, and the values of each subject by path.
+"""Storage of the property index: a queue of changes, and the values of each subject by path.
 
-Triggers put what changes into the queue, in the transaction that changes it; `take` and `project` move it on behind the
-request. A server that is killed between leaves the queue as it was, and what is projected twice is the same twice.
+Triggers queue changes in the transaction that makes them; `waiting` and `project` process them after the request. A server that is
+killed in between leaves the queue intact, and projecting twice has the same result.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from sagewright.store.schema.properties import index_grams, index_paths, index_q
 
 GRAM = 3
 MOST_KNOWN = 10_000
-_LOCK = 0x5A6E_1DE0  # of PostgreSQL's advisory ones
+_LOCK = 0x5A6E_1DE0  # key of a PostgreSQL advisory lock
 _QUEUE = (
     select(index_queue.c.id, index_queue.c.source, index_queue.c.ref)
     .order_by(index_queue.c.id)
@@ -53,12 +53,12 @@ _INSERT_SUBJECT = PreparedStatement(
 )
 
 Ref = tuple[str, str]
-"""Source and reference: what a row of the queue names."""
+"""Source and reference: the key of a row of the queue."""
 
 
 @dataclass(frozen=True)
 class IndexedSubject:
-    """What the index is to know of one thing. `name` is its value at `name_path`; `properties`: keys by path."""
+    """One subject of the index. `name` is its value at `name_path`; `properties`: keys by path."""
 
     ref: Ref
     scope: str
@@ -74,9 +74,10 @@ _turns_lock = threading.Lock()
 
 @contextmanager
 def turn(store: Database, wait_s: float = -1) -> Iterator[bool]:
-    """The right to project, which one thread of all servers has at a time; whether it was got. Waits for ever without `wait_s`.
+    """Yields True if it acquired the right to project, which one thread of all servers has at a time. Waits forever without
+    `wait_s`.
 
-    What was read before must not overwrite what somebody else has read since.
+    Values read earlier must not overwrite those that another server has read since.
     """
     with _turns_lock:
         lock = _turns.setdefault(store, threading.Lock())
@@ -94,13 +95,13 @@ def turn(store: Database, wait_s: float = -1) -> Iterator[bool]:
 
 
 def waiting(store: Database, limit: int) -> list[tuple[int, Ref]]:
-    """The first rows of the queue, oldest first."""
+    """Returns the first rows of the queue, oldest first."""
     with store.read() as connection:
         return [(row.id, (row.source, row.ref)) for row in connection.execute(_QUEUE, {"most": limit})]
 
 
 def project(store: Database, taken: Sequence[int], subjects: Sequence[IndexedSubject], gone: Sequence[Ref]) -> None:
-    """Make the index tell of `subjects` what they are now, forget those that are gone, and take the rows off the queue."""
+    """Updates `subjects` in the index, removes those that were deleted, and takes the rows off the queue."""
     paths = {
         scope: _paths(store, scope, [s for s in subjects if s.scope == scope]) for scope in {s.scope for s in subjects}
     }
@@ -114,7 +115,7 @@ def project(store: Database, taken: Sequence[int], subjects: Sequence[IndexedSub
 
 
 def _known(connection: Connection, refs: Sequence[Ref]) -> dict[Ref, tuple[int, str, str]]:
-    """Id, scope and folded name of the subjects that the index has."""
+    """Returns id, scope and folded name of the indexed subjects."""
     found: dict[Ref, tuple[int, str, str]] = {}
     for source in {source for source, _ in refs}:
         own = [ref for one, ref in refs if one == source]
@@ -179,12 +180,12 @@ def _add(connection: Connection, subject: IndexedSubject, folded: str) -> int:
 
 
 def grams(folded: str) -> list[str]:
-    """All runs of three characters, each once."""
+    """Returns all runs of three characters, each once."""
     return sorted({folded[at : at + GRAM] for at in range(len(folded) - GRAM + 1)})
 
 
 def _paths(store: Database, scope: str, subjects: Sequence[IndexedSubject]) -> dict[str, int]:
-    """The ids of all paths of these subjects; new ones are kept in a transaction of their own."""
+    """Returns the ids of all paths of these subjects; new ones are inserted in a separate transaction."""
     requested = {path: keys[0] for subject in subjects for path, keys in subject.properties.items()}
     names = {subject.name_path for subject in subjects}
     found = {
@@ -203,7 +204,7 @@ def _paths(store: Database, scope: str, subjects: Sequence[IndexedSubject]) -> d
 
 
 def path_of(store: Database, scope: str, path: str) -> tuple[int, str | None] | None:
-    """Id and nature of a path, None before a subject has it. They never change, so they are kept."""
+    """Returns id and nature of a path, None before a subject has it. They never change, so they are cached."""
     known = _known_paths.setdefault(store, {})
     found = known.get((scope, path))
     if found is None:
@@ -218,7 +219,7 @@ def path_of(store: Database, scope: str, path: str) -> tuple[int, str | None] | 
 
 
 def beginning(store: Database, scope: str, prefix: str, limit: int) -> list[str]:
-    """At most `limit` paths that begin so, ascending."""
+    """Returns at most `limit` paths with the prefix, ascending."""
     statement = select(index_paths.c.path).where(
         index_paths.c.scope == scope, index_paths.c.path.startswith(prefix, autoescape=True)
     )
@@ -228,7 +229,7 @@ def beginning(store: Database, scope: str, prefix: str, limit: int) -> list[str]
 
 
 def beneath(store: Database, scope: str, path: str, *, members: bool) -> list[int]:
-    """The ids of a path and, if `members`, of those beneath it."""
+    """Returns the ids of a path and, if `members`, of those beneath it."""
     own = index_paths.c.path == path
     inner = and_(index_paths.c.path >= f"{path}.", index_paths.c.path < f"{path}/")
     statement = select(index_paths.c.id).where(index_paths.c.scope == scope, or_(own, inner) if members else own)

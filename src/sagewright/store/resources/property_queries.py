@@ -1,7 +1,7 @@
-"""Pages of what the index finds: a condition, an order, and a position to go on from.
+"""Pages of index queries: a condition, an order, and a position to continue from.
 
-Two ways lead to a page. From few subjects that one part of the condition leaves, each of which is looked at; or along the order,
-until enough have been found. `_Search.page` tries the one that should be shorter first, and gives it up where it is long.
+There are two ways to find a page: test each of the few subjects that one part of the condition leaves, or walk along the order
+until enough are found. `_Search.page` tries the way that should be shorter first, and abandons it if it turns out long.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ from sagewright.store.resources.sort_keys import text_of
 from sagewright.store.schema.properties import index_grams, index_subjects, index_values
 
 FEW = 2000
-"""So many subjects are looked at one by one, and so many are gone along in the order, before the other way is tried."""
+"""Number of subjects that are tested one by one, or walked along the order, before the other way is tried."""
 
-STEP_COST = 0.5  # of a step along the order, in subjects of a source that are looked at and sorted
+STEP_COST = 0.5  # cost of a step along the order, relative to testing and sorting a subject of a source
 
-MOST_KEYS = 5000  # different values that are told one by one where a text is looked for
+MOST_KEYS = 5000  # distinct values that are listed one by one in a text search
 MOST_GRAMS = 8
 S, V, G = index_subjects.c, index_values.c, index_grams.c
 _KEYS = text("""
@@ -54,9 +54,9 @@ _KEYS = text("""
         FROM found WHERE found.one IS NOT NULL
     ) SELECT one FROM found WHERE one IS NOT NULL
 """)
-"""The different values at a path, one step along the index for each."""
+"""The distinct values at a path, one index step for each."""
 
-_ENDS = select(  # each by itself, or SQLite goes through all of them
+_ENDS = select(  # separate subqueries, or SQLite scans all rows
     *(select(end(S.id)).where(S.scope == bindparam("scope")).scalar_subquery() for end in (func.min, func.max))
 )
 
@@ -65,9 +65,9 @@ _Test = ColumnElement[bool]
 
 @dataclass(frozen=True)
 class PropertyOrder:
-    """By the first value at `path`, then in the order of creation; those without a value come last.
+    """Orders by the first value at `path`, then by creation; subjects without a value come last.
 
-    `after`: the key (None for no value) and the subject that the page before ended with.
+    `after`: the key (None for no value) and the subject that the previous page ended with.
     """
 
     path: str
@@ -77,7 +77,7 @@ class PropertyOrder:
 
 @dataclass(frozen=True)
 class Hit:
-    """A subject that was found: what it is a row of, and its place in the order."""
+    """A subject that was found: its source row, and its position in the order."""
 
     subject: int
     ref: str
@@ -85,8 +85,8 @@ class Hit:
 
 
 def search(store: Database, scope: str, condition: Condition, order: PropertyOrder, limit: int) -> list[Hit]:
-    """At most `limit` subjects of the scope, in order. It may be less than exact where a text lies within very many values:
-    then all others that are found have to be held against the condition.
+    """Returns at most `limit` subjects of the scope, in order. A text that occurs in very many values makes the sources inexact:
+    all other subjects found are then tested against the condition.
     """
     requested = _Search(store, scope, order, limit)
     part = requested.resolved(condition)
@@ -95,7 +95,7 @@ def search(store: Database, scope: str, condition: Condition, order: PropertyOrd
 
 
 def count(store: Database, scope: str, condition: Condition, most: int) -> int:
-    """How many subjects of the scope satisfy the condition, counted up to `most`."""
+    """Returns how many subjects of the scope satisfy the condition, counted up to `most`."""
     requested = _Search(store, scope, PropertyOrder("", False), most)
     part = requested.resolved(condition)
     with store.read() as connection:
@@ -104,16 +104,16 @@ def count(store: Database, scope: str, condition: Condition, most: int) -> int:
 
 @dataclass(frozen=True)
 class _Part:
-    """A condition with the ids of its paths: how a subject is tested, and how its subjects are found, if there is a way."""
+    """A condition with the ids of its paths: the test for a subject, and the sources of its subjects, if there are any."""
 
     test: Any  # from the column of a subject's id to the test
     sources: tuple[Select[Any], ...] | None
-    choices: tuple[_Part, ...] = ()  # parts of which any leads to all subjects
+    choices: tuple[_Part, ...] = ()  # parts any of which leads to all subjects
     always: bool = False  # the test holds for every subject
-    exact: bool = False  # the sources lead to no others: the test needn't be asked
+    exact: bool = False  # the sources yield only matches: the test is not needed
 
     def tested(self, subject: Any) -> Sequence[_Test]:
-        """What is to be asked of a subject to which the sources have led."""
+        """Returns the tests that subjects found by the sources still need."""
         return () if self.exact else (self.test(subject),)
 
 
@@ -151,7 +151,7 @@ class _Search:
                 return _found(lambda c, _key: c.path.in_(numbers), absent) if numbers else _constant(absent)
 
     def _either(self, parts: Sequence[_Part]) -> tuple[Select[Any], ...] | None:
-        """The sources of all, if each has some. (Of a part with choices the first that has.)"""
+        """Returns the combined sources of all parts, if each has some. (For a part with choices, the first that has.)"""
         found: list[Select[Any]] = []
         for part in parts:
             sources = next(_ways(part), None)
@@ -175,7 +175,7 @@ class _Search:
         return _values(number, lambda key: key.in_(holding), False) if holding else _constant(False)
 
     def _named(self, number: int, requested: str) -> _Part:
-        """Names are found by the rarest of the text's runs of three characters."""
+        """Returns a search by name, through the rarest of the text's runs of three characters."""
         names = index_subjects.alias("names")
         test = lambda s: exists().where(names.c.id == s, names.c.folded.contains(requested, autoescape=True))  # noqa: E731
         if len(requested) < GRAM:
@@ -190,7 +190,7 @@ class _Search:
     def page(self, connection: Connection, part: _Part) -> list[Hit]:
         few, sources = self._narrowest(connection, part)
         among = sources is not None and few <= FEW
-        # Along the order it takes limit x extent / few steps, and more where the sources lead to others too.
+        # Along the order it takes limit x extent / few steps, and more if the sources also lead to others.
         if among and (not part.exact or few * few <= STEP_COST * self._limit * self._extent(connection)):
             return self._among(connection, sources or (), part)
         found = self._along(connection, part, None if part.always else FEW)
@@ -201,7 +201,7 @@ class _Search:
         return found or []
 
     def _extent(self, connection: Connection) -> int:
-        """At least as many subjects as the scope has, from both ends of its ids."""
+        """Returns an upper bound of the scope's number of subjects, from the lowest and highest id."""
         first, last = connection.execute(_ENDS, {"scope": self._scope}).one()
         return 0 if first is None else int(last - first) + 1
 
@@ -213,7 +213,7 @@ class _Search:
         return _rows(connection, select(S.id).where(S.scope == self._scope, part.test(S.id)), self._limit)
 
     def _narrowest(self, connection: Connection, part: _Part) -> tuple[int, tuple[Select[Any], ...] | None]:
-        """The sources with the fewest subjects, counted as far as FEW."""
+        """Returns the sources with the fewest subjects, counted up to FEW."""
         best: tuple[int, tuple[Select[Any], ...] | None] = (FEW + 1, None)
         for sources in _ways(part):
             count = _count(connection, sources)
@@ -224,7 +224,7 @@ class _Search:
         return best
 
     def _among(self, connection: Connection, sources: Sequence[Select[Any]], part: _Part) -> list[Hit]:
-        """Every subject of the sources is tested, and those that are left are sorted."""
+        """Tests every subject of the sources and sorts the matches."""
         chosen, first = _chosen(sources), index_values.alias("first")
         subject, key = chosen.c.subject, first.c.key
         own = and_(first.c.subject == subject, first.c.path == self._sort, first.c.position == 0)
@@ -249,7 +249,7 @@ class _Search:
         return or_(key.is_(None), further, and_(key == last, later))
 
     def _along(self, connection: Connection, part: _Part, most: int | None) -> list[Hit] | None:
-        """Along the order; None where the page isn't full after `most` subjects."""
+        """Walks along the order; returns None if the page is not full after `most` subjects."""
         found: list[Hit] = []
         after = self._order.after
         valued = self._sort is not None and (after is None or after[0] is not None)
@@ -305,7 +305,7 @@ class _Search:
 
 
 def _constant(value: bool) -> _Part:
-    """Of no subject, or of all."""
+    """Returns a condition that holds for no subject, or for all."""
     if value:
         return _Part(lambda _s: true(), None)
     return _Part(lambda _s: false(), (select(V.subject).where(false()),), exact=True)
@@ -316,9 +316,9 @@ def _values(path: int, test: Callable[[Any], _Test], absent: bool) -> _Part:
 
 
 def _found(test: Callable[[Any, Any], _Test], absent: bool) -> _Part:
-    """Of subjects that have a value (or none, if `absent`) with whose columns and key the test holds."""
+    """Returns a condition on subjects that have a value (or none, if `absent`) whose columns and key pass the test."""
     own = index_values.alias()
-    having = test(own.c, func.coalesce(own.c.key, own.c.key))  # so that SQLite goes by the subject, not by the key
+    having = test(own.c, func.coalesce(own.c.key, own.c.key))  # makes SQLite search by subject rather than by key
     if absent:
         return _Part(lambda s: ~exists().where(own.c.subject == s, having), None)
     found = select(V.subject).where(test(V, V.key))
@@ -326,13 +326,13 @@ def _found(test: Callable[[Any, Any], _Test], absent: bool) -> _Part:
 
 
 def _chosen(sources: Sequence[Select[Any]]) -> Subquery:
-    """Each subject of the sources once."""
+    """Selects each subject of the sources once."""
     every = sources[0] if len(sources) == 1 else union_all(*sources)
     return select(every.subquery().c.subject).distinct().subquery()
 
 
 def _ways(part: _Part) -> Iterator[tuple[Select[Any], ...]]:
-    """Sources each of which leads to all subjects of a part."""
+    """Yields alternative sources, each of which leads to all subjects of a part."""
     if part.sources is not None:
         yield part.sources
     for one in part.choices:
@@ -340,7 +340,7 @@ def _ways(part: _Part) -> Iterator[tuple[Select[Any], ...]]:
 
 
 def _count(connection: Connection, sources: Sequence[Select[Any]]) -> int:
-    """How many subjects the sources have, as far as it matters."""
+    """Returns how many subjects the sources have, counted as far as it matters."""
     return reduce(
         lambda total, source: total if total > FEW else total + _rows(connection, source, FEW + 1 - total), sources, 0
     )

@@ -1,4 +1,4 @@
-"""Resources that are documents, of every kind. Each change is logged, and a creation brings its tags, in one transaction."""
+"""Resources that are documents, of every kind. Each change is logged; a creation stores its tags in the same transaction."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from sagewright.store.schema.resources import resources, version_counters
 
 @dataclass(frozen=True)
 class Resource:
-    """One resource: what was asked (`document`, wire names) and what is kept of every kind. See the table for the columns."""
+    """One resource: its request (`document`, wire names) and the columns common to all kinds. See the table for the columns."""
 
     id: str
     kind: str
@@ -42,8 +42,7 @@ class Resource:
 
 @dataclass(frozen=True)
 class New:
-    """What a resource is created with. `arn` and `pairs`: its tags; `principal`: the ARN of who asks for it; `created_ms`: now,
-    unless it is given."""
+    """A resource to create. `arn` and `pairs`: its tags; `principal`: the ARN of the caller; `created_ms`: by default now."""
 
     name: str
     document: dict[str, Any]
@@ -57,7 +56,7 @@ class New:
 
 
 class ResourceNameTaken(Exception):
-    """There is a resource of that kind, name and version."""
+    """A resource of that kind, name and version exists."""
 
 
 _COLUMNS = [resources.c[name] for name in Resource.__dataclass_fields__]
@@ -91,7 +90,7 @@ LISTING = TableListing(resources, _COLUMNS, Resource)
 
 
 def create(store: Database, scope: ResourceScope, new: New) -> Resource:
-    """The resource, with its tags. Raises NameTaken."""
+    """Creates a resource with its tags. Raises ResourceNameTaken."""
     try:
         with store.write() as connection:
             return create_in(connection, scope, new)
@@ -104,7 +103,7 @@ def create(store: Database, scope: ResourceScope, new: New) -> Resource:
 def create_in(
     connection: Connection, scope: ResourceScope, new: New, detail: Callable[[Resource], dict[str, Any]] | None = None
 ) -> Resource:
-    """`create` inside a transaction of the caller's; `detail`: makes that of the event. Raises IntegrityError."""
+    """`create` inside the caller's transaction; `detail`: makes the event's detail. Raises IntegrityError."""
     now = now_ms()
     made = Resource(
         id=uuid.uuid4().hex,
@@ -126,7 +125,7 @@ def create_in(
 
 
 def put_in(connection: Connection, made: Resource) -> None:
-    """Its row alone: nothing is logged. Raises IntegrityError."""
+    """Inserts only its row: nothing is logged. Raises IntegrityError."""
     _INSERT.run(connection, vars(made))
 
 
@@ -141,20 +140,21 @@ def _read(store: Database, scope: ResourceScope, name: str, version: int) -> Res
 
 
 def find_in(connection: Connection, scope: ResourceScope, name: str, version: int = 0) -> Resource | None:
-    """`find` inside a transaction of the caller's."""
+    """`find` inside the caller's transaction."""
     row = connection.execute(_BY_NAME, {**vars(scope), "name": name, "version": version}).first()
     return Resource(*row) if row else None
 
 
 def several(store: Database, ids: Sequence[str]) -> list[Resource]:
-    """The resources of these ids that exist, in the order of `ids`."""
+    """Returns the existing resources with these ids, in the order of `ids`."""
     with store.read() as connection:
         found = {row.id: Resource(*row) for row in connection.execute(_RESOURCES.where(resources.c.id.in_(ids)))}
     return [found[one] for one in ids if one in found]
 
 
 def is_of(kind: str) -> Condition:
-    """Beside conditions that have an index of their own: SQLite would take the one of kinds, and read all of the kind."""
+    """Matches a kind beside conditions with another index: prevents SQLite from using the index of kinds and reading the whole
+    kind."""
     return resources.c.kind.concat("") == kind
 
 
@@ -163,7 +163,7 @@ def belongs_to(parent: str, kind: str) -> Condition:
 
 
 def in_parts(store: Database, ids: Sequence[str], at_once: int = 25) -> Iterator[Resource]:
-    """`several`, but a few at a time, so that not all of them are in memory."""
+    """Yields the result of `several` in batches, so that not all resources are in memory."""
     for first in range(0, len(ids), at_once):
         yield from several(store, ids[first : first + at_once])
 
@@ -171,19 +171,19 @@ def in_parts(store: Database, ids: Sequence[str], at_once: int = 25) -> Iterator
 def page(
     store: Database, scope: ResourceScope | None, requested: PageRequest, *conditions: Condition
 ) -> list[Resource]:
-    """At most `asked.limit` resources in the order asked for, beginning after its position."""
+    """Returns at most `requested.limit` resources in the requested order, beginning after its position."""
     found: list[Resource] = LISTING.page(store, scope, requested, *conditions)
     return found
 
 
 def locked_in(connection: Connection, resource_id: str) -> Resource | None:
-    """The resource as it is now; nobody else changes it before the transaction ends."""
+    """Returns the current resource, locked against other writers until the transaction ends."""
     row = connection.execute(_LOCKED, {"resource_id": resource_id}).first()
     return Resource(*row) if row else None
 
 
 def change(store: Database, changed: Resource, principal: str = "") -> None:
-    """Keep the document and the status of `changed` (Update operations)."""
+    """Stores the document and the status of `changed` (Update operations)."""
     with store.write() as connection:
         change_in(connection, changed, principal)
 
@@ -191,7 +191,7 @@ def change(store: Database, changed: Resource, principal: str = "") -> None:
 def change_in(
     connection: Connection, changed: Resource, principal: str = "", detail: dict[str, Any] | None = None
 ) -> None:
-    """`change` inside a transaction of the caller's; `detail`: of the event."""
+    """`change` inside the caller's transaction; `detail`: the event's detail."""
     values = {"document": changed.document, "status": changed.status, "modified_ms": now_ms()}
     connection.execute(_UPDATE, {"resource_id": changed.id, **values})
     _log(connection, changed, "Changed", principal, detail)
@@ -201,8 +201,8 @@ def change_in(
 def alter(
     store: Database, resource_id: str, how: Callable[[Resource], Resource | None], message: str = ""
 ) -> Resource | None:
-    """What `how` makes of a resource as it stands, with no other writer between; None, and nothing changed, where it makes nothing
-    of it or the resource is gone. `message`: of the event."""
+    """Replaces a resource by the result of `how`, atomically; returns None, without a change, if `how` returns None or the resource
+    was deleted. `message`: the event's message."""
     with store.write() as connection:
         row = connection.execute(_LOCKED, {"resource_id": resource_id}).first()
         changed = how(Resource(*row)) if row else None
@@ -221,19 +221,19 @@ def alter(
 
 
 def of_kind(store: Database, kind: str) -> list[Resource]:
-    """All resources of a kind, of every account and region, oldest first."""
+    """Returns all resources of a kind, of every account and region, oldest first."""
     with store.read() as connection:
         return [Resource(*row) for row in connection.execute(_OF_KIND, {"kind": kind})]
 
 
 def in_status(store: Database, kind: str, statuses: Sequence[str]) -> list[str]:
-    """The ids of a kind's resources that have one of the statuses, oldest first."""
+    """Returns the ids of a kind's resources that have one of the statuses, oldest first."""
     with store.read() as connection:
         return list(connection.execute(_IN_STATUS, {"kind": kind, "statuses": list(statuses)}).scalars())
 
 
 def count_by_status(store: Database, parents: Sequence[str]) -> dict[str, dict[str, int]]:
-    """Of each of these resources: how many that belong to it have each status."""
+    """Returns, for each of these resources, the number of its children by status."""
     found: dict[str, dict[str, int]] = {parent: {} for parent in parents}
     with store.read() as connection:
         for parent, status, count in connection.execute(_COUNTED, {"parents": list(parents)}):
@@ -248,13 +248,13 @@ def get(store: Database, resource_id: str) -> Resource | None:
 
 
 def remove(store: Database, resource: Resource, arn: str, principal: str = "") -> bool:
-    """Forget a resource and its tags; False if somebody else has been first."""
+    """Deletes a resource and its tags; returns False if another caller was first."""
     with store.write() as connection:
         return remove_in(connection, resource, arn, principal)
 
 
 def remove_in(connection: Connection, resource: Resource, arn: str, principal: str = "") -> bool:
-    """`remove` inside a transaction of the caller's."""
+    """`remove` inside the caller's transaction."""
     done = connection.execute(delete(resources).where(resources.c.id == resource.id))
     if done.rowcount:
         tags.remove_in(connection, arn)
@@ -265,26 +265,26 @@ def remove_in(connection: Connection, resource: Resource, arn: str, principal: s
 
 
 def has_children_in(connection: Connection, resource_id: str) -> bool:
-    """Whether a resource belongs to it."""
+    """True if the resource has children."""
     return (
         connection.execute(select(resources.c.id).where(resources.c.parent == resource_id).limit(1)).first() is not None
     )
 
 
 def child_names(store: Database, resource_id: str, kind: str) -> list[tuple[str, str]]:
-    """The id and the status of each resource of a kind that belongs to it, whose documents may be large."""
+    """Returns the id and the status of each child of a kind, without the documents, which may be large."""
     with store.read() as connection:
         return [(row.id, row.status) for row in connection.execute(_NAMES.where(belongs_to(resource_id, kind)))]
 
 
 def children(store: Database, resource_id: str) -> list[Resource]:
-    """The resources that belong to it, oldest first."""
+    """Returns the resource's children, oldest first."""
     with store.read() as connection:
         return children_in(connection, resource_id)
 
 
 def children_in(connection: Connection, resource_id: str) -> list[Resource]:
-    """`children` inside a transaction of the caller's."""
+    """`children` inside the caller's transaction."""
     statement = _RESOURCES.where(resources.c.parent == resource_id).order_by(
         resources.c.created_ms, resources.c.version
     )
@@ -292,14 +292,14 @@ def children_in(connection: Connection, resource_id: str) -> list[Resource]:
 
 
 def remove_children_in(connection: Connection, resource_id: str) -> None:
-    """Forget the resources that belong to it, which have no tags and no events that anybody follows."""
+    """Deletes the resource's children, which have neither tags nor events with followers."""
     for child in connection.execute(_NAMES.where(resources.c.parent == resource_id)).all():
         changes(connection, _named(ResourceScope(child.kind, child.account, child.region), child.name, child.version))
     connection.execute(delete(resources).where(resources.c.parent == resource_id))
 
 
 def next_version_in(connection: Connection, resource_id: str) -> int:
-    """1, 2, 3, …: no number comes again as long as the resource is there, also if what had it is deleted."""
+    """Returns 1, 2, 3, …: no number is reused while the resource exists, even if its child is deleted."""
     changed = connection.execute(_COUNT, {"counted": resource_id}).scalar()
     if changed is None and insert_absent(connection, version_counters, {"resource_id": resource_id, "last": 1}):
         return 1

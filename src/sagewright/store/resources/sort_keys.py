@@ -1,6 +1,6 @@
-"""Values of properties as bytes that sort, and are compared, alike in Python, SQLite and PostgreSQL.
+"""Values of properties as bytes that sort and compare alike in Python, SQLite and PostgreSQL.
 
-Numbers come before texts, texts before times. A text that is a number counts as one: hyperparameters are texts on the wire.
+Numbers come before texts, texts before times. A numeric text counts as a number: hyperparameters are texts on the wire.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from functools import lru_cache
 from typing import Any
 
 Span = tuple[bytes, bytes]
-"""Keys from the first up to, and without, the second."""
+"""Keys from the first up to, and excluding, the second."""
 
 NUMBER, TEXT, TIME, FLAG, END = b"\x02", b"\x03", b"\x05", b"\x06", b"\x07"
 MOST_CHARACTERS = 1025
-"""Texts count as far as this: a filter's value has 1,024 characters, so that no comparison needs more."""
+"""Maximum number of significant characters of a text: a filter's value has 1,024 characters, so no comparison needs more."""
 
-MOST_BYTES = 2048  # what an entry of PostgreSQL's indexes takes, with a margin
+MOST_BYTES = 2048  # limit of an entry in PostgreSQL's indexes, with a margin
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
 def key_of(value: Any) -> bytes:
-    """The key of a value that is a bool, a number, a time or anything with a text."""
+    """Returns the key of a bool, a number, a time or anything with a text."""
     if isinstance(value, bool):
         return FLAG + str(value).lower().encode()
     if isinstance(value, datetime):
@@ -32,21 +32,21 @@ def key_of(value: Any) -> bytes:
     return _key_of_text(str(value))
 
 
-@lru_cache(4096)  # most of a job's values are those of the job before it
+@lru_cache(4096)  # most values of a job equal those of the previous job
 def _key_of_text(text: str) -> bytes:
     number = as_number(text)
     return TEXT + _clipped(text) if number is None else NUMBER + _packed(number) + _clipped(text)
 
 
 def text_of(key: bytes) -> str:
-    """The text that a key was made of; of a time, its ISO form."""
+    """Returns the text that a key was made of; for a time, its ISO form."""
     if key[:1] == TIME:
         return (_EPOCH + round(_unpacked(key[1:9])) * _MICROSECOND).isoformat()
     return key[9 if key[:1] == NUMBER else 1 :].decode()
 
 
 def as_number(text: str) -> float | None:
-    """None for what is no number; NaN is none, since it can't be sorted."""
+    """Returns the number, or None for other text; NaN is excluded, since it cannot be sorted."""
     if not text.isascii() or "_" in text:
         return None
     try:
@@ -57,7 +57,7 @@ def as_number(text: str) -> float | None:
 
 
 def as_time(text: str) -> datetime | None:
-    """None for what is no ISO 8601 time; one without a zone is UTC."""
+    """Returns the time, or None for text that is not ISO 8601; one without a zone is UTC."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
@@ -66,7 +66,7 @@ def as_time(text: str) -> datetime | None:
 
 
 def equal(text: str) -> list[Span]:
-    """Where the values lie that are the one that `text` stands for."""
+    """Returns the spans of values equal to the one that `text` stands for."""
     number, moment = as_number(text), as_time(text)
     low, high = _exact(text, number)
     spans = [(low, high)]
@@ -78,7 +78,7 @@ def equal(text: str) -> list[Span]:
 
 
 def compared(text: str, *, greater: bool, inclusive: bool) -> list[Span]:
-    """Where the values lie that are greater (or less) than `text`: times beside times, numbers and texts beside each other."""
+    """Returns the spans of values greater (or less) than `text`: times compare with times; numbers and texts share one order."""
     low, high = _exact(text, as_number(text))
     spans = [_side(low, high, (NUMBER, b"\x04"), greater, inclusive)]
     if (moment := as_time(text)) is not None:
@@ -101,7 +101,7 @@ def _exact(text: str, number: float | None) -> Span:
     if number is None:
         return _only(TEXT + _clipped(text))
     packed = NUMBER + _packed(number)
-    return packed, packed + b"\xff"  # the text behind it never begins so
+    return packed, packed + b"\xff"  # the text behind it never begins with this byte
 
 
 def _only(key: bytes) -> Span:
@@ -109,7 +109,7 @@ def _only(key: bytes) -> Span:
 
 
 def _packed(number: float) -> bytes:
-    """Eight bytes in the order of the numbers."""
+    """Returns eight bytes that sort as the numbers do."""
     bits: int = struct.unpack(">Q", struct.pack(">d", number))[0]
     return (bits ^ (0xFFFF_FFFF_FFFF_FFFF if bits >> 63 else 1 << 63)).to_bytes(8, "big")
 

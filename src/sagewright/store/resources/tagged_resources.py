@@ -1,4 +1,4 @@
-"""Resources by their tags, of all services: their ARNs, page by page."""
+"""Resources of all services by their tags: their ARNs, page by page."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sagewright.store.schema.tags import tags
 
 @dataclass(frozen=True)
 class TagFilter:
-    """A tag of this key, with one of these values if there are any."""
+    """Matches a tag with this key, and with one of these values if there are any."""
 
     key: str
     values: tuple[str, ...] = ()
@@ -20,8 +20,8 @@ class TagFilter:
 
 @dataclass(frozen=True)
 class TagQuery:
-    """Resources that have all of `filters`. `patterns` and `others`: SQL patterns of ARNs, of each of which one has to fit, where
-    there are any. `where`: their region and account, as ARNs have them; `arns`: these alone, where there are any."""
+    """Resources that match all of `filters`. `patterns` and `others`: SQL patterns of ARNs; if given, one of each must match.
+    `where`: their region and account, as in ARNs; `arns`: only these, if given."""
 
     filters: tuple[TagFilter, ...]
     patterns: tuple[str, ...]
@@ -31,7 +31,7 @@ class TagQuery:
 
 
 def page(store: Database, requested: TagQuery, after: str, limit: int) -> list[str]:
-    """At most `limit` ARNs behind `after`, ascending."""
+    """Returns at most `limit` ARNs after `after`, ascending."""
     statement = select(tags.c.arn).distinct().where(tags.c.arn > after, _here(requested.where))
     for one in requested.filters:
         statement = statement.where(tags.c.arn.in_(_having(one)))
@@ -44,7 +44,7 @@ def page(store: Database, requested: TagQuery, after: str, limit: int) -> list[s
 
 
 def names(store: Database, where: str, key: str | None, after: str | None, limit: int) -> list[str]:
-    """At most `limit` keys, or values of a key, that resources have: those behind `after`, ascending."""
+    """Returns at most `limit` tag keys in use, or values of a key, after `after`, ascending."""
     column = tags.c.key if key is None else tags.c.value
     conditions = [_here(where)]
     conditions += [] if key is None else [tags.c.key == key]
@@ -60,7 +60,7 @@ def _having(one: TagFilter) -> Select[tuple[str]]:
 
 
 def _here(where: str) -> ColumnElement[bool]:
-    """IAM's and S3's ARNs have no region; S3's no account."""
+    """Matches ARNs of the region and account. IAM's and S3's ARNs have no region; S3's no account."""
     account = where.partition(":")[2]
     return or_(
         tags.c.arn.like(f"arn:%:{where}:%"), tags.c.arn.like(f"arn:%::{account}:%"), tags.c.arn.like("arn:%:s3:::%")

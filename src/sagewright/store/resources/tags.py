@@ -15,7 +15,7 @@ from sagewright.store.schema.tags import tags
 
 @dataclass(frozen=True)
 class Tag:
-    """One tag; `position` and key say where it stands in the list."""
+    """One tag; `position` and key give its position in the list."""
 
     position: int
     key: str
@@ -30,20 +30,20 @@ _INSERT = PreparedStatement(insert(tags), ("arn", "key", "value", "position"))
 
 
 def add(store: Database, arn: str, pairs: dict[str, str]) -> None:
-    """Set tags; one of the same key is replaced."""
+    """Sets tags, replacing those with the same key."""
     with store.write() as connection:
         add_in(connection, arn, pairs)
 
 
 def add_in(connection: Connection, arn: str, pairs: dict[str, str]) -> None:
-    """`add` inside a transaction of the caller's."""
+    """`add` inside the caller's transaction."""
     for position, (key, value) in enumerate(pairs.items()):
         _DELETE.run(connection, {"of": arn, "named": key})
         _INSERT.run(connection, {"arn": arn, "key": key, "value": value, "position": position})
 
 
 def extend(store: Database, arn: str, pairs: dict[str, str], most: int) -> int:
-    """`add`, unless there would be more than `most`: how many there are then, or would be."""
+    """Runs `add` unless the resource would have more than `most` tags; returns the resulting number."""
     with store.write() as connection:
         count = len(of_in(connection, arn) | pairs)
         if count <= most:
@@ -57,12 +57,12 @@ def of(store: Database, arn: str) -> dict[str, str]:
 
 
 def of_in(connection: Connection, arn: str) -> dict[str, str]:
-    """`of` inside a transaction of the caller's."""
+    """`of` inside the caller's transaction."""
     return {row.key: row.value for row in connection.execute(_TAGS.where(tags.c.arn == arn))}
 
 
 def of_all(store: Database, arns: Sequence[str]) -> dict[str, dict[str, str]]:
-    """The tags of each resource, by its ARN."""
+    """Returns the tags of each resource, by its ARN."""
     found: dict[str, dict[str, str]] = defaultdict(dict)
     with store.read() as connection:
         for row in connection.execute(_OF_ALL, {"arns": arns}):
@@ -71,7 +71,7 @@ def of_all(store: Database, arns: Sequence[str]) -> dict[str, dict[str, str]]:
 
 
 def page(store: Database, arn: str, limit: int, after: tuple[int, str] | None) -> list[Tag]:
-    """At most `limit` tags, after the position and key that the page before ended with."""
+    """Returns at most `limit` tags, after the position and key that the previous page ended with."""
     statement = _TAGS.where(tags.c.arn == arn).limit(limit)
     if after is not None:
         statement = statement.where(tuple_(tags.c.position, tags.c.key) > after)
@@ -80,13 +80,13 @@ def page(store: Database, arn: str, limit: int, after: tuple[int, str] | None) -
 
 
 def remove(store: Database, arn: str, keys: list[str] | None = None) -> None:
-    """Delete the tags of these keys, all of them for None."""
+    """Deletes the tags with these keys; all of them for None."""
     with store.write() as connection:
         remove_in(connection, arn, keys)
 
 
 def remove_in(connection: Connection, arn: str, keys: list[str] | None = None) -> None:
-    """`remove` inside a transaction of the caller's."""
+    """`remove` inside the caller's transaction."""
     statement = delete(tags).where(tags.c.arn == arn)
     if keys is not None:
         statement = statement.where(tags.c.key.in_(keys))

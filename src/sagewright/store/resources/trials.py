@@ -1,4 +1,4 @@
-"""Which trial components belong to which trials, and the components that jobs have of themselves."""
+"""Memberships of trial components in trials, and the components that represent jobs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from sagewright.store.schema.trials import trial_associations
 
 COMPONENT = "trial-component"
 FORGOTTEN = "trial-component-forgotten"
-"""A kind of row: the component of a job (its parent) was deleted, and is not made again."""
+"""Kind of a row: the component of a job (its parent) was deleted, and is not created again."""
 _OWN = trial_associations.c
 _OF_JOB = PreparedStatement(
     select(resources.c.id).where(resources.c.parent == bindparam("job"), resources.c.kind == literal(COMPONENT))
@@ -42,7 +42,7 @@ _NAMED = PreparedStatement(
 
 
 def associate_in(connection: Connection, trial: str, component: str) -> None:
-    """Once, however often it is asked for."""
+    """Associates a component with a trial, idempotently."""
     there = select(_OWN.trial).where(_OWN.trial == trial, _OWN.component == component)
     row = {"trial": trial, "component": component, "at_ms": now_ms()}
     if connection.execute(there).first() is None and insert_absent(connection, trial_associations, row):
@@ -50,7 +50,7 @@ def associate_in(connection: Connection, trial: str, component: str) -> None:
 
 
 def dissociate_in(connection: Connection, trial: str, component: str) -> bool:
-    """Whether there was something to undo."""
+    """Deletes an association; returns True if there was one."""
     done = connection.execute(
         delete(trial_associations).where(_OWN.trial == trial, _OWN.component == component)
     ).rowcount
@@ -60,7 +60,7 @@ def dissociate_in(connection: Connection, trial: str, component: str) -> bool:
 
 
 def changed_in(connection: Connection, *ids: str) -> None:
-    """What these resources are found by has changed, though their rows have not."""
+    """Queues these resources for the index: what they are found by has changed, though their rows have not."""
     connection.execute(insert(index_queue), [{"source": "resources", "ref": one} for one in ids])
 
 
@@ -73,13 +73,13 @@ def has_trials_in(connection: Connection, component: str) -> bool:
 
 
 def trials_of(store: Database, components: Sequence[str]) -> dict[str, list[str]]:
-    """The ids of the trials of each component, as they were associated."""
+    """Returns the ids of the trials of each component, in the order of association."""
     statement = select(_OWN.component, _OWN.trial).where(_OWN.component.in_(components))
     return _pairs(store, statement.order_by(_OWN.at_ms, _OWN.trial))
 
 
 def components_of(store: Database, trials: Sequence[str]) -> dict[str, list[str]]:
-    """The ids of the components of each trial, as they were associated."""
+    """Returns the ids of the components of each trial, in the order of association."""
     statement = select(_OWN.trial, _OWN.component).where(_OWN.trial.in_(trials))
     return _pairs(store, statement.order_by(_OWN.at_ms, _OWN.component))
 
@@ -93,18 +93,18 @@ def _pairs(store: Database, statement: Any) -> dict[str, list[str]]:
 
 
 def in_trial(trial: str) -> Condition:
-    """Of components."""
+    """Matches components in a trial."""
     return resources.c.id.in_(select(_OWN.component).where(_OWN.trial == trial))
 
 
 def in_experiment(experiment: str) -> Condition:
-    """Of components."""
+    """Matches components in an experiment."""
     trials = select(resources.c.id).where(resources.c.parent == experiment)
     return resources.c.id.in_(select(_OWN.component).where(_OWN.trial.in_(trials)))
 
 
 def has_component(component: str) -> Condition:
-    """Of trials."""
+    """Matches trials with a component."""
     return resources.c.id.in_(select(_OWN.trial).where(_OWN.component == component))
 
 
@@ -113,7 +113,7 @@ def belongs_to(parent: str) -> Condition:
 
 
 def of_jobs(store: Database, ids: Sequence[str]) -> list[str]:
-    """The ids of the components of these jobs."""
+    """Returns the ids of the components of these jobs."""
     with store.read() as connection:
         return of_jobs_in(connection, ids)
 
@@ -125,7 +125,7 @@ def of_jobs_in(connection: Connection, ids: Sequence[str]) -> list[str]:
 def untracked_in(
     connection: Connection, account: str, region: str, kinds: Sequence[str], since_ms: int
 ) -> list[Row[Any]]:
-    """(id, kind, name, created_ms) of some jobs, made since then, that have no component yet and had none, oldest first."""
+    """Returns (id, kind, name, created_ms) of some jobs created since then that never had a component, oldest first."""
     parent = resources.alias()
     tracked = exists().where(parent.c.parent == jobs.c.id, or_(parent.c.kind == COMPONENT, parent.c.kind == FORGOTTEN))
     statement = select(jobs.c.id, jobs.c.kind, jobs.c.account, jobs.c.region, jobs.c.name, jobs.c.created_ms).where(
@@ -135,7 +135,7 @@ def untracked_in(
 
 
 def has_own_in(connection: Connection, job: str) -> bool:
-    """Whether a job has a component of itself, or had one that was deleted."""
+    """True if a job has a component that represents it, or had one that was deleted."""
     return any(_OWN_OF_JOB.first(connection, {"job": job, "own": kind}) for kind in (COMPONENT, FORGOTTEN))
 
 

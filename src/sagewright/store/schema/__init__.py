@@ -1,4 +1,4 @@
-"""The tables, a module for each group of nouns, on one MetaData."""
+"""The tables, one module per group of nouns, on one MetaData."""
 
 from sagewright.store.schema import (
     clienttokens,

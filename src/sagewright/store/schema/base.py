@@ -1,4 +1,4 @@
-"""The MetaData all tables hang on, and the column types they share."""
+"""The MetaData of all tables, and the column types they share."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Milliseconds = BigInteger
 """A point in time: milliseconds since the epoch, UTC."""
 
 Serial = BigInteger().with_variant(Integer(), "sqlite")
-"""An integer key that the database counts up (SQLite does so for INTEGER alone)."""
+"""An integer key that the database increments (SQLite does so only for INTEGER)."""
 
 Bytewise = String().with_variant(String(collation="C"), "postgresql")
-"""Text that compares by its UTF-8 bytes on both databases, as S3 keys and list cursors need."""
+"""Text that compares by its UTF-8 bytes on both databases, as S3 keys and list cursors require."""

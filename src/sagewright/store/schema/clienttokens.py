@@ -1,4 +1,4 @@
-"""Tokens by which clients mark a request that they send again."""
+"""Tokens by which clients mark repeated requests."""
 
 from __future__ import annotations
 

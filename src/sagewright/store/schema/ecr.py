@@ -11,7 +11,7 @@ ecr_repositories = Table(
     metadata,
     Column("name", Bytewise, primary_key=True),
     Column("created_ms", Milliseconds, nullable=False),
-    Column("settings", JSON, nullable=False),  # members of ECR's Repository as they were given
+    Column("settings", JSON, nullable=False),  # members of ECR's Repository as given
     Column("policy", Text),
     Column("lifecycle", Text),
 )

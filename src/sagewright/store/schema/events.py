@@ -17,8 +17,8 @@ events = Table(
     Column("step", String, nullable=False),
     Column("message", Text, nullable=False),
     Column("detail", JSON),
-    Column("principal", String, nullable=False, server_default=""),  # the ARN of who asked for it; "" for the engine
-    # On PostgreSQL the number of the transaction, by a default that its migration sets; SQLite has one writer at a time.
+    Column("principal", String, nullable=False, server_default=""),  # the ARN of the caller; "" for the engine
+    # The transaction's number on PostgreSQL, by a default that its migration sets; SQLite has one writer at a time.
     Column("writer", BigInteger, nullable=False, server_default="0"),
 )
 Index("ix_events_subject", events.c.subject_id, events.c.seq)

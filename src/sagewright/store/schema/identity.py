@@ -15,8 +15,8 @@ access_keys = Table(
     Column("principal_arn", String, nullable=False),
     Column("user_id", String, nullable=False),
     Column("created_ms", Milliseconds, nullable=False),
-    Column("expires_ms", Milliseconds),  # null: until it is deleted
-    Column("job_id", String),  # the job whose end ends these credentials
+    Column("expires_ms", Milliseconds),  # null: valid until it is deleted
+    Column("job_id", String),  # the job with which these credentials end
 )
 Index("ix_access_keys_job_id", access_keys.c.job_id)
 Index("ix_access_keys_expires_ms", access_keys.c.expires_ms)

@@ -17,10 +17,10 @@ jobs = Table(
     Column("created_ms", Milliseconds, nullable=False),
     Column("request", JSON, nullable=False),
     Column("wanted", String, key="desired", nullable=False),
-    Column("spot", Integer, nullable=False, server_default="0"),  # 1: gives way to jobs that are not
+    Column("spot", Integer, nullable=False, server_default="0"),  # 1: yields to jobs that are not spot jobs
     Column("lease_owner", String),
     Column("lease_until_ms", Milliseconds, nullable=False, server_default="0"),
-    # What follows is projected from the event log by store.jobs.jobs.move alone.
+    # The following columns are projected from the event log, only by store.jobs.jobs.move.
     Column("status", String, nullable=False),
     Column("secondary_status", String, nullable=False),
     Column("modified_ms", Milliseconds, nullable=False),
@@ -44,14 +44,14 @@ hosts = Table(
     Column("name", String, nullable=False),
     Column("token_hash", String, nullable=False),
     Column("log_stream", String, nullable=False),
-    Column("handle", JSON),  # the backend's own; null until it was launched
+    Column("handle", JSON),  # the backend's handle; null until it was launched
     Column("phase", String, nullable=False),
     Column("report_seq", Integer, nullable=False, server_default="0"),
     Column("seen_ms", Milliseconds, nullable=False),
     Column("exit_code", Integer),
     Column("cause", String),
     Column("failure", Text),
-    Column("message", Text),  # what the process has left to be told at its end
+    Column("message", Text),  # the message that the process left at its end
     UniqueConstraint("job_id", "attempt", "name"),
 )
 

@@ -1,4 +1,4 @@
-"""What lineage knows: entities by where they come from, and the associations between them, found from both of their ends."""
+"""Lineage: the sources of entities, and the associations between them, indexed by both ends."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ lineage_associations = Table(
     Column("destination_type", Bytewise, nullable=False),
     Column("type", String, nullable=False),
     Column("at_ms", Milliseconds, nullable=False),
-    Column("principal", String, nullable=False),  # the ARN of who made it; nothing for the server
+    Column("principal", String, nullable=False),  # the ARN of the creator; empty for the server
     UniqueConstraint("source", "destination"),
 )
 Index("ix_lineage_associations_destination", lineage_associations.c.destination, lineage_associations.c.source)

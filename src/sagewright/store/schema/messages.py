@@ -16,17 +16,19 @@ messages = Table(
     Column("attributes", JSON, nullable=False),
     Column("sender", String, nullable=False),
     Column("sent_ms", Milliseconds, nullable=False),
-    Column("visible_ms", Milliseconds, nullable=False),  # from then on it may be received
-    Column("received_ms", Milliseconds),  # for the first time
+    Column("visible_ms", Milliseconds, nullable=False),  # time from which it may be received
+    Column("received_ms", Milliseconds),  # time of the first receive
     Column("receives", Integer, nullable=False, server_default="0"),
-    Column("handle", String),  # of the last time it was received
-    Column("group_name", String, nullable=False, server_default=""),  # of FIFO queues: its messages come in order
-    Column("system", JSON, nullable=False, server_default="{}"),  # attributes that SQS gives, by their names
+    Column("handle", String),  # of the last receive
+    Column(
+        "group_name", String, nullable=False, server_default=""
+    ),  # FIFO queues: messages of a group are delivered in order
+    Column("system", JSON, nullable=False, server_default="{}"),  # attributes set by SQS, by name
 )
 Index("ix_messages_queue", messages.c.queue_id, messages.c.visible_ms, messages.c.id)
 Index("ix_messages_group", messages.c.queue_id, messages.c.group_name, messages.c.id)
 
-message_tokens = Table(  # of FIFO queues: what is sent again within five minutes is sent once
+message_tokens = Table(  # FIFO queues: duplicates within five minutes are dropped
     "message_tokens",
     metadata,
     Column("queue_id", String, primary_key=True),

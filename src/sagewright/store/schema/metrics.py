@@ -14,7 +14,7 @@ metric_data = Table(
     Column("region", String, nullable=False),
     Column("namespace", String, nullable=False),
     Column("name", String, nullable=False),
-    Column("dimensions", String, nullable=False),  # canonical text: name=value pairs sorted, one a line
+    Column("dimensions", String, nullable=False),  # canonical text: name=value pairs sorted, one per line
     Column("at_ms", Milliseconds, nullable=False),
     Column("samples", Float, nullable=False),
     Column("total", Float, nullable=False),

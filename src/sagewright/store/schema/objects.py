@@ -24,7 +24,7 @@ objects = Table(
     Column("key", Bytewise, primary_key=True),
     # Counts down from -1, so that a key's newest version comes first in the order of the primary key.
     Column("rank", Integer, primary_key=True, autoincrement=False),
-    Column("version", String, nullable=False),  # "null" for what was put without versioning
+    Column("version", String, nullable=False),  # "null" for a version put without versioning
     Column("latest", Boolean, nullable=False),
     Column("delete_marker", Boolean, nullable=False),
     Column("blob", String),  # null for a delete marker
@@ -35,7 +35,7 @@ objects = Table(
     Column("user_metadata", JSON, nullable=False),
     Column("tags", JSON, nullable=False),
     Column("checksums", JSON, nullable=False),
-    Column("parts", JSON, nullable=False),  # [{number, size, checksums}] of what was uploaded in parts, else []
+    Column("parts", JSON, nullable=False),  # [{number, size, checksums}] of a multipart upload, otherwise []
     sqlite_with_rowid=False,
 )
 Index("ix_objects_blob", objects.c.blob)
@@ -43,7 +43,7 @@ Index("ix_objects_blob", objects.c.blob)
 small_blobs = Table(
     "small_blobs",
     metadata,
-    Column("id", String, primary_key=True),  # the `blob` of the one object whose bytes these are
+    Column("id", String, primary_key=True),  # the `blob` of the only object with these bytes
     Column("data", LargeBinary, nullable=False),
 )
 
@@ -59,7 +59,7 @@ uploads = Table(
     Column("tags", JSON, nullable=False),
     Column("checksum_algorithm", String),
     Column("checksum_type", String),  # COMPOSITE, FULL_OBJECT
-    # The version it became. A finished upload is kept for a while: its completion may be asked for again.
+    # The resulting version. A finished upload is kept for a while, since its completion may be requested again.
     Column("version", String),
     Column("finished_ms", Milliseconds),
 )
@@ -75,6 +75,6 @@ upload_parts = Table(
     Column("etag", String, nullable=False),
     Column("modified_ms", Milliseconds, nullable=False),
     Column("checksums", JSON, nullable=False),
-    Column("start", BigInteger, nullable=False, server_default="0"),  # where it begins in its blob
+    Column("start", BigInteger, nullable=False, server_default="0"),  # its offset in its blob
 )
 Index("ix_upload_parts_blob", upload_parts.c.blob)

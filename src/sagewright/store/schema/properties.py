@@ -1,4 +1,4 @@
-"""The index of properties: what Search filters and sorts by, and the queue of what it has yet to take in."""
+"""The index of properties, which Search filters and sorts by, and the queue of pending changes."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ index_queue = Table(  # triggers fill it in the transaction that changes somethi
     "index_queue",
     metadata,
     Column("id", Serial, primary_key=True, autoincrement=True),
-    Column("source", String, nullable=False),  # the table of what has changed, or tags
-    Column("ref", String, nullable=False),  # its id there, or the ARN of what is tagged
+    Column("source", String, nullable=False),  # the table of the changed row, or tags
+    Column("ref", String, nullable=False),  # its id there, or the ARN of the tagged resource
 )
 
 index_subjects = Table(
@@ -41,7 +41,7 @@ index_values = Table(
     metadata,
     Column("subject", BigInteger, primary_key=True, autoincrement=False),
     Column("path", BigInteger, primary_key=True, autoincrement=False),
-    Column("position", Integer, primary_key=True, autoincrement=False),  # 0: the value that counts in an order
+    Column("position", Integer, primary_key=True, autoincrement=False),  # 0: the value used for ordering
     Column("key", LargeBinary, nullable=False),  # see store.resources.sort_keys
     sqlite_with_rowid=False,
 )

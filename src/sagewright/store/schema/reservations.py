@@ -1,4 +1,4 @@
-"""What jobs hold of the machines, and the servers that share the store."""
+"""Reservations of the machines by jobs, and the servers that share the store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Resources that are documents: models and whatever else is created, described, listed and deleted as a whole."""
+"""Resources that are documents: models and everything else that is created, described, listed and deleted as a whole."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ resources = Table(
     Column("region", String, nullable=False),
     Column("name", Bytewise, nullable=False),
     Column("version", Integer, nullable=False),  # 0 for kinds without versions
-    Column("parent", String, nullable=False),  # the id of the resource it belongs to, or nothing
+    Column("parent", String, nullable=False),  # the id of its parent resource, or empty
     Column("status", String, nullable=False),
     Column("created_ms", Milliseconds, nullable=False),
     Column("modified_ms", Milliseconds, nullable=False),

@@ -1,4 +1,4 @@
-"""What rules make of events: how far the log was read, what targets have yet to be sent, and what is to be deployed."""
+"""Rules: cursors of the log, pending deliveries to targets, and deployments."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from sagewright.store.schema.base import Milliseconds, Serial, metadata
 cursors = Table(
     "cursors",
     metadata,
-    Column("name", String, primary_key=True),  # of what reads the log, or of a schedule
+    Column("name", String, primary_key=True),  # name of the log's reader, or of a schedule
     Column("writer", BigInteger, nullable=False),
-    Column("seq", BigInteger, nullable=False),  # of a schedule: when it was last due, in milliseconds
+    Column("seq", BigInteger, nullable=False),  # for a schedule: when it was last due, in milliseconds
 )
 
 deliveries = Table(
     "deliveries",
     metadata,
     Column("id", Serial, primary_key=True, autoincrement=True),
-    Column("target", String, nullable=False),  # the rule's id and the target's, with a slash between them
+    Column("target", String, nullable=False),  # the rule's id and the target's, separated by a slash
     Column("event", JSON, nullable=False),
     Column("at_ms", Milliseconds, nullable=False),
     Column("due_ms", Milliseconds, nullable=False),
@@ -32,13 +32,13 @@ deployments = Table(
     "deployments",
     metadata,
     Column("target", String, primary_key=True),
-    Column("package", String, nullable=False),  # the ARN of the version that the endpoint is to serve
+    Column("package", String, nullable=False),  # the ARN of the desired version
     Column("asked_ms", Milliseconds, nullable=False),
-    Column("asked_by", String, nullable=False, server_default=""),  # the ARN of who approved or rejected
+    Column("asked_by", String, nullable=False, server_default=""),  # the ARN of the principal that approved or rejected
     Column("status", String, nullable=False),
     Column("message", Text, nullable=False, server_default=""),
-    Column("deployed", String, nullable=False, server_default=""),  # the version that it serves, as far as is known
-    Column("updated", String, nullable=False, server_default=""),  # the configuration that an update was last asked for
+    Column("deployed", String, nullable=False, server_default=""),  # the version that it serves, as far as known
+    Column("updated", String, nullable=False, server_default=""),  # the configuration last requested by an update
     Column("due_ms", Milliseconds, nullable=False),
     Column("attempts", Integer, nullable=False, server_default="0"),
     Column("owner", String),

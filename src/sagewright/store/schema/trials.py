@@ -1,4 +1,4 @@
-"""What trial components belong to, and the metrics that are put for them."""
+"""Memberships of trial components, and the metrics put for them."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ component_metric_summaries = Table(
     Column("minimum", Float, nullable=False),
     Column("maximum", Float, nullable=False),
     Column("mean", Float, nullable=False),
-    Column("squares", Float, nullable=False),  # of the distances from the mean
+    Column("squares", Float, nullable=False),  # sum of the squared distances from the mean
     Column("last", Float, nullable=False),
-    Column("at_ms", Milliseconds, nullable=False),  # of the last
+    Column("at_ms", Milliseconds, nullable=False),  # time of the last point
 )

@@ -1,1 +1,1 @@
-"""What each type of pipeline step does."""
+"""Implementations of the types of pipeline steps."""

@@ -1,4 +1,4 @@
-"""What a type of step has to say: how it begins, what has become of it, and how it is stopped."""
+"""The interface of a type of step: begin, observe, stop."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sagewright.store.resources.resources import Resource
 
 @dataclass(frozen=True)
 class StepObservation:
-    """How a step stands. `exception`: what a retry policy may name, where it failed."""
+    """The observed state of a step. `exception`: the failure's name for retry policies."""
 
     status: StepStatus
     metadata: Mapping[str, Any] = field(default_factory=dict)
@@ -30,7 +30,7 @@ class StepObservation:
 
 @dataclass(frozen=True)
 class StepContext:
-    """What a step works with: `invoke` asks SageMaker as the execution's role. `budget`: for what its references make."""
+    """Context of a step; `invoke` calls SageMaker with the execution's role. `budget`: limits what its references produce."""
 
     call: Call
     execution: Resource
@@ -40,7 +40,7 @@ class StepContext:
     budget: Budget = field(default_factory=lambda: Budget("What its references make", MOST_MADE))
 
     def invoke(self, operation: str, request: dict[str, Any], service: str = "sagemaker") -> dict[str, Any]:
-        """Raises AwsError."""
+        """Calls an operation. Raises AwsError."""
         owner = Owner(self.execution.kind, self.execution.id, self.arn)
         return self.call(
             OperationRequest(
@@ -50,24 +50,24 @@ class StepContext:
 
 
 class StepKind(Protocol):
-    """One type. Each may be called again after a restart, and must make nothing twice."""
+    """One type of step. Each method may be called again after a restart, and must create nothing twice."""
 
     def begin(self, context: StepContext, record: StepRecord) -> StepObservation:
-        """Raises AwsError, BadReference."""
+        """Begins the step. Raises AwsError, BadReference."""
         ...
 
     def observe(self, context: StepContext, record: StepRecord) -> StepObservation:
-        """Of a step that has begun. Raises AwsError."""
+        """Observes a step that has begun. Raises AwsError."""
         ...
 
     def stop(self, context: StepContext, record: StepRecord) -> None:
-        """Raises AwsError where there is nothing to stop any more."""
+        """Stops the step. Raises AwsError if there is nothing left to stop."""
         ...
 
 
 @dataclass(frozen=True)
 class AtOnce:
-    """A step that is over as soon as it has begun. `make` raises AwsError, BadReference."""
+    """A step that is over as soon as it begins. `make` raises AwsError, BadReference."""
 
     make: Callable[[StepContext, StepRecord], StepObservation]
 
@@ -78,11 +78,11 @@ class AtOnce:
         return self.make(context, record)
 
     def stop(self, context: StepContext, record: StepRecord) -> None:
-        """There is nothing to stop."""
+        """No-op: there is nothing to stop."""
 
 
 def plain(value: Any) -> Any:
-    """As JSON has it: times are texts."""
+    """Returns the value as JSON represents it: times become strings."""
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Lambda steps: a function is invoked with the step's arguments, and what it returns are the step's outputs.
+"""Lambda steps: invoke a function with the step's arguments; its result gives the step's outputs.
 
 Source: the contract's pipelines.md, and AWS's developer guide, "Lambda step".
 """
@@ -23,7 +23,7 @@ ACCEPTED = 202
 
 
 class FunctionSteps:
-    """The invocation has the name of the step's attempt: one that was broken off is found and not made again."""
+    """Lambda steps. The invocation is named after the step's attempt: an interrupted step finds it and does not invoke again."""
 
     def begin(self, context: StepContext, record: StepRecord) -> StepObservation:
         described = self._ask(context, record, json.dumps(record.arguments or {}).encode())
@@ -34,10 +34,11 @@ class FunctionSteps:
         return self._seen(context, record, self._ask(context, record, b""), record.metadata)
 
     def stop(self, context: StepContext, record: StepRecord) -> None:
-        """It is waited for: its end is the step's."""
+        """No-op: the step ends when the function returns."""
 
     def _ask(self, context: StepContext, record: StepRecord, payload: bytes) -> dict[str, Any]:
-        """`payload`: nothing once the invocation is made, since it is long enough to be made again at each look."""
+        """Requests the invocation. `payload`: empty once the invocation exists; it can be too large to build again at each
+        observation."""
         owner = Owner(context.execution.kind, context.execution.id, context.arn, record.job)
         request = {"FunctionName": str(context.step.document["FunctionArn"]), "Payload": payload}
         return context.call(
@@ -82,7 +83,7 @@ def _error(arn: str, given: Any) -> str:
 
 
 def _outputs(declared: list[Any], given: Any) -> dict[str, Any]:
-    """The declared ones that there are, each of its type; what is nested comes as a text. Raises ValueError."""
+    """Returns the declared outputs that are present, each converted to its type; nested values become text. Raises ValueError."""
     found: dict[str, Any] = {}
     for one in declared:
         name, type_ = str(one["OutputName"]), str(one.get("OutputType", "String"))
@@ -97,12 +98,12 @@ def _outputs(declared: list[Any], given: Any) -> dict[str, Any]:
 
 
 def _text(value: Any) -> str:
-    """That every store takes: a function may say anything."""
+    """Returns text that every store accepts: a function can return anything."""
     return text_of(value).encode(errors="replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 def _float(value: Any) -> float:
-    """No store takes NaN or an infinity. Raises ValueError."""
+    """Returns a float. Raises ValueError for NaN and infinities, which no store accepts."""
     number = float(value)
     if not math.isfinite(number):
         raise ValueError(value)
@@ -110,7 +111,7 @@ def _float(value: Any) -> float:
 
 
 def _integer(value: Any) -> int:
-    """Raises ValueError, also for what has more digits than clients read."""
+    """Returns an integer. Raises ValueError, also for more digits than clients can read."""
     number = int(value)
     if abs(number) >= 1 << 63:
         raise ValueError("too large")

@@ -1,4 +1,4 @@
-"""Steps that are jobs: processing, training, batch transform, tuning."""
+"""Steps that run a job: processing, training, batch transform, tuning."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ MOST_TOP = 50
 
 
 def tagged(context: StepContext, arguments: Mapping[str, Any]) -> list[dict[str, str]]:
-    """The tags of a step's job: SDKs find the execution by one of them."""
+    """Returns the tags of a step's job: SDKs find the execution by one of them."""
     given = [one for one in arguments.get("Tags") or () if one.get("Key") != EXECUTION_TAG]
     return [*given, {"Key": EXECUTION_TAG, "Value": context.arn}] if len(given) < MOST_TAGS else given
 
 
 @dataclass(frozen=True)
 class JobSteps:
-    """`noun`: TrainingJob, as its members are named; `metadata`: the member of a step's metadata;
-    `tracked`: whether its requests have an ExperimentConfig; those of the jobs that it makes have one in any case."""
+    """`noun`: TrainingJob, as in the names of its members; `metadata`: its member of the step's metadata; `tracked`: True if its
+    requests have an ExperimentConfig; jobs created by it have one in any case."""
 
     noun: str
     metadata: str
@@ -46,7 +46,7 @@ class JobSteps:
         except AwsError as error:
             if error.code != "ResourceInUse":
                 raise
-            arn = self._describe(context, record)[f"{self.noun}Arn"]  # made in a step that was broken off
+            arn = self._describe(context, record)[f"{self.noun}Arn"]  # created in an interrupted step
         return StepObservation(StepStatus.EXECUTING, {self.metadata: {"Arn": arn}})
 
     def observe(self, context: StepContext, record: StepRecord) -> StepObservation:
@@ -71,7 +71,7 @@ class JobSteps:
 
 
 class TuningSteps(JobSteps):
-    """Their properties have the training jobs, the best first: SDKs read the models of the best few."""
+    """Tuning steps. Their properties list the training jobs, the best first: SDKs read the models of the best few."""
 
     def _more(self, context: StepContext, record: StepRecord) -> dict[str, Any]:
         config = context.invoke("DescribeHyperParameterTuningJob", {"HyperParameterTuningJobName": record.job})

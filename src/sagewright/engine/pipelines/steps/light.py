@@ -1,4 +1,4 @@
-"""Steps that are over at once: conditions, failures, models, packages, endpoint configurations."""
+"""Steps that are over at once: conditions, failures, models, model packages, endpoint configurations."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ def _model(context: StepContext, record: StepRecord) -> StepObservation:
 
 
 def _register(context: StepContext, record: StepRecord) -> StepObservation:
-    """The group is made where there is none: SDKs count on it. A token keeps a repeated step from making a second version."""
+    """Registers a model package. Creates a missing group, as SDKs expect. A token keeps a repeated step from creating a second
+    version."""
     by = {"GeneratedBy": context.arn} | (record.arguments.get("MetadataProperties") or {})
     request = {**record.arguments, "MetadataProperties": by}
     group = request.get("ModelPackageGroupName")
@@ -61,7 +62,7 @@ def _make_group(context: StepContext, group: str) -> None:
 
 
 def _endpoint_config(context: StepContext, record: StepRecord) -> StepObservation:
-    """Its name has the execution's id behind it, so that each execution has one of its own."""
+    """Creates an endpoint configuration. The execution's id is appended to its name, so that each execution has a separate one."""
     room = MOST_NAME - len(context.execution.name) - 1
     name = f"{str(record.arguments['EndpointConfigName'])[:room]}-{context.execution.name}"
     try:
@@ -78,7 +79,7 @@ CHECKS = ("CheckType", "ModelPackageGroupName", "SkipCheck", "RegisterNewBaselin
 
 
 def unavailable(type_: str, reason: str) -> AtOnce:
-    """Steps of a type that can't run here: each fails with the reason, and later ones don't begin."""
+    """Returns a kind for steps that cannot run here: each fails with the reason, and later steps do not begin."""
 
     def fail(context: StepContext, record: StepRecord) -> StepObservation:  # noqa: ARG001
         written = context.step.document

@@ -1,7 +1,7 @@
-"""Lineage steps: actions, artifacts and contexts, and associations between them or with what is there already.
+"""Lineage steps: actions, artifacts and contexts, and associations between them or with existing entities.
 
-Source: the contract's pipelines.md, and SDK v3's `LineageStep`. As everywhere in lineage, an entity that is there already is used
-and stays as it is, so a step that was broken off, or runs again in another execution, makes nothing twice.
+Source: the contract's pipelines.md, and SDK v3's `LineageStep`. As everywhere in lineage, an existing entity is used unchanged, so
+a step that was interrupted, or runs again in another execution, creates nothing twice.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from sagewright.pipelines.plan import StepStatus
 ENTITIES = {"Actions": "Action", "Artifacts": "Artifact", "Contexts": "Context"}
 ASSOCIATIONS = "Associations"
 MOST = 50
-"""Entities and associations of one step. AWS tells of at most 5 of each kind and 10 associations."""
+"""Maximum number of entities and of associations in one step. AWS documents at most 5 of each kind and 10 associations."""
 Document = dict[str, Any]
 
 
@@ -65,7 +65,7 @@ def _associate(context: StepContext, given: Document, arns: Mapping[str, Mapping
 
 
 def _end(given: Any, end: str, arns: Mapping[str, Mapping[str, str]]) -> str:
-    """An ARN, or the name and type of an entity of the same step."""
+    """Returns the ARN at one end of an association: given directly, or by the name and type of an entity of the same step."""
     if not isinstance(given, dict):
         raise BadReference(f"An association of a Lineage step needs a {end} with an Arn, or a Name and a Type.")
     if given.get("Arn"):

@@ -1,4 +1,4 @@
-"""Arguments of steps held to the request of the call behind them: no unknown members, and values of the members' types."""
+"""Checks step arguments against the request of the underlying operation: no unknown members, and values of the members' types."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sagewright.pipelines.step_types import step_type
 
 
 def unknown_members(type_: str, arguments: Any) -> list[str]:
-    """Members that the call's request doesn't have; references stand for values of any type."""
+    """Returns members that the operation's request does not have; references stand for values of any type."""
     shape = _shape_of(type_)
     return list(_unknown(shape, arguments)) if shape is not None else []
 
@@ -36,8 +36,8 @@ def _unknown(shape: Shape, value: Any) -> Iterator[str]:
 
 
 def coerced(type_: str, arguments: Any) -> Any:
-    """Numbers as texts where the request has texts, and the other way round: parameters come with types of their own. Members
-    without a value are left out.
+    """Converts numbers to text where the request has text, and text to numbers where it has numbers, because parameters have their
+    own types. Drops members without a value.
     """
     shape = _shape_of(type_)
     return arguments if shape is None else _coerced(shape, arguments)
@@ -74,7 +74,7 @@ _NUMBERS = frozenset({"integer", "long", "float", "double"})
 
 
 def _number(kind: str, text: str) -> Any:
-    """The text itself where it is no number: the call refuses it and says why."""
+    """Returns the number, or the text itself if it is not one: the operation then rejects it with a reason."""
     try:
         return int(text) if kind in {"integer", "long"} else float(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Finds what carries out a type of step."""
+"""Maps a type of step to its implementation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sagewright.pipelines.step_types import step_type
 
 @cache
 def kind_of(type_: str) -> StepKind:
-    """The kind that the type's declaration names, or one whose steps fail with what is lacking."""
+    """Returns the kind that the type's declaration names, or one whose steps fail with what is missing."""
     declared = step_type(type_)
     if not declared.runs:
         return light.unavailable(type_, declared.lacking)

@@ -1,4 +1,4 @@
-"""PipelineExperimentConfig: the experiment and the trial of an execution, which its jobs belong to."""
+"""PipelineExperimentConfig: the experiment and the trial that an execution's jobs belong to."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from sagewright.store.resources.resources import Resource
 
 MISSING = "ResourceNotFound"
 MOST_NAMES = 64 << 10
-"""Bytes that references in the names may make: they are made again each time that the execution is described."""
+"""Maximum bytes that references in the names may produce: they are resolved each time the execution is described."""
 CallOperation = Callable[[str, dict[str, Any]], dict[str, Any]]
-"""An operation and its request; answers as boto3 would."""
+"""Calls an operation with a request; answers as boto3 would."""
 
 
 def experiment_config(context: StepContext) -> dict[str, Any]:
-    """ExperimentConfig of the execution's jobs; its experiment and its trial are there afterwards. Empty where there is none.
+    """Returns the ExperimentConfig of the execution's jobs, after creating its experiment and trial; empty if there is none.
 
     Raises AwsError, BadReference.
     """
@@ -36,8 +36,8 @@ def experiment_config(context: StepContext) -> dict[str, Any]:
 
 
 def config_of_owner(store: Database, owner: Mapping[str, Any], invoke: CallOperation) -> dict[str, str]:
-    """ExperimentConfig of what a job of a pipeline execution makes in its turn: a tuning job's training jobs. Empty where the owner
-    is no execution, or its trial is gone.
+    """Returns the ExperimentConfig for what a pipeline execution's job creates, such as a tuning job's training jobs. Empty if the
+    owner is not an execution, or its trial was deleted.
 
     Raises AwsError.
     """
@@ -62,7 +62,7 @@ def _is_there(invoke: CallOperation, config: Mapping[str, str]) -> bool:
 
 
 def names(execution: Resource) -> dict[str, str]:
-    """ExperimentName and TrialName, by default those of the pipeline and of the execution. Raises BadReference."""
+    """Returns ExperimentName and TrialName, by default the names of the pipeline and of the execution. Raises BadReference."""
     written = execution.document.get("Experiment")
     if not written:
         return {}
@@ -78,7 +78,7 @@ def names(execution: Resource) -> dict[str, str]:
 
 
 def _make(context: StepContext, operation: str, request: dict[str, Any]) -> None:
-    """Another execution may have made it before."""
+    """Creates an entity unless another execution has already created it."""
     try:
         context.invoke(operation, request)
     except AwsError as error:
@@ -88,7 +88,8 @@ def _make(context: StepContext, operation: str, request: dict[str, Any]) -> None
 
 @dataclass(frozen=True)
 class _TrackingResolver:
-    """What the names may refer to: parameters, and what an execution is from its beginning. See pipelines.references.Known."""
+    """Resolves references in the names: parameters, and properties that an execution has from its start. See
+    pipelines.references.ReferenceResolver."""
 
     execution: Resource
 

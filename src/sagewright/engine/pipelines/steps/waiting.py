@@ -1,4 +1,4 @@
-"""Steps that wait for somebody else: endpoints, inference components and callbacks."""
+"""Steps that wait for others: endpoints, inference components and callbacks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CALLBACK_MS = 7 * 86_400_000
 
 
 class EndpointSteps:
-    """An endpoint that is created, or updated where it is there, and waited for."""
+    """Creates an endpoint, or updates an existing one, and waits for it."""
 
     def begin(self, context: StepContext, record: StepRecord) -> StepObservation:
         name, config = (str(record.arguments[member]) for member in ("EndpointName", "EndpointConfigName"))
@@ -50,11 +50,11 @@ class EndpointSteps:
         return StepObservation(StepStatus.EXECUTING)
 
     def stop(self, context: StepContext, record: StepRecord) -> None:
-        """An endpoint that is being made is made."""
+        """No-op: creation of an endpoint is not interrupted."""
 
 
 class ComponentSteps:
-    """An inference component that is created, or updated where it is there and not as it should be, and waited for."""
+    """Creates an inference component, or updates an existing one that differs, and waits for it."""
 
     def begin(self, context: StepContext, record: StepRecord) -> StepObservation:
         try:
@@ -80,14 +80,14 @@ class ComponentSteps:
         return StepObservation(StepStatus.EXECUTING)
 
     def stop(self, context: StepContext, record: StepRecord) -> None:
-        """A component that is being made is made."""
+        """No-op: creation of a component is not interrupted."""
 
     def _described(self, context: StepContext, record: StepRecord) -> dict[str, Any]:
         named = {"InferenceComponentName": record.arguments["InferenceComponentName"]}
         return context.invoke("DescribeInferenceComponent", named)
 
     def _update(self, context: StepContext, record: StepRecord, described: dict[str, Any]) -> None:
-        """Unless something is under way, which a step that was taken up again has perhaps asked for itself."""
+        """Updates the component unless an update is in progress, which an earlier attempt of this step may have requested."""
         if described["InferenceComponentStatus"] in {"Creating", "Updating"} or _as_asked(described, record.arguments):
             return
         members = ("InferenceComponentName", "Specification", "RuntimeConfig")
@@ -110,7 +110,7 @@ def _as_asked(described: dict[str, Any], arguments: Mapping[str, Any]) -> bool:
 
 
 class CallbackSteps:
-    """A message to a queue; whoever reads it says by its token what has come of it."""
+    """Sends a message to a queue; its receiver reports the result with the token."""
 
     def begin(self, context: StepContext, record: StepRecord) -> StepObservation:
         self._send(context, record, "Executing")
@@ -134,7 +134,7 @@ class CallbackSteps:
         return StepObservation(StepStatus.SUCCEEDED, {"Callback": callback}, {"OutputParameters": named})
 
     def stop(self, context: StepContext, record: StepRecord) -> None:
-        """It is told, and the step goes on until it has answered."""
+        """Notifies the receiver; the step goes on until it has answered."""
         self._send(context, record, "Stopping")
 
     def _send(self, context: StepContext, record: StepRecord, status: str) -> None:

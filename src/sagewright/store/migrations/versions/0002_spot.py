@@ -1,4 +1,4 @@
-"""Spot jobs are queued behind the others: a column says which they are.
+"""Spot jobs are queued behind the others: a column marks them.
 
 Revision ID: 0002
 Revises: 0001

@@ -1,4 +1,4 @@
-"""Warm pools: a table of what is kept of a job's hosts.
+"""Warm pools: a table of the kept hosts of jobs.
 
 Revision ID: 0003
 Revises: 0002

@@ -1,4 +1,4 @@
-"""Several parts of an upload in one file: where each begins.
+"""Several parts of an upload in one file: a column with each part's offset.
 
 Revision ID: 0005
 Revises: 0004

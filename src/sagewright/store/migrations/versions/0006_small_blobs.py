@@ -1,4 +1,4 @@
-"""Small objects' bytes beside their rows.
+"""The bytes of small objects, stored beside their rows.
 
 Revision ID: 0006
 Revises: 0005
@@ -25,5 +25,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Objects whose bytes were here are lost: an earlier version would not find them."""
+    """Drops the table; the objects whose bytes it holds are lost, since an earlier version would not find them."""
     op.drop_table("small_blobs")

@@ -1,4 +1,4 @@
-"""The keys of a job are found by it, and old keys by their time.
+"""Indexes of access keys by their job and by their expiry.
 
 Revision ID: 0007
 Revises: 0006

@@ -1,4 +1,4 @@
-"""One event log for subjects of every kind; what processes leave to be told; the queue of all kinds of jobs.
+"""One event log for subjects of every kind; exit messages of processes; the queue of all kinds of jobs.
 
 Revision ID: 0008
 Revises: 0007

@@ -1,4 +1,4 @@
-"""Resources, and the index of properties with its queue. Triggers fill the queue, so that no writer can forget it.
+"""Resources, and the index of properties with its queue. Triggers fill the queue, so that no writer can bypass it.
 
 Revision ID: 0009
 Revises: 0008
@@ -26,7 +26,7 @@ WATCHED = {
     "resources": ("resources", "id", ("status", "modified_ms", "document"), True),
     "tags": ("tags", "arn", ("value",), True),
 }
-"""By table: the source and the column that name what has changed, the columns that count, and whether deletions do."""
+"""By table: the source and the column that identify the changed subject, the relevant columns, and whether deletions count."""
 
 
 def upgrade() -> None:
@@ -37,7 +37,7 @@ def upgrade() -> None:
     _index(serial, bytewise)
     for table in WATCHED:
         _watch(table)
-    # What is there already is taken in behind the start, oldest first.
+    # Existing rows are queued after the start, oldest first.
     op.execute("INSERT INTO index_queue (source, ref) SELECT 'jobs', id FROM jobs ORDER BY created_ms, id")
 
 
@@ -117,7 +117,7 @@ def _index(serial: sa.types.TypeEngine[int], bytewise: sa.types.TypeEngine[str])
 
 
 def _watch(table: str) -> None:
-    """Queue what changes in `table`. Of tags, those of SageMaker's resources alone."""
+    """Queues changes in `table`. For tags, only those of SageMaker's resources."""
     source, column, columns, deletions = WATCHED[table]
     events = [("INSERT", "NEW"), (f"UPDATE OF {', '.join(columns)}", "NEW")] + [("DELETE", "OLD")] * deletions
     sqlite = op.get_bind().dialect.name == "sqlite"

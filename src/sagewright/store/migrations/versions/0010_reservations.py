@@ -1,4 +1,4 @@
-"""What jobs hold of the machines stands in the store, and so do the servers that share it.
+"""Reservations of the machines by jobs, and the servers that share the store.
 
 Revision ID: 0010
 Revises: 0009

@@ -1,4 +1,4 @@
-"""Versions of what has some, counted by resource; tokens of requests that are sent again.
+"""Version counters by resource; tokens of repeated requests.
 
 Revision ID: 0011
 Revises: 0010

@@ -1,4 +1,4 @@
-"""What rules make of events: how far the log was read, what targets have yet to be sent, and what is to be deployed.
+"""Rules: cursors of the log, pending deliveries to targets, and deployments.
 
 Revision ID: 0012
 Revises: 0011
@@ -23,7 +23,7 @@ def upgrade() -> None:
         sa.Column("seq", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_cursors")),
     )
-    # What has happened before there were rules is nothing to them.
+    # Events from before the first rule are ignored.
     op.execute(
         "INSERT INTO cursors (name, writer, seq) "
         "SELECT 'rules', coalesce(max(writer), 0), coalesce(max(seq), 0) FROM events"

@@ -1,4 +1,4 @@
-"""What trial components belong to, and the metrics that are put for them.
+"""Memberships of trial components, and the metrics put for them.
 
 Revision ID: 0014
 Revises: 0013

@@ -1,4 +1,4 @@
-"""Resources are found by their status: what the engine looks at every second, among all that has ended.
+"""An index of resources by status: the engine queries the active ones every second, among many that have ended.
 
 Revision ID: 0015
 Revises: 0014

@@ -1,4 +1,4 @@
-"""What lineage knows: entities by where they come from, and the associations between them.
+"""Lineage: entities by their source, and the associations between them.
 
 Revision ID: 0016
 Revises: 0015

@@ -1,4 +1,4 @@
-"""Messages keep what SQS says of them besides their attributes: trace headers, tokens, numbers, where dead letters come from.
+"""System attributes of messages: trace headers, tokens, sequence numbers, sources of dead letters.
 
 Revision ID: 0017
 Revises: 0016

@@ -1,4 +1,4 @@
-"""Model cards are found by their models, groups and risks: those that are there are taken in once more.
+"""Model cards can be searched by their models, groups and risks: existing ones are indexed again.
 
 Revision ID: 0018
 Revises: 0017

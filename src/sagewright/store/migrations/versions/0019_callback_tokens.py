@@ -1,4 +1,4 @@
-"""Callback tokens have rows of their own: those of steps that wait are added.
+"""Callback tokens get separate rows: those of waiting steps are added.
 
 Revision ID: 0019
 Revises: 0018
