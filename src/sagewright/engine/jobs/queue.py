@@ -32,7 +32,6 @@ BATCH = 8  # how many queued jobs are read at a time
 DEPTH = 100  # how many jobs behind one that does not fit are examined
 PATIENCE_MS = 120_000
 """Time for which a job lets every later job pass that fits."""
-APART = tuple(kind.name for kind in KINDS.values() if kind.together)
 QUEUES = (False, True)  # jobs other than spot jobs come first
 
 
@@ -44,10 +43,11 @@ class JobQueue:
     def __init__(self, dependencies: JobDependencies, leases: Leases, pools: WarmPools, endings: Teardown) -> None:
         self._dependencies, self._leases, self._pools, self._endings = dependencies, leases, pools, endings
         self._lock = threading.Lock()
+        self._bypassing = tuple(kind.name for kind in KINDS.values() if kind.together)
 
     def active(self) -> list[tuple[str, str]]:
-        waiting = any(queue.queued(self._dependencies.store, 1, spot=last, apart=APART) for last in QUEUES)
-        waiting = waiting or any(queue.first_of(self._dependencies.store, kind, 1) for kind in APART)
+        waiting = any(queue.queued(self._dependencies.store, 1, spot=last, apart=self._bypassing) for last in QUEUES)
+        waiting = waiting or any(queue.first_of(self._dependencies.store, kind, 1) for kind in self._bypassing)
         return [(QUEUE, "")] if waiting else []
 
     def reconcile(self, _subject_id: str) -> None:
@@ -62,8 +62,8 @@ class JobQueue:
         """
         placed: set[str] = set()
         with self._lock:
-            for kind in [only] if only else APART:
-                self._place_apart(kind, placed)
+            for kind in [only] if only else self._bypassing:
+                self._place_bypassing(kind, placed)
             if not only:
                 self._place_all(placed)
         for job_id in placed - {asking}:
@@ -81,7 +81,7 @@ class JobQueue:
             self._start_or_give_up(job, placed)
         return job.id in placed
 
-    def _place_apart(self, kind: str, placed: set[str]) -> None:
+    def _place_bypassing(self, kind: str, placed: set[str]) -> None:
         """Places the oldest jobs of a kind that bypasses the queue, up to the limit of running ones."""
         room = KINDS[kind].together - queue.count_placed(self._dependencies.store, kind)
         for job in queue.first_of(self._dependencies.store, kind, room) if room > 0 else ():
@@ -89,7 +89,7 @@ class JobQueue:
 
     def _place_all(self, placed: set[str]) -> None:
         if warmpools.available(self._dependencies.store):
-            for job in queue.queued(self._dependencies.store, IN_POOLS, spot=False, apart=APART):
+            for job in queue.queued(self._dependencies.store, IN_POOLS, spot=False, apart=self._bypassing):
                 if self._pools.holds_share_for(job):
                     self._start_or_give_up(job, placed)
         for last in QUEUES:
@@ -104,7 +104,7 @@ class JobQueue:
         seen: set[str] = set()
         first_blocked, size = -1, BATCH
         while True:
-            found = queue.queued(self._dependencies.store, size + len(seen), spot=spot_jobs, apart=APART)
+            found = queue.queued(self._dependencies.store, size + len(seen), spot=spot_jobs, apart=self._bypassing)
             batch = [job for job in found if job.id not in seen]
             more = len(batch) >= size
             for job in batch:

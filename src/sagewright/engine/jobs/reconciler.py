@@ -35,13 +35,12 @@ STOPPED_AT_ONCE = 1000  # how many of the stopped queued jobs one sweep examines
 class JobReconciler:
     """See engine.control.Reconciler for the guarantees."""
 
-    kinds: tuple[str, ...] = tuple(KINDS)
-
     def __init__(
         self, dependencies: JobDependencies, leases: Leases, pools: WarmPools, endings: Teardown, queueing: JobQueue
     ):
         self._dependencies, self._leases, self._pools, self._endings = dependencies, leases, pools, endings
         self._queueing = queueing
+        self.kinds: tuple[str, ...] = tuple(KINDS)
 
     def recover(self) -> None:
         """Re-acquires the shares of running jobs, including those that an earlier version kept in memory; releases those no longer
