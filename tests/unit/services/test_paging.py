@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sagewright.model.errors import ValidationException
 from sagewright.services import paging
+from sagewright.services.aws.resourcegroups import groups
 
 NAMES = st.sets(st.text(max_size=3), max_size=20)
 
@@ -32,3 +35,10 @@ def test_what_stays_is_told_once_and_in_order(entries: set[str], gone: set[str],
 def test_tokens_that_are_none(token: str) -> None:
     with pytest.raises(ValidationException):
         paging.decode(token)
+
+
+@given(st.text())
+def test_tokens_of_resource_groups_are_plain_base64(name: str) -> None:
+    token = groups._next(paging.encode([name]))["NextToken"]
+    assert re.fullmatch(r"[a-zA-Z0-9+/]*={0,2}", token)
+    assert paging.decode(token) == [name]

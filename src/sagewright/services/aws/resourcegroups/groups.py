@@ -90,7 +90,7 @@ def list_groups(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     )
     shown = [_shown(context, one) for one in page]
     identifiers = [{"GroupName": one["Name"], "GroupArn": one["GroupArn"]} for one in shown]
-    return {"GroupIdentifiers": identifiers, "Groups": shown} | ({"NextToken": token} if token else {})
+    return {"GroupIdentifiers": identifiers, "Groups": shown} | _next(token)
 
 
 @operation(SERVICE, "ListGroupResources")
@@ -158,8 +158,14 @@ def _members(context: Context, query: dict[str, Any], requested: list[str], requ
         f"{context.region}:{context.account}",
     )
     found = tagged_resources.page(context.store, members_query, str(after[0]) if after else "", size + 1)
-    token = {"NextToken": paging.encode([found[size - 1]])} if len(found) > size else {}
-    return {"ResourceIdentifiers": [{"ResourceArn": one, "ResourceType": type_of(one)} for one in found[:size]]} | token
+    token = paging.encode([found[size - 1]]) if len(found) > size else None
+    shown = [{"ResourceArn": one, "ResourceType": type_of(one)} for one in found[:size]]
+    return {"ResourceIdentifiers": shown} | _next(token)
+
+
+def _next(token: str | None) -> dict[str, str]:
+    """The service's model takes tokens in the alphabet of plain base64 alone; `paging.decode` reads both."""
+    return {"NextToken": token.replace("-", "+").replace("_", "/")} if token else {}
 
 
 def _after(request: dict[str, Any]) -> list[Any] | None:
