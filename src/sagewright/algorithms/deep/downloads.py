@@ -1,4 +1,4 @@
-"""Pretrained weights from a folder on the network whose files contain the beginning of their SHA-256 in their names, as torch's do."""
+"""Pretrained weights from a folder on the network, whose file names contain the beginning of their SHA-256, as torch's do."""
 
 from __future__ import annotations
 

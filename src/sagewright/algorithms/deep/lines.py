@@ -1,4 +1,4 @@
-"""The lines that MXNet's training writes about epochs, which clients and metric definitions read. `\\t` is shown as #011.
+"""The lines that MXNet's training logs about epochs, which clients and metric definitions read. `\\t` is shown as #011.
 
 Source: the contract's algorithms/image-classification.md and _deep.md.
 """

@@ -47,7 +47,7 @@ class State:
         return found
 
     def restore(self, tensors: Mapping[str, torch.Tensor], what: str) -> None:
-        """Restores the result of `tensors`. Raises UserError, which calls it `what`, if it belongs to another network or optimiser."""
+        """Restores the result of `tensors`. Raises UserError, naming it `what`, if it belongs to another network or optimiser."""
         weights.fill(self.module, _part(tensors, _MODULE), what)
         best = _part(tensors, _BEST)
         if best:
