@@ -39,7 +39,7 @@ Checked = TypeVar("Checked")
 
 @dataclass(frozen=True)
 class Model:
-    """`layout` and `fields` describe the series that the model accepts, the other fields the forecast; `reach`: see `Forecaster`."""
+    """`layout` and `fields` describe the accepted series, the other fields the forecast; `reach`: see `Forecaster`."""
 
     layout: Layout
     fields: Fields

@@ -81,7 +81,7 @@ class Panel:
         return len(self.lengths)
 
     def windows(self, rows: np.ndarray, cuts: np.ndarray) -> Windows:
-        """Windows of the series `rows` (n,): the steps before and after `cuts` (n,), the positions of the first values to forecast."""
+        """Windows of the series `rows` (n,): the steps around `cuts` (n,), the positions of the first values to forecast."""
         layout = self.layout
         places = cuts[:, None] + np.arange(-layout.context, layout.horizon)
         offsets = np.array((1, *layout.lags))

@@ -1,4 +1,4 @@
-"""Groups of columns that belong together, such as the one-hot columns of one variable: they share the priors of their parameters."""
+"""Groups of related columns, such as the one-hot columns of one variable: they share the priors of their parameters."""
 
 from __future__ import annotations
 

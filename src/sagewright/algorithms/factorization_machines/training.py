@@ -70,7 +70,7 @@ def _wanted(values: Mapping[str, Any]) -> Wanted:
 
 
 def _sampled(run: Session, rows: Source) -> tuple[Units, Task] | None:
-    """The data to sample; None if the machine is to be learnt by gradients. Raises UserError if requested sampling is impossible."""
+    """The data to sample; None if gradients are used instead. Raises UserError if requested sampling is impossible."""
     asked = run.values["_solver"]
     if asked == "adam" or (asked == "auto" and run.asks_for("adam")):
         return None

@@ -56,7 +56,7 @@ class Group:
         return [value, *(self._receive(rank) for rank in range(1, self.size))]
 
     def total_rows(self, rows: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The sorted union of all hosts' rows (m,), and the sums (m, d) float32 of the hosts' `values` (n, d) of their `rows` (n,)."""
+        """All hosts' rows (m,), sorted and distinct, and the sums (m, d) float32 of their `values` (n, d) of `rows` (n,)."""
         if self.size == 1:
             return rows, values
         said = self.gather((rows, values))

@@ -52,7 +52,7 @@ class Session:
         return self.chosen & self.declaration.only_of(solver) - set(unused)
 
     def solver(self, *names: str) -> None:
-        """Logs the running solver, by its names from the general to the particular, and the given hyperparameters that aren't used."""
+        """Logs the running solver, by its names from the general to the particular, and the given but unused hyperparameters."""
         if names:
             logging.info("Solver: %s", names[0])
         if unused := self.declaration.unused(self.job.hyperparameters, self.values, *names):

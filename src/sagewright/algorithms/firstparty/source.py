@@ -81,7 +81,7 @@ class Source:
         return self._rows.blocks() if self._spool is None else self._spool.tables(window)
 
     def _write(self, blocks: Iterable[Table]) -> None:
-        """Writes the rows to disk. Raises no OSError: if the disk is full, rows are read again in each epoch, in their own order."""
+        """Writes the rows to disk. Raises no OSError: on a full disk, rows are read again in each epoch, in their own order."""
         if self._spool is None:
             return
         try:

@@ -63,7 +63,7 @@ def write(directory: Path, description: Description, module: nn.Module, epoch: i
 
 
 def read(directory: Path) -> tuple[Description, nn.Module]:
-    """The network with its weights. Raises UserError if it isn't such a model; a model written by AWS is reported as unsupported."""
+    """The network with its weights. Raises UserError for any other model; a model written by AWS is reported as unsupported."""
     document = weights.read_symbol(directory / SYMBOL)
     description, name = _described(document)
     module = network.build(description.layers, description.shape[0], description.classes)

@@ -1,4 +1,4 @@
-"""Labelled images of a channel in their original form: MXNet's image records, augmented manifests in Pipe mode, files with a list."""
+"""Labelled images of a channel, not yet decoded: MXNet's image records, augmented manifests in Pipe mode, files with a list."""
 
 from __future__ import annotations
 

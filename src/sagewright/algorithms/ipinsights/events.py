@@ -37,7 +37,7 @@ class Events:
 
 
 def parse(rows: Iterable[Sequence[str]], buckets: int, where: str) -> Events:
-    """Raises UserError, naming the row, for a row that is not an entity and an IPv4 address, or if the events don't fit in memory."""
+    """Raises UserError, naming the row, for a row other than an entity and an IPv4 address, or if events don't fit in memory."""
     parts = [Events(np.zeros(0, np.int64), np.zeros(0, np.uint32))]
     entities, addresses, room = [], [], memory.for_rows() // EVENT_BYTES
     for number, row in enumerate(rows):
