@@ -110,7 +110,7 @@ class BayesianSearcher:
         return row if row is not None else design.unseen(self._lattice, rng, history.seen)
 
     def _crowded(self, history: History) -> Ints | None:
-        """The best point, if all of the last ones lay next to it: the model may have mistaken a single slope for the whole space."""
+        """The best point, if all of the last ones are next to it: the model may have mistaken one slope for the whole space."""
         if len(history.results) <= _FIRST + _CROWD:
             return None
         best = history.results.levels[history.results.best()]

@@ -1,4 +1,4 @@
-"""Trials grouped into configurations whose steps they are: one trial begins a configuration, others continue from its checkpoint."""
+"""Trials grouped into the configurations they are steps of: one trial begins it, others continue from its checkpoint."""
 
 from __future__ import annotations
 

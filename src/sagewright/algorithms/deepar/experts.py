@@ -160,7 +160,7 @@ def theta(plain: np.ndarray, lengths: np.ndarray, horizon: int) -> np.ndarray:
 
 
 def ces(plain: np.ndarray, lengths: np.ndarray, horizon: int) -> np.ndarray:
-    """Forecasts (n, horizon) of complex exponential smoothing. The initial state is that of a constant series at its first value."""
+    """Forecasts (n, horizon) of complex exponential smoothing. The initial state assumes a constant series at its first value."""
     real, imaginary = (grid.ravel()[None] for grid in np.meshgrid(CES_REAL, CES_IMAGINARY))
     stable = (
         ((real - 2.5) ** 2 + imaginary**2 > 1.25)
