@@ -22,7 +22,7 @@ FEWEST_BUCKETS = 1 << 10
 @dataclass(frozen=True)
 class Grams:
     """The rows other than words: n-grams of up to `words` words, and subwords of `least` to `most` characters, in `buckets`
-    buckets. `kept`: the number of buckets with rows, and which they are (for pruned models); None: all, in their order.
+    buckets. `kept`: the row of each bucket that has one (for pruned models); None: every bucket has one, in their order.
     """
 
     buckets: int

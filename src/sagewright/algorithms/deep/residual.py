@@ -19,7 +19,7 @@ BLOCKS = {
     152: (4, (3, 8, 36, 3)),
     200: (4, (3, 24, 36, 3)),
 }
-"""By the number of layers: the ratio of a block's output width to its inner width (4: bottlenecks), and the blocks of each stage.
+"""For each number of layers: the ratio of a block's output width to its inner width (4: bottlenecks), and the blocks of each stage.
 """
 WIDTH = 64
 
