@@ -2,7 +2,7 @@
 
 A row of levels is a point that can be tried. Its positions are those of its values on a scale of 1,023 steps from 0 to 1; the
 position of a category is its index, unless the categories are numbers in ascending order. Points of other tuning jobs can lie
-outside the ranges; they have positions but no levels of their own.
+outside the ranges; they have positions but no levels.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class Lattice:
         return np.stack([grid.ravel() for grid in grids], axis=1).astype(np.int64)
 
     def neighbours(self, rng: np.random.Generator, levels: Ints, each: int) -> Ints:
-        """Points near these: one to three of their coordinates are moved or, occasionally and for categories, drawn anew."""
+        """Points near these: one to three of their coordinates are moved or, occasionally or for categories, drawn anew."""
         moved: Ints = np.repeat(levels, each, axis=0)
         count, ranges = moved.shape
         dice = rng.random((count, ranges))
