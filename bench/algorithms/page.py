@@ -24,8 +24,8 @@ Ratio: CPU seconds against ours. Quality is on held-out rows wherever the data h
 its prior and start were chosen with 20 Newsgroups in sight, as was LDA's start, so these rows flatter ours. The prior
 of LDA's words was chosen on documents of 20 Newsgroups' train part that were held out for it. Which powers of the inverse document
 frequency BlazingText's classifier tries was chosen with both of its test parts in sight.
-How values are told to DeepAR's networks, and its experts' grids, were chosen with M3's later values in sight; how experts
-are weighed with those of Tourism and US employment too: rows with experts flatter ours.
+The scaling of inputs to DeepAR's networks, and its experts' grids, were chosen with M3's later values in sight; the weighting of
+experts with those of Tourism and US employment too: rows with experts flatter ours.
 `bench/algorithms` says how each is measured.
 """
 

@@ -1,4 +1,4 @@
-"""Which built-in algorithms there are. Standard library only: the server reads metric definitions here.
+"""The catalogue of built-in algorithms. Standard library only: the server reads metric definitions here.
 
 A new algorithm is one line in `MODULES`; its module holds `DECLARATION`.
 """
@@ -33,7 +33,7 @@ MODULES = (
 
 @cache
 def declarations() -> dict[str, Declaration]:
-    """Every algorithm's declaration by the algorithm's name."""
+    """Every algorithm's declaration, by the algorithm's name."""
     found: tuple[Declaration, ...] = tuple(import_module(module).DECLARATION for module in MODULES)
     return {declaration.name: declaration for declaration in found}
 

@@ -1,4 +1,4 @@
-"""The data channels of an algorithm: which it has, which it needs, and what they may hold."""
+"""The data channels of an algorithm: those it supports, those it requires, and the content types each accepts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sagewright.algorithms.wording import Wording
 
 @dataclass(frozen=True)
 class Channel:
-    """One declared channel. `modes` are the TrainingInputModes that it can be read in."""
+    """One declared channel. `modes` are the TrainingInputModes that it supports."""
 
     name: str
     content_types: tuple[str, ...]

@@ -1,7 +1,7 @@
-"""One algorithm's declaration: everything that others derive their knowledge of it from.
+"""One algorithm's declaration, the single source of everything known about it.
 
-Parsing, error texts, metric definitions, the training specification of the wire and the reference page come from here.
-Nothing in this module or in the declarations needs more than the standard library, so a server may import them.
+Parsing, error texts, metric definitions, the training specification on the wire and the reference page are derived from it. This
+module and the declarations need only the standard library, so the server can import them.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ LogStyle = Literal["xgboost", "first-party"]
 
 @dataclass(frozen=True)
 class Kernels:
-    """What of an algorithm numba compiles. `rehearse` names the function (`module:function`) that runs on next to nothing all that
-    a job with the values it gets compiles; `by`: the hyperparameters that choose among it."""
+    """The parts of an algorithm that numba compiles. `rehearse` names a function (`module:function`) that runs, on next to no data,
+    everything that a job with the given values compiles. `by`: the hyperparameters that select among the kernels."""
 
     rehearse: str
     by: tuple[str, ...] = ()
@@ -34,10 +34,10 @@ class Kernels:
 class Declaration:
     """One algorithm.
 
-    `train` and `serve` name functions as `module:function`; they are imported in the job only. `train(job, values)` gets
-    a `job.Job` and the validated hyperparameters; `serve(model_directory)` gives what answers with the model there
-    (`serving.messages.Answering`), or raises UserError. `fills_defaults` says whether the values hold the declared defaults
-    of what wasn't given, or only what was given and differs from its default.
+    `train` and `serve` name functions as `module:function`, imported only in the job. `train(job, values)` receives a `job.Job` and
+    the validated hyperparameters. `serve(model_directory)` returns an object that answers requests with the model in that directory
+    (`serving.messages.Answering`), or raises UserError. `fills_defaults`: if true, the values include the declared defaults of
+    hyperparameters that weren't given; if false, only those that were given and differ from their defaults.
     """
 
     name: str
@@ -64,11 +64,12 @@ class Declaration:
         return {name: value for name, value in values.items() if name in said}
 
     def chosen(self, given: Mapping[str, str]) -> frozenset[str]:
-        """The names of what was given, validated before, and differs from its default."""
+        """The names of the given hyperparameters, already validated, whose values differ from their defaults."""
         return hyperparameters.chosen(self.hyperparameters, given)
 
     def unused(self, given: Mapping[str, str], values: Mapping[str, Any], *solver: str) -> list[str]:
-        """The names of what was given, differs from its default and is not used; `solver` are the names of the one that runs."""
+        """The names of given hyperparameters that differ from their defaults and are not used; `solver` are the names of the
+        running solver."""
         return hyperparameters.unused(self.hyperparameters, self.chosen(given), values, solver)
 
     def only_of(self, solver: str) -> frozenset[str]:
@@ -78,7 +79,7 @@ class Declaration:
 
     @property
     def has_solvers(self) -> bool:
-        """Whether it is decided in the training what is used."""
+        """True if the training itself decides which hyperparameters are used."""
         return any(
             name == hyperparameters.SOLVER and names for each in self.hyperparameters for name, names in each.needs
         )
@@ -92,7 +93,7 @@ class Declaration:
         return [{"Name": metric.name, "Regex": metric.regex} for metric in self.metrics]
 
     def training_specification(self) -> dict[str, Any]:
-        """botocore's TrainingSpecification of this algorithm, less the image and instance types."""
+        """botocore's TrainingSpecification of this algorithm, without the image and instance types."""
         return {
             "SupportedHyperParameters": [_hyperparameter_specification(each) for each in self.hyperparameters],
             "TrainingChannels": [_channel_specification(channel) for channel in self.channels],

@@ -84,7 +84,7 @@ class Integer:
 
 @dataclass(frozen=True)
 class Size:
-    """Whole numbers of which a tuner tries a list: `Size("[1, +inf)")`; those that two divides, if `even`."""
+    """Whole numbers for which a tuner tries a list of values: `Size("[1, +inf)")`. Even numbers only, if `even`."""
 
     kind: ClassVar[Kind] = "Categorical"
     bounds: str
@@ -123,7 +123,7 @@ class Real:
 
 @dataclass(frozen=True)
 class Choice:
-    """One of some words."""
+    """One of a fixed set of words."""
 
     kind: ClassVar[Kind] = "Categorical"
     words: tuple[str, ...]
@@ -172,7 +172,7 @@ class Text:
 
 @dataclass(frozen=True)
 class Pattern:
-    """A text of a form: `regex`, which `shown` puts into words."""
+    """Text that matches `regex`; `shown` describes the form in words."""
 
     kind: ClassVar[Kind] = "FreeText"
     regex: str
@@ -207,8 +207,8 @@ class RealList:
 
 @dataclass(frozen=True)
 class WordList:
-    """Words with commas between them, or a JSON list of them; a word of `with_number` may carry `@` and a number
-    (`ndcg@5`). The value is a list.
+    """Words separated by commas, or a JSON list of them; a word of `with_number` can carry `@` and a number (`ndcg@5`). The value
+    is a list.
     """
 
     kind: ClassVar[Kind] = "FreeText"

@@ -1,18 +1,18 @@
-"""What can go wrong inside a built-in algorithm's job, and whose fault it is.
+"""The errors of a built-in algorithm's job, and who is at fault.
 
     JobError
     ├── UserError        the hyperparameters or the data are wrong: exit code 2, FailureReason `ClientError: …`
     ├── AlgorithmError   the algorithm failed: exit code 1, FailureReason `AlgorithmError: …`
-    └── PlatformError    what surrounds the algorithm failed: exit code 1
+    └── PlatformError    the environment of the algorithm failed: exit code 1
 
-The text goes to /opt/ml/output/failure as it is. Source: the contract's errors.md, sections 5 and 7.
+The text is written to /opt/ml/output/failure unchanged. Source: the contract's errors.md, sections 5 and 7.
 """
 
 from __future__ import annotations
 
 
 class JobError(Exception):
-    """An end of the job with a text for its owner; `caused_by` adds the class of the underlying exception."""
+    """Ends the job with a text for its owner; `caused_by` adds the class of the underlying exception."""
 
     exit_code = 1
 
@@ -23,14 +23,14 @@ class JobError(Exception):
 
 
 class UserError(JobError):
-    """The owner of the job can avoid this by changing the request or the data."""
+    """The job's owner can avoid this error by changing the request or the data."""
 
     exit_code = 2
 
 
 class AlgorithmError(JobError):
-    """The algorithm can't go on, and nothing in the request explains it."""
+    """The algorithm can't continue, and nothing in the request explains it."""
 
 
 class PlatformError(JobError):
-    """Something that the job was promised is missing: a file of /opt/ml, another host, the network."""
+    """Something that the platform guarantees is missing: a file of /opt/ml, another host, the network."""

@@ -1,4 +1,4 @@
-"""The functions that a declaration names: they are imported in the job only."""
+"""The functions that a declaration names; they are imported only in the job."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 def load_function(name: str) -> Callable[..., Any]:
-    """Of `module:function`."""
+    """Imports the function named by `module:function`."""
     module, _, function = name.partition(":")
     loaded: Callable[..., Any] = getattr(import_module(module), function)
     return loaded

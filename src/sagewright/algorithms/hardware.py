@@ -1,4 +1,4 @@
-"""What the host offers to an algorithm: its share of the machine, not the machine.
+"""The resources available to an algorithm: its share of the machine, not the whole machine.
 
 Source: the kernel's documentation, admin-guide/cgroup-v2 and admin-guide/cgroup-v1 (memory, cpu).
 """
@@ -18,7 +18,8 @@ _UNIFIED = ("sys/fs/cgroup", "sys/fs/cgroup/unified")
 
 
 def gpu_count(environment: Mapping[str, str] = os.environ, devices: Path = Path("/dev")) -> int:
-    """NVIDIA GPUs of this process: SM_NUM_GPUS if set, else device nodes, less what CUDA_VISIBLE_DEVICES hides."""
+    """The number of NVIDIA GPUs of this process: SM_NUM_GPUS if set, else the device nodes, less those that CUDA_VISIBLE_DEVICES
+    hides."""
     declared = environment.get("SM_NUM_GPUS", "")
     if declared.isdecimal():
         return int(declared)
@@ -28,7 +29,7 @@ def gpu_count(environment: Mapping[str, str] = os.environ, devices: Path = Path(
 
 
 def memory_bytes(environment: Mapping[str, str] = os.environ, root: Path = Path("/")) -> int:
-    """Memory of this process: the least of the machine's, the limits of its cgroups and of the process (RLIMIT_AS,
+    """Memory of this process: the minimum of the machine's memory, the limits of its cgroups and of the process (RLIMIT_AS,
     RLIMIT_DATA), and SAGEWRIGHT_MEMORY_GB, the job's share by the instance's label.
     """
     limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
@@ -45,7 +46,7 @@ def memory_bytes(environment: Mapping[str, str] = os.environ, root: Path = Path(
 
 
 def cpu_count(environment: Mapping[str, str] = os.environ, root: Path = Path("/")) -> int:
-    """CPUs of this process, 1 at least: the least of those it may run on, its cgroups' quotas, SAGEWRIGHT_CPUS and
+    """CPUs of this process, at least 1: the minimum of the CPUs it can run on, its cgroups' quotas, SAGEWRIGHT_CPUS and
     OMP_NUM_THREADS.
     """
     limits: list[float] = [len(os.sched_getaffinity(0))]
@@ -66,10 +67,10 @@ def _number(text: str) -> float:
 
 @functools.cache
 def _group_files(root: Path, unified: str, controller: str, legacy: str) -> list[str]:
-    """What a file of this process's cgroup and of those above it says: `unified` of version 2, `legacy` of version 1.
+    """Contents of a file in this process's cgroup and in its ancestors: `unified` for version 2, `legacy` for version 1.
 
-    A container may see its own group as the hierarchy's root and still be told the path that the host sees; so places that
-    don't exist are passed over, and the root is looked at in any case. They are read once: that takes a millisecond.
+    A container can see its own group as the root of the hierarchy while /proc still shows the path on the host. Paths that don't
+    exist are therefore skipped, and the root is always read. The files are read once, which takes a millisecond.
     """
     found: list[str] = []
     for number, controllers, path in _groups(root):

@@ -1,4 +1,4 @@
-"""What a hyperparameter is, and how a job's all-string map becomes typed values."""
+"""Hyperparameters, and the conversion of a job's map of strings to typed values."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ from sagewright.algorithms.domains import Domain
 from sagewright.algorithms.wording import Wording
 
 Rule = Callable[[Mapping[str, Any]], None]
-"""A dependency between hyperparameters: raises UserError when it doesn't hold. Its docstring goes into the reference."""
+"""A dependency between hyperparameters: raises UserError if it doesn't hold. Its docstring appears in the reference."""
 Need = tuple[str, tuple[Any, ...]]
-"""The name of another hyperparameter, and its values with which this one is used. `SOLVER` stands for the solver that runs."""
+"""The name of another hyperparameter, and the values of it with which this one is used. `SOLVER` stands for the solver that runs.
+"""
 SOLVER = "_solver"
 NEVER: Need = (SOLVER, ())
-"""What is accepted and used by nothing."""
+"""The need of a hyperparameter that is accepted but never used."""
 
 
 @dataclass(frozen=True)
 class Hyperparameter:
     """One declared hyperparameter.
 
-    `default` is the text a user would write; `None` says there is none. `recommended` is the range AWS recommends to a
-    tuner: `(low, high)` for numbers, words for a `Choice`; `None` says that it isn't tunable. `needs` must all hold for it to be
-    used. `sent` are values that AWS's SDK sends by itself, whatever its user set: they count as not given.
+    `default` is the text that a user would write; `None` means that there is no default. `recommended` is the range AWS recommends
+    to a tuner: `(low, high)` for numbers, words for a `Choice`; `None` means that it isn't tunable. All of `needs` must hold for it
+    to be used. `sent` are values that AWS's SDK sends on its own, whatever its user sets: they count as not given.
     """
 
     name: str
@@ -39,17 +40,17 @@ class Hyperparameter:
 
     @property
     def hidden(self) -> bool:
-        """Names with a leading underscore are set by the platform, not by people."""
+        """Names with a leading underscore are set by the platform, not by users."""
         return self.name.startswith("_")
 
 
 def validate(
     declared: tuple[Hyperparameter, ...], rules: tuple[Rule, ...], given: Mapping[str, str], wording: Wording
 ) -> dict[str, Any]:
-    """Typed values of what was given, by canonical name.
+    """Typed values of the given hyperparameters, by canonical name.
 
-    Checks, in this order: missing names, then unknown names and unreadable texts, then ranges, then `rules`.
-    Raises UserError at the first fault.
+    Checks, in this order: missing names, then unknown names and unreadable texts, then ranges, then `rules`. Raises UserError at
+    the first fault.
     """
     by_name = {hyperparameter.name: hyperparameter for hyperparameter in declared}
     texts = _by_canonical_name(declared, given)
@@ -78,7 +79,7 @@ def defaults(declared: tuple[Hyperparameter, ...]) -> dict[str, Any]:
 
 
 def chosen(declared: tuple[Hyperparameter, ...], given: Mapping[str, str]) -> frozenset[str]:
-    """The names, canonical ones, of valid hyperparameters that say something: a value equal to the default is as not given."""
+    """The canonical names of valid hyperparameters that were set explicitly; a value equal to the default counts as not given."""
     by_name = {each.name: each for each in declared}
     texts = _by_canonical_name(declared, given)
     return frozenset(name for name, text in texts.items() if not _says_nothing(by_name[name], text))
@@ -87,7 +88,7 @@ def chosen(declared: tuple[Hyperparameter, ...], given: Mapping[str, str]) -> fr
 def unused(
     declared: tuple[Hyperparameter, ...], said: frozenset[str], values: Mapping[str, Any], running: tuple[str, ...]
 ) -> list[str]:
-    """Those of the chosen names `said` that a training with these values does not use; `running` are names of its solver."""
+    """The chosen names in `said` that a training with these values does not use; `running` are the names of its solver."""
     settings = {**defaults(declared), **values}
 
     def met(need: Need) -> bool:

@@ -1,4 +1,4 @@
-"""The job as the algorithm sees it: the one class that knows the paths of /opt/ml.
+"""The job as the algorithm sees it: the only class that knows the paths of /opt/ml.
 
 Source: the contract's training.md, section 3 (container contract).
 """
@@ -22,8 +22,8 @@ STANDARD_ROOT = "/opt/ml"
 
 @dataclass(frozen=True)
 class Job:
-    """One host's view of a training job. `channels` are the validated ones; `hosts` are sorted by rank; `image_version`
-    is what the tag of the job's image says (`1.7-1`), or empty."""
+    """One host's view of a training job. `channels` are the validated channels; `hosts` are sorted by rank; `image_version` is the
+    version in the tag of the job's image (`1.7-1`), or empty."""
 
     root: Path
     name: str
@@ -37,7 +37,7 @@ class Job:
 
     @classmethod
     def read(cls, environment: Mapping[str, str] = os.environ) -> Job:
-        """The job described under /opt/ml/input/config. Raises PlatformError where that is not readable."""
+        """The job described under /opt/ml/input/config. Raises PlatformError if that is unreadable."""
         root = Path(environment.get(ROOT_VARIABLE, STANDARD_ROOT))
         configuration = root / "input" / "config"
         resources = _read_json(configuration / "resourceconfig.json", default={})
@@ -71,7 +71,7 @@ class Job:
         return self.root / "input" / "data" / name
 
     def channel_files(self, name: str, epoch: int = 0) -> list[Path]:
-        """The data files of a channel in a stable order: in Pipe mode the pipe of an epoch. Raises UserError if it is gone."""
+        """The data files of a channel in a stable order; in Pipe mode, the pipe of an epoch. Raises UserError if it is missing."""
         if self.channels[name].mode == "Pipe":
             pipe = self.root / "input" / "data" / f"{name}_{epoch}"
             if not pipe.exists():
@@ -99,6 +99,6 @@ def _checkpoint_directory(root: Path, configuration: Mapping[str, str] | None) -
 
 
 def _rank(host: str) -> tuple[str, int, str]:
-    """algo-10 comes after algo-2."""
+    """Sorts algo-10 after algo-2."""
     stem, _, number = host.rpartition("-")
     return (stem, int(number), host) if number.isdecimal() else (host, 0, host)

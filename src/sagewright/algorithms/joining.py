@@ -1,4 +1,4 @@
-"""Rows of several requests as the rows of one, for models that look at each row alone."""
+"""Joins the rows of several requests, for models that treat each row independently."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def row_count(rows: Any) -> int:
 
 
 def join_rows(parts: Sequence[Any]) -> Any:
-    """Dense arrays of one width, sparse rows, or lists, after each other; None for parts that are not of one kind."""
+    """Concatenates dense arrays of equal width, sparse rows, or lists; returns None if the parts are of different kinds."""
     first = parts[0]
     if isinstance(first, np.ndarray):
         alike = all(isinstance(part, np.ndarray) and part.shape[1:] == first.shape[1:] for part in parts)
@@ -41,7 +41,7 @@ def _join_sparse(parts: Sequence[Sparse]) -> Sparse:
 
 
 def split_rows(fields: Mapping[str, np.ndarray], counts: Sequence[int]) -> list[dict[str, np.ndarray]]:
-    """What was said about the joined rows, for each of the parts."""
+    """Splits the results for joined rows into one result for each part."""
     ends = list(accumulate(counts))
     return [
         {name: value[end - count : end] for name, value in fields.items()}

@@ -1,7 +1,8 @@
-"""Functions that numba compiles. The agent names the place of machine code that was made before the job (`agent/cells/kernels.py`).
+"""Functions that numba compiles. The agent names the location of machine code that was made before the job
+(`agent/cells/kernels.py`).
 
-A `kernel` is numba's own function, which takes what comes. A `native` one has one signature, writes into arrays that it is given,
-and is called without numba once its machine code is kept (`machinecode`).
+A `kernel` is numba's own function, which accepts any types. A `native` kernel has one signature, writes into arrays that it is
+given, and is called without numba once its machine code is kept (`machinecode`).
 """
 
 from __future__ import annotations
@@ -24,26 +25,26 @@ DIRECTORY = os.environ.get("NUMBA_CACHE_DIR", "")
 
 
 def kernel(**options: Any) -> Callable[[Function], Function]:
-    """Compile the function, to run without Python's lock. `options`: numba's."""
+    """Compiles the function, to run without the GIL. `options`: numba's."""
     from numba import njit
 
     return cast("Callable[[Function], Function]", njit(nogil=True, cache=bool(DIRECTORY), **options))
 
 
 def part(function: Function) -> Function:
-    """Mark a function that native kernels of its module call. It becomes part of them."""
+    """Marks a function that native kernels of its module call. It is compiled into them."""
     function.__dict__["part_of_kernels"] = True
     return function
 
 
 def native(signature: str, fastmath: Any = False) -> Callable[[Callable[..., None]], Native]:
-    """Compile the function for arguments of these types, as numba writes them, C-contiguous. It returns nothing, allocates nothing,
-    raises nothing, divides as NumPy does, and no two of its arrays overlap."""
+    """Compiles the function for arguments of these types, as numba writes them, C-contiguous. The function returns nothing,
+    allocates nothing, raises nothing, divides as NumPy does, and none of its arrays overlap."""
     return lambda function: Native(cast("FunctionType", function), signature, fastmath)
 
 
 class Native:
-    """Safe to call from many threads."""
+    """A native kernel, safe to call from many threads."""
 
     def __init__(self, function: FunctionType, signature: str, fastmath: Any) -> None:
         self.function, self.signature, self.fastmath = function, signature, fastmath
@@ -59,7 +60,7 @@ class Native:
 
     @property
     def kept(self) -> bool:
-        """Whether it can be called without compiling."""
+        """True if it can be called without compiling."""
         return self._ready is not None or (self._place is not None and self._place.is_file())
 
     def _made(self) -> Callable[..., None]:
@@ -70,12 +71,12 @@ class Native:
             return machinecode.Function(image, machinecode.Parameter.parse(self.signature))
         except (
             Exception
-        ) as error:  # numba's inner parts are another release's, or nothing may be executed: numba itself knows
+        ) as error:  # numba's internals are of another release, or execution is not allowed: numba itself handles it
             logging.debug("%s is called by numba: %s", self.function.__qualname__, error)
             return self._dispatched()
 
     def _compiled(self, place: Path | None) -> machinecode.Image:
-        from sagewright.algorithms import linking  # which needs numba
+        from sagewright.algorithms import linking  # needs numba
 
         image = linking.compiled(self._whole(), self.signature, self.fastmath)
         if place:
@@ -88,10 +89,10 @@ class Native:
         return kernel(**options)(self._whole())
 
     def _whole(self) -> Callable[..., None]:
-        """The function, with what is part of it compiled."""
+        """The function, with the parts that it calls compiled."""
         from numba import njit
 
-        known = dict(self.function.__globals__)  # parts see each other in it
+        known = dict(self.function.__globals__)  # parts see each other there
         options = {"forceinline": True, "fastmath": self.fastmath, "error_model": "numpy"}
         for name, each in self._parts().items():
             known[name] = njit(**options)(FunctionType(each.__code__, known, name))
@@ -103,7 +104,7 @@ class Native:
 
     @cached_property
     def _place(self) -> Path | None:
-        """The file of this very source and processor."""
+        """The file for exactly this source and processor."""
         if not DIRECTORY:
             return None
         files = {each.__code__.co_filename for each in [self.function, *self._parts().values()]}
@@ -115,7 +116,7 @@ class Native:
 
 
 def _keep(place: Path, content: bytes) -> None:
-    """Whole or not at all."""
+    """Writes the file atomically."""
     place.parent.mkdir(parents=True, exist_ok=True)
     new = place.with_suffix(f".{os.getpid()}")
     new.write_bytes(content)

@@ -1,8 +1,8 @@
-"""What numba compiles as an `Image`: one piece of machine code that is right wherever it lies.
+"""Converts a function that numba compiles to an `Image`: one piece of position-independent machine code.
 
 numba's optimised LLVM code is compiled once more, position-independent, and the object file's sections are laid side by side. Calls
-of the C library's functions go by stubs through slots, as in a procedure linkage table. Only what kernels need is here: ELF of
-x86-64, without writable data. Source: System V ABI, AMD64 supplement, chapters 4.4 and 5.2.
+to the C library's functions go by stubs through slots, as in a procedure linkage table. Only the features that kernels need are
+supported: ELF of x86-64, without writable data. Source: System V ABI, AMD64 supplement, chapters 4.4 and 5.2.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from sagewright.algorithms.machinecode import Image
 
 PROGBITS, SYMBOLS, RELOCATIONS, ALLOCATED, WRITABLE = 1, 2, 4, 2, 1
 RELATIVE, BY_STUB = (2, 4), 4
-"""R_X86_64_PC32 and PLT32: the distance to a symbol; the latter may be that to a stub that jumps there."""
+"""R_X86_64_PC32 and PLT32: the distance to a symbol; for the latter, possibly to a stub that jumps there."""
 BY_SLOT = (9, 41, 42)
-"""R_X86_64_GOTPCREL and its relaxable forms: the distance to a slot with the symbol's address."""
+"""R_X86_64_GOTPCREL and its relaxable forms: the distance to a slot that holds the symbol's address."""
 STUB = b"\xff\x25"
 """jmp *offset(%rip)"""
 STUB_BYTES, SLOT_BYTES, SECTION, SYMBOL, RELOCATION = 8, 8, "<IIQQQQIIQQ", "<IBBHQQ", "<QQq"
 
 
 class Unlinkable(Exception):
-    """It stays numba's."""
+    """The function stays with numba."""
 
 
 def compiled(function: Callable[..., Any], signature: str, fastmath: Any) -> Image:
-    """Raises Unlinkable where it can't be done here, numba's errors where it can't be compiled."""
+    """Raises Unlinkable if the image can't be made here, and numba's errors if the function can't be compiled."""
     if platform.machine() != "x86_64":
         raise Unlinkable(f"no linker for {platform.machine()}")
     import llvmlite.binding as llvm
@@ -73,7 +73,7 @@ class _Section:
 
 
 def link(content: bytes, entry: str) -> Image:
-    """The image of an object file, `entry` being its function's symbol. Raises Unlinkable."""
+    """The image of an object file; `entry` is its function's symbol. Raises Unlinkable."""
     return _Linker(content).image(entry.encode())
 
 
@@ -98,7 +98,7 @@ class _Linker:
         return self.content[section.offset : section.offset + section.size]
 
     def _symbols(self) -> Iterator[tuple[bytes, int, int]]:
-        """Name, section and value of each."""
+        """Name, section and value of each symbol."""
         table = next(section for section in self.sections if section.kind == SYMBOLS)
         names = self._bytes(self.sections[table.link])
         for name, _, _, section, value, _ in struct.iter_unpack(SYMBOL, self._bytes(table)):
@@ -126,14 +126,14 @@ class _Linker:
         return Image(bytes(self.code), self.places[section] + value, slots, names)
 
     def _relocations(self) -> Iterator[tuple[int, int, int, int]]:
-        """Place, kind, symbol and addend of each within what is kept."""
+        """Position, kind, symbol and addend of each relocation within the sections that are kept."""
         for section in self.sections:
             if section.kind == RELOCATIONS and section.info in self.places:
                 for offset, info, addend in struct.iter_unpack(RELOCATION, self._bytes(section)):
                     yield self.places[section.info] + offset, info & 0xFFFFFFFF, info >> 32, addend
 
     def _value(self, kind: int, symbol: int, stubs: int, slots: int) -> int:
-        """What the relocation gives the distance to."""
+        """The address whose distance the relocation stores."""
         name, section, value = self.symbols[symbol]
         if section in self.places and kind in RELATIVE:
             return self.places[section] + value

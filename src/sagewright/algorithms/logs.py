@@ -1,4 +1,4 @@
-"""How a built-in algorithm writes its log: to standard output, one line at a time, in its family's form."""
+"""Logging of the built-in algorithms: to standard output, one line at a time, in the form of the algorithm's family."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _FORMATS: dict[LogStyle, tuple[str, str]] = {
 
 
 def configure(style: LogStyle) -> None:
-    """Send the root logger's lines of level INFO and above to standard output. Once a process."""
+    """Sends the root logger's lines of level INFO and above to standard output. Called once a process."""
     handler = logging.StreamHandler(sys.stdout)
     line, date = _FORMATS[style]
     handler.setFormatter(logging.Formatter(line, date))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)
-    logging.getLogger("faiss").setLevel(logging.WARNING)  # it tells which processors' code it doesn't have
+    logging.getLogger("faiss").setLevel(logging.WARNING)  # it lists the processors whose code it doesn't have

@@ -1,7 +1,7 @@
 """Machine code that is kept in a file and called without the compiler that made it.
 
-To import numba takes 0.6 s of CPU time and 55 MB, as much as many a training. So what `linking` makes of a kernel lies in a file as
-one position-independent piece, of which nothing but the addresses of the C library's functions has to be filled in.
+Importing numba takes 0.6 s of CPU time and 55 MB, as much as many trainings do. The output of `linking` for a kernel is therefore
+kept in a file as one position-independent piece, in which only the addresses of the C library's functions have to be filled in.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _SCALARS = {"int32": ctypes.c_int32, "int64": ctypes.c_int64, "float32": ctypes.
 
 @functools.cache
 def processor() -> str:
-    """What tells processors of different instructions apart; only this process's where they can't be told apart."""
+    """Distinguishes processors with different instructions; unique to this process if they can't be distinguished."""
     try:
         first = Path("/proc/cpuinfo").read_text().partition("\n\n")[0].splitlines()
     except OSError:
@@ -51,7 +51,7 @@ class Image:
 
     @classmethod
     def decode(cls, content: bytes) -> Image | None:
-        """None for what is of another processor, or no image."""
+        """Returns None for code of another processor, or for content that isn't an image."""
         line, _, code = content.partition(b"\n")
         try:
             about = json.loads(line)
@@ -63,7 +63,7 @@ class Image:
 
 
 def address(name: str) -> int | None:
-    """Of a function of the C library; None if it has no such one."""
+    """The address of a function of the C library; None if the library lacks it."""
     for library in (None, "libm.so.6"):
         try:
             return ctypes.cast(getattr(ctypes.CDLL(library), name), ctypes.c_void_p).value
@@ -74,27 +74,28 @@ def address(name: str) -> int | None:
 
 @dataclass(frozen=True)
 class Parameter:
-    """A number, or a C-contiguous array where it has `dimensions`, of a NumPy type."""
+    """A parameter of a NumPy type: a number, or, if it has `dimensions`, a C-contiguous array."""
 
     kind: str
     dimensions: int
 
     @classmethod
     def parse(cls, signature: str) -> list[Parameter]:
-        """Of "float32[:, ::1], Tuple((int64, int64))", as numba writes types; tuples are passed as what is in them."""
+        """Parses a signature such as "float32[:, ::1], Tuple((int64, int64))", as numba writes types; tuples are passed as their
+        members."""
         found = [(kind, shape) for kind, shape in _NAMES.findall(signature) if kind != "Tuple"]
         return [cls(kind, shape.count(",") + 1 if shape else 0) for kind, shape in found]
 
     @property
     def types(self) -> list[Any]:
-        """As numba passes it: an array is its owners, its sizes, where it is, its shape and its strides."""
+        """The C types in which numba passes it: an array is its owners, its sizes, its address, its shape and its strides."""
         if not self.dimensions:
             return [_SCALARS[self.kind]]
         pointer, size = ctypes.c_void_p, ctypes.c_ssize_t
         return [pointer, pointer, size, size, pointer, *[size] * (2 * self.dimensions)]
 
     def values(self, given: Any) -> tuple[Any, ...]:
-        """Raises TypeError for another array than the kernel was compiled for."""
+        """Raises TypeError for an array that differs from the type the kernel was compiled for."""
         if not self.dimensions:
             return (given,)
         if given.dtype != self.kind or given.ndim != self.dimensions or not given.flags.c_contiguous:
@@ -104,9 +105,9 @@ class Parameter:
 
 
 class Function:
-    """An image in this process's memory, called without Python's lock. Safe to call from many threads.
+    """An image in this process's memory, called without the GIL. Safe to call from many threads.
 
-    Raises OSError where memory may not be executed.
+    Raises OSError if memory can't be made executable.
     """
 
     def __init__(self, image: Image, parameters: list[Parameter]) -> None:
@@ -124,10 +125,10 @@ class Function:
         self._function = prototype(begin + image.entry)
 
     def __call__(self, *arguments: Any) -> None:
-        """Raises TypeError for arguments of other types, RuntimeError where the kernel failed."""
+        """Raises TypeError for arguments of other types, RuntimeError if the kernel failed."""
         pairs = zip(self._parameters, _flat(arguments), strict=True)
         values = [value for parameter, given in pairs for value in parameter.values(given)]
-        said = (ctypes.c_void_p * 2)()  # for what it returns, which is nothing, and what it raises
+        said = (ctypes.c_void_p * 2)()  # for its return value, which is nothing, and its exception
         place = ctypes.addressof(said)
         if status := self._function(place, place + ctypes.sizeof(ctypes.c_void_p), *values):
             raise RuntimeError(f"a kernel ended with status {status}")

@@ -1,4 +1,5 @@
-"""The metrics of an algorithm: the names users see, which way is better, and how the platform finds them in the log."""
+"""The metrics of an algorithm: their names, the direction that is better, and the patterns by which the platform finds them in the
+log."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ Direction = Literal["Maximize", "Minimize"]
 
 @dataclass(frozen=True)
 class Metric:
-    """One metric. `regex` has one group, the value; `objective` says that a tuner may optimise it."""
+    """One metric. `regex` has one group, the value; `objective` marks a metric that a tuner can optimise."""
 
     name: str
     direction: Direction

@@ -2,7 +2,7 @@
 
     python -m sagewright.algorithms.reference docs/reference/algorithms
 
-rewrites, in every page there, what stands between the two marks; a test holds pages and declarations equal.
+rewrites the text between the two marks in every page there. A test keeps pages and declarations equal.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ END = "<!-- generated from the declaration: end -->"
 
 
 def render(declaration: Declaration) -> str:
-    """Markdown of what the declaration says: repositories, channels, hyperparameters, rules, metrics."""
+    """Markdown of the declaration: repositories, channels, hyperparameters, rules, metrics."""
     shown = [each for each in declaration.hyperparameters if not each.hidden]
     hidden = [each for each in declaration.hyperparameters if each.hidden]
     parts = [
@@ -91,7 +91,7 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def updated(page: str, declaration: Declaration) -> str:
-    """The page with its generated part replaced. Raises ValueError when it has no marks."""
+    """The page with its generated part replaced. Raises ValueError if it has no marks."""
     before, begin, rest = page.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):
@@ -100,7 +100,7 @@ def updated(page: str, declaration: Declaration) -> str:
 
 
 def main(folder: Path) -> None:
-    """Rewrite the page of every algorithm in `folder`."""
+    """Rewrites the page of every algorithm in `folder`."""
     for declaration in catalogue.declarations().values():
         path = folder / f"{declaration.name}.md"
         path.write_text(updated(path.read_text(), declaration))

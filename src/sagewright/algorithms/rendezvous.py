@@ -1,8 +1,8 @@
-"""How the hosts of one job find each other before any framework runs: each tells the first host something, and all get
-one answer.
+"""The rendezvous of a job's hosts before any framework runs: each host sends a message to the first host, and all receive one
+answer.
 
-The first host listens at its own address on the first free port of `PORTS` and greets whoever comes with the job's name; the
-others try these ports in turn until one greets them so within `GREETING_S`. Messages are one JSON line each.
+The first host listens at its own address on the first free port of `PORTS` and greets each connection with the job's name. The
+others try these ports in turn until one sends that greeting within `GREETING_S`. Messages are one JSON line each.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ GREETING_S = 2.0
 LINE_BYTES = 1 << 20
 
 Answer = Callable[[Mapping[str, Any]], Any]
-"""Makes the answer for all from what each host said."""
+"""Makes the answer for all hosts from each host's message."""
 
 
 def gather(job: str, hosts: tuple[str, ...], current: str, said: Any, answer: Answer, timeout_s: float = 3600) -> Any:
@@ -35,7 +35,7 @@ def gather(job: str, hosts: tuple[str, ...], current: str, said: Any, answer: An
 
 
 def address(host: str, deadline: float) -> str:
-    """The IPv4 address of a host's name, which may become known late. Raises PlatformError after the deadline."""
+    """The IPv4 address of a host's name, which may take time to resolve. Raises PlatformError after the deadline."""
     while True:
         try:
             return socket.gethostbyname(host)
@@ -94,7 +94,7 @@ def _join(job: str, leader: str, current: str, said: Any, deadline: float) -> An
 
 
 def _greet(peer: socket.socket, job: str) -> dict[str, Any] | None:
-    """What the other side says to a greeting; None when it is a stranger."""
+    """The peer's reply to a greeting; None if the peer isn't a host of this job."""
     try:
         _send(peer, {"job": job})
     except OSError:
@@ -107,7 +107,7 @@ def _send(peer: socket.socket, message: Mapping[str, Any]) -> None:
 
 
 def _receive(peer: socket.socket, deadline: float) -> dict[str, Any] | None:
-    """One message; None when the other side closed, took too long or speaks something else."""
+    """One message; None if the peer closed the connection, timed out or speaks another protocol."""
     peer.settimeout(max(deadline - time.monotonic(), 0.01))
     try:
         with peer.makefile("rb") as stream:

@@ -1,4 +1,4 @@
-"""One run of a built-in algorithm: find it, validate, run, and turn what goes wrong into a failure file and an exit code."""
+"""One run of a built-in algorithm: finds it, validates, runs it, and turns errors into a failure file and an exit code."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FAILURE_CHARACTERS = 1024
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run one command; the value is the exit code: 0, 1 (the algorithm's fault) or 2 (the user's)."""
+    """Runs one command. Returns the exit code: 0, 1 (the algorithm's fault) or 2 (the user's)."""
     if (
         len(arguments) < 2
         or arguments[1] not in {"train", "serve", "kernels"}
@@ -48,13 +48,13 @@ def main(arguments: Sequence[str]) -> int:
             train(declaration, dataclasses.replace(Job.read(), image_version=version))
         else:
             return serve(declaration, root / "model")
-    except Exception as error:  # the last line of defence: whatever it is, the job's owner reads it
+    except Exception as error:  # the last line of defence: the job's owner reads it, whatever it is
         return _fail(error, root / "output" / "failure")
     return 0
 
 
 def train(declaration: Declaration, job: Job) -> None:
-    """Validate the job against the declaration and train. Raises JobError and whatever the algorithm lets through."""
+    """Validates the job against the declaration and trains. Raises JobError and any other error of the algorithm."""
     values = declaration.validate_hyperparameters(job.hyperparameters)
     channels = declaration.validate_channels(job.channel_configurations)
     job.model_directory.mkdir(parents=True, exist_ok=True)
@@ -62,13 +62,13 @@ def train(declaration: Declaration, job: Job) -> None:
 
 
 def rehearse(declaration: Declaration, values: Mapping[str, str]) -> None:
-    """Have compiled, and kept in NUMBA_CACHE_DIR, what a job with these values compiles."""
+    """Compiles the kernels of a job with these values and keeps them in NUMBA_CACHE_DIR."""
     if declaration.kernels is not None:
         load_function(declaration.kernels.rehearse)(values)
 
 
 def serve(declaration: Declaration, model_directory: Path) -> int:
-    """Serve the model until the process is ended; the exit code. Raises UserError where the algorithm has no server."""
+    """Serves the model until the process is ended; returns the exit code. Raises UserError if the algorithm has no server."""
     if declaration.serve is None:
         raise UserError(f"{declaration.title} can't serve a model here.")
     try:

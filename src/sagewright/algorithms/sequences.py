@@ -1,4 +1,4 @@
-"""Sequences of tokens after each other, and mini-batches of those of like lengths."""
+"""Concatenated sequences of tokens, and mini-batches of sequences of similar lengths."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Texts:
-    """Sequences after each other: `tokens` (Σ lengths,) int32; `starts` (n + 1,) int64."""
+    """Concatenated sequences: `tokens` (Σ lengths,) int32; `starts` (n + 1,) int64."""
 
     tokens: np.ndarray
     starts: np.ndarray
@@ -25,11 +25,11 @@ class Texts:
 
     @cached_property
     def are_single(self) -> bool:
-        """Whether each has one token."""
+        """True if each sequence has one token."""
         return len(self.tokens) == len(self)
 
     def take(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Tokens (Σ,) int64 of some sequences after each other, and their lengths (k,)."""
+        """The concatenated tokens (Σ,) int64 of the selected sequences, and their lengths (k,)."""
         if self.are_single:
             return self.tokens[numbers].astype(np.int64), np.ones(len(numbers), np.int64)
         first = self.starts[numbers]
@@ -40,11 +40,13 @@ class Texts:
 
 
 MOST_TOKENS = 1 << 15
-"""Of sequences that are worked on at once, filled up to the longest, where nobody says how many these are to be."""
+"""Maximum number of tokens, padded to the longest sequence, of sequences that are processed together, unless the caller limits
+their number."""
 
 
 def parts(lengths: np.ndarray, most: int) -> Iterator[np.ndarray]:
-    """The numbers of all sequences, the shortest first: at most so many at once, and of MOST_TOKENS where they are long."""
+    """The numbers of all sequences, the shortest first, in parts of at most `most` sequences, and of at most MOST_TOKENS where they
+    are long."""
     order = np.argsort(lengths, kind="stable")
     start = 0
     for place, number in enumerate(order):
@@ -56,8 +58,8 @@ def parts(lengths: np.ndarray, most: int) -> Iterator[np.ndarray]:
 
 
 def batches(lengths: Sequence[np.ndarray], size: int, width: int, random: np.random.Generator) -> list[np.ndarray]:
-    """The numbers of examples, `size` at a time in random order; `lengths` are those of each side of all, (n,) each. With a `width`
-    over 0 lengths differ by less than that within a mini-batch, on every side.
+    """The numbers of examples, `size` at a time in random order; `lengths` holds, for each side, the lengths (n,) of all examples.
+    With a `width` over 0, lengths within a mini-batch differ by less than that on every side.
     """
     order = random.permutation(len(lengths[0]))
     if not width:

@@ -1,4 +1,4 @@
-"""A built-in algorithm's model as a server's application.
+"""Serves a built-in algorithm's model as an application of the server.
 
 Source: the contract's algorithms/_common.md, section 6: an empty body is answered with 204.
 """
@@ -20,7 +20,7 @@ _NOTHING = Response(b"", status=HTTPStatus.NO_CONTENT)
 
 
 class BuiltIn(Application):
-    """`function`: `module:function` that gives what answers for the model in `directory`."""
+    """`function`: `module:function` that returns the object that answers for the model in `directory`."""
 
     joins = True
 

@@ -1,8 +1,8 @@
-"""SIGTERM: the platform stops the job, or takes the spot host away, and kills after a grace.
+"""SIGTERM: the platform stops the job or reclaims the spot host, and kills the process after a grace period.
 
-Source: the contract's training.md, section 3. Process 1 of a sandbox ignores SIGTERM unless it handles it, and a Python
-handler waits until the main thread leaves native code, which may be a round of boosting or another host's silence. So a
-thread listens too, and ends the process at once where nothing is to be saved.
+Source: the contract's training.md, section 3. Process 1 of a sandbox ignores SIGTERM unless it handles it, and a Python handler
+waits until the main thread leaves native code, which may be executing a round of boosting or waiting for a silent host. A thread
+therefore listens too, and ends the process at once if there is nothing to save.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ EXIT_CODE = 128 + signal.SIGTERM
 
 
 class Termination:
-    """Whether the job was asked to stop, as a context manager for the main thread.
+    """Reports whether the job was asked to stop, as a context manager for the main thread.
 
-    With `graceful` the algorithm looks at `requested`; else the process ends with `EXIT_CODE`.
+    With `graceful` the algorithm polls `requested`; otherwise the process ends with `EXIT_CODE`.
     """
 
     def __init__(self, graceful: bool) -> None:

@@ -1,7 +1,7 @@
-"""How a built-in algorithm words a user's fault. Two families of containers exist, and clients know their texts.
+"""The wording of a user's faults by built-in algorithms. Two families of containers exist, and clients depend on their texts.
 
-`TOOLKIT`: XGBoost's open container. `SCHEMA`: Amazon's first-party containers, which validate against a JSON schema.
-Source: the contract's errors.md, section 7, and algorithms/_common.md, section 3.
+`TOOLKIT`: XGBoost's open container. `SCHEMA`: Amazon's first-party containers, which validate against a JSON schema. Source: the
+contract's errors.md, section 7, and algorithms/_common.md, section 3.
 """
 
 from __future__ import annotations

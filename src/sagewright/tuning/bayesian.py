@@ -1,7 +1,7 @@
 """Bayesian optimisation: expected improvement under a Gaussian process, averaged over its hyperparameters.
 
-A few points far from each other come first. Running trials count as if they had turned out as expected; failed ones as the worst
-seen; parents' results as those of another task, or of the same. docs/explanation/tuning.md says what was measured.
+The first points are far from each other. Running trials count with their expected result, failed ones with the worst result so far,
+and parents' results as those of another task, or of the same. docs/explanation/tuning.md reports the measurements.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ _FIRST = 4
 _MOST_FIRST = 50
 _CROWD, _NEXT_TO = 4, 0.03
 _NAMED = 20
-"""Trials up to which names are believed."""
+"""Number of trials up to which the scores of names are used."""
 _MANY = 150
 _REFIT = 5
-"""With so many trials the hyperparameters move with every fifth only."""
+"""From _MANY trials on, the hyperparameters are updated only at every fifth trial."""
 _WARM_UP = 12
 _PARTICLES, _USED = 16, 8
 
@@ -74,11 +74,12 @@ class BayesianSearcher:
 
     def _told(self, values: dict[str, str]) -> Ints:
         row = self._lattice.row(values)
-        assert row is not None  # `start` gives points of the space
+        assert row is not None  # `start` returns points of the space
         return row[0]
 
     def _designed(self, history: History, index: int) -> Ints | None:
-        """A point that needs no knowledge, while there is too little of it: of parents of another task, the best of each."""
+        """A point that doesn't depend on results, while there are too few: the best point of each parent of another task, or the
+        initial design."""
         if history.inherited >= _FIRST:
             return None
         best = [rows.levels[rows.best()] for rows in history.parents.values()]
@@ -109,7 +110,7 @@ class BayesianSearcher:
         return row if row is not None else design.unseen(self._lattice, rng, history.seen)
 
     def _crowded(self, history: History) -> Ints | None:
-        """The best point, where all of the last ones lay next to it: the model may have taken one slope for all there is."""
+        """The best point, if all of the last ones are next to it: the model may have mistaken one slope for the whole space."""
         if len(history.results) <= _FIRST + _CROWD:
             return None
         best = history.results.levels[history.results.best()]
@@ -117,11 +118,11 @@ class BayesianSearcher:
         return best if self._lattice.near(last, best, _NEXT_TO).all() else None
 
     def _await(self, history: History, row: Ints) -> None:
-        """It counts as running from now on."""
+        """Counts the point as running from now on."""
         history.pending.add(row, self._lattice.positions(row[None, :])[0])
         history.seen.update(keys(row[None, :]))
 
 
 def _sweeps(count: int) -> int:
-    """Fewer with more points: the chain has had the sweeps of all trials before."""
+    """The number of sweeps; fewer with more points, because the chain has already run the sweeps of all earlier trials."""
     return 12 if count <= 10 else 6 if count <= 25 else 3

@@ -20,7 +20,7 @@ _SHAPE = _SCALE = 2.0
 
 
 class ParticleChain:
-    """Particles of one searcher, kept from trial to trial."""
+    """The particles of one searcher, kept from trial to trial."""
 
     def __init__(self, prior: Prior, count: int, rng: np.random.Generator) -> None:
         """`count` is even."""
@@ -54,9 +54,10 @@ def _proposals(some: Floats, others: Floats, rng: np.random.Generator) -> Floats
 
 
 def log_likelihood(matrices: Floats, values: Floats) -> Floats:
-    """Up to a constant, of the values under covariances of shape (particles, points, points), noise included; lower triangles do.
+    """Log-likelihood, up to a constant, of the values under covariances of shape (particles, points, points), noise included; only
+    lower triangles are used.
 
-    The values are put below as a last row, so that the one factor holds them divided by the factor.
+    The values are appended as a last row, so that the one factorisation also yields them divided by the factor.
     """
     particles, count = len(matrices), len(values)
     whole = np.zeros((particles, count + 1, count + 1))
@@ -74,17 +75,17 @@ def log_likelihood(matrices: Floats, values: Floats) -> Floats:
 
 @dataclass(frozen=True)
 class SolvedCovariances:
-    """Covariances of known values, ready to say what follows from them for others."""
+    """Factorised covariances of known values, for predicting others."""
 
     inverses: Floats
-    """Of the lower factors"""
+    """Inverses of the lower factors"""
     weights: Floats
     scale: Floats
     """The signal's variance; (particles,)"""
 
     @classmethod
     def of(cls, matrices: Floats, values: Floats) -> SolvedCovariances:
-        """`values` of shape (particles, points); of the matrices lower triangles do."""
+        """`values` has shape (particles, points); only lower triangles of the matrices are used."""
         factors = np.linalg.cholesky(matrices)
         inverses = np.stack([np.ascontiguousarray(lapack.dtrtri(factor, lower=1)[0]) for factor in factors])
         whitened = (inverses @ values[:, :, None])[:, :, 0]
@@ -93,13 +94,13 @@ class SolvedCovariances:
         return cls(inverses, weights, scale)
 
     def some(self, which: slice) -> SolvedCovariances:
-        """Of some of the particles."""
+        """Selects some of the particles."""
         return SolvedCovariances(self.inverses[which], self.weights[which], self.scale[which])
 
     def extended(self, alike: Floats, own: Floats) -> SolvedCovariances:
-        """With one more value, which is what was expected of it: no mean moves, only doubt goes.
+        """Adds one value that equals its expectation: means stay the same, and only the uncertainty falls.
 
-        `alike` of shape (particles, known) are its covariances with the known, `own` its variance, noise included.
+        `alike` of shape (particles, known) are its covariances with the known values, `own` is its variance, noise included.
         """
         particles, count = alike.shape
         across = (self.inverses @ alike[:, :, None])[:, :, 0]
@@ -111,9 +112,9 @@ class SolvedCovariances:
         return SolvedCovariances(inverses, np.concatenate([self.weights, np.zeros((particles, 1))], axis=1), self.scale)
 
     def means(self, alike: Floats) -> Floats:
-        """Of others, from their covariances with the known: (particles, others, known) to (particles, others)."""
+        """Means of other points from their covariances with the known ones: (particles, others, known) to (particles, others)."""
         return (alike @ self.weights[:, :, None])[:, :, 0]
 
     def whitened(self, alike: Floats) -> Floats:
-        """Rows whose products are what the known takes from others' covariances."""
+        """Rows whose inner products are the reduction of other points' covariances by the known values."""
         return np.stack([one @ inverse.T for one, inverse in zip(alike, self.inverses, strict=True)])

@@ -1,4 +1,4 @@
-"""The searchers as the engine has them: those that learn are in a process of their own, so that the server loads no numerics.
+"""The engine's interface to the searchers: those that learn run in a separate process, so that the server loads no numerics.
 
 JSON lines go over a socket that is the process's standard input and output. The process ends when this one does.
 """
@@ -24,13 +24,13 @@ _ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
-    "MALLOC_MMAP_MAX_": "0",  # large temporaries come back from the heap instead of the kernel: a quarter of the time
+    "MALLOC_MMAP_MAX_": "0",  # reuses the heap for large temporaries instead of asking the kernel: a quarter of the time
     "MALLOC_TRIM_THRESHOLD_": "2000000000",
 }
 
 
 class SearchFailed(RuntimeError):
-    """A searcher gave no suggestion: it took too long, its process died twice, or it can't search this space."""
+    """A searcher returned no suggestion: it timed out, its process died twice, or it can't search this space."""
 
 
 class _Died(Exception):
@@ -38,9 +38,9 @@ class _Died(Exception):
 
 
 class SearcherClient:
-    """Searchers and stoppers of all studies. Safe to use from many threads; one at a time is answered by the process.
+    """Searchers and stoppers of all studies. Safe to use from many threads; the process answers one request at a time.
 
-    The process is started when it is first needed, started again when it has died, and ends by itself after `idle_s`.
+    The process is started at the first request and restarted if it has died; it ends by itself after `idle_s` without requests.
     """
 
     def __init__(self, timeout_s: float = 30.0, idle_s: float = 60.0) -> None:
@@ -72,11 +72,11 @@ class SearcherClient:
         return stopper(study).stops(trials)
 
     def close(self) -> None:
-        """Whoever waits for a suggestion is told SearchFailed."""
+        """Pending requests for suggestions raise SearchFailed."""
         self._closed = True
         process = self._process
         if process is not None:
-            process.kill()  # not by the lock: a thread that waits for an answer has it
+            process.kill()  # without the lock, which is held by a thread that waits for an answer
         with self._lock:
             self._end()
 
@@ -123,7 +123,7 @@ class SearcherClient:
                 cwd="/",
             )
         self._socket = ours
-        # It may end by itself, and nobody may ask again: whoever waits for it keeps it from being a zombie.
+        # The process can end by itself without a later request: a waiting thread keeps it from becoming a zombie.
         threading.Thread(target=self._process.wait, daemon=True).start()
         return ours
 

@@ -1,7 +1,7 @@
-"""A Gaussian process over points and epochs, so that a few epochs of many trials say where each of them would end.
+"""A Gaussian process over points and epochs: predicts the final result of many trials from a few epochs of each.
 
-Covariance: kx (c + (1 - c) kt) + 0.3 kt + [same trial] r kt, with kx of `kernel` and kt = exp(-|difference of log epochs|).
-Columns of a particle beside those of kx: logit of c, log of r. After freeze-thaw (Swersky et al., https://arxiv.org/abs/1406.3896).
+Covariance: kx (c + (1 - c) kt) + 0.3 kt + [same trial] r kt, with kx of `kernel` and kt = exp(-|difference of log epochs|). Columns
+of a particle beside those of kx: logit of c, log of r. After freeze-thaw (Swersky et al., https://arxiv.org/abs/1406.3896).
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ def prior(ranges: int) -> Prior:
 
 @dataclass(frozen=True)
 class Observations:
-    """Of trials at epochs; one row each."""
+    """Observations of trials at epochs, one in a row."""
 
     points: Points
     owners: Ints
-    """Which trial each is of; -1 for one that nobody has begun"""
+    """The trial of each; -1 for a trial that has not begun"""
     times: Floats
-    """Logarithm of the epoch by that of the last one"""
+    """Logarithm of the epoch, divided by that of the last one"""
 
     def __len__(self) -> int:
         return len(self.times)
@@ -67,7 +67,7 @@ class CurveLikelihood:
 
 @dataclass(frozen=True)
 class CurvePosterior:
-    """What may be asked of what was observed."""
+    """The posterior given the observations."""
 
     particles: Floats
     observed: Observations
@@ -87,9 +87,10 @@ class CurvePosterior:
         return self.solved.means(self._alike(some, np.ones(len(some))))
 
     def lessons(self, some: Observations) -> tuple[Floats, Floats]:
-        """Expected values at the last epoch, and by how much they would move with an observation at the times of `some`.
+        """Expected values at the last epoch, and their standard movement after an observation at the times of `some`.
 
-        That is what one more look is worth: the doubt about the end that no look removes is worth nothing.
+        The movement is the value of one more observation: uncertainty about the end that an observation does not reduce doesn't
+        count.
         """
         last = np.ones(len(some))
         at_end, at_look = self._alike(some, last), self._alike(some, some.times)
@@ -102,7 +103,7 @@ class CurvePosterior:
         return self.solved.means(at_end), np.maximum(moves, 1e-9) * np.sqrt(self.solved.scale)[:, None]
 
     def believing(self, some: Observations) -> CurvePosterior:
-        """As if these had turned out as expected."""
+        """The posterior as if these observations had matched their expectation."""
         found, own = self, 1 + _SHARED + _own(self.particles) + _noises(self.particles) + JITTER
         for i in range(len(some)):
             one = some.part(slice(i, i + 1))

@@ -1,4 +1,4 @@
-"""The first points of a search, before there is anything to learn from: the middle, then points far from each other."""
+"""The first points of a search, before there are results: the middle, then points far from each other."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _LIKELY = 0.05
 
 
 def spread(lattice: Lattice, rng: np.random.Generator, count: int) -> Ints:
-    """The middle and a Latin hypercube: of some, the one whose closest two points are farthest apart."""
+    """The middle and a Latin hypercube: of several, the one with the largest minimum distance between points."""
     ranges = len(lattice.levels)
     best, apart = np.empty((0, ranges)), -1.0
     for _ in range(_TRIES if count > 2 else 1):
@@ -24,7 +24,7 @@ def spread(lattice: Lattice, rng: np.random.Generator, count: int) -> Ints:
 
 
 def likely(lattice: Lattice, score: Floats, pool: Ints, count: int) -> Ints:
-    """Points of the best twentieth of the pool by score, far from each other."""
+    """Points of the best twentieth of the pool by score that are far from each other."""
     best = pool[np.argsort(-score)[: max(count, int(_LIKELY * len(pool)))]]
     places = lattice.places(best)
     chosen = [0]
@@ -38,7 +38,7 @@ def likely(lattice: Lattice, score: Floats, pool: Ints, count: int) -> Ints:
 
 
 def unseen(lattice: Lattice, rng: np.random.Generator, seen: set[bytes]) -> Ints | None:
-    """Any point that was not tried; None where there is none."""
+    """Any point that was not tried; None if there is none."""
     drawn = lattice.uniform(rng, 200)
     if len(seen) > lattice.size / 2:
         drawn = lattice.all()

@@ -1,4 +1,4 @@
-"""What a Gaussian process is told of a history: points, and their values on one scale."""
+"""A Gaussian process's data from a history: points, and their values on one scale."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _MOST = 150
 _MOST_PARENTS = 75
 _FAILED = 50
 _TRUSTED = 4
-"""So many results of one's own weigh as much as the parents' do, for the size of the values."""
+"""Number of own results that weigh as much as the parents' in determining the scale of the values."""
 
 
 @dataclass(frozen=True)
 class Frame:
-    """How points are made of rows."""
+    """Converts rows to points."""
 
     lattice: Lattice
     scores: NameScores
@@ -43,7 +43,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class Evidence:
-    """`data`, of which the points from `first` on, as many as `tried` has levels, are those that are to be surpassed."""
+    """The `data`; the results to improve on are the points from `first` on, as many as `tried` has levels."""
 
     data: Data
     tried: Ints
@@ -51,7 +51,7 @@ class Evidence:
 
 
 def gather(history: History, frame: Frame, particles: Floats, rng: np.random.Generator) -> Evidence | None:
-    """Results, and parents' ones as tasks of their own; then the failed ones, as bad as the worst. None where nothing is known."""
+    """Results, with parents' results as separate tasks; then the failed trials, with the worst value. None if nothing is known."""
     parts: list[tuple[Points, Floats]] = []
     tried: list[Ints] = []
     first = 0
@@ -82,7 +82,8 @@ def _joined(parts: list[tuple[Points, Floats]], frame: Frame) -> Data:
 
 
 def _aligned(own: Points, values: Floats, parents: Posterior) -> Floats:
-    """One's own results, centred and scaled as the parents' expect theirs: a first one at the parents' best is no middling one."""
+    """The study's own results, centred and scaled by the parents' predictions for them, so that a first result at the parents' best
+    is not taken as average."""
     means = parents.means(own).mean(axis=0)
     share = len(own) / (len(own) + _TRUSTED)
     size = np.sqrt(share + (1 - share) * means.var())

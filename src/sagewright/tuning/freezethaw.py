@@ -1,7 +1,8 @@
-"""Hyperband for trials that keep checkpoints: begin many, pause them early, go on with those of which the next epochs teach most.
+"""Hyperband for trials that keep checkpoints: begin many, pause them early, and continue those whose next epochs are most
+informative.
 
-Each decision is the largest gain for its epochs: expected improvement of the end, where the doubt is what the next observation
-would take away, and not all there is. docs/explanation/tuning.md says why.
+Each decision maximises the gain for its epochs: the expected improvement of the final result, computed with the uncertainty that
+the next observation would remove instead of the whole. docs/explanation/tuning.md gives the reasons.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from sagewright.tuning.targets import targets
 
 _FIRST = 8
 _LOOK = 4
-"""Epochs of a first look, or an eighth of all where that is less."""
+"""Epochs before the first pause, or an eighth of all if that is less."""
 _GROWTH = 2.2
 _PARTICLES, _USED = 6, 4
 _MOST_ROWS = 150
@@ -38,7 +39,7 @@ _DEFAULT_EPOCHS = 81
 
 @dataclass(frozen=True)
 class _Table:
-    """What is known at one decision."""
+    """The knowledge at one decision."""
 
     configurations: list[LadderConfiguration]
     levels: Ints
@@ -51,7 +52,7 @@ class _Table:
         return self.ends.min(axis=1)
 
     def ranked(self) -> list[int]:
-        """Configurations, the best first."""
+        """Numbers of configurations, the best first."""
         return [int(i) for i in self.ends.mean(axis=0).argsort()]
 
 
@@ -87,7 +88,7 @@ class FreezeThawSearcher:
         return np.random.default_rng([self._study.seed & (2**63 - 1), number])
 
     def _first_points(self, rng: np.random.Generator) -> Ints:
-        """Half of them where names say that good values are likely."""
+        """The first points; half of them where the scores of names predict good values."""
         lattice = self._frame.lattice
         count = max(_FIRST, min(self._study.most_parallel, 50))
         spread, pool = design.spread(lattice, rng, count), lattice.uniform(rng, 4000)
@@ -117,14 +118,14 @@ class FreezeThawSearcher:
         return best.suggestion if best else self._finishing(table, left)
 
     def _left(self, trials: Sequence[Trial], known: list[LadderConfiguration]) -> float:
-        """Epochs that may still be given away."""
+        """Epochs that can still be assigned."""
         if self._study.epochs is None:
             return math.inf
         spent = sum(len(trial.curve) for trial in trials if trial.own)
         return self._study.epochs - spent - sum(self._goal(one) - one.epochs for one in known if one.running)
 
     def _goal(self, one: LadderConfiguration) -> int:
-        """Up to which epoch its last step goes, by all that can be seen; one that has come farther goes to the end."""
+        """The epoch at which its last step presumably ends; a configuration that is already beyond it runs to the end."""
         goal = self._later(one.epochs - len(one.last.curve))
         return goal if one.epochs <= goal else self._most
 
@@ -132,7 +133,7 @@ class FreezeThawSearcher:
         return min(self._most, math.ceil(_GROWTH * epochs)) if epochs else self._look
 
     def _first(self, trials: Sequence[Trial], index: int, seen: set[bytes]) -> dict[str, str] | None:
-        """Points that need no knowledge: those one was told, the best of each parent, and then some far from each other."""
+        """A point that doesn't depend on results: the study's starts, the best of each parent, then points far from each other."""
         told = start(self._study, index)
         if told is not None or index >= max(_FIRST, len(self._study.starts)):
             return told
@@ -160,7 +161,7 @@ class FreezeThawSearcher:
         return None if row is None else keys(row[0][None, :])[0]
 
     def _finishing(self, table: _Table, left: float = math.inf) -> Suggestion | None:
-        """The best that is not at its end, to its end; nothing where that doesn't fit any more."""
+        """The best unfinished configuration, to its end; None if that exceeds the remaining epochs."""
         for i in table.ranked():
             one = table.configurations[i]
             if not one.running and not self._over(one) and self._most - one.epochs <= left:
@@ -198,7 +199,7 @@ class FreezeThawSearcher:
         return _Table([one for one, _ in placed], levels, posterior, posterior.ends(everyone))
 
     def _with_failed(self, data: CurveData, known: list[LadderConfiguration]) -> CurveData:
-        """Failed ones are as bad as the worst, at their end."""
+        """Adds the failed configurations with the worst value at their last epoch."""
         rows = [row[0] for one in known if one.failed and (row := self._frame.lattice.row(one.values)) is not None]
         if not rows:
             return data
@@ -256,7 +257,8 @@ def _sweeps(rows: int, warm: bool) -> int:
 
 
 def _looks(known: list[LadderConfiguration]) -> list[list[int]]:
-    """Which epochs of each are used: of the best all that say something, of the others the last, as long as there is room."""
+    """The epochs of each configuration that are used: all informative ones of the best, the last one of the others, as long as
+    there is room."""
     order = sorted(range(len(known)), key=lambda i: known[i].costs[-1] if known[i].costs else math.inf)
     looks: list[list[int]] = [[] for _ in known]
     room = _MOST_ROWS

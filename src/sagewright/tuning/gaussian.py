@@ -1,4 +1,4 @@
-"""A Gaussian process over points: what several particles of hyperparameters, with some points' values, say of any other point."""
+"""A Gaussian process over points: predicts the value of any point from known values, for several particles of hyperparameters."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Data:
 
 
 class Likelihood:
-    """Of the data, by particle."""
+    """The data's likelihood for each particle."""
 
     def __init__(self, data: Data) -> None:
         self._data, self._pairs = data, data.pairs.rough()
@@ -35,14 +35,14 @@ class Likelihood:
 
 @dataclass(frozen=True)
 class Posterior:
-    """What may be asked of the known points' values."""
+    """The posterior given the known points' values."""
 
     known: Points
     likeness: Likeness
     noises: Floats
     solved: SolvedCovariances
     settled: Floats
-    """What is expected of the known points, (particles, known)"""
+    """Expected values of the known points, (particles, known)"""
 
     @classmethod
     def of(cls, particles: Floats, data: Data) -> Posterior:
@@ -62,16 +62,16 @@ class Posterior:
         return self.solved.means(alike), np.sqrt(variances * self.solved.scale[:, None])
 
     def means(self, some: Points) -> Floats:
-        """(particles, points)"""
+        """Means (particles, points)."""
         return self.solved.means(self.likeness.between(some, self.known))
 
     def some(self, which: slice) -> Posterior:
-        """Of some of the particles."""
+        """Selects some of the particles."""
         likeness, solved = self.likeness.some(which), self.solved.some(which)
         return Posterior(self.known, likeness, self.noises[which], solved, self.settled[which])
 
     def believing(self, some: Points) -> Posterior:
-        """As if these points had turned out as expected: what is asked next keeps away from them."""
+        """The posterior as if these points had matched their expectation, so that later suggestions avoid them."""
         found = self
         for i in range(len(some)):
             one = some.part(slice(i, i + 1))

@@ -23,7 +23,7 @@ class GridSearcher:
                 raise ValueError(f"{parameter.name} is not categorical: a grid has categorical ranges only")
 
     def suggest(self, trials: Sequence[Trial], count: int) -> list[Suggestion]:
-        """By what has been tried, not by how many: numbers may have gaps, where trials of other definitions have them."""
+        """Depends on the points that were tried, not on their number: numbers can have gaps where other definitions have trials."""
         ranges = [each for each in self.study.space.parameters if isinstance(each, Categorical)]
         names = [each.name for each in ranges]
         tried = {tuple(trial.values.get(name) for name in names) for trial in trials if trial.own}

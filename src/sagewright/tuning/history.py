@@ -1,4 +1,4 @@
-"""A study's trials as rows of numbers: results, what is running, what failed, and the results of parents."""
+"""A study's trials as rows of numbers: results, running trials, failed trials, and the results of parents."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sagewright.tuning.study import Study, Trial, TrialState
 
 @dataclass
 class HistoryRows:
-    """Some points and what they cost, where that is known."""
+    """Points and their costs, if known."""
 
     levels: list[Ints] = field(default_factory=list)
     positions: list[Ints] = field(default_factory=list)
@@ -32,7 +32,7 @@ class HistoryRows:
         return int(np.argmin(self.costs))
 
     def thinned(self, most: int, rng: np.random.Generator) -> HistoryRows:
-        """At most so many: the better half of that many, and of the others any."""
+        """At most `most` rows: half of them the best, the others random."""
         if len(self) <= most:
             return self
         order = np.argsort(self.costs, kind="stable")
@@ -49,15 +49,15 @@ class History:
     pending: HistoryRows
     failed: HistoryRows
     parents: dict[str, HistoryRows]
-    """Of each parent whose task was another one."""
+    """Rows of each parent with a different task."""
     seen: set[bytes]
-    """Points that this study has tried, and must not again."""
+    """Points that this study has tried and must not repeat."""
     inherited: int = 0
-    """How many of the results are parents'."""
+    """Number of results that come from parents."""
 
 
 class TrialReader:
-    """Reads trials of one study; keeps the rows of those it has read."""
+    """Reads trials of one study and caches their rows."""
 
     def __init__(self, study: Study, lattice: Lattice) -> None:
         self._study, self._lattice = study, lattice

@@ -1,8 +1,8 @@
 """Asynchronous Hyperband: successive halving without rounds (ASHA, https://arxiv.org/abs/1810.05934), by stopping.
 
-A trial runs on until it reaches a rung, which is an epoch, and there is not among the best third of what has been seen at that
-rung. Every other trial is spared the first rung, for where that says little. Hyperband's own brackets (https://arxiv.org/abs/1603.06560)
-spare many more, and found less on the half of LCBench's data sets where both were tried.
+A trial runs until it reaches a rung (an epoch) at which it is not among the best third of the trials seen there. Every other trial
+skips the first rung, in case it is uninformative. Hyperband's own brackets (https://arxiv.org/abs/1603.06560) skip rungs for many
+more trials, and gave worse results on the half of LCBench's data sets on which both were tried.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ class HyperbandStopper:
         return bool(reached) and not self._leads(trial, own, reached[-1])
 
     def _leads(self, trial: Trial, own: Sequence[Trial], rung: int) -> bool:
-        """Whether it is in the best third of what has been seen at the rung."""
+        """True if the trial is in the best third of the trials seen at the rung."""
         cost = self.study.cost
         seen = [cost(other.curve[rung - 1]) for other in own if len(other.curve) >= rung]
         better = sum(other < cost(trial.curve[rung - 1]) for other in seen)
         return better < max(1, len(seen) // ETA)
 
     def rungs(self, number: int) -> list[int]:
-        """The epochs at which the trial of this number is judged."""
+        """The epochs at which the trial of this number is evaluated."""
         rungs, epochs = [], self.study.min_resource
         most = self.study.max_resource or self.study.min_resource
         while epochs < most:

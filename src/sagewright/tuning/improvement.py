@@ -1,4 +1,4 @@
-"""Expected improvement, by its logarithm: it still tells points apart where it is too small for a number."""
+"""Expected improvement as a logarithm, which still distinguishes points where the improvement underflows."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _LOG_ROOT_2PI = 0.5 * np.log(2 * np.pi)
 
 
 def log_improvement(means: Floats, deviations: Floats, best: Floats) -> Floats:
-    """Of the mean over particles; means and deviations (particles, points), best (particles,)."""
+    """Log of the mean improvement over particles; means and deviations (particles, points), best (particles,)."""
     z = (best[:, None] - means) / deviations
     each = np.log(deviations) + _log_h(z)
     most = each.max(axis=0)
@@ -28,7 +28,7 @@ def _log_h(z: Floats) -> Floats:
 
 
 def _log_h_far(x: Floats) -> Floats:
-    """log(phi(x) - x Phi(-x)) from 1 on"""
+    """log(phi(x) - x Phi(-x)) for x ≥ 1"""
     tail = np.where(x < 1e3, np.sqrt(np.pi / 2) * x * erfcx(x / np.sqrt(2)), 0.0)
     left = np.where(x < 1e3, np.log1p(-np.minimum(tail, 1 - 1e-15)), -2 * np.log(x))
     return np.asarray(-0.5 * x * x - _LOG_ROOT_2PI + left)

@@ -1,4 +1,5 @@
-"""All searchers, here: what the searchers' process and the simulation use. It imports NumPy and SciPy, so the server may not."""
+"""All searchers in this process, for the searchers' process and the simulation. Imports NumPy and SciPy, so the server must not
+import it."""
 
 from __future__ import annotations
 
@@ -13,11 +14,11 @@ from sagewright.tuning.study import Study, Trial
 from sagewright.tuning.suggestion import Suggestion
 
 _MOST_STUDIES = 200
-"""Whose searchers are kept. One that is asked for again is made from its trials."""
+"""Maximum number of studies whose searchers are kept. A dropped searcher is rebuilt from its study's trials."""
 
 
 def searcher(study: Study) -> Searcher:
-    """Raises ValueError for a strategy that isn't known, or a space that it doesn't take."""
+    """Raises ValueError for an unknown strategy, or for a space that it doesn't support."""
     plain = plain_searcher(study)
     if plain is not None:
         return plain
@@ -29,7 +30,7 @@ def searcher(study: Study) -> Searcher:
 
 
 class InProcessSearchers:
-    """Keeps the searchers of the studies that were asked for last. Not for use by several threads."""
+    """Keeps the searchers of the most recently used studies. Not thread-safe."""
 
     def __init__(self) -> None:
         self._kept: OrderedDict[str, tuple[Study, Searcher]] = OrderedDict()

@@ -1,8 +1,8 @@
-"""How alike two points are: a sum and a product over ranges, mixed; hyperparameters for a batch of particles at once.
+"""The similarity of two points: a mixture of a sum and a product over ranges, for a batch of hyperparameter particles at once.
 
-Per range Matern 5/2 of the distance, or for categories exp(-1/length) where they differ. Points of different tuning jobs are less
-alike; a linear term in a score that is known beforehand comes on top. A particle is a row: log lengths, logit of the sum's weight,
-log of noise to signal, log length between tuning jobs.
+Each range contributes Matern 5/2 of the distance, or for categories exp(-1/length) if they differ. Points of different tuning jobs
+are less similar. A linear term in a prior score is added. A particle is a row: log lengths, logit of the sum's weight, log of noise
+to signal, log length between tuning jobs.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ class Points:
     positions: Ints
     """(points, ranges)"""
     tasks: Ints
-    """Which tuning job each is of; 0 is the one that is asked for."""
+    """The tuning job of each point; 0 is the current one."""
     scores: Floats
-    """What was known beforehand; zeros where nothing was."""
+    """Prior scores; zeros if there are none."""
 
     def __len__(self) -> int:
         return len(self.positions)
 
     def farthest(self) -> int:
-        """How many steps a point of the space may be from one of these, at most."""
+        """Maximum distance, in steps, of any point of the space from one of these."""
         inside = not len(self) or (self.positions.min() >= 0 and self.positions.max() <= STEPS)
         return STEPS if inside else FARTHEST
 
@@ -50,7 +50,7 @@ class Points:
 
 @dataclass(frozen=True)
 class Prior:
-    """Normal and independent, one mean and one standard deviation a column."""
+    """Independent normal priors, with one mean and one standard deviation for each column."""
 
     means: Floats
     spreads: Floats
@@ -68,7 +68,7 @@ def prior(ranges: int) -> Prior:
 
 
 def _matern(r: Floats) -> Floats:
-    """(1 + r + r r / 3) exp(-r), with few arrays on the way."""
+    """(1 + r + r r / 3) exp(-r), with few temporary arrays."""
     rising = r * (1 / 3)
     rising += 1
     rising *= r
@@ -89,10 +89,10 @@ def noises(particles: Floats) -> Floats:
 
 @dataclass(frozen=True)
 class PointPairs:
-    """Every two of some points, with what their likeness is computed from."""
+    """All pairs of the points, with the inputs of their similarity."""
 
     places: Ints
-    """Where each pair is in a matrix whose rows lie one after the other, below the diagonal"""
+    """Positions of the pairs in the flattened matrix, below the diagonal"""
     count: int
     apart: Floats
     """(ranges, pairs): distances, or 0 and 1 for categories"""
@@ -109,11 +109,11 @@ class PointPairs:
         return cls(places, len(points), apart, tasks, _SCORED * points.scores[rows] * points.scores[columns])
 
     def rough(self) -> PointPairs:
-        """In single precision, which is enough to compare hyperparameters by, and half of the time."""
+        """Single precision, which is enough for comparing hyperparameters and takes half the time."""
         return PointPairs(self.places, self.count, *map(_single, (self.apart, self.tasks, self.scored)))
 
     def matrices(self, particles: Floats, categorical: Bools, diagonal: Floats) -> Floats:
-        """(particles, points, points), lower triangles alone; the diagonal has the shape (points,) or (particles, points)."""
+        """(particles, points, points), lower triangles only; the diagonal has the shape (points,) or (particles, points)."""
         shape = (len(particles), len(self.places))
         kind = self.apart.dtype
         total, product = np.zeros(shape, kind), np.ones(shape, kind)
@@ -145,7 +145,7 @@ def own_likeness(points: Points) -> Floats:
 
 
 class Likeness:
-    """Of any points to some known ones, by tables of each range's distances, which have so many steps at most."""
+    """The similarity of any points to known ones, from tables of each range's distances up to a maximum number of steps."""
 
     def __init__(self, particles: Floats, categorical: Bools, farthest: int = FARTHEST) -> None:
         self._categorical = categorical
@@ -161,7 +161,7 @@ class Likeness:
         ]
 
     def some(self, which: slice) -> Likeness:
-        """By some of the particles."""
+        """Selects some of the particles."""
         found = copy.copy(self)
         found._weight, found._between = self._weight[which], self._between[which]
         found._tables = [table[which] for table in self._tables]
@@ -173,7 +173,7 @@ class Likeness:
         steps = [np.minimum(each, 1) if self._categorical[d] else each for d, each in enumerate(steps)]
         found = np.empty((len(self._weight), len(some), len(known)))
         product, one = np.empty(found.shape[1:]), np.empty(found.shape[1:])
-        for p in range(len(found)):  # one after the other, which stays within the cache
+        for p in range(len(found)):  # sequentially, to stay within the cache
             total = found[p]
             total.fill(0.0)
             product.fill(1 - self._weight[p])

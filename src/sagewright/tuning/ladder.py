@@ -1,4 +1,4 @@
-"""Trials as the configurations that they are steps of: one begins it, others go on from its checkpoint."""
+"""Trials grouped into the configurations they are steps of: one trial begins it, others continue from its checkpoint."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from sagewright.tuning.study import Study, Trial, TrialState, whole_curves
 
 LOOKED_AT = (2, 3, 4, 5, 7, 10, 14, 20, 28, 39, 52, 73, 102, 143, 200, 280)
-"""Epochs that say something; the first one says little of the last."""
+"""Informative epochs; the first epoch says little about the last."""
 _MOST_LOOKS = 5
 
 
@@ -19,7 +19,7 @@ class LadderConfiguration:
     last: Trial
     """Its last step."""
     costs: list[float] = field(default_factory=list)
-    """By epoch, from the first one on."""
+    """Costs by epoch, from the first one on."""
 
     @property
     def epochs(self) -> int:
@@ -43,7 +43,7 @@ class LadderConfiguration:
 
 
 def configurations(study: Study, trials: Sequence[Trial]) -> list[LadderConfiguration]:
-    """In the order in which they were begun."""
+    """Configurations in the order in which they were begun."""
     curves, roots = whole_curves(trials), dict[int, int]()
     found: dict[int, LadderConfiguration] = {}
     for trial in sorted((trial for trial in trials if trial.own), key=lambda trial: trial.number):

@@ -1,8 +1,8 @@
-"""A space as points with whole-numbered coordinates: what the numerics work on.
+"""A space as points with integer coordinates, for the numerics.
 
-A row of levels is a point that can be tried. Its positions are where its values lie on a scale of 1,023 steps from 0 to 1; those of
-categories are their index, but for categories that are numbers in their order. Points of other tuning jobs may lie outside of the
-ranges, and have positions but no levels.
+A row of levels is a point that can be tried. Its positions are those of its values on a scale of 1,023 steps from 0 to 1; the
+position of a category is its index, unless the categories are numbers in ascending order. Points of other tuning jobs can lie
+outside the ranges; they have positions but no levels.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Floats: TypeAlias = NDArray[np.float64]
 Bools: TypeAlias = NDArray[np.bool_]
 STEPS = 1023
 _BEYOND = 256
-"""How far outside of its range a value is told from another, in steps."""
+"""Distance, in steps, outside its range up to which values are distinguished."""
 FARTHEST = STEPS + 2 * _BEYOND
 _APART = 4.0
 _NEAR = 0.08
@@ -34,7 +34,7 @@ class Lattice:
         self._edges = [_edges(each, places) for each, places in zip(space.parameters, self._places, strict=True)]
         self.categorical = np.array([_unordered(each) for each in space.parameters], dtype=bool)
         self.levels = np.array([len(places) for places in self._places])
-        # All ranges' levels one after the other, so that points are looked up at once.
+        # The concatenated levels of all ranges, so that points are looked up at once.
         self._starts = np.concatenate([[0], np.cumsum(self.levels)[:-1]])
         self._all_places = np.concatenate(self._places)
         self._all_positions = np.concatenate(
@@ -48,14 +48,14 @@ class Lattice:
 
     @property
     def size(self) -> float:
-        """How many points there are."""
+        """The number of points."""
         return float(np.prod(self.levels.astype(float)))
 
     def values(self, levels: Ints) -> dict[str, str]:
         return self._space.values([float(self._places[d][level]) for d, level in enumerate(levels)])
 
     def row(self, values: Mapping[str, str]) -> tuple[Ints, Ints] | None:
-        """The nearest levels, and the positions; None for what isn't of this space."""
+        """The nearest levels, and the positions; None for values that don't belong to this space."""
         places = self._space.places(values)
         if places is None:
             return None
@@ -85,12 +85,12 @@ class Lattice:
         return self.at(rng.random((count, len(self.levels))))
 
     def all(self) -> Ints:
-        """Every point there is; for small spaces."""
+        """Every point; for small spaces."""
         grids = np.meshgrid(*(np.arange(count) for count in self.levels), indexing="ij")
         return np.stack([grid.ravel() for grid in grids], axis=1).astype(np.int64)
 
     def neighbours(self, rng: np.random.Generator, levels: Ints, each: int) -> Ints:
-        """Points near these: one to three of their coordinates moved or, now and then and where they are categories, drawn anew."""
+        """Points near these: one to three of their coordinates are moved or, occasionally or for categories, drawn anew."""
         moved: Ints = np.repeat(levels, each, axis=0)
         count, ranges = moved.shape
         dice = rng.random((count, ranges))
@@ -104,7 +104,7 @@ class Lattice:
         return np.where(chosen, np.clip(there, 0, self.levels - 1), moved)
 
     def near(self, levels: Ints, point: Ints, reach: float) -> Bools:
-        """Which of the points differ from one by no more than `reach` in each range, and in no category."""
+        """Mask of the points that differ from `point` by at most `reach` in each range, and in no category."""
         apart = np.abs(self.places(levels) - self.places(point[None, :]))
         return np.where(self.categorical, apart == 0, apart <= reach).all(axis=1)
 
@@ -113,17 +113,17 @@ class Lattice:
 
 
 def _shut(places: Floats) -> Floats:
-    """Those outside of [0, 1] moved next to it."""
+    """Places outside of [0, 1] moved next to it."""
     return np.clip(places, -1.0, 2.0)
 
 
 def keys(levels: Ints) -> list[bytes]:
-    """What tells points apart."""
+    """Keys that identify points."""
     return [row.tobytes() for row in np.ascontiguousarray(levels, dtype=np.int64)]
 
 
 def _unordered(parameter: Parameter) -> bool:
-    """Categories are, but for numbers in their order: 16, 32, 64 lie on a line."""
+    """True for categories, unless they are numbers in ascending order: 16, 32, 64 lie on a line."""
     if not isinstance(parameter, Categorical):
         return False
     try:
@@ -144,14 +144,14 @@ def _places(parameter: Parameter) -> Floats:
 
 
 def _numbers(parameter: Integer) -> list[int]:
-    """All integers of a range or, of a large one, those that lie at a step."""
+    """All integers of a range or, for a large range, those that lie at a step."""
     if parameter.size <= STEPS + 1:
         return list(range(parameter.low, parameter.high + 1))
     return sorted({int(parameter.value(step / STEPS)) for step in range(STEPS + 1)})
 
 
 def _edges(parameter: Parameter, places: Floats) -> Floats:
-    """Up to where each level is the nearest one."""
+    """The upper boundary of the places nearest to each level."""
     if isinstance(parameter, Integer) and len(places) == parameter.size:
         return np.array([parameter.place(str(number + 0.5)) for number in range(parameter.low, parameter.high + 1)])
     between = (places[:-1] + places[1:]) / 2

@@ -1,7 +1,7 @@
-"""What a tuning job does next: a pure function of its plan and its trials.
+"""Decides a tuning job's next step: a pure function of its plan and its trials.
 
-Completion criteria: https://docs.aws.amazon.com/sagemaker/latest/dg/automatic-model-tuning-progress.html. Trials are taken in the
-order of their numbers, so that the same results give the same standing in whatever order they were reported.
+Completion criteria: https://docs.aws.amazon.com/sagemaker/latest/dg/automatic-model-tuning-progress.html. Trials are processed in
+the order of their numbers, so that the same results give the same standing in whatever order they were reported.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from sagewright.tuning.study import Study, Trial
 from sagewright.tuning.suggestion import Suggestion
 
 NOTEWORTHY = 0.01
-"""What the best must be surpassed by, of its size, to count as an improvement."""
+"""Minimum improvement of the best result, relative to its size, that counts."""
 _STALE = 10
-"""Trials without improvement that are convergence, or twice the ranges, or twice the slots where those are more."""
+"""Number of trials without improvement that means convergence; or twice the ranges, or twice the slots, if those are more."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Standing:
     best: int | None
     """The number of the best trial of this tuning job."""
     not_improving: int
-    """Results since the one that last surpassed all before it by 1 %."""
+    """Results since the last one that improved on all before it by 1 %."""
     converged: bool
     over: Over | None
 
@@ -51,7 +51,7 @@ class Standing:
 class LoopStep:
     start: tuple[Suggestion, ...] = ()
     stop: tuple[int, ...] = ()
-    """Running trials to be ended; with `over`, all of them."""
+    """Running trials to stop; with `over`, all of them."""
     over: Over | None = None
 
 
@@ -72,7 +72,7 @@ def standing(study: Study, rules: Rules, trials: Sequence[Trial]) -> Standing:
 
 
 def _progress(study: Study, own: Sequence[Trial]) -> tuple[Trial | None, int]:
-    """The best trial, and how many results came since the last that was better by a noteworthy amount."""
+    """The best trial, and the number of results since the last noteworthy improvement."""
     best: Trial | None = None
     mark, stale = 0.0, 0
     for trial in own:

@@ -1,4 +1,4 @@
-"""The two things that a tuning job has decided for it."""
+"""The interfaces of the two decisions in a tuning job: which points to try and which trials to stop."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from sagewright.tuning.suggestion import Suggestion
 
 
 class Searcher(Protocol):
-    """One study's. May keep what it has learned between calls, but must answer from the trials alone where it has nothing.
+    """A searcher of one study. It can keep state between calls, but must be able to answer from the trials alone.
 
-    Not for use by several threads.
+    Not thread-safe.
     """
 
     def suggest(self, trials: Sequence[Trial], count: int) -> list[Suggestion]:
-        """What to try next: fewer than count, or nothing, where nothing is left or another trial's end must be awaited."""
+        """The next points: fewer than `count`, or none, if the space is exhausted or another trial must finish first."""
         ...
 
 
 class Stopper(Protocol):
     def stops(self, trials: Sequence[Trial]) -> list[int]:
-        """Numbers of running trials that are to end now."""
+        """Numbers of running trials to stop now."""
         ...
 
 
 class Deciding(Protocol):
-    """What the loop asks: searchers and stoppers of any study."""
+    """The loop's interface to the searchers and stoppers of any study."""
 
     def suggest(self, study: Study, trials: Sequence[Trial], count: int) -> list[Suggestion]: ...
 

@@ -1,6 +1,6 @@
-"""What is known of hyperparameters by their names, before any trial: where good values tend to lie.
+"""Prior knowledge from hyperparameters' names: where good values tend to lie.
 
-Weak, and only a direction: the searcher learns by how much to trust it. Unknown names say nothing.
+The knowledge is weak, and only a direction: the searcher learns how far to trust it. Unknown names have no effect.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _Score = Callable[[float], float]
 
 
 def _around(centre: float, decades: float) -> _Score:
-    """Best at the centre, 1 worse so many decades away."""
+    """Best at the centre, worse by 1 at a distance of `decades`."""
     return lambda value: -min(((math.log10(max(value, 1e-300) / centre)) / decades) ** 2, 4.0)
 
 
@@ -55,7 +55,7 @@ _CHOICES: dict[str, dict[str, float]] = {
 
 @dataclass(frozen=True)
 class NameScores:
-    """A score for each level of each range, of mean 0 and unit size over the space."""
+    """A score for each level of each range, with mean 0 and unit size over the space."""
 
     levels: tuple[Floats, ...]
     centre: float = 0.0
@@ -71,13 +71,13 @@ class NameScores:
 
     @classmethod
     def of_names(cls, space: Space, lattice: Lattice, pool: Ints) -> NameScores:
-        """`pool` are points all over the space."""
+        """`pool` are points from all over the space."""
         scores = cls(tuple(_of_range(each, lattice.level_places(d)) for d, each in enumerate(space.parameters)))
         drawn = scores.of(pool)
         return cls(scores.levels, float(drawn.mean()), float(drawn.std())) if drawn.std() > 1e-9 else cls.silent()
 
     def of(self, levels: Ints) -> Floats:
-        """Higher where good values are likelier; zeros where no name is known."""
+        """Higher where good values are likelier; zeros if no name is known."""
         total = np.zeros(len(levels))
         for d, scores in enumerate(self.levels):
             total += scores[levels[:, d]]

@@ -1,4 +1,4 @@
-"""Where improvement is to be expected: from many points at random and near the best ones to the one point to try."""
+"""Expected improvement over the space: selects the point to try from many random points and points near the best ones."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from sagewright.tuning.improvement import log_improvement
 from sagewright.tuning.lattice import Floats, Ints, Lattice, keys
 
 _SMALL = 1500
-"""Of a space with no more points than this all are looked at."""
+"""A space with at most this many points is evaluated completely."""
 _AWAY = 0.1
 _UNIFORM, _BASES, _AROUND = 300, 5, 60
 _ALL, _ROUGH = slice(None), slice(None, None, 3)
-"""Particles; a third of them do for a first look at many points."""
+"""Particles; a third of them suffice for a first evaluation of many points."""
 _FINE = 20
-"""Of those, so many are looked at by all particles."""
+"""Number of those points that all particles evaluate."""
 _ROUNDS, _LEADERS, _NEAR_LEADERS = 3, 5, 20
 
 
 @dataclass(frozen=True)
 class AllowedPoints:
-    """Which points may be tried."""
+    """The points that can be tried."""
 
     lattice: Lattice
     seen: set[bytes]
     away_from: Ints | None = None
-    """A point whose surroundings are left alone."""
+    """A point whose neighbourhood is excluded."""
 
     def of(self, levels: Ints) -> Ints:
         fresh = levels[[key not in self.seen for key in keys(levels)]]
@@ -43,12 +43,12 @@ class Outlook:
     frame: Frame
     posterior: Posterior
     tried: Ints
-    """Levels of what has been tried, and of what is running: what has to be surpassed."""
+    """Levels of the finished and running trials to improve on."""
     places: Ints
-    """Which of the posterior's known points they are."""
+    """Their indices among the posterior's known points."""
 
     def believing(self, levels: Ints) -> Outlook:
-        """As if these had turned out as expected."""
+        """The outlook as if these points had matched their expectation."""
         known, more = len(self.posterior.known), len(levels)
         return Outlook(
             self.frame,
@@ -58,7 +58,7 @@ class Outlook:
         )
 
     def best(self, rng: np.random.Generator, allowed: AllowedPoints) -> Ints | None:
-        """None where nothing that is allowed was found."""
+        """The best point; None if no allowed point was found."""
         means = self.posterior.settled[:, self.places]
         record = means.min(axis=1)
         if self.frame.lattice.size <= _SMALL:

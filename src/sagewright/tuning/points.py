@@ -1,4 +1,4 @@
-"""Points that depend on the seed and a trial's number alone: a process that starts anew goes on with the same ones."""
+"""Points that depend only on the seed and a trial's number, so that a restarted process continues with the same ones."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def uniform(space: Space, seed: int, number: int) -> dict[str, str]:
 
 
 def start(study: Study, made: int) -> dict[str, str] | None:
-    """The point that the study was told to try when so many trials have been made, in its ranges; None where there is none."""
+    """The point that the study prescribes after `made` trials, within its ranges; None if there is none."""
     if made >= len(study.starts):
         return None
     told = study.starts[made]

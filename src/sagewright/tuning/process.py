@@ -1,6 +1,6 @@
-"""The searchers' process: `python -m sagewright.tuning.process`, a request in JSON a line, an answer a line.
+"""The searchers' process: `python -m sagewright.tuning.process`, with one JSON request and one answer in a line.
 
-It ends with the end of its input, and when nothing was asked for as many seconds as its argument says.
+It ends at the end of its input, or after the number of seconds in its argument without a request.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def main() -> None:
     setproctitle(f"sagewright: searcher [{os.environ.get('SAGEWRIGHT_DATA', '')}]")
     idle_s = float(sys.argv[1]) if len(sys.argv) > 1 else 60.0
     answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what a library prints is no answer
+    os.dup2(2, 1)  # output printed by a library is not an answer
     serve(os.fdopen(os.dup(0), "rb", buffering=0), answers, idle_s)
 
 
@@ -48,7 +48,7 @@ def _answer(searchers: InProcessSearchers, line: bytearray) -> dict[str, Any]:
         trials = [Trial.read(each) for each in request["trials"]]
         found = searchers.suggest(study, trials, request["count"])
         return {"suggestions": [each.document() for each in found]}
-    except Exception as error:  # one study's fault must not end the others' searchers
+    except Exception as error:  # one study's fault must not end the other studies' searchers
         return {"error": f"{type(error).__name__}: {error}"}
 
 

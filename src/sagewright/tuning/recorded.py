@@ -1,4 +1,5 @@
-"""Recorded tables: real models whose every configuration of a grid was trained a few times, as problems for the simulation.
+"""Recorded tables: results of real models for every configuration of a grid, each trained several times, as problems for the
+simulation.
 
 A file is JSON in gzip: `space` (of categories, as `Space.document`), `objective`, `maximize`, and `curves`: for each configuration,
 in the order of the product of the ranges, the repeats, each of which is the objective by epoch.
@@ -31,7 +32,7 @@ class Recorded:
 
     @classmethod
     def read(cls, path: Path) -> Recorded:
-        """Raises ValueError for what is no such table."""
+        """Raises ValueError if it isn't such a table."""
         told = json.loads(gzip.decompress(path.read_bytes()))
         space = Space.read(told.pop("space"))
         if not all(isinstance(each, Categorical) for each in space.parameters):
@@ -49,7 +50,7 @@ class Recorded:
         """Raises ValueError for a value that isn't in the table."""
         place = 0
         for each in self.space.parameters:
-            assert isinstance(each, Categorical)  # as `read` has seen
+            assert isinstance(each, Categorical)  # `read` has checked it
             place = place * len(each.values) + each.values.index(values[each.name])
         return self.curves[place]
 
@@ -57,15 +58,15 @@ class Recorded:
         return -value if self.maximize else value
 
     def mean_cost(self, values: Mapping[str, str]) -> float:
-        """Of all repeats, at their last epoch."""
+        """The mean over all repeats at their last epoch."""
         return self.cost(statistics.fmean(curve[-1] for curve in self.repeats(values)))
 
     def mean_costs(self) -> list[float]:
-        """Of all configurations."""
+        """The mean costs of all configurations."""
         return [self.cost(statistics.fmean(curve[-1] for curve in repeats)) for repeats in self.curves]
 
     def problem(self, seed: int) -> Problem:
-        """A trial is one of its configuration's repeats; which one follows from the seed and its number."""
+        """A problem in which a trial is one of its configuration's repeats, selected by the seed and the trial's number."""
 
         def outcome(values: Mapping[str, str], number: int) -> SimulatedOutcome:
             return SimulatedOutcome(random.Random(f"{seed}/{number}").choice(self.repeats(values)))  # noqa: S311 - which repeat

@@ -1,7 +1,7 @@
-"""Tuning jobs without jobs: the loop of the engine in simulated time, over recorded learning curves or functions.
+"""Simulated tuning jobs: the engine's loop in simulated time, over recorded learning curves or functions.
 
-A problem says how a trial would go; the simulation starts, stops, pauses and resumes trials as the loop wants them, and reports
-epoch by epoch. A few milliseconds a tuning job, but for what the searchers themselves take.
+A problem defines the course of each trial. The simulation starts, stops, pauses and resumes trials at the loop's request, and
+reports epoch by epoch. A tuning job takes a few milliseconds, plus the time of the searchers.
 """
 
 from __future__ import annotations
@@ -20,29 +20,29 @@ from sagewright.tuning.suggestion import Suggestion
 
 @dataclass(frozen=True)
 class SimulatedOutcome:
-    """How a trial goes if nobody stops it: the objective after each epoch, and how long an epoch takes."""
+    """The course of a trial that isn't stopped: the objective after each epoch, and the duration of an epoch."""
 
     curve: tuple[float, ...]
     epoch_s: float = 1.0
     fails: bool = False
-    """At the end of its curve."""
+    """Fails at the end of its curve."""
 
 
 Problem = Callable[[Mapping[str, str], int], SimulatedOutcome]
-"""From a trial's hyperparameters and its number."""
+"""Maps a trial's hyperparameters and number to its outcome."""
 
 
 @dataclass(frozen=True)
 class SimulatedCourse:
     trials: tuple[Trial, ...]
     over: Over | None
-    """None where the time was up."""
+    """None if the time was up."""
     at_s: float
     ended_s: Mapping[int, float]
-    """When each trial ended."""
+    """End time of each trial."""
     epochs: int
     busy_s: float
-    """The time that slots were in use, summed up."""
+    """Total time that slots were in use."""
 
     def best(self, study: Study) -> float | None:
         results = [trial.result for trial in self.trials if trial.own and trial.result is not None]
@@ -55,7 +55,7 @@ class _Run:
     started_s: float
     until: int | None
     before: int
-    """Epochs that the trials which it continues went through."""
+    """Epochs of the trials that it continues."""
 
 
 @dataclass
@@ -87,7 +87,7 @@ class Simulation:
         return SimulatedCourse(tuple(self.trials.values()), over, now, self._ended, epochs, self._busy_s)
 
     def _decide(self, now: float) -> Over | None:
-        """Ask until it wants nothing more: a trial that is stopped leaves its place to another at once."""
+        """Repeats until there are no more decisions: a stopped trial frees its slot for another at once."""
         while True:
             wanted = step(self.study, self.rules, list(self.trials.values()), self.searchers)
             for suggestion in wanted.start:
@@ -129,7 +129,7 @@ class Simulation:
 
 
 def function(objective: Callable[[Mapping[str, str]], float], duration_s: float = 1.0) -> Problem:
-    """A problem whose trials emit one value, at their end. An objective that isn't a number is a failed trial."""
+    """A problem whose trials emit one value, at their end. A trial fails if its objective isn't a number."""
 
     def problem(values: Mapping[str, str], _: int) -> SimulatedOutcome:
         value = objective(values)

@@ -1,7 +1,7 @@
-"""What is searched: the ranges of a tuning job, and the way between a value and its place in the unit interval.
+"""The search space: the ranges of a tuning job, and the mapping between a value and its place in the unit interval.
 
-A value is the string that a training job gets. `place` puts it on [0, 1] as its scaling says, so that equal distances there
-are equally likely to matter; `value` goes back.
+A value is the string that a training job receives. `place` maps it to [0, 1] under its scaling, so that equal distances are equally
+likely to matter; `value` is the inverse.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 _WIDE = 30.0
-"""From this ratio of its ends on, a range whose scaling is left to us is searched by its logarithm."""
+"""Minimum ratio of a range's ends, or of their distances to 1, for searching it logarithmically, if the scaling is `Auto`."""
 
 
 class Scaling(StrEnum):
@@ -24,7 +24,8 @@ class Scaling(StrEnum):
 
 
 def auto_scaling(low: float, high: float) -> Scaling:
-    """What `Auto` means for a range: logarithms where its ends, or their distances to 1, differ by an order of magnitude."""
+    """The scaling that `Auto` selects for a range: logarithmic if its ends differ by a factor of `_WIDE`, reverse logarithmic if
+    their distances to 1 do, otherwise linear."""
     if low > 0 and high >= _WIDE * low:
         return Scaling.LOGARITHMIC
     if 0 <= low < high < 1 and (1 - low) >= _WIDE * (1 - high):
@@ -49,9 +50,9 @@ def _unbend(bent: float, scaling: Scaling) -> float:
 
 
 def _between(low: float, high: float, value: float, scaling: Scaling) -> float:
-    """Where the value is on the way from low to high. Raises ValueError where the scaling has no place for it."""
+    """The relative position of the value between low and high. Raises ValueError if the scaling doesn't cover it."""
     start, end = _bend(low, scaling), _bend(high, scaling)
-    # Halves keep the difference finite where the range is all of the floating-point numbers.
+    # Halves keep the difference finite if the range spans all floating-point numbers.
     return 0.5 if end <= start else (_bend(value, scaling) / 2 - start / 2) / (end / 2 - start / 2)
 
 
@@ -82,7 +83,7 @@ class Continuous:
         return decimal_text(min(max(along, self.low), self.high))
 
     def place(self, value: str) -> float:
-        """Outside [0, 1] for what is outside the range. Raises ValueError for what isn't a number or has no place on the scale."""
+        """Outside [0, 1] for values outside the range. Raises ValueError for a value that isn't a number or isn't on the scale."""
         number = float(value)
         if not math.isfinite(number):
             raise ValueError(f"{self.name} is {value}")
@@ -101,7 +102,7 @@ class Integer:
         return self.high - self.low + 1
 
     def value(self, place: float) -> str:
-        """Each integer has the part of [0, 1] that lies nearest to it."""
+        """Each integer owns the part of [0, 1] that is nearest to it."""
         if self.size > 2**52:
             return str(min(max(self.low + int((self.high - self.low) * place), self.low), self.high))
         along = _along(self.low - 0.5, self.high + 0.5, min(max(place, 0.0), 1.0), self.scaling)
@@ -139,7 +140,7 @@ class Space:
     parameters: tuple[Parameter, ...]
 
     def size(self) -> int | None:
-        """How many points there are; None where there is no end of them."""
+        """The number of points; None if it is infinite."""
         sizes = [each.size for each in self.parameters]
         return None if None in sizes else math.prod(size for size in sizes if size is not None)
 
@@ -147,7 +148,7 @@ class Space:
         return {each.name: each.value(place) for each, place in zip(self.parameters, places, strict=True)}
 
     def places(self, values: Mapping[str, str]) -> tuple[float, ...] | None:
-        """None for values that have no place here: a name is missing, or a value is of another kind."""
+        """None for values outside this space's domain: a name is missing, or a value is of another kind."""
         try:
             return tuple(each.place(values[each.name]) for each in self.parameters)
         except (KeyError, ValueError, OverflowError):

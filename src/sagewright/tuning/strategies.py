@@ -1,4 +1,4 @@
-"""Which searcher and which stopper a study has, of those that need nothing but the standard library."""
+"""The searcher and the stopper of a study, if they need only the standard library."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def stopper(study: Study) -> Stopper:
 
 
 def plain_searcher(study: Study) -> Searcher | None:
-    """None for a study whose searcher learns, and so is in the searchers' process."""
+    """Returns None for a study whose searcher learns and therefore runs in the searchers' process."""
     if study.strategy == "Random":
         return RandomSearcher(study)
     if study.strategy == "Grid":

@@ -1,4 +1,4 @@
-"""What a searcher is told: the plan of a tuning job, and its trials so far. JSON there and back."""
+"""A searcher's input: the plan of a tuning job and its trials so far. Converts to and from JSON."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ class TrialState(StrEnum):
     RUNNING = "Running"
     COMPLETED = "Completed"
     STOPPED = "Stopped"
-    """Ended early, or paused: what it reached counts."""
+    """Ended early, or paused: the result so far counts."""
     FAILED = "Failed"
-    """No objective is to be had of it."""
+    """It has no objective."""
 
 
 @dataclass(frozen=True)
 class Trial:
     number: int
-    """From 1, in the order they were made. Those of parents are negative."""
+    """Counts from 1, in order of creation. Numbers of parents' trials are negative."""
     values: Mapping[str, str]
     state: TrialState
     curve: tuple[float, ...] = ()
-    """The objective in the order of its emissions, which is by epochs."""
+    """The objective in the order of its emissions, one for each epoch."""
     value: float | None = None
     """The last one emitted."""
     continues: int | None = None
-    """The trial from whose checkpoint it went on: `curve` begins where that one's ended."""
+    """The trial from whose checkpoint it continued: `curve` begins at the end of that trial's."""
     source: str = ""
-    """Empty for this tuning job's own, else the name of the parent."""
+    """Empty for this tuning job's own trials, otherwise the name of the parent."""
 
     @property
     def own(self) -> bool:
@@ -45,7 +45,7 @@ class Trial:
 
     @property
     def result(self) -> float | None:
-        """The objective of a trial that is over; None where it has none, or none that is a number."""
+        """The objective of a finished trial; None if it has none or if it isn't a number."""
         counts = self.state in (TrialState.COMPLETED, TrialState.STOPPED)
         return self.value if counts and self.value is not None and math.isfinite(self.value) else None
 
@@ -78,22 +78,22 @@ class Study:
     early_stopping: bool = False
     min_resource: int = 1
     max_resource: int | None = None
-    """Of Hyperband, in epochs."""
+    """For Hyperband, in epochs."""
     bounded: bool = False
-    """Trials have no more epochs than that: they end by themselves, and are not cut off before they have saved their model."""
+    """Trials have at most `max_resource` epochs: they end by themselves, and are not stopped before they have saved their model."""
     resumable: bool = False
-    """Trials keep checkpoints, so that one can be paused and gone on with."""
+    """Trials keep checkpoints, so that they can be paused and resumed."""
     same_task: bool = False
-    """The parents' results are of the same data and algorithm."""
+    """The parents' results are for the same data and algorithm."""
     names: bool = True
-    """Whether the names of the hyperparameters may be used."""
+    """True if the names of the hyperparameters can be used."""
     starts: tuple[Mapping[str, str], ...] = field(default=())
     """Points to try first."""
     epochs: int | None = None
-    """All epochs that may be spent, where that is what is limited (simulation); None in tuning jobs."""
+    """The budget of epochs, if epochs are limited (simulation); None in tuning jobs."""
 
     def cost(self, value: float) -> float:
-        """What is minimised."""
+        """The cost to minimise."""
         return -value if self.maximize else value
 
     def document(self) -> dict[str, Any]:
@@ -105,7 +105,7 @@ class Study:
 
 
 def whole_curves(trials: Iterable[Trial]) -> dict[int, tuple[float, ...]]:
-    """Each trial's objective from its first epoch on, also where another trial went through the first ones."""
+    """Each trial's objective from its first epoch on, including epochs run by the trials that it continues."""
     by_number = {trial.number: trial for trial in trials}
     whole: dict[int, tuple[float, ...]] = {}
     for number, trial in sorted(by_number.items()):

@@ -1,4 +1,4 @@
-"""What a searcher answers."""
+"""A searcher's output."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from typing import Any
 class Suggestion:
     values: Mapping[str, str]
     continues: int | None = None
-    """The trial from whose checkpoint it goes on."""
+    """The trial from whose checkpoint it continues."""
     until: int | None = None
-    """Pause it once it has emitted so many objectives, with those of the trial that it continues; None: let it run to its end."""
+    """Pause the trial after this many emitted objectives, including those of the trial that it continues; None: run to the end."""
 
     def document(self) -> dict[str, Any]:
         return {"values": dict(self.values), "continues": self.continues, "until": self.until}

@@ -1,4 +1,4 @@
-"""Objectives as what a Gaussian process can be fitted to: lower is better, centred, of unit size, the bad ones drawn together."""
+"""Objectives transformed for a Gaussian process: lower is better, centred, of unit size, with the bad ones compressed."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from sagewright.tuning.lattice import Floats
 
 
 def targets(costs: Floats) -> Floats:
-    """The better half keeps its distances and sets the unit; beyond the median they grow by their logarithm only."""
+    """The better half keeps its distances and sets the unit; beyond the median, distances grow only logarithmically."""
     if costs.size == 0:
         return costs
-    halves = costs / 2  # neither their sums nor their differences leave the floating-point numbers
+    halves = costs / 2  # their sums and differences stay within the range of floating-point numbers
     apart = halves - np.median(halves)
     apart = apart / (float(np.abs(apart).max()) or 1.0)
     good = apart[apart < 0]

@@ -1,11 +1,11 @@
-"""A linear classifier of texts whose minimum is the only one: it has no epochs to guess, and its weights are a model of
-fastText's.
+"""A convex linear text classifier: its minimum is unique, no number of epochs has to be chosen, and its weights form a fastText
+model.
 
-A text's vector there is the mean of its rows' vectors. Where these have a number for each label, and the output matrix is
-one number times unit, the likeliest label is that of the largest sum of weights: a linear classifier on counts. Its weights
-are those of support vector machines, squared hinge, one label against the others, on counts times powers of their inverse
-document frequency; these factors go into the weights. What the penalty, the power and the part of n-grams are is chosen on a
-tenth that is held out, as is the one number, by which the probabilities are calibrated.
+In fastText a text's vector is the mean of its rows' vectors. If these hold a number for each label, and the output matrix is a
+multiple of the identity, the likeliest label is the one with the largest sum of weights: a linear classifier on counts. Its weights
+are those of one-against-the-rest support vector machines with squared hinge loss, on counts times powers of their inverse document
+frequency; these factors are folded into the weights. The penalty, the power and the share of n-grams are chosen on a held-out
+tenth, as is the multiple, which calibrates the probabilities.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from sagewright.algorithms.blazingtext.examples import Examples
 from sagewright.algorithms.firstparty import baseline, threads
 
 LABELS_TOGETHER = 16
-"""Their weights of one row fill a line of the cache; the same for every number of threads, so that results are too."""
+"""Their weights of one row fill a cache line. Independent of the number of threads, so that results are too."""
 SWEEPS, SETTLED = 30, 0.1
 TRIED_SWEEPS = 6
 HELD_OUT, FEWEST, MOST_TRIED = 10, 200, 30_000
-"""One text in ten is held out, where there are so many; more of them than that are not tried."""
+"""One text in ten is held out if there are at least FEWEST texts; at most MOST_TRIED texts are used for the search."""
 POWERS, SHARES, COSTS = (1.5, 2.0, 2.5), (1.0, 0.5, 0.25), (1.0, 3.0, 0.3)
 TEMPERATURES = np.geomspace(0.1, 1e4, 200)
 TOGETHER = 4096
@@ -36,7 +36,7 @@ TOGETHER = 4096
 
 @dataclass(frozen=True)
 class Settings:
-    """`cost` of a text on the wrong side; `power` of the inverse document frequency; `share` that n-grams are weighted with."""
+    """`cost` of a text on the wrong side; `power` of the inverse document frequency; `share`: weight of n-grams."""
 
     cost: float = 1.0
     power: float = 1.5
@@ -45,7 +45,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Fit:
-    """`weights` (m, labels) float32 of the rows `used` (m,), sorted, on counts; other rows have none. `ratio`: the cross-entropy on
+    """`weights` (m, labels) float32 of the sorted rows `used` (m,), on counts; other rows have none. `ratio`: the cross-entropy on
     held-out texts, as a multiple of that of the labels' shares.
     """
 
@@ -54,14 +54,14 @@ class Fit:
     ratio: float | None = None
 
     def scores(self, counts: sparse.csr_array) -> np.ndarray:
-        """(n, labels): of each text the mean of its rows' weights."""
+        """The mean of each text's row weights, (n, labels)."""
         found = np.asarray(counts[:, self.used] @ self.weights)
         return found / np.maximum(counts.sum(axis=1), 1)[:, None]
 
 
 def fit(examples: Examples, words: int, random: np.random.Generator) -> Fit:
-    """The first `words` columns are words, the others n-grams; those of a single text are left out. The weights are
-    calibrated.
+    """Fits the classifier. The first `words` columns are words, the others n-grams; n-grams of a single text are left out. The
+    weights are calibrated.
     """
     settings, held_out, ratio = Settings(), None, None
     if len(examples) >= FEWEST:
@@ -78,7 +78,7 @@ def fit(examples: Examples, words: int, random: np.random.Generator) -> Fit:
 
 
 def _best(known: Examples, others: Examples, words: int, random: np.random.Generator) -> tuple[Settings, float, float]:
-    """The settings by which the others are likeliest, one after the other, their temperature and cross-entropy."""
+    """The settings under which `others` are likeliest, chosen one after another, with their temperature and cross-entropy."""
     problem, tried = Problem(known, words), {}
 
     def loss(settings: Settings) -> tuple[float, float]:
@@ -96,7 +96,7 @@ def _best(known: Examples, others: Examples, words: int, random: np.random.Gener
 
 
 def _entropy_of_shares(known: np.ndarray, others: np.ndarray) -> float:
-    """The cross-entropy of the labels of others, where each has the probability of its share among known texts."""
+    """The cross-entropy of the labels of `others` if each has the probability of its share among known texts."""
     shares = (known.sum(axis=0) + 1) / (known.sum() + known.shape[1])
     own = others / others.sum(axis=1, keepdims=True)
     return float(-(own @ np.log(shares)).mean())
@@ -107,8 +107,8 @@ def _changes(name: str, values: tuple[float, ...]) -> Iterator[dict[str, float]]
 
 
 def temperature(scores: np.ndarray, belongs: np.ndarray) -> tuple[float, float]:
-    """The factor of the scores (n, labels) by which the labels are likeliest, and the cross-entropy with it, which is convex in
-    the factor: the least is found between thirds.
+    """The factor of the scores (n, labels) under which the labels are likeliest, and the cross-entropy with it. The cross-entropy
+    is convex in the factor, so the minimum is found by ternary search.
     """
     share = (belongs / belongs.sum(axis=1, keepdims=True)).astype(np.float32)
 
@@ -130,7 +130,7 @@ def temperature(scores: np.ndarray, belongs: np.ndarray) -> tuple[float, float]:
 
 
 class Problem:
-    """Texts whose classifier is looked for."""
+    """The texts to fit a classifier on."""
 
     def __init__(self, examples: Examples, words: int) -> None:
         counts = examples.counts
@@ -142,7 +142,7 @@ class Problem:
         self._sides = np.where(examples.belongs, np.int8(1), np.int8(-1))
 
     def solve(self, settings: Settings, sweeps: int, random: np.random.Generator) -> Fit:
-        """The weights after so many passes at the most; fewer where little moves."""
+        """The weights after at most `sweeps` passes; fewer if little changes."""
         factors = self._rarity**settings.power * np.where(self._is_gram, settings.share, 1.0)
         data = self._counts.data * factors[self._counts.indices].astype(np.float32)
         lengths = np.sqrt(np.add.reduceat(np.append(data, np.float32(0)) ** 2, self._counts.indptr[:-1]))

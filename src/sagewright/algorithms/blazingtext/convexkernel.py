@@ -9,7 +9,7 @@ import numpy as np
 from sagewright.algorithms.kernels import kernel
 
 STILL = np.float32(1e-5)
-"""Smaller steps are not taken."""
+"""Smaller steps are skipped."""
 
 
 @kernel(fastmath=True, error_model="numpy")
@@ -21,8 +21,8 @@ def sweep(
     order: np.ndarray,
     ridge: np.float32,
 ) -> Any:
-    """One pass; the largest step. `rows` are indptr, indices and data of texts of length 1; `sides` (n, k) 1 or -1, `dual`
-    (n, k) not negative, `weights` (columns, k).
+    """Makes one pass and returns the largest step. `rows` are indptr, indices and data of texts of length 1; `sides` (n, k) 1 or
+    -1, `dual` (n, k) not negative, `weights` (columns, k).
     """
     indptr, indices, data = rows
     width = weights.shape[1]

@@ -15,7 +15,7 @@ POSITIVE = Integer("[1, 2147483647]")
 SUPERVISED = ("mode", ("supervised",))
 VECTORS = ("mode", ("batch_skipgram", "skipgram", "cbow"))
 STEPS = (SOLVER, ("sgd", "word2vec"))
-"""What learns step by step."""
+"""The solvers that learn step by step."""
 SUBWORDS = ("subwords", (True,))
 STOPS = ("early_stopping", (True,))
 

@@ -1,4 +1,4 @@
-"""fastText's own way to a classifier: epochs of stochastic gradient descent, with early stopping."""
+"""fastText's own text classifier: epochs of stochastic gradient descent, with early stopping."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sagewright.algorithms.firstparty.session import Session
 
 @dataclass(frozen=True)
 class Fit:
-    """`inputs` (m, d) float32 of the rows `used` (m,), sorted; other rows are zero. `outputs` (labels, d)."""
+    """`inputs` (m, d) float32 of the sorted rows `used` (m,); other rows are zero. `outputs` (labels, d)."""
 
     used: np.ndarray
     inputs: np.ndarray
@@ -31,7 +31,7 @@ class Fit:
 
 
 class Patience:
-    """Whether to go on: not after `patience` epochs without a better accuracy, but so many epochs at least."""
+    """Decides when to stop: after `patience` epochs without a better accuracy, but not before the least number of epochs."""
 
     def __init__(self, least: int, patience: int) -> None:
         self._least, self._patience = least, patience
@@ -39,7 +39,7 @@ class Patience:
         self.kept: Fit | None = None
 
     def goes_on(self, epoch: int, accuracy: float, fit: Fit) -> bool:
-        """`epoch` from 1 on."""
+        """`epoch` counts from 1."""
         if accuracy > self._best:
             self._best, self._since, self.kept = accuracy, 0, fit.copy()
             logging.info("Validation accuracy improved! Storing best weights...")
@@ -50,7 +50,7 @@ class Patience:
 
 
 def fit(run: Session, known: Examples, validation: Examples | None) -> Fit:
-    """Learn in the order of chance, each epoch anew. With `validation` it is stopped early."""
+    """Trains in a random order, drawn anew for each epoch. With `validation`, training can stop early."""
     values, random = run.values, np.random.default_rng([run.seed, 1])
     used = np.unique(known.counts.indices)
     places = np.searchsorted(used, known.counts.indices).astype(np.int32)
@@ -78,7 +78,7 @@ def fit(run: Session, known: Examples, validation: Examples | None) -> Fit:
 
 
 def _labels(known: Examples, order: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """One label of each text, by chance where it has several."""
+    """One label of each text, drawn at random if it has several."""
     several = known.belongs.sum(axis=1) > 1
     found = known.belongs.argmax(axis=1)
     for row in np.flatnonzero(several):

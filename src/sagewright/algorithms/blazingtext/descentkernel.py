@@ -1,4 +1,4 @@
-"""Epochs of fastText's supervised training, compiled: a text's vector is the mean of its rows', and softmax says its label."""
+"""Epochs of supervised training, compiled: a text's vector is the mean of its rows, and softmax predicts its label."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def learn(
     labels: np.ndarray,
     rates: tuple[float, float],
 ) -> None:
-    """`texts` are indptr, indices and data of the texts' rows, each text's data adding up to 1; `labels` (n,) of the texts
-    in their `order`; the rate falls from the first of `rates` to the second.
+    """`texts` are indptr, indices and data of the texts' rows, each text's data adding up to 1; `labels` (n,) of the texts in their
+    `order`; the rate falls from the first of `rates` to the second.
     """
     indptr, indices, data = texts
     width, count = inputs.shape[1], outputs.shape[0]

@@ -1,4 +1,4 @@
-"""Labelled texts as counts of what a model has rows for."""
+"""Labelled texts as counts of the rows of a model."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sagewright.algorithms.errors import UserError
 
 @dataclass(frozen=True)
 class Language:
-    """What a classifier knows: words, labels, and rows of words."""
+    """The vocabulary of a classifier: words, labels, and rows of n-grams."""
 
     words: Vocabulary
     labels: Vocabulary
@@ -40,12 +40,12 @@ class Examples:
         return Examples(self.counts[rows], self.belongs[rows])
 
     def accuracy(self, scores: np.ndarray) -> float:
-        """The share of the texts whose likeliest label is one of theirs; `scores` (n, labels)."""
+        """The share of texts whose likeliest label is one of theirs; `scores` (n, labels)."""
         return float(self.belongs[np.arange(len(self)), scores.argmax(axis=1)].mean())
 
 
 class Labelled:
-    """A text whose words and labels are told apart: for each word its number, hash and line, for each label its line."""
+    """A text with words and labels separated: for each word its number, hash and line, for each label its line."""
 
     def __init__(self, text: Text) -> None:
         ends = text.ids == 0
@@ -59,13 +59,13 @@ class Labelled:
         self.counts = np.bincount(text.ids, minlength=len(text.words))
 
     def hashed(self, most: int) -> list[tuple[np.ndarray, np.ndarray]]:
-        """The lines and hashes of two words in a row, of three, to `most`."""
+        """The lines and hashes of bigrams, trigrams and so on up to `most` words."""
         wide = hashing.widened(hashing.hashes(self.names))[self.words]
         return list(hashing.ngrams(wide, self.word_lines, most))
 
 
 def language(text: Labelled, least: int, most: int, buckets: int | None) -> Language:
-    """Of a training's text; `buckets` None: as many as it needs. Raises UserError where it has no label or no word."""
+    """The language of a training text; `buckets` None: as many as it needs. Raises UserError if it has no label or no word."""
     words = vocabulary.chosen(np.where(text.is_label, 0, text.counts), least)
     labels = vocabulary.chosen(np.where(text.is_label, text.counts, 0), 1)
     if not len(labels):
@@ -84,7 +84,7 @@ def language(text: Labelled, least: int, most: int, buckets: int | None) -> Lang
 
 
 def _frequent(hashed: list[tuple[np.ndarray, np.ndarray]]) -> int:
-    """How many n-grams occur at least twice."""
+    """The number of n-grams that occur at least twice."""
     if not hashed:
         return 0
     everything = np.sort(np.concatenate([each for _, each in hashed]))
@@ -93,7 +93,7 @@ def _frequent(hashed: list[tuple[np.ndarray, np.ndarray]]) -> int:
 
 
 def examples(text: Labelled, known: Language, channel: str) -> Examples:
-    """Lines with a label that is known and a word. Raises UserError where there is none."""
+    """Lines with a known label and a known word. Raises UserError if there are none."""
     place = np.array([known.words.places.get(word, -1) for word in text.names], np.int64)
     name = np.array([known.labels.places.get(word, -1) for word in text.names], np.int64)
     at = place[text.words]

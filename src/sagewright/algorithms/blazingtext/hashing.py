@@ -1,7 +1,7 @@
-"""fastText's hashes: of words, of words in a row, of parts of words.
+"""fastText's hashes of words, of word n-grams and of subwords.
 
-Source: the contract's _deep.md: 32-bit FNV-1a over signed bytes; a row of words is hashed by 64-bit arithmetic on 32-bit
-signed hashes.
+Source: the contract's _deep.md: 32-bit FNV-1a over signed bytes; a word n-gram is hashed by 64-bit arithmetic on 32-bit signed
+hashes.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ def hashes(words: Sequence[bytes]) -> np.ndarray:
 
 
 def widened(words: np.ndarray) -> np.ndarray:
-    """Hashes of words as the 64 bits that n-grams are made of, (n,) uint64."""
+    """Hashes of words widened to the 64 bits from which n-gram hashes are computed, (n,) uint64."""
     return words.view(np.int32).astype(np.int64).view(np.uint64)
 
 
 def ngrams(wide: np.ndarray, lines: np.ndarray, most: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Of a text's words, with the line (n,) of each: the lines and the hashes (m,) uint64 of two in a row, of three, to
-    `most`.
+    """For the words of a text, with the line (n,) of each: the lines and the hashes (m,) uint64 of bigrams, trigrams and so on up
+    to `most` words.
     """
     running = wide
     for length in range(1, most):

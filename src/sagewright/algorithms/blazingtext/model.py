@@ -1,7 +1,7 @@
-"""A trained BlazingText model, or one of stock fastText's: its answers.
+"""A trained BlazingText model, or a stock fastText model, and its responses.
 
-A classifier says of each text its k likeliest labels; vectors are said of words, zeros of those that are not known unless
-the model knows parts of words. Answers come in the form that the request had.
+A classifier returns the k likeliest labels of each text. A model of vectors returns the vectors of words: zeros for unknown words,
+unless the model has subwords. Responses have the request's format.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from sagewright.serving.messages import Answering, Response
 
 NAMES = ("model.bin", "vectors.bin")
 TOGETHER = 256
-"""Texts that are answered at once."""
+"""Texts that are answered in one batch."""
 
 
 def serve(model_directory: Path) -> Answering:
-    """Raises UserError when the folder has no model, or one that can't be read."""
+    """Raises UserError if the folder has no model, or one that can't be read."""
     path = next((model_directory / name for name in NAMES if (model_directory / name).is_file()), None)
     others = sorted([*model_directory.glob("*.bin"), *model_directory.glob("*.ftz")])
     if path is None and len(others) != 1:
@@ -38,13 +38,13 @@ def serve(model_directory: Path) -> Answering:
 
 
 class Rows:
-    """Which rows of a model's inputs stand for words, known or not."""
+    """The rows of a model's inputs that stand for a word, known or not."""
 
     def __init__(self, model: ModelFile) -> None:
         self._vocabulary, self._grams = model.vocabulary, model.grams
 
     def of_word(self, word: bytes) -> list[int]:
-        """Its own and those of its parts; none of what is not known."""
+        """The word's own row and those of its subwords; none for an unknown word without subwords."""
         place = self._vocabulary.places.get(word)
         own = [] if place is None else [place]
         if not self._grams.most or word == END:
@@ -53,7 +53,7 @@ class Rows:
         return own + self._of_grams(hashing.hashes(pieces))
 
     def of_text(self, text: str) -> np.ndarray:
-        """(n,) int64 of a line: its words, and what they are in a row."""
+        """Rows (n,) int64 of a line: its words and word n-grams."""
         line = text.encode(errors="replace").replace(b"\0", b" ")
         words = [word for word in line.split() if not word.startswith(LABEL) and word != END] + [END]
         found = [row for word in words for row in self.of_word(word)]
@@ -68,7 +68,7 @@ class Rows:
 
 
 class Classifier:
-    """Says which labels a text has."""
+    """Predicts the labels of texts."""
 
     def __init__(self, model: ModelFile) -> None:
         self._rows, self._inputs = Rows(model), model.inputs
@@ -77,7 +77,7 @@ class Classifier:
         self._likelihood = outputs.likelihood(model.arguments.loss, weights, model.labels.counts)
 
     def answer(self, texts: Sequence[str], most: Sequence[int]) -> list[dict[str, Any]]:
-        """Of each text so many labels, the likeliest first."""
+        """The likeliest labels of each text, the likeliest first; `most` is their number for each text."""
         rows = [self._rows.of_text(text) for text in texts]
         vectors = np.zeros((len(texts), self._inputs.shape[1]), np.float32)
         for number, own in enumerate(rows):
@@ -91,7 +91,7 @@ class Classifier:
 
 
 class Vectors:
-    """Says the vectors of words."""
+    """Returns the vectors of words."""
 
     def __init__(self, model: ModelFile) -> None:
         self._rows, self._inputs = Rows(model), model.inputs

@@ -1,7 +1,7 @@
-"""fastText's model files, `model.bin`: read and written.
+"""Reads and writes fastText's model files, `model.bin`.
 
-Source: the contract's _deep.md, and fastText's published format of quantised models. Little-endian; matrices are of float32
-rows, or of codes of product quantisation. A file is mapped into memory, not read: of many rows few are looked at.
+Source: the contract's _deep.md, and fastText's published format of quantised models. Little-endian; matrices consist of float32
+rows, or of codes of product quantisation. A file is mapped into memory, not read, because only few of its many rows are used.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Matrix(Protocol):
 
 
 class Dense:
-    """Of a mapped file's bytes (m, 4 d), which lie at no multiple of 4; or of an array (m, d) float32."""
+    """A matrix of a mapped file's bytes (m, 4 d), which are not aligned to 4 bytes; or of an array (m, d) float32."""
 
     def __init__(self, stored: np.ndarray) -> None:
         self._stored = stored if stored.dtype == np.uint8 else np.ascontiguousarray(stored).view(np.uint8)
@@ -57,7 +57,7 @@ class Dense:
 
 @dataclass(frozen=True)
 class Arguments:
-    """What fastText writes of a training, by its names."""
+    """The training arguments that fastText writes, under its names."""
 
     dim: int
     ws: int = 5
@@ -90,7 +90,7 @@ class ModelFile:
 
 
 def write(path: Path, model: ModelFile, tokens: int, used: np.ndarray | None = None) -> None:
-    """`used`: the numbers, sorted, of the input rows that `inputs` holds, where others are zero."""
+    """`used`: the sorted numbers of the input rows that `inputs` holds; the others are zero."""
     words = [(model.vocabulary, 0), (model.labels, 1)]
     with path.open("wb") as stream:
         stream.write(struct.pack("<2i", MAGIC, VERSION) + model.arguments.encode())
@@ -107,7 +107,7 @@ def write(path: Path, model: ModelFile, tokens: int, used: np.ndarray | None = N
 
 
 def _write_rows(stream: BinaryIO, matrix: Matrix, rows: int, used: np.ndarray | None) -> None:
-    """Rows that are not used are a hole in the file."""
+    """Writes the rows; those that are not used are a hole in the file."""
     width, begin = matrix.shape[1] * 4, stream.tell()
     stream.flush()
     for start in range(0, matrix.shape[0], WRITTEN_ROWS):
@@ -122,14 +122,14 @@ def _write_rows(stream: BinaryIO, matrix: Matrix, rows: int, used: np.ndarray | 
 
 
 def _put(file: int, content: memoryview, place: int) -> None:
-    """Without moving in the file: it is one call of the kernel for each piece, and there are as many as n-grams."""
+    """Writes at an offset without seeking: one system call for each piece, and there are as many pieces as n-grams."""
     while content:
         done = os.pwrite(file, content, place)
         content, place = content[done:], place + done
 
 
 class _Reader:
-    """Takes fields off a mapped file. Raises UserError where it ends, or says what can't be."""
+    """Reads fields from a mapped file. Raises UserError if it ends early or holds impossible values."""
 
     def __init__(self, content: mmap.mmap) -> None:
         self.content, self.place = content, 0
@@ -150,7 +150,7 @@ class _Reader:
         return found
 
     def array(self, kind: str, *shape: int) -> np.ndarray:
-        """A copy, which is aligned."""
+        """An aligned copy."""
         size = int(np.dtype(kind).itemsize * np.prod(shape, dtype=object))
         self._need(size)
         found = np.frombuffer(self.content[self.place : self.place + size], kind).reshape(shape)
@@ -158,7 +158,7 @@ class _Reader:
         return found
 
     def mapped(self, rows: int, width: int) -> np.ndarray:
-        """(rows, width) uint8 of the file itself."""
+        """A view (rows, width) uint8 of the mapped file."""
         self._need(rows * width)
         found = np.frombuffer(self.content, np.uint8, rows * width, self.place).reshape(rows, width)
         self.place += rows * width
@@ -170,7 +170,7 @@ class _Reader:
 
 
 def read(path: Path) -> ModelFile:
-    """Raises UserError for a file that is no model of fastText's, or broken."""
+    """Raises UserError for a file that is broken or isn't a fastText model."""
     with path.open("rb") as stream:
         if path.stat().st_size < 8:
             raise UserError(f"{path.name} is no model of fastText's: it has {path.stat().st_size} bytes")
@@ -250,7 +250,7 @@ def _quantised(reader: _Reader) -> Matrix:
 
 
 def _centroids(reader: _Reader, width: int, parts: int) -> Iterator[np.ndarray]:
-    """256 of each part of a vector, (256, its width) float32."""
+    """256 centroids for each part of a vector, (256, its width) float32."""
     dim, count, size, last = reader.numbers("4i")
     if (dim, count) != (width, parts) or size < 1 or last < 1 or size * (count - 1) + last != dim:
         raise UserError("the model file has centroids that can't be")

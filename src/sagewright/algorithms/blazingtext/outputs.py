@@ -1,7 +1,7 @@
-"""How likely each label is, from a text's vector: the losses that fastText knows.
+"""The probability of each label for a text's vector, for each of fastText's losses.
 
-Source: E. Grave's and others' fastText, as the contract's _deep.md has it; the tree of hierarchical softmax is Huffman's
-over the labels' counts, which come sorted.
+Source: fastText by E. Grave et al., as described in the contract's _deep.md; the tree of hierarchical softmax is a Huffman tree
+over the labels' counts, which are sorted.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from sagewright.algorithms.blazingtext.modelfile import HIERARCHICAL, SOFTMAX
 from sagewright.algorithms.firstparty.logistic import probability
 
 Likelihood = Callable[[np.ndarray], np.ndarray]
-"""Of vectors (n, d): (n, labels)."""
+"""Maps vectors (n, d) to probabilities (n, labels)."""
 
 
 def likelihood(loss: int, weights: np.ndarray, counts: np.ndarray) -> Likelihood:
-    """`weights` (labels, d), of hierarchical softmax those of the inner nodes; `counts` (labels,)."""
+    """`weights` (labels, d), or those of the inner nodes for hierarchical softmax; `counts` (labels,)."""
     if loss == HIERARCHICAL:
         return Tree(weights, counts)
     function = softmax if loss == SOFTMAX else probability
@@ -41,7 +41,7 @@ class Tree:
         labels = len(self._children) + 1
         right = probability(vectors @ self._weights[: labels - 1].T)
         found = np.ones((len(vectors), 2 * labels - 1), np.float32)
-        for number in range(labels - 2, -1, -1):  # from the root down: children are made before what they hang on
+        for number in range(labels - 2, -1, -1):  # from the root down: parents are computed before their children
             left, other = self._children[number]
             found[:, left] = found[:, labels + number] * (1 - right[:, number])
             found[:, other] = found[:, labels + number] * right[:, number]
@@ -49,7 +49,7 @@ class Tree:
 
 
 def _children(counts: np.ndarray) -> list[tuple[int, int]]:
-    """Of each inner node, from the lowest on; leaves are the labels' numbers."""
+    """The children of each inner node, from the lowest node up; leaves are the labels' numbers."""
     labels = len(counts)
     weight = [*map(int, counts), *[10**15] * (labels - 1)]
     leaf, node, found = labels - 1, labels, []

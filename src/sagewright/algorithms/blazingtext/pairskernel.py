@@ -1,12 +1,13 @@
 """Passes of word2vec over sentences, compiled: CBOW, skip-gram, and skip-gram whose pairs share their negative samples.
 
-`text` are ids (n,) int32 and the places (m + 1,) where sentences begin. `model` are inputs (r, d) and outputs (v, d) float32
-and, of each word, `indptr` (v + 1,) and `rows` of the inputs whose mean is its vector. `noise` are for each word the chance
-that it stays (v,) float32, and Walker's table of the negative samples: a limit (v,) float32 and another word (v,) int32.
-`settings` are the window, the number of negative samples, and how many pairs share them; `rates` the learning rate at the
-begin and at the end. `state` (1,) uint64 is where chance stands. All of them give the number of words that they learnt from.
+`text` consists of ids (n,) int32 and the positions (m + 1,) at which sentences begin. `model` consists of inputs (r, d) and outputs
+(v, d) float32 and, for each word, `indptr` (v + 1,) and `rows` of the inputs whose mean is its vector. `noise` consists of each
+word's probability of being kept (v,) float32, and Walker's table of the negative samples: a limit (v,) float32 and another word
+(v,) int32. `settings` are the window, the number of negative samples, and the number of pairs that share them; `rates` are the
+learning rates at the beginning and at the end. `state` (1,) uint64 is the state of the random generator. All passes return the
+number of words that they learnt from.
 
-The vectors of a sentence's words are made once, and their rows move once, after the sentence or the word.
+The vectors of a sentence's words are computed once, and their rows are updated once, after the sentence or the word.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import numpy as np
 from sagewright.algorithms.kernels import kernel
 
 LONGEST = 1000
-"""Words of a sentence that are learnt together."""
+"""Maximum number of words of a sentence that are learnt together."""
 STEPS, EDGE = 4096, 8.0
 SIGMOID = (1 / (1 + np.exp(-np.linspace(-EDGE, EDGE, STEPS)))).astype(np.float32)
 MULTIPLIER, INCREMENT = np.uint64(6364136223846793005), np.uint64(1442695040888963407)
@@ -31,7 +32,7 @@ Floats: TypeAlias = np.ndarray
 
 @kernel(inline="always", **FAST)
 def _chance(state: np.ndarray) -> Any:
-    """From 0 to 1."""
+    """A random number between 0 and 1."""
     state[0] = state[0] * MULTIPLIER + INCREMENT
     return np.float32(state[0] >> SHIFT) * BITS
 
@@ -55,7 +56,7 @@ def _likely(score: float) -> Any:
 
 @kernel(inline="always", **FAST)
 def _kept(ids: Ints, begin: int, end: int, stays: Floats, state: np.ndarray, out: Ints) -> Any:
-    """How many words of a sentence stay, in `out`."""
+    """Writes the words of a sentence that are kept to `out` and returns their number."""
     count = 0
     for place in range(begin, end):
         if _chance(state) < stays[ids[place]]:
@@ -96,7 +97,7 @@ def _move(inputs: Floats, indptr: Ints, rows: Ints, word: int, slope: Floats) ->
 
 @kernel(**FAST)
 def _begin(model: Any, sentence: Ints, vectors: Floats, moves: Floats) -> None:
-    """The vectors of a sentence's words, which have not moved."""
+    """Computes the vectors of a sentence's words and clears their updates."""
     inputs, _, indptr, rows = model
     for place in range(len(sentence)):
         _vector(inputs, indptr, rows, sentence[place], vectors[place])
@@ -112,7 +113,7 @@ def _end(model: Any, sentence: Ints, moves: Floats) -> None:
 
 @kernel(inline="always", **FAST)
 def _learn(vector: Floats, outputs: Floats, word: int, truth: float, rate: float, slope: Floats) -> None:
-    """One output's step; what the vector is to move by is added to `slope`."""
+    """Makes one output's step and adds the vector's update to `slope`."""
     output = outputs[word]
     step = rate * (truth - _likely(_product(vector, output)))
     for part in range(len(vector)):
@@ -123,7 +124,7 @@ def _learn(vector: Floats, outputs: Floats, word: int, truth: float, rate: float
 
 @kernel(**FAST)
 def skipgram(text: Any, model: Any, noise: Any, settings: Any, rates: Any, state: np.ndarray) -> Any:
-    """Each word's vector says each of its neighbours, one at a time."""
+    """Each word's vector predicts each of its neighbours, one at a time."""
     (ids, starts), (inputs, outputs, indptr, rows), (stays, limit, other) = text, model, noise
     window, negatives, _ = settings
     width = inputs.shape[1]
@@ -154,7 +155,7 @@ def skipgram(text: Any, model: Any, noise: Any, settings: Any, rates: Any, state
 
 @kernel(**FAST)
 def cbow(text: Any, model: Any, noise: Any, settings: Any, rates: Any, state: np.ndarray) -> Any:
-    """The mean of the neighbours' vectors says the word."""
+    """The mean of the neighbours' vectors predicts the word."""
     (ids, starts), (inputs, outputs, _, _), (stays, limit, other) = text, model, noise
     window, negatives, _ = settings
     width = inputs.shape[1]
@@ -192,7 +193,7 @@ def cbow(text: Any, model: Any, noise: Any, settings: Any, rates: Any, state: np
 
 @kernel(**FAST)
 def _together(pairs: Ints, outputs: Floats, samples: Ints, room: Any, rate: float) -> None:
-    """One step of pairs (m, 2) of a neighbour's place in the sentence and a word; all share the samples (k,)."""
+    """Makes one step for pairs (m, 2) of a neighbour's position in the sentence and a word; all share the samples (k,)."""
     vectors, moves, slopes, others, errors = room
     for pair in range(len(pairs)):
         slopes[pair] = 0
@@ -218,7 +219,7 @@ def _together(pairs: Ints, outputs: Floats, samples: Ints, room: Any, rate: floa
 
 @kernel(**FAST)
 def batch_skipgram(text: Any, model: Any, noise: Any, settings: Any, rates: Any, state: np.ndarray) -> Any:
-    """Neighbours' vectors say the word, some pairs of a sentence at a time."""
+    """Neighbours' vectors predict the word, several pairs of a sentence at a time."""
     (ids, starts), (stays, limit, other), outputs = text, noise, model[1]
     window, negatives, most = settings
     width = outputs.shape[1]

@@ -1,4 +1,4 @@
-"""The lines of BlazingText's log that tell how fast it learns.
+"""The lines of BlazingText's log that report its speed.
 
 Source: the contract's _deep.md.
 """
@@ -10,13 +10,13 @@ import time
 
 
 class Meter:
-    """Tells the rate, the progress and the words in a second; `words` are all that will be learnt from."""
+    """Logs the rate, the progress and the words per second; `words` is the number of words in the whole training."""
 
     def __init__(self, rate: float, words: float) -> None:
         self._rate, self._words, self._done, self._began = rate, words, 0.0, time.monotonic()
 
     def tell(self, words: float, share: float) -> None:
-        """So many `words` more; a `share` of the training is done."""
+        """Reports that `words` more words were learnt; `share` is the completed share of the training."""
         self._done += words
         logging.info(
             "##### Alpha: %.4f  Progress: %.2f%%  Million Words/sec: %.2f #####",

@@ -1,4 +1,4 @@
-"""A matrix by product quantisation: of each part of a row the number of one of 256 centroids.
+"""A matrix under product quantisation: each part of a row is stored as the number of one of 256 centroids.
 
 Source: H. Jégou et al., "Product Quantization for Nearest Neighbor Search", 2011; A. Joulin et al., "FastText.zip", 2016.
 """
@@ -11,9 +11,7 @@ import numpy as np
 
 
 class Quantised:
-    """`codes` (m, parts) uint8; `centroids`: of each part (256, its width) float32; `norms` (m,) that the rows are
-    multiplied by.
-    """
+    """`codes` (m, parts) uint8; `centroids`: for each part (256, its width) float32; `norms` (m,): factors of the rows."""
 
     def __init__(self, codes: np.ndarray, centroids: Sequence[np.ndarray], norms: np.ndarray | None) -> None:
         self._codes, self._centroids, self._norms = codes, centroids, norms

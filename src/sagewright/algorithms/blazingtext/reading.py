@@ -1,7 +1,7 @@
 """The text of a channel as numbers of words.
 
-A file is lines of words with blanks between them, JSON Lines `{"source": text, "label": number, name or list}`, or, of an
-augmented manifest, RecordIO frames: a text, its label, a text, its label.
+A file consists of lines of words separated by blanks, of JSON Lines `{"source": text, "label": number, name or list}`, or, for an
+augmented manifest, of RecordIO frames that alternate between a text and its label.
 """
 
 from __future__ import annotations
@@ -25,24 +25,24 @@ from sagewright.algorithms.job import Job
 BLOCK_BYTES = 1 << 22
 LONGEST_LINE = 1 << 26
 WORD_BYTES = 200
-"""In memory, of a word that is met for the first time."""
+"""Memory, in bytes, of each distinct word."""
 JSON_LINES = "application/jsonlines"
 _MAGIC = recordio.MAGIC.to_bytes(4, "little")
 
 
 @dataclass(frozen=True)
 class Text:
-    """`words`: what occurs, each once, the end of a line first; `ids` (n,) int32: their numbers, in the order of the text."""
+    """`words`: the distinct words, the end of a line first; `ids` (n,) int32: their numbers, in the order of the text."""
 
     words: list[bytes]
     ids: np.ndarray
 
 
 def read(job: Job, channel: str, *, empty: bool = False) -> Text:
-    """All text of a channel. Raises UserError for what can't be read, for too much, and for none, unless it may be `empty`."""
+    """All text of a channel. Raises UserError for unreadable text, for too much text, and for no text unless it may be `empty`."""
     numbers: defaultdict[bytes, int] = defaultdict()
     numbers.default_factory = numbers.__len__
-    numbers[END]  # the first
+    numbers[END]  # the first number
     most, parts, size = memory.for_rows(), [np.zeros(0, np.int32)], 0
     media = job.channels[channel].content_type.media
     for path in job.channel_files(channel):
@@ -59,7 +59,7 @@ def read(job: Job, channel: str, *, empty: bool = False) -> Text:
 
 
 def _blocks(path: Path, media: str) -> Iterator[bytes]:
-    """Text, labels first."""
+    """Blocks of text, labels first."""
     objects = media == JSON_LINES
     lines = _lines(path, whole=objects)
     first = next(lines, b"")
@@ -73,8 +73,8 @@ def _blocks(path: Path, media: str) -> Iterator[bytes]:
 
 
 def _lines(path: Path, *, whole: bool) -> Iterator[bytes]:
-    """Blocks that end with a line, or, of a line that is longer than a block and need not be `whole`, with a word. Of RecordIO
-    frames the first has everything.
+    """Blocks that end with a line, or with a word if a line is longer than a block and need not be `whole`. RecordIO frames come in
+    one block.
     """
     rest = b""
     with path.open("rb") as stream:
@@ -111,7 +111,7 @@ def _object(line: bytes, path: Path) -> bytes:
 
 
 def _frames(path: Path, content: bytes) -> Iterator[bytes]:
-    """Of an augmented manifest's attributes, `source` and `label`."""
+    """The lines of an augmented manifest's attributes `source` and `label`."""
     records = map(bytes, recordio.read_frames(content, path.name))
     while pair := list(islice(records, 2)):
         if len(pair) < 2:

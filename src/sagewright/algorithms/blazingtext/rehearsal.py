@@ -1,4 +1,4 @@
-"""What numba compiles for a mode, run on a text of two words."""
+"""Runs the kernels of a mode on a text of two words, so that numba compiles them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sagewright.algorithms.blazingtext.vocabulary import Grams, Subwords, Vocabu
 
 
 def rehearse(values: Mapping[str, Any]) -> None:
-    """Compile for the types of both solvers of texts' labels, or of one kind of word2vec."""
+    """Compiles for the types of both solvers of the text classifier, or of one kind of word2vec."""
     if values["mode"] == "supervised":
         _supervised()
     else:

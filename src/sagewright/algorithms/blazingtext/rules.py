@@ -1,4 +1,4 @@
-"""Which of BlazingText's hyperparameters go together. Standard library only."""
+"""Constraints between BlazingText's hyperparameters. Standard library only."""
 
 from __future__ import annotations
 

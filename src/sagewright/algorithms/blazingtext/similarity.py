@@ -1,7 +1,6 @@
-"""How well vectors tell which words people call similar: WS-353.
+"""Evaluates vectors by their agreement with human judgements of similarity: WS-353.
 
-Source: L. Finkelstein et al., "Placing Search in Context: The Concept Revisited", 2002; the pairs come with gensim's
-distribution.
+Source: L. Finkelstein et al., "Placing Search in Context: The Concept Revisited", 2002; the pairs come with gensim's distribution.
 """
 
 from __future__ import annotations
@@ -18,13 +17,13 @@ from scipy.stats import spearmanr
 PLACE = Path("test") / "test_data" / "wordsim353.tsv"
 NAME = "EN-WS-353-ALL.txt"
 FEWEST = 5
-"""Pairs whose ranks say anything."""
+"""Minimum number of pairs for a rank correlation."""
 
 Pairs = list[tuple[str, str, float]]
 
 
 def pairs() -> Pairs | None:
-    """Two words, and how similar people call them; None where gensim is not installed. It is not imported."""
+    """Pairs of words with their similarity as judged by people; None if gensim is not installed. It is not imported."""
     found = find_spec("gensim")
     if found is None or not found.submodule_search_locations:
         return None
@@ -36,9 +35,7 @@ def pairs() -> Pairs | None:
 
 
 def evaluated(known: Pairs, vector: Callable[[bytes], np.ndarray | None]) -> dict[str, Any]:
-    """What eval.json says; `vector` gives None for words that it does not know. Words are looked for as they are, then in
-    lower case.
-    """
+    """The content of eval.json; `vector` returns None for unknown words. Words are looked up as they are, then in lower case."""
     truth, said = [], []
     for first, second, score in known:
         left, right = (_either(word, vector) for word in (first, second))

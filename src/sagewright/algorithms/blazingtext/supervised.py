@@ -1,4 +1,4 @@
-"""The classifier of texts: which solver runs, and `model.bin`."""
+"""The text classifier: selects the solver and writes `model.bin`."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from sagewright.algorithms.firstparty.session import Session
 
 NAME = "model.bin"
 STEPWISE = ("early_stopping", "epochs", "learning_rate")
-"""What only the solver that learns step by step uses: it runs where one of them differs from its default."""
+"""Hyperparameters that only the step-by-step solver uses: that solver runs if one of them differs from its default."""
 BYTES_A_COUNT = 40
-"""In memory, of a row of a text: while counts are made, and in what solvers make of them."""
+"""Memory, in bytes, of a row of a text, while counting and in the solvers."""
 
 
 def train(run: Session) -> None:
-    """Train and leave `model.bin`."""
+    """Trains and writes `model.bin`."""
     text = reading.read(run.job, "train")
     words = run.values["word_ngrams"]
     _require(len(text.ids) * words * BYTES_A_COUNT, "smaller word_ngrams")
@@ -68,7 +68,7 @@ def _require(size: float, remedy: str) -> None:
 
 
 def choice(values: Mapping[str, Any], chosen: frozenset[str], labels: int) -> tuple[str, str]:
-    """The solver and why it is that. Raises UserError where it is asked for and can't be."""
+    """The solver and the reason for choosing it. Raises UserError if the requested solver can't run."""
     width, asked = values["vector_dim"], values["_solver"]
     if asked == "convex" and width < labels:
         raise UserError(
@@ -91,7 +91,7 @@ def _validation(run: Session, known: Language) -> Examples | None:
 
 
 def save(run: Session, known: Language, found: convex.Fit | descent.Fit) -> None:
-    """As fastText's own file, with rows of the buckets."""
+    """Writes the model as fastText's own file, with the buckets' rows."""
     if isinstance(found, convex.Fit):
         inputs, outputs = found.weights, np.eye(found.weights.shape[1], dtype=np.float32)
     else:

@@ -1,4 +1,4 @@
-"""BlazingText's training: of vectors or of a classifier."""
+"""BlazingText's training, of word vectors or of a classifier."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sagewright.algorithms.job import Job
 
 
 def train(job: Job, values: Mapping[str, Any]) -> None:
-    """Train and leave the model's files. Raises JobError."""
+    """Trains and writes the model's files. Raises JobError."""
     mode = values["mode"]
     if len(job.hosts) > 1 and mode != "batch_skipgram":
         raise UserError(f"mode {mode} runs on one instance, and the job has {len(job.hosts)}: use batch_skipgram")

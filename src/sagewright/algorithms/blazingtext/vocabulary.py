@@ -1,4 +1,4 @@
-"""The words that a model knows, with their numbers, in fastText's order: the commonest first."""
+"""The words of a model with their numbers, in fastText's order: the most frequent first."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ END = b"</s>"
 LABEL = b"__label__"
 MOST_BUCKETS = 2_000_000
 PER_NGRAM = 4
-"""Buckets for each n-gram that occurs: one in four is taken, so that few meet in one."""
+"""Buckets for each distinct n-gram: one in four is used, so that few n-grams collide."""
 FEWEST_BUCKETS = 1 << 10
 
 
 @dataclass(frozen=True)
 class Grams:
-    """What has a row besides words: rows of up to `words` words, and parts of `least` to `most` characters, in so many `buckets`.
-    `kept`: which buckets have rows, and which ones they are (of pruned models); None: all, in their order.
+    """The rows other than words: n-grams of up to `words` words, and subwords of `least` to `most` characters, in `buckets`
+    buckets. `kept`: the row of each bucket that has one (for pruned models); None: every bucket has one, in their order.
     """
 
     buckets: int
@@ -32,7 +32,7 @@ class Grams:
     kept: Mapping[int, int] | None = None
 
     def rows(self, hashed: np.ndarray) -> np.ndarray:
-        """Rows, from 0 on, of hashes (n,) of either width."""
+        """Rows, from 0 on, for hashes (n,) of either width."""
         if not self.buckets:
             return np.zeros(0, np.int64)
         numbers = (hashed % hashed.dtype.type(self.buckets)).astype(np.int64)
@@ -43,7 +43,7 @@ class Grams:
 
 
 class Vocabulary:
-    """`words` and how often each occurred (n,) int64."""
+    """`words` and the count (n,) int64 of each."""
 
     def __init__(self, words: Sequence[bytes], counts: np.ndarray) -> None:
         self.words, self.counts = list(words), np.asarray(counts, np.int64)
@@ -54,11 +54,11 @@ class Vocabulary:
 
     @cached_property
     def wide(self) -> np.ndarray:
-        """(n,) uint64, what n-grams are made of."""
+        """(n,) uint64, from which n-gram hashes are computed."""
         return hashing.widened(hashing.hashes(self.words))
 
     def wide_of(self, tokens: Sequence[bytes]) -> np.ndarray:
-        """Of any words, (n,) uint64."""
+        """The same for any words, (n,) uint64."""
         places = [self.places.get(token, -1) for token in tokens]
         unknown = [token for token, place in zip(tokens, places, strict=True) if place < 0]
         at = np.array(places, np.int64)
@@ -69,22 +69,22 @@ class Vocabulary:
 
 
 def chosen(counts: np.ndarray, least: int) -> np.ndarray:
-    """The places of those words that occur `least` times, the commonest first; equal ones as they came."""
+    """The positions of the words that occur at least `least` times, the most frequent first; ties in order of appearance."""
     enough = np.flatnonzero(counts >= max(least, 1))
     order = np.argsort(-counts[enough], kind="stable")
     return enough[order]
 
 
 def buckets_for(distinct: int) -> int:
-    """A power of two with room for so many n-grams, 2,000,000 at the most."""
+    """A power of two with room for `distinct` n-grams, at most 2,000,000."""
     wanted = max(FEWEST_BUCKETS, PER_NGRAM * distinct)
     return int(min(MOST_BUCKETS, 1 << (wanted - 1).bit_length()))
 
 
 class Subwords:
-    """The rows that make each word's vector: its own and, where parts of words have rows, theirs.
+    """The rows that make up each word's vector: its own and, if subwords have rows, those of its subwords.
 
-    `indptr` (n + 1,) and `rows`: of all words of the vocabulary, after each other.
+    `indptr` (n + 1,) and `rows`: concatenated over all words of the vocabulary.
     """
 
     def __init__(self, vocabulary: Vocabulary, grams: Grams, pieces: list[list[bytes]] | None = None) -> None:
@@ -111,5 +111,5 @@ class Subwords:
 
 
 def cut(words: Sequence[bytes], least: int, most: int) -> list[list[bytes]]:
-    """The parts of each word; the end of a line has none."""
+    """The subwords of each word; the end of a line has none."""
     return [[] if word == END else hashing.parts(word, least, most) for word in words]

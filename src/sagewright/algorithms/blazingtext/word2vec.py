@@ -1,8 +1,8 @@
-"""Vectors of words: the vocabulary, epochs on all hosts, `vectors.txt`, `vectors.bin` and `eval.json`.
+"""Word vectors: the vocabulary, epochs on all hosts, `vectors.txt`, `vectors.bin` and `eval.json`.
 
-A host's text is cut into parts, as many as it is long and not as there are CPUs, and each part is learnt from by one thread
-on a copy of the vectors. Several times in an epoch, copies of all parts and hosts are put together: each row moves by the
-mean of what the copies moved it by that moved it at all. So the same seed gives the same vectors.
+A host's text is cut into parts, whose number depends on its length and not on the number of CPUs. One thread learns from each part
+on a copy of the vectors. Several times in an epoch, the copies of all parts and hosts are merged: each row moves by the mean of the
+updates of those copies that updated it. The same seed therefore gives the same vectors.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from sagewright.algorithms.firstparty.session import Session
 KERNELS = {mode: getattr(pairskernel, mode) for mode in ("cbow", "skipgram", "batch_skipgram")}
 WORDS_A_PART, MOST_PARTS = 5_000_000, 16
 ROUNDS = 4
-"""Of an epoch, after each of which copies are put together where there are several."""
+"""Rounds of an epoch; after each, the copies are merged if there are several."""
 POWER = 0.75
-"""Of a word's count: how often it is a negative sample."""
+"""The exponent of a word's count in the distribution of negative samples."""
 ROWS_TOGETHER = 1 << 14
 TEXT, BINARY, EVALUATION = "vectors.txt", "vectors.bin", "eval.json"
 
 
 @dataclass(frozen=True)
 class Sentences:
-    """`ids` (n,) int32; sentence k is from `starts[k]` to `starts[k + 1]`."""
+    """`ids` (n,) int32; sentence k spans `starts[k]` to `starts[k + 1]`."""
 
     ids: np.ndarray
     starts: np.ndarray
@@ -49,7 +49,7 @@ class Sentences:
 
 
 def train(run: Session) -> None:
-    """Train and leave the vectors."""
+    """Trains and writes the vectors."""
     values = run.values
     text = reading.read(run.job, "train", empty=run.group.size > 1 and _is_sharded(run))
     known = _vocabulary(run, text)
@@ -69,7 +69,7 @@ def train(run: Session) -> None:
 
 
 def _vocabulary(run: Session, text: Text) -> Vocabulary:
-    """Of all hosts. Raises UserError where no word is common enough."""
+    """The vocabulary of all hosts. Raises UserError if no word is frequent enough."""
     counts = np.bincount(text.ids, minlength=len(text.words))
     counts[0] = 0  # the end of a line
     words = text.words
@@ -106,8 +106,8 @@ def _rows(run: Session, known: Vocabulary) -> tuple[Grams, Subwords]:
 
 
 def _sentences(run: Session, text: Text, known: Vocabulary) -> Sentences:
-    """This host's, of known words. Longer ones are cut; of a channel that all hosts have whole, every n-th is its own, so that a
-    corpus of one line is shared as any other.
+    """This host's sentences of known words. Long sentences are cut. If every host has the whole channel, each host uses every n-th
+    sentence, so that a corpus of one line is shared like any other.
     """
     place = np.array([-1 if word == END else known.places.get(word, -1) for word in text.words], np.int32)
     ids = place[text.ids]
@@ -138,7 +138,7 @@ class Learner:
         return Learner(self.inputs.copy(), self.outputs.copy(), self.rows)
 
     def vectors(self, words: np.ndarray) -> np.ndarray:
-        """(n, d) of words by their numbers."""
+        """Vectors (n, d) of words by their numbers."""
         found = np.zeros((len(words), self.inputs.shape[1]), np.float32)
         begins, ends = self.rows.indptr[words], self.rows.indptr[words + 1]
         for number, (begin, end) in enumerate(zip(begins, ends, strict=True)):
@@ -147,7 +147,7 @@ class Learner:
 
 
 def learn(run: Session, model: Learner, sentences: Sentences, counts: np.ndarray) -> None:
-    """All epochs, in place and the same at every host."""
+    """Runs all epochs in place, with the same result at every host."""
     values, epochs, rate = run.values, run.values["epochs"], run.values["learning_rate"]
     noise = noise_of(counts, values["sampling_threshold"])
     settings = values["window_size"], values["negative_samples"], values["batch_size"]
@@ -187,7 +187,7 @@ def _put_together(run: Session, model: Learner, copies: list[Learner]) -> None:
 
 
 def noise_of(counts: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """How likely each word stays, and Walker's table of counts to the power of 3/4."""
+    """The probability of keeping each word, and Walker's table of counts to the power of 3/4."""
     share = counts / counts.sum()
     stays = np.minimum(1, np.sqrt(threshold / share) + threshold / share).astype(np.float32)
     wanted = counts**POWER
@@ -226,7 +226,7 @@ def _save(run: Session, model: Learner, known: Vocabulary, grams: Grams) -> None
 
 
 def _lines(model: Learner, known: Vocabulary) -> Iterator[bytes]:
-    """word2vec's text format."""
+    """Lines in word2vec's text format."""
     yield f"{len(known)} {model.inputs.shape[1]}\n".encode()
     for start in range(0, len(known), ROWS_TOGETHER):
         numbers = np.arange(start, min(start + ROWS_TOGETHER, len(known)))

@@ -1,6 +1,6 @@
-"""What the built-in algorithms that train networks have in common, each thing once: device, steps, epochs, early stopping,
-checkpoints, weights, optimisers, schedules of the learning rate, several hosts, and the log lines of MXNet's epochs.
+"""The common parts of the built-in algorithms that train networks: device, steps, epochs, early stopping, checkpoints, weights,
+optimisers, schedules of the learning rate, several hosts, and the log lines of MXNet's epochs.
 
-`declaring`, `schedules` and `patience` need the standard library only; the rest needs torch and runs inside jobs alone. Source:
-the contract's algorithms/_common.md and _deep.md.
+`declaring`, `schedules` and `patience` need only the standard library; the rest needs torch and runs only inside jobs. Source: the
+contract's algorithms/_common.md and _deep.md.
 """

@@ -1,4 +1,4 @@
-"""The model archive of an earlier job, which the channel `model` brings: the files that are asked for, and no others.
+"""The model archive of an earlier job, provided in the channel `model`. Only the requested files are extracted.
 
 Source: the contract's algorithms/_common.md, section 2 (incremental training).
 """
@@ -23,13 +23,13 @@ BLOCK = 1 << 20
 
 
 def is_given(job: Job, name: str) -> bool:
-    """Whether the job has an earlier job's model: the file of that name in the channel, or an archive."""
+    """True if the job has an earlier job's model: the file of that name in the channel, or an archive."""
     place = job.channel_path(CHANNEL)
     return CHANNEL in job.channels and ((place / name).is_file() or any(place.glob("*.tar.gz")))
 
 
 def require_equal(before: Mapping[str, object], now: Mapping[str, object]) -> None:
-    """Raises UserError for the first thing in which the model of the channel is not as this job asks."""
+    """Raises UserError for the first setting in which the channel's model differs from this job's."""
     for name, new in now.items():
         if before[name] != new:
             raise UserError(
@@ -39,9 +39,10 @@ def require_equal(before: Mapping[str, object], now: Mapping[str, object]) -> No
 
 @contextmanager
 def unpacked(channel: Path, wanted: Callable[[str], bool]) -> Iterator[Path]:
-    """A folder with the files whose base names are wanted, from `model.tar.gz` in the channel's folder, or from the folder itself.
+    """A folder with the files whose base names are `wanted`, from `model.tar.gz` in the channel's folder, or from the folder
+    itself.
 
-    Nothing but plain files is made, and no path of the archive counts. Raises UserError for an archive that can't be read.
+    Only plain files are created, and paths in the archive are ignored. Raises UserError for an archive that can't be read.
     """
     archives = [path for path in files.data_files(channel) if path.name.endswith((".tar.gz", ".tgz"))]
     if not archives:

@@ -1,4 +1,4 @@
-"""Weights of residual networks that were learnt on ImageNet, as torchvision's files have them."""
+"""Weights of residual networks trained on ImageNet, from torchvision's files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NAMES = {
 
 
 def fill(job: Job, layers: int, body: nn.Module) -> None:
-    """Put the weights of a network of so many layers into `body`, all but the last layer, whose classes are others.
+    """Loads the weights of a network of `layers` layers into `body`, except for the last layer, whose classes differ.
 
     Raises UserError.
     """

@@ -1,7 +1,7 @@
-"""Checkpoints: the state after an epoch as one file, from which a job that was interrupted goes on.
+"""Checkpoints: the state after an epoch as one file, from which an interrupted job resumes.
 
-A file `checkpoint-0003.safetensors` is written whole or not at all; the two newest stay. Files are read as what a stranger wrote:
-no larger than a state can be, by names and shapes.
+A file `checkpoint-0003.safetensors` is written atomically; the two newest are kept. Files are treated as untrusted input: their
+size is limited to that of a state, and names and shapes are checked.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _DOCUMENT = "document"
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """`epochs` are done; `document` is the JSON that was saved beside the tensors."""
+    """`epochs` are complete; `document` is the JSON saved beside the tensors."""
 
     name: str
     epochs: int
@@ -37,13 +37,13 @@ class Checkpoint:
 
 
 class Checkpoints:
-    """Those in a directory. `writes` is false at hosts that only read."""
+    """The checkpoints in a directory. `writes` is false at hosts that only read."""
 
     def __init__(self, directory: Path, *, writes: bool = True) -> None:
         self._directory, self._writes = directory, writes
 
     def save(self, epochs: int, tensors: Mapping[str, torch.Tensor], document: Mapping[str, Any]) -> None:
-        """The state after so many epochs; older files go, but for the one before."""
+        """Saves the state after `epochs` epochs and deletes older files except for the previous one."""
         if not self._writes:
             return
         plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
@@ -53,9 +53,9 @@ class Checkpoints:
             path.unlink(missing_ok=True)
 
     def newest(self, most_bytes: int) -> Checkpoint | None:
-        """The newest that can be read; the log names those that can't. None where there is none.
+        """The newest readable checkpoint, or None if there are none; the log names those that can't be read.
 
-        Raises UserError where there are some and none of them can be read.
+        Raises UserError if there are checkpoints and none of them can be read.
         """
         wrong = []
         for epochs, path in self._files():
@@ -75,7 +75,7 @@ class Checkpoints:
         return None
 
     def _files(self) -> list[tuple[int, Path]]:
-        """The newest first."""
+        """Files, the newest first."""
         if not self._directory.is_dir():
             return []
         matches = [(_NAME.fullmatch(path.name), path) for path in self._directory.iterdir() if path.is_file()]

@@ -1,4 +1,4 @@
-"""What the declarations of deep algorithms share. Standard library only."""
+"""The common parts of the declarations of deep algorithms. Standard library only."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PRECISION = Hyperparameter(
     default="float32",
     note="float16: products are computed in it, on CPUs in bfloat16; not AWS's",
 )
-"""For those whose `precision_dtype` AWS does not have."""
+"""For algorithms whose `precision_dtype` AWS does not offer."""
 
 COMMON = tuple(GPUS if each.name == GPUS.name else each for each in declaring.COMMON)
-"""Accepted by every deep algorithm; `_seed` is that of weights, of the order of examples and of what is drawn."""
+"""Accepted by every deep algorithm; `_seed` seeds the weights, the order of examples and all random draws."""

@@ -1,4 +1,4 @@
-"""Where a network is trained: a GPU where there is one, else the job's CPUs."""
+"""The device on which a network is trained: a GPU if there is one, otherwise the job's CPUs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Module = TypeVar("Module", bound=torch.nn.Module)
 
 @dataclass(frozen=True)
 class Device:
-    """`place` is torch's device; `reduced` the type that matrix products are computed in where it is not float32."""
+    """`place` is torch's device; `reduced` is the type of matrix products if it is not float32."""
 
     place: torch.device
     threads: int = 1
@@ -30,18 +30,18 @@ class Device:
         return bool(self.place.type == "cuda")
 
     def reducing(self) -> contextlib.AbstractContextManager[Any]:
-        """Within it, products are computed in the reduced type, if there is one (torch's autocast)."""
+        """A context in which products are computed in the reduced type, if there is one (torch's autocast)."""
         if self.reduced is None:
             return contextlib.nullcontext()
         return torch.autocast(self.place.type, self.reduced)
 
     def put(self, tensor: torch.Tensor) -> torch.Tensor:
-        """The tensor on the device; the copy to a GPU is not waited for."""
+        """The tensor on the device; the copy to a GPU is asynchronous."""
         return tensor.to(self.place, non_blocking=True) if self.is_gpu else tensor
 
 
 def choose(values: Mapping[str, Any], precision: str = "float32") -> Device:
-    """The device for the validated hyperparameters `values`, of which `_num_gpus` counts. All of the job's CPUs are used.
+    """The device for the validated hyperparameters `values`, of which only `_num_gpus` is used. All of the job's CPUs are used.
 
     `precision` float16 means bfloat16 on CPUs, which have no float16 arithmetic.
     """
@@ -65,22 +65,22 @@ def choose(values: Mapping[str, Any], precision: str = "float32") -> Device:
 
 
 def multiplies_bfloat16(capabilities: Mapping[str, Any]) -> bool:
-    """Whether a CPU does, by what `torch.cpu.get_capabilities` says of it; those that are not x86-64 are taken to."""
+    """True if a CPU multiplies bfloat16, according to `torch.cpu.get_capabilities`; CPUs other than x86-64 are assumed to."""
     return capabilities.get("architecture") != "x86_64" or any(capabilities.get(name) for name in _BFLOAT16)
 
 
 def for_serving() -> Device:
-    """The device that requests are answered with: a GPU where there is one."""
+    """The device that answers requests: a GPU if there is one."""
     torch.set_num_threads(hardware.cpu_count())
     torch.set_flush_denormal(True)
     return Device(torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu"), hardware.cpu_count())
 
 
 def laid_out(module: Module, width: int) -> Module:
-    """The module with channels last in memory, which is quicker; `width`: the channels of its narrowest layer.
+    """The module with channels last in memory, which is faster; `width`: the channels of its narrowest layer.
 
-    Narrow ones have them first, in what they are given too: where they are last, torch's backward pass of 1 x 1 convolutions with
-    a stride writes beyond its memory (2.13 on CPUs, fewer than 16 channels, 310 pixels).
+    Narrow modules keep channels first, in their inputs too: with channels last, torch's backward pass of strided 1 x 1 convolutions
+    writes beyond its memory (2.13 on CPUs, fewer than 16 channels, 310 pixels).
     """
     if width < NARROW:
         module.register_forward_pre_hook(_channels_first)
@@ -93,7 +93,7 @@ def _channels_first(_module: torch.nn.Module, given: tuple[torch.Tensor, ...]) -
 
 
 def seed(*parts: int) -> None:
-    """Everything random of torch's follows from `parts`, as (seed, epoch, host), until it is called again."""
+    """Seeds all of torch's randomness with `parts`, such as (seed, epoch, host), until the next call."""
     mixed = 0
     for part in parts:
         mixed = (mixed * 1_000_003 + part + 1) % (1 << 63)

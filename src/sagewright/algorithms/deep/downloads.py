@@ -1,4 +1,4 @@
-"""Pretrained weights from a folder on the network whose files are named after the beginning of their SHA-256, as torch's are."""
+"""Pretrained weights from a folder on the network, whose file names contain the beginning of their SHA-256, as torch's do."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from sagewright.algorithms.errors import UserError
 
 _NAMED = re.compile(r".+-([0-9a-f]{8,64})\.pth")
 MOST_BYTES = 2 << 30
-"""More than any file of torchvision's has."""
+"""Larger than any of torchvision's files."""
 TIMEOUT_S, WHOLE_S = 30.0, 1800.0
 _PART = 1 << 20
 
 
 def fetch(source: str, names: Sequence[str], folder: Path) -> Path | None:
-    """The first of the files that `source` has, in `folder`; None where it has none. Only those are asked for whose name says their
-    digest. Raises UserError where the network fails, or a file is too long or not what its name says."""
+    """Downloads the first of the files that `source` has into `folder`; None if it has none. Only files whose name contains their
+    digest are requested. Raises UserError if the network fails, or if a file is too long or doesn't match its digest."""
     for name in names:
         if (digest := _NAMED.fullmatch(name)) is None:
             continue

@@ -1,7 +1,7 @@
-"""Epochs of training: their order, early stopping, checkpoints, the end at SIGTERM.
+"""Epochs of training: their order, early stopping, checkpoints, and the end at SIGTERM.
 
-A run that is resumed gives the very weights that it would have given unbroken: what is random in an epoch follows from the seed and
-the epoch's number alone.
+A resumed run gives exactly the weights of an uninterrupted run: the randomness of an epoch depends only on the seed and the epoch's
+number.
 """
 
 from __future__ import annotations
@@ -32,27 +32,29 @@ WORTH_TELLING_S = 60.0
 
 
 class Trainer(Protocol):
-    """What an algorithm gives to `run_epochs`."""
+    """The interface that an algorithm implements for `run_epochs`."""
 
     @property
     def state(self) -> State: ...
 
     def train_epoch(self, number: int) -> Mapping[str, float]:
-        """Learn from all examples once; measures by name. Batches go through `Course.watched`, steps through `Course.step`."""
+        """Learns from all examples once; returns measures by name. Batches go through `Course.watched`, steps through
+        `Course.step`."""
         ...
 
     def validate(self, number: int) -> Mapping[str, float]:
-        """Measures of the channel validation by name, which also says so in the log; empty where there is none."""
+        """Measures of the channel validation by name, which are also logged; empty if there is no such channel."""
         ...
 
 
 class Stopped(Exception):
-    """SIGTERM came to a host."""
+    """A host received SIGTERM."""
 
 
 @dataclass
 class Course:
-    """How the epochs of one run go. `patience` says which epoch's weights are kept: with none it is the last."""
+    """The settings and services of one run's epochs. `patience` selects the epoch whose weights are kept; without it, the last is
+    kept."""
 
     epochs: int
     seed: int
@@ -69,7 +71,8 @@ class Course:
         return torch.amp.GradScaler(self.device.place.type, enabled=self.device.reduced == torch.float16)
 
     def watched(self, batches: Iterable[Item], count: int) -> Iterator[Item]:
-        """The batches, `count` in an epoch. After ten of the first epoch the log tells how long an epoch takes, if that is long."""
+        """The batches, `count` in an epoch. After ten batches of the first epoch, the log states how long an epoch takes, if that
+        is long."""
         began = time.monotonic()
         for number, batch in enumerate(batches):
             if number == ESTIMATED_AFTER and self.estimates:
@@ -81,9 +84,10 @@ class Course:
             yield batch
 
     def step(self, optimizer: Optimizer, loss: torch.Tensor, factor: float, clip: float | None = None) -> None:
-        """One step down the gradient of `loss`, with the optimiser's first rate times `factor`, gradients no longer than `clip`.
+        """Makes one step down the gradient of `loss`, with the optimiser's first rate times `factor` and gradients clipped to the
+        norm `clip`.
 
-        Raises Stopped when a host is asked to stop.
+        Raises Stopped if a host is asked to stop.
         """
         optimizer.zero_grad()
         self._scaler.scale(loss).backward()
@@ -101,7 +105,8 @@ class Course:
 
 
 def run_epochs(course: Course, trainer: Trainer) -> int:
-    """Train; how many epochs were begun. Afterwards `trainer.state.module` has the weights to keep. Raises UserError."""
+    """Trains and returns the number of epochs that were begun. Afterwards `trainer.state.module` has the weights to keep. Raises
+    UserError."""
     first = _resume(course, trainer.state)
     if course.termination is not None:
         course.termination.graceful = True
@@ -125,7 +130,7 @@ def run_epochs(course: Course, trainer: Trainer) -> int:
 
 
 def _ends(course: Course, state: State, epoch: int, measures: Mapping[str, float]) -> bool:
-    """Take note of the epoch, save it, and tell whether it was the last."""
+    """Records and saves the epoch; returns True if it was the last."""
     patience, is_best = course.patience, True
     if patience is not None and patience.metric in measures:
         is_best = patience.is_best(epoch, measures[patience.metric])
@@ -145,7 +150,7 @@ def _ends(course: Course, state: State, epoch: int, measures: Mapping[str, float
 
 
 def _resume(course: Course, state: State) -> int:
-    """The first epoch that is to be done."""
+    """The first epoch to run."""
     found = None if course.checkpoints is None else course.checkpoints.newest(state.most_bytes())
     if course.together.size > 1:
         firsts = course.together.from_first(0 if found is None else found.epochs)

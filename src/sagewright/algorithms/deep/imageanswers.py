@@ -1,4 +1,4 @@
-"""What the services of the algorithms for images have in common: which requests are refused, and the form of an answer."""
+"""The common parts of the image algorithms' services: refusal of requests and the format of responses."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from sagewright.serving.messages import Response
 
 
 def form_of(content_type: str, accept: str, offered: Sequence[str]) -> ContentType | Response:
-    """The form that the client of a request wants its answer in, or the answer that the request is refused.
+    """The response format that the client requests, or the response that refuses the request.
 
-    It is the first of the client's list that is offered, and the first of `offered` where the client takes any.
+    The format is the first of the client's list that is offered, or the first of `offered` if the client accepts any.
     """
     if ContentType.parse(content_type or images.TYPES[0]).media not in images.TYPES:
         text = f"Content-type {content_type} is not supported; these are: {', '.join(images.TYPES)}."
@@ -31,6 +31,6 @@ def form_of(content_type: str, accept: str, offered: Sequence[str]) -> ContentTy
 
 
 def unusable(error: BadImage) -> Response:
-    """What answers an image that can't be used."""
+    """The response to an unusable image."""
     text = f"Unable to evaluate payload provided: the image can't be used: {error}"
     return Response(text.encode(), status=HTTPStatus.BAD_REQUEST)

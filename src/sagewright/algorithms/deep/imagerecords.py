@@ -1,6 +1,6 @@
 """MXNet's image records: labels and an encoded image in one frame of RecordIO.
 
-Source: the contract's algorithms/_deep.md (header of a record: flag, label, id, id2; flag > 0: so many labels follow).
+Source: the contract's algorithms/_deep.md (header of a record: flag, label, id, id2; with flag > 0, flag labels follow).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ MOST_LABELS = 100_000
 
 
 def is_image(frame: memoryview) -> bool:
-    """Whether the frame is an image alone, as the attributes of an augmented manifest are."""
+    """True if the frame is an image without a header, as the attributes of an augmented manifest are."""
     return bytes(frame[:4]).startswith(_MAGICS)
 
 

@@ -1,4 +1,4 @@
-"""Images as a stranger sends them: JPEG and PNG alone, no more pixels than a limit, and what is wrong with files told by name.
+"""Decodes untrusted images: JPEG and PNG only, with a limit on the number of pixels; faulty files are reported by name.
 
 Source: Pillow's documentation, "Image.open" (formats) and "Decompression bombs".
 """
@@ -19,7 +19,7 @@ from sagewright.algorithms import hardware
 from sagewright.algorithms.errors import UserError
 
 MOST_PIXELS = 1 << 26
-Image.MAX_IMAGE_PIXELS = None  # `opened` has a limit of its own
+Image.MAX_IMAGE_PIXELS = None  # `opened` has its own limit
 SHOWN = 5
 FORMATS = ("JPEG", "PNG")
 TYPES = ("image/jpeg", "image/png", "application/x-image")
@@ -29,16 +29,16 @@ Result = TypeVar("Result")
 
 
 class BadImage(ValueError):
-    """The bytes are no image that can be used; the text says why."""
+    """The bytes are not a usable image; the text gives the reason."""
 
 
 def opened(content: bytes) -> Image.Image:
-    """The image, whose pixels are not decoded yet. Raises BadImage."""
+    """The image, with its pixels not yet decoded. Raises BadImage."""
     if not content:
         raise BadImage("it is empty")
     try:
         image = Image.open(io.BytesIO(content), formats=FORMATS)
-    except Exception as error:  # Pillow's readers let through whatever a broken file brings them to
+    except Exception as error:  # Pillow's readers let any exception through that a broken file causes
         raise BadImage("it is no JPEG and no PNG") from error
     if image.width * image.height > MOST_PIXELS:
         raise BadImage(f"it has {image.width} x {image.height} pixels; {MOST_PIXELS} are the most")
@@ -46,7 +46,7 @@ def opened(content: bytes) -> Image.Image:
 
 
 def converted(image: Image.Image, mode: str, least: int | None = None) -> Image.Image:
-    """The pixels in the mode (`RGB`, `L`). A JPEG is decoded smaller where its short side stays twice `least`.
+    """The pixels in the mode (`RGB`, `L`). A JPEG is decoded at a smaller size if its short side stays at least twice `least`.
 
     Raises BadImage.
     """
@@ -61,12 +61,12 @@ def converted(image: Image.Image, mode: str, least: int | None = None) -> Image.
 
 
 def resized(image: Image.Image, width: int, height: int) -> Image.Image:
-    """The whole image in another size, its aspect aside."""
+    """The whole image in another size, regardless of its aspect ratio."""
     return image if image.size == (width, height) else image.resize((width, height), Image.Resampling.BILINEAR)
 
 
 def shorter_side(image: Image.Image, length: int) -> Image.Image:
-    """With its short side of that length, its aspect kept. Raises BadImage where that would be too large."""
+    """The image with its short side of that length and its aspect ratio kept. Raises BadImage if that would be too large."""
     scale = length / min(image.size)
     width, height = (max(length, round(side * scale)) for side in image.size)
     if width * height > MOST_PIXELS:
@@ -81,20 +81,20 @@ def pixels(image: Image.Image) -> np.ndarray:
 
 
 class Faults:
-    """What is wrong with the files of a channel: all are counted, the first five are named."""
+    """The faults of a channel's files: all are counted, the first five are named."""
 
     def __init__(self, channel: str) -> None:
         self._channel, self._count = channel, 0
         self._first: list[str] = []
 
     def add(self, what: str) -> None:
-        """A file's name, and what is wrong with it."""
+        """Adds the description of a fault, with the file's name."""
         self._count += 1
         if len(self._first) < SHOWN:
             self._first.append(what)
 
     def check(self) -> None:
-        """Raises UserError if there were any."""
+        """Raises UserError if there were any faults."""
         if self._count:
             what = "1 example" if self._count == 1 else f"{self._count} examples"
             more = "; ..." if self._count > len(self._first) else ""
@@ -102,7 +102,7 @@ class Faults:
 
 
 def side_by_side(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-    """What the function gives for every item, in their order, by as many threads as there are CPUs; few items are held at once."""
+    """The function's result for every item, in their order, computed by one thread per CPU; only few items are held at once."""
     waiting = iter(items)
     with ThreadPoolExecutor(hardware.cpu_count()) as pool:
         while part := list(islice(waiting, AT_ONCE)):

@@ -1,4 +1,4 @@
-"""The lines that MXNet's training writes about epochs, which clients and metric definitions read. `\\t` is shown as #011.
+"""The lines that MXNet's training logs about epochs, which clients and metric definitions read. `\\t` is shown as #011.
 
 Source: the contract's algorithms/image-classification.md and _deep.md.
 """
@@ -14,7 +14,7 @@ EVERY = 20
 
 
 class EpochLines:
-    """Writes the lines of one epoch after another. `every`: batches between two lines of speed."""
+    """Writes the lines of successive epochs. `every`: batches between two lines of speed."""
 
     def __init__(self, every: int = EVERY) -> None:
         self.every = every
@@ -22,12 +22,12 @@ class EpochLines:
         self._examples = 0
 
     def begin(self) -> None:
-        """An epoch begins."""
+        """Starts an epoch."""
         self._began = self._mark = time.monotonic()
         self._examples = 0
 
     def batch(self, epoch: int, number: int, examples: int, measures: Mapping[str, float]) -> None:
-        """A batch is done, from 0 on: `Epoch[0] Batch [20]#011Speed: 12.3 samples/sec#011accuracy=0.5`."""
+        """Reports a finished batch, counted from 0: `Epoch[0] Batch [20]#011Speed: 12.3 samples/sec#011accuracy=0.5`."""
         self.count(examples)
         if not self.is_due(number):
             return
@@ -38,20 +38,20 @@ class EpochLines:
         logging.info("Epoch[%d] Batch [%d]\tSpeed: %.2f samples/sec%s", epoch, number, speed, said)
 
     def is_due(self, number: int) -> bool:
-        """Whether this batch has a line, so that its measures are worth working out."""
+        """True if this batch gets a line, so that its measures are worth computing."""
         return number > 0 and number % self.every == 0
 
     def count(self, examples: int) -> None:
-        """A batch is done that has no line."""
+        """Counts a finished batch that gets no line."""
         self._examples += examples
 
     def end(self, epoch: int, measures: Mapping[str, float]) -> None:
-        """The training part of an epoch is done."""
+        """Reports the end of an epoch's training part."""
         for name, value in measures.items():
             logging.info("Epoch[%d] Train-%s=%f", epoch, name, value)
         logging.info("Epoch[%d] Time cost=%.3f", epoch, time.monotonic() - self._began)
 
     def validation(self, epoch: int, measures: Mapping[str, float]) -> None:
-        """The channel validation was looked at."""
+        """Reports the measures of the channel validation."""
         for name, value in measures.items():
             logging.info("Epoch[%d] Validation-%s=%f", epoch, name, value)

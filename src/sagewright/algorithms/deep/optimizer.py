@@ -1,7 +1,7 @@
 """Steps down the gradients of parameters.
 
-Torch's functions do the arithmetic. Its class `torch.optim.Optimizer` is not used: the first one that is made imports torch's
-compiler, more than a second of CPU at the start of every job.
+Torch's functions do the arithmetic. Its class `torch.optim.Optimizer` is not used: creating the first one imports torch's compiler,
+which takes more than a second of CPU at the start of every job.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ Slots = Mapping[int, Mapping[str, Tensor]]
 
 
 class Optimizer:
-    """`param_groups` are dicts of `params`, `weight_decay` and the rate `lr`; `state` has what is kept of each parameter."""
+    """`param_groups` are dicts of `params`, `weight_decay` and the rate `lr`; `state` holds the optimiser's tensors of each
+    parameter."""
 
     def __init__(self, groups: Sequence[Mapping[str, Any]], rate: float, update: Update) -> None:
         self.param_groups: list[dict[str, Any]] = [{"lr": rate, **group} for group in groups]
@@ -29,7 +30,7 @@ class Optimizer:
         self._before: list[Callable[[], None]] = []
 
     def before_steps(self, function: Callable[[], None]) -> None:
-        """Call it at the beginning of every step."""
+        """Calls the function at the beginning of every step."""
         self._before.append(function)
 
     def zero_grad(self) -> None:
@@ -37,7 +38,7 @@ class Optimizer:
             each.grad = None
 
     def step(self) -> None:
-        """Move every parameter that has a gradient."""
+        """Moves every parameter that has a gradient."""
         for function in self._before:
             function()
         with torch.no_grad():
@@ -47,12 +48,12 @@ class Optimizer:
                     self._move(moving, group)
 
     def slots(self) -> Iterator[tuple[int, str, Tensor]]:
-        """What is kept, by the parameters' numbers and by names."""
+        """The state's tensors, by the parameters' numbers and by names."""
         for number, each in enumerate(self._parameters()):
             yield from ((number, name, value) for name, value in sorted(self.state[each].items()))
 
     def restore(self, slots: Slots, what: str) -> None:
-        """What `slots` gave. Raises UserError, which calls it `what`, where it is of other parameters."""
+        """Restores the result of `slots`. Raises UserError, which calls it `what`, if it belongs to other parameters."""
         learnt = list(self._parameters())
         for number, kept in slots.items():
             for name, tensor in kept.items():
@@ -94,7 +95,7 @@ class Optimizer:
 
 
 def _laid_as(tensor: Tensor | None, parameter: Tensor) -> Tensor:
-    """With its numbers in the parameter's order in memory, without which one pass over all of them would mix them up."""
+    """The tensor with its numbers in the parameter's memory order; a fused pass over all of them would otherwise mix them up."""
     assert tensor is not None
     if tensor.stride() == parameter.stride():
         return tensor

@@ -1,7 +1,7 @@
-"""Optimisers by the names of MXNet, with the meaning that its hyperparameters have there.
+"""Optimisers under MXNet's names, with MXNet's meaning of hyperparameters.
 
-Weight decay is the derivative of a squared penalty, added to the gradient, and not of biases, those of
-normalisation among them (MXNet's `wd_mult`). Source: MXNet's `optimizer` module.
+Weight decay is the derivative of a squared penalty, added to the gradient. It does not apply to biases, including those of
+normalisation (MXNet's `wd_mult`). Source: MXNet's `optimizer` module.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from sagewright.algorithms.deep.updates import Update
 
 @dataclass(frozen=True)
 class Settings:
-    """What the optimisers are told. `gamma` is how slowly RMSProp's and AdaDelta's averages forget; with `gamma2` RMSProp is the
-    centred one of Graves with that momentum.
+    """The optimisers' settings. `gamma` is the decay of RMSProp's and AdaDelta's averages; with `gamma2`, RMSProp is Graves's
+    centred variant with that momentum.
     """
 
     rate: float
@@ -37,12 +37,12 @@ Named = Iterable[tuple[str, torch.nn.Parameter]]
 
 
 def build(name: str, parameters: Named, settings: Settings) -> Optimizer:
-    """An optimiser of the parameters that learn: sgd, nag, adam, rmsprop, adagrad or adadelta."""
+    """An optimiser of the trainable parameters: sgd, nag, adam, rmsprop, adagrad or adadelta."""
     return Optimizer(groups(parameters, settings.weight_decay), settings.rate, _UPDATES[name](settings))
 
 
 def groups(parameters: Named, weight_decay: float) -> list[dict[str, Any]]:
-    """Parameter groups: those that decay, and those that don't."""
+    """Parameter groups: those with weight decay, and those without."""
     learning = [(name, each) for name, each in parameters if each.requires_grad]
     decaying = [each for name, each in learning if not name.endswith("bias")]
     others = [each for name, each in learning if name.endswith("bias")]
@@ -75,7 +75,7 @@ def _adadelta(said: Settings) -> Update:
 
 
 _BELOW_ONE = 1 - 1e-7
-"""No beta is 1, which AWS's bounds allow: its averages would never begin."""
+"""Upper limit of the betas: AWS's bounds allow 1, at which averages would never start."""
 _UPDATES: dict[str, Callable[[Settings], Update]] = {
     "sgd": _sgd,
     "nag": _nag,

@@ -1,4 +1,4 @@
-"""The order in which an epoch takes the examples, over the hosts that share them."""
+"""The order of examples in an epoch, over the hosts that share them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from sagewright.algorithms.deep.together import Together
 
 
 class Order:
-    """Of `count` examples that this host has. Hosts that all have the same ones take turns; all of them take as many `steps`.
+    """The order of this host's `count` examples. Hosts that all have the same examples divide them; all hosts make the same number
+    of `steps`.
 
     `examples`: those of all hosts, each counted once.
     """
@@ -24,7 +25,7 @@ class Order:
         self.examples = hosts.total([mine])[0]
 
     def rows(self, epoch: int) -> np.ndarray:
-        """(steps, batch) rows: at the end it begins again, as MXNet's iterators do."""
+        """(steps, batch) rows: at the end it starts over, as MXNet's iterators do."""
         hosts = self._hosts
         random = np.random.default_rng([self._seed, 2, epoch, 0 if self._shared else hosts.rank])
         order = random.permutation(self._count)

@@ -1,4 +1,4 @@
-"""Which epoch is the best, and when no better one is waited for any more. Standard library only.
+"""Early stopping: selects the best epoch and decides when to stop waiting for a better one. Standard library only.
 
 Source: the contract's early_stopping, early_stopping_min_epochs, early_stopping_patience and early_stopping_tolerance.
 """
@@ -15,8 +15,8 @@ Direction = Literal["Maximize", "Minimize"]
 
 @dataclass(frozen=True)
 class Stopping:
-    """Training ends when `patience` epochs in a row brought no improvement, after `least` epochs at the earliest. An improvement
-    is more than the share `tolerance` of the value before, or than `tolerance` itself where it is not `relative`.
+    """Training ends when `patience` epochs in a row bring no improvement, but not before `least` epochs. An improvement exceeds the
+    share `tolerance` of the previous value, or `tolerance` itself if it is not `relative`.
     """
 
     least: int
@@ -26,14 +26,14 @@ class Stopping:
 
     @classmethod
     def asked(cls, values: Mapping[str, Any]) -> Stopping | None:
-        """Of the hyperparameters of algorithms for images, None where `early_stopping` is false."""
+        """The early stopping that the image algorithms' hyperparameters request; None if `early_stopping` is false."""
         if not values["early_stopping"]:
             return None
         return cls(*(values[f"early_stopping_{name}"] for name in ("min_epochs", "patience", "tolerance")))
 
 
 class Patience:
-    """Told the measure of each epoch. `metric` is the measure's name; with no `stopping` it only tells which epoch was best."""
+    """Records the measure of each epoch. `metric` is the measure's name; without `stopping` it only finds the best epoch."""
 
     def __init__(self, metric: str, direction: Direction, stopping: Stopping | None = None) -> None:
         self.metric, self._sign, self._stopping = metric, 1.0 if direction == "Maximize" else -1.0, stopping
@@ -46,7 +46,7 @@ class Patience:
         return None if self.best_epoch is None else self._best * self._sign
 
     def is_best(self, epoch: int, value: float) -> bool:
-        """Take note of an epoch's measure; whether it is better than all before. NaN is never."""
+        """Records an epoch's measure; returns True if it is better than all before. NaN never is."""
         value *= self._sign
         self._since = 0 if self._improves(value) else self._since + 1
         if self._since == 0:
@@ -57,7 +57,7 @@ class Patience:
         return True
 
     def is_over(self, epoch: int) -> bool:
-        """Whether training ends after this epoch, which is a number from 0 on."""
+        """True if training ends after this epoch, counted from 0."""
         rule = self._stopping
         return rule is not None and epoch + 1 >= rule.least and self._since >= rule.patience
 
@@ -69,13 +69,13 @@ class Patience:
         return value > self._mark + margin
 
     def document(self) -> dict[str, Any]:
-        """All there is to know, for a checkpoint."""
+        """The whole state, for a checkpoint."""
         numbers = {"best": self._best, "mark": self._mark}
         known = {name: None if math.isinf(value) else value for name, value in numbers.items()}
         return {**known, "best_epoch": self.best_epoch, "since": self._since}
 
     def restore(self, document: Mapping[str, Any]) -> None:
-        """What `document` said. Raises LookupError, TypeError or ValueError for something else."""
+        """Restores the result of `document`. Raises LookupError, TypeError or ValueError for anything else."""
         best, mark = (None if document[name] is None else float(document[name]) for name in ("best", "mark"))
         epoch = document["best_epoch"]
         self._best, self._mark = -math.inf if best is None else best, -math.inf if mark is None else mark

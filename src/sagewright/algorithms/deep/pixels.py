@@ -1,4 +1,4 @@
-"""Arrays of pixels of different sizes, after each other in a file that is mapped into memory."""
+"""Concatenated arrays of pixels of different sizes, in a file that is mapped into memory."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 
 class Writer:
-    """Takes arrays (h, w, channels) uint8; `read` gives them all. A context manager; raises OSError where the disk is full."""
+    """Stores arrays (h, w, channels) uint8; `read` returns them all. A context manager; raises OSError if the disk is full."""
 
     def __init__(self) -> None:
         self._stream = tempfile.TemporaryFile()  # noqa: SIM115 - closed at the exit
@@ -25,13 +25,13 @@ class Writer:
         self._stream.write(np.ascontiguousarray(pixels, np.uint8).data)
 
     def read(self) -> Pixels:
-        """What was added, of which there must be some; it outlives the writer."""
+        """The added arrays, of which there must be at least one; they outlive the writer."""
         self._stream.flush()
         return Pixels(np.memmap(self._stream, np.uint8, "r"), self._shapes)
 
 
 class Pixels:
-    """Arrays by number, not to be written to."""
+    """Read-only arrays by number."""
 
     def __init__(self, content: np.ndarray, shapes: list[tuple[int, ...]]) -> None:
         self._content, self.shapes = content, shapes

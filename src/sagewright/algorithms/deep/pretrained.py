@@ -1,7 +1,7 @@
-"""Where pretrained weights come from: the job's channel, a folder of torch's, what `sagewright weights add` has kept; and from the
-network where the setting `weights_from_network` names a place, never else.
+"""Sources of pretrained weights: the job's channel, a folder of torch's, and the files kept by `sagewright weights add`. The
+network is used only if the setting `weights_from_network` names a source.
 
-Files are torch's (`.pth`, read with weights_only, so that nothing in them is run) or safetensors.
+Files are torch's (`.pth`, read with weights_only, so that no code in them runs) or safetensors.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.job import Job
 
 PREFIX = "sagewright-weights"
-"""In the bucket of the account: where `sagewright weights add` keeps files, by their names."""
+"""The prefix in the account's bucket under which `sagewright weights add` keeps files, by their names."""
 CHANNEL = "model"
 FROM_NETWORK = "SAGEWRIGHT_WEIGHTS_FROM_NETWORK"
-"""The setting, as the agent tells it."""
+"""The setting, as the agent passes it to the job."""
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """Weights of `network` as torchvision names their files: the first of `names` that is found counts."""
+    """Weights of `network` under torchvision's file names: the first of `names` that is found is used."""
 
     network: str
     names: tuple[str, ...]
 
 
 def find(job: Job, wanted: Wanted, environment: Mapping[str, str] = os.environ) -> dict[str, torch.Tensor]:
-    """The tensors of the first file that is found, by torch's names. Raises UserError where there is none, or it can't be read."""
+    """The tensors of the first file that is found, by torch's names. Raises UserError if there is none, or if it can't be read."""
     looked = []
     for place in _places(job, environment):
         looked.append(str(place))
@@ -66,7 +66,7 @@ def find(job: Job, wanted: Wanted, environment: Mapping[str, str] = os.environ) 
 
 
 def read(path: Path) -> dict[str, torch.Tensor]:
-    """The tensors of a file of torch's or safetensors. Raises UserError."""
+    """The tensors of a torch or safetensors file. Raises UserError."""
     try:
         found = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
     except (SafetensorError, pickle.UnpicklingError, RuntimeError, ValueError, OSError, EOFError, LookupError) as error:
@@ -90,7 +90,7 @@ def _places(job: Job, environment: Mapping[str, str]) -> Sequence[Path]:
 
 
 class _Kept:
-    """What the account's bucket keeps. `where` says the place, and what is wrong with it."""
+    """The weights kept in the account's bucket. `where` describes the location and any error with it."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self.where, self._bucket = f"s3://sagemaker-REGION-ACCOUNT/{PREFIX}", ""
@@ -112,7 +112,7 @@ class _Kept:
         self.where = f"s3://{self._bucket}/{PREFIX}"
 
     def fetch(self, names: Sequence[str], folder: Path) -> Path | None:
-        """The first of the files that there is, in `folder`."""
+        """The first of the files that exists, in `folder`."""
         for name in names:
             place = folder / name
             if self._tried(partial(self._download, place)):
@@ -123,7 +123,7 @@ class _Kept:
         client.download_file(self._bucket, _key(place.name), str(place))
 
     def keep(self, path: Path) -> None:
-        """For later jobs, as `sagewright weights add` does; whether that works or not."""
+        """Keeps the file for later jobs, as `sagewright weights add` does; failures are ignored."""
         with path.open("rb") as stream:
             about = {"Metadata": {"sha256": hashlib.file_digest(stream, "sha256").hexdigest()}}
         if self._tried(lambda client: client.upload_file(str(path), self._bucket, _key(path.name), ExtraArgs=about)):

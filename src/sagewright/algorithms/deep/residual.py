@@ -1,4 +1,4 @@
-"""Residual networks of 18 to 200 layers for images, with torchvision's names of weights, so that its files fit.
+"""Residual networks of 18 to 200 layers for images, with torchvision's names of weights, so that its files can be loaded.
 
 Source: K. He et al., "Deep Residual Learning for Image Recognition", CVPR 2016; P. Goyal et al., "Accurate, Large Minibatch SGD",
 2017 (the stride of a bottleneck in its middle); L.-C. Chen et al., "Rethinking Atrous Convolution for Semantic Image Segmentation",
@@ -19,15 +19,15 @@ BLOCKS = {
     152: (4, (3, 8, 36, 3)),
     200: (4, (3, 24, 36, 3)),
 }
-"""By the number of layers: how many times wider a block's answer is than what it works on (4: bottlenecks), and
-blocks of each stage."""
+"""For each number of layers: the ratio of a block's output width to its inner width (4: bottlenecks), and the blocks of each stage.
+"""
 WIDTH = 64
 
 
 class Residual(nn.Module):
-    """(n, channels, h, w) float to (n, classes) scores; with no classes `features` alone are of use. `width`: channels of the first
-    stage. `dilated`: the last two stages have as many places as the second, an eighth of the image's along each side, and look
-    further apart instead.
+    """Maps (n, channels, h, w) float to (n, classes) scores; without classes only `features` is of use. `width`: channels of the
+    first stage. `dilated`: the last two stages keep the resolution of the second, an eighth of the image's along each side, and use
+    dilated convolutions.
     """
 
     def __init__(self, layers: int, channels: int, classes: int, width: int = WIDTH, dilated: bool = False) -> None:
@@ -53,7 +53,7 @@ class Residual(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def features(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """What the third and the fourth stage say of each place."""
+        """The feature maps of the third and the fourth stage."""
         found = functional.relu(self.bn1(self.conv1(images)), inplace=True)
         found = functional.max_pool2d(found, 3, 2, 1)
         third = self.layer3(self.layer2(self.layer1(found)))
@@ -64,7 +64,7 @@ class Residual(nn.Module):
 
 
 class Basic(nn.Module):
-    """Two convolutions of 3 x 3 beside a way past them."""
+    """Two convolutions of 3 x 3 with a residual connection."""
 
     def __init__(self, before: int, width: int, stride: int, reach: int = 1) -> None:
         super().__init__()
@@ -80,8 +80,8 @@ class Basic(nn.Module):
 
 
 class Bottleneck(nn.Module):
-    """Convolutions of 1 x 1, 3 x 3 and 1 x 1 beside a way past them; the answer has 4 x `width` channels. `reach`: how far apart
-    the places are that the middle one looks at.
+    """Convolutions of 1 x 1, 3 x 3 and 1 x 1 with a residual connection; the output has 4 x `width` channels. `reach`: dilation of
+    the middle convolution.
     """
 
     def __init__(self, before: int, width: int, stride: int, reach: int = 1) -> None:

@@ -24,7 +24,7 @@ from sagewright.algorithms.wording import UNUSED
 
 @dataclass(frozen=True)
 class Run:
-    """What `train` of a deep algorithm works with. `values` are the validated hyperparameters of the declaration."""
+    """The context of a deep algorithm's `train`. `values` are the validated hyperparameters of the declaration."""
 
     job: Job
     values: Mapping[str, Any]
@@ -36,21 +36,21 @@ class Run:
 
     @property
     def seed(self) -> int:
-        """The same at every host."""
+        """The seed, the same at every host."""
         return int(self.values["_seed"])
 
     @property
     def writes(self) -> bool:
-        """Whether this host writes the model."""
+        """True if this host writes the model."""
         return self.together.rank == 0
 
     @cached_property
     def chosen(self) -> frozenset[str]:
-        """The names of what the job set to something else than the default. Nothing else may ask what was given."""
+        """The names of hyperparameters that the job set to something other than the default. The only way to ask what was given."""
         return self.declaration.chosen(self.job.hyperparameters)
 
     def course(self, epochs: int, patience: Patience | None = None) -> Course:
-        """For `run_epochs`. Checkpoints are kept where the job has a folder for them."""
+        """Settings for `run_epochs`. Checkpoints are kept if the job has a folder for them."""
         place = self.job.checkpoint_directory
         return Course(
             epochs=epochs,
@@ -65,10 +65,10 @@ class Run:
 
 @contextlib.contextmanager
 def begin(declaration: Declaration, algorithm: str, job: Job, values: Mapping[str, Any]) -> Iterator[Run]:
-    """Begin the log, choose the device, connect the hosts; `algorithm` is the name in `#metrics` lines.
+    """Starts the log, chooses the device and connects the hosts; `algorithm` is the name in `#metrics` lines.
 
     Until the first epoch begins there is nothing to save, and SIGTERM ends the process. `precision_dtype`, `_precision_dtype` and
-    `kv_store` count where the algorithm has them. The weights of the network are drawn after this.
+    `kv_store` are used if the algorithm has them. The network's weights are initialised after this.
     """
     lines = Lines(algorithm, job.current_host)
     lines.configuration(declaration, job)

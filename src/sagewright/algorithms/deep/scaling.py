@@ -1,4 +1,4 @@
-"""The first layer of networks for images: from pixels to numbers of about zero mean and unit deviation."""
+"""The first layer of networks for images: scales pixels to about zero mean and unit deviation."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import torch
 from torch import nn
 
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-"""Of ImageNet's channels, as pretrained weights of torchvision expect them; of grey images the mean of the three."""
+"""Mean and deviation of ImageNet's channels, as torchvision's pretrained weights expect; for grey images, the mean of the three."""
 
 
 class Normalise(nn.Module):
-    """Pixels of 0 to 255, less the mean and by the deviation of ImageNet's."""
+    """Normalises pixels of 0 to 255 by ImageNet's mean and deviation."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()

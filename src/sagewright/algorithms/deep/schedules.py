@@ -1,7 +1,7 @@
-"""How the learning rate goes on: functions that give the factor of it at a step. Pure, standard library only.
+"""Schedules of the learning rate: functions that return its factor at a step. Pure, standard library only.
 
-Source: MXNet's `lr_scheduler` (FactorScheduler, MultiFactorScheduler, PolyScheduler, CosineScheduler), whose words the
-algorithms' hyperparameters are.
+Source: MXNet's `lr_scheduler` (FactorScheduler, MultiFactorScheduler, PolyScheduler, CosineScheduler), whose terms the algorithms'
+hyperparameters use.
 """
 
 from __future__ import annotations
@@ -18,28 +18,28 @@ def constant() -> Schedule:
 
 
 def at_epochs(factor: float, epochs: Sequence[int], steps_an_epoch: int) -> Schedule:
-    """Multiplied by `factor` at the end of each of the `epochs` (`lr_scheduler_step`: `10,20`)."""
+    """Multiplies by `factor` at the end of each of the `epochs` (`lr_scheduler_step`: `10,20`)."""
     ends = [epoch * steps_an_epoch for epoch in epochs]
     return lambda step: factor ** sum(step >= end for end in ends)
 
 
 def poly(steps: int, power: float = 2.0) -> Schedule:
-    """From 1 to 0 in `steps`: (1 - step / steps) ** power."""
+    """Falls from 1 to 0 in `steps`: (1 - step / steps) ** power."""
     return lambda step: max(0.0, 1 - step / max(1, steps)) ** power
 
 
 def cosine(steps: int) -> Schedule:
-    """From 1 to 0 in `steps`, along half a wave of the cosine."""
+    """Falls from 1 to 0 in `steps`, along half a cosine wave."""
     return lambda step: (1 + math.cos(math.pi * min(1.0, step / max(1, steps)))) / 2
 
 
 def warm_up(after: Schedule, steps: int) -> Schedule:
-    """Rises evenly to what `after` says, in `steps`."""
+    """Rises linearly to the value of `after` in `steps`."""
     return lambda step: after(step) * min(1.0, (step + 1) / max(1, steps))
 
 
 class Plateau:
-    """A factor that falls to its `factor`th part when a measure that should fall has not done so for `patience` times.
+    """A factor that is multiplied by `factor` when a measure that should fall has not fallen for `patience` times.
 
     `document` and `restore` carry it over in a checkpoint.
     """
@@ -52,7 +52,7 @@ class Plateau:
         return self.value
 
     def tell(self, measure: float) -> None:
-        """A new value of the measure."""
+        """Records a new value of the measure."""
         if measure < self._best:
             self._best, self._since = measure, 0
             return

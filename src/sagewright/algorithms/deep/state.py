@@ -1,4 +1,4 @@
-"""All that a training is made of at the end of an epoch, as tensors and JSON, and back."""
+"""The whole state of a training at the end of an epoch, as tensors and JSON, and back."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _MODULE, _OPTIMIZER, _BEST = "module.", "optimizer.", "best."
 
 @dataclass
 class State:
-    """`module` and `optimizer` are trained in place; `counters` is what else there is to keep, as JSON: numbers, lists, texts.
+    """`module` and `optimizer` are trained in place; `counters` is other state to keep, as JSON: numbers, lists, texts.
 
-    `best` are the weights of the best epoch, where it isn't the last one. What is drawn at random in an epoch follows from
-    `device.seed`, so that no generator's state has to be kept.
+    `best` are the weights of the best epoch, if it isn't the last one. Random draws of an epoch derive from `device.seed`, so no
+    generator's state has to be kept.
     """
 
     module: torch.nn.Module
@@ -30,16 +30,16 @@ class State:
     best: Tensors | None = None
 
     def keep_best(self) -> None:
-        """Remember the weights as they are now."""
+        """Keeps the current weights as the best."""
         self.best = {name: tensor.detach().clone() for name, tensor in self.module.state_dict().items()}
 
     def take_best(self) -> None:
-        """Go back to the weights that were kept, if there are any."""
+        """Restores the weights that were kept, if any."""
         if self.best is not None:
             self.module.load_state_dict(self.best)
 
     def tensors(self, *, is_best: bool) -> Tensors:
-        """Everything by names; the best weights are left out where they are the present ones."""
+        """All tensors by name; the best weights are left out if they are the current ones."""
         found = {_MODULE + name: tensor for name, tensor in self.module.state_dict().items()}
         found.update({f"{_OPTIMIZER}{number}.{name}": value for number, name, value in self.optimizer.slots()})
         if self.best is not None and not is_best:
@@ -47,7 +47,7 @@ class State:
         return found
 
     def restore(self, tensors: Mapping[str, torch.Tensor], what: str) -> None:
-        """What `tensors` gave. Raises UserError, which calls it `what`, where it is of another network or optimiser."""
+        """Restores the result of `tensors`. Raises UserError, naming it `what`, if it belongs to another network or optimiser."""
         weights.fill(self.module, _part(tensors, _MODULE), what)
         best = _part(tensors, _BEST)
         if best:
@@ -59,7 +59,8 @@ class State:
             self.keep_best()
 
     def most_bytes(self) -> int:
-        """More than a file of this state can have: of every weight itself, the best, and three more of the optimiser's."""
+        """An upper limit of this state's file size: for every weight, the weight itself, the best, and three more of the
+        optimiser's."""
         size = sum(tensor.numel() * tensor.element_size() for tensor in self.module.state_dict().values())
         return 5 * size + (1 << 24)
 

@@ -1,6 +1,7 @@
-"""Several hosts that learn one network: gradients are averaged at each step over torch.distributed. With one host nothing happens.
+"""Data-parallel training on several hosts: gradients are averaged at each step over torch.distributed. With one host nothing
+happens.
 
-`kv_store` dist_sync is this; dist_async trains the same way, which the log says.
+`kv_store` dist_sync means this; dist_async trains the same way, which the log states.
 """
 
 from __future__ import annotations
@@ -25,13 +26,13 @@ WAIT = timedelta(minutes=30)
 
 
 class Together:
-    """This host among those of the job. All hosts must call each method in the same order."""
+    """This host among the job's hosts. All hosts must call each method in the same order."""
 
     def __init__(self, rank: int = 0, size: int = 1) -> None:
         self.rank, self.size = rank, size
 
     def average(self, parameters: Sequence[torch.nn.Parameter], stops: bool = False) -> bool:
-        """Make each gradient the mean of all hosts' gradients; whether any host `stops`. Raises PlatformError."""
+        """Replaces each gradient by the mean over all hosts; returns True if any host `stops`. Raises PlatformError."""
         if self.size == 1:
             return stops
         with_gradients = [each for each in parameters if each.requires_grad]
@@ -47,7 +48,7 @@ class Together:
         return bool(flat[-1] > 0)
 
     def mean(self, tensors: Sequence[torch.Tensor]) -> None:
-        """Make each floating-point tensor the mean of all hosts', in place (what normalisation has counted)."""
+        """Replaces each floating-point tensor by the mean over all hosts, in place (for the statistics of normalisation)."""
         for each in tensors:
             if self.size > 1 and each.is_floating_point():
                 self._reduce(each)
@@ -62,7 +63,7 @@ class Together:
         return [float(each) for each in flat.tolist()]
 
     def most(self, number: int) -> int:
-        """The largest of all hosts' numbers: how many steps an epoch has, so that none waits for another."""
+        """The largest of all hosts' numbers, such as the number of steps in an epoch, so that no host waits for another."""
         if self.size == 1:
             return number
         flat = torch.tensor([number])
@@ -70,7 +71,7 @@ class Together:
         return int(flat[0])
 
     def from_first(self, value: Any) -> Any:
-        """What the first host passed, a value of JSON; the others' are ignored."""
+        """The first host's value, a JSON value; the others' values are ignored."""
         if self.size == 1:
             return value
         said = [value]
@@ -86,7 +87,7 @@ class Together:
 
 @contextlib.contextmanager
 def together(job: Job, device: Device, kv_store: str | None = None) -> Iterator[Together]:
-    """All hosts of the job, connected. Raises PlatformError when one does not come."""
+    """Connects all hosts of the job. Raises PlatformError if one does not join."""
     if kv_store == "dist_async" and len(job.hosts) > 1:
         logging.info("kv_store dist_async: the hosts train synchronously, as with dist_sync.")
     rank = job.hosts.index(job.current_host)

@@ -1,7 +1,7 @@
-"""How weights move: in one pass over the weights where torch has it so ("fused").
+"""Updates of weights: in one pass over the weights where torch supports it ("fused").
 
-Source: torch's functions of those names; D. Kingma and J. Ba, "Adam", ICLR 2015; J. Duchi et al., "Adaptive Subgradient
-Methods", JMLR 2011; M. Zeiler, "ADADELTA", 2012; A. Graves, "Generating Sequences With Recurrent Neural Networks", 2013.
+Source: torch's functions of those names; D. Kingma and J. Ba, "Adam", ICLR 2015; J. Duchi et al., "Adaptive Subgradient Methods",
+JMLR 2011; M. Zeiler, "ADADELTA", 2012; A. Graves, "Generating Sequences With Recurrent Neural Networks", 2013.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ Kept = Mapping[str, Tensors]
 
 
 class Update(Protocol):
-    """`kept` are names of what is kept of each weight, zeros at first, `step` among them where steps are counted; `is_fused`: in
-    one pass, for which the counts must be where the weights are.
+    """`kept` are names of the tensors kept for each weight, initially zero, including `step` if steps are counted; `is_fused`:
+    updates in one pass, which needs the counts on the weights' device.
     """
 
     @property
@@ -34,13 +34,13 @@ class Update(Protocol):
     def is_fused(self) -> bool: ...
 
     def move(self, weights: Tensors, slopes: Tensors, kept: Kept, group: Mapping[str, Any]) -> None:
-        """Change weights and what is kept in place; `group` has their rate `lr` and `weight_decay`."""
+        """Changes the weights and the kept tensors in place; `group` has their rate `lr` and `weight_decay`."""
         ...
 
 
 @dataclass(frozen=True)
 class Descent:
-    """Down the slope, with momentum; Nesterov's where it `looks_ahead`."""
+    """Gradient descent with momentum; Nesterov's if it `looks_ahead`."""
 
     momentum: float
     looks_ahead: bool = False
@@ -77,7 +77,7 @@ class Adam:
 
 @dataclass(frozen=True)
 class RMSProp:
-    """`momentum`: then it is Graves's, which takes the mean slope off."""
+    """With `momentum` it is Graves's variant, which subtracts the mean gradient."""
 
     forgets: float
     eps: float

@@ -1,4 +1,4 @@
-"""A network's weights as a file: safetensors, and JSON beside it. Nothing is unpickled. Equal networks are equal files.
+"""A network's weights as a file: safetensors, with JSON beside it. Nothing is unpickled. Equal networks give equal files.
 
 Source: the format's specification (huggingface/safetensors): a length, a JSON header, the tensors' bytes.
 """
@@ -28,13 +28,14 @@ Tensors = Mapping[str, torch.Tensor]
 
 
 def write(path: Path, tensors: Tensors) -> None:
-    """The tensors as the file `path`, whole or not at all."""
+    """Writes the tensors to the file `path`, atomically."""
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     artefact.write(path.parent, save(plain), path.name)
 
 
 def read(path: Path) -> dict[str, torch.Tensor]:
-    """The tensors of a file. Raises UserError when it is missing, or none of ours: MXNet's are told as such."""
+    """The tensors of a file. Raises UserError if it is missing or was not written by this module; MXNet's files are reported as
+    such."""
     if not path.is_file():
         raise UserError(f"There is no model in {path.parent}: a file {path.name} is expected.")
     with path.open("rb") as stream:
@@ -48,7 +49,7 @@ def read(path: Path) -> dict[str, torch.Tensor]:
 
 
 def read_symbol(path: Path) -> Any:
-    """The content of a file that says which network it is. Raises UserError; a network of MXNet's is told as such."""
+    """The content of a file that describes a network. Raises UserError; an MXNet network is reported as such."""
     document = read_json(path)
     if isinstance(document, dict) and "nodes" in document:
         raise UserError(f"{path.name} is a network of MXNet's: {_OF_AWS}")
@@ -56,13 +57,13 @@ def read_symbol(path: Path) -> Any:
 
 
 def fill(module: torch.nn.Module, tensors: Tensors, what: str) -> None:
-    """Put the tensors into the module. Raises UserError, which calls them `what`, where names, shapes or types differ."""
+    """Loads the tensors into the module. Raises UserError, which calls them `what`, if names, shapes or types differ."""
     check(module.state_dict(), tensors, what)
     module.load_state_dict(dict(tensors))
 
 
 def check(wanted: Tensors, given: Tensors, what: str) -> None:
-    """Raises UserError where the names, shapes or types of `given` are not those of `wanted`."""
+    """Raises UserError if the names, shapes or types of `given` differ from those of `wanted`."""
     missing, extra = sorted(wanted.keys() - given.keys()), sorted(given.keys() - wanted.keys())
     if missing or extra:
         said = [f"it lacks {_some(missing)}"] * bool(missing) + [f"it has {_some(extra)} too many"] * bool(extra)
@@ -74,7 +75,7 @@ def check(wanted: Tensors, given: Tensors, what: str) -> None:
 
 
 def write_json(path: Path, document: Mapping[str, Any] | list[Any]) -> None:
-    """A JSON file beside the weights, the same for the same content."""
+    """Writes a JSON file beside the weights, the same bytes for the same content."""
     artefact.write(path.parent, json.dumps(document, indent=1, sort_keys=True).encode(), path.name)
 
 

@@ -1,4 +1,4 @@
-"""The series that are learnt from: which of their fields are used, and the windows of an epoch.
+"""The series of a training: the fields that are used, and the windows of an epoch.
 
 Source: the contract's algorithms/deepar.md and _deep.md ("an epoch has at least 10 mini-batches of draws").
 """
@@ -19,20 +19,21 @@ from sagewright.algorithms.errors import UserError
 
 FEWEST_OBSERVATIONS = 300
 BATCHES = 10
-"""Of an epoch, at least."""
+"""Minimum number of mini-batches in an epoch."""
 Most = Callable[[int], int]
 
 
 @dataclass(frozen=True)
 class Fields:
-    """Which fields are used: `cardinality` of each category, `features` dynamic ones. What is `ignored` may be there."""
+    """The fields that are used: `cardinality` of each category, and the number of dynamic `features`. Fields that are `ignored` can
+    be present."""
 
     cardinality: tuple[int, ...]
     features: int
     ignored: frozenset[str] = frozenset()
 
     def check(self, series: Series, horizon: int = 0) -> None:
-        """Raises UserError where the series doesn't have the fields; dynamic features reach `horizon` steps beyond the target."""
+        """Raises UserError if the series lacks the fields; dynamic features must extend `horizon` steps beyond the target."""
         self._check_cat(series)
         self._check_features(series, horizon)
 
@@ -62,8 +63,8 @@ class Fields:
 
 
 def fields(series: Sequence[Series], cardinality: Any, features: Any, most: Most) -> Fields:
-    """As the hyperparameters `cardinality` and `num_dynamic_feat` have it; `auto` takes the data's. `most` gives the largest
-    number of all hosts. Raises UserError.
+    """The fields according to the hyperparameters `cardinality` and `num_dynamic_feat`; `auto` follows the data. `most` returns the
+    largest number of all hosts. Raises UserError.
     """
     ignored = {name for name, said in (("cat", cardinality), ("dynamic_feat", features)) if said in ("ignore", "")}
     counts = tuple(cardinality) if isinstance(cardinality, list) else ()
@@ -88,7 +89,7 @@ def _cardinality(series: Sequence[Series], most: Most) -> tuple[int, ...]:
 
 
 def check(series: Sequence[Series], used: Fields, channel: str) -> None:
-    """Raises UserError that names the first series whose fields are not those that are used."""
+    """Raises UserError that names the first series whose fields differ from those that are used."""
     for number, each in enumerate(series, 1):
         try:
             used.check(each)
@@ -97,7 +98,7 @@ def check(series: Sequence[Series], used: Fields, channel: str) -> None:
 
 
 def usable(series: Sequence[Series], horizon: int) -> list[Series]:
-    """Those that are long enough to learn from. Raises UserError when there is none, or too little in them."""
+    """The series that are long enough to learn from. Raises UserError if there are none, or if they have too few observations."""
     found = [each for each in series if len(each) >= max(horizon, 2) and not np.isnan(each.target).all()]
     if short := len(series) - len(found):
         logging.info("%d time series are shorter than prediction_length or empty: they are left out.", short)
@@ -110,7 +111,7 @@ def usable(series: Sequence[Series], horizon: int) -> list[Series]:
 
 
 def enough(count: float) -> None:
-    """Raises UserError unless so many observations are enough."""
+    """Raises UserError if there are too few observations."""
     if count < FEWEST_OBSERVATIONS:
         raise UserError(
             f"Channel train has {count:.0f} observations in all time series together; at least {FEWEST_OBSERVATIONS} are needed."
@@ -118,7 +119,7 @@ def enough(count: float) -> None:
 
 
 def describe(series: Sequence[Series], channel: str) -> None:
-    """The block of statistics in the log."""
+    """Logs the block of statistics."""
     lengths = [len(each) for each in series]
     sizes = [float(np.nansum(np.abs(each.target.astype(np.float64)))) for each in series]
     present = observations(series)
@@ -131,14 +132,14 @@ def describe(series: Sequence[Series], channel: str) -> None:
 
 @dataclass(frozen=True)
 class Draws:
-    """How the windows of an epoch are drawn: `passes` over the series, each of which is taken with `share`."""
+    """The drawing of an epoch's windows: `passes` over the series, each of which is drawn with probability `share`."""
 
     passes: int
     share: float
 
     @classmethod
     def of(cls, count: int, batch: int) -> Draws:
-        """For `count` series and mini-batches of `batch`."""
+        """The draws for `count` series and mini-batches of `batch`."""
         least = BATCHES * batch
         if count >= least:
             return cls(1, 1.0)
@@ -148,11 +149,11 @@ class Draws:
         return cls(passes, share)
 
     def steps(self, count: int, batch: int) -> int:
-        """About how many mini-batches an epoch has."""
+        """The approximate number of mini-batches in an epoch."""
         return math.ceil(self.passes * self.share * count / batch)
 
     def batches(self, panel: Panel, batch: int, random: np.random.Generator) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Series and the places where a forecast begins in each, (n,) both."""
+        """Series and the positions at which a forecast begins in each, (n,) both."""
         taken = [random.permutation(len(panel)) for _ in range(self.passes)]
         rows = np.concatenate([order[random.random(len(order)) < self.share] for order in taken])
         for start in range(0, len(rows), batch):
@@ -161,7 +162,8 @@ class Draws:
 
 
 def cuts(panel: Panel, rows: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Where forecasts begin, (n,): anywhere after what a level needs. Of the last ones only the first steps are known."""
+    """Positions (n,) at which forecasts begin: anywhere after the values that a level needs. For the last positions only the first
+    steps are known."""
     latest = panel.lengths[rows] - 1
     earliest = np.minimum(panel.layout.least, latest)
     found: np.ndarray = earliest + np.floor(random.random(len(rows)) * (latest - earliest + 1)).astype(np.int64)

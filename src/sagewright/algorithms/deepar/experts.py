@@ -1,9 +1,9 @@
-"""Forecasts of each series from its own past alone, many series at once: the dynamic optimised theta model and complex
-exponential smoothing, both of values without their season.
+"""Forecasts of each series from its own past only, for many series at once: the dynamic optimised theta model and complex
+exponential smoothing, both on deseasonalised values.
 
-Source: J. A. Fiorucci et al., "Models for optimising the theta method and their relationship to state space models",
-International Journal of Forecasting 32, 2016; I. Svetunkov et al., "Complex exponential smoothing", Naval Research Logistics
-69, 2022. Parameters are the best of a grid by the sum of squared errors of one step.
+Source: J. A. Fiorucci et al., "Models for optimising the theta method and their relationship to state space models", International
+Journal of Forecasting 32, 2016; I. Svetunkov et al., "Complex exponential smoothing", Naval Research Logistics 69, 2022. Parameters
+are the best of a grid by the sum of squared one-step errors.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 LONGEST = 600
-"""The last values that are looked at."""
+"""Number of last values that are used."""
 THETA_RATES = np.linspace(0.05, 0.95, 19)
 THETAS = (1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
 CES_REAL = np.linspace(1.02, 2.1, 19)
 CES_IMAGINARY = 1 + np.array((-0.01, -0.005, -0.002, 0, 0.002, 0.005, 0.01))
-"""Near 1, where the trend is none: what is farther follows noise."""
+"""Near 1, where there is no trend: larger distances fit noise."""
 TOGETHER = 400_000
-"""Numbers of a step of the filters, of all series and parameters, at most."""
+"""Maximum number of values in a step of the filters, over all series and parameters."""
 SIGNIFICANT = 1.645
 BURN = 12
-"""Values whose errors don't count: the first states are guessed."""
+"""Number of first values whose errors don't count, because the initial states are guesses."""
 Filter = Callable[[np.ndarray, np.ndarray, int], np.ndarray]
 
 
 def forecast(names: Sequence[str], rows: Sequence[np.ndarray], season: int, horizon: int) -> np.ndarray:
-    """(experts, n, horizon) float64 of series (each (t,), NaN where missing), which have a value each."""
+    """(experts, n, horizon) float64 of series (each (t,), NaN where missing) that have at least one value each."""
     filled = [_filled(row[-LONGEST:]) for row in rows]
     table, lengths = _aligned(filled)
     plain, seasonal, multiplies = _deseasonalised(table, lengths, season)
@@ -41,14 +41,14 @@ def forecast(names: Sequence[str], rows: Sequence[np.ndarray], season: int, hori
 
 
 def _filled(row: np.ndarray) -> np.ndarray:
-    """Without missing values: between others as a line has them, and nothing before the first one."""
+    """The row with missing values interpolated linearly, and without those before the first value."""
     places = np.flatnonzero(~np.isnan(row))
     first = places[0]
     return np.interp(np.arange(first, len(row)), places, row[places].astype(np.float64))
 
 
 def _aligned(rows: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """(n, T) with the last values at the end, zeros before a series begins, and the lengths (n,)."""
+    """(n, T) aligned at the end, with zeros before a series begins, and the lengths (n,)."""
     lengths = np.array([len(row) for row in rows])
     table = np.zeros((len(rows), lengths.max()))
     for number, row in enumerate(rows):
@@ -57,9 +57,10 @@ def _aligned(rows: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _deseasonalised(table: np.ndarray, lengths: np.ndarray, season: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Values without their season, the season (n, season) from the first value to forecast on, and whether it is a factor.
+    """Deseasonalised values, the season (n, season) from the first value to forecast on, and whether it is multiplicative.
 
-    Series have a season where the autocorrelation at its lag is significant at 10 %, and are two seasons and more long.
+    Series are seasonal if the autocorrelation at the season's lag is significant at 10 %, and if they are at least two seasons
+    long.
     """
     steps = table.shape[1]
     inside = np.arange(steps) >= (steps - lengths)[:, None]
@@ -98,7 +99,7 @@ def _is_seasonal(row: np.ndarray, season: int) -> bool:
 
 
 def _in_parts(expert: Filter, plain: np.ndarray, lengths: np.ndarray, horizon: int) -> np.ndarray:
-    """Of a few series after the other, those of about the same length together."""
+    """Runs the expert on a few series at a time, grouped by similar length."""
     step = max(1, TOGETHER // (len(CES_REAL) * len(CES_IMAGINARY)))
     order = np.argsort(lengths, kind="stable")
     found = np.empty((len(plain), horizon))
@@ -110,7 +111,7 @@ def _in_parts(expert: Filter, plain: np.ndarray, lengths: np.ndarray, horizon: i
 
 
 class _Theta:
-    """The states of dynamic theta models: of n series (rows) with some parameters each (columns)."""
+    """The states of dynamic theta models for n series (rows) with several parameters each (columns)."""
 
     def __init__(self, rate: np.ndarray, line: np.ndarray, count: int) -> None:
         self.rate, self.line = rate, line
@@ -118,14 +119,14 @@ class _Theta:
         self.mean, self.slope, self.intercept = (np.zeros((count, 1)) for _ in range(3))
 
     def ahead(self, number: np.ndarray) -> np.ndarray:
-        """What is said of the value of that number (n, 1), from 1 on."""
+        """The prediction for the value of that number (n, 1), counted from 1."""
         decay = (1 - self.rate) ** np.maximum(number - 1, 0)
         trend = decay * self.intercept + (1 - decay * (1 - self.rate)) / self.rate * self.slope
         found: np.ndarray = self.level + (1 - 1 / self.line) * trend
         return found
 
     def take(self, value: np.ndarray, number: np.ndarray) -> None:
-        """The value of that number; of series that haven't begun it is less than 1."""
+        """Updates with the value of that number; the number is less than 1 for series that haven't begun."""
         count = np.maximum(number, 1)
         follows = self.rate * value + (1 - self.rate) * self.level
         self.level = np.where(number > 1, follows, np.where(number == 1, value, self.level))
@@ -135,13 +136,13 @@ class _Theta:
         self.intercept = np.where(number >= 1, self.mean - (count + 1) / 2 * self.slope, self.intercept)
 
     def choose(self, best: np.ndarray) -> None:
-        """Of each series one column (n, 1)."""
+        """Selects one column (n, 1) for each series."""
         self.rate, self.line = self.rate[0, best], self.line[0, best]
         self.level = np.take_along_axis(self.level, best, axis=1)
 
 
 def theta(plain: np.ndarray, lengths: np.ndarray, horizon: int) -> np.ndarray:
-    """(n, horizon) of the dynamic optimised theta model."""
+    """Forecasts (n, horizon) of the dynamic optimised theta model."""
     rate, line = (grid.ravel()[None] for grid in np.meshgrid(THETA_RATES, np.array(THETAS)))
     count, steps = plain.shape
     states, errors = _Theta(rate, line, count), np.zeros((count, rate.shape[1]))
@@ -159,7 +160,7 @@ def theta(plain: np.ndarray, lengths: np.ndarray, horizon: int) -> np.ndarray:
 
 
 def ces(plain: np.ndarray, lengths: np.ndarray, horizon: int) -> np.ndarray:
-    """(n, horizon) of complex exponential smoothing. Its first state is that of a series that stays at its first value."""
+    """Forecasts (n, horizon) of complex exponential smoothing. The initial state assumes a constant series at its first value."""
     real, imaginary = (grid.ravel()[None] for grid in np.meshgrid(CES_REAL, CES_IMAGINARY))
     stable = (
         ((real - 2.5) ** 2 + imaginary**2 > 1.25)

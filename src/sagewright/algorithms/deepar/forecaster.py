@@ -1,4 +1,4 @@
-"""Forecasts: paths drawn from the network step by step, those of all series at once."""
+"""Forecasts: paths drawn from the network step by step, for all series at once."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from sagewright.algorithms.deepar.panel import Panel
 from sagewright.algorithms.deepar.scaling import Scaling
 
 PATHS = 8192
-"""That are drawn at once, of one series at least."""
+"""Number of paths drawn at once; at least those of one series."""
 
 
 @dataclass(frozen=True)
 class Forecaster:
-    """A trained network and how values are told to it. What is drawn goes no farther beyond the values that precede it than
-    `reach` times their range.
+    """A trained network and the scaling of its inputs. Drawn values exceed the range of the preceding values by at most `reach`
+    times that range.
     """
 
     network: Network
@@ -33,7 +33,7 @@ class Forecaster:
     def forecast(
         self, panel: Panel, rows: np.ndarray, cuts: np.ndarray, samples: int, random: np.random.Generator
     ) -> Iterator[Forecast]:
-        """Of a few of the series `rows` after another: the steps from `cuts` on."""
+        """Forecasts the steps from `cuts` on, for a few of the series `rows` at a time."""
         step = max(1, PATHS // samples)
         self.network.eval()
         for start in range(0, len(rows), step):

@@ -1,4 +1,4 @@
-"""What is said of the steps to come: drawn paths, or quantiles of each step."""
+"""Forecasts of the coming steps: drawn paths, or quantiles of each step."""
 
 from __future__ import annotations
 
@@ -9,26 +9,26 @@ from typing import Protocol
 import numpy as np
 
 LEVELS = (0.01, 0.05, *(tenth / 10 for tenth in range(1, 10)), 0.95, 0.99)
-"""Of quantiles that are said of a step; others lie between them, or are the outermost ones."""
+"""Levels of a step's quantiles; quantiles at other levels are interpolated, or are the outermost ones."""
 TOGETHER = 0.9
-"""Correlation of how high a path is at a step and at the next, where paths are made of quantiles."""
+"""Correlation of a path's level at successive steps, for paths made from quantiles."""
 
 
 class Forecast(Protocol):
-    """Of n series and h steps, in own units."""
+    """The forecast of n series and h steps, in the target's units."""
 
     def __len__(self) -> int: ...
 
     def mean(self) -> np.ndarray:
-        """(n, h)."""
+        """Means (n, h)."""
         ...
 
     def quantiles(self, levels: Sequence[float]) -> np.ndarray:
-        """(levels, n, h)."""
+        """Quantiles (levels, n, h)."""
         ...
 
     def samples(self) -> np.ndarray:
-        """(n, s, h)."""
+        """Samples (n, s, h)."""
         ...
 
 
@@ -55,7 +55,7 @@ class Paths:
 
 @dataclass(frozen=True)
 class Quantiles:
-    """`values` (n, h, LEVELS), rising; `count` samples are drawn with `random`."""
+    """`values` (n, h, LEVELS), ascending; `count` samples are drawn with `random`."""
 
     values: np.ndarray
     count: int
@@ -81,7 +81,7 @@ class Quantiles:
         return np.stack([self._at(ndtr(each)) for each in height], axis=1)
 
     def _at(self, levels: np.ndarray) -> np.ndarray:
-        """(n, h) at `levels` (n, h)."""
+        """Quantiles (n, h) at `levels` (n, h)."""
         known = np.array(LEVELS)
         right = np.clip(np.searchsorted(known, levels), 1, len(known) - 1)
         share = np.clip((levels - known[right - 1]) / (known[right] - known[right - 1]), 0, 1)

@@ -1,7 +1,7 @@
-"""What `time_freq` says: the length of a step, the seasons in it, and with both the calendar features and the lags.
+"""The frequency in `time_freq`: the length of a step and its seasons, and from both the calendar features and the lags.
 
-Source: the contract's algorithms/deepar.md (derived features by frequency). Which lags AWS takes is not public: here a season's
-neighbourhood, some seasons back.
+Source: the contract's algorithms/deepar.md (derived features by frequency). AWS's choice of lags is not public: here they are the
+neighbourhood of each season, several seasons back.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ FEATURES = {
     "min": ("minute_of_hour", "hour_of_day", "day_of_week", "day_of_month", "day_of_year"),
 }
 RECENT = 7
-"""Lags of one step to so many."""
+"""Lags from one step to this number."""
 SEASONS_BACK = 3
 FEW = 300
-"""Steps of a day by which levels can be taken."""
+"""Maximum number of steps in a day for which levels are computed over a day."""
 _EPOCH = datetime(1970, 1, 1)
 
 
@@ -46,7 +46,7 @@ class Frequency:
 
     @classmethod
     def parse(cls, text: str) -> Frequency:
-        """Of `5min`, `H`. Raises ValueError."""
+        """Parses texts such as `5min` and `H`. Raises ValueError."""
         match = re.fullmatch(FORM, text)
         if match is None:
             raise ValueError(f"not a frequency: {text[:50]!r}")
@@ -54,7 +54,7 @@ class Frequency:
 
     @property
     def seasons(self) -> tuple[int, ...]:
-        """The lengths of its seasons in steps, the shortest first; those of one step or less are none."""
+        """The lengths of the seasons in steps, the shortest first, without those of one step or less."""
         if self.base == "M":
             lengths = [12 / self.multiple]
         else:
@@ -63,14 +63,15 @@ class Frequency:
 
     @property
     def season(self) -> int:
-        """Of the season by which levels are taken: the shortest, of minutes the day where it has few steps; 1 of none."""
+        """The season over which levels are computed: the shortest, or, for minutes, the day if it has few steps; 1 if there is
+        none."""
         if not self.seasons:
             return 1
         of_days = [each for each in self.seasons if each * self.multiple == MINUTES["D"] and each <= FEW]
         return of_days[0] if self.base == "min" and of_days else self.seasons[0]
 
     def lags(self, most: int) -> tuple[int, ...]:
-        """How many steps back the network looks beside the last one, none further than `most`."""
+        """The lags, in steps, that the network uses beside the last step, none longer than `most`."""
         found = set(range(2, RECENT + 1))
         for season in self.seasons:
             for back in range(1, SEASONS_BACK + 1):
@@ -78,7 +79,7 @@ class Frequency:
         return tuple(sorted(lag for lag in found if 1 < lag <= most))
 
     def tick(self, when: datetime) -> int:
-        """The number of the month, or of the minute, since 1970 in which `when` is; days and weeks begin at midnight."""
+        """The number of the month, or of the minute, since 1970 that contains `when`; days and weeks begin at midnight."""
         if self.base == "M":
             return (when.year - 1970) * 12 + when.month - 1
         minutes = int((when - _EPOCH).total_seconds() // 60)
@@ -91,11 +92,11 @@ class Frequency:
 
     @property
     def width(self) -> int:
-        """How many numbers `calendar` gives for a tick."""
+        """The number of calendar features of a tick."""
         return 2 * len(FEATURES[self.base])
 
     def calendar(self, ticks: np.ndarray) -> np.ndarray:
-        """(..., width) float32: sine and cosine of each calendar feature's place in its round."""
+        """(..., width) float32: sine and cosine of the phase of each calendar feature."""
         if self.base == "M":
             phases = [ticks % 12 / 12]
         else:

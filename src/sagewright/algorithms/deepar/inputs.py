@@ -1,4 +1,4 @@
-"""Windows as the network is told them: the numbers of each step, all of about the same size."""
+"""Network inputs of windows: the features of each step, all of about the same scale."""
 
 from __future__ import annotations
 
@@ -29,26 +29,26 @@ class Normal:
 
 @dataclass(frozen=True)
 class Told:
-    """`x` (n, T, width): the last value and the lags, then which of them are missing, then what else is known of the step;
-    after `width` of these, what the line alone is told."""
+    """`x` (n, T, width): the last value and the lags, then flags for the missing ones, then the other features of the step; after
+    `width` of these, the inputs of the linear map alone."""
 
     x: np.ndarray
     levels: Levels
 
 
 def width(layout: Layout) -> int:
-    """How many numbers are told of a step, besides the categories."""
+    """The number of features of a step, besides the categories."""
     return 2 * (1 + len(layout.lags)) + layout.frequency.width + 2 + layout.features
 
 
 def direct(layout: Layout) -> int:
-    """How many numbers beside these are told of a step for the network's line alone."""
+    """The number of additional features of a step for the network's linear map alone."""
     return 2 * layout.features * (2 + len(layout.lags)) if layout.direct else 0
 
 
 def _effects(windows: Windows, around: np.ndarray, levels: Levels, scaling: Scaling, normal: Normal) -> np.ndarray:
-    """(n, T, direct): the dynamic features in units in which the same effect on every series has the same weight, whether effects
-    are alike in the target's units or relative to a series' size.
+    """(n, T, direct): the dynamic features, scaled so that the same effect on every series has the same weight, both for effects
+    that are equal in the target's units and for effects that are relative to a series' size.
     """
     times = around.shape[-1] // windows.dynamic.shape[-1]
     mean, deviation = (np.tile(np.array(each[2:]), times) for each in (normal.mean, normal.deviation))
@@ -60,7 +60,7 @@ def _effects(windows: Windows, around: np.ndarray, levels: Levels, scaling: Scal
 
 
 def plain(windows: Windows, levels: Levels) -> np.ndarray:
-    """(n, T, 2 + dynamic features): what is made comparable by a `Normal`."""
+    """(n, T, 2 + dynamic features): the features that a `Normal` standardises."""
     steps = windows.age.shape[1]
     unrest = np.repeat(levels.unrest[:, None], steps, axis=1)
     return np.concatenate([windows.age[..., None], unrest[..., None], windows.dynamic], axis=-1)
@@ -79,14 +79,14 @@ def told(windows: Windows, scaling: Scaling, normal: Normal) -> Told:
 
 
 def bounds(windows: Windows, scaling: Scaling, levels: Levels, reach: float) -> tuple[np.ndarray, np.ndarray]:
-    """Between what (n,) forecasts stay, as values are told: `reach` times the range of what precedes them beyond it."""
+    """The bounds (n,) of forecasts, as scaled values: the range of the preceding values, extended by `reach` times that range."""
     low, high = ends(windows, scaling, levels)
     span = reach * spans(low, high)
     return low - span, high + span
 
 
 def ends(windows: Windows, scaling: Scaling, levels: Levels) -> tuple[np.ndarray, np.ndarray]:
-    """The least and the largest value (n,) that precede each forecast, as they are told; 0 where there is none."""
+    """The least and the largest scaled value (n,) that precede each forecast; 0 if there is none."""
     before = scaling.relative(windows.history, levels)
     seen = ~np.isnan(before)
     any_seen = seen.any(axis=1)
@@ -95,5 +95,5 @@ def ends(windows: Windows, scaling: Scaling, levels: Levels) -> tuple[np.ndarray
 
 
 def spans(low: np.ndarray, high: np.ndarray) -> np.ndarray:
-    """The range of what precedes a forecast: not less than a few steps."""
+    """The range of the values that precede a forecast, at least a few steps."""
     return np.maximum(high - low, LEAST_SPAN)

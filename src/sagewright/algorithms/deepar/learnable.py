@@ -1,4 +1,4 @@
-"""What a training learns from: the channel's series, and how their values are told to a network."""
+"""The data that a training learns from: the channel's series, and the scaling of their values for a network."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from sagewright.algorithms.deepar.series import Series, observations
 from sagewright.algorithms.errors import UserError
 
 SURVEYED, SURVEYED_NUMBERS = 4096, 4_000_000
-"""Windows that are looked at to see what is usual, and how many numbers they may have."""
+"""Number of windows that are surveyed for typical values, and the maximum of numbers in them."""
 WILDEST, NEAREST = 0.99, 0.5
-"""Of the values that followed in training so many are within `reach`, and what that is at least."""
+"""The share of the values that followed in training to be within `reach`, and the minimum of `reach`."""
 SPELT = {"student-t": "student-T"}
 DENSITIES = ("gaussian", "student-T")
 
 
 @dataclass(frozen=True)
 class Learnable:
-    """`widening`: by how much a loss is greater in the target's units; `filler`: what is told of a missing value; `reach`: see
-    `Forecaster`.
+    """`widening`: the amount by which a loss is greater in the target's units; `filler`: the input for a missing value; `reach`:
+    see `Forecaster`.
     """
 
     panel: Panel
@@ -49,12 +49,12 @@ class Learnable:
 
 
 def is_residual(values: Mapping[str, Any]) -> bool:
-    """Whether the residual network is asked for instead of DeepAR's own."""
+    """True if the residual network is requested instead of DeepAR's own."""
     return bool(values["_network"] == "residual")
 
 
 def gather(run: Run) -> Learnable:
-    """Read the channel train. Raises UserError where it can't be learnt from."""
+    """Reads the channel train. Raises UserError if a network can't learn from it."""
     values = run.values
     likelihood = "student-T" if is_residual(values) else SPELT.get(values["likelihood"], values["likelihood"])
     series = reading.read(run.job, "train")
@@ -77,7 +77,7 @@ def gather(run: Run) -> Learnable:
 
 
 def _check_values(series: Sequence[Series], likelihood: str) -> None:
-    """Raises UserError where the likelihood allows no such values."""
+    """Raises UserError if the likelihood doesn't allow these values."""
     low, high, which = {
         "beta": (0.0, 1.0, "values from 0 to 1"),
         "negative-binomial": (0.0, math.inf, "counts, which are not negative"),
@@ -91,14 +91,14 @@ def _check_values(series: Sequence[Series], likelihood: str) -> None:
 
 
 def _scaling(series: Sequence[Series], likelihood: str, frequency: Frequency, together: Together) -> Scaling:
-    """No forecast is negative where no value is."""
+    """The scaling; its forecasts are not negative if no value is."""
     negative = together.most(int(any(float(np.nanmin(each.target)) < 0 for each in series)))
     kinds: dict[str, Kind] = {"beta": "shares", "negative-binomial": "counts"}
     return Scaling(kinds.get(likelihood, "steps"), frequency.season, floor=None if negative else 0.0)
 
 
 def _survey(run: Run, held: Learnable) -> Learnable:
-    """What is usual in windows drawn from the series; the same at every host."""
+    """Finds typical values in windows drawn from the series; the same at every host."""
     panel, random = held.panel, np.random.default_rng([run.seed, 3, run.together.rank])
     width = panel.layout.steps * (2 + len(panel.layout.lags) + panel.layout.features)
     count = max(1, min(SURVEYED, SURVEYED_NUMBERS // width))
@@ -132,7 +132,7 @@ def _survey(run: Run, held: Learnable) -> Learnable:
 
 
 def _reach(held: Learnable, windows: Windows, levels: Levels, seen: np.ndarray) -> float:
-    """How far beyond the range of what preceded them nearly all values were, in such ranges."""
+    """The distance of nearly all values from the range of the values that preceded them, in multiples of that range."""
     told = held.scaling.relative(windows.values, levels)
     low, high = inputs.ends(windows, held.scaling, levels)
     beyond = np.maximum(np.maximum(low[:, None] - told, told - high[:, None]), 0) / inputs.spans(low, high)[:, None]

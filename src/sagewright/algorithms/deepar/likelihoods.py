@@ -1,7 +1,6 @@
-"""What the network says of the next value: five likelihoods, each with its loss and how values are drawn from it.
+"""Distributions of the next value: five likelihoods, each with its loss and its sampling.
 
-What is told of values is relative to a level (see `scaling`). Source: the contract's algorithms/deepar.md; Salinas et al.,
-section 3.1.
+Values are scaled relative to a level (see `scaling`). Source: the contract's algorithms/deepar.md; Salinas et al., section 3.1.
 """
 
 from __future__ import annotations
@@ -16,21 +15,21 @@ from torch import Tensor
 from torch.nn import functional
 
 LEAST = 1e-3
-"""Of deviations, in what is told."""
+"""Minimum of deviations, in scaled values."""
 EDGE = 1e-4
-"""How close to 0 and 1 a beta distribution's values are taken."""
+"""Minimum distance of a beta distribution's values from 0 and 1."""
 DEGREES = 2.0
-"""A Student distribution has more degrees of freedom: it has a variance."""
+"""A Student distribution has more degrees of freedom than this, so that its variance exists."""
 Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
 Draw = Callable[[Tensor, np.ndarray, np.random.Generator], np.ndarray]
 
 
 @dataclass(frozen=True)
 class Likelihood:
-    """`width` numbers are said of a value, the first of which says where it is.
+    """A value's distribution has `width` parameters, the first of which is its location.
 
-    `loss(said (..., width), told (...), factor (...))` is -log of the likelihood, in the shape of `told`;
-    `draw(said (n, width), factor (n,), random)` gives values (n,) as they are told.
+    `loss(said (..., width), told (...), factor (...))` is the negative log-likelihood, in the shape of `told`; `draw(said (n,
+    width), factor (n,), random)` returns scaled values (n,).
     """
 
     width: int
@@ -67,7 +66,7 @@ def _draw_student(said: Tensor, _factor: np.ndarray, random: np.random.Generator
 
 
 def _counts(said: Tensor, factor: Tensor) -> tuple[Tensor, Tensor]:
-    """The mean in own units, and how much more than Poisson's the variance is: mean + shape · mean²."""
+    """The mean in the target's units, and the overdispersion relative to Poisson: the variance is mean + shape · mean²."""
     mean = (functional.softplus(said[..., 0]) + 1e-6) * factor
     return mean, (functional.softplus(said[..., 1]) + 1e-6) / factor.sqrt()
 

@@ -1,7 +1,7 @@
-"""A trained DeepAR model: its files.
+"""A trained DeepAR model and its files.
 
-`model_algo-1-0000.params` has the weights (safetensors), `model_algo-1-symbol.json` the rest. AWS's files have the same names, and
-their content is MXNet's: those are refused. Source: the contract's algorithms/deepar.md.
+`model_algo-1-0000.params` has the weights (safetensors), `model_algo-1-symbol.json` the rest. AWS's files have the same names but
+MXNet's content, and are refused. Source: the contract's algorithms/deepar.md.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ Checked = TypeVar("Checked")
 
 @dataclass(frozen=True)
 class Model:
-    """`layout` and `fields` say what a series must have, the others how it goes on; `reach`: see `Forecaster`."""
+    """`layout` and `fields` describe the accepted series, the other fields the forecast; `reach`: see `Forecaster`."""
 
     layout: Layout
     fields: Fields
@@ -85,7 +85,7 @@ class Model:
 
     @classmethod
     def read(cls, directory: Path) -> Model:
-        """Raises UserError when the folder has no model, or one that is none of ours."""
+        """Raises UserError if the folder has no model, or one of another format."""
         tensors = weights.read(directory / PARAMS)
         document = weights.read_json(directory / SYMBOL)
         try:

@@ -1,7 +1,8 @@
-"""DeepAR's network: an LSTM that is told of each step what came before it, and says how the next value is distributed.
+"""DeepAR's network: an LSTM whose input at each step describes the preceding steps, and whose output is the distribution of the
+next value.
 
-Beside the LSTM a linear map from the last value, the lags and the dynamic features at the same steps says where the value is: what
-follows from these as a line does need not be learnt by the cells. Source: Salinas et al., section 3.
+Beside the LSTM, a linear map from the last value, the lags and the dynamic features at the same steps predicts the location of the
+value, so that the cells need not learn linear relations. Source: Salinas et al., section 3.
 """
 
 from __future__ import annotations
@@ -18,8 +19,8 @@ State = tuple[torch.Tensor, torch.Tensor]
 
 @dataclass(frozen=True)
 class Shape:
-    """Of the network: `width` numbers are told of a step, the first `lagged` of them the last value and the lags; `direct` more
-    are told to the line alone.
+    """The network's shape: a step has `width` features, of which the first `lagged` are the last value and the lags; `direct` more
+    features go to the linear map alone.
     """
 
     width: int
@@ -38,7 +39,7 @@ class Shape:
 
     @property
     def numbers(self) -> int:
-        """How many weights the network has."""
+        """The number of weights in the network."""
         first, later = self.told + self.cells, 2 * self.cells
         cells = 4 * self.cells * (first + 2 + (self.layers - 1) * (later + 2))
         return cells + self.embedding * sum(self.cardinality) + (self.cells + 1) * 3 + self.lagged + self.direct
@@ -59,7 +60,8 @@ class Network(nn.Module):
         nn.init.zeros_(self.says.bias)
 
     def forward(self, x: torch.Tensor, cat: torch.Tensor, state: State | None = None) -> tuple[torch.Tensor, State]:
-        """What is said (n, T, likelihood's width) of the steps that `x` (n, T, width) and `cat` (n, categories) tell of."""
+        """The distribution's parameters (n, T, likelihood's width) for the steps described by `x` (n, T, width) and `cat` (n,
+        categories)."""
         lagged, x = (
             torch.cat([x[..., : self.shape.lagged], x[..., self.shape.width :]], dim=-1),
             x[..., : self.shape.width],

@@ -1,4 +1,4 @@
-"""Many series side by side, and windows of them: what the network is told of each step before it says what comes next."""
+"""Many series side by side, and windows of them from which the network's inputs are made."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from sagewright.algorithms.deepar.series import Series
 
 @dataclass(frozen=True)
 class Layout:
-    """What a window holds: `context` steps that are known, `horizon` steps that are forecast; `lags` beside the last step;
-    how many categories and dynamic features. `direct`: these are told at the lags, too, for the network's line.
+    """The layout of a window: `context` known steps, `horizon` steps to forecast; `lags` beside the last step; the numbers of
+    categories and dynamic features. `direct`: the dynamic features at the lags are inputs of the network's linear map, too.
     """
 
     frequency: Frequency
@@ -31,22 +31,22 @@ class Layout:
 
     @property
     def least(self) -> int:
-        """Steps that precede a forecast in training, where the series is long enough: a season or the context."""
+        """Minimum number of steps before a forecast in training, if the series is long enough: a season or the context."""
         return max(1, min(self.frequency.season, self.context))
 
     @property
     def history(self) -> int:
-        """Steps by which a window's level and movement are taken: two seasons, the context at least."""
+        """Number of steps from which a window's level and movement are computed: two seasons, at least the context."""
         return max(2 * self.frequency.season, self.context)
 
 
 @dataclass(frozen=True)
 class Windows:
-    """n windows of T steps in the target's own units, NaN for what is missing or not known.
+    """n windows of T steps in the target's units, NaN for missing or unknown values.
 
-    `values` (n, T); `lagged` (n, T, 1 + lags): the value before each step, then the lags; `history` (n, H): what precedes the
-    forecast; `calendar` (n, T, c) and `age` (n, T) of each step; `dynamic` (n, T, k); `cat` (n, categories) int64; `around`
-    (n, T, k (2 + lags)): the dynamic features of each step, of the one before it and of the lags.
+    `values` (n, T); `lagged` (n, T, 1 + lags): the value before each step, then the lags; `history` (n, H): the values before the
+    forecast; `calendar` (n, T, c) and `age` (n, T) of each step; `dynamic` (n, T, k); `cat` (n, categories) int64; `around` (n, T,
+    k (2 + lags)): the dynamic features of each step, of the one before it and of the lags.
     """
 
     values: np.ndarray
@@ -60,7 +60,7 @@ class Windows:
 
 
 class Panel:
-    """Series in one array each of targets (m,) and dynamic features (k, m). Immutable."""
+    """Series concatenated in one array of targets (m,) and one of dynamic features (k, m). Immutable."""
 
     def __init__(self, series: Sequence[Series], layout: Layout) -> None:
         self.layout = layout
@@ -81,7 +81,7 @@ class Panel:
         return len(self.lengths)
 
     def windows(self, rows: np.ndarray, cuts: np.ndarray) -> Windows:
-        """Of the series `rows` (n,): the steps before and after `cuts` (n,), the places of the first values to forecast."""
+        """Windows of the series `rows` (n,): the steps around `cuts` (n,), the positions of the first values to forecast."""
         layout = self.layout
         places = cuts[:, None] + np.arange(-layout.context, layout.horizon)
         offsets = np.array((1, *layout.lags))
@@ -103,15 +103,15 @@ class Panel:
         return self._target[start : start + cut]
 
     def before(self, rows: np.ndarray, cuts: np.ndarray) -> np.ndarray:
-        """(n, H): the values by which the level before `cuts` is taken."""
+        """(n, H): the values from which the level before `cuts` is computed."""
         return self._values(rows, cuts[:, None] + np.arange(-self.layout.history, 0))
 
     def future(self, rows: np.ndarray, cuts: np.ndarray) -> np.ndarray:
-        """(n, horizon): the values from `cuts` on, NaN where there is none."""
+        """(n, horizon): the values from `cuts` on, NaN where there are none."""
         return self._values(rows, cuts[:, None] + np.arange(self.layout.horizon))
 
     def _values(self, rows: np.ndarray, places: np.ndarray) -> np.ndarray:
-        """float32 in the shape of `places`, which has as many rows."""
+        """Values as float32 in the shape of `places`, which has one row for each of `rows`."""
         shape = (-1,) + (1,) * (places.ndim - 1)
         lengths = self.lengths[rows].reshape(shape)
         inside = (places >= 0) & (places < lengths)

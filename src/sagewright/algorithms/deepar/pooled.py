@@ -1,8 +1,9 @@
-"""A network's forecasts averaged with those of experts, who look at each series alone (`experts`).
+"""Averages a network's forecasts with those of experts, which use each series alone (`experts`).
 
-How far off each is at each step is measured on the last values of the training's series, in multiples of a series' mean step.
-The quantiles of an expert's errors, less their median, are added to what it says, and weights are the inverse squares of the mean
-absolute errors. Experts don't see those values then; the network has learnt from some of them, which is in its favour.
+The errors of each at each step are measured on the last values of the training's series, in multiples of a series' mean step. The
+quantiles of an expert's errors, less their median, are added to its predictions. The weights are the inverse squares of the mean
+absolute errors. The experts don't use those values in this measurement, while the network has learnt from some of them, which
+favours it.
 """
 
 from __future__ import annotations
@@ -19,18 +20,19 @@ from sagewright.algorithms.deepar.panel import Panel
 from sagewright.algorithms.deepar.scaling import Scaling
 
 FEWEST = 10
-"""Values that a series has before those that are withheld."""
+"""Minimum number of values in a series before the withheld ones."""
 MOST = 5000
-"""Series that errors are measured on."""
+"""Maximum number of series on which errors are measured."""
 POWER = -2
 SAMPLES = 50
 LEAST = 1e-6
 MIDDLE = LEVELS.index(0.5)
-"""The median of the errors is left out: all series often end at the same time, and what they share then need not happen again."""
+"""Index of the median. The median error is subtracted: all series often end at the same time, and an error they share then need not
+recur."""
 
 
 class Forecasting(Protocol):
-    """What forecasts the series of a panel: of a few of `rows` after another, the steps from `cuts` on."""
+    """The interface of a forecaster: for a few of the panel's series `rows` at a time, the steps from `cuts` on."""
 
     def forecast(
         self, panel: Panel, rows: np.ndarray, cuts: np.ndarray, samples: int, random: np.random.Generator
@@ -39,8 +41,8 @@ class Forecasting(Protocol):
 
 @dataclass(frozen=True)
 class Experts:
-    """`errors` (names, horizon, LEVELS): quantiles of what a value has beyond what each says, less the median, in factors of
-    `scaling`; `weights` (1 + names,): the network's, then theirs, 1 together.
+    """`errors` (names, horizon, LEVELS): quantiles of each expert's errors, less the median, in factors of `scaling`; `weights` (1
+    + names,): the network's, then the experts', with sum 1.
     """
 
     names: tuple[str, ...]
@@ -48,7 +50,7 @@ class Experts:
     weights: np.ndarray
 
     def say(self, panel: Panel, rows: np.ndarray, cuts: np.ndarray, scaling: Scaling) -> tuple[np.ndarray, np.ndarray]:
-        """Their quantiles (names, n, horizon, LEVELS), and which series (n,) they say something of: those with values."""
+        """The experts' quantiles (names, n, horizon, LEVELS), and a mask (n,) of the series that they cover: those with values."""
         known = _known(panel, rows, cuts)
         found = np.zeros((len(self.names), len(rows), panel.layout.horizon, len(LEVELS)))
         if known.any():
@@ -58,8 +60,8 @@ class Experts:
 
 
 def measured(names: tuple[str, ...], panel: Panel, network: Forecasting, scaling: Scaling) -> Experts:
-    """Experts whose errors are those on the last values of the panel's series. Where no series is long enough, their errors are 0
-    and all weights equal.
+    """Experts with errors measured on the last values of the panel's series. If no series is long enough, the errors are 0 and all
+    weights equal.
     """
     horizon = panel.layout.horizon
     rows = np.flatnonzero(panel.lengths >= horizon + FEWEST)[:MOST]
@@ -82,7 +84,7 @@ def measured(names: tuple[str, ...], panel: Panel, network: Forecasting, scaling
 
 
 def _known(panel: Panel, rows: np.ndarray, cuts: np.ndarray) -> np.ndarray:
-    """Which series (n,) have a value before the cut."""
+    """Mask (n,) of the series that have a value before the cut."""
     past = (panel.past(row, cut) for row, cut in zip(rows, cuts, strict=True))
     return np.array([not np.isnan(values).all() for values in past], bool)
 
@@ -90,7 +92,7 @@ def _known(panel: Panel, rows: np.ndarray, cuts: np.ndarray) -> np.ndarray:
 def _points(
     names: tuple[str, ...], panel: Panel, rows: np.ndarray, cuts: np.ndarray, scaling: Scaling
 ) -> tuple[np.ndarray, np.ndarray]:
-    """What the experts say (names, n, horizon), and the series' factors (n,)."""
+    """The experts' point forecasts (names, n, horizon), and the series' factors (n,)."""
     past = [panel.past(row, cut) for row, cut in zip(rows, cuts, strict=True)]
     said = experts.forecast(names, past, panel.layout.frequency.season, panel.layout.horizon)
     return said, scaling.levels(panel.before(rows, cuts)).factor
@@ -98,7 +100,8 @@ def _points(
 
 @dataclass(frozen=True)
 class Pooled:
-    """Of a network and of experts the weighted mean of each quantile; of series without values the network's alone."""
+    """Forecasts with the weighted mean of the network's and the experts' quantiles; for series without values, with the network's
+    alone."""
 
     network: Forecasting
     experts: Experts

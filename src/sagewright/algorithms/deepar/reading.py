@@ -1,7 +1,7 @@
-"""The series of a channel: JSON Lines, compressed by gzip or not, and Parquet.
+"""The series of a channel: JSON Lines, optionally compressed by gzip, and Parquet.
 
-The format follows from the file's name (`.json`, `.jsonl`, `.json.gz`, `.parquet`), else from the channel's content type. A Parquet
-file has the records' fields as columns. Source: the contract's algorithms/deepar.md.
+The format follows from the file's name (`.json`, `.jsonl`, `.json.gz`, `.parquet`), otherwise from the channel's content type. A
+Parquet file has the records' fields as columns. Source: the contract's algorithms/deepar.md.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ JSON_LINES, PARQUET = (
 )
 LONGEST_LINE = 1 << 27
 LARGEST_GROUP = 1 << 30
-"""Bytes of a Parquet file's group of rows, as it is in memory."""
+"""Maximum size, in bytes, of a Parquet file's row group in memory."""
 BATCH_ROWS = 64
 _GZIP = b"\x1f\x8b"
 _SUFFIXES = {".json": False, ".jsonl": False, ".jsonlines": False, ".gz": False, ".parquet": True}
 
 
 def read(job: Job, channel: str) -> list[Series]:
-    """All series of a channel, in the order of its files. Raises UserError for what can't be read, when there is none, and when
-    there is more than the job's memory has room for.
+    """All series of a channel, in the order of its files. Raises UserError if a file can't be read, if there are no series, and if
+    they don't fit in the job's memory.
     """
     most, size = memory.for_rows(), 0
     found: list[Series] = []
@@ -63,7 +63,7 @@ def _series(path: Path, media: str) -> Iterator[Series]:
 
 
 def _lines(path: Path) -> Iterator[tuple[str, Any]]:
-    """What each line holds."""
+    """Location and content of each line."""
     with path.open("rb") as stream:
         packed = stream.read(2) == _GZIP
     try:
@@ -87,7 +87,7 @@ def _object(line: bytes, where: str) -> Any:
 
 
 def _rows(path: Path) -> Iterator[tuple[str, Any]]:
-    """What each row of a Parquet file holds."""
+    """Location and content of each row of a Parquet file."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -109,7 +109,7 @@ def _rows(path: Path) -> Iterator[tuple[str, Any]]:
 
 
 def _value(scalar: Any) -> Any:
-    """Lists of numbers as arrays, without a Python object for each."""
+    """The scalar's value, with lists of numbers as arrays, to avoid a Python object for each number."""
     import pyarrow as pa
 
     if pa.types.is_timestamp(scalar.type):

@@ -1,8 +1,8 @@
-"""The residual network: what precedes the forecast goes through blocks of a perceptron, each of which takes away what it has
-explained and adds to what is said: quantiles of all steps at once.
+"""The residual network (`_network=residual`): the values before the forecast pass through blocks of a perceptron. Each block
+subtracts the part that it explains and adds to the output: quantiles of all steps at once.
 
-Some networks of different first weights learn side by side, and their quantiles are averaged. Source: B. N. Oreshkin et al.,
-"N-BEATS: Neural basis expansion analysis for interpretable time series forecasting", ICLR 2020 (blocks of two residuals).
+Several networks with different initial weights are trained side by side, and their quantiles are averaged. Source: B. N. Oreshkin
+et al., "N-BEATS: Neural basis expansion analysis for interpretable time series forecasting", ICLR 2020 (blocks of two residuals).
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from sagewright.algorithms.deepar.scaling import Levels, Scaling
 
 BLOCKS, WIDTH, MEMBERS = 4, 256, 2
 FARTHEST = 10.0
-"""From a level, of what is told."""
+"""Maximum distance of an input from the level."""
 SERIES = 1024
-"""That are forecast at once."""
+"""Number of series that are forecast at once."""
 
 
 @dataclass(frozen=True)
 class ResidualShape:
-    """`width` numbers are told of a window, the first `history` of them what precedes."""
+    """A window has `width` inputs, of which the first `history` are the preceding values."""
 
     width: int
     history: int
@@ -44,7 +44,7 @@ class ResidualShape:
 
     @property
     def numbers(self) -> int:
-        """How many weights the network has."""
+        """The number of weights in the network."""
         block = self.told * WIDTH * 2 + WIDTH * (WIDTH + 2 + self.horizon * len(LEVELS)) + self.told
         one = BLOCKS * block + self.history * self.horizon + self.embedding * sum(self.cardinality)
         return MEMBERS * one
@@ -100,14 +100,14 @@ class ResidualNetwork(nn.Module):
 
 
 def losses(said: torch.Tensor, told: torch.Tensor) -> torch.Tensor:
-    """The mean quantile loss (n, horizon) of (members, n, horizon, LEVELS) against values (n, horizon)."""
+    """The mean quantile loss (n, horizon) of (members, n, horizon, LEVELS) for values (n, horizon)."""
     gap = told[..., None] - said
     level = torch.tensor(LEVELS, device=said.device)
     return torch.maximum(level * gap, (level - 1) * gap).mean(dim=(0, 3))
 
 
 def told(windows: Windows, layout: Layout, scaling: Scaling, normal: Normal) -> tuple[np.ndarray, Levels]:
-    """(n, width) float32 of what precedes the forecasts, and what is known of them."""
+    """The inputs (n, width) float32 from the values before the forecasts and their known features, and the levels."""
     levels = scaling.levels(windows.history, windows.cat)
     before = scaling.relative(windows.history, levels)
     missing = np.isnan(before)
@@ -121,7 +121,7 @@ def told(windows: Windows, layout: Layout, scaling: Scaling, normal: Normal) -> 
 
 @dataclass(frozen=True)
 class ResidualForecaster:
-    """A trained residual network and how values are told to it."""
+    """A trained residual network and the scaling of its inputs."""
 
     network: ResidualNetwork
     scaling: Scaling
@@ -130,7 +130,7 @@ class ResidualForecaster:
     def forecast(
         self, panel: Panel, rows: np.ndarray, cuts: np.ndarray, samples: int, random: np.random.Generator
     ) -> Iterator[Forecast]:
-        """Of a few of the series `rows` after another: the steps from `cuts` on."""
+        """Forecasts the steps from `cuts` on, for a few of the series `rows` at a time."""
         self.network.eval()
         for start in range(0, len(rows), SERIES):
             part = slice(start, start + SERIES)

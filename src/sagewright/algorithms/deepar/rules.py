@@ -1,4 +1,4 @@
-"""What DeepAR's hyperparameters demand of each other. Standard library only."""
+"""Constraints between DeepAR's hyperparameters. Standard library only."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from sagewright.algorithms.errors import UserError
 
 FORM = r"([1-9][0-9]{0,3})?(M|W|D|H|min)"
-"""Of `time_freq`: how many of what."""
+"""The form of `time_freq`: a number and a unit."""
 LONGEST = 100_000
 
 

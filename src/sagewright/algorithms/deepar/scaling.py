@@ -1,8 +1,8 @@
-"""How values are told to the network: relative to the level of what precedes the forecast, and to how much that moves.
+"""Scaling of the network's values: relative to the level of the values before the forecast, and to their movement.
 
-Real values are told as differences from the mean of the last season before the forecast, in multiples of the mean absolute step
-before it: a series tells the same however large it is, and wherever it begins. Counts are told as multiples of the mean absolute
-value before the forecast (Salinas et al., section 3.3), and shares as they are.
+Real values are expressed as differences from the mean of the last season before the forecast, in multiples of the mean absolute
+step before it, so that inputs don't depend on a series' size or starting value. Counts are expressed as multiples of the mean
+absolute value before the forecast (Salinas et al., section 3.3), and shares are left as they are.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ Kind = Literal["steps", "counts", "shares"]
 KINDS: tuple[Kind, ...] = ("steps", "counts", "shares")
 LEAST = 1e-10
 SMALL = 0.01
-"""Of what is usual, or of a mean: series that hardly move are not blown up."""
+"""Minimum factor, as a share of the usual one or of a mean: series that hardly move are not amplified."""
 MOST_CATEGORIES = 10_000
 Total = Callable[[list[float]], list[float]]
 """Sums over all hosts."""
 FEWEST = 3
-"""Steps by which a level is taken at least."""
+"""Minimum number of steps for computing a level."""
 
 
 @dataclass(frozen=True)
 class Levels:
-    """Of n windows: `shift` (n,) and `factor` (n,) float64; a value is shift + factor · what is told. `unrest` (n,): the logarithm
-    of how much the values move for their size, or of their size.
+    """The levels of n windows: `shift` (n,) and `factor` (n,) float64; a value is shift + factor · scaled value. `unrest` (n,): the
+    logarithm of the values' movement relative to their size, or of their size.
     """
 
     shift: np.ndarray
@@ -41,8 +41,8 @@ class Levels:
 
 @dataclass(frozen=True)
 class Scaling:
-    """`season` in steps; `usual`: shift and factor where nothing precedes, to which `by_cat` adds a shift and a factor's logarithm
-    for each category; `apart`: the deviation of series' shifts from that; `floor`: nothing less is forecast.
+    """`season` in steps; `usual`: shift and factor without preceding values, to which `by_cat` adds a shift and a factor's
+    logarithm for each category; `apart`: the deviation of series' shifts from that; `floor`: the minimum of forecasts.
     """
 
     kind: Kind
@@ -53,8 +53,8 @@ class Scaling:
     apart: float = 0.0
 
     def levels(self, history: np.ndarray, cat: np.ndarray | None = None) -> Levels:
-        """Of histories (n, h) in own units, the oldest first, NaN where missing. A series of which nothing is known but its
-        categories, `cat` (n, categories), is as others of them are.
+        """Levels of histories (n, h) in the target's units, the oldest first, NaN where missing. A series without values gets the
+        typical level of its categories, `cat` (n, categories).
         """
         found = self._of_history(history)
         new = np.isnan(history).all(axis=1)
@@ -72,8 +72,8 @@ class Scaling:
         return Levels(*levels, np.where(new & (self.kind == "counts"), factor, found.unrest))
 
     def with_categories(self, levels: Levels, cat: np.ndarray, cardinality: tuple[int, ...], total: Total) -> Scaling:
-        """With what is usual for each category, by levels of windows of categories `cat` (n, categories). Each category adds a part
-        of its own, which is nearer to nothing where few windows tell.
+        """The scaling with typical values for each category, from levels of windows of categories `cat` (n, categories). Each
+        category adds its own offset, which is shrunk towards zero if it has few windows.
         """
         if self.kind == "shares" or max(cardinality, default=0) > MOST_CATEGORIES:
             return self
@@ -112,13 +112,13 @@ class Scaling:
         return np.where(known, np.where(found > LEAST, found, SMALL * self.usual[1]), self.usual[1])
 
     def relative(self, values: np.ndarray, levels: Levels) -> np.ndarray:
-        """float32 of values (n, ...) in own units."""
+        """Scaled values, float32, of values (n, ...) in the target's units."""
         shift, factor = _shaped(levels, values.ndim)
         found: np.ndarray = ((values - shift) / factor).astype(np.float32)
         return found
 
     def own(self, told: np.ndarray, levels: Levels) -> np.ndarray:
-        """float64 in own units of what `relative` gives; counts are whole numbers."""
+        """The inverse of `relative`: float64 in the target's units; counts are whole numbers."""
         shift, factor = _shaped(levels, told.ndim)
         found: np.ndarray = told * factor + shift
         if self.kind == "counts":
@@ -127,7 +127,7 @@ class Scaling:
 
 
 def _mean(values: np.ndarray, use: np.ndarray) -> np.ndarray:
-    """Of each row, in float64; 0 where none is used."""
+    """The mean of each row's used values, in float64; 0 if none is used."""
     found: np.ndarray = np.where(use, values, 0).sum(axis=1, dtype=np.float64) / np.maximum(use.sum(axis=1), 1)
     return found
 

@@ -1,4 +1,4 @@
-"""How good forecasts are on values that were withheld.
+"""Scores of forecasts on withheld values.
 
 Source: the contract's algorithms/deepar.md.
 """
@@ -13,7 +13,7 @@ from sagewright.algorithms.deepar.forecasts import Forecast
 
 
 class Scores:
-    """Adds up over series. `quantiles` are those of the weighted quantile losses."""
+    """Accumulates scores over series. `quantiles` are the levels of the weighted quantile losses."""
 
     def __init__(self, quantiles: Sequence[float]) -> None:
         self.quantiles = tuple(quantiles)
@@ -21,7 +21,7 @@ class Scores:
         self._losses = np.zeros(len(self.quantiles))
 
     def add(self, values: np.ndarray, forecast: Forecast) -> None:
-        """Values (n, h), NaN where missing, and what was said of them."""
+        """Adds values (n, h), NaN where missing, and their forecast."""
         seen = ~np.isnan(values)
         told = np.where(seen, values, 0.0).astype(np.float64)
         self._squares += float((((forecast.mean() - told) ** 2) * seen).sum())
@@ -33,11 +33,11 @@ class Scores:
             self._losses[place] += 2 * float(np.maximum(level * gap, (level - 1) * gap).sum())
 
     def sums(self) -> list[float]:
-        """To be added to those of other hosts."""
+        """Sums, to be added to those of other hosts."""
         return [self._squares, self._sizes, float(self._count), *self._losses.tolist()]
 
     def values(self, sums: Sequence[float] | None = None) -> dict[str, float]:
-        """RMSE of the means, and of the quantiles the mean absolute loss and the weighted losses, by names."""
+        """RMSE of the means, and the mean absolute and weighted losses of the quantiles, by name."""
         squares, sizes, count, *losses = self.sums() if sums is None else sums
         weighted = [loss / max(sizes, 1e-300) for loss in losses]
         return {

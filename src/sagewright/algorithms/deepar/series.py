@@ -1,4 +1,4 @@
-"""One time series as a record says it, of a channel or of a request: the checks of its fields.
+"""One time series from a record of a channel or of a request, with the checks of its fields.
 
 Source: the contract's algorithms/deepar.md.
 """
@@ -15,7 +15,7 @@ import numpy as np
 from sagewright.algorithms.errors import UserError
 
 LARGEST = 1e30
-"""Of absolute values: what is worked out of them still is a number."""
+"""Maximum absolute value, so that results computed from it stay finite."""
 FIELDS = ("start", "target", "cat", "dynamic_feat")
 MOST_CATEGORIES = 100
 MOST_CATEGORY = 10_000_000
@@ -41,7 +41,7 @@ class Series:
 
 
 def from_record(record: Any) -> Series:
-    """Raises UserError that names the field, not where the record stands. Fields of other names are ignored."""
+    """Raises UserError that names the field, but not the record's location. Unknown fields are ignored."""
     if not isinstance(record, Mapping):
         raise UserError("it is no JSON object")
     for field in ("start", "target"):
@@ -57,7 +57,7 @@ def from_record(record: Any) -> Series:
 
 
 def instant(given: Any) -> datetime:
-    """Of `YYYY-MM-DD HH:MM:SS`, or a date alone. Raises UserError."""
+    """Parses `YYYY-MM-DD HH:MM:SS`, or a date alone. Raises UserError."""
     try:
         when = given if isinstance(given, datetime) else datetime.fromisoformat(given.strip())
     except (ValueError, AttributeError, TypeError, OverflowError):
@@ -68,7 +68,7 @@ def instant(given: Any) -> datetime:
 
 
 def numbers(given: Any, field: str, missing: bool = False) -> np.ndarray:
-    """(n,) float32 of a list of numbers; null, NaN and "NaN" are NaN where they may be `missing`. Raises UserError."""
+    """(n,) float32 of a list of numbers; null, NaN and "NaN" become NaN if values can be `missing`. Raises UserError."""
     if not isinstance(given, (list, tuple, np.ndarray)):
         raise UserError(f"its {field} is no list of numbers: {shown(given)}")
     if not isinstance(given, np.ndarray):
@@ -127,5 +127,5 @@ def shown(given: Any) -> str:
 
 
 def observations(series: Sequence[Series]) -> int:
-    """Values that are there."""
+    """The number of values that are not missing."""
     return sum(int(len(each) - np.isnan(each.target).sum()) for each in series)

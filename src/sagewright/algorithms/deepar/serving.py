@@ -1,7 +1,7 @@
-"""Answers of a DeepAR model: forecasts of the series in a request.
+"""Responses of a DeepAR model: forecasts of the series in a request.
 
-JSON has instances and a configuration; JSON Lines has a record of the training format a line, as batch transform sends them, and is
-answered with a prediction a line, configured by DEEPAR_INFERENCE_CONFIG. Source: the contract's algorithms/deepar.md.
+JSON has instances and a configuration. JSON Lines has one record of the training format in a line, as batch transform sends them;
+the response has one prediction in a line, configured by DEEPAR_INFERENCE_CONFIG. Source: the contract's algorithms/deepar.md.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ from sagewright.serving.messages import Answering, Request, Response
 VARIABLE = "DEEPAR_INFERENCE_CONFIG"
 MOST_SAMPLES = 10_000
 MOST_NUMBERS, MOST_SAID = 50_000_000, 5_000_000
-"""Of a request's samples: instances x num_samples x prediction_length; and where they are asked for."""
+"""Maximum number of a request's samples: instances x num_samples x prediction_length; and the maximum if the samples are returned.
+"""
 OUTPUTS = ("mean", "quantiles", "samples")
 QUANTILES = tuple(f"0.{tenth}" for tenth in range(1, 10))
 
@@ -45,7 +46,7 @@ class Wanted:
 
     @classmethod
     def of(cls, given: Any) -> Wanted:
-        """Of a JSON object, or None. Raises UserError."""
+        """Parses a JSON object, or None. Raises UserError."""
         if given is None:
             return cls()
         if not isinstance(given, Mapping):
@@ -80,7 +81,7 @@ def _quantiles(given: Any) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Asked:
-    """A request that could be read. `lines`: it is answered with a prediction a line."""
+    """A parsed request. `lines`: the response has one prediction in a line."""
 
     series: list[Series]
     wanted: Wanted
@@ -88,7 +89,7 @@ class Asked:
 
 
 class Service(Answering):
-    """Answers with one model, every request with the same random numbers where it is alone."""
+    """Answers with one model. A request that is answered alone always uses the same random numbers."""
 
     quick = False
 
@@ -99,7 +100,7 @@ class Service(Answering):
         return self.invoke_all([Request(body, content_type, accept)])[0]
 
     def invoke_all(self, requests: Sequence[Request]) -> list[Response]:
-        """One forecast for all that want the same."""
+        """Makes one forecast for all requests with the same configuration."""
         read = [self._read(each) for each in requests]
         groups: dict[Wanted, list[int]] = {}
         for place, asked in enumerate(read):
@@ -188,7 +189,7 @@ def _object(text: bytes) -> Any:
 
 
 def configured(environment: Mapping[str, str] = os.environ) -> Wanted:
-    """What the variable asks of JSON Lines. Raises UserError."""
+    """The configuration of JSON Lines requests from the variable. Raises UserError."""
     text = environment.get(VARIABLE, "").strip()
     try:
         return Wanted.of(json.loads(text)) if text else Wanted()
@@ -199,7 +200,7 @@ def configured(environment: Mapping[str, str] = os.environ) -> Wanted:
 
 
 def serve(model_directory: Path) -> Answering:
-    """Raises UserError when the folder has no model that can be read."""
+    """Raises UserError if the folder has no readable model."""
     wanted = configured()
     devices.for_serving()
     return Service(Model.read(model_directory), wanted)

@@ -1,4 +1,4 @@
-"""What each of the networks learns from a mini-batch of windows, and how fast."""
+"""The learning tasks of the networks: the loss of a mini-batch of windows, and the learning rate."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from sagewright.algorithms.deepar.residual import ResidualNetwork
 
 
 class Task(Protocol):
-    """`rate` is the learning rate where none is given, `longest` the longest gradient; a loss is greater by `widening` in the
-    target's own units.
+    """`rate` is the default learning rate, `longest` the maximum length of the gradient; a loss is greater by `widening` in the
+    target's units.
     """
 
     rate: ClassVar[float]
@@ -35,13 +35,13 @@ class Task(Protocol):
     def optimizer(self, rate: float) -> Optimizer: ...
 
     def loss(self, windows: Windows, device: Device) -> tuple[torch.Tensor, float]:
-        """The mean loss, and of how many values it is."""
+        """The mean loss, and the number of values in it."""
         ...
 
 
 @dataclass(frozen=True)
 class Recurrent:
-    """The likelihood of every value of a window, given those before it."""
+    """Learns the likelihood of every value of a window, given those before it."""
 
     held: Learnable
     network: Network
@@ -68,7 +68,7 @@ class Recurrent:
 
 @dataclass(frozen=True)
 class Residual:
-    """The quantiles of the values that follow a window's history."""
+    """Learns the quantiles of the values that follow a window's history."""
 
     held: Learnable
     network: ResidualNetwork
@@ -93,7 +93,7 @@ class Residual:
 
 
 def _optimizer(network: torch.nn.Module, rate: float, decay: float = 0.0) -> Optimizer:
-    """Adam; with `decay` AdamW."""
+    """Adam, or AdamW with `decay`."""
     group = {"params": list(network.parameters()), "weight_decay": decay}
     return Optimizer([group], rate, Adam((0.9, 0.999), 1e-8, decoupled=decay > 0))
 

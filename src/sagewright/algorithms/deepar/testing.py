@@ -18,7 +18,7 @@ OBJECTIVES = ("RMSE", "mean_wQuantileLoss")
 
 
 def test(run: Run, model: Model) -> None:
-    """Log the measures of all hosts' series. Raises UserError for a channel that can't be used."""
+    """Logs the measures of all hosts' series. Raises UserError for a channel that can't be used."""
     series = reading.read(run.job, "test")
     dataset.describe(series, "test")
     dataset.check(series, model.fields, "test")
@@ -40,7 +40,7 @@ def test(run: Run, model: Model) -> None:
 
 
 def judge(model: Model, series: list[Series], samples: int, quantiles: list[float], seed: int) -> Scores:
-    """Of series that are longer than what is forecast."""
+    """Scores of the series that are longer than the forecast."""
     panel = Panel(series, model.layout)
     rows, starts = np.arange(len(panel)), panel.lengths - model.layout.horizon
     scores, done = Scores(quantiles), 0

@@ -33,15 +33,15 @@ from sagewright.algorithms.firstparty import memory
 from sagewright.algorithms.job import Job
 
 WARM_STEPS = 50
-"""Where no learning_rate is given: after so many the rate begins to fall, to 0 at the end."""
+"""Steps after which the rate begins to fall, to 0 at the end, if no learning_rate is given."""
 SHARED = 1 << 26
-"""Weights times windows of a mini-batch from which on the CPUs share the products: smaller ones cost more that way."""
+"""Minimum of weights times windows of a mini-batch for the CPUs to share the products; smaller products are slower that way."""
 EVERY = 5
-"""Batches between two lines about the loss."""
+"""Batches between two log lines of the loss."""
 
 
 def train(job: Job, values: Mapping[str, Any]) -> None:
-    """Train and leave the model's files. Raises JobError."""
+    """Trains and writes the model's files. Raises JobError."""
     with begin(DECLARATION, "AWS/DeepAR", job, values) as run:
         logging.info("random_seed is %s", run.seed if "_seed" in run.chosen else None)
         _tell(run)
@@ -54,7 +54,7 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
 
 
 def _tell(run: Run) -> None:
-    """What forecasts, where it is not DeepAR's own network alone."""
+    """Logs the forecasters, if they are more than DeepAR's own network."""
     names = run.values["_experts"]
     if is_residual(run.values):
         logging.info("Network: residual (_network), not DeepAR's: it says quantiles of all steps at once.")
@@ -65,7 +65,7 @@ def _tell(run: Run) -> None:
 
 
 def fit(run: Run, held: Learnable) -> Model:
-    """A model whose network has learnt from the series, as it was after its best epoch."""
+    """A model whose network has learnt from the series, with the weights of its best epoch."""
     task = _task(run, held)
     if task.network.shape.numbers * run.values["mini_batch_size"] < SHARED:
         torch.set_num_threads(1)
@@ -83,7 +83,7 @@ def fit(run: Run, held: Learnable) -> Model:
 
 
 def _experts(run: Run, model: Model, panel: Panel, names: tuple[str, ...]) -> Experts:
-    """The same at every host: the first one's."""
+    """The first host's experts, the same at every host."""
     found = measured(names, panel, model.alone, model.scaling)
     errors, weights = run.together.from_first([found.errors.tolist(), found.weights.tolist()])
     said = zip(("network", *names), weights, strict=True)
@@ -106,14 +106,14 @@ def _task(run: Run, held: Learnable) -> Task:
 
 
 def _require(run: Run, weights: int, on_the_way: int) -> None:
-    """Raises UserError where the network, or what a mini-batch is on its way through it, has no room in the job's memory."""
+    """Raises UserError if the network, or a mini-batch's activations, don't fit in the job's memory."""
     memory.require(20 * weights, "The network", "Fewer cells, layers or categories take less.")
     size = 4 * run.values["mini_batch_size"] * on_the_way
     memory.require(size, "A mini-batch", "A smaller mini_batch_size, context_length or prediction_length helps.")
 
 
 class Trainer:
-    """What `run_epochs` trains. The loss is that of the drawn windows, in the target's units."""
+    """The trainer for `run_epochs`. The loss is that of the drawn windows, in the target's units."""
 
     def __init__(self, run: Run, course: Course, task: Task, panel: Panel) -> None:
         self._run, self._course, self._task, self._panel = run, course, task, panel
@@ -155,13 +155,13 @@ class Trainer:
         return {"loss": mean}
 
     def _batches(self, epoch: int) -> list[tuple[np.ndarray, np.ndarray]]:
-        """As many at every host."""
+        """The epoch's batches, the same number at every host."""
         random = np.random.default_rng([self._run.seed, 1, epoch, self._run.together.rank])
         own = list(self._draws.batches(self._panel, self._batch, random))
         return list(itertools.islice(itertools.cycle(own), self._run.together.most(len(own))))
 
     def _learn(self, rows: np.ndarray, cuts: np.ndarray) -> tuple[float, float]:
-        """The mean loss of a mini-batch, just before it is learnt from, and of how many values it is."""
+        """The mean loss of a mini-batch just before learning from it, and the number of values in it."""
         loss, seen = self._task.loss(self._panel.windows(rows, cuts), self._run.device)
         step = self._state.counters["step"]
         self._course.step(self._state.optimizer, loss, self._schedule(step), self._task.longest)

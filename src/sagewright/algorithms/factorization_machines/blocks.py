@@ -1,4 +1,4 @@
-"""Which columns belong together, as the one-hot columns of one variable do: they share the priors of their parameters."""
+"""Groups of related columns, such as the one-hot columns of one variable: they share the priors of their parameters."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import numpy as np
 from sagewright.algorithms.firstparty.hosts import Group
 
 LEAST_COLUMNS = 30
-"""A variable with fewer values than that says too little about a prior of its own: all such columns share theirs."""
+"""A variable with fewer columns has too little data for its own prior: all such columns share one."""
 
 
 def variables(x: Any, most: int, group: Group) -> np.ndarray | None:
-    """Where variables begin, (v,) int64, the same at all hosts; `x` is a csr_matrix with sorted indices.
+    """The first columns of the variables, (v,) int64, the same at all hosts; `x` is a csr_matrix with sorted indices.
 
-    From the left, a variable goes on as long as no row of any host has two of its columns. None where that makes more than `most`.
+    From the left, a variable extends as long as no row of any host has two of its columns. None if there are more than `most`.
     """
     first, second = x.indices[:-1], x.indices[1:]
     inside = np.ones(len(first), bool)
     ends = x.indptr[1:-1]
-    inside[ends[(ends > 0) & (ends < x.indptr[-1])] - 1] = False  # neighbours that are of different rows
+    inside[ends[(ends > 0) & (ends < x.indptr[-1])] - 1] = False  # neighbours in different rows
     first, second = first[inside], second[inside]
     starts = [0]
     while len(starts) <= most:
@@ -34,7 +34,7 @@ def variables(x: Any, most: int, group: Group) -> np.ndarray | None:
 
 
 def blocks(starts: np.ndarray | None, columns: int) -> np.ndarray:
-    """The block of each column, (d,) int64, that its priors are of: its variable where that has many columns, else the rest."""
+    """The block of each column, (d,) int64, whose priors it shares: its variable if that has many columns, otherwise the rest."""
     if starts is None:
         return np.zeros(columns, np.int64)
     sizes = np.diff(np.append(starts, columns))

@@ -17,7 +17,7 @@ PARTS = {
     "linear": ("0.01", "0.001", "0.001"),
     "factors": ("0.001", "0.0001", "0.00001"),
 }
-"""Of each part of the model: init_sigma, lr, wd."""
+"""For each part of the model: init_sigma, lr, wd."""
 
 
 ADAM: Need = (SOLVER, ("adam",))

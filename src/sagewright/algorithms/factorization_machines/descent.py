@@ -1,4 +1,4 @@
-"""Training by Adam on mini-batches. Only the features that a batch has are touched, so that millions of them cost nothing."""
+"""Training by Adam on mini-batches. Only a batch's features are touched, so millions of absent ones cost nothing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sagewright.algorithms.firstparty.logistic import probability
 
 
 class Learner:
-    """A machine that learns from mini-batches. Its bias begins with `bias`, where that is given."""
+    """A machine that learns from mini-batches. Its bias starts at `bias`, if given."""
 
     def __init__(self, values: Mapping[str, Any], seed: int, bias: float | None = None) -> None:
         random = np.random.default_rng([seed, 0])
@@ -34,7 +34,8 @@ class Learner:
         return Machine(float(self.bias.values[0, 0]), self.linear.values[:, 0].copy(), self.factors.values.copy())
 
     def step(self, x: Any, y: np.ndarray, group: Group) -> tuple[np.ndarray, int]:
-        """Learn from one mini-batch of all hosts; this host's part may be empty. This host's predictions, and all rows."""
+        """Learns from one mini-batch of all hosts; this host's part can be empty. Returns this host's predictions and the number of
+        all rows."""
         active, small = _compact(x)
         raw, slopes = self._slopes(small, y, active)
         rows = len(y)
@@ -51,7 +52,7 @@ class Learner:
         return raw, rows
 
     def _slopes(self, x: Any, y: np.ndarray, active: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
-        """Predictions, and the sums of the loss's slopes in the bias, the active features' weights and their factors."""
+        """Predictions, and the summed gradients of the loss for the bias, the active features' weights and their factors."""
         factors = self.factors.values[active]
         squares = x.multiply(x).tocsr() if issparse(x) else x * x
         mixed = x @ factors
@@ -77,7 +78,7 @@ def _part(values: Mapping[str, Any], name: str, shape: tuple[int, int], random: 
 
 
 def _compact(x: Any) -> tuple[np.ndarray, Any]:
-    """The features that occur, and the rows in these columns only."""
+    """The features that occur, and the rows restricted to these columns."""
     if not issparse(x):
         return np.arange(x.shape[1]), x
     active, place = np.unique(x.indices, return_inverse=True)

@@ -1,4 +1,4 @@
-"""Learning by Adam in epochs, with what the job leaves open chosen on held-out rows before."""
+"""Training by Adam in epochs. Settings that the job leaves open are first chosen on held-out rows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sagewright.algorithms.firstparty.source import Batch, Source
 from sagewright.algorithms.formats.table import Table
 
 EVERY = 500
-"""Mini-batches from one line of the log to the next."""
+"""Mini-batches between two lines of the log."""
 
 
 def prepare(table: Table, own: bool) -> Batch:  # noqa: ARG001 - rows are taken as they are
@@ -43,7 +43,7 @@ def descend(run: Session, rows: Source) -> Machine:
 def _epoch(
     run: Session, learning: tuple[Learner, Plan], batches: Iterator[Batch], epoch: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """What was predicted of this host's rows just before each was learnt from, and their labels."""
+    """The predictions for this host's rows just before learning from each, and their labels."""
     (learner, plan), began = learning, time.monotonic()
     nothing: Batch = (csr_matrix((0, run.values["feature_dim"]), dtype=np.float32), np.zeros(0, np.float32))
     predicted, labels, number = [], [], 0

@@ -1,9 +1,10 @@
-"""Bayesian factorization machines by Gibbs sampling: nothing to tune, and the mean of many machines is better than any one.
+"""Bayesian factorization machines by Gibbs sampling: there is nothing to tune, and the mean of many machines is better than any
+single one.
 
-Priors are those of libFM's MCMC: every block of features has its own mean and precision for its weights and for each factor;
-hyperpriors are Gamma(1/2, 1/2), of small blocks with a smaller rate, and Normal(0, 1), of labels of variance 1. A binary classifier
-draws the latent normal variable of a probit model. Over several hosts the columns of one variable are drawn at once, from sums over
-all hosts' rows; what is drawn is the same at all hosts.
+Priors are those of libFM's MCMC: every block of features has its own mean and precision for its weights and for each factor.
+Hyperpriors are Gamma(1/2, 1/2), with a smaller rate for small blocks, and Normal(0, 1), for labels of variance 1. A binary
+classifier draws the latent normal variable of a probit model. Over several hosts, the columns of one variable are drawn at once,
+from sums over all hosts' rows; the draws are the same at all hosts.
 """
 
 from __future__ import annotations
@@ -24,20 +25,20 @@ from sagewright.algorithms.factorization_machines.variable import Variable
 from sagewright.algorithms.firstparty.hosts import Group
 
 BEGUN = 0.03
-"""What the first factors make of a row's pairs deviates by so much: with more, a chain would take long to forget it."""
+"""Deviation of a row's pairwise terms under the initial factors: a chain takes long to forget a larger one."""
 RATE_A_COLUMN = 0.001
-"""Twice the rate of the precision's prior, for each column of a block, up to 1: with 1 for all, 20 columns that say nothing would
-keep weights of deviation 20 ** -0.5, and rows of several such variables would be noise."""
+"""Twice the rate of the precision's prior, for each column of a block, up to 1. With 1 for all, 20 uninformative columns would keep
+weights of deviation 20 ** -0.5, and rows of several such variables would be noise."""
 MOST_FACTORS, MOST_CELLS = 1000, 1 << 26
-"""Of the mean machine: factors, and numbers of all of them."""
+"""Limits of the mean machine: the number of factors, and of values in all of them."""
 LEAST_SQUARES = 0.5
-"""Of a column that no row has."""
+"""Minimum sum of squares, for columns that occur in no row."""
 NO_FACTOR = 1e12, 0.0, 0.0
-"""The precision of a factor that is to be 0, its mean, and the normal number to draw with."""
+"""For a factor that must be 0: its precision, its mean, and the normal number to draw with."""
 REFRESHED = 20
-"""Sweeps from one exact calculation of the errors, and line of the log, to the next."""
+"""Sweeps between two exact calculations of the errors, and between two lines of the log."""
 PROBIT = 1.702
-"""The logistic function of this times x is the normal distribution of x, but for 0.01."""
+"""The logistic function of PROBIT · x approximates the normal distribution function of x to within 0.01."""
 
 
 class Priors:
@@ -52,7 +53,7 @@ class Priors:
         self._starts = np.append(0, np.cumsum(self.sizes))[:-1]
 
     def draw(self, weights: np.ndarray, random: np.random.Generator) -> np.ndarray:
-        """Draw anew given the weights; (m, k + 1, 3) of the columns, as `kernel.sweep` takes them."""
+        """Draws the priors anew given the weights; returns (m, k + 1, 3) for the columns, as `kernel.sweep` expects."""
         wide = weights[self._order].astype(np.float64)
         total = np.add.reduceat(wide, self._starts)
         squares = np.add.reduceat(wide * wide, self._starts)
@@ -67,7 +68,7 @@ class Priors:
 
 
 class Sampler:
-    """The state of the chain, of the columns that some row has."""
+    """The state of the chain, for the columns that occur in some row."""
 
     def __init__(self, task: Task, seed: int, group: Group | None = None) -> None:
         self.task, self.group = task, group or Group()
@@ -95,7 +96,7 @@ class Sampler:
         self.variables = self._variables()
 
     def go_on_from(self, other: Sampler) -> None:
-        """Take the weights of another chain over the same columns, of other rows."""
+        """Continues from the weights of another chain over the same columns, of other rows."""
         common, own, its = np.intersect1d(self.active, other.active, assume_unique=True, return_indices=True)
         if not len(common):
             return
@@ -104,14 +105,14 @@ class Sampler:
         self.refresh()
 
     def machine(self) -> Machine:
-        """The chain's machine, of all columns and for labels as they come."""
+        """The chain's machine, for all columns and for unscaled labels."""
         scale = PROBIT if self.task.binary else self.scale
         whole = self.everywhere(self.weights, self.priors.mean)
         root = np.float32(np.sqrt(scale))
         return Machine(self.bias * scale + self.shift, whole[:, 0] * np.float32(scale), whole[:, 1:] * root)
 
     def _variables(self) -> list[Variable] | None:
-        """What is drawn at once; None where columns are drawn one by one."""
+        """The variables that are drawn at once; None if columns are drawn one by one."""
         if not self.task.at_once:
             return None
         assert self.task.starts is not None
@@ -119,7 +120,7 @@ class Sampler:
         return [Variable(self.columns, begin, end) for begin, end in itertools.pairwise(ends) if begin < end]
 
     def _scale(self, y: np.ndarray) -> tuple[int, float, float]:
-        """How many rows all hosts have, and the mean and the deviation of a regressor's labels."""
+        """The number of rows of all hosts, and the mean and the deviation of a regressor's labels."""
         wide = y.astype(np.float64)
         rows, total = self.group.total(np.array([len(wide), wide.sum()]))
         mean = total / rows
@@ -127,29 +128,29 @@ class Sampler:
         return int(rows), *((0.0, 1.0) if self.task.binary else (float(mean), float(np.sqrt(spread)) or 1.0))
 
     def _begun(self) -> float:
-        """The deviation of the first factors."""
+        """The deviation of the initial factors."""
         entries = float(self.group.total(np.array([len(self.task.x.data)]))[0]) / self.rows
         return float(np.sqrt(BEGUN / np.sqrt(self.task.factors * max(entries * (entries - 1) / 2, 1))))
 
     def refresh(self) -> None:
-        """Products and errors anew, without what rounding has added up to."""
+        """Recomputes products and errors, which removes accumulated rounding errors."""
         self.product = np.ascontiguousarray(self.x @ self.weights[:, 1:], np.float32)
         self.error = (self._machine().raw(self.x) - self.target).astype(np.float32)
 
     def _machine(self) -> Machine:
-        """Of the active columns, for labels of variance 1."""
+        """The machine of the active columns, for labels of variance 1."""
         return Machine(self.bias, self.weights[:, 0], self.weights[:, 1:])
 
     def predicted(self) -> np.ndarray:
-        """What the chain's machine says of this host's rows, for labels of variance 1."""
+        """The machine's predictions for this host's rows, for labels of variance 1."""
         return np.asarray(self.error + self.target)
 
     def raw(self) -> np.ndarray:
-        """What it says of them as a machine for labels as they come."""
+        """The machine's predictions for them, for unscaled labels."""
         return self.predicted() * (PROBIT if self.task.binary else self.scale) + self.shift
 
     def sweep(self) -> None:
-        """Draw every parameter once."""
+        """Draws every parameter once."""
         if self.task.binary:
             predicted = self.predicted()
             self.target = self._draw_target(predicted)
@@ -174,7 +175,7 @@ class Sampler:
         self.error += np.float32(moved)
 
     def _draw_target(self, predicted: np.ndarray) -> np.ndarray:
-        """What the machine is to predict: the labels, or a latent variable on their side of 0 drawn around the prediction."""
+        """The target of the machine: the labels, or a latent variable on the label's side of 0, drawn around the prediction."""
         if not self.task.binary:
             return self.y
         sign = 2 * self.y - 1
@@ -182,7 +183,7 @@ class Sampler:
         return np.asarray(predicted - sign * ndtri(np.clip(share, 1e-300, 1 - 1e-16)))
 
     def everywhere(self, weights: np.ndarray, block_means: np.ndarray) -> np.ndarray:
-        """The weights (m, w) of the active columns as those of all (d, w): others have the mean of their block."""
+        """The weights (m, w) of the active columns extended to all (d, w): other columns have the mean of their block."""
         width = self.task.x.shape[1]
         out = np.zeros((width, weights.shape[1]), np.float32)
         if len(self.active) < width:
@@ -202,7 +203,7 @@ def _only(x: Any, columns: np.ndarray) -> Any:
 
 
 class _Mean:
-    """Of machines of the chain. Factors of some are kept, to lie side by side."""
+    """The mean of the chain's machines. The factors of some machines are kept, to be placed side by side."""
 
     def __init__(self, sampler: Sampler, sweeps: int) -> None:
         most = max(1, min(MOST_FACTORS, MOST_CELLS // sampler.task.x.shape[1]) // sampler.task.factors)
@@ -247,8 +248,8 @@ class _Mean:
 
 
 def narrowed(factors: np.ndarray, squares: np.ndarray, width: int) -> np.ndarray:
-    """The (d, width) factors whose products are nearest to those of `factors` (d, more), each column of the data counting with its
-    sum of `squares`: the first principal directions.
+    """The (d, width) factors whose products are nearest to those of `factors` (d, more), with each column of the data weighted by
+    its sum of `squares`: the first principal directions.
     """
     if factors.shape[1] <= width:
         return factors
@@ -259,7 +260,7 @@ def narrowed(factors: np.ndarray, squares: np.ndarray, width: int) -> np.ndarray
 
 
 def fit(sampler: Sampler, length: Length, report: Callable[[int, Sampler], None]) -> Machine:
-    """The mean machine of the sweeps after the burn-in. The products of its factors are nearly the mean ones of the chain's."""
+    """The mean machine of the sweeps after the burn-in. The products of its factors approximate the mean of the chain's."""
     mean = _Mean(sampler, length.kept)
     for number in range(length.burn_in + length.kept):
         sampler.sweep()

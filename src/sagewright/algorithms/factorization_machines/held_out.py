@@ -1,4 +1,5 @@
-"""The chain's burn-in on all but some rows, which tell how the machine compares with a constant. All rows are learnt from then."""
+"""The chain's burn-in on all rows except a held-out part, on which the machine is compared with a constant. After that, the chain
+learns from all rows."""
 
 from __future__ import annotations
 
@@ -13,16 +14,16 @@ from sagewright.algorithms.firstparty import baseline
 from sagewright.algorithms.firstparty.hosts import Group
 
 JUDGED = 8
-"""The last sweeps of the burn-in, whose mean prediction is judged."""
+"""Number of last sweeps of the burn-in whose mean prediction is evaluated."""
 LEFT = 4
-"""Sweeps of the burn-in that are left for the chain of all rows."""
+"""Sweeps of the burn-in that remain for the chain of all rows."""
 SHARES = (1.0, 0.75, 0.5, 0.25, 0.0)
-"""Of what the machine says beyond the constant: less than 1 only where it would be worse than that."""
+"""Shares of the machine's deviation from the constant: less than 1 only if the full machine would be worse than the constant."""
 
 
 @dataclass(frozen=True)
 class Checked:
-    """The chain, its loss as a multiple of the constant's with the best of `SHARES`, and that share."""
+    """The chain, its loss with the best of `SHARES` as a multiple of the constant's, and that share."""
 
     chain: gibbs.Sampler
     ratio: float
@@ -33,7 +34,7 @@ class Checked:
         return LEFT
 
     def shrunk(self, machine: Machine) -> Machine:
-        """The machine, nearer to the constant where it was worse."""
+        """The machine, moved towards the constant if it was worse."""
         if self.share == 1:
             return machine
         share, chain = np.float32(self.share), self.chain
@@ -43,7 +44,7 @@ class Checked:
 
 
 def check(task: Task, length: Length, seed: int, group: Group) -> Checked | None:
-    """None where there are too few rows for some to be held out."""
+    """Returns None if there are too few rows to hold some out."""
     parts = baseline.split(len(task.y), np.random.default_rng([seed, 8, group.rank]))
     if group.total(np.array([int(parts is None)]))[0]:
         return None
@@ -66,7 +67,7 @@ def check(task: Task, length: Length, seed: int, group: Group) -> Checked | None
 
 
 def _constant(task: Task, group: Group, learnt: np.ndarray) -> float:
-    """The best raw score that looks at no feature."""
+    """The best raw score that uses no feature."""
     total, rows = group.total(np.array([task.y[learnt].sum(dtype=np.float64), float(len(learnt))]))
     if not task.binary:
         return float(total / rows)

@@ -1,8 +1,8 @@
 """One sweep over all columns, compiled. Each weight is drawn from its normal distribution given all others.
 
-`columns` are indptr, indices and data of the rows by column. `error` (n,) is what the machine predicts less the label, `product`
-(n, k) the rows' products with each factor. `weights` (m, k + 1) holds each column's linear weight, then its factors; `prior`
-(m, k + 1, 3) the precision and the mean of each, and the normal number to draw with. All float32.
+`columns` are indptr, indices and data of the rows by column. `error` (n,) is the machine's prediction less the label, `product` (n,
+k) the rows' products with each factor. `weights` (m, k + 1) holds each column's linear weight, then its factors; `prior` (m, k + 1,
+3) the precision and the mean of each, and the normal number to draw with. All float32.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ State = tuple[np.ndarray, np.ndarray, np.ndarray]
     fastmath=True,
 )
 def _sweep(columns: Columns, state: State, prior: np.ndarray, alpha: np.float32, fetched: np.ndarray) -> None:
-    """A column's rows are fetched once for all of its factors, and lie side by side."""
+    """Fetches a column's rows once for all of its factors and places them side by side."""
     (indptr, indices, data), (error, product, weights) = columns, state
     factors = product.shape[1]
     for column in range(len(weights)):
@@ -62,19 +62,19 @@ def _sweep(columns: Columns, state: State, prior: np.ndarray, alpha: np.float32,
 
 
 def sweep(columns: Columns, state: State, prior: np.ndarray, alpha: float) -> None:
-    """Draw column after column."""
+    """Draws one column after another."""
     longest = max(1, int(np.diff(columns[0]).max(initial=0)))
     fetched = np.empty((state[1].shape[1] + 1, longest), np.float32)
     _sweep(columns, state, prior, alpha, fetched)
 
 
 def kept() -> bool:
-    """Whether there is machine code, so that nothing has to be compiled."""
+    """True if there is machine code, so that nothing has to be compiled."""
     return _sweep.kept
 
 
 def rehearse(_values: Mapping[str, Any]) -> None:
-    """One row, one column and one factor."""
+    """Runs one row, one column and one factor."""
     ones, weights = np.ones(1, np.float32), np.zeros((1, 2), np.float32)
     columns = np.array([0, 1]), np.zeros(1, np.int32), ones
     sweep(columns, (ones.copy(), np.ones((1, 1), np.float32), weights), np.ones((1, 2, 3), np.float32), 1.0)

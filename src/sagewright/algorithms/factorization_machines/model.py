@@ -1,4 +1,4 @@
-"""A trained factorization machine: its file and its answers.
+"""A trained factorization machine: its file and its responses.
 
 `model_algo-1` is a zip archive with an MXNet symbol and its parameters `w0_weight` (1, 1), `w1_weight` (d, 1) and `v` (d, k).
 """
@@ -24,11 +24,11 @@ from sagewright.serving.messages import Answering
 
 ANSWERS = Answers(takes=(JSON, JSON_LINES, PROTOBUF))
 MOST_CELLS = 1 << 20
-"""Numbers of a block of rows times the factors."""
+"""Size of a block: rows times factors."""
 
 
 def matrix(features: Features) -> Any:
-    """(n, d) as scipy's csr_matrix, or the array where it is dense."""
+    """(n, d) as scipy's csr_matrix, or the array if it is dense."""
     if isinstance(features, Sparse):
         return csr_matrix((features.values, features.indices, features.indptr), shape=features.shape)
     return features
@@ -62,7 +62,7 @@ class MachineModel:
     predictor_type: str
 
     def predict(self, features: Features, verbose: bool = False) -> Fields:  # noqa: ARG002 - there is no more to say
-        """`score`, and of a binary classifier `predicted_label`, 1 from a score of 0.5 on."""
+        """`score`, and for a binary classifier `predicted_label`, which is 1 for scores of at least 0.5."""
         raw = self.machine.raw(matrix(requests.sparse_or_dense(features, len(self.machine.linear))))
         if self.predictor_type == "regressor":
             return {"score": raw}
@@ -84,7 +84,7 @@ class MachineModel:
 
     @classmethod
     def decode(cls, content: bytes) -> MachineModel:
-        """Raises UserError for what is no such archive."""
+        """Raises UserError if the content isn't such an archive."""
         members = artefact.unzipped(content)
         bias, linear, factors = ndarray.named(artefact.member(members, "params"), "w0_weight", "w1_weight", "v")
         if factors.ndim != 2 or linear.size != len(factors) or bias.size != 1:

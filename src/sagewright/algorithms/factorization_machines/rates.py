@@ -1,6 +1,6 @@
-"""Rates and epochs of Adam that the job leaves open. AWS's defaults, one epoch at 0.0001 for factors, learn next to nothing.
+"""Chooses Adam's rates and epochs that the job leaves open. AWS's defaults, one epoch at 0.0001 for factors, learn next to nothing.
 
-Several rates learn from a part of the rows, and compared on others: the worse ones are given up after one epoch and three.
+Several rates learn from a part of the rows and are compared on others; the worse ones are dropped after one epoch and after three.
 Source: K. Jamieson and A. Talwalkar, "Non-stochastic Best Arm Identification and Hyperparameter Optimization", AISTATS 2016.
 """
 
@@ -23,20 +23,22 @@ from sagewright.algorithms.firstparty.source import Source
 from sagewright.algorithms.formats.table import Sparse, Table
 
 RATES = (0.01, 0.003, 0.03, 0.001, 0.1)
-"""In units of the labels' deviation, the likeliest first."""
+"""Rates in units of the labels' deviation, the most promising first."""
 SIGMA = 0.05
 MOST_EPOCHS, PATIENCE = 30, 2
 REMAINING = {1: 3, 3: 1}
-"""How many rates go on after so many epochs."""
+"""Number of rates that continue after each number of epochs."""
 TRIED, TRIED_UPDATES, FEWEST = 100_000, 20_000_000, 200
-"""Rows that rates are tried on, at most, or the updates of one epoch; with fewer rows the likeliest rate is taken."""
+"""Maximum number of rows on which rates are tried, or of updates in one epoch; with fewer than FEWEST rows the most promising rate
+is used."""
 MOST_UPDATES = 3_000_000_000
-"""Of all epochs, where the job does not say how many."""
+"""Maximum number of updates in all epochs, if the job does not set the number of epochs."""
 
 
 @dataclass(frozen=True)
 class Open:
-    """What the job leaves open: the rates of `parts`, the factors' start, the bias's, and how many `epochs`, up to `most`."""
+    """The settings that the job leaves open: the rates of `parts`, the factors' start, the bias's, and the number of `epochs`, up
+    to `most`."""
 
     parts: tuple[str, ...]
     factors: bool
@@ -47,7 +49,7 @@ class Open:
 
 @dataclass(frozen=True)
 class Plan:
-    """The `values` to learn with, of labels less `shift` in units of `unit`, and where the bias begins, None where the job says."""
+    """The `values` to learn with, for labels less `shift` in units of `unit`, and the initial bias, None if the job sets it."""
 
     values: Mapping[str, Any]
     shift: float
@@ -61,18 +63,18 @@ class Plan:
         return predicted * self.unit + self.shift
 
     def machine(self, found: Machine) -> Machine:
-        """The one for labels as they come."""
+        """The machine for unscaled labels."""
         root = np.float32(np.sqrt(self.unit))
         return Machine(found.bias * self.unit + self.shift, found.linear * np.float32(self.unit), found.factors * root)
 
 
 def plan(run: Session, rows: Source) -> Plan:
-    """What to learn with, the same at all hosts."""
+    """The settings to learn with, the same at all hosts."""
     left = _left_open(run, rows)
     labels = np.asarray(rows.table.labels, np.float64)
     regresses = run.values["predictor_type"] == "regressor"
     unit, mean = (float(labels.std()) or 1.0, float(labels.mean())) if regresses else (1.0, 0.0)
-    free = len(left.parts) == len(PARTS)  # a rate that is given is one of labels as they come
+    free = len(left.parts) == len(PARTS)  # a given rate applies to unscaled labels
     begun = Plan(
         run.values, mean if free else 0.0, unit if free else 1.0, (0.0 if free else mean) if left.bias else None
     )
@@ -110,7 +112,7 @@ def _entries(table: Table) -> int:
 
 
 def _best(run: Session, table: Table, plans: list[Plan], most: int) -> tuple[int, int]:
-    """The number of the best of the plans, and after how many epochs it was best, `most` of them."""
+    """The number of the best plan, and the number of epochs, at most `most`, after which it was best."""
     random = np.random.default_rng([run.seed, 7])
     updates = _entries(table) // table.rows * run.values["num_factors"]
     count = min(table.rows, TRIED, max(FEWEST, TRIED_UPDATES // max(updates, 1)))

@@ -1,4 +1,4 @@
-"""The lines of the log about how good predictions are."""
+"""Log lines of the quality of predictions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sagewright.algorithms.firstparty.session import Session
 
 
 def quality(run: Session, part: str, raw: np.ndarray, labels: np.ndarray, **when: int) -> None:
-    """Of raw predictions (n,)."""
+    """Logs the quality of raw predictions (n,)."""
     if run.values["predictor_type"] == "regressor":
         losses, shares = scores.regression(raw, labels), {}
     else:

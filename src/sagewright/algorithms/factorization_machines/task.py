@@ -1,4 +1,4 @@
-"""What Gibbs sampling is asked to do."""
+"""The input of Gibbs sampling."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Task:
-    """What is sampled: a csr_matrix `x` (n, d) with sorted indices and labels `y` (n,) of this host; `starts` are those of `x`'s
-    variables, None where they are too many. Columns that are `flat`, (d,), get no factors. `at_once`: a
-    variable's columns are drawn at once, instead of one by one by compiled code.
+    """The data and form of the sampling: a csr_matrix `x` (n, d) with sorted indices and labels `y` (n,) of this host; `starts` are
+    those of `x`'s variables, None if there are too many. Columns that are `flat`, (d,), get no factors. `at_once`: a variable's
+    columns are drawn at once, instead of one by one by compiled code.
     """
 
     x: Any
@@ -26,7 +26,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Length:
-    """Sweeps that are not used, and those that are."""
+    """Sweeps that are discarded, and those that are used."""
 
     burn_in: int
     kept: int

@@ -29,17 +29,19 @@ from sagewright.algorithms.job import Job
 
 SWEEPS, FEWEST_SWEEPS = 100, 20
 MOST_UPDATES = 20_000_000_000
-"""Of one host's sweeps together: a minute. Beyond there are fewer, but not too few, unless the job says how many it wants."""
+"""Maximum number of updates in one host's sweeps, about a minute. Beyond it the number of sweeps falls, to a minimum, unless the
+job sets it."""
 ROOM = 0.6
-"""Of the job's memory, for sampling."""
+"""Share of the job's memory that sampling can use."""
 GAIN_S, CALLS_S, COMPILING_S, MOST_AT_ONCE = 1e-8, 4e-5, 1.5, 40
-"""What compiled code saves for an entry and number, what array operations cost for a variable and number, what compiling takes."""
+"""Time that compiled code saves for an entry and number, time of array operations for a variable and number, time of compiling (all
+in seconds), and the maximum number of variables for array operations on one host."""
 MOST_VARIABLES, MOST_EXCHANGES = 512, 200_000
-"""Of columns that are drawn at once, and how often hosts add up: minutes."""
+"""Maximum numbers of variables that are drawn at once, and of sums over hosts: minutes."""
 
 
 def train(job: Job, values: Mapping[str, Any]) -> None:
-    """Train and leave `model_algo-1`. Raises JobError."""
+    """Trains and writes `model_algo-1`. Raises JobError."""
     with session(DECLARATION, "factorization-machines", job, values) as run, threads.one():
         rows = run.source("train", _wanted(values))
         assert rows is not None
@@ -53,7 +55,7 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
 
 
 def fit(run: Session, rows: Source) -> Machine:
-    """The machine that the hyperparameters lead to."""
+    """Fits the machine according to the hyperparameters."""
     found = _sampled(run, rows)
     if found is None:
         run.solver("adam")
@@ -68,7 +70,7 @@ def _wanted(values: Mapping[str, Any]) -> Wanted:
 
 
 def _sampled(run: Session, rows: Source) -> tuple[Units, Task] | None:
-    """What is to be sampled; None where the machine is to be learnt by gradients. Raises UserError where that can't be had."""
+    """The data to sample; None if gradients are used instead. Raises UserError if requested sampling is impossible."""
     asked = run.values["_solver"]
     if asked == "adam" or (asked == "auto" and run.asks_for("adam")):
         return None
@@ -84,14 +86,14 @@ def _sampled(run: Session, rows: Source) -> tuple[Units, Task] | None:
 
 
 def _bytes(table: Table, factors: int) -> int:
-    """What sampling takes at its peak: rows three times, by row and by column, each row's products, and priors of each column."""
+    """Peak memory of sampling: three copies of the rows, by row and by column, each row's products, and priors of each column."""
     features = table.features
     entries = len(features.values) if isinstance(features, Sparse) else features.size
     return 24 * entries + table.rows * (8 * factors + 64) + 48 * table.columns * (factors + 1)
 
 
 def _task(run: Session, rows: Source) -> tuple[Units, Task] | None:
-    """Rows in their units, or None where hosts would have to add up too often."""
+    """Rows in their units, or None if hosts would have to exchange sums too often."""
     x, y = prepare(rows.table, False)
     x = csr_matrix(x)
     x.sort_indices()
@@ -107,7 +109,7 @@ def _task(run: Session, rows: Source) -> tuple[Units, Task] | None:
 
 
 def _length(run: Session, task: Task) -> Length:
-    """As many sweeps as `epochs` says, or else as pay."""
+    """As many sweeps as `epochs` sets, or as many as are worthwhile."""
     entries = int(run.group.total(np.array([len(task.x.data)]))[0]) // run.group.size
     kept = SWEEPS if "epochs" not in run.chosen else run.values["epochs"]
     most = MOST_UPDATES // max(entries * task.factors, 1)
@@ -119,7 +121,8 @@ def _length(run: Session, task: Task) -> Length:
 
 
 def _how(run: Session, task: Task, length: Length) -> Task:
-    """Variables are drawn at once over several hosts, and where compiling would take longer than it gains."""
+    """The task with `at_once` decided: variables are drawn at once over several hosts, and if compiling would take longer than it
+    saves."""
     if task.starts is None or (run.group.size == 1 and kernel.kept()):
         return task
     numbers = (length.burn_in + length.kept) * (task.factors + 1)

@@ -1,4 +1,4 @@
-"""Columns in units of their own: priors are the same for a price and for a share, and a year is near to others, not 2000."""
+"""Rescales columns: priors are then the same for a price and for a share, and years differ by little instead of being near 2000."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from sagewright.algorithms.factorization_machines.model import Machine
 from sagewright.algorithms.firstparty.hosts import Group
 
 USUAL = 0.5
-"""A number that this share of the rows has is centred: its 0 means no absence."""
+"""A number that is present in this share of the rows is centred: its 0 doesn't mean absence."""
 FAR = 300.0
-"""A column so many deviations from 0 gets no factors: single precision would not hold what they make of rows as they come."""
+"""A column this many deviations from 0 gets no factors: their effect on unscaled rows would exceed single precision."""
 
 
 @dataclass(frozen=True)
 class Units:
-    """x becomes (x - `centre`) / `scale`, (d,) each; the centre is 0 of what most rows don't have."""
+    """x becomes (x - `centre`) / `scale`, (d,) each; the centre is 0 for columns that most rows lack."""
 
     centre: np.ndarray
     scale: np.ndarray
 
     @property
     def flat(self) -> np.ndarray:
-        """Whether a column is to have no factors, (d,)."""
+        """Mask (d,) of the columns that get no factors."""
         return np.asarray(np.abs(self.centre) > FAR * self.scale)
 
     def apply(self, x: Any) -> Any:
-        """A csr_matrix in these units, its indices sorted, float32."""
+        """The rows in these units: a csr_matrix, float32, with sorted indices."""
         if (self.scale == 1).all() and not self.centre.any():
             return x
         data = x.data / self.scale[x.indices]
@@ -47,7 +47,7 @@ class Units:
         return out
 
     def raw(self, machine: Machine) -> Machine:
-        """The same machine for rows as they come."""
+        """The same machine for unscaled rows."""
         factors = machine.factors / self.scale[:, None].astype(np.float32)
         linear = machine.linear.astype(np.float64) / self.scale
         moved = np.flatnonzero(self.centre)
@@ -62,7 +62,7 @@ class Units:
 
 
 def fit(x: Any, group: Group) -> Units:
-    """Of a csr_matrix: each column's root mean square where it is stored, or mean and deviation where most rows have it."""
+    """Units of a csr_matrix: the root mean square of each column's stored values, or mean and deviation if most rows have it."""
     width = x.shape[1]
     wide = x.data.astype(np.float64)
     there = np.bincount(x.indices, wide != 0, width)

@@ -1,5 +1,5 @@
-"""One variable's columns drawn at once: no row has two of them, so that they are independent given all others. Array operations,
-which need no compiling, and whose sums may be of several hosts' rows.
+"""Draws one variable's columns at once: no row has two of them, so they are independent given all others. Uses array operations,
+which need no compiling and whose sums can span several hosts' rows.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Variable:
     def draw(
         self, state: tuple[np.ndarray, np.ndarray, np.ndarray], prior: np.ndarray, alpha: float, group: Group
     ) -> None:
-        """Draw all weights of these columns, one number of each after the other. `state`: errors (n,), products (n, k) and weights
+        """Draws all weights of these columns, one number of each after another. `state`: errors (n,), products (n, k) and weights
         (m, k + 1) of all columns; `prior` (m, k + 1, 3).
         """
         error, product, weights = state
@@ -47,14 +47,14 @@ class Variable:
         product[self.rows] = fetched.T
 
     def _slopes(self, q: np.ndarray | None, old: np.ndarray) -> np.ndarray | None:
-        """What each row's prediction grows by for its weight; None where that is 1."""
+        """The derivative of each row's prediction with respect to its weight; None if it is 1."""
         if q is None:
             return self.x
         wide = np.repeat(old, self.lengths)
         return q - wide if self.x is None else self.x * (q - self.x * wide)
 
     def _sums(self, h: np.ndarray | None, e: np.ndarray, old: np.ndarray) -> np.ndarray:
-        """(columns, 2): each column's curvature, and its slope where its weight is 0, on this host's rows."""
+        """(columns, 2): each column's curvature, and its slope at weight 0, on this host's rows."""
         sums = np.zeros((len(self.lengths), 2))
         if len(self._there):
             slopes = e if h is None else h * e

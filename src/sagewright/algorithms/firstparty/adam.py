@@ -1,4 +1,4 @@
-"""Adam for arrays of which a mini-batch touches some rows only (D. Kingma and J. Ba, ICLR 2015)."""
+"""Adam for arrays of which a mini-batch touches only some rows (D. Kingma and J. Ba, ICLR 2015)."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class Part:
         self.mean, self.square = np.zeros_like(self.values), np.zeros_like(self.values)
 
     def step(self, rows: np.ndarray, gradient: np.ndarray, count: int) -> None:
-        """Move some rows, each there once, by their gradient; `count` steps were taken, this one included. By machine code where an
-        algorithm has rehearsed it, which gives the same.
+        """Moves distinct rows by their gradient; `count` is the number of steps, including this one. Uses machine code if an
+        algorithm has rehearsed it, with the same result.
         """
         if self.clip is not None:
             gradient = np.clip(gradient, -self.clip, self.clip)
@@ -64,6 +64,6 @@ def _step(
 
 
 def rehearse() -> None:
-    """Have the step compiled: one row of one number."""
+    """Compiles the step with one row of one number."""
     one = np.ones((1, 1), np.float32)
     _step(np.zeros(1, np.int64), one, (one.copy(), one.copy(), one.copy()), np.ones(3, np.float32))

@@ -1,4 +1,4 @@
-"""The model file `model_algo-1` of a first-party algorithm: written whole or not at all, by the first host."""
+"""The model file `model_algo-1` of a first-party algorithm, written atomically by the first host."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from pathlib import Path
 from sagewright.algorithms.errors import UserError
 
 NAME = "model_algo-1"
-_EPOCH = (1980, 1, 1, 0, 0, 0)  # so that equal models are equal files
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # makes equal models equal files
 
 
 Content = bytes | Iterable[bytes | memoryview]
-"""Of a file: whole, or in parts."""
+"""A file's content: whole, or in parts."""
 
 
 def write(directory: Path, content: Content, name: str = NAME) -> None:
-    """`content` as the file `name`."""
+    """Writes `content` to the file `name`."""
     directory.mkdir(parents=True, exist_ok=True)
     partial = directory / f".{name}"
     with partial.open("wb") as stream:
@@ -27,7 +27,7 @@ def write(directory: Path, content: Content, name: str = NAME) -> None:
 
 
 def read(directory: Path, name: str = NAME) -> bytes:
-    """The model file. Raises UserError when the folder has none."""
+    """The model file. Raises UserError if the folder has none."""
     path = directory / name
     if not path.is_file():
         raise UserError(f"There is no model in {directory}: a file {name} is expected.")
@@ -44,7 +44,7 @@ def zipped(members: Mapping[str, bytes]) -> bytes:
 
 
 def unzipped(content: bytes) -> dict[str, bytes]:
-    """The members of a zip archive. Raises UserError when it is none, or broken."""
+    """The members of a zip archive. Raises UserError if it isn't one, or is broken."""
     try:
         with zipfile.ZipFile(BytesIO(content)) as archive:
             return {info.filename: archive.read(info) for info in archive.infolist() if not info.is_dir()}
@@ -53,7 +53,7 @@ def unzipped(content: bytes) -> dict[str, bytes]:
 
 
 def member(members: Mapping[str, bytes], *suffixes: str) -> bytes:
-    """The first member whose name ends with one of `suffixes`. Raises UserError when there is none."""
+    """The first member whose name ends with one of `suffixes`. Raises UserError if there is none."""
     for name, content in members.items():
         if name.endswith(suffixes):
             return content

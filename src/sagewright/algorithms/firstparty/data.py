@@ -1,4 +1,4 @@
-"""The rows of a channel, checked, in batches of the size that the algorithm wants."""
+"""The checked rows of a channel, in batches of the size that the algorithm needs."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from sagewright.algorithms.job import Job
 
 LARGEST = 1e15
 DENSE_BYTES = 1 << 24
-"""Of sparse rows that are made dense at once."""
+"""Maximum size, in bytes, of sparse rows that are made dense at once."""
 UNUSABLE = f"missing, NaN, infinite or beyond {LARGEST:g}"
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What an algorithm needs of its rows: `columns` features (None: as many as the first rows have), one label each or
-    whatever comes, sparse ones as they are or made dense; labels from 0 to `classes` - 1 where that is given.
+    """An algorithm's requirements for its rows: `columns` features (None: as many as the first rows have); one label each, or any
+    labels; sparse rows unchanged or made dense; labels from 0 to `classes` - 1 if that is given.
     """
 
     columns: int | None
@@ -32,7 +32,7 @@ class Wanted:
 
 
 class Rows:
-    """The rows of one channel. Each iteration reads the data again: in Pipe mode the channel's next pipe."""
+    """The rows of one channel. Each iteration reads the data again; in Pipe mode, from the channel's next pipe."""
 
     def __init__(self, job: Job, channel: str, wanted: Wanted) -> None:
         self.job, self.channel, self.wanted = job, channel, wanted
@@ -44,7 +44,7 @@ class Rows:
         self._layout = Layout(label_columns=media.label_size(default=1), delimiter=",")
 
     def blocks(self) -> Iterator[Table]:
-        """Tables of whatever sizes the files give, in order. Raises UserError for bad rows, and when there are none."""
+        """Tables in order, in the sizes of the files' blocks. Raises UserError for bad rows, and if there are none."""
         done, columns = 0, self.wanted.columns
         for block in self._tables():
             for piece in self._pieces(block, columns):
@@ -55,13 +55,13 @@ class Rows:
             raise UserError(f"No data in channel {self.channel}: every host needs at least one record of it.")
 
     def _tables(self) -> Iterator[Table]:
-        """What the files hold, unchecked."""
+        """The files' tables, unchecked."""
         paths = self.job.channel_files(self.channel, self._epoch)
         self._epoch += 1
         return reader.batches(paths, self._format, self._layout)
 
     def _pieces(self, block: Table, columns: int | None) -> Iterator[Table]:
-        """The block, or parts of it where it is sparse and would take too much memory when it is dense."""
+        """The block, or parts of it if it is sparse and would take too much memory when dense."""
         step = block.rows
         if isinstance(block.features, Sparse) and not self.wanted.sparse:
             step = max(1, DENSE_BYTES // (4 * max(1, columns or block.columns)))
@@ -69,7 +69,7 @@ class Rows:
             yield block if step >= block.rows else block.slice(start, min(start + step, block.rows))
 
     def batches(self, size: int) -> Iterator[Table]:
-        """Tables of `size` rows, the last one of what is left. Raises UserError where so many don't fit in memory."""
+        """Tables of `size` rows; the last has the remainder. Raises UserError if one doesn't fit in memory."""
         return batched(self.blocks(), size)
 
     def table(self) -> Table:
@@ -104,7 +104,7 @@ class Rows:
             )
 
     def _fitted(self, features: np.ndarray | Sparse, columns: int | None) -> np.ndarray | Sparse:
-        """The features in the wanted form and width. Raises UserError where they are too many or too few."""
+        """The features in the required form and width. Raises UserError if there are too many or too few."""
         width = int(features.shape[1])
         sparse = isinstance(features, Sparse)
         if columns is not None and (width > columns or (width < columns and not sparse)):
@@ -124,7 +124,7 @@ class Rows:
 
 
 def batched(tables: Iterable[Table], size: int) -> Iterator[Table]:
-    """The rows of the tables in their order, `size` at a time. Raises UserError where so many don't fit in memory."""
+    """The rows of the tables in their order, `size` at a time. Raises UserError if a batch doesn't fit in memory."""
     held: list[Table] = []
     count, most, bytes_held = 0, memory.for_rows(), 0
     for block in tables:
@@ -147,8 +147,8 @@ def batched(tables: Iterable[Table], size: int) -> Iterator[Table]:
 
 
 def usable(values: np.ndarray) -> bool:
-    """Whether all values are numbers that single precision can square and add up."""
-    # The sum of squares is one pass of BLAS; only where it is beyond what one value may be, each is looked at.
+    """True if all values are numbers that single precision can square and add up."""
+    # The sum of squares is one pass of BLAS; values are checked individually only if the sum exceeds the limit of a single value.
     flat = values.ravel()
     with np.errstate(all="ignore"):
         if flat @ flat <= LARGEST**2:

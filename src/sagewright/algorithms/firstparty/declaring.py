@@ -1,4 +1,4 @@
-"""What the declarations of first-party algorithms share. Standard library only."""
+"""The common parts of the declarations of first-party algorithms. Standard library only."""
 
 from __future__ import annotations
 
@@ -44,19 +44,19 @@ def channel(name: str, *, required: bool = False, media: tuple[str, ...] = (PROT
 
 
 def quality(part: str, name: str, direction: Direction, kind: Kind, *, shown: str = "", epoch: bool = False) -> Metric:
-    """`part:name`, read from a `#quality_metric` line; `shown` is a regex where the line has another name."""
+    """`part:name`, read from a `#quality_metric` line; `shown` is a regex for lines with another name."""
     when = r"epoch=\S+, " if epoch else ""
     regex = rf"#quality_metric: host=\S+, {when}{part} {shown or re.escape(name)} <{kind}>=(\S+)"
     return Metric(f"{part}:{name}", direction, regex)
 
 
 BASELINE = replace(quality("train", "baseline_ratio", "Minimize", "loss"), objective=False)
-"""The model's loss on rows that it did not learn from, divided by that of a model that looks at no feature. Above 1 it is worse."""
+"""The model's loss on held-out rows, divided by that of a model that looks at no feature. A model above 1 is worse than that."""
 CLASSIFIER: tuple[tuple[str, Direction, Kind], ...] = (
     ("binary_classification_accuracy", "Maximize", "score"),
     ("binary_classification_cross_entropy", "Minimize", "loss"),
 )
-"""What is logged of a binary classifier on the way."""
+"""Metrics that are logged for a binary classifier during training."""
 PROGRESS = (
     Metric("train:progress", "Maximize", r"#progress_metric: host=\S+, completed (\S+) %", objective=False),
     Metric(

@@ -1,4 +1,4 @@
-"""The few directions that hold most of what wide rows differ in (principal components), where there are such."""
+"""The few principal components that hold most of the variance of wide rows, if there are such."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import numpy as np
 from scipy import linalg
 
 WIDE, SAMPLE = 256, 5000
-"""Columns from which on it pays to look, and rows that are looked at."""
+"""Minimum number of columns for which the search pays, and number of rows that it uses."""
 BLOCK = 1024
 
 
 @dataclass(frozen=True)
 class Directions:
-    """`basis` (d, m) float32, orthonormal, the directions with the largest variance first; `centre` (d,) float32."""
+    """`basis` (d, m) float32, orthonormal, with the directions in descending order of variance; `centre` (d,) float32."""
 
     centre: np.ndarray
     basis: np.ndarray
 
     def __call__(self, rows: np.ndarray) -> np.ndarray:
-        """(n, m) float32: where the rows are along the directions, from the centre."""
+        """(n, m) float32: coordinates of the rows along the directions, relative to the centre."""
         out = np.empty((len(rows), self.basis.shape[1]), np.float32)
         for start in range(0, len(rows), BLOCK):
             np.matmul(rows[start : start + BLOCK] - self.centre, self.basis, out=out[start : start + BLOCK])
@@ -28,8 +28,8 @@ class Directions:
 
 
 def leading(rows: np.ndarray, count: int, least: float, more: int = 0) -> Directions | None:
-    """The `count` directions that hold the share `least` of the variance of (n, d) rows, or more; and `more` next ones. None where
-    there are none, or where rows are few or narrow.
+    """The `count` directions that hold at least the share `least` of the variance of (n, d) rows, and the next `more` ones. None if
+    there are none, or if rows are few or narrow.
     """
     width = rows.shape[1]
     if width < WIDE or len(rows) < SAMPLE:

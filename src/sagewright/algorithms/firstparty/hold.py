@@ -1,4 +1,4 @@
-"""Rows held in memory once: all that come, or a uniform sample of them where they are more than fits."""
+"""Rows held in memory: all of them, or a uniform sample if they don't fit."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ _SMALL = np.iinfo(np.int32).max
 
 
 class Hold:
-    """At most `limit` bytes of features and labels (one row at least). `seen` rows came."""
+    """Holds at most `limit` bytes of features and labels (at least one row). `seen` rows arrived."""
 
     def __init__(self, limit: int, random: np.random.Generator) -> None:
         self.limit, self.seen, self.nbytes = limit, 0, 0
         self._random = random
         self._blocks: list[Table] = []
         self._keys: list[np.ndarray] = []
-        self._most = np.inf  # rows are held whose random key is below this
+        self._most = np.inf  # rows are held if their random key is below this
 
     @property
     def whole(self) -> bool:
-        """Whether every row that came is held."""
+        """True if every row that arrived is held."""
         return bool(np.isinf(self._most))
 
     @property
@@ -35,11 +35,11 @@ class Hold:
 
     @property
     def blocks(self) -> tuple[Table, ...]:
-        """What is held, as it came."""
+        """The held rows in the order of their arrival."""
         return tuple(self._blocks)
 
     def add(self, table: Table) -> None:
-        """The caller leaves the rows as they are."""
+        """The caller must not change the rows afterwards."""
         keys = self._random.random(table.rows)
         self.seen += len(keys)
         table, keys = _kept(Table(_narrow(table.features), table.labels), keys, self._most)
@@ -51,7 +51,7 @@ class Hold:
             self._thin()
 
     def _thin(self) -> None:
-        """Keep half of the rows, those with the smallest keys."""
+        """Keeps the half of the rows with the smallest keys."""
         keys = np.concatenate(self._keys)
         self._most = np.partition(keys, len(keys) // 2)[len(keys) // 2]
         for number, block in enumerate(self._blocks):
@@ -60,7 +60,7 @@ class Hold:
         release()
 
     def table(self) -> Table:
-        """The rows in a random order. The hold is empty then. Raises UserError for rows that don't go together."""
+        """The rows in a random order; empties the hold. Raises UserError for incompatible rows."""
         keys = np.concatenate(self._keys)
         places = np.empty(len(keys), np.int64)
         places[np.argsort(keys)] = np.arange(len(keys))
@@ -74,10 +74,10 @@ def size(table: Table) -> int:
 
 
 def joined(blocks: list[Table], places: np.ndarray) -> Table:
-    """All rows in one table, each at its place; the list is empty then. Takes the memory of the rows once, and a little.
+    """All rows in one table, each at its place; empties the list. Needs the memory of the rows once, and a little more.
 
-    Rows first go to the region of memory that they belong to, one block after the other, each of which is given back; and then to
-    their places within it. Raises UserError for rows that don't go together.
+    Rows first go to the region of memory that contains their place, one block after another, and each block's memory is freed. They
+    then move to their places within the region. Raises UserError for incompatible rows.
     """
     if len(blocks) == 1:
         order = np.empty(len(places), np.int64)
@@ -121,7 +121,7 @@ class _Regions:
             self.features = np.empty((rows, self.columns), np.float32)
 
     def put(self, block: Table) -> None:
-        """The next block's rows into their regions."""
+        """Copies the next block's rows into their regions."""
         places = self.places[self.done : self.done + block.rows]
         self.done += block.rows
         order = np.argsort(places // self.width, kind="stable")
@@ -148,7 +148,7 @@ class _Regions:
         self.indices[entries], self.values[entries] = part.features.indices, part.features.values
 
     def sorted(self) -> Table:
-        """Every region's rows brought into order."""
+        """Orders the rows of every region."""
         for number, (start, end) in enumerate(zip(self.starts, self.ends, strict=True)):
             rows, order = slice(start, end), np.argsort(self.scope_of[start:end])
             if self.labels is not None:
@@ -168,8 +168,8 @@ class _Regions:
 
 
 def release() -> None:
-    """Give back to the machine what was freed: the allocator keeps blocks of middling size."""
-    with contextlib.suppress(AttributeError, OSError):  # other C libraries than GNU's have no such function
+    """Returns freed memory to the system: the allocator retains blocks of medium size."""
+    with contextlib.suppress(AttributeError, OSError):  # only GNU's C library has this function
         ctypes.CDLL(None).malloc_trim(0)
 
 
@@ -179,7 +179,7 @@ def _kept(table: Table, keys: np.ndarray, most: float) -> tuple[Table, np.ndarra
 
 
 def _narrow(features: np.ndarray | Sparse) -> np.ndarray | Sparse:
-    """Columns' numbers in 32 bits where these suffice, as SciPy has them."""
+    """Converts columns' numbers to 32 bits if these suffice, as SciPy does."""
     if not isinstance(features, Sparse) or features.columns > _SMALL or features.indices.dtype == np.int32:
         return features
     return Sparse(features.indptr, features.indices.astype(np.int32), features.values, features.columns)

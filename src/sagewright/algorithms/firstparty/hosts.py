@@ -1,7 +1,7 @@
-"""The hosts of one job adding up what each has seen, over connections of the standard library.
+"""Sums and exchanges between the hosts of one job, over connections of the standard library.
 
-The first host takes what the others send, combines it in the order of the hosts (so that sums are the same in every run)
-and sends the result to all. The key of the connections goes round by `rendezvous`.
+The first host receives the others' values, combines them in the order of the hosts (so that sums are the same in every run) and
+sends the result to all. The key of the connections is distributed by `rendezvous`.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ BACKLOG = 128
 
 
 class Group:
-    """This host among those of the job. Every method must be called by all hosts in the same order.
+    """This host among the job's hosts. All hosts must call every method in the same order.
 
-    Each raises PlatformError when a host is lost.
+    Each raises PlatformError if a host is lost.
     """
 
     def __init__(self, rank: int = 0, names: tuple[str, ...] = ("algo-1",)) -> None:
@@ -37,7 +37,7 @@ class Group:
         self._peers: dict[int, Connection] = {}  # at the first host all others; elsewhere only the first, as 0
 
     def total(self, array: Any) -> Any:
-        """The sum over all hosts of an array (or number), in its shape, in float64 unless it is of whole numbers."""
+        """The sum over all hosts of an array (or number), in its shape; in float64 unless it consists of whole numbers."""
         if self.size == 1:
             return array
         kind = np.asarray(array)
@@ -56,9 +56,7 @@ class Group:
         return [value, *(self._receive(rank) for rank in range(1, self.size))]
 
     def total_rows(self, rows: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """All rows (m,) that any host has, sorted, and the sums (m, d) float32 of the hosts' `values` (n, d) of their `rows`
-        (n,).
-        """
+        """All hosts' rows (m,), sorted and distinct, and the sums (m, d) float32 of their `values` (n, d) of `rows` (n,)."""
         if self.size == 1:
             return rows, values
         said = self.gather((rows, values))
@@ -69,7 +67,7 @@ class Group:
         return everything, total
 
     def from_first(self, value: Any) -> Any:
-        """What the first host passed; the others' values are ignored."""
+        """The first host's value; the others' values are ignored."""
         if self.size == 1:
             return value
         return self._exchange(value if self.rank == 0 else None, lambda each: each[0])
@@ -103,7 +101,7 @@ class Group:
 
 @contextlib.contextmanager
 def group(job: Job) -> Iterator[Group]:
-    """All hosts of the job, connected. Raises PlatformError when one does not come."""
+    """Connects all hosts of the job. Raises PlatformError if one does not join."""
     rank = job.hosts.index(job.current_host)
     members = Group(rank, job.hosts)
     if members.size > 1:
@@ -143,7 +141,8 @@ def _accept(listener: Listener, members: Group) -> None:
 
 
 def _undelayed(peer: Connection) -> Connection:
-    """A long message is two writes, and the second would wait 40 ms for the acknowledgement of the first (Nagle)."""
+    """Disables Nagle's algorithm: a long message is two writes, and the second would wait 40 ms for the acknowledgement of the
+    first."""
     with socket.socket(fileno=os.dup(peer.fileno())) as same:
         same.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return peer

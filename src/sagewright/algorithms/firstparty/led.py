@@ -1,4 +1,4 @@
-"""A sum over all hosts that only the first host asks for, so that what is decided from it is decided in one place."""
+"""A sum over all hosts that only the first host requests, so that decisions based on it are made in one place."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from sagewright.algorithms.firstparty.hosts import Group
 
 
 class Led:
-    """The sum over the hosts of `part(argument)`. The first host calls; the others `follow` until it says `end`.
+    """The sum over the hosts of `part(argument)`. The first host calls it; the others `follow` until it calls `end`.
 
-    Hosts that each decided when to stop could differ by a rounding, and wait for each other for ever.
+    If each host decided when to stop, rounding could make them disagree, and they would wait for each other forever.
     """
 
     def __init__(self, group: Group, part: Callable[[np.ndarray], np.ndarray]) -> None:

@@ -1,4 +1,4 @@
-"""The lines of a first-party algorithm's log that clients and metric definitions read.
+"""The log lines of a first-party algorithm that clients and metric definitions read.
 
 Source: the contract's algorithms/_common.md, sections 3 and 4.
 """
@@ -26,7 +26,7 @@ class Lines:
         self.algorithm, self.host, self._began = algorithm, host, time.time()
 
     def configuration(self, declaration: Declaration, job: Job) -> None:
-        """What was read and what it comes to."""
+        """Logs the given configuration and the resulting one."""
         given = dict(job.hyperparameters)
         default = {each.name: each.default for each in declaration.hyperparameters if each.default is not None}
         logging.info("Reading default configuration of %s: %s", declaration.name, default)
@@ -38,7 +38,7 @@ class Lines:
     def quality(
         self, part: str, values: Mapping[str, float], kind: Kind, *, epoch: int | None = None, batch: int | None = None
     ) -> None:
-        """One `#quality_metric` line for each value; those of a batch have no comma before the part."""
+        """Writes one `#quality_metric` line for each value; lines of a batch have no comma before the part."""
         where = "" if epoch is None else f"epoch={epoch}, "
         if batch is not None:
             where += f"batch={batch} "
@@ -57,7 +57,7 @@ class Lines:
         logging.info("#throughput_metric: host=%s, train throughput=%r records/second", self.host, rate)
 
     def metrics(self, values: Mapping[str, float], operation: str = "training", **dimensions: Any) -> None:
-        """One `#metrics` line: each value as a sum over one event, since the last such line."""
+        """Writes one `#metrics` line: each value as a sum over one event, since the previous such line."""
         began, self._began = self._began, time.time()
         shown = {
             name: {"sum": float(value), "count": 1, "min": float(value), "max": float(value)}

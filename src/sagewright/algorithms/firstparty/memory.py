@@ -1,7 +1,7 @@
-"""How many rows a run may hold: a part of the job's memory, for all of its channels together.
+"""The number of rows that a run can hold: a part of the job's memory, for all of its channels together.
 
-Half of the job's memory, less what the interpreter and its libraries take, is for rows; what is worked out from them takes half as
-much again at the most. What does not fit is read again where it is needed.
+Half of the job's memory, less that of the interpreter and its libraries, is for rows; data derived from them takes at most half as
+much again. Rows that do not fit are read again when they are needed.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ SHARE = 0.5
 
 
 def for_rows() -> int:
-    """Bytes of rows that this process may hold."""
+    """Bytes of rows that this process can hold."""
     return max(LEAST, int(SHARE * (hardware.memory_bytes() - LIBRARIES)))
 
 
 @dataclass
 class Budget:
-    """`left` bytes that rows may still take."""
+    """`left`: bytes that rows can still use."""
 
     left: int
 
@@ -32,7 +32,7 @@ class Budget:
 
 
 def require(size: float, what: str, remedy: str) -> None:
-    """Raises UserError where `size` bytes are more than three quarters of the job's memory: the job would be killed."""
+    """Raises UserError if `size` bytes are more than three quarters of the job's memory: the job would be killed."""
     most = hardware.memory_bytes()
     if size > 0.75 * most:
         raise UserError(

@@ -1,10 +1,10 @@
-"""MXNet's files of NDArrays (`mx.nd.save`, `mx.nd.load`), which several of Amazon's algorithms keep their models in.
+"""MXNet's files of NDArrays (`mx.nd.save`, `mx.nd.load`), in which several of Amazon's algorithms keep their models.
 
-A file: uint64 0x112, uint64 0, uint64 count, the arrays, uint64 count of names (0 for a list), each name as uint64 length
-and bytes. A dense array: uint32 0xF993FAC9, int32 storage type 0, uint32 dimensions, int64 each, int32 device type and
-number, int32 element type, the elements. Older arrays have 0xF993FAC8 and no storage type, or begin with the number of
-dimensions and give each in uint32; 0xF993FACA is as 0xF993FAC9. All little-endian. Source: MXNet 1.9's ndarray.cc as
-documented there, checked on files that it wrote.
+A file: uint64 0x112, uint64 0, uint64 count, the arrays, uint64 count of names (0 for a list), each name as uint64 length and
+bytes. A dense array: uint32 0xF993FAC9, int32 storage type 0, uint32 dimensions, int64 each, int32 device type and number, int32
+element type, the elements. Older arrays have 0xF993FAC8 and no storage type, or begin with the number of dimensions and give each
+in uint32; 0xF993FACA is the same as 0xF993FAC9. All little-endian. Source: MXNet 1.9's ndarray.cc as documented there, checked with
+files that it wrote.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ MOST_DIMENSIONS = 32
 
 
 def encode(arrays: Sequence[np.ndarray] | Mapping[str, np.ndarray]) -> bytes:
-    """The bytes of a file of arrays, with their names when it is a mapping."""
+    """The bytes of a file of arrays, with their names if it is a mapping."""
     names = list(arrays) if isinstance(arrays, Mapping) else []
     values = list(arrays.values()) if isinstance(arrays, Mapping) else list(arrays)
     parts = [struct.pack("<QQQ", _FILE_MAGIC, 0, len(values)), *(_encode_array(value) for value in values)]
@@ -45,7 +45,7 @@ def _encode_array(value: np.ndarray) -> bytes:
 
 
 def decode(data: bytes) -> list[np.ndarray] | dict[str, np.ndarray]:
-    """The arrays of a file, by name where it names them. Raises UserError for what is no such file."""
+    """The arrays of a file, by name if it has names. Raises UserError if it isn't such a file."""
     stream = BytesIO(data)
     try:
         magic, _, count = _unpack(stream, "<QQQ")
@@ -62,7 +62,7 @@ def decode(data: bytes) -> list[np.ndarray] | dict[str, np.ndarray]:
 
 
 def named(data: bytes, *wanted: str) -> list[np.ndarray]:
-    """The arrays of these names, with or without MXNet's prefix `arg:` or `aux:`. Raises UserError where one is missing."""
+    """The arrays of these names, with or without MXNet's prefix `arg:` or `aux:`. Raises UserError if one is missing."""
     arrays = decode(data)
     if not isinstance(arrays, dict):
         raise UserError(f"the model file has {len(arrays)} arrays without names, not {', '.join(wanted)}")

@@ -28,7 +28,7 @@ Features: TypeAlias = "np.ndarray | Sparse"
 
 
 class UnsupportedMedia(UserError):
-    """The request's content type is none that the algorithm takes."""
+    """The algorithm doesn't accept the request's content type."""
 
 
 def parse(body: bytes, content_type: str, accepted: Sequence[str] = ALL) -> Features:
@@ -48,7 +48,7 @@ def parse(body: bytes, content_type: str, accepted: Sequence[str] = ALL) -> Feat
 
 
 def instances(body: bytes, media: str) -> list[Any]:
-    """The instances of a JSON or JSON Lines body as they stand there. Raises UserError."""
+    """The unconverted instances of a JSON or JSON Lines body. Raises UserError."""
     try:
         if media == JSON_LINES:
             return [json.loads(line) for line in body.splitlines() if line.strip()]
@@ -77,7 +77,7 @@ def from_instances(given: Sequence[Any]) -> Features:
 
 
 def _tensor(number: int, instance: Any) -> tuple[np.ndarray, np.ndarray | None, int]:
-    """Values, keys (None when dense) and columns of one instance."""
+    """Values, keys (None if dense) and number of columns of one instance."""
     features = instance.get("features") if isinstance(instance, Mapping) else None
     if features is None and isinstance(instance, Mapping):
         data = instance.get("data")
@@ -112,13 +112,13 @@ def _sparse(tensors: Sequence[tuple[np.ndarray, np.ndarray | None, int]]) -> Spa
 
 
 def dense(features: Features, columns: int) -> np.ndarray:
-    """(n, columns) float32. Raises UserError when the rows have another width, or values that can't be used."""
+    """(n, columns) float32. Raises UserError if the rows have another width or unusable values."""
     fitted = sparse_or_dense(features, columns)
     return fitted.dense() if isinstance(fitted, Sparse) else fitted
 
 
 def sparse_or_dense(features: Features, columns: int) -> Features:
-    """The rows as they are, of the model's width. Raises UserError as `dense`."""
+    """The rows in their own form, with the model's width. Raises UserError as `dense` does."""
     width = int(features.shape[1])
     if width > columns or (width < columns and not isinstance(features, Sparse)):
         raise UserError(f"the request has records of {width} features, and the model was trained on {columns}")

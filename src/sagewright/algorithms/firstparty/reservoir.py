@@ -1,7 +1,7 @@
-"""A uniform sample of rows that come in blocks, at one host or at several: those with the smallest of random keys.
+"""A uniform sample of rows that arrive in blocks, at one host or at several: the rows with the smallest random keys.
 
-Source: B.-H. Park et al., "Reservoir-based random sampling with replacement from data stream", SDM 2004, whose way of joining the
-samples of several hosts is here the smallest of random keys.
+Source: B.-H. Park et al., "Reservoir-based random sampling with replacement from data stream", SDM 2004. Its merging of several
+hosts' samples becomes here the selection of the smallest random keys.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from sagewright.algorithms.firstparty.hold import REGION_BYTES, release
 from sagewright.algorithms.firstparty.hosts import Group
 
 PENDING = 8
-"""Rows wait until they are a part so small of the sample: to put them in takes a look at all keys."""
+"""Rows wait until they are this fraction (1 / PENDING) of the sample, because inserting them means scanning all keys."""
 Parts = tuple[np.ndarray, ...]
 
 
 class Reservoir:
-    """At most `size` of all rows that were put in, each with the same chance."""
+    """Holds at most `size` of all added rows, each with the same probability."""
 
     def __init__(self, size: int, random: np.random.Generator) -> None:
         self.size, self.seen = size, 0
@@ -26,10 +26,11 @@ class Reservoir:
         self._keys: list[np.ndarray] = []
         self._count = 0
         self._full: Parts | None = None
-        self._least = np.inf  # a key that is not below this has no chance
+        self._least = np.inf  # a row is rejected unless its key is below this
 
     def add(self, *parts: np.ndarray) -> None:
-        """Rows: arrays of equal length (features, labels), the same ones each time. The caller leaves them as they are."""
+        """Adds rows: arrays of equal length (features, labels), the same ones each time. The caller must not change them
+        afterwards."""
         keys = self._random.random(len(parts[0]))
         self.seen += len(keys)
         if self._full is not None:
@@ -44,7 +45,7 @@ class Reservoir:
             self._settle()
 
     def sample(self, group: Group) -> Parts:
-        """This host's rows in the sample of all hosts' rows, array by array; something must have been put in."""
+        """This host's rows in the sample of all hosts' rows, array by array; at least one row must have been added."""
         keys, rows = self._settle()
         told = group.gather(np.sort(keys)) if group.size > 1 else [keys]
         if sum(map(len, told)) <= self.size:
@@ -57,7 +58,7 @@ class Reservoir:
         return sum(part.nbytes for parts in self._held for part in parts)
 
     def _settle(self) -> tuple[np.ndarray, Parts]:
-        """The keys and the rows held now, at most `size`: in place where there were as many before."""
+        """The current keys and rows, at most `size`; in place if there were as many before."""
         keys = np.concatenate(self._keys)
         kept = np.arange(len(keys)) if len(keys) <= self.size else np.argpartition(keys, self.size - 1)[: self.size]
         if self._full is not None:
@@ -80,7 +81,7 @@ class Reservoir:
 
 
 def _picked(held: list[Parts], rows: np.ndarray) -> Parts:
-    """Of parts one after the other these rows, ascending. The list is empty then: its memory is given back on the way."""
+    """Returns the selected rows of the concatenated parts, in ascending order. Consumes `held`, freeing memory as it goes."""
     ends = np.cumsum([0, *(len(parts[0]) for parts in held)])
     borders = np.searchsorted(rows, ends)
     found = tuple(np.empty((len(rows), *part.shape[1:]), part.dtype) for part in held[0]) if held else ()

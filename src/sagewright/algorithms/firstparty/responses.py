@@ -1,4 +1,4 @@
-"""Answers of first-party algorithms: JSON, JSON Lines, recordIO-protobuf and CSV.
+"""Response bodies of first-party algorithms: JSON, JSON Lines, recordIO-protobuf and CSV.
 
 Source: the contract's algorithms/_common.md, section 6.
 """
@@ -15,11 +15,11 @@ from sagewright.algorithms.formats import record, recordio
 from sagewright.algorithms.formats.record import Tensor
 
 Fields = Mapping[str, np.ndarray]
-"""What is said about n rows: each field (n,) or (n, k)."""
+"""Predictions for n rows: each field (n,) or (n, k)."""
 
 
 def encode(fields: Fields, media: str, key: str) -> bytes:
-    """The body in one of the media above; `key` is what JSON's list is called (`predictions`)."""
+    """The body in one of the media above; `key` is the name of JSON's list (`predictions`)."""
     if media == PROTOBUF:
         return _records(fields)
     if media == CSV:

@@ -1,4 +1,4 @@
-"""How good predictions are, under the names of the log."""
+"""The quality of predictions, under the names of the log."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import numpy as np
 
 
 def regression(predicted: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-    """(n,) each."""
+    """Regression metrics of arrays (n,)."""
     error = predicted.astype(np.float64) - labels
     square = float(np.mean(error * error))
     return {"mse": square, "absolute_loss": float(np.mean(np.abs(error))), "rmse": float(np.sqrt(square))}
 
 
 def binary(scores: np.ndarray, predicted: np.ndarray, labels: np.ndarray, beta: float) -> dict[str, float]:
-    """(n,) each; `scores` only for their order."""
+    """Metrics of a binary classifier from arrays (n,); of `scores` only the order matters."""
     hits = float(np.sum((predicted == 1) & (labels == 1)))
     precision, recall = _share(hits, np.sum(predicted == 1)), _share(hits, np.sum(labels == 1))
     return {
@@ -26,7 +26,7 @@ def binary(scores: np.ndarray, predicted: np.ndarray, labels: np.ndarray, beta: 
 
 
 def multiclass(scores: np.ndarray, labels: np.ndarray, top: int, beta: float) -> dict[str, float]:
-    """`scores` (n, C), `labels` (n,)."""
+    """Metrics of a multiclass classifier from `scores` (n, C) and `labels` (n,)."""
     true = labels.astype(np.int64)
     predicted = scores.argmax(axis=1)
     own = scores[np.arange(len(true)), true]
@@ -51,7 +51,7 @@ def f_beta(precision: float, recall: float, beta: float) -> float:
 
 
 def area(scores: np.ndarray, labels: np.ndarray) -> float:
-    """The area under the ROC curve, equal scores counting half; NaN with one class only."""
+    """The area under the ROC curve, with equal scores counting half; NaN if there is only one class."""
     positive = labels == 1
     count, other = int(positive.sum()), int((~positive).sum())
     if not count or not other:

@@ -1,4 +1,4 @@
-"""Answering invocations with the model of a first-party algorithm."""
+"""Answers invocations with the model of a first-party algorithm."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ class Model(Protocol):
     """A trained model. Safe to use from many threads."""
 
     def predict(self, features: Any, verbose: bool = False) -> Fields:
-        """What is said about each row that `Answers.parse` gave; `verbose` asks for all there is. Raises UserError for rows
-        that don't fit.
+        """Predictions for each row that `Answers.parse` returned; `verbose` requests all available fields. Raises UserError for
+        rows that don't fit.
         """
         ...
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What an algorithm takes and gives. The first of `gives` is the answer where the client names none."""
+    """The content types that an algorithm accepts and returns. The first of `gives` is used if the client names none."""
 
     key: str = "predictions"
     takes: tuple[str, ...] = requests.ALL
@@ -38,7 +38,7 @@ class Answers:
 
 @dataclass(frozen=True)
 class _Asked:
-    """A request whose rows could be read."""
+    """A request with readable rows."""
 
     features: Any
     wanted: ContentType
@@ -59,7 +59,7 @@ class Service(Answering):
         return asked if isinstance(asked, Response) else self._answer(asked)
 
     def invoke_all(self, requests: Sequence[Request]) -> list[Response]:
-        """One prediction for all rows of one kind."""
+        """Makes one prediction for all rows of the same kind."""
         read = [self._read(each.body, each.content_type, each.accept) for each in requests]
         groups: dict[bool, list[_Asked]] = {}
         for asked in read:
@@ -71,7 +71,7 @@ class Service(Answering):
         return [asked if isinstance(asked, Response) else answers[id(asked)] for asked in read]
 
     def _read(self, body: bytes, content_type: str, accept: str) -> _Asked | Response:
-        """What is asked, or the answer that it can't be."""
+        """The parsed request, or the response that refuses it."""
         wanted = self._accepted(accept)
         if wanted is None:
             text = f"Accept type {accept} is not supported; these are: {', '.join(self.answers.gives)}."
@@ -90,13 +90,13 @@ class Service(Answering):
             return _unreadable(error)
 
     def _answer_all(self, group: list[_Asked], verbose: bool) -> list[Response]:
-        """Of one, or of rows that can't be together: each alone."""
+        """Answers one request, or rows that can't be joined: each alone."""
         rows = join_rows([asked.features for asked in group]) if len(group) > 1 else None
         if rows is None:
             return [self._answer(asked) for asked in group]
         try:
             fields = self.model.predict(rows, verbose)
-        except UserError:  # of one of them: the others are not to suffer
+        except UserError:  # one request's fault must not affect the others
             return [self._answer(asked) for asked in group]
         parts = split_rows(fields, [row_count(asked.features) for asked in group])
         return [self._encode(part, asked) for part, asked in zip(parts, group, strict=True)]
@@ -106,7 +106,7 @@ class Service(Answering):
         return Response(responses.encode(fields, media, self.answers.key), media)
 
     def _accepted(self, accept: str) -> ContentType | None:
-        """The first type of the client's list that can be given."""
+        """The first type of the client's list that the algorithm can return."""
         for text in accept.split(",") if accept.strip() else ["*/*"]:
             kind = ContentType.parse(text)
             if kind.media in ("*/*", "application/*"):

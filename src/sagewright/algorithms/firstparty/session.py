@@ -22,12 +22,12 @@ from sagewright.algorithms.job import Job
 from sagewright.algorithms.wording import UNUSED
 
 KEPT = 0.75
-"""Of the memory for rows: what train may take where there is a channel validation."""
+"""Share of the memory for rows that train can use if there is a channel validation."""
 
 
 @dataclass(frozen=True)
 class Session:
-    """What `train` of an algorithm works with. `values` are the validated hyperparameters, those of the declaration."""
+    """The context of an algorithm's `train`. `values` are the validated hyperparameters of the declaration."""
 
     job: Job
     values: Mapping[str, Any]
@@ -38,36 +38,36 @@ class Session:
 
     @property
     def seed(self) -> int:
-        """The same at every host."""
+        """The seed, the same at every host."""
         return int(self.values["_seed"])
 
     @cached_property
     def chosen(self) -> frozenset[str]:
-        """The names of what the job set to something else than the default. Nothing else may ask what was given."""
+        """The names of hyperparameters that the job set to something other than the default. The only way to ask what was given."""
         return self.declaration.chosen(self.job.hyperparameters)
 
     def asks_for(self, solver: str) -> frozenset[str]:
-        """The names of what the job set that this solver uses, and no other."""
+        """The names that the job set and that only this solver uses."""
         unused = self.declaration.unused(self.job.hyperparameters, self.values, solver)
         return self.chosen & self.declaration.only_of(solver) - set(unused)
 
     def solver(self, *names: str) -> None:
-        """Log which solver runs, by its names from the general to the particular, and what was given and isn't used."""
+        """Logs the running solver, by its names from the general to the particular, and the given but unused hyperparameters."""
         if names:
             logging.info("Solver: %s", names[0])
         if unused := self.declaration.unused(self.job.hyperparameters, self.values, *names):
             logging.info(UNUSED, ", ".join(unused))
 
     def rows(self, channel: str, wanted: Wanted) -> Rows | None:
-        """The rows of a channel; None when the job has no such channel, which the log says."""
+        """The rows of a channel; None if the job has no such channel, which is logged."""
         if channel not in self.job.channels:
             logging.info("%s data is not provided.", channel.capitalize())
             return None
         return Rows(self.job, channel, wanted)
 
     def source(self, channel: str, wanted: Wanted) -> Source | None:
-        """The rows of a channel to be read in every epoch; None when there is no such channel. Validation keeps its part of the
-        memory while train is read.
+        """The rows of a channel, to be read in every epoch; None if there is no such channel. Validation's part of the memory is
+        reserved while train is read.
         """
         rows = self.rows(channel, wanted)
         part = KEPT if channel == "train" and "validation" in self.job.channels else 1.0
@@ -75,14 +75,14 @@ class Session:
         return None if rows is None else Source(rows, self.memory, random, part)
 
     def save(self, content: artefact.Content, name: str = artefact.NAME) -> None:
-        """Write a model file, once for all hosts."""
+        """Writes a model file, once for all hosts."""
         if self.group.rank == 0:
             artefact.write(self.job.model_directory, content, name)
 
 
 @contextlib.contextmanager
 def session(declaration: Declaration, algorithm: str, job: Job, values: Mapping[str, Any]) -> Iterator[Session]:
-    """Begin the log and connect the hosts; `algorithm` is the name in `#metrics` lines."""
+    """Starts the log and connects the hosts; `algorithm` is the name in `#metrics` lines."""
     lines = Lines(algorithm, job.current_host)
     lines.configuration(declaration, job)
     with hosts.group(job) as members:

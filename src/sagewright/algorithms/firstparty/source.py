@@ -1,4 +1,5 @@
-"""Mini-batches of prepared rows in random order: from memory where they fit, else from disk, else read anew each epoch."""
+"""Mini-batches of prepared rows in random order: from memory if they fit, otherwise from disk, otherwise by reading again in each
+epoch."""
 
 from __future__ import annotations
 
@@ -16,18 +17,18 @@ from sagewright.algorithms.firstparty.spool import Spool
 from sagewright.algorithms.formats.table import Sparse, Table
 
 SAMPLE = 0.5
-"""Of the memory for rows: what a sample takes where not all of them fit. The rest is for those that are on their way."""
+"""Share of the memory for rows that a sample uses if not all of them fit. The rest is for rows in transit."""
 WINDOW = 4
 Batch = tuple[Any, np.ndarray]
-"""Features (n, d) as the algorithm works with them, an array or scipy's csr_matrix, and labels (n,)."""
+"""Features (n, d) in the algorithm's form, an array or scipy's csr_matrix, and labels (n,)."""
 Prepare = Callable[[Table, bool], Batch]
-"""Makes a batch of rows; it may write into them if the flag says that nobody else has them."""
+"""Makes a batch of rows; it can modify them in place if the flag says that they are not shared."""
 
 
 class Source:
-    """The rows of a channel. `table` are all of them if they are `in_memory`, else a uniform sample; in random order.
+    """The rows of a channel, in random order. `table` holds all of them if they are `in_memory`, otherwise a uniform sample.
 
-    They take of `memory`, the share `part` of it at most. Raises UserError for bad rows.
+    They use at most the share `part` of `memory`. Raises UserError for bad rows.
     """
 
     def __init__(self, rows: Rows, memory: Budget, random: np.random.Generator, part: float = 1.0) -> None:
@@ -61,13 +62,13 @@ class Source:
         return not isinstance(self.table.features, Sparse)
 
     def sample(self, count: int, random: np.random.Generator) -> Table:
-        """`count` rows of what is in memory, or all of that."""
+        """`count` of the rows in memory, or all of them if there are fewer."""
         if self.table.rows <= count:
             return self.table
         return self.table.take(np.sort(random.choice(self.table.rows, count, replace=False)))
 
     def batches(self, prepare: Prepare, size: int, random: np.random.Generator) -> Iterator[Iterator[Batch]]:
-        """One iterator over mini-batches for each epoch, without end."""
+        """An infinite series of iterators over mini-batches, one for each epoch."""
         while not self.in_memory:
             yield (prepare(each, False) for each in batched(self._read(), size))
         starts = np.arange(0, self.table.rows, size)
@@ -80,7 +81,7 @@ class Source:
         return self._rows.blocks() if self._spool is None else self._spool.tables(window)
 
     def _write(self, blocks: Iterable[Table]) -> None:
-        """Raises no OSError: where the disk is full, rows are read again in each epoch, in the order they have."""
+        """Writes the rows to disk. Raises no OSError: on a full disk, rows are read again in each epoch, in their own order."""
         if self._spool is None:
             return
         try:
@@ -94,7 +95,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Prepared:
-    """All rows of a table in their order, in batches, as often as it is iterated over."""
+    """All rows of a table in their order, in batches; can be iterated repeatedly."""
 
     table: Table
     prepare: Prepare
@@ -106,7 +107,7 @@ class Prepared:
 
 
 def prepared(table: Table, prepare: Prepare, size: int = 8192) -> Prepared:
-    """All rows in their order, in new memory a batch at a time."""
+    """All rows in their order, in batches that are newly allocated."""
     return Prepared(table, prepare, size)
 
 

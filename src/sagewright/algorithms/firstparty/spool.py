@@ -1,4 +1,4 @@
-"""Rows on disk in random order: each goes to one of many files by chance, and files are read one at a time."""
+"""Rows on disk in random order: each row is assigned to one of many files at random, and files are read one at a time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PARTS = 128
 
 
 class Spool:
-    """Written first and read then, as often as wanted; it goes when nobody has it any more. Raises OSError on a full disk."""
+    """Written first, then read any number of times; deleted with the last reference. Raises OSError on a full disk."""
 
     def __init__(self, random: np.random.Generator, parts: int = PARTS) -> None:
         self._random = random
@@ -33,7 +33,7 @@ class Spool:
             self._append(self._paths[number], moved.slice(ends[number] - counts[number], ends[number]))
 
     def tables(self, window: int) -> Iterator[Table]:
-        """All rows in another order each time, about `window` bytes or one file's at a time."""
+        """All rows in a new order each time, about `window` bytes or one file at a time."""
         for number in self._random.permutation(len(self._paths)):
             held: list[Table] = []
             for piece in _pieces(self._paths[number]):

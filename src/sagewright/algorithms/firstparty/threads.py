@@ -1,7 +1,7 @@
-"""The CPUs of a job, shared by threads of our own over parts of the data, each with matrix products of one thread.
+"""Shares the CPUs of a job among Python threads that work on parts of the data, each with single-threaded matrix products.
 
-The threads of a BLAS wait for each other by spinning: beside a core that is busy with something else that costs several times
-what they work. Results don't depend on the number of threads: parts are cut the same, and put together in their order.
+The threads of a BLAS wait for each other by spinning: beside a busy core, that costs several times their work. Results don't depend
+on the number of threads: the parts are always cut in the same way, and combined in order.
 """
 
 from __future__ import annotations
@@ -22,22 +22,23 @@ from sagewright.algorithms import hardware
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 AHEAD = 2
-if "OMP_WAIT_POLICY" not in os.environ:  # read by OpenMP's library where it is loaded (Faiss's threads)
+if "OMP_WAIT_POLICY" not in os.environ:  # read by OpenMP's library when it is loaded (Faiss's threads)
     os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
-    os.environ.pop("GOMP_SPINCOUNT", None)  # which would count for more
+    os.environ.pop("GOMP_SPINCOUNT", None)  # it would take precedence
 _pools: list[ThreadPoolExecutor] = []
 _here = threading.local()
 
 
 def one() -> AbstractContextManager[object]:
-    """Products of mini-batches are too small to share: threads that wait for each other cost twenty times as much on busy cores."""
+    """Restricts matrix products to one thread. Products of mini-batches are too small to share: threads that wait for each other
+    cost twenty times as much on busy cores."""
     limits: AbstractContextManager[object] = threadpool_limits(1, user_api="blas")
     return limits
 
 
 @contextlib.contextmanager
 def shared() -> Iterator[None]:
-    """Within it `each` and `ahead` use the job's CPUs, and matrix products one thread."""
+    """A context in which `each` and `ahead` use the job's CPUs, and matrix products one thread."""
     count = hardware.cpu_count()
     with one():
         if count == 1 or _pools:
@@ -52,7 +53,7 @@ def shared() -> Iterator[None]:
 
 
 def each(function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
-    """What the function gives for every item, in their order; inside another `each` one after the other."""
+    """The function's result for every item, in their order; inside another `each`, sequentially."""
     items = list(items)
     if not _pools or len(items) < 2 or getattr(_here, "working", False):
         return [function(item) for item in items]
@@ -68,7 +69,7 @@ def _work(function: Callable[[Item], Result], item: Item) -> Result:
 
 
 def ahead(items: Iterable[Item]) -> Iterator[Item]:
-    """The items, a few of which are made in a thread of its own before they are asked for."""
+    """The items, a few of which are made ahead in a separate thread."""
     return _ahead(iter(items)) if _pools else iter(items)
 
 

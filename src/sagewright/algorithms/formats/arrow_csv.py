@@ -1,4 +1,4 @@
-"""CSV of numbers by Arrow's parser, several times as fast as NumPy's and on all cores; it needs 0.1 s to be imported."""
+"""CSV of numbers by Arrow's parser, several times as fast as NumPy's and multi-threaded; importing it takes 0.1 s."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ CHUNK_BYTES = 1 << 20
 
 
 def parse(block: bytes, delimiter: str) -> np.ndarray | None:
-    """(rows, columns) float32 of whole lines, empty fields as NaN; None for whatever is not such a table."""
+    """(rows, columns) float32 of whole lines, with empty fields as NaN; None if the block is not such a table."""
     first = block.lstrip(b"\r\n").partition(b"\n")[0]
     names = [f"c{number}" for number in range(first.count(delimiter.encode()) + 1)]
     try:

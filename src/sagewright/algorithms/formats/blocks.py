@@ -1,4 +1,4 @@
-"""Text files in blocks of whole lines, so that a file need not fit in memory twice."""
+"""Reads text files in blocks of whole lines, so that a file need not fit in memory twice."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ BLOCK_BYTES = 8 << 20
 
 
 def line_blocks(path: Path, block_bytes: int = BLOCK_BYTES) -> Iterator[bytes]:
-    """Non-empty blocks that end at a line's end (the last one may lack its newline). Pipes are read too."""
+    """Non-empty blocks that end at a line's end (the last one can lack its newline). Pipes are supported."""
     rest = b""
     with path.open("rb") as stream:
         while block := stream.read(block_bytes):

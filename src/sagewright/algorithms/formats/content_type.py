@@ -21,7 +21,7 @@ FORMATS: dict[str, Format] = {
     "recordio-protobuf": "recordio-protobuf",
     "application/x-recordio-protobuf": "recordio-protobuf",
 }
-"""Every media type that names a tabular format."""
+"""All media types that name a tabular format."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class ContentType:
         return FORMATS.get(self.media)
 
     def label_size(self, default: int) -> int:
-        """Columns that hold labels. Raises UserError unless the parameter is a whole number ≥ 0."""
+        """The number of label columns. Raises UserError unless the parameter is a whole number ≥ 0."""
         text = self.parameters.get("label_size")
         if text is None:
             return default

@@ -17,13 +17,13 @@ from sagewright.algorithms.formats.table import Layout, Table, from_columns
 
 DELIMITERS = (",", "\t", ";", "|", " ", ":")
 ARROW_BYTES = 4 << 20
-"""Blocks from this size on are worth the import of Arrow, smaller ones are read by it if it is there."""
+"""Minimum size of a block that is worth the import of Arrow; smaller blocks are read by Arrow if it is already imported."""
 ARROW = "sagewright.algorithms.formats.arrow_csv"
 _POSITION = re.compile(r"at row (\d+)")
 
 
 def batches(paths: Sequence[Path], layout: Layout) -> Iterator[Table]:
-    """The rows of the files in order, float32. Raises UserError, with file and row, where something is no number."""
+    """The rows of the files in order, float32. Raises UserError, with file and row, for a field that is not a number."""
     delimiter = layout.delimiter
     for path in paths:
         done = 0
@@ -69,7 +69,7 @@ def parse(block: bytes, delimiter: str, name: str, rows_before: int = 0) -> np.n
 
 
 def _parse_text(block: bytes, delimiter: str, name: str, rows_before: int) -> np.ndarray:
-    """By NumPy, which says where a fault is."""
+    """Parses with NumPy, which reports the location of a fault."""
     try:
         text = block.decode("utf-8-sig")
     except UnicodeDecodeError as error:

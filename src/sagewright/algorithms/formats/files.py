@@ -1,6 +1,6 @@
-"""Which files of a channel's folder are data.
+"""Selects the data files of a channel's folder.
 
-Source: the contract's xgboost.md: folders at most 3 deep; hidden files (`.` or `_` first, as `_SUCCESS`) are no data.
+Source: the contract's xgboost.md: folders at most 3 deep; hidden files (`.` or `_` first, such as `_SUCCESS`) are not data.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ DEEPEST = 3
 
 
 def data_files(directory: Path) -> list[Path]:
-    """Non-empty data files below `directory`, sorted; links are followed. A directory that is missing has none."""
+    """Non-empty data files below `directory`, sorted; links are followed. A missing directory has none."""
     found: list[Path] = []
     if directory.is_file():
         found.append(directory)

@@ -1,6 +1,6 @@
 """LibSVM text: `label[:weight] [qid:n] index:value …`, indices from 0.
 
-Source: the contract's xgboost.md. `qid` is what XGBoost's own reader takes for ranking.
+Source: the contract's xgboost.md. XGBoost's own reader uses `qid` for ranking.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MOST_QUERY = 2**31 - 1
 
 
 def batches(paths: Sequence[Path], layout: Layout) -> Iterator[Table]:  # noqa: ARG001 - the format says where labels are
-    """The rows of the files in order. Raises UserError, with file and line, for what is not LibSVM."""
+    """The rows of the files in order. Raises UserError, with file and line, for text that is not LibSVM."""
     for path in paths:
         lines = 0
         for block in line_blocks(path):
@@ -30,7 +30,7 @@ def batches(paths: Sequence[Path], layout: Layout) -> Iterator[Table]:  # noqa: 
 
 
 def parse(block: bytes, name: str, lines_before: int = 0) -> Table:
-    """The rows of whole lines; columns reach to the largest index. Raises UserError."""
+    """The rows of whole lines; the number of columns follows from the largest index. Raises UserError."""
     if b"#" in block:
         block = re.sub(rb"#[^\n]*", b"", block)
     characters = np.frombuffer(block, np.uint8)
@@ -65,10 +65,10 @@ def parse(block: bytes, name: str, lines_before: int = 0) -> Table:
 
 
 def _numbers(block: bytes, starts: np.ndarray, counts: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """All numbers of the block (float64), and where each token's first one stands."""
+    """All numbers of the block (float64), and the position of each token's first number."""
     text = block.replace(b"qid:", b" ").replace(b":", b" ")
     try:
-        numbers = np.fromstring(text, sep=" ")  # of text, which is not the deprecated use
+        numbers = np.fromstring(text, sep=" ")  # parses text, which is not the deprecated use
     except ValueError as error:
         raise UserError(f"{name} is not LIBSVM: {error}") from error
     if len(numbers) != int(counts.sum()):

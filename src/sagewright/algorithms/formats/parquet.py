@@ -17,7 +17,7 @@ BLOCK_BYTES = 8 << 20
 
 
 def batches(paths: Sequence[Path], layout: Layout) -> Iterator[Table]:
-    """Tables of about `BLOCK_BYTES`. Raises UserError for what is no Parquet file of numbers."""
+    """Tables of about `BLOCK_BYTES`. Raises UserError for a file that isn't Parquet with numeric columns."""
     for path in paths:
         source = path if path.is_file() else pa.BufferReader(path.read_bytes())
         try:
@@ -31,9 +31,9 @@ def batches(paths: Sequence[Path], layout: Layout) -> Iterator[Table]:
 
 
 def to_numpy(table: Any, name: str) -> np.ndarray:
-    """(rows, columns) float32 of an arrow table. Raises UserError, with the column, for what is not numeric.
+    """(rows, columns) float32 of an Arrow table. Raises UserError, with the column, for values that aren't numeric.
 
-    Reads arrow's buffers itself: arrow's own conversion imports pandas, which costs a second.
+    Reads Arrow's buffers directly: Arrow's own conversion imports pandas, which costs a second.
     """
     out = np.empty((table.num_columns, table.num_rows), np.float32)
     for number, (field, column) in enumerate(zip(table.schema, table.columns, strict=True)):

@@ -1,4 +1,4 @@
-"""recordIO-protobuf files as tables: dense and sparse, float32, float64 or int32, labels inside the records."""
+"""recordIO-protobuf files as tables: dense and sparse, float32, float64 or int32, with labels inside the records."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sagewright.algorithms.formats.table import Layout, Sparse, Table
 
 
 def batches(paths: Sequence[Path], layout: Layout) -> Iterator[Table]:  # noqa: ARG001 - the format says where labels are
-    """One table for each block of a file. Raises UserError for broken files and for records that don't fit together."""
+    """One table for each block of a file. Raises UserError for broken files and for incompatible records."""
     for path in paths:
         for block in recordio.frame_blocks(path):
             table = parse(block, f"file {path}")
@@ -23,14 +23,14 @@ def batches(paths: Sequence[Path], layout: Layout) -> Iterator[Table]:  # noqa: 
 
 
 def parse(data: bytes, name: str) -> Table | None:
-    """The table of a file's bytes, None when there is no record. Raises UserError."""
+    """The table of a file's bytes, None if there are no records. Raises UserError."""
     if not data:
         return None
     return _equal_records(data) or _any_records(data, name)
 
 
 def _equal_records(data: bytes) -> Table | None:
-    """The fast way: dense float32 records that differ in nothing but their values, read through one view."""
+    """The fast path: dense float32 records that differ only in their values, read through one view."""
     frames = recordio.equal_frames(data)
     if frames is None:
         return None
@@ -53,7 +53,7 @@ def _equal_records(data: bytes) -> Table | None:
 
 
 def _place(payload: memoryview, tensor: Tensor) -> slice | None:
-    """Where a dense float32 tensor's values stand in the payload; None if that isn't certain."""
+    """The position of a dense float32 tensor's values in the payload; None if that isn't certain."""
     if tensor.keys is not None or tensor.values.dtype != np.float32 or not len(tensor.values):
         return None
     whole = np.frombuffer(payload, np.uint8)

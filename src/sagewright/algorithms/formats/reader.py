@@ -1,4 +1,4 @@
-"""Read the files of a channel, whatever tabular format they are in."""
+"""Reads the files of a channel in any tabular format."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _READERS: dict[Format, str] = {
 
 
 def batches(paths: Sequence[Path], format_: Format, layout: Layout) -> Iterator[Table]:
-    """The rows of the files in order, in blocks that fit in memory. Raises UserError for data it can't read."""
+    """The rows of the files in order, in blocks that fit in memory. Raises UserError for unreadable data."""
     tables: Iterator[Table] = import_module(_READERS[format_]).batches(paths, layout)
     return tables
 
 
 def read(paths: Sequence[Path], format_: Format, layout: Layout) -> Table | None:
-    """All rows of the files, None when there are none. Raises UserError for data it can't read."""
+    """All rows of the files, None if there are none. Raises UserError for unreadable data."""
     blocks = list(batches(paths, format_, layout))
     return concatenate(blocks) if blocks else None

@@ -23,7 +23,7 @@ _FIXED = {FLOAT32: "<f4", FLOAT64: "<f8"}
 
 @dataclass(frozen=True)
 class Tensor:
-    """`values` (n,) float32, float64 or int32; `keys` (n,) int64 and `shape` when it is sparse."""
+    """`values` (n,) float32, float64 or int32; `keys` (n,) int64 and `shape` if it is sparse."""
 
     values: np.ndarray
     keys: np.ndarray | None = None
@@ -32,14 +32,14 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Record:
-    """One record: named tensors. A vector's name is `values`."""
+    """One record: named tensors. The name of a vector is `values`."""
 
     features: Mapping[str, Tensor]
     labels: Mapping[str, Tensor]
 
 
 def decode(payload: memoryview) -> Record:
-    """Raises UserError for bytes that are no Record."""
+    """Raises UserError for bytes that aren't a Record."""
     maps: dict[int, dict[str, Tensor]] = {1: {}, 2: {}}
     try:
         for number, _, entry in _fields(payload):
@@ -69,7 +69,7 @@ def _tensor(kind: int, body: memoryview) -> Tensor:
     for number, wire, content in _fields(body):
         if number not in parts:
             continue
-        if isinstance(content, int):  # not packed, one at a time
+        if isinstance(content, int):  # not packed, one value at a time
             parts[number].append(np.array([content], np.uint64))
         elif number == 1 and kind in _FIXED:
             parts[1].append(np.frombuffer(content, _FIXED[kind]))
@@ -93,7 +93,7 @@ def _join(parts: list[np.ndarray]) -> np.ndarray:
 
 
 def _fields(view: memoryview) -> Iterator[tuple[int, int, memoryview | int]]:
-    """(field number, wire type, content) of one message. Raises IndexError or ValueError when it is broken."""
+    """(field number, wire type, content) of one message. Raises IndexError or ValueError if it is broken."""
     position = 0
     while position < len(view):
         tag, position = _varint(view, position)
@@ -126,7 +126,7 @@ def _varint(view: memoryview, position: int) -> tuple[int, int]:
 
 
 def decode_varints(packed: memoryview) -> np.ndarray:
-    """All numbers of a packed field, uint64. Raises ValueError when the last one is cut off."""
+    """All numbers of a packed field, uint64. Raises ValueError if the last one is cut off."""
     raw = np.frombuffer(packed, np.uint8)
     if not len(raw):
         return np.empty(0, np.uint64)

@@ -1,8 +1,8 @@
-"""RecordIO frames: how records stand in a file.
+"""RecordIO frames: the framing of records in a file.
 
-A frame is magic 0xced7230a, then a word whose low 29 bits are the length and top 3 bits the part (0 whole, 1 first,
-2 middle, 3 last), then the bytes, padded to 4. All little-endian. A record that holds the magic itself may be split
-there. Source: the contract's algorithms/_common.md, section 5.
+A frame is magic 0xced7230a, then a word whose low 29 bits are the length and top 3 bits the part (0 whole, 1 first, 2 middle, 3
+last), then the bytes, padded to 4. All little-endian. A record that contains the magic itself can be split there. Source: the
+contract's algorithms/_common.md, section 5.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from sagewright.algorithms.errors import UserError
 
 MAGIC = 0xCED7230A
 BLOCK_BYTES = 1 << 22
-"""Small enough for the allocator to use the same pages again: fresh ones for each block take several times as long."""
+"""Small enough for the allocator to reuse the same pages: fresh pages for each block take several times as long."""
 _HEADER = struct.Struct("<II")
 _LENGTH_BITS = (1 << 29) - 1
 
 
 def read_frames(data: bytes, name: str) -> Iterator[memoryview]:
-    """The records of a file's bytes. Raises UserError where the frame is broken."""
+    """The records of a file's bytes. Raises UserError if a frame is broken."""
     view = memoryview(data)
     position = 0
     parts: list[bytes] = []
@@ -48,7 +48,7 @@ def read_frames(data: bytes, name: str) -> Iterator[memoryview]:
 
 
 def frame_blocks(path: Path, block_bytes: int = BLOCK_BYTES) -> Iterator[bytes]:
-    """Non-empty blocks of whole records; only what is left of a broken file may end inside one. Pipes are read too."""
+    """Non-empty blocks of whole records; only the remainder of a broken file can end inside a record. Pipes are supported."""
     rest = b""
     with path.open("rb") as stream:
         while block := stream.read(block_bytes):
@@ -62,7 +62,7 @@ def frame_blocks(path: Path, block_bytes: int = BLOCK_BYTES) -> Iterator[bytes]:
 
 
 def _whole(data: bytes) -> int:
-    """Where the last whole record of `data` ends, at a broken frame the end of `data`: whoever reads it will complain."""
+    """The end of the last whole record of `data`, or the end of `data` if a frame is broken: the reader will report it."""
     if len(data) >= _HEADER.size:
         magic, word = _HEADER.unpack_from(data, 0)
         size = _HEADER.size + (word + 3) // 4 * 4
@@ -83,7 +83,7 @@ def _whole(data: bytes) -> int:
 
 
 def equal_frames(data: bytes | memoryview) -> np.ndarray | None:
-    """(records, length) uint8 view of the payloads when all frames are whole and equally long, else None."""
+    """(records, length) uint8 view of the payloads if all frames are whole and equally long, else None."""
     if len(data) < _HEADER.size:
         return None
     magic, word = _HEADER.unpack_from(data, 0)
@@ -97,7 +97,7 @@ def equal_frames(data: bytes | memoryview) -> np.ndarray | None:
 
 
 def write_frames(records: Iterable[bytes]) -> bytes:
-    """The bytes of a RecordIO file, every record in one frame."""
+    """The bytes of a RecordIO file, with every record in one frame."""
     out = bytearray()
     for record in records:
         out += _HEADER.pack(MAGIC, len(record)) + record + b"\0" * (-len(record) % 4)

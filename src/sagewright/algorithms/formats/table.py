@@ -1,4 +1,4 @@
-"""A block of rows as every reader gives it and every algorithm takes it."""
+"""A block of rows: the output of every reader and the input of every algorithm."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from sagewright.algorithms.errors import UserError
 
 @dataclass(frozen=True)
 class Layout:
-    """Where labels and weights stand in a row, for formats that don't say so themselves.
+    """Positions of labels and weights in a row, for formats that don't specify them.
 
-    `label_columns` leading columns are labels; with `weight_column` the next one is the row's weight. `delimiter` is
-    for CSV; None means: find it in the first line.
+    The first `label_columns` columns are labels; with `weight_column` the next one is the row's weight. `delimiter` is for CSV;
+    None: detect it from the first line.
     """
 
     label_columns: int = 1
@@ -40,7 +40,7 @@ class Sparse:
         return len(self.indptr) - 1, self.columns
 
     def dense(self) -> np.ndarray:
-        """(rows, columns) float32, zero where nothing was stored."""
+        """(rows, columns) float32, zero where nothing is stored."""
         out = np.zeros(self.shape, np.float32)
         out[np.repeat(np.arange(self.shape[0]), np.diff(self.indptr)), self.indices] = self.values
         return out
@@ -50,7 +50,7 @@ class Sparse:
         return int(self.indptr.nbytes + self.indices.nbytes + self.values.nbytes)
 
     def slice(self, start: int, end: int) -> Sparse:
-        """Rows `start` to `end`: views of the entries."""
+        """Rows `start` to `end`, as views of the entries."""
         first, last = self.indptr[start], self.indptr[end]
         indptr = self.indptr[start : end + 1] - first
         return Sparse(indptr, self.indices[first:last], self.values[first:last], self.columns)
@@ -65,8 +65,8 @@ class Sparse:
 
 @dataclass(frozen=True)
 class Table:
-    """n rows: `features` (n, d) float32 or `Sparse`; `labels` (n,) or (n, k) float32; `weights` (n,) float32;
-    `groups` (n,) int64, the query each row belongs to. Labels, weights and groups may be absent.
+    """n rows: `features` (n, d) float32 or `Sparse`; `labels` (n,) or (n, k) float32; `weights` (n,) float32; `groups` (n,) int64,
+    the query of each row. Labels, weights and groups are optional.
     """
 
     features: np.ndarray | Sparse
@@ -87,13 +87,13 @@ class Table:
         return int(self.features.nbytes + sum(part.nbytes for part in self._parts() if part is not None))
 
     def slice(self, start: int, end: int) -> Table:
-        """Rows `start` to `end`: views."""
+        """Rows `start` to `end`, as views."""
         rows = self.features
         features = rows.slice(start, end) if isinstance(rows, Sparse) else rows[start:end]
         return Table(features, *(None if part is None else part[start:end] for part in self._parts()))
 
     def take(self, rows: np.ndarray) -> Table:
-        """The chosen rows, in the given order."""
+        """The selected rows, in the given order."""
         features = self.features.take(rows) if isinstance(self.features, Sparse) else self.features[rows]
         return Table(features, *(None if part is None else part[rows] for part in self._parts()))
 
@@ -102,7 +102,7 @@ class Table:
 
 
 def from_columns(values: np.ndarray, layout: Layout) -> Table:
-    """Split (n, labels + weight + d) columns by `layout`. Raises UserError when no feature is left."""
+    """Splits (n, labels + weight + d) columns by `layout`. Raises UserError if no feature is left."""
     leading = layout.label_columns + layout.weight_column
     if values.shape[1] <= leading:
         raise UserError(f"a row has {values.shape[1]} columns, and {leading} of them are no features")
@@ -116,7 +116,7 @@ def from_columns(values: np.ndarray, layout: Layout) -> Table:
 
 
 def concatenate(tables: Sequence[Table]) -> Table:
-    """One table of all rows. Raises UserError when dense widths differ, or only some have labels or groups."""
+    """One table of all rows. Raises UserError if dense widths differ, or if only some tables have labels or groups."""
     if len(tables) == 1:
         return tables[0]
     parts = []

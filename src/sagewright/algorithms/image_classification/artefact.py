@@ -1,7 +1,7 @@
-"""The files of a trained image classifier, by the names that they have on AWS; the weights are safetensors.
+"""The files of a trained image classifier, under their names on AWS; the weights are safetensors.
 
-`image-classification-0007.params` are the weights after epoch 7, `image-classification-symbol.json` says which network it is and
-which weights count, `model-shapes.json` the shape of what goes in.
+`image-classification-0007.params` are the weights after epoch 7, `image-classification-symbol.json` describes the network and names
+the weights to use, `model-shapes.json` has the input's shape.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ MOST_CLASSES = 1_000_000
 
 @dataclass(frozen=True)
 class Description:
-    """What has to be known to build the network again, and to show it images as it saw them. `shape`: channels, height, width.
-    Without a `framing`, which older models have none of, images are brought to the shape as a whole.
+    """The information needed to rebuild the network and to prepare images as in training. `shape`: channels, height, width. Without
+    a `framing`, as in older models, whole images are resized to the shape.
     """
 
     layers: int
@@ -41,12 +41,12 @@ class Description:
 
 
 def is_ours(name: str) -> bool:
-    """Whether an archive's file is one of these."""
+    """True if an archive's file is one of these."""
     return name in (SYMBOL, SHAPES) or _WEIGHTS.fullmatch(name) is not None
 
 
 def weights_name(epoch: int) -> str:
-    """Epochs count from 1."""
+    """The file name of an epoch's weights. Epochs count from 1."""
     return f"image-classification-{epoch:04d}.params"
 
 
@@ -55,7 +55,7 @@ def write_weights(directory: Path, module: nn.Module, epoch: int) -> None:
 
 
 def write(directory: Path, description: Description, module: nn.Module, epoch: int) -> None:
-    """All of them, where `epoch` is the one whose weights count."""
+    """Writes all files; `epoch` is the one whose weights are used."""
     write_weights(directory, module, epoch)
     document = {"format": FORMAT, "params": weights_name(epoch), **description.document()}
     weights.write_json(directory / SYMBOL, document)
@@ -63,7 +63,7 @@ def write(directory: Path, description: Description, module: nn.Module, epoch: i
 
 
 def read(directory: Path) -> tuple[Description, nn.Module]:
-    """The network with its weights. Raises UserError for what is no such model; a model of AWS's is told as such."""
+    """The network with its weights. Raises UserError for any other model; a model written by AWS is reported as unsupported."""
     document = weights.read_symbol(directory / SYMBOL)
     description, name = _described(document)
     module = network.build(description.layers, description.shape[0], description.classes)

@@ -1,4 +1,5 @@
-"""What is done to training images: mirrored, and by `augmentation_type` other colours, turned, sheared and stretched.
+"""Augmentation of training images: they are mirrored and, depending on `augmentation_type`, recoloured, rotated, sheared and
+stretched.
 
 Images are (n, channels, h, w), values 0 to 255. Ranges are those of the contract and of MXNet's image augmenter: hue by up to 36 of
 180, saturation and lightness by up to 50 of 255; 10 degrees, a shear of 0.1, an aspect between 3/4 and 4/3.
@@ -17,7 +18,8 @@ CROP, COLOR, TRANSFORM = "crop", "crop_color", "crop_color_transform"
 
 
 def augment(images: torch.Tensor, kind: str) -> torch.Tensor:
-    """As `kind` says, by torch's generator. What is only mirrored keeps its type; else the answer is float32."""
+    """Augments images according to `kind`, with torch's generator. Images that are only mirrored keep their type; otherwise the
+    result is float32."""
     mirrored = torch.where((_uniform(images, 0, 1) < 0.5).view(-1, 1, 1, 1), images.flip(3), images)
     if kind == CROP:
         return mirrored
@@ -30,12 +32,12 @@ def augment(images: torch.Tensor, kind: str) -> torch.Tensor:
 
 
 def _uniform(images: torch.Tensor, low: float, high: float) -> torch.Tensor:
-    """(n,) numbers, drawn on the CPU, so that every device gives the same."""
+    """(n,) random numbers, drawn on the CPU, so that the result is the same on every device."""
     return (low + (high - low) * torch.rand(len(images))).to(images.device)
 
 
 def _colors(images: torch.Tensor) -> torch.Tensor:
-    """Another hue, saturation and lightness of each image."""
+    """Changes hue, saturation and lightness of each image."""
     hue, saturation, lightness = to_hsl(images / 255)
     shape = (-1, 1, 1)
     hue = (hue + _uniform(images, -HUE, HUE).view(shape)) % 1
@@ -71,7 +73,7 @@ def to_rgb(hue: torch.Tensor, saturation: torch.Tensor, lightness: torch.Tensor)
 
 
 def _transformed(images: torch.Tensor) -> torch.Tensor:
-    """Turned, sheared and stretched; beyond the edge it is as at the edge."""
+    """Rotates, shears and stretches the images; beyond an edge, the edge's values are repeated."""
     angle = _uniform(images, -DEGREES, DEGREES) * math.pi / 180
     shear = _uniform(images, -SHEAR, SHEAR)
     stretch = torch.exp(_uniform(images, -math.log(ASPECT), math.log(ASPECT)) / 2)

@@ -1,4 +1,4 @@
-"""What the weights are before the first epoch: new, those of an earlier job, or pretrained ones."""
+"""The weights before the first epoch: new, from an earlier job, or pretrained."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from sagewright.algorithms.image_classification.artefact import Description
 
 
 def begin(own: Run, module: nn.Module, description: Description) -> None:
-    """Put what the job brings into the module. Raises UserError where that doesn't fit, or is asked for and missing."""
+    """Loads the weights that the job provides into the module. Raises UserError if they don't fit, or if they are requested and
+    missing."""
     if own.values["use_pretrained_model"] == "1":
         backbones.fill(own.job, description.layers, module[1])
     elif "model" in own.job.channels:
@@ -21,7 +22,7 @@ def begin(own: Run, module: nn.Module, description: Description) -> None:
 
 
 def _go_on(own: Run, module: nn.Module, description: Description) -> None:
-    """Incremental training: from the model of the channel, which must be of the same network."""
+    """Incremental training: loads the channel's model, which must be of the same network."""
     with archives.unpacked(own.job.channel_path("model"), artefact.is_ours) as folder:
         before, earlier = artefact.read(folder)
     archives.require_equal(_named(before), _named(description))
@@ -30,6 +31,6 @@ def _go_on(own: Run, module: nn.Module, description: Description) -> None:
 
 
 def _named(description: Description) -> dict[str, object]:
-    """By the hyperparameters that said it."""
+    """The description's values by the hyperparameters that set them."""
     shape = ",".join(map(str, description.shape))
     return {"num_layers": description.layers, "image_shape": shape, "num_classes": description.classes}

@@ -1,4 +1,4 @@
-"""Decoded images of a channel, ready for training: each is decoded and resized once, into a file that is mapped into memory."""
+"""Decoded images of a channel, ready for training. Each is decoded and resized once, into a file that is mapped into memory."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from sagewright.algorithms.job import Job
 
 @dataclass(frozen=True)
 class Form:
-    """What images and labels are to be. `shape`: channels, height, width."""
+    """The required form of images and labels. `shape`: channels, height, width."""
 
     shape: tuple[int, int, int]
     classes: int
@@ -30,7 +30,7 @@ class Form:
 
     @classmethod
     def of(cls, job: Job, channel: str, values: Mapping[str, Any]) -> Form:
-        """As the hyperparameters and the channel's content type say. Raises UserError where `resize` is missing."""
+        """The form that the hyperparameters and the channel's content type require. Raises UserError if `resize` is missing."""
         content_type, resize = job.channels[channel].content_type, values.get("resize")
         if resize is None and content_type.media != "application/x-recordio":
             raise UserError(f"resize is required, for channel {channel} is {content_type.media}")
@@ -62,7 +62,7 @@ class Form:
         return images.pixels(image)
 
     def label(self, given: Any) -> int | list[int]:
-        """The class, or with several labels the classes. Raises BadImage."""
+        """The class, or the classes if there are several labels. Raises BadImage."""
         if not self.multi_label:
             if len(given) != 1:
                 raise BadImage(f"it has {len(given)} labels, and multi_label is 0")
@@ -80,7 +80,7 @@ class Form:
 
 
 class Images:
-    """All images of a channel; `store`, which has their pixels after each other, may be closed.
+    """All images of a channel; `store`, which has their concatenated pixels, can be closed.
 
     `labels` is (n,) int64, or (n, classes) float32 of zeros and ones.
     """
@@ -103,7 +103,7 @@ class Images:
         return Framing.of(self._sizes)
 
     def take(self, rows: np.ndarray, random: np.random.Generator | None = None) -> np.ndarray:
-        """(n, h, w, channels) uint8 of the shape: cut out of the middle, or, with `random`, anywhere."""
+        """(n, h, w, channels) uint8 of the shape: cropped from the centre or, with `random`, anywhere."""
         if self._exact:
             return np.asarray(self._bytes[rows])
         channels, height, width = self.form.shape
@@ -117,7 +117,7 @@ class Images:
 
 
 def read(job: Job, channel: str, values: Mapping[str, Any]) -> Images:
-    """Decode a channel. Raises UserError, which names the first five that can't be used; and where there are none."""
+    """Decodes a channel. Raises UserError if images can't be used, naming the first five, and if there are none."""
     form = Form.of(job, channel, values)
     try:
         with tempfile.TemporaryFile() as store:
@@ -131,7 +131,7 @@ def read(job: Job, channel: str, values: Mapping[str, Any]) -> Images:
 def _decode(
     job: Job, channel: str, form: Form, store: IO[bytes]
 ) -> tuple[list[tuple[int, int]], list[int | list[int]]]:
-    """Write the pixels after each other; sizes and labels."""
+    """Writes the concatenated pixels; returns sizes and labels."""
     faults = Faults(channel)
     sizes: list[tuple[int, int]] = []
     labels: list[int | list[int]] = []

@@ -1,4 +1,4 @@
-"""What part of an image the network sees, and at what size: the same in training, validation and serving."""
+"""The part of an image that the network sees, and its size: the same in training, validation and serving."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from sagewright.algorithms.deep import images
 
 @dataclass(frozen=True)
 class Framing:
-    """Images whose short side has from `low` to `high` pixels, as those of train have, are taken as they are; others are brought to
-    `usual`. The network sees the middle.
+    """Images whose short side has `low` to `high` pixels, the range of the training images, are used at their size; others are
+    resized to `usual`. The network sees the centre.
     """
 
     low: int
@@ -23,13 +23,13 @@ class Framing:
 
     @classmethod
     def of(cls, sizes: np.ndarray) -> Framing:
-        """Of training images with these heights and widths (n, 2)."""
+        """The framing for training images with these heights and widths (n, 2)."""
         short = sizes.min(axis=1)
         return cls(int(short.min()), int(np.median(short)), int(short.max()))
 
     @classmethod
     def read(cls, said: object) -> Framing | None:
-        """What a model's description says; None where it says nothing. Raises ValueError or TypeError."""
+        """The framing in a model's description; None if it has none. Raises ValueError or TypeError."""
         if said is None:
             return None
         if not isinstance(said, Sequence) or len(said) != 3:
@@ -51,7 +51,7 @@ class Framing:
 
 
 def cut(image: Image.Image, height: int, width: int) -> Image.Image:
-    """The middle; one that is smaller is made larger first, its aspect kept."""
+    """The centre; a smaller image is enlarged first, with its aspect ratio kept."""
     scale = max(height / image.height, width / image.width)
     if scale > 1:
         image = images.resized(image, max(width, round(image.width * scale)), max(height, round(image.height * scale)))

@@ -1,7 +1,7 @@
-"""A trained image classifier: its answers about images.
+"""A trained image classifier and its responses.
 
-Source: the contract's algorithms/image-classification.md (inference): an image a request; JSON is the bare list of probabilities.
-AWS resizes images to the training's shape whatever their aspect; here they are framed as in training.
+Source: the contract's algorithms/image-classification.md (inference): one image in a request; the JSON response is the bare list of
+probabilities. AWS resizes images to the training's shape regardless of their aspect ratio; here they are framed as in training.
 """
 
 from __future__ import annotations
@@ -24,25 +24,25 @@ from sagewright.serving.messages import Answering, Request, Response
 
 OFFERED = (JSON, JSON_LINES)
 TOGETHER = 32
-"""Images that are looked at at once."""
+"""Images that are classified in one batch."""
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A request that can be answered: the pixels as the network takes them, the form of the answer."""
+    """A valid request: the pixels as the network's input, and the response's format."""
 
     pixels: np.ndarray
     form: ContentType
 
 
 def serve(model_directory: Path) -> Answering:
-    """Raises UserError when the folder has no model, or one that can't be read."""
+    """Raises UserError if the folder has no model, or one that can't be read."""
     description, module = artefact.read(model_directory)
     return Service(description, module)
 
 
 class Service(Answering):
-    """Answers requests: one image each."""
+    """Answers requests with one image each."""
 
     def __init__(self, description: artefact.Description, module: torch.nn.Module) -> None:
         self._description, self._device = description, devices.for_serving()
@@ -52,7 +52,7 @@ class Service(Answering):
         return self.invoke_all([Request(body, content_type, accept)])[0]
 
     def invoke_all(self, requests: Sequence[Request]) -> list[Response]:
-        """Those that can be read are looked at together."""
+        """Classifies the images of all readable requests together."""
         read = [self._read(each) for each in requests]
         pixels = [each.pixels for each in read if isinstance(each, Asked)]
         likely = iter(
@@ -70,7 +70,7 @@ class Service(Answering):
         return found
 
     def _read(self, request: Request) -> Asked | Response:
-        """The pixels, or the answer that there are none."""
+        """The pixels, or the response that refuses the request."""
         form = imageanswers.form_of(request.content_type, request.accept, OFFERED)
         if isinstance(form, Response):
             return form

@@ -1,8 +1,8 @@
-"""Residual networks: those of 18 to 200 layers, with torchvision's names of weights, and those of 20 to 110
-layers for small images.
+"""Residual networks: those of 18 to 200 layers, with torchvision's names of weights, and those of 20 to 110 layers for small
+images.
 
-They take raw pixels, 0 to 255: the first layer, which is not learnt, brings them to about zero mean and unit deviation. torchvision
-is not imported: that would cost each job as long as torch itself.
+Their input is raw pixels, 0 to 255: the first layer, which is not learnt, scales them to about zero mean and unit deviation.
+torchvision is not imported, because that takes as long as importing torch itself.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from sagewright.algorithms.deep.residual import BLOCKS, Residual
 from sagewright.algorithms.deep.scaling import Normalise
 
 WIDTHS = (16, 32, 64)
-"""Channels of the three stages of the networks for small images, of (layers - 2) / 6 blocks each."""
+"""Channels of the three stages of the networks for small images, each of (layers - 2) / 6 blocks."""
 
 
 def build(layers: int, channels: int, classes: int) -> nn.Module:
-    """A network with new weights, drawn from torch's generator; (n, channels, h, w) of any number type to (n, classes) scores."""
+    """A network with new weights, drawn from torch's generator; it maps (n, channels, h, w) of any number type to (n, classes)
+    scores."""
     if layers in BLOCKS:
         body: nn.Module = Residual(layers, channels, classes)
     else:
@@ -28,7 +29,7 @@ def build(layers: int, channels: int, classes: int) -> nn.Module:
 
 
 class Small(nn.Module):
-    """The residual network of He et al. for CIFAR-10: one convolution, three stages of two-layer blocks, the mean of all places."""
+    """The residual network of He et al. for CIFAR-10: one convolution, three stages of two-layer blocks, global average pooling."""
 
     def __init__(self, blocks: int, channels: int, classes: int) -> None:
         super().__init__()
@@ -51,7 +52,7 @@ class Small(nn.Module):
 
 
 class Block(nn.Module):
-    """Two convolutions beside a way past them, which halves the places and adds channels of zeros where the block does."""
+    """Two convolutions with a shortcut, which subsamples and adds zero channels if the block does so."""
 
     def __init__(self, before: int, width: int, step: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Labelled images of a channel as they come: MXNet's image records, augmented manifests in Pipe mode, files with a list."""
+"""Labelled images of a channel, not yet decoded: MXNet's image records, augmented manifests in Pipe mode, files with a list."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LONGEST_LINE = 1 << 20
 
 @dataclass(frozen=True)
 class Labelled:
-    """An image's bytes, or the file that has them, and its labels as they stand there; `wrong` says why it can't be used."""
+    """An image's bytes, or the file that has them, and its unparsed labels; `wrong` is the reason why it can't be used."""
 
     name: str
     content: bytes | Path
@@ -31,7 +31,7 @@ class Labelled:
 
 
 def examples(job: Job, channel: str) -> Iterator[Labelled]:
-    """The channel's images in the order they have. Raises UserError where there is no reading on."""
+    """The channel's images in their order. Raises UserError if reading can't continue."""
     given = job.channels[channel]
     if given.content_type.media == "application/x-recordio":
         for path in job.channel_files(channel):
@@ -68,7 +68,7 @@ def _record(name: str, frame: memoryview) -> Labelled:
 
 
 def _manifest(name: str, first: memoryview, frames: Iterator[memoryview]) -> Iterator[Labelled]:
-    """Of an augmented manifest's attributes: an image, its label, an image, its label."""
+    """Examples from an augmented manifest's attributes, which alternate between an image and its label."""
     image: memoryview | None = first
     number = 0
     while image is not None:

@@ -1,4 +1,4 @@
-"""Which of image classification's hyperparameters go together. Standard library only."""
+"""Constraints between image classification's hyperparameters. Standard library only."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DEFAULT_LAYERS = "152"
 
 
 def shape(values: Mapping[str, Any]) -> tuple[int, int, int]:
-    """Channels, height and width that `image_shape` says. Raises UserError."""
+    """Channels, height and width from `image_shape`. Raises UserError."""
     text = str(values.get("image_shape", SHAPE))
     parts = [part.strip() for part in text.split(",")]
     if len(parts) != 3 or not all(part.isdecimal() and len(part) < 6 for part in parts):

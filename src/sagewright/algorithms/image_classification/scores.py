@@ -1,4 +1,5 @@
-"""How right a classifier is: of one label the accuracy and that of the k likeliest; of several the share of right yes and no."""
+"""The quality of a classifier: for single labels, the accuracy and the top-k accuracy; for several labels, the share of correct
+decisions."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ import torch
 
 
 class Scores:
-    """Adds up over batches, on the device; nothing is waited for until it is asked."""
+    """Accumulates scores over batches on the device; it is synchronised only when results are requested."""
 
     def __init__(self, multi_label: bool, top: int | None) -> None:
         self._multi, self._top = multi_label, top
@@ -27,7 +28,7 @@ class Scores:
         self._sums = sums.double() if self._sums is None else self._sums + sums
 
     def measures(self) -> dict[str, float]:
-        """By the names that MXNet's log has for them."""
+        """Measures by their names in MXNet's log."""
         assert self._sums is not None
         count, right, top, _ = self._sums.tolist()
         found = {"accuracy": right / count}

@@ -1,4 +1,4 @@
-"""One epoch after another of image classification."""
+"""Training and validation of image classification by epochs."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from sagewright.algorithms.image_classification.data import Images
 from sagewright.algorithms.image_classification.scores import Scores
 
 RAREST = 100.0
-"""Of the weights of classes: the most that one image of a rare class counts more than one without it."""
+"""Maximum weight of a class: the factor by which an image of a rare class can count more than one without it."""
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
 class Trainer:
-    """Learns from the first of `parts`, and is measured on the second."""
+    """Learns from the first of `parts` and is evaluated on the second."""
 
     def __init__(self, own: Run, course: Course, state: State, parts: tuple[Images, Images]) -> None:
         self.own, self.course, self.state = own, course, state
@@ -84,7 +84,7 @@ class Trainer:
         return {f"validation:{name}": value for name, value in measures.items()}
 
     def say_best(self) -> None:
-        """Log the stored model's measures once more where they are not the last ones: a job's final metric is the last value."""
+        """Logs the stored model's measures again if they are not the last ones: a job's final metric is the last value."""
         if self._best is not None and self._best[0] != self._last:
             self._lines.validation(*self._best)
 
@@ -98,7 +98,7 @@ class Trainer:
     def _forward(self, module: torch.nn.Module, images: torch.Tensor) -> torch.Tensor:
         try:
             return module(images)
-        except ValueError as error:  # of batch normalisation
+        except ValueError as error:  # from batch normalisation
             if "more than 1 value per channel" not in str(error):
                 raise
             raise UserError(
@@ -107,7 +107,7 @@ class Trainer:
             ) from error
 
     def _most(self) -> int:
-        """Images that are looked at together in validation: the memory of about as many is taken in training."""
+        """Number of images in a validation batch: about as many as fit in the memory that training uses."""
         return max(1, self._batch, 64 * 32 * 32 // (self.train.form.shape[1] * self.train.form.shape[2]))
 
     def _loss_of(self) -> Loss:
@@ -131,7 +131,7 @@ class Trainer:
         return schedules.at_epochs(values["lr_scheduler_factor"], values["lr_scheduler_step"], steps)
 
     def _keep(self, epoch: int, every: int | None) -> None:
-        """The weights of epochs that `every` divides stay in the archive."""
+        """Keeps the weights of epochs that are divisible by `every` in the archive."""
         if every is not None and epoch % every == 0 and self.own.writes:
             artefact.write_weights(self.own.job.model_directory, self.state.module, epoch)
             path = self.own.job.model_directory / artefact.weights_name(epoch)

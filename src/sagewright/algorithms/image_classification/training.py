@@ -23,7 +23,7 @@ ACCURACY = "validation:accuracy"
 
 
 def train(job: Job, values: Mapping[str, Any]) -> None:
-    """Train and leave the weights of the best epoch. Raises JobError."""
+    """Trains and writes the weights of the best epoch. Raises JobError."""
     with run.begin(DECLARATION, "AWS/ImageClassification", job, values) as own:
         description = Description(
             layers=int(values["num_layers"]),

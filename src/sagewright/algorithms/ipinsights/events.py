@@ -1,4 +1,4 @@
-"""Events, rows `entity, address`, as numbers: the entity's bucket and the 32 bits of the address."""
+"""Events, rows of `entity, address`, as numbers: the entity's bucket and the 32 bits of the address."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from sagewright.algorithms.job import Job
 
 REMEMBERED = 1 << 16
 PART = 1 << 16
-"""Events that are read before they are numbers in an array."""
+"""Events that are read before their conversion to an array."""
 EVENT_BYTES = 24
-"""In memory: itself, and its place in the order that an epoch has."""
+"""Memory of an event: the event itself, and its position in an epoch's order."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Events:
 
 
 def parse(rows: Iterable[Sequence[str]], buckets: int, where: str) -> Events:
-    """Raises UserError, naming the row, for one that is not an entity and an IPv4 address, or for more than fit in memory."""
+    """Raises UserError, naming the row, for a row other than an entity and an IPv4 address, or if events don't fit in memory."""
     parts = [Events(np.zeros(0, np.int64), np.zeros(0, np.uint32))]
     entities, addresses, room = [], [], memory.for_rows() // EVENT_BYTES
     for number, row in enumerate(rows):
@@ -75,7 +75,7 @@ def _bucket(entity: str, buckets: int) -> int:
 
 
 def read(job: Job, channel: str, buckets: int) -> Events:
-    """All events of a channel. Raises UserError for bad rows, and when there are none."""
+    """All events of a channel. Raises UserError for bad rows, and if there are none."""
     parts = []
     for path in job.channel_files(channel):
         try:

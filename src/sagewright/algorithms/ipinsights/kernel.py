@@ -1,4 +1,4 @@
-"""A mini-batch's pairs, compiled: their scores, and the slopes of their loss in the vectors they have."""
+"""The pairs of a mini-batch, compiled: their scores, and the gradients of their loss with respect to their vectors."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from sagewright.algorithms.firstparty import adam
 from sagewright.algorithms.kernels import native, part
 
 Batch = tuple[np.ndarray, np.ndarray, np.ndarray]
-"""`entity` (n,), `place` (n, 1 + m) and `blocks` (a, lengths): of each event its entity and addresses, the first being its own, and
-of each address its blocks' vectors.
+"""`entity` (n,), `place` (n, 1 + m) and `blocks` (a, lengths): for each event its entity and addresses, its own first; for each
+address its blocks' vectors.
 """
 Tables = tuple[np.ndarray, np.ndarray]
-"""The vectors of entities (E, d) and of blocks (b + 1, d), the last one of no block."""
+"""The vectors of entities (E, d) and of blocks (b + 1, d); the last row stands for no block."""
 OfPairs = tuple[np.ndarray, np.ndarray, np.ndarray]
-"""The vectors of addresses (a, d), first what the network makes of them; the slopes in these, first zeros; scores (n, 1 + m)."""
+"""The vectors of addresses (a, d), initially the network's output; their gradients, initially zeros; scores (n, 1 + m)."""
 Sums = tuple[np.ndarray, np.ndarray, np.ndarray]
-"""Of a table's rows: the `number` (rows,) of each that is touched, -1 of all others; the `rows` (most,) themselves; and the sums of
-their slopes (most, d).
+"""Sums over a table's rows: `number` (rows,) of each touched row, -1 for all others; the touched `rows` (most,); and the sums of
+their gradients (most, d).
 """
 
 
 @part
 def _claimed(row: int, sums: Sums, count: int) -> int:
-    """How many rows are touched when this one is too."""
+    """The number of touched rows including this one."""
     number, rows, slopes = sums
     if number[row] >= 0:
         return count
@@ -40,7 +40,7 @@ def _claimed(row: int, sums: Sums, count: int) -> int:
 
 @part
 def _of_pairs(batch: Batch, entities: np.ndarray, of_pairs: OfPairs, sums: Sums) -> int:
-    """How many entities are touched."""
+    """The number of touched entities."""
     (entity, place, _), (addresses, slopes, scores) = batch, of_pairs
     width, count = addresses.shape[1], 0
     for event in range(len(entity)):
@@ -62,7 +62,7 @@ def _of_pairs(batch: Batch, entities: np.ndarray, of_pairs: OfPairs, sums: Sums)
 
 @part
 def _of_blocks(blocks: np.ndarray, slopes: np.ndarray, none: int, sums: Sums) -> int:
-    """How many blocks are touched; `none` is no block."""
+    """The number of touched blocks; `none` stands for no block."""
     count = 0
     for address in range(len(blocks)):
         for length in range(blocks.shape[1]):
@@ -104,8 +104,8 @@ def _slopes(
 
 @dataclass(frozen=True)
 class Slopes:
-    """`scores` (n, 1 + m) of the pairs, and the slopes of the sum of their logistic losses: `addresses` (a, d) in what the network
-    says of them, `entities` and `blocks` each as rows of a table (r,) and their slopes (r, d).
+    """`scores` (n, 1 + m) of the pairs, and the gradients of the sum of their logistic losses: `addresses` (a, d) with respect to
+    the network's output, `entities` and `blocks` each as rows of a table (r,) and their gradients (r, d).
     """
 
     scores: np.ndarray
@@ -115,7 +115,7 @@ class Slopes:
 
 
 class Room:
-    """What the kernel works in. It is kept from mini-batch to mini-batch: what one of them gives is valid until the next."""
+    """The kernel's buffers, reused by all mini-batches: results are valid until the next mini-batch."""
 
     def __init__(self, tables: Tables) -> None:
         self.tables = tables
@@ -123,7 +123,7 @@ class Room:
         self._sums = [self._of(numbers, 0) for numbers in self._numbers]
 
     def slopes(self, batch: Batch, inside: np.ndarray) -> Slopes:
-        """Of pairs whose addresses the network gives the vectors `inside` (a, d) float32, which are written over."""
+        """Gradients for pairs whose addresses have the network's vectors `inside` (a, d) float32, which are overwritten."""
         entity, place, blocks = batch
         for number, most in enumerate((len(entity), blocks.size)):
             if len(self._sums[number][1]) < most:
@@ -138,7 +138,7 @@ class Room:
 
 
 def rehearse(_values: Mapping[str, Any]) -> None:
-    """One pair."""
+    """Runs the kernel on one pair."""
     table = np.ones((2, 1), np.float32)
     batch = np.zeros(1, np.int32), np.zeros((1, 1), np.int64), np.zeros((1, 1), np.int32)
     Room((table, table.copy())).slopes(batch, np.ones((1, 1), np.float32))

@@ -1,4 +1,4 @@
-"""Learning to tell events that happened from pairs that were made up."""
+"""Learns to distinguish events that happened from made-up pairs."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from sagewright.algorithms.ipinsights.kernel import Room
 from sagewright.algorithms.ipinsights.network import Network, bits
 
 SLOWEST = 0.05
-"""Of the rate, at the end of a training whose rate falls."""
+"""Final rate of a training with a falling rate, as a share of the initial rate."""
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """Events and what was made up for them: each `entity` (n,) with 1 + m of `address` (a,), whose numbers are `place` (n, 1 + m);
-    the first one of each happened.
+    """Events and the made-up pairs for them: each `entity` (n,) with 1 + m of `address` (a,), whose numbers are `place` (n, 1 + m);
+    the first pair of each happened.
     """
 
     entity: np.ndarray
@@ -36,13 +36,13 @@ class Pairs:
         return found
 
     def flat(self) -> tuple[Events, np.ndarray]:
-        """The pairs one by one, and their labels: first those that happened."""
+        """The pairs one by one, and their labels; those that happened come first."""
         entity = np.tile(self.entity, self.place.shape[1])
         return Events(entity, self.address[self.place.T.ravel()]), self.labels.T.ravel()
 
 
 def made_up(found: Events, values: Mapping[str, Any], random: np.random.Generator) -> Pairs:
-    """For each event so many pairs with an address drawn from all there are, and with another event's."""
+    """For each event, the configured numbers of pairs with a uniformly drawn address and with another event's address."""
     count, drawn = len(found), values["random_negative_sampling_rate"]
     addresses = [found.address, random.integers(0, 1 << 32, count * drawn, dtype=np.uint32)]
     places = [np.arange(count), *(np.arange(count) + count * (1 + number) for number in range(drawn))]
@@ -54,7 +54,7 @@ NOTHING = Pairs(np.zeros(0, np.int64), np.zeros(0, np.uint32), np.zeros((0, 1), 
 
 
 class Learner:
-    """A network that learns from mini-batches by Adam; only the entities and blocks that occur are touched."""
+    """A network that learns from mini-batches by Adam; only the entities and blocks that occur are updated."""
 
     def __init__(self, network: Network, rate: float, decay: float) -> None:
         self.network, self.rate, self.count = network, rate, 0
@@ -65,12 +65,13 @@ class Learner:
         self._room = Room((network.entities, network.blocks.vectors))
 
     def slow_down(self, done: float) -> None:
-        """Lower the rate, a share `done` of the training being over."""
+        """Lowers the rate; `done` is the completed share of the training."""
         for part in (self.entities, self.blocks, *self.layers, *self.biases):
             part.rate = self.rate * max(SLOWEST, 1 - done)
 
     def step(self, pairs: Pairs, group: Group) -> tuple[np.ndarray, int]:
-        """Learn from one mini-batch of all hosts; this host's part may be empty. This host's scores (n, 1 + m), and all pairs."""
+        """Learns from one mini-batch of all hosts; this host's part can be empty. Returns this host's scores (n, 1 + m) and the
+        number of all pairs."""
         network = self.network
         inside = network.encode(bits(pairs.address))
         batch = pairs.entity.astype(np.int32), pairs.place, network.blocks.places(pairs.address)

@@ -1,4 +1,4 @@
-"""A trained IP Insights model: its file and its answers.
+"""A trained IP Insights model: its file and its responses.
 
 `model_algo-1` is a zip archive of `params`, MXNet arrays `entity_weight` (buckets, d) and `ip_fc<n>_weight`, `ip_fc<n>_bias` of the
 address's layers, `ip_block_keys` and `ip_block_weight` of its blocks, and `meta.json`.
@@ -60,7 +60,7 @@ class InsightsModel:
     network: Network
 
     def predict(self, rows: Sequence[Sequence[str]], verbose: bool = False) -> Fields:
-        """The `dot_product` of each row's vectors, and the vectors too where all is asked for."""
+        """The `dot_product` of each row's vectors, and with `verbose` the vectors too."""
         if not rows:
             raise UserError("the request holds no row")
         found = events.parse(rows, len(self.network.entities), "the request")
@@ -81,7 +81,7 @@ class InsightsModel:
 
     @classmethod
     def decode(cls, content: bytes) -> InsightsModel:
-        """Raises UserError for what is no such archive."""
+        """Raises UserError if the content isn't such an archive."""
         params = artefact.member(artefact.unzipped(content), "params")
         (entities,) = ndarray.named(params, "entity_weight")
         arrays = ndarray.decode(params)
@@ -100,7 +100,7 @@ class InsightsModel:
 
 
 def _blocks(params: bytes, arrays: Any, width: int) -> Blocks:
-    """Those of a model that has some. Raises UserError where keys and vectors don't fit together."""
+    """The blocks of a model that has some. Raises UserError if keys and vectors don't match."""
     if not any(name.endswith("ip_block_keys") for name in arrays):
         return Blocks.begin(np.zeros(0, np.int64), width)
     keys, vectors = ndarray.named(params, "ip_block_keys", "ip_block_weight")

@@ -1,5 +1,5 @@
-"""The vectors: one for each bucket of entities, and those of addresses: a network's, of their bits, and one of each block of
-addresses (the first 8, 16, 24 and 32 bits) that training has seen.
+"""The vectors: one for each bucket of entities; for addresses, a network's output from their bits, and one vector for each block of
+addresses (the first 8, 16, 24 and 32 bits) seen in training.
 """
 
 from __future__ import annotations
@@ -11,16 +11,17 @@ from scipy.sparse import csr_matrix
 
 BITS = 32
 LENGTHS = (8, 16, 24, 32)
-"""Of the blocks that have vectors of their own: what a network learns of bits is too coarse to tell neighbours apart."""
+"""Prefix lengths of the blocks that have their own vectors: a network's output from bits is too coarse to distinguish neighbours.
+"""
 BLOCK = 1 << 16
 LENGTH = 0.5
-"""About that of each entity's vector at the beginning."""
+"""Approximate initial length of each entity's vector."""
 
 
 @dataclass
 class Blocks:
-    """`keys` (m,) int64, ascending: a block's length << 32 and its first bits; `vectors` (m + 1, d) float32, the last one zero, of
-    blocks that were never seen.
+    """`keys` (m,) int64, ascending: a block's length << 32 and its first bits; `vectors` (m + 1, d) float32, the last one zero, for
+    unknown blocks.
     """
 
     keys: np.ndarray
@@ -31,7 +32,7 @@ class Blocks:
         return cls(keys, np.zeros((len(keys) + 1, width), np.float32))
 
     def places(self, address: np.ndarray) -> np.ndarray:
-        """(n, lengths) int32: which vectors addresses (n,) have."""
+        """(n, lengths) int32: the numbers of the vectors of addresses (n,)."""
         wanted = keys(address)
         if not len(self.keys):
             return np.zeros(wanted.shape, np.int32)
@@ -50,7 +51,7 @@ def keys(address: np.ndarray) -> np.ndarray:
 
 
 def chosen(places: np.ndarray, count: int) -> csr_matrix:
-    """csr_matrix (n, count) with ones at each row's places."""
+    """csr_matrix (n, count) with ones at each row's `places`."""
     ends = np.arange(0, places.size + 1, places.shape[1])
     return csr_matrix((np.ones(places.size, np.float32), places.ravel(), ends), shape=(len(places), count))
 
@@ -66,8 +67,8 @@ class Network:
 
     @classmethod
     def begin(cls, buckets: int, width: int, layers: int, seed: int, known: np.ndarray | None = None) -> Network:
-        """`layers` hidden layers and the last one; `known` are the keys of the blocks that there are. Addresses say nothing yet:
-        what chance would have them say is noise wherever little is learnt.
+        """A network with `layers` hidden layers and the last one; `known` are the keys of the existing blocks. The address vectors
+        start at zero: random ones would be noise wherever little is learnt.
         """
         random = np.random.default_rng([seed, 0])
         entities = random.standard_normal((buckets, width), np.float32)
@@ -79,7 +80,7 @@ class Network:
         return cls(entities, weights, [np.zeros(width, np.float32) for _ in heights], blocks)
 
     def encode(self, bits: np.ndarray) -> list[np.ndarray]:
-        """What each layer takes of addresses' bits (n, 32), and last what it gives (n, d)."""
+        """The input of each layer for addresses' bits (n, 32), and finally the output (n, d)."""
         values = [bits]
         for number, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             out = values[-1] @ weight + bias
@@ -87,7 +88,7 @@ class Network:
         return values
 
     def vectors(self, address: np.ndarray) -> np.ndarray:
-        """(n, d) float32 of addresses (n,) uint32."""
+        """Vectors (n, d) float32 of addresses (n,) uint32."""
         out = np.empty((len(address), self.entities.shape[1]), np.float32)
         for start in range(0, len(address), BLOCK):
             part = address[start : start + BLOCK]
@@ -95,13 +96,13 @@ class Network:
         return out
 
     def scores(self, entity: np.ndarray, address: np.ndarray) -> np.ndarray:
-        """(n,) the products of both vectors."""
+        """The dot products (n,) of both vectors."""
         parts = [slice(start, start + BLOCK) for start in range(0, max(1, len(entity)), BLOCK)]
         found = [np.einsum("ij,ij->i", self.entities[entity[part]], self.vectors(address[part])) for part in parts]
         return np.concatenate(found)
 
     def slopes(self, values: list[np.ndarray], of_vectors: np.ndarray) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """The slopes of a sum in weights and biases, given those in the vectors (n, d)."""
+        """The gradients of weights and biases, given those of the vectors (n, d)."""
         of_weights, of_biases = [], []
         slope = of_vectors
         for number in range(len(self.weights) - 1, -1, -1):
@@ -116,5 +117,5 @@ _SHIFTS = np.arange(BITS - 1, -1, -1, dtype=np.uint32)
 
 
 def bits(address: np.ndarray) -> np.ndarray:
-    """(n, 32) float32 of (n,) uint32: 1 and -1, the first bit first."""
+    """(n, 32) float32 of (n,) uint32: 1 and -1, the most significant bit first."""
     return ((address[:, None] >> _SHIFTS) & np.uint32(1)).astype(np.float32) * 2 - 1

@@ -1,4 +1,4 @@
-"""Dependencies between IP Insights' hyperparameters. Standard library only."""
+"""Constraints between IP Insights' hyperparameters. Standard library only."""
 
 from __future__ import annotations
 

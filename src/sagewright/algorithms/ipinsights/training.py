@@ -22,15 +22,15 @@ from sagewright.algorithms.ipinsights.network import Network
 from sagewright.algorithms.job import Job
 
 COPIES = 24
-"""Bytes of a number that is learnt: itself, Adam's two, and what is written of it."""
+"""Bytes for each learnt number: itself, Adam's two moments, and its encoded copy."""
 RATE = 0.05
-"""Where no learning_rate is given: it falls to a twentieth of that."""
+"""The default learning rate, which falls to a twentieth."""
 STEPS, FEWEST, MOST = 50, 50, 2000
-"""Of an epoch, where no mini_batch_size is given, and the events of a mini-batch."""
+"""The number of steps in an epoch, if no mini_batch_size is given, and the limits of the events in a mini-batch."""
 
 
 def train(job: Job, values: Mapping[str, Any]) -> None:
-    """Train and leave `model_algo-1`. Raises JobError."""
+    """Trains and writes `model_algo-1`. Raises JobError."""
     buckets = values["num_entity_vectors"]
     with session(DECLARATION, "IPInsights", job, values) as run, threads.one():
         memory.require(
@@ -43,7 +43,7 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
 
 @dataclass(frozen=True)
 class Pace:
-    """How fast it is learnt: as the hyperparameters say, and by the number of events what isn't said."""
+    """The pace of learning: set by the hyperparameters, otherwise by the number of events."""
 
     epochs: int
     batch: int
@@ -52,7 +52,7 @@ class Pace:
 
 
 def _pace(run: Session, count: int) -> Pace:
-    """`count` events of this host."""
+    """The pace for `count` events of this host."""
     values, everywhere = run.values, int(run.group.total(np.array([count]))[0])
     epochs = values["epochs"] if "epochs" in run.chosen else _epochs(everywhere)
     batch = max(FEWEST, min(MOST, everywhere // STEPS)) // run.group.size
@@ -66,12 +66,12 @@ def _pace(run: Session, count: int) -> Pace:
 
 
 def _epochs(count: int) -> int:
-    """Of so many events, where no number is given: few ones need more epochs until their vectors have moved far enough."""
+    """The default number of epochs for `count` events: fewer events need more epochs until their vectors have moved far enough."""
     return max(1, min(8, 64_000 // count), min(3, 400_000 // count))
 
 
 def fit(run: Session, known: Events, validation: Events | None) -> Network:
-    """Learn from this host's events, together with the other hosts."""
+    """Learns from this host's events, together with the other hosts."""
     values, pace = run.values, _pace(run, len(known))
     keys = np.unique(np.concatenate(run.group.gather(np.unique(network.keys(known.address)))))
     memory.require(
@@ -91,7 +91,7 @@ def fit(run: Session, known: Events, validation: Events | None) -> Network:
 
 
 def area(found: Network, known: Events, values: Mapping[str, Any]) -> float:
-    """The area under the ROC curve of telling events from pairs made up in the same way each time."""
+    """The area under the ROC curve for distinguishing events from made-up pairs, which are the same each time."""
     pairs, labels = made_up(known, values, np.random.default_rng(1)).flat()
     return scores.area(found.scores(pairs.entity, pairs.address), labels)
 
