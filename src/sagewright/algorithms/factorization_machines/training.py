@@ -39,7 +39,7 @@ MOST_VARIABLES, MOST_EXCHANGES = 512, 200_000
 
 
 def train(job: Job, values: Mapping[str, Any]) -> None:
-    """Train and leave `model_algo-1`. Raises JobError."""
+    """Trains and writes `model_algo-1`. Raises JobError."""
     with session(DECLARATION, "factorization-machines", job, values) as run, threads.one():
         rows = run.source("train", _wanted(values))
         assert rows is not None

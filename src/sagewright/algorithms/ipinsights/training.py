@@ -30,7 +30,7 @@ STEPS, FEWEST, MOST = 50, 50, 2000
 
 
 def train(job: Job, values: Mapping[str, Any]) -> None:
-    """Train and leave `model_algo-1`. Raises JobError."""
+    """Trains and writes `model_algo-1`. Raises JobError."""
     buckets = values["num_entity_vectors"]
     with session(DECLARATION, "IPInsights", job, values) as run, threads.one():
         memory.require(

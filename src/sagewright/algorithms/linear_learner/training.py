@@ -30,7 +30,7 @@ ROUNDING = 1e-6
 
 
 def train(job: Job, values: Mapping[str, Any]) -> None:
-    """Train and leave `model_algo-1`. Raises JobError."""
+    """Trains and writes `model_algo-1`. Raises JobError."""
     with session(DECLARATION, "Linear Learner", job, values) as run, threads.one():
         train_rows = _source(run, "train", None if values["feature_dim"] == "auto" else values["feature_dim"])
         assert train_rows is not None

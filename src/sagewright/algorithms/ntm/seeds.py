@@ -38,7 +38,7 @@ def can_sample(counts: Any) -> bool:
 
 def sampled(counts: Any, beta: np.ndarray, random: np.random.Generator) -> Topics:
     """The mean of Gibbs samples that begin from the topics `beta` (K, V), and the prior of mixtures that was fitted on the way."""
-    from sagewright.algorithms.mixtures import gibbs  # compiled where it is needed only
+    from sagewright.algorithms.mixtures import gibbs  # compiled only where it is needed
 
     counts = thinned(counts, random)
     words, topics = float(counts.data.sum()), len(beta)

@@ -37,7 +37,7 @@ JUDGED = 2048
 
 
 def train(job: Job, values: Mapping[str, Any]) -> None:
-    """Train and leave `model_algo-1`. Raises JobError."""
+    """Trains and writes `model_algo-1`. Raises JobError."""
     with session(DECLARATION, "AWS/NTM", job, values) as run:
         words = corpus.vocabulary(job, values["feature_dim"])
         vectors = None if words is None else corpus.vectors(job, words)

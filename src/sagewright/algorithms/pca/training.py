@@ -27,7 +27,7 @@ LOOKED_AT = 2000
 
 
 def train(job: Job, values: Mapping[str, Any]) -> None:
-    """Train and leave `model_algo-1`. Raises JobError."""
+    """Trains and writes `model_algo-1`. Raises JobError."""
     with session(DECLARATION, "AWS/PCA", job, values) as run, threads.shared():
         if values["algorithm_mode"] == "regular":
             memory.require(
@@ -46,7 +46,7 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
 
 
 def fit(run: Session, rows: Rows) -> Projection:
-    """The model of all hosts' rows, the same at every host."""
+    """Returns the model of all hosts' rows, the same at every host."""
     began = time.monotonic()
     moments, seen = _read(run, rows)
     run.lines.progress(1, 1)

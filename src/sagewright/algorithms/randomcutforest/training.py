@@ -29,7 +29,7 @@ SIGMAS = 3.0
 
 
 def train(job: Job, values: Mapping[str, Any]) -> None:
-    """Train and leave `model_algo-1`. Raises JobError."""
+    """Trains and writes `model_algo-1`. Raises JobError."""
     for name, channel in job.channels.items():
         if channel.distribution != DISTRIBUTIONS[name]:
             text = f"Channel {name} must have S3DataDistributionType {DISTRIBUTIONS[name]}, not {channel.distribution}."
