@@ -22,7 +22,7 @@ HOST_BITS = 44
 
 @dataclass(frozen=True)
 class Points:
-    """`rows` (n, d) float32 and how many rows each represents, `weights` (n,) float32; `whole` if they are all the rows there are."""
+    """`rows` (n, d) float32 and how many rows each represents, `weights` (n,) float32; `whole` if they are all rows."""
 
     rows: np.ndarray
     weights: np.ndarray

@@ -1,4 +1,4 @@
-"""Decomposes an orthogonal tensor into its components, by alternating least squares whose factors are orthogonalised in each step."""
+"""Decomposes an orthogonal tensor into components, by alternating least squares whose factors are orthogonalised in each step."""
 
 from __future__ import annotations
 
