@@ -23,7 +23,7 @@ PENALTIES = ((0.0, 0.0), (0.0, PRIOR), (1e-5, 0.0), (0.0, 1e-2), (1e-3, 0.0), (1
 
 @dataclass(frozen=True)
 class Mix:
-    """One value per model, (M,) float32; `decorrelated` (M,) bool marks the models whose features are rotated to be uncorrelated."""
+    """One value per model, (M,) float32; `decorrelated` (M,) bool marks models whose features are rotated to be uncorrelated."""
 
     learning_rate: np.ndarray
     l1: np.ndarray

@@ -1,4 +1,4 @@
-"""Which of Object2Vec's hyperparameters go together. Standard library only."""
+"""Dependencies between Object2Vec's hyperparameters. Standard library only."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ TOKEN_DIM = 300
 
 
 def has_own_encoder(values: Mapping[str, Any]) -> bool:
-    """Whether enc1 is declared for itself, not as enc0 is."""
+    """True if enc1 is declared separately, not as a copy of enc0."""
     return bool(values.get("enc1_network", "enc0") != "enc0")
 
 
 def own_encoder_is_complete(values: Mapping[str, Any]) -> None:
-    """`enc1_max_seq_len` and `enc1_vocab_size` are required unless `enc1_network` is enc0."""
+    """Requires `enc1_max_seq_len` and `enc1_vocab_size` unless `enc1_network` is enc0."""
     for name in ("enc1_max_seq_len", "enc1_vocab_size"):
         if has_own_encoder(values) and name not in values:
             raise UserError(f"{name} is required where enc1_network is {values['enc1_network']}")
 
 
 def tied_sides_are_alike(values: Mapping[str, Any]) -> None:
-    """With `tied_token_embedding_weight` both sides have one vocabulary and one dimension of token embeddings."""
+    """Requires one vocabulary and one dimension of token embeddings on both sides with `tied_token_embedding_weight`."""
     if not values.get("tied_token_embedding_weight") or not has_own_encoder(values):
         return
     for name, default in (("vocab_size", None), ("token_embedding_dim", TOKEN_DIM)):
@@ -45,7 +45,7 @@ def tied_sides_are_alike(values: Mapping[str, Any]) -> None:
 
 
 def files_are_named(values: Mapping[str, Any]) -> None:
-    """Files of channel auxiliary have names of letters, digits, `_` and `.`; an embedding file comes with a vocabulary file."""
+    """Requires names of letters, digits, `_` and `.` for auxiliary files, and a vocabulary file with an embedding file."""
     for side in SIDES:
         for kind in ("pretrained_embedding_file", "vocab_file"):
             name = values.get(f"{side}_{kind}", "")
