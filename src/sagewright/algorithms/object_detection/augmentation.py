@@ -28,7 +28,7 @@ _FROM_YIQ = torch.linalg.inv(_TO_YIQ)
 def augment(
     picture: np.ndarray, things: np.ndarray, side: int, random: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Returns a square of that side, (side, side, 3) uint8, and those of the objects (n, 6) that are in it. Colours stay unchanged."""
+    """Returns a square of that side, (side, side, 3) uint8, and those of the objects (n, 6) in it. Leaves colours unchanged."""
     window = _ground(random) if random.random() < 0.5 else np.array([0.0, 0.0, 1.0, 1.0])
     window, things = _cut(window, things, random)
     found = view(picture, window, side)
@@ -63,7 +63,7 @@ def _ground(random: np.random.Generator) -> np.ndarray:
 
 
 def _cut(window: np.ndarray, things: np.ndarray, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Returns a part of the window, and the objects whose centres are in it, as fractions of it; the whole window if nothing fits."""
+    """Returns a part of the window, and the objects whose centres are in it, as fractions of it; the whole if nothing fits."""
     least = LEAST_OVERLAPS[random.integers(len(LEAST_OVERLAPS))]
     inside = _seen(window, things)
     if least is None or not len(inside):

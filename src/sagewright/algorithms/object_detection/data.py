@@ -1,4 +1,4 @@
-"""Decoded images of a channel and the boxes in them. Each image is decoded once, no larger than needed, into a memory-mapped file."""
+"""Decoded images of a channel and the boxes in them. Each is decoded once, no larger than needed, into a memory-mapped file."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ class Trainer:
         return {"validation:mAP": score, CHOICE: score or -self._loss}
 
     def _examples(self, rows: np.ndarray, number: int) -> Batch:
-        """Returns pictures (n, 3, side, side) and their targets: classes (n, anchors) and offsets (n, anchors, 4), on the device."""
+        """Returns pictures (n, 3, side, side) and targets: classes (n, anchors) and offsets (n, anchors, 4), on the device."""
         rank, step = self.course.together.rank, self.state.counters["steps"]
         places = [(int(row), [self.own.seed, 1, number, rank, step, place]) for place, row in enumerate(rows)]
         made = list(images.side_by_side(self._example, places))

@@ -3,7 +3,7 @@
 An inserted row would be cut off above a node with the probability that a cut of the node's box, enlarged to hold the row, falls
 outside the box itself (Guha et al. 2016, section 3). Its score in a tree is the expected value, over the places where that can
 happen, of a number that decreases with the place's depth: log2(n + 1) / (depth + 1) in a tree of n points. A row that ends at a
-leaf of m points equal to it has log2(n + 1) / (depth + log2(m + 1)), less its half times m / n. Source: AWS's developer guide, "How
+leaf of m points equal to it has log2(n + 1) / (depth + log2(m + 1)) times 1 - m / (2 n). Source: AWS's developer guide, "How
 RCF Works": the score is inverse to the point's depth, averaged over the trees and scaled with the sample size; the treatment of
 equal points is that of AWS's open library, random-cut-forest-by-aws.
 

@@ -64,7 +64,7 @@ def _fcn(channels: int, classes: int, width: int) -> nn.Module:  # noqa: ARG001 
 
 
 class Pyramid(nn.Module):
-    """Adds averages of the whole image, and of its halves, thirds and sixths, to each place."""
+    """Concatenates averages of the whole image, and of its halves, thirds and sixths, with each place."""
 
     def __init__(self, channels: int, classes: int, width: int) -> None:
         super().__init__()

@@ -51,7 +51,7 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
 
 
 def _begin(own: Run, module: Segmenter, description: Description) -> None:
-    """Loads an earlier job's weights, or else the backbone's pretrained on ImageNet if there are any; otherwise keeps the new ones."""
+    """Loads an earlier job's weights, or else the backbone's pretrained on ImageNet if there are any, or else keeps new ones."""
     if archives.is_given(own.job, artefact.WEIGHTS):
         with archives.unpacked(own.job.channel_path("model"), artefact.is_ours) as folder:
             before, earlier = artefact.read(folder)
