@@ -44,7 +44,8 @@ def initial(
 
 def _plus_plus(points: np.ndarray, count: int, random: np.random.Generator, weights: np.ndarray) -> np.ndarray:
     """Returns the numbers of the points chosen by greedy k-means++: each time, of 2 + log k candidates, the one that lowers the
-    cost most."""
+    cost most.
+    """
     points = points - points.mean(axis=0, dtype=np.float64).astype(
         points.dtype
     )  # otherwise products lose precision far from the origin
@@ -149,5 +150,6 @@ def _means(points: np.ndarray, weights: np.ndarray, chosen: np.ndarray, centres:
 
 def _whole(points: np.ndarray, weights: np.ndarray, seen: np.ndarray, centres: np.ndarray) -> np.ndarray:
     """Returns the means of the points nearest to each of `centres`, in the coordinates of `seen`; a centre without points becomes a
-    point."""
+    point.
+    """
     return _means(points, weights, distances.assign(seen, centres), points[np.arange(len(centres)) % len(points)])

@@ -19,7 +19,8 @@ PAIRS = 1 << 17
 """Pairs of rows and points that are subtracted at once."""
 PART, MORE, LEFT_OUT = 10, 2, 0.15
 """A tenth of the directions are multiplied, and twice as many sharpen the bound, where the first leave out at most this share of
-the variance."""
+the variance.
+"""
 SLACK = 1e-5
 """Margin for rounding errors, as a share of squared lengths."""
 
@@ -119,7 +120,8 @@ class Exact:
 
     def _products(self, filtered: np.ndarray, start: int, out: np.ndarray) -> np.ndarray:
         """Returns upper bounds on the nearness to the rows of the points from `start` on (larger is nearer): (rows, points),
-        contiguous."""
+        contiguous.
+        """
         block = self._filtered(slice(start, start + out.shape[1]))
         if len(block) < out.shape[1]:
             out = out.ravel()[: len(filtered) * len(block)].reshape(len(filtered), len(block))
@@ -127,7 +129,8 @@ class Exact:
 
     def _first(self, rows: np.ndarray, filtered: np.ndarray, count: int) -> np.ndarray:
         """Returns (rows,) distances that `count` points do not exceed. Samples points from everywhere, since they may come in an
-        order."""
+        order.
+        """
         size = min(max(POINTS, 4 * count), len(self.points))
         spread = np.arange(size) * len(self.points) // size
         products = filtered @ self._filtered(spread).T

@@ -48,7 +48,8 @@ class Flat:
 
     def parts(self) -> Iterator[memoryview]:
         """Returns the points in Faiss's file format: the header of an empty index with the number of points filled in, then the
-        points."""
+        points.
+        """
         head = faiss.serialize_index(faiss.IndexFlat(self.d, self.metric_type))
         head[_COUNT : _COUNT + 8] = np.frombuffer(np.int64(self.ntotal).tobytes(), np.uint8)
         head[-8:] = np.frombuffer(np.int64(self.points.size).tobytes(), np.uint8)
@@ -130,7 +131,8 @@ class Search:
     @cached_property
     def _small(self) -> tuple[np.ndarray, Search]:
         """Returns the origin that points are shifted to, so that Faiss's products keep their precision far from the origin, and its
-        search."""
+        search.
+        """
         points = self.index.points
         centre = np.zeros(points.shape[1], np.float32)
         if not self.inner_product:

@@ -68,7 +68,8 @@ class Neighbours:
 
     def neighbours(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Returns the distances, ascending, and labels of the k nearest neighbours of (n, d) rows, (n, k); of all points if there
-        are fewer."""
+        are fewer.
+        """
         distances, numbers = self._search(self.reduction(rows), min(self.k, len(self.labels)))
         if self.reduction.normalize and self._search.inner_product:
             distances = 1 + distances

@@ -1,5 +1,6 @@
 """Preparation of rows before they are indexed: random projection to fewer dimensions, padding with zeros to a multiple, unit
-length."""
+length.
+"""
 
 from __future__ import annotations
 

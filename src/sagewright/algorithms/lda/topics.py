@@ -17,7 +17,8 @@ SMOOTHING = 1e-3
 
 def spectral(counts: Any, topics: int, alpha0: float, limits: Limits, seed: int) -> Topics:
     """Returns the topics of a csr_matrix (documents, V). If the data shows fewer directions than topics, the others repeat the
-    mean."""
+    mean.
+    """
     width = counts.shape[1]
     total = np.asarray(counts.sum(axis=0), np.float64).ravel() + 1e-12
     mean = total / total.sum()

@@ -97,7 +97,7 @@ def _factored(second: np.ndarray, penalty: np.ndarray, right: np.ndarray) -> np.
 
 
 def _factor(second: np.ndarray, penalty: np.ndarray) -> Factor:
-    """Returns a Cholesky factor of the second derivatives with their penalty, which is raised until rounding permits one."""
+    """Returns a Cholesky factor of the second derivatives plus penalty; raises their diagonal until rounding permits one."""
     curves = np.diag(second)
     least = SMALL * np.maximum(curves, max(1e-12 * float(curves.max()), 1e-12))
     while True:

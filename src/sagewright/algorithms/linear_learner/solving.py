@@ -219,7 +219,7 @@ def _passes(run: Session, data: Data, total: int) -> int:
 
 
 def _sample(run: Session, data: Data, size: int) -> tuple[Table, tuple[float, float]]:
-    """Returns this host's rows of a sample, and its shares of all negative and positive rows: as many of either, if there are."""
+    """Returns this host's rows of a sample, balanced if possible, and the sample's shares of all negative and positive rows."""
     assert data.counts is not None
     few = min(size / 2, data.counts.min())
     shares = np.minimum((np.where(data.counts == data.counts.min(), few, size - few)) / np.maximum(data.counts, 1), 1)

@@ -20,7 +20,7 @@ def detect(module: Detector, device: Device, pictures: np.ndarray, threshold: fl
     """Returns, for each of the (n, side, side, 3) uint8 images, an array (found, 6) of class, score, xmin, ymin, xmax, ymax,
     likeliest first.
 
-    The module is in evaluation mode; `threshold` is the overlap of two boxes of a class from which one of them is suppressed.
+    The module is in evaluation mode; `threshold` is the overlap of two boxes of a class above which one of them is suppressed.
     """
     with torch.inference_mode():
         with device.reducing():

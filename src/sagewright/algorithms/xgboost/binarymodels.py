@@ -198,7 +198,7 @@ class _File:
         return self.array(dtype, 1)[0]
 
     def count(self, given: int, dtype: np.dtype[Any]) -> int:
-        """Reads how many items follow, each at least of `dtype`'s size."""
+        """Returns `given`, a count of items. Raises UserError if the rest of the file is too short for them."""
         if not 0 <= given <= (len(self._content) - self._place) // dtype.itemsize:
             raise UserError("Unable to load model: the file ends too early.")
         return int(given)

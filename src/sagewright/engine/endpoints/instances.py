@@ -14,7 +14,7 @@ from sagewright.model.jobs.state_machines import EndpointStatus
 from sagewright.store.resources.resources import Resource
 
 SOON_MS = 2_000
-"""Limit on timers: a sweep finds what is due later."""
+"""Horizon of timers: a sweep finds what is due later."""
 Alarmed = Callable[[Resource, list[str]], str]
 """Returns the first of an account's alarms, by name, that is in ALARM, or ""."""
 

@@ -219,7 +219,7 @@ def _meet(members: Members, largest: int, smallest: int) -> tuple[Segment, int, 
 
 
 def _pages(room: int) -> int:
-    """Returns the length with the page of the process's counters."""
+    """Returns the room in whole pages, plus the page of the process's counters."""
     return PAGE + -(-room // PAGE) * PAGE
 
 

@@ -124,7 +124,7 @@ def set_partition(module: torch.nn.Module, index: int) -> None:
 
 @contextmanager
 def delay_param_initialization(enabled: bool = True) -> Iterator[None]:  # noqa: ARG001 - AWS's signature
-    """Initialises parameters at once, on the CPU, without delay; each process keeps its part."""
+    """Delays nothing here: parameters are initialised at once, on the CPU, and each process keeps its part."""
     yield
 
 
