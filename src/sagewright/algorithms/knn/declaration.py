@@ -16,7 +16,7 @@ SUBVECTORS = (1, 2, 3, 4, 8, 12, 16, 20, 24, 28, 32, 40, 48, 56, 64, 96)
 
 
 def target_with_type(values: Mapping[str, Any]) -> None:
-    """Requires `dimension_reduction_target` with `dimension_reduction_type`, and less than `feature_dim`."""
+    """`dimension_reduction_target` is given with `dimension_reduction_type`, and is less than `feature_dim`."""
     target, kind = values.get("dimension_reduction_target"), values.get("dimension_reduction_type")
     if kind and target is None:
         raise UserError("dimension_reduction_type is given, and dimension_reduction_target is not")
@@ -29,13 +29,13 @@ def target_with_type(values: Mapping[str, Any]) -> None:
 
 
 def metric_fits_index(values: Mapping[str, Any]) -> None:
-    """Allows `index_type` faiss.IVFPQ only with `index_metric` L2."""
+    """`index_type` faiss.IVFPQ goes with `index_metric` L2 only."""
     if values.get("index_type") == "faiss.IVFPQ" and values.get("index_metric", "L2") != "L2":
         raise UserError(f"index_metric {values['index_metric']} can't be used with index_type faiss.IVFPQ, only L2 can")
 
 
 def sample_holds_neighbours(values: Mapping[str, Any]) -> None:
-    """Requires a `sample_size` of at least `k`."""
+    """`sample_size` is at least `k`."""
     if values["sample_size"] < values["k"]:
         raise UserError(f"sample_size is {values['sample_size']}, less than k, {values['k']}")
 

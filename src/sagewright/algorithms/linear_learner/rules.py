@@ -23,9 +23,8 @@ LOSSES = {
 
 
 def loss_fits_predictor(values: Mapping[str, Any]) -> None:
-    """Requires a `loss` of the predictor type: `logistic` or `hinge_loss` (binary_classifier), `softmax_loss`
-    (multiclass_classifier), or one of the six of a regressor.
-    """
+    """`loss` is one of its predictor type: `logistic` or `hinge_loss` (binary_classifier), `softmax_loss`
+    (multiclass_classifier), or one of the six of a regressor."""
     allowed = LOSSES[values["predictor_type"]]
     loss = values.get("loss", "auto")
     if loss not in ("auto", *allowed):
@@ -35,6 +34,6 @@ def loss_fits_predictor(values: Mapping[str, Any]) -> None:
 
 
 def multiclass_has_classes(values: Mapping[str, Any]) -> None:
-    """Requires `num_classes` of 3 or more for a `multiclass_classifier`."""
+    """A `multiclass_classifier` needs `num_classes` of 3 or more."""
     if values["predictor_type"] == "multiclass_classifier" and values.get("num_classes", 1) < 3:
         raise UserError("num_classes must be 3 or more with predictor_type multiclass_classifier")

@@ -20,14 +20,14 @@ def has_own_encoder(values: Mapping[str, Any]) -> bool:
 
 
 def own_encoder_is_complete(values: Mapping[str, Any]) -> None:
-    """Requires `enc1_max_seq_len` and `enc1_vocab_size` unless `enc1_network` is enc0."""
+    """`enc1_max_seq_len` and `enc1_vocab_size` are required unless `enc1_network` is enc0."""
     for name in ("enc1_max_seq_len", "enc1_vocab_size"):
         if has_own_encoder(values) and name not in values:
             raise UserError(f"{name} is required where enc1_network is {values['enc1_network']}")
 
 
 def tied_sides_are_alike(values: Mapping[str, Any]) -> None:
-    """Requires one vocabulary and one dimension of token embeddings on both sides with `tied_token_embedding_weight`."""
+    """With `tied_token_embedding_weight` both sides have one vocabulary and one dimension of token embeddings."""
     if not values.get("tied_token_embedding_weight") or not has_own_encoder(values):
         return
     for name, default in (("vocab_size", None), ("token_embedding_dim", TOKEN_DIM)):
@@ -45,7 +45,7 @@ def tied_sides_are_alike(values: Mapping[str, Any]) -> None:
 
 
 def files_are_named(values: Mapping[str, Any]) -> None:
-    """Requires names of letters, digits, `_` and `.` for auxiliary files, and a vocabulary file with an embedding file."""
+    """Files of channel auxiliary have names of letters, digits, `_` and `.`; an embedding file comes with a vocabulary file."""
     for side in SIDES:
         for kind in ("pretrained_embedding_file", "vocab_file"):
             name = values.get(f"{side}_{kind}", "")

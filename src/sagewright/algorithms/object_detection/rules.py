@@ -15,19 +15,19 @@ LONGEST_PATTERN = 1000
 
 
 def sides_are_bounded(values: Mapping[str, Any]) -> None:
-    """Limits `image_shape` to 2048."""
+    """`image_shape` is at most 2048."""
     if values.get("image_shape", SIDE) > MOST_SIDE:
         raise UserError(f"image_shape is {values['image_shape']}: it must be at most {MOST_SIDE}")
 
 
 def classes_are_bounded(values: Mapping[str, Any]) -> None:
-    """Limits `num_classes` to 10000."""
+    """`num_classes` is at most 10000."""
     if values["num_classes"] > MOST_CLASSES:
         raise UserError(f"num_classes is {values['num_classes']}: it must be at most {MOST_CLASSES}")
 
 
 def pattern_is_a_regex(values: Mapping[str, Any]) -> None:
-    """Requires `freeze_layer_pattern` to be a regular expression of at most 1000 characters."""
+    """`freeze_layer_pattern` is a regular expression of at most 1000 characters."""
     text = values.get("freeze_layer_pattern") or ""
     if len(text) > LONGEST_PATTERN:
         raise UserError(f"freeze_layer_pattern has {len(text)} characters: {LONGEST_PATTERN} are the most")

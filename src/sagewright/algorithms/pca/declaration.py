@@ -14,7 +14,7 @@ from sagewright.algorithms.wording import SCHEMA
 
 
 def components_fit(values: Mapping[str, Any]) -> None:
-    """Limits `num_components` to `feature_dim`."""
+    """`num_components` is at most `feature_dim`."""
     if values["num_components"] > values["feature_dim"]:
         raise UserError(
             f"num_components is {values['num_components']}, and feature_dim is {values['feature_dim']}: "

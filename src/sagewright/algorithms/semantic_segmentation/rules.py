@@ -12,13 +12,13 @@ MOST_SIDE = 4096
 
 
 def steps_are_said(values: Mapping[str, Any]) -> None:
-    """Requires `lr_scheduler_step` with the `lr_scheduler` step."""
+    """`lr_scheduler` step needs `lr_scheduler_step`."""
     if values.get("lr_scheduler") == "step" and not values.get("lr_scheduler_step"):
         raise UserError("lr_scheduler is step: lr_scheduler_step must say after which epochs the rate falls")
 
 
 def sides_are_bounded(values: Mapping[str, Any]) -> None:
-    """Limits `base_size` and `crop_size` to 4096."""
+    """`base_size` and `crop_size` are at most 4096."""
     for name in ("base_size", "crop_size"):
         if values.get(name, 0) > MOST_SIDE:
             raise UserError(f"{name} is {values[name]}: it must be at most {MOST_SIDE}")

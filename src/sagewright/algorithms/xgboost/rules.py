@@ -22,7 +22,7 @@ MULTI_CLASS = ("multi:softmax", "multi:softprob")
 
 
 def needs_num_class(values: Mapping[str, Any]) -> None:
-    """Requires `num_class` exactly when the objective is multi:softmax or multi:softprob."""
+    """`num_class` is given exactly when the objective is multi:softmax or multi:softprob."""
     multi_class = values.get("objective", DEFAULT_OBJECTIVE) in MULTI_CLASS
     if multi_class and "num_class" not in values:
         raise UserError("Require input for parameter 'num_class' for multi-classification")
@@ -31,7 +31,7 @@ def needs_num_class(values: Mapping[str, Any]) -> None:
 
 
 def metrics_fit_objective(values: Mapping[str, Any]) -> None:
-    """Allows `auc` only with a binary: or rank: objective, `aft-nloglik` only with survival:aft."""
+    """`auc` needs a binary: or rank: objective, `aft-nloglik` needs survival:aft."""
     objective: str = values.get("objective", DEFAULT_OBJECTIVE)
     metrics = values.get("eval_metric", [])
     if "auc" in metrics and not objective.startswith(("binary:", "rank:")):
@@ -41,7 +41,7 @@ def metrics_fit_objective(values: Mapping[str, Any]) -> None:
 
 
 def monotone_needs_tree_method(values: Mapping[str, Any]) -> None:
-    """Allows `monotone_constraints` only with tree_method exact or hist."""
+    """`monotone_constraints` needs tree_method exact or hist."""
     if "monotone_constraints" in values and values.get("tree_method") not in ("exact", "hist"):
         raise UserError(
             "monotone_constraints can be used only when the tree_method parameter is set to either 'exact' or 'hist'."
@@ -49,7 +49,7 @@ def monotone_needs_tree_method(values: Mapping[str, Any]) -> None:
 
 
 def interaction_needs_tree_method(values: Mapping[str, Any]) -> None:
-    """Allows `interaction_constraints` only with tree_method exact, hist or approx."""
+    """`interaction_constraints` needs tree_method exact, hist or approx."""
     if "interaction_constraints" in values and values.get("tree_method") not in ("exact", "hist", "approx"):
         raise UserError(
             "interaction_constraints can be used only when the tree_method parameter is set to either "
@@ -58,7 +58,7 @@ def interaction_needs_tree_method(values: Mapping[str, Any]) -> None:
 
 
 def updaters_fit_booster(values: Mapping[str, Any]) -> None:
-    """Checks `updater`: one linear updater for gblinear; refresh and prune for process_type update; else at most one that grows."""
+    """`updater`: one linear updater for gblinear; refresh and prune for process_type update; else at most one that grows."""
     if "updater" not in values:
         return
     updaters: list[str] = values["updater"]
