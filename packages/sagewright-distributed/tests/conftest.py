@@ -1,4 +1,4 @@
-"""The packages as jobs have them: on the path."""
+"""Puts the packages on the path, as in jobs."""
 
 from __future__ import annotations
 

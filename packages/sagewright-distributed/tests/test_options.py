@@ -1,4 +1,4 @@
-"""A job's mp_parameters: read, and refused where they can't be meant."""
+"""A job's mp_parameters: valid ones are read, impossible ones refused."""
 
 from __future__ import annotations
 

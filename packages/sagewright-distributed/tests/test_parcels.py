@@ -1,4 +1,4 @@
-"""Objects with tensors inside, from one process to another."""
+"""Objects with tensors inside, sent from one process to another."""
 
 from __future__ import annotations
 

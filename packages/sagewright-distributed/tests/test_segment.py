@@ -1,4 +1,4 @@
-"""The memory that a job's processes share: who has which part, who is alive."""
+"""The memory that a job's processes share: reservations and liveness."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from types import ModuleType
 import pytest
 
 FILE = Path(__file__).parents[1] / "src" / "smdistributed" / "dataparallel" / "torch" / "segment.py"
-"""By its place: the packages around it would import PyTorch, which makes each start of a process take seconds."""
+"""Imported by path: the packages around it would import PyTorch, which makes each start of a process take seconds."""
 PAGE = 4096
 OTHER = """
 import importlib.util, signal, sys
@@ -106,7 +106,7 @@ def test_a_sleeper_is_woken_and_no_wake_is_lost(segment: ModuleType) -> None:
     threading.Thread(target=write).start()
     segment.wait_while(address, 0, 20)
     assert 0.05 < time.monotonic() - began < 10
-    segment.wait_while(address, 0, 20)  # another value is there: no wait
+    segment.wait_while(address, 0, 20)  # the value differs already: no wait
     began = time.monotonic()
     segment.wait_while(address, 1, 0.2)
     assert 0.15 < time.monotonic() - began < 10

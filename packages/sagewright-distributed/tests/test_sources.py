@@ -1,4 +1,4 @@
-"""What the oldest Python of a job must be able to read."""
+"""Sources that the oldest Python of a job must be able to read."""
 
 from __future__ import annotations
 

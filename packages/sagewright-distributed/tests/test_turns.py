@@ -12,7 +12,7 @@ from smdistributed.modelparallel.torch.turns import Turns
 
 
 def _run(count: int, segments: int, jitter: random.Random) -> tuple[list[tuple[int, int]], list[float], float]:
-    """The order of the segments, the numbers that each microbatch drew, and the next one outside."""
+    """Returns the order of the segments, the numbers that each microbatch drew, and the next one outside."""
     torch.manual_seed(5)
     turns, order, at_once = Turns(count), [], []
     drawn = [0.0] * count

@@ -20,7 +20,7 @@ MAX_FAILURE = 1024
 
 @dataclass(frozen=True)
 class Demand:
-    """What a request demands of the machines and of the queue.
+    """The demands of a request on the machines and on the queue.
 
     `max_wait_s`: total time for which a spot job may wait and run; `interruptions`: a spot job's interruption schedule; `retries`:
     retries after internal errors; `keep_alive_s`: how long its hosts are kept for the next job with the same `shape`. `memory_gb`

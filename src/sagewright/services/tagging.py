@@ -11,7 +11,7 @@ from sagewright.services.registry import operation
 from sagewright.store.resources import tags
 
 MOST_TAGS = 50
-"""Of a resource, at AWS."""
+"""AWS's limit on the tags of a resource."""
 Request = dict[str, Any]
 
 

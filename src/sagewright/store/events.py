@@ -30,7 +30,7 @@ class EventSubject:
 
 @dataclass(frozen=True)
 class EventEntry:
-    """What happened. `principal`: the ARN of the caller, "" if no request caused it."""
+    """One entry of the log. `principal`: the ARN of the caller, "" if no request caused it."""
 
     at_ms: int
     status: str
@@ -135,7 +135,8 @@ def after(store: Database, cursor: EventCursor, limit: int) -> list[Logged]:
 
 def remove(connection: Connection, subject_id: str) -> None:
     """Removes the entries of a subject. The last entry of the log keeps its position, without its content, until there are later
-    ones: otherwise SQLite would reuse its number for the next entry, which all readers at that position would miss."""
+    ones: otherwise SQLite would reuse its number for the next entry, which all readers at that position would miss.
+    """
     connection.execute(_KEEP_PLACE, {"removed": subject_id})
     connection.execute(_OLD_PLACES)
     connection.execute(_REMOVE, {"subject_id": subject_id})

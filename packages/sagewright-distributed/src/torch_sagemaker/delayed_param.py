@@ -1,4 +1,4 @@
-"""Parameters that are made on the meta device and initialised once they are sharded."""
+"""Parameters that are created on the meta device and initialised after sharding."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import torch
 
 
 class DelayedParamIniter:
-    """For FSDP's `param_init_fn`: each module is made empty on its device and initialised by its own `reset_parameters`,
-    or the model's `_init_weights` where it has one.
+    """For FSDP's `param_init_fn`: each module is created empty on its device and initialised by its `reset_parameters`, or the
+    model's `_init_weights` if it has one.
     """
 
     def __init__(self, model: torch.nn.Module) -> None:
@@ -33,7 +33,7 @@ class DelayedParamIniter:
         return init
 
     def get_post_param_init_fn(self) -> Callable[..., Any]:
-        """For a step that PyTorch's own FSDP does not have; nothing is left to do in it."""
+        """Returns a function that does nothing, for a step that PyTorch's FSDP does not have."""
         return lambda *_arguments: None
 
     @contextmanager

@@ -1,4 +1,4 @@
-"""Clipping gradients that are sharded and divided."""
+"""Clips gradients that are sharded and divided."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from smdistributed.modelparallel.torch.nn.basic import DistributedModule
 
 
 def clip_grad_norm_(model: Any, max_norm: float, norm_type: float = 2.0) -> Tensor:
-    """The norm of all gradients of the model before it was scaled to at most `max_norm`. All processes must call it.
+    """Scales all gradients of the model to a norm of at most `max_norm`; returns the norm before. All processes must call it.
 
-    Raises ValueError for another norm than the Euclidean.
+    Raises ValueError for any norm but the Euclidean.
     """
     if norm_type != 2.0:
         raise ValueError(f"norm_type={norm_type}: only 2 is implemented.")

@@ -1,7 +1,7 @@
-"""PyTorch's FSDP over the processes that `hybrid_shard_degree` says.
+"""PyTorch's FSDP over the processes that `hybrid_shard_degree` specifies.
 
-A script calls `FullyShardedDataParallel(model)` as it always does; AWS's library changes what that means where neither a group
-nor a mesh is named, and so must this.
+A script calls `FullyShardedDataParallel(model)` as usual. AWS's library changes its meaning when neither a group nor a mesh is
+named, so this does too.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 import torch.distributed as dist
 from torch.distributed.fsdp import FullyShardedDataParallel, ShardingStrategy
 
-warnings.filterwarnings("ignore", message="The `NO_SHARD` sharding strategy")  # the one way to have only replicas
+warnings.filterwarnings("ignore", message="The `NO_SHARD` sharding strategy")  # the only way to have only replicas
 _plain = FullyShardedDataParallel.__init__
 _HYBRID = {
     None: ShardingStrategy.HYBRID_SHARD,
@@ -28,7 +28,7 @@ _WHOLE = {
 
 
 def shard_over(shards: Any, replicas: Any) -> None:
-    """From now on FSDP shards over a group's processes, which has replicas in the processes of another group."""
+    """Makes FSDP shard over a group's processes from now on, with replicas in the processes of another group."""
     replicated, sharded = dist.get_world_size(replicas) > 1, dist.get_world_size(shards) > 1
 
     @functools.wraps(_plain)

@@ -28,7 +28,7 @@ _NOT_GIVEN = ("context_parallel_degree", "expert_parallel_degree")
 
 
 def checked(given: dict[str, Any]) -> dict[str, Any]:
-    """All options, with defaults. Raises ValueError for one that is unknown, NotGiven for what is not implemented."""
+    """Returns all options, with defaults. Raises ValueError for an unknown one, NotGiven for an unsupported one."""
     unknown = sorted(set(given) - set(DEFAULTS))
     if unknown:
         raise ValueError(f"{unknown[0]}: not an option of the model parallel library, version 2.")
@@ -45,12 +45,12 @@ def checked(given: dict[str, Any]) -> dict[str, Any]:
 
 
 class State:
-    """Attributes by AWS's names. Before `init` there are none."""
+    """Attributes under AWS's names. There are none before `init`."""
 
     initialized = False
 
     def fill(self, given: dict[str, Any]) -> None:
-        """Raises ValueError for what does not fit, and as `checked`."""
+        """Raises ValueError for options that do not fit, and as `checked`."""
         for name, value in checked(given).items():
             setattr(self, name, value)
         self.tp_size = self.tensor_parallel_degree
@@ -86,8 +86,8 @@ state = State()
 
 
 def init(config: dict[str, Any] | str | None = None) -> None:
-    """Join the job's processes with the options of its `distribution=`; `config`, a dictionary or a JSON file's name, gives
-    those that the job does not.
+    """Joins the job's processes with the options of its `distribution=`; `config`, a dictionary or a JSON file's name, supplies
+    those that the job does not have.
 
     Raises ValueError and NotGiven.
     """

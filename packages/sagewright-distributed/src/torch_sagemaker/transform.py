@@ -15,11 +15,11 @@ from smdistributed.modelparallel.torch.options import NotGiven
 def transform(
     model: torch.nn.Module, config: Any = None, load_state_dict_from_rank0: bool = False, **_options: Any
 ) -> torch.nn.Module:
-    """`model` with its linear maps and embeddings divided over the tensor-parallel processes, which must give it the same
-    batches. What can't be divided stays whole.
+    """Returns `model` with its linear maps and embeddings divided over the tensor-parallel processes, which must give it the same
+    batches. Modules that can't be divided stay whole.
 
-    `load_state_dict_from_rank0`: the first process's parameters count, whatever the others have.
-    Raises NotGiven for a `config` of experts.
+    `load_state_dict_from_rank0`: the first process's parameters count, whatever the others have. Raises NotGiven for a `config` of
+    experts.
     """
     if config is not None:
         raise NotGiven("transform(config=…): expert parallelism is not implemented.")

@@ -1,4 +1,4 @@
-"""What scripts import from the SageMaker containers toolkit, which came before the training and the inference toolkit."""
+"""The parts of the SageMaker containers toolkit that scripts import; it preceded the training and the inference toolkit."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from sagemaker_training.environment import Environment
 
 
 def training_env() -> Environment:
-    """The job as a script sees it."""
+    """Returns the job's environment for a script."""
     return Environment()

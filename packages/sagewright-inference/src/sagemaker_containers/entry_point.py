@@ -1,4 +1,4 @@
-"""What scripts that train on several hosts use of the module that started them."""
+"""The functions of the starting module that scripts use when they train on several hosts."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import time
 from sagemaker_training.environment import Environment
 
 LIMIT_S = 15 * 60
-"""As long as the toolkit waits."""
+"""The time that the toolkit waits."""
 
 
 def _wait_hostname_resolution() -> None:
-    """Until every host of the job has an address. Raises OSError for one that gets none. (Scripts call it by this name.)"""
+    """Waits until every host of the job has an address. Raises OSError for one that gets none. (Scripts call it by this name.)"""
     deadline = time.monotonic() + LIMIT_S
     for host in Environment().hosts:
         while True:

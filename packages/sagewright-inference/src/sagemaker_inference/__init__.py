@@ -1,4 +1,4 @@
-"""What scripts import from the SageMaker inference toolkit, on Sagewright's own decoders and encoders."""
+"""The parts of the SageMaker inference toolkit that scripts import, on Sagewright's decoders and encoders."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Content types by their names."""
+"""Names of content types."""
 
 JSON = "application/json"
 CSV = "text/csv"

@@ -1,4 +1,4 @@
-"""Requests to arrays."""
+"""Decodes requests to arrays."""
 
 from sagewright.toolkit.serving.content import decode
 

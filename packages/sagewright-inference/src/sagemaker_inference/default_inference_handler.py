@@ -1,4 +1,4 @@
-"""A class that scripts derive handlers from."""
+"""The base class of scripts' handlers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Predictions to answers."""
+"""Encodes predictions as responses."""
 
 from sagewright.toolkit.serving.content import encode
 

@@ -1,4 +1,4 @@
-"""Where a model and its code are."""
+"""Locations of a model and its code."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Errors that a script may raise; `status_code` is what the client gets."""
+"""Errors that a script can raise; the client receives `status_code`."""
 
 from __future__ import annotations
 

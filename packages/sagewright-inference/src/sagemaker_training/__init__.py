@@ -1,1 +1,1 @@
-"""What scripts that train import from the SageMaker training toolkit. The toolkit's launchers are Sagewright's own."""
+"""The parts of the SageMaker training toolkit that training scripts import. Sagewright has its own launchers."""

@@ -1,4 +1,4 @@
-"""The job as a script sees it: what the SM_* variables hold, as attributes.
+"""The job's environment for a script: the contents of the SM_* variables, as attributes.
 
 Source: the documented members of sagemaker_training's Environment.
 """
@@ -15,7 +15,7 @@ _NAMES = {
     "input_data_config": "input_data_config",
     "current_instance_group_hosts": "current_instance_group_hosts",
 }
-"""Attributes whose variable is called otherwise, or might be."""
+"""Attributes whose variable has, or could have, a different name."""
 
 
 class Environment:
@@ -63,7 +63,7 @@ class Environment:
         return {name: value for name, value in os.environ.items() if name.startswith("SM_")}
 
     def to_cmd_args(self) -> list[str]:
-        """The arguments that the script was started with."""
+        """Returns the arguments that the script was started with."""
         arguments: list[str] = self._values["user_args"]
         return arguments
 

@@ -1,1 +1,1 @@
-"""What scripts import from the SageMaker XGBoost container."""
+"""The parts of the SageMaker XGBoost container that scripts import."""

@@ -1,4 +1,4 @@
-"""Files and channels as XGBoost's matrices."""
+"""Reads files and channels as XGBoost's matrices."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ FORMATS: dict[str, Format] = {
     "recordio-protobuf": "recordio-protobuf",
     "application/x-recordio-protobuf": "recordio-protobuf",
 }
-"""What a script says, by the toolkit's short name of it."""
+"""Formats by the names that scripts use, with the toolkit's short names."""
 
 
 def get_content_type(content_type_cfg_val: str | None) -> Format:
-    """The short name of a format. Raises ValueError for one that is not known."""
+    """Returns the short name of a format. Raises ValueError for an unknown one."""
     name = (content_type_cfg_val or "libsvm").split(";")[0].strip().lower()
     if name not in FORMATS:
         raise ValueError(f"{content_type_cfg_val} is not an accepted ContentType: {', '.join(sorted(FORMATS))}.")
@@ -33,14 +33,14 @@ def get_content_type(content_type_cfg_val: str | None) -> Format:
 
 
 def get_size(data_path: str, is_pipe: bool = False) -> int:
-    """Bytes below a path. A pipe has as many as anybody writes."""
+    """Returns the number of bytes below a path; 1 for a pipe, whose size is unknown."""
     if is_pipe:
         return 1
     return sum(file.stat().st_size for file in _files(data_path))
 
 
 def validate_data_file_path(data_path: str, content_type: str) -> None:
-    """Raises FileNotFoundError for what is not there."""
+    """Raises FileNotFoundError for a missing path."""
     get_content_type(content_type)
     if not Path(data_path).exists():
         raise FileNotFoundError(f"{data_path} is not a valid path!")
@@ -49,7 +49,7 @@ def validate_data_file_path(data_path: str, content_type: str) -> None:
 def get_dmatrix(
     data_path: str, content_type: str, csv_weights: int = 0, is_pipe: bool = False, combine_train_val: bool = False
 ) -> Any:
-    """The rows of all files below a path, None where there are none. The first column of CSV is the label."""
+    """Returns the rows of all files below a path, None if there are none. The first column of CSV is the label."""
     if is_pipe or combine_train_val:
         raise NotImplementedError("get_dmatrix reads files: is_pipe and combine_train_val are not here.")
     kind = get_content_type(content_type)

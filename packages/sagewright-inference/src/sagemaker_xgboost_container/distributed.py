@@ -1,4 +1,4 @@
-"""Several hosts that train one model with XGBoost's collective."""
+"""Trains one model on several hosts with XGBoost's collective."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sagemaker_training.environment import Environment
 
 
 def wait_hostname_resolution(sm_hosts: list[str]) -> None:  # noqa: ARG001 - the toolkit's parameter
-    """Until every host of the job has an address."""
+    """Waits until every host of the job has an address."""
     entry_point._wait_hostname_resolution()
 
 
@@ -24,10 +24,10 @@ def rabit_run(
     update_rabit_args: bool = False,
     **_ports: Any,
 ) -> None:
-    """Call `exec_fun(**args)` on the hosts that are included, as members of one collective.
+    """Calls `exec_fun(**args)` on the hosts that are included, as members of one collective.
 
-    With `update_rabit_args` it also gets `is_master`: whether it is the first of them. Hosts that have no data are left out.
-    Ports and attempts to connect, which the toolkit takes, are found here.
+    With `update_rabit_args` it also receives `is_master`, True on the first of them. Hosts without data are left out. The toolkit's
+    arguments for ports and connection attempts are ignored: both are determined here.
     """
     here = Host(Environment().job_name, tuple(hosts), current_host)
     with joined(here, include_in_training, "No host has data to train on.") as member:

@@ -1,4 +1,4 @@
-"""Requests to XGBoost's matrices."""
+"""Converts requests to XGBoost's matrices."""
 
 from __future__ import annotations
 

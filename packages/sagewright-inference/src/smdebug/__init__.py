@@ -1,4 +1,4 @@
-"""What scripts import of SageMaker Debugger's hook. There is none here: nothing is saved, and one line says so."""
+"""The parts of SageMaker Debugger's hook that scripts import. There is no hook here: nothing is saved, and one line says so."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _told = False
 
 
 def tell() -> None:
-    """Once a process."""
+    """Logs the line once per process."""
     global _told  # noqa: PLW0603 - a script may ask for its hook again and again
     if not _told:
         print("SageMaker Debugger's hook is not available: no tensors are saved, and training goes on without it.")  # noqa: T201
@@ -19,7 +19,7 @@ def tell() -> None:
 
 
 def get_hook(*_asked: Any, **_said: Any) -> None:
-    """As where no hook is configured: scripts ask for that."""
+    """Returns None, as if no hook were configured: scripts check for that."""
     tell()
 
 
@@ -31,7 +31,7 @@ modes = Modes
 
 
 class Hook:
-    """Takes whatever is done with a hook, and does nothing."""
+    """Accepts all calls of a hook, and does nothing."""
 
     def __init__(self, *_said: Any, **_named: Any) -> None:
         tell()

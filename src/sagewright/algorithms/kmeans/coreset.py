@@ -1,7 +1,8 @@
-"""Rows to finish with: a uniform sample of all rows, beside those that were furthest from every centre when they came.
+"""Rows kept for the final clustering: a uniform sample of all rows, and the rows that were furthest from every centre when they
+arrived.
 
-The furthest rows are a stratum that is kept whole, so a small cluster far from the others is there however rare it is; the sample
-stands for the rest. Source: W. Cochran, "Sampling Techniques", chapter 5 (strata of which one is taken completely).
+The furthest rows are a stratum that is kept whole, so a small cluster far from the others survives however rare it is; the sample
+represents the rest. Source: W. Cochran, "Sampling Techniques", chapter 5 (strata of which one is taken completely).
 """
 
 from __future__ import annotations
@@ -14,14 +15,14 @@ from sagewright.algorithms.firstparty.hosts import Group
 from sagewright.algorithms.firstparty.reservoir import Reservoir
 
 FAR = 10
-"""The furthest rows are a tenth as many as those of the sample."""
+"""The sample holds ten times as many rows as the furthest ones."""
 HOST_BITS = 44
-"""Of a row's number; those above are its host's."""
+"""Bits of a row's number within its host; the bits above them are the host's number."""
 
 
 @dataclass(frozen=True)
 class Points:
-    """Rows (n, d) float32 and how many rows each stands for (n,) float32; `whole` if they are all rows there are."""
+    """`rows` (n, d) float32 and how many rows each represents, `weights` (n,) float32; `whole` if they are all rows."""
 
     rows: np.ndarray
     weights: np.ndarray
@@ -29,7 +30,7 @@ class Points:
 
 
 class Coreset:
-    """Of one host's rows, as they come."""
+    """A coreset of one host's rows, built as they arrive."""
 
     def __init__(self, size: int, random: np.random.Generator, rank: int) -> None:
         self._sample = Reservoir(size, random)
@@ -37,14 +38,14 @@ class Coreset:
         self._next = rank << HOST_BITS
 
     def add(self, rows: np.ndarray, squared: np.ndarray) -> None:
-        """Rows and their squared distances to the nearest centre. The caller leaves them as they are."""
+        """Adds rows with their squared distances to the nearest centre. The caller must not change the rows afterwards."""
         numbers = np.arange(self._next, self._next + len(rows))
         self._next += len(rows)
         self._sample.add(rows, numbers)
         self._far.add(rows, squared, numbers)
 
     def points(self, group: Group) -> Points | None:
-        """Those of all hosts, at the first one; None at the others."""
+        """Returns the points of all hosts at the first host; None at the others."""
         seen = int(group.total(np.array([self._sample.seen]))[0])
         rows, numbers = self._sample.sample(group)
         found = group.to_first((rows, numbers, *self._far.rows()))
@@ -60,7 +61,7 @@ class Coreset:
 
 
 class FarRows:
-    """At most `size` rows, those that were the furthest from their centre."""
+    """Keeps at most `size` rows, those furthest from their centre."""
 
     def __init__(self, size: int) -> None:
         self.size = size
@@ -78,7 +79,7 @@ class FarRows:
             self._settle()
 
     def rows(self) -> tuple[np.ndarray, np.ndarray]:
-        """The rows and their numbers."""
+        """Returns the rows and their numbers."""
         self._settle()
         rows, _, numbers = (
             self._parts[0] if self._parts else (np.empty((0, 0), np.float32), None, np.empty(0, np.int64))

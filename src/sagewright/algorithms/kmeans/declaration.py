@@ -1,4 +1,4 @@
-"""K-means's declaration."""
+"""The declaration of k-means."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which centre is nearest to each row, by one matrix product a block of rows."""
+"""Finds the nearest centre of each row, by one matrix product per block of rows."""
 
 from __future__ import annotations
 
@@ -9,24 +9,25 @@ from sagewright.algorithms.firstparty import threads
 from sagewright.algorithms.firstparty.directions import Directions
 
 BLOCK_CELLS = 1 << 19
-"""Distances held at once: they stay in a core's cache."""
+"""Distances held at once, so that they stay in a core's cache."""
 FEW_CELLS = 1 << 15
-"""Centres times rows up to which a dense matrix of who belongs where costs less than to make a sparse one."""
+"""Centres times rows up to which a dense membership matrix costs less than building a sparse one."""
 LEAST_ROWS, MOST_ROWS = 256, 1 << 14
-"""Of a part of the rows: parts are worked on side by side, and added up in single precision before they are in double."""
+"""Limits on the rows of a part. Parts are processed in parallel, and summed in single precision before they are summed in double.
+"""
 
 
 def parts(rows: np.ndarray, centres: int) -> list[slice]:
-    """Parts of the rows whose distances to the centres stay in a core's cache."""
+    """Returns slices of the rows whose distances to the centres stay in a core's cache."""
     step = max(LEAST_ROWS, min(BLOCK_CELLS // max(centres, rows.shape[1], 1), MOST_ROWS))
     return [slice(start, min(start + step, len(rows))) for start in range(0, len(rows), step)]
 
 
 def nearest(rows: np.ndarray, centres: np.ndarray, few: Directions | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """For each of n rows the number of its nearest centre and the squared distance to it, (n,) int64 and float32.
+    """Returns the number of each row's nearest centre and the squared distance to it, (n,) int64 and float32.
 
-    With `few` the centre that is nearest along these directions. The distance is computed anew for the chosen centre: differences
-    of large products lose what small ones need.
+    With `few`, the nearest centre is chosen along these directions. The distance is recomputed for the chosen centre, because
+    differences of large products lose the precision that small distances need.
     """
     chosen = np.empty(len(rows), np.int64)
     squared = np.empty(len(rows), np.float32)
@@ -42,7 +43,7 @@ def nearest(rows: np.ndarray, centres: np.ndarray, few: Directions | None = None
 
 
 def assign(rows: np.ndarray, centres: np.ndarray) -> np.ndarray:
-    """The number of each row's nearest centre, (n,) int64."""
+    """Returns the number of each row's nearest centre, (n,) int64."""
     chosen = np.empty(len(rows), np.int64)
     at = Assignment(centres)
 
@@ -54,11 +55,11 @@ def assign(rows: np.ndarray, centres: np.ndarray) -> np.ndarray:
 
 
 class Assignment:
-    """Which of the centres is nearest."""
+    """Assigns rows to their nearest centres."""
 
     def __init__(self, centres: np.ndarray) -> None:
         self.shift = centres.mean(axis=0, dtype=np.float64).astype(centres.dtype)
-        moved = centres - self.shift  # far from the origin products would drown in it
+        moved = centres - self.shift  # far from the origin the products would swamp it
         self.with_half = np.vstack([moved.T, np.einsum("ij,ij->i", moved, moved) / -2]).astype(centres.dtype)
 
     def __call__(self, rows: np.ndarray) -> np.ndarray:
@@ -68,7 +69,7 @@ class Assignment:
 
 
 def sums(rows: np.ndarray, chosen: np.ndarray, count: int, weights: np.ndarray | None = None) -> np.ndarray:
-    """(count, d) float64: the (weighted) sum of the rows of each centre."""
+    """Returns (count, d) float64: the (weighted) sum of the rows of each centre."""
 
     def add(part: slice) -> np.ndarray:
         length = part.stop - part.start

@@ -25,7 +25,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Fit:
-    """`centres` (k, d) float32, and the mean squared distance of the points to them."""
+    """Centres (k, d) float32, and the mean squared distance of the points to them."""
 
     centres: np.ndarray
     cost: float
@@ -34,7 +34,7 @@ class Fit:
 def initial(
     points: np.ndarray, count: int, method: str, random: np.random.Generator, weights: np.ndarray
 ) -> np.ndarray:
-    """(count, d) of the points, chosen at random or by k-means++; with fewer points than that some are repeated."""
+    """Chooses `count` of the points, (count, d), at random or by k-means++. Repeats some if there are fewer points than that."""
     if len(points) <= count:
         return points[np.arange(count) % len(points)].copy()
     if method == "random":
@@ -43,10 +43,12 @@ def initial(
 
 
 def _plus_plus(points: np.ndarray, count: int, random: np.random.Generator, weights: np.ndarray) -> np.ndarray:
-    """The numbers of the chosen points by greedy k-means++: of 2 + log k candidates each time the one that lowers the cost most."""
+    """Returns the numbers of the points chosen by greedy k-means++: each time, of 2 + log k candidates, the one that lowers the
+    cost most.
+    """
     points = points - points.mean(axis=0, dtype=np.float64).astype(
         points.dtype
-    )  # else products drown far from the origin
+    )  # otherwise products lose precision far from the origin
     squares = np.einsum("ij,ij->i", points, points)
     columns = np.vstack([-2 * points.T, squares, np.ones_like(squares)])
     candidates = 2 + int(np.log(count))
@@ -67,7 +69,7 @@ def _plus_plus(points: np.ndarray, count: int, random: np.random.Generator, weig
 
 
 def _squared(columns: np.ndarray, picked: np.ndarray | list[int]) -> np.ndarray:
-    """(picked, n) squared distances, but for rounding, from columns of -2 x, the square of x, and 1."""
+    """Returns (picked, n) squared distances, up to rounding, from columns of -2 x, the square of x, and 1."""
     own = columns[:, picked].T
     return np.asarray(np.column_stack([own[:, :-2] / -2, own[:, -1], own[:, -2]]) @ columns)
 
@@ -80,7 +82,7 @@ def fit(
     random: np.random.Generator,
     few: Directions | None = None,
 ) -> list[Fit]:
-    """One fit for each trial. `points` (n, d) float32, `weights` (n,) float32, positive; `few` as in `refine`."""
+    """Returns one fit for each trial. `points` (n, d) float32, `weights` (n,) float32, positive; `few` as in `refine`."""
     seen = points if few is None else few(points)
 
     def attempt(own: np.random.Generator) -> Fit:
@@ -95,8 +97,9 @@ def fit(
 def refine(
     points: np.ndarray, weights: np.ndarray, centres: np.ndarray, settings: Settings, few: Directions | None = None
 ) -> Fit:
-    """Lloyd's steps from `centres` until the cost stops falling. With `few` directions along these first, which takes a fraction
-    of the time and leaves little to do (C. Boutsidis et al., "Randomized Dimensionality Reduction for k-Means Clustering", 2015).
+    """Runs Lloyd's steps from `centres` until the cost stops falling. With `few`, it first runs them along these directions, which
+    takes a fraction of the time and leaves little to do (C. Boutsidis et al., "Randomized Dimensionality Reduction for k-Means
+    Clustering", 2015).
     """
     if few is not None:
         seen = few(points)
@@ -115,8 +118,8 @@ def refine(
 def oversampled(
     points: np.ndarray, weights: np.ndarray, centres: np.ndarray, count: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """More centres than `count` to choose among, (K, d), and the weight of the points of each, (K,): `centres`, and points
-    that are far from all of these, drawn in `ROUNDS` (B. Bahmani et al., "Scalable K-Means++", VLDB 2012).
+    """Returns more centres than `count` to choose from, (K, d), and the weight of the points of each, (K,): `centres`, and points
+    that are far from all of these, drawn in `ROUNDS` rounds (B. Bahmani et al., "Scalable K-Means++", VLDB 2012).
     """
     random = np.random.default_rng([seed, 3])
     chosen, squared = distances.nearest(points, centres)
@@ -137,7 +140,7 @@ def oversampled(
 
 
 def _means(points: np.ndarray, weights: np.ndarray, chosen: np.ndarray, centres: np.ndarray) -> np.ndarray:
-    """The mean of the points of each centre; centres without points stay where they are."""
+    """Returns the mean of the points of each centre; centres without points stay where they are."""
     mass = np.bincount(chosen, weights, len(centres))
     used = mass > 0
     moved = centres.copy()
@@ -146,5 +149,7 @@ def _means(points: np.ndarray, weights: np.ndarray, chosen: np.ndarray, centres:
 
 
 def _whole(points: np.ndarray, weights: np.ndarray, seen: np.ndarray, centres: np.ndarray) -> np.ndarray:
-    """The means of the points that `centres`, in the coordinates of `seen`, are nearest to; of none: a point."""
+    """Returns the means of the points nearest to each of `centres`, in the coordinates of `seen`; a centre without points becomes a
+    point.
+    """
     return _means(points, weights, distances.assign(seen, centres), points[np.arange(len(centres)) % len(points)])

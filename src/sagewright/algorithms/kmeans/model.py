@@ -1,4 +1,4 @@
-"""A trained k-means model: its file and its answers.
+"""A trained k-means model: its file and its predictions.
 
 `model_algo-1` is a list of one MXNet array: the (k, d) centres.
 """
@@ -32,7 +32,7 @@ class Centres:
 
     @classmethod
     def decode(cls, content: bytes) -> Centres:
-        """Raises UserError for a file that holds no single (k, d) array."""
+        """Raises UserError if the file does not hold exactly one (k, d) array."""
         arrays = ndarray.decode(content)
         points = list(arrays.values() if isinstance(arrays, dict) else arrays)
         if len(points) != 1 or points[0].ndim != 2 or not points[0].size:
@@ -40,7 +40,7 @@ class Centres:
         return cls(points[0].astype(np.float32))
 
     def predict(self, features: Features, verbose: bool = False) -> Fields:  # noqa: ARG002 - there is no more to say
-        """`closest_cluster` and the Euclidean `distance_to_cluster` of each row."""
+        """Returns `closest_cluster` and the Euclidean `distance_to_cluster` of each row."""
         rows = requests.dense(features, self.points.shape[1])
         closest, squared = distances.nearest(rows, self.points)
         return {

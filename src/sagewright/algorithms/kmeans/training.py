@@ -1,4 +1,4 @@
-"""K-means's training: mini-batches over K = k x extra_center_factor centres, then Lloyd's algorithm from K to k."""
+"""K-means training: mini-batches over K = k x extra_center_factor centres, then Lloyd's algorithm from K to k."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from sagewright.algorithms.kmeans.declaration import DECLARATION
 from sagewright.algorithms.kmeans.model import Centres
 
 AUTO_FACTORS, AUTO_CENTRES, AUTO_TRIALS = (4, 10), 400, (10, 3)
-"""`auto` is a factor of 10, less where that makes more than so many centres, but 4 at least; and 10 trials, or 3 where all rows are
-kept to finish with.
+"""The values of `auto`: a factor of 10, lowered to as little as 4 where it would make more centres than the limit; and 10 trials,
+or 3 where all rows are kept for the final clustering.
 """
 SAMPLE_ROWS, ROWS_A_CENTRE, SAMPLE_BYTES = 20_000, 200, 1 << 26
 PART, LEAST_SHARE = 8, 0.85
-"""Centres are looked for along an eighth of the directions, where these hold so much of the rows' variance."""
+"""Nearest centres are searched along an eighth of the directions if these hold at least this share of the rows' variance."""
 LEAST_ROWS_A_CENTRE = 50
-"""With fewer rows of the sample to each centre Lloyd's algorithm would fit these rows, not the data."""
+"""With fewer sample rows per centre, Lloyd's algorithm would fit these rows rather than the data."""
 
 
 class MiniBatch:
     """Centres that move to the mean of the rows assigned to them.
 
-    Sculley's rule: each centre has a count of rows, and a batch of n rows moves it by n / (count + n) of the way to their
-    mean; with a half life the counts decay by half for each such number of rows seen.
+    Sculley's rule: each centre has a count of rows, and a batch of n rows moves it by n / (count + n) of the way to their mean.
+    With a half-life, the counts halve each time that many rows have been processed.
     """
 
     def __init__(self, centres: np.ndarray, half_life: int = 0) -> None:
@@ -44,7 +44,7 @@ class MiniBatch:
         self.counts = np.zeros(len(centres))
 
     def update(self, sums: np.ndarray, counts: np.ndarray) -> None:
-        """`sums` (K, d) and `counts` (K,) of one batch's rows."""
+        """Applies the `sums` (K, d) and `counts` (K,) of one batch's rows."""
         if self.half_life:
             self.counts *= 0.5 ** (counts.sum() / self.half_life)
         self.counts += counts
@@ -54,7 +54,7 @@ class MiniBatch:
 
 
 def train(job: Job, values: Mapping[str, Any]) -> None:
-    """Train and leave `model_algo-1`. Raises JobError."""
+    """Trains and writes `model_algo-1`. Raises JobError."""
     with session(DECLARATION, "AWS/KMeansWebscale", job, values) as run, threads.shared():
         wanted = Wanted(columns=values["feature_dim"])
         rows = run.rows("train", wanted)
@@ -67,7 +67,7 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
 
 
 def fit(run: Session, rows: Rows) -> Centres:
-    """The model of all hosts' rows, the same at every host."""
+    """Returns the model of all hosts' rows, the same at every host."""
     values = run.values
     size = _sample_size(values)
     state, few = None, None
@@ -111,21 +111,21 @@ def _factor(values: Mapping[str, Any]) -> int:
 
 
 def _sample_size(values: Mapping[str, Any]) -> int:
-    """How many rows are kept to finish with."""
+    """Returns how many rows are kept for the final clustering."""
     wanted = max(SAMPLE_ROWS, ROWS_A_CENTRE * values["k"])
     size: int = max(1, min(wanted, SAMPLE_BYTES // (4 * values["feature_dim"])))
     return size
 
 
 def _next(run: Session, batches: Any) -> np.ndarray | None:
-    """The next batch's rows; when hosts have unequal numbers of batches, none until all are at their end."""
+    """Returns the next batch's rows: empty while only other hosts have batches left, and None once no host has."""
     table = next(batches, None)
     rows = np.empty((0, run.values["feature_dim"]), np.float32) if table is None else table.features
     return rows if run.group.total(np.array([len(rows)]))[0] else None
 
 
 def _directions(run: Session, first: np.ndarray) -> Directions | None:
-    """Of the first batch of all hosts: those that most of the rows' differences are along, if these are few."""
+    """Returns the directions that hold most of the variance of the first batches of all hosts, or None if these are not few."""
     width = first.shape[1]
     found: Directions | None = run.group.from_first(directions.leading(first, width // PART, LEAST_SHARE))
     if found is not None:
@@ -134,7 +134,7 @@ def _directions(run: Session, first: np.ndarray) -> Directions | None:
 
 
 def _first_centres(run: Session, everything: np.ndarray, count: int) -> np.ndarray:
-    """From the first batch of all hosts."""
+    """Chooses the first centres from the first batches of all hosts."""
     if len(everything) < run.values["k"]:
         raise UserError(f"k is {run.values['k']}, and the first mini-batch has {len(everything)} rows")
     count = min(count, len(everything))
@@ -162,7 +162,7 @@ def _settings(values: Mapping[str, Any], whole: bool) -> lloyd.Settings:
 
 
 def _finish(run: Session, state: MiniBatch, points: Points, few: Directions | None) -> np.ndarray:
-    """Lloyd's algorithm on the kept rows; not where old rows are to be forgotten, or there are too few rows for that."""
+    """Runs Lloyd's algorithm on the kept rows; skips it if old rows are to be forgotten, or there are too few rows."""
     k, settings = run.values["k"], _settings(run.values, points.whole)
     used = state.counts > 0
     centres, counts = state.centres[used].astype(np.float32), state.counts[used].astype(np.float32)
@@ -180,7 +180,7 @@ def _finish(run: Session, state: MiniBatch, points: Points, few: Directions | No
 def _shrink(
     run: Session, points: np.ndarray, weights: np.ndarray, settings: lloyd.Settings, few: Directions | None
 ) -> np.ndarray:
-    """k of these centres, (k, d) float32: Lloyd's algorithm on them, weighted by how many rows belong to each."""
+    """Reduces the centres to k, (k, d) float32, by Lloyd's algorithm, weighting each by how many rows belong to it."""
     k = run.values["k"]
     logging.info("shrinking %d centers into %d", len(points), k)
     fits = lloyd.fit(points, weights, k, settings, np.random.default_rng([run.seed, 1]), few)

@@ -1,4 +1,4 @@
-"""k-NN's declaration."""
+"""The declaration of k-NN."""
 
 from __future__ import annotations
 

@@ -1,12 +1,11 @@
-"""The nearest of many points to each of many rows, exactly, by matrix products: what Faiss's flat index gives, sooner.
+"""Exact nearest-neighbour search by matrix products: the results of Faiss's flat index, faster.
 
-Points and rows are multiplied a block each at a time. Of a block's products only those are looked at that may be among the
-nearest found so far, and for these the distance is computed anew from the difference, in full precision.
+Points and rows are multiplied block by block. Of a block's products, only those that could be among the nearest found so far are
+examined, and their distances are recomputed from the difference, in full precision.
 
-Where a few directions hold nearly all of what points differ in, the products are of these alone and of the length of what
-they leave out: that gives the least distance that a point can have, at a fraction of the cost (the partial distances of
-multi-step search, T. Seidl and H.-P. Kriegel, SIGMOD 1998). Further directions sharpen that distance for the points that
-it lets through, before they are looked at whole.
+Where a few directions hold nearly all of the variance, the products use these alone and the length of the remainder. This gives a
+lower bound on each distance at a fraction of the cost (the partial distances of multi-step search, T. Seidl and H.-P. Kriegel,
+SIGMOD 1998). Further directions sharpen the bound for the points that pass it, before their full distance is computed.
 """
 
 from __future__ import annotations
@@ -17,16 +16,18 @@ from sagewright.algorithms.firstparty import directions, threads
 
 ROWS, POINTS = 1024, 1024
 PAIRS = 1 << 17
-"""Numbers of pairs of rows and points that are subtracted at once."""
+"""Pairs of rows and points that are subtracted at once."""
 PART, MORE, LEFT_OUT = 10, 2, 0.15
-"""A tenth of the directions are multiplied, twice as many sharpen, where the first leave out so little of the variance."""
+"""A tenth of the directions are multiplied, and twice as many sharpen the bound, where the first leave out at most this share of
+the variance.
+"""
 SLACK = 1e-5
-"""Of squared lengths: what rounding may hide."""
+"""Margin for rounding errors, as a share of squared lengths."""
 
 
 class Exact:
-    """Searches `points` (n, d) float32 by squared Euclidean distance, or by the negative inner product. What is `lean` holds no
-    second copy of them, and is the slower way for few rows.
+    """Searches `points` (n, d) float32 by squared Euclidean distance, or by the negative inner product. A `lean` search keeps no
+    second copy of the points, and is slower for few rows.
     """
 
     def __init__(self, points: np.ndarray, inner_product: bool = False, lean: bool = False) -> None:
@@ -54,19 +55,19 @@ class Exact:
         self._longest = float(squares.max())
 
     def search(self, rows: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """For each row the `count` smallest distances, ascending, and the numbers of their points; count ≤ n."""
+        """Returns, for each row, the `count` smallest distances, ascending, and the numbers of their points; count ≤ n."""
         parts = threads.each(lambda start: self._block(rows[start : start + ROWS], count), range(0, len(rows), ROWS))
         return np.concatenate([part.distances for part in parts]), np.concatenate([part.numbers for part in parts])
 
     def _lengths(self) -> np.ndarray:
-        """(n,) squared lengths of the points less the centre."""
+        """Returns the (n,) squared lengths of the points minus the centre."""
         out = np.empty(len(self.points), np.float32)
         for start in range(0, len(out), ROWS):
             out[start : start + ROWS] = _squares(self.points[start : start + ROWS] - self._centre)
         return out
 
     def _filtered(self, points: slice | np.ndarray) -> np.ndarray:
-        """Points as `_reduced` has them, with half their squared lengths, negative, for the ones."""
+        """Returns points as `_reduced` does, with minus half their squared lengths in place of the ones."""
         block = self._filter[points]
         if self._halves is None:
             return block
@@ -76,10 +77,10 @@ class Exact:
         return out
 
     def _reduced(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Rows less the centre, or their coordinates in the basis and the length of what is left, then a column of ones; and
-        their squared lengths (n,).
+        """Returns the rows minus the centre, or their coordinates in the basis and the length of the remainder, then a column of
+        ones; and their squared lengths (n,).
 
-        With half a point's squared length, negative, in place of the one, a product is larger the nearer the point is.
+        With minus half a point's squared length in place of the one, a product is larger the nearer the point is.
         """
         width = rows.shape[1] if self._basis is None else self._basis.shape[1] + 1
         out = np.ones((len(rows), width + 1), np.float32)
@@ -118,14 +119,18 @@ class Exact:
         return nearest
 
     def _products(self, filtered: np.ndarray, start: int, out: np.ndarray) -> np.ndarray:
-        """How near points from `start` on may be to the rows: larger is nearer. (rows, points), contiguous."""
+        """Returns upper bounds on the nearness to the rows of the points from `start` on (larger is nearer): (rows, points),
+        contiguous.
+        """
         block = self._filtered(slice(start, start + out.shape[1]))
         if len(block) < out.shape[1]:
             out = out.ravel()[: len(filtered) * len(block)].reshape(len(filtered), len(block))
         return np.matmul(filtered, block.T, out=out)
 
     def _first(self, rows: np.ndarray, filtered: np.ndarray, count: int) -> np.ndarray:
-        """(rows,) a distance that `count` points do not exceed: of some from everywhere, for points may come in an order."""
+        """Returns (rows,) distances that `count` points do not exceed. Samples points from everywhere, since they may come in an
+        order.
+        """
         size = min(max(POINTS, 4 * count), len(self.points))
         spread = np.arange(size) * len(self.points) // size
         products = filtered @ self._filtered(spread).T
@@ -150,9 +155,9 @@ class Exact:
 
 
 class _Finer:
-    """Further coordinates of points: what they add to the least distances that the first ones give.
+    """Further coordinates of points, which raise the lower bounds given by the first ones.
 
-    Of each row, (m,) float32: its coordinates, the length of what they leave out, and that of what the first ones left out.
+    For each row, (m,) float32: its coordinates, the length of what they leave out, and the length of what the first ones left out.
     """
 
     def __init__(self, points: np.ndarray, centre: np.ndarray, basis: np.ndarray, left: np.ndarray) -> None:
@@ -169,7 +174,7 @@ class _Finer:
         return out
 
     def gain(self, rows: np.ndarray, row: np.ndarray, point: np.ndarray) -> np.ndarray:
-        """(n,) of pairs."""
+        """Returns the gains of the pairs, (n,)."""
         out = np.empty(len(row), np.float32)
         step = max(1, PAIRS // rows.shape[1])
         for start in range(0, len(row), step):
@@ -200,7 +205,7 @@ class _Nearest:
             self.merge()
 
     def merge(self) -> None:
-        """Take in what was added; of equal distances the point of the smaller number is first."""
+        """Merges the added points; of equal distances the point with the smaller number comes first."""
         rows, count = self.distances.shape
         row, number, distance = (np.concatenate(part) for part in zip(*self._pending, self._kept(), strict=True))
         self._pending, self._pairs = [], 0
@@ -214,13 +219,13 @@ class _Nearest:
 
 
 def _squares(rows: np.ndarray) -> np.ndarray:
-    """(n,) squared lengths."""
+    """Returns the (n,) squared lengths."""
     lengths: np.ndarray = np.einsum("ij,ij->i", rows, rows)
     return lengths
 
 
 def _ordered(values: np.ndarray) -> np.ndarray:
-    """Whole numbers in the order of float32 values."""
+    """Returns integers in the order of the float32 values."""
     bits = values.view(np.uint32).astype(np.uint64)
     negative = bits >> np.uint64(31) == 1
     return np.where(negative, np.uint64(0xFFFFFFFF) - bits, bits + np.uint64(0x80000000))

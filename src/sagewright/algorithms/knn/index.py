@@ -1,4 +1,4 @@
-"""Faiss indexes: made, written, read and searched."""
+"""Builds, writes, reads and searches Faiss indexes."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from sagewright.algorithms.knn.exact import Exact
 
 KINDS = (faiss.IndexFlat, faiss.IndexIVFFlat, faiss.IndexIVFPQ)
 PROBES = 8
-"""Lists that an IVF index looks into for each row."""
+"""Lists that an IVF index searches for each row."""
 CODE_BITS = 8
 COPIES = 3
-"""Of the rows, at most, while Faiss sorts them into lists."""
+"""Copies of the rows, at most, held while Faiss sorts them into lists."""
 FEW = 1 << 13
-"""Points up to which Faiss is the quicker way, a copy of them being small; twice as many of WIDE columns."""
+"""Points up to which Faiss is faster, a copy of them being small; twice as many for WIDE columns."""
 ROWS = 1 << 14
 _COUNT = 8
-"""Where a flat index's file has the number of its points: after the name and the width, four bytes each."""
+"""Offset of the number of points in a flat index's file: after the name and the width, four bytes each."""
 BATCH = 20
-"""Rows from which on matrix products are the faster way to search a flat index."""
+"""Rows from which on matrix products search a flat index faster."""
 
 
 @dataclass(frozen=True)
 class Flat:
-    """Points (n, d) float32 as they are, which Faiss's flat index holds a copy of."""
+    """Points (n, d) float32 as they are, searched without the copy that Faiss's flat index would hold."""
 
     points: np.ndarray
     metric_type: int
@@ -47,7 +47,9 @@ class Flat:
         return len(self.points)
 
     def parts(self) -> Iterator[memoryview]:
-        """Faiss's file of them: that of an empty index, but for how many there are."""
+        """Returns the points in Faiss's file format: the header of an empty index with the number of points filled in, then the
+        points.
+        """
         head = faiss.serialize_index(faiss.IndexFlat(self.d, self.metric_type))
         head[_COUNT : _COUNT + 8] = np.frombuffer(np.int64(self.ntotal).tobytes(), np.uint8)
         head[-8:] = np.frombuffer(np.int64(self.points.size).tobytes(), np.uint8)
@@ -57,8 +59,8 @@ class Flat:
 
 
 def build(points: np.ndarray, values: Mapping[str, Any], subvectors: int, seed: int) -> Any:
-    """An index of (n, d) float32, `Flat` or Faiss's. Raises UserError when there are too few points for it, or they take too much
-    memory.
+    """Builds an index of (n, d) float32, `Flat` or Faiss's. Raises UserError when there are too few points for it, or they take too
+    much memory.
     """
     width = points.shape[1]
     metric = faiss.METRIC_L2 if values["index_metric"] == "L2" else faiss.METRIC_INNER_PRODUCT
@@ -84,12 +86,12 @@ def build(points: np.ndarray, values: Mapping[str, Any], subvectors: int, seed: 
 
 
 def parts(index: Any) -> Iterator[memoryview]:
-    """The index's file."""
+    """Returns the index's file."""
     return index.parts() if isinstance(index, Flat) else iter([memoryview(faiss.serialize_index(index))])
 
 
 def decode(content: bytes) -> Any:
-    """Raises UserError for what is none of the indexes that `build` makes."""
+    """Raises UserError if the content is not one of the indexes that `build` makes."""
     try:
         found = faiss.deserialize_index(np.frombuffer(content, np.uint8))
     except RuntimeError as error:
@@ -101,7 +103,7 @@ def decode(content: bytes) -> Any:
 
 
 class Search:
-    """The nearest points of an index. Safe to use from many threads."""
+    """Searches an index for the nearest points. Thread-safe."""
 
     def __init__(self, index: Any, products: bool = True) -> None:
         self.index = index
@@ -110,7 +112,7 @@ class Search:
         self._making = threading.Lock()
 
     def __call__(self, rows: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """Distances, ascending (squared; of an inner product its negative), and numbers, (n, count); count ≤ points."""
+        """Returns distances, ascending (squared; an inner product's is negated), and numbers, (n, count); count ≤ points."""
         if isinstance(self.index, Flat) and self.index.ntotal < (FEW if self.index.d < WIDE else 2 * FEW):
             centre, small = self._small
             distances, numbers = small(rows - centre, count)
@@ -121,14 +123,16 @@ class Search:
             return exact.search(rows, count)
         distances, numbers = self.index.search(rows, count)
         few = (numbers < 0).any(axis=1)
-        if few.any():  # the lists that were looked into hold fewer rows than that
+        if few.any():  # the lists searched hold fewer rows than that
             everywhere = faiss.SearchParametersIVF(nprobe=self.index.nlist)
             distances[few], numbers[few] = self.index.search(rows[few], count, params=everywhere)
         return (-distances if self.inner_product else distances), numbers
 
     @cached_property
     def _small(self) -> tuple[np.ndarray, Search]:
-        """Where points are moved from, so that far from the origin Faiss's products keep what they differ in, and its search."""
+        """Returns the origin that points are shifted to, so that Faiss's products keep their precision far from the origin, and its
+        search.
+        """
         points = self.index.points
         centre = np.zeros(points.shape[1], np.float32)
         if not self.inner_product:

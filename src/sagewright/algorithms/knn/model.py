@@ -1,4 +1,4 @@
-"""A trained k-NN model: its three files and its answers.
+"""A trained k-NN model: its three files and its predictions.
 
 `model_algo-1` is a Faiss index, `model_algo-1.labels` the labels of its rows as raw float32, and `model_algo-1.json` says how they
 are used: `k`, `predictor_type`, `dimension_reduction`, `normalize`, `version`.
@@ -51,7 +51,7 @@ class Neighbours:
 
     @classmethod
     def read(cls, directory: Path) -> Neighbours:
-        """Raises UserError for files that don't fit together."""
+        """Raises UserError if the files don't fit together."""
         found = index.decode(artefact.read(directory))
         raw = artefact.read(directory, LABELS)
         if len(raw) != 4 * found.ntotal or not found.ntotal:
@@ -67,21 +67,23 @@ class Neighbours:
         return cls(found, np.frombuffer(raw, "<f4"), reduction, k, predictor)
 
     def neighbours(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Distances, ascending, and labels of the k nearest to (n, d) rows, (n, k); of all there are where they are fewer."""
+        """Returns the distances, ascending, and labels of the k nearest neighbours of (n, d) rows, (n, k); of all points if there
+        are fewer.
+        """
         distances, numbers = self._search(self.reduction(rows), min(self.k, len(self.labels)))
         if self.reduction.normalize and self._search.inner_product:
             distances = 1 + distances
         return distances, self.labels[numbers]
 
     def others(self, reduced: np.ndarray, numbers: np.ndarray) -> np.ndarray:
-        """The labels (n, k) of the rows that are nearest to rows of the index with these numbers, without themselves."""
+        """Returns the labels (n, k) of the nearest neighbours of the index's rows with these numbers, each row itself excluded."""
         _, found = self._search(reduced, min(self.k + 1, len(self.labels)))
         itself = found == numbers[:, None]
         itself[~itself.any(axis=1), -1] = True
         return self.labels[found[~itself].reshape(len(found), -1)]
 
     def labelled(self, labels: np.ndarray) -> np.ndarray:
-        """The label that the nearest labels come to."""
+        """Combines the nearest labels into one label for each row."""
         return votes.majority(labels) if self.predictor_type == "classifier" else votes.mean(labels)
 
     @cached_property
@@ -89,7 +91,7 @@ class Neighbours:
         return Search(self.index)
 
     def predict(self, features: Features, verbose: bool = False) -> Fields:
-        """The `predicted_label` of each row; `verbose` adds the `distances` and `labels` of the nearest rows."""
+        """Returns the `predicted_label` of each row; `verbose` adds the `distances` and `labels` of the nearest rows."""
         distances, labels = self.neighbours(requests.dense(features, self.reduction.columns))
         predicted = {"predicted_label": self.labelled(labels).astype(np.float32)}
         return {**predicted, "distances": distances.astype(np.float32), "labels": labels} if verbose else predicted

@@ -1,4 +1,6 @@
-"""What is done to rows before they are indexed: random projection to fewer dimensions, zeros up to a multiple, unit length."""
+"""Preparation of rows before they are indexed: random projection to fewer dimensions, padding with zeros to a multiple, unit
+length.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +18,9 @@ BLOCK_ROWS = 1 << 14
 
 @dataclass(frozen=True)
 class Reduction:
-    """From `columns` to `target` dimensions by `kind` (`sign`, `fjlt`, or None: zeros are added where `target` is larger).
+    """Maps `columns` to `target` dimensions by `kind` (`sign`, `fjlt`, or None: pads with zeros if `target` is larger).
 
-    The same `seed` gives the same projection. With `normalize` every row then gets length 1.
+    The same `seed` gives the same projection. With `normalize` every row is then scaled to length 1.
     """
 
     kind: str | None
@@ -34,12 +36,12 @@ class Reduction:
             raise UserError(f"a model of {self.columns} features has an index of {self.target} dimensions")
 
     def document(self) -> dict[str, Any]:
-        """The member `dimension_reduction` of the model's JSON."""
+        """Returns the member `dimension_reduction` of the model's JSON."""
         return {"type": self.kind, "seed": self.seed, "target_dim": self.target, "input_dim": self.columns}
 
     @classmethod
     def of(cls, document: Mapping[str, Any] | None, dimensions: int, normalize: bool) -> Reduction:
-        """Raises UserError for a document that is none, or does not fit an index of so many dimensions."""
+        """Raises UserError if the document is invalid, or does not fit an index of this many dimensions."""
         if not document:
             return cls(None, 0, dimensions, dimensions, normalize)
         try:
@@ -55,7 +57,7 @@ class Reduction:
         return found
 
     def __call__(self, rows: np.ndarray, own: bool = False) -> np.ndarray:
-        """(n, columns) to (n, target), float32, contiguous; it may write into rows that are the caller's `own`."""
+        """Maps (n, columns) to (n, target), float32, contiguous. It may overwrite rows that the caller declares its `own`."""
         out = rows
         if self.kind is not None:
             out = np.empty((len(rows), self.target), np.float32)
@@ -73,14 +75,14 @@ class Reduction:
 
     @cached_property
     def _matrix(self) -> np.ndarray:
-        """(columns, target) float32; lengths are kept on average."""
+        """Returns (columns, target) float32; it preserves lengths on average."""
         random = np.random.default_rng(self.seed)
         if self.kind == "sign":
             matrix = random.integers(0, 2, (self.columns, self.target)) * 2.0 - 1
             scaled: np.ndarray = (matrix / np.sqrt(self.target)).astype(np.float32)
             return scaled
-        # A row of the transform is D H P: signs at random, Hadamard's matrix, some of its columns. Hadamard's entry (i, j) is
-        # -1 where i and j have an odd number of bits in common.
+        # A row of the transform is D H P: random signs, Hadamard's matrix, some of its columns. Hadamard's entry (i, j) is -1 where
+        # i and j have an odd number of bits in common.
         size = 1 << max(0, self.columns - 1).bit_length()
         signs = random.integers(0, 2, self.columns) * 2 - 1
         chosen = random.choice(size, self.target, replace=self.target > size)
@@ -93,5 +95,5 @@ class Reduction:
 
 
 def raised(dimensions: int, subvectors: int) -> int:
-    """The next multiple of `subvectors`."""
+    """Returns the next multiple of `subvectors`."""
     return -(-dimensions // subvectors) * subvectors

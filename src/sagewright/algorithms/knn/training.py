@@ -1,4 +1,4 @@
-"""k-NN's training: a uniform sample of all hosts' rows, made smaller, in an index. There are no iterations."""
+"""k-NN training: indexes a uniform, reduced sample of all hosts' rows. There are no iterations."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from sagewright.algorithms.knn.model import Neighbours
 from sagewright.algorithms.knn.reduction import Reduction, raised
 
 CHECKED_ROWS, CHECKED_NUMBERS = 500, 1 << 26
-"""Rows that a model is checked on, of a twentieth of all, and the numbers that are looked at for them: a twentieth of a second."""
+"""Rows that a model is checked on, at most a twentieth of all, and the numbers that are read for them: a twentieth of a second."""
 KIND = {"accuracy": "score", "macro_f_1.000": "score", "mse": "loss", "rmse": "loss", "absolute_loss": "loss"}
 
 
 def train(job: Job, values: Mapping[str, Any]) -> None:
-    """Train and leave the model's three files. Raises JobError."""
+    """Trains and writes the model's three files. Raises JobError."""
     with session(DECLARATION, "AWS/KNN", job, values) as run, threads.shared():
         wanted = Wanted(columns=values["feature_dim"], labels=True)
         rows = run.rows("train", wanted)
@@ -40,7 +40,7 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
 
 
 def fit(run: Session, rows: Rows) -> Neighbours | None:
-    """The model, at the first host; None at the others."""
+    """Returns the model at the first host; None at the others."""
     began = time.monotonic()
     reservoir = Reservoir(run.values["sample_size"], np.random.default_rng([run.seed, run.group.rank]))
     for block in threads.ahead(rows.blocks()):
@@ -66,7 +66,7 @@ def fit(run: Session, rows: Rows) -> Neighbours | None:
 
 
 def _check_against_constant(run: Session, model: Neighbours, points: np.ndarray) -> None:
-    """Some rows are labelled by their neighbours without themselves, and as the mean or the commonest label has it."""
+    """Compares, on some rows, the prediction from their neighbours without themselves with the constant mean or commonest label."""
     count = min(CHECKED_ROWS, len(points) // baseline.HELD, int(CHECKED_NUMBERS // max(points.size, 1)))
     if count < 1 or len(points) <= model.k:
         return
@@ -82,7 +82,7 @@ def _check_against_constant(run: Session, model: Neighbours, points: np.ndarray)
 
 
 def _check(run: Session, reservoir: Reservoir) -> None:
-    """Raises UserError where the sample takes more than there is for rows."""
+    """Raises UserError if the sample needs more than the memory available for rows."""
     most = memory.for_rows()
     if reservoir.nbytes > most:
         raise UserError(
@@ -98,7 +98,7 @@ class Plan:
 
 
 def _plan(values: Mapping[str, Any], seed: int) -> Plan:
-    """How rows are reduced; for product quantisation to a multiple of the number of its parts."""
+    """Plans how rows are reduced; for product quantisation to a multiple of the number of subvectors."""
     columns = values["feature_dim"]
     kind, target = values.get("dimension_reduction_type"), values.get("dimension_reduction_target", columns)
     subvectors = 1

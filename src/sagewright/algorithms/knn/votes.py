@@ -1,4 +1,4 @@
-"""What the labels of the nearest rows say, and how well it fits."""
+"""Predictions from the labels of the nearest rows, and their scores."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ CELLS = 1 << 24
 
 
 def majority(labels: np.ndarray) -> np.ndarray:
-    """(n,) the most frequent label of each row of (n, k), the smallest one of several."""
+    """Returns (n,) the most frequent label of each row of (n, k); on a tie, the smallest."""
     classes = np.unique(labels)
     codes = np.searchsorted(classes, labels)  # np.unique's own inverse sorts all labels
     chosen = np.empty(len(labels), np.int64)
@@ -23,13 +23,13 @@ def majority(labels: np.ndarray) -> np.ndarray:
 
 
 def mean(labels: np.ndarray) -> np.ndarray:
-    """(n,) the mean of each row's labels."""
+    """Returns (n,) the mean of each row's labels."""
     means: np.ndarray = labels.mean(axis=1, dtype=np.float64).astype(np.float32)
     return means
 
 
 def scores(predictor: str, truth: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
-    """A classifier's `accuracy` and `macro_f_1.000`, a regressor's `mse`, `rmse` and `absolute_loss`."""
+    """Returns a classifier's `accuracy` and `macro_f_1.000`, or a regressor's `mse`, `rmse` and `absolute_loss`."""
     if predictor == "classifier":
         return {"accuracy": float((truth == predicted).mean()), "macro_f_1.000": _macro_f1(truth, predicted)}
     errors = truth.astype(np.float64) - predicted
@@ -38,7 +38,7 @@ def scores(predictor: str, truth: np.ndarray, predicted: np.ndarray) -> dict[str
 
 
 def _macro_f1(truth: np.ndarray, predicted: np.ndarray) -> float:
-    """The mean over the classes of truth of 2 x right / (true + predicted)."""
+    """Returns the mean over the true classes of 2 x right / (true + predicted)."""
     found = []
     for each in np.unique(truth):
         right = float(((truth == each) & (predicted == each)).sum())

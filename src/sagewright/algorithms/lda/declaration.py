@@ -1,4 +1,4 @@
-"""LDA's declaration."""
+"""The declaration of LDA."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The components of an orthogonal tensor, by alternating least squares whose factors are made orthogonal in each step."""
+"""Decomposes an orthogonal tensor into components, by alternating least squares whose factors are orthogonalised in each step."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from sagewright.algorithms.lda.moments import Image
 class Components:
     """T ≈ Σ λᵢ vᵢ⊗vᵢ⊗vᵢ: `values` (r,) positive, `vectors` (r, r) in columns.
 
-    These being orthonormal, what the components leave of the tensor's squared norm is that less Σ λᵢ²: the larger `found`, that
-    sum, the better.
+    The vectors are orthonormal, so the residual's squared norm is the tensor's less Σ λᵢ². The larger this sum, `found`, the
+    better.
     """
 
     values: np.ndarray
@@ -34,7 +34,7 @@ class Limits:
 
 
 def decompose(image: Image, size: int, limits: Limits, seed: int) -> Components:
-    """The best of several starts. `image` is that of a symmetric tensor (size, size, size)."""
+    """Returns the best of several starts. `image` is that of a symmetric tensor (size, size, size)."""
     best: Components | None = None
     for number in range(limits.restarts):
         start = np.linalg.qr(np.random.default_rng([seed, 1, number]).normal(size=(size, size)))[0]

@@ -1,4 +1,4 @@
-"""A trained LDA model: its file and its answers.
+"""A trained LDA model: its file and its predictions.
 
 `model_algo-1` is a list of two MXNet arrays: alpha (K,) and beta (K, V).
 """
@@ -24,7 +24,7 @@ from sagewright.serving.messages import Answering
 
 
 def counts(features: Features, where: str) -> Any:
-    """csr_matrix (n, V) float64 without stored zeros. Raises UserError, with `where`, for a negative count."""
+    """Returns csr_matrix (n, V) float64 without stored zeros. Raises UserError, with `where`, for a negative count."""
     if isinstance(features, Sparse):
         found = csr_matrix(
             (features.values.astype(np.float64), features.indices, features.indptr), shape=features.shape
@@ -43,7 +43,7 @@ class TopicModel:
     topics: Topics
 
     def predict(self, features: Features, verbose: bool = False) -> Fields:  # noqa: ARG002 - there is no more to say
-        """The `topic_mixture` (K,) of each document."""
+        """Returns the `topic_mixture` (K,) of each document."""
         fitted = requests.sparse_or_dense(features, self.topics.beta.shape[1])
         return {"topic_mixture": inference.mixtures(counts(fitted, "the request"), self.topics)}
 
@@ -52,7 +52,7 @@ class TopicModel:
 
     @classmethod
     def decode(cls, content: bytes) -> TopicModel:
-        """Raises UserError unless the file has a prior of K topics and K rows of words."""
+        """Raises UserError unless the file has a prior of K topics and K rows of word weights."""
         arrays = ndarray.decode(content)
         values = list(arrays.values() if isinstance(arrays, dict) else arrays)
         if len(values) != 2 or values[0].ndim != 1 or values[1].ndim != 2 or len(values[0]) != len(values[1]):

@@ -1,7 +1,7 @@
-"""The moments of word counts, in the K directions in which pairs of words go together.
+"""The moments of word counts, in the K directions that explain most word co-occurrence.
 
-For documents drawn from K topics the corrected moments are Σ wᵢ μᵢ⊗μᵢ and Σ wᵢ μᵢ⊗μᵢ⊗μᵢ over the topics' word distributions μᵢ
-and weights wᵢ (Anandkumar et al. 2014, theorem 3.5). Whitened by the first, the second is an orthogonal tensor.
+For documents drawn from K topics the corrected moments are Σ wᵢ μᵢ⊗μᵢ and Σ wᵢ μᵢ⊗μᵢ⊗μᵢ over the topics' word distributions μᵢ and
+weights wᵢ (Anandkumar et al. 2014, theorem 3.5). Whitened by the first, the second is an orthogonal tensor.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ import numpy as np
 from scipy.sparse.linalg import LinearOperator, eigsh
 
 DENSE = 400
-"""Vocabularies up to which the pairs' matrix is written out."""
+"""Vocabulary size up to which the matrix of pairs is built in full."""
 BLOCK_ROWS = 1 << 13
 BLOCK_NUMBERS = 1 << 20
-"""Of a product of documents and vectors: 8 MiB, and some of them are held at a time."""
+"""Numbers in a product of documents and vectors: 8 MiB. Several such products are held at a time."""
 
 Image = Callable[[np.ndarray], np.ndarray]
-"""Of a symmetric tensor T of vectors (r, m) in columns: T(·, v, v) of each, (r, m)."""
+"""The image of vectors (r, m), in columns, under a symmetric tensor T: T(·, v, v) of each, (r, m)."""
 
 
 @dataclass(frozen=True)
 class Whitened:
-    """`image` is that of the tensor (r, r, r), r ≤ K; `back` (V, r) takes its components to distributions of words."""
+    """`image` is that of the tensor (r, r, r), r ≤ K; `back` (V, r) maps its components to distributions of words."""
 
     image: Image
     back: np.ndarray
@@ -36,7 +36,7 @@ class Whitened:
 
 
 class Moments:
-    """Of `counts`, a csr_matrix (documents, V) of non-negative numbers."""
+    """The moments of `counts`, a csr_matrix (documents, V) of non-negative numbers."""
 
     def __init__(self, counts: Any, alpha0: float) -> None:
         lengths = np.asarray(counts.sum(axis=1), np.float64).ravel()
@@ -49,7 +49,7 @@ class Moments:
         return len(self.lengths)
 
     def whitened(self, topics: int, seed: int) -> Whitened:
-        """The third moment in at most `topics` directions."""
+        """Returns the third moment in at most `topics` directions."""
         values, vectors = self._directions(topics, seed)
         kept = values > max(values.max(initial=0), 0) * 1e-10
         scale = np.sqrt(values[kept])
@@ -60,7 +60,7 @@ class Moments:
         return np.asarray(self.counts.T @ (1 / self.lengths)).ravel() / self.documents
 
     def _directions(self, topics: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        """The largest eigenvalues of the corrected matrix of pairs, and their vectors."""
+        """Returns the largest eigenvalues of the corrected matrix of pairs, and their vectors."""
         width = self.counts.shape[1]
         weight = 1 / (self.lengths * (self.lengths - 1)) / self.documents
         own = np.asarray(self.counts.T @ weight).ravel()
@@ -82,7 +82,7 @@ class Moments:
         return values, vectors
 
     def _pairs(self, weight: np.ndarray, right: np.ndarray) -> np.ndarray:
-        """Σ wᵢ cᵢ cᵢᵀ of the documents' counts, times `right` (V, m); a block of documents at a time."""
+        """Returns Σ wᵢ cᵢ cᵢᵀ over the documents' counts, times `right` (V, m), one block of documents at a time."""
         most = max(1, BLOCK_NUMBERS // right.shape[1])
         if self.documents <= most:
             return np.asarray(self.counts.T @ (weight[:, None] * (self.counts @ right)))
@@ -93,7 +93,7 @@ class Moments:
         return pairs
 
     def _image(self, whitener: np.ndarray) -> Image:
-        """The corrected moment of triples, whitened, as what it makes of vectors: to write it out would take r³ numbers and as
+        """Returns the whitened, corrected third moment as a function of vectors. Building it in full would take r³ numbers and as
         many products for each document.
         """
         alpha0, lengths = self.alpha0, self.lengths

@@ -1,4 +1,4 @@
-"""Topics from components: weights and distributions of words."""
+"""Turns components into topics: weights and distributions of words."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from sagewright.algorithms.lda.moments import Moments
 from sagewright.algorithms.mixtures.topics import Topics
 
 SMOOTHING = 1e-3
-"""Of a topic's mass, spread over all words, so that no word is impossible."""
+"""Share of a topic's mass that is spread over all words, so that no word is impossible."""
 
 
 def spectral(counts: Any, topics: int, alpha0: float, limits: Limits, seed: int) -> Topics:
-    """Topics of a csr_matrix (documents, V). Where the data shows fewer directions than topics, others repeat the mean."""
+    """Returns the topics of a csr_matrix (documents, V). If the data shows fewer directions than topics, the others repeat the
+    mean.
+    """
     width = counts.shape[1]
     total = np.asarray(counts.sum(axis=0), np.float64).ravel() + 1e-12
     mean = total / total.sum()
@@ -35,7 +37,7 @@ def spectral(counts: Any, topics: int, alpha0: float, limits: Limits, seed: int)
 
 
 def _distributions(beta: np.ndarray, mean: np.ndarray) -> np.ndarray:
-    """Rows without negative numbers and with sum 1; a row's sign is the one of its larger part."""
+    """Returns rows without negative numbers and with sum 1; a row's sign is the sign of its larger part."""
     beta = beta * np.where(beta.sum(axis=1) < 0, -1.0, 1.0)[:, None]
     beta = np.maximum(beta, 0)
     sums = beta.sum(axis=1, keepdims=True)

@@ -1,4 +1,4 @@
-"""LDA's training: topics from the corpus's moments, refined by Gibbs sampling, and judged by the test channel."""
+"""LDA training: topics from the corpus's moments, refined by Gibbs sampling, and evaluated on the test channel."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ from sagewright.algorithms.mixtures.topics import Topics
 
 AUTO_SWEEPS, FEWEST = 300, 20
 MOST_DRAWS = 30_000_000_000
-"""Words times topics times sweeps under `auto`: a few minutes."""
+"""Limit on words times topics times sweeps under `auto`: a few minutes."""
 REFINED = Limits(restarts=1, iterations=50)
 EXPECTED, MOST_PRODUCTS = 300, 50_000_000_000
-"""Iterations of a restart, and documents times topics squared of all of them together: ten seconds."""
+"""Expected iterations of a restart, and the limit on documents times topics squared over all of them: ten seconds."""
 CORPUS = 0.4
-"""Of the memory for rows: what documents take. The rest is for working on them."""
+"""Share of the memory for rows that documents take. The rest is working memory."""
 
 
 def train(job: Job, values: Mapping[str, Any]) -> None:
-    """Train and leave `model_algo-1`. Raises JobError."""
+    """Trains and writes `model_algo-1`. Raises JobError."""
     if len(job.hosts) > 1:
         raise UserError("LDA trains on one instance: InstanceCount must be 1.")
     with session(DECLARATION, "AWS/LDA", job, values) as run:
@@ -55,12 +55,12 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
 
 
 def fit(values: Mapping[str, Any], corpus: Any, seed: int) -> Topics:
-    """Topics of a csr_matrix (documents, V) of counts, as the hyperparameters ask."""
+    """Returns the topics of a csr_matrix (documents, V) of counts, as the hyperparameters require."""
     sweeps = _sweeps(values, corpus)
     found = topics.spectral(corpus, values["num_topics"], values["alpha0"], _limits(values, sweeps, corpus), seed)
     if not sweeps:
         return found
-    from sagewright.algorithms.mixtures import gibbs  # compiled where it is needed only
+    from sagewright.algorithms.mixtures import gibbs  # compiled only where it is needed
 
     corpus = thinned(corpus, np.random.default_rng([seed, 4]))
     logging.info("Refining the topics by %d sweeps of Gibbs sampling.", sweeps)
@@ -73,8 +73,8 @@ def fit(values: Mapping[str, Any], corpus: Any, seed: int) -> Topics:
 
 
 def _limits(values: Mapping[str, Any], sweeps: int, corpus: Any) -> Limits:
-    """Those of the hyperparameters. Where none was given: fewer if sampling refines what comes out, which ends at the same topics,
-    and as many restarts as cost no more than `MOST_PRODUCTS`.
+    """Returns the limits that the hyperparameters set. By default there are fewer iterations if sampling refines the result, which
+    ends at the same topics, and as many restarts as cost no more than `MOST_PRODUCTS`.
     """
     asked = Limits(values["max_restarts"], values["max_iterations"], values["tol"])
     if asked != Limits():
@@ -94,7 +94,7 @@ def _rows(run: Session, channel: str) -> Rows | None:
 
 
 def _corpus(run: Session) -> Any:
-    """The documents of train, csr_matrix; where they don't fit in memory some of them, drawn at random."""
+    """Returns the documents of train, a csr_matrix; if they don't fit in memory, a random sample of them."""
     rows = _rows(run, "train")
     assert rows is not None
     hold = Hold(max(1, int(run.memory.left * CORPUS)), np.random.default_rng([run.seed, 3]))
@@ -112,7 +112,7 @@ def _corpus(run: Session) -> Any:
 
 
 def _judge(rows: Rows, found: Topics) -> float:
-    """The mean log likelihood of a word."""
+    """Returns the mean log likelihood of a word."""
     total, words = 0.0, 0.0
     for block in rows.blocks():
         documents = counts(block.features, f"channel {rows.channel}")
@@ -124,7 +124,7 @@ def _judge(rows: Rows, found: Topics) -> float:
 
 
 def _sweeps(values: Mapping[str, Any], corpus: Any) -> int:
-    """How many sweeps the corpus gets. Raises UserError where some were asked for that can't be had."""
+    """Returns how many sweeps the corpus gets. Raises UserError if sweeps were requested that are not possible."""
     asked = values["_sweeps"]
     words = float(np.minimum(np.asarray(corpus.sum(axis=1)).ravel(), LONGEST).sum())
     possible = bool((corpus.data == np.floor(corpus.data)).all())

@@ -1,4 +1,6 @@
-"""The model that looks at no feature: where others begin, and what a chosen one must not be worse than."""
+"""The constant model, which uses no feature: the start of the other models, and a bound that the chosen model must not be worse
+than.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +11,11 @@ from sagewright.algorithms.linear_learner.learner import Examples
 from sagewright.algorithms.linear_learner.losses import Loss
 
 STEEPEST = 30.0
-"""No score of a classifier that knows nothing else is beyond this."""
+"""Bound on the score of a classifier that uses no feature."""
 
 
 def score(loss: Loss, labels: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """The one score, (C,) float32, with the least weighted loss on labels (n,), normalised ones of a regressor."""
+    """Returns the one score, (C,) float32, with the least weighted loss on labels (n,); a regressor's labels are normalised."""
     if loss.name == "squared_loss":
         return np.array([np.average(labels, weights=weights)], np.float32)
     if loss.classes > 1:
@@ -32,7 +34,7 @@ def score(loss: Loss, labels: np.ndarray, weights: np.ndarray) -> np.ndarray:
 
 
 def of_classes(loss: Loss, counts: np.ndarray, examples: Examples, models: int) -> np.ndarray:
-    """Of each model (M, C): the score where so many rows, (C,), are of each class."""
+    """Returns each model's constant score, (M, C), for classes with these `counts` of rows, (C,)."""
     labels = np.arange(len(counts), dtype=np.float32)
     weights = examples.weights(labels, np.arange(models))
     columns = np.ones((len(counts), 1)) if weights is None else weights

@@ -1,4 +1,4 @@
-"""Linear learner's declaration."""
+"""The declaration of linear learner."""
 
 from __future__ import annotations
 

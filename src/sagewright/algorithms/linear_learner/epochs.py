@@ -1,4 +1,4 @@
-"""The epochs of linear learner's training, with early stopping; of each model the weights of its best epoch are kept."""
+"""The epochs of linear learner's training, with early stopping; each model keeps the weights of its best epoch."""
 
 from __future__ import annotations
 
@@ -24,17 +24,18 @@ from sagewright.algorithms.linear_learner.scaling import Scaler
 
 BLOCK = 8192
 CHANCE, FEWEST = 80, 8
-"""Mini-batches that every model learns from, and how many models are trained to the end."""
+"""Mini-batches that every model learns from, and the number of models that are then trained to the end."""
 
 
 FEWEST_STEPS = 100
-"""Mini-batches of an epoch."""
+"""Mini-batches per epoch, at least."""
 
 
 @dataclass
 class Trained:
-    """Models: their weights for scaled rows, and their losses (M,) on the rows they are compared by. `by_loss`: the loss decides;
-    else, where chance may have made the difference, the penalty. `ratio`: the loss on held-out rows, as a multiple of a constant's.
+    """Trained models: their weights for scaled rows, and their losses (M,) on the rows they are compared on. With `by_loss` the
+    loss decides; otherwise the penalty does, where the difference may be chance. `ratio`: the loss on held-out rows, as a multiple
+    of a constant's.
     """
 
     loss: Loss
@@ -46,7 +47,7 @@ class Trained:
     ratio: float | None = None
 
     def keep_better(self, weights: Weights, criterion: np.ndarray, alive: np.ndarray) -> None:
-        """`weights` and `criterion` of the models `alive`."""
+        """Keeps `weights` and `criterion` of the models `alive` where they are better."""
         better = np.flatnonzero(criterion < self.criterion[alive])
         source = columns_of(better, self.loss.classes)
         target = columns_of(alive[better], self.loss.classes)
@@ -55,7 +56,7 @@ class Trained:
         self.criterion[alive[better]] = criterion[better]
 
     def only(self, models: np.ndarray) -> Trained:
-        """Those of some models: what was given up on the way has no weights to compete with."""
+        """Returns only these models: those dropped on the way have no weights to compete with."""
         columns = columns_of(models, self.loss.classes)
         weights = Weights(self.weights.features[:, columns], self.weights.bias[columns])
         return replace(
@@ -66,8 +67,8 @@ class Trained:
 
 @dataclass(frozen=True)
 class Data:
-    """`sample`: rows of `train` that scales are taken from; `judged`: those that models are compared by, of validation where
-    the job has it; `counts`: how many rows of all hosts are of each class, (C,), None of a regressor.
+    """`sample`: rows of `train` that scales are computed from; `judged`: rows that models are compared on, of validation if the job
+    has it; `counts`: rows of all hosts in each class, (C,), None for a regressor.
     """
 
     train: Source
@@ -79,13 +80,13 @@ class Data:
 
     @property
     def balanced(self) -> float:
-        """The weight of positive examples that makes both classes count the same."""
+        """Returns the weight of positive examples that balances the two classes."""
         if self.counts is None or len(self.counts) != 2 or not self.counts.all():
             return 1.0
         return float(self.counts[0] / self.counts[1])
 
     def constants(self, run: Session, loss: Loss, examples: Examples, models: int) -> np.ndarray:
-        """The scores (M, C) that each model would have without features."""
+        """Returns the scores (M, C) that each model would have without features."""
         if not run.values["use_bias"]:
             return np.zeros((models, loss.classes), np.float32)
         if self.counts is not None:
@@ -95,7 +96,7 @@ class Data:
 
 
 def train_models(run: Session, data: Data) -> Trained:
-    """Train the mix that the hyperparameters ask for."""
+    """Trains the mix that the hyperparameters specify."""
     rows, scaler = data.train, data.scaler
     values, loss = run.values, losses.make(run.values)
     total = int(run.group.total(np.array([rows.rows]))[0])
@@ -138,20 +139,22 @@ def train_models(run: Session, data: Data) -> Trained:
 
 
 def _passes(values: Mapping[str, Any], rows: int) -> int:
-    """Passes over the rows in an epoch: several where one has few mini-batches, or the epochs would end before models learnt."""
+    """Returns the passes over the rows in an epoch: several where one has few mini-batches, or training would end before models
+    have learnt.
+    """
     passes = math.ceil(FEWEST_STEPS * int(values["mini_batch_size"]) / max(rows, 1))
     return max(1, min(passes, FEWEST_STEPS))
 
 
 def _begun(run: Session) -> Mapping[str, Any]:
-    """The hyperparameters, whose default start is 0: what a rare feature begins with it would keep."""
+    """Returns the hyperparameters with a default start of 0, since a rare feature would keep its initial weight."""
     if any(name.startswith("init_") for name in run.asks_for("gradients")):
         return run.values
     return {**run.values, "init_method": "normal", "init_sigma": 0.0}
 
 
 def _drop(run: Session, learner: Learner, examples: Examples, judged: Iterable[Batch]) -> np.ndarray:
-    """Now that all had their chance, go on with the best; their places among the models until now."""
+    """Keeps the best models once all have had their chance; returns their previous positions among the models."""
     criterion = compared(learner.loss, learner.averaged(), judged, examples.take(learner.alive))
     best: np.ndarray = run.group.from_first(np.sort(np.argsort(criterion, kind="stable")[:FEWEST]))
     learner.keep(best)
@@ -162,7 +165,7 @@ def _drop(run: Session, learner: Learner, examples: Examples, judged: Iterable[B
 def _epoch(
     run: Session, learner: Learner, batches: Iterator[Batch], examples: Examples, judged: Iterable[Batch], epoch: int
 ) -> None:
-    """Learn from every mini-batch of all hosts, and log the mean loss of each living model."""
+    """Learns from every mini-batch of all hosts, and logs the mean loss of each living model."""
     began = time.monotonic()
     total, seen, own = np.zeros(learner.mix.models), 0, 0
     nothing = np.zeros((0, len(learner.weights)), np.float32), np.zeros(0, np.float32)
@@ -186,18 +189,18 @@ def _epoch(
 
 
 def compared(loss: Loss, weights: Weights, judged: Iterable[Batch], examples: Examples) -> np.ndarray:
-    """The mean loss of each model, that of the weighted examples where all models weigh them alike; never NaN."""
+    """Returns the mean loss of each model, never NaN; that of the weighted examples if all models weight them alike."""
     found = evaluate(loss, weights, judged, examples if examples.comparable else Examples())
     return np.nan_to_num(found, nan=np.inf)
 
 
 def evaluate(loss: Loss, weights: Weights, judged: Iterable[Batch], examples: Examples) -> np.ndarray:
-    """The mean loss of each model, each with its own weights of examples."""
+    """Returns the mean loss of each model, each with its own example weights."""
     return _mean(loss, ((weights.scores(x), y) for x, y in judged), examples)
 
 
 def evaluate_constants(loss: Loss, constants: np.ndarray, labels: np.ndarray, examples: Examples) -> np.ndarray:
-    """That of models whose scores, (M, C), are the same for all rows."""
+    """Returns the mean losses of models whose scores, (M, C), are the same for all rows."""
     flat = constants.reshape(1, -1)
     parts = (labels[start : start + BLOCK] for start in range(0, len(labels), BLOCK))
     return _mean(loss, ((np.repeat(flat, len(y), axis=0), y) for y in parts), examples)
@@ -214,7 +217,7 @@ def _mean(loss: Loss, said: Iterable[Batch], examples: Examples) -> np.ndarray:
 
 
 def examples_of(run: Session, models: Mix, counts: np.ndarray | None) -> Examples:
-    """How much examples count; `counts` are the rows of each class."""
+    """Returns the weights of examples; `counts` are the rows of each class."""
     if counts is None:
         return Examples()
     if run.values["predictor_type"] == "multiclass_classifier" and run.values["balance_multiclass_weights"]:

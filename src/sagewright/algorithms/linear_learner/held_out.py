@@ -1,5 +1,5 @@
-"""How well models do on rows that they did not learn from: the penalty is chosen so where there are few rows to a feature, and a
-job's model is held against one that looks at no feature.
+"""Evaluates models on rows that they did not learn from: this chooses the penalty where there are few rows per feature, and
+compares a job's model with a constant one.
 """
 
 from __future__ import annotations
@@ -21,21 +21,23 @@ from sagewright.algorithms.linear_learner.losses import Loss
 from sagewright.algorithms.linear_learner.mix import Mix
 
 Solve = Callable[[Data, Mix, int, Examples], tuple[Weights, np.ndarray]]
-"""The models of a mix solved for on the rows of the data, of which all hosts have so many."""
+"""Solves for the models of a mix on the rows of the data; the number is that of all hosts' rows."""
 FEWEST = 10
 """Rows from which on some are held out."""
 TINY, TINY_PARTS = 200, 10
 SMALL, SMALL_PARTS, PARTS, CHECKED_PARTS = 1000, 5, 10, 20
-"""Up to so many rows each is held out once, in tenths or fifths; of more a tenth to choose by, a twentieth to check one."""
+"""Up to these numbers of rows each row is held out once, in tenths or fifths. Of more rows, a tenth is held out to choose by, a
+twentieth to check a model.
+"""
 ENOUGH_HELD = 500
-"""Rows that a penalty is chosen by: more tenths are held out until there are as many."""
+"""Held-out rows needed to choose a penalty: more tenths are held out until there are as many."""
 MOST_HELD = 20_000
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Mean losses on held-out rows: of each model (M,), of one that looks at no feature, and the standard errors (M,) of the
-    models' differences from the first.
+    """Mean losses on held-out rows: of each model (M,) and of the constant model, and the standard errors (M,) of the models'
+    differences from the first.
     """
 
     losses: np.ndarray
@@ -43,25 +45,27 @@ class Verdict:
     errors: np.ndarray
 
     def best(self, sure: float) -> int:
-        """The number of the model with the least loss; the first, where no other is better by so many standard errors."""
+        """Returns the number of the model with the least loss; the first, unless another is better by at least `sure` standard
+        errors.
+        """
         number = int(self.losses.argmin())
         return number if self.losses[number] <= self.losses[0] - sure * self.errors[number] else 0
 
     def ratio(self, number: int) -> float:
-        """A model's loss, as a multiple of the constant's."""
+        """Returns a model's loss as a multiple of the constant's."""
         return baseline.ratio(float(self.losses[number]), self.constant)
 
 
 class Part(Source):
-    """Some rows of a source in memory."""
+    """Some rows of a source, in memory."""
 
     def __init__(self, table: Table) -> None:
         self.table, self.rows, self.in_memory = table, table.rows, True
 
 
 def compare(run: Session, data: Data, loss: Loss, models: Mix, solve: Solve, choosing: bool) -> Verdict | None:
-    """The models of a mix, learnt without what each of them is measured on; `choosing`: by this one of them is chosen. None where
-    there are too few rows.
+    """Evaluates the models of a mix on rows they have not learnt from; `choosing` if the result is used to choose one of them.
+    Returns None if there are too few rows.
     """
     total = int(run.group.total(np.array([data.train.table.rows]))[0])
     if total < FEWEST:
@@ -82,14 +86,14 @@ def compare(run: Session, data: Data, loss: Loss, models: Mix, solve: Solve, cho
 
 
 def verdict(sums: np.ndarray, constant: float, rows: float) -> Verdict:
-    """From what `measured` gives of all the rows."""
+    """Computes the verdict from the sums of `measured` over all rows."""
     losses, apart, squares = np.nan_to_num(sums / max(rows, 1), nan=np.inf)
     errors = np.sqrt(np.maximum(squares - apart**2, 0) / max(rows, 1))
     return Verdict(losses, constant / max(rows, 1), errors)
 
 
 def part_of(run: Session, data: Data, table: Table) -> Data:
-    """The data with these rows of this host's for train."""
+    """Returns the data with these rows of this host as train."""
     counts = data.counts
     if counts is not None:
         own = np.bincount(np.asarray(table.labels).astype(np.int64), minlength=len(counts))
@@ -98,8 +102,8 @@ def part_of(run: Session, data: Data, table: Table) -> Data:
 
 
 def measured(loss: Loss, weights: Weights, constants: np.ndarray, data: Data, held: Table) -> tuple[np.ndarray, float]:
-    """Over this host's rows `held`: the sums (3, M) of the models' losses, of what these are more than the first one's, and of the
-    squares of that; and the sum of the first constant's losses.
+    """Returns, over this host's `held` rows, sums (3, M) of the models' losses, of their differences from the first model's, and of
+    the squares of these; and the sum of the first constant's losses.
     """
     sums, constant = np.zeros((3, len(weights.bias) // loss.classes)), 0.0
     for x, y in source.prepared(held, data.scaler.prepare, BLOCK):
@@ -112,7 +116,7 @@ def measured(loss: Loss, weights: Weights, constants: np.ndarray, data: Data, he
 
 
 def _part_of_rows(table: Table, parts: int, random: np.random.Generator) -> np.ndarray:
-    """The part (n,) that each row is in. Copies of a row are in the same one, where all of them have its label."""
+    """Returns the part (n,) of each row. Copies of a row are in the same part if all of them have its label."""
     features, labels = table.features, np.asarray(table.labels, np.float64)
     along = random.normal(size=table.columns)
     if isinstance(features, Sparse):
@@ -127,7 +131,7 @@ def _part_of_rows(table: Table, parts: int, random: np.random.Generator) -> np.n
 
 
 def _folds(run: Session, table: Table, total: int, choosing: bool) -> Iterator[tuple[Table, Table]]:
-    """What is learnt from and what is held out of this host's rows, for each fold."""
+    """Yields for each fold the rows of this host that are learnt from, and those that are held out."""
     parts = SMALL_PARTS if total < SMALL else PARTS if choosing else CHECKED_PARTS
     parts = TINY_PARTS if total < TINY else parts
     folds = parts if total < SMALL else math.ceil(ENOUGH_HELD * parts / total) if choosing else 1

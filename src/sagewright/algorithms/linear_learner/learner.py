@@ -1,4 +1,4 @@
-"""All models' weights side by side, and how a mini-batch moves them."""
+"""The weights of all models side by side, and their update by a mini-batch."""
 
 from __future__ import annotations
 
@@ -20,44 +20,44 @@ AVERAGE = 8
 
 @dataclass(frozen=True)
 class Weights:
-    """Of all models for scaled rows: `features` (d, K) and `bias` (K,) float32, K = models x classes."""
+    """Weights of all models for scaled rows: `features` (d, K) and `bias` (K,) float32, K = models x classes."""
 
     features: np.ndarray
     bias: np.ndarray
 
     def scores(self, x: Matrix) -> np.ndarray:
-        """(n, K) float32."""
+        """Returns (n, K) float32."""
         return x @ self.features + self.bias
 
     def take(self, model: int, classes: int) -> Weights:
-        """Those of one model."""
+        """Returns the weights of one model."""
         columns = slice(model * classes, (model + 1) * classes)
         return Weights(self.features[:, columns], self.bias[columns])
 
 
 def columns_of(models: np.ndarray, classes: int) -> np.ndarray:
-    """The columns of some models, model by model."""
+    """Returns the columns of these models, model by model."""
     return (models[:, None] * classes + np.arange(classes)).ravel()
 
 
 @dataclass(frozen=True)
 class Examples:
-    """How much each example counts: by its label in a mix of models' weights of positive ones, or by its class."""
+    """The weights of examples: by label, if a mix's models weight positive examples differently, or by class."""
 
     positive: np.ndarray | None = None  # (M,)
     classes: np.ndarray | None = None  # (C,)
 
     @property
     def comparable(self) -> bool:
-        """Whether all models' weighted losses are of the same weights."""
+        """True if all models' losses use the same example weights."""
         return self.positive is None or bool(np.ptp(self.positive) == 0)
 
     def take(self, models: np.ndarray) -> Examples:
-        """Those of some models."""
+        """Returns the weights for these models."""
         return self if self.positive is None else Examples(positive=self.positive[models])
 
     def weights(self, y: np.ndarray, alive: np.ndarray) -> np.ndarray | None:
-        """(n, living models) or (n, 1); None where all count 1."""
+        """Returns (n, living models) or (n, 1); None where all weights are 1."""
         if self.classes is not None:
             return self.classes[y.astype(np.int64)][:, None]
         if self.positive is not None:
@@ -66,7 +66,7 @@ class Examples:
 
 
 class Learner:
-    """Steps all models of a mix. The decorrelated ones learn in the coordinates that `rotation` gives.
+    """Trains all models of a mix step by step. The decorrelated ones learn in the coordinates that `rotation` gives.
 
     `alive` (M',) are the models of the mix that are still trained; `keep` drops others.
     """
@@ -90,7 +90,7 @@ class Learner:
         self._set(mix)
 
     def _set(self, mix: Mix) -> None:
-        """The settings of each column."""
+        """Sets the settings of each column."""
         values, each = self.values, self.loss.classes
         self.mix = mix
         self._rates = np.repeat(mix.learning_rate, each)
@@ -102,7 +102,7 @@ class Learner:
         self._bias_wd = self._wd * np.float32(decay)
 
     def keep(self, models: np.ndarray) -> None:
-        """Go on with these of the living models, (n,) sorted."""
+        """Keeps only these of the living models, (n,) sorted."""
         columns = columns_of(models, self.loss.classes)
         self.alive = self.alive[models]
         self.weights, self.bias = self.weights[:, columns].copy(), self.bias[columns].copy()
@@ -112,8 +112,9 @@ class Learner:
         self._set(self.mix.take(models))
 
     def step(self, x: Matrix, y: np.ndarray, examples: Examples, group: Group) -> tuple[np.ndarray, int]:
-        """Learn from one mini-batch of all hosts; this host's part may be empty. The losses' sums of
-        the living models, and the rows."""
+        """Learns from one mini-batch of all hosts; this host's part may be empty. Returns the sums of the living models' losses,
+        and the number of rows.
+        """
         losses, slopes = self.loss(self._effective().scores(x), y)
         weights = examples.weights(y, self.alive)
         if weights is not None:
@@ -128,7 +129,7 @@ class Learner:
         return sums, rows
 
     def averaged(self) -> Weights:
-        """The averages of the weights, for scaled rows."""
+        """Returns the averages of the weights, for scaled rows."""
         return Weights(self._rotated(self.average.features), self.average.bias.copy())
 
     def _effective(self) -> Weights:
@@ -165,7 +166,7 @@ class Learner:
         np.add(self.average.bias, share * (self.bias - self.average.bias), out=self.average.bias)
 
     def _schedule(self) -> np.ndarray:
-        """What the learning rates are multiplied with, (K,)."""
+        """Returns the factors of the learning rates, (K,)."""
         if not self.values["use_lr_scheduler"]:
             return np.ones_like(self._rates)
 

@@ -1,8 +1,7 @@
-"""The losses: values and gradients of many models' scores at once.
+"""The losses: values and gradients for many models' scores at once.
 
-z: (n, K) scores, where K is the number of models (times classes, model by model); y: (n,) labels, normalised ones of a
-regressor, 0 and 1 of a binary classifier, class numbers otherwise. Each gives the losses (n, models) and the gradient
-(n, K), neither of them weighted.
+z: (n, K) scores, where K is the number of models (times classes, model by model); y: (n,) labels, normalised for a regressor, 0 and
+1 for a binary classifier, class numbers otherwise. Each returns the losses (n, models) and the gradient (n, K), both unweighted.
 """
 
 from __future__ import annotations
@@ -18,23 +17,25 @@ from sagewright.algorithms.linear_learner.rules import LOSSES
 
 Function = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 Softened = Callable[[np.ndarray, np.ndarray, float], tuple[np.ndarray, np.ndarray]]
-"""The loss with its kinks rounded off: quadratic within so much of each of them."""
+"""The loss with its kinks rounded off: quadratic within the given width of each of them."""
 _TINY = np.float32(1e-30)
 
 
 @dataclass(frozen=True)
 class Loss:
-    """`name` as the hyperparameter has it; `objective` as the log does. `classes` are scores a model."""
+    """`name` as the hyperparameter has it; `objective` as the log does. `classes`: number of scores per model."""
 
     name: str
     objective: str
     function: Function
     classes: int = 1
     softened: Softened | None = None
-    """Of a loss with kinks, None of a smooth one."""
+    """The smooth version of a loss with kinks; None for a smooth loss."""
 
     def within(self, width: float) -> Function:
-        """The loss with its kinks rounded off over `width` on either side; itself where it has none, or with a width of 0."""
+        """Returns the loss with its kinks rounded off over `width` on either side; the loss itself if it has none, or for a width
+        of 0.
+        """
         softened = self.softened
         return self.function if softened is None or not width else lambda z, y: softened(z, y, width)
 
@@ -47,7 +48,7 @@ class Loss:
 
 
 def make(values: Mapping[str, Any]) -> Loss:
-    """The loss that the hyperparameters ask for."""
+    """Returns the loss that the hyperparameters specify."""
     predictor, name = values["predictor_type"], values["loss"]
     name = LOSSES[predictor][0] if name == "auto" else name
     if predictor == "multiclass_classifier":
@@ -85,7 +86,7 @@ def _softened(name: str, values: Mapping[str, Any]) -> Softened | None:
 
 
 def _ramp(u: np.ndarray, soft: float) -> tuple[np.ndarray, np.ndarray]:
-    """max(u, 0) and its slope, quadratic for u between -soft and soft."""
+    """Returns max(u, 0) and its slope, quadratic for u between -soft and soft."""
     inside = np.clip(u + np.float32(soft), 0, np.float32(2 * soft))
     return inside * inside / np.float32(4 * soft) + np.maximum(u - np.float32(soft), 0), inside / np.float32(2 * soft)
 
@@ -101,7 +102,7 @@ def soft_quantile(z: np.ndarray, y: np.ndarray, share: float | None, soft: float
     high = np.float32(1 if share is None else 1 - share)
     error = z - y[:, None]
     above, rise = _ramp(error, soft)
-    loss = high * above + low * (above - error)  # below it is the ramp of the other side
+    loss = high * above + low * (above - error)  # below, it is the ramp of the other side
     return loss, (high + low) * rise - low
 
 
@@ -143,7 +144,7 @@ def squared(z: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def quantile(z: np.ndarray, y: np.ndarray, share: float | None) -> tuple[np.ndarray, np.ndarray]:
-    """The pinball loss; with `share` None the absolute one, which is twice that of 0.5."""
+    """Returns the pinball loss; with `share` None the absolute loss, which is twice the pinball loss of 0.5."""
     low = np.float32(1 if share is None else share)
     high = np.float32(1 if share is None else 1 - share)
     error = z - y[:, None]
@@ -167,6 +168,6 @@ def insensitive_absolute(z: np.ndarray, y: np.ndarray, width: float) -> tuple[np
 
 
 def _outside(z: np.ndarray, y: np.ndarray, width: float) -> np.ndarray:
-    """How far the error is beyond the band, with its sign."""
+    """Returns how far the error is beyond the band, with its sign."""
     error = z - y[:, None]
     return np.sign(error) * np.maximum(np.abs(error) - np.float32(width), 0)

@@ -14,16 +14,16 @@ AUTO_MODELS = 32
 MOST_WEIGHTS = 1 << 26
 """Weights of all models together under `auto`: 256 MiB an array."""
 MOST_DECORRELATED = 1024
-"""Features up to which decorrelation pays: it costs their square a step and their cube once."""
+"""Features up to which decorrelation pays: it costs their square per step and their cube once."""
 PRIOR = -1.0
-"""Stands for one over the rows: a normal prior of variance 1 on the weights of scaled features."""
+"""Stands for one over the number of rows: a normal prior of variance 1 on the weights of scaled features."""
 PENALTIES = ((0.0, 0.0), (0.0, PRIOR), (1e-5, 0.0), (0.0, 1e-2), (1e-3, 0.0), (1e-4, 1e-3))
 """(l1, wd), the likeliest first."""
 
 
 @dataclass(frozen=True)
 class Mix:
-    """One value a model, (M,) float32; `decorrelated` (M,) bool says whose features are rotated to be uncorrelated."""
+    """One value per model, (M,) float32; `decorrelated` (M,) bool marks models whose features are rotated to be uncorrelated."""
 
     learning_rate: np.ndarray
     l1: np.ndarray
@@ -41,7 +41,7 @@ class Mix:
 
 @dataclass(frozen=True)
 class Task:
-    """What there is to learn: `columns` features, `classes` scores a model, of `rows` in `steps` mini-batches at most. `balanced`
+    """The size of the task: `columns` features, `classes` scores per model, `rows` rows in at most `steps` mini-batches. `balanced`
     is the weight that makes both classes equal; only `dense` rows can be decorrelated.
     """
 
@@ -54,7 +54,7 @@ class Task:
 
 
 def make(values: Mapping[str, Any], task: Task) -> Mix:
-    """The mix for a task."""
+    """Returns the mix for a task."""
     count = _count(values, task.columns * task.classes)
     given_rate = values["learning_rate"]
     rates = optimizers.rates(values["optimizer"], task.steps) if given_rate == "auto" else (given_rate,)
@@ -66,7 +66,7 @@ def make(values: Mapping[str, Any], task: Task) -> Mix:
     for number in range(count):
         turned = rotated and number % 2 == 0
         step = number // 2 if rotated else number
-        # An l1 would make zeros in coordinates that nobody sees.
+        # An l1 would make zeros in rotated coordinates, which have no meaning to the user.
         possible = [(0.0, wd) for wd in dict.fromkeys(wd for _, wd in penalties)] if turned else penalties
         l1, wd = possible[step // len(rates) % len(possible)]
         chosen.append((rates[step % len(rates)], l1, wd, weights[number % len(weights)], turned))

@@ -1,7 +1,7 @@
-"""A trained linear model: its file and its answers.
+"""A trained linear model: its file and its predictions.
 
-`model_algo-1` is a zip archive with MXNet's module `mx-mod`: a symbol of one fully connected layer, its parameters `fc0_weight`
-(C, d) and `fc0_bias` (C,) for rows as they come, and `additional-params.json`.
+`model_algo-1` is a zip archive with MXNet's module `mx-mod`: a symbol of one fully connected layer, its parameters `fc0_weight` (C,
+d) and `fc0_bias` (C,) for unscaled rows, and `additional-params.json`.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from sagewright.algorithms.formats.table import Sparse
 from sagewright.serving.messages import Answering
 
 BLOCK = 4096
-"""Rows that are widened to double precision at a time."""
+"""Rows that are converted to double precision at a time."""
 OUTPUTS = {"binary_classifier": "LogisticRegressionOutput", "multiclass_classifier": "SoftmaxOutput"}
 
 
 @dataclass(frozen=True)
 class LinearModel:
-    """`weights` (d, C) and `bias` (C,) float64 for rows as they come. A binary one says 1 from the raw score `threshold` on;
+    """`weights` (d, C) and `bias` (C,) float64 for unscaled rows. A binary classifier predicts 1 from the raw score `threshold` on;
     with `margins` its score is the raw one (hinge loss).
     """
 
@@ -41,7 +41,7 @@ class LinearModel:
     margins: bool = False
 
     def raw(self, features: Features) -> np.ndarray:
-        """(n, C) float64."""
+        """Returns (n, C) float64."""
         if isinstance(features, Sparse):
             matrix = csr_matrix((features.values, features.indices, features.indptr), shape=features.shape)
             return np.asarray(matrix @ self.weights[: features.columns]) + self.bias
@@ -49,7 +49,7 @@ class LinearModel:
         return np.concatenate([block @ self.weights for block in blocks]) + self.bias
 
     def predict(self, features: Features, verbose: bool = False) -> Fields:  # noqa: ARG002 - there is no more to say
-        """`score`, and of classifiers `predicted_label`."""
+        """Returns `score`, and for classifiers `predicted_label`."""
         raw = self.raw(requests.sparse_or_dense(features, len(self.weights)))
         if self.predictor_type == "regressor":
             return {"score": raw[:, 0]}
@@ -74,7 +74,7 @@ class LinearModel:
         return artefact.zipped({**members, "manifest.json": names})
 
     def _symbol(self) -> dict[str, Any]:
-        """The layer as `mx.sym.load` takes it."""
+        """Returns the layer in the format of `mx.sym.load`."""
         hidden = {"num_hidden": str(len(self.bias)), "no_bias": "False"}
         variables: list[dict[str, Any]] = [
             {"op": "null", "name": name, "inputs": []} for name in ("data", "fc0_weight", "fc0_bias")
@@ -93,7 +93,7 @@ class LinearModel:
 
     @classmethod
     def decode(cls, content: bytes) -> LinearModel:
-        """Raises UserError for what is no such archive. Without additional-params the shape of the weights decides."""
+        """Raises UserError if the content is not such an archive. Without additional-params the shape of the weights decides."""
         members = artefact.unzipped(content)
         weights, bias = ndarray.named(artefact.member(members, ".params"), "fc0_weight", "fc0_bias")
         if weights.ndim != 2 or bias.shape != weights.shape[:1]:

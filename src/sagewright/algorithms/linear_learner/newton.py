@@ -1,8 +1,8 @@
-"""The optimum of the logistic and the squared loss on dense rows, with second derivatives.
+"""Finds the optimum of the logistic and the squared loss on dense rows, with second derivatives.
 
 Squared loss: the normal equations, from one pass. Logistic loss: Newton's method on a sample, then steps with the sample's second
-derivatives and all rows' slopes, each of which takes the model some n / d times nearer to the optimum of all rows. Where these
-steps don't get there, L-BFGS goes on from the best point, in coordinates that make the sample's second derivatives the identity.
+derivatives and all rows' slopes, each of which brings the model roughly n / d times nearer to the optimum of all rows. Where these
+steps don't converge, L-BFGS continues from the best point, in coordinates that make the sample's second derivatives the identity.
 Source: F. Roosta-Khorasani and M. Mahoney, "Sub-Sampled Newton Methods I", 2016; D. Liu and J. Nocedal, "On the limited memory BFGS
 method for large scale optimization", Mathematical Programming 45, 1989.
 """
@@ -27,19 +27,19 @@ from sagewright.algorithms.linear_learner.mix import Mix
 
 MOST_STEPS = 50
 SMALL = 1e-9
-"""Added to second derivatives, as a share of them: columns that say the same are then no division by 0."""
+"""Added to second derivatives, as a share of them, so that identical columns cause no division by 0."""
 NEAR, NEAREST = 1e-3, 1e-6
-"""Shares of the loss on a sample, which all rows then move away from, and on all rows."""
+"""Convergence thresholds as shares of the loss: on a sample, which steps on all rows then refine, and on all rows."""
 MOST_HALVINGS = 4
-"""Of steps on all rows that went too far: the sample's second derivatives are then not those of all rows."""
+"""Limit on halvings of a step on all rows that went too far; beyond it the sample's second derivatives do not fit all rows."""
 PASSES_A_STEP = 10
-"""Of L-BFGS."""
+"""Passes of L-BFGS for each step on all rows."""
 Factor = tuple[np.ndarray, bool]
 
 
 @dataclass(frozen=True)
 class Rows:
-    """This host's rows. `blocks` gives all of them, prepared, each time; `total` is how many all hosts have."""
+    """This host's rows. `blocks` yields all of them, prepared, at each call; `total` is the number of all hosts' rows."""
 
     blocks: Callable[[], Iterator[Batch]]
     columns: int
@@ -48,7 +48,7 @@ class Rows:
 
 
 def least_squares(rows: Rows, mix: Mix, bias_decay: float, group: Group) -> tuple[Weights, np.ndarray]:
-    """All models' weights, and their mean losses (M,) on the rows."""
+    """Returns all models' weights, and their mean losses (M,) on the rows."""
     size = rows.columns + 1
     products, right, squares = np.zeros((size, size)), np.zeros(size), 0.0
     for x, y in rows.blocks():
@@ -67,7 +67,7 @@ def least_squares(rows: Rows, mix: Mix, bias_decay: float, group: Group) -> tupl
 
 
 def _thinned(products: np.ndarray, right: np.ndarray, penalty: np.ndarray, l1: float, at: np.ndarray) -> np.ndarray:
-    """The weights with the least squared loss and an l1, from those without."""
+    """Returns the weights with the least squared loss and an l1, starting from those without."""
 
     def evaluate(weights: np.ndarray) -> tuple[float, np.ndarray]:
         along = products @ weights
@@ -97,7 +97,7 @@ def _factored(second: np.ndarray, penalty: np.ndarray, right: np.ndarray) -> np.
 
 
 def _factor(second: np.ndarray, penalty: np.ndarray) -> Factor:
-    """Of the second derivatives with their penalty; raised until it is one in spite of rounding."""
+    """Returns a Cholesky factor of the second derivatives plus penalty; raises their diagonal until rounding permits one."""
     curves = np.diag(second)
     least = SMALL * np.maximum(curves, max(1e-12 * float(curves.max()), 1e-12))
     while True:
@@ -113,8 +113,8 @@ def _weights(columns: np.ndarray) -> Weights:
 
 @dataclass
 class Solved:
-    """One model: the best weights (d + 1,) that were looked at, the mean loss there, and the second derivatives of the sample near
-    them without the penalty. `gain` is the share of the loss that a step from there promises.
+    """One model: the best weights (d + 1,) examined, the mean loss there, and the second derivatives of the sample near them
+    without the penalty. `gain` is the share of the loss that a step from there promises.
     """
 
     weights: np.ndarray
@@ -124,7 +124,7 @@ class Solved:
 
 
 def on_sample(sample: Sample, penalty: np.ndarray, begun: np.ndarray, nearness: float) -> Solved:
-    """The optimum of the logistic loss on the rows of a sample, but for this share of the loss."""
+    """Returns the optimum of the logistic loss on the rows of a sample, to within the share `nearness` of the loss."""
     x, y, weights = sample.x, sample.y, sample.weights
     found = Solved(begun, np.eye(len(begun)), np.inf)
     at, step, best = begun, np.zeros_like(begun), np.inf
@@ -152,7 +152,7 @@ def on_sample(sample: Sample, penalty: np.ndarray, begun: np.ndarray, nearness: 
 
 @dataclass(frozen=True)
 class Sample:
-    """Rows `x` (n, d + 1), whose last column is the bias's, labels and weights, which add up to what all `total` rows weigh."""
+    """Rows `x` (n, d + 1), whose last column is the bias's, labels and weights, which add up to the weight of all `total` rows."""
 
     x: np.ndarray
     y: np.ndarray
@@ -167,15 +167,15 @@ class Logistic:
         self.rows, self.examples, self.mix, self.group = rows, examples, mix, group
         self._alive = np.arange(mix.models)
         self.start: np.ndarray | None = None
-        """Weights (d + 1,) that the first model begins with on the sample."""
+        """Weights (d + 1,) that the first model starts from on the sample."""
         self._penalties = [_penalty(wd, bias_decay, rows.columns + 1) for wd in mix.wd]
 
     def solve(
         self, sample: Batch, shares: tuple[float, float], begun: np.ndarray, steps: int, tolerance: float
     ) -> tuple[Weights, np.ndarray]:
-        """All models' weights, the same at all hosts, and their mean losses. `sample` are this host's rows of it, which has the
-        `shares` of all rows of either class; `begun` (M,) are the biases that the models begin with. `steps` passes over all rows
-        are made at most, and more where they don't suffice, until less than the share `tolerance` of the loss is to be gained.
+        """Returns all models' weights, the same at all hosts, and their mean losses. `sample` holds this host's rows of the sample,
+        with the `shares` of all rows of either class; `begun` (M,) are the models' initial biases. Makes `steps` passes over all
+        rows at most, and more if they don't suffice, until the expected gain is less than the share `tolerance` of the loss.
         """
         parts = self.group.to_first(sample)
         led = Led(self.group, self._part)
@@ -193,7 +193,9 @@ class Logistic:
         return found, self.group.from_first(np.array([each.loss for each in solved]))
 
     def _on_sample(self, x: np.ndarray, y: np.ndarray, shares: np.ndarray, begun: np.ndarray) -> list[Solved]:
-        """The models with the largest penalty first: each begins where the one before ended, if it has the same weights."""
+        """Solves for the models in descending order of penalty: each starts from the previous optimum if it has the same example
+        weights.
+        """
         weights = self.examples.weights(y, self._alive)
         of_class = (1 / shares)[y.astype(np.int64)]
         found: dict[int, Solved] = {}
@@ -213,7 +215,7 @@ class Logistic:
         return [found[number] for number in range(self.mix.models)]
 
     def _on_all(self, solved: list[Solved], led: Led, steps: int, tolerance: float) -> None:
-        """Move the models to the optimum of all rows. What is kept is the best point that was looked at."""
+        """Moves the models to the optimum of all rows, keeping the best point examined."""
         size = self.rows.columns + 1
         points = np.column_stack([each.weights for each in solved])
         moves = np.zeros_like(points)
@@ -246,7 +248,7 @@ class Logistic:
                 break
 
     def _go_on(self, solved: list[Solved], led: Led, passes: int, tolerance: float) -> None:
-        """L-BFGS of all models at once, from where they are."""
+        """Runs L-BFGS on all models at once, from their current weights."""
         logging.info("Going on with L-BFGS: second derivatives of a sample did not lead to the optimum.")
         corners = [_factor(each.second, own)[0] for each, own in zip(solved, self._penalties, strict=True)]
         penalties = np.column_stack(self._penalties)
@@ -272,8 +274,8 @@ class Logistic:
         minimize(penalised, np.zeros(start.size), jac=True, method="L-BFGS-B", options=options)
 
     def _part(self, argument: np.ndarray) -> np.ndarray:
-        """This host's share, of all models, of the mean losses, the slopes and, where the last column of `argument` asks for it,
-        the second derivatives' diagonals.
+        """Returns this host's share, for all models, of the mean losses, the slopes and, if the last column of `argument` asks for
+        it, the second derivatives' diagonals.
         """
         at, bent = argument[:, :-1].astype(np.float32), bool(argument[0, -1])
         size, models = at.shape

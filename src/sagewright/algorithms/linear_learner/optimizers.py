@@ -15,11 +15,11 @@ class Optimizer(Protocol):
     """Holds the state of one array of parameters."""
 
     def step(self, gradient: np.ndarray) -> np.ndarray:
-        """What is to be subtracted from the parameters for a learning rate of 1."""
+        """Returns the amount to subtract from the parameters at a learning rate of 1."""
         ...
 
     def keep(self, columns: np.ndarray) -> None:
-        """Go on with these columns of the parameters only."""
+        """Keeps only these columns of the parameters."""
         ...
 
 
@@ -76,7 +76,7 @@ class RMSProp:
 
 
 def make(values: Mapping[str, Any], shape: tuple[int, ...]) -> Optimizer:
-    """The optimiser that the hyperparameters ask for."""
+    """Returns the optimiser that the hyperparameters specify."""
 
     def given(name: str, auto: float) -> float:
         return auto if values[name] == "auto" else float(values[name])
@@ -92,10 +92,10 @@ RATES = {"sgd": (0.3, 0.1, 1.0, 0.03), "rmsprop": (0.02, 0.005, 0.08, 0.002)}
 ADAM_RATES = (0.03, 0.01, 0.1, 0.003)
 FEW_STEPS = 500
 FASTER = 3.0
-"""What rates are multiplied with where there are few steps to get anywhere."""
+"""Factor of the learning rates where there are few steps."""
 
 
 def rates(optimizer: str, steps: int) -> tuple[float, ...]:
-    """Learning rates worth trying in so many steps, the likeliest first."""
+    """Returns learning rates worth trying for this number of steps, the likeliest first."""
     known = RATES.get(optimizer, ADAM_RATES)
     return tuple(FASTER * rate for rate in known) if steps < FEW_STEPS else known

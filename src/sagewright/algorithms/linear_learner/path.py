@@ -1,4 +1,4 @@
-"""The penalties that are tried where each model is solved for, and the solver that a job gets."""
+"""The penalties that are tried where each model is solved for, and the choice of a job's solver."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from sagewright.algorithms.linear_learner.losses import Loss
 from sagewright.algorithms.linear_learner.mix import Mix
 
 MOST_WEIGHTS = 1 << 22
-"""Of one model; more would take L-BFGS's memory of steps beyond what a model is worth. An l1 doubles what it works with."""
+"""Weights of one model, at most: more would need too much memory for L-BFGS's steps. An l1 doubles the weights."""
 ENOUGH_STEPS = 1000
 """Mini-batches from which on stochastic gradients, where a setting asks for them, come near enough to the optimum."""
 DECADES = (0, 1, 2, -1, 3, -2)
-"""Penalties that are tried, by their distance in decades from that of a unit normal prior, the likeliest first."""
+"""Penalties that are tried, in decades from that of a unit normal prior, the likeliest first."""
 HELD_OUT_DECADES, WEAKER, MANY = (0.0, 0.5, 1.0, 2.0, 3.0), (-1.0, -2.0), 1.5
-"""Those that are tried where rows are held out to choose by; weaker ones with so many rows a feature. With fewer a model of some of
-the rows may do well without a penalty, and that of all rows badly.
+"""Penalties that are tried where held-out rows choose; the weaker ones from MANY rows per feature on. With fewer, a model of
+some of the rows may do well without a penalty while that of all rows does badly.
 """
 FEW_ROWS_DECADE = 1.0
-"""The penalty where there are too few rows for any to be held out."""
+"""The penalty where there are too few rows to hold any out."""
 NOTHING_BUT_BIAS = 5
-"""A penalty with which little but the bias is learnt."""
+"""A penalty under which little but the bias is learnt."""
 FEW = 20
-"""Rows a feature below which the penalty decides whether a model is any good."""
+"""Rows per feature below which the penalty decides whether a model is any good."""
 ENOUGH = 1000
-"""Rows a feature from which on no penalty can gain: what a model without one loses is half a feature's share of the rows."""
+"""Rows per feature from which on a penalty gains nothing: a model without one loses half the ratio of features to rows."""
 
 
 def solves(run: Session, rows: Source, loss: Loss) -> bool:
-    """Whether the models are solved for; else they learn by stochastic gradients. Raises UserError where `_solver` asks for
-    what can't be had.
+    """True if the models are solved for; otherwise they learn by stochastic gradients. Raises UserError if `_solver` asks for an
+    impossible choice.
     """
     asked, values = run.values["_solver"], run.values
     small = rows.columns * loss.classes * (2 if has_l1(values) else 1) <= MOST_WEIGHTS
@@ -54,8 +54,8 @@ def has_l1(values: Mapping[str, Any]) -> bool:
 
 
 def _asks_for_gradients(run: Session, rows: Source) -> bool:
-    """Whether a hyperparameter is set that only stochastic gradients have a use for, and there are rows enough for these to get
-    anywhere. A mini-batch of all rows, which AWS's SDK asks for by itself where there are few, is none.
+    """True if a hyperparameter is set that only stochastic gradients use, and there are enough rows for these to converge. A
+    mini-batch of all rows does not count: AWS's SDK sets it by itself where there are few.
     """
     names = run.asks_for("gradients")
     total = int(run.group.total(np.array([rows.table.rows]))[0])
@@ -65,8 +65,8 @@ def _asks_for_gradients(run: Session, rows: Source) -> bool:
 
 
 def make(values: Mapping[str, Any], columns: int, rows: int, balanced: float, validated: bool) -> Mix:
-    """The models to solve for. A penalty is chosen among several where rows that were not learnt from can tell, and where
-    there are few rows; else it is that of a normal prior of variance 1 on each scaled feature's weight.
+    """Returns the models to solve for. A penalty is chosen among several where there are unseen rows to compare them on, and where
+    there are few rows; otherwise it is that of a normal prior of variance 1 on each scaled feature's weight.
     """
     weights = mix.positive_weights(values["positive_example_weight_mult"], balanced)
     most = values["num_models"]
@@ -85,7 +85,7 @@ def make(values: Mapping[str, Any], columns: int, rows: int, balanced: float, va
 
 
 def prior(values: Mapping[str, Any], decade: float, rows: int) -> float:
-    """The penalty that is so many decades from that of a unit normal prior, where noise has a variance of 1; the squared loss is
+    """Returns the penalty `decade` decades from that of a unit normal prior, where noise has a variance of 1; the squared loss is
     twice that noise's log likelihood.
     """
     squared = values["predictor_type"] == "regressor" and values["loss"] in ("auto", "squared_loss")
@@ -93,8 +93,8 @@ def prior(values: Mapping[str, Any], decade: float, rows: int) -> float:
 
 
 def held_out(values: Mapping[str, Any], columns: int, rows: int, first: Mix, few: float = FEW) -> Mix:
-    """The models to choose a penalty by, or just the `first` one, on rows that are held out. With fewer than `few` rows a feature
-    there is a penalty to be chosen.
+    """Returns the models to choose a penalty from on held-out rows, or just the `first` one. A penalty is chosen if there are fewer
+    than `few` rows per feature.
     """
     one = first.take(np.array([0]))
     decades = (
@@ -108,6 +108,6 @@ def held_out(values: Mapping[str, Any], columns: int, rows: int, first: Mix, few
 
 
 def chooses(values: Mapping[str, Any], columns: int, rows: int, few: float = FEW) -> bool:
-    """Whether the penalty is chosen by rows that are held out: there is no other to choose by, and it matters."""
+    """True if held-out rows choose the penalty: nothing else can, and the choice matters."""
     free = values["wd"] == "auto" and values["num_models"] == "auto"
     return free and rows < few * columns and not values.get("_tuning_objective_metric")

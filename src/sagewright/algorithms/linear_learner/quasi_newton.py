@@ -1,10 +1,10 @@
-"""Any convex loss's optimum by L-BFGS: for sparse or wide rows, losses with kinks, and an l1.
+"""Finds the optimum of any convex loss by L-BFGS: for sparse or wide rows, losses with kinks, and an l1.
 
-An l1 is solved for with each weight written as the difference of two that are not negative, which keeps exact zeros. A loss
-with kinks is solved for with these rounded off, less and less: each optimum is where the next search begins.
-Source: D. Liu and J. Nocedal, "On the limited memory BFGS method for large scale optimization", Mathematical Programming 45,
-1989; R. Byrd et al., "A Limited Memory Algorithm for Bound Constrained Optimization", 1995; Y. Nesterov, "Smooth minimization of
-non-smooth functions", Mathematical Programming 103, 2005; scipy's implementation.
+For an l1, each weight is written as the difference of two non-negative ones, which keeps exact zeros. A loss with kinks is solved
+for with its kinks rounded off, less and less: each optimum is the start of the next search. Source: D. Liu and J. Nocedal, "On the
+limited memory BFGS method for large scale optimization", Mathematical Programming 45, 1989; R. Byrd et al., "A Limited Memory
+Algorithm for Bound Constrained Optimization", 1995; Y. Nesterov, "Smooth minimization of non-smooth functions", Mathematical
+Programming 103, 2005; scipy's implementation.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from sagewright.algorithms.linear_learner.losses import Loss
 from sagewright.algorithms.linear_learner.scaling import Matrix
 
 STEEPEST = 1e-4
-"""The largest slope that still is an optimum, of a loss of 1; of a smaller loss, as that of a rare class, as much less."""
+"""The largest slope accepted as an optimum, for a loss of 1; proportionally less for a smaller loss, such as a rare class's."""
 MEMORY = 10
 SOFT = (0.5, 0.1, 0.02)
 """Kinks are rounded off over these shares of the median distance from them."""
@@ -32,8 +32,8 @@ Function = Callable[[np.ndarray], tuple[float, np.ndarray]]
 
 @dataclass(frozen=True)
 class Objective:
-    """One model's mean loss over all hosts' `rows`, of which this host has `x` and `y`; `weights` (n, 1) of examples or None;
-    `wd` and `bias_wd` are penalties on half the squares, `l1` on the sizes of the weights but not of the bias.
+    """One model's mean loss over all hosts' `rows`, of which this host has `x` and `y`; `weights` (n, 1) of examples or None. `wd`
+    and `bias_wd` are penalties on half the squares, `l1` on the absolute values of the weights but not of the bias.
     """
 
     x: Matrix
@@ -47,8 +47,8 @@ class Objective:
     l1: float = 0.0
 
     def part(self, argument: np.ndarray) -> np.ndarray:
-        """This host's share of the mean loss, and of its slope by every number of a flat model, without penalties; the last
-        number of `argument` is over how much a kink is rounded off.
+        """Returns this host's share of the mean loss, and of its slope in every number of a flat model, without penalties. The last
+        number of `argument` is the width over which kinks are rounded off.
         """
         weights = self.shaped(argument[:-1])
         losses, slopes = self.loss.within(float(argument[-1]))(weights.scores(self.x), self.y)
@@ -59,7 +59,7 @@ class Objective:
         return np.asarray(sums / self.rows)
 
     def penalty(self) -> np.ndarray:
-        """Of every number of a flat model."""
+        """Returns the penalty of every number of a flat model."""
         classes = self.loss.classes
         return np.repeat([self.wd, self.bias_wd], [self.x.shape[1] * classes, classes])
 
@@ -69,7 +69,7 @@ class Objective:
         return Weights(numbers[:-size].reshape(-1, size), numbers[-size:])
 
     def distance(self, flat: np.ndarray) -> float:
-        """The median distance of this host's rows from the kink of the loss."""
+        """Returns the median distance of this host's rows from the kink of the loss."""
         if not len(self.y):
             return 1.0
         scores = self.shaped(flat).scores(self.x)[:, 0]
@@ -80,8 +80,8 @@ class Objective:
 def minimise(
     objective: Objective, begun: Weights, evaluations: int, group: Group, rotation: np.ndarray | None = None
 ) -> tuple[Weights, float]:
-    """The weights at the optimum, or after so many passes over the rows, and the mean loss there; the same at all hosts. It begins
-    with the weights `begun`. With `rotation` (d, d) it searches in coordinates that it makes the weights of.
+    """Returns the weights at the optimum, or after `evaluations` passes over the rows, and the mean loss there; the same at all
+    hosts. Starts from the weights `begun`. With `rotation` (d, d), searches in the coordinates that it maps to weights.
     """
     led = Led(group, objective.part)
     if group.rank:
@@ -132,7 +132,7 @@ def _search(
 def sparse_optimum(
     evaluate: Function, at: np.ndarray, l1: float, free: int, options: dict[str, float | int]
 ) -> np.ndarray:
-    """The optimum of `evaluate` and `l1` times the sizes of all but the last `free` numbers."""
+    """Returns the optimum of `evaluate` plus `l1` times the absolute values of all but the last `free` numbers."""
     size = len(at) - free
 
     def joined(halves: np.ndarray) -> np.ndarray:

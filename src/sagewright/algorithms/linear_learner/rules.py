@@ -19,7 +19,7 @@ LOSSES = {
         "huber_loss",
     ),
 }
-"""By predictor_type; the first one is what `auto` means."""
+"""Losses by predictor_type; the first one is the meaning of `auto`."""
 
 
 def loss_fits_predictor(values: Mapping[str, Any]) -> None:

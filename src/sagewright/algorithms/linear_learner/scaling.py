@@ -1,8 +1,8 @@
 """Means and deviations of features and labels, from `num_point_for_scaler` rows of all hosts.
 
-A feature that is the same in most rows, as a category's of its own is 0, is divided by its deviation over the root of the share of
-rows that differ. For a category that is 1, however rare it is: with its deviation a weight that few rows know would be as good as
-free of the penalty, which is the same for all scaled weights, and would fit these few rows alone.
+A feature that is the same in most rows, such as a category's indicator, mostly 0, is divided by its deviation over the root of the
+share of rows that differ. For an indicator that is 1, however rare the category. Divided by its deviation, the weight of a rare
+category would be almost free of the penalty, which is the same for all scaled weights, and would fit these few rows alone.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from sagewright.algorithms.formats.table import Sparse, Table
 Matrix = Any
 """(n, d) float32: an array, or scipy's csr_matrix."""
 Spread = tuple[np.ndarray, np.ndarray, np.ndarray]
-"""Of each column the mean, the deviation, and the share of rows that don't have its commonest value."""
+"""For each column the mean, the deviation, and the share of rows that don't have its commonest value."""
 TINY = 1e-12
 
 
@@ -35,7 +35,9 @@ class Scaler:
     label_scale: float = 1.0
 
     def features(self, rows: np.ndarray | Sparse, *, own: bool = False) -> Matrix:
-        """The rows scaled, in new memory unless they are the caller's `own`; sparse ones stay so unless they are shifted."""
+        """Returns the scaled rows, in new memory unless they are the caller's `own`; sparse ones stay sparse unless they are
+        shifted.
+        """
         if isinstance(rows, Sparse):
             if self.shift is None:
                 values = rows.values / self.scale.astype(np.float32)[rows.indices]
@@ -48,21 +50,21 @@ class Scaler:
         return out
 
     def prepare(self, table: Table, own: bool) -> Batch:
-        """Rows for the losses (see `firstparty.source`)."""
+        """Prepares rows for the losses (see `firstparty.source`)."""
         return self.features(table.features, own=own), self.labels(np.asarray(table.labels))
 
     def labels(self, labels: np.ndarray) -> np.ndarray:
         return ((labels - self.label_shift) / self.label_scale).astype(np.float32)
 
     def scores(self, rows: np.ndarray | Sparse, weights: np.ndarray, bias: np.ndarray) -> np.ndarray:
-        """(n, K) float32 of weights (d, K) and biases (K,) for scaled rows, of rows as they came."""
+        """Returns (n, K) float32: the scores of unscaled rows by weights (d, K) and biases (K,) for scaled ones."""
         if isinstance(rows, Sparse) and self.shift is None:
             raw = csr_matrix((rows.values, rows.indices, rows.indptr), shape=rows.shape)
             return np.asarray(raw @ (weights / self.scale[:, None]).astype(np.float32)) + bias
         return np.asarray(self.features(rows) @ weights + bias)
 
     def raw(self, weights: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Weights (d, K) and biases (K,) of the same model for rows and labels as they came, float64."""
+        """Returns weights (d, K) and biases (K,) of the same model for unscaled rows and labels, float64."""
         unscaled = weights.astype(np.float64) / self.scale[:, None]
         moved = bias.astype(np.float64)
         if self.shift is not None:
@@ -71,7 +73,7 @@ class Scaler:
 
 
 def fit(sample: Table, rows: Table, values: Mapping[str, Any], group: Group) -> Scaler:
-    """From each host's share of the sample; what does not vary there, from all its `rows`."""
+    """Fits the scaler to each host's share of the sample; columns that are constant there, to all its `rows`."""
     sparse = isinstance(sample.features, Sparse)
     unbias = values["unbias_data"]
     shifted = (not sparse and bool(values["use_bias"])) if unbias == "auto" else bool(unbias)
@@ -85,7 +87,7 @@ def fit(sample: Table, rows: Table, values: Mapping[str, Any], group: Group) -> 
     scale = (
         np.ones_like(mean) if values["normalize_data"] is False else deviation / np.sqrt(np.maximum(differing, TINY))
     )
-    scale[~_varies((mean, scale, differing))] = 1  # rounding alone is not blown up
+    scale[~_varies((mean, scale, differing))] = 1  # rounding errors alone are not amplified
     scaler = Scaler(mean if shifted else None, scale)
     return _with_labels(scaler, sample, values, group) if values["predictor_type"] == "regressor" else scaler
 
@@ -102,7 +104,7 @@ def _varies(spread: Spread) -> np.ndarray:
 
 
 def _columns(features: np.ndarray | Sparse, chosen: np.ndarray) -> np.ndarray | Sparse:
-    """Some columns of all rows."""
+    """Returns some columns of all rows."""
     if not isinstance(features, Sparse):
         return features[:, chosen]
     place = np.full(features.columns, -1)
@@ -113,8 +115,8 @@ def _columns(features: np.ndarray | Sparse, chosen: np.ndarray) -> np.ndarray | 
 
 
 def _moments(features: np.ndarray | Sparse, group: Group) -> tuple[int, np.ndarray, np.ndarray, np.ndarray]:
-    """The number of rows, the sums and the sums of squares of each column, and in how many rows it has its commonest value: of
-    sparse rows 0, of dense ones 0, the first host's least or its largest.
+    """Returns the number of rows, the sums and the sums of squares of each column, and in how many rows it has its commonest value:
+    0 in sparse rows; in dense ones 0, the first host's least or its largest.
     """
     if isinstance(features, Sparse):
         total = np.bincount(features.indices, features.values, features.columns)
@@ -134,7 +136,7 @@ def _moments(features: np.ndarray | Sparse, group: Group) -> tuple[int, np.ndarr
         summed[0],
         summed[1],
         np.maximum(summed[2:].max(axis=0) - 1, 0),
-    )  # one row alone has the least of many values
+    )  # if only one row has the least value, there are many values
 
 
 def _with_labels(scaler: Scaler, sample: Table, values: Mapping[str, Any], group: Group) -> Scaler:
@@ -149,9 +151,9 @@ def _with_labels(scaler: Scaler, sample: Table, values: Mapping[str, Any], group
 
 
 def decorrelation(features: np.ndarray, group: Group) -> np.ndarray:
-    """(d, d) float32 T: the scaled rows times T have uncorrelated columns of variance 1, as far as the sample tells.
+    """Returns (d, d) float32 T: the scaled rows times T have uncorrelated columns of variance 1, as estimated from the sample.
 
-    Directions that the sample hardly shows are not blown up: the covariance is drawn a little to its mean.
+    Directions with little variance in the sample are not amplified: the covariance is shrunk slightly towards its mean.
     """
     wide = features.astype(np.float64)
     summed = group.total(np.vstack([wide.T @ wide, wide.sum(axis=0), np.full(wide.shape[1], len(wide))]))

@@ -1,4 +1,4 @@
-"""Which model is the best, and from which score on a binary classifier says 1."""
+"""Selects the best model, and the raw score from which on a binary classifier predicts 1."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ BY_LOSS = ("loss_function", "cross_entropy_loss")
 
 @dataclass(frozen=True)
 class Judged:
-    """Of models: raw `scores` (n, M) of rows with `labels` (n,), the `losses` (n, M) of these, each model's mean loss `criterion`
-    on all rows, and its `penalty`, both (M,).
+    """Models to select from: raw `scores` (n, M) of rows with `labels` (n,), the `losses` (n, M) of these, each model's mean loss
+    `criterion` on all rows, and its `penalty`, both (M,).
     """
 
     scores: np.ndarray
@@ -33,10 +33,10 @@ class Judged:
 
 
 def best_binary(judged: Judged, values: Mapping[str, Any]) -> int:
-    """The number of the model with the best value of binary_classifier_model_selection_criteria at its best threshold.
+    """Returns the number of the model with the best value of binary_classifier_model_selection_criteria at its best threshold.
 
-    Chance may put a model within one standard error of the best. Of those, and of these again the ones whose loss is within one
-    standard error of their least, the ones with the largest penalty; and of these the one with the least loss.
+    Models within one standard error of the best are indistinguishable from it. Of those, the ones whose loss is within one standard
+    error of the least remain; of these the ones with the largest penalty; and of these the one with the least loss wins.
     """
     if values["binary_classifier_model_selection_criteria"] in BY_LOSS:
         return int(judged.criterion.argmin())
@@ -50,7 +50,7 @@ def best_binary(judged: Judged, values: Mapping[str, Any]) -> int:
 
 
 def _within_chance(scores: np.ndarray, labels: np.ndarray, values: Mapping[str, Any]) -> np.ndarray:
-    """Whether each model's criterion is within one standard error of the best one's, (M,)."""
+    """Returns a mask (M,) of the models whose criterion is within one standard error of the best one's."""
     criterion = values["binary_classifier_model_selection_criteria"]
     models = scores.shape[1]
     place = (probability(scores) * (BINS - 1)).astype(np.int32) + BINS * np.arange(models, dtype=np.int32)
@@ -67,8 +67,8 @@ def _within_chance(scores: np.ndarray, labels: np.ndarray, values: Mapping[str, 
 
 
 def threshold(scores: np.ndarray, labels: np.ndarray, values: Mapping[str, Any]) -> float:
-    """From which raw score of one model on, (n,), the criterion is best: between two scores that occur. 0, the model's own,
-    where no other is better.
+    """Returns the raw score, of one model's (n,), from which on the criterion is best: between two scores that occur. Returns 0,
+    the model's own threshold, if no other is better.
     """
     criterion = values["binary_classifier_model_selection_criteria"]
     if criterion in BY_LOSS:
@@ -90,7 +90,7 @@ def threshold(scores: np.ndarray, labels: np.ndarray, values: Mapping[str, Any])
 
 
 def _criterion(hits: np.ndarray, false: np.ndarray, values: Mapping[str, Any]) -> np.ndarray:
-    """Of true and false positives at growing thresholds, the last ones those of everything said to be positive."""
+    """Returns the criterion for true and false positives at growing thresholds; the last ones are for predicting all positive."""
     criterion = values["binary_classifier_model_selection_criteria"]
     positives, negatives = hits[..., -1:], false[..., -1:]
     if criterion == "accuracy":

@@ -1,4 +1,4 @@
-"""The models of a job solved for, instead of learnt in epochs."""
+"""Solves for the models of a job, instead of training them in epochs."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ from sagewright.algorithms.linear_learner.mix import Mix
 from sagewright.algorithms.linear_learner.newton import Rows
 
 MOST_COLUMNS = 1024
-"""Features up to which second derivatives are written out: they take their square for each row."""
+"""Features up to which second derivatives are built in full: they cost the square of the features for each row."""
 SURE = 0.5
-"""Standard errors by which another penalty must be better than the first, where there are more rows than features."""
+"""Standard errors by which another penalty must be better than the first, if there are more rows than features."""
 FEW_COLUMNS, MOST_ROTATED = 64, 256
 SAMPLE, SAMPLE_A_FEATURE = 10_000, 20
-"""Rows that second derivatives are taken from: so many, or so many a feature."""
+"""Rows that second derivatives are computed from: in total, or per feature."""
 CLOSER = 0.1
-"""Of early_stopping_tolerance: what is still to be gained of the loss where Newton's method ends."""
+"""Share of early_stopping_tolerance: Newton's method ends when the expected gain in loss is below it."""
 PASSES_AN_EPOCH = 10
-"""Of L-BFGS: what an epoch of mini-batches does, one of its passes doesn't."""
+"""Passes of L-BFGS for each epoch: one pass achieves less than an epoch of mini-batches."""
 MOST_PASSES, MOST_NUMBERS = 600, 1 << 30
-"""So many, where they all look at no more numbers than that."""
+"""Limits on the passes, and on the numbers they read together."""
 BLOCK_BYTES = 1 << 20
 
 
 def solve_models(run: Session, data: Data) -> Trained:
-    """The models that the hyperparameters ask for. One epoch is logged, that of the solution."""
+    """Solves for the models that the hyperparameters specify. One epoch is logged, that of the solution."""
     began = time.monotonic()
     loss, own = losses.make(run.values), data.train.table.rows
     total = int(run.group.total(np.array([own]))[0])
@@ -60,8 +60,8 @@ def solve_models(run: Session, data: Data) -> Trained:
 
 
 def _checked(run: Session, data: Data, models: Mix, search: Search) -> tuple[Mix, float | None]:
-    """The models with the penalty that is the best on held-out rows, where it is chosen so; and how their loss there compares with
-    a constant's. What they end with is where the solution of all rows begins.
+    """Returns the models with the best penalty on held-out rows, if it is chosen so, and the ratio of their loss there to a
+    constant's. The solution of all rows starts from their weights.
     """
     values, columns, loss = run.values, data.train.columns, search.loss
     total = int(run.group.total(np.array([data.train.table.rows]))[0])
@@ -91,7 +91,7 @@ def _checked(run: Session, data: Data, models: Mix, search: Search) -> tuple[Mix
 
 
 def _checked_on_sample(run: Session, data: Data, models: Mix, search: Search, share: float) -> float:
-    """How the first model, solved for on this share of the rows, compares with a constant on others."""
+    """Returns the ratio of the first model's loss, solved for on this share of the rows, to a constant's, on other rows."""
     table = data.train.table
     order = np.random.default_rng([run.seed, 7, run.group.rank]).permutation(table.rows)
     learnt = max(1, round(share * table.rows))
@@ -108,7 +108,7 @@ def _checked_on_sample(run: Session, data: Data, models: Mix, search: Search, sh
 
 
 def fits(run: Session, data: Data) -> bool:
-    """Whether every host has the memory: without second derivatives the scaled rows are held beside the rows."""
+    """True if every host has enough memory: without second derivatives the scaled rows are held beside the rows."""
     lacking = not _has_curvature(data, losses.make(run.values)) and data.train.table.nbytes > run.memory.left
     return not run.group.total(np.array([int(lacking)]))[0]
 
@@ -124,7 +124,9 @@ def _bias_decay(run: Session) -> float:
 
 
 def solver_of(run: Session, data: Data, loss: Loss) -> str:
-    """Newton's method is for rows that tell second derivatives: with few of them to a feature L-BFGS costs less."""
+    """Returns the solver. Newton's method needs rows that determine second derivatives; with few rows per feature L-BFGS costs
+    less.
+    """
     if not _has_curvature(data, loss) or (path.has_l1(run.values) and loss.name != "squared_loss"):
         return "l-bfgs"
     if loss.name == "squared_loss":
@@ -134,7 +136,7 @@ def solver_of(run: Session, data: Data, loss: Loss) -> str:
 
 
 class Search:
-    """Solves for the models of a mix, from where models of the search before ended if it is told to `begin_with` one."""
+    """Solves for the models of a mix, starting from the models of the previous search if `begin_with` named one."""
 
     def __init__(self, run: Session, data: Data, loss: Loss) -> None:
         self.run, self.loss = run, loss
@@ -176,7 +178,7 @@ class Search:
         return problem.solve(data.scaler.prepare(sample, False), shares, begun, run.values["epochs"], tolerance)
 
     def _by_slopes(self, data: Data, models: Mix, total: int, examples: Examples) -> tuple[Weights, np.ndarray]:
-        """By L-BFGS, the models with the largest penalties first: each begins where one before it ended."""
+        """Runs L-BFGS on the models in descending order of penalty: each starts from the optimum of one before it."""
         run, loss = self.run, self.loss
         x, y = data.scaler.prepare(data.train.table, False)
         weights = examples.weights(y, np.arange(models.models))
@@ -210,14 +212,14 @@ def _rows(run: Session, data: Data, total: int) -> Rows:
 
 
 def _passes(run: Session, data: Data, total: int) -> int:
-    """Passes over the rows that L-BFGS may take: as many as it needs, where they cost little and nobody set the epochs."""
+    """Returns the limit on L-BFGS's passes over the rows: as many as it needs, if they cost little and the epochs are not set."""
     most = PASSES_AN_EPOCH * int(run.values["epochs"])
     cheap = MOST_NUMBERS // max(1, total * data.train.columns)
     return most if "epochs" in run.chosen else max(most, min(MOST_PASSES, cheap))
 
 
 def _sample(run: Session, data: Data, size: int) -> tuple[Table, tuple[float, float]]:
-    """This host's rows of a sample, and which shares it has of all negative and positive rows: as many of either, if there are."""
+    """Returns this host's rows of a sample, balanced if possible, and the sample's shares of all negative and positive rows."""
     assert data.counts is not None
     few = min(size / 2, data.counts.min())
     shares = np.minimum((np.where(data.counts == data.counts.min(), few, size - few)) / np.maximum(data.counts, 1), 1)

@@ -1,4 +1,4 @@
-"""Linear learner's training: scale, solve for the models or train many side by side, keep the best, calibrate, save, test."""
+"""Linear learner training: scales, solves for the models or trains many side by side, keeps the best, calibrates, saves, tests."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from sagewright.algorithms.linear_learner.scaling import Scaler
 from sagewright.algorithms.linear_learner.selection import Judged
 
 TRAIN_SAMPLE = 50_000
-"""Rows of the train channel that models are chosen and calibrated by when there is no validation channel."""
+"""Rows of the train channel that models are chosen and calibrated on when there is no validation channel."""
 ROUNDING = 1e-6
-"""By how much a model's loss may exceed a constant's."""
+"""Tolerance by which a model's loss may exceed a constant's."""
 
 
 def train(job: Job, values: Mapping[str, Any]) -> None:
-    """Train and leave `model_algo-1`. Raises JobError."""
+    """Trains and writes `model_algo-1`. Raises JobError."""
     with session(DECLARATION, "Linear Learner", job, values) as run, threads.one():
         train_rows = _source(run, "train", None if values["feature_dim"] == "auto" else values["feature_dim"])
         assert train_rows is not None
@@ -46,7 +46,7 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
 
 
 def fit(run: Session, train_rows: Source, validation: Source | None) -> LinearModel:
-    """The best model that the hyperparameters lead to; all hosts get the same."""
+    """Returns the best model that the hyperparameters lead to; all hosts get the same."""
     values, random = run.values, np.random.default_rng(run.seed)
     sample = train_rows.sample(values["num_point_for_scaler"], random)
     scaler = scaling.fit(sample, train_rows.table, values, run.group)
@@ -64,7 +64,7 @@ def fit(run: Session, train_rows: Source, validation: Source | None) -> LinearMo
 
 
 def _counts(run: Session, table: Table) -> np.ndarray | None:
-    """How many rows of all hosts are of each class."""
+    """Returns the number of rows of all hosts in each class."""
     classes = _wanted(run.values, None).classes
     if classes is None:
         return None
@@ -82,8 +82,8 @@ def _wanted(values: Mapping[str, Any], columns: int | None) -> Wanted:
 
 
 def _choose(run: Session, trained: Trained, data: Data) -> tuple[LinearModel, float]:
-    """The best of the models, for rows as they come; or a constant, where none is better than that. And its loss as a multiple of a
-    constant's, on held-out rows where there were any.
+    """Returns the best of the models, for unscaled rows, or a constant if none is better. Also returns its loss as a multiple of a
+    constant's, on held-out rows if there are any.
     """
     values, loss, scaler = run.values, trained.loss, data.scaler
     constants = data.constants(run, loss, trained.examples, trained.mix.models)
@@ -125,7 +125,7 @@ def _calibrating(run: Session, judged: Table) -> Table:
 
 
 def _choose_binary(run: Session, trained: Trained, judged: Table, scaler: Scaler) -> tuple[int, float]:
-    """The best model's number and its raw threshold."""
+    """Returns the best model's number and its raw threshold."""
     y = np.asarray(judged.labels)
     raw = scaler.scores(judged.features, trained.weights.features, trained.weights.bias)
     each = trained.loss(raw.astype(np.float32), y.astype(np.float32))[0]
@@ -137,7 +137,7 @@ def _choose_binary(run: Session, trained: Trained, judged: Table, scaler: Scaler
 
 
 def _report(run: Session, model: LinearModel, part: str, tables: Iterable[Table]) -> None:
-    """The final lines of one part of the data."""
+    """Logs the final lines of one part of the data."""
     values = run.values
     said = [(model.raw(table.features), np.asarray(table.labels)) for table in tables]
     raw, labels = (np.concatenate(each) for each in zip(*said, strict=True))
@@ -159,7 +159,7 @@ def _report(run: Session, model: LinearModel, part: str, tables: Iterable[Table]
 
 
 def _report_loss(run: Session, part: str, raw: np.ndarray, labels: np.ndarray) -> None:
-    """In the units of the labels as they came."""
+    """Logs the loss in the units of the unscaled labels."""
     loss = losses.make(run.values)
     each, _ = loss(raw.astype(np.float32), labels.astype(np.float32))
     run.lines.quality(part, {loss.objective: float(each.mean(dtype=np.float64))}, "loss")

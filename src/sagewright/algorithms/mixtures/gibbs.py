@@ -1,4 +1,4 @@
-"""Refining topics by collapsed Gibbs sampling, the mean of whose samples predicts new documents better than any one."""
+"""Refines topics by collapsed Gibbs sampling; the mean of the samples predicts new documents better than any one of them."""
 
 from __future__ import annotations
 
@@ -12,25 +12,23 @@ from sagewright.algorithms.kernels import native
 from sagewright.algorithms.mixtures.topics import Topics
 
 ETA = 0.08
-"""The prior of each word in each topic, chosen on documents of 20 Newsgroups' train part that were held out for it."""
+"""The prior of each word in each topic, chosen on held-out documents of 20 Newsgroups' train part."""
 ALPHA = 0.1
-"""The prior of each topic in each document at the start; it is fitted on the way."""
+"""The initial prior of each topic in each document; it is refitted during sampling."""
 EVERY = 5
-"""Sweeps from one sample that counts to the next: neighbours are alike."""
+"""Sweeps between the samples that count: successive ones are alike."""
 
 
 FITTED = 20_000
 """Documents that the mixtures' prior is fitted to."""
 Counts = tuple[np.ndarray, np.ndarray, np.ndarray]
-"""How many tokens of each topic are in each document (documents, K), are each word (V, K), and are at all (K,); K is a multiple of
-LANES.
-"""
+"""Tokens of each topic in each document (documents, K), of each word (V, K), and in total (K,); K is a multiple of LANES."""
 Room = tuple[np.ndarray, np.ndarray]
-"""To work in, (K,) each."""
+"""Working memory, (K,) each."""
 TOKENS = 1 << 22
-"""Words that are worked on at once."""
+"""Words that are processed at once."""
 LANES = 8
-"""Topics that are worked on at once: their number is filled up to a multiple by ones that no word is ever of."""
+"""Topics that are processed at once: their number is padded to a multiple with topics that never get a word."""
 
 
 @native(
@@ -39,8 +37,8 @@ LANES = 8
     fastmath=True,
 )
 def _sweep(tokens: np.ndarray, counts: Counts, alpha: np.ndarray, drawn: np.ndarray, room: Room) -> None:
-    """Draw the topic of each token anew, by `drawn` (n,) in [0, 1). `tokens` (n, 3): document, word, topic; `alpha` (K,) is 0 where
-    there is no topic.
+    """Draws the topic of each token anew, from `drawn` (n,) in [0, 1). `tokens` (n, 3): document, word, topic; `alpha` (K,) is 0
+    for padding topics.
     """
     (of_documents, of_words, of_topics), (share, inverse) = counts, room
     topics = len(alpha)
@@ -74,7 +72,7 @@ def _sweep(tokens: np.ndarray, counts: Counts, alpha: np.ndarray, drawn: np.ndar
         while left > 0 and new < end:
             new += 1
             left -= share[new]
-        while share[new] == 0 and new > 0:  # what rounding left over
+        while share[new] == 0 and new > 0:  # left over by rounding
             new -= 1
         tokens[number, 2] = new
         of_documents[document, new] += 1
@@ -84,7 +82,7 @@ def _sweep(tokens: np.ndarray, counts: Counts, alpha: np.ndarray, drawn: np.ndar
 
 
 def memory_bytes(words: float, documents: int, topics: int, vocabulary: int) -> float:
-    """What a chain takes."""
+    """Returns the memory that a chain needs."""
     wide = -(-topics // LANES) * LANES
     return 24 * words + 4 * wide * (documents + vocabulary) + 16 * topics * vocabulary
 
@@ -129,8 +127,8 @@ class Chain:
         return self._of_topics[: self.topics]
 
     def _start(self, start: Topics) -> None:
-        """A topic for each token, drawn by what the topics say of its word alone, each topic moved half the way to their mean:
-        a start that leaves room to move ends better.
+        """Draws a topic for each token from the topics' probabilities of its word alone, with each topic moved half way to their
+        mean: a start that leaves room to move ends better.
         """
         shares = start.beta + start.beta.mean(axis=0)
         ends = np.cumsum(shares / shares.sum(axis=0), axis=0).astype(np.float32)
@@ -150,7 +148,7 @@ class Chain:
             )
 
     def fit_alpha(self) -> None:
-        """Move the mixtures' prior towards the one that is likeliest for them (Minka's fixed point)."""
+        """Moves the mixtures' prior towards its maximum likelihood (Minka's fixed point)."""
         alpha, counts = self.alpha.astype(np.float64), self.of_documents
         if len(counts) > FITTED:
             counts = counts[self.random.choice(len(counts), FITTED, replace=False)]
@@ -158,14 +156,14 @@ class Chain:
         for _ in range(3):
             total = alpha.sum()
             below = (digamma(lengths + total) - digamma(total)).sum()
-            # Most counts are 0, and there the difference is too.
+            # Most counts are 0, and their difference is 0 too.
             document, topic = np.nonzero(counts)
             each = digamma(counts[document, topic] + alpha[topic]) - digamma(alpha[topic])
             alpha = alpha * np.maximum(np.bincount(topic, each, self.topics), 1e-10) / below
         self._alpha[: self.topics] = np.maximum(alpha, 1e-4)
 
     def beta(self) -> np.ndarray:
-        """(K, V) float64: the topics' distributions as this sample shows them."""
+        """Returns (K, V) float64: the topics' distributions in this sample."""
         smoothed = self.of_words.T.astype(np.float64) + ETA
         return smoothed / smoothed.sum(axis=1, keepdims=True)
 
@@ -175,7 +173,7 @@ def _parts(count: int) -> list[slice]:
 
 
 def refine(chain: Chain, sweeps: int) -> Topics:
-    """The mean of the samples of the later two thirds."""
+    """Returns the mean of the samples of the last two thirds."""
     mean, samples = np.zeros(chain.of_words.T.shape), 0
     for number in range(sweeps):
         chain.sweep()
@@ -187,7 +185,7 @@ def refine(chain: Chain, sweeps: int) -> Topics:
 
 
 def rehearse(_values: Mapping[str, Any]) -> None:
-    """Compile for the types of a chain: one token."""
+    """Compiles for the types of a chain, with one token."""
     counts, row = np.ones((1, LANES), np.float32), np.ones(LANES, np.float32)
     _sweep(
         np.zeros((1, 3), np.int32),

@@ -1,6 +1,6 @@
-"""The mixture of topics of documents, given the topics: the maximum of its posterior, by expectation maximisation.
+"""Infers the mixture of topics of documents, given the topics: the maximum of its posterior, by expectation maximisation.
 
-The mixture's prior counts as so many further words of each topic, as in collapsed variational inference.
+The mixture's prior counts as that many further words of each topic, as in collapsed variational inference.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ BLOCK_CELLS = 1 << 22
 
 
 def mixtures(counts: Any, topics: Topics, prior: np.ndarray | None = None) -> np.ndarray:
-    """(documents, K) float64 of a csr_matrix (documents, V); the prior's mean for documents without words.
+    """Returns (documents, K) float64 for a csr_matrix (documents, V); the prior's mean for documents without words.
 
     `prior` (documents, K), positive: each document's own, instead of `topics.alpha`.
     """
@@ -43,7 +43,7 @@ def _block(counts: Any, beta: np.ndarray, prior: np.ndarray) -> np.ndarray:
         found[filled] = np.add.reduceat(shares, counts.indptr[filled], axis=0)
         found = (found + prior) / (length + total)
         moved = np.abs(found - mixture).max(axis=1)
-        mixture[active] = found[active]  # each document stops by itself, whatever is beside it in the batch
+        mixture[active] = found[active]  # each document stops independently of the others in its batch
         active &= moved >= TOLERANCE
         if not active.any():
             break
@@ -51,7 +51,7 @@ def _block(counts: Any, beta: np.ndarray, prior: np.ndarray) -> np.ndarray:
 
 
 def per_word_log_likelihood(counts: Any, mixture: np.ndarray, topics: Topics) -> float:
-    """The mean of log Σ θₖ βₖ(word) over all words of the documents."""
+    """Returns the mean of log Σ θₖ βₖ(word) over all words of the documents."""
     row = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr))
     chance = np.einsum("ij,ij->i", mixture[row], topics.beta.T[counts.indices])
     return float(counts.data @ np.log(np.maximum(chance, 1e-300)) / max(counts.data.sum(), 1e-300))

@@ -1,4 +1,4 @@
-"""Long documents made shorter for sampling: so many words already tell a document's mixture."""
+"""Shortens long documents for sampling: the words that remain suffice to determine a document's mixture."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 LONGEST = 10_000
-"""Words of a document."""
+"""Words of a document, at most."""
 
 
 def thinned(counts: Any, random: np.random.Generator, longest: int = LONGEST) -> Any:
-    """A csr_matrix of whole counts in which no row has more words than about `longest`. Counts of longer rows are scaled, and
-    rounded so that each is right in the mean.
+    """Returns a csr_matrix of whole counts in which no row has more words than about `longest`. Counts of longer rows are scaled,
+    and rounded so that each is unbiased.
     """
     words = np.asarray(counts.sum(axis=1), np.float64).ravel()
     if not len(words) or words.max() <= longest:

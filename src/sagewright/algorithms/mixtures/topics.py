@@ -1,4 +1,4 @@
-"""Topics, however they were found."""
+"""Topics, independent of the method that found them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How good topics look: each topic's first words, how much they go together, and how few of them are other topics' too.
+"""The quality of topics: each topic's top words, how often they occur together, and how few of them it shares with other topics.
 
 Source: J. Lau, D. Newman and T. Baldwin, "Machine Reading Tea Leaves", EACL 2014 (NPMI); R. Ding, R. Nallapati and B. Xiang,
 "Coherence-Aware Neural Topic Modeling", EMNLP 2018 (word embedding topic coherence, topic uniqueness).
@@ -14,12 +14,14 @@ TOP = 10
 
 
 def top_words(weight: np.ndarray, count: int = TOP) -> np.ndarray:
-    """(K, count): of weights (V, K) each topic's words, the likeliest first."""
+    """Returns (K, count): each topic's words by the weights (V, K), the likeliest first."""
     return np.argsort(-weight, axis=0, kind="stable")[:count].T
 
 
 def together(counts: Any, tops: np.ndarray) -> np.ndarray:
-    """(K, count, count): in how many documents of a csr_matrix both words of each topic are; on the diagonal, one."""
+    """Returns (K, count, count): the number of documents of a csr_matrix that contain both words of a topic; on the diagonal, the
+    one word.
+    """
     words, place = np.unique(tops, return_inverse=True)
     present = counts[:, words].tocsc()
     present.data = np.ones_like(present.data, np.float64)
@@ -28,9 +30,9 @@ def together(counts: Any, tops: np.ndarray) -> np.ndarray:
 
 
 def npmi(pairs: np.ndarray, documents: float) -> np.ndarray:
-    """(K,): each topic's mean over pairs of its words, of what `together` counted in so many documents.
+    """Returns (K,): each topic's mean NPMI over pairs of its words, from the counts of `together` in this many documents.
 
-    A pair that is nowhere has -1; one that is in all documents has 1.
+    A pair that never occurs together has -1; one that is in all documents has 1.
     """
     share = pairs / documents
     alone = np.einsum("kii->ki", share)
@@ -45,18 +47,18 @@ def npmi(pairs: np.ndarray, documents: float) -> np.ndarray:
 
 
 def embedded(vectors: np.ndarray, tops: np.ndarray) -> np.ndarray:
-    """(K,): each topic's mean cosine over pairs of its words, of `vectors` (V, d); zeros are no vector."""
+    """Returns (K,): each topic's mean cosine over pairs of its words, from `vectors` (V, d); zeros count as no vector."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     scaled = np.divide(vectors, lengths, out=np.zeros(vectors.shape, np.float64), where=lengths > 0)[tops]
     words = (lengths[tops, 0] > 0).sum(axis=1)
-    # The square of the sum of unit vectors is their number and twice the pairs' cosines.
+    # The square of the sum of unit vectors is their number plus twice the sum of the pairs' cosines.
     doubled = np.square(scaled.sum(axis=1)).sum(axis=1) - words
     found: np.ndarray = doubled / np.maximum(words * (words - 1), 1)
     return found
 
 
 def uniqueness(tops: np.ndarray) -> np.ndarray:
-    """(K,): each topic's mean over its words of one divided by the number of topics that have it."""
+    """Returns (K,): each topic's mean over its words of one divided by the number of topics that have the word."""
     _, place, count = np.unique(tops, return_inverse=True, return_counts=True)
     found: np.ndarray = (1 / count[place.reshape(tops.shape)]).mean(axis=1)
     return found

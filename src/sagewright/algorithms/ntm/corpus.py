@@ -16,8 +16,8 @@ CHANNEL, FILE, VECTORS = "auxiliary", "vocab.txt", "vectors.txt"
 
 
 def counts(features: Features, where: str) -> Any:
-    """csr_matrix (n, V) float32 without stored zeros, each word once a row. Raises UserError, with `where`, for a negative
-    count.
+    """Returns a csr_matrix (n, V) float32 without stored zeros, each word once per row. Raises UserError, with `where`, for a
+    negative count.
     """
     if isinstance(features, Sparse):
         found = csr_matrix((features.values, features.indices, features.indptr), shape=features.shape, copy=True)
@@ -32,12 +32,12 @@ def counts(features: Features, where: str) -> Any:
 
 
 def entry_rows(x: Any) -> np.ndarray:
-    """The row of each stored number of a csr_matrix."""
+    """Returns the row of each stored number of a csr_matrix."""
     return np.repeat(np.arange(x.shape[0]), np.diff(x.indptr))
 
 
 def vocabulary(job: Job, columns: int) -> list[str] | None:
-    """The words by column; None when the job has no auxiliary channel. Raises UserError for a list that doesn't fit."""
+    """Returns the words by column; None when the job has no auxiliary channel. Raises UserError for a list that doesn't fit."""
     if CHANNEL not in job.channels:
         return None
     piped = job.channels[CHANNEL].mode == "Pipe"
@@ -59,10 +59,10 @@ def vocabulary(job: Job, columns: int) -> list[str] | None:
 
 
 def vectors(job: Job, words: list[str]) -> np.ndarray | None:
-    """(V, d) float32, zeros for a word that has none; None when the auxiliary channel has no file of them.
+    """Returns (V, d) float32, zeros for a word that has none; None when the auxiliary channel has no file of vectors.
 
-    A line is a word and its numbers, as GloVe and word2vec write them; a first line of two numbers, theirs and the width, is passed
-    over. Raises UserError for other lines, and when no word has a vector.
+    A line is a word and its numbers, as GloVe and word2vec write them; a first line of two numbers, the count and the width, is
+    skipped. Raises UserError for other lines, and when no word has a vector.
     """
     piped = job.channels[CHANNEL].mode == "Pipe"
     paths = [] if piped else [path for path in job.channel_files(CHANNEL) if path.name == VECTORS]

@@ -1,4 +1,4 @@
-"""The neural topic model's declaration."""
+"""The declaration of the neural topic model."""
 
 from __future__ import annotations
 

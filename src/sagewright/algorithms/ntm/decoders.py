@@ -1,4 +1,4 @@
-"""The decoders: what topics' shares of a document say of its words.
+"""The decoders: predict a document's words from its topic shares.
 
 `mixture`: each topic is a distribution, softmax(W_k + b), and a document's words come from their mixture. `product`: a document's
 words come from softmax(W θ + b), in which topics multiply rather than add.
@@ -16,9 +16,9 @@ from scipy.sparse import csr_matrix
 from sagewright.algorithms.ntm.corpus import entry_rows
 
 MOST_CELLS = 1 << 23
-"""Numbers of a block of documents times the words, or of their words times the topics."""
+"""Limit on the numbers of a block: documents times words, or their words times topics."""
 LEAST = 1e-30
-"""What a word's probability counts as at least."""
+"""Lower bound on a word's probability."""
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -33,11 +33,11 @@ class Decoded:
 
 
 Decoder = Callable[[Any, np.ndarray, Arrays, bool], Decoded]
-"""Of counts, a csr_matrix (n, V), and shares (n, K); slopes and gradient are zeros unless something is learnt."""
+"""Decodes counts, a csr_matrix (n, V), from shares (n, K); slopes and gradient are zeros unless learning."""
 
 
 def distributions(arrays: Arrays) -> np.ndarray:
-    """(V, K): the words' probabilities in each topic."""
+    """Returns (V, K): the words' probabilities in each topic."""
     scores = arrays["projection_weight"] + arrays["projection_bias"][:, None]
     scores -= scores.max(axis=0)
     np.exp(scores, out=scores)
@@ -46,7 +46,7 @@ def distributions(arrays: Arrays) -> np.ndarray:
 
 
 def mixture(counts: Any, shares: np.ndarray, arrays: Arrays, learning: bool) -> Decoded:
-    """The words' bias stays as it is: each topic's weights say all that it could."""
+    """Decodes by a mixture. The words' bias stays fixed, since each topic's weights can express it."""
     beta = distributions(arrays)
     found = _nothing(shares, arrays)
     towards = np.zeros_like(beta)
@@ -87,7 +87,7 @@ def _blocks(count: int, step: int) -> list[slice]:
 
 
 def _cross_entropy(counts: csr_matrix, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The loss of each row's words, and its slopes in the scores, which are written over."""
+    """Returns the loss of each row's words, and its slopes in the scores. Overwrites the scores."""
     rows = entry_rows(counts)
     scores -= scores.max(axis=1, keepdims=True)
     own = scores[rows, counts.indices]

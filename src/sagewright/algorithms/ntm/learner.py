@@ -1,4 +1,4 @@
-"""How a mini-batch of all hosts moves the network."""
+"""Updates the network from a mini-batch of all hosts."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from sagewright.algorithms.ntm.network import Network
 from sagewright.algorithms.ntm.optimizers import OPTIMIZERS
 
 KEPT = 0.9
-"""Of batch normalisation's running statistics, at each step."""
+"""Share of batch normalisation's running statistics that each step keeps."""
 
 
 class Learner:
-    """Steps a network as the hyperparameters ask. All hosts must step together; their networks stay the same."""
+    """Steps a network as the hyperparameters specify. All hosts must step together; their networks stay the same."""
 
     def __init__(self, network: Network, values: Mapping[str, Any], random: np.random.Generator) -> None:
         self.network, self.values, self.steps, self._random = network, values, 0, random
@@ -25,11 +25,11 @@ class Learner:
         self._optimizers = {name: make(values["learning_rate"], array) for name, array in network.arrays.items()}
 
     def step(self, counts: Any, share: float, group: Group) -> np.ndarray:
-        """Learn from one mini-batch, of which this host's part may be empty; `share` is how much the divergence counts.
+        """Learns from one mini-batch, of which this host's part may be empty; `share` is the weight of the divergence.
 
-        Sums over all hosts: recons, kld, words, rows. Raises UserError where the losses are no numbers any more.
+        Returns sums over all hosts: recons, kld, words, rows. Raises UserError when the losses are no longer numbers.
         """
-        with np.errstate(over="ignore", invalid="ignore"):  # the sums tell
+        with np.errstate(over="ignore", invalid="ignore"):  # overflow shows in the sums
             return self._step(counts, share, group)
 
     def _step(self, counts: Any, share: float, group: Group) -> np.ndarray:
@@ -67,7 +67,7 @@ class Learner:
 def _together(
     sums: np.ndarray, gradient: dict[str, np.ndarray], weighted: dict[str, np.ndarray], group: Group
 ) -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """The sums over all hosts, in one exchange."""
+    """Returns the sums over all hosts, in one exchange."""
     parts = [sums, *gradient.values(), *weighted.values()]
     flat = group.total(np.concatenate([part.ravel() for part in parts]))
     pieces = np.split(flat, np.cumsum([part.size for part in parts])[:-1])

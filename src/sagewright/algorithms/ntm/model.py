@@ -1,9 +1,9 @@
-"""A trained neural topic model: its file and its answers.
+"""A trained neural topic model: its file and its predictions.
 
-`model_algo-1` is a zip archive: `params`, a file of MXNet arrays, whose `arg:projection_weight` (V, K) has how much each word tells
-of each topic, and with `arg:projection_bias` (V,) added the logarithm of the words' shares in it; `symbol.json`; and `meta.json`,
-the network's shape and decoder. Where that is a mixture, `arg:prior` (K,) is the mixtures' prior; an archive that names no decoder
-has a product.
+`model_algo-1` is a zip archive: `params`, a file of MXNet arrays, whose `arg:projection_weight` (V, K) gives each word's relevance
+to each topic, which plus `arg:projection_bias` (V,) is the logarithm of the words' shares in it; `symbol.json`; and `meta.json`,
+the network's shape and decoder. For a mixture, `arg:prior` (K,) is the mixtures' prior; an archive that names no decoder has a
+product.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ class TopicModel:
     network: Network
 
     def predict(self, features: Features, verbose: bool = False) -> Fields:  # noqa: ARG002 - there is no more to say
-        """The `topic_weights` (K,) of each document: those of the mean of its Gaussian, and where the decoder is a mixture what its
-        words make of them.
+        """Returns the `topic_weights` (K,) of each document: those of the mean of its Gaussian; a mixture decoder refines them by
+        the document's words.
         """
         x = counts(requests.sparse_or_dense(features, self.network.shape.words), "the request")
         means = [self.network.means(x[start : start + ROWS]) for start in range(0, x.shape[0], ROWS)]
@@ -47,12 +47,12 @@ class TopicModel:
             return {"topic_weights": guessed}
         prior = (
             self.topics.alpha + self.topics.alpha.sum() * guessed
-        )  # the encoder's guess counts as much as the corpus
+        )  # the encoder's estimate counts as much as the corpus
         return {"topic_weights": inference.mixtures(x.astype(np.float64), self.topics, prior)}
 
     @cached_property
     def topics(self) -> Topics | None:
-        """Those of a mixture."""
+        """Returns the topics of a mixture; None for a product."""
         network = self.network
         if network.prior is None:
             return None
@@ -61,7 +61,7 @@ class TopicModel:
 
     def encode(self) -> bytes:
         shape, arrays = self.network.shape, dict(self.network.arrays)
-        # The topics' shares add up to 1: any part of the words' bias may as well be in every topic's column.
+        # The topics' shares add up to 1, so any part of the words' bias can be added to every topic's column.
         arrays["projection_weight"] = self.network.relevance()
         arrays["projection_bias"] = arrays["projection_bias"] * np.float32(1 - RELEVANCE)
         named = {f"arg:{name}": array.T if _turned(name) else array for name, array in arrays.items()}
@@ -82,7 +82,7 @@ class TopicModel:
 
     @classmethod
     def decode(cls, content: bytes) -> TopicModel:
-        """Raises UserError for what is no such archive."""
+        """Raises UserError if the content is not such an archive."""
         members = artefact.unzipped(content)
         shape, mixing = _shape(artefact.member(members, "meta.json"))
         wanted = _sizes(shape) | ({"prior": (shape.topics,)} if mixing else {})
@@ -102,12 +102,12 @@ class TopicModel:
 
 
 def _turned(name: str) -> bool:
-    """Whether the file has the array as (outputs, inputs) and the network the other way; of the decoder both have (V, K)."""
+    """True if the file stores the array as (outputs, inputs), the transpose of the network's; the decoder is (V, K) in both."""
     return name.endswith("_weight") and not name.startswith("projection")
 
 
 def _sizes(shape: Shape) -> dict[str, tuple[int, ...]]:
-    """The arrays of the file."""
+    """Returns the shapes of the file's arrays."""
     found: dict[str, tuple[int, ...]] = {}
     width = shape.words
     for number, size in enumerate(shape.layers):
@@ -121,7 +121,9 @@ def _sizes(shape: Shape) -> dict[str, tuple[int, ...]]:
 
 
 def _shape(content: bytes) -> tuple[Shape, bool]:
-    """And whether the decoder is a mixture. Raises UserError unless it is a JSON object that describes a network."""
+    """Returns the shape, and True if the decoder is a mixture. Raises UserError unless it is a JSON object that describes a
+    network.
+    """
     try:
         meta = json.loads(content)
         layers = tuple(int(size) for size in meta["encoder_layers"])
@@ -138,7 +140,7 @@ def _shape(content: bytes) -> tuple[Shape, bool]:
 
 
 def _symbol(named: dict[str, np.ndarray]) -> bytes:
-    """The network's names and operators as MXNet writes a graph; nothing reads it here."""
+    """Returns the network's names and operators as MXNet writes a graph; nothing here reads it."""
     names = ["data", *(name.partition(":")[2] for name in named)]
     nodes: list[dict[str, Any]] = [{"op": "null", "name": name, "inputs": []} for name in names]
     return _text({"nodes": [*nodes, {"op": "softmax", "name": "topic_weights", "inputs": []}], "attrs": {}})

@@ -1,5 +1,5 @@
-"""The network: counts → encoder → mean and log variance → a sample of the Gaussian → softmax, the topics' weights → a decoder;
-its losses and their gradients, written out.
+"""The network: counts → encoder → mean and log variance → a sample of the Gaussian → softmax, the topics' weights → a decoder; with
+its losses and their gradients, derived by hand.
 """
 
 from __future__ import annotations
@@ -15,11 +15,9 @@ from sagewright.algorithms.ntm import decoders
 from sagewright.algorithms.ntm.corpus import entry_rows
 
 PRIOR = 4.0
-"""Variance of the Gaussian before any document is seen, of a product's topics: softmax of a standard normal has no document of
-few topics.
-"""
+"""Prior variance of a product's Gaussian: under the softmax of a standard normal no document would have few topics."""
 LENGTH = 8.0
-"""Of each document as the encoder sees it."""
+"""Length of each document's vector as the encoder reads it."""
 WIDEST = 15.0
 """Bound of the log variance on both sides."""
 EPSILON = 1e-5
@@ -33,7 +31,7 @@ ACTIVATIONS: dict[str, tuple[Slope, Slope]] = {
     "tanh": (np.tanh, lambda out: 1 - out * out),
     "relu": (lambda given: np.maximum(given, 0), lambda out: (out > 0).astype(out.dtype)),
 }
-"""Each with its slope, as a function of its value."""
+"""Each function with its slope, in terms of the function's value."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +45,7 @@ class Shape:
     batch_norm: bool = False
 
     def initial(self, random: np.random.Generator, frequencies: np.ndarray) -> dict[str, np.ndarray]:
-        """Parameters to begin with, float32: weights drawn, the words' bias from how frequent (V,) they are."""
+        """Returns initial parameters, float32: weights drawn at random, the words' bias from their `frequencies` (V,)."""
         arrays: dict[str, np.ndarray] = {}
         width, entries = self.words, LENGTH**2
         for number, size in enumerate(self.layers):
@@ -65,7 +63,7 @@ class Shape:
         return {name: array.astype(np.float32) for name, array in arrays.items()}
 
     def statistics(self) -> dict[str, np.ndarray]:
-        """Of batch normalisation: each layer's mean and variance, of no rows yet."""
+        """Returns batch normalisation's statistics: each layer's initial mean and variance."""
         found: dict[str, np.ndarray] = {}
         for number, size in enumerate(self.layers if self.batch_norm else ()):
             found[f"enc_{number}_moving_mean"] = np.zeros(size, np.float32)
@@ -75,7 +73,7 @@ class Shape:
 
 @dataclass(frozen=True)
 class Losses:
-    """Of each document (n,): the loss of its words, and the divergence from the prior."""
+    """Losses of each document (n,): that of its words, and the divergence from the prior."""
 
     recons: np.ndarray
     kld: np.ndarray
@@ -83,15 +81,15 @@ class Losses:
 
 @dataclass
 class _Pass:
-    """What the way forward leaves for the way back."""
+    """The values of the forward pass that the backward pass needs."""
 
-    inputs: list[Any]  # of each layer, and the last one's values
-    normal: list[tuple[np.ndarray, np.ndarray]]  # of each layer, where batches are normalised: rows, and 1 / deviation
+    inputs: list[Any]  # of each layer, and the last one's output
+    normal: list[tuple[np.ndarray, np.ndarray]]  # of each layer, if batches are normalised: rows, and 1 / deviation
     batch: dict[str, np.ndarray]  # the batch's statistics
 
 
 def seen(counts: Any) -> Any:
-    """Documents as the encoder sees them: logarithms of the counts, of one length."""
+    """Returns documents in the encoder's form: logarithms of the counts, scaled to one length."""
     x = counts.copy()
     x.data = np.log1p(x.data)
     squares = np.bincount(entry_rows(x), x.data.astype(np.float64) ** 2, x.shape[0])
@@ -101,8 +99,8 @@ def seen(counts: Any) -> Any:
 
 
 def gaussian(prior: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The mean and the variances (K,) of the Gaussian whose softmax is nearly Dirichlet with this `prior` (K,): Laplace's
-    approximation, D. MacKay, "Choice of Basis for Laplace Approximation", Machine Learning 33, 1998.
+    """Returns the mean and the variances (K,) of the Gaussian whose softmax approximates a Dirichlet with this `prior` (K,):
+    Laplace's approximation, D. MacKay, "Choice of Basis for Laplace Approximation", Machine Learning 33, 1998.
     """
     logs, inverse, count = np.log(prior), 1 / prior, len(prior)
     return logs - logs.mean(), inverse * (1 - 2 / count) + inverse.sum() / count**2
@@ -115,9 +113,9 @@ def softmax(scores: np.ndarray) -> np.ndarray:
 
 
 class Network:
-    """`arrays` are its parameters, weights being (inputs, outputs) but for `projection_weight` (V, K); they may be changed in
-    place. `moving` holds the statistics that stand for the batch's where nothing is learnt. `prior` (K,) is the Dirichlet prior of
-    the mixtures of topics; without one the decoder is a product, and the Gaussian's prior has variance PRIOR.
+    """`arrays` are its parameters, weights being (inputs, outputs) except `projection_weight` (V, K); callers may change them in
+    place. `moving` holds the statistics that replace the batch's outside learning. `prior` (K,) is the Dirichlet prior of the
+    mixtures of topics; without one the decoder is a product, and the Gaussian's prior has variance PRIOR.
     """
 
     def __init__(
@@ -134,19 +132,19 @@ class Network:
         self._center, self._variance = (each.astype(dtype) for each in gauss)
 
     def means(self, counts: Any) -> np.ndarray:
-        """(n, K): where each document's Gaussian is."""
+        """Returns (n, K): the mean of each document's Gaussian."""
         found: np.ndarray = self._heads(self._encode(seen(counts), learning=False).inputs[-1])[0]
         return found
 
     def relevance(self) -> np.ndarray:
-        """(V, K): how much each word tells of each topic. log(p(word | topic)^λ (p(word | topic) / p(word))^(1 - λ)) up to a
-        number for each topic: C. Sievert and K. Shirley, "LDAvis", ACL workshop 2014.
+        """Returns (V, K): each word's relevance to each topic, log(p(word | topic)^λ (p(word | topic) / p(word))^(1 - λ)) up to a
+        constant for each topic: C. Sievert and K. Shirley, "LDAvis", ACL workshop 2014.
         """
         found: np.ndarray = self.arrays["projection_weight"] + RELEVANCE * self.arrays["projection_bias"][:, None]
         return found
 
     def losses(self, counts: Any, noise: np.ndarray) -> Losses:
-        """Without learning; `noise` (n, K) is drawn from the standard normal."""
+        """Returns the losses without learning; `noise` (n, K) is drawn from the standard normal."""
         mean, logvar = self._heads(self._encode(seen(counts), learning=False).inputs[-1])
         shares = softmax(mean + np.exp(logvar / 2) * noise)
         return Losses(self._decode(counts, shares, self.arrays, False).recons, self._divergence(mean, logvar))
@@ -154,7 +152,7 @@ class Network:
     def gradients(
         self, counts: Any, noise: np.ndarray, share: float = 1.0
     ) -> tuple[Losses, dict[str, np.ndarray], dict[str, np.ndarray]]:
-        """Losses, the gradient of their sum with the divergence counted `share`, and the batch's statistics."""
+        """Returns the losses, the gradient of their sum with the divergence weighted by `share`, and the batch's statistics."""
         kept = self._encode(seen(counts), learning=True)
         mean, logvar = self._heads(kept.inputs[-1])
         deviation = np.exp(logvar / 2)
@@ -215,7 +213,7 @@ class Network:
                 back = back @ self.arrays[f"{name}_weight"].T
 
     def _divergence(self, mean: np.ndarray, logvar: np.ndarray) -> np.ndarray:
-        """Of N(mean, exp(logvar)) from the prior, (n,)."""
+        """Returns the divergence of N(mean, exp(logvar)) from the prior, (n,)."""
         apart = np.exp(logvar) + (mean - self._center) ** 2
         each = apart / self._variance - 1 - logvar + np.log(self._variance)
         found: np.ndarray = each.sum(axis=1, dtype=np.float64) / 2

@@ -1,7 +1,7 @@
-"""The steps of the optimisers for one array of parameters, with the constants of MXNet's where the papers leave them open.
+"""The steps of the optimisers for one array of parameters, with MXNet's constants where the papers leave them open.
 
-Source: D. Kingma and J. Ba, "Adam", ICLR 2015; J. Duchi, E. Hazan and Y. Singer, "Adaptive Subgradient Methods", JMLR 12, 2011;
-M. Zeiler, "ADADELTA: An Adaptive Learning Rate Method", arXiv:1212.5701; T. Tieleman and G. Hinton, "RMSProp", 2012.
+Source: D. Kingma and J. Ba, "Adam", ICLR 2015; J. Duchi, E. Hazan and Y. Singer, "Adaptive Subgradient Methods", JMLR 12, 2011; M.
+Zeiler, "ADADELTA: An Adaptive Learning Rate Method", arXiv:1212.5701; T. Tieleman and G. Hinton, "RMSProp", 2012.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import Protocol
 import numpy as np
 
 ADADELTA_RATE = 0.001
-"""The learning rate with which ADADELTA is as published."""
+"""The learning rate at which ADADELTA is as published."""
 
 
 class Optimizer(Protocol):
     def step(self, gradient: np.ndarray) -> np.ndarray:
-        """What is to be subtracted from the parameters; it is valid until the next step."""
+        """Returns the amount to subtract from the parameters; it is valid until the next step."""
         ...
 
 
@@ -38,7 +38,7 @@ class Adam:
 
     def step(self, gradient: np.ndarray) -> np.ndarray:
         self.count += 1
-        work = self._work  # no array is made anew: to fault its pages in would take longer than the arithmetic
+        work = self._work  # reused: page faults of a new array would take longer than the arithmetic
         np.subtract(gradient, self.mean, out=work)
         work *= 1 - self.BETA_1
         self.mean += work

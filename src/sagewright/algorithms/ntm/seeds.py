@@ -1,11 +1,11 @@
-"""Topics to begin with: the words of clusters of documents, and what Gibbs sampling makes of them.
+"""Initial topics: the words of document clusters, refined by Gibbs sampling.
 
-Topics that begin alike stay alike, and most are given up while they are of no use yet ("component collapsing" in Srivastava and
-Sutton's paper); clusters make them differ from the first step on. Samples that begin from clusters end at topics whose words go
-together better than where they begin from the corpus's moments, and predict new documents as well.
+Topics that begin alike stay alike, and most collapse before they are of any use ("component collapsing" in Srivastava and Sutton's
+paper); clusters make them differ from the first step on. Sampling from clusters ends at topics that are more coherent than when it
+begins from the corpus's moments, and predict new documents as well.
 
-Source: I. Dhillon and D. Modha, "Concept Decompositions for Large Sparse Text Data using Clustering", Machine Learning 42, 2001;
-D. Arthur and S. Vassilvitskii, "k-means++: The Advantages of Careful Seeding", SODA 2007.
+Source: I. Dhillon and D. Modha, "Concept Decompositions for Large Sparse Text Data using Clustering", Machine Learning 42, 2001; D.
+Arthur and S. Vassilvitskii, "k-means++: The Advantages of Careful Seeding", SODA 2007.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ from sagewright.algorithms.mixtures.topics import Topics
 from sagewright.algorithms.ntm.corpus import entry_rows
 
 MOST, OF_EACH = 10_000, 20
-"""Documents that are clustered: at most, or so many of each topic if that is more."""
+"""Documents that are clustered, at most: in total, or per topic if that is more."""
 STARTS, ROUNDS = 3, 20
 SMOOTHING = 0.05
-"""Words of the whole corpus in each topic, as a share of a cluster's."""
+"""Weight of the whole corpus's words in each topic, as a share of a cluster's."""
 SWEEPS, FEWEST = 150, 50
 MOST_DRAWS = 10_000_000_000
-"""Words times topics times sweeps: a quarter of a minute. More words get fewer sweeps, and then no more documents."""
+"""Limit on words times topics times sweeps: a quarter of a minute. More words get fewer sweeps, and beyond that fewer documents."""
 
 
 def can_sample(counts: Any) -> bool:
-    """Whether there are words, and all of them whole ones."""
+    """True if there are words, all with whole counts."""
     return bool(counts.nnz and (counts.data == np.floor(counts.data)).all())
 
 
 def sampled(counts: Any, beta: np.ndarray, random: np.random.Generator) -> Topics:
-    """The mean of Gibbs samples that begin from the topics `beta` (K, V), and the prior of mixtures that was fitted on the way."""
-    from sagewright.algorithms.mixtures import gibbs  # compiled where it is needed only
+    """Returns the mean of Gibbs samples that begin from the topics `beta` (K, V), and the mixtures' prior, fitted meanwhile."""
+    from sagewright.algorithms.mixtures import gibbs  # compiled only where it is needed
 
     counts = thinned(counts, random)
     words, topics = float(counts.data.sum()), len(beta)
@@ -56,7 +56,7 @@ def sampled(counts: Any, beta: np.ndarray, random: np.random.Generator) -> Topic
 
 
 def topics(counts: Any, number: int, bias: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Weights (V, K) float32 with which softmax(weights + bias) are the words of K clusters."""
+    """Returns weights (V, K) float32 for which softmax(weights + bias) gives the words of K clusters."""
     rows = np.flatnonzero(np.diff(counts.indptr))
     most = max(MOST, OF_EACH * number)
     if len(rows) > most:
@@ -72,7 +72,7 @@ def topics(counts: Any, number: int, bias: np.ndarray, random: np.random.Generat
 
 
 def _weighted(counts: Any) -> Any:
-    """Rows of length 1, of logarithms of counts times the words' inverse document frequencies."""
+    """Returns rows of length 1: logarithms of counts times the words' inverse document frequencies."""
     found = counts.copy()
     documents = np.bincount(counts.indices, minlength=counts.shape[1])
     rare = np.log((counts.shape[0] + 1) / np.maximum(documents, 1)).astype(np.float32)
@@ -83,7 +83,9 @@ def _weighted(counts: Any) -> Any:
 
 
 def _clusters(rows: Any, number: int, random: np.random.Generator) -> tuple[Any, float]:
-    """Spherical k-means: (K, n) with 1 where a row is of a cluster, and the sum of the rows' cosines with their centres."""
+    """Spherical k-means. Returns (K, n) with 1 where a row belongs to a cluster, and the sum of the rows' cosines with their
+    centres.
+    """
     centers = _first_centers(rows, number, random)
     for _ in range(ROUNDS):
         nearest = np.asarray(rows @ centers.T).argmax(axis=1)
@@ -96,7 +98,7 @@ def _clusters(rows: Any, number: int, random: np.random.Generator) -> tuple[Any,
 
 
 def _first_centers(rows: Any, number: int, random: np.random.Generator) -> np.ndarray:
-    """Rows, each drawn by how far it is from those before."""
+    """Returns rows, each drawn by its distance from those before."""
     chosen = [int(random.integers(rows.shape[0]))]
     near = np.zeros(rows.shape[0])
     for _ in range(number - 1):

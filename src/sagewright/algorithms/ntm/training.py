@@ -1,4 +1,4 @@
-"""The neural topic model's training: epochs with early stopping, then the topics' words and the test channel's loss."""
+"""Neural topic model training: epochs with early stopping, then the topics' words and the test channel's loss."""
 
 from __future__ import annotations
 
@@ -26,18 +26,20 @@ from sagewright.algorithms.ntm.model import TopicModel
 from sagewright.algorithms.ntm.network import Network, Shape
 
 WARM, WARM_STEPS = 10, 200
-"""Epochs, or mini-batches if these are fewer, until the divergence counts fully: unused topics are not given up at once."""
+"""Epochs, or mini-batches if these are fewer, until the divergence has its full weight, so that unused topics do not collapse at
+once.
+"""
 QUICK = {"optimizer": "adam", "learning_rate": 0.003}
-"""Where neither is given: as good topics as AWS's defaults, adadelta at its own pace, in a third of the time."""
+"""Used if neither is set: as good topics as with AWS's defaults, adadelta at its own pace, in a third of the time."""
 LEAST_SHARE = 0.01
 NARROWEST, TIMES = 100, 3
-"""The width of `auto`'s layer at least, and times the topics."""
+"""Lower bound on the width of `auto`'s layer, and its multiple of the number of topics."""
 JUDGED = 2048
-"""Rows that losses are taken of at once."""
+"""Rows that losses are computed on at once."""
 
 
 def train(job: Job, values: Mapping[str, Any]) -> None:
-    """Train and leave `model_algo-1`. Raises JobError."""
+    """Trains and writes `model_algo-1`. Raises JobError."""
     with session(DECLARATION, "AWS/NTM", job, values) as run:
         words = corpus.vocabulary(job, values["feature_dim"])
         vectors = None if words is None else corpus.vectors(job, words)
@@ -57,7 +59,7 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
 
 
 def fit(run: Session, rows: Source, validation: Source | None) -> Network:
-    """A network that has learnt from the rows, as it was after its best epoch."""
+    """Returns a network trained on the rows, as it was after its best epoch."""
     network = _network(run, rows)
     _learn(run, network, rows, validation)
     return network
@@ -72,7 +74,7 @@ def _prepare(channel: str, table: Table, own: bool = False) -> Batch:  # noqa: A
 
 
 def _network(run: Session, rows: Source) -> Network:
-    """The same at every host."""
+    """Returns the initial network, the same at every host."""
     values = run.values
     layers = values["encoder_layers"]
     if layers == "auto":
@@ -92,7 +94,7 @@ def _network(run: Session, rows: Source) -> Network:
 
 
 def _start(run: Session, held: Any, arrays: dict[str, np.ndarray]) -> np.ndarray | None:
-    """Put the topics that learning begins from into the decoder's weights. The prior of mixtures (K,), where documents mix them."""
+    """Writes the initial topics into the decoder's weights. Returns the prior of mixtures (K,) if the decoder mixes topics."""
     how, topics = run.values["_start"], run.values["num_topics"]
     if not held.nnz or how == "random":
         return None
@@ -112,7 +114,7 @@ def _start(run: Session, held: Any, arrays: dict[str, np.ndarray]) -> np.ndarray
 
 
 def _learn(run: Session, network: Network, rows: Source, validation: Source | None) -> None:
-    """Leave the network as it was after its best epoch."""
+    """Trains the network and leaves it as it was after its best epoch."""
     values = run.values
     random = np.random.default_rng([run.seed, 1, run.group.rank])
     learner = Learner(network, values if {*QUICK} & run.chosen else {**values, **QUICK}, random)
@@ -145,12 +147,14 @@ def _state(network: Network) -> list[np.ndarray]:
 
 
 def _warmth(learner: Learner, epoch: int) -> float:
-    """How much the divergence counts, up to 1."""
+    """Returns the weight of the divergence, up to 1."""
     return min(1.0, max(epoch / WARM, learner.steps / WARM_STEPS))
 
 
 def _settled(reached: list[float], patience: int, tolerance: float) -> bool:
-    """Whether the loss fell by less than `tolerance` of itself within the last epochs, of those in which the divergence counts."""
+    """True if the loss fell by less than `tolerance` of itself in the last epochs, of those in which the divergence has its full
+    weight.
+    """
     if len(reached) <= patience:
         return False
     before = min(reached[:-patience])
@@ -158,7 +162,7 @@ def _settled(reached: list[float], patience: int, tolerance: float) -> bool:
 
 
 def _sampled(batches: Iterator[Batch], wide: int, run: Session) -> Iterator[Any]:
-    """Of each wide batch of rows the share that is learnt from."""
+    """Yields, of each wide batch of rows, the sampled share that is learnt from."""
     random = np.random.default_rng([run.seed, 2, run.group.rank])
     size = run.values["mini_batch_size"]
     for x, _ in batches:
@@ -170,10 +174,12 @@ def _sampled(batches: Iterator[Batch], wide: int, run: Session) -> Iterator[Any]
 
 
 def _epoch(run: Session, learner: Learner, batches: Iterator[Any], epoch: int) -> dict[str, float]:
-    """Learn from every mini-batch of all hosts. Losses by name, each document's as it was just before it was learnt from."""
+    """Learns from every mini-batch of all hosts. Returns losses by name; each document's loss is from just before it was learnt
+    from.
+    """
     began, sums, own = time.monotonic(), np.zeros(4), 0
     nothing = csr_matrix((0, learner.network.shape.words), dtype=np.float32)
-    # Hosts with fewer batches go on with empty ones until no host has any.
+    # Hosts with fewer batches continue with empty ones until no host has any.
     for batch in itertools.chain(batches, itertools.repeat(None)):
         if batch is None and run.group.size == 1:
             break
@@ -190,7 +196,7 @@ def _epoch(run: Session, learner: Learner, batches: Iterator[Any], epoch: int) -
 
 
 def _losses(sums: np.ndarray) -> dict[str, float]:
-    """Means over documents, and the perplexity of their words."""
+    """Returns means over documents, and the perplexity of their words."""
     recons, kld, words, rows = sums
     return {
         "total_loss": float((recons + kld) / max(rows, 1)),
@@ -201,7 +207,7 @@ def _losses(sums: np.ndarray) -> dict[str, float]:
 
 
 def _judge(run: Session, network: Network, tables: Iterable[Table], channel: str) -> dict[str, float]:
-    """The losses of a channel, with the same noise each time."""
+    """Returns the losses of a channel, with the same noise each time."""
     random = np.random.default_rng([run.seed, 3])
     sums = np.zeros(4)
     for table in tables:
@@ -212,8 +218,8 @@ def _judge(run: Session, network: Network, tables: Iterable[Table], channel: str
 
 
 def _show(run: Session, network: Network, rows: Source, words: list[str], vectors: np.ndarray | None) -> None:
-    """Each topic's first words, how coherent they are, by their vectors or else in the training documents in memory, and how
-    unique.
+    """Logs each topic's top words, their coherence, by their vectors or else in the training documents in memory, and their
+    uniqueness.
     """
     tops = coherence.top_words(network.relevance())
     if vectors is not None:

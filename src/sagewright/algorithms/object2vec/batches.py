@@ -1,4 +1,4 @@
-"""Mini-batches of pairs: their order, sequences of like lengths together, pairs that are made up."""
+"""Mini-batches of pairs: their order, grouping by length, negative samples."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ TRIES = 16
 
 
 def order(pairs: Pairs, size: int, width: int, random: np.random.Generator) -> list[np.ndarray]:
-    """Which pairs come together in an epoch; with a `width` over 0 of like lengths on both sides."""
+    """Returns the batches of an epoch; with a `width` over 0, pairs of similar lengths on both sides come together."""
     lengths = [texts.lengths[pairs.members[:, number]] for number, texts in enumerate(pairs.texts)]
     return sequences.batches(lengths, size, width, random)
 
 
 class MadeUp:
-    """Pairs that nobody gave: a sequence of side 0 with one of side 1 that is in other pairs. They have label 0."""
+    """Negative samples: a sequence of side 0 with one of side 1 that occurs in other pairs. They have label 0."""
 
     def __init__(self, pairs: Pairs, rate: int) -> None:
         self._pairs, self._rate = pairs, rate
@@ -34,7 +34,7 @@ class MadeUp:
             logging.warning("negative_sampling_rate is %d, and no pair has label 1: none is made up.", rate)
 
     def added(self, random: np.random.Generator) -> Pairs:
-        """The pairs, and so many made up for each one of label 1, none of which was given."""
+        """Returns the pairs, with negative samples for each one of label 1, none of which is a given pair."""
         pairs = self._pairs
         firsts = np.repeat(pairs.members[self._true, 0], self._rate)
         seconds = np.full(len(firsts), -1)
@@ -60,7 +60,7 @@ class MadeUp:
 
 
 def batch(pairs: Pairs, numbers: np.ndarray, device: Device) -> Batch:
-    """Some pairs on the device; each different sequence is there once, but for those of one token, which cost nothing."""
+    """Returns some pairs on the device. Each distinct sequence is there once, except those of one token, which cost nothing."""
     sides, places = [], []
     for number, texts in enumerate(pairs.texts):
         own, place = pairs.members[numbers, number], None
@@ -73,6 +73,6 @@ def batch(pairs: Pairs, numbers: np.ndarray, device: Device) -> Batch:
 
 
 def side(texts: Texts, numbers: np.ndarray, device: Device) -> Side:
-    """Some sequences on the device."""
+    """Returns some sequences on the device."""
     tokens, lengths = texts.take(numbers)
     return Side(device.put(torch.from_numpy(tokens)), torch.from_numpy(lengths))

@@ -1,4 +1,4 @@
-"""Object2Vec's declaration."""
+"""The declaration of Object2Vec."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ OPTIMIZERS = ("adagrad", "adam", "rmsprop", "sgd", "adadelta")
 ACTIVATIONS = ("tanh", "relu", "linear")
 SOFTMAX, SQUARED = "softmax", "mean_squared_error"
 OWN: tuple[Need, ...] = (("enc1_network", NETWORKS),)
-"""Of what describes enc1: it says nothing where enc1 is as enc0."""
+"""Condition of enc1's hyperparameters: they apply only if enc1 is declared separately from enc0."""
 _MEASURES: tuple[tuple[str, Direction, Kind], ...] = (
     ("accuracy", "Maximize", "score"),
     ("cross_entropy", "Minimize", "loss"),
@@ -31,7 +31,7 @@ _MEASURES: tuple[tuple[str, Direction, Kind], ...] = (
 
 
 def _layers(side: str, own: tuple[Need, ...]) -> tuple[Hyperparameter, ...]:
-    """Of the network of one side."""
+    """Returns the hyperparameters of one side's network."""
     convolves: Need = (f"{side}_network", ("hcnn",))
     has_layers: Need = (f"{side}_network", ("hcnn", "bilstm"))
     width, layers = Integer("[1, 9]"), Either(("auto",), Integer("[1, 4]"))
@@ -52,7 +52,7 @@ def _layers(side: str, own: tuple[Need, ...]) -> tuple[Hyperparameter, ...]:
 
 
 def _pretrained(side: str, own: tuple[Need, ...]) -> tuple[Hyperparameter, ...]:
-    """Of the vectors that one side starts from."""
+    """Returns the hyperparameters of one side's pretrained vectors."""
     return (
         Hyperparameter(
             f"{side}_pretrained_embedding_file",

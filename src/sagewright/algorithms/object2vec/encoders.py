@@ -1,7 +1,7 @@
-"""What makes a vector of a sequence of tokens.
+"""The encoders: map a sequence of tokens to a vector.
 
-Sequences come after each other without padding; the vector of one does not depend on those beside it. Each encoder is given the
-vectors of tokens, which may be those of the other side too.
+Sequences are concatenated without padding; the vector of one does not depend on its neighbours. Each encoder receives the vectors
+of tokens, which can be shared with the other side.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from sagewright.algorithms.object2vec.settings import EncoderSettings
 
 SPREAD = 0.1
-"""The deviation of vectors of tokens before training."""
+"""The standard deviation of token vectors before training."""
 
 
 @dataclass(frozen=True)
 class Side:
-    """Sequences after each other: `tokens` (Σ lengths,) int64, and `lengths` (n,) int64, at the CPU too."""
+    """Concatenated sequences: `tokens` (Σ lengths,) int64, and `lengths` (n,) int64, on the CPU too."""
 
     tokens: Tensor
     lengths: Tensor
 
     def there(self) -> Tensor:
-        """(n, longest) bool: which places of a table with a sequence a row have a token."""
+        """Returns (n, longest) bool: the places that hold a token, one sequence per row."""
         longest = int(self.lengths.max())
         return torch.arange(longest, device=self.tokens.device) < self.lengths.to(self.tokens.device)[:, None]
 
 
 class TokenVectors(nn.Module):
-    """Of each token a vector. With `by_rows` gradients are of the rows that a mini-batch uses, in `used`, not of the table."""
+    """The vector of each token. With `by_rows` gradients are of the rows that a mini-batch uses, in `used`, not of the table."""
 
     def __init__(self, vocabulary: int, dim: int, *, by_rows: bool, frozen: bool) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ class TokenVectors(nn.Module):
         self.used: list[tuple[Tensor, Tensor]] = []
 
     def look_up(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
-        """A table of vectors, and each token's row in it."""
+        """Returns a table of vectors, and each token's row in it."""
         if not self.by_rows or not torch.is_grad_enabled():
             return self.weight, tokens
         numbers, places = torch.unique(tokens, return_inverse=True)
@@ -53,7 +53,7 @@ class TokenVectors(nn.Module):
 
 
 def table(tokens: TokenVectors, side: Side) -> tuple[Tensor, Tensor]:
-    """(n, longest, token_dim): vectors, zeros where there is no token; and where there are, (n, longest) bool."""
+    """Returns (n, longest, token_dim) vectors, zeros where there is no token, and the mask of tokens, (n, longest) bool."""
     there = side.there()
     weight, places = tokens.look_up(side.tokens)
     found = functional.embedding(places, weight)
@@ -61,7 +61,7 @@ def table(tokens: TokenVectors, side: Side) -> tuple[Tensor, Tensor]:
 
 
 class Pooled(nn.Module):
-    """The mean of the tokens' vectors, and where they are of another size, what a layer makes of it."""
+    """The mean of the tokens' vectors, mapped by a layer if their size differs."""
 
     def __init__(self, side: EncoderSettings, encoding: int, dropout: float) -> None:  # noqa: ARG002
         super().__init__()
@@ -79,7 +79,7 @@ class Pooled(nn.Module):
 
 
 class Convolutions(nn.Module):
-    """Layers of convolutions over time; each one's maxima over time are a part of the vector."""
+    """Layers of convolutions over time; the maxima over time of each form a part of the vector."""
 
     def __init__(self, side: EncoderSettings, encoding: int, dropout: float) -> None:
         super().__init__()
@@ -97,7 +97,7 @@ class Convolutions(nn.Module):
         parts = []
         for layer in self.layers:
             values = functional.relu(layer(self.dropout(values))) * mask
-            parts.append(values.amax(dim=2))  # nothing is below what stands for no token: zero
+            parts.append(values.amax(dim=2))  # zero, which stands for no token, is the minimum
         return torch.cat(parts, dim=1)
 
 

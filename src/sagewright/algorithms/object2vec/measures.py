@@ -1,4 +1,4 @@
-"""How well a network does, under the names of the log."""
+"""Measures of a network's quality, under the names of the log."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ ACCURACY, CROSS_ENTROPY = "accuracy", "cross_entropy"
 
 
 def loss_name(output: Output) -> str:
-    """The measure that training makes smaller."""
+    """Returns the measure that training minimises."""
     return CROSS_ENTROPY if output == "softmax" else SQUARED
 
 
 class Tally:
-    """Sums over mini-batches, on their device until they are asked for."""
+    """Sums over mini-batches, kept on their device until they are read."""
 
     def __init__(self, output: Output) -> None:
         self._output = output
@@ -41,6 +41,6 @@ class Tally:
 
 
 def tell(lines: Lines, part: str, found: Mapping[str, float], epoch: int | None = None) -> None:
-    """Lines of the log."""
+    """Writes lines of the log."""
     for name, value in found.items():
         lines.quality(part, {name: value}, "score" if name == ACCURACY else "loss", epoch=epoch)

@@ -1,4 +1,4 @@
-"""A trained network, from the files that a job left: `object2vec.safetensors` and `object2vec.json`."""
+"""A trained network, from the files of a job: `object2vec.safetensors` and `object2vec.json`."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from sagewright.algorithms.sequences import Texts
 
 WEIGHTS, DESCRIPTION = "object2vec.safetensors", "object2vec.json"
 TOGETHER = 256
-"""Sequences or pairs that are worked on at once."""
+"""Sequences or pairs that are processed at once."""
 
 
 class Model:
-    """Says the scores of pairs and the vectors of sequences. Safe to use from many threads.
+    """Scores pairs and embeds sequences. Thread-safe.
 
-    `scoring` is where the comparator and what follows are; the encoders are on `encoding`.
+    `scoring` is the device of the comparator and what follows; the encoders are on `encoding`.
     """
 
     def __init__(self, network: Network, encoding: Device, scoring: Device) -> None:
@@ -48,7 +48,7 @@ class Model:
         return cls(network, encoding, scoring)
 
     def embed(self, number: int, texts: Texts) -> np.ndarray:
-        """(n, encoding) float32 of sequences of side 0 or 1."""
+        """Returns (n, encoding) float32 of sequences of side 0 or 1."""
         found = np.empty((len(texts), self.settings.encoding), np.float32)
         with torch.inference_mode():
             for part in sequences.parts(texts.lengths, TOGETHER):
@@ -57,7 +57,7 @@ class Model:
         return found
 
     def score(self, known: Pairs) -> np.ndarray:
-        """(n, outputs) float32: probabilities of the classes, or a number."""
+        """Returns (n, outputs) float32: probabilities of the classes, or a number."""
         first, second = (
             torch.from_numpy(self.embed(number, texts)) for number, texts in enumerate(known.texts)
         )  # fmt: skip

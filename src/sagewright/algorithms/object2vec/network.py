@@ -16,8 +16,8 @@ _ACTIVATIONS = {"tanh": nn.Tanh, "relu": nn.ReLU, "linear": nn.Identity}
 
 @dataclass(frozen=True)
 class Batch:
-    """Pairs: the sequences of each side, which of them each pair has, (n,) int64 (None: they come in the pairs' order), and the
-    `labels` (n,).
+    """Pairs: the sequences of each side, the numbers of each pair's sequences, (n,) int64 (None: they are in the pairs' order), and
+    the `labels` (n,).
     """
 
     sides: tuple[Side, Side]
@@ -26,7 +26,7 @@ class Batch:
 
 
 class Network(nn.Module):
-    """Gives (n, outputs) of a Batch. `by_rows`: see TokenVectors."""
+    """Maps a Batch to (n, outputs). `by_rows`: see TokenVectors."""
 
     def __init__(self, settings: NetworkSettings, *, by_rows: bool = False) -> None:
         super().__init__()
@@ -42,12 +42,12 @@ class Network(nn.Module):
         self.perceptron = _perceptron(settings)
 
     def encode(self, number: int, side: Side) -> Tensor:
-        """(n, encoding) of sequences of side 0 or 1."""
+        """Returns (n, encoding) of sequences of side 0 or 1."""
         found: Tensor = self.encoders[number](self.tokens[min(number, len(self.tokens) - 1)], side)
         return found
 
     def judge(self, first: Tensor, second: Tensor) -> Tensor:
-        """(n, outputs) of the two encodings of each pair."""
+        """Returns (n, outputs) of the two encodings of each pair."""
         compared = torch.cat([_compared(name, first, second) for name in self.settings.comparators], dim=1)
         found: Tensor = self.perceptron(compared)
         return found
@@ -57,18 +57,18 @@ class Network(nn.Module):
         return self.judge(first, second)
 
     def _encodings(self, batch: Batch, number: int) -> Tensor:
-        """(n, encoding) of the pairs' sequences."""
+        """Returns (n, encoding) of the pairs' sequences."""
         found, places = self.dropout(self.encode(number, batch.sides[number])), batch.places[number]
         return found if places is None else found.index_select(0, places)
 
     def loss(self, scores: Tensor, labels: Tensor) -> Tensor:
-        """The mean cross entropy or squared error."""
+        """Returns the mean cross entropy or squared error."""
         if self.settings.output == "softmax":
             return functional.cross_entropy(scores, labels.long())
         return functional.mse_loss(scores[:, 0], labels)
 
     def answers(self, scores: Tensor) -> Tensor:
-        """(n, outputs) as they are told: probabilities of the classes, or the number."""
+        """Returns (n, outputs) as reported to clients: probabilities of the classes, or the number."""
         return functional.softmax(scores, dim=1) if self.settings.output == "softmax" else scores
 
 

@@ -23,14 +23,14 @@ from sagewright.algorithms.sequences import Texts
 
 MOST_LINE_BYTES = 16 << 20
 TEXT_BYTES = 200
-"""In memory: a sequence's entries besides its tokens."""
+"""Memory of a sequence besides its tokens."""
 PAIR_BYTES = 96
 NAMES = ("in0", "in1")
 
 
 @dataclass(frozen=True)
 class Pairs:
-    """`texts`: the sequences of each side; `members` (n, 2) int64: each pair's two; `labels` (n,) float32."""
+    """`texts`: the sequences of each side; `members` (n, 2) int64: the two sequences of each pair; `labels` (n,) float32."""
 
     texts: tuple[Texts, Texts]
     members: np.ndarray
@@ -42,8 +42,8 @@ class Pairs:
 
 @dataclass(frozen=True)
 class Limits:
-    """What the network takes: of each side the vocabulary's size and how many tokens of a sequence are read; labels are classes
-    from 0 to `classes` - 1, or any number where it is None.
+    """Limits of the network's input: for each side the vocabulary's size and how many tokens of a sequence are read. Labels are
+    classes from 0 to `classes` - 1, or any number where it is None.
     """
 
     vocabularies: tuple[int, int]
@@ -52,7 +52,7 @@ class Limits:
 
 
 class Collection:
-    """Different sequences of one side, in the order they came in."""
+    """Distinct sequences of one side, in the order of arrival."""
 
     def __init__(self, name: str, vocabulary: int, longest: int) -> None:
         self._name, self._vocabulary, self._longest = name, vocabulary, longest
@@ -62,7 +62,7 @@ class Collection:
         self.cut = 0
 
     def add(self, tokens: Any) -> int:
-        """The number of a sequence. Raises ValueError for one that is none."""
+        """Returns the number of a sequence. Raises ValueError if it is invalid."""
         self._check(tokens)
         if len(tokens) > self._longest:
             self.cut += 1
@@ -97,7 +97,7 @@ class Collection:
 
 
 def collections(limits: Limits) -> tuple[Collection, Collection]:
-    """Of both sides, empty."""
+    """Returns empty collections of both sides."""
     first, second = (
         Collection(*each) for each in zip(NAMES, limits.vocabularies, limits.longest, strict=True)
     )  # fmt: skip
@@ -105,7 +105,7 @@ def collections(limits: Limits) -> tuple[Collection, Collection]:
 
 
 def read(job: Job, channel: str, limits: Limits) -> Pairs:
-    """All pairs of a channel. Raises UserError that names file, line and fault, and where there is none."""
+    """Reads all pairs of a channel. Raises UserError that names file, line and fault, or when there are none."""
     sides, labels = collections(limits), array("f")
     members, room = array("q"), memory.for_rows()
     for path in job.channel_files(channel):
@@ -129,7 +129,7 @@ def read(job: Job, channel: str, limits: Limits) -> Pairs:
 
 
 def _lines(path: Path, where: str) -> Iterator[tuple[int, bytes]]:
-    """Lines that are not blank, and their numbers from 1 on."""
+    """Yields lines that are not blank, with their numbers from 1 on."""
     with path.open("rb") as stream:
         number = 0
         while line := stream.readline(MOST_LINE_BYTES + 1):
@@ -168,7 +168,7 @@ def _label(found: Mapping[str, Any], classes: int | None) -> float:
 
 
 def _is_single(number: float) -> bool:
-    """Whether single precision has the number."""
+    """True if the number is within single precision's range."""
     return abs(number) < 3e38 if isinstance(number, int) else math.isfinite(number) and abs(number) < 3e38
 
 

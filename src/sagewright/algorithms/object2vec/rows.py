@@ -1,4 +1,4 @@
-"""Steps of an optimiser for tables of which a mini-batch uses some rows only: the others stay, and so do their moments.
+"""Optimiser steps for tables of which a mini-batch uses only some rows: the others stay unchanged, and so do their moments.
 
 Source: the five optimisers as torch and MXNet have them; D. Kingma and J. Ba, "Adam", ICLR 2015; J. Duchi et al., "Adaptive
 Subgradient Methods", JMLR 2011; M. Zeiler, "ADADELTA", 2012; T. Tieleman and G. Hinton, "RMSProp", 2012.
@@ -22,8 +22,8 @@ Moments = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class _Rule:
-    """`moments` are kept of each row; `move` changes them, those of the rows alone, and gives what is taken from the weights, in
-    units of the rate. `count` steps were taken, this one included.
+    """`moments` are kept for each row. `move` updates those of the given rows and returns the amount to subtract from the weights,
+    in units of the rate; its `count` is the number of steps, this one included.
     """
 
     moments: tuple[str, ...]
@@ -31,8 +31,8 @@ class _Rule:
 
 
 def attach(optimizer: Optimizer, name: str, tables: Sequence[TokenVectors], said: Settings) -> None:
-    """From now on each step of the optimiser moves the rows of those `tables` that learn by rows which were used since the one
-    before, too. Those tables' weights are among the optimiser's parameters, have no gradient, and get their moments in its state.
+    """Makes each step of the optimiser also update, in those `tables` that learn by rows, the rows used since the previous step.
+    These tables' weights are among the optimiser's parameters, have no gradient, and keep their moments in its state.
     """
     rule, own = _RULES[name], [table for table in tables if table.by_rows]
 
@@ -65,7 +65,7 @@ def _step(table: TokenVectors, state: dict[str, Any], rule: _Rule, how: tuple[fl
 
 
 def _together(used: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor | None, Tensor]:
-    """Rows that were used, each once, and the sums of their slopes."""
+    """Returns the rows that were used, each once, and the sums of their slopes."""
     found = [(numbers, rows.grad) for numbers, rows in used if rows.grad is not None]
     if not found:
         return None, torch.zeros(0)

@@ -1,4 +1,4 @@
-"""Which of Object2Vec's hyperparameters go together. Standard library only."""
+"""Dependencies between Object2Vec's hyperparameters. Standard library only."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TOKEN_DIM = 300
 
 
 def has_own_encoder(values: Mapping[str, Any]) -> bool:
-    """Whether enc1 is declared for itself, not as enc0 is."""
+    """True if enc1 is declared separately, not as a copy of enc0."""
     return bool(values.get("enc1_network", "enc0") != "enc0")
 
 

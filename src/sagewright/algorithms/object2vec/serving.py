@@ -1,6 +1,6 @@
-"""Answers of an Object2Vec model: scores of pairs, embeddings of sequences.
+"""Inference with an Object2Vec model: scores of pairs, embeddings of sequences.
 
-An instance with `in0` and `in1` is a pair, one with either of them a sequence; a request may have both kinds. Source: the
+An instance with `in0` and `in1` is a pair, one with either of them a sequence; a request can have both kinds. Source: the
 contract's algorithms/object2vec.md.
 """
 
@@ -32,7 +32,7 @@ MODES = ("classification", "embedding")
 LENGTHS = "infer_max_seqlens"
 MOST_TOKENS = 5000
 Members = tuple[int, int]
-"""Of an instance: its sequences' numbers, -1 for none."""
+"""Numbers of an instance's sequences, -1 for none."""
 
 
 def serve(model_directory: Path) -> Answering:
@@ -41,7 +41,7 @@ def serve(model_directory: Path) -> Answering:
 
 
 def devices(preferred: str) -> tuple[Device, Device]:
-    """Where encoders are, and where scores are made: with `embedding` only encoders take memory of a GPU."""
+    """Returns the devices of the encoders and of scoring: with `embedding` only the encoders use a GPU's memory."""
     if preferred and preferred.lower() not in MODES:
         raise UserError(f"{PREFERRED} must be {' or '.join(MODES)}, not {preferred[:40]!r}")
     fast = for_serving()
@@ -50,7 +50,7 @@ def devices(preferred: str) -> tuple[Device, Device]:
 
 @dataclass(frozen=True)
 class _Asked:
-    """Instances of a request, and what media its answer is to have. `longest`: of each side's sequences."""
+    """Instances of a request, and the media type of its response. `longest`: of each side's sequences."""
 
     given: list[Any]
     media: str
@@ -58,7 +58,7 @@ class _Asked:
 
 
 class Service(Answering):
-    """Answers requests, JSON and JSON Lines."""
+    """Serves requests in JSON and JSON Lines."""
 
     def __init__(self, model: Model) -> None:
         self._model = model
@@ -67,7 +67,7 @@ class Service(Answering):
         return self.invoke_all([Request(body, content_type, accept)])[0]
 
     def invoke_all(self, requests: Sequence[Request]) -> list[Response]:
-        """All sequences of all requests are encoded together."""
+        """Encodes all sequences of all requests together."""
         read = [self._read(each) for each in requests]
         collections: dict[tuple[int, int], tuple[Collection, Collection]] = {}
         parts: list[Response | tuple[_Asked, list[Members]]] = []
@@ -103,7 +103,7 @@ class Service(Answering):
         ]
 
     def _say(self, known: tuple[Collection, Collection], members: Sequence[Members]) -> list[dict[str, Any]]:
-        """What is said of each instance."""
+        """Returns the prediction for each instance."""
         texts = known[0].texts(), known[1].texts()
         numbers = np.array(members, np.int64).reshape(-1, 2)
         is_pair = (numbers >= 0).all(axis=1)
@@ -138,7 +138,7 @@ class Service(Answering):
             return _unreadable(error)
 
     def _longest(self, text: str | None) -> tuple[int, int]:
-        """Of the request, or those of the training."""
+        """Returns the request's limits on sequences, or those of the training."""
         first, second = (side.longest for side in self._model.settings.sides)
         if text is None:
             return first, second
@@ -153,7 +153,7 @@ class Service(Answering):
 
 
 def _members(known: tuple[Collection, Collection], number: int, instance: Any) -> Members:
-    """The numbers of an instance's sequences. Raises UserError."""
+    """Returns the numbers of an instance's sequences. Raises UserError."""
     if not isinstance(instance, Mapping) or not any(name in instance for name in NAMES):
         raise UserError(f"instance {number} has neither in0 nor in1")
     try:
@@ -166,7 +166,7 @@ def _members(known: tuple[Collection, Collection], number: int, instance: Any) -
 
 
 def _accepted(accept: str) -> str | None:
-    """The first type of the client's list that can be given."""
+    """Returns the first supported type of the client's list."""
     for text in accept.split(",") if accept.strip() else ["*/*"]:
         media = ContentType.parse(text).media
         if media in ("*/*", "application/*"):

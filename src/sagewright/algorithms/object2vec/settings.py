@@ -1,4 +1,4 @@
-"""What the hyperparameters say about the network, each thing under one name for both sides. Standard library only."""
+"""The network's settings from the hyperparameters, under the same names for both sides. Standard library only."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.object2vec.rules import SIDES, has_own_encoder
 
 LAYERS = {"hcnn": 4, "bilstm": 1, "pooled_embedding": 0}
-"""Under `auto`."""
+"""Layers under `auto`."""
 Output = Literal["softmax", "mean_squared_error"]
 
 
 @dataclass(frozen=True)
 class EncoderSettings:
-    """Of one side. `longest` is the number of tokens that are read of a sequence; `filter_width` is 0 where nothing convolves."""
+    """Settings of one side. `longest` is the number of tokens that are read of a sequence; `filter_width` is 0 without
+    convolutions.
+    """
 
     network: str
     vocabulary: int
@@ -29,7 +31,7 @@ class EncoderSettings:
 
 @dataclass(frozen=True)
 class NetworkSettings:
-    """`outputs` numbers come out: those of the classes, or one."""
+    """`outputs`: numbers that the network returns, one for each class, or one."""
 
     sides: tuple[EncoderSettings, EncoderSettings]
     encoding: int
@@ -44,7 +46,7 @@ class NetworkSettings:
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> NetworkSettings:
-        """From validated hyperparameters."""
+        """Returns the settings from validated hyperparameters."""
         output = values["output_layer"]
         tied = values["tied_token_embedding_weight"]
         first = _encoder(values, "enc0")
@@ -64,14 +66,14 @@ class NetworkSettings:
 
     @property
     def numbers(self) -> int:
-        """About how many numbers the network learns."""
+        """Estimates how many numbers the network learns."""
         tables = self.sides[:1] if self.tied else self.sides
         compared = self.encoding * sum(2 if name == "concat" else 1 for name in self.comparators)
         perceptron = self.mlp_dim * (compared + self.mlp_dim * max(0, self.mlp_layers - 1)) if self.mlp_layers else 0
         return sum(each.vocabulary * each.token_dim for each in tables) + perceptron + sum(map(self._inner, self.sides))
 
     def _inner(self, side: EncoderSettings) -> int:
-        """Of a side's encoder without its table."""
+        """Returns the number of weights of a side's encoder without its table."""
         if side.network == "hcnn":
             channels = self.encoding // side.layers
             return side.filter_width * channels * (side.token_dim + channels * (side.layers - 1))
@@ -81,12 +83,12 @@ class NetworkSettings:
         return side.token_dim * self.encoding
 
     def document(self) -> dict[str, Any]:
-        """As JSON."""
+        """Returns the settings as JSON."""
         return asdict(self)
 
     @classmethod
     def read(cls, document: Any) -> NetworkSettings:
-        """What `document` gave. Raises UserError for something else."""
+        """Reads the output of `document`. Raises UserError for anything else."""
         try:
             first, second = (EncoderSettings(**side) for side in document["sides"])
             found = cls(**{
@@ -98,7 +100,7 @@ class NetworkSettings:
         return found
 
     def check(self) -> None:
-        """Raises ValueError where no network can be like this."""
+        """Raises ValueError for settings that no network can have."""
         numbers = [self.encoding, self.mlp_layers, self.mlp_dim, self.outputs]
         for side in self.sides:
             numbers += [side.vocabulary, side.longest, side.token_dim, side.layers, side.filter_width]
@@ -118,7 +120,7 @@ class NetworkSettings:
 
 
 def _encoder(values: Mapping[str, Any], side: str, frozen: bool | None = None) -> EncoderSettings:
-    """`frozen`: where it is the other side's table."""
+    """`frozen`: set if it is the other side's table."""
     assert side in SIDES
     network, layers = values[f"{side}_network"], values[f"{side}_layers"]
     if frozen is None:

@@ -1,9 +1,9 @@
-"""Vectors of tokens before training, by latent semantic indexing: tokens that occur in the same documents begin close together.
+"""Initial token vectors by latent semantic indexing: tokens that occur in the same documents begin close together.
 
-A document is a pair whose label says that its sequences belong together. Its counts are weighted by inverse document frequency
-and scaled to unit length. The largest right singular vectors of these rows, times the frequency weights, are the tokens' vectors:
-the mean over a sequence is then, but for its length, the sequence's LSI vector. Where each side has a table of its own, both get
-the same axes, as in cross-language indexing.
+A document is a pair whose label says that its sequences belong together. Its counts are weighted by inverse document frequency and
+scaled to unit length. The largest right singular vectors of these rows, times the frequency weights, are the tokens' vectors: up to
+its length, the mean over a sequence is then the sequence's LSI vector. If each side has a separate table, both get the same axes,
+as in cross-language indexing.
 
 Source: S. Deerwester et al., "Indexing by Latent Semantic Analysis", JASIS 1990; T. Landauer and M. Littman, "Fully Automatic
 Cross-Language Document Retrieval Using Latent Semantic Indexing", 1990; N. Halko, P.-G. Martinsson and J. Tropp, "Finding Structure
@@ -25,17 +25,17 @@ from sagewright.algorithms.object2vec.network import Network
 from sagewright.algorithms.object2vec.pairs import Pairs
 
 MOST_DOCUMENTS, MOST_TOKENS = 1 << 16, 1 << 22
-"""Of the training channel, drawn at random where it has more."""
+"""Limits on the documents and tokens of the training channel that are used, drawn at random if it has more."""
 SPARE, ITERATIONS = 10, 3
-"""Directions that are looked at besides those that are wanted, and passes over the documents there and back."""
+"""Directions that are computed beyond those requested, and passes over the documents there and back."""
 TINY = 1e-12
 
 
 def fill(network: Network, known: Pairs, tables: Collection[int], random: np.random.Generator) -> None:
-    """Give the tokens of those of the `tables` a start whose sides take means and have sequences of several tokens.
+    """Initialises the token vectors of those `tables` whose sides take means and have sequences of several tokens.
 
     Of two classes, or numbers, the pairs with the higher labels belong together; of more classes all do. Columns beyond the
-    documents' singular vectors stay as they are; tokens that no document has begin at zero.
+    documents' singular vectors stay as they are; tokens that are in no document begin at zero.
     """
     starting = [number for number in tables if _is_text(network, known, number)]
     if not starting:
@@ -62,8 +62,8 @@ def fill(network: Network, known: Pairs, tables: Collection[int], random: np.ran
 
 
 def start(counts: csr_array, dim: int, random: np.random.Generator) -> np.ndarray:
-    """(tokens, at most dim) float32 from counts (documents, tokens): means over documents have the deviation SPREAD. There are no
-    columns where nothing tells documents apart.
+    """Returns (tokens, at most dim) float32 from counts (documents, tokens), scaled so that means over documents have the deviation
+    SPREAD. There are no columns if nothing distinguishes the documents.
     """
     frequency = np.bincount(counts.indices, minlength=counts.shape[1])
     there = np.flatnonzero(frequency)
@@ -80,7 +80,7 @@ def start(counts: csr_array, dim: int, random: np.random.Generator) -> np.ndarra
 
 
 def _directions(rows: csr_array, dim: int, random: np.random.Generator) -> np.ndarray:
-    """(columns, at most dim) orthonormal: the right singular vectors of the largest singular values that are not nothing."""
+    """Returns (columns, at most dim), orthonormal: the right singular vectors of the largest non-zero singular values."""
     width = min(dim + SPARE, *rows.shape)
     found = random.standard_normal((rows.shape[1], width), np.float32)
     for _ in range(ITERATIONS):
@@ -92,13 +92,13 @@ def _directions(rows: csr_array, dim: int, random: np.random.Generator) -> np.nd
 
 
 def _orthonormal(columns: np.ndarray) -> np.ndarray:
-    """A basis of what the columns span; unlike NumPy's, in their own precision."""
+    """Returns a basis of the columns' span; unlike NumPy's, in their own precision."""
     basis: np.ndarray = linalg.qr(columns, mode="economic", overwrite_a=True, check_finite=False)[0]
     return basis
 
 
 def _is_text(network: Network, known: Pairs, table: int) -> bool:
-    """Whether a table's tokens come together in sequences, of which its encoders take the means."""
+    """True if a table's tokens come in sequences of which its encoders take the means."""
     sides = [side for side in (0, 1) if _table(network, side) == table]
     return all(isinstance(network.encoders[side], Pooled) for side in sides) and not all(
         known.texts[side].are_single for side in sides
@@ -110,14 +110,14 @@ def _table(network: Network, side: int) -> int:
 
 
 def _documents(known: Pairs, together: np.ndarray, sides: Sequence[int], random: np.random.Generator) -> np.ndarray:
-    """(n, 2): the members of pairs that belong together, each pair once."""
+    """Returns (n, 2): the members of pairs that belong together, each pair once."""
     drawn = random.permutation(np.unique(together, axis=0))[:MOST_DOCUMENTS]
     lengths = sum(known.texts[side].lengths[drawn[:, side]] for side in sides)
     return drawn[: max(1, int(np.searchsorted(np.cumsum(lengths), MOST_TOKENS, "right")))]
 
 
 def _counts(known: Pairs, documents: np.ndarray, sides: Sequence[tuple[int, int]], vocabulary: int) -> csr_array:
-    """(documents, vocabulary) float32; `sides`: their numbers, and where their tokens begin among all."""
+    """Returns (documents, vocabulary) float32; `sides`: their numbers, and the offsets of their tokens."""
     rows, columns = [], []
     for side, offset in sides:
         tokens, lengths = known.texts[side].take(documents[:, side])

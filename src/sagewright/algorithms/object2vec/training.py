@@ -1,4 +1,4 @@
-"""Object2Vec's training."""
+"""Object2Vec training."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ from sagewright.algorithms.object2vec.pairs import Limits, Pairs
 from sagewright.algorithms.object2vec.settings import NetworkSettings
 
 COPIES = 24
-"""Bytes of a number that is learnt: itself, its slope, the optimiser's two, the best epoch's, and what is written."""
+"""Bytes per learnt number: the number, its slope, the optimiser's two, the best epoch's copy, and the one being written."""
 JUDGED = 512
-"""Pairs that are judged at once."""
+"""Pairs that are evaluated at once."""
 UNIT_RATE = 1.0
-"""Of adadelta, where no learning_rate is given."""
+"""Learning rate of adadelta if no learning_rate is set."""
 SEQUENCE_RATE, WARM_STEPS = 0.002, 100
-"""Of adam and rmsprop where no learning_rate is given and an encoder reads sequences, after a warm-up of so many steps. With the
-rate of means of vectors, epochs would end before such an encoder has learnt anything.
+"""Learning rate of adam and rmsprop if no learning_rate is set and an encoder reads sequences, and the steps of its warm-up. At the
+rate for means of vectors, training would end before such an encoder has learnt anything.
 """
 
 
 def train(job: Job, values: Mapping[str, Any]) -> None:
-    """Train and leave the network. Raises JobError."""
+    """Trains and writes the network. Raises JobError."""
     if len(job.hosts) > 1:
         raise UserError("Object2Vec trains on one instance: InstanceCount must be 1.")
     with begin(DECLARATION, "AWS/Object2Vec", job, values) as run:
@@ -61,7 +61,7 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
 
 
 def limits_of(settings: NetworkSettings) -> Limits:
-    """What pairs the network takes."""
+    """Returns the limits of the network's pairs."""
     first, second = settings.sides
     return Limits(
         (first.vocabulary, second.vocabulary),
@@ -71,7 +71,7 @@ def limits_of(settings: NetworkSettings) -> Limits:
 
 
 def fit(run: Run, known: Pairs, validation: Pairs | None) -> Network:
-    """Learn from pairs. With `validation` the epoch that does best there is kept."""
+    """Learns from pairs. With `validation` the epoch that does best there is kept."""
     values = run.values
     settings = NetworkSettings.of(values)
     by_rows = values["token_embedding_storage_type"] != "dense"  # noqa: S105 - tokens of text
@@ -102,13 +102,13 @@ def _rate(run: Run) -> float:
 
 
 def _reads_sequences(run: Run) -> bool:
-    """Whether an encoder is a network over time, and the optimiser's steps are of the rate's size."""
+    """True if an encoder is a network over time, and the optimiser's step size is proportional to the rate."""
     networks = {run.values["enc0_network"], run.values["enc1_network"]}
     return run.values["optimizer"] in ("adam", "rmsprop") and bool(networks - {"pooled_embedding", "enc0"})
 
 
 def judge(network: Network, known: Pairs, device: Device) -> dict[str, float]:
-    """Measures of all pairs by name."""
+    """Returns measures of all pairs by name."""
     tally = measures.Tally(network.settings.output)
     network.eval()
     with torch.inference_mode():
@@ -122,7 +122,7 @@ def judge(network: Network, known: Pairs, device: Device) -> dict[str, float]:
 
 @dataclass
 class Trainer:
-    """One run's epochs: learns from the first of `parts`, and is measured on the second."""
+    """The epochs of a run: learns from the first of `parts`, and is evaluated on the second."""
 
     run: Run
     course: Course

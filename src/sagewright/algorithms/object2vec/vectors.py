@@ -1,6 +1,6 @@
-"""Vectors of tokens that were learnt elsewhere, from files of channel auxiliary.
+"""Pretrained token vectors, from files of channel auxiliary.
 
-An embedding file has a token and its numbers a line, as GloVe's have (word2vec's first line, of two numbers, is passed over); a
+An embedding file has a token and its numbers per line, like GloVe's (word2vec's first line, of two numbers, is skipped); a
 vocabulary file is JSON, `{token: id}`. Source: the contract's algorithms/_deep.md.
 """
 
@@ -27,8 +27,8 @@ CHANNEL = "auxiliary"
 
 
 def fill(network: Network, job: Job, values: Mapping[str, Any]) -> list[int]:
-    """Put the vectors of the files that the hyperparameters name into the network's tables; the numbers of the tables that have no
-    file. Raises UserError.
+    """Writes the vectors of the files that the hyperparameters name into the network's tables. Returns the numbers of the tables
+    that have no file. Raises UserError.
     """
     left = []
     for number, table in enumerate(network.tokens):
@@ -57,7 +57,7 @@ def _say_unused(side: str, values: Mapping[str, Any]) -> None:
 
 
 def _path(job: Job, name: str, side: str) -> Path:
-    """The file of that name. Raises UserError where there is none."""
+    """Returns the file of that name. Raises UserError if there is none."""
     if CHANNEL not in job.channels:
         raise UserError(f"{side}: the file {name} is to be in channel {CHANNEL}, and the job has no such channel")
     files = job.channel_files(CHANNEL)
@@ -70,7 +70,7 @@ def _path(job: Job, name: str, side: str) -> Path:
 
 
 def _vocabulary(path: Path, most: int) -> dict[str, int]:
-    """Numbers of tokens. Raises UserError for what is no such file."""
+    """Returns the numbers of tokens. Raises UserError for an invalid file."""
     size = path.stat().st_size
     if size > MOST_VOCABULARY_BYTES:
         raise UserError(f"{path.name} has {size} bytes; a vocabulary file may have {MOST_VOCABULARY_BYTES}")
@@ -89,7 +89,7 @@ def _vocabulary(path: Path, most: int) -> dict[str, int]:
 
 
 def _vectors(path: Path, known: Mapping[str, int], side: EncoderSettings) -> tuple[np.ndarray, np.ndarray]:
-    """Numbers (n,) of tokens that the vocabulary has, and their vectors (n, dim) float32. Raises UserError."""
+    """Returns the numbers (n,) of tokens in the vocabulary, and their vectors (n, dim) float32. Raises UserError."""
     numbers: dict[int, int] = {}
     rows: list[np.ndarray] = []
     with path.open("rb") as stream:

@@ -1,4 +1,4 @@
-"""Default boxes: at each place of each of the network's maps a few of different sizes and aspects.
+"""Default boxes (anchors): several of different sizes and aspect ratios at each place of each of the network's maps.
 
 Source: W. Liu et al., "SSD: Single Shot MultiBox Detector", ECCV 2016, sections 2.2 and 3 (sizes of 300 and of 512 pixels).
 """
@@ -11,19 +11,21 @@ from functools import lru_cache
 import torch
 
 LARGE = 448
-"""Images with sides of so many pixels have seven maps, smaller ones six."""
+"""Images with sides of at least this many pixels have seven maps, smaller ones six."""
 _SMALL_SIZES = (0.1, 0.2, 0.37, 0.54, 0.71, 0.88, 1.05)
 _LARGE_SIZES = (0.07, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9, 1.05)
 _FEW, _MANY = (2.0, 1 / 2), (2.0, 1 / 2, 3.0, 1 / 3)
 
 
 def maps(side: int) -> int:
-    """How many maps say something of an image of that side."""
+    """Returns the number of maps for images of that side."""
     return 7 if side >= LARGE else 6
 
 
 def sides(side: int) -> list[int]:
-    """Of each map: an eighth of the image's, then half of the one before; the last two of six lose two places instead."""
+    """Returns the side of each map: an eighth of the image's, then half of the previous one; the last two of six lose two places
+    instead.
+    """
     found = [-(-side // 8)]
     for number in range(1, maps(side)):
         shrinks = maps(side) == 6 and number > 3
@@ -32,13 +34,13 @@ def sides(side: int) -> list[int]:
 
 
 def aspects(count: int) -> list[tuple[float, ...]]:
-    """Of each of `count` maps the aspects beside 1, which there are two of."""
+    """Returns the aspect ratios of each of `count` maps besides 1, which has two boxes."""
     return [_FEW if number in (0, count - 2, count - 1) else _MANY for number in range(count)]
 
 
 @lru_cache(maxsize=4)
 def anchors(side: int) -> torch.Tensor:
-    """(n, 4) boxes for images of that side, map after map, row after row; they may reach beyond the image."""
+    """Returns (n, 4) boxes for images of that side, map after map, row after row; they can reach beyond the image."""
     count = maps(side)
     sizes = _SMALL_SIZES if count == 6 else _LARGE_SIZES
     return torch.cat([
@@ -48,7 +50,7 @@ def anchors(side: int) -> torch.Tensor:
 
 
 def _shapes(size: float, following: float, ratios: tuple[float, ...]) -> torch.Tensor:
-    """(k, 2) widths and heights at a place."""
+    """Returns (k, 2) widths and heights of the boxes at a place."""
     between = math.sqrt(size * following)
     others = [(size * math.sqrt(ratio), size / math.sqrt(ratio)) for ratio in ratios]
     return torch.tensor([(size, size), (between, between), *others])

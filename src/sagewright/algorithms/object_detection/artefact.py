@@ -1,7 +1,7 @@
-"""The files of a trained detector, by the names that they have on AWS; the weights are safetensors.
+"""The files of a trained detector, under their names on AWS; the weights are safetensors.
 
-`model_algo_1-0000.params` are the weights, `model_algo_1-symbol.json` says which network it is, `hyperparams.json` what it was
-trained with.
+`model_algo_1-0000.params` holds the weights, `model_algo_1-symbol.json` describes the network, `hyperparams.json` the
+hyperparameters of the training.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ FORMAT = "sagewright-object-detection-1"
 
 @dataclass(frozen=True)
 class Description:
-    """What has to be known to build the network again, and to answer. `normalised`: VGG-16 with batch normalisation."""
+    """The settings needed to rebuild the network and to predict. `normalised`: VGG-16 with batch normalisation."""
 
     base_network: str
     num_classes: int
@@ -31,14 +31,14 @@ class Description:
     normalised: bool
 
     def build(self) -> Detector:
-        """With new weights, drawn from torch's generator."""
+        """Builds the network with new weights, drawn from torch's generator."""
         maps = anchors.maps(self.image_shape)
         module = Detector(self.base_network, self.num_classes, maps, self.width, self.normalised)
         return laid_out(module, self.width)
 
 
 def is_ours(name: str) -> bool:
-    """Whether an archive's file is one of these."""
+    """True if an archive's file is one of these."""
     return name in (WEIGHTS, SYMBOL, SETTINGS)
 
 
@@ -50,7 +50,9 @@ def write(directory: Path, description: Description, module: Detector) -> None:
 
 
 def read(directory: Path) -> tuple[Description, Detector]:
-    """The network with its weights. Raises UserError for what is no such model; a model of AWS's is told as such."""
+    """Returns the network with its weights. Raises UserError if the folder has no such model; a model written by AWS is reported as
+    unsupported.
+    """
     document = weights.read_symbol(directory / SYMBOL)
     description = _described(document)
     tensors = weights.read(directory / WEIGHTS)

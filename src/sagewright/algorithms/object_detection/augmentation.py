@@ -1,4 +1,4 @@
-"""What is done to training images: laid on a larger ground, cut, mirrored, in other colours.
+"""Augmentation of training images: zooming out, cropping, mirroring, changes of colour.
 
 Source: W. Liu et al., "SSD: Single Shot MultiBox Detector", ECCV 2016, sections 2.2 (data augmentation) and 3.6 (zooming out), and
 the ranges of its public code; A. Howard, "Some Improvements on Deep Convolutional Neural Network Based Image Classification", 2013.
@@ -15,7 +15,7 @@ from PIL import Image
 from sagewright.algorithms.deep.scaling import MEAN
 
 LEAST_OVERLAPS = (None, 0.1, 0.3, 0.5, 0.7, 0.9)
-"""Of a cut and some thing in it; None: the whole is taken."""
+"""Least overlaps of a crop with some object in it; None: the whole window is used."""
 TRIES = 50
 LARGEST_GROUND = 4.0
 GROUND = tuple(round(255 * each) for each in MEAN)
@@ -28,7 +28,7 @@ _FROM_YIQ = torch.linalg.inv(_TO_YIQ)
 def augment(
     picture: np.ndarray, things: np.ndarray, side: int, random: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A square of that side (side, side, 3) uint8 and the things of (n, 6) that are in it; in the same colours."""
+    """Returns a square of that side, (side, side, 3) uint8, and those of the objects (n, 6) in it. Leaves colours unchanged."""
     window = _ground(random) if random.random() < 0.5 else np.array([0.0, 0.0, 1.0, 1.0])
     window, things = _cut(window, things, random)
     found = view(picture, window, side)
@@ -39,7 +39,9 @@ def augment(
 
 
 def view(picture: np.ndarray, window: np.ndarray, side: int) -> np.ndarray:
-    """What is within the window (xmin, ymin, xmax, ymax, fractions of the image), as a square; beyond the image it is grey."""
+    """Returns the part of the image within the window (xmin, ymin, xmax, ymax, fractions of the image), as a square; grey beyond
+    the image.
+    """
     height, width = picture.shape[:2]
     out = np.empty((side, side, 3), np.uint8)
     out[:] = GROUND
@@ -54,14 +56,14 @@ def view(picture: np.ndarray, window: np.ndarray, side: int) -> np.ndarray:
 
 
 def _ground(random: np.random.Generator) -> np.ndarray:
-    """A window that is larger than the image, which lies somewhere in it."""
+    """Returns a window larger than the image, which lies at a random place in it."""
     ratio = random.uniform(1, LARGEST_GROUND)
     low = -random.uniform(0, ratio - 1, 2)
     return np.concatenate([low, low + ratio])
 
 
 def _cut(window: np.ndarray, things: np.ndarray, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """A part of the window, and the things whose centres are in it, as fractions of it; the whole where nothing fits."""
+    """Returns a part of the window, and the objects whose centres are in it, as fractions of it; the whole if nothing fits."""
     least = LEAST_OVERLAPS[random.integers(len(LEAST_OVERLAPS))]
     inside = _seen(window, things)
     if least is None or not len(inside):
@@ -82,13 +84,13 @@ def _cut(window: np.ndarray, things: np.ndarray, random: np.random.Generator) ->
 
 
 def _overlaps(part: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-    """(n,) intersections over unions."""
+    """Returns (n,) intersections over unions."""
     inside = (np.minimum(part[2:], boxes[:, 2:]) - np.maximum(part[:2], boxes[:, :2])).clip(0).prod(1)
     return inside / ((boxes[:, 2:] - boxes[:, :2]).prod(1) + (part[2:] - part[:2]).prod() - inside)
 
 
 def _seen(window: np.ndarray, things: np.ndarray) -> np.ndarray:
-    """The things whose centres are within, cut off at its sides and as fractions of it."""
+    """Returns the objects whose centres are within the window, clipped to it and as fractions of it."""
     centres = (things[:, 1:3] + things[:, 3:5]) / 2
     found = things[((centres > window[:2]) & (centres < window[2:])).all(1)].copy()
     span = np.tile(window[2:] - window[:2], 2)
@@ -97,7 +99,9 @@ def _seen(window: np.ndarray, things: np.ndarray) -> np.ndarray:
 
 
 def recoloured(pictures: torch.Tensor) -> torch.Tensor:
-    """(n, 3, h, w) of 0 to 255 in another brightness, contrast, saturation and hue, each half of the time; by torch's generator."""
+    """Changes brightness, contrast, saturation and hue of (n, 3, h, w) values of 0 to 255, each with probability one half; uses
+    torch's generator.
+    """
     count = len(pictures)
     contrast, saturation = (_half(torch.rand(count) + CONTRAST, 1.0) for _ in range(2))
     brightness, angle = _half(_about(count, BRIGHTNESS), 0.0), _half(_about(count, HUE), 0.0)
@@ -117,5 +121,5 @@ def _about(count: int, most: float) -> torch.Tensor:
 
 
 def _half(values: torch.Tensor, otherwise: float) -> torch.Tensor:
-    """Half of the values, by chance."""
+    """Keeps each value with probability one half; replaces the others by `otherwise`."""
     return torch.where(torch.rand(len(values)) < 0.5, values, torch.full_like(values, otherwise))

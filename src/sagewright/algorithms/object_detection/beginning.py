@@ -1,7 +1,7 @@
-"""What the network is before the first epoch: an earlier job's, one on a backbone that was learnt on ImageNet, or new.
+"""The network before the first epoch: from an earlier job, on a backbone pretrained on ImageNet, or new.
 
-Source of the full layers' becoming convolutions: L.-C. Chen et al., "Semantic Image Segmentation with Deep Convolutional Nets and
-Fully Connected CRFs", ICLR 2015, section 3.1.
+Source of converting the full layers to convolutions: L.-C. Chen et al., "Semantic Image Segmentation with Deep Convolutional Nets
+and Fully Connected CRFs", ICLR 2015, section 3.1.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _FULL = {"classifier.0.weight": (4096, 512, 7, 7), "classifier.3.weight": (4096,
 
 
 def begin(own: Run) -> tuple[Description, Detector]:
-    """Raises UserError where the model of the channel doesn't fit."""
+    """Raises UserError if the model of the channel doesn't fit."""
     values = own.values
     description = Description(
         **{name: values[name] for name in ("base_network", "num_classes", "image_shape", "nms_threshold")},
@@ -43,7 +43,7 @@ def begin(own: Run) -> tuple[Description, Detector]:
 
 
 def _go_on(own: Run, description: Description) -> tuple[Description, Detector]:
-    """Incremental training: from the model of the channel, which must be of the same network."""
+    """Starts incremental training from the model of the channel, which must be of the same network."""
     with archives.unpacked(own.job.channel_path("model"), artefact.is_ours) as folder:
         before, module = artefact.read(folder)
     archives.require_equal(
@@ -71,7 +71,7 @@ def _on_backbone(own: Run, description: Description) -> tuple[Description, Detec
 
 
 def fill(backbone: Vgg, found: dict[str, torch.Tensor]) -> None:
-    """Put VGG-16's weights by torchvision's names in; of the full layers each fourth output and each third place."""
+    """Loads VGG-16's weights by torchvision's names; keeps every fourth output and every third place of the full layers."""
     own = {name: each for name, each in backbone.state_dict().items() if name.startswith("features.")}
     given = {name: each.float() for name, each in found.items() if name.startswith("features.")}
     weights.check(own, given, "The file of VGG-16")

@@ -10,7 +10,7 @@ import torch
 VARIANCES = (0.1, 0.2)
 """Offsets of centres and of sizes are divided by these."""
 FURTHEST = 10.0
-"""The most that is said of the logarithm of a size, so that no box becomes infinite."""
+"""Upper bound on the predicted logarithm of a size, so that no box becomes infinite."""
 
 
 def areas(boxes: torch.Tensor) -> torch.Tensor:
@@ -18,21 +18,21 @@ def areas(boxes: torch.Tensor) -> torch.Tensor:
 
 
 def overlaps(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
-    """(n, m) intersections over unions of n and m boxes; 0 where both are empty."""
+    """Returns (n, m) intersections over unions of n and m boxes; 0 where both are empty."""
     low, high = torch.maximum(one[:, None, :2], other[:, :2]), torch.minimum(one[:, None, 2:], other[:, 2:])
     inside = (high - low).clamp(min=0).prod(-1)
     return inside / (areas(one)[:, None] + areas(other) - inside).clamp(min=1e-12)
 
 
 def encode(boxes: torch.Tensor, anchors: torch.Tensor) -> torch.Tensor:
-    """What the network is to say at each anchor: (n, 4) offsets of centre x and y, logarithms of width and height."""
+    """Returns the target at each anchor: (n, 4) offsets of centre x and y, logarithms of width and height."""
     size, reference = boxes[:, 2:] - boxes[:, :2], anchors[:, 2:] - anchors[:, :2]
     shift = (boxes[:, :2] + boxes[:, 2:] - anchors[:, :2] - anchors[:, 2:]) / (2 * reference * VARIANCES[0])
     return torch.cat([shift, torch.log(size.clamp(min=1e-6) / reference) / VARIANCES[1]], 1)
 
 
 def decode(offsets: torch.Tensor, anchors: torch.Tensor) -> torch.Tensor:
-    """The boxes (…, n, 4) that were meant, within the image."""
+    """Returns the boxes (…, n, 4) that the offsets describe, clipped to the image."""
     reference = anchors[:, 2:] - anchors[:, :2]
     centre = (anchors[:, :2] + anchors[:, 2:]) / 2 + offsets[..., :2] * VARIANCES[0] * reference
     half = reference * torch.exp((offsets[..., 2:] * VARIANCES[1]).clamp(max=FURTHEST)) / 2
@@ -40,7 +40,9 @@ def decode(offsets: torch.Tensor, anchors: torch.Tensor) -> torch.Tensor:
 
 
 def suppressed(boxes: torch.Tensor, scores: torch.Tensor, classes: torch.Tensor, threshold: float) -> torch.Tensor:
-    """Numbers of the boxes that stay, the likeliest first: none overlaps a likelier one of its class by more than the threshold."""
+    """Returns the numbers of the boxes that remain, the likeliest first: none overlaps a likelier one of its class by more than the
+    threshold.
+    """
     order = scores.argsort(descending=True, stable=True)
     found = boxes[order]
     same = classes[order][:, None] == classes[order]

@@ -1,6 +1,4 @@
-"""Decoded images of a channel and the boxes in them: each is decoded once, no larger than needed, into a file that is mapped into
-memory.
-"""
+"""Decoded images of a channel and the boxes in them. Each is decoded once, no larger than needed, into a memory-mapped file."""
 
 from __future__ import annotations
 
@@ -19,12 +17,12 @@ from sagewright.algorithms.object_detection import records
 from sagewright.algorithms.object_detection.records import Example
 
 LARGEST = 2
-"""Times `image_shape` is the long side that is kept for training, of which a part is cut out."""
+"""Multiple of `image_shape` up to which the long side is kept for training, which crops images."""
 
 
 @dataclass(frozen=True)
 class Scenes:
-    """(h, w, 3) images, and of each its things (n, 6): class, xmin, ymin, xmax, ymax, difficult."""
+    """(h, w, 3) images, and for each its objects (n, 6): class, xmin, ymin, xmax, ymax, difficult."""
 
     pictures: Pixels
     things: list[np.ndarray]
@@ -35,7 +33,7 @@ class Scenes:
 
 @dataclass(frozen=True)
 class Form:
-    """What images and labels are to be: in `training` no longer than needed, else squares of `side`."""
+    """Target form of images and labels: in `training` no longer than needed, otherwise squares of `side`."""
 
     side: int
     classes: int
@@ -43,7 +41,7 @@ class Form:
     training: bool
 
     def read(self, example: Example) -> tuple[np.ndarray, np.ndarray]:
-        """(h, w, 3) uint8 and (n, 6) float32. Raises BadImage."""
+        """Returns (h, w, 3) uint8 and (n, 6) float32. Raises BadImage."""
         content, label = example.read()
         if label.width > self.label_width:
             raise BadImage(f"its label has {label.width} numbers, and label_width is {self.label_width}")
@@ -59,7 +57,7 @@ class Form:
 
 
 def read(job: Job, channel: str, values: Mapping[str, Any]) -> Scenes:
-    """Decode a channel. Raises UserError, which names the first five that can't be used; and where there are none."""
+    """Decodes a channel. Raises UserError that names the first five unusable images, or when there are none."""
     form = Form(values["image_shape"], values["num_classes"], values["label_width"], channel == "train")
     faults, things = Faults(channel), []
 

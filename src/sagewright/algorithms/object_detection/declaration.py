@@ -1,4 +1,4 @@
-"""Object detection's declaration."""
+"""The declaration of object detection."""
 
 from __future__ import annotations
 

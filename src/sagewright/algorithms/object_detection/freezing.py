@@ -1,7 +1,7 @@
-"""Which weights don't learn: those whose names begin with what `freeze_layer_pattern` describes.
+"""Freezes weights: those whose names match `freeze_layer_pattern` at the beginning.
 
-A name is that of the weights here (`backbone.features.0.weight`) or the one that they have in MXNet's networks
-(`conv1_1_weight`, `stage2_unit1_conv1_weight`), for patterns that were written for AWS. Source: MXNet's SSD example.
+A name is that of the weights here (`backbone.features.0.weight`) or the one that they have in MXNet's networks (`conv1_1_weight`,
+`stage2_unit1_conv1_weight`), for patterns that were written for AWS. Source: MXNet's SSD example.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _NORMALISATION = {"weight": "gamma", "bias": "beta"}
 
 
 def freeze(module: nn.Module, pattern: str) -> None:
-    """Raises UserError where all would be frozen, or the pattern takes too long."""
+    """Raises UserError if all weights would be frozen, or the pattern takes too long."""
     frozen = 0
     everything = list(module.named_parameters())
     with _deadline(pattern):
@@ -44,7 +44,7 @@ def freeze(module: nn.Module, pattern: str) -> None:
 
 
 def mxnet_name(name: str) -> str:
-    """What MXNet's networks call a weight; the name itself where they have none like it."""
+    """Returns the name of a weight in MXNet's networks; the name itself if they have no counterpart."""
     parts = name.removeprefix("backbone.").split(".")
     if parts[0] == "features":
         return f"{_VGG[parts[1]]}_{parts[2]}"
@@ -64,7 +64,7 @@ def mxnet_name(name: str) -> str:
 
 @contextmanager
 def _deadline(pattern: str) -> Iterator[None]:
-    """Python's regexes look for signals while they match: a pattern that would match for ever ends here."""
+    """Limits the time of matching: Python's regexes check for signals, so that a pattern that would never finish is interrupted."""
 
     def end(*_arguments: Any) -> None:
         raise UserError(f"freeze_layer_pattern {pattern!r} takes more than {DEADLINE_S:g} s to match")

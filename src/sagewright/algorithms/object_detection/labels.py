@@ -1,4 +1,4 @@
-"""What is said to be in an image: boxes with their classes, as numbers of MXNet's records or as JSON of annotations.
+"""Labels of an image: boxes with their classes, as numbers in MXNet's records or as JSON annotations.
 
 Source: the contract's algorithms/object-detection.md and _deep.md.
 """
@@ -14,14 +14,14 @@ import numpy as np
 from sagewright.algorithms.deep.images import BadImage
 
 OUTSIDE = 1e-3
-"""Of a side: rounding may bring a box so far out of its image."""
+"""Share of a side by which rounding can bring a box outside its image."""
 LEAST_HEADER, LEAST_OBJECT, MOST_OBJECT = 2, 5, 100
 
 
 @dataclass(frozen=True)
 class Label:
-    """`things` (n, 6) float64: class, xmin, ymin, xmax, ymax, and 1 where it is difficult. `size`: the width and height that
-    the boxes are of, 1 and 1 of fractions; None: those of the image. `width`: how many numbers a record has for it.
+    """`things` (n, 6) float64: class, xmin, ymin, xmax, ymax, and 1 if it is difficult. `size`: the width and height that the boxes
+    refer to, 1 and 1 for fractions; None: those of the image. `width`: how many numbers a record has for it.
     """
 
     things: np.ndarray
@@ -29,7 +29,7 @@ class Label:
     width: int
 
     def checked(self, image: tuple[int, int], classes: int) -> np.ndarray:
-        """(n, 6) float32, boxes as fractions of the image's sides. Raises BadImage."""
+        """Returns (n, 6) float32, boxes as fractions of the image's sides. Raises BadImage."""
         found = self.things.copy()
         width, height = self.size or image
         found[:, 1:5] /= (width, height, width, height)
@@ -48,9 +48,10 @@ class Label:
 
 
 def of_numbers(numbers: Sequence[float]) -> Label:
-    """`A B [more of the header] [class xmin ymin xmax ymax more]*`: lengths of the header and of an object. Raises BadImage.
+    """Parses `A B [more of the header] [class xmin ymin xmax ymax more]*`; A and B are the lengths of the header and of an object.
+    Raises BadImage.
 
-    An object's sixth number says that it is difficult.
+    An object's sixth number marks it as difficult.
     """
     if len(numbers) < LEAST_HEADER or not all(np.isfinite(numbers)):
         raise BadImage("its label is no header and objects")
@@ -61,13 +62,15 @@ def of_numbers(numbers: Sequence[float]) -> Label:
     if header > len(numbers) or len(flat) % length:
         raise BadImage(f"its label has {len(numbers)} numbers: a header of {header}, and {length} an object")
     rows = flat.reshape(-1, length)
-    rows = rows[rows[:, 0] >= 0]  # MXNet fills labels up with -1
+    rows = rows[rows[:, 0] >= 0]  # MXNet pads labels with -1
     difficult = rows[:, 5:6] > 0 if length > LEAST_OBJECT else np.zeros((len(rows), 1))
     return Label(np.column_stack([rows[:, :5], difficult]), (1.0, 1.0), len(numbers))
 
 
 def of_document(document: Any) -> Label:
-    """`{"image_size": [{"width", "height"}], "annotations": [{"class_id", "left", "top", "width", "height"}]}`. Raises BadImage."""
+    """Parses `{"image_size": [{"width", "height"}], "annotations": [{"class_id", "left", "top", "width", "height"}]}`. Raises
+    BadImage.
+    """
     try:
         rows = [_row(each) for each in document["annotations"]]
         size = document.get("image_size")

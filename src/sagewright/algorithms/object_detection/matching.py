@@ -1,4 +1,4 @@
-"""Which anchor answers for which thing, and what is learnt from those that answer for none.
+"""Matches anchors to objects, and selects the negative anchors that are learnt from.
 
 Source: W. Liu et al., "SSD: Single Shot MultiBox Detector", ECCV 2016, section 2.2 (matching strategy, hard negative mining).
 """
@@ -12,13 +12,13 @@ from sagewright.algorithms.object_detection import boxes
 
 OVERLAP = 0.5
 NEGATIVES = 3
-"""Anchors without a thing that count in the loss, for each one with a thing: those that are most wrong."""
+"""Negative anchors that count in the loss for each positive one: those with the largest losses."""
 
 
 def match(things: torch.Tensor, anchors: torch.Tensor) -> torch.Tensor:
-    """(anchors,) int64: the number of the thing that each anchor answers for, -1 of none. `things` are (n, 4) boxes.
+    """Returns (anchors,) int64: the number of the object that each anchor is matched to, -1 for none. `things` are (n, 4) boxes.
 
-    Each thing has the anchor that overlaps it most; any other anchor has the thing it overlaps most, if by more than a half.
+    Each object gets the anchor that overlaps it most; any other anchor gets the object it overlaps most, if by more than a half.
     """
     if not len(things):
         return torch.full((len(anchors),), -1)
@@ -26,7 +26,7 @@ def match(things: torch.Tensor, anchors: torch.Tensor) -> torch.Tensor:
     best, matched = shared.max(0)
     matched[best <= OVERLAP] = -1
     left = shared.clone()
-    for _ in range(min(len(things), len(anchors))):  # the closest pair first, so that two things never share an anchor
+    for _ in range(min(len(things), len(anchors))):  # the closest pair first, so that two objects never share an anchor
         place = int(left.argmax())
         thing, anchor = place // len(anchors), place % len(anchors)
         matched[anchor] = thing
@@ -35,7 +35,7 @@ def match(things: torch.Tensor, anchors: torch.Tensor) -> torch.Tensor:
 
 
 def targets(classes: torch.Tensor, things: torch.Tensor, anchors: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """What is right at each anchor: the class, from 1 on, 0 where there is nothing; and the offsets (anchors, 4)."""
+    """Returns the targets of each anchor: the class, from 1 on, 0 for none; and the offsets (anchors, 4)."""
     matched = match(things, anchors)
     wanted = torch.zeros(len(anchors), dtype=torch.int64)
     offsets = torch.zeros(len(anchors), 4)
@@ -46,7 +46,8 @@ def targets(classes: torch.Tensor, things: torch.Tensor, anchors: torch.Tensor) 
 
 
 def mined(losses: torch.Tensor, positive: torch.Tensor) -> torch.Tensor:
-    """Which anchors count: the positive ones, and of each image's others the three times as many with the largest losses.
+    """Selects the anchors that count: the positive ones, and in each image three times as many others, those with the largest
+    losses.
 
     Both (n, anchors).
     """
@@ -59,7 +60,7 @@ def mined(losses: torch.Tensor, positive: torch.Tensor) -> torch.Tensor:
 def losses(
     said: tuple[torch.Tensor, torch.Tensor], right: tuple[torch.Tensor, torch.Tensor]
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """The cross entropy of classes and the smooth L1 loss of offsets, each by the number of anchors that answer for a thing.
+    """Returns the cross entropy of classes and the smooth L1 loss of offsets, each divided by the number of matched anchors.
 
     `said` are scores (n, anchors, classes + 1) and offsets (n, anchors, 4); `right` the classes (n, anchors) and offsets.
     """

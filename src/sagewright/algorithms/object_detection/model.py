@@ -1,6 +1,6 @@
-"""A trained detector: its answers about images.
+"""A trained detector: its predictions for images.
 
-Source: the contract's algorithms/object-detection.md (inference): an image a request; boxes as fractions of its sides, or with
+Source: the contract's algorithms/object-detection.md (inference): one image per request; boxes as fractions of its sides, or with
 `annotation=1` as annotations in pixels.
 """
 
@@ -26,12 +26,12 @@ from sagewright.serving.messages import Answering, Request, Response
 
 OFFERED = (JSON, f"{JSON};annotation=1", JSON_LINES)
 TOGETHER = 16
-"""Images that are looked at at once."""
+"""Images that are processed at once."""
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A request that can be answered: the pixels as the network takes them, the image's own size, the form of the answer."""
+    """A valid request: the pixels in the network's form, the image's original size, the form of the response."""
 
     pixels: np.ndarray
     size: tuple[int, int]
@@ -44,7 +44,7 @@ def serve(model_directory: Path) -> Answering:
 
 
 class Service(Answering):
-    """Answers requests: one image each."""
+    """Serves requests of one image each."""
 
     def __init__(self, description: artefact.Description, module: Detector) -> None:
         self._description, self._device = description, devices.for_serving()
@@ -54,7 +54,7 @@ class Service(Answering):
         return self.invoke_all([Request(body, content_type, accept)])[0]
 
     def invoke_all(self, requests: Sequence[Request]) -> list[Response]:
-        """Those that can be read are looked at together."""
+        """Processes all readable requests together."""
         read = [self._read(each) for each in requests]
         asked = [each for each in read if isinstance(each, Asked)]
         found = (
@@ -67,7 +67,7 @@ class Service(Answering):
         return predicting.detect(self._module, self._device, pictures, self._description.nms_threshold)
 
     def _read(self, request: Request) -> Asked | Response:
-        """The pixels, or the answer that there are none."""
+        """Returns the pixels, or the response to an unreadable image."""
         form = imageanswers.form_of(request.content_type, request.accept, OFFERED)
         if isinstance(form, Response):
             return form
@@ -93,7 +93,7 @@ def _fractions(found: np.ndarray) -> dict[str, Any]:
 
 
 def _annotations(found: np.ndarray, size: tuple[int, int]) -> dict[str, Any]:
-    """Boxes in whole pixels of the image."""
+    """Returns boxes in whole pixels of the image."""
     edges = np.rint(found[:, 2:] * (*size, *size)).astype(int)
     annotations = [
         {

@@ -1,7 +1,7 @@
-"""The detector: VGG-16 or ResNet-50, further layers that halve the picture, and on each map what is said of its anchors.
+"""The detector: VGG-16 or ResNet-50, further layers that halve the map, and on each map the predictions for its anchors.
 
-Source: W. Liu et al., "SSD: Single Shot MultiBox Detector", ECCV 2016 (VGG-16 with dilated fc6, the fourth stage's answer scaled);
-R. Zhu et al., "ScratchDet", CVPR 2019 (batch normalisation where nothing pretrained is there).
+Source: W. Liu et al., "SSD: Single Shot MultiBox Detector", ECCV 2016 (VGG-16 with dilated fc6, the fourth stage's output scaled);
+R. Zhu et al., "ScratchDet", CVPR 2019 (batch normalisation without pretrained weights).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ FIRST_SCALE = 20.0
 
 
 class Vgg(nn.Module):
-    """VGG-16 up to its two full layers, which are convolutions here; `width`: channels of the first stage. `normalised`: with batch
+    """VGG-16 up to its two full layers, which are convolutions here. `width`: channels of the first stage; `normalised`: with batch
     normalisation after each layer.
     """
 
@@ -64,7 +64,7 @@ class Vgg(nn.Module):
 
 
 class Stages(Residual):
-    """ResNet-50, of which the second, third and fourth stage are maps."""
+    """ResNet-50, whose second, third and fourth stages are maps."""
 
     def __init__(self, width: int) -> None:
         super().__init__(50, 3, 0, width)
@@ -78,9 +78,10 @@ class Stages(Residual):
 
 
 class Detector(nn.Module):
-    """(n, 3, side, side) pixels of 0 to 255 to scores (n, anchors, classes + 1) and offsets (n, anchors, 4), in the anchors' order.
+    """Maps (n, 3, side, side) pixels of 0 to 255 to scores (n, anchors, classes + 1) and offsets (n, anchors, 4), in the anchors'
+    order.
 
-    Class 0 is nothing.
+    Class 0 is the background.
     """
 
     def __init__(self, base: str, classes: int, maps: int, width: int, normalised: bool) -> None:
@@ -110,7 +111,7 @@ class Detector(nn.Module):
         return _flat(self.scores, maps, self.classes + 1), _flat(self.offsets, maps, 4)
 
     def _draw(self) -> None:
-        """New weights: those before a rectifier by He's rule, the others by Glorot's."""
+        """Draws new weights: those before a rectifier by He's rule, the others by Glorot's."""
         heads = {id(each) for each in (*self.scores, *self.offsets)}
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
@@ -131,7 +132,7 @@ def _extra(before: int, after: int, shrinks: bool) -> nn.Module:
 
 
 def _flat(heads: nn.ModuleList, maps: list[torch.Tensor], numbers: int) -> torch.Tensor:
-    """(n, anchors, numbers) float32."""
+    """Returns (n, anchors, numbers) float32."""
     return torch.cat([
         head(found).permute(0, 2, 3, 1).reshape(len(found), -1, numbers)
         for head, found in zip(heads, maps, strict=True)

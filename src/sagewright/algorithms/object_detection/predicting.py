@@ -1,4 +1,4 @@
-"""What a detector says of images: boxes with classes and scores, those left out that say the same twice."""
+"""Predictions of a detector for images: boxes with classes and scores, after suppression of duplicates."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from sagewright.algorithms.object_detection.anchors import anchors
 from sagewright.algorithms.object_detection.network import Detector
 
 LEAST = 0.01
-"""Of scores: less likely boxes are left out."""
+"""Lower bound on scores: less likely boxes are left out."""
 CANDIDATES, MOST = 1000, 200
-"""Boxes of an image that are compared with each other, and that are answered."""
+"""Boxes of an image that are compared with each other, and that are returned."""
 
 
 def detect(module: Detector, device: Device, pictures: np.ndarray, threshold: float) -> list[np.ndarray]:
-    """Of each of the (n, side, side, 3) uint8 images an array (found, 6) of class, score, xmin, ymin, xmax, ymax, likeliest first.
+    """Returns, for each of the (n, side, side, 3) uint8 images, an array (found, 6) of class, score, xmin, ymin, xmax, ymax,
+    likeliest first.
 
-    The module is in evaluation mode; `threshold`: of the overlap of two boxes of a class.
+    The module is in evaluation mode; `threshold` is the overlap of two boxes of a class above which one of them is suppressed.
     """
     with torch.inference_mode():
         with device.reducing():
@@ -30,7 +31,7 @@ def detect(module: Detector, device: Device, pictures: np.ndarray, threshold: fl
 
 
 def _chosen(likely: torch.Tensor, places: torch.Tensor, threshold: float) -> np.ndarray:
-    """Of one image's (anchors, classes) and (anchors, 4)."""
+    """Chooses the boxes of one image from its (anchors, classes) and (anchors, 4)."""
     flat = likely.flatten()
     top = flat.topk(min(CANDIDATES, len(flat)))
     scores, numbers = top.values[top.values > LEAST], top.indices[top.values > LEAST]

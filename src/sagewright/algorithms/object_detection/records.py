@@ -1,4 +1,5 @@
-"""Images and what is in them as they come: MXNet's records, augmented manifests in Pipe mode, files with annotations in JSON.
+"""Images and their labels in the formats of a channel: MXNet's records, augmented manifests in Pipe mode, files with JSON
+annotations.
 
 Source: the contract's algorithms/object-detection.md (JSON) and _deep.md (the form of labels in records).
 """
@@ -21,21 +22,21 @@ from sagewright.algorithms.object_detection.labels import Label
 
 ENDINGS = (".jpg", ".jpeg", ".png")
 ANNOTATIONS = ("train_annotation", "validation_annotation")
-"""Folders that come along where a channel is the S3 prefix `.../train`: no images of its own."""
+"""Folders that are included when a channel is the S3 prefix `.../train`; they hold no images of the channel."""
 MOST_BYTES = 1 << 28
 MOST_LABEL_BYTES = 1 << 24
 
 
 @dataclass(frozen=True)
 class Example:
-    """`read` gives the encoded image and what is in it, or raises BadImage."""
+    """`read` returns the encoded image and its label, or raises BadImage."""
 
     name: str
     read: Callable[[], tuple[bytes, Label]]
 
 
 def examples(job: Job, channel: str) -> Iterator[Example]:
-    """The channel's images in the order they have. Raises UserError where there is no reading on."""
+    """Yields the channel's images in their order. Raises UserError when it cannot continue reading."""
     given = job.channels[channel]
     if given.content_type.media == "application/x-recordio":
         for path in job.channel_files(channel):

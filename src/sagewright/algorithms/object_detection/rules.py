@@ -1,4 +1,4 @@
-"""Which of object detection's hyperparameters go together. Standard library only."""
+"""Dependencies between object detection's hyperparameters. Standard library only."""
 
 from __future__ import annotations
 

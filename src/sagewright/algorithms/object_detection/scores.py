@@ -1,4 +1,4 @@
-"""Mean average precision as in PASCAL VOC 2007: of each class the mean, at eleven recalls, of the best precision there or beyond.
+"""Mean average precision as in PASCAL VOC 2007: for each class the mean, at eleven recalls, of the best precision there or beyond.
 
 Source: M. Everingham et al., "The PASCAL Visual Object Classes (VOC) Challenge", IJCV 2010, sections 4.2 and 4.3.
 """
@@ -14,7 +14,7 @@ RECALLS = np.linspace(0, 1, 11)
 
 
 class Precision:
-    """What was found in image after image, beside what is there. A thing counts as found where the boxes overlap by `overlap`."""
+    """Accumulates predictions and labels image by image. An object counts as found if the boxes overlap by at least `overlap`."""
 
     def __init__(self, overlap: float) -> None:
         self._overlap = overlap
@@ -22,9 +22,9 @@ class Precision:
         self._found: dict[int, list[tuple[float, bool]]] = {}
 
     def add(self, said: np.ndarray, right: np.ndarray) -> None:
-        """One image: `said` (n, 6) class, score, box; `right` (m, 6) class, box, and 1 where it is difficult.
+        """Adds one image: `said` (n, 6) class, score, box; `right` (m, 6) class, box, and 1 if it is difficult.
 
-        What is difficult counts neither way.
+        Difficult objects count neither way.
         """
         for label in np.unique(np.concatenate([said[:, 0], right[:, 0]])).astype(int):
             own, there = said[said[:, 0] == label], right[right[:, 0] == label]
@@ -34,7 +34,7 @@ class Precision:
             self._found.setdefault(label, []).extend(self._judged(own, there, difficult))
 
     def _judged(self, own: np.ndarray, there: np.ndarray, difficult: np.ndarray) -> list[tuple[float, bool]]:
-        """Scores, and whether it is a thing that no likelier box has taken."""
+        """Returns scores, each with True if the box finds an object that no likelier box has found."""
         if not len(there):
             return [(float(row[1]), False) for row in own]
         shared = boxes.overlaps(torch.tensor(own[:, 2:6]), torch.tensor(there[:, 1:5])).numpy()
@@ -49,7 +49,7 @@ class Precision:
         return judged
 
     def mean(self) -> float:
-        """Over the classes that there are things of; 0 where there are none."""
+        """Returns the mean over the classes that have objects; 0 if there are none."""
         found = [self._average(label, count) for label, count in self._things.items() if count]
         return float(np.mean(found)) if found else 0.0
 

@@ -1,4 +1,4 @@
-"""One epoch after another of object detection."""
+"""Trains object detection epoch by epoch."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from sagewright.algorithms.object_detection.data import Scenes
 from sagewright.algorithms.object_detection.scores import Precision
 
 CHOICE = "choice"
-"""The measure by which the best epoch is chosen: the mean average precision, and while that is 0 the loss, as a negative number."""
+"""The measure by which the best epoch is chosen: the mean average precision, or the negated loss while that is 0."""
 Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 LONGEST = 10.0
-"""Of a step's gradient: a batch whose boxes are far off would else throw new weights away."""
+"""Limit on the length of a step's gradient: a batch whose boxes are far off would otherwise ruin new weights."""
 TOGETHER = 32
-"""Images that are looked at at once in validation."""
+"""Images that are processed at once in validation."""
 
 
 class Trainer:
-    """Learns from the first of `parts`, and is measured on the second."""
+    """Learns from the first of `parts`, and is evaluated on the second."""
 
     def __init__(self, own: Run, course: Course, state: State, parts: tuple[Scenes, Scenes]) -> None:
         self.own, self.course, self.state = own, course, state
@@ -82,7 +82,7 @@ class Trainer:
         return {"validation:mAP": score, CHOICE: score or -self._loss}
 
     def _examples(self, rows: np.ndarray, number: int) -> Batch:
-        """Pictures (n, 3, side, side) and what is right: classes (n, anchors) and offsets (n, anchors, 4), on the device."""
+        """Returns pictures (n, 3, side, side) and targets: classes (n, anchors) and offsets (n, anchors, 4), on the device."""
         rank, step = self.course.together.rank, self.state.counters["steps"]
         places = [(int(row), [self.own.seed, 1, number, rank, step, place]) for place, row in enumerate(rows)]
         made = list(images.side_by_side(self._example, places))

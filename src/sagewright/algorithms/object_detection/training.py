@@ -1,4 +1,4 @@
-"""Object detection's training."""
+"""Object detection training."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sagewright.algorithms.object_detection.trainer import CHOICE, Trainer
 
 
 def train(job: Job, values: Mapping[str, Any]) -> None:
-    """Train and leave the weights of the best epoch. Raises JobError."""
+    """Trains and writes the weights of the best epoch. Raises JobError."""
     with run.begin(DECLARATION, "AWS/ObjectDetection", job, values) as own:
         description, module = beginning.begin(own)
         module.to(own.device.place)

@@ -1,4 +1,4 @@
-"""The largest eigenvalues of a sum of products, and their vectors, in ascending order."""
+"""Computes the largest eigenvalues of a sum of products, and their vectors, in ascending order."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ LEAST_RANDOM = np.float32(1e-5)
 
 
 def exact(products: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """`count` eigenvalues (count,) and vectors (d, count) of the symmetric (d, d) matrix."""
+    """Returns `count` eigenvalues (count,) and vectors (d, count) of the symmetric (d, d) matrix."""
     size = len(products)
     values, vectors = linalg.eigh(products, subset_by_index=[size - count, size - 1], check_finite=False)
     return np.maximum(values, 0), _signed(vectors)
 
 
 def sketched(products: np.ndarray, test: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """The same of a symmetric matrix A of which only A T is known: `products` (d, r), `test` T (d, r).
+    """Does the same for a symmetric matrix A of which only A T is known: `products` (d, r), `test` T (d, r).
 
-    Nyström's approximation A T (T'A T)^-1 (A T)', shifted so that the inverse is safe; the shift is taken off again.
+    Uses Nyström's approximation A T (T'A T)^-1 (A T)', shifted so that the inverse is stable; the shift is then subtracted.
     """
     wide = test.astype(np.float64)
     shift = np.sqrt(len(wide)) * np.finfo(np.float32).eps * float(np.linalg.norm(products))
@@ -40,9 +40,10 @@ def sketched(products: np.ndarray, test: np.ndarray, count: int) -> tuple[np.nda
 
 
 def directions(sample: np.ndarray, width: int, random: np.random.Generator) -> np.ndarray:
-    """(d, width) float32, orthonormal: where the (n, d) sample varies most, by subspace iteration from directions at random.
+    """Returns (d, width) float32, orthonormal: the directions in which the (n, d) sample varies most, by subspace iteration from
+    random directions.
 
-    Where the sample doesn't vary, they stay random.
+    Directions in which the sample doesn't vary stay random.
     """
     start = np.linalg.qr(random.standard_normal((sample.shape[1], width)))[0].astype(np.float32)
     found = start
@@ -54,7 +55,7 @@ def directions(sample: np.ndarray, width: int, random: np.random.Generator) -> n
 
 
 def _signed(vectors: np.ndarray) -> np.ndarray:
-    """Each column turned so that its largest entry is positive: else the sign is chance."""
+    """Returns the columns with the sign that makes their largest entry positive; otherwise the sign would be arbitrary."""
     largest = np.abs(vectors).argmax(axis=0)
     signs = np.where(vectors[largest, np.arange(vectors.shape[1])] < 0, -1.0, 1.0)
     return vectors * signs

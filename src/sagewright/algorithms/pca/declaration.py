@@ -1,4 +1,4 @@
-"""PCA's declaration."""
+"""The declaration of PCA."""
 
 from __future__ import annotations
 

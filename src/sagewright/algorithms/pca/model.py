@@ -1,7 +1,7 @@
-"""A trained PCA model: its file and its answers.
+"""A trained PCA model: its file and its predictions.
 
-`model_algo-1` is a file of three MXNet arrays: `mean` (1, d), `v` (d, k) and `s` (k,), ascending: the component with the
-largest singular value is the last one.
+`model_algo-1` is a file of three MXNet arrays: `mean` (1, d), `v` (d, k) and `s` (k,), ascending: the component with the largest
+singular value is the last one.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ class Projection:
         return cls(mean.ravel().astype(np.float32), components.astype(np.float32), singular.ravel().astype(np.float32))
 
     def project(self, rows: np.ndarray) -> np.ndarray:
-        """(n, k) float32 of (n, d)."""
+        """Returns (n, k) float32 for rows (n, d)."""
         projected: np.ndarray = (rows - self.mean) @ self.components
         return projected
 
     def predict(self, features: Features, verbose: bool = False) -> Fields:  # noqa: ARG002 - there is no more to say
-        """The `projection` of each row."""
+        """Returns the `projection` of each row."""
         return {"projection": self.project(requests.dense(features, len(self.components)))}
 
 

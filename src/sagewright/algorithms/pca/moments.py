@@ -1,8 +1,8 @@
 """Sums over rows, and over products of their columns, in one pass and double precision.
 
-Rows are multiplied in single precision, a block that fits a core's cache at a time, and blocks are added up in double.
-Where a column's mean is large against its deviation, all rows are first moved by a point near the mean: else the products
-would lose what the deviation is made of.
+Rows are multiplied in single precision, a block that fits a core's cache at a time, and blocks are summed in double. If a column's
+mean is large compared with its deviation, all rows are first shifted by a point near the mean; otherwise the products would lose
+the digits that make up the deviation.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ from sagewright.algorithms.firstparty import threads
 
 BLOCK_BYTES, MOST_BYTES = 1 << 20, 1 << 25
 ROWS_A_COLUMN = 4
-"""Blocks have at least so many rows for each column: else adding up the products takes longer than making them."""
+"""Rows per column in a block, at least: with fewer, adding up the products takes longer than computing them."""
 AT_ONCE = 8
-"""Blocks whose products wait to be added up."""
+"""Blocks whose products wait to be summed."""
 NEAR = 4.0
-"""Means of up to so many deviations are taken off at the end, exactly enough, and not from each row."""
+"""Means of up to this many deviations are subtracted at the end, precisely enough, and not from each row."""
 
 
 @dataclass
 class Moments:
-    """Of rows x, moved by `shift` (None: not at all): their `count`, `sums` (d,), and `products` x'xT, (d, r) float64.
+    """Moments of rows x, shifted by `shift` (None: not at all): their `count`, `sums` (d,), and `products` x'xT, (d, r) float64.
 
     T is `test` (d, r) float32, or None for the identity.
     """
@@ -42,7 +42,7 @@ class Moments:
         self.products = np.zeros((self.columns, width))
 
     def add(self, rows: np.ndarray) -> None:
-        """(n, d) float32."""
+        """Adds rows (n, d) float32."""
         step = self._block_rows()
         ones = np.ones(step, np.float32)
 
@@ -65,14 +65,14 @@ class Moments:
         return max(1, min(max(BLOCK_BYTES // row, ROWS_A_COLUMN * width), MOST_BYTES // row))
 
     def centred(self) -> tuple[np.ndarray, np.ndarray]:
-        """The mean (d,) of the rows, not moved, and the products of rows less their mean."""
+        """Returns the mean (d,) of the unshifted rows, and the products of rows minus their mean."""
         mean = self.sums / self.count
         along = mean if self.test is None else mean @ self.test.astype(np.float64)
         products = self.products - self.count * np.outer(mean, along)
         return mean + self._moved(), products
 
     def plain(self) -> np.ndarray:
-        """The products of rows as they were, not moved."""
+        """Returns the products of the unshifted rows."""
         shift = self._moved()
         test = np.eye(self.columns) if self.test is None else self.test.astype(np.float64)
         return (
@@ -84,6 +84,6 @@ class Moments:
 
 
 def shift_for(rows: np.ndarray) -> np.ndarray | None:
-    """The mean (d,) float32 of some rows where moving by it is worth its time, else None."""
+    """Returns the mean (d,) float32 of some rows if shifting by it is worth its time, else None."""
     mean, deviation = rows.mean(axis=0, dtype=np.float64), rows.std(axis=0, dtype=np.float64)
     return None if (np.abs(mean) <= NEAR * deviation).all() else mean.astype(np.float32)

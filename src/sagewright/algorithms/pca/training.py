@@ -1,4 +1,4 @@
-"""PCA's training: one pass adds up products of columns, then their eigenvectors."""
+"""PCA training: one pass sums products of columns, then their eigenvectors are computed."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from sagewright.algorithms.pca.moments import Moments, shift_for
 
 LEAST_EXTRA = 10
 SQUARES = 24
-"""Bytes for each pair of features: sums, what is added to them, and the eigenvectors' room."""
+"""Bytes for each pair of features: sums, their increments, and the working memory of eigenvectors."""
 LOOKED_AT = 2000
-"""Rows that say whether the data lies far from the origin, and where it varies."""
+"""Rows that show whether the data lies far from the origin, and where it varies."""
 
 
 def train(job: Job, values: Mapping[str, Any]) -> None:
-    """Train and leave `model_algo-1`. Raises JobError."""
+    """Trains and writes `model_algo-1`. Raises JobError."""
     with session(DECLARATION, "AWS/PCA", job, values) as run, threads.shared():
         if values["algorithm_mode"] == "regular":
             memory.require(
@@ -46,7 +46,7 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
 
 
 def fit(run: Session, rows: Rows) -> Projection:
-    """The model of all hosts' rows, the same at every host."""
+    """Returns the model of all hosts' rows, the same at every host."""
     began = time.monotonic()
     moments, seen = _read(run, rows)
     run.lines.progress(1, 1)
@@ -67,7 +67,7 @@ def fit(run: Session, rows: Rows) -> Projection:
 
 
 def _read(run: Session, rows: Rows) -> tuple[Moments, int]:
-    """The moments of all hosts' rows, and how many this host has seen."""
+    """Returns the moments of all hosts' rows, and the number of rows that this host has read."""
     blocks = threads.ahead(rows.blocks())
     first = next(blocks)
     sample = np.asarray(first.features)[:LOOKED_AT]
@@ -82,7 +82,7 @@ def _read(run: Session, rows: Rows) -> tuple[Moments, int]:
 
 
 def _test_matrix(run: Session, sample: np.ndarray) -> np.ndarray | None:
-    """What the products are multiplied by in mode randomized: None where that would not make them smaller."""
+    """Returns the test matrix of mode randomized: None where it would not make the products smaller."""
     if run.values["algorithm_mode"] == "regular":
         return None
     count, extra, columns = (run.values[name] for name in ("num_components", "extra_components", "feature_dim"))

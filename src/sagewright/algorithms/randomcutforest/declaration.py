@@ -1,4 +1,4 @@
-"""Random cut forest's declaration."""
+"""The declaration of random cut forest."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Random cut trees, all grown at once.
+"""Grows random cut trees, all at once.
 
-A node's box is the smallest one around its points. Its cut falls anywhere in the box's total side length with the same chance, so
-that long sides are cut oftener (Guha et al. 2016, definition 1). Points that are all equal are one leaf.
+A node's box is the smallest one around its points. Its cut is uniform over the box's total side length, so that long sides are cut
+more often (Guha et al. 2016, definition 1). Points that are all equal are one leaf.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ LEAF = -1
 NAMES = ("roots", "left", "right", "dimension", "cut", "mass", "low", "high")
 """The arrays of a model's file."""
 COMPILED = 1 << 25
-"""Numbers of the samples from which on it pays to compile, which takes two or three seconds."""
+"""Size of the samples, in numbers, from which on compiling pays: it takes two or three seconds."""
 
 
 @dataclass(frozen=True)
 class Forest:
-    """Trees side by side; node n of all trees together.
+    """Trees side by side; node numbers run over all trees together.
 
     `roots` (T,) int32. `left`, `right` (nodes,) int32, LEAF at leaves; `dimension` (nodes,) int32 and `cut` (nodes,) float32: a
     point whose coordinate is at most the cut goes left; `mass` (nodes,) float32: the sampled points below; `boxes` (nodes, 2, d)
@@ -55,7 +55,7 @@ class Forest:
 
     @classmethod
     def of_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Forest:
-        """Raises UserError unless they make a forest."""
+        """Raises UserError unless the arrays form a forest."""
         if missing := [name for name in NAMES if name not in arrays]:
             raise UserError(f"the model has no array {missing[0]}")
         roots, left, right, dimension = (np.asarray(arrays[name], np.int32) for name in NAMES[:4])
@@ -67,7 +67,7 @@ class Forest:
         return forest
 
     def check(self) -> None:
-        """Raises UserError unless every node is below one root: machine code follows its links."""
+        """Raises UserError unless every node is below exactly one root, since machine code follows its links."""
         count = len(self.boxes)
         if self.roots.ndim != 1 or any(getattr(self, name).shape != (count,) for name in NAMES[1:-2]):
             raise UserError("the model's arrays don't fit together")
@@ -84,8 +84,8 @@ class Forest:
 def grow(
     rows: np.ndarray, samples: list[np.ndarray], random: np.random.Generator, compiled: bool | None = None
 ) -> Forest:
-    """One tree from each sample of the rows (n, d) float32: their numbers, one at least. `compiled`: whether by machine code, which
-    gives the same; None: where it is there, or there is so much to grow that it is worth making.
+    """Grows one tree from each sample of the rows (n, d) float32: their numbers, at least one. `compiled`: use machine code, which
+    gives the same result; None: use it if it exists already, or if there is enough to grow to make compiling worthwhile.
     """
     order, sizes = np.concatenate(samples), np.array([len(sample) for sample in samples])
     if compiled is None:
@@ -98,7 +98,7 @@ def grow(
 
 
 class _Growth:
-    """All nodes of one depth at once: points lie sorted by the node they are in."""
+    """All nodes of one depth at once: points are sorted by node."""
 
     def __init__(self, points: np.ndarray, sizes: np.ndarray, random: np.random.Generator) -> None:
         self.points, self.sizes, self.random = points, sizes, random
@@ -135,7 +135,7 @@ class _Growth:
         self._split(np.repeat(np.arange(len(self.sizes)), self.sizes), dimension, cut, inner, count)
 
     def _cuts(self, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Of each node its cut's dimension and place, and whether it has one."""
+        """Returns each node's cut: its dimension and place, and True if the node has one."""
         reach = np.cumsum(high.astype(np.float64) - low, axis=1)
         inner = reach[:, -1] > 0
         drawn = self.random.random(len(low)) * reach[:, -1]
@@ -143,7 +143,7 @@ class _Growth:
         node = np.arange(len(low))
         bottom, top = low[node, dimension], high[node, dimension]
         cut = (drawn - (reach[node, dimension] - (top.astype(np.float64) - bottom)) + bottom).astype(np.float32)
-        # Rounding must leave something on either side.
+        # Despite rounding, both sides must get points.
         cut = np.where((cut < top) & (cut >= bottom), cut, bottom)
         return dimension, cut, inner
 

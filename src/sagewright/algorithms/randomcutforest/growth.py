@@ -1,4 +1,4 @@
-"""The growth of trees, compiled: what `forest` does with array operations, in the same order and with the same draws."""
+"""Grows trees with compiled code: does the same as the array operations of `forest`, in the same order and with the same draws."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ import numpy as np
 from sagewright.algorithms.kernels import native, part
 
 Trees = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
-"""`left`, `dimension`, `cut`, `mass` and `boxes` of `forest.Forest`, with room for the nodes to come."""
+"""`left`, `dimension`, `cut`, `mass` and `boxes` of `forest.Forest`, with room for further nodes."""
 Room = tuple[np.ndarray, np.ndarray, np.ndarray]
-"""Where each node's points begin and end in `orders[0]`, (nodes, 2); `orders` (2, points); the sum of the sides so far, (d,)."""
+"""Working memory: bounds of each node's points in `orders[0]`, (nodes, 2); `orders` (2, points); the running sum of the sides,
+(d,).
+"""
 
 
 @part
 def _bound(points: np.ndarray, order: np.ndarray, begin: int, end: int, box: np.ndarray) -> None:
-    """The smallest box around points `order[begin:end]`."""
+    """Computes the smallest box around the points `order[begin:end]`."""
     width = points.shape[1]
     for column in range(width):
         box[0, column] = box[1, column] = points[order[begin], column]
@@ -30,7 +32,7 @@ def _bound(points: np.ndarray, order: np.ndarray, begin: int, end: int, box: np.
 
 @part
 def _drawn(box: np.ndarray, draw: float, reach: np.ndarray) -> tuple[int, Any]:
-    """Where a box is cut that has some length: the dimension, and the place in it."""
+    """Draws the cut of a box with some extent: the dimension, and the place in it."""
     width, total = box.shape[1], 0.0
     for column in range(width):
         total += np.float64(box[1, column]) - np.float64(box[0, column])
@@ -41,16 +43,16 @@ def _drawn(box: np.ndarray, draw: float, reach: np.ndarray) -> tuple[int, Any]:
     low, high = box[0, dimension], box[1, dimension]
     before = reach[dimension] - (np.float64(high) - np.float64(low))
     cut = np.float32(drawn - before + np.float64(low))
-    return dimension, cut if low <= cut < high else low  # rounding must leave something on either side
+    return dimension, cut if low <= cut < high else low  # despite rounding, both sides must get points
 
 
 @part
 def parted(rows: np.ndarray, test: tuple[int, Any], orders: np.ndarray, begin: int, end: int) -> Any:
-    """Of the rows `orders[0, begin:end]` those at most at the test's cut come first; where the others begin."""
+    """Moves the rows of `orders[0, begin:end]` that are at most at the test's cut to the front. Returns where the others begin."""
     dimension, cut = (
         np.uintp(test[0]),
         test[1],
-    )  # of what is unsigned no index from the end is looked for: half the time
+    )  # unsigned indices skip the check for negative ones: half the time
     order, other = orders[0], orders[1]
     left, right = np.uintp(begin), np.uintp(0)
     for place in range(left, np.uintp(end)):
@@ -87,8 +89,8 @@ def _grow(points: np.ndarray, draws: np.ndarray, trees: Trees, room: Room, nodes
 
 
 def grown(points: np.ndarray, order: np.ndarray, sizes: np.ndarray, draws: np.ndarray) -> Trees:
-    """Of points (n, d): `order` has the numbers of all trees' points, `sizes[0]` of the first tree at first; `draws` are twice
-    as many numbers from [0, 1).
+    """Returns trees of points (n, d): `order` has the numbers of all trees' points, `sizes[0]` of them for the first tree, and so
+    on; `draws` are twice as many numbers from [0, 1).
     """
     most, width = 2 * len(order), points.shape[1]
     spans, orders = np.empty((most, 2), np.int32), np.empty((2, len(order)), np.int32)
@@ -104,10 +106,10 @@ def grown(points: np.ndarray, order: np.ndarray, sizes: np.ndarray, draws: np.nd
 
 
 def kept() -> bool:
-    """Whether there is machine code, so that nothing has to be compiled."""
+    """True if machine code exists already, so that nothing has to be compiled."""
     return _grow.kept
 
 
 def rehearse(_values: Mapping[str, Any]) -> None:
-    """One tree of one point."""
+    """Compiles by growing one tree of one point."""
     grown(np.zeros((1, 1), np.float32), np.zeros(1, np.int64), np.ones(1, np.int64), np.zeros(2))

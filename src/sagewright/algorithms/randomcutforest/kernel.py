@@ -1,4 +1,4 @@
-"""The scores of many rows, compiled.
+"""Scores many rows with compiled code.
 
 All rows go down a tree together and are partitioned at each node, as in quicksort. Rows that share a leaf share the way up, so they
 climb it side by side: each has a lane of the processor's vectors, and a box is compared with all of them at once.
@@ -18,21 +18,21 @@ from sagewright.algorithms.randomcutforest.growth import parted
 LANES = 32
 """Rows that climb side by side: two registers of AVX-512, four of AVX2."""
 ALONE = 8
-"""Up to this many rows of a leaf climb one after another: most lanes would be empty."""
+"""Up to this many rows of a leaf climb one by one: most lanes would be empty."""
 NOTHING = np.float32(0)
 TINY = np.float32(1e-37)
-"""In place of a span of 0, which a row that is not outside is not to be divided by."""
+"""Replaces a span of 0, so that no row is divided by it."""
 
 
 Nodes = tuple[np.ndarray, np.ndarray, np.ndarray]
 """`links`, `numbers` and `boxes` of `scoring.Layout`."""
 Lanes = tuple[np.ndarray, np.ndarray, np.ndarray]
-"""Rows as columns (d, LANES); how far each is outside of a box, and its score so far, (LANES,)."""
+"""Rows as columns (d, LANES); each row's distance outside a box, and its score so far, (LANES,)."""
 
 
 @part
 def _fetch(rows: np.ndarray, order: np.ndarray, begin: int, end: int, columns: np.ndarray) -> None:
-    """LANES rows of `order` from `begin` on; beyond the end the last one again."""
+    """Loads LANES rows of `order` from `begin` on; repeats the last one beyond the end."""
     for lane in range(LANES):
         row = order[min(begin + lane, end - 1)]
         for column in range(rows.shape[1]):
@@ -41,7 +41,7 @@ def _fetch(rows: np.ndarray, order: np.ndarray, begin: int, end: int, columns: n
 
 @part
 def _climb_alone(row: np.ndarray, nodes: Nodes, node: int) -> Any:
-    """The score of one row, the box's sides lying in the lanes."""
+    """Returns the score of one row, with the box's sides in the lanes."""
     links, numbers, boxes = nodes
     score = numbers[node, 2]
     while node >= 0:
@@ -58,7 +58,7 @@ def _climb_alone(row: np.ndarray, nodes: Nodes, node: int) -> Any:
 
 @part
 def _climb(lanes: Lanes, nodes: Nodes, node: int) -> None:
-    """From a leaf up to where every row is inside the box: it is inside of all above."""
+    """Climbs from a leaf to the first box that contains every row: all boxes above contain them too."""
     (columns, outside, scores), (links, numbers, boxes) = lanes, nodes
     for lane in range(LANES):
         scores[lane] = numbers[node, 2]
@@ -125,12 +125,12 @@ def _totals(
 
 
 def kept() -> bool:
-    """Whether there is machine code, so that nothing has to be compiled."""
+    """True if machine code exists already, so that nothing has to be compiled."""
     return _totals.kept
 
 
 def totals(rows: np.ndarray, roots: np.ndarray, nodes: Nodes) -> np.ndarray:
-    """(n,) sums over the trees of rows (n, d)."""
+    """Returns (n,) sums over the trees for rows (n, d)."""
     count, width = rows.shape
     out = np.zeros(count)
     room = np.empty((2, count), np.int32), np.empty((len(nodes[0]) + 1, 3), np.int32)
@@ -140,7 +140,7 @@ def totals(rows: np.ndarray, roots: np.ndarray, nodes: Nodes) -> np.ndarray:
 
 
 def rehearse(values: Mapping[str, Any]) -> None:
-    """One row, and one tree of one leaf; and the growth of one."""
+    """Compiles with one row and one tree of one leaf, and compiles the growth of a tree."""
     growth.rehearse(values)
     links, numbers = np.array([[0, 0, -1]], np.int32), np.zeros((1, 4), np.float32)
     nodes = links, numbers, np.zeros((1, 2, 1), np.float32)

@@ -1,4 +1,4 @@
-"""A trained random cut forest: its file and its answers.
+"""A trained random cut forest: its file and its predictions.
 
 `model_algo-1` is a zip archive of NumPy arrays (`numpy.load` reads it), those of `forest.Forest`.
 """
@@ -31,7 +31,7 @@ class ForestModel:
         return Scoring(self.forest)
 
     def predict(self, features: Features, verbose: bool = False) -> Fields:  # noqa: ARG002 - there is no more to say
-        """The `score` of each row."""
+        """Returns the `score` of each row."""
         return {"score": self._scoring(requests.dense(features, self.forest.columns))}
 
     def encode(self) -> bytes:
@@ -44,7 +44,7 @@ class ForestModel:
 
     @classmethod
     def decode(cls, content: bytes) -> ForestModel:
-        """Raises UserError for what is no such archive."""
+        """Raises UserError if the content is not such an archive."""
         members = artefact.unzipped(content)
         try:
             arrays = {name.removesuffix(".npy"): np.load(BytesIO(each)) for name, each in members.items()}

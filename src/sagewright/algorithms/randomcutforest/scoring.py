@@ -1,14 +1,14 @@
-"""The scores of rows by a forest.
+"""Scores rows by a forest.
 
-A row that was inserted would be cut off above a node with the chance that a cut of the node's box, enlarged to hold the row, falls
-outside the box itself (Guha et al. 2016, section 3). Its score in a tree is what is to be expected, over the places where that may
-happen, of a number that is the smaller the deeper the place is: log2(n + 1) / (depth + 1) in a tree of n points. A row that ends at
-a leaf of m points equal to it has log2(n + 1) / (depth + log2(m + 1)), less the half of it that m is of n.
-Source: AWS's developer guide, "How RCF Works": the score is inverse to the point's depth, averaged over the trees and scaled with
-the sample size; the treatment of equal points is that of AWS's open library, random-cut-forest-by-aws.
+An inserted row would be cut off above a node with the probability that a cut of the node's box, enlarged to hold the row, falls
+outside the box itself (Guha et al. 2016, section 3). Its score in a tree is the expected value, over the places where that can
+happen, of a number that decreases with the place's depth: log2(n + 1) / (depth + 1) in a tree of n points. A row that ends at a
+leaf of m points equal to it has log2(n + 1) / (depth + log2(m + 1)) times 1 - m / (2 n). Source: AWS's developer guide, "How
+RCF Works": the score is inverse to the point's depth, averaged over the trees and scaled with the sample size; the treatment of
+equal points is that of AWS's open library, random-cut-forest-by-aws.
 
-The number depends on the node alone. So what is to be expected is found from the leaf upwards, and stands at the first box that the
-row is inside of: it is inside of all above.
+The number depends on the node alone. So the expected value is computed from the leaf upwards, and is final at the first box that
+contains the row: all boxes above contain it too.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ from sagewright.algorithms.randomcutforest import kernel
 from sagewright.algorithms.randomcutforest.forest import LEAF, Forest
 
 COMPILED = 1 << 23
-"""Rows times trees times columns from which on it pays to compile, which takes two or three seconds."""
+"""Rows times trees times columns from which on compiling pays: it takes two or three seconds."""
 CELLS = 1 << 20
-"""Pairs of a row and a tree times columns that are worked on at once by arrays."""
+"""Pairs of a row and a tree, times columns, that array operations process at once."""
 ROWS = 1 << 15
 """Rows that go down the trees together: with fewer, some would climb alone."""
 
 
 def score(forest: Forest, rows: np.ndarray) -> np.ndarray:
-    """The anomaly score of each row, (n,) float64: the mean over the trees."""
+    """Returns the anomaly score of each row, (n,) float64: the mean over the trees."""
     return Scoring(forest)(rows)
 
 
 @dataclass(frozen=True)
 class Layout:
-    """A forest as it is scored by.
+    """A forest in the layout for scoring.
 
-    Of a node: `links` (first child, dimension, parent) int32, a leaf being its own child and -1 a root's parent; `numbers` (span of
+    For each node: `links` (first child, dimension, parent) int32, a leaf being its child and -1 a root's parent; `numbers` (span of
     the box, the score of a row that is cut off there, of one that ends there, the cut, infinite at leaves); `boxes` (low, high).
     """
 
@@ -49,7 +49,7 @@ class Layout:
 
     @classmethod
     def of(cls, forest: Forest) -> Layout:
-        """Children lie side by side, the left one first."""
+        """Lays out a forest. Children are side by side, the left one first."""
         count = len(forest.left)
         inner = np.flatnonzero(forest.left != LEAF)
         links, numbers = np.empty((count, 3), np.int32), np.empty((count, 4), np.float32)
@@ -71,19 +71,21 @@ class Layout:
 
 
 def _below(forest: Forest, level: np.ndarray) -> np.ndarray:
-    """The nodes under those of a level."""
+    """Returns the nodes below those of a level."""
     children = np.concatenate([forest.left[level], forest.right[level]])
     return np.asarray(children[children != LEAF])
 
 
 @dataclass(frozen=True)
 class Scoring:
-    """A forest laid out for scoring. Safe to use from many threads."""
+    """A forest laid out for scoring. Thread-safe."""
 
     forest: Forest
 
     def __call__(self, rows: np.ndarray, compiled: bool | None = None) -> np.ndarray:
-        """(n,) float64. `compiled`: whether by machine code; None: where it is there, or many rows make it worth compiling."""
+        """Returns (n,) float64. `compiled`: use machine code; None: use it if it exists already, or if many rows make compiling
+        worthwhile.
+        """
         rows = np.ascontiguousarray(rows, np.float32)
         if compiled is None:
             compiled = kernel.kept() or rows.size * len(self.forest.roots) >= COMPILED
@@ -103,7 +105,7 @@ class Scoring:
         return np.asarray(out / len(self.forest.roots))
 
     def _by_arrays(self, rows: np.ndarray) -> np.ndarray:
-        """The same, all pairs of a row and a tree side by side."""
+        """Computes the same with array operations, all pairs of a row and a tree side by side."""
         at, trees = self._layout, len(self.forest.roots)
         row, node = np.repeat(np.arange(len(rows)), trees), np.tile(self.forest.roots, len(rows)).astype(np.int64)
         moving = np.arange(len(row))

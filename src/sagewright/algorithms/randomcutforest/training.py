@@ -1,4 +1,4 @@
-"""Random cut forest's training: sample all rows once, grow the trees, test."""
+"""Random cut forest training: samples all rows once, grows the trees, tests."""
 
 from __future__ import annotations
 
@@ -23,13 +23,15 @@ from sagewright.algorithms.randomcutforest.scoring import Scoring
 
 DISTRIBUTIONS = {"train": "ShardedByS3Key", "test": "FullyReplicated"}
 COPIES = 8
-"""Of the sample at most: the rows, those of the trees and in their order, and both ends of the boxes of twice as many nodes."""
+"""Copies of the sample, at most: the rows, those of the trees and in their order, and both ends of the boxes of twice as many
+nodes.
+"""
 SIGMAS = 3.0
-"""A test row is said to be an anomaly so many standard deviations above the mean score."""
+"""Standard deviations above the mean score from which on a test row counts as an anomaly."""
 
 
 def train(job: Job, values: Mapping[str, Any]) -> None:
-    """Train and leave `model_algo-1`. Raises JobError."""
+    """Trains and writes `model_algo-1`. Raises JobError."""
     for name, channel in job.channels.items():
         if channel.distribution != DISTRIBUTIONS[name]:
             text = f"Channel {name} must have S3DataDistributionType {DISTRIBUTIONS[name]}, not {channel.distribution}."
@@ -47,7 +49,7 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
 
 
 def fit(run: Session, rows: Rows) -> Forest:
-    """A forest from one pass over this host's rows and all others', the same at every host."""
+    """Returns a forest from one pass over all hosts' rows, the same at every host."""
     values, random = run.values, np.random.default_rng([run.seed, 1])
     sample = _sample(run, rows)
     dealt = sampling.deal(len(sample), values["num_trees"], values["num_samples_per_tree"], random)
@@ -55,7 +57,7 @@ def fit(run: Session, rows: Rows) -> Forest:
 
 
 def _sample(run: Session, rows: Rows) -> np.ndarray:
-    """The same uniform sample of all hosts' rows at every host."""
+    """Returns the same uniform sample of all hosts' rows at every host."""
     values, began = run.values, time.monotonic()
     size = values["num_trees"] * values["num_samples_per_tree"]
     random = np.random.default_rng([run.seed, 0, run.group.rank])

@@ -1,5 +1,5 @@
-"""The files of a trained segmenter: `model_best.params` are the best epoch's weights as safetensors, `hyperparams.json` says which
-network it is.
+"""The files of a trained segmenter: `model_best.params` holds the best epoch's weights as safetensors, `hyperparams.json` describes
+the network.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ ALGORITHMS = ("fcn", "psp", "deeplab")
 
 @dataclass(frozen=True)
 class Description:
-    """What has to be known to build the network again, and of how large images it was trained on."""
+    """The settings needed to rebuild the network, and the sizes of its training images."""
 
     backbone: str
     algorithm: str
@@ -33,7 +33,7 @@ class Description:
 
 
 def is_ours(name: str) -> bool:
-    """Whether an archive's file is one of these."""
+    """True if an archive's file is one of these."""
     return name in (WEIGHTS, DESCRIPTION)
 
 
@@ -43,7 +43,9 @@ def write(directory: Path, description: Description, module: Segmenter) -> None:
 
 
 def read(directory: Path) -> tuple[Description, Segmenter]:
-    """The network with its weights. Raises UserError for what is no such model; a model of AWS's is told as such."""
+    """Returns the network with its weights. Raises UserError if the folder has no such model; a model written by AWS is reported as
+    unsupported.
+    """
     tensors = weights.read(directory / WEIGHTS)
     description = _described(weights.read_json(directory / DESCRIPTION))
     module = description.build()

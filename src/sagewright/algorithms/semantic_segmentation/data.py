@@ -1,4 +1,4 @@
-"""Decoded images and masks of a channel: each is decoded once, no larger than needed, into files that are mapped into memory."""
+"""Decoded images and masks of a channel. Each is decoded once, no larger than needed, into memory-mapped files."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from sagewright.algorithms.semantic_segmentation.records import HOLE, LabelMap, 
 
 GREY_MODES = ("L", "P", "1", "I", "I;16")
 LEAST, MOST = 0.5, 2.0
-"""Of `base_size`: what the long side becomes in training."""
+"""Limits on the long side in training, as multiples of `base_size`."""
 
 
 @dataclass(frozen=True)
 class Scenes:
-    """(h, w, 3) images and (h, w) masks, whose sizes are equal in training; in validation masks have their own."""
+    """(h, w, 3) images and (h, w) masks. In training their sizes are equal; in validation masks keep their original sizes."""
 
     pictures: Pixels
     masks: Pixels
@@ -33,8 +33,8 @@ class Scenes:
 
 @dataclass(frozen=True)
 class Form:
-    """What is read: in `training` the long sides of image and mask are made no longer than `side`; else the image's becomes `side`,
-    and the mask stays what it is.
+    """Target form: in `training` the long sides of image and mask are reduced to at most `side`; otherwise the image's becomes
+    `side`, and the mask stays unchanged.
     """
 
     side: int
@@ -43,7 +43,7 @@ class Form:
     training: bool
 
     def read(self, pair: Pair) -> tuple[np.ndarray, np.ndarray]:
-        """(h, w, 3) and (h, w, 1) uint8. Raises BadImage."""
+        """Returns (h, w, 3) and (h, w, 1) uint8. Raises BadImage."""
         if pair.wrong:
             raise BadImage(pair.wrong)
         picture, mask = images.opened(records.content(pair.image)), images.opened(records.content(pair.mask))
@@ -62,22 +62,22 @@ class Form:
 
 
 def fitted(size: tuple[int, int], longest: int) -> tuple[int, int]:
-    """Width and height with the long side no longer than that."""
+    """Returns width and height, reduced so that the long side is at most `longest`."""
     return scaled(size, min(longest, max(size)))
 
 
 def scaled(size: tuple[int, int], long: int) -> tuple[int, int]:
-    """Width and height with the long side of that length."""
+    """Returns width and height scaled so that the long side has that length."""
     scale = long / max(size)
     width, height = (max(1, round(side * scale)) for side in size)
     return width, height
 
 
 def _values(mask: Image.Image) -> np.ndarray:
-    """(h, w) uint8: of an indexed image the indices. Raises BadImage."""
+    """Returns (h, w) uint8: the indices of an indexed image. Raises BadImage."""
     try:
         values = np.asarray(mask)
-    except Exception as error:  # Pillow's readers let through whatever a broken file brings them to
+    except Exception as error:  # Pillow's readers pass on any exception that a broken file causes
         raise BadImage("its mask can't be decoded") from error
     if values.ndim != 2 or values.min() < 0 or values.max() > HOLE:
         raise BadImage(f"its mask has a value of {values.max()}: {HOLE} is the most")
@@ -85,7 +85,7 @@ def _values(mask: Image.Image) -> np.ndarray:
 
 
 def read(job: Job, channel: str, classes: int, base: int) -> Scenes:
-    """Decode a channel. Raises UserError, which names the first five that can't be used; and where there are none."""
+    """Decodes a channel. Raises UserError that names the first five unusable images, or when there are none."""
     training = channel == "train"
     side = int(MOST * base) if training else base
     form, faults = Form(side, classes, records.label_map(job, channel), training), Faults(channel)
@@ -115,13 +115,13 @@ def read(job: Job, channel: str, classes: int, base: int) -> Scenes:
 
 
 class Crops:
-    """Pieces of training images: scaled by chance, cut anywhere, half of them mirrored. `side`: of the square pieces."""
+    """Crops of training images: scaled at random, cut anywhere, half of them mirrored. `side`: of the square crops."""
 
     def __init__(self, scenes: Scenes, base: int, side: int) -> None:
         self._scenes, self._base, self._side = scenes, base, side
 
     def take(self, rows: np.ndarray, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """(n, side, side, 3) and (n, side, side) uint8; beyond the image it is black, and a hole of the mask."""
+        """Returns (n, side, side, 3) and (n, side, side) uint8; beyond the image the picture is black, and the mask a hole."""
         side = self._side
         pictures, masks = (
             np.zeros((len(rows), side, side, 3), np.uint8),

@@ -1,4 +1,4 @@
-"""Semantic segmentation's declaration."""
+"""The declaration of semantic segmentation."""
 
 from __future__ import annotations
 

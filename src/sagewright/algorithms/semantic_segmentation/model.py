@@ -1,4 +1,4 @@
-"""A trained segmenter: its answers about images.
+"""A trained segmenter: its predictions for images.
 
 Source: the contract's algorithms/semantic-segmentation.md and _deep.md (inference): `image/png` is a mask of the image's size,
 whose values are classes; protobuf a Record of the probabilities, `target`, and of their `shape`, (1, classes, height, width).
@@ -24,7 +24,7 @@ from sagewright.serving.messages import Answering, Response
 PNG = "image/png"
 OFFERED = (PNG, "application/x-recordio-protobuf", "application/x-protobuf")
 MOST_NUMBERS = 1 << 28
-"""Of an answer: classes x height x width, which are in memory at once."""
+"""Limit on the numbers of a response: classes x height x width, which are in memory at once."""
 
 
 def serve(model_directory: Path) -> Answering:
@@ -33,7 +33,7 @@ def serve(model_directory: Path) -> Answering:
 
 
 class Service(Answering):
-    """Answers requests: one image each."""
+    """Serves requests of one image each."""
 
     def __init__(self, description: artefact.Description, module: torch.nn.Module) -> None:
         self._description, self._device = description, devices.for_serving()
@@ -50,7 +50,7 @@ class Service(Answering):
         return _mask(found) if form.media == PNG else _probabilities(found, form.media)
 
     def _scores(self, body: bytes) -> torch.Tensor:
-        """(1, classes, height, width) of the image's size. Raises BadImage."""
+        """Returns (1, classes, height, width) of the image's size. Raises BadImage."""
         image = images.opened(body)
         numbers = image.width * image.height * self._description.num_classes
         if numbers > MOST_NUMBERS:

@@ -1,6 +1,6 @@
-"""Networks that say the class of each pixel: a dilated residual network, and what is said from it by one of three heads.
+"""Networks that predict the class of each pixel: a dilated residual network with one of three heads.
 
-In training a second head looks at the third stage; its loss helps that to learn (Zhao et al., 2017).
+In training a second head reads the third stage; its loss helps that stage to learn (Zhao et al., 2017).
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from sagewright.algorithms.deep.scaling import Normalise
 LAYERS = {"resnet-50": 50, "resnet-101": 101}
 BINS = (1, 2, 3, 6)
 RATES = (12, 24, 36)
-"""How far apart DeepLabV3's branches look where the backbone has an eighth of the image's places along each side."""
+"""Dilation rates of DeepLabV3's branches if the backbone has an eighth of the image's places along each side."""
 DROPPED = 0.1
 
 
 class Segmenter(nn.Module):
-    """(n, 3, h, w) pixels of 0 to 255 to (n, classes, h, w) scores, in training those of the second head besides."""
+    """Maps (n, 3, h, w) pixels of 0 to 255 to (n, classes, h, w) scores; in training also to those of the second head."""
 
     def __init__(self, backbone: str, algorithm: str, classes: int, width: int) -> None:
         super().__init__()
@@ -32,7 +32,7 @@ class Segmenter(nn.Module):
         self.second = _fcn(channels // 2, classes, width)
         for head in (self.head, self.second):
             for module in head.modules():
-                if isinstance(module, nn.Conv2d) and module.bias is None:  # the last one stays as torch has it
+                if isinstance(module, nn.Conv2d) and module.bias is None:  # the last one keeps torch's initial weights
                     nn.init.kaiming_normal_(module.weight, mode="fan_in", nonlinearity="relu")
 
     def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
@@ -43,7 +43,7 @@ class Segmenter(nn.Module):
 
 
 def build(backbone: str, algorithm: str, classes: int, width: int) -> Segmenter:
-    """A network with new weights, drawn from torch's generator."""
+    """Returns a network with new weights, drawn from torch's generator."""
     return laid_out(Segmenter(backbone, algorithm, classes, width), width)
 
 
@@ -64,7 +64,7 @@ def _fcn(channels: int, classes: int, width: int) -> nn.Module:  # noqa: ARG001 
 
 
 class Pyramid(nn.Module):
-    """What there is in the whole image, in halves, thirds and sixths of it, beside each place."""
+    """Concatenates averages of the whole image, and of its halves, thirds and sixths, with each place."""
 
     def __init__(self, channels: int, classes: int, width: int) -> None:
         super().__init__()
@@ -83,7 +83,7 @@ class Pyramid(nn.Module):
 
 
 class Atrous(nn.Module):
-    """Looks at each place, at places further and further apart, and at the whole image."""
+    """Combines each place with places further and further apart, and with the whole image."""
 
     def __init__(self, channels: int, classes: int, width: int) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What a network says of whole images: each is brought to the size it was trained on, and the answer to the size that is wanted."""
+"""Predictions of a network for whole images: scales each image to its training size, and the result to the requested size."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from sagewright.algorithms.deep.device import Device
 from sagewright.algorithms.semantic_segmentation.network import Segmenter
 
 STEP = 8
-"""Sides are filled up to multiples of that, for the network's answers to lie where they belong."""
+"""Sides are padded to multiples of this, so that the network's output stays aligned with the image."""
 
 
 def scores(module: Segmenter, device: Device, pictures: np.ndarray, size: tuple[int, int]) -> torch.Tensor:
-    """(n, classes, height, width) float32 of `size` (height, width) from (n, h, w, 3) uint8, in evaluation mode."""
+    """Returns (n, classes, height, width) float32 of `size` (height, width) from (n, h, w, 3) uint8, in evaluation mode."""
     height, width = pictures.shape[1:3]
     batch = device.put(torch.from_numpy(np.array(pictures)).permute(0, 3, 1, 2))
     below, right = -height % STEP, -width % STEP

@@ -1,4 +1,4 @@
-"""Images and their masks as they come: files of one name in two channels, or augmented manifests in Pipe mode.
+"""Images and their masks in the formats of a channel: files of one name in two channels, or augmented manifests in Pipe mode.
 
 Source: the contract's algorithms/semantic-segmentation.md (label maps) and _deep.md (255 is a hole).
 """
@@ -21,14 +21,14 @@ from sagewright.algorithms.job import Job
 HOLE = 255
 ENDINGS = (".jpg", ".jpeg", ".png")
 ANNOTATIONS = ("train_annotation", "validation_annotation")
-"""Folders that come along where a channel is the S3 prefix `.../train`: no images of its own."""
+"""Folders that are included when a channel is the S3 prefix `.../train`; they hold no images of the channel."""
 MOST_BYTES = 1 << 28
 MOST_MAP_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
 class Pair:
-    """An image and its mask: bytes, or the files that have them; `wrong` says why they can't be used."""
+    """An image and its mask: bytes, or the files that have them; `wrong`: why they can't be used."""
 
     name: str
     image: bytes | Path
@@ -49,7 +49,7 @@ def content(source: bytes | Path) -> bytes:
 
 
 def pairs(job: Job, channel: str) -> Iterator[Pair]:
-    """The channel's images in the order they have. Raises UserError where there is no reading on."""
+    """Yields the channel's images in their order. Raises UserError when it cannot continue reading."""
     given = job.channels[channel]
     if given.content_type.media == "application/x-recordio":
         for path in job.channel_files(channel):
@@ -72,7 +72,7 @@ def pairs(job: Job, channel: str) -> Iterator[Pair]:
 
 
 def _manifest(path: Path) -> Iterator[Pair]:
-    """An image, its mask, an image, its mask."""
+    """Yields pairs from alternating images and masks."""
     frames = (frame for block in recordio.frame_blocks(path) for frame in recordio.read_frames(block, path.name))
     for number, image in enumerate(frames):
         mask = next(frames, None)
@@ -85,12 +85,14 @@ def _manifest(path: Path) -> Iterator[Pair]:
 
 @dataclass(frozen=True)
 class LabelMap:
-    """From the values in a mask to classes: `table` (256,) int16, -1 of what has no class."""
+    """Maps the values of a mask to classes: `table` (256,) int16, -1 for a value without a class."""
 
     table: np.ndarray
 
     def classes(self, mask: np.ndarray, count: int) -> np.ndarray:
-        """(h, w) uint8 of an (h, w) uint8 mask; 255 stays. Raises BadImage for what is no class below `count`."""
+        """Returns the classes, (h, w) uint8, of an (h, w) uint8 mask; 255 stays. Raises BadImage for a value that is not a class
+        below `count`.
+        """
         mapped = self.table[mask]
         bad = (mapped != HOLE) & ((mapped < 0) | (mapped >= count))
         if bad.any():
@@ -102,7 +104,7 @@ class LabelMap:
 
 
 def label_map(job: Job, channel: str) -> LabelMap:
-    """What `label_map` says of a channel; without it values are classes. Raises UserError."""
+    """Reads `label_map` of a channel; without it values are classes. Raises UserError."""
     values = np.arange(256, dtype=np.int16)
     path = job.channel_path("label_map") / f"{channel}_label_map.json"
     if "label_map" not in job.channels or not path.is_file():

@@ -1,4 +1,4 @@
-"""Which of semantic segmentation's hyperparameters go together. Standard library only."""
+"""Dependencies between semantic segmentation's hyperparameters. Standard library only."""
 
 from __future__ import annotations
 
@@ -25,5 +25,5 @@ def sides_are_bounded(values: Mapping[str, Any]) -> None:
 
 
 def crop_side(values: Mapping[str, Any]) -> int:
-    """`crop_size`, rounded up to a multiple of 8."""
+    """Returns `crop_size`, rounded up to a multiple of 8."""
     return -(-int(values.get("crop_size", CROP)) // 8) * 8

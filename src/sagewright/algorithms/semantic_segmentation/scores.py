@@ -1,6 +1,6 @@
-"""How right a segmentation is: the share of right pixels, and the mean over classes of intersection over union.
+"""Measures of a segmentation: the share of right pixels, and the mean over classes of intersection over union.
 
-Pixels of 255 don't count; nor does a class that neither the masks nor the answers have.
+Pixels of 255 don't count; nor does a class that appears neither in the masks nor in the predictions.
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ from sagewright.algorithms.semantic_segmentation.records import HOLE
 
 
 class Confusion:
-    """Counts of pixels by their class and by what was said of them."""
+    """Counts of pixels by their class and by the predicted class."""
 
     def __init__(self, classes: int) -> None:
         self._classes = classes
         self._counts = torch.zeros(classes * classes, dtype=torch.int64)
 
     def add(self, said: torch.Tensor, right: torch.Tensor) -> None:
-        """Both (…) whole numbers of equal shapes."""
+        """Adds predictions and labels: (…) integers of equal shapes."""
         known = right != HOLE
         places = right[known].long() * self._classes + said[known].long()
         self._counts += torch.bincount(places, minlength=self._classes**2).cpu()
 
     def measures(self) -> dict[str, float]:
-        """`mIOU` and `pixel_accuracy`; both 0 where no pixel counts."""
+        """Returns `mIOU` and `pixel_accuracy`; both 0 if no pixel counts."""
         counts = self._counts.view(self._classes, self._classes).double()
         right, of_class, said = counts.diag(), counts.sum(1), counts.sum(0)
         union = of_class + said - right

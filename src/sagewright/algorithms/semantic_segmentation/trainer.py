@@ -1,4 +1,4 @@
-"""One epoch after another of semantic segmentation."""
+"""Trains semantic segmentation epoch by epoch."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from sagewright.algorithms.semantic_segmentation.records import HOLE
 from sagewright.algorithms.semantic_segmentation.scores import Confusion
 
 SECOND = 0.5
-"""Of the second head's loss."""
+"""Weight of the second head's loss."""
 POWER = 0.9
 
 
 class Trainer:
-    """Learns from crops of the first of `parts`, and is measured on the second, whole."""
+    """Learns from crops of the first of `parts`, and is evaluated on the second, uncropped."""
 
     def __init__(self, own: Run, course: Course, state: State, parts: tuple[Scenes, Scenes]) -> None:
         self.own, self.course, self.state = own, course, state
@@ -73,11 +73,11 @@ class Trainer:
         return {f"validation:{name}": value for name, value in measures.items()}
 
     def _loss(self, module: torch.nn.Module, pictures: torch.Tensor, masks: torch.Tensor) -> torch.Tensor:
-        """The mean over the pixels that are no holes; 0 where all are."""
+        """Returns the mean over the pixels that are not holes; 0 if all are."""
         try:
             with self.own.device.reducing():
                 said, second = module(pictures)
-        except ValueError as error:  # of batch normalisation
+        except ValueError as error:  # from batch normalisation
             if "more than 1 value per channel" not in str(error):
                 raise
             raise UserError(
@@ -91,7 +91,7 @@ class Trainer:
         return losses[0] + SECOND * losses[1]
 
     def _groups(self) -> Iterator[list[int]]:
-        """Images of equal sizes that follow each other, so many as `validation_mini_batch_size` says at the most."""
+        """Yields groups of successive images of equal sizes, at most `validation_mini_batch_size` each."""
         most = self.own.values["validation_mini_batch_size"]
         group: list[int] = []
         for row in range(len(self.validation)):

@@ -1,4 +1,4 @@
-"""Semantic segmentation's training."""
+"""Semantic segmentation training."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from sagewright.algorithms.semantic_segmentation.trainer import Trainer
 
 METRIC = "validation:mIOU"
 EQUAL = ("backbone", "algorithm", "crop_size", "num_classes", "width")
-"""What an earlier job's model must have in common with the one that goes on."""
+"""Settings in which an earlier job's model must match the new one."""
 
 
 def train(job: Job, values: Mapping[str, Any]) -> None:
-    """Train and leave the weights of the best epoch. Raises JobError."""
+    """Trains and writes the weights of the best epoch. Raises JobError."""
     if len(job.hosts) > 1:
         raise UserError(f"semantic segmentation runs on one instance, and the job has {len(job.hosts)}")
     with run.begin(DECLARATION, "AWS/SemanticSegmentation", job, values) as own:
@@ -51,7 +51,7 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
 
 
 def _begin(own: Run, module: Segmenter, description: Description) -> None:
-    """An earlier job's weights, else the backbone's that were learnt on ImageNet where there are such, else new ones."""
+    """Loads an earlier job's weights, or else the backbone's pretrained on ImageNet if there are any, or else keeps new ones."""
     if archives.is_given(own.job, artefact.WEIGHTS):
         with archives.unpacked(own.job.channel_path("model"), artefact.is_ours) as folder:
             before, earlier = artefact.read(folder)

@@ -1,4 +1,4 @@
-"""Where a decoder looks: weights over the encoder's vectors, and their weighted sum."""
+"""The decoder's attention: weights over the encoder's vectors, and their weighted sum."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 AT_ONCE = 1 << 24
-"""Numbers of mlp attention that are kept for the way back; more are worked out again, part by part."""
+"""Numbers of mlp attention that are kept for the backward pass; beyond it they are recomputed, part by part."""
 
 
 @dataclass(frozen=True)
 class Memory:
-    """What the encoder says of sentences: `values` (n, longest, size); `there` (n, longest) bool, where a token is; `last`
-    (n, size), what it ended with; `keys`, (n, longest, k), what queries are compared with.
+    """The encoder's output for sentences: `values` (n, longest, size); `there` (n, longest) bool, the mask of tokens; `last` (n,
+    size), its final vector; `keys`, (n, longest, k), which queries are compared with.
     """
 
     values: Tensor
@@ -26,20 +26,20 @@ class Memory:
     keys: Tensor | None = None
 
     def take(self, rows: Tensor) -> Memory:
-        """Of some sentences."""
+        """Returns the memory of some sentences."""
         keys = None if self.keys is None else self.keys[rows]
         return Memory(self.values[rows], self.there[rows], self.last[rows], keys)
 
 
 class Attention(nn.Module):
-    """`queries` (n, t, size) get (n, t, size) of what is looked at, and weights (n, t, longest)."""
+    """Maps `queries` (n, t, size) to attended vectors (n, t, size), and weights (n, t, longest)."""
 
     def __init__(self, size: int, queries: int) -> None:
         super().__init__()
         self.key: nn.Module = nn.Identity() if size == queries else nn.Linear(size, queries, bias=False)
 
     def prepare(self, memory: Memory) -> Memory:
-        """With its keys, which are the same for all queries."""
+        """Returns the memory with its keys, which are the same for all queries."""
         return replace(memory, keys=self.key(memory.values))
 
     def scores(self, queries: Tensor, keys: Tensor) -> Tensor:
@@ -84,7 +84,7 @@ class Perceptron(Attention):
 
 
 class Fixed(Attention):
-    """Always what the encoder ended with; the weights are on the last token."""
+    """Always returns the encoder's final vector; the weights are on the last token."""
 
     def prepare(self, memory: Memory) -> Memory:
         return replace(memory, keys=memory.values)

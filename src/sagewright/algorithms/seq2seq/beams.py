@@ -1,8 +1,8 @@
-"""Beam search: the likeliest sentences, several hypotheses of several sentences at once.
+"""Beam search: finds the likeliest sentences, with several hypotheses of several sentences at once.
 
-A hypothesis's score is the mean log likelihood of its words, the mark of the end among them. The encoder's vectors and the keys of
-attention are worked out once for each sentence, and its hypotheses look at them as steps of one query; a sentence whose best one
-nothing can beat any more leaves the batch.
+A hypothesis's score is the mean log likelihood of its words, including the end mark. The encoder's vectors and the keys of
+attention are computed once for each sentence, and its hypotheses read them as steps of one query. A sentence leaves the batch when
+nothing can beat its best hypothesis any more.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from sagewright.algorithms.seq2seq.network import Network
 from sagewright.algorithms.seq2seq.vocabulary import BEGIN, END, PAD
 
 TOGETHER = 64
-"""Sentences at once."""
+"""Sentences that are translated at once."""
 
 
 @dataclass(frozen=True)
 class Translation:
-    """`tokens` without marks; `weights` (words, length of the source), where the decoder looked at each word and at the end."""
+    """`tokens` without marks; `weights` (words, length of the source), the attention of each word and of the end."""
 
     tokens: list[int]
     score: float
@@ -36,7 +36,7 @@ class Translation:
 
 
 def translate(network: Network, sentences: Sequence[Sequence[int]], size: int, device: Device) -> list[Translation]:
-    """Of each sentence, which has a word at least, the best of `size` hypotheses."""
+    """Returns the best of `size` hypotheses for each sentence, which must have at least one word."""
     found: dict[int, Translation] = {}
     with torch.inference_mode():
         for part in sequences.parts(np.array([len(each) for each in sentences], np.int64), TOGETHER):
@@ -47,14 +47,14 @@ def translate(network: Network, sentences: Sequence[Sequence[int]], size: int, d
 
 @dataclass
 class _Steps:
-    """What was chosen at each step, by sentence and hypothesis: words, which hypothesis they go on from, where was looked."""
+    """Choices of each step, by sentence and hypothesis: words, the hypotheses they extend, attention weights."""
 
     words: list[np.ndarray] = field(default_factory=list)
     parents: list[np.ndarray] = field(default_factory=list)
     weights: list[np.ndarray] = field(default_factory=list)
 
     def back(self, sentence: int, hypothesis: int, length: int) -> tuple[list[int], np.ndarray]:
-        """Words and weights of a hypothesis of the last step, up to the mark of the end."""
+        """Returns words and weights of a hypothesis of the last step, up to the end mark."""
         words, weights = [], []
         for step in range(len(self.words) - 1, -1, -1):
             parent = int(self.parents[step][sentence, hypothesis])
@@ -67,7 +67,7 @@ class _Steps:
 
 
 class Search:
-    """Of one batch of sentences."""
+    """The search of one batch of sentences."""
 
     def __init__(self, network: Network, sentences: Sequence[Sequence[int]], size: int, device: Device) -> None:
         self._network, self._size = network, size
@@ -113,7 +113,9 @@ class Search:
     def _step(
         self, memory: Memory, state: State, scores: Tensor, words: Tensor, ended: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, Tensor, State]:
-        """The best hypotheses with one word more: their scores, words, which they go on from; where those looked; states."""
+        """Returns the best hypotheses with one more word: their scores, words, the hypotheses they extend, their attention, and
+        states.
+        """
         vectors, weights, state = self._network.advance(words.reshape(-1, 1), memory, state)
         likely = functional.log_softmax(self._network.words(vectors[:, 0]).float(), dim=1).view(*words.shape, -1)
         likely[:, :, [PAD, BEGIN]] = -torch.inf
@@ -141,13 +143,13 @@ class Search:
 
 
 def _is_over(scores: Tensor, means: Tensor, ended: Tensor, limit: int) -> Tensor:
-    """Whether no hypothesis that goes on can become better than the best one that has ended: at most it gets no less likely."""
+    """True if no open hypothesis can become better than the best one that has ended: likelihoods never increase."""
     best = means.masked_fill(~ended, -torch.inf).amax(dim=1)
     hope = (scores / limit).masked_fill(ended, -torch.inf).amax(dim=1)
     return (best >= hope).cpu() & ended.any(dim=1).cpu()
 
 
 def _of(state: State, rows: Tensor, size: int) -> State:
-    """Of the hypotheses of some sentences."""
+    """Returns the states of the hypotheses of some sentences."""
     places = (rows[:, None] * size + torch.arange(size, device=rows.device)).flatten()
     return [each[places] for each in state]

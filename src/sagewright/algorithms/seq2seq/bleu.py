@@ -1,4 +1,4 @@
-"""BLEU of a corpus: how many runs of one to four words translations share with the true ones (K. Papineni et al., ACL 2002)."""
+"""BLEU of a corpus: the share of runs of one to four words common to translations and references (K. Papineni et al., ACL 2002)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Sentence = Sequence[int]
 
 
 def bleu(said: Sequence[Sentence], true: Sequence[Sentence]) -> float:
-    """From 0 to 1, one true translation each. A length of runs that none shares makes it 0, as in the paper."""
+    """Returns BLEU from 0 to 1, with one reference each. It is 0 if no run of one of the lengths is shared, as in the paper."""
     hits, runs = [0] * LONGEST, [0] * LONGEST
     for one, other in zip(said, true, strict=True):
         for place in range(LONGEST):

@@ -1,4 +1,4 @@
-"""Seq2Seq's declaration."""
+"""The declaration of Seq2Seq."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What writes a sentence, word by word or, where the words are known, all at once.
+"""The decoders: write a sentence word by word or, if the words are known, all at once.
 
-A decoder looks at the sentence by the state after the words so far; what it looked at goes into the layers above the first, and
-into the vector that the next word is told from, but not into the first layer: so all steps of training are done together.
+A decoder attends to the sentence with its state after the words so far. The result goes into the layers above the first, and into
+the vector that predicts the next word, but not into the first layer: so all steps of training run together.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from sagewright.algorithms.seq2seq.layers import Convolution, State, is_residual
 from sagewright.algorithms.seq2seq.settings import NetworkSettings
 
 Advanced = tuple[Tensor, Tensor, State]
-"""Vectors that words are told from (n, t, size), weights of what was looked at (n, t, longest), and the state after."""
+"""Vectors that predict words (n, t, size), attention weights (n, t, longest), and the new state."""
 
 
 class Recurrent(nn.Module):
-    """Layers of recurrent cells; n hypotheses are of m sentences, n / m of each one after the other."""
+    """Layers of recurrent cells. The n hypotheses belong to m sentences, n / m for each one in turn."""
 
     def __init__(self, settings: NetworkSettings) -> None:
         super().__init__()
@@ -36,7 +36,7 @@ class Recurrent(nn.Module):
         self.starts = nn.ModuleList(nn.Linear(source, size) for _ in range(starts))
 
     def begin(self, memory: Memory) -> tuple[Memory, State]:
-        """With the keys of attention, and the state before the first word."""
+        """Returns the memory with the keys of attention, and the state before the first word."""
         kind = self._settings.rnn_decoder_state_init
         known = memory.last
         if kind == "avg":
@@ -49,7 +49,7 @@ class Recurrent(nn.Module):
         return self.attention.prepare(memory), state
 
     def advance(self, embedded: Tensor, memory: Memory, state: State) -> Advanced:
-        """From words (n, t, d) on, the first of which comes after `state`."""
+        """Advances by words (n, t, d), the first of which comes after `state`."""
         after: State = []
         values = self._layer(self.first, embedded, state, after)
         queries = values
@@ -70,7 +70,7 @@ class Recurrent(nn.Module):
         return values
 
     def _layer(self, layer: nn.Module, inputs: Tensor, state: State, after: State) -> Tensor:
-        """What the layer gives; its own part of the state goes on in `after`."""
+        """Returns the layer's output; appends its part of the new state to `after`."""
         own = [each[None].contiguous() for each in state[len(after) : len(after) + self._parts]]
         found, ended = layer(inputs, tuple(own) if self._parts == 2 else own[0])
         after += [each[0] for each in ended] if self._parts == 2 else [ended[0]]
@@ -79,8 +79,8 @@ class Recurrent(nn.Module):
 
 
 class Convolutional(nn.Module):
-    """Layers of convolutions over the words so far, each with a look at the sentence. The state is what the windows reach back to,
-    and how many words there were.
+    """Layers of convolutions over the words so far, each with attention to the sentence. The state holds the inputs that the
+    windows reach back to, and the number of words so far.
     """
 
     def __init__(self, settings: NetworkSettings) -> None:

@@ -1,4 +1,4 @@
-"""What reads a sentence: a vector of each of its tokens, and one of the end."""
+"""The encoders: map a sentence to a vector for each of its tokens, and a final one."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from sagewright.algorithms.seq2seq.settings import NetworkSettings
 
 
 def there(lengths: Tensor, device: torch.device) -> Tensor:
-    """(n, longest) bool: which places of a table with a sequence a row have a token."""
+    """Returns (n, longest) bool: the places that hold a token, one sequence per row."""
     return torch.arange(int(lengths.max()), device=device) < lengths.to(device)[:, None]
 
 
 class Recurrent(nn.Module):
-    """A layer in both directions, then others forward."""
+    """A bidirectional layer, then forward ones."""
 
     def __init__(self, settings: NetworkSettings) -> None:
         super().__init__()
@@ -28,7 +28,7 @@ class Recurrent(nn.Module):
         self.others = nn.ModuleList(recurrent(settings, size, size) for _ in range(settings.num_layers_encoder - 1))
 
     def forward(self, embedded: Tensor, lengths: Tensor) -> Memory:
-        """`embedded` (n, longest, d); `lengths` (n,) at the CPU."""
+        """`embedded` (n, longest, d); `lengths` (n,) on the CPU."""
         packed = pack_padded_sequence(embedded, lengths, batch_first=True, enforce_sorted=False)
         values, state = self.first(packed)
         state = state[0] if isinstance(state, tuple) else state

@@ -1,4 +1,4 @@
-"""Layers that encoders and decoders share: recurrent ones, convolutions, places."""
+"""Layers that encoders and decoders share: recurrent ones, convolutions, positional encodings."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from torch.nn import functional
 from sagewright.algorithms.seq2seq.settings import NetworkSettings
 
 State = list[Tensor]
-"""What a decoder remembers of (n, ...) hypotheses."""
+"""A decoder's state of (n, ...) hypotheses."""
 _ACTIVATIONS = {
     "relu": functional.relu, "softrelu": functional.softplus, "sigmoid": torch.sigmoid, "tanh": torch.tanh,
 }  # fmt: skip
 
 
 def recurrent(settings: NetworkSettings, inputs: int, hidden: int, *, both_ways: bool = False) -> nn.LSTM | nn.GRU:
-    """One layer."""
+    """Returns one recurrent layer."""
     kind = nn.LSTM if settings.rnn_cell_type == "lstm" else nn.GRU
     return kind(inputs, hidden, batch_first=True, bidirectional=both_ways)
 
 
 def is_residual(settings: NetworkSettings, layer: int) -> bool:
-    """Whether what goes into the layer, a number from 1 on, is added to what comes out."""
+    """True if the layer's input is added to its output; layers are numbered from 1."""
     return settings.rnn_residual_connections and layer >= settings.rnn_first_residual_layer
 
 
 class Convolution(nn.Module):
-    """A window of `width` over time. The caller has put width - 1 places around or in front."""
+    """A convolution over time with a window of `width`. The caller pads width - 1 places around or in front."""
 
     def __init__(self, settings: NetworkSettings, width: int) -> None:
         super().__init__()
@@ -39,7 +39,7 @@ class Convolution(nn.Module):
         self.window = nn.Conv1d(size, 2 * size if self._activation == "glu" else size, width)
 
     def forward(self, padded: Tensor) -> Tensor:
-        """(n, t, size) of (n, t + width - 1, size)."""
+        """Maps (n, t + width - 1, size) to (n, t, size)."""
         found = self.window(self.dropout(padded).transpose(1, 2)).transpose(1, 2)
         if self._activation == "glu":
             return functional.glu(found, dim=2)
@@ -47,7 +47,7 @@ class Convolution(nn.Module):
 
 
 def places(first: int, count: int, size: int, like: Tensor) -> Tensor:
-    """(count, size): waves that tell where in a sequence something is, from place `first` on (A. Vaswani et al., 2017)."""
+    """Returns (count, size): positional encodings from place `first` on (A. Vaswani et al., 2017)."""
     half = (size + 1) // 2
     rates = torch.exp(torch.arange(half, device=like.device) * (-math.log(10_000.0) / half))
     angles = torch.arange(first, first + count, device=like.device)[:, None] * rates

@@ -1,4 +1,4 @@
-"""A trained network with its vocabularies, from the files that a job left."""
+"""A trained network with its vocabularies, from the files of a job."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WEIGHTS, DESCRIPTION = "params.best", "config.json"
 
 
 class Model:
-    """Translates. Safe to use from many threads."""
+    """Translates. Thread-safe."""
 
     def __init__(self, network: Network, source: Vocabulary, target: Vocabulary, device: Device) -> None:
         self._network, self._device = network.eval().to(device.place), device
@@ -47,6 +47,6 @@ class Model:
         return cls(network, source, target, device)
 
     def translate(self, sentences: Sequence[Sequence[int]]) -> list[Translation]:
-        """Of sentences of a word at least."""
+        """Translates sentences of at least one word."""
         with self._one_at_a_time:
             return beams.translate(self._network, sentences, self._network.settings.beam_size, self._device)

@@ -1,4 +1,4 @@
-"""The network: vectors of words, an encoder, a decoder, and what tells the next word."""
+"""The network: vectors of words, an encoder, a decoder, and a layer that predicts the next word."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from sagewright.algorithms.sequences import Texts
 
 @dataclass(frozen=True)
 class Batch:
-    """`source` (n, longest) int64, filled up, and its `lengths` at the CPU; `before` (n, t) the words that are known at each step,
-    `after` (n, t) those that come next, where `is_word`.
+    """`source` (n, longest) int64, padded, and its `lengths` on the CPU; `before` (n, t), the known words of each step; `after` (n,
+    t), the next words, where `is_word`.
     """
 
     source: Tensor
@@ -35,7 +35,7 @@ class Batch:
 
 
 class Network(nn.Module):
-    """Reads sentences, and tells how likely each word is next."""
+    """Reads sentences and predicts the probability of each next word."""
 
     def __init__(self, settings: NetworkSettings) -> None:
         super().__init__()
@@ -49,18 +49,18 @@ class Network(nn.Module):
         self.words = nn.Linear(settings.size("decoder_type"), settings.target_words)
 
     def read(self, source: Tensor, lengths: Tensor) -> tuple[Memory, State]:
-        """What is known of sentences before the first word."""
+        """Encodes sentences; returns the memory and the state before the first word."""
         memory = self.encoder(self.source_dropout(self.source(source)), lengths)
         found: tuple[Memory, State] = self.decoder.begin(memory)
         return found
 
     def advance(self, words: Tensor, memory: Memory, state: State) -> Advanced:
-        """From words (n, t) on."""
+        """Advances by words (n, t)."""
         found: Advanced = self.decoder.advance(self.target_dropout(self.target(words)), memory, state)
         return found
 
     def forward(self, batch: Batch) -> Tensor:
-        """(words of all sentences, vocabulary): scores of what comes next, where something does."""
+        """Returns (words of all sentences, vocabulary): scores of the next word, where there is one."""
         memory, state = self.read(batch.source, batch.lengths)
         vectors, _, _ = self.advance(batch.before, memory, state)
         found: Tensor = self.words(vectors[batch.is_word])
@@ -68,7 +68,7 @@ class Network(nn.Module):
 
 
 def table(texts: Texts, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(n, longest) int64 of some sequences, filled up, and their lengths."""
+    """Returns some sequences, (n, longest) int64, padded, and their lengths."""
     tokens, lengths = texts.take(numbers)
     found = np.full((len(numbers), int(lengths.max(initial=0))), PAD, np.int64)
     found[np.arange(found.shape[1]) < lengths[:, None]] = tokens
@@ -76,7 +76,7 @@ def table(texts: Texts, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def batch(known: Sentences, numbers: np.ndarray, device: Device) -> Batch:
-    """Some pairs on the device."""
+    """Returns some pairs on the device."""
     source, lengths = table(known.source, numbers)
     target, steps = table(known.target, numbers)
     rows = np.arange(len(numbers))
@@ -89,11 +89,11 @@ def batch(known: Sentences, numbers: np.ndarray, device: Device) -> Batch:
 
 
 def begin_weights(network: Network, values: Mapping[str, Any]) -> None:
-    """Weights as the hyperparameters say: within bounds by the numbers that go in or out (Xavier's), or within the scale."""
+    """Initialises weights as the hyperparameters specify: within bounds by fan-in or fan-out (Xavier's), or within the scale."""
     scale = values["weight_init_scale"]
     with torch.no_grad():
         for name, weight in network.named_parameters():
-            if weight.dim() < 2:  # the scales of norms stay one
+            if weight.dim() < 2:  # the scales of norms stay 1
                 weight.zero_() if "bias" in name else None
                 continue
             apart = weight[0][0].numel()

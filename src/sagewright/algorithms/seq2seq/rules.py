@@ -1,4 +1,4 @@
-"""Which of Seq2Seq's hyperparameters go together. Standard library only."""
+"""Dependencies between Seq2Seq's hyperparameters. Standard library only."""
 
 from __future__ import annotations
 

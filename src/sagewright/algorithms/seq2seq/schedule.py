@@ -1,4 +1,4 @@
-"""How the learning rate goes on. Source: the contract's lr_scheduler_type and what goes with it."""
+"""The learning rate's schedule. Source: the contract's lr_scheduler_type and related hyperparameters."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from sagewright.algorithms.deep.schedules import Plateau, Schedule
 
 
 def build(values: Mapping[str, Any]) -> Schedule:
-    """The factor of the first rate at each mini-batch: halved after fixed_rate_lr_half_life looks at validation, as 1 / t or
-    1 / sqrt(t), or reduced when validation gets no better.
+    """Returns the factor of the initial rate at each mini-batch: halved after fixed_rate_lr_half_life validations, as 1 / t or 1 /
+    sqrt(t), or reduced when validation stops improving.
     """
     kind = values["lr_scheduler_type"]
     if kind == "plateau_reduce":

@@ -23,7 +23,7 @@ PAIR_BYTES = 64
 
 @dataclass(frozen=True)
 class Limits:
-    """What the network takes: words there are, and how long sequences may be, of source and target."""
+    """Limits of the network: sizes of the vocabularies, and lengths of sequences, of source and target."""
 
     words: tuple[int, int]
     longest: tuple[int, int]
@@ -31,7 +31,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Sentences:
-    """As many of `source` as of `target`; none has a mark of its begin or end."""
+    """`source` and `target` have equal numbers of sequences, without marks of begin or end."""
 
     source: Texts
     target: Texts
@@ -40,12 +40,12 @@ class Sentences:
         return len(self.source)
 
     def batches(self, size: int, width: int, random: np.random.Generator) -> list[np.ndarray]:
-        """The numbers of an epoch's pairs, `size` at a time."""
+        """Returns the numbers of an epoch's pairs, `size` at a time."""
         return sequences.batches([self.source.lengths, self.target.lengths], size, width, random)
 
 
 class Growing:
-    """Sequences that come one by one."""
+    """Collects sequences one by one."""
 
     def __init__(self) -> None:
         self.tokens, self.ends = array("i"), array("q", [0])
@@ -63,7 +63,9 @@ class Growing:
 
 
 def read(job: Job, channel: str, limits: Limits) -> Sentences:
-    """All pairs of a channel that are not too long. Raises UserError that names file, record and fault, and where there is none."""
+    """Reads all pairs of a channel that are not too long. Raises UserError that names file, record and fault, or when there are
+    none.
+    """
     sides, room, left_out = (Growing(), Growing()), memory.for_rows(), 0
     for where, found in _records(job, channel):
         pair = [
@@ -88,7 +90,7 @@ def read(job: Job, channel: str, limits: Limits) -> Sentences:
 
 
 def _records(job: Job, channel: str) -> Iterator[tuple[str, Record]]:
-    """Each record and where it is."""
+    """Yields each record and its location."""
     for path in job.channel_files(channel):
         number = 0
         for block in recordio.frame_blocks(path):
@@ -102,7 +104,7 @@ def _records(job: Job, channel: str) -> Iterator[tuple[str, Record]]:
 
 
 def tokens_of(found: Record, name: str, words: int, where: str) -> np.ndarray:
-    """(n,) int32. Raises UserError where the record has none, or one that the vocabulary has not."""
+    """Returns (n,) int32. Raises UserError if the record has no tokens, or one outside the vocabulary."""
     tensor = found.features.get(name)
     if tensor is None:
         raise UserError(f"{where}: it has no feature {name}, only {', '.join(found.features) or 'none'}")
@@ -118,7 +120,7 @@ def tokens_of(found: Record, name: str, words: int, where: str) -> np.ndarray:
 
 
 def bare(tokens: np.ndarray) -> np.ndarray:
-    """Without the marks of begin and end, and what only fills up."""
+    """Removes marks of begin and end, and padding."""
     first, last = 0, len(tokens)
     while last and tokens[last - 1] in (PAD, END):
         last -= 1

@@ -1,4 +1,4 @@
-"""Answers of a Seq2Seq model: translations of texts (JSON, JSON Lines) or of numbers (recordIO-protobuf), in the request's form.
+"""Inference with a Seq2Seq model: translations of texts (JSON, JSON Lines) or numbers (recordIO-protobuf), in the request's format.
 
 Source: the contract's algorithms/seq2seq.md and _deep.md.
 """
@@ -38,7 +38,7 @@ def serve(model_directory: Path) -> Answering:
 
 @dataclass(frozen=True)
 class _Asked:
-    """Sentences of a request, which of them get the matrix of attention too, and the media of request and answer."""
+    """Sentences of a request, which of them also get the attention matrix, and the media type of request and response."""
 
     sentences: list[list[int]]
     matrices: list[bool]
@@ -46,7 +46,7 @@ class _Asked:
 
 
 class Service(Answering):
-    """Answers requests."""
+    """Serves requests."""
 
     def __init__(self, model: Model) -> None:
         self._model = model
@@ -55,7 +55,7 @@ class Service(Answering):
         return self.invoke_all([Request(body, content_type, accept)])[0]
 
     def invoke_all(self, requests: Sequence[Request]) -> list[Response]:
-        """All sentences of all requests are translated together."""
+        """Translates all sentences of all requests together."""
         read = [self._read(each) for each in requests]
         asked = [each for each in read if isinstance(each, _Asked)]
         said = iter(self._translate([sentence for each in asked for sentence in each.sentences]))
@@ -65,7 +65,7 @@ class Service(Answering):
         ]
 
     def _translate(self, sentences: list[list[int]]) -> list[Translation]:
-        """Nothing, of what has no word."""
+        """Translates the sentences; one without words yields an empty translation."""
         said = iter(self._model.translate([each for each in sentences if each]))
         return [next(said) if each else NOTHING for each in sentences]
 
@@ -130,7 +130,7 @@ def _text(number: int, instance: Any, names: tuple[str, str]) -> str:
 
 
 def _wants_matrix(instance: Mapping[str, Any]) -> bool:
-    """`{"configuration": {"attention_matrix": "true"}}`."""
+    """True for `{"configuration": {"attention_matrix": "true"}}`."""
     configuration = instance.get("configuration")
     wanted = configuration.get(MATRIX) if isinstance(configuration, Mapping) else None
     return str(wanted).lower() == "true"
@@ -143,6 +143,6 @@ def _check_lengths(sentences: Sequence[Sequence[int]]) -> None:
 
 
 def _is_accepted(accept: str, media: str) -> bool:
-    """Whether the client takes the form that its request has."""
+    """True if the client accepts the format of its request."""
     wanted = {ContentType.parse(text).media for text in accept.split(",") if text.strip()}
     return not wanted or bool(wanted & {media, "*/*", "application/*"})

@@ -1,4 +1,4 @@
-"""What the hyperparameters say about the network. Standard library only."""
+"""The network's settings from the hyperparameters. Standard library only."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ WORDS = {
     "rnn_attention_type": ("dot", "fixed", "mlp", "bilinear"), "rnn_decoder_state_init": ("last", "avg", "zero"),
     "cnn_activation_type": ("glu", "relu", "softrelu", "sigmoid", "tanh"),
 }  # fmt: skip
-"""What settings that are words may be."""
+"""Allowed values of the settings that are words."""
 _TRANSFORMER: dict[str, Any] = {
     "encoder_type": "transformer", "decoder_type": "transformer", "rnn_cell_type": "lstm", "rnn_residual_connections": False,
     "rnn_first_residual_layer": 0, "rnn_decoder_state_init": "zero", "rnn_attention_type": "dot", "rnn_attention_num_hidden": 0,
     "rnn_attention_in_upper_layers": False, "cnn_num_hidden": 0, "cnn_kernel_width_encoder": 0, "cnn_kernel_width_decoder": 0,
     "cnn_activation_type": "glu", "cnn_hidden_dropout": 0.0,
 }  # fmt: skip
-"""What a transformer's settings are besides its sizes, dropout and words."""
+"""A transformer's settings, besides its sizes, dropout and words."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class NetworkSettings:
 
     @classmethod
     def of(cls, values: Mapping[str, Any], source_words: int, target_words: int) -> NetworkSettings:
-        """From validated hyperparameters. What the network does not use is as if nothing was said."""
+        """Returns the settings from validated hyperparameters. Those that the network does not use get neutral values."""
         known = {
             "source_words": source_words,
             "target_words": target_words,
@@ -83,12 +83,12 @@ class NetworkSettings:
         return cls(**known)
 
     def size(self, part: str) -> int:
-        """Of the vectors of the `encoder_type` or `decoder_type`."""
+        """Returns the size of the vectors of the `encoder_type` or `decoder_type`."""
         return self.cnn_num_hidden if getattr(self, part) == "cnn" else self.rnn_num_hidden
 
     @property
     def numbers(self) -> int:
-        """About how many numbers the network learns."""
+        """Estimates how many numbers the network learns."""
         words = self.source_words * self.num_embed_source + self.target_words * self.num_embed_target
         inner = sum(
             layers * {"rnn": 8, "cnn": 2 * kernel, "transformer": 16}[kind] * size * size + 4 * size * embedding
@@ -102,12 +102,12 @@ class NetworkSettings:
         return words + self.target_words * self.size("decoder_type") + inner
 
     def document(self) -> dict[str, Any]:
-        """As JSON."""
+        """Returns the settings as JSON."""
         return asdict(self)
 
     @classmethod
     def read(cls, document: Any) -> NetworkSettings:
-        """What `document` gave. Raises UserError for something else."""
+        """Reads the output of `document`. Raises UserError for anything else."""
         try:
             found = cls(**document)
             found.check()
@@ -116,7 +116,7 @@ class NetworkSettings:
         return found
 
     def check(self) -> None:
-        """Raises ValueError where no network can be like this."""
+        """Raises ValueError for settings that no network can have."""
         for name, value in asdict(self).items():
             kind = NetworkSettings.__annotations__[name]
             good = {

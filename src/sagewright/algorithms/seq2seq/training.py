@@ -1,4 +1,4 @@
-"""Seq2Seq's training. What deep's epochs are here are the mini-batches between two looks at validation."""
+"""Seq2Seq training. An epoch in the sense of `deep` is the mini-batches between two validations."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from sagewright.algorithms.seq2seq.settings import NetworkSettings
 from sagewright.algorithms.seq2seq.vocabulary import SOURCE, TARGET, Vocabulary
 
 COPIES = 24
-"""Bytes of a number that is learnt: itself, its slope, the optimiser's two, the best one, and what is written."""
+"""Bytes per learnt number: the number, its slope, the optimiser's two, the best copy, and the one being written."""
 FOREVER = 1 << 40
 """Mini-batches of a training that only validation ends."""
 SPEED_EVERY = 50
@@ -45,7 +45,7 @@ DIRECTIONS: dict[str, Direction] = {"perplexity": "Minimize", "accuracy": "Maxim
 
 
 def train(job: Job, values: Mapping[str, Any]) -> None:
-    """Train and leave the network and its vocabularies. Raises JobError."""
+    """Trains and writes the network and its vocabularies. Raises JobError."""
     if len(job.hosts) > 1:
         raise UserError("Seq2Seq trains on one instance: InstanceCount must be 1.")
     with begin(DECLARATION, "AWS/Seq2Seq", job, values) as run:
@@ -66,7 +66,7 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
 
 
 def _say_unused(run: Run) -> None:
-    """Of hyperparameters of a kind that neither encoder nor decoder is."""
+    """Logs the hyperparameters of a kind that neither encoder nor decoder has."""
     if run.values["_architecture"] != "standard":
         return
     kinds = {run.values["encoder_type"], run.values["decoder_type"]}
@@ -76,7 +76,7 @@ def _say_unused(run: Run) -> None:
 
 
 def _file(job: Job, name: str) -> Path:
-    """Of channel vocab. Raises UserError where it is missing."""
+    """Returns a file of channel vocab. Raises UserError if it is missing."""
     files = job.channel_files("vocab")
     for path in files:
         if path.name == name:
@@ -85,7 +85,7 @@ def _file(job: Job, name: str) -> Path:
 
 
 def fit(run: Run, settings: NetworkSettings, known: Sentences, validation: Sentences) -> Network:
-    """Learn from pairs; the network that does best in validation."""
+    """Learns from pairs; returns the network that does best in validation."""
     values, found = run.values, Network(settings)
     network.begin_weights(found, values)
     found.to(run.device.place)
@@ -106,14 +106,16 @@ def _width(values: Mapping[str, Any]) -> int:
 
 
 def _clip(optimizer: Optimizer, most: float) -> None:
-    """Cut each number of the slopes before each step."""
+    """Clips each number of the slopes before each step."""
     learnt = [each for group in optimizer.param_groups for each in group["params"]]
     optimizer.before_steps(lambda: torch.nn.utils.clip_grad_value_(learnt, most))
 
 
 @dataclass(frozen=True)
 class Pace:
-    """Mini-batches: `epoch` in an epoch, `between` two looks at validation, `all` at most; `least` looks before an early end."""
+    """Numbers of mini-batches: `epoch` in an epoch, `between` two validations, `all` at most; `least` validations before an early
+    end.
+    """
 
     epoch: int
     between: int
@@ -136,7 +138,7 @@ class Pace:
 
 @dataclass
 class Trainer:
-    """One run's mini-batches."""
+    """The mini-batches of a run."""
 
     run: Run
     course: Course
@@ -150,7 +152,7 @@ class Trainer:
         self._resumed = False
 
     def train_epoch(self, number: int) -> dict[str, float]:
-        """The mini-batches before look `number`."""
+        """Trains on the mini-batches before validation `number`."""
         self._resume()
         first = number * self.pace.between
         count = min(self.pace.between, self.pace.all - first)
@@ -191,13 +193,13 @@ class Trainer:
         return self.state.module
 
     def _resume(self) -> None:
-        """Once, after a checkpoint was read, if there was one."""
+        """Resumes once after a checkpoint was read, if there is one."""
         if not self._resumed and isinstance(self._schedule, Plateau) and "plateau" in self.state.counters:
             self._schedule.restore(self.state.counters["plateau"])
         self._resumed = True
 
     def _batches(self, first: int, count: int) -> Iterator[tuple[int, np.ndarray]]:
-        """Mini-batches and their numbers; each epoch has an order of its own."""
+        """Yields mini-batches and their numbers; each epoch has a different order."""
         values, epoch, order = self.run.values, -1, []
         for step in range(first, first + count):
             if step // self.pace.epoch != epoch:
@@ -207,7 +209,7 @@ class Trainer:
             yield step, order[step % self.pace.epoch]
 
     def _sample(self) -> int:
-        """How many sentences BLEU is measured on."""
+        """Returns the number of sentences that BLEU is measured on."""
         asked = self.run.values["bleu_sample_size"]
         if asked == 0 and self.run.values["optimized_metric"] == "bleu":
             asked = -1
@@ -215,7 +217,7 @@ class Trainer:
 
 
 class Tally:
-    """Sums over mini-batches, on their device until they are asked for."""
+    """Sums over mini-batches, kept on their device until they are read."""
 
     def __init__(self) -> None:
         self._sums: list[torch.Tensor] = []
@@ -232,13 +234,13 @@ class Tally:
         return float(torch.stack(self._sums).double().sum(dim=0)[0]) / self._words
 
     def means(self) -> dict[str, float]:
-        """Perplexity and accuracy, a word."""
+        """Returns perplexity and accuracy per word."""
         hits = float(torch.stack(self._sums).double().sum(dim=0)[1])
         return {"perplexity": math.exp(min(self.loss, 700.0)), "accuracy": hits / self._words}
 
 
 class Speed:
-    """The lines that tell how fast it goes."""
+    """Logs the speed."""
 
     def __init__(self, size: int) -> None:
         self._size, self._began, self._count = size, time.monotonic(), 0
@@ -252,7 +254,7 @@ class Speed:
 
 
 def judge(found: Network, known: Sentences, device: Device) -> dict[str, float]:
-    """Perplexity and accuracy of all pairs."""
+    """Returns perplexity and accuracy of all pairs."""
     tally = Tally()
     found.eval()
     with torch.inference_mode():
@@ -264,7 +266,7 @@ def judge(found: Network, known: Sentences, device: Device) -> dict[str, float]:
 
 
 def measure_bleu(found: Network, known: Sentences, count: int, device: Device) -> float:
-    """BLEU of the first so many sentences."""
+    """Returns BLEU of the first `count` sentences."""
     found.eval()
     numbers = range(count)
     source, target = (

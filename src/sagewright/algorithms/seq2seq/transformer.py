@@ -1,7 +1,6 @@
-"""Encoder and decoder of a transformer, which `_architecture=transformer` asks for.
+"""Encoder and decoder of a transformer, chosen by `_architecture=transformer`.
 
-Source: A. Vaswani et al., "Attention Is All You Need", NIPS 2017; norms are before each part, as R. Xiong et al. have them,
-ICML 2020.
+Source: A. Vaswani et al., "Attention Is All You Need", NIPS 2017; norms come before each part, as in R. Xiong et al., ICML 2020.
 """
 
 from __future__ import annotations
@@ -15,12 +14,12 @@ from sagewright.algorithms.seq2seq.layers import State, places
 from sagewright.algorithms.seq2seq.settings import NetworkSettings
 
 HEAD = 64
-"""Numbers of a head, where the size has so many."""
+"""Numbers per head, if the size has that many."""
 WIDER = 4
 
 
 class Heads(nn.Module):
-    """Attention of several heads."""
+    """Multi-head attention."""
 
     def __init__(self, size: int) -> None:
         super().__init__()
@@ -29,11 +28,13 @@ class Heads(nn.Module):
         self.query, self.key, self.value, self.output = (nn.Linear(size, size) for _ in range(4))
 
     def split(self, values: Tensor) -> Tensor:
-        """(n, heads, t, size / heads)."""
+        """Returns (n, heads, t, size / heads)."""
         return values.unflatten(2, (self._heads, -1)).transpose(1, 2)
 
     def look(self, queries: Tensor, keys: Tensor, values: Tensor, allowed: Tensor) -> tuple[Tensor, Tensor]:
-        """What (n, t, size) see in (n, s, size), where they may, (n or 1, t or 1, s) bool; and the mean weights (n, t, s)."""
+        """Attends from (n, t, size) to (n, s, size), where allowed, (n or 1, t or 1, s) bool. Returns the result and the mean
+        weights (n, t, s).
+        """
         query = self.split(self.query(queries))
         scores = query @ self.split(keys).transpose(2, 3) / query.shape[3] ** 0.5
         weights = functional.softmax(scores.masked_fill(~allowed[:, None], -torch.inf), dim=3)
@@ -60,7 +61,7 @@ class EncoderLayer(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Layers in which each token looks at all."""
+    """Layers in which each token attends to all."""
 
     def __init__(self, settings: NetworkSettings) -> None:
         super().__init__()
@@ -80,7 +81,7 @@ class Encoder(nn.Module):
 
 
 class DecoderLayer(nn.Module):
-    """Looks at the words so far, then at the sentence."""
+    """Attends to the words so far, then to the sentence."""
 
     def __init__(self, size: int, dropout: float) -> None:
         super().__init__()
@@ -90,7 +91,7 @@ class DecoderLayer(nn.Module):
 
 
 class Decoder(nn.Module):
-    """The state is each layer's keys and values of the words so far, (n, t, size) each."""
+    """A decoder whose state is each layer's keys and values of the words so far, (n, t, size) each."""
 
     def __init__(self, settings: NetworkSettings) -> None:
         super().__init__()
@@ -102,7 +103,7 @@ class Decoder(nn.Module):
         self.after = nn.LayerNorm(self._size)
 
     def begin(self, memory: Memory) -> tuple[Memory, State]:
-        """With each layer's keys and values of the sentence after each other."""
+        """Returns the memory with each layer's keys and values of the sentence, concatenated."""
         both = [part(memory.values) for layer in self.layers for part in (layer.theirs.key, layer.theirs.value)]
         empty = memory.values.new_zeros(len(memory.values), 0, self._size)
         return Memory(memory.values, memory.there, memory.last, torch.cat(both, dim=2)), [empty] * (
@@ -110,7 +111,7 @@ class Decoder(nn.Module):
         )
 
     def advance(self, embedded: Tensor, memory: Memory, state: State) -> tuple[Tensor, Tensor, State]:
-        """From words (n, t, d) on, the first of which comes after `state`."""
+        """Advances by words (n, t, d), the first of which comes after `state`."""
         assert memory.keys is not None
         first, steps = state[0].shape[1], embedded.shape[1]
         values = self.inputs(embedded)

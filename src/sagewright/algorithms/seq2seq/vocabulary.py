@@ -27,7 +27,7 @@ class Vocabulary:
 
     @classmethod
     def read(cls, path: Path) -> Vocabulary:
-        """Raises UserError for what is no such file."""
+        """Raises UserError for an invalid file."""
         size = path.stat().st_size
         if size > MOST_BYTES:
             raise UserError(f"{path.name} has {size} bytes; a vocabulary may have {MOST_BYTES}")
@@ -48,7 +48,7 @@ class Vocabulary:
         return cls(found)
 
     def encode(self, text: str) -> list[int]:
-        """The numbers of words with blanks between them."""
+        """Returns the numbers of words separated by blanks."""
         return [self.numbers.get(word, UNKNOWN) for word in text.split()]
 
     def decode(self, tokens: Sequence[int]) -> str:

@@ -1,6 +1,6 @@
-"""The booster held against a constant: on the validation channel, or on rows of train that a smaller booster doesn't learn from.
+"""Compares the booster with a constant: on the validation channel, or on rows of train that a smaller booster doesn't learn from.
 
-Nothing is changed of the booster, which is the library's own.
+The booster itself, the library's, stays unchanged.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from sagewright.algorithms.xgboost.library import xgb
 from sagewright.algorithms.xgboost.parameters import Plan
 
 FEWEST, SHARE = 500, 25
-"""Rows that the smaller booster learns from: so many, or one in so many where that is more."""
+"""Rows that the smaller booster learns from: FEWEST, or one in SHARE if that is more."""
 TINY = 1e-15
 Loss = Callable[[np.ndarray, np.ndarray], float]
-"""Of predictions and labels."""
+"""The loss of predictions and labels."""
 
 
 def report(plan: Plan, booster: Any, train: Table, validation: Table | None) -> None:
-    """Log how the booster compares with the best constant; nothing where its objective has none, as with ranks."""
+    """Logs how the booster compares with the best constant; logs nothing if its objective has none, as with ranks."""
     loss = _loss(plan.objective)
     if loss is None or train.groups is not None:
         return
@@ -49,7 +49,7 @@ def _measured(plan: Plan, booster: Any, train: Table, validation: Table | None, 
 
 
 def _with(plan: Plan, train: Table, learnt: np.ndarray, held: np.ndarray, loss: Loss) -> float:
-    """With a booster that learns from some of the rows."""
+    """Returns the ratio for a booster that learns from some of the rows."""
     known, others = train.take(learnt), train.take(held)
     if plan.num_class and len(np.unique(known.labels)) < plan.num_class:
         return 1.0
@@ -66,7 +66,7 @@ def _ratio(plan: Plan, booster: Any, tables: tuple[Table, Table], loss: Loss) ->
 
 
 def _constant(plan: Plan, labels: np.ndarray) -> np.ndarray:
-    """What a model that looks at no feature predicts."""
+    """Returns the predictions of a model that uses no feature."""
     if plan.objective == "multi:softprob":
         counts = np.bincount(labels.astype(np.int64), minlength=int(plan.num_class or 0))
         return np.asarray(counts / counts.sum())

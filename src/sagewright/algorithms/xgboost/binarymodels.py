@@ -1,4 +1,4 @@
-"""XGBoost's binary format of models as today's JSON: releases before 1.6 wrote it by default, those from 3.1 on don't read it.
+"""Converts XGBoost's binary model format to today's JSON: releases before 1.6 wrote it by default, those from 3.1 on don't read it.
 
 Source: XGBoost 0.90, 1.0 and 1.7: `LearnerModelParam`, `GBTreeModelParam`, `TreeParam`, `RegTree::Node` and `RTreeNodeStat`, as
 `LearnerImpl::Save` writes them one after another, and the schema of JSON models in its documentation. All numbers are
@@ -38,11 +38,13 @@ _RENAMED = {"reg:linear": "reg:squarederror", "gpu:reg:linear": "reg:squarederro
 _SIGMOID = {"reg:logistic", "binary:logistic", "binary:logitraw"}
 _EXPONENTIAL = {"count:poisson", "reg:gamma", "reg:tweedie", "survival:cox"}
 _OF_THE_LEARNER = ("SAVED_PARAM_", "count_poisson_max_delta_step", "objective")
-"""Attributes that the learner has put among the user's."""
+"""Attributes that the learner adds to the user's."""
 
 
 def is_binary(content: bytes) -> bool:
-    """Whether it begins as a model in this format. Releases before 1.0 wrote no mark: the objective's name is one."""
+    """True if the content begins as a model in this format. Releases before 1.0 wrote no mark; there the objective's name serves as
+    one.
+    """
     if content.startswith((MAGIC, WITH_CONFIGURATION)):
         return True
     name = content[_LEARNER.itemsize + 8 : _LEARNER.itemsize + 8 + _LONGEST_NAME]
@@ -51,7 +53,7 @@ def is_binary(content: bytes) -> bool:
 
 
 def load(content: bytes) -> Any:
-    """The booster. Raises UserError for what can't be read."""
+    """Returns the booster. Raises UserError if the content can't be read."""
     found = document(content)
     try:
         return xgb.Booster(model_file=bytearray(json.dumps(found).encode()))
@@ -60,7 +62,7 @@ def load(content: bytes) -> Any:
 
 
 def document(content: bytes) -> dict[str, Any]:
-    """The same model as XGBoost's JSON. Raises UserError for a file that ends too early or holds what it can't hold."""
+    """Returns the same model as XGBoost's JSON. Raises UserError for a file that ends too early or holds invalid values."""
     if content.startswith(WITH_CONFIGURATION):
         content = content[len(WITH_CONFIGURATION) + 8 :]
     file = _File(content[len(MAGIC) :] if content.startswith(MAGIC) else content)
@@ -75,7 +77,7 @@ def document(content: bytes) -> dict[str, Any]:
         raise UserError(f"Unable to load model: it has {classes} classes, not 0 to {_MOST_CLASSES}.")
     parameters = {
         "base_score": repr(_base_score(learner, objective)),
-        "boost_from_average": "0",  # the score stands: with 1, linear boosters of XGBoost 3.2 add another
+        "boost_from_average": "0",  # keeps the score: with 1, linear boosters of XGBoost 3.2 add another
         "num_class": str(classes),
         "num_feature": str(learner["num_feature"]),
     }
@@ -91,7 +93,7 @@ def document(content: bytes) -> dict[str, Any]:
 
 
 def _objective(name: str, classes: int) -> dict[str, Any]:
-    """Its document with the default parameters: the binary format keeps none, and predictions need none."""
+    """Returns the objective's document with default parameters: the binary format keeps none, and predictions need none."""
     known = {"objective": name, "num_feature": 1, **({"num_class": classes} if classes else {})}
     try:
         found: dict[str, Any] = json.loads(xgb.Booster(known).save_config())["learner"]["objective"]
@@ -101,7 +103,7 @@ def _objective(name: str, classes: int) -> dict[str, Any]:
 
 
 def _base_score(learner: Any, objective: str) -> float:
-    """In the space of predictions. Before 1.0 it is kept as a margin."""
+    """Returns the base score in the space of predictions. Before 1.0 it is stored as a margin."""
     score = float(learner["base_score"])
     if learner["major"] >= 1 or objective not in _SIGMOID | _EXPONENTIAL:
         return score
@@ -170,7 +172,7 @@ def _tree(file: _File, number: int) -> dict[str, Any]:
 
 
 def _is_tree(nodes: NDArray[Any]) -> bool:
-    """Whether each child has the parent that leads to it, and so no way leads in a circle."""
+    """True if each child names the parent that leads to it, so that there are no cycles."""
     (inner,) = np.nonzero(nodes["left"] != -1)
     parents = nodes["parent"] & _LOW_BITS
     for side in ("left", "right"):
@@ -196,7 +198,7 @@ class _File:
         return self.array(dtype, 1)[0]
 
     def count(self, given: int, dtype: np.dtype[Any]) -> int:
-        """How many are said to follow, of at least `dtype`'s size each."""
+        """Returns `given`, a count of items. Raises UserError if the rest of the file is too short for them."""
         if not 0 <= given <= (len(self._content) - self._place) // dtype.itemsize:
             raise UserError("Unable to load model: the file ends too early.")
         return int(given)

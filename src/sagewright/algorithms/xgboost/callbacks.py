@@ -1,4 +1,4 @@
-"""What happens after each boosting round: the evaluation line, the checkpoint, the end on SIGTERM."""
+"""Callbacks of each boosting round: the evaluation line, the checkpoint, the end on SIGTERM."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Evaluations = Mapping[str, Mapping[str, list[float]]]
 
 
 class _Callback(xgb.callback.TrainingCallback):  # type: ignore[misc]  # untyped where xgboost isn't installed
-    """XGBoost tests the class of its callbacks; `rounds_before` are those of the checkpoint resumed from."""
+    """The base class that XGBoost requires of its callbacks. `rounds_before` are those of the checkpoint resumed from."""
 
     def __init__(self, rounds_before: int) -> None:
         super().__init__()
@@ -25,7 +25,7 @@ class _Callback(xgb.callback.TrainingCallback):  # type: ignore[misc]  # untyped
 
 
 class EvaluationLines(_Callback):
-    """`[round]<TAB>train-rmse:0.12345<TAB>validation-rmse:0.12345`, which the platform's metric regexes read."""
+    """Logs `[round]<TAB>train-rmse:0.12345<TAB>validation-rmse:0.12345`, which the platform's metric regexes read."""
 
     def after_iteration(self, model: Any, epoch: int, evals_log: Evaluations) -> bool:  # noqa: ARG002 - XGBoost's form
         print(line(self.rounds_before + epoch, evals_log), flush=True)
@@ -33,7 +33,7 @@ class EvaluationLines(_Callback):
 
 
 def line(number: int, evaluations: Evaluations) -> str:
-    """The last value of each metric of each data set."""
+    """Returns the last value of each metric of each data set."""
     values = (
         f"{part}-{shown(name)}:{history[-1]:.5f}"
         for part, names in evaluations.items()
@@ -43,12 +43,12 @@ def line(number: int, evaluations: Evaluations) -> str:
 
 
 def shown(name: str) -> str:
-    """XGBoost adds the variance power to tweedie-nloglik's name; the metric definitions know it without."""
+    """Removes the variance power that XGBoost appends to tweedie-nloglik's name; the metric definitions don't have it."""
     return name.partition("@")[0] if name.startswith("tweedie-nloglik@") else name
 
 
 class Checkpoints(_Callback):
-    """One file after each round."""
+    """Writes one file after each round."""
 
     def __init__(self, rounds_before: int, directory: Path) -> None:
         super().__init__(rounds_before)
@@ -60,9 +60,9 @@ class Checkpoints(_Callback):
 
 
 class StopOnTermination(_Callback):
-    """End training after the round in which SIGTERM came to any host; save the model now and then until that.
+    """Ends training after the round in which any host received SIGTERM; saves the model periodically until then.
 
-    A round may outlast the grace before SIGKILL, so that the model is also written when `every_s` have passed.
+    A round can outlast the grace period before SIGKILL, so the model is also written when `every_s` have passed.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What XGBoost would trip over, or learn from without a word: found in the rows before it, and named."""
+"""Checks rows for what XGBoost would fail on, or silently learn from, and names the fault."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BLOCK = 1 << 20
 MOST_COLUMNS = (1 << 31) - 1
 MOST_RELEVANCE = 31
 SCORES = 3
-"""How often XGBoost holds a number for each row and class: the score, its slope and its curvature."""
+"""Copies that XGBoost holds for each row and class: the score, its slope and its curvature."""
 LARGEST = float(np.finfo(np.float32).max)
 
 Test = Callable[[np.ndarray], np.ndarray]
@@ -38,11 +38,11 @@ LABELS: dict[str, tuple[str, Test]] = {
         f"a whole number from 0 to {MOST_RELEVANCE}", lambda y: _whole(y) & (y >= 0) & (y <= MOST_RELEVANCE),
     ),
 }  # fmt: skip
-"""What a label must be, and whether it is, by the objective; of others it may be any number."""
+"""The requirement on labels, and its test, by objective; for others any number is valid."""
 
 
 def check(table: Table, channel: str, values: Mapping[str, Any]) -> None:
-    """Raises UserError for the first row of a channel that can't be learnt from."""
+    """Raises UserError for the first invalid row of a channel."""
     if table.columns > MOST_COLUMNS:
         raise UserError(f"Channel {channel} has a column {table.columns - 1}: XGBoost takes {MOST_COLUMNS:,} columns.")
     _check_features(table.features, channel)

@@ -1,4 +1,4 @@
-"""Several hosts training one model with XGBoost's collective: who takes part, and what they add up."""
+"""Trains one model on several hosts with XGBoost's collective: the members, and their sums."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ RESOLVE_S = 900.0
 
 @dataclass(frozen=True)
 class Member:
-    """This host's place among those that train: rank 0 saves the model."""
+    """This host's rank among those that train: rank 0 saves the model."""
 
     rank: int = 0
     size: int = 1
 
     def total(self, values: np.ndarray) -> np.ndarray:
-        """The sum over all members of a float64 array, in its shape."""
+        """Returns the sum over all members of a float64 array, in its shape."""
         if self.size == 1:
             return values
         return xgb.collective.allreduce(values, xgb.collective.Op.SUM).reshape(values.shape)
 
     def from_first(self, value: Any) -> Any:
-        """What rank 0 passed; the others' values are ignored."""
+        """Returns the value that rank 0 passed; the others' values are ignored."""
         return value if self.size == 1 else xgb.collective.broadcast(value, 0)
 
 
 def membership(job: Job, has_data: bool) -> contextlib.AbstractContextManager[Member | None]:
-    """Join the hosts that have data; None for a host that is left out. Raises UserError when none has data."""
+    """Joins the hosts that have data; yields None on a host that is left out. Raises UserError when none has data."""
     nobody = f"No data in training channel path {job.channel_path('train')} of any host"
     return joined(Host(job.name, job.hosts, job.current_host), has_data, nobody)
 
@@ -55,7 +55,7 @@ class Host:
 
 @contextlib.contextmanager
 def joined(here: Host, has_data: bool, nobody: str) -> Iterator[Member | None]:
-    """As `membership`; `nobody` says that no host has data."""
+    """As `membership`; `nobody` is the message for the case that no host has data."""
     trackers: list[Any] = []
 
     def start(told: Mapping[str, Any]) -> dict[str, Any]:
@@ -85,7 +85,7 @@ def joined(here: Host, has_data: bool, nobody: str) -> Iterator[Member | None]:
 
 
 def _wait(tracker: Any) -> None:
-    """Until the other members are done with the tracker. In a thread, so that a signal still ends the process."""
+    """Waits until the other members are done with the tracker, in a thread, so that a signal still ends the process."""
     waiter = threading.Thread(target=tracker.wait_for, daemon=True)
     waiter.start()
     while waiter.is_alive():

@@ -1,4 +1,4 @@
-"""XGBoost's declaration: hyperparameters with the ranges of AWS's open container, channels, metrics."""
+"""The declaration of XGBoost: hyperparameters with the ranges of AWS's open container, channels, metrics."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ CONTENT_TYPES = (
 
 
 def metric(part: str, name: str, direction: Direction) -> Metric:
-    """A metric of one data set. The log shows each TAB of an evaluation line as `#011`, and the regex relies on it."""
+    """Returns a metric of one data set. The log shows each TAB of an evaluation line as `#011`, and the regex relies on it."""
     return Metric(f"{part}:{name}", direction, rf".*\[[0-9]+\].*#011{part}-{name}:(\S+)", part == "validation")
 
 
@@ -178,7 +178,7 @@ DECLARATION = Declaration(
     train="sagewright.algorithms.xgboost.training:train",
     serve="sagewright.algorithms.xgboost.serving:serve",
     rules=rules.RULES,
-    fills_defaults=False,  # what isn't given is left to XGBoost itself
+    fills_defaults=False,  # XGBoost itself chooses the defaults
     default_content_type="text/libsvm",
     log_style="xgboost",
 )

@@ -1,4 +1,4 @@
-"""What XGBoost's own errors mean for the job's owner."""
+"""Explains XGBoost's errors to the job's owner."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _USER_FAULTS = re.compile(
 
 
 def explain(error: Exception) -> JobError:
-    """The same error as the user's or the algorithm's, without XGBoost's source positions and stack trace."""
+    """Returns the error as the user's or the algorithm's, without XGBoost's source positions and stack trace."""
     text = _PLACE.sub("", str(error).split("Stack trace:")[0].strip())
     if _USER_FAULTS.search(text):
         return UserError(text)

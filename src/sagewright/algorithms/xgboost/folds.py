@@ -1,4 +1,4 @@
-"""K-fold cross-validation (`_kfold`, `_num_cv_round`): one booster a fold, and the predictions on what each left out.
+"""K-fold cross-validation (`_kfold`, `_num_cv_round`): one booster per fold, and predictions for the rows that each left out.
 
 Source: the contract's xgboost.md ("K-fold"). Train and validation rows are pooled; classes are spread over the folds.
 """
@@ -20,7 +20,7 @@ PREDICTIONS_NAME = "predictions.csv"
 
 
 def cross_validate(job: Job, values: Mapping[str, Any], trainer: Trainer, data: Data) -> None:
-    """Train `_kfold` times `_num_cv_round` boosters, save them all, and write the pooled predictions."""
+    """Trains `_kfold` times `_num_cv_round` boosters, saves them all, and writes the pooled predictions."""
     count, repeats = values["_kfold"], values.get("_num_cv_round", 1)
     pooled = concatenate([part for part in (data.train, data.validation) if part is not None])
     logging.info("Run %d-round of %d-fold cross validation with %d rows", repeats, count, pooled.rows)
@@ -65,7 +65,7 @@ def cross_validate(job: Job, values: Mapping[str, Any], trainer: Trainer, data: 
 def _splits(
     rows: int, classes: np.ndarray | None, shape: tuple[int, int], rng: np.random.Generator
 ) -> Iterator[tuple[int, np.ndarray]]:
-    """(repeat, rows of the fold): each row is in one fold of each repeat; folds have like shares of each class."""
+    """Yields (repeat, rows of the fold): each row is in one fold of each repeat; folds have similar shares of each class."""
     count, repeats = shape
     for repeat in range(repeats):
         order = rng.permutation(rows)
@@ -86,7 +86,7 @@ def _mean_line(rounds: int, results: list[Mapping[str, Mapping[str, list[float]]
 
 
 def _write(job: Job, labels: np.ndarray, predictions: list[np.ndarray], classes: measures.Classes | None) -> None:
-    """predictions.csv: true label, then the mean prediction; for classes the mean probability, then the commonest class."""
+    """Writes predictions.csv: true label, then the mean prediction; for classes the mean probability, then the commonest class."""
     columns = [labels]
     if classes is None:
         columns.append(np.mean(predictions, axis=0))

@@ -1,7 +1,7 @@
 """The `xgboost` package, imported without scikit-learn and pandas.
 
-XGBoost imports both where they are installed, which takes 1.7 s of a job that may last 0.3 s, and nothing here uses
-what it would do with them. While the import runs they look as if they were not installed.
+XGBoost imports both if they are installed, which takes 1.7 s of a job that can last 0.3 s, and nothing here uses its support for
+them. During the import they appear as not installed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The channels as XGBoost's matrices."""
+"""Converts the channels to XGBoost's matrices."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from sagewright.algorithms.xgboost.library import xgb
 
 
 def read_channel(job: Job, name: str, values: Mapping[str, Any]) -> Table | None:
-    """All rows of a channel, None when it holds none. Raises UserError, worded as the container words it."""
+    """Returns all rows of a channel, None when it holds none. Raises UserError in the container's words."""
     channel = job.channels[name]
     format_ = channel.content_type.format
     if format_ is None:
@@ -58,7 +58,7 @@ def _check(table: Table, name: str, paths: list[Path]) -> None:
 
 
 def widen(table: Table, columns: int) -> Table:
-    """The same rows with at least so many columns, if they are sparse: trailing empty columns leave no trace in text."""
+    """Returns the same rows with at least this many columns, if they are sparse: trailing empty columns leave no trace in text."""
     if not isinstance(table.features, Sparse) or table.columns >= columns:
         return table
     features = Sparse(table.features.indptr, table.features.indices, table.features.values, columns)
@@ -66,7 +66,7 @@ def widen(table: Table, columns: int) -> Table:
 
 
 def matrix(table: Table, objective: str, threads: int | None = None) -> Any:
-    """A DMatrix of the rows; what a sparse row doesn't store is missing."""
+    """Returns a DMatrix of the rows; values that a sparse row doesn't store are missing."""
     bounds = {}
     if objective == "survival:aft":  # rows of one label are observed, not censored
         bounds = {"label_lower_bound": table.labels, "label_upper_bound": table.labels}
@@ -76,7 +76,7 @@ def matrix(table: Table, objective: str, threads: int | None = None) -> Any:
 
 
 def to_xgboost(features: np.ndarray | Sparse) -> Any:
-    """Features as XGBoost takes them: an array, or SciPy's CSR matrix."""
+    """Returns features in a form that XGBoost accepts: an array, or SciPy's CSR matrix."""
     if not isinstance(features, Sparse):
         return features
     from scipy.sparse import csr_matrix

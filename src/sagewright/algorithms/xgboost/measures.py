@@ -70,7 +70,7 @@ FROM_CONFUSION: dict[str, Callable[[np.ndarray], float]] = {
     "recall_macro": _macro(_recalls),
     "recall_micro": _accuracy,
 }
-"""Of a (classes, classes) matrix of counts: rows are true classes, columns predicted ones."""
+"""Metrics of a (classes, classes) matrix of counts: rows are true classes, columns predicted ones."""
 
 
 def _mse(sums: np.ndarray) -> float:
@@ -85,7 +85,7 @@ def _r2(sums: np.ndarray) -> float:
 
 
 FROM_SUMS: dict[str, Callable[[np.ndarray], float]] = {"mse": _mse, "r2": _r2}
-"""Of the sums (rows, label, label², (label - prediction)²)."""
+"""Metrics of the sums (rows, label, label², (label - prediction)²)."""
 
 MEASURES = tuple(FROM_CONFUSION) + tuple(FROM_SUMS)
 
@@ -93,7 +93,7 @@ MEASURES = tuple(FROM_CONFUSION) + tuple(FROM_SUMS)
 def evaluate(
     names: tuple[str, ...], labels: np.ndarray, predictions: np.ndarray, classes: Classes, reduce: Reduce
 ) -> list[tuple[str, float]]:
-    """(name, value) of each metric. `predictions` (n,) or (n, k) as XGBoost predicts. Raises UserError."""
+    """Returns (name, value) of each metric. `predictions` (n,) or (n, k) as XGBoost predicts. Raises UserError."""
     results = []
     confusion = sums = None
     for name in names:
@@ -117,14 +117,14 @@ def _regression_sums(labels: np.ndarray, predictions: np.ndarray) -> np.ndarray:
 
 
 class Classes:
-    """How predictions of one objective become classes. `count` is the number of classes."""
+    """Converts the predictions of one objective to classes. `count` is the number of classes."""
 
     def __init__(self, objective: str, num_class: int | None) -> None:
         self.objective = objective
         self.count = num_class or 2
 
     def predicted(self, predictions: np.ndarray) -> np.ndarray:
-        """(n,) int64 classes. Raises UserError for an objective that predicts no class."""
+        """Returns (n,) int64 classes. Raises UserError for an objective that predicts no class."""
         if self.objective == "multi:softprob":
             return predictions.argmax(axis=1)
         if self.objective in ("multi:softmax", "binary:hinge"):
@@ -136,7 +136,7 @@ class Classes:
         raise UserError(f"Classification metrics can't be used with objective {self.objective}.")
 
     def confusion(self, labels: np.ndarray, predictions: np.ndarray) -> np.ndarray:
-        """(count, count) float64 counts. Raises UserError for labels that are no classes."""
+        """Returns (count, count) float64 counts. Raises UserError for labels that are not classes."""
         truth = labels.astype(np.int64)
         if len(truth) and ((truth != labels).any() or truth.min() < 0 or truth.max() >= self.count):
             raise UserError(f"Classification metrics need labels that are whole numbers below {self.count}.")

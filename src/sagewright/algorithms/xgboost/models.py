@@ -1,8 +1,8 @@
 """Boosters in files: the artifact and the checkpoints.
 
-The format is XGBoost's UBJSON, under the contract's names without an extension: `xgboost.Booster(model_file=…)` of
-version 1.6 and later opens it. The artifact of a job whose image is older than 1.3 is a pickled booster, as AWS's images wrote it:
-scripts written for those unpickle it.
+The format is XGBoost's UBJSON, under the contract's names without an extension: `xgboost.Booster(model_file=…)` of version 1.6 and
+later opens it. The artifact of a job whose image is older than 1.3 is a pickled booster, as AWS's images wrote it: scripts written
+for those unpickle it.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ MODEL_NAME = "xgboost-model"
 CHECKPOINT_NAME = "xgboost-checkpoint"
 CHECKPOINTS_KEPT = 5
 FIRST_INDEX = "sagewright_first_index"
-"""The attribute of a booster that learned from LibSVM indices starting at 1: it must not have them moved at inference."""
+"""The attribute that marks a booster trained on LibSVM indices starting at 1: inference must not shift them."""
 
 _UNPICKLED_SINCE = (1, 3)
 _CHECKPOINT = re.compile(rf"{CHECKPOINT_NAME}\.([0-9]+)")
 
 
 def is_pickled(image_version: str) -> bool:
-    """Whether AWS's image of that version (`0.90-2`, `1.0-1`; "" if its tag names none) pickles the artifact."""
+    """True if AWS's image of that version (`0.90-2`, `1.0-1`; "" if its tag names none) pickles the artifact."""
     parts = image_version.partition("-")[0].split(".")
     numbers = tuple(int(part) for part in parts if part.isdecimal())
     return 0 < len(numbers) == len(parts) and numbers < _UNPICKLED_SINCE
 
 
 def save(booster: Any, path: Path, pickled: bool = False) -> None:
-    """Write the booster; a reader never sees half of it."""
+    """Writes the booster atomically: a reader never sees a partial file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
     part.write_bytes(pickle.dumps(booster) if pickled else booster.save_raw(raw_format="ubj"))
@@ -43,20 +43,20 @@ def save(booster: Any, path: Path, pickled: bool = False) -> None:
 
 
 def load(path: Path) -> Any:
-    """Raises xgboost.core.XGBoostError for a file that is no model, UserError for one of an old release that can't be loaded."""
+    """Raises xgboost.core.XGBoostError for a file that is not a model, UserError for one of an old release that can't be loaded."""
     content = path.read_bytes()
     old = load_old(content)
     return xgb.Booster(model_file=bytearray(content)) if old is None else old
 
 
 def remove_parts(directory: Path) -> None:
-    """Remove what an interrupted `save` left."""
+    """Removes the files of interrupted calls of `save`."""
     for part in directory.glob(".*.part"):
         part.unlink()
 
 
 def checkpoints(directory: Path) -> list[tuple[int, Path]]:
-    """(iteration, file) of the checkpoints in a folder, oldest first."""
+    """Returns (iteration, file) of the checkpoints in a folder, oldest first."""
     if not directory.is_dir():
         return []
     matches = [(_CHECKPOINT.fullmatch(path.name), path) for path in directory.iterdir()]
@@ -64,7 +64,7 @@ def checkpoints(directory: Path) -> list[tuple[int, Path]]:
 
 
 def latest_checkpoint(directory: Path) -> tuple[int, bytes] | None:
-    """(rounds done, model bytes) of the newest checkpoint that can be read, or None."""
+    """Returns (rounds done, model bytes) of the newest readable checkpoint, or None."""
     for iteration, path in reversed(checkpoints(directory)):
         try:
             load(path)
@@ -78,7 +78,7 @@ def latest_checkpoint(directory: Path) -> tuple[int, bytes] | None:
 
 
 def save_checkpoint(booster: Any, directory: Path, iteration: int) -> None:
-    """Write one checkpoint and remove all but the newest `CHECKPOINTS_KEPT`."""
+    """Writes one checkpoint and removes all but the newest `CHECKPOINTS_KEPT`."""
     save(booster, directory / f"{CHECKPOINT_NAME}.{iteration}")
     for _, path in checkpoints(directory)[:-CHECKPOINTS_KEPT]:
         path.unlink(missing_ok=True)

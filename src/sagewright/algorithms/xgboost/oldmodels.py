@@ -1,7 +1,7 @@
 """Model files of old releases: pickled boosters, as AWS's images 0.90 to 1.2 wrote them, and XGBoost's binary format.
 
-A pickle is opened by a reader that knows boosters alone, and nothing else in it is called. XGBoost 3.1 and later read neither the
-binary format nor pickles with that inside: see binarymodels.
+A reader that knows only boosters opens a pickle, and calls nothing else in it. XGBoost 3.1 and later read neither the binary format
+nor pickles that contain it: see binarymodels.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from sagewright.algorithms.xgboost import binarymodels
 from sagewright.algorithms.xgboost.library import xgb
 
 _PICKLES = (b"\x80", b"ccopy_reg\n", b"ccopyreg\n")
-"""How pickles begin, those of Python 2 among them."""
+"""First bytes of pickles, including those of Python 2."""
 _PLAIN = {"builtins": {"bytearray", "bytes", "dict", "list", "set", "tuple", "int", "float", "str", "object"}}
 
 
 class _Held:
-    """Stands for a booster in a pickle: its state, and no code of it."""
+    """Stands for a booster in a pickle: holds its state, and runs none of its code."""
 
     def __init__(self, *_arguments: Any, **_named: Any) -> None:
         self.state: dict[str, Any] = {}
@@ -45,7 +45,7 @@ class _Reader(pickle.Unpickler):
 
 
 def load_old(content: bytes) -> Any | None:
-    """The booster, None for what is no file of an old release. Raises UserError where it can't be loaded."""
+    """Returns the booster, or None if the content is not a file of an old release. Raises UserError if it can't be loaded."""
     if content.startswith(_PICKLES):
         return _load_pickle(content)
     if not _reads_binary() and binarymodels.is_binary(content):
@@ -58,7 +58,7 @@ def _load_pickle(content: bytes) -> Any:
         held = _Reader(io.BytesIO(content)).load()
     except UserError:
         raise
-    except Exception as error:  # whatever a damaged pickle leads to
+    except Exception as error:  # a damaged pickle can raise anything
         raise UserError(f"Unable to load model: its pickle cannot be read: {type(error).__name__}: {error}") from error
     state = held.state if isinstance(held, _Held) else {}
     inner = state.get("_Booster")
@@ -69,7 +69,7 @@ def _load_pickle(content: bytes) -> Any:
 
 
 def load_handle(handle: bytes) -> Any:
-    """What a booster's state has of its model: since 1.6 in today's form, since 1.1 in JSON, before that in the binary one."""
+    """Loads the model in a booster's state: since 1.6 in today's format, since 1.1 in JSON, before that in the binary one."""
     if handle.startswith(b'{"'):
         model = json.loads(handle).get("Model")
         return xgb.Booster(model_file=bytearray(json.dumps(model).encode()))

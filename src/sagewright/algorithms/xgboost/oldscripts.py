@@ -9,7 +9,7 @@ from typing import Any
 
 
 def accept_old(core: ModuleType) -> None:
-    """Has `xgboost.core`'s Booster read what it refuses by `oldmodels`. What that can't read either fails as it would without."""
+    """Makes `xgboost.core`'s Booster read by `oldmodels` the files that it refuses. Files that neither reads fail as before."""
     booster: Any = core.Booster
     restore, load_model = booster.__setstate__, booster.load_model
     reading = threading.local()  # the reader itself restores boosters
@@ -53,7 +53,7 @@ def accept_old(core: ModuleType) -> None:
 
 
 def _restore_names(booster: Any, state: dict[str, Any]) -> None:
-    """Releases before 1.4 kept the names beside the model, and gave columns without a name one of their own."""
+    """Restores names that releases before 1.4 kept beside the model, giving columns without a name a generated one."""
     names = state.get("feature_names")
     if names and names != [f"f{number}" for number in range(len(names))]:
         booster.feature_names, booster.feature_types = names, state.get("feature_types")

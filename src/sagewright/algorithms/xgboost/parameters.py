@@ -1,4 +1,4 @@
-"""From validated hyperparameters to what this XGBoost is told: renamed, removed and container-only ones sorted out."""
+"""Translates validated hyperparameters into XGBoost's parameters: sorts out renamed, removed and container-only ones."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ CONTAINER_ONLY = (
     "num_round", "csv_weights", "early_stopping_rounds", "eval_metric", "save_model_on_termination", "_kfold",
     "_num_cv_round", "_tuning_objective_metric",
 )  # fmt: skip
-"""What the algorithm handles itself."""
+"""Hyperparameters that the algorithm handles itself."""
 
 RENAMED_UPDATERS = {"grow_skmaker": "grow_histmaker", "distcol": "grow_colmaker"}
 
 
 @dataclass(frozen=True)
 class Plan:
-    """One training: `booster` goes to XGBoost as it is; `measures` are evaluated by this package; `notes` are log lines.
+    """One training: `booster` goes to XGBoost unchanged; `measures` are evaluated by this package; `notes` are log lines.
 
     `early_stopping_metric` None means the last metric that is evaluated.
     """
@@ -42,14 +42,14 @@ class Plan:
 
     @property
     def maximize(self) -> bool | None:
-        """Whether more is better of the early-stopping metric; None leaves it to XGBoost."""
+        """True if a larger early-stopping metric is better; None leaves it to XGBoost."""
         if self.early_stopping_metric is None:
             return None
         return self.early_stopping_metric.partition("@")[0] in MAXIMIZED
 
 
 def plan(values: Mapping[str, Any], gpus: int) -> Plan:
-    """The training that validated hyperparameters ask for, on a host with so many usable GPUs."""
+    """Returns the training that validated hyperparameters specify, on a host with `gpus` usable GPUs."""
     booster = {name: value for name, value in values.items() if name not in REMOVED + CONTAINER_ONLY}
     notes = _modernise(booster, gpus)
     metrics = list(dict.fromkeys(values.get("eval_metric", [])))
@@ -76,12 +76,12 @@ def plan(values: Mapping[str, Any], gpus: int) -> Plan:
 
 
 def _full_name(metric: str, values: Mapping[str, Any]) -> str:
-    """XGBoost wants the variance power in tweedie-nloglik's name."""
+    """Appends the variance power to tweedie-nloglik's name, as XGBoost requires."""
     return f"{metric}@{values.get('tweedie_variance_power', 1.5):g}" if metric == "tweedie-nloglik" else metric
 
 
 def _modernise(booster: dict[str, Any], gpus: int) -> list[str]:
-    """Replace what was renamed, in place; the value is what to tell the user."""
+    """Replaces renamed parameters in place; returns messages for the user."""
     notes = []
     if booster.get("objective") == "reg:linear":
         booster["objective"] = "reg:squarederror"

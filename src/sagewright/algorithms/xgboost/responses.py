@@ -1,4 +1,4 @@
-"""XGBoost's predictions as answers: JSON, JSON Lines, CSV and recordIO-protobuf, plain or with selected content.
+"""XGBoost's predictions as responses: JSON, JSON Lines, CSV and recordIO-protobuf, plain or with selected content.
 
 Source: the contract's xgboost.md, "Inference".
 """
@@ -26,11 +26,11 @@ VALID_KEYS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("binary:logistic", "multi:softprob"), _CLASS_KEYS + _PROBABILITY_KEYS),
     **dict.fromkeys(("binary:logitraw", "binary:hinge", "multi:softmax"), _CLASS_KEYS),
 }
-"""What SAGEMAKER_INFERENCE_OUTPUT may ask for, by objective; other words give NaN."""
+"""Keys that SAGEMAKER_INFERENCE_OUTPUT can request, by objective; others give NaN."""
 
 
 def select(predictions: np.ndarray, keys: Sequence[str], objective: str, num_class: int) -> list[dict[str, Any]]:
-    """One object a row with the asked-for content. Raises ValueError for an objective without any."""
+    """Returns one object per row with the requested content. Raises ValueError for an objective without any."""
     if objective not in VALID_KEYS:
         raise ValueError(f"Objective `{objective}` unsupported for selectable inference predictions.")
     valid = VALID_KEYS[objective]
@@ -57,7 +57,7 @@ def _content(key: str, row: Any, objective: str, classes: list[int]) -> Any:
 
 
 def encode_selected(rows: list[dict[str, Any]], accept: str, batch: bool) -> bytes:
-    """The rows of `select` in an accepted type."""
+    """Encodes the rows of `select` in an accepted type."""
     if accept == "application/json":
         return json.dumps({"predictions": rows}).encode()
     if accept == "application/jsonlines":
@@ -71,7 +71,7 @@ def encode_selected(rows: list[dict[str, Any]], accept: str, batch: bool) -> byt
 
 
 def encode(predictions: np.ndarray, accept: str, batch: bool) -> bytes:
-    """Predictions (n,) or (n, k) in an accepted type; batch transform always gets one line a row."""
+    """Encodes predictions (n,) or (n, k) in an accepted type; batch transform always gets one line per row."""
     rows = predictions.tolist()
     if batch:
         return "".join(f"{row}\n" for row in rows).encode()

@@ -1,4 +1,4 @@
-"""Serve XGBoost models: parse the request, predict, encode the answer.
+"""Serves XGBoost models: parses the request, predicts, encodes the response.
 
 Source: the contract's xgboost.md, "Inference"; the status codes are those of AWS's open container.
 """
@@ -31,7 +31,7 @@ VOTED = ("multi:softmax", "binary:hinge")
 
 
 class Ensemble:
-    """One or more boosters that answer together: the mean of their predictions, or the commonest class."""
+    """One or more boosters that predict together: the mean of their predictions, or the commonest class."""
 
     def __init__(self, paths: list[Path]) -> None:
         self.boosters = [models.load(path) for path in paths]
@@ -40,18 +40,18 @@ class Ensemble:
         self.num_class = int(learner["learner_model_param"]["num_class"])
         self.columns: int = self.boosters[0].num_features()
         self.one_based = self.boosters[0].attr(models.FIRST_INDEX) == "1"
-        # Without a matrix around the rows, which takes longer than to predict a few of them; safe from many threads.
+        # Avoids building a matrix around the rows, which takes longer than predicting a few of them; thread-safe.
         self._in_place = all(_booster_name(each) == "gbtree" for each in self.boosters)
         self._lock = threading.Lock()  # a booster of kind dart or gblinear predicts for one thread at a time
 
     def fitted(self, features: np.ndarray | Sparse) -> np.ndarray | Sparse:
-        """Sparse rows that end early as wide as the model; all others as they are."""
+        """Returns sparse rows with fewer columns than the model widened to its width; all others unchanged."""
         if not isinstance(features, Sparse) or features.columns >= self.columns:
             return features
         return Sparse(features.indptr, features.indices, features.values, self.columns)
 
     def predict(self, features: np.ndarray | Sparse) -> np.ndarray:
-        """(n,) or (n, k) float32. Raises ValueError when the rows don't fit the model."""
+        """Returns (n,) or (n, k) float32. Raises ValueError when the rows don't fit the model."""
         columns = int(features.shape[1])
         if columns > self.columns or (columns < self.columns and not isinstance(features, Sparse)):
             raise ValueError(
@@ -77,7 +77,7 @@ def _booster_name(booster: Any) -> str:
 
 
 def load_models(directory: Path, environment: Mapping[str, str]) -> Ensemble:
-    """The models of a folder, sorted; only the first unless ensembles are on. Raises UserError when there is none."""
+    """Loads the models of a folder, sorted; only the first unless ensembles are on. Raises UserError when there is none."""
     paths = sorted(path for path in directory.iterdir() if path.is_file() and not path.name.startswith("."))
     if not paths:
         raise UserError(f"There is no model in {directory}.")
@@ -90,9 +90,9 @@ def load_models(directory: Path, environment: Mapping[str, str]) -> Ensemble:
 
 
 def parse(body: bytes, content_type: str, one_based: bool) -> np.ndarray | Sparse:
-    """The rows of a request, without labels. Raises UserError for what can't be read.
+    """Parses the rows of a request, without labels. Raises UserError for an unreadable body.
 
-    LibSVM indices that start at 1 are moved down to 0, unless the model learned from such indices (`one_based`).
+    LibSVM indices that start at 1 are shifted to 0, unless the model learned from such indices (`one_based`).
     """
     kind = ContentType.parse(content_type or "text/libsvm").format
     if kind == "csv":
@@ -107,7 +107,7 @@ def parse(body: bytes, content_type: str, one_based: bool) -> np.ndarray | Spars
 
 
 def _parse_libsvm(body: bytes, one_based: bool) -> Sparse:
-    """Tokens without a colon are labels, and are passed over."""
+    """Parses LibSVM rows; tokens without a colon are labels, and are skipped."""
     lines = (
         b" ".join([b"0", *(token for token in line.split() if b":" in token)]) for line in body.strip().split(b"\n")
     )
@@ -120,14 +120,14 @@ def _parse_libsvm(body: bytes, one_based: bool) -> Sparse:
 
 @dataclass(frozen=True)
 class _Asked:
-    """A request whose rows could be read."""
+    """A request with readable rows."""
 
     features: np.ndarray | Sparse
     accept: str
 
 
 class Service(Answering):
-    """Answers invocations with one ensemble."""
+    """Serves invocations with one ensemble."""
 
     def __init__(self, ensemble: Ensemble, environment: Mapping[str, str]) -> None:
         self.ensemble = ensemble
@@ -141,14 +141,14 @@ class Service(Answering):
         return asked if isinstance(asked, Response) else self._answer(asked)
 
     def invoke_all(self, requests: Sequence[Request]) -> list[Response]:
-        """One prediction for all rows."""
+        """Predicts for all rows at once."""
         read = [self._read(each.body, each.content_type, each.accept) for each in requests]
         group = [asked for asked in read if isinstance(asked, _Asked)]
         answers = iter(self._answer_all(group))
         return [asked if isinstance(asked, Response) else next(answers) for asked in read]
 
     def _read(self, body: bytes, content_type: str, accept: str) -> _Asked | Response:
-        """What is asked, or the answer that it can't be."""
+        """Returns the parsed request, or the error response."""
         try:
             features = parse(body, content_type, self.ensemble.one_based)
         except UserError as error:
@@ -163,13 +163,13 @@ class Service(Answering):
             return Response(text.encode(), status=HTTPStatus.BAD_REQUEST)
 
     def _answer_all(self, group: list[_Asked]) -> list[Response]:
-        """Of one, or of rows that can't be together: each alone."""
+        """Returns the responses of a group. Predicts for a single request, or for rows that can't be joined, one by one."""
         rows = join_rows([asked.features for asked in group]) if len(group) > 1 else None
         if rows is None:
             return [self._answer(asked) for asked in group]
         try:
             predictions = self.ensemble.predict(rows)
-        except (xgb.core.XGBoostError, ValueError):  # of one of them: the others are not to suffer
+        except (xgb.core.XGBoostError, ValueError):  # one request is at fault: the others must not suffer
             return [self._answer(asked) for asked in group]
         parts = split_rows({"": predictions}, [row_count(asked.features) for asked in group])
         return [self._encode(part[""], asked.accept) for part, asked in zip(parts, group, strict=True)]
@@ -189,7 +189,7 @@ class Service(Answering):
 
 
 def serve(model_directory: Path) -> Answering:
-    """Answers with the models of a folder. Raises UserError when there is none that can be loaded."""
+    """Serves the models of a folder. Raises UserError when there is none that can be loaded."""
     ensemble = load_models(model_directory, os.environ)
     logging.info("Model objective : %s", ensemble.objective)
     return Service(ensemble, os.environ)

@@ -18,7 +18,7 @@ from sagewright.algorithms.xgboost.parameters import Plan
 
 @dataclass(frozen=True)
 class Data:
-    """What one booster learns from and is judged by."""
+    """Data that one booster learns from and is evaluated on."""
 
     train: Table
     validation: Table | None
@@ -26,7 +26,7 @@ class Data:
 
 @dataclass(frozen=True)
 class Outputs:
-    """Where one booster and its checkpoints go, and whether the booster is pickled (`models.is_pickled`)."""
+    """Paths of one booster and its checkpoints, and `pickled` if the booster is pickled (`models.is_pickled`)."""
 
     model: Path
     checkpoints: Path | None
@@ -44,7 +44,7 @@ class Trainer:
         self.evaluations: dict[str, dict[str, list[float]]] = {}
 
     def fit(self, data: Data, outputs: Outputs) -> Any:
-        """The booster, cut to its best round when early stopping ended it. Raises XGBoostError and UserError."""
+        """Returns the booster, cut to its best round when early stopping ended it. Raises XGBoostError and UserError."""
         columns = max(data.train.columns, data.validation.columns if data.validation else 0)
         train = matrices.matrix(matrices.widen(data.train, columns), self.plan.objective)
         logging.info("Train matrix has %d rows and %d columns", train.num_row(), train.num_col())

@@ -1,4 +1,4 @@
-"""XGBoost's training: read the channels, boost, evaluate, save."""
+"""XGBoost training: reads the channels, boosts, evaluates, saves."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from sagewright.algorithms.xgboost.trainer import Data, Outputs, Trainer
 
 
 def train(job: Job, values: Mapping[str, Any]) -> None:
-    """Train and leave `xgboost-model` in the model directory. Raises JobError."""
+    """Trains and writes `xgboost-model` to the model directory. Raises JobError."""
     logging.info("Running XGBoost Sagemaker in algorithm mode")
     gpus = gpu_count()
     logging.info("Determined %d GPU(s) available on the instance.", gpus)

@@ -14,13 +14,13 @@ from sagewright.model.jobs.state_machines import EndpointStatus
 from sagewright.store.resources.resources import Resource
 
 SOON_MS = 2_000
-"""What is due later is found by a sweep."""
+"""Horizon of timers: a sweep finds what is due later."""
 Alarmed = Callable[[Resource, list[str]], str]
 """Returns the first of an account's alarms, by name, that is in ALARM, or ""."""
 
 
 class Instances:
-    """Every step may be repeated, and run by two servers at once: names come from the owner's document."""
+    """Every step can be repeated, and run by two servers at once: names come from the owner's document."""
 
     def __init__(self, dependencies: JobDependencies, alarmed: Alarmed) -> None:
         self._dependencies, self._fleets, self._alarmed = dependencies, Fleets(dependencies), alarmed

@@ -43,7 +43,7 @@ class ObservedInstance:
 
 @dataclass(frozen=True)
 class Observation:
-    """What was observed of an endpoint at a time. `alarm`: name of a firing alarm of the update, or ""."""
+    """A snapshot of an endpoint. `alarm`: name of a firing alarm of the update, or ""."""
 
     at_ms: int
     seen: Mapping[str, ObservedInstance]
@@ -53,7 +53,8 @@ class Observation:
 @dataclass(frozen=True)
 class RolloutState:
     """The parsed document of an endpoint, or of an inference component. `update`: the update in progress, None if there is none;
-    see `start`."""
+    see `start`.
+    """
 
     status: str
     fleets: list[Fleet]

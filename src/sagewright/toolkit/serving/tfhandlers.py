@@ -15,7 +15,7 @@ from sagewright.toolkit.serving.errors import RequestError
 
 
 class _Context:
-    """A context with the names of AWS's Python service. There is no REST service, so `rest_uri` and `grpc_port` are empty."""
+    """A context with the names of AWS's Python service. It has no REST service, so `rest_uri` and `grpc_port` are empty."""
 
     def __init__(self, request: Request, accept: str) -> None:
         self.method = request.method

@@ -1,1 +1,1 @@
-"""`torch_smddp` for scripts of today; `distributed` and `parallel` for those written for the library's first version."""
+"""`torch_smddp` for today's scripts; `distributed` and `parallel` for those written for the library's first version."""

@@ -1,4 +1,4 @@
-"""torch.distributed with the library's own backend as the default, for scripts of its first version."""
+"""torch.distributed with the library's backend as the default, for scripts of its first version."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ def init_process_group(backend: str = BACKEND, **options: Any) -> None:  # type:
 
 
 def get_local_rank() -> int:
-    """The process's number on its host."""
+    """Returns the process's number on its host."""
     return int(os.environ.get("LOCAL_RANK", "0"))
 
 
 def get_local_size() -> int:
-    """How many processes its host has."""
+    """Returns the number of processes on its host."""
     return int(os.environ.get("LOCAL_WORLD_SIZE", "1"))

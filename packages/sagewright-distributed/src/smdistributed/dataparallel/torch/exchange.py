@@ -1,7 +1,7 @@
-"""What the processes of one group lay out for each other in shared memory, operation by operation.
+"""Exchanges data among the processes of one group through shared memory, operation by operation.
 
-Each process counts the operations that it has laid data out for (`given`) and those whose result it has taken (`taken`). Data of
-an operation stay where they are until all have taken it. Only the owner writes a counter; x86-64 keeps stores in order.
+Each process counts the operations that it has laid data out for (`given`) and those whose result it has consumed (`taken`). Data of
+an operation stay in place until all processes have consumed them. Only the owner writes a counter; x86-64 keeps stores in order.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import torch
 from smdistributed.dataparallel.torch.segment import PAGE, NoSharedMemory, Segment, wait_while, wake
 
 LARGEST, SMALLEST = 64 << 20, 256 << 10
-"""Bytes that a process may have laid out at a time: at most, and so few that it isn't worth it."""
+"""Bytes that a process can have laid out at a time: the maximum, and the minimum worth the effort."""
 _NOTE = struct.Struct("<QQQ")
 _NOTES = (PAGE - 128) // _NOTE.size
 _ALIGN = 64
@@ -31,11 +31,11 @@ _HALF = 1 << 31
 
 
 class PeerLost(RuntimeError):
-    """A process of the group has ended, or does not come; the message names it."""
+    """A process of the group has ended, or does not appear; the message names it."""
 
 
 class ResultsDue(RuntimeError):
-    """This process has not taken the results of operations whose room is needed."""
+    """This process has not consumed the results of operations whose memory is needed."""
 
 
 class Mismatch(RuntimeError):
@@ -44,7 +44,7 @@ class Mismatch(RuntimeError):
 
 @dataclass(frozen=True)
 class Members:
-    """Of a group. `store`: a torch.distributed store where no other group meets."""
+    """The members of a group. `store`: a torch.distributed store that no other group uses."""
 
     store: Any
     rank: int
@@ -53,7 +53,7 @@ class Members:
 
 
 class Exchange:
-    """`largest` and `smallest`: bytes that a process may have laid out at a time, as many as there is room for.
+    """`largest` and `smallest`: bounds on the bytes that a process can have laid out at a time, as far as memory allows.
 
     Raises NoSharedMemory, in all processes or in none.
     """
@@ -76,13 +76,14 @@ class Exchange:
 
     @property
     def largest(self) -> int:
-        """Bytes that one operation may lay out, so that another has room beside it."""
+        """Returns the bytes that one operation can lay out while leaving room for another."""
         return self.capacity // 2 // _ALIGN * _ALIGN
 
     def reserve(self, length: int) -> int:
-        """Where this process may write `length` bytes, at most `capacity`, for its next operation. Waits until there is room.
+        """Returns the place where this process can write `length` bytes, at most `capacity`, for its next operation. Waits until
+        there is room.
 
-        Raises ResultsDue if this process has results to take before there can be any; PeerLost.
+        Raises ResultsDue if this process must first consume results to make room; PeerLost.
         """
         with self._lock:
             while True:
@@ -100,7 +101,7 @@ class Exchange:
                     self._await(self._taken[peer], peer, oldest)
 
     def give(self, kind: int, place: int, length: int) -> int:
-        """Say that the data lie at `place`; the operation's number."""
+        """Announces that the data are at `place`; returns the operation's number."""
         with self._lock:
             self._count = (self._count + 1) & 0xFFFFFFFF
             number = self._count
@@ -116,7 +117,7 @@ class Exchange:
         return _reached(self._given[peer][0].value, number)
 
     def find(self, peer: int, number: int, kind: int, length: int) -> int:
-        """Where the peer's data of the operation lie; waits for them. Raises PeerLost, Mismatch."""
+        """Returns the place of the peer's data of the operation; waits for them. Raises PeerLost, Mismatch."""
         if peer != self.rank:
             self._await(self._given[peer], peer, number)
         found, place, its_length = _NOTE.unpack_from(self._memory, self._note(peer, number))
@@ -129,7 +130,7 @@ class Exchange:
         return int(place)
 
     def take(self, number: int) -> None:
-        """Say that this process needs nobody's data of the operation and of earlier ones any more."""
+        """Announces that this process no longer needs any data of the operation and of earlier ones."""
         with self._lock:
             self._mine_taken = number
             cell, address = self._taken[self.rank]
@@ -137,14 +138,15 @@ class Exchange:
             wake(address)
 
     def view(self, peer: int, place: int, like: torch.Tensor) -> torch.Tensor:
-        """The peer's bytes at `place` as a contiguous tensor of the type and shape of `like`."""
+        """Returns the peer's bytes at `place` as a contiguous tensor of the type and shape of `like`."""
         start = self.size * PAGE + peer * self.capacity + place
         flat = torch.frombuffer(self._memory, dtype=like.dtype, count=like.numel(), offset=start)
         return flat.view(like.shape)
 
     def _gap(self, length: int) -> int | None:
-        """The next place with room after the last one. It goes all around: memory that another processor has in its cache is
-        several times as slow to write, and by then it has not."""
+        """Returns the next place with room after the last one. Goes all the way around the memory: memory in another processor's
+        cache is several times as slow to write, and by then it has left the cache.
+        """
         end = self._end
         start = self._laid[0][1] if self._laid else end
         if end < start:
@@ -188,7 +190,7 @@ def _reached(count: int, number: int) -> bool:
 
 
 def _meet(members: Members, largest: int, smallest: int) -> tuple[Segment, int, int]:
-    """A part of the job's memory that all of the group use."""
+    """Agrees on a part of the job's memory that the whole group uses."""
     store, rank, size = members.store, members.rank, members.size
     try:
         segment = Segment()
@@ -217,11 +219,11 @@ def _meet(members: Members, largest: int, smallest: int) -> tuple[Segment, int, 
 
 
 def _pages(room: int) -> int:
-    """With the page of the process's counters."""
+    """Returns the room in whole pages, plus the page of the process's counters."""
     return PAGE + -(-room // PAGE) * PAGE
 
 
 def _introduce(members: Members) -> list[str]:
-    """Who the processes are, for messages; when it returns, all of them are there."""
+    """Returns descriptions of the processes for messages; all of them are present when it returns."""
     members.store.set(f"name/{members.rank}", f"process {members.rank} on {socket.gethostname()}")
     return [members.store.get(f"name/{peer}").decode() for peer in range(members.size)]

@@ -1,8 +1,8 @@
-"""A process group of torch.distributed whose processes share memory: the collectives of data parallel training go through it,
-all others through gloo.
+"""A process group of torch.distributed whose processes share memory. The collectives of data parallel training use this memory, all
+others use gloo.
 
-An operation lays this process's data out when it is called, and takes the result when it is waited for; inside of a backward
-pass at the end of that. So nothing waits while there are gradients to compute.
+An operation lays out this process's data when it is called, and consumes the result when it is waited for; within a backward pass,
+at the end of that. So nothing waits while there are gradients to compute.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _ADD: dict[str, Callable[..., torch.Tensor]] = {
 
 
 class SharedGroup(dist.ProcessGroup):
-    """`rest`: the group of gloo's that does what is not here. Raises NoSharedMemory."""
+    """`rest`: the gloo group for all other operations. Raises NoSharedMemory."""
 
     def __init__(self, members: Members, rest: Any) -> None:
         super().__init__(members.rank, members.size)  # type: ignore[call-arg]  # of its two forms the stub has one
@@ -45,7 +45,7 @@ class SharedGroup(dist.ProcessGroup):
         self._set_default_backend(dist.ProcessGroup.BackendType.GLOO)
 
     def another_exchange(self, largest: int, smallest: int) -> Exchange:
-        """Of the same processes. Raises NoSharedMemory."""
+        """Returns another exchange among the same processes. Raises NoSharedMemory."""
         self._others += 1
         store = dist.PrefixStore(f"exchange-{self._others}", self._members.store)
         return Exchange(replace(self._members, store=store), largest, smallest)
@@ -137,7 +137,7 @@ class SharedGroup(dist.ProcessGroup):
         return self._work([])
 
     def take_until(self, last: _Operation | None) -> None:
-        """Take the results of all open operations up to `last`, in their order."""
+        """Consumes the results of all open operations up to `last`, in their order."""
         while self._open and (last is None or not last.taken):
             self._take(self._open[0])
 
@@ -157,7 +157,7 @@ class SharedGroup(dist.ProcessGroup):
     def _lay(
         self, name: str, detail: str, given: torch.Tensor | None, out: torch.Tensor, take: Callable[..., None]
     ) -> None:
-        """Begin an operation; None for `given`: this process contributes nothing to it."""
+        """Begins an operation. `given` is None if this process contributes nothing to it."""
         length = 0 if given is None else given.numel() * given.element_size()
         while True:
             try:
@@ -178,7 +178,7 @@ class SharedGroup(dist.ProcessGroup):
         return self.exchange.view(peer, place, laid.out) if length else laid.out
 
     def _add(self, laid: _Operation, out: torch.Tensor, how: str) -> None:
-        """In the order of the processes, so that all get the same bits."""
+        """Adds in the order of the processes, so that all get the same bits."""
         parts = [self._theirs(laid, peer) for peer in range(self._size)]
         _ADD[how](parts[0], parts[1], out=out)
         for part in parts[2:]:
@@ -187,7 +187,7 @@ class SharedGroup(dist.ProcessGroup):
             _divide(out, self._size)
 
     def _pieces(self, tensor: torch.Tensor) -> list[torch.Tensor]:
-        """The tensor, or what of it fits at a time; of one that is not contiguous the rows."""
+        """Returns the tensor, or the pieces of it that fit at a time; of a non-contiguous one the rows."""
         if not self._too_large(tensor):
             return [tensor]
         if not tensor.is_contiguous():
@@ -198,7 +198,7 @@ class SharedGroup(dist.ProcessGroup):
         return tensor.numel() * tensor.element_size() > self.exchange.largest
 
     def _work(self, result: list[Any]) -> dist.Work:
-        """Of the operation that was laid out last."""
+        """Returns the work of the operation that was laid out last."""
         last = self._open[-1] if self._open else None
         work = _Work(self, last, result)
         if last is not None:
@@ -213,11 +213,11 @@ class SharedGroup(dist.ProcessGroup):
         return work
 
     def is_lazy(self) -> bool:
-        """Whether open operations are finished without anybody's waiting for them."""
+        """True if open operations finish without a caller waiting for them."""
         return not self._flushing and self._due == _backward() != -1
 
     def _flush(self) -> None:
-        """At the end of a backward pass. What is called from here (a hook's next step) is waited for at once."""
+        """Runs at the end of a backward pass. Operations called from here (a hook's next step) are waited for at once."""
         self._flushing, self._due = True, -1
         try:
             self.take_until(None)
@@ -232,7 +232,7 @@ class SharedGroup(dist.ProcessGroup):
 
 
 class _Operation:
-    """Laid out, and its result not taken yet unless `taken`."""
+    """A laid-out operation, whose result is not consumed yet unless `taken`."""
 
     __slots__ = ("kind", "number", "out", "take", "taken", "work")
 
@@ -285,7 +285,7 @@ class _Work(dist.Work):
 
 
 class _Future(torch.futures.Future):  # type: ignore[type-arg]
-    """Whoever waits in Python, or goes on from here, takes the result first: nobody else would in the meantime."""
+    """A future whose wait or continuation in Python first consumes the result, since nothing else would do so meanwhile."""
 
     def __new__(cls, _work: _Work) -> _Future:
         return super().__new__(cls)
@@ -311,7 +311,7 @@ def _plain(tensor: torch.Tensor) -> bool:
 
 
 def _name(how: Any) -> str:
-    """Of a torch.distributed.ReduceOp; empty for one that is not done here."""
+    """Returns the name of a torch.distributed.ReduceOp; empty for one that is not supported here."""
     if how is None:
         return "SUM"
     return next((name for name in _ADD if how == getattr(dist.ReduceOp, name)), "")
@@ -334,8 +334,9 @@ def _divide(tensor: torch.Tensor, by: int) -> None:
 
 
 def _backward() -> int:
-    """The number of the backward pass in which this thread computes gradients, -1 outside of any. What comes after the
-    gradients (PyTorch's reducer of a static graph) is outside: nothing that is put off then comes in time."""
+    """Returns the number of the backward pass in which this thread computes gradients, -1 outside of any. Work after the gradients
+    (PyTorch's reducer of a static graph) counts as outside: deferred operations would finish too late for it.
+    """
     if torch._C._current_autograd_node() is None:
         return -1
     return int(torch._C._current_graph_task_id())

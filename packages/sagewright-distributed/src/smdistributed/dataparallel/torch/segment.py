@@ -1,7 +1,7 @@
-"""Memory that all processes of the job share, where its hosts are on one machine: the file that SAGEWRIGHT_SHARED_MEMORY names.
+"""Memory that all processes of the job share, if its hosts are on one machine: the file that SAGEWRIGHT_SHARED_MEMORY names.
 
-It has no name in any file system and a fixed size. Who uses which part of it, and who is alive, is told by locks of open file
-descriptions (fcntl(2)), which the kernel gives back however a process ends: nothing has to be tidied up.
+It has no name in any file system and a fixed size. Locks of open file descriptions (fcntl(2)) record which part a process uses, and
+which processes are alive. The kernel releases them however a process ends, so nothing has to be cleaned up.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ VARIABLE = "SAGEWRIGHT_SHARED_MEMORY"
 PAGE = 4096
 _GETLK, _SETLK, _SETLKW = 36, 37, 38  # F_OFD_*
 _FLOCK = "hhqqi4x"
-_LEASES, _PRESENCE, _MUTEX = 1 << 40, 1 << 41, 1 << 42  # where locks stand for what: beyond all data
-_FUTEX, _WAIT, _WAKE = 202, 0, 1  # of x86-64
+_LEASES, _PRESENCE, _MUTEX = 1 << 40, 1 << 41, 1 << 42  # offsets of the locks: beyond all data
+_FUTEX, _WAIT, _WAKE = 202, 0, 1  # on x86-64
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -33,7 +33,7 @@ class _Time(ctypes.Structure):
 
 
 class Segment:
-    """One process's way to the job's memory: every instance has locks of its own. Raises NoSharedMemory."""
+    """One process's access to the job's memory: every instance has separate locks. Raises NoSharedMemory."""
 
     def __init__(self) -> None:
         self._fd = -1
@@ -57,13 +57,13 @@ class Segment:
         self.close()
 
     def identity(self) -> str:
-        """The same for two processes if and only if they see the same memory."""
+        """Returns a value that two processes share if and only if they see the same memory."""
         found = os.fstat(self._fd)
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         return f"{boot}:{found.st_dev}:{found.st_ino}"
 
     def take(self, largest: int, smallest: int) -> tuple[int, int]:
-        """Offset and length of a part that is free, and is this process's from now on. Raises NoSharedMemory."""
+        """Reserves a free part for this process; returns its offset and length. Raises NoSharedMemory."""
         self._lock(_SETLKW, fcntl.F_WRLCK, _MUTEX, 1)
         try:
             length = largest
@@ -80,15 +80,15 @@ class Segment:
         raise NoSharedMemory(f"no {smallest} of the {self.size} bytes that the job's hosts share are free")
 
     def use(self, offset: int, length: int) -> None:
-        """Keep others from taking the part; many processes may use it."""
+        """Keeps others from reserving the part; many processes can use it."""
         self._lock(_SETLK, fcntl.F_RDLCK, _LEASES + offset, length)
 
     def appear(self, number: int) -> None:
-        """Be seen as alive by that number until this process ends or closes the segment."""
+        """Marks the number as alive until this process ends or closes the segment."""
         self._lock(_SETLK, fcntl.F_WRLCK, _PRESENCE + number, 1)
 
     def sees(self, number: int) -> bool:
-        """Whether another process is seen by that number."""
+        """Reports whether another process has marked that number as alive."""
         return self._lock(_GETLK, fcntl.F_WRLCK, _PRESENCE + number, 1) is not None
 
     def map(self, offset: int, length: int) -> mmap.mmap:
@@ -104,7 +104,7 @@ class Segment:
         return None
 
     def _lock(self, command: int, kind: int, start: int, length: int) -> int | None:
-        """The end of a lock that is in the way (for _GETLK), None if none is. Raises OSError."""
+        """Returns the end of a conflicting lock (for _GETLK), None if there is none. Raises OSError."""
         wanted = struct.pack(_FLOCK, kind, os.SEEK_SET, start, length, 0)
         found = struct.unpack(_FLOCK, fcntl.fcntl(self._fd, command, wanted))
         if command != _GETLK or found[0] == fcntl.F_UNLCK:
@@ -113,7 +113,7 @@ class Segment:
 
 
 def wait_while(address: int, value: int, timeout_s: float) -> None:
-    """Sleep until somebody wakes those who wait at the address, not at all if another value is there already."""
+    """Sleeps until `wake` is called for the address; returns at once if it already holds another value."""
     until = _Time(int(timeout_s), int(timeout_s % 1 * 1e9))
     done = _libc.syscall(_FUTEX, ctypes.c_void_p(address), _WAIT, ctypes.c_uint32(value), ctypes.byref(until), None, 0)
     if done < 0 and ctypes.get_errno() not in (errno.EAGAIN, errno.ETIMEDOUT, errno.EINTR):

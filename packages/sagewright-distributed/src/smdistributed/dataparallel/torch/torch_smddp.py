@@ -1,4 +1,4 @@
-"""Importing this registers the backend `smddp` of torch.distributed."""
+"""Registers the backend `smddp` of torch.distributed on import."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _make_group(store: Any, rank: int, size: int, timeout: timedelta) -> Any:
     if size == 1:
         return gloo
     try:
-        if not hasattr(torch._C, "_current_autograd_node"):  # by which the end of a backward pass is known
+        if not hasattr(torch._C, "_current_autograd_node"):  # needed to detect the end of a backward pass
             raise NoSharedMemory(f"PyTorch {torch.__version__} is older than 2.1")
         return SharedGroup(Members(dist.PrefixStore("smddp", store), rank, size, timeout), gloo)
     except NoSharedMemory as error:
@@ -34,7 +34,7 @@ def _make_group(store: Any, rank: int, size: int, timeout: timedelta) -> Any:
 
 
 def _say(text: str, rank: int) -> None:
-    """Once in the job's log."""
+    """Writes the text once to the job's log."""
     if rank == 0 and not _said:
         _said.append(text)
         print(text, flush=True)

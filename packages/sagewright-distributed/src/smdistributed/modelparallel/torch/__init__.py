@@ -1,7 +1,7 @@
 """`import smdistributed.modelparallel.torch as smp`: one model over several processes.
 
 Parameters, gradients and optimiser state are sharded (`sharded_data_parallel_degree`), tensors divided (`tensor_parallel_degree`)
-and layers placed in partitions that work as a pipeline (`pipeline_parallel_degree`). Names are those of AWS's library, version 1.
+and layers placed in partitions that form a pipeline (`pipeline_parallel_degree`). Names are those of AWS's library, version 1.
 """
 
 from smdistributed.modelparallel.torch import nn

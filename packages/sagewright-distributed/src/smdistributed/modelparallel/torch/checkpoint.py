@@ -16,7 +16,9 @@ from smdistributed.modelparallel.torch.optimizer import DistributedOptimizer
 
 
 def save(obj: Any, f: str, partial: bool = True, **_options: Any) -> None:
-    """As torch.save; `partial`: each process of the copy its own file, `<f>_<mp_rank>`; else the first process alone."""
+    """Like torch.save. `partial`: each process of the copy writes a separate file, `<f>_<mp_rank>`; else only the first process
+    writes.
+    """
     if partial and ranks.place().d == 0:
         torch.save(obj, f"{f}_{ranks.mp_rank()}")
     elif not partial and ranks.rank() == 0:
@@ -24,7 +26,7 @@ def save(obj: Any, f: str, partial: bool = True, **_options: Any) -> None:
 
 
 def load(f: str, map_location: Any = None, partial: bool = True, **_options: Any) -> Any:
-    """As torch.load, of what `save` wrote."""
+    """Like torch.load, for files that `save` wrote."""
     return torch.load(f"{f}_{ranks.mp_rank()}" if partial else f, map_location=map_location, weights_only=True)
 
 
@@ -37,8 +39,8 @@ def save_checkpoint(
     user_content: Any = None,
     **options: Any,
 ) -> None:
-    """`partial`: all processes write their parts below `path`/`tag`_partial; any number of them, divided in any way,
-    can read it again. Else the first process writes the whole to `path`/`tag`.
+    """Saves a checkpoint. `partial`: all processes write their parts below `path`/`tag`_partial; any number of them, divided in any
+    way, can read it again. Otherwise the first process writes the whole to `path`/`tag`.
 
     `num_kept_partial_checkpoints`: older ones beyond it are removed.
     """
@@ -71,9 +73,9 @@ def resume_from_checkpoint(
     load_optimizer: bool = True,
     **options: Any,
 ) -> Any:
-    """The user content of checkpoint `tag`, else of the newest; model and optimiser are as they were.
+    """Restores model and optimiser from checkpoint `tag`, or the newest one; returns its user content.
 
-    `model` and `optimizer` among the options; else those that were made last. Raises FileNotFoundError.
+    `model` and `optimizer` among the options; by default those that were made last. Raises FileNotFoundError.
     """
     base = Path(path)
     tag = tag or (base / "newest").read_text()
@@ -96,7 +98,7 @@ def resume_from_checkpoint(
 
 
 def _parts(model: Any, optimizer: Any) -> dict[str, Any]:
-    """By names, so that other processes than those that wrote them find them."""
+    """Returns the parts by name, so that processes other than those that wrote them find them."""
     parts: dict[str, Any] = {"model": {name: value.detach() for name, value in model.local_named_state().items()}}
     if optimizer is not None:
         parts["optimizer"] = {name: dict(of) for name, of in optimizer.named_state().items()}

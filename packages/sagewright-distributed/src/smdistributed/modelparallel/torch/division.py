@@ -1,4 +1,4 @@
-"""Replaces the modules of a model that a script marked by divided ones (tensor parallelism)."""
+"""Replaces the marked modules of a model by divided ones (tensor parallelism)."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from smdistributed.modelparallel.torch.nn.basic import DistributedEmbedding, Dis
 
 
 def divided(module: torch.nn.Module) -> torch.nn.Module:
-    """`module` with its marked parts replaced in place, the outermost of them; or what replaces it itself.
+    """Returns `module` with its outermost marked parts replaced in place, or its own replacement.
 
-    What can't be divided (sizes, weights that are used twice) stays whole, as AWS documents it.
+    Modules that can't be divided (sizes, shared weights) stay whole, as AWS documents it.
     """
     if ranks.tp_size() == 1:
         return module

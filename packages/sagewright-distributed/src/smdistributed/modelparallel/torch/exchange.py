@@ -1,9 +1,9 @@
-"""What the processes of a tensor-parallel group exchange, and what of it flows back through autograd.
+"""Exchanges among the processes of a tensor-parallel group, and their gradients through autograd.
 
-Two ways to share a batch. By default each process has a batch of its own: a module that is divided computes its part for
-the batches of all, and everybody gets back all parts of his own (Shoeybi et al. 2019, with the batch as the sequence axis of
-Korthikanti et al. 2022). With `prescaled_batch` all have the same batch. `enter` is where activations come into a divided
-module; `leave_features` where each process has some features of them; `leave_sum` where each has a summand.
+There are two ways to share a batch. By default each process has a separate batch: a divided module computes its part for all
+batches, and each process gets back all parts of its batch (Shoeybi et al. 2019, with the batch as the sequence axis of Korthikanti
+et al. 2022). With `prescaled_batch` all have the same batch. `enter` is where activations enter a divided module; `leave_features`
+is for outputs of which each process has some features; `leave_sum` for those of which each has a summand.
 """
 
 from __future__ import annotations
@@ -18,31 +18,33 @@ from smdistributed.modelparallel.torch import ranks
 
 
 def enter(x: Tensor) -> Tensor:
-    """The batch that the divided module computes: those of all processes in turn, or the one that all have."""
+    """Returns the batch that the divided module computes: those of all processes in turn, or the shared one."""
     group = ranks.group("TP")
     return _Same.apply(x, group) if ranks.options().prescaled_batch else _Gather.apply(x, group)
 
 
 def leave_features(y: Tensor) -> Tensor:
-    """From some of the features of the computed batch to all features of one's own."""
+    """Exchanges some features of the computed batch for all features of this process's batch."""
     group = ranks.group("TP")
     return _Features.apply(y, group) if ranks.options().prescaled_batch else _Exchange.apply(y, group)
 
 
 def leave_sum(y: Tensor) -> Tensor:
-    """From a summand of the computed batch to the sum of one's own."""
+    """Exchanges a summand of the computed batch for the sum of this process's batch."""
     group = ranks.group("TP")
     return _Sum.apply(y, group) if ranks.options().prescaled_batch else _SumOwn.apply(y, group)
 
 
 def scaled(parameter: Tensor) -> Tensor:
-    """A divided module's parameter: it sees the batches of all, so its gradient counts as the mean of theirs."""
+    """Returns a divided module's parameter with a scaled gradient: it sees the batches of all processes, so the mean of their
+    gradients counts.
+    """
     count = 1 if ranks.options().prescaled_batch else ranks.tp_size()
     return parameter if count == 1 else _Scaled.apply(parameter, 1.0 / count)
 
 
 def gathered(x: Tensor, group: Any) -> list[Tensor]:
-    """The tensors of all processes, without gradients."""
+    """Returns the tensors of all processes, without gradients."""
     x = x.contiguous()
     found = [torch.empty_like(x) for _ in range(dist.get_world_size(group))]
     with ranks.waiting():
@@ -51,7 +53,7 @@ def gathered(x: Tensor, group: Any) -> list[Tensor]:
 
 
 def _exchanged(parts: list[Tensor], group: Any) -> Tensor:
-    """`parts[i]` goes to process i; what all sent here, stacked."""
+    """Sends `parts[i]` to process i; returns the received parts, stacked."""
     mine = torch.stack([part.contiguous() for part in parts])
     found = torch.empty_like(mine)
     with ranks.waiting():
@@ -86,7 +88,7 @@ class _Scaled(torch.autograd.Function):
 
 
 class _Gather(torch.autograd.Function):
-    """Rows of all processes; their gradients are summed where the rows came from."""
+    """Gathers rows of all processes; their gradients are summed at the rows' origin."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, group: Any) -> Tensor:
@@ -112,7 +114,7 @@ class _SumOwn(torch.autograd.Function):
 
 
 class _Exchange(torch.autograd.Function):
-    """Rows of all and some features, to own rows and all features."""
+    """Exchanges rows of all and some features for own rows and all features."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, group: Any) -> Tensor:

@@ -1,4 +1,4 @@
-"""How a model is spread: sharded and divided by PyTorch's FSDP2 and DTensor, or placed in the partitions of a pipeline."""
+"""Layouts of a model: sharded and divided by PyTorch's FSDP2 and DTensor, or placed in the partitions of a pipeline."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ warnings.filterwarnings(
 
 
 class Layout(Protocol):
-    """Where the parts of a model are. Names are those of the model as it was given."""
+    """The placement of a model's parts. Names are those of the original model."""
 
     module: torch.nn.Module
 
@@ -44,7 +44,7 @@ class Layout(Protocol):
 
 
 class Sharded:
-    """Every process has a shard of all layers."""
+    """Each process has a shard of all layers."""
 
     def __init__(self, module: torch.nn.Module, _device: torch.device) -> None:
         module = divided(module)
@@ -82,7 +82,7 @@ class Sharded:
 
 
 class Pipelined:
-    """Every process has some of the layers; gradients are averaged over the processes that have the same."""
+    """Each process has some of the layers; gradients are averaged over the processes that have the same."""
 
     def __init__(self, module: torch.nn.Module, device: torch.device) -> None:
         self.module = divided(module)
@@ -134,7 +134,9 @@ class Pipelined:
         return {name: value for part in found for name, value in part.items()}
 
     def _average(self) -> None:
-        """Of divided parameters over the processes that have the same part, of the others over the tensor ranks too."""
+        """Averages gradients: of divided parameters over the processes that have the same part, of the others over the tensor ranks
+        too.
+        """
         for group_name, wanted in (("RDP", True), ("DP", False)):
             count = len(ranks.members(group_name))
             trained = [
@@ -157,7 +159,7 @@ class Pipelined:
 
 
 def local(value: Any) -> Tensor:
-    """This process's part of a tensor."""
+    """Returns this process's part of a tensor."""
     return value.to_local() if isinstance(value, DTensor) else value
 
 
@@ -183,7 +185,7 @@ def _full(value: Any) -> Tensor:
 
 
 def _units(module: torch.nn.Module) -> list[torch.nn.Module]:
-    """The children that are gathered one by one: those that are called, and share no parameter with others."""
+    """Returns the children that are gathered one by one: those that are called, and share no parameter with others."""
     children = [
         child for child in module.children() if not isinstance(child, (torch.nn.ModuleList, torch.nn.ModuleDict))
     ]
@@ -196,7 +198,7 @@ def _units(module: torch.nn.Module) -> list[torch.nn.Module]:
 
 
 def _below(unit: partition.Unit) -> list[str]:
-    """The full names of a unit's parameters and buffers."""
+    """Returns the full names of a unit's parameters and buffers."""
     inner = [*unit.module.named_parameters(remove_duplicate=False), *unit.module.named_buffers()]
     return [f"{unit.name}.{name}" for name, _ in inner]
 
@@ -209,7 +211,7 @@ def _place_of(name: str, units: list[partition.Unit], root: int) -> int:
 
 
 def _let_go(model: torch.nn.Module, own: set[int]) -> None:
-    """Frees what is in other partitions: it stays as a name and a shape."""
+    """Frees the parameters of other partitions: only their names and shapes remain."""
     for module in model.modules():
         for name, parameter in list(module._parameters.items()):
             if parameter is not None and id(parameter) not in own:

@@ -1,6 +1,7 @@
-"""What a script says of modules while it makes them: which to divide (`tensor_parallelism`) and where to place them (`partition`).
+"""Marks that a script sets on modules while creating them: which to divide (`tensor_parallelism`), where to place them
+(`partition`).
 
-PyTorch calls a hook for every parameter and module that is registered; what is registered inside such a context is marked.
+PyTorch calls a hook for every parameter and module that is registered; modules registered inside such a context are marked.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ MADE_WITH = "_smp_made_with"
 
 @dataclass(frozen=True)
 class Replacement:
-    """How a class of modules becomes its divided counterpart."""
+    """The replacement of a class of modules by its divided counterpart."""
 
     module: type[torch.nn.Module]
     init: Callable[..., Any]
@@ -34,7 +35,7 @@ replacements: dict[type[torch.nn.Module], Replacement] = {}
 
 @contextmanager
 def _marking(name: str, value: Any) -> Iterator[None]:
-    """Modules that are made inside get attribute `name`; an inner context comes first, so what is marked stays."""
+    """Sets attribute `name` on modules created inside. An inner context runs first, so its marks stay."""
 
     def of_parameter(module: torch.nn.Module, _name: str, _parameter: Any) -> None:
         module.__dict__.setdefault(name, value)
@@ -58,7 +59,7 @@ _depth: dict[str, list[Any]] = {DIVIDED: [], PLACE: []}
 
 @contextmanager
 def _innermost(name: str, value: Any) -> Iterator[None]:
-    """Hooks of an outer context would run first: only the innermost one is hooked in."""
+    """Hooks only the innermost context in: hooks of an outer one would run first."""
     stack = _depth[name]
     if stack:
         stack[-1].pause()
@@ -90,20 +91,20 @@ class _Context:
 
 @contextmanager
 def tensor_parallelism(enabled: bool = True, **config: Any) -> Iterator[None]:
-    """Supported modules that are made inside are divided, or are not. `config`: arguments of the divided modules."""
+    """Divides supported modules that are created inside, or not. `config`: arguments of the divided modules."""
     with _innermost(DIVIDED, (enabled, config)):
         yield
 
 
 def set_tensor_parallelism(module: torch.nn.Module, enabled: bool = True, **config: Any) -> None:
-    """As `tensor_parallelism`, for a module that is there."""
+    """Like `tensor_parallelism`, for an existing module."""
     for inner in module.modules():
         inner.__dict__[DIVIDED] = (enabled, config)
 
 
 @contextmanager
 def partition(index: int) -> Iterator[None]:
-    """Modules that are made inside are placed in partition `index`, unless `auto_partition` is on.
+    """Places modules that are created inside in partition `index`, unless `auto_partition` is on.
 
     Raises ValueError.
     """
@@ -116,20 +117,20 @@ def partition(index: int) -> Iterator[None]:
 
 
 def set_partition(module: torch.nn.Module, index: int) -> None:
-    """As `partition`, for a module that is there."""
+    """Like `partition`, for an existing module."""
     for inner in module.modules():
         inner.__dict__[PLACE] = index
 
 
 @contextmanager
 def delay_param_initialization(enabled: bool = True) -> Iterator[None]:  # noqa: ARG001 - AWS's signature
-    """Here parameters are initialised at once, on the CPU; each process keeps its part."""
+    """Delays nothing here: parameters are initialised at once, on the CPU, and each process keeps its part."""
     yield
 
 
 @contextmanager
 def model_creation(tensor_parallelism: bool = False, dtype: torch.dtype | None = None, **config: Any) -> Iterator[None]:
-    """The contexts above in one. `dtype`: of the parameters."""
+    """Combines the contexts above. `dtype`: of the parameters."""
     config.pop("delayed_parameter_initialization", None)
     before = torch.get_default_dtype()
     with _innermost(DIVIDED, (tensor_parallelism, config)):
@@ -147,7 +148,7 @@ def tp_register_with_module(
     forward_hook: Callable[..., Any] | None = None,
     return_hook: Callable[..., Any] | None = None,
 ) -> None:
-    """`module_cls` is replaced by `dist_module`. The hooks translate its arguments, its inputs and what comes out."""
+    """Replaces `module_cls` by `dist_module`. The hooks translate its arguments, inputs and outputs."""
     replacements[module_cls] = Replacement(
         dist_module, init_hook or (lambda *a, **k: (a, k)), forward_hook, return_hook
     )
@@ -163,7 +164,7 @@ def tp_register_with_module(
 
 
 class tp_register:  # noqa: N801 - AWS's name
-    """The same, as a decorator of the class."""
+    """Does the same, as a decorator of the class."""
 
     def __init__(self, dist_module: type[torch.nn.Module], **hooks: Callable[..., Any]) -> None:
         self._module, self._hooks = dist_module, hooks

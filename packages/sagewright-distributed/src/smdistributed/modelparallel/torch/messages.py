@@ -1,4 +1,4 @@
-"""Objects from process to process, and the names by which scripts call the groups (AWS's common API)."""
+"""Objects sent from process to process, and the names by which scripts call the groups (AWS's common API)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from smdistributed.modelparallel.torch import ranks
 
 
 class CommGroup(enum.Enum):
-    """The processes that an act concerns."""
+    """The processes that take part in an operation."""
 
     WORLD = "WORLD"
     MP_GROUP = "MP"
@@ -22,7 +22,7 @@ class CommGroup(enum.Enum):
 
 
 class RankType(enum.Enum):
-    """In which group a rank counts."""
+    """The group in which a rank counts."""
 
     WORLD_RANK = "WORLD"
     MP_RANK = "MP"
@@ -37,26 +37,26 @@ PP_GROUP, TP_GROUP, RDP_GROUP = CommGroup.PP_GROUP, CommGroup.TP_GROUP, CommGrou
 
 
 def send(obj: Any, dest_rank: int, rank_type: RankType) -> None:
-    """Returns once the other process has called `recv_from`."""
+    """Sends the object; returns once the other process has called `recv_from`."""
     dist.send_object_list([obj], dst=ranks.members(rank_type.value)[dest_rank])
 
 
 def recv_from(src_rank: int, rank_type: RankType) -> Any:
-    """What that process sends or broadcasts."""
+    """Returns the object that the process sends or broadcasts."""
     box = [None]
     dist.recv_object_list(box, src=ranks.members(rank_type.value)[src_rank])
     return box[0]
 
 
 def broadcast(obj: Any, group: CommGroup = WORLD) -> None:
-    """To every other process of the group, which calls `recv_from`."""
+    """Sends the object to every other process of the group, which calls `recv_from`."""
     for other in ranks.members(group.value):
         if other != ranks.rank():
             dist.send_object_list([obj], dst=other)
 
 
 def allgather(obj: Any, group: CommGroup = WORLD) -> list[Any]:
-    """The objects of all processes of the group, in the order of their ranks in it."""
+    """Returns the objects of all processes of the group, in the order of their ranks in it."""
     found: list[Any] = [None] * len(ranks.members(group.value))
     dist.all_gather_object(found, obj, group=ranks.group(group.value))
     return found
@@ -112,12 +112,12 @@ def get_rdp_process_group() -> Any:
 
 
 def get_mp_group() -> list[int]:
-    """The ranks over which this copy of the model is divided."""
+    """Returns the ranks over which this copy of the model is divided."""
     return ranks.members("MP")
 
 
 def get_dp_group() -> list[int]:
-    """The ranks that hold the same partition."""
+    """Returns the ranks that hold the same partition."""
     return ranks.members("DP")
 
 

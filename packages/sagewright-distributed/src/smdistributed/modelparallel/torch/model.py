@@ -1,4 +1,4 @@
-"""A model that is spread over the processes: its parameters sharded, its tensors divided, its layers placed in partitions."""
+"""A model spread over the processes: its parameters sharded, its tensors divided, its layers placed in partitions."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _current: DistributedModel | None = None
 
 
 class DistributedModel(torch.nn.Module):
-    """`module`, spread as the options say. All processes must give the same module; the first one's parameters count.
+    """`module`, spread as the options specify. All processes must give the same module; the first one's parameters count.
 
-    `average_grads_across_microbatches`: False for losses that are sums over the batch. Options of AWS's that tune the tracing
-    and the buckets of gradients are accepted: there is no tracing here, and gradients are averaged at the end of a step.
+    `average_grads_across_microbatches`: False for losses that are sums over the batch. AWS's options that tune tracing and gradient
+    buckets are accepted without effect: there is no tracing here, and gradients are averaged at the end of a step.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class DistributedModel(torch.nn.Module):
         return self.module(*arguments, **named)
 
     def backward(self, tensors: Any, grad_tensors: Any = None) -> None:
-        """As `torch.autograd.backward`. In a step, gradients of all microbatches are averaged."""
+        """Like `torch.autograd.backward`. In a step, gradients of all microbatches are averaged."""
         count = self._microbatches if self._average else 1
         several = list(tensors) if isinstance(tensors, (list, tuple)) else [tensors]
         if grad_tensors is None:
@@ -60,7 +60,7 @@ class DistributedModel(torch.nn.Module):
         torch.autograd.backward(several, [None if grad is None else grad / count for grad in grads])
 
     def run(self, count: int, microbatch: Callable[[int], Any]) -> list[Any]:
-        """A step: what `microbatch` gives for each number below `count`. Afterwards gradients are averaged."""
+        """Runs a step: returns the results of `microbatch` for each number below `count`. Afterwards gradients are averaged."""
         self._microbatches = count
         try:
             return self._layout.run(count, microbatch)
@@ -68,7 +68,7 @@ class DistributedModel(torch.nn.Module):
             self._microbatches = 1
 
     def local_named_parameters(self) -> Iterator[tuple[str, Tensor]]:
-        """What this process has: of a sharded or divided parameter its part."""
+        """Yields this process's parameters: of a sharded or divided one, its part."""
         yield from self._layout.parameters()
 
     def local_parameters(self) -> Iterator[Tensor]:
@@ -76,7 +76,7 @@ class DistributedModel(torch.nn.Module):
             yield parameter
 
     def parameters(self, recurse: bool = True) -> Iterator[Any]:  # noqa: ARG002 - torch's signature
-        """Those of this process's partition."""
+        """Yields the parameters of this process's partition."""
         return self.local_parameters()
 
     def local_named_buffers(self) -> Iterator[tuple[str, Tensor]]:
@@ -94,34 +94,36 @@ class DistributedModel(torch.nn.Module):
             yield module
 
     def distributed_modules(self) -> Iterator[torch.nn.Module]:
-        """Those that are divided over the tensor-parallel processes."""
+        """Yields the modules that are divided over the tensor-parallel processes."""
         return (module for module in self.local_modules() if isinstance(module, DistributedModule))
 
     def is_distributed_parameter(self, param: Any) -> bool:
-        """Whether it is divided over the tensor-parallel processes."""
+        """True if the parameter is divided over the tensor-parallel processes."""
         return isinstance(param, DTensor) and "tensor" in (param.device_mesh.mesh_dim_names or ())
 
     is_scaled_batch_parameter = is_distributed_parameter
 
     def local_state_dict(self, *_arguments: Any, **_options: Any) -> dict[str, Any]:
-        """This process's part, and the key `_smp_is_partial`."""
+        """Returns this process's part, and the key `_smp_is_partial`."""
         named = self.local_named_state()
         return {**{name: layouts.local(value).detach() for name, value in named.items()}, PARTIAL: True}
 
     def state_dict(self, *_arguments: Any, **_options: Any) -> dict[str, Any]:  # type: ignore[override]
-        """The whole model, on every process of the copy. All of them must call it together."""
+        """Returns the whole model, on every process of the copy. All of them must call it together."""
         return self._layout.whole(self.local_named_state())
 
     def local_named_state(self) -> dict[str, Any]:
-        """Parameters and buffers of this process, as they are spread."""
+        """Returns parameters and buffers of this process, as they are spread."""
         return self._layout.state()
 
     def gathered(self, named: dict[Any, Any]) -> dict[Any, Any]:
-        """The whole of such tensors, on every process of the copy."""
+        """Returns the tensors whole, on every process of the copy."""
         return self._layout.whole(named)
 
     def load_state_dict(self, state_dict: Any, strict: bool = True, **_options: Any) -> Any:  # type: ignore[override]
-        """A whole model's, or with `_smp_is_partial` this process's own part. Raises RuntimeError for other names or shapes."""
+        """Loads a whole model's state, or with `_smp_is_partial` this process's part. Raises RuntimeError for other names or
+        shapes.
+        """
         given = dict(state_dict)
         partial = given.pop(PARTIAL, False)
         own = self.local_named_state()
@@ -134,18 +136,18 @@ class DistributedModel(torch.nn.Module):
         return torch.nn.modules.module._IncompatibleKeys(missing, extra)  # type: ignore[no-untyped-call]
 
     def register_post_partition_hook(self, hook: Callable[..., Any]) -> Any:
-        """The model is partitioned when it is made: `hook(model, optimizer)` is called at once."""
+        """Calls `hook(model, optimizer)` at once, since the model is partitioned when it is made."""
         hook(self, None)
         return torch.utils.hooks.RemovableHandle({})
 
     def cpu(self) -> torch.nn.Module:  # type: ignore[override]
-        """The whole model on the CPU: a module of its own is filled by `state_dict`. Raises NotGiven."""
+        """Raises NotGiven: `state_dict` gathers the whole model on the CPU."""
         raise ranks.NotGiven("DistributedModel.cpu(): use state_dict(), which gathers the whole model on the CPU.")
 
 
 def _begin_alike(value: Any, device: torch.device) -> None:
-    """One copy to begin with, whatever the seeds were."""
-    if isinstance(value, DTensor):  # a module of smp.nn, divided already
+    """Makes all copies begin with the same values, whatever the seeds were."""
+    if isinstance(value, DTensor):  # an smp.nn module, already divided
         dist.broadcast(value.to_local().detach(), ranks.members("RDP")[0], group=ranks.group("RDP"))
     else:
         value.data = value.data.to(device)
@@ -153,12 +155,12 @@ def _begin_alike(value: Any, device: torch.device) -> None:
 
 
 def current() -> Any:
-    """The model that was made last, if there is one."""
+    """Returns the model that was made last, if any."""
     return _current
 
 
 def run_step(count: int, microbatch: Callable[[int], Any]) -> list[Any]:
-    """By the model that is there; without one, each microbatch after the other."""
+    """Runs a step by the current model; without one, runs each microbatch after the other."""
     if _current is None:
         return [microbatch(number) for number in range(count)]
     return _current.run(count, microbatch)

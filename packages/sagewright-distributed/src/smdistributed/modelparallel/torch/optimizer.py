@@ -1,4 +1,4 @@
-"""The optimiser of a model that is spread over the processes."""
+"""The optimiser of a model spread over the processes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class DistributedOptimizer:
     """
 
     newest: DistributedOptimizer | None = None
-    """The one that was made last."""
+    """The optimiser that was made last."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class DistributedOptimizer:
         self._optimizer.zero_grad(set_to_none)
 
     def local_state_dict(self) -> dict[str, Any]:
-        """This process's part, by the names of the parameters, and the key `_smp_is_partial`."""
+        """Returns this process's part, by the names of the parameters, and the key `_smp_is_partial`."""
         state = {
             name: {
                 key: layouts.local(value).detach() if isinstance(value, Tensor) else value for key, value in of.items()
@@ -56,7 +56,7 @@ class DistributedOptimizer:
         return {"state": state, "param_groups": self._groups(), models.PARTIAL: True}
 
     def state_dict(self) -> dict[str, Any]:
-        """Of the whole model, by the names of the parameters. All processes of the copy must call it together."""
+        """Returns the state of the whole model, by the names of the parameters. All processes of the copy must call it together."""
         flat = {(name, key): value for name, of in self.named_state().items() for key, value in of.items()}
         tensors = {place: value for place, value in flat.items() if isinstance(value, Tensor)}
         whole = self._model.gathered(tensors)
@@ -67,7 +67,7 @@ class DistributedOptimizer:
         return {"state": state, "param_groups": self._groups()}
 
     def load_state_dict(self, state_dict: Any) -> None:
-        """What `state_dict` or `local_state_dict` gave. Raises RuntimeError for other shapes."""
+        """Loads a result of `state_dict` or `local_state_dict`. Raises RuntimeError for other shapes."""
         partial = bool(state_dict.get(models.PARTIAL, False))
         self.begin()
         for name, of in self.named_state().items():
@@ -81,25 +81,25 @@ class DistributedOptimizer:
             group.update({key: value for key, value in given.items() if key != "params"})
 
     def settings(self) -> list[dict[str, Any]]:
-        """Of each group of parameters what is not a parameter: rates and the like."""
+        """Returns the settings of each group of parameters, such as rates."""
         return [
             {key: value for key, value in group.items() if key != "params"} for group in self._optimizer.param_groups
         ]
 
     def load_numbers(self, state: dict[str, dict[str, Any]], settings: list[dict[str, Any]]) -> None:
-        """What of a state was read back not in place: numbers, and the groups' settings."""
+        """Loads the parts of a state that are not read in place: numbers, and the groups' settings."""
         for name, of in self.named_state().items():
             of.update({key: value for key, value in state[name].items() if not isinstance(value, Tensor)})
         for group, given in zip(self._optimizer.param_groups, settings):
             group.update(given)
 
     def named_state(self) -> dict[str, dict[str, Any]]:
-        """The optimiser's own state of each parameter, by its name."""
+        """Returns the optimiser's state of each parameter, by its name."""
         names = self._names()
         return {names[id(parameter)]: of for parameter, of in self._optimizer.state.items() if id(parameter) in names}
 
     def begin(self) -> None:
-        """Makes the state that an optimiser makes at its first step; parameters stay as they are."""
+        """Makes the state that an optimiser makes at its first step; parameters stay unchanged."""
         if self._optimizer.state:
             return
         parameters = [p for group in self._optimizer.param_groups for p in group["params"] if p.requires_grad]
@@ -116,7 +116,7 @@ class DistributedOptimizer:
             group["lr"] = rate
 
     def _adopt(self) -> None:
-        """Parameters from before the model was spread become those that it has now; those of other processes go."""
+        """Replaces parameters from before the model was spread by its current ones; drops those of other processes."""
         if self._model is None:
             return
         own = {id(parameter) for parameter in self._model.local_parameters()}

@@ -1,4 +1,4 @@
-"""The options that a job was given with `distribution=` (mp_parameters), checked.
+"""Validated options of a job, from `distribution=` (mp_parameters).
 
 Names and defaults: the configuration parameters of AWS's library, version 1.
 """
@@ -14,12 +14,12 @@ PLACEMENTS = {"cluster": "DPT", "spread": "TPD"}
 
 
 class NotGiven(NotImplementedError):
-    """An option asks for something that is not here; the message names it."""
+    """An option requests an unsupported feature; the message names it."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """How the processes share the work. `order`: the axes Data, Pipeline and Tensor, the last one's neighbours nearest."""
+    """The division of work among the processes. `order`: the axes Data, Pipeline and Tensor, the last one's neighbours nearest."""
 
     pipeline: int = 1
     tensor: int = 1
@@ -33,7 +33,7 @@ class Options:
 
     @classmethod
     def read(cls, config: dict[str, Any] | None = None) -> Options:
-        """Those of the job, and `config` over them. Raises ValueError and NotGiven."""
+        """Returns the job's options, overridden by `config`. Raises ValueError and NotGiven."""
         given = {**json.loads(os.environ.get("SM_HP_MP_PARAMETERS") or "{}"), **(config or {})}
         if _true(given.get("fp16")) or _true(given.get("fp16_params")):
             raise NotGiven("fp16=True: training in half precision is not implemented; use torch.autocast in the step.")

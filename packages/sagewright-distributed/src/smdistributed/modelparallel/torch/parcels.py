@@ -1,4 +1,4 @@
-"""Any Python object with tensors inside, from one process of a pipeline to another. Tensors travel as their bytes."""
+"""Sends any Python object with tensors inside from one process of a pipeline to another. Tensors travel as their bytes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class _Slot:
 
 
 def taken_apart(content: Any) -> tuple[Any, list[Tensor]]:
-    """`content` with slots for its tensors, in lists, tuples, dicts and what PyTorch knows as a tree; and the tensors."""
+    """Returns `content` with slots for its tensors, in lists, tuples, dicts and PyTorch's registered trees; and the tensors."""
     tensors: list[Tensor] = []
 
     def slot(tensor: Tensor) -> _Slot:
@@ -29,12 +29,12 @@ def taken_apart(content: Any) -> tuple[Any, list[Tensor]]:
 
 
 def put_together(frame: Any, tensors: list[Any]) -> Any:
-    """The reverse."""
+    """Reverses `taken_apart`."""
     return torch.utils._pytree.tree_map_only(_Slot, lambda slot: tensors[slot.index], frame)
 
 
 def send(content: Any, to: int, group: Any) -> None:
-    """To world rank `to`. Raises TypeError for an object that can't be pickled."""
+    """Sends the content to world rank `to`. Raises TypeError for an object that can't be pickled."""
     frame, tensors = taken_apart(content)
     about = [(tensor.shape, tensor.dtype, tensor.requires_grad) for tensor in tensors]
     try:
@@ -49,7 +49,7 @@ def send(content: Any, to: int, group: Any) -> None:
 
 
 def receive(source: int, group: Any, device: torch.device) -> Any:
-    """What `send` sent. Tensors require gradients where they did."""
+    """Returns the content from `send`. Tensors require gradients where the originals did."""
     length = torch.empty(1, dtype=torch.int64)
     dist.recv(length, source, group=group)
     head = torch.empty(int(length), dtype=torch.uint8)

@@ -1,6 +1,6 @@
-"""Which partition each module of a pipelined model is in.
+"""Assigns each module of a pipelined model to a partition.
 
-A unit is the largest module that lies in one partition whole. What is between the units (the model's own `forward` and the
+A unit is the largest module that lies in one partition whole. Everything between the units (the model's own `forward` and the
 parameters that it holds itself) is in the partition of the root, 0 unless the options name another.
 """
 
@@ -13,7 +13,7 @@ import torch
 from smdistributed.modelparallel.torch.marks import PLACE
 
 FINENESS = 2
-"""No unit of an automatic partition is larger than this fraction of a partition, if it has children to divide it by."""
+"""Fraction of a partition that no unit of an automatic partition exceeds, if it has children to divide it by."""
 _CONTAINERS = (torch.nn.Sequential, torch.nn.ModuleList, torch.nn.ModuleDict)
 
 
@@ -27,7 +27,7 @@ class Unit:
 
 
 def by_marks(model: torch.nn.Module, default: int) -> list[Unit]:
-    """As the script placed them with `partition`; what it did not place is with the root."""
+    """Returns the units as the script placed them with `partition`; the rest is with the root."""
     return list(_marked("", model, default))
 
 
@@ -49,7 +49,7 @@ def _marked(name: str, module: torch.nn.Module, root: int) -> list[Unit]:
 
 
 def automatic(model: torch.nn.Module, partitions: int, root: int) -> list[Unit]:
-    """In the order in which the model names them, so that no partition has many more parameters than it must.
+    """Returns units in the order in which the model names them, with parameters balanced over the partitions as far as possible.
 
     Modules that share a parameter are together.
     """
@@ -77,7 +77,9 @@ def automatic(model: torch.nn.Module, partitions: int, root: int) -> list[Unit]:
 
 
 def balanced(sizes: list[int], parts: int, first: int = 0) -> list[int]:
-    """The part of each of `sizes`: consecutive ones, the largest part as small as can be. `first`: what part 0 has already."""
+    """Returns the part of each of `sizes`: consecutive ones, the largest part as small as possible. `first`: the initial load of
+    part 0.
+    """
     low, high = max([first, *sizes]), first + sum(sizes)
     while low < high:
         middle = (low + high) // 2
@@ -99,7 +101,7 @@ def _filled(sizes: list[int], limit: int, first: int) -> list[int]:
 
 
 def _spread(places: list[int], parts: int) -> list[int]:
-    """No part stays empty while there are as many units: the last units go further down."""
+    """Leaves no part empty while there are enough units: the last units move further down."""
     places = list(places)
     for index in range(1, min(parts, len(places)) + 1):
         places[-index] = max(places[-index], parts - index)

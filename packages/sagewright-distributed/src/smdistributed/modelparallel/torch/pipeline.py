@@ -1,9 +1,9 @@
-"""A model whose modules lie in several processes, run in microbatches.
+"""Runs a model whose modules lie in several processes, in microbatches.
 
-The process of the root partition runs the script's step, each microbatch in a thread of its own. Where the model calls a module
-of another partition, the thread sends the inputs there and waits, while others compute; `backward` goes the same way back. The
-other processes serve: for each microbatch a thread runs what it is asked to, in the order of the microbatches (`turns`).
-This is Huang et al. 2019 (GPipe) with the schedule left to what is ready, and with any Python in the model's `forward`.
+The process of the root partition runs the script's step, each microbatch in a separate thread. Where the model calls a module of
+another partition, the thread sends the inputs there and waits, while others compute; `backward` takes the same way back. The other
+processes serve: for each microbatch a thread runs the requested calls, in the order of the microbatches (`turns`). This is Huang et
+al. 2019 (GPipe) with the schedule left to what is ready, and with any Python in the model's `forward`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class PartitionFailed(RuntimeError):
 
 
 class Pipeline:
-    """The units of a model that are not in the root's partition. At most one is there in a process."""
+    """The units of a model that are not in the root's partition. A process has at most one pipeline."""
 
     def __init__(self, units: list[Unit], root: int, device: torch.device) -> None:
         self._units = units
@@ -43,13 +43,13 @@ class Pipeline:
 
     @property
     def leads(self) -> bool:
-        """Whether this process runs the script's step."""
+        """True if this process runs the script's step."""
         return self.mine == self._root
 
     def run(self, count: int, microbatch: Callable[[int], Any]) -> list[Any]:
-        """What `microbatch(number)` returned for each, on all processes of the pipeline.
+        """Returns the results of `microbatch(number)` for each number, on all processes of the pipeline.
 
-        Raises what it raised, and PartitionFailed.
+        Raises its exceptions, and PartitionFailed.
         """
         self._turns = turns = Turns(count)
         state = _Modes.now()
@@ -92,7 +92,7 @@ class Pipeline:
         return [ranks.members("PP")[partition] for partition in range(ranks.pp_size()) if partition in used]
 
     def call(self, index: int, arguments: Any) -> Any:
-        """The unit's outputs, from the process that has it. For the root's threads."""
+        """Returns the unit's outputs, from the process that has it. For the root's threads."""
         frame, tensors = parcels.taken_apart(arguments)
         remote = _Call(self, index, frame)
         anchor = torch.zeros((), requires_grad=torch.is_grad_enabled())
@@ -100,7 +100,7 @@ class Pipeline:
         return parcels.put_together(remote.frame_out, list(outputs))
 
     def ask(self, partition: int, request: Any) -> Any:
-        """The answer of a partition to a request of this thread's microbatch; others compute meanwhile."""
+        """Returns a partition's response to a request of this thread's microbatch; others compute meanwhile."""
         number = getattr(self._lane, "number", None)
         if number is None or self._turns is None:
             raise RuntimeError("With pipeline_parallel_degree > 1 the model can be called in a smp.step function only.")
@@ -149,7 +149,7 @@ class Pipeline:
 
 
 class _Elsewhere:
-    """Makes calls of a unit's module go to its partition."""
+    """Redirects calls of a unit's module to its partition."""
 
     def __init__(self, pipeline: Pipeline, index: int, unit: Unit) -> None:
         self._pipeline, self._index = pipeline, index
@@ -202,7 +202,7 @@ class _Remote(torch.autograd.Function):
 
 @dataclass(frozen=True)
 class _Modes:
-    """What PyTorch keeps for each thread and a process should find as the script has set it."""
+    """PyTorch's per-thread modes, which other processes should have as the script set them."""
 
     grad: bool
     autocast: torch.dtype | None
@@ -229,7 +229,7 @@ class _Modes:
 
 
 def _in_threads(count: int, work: Callable[[int], Any]) -> list[Any]:
-    """The results of `work(0)` … in threads. Raises the first error at once; the process is to end with it."""
+    """Returns the results of `work(0)` … in threads. Raises the first error at once; the process is expected to end with it."""
     results: list[Any] = [None] * count
     left = threading.Semaphore(0)
     failures: list[BaseException] = []

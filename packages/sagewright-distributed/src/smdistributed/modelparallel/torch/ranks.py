@@ -1,4 +1,4 @@
-"""Who a process is among those of the job: its place on the axes Data, Pipeline and Tensor, and the groups along them."""
+"""The place of a process in the job: on the axes Data, Pipeline and Tensor, and the groups along them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["NotGiven"]
 
 
 class _Place:
-    """This process's. `ranks`: those of all, by data, partition and tensor."""
+    """The place of this process. `ranks`: those of all, by data, partition and tensor."""
 
     def __init__(self, options: Options, local_parts: bool) -> None:
         self.options = options
@@ -53,7 +53,7 @@ class _Place:
         ]
 
     def meshes(self) -> tuple[Any, Any, Any]:
-        """Where parameters are sharded that every tensor rank has; where those that are divided; and the tensor ranks.
+        """Returns the meshes that shard parameters which every tensor rank has, and divided ones; and the mesh of the tensor ranks.
 
         Made at the first call, which all processes make together.
         """
@@ -62,7 +62,7 @@ class _Place:
         return self._meshes
 
     def sharding_groups(self, degree: int) -> tuple[Any, Any]:
-        """Shards of `degree` neighbours on the data axis, and the replicas of one shard."""
+        """Returns the group of shards, `degree` neighbours on the data axis, and the group of the replicas of one shard."""
         device = "cuda" if torch.cuda.is_available() else "cpu"
         ranks = self.ranks[:, 0].reshape(-1, degree, self.options.tensor)
         mesh: Any = DeviceMesh(device, ranks, mesh_dim_names=("replicate", "shard", "tensor"))
@@ -86,7 +86,7 @@ class _Place:
 
 
 def _sharding(mesh: Any) -> Any:
-    """For FSDP: with an axis of replicas only where there are several."""
+    """Returns the mesh for FSDP: with an axis of replicas only if there are several."""
     axes = mesh.mesh_dim_names
     return mesh["replicate", "shard"] if mesh.size(axes.index("replicate")) > 1 else mesh["shard"]
 
@@ -96,11 +96,11 @@ _lane = threading.local()
 
 
 def init(config: dict[str, Any] | None = None, local_parts: bool = False) -> None:
-    """Join the job's processes. `config`: the options; else those of `distribution=` (mp_parameters).
+    """Joins the job's processes. `config`: the options; by default those of `distribution=` (mp_parameters).
 
     `local_parts`: a divided parameter is a plain tensor, this process's part, for PyTorch's first FSDP; else a DTensor.
 
-    Raises ValueError, and NotGiven for what is not implemented.
+    Raises ValueError, and NotGiven for unsupported features.
     """
     global _place  # noqa: PLW0603 - AWS's API asks for a process's place by functions
     options = Options.read(config)
@@ -110,7 +110,7 @@ def init(config: dict[str, Any] | None = None, local_parts: bool = False) -> Non
 
 
 def join() -> None:
-    """The job's process group, under torchrun or mpirun, or of this process alone."""
+    """Joins the job's process group, under torchrun or mpirun, or creates one of this process alone."""
     names = {"RANK": "RANK", "WORLD_SIZE": "SIZE", "LOCAL_RANK": "LOCAL_RANK", "LOCAL_WORLD_SIZE": "LOCAL_SIZE"}
     for name, theirs in names.items():
         found = os.environ.get(f"OMPI_COMM_WORLD_{theirs}")
@@ -136,7 +136,7 @@ def options() -> Options:
 
 
 def lane(number: int | None, waiting: Callable[[], Any] = nullcontext) -> None:
-    """From now on this thread computes microbatch `number`, and speaks over groups of its own; None: over everybody's.
+    """Assigns microbatch `number` to this thread, which then communicates over separate groups; None: over the shared ones.
 
     `waiting`: the context in which it waits for other processes, so that other threads compute meanwhile.
     """
@@ -145,13 +145,13 @@ def lane(number: int | None, waiting: Callable[[], Any] = nullcontext) -> None:
 
 
 def waiting() -> Any:
-    """The context to wait for other processes in."""
+    """Returns the context for waiting for other processes."""
     found: Callable[[], Any] = getattr(_lane, "waiting", nullcontext)
     return found()
 
 
 def group(name: str) -> Any:
-    """The process group WORLD, DP, MP, PP, TP or RDP that this process is in; PP's messages go over the thread's lane."""
+    """Returns the process group WORLD, DP, MP, PP, TP or RDP of this process; PP's messages use the thread's lane."""
     number = getattr(_lane, "number", None)
     lanes = place().lanes
     if number is not None and lanes and name in lanes[number]:
@@ -160,7 +160,7 @@ def group(name: str) -> Any:
 
 
 def members(name: str) -> list[int]:
-    """The world ranks of a group, in the group's order."""
+    """Returns the world ranks of a group, in the group's order."""
     return list(place().members[name])
 
 
@@ -196,7 +196,7 @@ def _in(name: str) -> tuple[int, int]:
 
 
 def dp_rank() -> int:
-    """Among the processes that hold the same partition. Each has data of its own, unless the batch is prescaled."""
+    """Returns the rank among the processes that hold the same partition. Each has separate data, unless the batch is prescaled."""
     return _in("DP")[0]
 
 
@@ -205,7 +205,7 @@ def dp_size() -> int:
 
 
 def rdp_rank() -> int:
-    """Among the processes that hold the same parameters."""
+    """Returns the rank among the processes that hold the same parameters."""
     return _in("RDP")[0]
 
 
@@ -214,7 +214,7 @@ def rdp_size() -> int:
 
 
 def mp_rank() -> int:
-    """Among the processes that hold one copy of the model together."""
+    """Returns the rank among the processes that hold one copy of the model together."""
     return _in("MP")[0]
 
 
@@ -223,7 +223,7 @@ def mp_size() -> int:
 
 
 def pp_rank() -> int:
-    """The partition."""
+    """Returns the partition."""
     return _in("PP")[0]
 
 
@@ -232,7 +232,7 @@ def pp_size() -> int:
 
 
 def tp_rank() -> int:
-    """Among the processes that divide tensors."""
+    """Returns the rank among the processes that divide tensors."""
     return _in("TP")[0]
 
 

@@ -1,4 +1,4 @@
-"""A training step, done in microbatches."""
+"""A training step that runs in microbatches."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from smdistributed.modelparallel.torch import ranks
 
 
 class StepOutput:
-    """What the step returned for each microbatch."""
+    """The step's results for the microbatches."""
 
     def __init__(self, outputs: list[Any]) -> None:
         self.outputs = outputs
@@ -40,8 +40,8 @@ def step(
 ) -> Callable[..., Any]:
     """Calls `function` once for each microbatch, with its part of every tensor among the arguments.
 
-    `non_split_inputs`: names of arguments that each gets whole; `input_split_axes`: the axis of the batch, where it isn't 0.
-    Raises ValueError if a tensor cannot be divided.
+    `non_split_inputs`: names of arguments that each gets whole; `input_split_axes`: the axis of the batch, if it isn't 0. Raises
+    ValueError if a tensor cannot be divided.
     """
     if function is None:
         return functools.partial(
@@ -72,7 +72,7 @@ def step(
 
 
 def _outputs(found: list[Any]) -> Any:
-    """Of one result a microbatch, the same structure with a StepOutput in each tensor's place."""
+    """Merges one result per microbatch into the same structure with a StepOutput in each tensor's place."""
     first = found[0]
     if isinstance(first, Mapping):
         return {key: _outputs([result[key] for result in found]) for key in first}

@@ -1,6 +1,6 @@
-"""Microbatches take turns: one computes at a time, and the same part of each comes in the order of the microbatches.
+"""Microbatches take turns: one computes at a time, and the same part of each runs in the order of the microbatches.
 
-So gradients are added up in the same order in every run, and random numbers are drawn as if nothing was interleaved.
+So gradients are added in the same order in every run, and random numbers are drawn as if nothing were interleaved.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import torch
 
 
 class Turns:
-    """For threads that each compute a microbatch, in segments between which they wait for others."""
+    """Coordinates threads that each compute a microbatch, in segments between which they wait for others."""
 
     def __init__(self, count: int) -> None:
         self._done = [0] * count
@@ -25,14 +25,14 @@ class Turns:
         self._outer = torch.get_rng_state()
 
     def begin(self, number: int) -> None:
-        """Wait until this microbatch's next segment may run."""
+        """Waits until this microbatch's next segment can run."""
         with self._changed:
             self._changed.wait_for(lambda: not self._busy and self._is_next(number))
             self._busy = True
         torch.set_rng_state(self._generators[number])
 
     def end(self, number: int) -> None:
-        """The segment is over: another may run."""
+        """Ends the segment: another can run."""
         self._generators[number] = torch.get_rng_state()
         with self._changed:
             self._done[number] += 1
@@ -40,18 +40,18 @@ class Turns:
             self._changed.notify_all()
 
     def finish(self, number: int) -> None:
-        """No segment of this microbatch comes any more."""
+        """Marks this microbatch as having no further segments."""
         with self._changed:
             self._over[number] = True
             self._changed.notify_all()
 
     def close(self) -> None:
-        """All are finished: random numbers go on from where they were before."""
+        """Restores the random state from before, once all are finished."""
         torch.set_rng_state(self._outer)
 
     @contextmanager
     def waiting(self, number: int) -> Iterator[None]:
-        """Inside, others compute."""
+        """A context in which others compute."""
         self.end(number)
         try:
             yield

@@ -1,4 +1,4 @@
-"""Decoders, encoders and answers. What else the toolkit had was of its server: a name of it can be imported, and not used."""
+"""Decoders, encoders and responses. The toolkit's other names belong to its server: they can be imported, but not used."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Requests to arrays, predictions to answers."""
+"""Converts requests to arrays, and predictions to responses."""
 
 from sagewright.toolkit.serving.content import decode, encode
 

@@ -1,4 +1,4 @@
-"""Errors that a script may raise."""
+"""Errors that a script can raise."""
 
 from sagewright.toolkit.serving.errors import UnsupportedType as UnsupportedFormatError
 

@@ -1,4 +1,4 @@
-"""Answers with their content type and status."""
+"""Responses with their content type and status."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 class Response:
-    """What a script's output_fn may return; Sagewright's server takes the three members from it."""
+    """A response that a script's output_fn can return; Sagewright's server reads its three members."""
 
     def __init__(
         self, response: Any = None, accept: str | None = None, status: int = 200, mimetype: str | None = None, **_: Any

@@ -1,8 +1,8 @@
-"""PyTorch's DistributedDataParallel, which joins the processes of the job first if the script has not.
+"""PyTorch's DistributedDataParallel; it joins the processes of the job first if the script has not.
 
-Where the processes share memory, each gradient is laid out there as soon as it is computed, and the averages are written into the
-gradients at the end of the backward pass: PyTorch's own reducer copies each of them twice more. Models and options for
-which that isn't enough are left to PyTorch's reducer.
+If the processes share memory, each gradient is laid out there as soon as it is computed, and the averages are written into the
+gradients at the end of the backward pass: PyTorch's reducer copies each of them twice more. Models and options that this does not
+support are left to PyTorch's reducer.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from smdistributed.dataparallel.torch.segment import NoSharedMemory
 
 _OWN = ("find_unused_parameters", "static_graph", "delay_all_reduce_named_params", "mixed_precision")
 _ALIGN = 64
-_ROUND = 32  # so many passes later memory is written again
+_ROUND = 32  # memory is rewritten after this many passes
 
 
 class DistributedDataParallel(torch.nn.parallel.DistributedDataParallel):
@@ -36,7 +36,7 @@ class DistributedDataParallel(torch.nn.parallel.DistributedDataParallel):
             self._gradients = _gradients_of(group, parameters)
 
     def forward(self, *inputs: Any, **named: Any) -> Any:
-        """PyTorch's reducer rests while ours does its work."""
+        """Disables PyTorch's reducer while ours works."""
         wanted, gradients = self.require_backward_grad_sync, self._gradients
         if gradients is None:
             return super().forward(*inputs, **named)
@@ -124,7 +124,7 @@ class Gradients:
         exchange.take(number)
 
     def _laid_by(self, peer: int, place: int) -> list[torch.Tensor]:
-        """The process's gradients that it laid out at `place`."""
+        """Returns the gradients that the process laid out at `place`."""
         found = self._views.get((peer, place))
         if found is None:
             if len(self._views) > 2 * _ROUND * self._exchange.size:
@@ -138,7 +138,7 @@ class Gradients:
 
 
 def _gradients_of(group: SharedGroup, parameters: list[torch.nn.Parameter]) -> Gradients | None:
-    """None where they have no room in the shared memory; the same in all processes."""
+    """Returns None if the gradients don't fit in the shared memory; the same in all processes."""
     length = _places(parameters)[1]
     room = max(2 * length, min(_ROUND * length, LARGEST))
     if not parameters or 2 * length > LARGEST:
@@ -159,7 +159,7 @@ def _places(parameters: list[torch.nn.Parameter]) -> tuple[list[int], int]:
 
 
 def _simple(module: torch.nn.Module) -> bool:
-    """Whether all parameters lie in this machine's memory and have dense gradients."""
+    """True if all parameters are in this machine's memory and have dense gradients."""
     sparse = (torch.nn.Embedding, torch.nn.EmbeddingBag)
     dense = not any(isinstance(one, sparse) and one.sparse for one in module.modules())
     ignored = getattr(module, "_ddp_params_and_buffers_to_ignore", ())

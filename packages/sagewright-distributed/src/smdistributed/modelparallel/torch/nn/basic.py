@@ -15,13 +15,13 @@ from smdistributed.modelparallel.torch import exchange, ranks
 
 
 class DistributedModule(torch.nn.Module):
-    """Some of its parameters are divided over the tensor-parallel processes; its results are those of the whole."""
+    """A module with parameters that are divided over the tensor-parallel processes; its results are those of the whole module."""
 
     divided: AbstractSet[str] = frozenset()
     """The names of those parameters."""
 
     def divide(self, name: str, whole: Tensor, axis: int) -> None:
-        """Registers this process's part of `whole`, which all processes give alike. Raises ValueError."""
+        """Registers this process's part of `whole`, which all processes pass alike. Raises ValueError."""
         count = ranks.tp_size()
         if whole.shape[axis] % count:
             raise ValueError(
@@ -36,7 +36,7 @@ class DistributedModule(torch.nn.Module):
         self.divided = {*self.divided, name}
 
     def _local_part(self, name: str, whole: Tensor, axis: int) -> Tensor:
-        """The state that the module saves and loads has the whole."""
+        """Returns this process's part of `whole`. Adds hooks by which the module saves and loads the whole."""
         group = ranks.group("TP")
         if not whole.is_meta:
             dist.broadcast(whole.data, ranks.members("TP")[0], group=group)
@@ -58,22 +58,24 @@ class DistributedModule(torch.nn.Module):
         return part
 
     def is_divided(self) -> bool:
-        """Whether it holds divided parameters itself. They are sharded apart, so it must hold no others."""
+        """True if the module itself holds divided parameters. They are sharded separately, so it must hold no others."""
         return bool(self.divided)
 
     def part(self, name: str) -> Tensor:
-        """This process's part of parameter `name`, to compute with."""
+        """Returns this process's part of parameter `name`, for computation."""
         parameter = getattr(self, name)
         local = parameter.to_local() if isinstance(parameter, DTensor) else parameter
         return exchange.scaled(local)
 
 
 class _Counterpart(DistributedModule):
-    """Of a module of PyTorch's, whose parameters it can take over."""
+    """The divided counterpart of a PyTorch module, whose parameters it can take over."""
 
     @classmethod
     def of(cls, whole: Any) -> Any:
-        """With the parameters of `whole`, which must be the same on all processes. Raises ValueError if it can't be divided."""
+        """Builds the module with the parameters of `whole`, which must be equal on all processes. Raises ValueError if it can't be
+        divided.
+        """
         made = cls.__new__(cls)
         torch.nn.Module.__init__(made)
         made._take(whole)
@@ -84,7 +86,7 @@ class _Counterpart(DistributedModule):
 
 
 class DistributedLinear(_Counterpart):
-    """As `nn.Linear`; each process has some of the outputs."""
+    """Like `nn.Linear`; each process has some of the outputs."""
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True, **options: Any) -> None:
         super().__init__()
@@ -104,7 +106,7 @@ class DistributedLinear(_Counterpart):
 
 
 class DistributedEmbedding(_Counterpart):
-    """As `nn.Embedding`; each process has some of the columns."""
+    """Like `nn.Embedding`; each process has some of the columns."""
 
     def __init__(self, num_embeddings: int, embedding_dim: int, padding_idx: int | None = None, **options: Any) -> None:
         super().__init__()
@@ -118,7 +120,7 @@ class DistributedEmbedding(_Counterpart):
         self.divide("weight", whole.weight, 1)
 
     def forward(self, ids: Tensor, as_head: bool = False) -> Tensor:
-        """Rows of the table; or, `as_head`, the products of states with all of its rows: a head tied to the embedding."""
+        """Returns rows of the table, or, `as_head`, the products of states with all of its rows: a head tied to the embedding."""
         if as_head:
             width = self.embedding_dim // ranks.tp_size()
             own = exchange.enter(ids).narrow(-1, ranks.tp_rank() * width, width)
@@ -130,7 +132,7 @@ class DistributedEmbedding(_Counterpart):
 
 
 class Column(DistributedModule):
-    """A linear map of which each process computes some outputs, for what `exchange.enter` gave."""
+    """A linear map of which each process computes some outputs, from the result of `exchange.enter`."""
 
     def __init__(self, whole: torch.nn.Linear) -> None:
         super().__init__()
@@ -142,7 +144,7 @@ class Column(DistributedModule):
 
 
 class Row(DistributedModule):
-    """A linear map of which each process has some inputs: it gives a summand for `exchange.leave_sum`, without the bias."""
+    """A linear map of which each process has some inputs. It returns a summand for `exchange.leave_sum`, without the bias."""
 
     def __init__(self, whole: torch.nn.Linear) -> None:
         super().__init__()

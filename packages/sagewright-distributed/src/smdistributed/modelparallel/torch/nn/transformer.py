@@ -62,7 +62,7 @@ class Shape:
 
 
 class _Block(DistributedModule):
-    """A residual block: inputs come in by divided maps and leave by a sum over the processes."""
+    """A residual block: inputs enter through divided maps and leave as a sum over the processes."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -104,9 +104,9 @@ class DistributedAttentionLayer(_Block):
         self._leaving(shape.linear(width, shape.hidden_size))
 
     def forward(self, inputs: tuple[Tensor, ...]) -> Tensor:
-        """`(hidden_states, attention_mask)`, with cross-attention `(hidden_states, cross_states, attention_mask)`.
+        """`inputs` is `(hidden_states, attention_mask)`, with cross-attention `(hidden_states, cross_states, attention_mask)`.
 
-        States are [N, S, H]; the mask is added to the scores, [N, 1, 1, S], and may be None.
+        States are [N, S, H]; the mask is added to the scores, [N, 1, 1, S], and can be None.
         """
         states, *others = inputs
         mask = others[-1] if others else None
@@ -145,7 +145,7 @@ class DistributedTransformerOutputLayer(_Block):
 
 
 class DistributedTransformerLayer(DistributedModule):
-    """Attention, cross-attention where asked for, and the output layer."""
+    """Attention, optional cross-attention, and the output layer."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__()
@@ -159,7 +159,9 @@ class DistributedTransformerLayer(DistributedModule):
         self.shape = shape
 
     def forward(self, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """`(hidden_states, attention_mask)` or `(hidden_states, cross_states, attention_mask, cross_mask)`; the same comes out."""
+        """Maps `(hidden_states, attention_mask)` or `(hidden_states, cross_states, attention_mask, cross_mask)` to a tuple of the
+        same form.
+        """
         if not self.shape.add_cross_attention:
             states, mask = inputs
             return self.output(self.attention((states, mask))), mask
@@ -169,7 +171,7 @@ class DistributedTransformerLayer(DistributedModule):
 
 
 class DistributedTransformer(DistributedModule):
-    """Layers one after the other."""
+    """A sequence of layers."""
 
     def __init__(self, num_layers: int = 12, **options: Any) -> None:
         super().__init__()
@@ -182,7 +184,7 @@ class DistributedTransformer(DistributedModule):
 
 
 class DistributedTransformerLMHead(DistributedModule):
-    """Embeddings, a transformer, and a head that is tied to the word embedding."""
+    """Embeddings, a transformer, and a head tied to the word embedding."""
 
     def __init__(
         self,
@@ -203,8 +205,8 @@ class DistributedTransformerLMHead(DistributedModule):
         self.add_lm_head = add_lm_head
 
     def forward(self, inputs: tuple[Any, ...]) -> Any:
-        """`(input_ids, attention_mask, token_type_ids, position_ids, labels)`; before the labels, with cross-attention, its states
-        and mask.
+        """`inputs` is `(input_ids, attention_mask, token_type_ids, position_ids, labels)`; with cross-attention, its states and
+        mask come before the labels.
 
         In `attention_mask` 1 is a masked position, [N, S]. With labels the loss comes first.
         """
