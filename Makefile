@@ -124,6 +124,7 @@ lint: setup ## Style, types, layers, sizes
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python tools/sizes.py
+	$(BIN)/python tools/prose.py
 	$(BIN)/python tools/membernames.py
 	$(BIN)/python tools/reference.py --check
 

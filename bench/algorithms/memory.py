@@ -17,7 +17,7 @@ import numpy as np
 
 from sagewright.algorithms.declaration import Declaration
 from sagewright.algorithms.firstparty import artefact
-from sagewright.algorithms.firstparty.data import Rows, Wanted
+from sagewright.algorithms.firstparty.data import ExpectedColumns, Rows
 from sagewright.algorithms.firstparty.hosts import Group
 from sagewright.algorithms.firstparty.lines import Lines
 from sagewright.algorithms.firstparty.memory import Budget
@@ -33,7 +33,7 @@ class Held(Rows):
 
     def __init__(self, features: np.ndarray | Sparse, labels: np.ndarray | None = None, sparse: bool = False) -> None:
         self.channel = "train"
-        self.wanted = Wanted(int(features.shape[1]), labels is not None, sparse)
+        self.wanted = ExpectedColumns(int(features.shape[1]), labels is not None, sparse)
         self._format, self._layout = "recordio-protobuf", Layout(delimiter=",")
         self._held = Table(features, labels)
 

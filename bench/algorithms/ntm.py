@@ -21,7 +21,7 @@ from sagewright.algorithms.mixtures import inference
 from sagewright.algorithms.ntm import training
 from sagewright.algorithms.ntm.declaration import DECLARATION
 from sagewright.algorithms.ntm.model import TopicModel
-from sagewright.algorithms.ntm.network import Network
+from sagewright.algorithms.ntm.network import NTMNetwork
 
 PEERS = ("tomotopy",)
 TOPICS = 50
@@ -54,7 +54,7 @@ def _contest(
     return Contest(data, quality, better, [Entrant(each, fit, judge) for each, fit in fits.items()], rounds=1)
 
 
-def fit_ours(train: Any, seed: int, topics: int = TOPICS, **more: object) -> Network:
+def fit_ours(train: Any, seed: int, topics: int = TOPICS, **more: object) -> NTMNetwork:
     """Trained on all documents, as the others are, with no validation channel."""
     values = {"feature_dim": train.shape[1], "num_topics": topics, "_seed": seed}
     run = memory.session(DECLARATION, "AWS/NTM", **values, **more)
@@ -66,19 +66,19 @@ def _sparse(counts: Any) -> Sparse:
     return Sparse(indptr, indices, counts.data.astype(np.float32), counts.shape[1])
 
 
-def _scores(network: Network) -> np.ndarray:
+def _scores(network: NTMNetwork) -> np.ndarray:
     """(K, V): logarithms of the words' probabilities, up to a number for each topic."""
     scores: np.ndarray = (network.arrays["projection_weight"] + network.arrays["projection_bias"][:, None]).T
     return scores
 
 
 def _coherence(train: Any, frequency: np.ndarray, part: float, found: Any) -> float:
-    scores = _scores(found) if isinstance(found, Network) else np.log(found.beta)
+    scores = _scores(found) if isinstance(found, NTMNetwork) else np.log(found.beta)
     return lda.npmi(train, scores - (1 - part) * frequency)
 
 
 def perplexity(test: Any, found: Any) -> float:
-    if not isinstance(found, Network):
+    if not isinstance(found, NTMNetwork):
         return lda.perplexity(test, found)
     seen, left = lda.halves(test)
     model = TopicModel(found)

@@ -27,9 +27,9 @@ from sagewright.algorithms.deep.together import Together
 from sagewright.algorithms.firstparty.lines import Lines
 from sagewright.algorithms.seq2seq import beams, training
 from sagewright.algorithms.seq2seq.declaration import DECLARATION
-from sagewright.algorithms.seq2seq.network import Network
+from sagewright.algorithms.seq2seq.network import Seq2SeqNetwork
 from sagewright.algorithms.seq2seq.sentences import Sentences
-from sagewright.algorithms.seq2seq.settings import NetworkSettings
+from sagewright.algorithms.seq2seq.settings import Seq2SeqSettings
 from sagewright.algorithms.seq2seq.vocabulary import BEGIN, END, PAD
 from sagewright.algorithms.sequences import Texts
 from sagewright.algorithms.termination import Termination
@@ -89,7 +89,7 @@ def sentences(pairs: Sequence[Pair]) -> Sentences:
 class Ours:
     """Says words by beam search."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Seq2SeqNetwork) -> None:
         self.network = network.eval()
 
     def __call__(self, sources: Sequence[list[int]]) -> list[list[int]]:
@@ -107,7 +107,7 @@ def fit_ours(known: Sequence[Pair], sizes: tuple[int, int], seed: int) -> Ours:
     devices.seed(seed)
     lines = Lines("AWS/Seq2Seq", "algo-1")
     run = Run(job, values, DECLARATION, lines, devices.choose(values), Together(), Termination(graceful=True))
-    settings = NetworkSettings.of(values, *sizes)
+    settings = Seq2SeqSettings.of(values, *sizes)
     return Ours(training.fit(run, settings, sentences(known), sentences(known[:BATCH])))
 
 
@@ -203,7 +203,7 @@ def search(step: Any, start: Any) -> list[int]:
     return max(done)[1]
 
 
-def plain(network: Network, source: list[int]) -> list[int]:
+def plain(network: Seq2SeqNetwork, source: list[int]) -> list[int]:
     """A beam search that one would write by hand, with our network: all hypotheses of one word as a batch."""
     with torch.inference_mode():
         memory_, state = network.read(torch.tensor([source]), torch.tensor([len(source)]))

@@ -18,7 +18,7 @@ from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.factorization_machines import gibbs, kernel, training, units
 from sagewright.algorithms.factorization_machines.blocks import blocks, variables
 from sagewright.algorithms.factorization_machines.declaration import DECLARATION
-from sagewright.algorithms.factorization_machines.descent import Learner
+from sagewright.algorithms.factorization_machines.descent import FactorizationLearner
 from sagewright.algorithms.factorization_machines.model import Machine, MachineModel
 from sagewright.algorithms.factorization_machines.task import Task
 from sagewright.algorithms.factorization_machines.variable import Variable
@@ -98,7 +98,7 @@ def test_a_machine_is_what_its_formula_says(sparse: bool) -> None:
 
 @pytest.mark.parametrize("predictor", ["regressor", "binary_classifier"])
 def test_gradients_are_the_slopes_of_the_loss(predictor: str) -> None:
-    learner = Learner(values(predictor_type=predictor, factors_init_sigma="0.3"), 0)
+    learner = FactorizationLearner(values(predictor_type=predictor, factors_init_sigma="0.3"), 0)
     x, y = X[:50], (Y[:50] > 3).astype(np.float32)
     for part in (learner.bias, learner.linear, learner.factors):
         part.values = part.values.astype(np.float64)
@@ -123,7 +123,7 @@ def test_gradients_are_the_slopes_of_the_loss(predictor: str) -> None:
 
 
 def test_only_features_that_occur_are_touched() -> None:
-    learner = Learner(values(), 0)
+    learner = FactorizationLearner(values(), 0)
     before = learner.factors.values.copy()
     learner.step(X[:20], Y[:20], Group())
     moved = np.flatnonzero((learner.factors.values != before).any(axis=1))
@@ -283,7 +283,7 @@ def test_a_binary_classifier_knows_its_chances(job: Any, run: Any, solver: str) 
     ],
 )
 def test_factors_begin_as_asked(method: str, given: dict[str, str]) -> None:
-    drawn = Learner(values(factors_init_method=method, num_factors="50", **given), 0).factors.values
+    drawn = FactorizationLearner(values(factors_init_method=method, num_factors="50", **given), 0).factors.values
     spread = {"uniform": 0.5 / 3**0.5, "normal": 0.5, "constant": 0.0}[method]
     assert drawn.std() == pytest.approx(spread, abs=0.02)
     assert drawn.mean() == pytest.approx(0.5 if method == "constant" else 0, abs=0.02)

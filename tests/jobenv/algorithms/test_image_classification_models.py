@@ -18,11 +18,11 @@ from sagewright.algorithms.image_classification import model, network
 @pytest.fixture(scope="module")
 def serving(tmp_path_factory: pytest.TempPathFactory) -> Any:
     from sagewright.algorithms.image_classification import artefact
-    from sagewright.algorithms.image_classification.artefact import Description
+    from sagewright.algorithms.image_classification.artefact import ImageDescription
 
     place = tmp_path_factory.mktemp("model")
     torch.manual_seed(0)
-    description = Description(20, (3, 8, 10), 4, False)
+    description = ImageDescription(20, (3, 8, 10), 4, False)
     artefact.write(place, description, network.build(20, 3, 4), 3)
     return model.serve(place)
 

@@ -19,9 +19,9 @@ from sagewright.algorithms.ipinsights import events, training
 from sagewright.algorithms.ipinsights.declaration import DECLARATION
 from sagewright.algorithms.ipinsights.events import Events
 from sagewright.algorithms.ipinsights.kernel import Room
-from sagewright.algorithms.ipinsights.learner import Learner, made_up
+from sagewright.algorithms.ipinsights.learner import IPInsightsLearner, made_up
 from sagewright.algorithms.ipinsights.model import InsightsModel
-from sagewright.algorithms.ipinsights.network import Blocks, Network, bits, keys
+from sagewright.algorithms.ipinsights.network import Blocks, IPInsightsNetwork, bits, keys
 
 NAME = "ipinsights"
 USERS, NETWORKS = 200, 40
@@ -56,7 +56,7 @@ def values(**given: str) -> dict[str, Any]:
 @pytest.mark.parametrize("layers", [0, 1, 3])
 def test_gradients_are_the_slopes_of_the_loss(layers: int) -> None:
     random = np.random.default_rng(0)
-    network = Network.begin(5, 4, layers, 0)
+    network = IPInsightsNetwork.begin(5, 4, layers, 0)
     network.entities = network.entities.astype(np.float64)
     network.weights = [random.normal(size=each.shape) for each in network.weights]
     network.biases = [random.normal(size=len(each)) for each in network.biases]
@@ -85,11 +85,11 @@ def test_gradients_are_the_slopes_of_the_loss(layers: int) -> None:
 
 def test_only_what_occurs_is_touched() -> None:
     seen = np.array([1 << 8, 1 << 20], np.uint32)
-    network = Network.begin(50, 4, 1, 0, np.unique(keys(seen)))
+    network = IPInsightsNetwork.begin(50, 4, 1, 0, np.unique(keys(seen)))
     network.weights[-1][...] = 1
     before = network.entities.copy()
     pairs = made_up(Events(np.array([3, 7, 3]), seen[[0, 0, 0]]), values(), np.random.default_rng(0))
-    Learner(network, 0.01, 0.0).step(pairs, Group())
+    IPInsightsLearner(network, 0.01, 0.0).step(pairs, Group())
     assert np.flatnonzero((network.entities != before).any(axis=1)).tolist() == [3, 7]
     moved = network.blocks.vectors.any(axis=1)
     assert moved[np.unique(network.blocks.places(seen[:1]))].all()
@@ -101,7 +101,7 @@ def test_a_step_goes_down_the_slope_of_all_pairs() -> None:
     """One step at a small rate, without moments, against the loss by finite differences: of an entity and of a block."""
     random = np.random.default_rng(0)
     address = random.integers(0, 1 << 32, 20, dtype=np.uint32)
-    network = Network.begin(5, 4, 1, 0, np.unique(keys(address)))
+    network = IPInsightsNetwork.begin(5, 4, 1, 0, np.unique(keys(address)))
     network.weights[-1][...] = random.normal(size=network.weights[-1].shape)
     network.blocks.vectors[:-1] = random.normal(size=network.blocks.vectors[:-1].shape)
     pairs = made_up(Events(random.integers(0, 5, 20), address), values(), random)
@@ -112,7 +112,7 @@ def test_a_step_goes_down_the_slope_of_all_pairs() -> None:
         return float(-np.mean(np.log(np.where(labels == 1, probability(scores), 1 - probability(scores)))))
 
     touched: dict[str, Any] = {}
-    learner = Learner(network, 0.01, 0.0)
+    learner = IPInsightsLearner(network, 0.01, 0.0)
     for name in ("entities", "blocks"):
         part = getattr(learner, name)
         part.step = lambda rows, slope, count, name=name: touched.update({name: (rows, slope)})

@@ -11,7 +11,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss, roc_auc_score
 
-from sagewright.algorithms.firstparty.data import Rows, Wanted
+from sagewright.algorithms.firstparty.data import ExpectedColumns, Rows
 from sagewright.algorithms.firstparty.hosts import Group
 from sagewright.algorithms.firstparty.lines import Lines
 from sagewright.algorithms.firstparty.memory import Budget
@@ -30,7 +30,7 @@ class Held(Rows):
     """A channel's rows that are there already."""
 
     def __init__(self, features: np.ndarray | Sparse, labels: np.ndarray) -> None:
-        self.channel, self.wanted = "train", Wanted(int(features.shape[1]), labels=True, sparse=True)
+        self.channel, self.wanted = "train", ExpectedColumns(int(features.shape[1]), labels=True, sparse=True)
         self._format, self._layout = "recordio-protobuf", Layout()
         self._table = Table(features, labels)
 

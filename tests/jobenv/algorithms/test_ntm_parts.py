@@ -14,20 +14,20 @@ from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.firstparty import artefact, ndarray
 from sagewright.algorithms.firstparty.hosts import Group
 from sagewright.algorithms.ntm import decoders
-from sagewright.algorithms.ntm.learner import Learner
+from sagewright.algorithms.ntm.learner import NTMLearner
 from sagewright.algorithms.ntm.model import TopicModel
-from sagewright.algorithms.ntm.network import PRIOR, Network, Shape, seen
+from sagewright.algorithms.ntm.network import PRIOR, NTMNetwork, Shape, seen
 from sagewright.algorithms.ntm.optimizers import OPTIMIZERS
 
 ALPHA = np.array([0.5, 0.2, 1.5])
 
 
-def network(shape: Shape, seed: int = 0, prior: np.ndarray | None = None) -> Network:
+def network(shape: Shape, seed: int = 0, prior: np.ndarray | None = None) -> NTMNetwork:
     """In double precision, with parameters that are all different; of a mixture where there is a prior."""
     random = np.random.default_rng(seed)
     arrays = shape.initial(random, np.ones(shape.words))
     arrays = {name: array + random.normal(0, 0.3, array.shape) for name, array in arrays.items()}
-    return Network(shape, arrays, {name: array.astype(float) for name, array in shape.statistics().items()}, prior)
+    return NTMNetwork(shape, arrays, {name: array.astype(float) for name, array in shape.statistics().items()}, prior)
 
 
 @pytest.mark.parametrize("prior", [None, ALPHA])
@@ -138,7 +138,7 @@ def moved(**changes: Any) -> dict[str, np.ndarray]:
     built = network(Shape(9, 3, (5,)))
     before = {name: array.copy() for name, array in built.arrays.items()}
     x = csr_matrix(np.random.default_rng(1).poisson(1.5, (7, 9)).astype(np.float32))
-    Learner(built, values(**changes), np.random.default_rng(0)).step(x, 1.0, Group())
+    NTMLearner(built, values(**changes), np.random.default_rng(0)).step(x, 1.0, Group())
     return {name: built.arrays[name] - array for name, array in before.items()}
 
 
@@ -154,7 +154,7 @@ def test_gradients_are_rescaled_cut_and_decayed() -> None:
 
 
 def test_a_step_that_is_no_number_is_the_users_fault() -> None:
-    learner = Learner(network(Shape(9, 3, (5,))), values(learning_rate=1e30), np.random.default_rng(0))
+    learner = NTMLearner(network(Shape(9, 3, (5,))), values(learning_rate=1e30), np.random.default_rng(0))
     with pytest.raises(UserError, match="diverged"):
         for _ in range(20):
             learner.step(csr_matrix(np.full((7, 9), 1e4, np.float32)), 1.0, Group())

@@ -21,9 +21,9 @@ from sagewright.algorithms.object2vec import batches, rows
 from sagewright.algorithms.object2vec.batches import MadeUp
 from sagewright.algorithms.object2vec.declaration import DECLARATION, OPTIMIZERS
 from sagewright.algorithms.object2vec.encoders import ENCODERS, Side, TokenVectors
-from sagewright.algorithms.object2vec.network import Network
+from sagewright.algorithms.object2vec.network import Object2VecNetwork
 from sagewright.algorithms.object2vec.pairs import Collection, Pairs
-from sagewright.algorithms.object2vec.settings import NetworkSettings
+from sagewright.algorithms.object2vec.settings import Object2VecSettings
 from sagewright.algorithms.sequences import Texts
 
 CPU = Device(torch.device("cpu"))
@@ -69,8 +69,8 @@ def measured(log: str, name: str) -> list[float]:
     return [float(each) for each in re.findall(expression, log)]
 
 
-def settings(**given: str) -> NetworkSettings:
-    return NetworkSettings.of(DECLARATION.validate_hyperparameters({**SMALL, **given}))
+def settings(**given: str) -> Object2VecSettings:
+    return Object2VecSettings.of(DECLARATION.validate_hyperparameters({**SMALL, **given}))
 
 
 FAULTS = [
@@ -242,7 +242,7 @@ def test_convolutions_are_maxima_of_each_layer() -> None:
     ],
 )
 def test_what_is_compared(names: str, expected: list[float]) -> None:
-    network = Network(settings(comparator_list=names, mlp_layers="0"))
+    network = Object2VecNetwork(settings(comparator_list=names, mlp_layers="0"))
     network.perceptron = nn.Identity()
     assert network.judge(torch.tensor([[1.0, 4.0]]), torch.tensor([[3.0, -2.0]])).tolist() == [expected]
 
@@ -256,7 +256,7 @@ def test_steps_by_rows_are_those_of_torch_where_every_row_is_used(name: str, tie
     found = []
     for by_rows in (False, True):
         torch.manual_seed(0)
-        network = Network(network_settings, by_rows=by_rows)
+        network = Object2VecNetwork(network_settings, by_rows=by_rows)
         said = Settings(0.01, weight_decay=0.1)
         optimizer = optimizers.build(name, network.named_parameters(), said)
         rows.attach(optimizer, name, list(network.tokens), said)

@@ -15,9 +15,9 @@ from sagewright.algorithms.deep.device import Device
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.object2vec.declaration import DECLARATION
 from sagewright.algorithms.object2vec.model import DESCRIPTION, WEIGHTS, Model
-from sagewright.algorithms.object2vec.network import Network
-from sagewright.algorithms.object2vec.serving import Service, devices, serve
-from sagewright.algorithms.object2vec.settings import NetworkSettings
+from sagewright.algorithms.object2vec.network import Object2VecNetwork
+from sagewright.algorithms.object2vec.serving import Object2VecService, devices, serve
+from sagewright.algorithms.object2vec.settings import Object2VecSettings
 from sagewright.serving.messages import Request
 
 JSON, LINES = "application/json", "application/jsonlines"
@@ -41,7 +41,7 @@ def folder(tmp_path: Path) -> Path:
 
 def left(directory: Path, given: dict[str, str]) -> Path:
     torch.manual_seed(3)
-    network = Network(NetworkSettings.of(DECLARATION.validate_hyperparameters(given)))
+    network = Object2VecNetwork(Object2VecSettings.of(DECLARATION.validate_hyperparameters(given)))
     weights.write(directory / WEIGHTS, network.state_dict())
     weights.write_json(directory / DESCRIPTION, network.settings.document())
     return directory
@@ -187,9 +187,9 @@ def test_what_a_preferred_mode_puts_on_a_gpu(monkeypatch: pytest.MonkeyPatch) ->
 def test_parts_may_be_on_different_devices(folder: Path) -> None:
     """The encoders' answers are brought to where scores are made: here by a device that has no numbers and so can't compute."""
     cpu = Device(torch.device("cpu"))
-    service = Service(Model.load(folder, cpu, cpu))
+    service = Object2VecService(Model.load(folder, cpu, cpu))
     assert service.invoke(document(ASKED), JSON, "").status == 200
-    apart = Service(Model.load(folder, cpu, Device(torch.device("meta"))))
+    apart = Object2VecService(Model.load(folder, cpu, Device(torch.device("meta"))))
     assert apart.invoke(document([{"in0": [1]}]), JSON, "").status == 200
     with pytest.raises((NotImplementedError, RuntimeError), match="meta"):
         apart.invoke(document(ASKED), JSON, "")

@@ -15,9 +15,9 @@ from scipy.sparse import csr_array
 from sagewright.algorithms.object2vec import spectrum
 from sagewright.algorithms.object2vec.declaration import DECLARATION
 from sagewright.algorithms.object2vec.encoders import SPREAD
-from sagewright.algorithms.object2vec.network import Network
+from sagewright.algorithms.object2vec.network import Object2VecNetwork
 from sagewright.algorithms.object2vec.pairs import Pairs
-from sagewright.algorithms.object2vec.settings import NetworkSettings
+from sagewright.algorithms.object2vec.settings import Object2VecSettings
 from sagewright.algorithms.sequences import Texts
 
 GIVEN = {
@@ -26,9 +26,9 @@ GIVEN = {
 }  # fmt: skip
 
 
-def network(**given: str) -> Network:
+def network(**given: str) -> Object2VecNetwork:
     torch.manual_seed(0)
-    return Network(NetworkSettings.of(DECLARATION.validate_hyperparameters({**GIVEN, **given})))
+    return Object2VecNetwork(Object2VecSettings.of(DECLARATION.validate_hyperparameters({**GIVEN, **given})))
 
 
 def texts(some: list[list[int]]) -> Texts:
@@ -48,7 +48,7 @@ def by_topics(count: int, lengths: int = 8) -> Pairs:
     return Pairs((texts(sides[0]), texts(sides[1])), np.tile(np.arange(count)[:, None], 2), labels.astype(np.float32))
 
 
-def filled(made: Network, known: Pairs, tables: tuple[int, ...] = (0, 1)) -> list[np.ndarray]:
+def filled(made: Object2VecNetwork, known: Pairs, tables: tuple[int, ...] = (0, 1)) -> list[np.ndarray]:
     """The tables afterwards."""
     spectrum.fill(made, known, tables[: len(made.tokens)], np.random.default_rng(0))
     return [each.weight.detach().numpy() for each in made.tokens]

@@ -22,9 +22,9 @@ from sagewright.algorithms.seq2seq import attention, network, schedule
 from sagewright.algorithms.seq2seq.attention import ATTENTIONS, Memory
 from sagewright.algorithms.seq2seq.bleu import bleu
 from sagewright.algorithms.seq2seq.declaration import DECLARATION
-from sagewright.algorithms.seq2seq.network import Network
+from sagewright.algorithms.seq2seq.network import Seq2SeqNetwork
 from sagewright.algorithms.seq2seq.sentences import Sentences, bare
-from sagewright.algorithms.seq2seq.settings import NetworkSettings
+from sagewright.algorithms.seq2seq.settings import Seq2SeqSettings
 from sagewright.algorithms.seq2seq.training import Pace, Tally
 from sagewright.algorithms.sequences import Texts
 
@@ -76,8 +76,8 @@ def measured(log: str, name: str) -> list[float]:
     return [float(each) for each in re.findall(expression, log.replace("\t", "#011"))]
 
 
-def settings(**given: str) -> NetworkSettings:
-    return NetworkSettings.of(DECLARATION.validate_hyperparameters({**SMALL, **given}), WORDS, WORDS)
+def settings(**given: str) -> Seq2SeqSettings:
+    return Seq2SeqSettings.of(DECLARATION.validate_hyperparameters({**SMALL, **given}), WORDS, WORDS)
 
 
 KINDS = [
@@ -109,7 +109,7 @@ def known(pairs: Pairs) -> Sentences:
 @EACH
 def test_a_sentence_is_read_and_written_the_same_whatever_is_beside_it(given: dict[str, str]) -> None:
     torch.manual_seed(0)
-    found = Network(settings(**given)).eval()
+    found = Seq2SeqNetwork(settings(**given)).eval()
     pairs = known(reversed_words(6, 3))
     whole = network.batch(pairs, np.arange(6), CPU)
     scores = found(whole).split(whole.is_word.sum(dim=1).tolist())
@@ -122,7 +122,7 @@ def test_a_sentence_is_read_and_written_the_same_whatever_is_beside_it(given: di
 def test_word_by_word_is_all_at_once(given: dict[str, str]) -> None:
     """Which also says that no step sees a word that comes later."""
     torch.manual_seed(0)
-    found = Network(settings(**given)).eval()
+    found = Seq2SeqNetwork(settings(**given)).eval()
     batch = network.batch(known(reversed_words(3, 5)), np.arange(3), CPU)
     memory, state = found.read(batch.source, batch.lengths)
     whole, weights, _ = found.advance(batch.before, memory, state)
@@ -178,7 +178,7 @@ def test_what_attention_works_out_again_has_the_same_slopes(monkeypatch: pytest.
 
 def test_the_encoder_is_torchs_layers() -> None:
     torch.manual_seed(0)
-    found = Network(settings(num_layers_encoder="2", rnn_residual_connections="true")).eval()
+    found = Seq2SeqNetwork(settings(num_layers_encoder="2", rnn_residual_connections="true")).eval()
     tokens = torch.tensor([[5, 6, 7]])
     memory, _ = found.read(tokens, torch.tensor([3]))
     first, (ended, _) = found.encoder.first(found.source(tokens))
@@ -202,7 +202,7 @@ def test_the_encoder_is_torchs_layers() -> None:
 )
 def test_weights_before_training(given: dict[str, str], bounds: Any) -> None:
     torch.manual_seed(0)
-    found = Network(settings(**given, encoder_type="cnn"))
+    found = Seq2SeqNetwork(settings(**given, encoder_type="cnn"))
     network.begin_weights(found, DECLARATION.validate_hyperparameters({**SMALL, **given}))
     for weight in found.parameters():
         most = float(weight.detach().abs().max())

@@ -18,9 +18,9 @@ from sagewright.algorithms.formats.record import Tensor
 from sagewright.algorithms.seq2seq import beams
 from sagewright.algorithms.seq2seq.declaration import DECLARATION
 from sagewright.algorithms.seq2seq.model import DESCRIPTION, WEIGHTS
-from sagewright.algorithms.seq2seq.network import Network
+from sagewright.algorithms.seq2seq.network import Seq2SeqNetwork
 from sagewright.algorithms.seq2seq.serving import serve
-from sagewright.algorithms.seq2seq.settings import NetworkSettings
+from sagewright.algorithms.seq2seq.settings import Seq2SeqSettings
 from sagewright.algorithms.seq2seq.vocabulary import BEGIN, END, UNKNOWN
 from sagewright.serving.messages import Request
 
@@ -36,11 +36,11 @@ WORDS = 6
 SENTENCES = [[4], [5, 4, 4, 5, 5], [1, 4], [5, 5], [4, 5, 5, 4, 1, 1, 5]]
 
 
-def network(seed: int, words: int = WORDS, **given: str) -> Network:
+def network(seed: int, words: int = WORDS, **given: str) -> Seq2SeqNetwork:
     """One that knows nothing, but is sure of it."""
     values = DECLARATION.validate_hyperparameters({**SMALL, **given})
     torch.manual_seed(seed)
-    found = Network(NetworkSettings.of(values, words, words)).eval()
+    found = Seq2SeqNetwork(Seq2SeqSettings.of(values, words, words)).eval()
     with torch.no_grad():
         for each in found.parameters():
             each.normal_(0, 0.7)
@@ -48,7 +48,7 @@ def network(seed: int, words: int = WORDS, **given: str) -> Network:
     return found
 
 
-def likelihood(found: Network, sentence: list[int], words: list[int]) -> float:
+def likelihood(found: Seq2SeqNetwork, sentence: list[int], words: list[int]) -> float:
     """The mean log likelihood of words, the last of which is the mark of the end where they end."""
     with torch.no_grad():
         memory, state = found.read(torch.tensor([sentence]), torch.tensor([len(sentence)]))

@@ -24,11 +24,11 @@ OLD = Path(__file__).parent / "oldmodels"
 EXPECTED = json.loads((OLD / "expected.json").read_text())
 
 
-def loaded(tmp_path: Path, name: str) -> serving.Service:
+def loaded(tmp_path: Path, name: str) -> serving.BoosterService:
     shutil.copy(OLD / name, tmp_path / "xgboost-model")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # XGBoost's own, about old files
-        return serving.Service(serving.load_models(tmp_path, {}), {})
+        return serving.BoosterService(serving.load_models(tmp_path, {}), {})
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_the_artifact_has_the_form_of_its_image(job: Any, run: Any, version: str
     assert run(job, f"sagemaker-xgboost:{version}") == 0
     content = (job.model / "xgboost-model").read_bytes()
     booster = pickle.loads(content) if pickled else xgb.Booster(model_file=bytearray(content))
-    service = serving.Service(serving.load_models(job.model, {}), {})
+    service = serving.BoosterService(serving.load_models(job.model, {}), {})
     answer = service.invoke("\n".join(",".join(map(str, row[1:])) for row in rows).encode(), "text/csv", "text/csv")
     expected = booster.predict(xgb.DMatrix(rows[:, 1:]))
     assert np.allclose([float(line) for line in answer.body.split()], expected, atol=1e-6)

@@ -27,10 +27,10 @@ def booster(objective: str, rounds: int = 3, **extra: Any) -> Any:
     return xgb.train({"objective": objective, "max_depth": 2, **extra}, xgb.DMatrix(ROWS, labels), rounds)
 
 
-def service(folder: Path, *boosters: Any, **environment: str) -> serving.Service:
+def service(folder: Path, *boosters: Any, **environment: str) -> serving.BoosterService:
     for number, each in enumerate(boosters):
         models.save(each, folder / f"xgboost-model-{number}")
-    return serving.Service(serving.load_models(folder, environment), environment)
+    return serving.BoosterService(serving.load_models(folder, environment), environment)
 
 
 def csv(rows: np.ndarray) -> bytes:
@@ -63,7 +63,7 @@ def test_a_model_of_one_based_indices_keeps_them(job: Any, run: Callable[[Any], 
     job.configure({"num_round": "3", "objective": "binary:logistic"}, {"train": "text/libsvm"})
     job.put("train", "x", body)
     assert run(job) == 0, job.output
-    answer = serving.Service(serving.load_models(job.model, {}), {}).invoke(body, "text/libsvm", "")
+    answer = serving.BoosterService(serving.load_models(job.model, {}), {}).invoke(body, "text/libsvm", "")
     predicted = np.array([float(line) for line in answer.body.split()])
     assert ((predicted > 0.5) == (CLASSES > 1)).mean() > 0.95
 

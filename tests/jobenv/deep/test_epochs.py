@@ -19,7 +19,7 @@ from sagewright.algorithms.deep import optimizers
 from sagewright.algorithms.deep.checkpoints import Checkpoints
 from sagewright.algorithms.deep.device import Device
 from sagewright.algorithms.deep.epochs import Course, run_epochs
-from sagewright.algorithms.deep.optimizer import Optimizer
+from sagewright.algorithms.deep.optimizer import TorchOptimizer
 from sagewright.algorithms.deep.optimizers import Settings
 from sagewright.algorithms.deep.patience import Patience, Stopping
 from sagewright.algorithms.deep.state import State
@@ -204,7 +204,7 @@ def test_sigterm_ends_it_with_the_best_weights() -> None:
 def test_steps_use_the_factor_and_cut_the_gradient() -> None:
     course = Course(1, 0, CPU)
     weight = nn.Parameter(torch.zeros(2))
-    optimizer = Optimizer([{"params": [weight], "weight_decay": 0.0}], 1.0, Descent(0.0))
+    optimizer = TorchOptimizer([{"params": [weight], "weight_decay": 0.0}], 1.0, Descent(0.0))
     course.step(optimizer, (weight * torch.tensor([3.0, 4.0])).sum(), 0.5)
     assert weight.tolist() == [-1.5, -2.0]
     course.step(optimizer, (weight * torch.tensor([3.0, 4.0])).sum(), 0.5, clip=1.0)

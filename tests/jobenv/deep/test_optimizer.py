@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import torch
 
-from sagewright.algorithms.deep.optimizer import Optimizer
-from sagewright.algorithms.deep.updates import AdaDelta, AdaGrad, Adam, Descent, RMSProp, Update
+from sagewright.algorithms.deep.optimizer import TorchOptimizer
+from sagewright.algorithms.deep.updates import AdaDelta, AdaGrad, Descent, TorchAdam, TorchRMSProp, Update
 from sagewright.algorithms.errors import UserError
 
 RATE, DECAY = 0.05, 0.01
@@ -26,11 +26,11 @@ OWN_AND_TORCH: dict[str, tuple[Update, Make]] = {
     "sgd": (Descent(0.0), make(torch.optim.SGD)),
     "momentum": (Descent(0.9), make(torch.optim.SGD, momentum=0.9)),
     "nesterov": (Descent(0.9, looks_ahead=True), make(torch.optim.SGD, momentum=0.9, nesterov=True)),
-    "adam": (Adam((0.8, 0.9), 1e-6), make(torch.optim.Adam, betas=(0.8, 0.9), eps=1e-6)),
-    "adamw": (Adam((0.9, 0.999), 1e-8, decoupled=True), make(torch.optim.AdamW)),
-    "rmsprop": (RMSProp(0.9, 1e-6), make(torch.optim.RMSprop, alpha=0.9, eps=1e-6)),
+    "adam": (TorchAdam((0.8, 0.9), 1e-6), make(torch.optim.Adam, betas=(0.8, 0.9), eps=1e-6)),
+    "adamw": (TorchAdam((0.9, 0.999), 1e-8, decoupled=True), make(torch.optim.AdamW)),
+    "rmsprop": (TorchRMSProp(0.9, 1e-6), make(torch.optim.RMSprop, alpha=0.9, eps=1e-6)),
     "graves": (
-        RMSProp(0.9, 1e-4, 0.5),
+        TorchRMSProp(0.9, 1e-4, 0.5),
         make(torch.optim.RMSprop, alpha=0.9, eps=1e-4, momentum=0.5, centered=True),
     ),
     "adagrad": (AdaGrad(1e-6), make(torch.optim.Adagrad, eps=1e-6)),
@@ -60,8 +60,8 @@ def advance(optimizer: Any, learnt: list[torch.Tensor], steps: range) -> None:
         optimizer.step()
 
 
-def built(learnt: list[torch.Tensor], update: Update) -> Optimizer:
-    return Optimizer([{"params": learnt, "weight_decay": DECAY}], RATE, update)
+def built(learnt: list[torch.Tensor], update: Update) -> TorchOptimizer:
+    return TorchOptimizer([{"params": learnt, "weight_decay": DECAY}], RATE, update)
 
 
 @pytest.mark.parametrize("name", OWN_AND_TORCH)
@@ -107,7 +107,7 @@ def test_a_parameter_without_a_slope_stays_and_may_have_one_later() -> None:
 )
 def test_what_is_kept_of_others_is_refused(slots: dict[int, dict[str, torch.Tensor]]) -> None:
     with pytest.raises(UserError, match="It is of another training: its optimizer has "):
-        built(weights(), Adam((0.9, 0.999), 1e-8)).restore(slots, "It")
+        built(weights(), TorchAdam((0.9, 0.999), 1e-8)).restore(slots, "It")
 
 
 def test_torchs_compiler_is_not_imported() -> None:

@@ -16,11 +16,11 @@ import torch
 from safetensors.torch import save_file
 
 from sagewright.algorithms.deep import downloads, pretrained
-from sagewright.algorithms.deep.pretrained import Wanted
+from sagewright.algorithms.deep.pretrained import PretrainedWeights
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.job import Job
 
-WANTED = Wanted("ResNet-18", ("resnet18-f37072fd.pth", "resnet18.safetensors"))
+WANTED = PretrainedWeights("ResNet-18", ("resnet18-f37072fd.pth", "resnet18.safetensors"))
 
 
 def job_at(place: Path) -> Job:
@@ -96,14 +96,14 @@ def saved(place: Path) -> str:
 
 def test_weights_come_from_the_network_where_that_is_set(tmp_path: Path, folder: tuple[Path, str]) -> None:
     shown, address = folder
-    wanted = Wanted("ResNet-18", ("resnet18-00000000.pth", "resnet18.safetensors", saved(shown)))
+    wanted = PretrainedWeights("ResNet-18", ("resnet18-00000000.pth", "resnet18.safetensors", saved(shown)))
     environment = {"HOME": str(tmp_path)}
     with pytest.raises(UserError, match="setting weights_from_network"):
         pretrained.find(job_at(tmp_path), wanted, environment)
     environment["SAGEWRIGHT_WEIGHTS_FROM_NETWORK"] = f"{address}/"
     assert pretrained.find(job_at(tmp_path), wanted, environment)["fc.bias"].tolist() == [1, 1]
     with pytest.raises(UserError, match=f"looked for .* in .*{address}"):
-        pretrained.find(job_at(tmp_path), Wanted("ResNet-18", ("resnet18-11111111.pth",)), environment)
+        pretrained.find(job_at(tmp_path), PretrainedWeights("ResNet-18", ("resnet18-11111111.pth",)), environment)
 
 
 def test_what_is_not_what_its_name_says_is_refused(

@@ -10,7 +10,7 @@ import pytest
 
 from sagewright.algorithms.channels import ChannelInput
 from sagewright.algorithms.errors import UserError
-from sagewright.algorithms.firstparty.data import Rows, Wanted
+from sagewright.algorithms.firstparty.data import ExpectedColumns, Rows
 from sagewright.algorithms.formats import record, recordio
 from sagewright.algorithms.formats.content_type import ContentType
 from sagewright.algorithms.formats.record import Tensor
@@ -36,21 +36,21 @@ def sparse(*rows: dict[int, float], columns: int = 4) -> bytes:
 
 
 def test_batches_have_the_asked_size_across_files(job: Any) -> None:
-    rows = Rows(open_job(job, "text/csv;label_size=0", b"1\n2\n3\n", b"4\n5\n", b"6\n7\n"), "train", Wanted(1))
+    rows = Rows(open_job(job, "text/csv;label_size=0", b"1\n2\n3\n", b"4\n5\n", b"6\n7\n"), "train", ExpectedColumns(1))
     for _ in range(2):
         assert [batch.features[:, 0].tolist() for batch in rows.batches(3)] == [[1, 2, 3], [4, 5, 6], [7]]
     assert rows.table().rows == 7
 
 
 def test_labels_come_first_in_csv(job: Any) -> None:
-    table = Rows(open_job(job, "text/csv", b"1,5,6\n0,7,8\n"), "train", Wanted(2, labels=True)).table()
+    table = Rows(open_job(job, "text/csv", b"1,5,6\n0,7,8\n"), "train", ExpectedColumns(2, labels=True)).table()
     assert (table.labels.tolist(), table.features.tolist()) == ([1, 0], [[5, 6], [7, 8]])
 
 
 def test_sparse_rows_stay_so_only_if_wanted(job: Any) -> None:
     opened = open_job(job, "application/x-recordio-protobuf", sparse({1: 5.0}, {}))
-    assert Rows(opened, "train", Wanted(6)).table().features.tolist() == [[0, 5, 0, 0, 0, 0], [0] * 6]
-    kept = Rows(opened, "train", Wanted(6, sparse=True)).table().features
+    assert Rows(opened, "train", ExpectedColumns(6)).table().features.tolist() == [[0, 5, 0, 0, 0, 0], [0] * 6]
+    kept = Rows(opened, "train", ExpectedColumns(6, sparse=True)).table().features
     assert (kept.shape, kept.indices.tolist()) == ((2, 6), [1])
 
 
@@ -70,7 +70,7 @@ def test_sparse_rows_stay_so_only_if_wanted(job: Any) -> None:
 )
 def test_bad_rows_are_named(job: Any, media: str, content: bytes, message: str) -> None:
     labels = not (media.endswith("=0") and "label" not in message)
-    rows = Rows(open_job(job, media, content), "train", Wanted(2, labels=labels))
+    rows = Rows(open_job(job, media, content), "train", ExpectedColumns(2, labels=labels))
     with pytest.raises(UserError, match=message):
         rows.table()
 
@@ -78,4 +78,4 @@ def test_bad_rows_are_named(job: Any, media: str, content: bytes, message: str) 
 def test_a_bad_entry_of_a_sparse_row_is_named(job: Any) -> None:
     data = sparse({1: 5.0}, {}, {0: 1.0, 3: float("nan")})
     with pytest.raises(UserError, match="row 2: a feature"):
-        Rows(open_job(job, "application/x-recordio-protobuf", data), "train", Wanted(4, sparse=True)).table()
+        Rows(open_job(job, "application/x-recordio-protobuf", data), "train", ExpectedColumns(4, sparse=True)).table()

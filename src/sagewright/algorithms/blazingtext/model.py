@@ -34,7 +34,7 @@ def serve(model_directory: Path) -> Answering:
     if path is None and len(others) != 1:
         raise UserError(f"There is no model in {model_directory}: a file {' or '.join(NAMES)} is expected.")
     found = modelfile.read(path or others[0])
-    return Service(Classifier(found) if found.arguments.model == SUPERVISED else Vectors(found))
+    return BlazingTextService(Classifier(found) if found.arguments.model == SUPERVISED else Vectors(found))
 
 
 class Rows:
@@ -107,7 +107,7 @@ class Vectors:
         return found
 
 
-class Service(Answering):
+class BlazingTextService(Answering):
     """Answers requests, JSON and JSON Lines."""
 
     def __init__(self, model: Classifier | Vectors) -> None:

@@ -22,7 +22,7 @@ def rehearse(values: Mapping[str, Any]) -> None:
 def _vectors(mode: str) -> None:
     known = Vocabulary([b"one", b"other"], np.array([2, 1]))
     inputs, outputs = np.zeros((2, 1), np.float32), np.zeros((2, 1), np.float32)
-    learner = word2vec.Learner(inputs, outputs, Subwords(known, Grams(0)))
+    learner = word2vec.Word2VecLearner(inputs, outputs, Subwords(known, Grams(0)))
     text = np.array([0, 1], np.int32), np.array([0, 2])
     chance = np.ones(1, np.uint64)
     word2vec.KERNELS[mode](text, learner.arrays, word2vec.noise_of(known.counts, 1.0), (1, 1, 1), (0.1, 0.1), chance)

@@ -62,7 +62,7 @@ def train(run: Session) -> None:
     logging.info("%d words, %d of them known, %d buckets", len(text.ids), len(known), grams.buckets)
     random = np.random.default_rng([run.seed, 1])
     begun = random.uniform(-0.5 / width, 0.5 / width, (len(known) + grams.buckets, width)).astype(np.float32)
-    model = Learner(begun, np.zeros((len(known), width), np.float32), rows)
+    model = Word2VecLearner(begun, np.zeros((len(known), width), np.float32), rows)
     learn(run, model, sentences, known.counts)
     if run.group.rank == 0:
         _save(run, model, known, grams)
@@ -124,7 +124,7 @@ def _sentences(run: Session, text: Text, known: Vocabulary) -> Sentences:
     return Sentences(ids[number % run.group.size == run.group.rank], np.append(0, np.cumsum(lengths)))
 
 
-class Learner:
+class Word2VecLearner:
     """`inputs` (r, d) and `outputs` (v, d) float32, and the rows of each word."""
 
     def __init__(self, inputs: np.ndarray, outputs: np.ndarray, rows: Subwords) -> None:
@@ -134,8 +134,8 @@ class Learner:
     def arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         return self.inputs, self.outputs, self.rows.indptr, self.rows.rows
 
-    def copy(self) -> Learner:
-        return Learner(self.inputs.copy(), self.outputs.copy(), self.rows)
+    def copy(self) -> Word2VecLearner:
+        return Word2VecLearner(self.inputs.copy(), self.outputs.copy(), self.rows)
 
     def vectors(self, words: np.ndarray) -> np.ndarray:
         """Vectors (n, d) of words by their numbers."""
@@ -146,7 +146,7 @@ class Learner:
         return found
 
 
-def learn(run: Session, model: Learner, sentences: Sentences, counts: np.ndarray) -> None:
+def learn(run: Session, model: Word2VecLearner, sentences: Sentences, counts: np.ndarray) -> None:
     """Runs all epochs in place, with the same result at every host."""
     values, epochs, rate = run.values, run.values["epochs"], run.values["learning_rate"]
     noise = noise_of(counts, values["sampling_threshold"])
@@ -159,7 +159,7 @@ def learn(run: Session, model: Learner, sentences: Sentences, counts: np.ndarray
     for step in range(epochs * rounds):
         rates = tuple(rate * max(1e-4, 1 - each / (epochs * rounds)) for each in (step, step + 1))
 
-        def each(number: int, step: int = step, rates: Any = rates) -> tuple[Learner, int]:
+        def each(number: int, step: int = step, rates: Any = rates) -> tuple[Word2VecLearner, int]:
             own = model if copies == 1 else model.copy()
             text = sentences.part(number, parts).part(step % rounds, rounds) if copies > 1 else sentences
             chance = np.random.default_rng([run.seed, 2, step, number, run.group.rank])
@@ -173,7 +173,7 @@ def learn(run: Session, model: Learner, sentences: Sentences, counts: np.ndarray
     meter.end()
 
 
-def _put_together(run: Session, model: Learner, copies: list[Learner]) -> None:
+def _put_together(run: Session, model: Word2VecLearner, copies: list[Word2VecLearner]) -> None:
     for whole, parts in (
         (model.inputs, [each.inputs for each in copies]),
         (model.outputs, [each.outputs for each in copies]),
@@ -203,7 +203,7 @@ def noise_of(counts: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarr
     return stays, limit, other
 
 
-def _save(run: Session, model: Learner, known: Vocabulary, grams: Grams) -> None:
+def _save(run: Session, model: Word2VecLearner, known: Vocabulary, grams: Grams) -> None:
     values, directory = run.values, run.job.model_directory
     artefact.write(directory, _lines(model, known), TEXT)
     arguments = Arguments(
@@ -225,7 +225,7 @@ def _save(run: Session, model: Learner, known: Vocabulary, grams: Grams) -> None
         _evaluate(run, model, known)
 
 
-def _lines(model: Learner, known: Vocabulary) -> Iterator[bytes]:
+def _lines(model: Word2VecLearner, known: Vocabulary) -> Iterator[bytes]:
     """Lines in word2vec's text format."""
     yield f"{len(known)} {model.inputs.shape[1]}\n".encode()
     for start in range(0, len(known), ROWS_TOGETHER):
@@ -234,7 +234,7 @@ def _lines(model: Learner, known: Vocabulary) -> Iterator[bytes]:
             yield known.words[number] + b" " + " ".join(f"{value:.6g}" for value in vector).encode() + b"\n"
 
 
-def _evaluate(run: Session, model: Learner, known: Vocabulary) -> None:
+def _evaluate(run: Session, model: Word2VecLearner, known: Vocabulary) -> None:
     pairs = similarity.pairs()
     if pairs is None:
         logging.info("Vectors are not evaluated: the pairs of WS-353, which gensim's distribution has, are not here.")

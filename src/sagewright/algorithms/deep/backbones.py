@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from sagewright.algorithms.deep import pretrained, weights
-from sagewright.algorithms.deep.pretrained import Wanted
+from sagewright.algorithms.deep.pretrained import PretrainedWeights
 from sagewright.algorithms.job import Job
 
 NAMES = {
@@ -24,7 +24,7 @@ def fill(job: Job, layers: int, body: nn.Module) -> None:
     Raises UserError.
     """
     names = NAMES[layers]
-    wanted = Wanted(f"ResNet-{layers}", (*names, *(name.replace(".pth", ".safetensors") for name in names)))
+    wanted = PretrainedWeights(f"ResNet-{layers}", (*names, *(name.replace(".pth", ".safetensors") for name in names)))
     put(body, pretrained.find(job, wanted), f"The file of {wanted.network}")
 
 

@@ -19,7 +19,7 @@ import torch
 from sagewright.algorithms.deep import device as devices
 from sagewright.algorithms.deep.checkpoints import Checkpoint, Checkpoints
 from sagewright.algorithms.deep.device import Device
-from sagewright.algorithms.deep.optimizer import Optimizer
+from sagewright.algorithms.deep.optimizer import TorchOptimizer
 from sagewright.algorithms.deep.patience import Patience
 from sagewright.algorithms.deep.state import State
 from sagewright.algorithms.deep.together import Together
@@ -83,7 +83,7 @@ class Course:
                     logging.info("An epoch takes about %.0f s%s.", length_s, where)
             yield batch
 
-    def step(self, optimizer: Optimizer, loss: torch.Tensor, factor: float, clip: float | None = None) -> None:
+    def step(self, optimizer: TorchOptimizer, loss: torch.Tensor, factor: float, clip: float | None = None) -> None:
         """Makes one step down the gradient of `loss`, with the optimiser's first rate times `factor` and gradients clipped to the
         norm `clip`.
 

@@ -19,7 +19,7 @@ from sagewright.algorithms.errors import UserError
 Slots = Mapping[int, Mapping[str, Tensor]]
 
 
-class Optimizer:
+class TorchOptimizer:
     """`param_groups` are dicts of `params`, `weight_decay` and the rate `lr`; `state` holds the optimiser's tensors of each
     parameter."""
 

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from sagewright.algorithms.deep import updates
-from sagewright.algorithms.deep.optimizer import Optimizer
+from sagewright.algorithms.deep.optimizer import TorchOptimizer
 from sagewright.algorithms.deep.updates import Update
 
 
@@ -36,9 +36,9 @@ class Settings:
 Named = Iterable[tuple[str, torch.nn.Parameter]]
 
 
-def build(name: str, parameters: Named, settings: Settings) -> Optimizer:
+def build(name: str, parameters: Named, settings: Settings) -> TorchOptimizer:
     """An optimiser of the trainable parameters: sgd, nag, adam, rmsprop, adagrad or adadelta."""
-    return Optimizer(groups(parameters, settings.weight_decay), settings.rate, _UPDATES[name](settings))
+    return TorchOptimizer(groups(parameters, settings.weight_decay), settings.rate, _UPDATES[name](settings))
 
 
 def groups(parameters: Named, weight_decay: float) -> list[dict[str, Any]]:
@@ -59,11 +59,11 @@ def _nag(said: Settings) -> Update:
 
 
 def _adam(said: Settings) -> Update:
-    return updates.Adam((min(said.beta_1, _BELOW_ONE), min(said.beta_2, _BELOW_ONE)), said.eps)
+    return updates.TorchAdam((min(said.beta_1, _BELOW_ONE), min(said.beta_2, _BELOW_ONE)), said.eps)
 
 
 def _rmsprop(said: Settings) -> Update:
-    return updates.RMSProp(said.gamma, max(said.eps, 1e-10), said.gamma2)
+    return updates.TorchRMSProp(said.gamma, max(said.eps, 1e-10), said.gamma2)
 
 
 def _adagrad(said: Settings) -> Update:

@@ -33,14 +33,14 @@ FROM_NETWORK = "SAGEWRIGHT_WEIGHTS_FROM_NETWORK"
 
 
 @dataclass(frozen=True)
-class Wanted:
+class PretrainedWeights:
     """Weights of `network` under torchvision's file names: the first of `names` that is found is used."""
 
     network: str
     names: tuple[str, ...]
 
 
-def find(job: Job, wanted: Wanted, environment: Mapping[str, str] = os.environ) -> dict[str, torch.Tensor]:
+def find(job: Job, wanted: PretrainedWeights, environment: Mapping[str, str] = os.environ) -> dict[str, torch.Tensor]:
     """The tensors of the first file that is found, by torch's names. Raises UserError if there is none, or if it can't be read."""
     looked = []
     for place in _places(job, environment):

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from sagewright.algorithms.deep import weights
-from sagewright.algorithms.deep.optimizer import Optimizer
+from sagewright.algorithms.deep.optimizer import TorchOptimizer
 from sagewright.algorithms.errors import UserError
 
 Tensors = dict[str, torch.Tensor]
@@ -25,7 +25,7 @@ class State:
     """
 
     module: torch.nn.Module
-    optimizer: Optimizer
+    optimizer: TorchOptimizer
     counters: dict[str, Any] = field(default_factory=dict)
     best: Tensors | None = None
 

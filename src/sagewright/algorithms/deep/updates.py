@@ -59,7 +59,7 @@ class Descent:
 
 
 @dataclass(frozen=True)
-class Adam:
+class TorchAdam:
     betas: tuple[float, float]
     eps: float
     decoupled: bool = False
@@ -76,7 +76,7 @@ class Adam:
 
 
 @dataclass(frozen=True)
-class RMSProp:
+class TorchRMSProp:
     """With `momentum` it is Graves's variant, which subtracts the mean gradient."""
 
     forgets: float

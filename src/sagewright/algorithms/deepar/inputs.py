@@ -28,7 +28,7 @@ class Normal:
 
 
 @dataclass(frozen=True)
-class Told:
+class NetworkInputs:
     """`x` (n, T, width): the last value and the lags, then flags for the missing ones, then the other features of the step; after
     `width` of these, the inputs of the linear map alone."""
 
@@ -66,7 +66,7 @@ def plain(windows: Windows, levels: Levels) -> np.ndarray:
     return np.concatenate([windows.age[..., None], unrest[..., None], windows.dynamic], axis=-1)
 
 
-def told(windows: Windows, scaling: Scaling, normal: Normal) -> Told:
+def told(windows: Windows, scaling: Scaling, normal: Normal) -> NetworkInputs:
     levels = scaling.levels(windows.history, windows.cat)
     lagged = scaling.relative(windows.lagged, levels)
     missing = np.isnan(lagged)
@@ -75,7 +75,7 @@ def told(windows: Windows, scaling: Scaling, normal: Normal) -> Told:
     told = [part.astype(np.float32) for part in parts]
     if windows.around is not None:
         told.append(_effects(windows, windows.around, levels, scaling, normal))
-    return Told(np.concatenate(told, axis=-1), levels)
+    return NetworkInputs(np.concatenate(told, axis=-1), levels)
 
 
 def bounds(windows: Windows, scaling: Scaling, levels: Levels, reach: float) -> tuple[np.ndarray, np.ndarray]:

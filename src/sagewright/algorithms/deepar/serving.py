@@ -37,7 +37,7 @@ QUANTILES = tuple(f"0.{tenth}" for tenth in range(1, 10))
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ForecastOptions:
     """A request's configuration; `quantiles` as they were written."""
 
     samples: int = 100
@@ -45,7 +45,7 @@ class Wanted:
     quantiles: tuple[str, ...] = QUANTILES
 
     @classmethod
-    def of(cls, given: Any) -> Wanted:
+    def of(cls, given: Any) -> ForecastOptions:
         """Parses a JSON object, or None. Raises UserError."""
         if given is None:
             return cls()
@@ -80,20 +80,20 @@ def _quantiles(given: Any) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class Asked:
+class ForecastRequest:
     """A parsed request. `lines`: the response has one prediction in a line."""
 
     series: list[Series]
-    wanted: Wanted
+    wanted: ForecastOptions
     lines: bool
 
 
-class Service(Answering):
+class DeepARService(Answering):
     """Answers with one model. A request that is answered alone always uses the same random numbers."""
 
     quick = False
 
-    def __init__(self, model: Model, configured: Wanted) -> None:
+    def __init__(self, model: Model, configured: ForecastOptions) -> None:
         self._model, self._configured = model, configured
 
     def invoke(self, body: bytes, content_type: str, accept: str) -> Response:
@@ -102,19 +102,19 @@ class Service(Answering):
     def invoke_all(self, requests: Sequence[Request]) -> list[Response]:
         """Makes one forecast for all requests with the same configuration."""
         read = [self._read(each) for each in requests]
-        groups: dict[Wanted, list[int]] = {}
+        groups: dict[ForecastOptions, list[int]] = {}
         for place, asked in enumerate(read):
-            if isinstance(asked, Asked):
+            if isinstance(asked, ForecastRequest):
                 groups.setdefault(asked.wanted, []).append(place)
         answers = {place: asked for place, asked in enumerate(read) if isinstance(asked, Response)}
         for wanted, places in groups.items():
-            together = [asked for place in places if isinstance(asked := read[place], Asked)]
+            together = [asked for place in places if isinstance(asked := read[place], ForecastRequest)]
             said = iter(self._predict([each for asked in together for each in asked.series], wanted))
             for place, asked in zip(places, together, strict=True):
                 answers[place] = _encoded([next(said) for _ in asked.series], asked.lines)
         return [answers[place] for place in range(len(read))]
 
-    def _read(self, request: Request) -> Asked | Response:
+    def _read(self, request: Request) -> ForecastRequest | Response:
         media = ContentType.parse(request.content_type or JSON).media
         if media not in (JSON, JSON_LINES):
             text = f"Content-type {request.content_type} is not supported; these are: {JSON}, {JSON_LINES}."
@@ -124,14 +124,14 @@ class Service(Answering):
         except UserError as error:
             return Response(f"Unable to evaluate payload provided: {error}".encode(), status=HTTPStatus.BAD_REQUEST)
 
-    def _asked(self, body: bytes, media: str) -> Asked:
+    def _asked(self, body: bytes, media: str) -> ForecastRequest:
         lines, wanted = media == JSON_LINES, self._configured
         if lines:
             records = [_object(line) for line in body.splitlines() if line.strip()]
         else:
             document = _object(body)
             if isinstance(document, Mapping) and "instances" in document:
-                records, wanted = document["instances"], Wanted.of(document.get("configuration"))
+                records, wanted = document["instances"], ForecastOptions.of(document.get("configuration"))
             elif isinstance(document, Mapping) and "target" in document:
                 records, lines = [document], True
             else:
@@ -143,7 +143,7 @@ class Service(Answering):
         if len(records) * wanted.samples * layout.horizon > most:
             counts = f"{len(records)} instances x {wanted.samples} samples x {layout.horizon} steps"
             raise UserError(f"{counts} are more than {most} numbers")
-        return Asked([self._series(number, record) for number, record in enumerate(records)], wanted, lines)
+        return ForecastRequest([self._series(number, record) for number, record in enumerate(records)], wanted, lines)
 
     def _series(self, number: int, record: Any) -> Series:
         try:
@@ -153,14 +153,14 @@ class Service(Answering):
             raise UserError(f"instance {number} can't be used: {error}") from error
         return found
 
-    def _predict(self, asked: list[Series], wanted: Wanted) -> list[dict[str, Any]]:
+    def _predict(self, asked: list[Series], wanted: ForecastOptions) -> list[dict[str, Any]]:
         panel = Panel(asked, self._model.layout)
         random = np.random.default_rng(0)
         forecasts = self._model.forecaster.forecast(panel, np.arange(len(panel)), panel.lengths, wanted.samples, random)
         return [prediction for part in forecasts for prediction in _predictions(part, wanted)]
 
 
-def _predictions(forecast: Forecast, wanted: Wanted) -> list[dict[str, Any]]:
+def _predictions(forecast: Forecast, wanted: ForecastOptions) -> list[dict[str, Any]]:
     said: list[dict[str, Any]] = [{} for _ in range(len(forecast))]
     if "mean" in wanted.outputs:
         for one, mean in zip(said, forecast.mean().tolist(), strict=True):
@@ -188,11 +188,11 @@ def _object(text: bytes) -> Any:
         raise UserError(f"the request is no JSON: {error}") from error
 
 
-def configured(environment: Mapping[str, str] = os.environ) -> Wanted:
+def configured(environment: Mapping[str, str] = os.environ) -> ForecastOptions:
     """The configuration of JSON Lines requests from the variable. Raises UserError."""
     text = environment.get(VARIABLE, "").strip()
     try:
-        return Wanted.of(json.loads(text)) if text else Wanted()
+        return ForecastOptions.of(json.loads(text)) if text else ForecastOptions()
     except (ValueError, RecursionError) as error:
         raise UserError(f"{VARIABLE} is no JSON: {error}") from error
     except UserError as error:
@@ -203,4 +203,4 @@ def serve(model_directory: Path) -> Answering:
     """Raises UserError if the folder has no readable model."""
     wanted = configured()
     devices.for_serving()
-    return Service(Model.read(model_directory), wanted)
+    return DeepARService(Model.read(model_directory), wanted)

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from sagewright.algorithms.deep.device import Device
-from sagewright.algorithms.deep.optimizer import Optimizer
-from sagewright.algorithms.deep.updates import Adam
+from sagewright.algorithms.deep.optimizer import TorchOptimizer
+from sagewright.algorithms.deep.updates import TorchAdam
 from sagewright.algorithms.deepar import inputs, residual
 from sagewright.algorithms.deepar.learnable import DENSITIES, Learnable
 from sagewright.algorithms.deepar.network import Network
@@ -32,7 +32,7 @@ class Task(Protocol):
     @property
     def widening(self) -> float: ...
 
-    def optimizer(self, rate: float) -> Optimizer: ...
+    def optimizer(self, rate: float) -> TorchOptimizer: ...
 
     def loss(self, windows: Windows, device: Device) -> tuple[torch.Tensor, float]:
         """The mean loss, and the number of values in it."""
@@ -52,7 +52,7 @@ class Recurrent:
     def widening(self) -> float:
         return self.held.widening if self.held.likelihood in DENSITIES else 0.0
 
-    def optimizer(self, rate: float) -> Optimizer:
+    def optimizer(self, rate: float) -> TorchOptimizer:
         return _optimizer(self.network, rate)
 
     def loss(self, windows: Windows, device: Device) -> tuple[torch.Tensor, float]:
@@ -80,7 +80,7 @@ class Residual:
     def widening(self) -> float:
         return 0.0
 
-    def optimizer(self, rate: float) -> Optimizer:
+    def optimizer(self, rate: float) -> TorchOptimizer:
         return _optimizer(self.network, rate, self.decay)
 
     def loss(self, windows: Windows, device: Device) -> tuple[torch.Tensor, float]:
@@ -92,10 +92,10 @@ class Residual:
         return _mean(residual.losses(self.network(x, cat), known), use)
 
 
-def _optimizer(network: torch.nn.Module, rate: float, decay: float = 0.0) -> Optimizer:
+def _optimizer(network: torch.nn.Module, rate: float, decay: float = 0.0) -> TorchOptimizer:
     """Adam, or AdamW with `decay`."""
     group = {"params": list(network.parameters()), "weight_decay": decay}
-    return Optimizer([group], rate, Adam((0.9, 0.999), 1e-8, decoupled=decay > 0))
+    return TorchOptimizer([group], rate, TorchAdam((0.9, 0.999), 1e-8, decoupled=decay > 0))
 
 
 def _put(device: Device, *arrays: np.ndarray) -> list[torch.Tensor]:

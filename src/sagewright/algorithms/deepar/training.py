@@ -72,7 +72,7 @@ def fit(run: Run, held: Learnable) -> Model:
     stopping = run.values["early_stopping_patience"]
     patience = Patience("loss", "Minimize", Stopping(1, stopping) if stopping else None)
     course = run.course(run.values["epochs"], patience)
-    run_epochs(course, Trainer(run, course, task, held.panel))
+    run_epochs(course, DeepARTrainer(run, course, task, held.panel))
     torch.set_num_threads(run.device.threads)
     if patience.best is not None:
         run.lines.quality("train", {"final_loss": patience.best}, "loss")
@@ -112,7 +112,7 @@ def _require(run: Run, weights: int, on_the_way: int) -> None:
     memory.require(size, "A mini-batch", "A smaller mini_batch_size, context_length or prediction_length helps.")
 
 
-class Trainer:
+class DeepARTrainer:
     """The trainer for `run_epochs`. The loss is that of the drawn windows, in the target's units."""
 
     def __init__(self, run: Run, course: Course, task: Task, panel: Panel) -> None:

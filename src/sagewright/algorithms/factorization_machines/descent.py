@@ -14,7 +14,7 @@ from sagewright.algorithms.firstparty.hosts import Group
 from sagewright.algorithms.firstparty.logistic import probability
 
 
-class Learner:
+class FactorizationLearner:
     """A machine that learns from mini-batches. Its bias starts at `bias`, if given."""
 
     def __init__(self, values: Mapping[str, Any], seed: int, bias: float | None = None) -> None:

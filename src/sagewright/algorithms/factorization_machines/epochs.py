@@ -9,7 +9,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from sagewright.algorithms.factorization_machines import rates, reported
-from sagewright.algorithms.factorization_machines.descent import Learner
+from sagewright.algorithms.factorization_machines.descent import FactorizationLearner
 from sagewright.algorithms.factorization_machines.model import Machine, matrix
 from sagewright.algorithms.factorization_machines.rates import Plan
 from sagewright.algorithms.firstparty.session import Session
@@ -27,7 +27,7 @@ def prepare(table: Table, own: bool) -> Batch:  # noqa: ARG001 - rows are taken 
 def descend(run: Session, rows: Source) -> Machine:
     """The machine after the last epoch."""
     plan = rates.plan(run, rows)
-    learner = Learner(plan.values, run.seed, plan.bias)
+    learner = FactorizationLearner(plan.values, run.seed, plan.bias)
     random = np.random.default_rng([run.seed, 2, run.group.rank])
     epochs = rows.batches(prepare, plan.values["mini_batch_size"], random)
     most = plan.values["epochs"]
@@ -41,7 +41,7 @@ def descend(run: Session, rows: Source) -> Machine:
 
 
 def _epoch(
-    run: Session, learning: tuple[Learner, Plan], batches: Iterator[Batch], epoch: int
+    run: Session, learning: tuple[FactorizationLearner, Plan], batches: Iterator[Batch], epoch: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """The predictions for this host's rows just before learning from each, and their labels."""
     (learner, plan), began = learning, time.monotonic()

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from sagewright.algorithms.factorization_machines.declaration import PARTS
-from sagewright.algorithms.factorization_machines.descent import Learner
+from sagewright.algorithms.factorization_machines.descent import FactorizationLearner
 from sagewright.algorithms.factorization_machines.model import Machine, matrix
 from sagewright.algorithms.factorization_machines.reported import cross_entropy
 from sagewright.algorithms.firstparty.hosts import Group
@@ -120,7 +120,7 @@ def _best(run: Session, table: Table, plans: list[Plan], most: int) -> tuple[int
     learnt, held = table.take(picked[count // 10 :]), table.take(picked[: count // 10])
     x, x_held = matrix(learnt.features), matrix(held.features)
     y, y_held = (plans[0].labels(np.asarray(part.labels)) for part in (learnt, held))
-    alive = {number: Learner(each.values, run.seed, each.bias) for number, each in enumerate(plans)}
+    alive = {number: FactorizationLearner(each.values, run.seed, each.bias) for number, each in enumerate(plans)}
     best, waited, size = (np.inf, 0, 1), 0, run.values["mini_batch_size"]
     for epoch in range(1, min(most, MOST_EPOCHS) + 1):
         reached = {}

@@ -21,7 +21,7 @@ from sagewright.algorithms.factorization_machines.model import Machine, MachineM
 from sagewright.algorithms.factorization_machines.task import Length, Task
 from sagewright.algorithms.factorization_machines.units import Units
 from sagewright.algorithms.firstparty import baseline, threads
-from sagewright.algorithms.firstparty.data import Wanted
+from sagewright.algorithms.firstparty.data import ExpectedColumns
 from sagewright.algorithms.firstparty.session import Session, session
 from sagewright.algorithms.firstparty.source import Source
 from sagewright.algorithms.formats.table import Sparse, Table
@@ -64,9 +64,9 @@ def fit(run: Session, rows: Source) -> Machine:
     return _sample(run, *found)
 
 
-def _wanted(values: Mapping[str, Any]) -> Wanted:
+def _wanted(values: Mapping[str, Any]) -> ExpectedColumns:
     classes = 2 if values["predictor_type"] == "binary_classifier" else None
-    return Wanted(values["feature_dim"], labels=True, sparse=True, classes=classes)
+    return ExpectedColumns(values["feature_dim"], labels=True, sparse=True, classes=classes)
 
 
 def _sampled(run: Session, rows: Source) -> tuple[Units, Task] | None:

@@ -20,7 +20,7 @@ UNUSABLE = f"missing, NaN, infinite or beyond {LARGEST:g}"
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ExpectedColumns:
     """An algorithm's requirements for its rows: `columns` features (None: as many as the first rows have); one label each, or any
     labels; sparse rows unchanged or made dense; labels from 0 to `classes` - 1 if that is given.
     """
@@ -34,7 +34,7 @@ class Wanted:
 class Rows:
     """The rows of one channel. Each iteration reads the data again; in Pipe mode, from the channel's next pipe."""
 
-    def __init__(self, job: Job, channel: str, wanted: Wanted) -> None:
+    def __init__(self, job: Job, channel: str, wanted: ExpectedColumns) -> None:
         self.job, self.channel, self.wanted = job, channel, wanted
         self._epoch = 0
         media = job.channels[channel].content_type

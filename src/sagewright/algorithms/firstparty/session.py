@@ -13,7 +13,7 @@ import numpy as np
 
 from sagewright.algorithms.declaration import Declaration
 from sagewright.algorithms.firstparty import artefact, hosts, memory
-from sagewright.algorithms.firstparty.data import Rows, Wanted
+from sagewright.algorithms.firstparty.data import ExpectedColumns, Rows
 from sagewright.algorithms.firstparty.hosts import Group
 from sagewright.algorithms.firstparty.lines import Lines
 from sagewright.algorithms.firstparty.memory import Budget
@@ -58,14 +58,14 @@ class Session:
         if unused := self.declaration.unused(self.job.hyperparameters, self.values, *names):
             logging.info(UNUSED, ", ".join(unused))
 
-    def rows(self, channel: str, wanted: Wanted) -> Rows | None:
+    def rows(self, channel: str, wanted: ExpectedColumns) -> Rows | None:
         """The rows of a channel; None if the job has no such channel, which is logged."""
         if channel not in self.job.channels:
             logging.info("%s data is not provided.", channel.capitalize())
             return None
         return Rows(self.job, channel, wanted)
 
-    def source(self, channel: str, wanted: Wanted) -> Source | None:
+    def source(self, channel: str, wanted: ExpectedColumns) -> Source | None:
         """The rows of a channel, to be read in every epoch; None if there is no such channel. Validation's part of the memory is
         reserved while train is read.
         """

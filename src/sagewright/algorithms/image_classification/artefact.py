@@ -24,7 +24,7 @@ MOST_CLASSES = 1_000_000
 
 
 @dataclass(frozen=True)
-class Description:
+class ImageDescription:
     """The information needed to rebuild the network and to prepare images as in training. `shape`: channels, height, width. Without
     a `framing`, as in older models, whole images are resized to the shape.
     """
@@ -54,7 +54,7 @@ def write_weights(directory: Path, module: nn.Module, epoch: int) -> None:
     weights.write(directory / weights_name(epoch), module.state_dict())
 
 
-def write(directory: Path, description: Description, module: nn.Module, epoch: int) -> None:
+def write(directory: Path, description: ImageDescription, module: nn.Module, epoch: int) -> None:
     """Writes all files; `epoch` is the one whose weights are used."""
     write_weights(directory, module, epoch)
     document = {"format": FORMAT, "params": weights_name(epoch), **description.document()}
@@ -62,7 +62,7 @@ def write(directory: Path, description: Description, module: nn.Module, epoch: i
     weights.write_json(directory / SHAPES, [{"name": "data", "shape": [1, *description.shape]}])
 
 
-def read(directory: Path) -> tuple[Description, nn.Module]:
+def read(directory: Path) -> tuple[ImageDescription, nn.Module]:
     """The network with its weights. Raises UserError for any other model; a model written by AWS is reported as unsupported."""
     document = weights.read_symbol(directory / SYMBOL)
     description, name = _described(document)
@@ -71,7 +71,7 @@ def read(directory: Path) -> tuple[Description, nn.Module]:
     return description, module
 
 
-def _described(document: object) -> tuple[Description, str]:
+def _described(document: object) -> tuple[ImageDescription, str]:
     try:
         if not isinstance(document, dict) or document["format"] != FORMAT:
             raise ValueError("it has another format")
@@ -85,4 +85,4 @@ def _described(document: object) -> tuple[Description, str]:
             raise ValueError(f"{name[:50]!r} is no name of weights")
     except (LookupError, TypeError, ValueError, OverflowError, UserError) as error:
         raise UserError(f"{SYMBOL} is of no image classifier of this algorithm: {error}") from error
-    return Description(layers, shape, classes, document.get("multi_label") is True, framing), name
+    return ImageDescription(layers, shape, classes, document.get("multi_label") is True, framing), name

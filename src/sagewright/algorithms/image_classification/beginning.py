@@ -9,10 +9,10 @@ from torch import nn
 from sagewright.algorithms.deep import archives, backbones
 from sagewright.algorithms.deep.run import Run
 from sagewright.algorithms.image_classification import artefact
-from sagewright.algorithms.image_classification.artefact import Description
+from sagewright.algorithms.image_classification.artefact import ImageDescription
 
 
-def begin(own: Run, module: nn.Module, description: Description) -> None:
+def begin(own: Run, module: nn.Module, description: ImageDescription) -> None:
     """Loads the weights that the job provides into the module. Raises UserError if they don't fit, or if they are requested and
     missing."""
     if own.values["use_pretrained_model"] == "1":
@@ -21,7 +21,7 @@ def begin(own: Run, module: nn.Module, description: Description) -> None:
         _go_on(own, module, description)
 
 
-def _go_on(own: Run, module: nn.Module, description: Description) -> None:
+def _go_on(own: Run, module: nn.Module, description: ImageDescription) -> None:
     """Incremental training: loads the channel's model, which must be of the same network."""
     with archives.unpacked(own.job.channel_path("model"), artefact.is_ours) as folder:
         before, earlier = artefact.read(folder)
@@ -30,7 +30,7 @@ def _go_on(own: Run, module: nn.Module, description: Description) -> None:
     logging.info("Training begins with the weights of channel model.")
 
 
-def _named(description: Description) -> dict[str, object]:
+def _named(description: ImageDescription) -> dict[str, object]:
     """The description's values by the hyperparameters that set them."""
     shape = ",".join(map(str, description.shape))
     return {"num_layers": description.layers, "image_shape": shape, "num_classes": description.classes}

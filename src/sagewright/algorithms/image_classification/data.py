@@ -19,7 +19,7 @@ from sagewright.algorithms.job import Job
 
 
 @dataclass(frozen=True)
-class Form:
+class ImageFormat:
     """The required form of images and labels. `shape`: channels, height, width."""
 
     shape: tuple[int, int, int]
@@ -29,7 +29,7 @@ class Form:
     ids: bool = False
 
     @classmethod
-    def of(cls, job: Job, channel: str, values: Mapping[str, Any]) -> Form:
+    def of(cls, job: Job, channel: str, values: Mapping[str, Any]) -> ImageFormat:
         """The form that the hyperparameters and the channel's content type require. Raises UserError if `resize` is missing."""
         content_type, resize = job.channels[channel].content_type, values.get("resize")
         if resize is None and content_type.media != "application/x-recordio":
@@ -85,7 +85,7 @@ class Images:
     `labels` is (n,) int64, or (n, classes) float32 of zeros and ones.
     """
 
-    def __init__(self, form: Form, store: IO[bytes], sizes: np.ndarray, labels: np.ndarray) -> None:
+    def __init__(self, form: ImageFormat, store: IO[bytes], sizes: np.ndarray, labels: np.ndarray) -> None:
         self.form, self.labels, self._sizes = form, labels, sizes
         self._bytes = np.memmap(store, np.uint8, "r")
         lengths = sizes.prod(axis=1) * form.shape[0]
@@ -118,7 +118,7 @@ class Images:
 
 def read(job: Job, channel: str, values: Mapping[str, Any]) -> Images:
     """Decodes a channel. Raises UserError if images can't be used, naming the first five, and if there are none."""
-    form = Form.of(job, channel, values)
+    form = ImageFormat.of(job, channel, values)
     try:
         with tempfile.TemporaryFile() as store:
             sizes, found = _decode(job, channel, form, store)
@@ -129,7 +129,7 @@ def read(job: Job, channel: str, values: Mapping[str, Any]) -> Images:
 
 
 def _decode(
-    job: Job, channel: str, form: Form, store: IO[bytes]
+    job: Job, channel: str, form: ImageFormat, store: IO[bytes]
 ) -> tuple[list[tuple[int, int]], list[int | list[int]]]:
     """Writes the concatenated pixels; returns sizes and labels."""
     faults = Faults(channel)
@@ -155,7 +155,7 @@ def _decode(
     return sizes, labels
 
 
-def _labels(form: Form, found: list[Any]) -> np.ndarray:
+def _labels(form: ImageFormat, found: list[Any]) -> np.ndarray:
     if not form.multi_label:
         return np.array(found, np.int64)
     labels = np.zeros((len(found), form.classes), np.float32)

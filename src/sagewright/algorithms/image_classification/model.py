@@ -28,7 +28,7 @@ TOGETHER = 32
 
 
 @dataclass(frozen=True)
-class Asked:
+class ImageRequest:
     """A valid request: the pixels as the network's input, and the response's format."""
 
     pixels: np.ndarray
@@ -38,13 +38,13 @@ class Asked:
 def serve(model_directory: Path) -> Answering:
     """Raises UserError if the folder has no model, or one that can't be read."""
     description, module = artefact.read(model_directory)
-    return Service(description, module)
+    return ImageService(description, module)
 
 
-class Service(Answering):
+class ImageService(Answering):
     """Answers requests with one image each."""
 
-    def __init__(self, description: artefact.Description, module: torch.nn.Module) -> None:
+    def __init__(self, description: artefact.ImageDescription, module: torch.nn.Module) -> None:
         self._description, self._device = description, devices.for_serving()
         self._module = module.to(self._device.place).eval()
 
@@ -54,7 +54,7 @@ class Service(Answering):
     def invoke_all(self, requests: Sequence[Request]) -> list[Response]:
         """Classifies the images of all readable requests together."""
         read = [self._read(each) for each in requests]
-        pixels = [each.pixels for each in read if isinstance(each, Asked)]
+        pixels = [each.pixels for each in read if isinstance(each, ImageRequest)]
         likely = iter(
             [row for start in range(0, len(pixels), TOGETHER) for row in self.predict(pixels[start : start + TOGETHER])]
         )
@@ -69,7 +69,7 @@ class Service(Answering):
         found: list[list[float]] = likely.cpu().tolist()
         return found
 
-    def _read(self, request: Request) -> Asked | Response:
+    def _read(self, request: Request) -> ImageRequest | Response:
         """The pixels, or the response that refuses the request."""
         form = imageanswers.form_of(request.content_type, request.accept, OFFERED)
         if isinstance(form, Response):
@@ -84,7 +84,7 @@ class Service(Answering):
                 pixels = framing.framed(request.body, mode, height, width)
         except BadImage as error:
             return imageanswers.unusable(error)
-        return Asked(pixels, form)
+        return ImageRequest(pixels, form)
 
 
 def _answer(likely: list[float], form: ContentType) -> Response:

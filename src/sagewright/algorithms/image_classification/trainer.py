@@ -27,7 +27,7 @@ RAREST = 100.0
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 
 
-class Trainer:
+class ImageTrainer:
     """Learns from the first of `parts` and is evaluated on the second."""
 
     def __init__(self, own: Run, course: Course, state: State, parts: tuple[Images, Images]) -> None:

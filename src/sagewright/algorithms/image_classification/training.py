@@ -14,9 +14,9 @@ from sagewright.algorithms.deep.patience import Patience, Stopping
 from sagewright.algorithms.deep.run import Run
 from sagewright.algorithms.deep.state import State
 from sagewright.algorithms.image_classification import artefact, beginning, data, network, rules
-from sagewright.algorithms.image_classification.artefact import Description
+from sagewright.algorithms.image_classification.artefact import ImageDescription
 from sagewright.algorithms.image_classification.declaration import DECLARATION
-from sagewright.algorithms.image_classification.trainer import Trainer
+from sagewright.algorithms.image_classification.trainer import ImageTrainer
 from sagewright.algorithms.job import Job
 
 ACCURACY = "validation:accuracy"
@@ -25,7 +25,7 @@ ACCURACY = "validation:accuracy"
 def train(job: Job, values: Mapping[str, Any]) -> None:
     """Trains and writes the weights of the best epoch. Raises JobError."""
     with run.begin(DECLARATION, "AWS/ImageClassification", job, values) as own:
-        description = Description(
+        description = ImageDescription(
             layers=int(values["num_layers"]),
             shape=rules.shape(values),
             classes=values["num_classes"],
@@ -39,7 +39,7 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
         optimizer = optimizers.build(values["optimizer"], module.named_parameters(), _settings(values))
         patience = Patience(ACCURACY, "Maximize", Stopping.asked(values))
         course = own.course(values["epochs"], patience)
-        trainer = Trainer(own, course, State(module, optimizer, {"steps": 0}), (train_images, validation))
+        trainer = ImageTrainer(own, course, State(module, optimizer, {"steps": 0}), (train_images, validation))
         done = run_epochs(course, trainer)
         trainer.say_best()
         description = replace(description, framing=train_images.framing)
@@ -52,7 +52,7 @@ def _settings(values: Mapping[str, Any]) -> Settings:
     return Settings(values["learning_rate"], **{name: values[name] for name in names})
 
 
-def _save(own: Run, trainer: Trainer, description: Description, epoch: int) -> None:
+def _save(own: Run, trainer: ImageTrainer, description: ImageDescription, epoch: int) -> None:
     place = own.job.model_directory
     artefact.write(place, description, trainer.state.module, epoch)
     logging.info('Saved checkpoint to "%s"', place / artefact.weights_name(epoch))

@@ -12,7 +12,7 @@ from sagewright.algorithms.firstparty.adam import Part
 from sagewright.algorithms.firstparty.hosts import Group
 from sagewright.algorithms.ipinsights.events import Events
 from sagewright.algorithms.ipinsights.kernel import Room
-from sagewright.algorithms.ipinsights.network import Network, bits
+from sagewright.algorithms.ipinsights.network import IPInsightsNetwork, bits
 
 SLOWEST = 0.05
 """Final rate of a training with a falling rate, as a share of the initial rate."""
@@ -53,10 +53,10 @@ def made_up(found: Events, values: Mapping[str, Any], random: np.random.Generato
 NOTHING = Pairs(np.zeros(0, np.int64), np.zeros(0, np.uint32), np.zeros((0, 1), np.int64))
 
 
-class Learner:
+class IPInsightsLearner:
     """A network that learns from mini-batches by Adam; only the entities and blocks that occur are updated."""
 
-    def __init__(self, network: Network, rate: float, decay: float) -> None:
+    def __init__(self, network: IPInsightsNetwork, rate: float, decay: float) -> None:
         self.network, self.rate, self.count = network, rate, 0
         self.entities = Part(network.entities, rate, decay)
         self.blocks = Part(network.blocks.vectors, rate, decay)

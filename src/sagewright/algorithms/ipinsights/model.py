@@ -22,7 +22,7 @@ from sagewright.algorithms.firstparty.responses import Fields
 from sagewright.algorithms.firstparty.serving import Answers, Service
 from sagewright.algorithms.formats.content_type import ContentType
 from sagewright.algorithms.ipinsights import events
-from sagewright.algorithms.ipinsights.network import BITS, Blocks, Network
+from sagewright.algorithms.ipinsights.network import BITS, Blocks, IPInsightsNetwork
 from sagewright.serving.messages import Answering
 
 Rows = list[list[str]]
@@ -57,7 +57,7 @@ ANSWERS = Answers(takes=(CSV, JSON, JSON_LINES), gives=(JSON, JSON_LINES), parse
 
 @dataclass(frozen=True)
 class InsightsModel:
-    network: Network
+    network: IPInsightsNetwork
 
     def predict(self, rows: Sequence[Sequence[str]], verbose: bool = False) -> Fields:
         """The `dot_product` of each row's vectors, and with `verbose` the vectors too."""
@@ -96,7 +96,7 @@ class InsightsModel:
         fits = all(weight.shape[0] == height for weight, height in zip(weights, heights, strict=False))
         if not layers or not fits or entities.ndim != 2 or weights[-1].shape[1] != entities.shape[1]:
             raise UserError("the arrays of the model don't fit together")
-        return cls(Network(entities.astype(np.float32), weights, biases, blocks))
+        return cls(IPInsightsNetwork(entities.astype(np.float32), weights, biases, blocks))
 
 
 def _blocks(params: bytes, arrays: Any, width: int) -> Blocks:

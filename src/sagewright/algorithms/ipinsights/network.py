@@ -57,7 +57,7 @@ def chosen(places: np.ndarray, count: int) -> csr_matrix:
 
 
 @dataclass
-class Network:
+class IPInsightsNetwork:
     """`entities` (buckets, d); `weights` and `biases` of the address's layers, the first (32, d), ReLU between them; float32."""
 
     entities: np.ndarray
@@ -66,7 +66,9 @@ class Network:
     blocks: Blocks
 
     @classmethod
-    def begin(cls, buckets: int, width: int, layers: int, seed: int, known: np.ndarray | None = None) -> Network:
+    def begin(
+        cls, buckets: int, width: int, layers: int, seed: int, known: np.ndarray | None = None
+    ) -> IPInsightsNetwork:
         """A network with `layers` hidden layers and the last one; `known` are the keys of the existing blocks. The address vectors
         start at zero: random ones would be noise wherever little is learnt.
         """

@@ -16,9 +16,9 @@ from sagewright.algorithms.firstparty.session import Session, session
 from sagewright.algorithms.ipinsights import events, network
 from sagewright.algorithms.ipinsights.declaration import DECLARATION
 from sagewright.algorithms.ipinsights.events import Events
-from sagewright.algorithms.ipinsights.learner import NOTHING, Learner, made_up
+from sagewright.algorithms.ipinsights.learner import NOTHING, IPInsightsLearner, made_up
 from sagewright.algorithms.ipinsights.model import InsightsModel
-from sagewright.algorithms.ipinsights.network import Network
+from sagewright.algorithms.ipinsights.network import IPInsightsNetwork
 from sagewright.algorithms.job import Job
 
 COPIES = 24
@@ -70,17 +70,17 @@ def _epochs(count: int) -> int:
     return max(1, min(8, 64_000 // count), min(3, 400_000 // count))
 
 
-def fit(run: Session, known: Events, validation: Events | None) -> Network:
+def fit(run: Session, known: Events, validation: Events | None) -> IPInsightsNetwork:
     """Learns from this host's events, together with the other hosts."""
     values, pace = run.values, _pace(run, len(known))
     keys = np.unique(np.concatenate(run.group.gather(np.unique(network.keys(known.address)))))
     memory.require(
         COPIES * len(keys) * values["vector_dim"], f"{len(keys)} blocks of addresses", "A smaller vector_dim helps."
     )
-    found = Network.begin(
+    found = IPInsightsNetwork.begin(
         values["num_entity_vectors"], values["vector_dim"], values["num_ip_encoder_layers"], run.seed, keys
     )
-    learner = Learner(found, pace.rate, values["weight_decay"])
+    learner = IPInsightsLearner(found, pace.rate, values["weight_decay"])
     for epoch in range(pace.epochs):
         _epoch(run, learner, known, pace, epoch)
         if validation is not None:
@@ -90,13 +90,13 @@ def fit(run: Session, known: Events, validation: Events | None) -> Network:
     return found
 
 
-def area(found: Network, known: Events, values: Mapping[str, Any]) -> float:
+def area(found: IPInsightsNetwork, known: Events, values: Mapping[str, Any]) -> float:
     """The area under the ROC curve for distinguishing events from made-up pairs, which are the same each time."""
     pairs, labels = made_up(known, values, np.random.default_rng(1)).flat()
     return scores.area(found.scores(pairs.entity, pairs.address), labels)
 
 
-def _epoch(run: Session, learner: Learner, known: Events, pace: Pace, epoch: int) -> None:
+def _epoch(run: Session, learner: IPInsightsLearner, known: Events, pace: Pace, epoch: int) -> None:
     began, number = time.monotonic(), 0
     random = np.random.default_rng([run.seed, 1, epoch, run.group.rank])
     order = random.permutation(len(known))

@@ -12,7 +12,7 @@ import numpy as np
 
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.firstparty import directions, threads
-from sagewright.algorithms.firstparty.data import Rows, Wanted
+from sagewright.algorithms.firstparty.data import ExpectedColumns, Rows
 from sagewright.algorithms.firstparty.directions import Directions
 from sagewright.algorithms.firstparty.session import Session, session
 from sagewright.algorithms.job import Job
@@ -56,7 +56,7 @@ class MiniBatch:
 def train(job: Job, values: Mapping[str, Any]) -> None:
     """Trains and writes `model_algo-1`. Raises JobError."""
     with session(DECLARATION, "AWS/KMeansWebscale", job, values) as run, threads.shared():
-        wanted = Wanted(columns=values["feature_dim"])
+        wanted = ExpectedColumns(columns=values["feature_dim"])
         rows = run.rows("train", wanted)
         assert rows is not None
         model = fit(run, rows)

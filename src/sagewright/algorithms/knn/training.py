@@ -11,7 +11,7 @@ import numpy as np
 
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.firstparty import baseline, memory, threads
-from sagewright.algorithms.firstparty.data import Rows, Wanted
+from sagewright.algorithms.firstparty.data import ExpectedColumns, Rows
 from sagewright.algorithms.firstparty.reservoir import Reservoir
 from sagewright.algorithms.firstparty.session import Session, session
 from sagewright.algorithms.job import Job
@@ -28,7 +28,7 @@ KIND = {"accuracy": "score", "macro_f_1.000": "score", "mse": "loss", "rmse": "l
 def train(job: Job, values: Mapping[str, Any]) -> None:
     """Trains and writes the model's three files. Raises JobError."""
     with session(DECLARATION, "AWS/KNN", job, values) as run, threads.shared():
-        wanted = Wanted(columns=values["feature_dim"], labels=True)
+        wanted = ExpectedColumns(columns=values["feature_dim"], labels=True)
         rows = run.rows("train", wanted)
         assert rows is not None
         model = fit(run, rows)

@@ -11,7 +11,7 @@ import numpy as np
 
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.firstparty import memory
-from sagewright.algorithms.firstparty.data import Rows, Wanted
+from sagewright.algorithms.firstparty.data import ExpectedColumns, Rows
 from sagewright.algorithms.firstparty.hold import Hold
 from sagewright.algorithms.firstparty.session import Session, session
 from sagewright.algorithms.formats.table import Sparse, Table
@@ -90,7 +90,7 @@ def _limits(values: Mapping[str, Any], sweeps: int, corpus: Any) -> Limits:
 
 
 def _rows(run: Session, channel: str) -> Rows | None:
-    return run.rows(channel, Wanted(run.values["feature_dim"], sparse=True))
+    return run.rows(channel, ExpectedColumns(run.values["feature_dim"], sparse=True))
 
 
 def _corpus(run: Session) -> Any:

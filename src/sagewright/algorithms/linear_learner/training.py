@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from sagewright.algorithms.firstparty import baseline, scores, source, threads
-from sagewright.algorithms.firstparty.data import Wanted
+from sagewright.algorithms.firstparty.data import ExpectedColumns
 from sagewright.algorithms.firstparty.session import Session, session
 from sagewright.algorithms.firstparty.source import Source
 from sagewright.algorithms.formats.table import Table
@@ -76,9 +76,9 @@ def _source(run: Session, channel: str, columns: int | None) -> Source | None:
     return run.source(channel, _wanted(run.values, columns))
 
 
-def _wanted(values: Mapping[str, Any], columns: int | None) -> Wanted:
+def _wanted(values: Mapping[str, Any], columns: int | None) -> ExpectedColumns:
     classes = {"regressor": None, "binary_classifier": 2, "multiclass_classifier": values["num_classes"]}
-    return Wanted(columns, labels=True, sparse=True, classes=classes[values["predictor_type"]])
+    return ExpectedColumns(columns, labels=True, sparse=True, classes=classes[values["predictor_type"]])
 
 
 def _choose(run: Session, trained: Trained, data: Data) -> tuple[LinearModel, float]:

@@ -9,17 +9,17 @@ import numpy as np
 
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.firstparty.hosts import Group
-from sagewright.algorithms.ntm.network import Network
+from sagewright.algorithms.ntm.network import NTMNetwork
 from sagewright.algorithms.ntm.optimizers import OPTIMIZERS
 
 KEPT = 0.9
 """Share of batch normalisation's running statistics that each step keeps."""
 
 
-class Learner:
+class NTMLearner:
     """Steps a network as the hyperparameters specify. All hosts must step together; their networks stay the same."""
 
-    def __init__(self, network: Network, values: Mapping[str, Any], random: np.random.Generator) -> None:
+    def __init__(self, network: NTMNetwork, values: Mapping[str, Any], random: np.random.Generator) -> None:
         self.network, self.values, self.steps, self._random = network, values, 0, random
         make = OPTIMIZERS[values["optimizer"]]
         self._optimizers = {name: make(values["learning_rate"], array) for name, array in network.arrays.items()}

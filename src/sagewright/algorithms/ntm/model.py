@@ -25,7 +25,7 @@ from sagewright.algorithms.mixtures import inference
 from sagewright.algorithms.mixtures.topics import Topics
 from sagewright.algorithms.ntm import decoders
 from sagewright.algorithms.ntm.corpus import counts
-from sagewright.algorithms.ntm.network import ACTIVATIONS, RELEVANCE, Network, Shape, softmax
+from sagewright.algorithms.ntm.network import ACTIVATIONS, RELEVANCE, NTMNetwork, Shape, softmax
 from sagewright.serving.messages import Answering
 
 ROWS = 4096
@@ -34,7 +34,7 @@ MIXTURE = "mixture"
 
 @dataclass(frozen=True)
 class TopicModel:
-    network: Network
+    network: NTMNetwork
 
     def predict(self, features: Features, verbose: bool = False) -> Fields:  # noqa: ARG002 - there is no more to say
         """Returns the `topic_weights` (K,) of each document: those of the mean of its Gaussian; a mixture decoder refines them by
@@ -98,7 +98,7 @@ class TopicModel:
         prior = arrays.pop("prior", None)
         if prior is not None and not (prior > 0).all():
             raise UserError("array prior must be positive")
-        return cls(Network(shape, arrays, moving, prior))
+        return cls(NTMNetwork(shape, arrays, moving, prior))
 
 
 def _turned(name: str) -> bool:

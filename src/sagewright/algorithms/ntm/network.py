@@ -112,7 +112,7 @@ def softmax(scores: np.ndarray) -> np.ndarray:
     return shares
 
 
-class Network:
+class NTMNetwork:
     """`arrays` are its parameters, weights being (inputs, outputs) except `projection_weight` (V, K); callers may change them in
     place. `moving` holds the statistics that replace the batch's outside learning. `prior` (K,) is the Dirichlet prior of the
     mixtures of topics; without one the decoder is a product, and the Gaussian's prior has variance PRIOR.

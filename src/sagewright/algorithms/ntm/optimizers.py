@@ -15,7 +15,7 @@ ADADELTA_RATE = 0.001
 """The learning rate at which ADADELTA is as published."""
 
 
-class Optimizer(Protocol):
+class NTMOptimizer(Protocol):
     def step(self, gradient: np.ndarray) -> np.ndarray:
         """Returns the amount to subtract from the parameters; it is valid until the next step."""
         ...
@@ -29,7 +29,7 @@ class Descent:
         return self.rate * gradient
 
 
-class Adam:
+class NTMAdam:
     BETA_1, BETA_2, EPSILON = np.float32(0.9), np.float32(0.999), np.float32(1e-8)
 
     def __init__(self, rate: float, like: np.ndarray) -> None:
@@ -79,7 +79,7 @@ class Adadelta:
         return self.factor * move
 
 
-class RMSProp:
+class NTMRMSProp:
     KEPT, EPSILON = np.float32(0.9), np.float32(1e-8)
 
     def __init__(self, rate: float, like: np.ndarray) -> None:
@@ -90,10 +90,10 @@ class RMSProp:
         return self.rate * gradient / np.sqrt(self.square + self.EPSILON)
 
 
-OPTIMIZERS: dict[str, Callable[[float, np.ndarray], Optimizer]] = {
+OPTIMIZERS: dict[str, Callable[[float, np.ndarray], NTMOptimizer]] = {
     "sgd": Descent,
-    "adam": Adam,
+    "adam": NTMAdam,
     "adagrad": Adagrad,
     "adadelta": Adadelta,
-    "rmsprop": RMSProp,
+    "rmsprop": NTMRMSProp,
 }

@@ -14,16 +14,16 @@ from scipy.sparse import csr_matrix
 
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.firstparty import source
-from sagewright.algorithms.firstparty.data import Wanted
+from sagewright.algorithms.firstparty.data import ExpectedColumns
 from sagewright.algorithms.firstparty.session import Session, session
 from sagewright.algorithms.firstparty.source import Batch, Source
 from sagewright.algorithms.formats.table import Table
 from sagewright.algorithms.job import Job
 from sagewright.algorithms.ntm import coherence, corpus, decoders, seeds
 from sagewright.algorithms.ntm.declaration import DECLARATION
-from sagewright.algorithms.ntm.learner import Learner
+from sagewright.algorithms.ntm.learner import NTMLearner
 from sagewright.algorithms.ntm.model import TopicModel
-from sagewright.algorithms.ntm.network import Network, Shape
+from sagewright.algorithms.ntm.network import NTMNetwork, Shape
 
 WARM, WARM_STEPS = 10, 200
 """Epochs, or mini-batches if these are fewer, until the divergence has its full weight, so that unused topics do not collapse at
@@ -51,14 +51,14 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
         run.save(model.encode())
         if words is not None:
             _show(run, network, rows, words, vectors)
-        test = run.rows("test", Wanted(values["feature_dim"], sparse=True))
+        test = run.rows("test", ExpectedColumns(values["feature_dim"], sparse=True))
         if test is not None:
             losses = _judge(run, network, test.blocks(), "test")
             run.lines.quality("test", losses, "loss")
             run.lines.test_score({"total_loss": losses["total_loss"]})
 
 
-def fit(run: Session, rows: Source, validation: Source | None) -> Network:
+def fit(run: Session, rows: Source, validation: Source | None) -> NTMNetwork:
     """Returns a network trained on the rows, as it was after its best epoch."""
     network = _network(run, rows)
     _learn(run, network, rows, validation)
@@ -66,14 +66,14 @@ def fit(run: Session, rows: Source, validation: Source | None) -> Network:
 
 
 def _source(run: Session, channel: str) -> Source | None:
-    return run.source(channel, Wanted(run.values["feature_dim"], sparse=True))
+    return run.source(channel, ExpectedColumns(run.values["feature_dim"], sparse=True))
 
 
 def _prepare(channel: str, table: Table, own: bool = False) -> Batch:  # noqa: ARG001 - counts are copies
     return corpus.counts(table.features, f"Channel {channel}"), np.zeros(table.rows, np.float32)
 
 
-def _network(run: Session, rows: Source) -> Network:
+def _network(run: Session, rows: Source) -> NTMNetwork:
     """Returns the initial network, the same at every host."""
     values = run.values
     layers = values["encoder_layers"]
@@ -90,7 +90,7 @@ def _network(run: Session, rows: Source) -> Network:
     arrays = shape.initial(np.random.default_rng([run.seed, 0]), frequencies)
     prior = _start(run, held, arrays) if run.group.rank == 0 else None
     arrays, prior = run.group.from_first((arrays, prior))
-    return Network(shape, arrays, shape.statistics(), prior)
+    return NTMNetwork(shape, arrays, shape.statistics(), prior)
 
 
 def _start(run: Session, held: Any, arrays: dict[str, np.ndarray]) -> np.ndarray | None:
@@ -113,11 +113,11 @@ def _start(run: Session, held: Any, arrays: dict[str, np.ndarray]) -> np.ndarray
     return found.alpha.astype(np.float32)
 
 
-def _learn(run: Session, network: Network, rows: Source, validation: Source | None) -> None:
+def _learn(run: Session, network: NTMNetwork, rows: Source, validation: Source | None) -> None:
     """Trains the network and leaves it as it was after its best epoch."""
     values = run.values
     random = np.random.default_rng([run.seed, 1, run.group.rank])
-    learner = Learner(network, values if {*QUICK} & run.chosen else {**values, **QUICK}, random)
+    learner = NTMLearner(network, values if {*QUICK} & run.chosen else {**values, **QUICK}, random)
     wide = int(np.ceil(values["mini_batch_size"] / max(values["sub_sample"], LEAST_SHARE)))
     epochs = rows.batches(partial(_prepare, "train"), wide, random)
     reached: list[float] = []
@@ -142,11 +142,11 @@ def _learn(run: Session, network: Network, rows: Source, validation: Source | No
     logging.info("Best model based on epoch %d: total_loss %r", int(np.argmin(reached)) + 1, min(reached))
 
 
-def _state(network: Network) -> list[np.ndarray]:
+def _state(network: NTMNetwork) -> list[np.ndarray]:
     return [array.copy() for array in (*network.arrays.values(), *network.moving.values())]
 
 
-def _warmth(learner: Learner, epoch: int) -> float:
+def _warmth(learner: NTMLearner, epoch: int) -> float:
     """Returns the weight of the divergence, up to 1."""
     return min(1.0, max(epoch / WARM, learner.steps / WARM_STEPS))
 
@@ -173,7 +173,7 @@ def _sampled(batches: Iterator[Batch], wide: int, run: Session) -> Iterator[Any]
             yield x[np.sort(random.choice(count, max(1, round(count * size / wide)), replace=False))]
 
 
-def _epoch(run: Session, learner: Learner, batches: Iterator[Any], epoch: int) -> dict[str, float]:
+def _epoch(run: Session, learner: NTMLearner, batches: Iterator[Any], epoch: int) -> dict[str, float]:
     """Learns from every mini-batch of all hosts. Returns losses by name; each document's loss is from just before it was learnt
     from.
     """
@@ -206,7 +206,7 @@ def _losses(sums: np.ndarray) -> dict[str, float]:
     }
 
 
-def _judge(run: Session, network: Network, tables: Iterable[Table], channel: str) -> dict[str, float]:
+def _judge(run: Session, network: NTMNetwork, tables: Iterable[Table], channel: str) -> dict[str, float]:
     """Returns the losses of a channel, with the same noise each time."""
     random = np.random.default_rng([run.seed, 3])
     sums = np.zeros(4)
@@ -217,7 +217,7 @@ def _judge(run: Session, network: Network, tables: Iterable[Table], channel: str
     return _losses(sums)
 
 
-def _show(run: Session, network: Network, rows: Source, words: list[str], vectors: np.ndarray | None) -> None:
+def _show(run: Session, network: NTMNetwork, rows: Source, words: list[str], vectors: np.ndarray | None) -> None:
     """Logs each topic's top words, their coherence, by their vectors or else in the training documents in memory, and their
     uniqueness.
     """

@@ -12,9 +12,9 @@ from sagewright.algorithms.deep import weights
 from sagewright.algorithms.deep.device import Device
 from sagewright.algorithms.firstparty import memory
 from sagewright.algorithms.object2vec import batches
-from sagewright.algorithms.object2vec.network import Network
+from sagewright.algorithms.object2vec.network import Object2VecNetwork
 from sagewright.algorithms.object2vec.pairs import Pairs
-from sagewright.algorithms.object2vec.settings import NetworkSettings
+from sagewright.algorithms.object2vec.settings import Object2VecSettings
 from sagewright.algorithms.sequences import Texts
 
 WEIGHTS, DESCRIPTION = "object2vec.safetensors", "object2vec.json"
@@ -28,22 +28,22 @@ class Model:
     `scoring` is the device of the comparator and what follows; the encoders are on `encoding`.
     """
 
-    def __init__(self, network: Network, encoding: Device, scoring: Device) -> None:
+    def __init__(self, network: Object2VecNetwork, encoding: Device, scoring: Device) -> None:
         self._network, self._encoding, self._scoring = network.eval(), encoding, scoring
         network.to(encoding.place)
         network.perceptron.to(scoring.place)
 
     @property
-    def settings(self) -> NetworkSettings:
+    def settings(self) -> Object2VecSettings:
         return self._network.settings
 
     @classmethod
     def load(cls, directory: Path, encoding: Device, scoring: Device) -> Model:
         """Raises UserError when the folder has no model, or one that can't be read."""
         tensors = weights.read(directory / WEIGHTS)
-        settings = NetworkSettings.read(weights.read_json(directory / DESCRIPTION))
+        settings = Object2VecSettings.read(weights.read_json(directory / DESCRIPTION))
         memory.require(8 * settings.numbers, "the network", "A larger instance has more.")
-        network = Network(settings)
+        network = Object2VecNetwork(settings)
         weights.fill(network, tensors, WEIGHTS)
         return cls(network, encoding, scoring)
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sagewright.algorithms.object2vec.encoders import ENCODERS, Side, TokenVectors
-from sagewright.algorithms.object2vec.settings import NetworkSettings
+from sagewright.algorithms.object2vec.settings import Object2VecSettings
 
 _ACTIVATIONS = {"tanh": nn.Tanh, "relu": nn.ReLU, "linear": nn.Identity}
 
@@ -25,10 +25,10 @@ class Batch:
     labels: Tensor
 
 
-class Network(nn.Module):
+class Object2VecNetwork(nn.Module):
     """Maps a Batch to (n, outputs). `by_rows`: see TokenVectors."""
 
-    def __init__(self, settings: NetworkSettings, *, by_rows: bool = False) -> None:
+    def __init__(self, settings: Object2VecSettings, *, by_rows: bool = False) -> None:
         super().__init__()
         self.settings = settings
         own = settings.sides[:1] if settings.tied else settings.sides
@@ -78,7 +78,7 @@ def _compared(name: str, first: Tensor, second: Tensor) -> Tensor:
     return (first - second).abs() if name == "abs_diff" else torch.cat([first, second], dim=1)
 
 
-def _perceptron(settings: NetworkSettings) -> nn.Sequential:
+def _perceptron(settings: Object2VecSettings) -> nn.Sequential:
     width = settings.encoding * sum(2 if name == "concat" else 1 for name in settings.comparators)
     layers: list[nn.Module] = []
     for _ in range(settings.mlp_layers):

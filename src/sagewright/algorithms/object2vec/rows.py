@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sagewright.algorithms.deep.optimizer import Optimizer
+from sagewright.algorithms.deep.optimizer import TorchOptimizer
 from sagewright.algorithms.deep.optimizers import Settings
 from sagewright.algorithms.object2vec.encoders import TokenVectors
 
@@ -30,7 +30,7 @@ class _Rule:
     move: Callable[[Tensor, Moments, Settings, int], Tensor]
 
 
-def attach(optimizer: Optimizer, name: str, tables: Sequence[TokenVectors], said: Settings) -> None:
+def attach(optimizer: TorchOptimizer, name: str, tables: Sequence[TokenVectors], said: Settings) -> None:
     """Makes each step of the optimiser also update, in those `tables` that learn by rows, the rows used since the previous step.
     These tables' weights are among the optimiser's parameters, have no gradient, and keep their moments in its state.
     """

@@ -37,7 +37,7 @@ Members = tuple[int, int]
 
 def serve(model_directory: Path) -> Answering:
     """Raises UserError when the folder has no model, or one that can't be read."""
-    return Service(Model.load(model_directory, *devices(os.environ.get(PREFERRED, ""))))
+    return Object2VecService(Model.load(model_directory, *devices(os.environ.get(PREFERRED, ""))))
 
 
 def devices(preferred: str) -> tuple[Device, Device]:
@@ -57,7 +57,7 @@ class _Asked:
     longest: tuple[int, int]
 
 
-class Service(Answering):
+class Object2VecService(Answering):
     """Serves requests in JSON and JSON Lines."""
 
     def __init__(self, model: Model) -> None:

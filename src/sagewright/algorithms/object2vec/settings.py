@@ -30,7 +30,7 @@ class EncoderSettings:
 
 
 @dataclass(frozen=True)
-class NetworkSettings:
+class Object2VecSettings:
     """`outputs`: numbers that the network returns, one for each class, or one."""
 
     sides: tuple[EncoderSettings, EncoderSettings]
@@ -45,7 +45,7 @@ class NetworkSettings:
     tied: bool
 
     @classmethod
-    def of(cls, values: Mapping[str, Any]) -> NetworkSettings:
+    def of(cls, values: Mapping[str, Any]) -> Object2VecSettings:
         """Returns the settings from validated hyperparameters."""
         output = values["output_layer"]
         tied = values["tied_token_embedding_weight"]
@@ -87,7 +87,7 @@ class NetworkSettings:
         return asdict(self)
 
     @classmethod
-    def read(cls, document: Any) -> NetworkSettings:
+    def read(cls, document: Any) -> Object2VecSettings:
         """Reads the output of `document`. Raises UserError for anything else."""
         try:
             first, second = (EncoderSettings(**side) for side in document["sides"])

@@ -21,7 +21,7 @@ from scipy import linalg
 from scipy.sparse import csr_array, diags_array
 
 from sagewright.algorithms.object2vec.encoders import SPREAD, Pooled
-from sagewright.algorithms.object2vec.network import Network
+from sagewright.algorithms.object2vec.network import Object2VecNetwork
 from sagewright.algorithms.object2vec.pairs import Pairs
 
 MOST_DOCUMENTS, MOST_TOKENS = 1 << 16, 1 << 22
@@ -31,7 +31,7 @@ SPARE, ITERATIONS = 10, 3
 TINY = 1e-12
 
 
-def fill(network: Network, known: Pairs, tables: Collection[int], random: np.random.Generator) -> None:
+def fill(network: Object2VecNetwork, known: Pairs, tables: Collection[int], random: np.random.Generator) -> None:
     """Initialises the token vectors of those `tables` whose sides take means and have sequences of several tokens.
 
     Of two classes, or numbers, the pairs with the higher labels belong together; of more classes all do. Columns beyond the
@@ -97,7 +97,7 @@ def _orthonormal(columns: np.ndarray) -> np.ndarray:
     return basis
 
 
-def _is_text(network: Network, known: Pairs, table: int) -> bool:
+def _is_text(network: Object2VecNetwork, known: Pairs, table: int) -> bool:
     """True if a table's tokens come in sequences of which its encoders take the means."""
     sides = [side for side in (0, 1) if _table(network, side) == table]
     return all(isinstance(network.encoders[side], Pooled) for side in sides) and not all(
@@ -105,7 +105,7 @@ def _is_text(network: Network, known: Pairs, table: int) -> bool:
     )
 
 
-def _table(network: Network, side: int) -> int:
+def _table(network: Object2VecNetwork, side: int) -> int:
     return min(side, len(network.tokens) - 1)
 
 

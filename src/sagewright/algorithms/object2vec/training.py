@@ -26,9 +26,9 @@ from sagewright.algorithms.object2vec import batches, measures, pairs, rows, spe
 from sagewright.algorithms.object2vec.batches import MadeUp
 from sagewright.algorithms.object2vec.declaration import DECLARATION
 from sagewright.algorithms.object2vec.model import DESCRIPTION, WEIGHTS
-from sagewright.algorithms.object2vec.network import Network
+from sagewright.algorithms.object2vec.network import Object2VecNetwork
 from sagewright.algorithms.object2vec.pairs import Limits, Pairs
-from sagewright.algorithms.object2vec.settings import NetworkSettings
+from sagewright.algorithms.object2vec.settings import Object2VecSettings
 
 COPIES = 24
 """Bytes per learnt number: the number, its slope, the optimiser's two, the best epoch's copy, and the one being written."""
@@ -47,7 +47,7 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
     if len(job.hosts) > 1:
         raise UserError("Object2Vec trains on one instance: InstanceCount must be 1.")
     with begin(DECLARATION, "AWS/Object2Vec", job, values) as run:
-        settings = NetworkSettings.of(values)
+        settings = Object2VecSettings.of(values)
         memory.require(COPIES * settings.numbers, "the network", "Smaller vocab_size, enc_dim or mlp_dim take less.")
         limits = limits_of(settings)
         found = {
@@ -60,7 +60,7 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
         weights.write_json(job.model_directory / DESCRIPTION, network.settings.document())
 
 
-def limits_of(settings: NetworkSettings) -> Limits:
+def limits_of(settings: Object2VecSettings) -> Limits:
     """Returns the limits of the network's pairs."""
     first, second = settings.sides
     return Limits(
@@ -70,12 +70,12 @@ def limits_of(settings: NetworkSettings) -> Limits:
     )
 
 
-def fit(run: Run, known: Pairs, validation: Pairs | None) -> Network:
+def fit(run: Run, known: Pairs, validation: Pairs | None) -> Object2VecNetwork:
     """Learns from pairs. With `validation` the epoch that does best there is kept."""
     values = run.values
-    settings = NetworkSettings.of(values)
+    settings = Object2VecSettings.of(values)
     by_rows = values["token_embedding_storage_type"] != "dense"  # noqa: S105 - tokens of text
-    network = Network(settings, by_rows=by_rows)
+    network = Object2VecNetwork(settings, by_rows=by_rows)
     without_file = vectors.fill(network, run.job, values)
     spectrum.fill(network, known, without_file, np.random.default_rng([run.seed, 2]))
     network.to(run.device.place)
@@ -88,7 +88,9 @@ def fit(run: Run, known: Pairs, validation: Pairs | None) -> Network:
     schedule = schedules.constant()
     if "learning_rate" not in run.chosen and _reads_sequences(run):
         schedule = schedules.warm_up(schedule, WARM_STEPS)
-    run_epochs(course, Trainer(run, course, State(network, optimizer, {"steps": 0}), (known, validation), schedule))
+    run_epochs(
+        course, Object2VecTrainer(run, course, State(network, optimizer, {"steps": 0}), (known, validation), schedule)
+    )
     return network
 
 
@@ -107,7 +109,7 @@ def _reads_sequences(run: Run) -> bool:
     return run.values["optimizer"] in ("adam", "rmsprop") and bool(networks - {"pooled_embedding", "enc0"})
 
 
-def judge(network: Network, known: Pairs, device: Device) -> dict[str, float]:
+def judge(network: Object2VecNetwork, known: Pairs, device: Device) -> dict[str, float]:
     """Returns measures of all pairs by name."""
     tally = measures.Tally(network.settings.output)
     network.eval()
@@ -121,7 +123,7 @@ def judge(network: Network, known: Pairs, device: Device) -> dict[str, float]:
 
 
 @dataclass
-class Trainer:
+class Object2VecTrainer:
     """The epochs of a run: learns from the first of `parts`, and is evaluated on the second."""
 
     run: Run
@@ -144,8 +146,8 @@ class Trainer:
         return MadeUp(self.known, rate) if rate else None
 
     @property
-    def _network(self) -> Network:
-        assert isinstance(self.state.module, Network)
+    def _network(self) -> Object2VecNetwork:
+        assert isinstance(self.state.module, Object2VecNetwork)
         return self.state.module
 
     def train_epoch(self, number: int) -> dict[str, float]:

@@ -17,7 +17,7 @@ import torch
 
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.job import Job
-from sagewright.algorithms.object2vec.network import Network
+from sagewright.algorithms.object2vec.network import Object2VecNetwork
 from sagewright.algorithms.object2vec.rules import SIDES, has_own_encoder
 from sagewright.algorithms.object2vec.settings import EncoderSettings
 
@@ -26,7 +26,7 @@ MOST_LINE_BYTES = 1 << 16
 CHANNEL = "auxiliary"
 
 
-def fill(network: Network, job: Job, values: Mapping[str, Any]) -> list[int]:
+def fill(network: Object2VecNetwork, job: Job, values: Mapping[str, Any]) -> list[int]:
     """Writes the vectors of the files that the hyperparameters name into the network's tables. Returns the numbers of the tables
     that have no file. Raises UserError.
     """

@@ -20,7 +20,7 @@ FORMAT = "sagewright-object-detection-1"
 
 
 @dataclass(frozen=True)
-class Description:
+class DetectionDescription:
     """The settings needed to rebuild the network and to predict. `normalised`: VGG-16 with batch normalisation."""
 
     base_network: str
@@ -42,14 +42,14 @@ def is_ours(name: str) -> bool:
     return name in (WEIGHTS, SYMBOL, SETTINGS)
 
 
-def write(directory: Path, description: Description, module: Detector) -> None:
+def write(directory: Path, description: DetectionDescription, module: Detector) -> None:
     weights.write(directory / WEIGHTS, module.state_dict())
     weights.write_json(directory / SYMBOL, {"format": FORMAT, "params": WEIGHTS, **asdict(description)})
     names = ("base_network", "num_classes", "image_shape", "nms_threshold")
     weights.write_json(directory / SETTINGS, {name: str(getattr(description, name)) for name in names})
 
 
-def read(directory: Path) -> tuple[Description, Detector]:
+def read(directory: Path) -> tuple[DetectionDescription, Detector]:
     """Returns the network with its weights. Raises UserError if the folder has no such model; a model written by AWS is reported as
     unsupported.
     """
@@ -61,7 +61,7 @@ def read(directory: Path) -> tuple[Description, Detector]:
     return description, module
 
 
-def _described(document: object) -> Description:
+def _described(document: object) -> DetectionDescription:
     try:
         if not isinstance(document, dict) or document["format"] != FORMAT:
             raise ValueError("it has another format")
@@ -80,4 +80,4 @@ def _described(document: object) -> Description:
             raise ValueError(f"nms_threshold is {threshold}")
     except (LookupError, TypeError, ValueError, OverflowError) as error:
         raise UserError(f"{SYMBOL} is of no detector of this algorithm: {error}") from error
-    return Description(base, nms_threshold=threshold, normalised=document.get("normalised") is True, **numbers)
+    return DetectionDescription(base, nms_threshold=threshold, normalised=document.get("normalised") is True, **numbers)

@@ -12,22 +12,22 @@ from dataclasses import replace
 import torch
 
 from sagewright.algorithms.deep import archives, backbones, pretrained, weights
-from sagewright.algorithms.deep.pretrained import Wanted
+from sagewright.algorithms.deep.pretrained import PretrainedWeights
 from sagewright.algorithms.deep.residual import WIDTH
 from sagewright.algorithms.deep.run import Run
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.object_detection import anchors, artefact, network
-from sagewright.algorithms.object_detection.artefact import Description
+from sagewright.algorithms.object_detection.artefact import DetectionDescription
 from sagewright.algorithms.object_detection.network import Detector, Vgg
 
-VGG_FILES = Wanted("VGG-16", ("vgg16-397923af.pth", "vgg16-397923af.safetensors"))
+VGG_FILES = PretrainedWeights("VGG-16", ("vgg16-397923af.pth", "vgg16-397923af.safetensors"))
 _FULL = {"classifier.0.weight": (4096, 512, 7, 7), "classifier.3.weight": (4096, 4096, 1, 1)}
 
 
-def begin(own: Run) -> tuple[Description, Detector]:
+def begin(own: Run) -> tuple[DetectionDescription, Detector]:
     """Raises UserError if the model of the channel doesn't fit."""
     values = own.values
-    description = Description(
+    description = DetectionDescription(
         **{name: values[name] for name in ("base_network", "num_classes", "image_shape", "nms_threshold")},
         width=values["_width"],
         normalised=values["base_network"] == network.VGG,
@@ -42,7 +42,7 @@ def begin(own: Run) -> tuple[Description, Detector]:
     return description, description.build()
 
 
-def _go_on(own: Run, description: Description) -> tuple[Description, Detector]:
+def _go_on(own: Run, description: DetectionDescription) -> tuple[DetectionDescription, Detector]:
     """Starts incremental training from the model of the channel, which must be of the same network."""
     with archives.unpacked(own.job.channel_path("model"), artefact.is_ours) as folder:
         before, module = artefact.read(folder)
@@ -58,7 +58,7 @@ def _go_on(own: Run, description: Description) -> tuple[Description, Detector]:
     return replace(description, normalised=before.normalised), module
 
 
-def _on_backbone(own: Run, description: Description) -> tuple[Description, Detector]:
+def _on_backbone(own: Run, description: DetectionDescription) -> tuple[DetectionDescription, Detector]:
     if description.base_network == network.RESNET:
         module = description.build()
         backbones.fill(own.job, 50, module.backbone)

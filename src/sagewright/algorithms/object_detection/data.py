@@ -32,7 +32,7 @@ class Scenes:
 
 
 @dataclass(frozen=True)
-class Form:
+class DetectionFormat:
     """Target form of images and labels: in `training` no longer than needed, otherwise squares of `side`."""
 
     side: int
@@ -58,7 +58,7 @@ class Form:
 
 def read(job: Job, channel: str, values: Mapping[str, Any]) -> Scenes:
     """Decodes a channel. Raises UserError that names the first five unusable images, or when there are none."""
-    form = Form(values["image_shape"], values["num_classes"], values["label_width"], channel == "train")
+    form = DetectionFormat(values["image_shape"], values["num_classes"], values["label_width"], channel == "train")
     faults, things = Faults(channel), []
 
     def decode(example: Example) -> tuple[np.ndarray, np.ndarray] | str:

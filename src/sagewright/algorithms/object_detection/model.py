@@ -30,7 +30,7 @@ TOGETHER = 16
 
 
 @dataclass(frozen=True)
-class Asked:
+class DetectionRequest:
     """A valid request: the pixels in the network's form, the image's original size, the form of the response."""
 
     pixels: np.ndarray
@@ -40,13 +40,13 @@ class Asked:
 
 def serve(model_directory: Path) -> Answering:
     """Raises UserError when the folder has no model, or one that can't be read."""
-    return Service(*artefact.read(model_directory))
+    return DetectionService(*artefact.read(model_directory))
 
 
-class Service(Answering):
+class DetectionService(Answering):
     """Serves requests of one image each."""
 
-    def __init__(self, description: artefact.Description, module: Detector) -> None:
+    def __init__(self, description: artefact.DetectionDescription, module: Detector) -> None:
         self._description, self._device = description, devices.for_serving()
         self._module: torch.nn.Module = module.to(self._device.place).eval()
 
@@ -56,17 +56,17 @@ class Service(Answering):
     def invoke_all(self, requests: Sequence[Request]) -> list[Response]:
         """Processes all readable requests together."""
         read = [self._read(each) for each in requests]
-        asked = [each for each in read if isinstance(each, Asked)]
+        asked = [each for each in read if isinstance(each, DetectionRequest)]
         found = (
             each for first in range(0, len(asked), TOGETHER) for each in self._detect(asked[first : first + TOGETHER])
         )
         return [each if isinstance(each, Response) else _answer(next(found), each) for each in read]
 
-    def _detect(self, asked: Sequence[Asked]) -> list[np.ndarray]:
+    def _detect(self, asked: Sequence[DetectionRequest]) -> list[np.ndarray]:
         pictures = np.stack([each.pixels for each in asked])
         return predicting.detect(self._module, self._device, pictures, self._description.nms_threshold)
 
-    def _read(self, request: Request) -> Asked | Response:
+    def _read(self, request: Request) -> DetectionRequest | Response:
         """Returns the pixels, or the response to an unreadable image."""
         form = imageanswers.form_of(request.content_type, request.accept, OFFERED)
         if isinstance(form, Response):
@@ -76,12 +76,12 @@ class Service(Answering):
             image = images.opened(request.body)
             size = image.size
             small = images.resized(images.converted(image, "RGB", side), side, side)
-            return Asked(images.pixels(small), size, form)
+            return DetectionRequest(images.pixels(small), size, form)
         except BadImage as error:
             return imageanswers.unusable(error)
 
 
-def _answer(found: np.ndarray, asked: Asked) -> Response:
+def _answer(found: np.ndarray, asked: DetectionRequest) -> Response:
     document = _annotations(found, asked.size) if asked.form.parameters.get("annotation") == "1" else _fractions(found)
     if asked.form.media == JSON_LINES:
         return Response(json.dumps(document).encode() + b"\n", JSON_LINES)

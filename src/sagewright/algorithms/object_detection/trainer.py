@@ -30,7 +30,7 @@ TOGETHER = 32
 """Images that are processed at once in validation."""
 
 
-class Trainer:
+class DetectionTrainer:
     """Learns from the first of `parts`, and is evaluated on the second."""
 
     def __init__(self, own: Run, course: Course, state: State, parts: tuple[Scenes, Scenes]) -> None:

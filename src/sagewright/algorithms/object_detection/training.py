@@ -14,7 +14,7 @@ from sagewright.algorithms.deep.state import State
 from sagewright.algorithms.job import Job
 from sagewright.algorithms.object_detection import artefact, beginning, data, freezing
 from sagewright.algorithms.object_detection.declaration import DECLARATION
-from sagewright.algorithms.object_detection.trainer import CHOICE, Trainer
+from sagewright.algorithms.object_detection.trainer import CHOICE, DetectionTrainer
 
 
 def train(job: Job, values: Mapping[str, Any]) -> None:
@@ -30,7 +30,7 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
         settings = Settings(values["learning_rate"], values["weight_decay"], values["momentum"])
         optimizer = optimizers.build(values["optimizer"], module.named_parameters(), settings)
         course = own.course(values["epochs"], Patience(CHOICE, "Maximize", Stopping.asked(values)))
-        trainer = Trainer(own, course, State(module, optimizer, {"steps": 0}), (train_scenes, validation))
+        trainer = DetectionTrainer(own, course, State(module, optimizer, {"steps": 0}), (train_scenes, validation))
         run_epochs(course, trainer)
         if own.writes:
             artefact.write(job.model_directory, description, module)

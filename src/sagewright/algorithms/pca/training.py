@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from sagewright.algorithms.firstparty import memory, threads
-from sagewright.algorithms.firstparty.data import Rows, Wanted
+from sagewright.algorithms.firstparty.data import ExpectedColumns, Rows
 from sagewright.algorithms.firstparty.session import Session, session
 from sagewright.algorithms.job import Job
 from sagewright.algorithms.pca import components
@@ -35,7 +35,7 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
                 f"The covariance of feature_dim {values['feature_dim']}",
                 "algorithm_mode randomized takes less.",
             )
-        wanted = Wanted(columns=values["feature_dim"])
+        wanted = ExpectedColumns(columns=values["feature_dim"])
         rows = run.rows("train", wanted)
         assert rows is not None
         model = fit(run, rows)

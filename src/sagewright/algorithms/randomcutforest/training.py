@@ -11,7 +11,7 @@ import numpy as np
 
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.firstparty import memory, threads
-from sagewright.algorithms.firstparty.data import Rows, Wanted
+from sagewright.algorithms.firstparty.data import ExpectedColumns, Rows
 from sagewright.algorithms.firstparty.reservoir import Reservoir
 from sagewright.algorithms.firstparty.session import Session, session
 from sagewright.algorithms.job import Job
@@ -41,7 +41,7 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
         memory.require(
             COPIES * sample, "A forest of num_trees x num_samples_per_tree x feature_dim", "Smaller ones take less."
         )
-        rows = run.rows("train", Wanted(values["feature_dim"]))
+        rows = run.rows("train", ExpectedColumns(values["feature_dim"]))
         assert rows is not None
         grown = fit(run, rows)
         run.save(ForestModel(grown).encode())
@@ -69,7 +69,7 @@ def _sample(run: Session, rows: Rows) -> np.ndarray:
 
 
 def _evaluate(run: Session, grown: Forest) -> None:
-    rows = run.rows("test", Wanted(run.values["feature_dim"], labels=True, classes=2))
+    rows = run.rows("test", ExpectedColumns(run.values["feature_dim"], labels=True, classes=2))
     if rows is None:
         return
     scores, labels = [], []

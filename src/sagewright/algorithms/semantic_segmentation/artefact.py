@@ -18,7 +18,7 @@ ALGORITHMS = ("fcn", "psp", "deeplab")
 
 
 @dataclass(frozen=True)
-class Description:
+class SegmentationDescription:
     """The settings needed to rebuild the network, and the sizes of its training images."""
 
     backbone: str
@@ -37,12 +37,12 @@ def is_ours(name: str) -> bool:
     return name in (WEIGHTS, DESCRIPTION)
 
 
-def write(directory: Path, description: Description, module: Segmenter) -> None:
+def write(directory: Path, description: SegmentationDescription, module: Segmenter) -> None:
     weights.write(directory / WEIGHTS, module.state_dict())
     weights.write_json(directory / DESCRIPTION, {"format": FORMAT, **asdict(description)})
 
 
-def read(directory: Path) -> tuple[Description, Segmenter]:
+def read(directory: Path) -> tuple[SegmentationDescription, Segmenter]:
     """Returns the network with its weights. Raises UserError if the folder has no such model; a model written by AWS is reported as
     unsupported.
     """
@@ -53,7 +53,7 @@ def read(directory: Path) -> tuple[Description, Segmenter]:
     return description, module
 
 
-def _described(document: object) -> Description:
+def _described(document: object) -> SegmentationDescription:
     try:
         if not isinstance(document, dict) or document["format"] != FORMAT:
             raise ValueError("it has another format")
@@ -67,4 +67,4 @@ def _described(document: object) -> Description:
             raise ValueError("it has another network")
     except (LookupError, TypeError, ValueError, OverflowError) as error:
         raise UserError(f"{DESCRIPTION} is of no model of this algorithm: {error}") from error
-    return Description(backbone, algorithm, **numbers)
+    return SegmentationDescription(backbone, algorithm, **numbers)

@@ -32,7 +32,7 @@ class Scenes:
 
 
 @dataclass(frozen=True)
-class Form:
+class SegmentationFormat:
     """Target form: in `training` the long sides of image and mask are reduced to at most `side`; otherwise the image's becomes
     `side`, and the mask stays unchanged.
     """
@@ -88,7 +88,7 @@ def read(job: Job, channel: str, classes: int, base: int) -> Scenes:
     """Decodes a channel. Raises UserError that names the first five unusable images, or when there are none."""
     training = channel == "train"
     side = int(MOST * base) if training else base
-    form, faults = Form(side, classes, records.label_map(job, channel), training), Faults(channel)
+    form, faults = SegmentationFormat(side, classes, records.label_map(job, channel), training), Faults(channel)
 
     def decode(pair: Pair) -> tuple[np.ndarray, np.ndarray] | str:
         try:

@@ -29,13 +29,13 @@ MOST_NUMBERS = 1 << 28
 
 def serve(model_directory: Path) -> Answering:
     """Raises UserError when the folder has no model, or one that can't be read."""
-    return Service(*artefact.read(model_directory))
+    return SegmentationService(*artefact.read(model_directory))
 
 
-class Service(Answering):
+class SegmentationService(Answering):
     """Serves requests of one image each."""
 
-    def __init__(self, description: artefact.Description, module: torch.nn.Module) -> None:
+    def __init__(self, description: artefact.SegmentationDescription, module: torch.nn.Module) -> None:
         self._description, self._device = description, devices.for_serving()
         self._module = module.to(self._device.place).eval()
 

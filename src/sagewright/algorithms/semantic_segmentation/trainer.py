@@ -27,7 +27,7 @@ SECOND = 0.5
 POWER = 0.9
 
 
-class Trainer:
+class SegmentationTrainer:
     """Learns from crops of the first of `parts`, and is evaluated on the second, uncropped."""
 
     def __init__(self, own: Run, course: Course, state: State, parts: tuple[Scenes, Scenes]) -> None:

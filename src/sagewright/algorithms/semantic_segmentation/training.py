@@ -16,10 +16,10 @@ from sagewright.algorithms.deep.state import State
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.job import Job
 from sagewright.algorithms.semantic_segmentation import artefact, data, network, rules
-from sagewright.algorithms.semantic_segmentation.artefact import Description
+from sagewright.algorithms.semantic_segmentation.artefact import SegmentationDescription
 from sagewright.algorithms.semantic_segmentation.declaration import DECLARATION
 from sagewright.algorithms.semantic_segmentation.network import Segmenter
-from sagewright.algorithms.semantic_segmentation.trainer import Trainer
+from sagewright.algorithms.semantic_segmentation.trainer import SegmentationTrainer
 
 METRIC = "validation:mIOU"
 EQUAL = ("backbone", "algorithm", "crop_size", "num_classes", "width")
@@ -31,7 +31,7 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
     if len(job.hosts) > 1:
         raise UserError(f"semantic segmentation runs on one instance, and the job has {len(job.hosts)}")
     with run.begin(DECLARATION, "AWS/SemanticSegmentation", job, values) as own:
-        description = Description(
+        description = SegmentationDescription(
             **{name: values[name] for name in ("backbone", "algorithm", "num_classes", "base_size")},
             crop_size=rules.crop_side(values),
             width=values["_width"],
@@ -45,12 +45,12 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
         logging.info("%d images for training, %d for validation", *map(len, scenes))
         optimizer = optimizers.build(values["optimizer"], module.named_parameters(), _settings(values))
         course = own.course(values["epochs"], Patience(METRIC, "Maximize", Stopping.asked(values)))
-        trainer = Trainer(own, course, State(module, optimizer, {"steps": 0}), (scenes[0], scenes[1]))
+        trainer = SegmentationTrainer(own, course, State(module, optimizer, {"steps": 0}), (scenes[0], scenes[1]))
         run_epochs(course, trainer)
         artefact.write(job.model_directory, description, module)
 
 
-def _begin(own: Run, module: Segmenter, description: Description) -> None:
+def _begin(own: Run, module: Segmenter, description: SegmentationDescription) -> None:
     """Loads an earlier job's weights, or else the backbone's pretrained on ImageNet if there are any, or else keeps new ones."""
     if archives.is_given(own.job, artefact.WEIGHTS):
         with archives.unpacked(own.job.channel_path("model"), artefact.is_ours) as folder:

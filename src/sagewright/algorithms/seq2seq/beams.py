@@ -19,7 +19,7 @@ from sagewright.algorithms import sequences
 from sagewright.algorithms.deep.device import Device
 from sagewright.algorithms.seq2seq.attention import Memory
 from sagewright.algorithms.seq2seq.layers import State
-from sagewright.algorithms.seq2seq.network import Network
+from sagewright.algorithms.seq2seq.network import Seq2SeqNetwork
 from sagewright.algorithms.seq2seq.vocabulary import BEGIN, END, PAD
 
 TOGETHER = 64
@@ -35,7 +35,9 @@ class Translation:
     weights: np.ndarray
 
 
-def translate(network: Network, sentences: Sequence[Sequence[int]], size: int, device: Device) -> list[Translation]:
+def translate(
+    network: Seq2SeqNetwork, sentences: Sequence[Sequence[int]], size: int, device: Device
+) -> list[Translation]:
     """Returns the best of `size` hypotheses for each sentence, which must have at least one word."""
     found: dict[int, Translation] = {}
     with torch.inference_mode():
@@ -69,7 +71,7 @@ class _Steps:
 class Search:
     """The search of one batch of sentences."""
 
-    def __init__(self, network: Network, sentences: Sequence[Sequence[int]], size: int, device: Device) -> None:
+    def __init__(self, network: Seq2SeqNetwork, sentences: Sequence[Sequence[int]], size: int, device: Device) -> None:
         self._network, self._size = network, size
         self._lengths = [len(each) for each in sentences]
         source = np.full((len(sentences), max(self._lengths)), PAD, np.int64)

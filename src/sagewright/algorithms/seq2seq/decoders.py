@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from sagewright.algorithms.seq2seq import transformer
 from sagewright.algorithms.seq2seq.attention import ATTENTIONS, Memory
 from sagewright.algorithms.seq2seq.layers import Convolution, State, is_residual, places, recurrent
-from sagewright.algorithms.seq2seq.settings import NetworkSettings
+from sagewright.algorithms.seq2seq.settings import Seq2SeqSettings
 
 Advanced = tuple[Tensor, Tensor, State]
 """Vectors that predict words (n, t, size), attention weights (n, t, longest), and the new state."""
@@ -21,7 +21,7 @@ Advanced = tuple[Tensor, Tensor, State]
 class Recurrent(nn.Module):
     """Layers of recurrent cells. The n hypotheses belong to m sentences, n / m for each one in turn."""
 
-    def __init__(self, settings: NetworkSettings) -> None:
+    def __init__(self, settings: Seq2SeqSettings) -> None:
         super().__init__()
         self._settings, size, source = settings, settings.rnn_num_hidden, settings.size("encoder_type")
         self._looks_up = settings.rnn_attention_in_upper_layers and settings.num_layers_decoder > 1
@@ -83,7 +83,7 @@ class Convolutional(nn.Module):
     windows reach back to, and the number of words so far.
     """
 
-    def __init__(self, settings: NetworkSettings) -> None:
+    def __init__(self, settings: Seq2SeqSettings) -> None:
         super().__init__()
         self._size, source = settings.cnn_num_hidden, settings.size("encoder_type")
         width = settings.cnn_kernel_width_decoder

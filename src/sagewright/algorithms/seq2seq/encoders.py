@@ -10,7 +10,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from sagewright.algorithms.seq2seq import transformer
 from sagewright.algorithms.seq2seq.attention import Memory
 from sagewright.algorithms.seq2seq.layers import Convolution, is_residual, places, recurrent
-from sagewright.algorithms.seq2seq.settings import NetworkSettings
+from sagewright.algorithms.seq2seq.settings import Seq2SeqSettings
 
 
 def there(lengths: Tensor, device: torch.device) -> Tensor:
@@ -21,7 +21,7 @@ def there(lengths: Tensor, device: torch.device) -> Tensor:
 class Recurrent(nn.Module):
     """A bidirectional layer, then forward ones."""
 
-    def __init__(self, settings: NetworkSettings) -> None:
+    def __init__(self, settings: Seq2SeqSettings) -> None:
         super().__init__()
         self._settings, size = settings, settings.rnn_num_hidden
         self.first = recurrent(settings, settings.num_embed_source, size // 2, both_ways=True)
@@ -44,7 +44,7 @@ class Recurrent(nn.Module):
 class Convolutional(nn.Module):
     """Layers of convolutions."""
 
-    def __init__(self, settings: NetworkSettings) -> None:
+    def __init__(self, settings: Seq2SeqSettings) -> None:
         super().__init__()
         self._size = settings.cnn_num_hidden
         self.inputs = nn.Linear(settings.num_embed_source, self._size)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from sagewright.algorithms.seq2seq.settings import NetworkSettings
+from sagewright.algorithms.seq2seq.settings import Seq2SeqSettings
 
 State = list[Tensor]
 """A decoder's state of (n, ...) hypotheses."""
@@ -17,13 +17,13 @@ _ACTIVATIONS = {
 }  # fmt: skip
 
 
-def recurrent(settings: NetworkSettings, inputs: int, hidden: int, *, both_ways: bool = False) -> nn.LSTM | nn.GRU:
+def recurrent(settings: Seq2SeqSettings, inputs: int, hidden: int, *, both_ways: bool = False) -> nn.LSTM | nn.GRU:
     """Returns one recurrent layer."""
     kind = nn.LSTM if settings.rnn_cell_type == "lstm" else nn.GRU
     return kind(inputs, hidden, batch_first=True, bidirectional=both_ways)
 
 
-def is_residual(settings: NetworkSettings, layer: int) -> bool:
+def is_residual(settings: Seq2SeqSettings, layer: int) -> bool:
     """True if the layer's input is added to its output; layers are numbered from 1."""
     return settings.rnn_residual_connections and layer >= settings.rnn_first_residual_layer
 
@@ -31,7 +31,7 @@ def is_residual(settings: NetworkSettings, layer: int) -> bool:
 class Convolution(nn.Module):
     """A convolution over time with a window of `width`. The caller pads width - 1 places around or in front."""
 
-    def __init__(self, settings: NetworkSettings, width: int) -> None:
+    def __init__(self, settings: Seq2SeqSettings, width: int) -> None:
         super().__init__()
         size = settings.cnn_num_hidden
         self._activation, self.width = settings.cnn_activation_type, width

@@ -16,7 +16,7 @@ from sagewright.algorithms.seq2seq.decoders import DECODERS, Advanced, Decoder
 from sagewright.algorithms.seq2seq.encoders import ENCODERS, Encoder
 from sagewright.algorithms.seq2seq.layers import State
 from sagewright.algorithms.seq2seq.sentences import Sentences
-from sagewright.algorithms.seq2seq.settings import NetworkSettings
+from sagewright.algorithms.seq2seq.settings import Seq2SeqSettings
 from sagewright.algorithms.seq2seq.vocabulary import BEGIN, END, PAD
 from sagewright.algorithms.sequences import Texts
 
@@ -34,10 +34,10 @@ class Batch:
     is_word: Tensor
 
 
-class Network(nn.Module):
+class Seq2SeqNetwork(nn.Module):
     """Reads sentences and predicts the probability of each next word."""
 
-    def __init__(self, settings: NetworkSettings) -> None:
+    def __init__(self, settings: Seq2SeqSettings) -> None:
         super().__init__()
         self.settings = settings
         self.source = nn.Embedding(settings.source_words, settings.num_embed_source)
@@ -88,7 +88,7 @@ def batch(known: Sentences, numbers: np.ndarray, device: Device) -> Batch:
     return Batch(device.put(torch.from_numpy(source)), torch.from_numpy(lengths), *put)
 
 
-def begin_weights(network: Network, values: Mapping[str, Any]) -> None:
+def begin_weights(network: Seq2SeqNetwork, values: Mapping[str, Any]) -> None:
     """Initialises weights as the hyperparameters specify: within bounds by fan-in or fan-out (Xavier's), or within the scale."""
     scale = values["weight_init_scale"]
     with torch.no_grad():

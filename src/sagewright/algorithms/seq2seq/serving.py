@@ -33,7 +33,7 @@ NOTHING = Translation([], 0.0, np.zeros((0, 0)))
 
 def serve(model_directory: Path) -> Answering:
     """Raises UserError when the folder has no model, or one that can't be read."""
-    return Service(Model.load(model_directory, for_serving()))
+    return Seq2SeqService(Model.load(model_directory, for_serving()))
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class _Asked:
     media: str
 
 
-class Service(Answering):
+class Seq2SeqService(Answering):
     """Serves requests."""
 
     def __init__(self, model: Model) -> None:

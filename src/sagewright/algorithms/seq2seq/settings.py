@@ -25,7 +25,7 @@ _TRANSFORMER: dict[str, Any] = {
 
 
 @dataclass(frozen=True)
-class NetworkSettings:
+class Seq2SeqSettings:
     """Named as the hyperparameters are; `source_words` and `target_words` are the sizes of the vocabularies."""
 
     source_words: int
@@ -57,7 +57,7 @@ class NetworkSettings:
     beam_size: int
 
     @classmethod
-    def of(cls, values: Mapping[str, Any], source_words: int, target_words: int) -> NetworkSettings:
+    def of(cls, values: Mapping[str, Any], source_words: int, target_words: int) -> Seq2SeqSettings:
         """Returns the settings from validated hyperparameters. Those that the network does not use get neutral values."""
         known = {
             "source_words": source_words,
@@ -106,7 +106,7 @@ class NetworkSettings:
         return asdict(self)
 
     @classmethod
-    def read(cls, document: Any) -> NetworkSettings:
+    def read(cls, document: Any) -> Seq2SeqSettings:
         """Reads the output of `document`. Raises UserError for anything else."""
         try:
             found = cls(**document)
@@ -118,7 +118,7 @@ class NetworkSettings:
     def check(self) -> None:
         """Raises ValueError for settings that no network can have."""
         for name, value in asdict(self).items():
-            kind = NetworkSettings.__annotations__[name]
+            kind = Seq2SeqSettings.__annotations__[name]
             good = {
                 "int": type(value) is int and 0 <= value <= LARGEST,
                 "float": type(value) in (int, float) and 0 <= value <= 1,

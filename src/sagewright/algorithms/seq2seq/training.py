@@ -18,7 +18,7 @@ from sagewright.algorithms import sequences
 from sagewright.algorithms.deep import optimizers, weights
 from sagewright.algorithms.deep.device import Device
 from sagewright.algorithms.deep.epochs import Course, run_epochs
-from sagewright.algorithms.deep.optimizer import Optimizer
+from sagewright.algorithms.deep.optimizer import TorchOptimizer
 from sagewright.algorithms.deep.patience import Direction, Patience, Stopping
 from sagewright.algorithms.deep.run import Run, begin
 from sagewright.algorithms.deep.schedules import Plateau, Schedule
@@ -30,10 +30,10 @@ from sagewright.algorithms.seq2seq import beams, network, schedule, sentences
 from sagewright.algorithms.seq2seq.bleu import bleu
 from sagewright.algorithms.seq2seq.declaration import DECLARATION
 from sagewright.algorithms.seq2seq.model import DESCRIPTION, WEIGHTS
-from sagewright.algorithms.seq2seq.network import Network
+from sagewright.algorithms.seq2seq.network import Seq2SeqNetwork
 from sagewright.algorithms.seq2seq.sentences import Limits, Sentences
-from sagewright.algorithms.seq2seq.settings import NetworkSettings
-from sagewright.algorithms.seq2seq.vocabulary import SOURCE, TARGET, Vocabulary
+from sagewright.algorithms.seq2seq.settings import Seq2SeqSettings
+from sagewright.algorithms.seq2seq.vocabulary import SOURCE, TARGET, Seq2SeqVocabulary
 
 COPIES = 24
 """Bytes per learnt number: the number, its slope, the optimiser's two, the best copy, and the one being written."""
@@ -50,8 +50,8 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
         raise UserError("Seq2Seq trains on one instance: InstanceCount must be 1.")
     with begin(DECLARATION, "AWS/Seq2Seq", job, values) as run:
         files = [_file(job, name) for name in (SOURCE, TARGET)]
-        source, target = map(Vocabulary.read, files)
-        settings = NetworkSettings.of(values, source.size, target.size)
+        source, target = map(Seq2SeqVocabulary.read, files)
+        settings = Seq2SeqSettings.of(values, source.size, target.size)
         _say_unused(run)
         memory.require(
             COPIES * settings.numbers, "the network", "Smaller num_hidden, num_embed or vocabularies take less."
@@ -84,9 +84,9 @@ def _file(job: Job, name: str) -> Path:
     raise UserError(f"Channel vocab has no file {name}, only {', '.join(path.name for path in files[:5]) or 'none'}.")
 
 
-def fit(run: Run, settings: NetworkSettings, known: Sentences, validation: Sentences) -> Network:
+def fit(run: Run, settings: Seq2SeqSettings, known: Sentences, validation: Sentences) -> Seq2SeqNetwork:
     """Learns from pairs; returns the network that does best in validation."""
-    values, found = run.values, Network(settings)
+    values, found = run.values, Seq2SeqNetwork(settings)
     network.begin_weights(found, values)
     found.to(run.device.place)
     said = optimizers.Settings(values["learning_rate"], values["weight_decay"], values.get("momentum", 0.0))
@@ -97,7 +97,7 @@ def fit(run: Run, settings: NetworkSettings, known: Sentences, validation: Sente
     metric = values["optimized_metric"]
     stopping = Stopping(pace.least, values["checkpoint_threshold"])
     course = run.course(pace.looks, Patience(metric, DIRECTIONS[metric], stopping))
-    run_epochs(course, Trainer(run, course, State(found, optimizer), pace, known, validation))
+    run_epochs(course, Seq2SeqTrainer(run, course, State(found, optimizer), pace, known, validation))
     return found
 
 
@@ -105,7 +105,7 @@ def _width(values: Mapping[str, Any]) -> int:
     return values["bucket_width"] if values["bucketing_enabled"] else 0
 
 
-def _clip(optimizer: Optimizer, most: float) -> None:
+def _clip(optimizer: TorchOptimizer, most: float) -> None:
     """Clips each number of the slopes before each step."""
     learnt = [each for group in optimizer.param_groups for each in group["params"]]
     optimizer.before_steps(lambda: torch.nn.utils.clip_grad_value_(learnt, most))
@@ -137,7 +137,7 @@ class Pace:
 
 
 @dataclass
-class Trainer:
+class Seq2SeqTrainer:
     """The mini-batches of a run."""
 
     run: Run
@@ -188,8 +188,8 @@ class Trainer:
         return found
 
     @property
-    def _network(self) -> Network:
-        assert isinstance(self.state.module, Network)
+    def _network(self) -> Seq2SeqNetwork:
+        assert isinstance(self.state.module, Seq2SeqNetwork)
         return self.state.module
 
     def _resume(self) -> None:
@@ -253,7 +253,7 @@ class Speed:
             self._began, self._count = time.monotonic(), 0
 
 
-def judge(found: Network, known: Sentences, device: Device) -> dict[str, float]:
+def judge(found: Seq2SeqNetwork, known: Sentences, device: Device) -> dict[str, float]:
     """Returns perplexity and accuracy of all pairs."""
     tally = Tally()
     found.eval()
@@ -265,7 +265,7 @@ def judge(found: Network, known: Sentences, device: Device) -> dict[str, float]:
     return tally.means()
 
 
-def measure_bleu(found: Network, known: Sentences, count: int, device: Device) -> float:
+def measure_bleu(found: Seq2SeqNetwork, known: Sentences, count: int, device: Device) -> float:
     """Returns BLEU of the first `count` sentences."""
     found.eval()
     numbers = range(count)

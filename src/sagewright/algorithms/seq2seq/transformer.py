@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from sagewright.algorithms.seq2seq.attention import Memory
 from sagewright.algorithms.seq2seq.layers import State, places
-from sagewright.algorithms.seq2seq.settings import NetworkSettings
+from sagewright.algorithms.seq2seq.settings import Seq2SeqSettings
 
 HEAD = 64
 """Numbers per head, if the size has that many."""
@@ -63,7 +63,7 @@ class EncoderLayer(nn.Module):
 class Encoder(nn.Module):
     """Layers in which each token attends to all."""
 
-    def __init__(self, settings: NetworkSettings) -> None:
+    def __init__(self, settings: Seq2SeqSettings) -> None:
         super().__init__()
         size = settings.rnn_num_hidden
         self.inputs = nn.Linear(settings.num_embed_source, size)
@@ -93,7 +93,7 @@ class DecoderLayer(nn.Module):
 class Decoder(nn.Module):
     """A decoder whose state is each layer's keys and values of the words so far, (n, t, size) each."""
 
-    def __init__(self, settings: NetworkSettings) -> None:
+    def __init__(self, settings: Seq2SeqSettings) -> None:
         super().__init__()
         self._size = settings.rnn_num_hidden
         self.inputs = nn.Linear(settings.num_embed_target, self._size)

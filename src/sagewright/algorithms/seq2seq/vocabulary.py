@@ -17,7 +17,7 @@ SPECIAL = {"<pad>": PAD, "<unk>": UNKNOWN, "<s>": BEGIN, "</s>": END}
 MOST_BYTES, MOST_WORDS = 1 << 28, 10_000_000
 
 
-class Vocabulary:
+class Seq2SeqVocabulary:
     """`numbers` of words, from 0 to `size` - 1."""
 
     def __init__(self, numbers: dict[str, int]) -> None:
@@ -26,7 +26,7 @@ class Vocabulary:
         self._words = {number: word for word, number in numbers.items()}
 
     @classmethod
-    def read(cls, path: Path) -> Vocabulary:
+    def read(cls, path: Path) -> Seq2SeqVocabulary:
         """Raises UserError for an invalid file."""
         size = path.stat().st_size
         if size > MOST_BYTES:

@@ -14,12 +14,12 @@ import numpy as np
 from sagewright.algorithms.formats.table import concatenate
 from sagewright.algorithms.job import Job
 from sagewright.algorithms.xgboost import callbacks, matrices, measures, models
-from sagewright.algorithms.xgboost.trainer import Data, Outputs, Trainer
+from sagewright.algorithms.xgboost.trainer import BoosterTrainer, Data, Outputs
 
 PREDICTIONS_NAME = "predictions.csv"
 
 
-def cross_validate(job: Job, values: Mapping[str, Any], trainer: Trainer, data: Data) -> None:
+def cross_validate(job: Job, values: Mapping[str, Any], trainer: BoosterTrainer, data: Data) -> None:
     """Trains `_kfold` times `_num_cv_round` boosters, saves them all, and writes the pooled predictions."""
     count, repeats = values["_kfold"], values.get("_num_cv_round", 1)
     pooled = concatenate([part for part in (data.train, data.validation) if part is not None])

@@ -126,7 +126,7 @@ class _Asked:
     accept: str
 
 
-class Service(Answering):
+class BoosterService(Answering):
     """Serves invocations with one ensemble."""
 
     def __init__(self, ensemble: Ensemble, environment: Mapping[str, str]) -> None:
@@ -192,4 +192,4 @@ def serve(model_directory: Path) -> Answering:
     """Serves the models of a folder. Raises UserError when there is none that can be loaded."""
     ensemble = load_models(model_directory, os.environ)
     logging.info("Model objective : %s", ensemble.objective)
-    return Service(ensemble, os.environ)
+    return BoosterService(ensemble, os.environ)

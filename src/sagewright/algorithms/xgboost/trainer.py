@@ -36,7 +36,7 @@ class Outputs:
         models.save(booster, self.model, self.pickled)
 
 
-class Trainer:
+class BoosterTrainer:
     """Boosts one model by a plan. `evaluations` are those of the last `fit`."""
 
     def __init__(self, work: Plan, member: Member, termination: Termination) -> None:

@@ -17,7 +17,7 @@ from sagewright.algorithms.xgboost.cluster import Member
 from sagewright.algorithms.xgboost.declaration import DECLARATION
 from sagewright.algorithms.xgboost.library import xgb
 from sagewright.algorithms.xgboost.parameters import Plan, plan
-from sagewright.algorithms.xgboost.trainer import Data, Outputs, Trainer
+from sagewright.algorithms.xgboost.trainer import BoosterTrainer, Data, Outputs
 
 
 def train(job: Job, values: Mapping[str, Any]) -> None:
@@ -45,7 +45,7 @@ def _read_and_train(job: Job, values: Mapping[str, Any], work: Plan, termination
         return
     data = _complete(job, train_rows, validation)
     logging.info("Single node training.")
-    _train_member(job, values, Trainer(work, Member(), termination), data)
+    _train_member(job, values, BoosterTrainer(work, Member(), termination), data)
 
 
 def _complete(job: Job, train_rows: Table | None, validation: Table | None) -> Data:
@@ -74,10 +74,10 @@ def _train_together(
     with cluster.membership(job, has_data) as member:
         if member is not None:
             data = _complete(job, *tables)
-            _train_member(job, values, Trainer(work, member, termination), data)
+            _train_member(job, values, BoosterTrainer(work, member, termination), data)
 
 
-def _train_member(job: Job, values: Mapping[str, Any], trainer: Trainer, data: Data) -> None:
+def _train_member(job: Job, values: Mapping[str, Any], trainer: BoosterTrainer, data: Data) -> None:
     try:
         if "_kfold" in values:
             folds.cross_validate(job, values, trainer, data)

@@ -8,14 +8,14 @@ import pytest
 
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.object2vec.declaration import DECLARATION
-from sagewright.algorithms.object2vec.settings import NetworkSettings
+from sagewright.algorithms.object2vec.settings import Object2VecSettings
 
 NEEDED = {"enc0_max_seq_len": "5", "enc0_vocab_size": "9"}
 OWN = {"enc1_network": "bilstm", "enc1_max_seq_len": "7", "enc1_vocab_size": "11"}
 
 
-def settings(**given: str) -> NetworkSettings:
-    return NetworkSettings.of(DECLARATION.validate_hyperparameters({**NEEDED, **given}))
+def settings(**given: str) -> Object2VecSettings:
+    return Object2VecSettings.of(DECLARATION.validate_hyperparameters({**NEEDED, **given}))
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_outputs(given: dict[str, str], outputs: int) -> None:
 def test_the_description_is_read_back_and_checked() -> None:
     found = settings(**OWN, comparator_list="concat,hadamard", dropout="0.5")
     document: dict[str, Any] = found.document()
-    assert NetworkSettings.read(document) == found
+    assert Object2VecSettings.read(document) == found
     wrong: list[tuple[str, Any]] = [
         ("encoding", -1), ("encoding", 10**9), ("encoding", "64"), ("mlp_layers", 11), ("activation", "gelu"),
         ("output", "sigmoid"), ("comparators", ["dot"]), ("comparators", []), ("dropout", 2.0), ("sides", []),
@@ -85,10 +85,10 @@ def test_the_description_is_read_back_and_checked() -> None:
     ]  # fmt: skip
     for name, value in wrong:
         with pytest.raises(UserError, match="the model's description is none of Object2Vec's"):
-            NetworkSettings.read({**document, name: value})
+            Object2VecSettings.read({**document, name: value})
     for nothing in ([], None, "a"):
         with pytest.raises(UserError, match="the model's description"):
-            NetworkSettings.read(nothing)
+            Object2VecSettings.read(nothing)
 
 
 def test_the_numbers_of_a_network_are_about_right() -> None:
