@@ -104,7 +104,7 @@ def test_what_is_refused(functions: Functions) -> None:
     good = {"FunctionName": "refused", "Runtime": "python3.11", "Role": ROLE, "Handler": "app.handler",
             "Code": {"ZipFile": archive(app="")}}  # fmt: skip
     refused = (
-        ({"Runtime": "nodejs20.x"}, "does not serve the Runtime nodejs20.x"),
+        ({"Runtime": "nodejs20.x"}, "does not support the Runtime nodejs20.x"),
         ({"Layers": ["arn:aws:lambda:us-east-1:000000000000:layer:l:1"]}, "layers"),
         ({"Publish": True}, "versions"),
         ({"PackageType": "Image", "Code": {"ImageUri": "i"}}, "container images"),
