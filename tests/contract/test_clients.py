@@ -58,7 +58,7 @@ def test_v2_builtin_xgboost_on_a_real_churn_table(server: RunningServer) -> None
     out = run(server, V2, *QUIET, "xgboost_builtin.py")
     assert "#011validation-auc:" in out
     metrics = {name: float(value) for name, value in re.findall(r"^(\S+:\S+) = ([0-9.]+)$", out, re.MULTILINE)}
-    assert set(metrics) == {"train:error", "train:auc", "validation:error", "validation:auc"}
+    assert set(metrics) == {"train:error", "train:auc", "validation:error", "validation:auc", "train:baseline_ratio"}
     assert metrics["validation:auc"] > 0.85
     assert metrics["validation:error"] < 0.1
 
