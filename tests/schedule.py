@@ -42,7 +42,10 @@ SCATTERED = {
         )
     ),
     *(f"tests/faults/test_{name}.py" for name in ("kills", "launch_kills", "unfriendly_jobs")),
-    *(f"tests/unit/agent/test_{name}.py" for name in ("checkpoints", "endings", "host", "metrics")),
+    *(
+        f"tests/unit/agent/{name}.py"
+        for name in ("outputs/test_checkpoints", "test_endings", "test_host", "reports/test_metrics")
+    ),
     "tests/unit/objects/test_listing.py",
     "tests/unit/server/test_internal.py",
     "tests/unit/store/logs/test_logs.py",

@@ -25,6 +25,8 @@ FRAME = {
     "arenapage",
     "contest",
     "corpora",
+    "draws",
+    "hard",
     "data",
     "facts",
     "generators",

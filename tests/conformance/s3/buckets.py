@@ -198,7 +198,7 @@ def the_list_of_buckets_tells_regions_only_where_it_is_asked_for_some(target: Ta
 
 @check
 def an_empty_access_list_is_none(target: Target) -> None:
-    """As s3fs before 0.5 creates buckets; Guide: buckets have ACLs disabled by default"""
+    """Guide: buckets have ACLs disabled by default; s3fs before 0.5 creates buckets so"""
     bucket = f"{target.bucket()}-acl"
     target.s3.create_bucket(Bucket=bucket, ACL="")
     target.s3.delete_bucket(Bucket=bucket)

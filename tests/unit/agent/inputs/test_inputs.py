@@ -113,7 +113,7 @@ def test_fastfile_is_copied_and_says_so_where_fuse_is_closed(
     double: Double, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "host.json").write_text(json.dumps(host_document(double, request=channels(double, "", "FastFile"))))
-    monkeypatch.setattr(inputs, "why_no_mounts", lambda: "/dev/fuse cannot be opened")
+    monkeypatch.setattr(inputs, "no_mounts_reason", lambda: "/dev/fuse cannot be opened")
     said: list[str] = []
     prepared = inputs.Inputs(
         read_host_file(tmp_path),
