@@ -129,7 +129,11 @@ def on_sample(sample: Sample, penalty: np.ndarray, begun: np.ndarray, nearness: 
     found = Solved(begun, np.eye(len(begun)), np.inf)
     at, step, best = begun, np.zeros_like(begun), np.inf
     for _ in range(MOST_STEPS):
-        losses, slopes = (each[:, 0] for each in logistic((x @ at.astype(np.float32))[:, None], y))
+        with np.errstate(
+            invalid="ignore"
+        ):  # BLAS sets the flag for lanes beyond a row's end; a loss that is NaN is too far
+            scores = x @ at.astype(np.float32)
+        losses, slopes = (each[:, 0] for each in logistic(scores[:, None], y))
         curves = np.abs(slopes) * (1 - np.abs(slopes)) * weights
         mean = float(losses @ weights) / sample.total
         loss = mean + float(penalty @ (at * at)) / 2
