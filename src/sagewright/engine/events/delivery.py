@@ -39,7 +39,7 @@ AT_ONCE = 100
 MOST_ATTEMPTS, MOST_AGE_S = 185, 86_400
 FIRST_DELAY_MS, MOST_DELAY_MS = 1000, 300_000
 DEAD_LETTERS = "/aws/events/dead-letters"
-NO_SENSE = frozenset({"ThrottlingException", "RequestThrottled", "ServiceUnavailable", "InternalFailure"})
+TEMPORARY = frozenset({"ThrottlingException", "RequestThrottled", "ServiceUnavailable", "InternalFailure"})
 """4xx errors that may pass on a later attempt; any other 4xx is permanent."""
 
 
@@ -79,7 +79,7 @@ class DeliveryReconciler:
                 self._send(TargetMessage(rule, target, delivery.event, _text(rule, target, delivery)))
                 deliveries.done(self._store, delivery)
         except AwsError as error:
-            again = error.status >= 500 or error.code in NO_SENSE
+            again = error.status >= 500 or error.code in TEMPORARY
             self._failed(delivery, rule, target, (error.code, error.message), again=again)
         except (Undeliverable, BadPath, ValueError) as error:
             again = isinstance(error, Undeliverable) and error.again
@@ -93,7 +93,7 @@ class DeliveryReconciler:
         try:
             object_events.send(self._call, delivery.event)
         except AwsError as error:
-            again = error.status >= 500 or error.code in NO_SENSE
+            again = error.status >= 500 or error.code in TEMPORARY
             if again and delivery.attempts < MOST_ATTEMPTS and delivery.at_ms > now_ms() - 1000 * MOST_AGE_S:
                 deliveries.later(self._store, delivery, min(FIRST_DELAY_MS * 2**delivery.attempts, MOST_DELAY_MS))
                 return
