@@ -1,4 +1,4 @@
-"""Holds the sizes that keep the code readable: lines a file and a function, parameters a function."""
+"""Checks the sizes that keep the code readable: lines, parameters, modules a folder, and public class names that stand once."""
 
 from __future__ import annotations
 
@@ -11,6 +11,17 @@ ROOT = Path(__file__).parent.parent
 MAX_FILE = 500
 MAX_FUNCTION = 60
 MAX_PARAMETERS = 7  # six and self
+MAX_MODULES = 20
+SOURCES = ROOT / "src" / "sagewright"
+UNDIVIDED = {
+    "algorithms",
+    "algorithms/blazingtext",
+    "algorithms/deep",
+    "algorithms/deepar",
+    "algorithms/firstparty",
+    "tuning",
+}
+"""Folders that have more modules; none may be added."""
 VAGUE = {"utils", "util", "helpers", "common", "core", "misc"}
 
 
@@ -32,6 +43,27 @@ def faults(path: Path) -> Iterator[str]:
             yield f"{where}:{node.lineno} {node.name}: {parameters} parameters, at most {MAX_PARAMETERS}"
 
 
+def crowded() -> Iterator[str]:
+    for folder in sorted(path.parent for path in SOURCES.rglob("__init__.py")):
+        count, name = len(list(folder.glob("*.py"))) - 1, str(folder.relative_to(SOURCES))
+        if (count > MAX_MODULES) != (name in UNDIVIDED):
+            yield f"{name}: {count} modules beside its __init__, at most {MAX_MODULES}; UNDIVIDED lists those with more"
+
+
+def repeated_classes() -> Iterator[str]:
+    """Public classes of one name in several files, but for those of algorithms."""
+    places: dict[str, set[str]] = {}
+    for path in SOURCES.rglob("*.py"):
+        where = str(path.relative_to(SOURCES))
+        if not where.startswith("algorithms/"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                    places.setdefault(node.name, set()).add(where)
+    for name, files in sorted(places.items()):
+        if len(files) > 1:
+            yield f"class {name} stands in {', '.join(sorted(files))}"
+
+
 def main() -> int:
     found = [
         fault
@@ -39,6 +71,7 @@ def main() -> int:
         for path in sorted((ROOT / folder).rglob("*.py"))
         for fault in faults(path)
     ]
+    found += [*crowded(), *repeated_classes()]
     print("\n".join(found) or "sizes hold")
     return 1 if found else 0
 

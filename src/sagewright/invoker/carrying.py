@@ -40,7 +40,7 @@ class InvocationFailed(Exception):
 
 
 @dataclass
-class Payload:
+class InvocationPayload:
     """A payload: `data`, or a file if it is large."""
 
     content_type: str
@@ -85,17 +85,19 @@ class Carrying:
             upstream.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def _input(self, invocation: AsyncInvocation, held: ExitStack) -> Payload:
+    async def _input(self, invocation: AsyncInvocation, held: ExitStack) -> InvocationPayload:
         named = invocation.headers.get("Content-Type", "")
         if not invocation.input_uri:
             data = base64.b64decode(invocation.body)
-            return Payload(named or UNKNOWN_TYPE, data, size=len(data))
+            return InvocationPayload(named or UNKNOWN_TYPE, data, size=len(data))
         file = held.enter_context(self._file())
         found = await self._transfer(invocation, self._objects.read, invocation.input_uri, file, MOST_BYTES)
         own = "" if found.content_type == ANY_TYPE else found.content_type
-        return Payload(named or own or UNKNOWN_TYPE, file=file, size=found.size)
+        return InvocationPayload(named or own or UNKNOWN_TYPE, file=file, size=found.size)
 
-    async def _answered(self, invocation: AsyncInvocation, content: Payload, held: ExitStack) -> Payload:
+    async def _answered(
+        self, invocation: AsyncInvocation, content: InvocationPayload, held: ExitStack
+    ) -> InvocationPayload:
         loop = asyncio.get_running_loop()
         due_s = loop.time() + invocation.timeout_s
         headers = {name: value for name, value in invocation.headers.items() if name != "Content-Type"}
@@ -111,7 +113,7 @@ class Carrying:
                 )
             kind = answer.headers.get("content-type") or UNKNOWN_TYPE
             size = len(answer.body) if answer.file is None else os.fstat(answer.file.fileno()).st_size
-            content = Payload(kind, answer.body, answer.file, size)
+            content = InvocationPayload(kind, answer.body, answer.file, size)
         return content
 
     async def _ask(self, directory: str, request: UpstreamRequest, left_s: float, container: str) -> Answer:
@@ -129,7 +131,7 @@ class Carrying:
                 raise InvocationFailed(f"Received server error (0) from {container}: {error}") from None
         raise AssertionError("unreachable")
 
-    async def _output(self, invocation: AsyncInvocation, content: Payload) -> None:
+    async def _output(self, invocation: AsyncInvocation, content: InvocationPayload) -> None:
         file = content.file or io.BytesIO(content.data)
         write = self._objects.write
         await self._transfer(invocation, write, invocation.output_uri, file, content.size, content.content_type)

@@ -34,7 +34,7 @@ class CodeError(ToolkitError):
         return str(self)
 
 
-class ScriptError(ToolkitError):
+class UserScriptError(ToolkitError):
     """`name`: ExecuteUserScriptError, InstallModuleError or InstallRequirementsError; `tail`: the end of the output."""
 
     def __init__(self, name: str, exit_code: int, tail: bytes, command: list[str]) -> None:

@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from sagewright.toolkit.errors import ScriptError
+from sagewright.toolkit.errors import UserScriptError
 from sagewright.toolkit.process import run
 
 VARIABLE = "SAGEWRIGHT_REQUIREMENTS"
@@ -41,4 +41,4 @@ def install(code: Path, wanted: list[str], name: str) -> None:
     command = [sys.executable, "-m", "pip", "install", *wanted]
     status, tail = run(command, str(code), dict(os.environ))
     if status != 0:
-        raise ScriptError(name, status, tail, command)
+        raise UserScriptError(name, status, tail, command)

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from sagewright.toolkit.config import JobConfig, script_arguments
-from sagewright.toolkit.errors import FrameworkError, ScriptError, ToolkitError
+from sagewright.toolkit.errors import FrameworkError, ToolkitError, UserScriptError
 from sagewright.toolkit.launchers import (
     command_of,
     is_command,
@@ -68,7 +68,7 @@ def _run_script(config: JobConfig) -> None:
     if leads_mpi(config):
         _release(config)
     if code != 0:
-        raise ScriptError("ExecuteUserScriptError", code, tail, command)
+        raise UserScriptError("ExecuteUserScriptError", code, tail, command)
 
 
 def _serve(config: JobConfig, environ: dict[str, str]) -> None:

@@ -29,7 +29,7 @@ FIFO = ".fifo"
 
 
 @dataclass(frozen=True)
-class Kind:
+class DestinationKind:
     """A kind of destination: its element's name, the service and resource in its ARN, and AWS's noun for it."""
 
     element: str
@@ -39,9 +39,9 @@ class Kind:
 
 
 KINDS = {
-    "TopicConfigurations": Kind("Topic", "sns", "sns-topic", "topic"),
-    "QueueConfigurations": Kind("Queue", "sqs", "sqs-queue", "queue"),
-    "LambdaFunctionConfigurations": Kind("CloudFunction", "lambda", "function", "Lambda"),
+    "TopicConfigurations": DestinationKind("Topic", "sns", "sns-topic", "topic"),
+    "QueueConfigurations": DestinationKind("Queue", "sqs", "sqs-queue", "queue"),
+    "LambdaFunctionConfigurations": DestinationKind("CloudFunction", "lambda", "function", "Lambda"),
 }
 
 
@@ -144,13 +144,13 @@ EVENTS = frozenset(
 """Events that AWS accepts; `notices` lists those that occur here."""
 
 
-def _destinations(document: dict[str, Any]) -> Iterator[tuple[Kind, str]]:
+def _destinations(document: dict[str, Any]) -> Iterator[tuple[DestinationKind, str]]:
     for member, kind in KINDS.items():
         for one in document.get(member, ()):
             yield kind, one[ARNS[member]]
 
 
-def _parse(region: str, kind: Kind, arn: str) -> None:
+def _parse(region: str, kind: DestinationKind, arn: str) -> None:
     """Raises InvalidArgument unless it is the ARN of a destination of that kind in this region."""
     parts = arn.split(":")
     named = len(parts) >= 6 and parts[0] == "arn" and all(parts[1:6])
@@ -161,7 +161,7 @@ def _parse(region: str, kind: Kind, arn: str) -> None:
         raise errors.invalid_argument(message, kind.element, arn)
 
 
-def _check_there(context: Context, destinations: list[tuple[Kind, str]]) -> None:
+def _check_there(context: Context, destinations: list[tuple[DestinationKind, str]]) -> None:
     """Raises InvalidArgument naming each missing destination."""
     faults: list[tuple[str, str]] = []
     for kind, arn in destinations:
@@ -180,7 +180,7 @@ def _check_there(context: Context, destinations: list[tuple[Kind, str]]) -> None
         raise AwsError("InvalidArgument", message, 400, fields)
 
 
-def _absent(kind: Kind, arn: str) -> tuple[str, str]:
+def _absent(kind: DestinationKind, arn: str) -> tuple[str, str]:
     """Returns the argument and the error. Source: recorded on AWS, localstack
     test_s3_notifications_lambda::test_invalid_lambda_arn."""
     if kind.service == "lambda":
