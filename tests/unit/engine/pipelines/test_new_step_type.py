@@ -11,6 +11,7 @@ from tests.pipelines import get, step
 from tests.unit.engine.pipelines.test_reconciler import World, drive
 
 from sagewright.engine.pipelines import step_records
+from sagewright.engine.pipelines.steps.table import kind_of
 from sagewright.pipelines import caching, step_types
 from sagewright.pipelines.step_types import StepType
 from sagewright.store.database import Database
@@ -56,3 +57,10 @@ def test_a_new_type_of_step_runs_end_to_end(database: Database, toy: StepType) -
 def test_a_name_is_registered_once(toy: StepType) -> None:
     with pytest.raises(RuntimeError, match="registered twice"):
         step_types.register(toy)
+
+
+@pytest.mark.parametrize("name", [one.name for one in step_types.step_types()])
+def test_every_declaration_names_what_carries_it_out(name: str) -> None:
+    declared = step_types.step_type(name)
+    assert bool(declared.runs) != bool(declared.lacking)
+    assert all(callable(getattr(kind_of(name), method)) for method in ("begin", "observe", "stop"))
