@@ -21,7 +21,7 @@ export UV_COMPILE_BYTECODE := 0
 # And it is kept: without, each process of the thousands compiles all that it imports again, 2.5 s of an SDK alone.
 unexport PYTHONDONTWRITEBYTECODE
 
-SOAK_FAULTS := $(addprefix tests/faults/test_,serving_survives.py two_servers_serving.py launch_kills.py objects_server_kill.py objects_kill.py objects_parts.py store_lock.py index_kills.py rule_kills.py deploy_kills.py)
+SOAK_FAULTS := $(addprefix tests/faults/,hosting/test_serving_survives.py hosting/test_two_servers_serving.py hosting/test_deploy_kills.py jobs/test_launch_kills.py objects/test_objects_server_kill.py objects/test_objects_kill.py objects/test_objects_parts.py test_store_lock.py test_index_kills.py test_rule_kills.py)
 
 # What failed beside other tests is tried a second time, by itself, and the summary names it; soak tries once. What draws at random
 # draws the same then: a second try is for what the machine's load did.
@@ -93,10 +93,10 @@ soak: setup clients system .cache/jobenv/.ready .cache/ray/.ready ## What takes 
 	$(JOBENV) --soak -m soak --timeout=900 tests/jobenv
 	SAGEWRIGHT_TEST_EXAMPLES=20 $(BIN)/python -m pytest --timeout=3600 $(shell grep -rl "tests.examples import" --include="test_*.py" tests)
 	SAGEWRIGHT_TEST_KILLS=60 SAGEWRIGHT_TEST_LINES=600000 $(BIN)/python -m pytest -s --timeout=3600 $(SOAK_FAULTS)
-	SAGEWRIGHT_TEST_CREATES=200 $(BIN)/python -m pytest -s --timeout=3600 tests/faults/test_kills.py -k concurrent_creates
+	SAGEWRIGHT_TEST_CREATES=200 $(BIN)/python -m pytest -s --timeout=3600 tests/faults/jobs/test_kills.py -k concurrent_creates
 	SAGEWRIGHT_TEST_JOBS=200 $(BIN)/python -m pytest -s --timeout=3600 tests/faults/test_two_servers.py
-	SAGEWRIGHT_TEST_SPARK_ROWS=5000000 $(BIN)/python -m pytest -s --timeout=3600 tests/contract/test_spark_clients.py -k two_hosts
-	SAGEWRIGHT_TEST_LOG_MB=10000 $(BIN)/python -m pytest -s --timeout=7200 tests/faults/test_unfriendly_jobs.py -k gigabytes
+	SAGEWRIGHT_TEST_SPARK_ROWS=5000000 $(BIN)/python -m pytest -s --timeout=3600 tests/contract/jobs/test_spark_clients.py -k two_hosts
+	SAGEWRIGHT_TEST_LOG_MB=10000 $(BIN)/python -m pytest -s --timeout=7200 tests/faults/jobs/test_unfriendly_jobs.py -k gigabytes
 	SAGEWRIGHT_TEST_FUZZ_REQUESTS=1000000 $(BIN)/python -m pytest -s --timeout=86400 tests/security/port/test_port_fuzz.py
 
 unit: setup system ## Tests without a server

@@ -24,15 +24,15 @@ LAST = ("conformance", "security", "unit")
 """Suites with many short files come last: they even out what the long ones leave."""
 
 SCATTERED = {
+    *(f"tests/contract/algorithms/test_{name}.py" for name in ("numeric_algorithms",)),
+    *(f"tests/contract/hosting/test_{name}.py" for name in ("hosting_clients",)),
     *(
-        f"tests/contract/test_{name}.py"
-        for name in ("clients", "distributed", "hosts", "input_clients", "model_parallel")
-    ),
-    *(
-        f"tests/contract/test_{name}.py"
+        f"tests/contract/jobs/test_{name}.py"
         for name in (
-            "hosting_clients",
-            "numeric_algorithms",
+            "distributed",
+            "hosts",
+            "input_clients",
+            "model_parallel",
             "processing_boto3",
             "processing_clients",
             "remote_functions",
@@ -41,7 +41,8 @@ SCATTERED = {
             "training_boto3",
         )
     ),
-    *(f"tests/faults/test_{name}.py" for name in ("kills", "launch_kills", "unfriendly_jobs")),
+    "tests/contract/server/test_clients.py",
+    *(f"tests/faults/jobs/test_{name}.py" for name in ("kills", "launch_kills", "unfriendly_jobs")),
     *(
         f"tests/unit/agent/{name}.py"
         for name in ("outputs/test_checkpoints", "test_endings", "test_host", "reports/test_metrics")
@@ -50,7 +51,7 @@ SCATTERED = {
     "tests/unit/server/test_internal.py",
     "tests/unit/store/logs/test_logs.py",
 }
-DIVIDED = {"tests/contract/test_inputs.py": ("[beside", "[through S3")}
+DIVIDED = {"tests/contract/jobs/test_inputs.py": ("[beside", "[through S3")}
 
 SAMPLE = "SAGEWRIGHT_TEST_SAMPLE"
 MARKS = {

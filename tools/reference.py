@@ -14,8 +14,8 @@ from typing import Any, get_type_hints
 
 import typer
 
-from sagewright.algorithms import catalogue
-from sagewright.algorithms.reference import updated
+from sagewright.algorithms.schema import catalogue
+from sagewright.algorithms.schema.reference import updated
 from sagewright.cli.main import app
 from sagewright.model.settings import PREFIX, Settings
 from sagewright.services import registry

@@ -24,8 +24,8 @@ from gensim.models import Word2Vec
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.svm import LinearSVC
 
-from sagewright.algorithms.blazingtext import similarity
 from sagewright.algorithms.blazingtext.declaration import DECLARATION
+from sagewright.algorithms.blazingtext.embeddings import similarity
 
 PEERS = ("fasttext-wheel", "gensim", "scikit-learn")
 GROUPS, MEMBERS, COMMON, LINES = 1000, 4, 2000, 50_000

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from sagewright.algorithms import catalogue
+from sagewright.algorithms.schema import catalogue
 
 ROUNDS = 3
 OURS = "Sagewright"

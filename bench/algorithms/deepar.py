@@ -29,10 +29,10 @@ from gluonts.torch import DeepAREstimator
 from statsmodels.tsa.exponential_smoothing.ets import ETSModel
 from statsmodels.tsa.forecasting.theta import ThetaModel
 
+from sagewright.algorithms.deepar.data.panel import Panel
+from sagewright.algorithms.deepar.data.series import Series
 from sagewright.algorithms.deepar.declaration import DECLARATION
 from sagewright.algorithms.deepar.model import Model
-from sagewright.algorithms.deepar.panel import Panel
-from sagewright.algorithms.deepar.series import Series
 
 PEERS = ("gluonts", "torch", "statsmodels")
 EPOCHS = 100

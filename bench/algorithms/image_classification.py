@@ -29,7 +29,7 @@ from torch import nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, TensorDataset
 
-from sagewright.algorithms.deep import backbones
+from sagewright.algorithms.deep.images import backbones
 from sagewright.algorithms.formats import recordio
 from sagewright.algorithms.image_classification import artefact, model
 from sagewright.algorithms.image_classification.declaration import DECLARATION

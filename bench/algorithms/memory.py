@@ -15,17 +15,17 @@ from pathlib import Path
 
 import numpy as np
 
-from sagewright.algorithms.declaration import Declaration
 from sagewright.algorithms.firstparty import artefact
-from sagewright.algorithms.firstparty.data import ExpectedColumns, Rows
 from sagewright.algorithms.firstparty.hosts import Group
 from sagewright.algorithms.firstparty.lines import Lines
-from sagewright.algorithms.firstparty.memory import Budget
+from sagewright.algorithms.firstparty.rows.data import ExpectedColumns, Rows
+from sagewright.algorithms.firstparty.rows.memory import Budget
+from sagewright.algorithms.firstparty.rows.source import Source
 from sagewright.algorithms.firstparty.session import Session
-from sagewright.algorithms.firstparty.source import Source
 from sagewright.algorithms.formats.recordio import BLOCK_BYTES
 from sagewright.algorithms.formats.table import Layout, Sparse, Table
 from sagewright.algorithms.job import Job
+from sagewright.algorithms.schema.declaration import Declaration
 
 
 class Held(Rows):

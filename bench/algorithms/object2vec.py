@@ -19,9 +19,9 @@ from contest import Contest, Entrant
 from torch import nn
 from torch.nn import functional
 
-from sagewright.algorithms.deep import device as devices
-from sagewright.algorithms.deep.run import Run
-from sagewright.algorithms.deep.together import Together
+from sagewright.algorithms.deep.training import device as devices
+from sagewright.algorithms.deep.training.run import Run
+from sagewright.algorithms.deep.training.together import Together
 from sagewright.algorithms.firstparty.lines import Lines
 from sagewright.algorithms.object2vec import training
 from sagewright.algorithms.object2vec.declaration import DECLARATION

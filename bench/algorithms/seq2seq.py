@@ -20,10 +20,10 @@ from contest import Contest, Entrant
 from torch import nn
 from torch.nn import functional
 
-from sagewright.algorithms.deep import device as devices
-from sagewright.algorithms.deep.device import Device
-from sagewright.algorithms.deep.run import Run
-from sagewright.algorithms.deep.together import Together
+from sagewright.algorithms.deep.training import device as devices
+from sagewright.algorithms.deep.training.device import Device
+from sagewright.algorithms.deep.training.run import Run
+from sagewright.algorithms.deep.training.together import Together
 from sagewright.algorithms.firstparty.lines import Lines
 from sagewright.algorithms.seq2seq import beams, training
 from sagewright.algorithms.seq2seq.declaration import DECLARATION

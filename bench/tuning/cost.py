@@ -6,8 +6,8 @@ import time
 
 import synthetic
 
-from sagewright.tuning.bayesian import BayesianSearcher
 from sagewright.tuning.points import uniform
+from sagewright.tuning.searchers.bayesian import BayesianSearcher
 from sagewright.tuning.study import Study, Trial, TrialState
 
 TRIALS = (10, 25, 50, 150, 500, 750)

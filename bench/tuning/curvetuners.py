@@ -10,11 +10,11 @@ from typing import Any, TypeAlias
 import lcbench
 import numpy as np
 import optuna
+from simulation import Simulation
 
 from sagewright.tuning.inprocess import InProcessSearchers
 from sagewright.tuning.loop import Rules
 from sagewright.tuning.points import uniform
-from sagewright.tuning.simulation import Simulation
 from sagewright.tuning.space import Integer, Scaling
 from sagewright.tuning.study import Study, whole_curves
 

@@ -11,8 +11,8 @@ import torch
 from hebo.design_space.design_space import DesignSpace
 from hebo.optimizers.hebo import HEBO
 
-from sagewright.tuning.lattice import Lattice
 from sagewright.tuning.space import Categorical, Integer, Parameter, Scaling, Space
+from sagewright.tuning.surrogates.lattice import Lattice
 
 
 class Hebo:

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime
+from simulation import SimulatedOutcome
 
 from sagewright.tuning.points import uniform
-from sagewright.tuning.simulation import SimulatedOutcome
 from sagewright.tuning.space import Continuous, Integer, Scaling, Space
 
 EPOCHS = 52

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-
-from sagewright.tuning.recorded import Recorded
+from recorded_tables import Recorded
 
 PLACE = Path(__file__).parent / "recorded"
 

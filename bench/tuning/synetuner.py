@@ -11,8 +11,8 @@ from syne_tune import config_space
 from syne_tune.optimizer.baselines import CQR
 from syne_tune.optimizer.schedulers.ask_tell_scheduler import AskTellScheduler
 
-from sagewright.tuning.lattice import Lattice
 from sagewright.tuning.space import Categorical, Integer, Parameter, Scaling, Space
+from sagewright.tuning.surrogates.lattice import Lattice
 
 
 def space(asked: Space) -> dict[str, Any]:

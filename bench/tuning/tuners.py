@@ -12,9 +12,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from sagewright.tuning.inprocess import searcher
-from sagewright.tuning.lattice import Lattice
 from sagewright.tuning.space import Categorical, Continuous, Integer, Parameter, Scaling, Space
 from sagewright.tuning.study import Study, Trial, TrialState
+from sagewright.tuning.surrogates.lattice import Lattice
 
 
 class Tuner(Protocol):

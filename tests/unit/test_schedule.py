@@ -68,8 +68,8 @@ def test_samples(tmp_path: Path) -> None:
 
 def test_scopes() -> None:
     assert scope("tests/unit/a.py::test_x[1]") == scope("tests/unit/a.py::test_y") == "tests/unit/a.py"
-    scattered = "tests/contract/test_clients.py::test_x"
+    scattered = "tests/contract/server/test_clients.py::test_x"
     assert scope(scattered) == scattered
-    beside, through = (f"tests/contract/test_inputs.py::test_x[{kind}-1]" for kind in ("beside", "through S3"))
+    beside, through = (f"tests/contract/jobs/test_inputs.py::test_x[{kind}-1]" for kind in ("beside", "through S3"))
     assert scope(beside) != scope(through)
     assert scope(beside) == scope(beside.replace("test_x", "test_y"))

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sagewright.algorithms.channels import ChannelInput
 from sagewright.algorithms.errors import PlatformError, UserError
 from sagewright.algorithms.formats import files
+from sagewright.algorithms.schema.channels import ChannelInput
 
 ROOT_VARIABLE = "SAGEWRIGHT_ML_ROOT"
 STANDARD_ROOT = "/opt/ml"

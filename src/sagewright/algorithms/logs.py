@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 
-from sagewright.algorithms.declaration import LogStyle
+from sagewright.algorithms.schema.declaration import LogStyle
 
 _FORMATS: dict[LogStyle, tuple[str, str]] = {
     "xgboost": ("[%(asctime)s:%(levelname)s] %(message)s", "%Y-%m-%d:%H:%M:%S"),

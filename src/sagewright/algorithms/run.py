@@ -10,11 +10,12 @@ import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from sagewright.algorithms import catalogue, logs
-from sagewright.algorithms.declaration import Declaration
+from sagewright.algorithms import logs
 from sagewright.algorithms.errors import JobError, PlatformError, UserError
 from sagewright.algorithms.functions import load_function
 from sagewright.algorithms.job import ROOT_VARIABLE, STANDARD_ROOT, Job
+from sagewright.algorithms.schema import catalogue
+from sagewright.algorithms.schema.declaration import Declaration
 from sagewright.algorithms.serving import BuiltIn
 from sagewright.serving.settings import ServingSettings, WrongSetting
 from sagewright.serving.several import Several, is_asked_for

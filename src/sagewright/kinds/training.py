@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sagewright.algorithms import catalogue
+from sagewright.algorithms.schema import catalogue
 from sagewright.kinds.base import DEFAULT_MAX_RUNTIME_S, MAX_FAILURE, OWNER, Demand, Failure, Kind, NamedJob, host_names
 from sagewright.model.jobs.brief import (
     Brief,

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from sagewright.algorithms import catalogue
+from sagewright.algorithms.schema import catalogue
 from sagewright.kinds.training import OBJECTIVE, metric_definitions, with_objective
 from sagewright.kinds.tuningspace import holds, read_space
 from sagewright.runtimes import images

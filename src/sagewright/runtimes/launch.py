@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection
 from itertools import pairwise
 
-from sagewright.algorithms import catalogue
+from sagewright.algorithms.schema import catalogue
 from sagewright.model.jobs.brief import Brief, Program, Purpose
 from sagewright.runtimes.images import Image, ImageKind
 from sagewright.runtimes.recipes import SERVING, NoRecipe, recipe_for

@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 
-from sagewright.tuning.bayesian import BayesianSearcher
-from sagewright.tuning.freezethaw import FreezeThawSearcher
 from sagewright.tuning.minds import Searcher
+from sagewright.tuning.searchers.bayesian import BayesianSearcher
+from sagewright.tuning.searchers.freezethaw import FreezeThawSearcher
 from sagewright.tuning.strategies import plain_searcher, stopper
 from sagewright.tuning.study import Study, Trial
 from sagewright.tuning.suggestion import Suggestion

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sagewright.tuning.grid import GridSearcher
-from sagewright.tuning.hyperband import HyperbandSearcher, HyperbandStopper
-from sagewright.tuning.median import MedianStopper
 from sagewright.tuning.minds import Searcher, Stopper
 from sagewright.tuning.points import RandomSearcher
+from sagewright.tuning.searchers.grid import GridSearcher
+from sagewright.tuning.searchers.hyperband import HyperbandSearcher, HyperbandStopper
+from sagewright.tuning.searchers.median import MedianStopper
 from sagewright.tuning.study import Study, Trial
 
 

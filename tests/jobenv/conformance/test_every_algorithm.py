@@ -20,8 +20,10 @@ import pytest
 from numpy.testing import assert_allclose
 from samples import SAMPLES
 
-from sagewright.algorithms import catalogue
-from sagewright.algorithms.domains import (
+from sagewright.algorithms.formats import record, recordio
+from sagewright.algorithms.formats.record import Tensor
+from sagewright.algorithms.schema import catalogue
+from sagewright.algorithms.schema.domains import (
     Choice,
     Either,
     Flag,
@@ -34,10 +36,8 @@ from sagewright.algorithms.domains import (
     RealList,
     WordList,
 )
-from sagewright.algorithms.formats import record, recordio
-from sagewright.algorithms.formats.record import Tensor
-from sagewright.algorithms.hyperparameters import Hyperparameter
-from sagewright.algorithms.wording import SCHEMA
+from sagewright.algorithms.schema.hyperparameters import Hyperparameter
+from sagewright.algorithms.schema.wording import SCHEMA
 
 HARD: dict[str, Callable[[np.ndarray, int], np.ndarray]] = {
     "one row": lambda rows, labels: rows[:1],

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from test_every_algorithm import SAMPLES, prepare, repository
 
-from sagewright.algorithms import catalogue
-from sagewright.algorithms.domains import Choice, Either, Flag, Integer, IntegerList, Real, Size, WordList
-from sagewright.algorithms.hyperparameters import NEVER, SOLVER, Hyperparameter
+from sagewright.algorithms.schema import catalogue
+from sagewright.algorithms.schema.domains import Choice, Either, Flag, Integer, IntegerList, Real, Size, WordList
+from sagewright.algorithms.schema.hyperparameters import NEVER, SOLVER, Hyperparameter
 
 Settings = dict[str, str]
 ALL = [(name, each) for name, declared in catalogue.declarations().items() for each in declared.hyperparameters]

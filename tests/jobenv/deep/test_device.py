@@ -10,13 +10,13 @@ import pytest
 import torch
 from torch import nn
 
-from sagewright.algorithms.deep import device
-from sagewright.algorithms.deep.device import laid_out
+from sagewright.algorithms.deep.training import device
+from sagewright.algorithms.deep.training.device import laid_out
 
 PROGRAM = """
 import torch
 from torch import nn
-from sagewright.algorithms.deep.device import laid_out
+from sagewright.algorithms.deep.training.device import laid_out
 torch.set_num_threads(1)
 width, side = {width}, {side}
 layers = [nn.Conv2d(3, width, 7, 2, 3), nn.MaxPool2d(3, 2, 1), nn.Conv2d(width, 2 * width, 1, 2), nn.BatchNorm2d(2 * width)]

@@ -14,16 +14,16 @@ import pytest
 import torch
 from torch import nn
 
-from sagewright.algorithms.deep import device as devices
-from sagewright.algorithms.deep import optimizers
-from sagewright.algorithms.deep.checkpoints import Checkpoints
-from sagewright.algorithms.deep.device import Device
-from sagewright.algorithms.deep.epochs import Course, run_epochs
-from sagewright.algorithms.deep.optimizer import TorchOptimizer
-from sagewright.algorithms.deep.optimizers import Settings
-from sagewright.algorithms.deep.patience import Patience, Stopping
-from sagewright.algorithms.deep.state import State
-from sagewright.algorithms.deep.updates import Descent
+from sagewright.algorithms.deep.training import device as devices
+from sagewright.algorithms.deep.training import optimizers
+from sagewright.algorithms.deep.training.checkpoints import Checkpoints
+from sagewright.algorithms.deep.training.device import Device
+from sagewright.algorithms.deep.training.epochs import Course, run_epochs
+from sagewright.algorithms.deep.training.optimizer import TorchOptimizer
+from sagewright.algorithms.deep.training.optimizers import Settings
+from sagewright.algorithms.deep.training.patience import Patience, Stopping
+from sagewright.algorithms.deep.training.state import State
+from sagewright.algorithms.deep.training.updates import Descent
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.termination import Termination
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sagewright.algorithms.deep import imageanswers
-from sagewright.algorithms.deep.images import BadImage
+from sagewright.algorithms.deep.images import answers
+from sagewright.algorithms.deep.images.decoding import BadImage
 from sagewright.algorithms.formats.content_type import ContentType
 
 OFFERED = ("application/json", "application/json;annotation=1", "application/jsonlines")
@@ -22,8 +22,8 @@ OFFERED = ("application/json", "application/json;annotation=1", "application/jso
     ],
 )
 def test_the_clients_first_choice_that_is_offered_counts(accept: str, form: str) -> None:
-    assert imageanswers.form_of("image/png", accept, OFFERED) == ContentType.parse(form)
-    assert imageanswers.form_of("", accept, OFFERED) == ContentType.parse(form)
+    assert answers.form_of("image/png", accept, OFFERED) == ContentType.parse(form)
+    assert answers.form_of("", accept, OFFERED) == ContentType.parse(form)
 
 
 @pytest.mark.parametrize(
@@ -35,13 +35,13 @@ def test_the_clients_first_choice_that_is_offered_counts(accept: str, form: str)
     ],
 )
 def test_others_are_refused(content_type: str, accept: str, status: int, told: str) -> None:
-    answer = imageanswers.form_of(content_type, accept, OFFERED)
+    answer = answers.form_of(content_type, accept, OFFERED)
     assert not isinstance(answer, ContentType)
     assert answer.status == status
     assert answer.body.decode().startswith(told)
 
 
 def test_an_image_that_cant_be_used_is_a_bad_request() -> None:
-    answer = imageanswers.unusable(BadImage("it is empty"))
+    answer = answers.unusable(BadImage("it is empty"))
     assert answer.status == 400
     assert b"can't be used: it is empty" in answer.body

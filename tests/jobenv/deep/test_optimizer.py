@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import torch
 
-from sagewright.algorithms.deep.optimizer import TorchOptimizer
-from sagewright.algorithms.deep.updates import AdaDelta, AdaGrad, Descent, TorchAdam, TorchRMSProp, Update
+from sagewright.algorithms.deep.training.optimizer import TorchOptimizer
+from sagewright.algorithms.deep.training.updates import AdaDelta, AdaGrad, Descent, TorchAdam, TorchRMSProp, Update
 from sagewright.algorithms.errors import UserError
 
 RATE, DECAY = 0.05, 0.01
@@ -114,7 +114,7 @@ def test_torchs_compiler_is_not_imported() -> None:
     """It takes a second of CPU."""
     program = (
         "import sys, torch\n"
-        "from sagewright.algorithms.deep import optimizers\n"
+        "from sagewright.algorithms.deep.training import optimizers\n"
         "layer = torch.nn.Linear(2, 1)\n"
         "for name in ('sgd', 'nag', 'adam', 'rmsprop', 'adagrad', 'adadelta'):\n"
         "    optimizer = optimizers.build(name, layer.named_parameters(), optimizers.Settings(0.1, momentum=0.9))\n"

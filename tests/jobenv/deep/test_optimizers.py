@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from sagewright.algorithms.deep import optimizers
-from sagewright.algorithms.deep.optimizers import Settings
+from sagewright.algorithms.deep.training import optimizers
+from sagewright.algorithms.deep.training.optimizers import Settings
 
 
 class Two(nn.Module):

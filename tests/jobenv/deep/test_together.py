@@ -9,14 +9,14 @@ from pathlib import Path
 
 import torch
 
-from sagewright.algorithms.deep.together import Together
+from sagewright.algorithms.deep.training.together import Together
 
 PROGRAM = """
 import json, sys
 import torch
 from pathlib import Path
-from sagewright.algorithms.deep.device import Device
-from sagewright.algorithms.deep.together import together
+from sagewright.algorithms.deep.training.device import Device
+from sagewright.algorithms.deep.training.together import together
 from sagewright.algorithms.job import Job
 rank, name = int(sys.argv[1]), sys.argv[2]
 hosts = ("127.0.0.1", "127.0.0.2")

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sagewright.algorithms.channels import ChannelInput
 from sagewright.algorithms.errors import UserError
-from sagewright.algorithms.firstparty.data import ExpectedColumns, Rows
+from sagewright.algorithms.firstparty.rows.data import ExpectedColumns, Rows
 from sagewright.algorithms.formats import record, recordio
 from sagewright.algorithms.formats.content_type import ContentType
 from sagewright.algorithms.formats.record import Tensor
 from sagewright.algorithms.job import Job
+from sagewright.algorithms.schema.channels import ChannelInput
 
 
 def open_job(job: Any, media: str, *files: bytes) -> Job:

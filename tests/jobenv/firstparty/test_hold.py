@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from sagewright.algorithms.errors import UserError
-from sagewright.algorithms.firstparty import hold
-from sagewright.algorithms.firstparty.hold import Hold
-from sagewright.algorithms.firstparty.spool import Spool
+from sagewright.algorithms.firstparty.rows import hold
+from sagewright.algorithms.firstparty.rows.hold import Hold
+from sagewright.algorithms.firstparty.rows.spool import Spool
 from sagewright.algorithms.formats.table import Sparse, Table
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from sagewright.algorithms.firstparty.hosts import Group
-from sagewright.algorithms.firstparty.reservoir import Reservoir
+from sagewright.algorithms.firstparty.rows.reservoir import Reservoir
 
 BLOCKS = ((0, 20), (20, 21), (21, 21), (21, 250), (250, 300))
 

@@ -10,8 +10,8 @@ import pytest
 from sagewright.algorithms import run
 from sagewright.algorithms.errors import PlatformError
 from sagewright.algorithms.formats import files
-from sagewright.algorithms.hardware import gpu_count
 from sagewright.algorithms.job import Job
+from sagewright.algorithms.native.hardware import gpu_count
 
 
 def configure(root: Path, **contents: object) -> dict[str, str]:

@@ -12,7 +12,7 @@ from types import ModuleType
 
 import pytest
 
-from sagewright.algorithms import catalogue
+from sagewright.algorithms.schema import catalogue
 from sagewright.model.settings import PREFIX, Settings
 from sagewright.services import registry
 

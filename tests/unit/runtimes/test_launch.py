@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sagewright.algorithms import catalogue
+from sagewright.algorithms.schema import catalogue
 from sagewright.model.jobs.brief import Brief, Program, Purpose
 from sagewright.runtimes.images import ALGORITHMS, resolve_image
 from sagewright.runtimes.launch import (

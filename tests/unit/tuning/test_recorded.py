@@ -8,11 +8,11 @@ import statistics
 from pathlib import Path
 
 import pytest
+from recorded_tables import Recorded
+from simulation import SimulatedCourse, Simulation
 
 from sagewright.tuning.inprocess import InProcessSearchers
 from sagewright.tuning.loop import Rules
-from sagewright.tuning.recorded import Recorded
-from sagewright.tuning.simulation import SimulatedCourse, Simulation
 from sagewright.tuning.study import Study, Trial
 
 PLACE = Path(__file__).parents[3] / "bench/tuning/recorded"

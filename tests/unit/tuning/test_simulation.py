@@ -4,10 +4,10 @@ import math
 from collections.abc import Mapping
 
 import pytest
+from simulation import SimulatedOutcome, Simulation, function
 
 from sagewright.tuning.inprocess import InProcessSearchers
 from sagewright.tuning.loop import Over, Rules
-from sagewright.tuning.simulation import SimulatedOutcome, Simulation, function
 from sagewright.tuning.study import TrialState
 from tuning.studies import MIXED, branin, mixed, study
 

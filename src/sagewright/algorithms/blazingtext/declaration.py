@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from sagewright.algorithms.blazingtext import rules
-from sagewright.algorithms.channels import Channel
-from sagewright.algorithms.declaration import Declaration, Kernels
-from sagewright.algorithms.domains import Choice, Flag, Integer, Real
 from sagewright.algorithms.firstparty import declaring
-from sagewright.algorithms.hyperparameters import SOLVER, Hyperparameter
-from sagewright.algorithms.metrics import Metric
-from sagewright.algorithms.wording import SCHEMA
+from sagewright.algorithms.schema.channels import Channel
+from sagewright.algorithms.schema.declaration import Declaration, Kernels
+from sagewright.algorithms.schema.domains import Choice, Flag, Integer, Real
+from sagewright.algorithms.schema.hyperparameters import SOLVER, Hyperparameter
+from sagewright.algorithms.schema.metrics import Metric
+from sagewright.algorithms.schema.wording import SCHEMA
 
 POSITIVE = Integer("[1, 2147483647]")
 SUPERVISED = ("mode", ("supervised",))

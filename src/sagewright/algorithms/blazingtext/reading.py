@@ -18,7 +18,7 @@ import numpy as np
 
 from sagewright.algorithms.blazingtext.vocabulary import END, LABEL
 from sagewright.algorithms.errors import UserError
-from sagewright.algorithms.firstparty import memory
+from sagewright.algorithms.firstparty.rows import memory
 from sagewright.algorithms.formats import recordio
 from sagewright.algorithms.job import Job
 

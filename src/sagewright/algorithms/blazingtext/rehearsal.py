@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from sagewright.algorithms.blazingtext import convex, descentkernel, word2vec
+from sagewright.algorithms.blazingtext.classification import convex, descentkernel
+from sagewright.algorithms.blazingtext.embeddings import word2vec
 from sagewright.algorithms.blazingtext.vocabulary import Grams, Subwords, Vocabulary
 
 

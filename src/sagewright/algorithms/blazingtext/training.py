@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sagewright.algorithms.blazingtext import supervised, word2vec
+from sagewright.algorithms.blazingtext.classification import supervised
 from sagewright.algorithms.blazingtext.declaration import DECLARATION
+from sagewright.algorithms.blazingtext.embeddings import word2vec
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.firstparty import threads
 from sagewright.algorithms.firstparty.session import session

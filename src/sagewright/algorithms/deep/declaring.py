@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sagewright.algorithms.domains import Choice, Either, Integer
 from sagewright.algorithms.firstparty import declaring
-from sagewright.algorithms.hyperparameters import Hyperparameter
+from sagewright.algorithms.schema.domains import Choice, Either, Integer
+from sagewright.algorithms.schema.hyperparameters import Hyperparameter
 
 GPUS = Hyperparameter(
     "_num_gpus",

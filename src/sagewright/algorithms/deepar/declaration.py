@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from sagewright.algorithms.channels import Channel
-from sagewright.algorithms.declaration import Declaration
 from sagewright.algorithms.deep import declaring as deep
 from sagewright.algorithms.deepar import rules
 from sagewright.algorithms.deepar.rules import FORM
-from sagewright.algorithms.domains import Choice, Either, Integer, IntegerList, Pattern, Real, RealList, WordList
 from sagewright.algorithms.firstparty import declaring
-from sagewright.algorithms.hyperparameters import Hyperparameter
-from sagewright.algorithms.metrics import Metric
-from sagewright.algorithms.wording import SCHEMA
+from sagewright.algorithms.schema.channels import Channel
+from sagewright.algorithms.schema.declaration import Declaration
+from sagewright.algorithms.schema.domains import Choice, Either, Integer, IntegerList, Pattern, Real, RealList, WordList
+from sagewright.algorithms.schema.hyperparameters import Hyperparameter
+from sagewright.algorithms.schema.metrics import Metric
+from sagewright.algorithms.schema.wording import SCHEMA
 
 RECURRENT = (("_network", ("recurrent",)),)
 POSITIVE = Integer("[1, 2147483647]")

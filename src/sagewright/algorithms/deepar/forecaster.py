@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from sagewright.algorithms.deepar import inputs
+from sagewright.algorithms.deepar.data import inputs
+from sagewright.algorithms.deepar.data.inputs import Normal
+from sagewright.algorithms.deepar.data.panel import Panel
+from sagewright.algorithms.deepar.data.scaling import Scaling
 from sagewright.algorithms.deepar.forecasts import Forecast, Paths
-from sagewright.algorithms.deepar.inputs import Normal
 from sagewright.algorithms.deepar.network import Network
-from sagewright.algorithms.deepar.panel import Panel
-from sagewright.algorithms.deepar.scaling import Scaling
 
 PATHS = 8192
 """Number of paths drawn at once; at least those of one series."""

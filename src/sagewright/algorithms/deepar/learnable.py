@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from sagewright.algorithms.deep.run import Run
-from sagewright.algorithms.deep.together import Together
-from sagewright.algorithms.deepar import dataset, inputs, reading
-from sagewright.algorithms.deepar.dataset import Fields
-from sagewright.algorithms.deepar.frequency import Frequency
-from sagewright.algorithms.deepar.inputs import Normal
-from sagewright.algorithms.deepar.panel import Layout, Panel, Windows
-from sagewright.algorithms.deepar.scaling import Kind, Levels, Scaling
-from sagewright.algorithms.deepar.series import Series, observations
+from sagewright.algorithms.deep.training.run import Run
+from sagewright.algorithms.deep.training.together import Together
+from sagewright.algorithms.deepar.data import dataset, inputs, reading
+from sagewright.algorithms.deepar.data.dataset import Fields
+from sagewright.algorithms.deepar.data.frequency import Frequency
+from sagewright.algorithms.deepar.data.inputs import Normal
+from sagewright.algorithms.deepar.data.panel import Layout, Panel, Windows
+from sagewright.algorithms.deepar.data.scaling import Kind, Levels, Scaling
+from sagewright.algorithms.deepar.data.series import Series, observations
 from sagewright.algorithms.errors import UserError
 
 SURVEYED, SURVEYED_NUMBERS = 4096, 4_000_000

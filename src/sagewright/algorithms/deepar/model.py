@@ -15,21 +15,22 @@ import numpy as np
 import torch
 
 from sagewright.algorithms.deep import weights
-from sagewright.algorithms.deepar import inputs, residual
-from sagewright.algorithms.deepar.dataset import Fields
+from sagewright.algorithms.deepar import residual
+from sagewright.algorithms.deepar.data import inputs
+from sagewright.algorithms.deepar.data.dataset import Fields
+from sagewright.algorithms.deepar.data.frequency import Frequency
+from sagewright.algorithms.deepar.data.inputs import Normal
+from sagewright.algorithms.deepar.data.panel import Layout
+from sagewright.algorithms.deepar.data.scaling import KINDS, Scaling
 from sagewright.algorithms.deepar.experts import EXPERTS
 from sagewright.algorithms.deepar.forecaster import Forecaster
 from sagewright.algorithms.deepar.forecasts import LEVELS
-from sagewright.algorithms.deepar.frequency import Frequency
-from sagewright.algorithms.deepar.inputs import Normal
 from sagewright.algorithms.deepar.likelihoods import LIKELIHOODS
 from sagewright.algorithms.deepar.network import Network, Shape
-from sagewright.algorithms.deepar.panel import Layout
 from sagewright.algorithms.deepar.pooled import Experts, Forecasting, Pooled
 from sagewright.algorithms.deepar.residual import ResidualForecaster, ResidualNetwork
-from sagewright.algorithms.deepar.scaling import KINDS, Scaling
 from sagewright.algorithms.errors import UserError
-from sagewright.algorithms.firstparty import memory
+from sagewright.algorithms.firstparty.rows import memory
 
 PARAMS, SYMBOL = "model_algo-1-0000.params", "model_algo-1-symbol.json"
 FORMAT = 1

@@ -15,9 +15,9 @@ from typing import Protocol
 import numpy as np
 
 from sagewright.algorithms.deepar import experts
+from sagewright.algorithms.deepar.data.panel import Panel
+from sagewright.algorithms.deepar.data.scaling import Scaling
 from sagewright.algorithms.deepar.forecasts import LEVELS, Forecast, Quantiles
-from sagewright.algorithms.deepar.panel import Panel
-from sagewright.algorithms.deepar.scaling import Scaling
 
 FEWEST = 10
 """Minimum number of values in a series before the withheld ones."""

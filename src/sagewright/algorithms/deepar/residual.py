@@ -14,11 +14,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from sagewright.algorithms.deepar import inputs
+from sagewright.algorithms.deepar.data import inputs
+from sagewright.algorithms.deepar.data.inputs import Normal
+from sagewright.algorithms.deepar.data.panel import Layout, Panel, Windows
+from sagewright.algorithms.deepar.data.scaling import Levels, Scaling
 from sagewright.algorithms.deepar.forecasts import LEVELS, Forecast, Quantiles
-from sagewright.algorithms.deepar.inputs import Normal
-from sagewright.algorithms.deepar.panel import Layout, Panel, Windows
-from sagewright.algorithms.deepar.scaling import Levels, Scaling
 
 BLOCKS, WIDTH, MEMBERS = 4, 256, 2
 FARTHEST = 10.0

@@ -16,12 +16,12 @@ from typing import Any
 
 import numpy as np
 
-from sagewright.algorithms.deep import device as devices
-from sagewright.algorithms.deepar import series
+from sagewright.algorithms.deep.training import device as devices
+from sagewright.algorithms.deepar.data import series
+from sagewright.algorithms.deepar.data.panel import Panel
+from sagewright.algorithms.deepar.data.series import Series, shown
 from sagewright.algorithms.deepar.forecasts import Forecast
 from sagewright.algorithms.deepar.model import Model
-from sagewright.algorithms.deepar.panel import Panel
-from sagewright.algorithms.deepar.series import Series, shown
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.firstparty.requests import JSON, JSON_LINES
 from sagewright.algorithms.formats.content_type import ContentType

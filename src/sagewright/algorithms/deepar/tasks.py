@@ -8,13 +8,14 @@ from typing import ClassVar, Protocol
 import numpy as np
 import torch
 
-from sagewright.algorithms.deep.device import Device
-from sagewright.algorithms.deep.optimizer import TorchOptimizer
-from sagewright.algorithms.deep.updates import TorchAdam
-from sagewright.algorithms.deepar import inputs, residual
+from sagewright.algorithms.deep.training.device import Device
+from sagewright.algorithms.deep.training.optimizer import TorchOptimizer
+from sagewright.algorithms.deep.training.updates import TorchAdam
+from sagewright.algorithms.deepar import residual
+from sagewright.algorithms.deepar.data import inputs
+from sagewright.algorithms.deepar.data.panel import Windows
 from sagewright.algorithms.deepar.learnable import DENSITIES, Learnable
 from sagewright.algorithms.deepar.network import Network
-from sagewright.algorithms.deepar.panel import Windows
 from sagewright.algorithms.deepar.residual import ResidualNetwork
 
 

@@ -6,12 +6,12 @@ import logging
 
 import numpy as np
 
-from sagewright.algorithms.deep.run import Run
-from sagewright.algorithms.deepar import dataset, reading
+from sagewright.algorithms.deep.training.run import Run
+from sagewright.algorithms.deepar.data import dataset, reading
+from sagewright.algorithms.deepar.data.panel import Panel
+from sagewright.algorithms.deepar.data.series import Series
 from sagewright.algorithms.deepar.model import Model
-from sagewright.algorithms.deepar.panel import Panel
 from sagewright.algorithms.deepar.scores import Scores
-from sagewright.algorithms.deepar.series import Series
 from sagewright.algorithms.errors import UserError
 
 OBJECTIVES = ("RMSE", "mean_wQuantileLoss")

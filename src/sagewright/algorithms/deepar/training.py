@@ -12,24 +12,25 @@ from typing import Any
 import numpy as np
 import torch
 
-from sagewright.algorithms.deep import schedules
-from sagewright.algorithms.deep.epochs import Course, run_epochs
 from sagewright.algorithms.deep.lines import EpochLines
-from sagewright.algorithms.deep.patience import Patience, Stopping
-from sagewright.algorithms.deep.run import Run, begin
-from sagewright.algorithms.deep.state import State
-from sagewright.algorithms.deepar import inputs, residual
-from sagewright.algorithms.deepar.dataset import Draws
+from sagewright.algorithms.deep.training import schedules
+from sagewright.algorithms.deep.training.epochs import Course, run_epochs
+from sagewright.algorithms.deep.training.patience import Patience, Stopping
+from sagewright.algorithms.deep.training.run import Run, begin
+from sagewright.algorithms.deep.training.state import State
+from sagewright.algorithms.deepar import residual
+from sagewright.algorithms.deepar.data import inputs
+from sagewright.algorithms.deepar.data.dataset import Draws
+from sagewright.algorithms.deepar.data.panel import Panel
 from sagewright.algorithms.deepar.declaration import DECLARATION
 from sagewright.algorithms.deepar.learnable import Learnable, gather, is_residual
 from sagewright.algorithms.deepar.model import Model
 from sagewright.algorithms.deepar.network import Network, Shape
-from sagewright.algorithms.deepar.panel import Panel
 from sagewright.algorithms.deepar.pooled import Experts, measured
 from sagewright.algorithms.deepar.residual import ResidualNetwork
 from sagewright.algorithms.deepar.tasks import Recurrent, Residual, Task
 from sagewright.algorithms.deepar.testing import test
-from sagewright.algorithms.firstparty import memory
+from sagewright.algorithms.firstparty.rows import memory
 from sagewright.algorithms.job import Job
 
 WARM_STEPS = 50

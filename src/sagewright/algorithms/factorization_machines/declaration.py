@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from sagewright.algorithms.declaration import Declaration, Kernels
-from sagewright.algorithms.domains import Choice, Integer, Real
 from sagewright.algorithms.firstparty import declaring
 from sagewright.algorithms.firstparty.declaring import Kind, quality
-from sagewright.algorithms.hyperparameters import SOLVER, Hyperparameter, Need
-from sagewright.algorithms.metrics import Direction, Metric
-from sagewright.algorithms.wording import SCHEMA
+from sagewright.algorithms.schema.declaration import Declaration, Kernels
+from sagewright.algorithms.schema.domains import Choice, Integer, Real
+from sagewright.algorithms.schema.hyperparameters import SOLVER, Hyperparameter, Need
+from sagewright.algorithms.schema.metrics import Direction, Metric
+from sagewright.algorithms.schema.wording import SCHEMA
 
 COUNT, NOT_NEGATIVE = Integer("[1, +inf)"), Real("[0, +inf)")
 TUNED = ("1e-8", "512")

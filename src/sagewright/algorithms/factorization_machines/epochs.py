@@ -12,8 +12,8 @@ from sagewright.algorithms.factorization_machines import rates, reported
 from sagewright.algorithms.factorization_machines.descent import FactorizationLearner
 from sagewright.algorithms.factorization_machines.model import Machine, matrix
 from sagewright.algorithms.factorization_machines.rates import Plan
+from sagewright.algorithms.firstparty.rows.source import Batch, Source
 from sagewright.algorithms.firstparty.session import Session
-from sagewright.algorithms.firstparty.source import Batch, Source
 from sagewright.algorithms.formats.table import Table
 
 EVERY = 500

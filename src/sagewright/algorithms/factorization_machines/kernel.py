@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from sagewright.algorithms.kernels import native
+from sagewright.algorithms.native.kernels import native
 
 Columns = tuple[np.ndarray, np.ndarray, np.ndarray]
 State = tuple[np.ndarray, np.ndarray, np.ndarray]

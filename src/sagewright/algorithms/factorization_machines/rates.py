@@ -18,8 +18,8 @@ from sagewright.algorithms.factorization_machines.descent import FactorizationLe
 from sagewright.algorithms.factorization_machines.model import Machine, matrix
 from sagewright.algorithms.factorization_machines.reported import cross_entropy
 from sagewright.algorithms.firstparty.hosts import Group
+from sagewright.algorithms.firstparty.rows.source import Source
 from sagewright.algorithms.firstparty.session import Session
-from sagewright.algorithms.firstparty.source import Source
 from sagewright.algorithms.formats.table import Sparse, Table
 
 RATES = (0.01, 0.003, 0.03, 0.001, 0.1)

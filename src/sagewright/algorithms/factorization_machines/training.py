@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from sagewright.algorithms import hardware
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.factorization_machines import epochs, gibbs, held_out, kernel, reported, units
 from sagewright.algorithms.factorization_machines.blocks import variables
@@ -21,11 +20,12 @@ from sagewright.algorithms.factorization_machines.model import Machine, MachineM
 from sagewright.algorithms.factorization_machines.task import Length, Task
 from sagewright.algorithms.factorization_machines.units import Units
 from sagewright.algorithms.firstparty import baseline, threads
-from sagewright.algorithms.firstparty.data import ExpectedColumns
+from sagewright.algorithms.firstparty.rows.data import ExpectedColumns
+from sagewright.algorithms.firstparty.rows.source import Source
 from sagewright.algorithms.firstparty.session import Session, session
-from sagewright.algorithms.firstparty.source import Source
 from sagewright.algorithms.formats.table import Sparse, Table
 from sagewright.algorithms.job import Job
+from sagewright.algorithms.native import hardware
 
 SWEEPS, FEWEST_SWEEPS = 100, 20
 MOST_UPDATES = 20_000_000_000

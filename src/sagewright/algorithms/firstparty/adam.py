@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sagewright.algorithms.kernels import native
+from sagewright.algorithms.native.kernels import native
 
 BETA_1, BETA_2 = np.float32(0.9), np.float32(0.999)
 REST_1, REST_2 = np.float32(1) - BETA_1, np.float32(1) - BETA_2

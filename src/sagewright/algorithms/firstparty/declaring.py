@@ -6,10 +6,10 @@ import re
 from dataclasses import replace
 from typing import Literal
 
-from sagewright.algorithms.channels import Channel
-from sagewright.algorithms.domains import Choice, Either, Flag, Integer, Text
-from sagewright.algorithms.hyperparameters import NEVER, Hyperparameter
-from sagewright.algorithms.metrics import Direction, Metric
+from sagewright.algorithms.schema.channels import Channel
+from sagewright.algorithms.schema.domains import Choice, Either, Flag, Integer, Text
+from sagewright.algorithms.schema.hyperparameters import NEVER, Hyperparameter
+from sagewright.algorithms.schema.metrics import Direction, Metric
 
 CSV, PROTOBUF = "text/csv", "application/x-recordio-protobuf"
 Kind = Literal["loss", "score"]

@@ -11,10 +11,10 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from sagewright.algorithms.declaration import Declaration
 from sagewright.algorithms.firstparty.declaring import Kind
-from sagewright.algorithms.hardware import gpu_count
 from sagewright.algorithms.job import Job
+from sagewright.algorithms.native.hardware import gpu_count
+from sagewright.algorithms.schema.declaration import Declaration
 
 CONFIGURATION = "/opt/ml/input/config/hyperparameters.json"
 

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from sagewright.algorithms.errors import UserError
-from sagewright.algorithms.firstparty.data import UNUSABLE, usable
+from sagewright.algorithms.firstparty.rows.data import UNUSABLE, usable
 from sagewright.algorithms.formats import delimited, protobuf
 from sagewright.algorithms.formats.content_type import ContentType
 from sagewright.algorithms.formats.table import Sparse

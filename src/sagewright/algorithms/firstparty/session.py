@@ -11,15 +11,16 @@ from typing import Any
 
 import numpy as np
 
-from sagewright.algorithms.declaration import Declaration
-from sagewright.algorithms.firstparty import artefact, hosts, memory
-from sagewright.algorithms.firstparty.data import ExpectedColumns, Rows
+from sagewright.algorithms.firstparty import artefact, hosts
 from sagewright.algorithms.firstparty.hosts import Group
 from sagewright.algorithms.firstparty.lines import Lines
-from sagewright.algorithms.firstparty.memory import Budget
-from sagewright.algorithms.firstparty.source import Source
+from sagewright.algorithms.firstparty.rows import memory
+from sagewright.algorithms.firstparty.rows.data import ExpectedColumns, Rows
+from sagewright.algorithms.firstparty.rows.memory import Budget
+from sagewright.algorithms.firstparty.rows.source import Source
 from sagewright.algorithms.job import Job
-from sagewright.algorithms.wording import UNUSED
+from sagewright.algorithms.schema.declaration import Declaration
+from sagewright.algorithms.schema.wording import UNUSED
 
 KEPT = 0.75
 """Share of the memory for rows that train can use if there is a channel validation."""

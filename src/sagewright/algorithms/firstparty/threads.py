@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from threadpoolctl import threadpool_limits
 
-from sagewright.algorithms import hardware
+from sagewright.algorithms.native import hardware
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

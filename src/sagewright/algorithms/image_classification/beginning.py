@@ -6,8 +6,9 @@ import logging
 
 from torch import nn
 
-from sagewright.algorithms.deep import archives, backbones
-from sagewright.algorithms.deep.run import Run
+from sagewright.algorithms.deep import archives
+from sagewright.algorithms.deep.images import backbones
+from sagewright.algorithms.deep.training.run import Run
 from sagewright.algorithms.image_classification import artefact
 from sagewright.algorithms.image_classification.artefact import ImageDescription
 

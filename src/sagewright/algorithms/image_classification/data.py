@@ -9,8 +9,8 @@ from typing import IO, Any
 
 import numpy as np
 
-from sagewright.algorithms.deep import images
-from sagewright.algorithms.deep.images import BadImage, Faults
+from sagewright.algorithms.deep.images import decoding
+from sagewright.algorithms.deep.images.decoding import BadImage, Faults
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.image_classification import records, rules
 from sagewright.algorithms.image_classification.framing import Framing
@@ -54,12 +54,12 @@ class ImageFormat:
         except OSError as error:
             raise BadImage(f"it can't be read: {error.strerror}") from error
         _, height, width = self.shape
-        image = images.converted(images.opened(content), self.mode, self.resize)
+        image = decoding.converted(decoding.opened(content), self.mode, self.resize)
         if self.resize is not None:
-            image = images.shorter_side(image, self.resize)
+            image = decoding.shorter_side(image, self.resize)
         if image.height < height or image.width < width:
             raise BadImage(f"it has {image.width} x {image.height} pixels, and image_shape needs {width} x {height}")
-        return images.pixels(image)
+        return decoding.pixels(image)
 
     def label(self, given: Any) -> int | list[int]:
         """The class, or the classes if there are several labels. Raises BadImage."""
@@ -142,7 +142,7 @@ def _decode(
         except BadImage as error:
             return None, f"{example.name}: {error}"
 
-    for pixels, said in images.side_by_side(decode, records.examples(job, channel)):
+    for pixels, said in decoding.side_by_side(decode, records.examples(job, channel)):
         if pixels is None:
             faults.add(str(said))
         else:

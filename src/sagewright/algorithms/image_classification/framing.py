@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from sagewright.algorithms.deep import images
+from sagewright.algorithms.deep.images import decoding
 
 
 @dataclass(frozen=True)
@@ -35,25 +35,27 @@ class Framing:
         if not isinstance(said, Sequence) or len(said) != 3:
             raise ValueError("short_sides are three whole numbers")
         low, usual, high = (int(each) for each in said)
-        if not 1 <= low <= usual <= high <= images.MOST_PIXELS:
+        if not 1 <= low <= usual <= high <= decoding.MOST_PIXELS:
             raise ValueError(f"short_sides are {low}, {usual} and {high}: they must ascend")
         return cls(low, usual, high)
 
     def framed(self, content: bytes, mode: str, height: int, width: int) -> np.ndarray:
         """(height, width, channels) uint8 of a JPEG or PNG. Raises BadImage."""
-        image = images.opened(content)
+        image = decoding.opened(content)
         short = min(image.size)
         usual = None if self.low <= short <= self.high else self.usual
-        image = images.converted(image, mode, usual)
+        image = decoding.converted(image, mode, usual)
         if usual is not None:
-            image = images.shorter_side(image, usual)
-        return images.pixels(cut(image, height, width))
+            image = decoding.shorter_side(image, usual)
+        return decoding.pixels(cut(image, height, width))
 
 
 def cut(image: Image.Image, height: int, width: int) -> Image.Image:
     """The centre; a smaller image is enlarged first, with its aspect ratio kept."""
     scale = max(height / image.height, width / image.width)
     if scale > 1:
-        image = images.resized(image, max(width, round(image.width * scale)), max(height, round(image.height * scale)))
+        image = decoding.resized(
+            image, max(width, round(image.width * scale)), max(height, round(image.height * scale))
+        )
     left, top = (image.width - width) // 2, (image.height - height) // 2
     return image.crop((left, top, left + width, top + height))

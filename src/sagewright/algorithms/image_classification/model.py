@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from sagewright.algorithms.deep import device as devices
-from sagewright.algorithms.deep import imageanswers, images
-from sagewright.algorithms.deep.images import BadImage
+from sagewright.algorithms.deep.images import answers, decoding
+from sagewright.algorithms.deep.images.decoding import BadImage
+from sagewright.algorithms.deep.training import device as devices
 from sagewright.algorithms.firstparty.requests import JSON, JSON_LINES
 from sagewright.algorithms.formats.content_type import ContentType
 from sagewright.algorithms.image_classification import artefact
@@ -71,19 +71,19 @@ class ImageService(Answering):
 
     def _read(self, request: Request) -> ImageRequest | Response:
         """The pixels, or the response that refuses the request."""
-        form = imageanswers.form_of(request.content_type, request.accept, OFFERED)
+        form = answers.form_of(request.content_type, request.accept, OFFERED)
         if isinstance(form, Response):
             return form
         channels, height, width = self._description.shape
         try:
             mode, framing = "L" if channels == 1 else "RGB", self._description.framing
             if framing is None:
-                image = images.converted(images.opened(request.body), mode, max(height, width))
-                pixels = images.pixels(images.resized(image, width, height))
+                image = decoding.converted(decoding.opened(request.body), mode, max(height, width))
+                pixels = decoding.pixels(decoding.resized(image, width, height))
             else:
                 pixels = framing.framed(request.body, mode, height, width)
         except BadImage as error:
-            return imageanswers.unusable(error)
+            return answers.unusable(error)
         return ImageRequest(pixels, form)
 
 

@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn import functional
 
 from sagewright.algorithms.deep.residual import BLOCKS, Residual
-from sagewright.algorithms.deep.scaling import Normalise
+from sagewright.algorithms.deep.training.scaling import Normalise
 
 WIDTHS = (16, 32, 64)
 """Channels of the three stages of the networks for small images, each of (layers - 2) / 6 blocks."""

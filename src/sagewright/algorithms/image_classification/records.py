@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sagewright.algorithms.deep import imagerecords
-from sagewright.algorithms.deep.images import BadImage
+from sagewright.algorithms.deep.images import records
+from sagewright.algorithms.deep.images.decoding import BadImage
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.formats import recordio
 from sagewright.algorithms.job import Job
@@ -51,7 +51,7 @@ def _records(path: Path) -> Iterator[Labelled]:
     first = next(frames, None)
     if first is None:
         return
-    if imagerecords.is_image(first):
+    if records.is_image(first):
         yield from _manifest(path.name, first, frames)
         return
     yield _record(f"{path.name}, record 0", first)
@@ -61,7 +61,7 @@ def _records(path: Path) -> Iterator[Labelled]:
 
 def _record(name: str, frame: memoryview) -> Labelled:
     try:
-        labels, content = imagerecords.split(frame)
+        labels, content = records.split(frame)
     except BadImage as error:
         return Labelled(name, b"", wrong=str(error))
     return Labelled(name, content, labels)

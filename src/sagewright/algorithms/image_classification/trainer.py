@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from sagewright.algorithms.deep import schedules
-from sagewright.algorithms.deep.epochs import Course
 from sagewright.algorithms.deep.lines import EpochLines
-from sagewright.algorithms.deep.order import Order
-from sagewright.algorithms.deep.run import Run
-from sagewright.algorithms.deep.schedules import Schedule
-from sagewright.algorithms.deep.state import State
+from sagewright.algorithms.deep.training import schedules
+from sagewright.algorithms.deep.training.epochs import Course
+from sagewright.algorithms.deep.training.order import Order
+from sagewright.algorithms.deep.training.run import Run
+from sagewright.algorithms.deep.training.schedules import Schedule
+from sagewright.algorithms.deep.training.state import State
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.image_classification import artefact, augmentation
 from sagewright.algorithms.image_classification.data import Images

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from sagewright.algorithms.deep import optimizers, run
-from sagewright.algorithms.deep.epochs import run_epochs
-from sagewright.algorithms.deep.optimizers import Settings
-from sagewright.algorithms.deep.patience import Patience, Stopping
-from sagewright.algorithms.deep.run import Run
-from sagewright.algorithms.deep.state import State
+from sagewright.algorithms.deep.training import optimizers, run
+from sagewright.algorithms.deep.training.epochs import run_epochs
+from sagewright.algorithms.deep.training.optimizers import Settings
+from sagewright.algorithms.deep.training.patience import Patience, Stopping
+from sagewright.algorithms.deep.training.run import Run
+from sagewright.algorithms.deep.training.state import State
 from sagewright.algorithms.image_classification import artefact, beginning, data, network, rules
 from sagewright.algorithms.image_classification.artefact import ImageDescription
 from sagewright.algorithms.image_classification.declaration import DECLARATION

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from sagewright.algorithms.channels import Channel
-from sagewright.algorithms.declaration import Declaration, Kernels
-from sagewright.algorithms.domains import Integer, Real
 from sagewright.algorithms.firstparty import declaring
-from sagewright.algorithms.hyperparameters import NEVER, Hyperparameter
 from sagewright.algorithms.ipinsights import rules
-from sagewright.algorithms.metrics import Metric
-from sagewright.algorithms.wording import SCHEMA
+from sagewright.algorithms.schema.channels import Channel
+from sagewright.algorithms.schema.declaration import Declaration, Kernels
+from sagewright.algorithms.schema.domains import Integer, Real
+from sagewright.algorithms.schema.hyperparameters import NEVER, Hyperparameter
+from sagewright.algorithms.schema.metrics import Metric
+from sagewright.algorithms.schema.wording import SCHEMA
 
 CSV = (declaring.CSV, "csv")
 FILES = ("File", "FastFile")

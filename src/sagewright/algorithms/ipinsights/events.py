@@ -12,7 +12,7 @@ from functools import lru_cache
 import numpy as np
 
 from sagewright.algorithms.errors import UserError
-from sagewright.algorithms.firstparty import memory
+from sagewright.algorithms.firstparty.rows import memory
 from sagewright.algorithms.job import Job
 
 REMEMBERED = 1 << 16

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from sagewright.algorithms.firstparty import adam
-from sagewright.algorithms.kernels import native, part
+from sagewright.algorithms.native.kernels import native, part
 
 Batch = tuple[np.ndarray, np.ndarray, np.ndarray]
 """`entity` (n,), `place` (n, 1 + m) and `blocks` (a, lengths): for each event its entity and addresses, its own first; for each

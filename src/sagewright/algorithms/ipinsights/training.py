@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from sagewright.algorithms.firstparty import memory, scores, threads
+from sagewright.algorithms.firstparty import scores, threads
 from sagewright.algorithms.firstparty.logistic import probability
+from sagewright.algorithms.firstparty.rows import memory
 from sagewright.algorithms.firstparty.session import Session, session
 from sagewright.algorithms.ipinsights import events, network
 from sagewright.algorithms.ipinsights.declaration import DECLARATION

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sagewright.algorithms.firstparty.hosts import Group
-from sagewright.algorithms.firstparty.reservoir import Reservoir
+from sagewright.algorithms.firstparty.rows.reservoir import Reservoir
 
 FAR = 10
 """The sample holds ten times as many rows as the furthest ones."""

@@ -12,8 +12,8 @@ import numpy as np
 
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.firstparty import directions, threads
-from sagewright.algorithms.firstparty.data import ExpectedColumns, Rows
 from sagewright.algorithms.firstparty.directions import Directions
+from sagewright.algorithms.firstparty.rows.data import ExpectedColumns, Rows
 from sagewright.algorithms.firstparty.session import Session, session
 from sagewright.algorithms.job import Job
 from sagewright.algorithms.kmeans import distances, lloyd

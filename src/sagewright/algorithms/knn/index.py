@@ -12,8 +12,8 @@ import faiss
 import numpy as np
 
 from sagewright.algorithms.errors import UserError
-from sagewright.algorithms.firstparty import memory
 from sagewright.algorithms.firstparty.directions import WIDE
+from sagewright.algorithms.firstparty.rows import memory
 from sagewright.algorithms.knn.exact import Exact
 
 KINDS = (faiss.IndexFlat, faiss.IndexIVFFlat, faiss.IndexIVFPQ)

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from sagewright.algorithms.errors import UserError
-from sagewright.algorithms.firstparty import baseline, memory, threads
-from sagewright.algorithms.firstparty.data import ExpectedColumns, Rows
-from sagewright.algorithms.firstparty.reservoir import Reservoir
+from sagewright.algorithms.firstparty import baseline, threads
+from sagewright.algorithms.firstparty.rows import memory
+from sagewright.algorithms.firstparty.rows.data import ExpectedColumns, Rows
+from sagewright.algorithms.firstparty.rows.reservoir import Reservoir
 from sagewright.algorithms.firstparty.session import Session, session
 from sagewright.algorithms.job import Job
 from sagewright.algorithms.knn import index, votes

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from sagewright.algorithms.declaration import Declaration, Kernels
-from sagewright.algorithms.domains import Either, Integer, Real
 from sagewright.algorithms.firstparty import declaring
-from sagewright.algorithms.hyperparameters import NEVER, Hyperparameter
-from sagewright.algorithms.wording import SCHEMA
+from sagewright.algorithms.schema.declaration import Declaration, Kernels
+from sagewright.algorithms.schema.domains import Either, Integer, Real
+from sagewright.algorithms.schema.hyperparameters import NEVER, Hyperparameter
+from sagewright.algorithms.schema.wording import SCHEMA
 
 COUNT, POSITIVE = Integer("[1, +inf)"), Real("(0, +inf)")
 

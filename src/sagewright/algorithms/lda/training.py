@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from sagewright.algorithms.errors import UserError
-from sagewright.algorithms.firstparty import memory
-from sagewright.algorithms.firstparty.data import ExpectedColumns, Rows
-from sagewright.algorithms.firstparty.hold import Hold
+from sagewright.algorithms.firstparty.rows import memory
+from sagewright.algorithms.firstparty.rows.data import ExpectedColumns, Rows
+from sagewright.algorithms.firstparty.rows.hold import Hold
 from sagewright.algorithms.firstparty.session import Session, session
 from sagewright.algorithms.formats.table import Sparse, Table
 from sagewright.algorithms.job import Job

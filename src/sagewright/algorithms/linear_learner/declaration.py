@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from sagewright.algorithms.declaration import Declaration
-from sagewright.algorithms.domains import Choice, Domain, Either, Flag, Integer, Real
 from sagewright.algorithms.firstparty import declaring
 from sagewright.algorithms.firstparty.declaring import Kind
-from sagewright.algorithms.hyperparameters import SOLVER, Hyperparameter, Need
 from sagewright.algorithms.linear_learner import rules
-from sagewright.algorithms.metrics import Direction, Metric
-from sagewright.algorithms.wording import SCHEMA
+from sagewright.algorithms.schema.declaration import Declaration
+from sagewright.algorithms.schema.domains import Choice, Domain, Either, Flag, Integer, Real
+from sagewright.algorithms.schema.hyperparameters import SOLVER, Hyperparameter, Need
+from sagewright.algorithms.schema.metrics import Direction, Metric
+from sagewright.algorithms.schema.wording import SCHEMA
 
 POSITIVE, NOT_NEGATIVE, SHARE = Real("(0, +inf)"), Real("[0, +inf)"), Real("(0, 1)")
 COUNT = Integer("[1, +inf)")

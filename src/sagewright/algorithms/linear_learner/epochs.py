@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from sagewright.algorithms.firstparty import source
+from sagewright.algorithms.firstparty.rows import source
+from sagewright.algorithms.firstparty.rows.source import Batch, Source
 from sagewright.algorithms.firstparty.session import Session
-from sagewright.algorithms.firstparty.source import Batch, Source
 from sagewright.algorithms.formats.table import Table
 from sagewright.algorithms.linear_learner import constant, losses, mix, scaling
 from sagewright.algorithms.linear_learner.learner import Examples, Learner, Weights, columns_of

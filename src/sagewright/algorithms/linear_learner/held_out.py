@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from sagewright.algorithms.firstparty import baseline, source
+from sagewright.algorithms.firstparty import baseline
+from sagewright.algorithms.firstparty.rows import source
+from sagewright.algorithms.firstparty.rows.source import Source
 from sagewright.algorithms.firstparty.session import Session
-from sagewright.algorithms.firstparty.source import Source
 from sagewright.algorithms.formats.table import Sparse, Table
 from sagewright.algorithms.linear_learner.epochs import BLOCK, Data, examples_of
 from sagewright.algorithms.linear_learner.learner import Examples, Weights

@@ -19,7 +19,7 @@ from scipy.optimize import minimize
 
 from sagewright.algorithms.firstparty.hosts import Group
 from sagewright.algorithms.firstparty.led import Led
-from sagewright.algorithms.firstparty.source import Batch
+from sagewright.algorithms.firstparty.rows.source import Batch
 from sagewright.algorithms.linear_learner import quasi_newton
 from sagewright.algorithms.linear_learner.learner import Examples, Weights
 from sagewright.algorithms.linear_learner.losses import logistic

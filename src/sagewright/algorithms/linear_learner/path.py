@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from sagewright.algorithms.errors import UserError
+from sagewright.algorithms.firstparty.rows.source import Source
 from sagewright.algorithms.firstparty.session import Session
-from sagewright.algorithms.firstparty.source import Source
 from sagewright.algorithms.linear_learner import mix
 from sagewright.algorithms.linear_learner.losses import Loss
 from sagewright.algorithms.linear_learner.mix import Mix

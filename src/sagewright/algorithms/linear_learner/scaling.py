@@ -15,7 +15,7 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from sagewright.algorithms.firstparty.hosts import Group
-from sagewright.algorithms.firstparty.source import Batch
+from sagewright.algorithms.firstparty.rows.source import Batch
 from sagewright.algorithms.formats.table import Sparse, Table
 
 Matrix = Any

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from sagewright.algorithms.firstparty import source
+from sagewright.algorithms.firstparty.rows import source
+from sagewright.algorithms.firstparty.rows.source import Batch
 from sagewright.algorithms.firstparty.session import Session
-from sagewright.algorithms.firstparty.source import Batch
 from sagewright.algorithms.formats.table import Table
 from sagewright.algorithms.linear_learner import held_out, losses, newton, path, quasi_newton, scaling
 from sagewright.algorithms.linear_learner.epochs import Data, Trained, compared, examples_of

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from sagewright.algorithms.firstparty import baseline, scores, source, threads
-from sagewright.algorithms.firstparty.data import ExpectedColumns
+from sagewright.algorithms.firstparty import baseline, scores, threads
+from sagewright.algorithms.firstparty.rows import source
+from sagewright.algorithms.firstparty.rows.data import ExpectedColumns
+from sagewright.algorithms.firstparty.rows.source import Source
 from sagewright.algorithms.firstparty.session import Session, session
-from sagewright.algorithms.firstparty.source import Source
 from sagewright.algorithms.formats.table import Table
 from sagewright.algorithms.job import Job
 from sagewright.algorithms.linear_learner import losses, path, scaling, selection, solving

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from scipy.special import digamma
 
-from sagewright.algorithms.kernels import native
 from sagewright.algorithms.mixtures.topics import Topics
+from sagewright.algorithms.native.kernels import native
 
 ETA = 0.08
 """The prior of each word in each topic, chosen on held-out documents of 20 Newsgroups' train part."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from sagewright.algorithms.declaration import Declaration, Kernels
-from sagewright.algorithms.domains import Choice, Either, Flag, Integer, IntegerList, Real
 from sagewright.algorithms.firstparty import declaring
 from sagewright.algorithms.firstparty.declaring import quality
-from sagewright.algorithms.hyperparameters import Hyperparameter
-from sagewright.algorithms.wording import SCHEMA
+from sagewright.algorithms.schema.declaration import Declaration, Kernels
+from sagewright.algorithms.schema.domains import Choice, Either, Flag, Integer, IntegerList, Real
+from sagewright.algorithms.schema.hyperparameters import Hyperparameter
+from sagewright.algorithms.schema.wording import SCHEMA
 
 DECLARATION = Declaration(
     name="ntm",

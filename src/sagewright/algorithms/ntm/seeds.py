@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from sagewright.algorithms.firstparty import memory
+from sagewright.algorithms.firstparty.rows import memory
 from sagewright.algorithms.mixtures.thinning import thinned
 from sagewright.algorithms.mixtures.topics import Topics
 from sagewright.algorithms.ntm.corpus import entry_rows

@@ -13,10 +13,10 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from sagewright.algorithms.errors import UserError
-from sagewright.algorithms.firstparty import source
-from sagewright.algorithms.firstparty.data import ExpectedColumns
+from sagewright.algorithms.firstparty.rows import source
+from sagewright.algorithms.firstparty.rows.data import ExpectedColumns
+from sagewright.algorithms.firstparty.rows.source import Batch, Source
 from sagewright.algorithms.firstparty.session import Session, session
-from sagewright.algorithms.firstparty.source import Batch, Source
 from sagewright.algorithms.formats.table import Table
 from sagewright.algorithms.job import Job
 from sagewright.algorithms.ntm import coherence, corpus, decoders, seeds

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from sagewright.algorithms import sequences
-from sagewright.algorithms.deep.device import Device
+from sagewright.algorithms.deep.training.device import Device
 from sagewright.algorithms.object2vec.encoders import Side
 from sagewright.algorithms.object2vec.network import Batch
 from sagewright.algorithms.object2vec.pairs import Pairs

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sagewright.algorithms.channels import Channel
-from sagewright.algorithms.declaration import Declaration
 from sagewright.algorithms.deep.declaring import COMMON
-from sagewright.algorithms.domains import Choice, Either, Flag, Integer, Real, Text, WordList
 from sagewright.algorithms.firstparty import declaring
 from sagewright.algorithms.firstparty.declaring import Kind
-from sagewright.algorithms.hyperparameters import NEVER, Hyperparameter, Need
-from sagewright.algorithms.metrics import Direction
 from sagewright.algorithms.object2vec import rules
-from sagewright.algorithms.wording import SCHEMA
+from sagewright.algorithms.schema.channels import Channel
+from sagewright.algorithms.schema.declaration import Declaration
+from sagewright.algorithms.schema.domains import Choice, Either, Flag, Integer, Real, Text, WordList
+from sagewright.algorithms.schema.hyperparameters import NEVER, Hyperparameter, Need
+from sagewright.algorithms.schema.metrics import Direction
+from sagewright.algorithms.schema.wording import SCHEMA
 
 JSON_LINES = "application/jsonlines"
 NETWORKS = ("hcnn", "bilstm", "pooled_embedding")

@@ -9,8 +9,8 @@ import torch
 
 from sagewright.algorithms import sequences
 from sagewright.algorithms.deep import weights
-from sagewright.algorithms.deep.device import Device
-from sagewright.algorithms.firstparty import memory
+from sagewright.algorithms.deep.training.device import Device
+from sagewright.algorithms.firstparty.rows import memory
 from sagewright.algorithms.object2vec import batches
 from sagewright.algorithms.object2vec.network import Object2VecNetwork
 from sagewright.algorithms.object2vec.pairs import Pairs

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from sagewright.algorithms.errors import UserError
-from sagewright.algorithms.firstparty import memory
+from sagewright.algorithms.firstparty.rows import memory
 from sagewright.algorithms.job import Job
 from sagewright.algorithms.sequences import Texts
 

@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sagewright.algorithms.deep.optimizer import TorchOptimizer
-from sagewright.algorithms.deep.optimizers import Settings
+from sagewright.algorithms.deep.training.optimizer import TorchOptimizer
+from sagewright.algorithms.deep.training.optimizers import Settings
 from sagewright.algorithms.object2vec.encoders import TokenVectors
 
 Moments = dict[str, Tensor]

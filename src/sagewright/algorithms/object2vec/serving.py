@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from sagewright.algorithms.deep.device import Device, for_serving
+from sagewright.algorithms.deep.training.device import Device, for_serving
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.firstparty.requests import JSON, JSON_LINES, instances
 from sagewright.algorithms.formats.content_type import ContentType

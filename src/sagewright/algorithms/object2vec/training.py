@@ -12,15 +12,16 @@ import numpy as np
 import torch
 
 from sagewright.algorithms import sequences
-from sagewright.algorithms.deep import optimizers, schedules, weights
-from sagewright.algorithms.deep.device import Device
-from sagewright.algorithms.deep.epochs import Course, run_epochs
-from sagewright.algorithms.deep.patience import Patience, Stopping
-from sagewright.algorithms.deep.run import Run, begin
-from sagewright.algorithms.deep.schedules import Schedule
-from sagewright.algorithms.deep.state import State
+from sagewright.algorithms.deep import weights
+from sagewright.algorithms.deep.training import optimizers, schedules
+from sagewright.algorithms.deep.training.device import Device
+from sagewright.algorithms.deep.training.epochs import Course, run_epochs
+from sagewright.algorithms.deep.training.patience import Patience, Stopping
+from sagewright.algorithms.deep.training.run import Run, begin
+from sagewright.algorithms.deep.training.schedules import Schedule
+from sagewright.algorithms.deep.training.state import State
 from sagewright.algorithms.errors import UserError
-from sagewright.algorithms.firstparty import memory
+from sagewright.algorithms.firstparty.rows import memory
 from sagewright.algorithms.job import Job
 from sagewright.algorithms.object2vec import batches, measures, pairs, rows, spectrum, vectors
 from sagewright.algorithms.object2vec.batches import MadeUp

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from sagewright.algorithms.deep import weights
-from sagewright.algorithms.deep.device import laid_out
+from sagewright.algorithms.deep.training.device import laid_out
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.object_detection import anchors, network, rules
 from sagewright.algorithms.object_detection.network import Detector

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from sagewright.algorithms.deep.scaling import MEAN
+from sagewright.algorithms.deep.training.scaling import MEAN
 
 LEAST_OVERLAPS = (None, 0.1, 0.3, 0.5, 0.7, 0.9)
 """Least overlaps of a crop with some object in it; None: the whole window is used."""

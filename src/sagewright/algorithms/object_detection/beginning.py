@@ -11,10 +11,11 @@ from dataclasses import replace
 
 import torch
 
-from sagewright.algorithms.deep import archives, backbones, pretrained, weights
+from sagewright.algorithms.deep import archives, pretrained, weights
+from sagewright.algorithms.deep.images import backbones
 from sagewright.algorithms.deep.pretrained import PretrainedWeights
 from sagewright.algorithms.deep.residual import WIDTH
-from sagewright.algorithms.deep.run import Run
+from sagewright.algorithms.deep.training.run import Run
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.object_detection import anchors, artefact, network
 from sagewright.algorithms.object_detection.artefact import DetectionDescription

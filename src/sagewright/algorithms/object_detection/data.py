@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from sagewright.algorithms.deep import images
-from sagewright.algorithms.deep.images import BadImage, Faults
-from sagewright.algorithms.deep.pixels import Pixels, Writer
+from sagewright.algorithms.deep.images import decoding
+from sagewright.algorithms.deep.images.decoding import BadImage, Faults
+from sagewright.algorithms.deep.images.pixels import Pixels, Writer
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.job import Job
 from sagewright.algorithms.object_detection import records
@@ -45,11 +45,11 @@ class DetectionFormat:
         content, label = example.read()
         if label.width > self.label_width:
             raise BadImage(f"its label has {label.width} numbers, and label_width is {self.label_width}")
-        picture = images.opened(content)
+        picture = decoding.opened(content)
         things = label.checked(picture.size, self.classes)
-        picture = images.converted(picture, "RGB", self.side)
+        picture = decoding.converted(picture, "RGB", self.side)
         size = self._within(picture.size) if self.training else (self.side, self.side)
-        return images.pixels(images.resized(picture, *size)), things
+        return decoding.pixels(decoding.resized(picture, *size)), things
 
     def _within(self, size: tuple[int, int]) -> tuple[int, int]:
         scale = min(1.0, LARGEST * self.side / max(size))
@@ -69,7 +69,7 @@ def read(job: Job, channel: str, values: Mapping[str, Any]) -> Scenes:
 
     try:
         with Writer() as pictures:
-            for found in images.side_by_side(decode, records.examples(job, channel)):
+            for found in decoding.side_by_side(decode, records.examples(job, channel)):
                 if isinstance(found, str):
                     faults.add(found)
                     continue

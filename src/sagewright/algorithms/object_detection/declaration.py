@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from sagewright.algorithms.channels import Channel
-from sagewright.algorithms.declaration import Declaration
 from sagewright.algorithms.deep import declaring
-from sagewright.algorithms.domains import Choice, Either, Flag, Integer, IntegerList, Real, Text
 from sagewright.algorithms.firstparty.declaring import PROGRESS
-from sagewright.algorithms.hyperparameters import Hyperparameter
-from sagewright.algorithms.metrics import Metric
 from sagewright.algorithms.object_detection import rules
-from sagewright.algorithms.wording import SCHEMA
+from sagewright.algorithms.schema.channels import Channel
+from sagewright.algorithms.schema.declaration import Declaration
+from sagewright.algorithms.schema.domains import Choice, Either, Flag, Integer, IntegerList, Real, Text
+from sagewright.algorithms.schema.hyperparameters import Hyperparameter
+from sagewright.algorithms.schema.metrics import Metric
+from sagewright.algorithms.schema.wording import SCHEMA
 
 POSITIVE = Integer("[1, 2147483647]")
 STOPS = (("early_stopping", (True,)),)

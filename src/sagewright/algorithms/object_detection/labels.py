@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from sagewright.algorithms.deep.images import BadImage
+from sagewright.algorithms.deep.images.decoding import BadImage
 
 OUTSIDE = 1e-3
 """Share of a side by which rounding can bring a box outside its image."""

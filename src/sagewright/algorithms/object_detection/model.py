@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from sagewright.algorithms.deep import device as devices
-from sagewright.algorithms.deep import imageanswers, images
-from sagewright.algorithms.deep.images import BadImage
+from sagewright.algorithms.deep.images import answers, decoding
+from sagewright.algorithms.deep.images.decoding import BadImage
+from sagewright.algorithms.deep.training import device as devices
 from sagewright.algorithms.firstparty.requests import JSON, JSON_LINES
 from sagewright.algorithms.formats.content_type import ContentType
 from sagewright.algorithms.object_detection import artefact, predicting
@@ -68,17 +68,17 @@ class DetectionService(Answering):
 
     def _read(self, request: Request) -> DetectionRequest | Response:
         """Returns the pixels, or the response to an unreadable image."""
-        form = imageanswers.form_of(request.content_type, request.accept, OFFERED)
+        form = answers.form_of(request.content_type, request.accept, OFFERED)
         if isinstance(form, Response):
             return form
         side = self._description.image_shape
         try:
-            image = images.opened(request.body)
+            image = decoding.opened(request.body)
             size = image.size
-            small = images.resized(images.converted(image, "RGB", side), side, side)
-            return DetectionRequest(images.pixels(small), size, form)
+            small = decoding.resized(decoding.converted(image, "RGB", side), side, side)
+            return DetectionRequest(decoding.pixels(small), size, form)
         except BadImage as error:
-            return imageanswers.unusable(error)
+            return answers.unusable(error)
 
 
 def _answer(found: np.ndarray, asked: DetectionRequest) -> Response:

@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn import functional
 
 from sagewright.algorithms.deep.residual import Residual
-from sagewright.algorithms.deep.scaling import Normalise
+from sagewright.algorithms.deep.training.scaling import Normalise
 from sagewright.algorithms.object_detection import anchors
 
 VGG, RESNET = "vgg-16", "resnet-50"

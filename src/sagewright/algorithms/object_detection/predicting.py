@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from sagewright.algorithms.deep.device import Device
+from sagewright.algorithms.deep.training.device import Device
 from sagewright.algorithms.object_detection import boxes
 from sagewright.algorithms.object_detection.anchors import anchors
 from sagewright.algorithms.object_detection.network import Detector

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sagewright.algorithms.deep import imagerecords
-from sagewright.algorithms.deep.images import BadImage
+from sagewright.algorithms.deep.images import records
+from sagewright.algorithms.deep.images.decoding import BadImage
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.formats import recordio
 from sagewright.algorithms.job import Job
@@ -85,7 +85,7 @@ def _document(text: bytes) -> Any:
 def _framed(path: Path) -> Iterator[Example]:
     frames = (frame for block in recordio.frame_blocks(path) for frame in recordio.read_frames(block, path.name))
     for number, frame in enumerate(frames):
-        if not imagerecords.is_image(frame):
+        if not records.is_image(frame):
             yield _recorded(f"{path.name}, record {number}", bytes(frame))
             continue
         label = next(frames, None)
@@ -98,7 +98,7 @@ def _framed(path: Path) -> Iterator[Example]:
 
 def _recorded(name: str, frame: bytes) -> Example:
     def read() -> tuple[bytes, Label]:
-        numbers, content = imagerecords.split(memoryview(frame))
+        numbers, content = records.split(memoryview(frame))
         return content, labels.of_numbers(numbers)
 
     return Example(name, read)

@@ -10,12 +10,13 @@ from collections.abc import Mapping
 import numpy as np
 import torch
 
-from sagewright.algorithms.deep import images, schedules
-from sagewright.algorithms.deep.epochs import Course
-from sagewright.algorithms.deep.order import Order
-from sagewright.algorithms.deep.run import Run
-from sagewright.algorithms.deep.schedules import Schedule
-from sagewright.algorithms.deep.state import State
+from sagewright.algorithms.deep.images import decoding
+from sagewright.algorithms.deep.training import schedules
+from sagewright.algorithms.deep.training.epochs import Course
+from sagewright.algorithms.deep.training.order import Order
+from sagewright.algorithms.deep.training.run import Run
+from sagewright.algorithms.deep.training.schedules import Schedule
+from sagewright.algorithms.deep.training.state import State
 from sagewright.algorithms.object_detection import augmentation, matching, predicting
 from sagewright.algorithms.object_detection.anchors import anchors
 from sagewright.algorithms.object_detection.data import Scenes
@@ -85,7 +86,7 @@ class DetectionTrainer:
         """Returns pictures (n, 3, side, side) and targets: classes (n, anchors) and offsets (n, anchors, 4), on the device."""
         rank, step = self.course.together.rank, self.state.counters["steps"]
         places = [(int(row), [self.own.seed, 1, number, rank, step, place]) for place, row in enumerate(rows)]
-        made = list(images.side_by_side(self._example, places))
+        made = list(decoding.side_by_side(self._example, places))
         pictures = augmentation.recoloured(
             self.own.device.put(torch.from_numpy(np.stack([each[0] for each in made])).permute(0, 3, 1, 2))
         )

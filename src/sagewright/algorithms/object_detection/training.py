@@ -6,11 +6,11 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from sagewright.algorithms.deep import optimizers, run
-from sagewright.algorithms.deep.epochs import run_epochs
-from sagewright.algorithms.deep.optimizers import Settings
-from sagewright.algorithms.deep.patience import Patience, Stopping
-from sagewright.algorithms.deep.state import State
+from sagewright.algorithms.deep.training import optimizers, run
+from sagewright.algorithms.deep.training.epochs import run_epochs
+from sagewright.algorithms.deep.training.optimizers import Settings
+from sagewright.algorithms.deep.training.patience import Patience, Stopping
+from sagewright.algorithms.deep.training.state import State
 from sagewright.algorithms.job import Job
 from sagewright.algorithms.object_detection import artefact, beginning, data, freezing
 from sagewright.algorithms.object_detection.declaration import DECLARATION

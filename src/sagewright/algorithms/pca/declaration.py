@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sagewright.algorithms.declaration import Declaration
-from sagewright.algorithms.domains import Choice, Flag, Integer
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.firstparty import declaring
-from sagewright.algorithms.hyperparameters import NEVER, Hyperparameter
-from sagewright.algorithms.wording import SCHEMA
+from sagewright.algorithms.schema.declaration import Declaration
+from sagewright.algorithms.schema.domains import Choice, Flag, Integer
+from sagewright.algorithms.schema.hyperparameters import NEVER, Hyperparameter
+from sagewright.algorithms.schema.wording import SCHEMA
 
 
 def components_fit(values: Mapping[str, Any]) -> None:

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from sagewright.algorithms.firstparty import memory, threads
-from sagewright.algorithms.firstparty.data import ExpectedColumns, Rows
+from sagewright.algorithms.firstparty import threads
+from sagewright.algorithms.firstparty.rows import memory
+from sagewright.algorithms.firstparty.rows.data import ExpectedColumns, Rows
 from sagewright.algorithms.firstparty.session import Session, session
 from sagewright.algorithms.job import Job
 from sagewright.algorithms.pca import components

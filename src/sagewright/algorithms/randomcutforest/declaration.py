@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from sagewright.algorithms.declaration import Declaration, Kernels
-from sagewright.algorithms.domains import Integer, WordList
 from sagewright.algorithms.firstparty import declaring
-from sagewright.algorithms.hyperparameters import Hyperparameter
-from sagewright.algorithms.wording import SCHEMA
+from sagewright.algorithms.schema.declaration import Declaration, Kernels
+from sagewright.algorithms.schema.domains import Integer, WordList
+from sagewright.algorithms.schema.hyperparameters import Hyperparameter
+from sagewright.algorithms.schema.wording import SCHEMA
 
 MEASURES = ("accuracy", "precision_recall_fscore")
 

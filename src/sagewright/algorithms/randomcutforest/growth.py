@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sagewright.algorithms.kernels import native, part
+from sagewright.algorithms.native.kernels import native, part
 
 Trees = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 """`left`, `dimension`, `cut`, `mass` and `boxes` of `forest.Forest`, with room for further nodes."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from sagewright.algorithms.kernels import native, part
+from sagewright.algorithms.native.kernels import native, part
 from sagewright.algorithms.randomcutforest import growth
 from sagewright.algorithms.randomcutforest.growth import parted
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from sagewright.algorithms.deep import images
-from sagewright.algorithms.deep.images import BadImage, Faults
-from sagewright.algorithms.deep.pixels import Pixels, Writer
+from sagewright.algorithms.deep.images import decoding
+from sagewright.algorithms.deep.images.decoding import BadImage, Faults
+from sagewright.algorithms.deep.images.pixels import Pixels, Writer
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.job import Job
 from sagewright.algorithms.semantic_segmentation import records
@@ -46,7 +46,7 @@ class SegmentationFormat:
         """Returns (h, w, 3) and (h, w, 1) uint8. Raises BadImage."""
         if pair.wrong:
             raise BadImage(pair.wrong)
-        picture, mask = images.opened(records.content(pair.image)), images.opened(records.content(pair.mask))
+        picture, mask = decoding.opened(records.content(pair.image)), decoding.opened(records.content(pair.mask))
         if picture.size != mask.size:
             raise BadImage(
                 f"it has {picture.width} x {picture.height} pixels, and its mask {mask.width} x {mask.height}"
@@ -54,11 +54,11 @@ class SegmentationFormat:
         if mask.mode not in GREY_MODES:
             raise BadImage(f"its mask must have one channel, and is {mask.mode}")
         size = fitted(picture.size, self.side) if self.training else scaled(picture.size, self.side)
-        small = images.resized(images.converted(picture, "RGB"), *size)
+        small = decoding.resized(decoding.converted(picture, "RGB"), *size)
         values = self.labels.classes(_values(mask), self.classes)
         if self.training and size != mask.size:
             values = np.asarray(Image.fromarray(values).resize(size, Image.Resampling.NEAREST))
-        return images.pixels(small), values[:, :, None]
+        return decoding.pixels(small), values[:, :, None]
 
 
 def fitted(size: tuple[int, int], longest: int) -> tuple[int, int]:
@@ -99,7 +99,7 @@ def read(job: Job, channel: str, classes: int, base: int) -> Scenes:
     try:
         with Writer() as pictures, Writer() as masks:
             count = 0
-            for found in images.side_by_side(decode, records.pairs(job, channel)):
+            for found in decoding.side_by_side(decode, records.pairs(job, channel)):
                 if isinstance(found, str):
                     faults.add(found)
                     continue

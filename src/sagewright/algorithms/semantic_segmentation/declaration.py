@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from sagewright.algorithms.channels import Channel
-from sagewright.algorithms.declaration import Declaration
 from sagewright.algorithms.deep import declaring
-from sagewright.algorithms.domains import Choice, Flag, Integer, IntegerList, Real
-from sagewright.algorithms.hyperparameters import NEVER, Hyperparameter
-from sagewright.algorithms.metrics import Metric
+from sagewright.algorithms.schema.channels import Channel
+from sagewright.algorithms.schema.declaration import Declaration
+from sagewright.algorithms.schema.domains import Choice, Flag, Integer, IntegerList, Real
+from sagewright.algorithms.schema.hyperparameters import NEVER, Hyperparameter
+from sagewright.algorithms.schema.metrics import Metric
+from sagewright.algorithms.schema.wording import SCHEMA
 from sagewright.algorithms.semantic_segmentation import rules
-from sagewright.algorithms.wording import SCHEMA
 
 POSITIVE = Integer("[1, 2147483647]")
 SIDE = Integer("[17, 2147483647]")

@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from PIL import Image
 
-from sagewright.algorithms.deep import device as devices
-from sagewright.algorithms.deep import imageanswers, images
-from sagewright.algorithms.deep.images import BadImage
+from sagewright.algorithms.deep.images import answers, decoding
+from sagewright.algorithms.deep.images.decoding import BadImage
+from sagewright.algorithms.deep.training import device as devices
 from sagewright.algorithms.formats import record, recordio
 from sagewright.algorithms.formats.record import Tensor
 from sagewright.algorithms.semantic_segmentation import artefact, data, predicting
@@ -40,27 +40,29 @@ class SegmentationService(Answering):
         self._module = module.to(self._device.place).eval()
 
     def invoke(self, body: bytes, content_type: str, accept: str) -> Response:
-        form = imageanswers.form_of(content_type, accept, OFFERED)
+        form = answers.form_of(content_type, accept, OFFERED)
         if isinstance(form, Response):
             return form
         try:
             found = self._scores(body)
         except BadImage as error:
-            return imageanswers.unusable(error)
+            return answers.unusable(error)
         return _mask(found) if form.media == PNG else _probabilities(found, form.media)
 
     def _scores(self, body: bytes) -> torch.Tensor:
         """Returns (1, classes, height, width) of the image's size. Raises BadImage."""
-        image = images.opened(body)
+        image = decoding.opened(body)
         numbers = image.width * image.height * self._description.num_classes
         if numbers > MOST_NUMBERS:
             raise BadImage(
                 f"{image.width} x {image.height} pixels of {self._description.num_classes} classes are {numbers} numbers; "
                 f"{MOST_NUMBERS} are the most"
             )
-        small = images.resized(images.converted(image, "RGB"), *data.scaled(image.size, self._description.base_size))
+        small = decoding.resized(
+            decoding.converted(image, "RGB"), *data.scaled(image.size, self._description.base_size)
+        )
         with torch.inference_mode():
-            pixels = images.pixels(small)[None]
+            pixels = decoding.pixels(small)[None]
             return predicting.scores(self._module, self._device, pixels, (image.height, image.width))
 
 

@@ -9,9 +9,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from sagewright.algorithms.deep.device import laid_out
 from sagewright.algorithms.deep.residual import Residual
-from sagewright.algorithms.deep.scaling import Normalise
+from sagewright.algorithms.deep.training.device import laid_out
+from sagewright.algorithms.deep.training.scaling import Normalise
 
 LAYERS = {"resnet-50": 50, "resnet-101": 101}
 BINS = (1, 2, 3, 6)

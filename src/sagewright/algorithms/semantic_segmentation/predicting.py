@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from sagewright.algorithms.deep.device import Device
+from sagewright.algorithms.deep.training.device import Device
 from sagewright.algorithms.semantic_segmentation.network import Segmenter
 
 STEP = 8

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from sagewright.algorithms.deep.images import BadImage
+from sagewright.algorithms.deep.images.decoding import BadImage
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.formats import recordio
 from sagewright.algorithms.job import Job

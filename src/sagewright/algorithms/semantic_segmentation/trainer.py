@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from sagewright.algorithms.deep import schedules
-from sagewright.algorithms.deep.epochs import Course
-from sagewright.algorithms.deep.run import Run
-from sagewright.algorithms.deep.schedules import Schedule
-from sagewright.algorithms.deep.state import State
+from sagewright.algorithms.deep.training import schedules
+from sagewright.algorithms.deep.training.epochs import Course
+from sagewright.algorithms.deep.training.run import Run
+from sagewright.algorithms.deep.training.schedules import Schedule
+from sagewright.algorithms.deep.training.state import State
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.semantic_segmentation import predicting, rules
 from sagewright.algorithms.semantic_segmentation.data import Crops, Scenes

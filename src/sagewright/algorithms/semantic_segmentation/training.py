@@ -6,13 +6,15 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from sagewright.algorithms.deep import archives, backbones, optimizers, run
-from sagewright.algorithms.deep.epochs import run_epochs
-from sagewright.algorithms.deep.optimizers import Settings
-from sagewright.algorithms.deep.patience import Patience, Stopping
+from sagewright.algorithms.deep import archives
+from sagewright.algorithms.deep.images import backbones
 from sagewright.algorithms.deep.residual import WIDTH
-from sagewright.algorithms.deep.run import Run
-from sagewright.algorithms.deep.state import State
+from sagewright.algorithms.deep.training import optimizers, run
+from sagewright.algorithms.deep.training.epochs import run_epochs
+from sagewright.algorithms.deep.training.optimizers import Settings
+from sagewright.algorithms.deep.training.patience import Patience, Stopping
+from sagewright.algorithms.deep.training.run import Run
+from sagewright.algorithms.deep.training.state import State
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.job import Job
 from sagewright.algorithms.semantic_segmentation import artefact, data, network, rules

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from sagewright.algorithms import sequences
-from sagewright.algorithms.deep.device import Device
+from sagewright.algorithms.deep.training.device import Device
 from sagewright.algorithms.seq2seq.attention import Memory
 from sagewright.algorithms.seq2seq.layers import State
 from sagewright.algorithms.seq2seq.network import Seq2SeqNetwork

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from sagewright.algorithms.channels import Channel
-from sagewright.algorithms.declaration import Declaration
 from sagewright.algorithms.deep.declaring import COMMON
-from sagewright.algorithms.domains import Choice, Flag, Integer, Real, Size
-from sagewright.algorithms.hyperparameters import Hyperparameter, Need
-from sagewright.algorithms.metrics import Metric
+from sagewright.algorithms.schema.channels import Channel
+from sagewright.algorithms.schema.declaration import Declaration
+from sagewright.algorithms.schema.domains import Choice, Flag, Integer, Real, Size
+from sagewright.algorithms.schema.hyperparameters import Hyperparameter, Need
+from sagewright.algorithms.schema.metrics import Metric
+from sagewright.algorithms.schema.wording import SCHEMA
 from sagewright.algorithms.seq2seq import rules
-from sagewright.algorithms.wording import SCHEMA
 
 PROTOBUF = ("application/x-recordio-protobuf", "recordio-protobuf")
 POSITIVE, SHARE = Integer("[1, +inf)"), Real("[0, 1]")

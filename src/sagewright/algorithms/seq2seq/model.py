@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sagewright.algorithms.deep import weights
-from sagewright.algorithms.deep.device import Device
+from sagewright.algorithms.deep.training.device import Device
 from sagewright.algorithms.errors import UserError
-from sagewright.algorithms.firstparty import memory
+from sagewright.algorithms.firstparty.rows import memory
 from sagewright.algorithms.seq2seq import beams
 from sagewright.algorithms.seq2seq.beams import Translation
 from sagewright.algorithms.seq2seq.network import Seq2SeqNetwork

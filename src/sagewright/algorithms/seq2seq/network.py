@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sagewright.algorithms.deep.device import Device
+from sagewright.algorithms.deep.training.device import Device
 from sagewright.algorithms.seq2seq.attention import Memory
 from sagewright.algorithms.seq2seq.decoders import DECODERS, Advanced, Decoder
 from sagewright.algorithms.seq2seq.encoders import ENCODERS, Encoder

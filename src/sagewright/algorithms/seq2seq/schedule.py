@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sagewright.algorithms.deep.schedules import Plateau, Schedule
+from sagewright.algorithms.deep.training.schedules import Plateau, Schedule
 
 
 def build(values: Mapping[str, Any]) -> Schedule:

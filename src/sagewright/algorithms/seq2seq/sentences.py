@@ -11,7 +11,7 @@ import numpy as np
 
 from sagewright.algorithms import sequences
 from sagewright.algorithms.errors import UserError
-from sagewright.algorithms.firstparty import memory
+from sagewright.algorithms.firstparty.rows import memory
 from sagewright.algorithms.formats import record, recordio
 from sagewright.algorithms.formats.record import Record
 from sagewright.algorithms.job import Job

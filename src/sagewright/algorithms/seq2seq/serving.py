@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from sagewright.algorithms.deep.device import for_serving
+from sagewright.algorithms.deep.training.device import for_serving
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.firstparty.requests import JSON, JSON_LINES, PROTOBUF, instances
 from sagewright.algorithms.formats import record, recordio

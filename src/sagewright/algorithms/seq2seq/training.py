@@ -15,16 +15,18 @@ import torch
 from torch.nn import functional
 
 from sagewright.algorithms import sequences
-from sagewright.algorithms.deep import optimizers, weights
-from sagewright.algorithms.deep.device import Device
-from sagewright.algorithms.deep.epochs import Course, run_epochs
-from sagewright.algorithms.deep.optimizer import TorchOptimizer
-from sagewright.algorithms.deep.patience import Direction, Patience, Stopping
-from sagewright.algorithms.deep.run import Run, begin
-from sagewright.algorithms.deep.schedules import Plateau, Schedule
-from sagewright.algorithms.deep.state import State
+from sagewright.algorithms.deep import weights
+from sagewright.algorithms.deep.training import optimizers
+from sagewright.algorithms.deep.training.device import Device
+from sagewright.algorithms.deep.training.epochs import Course, run_epochs
+from sagewright.algorithms.deep.training.optimizer import TorchOptimizer
+from sagewright.algorithms.deep.training.patience import Direction, Patience, Stopping
+from sagewright.algorithms.deep.training.run import Run, begin
+from sagewright.algorithms.deep.training.schedules import Plateau, Schedule
+from sagewright.algorithms.deep.training.state import State
 from sagewright.algorithms.errors import UserError
-from sagewright.algorithms.firstparty import artefact, memory
+from sagewright.algorithms.firstparty import artefact
+from sagewright.algorithms.firstparty.rows import memory
 from sagewright.algorithms.job import Job
 from sagewright.algorithms.seq2seq import beams, network, schedule, sentences
 from sagewright.algorithms.seq2seq.bleu import bleu

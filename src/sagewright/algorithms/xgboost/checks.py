@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from sagewright.algorithms.errors import UserError
-from sagewright.algorithms.firstparty import memory
+from sagewright.algorithms.firstparty.rows import memory
 from sagewright.algorithms.formats.table import Sparse, Table
 from sagewright.algorithms.xgboost.rules import DEFAULT_OBJECTIVE, MULTI_CLASS
 

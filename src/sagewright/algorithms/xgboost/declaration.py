@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from sagewright.algorithms.channels import Channel
-from sagewright.algorithms.declaration import Declaration
-from sagewright.algorithms.domains import Choice, Flag, Integer, IntegerLists, IntegerTuple, Real, WordList
-from sagewright.algorithms.hyperparameters import NEVER, Hyperparameter, Need
-from sagewright.algorithms.metrics import Direction, Metric
+from sagewright.algorithms.schema.channels import Channel
+from sagewright.algorithms.schema.declaration import Declaration
+from sagewright.algorithms.schema.domains import Choice, Flag, Integer, IntegerLists, IntegerTuple, Real, WordList
+from sagewright.algorithms.schema.hyperparameters import NEVER, Hyperparameter, Need
+from sagewright.algorithms.schema.metrics import Direction, Metric
 from sagewright.algorithms.xgboost import rules
 
 MAXIMIZED = (

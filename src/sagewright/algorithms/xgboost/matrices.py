@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from sagewright.algorithms.channels import ChannelInput
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.formats import reader
 from sagewright.algorithms.formats.table import Layout, Sparse, Table
 from sagewright.algorithms.job import Job
+from sagewright.algorithms.schema.channels import ChannelInput
 from sagewright.algorithms.xgboost import checks
 from sagewright.algorithms.xgboost.library import xgb
 

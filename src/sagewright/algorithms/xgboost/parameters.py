@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sagewright.algorithms.hyperparameters import NEVER
+from sagewright.algorithms.schema.hyperparameters import NEVER
 from sagewright.algorithms.xgboost.declaration import HYPERPARAMETERS, MAXIMIZED
 from sagewright.algorithms.xgboost.measures import MEASURES
 from sagewright.algorithms.xgboost.rules import DEFAULT_OBJECTIVE

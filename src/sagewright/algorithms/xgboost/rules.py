@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sagewright.algorithms.errors import UserError
-from sagewright.algorithms.hyperparameters import Rule
+from sagewright.algorithms.schema.hyperparameters import Rule
 
 LINEAR_UPDATERS = ("shotgun", "coord_descent")
 GROWING_UPDATERS = ("grow_colmaker", "distcol", "grow_histmaker", "grow_quantile_histmaker")

@@ -8,10 +8,10 @@ from typing import Any
 
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.formats.table import Sparse, Table
-from sagewright.algorithms.hardware import gpu_count
 from sagewright.algorithms.job import Job
+from sagewright.algorithms.native.hardware import gpu_count
+from sagewright.algorithms.schema.wording import UNUSED
 from sagewright.algorithms.termination import Termination
-from sagewright.algorithms.wording import UNUSED
 from sagewright.algorithms.xgboost import baseline, cluster, faults, folds, matrices, models
 from sagewright.algorithms.xgboost.cluster import Member
 from sagewright.algorithms.xgboost.declaration import DECLARATION

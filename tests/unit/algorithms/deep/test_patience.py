@@ -7,7 +7,7 @@ import math
 
 import pytest
 
-from sagewright.algorithms.deep.patience import Patience, Stopping
+from sagewright.algorithms.deep.training.patience import Patience, Stopping
 
 
 def ended(patience: Patience, values: list[float]) -> int | None:

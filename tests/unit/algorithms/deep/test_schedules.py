@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sagewright.algorithms.deep import schedules
+from sagewright.algorithms.deep.training import schedules
 
 
 def test_constant_stays() -> None:

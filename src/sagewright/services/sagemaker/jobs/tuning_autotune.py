@@ -11,8 +11,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from sagewright.algorithms import catalogue
-from sagewright.algorithms.declaration import Declaration
+from sagewright.algorithms.schema import catalogue
+from sagewright.algorithms.schema.declaration import Declaration
 from sagewright.runtimes import images
 
 JOBS_A_RANGE, FEWEST_JOBS, MOST_JOBS = 10, 20, 100

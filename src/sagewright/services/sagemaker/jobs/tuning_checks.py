@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sagewright.algorithms import catalogue
-from sagewright.algorithms.declaration import Declaration
+from sagewright.algorithms.schema import catalogue
+from sagewright.algorithms.schema.declaration import Declaration
 from sagewright.kinds.training import OBJECTIVE
 from sagewright.kinds.tuning import EPOCHS, Child, TrainingDefinition, child_request, max_resource, read_definitions
 from sagewright.kinds.tuningspace import BadRanges

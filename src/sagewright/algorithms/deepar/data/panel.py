@@ -1,0 +1,131 @@
+"""Many series side by side, and windows of them from which the network's inputs are made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from sagewright.algorithms.deepar.data.frequency import Frequency
+from sagewright.algorithms.deepar.data.series import Series
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The layout of a window: `context` known steps, `horizon` steps to forecast; `lags` beside the last step; the numbers of
+    categories and dynamic features. `direct`: the dynamic features at the lags are inputs of the network's linear map, too.
+    """
+
+    frequency: Frequency
+    context: int
+    horizon: int
+    lags: tuple[int, ...]
+    cardinality: tuple[int, ...] = ()
+    features: int = 0
+    direct: bool = False
+
+    @property
+    def steps(self) -> int:
+        return self.context + self.horizon
+
+    @property
+    def least(self) -> int:
+        """Minimum number of steps before a forecast in training, if the series is long enough: a season or the context."""
+        return max(1, min(self.frequency.season, self.context))
+
+    @property
+    def history(self) -> int:
+        """Number of steps from which a window's level and movement are computed: two seasons, at least the context."""
+        return max(2 * self.frequency.season, self.context)
+
+
+@dataclass(frozen=True)
+class Windows:
+    """n windows of T steps in the target's units, NaN for missing or unknown values.
+
+    `values` (n, T); `lagged` (n, T, 1 + lags): the value before each step, then the lags; `history` (n, H): the values before the
+    forecast; `calendar` (n, T, c) and `age` (n, T) of each step; `dynamic` (n, T, k); `cat` (n, categories) int64; `around` (n, T,
+    k (2 + lags)): the dynamic features of each step, of the one before it and of the lags.
+    """
+
+    values: np.ndarray
+    lagged: np.ndarray
+    history: np.ndarray
+    calendar: np.ndarray
+    age: np.ndarray
+    dynamic: np.ndarray
+    cat: np.ndarray
+    around: np.ndarray | None = None
+
+
+class Panel:
+    """Series concatenated in one array of targets (m,) and one of dynamic features (k, m). Immutable."""
+
+    def __init__(self, series: Sequence[Series], layout: Layout) -> None:
+        self.layout = layout
+        self.lengths = np.array([len(each) for each in series], np.int64)
+        self._starts = np.concatenate([[0], np.cumsum(self.lengths)[:-1]]).astype(np.int64)
+        self._target = np.concatenate([*(each.target for each in series), np.full(1, np.nan, np.float32)])
+        self._ticks = np.array([layout.frequency.tick(each.start) for each in series], np.int64)
+        cats = [(each.cat or ())[: len(layout.cardinality)] for each in series]
+        self._cat = np.array(cats, np.int64).reshape(len(series), len(layout.cardinality))
+        self._spans = np.array(
+            [0 if each.dynamic_feat is None else each.dynamic_feat.shape[1] for each in series], np.int64
+        )
+        self._feature_starts = np.concatenate([[0], np.cumsum(self._spans)[:-1]]).astype(np.int64)
+        rows = [each.dynamic_feat for each in series if each.dynamic_feat is not None and layout.features]
+        self._dynamic = np.concatenate(rows, axis=1) if rows else np.zeros((layout.features, 0), np.float32)
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def windows(self, rows: np.ndarray, cuts: np.ndarray) -> Windows:
+        """Windows of the series `rows` (n,): the steps around `cuts` (n,), the positions of the first values to forecast."""
+        layout = self.layout
+        places = cuts[:, None] + np.arange(-layout.context, layout.horizon)
+        offsets = np.array((1, *layout.lags))
+        ticks = layout.frequency.ticks(self._ticks[rows][:, None], places)
+        return Windows(
+            self._values(rows, places),
+            self._values(rows, places[:, :, None] - offsets),
+            self.before(rows, cuts),
+            layout.frequency.calendar(ticks),
+            np.log1p(np.maximum(places, 0)).astype(np.float32),
+            self._features(rows, places),
+            self._cat[rows],
+            self._around(rows, places, offsets) if layout.direct and layout.features else None,
+        )
+
+    def past(self, row: int, cut: int) -> np.ndarray:
+        """(cut,): all values of a series before `cut`."""
+        start = self._starts[row]
+        return self._target[start : start + cut]
+
+    def before(self, rows: np.ndarray, cuts: np.ndarray) -> np.ndarray:
+        """(n, H): the values from which the level before `cuts` is computed."""
+        return self._values(rows, cuts[:, None] + np.arange(-self.layout.history, 0))
+
+    def future(self, rows: np.ndarray, cuts: np.ndarray) -> np.ndarray:
+        """(n, horizon): the values from `cuts` on, NaN where there are none."""
+        return self._values(rows, cuts[:, None] + np.arange(self.layout.horizon))
+
+    def _values(self, rows: np.ndarray, places: np.ndarray) -> np.ndarray:
+        """Values as float32 in the shape of `places`, which has one row for each of `rows`."""
+        shape = (-1,) + (1,) * (places.ndim - 1)
+        lengths = self.lengths[rows].reshape(shape)
+        inside = (places >= 0) & (places < lengths)
+        found = self._target[self._starts[rows].reshape(shape) + np.clip(places, 0, np.maximum(lengths - 1, 0))]
+        return np.where(inside, found, np.float32(np.nan))
+
+    def _around(self, rows: np.ndarray, places: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+        return np.concatenate([self._features(rows, places - back) for back in (0, *offsets)], axis=-1)
+
+    def _features(self, rows: np.ndarray, places: np.ndarray) -> np.ndarray:
+        if not self.layout.features:
+            return np.zeros((*places.shape, 0), np.float32)
+        spans = self._spans[rows][:, None]
+        inside = (places >= 0) & (places < spans)
+        at = self._feature_starts[rows][:, None] + np.clip(places, 0, spans - 1)
+        found = np.where(inside, self._dynamic[:, at], np.float32(0))
+        return np.ascontiguousarray(np.moveaxis(found, 0, -1))

@@ -1,0 +1,3 @@
+"""The strategies of a tuning job, each of which suggests the next trials: Bayesian, Hyperband, grid, early stopping. Imports
+surrogates and the study.
+"""

@@ -1,0 +1,57 @@
+"""What `pip install sagewright` brings: jobs have the same library as from a checkout."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from sagewright.agent.library import staged_library
+
+ROOT = Path(__file__).parents[3]
+STAGE = """
+import sys
+from pathlib import Path
+import sagewright
+from sagewright.agent.library import staged_library
+print(staged_library(Path(sagewright.__file__).parent, Path(sys.argv[1])))
+"""
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of the source distribution, unpacked."""
+    place = tmp_path_factory.mktemp("wheel")
+    uv = Path(sys.executable).parent / "uv"
+    subprocess.run([uv, "build", "--quiet", "--out-dir", place / "made", ROOT], check=True, timeout=240)
+    (wheel,) = (place / "made").glob("sagewright-*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(place / "installed")
+    return place / "installed"
+
+
+def _files(library: Path) -> dict[str, bytes]:
+    return {path.relative_to(library).as_posix(): path.read_bytes() for path in library.rglob("*.py")}
+
+
+def test_jobs_of_an_installed_server_have_the_library_of_a_checkout(installed: Path, tmp_path: Path) -> None:
+    staged = subprocess.run(
+        [sys.executable, "-c", STAGE, str(tmp_path / "one")],
+        env={**os.environ, "PYTHONPATH": str(installed)},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    assert _files(Path(staged.stdout.strip())) == _files(
+        staged_library(ROOT / "src" / "sagewright", tmp_path / "other")
+    )
+
+
+def test_aws_names_are_for_jobs_alone(installed: Path) -> None:
+    """Another package of that name may be in the environment of whoever installs the server."""
+    assert {path.name for path in installed.iterdir() if not path.name.endswith(".dist-info")} == {"sagewright"}
