@@ -110,6 +110,16 @@ class Settings:
     objects_patience_s: int = _setting(
         120, "Seconds for which the S3 that `objects` names may be unreachable before a job fails."
     )
+    studio_sign_in: str = _setting(
+        "key",
+        "key: Studio's pages require signing in, by an access key or by the URL of `sagewright studio`. none: on a server bound to "
+        "loopback, everyone on this machine acts as the execution role.",
+        ("key", "none"),
+    )
+    studio_hosts: str = _setting(
+        "",
+        "Names, separated by commas, under which browsers may open Studio, besides addresses, localhost and this machine's name.",
+    )
     roles: str = _setting(
         "open",
         "open: any role ARN of the account works. strict: a role must have been created by CreateRole.",

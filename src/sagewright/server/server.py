@@ -22,7 +22,7 @@ from sagewright.model.aws.regions import ANY
 from sagewright.model.settings import Settings
 from sagewright.sandbox.choose import settled
 from sagewright.server import credentials
-from sagewright.server.application import split
+from sagewright.server.application import Applications, split
 from sagewright.server.chores import chores, warm
 from sagewright.server.fronting import Fronting
 from sagewright.server.fronts import LOCAL_NAME, FoundFront, find
@@ -33,9 +33,11 @@ from sagewright.server.parts import Address, admin_key, build, connection_limits
 from sagewright.server.peers import Peers
 from sagewright.server.relay import FrontRelay
 from sagewright.server.sockets import same_or_bound, url_of
+from sagewright.server.studio import StudioDoor
 from sagewright.services import registry
 from sagewright.services.context import Platform
 from sagewright.store import identity
+from sagewright.wire.calls import Calls
 from sagewright.wire.gateway import Edge, Gateway
 from sagewright.wire.sealing import Sealer
 from sagewright.wire.signatures.authentication import Authenticator
@@ -86,7 +88,7 @@ class Server:
 
     async def _serve(self, platform: Platform, meeting: Meeting, ready: Callable[[str], None]) -> None:
         connections = Connections(connection_limits(self.settings), refusal_document)
-        server = MainServer(self._application(platform, connections, meeting.peers), connections)
+        server = MainServer(self._application(platform, connections, meeting), connections)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, server.ask_to_end)
@@ -113,7 +115,7 @@ class Server:
             await fronting.close()
             endpoint.unlink(missing_ok=True)
 
-    def _application(self, platform: Platform, connections: Connections, peers: Peers) -> Any:
+    def _application(self, platform: Platform, connections: Connections, meeting: Meeting) -> Any:
         store, limits = platform.store, connections.limits
         authenticator = Authenticator(
             lambda key_id: identity.find_key(store, key_id), self.settings.region, self.settings.regions == ANY
@@ -122,7 +124,9 @@ class Server:
         gateway = Gateway(platform, registry.load(), authenticator, forwarder(self.settings), edge)
         images = ImagesApi(platform, authenticator.find_key, limits)
         relay = FrontRelay(self.settings.data / LOCAL_NAME, authenticator, limits)
-        return split(gateway, InternalApi(platform, authenticator, limits, peers), images, relay)
+        studio = StudioDoor(platform, Calls(platform, registry.load(), lambda: self.address.url), meeting.site, limits)
+        internal = InternalApi(platform, authenticator, limits, meeting.peers)
+        return split(Applications(gateway, internal, images, relay, studio))
 
 
 @dataclass(frozen=True)

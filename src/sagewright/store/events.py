@@ -133,6 +133,14 @@ def after(store: Database, cursor: EventCursor, limit: int) -> list[Logged]:
         return [Logged(EventCursor(*row[:2]), EventSubject(*row[2:4]), EventEntry(*row[4:])) for row in rows]
 
 
+def last(store: Database) -> EventCursor:
+    """Returns the position of the newest entry."""
+    newest = select(events.c.writer, events.c.seq).order_by(events.c.writer.desc(), events.c.seq.desc()).limit(1)
+    with store.read() as connection:
+        row = connection.execute(newest).first()
+    return EventCursor(*row) if row else EventCursor()
+
+
 def remove(connection: Connection, subject_id: str) -> None:
     """Removes the entries of a subject. The last entry of the log keeps its position, without its content, until there are later
     ones: otherwise SQLite would reuse its number for the next entry, which all readers at that position would miss.

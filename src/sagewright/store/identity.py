@@ -121,6 +121,14 @@ def find_long_lived_key(store: Database, principal_arn: str) -> AccessKey | None
     return AccessKey(**row._mapping) if row else None
 
 
+def delete_key(store: Database, key_id: str) -> bool:
+    """Deletes a key; returns False if it no longer exists."""
+    with store.write() as connection:
+        found = connection.execute(delete(access_keys).where(access_keys.c.id == key_id)).rowcount > 0
+        changes(connection, _KEYS)
+    return found
+
+
 def delete_job_keys(connection: Connection, job_id: str) -> None:
     """Deletes the credentials that a job ran with, and those derived from them."""
     while connection.execute(_DELETE_OF_JOB, {"job": job_id}).rowcount:  # PostgreSQL: one may just be being created

@@ -1,0 +1,187 @@
+"""Studio's door: builds the application at the first request, and gives it operations, sessions and the event log."""
+
+from __future__ import annotations
+
+import hmac
+import shutil
+import socket
+from typing import TYPE_CHECKING, Any
+
+from sagewright.compute.sites import Site
+from sagewright.engine.calls import OperationRequest
+from sagewright.http.limits import ConnectionLimits
+from sagewright.model.clock import now_ms
+from sagewright.model.settings import Settings
+from sagewright.services.context import Platform
+from sagewright.store import events, identity
+from sagewright.store.database import Database
+from sagewright.store.events import EventCursor
+from sagewright.store.identity import NewKey
+from sagewright.store.jobs import reservations
+from sagewright.store.logs import metrics
+from sagewright.store.logs.metrics import MetricSeries
+from sagewright.wire.calls import Calls
+
+if TYPE_CHECKING:
+    from sagewright.studio.application import Studio
+    from sagewright.studio.operations import MachineLoad, MetricPoints
+    from sagewright.studio.sessions import SessionKey
+
+PREFIX = "/studio"
+MOST_CHANGES = 1000
+GIB = 1 << 30
+_SIGNED = (b"x-amz-signature=", b"x-amz-credential=", b"awsaccesskeyid=")
+
+
+def is_for_studio(scope: Any) -> bool:
+    """Tells a browser's request from one for a bucket named `studio`: those are signed, or of a method that no page has."""
+    path = scope["path"]
+    if path != PREFIX and not path.startswith(f"{PREFIX}/") and path not in (f"{PREFIX}.json",):
+        return False
+    if scope["method"] not in ("GET", "HEAD", "POST"):
+        return False
+    query = scope["query_string"].lower()
+    return not any(one in query for one in _SIGNED) and all(name != b"authorization" for name, _ in scope["headers"])
+
+
+class StudioDoor:
+    """The ASGI application under `/studio`. Templates and pages are loaded by the first request, not by the server's start."""
+
+    def __init__(self, platform: Platform, call: Calls, site: Site, limits: ConnectionLimits) -> None:
+        self._platform, self._call, self._site, self._limits = platform, call, site, limits
+        self._studio: Studio | None = None
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if self._studio is None:
+            self._studio = self._built()
+        await self._studio(scope, receive, send)
+
+    def _built(self) -> Studio:
+        from sagewright.studio.application import Studio, StudioSettings, StudioSource
+
+        settings = self._platform.settings
+        store = self._platform.store
+        hosts = {settings.host, socket.gethostname(), *settings.studio_hosts.split(",")}
+        own = StudioSettings(
+            settings.account,
+            settings.region,
+            frozenset(name.strip().lower() for name in hosts if name.strip()),
+            open_to(settings),
+        )
+        readings = StoredReadings(self._platform, self._site)
+        return Studio(
+            own, StudioSource(InProcess(self._call), readings, StoredKeys(store), StoredChanges(store)), self._limits
+        )
+
+
+def open_to(settings: Settings) -> str:
+    """Returns the principal of visitors that have not signed in: "" unless the server is for one user and bound to loopback."""
+    from sagewright.model.aws.arns import ROLE_NAME, assumed_role_arn
+
+    if settings.studio_sign_in == "none" and settings.host in ("127.0.0.1", "localhost", "::1"):
+        return assumed_role_arn(settings.account, ROLE_NAME, "studio")
+    return ""
+
+
+class InProcess:
+    """Operations without HTTP, with the checks of a client's request."""
+
+    def __init__(self, call: Calls) -> None:
+        self._call = call
+
+    def call(self, principal: str, service: str, operation: str, request: dict[str, Any]) -> dict[str, Any]:
+        return self._call(OperationRequest(principal, service, operation, request))
+
+
+class StoredKeys:
+    """Sessions as temporary access keys in the store, shared by all servers on it."""
+
+    def __init__(self, store: Database) -> None:
+        self._store = store
+
+    def create(self, principal: str, seconds: int) -> SessionKey:
+        user = f"{principal.rpartition('/')[2]}:studio"
+        new = NewKey(principal, user, temporary=True, expires_ms=now_ms() + seconds * 1000)
+        key = identity.create_key(self._store, new)
+        return _session_key(key.id, key.secret, key.principal_arn)
+
+    def find(self, key_id: str) -> SessionKey | None:
+        key = identity.find_key(self._store, key_id)
+        if key is None or key.session_token is None or key.job_id is not None or key.expires_ms is None:
+            return None
+        return _session_key(key.id, key.secret, key.principal_arn) if key.expires_ms > now_ms() else None
+
+    def principal_of(self, key_id: str, secret: str) -> str:
+        key = identity.find_key(self._store, key_id)
+        if key is None or key.job_id is not None or (key.expires_ms is not None and key.expires_ms < now_ms()):
+            return ""
+        return key.principal_arn if hmac.compare_digest(key.secret.encode(), secret.encode()) else ""
+
+    def end(self, key_id: str) -> bool:
+        return identity.delete_key(self._store, key_id)
+
+
+def _session_key(key_id: str, secret: str, principal: str) -> SessionKey:
+    from sagewright.studio.sessions import SessionKey
+
+    return SessionKey(key_id, secret, principal)
+
+
+class StoredReadings:
+    """Values that no operation returns: raw points of metrics, and the load of the machines."""
+
+    def __init__(self, platform: Platform, site: Site) -> None:
+        self._platform, self._site = platform, site
+
+    def points(self, namespace: str, dimensions: dict[str, str], metric: str, most: int) -> MetricPoints:
+        from sagewright.studio.operations import MetricPoints
+
+        settings = self._platform.settings
+        series = MetricSeries(settings.account, settings.region, namespace, metric, metrics.dimension_text(dimensions))
+        found = metrics.read(self._platform.store, series, 0, now_ms() + 86_400_000)
+        kept = _thinned([one.total / one.samples if one.samples else 0.0 for one in found], most)
+        return MetricPoints(
+            tuple(found[at].at_ms for at in kept), tuple(found[at].total / (found[at].samples or 1.0) for at in kept)
+        )
+
+    def machine(self) -> MachineLoad:
+        from sagewright.studio.operations import MachineLoad
+
+        held = reservations.on(self._platform.store, self._site.name)
+        whole = self._site.machines.together()
+        disk = shutil.disk_usage(self._platform.settings.data)
+        return MachineLoad(
+            self._site.name, whole.cpus, sum(one.cpus for one in held), whole.gpus, sum(one.gpus for one in held),
+            int(whole.memory_gb * GIB), int(sum(one.memory_gb for one in held) * GIB), disk.total, disk.used,
+            str(self._platform.settings.data),
+        )  # fmt: skip
+
+
+def _thinned(values: list[float], most: int) -> list[int]:
+    """Returns the positions to keep: all, or the least and greatest value of each of most / 2 equal pieces."""
+    if len(values) <= most:
+        return list(range(len(values)))
+    pieces = max(most // 2, 1)
+    kept: set[int] = {0, len(values) - 1}
+    for piece in range(pieces):
+        own = range(piece * len(values) // pieces, (piece + 1) * len(values) // pieces)
+        kept |= {min(own, key=values.__getitem__), max(own, key=values.__getitem__)}
+    return sorted(kept)
+
+
+class StoredChanges:
+    """The event log as a stream of changed kinds."""
+
+    def __init__(self, store: Database) -> None:
+        self._store = store
+
+    def position(self) -> tuple[int, int]:
+        cursor = events.last(self._store)
+        return cursor.writer, cursor.seq
+
+    def since(self, position: tuple[int, int]) -> tuple[frozenset[str], tuple[int, int]]:
+        found = events.after(self._store, EventCursor(*position), MOST_CHANGES)
+        if not found:
+            return frozenset(), position
+        last = found[-1].cursor
+        return frozenset(one.subject.kind for one in found), (last.writer, last.seq)

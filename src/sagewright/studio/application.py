@@ -1,0 +1,405 @@
+"""The ASGI application under `/studio`: who may see a page, and what every response carries."""
+
+from __future__ import annotations
+
+import gzip
+import hmac
+import ipaddress
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from sagewright.http import asgi
+from sagewright.http.asgi import ClientGone, Incoming
+from sagewright.http.limits import ConnectionLimits
+from sagewright.http.pools import CallPool, Full
+from sagewright.model.errors import AwsError
+from sagewright.studio import assets, buttons, rendering
+from sagewright.studio.live import Changes, Live
+from sagewright.studio.operations import Client, OperationCall, Operations, Readings
+from sagewright.studio.pages import load
+from sagewright.studio.sessions import Session, SessionKeys, Sessions
+from sagewright.studio.shell import Shell
+from sagewright.studio.visit import PAGES, Page, Place, Visit
+
+MOST_FORM = 1024 * 1024
+SMALL_FORM = 4096
+MOST_ATTEMPTS = 20
+"""Failed attempts to sign in, a minute."""
+MOST_QUERY = 16 * 1024
+SLOTS, WAITING = 4, 256
+FLASH = "sagewright-studio-done"
+POLICY = (
+    "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
+    "form-action 'self'; frame-src 'self'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "content-security-policy": POLICY,
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "cache-control": "no-store",
+}
+log = logging.getLogger("sagewright.studio")
+Handler = Callable[[Request, Incoming], Awaitable[Response]]
+
+
+@dataclass(frozen=True)
+class StudioSettings:
+    """`hosts`: names of this server besides addresses and localhost. `open_to`: the principal of visitors without a session, ""
+    if everyone has to sign in."""
+
+    account: str
+    region: str
+    hosts: frozenset[str] = frozenset()
+    open_to: str = ""
+
+
+@dataclass(frozen=True)
+class StudioSource:
+    """The facilities that the server hands over."""
+
+    operations: Operations
+    readings: Readings
+    keys: SessionKeys
+    changes: Changes
+
+
+class Studio:
+    """The application under `/studio`."""
+
+    def __init__(self, settings: StudioSettings, source: StudioSource, limits: ConnectionLimits) -> None:
+        load()
+        self._settings, self._source, self._limits = settings, source, limits
+        self.sessions = Sessions(source.keys)
+        self._live = Live(source.changes)
+        self._attempts = SignInAttempts()
+        self._pool = CallPool("studio", SLOTS, WAITING)
+        self._shell = Shell(settings.account, settings.region)
+        self._app = Starlette(routes=list(self._routes()))
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await self._app(scope, receive, send)
+
+    def _routes(self) -> list[Route]:
+        routes = [
+            Route("/studio/static/{name}", self._guarded(self._asset)),
+            Route("/studio/auth", self._guarded(self._sign_in)),
+            Route("/studio/sign-in", self._guarded(self._sign_in_by_key), methods=["POST"]),
+            Route("/studio/live", self._guarded(self._stream)),
+            Route("/studio/act", self._guarded(self._act), methods=["POST"]),
+            Route("/studio/sign-out", self._guarded(self._sign_out), methods=["POST"]),
+            Route("/studio/theme", self._guarded(self._theme), methods=["POST"]),
+        ]
+        for page in PAGES:
+            for kind in ("json", "csv", "html"):
+                suffix = "" if kind == "html" else f".{kind}"
+                path = f"/studio{page.path}{suffix}" if page.path else f"/studio{suffix or ''}"
+                routes.append(Route(path, self._guarded(self._page(page, kind))))
+        return [*routes, Route("/studio/{rest:path}", self._guarded(self._missing))]
+
+    # Every request
+
+    def _guarded(self, handler: Handler) -> Callable[[Request], Awaitable[Response]]:
+        async def answer(request: Request) -> Response:
+            try:
+                incoming = asgi.read_head(request.scope, request.receive, self._limits, frozenset({"host"}))
+                if incoming.fault is not None or not self._is_ours(request):
+                    return self._plain("This name is not one of this server's.", 421)
+                response = await handler(request, incoming)
+            except Full:
+                response = self._plain("The server is busy. Try again in a moment.", 503)
+            except ClientGone:
+                response = Response(status_code=400)
+            except AwsError as error:
+                response = self._plain(f"{error.code}: {error.message}", error.status)
+            for name, value in HEADERS.items():
+                response.headers.setdefault(name, value)
+            return response
+
+        return answer
+
+    def _is_ours(self, request: Request) -> bool:
+        """Refuses names that a stranger's DNS could point here (rebinding)."""
+        name = (urlsplit(f"//{request.headers.get('host', '')}").hostname or "").lower()
+        if name == "localhost" or name.endswith(".localhost") or name in self._settings.hosts:
+            return True
+        try:
+            ipaddress.ip_address(name)
+        except ValueError:
+            return False
+        return True
+
+    async def _session(self, request: Request, incoming: Incoming) -> Session | None:
+        session = await self._pool.run(self.sessions.find, request.headers.get("cookie", ""))
+        if session is not None:
+            incoming.prove()
+        return session
+
+    async def _who(self, request: Request, incoming: Incoming) -> tuple[Session | None, str]:
+        """Returns the session and its principal; "" for a stranger."""
+        session = await self._session(request, incoming)
+        return session, session.principal if session else self._settings.open_to
+
+    def _plain(self, text: str, status: int) -> Response:
+        page = rendering.render(
+            "plain.html", shell=self._shell, text=text, status=status, theme="system", title="Studio"
+        )
+        return Response(page, status, media_type="text/html")
+
+    # Pages
+
+    def _page(self, page: Page, kind: str) -> Handler:
+        async def show(request: Request, incoming: Incoming) -> Response:
+            session, principal = await self._who(request, incoming)
+            if not principal:
+                return self._stranger(request)
+            if len(request.url.query) > MOST_QUERY:
+                return self._plain(f"The address has more than {MOST_QUERY} characters after '?'.", 414)
+            visit = self._visit(request, principal)
+            try:
+                body, status = await self._pool.run(self._filled, page, kind, visit, session, request)
+            except AwsError as error:
+                if kind == "json":
+                    body, status = rendering.twin({"error": error.code, "message": error.message}), 400
+                else:
+                    body, status = await self._pool.run(self._refused, page, visit, session, error, request)
+            types = {"json": "application/json", "csv": "text/csv; charset=utf-8", "html": "text/html; charset=utf-8"}
+            response = packed(request, body, types[kind if status == 200 or kind == "json" else "html"], status)
+            if session is not None and session.stale:
+                response.headers.append("set-cookie", self.sessions.cookie(session, secure=_secure(request)))
+            if request.cookies.get(FLASH) and kind == "html":
+                response.headers.append("set-cookie", f"{FLASH}=; Path=/studio; Max-Age=0; SameSite=Lax")
+            return response
+
+        return show
+
+    def _visit(self, request: Request, principal: str) -> Visit:
+        place = Place(
+            f"{request.url.scheme}://{request.headers.get('host', '')}", self._settings.account, self._settings.region
+        )
+        every = tuple(parse_qsl(request.url.query, max_num_fields=200))
+        path = request.url.path
+        for suffix in (".json", ".csv"):
+            path = path.removesuffix(suffix) if suffix in path else path
+        return Visit(
+            Client(self._source.operations, principal, self._source.readings),
+            place,
+            dict(request.path_params),
+            every,
+            quote(path, safe="/:@%"),
+        )
+
+    def _filled(
+        self, page: Page, kind: str, visit: Visit, session: Session | None, request: Request
+    ) -> tuple[bytes, int]:
+        content = page.fill(visit)
+        if kind == "json":
+            return rendering.twin(content), 200
+        if kind == "csv":
+            rows = getattr(content, "csv", None)
+            if rows is None:
+                raise AwsError("NotFound", "This page is not a list: it has no CSV.", 404)
+            return rendering.table(*rows()), 200
+        return self._shell.page(page, visit, content, session, done=_flash(request), theme=_theme(request)), 200
+
+    def _refused(
+        self, page: Page, visit: Visit, session: Session | None, error: AwsError, request: Request
+    ) -> tuple[bytes, int]:
+        missing = (
+            "not found" in error.message.lower() or "could not find" in error.message.lower() or error.status == 404
+        )
+        body = self._shell.error(page, visit, error, session, theme=_theme(request))
+        return body, 404 if missing else 400
+
+    def _stranger(self, request: Request) -> Response:
+        return self._sign_in_page(request, "", 401)
+
+    async def _missing(self, request: Request, incoming: Incoming) -> Response:
+        if not (await self._who(request, incoming))[1]:
+            return self._stranger(request)
+        return self._plain("There is no such page.", 404)
+
+    async def _asset(self, request: Request, _incoming: Incoming) -> Response:
+        found = assets.asset(request.path_params["name"])
+        if found is None:
+            return Response(status_code=404)
+        headers = {
+            "cache-control": "public, max-age=31536000, immutable",
+            "vary": "accept-encoding",
+            "etag": f'"{found.tag}"',
+        }
+        if request.headers.get("if-none-match") == headers["etag"]:
+            return Response(status_code=304, headers=headers)
+        if "gzip" in request.headers.get("accept-encoding", ""):
+            return Response(found.packed, media_type=found.media_type, headers={**headers, "content-encoding": "gzip"})
+        return Response(found.content, media_type=found.media_type, headers=headers)
+
+    async def _stream(self, request: Request, incoming: Incoming) -> Response:
+        if not (await self._who(request, incoming))[1]:
+            return Response(status_code=401)
+        if self._live.crowded:
+            raise Full
+        return StreamingResponse(
+            self._live.stream(), media_type="text/event-stream", headers={"x-accel-buffering": "no"}
+        )
+
+    # Signing in and out, and buttons
+
+    async def _sign_in(self, request: Request, incoming: Incoming) -> Response:
+        token = request.query_params.get("token", "")
+        redeemed = await self._pool.run(self.sessions.redeem, token) if 0 < len(token) < 4096 else None
+        if redeemed is None:
+            return self._sign_in_page(request, "This address has been used or has expired.", 403)
+        session, landing = redeemed
+        return self._signed_in(request, incoming, session, landing)
+
+    def _signed_in(self, request: Request, incoming: Incoming, session: Session, landing: str) -> Response:
+        incoming.prove()
+        response = RedirectResponse(landing if landing.startswith("/studio") else "/studio", 303)
+        response.headers.append("set-cookie", self.sessions.cookie(session, secure=_secure(request)))
+        return response
+
+    async def _sign_in_by_key(self, request: Request, incoming: Incoming) -> Response:
+        origin = request.headers.get("origin")
+        if origin is None or origin not in _own_origins(request):
+            raise AwsError("AccessDenied", "The form does not come from a page of Studio.", 403)
+        fields = dict(
+            parse_qsl((await incoming.whole(SMALL_FORM, _too_long)).decode("utf-8", "replace"), max_num_fields=8)
+        )
+        if not self._attempts.allowed():
+            return self._sign_in_page(request, "Too many attempts. Wait a minute.", 429)
+        session = await self._pool.run(
+            self.sessions.sign_in, fields.get("key", "").strip(), fields.get("secret", "").strip()
+        )
+        if session is None:
+            self._attempts.failed()
+            return self._sign_in_page(request, "That key and secret do not belong together here.", 403)
+        return self._signed_in(request, incoming, session, "/studio")
+
+    def _sign_in_page(self, request: Request, reason: str, status: int) -> Response:
+        page = rendering.render("signin.html", shell=self._shell, theme=_theme(request), reason=reason)
+        return Response(page, status, media_type="text/html")
+
+    async def _form(self, request: Request, incoming: Incoming) -> tuple[Session | None, str, list[tuple[str, str]]]:
+        """Returns the caller and a form's fields. Raises AwsError for one that another site could have sent."""
+        session, principal = await self._who(request, incoming)
+        origin = request.headers.get("origin")
+        if not principal or (origin is not None and origin not in _own_origins(request)):
+            raise AwsError("AccessDenied", "The form does not come from a page of Studio.", 403)
+        body = await incoming.whole(MOST_FORM, _too_long)
+        fields = parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=5000)
+        token = dict(fields).get("token", "")
+        if not hmac.compare_digest(token.encode(), self._form_token(session, principal).encode()) or (
+            origin is None and session is None
+        ):
+            raise AwsError("AccessDenied", "The form is older than this session. Load the page again.", 403)
+        return session, principal, fields
+
+    def _form_token(self, session: Session | None, principal: str) -> str:
+        return session.form_token if session else self._shell.open_token(principal)
+
+    async def _act(self, request: Request, incoming: Incoming) -> Response:
+        _, principal, fields = await self._form(request, incoming)
+        try:
+            submitted = buttons.read(fields)
+        except buttons.BadForm as error:
+            return self._plain(str(error), 400)
+        failed = await self._pool.run(self._carry_out, principal, submitted.calls)
+        count = len(submitted.calls)
+        if failed is None:
+            words = submitted.done.replace("{n}", str(count))
+        else:
+            number, refused = failed
+            words = f"!{refused.code}: {refused.message}" + (f" ({number} of {count} were done)" if count > 1 else "")
+        back = submitted.back if submitted.back.startswith("/studio") and "\n" not in submitted.back else "/studio"
+        response = RedirectResponse(back, 303)
+        response.headers.append(
+            "set-cookie", f"{FLASH}={quote(words[:1500])}; Path=/studio; Max-Age=30; HttpOnly; SameSite=Lax"
+        )
+        return response
+
+    def _carry_out(self, principal: str, calls: tuple[OperationCall, ...]) -> tuple[int, AwsError] | None:
+        """Makes the calls; returns the number of those done, and the error, of the first that fails."""
+        for number, call in enumerate(calls):
+            try:
+                self._source.operations.call(principal, call.service, call.operation, call.request)
+            except AwsError as refused:
+                return number, refused
+        return None
+
+    async def _sign_out(self, request: Request, incoming: Incoming) -> Response:
+        session, _, _ = await self._form(request, incoming)
+        response = RedirectResponse("/studio", 303)
+        if session is not None:
+            ended = await self._pool.run(lambda: self.sessions.end(session, secure=_secure(request)))
+            response.headers.append("set-cookie", ended)
+        return response
+
+    async def _theme(self, request: Request, incoming: Incoming) -> Response:
+        _, _, fields = await self._form(request, incoming)
+        theme = dict(fields).get("theme", "system")
+        response = RedirectResponse(_own_path(request.headers.get("referer", "")), 303)
+        if theme in ("light", "dark", "system"):
+            response.headers.append("set-cookie", f"theme={theme}; Path=/; Max-Age=31536000; SameSite=Lax")
+        return response
+
+
+def packed(request: Request, body: bytes, media_type: str, status: int = 200) -> Response:
+    """Returns a response, compressed where the browser takes it."""
+    if len(body) > 1024 and "gzip" in request.headers.get("accept-encoding", ""):
+        return Response(
+            gzip.compress(body, 5), status, {"content-encoding": "gzip", "vary": "accept-encoding, cookie"}, media_type
+        )
+    return Response(body, status, {"vary": "accept-encoding, cookie"}, media_type)
+
+
+class SignInAttempts:
+    """Counts failed attempts to sign in, so that secrets cannot be guessed."""
+
+    def __init__(self) -> None:
+        self._times: list[float] = []
+
+    def allowed(self) -> bool:
+        self._times = [at for at in self._times if time.monotonic() - at < 60]
+        return len(self._times) < MOST_ATTEMPTS
+
+    def failed(self) -> None:
+        self._times.append(time.monotonic())
+
+
+def _own_origins(request: Request) -> tuple[str, str]:
+    """Returns this server's origin, and its origin behind a proxy that ends TLS."""
+    host = request.headers.get("host", "")
+    return f"http://{host}", f"https://{host}"
+
+
+def _secure(request: Request) -> bool:
+    return request.url.scheme == "https"
+
+
+def _theme(request: Request) -> str:
+    theme = request.cookies.get("theme", "system")
+    return theme if theme in ("light", "dark") else "system"
+
+
+def _flash(request: Request) -> str:
+    return unquote(request.cookies.get(FLASH, ""))
+
+
+def _own_path(address: str) -> str:
+    path = urlsplit(address).path
+    query = urlsplit(address).query
+    return (f"{path}?{query}" if query else path) if path.startswith("/studio") else "/studio"
+
+
+def _too_long(most: int) -> AwsError:
+    return AwsError("RequestEntityTooLarge", f"The form has more than {most} bytes.", 413)

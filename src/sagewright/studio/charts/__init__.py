@@ -1,0 +1,24 @@
+"""Charts as SVG, drawn by the server: lengths in per cent, text in pixels, colours by class, no style attribute. Imports no
+page."""
+
+from __future__ import annotations
+
+from sagewright.studio.charts.bars import LaneSpan, bars, lanes, meter, slots
+from sagewright.studio.charts.curves import Curve, curves, spark
+from sagewright.studio.charts.graphs import GraphNode, graph
+from sagewright.studio.charts.points import Dot, scatter
+
+__all__ = [
+    "Curve",
+    "Dot",
+    "GraphNode",
+    "LaneSpan",
+    "bars",
+    "curves",
+    "graph",
+    "lanes",
+    "meter",
+    "scatter",
+    "slots",
+    "spark",
+]

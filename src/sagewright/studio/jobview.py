@@ -1,0 +1,235 @@
+"""One job of any kind, as its page shows it: facts, timeline, curves, log, inputs and outputs, settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from markupsafe import Markup
+
+from sagewright.model.errors import AwsError
+from sagewright.studio import charts, wording
+from sagewright.studio.buttons import Button
+from sagewright.studio.charts import Curve
+from sagewright.studio.visit import Visit
+
+LINES, MOST_LINES = 200, 5000
+"""JobLog lines on the job's page, and on the page of its log."""
+POINTS = 1000
+MOST_FIGURES = 20
+LOOKS = ("k1", "k2", "k3 d2", "k4 d3", "k5 d4", "k6")
+
+
+@dataclass(frozen=True)
+class Fact:
+    label: str
+    value: str = ""
+    at: datetime | None = None
+    answer: bool = False
+
+
+@dataclass(frozen=True)
+class JobPhase:
+    """A secondary status with its duration; `look`: ok, run, fail, idle or wait."""
+
+    name: str
+    look: str
+    seconds: float | None
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Curves of one metric over its points. `rows`: the same as a table."""
+
+    name: str
+    last: float
+    best: float
+    count: int
+    rows: tuple[tuple[str, str], ...]
+    drawing: Markup = field(repr=False, default=Markup(""))
+
+
+@dataclass(frozen=True)
+class LogLine:
+    number: int
+    at: datetime
+    text: str
+    look: str
+
+
+@dataclass(frozen=True)
+class JobLog:
+    """The last lines of a job's log. `group`: the log group; `streams`: one stream a host."""
+
+    group: str
+    streams: tuple[str, ...]
+    stream: str
+    lines: tuple[LogLine, ...]
+    warnings: int
+    errors: int
+    failed: str = ""
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """An input or output. `how`: the input mode, or when it is written."""
+
+    name: str
+    uri: str
+    how: str
+
+
+@dataclass(frozen=True)
+class JobView:
+    name: str
+    kind: str
+    list_path: str
+    status: str
+    reason: str
+    facts: tuple[Fact, ...]
+    phases: tuple[JobPhase, ...]
+    figures: tuple[Figure, ...]
+    log: JobLog
+    artefacts: tuple[Artefact, ...]
+    parameters: tuple[tuple[str, str], ...]
+    settings: tuple[tuple[str, str], ...]
+    tags: tuple[tuple[str, str], ...]
+    acts: tuple[Button, ...]
+    related: tuple[tuple[str, str, str], ...] = ()
+    """The makers of the job and what was made of it: kind, name, address."""
+    sdk_code: tuple[tuple[str, str], ...] = ()
+    bar: Markup = field(repr=False, default=Markup(""))
+
+
+@dataclass(frozen=True)
+class LogView:
+    name: str
+    kind: str
+    back: str
+    log: JobLog
+
+
+def phases(transitions: Sequence[Mapping[str, Any]], now: datetime) -> tuple[JobPhase, ...]:
+    """Returns the phases of a job by its SecondaryStatusTransitions; the last one runs unless it is final."""
+    found = []
+    for at, one in enumerate(transitions):
+        status, begin = one["Status"], one["StartTime"]
+        last = at == len(transitions) - 1
+        final = status in ("Completed", "Failed", "Stopped", "MaxRuntimeExceeded", "MaxWaitTimeExceeded", "Interrupted")
+        end = one.get("EndTime") or (None if not last or final else now)
+        look = (
+            "fail"
+            if status in ("Failed", "MaxRuntimeExceeded", "MaxWaitTimeExceeded")
+            else "idle"
+            if status in ("Stopped", "Interrupted")
+            else "run"
+            if last and not final
+            else "ok"
+        )
+        seconds = None if final and last else wording.seconds_between(begin, end)
+        found.append(JobPhase(status, look, seconds, one.get("StatusMessage", "")))
+    return tuple(found)
+
+
+def phase_bar(shown: Sequence[JobPhase]) -> Markup:
+    timed = [(one, one.seconds or 0.0) for one in shown if one.seconds]
+    whole = sum(seconds for _, seconds in timed)
+    if not whole:
+        return Markup("")
+    looks = {"ok": "b-ok", "run": "b-run", "fail": "b-fail", "idle": "b-idle"}
+    parts = [(max(seconds / whole * 100, 0.4), looks.get(one.look, "b-idle")) for one, seconds in timed]
+    label = ", ".join(f"{one.name} {wording.duration(seconds)}" for one, seconds in timed)
+    return charts.meter(parts, label)
+
+
+def figures(visit: Visit, namespace: str, dimension: str, name: str) -> tuple[Figure, ...]:
+    """Reads the curves of a job's metrics."""
+    dimensions = [{"Name": dimension, "Value": name}]
+    listed, _ = visit.client.attempt("cloudwatch", "ListMetrics", Namespace=namespace, Dimensions=dimensions)
+    names = sorted({one["MetricName"] for one in listed.get("Metrics", [])} - {"ObjectiveMetric"}, key=_metric_rank)
+    found = []
+    for metric in names[:MOST_FIGURES]:
+        points = visit.client.readings.points(namespace, {dimension: name}, metric, POINTS)
+        if len(points.values):
+            found.append(figure(metric, points.values))
+    return tuple(found)
+
+
+def _metric_rank(name: str) -> tuple[bool, bool, str]:
+    return not name.startswith(("validation", "val", "test")), "baseline" in name, name
+
+
+def figure(name: str, values: Sequence[float]) -> Figure:
+    xs = [float(at) for at in range(len(values))]
+    label = f"{name}: {len(values)} values from {wording.number(values[0])} to {wording.number(values[-1])}"
+    drawing = charts.curves([Curve(name, xs, values)], label) if len(values) > 1 else Markup("")
+    step = max(len(values) // 12, 1)
+    rows = tuple((str(at + 1), wording.number(values[at])) for at in range(0, len(values), step))
+    falls = any(word in name for word in ("loss", "error", "rmse", "mae", "mse", "perplexity"))
+    best = min(values) if falls else max(values)
+    return Figure(name, values[-1], best, len(values), rows, drawing)
+
+
+def log(visit: Visit, group: str, name: str, most: int = LINES) -> JobLog:
+    """Reads the last lines of a job's log; of the stream in the address, or the first host's."""
+    listed, failed = visit.client.attempt(
+        "logs", "DescribeLogStreams", logGroupName=group, logStreamNamePrefix=f"{name}/"
+    )
+    streams = tuple(one["logStreamName"] for one in listed.get("logStreams", []))
+    if not streams:
+        return JobLog(group, (), "", (), 0, 0, "" if "ResourceNotFound" in failed else failed)
+    asked = f"{name}/{visit.query.get('host', '')}"
+    stream = next((one for one in streams if one == asked or one.startswith(f"{asked}-")), streams[0])
+    try:
+        found = visit.client.call(
+            "logs",
+            "GetLogEvents",
+            logGroupName=group,
+            logStreamName=stream,
+            limit=min(most, 10000),
+            startFromHead=False,
+        )
+    except AwsError as error:
+        return JobLog(group, streams, stream, (), 0, 0, f"{error.code}: {error.message}")
+    lines = tuple(
+        LogLine(
+            at, datetime.fromtimestamp(one["timestamp"] / 1000, UTC), one["message"][:8192], look_of(one["message"])
+        )
+        for at, one in enumerate(found["events"], 1)
+    )
+    return JobLog(
+        group,
+        streams,
+        stream,
+        lines,
+        sum(one.look == "warn" for one in lines),
+        sum(one.look == "error" for one in lines),
+    )
+
+
+def look_of(message: str) -> str:
+    """Tells a line's level by its words: error, warn or ""."""
+    head = message[:400]
+    if "Traceback (most recent" in head or "ERROR" in head or "Error:" in head or "Exception:" in head:
+        return "error"
+    return "warn" if "WARN" in head or "Warning:" in head else ""
+
+
+def channels(found: Iterable[Mapping[str, Any]]) -> tuple[Artefact, ...]:
+    """Returns the inputs of a training job."""
+    artefacts = []
+    for one in found:
+        source = one["DataSource"]
+        uri = (source.get("S3DataSource") or {}).get("S3Uri") or (source.get("FileSystemDataSource") or {}).get(
+            "DirectoryPath", ""
+        )
+        artefacts.append(Artefact(one["ChannelName"], uri, one.get("InputMode", "File")))
+    return tuple(artefacts)
+
+
+def instance(resources: Mapping[str, Any]) -> str:
+    count, kind = resources.get("InstanceCount", 1), resources.get("InstanceType", "")
+    return f"{count} × {kind}" if count > 1 else kind

@@ -1,0 +1,91 @@
+"""Operations, called as the signed-in principal, and a record of the calls that a page made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from sagewright.model.errors import AwsError
+
+
+class Operations(Protocol):
+    """Calls operations of AWS services in process, with the checks of a client's request."""
+
+    def call(self, principal: str, service: str, operation: str, request: dict[str, Any]) -> dict[str, Any]:
+        """Returns the response as boto3 would. Raises AwsError."""
+        ...
+
+
+@dataclass(frozen=True)
+class OperationCall:
+    """One call of an operation, in boto3's format."""
+
+    service: str
+    operation: str
+    request: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class MetricPoints:
+    """A metric's values in the order they were reported; `times`: milliseconds since the epoch."""
+
+    times: tuple[int, ...]
+    values: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class MachineLoad:
+    """Shares of the machines held by jobs, and the use of the disk. Sizes in bytes."""
+
+    name: str
+    cpus: int
+    cpus_held: float
+    gpus: int
+    gpus_held: int
+    memory: int
+    memory_held: int
+    disk: int
+    disk_used: int
+    data: str
+
+
+class Readings(Protocol):
+    """Values that no operation returns. The caller has already been allowed to describe the resource."""
+
+    def points(self, namespace: str, dimensions: dict[str, str], metric: str, most: int) -> MetricPoints:
+        """Returns a metric's values, at most `most`: the least and greatest of equal pieces where there are more."""
+        ...
+
+    def machine(self) -> MachineLoad: ...
+
+
+@dataclass
+class Client:
+    """Operations as one principal. `calls` lists the calls made so far that a page shows as code."""
+
+    operations: Operations
+    principal: str
+    readings: Readings
+    calls: list[OperationCall] = field(default_factory=list)
+
+    def call(self, service: str, operation: str, /, **request: Any) -> dict[str, Any]:
+        """Calls an operation and records it. Raises AwsError."""
+        one = OperationCall(service, operation, {name: value for name, value in request.items() if value is not None})
+        if one not in self.calls:
+            self.calls.append(one)
+        return self.operations.call(self.principal, service, operation, one.request)
+
+    def sagemaker(self, operation: str, /, **request: Any) -> dict[str, Any]:
+        return self.call("sagemaker", operation, **request)
+
+    def aside(self, service: str, operation: str, /, **request: Any) -> dict[str, Any]:
+        """Calls an operation that is not part of what the page shows, so not of its code. Raises AwsError."""
+        given = {name: value for name, value in request.items() if value is not None}
+        return self.operations.call(self.principal, service, operation, given)
+
+    def attempt(self, service: str, operation: str, /, **request: Any) -> tuple[dict[str, Any], str]:
+        """Returns the response and "", or {} and the error's sentence, for a part of a page that may fail by itself."""
+        try:
+            return self.call(service, operation, **request), ""
+        except AwsError as error:
+            return {}, f"{error.code}: {error.message}"

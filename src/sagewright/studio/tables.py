@@ -1,0 +1,228 @@
+"""Lists: columns, filters, chips and views in the address, rows of cells, and the same as CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from markupsafe import Markup
+
+from sagewright.studio.buttons import Button
+from sagewright.studio.visit import Visit
+
+ROWS = 100
+
+
+@dataclass(frozen=True)
+class TableCell:
+    """A value and how it is shown.
+
+    `kind`: text, name, mono, status, number, time, duration, size, tags or drawing. `value`: the value itself, in JSON and CSV.
+    """
+
+    value: Any
+    kind: str = "text"
+    link: str = ""
+    look: str = ""
+    drawing: Markup = field(default=Markup(""), repr=False)
+
+
+@dataclass(frozen=True)
+class TableColumn:
+    """A column. `sort`: the value of `sort` in the address that orders by it; `rank`: 1 to 3, the highest goes first on small
+    screens; 0 always stays."""
+
+    label: str
+    kind: str = "text"
+    sort: str = ""
+    rank: int = 0
+    title: str = ""
+
+    @property
+    def right(self) -> bool:
+        return self.kind in ("number", "duration", "size", "time")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row; `name` is what its checkbox sends."""
+
+    name: str
+    cells: tuple[TableCell, ...]
+
+
+@dataclass(frozen=True)
+class Chip:
+    """A filter that applies; `off` is the address without it."""
+
+    label: str
+    value: str
+    off: str
+
+
+@dataclass(frozen=True)
+class ListTab:
+    """A tab of the list: a named set of filters."""
+
+    label: str
+    link: str
+    current: bool = False
+    count: str = ""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A filter that offers fixed values."""
+
+    name: str
+    label: str
+    options: tuple[tuple[str, str], ...]
+    value: str = ""
+
+
+@dataclass(frozen=True)
+class EmptyState:
+    """Content of an empty page: a sentence, and the lines that make the first one."""
+
+    sentence: str
+    code: str
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A list page.
+
+    `total`: words for the number of all matches; `more`: the address of the following rows; `same`: values that all rows share;
+    `acts`: buttons for chosen rows; `compare`: the page that compares chosen rows.
+    """
+
+    title: str
+    columns: tuple[TableColumn, ...]
+    rows: tuple[Row, ...]
+    start: EmptyState
+    total: str = ""
+    more: str = ""
+    crumb: str = ""
+    chips: tuple[Chip, ...] = ()
+    views: tuple[ListTab, ...] = ()
+    choices: tuple[Choice, ...] = ()
+    same: tuple[tuple[str, str], ...] = ()
+    acts: tuple[Button, ...] = ()
+    heads: tuple[Button, ...] = ()
+    compare: str = ""
+    hint: str = "Name contains…"
+    q: str = ""
+    sorted_by: tuple[str, bool] = ("", True)
+    """The order: a column's `sort`, and whether it is descending."""
+    new: tuple[str, str] | None = None
+    """Label and address of the button that makes a new one."""
+    aside: str = ""
+    sdk_code: tuple[tuple[str, str], ...] = ()
+
+    def csv(self) -> tuple[list[str], list[list[Any]]]:
+        head = [column.label for column in self.columns]
+        return head, [[cell.value for cell in row.cells] for row in self.rows]
+
+
+@dataclass(frozen=True)
+class ListSource:
+    """A List operation as a page reads it.
+
+    `operation`, `member`: the operation and the member of its response with the rows; `orders`: values of SortBy by the page's
+    `sort`; `name_filter`: the member that filters by name, `statuses` the values of StatusEquals.
+    """
+
+    operation: str
+    member: str
+    orders: Mapping[str, str] = field(default_factory=dict)
+    default: str = ""
+    name_filter: str = "NameContains"
+    statuses: tuple[str, ...] = ()
+    service: str = "sagemaker"
+    most: int = ROWS
+
+
+@dataclass(frozen=True)
+class Read:
+    """Rows of a List operation, and the address of those that follow."""
+
+    rows: list[dict[str, Any]]
+    more: str
+    chips: tuple[Chip, ...]
+    sorted_by: tuple[str, bool]
+
+
+def read(visit: Visit, source: ListSource, **fixed: Any) -> Read:
+    """Reads one page of a list, with the filters, order and position in the address. Raises AwsError."""
+    query = visit.query
+    sort, descending = order(visit, source.default, tuple(source.orders))
+    request: dict[str, Any] = {**fixed, "MaxResults": source.most, "NextToken": query.get("after")}
+    if source.orders:
+        request |= {"SortBy": source.orders[sort], "SortOrder": "Descending" if descending else "Ascending"}
+    chips = []
+    if query.get("q") and source.name_filter:
+        request[source.name_filter] = query["q"]
+        chips.append(Chip("Name contains", query["q"], visit.link(q=None)))
+    if query.get("status") in source.statuses:
+        request["StatusEquals"] = query["status"]
+        chips.append(Chip("Status", query["status"], visit.link(status=None)))
+    found = visit.client.call(source.service, source.operation, **request)
+    token = found.get("NextToken")
+    return Read(
+        found.get(source.member, []), visit.link(after=token) if token else "", tuple(chips), (sort, descending)
+    )
+
+
+def order(visit: Visit, default: str, allowed: Sequence[str]) -> tuple[str, bool]:
+    """Returns the order in the address, `-name` for descending; `default` if it is not allowed."""
+    asked = visit.query.get("sort", "")
+    name = asked.removeprefix("-")
+    if name in allowed:
+        return name, asked.startswith("-")
+    return default.removeprefix("-"), default.startswith("-")
+
+
+def status_choice(visit: Visit, statuses: Iterable[str]) -> Choice:
+    options = (("", "Any status"), *((one, one) for one in statuses))
+    return Choice("status", "Status", options, visit.query.get("status", ""))
+
+
+def text(value: Any, link: str = "", look: str = "") -> TableCell:
+    return TableCell(value, "text", link, look)
+
+
+def name(value: str, link: str) -> TableCell:
+    return TableCell(value, "name", link)
+
+
+def status(value: str) -> TableCell:
+    return TableCell(value, "status")
+
+
+def time(value: datetime | None) -> TableCell:
+    return TableCell(value, "time")
+
+
+def count(value: float | int | None) -> TableCell:
+    return TableCell(value, "number")
+
+
+def parameter(value: str | None) -> TableCell:
+    """A hyperparameter: a number where it reads as one."""
+    try:
+        return TableCell(float(value) if value is not None else None, "number")
+    except ValueError:
+        return TableCell(value)
+
+
+def seconds(value: float | None) -> TableCell:
+    return TableCell(value, "duration")
+
+
+def rows(
+    found: Iterable[dict[str, Any]], key: str, make: Callable[[dict[str, Any]], tuple[TableCell, ...]]
+) -> tuple[Row, ...]:
+    """Returns a row for each record, named by its member `key`."""
+    return tuple(Row(str(record[key]), make(record)) for record in found)

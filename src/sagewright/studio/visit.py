@@ -1,0 +1,85 @@
+"""One request of a page, and the registry of pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+
+from sagewright.studio.operations import Client
+
+Content = TypeVar("Content")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the server runs: its URL as the browser knows it, account and region."""
+
+    url: str
+    account: str
+    region: str
+
+
+@dataclass
+class Visit:
+    """A request of a page by a signed-in principal.
+
+    `path`: the parameters in the page's path. `query`: the last value of each parameter; `every` all of them.
+    """
+
+    client: Client
+    place: Place
+    path: Mapping[str, str] = field(default_factory=dict)
+    every: tuple[tuple[str, str], ...] = ()
+    address: str = "/studio"
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    @property
+    def query(self) -> dict[str, str]:
+        return dict(self.every)
+
+    def values(self, name: str) -> list[str]:
+        return [value for key, value in self.every if key == name]
+
+    def link(self, **changed: str | None) -> str:
+        """Returns this page's address with parameters replaced, or removed where None."""
+        kept = [(key, value) for key, value in self.every if key not in changed and key != "after"]
+        added = [(key, value) for key, value in changed.items() if value is not None]
+        text = urlencode([*kept, *added])
+        return f"{self.address}?{text}" if text else self.address
+
+    def without(self, name: str, value: str) -> str:
+        """Returns this page's address without one of a parameter's values."""
+        kept = [one for one in self.every if one != (name, value) and one[0] != "after"]
+        return f"{self.address}?{urlencode(kept)}" if kept else self.address
+
+
+@dataclass(frozen=True)
+class Page:
+    """A registered page: its path below /studio, its template, and the function that fills it.
+
+    `nav`: the entry of the side bar that is current. `kinds`: kinds of the event log whose changes refresh the page.
+    """
+
+    path: str
+    template: str
+    nav: str
+    kinds: tuple[str, ...]
+    fill: Callable[[Visit], Any]
+
+
+PAGES: list[Page] = []
+
+
+def page(
+    path: str, template: str, nav: str, kinds: tuple[str, ...] = ()
+) -> Callable[[Callable[[Visit], Content]], Callable[[Visit], Content]]:
+    """Registers a page. The function returns a frozen dataclass: the template's `p`, and the page's `.json` twin."""
+
+    def register(fill: Callable[[Visit], Content]) -> Callable[[Visit], Content]:
+        PAGES.append(Page(path, template, nav, kinds, fill))
+        return fill
+
+    return register

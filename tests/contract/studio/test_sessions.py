@@ -1,0 +1,98 @@
+"""Who may see Studio's pages, and what another site can make a browser do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+PAGES = ("/studio", "/studio/jobs", "/studio/jobs.json", "/studio/jobs.csv", "/studio/nothing/there", "/studio/live")
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_strangers_see_the_sign_in_page_alone(stranger: Any, path: str) -> None:
+    answer = stranger.get(path)
+    assert answer.status == 401
+    assert "us-east-1" in answer.text or path == "/studio/live"
+    assert "training" not in answer.text.lower()
+
+
+def test_a_wrong_secret_signs_nobody_in(stranger: Any, server: Any) -> None:
+    answer = stranger.post("/studio/sign-in", {"key": "AKIAWRONG", "secret": "x"})
+    assert answer.status == 403
+    assert not stranger.cookies
+
+
+def test_a_session_ends_at_sign_out(browser: Any) -> None:
+    assert browser.get("/studio").status == 200
+    kept = dict(browser.cookies)
+    assert browser.post("/studio/sign-out", {"token": browser.token()}).status == 303
+    browser.cookies = kept
+    assert browser.get("/studio").status == 401
+
+
+def test_cookies_are_for_this_site_and_out_of_reach_of_scripts(
+    stranger: Any, server: Any, admin_key: tuple[str, str]
+) -> None:
+    key, secret = admin_key
+    answer = stranger.post("/studio/sign-in", {"key": key, "secret": secret})
+    cookie = answer.headers["set-cookie"]
+    assert "HttpOnly" in cookie
+    assert "SameSite=Lax" in cookie
+    assert secret not in cookie
+
+
+@pytest.mark.parametrize("value", ["ASIAFORGED.1795947888.x", "x", "", "a.b.c.d", "ASIA" + "A" * 4000])
+def test_forged_cookies_open_nothing(stranger: Any, value: str) -> None:
+    stranger.cookies["sagewright-studio"] = value
+    assert stranger.get("/studio").status == 401
+
+
+def test_a_cookie_with_another_time_is_forged(browser: Any) -> None:
+    key, seen, signature = browser.cookies["sagewright-studio"].split(".")
+    browser.cookies["sagewright-studio"] = f"{key}.{int(seen) + 1}.{signature}"
+    assert browser.get("/studio").status == 401
+
+
+def test_another_origin_submits_no_form(browser: Any) -> None:
+    form = {"token": browser.token(), "call": "[]"}
+    assert browser.post("/studio/act", form, Origin="http://evil.example").status == 403
+    assert browser.post("/studio/act", {"call": "[]", "token": "guess"}).status == 403
+    assert browser.post("/studio/act", {"call": "[]"}).status == 403
+
+
+def test_names_of_others_are_refused(browser: Any) -> None:
+    answer = browser.get("/studio", Host="evil.example:80")
+    assert answer.status == 421
+
+
+def test_every_answer_carries_the_policy(browser: Any, stranger: Any) -> None:
+    for answer in (
+        browser.get("/studio"),
+        stranger.get("/studio"),
+        browser.get("/studio/nope"),
+        browser.get("/studio/jobs/none"),
+    ):
+        policy = answer.headers["content-security-policy"]
+        assert "default-src 'self'" in policy
+        assert "unsafe" not in policy
+        assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_pages_have_no_inline_script_style_or_handler(browser: Any) -> None:
+    import re
+
+    for path in ("/studio", "/studio/jobs"):
+        text = browser.get(path).text
+        assert not re.search(r"<script(?![^>]*\bsrc=)", text)
+        assert not re.search(r"<style|\sstyle=|\son[a-z]+=", text)
+
+
+def test_a_bucket_named_studio_is_still_reached_by_signed_requests(server: Any, browser: Any) -> None:
+    s3 = server.boto("s3")
+    s3.create_bucket(Bucket="studio")
+    s3.put_object(Bucket="studio", Key="jobs", Body=b"an object")
+    assert s3.get_object(Bucket="studio", Key="jobs")["Body"].read() == b"an object"
+    s3.delete_object(Bucket="studio", Key="jobs")
+    s3.delete_bucket(Bucket="studio")
+    assert browser.get("/studio/jobs").status == 200
