@@ -37,7 +37,6 @@ from sagewright.server.studio import StudioDoor
 from sagewright.services import registry
 from sagewright.services.context import Platform
 from sagewright.store import identity
-from sagewright.wire.calls import Calls
 from sagewright.wire.gateway import Edge, Gateway
 from sagewright.wire.sealing import Sealer
 from sagewright.wire.signatures.authentication import Authenticator
@@ -124,7 +123,7 @@ class Server:
         gateway = Gateway(platform, registry.load(), authenticator, forwarder(self.settings), edge)
         images = ImagesApi(platform, authenticator.find_key, limits)
         relay = FrontRelay(self.settings.data / LOCAL_NAME, authenticator, limits)
-        studio = StudioDoor(platform, Calls(platform, registry.load(), lambda: self.address.url), meeting.site, limits)
+        studio = StudioDoor(platform, lambda: self.address.url, meeting.site, limits)
         internal = InternalApi(platform, authenticator, limits, meeting.peers)
         return split(Applications(gateway, internal, images, relay, studio))
 

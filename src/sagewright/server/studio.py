@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import shutil
 import socket
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from sagewright.compute.sites import Site
@@ -12,6 +13,8 @@ from sagewright.engine.calls import OperationRequest
 from sagewright.http.limits import ConnectionLimits
 from sagewright.model.clock import now_ms
 from sagewright.model.settings import Settings
+from sagewright.server.studio_http import SERVICES, HttpCalls
+from sagewright.services import registry
 from sagewright.services.context import Platform
 from sagewright.store import events, identity
 from sagewright.store.database import Database
@@ -47,8 +50,9 @@ def is_for_studio(scope: Any) -> bool:
 class StudioDoor:
     """The ASGI application under `/studio`. Templates and pages are loaded by the first request, not by the server's start."""
 
-    def __init__(self, platform: Platform, call: Calls, site: Site, limits: ConnectionLimits) -> None:
-        self._platform, self._call, self._site, self._limits = platform, call, site, limits
+    def __init__(self, platform: Platform, url: Callable[[], str], site: Site, limits: ConnectionLimits) -> None:
+        self._platform, self._url, self._site, self._limits = platform, url, site, limits
+        self._call = Calls(platform, registry.load(), url)
         self._studio: Studio | None = None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -68,9 +72,12 @@ class StudioDoor:
             frozenset(name.strip().lower() for name in hosts if name.strip()),
             open_to(settings),
         )
+        over_http = HttpCalls(store, self._platform.objects, self._url, settings.region)
         readings = StoredReadings(self._platform, self._site)
         return Studio(
-            own, StudioSource(InProcess(self._call), readings, StoredKeys(store), StoredChanges(store)), self._limits
+            own,
+            StudioSource(InProcess(self._call, over_http), readings, StoredKeys(store), StoredChanges(store)),
+            self._limits,
         )
 
 
@@ -86,10 +93,12 @@ def open_to(settings: Settings) -> str:
 class InProcess:
     """Operations without HTTP, with the checks of a client's request."""
 
-    def __init__(self, call: Calls) -> None:
-        self._call = call
+    def __init__(self, call: Calls, over_http: HttpCalls) -> None:
+        self._call, self._over_http = call, over_http
 
     def call(self, principal: str, service: str, operation: str, request: dict[str, Any]) -> dict[str, Any]:
+        if service in SERVICES:
+            return self._over_http(principal, service, operation, request)
         return self._call(OperationRequest(principal, service, operation, request))
 
 

@@ -28,7 +28,7 @@ from sagewright.studio.operations import Client, OperationCall, Operations, Read
 from sagewright.studio.pages import load
 from sagewright.studio.sessions import Session, SessionKeys, Sessions
 from sagewright.studio.shell import Shell
-from sagewright.studio.visit import PAGES, Page, Place, Visit
+from sagewright.studio.visit import FORMS, PAGES, Done, Form, Page, Place, Visit
 
 MOST_FORM = 1024 * 1024
 SMALL_FORM = 4096
@@ -99,6 +99,8 @@ class Studio:
             Route("/studio/sign-out", self._guarded(self._sign_out), methods=["POST"]),
             Route("/studio/theme", self._guarded(self._theme), methods=["POST"]),
         ]
+        for form in FORMS:
+            routes.append(Route(f"/studio{form.path}", self._guarded(self._filled_form(form)), methods=["POST"]))
         for page in PAGES:
             for kind in ("json", "csv", "html"):
                 suffix = "" if kind == "html" else f".{kind}"
@@ -320,12 +322,25 @@ class Studio:
         else:
             number, refused = failed
             words = f"!{refused.code}: {refused.message}" + (f" ({number} of {count} were done)" if count > 1 else "")
-        back = submitted.back if submitted.back.startswith("/studio") and "\n" not in submitted.back else "/studio"
-        response = RedirectResponse(back, 303)
-        response.headers.append(
-            "set-cookie", f"{FLASH}={quote(words[:1500])}; Path=/studio; Max-Age=30; HttpOnly; SameSite=Lax"
-        )
-        return response
+        return _redirected(submitted.back, words)
+
+    def _filled_form(self, form: Form) -> Handler:
+        async def submit(request: Request, incoming: Incoming) -> Response:
+            session, principal, fields = await self._form(request, incoming)
+            visit = self._visit(request, principal)
+            page = Page(form.path, form.template, form.nav, (), lambda _visit: None)
+            try:
+                content = await self._pool.run(form.fill, visit, dict(fields))
+            except AwsError as error:
+                body, status = await self._pool.run(self._refused, page, visit, session, error, request)
+                return packed(request, body, "text/html; charset=utf-8", status)
+            if isinstance(content, Done):
+                return _redirected(content.back, content.words)
+            theme = _theme(request)
+            body = await self._pool.run(lambda: self._shell.page(page, visit, content, session, done="", theme=theme))
+            return packed(request, body, "text/html; charset=utf-8")
+
+        return submit
 
     def _carry_out(self, principal: str, calls: tuple[OperationCall, ...]) -> tuple[int, AwsError] | None:
         """Makes the calls; returns the number of those done, and the error, of the first that fails."""
@@ -351,6 +366,14 @@ class Studio:
         if theme in ("light", "dark", "system"):
             response.headers.append("set-cookie", f"theme={theme}; Path=/; Max-Age=31536000; SameSite=Lax")
         return response
+
+
+def _redirected(back: str, words: str) -> Response:
+    """Opens a page of Studio with a notice."""
+    response = RedirectResponse(back if back.startswith("/studio") and "\n" not in back else "/studio", 303)
+    flash = f"{FLASH}={quote(words[:1500])}; Path=/studio; Max-Age=30; HttpOnly; SameSite=Lax"
+    response.headers.append("set-cookie", flash)
+    return response
 
 
 def packed(request: Request, body: bytes, media_type: str, status: int = 200) -> Response:

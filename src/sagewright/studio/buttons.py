@@ -25,7 +25,8 @@ class Field:
 class Button:
     """A button.
 
-    `call`: the operation; `fields` are added to its request. `each`: the member that gets the name of each chosen row. `done`: the
+    `call`: the operation; `fields` are added to its request. `each`: the member that gets the name of each chosen
+    row, one call a row; `Member[]` gets all of them in one call. `done`: the
     words of the toast. `look`: main, harm, ghost or "". `confirm`: a sentence that names what would be lost. `off`: the reason why
     the button is disabled.
     """
@@ -72,6 +73,19 @@ class BadForm(ValueError):
 MOST_CHOSEN = 1000
 
 
+def _fields(names: list[str], given: dict[str, str]) -> dict[str, Any]:
+    """Returns the members that filled fields set. `List.Name` sets an element of a list of names and values."""
+    found: dict[str, Any] = {}
+    for name in names:
+        member, dotted, key = str(name).partition(".")
+        if value := given.get(str(name)):
+            if dotted:
+                found.setdefault(member, []).append({"Name": key, "Value": value})
+            else:
+                found[member] = value
+    return found
+
+
 def read(form: list[tuple[str, str]]) -> Submitted:
     """Reads a submitted form. Raises BadForm."""
     given = dict(form)
@@ -82,10 +96,16 @@ def read(form: list[tuple[str, str]]) -> Submitted:
     texts = (service, operation, each, done, back)
     if not all(isinstance(one, str) for one in texts) or not isinstance(request, dict) or not isinstance(names, list):
         raise BadForm("The form has no valid call.")
-    whole: dict[str, Any] = {**request, **{name: given[name] for name in names if given.get(name)}}
+    whole = {**request, **_fields(names, given)}
     if not each:
         return Submitted((OperationCall(service, operation, whole),), done, back)
     picked = [value for name, value in form if name == "pick"]
     if not picked or len(picked) > MOST_CHOSEN:
         raise BadForm(f"Between 1 and {MOST_CHOSEN} rows can be chosen; {len(picked)} are.")
+    if each.endswith("[]"):
+        return Submitted(
+            (OperationCall(service, operation, {**whole, each[:-2]: picked}),),
+            done.replace("{n}", str(len(picked))),
+            back,
+        )
     return Submitted(tuple(OperationCall(service, operation, {**whole, each: one}) for one in picked), done, back)

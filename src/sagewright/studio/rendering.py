@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import io
 import math
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -23,17 +24,37 @@ from sagewright.studio.navigation import NAVIGATION
 @cache
 def environment() -> Environment:
     made = Environment(
-        loader=PackageLoader("sagewright.studio"), autoescape=True, trim_blocks=True, lstrip_blocks=True,
-        undefined=StrictUndefined, auto_reload=False,
-    )  # fmt: skip
+        loader=PackageLoader("sagewright.studio"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+        auto_reload=False,
+    )
     made.filters |= {
-        "number": wording.number, "dur": wording.duration, "size": wording.size, "word": wording.status_word, "look": wording.look,
-        "delta": wording.delta, "percent": wording.percent, "name_of": wording.name_of, "json": _json, "iso": _iso,
-    }  # fmt: skip
+        "number": wording.number,
+        "dur": wording.duration,
+        "size": wording.size,
+        "word": wording.status_word,
+        "look": wording.look,
+        "delta": wording.delta,
+        "percent": wording.percent,
+        "name_of": wording.name_of,
+        "json": _json,
+        "shortened": _shortened,
+        "iso": _iso,
+    }
     made.globals |= {
-        "charts": charts, "nav": NAVIGATION, "ago": wording.ago, "clock": wording.clock, "status_icon": wording.icon,
-        "between": wording.seconds_between, "when_of": _when, "loop_id": _form_id,
-    }  # fmt: skip
+        "charts": charts,
+        "nav": NAVIGATION,
+        "ago": wording.ago,
+        "clock": wording.clock,
+        "status_icon": wording.icon,
+        "between": wording.seconds_between,
+        "when_of": when,
+        "loop_id": _form_id,
+        "twin_rows": _twin_rows,
+    }
     return made
 
 
@@ -92,6 +113,18 @@ def _iso(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def _shortened(text: str) -> str:
+    """Writes a hyperparameter: a number where it reads as one."""
+    try:
+        return wording.number(float(text))
+    except ValueError:
+        return text
+
+
+def _twin_rows(points: Sequence[tuple[datetime, float]]) -> list[tuple[str, str]]:
+    return [(_iso(at), wording.number(value)) for at, value in points]
+
+
 def _form_id(act: Button) -> str:
     return f"{crc32(act.sealed.encode()):08x}"
 
@@ -100,7 +133,7 @@ def _json(value: Any) -> str:
     return orjson.dumps(_plain(value), option=orjson.OPT_INDENT_2).decode()
 
 
-def _when(at: datetime | int | float | str | None) -> datetime | None:
+def when(at: datetime | int | float | str | None) -> datetime | None:
     """Reads a time of a response: a datetime, seconds or milliseconds, or ISO text."""
     if at is None or at == "":
         return None
@@ -109,6 +142,6 @@ def _when(at: datetime | int | float | str | None) -> datetime | None:
     if isinstance(at, int | float):
         return datetime.fromtimestamp(at / 1000 if at > 1e11 else at, UTC)
     try:
-        return _when(datetime.fromisoformat(at.replace("Z", "+00:00")))
+        return when(datetime.fromisoformat(at.replace("Z", "+00:00")))
     except ValueError:
         return None

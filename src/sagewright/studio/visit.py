@@ -83,3 +83,36 @@ def page(
         return fill
 
     return register
+
+
+@dataclass(frozen=True)
+class Done:
+    """A form was carried out: the words of the notice, and the page to open."""
+
+    words: str
+    back: str
+
+
+@dataclass(frozen=True)
+class Form:
+    """A registered form that one operation alone does not cover. `fill` returns Done, or the content of `template` to show."""
+
+    path: str
+    template: str
+    nav: str
+    fill: Callable[[Visit, dict[str, str]], Any]
+
+
+FORMS: list[Form] = []
+
+
+def form(
+    path: str, template: str = "", nav: str = ""
+) -> Callable[[Callable[[Visit, dict[str, str]], Content]], Callable[[Visit, dict[str, str]], Content]]:
+    """Registers a form's function. It gets the form's fields."""
+
+    def register(fill: Callable[[Visit, dict[str, str]], Content]) -> Callable[[Visit, dict[str, str]], Content]:
+        FORMS.append(Form(path, template, nav, fill))
+        return fill
+
+    return register

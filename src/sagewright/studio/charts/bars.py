@@ -79,6 +79,9 @@ def lanes(
                 f'<rect class="{escape(span.look)}" x="{short(x)}%" width="{short(width)}%" y="4" height="14" rx="2"><title>{escape(span.title)}</title></rect>'
             )
             if span.words:
+                if width > 20:
+                    drawn.append(f'<text class="on md" x="{short(x)}%" dx="6" y="15">{escape(span.words)}</text>')
+                    continue
                 far = x + width > 80
                 anchor = f'x="{short(x if far else x + width)}%" dx="{-6 if far else 6}" text-anchor="{"end" if far else "start"}"'
                 drawn.append(f'<text class="md" {anchor} y="15">{escape(span.words)}</text>')

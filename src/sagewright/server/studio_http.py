@@ -1,0 +1,92 @@
+"""Studio's client of S3 and of endpoints: operations over HTTP, signed as the principal, since their bodies are streams.
+
+The requests go to this server itself, or to the S3 that stores its objects, and are checked like any client's.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from sagewright.model.clock import now_ms
+from sagewright.model.errors import AwsError
+from sagewright.objects.access import Access, ObjectStore
+from sagewright.store import identity
+from sagewright.store.database import Database
+from sagewright.store.identity import NewKey
+
+LIVES_S = 3600
+MOST_CLIENTS = 64
+MOST_BODY = 16 * 1024 * 1024
+"""Maximum number of bytes of an object that a call returns."""
+
+
+SERVICES = frozenset({"s3", "sagemaker-runtime"})
+
+
+class HttpCalls:
+    """Calls operations of SERVICES. `url`: the server's own URL."""
+
+    def __init__(self, store: Database, objects: ObjectStore, url: Callable[[], str], region: str) -> None:
+        self._store, self._objects, self._url, self._region = store, objects, url, region
+        self._clients: dict[tuple[str, str], tuple[float, Any]] = {}
+        self._lock = threading.Lock()
+
+    def __call__(self, principal: str, service: str, operation: str, request: dict[str, Any]) -> dict[str, Any]:
+        """Returns the response; `Body` as bytes, at most MOST_BODY. Raises AwsError."""
+        from botocore import xform_name
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        client = self._client(principal, service)
+        try:
+            answer: dict[str, Any] = getattr(client, xform_name(operation))(**request)
+            if hasattr(answer.get("Body"), "read"):
+                answer["Body"] = answer["Body"].read(MOST_BODY)
+        except ClientError as error:
+            status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 400))
+            raise AwsError(
+                str(error.response["Error"]["Code"]), str(error.response["Error"]["Message"]), status
+            ) from None
+        except (BotoCoreError, TypeError, AttributeError) as error:
+            raise AwsError("ValidationException", str(error)) from None
+        answer.pop("ResponseMetadata", None)
+        return answer
+
+    def presigned(self, principal: str, bucket: str, key: str, seconds: int) -> str:
+        """Returns a URL at which anyone can read an object for that time."""
+        url: str = self._client(principal, "s3").generate_presigned_url(
+            "get_object", {"Bucket": bucket, "Key": key}, seconds
+        )
+        return url
+
+    def _client(self, principal: str, service: str) -> Any:
+        with self._lock:
+            kept = self._clients.get((principal, service))
+            if kept is not None and time.monotonic() - kept[0] < LIVES_S / 2:
+                return kept[1]
+            if len(self._clients) >= MOST_CLIENTS:
+                self._clients.clear()
+            client = self._made(principal, service)
+            self._clients[principal, service] = time.monotonic(), client
+            return client
+
+    def _made(self, principal: str, service: str) -> Any:
+        import boto3
+        from botocore.config import Config
+
+        user = f"{principal.rpartition('/')[2]}:studio"
+        new = NewKey(principal, user, temporary=True, expires_ms=now_ms() + LIVES_S * 1000)
+        key = identity.create_key(self._store, new)
+        own = Access(self._url(), self._region, key.id, key.secret, key.session_token or "")
+        found = self._objects.access(own) if service == "s3" else own
+        return boto3.client(
+            service,
+            endpoint_url=found.endpoint,
+            region_name=found.region,
+            aws_access_key_id=found.access_key,
+            aws_secret_access_key=found.secret_key,
+            aws_session_token=found.session_token or None,
+            config=Config(retries={"max_attempts": 1}, s3={"addressing_style": "path"}, read_timeout=30),
+        )

@@ -1,0 +1,72 @@
+"""Parallel coordinates: one axis a parameter, one line a run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup, escape
+
+from sagewright.studio.charts.scales import Scale, scale, short
+from sagewright.studio.wording import number
+
+TOP, BOTTOM, LEFT, RIGHT = 30, 12, 3, 7
+
+
+@dataclass(frozen=True)
+class Axis:
+    """`values`: the value of each run. An axis whose positive values span two powers of ten is logarithmic."""
+
+    name: str
+    values: Sequence[float]
+
+    @property
+    def logarithmic(self) -> bool:
+        return min(self.values) > 0 and max(self.values) / min(self.values) >= 100
+
+    def place(self, value: float) -> float:
+        return math.log10(value) if self.logarithmic else value
+
+    @property
+    def scale(self) -> Scale:
+        return scale([self.place(value) for value in self.values])
+
+
+@dataclass(frozen=True)
+class ParallelRun:
+    """`look`: the classes of its line."""
+
+    name: str
+    look: str
+
+
+def parallel(axes: Sequence[Axis], runs: Sequence[ParallelRun], label: str, height: int = 260) -> Markup:
+    """Draws the runs, the first one on top."""
+    inner, wide, last = height - TOP - BOTTOM, 100 - LEFT - RIGHT, len(axes) - 1
+    scales = [axis.scale for axis in axes]
+    parts = [
+        f'<svg class="chart" height="{height}" role="img" aria-label="{escape(label)}">'
+        f'<svg x="{LEFT}%" y="{TOP}" width="{wide}%" height="{inner}" viewBox="0 0 1000 100" preserveAspectRatio="none" overflow="visible">'
+    ]
+    for number_, run in reversed(list(enumerate(runs))):
+        points = [
+            f"{short(at / last * 1000)} {short((1 - scales[at].at(axis.place(axis.values[number_]))) * 100)}"
+            for at, axis in enumerate(axes)
+        ]
+        parts.append(
+            f'<path class="ln {escape(run.look)}" d="M{"L".join(points)}"><title>{escape(run.name)}</title></path>'
+        )
+    parts.append("</svg>")
+    for at, axis in enumerate(axes):
+        x = f"{short(LEFT + at / last * wide)}%"
+        anchor = "start" if at == 0 else "end" if at == last else "middle"
+        shift = ' dx="-14"' if at == 0 else ' dx="44"' if at == last else ""
+        name = f"{axis.name}, log" if axis.logarithmic else axis.name
+        parts.append(
+            f'<line class="axis" x1="{x}" x2="{x}" y1="{TOP}" y2="{height - BOTTOM}"/>'
+            f'<text class="ink b md" x="{x}" y="12" text-anchor="{anchor}"{shift}>{escape(name)}</text>'
+        )
+        for value, y in ((max(axis.values), TOP + 4), (min(axis.values), height - BOTTOM)):
+            parts.append(f'<text class="halo" x="{x}" dx="5" y="{y}">{escape(number(value))}</text>')
+    return Markup("".join([*parts, "</svg>"]))
