@@ -36,7 +36,29 @@ def split(to: Applications) -> Any:
             await to.relay(scope, receive, send)
         elif is_for_studio(scope):
             await to.studio(scope, receive, send)
+        elif is_browsing(scope):
+            await to.gateway(scope, receive, sandboxed(send))
         else:
             await to.gateway(scope, receive, send)
 
     return app
+
+
+def is_browsing(scope: Any) -> bool:
+    """Tells a browser from a client of AWS: it wants HTML, or has a session of Studio."""
+    return any(
+        (name == b"accept" and b"text/html" in value) or (name == b"cookie" and b"sagewright-studio" in value)
+        for name, value in scope["headers"]
+    )
+
+
+def sandboxed(send: Any) -> Any:
+    """Returns `send` with a policy for browsers: an object that is a page gets an origin of its own, since it could otherwise act
+    in Studio as its viewer."""
+
+    async def sending(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message.get("headers", []), (b"content-security-policy", b"sandbox")]}
+        await send(message)
+
+    return sending

@@ -101,6 +101,12 @@ class InProcess:
             return self._over_http(principal, service, operation, request)
         return self._call(OperationRequest(principal, service, operation, request))
 
+    def download_url(self, principal: str, base: str, bucket: str, key: str) -> str:
+        return self._over_http.download_url(principal, base, bucket, key)
+
+    def upload_form(self, principal: str, base: str, bucket: str, prefix: str, back: str) -> tuple[str, dict[str, str]]:
+        return self._over_http.upload_form(principal, base, bucket, prefix, back)
+
 
 class StoredKeys:
     """Sessions as temporary access keys in the store, shared by all servers on it."""

@@ -19,6 +19,7 @@ from sagewright.store.identity import NewKey
 
 LIVES_S = 3600
 MOST_CLIENTS = 64
+PRESIGNED_S = 900
 MOST_BODY = 16 * 1024 * 1024
 """Maximum number of bytes of an object that a call returns."""
 
@@ -54,12 +55,20 @@ class HttpCalls:
         answer.pop("ResponseMetadata", None)
         return answer
 
-    def presigned(self, principal: str, bucket: str, key: str, seconds: int) -> str:
-        """Returns a URL at which anyone can read an object for that time."""
-        url: str = self._client(principal, "s3").generate_presigned_url(
-            "get_object", {"Bucket": bucket, "Key": key}, seconds
-        )
+    def download_url(self, principal: str, base: str, bucket: str, key: str) -> str:
+        """Returns a URL that downloads an object for PRESIGNED_S; `base`: the server's URL as the browser knows it."""
+        name = key.rpartition("/")[2].replace('"', "")
+        given = {"Bucket": bucket, "Key": key, "ResponseContentDisposition": f'attachment; filename="{name}"'}
+        url: str = self._made(principal, "s3", base).generate_presigned_url("get_object", given, PRESIGNED_S)
         return url
+
+    def upload_form(self, principal: str, base: str, bucket: str, prefix: str, back: str) -> tuple[str, dict[str, str]]:
+        """Returns the address and fields of a form that uploads one file below a prefix, and then opens `back`."""
+        given = {"success_action_redirect": back}
+        conditions = [["starts-with", "$key", prefix], {"success_action_redirect": back}]
+        client = self._made(principal, "s3", base)
+        made = client.generate_presigned_post(bucket, f"{prefix}${{filename}}", given, conditions, PRESIGNED_S)
+        return made["url"], made["fields"]
 
     def _client(self, principal: str, service: str) -> Any:
         with self._lock:
@@ -72,14 +81,14 @@ class HttpCalls:
             self._clients[principal, service] = time.monotonic(), client
             return client
 
-    def _made(self, principal: str, service: str) -> Any:
+    def _made(self, principal: str, service: str, base: str = "") -> Any:
         import boto3
         from botocore.config import Config
 
         user = f"{principal.rpartition('/')[2]}:studio"
         new = NewKey(principal, user, temporary=True, expires_ms=now_ms() + LIVES_S * 1000)
         key = identity.create_key(self._store, new)
-        own = Access(self._url(), self._region, key.id, key.secret, key.session_token or "")
+        own = Access(base or self._url(), self._region, key.id, key.secret, key.session_token or "")
         found = self._objects.access(own) if service == "s3" else own
         return boto3.client(
             service,

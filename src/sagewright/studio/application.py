@@ -101,8 +101,8 @@ class Studio:
         ]
         for form in FORMS:
             routes.append(Route(f"/studio{form.path}", self._guarded(self._filled_form(form)), methods=["POST"]))
-        for page in PAGES:
-            for kind in ("json", "csv", "html"):
+        for page in sorted(PAGES, key=lambda page: [part.startswith("{") for part in page.path.split("/")]):
+            for kind in ("html",) if ":path}" in page.path else ("json", "csv", "html"):
                 suffix = "" if kind == "html" else f".{kind}"
                 path = f"/studio{page.path}{suffix}" if page.path else f"/studio{suffix or ''}"
                 routes.append(Route(path, self._guarded(self._page(page, kind))))
@@ -159,8 +159,12 @@ class Studio:
 
     # Pages
 
-    def _page(self, page: Page, kind: str) -> Handler:
+    def _page(self, page: Page, form: str) -> Handler:
+        """Returns the handler of a page or a twin; pages whose path ends with a free one have theirs at `?format=`."""
+
         async def show(request: Request, incoming: Incoming) -> Response:
+            asked = request.query_params.get("format", "") if ":path}" in page.path else ""
+            kind = asked if asked in ("json", "csv") else form
             session, principal = await self._who(request, incoming)
             if not principal:
                 return self._stranger(request)
@@ -174,6 +178,8 @@ class Studio:
                     body, status = rendering.twin({"error": error.code, "message": error.message}), 400
                 else:
                     body, status = await self._pool.run(self._refused, page, visit, session, error, request)
+            if isinstance(body, Done):
+                return RedirectResponse(body.back, 303)
             types = {"json": "application/json", "csv": "text/csv; charset=utf-8", "html": "text/html; charset=utf-8"}
             response = packed(request, body, types[kind if status == 200 or kind == "json" else "html"], status)
             if session is not None and session.stale:
@@ -190,8 +196,8 @@ class Studio:
         )
         every = tuple(parse_qsl(request.url.query, max_num_fields=200))
         path = request.url.path
-        for suffix in (".json", ".csv"):
-            path = path.removesuffix(suffix) if suffix in path else path
+        if ".json" in path or ".csv" in path:
+            path = path.removesuffix(".json").removesuffix(".csv") if "/buckets/" not in path else path
         return Visit(
             Client(self._source.operations, principal, self._source.readings),
             place,
@@ -202,8 +208,10 @@ class Studio:
 
     def _filled(
         self, page: Page, kind: str, visit: Visit, session: Session | None, request: Request
-    ) -> tuple[bytes, int]:
+    ) -> tuple[bytes | Done, int]:
         content = page.fill(visit)
+        if isinstance(content, Done):
+            return content, 303
         if kind == "json":
             return rendering.twin(content), 200
         if kind == "csv":

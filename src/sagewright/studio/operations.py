@@ -15,6 +15,14 @@ class Operations(Protocol):
         """Returns the response as boto3 would. Raises AwsError."""
         ...
 
+    def download_url(self, principal: str, base: str, bucket: str, key: str) -> str:
+        """Returns a presigned URL of an object."""
+        ...
+
+    def upload_form(self, principal: str, base: str, bucket: str, prefix: str, back: str) -> tuple[str, dict[str, str]]:
+        """Returns address and fields of a form by which a browser uploads a file to S3 itself."""
+        ...
+
 
 @dataclass(frozen=True)
 class OperationCall:

@@ -75,7 +75,7 @@ def read_group(visit: Visit, name: str, most: int, q: str = "") -> LogPage:
         "logs", "DescribeLogStreams", logGroupName=name, orderBy="LastEventTime", descending=True, limit=5
     )
     if failed:
-        return LogPage(name, (), q, failed)
+        return LogPage(name, (), q, "" if "ResourceNotFound" in failed else failed)
     newest = [one["logStreamName"] for one in streams.get("logStreams", [])]
     if not newest:
         return LogPage(name, (), q)

@@ -1,0 +1,198 @@
+"""Buckets: the list, the objects below a prefix, and a preview of one by its first bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+from sagewright.model.errors import AwsError, ValidationException
+from sagewright.studio import previews, tables
+from sagewright.studio.buttons import Button
+from sagewright.studio.operations import OperationCall
+from sagewright.studio.previews import Preview
+from sagewright.studio.tables import EmptyState, Listing, Row, TableColumn
+from sagewright.studio.visit import Done, Visit, form, page
+
+START = EmptyState(
+    "No bucket yet", 'import sagemaker\n\nsagemaker.Session().upload_data("data/", key_prefix="churn/train")'
+)
+EACH = 200
+HEAD = 64 * 1024
+"""Bytes of an object that its preview reads."""
+
+
+@page("/buckets", "list.html", "buckets")
+def buckets(visit: Visit) -> Listing:
+    found = visit.client.call("s3", "ListBuckets")
+    columns = (TableColumn("Bucket", "name"), TableColumn("Made", "time"))
+    rows = tuple(
+        Row(one["Name"], (tables.name(one["Name"], f"/studio/buckets/{one['Name']}"), tables.time(one["CreationDate"])))
+        for one in found.get("Buckets", [])
+    )
+    return Listing("Buckets", columns, rows, START, crumb="Data and tools", hint="")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A folder (`key` ends with /) or an object."""
+
+    key: str
+    name: str
+    link: str
+    size: int | None
+    changed: datetime | None
+
+
+@dataclass(frozen=True)
+class UploadView:
+    """A form that S3 itself accepts: its address and its fields."""
+
+    bucket: str
+    prefix: str
+    crumbs: tuple[tuple[str, str], ...]
+    url: str
+    fields: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class FolderView:
+    bucket: str
+    prefix: str
+    crumbs: tuple[tuple[str, str], ...]
+    entries: tuple[Entry, ...]
+    more: str
+    q: str
+    flat: bool
+    acts: tuple[Button, ...]
+
+    def csv(self) -> tuple[list[str], list[list[Any]]]:
+        return ["Key", "Size", "LastModified"], [[one.key, one.size, one.changed] for one in self.entries]
+
+
+@dataclass(frozen=True)
+class ObjectView:
+    bucket: str
+    key: str
+    crumbs: tuple[tuple[str, str], ...]
+    size: int
+    changed: datetime
+    facts: tuple[tuple[str, str], ...]
+    preview: Preview
+    acts: tuple[Button, ...]
+
+
+@page("/buckets/{bucket}", "folder.html", "buckets")
+def bucket(visit: Visit) -> FolderView:
+    return _folder(visit, visit.path["bucket"], "")
+
+
+@page("/buckets/{bucket}/{key:path}", "folder.html", "buckets")
+def place(visit: Visit) -> FolderView | ObjectView:
+    """A folder where the key ends with / or names no object; otherwise the object."""
+    name, key = visit.path["bucket"], visit.path["key"]
+    if not key or key.endswith("/"):
+        return _folder(visit, name, key)
+    try:
+        head = visit.client.call("s3", "HeadObject", Bucket=name, Key=key)
+    except AwsError as error:
+        if error.status != 404:
+            raise
+        return _folder(visit, name, key)
+    return _object(visit, name, key, head)
+
+
+def _folder(visit: Visit, name: str, prefix: str) -> FolderView:
+    flat, q = visit.query.get("flat") == "1", visit.query.get("q", "")
+    found = visit.client.call(
+        "s3",
+        "ListObjectsV2",
+        Bucket=name,
+        Prefix=prefix + q,
+        Delimiter=None if flat else "/",
+        MaxKeys=EACH,
+        ContinuationToken=visit.query.get("after"),
+    )
+    folders = [one["Prefix"] for one in found.get("CommonPrefixes", [])]
+    entries = [Entry(key, key.removeprefix(prefix), _link(name, key), None, None) for key in folders]
+    entries += [
+        Entry(one["Key"], one["Key"].removeprefix(prefix), _link(name, one["Key"]), one["Size"], one["LastModified"])
+        for one in found.get("Contents", [])
+        if one["Key"] != prefix
+    ]
+    token = found.get("NextContinuationToken")
+    back = _link(name, prefix)
+    delete = Button(
+        "Delete…", OperationCall("s3", "DeleteObject", {"Bucket": name}), "Deleted {n}", "harm", each="Key",
+        confirm="The chosen objects are deleted. In a bucket with versions, older versions stay.", back=back,
+    )  # fmt: skip
+    return FolderView(
+        name, prefix, crumbs(name, prefix), tuple(entries), visit.link(after=token) if token else "", q, flat, (delete,)
+    )
+
+
+def _link(name: str, key: str) -> str:
+    return f"/studio/buckets/{name}/{quote(key, safe='/')}" if key else f"/studio/buckets/{name}"
+
+
+def crumbs(name: str, key: str) -> tuple[tuple[str, str], ...]:
+    parts = [part for part in key.split("/") if part]
+    found = [("Buckets", "/studio/buckets"), (name, f"/studio/buckets/{name}")]
+    for at, part in enumerate(parts[:-1]):
+        found.append((part, _link(name, "/".join(parts[: at + 1]) + "/")))
+    return tuple(found)
+
+
+def _object(visit: Visit, name: str, key: str, head: dict[str, Any]) -> ObjectView:
+    size = int(head["ContentLength"])
+    begun = b""
+    if size:
+        begun = visit.client.call("s3", "GetObject", Bucket=name, Key=key, Range=f"bytes=0-{min(size, HEAD) - 1}")[
+            "Body"
+        ]
+    preview = previews.preview(key, begun, size)
+    if preview.kind == "parquet":
+        tail = visit.client.call(
+            "s3", "GetObject", Bucket=name, Key=key, Range=f"bytes={max(size - previews.FOOT, 0)}-{size - 1}"
+        )["Body"]
+        preview = previews.parquet(tail, size)
+    facts = {
+        "ETag": head.get("ETag", "").strip('"'), "Content type": head.get("ContentType", ""), "Version": head.get("VersionId", ""),
+        "Encryption": head.get("ServerSideEncryption", ""), **{f"meta {k}": v for k, v in head.get("Metadata", {}).items()},
+    }  # fmt: skip
+    folder = key.rpartition("/")[0]
+    delete = OperationCall("s3", "DeleteObject", {"Bucket": name, "Key": key})
+    gone = f"s3://{name}/{key} is deleted."
+    return ObjectView(
+        name, key, crumbs(name, key), size, head["LastModified"], tuple((k, v) for k, v in facts.items() if v), preview,
+        (Button("Delete…", delete, f"Deleted {key}", "harm", confirm=gone, back=_link(name, f"{folder}/" if folder else "")),),
+    )  # fmt: skip
+
+
+@form("/buckets/{bucket}/folders")
+def make_folder(visit: Visit, fields: dict[str, str]) -> Done:
+    """Makes an empty object whose key ends with /, as consoles do."""
+    name, prefix, folder = visit.path["bucket"], fields.get("prefix", ""), fields.get("folder", "").strip("/")
+    if not folder:
+        raise ValidationException("A folder needs a name.")
+    visit.client.call("s3", "PutObject", Bucket=name, Key=f"{prefix}{folder}/", Body=b"")
+    return Done(f"Made {folder}/", _link(name, f"{prefix}{folder}/"))
+
+
+@page("/upload", "upload.html", "buckets")
+def upload(visit: Visit) -> UploadView:
+    """A form whose file goes from the browser to S3, signed for this prefix."""
+    name, prefix = visit.query.get("bucket", ""), visit.query.get("prefix", "")
+    visit.client.aside("s3", "ListObjectsV2", Bucket=name, MaxKeys=1)
+    back = f"{visit.place.url}{_link(name, prefix)}"
+    url, fields = visit.client.operations.upload_form(visit.client.principal, visit.place.url, name, prefix, back)
+    return UploadView(name, prefix, crumbs(name, f"{prefix}x"), url, tuple(fields.items()))
+
+
+@page("/download", "later.html", "buckets")
+def download(visit: Visit) -> Done:
+    """Opens the presigned URL of an object."""
+    name, key = visit.query.get("bucket", ""), visit.query.get("key", "")
+    visit.client.aside("s3", "HeadObject", Bucket=name, Key=key)
+    return Done("", visit.client.operations.download_url(visit.client.principal, visit.place.url, name, key))

@@ -1,0 +1,62 @@
+"""Rooms that are laid out and not built yet: each says what will stand there, and what does the work today."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sagewright.studio.visit import Visit, page
+
+
+@dataclass(frozen=True)
+class Later:
+    title: str
+    sentence: str
+    today: tuple[tuple[str, str], ...]
+
+
+def _room(path: str, nav: str, content: Later) -> None:
+    def show(_visit: Visit) -> Later:
+        return content
+
+    page(path, "later.html", nav)(show)
+
+
+_room(
+    "/clarify",
+    "clarify",
+    Later(
+        "Clarify",
+        "Sagewright does not run Clarify yet: bias and SHAP reports, explanations of endpoints and monitors have no page.",
+        (
+            ("A processing job that runs your own explainer", "/studio/processing"),
+            ("Metrics of versions side by side", "/studio/models"),
+        ),
+    ),
+)
+_room(
+    "/wrangler",
+    "wrangler",
+    Later(
+        "Data Wrangler",
+        "Sagewright does not run Data Wrangler's flows yet.",
+        (("A processing job that prepares data", "/studio/processing"), ("Preview of objects", "/studio/buckets")),
+    ),
+)
+_room(
+    "/notebooks",
+    "notebooks",
+    Later(
+        "Notebooks",
+        "Sagewright does not run notebooks yet. A notebook on your own machine works against this server.",
+        (("sagewright exec -- jupyter lab", ""), ("A job from a script", "/studio/jobs/new")),
+    ),
+)
+_room(
+    "/jumpstart",
+    "jumpstart",
+    Later(
+        "JumpStart",
+        "Sagewright does not serve JumpStart's models yet.",
+        (("Your own artefact as a model", "/studio/models"), ("Which algorithm for my data", "/studio/guide")),
+    ),
+)

@@ -1,0 +1,199 @@
+"""Previews of objects by their first bytes: tables, JSON lines, text, pictures, and Parquet by its footer.
+
+Bytes of users are read with limits on rows, columns and lengths; nothing is unpacked, imported or run.
+"""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+import json
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sagewright.studio.thrift import BadThrift, read_struct
+
+ROWS, COLUMNS, CELL = 50, 60, 120
+FOOT = 256 * 1024
+"""Bytes of the end of a Parquet file that are read."""
+PICTURES = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
+TYPES = ("BOOLEAN", "INT32", "INT64", "INT96", "FLOAT", "DOUBLE", "BYTE_ARRAY", "FIXED_LEN_BYTE_ARRAY")
+
+
+@dataclass(frozen=True)
+class PreviewColumn:
+    """`shape`: words of its values in the rows that were read: numbers from least to greatest, or the number of distinct texts."""
+
+    name: str
+    type: str
+    shape: str
+    missing: int
+
+
+@dataclass(frozen=True)
+class Preview:
+    """`kind`: csv, jsonlines, json, text, image, parquet, recordio, archive or bytes. `picture`: a data URL."""
+
+    kind: str
+    said: str
+    columns: tuple[PreviewColumn, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+    text: str = ""
+    picture: str = ""
+
+
+def preview(key: str, begun: bytes, size: int) -> Preview:
+    """Returns the preview of an object by its first bytes. For Parquet, only the kind: see `parquet`."""
+    if not begun:
+        return Preview("bytes", "empty")
+    if begun.startswith(b"PAR1"):
+        return Preview("parquet", "Parquet")
+    for magic, kind in PICTURES.items():
+        if begun.startswith(magic):
+            whole = len(begun) == size
+            picture = f"data:{kind};base64,{base64.b64encode(begun).decode()}" if whole else ""
+            return Preview("image", f"{kind}{'' if whole else ', too large to be shown here'}", picture=picture)
+    if begun.startswith(b"\x0a\x23\xd7\xce"):
+        return Preview("recordio", "RecordIO of the built-in algorithms")
+    if begun.startswith((b"\x1f\x8b", b"PK\x03\x04")):
+        return Preview("archive", "an archive; it is not unpacked here")
+    try:
+        text = _decoded(begun, whole=len(begun) == size)
+    except UnicodeDecodeError:
+        return Preview("bytes", "not text", text=begun[:512].hex(" "))
+    return _of_text(key, text, whole=len(begun) == size)
+
+
+def _decoded(begun: bytes, *, whole: bool) -> str:
+    """Decodes UTF-8 of which the last character may be cut."""
+    if b"\x00" in begun:
+        raise UnicodeDecodeError("utf-8", begun, 0, 1, "a NUL")
+    for cut in range(4):
+        try:
+            return begun[: len(begun) - cut].decode()
+        except UnicodeDecodeError:
+            if whole or cut == 3:
+                raise
+    return ""
+
+
+def _of_text(key: str, text: str, *, whole: bool) -> Preview:
+    lines = text.splitlines()
+    if not whole and lines:
+        lines.pop()  # cut
+    first = lines[0].lstrip() if lines else ""
+    if first.startswith("{") and (key.endswith((".jsonl", ".jsonlines", ".manifest")) or _is_json(first)):
+        return _json_lines(lines)
+    if key.endswith((".json", ".ipynb")) or first.startswith(("{", "[")):
+        return Preview("json", "JSON", text="\n".join(lines[:400])[:20000])
+    if lines and ("," in first or "\t" in first) and not key.endswith((".txt", ".md", ".py", ".log", ".html")):
+        return _table(lines)
+    return Preview(
+        "text",
+        f"text, the first {len(lines)} lines" if not whole else f"text, {len(lines)} lines",
+        text="\n".join(lines[:400])[:20000],
+    )
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _json_lines(lines: Sequence[str]) -> Preview:
+    records = []
+    for number, line in enumerate(lines[:ROWS], 1):
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError):
+            return Preview("jsonlines", f"JSON lines; line {number} is no JSON", text="\n".join(lines[:100])[:20000])
+        if isinstance(record, dict):
+            records.append(record)
+    names = list(dict.fromkeys(name for record in records for name in record))[:COLUMNS]
+    rows = tuple(tuple(_cell(record.get(name, "")) for name in names) for record in records)
+    columns = tuple(_column(name, [row[at] for row in rows]) for at, name in enumerate(names))
+    return Preview("jsonlines", f"JSON lines, the first {len(records)}", columns, rows)
+
+
+def _cell(value: object) -> str:
+    return (value if isinstance(value, str) else json.dumps(value))[:CELL]
+
+
+def _table(lines: Sequence[str]) -> Preview:
+    delimiter = "\t" if lines[0].count("\t") > lines[0].count(",") else ","
+    try:
+        rows = [row[:COLUMNS] for row in csv.reader(io.StringIO("\n".join(lines[: ROWS + 1])), delimiter=delimiter)]
+    except csv.Error as error:
+        return Preview("text", f"text; not CSV: {error}", text="\n".join(lines[:400])[:20000])
+    head = rows[0]
+    headed = not any(_is_number(cell) for cell in head) and len(rows) > 1
+    names = head if headed else [str(at) for at in range(len(head))]
+    body = [tuple(cell[:CELL] for cell in row) for row in (rows[1:] if headed else rows)]
+    columns = tuple(
+        _column(name[:CELL], [row[at] if at < len(row) else "" for row in body]) for at, name in enumerate(names)
+    )
+    words = "with a header" if headed else "no header"
+    return Preview(
+        "csv",
+        f"{'TSV' if delimiter == chr(9) else 'CSV'}, {words}, {len(names)} columns; the first {len(body)} rows",
+        columns,
+        tuple(body),
+    )
+
+
+def _column(name: str, values: Sequence[str]) -> PreviewColumn:
+    given = [value for value in values if value.strip()]
+    numbers = [float(value) for value in given if _is_number(value)]
+    missing = len(values) - len(given)
+    if given and len(numbers) == len(given):
+        kind = "whole number" if all(number.is_integer() for number in numbers) else "number"
+        return PreviewColumn(name, kind, f"{min(numbers):g} to {max(numbers):g}", missing)
+    return PreviewColumn(name, "text", f"{len(set(given))} distinct", missing)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def parquet(tail: bytes, size: int) -> Preview:
+    """Returns the preview of a Parquet file by its footer, `tail` being its last bytes. Source: parquet-format, parquet.thrift."""
+    if len(tail) < 12 or tail[-4:] != b"PAR1":
+        return Preview("bytes", "it begins as Parquet and does not end as it")
+    length = struct.unpack("<I", tail[-8:-4])[0]
+    if length + 8 > len(tail):
+        return Preview("parquet", f"Parquet; its footer has {length} bytes, more than are read here")
+    try:
+        meta = read_struct(tail[-8 - length : -8])
+        return _parquet(meta, size)
+    except (BadThrift, KeyError, IndexError, TypeError, AttributeError, ValueError):
+        return Preview("parquet", "Parquet; its footer can't be read")
+
+
+def _parquet(meta: dict[int, object], size: int) -> Preview:
+    schema, rows, groups = meta[2], meta[3], meta[4]
+    if not isinstance(schema, list) or not isinstance(rows, int) or not isinstance(groups, list):
+        raise BadThrift("the footer lacks its schema")
+    sizes: dict[str, int] = {}
+    for group in groups[:1000]:
+        for chunk in group[1]:
+            described = chunk[3]
+            name = ".".join(part.decode("utf-8", "replace") for part in described[3])
+            sizes[name] = sizes.get(name, 0) + int(described[7])
+    leaves = [one for one in schema[1:] if 1 in one]
+    columns = []
+    for one in leaves[:COLUMNS]:
+        name = one[4].decode("utf-8", "replace")
+        columns.append(PreviewColumn(name, TYPES[one[1]].lower(), f"{sizes.get(name, 0):,} bytes", 0))
+    maker = meta.get(6)
+    by = f", by {maker.decode('utf-8', 'replace')[:60]}" if isinstance(maker, bytes) else ""
+    said = f"Parquet, {rows:,} rows in {len(groups)} row groups, {len(leaves)} columns, {size:,} bytes{by}; read from its footer"
+    return Preview("parquet", said, tuple(columns))
