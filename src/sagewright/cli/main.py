@@ -16,6 +16,7 @@ from sagewright.cli.commands import (
     pipelines,
     processing,
     ps,
+    studio,
     transform,
     tuning,
     up,
@@ -45,6 +46,7 @@ app.add_typer(objects.app, name="objects")
 app.add_typer(weights.app, name="weights")
 app.command("ps")(ps.ps)
 app.command("doctor")(doctor.doctor)
+app.command("studio")(studio.studio)
 
 
 def main() -> None:

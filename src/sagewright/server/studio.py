@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import shutil
 import socket
 from collections.abc import Callable
@@ -16,10 +15,10 @@ from sagewright.model.settings import Settings
 from sagewright.server.studio_http import SERVICES, HttpCalls
 from sagewright.services import registry
 from sagewright.services.context import Platform
-from sagewright.store import events, identity
+from sagewright.services.sagemaker.studio.session_keys import StoredKeys
+from sagewright.store import events
 from sagewright.store.database import Database
 from sagewright.store.events import EventCursor
-from sagewright.store.identity import NewKey
 from sagewright.store.jobs import reservations
 from sagewright.store.logs import metrics
 from sagewright.store.logs.metrics import MetricSeries
@@ -28,7 +27,6 @@ from sagewright.wire.calls import Calls
 if TYPE_CHECKING:
     from sagewright.studio.application import Studio
     from sagewright.studio.operations import MachineLoad, MetricPoints
-    from sagewright.studio.sessions import SessionKey
 
 PREFIX = "/studio"
 MOST_CHANGES = 1000
@@ -106,40 +104,6 @@ class InProcess:
 
     def upload_form(self, principal: str, base: str, bucket: str, prefix: str, back: str) -> tuple[str, dict[str, str]]:
         return self._over_http.upload_form(principal, base, bucket, prefix, back)
-
-
-class StoredKeys:
-    """Sessions as temporary access keys in the store, shared by all servers on it."""
-
-    def __init__(self, store: Database) -> None:
-        self._store = store
-
-    def create(self, principal: str, seconds: int) -> SessionKey:
-        user = f"{principal.rpartition('/')[2]}:studio"
-        new = NewKey(principal, user, temporary=True, expires_ms=now_ms() + seconds * 1000)
-        key = identity.create_key(self._store, new)
-        return _session_key(key.id, key.secret, key.principal_arn)
-
-    def find(self, key_id: str) -> SessionKey | None:
-        key = identity.find_key(self._store, key_id)
-        if key is None or key.session_token is None or key.job_id is not None or key.expires_ms is None:
-            return None
-        return _session_key(key.id, key.secret, key.principal_arn) if key.expires_ms > now_ms() else None
-
-    def principal_of(self, key_id: str, secret: str) -> str:
-        key = identity.find_key(self._store, key_id)
-        if key is None or key.job_id is not None or (key.expires_ms is not None and key.expires_ms < now_ms()):
-            return ""
-        return key.principal_arn if hmac.compare_digest(key.secret.encode(), secret.encode()) else ""
-
-    def end(self, key_id: str) -> bool:
-        return identity.delete_key(self._store, key_id)
-
-
-def _session_key(key_id: str, secret: str, principal: str) -> SessionKey:
-    from sagewright.studio.sessions import SessionKey
-
-    return SessionKey(key_id, secret, principal)
 
 
 class StoredReadings:

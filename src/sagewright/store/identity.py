@@ -121,6 +121,15 @@ def find_long_lived_key(store: Database, principal_arn: str) -> AccessKey | None
     return AccessKey(**row._mapping) if row else None
 
 
+def created_ms(store: Database, principal_arn: str) -> int:
+    """Returns the time at which the principal's first long-lived key was created; 0 without one."""
+    statement = select(func.min(access_keys.c.created_ms)).where(
+        access_keys.c.principal_arn == principal_arn, access_keys.c.session_token.is_(None)
+    )
+    with store.read() as connection:
+        return int(connection.execute(statement).scalar() or 0)
+
+
 def delete_key(store: Database, key_id: str) -> bool:
     """Deletes a key; returns False if it no longer exists."""
     with store.write() as connection:

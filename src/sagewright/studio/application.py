@@ -22,11 +22,11 @@ from sagewright.http.asgi import ClientGone, Incoming
 from sagewright.http.limits import ConnectionLimits
 from sagewright.http.pools import CallPool, Full
 from sagewright.model.errors import AwsError
+from sagewright.model.studio_sessions import Session, SessionKeys, Sessions
 from sagewright.studio import assets, buttons, rendering
 from sagewright.studio.live import Changes, Live
 from sagewright.studio.operations import Client, OperationCall, Operations, Readings
 from sagewright.studio.pages import load
-from sagewright.studio.sessions import Session, SessionKeys, Sessions
 from sagewright.studio.shell import Shell
 from sagewright.studio.visit import FORMS, PAGES, Done, Form, Page, Place, Visit
 

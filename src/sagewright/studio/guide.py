@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Suggestion:
+class AlgorithmChoice:
     """An algorithm with the reason for it; `query` completes the address of the job's form."""
 
     algorithm: str
@@ -39,7 +39,7 @@ class Advice:
     asked: tuple[tuple[str, str, str], ...]
     open: Question | None
     answers: Mapping[str, str]
-    suggestions: tuple[Suggestion, ...]
+    suggestions: tuple[AlgorithmChoice, ...]
     scenarios: tuple[tuple[str, str, str], ...]
 
 
@@ -96,47 +96,51 @@ GOALS = {
         ),
     ),
 }
-ANSWERS: dict[tuple[str, str], tuple[Suggestion, ...]] = {
+ANSWERS: dict[tuple[str, str], tuple[AlgorithmChoice, ...]] = {
     ("table", "number"): (
-        Suggestion(
+        AlgorithmChoice(
             "xgboost",
             "XGBoost",
             "the strongest default on tables; handles missing values",
             "objective=reg:squarederror",
         ),
-        Suggestion("linear-learner", "Linear Learner", "a fast baseline whose weights can be read"),
-        Suggestion("knn", "k-nearest neighbours", "when alike rows have alike answers"),
+        AlgorithmChoice("linear-learner", "Linear Learner", "a fast baseline whose weights can be read"),
+        AlgorithmChoice("knn", "k-nearest neighbours", "when alike rows have alike answers"),
     ),
     ("table", "class"): (
-        Suggestion(
+        AlgorithmChoice(
             "xgboost", "XGBoost", "the strongest default on tables; handles missing values", "objective=binary:logistic"
         ),
-        Suggestion("linear-learner", "Linear Learner", "a fast baseline whose weights can be read"),
-        Suggestion("knn", "k-nearest neighbours", "when alike rows have alike answers"),
+        AlgorithmChoice("linear-learner", "Linear Learner", "a fast baseline whose weights can be read"),
+        AlgorithmChoice("knn", "k-nearest neighbours", "when alike rows have alike answers"),
     ),
-    ("table", "groups"): (Suggestion("kmeans", "k-means", "groups of alike rows; you choose how many"),),
-    ("table", "odd"): (Suggestion("randomcutforest", "Random Cut Forest", "a score for how odd each row is"),),
-    ("table", "fewer"): (Suggestion("pca", "PCA", "directions in which the rows differ most"),),
-    ("text", "class"): (Suggestion("blazingtext", "BlazingText, supervised", "fast, and saves in fastText's format"),),
-    ("text", "words"): (Suggestion("blazingtext", "BlazingText, word2vec", "vectors from plain text"),),
+    ("table", "groups"): (AlgorithmChoice("kmeans", "k-means", "groups of alike rows; you choose how many"),),
+    ("table", "odd"): (AlgorithmChoice("randomcutforest", "Random Cut Forest", "a score for how odd each row is"),),
+    ("table", "fewer"): (AlgorithmChoice("pca", "PCA", "directions in which the rows differ most"),),
+    ("text", "class"): (
+        AlgorithmChoice("blazingtext", "BlazingText, supervised", "fast, and saves in fastText's format"),
+    ),
+    ("text", "words"): (AlgorithmChoice("blazingtext", "BlazingText, word2vec", "vectors from plain text"),),
     ("text", "topics"): (
-        Suggestion("lda", "LDA", "topics as mixtures of words"),
-        Suggestion("ntm", "Neural Topic Model", "topics by a small network"),
+        AlgorithmChoice("lda", "LDA", "topics as mixtures of words"),
+        AlgorithmChoice("ntm", "Neural Topic Model", "topics by a small network"),
     ),
-    ("text", "translate"): (Suggestion("seq2seq", "Seq2Seq", "from one sequence of tokens to another"),),
-    ("text", "pairs"): (Suggestion("object2vec", "Object2Vec", "vectors of pairs that belong together"),),
-    ("image", "class"): (Suggestion("image-classification", "Image Classification", "a label for the whole image"),),
-    ("image", "boxes"): (Suggestion("object-detection", "Object Detection", "boxes with labels"),),
-    ("image", "pixels"): (Suggestion("semantic-segmentation", "Semantic Segmentation", "a label for each pixel"),),
+    ("text", "translate"): (AlgorithmChoice("seq2seq", "Seq2Seq", "from one sequence of tokens to another"),),
+    ("text", "pairs"): (AlgorithmChoice("object2vec", "Object2Vec", "vectors of pairs that belong together"),),
+    ("image", "class"): (
+        AlgorithmChoice("image-classification", "Image Classification", "a label for the whole image"),
+    ),
+    ("image", "boxes"): (AlgorithmChoice("object-detection", "Object Detection", "boxes with labels"),),
+    ("image", "pixels"): (AlgorithmChoice("semantic-segmentation", "Semantic Segmentation", "a label for each pixel"),),
     ("series", "future"): (
-        Suggestion("forecasting-deepar", "DeepAR", "learns from many related series; forecasts quantiles"),
+        AlgorithmChoice("forecasting-deepar", "DeepAR", "learns from many related series; forecasts quantiles"),
     ),
-    ("series", "odd"): (Suggestion("randomcutforest", "Random Cut Forest", "a score for each point of a stream"),),
+    ("series", "odd"): (AlgorithmChoice("randomcutforest", "Random Cut Forest", "a score for each point of a stream"),),
     ("sparse", ""): (
-        Suggestion("factorization-machines", "Factorization Machines", "interactions of sparse features"),
-        Suggestion("knn", "k-nearest neighbours", "when vectors of users or items exist already"),
+        AlgorithmChoice("factorization-machines", "Factorization Machines", "interactions of sparse features"),
+        AlgorithmChoice("knn", "k-nearest neighbours", "when vectors of users or items exist already"),
     ),
-    ("addresses", ""): (Suggestion("ipinsights", "IP Insights", "which address is unusual for whom"),),
+    ("addresses", ""): (AlgorithmChoice("ipinsights", "IP Insights", "which address is unusual for whom"),),
 }
 SCENARIOS = (
     ("The best hyperparameters, efficiently", "a tuning job, Bayesian", "/studio/tuning"),

@@ -133,7 +133,7 @@ def _table(lines: Sequence[str]) -> Preview:
     head = rows[0]
     headed = not any(_is_number(cell) for cell in head) and len(rows) > 1
     names = head if headed else [str(at) for at in range(len(head))]
-    body = [tuple(cell[:CELL] for cell in row) for row in (rows[1:] if headed else rows)]
+    body = [tuple(cell[:CELL] for cell in row) for row in (rows[1:] if headed else rows[:ROWS])]
     columns = tuple(
         _column(name[:CELL], [row[at] if at < len(row) else "" for row in body]) for at, name in enumerate(names)
     )

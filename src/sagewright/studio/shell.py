@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sagewright.model.errors import AwsError
+from sagewright.model.studio_sessions import Session, sign
 from sagewright.studio import assets, code, rendering
 from sagewright.studio.operations import Client
-from sagewright.studio.sessions import Session, sign
 from sagewright.studio.tables import EmptyState
 from sagewright.studio.visit import Page, Visit
 

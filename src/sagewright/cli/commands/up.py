@@ -44,6 +44,7 @@ def up(  # noqa: PLR0913, PLR0917  # a parameter is an option of the command
 
     def ready(url: str) -> None:
         console.print(f"Sagewright answers at [bold]{url}[/bold]")
+        console.print(f"Studio, in the browser: {url}/studio (signed in by: sagewright studio)", soft_wrap=True)
         console.print(f"Data and credentials: {settings.data}", soft_wrap=True)
         console.print("Run a program against it: sagewright exec -- python your_script.py")
 

@@ -150,5 +150,5 @@ def _node(node: GraphNode, place: tuple[int, float]) -> str:
     return f'<g class="node {escape(node.state)}">{inner}</g>'
 
 
-def _cut(text: str, most: int = 21) -> str:
-    return text if len(text) <= most else f"{text[: most - 9]}…{text[-8:]}"
+def _cut(text: str, most: int = 18) -> str:
+    return text if len(text) <= most else f"{text[: most - 8]}…{text[-7:]}"

@@ -1,0 +1,34 @@
+"""`sagewright studio`: signs in to Studio in the browser."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from sagewright.cli.options import DataOption, console, settings_of
+
+
+def studio(
+    data: DataOption = None,
+    show: Annotated[bool, typer.Option("--show", help="Print the URL instead of opening the browser.")] = False,
+) -> None:
+    """Open Studio in the browser, signed in. The URL works once, within five minutes."""
+    import webbrowser
+
+    from sagewright.cli.client import client
+
+    sagemaker = client(settings_of(data=data), "sagemaker")
+    domain = sagemaker.list_domains()["Domains"][0]["DomainId"]
+    url = sagemaker.create_presigned_domain_url(DomainId=domain, UserProfileName="default")["AuthorizedUrl"]
+    if show or not _has_screen() or not webbrowser.open(url):
+        console.print(url, soft_wrap=True, highlight=False)
+    else:
+        console.print("Studio opens in the browser.")
+
+
+def _has_screen() -> bool:
+    """Tells whether a browser can open a window: without one, `webbrowser` would start a text browser in this terminal."""
+    return sys.platform != "linux" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))

@@ -1,0 +1,1 @@
+"""Domains and user profiles of Studio, and the URLs that sign in. Imports no other wing."""
