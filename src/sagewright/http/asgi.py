@@ -20,6 +20,10 @@ from sagewright.model.errors import AwsError
 ONCE = frozenset({"host", "authorization", "content-type"})
 """Headers that can occur only once."""
 
+SANDBOXED = "sagewright.sandboxed"
+"""Key of a scope whose response a browser may show: a page among the objects gets an origin of its own, since it could act
+in Studio as its viewer otherwise."""
+
 PIECE = 1024 * 1024
 _MAKERS = ThreadPoolExecutor(64, "pieces")
 """Threads for responses that are produced piece by piece, each of which can take time."""
@@ -195,6 +199,8 @@ async def send_response(response: HttpResponse, scope: Any, send: Any) -> None:
 
 async def _send(response: HttpResponse, scope: Any, send: Any, file: BinaryIO | None) -> None:
     headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
+    if scope.get(SANDBOXED):
+        headers.append((b"content-security-policy", b"sandbox"))
     names = {name for name, _ in headers}
     length = _length(response.body)
     if length is not None and b"content-length" not in names and response.status not in {204, 304}:

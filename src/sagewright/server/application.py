@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sagewright.front.addressing import is_parsed_for_front
+from sagewright.http import asgi
 from sagewright.server.images import ImagesApi, is_for_images
 from sagewright.server.internal import PREFIX, InternalApi
 from sagewright.server.relay import FrontRelay
@@ -36,9 +37,8 @@ def split(to: Applications) -> Any:
             await to.relay(scope, receive, send)
         elif is_for_studio(scope):
             await to.studio(scope, receive, send)
-        elif is_browsing(scope):
-            await to.gateway(scope, receive, sandboxed(send))
         else:
+            scope[asgi.SANDBOXED] = is_browsing(scope)
             await to.gateway(scope, receive, send)
 
     return app
@@ -50,15 +50,3 @@ def is_browsing(scope: Any) -> bool:
         (name == b"accept" and b"text/html" in value) or (name == b"cookie" and b"sagewright-studio" in value)
         for name, value in scope["headers"]
     )
-
-
-def sandboxed(send: Any) -> Any:
-    """Returns `send` with a policy for browsers: an object that is a page gets an origin of its own, since it could otherwise act
-    in Studio as its viewer."""
-
-    async def sending(message: Any) -> None:
-        if message["type"] == "http.response.start":
-            message = {**message, "headers": [*message.get("headers", []), (b"content-security-policy", b"sandbox")]}
-        await send(message)
-
-    return sending

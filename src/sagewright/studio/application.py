@@ -30,6 +30,8 @@ from sagewright.studio.pages import load
 from sagewright.studio.shell import Shell
 from sagewright.studio.visit import FORMS, PAGES, Done, Form, Page, Place, Visit
 
+MISSING = ("not found", "Could not find", "can't find", "does not exist")
+"""Words of operations whose code is ValidationException for a resource that does not exist."""
 MOST_FORM = 1024 * 1024
 SMALL_FORM = 4096
 MOST_ATTEMPTS = 20
@@ -224,9 +226,7 @@ class Studio:
     def _refused(
         self, page: Page, visit: Visit, session: Session | None, error: AwsError, request: Request
     ) -> tuple[bytes, int]:
-        missing = (
-            "not found" in error.message.lower() or "could not find" in error.message.lower() or error.status == 404
-        )
+        missing = error.status == 404 or "NotFound" in error.code or any(words in error.message for words in MISSING)
         body = self._shell.error(page, visit, error, session, theme=_theme(request))
         return body, 404 if missing else 400
 

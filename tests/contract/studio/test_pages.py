@@ -1,0 +1,346 @@
+"""Every page with real things behind it, and every button as a browser without scripts presses it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+ROLE = "arn:aws:iam::000000000000:role/SageMakerExecutionRole"
+XGBOOST = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1"
+EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>"
+BUCKET = "studio-pages"
+
+
+@dataclass(frozen=True)
+class World:
+    """Names of what the pages show."""
+
+    job: str
+    failed: str
+    group: str
+    pipeline: str
+    execution: str
+    experiment: str
+    tuning: str
+
+
+@pytest.fixture(scope="module")
+def world(server: Any) -> Iterator[World]:
+    sagemaker, s3, cloudwatch = server.boto("sagemaker"), server.boto("s3"), server.boto("cloudwatch")
+    s3.create_bucket(Bucket=BUCKET)
+    s3.put_object(Bucket=BUCKET, Key="model.tar.gz", Body=b"an archive")
+    rows = "\n".join(f"{at % 2},{at % 7},{at % 5}" for at in range(200))
+    s3.put_object(Bucket=BUCKET, Key="train/data.csv", Body=rows.encode())
+    s3.put_object(Bucket=BUCKET, Key=f"odd/{EVIL.replace('/', '_')}.csv", Body=b"a,b\n<b>1</b>,=cmd()\n")
+    names = {kind: f"studio-{kind}-{time.time_ns()}" for kind in ("good", "bad", "tuned")}
+    _train(
+        server,
+        names["good"],
+        {"objective": "binary:logistic", "num_round": "5", "max_depth": "3"},
+        [{"Key": "team", "Value": "growth"}],
+    )
+    _train(server, names["bad"], {"objective": "binary:logistic", "num_round": "5", "max_depth": "-4"})
+    sagemaker.create_experiment(ExperimentName="studio-experiment", Description=EVIL)
+    group = "studio-group"
+    sagemaker.create_model_package_group(ModelPackageGroupName=group, ModelPackageGroupDescription=EVIL)
+    for status in ("Approved", "PendingManualApproval"):
+        sagemaker.create_model_package(
+            ModelPackageGroupName=group,
+            ModelApprovalStatus=status,
+            ModelPackageDescription=EVIL,
+            CustomerMetadataProperties={"auc": "0.9" if status == "Approved" else "0.93"},
+            InferenceSpecification={
+                "Containers": [{"Image": XGBOOST, "ModelDataUrl": f"s3://{BUCKET}/model.tar.gz"}],
+                "SupportedContentTypes": ["text/csv"],
+                "SupportedResponseMIMETypes": ["text/csv"],
+            },
+        )
+    cloudwatch.put_metric_alarm(
+        AlarmName="studio-alarm",
+        AlarmDescription=EVIL,
+        Namespace="Mine",
+        MetricName="waiting",
+        Statistic="Sum",
+        Period=60,
+        EvaluationPeriods=1,
+        Threshold=1,
+        ComparisonOperator="GreaterThanThreshold",
+    )
+    steps = [{"Name": "Stop", "Type": "Fail", "Arguments": {"ErrorMessage": "because"}}]
+    definition = {
+        "Version": "2020-12-01",
+        "Parameters": [{"Name": "Depth", "Type": "Integer", "DefaultValue": 4}],
+        "Steps": steps,
+    }
+    sagemaker.create_pipeline(
+        PipelineName="studio-pipeline",
+        PipelineDefinition=json.dumps(definition),
+        ClientRequestToken="x" * 32,
+        RoleArn=ROLE,
+    )
+    execution = sagemaker.start_pipeline_execution(PipelineName="studio-pipeline")["PipelineExecutionArn"]
+    server.wait(names["good"])
+    server.wait(names["bad"])
+    yield World(
+        names["good"],
+        names["bad"],
+        group,
+        "studio-pipeline",
+        execution.rpartition("/")[2],
+        "studio-experiment",
+        names["tuned"],
+    )
+
+
+def _train(server: Any, name: str, parameters: dict[str, str], tags: list[dict[str, str]] | None = None) -> None:
+    channels = [
+        {
+            "ChannelName": one,
+            "ContentType": "text/csv",
+            "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/train/"}},
+        }
+        for one in ("train", "validation")
+    ]
+    server.boto("sagemaker").create_training_job(
+        TrainingJobName=name,
+        RoleArn=ROLE,
+        AlgorithmSpecification={"TrainingImage": XGBOOST, "TrainingInputMode": "File"},
+        HyperParameters=parameters,
+        InputDataConfig=channels,
+        OutputDataConfig={"S3OutputPath": f"s3://{BUCKET}/output/"},
+        ResourceConfig={"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
+        StoppingCondition={"MaxRuntimeInSeconds": 600},
+        Tags=tags or [],
+    )
+
+
+def test_every_page_shows_what_there_is(browser: Any, world: World) -> None:
+    expected = {
+        "/studio": world.failed,
+        "/studio/jobs": world.job,
+        f"/studio/jobs/{world.job}": "train:logloss",
+        f"/studio/jobs/{world.job}/log": "train-logloss",
+        f"/studio/jobs/{world.failed}": "max_depth: -4",
+        "/studio/jobs/new": "max_depth",
+        f"/studio/jobs/new?from={world.job}": f"s3://{BUCKET}/train/",
+        f"/studio/compare?pick={world.job}&pick={world.failed}": "max_depth",
+        "/studio/processing": "Processing jobs",
+        "/studio/transform": "Transform jobs",
+        "/studio/tuning": "Tuning jobs",
+        "/studio/experiments": world.experiment,
+        f"/studio/experiments/{world.experiment}": world.experiment,
+        "/studio/pipelines": world.pipeline,
+        f"/studio/pipelines/{world.pipeline}": world.execution,
+        f"/studio/pipelines/{world.pipeline}/{world.execution}": "because",
+        "/studio/models": world.group,
+        f"/studio/models/{world.group}": "0.9300",
+        f"/studio/models/{world.group}/1": "0.9000",
+        f"/studio/models/new?job={world.job}": "model.tar.gz",
+        "/studio/endpoints": "Endpoints",
+        f"/studio/endpoints/new?job={world.job}": "Deploy",
+        "/studio/functions": "Functions",
+        "/studio/alarms": "studio-alarm",
+        "/studio/alarms/studio-alarm": "Sum of waiting",
+        "/studio/metrics?namespace=/aws/sagemaker/TrainingJobs": "train:logloss",
+        "/studio/logs": "/aws/sagemaker/TrainingJobs",
+        "/studio/logs/aws/sagemaker/TrainingJobs": "train-logloss",
+        "/studio/buckets": BUCKET,
+        f"/studio/buckets/{BUCKET}/": "train/",
+        f"/studio/buckets/{BUCKET}/train/data.csv": "3 columns",
+        f"/studio/upload?bucket={BUCKET}&prefix=train/": "success_action_redirect",
+        f"/studio/search?q={world.job}": world.job,
+        "/studio/search?q=max_depth=3": world.job,
+        "/studio/guide": "What is your data?",
+        "/studio/guide?data=table&goal=class": "XGBoost",
+        "/studio/clarify": "does not run Clarify yet",
+        "/studio/wrangler": "yet",
+        "/studio/notebooks": "yet",
+        "/studio/jumpstart": "yet",
+    }
+    wrong = {
+        path: (answer.status, text)
+        for path, text in expected.items()
+        if (answer := browser.get(path)).status != 200 or text not in answer.text
+    }
+    assert not wrong
+
+
+def test_names_that_nothing_has_are_not_found(browser: Any) -> None:
+    for path in (
+        "jobs",
+        "tuning",
+        "processing",
+        "transform",
+        "models",
+        "endpoints",
+        "functions",
+        "alarms",
+        "pipelines",
+        "experiments",
+    ):
+        answer = browser.get(f"/studio/{path}/nothing-of-this-name")
+        assert answer.status == 404, path
+        assert "could not be read" in answer.text
+
+
+def test_html_of_users_stays_text(browser: Any, world: World) -> None:
+    folder = browser.get(f"/studio/buckets/{BUCKET}/odd/").text
+    pages = [
+        folder,
+        *(
+            browser.get(path).text
+            for path in (
+                f"/studio/models/{world.group}",
+                "/studio/alarms/studio-alarm",
+                f"/studio/models/{world.group}/1",
+            )
+        ),
+    ]
+    for text in pages:
+        assert "&lt;script&gt;" in text
+        assert "<script>alert" not in text
+        assert "<img src=x" not in text
+
+
+def test_an_object_that_is_a_page_has_no_part_in_studio(browser: Any, server: Any) -> None:
+    s3 = server.boto("s3")
+    s3.put_object(Bucket=BUCKET, Key="page.html", Body=b"<script>fetch('/studio')</script>", ContentType="text/html")
+    url = s3.generate_presigned_url("get_object", {"Bucket": BUCKET, "Key": "page.html"})
+    answer = browser.get(url[len(browser.url) :], Accept="text/html")
+    assert answer.status == 200
+    assert answer.headers["content-security-policy"] == "sandbox"
+
+
+def test_each_list_and_page_has_its_twins(browser: Any, world: World) -> None:
+    found = json.loads(browser.get("/studio/jobs.json").text)
+    assert world.job in [row["name"] for row in found["rows"]]
+    rows = list(csv.reader(io.StringIO(browser.get("/studio/jobs.csv").text)))
+    assert rows[0][0] == "Name"
+    assert world.job in [row[0] for row in rows]
+    job = json.loads(browser.get(f"/studio/jobs/{world.job}.json").text)
+    assert job["status"] == "Completed"
+    assert ["max_depth", "3"] in job["parameters"]
+    folder = list(csv.reader(io.StringIO(browser.get(f"/studio/buckets/{BUCKET}/train/?format=csv").text)))
+    assert folder[1][0] == "train/data.csv"
+
+
+def test_filters_and_order_are_in_the_address(browser: Any, world: World) -> None:
+    def names(query: str) -> list[str]:
+        return [row["name"] for row in json.loads(browser.get(f"/studio/jobs.json?{query}").text)["rows"]]
+
+    assert world.failed not in names("status=Completed")
+    assert names("q=max_depth%3D-4") == [world.failed]
+    assert world.job in names("q=train:logloss%3E0.0001&sort=-m.train:logloss")
+    assert names("q=nothing-has-this-name") == []
+    assert "Nothing matches" in browser.get("/studio/jobs?q=nothing-has-this-name").text
+
+
+def test_pages_show_their_calls_as_code(browser: Any, world: World) -> None:
+    text = browser.get(f"/studio/jobs/{world.job}").text
+    assert f"describe_training_job(TrainingJobName=&#39;{world.job}&#39;)" in text
+    assert f"aws sagemaker describe-training-job --training-job-name {world.job}" in text
+    assert "ModelTrainer(" in text
+    assert "Estimator(" in text
+
+
+def test_a_version_is_approved_with_a_note(browser: Any, world: World, server: Any) -> None:
+    path = f"/studio/models/{world.group}"
+    answer = browser.press(path, "Approve", ApprovalDescription="checked by hand")
+    assert answer.status == 303
+    assert "Approved studio-group, version 2" in browser.get(path).text
+    arn = f"arn:aws:sagemaker:us-east-1:000000000000:model-package/{world.group}/2"
+    found = server.boto("sagemaker").describe_model_package(ModelPackageName=arn)
+    assert (found["ModelApprovalStatus"], found["ApprovalDescription"]) == ("Approved", "checked by hand")
+
+
+def test_a_job_is_cloned_and_a_fault_keeps_what_was_typed(browser: Any, world: World, server: Any) -> None:
+    page = browser.get(f"/studio/jobs/new?from={world.job}").text
+    fields = {
+        name: _unescaped(value) for name, value in re.findall(r'<input[^>]*name="([^"]+)"[^>]*value="([^"]*)"', page)
+    }
+    fields |= {"instance": "ml.m5.large", "name": f"studio-clone-{time.time_ns()}", "h.max_depth": "-7"}
+    fields.pop("spot", None)
+    answer = browser.post("/studio/jobs/new", fields)
+    assert answer.status == 200
+    assert "The job was not created" in answer.text
+    assert 'value="-7"' in answer.text
+    answer = browser.post("/studio/jobs/new", {**fields, "h.max_depth": "2", "token": browser.token()})
+    assert answer.headers["location"] == f"/studio/jobs/{fields['name']}"
+    assert server.wait(fields["name"])["TrainingJobStatus"] == "Completed"
+    described = server.boto("sagemaker").describe_training_job(TrainingJobName=fields["name"])
+    assert described["HyperParameters"]["max_depth"] == "2"
+
+
+def _unescaped(text: str) -> str:
+    import html
+
+    return html.unescape(text)
+
+
+def test_chosen_rows_are_deleted_together(browser: Any, server: Any) -> None:
+    names = [f"studio-alarm-{at}" for at in range(3)]
+    for name in names:
+        server.boto("cloudwatch").put_metric_alarm(
+            AlarmName=name,
+            Namespace="Mine",
+            MetricName="x",
+            Statistic="Sum",
+            Period=60,
+            EvaluationPeriods=1,
+            Threshold=1,
+            ComparisonOperator="GreaterThanThreshold",
+        )
+    assert browser.press("/studio/alarms", "Delete", pick=names[:2]).status == 303
+    left = server.boto("cloudwatch").describe_alarms(AlarmNamePrefix="studio-alarm-")["MetricAlarms"]
+    assert [one["AlarmName"] for one in left] == names[2:]
+
+
+def test_an_operation_that_refuses_says_why(browser: Any, world: World) -> None:
+    answer = browser.press(f"/studio/jobs/{world.job}", "Delete")
+    assert answer.status == 303
+    again = browser.post(
+        "/studio/act",
+        {
+            "token": browser.token(),
+            "call": json.dumps(
+                ["sagemaker", "StopTrainingJob", {"TrainingJobName": world.job}, [], "", "x", "/studio/jobs"]
+            ),
+        },
+    )
+    assert again.status == 303
+    assert "ValidationException" in browser.get("/studio/jobs").text
+
+
+@pytest.mark.parametrize(
+    "call", ["", "[]", "{}", "null", '["sagemaker","Nothing",{},[],"","",""]', '["s3","ListBuckets",5,[],"","",""]']
+)
+def test_forms_of_no_page_are_refused(browser: Any, call: str) -> None:
+    answer = browser.post("/studio/act", {"token": browser.token(), "call": call})
+    assert answer.status in (303, 400)
+    assert browser.get("/studio").status == 200
+
+
+def test_boto3_signs_in(server: Any, stranger: Any) -> None:
+    sagemaker = server.boto("sagemaker")
+    domain = sagemaker.list_domains()["Domains"][0]
+    assert sagemaker.describe_domain(DomainId=domain["DomainId"])["Status"] == "InService"
+    profile = sagemaker.list_user_profiles(DomainIdEquals=domain["DomainId"])["UserProfiles"][0]["UserProfileName"]
+    url = sagemaker.create_presigned_domain_url(
+        DomainId=domain["DomainId"], UserProfileName=profile, LandingUri="studio::jobs"
+    )["AuthorizedUrl"]
+    path = url[len(server.endpoint) :]
+    answer = stranger.get(path)
+    assert (answer.status, answer.headers["location"]) == (303, "/studio/jobs")
+    assert stranger.get("/studio/jobs").status == 200
+    stranger.cookies.clear()
+    assert stranger.get(path).status == 403
+    with pytest.raises(sagemaker.exceptions.ResourceNotFound):
+        sagemaker.create_presigned_domain_url(DomainId="d-other", UserProfileName=profile)
