@@ -17,6 +17,7 @@ PACKAGES = {
     **dict.fromkeys(("podman", "runc", "netavark", "aardvark-dns", "nftables"), lambda: shutil.which("podman")),
     "iproute2": lambda: shutil.which("ip"),
     "busybox-static": lambda: shutil.which("busybox"),
+    "chromium": lambda: any(shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")),
 }
 
 CLIENTS = {"awscli": "/usr/bin/aws", "minio-client": "/usr/bin/minio-client"}

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import pytest
+from tests.contract.studio.world import World, make_world
 
 
 @dataclass
@@ -96,3 +97,9 @@ def sign_in() -> Callable[[Any], Browser]:
 @pytest.fixture
 def admin_key(server: Any) -> tuple[str, str]:
     return tuple(server.key())
+
+
+@pytest.fixture(scope="session")
+def world(server: Any) -> World:
+    """Jobs, versions, a pipeline, an alarm, objects: made once a process."""
+    return make_world(server)
