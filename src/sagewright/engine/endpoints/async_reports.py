@@ -12,14 +12,14 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
-from sagewright.engine.calls import Call, OperationRequest
+from sagewright.engine.calls import OperationRequest
+from sagewright.engine.dependencies import Dependencies
 from sagewright.engine.endpoints import fleets
 from sagewright.engine.endpoints.fleets import Fleet, Variant
 from sagewright.kinds.serving import ENDPOINT
 from sagewright.model.aws.arns import ROLE_NAME, assumed_role_arn
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
-from sagewright.store.database import Database
 from sagewright.store.logs import metrics
 from sagewright.store.logs.metrics import Datum, MetricSeries
 from sagewright.store.resources import resources
@@ -31,8 +31,8 @@ log = logging.getLogger("sagewright.engine.endpoints.async_reports")
 
 
 class AsyncReports:
-    def __init__(self, store: Database, call: Call) -> None:
-        self._store, self._call = store, call
+    def __init__(self, dependencies: Dependencies) -> None:
+        self._store, self._call = dependencies.store, dependencies.call
         self._reported_s, self._backlogged = -IDLE_S, False
 
     def completed(self, row: Resource, fleet: Fleet, content_type: str) -> None:

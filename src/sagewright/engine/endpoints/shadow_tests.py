@@ -10,10 +10,10 @@ import logging
 from dataclasses import replace
 from typing import Any
 
-from sagewright.engine.calls import Call, OperationRequest
+from sagewright.engine.calls import OperationRequest
+from sagewright.engine.dependencies import Dependencies
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
-from sagewright.store.database import Database
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import Resource
 
@@ -32,8 +32,8 @@ class ShadowTestReconciler:
 
     kinds: tuple[str, ...] = (KIND,)
 
-    def __init__(self, store: Database, call: Call) -> None:
-        self._store, self._call = store, call
+    def __init__(self, dependencies: Dependencies) -> None:
+        self._store, self._call = dependencies.store, dependencies.call
 
     def active(self) -> list[tuple[str, str]]:
         return [(KIND, one.id) for one in resources.of_kind(self._store, KIND) if one.status not in OVER]

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from sagewright.engine.jobs.dependencies import JobDependencies
+from sagewright.engine.dependencies import Dependencies
 from sagewright.engine.jobs.directories import Trash
 from sagewright.engine.jobs.launch_plan import host_directory
 from sagewright.kinds.tracking import HOST, STORE, TRACKER
@@ -70,7 +70,7 @@ class TrackingServerReconciler:
 
     kinds: tuple[str, ...] = (TRACKER,)
 
-    def __init__(self, dependencies: JobDependencies) -> None:
+    def __init__(self, dependencies: Dependencies) -> None:
         self._dependencies = dependencies
         self._trash = Trash(dependencies.settings.data)
 

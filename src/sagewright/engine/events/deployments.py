@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sagewright.engine.calls import Call, OperationRequest
+from sagewright.engine.dependencies import Dependencies
 from sagewright.engine.events.deployment_plans import BadTarget, DeployPlan, read_target
 from sagewright.engine.events.detail_types import MODEL_PACKAGE
 from sagewright.engine.events.rules import target_of
@@ -84,12 +85,13 @@ class DeploymentStep:
 
 
 class DeploymentReconciler:
-    """See engine.control.Reconciler. `owner`: the server's name, under which it holds the deployments that it works on."""
+    """See engine.control.Reconciler for the guarantees."""
 
     kinds: tuple[str, ...] = (KIND,)
 
-    def __init__(self, store: Database, call: Call, owner: str, look_ms: int = LOOK_MS) -> None:
-        self._store, self._call, self._owner, self._look_ms = store, call, owner, look_ms
+    def __init__(self, dependencies: Dependencies, look_ms: int = LOOK_MS) -> None:
+        self._store, self._call = dependencies.store, dependencies.call
+        self._owner, self._look_ms = dependencies.owner, look_ms
 
     def active(self) -> list[tuple[str, str]]:
         return [(KIND, target) for target in deployments.open_ones(self._store)]

@@ -6,14 +6,13 @@ AWS's API reference, Amazon SQS, StartMessageMoveTask, ListMessageMoveTasks.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection
 
+from sagewright.engine.dependencies import Dependencies
 from sagewright.model.clock import now_ms
-from sagewright.store.database import Database
 from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.messages import messages
 from sagewright.store.messages.messages import DEAD_LETTER_SOURCE, QueueMessage
@@ -26,8 +25,6 @@ RUNNING, COMPLETED, CANCELLED, FAILED = "RUNNING", "COMPLETED", "CANCELLED", "FA
 BATCH = 100
 NO_QUEUE, NO_SOURCE = "AWS.SimpleQueueService.NonExistentQueue", "CouldNotDetermineMessageSource"
 
-WakeAfter = Callable[[float, str, str], None]
-
 
 class _Stuck(Exception):
     """A message cannot be moved; the text gives the reason."""
@@ -38,8 +35,8 @@ class MessageMoveReconciler:
 
     kinds: tuple[str, ...] = (KIND,)
 
-    def __init__(self, store: Database, wake_after: WakeAfter) -> None:
-        self._store, self._wake_after = store, wake_after
+    def __init__(self, dependencies: Dependencies) -> None:
+        self._store, self._wake_after = dependencies.store, dependencies.wake_after
 
     def active(self) -> list[tuple[str, str]]:
         return [(KIND, one) for one in resources.in_status(self._store, KIND, [RUNNING])]

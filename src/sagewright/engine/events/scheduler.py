@@ -7,15 +7,14 @@ neither, and only one of two servers succeeds. Times missed while no server ran 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
 
+from sagewright.engine.dependencies import Dependencies
 from sagewright.engine.events.detail_types import event_head
 from sagewright.engine.events.router import TARGET
 from sagewright.engine.events.rules import ENABLED
 from sagewright.engine.events.schedules import BadScheduleExpression
 from sagewright.engine.events.timetables import BadZone, next_ms, passed_ms
 from sagewright.model.clock import now_ms
-from sagewright.store.database import Database
 from sagewright.store.events import EventCursor
 from sagewright.store.messages import deliveries
 from sagewright.store.resources import resources
@@ -33,8 +32,8 @@ class Scheduler:
 
     kinds: tuple[str, ...] = (KIND,)
 
-    def __init__(self, store: Database, wake: Callable[[str, str], None]) -> None:
-        self._store, self._wake = store, wake
+    def __init__(self, dependencies: Dependencies) -> None:
+        self._store, self._wake = dependencies.store, dependencies.wake
         self._due: dict[tuple[str, int], int | None] = {}
 
     def active(self) -> list[tuple[str, str]]:

@@ -17,7 +17,8 @@ from typing import Any
 
 import botocore.session
 
-from sagewright.engine.calls import Call, OperationRequest
+from sagewright.engine.calls import OperationRequest
+from sagewright.engine.dependencies import Dependencies
 from sagewright.engine.monitoring import alarm_reasons, composite_alarms
 from sagewright.engine.monitoring.alarm_reasons import ALARM, BREACHING, OK, UNKNOWN, AlarmPeriod, breaches, moment
 from sagewright.model.aws.arns import ROLE_NAME, assumed_role_arn
@@ -61,8 +62,8 @@ class AlarmReconciler:
 
     kinds: tuple[str, ...] = (KIND,)
 
-    def __init__(self, store: Database, call: Call, scale: Scale = lambda _arn, _alarm: None) -> None:
-        self._store, self._call, self._scale = store, call, scale
+    def __init__(self, dependencies: Dependencies, scale: Scale = lambda _arn, _alarm: None) -> None:
+        self._store, self._call, self._scale = dependencies.store, dependencies.call, scale
         self._looked: dict[str, float] = {}
 
     def active(self) -> list[tuple[str, str]]:

@@ -17,13 +17,13 @@ from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sagewright.engine.calls import Call, OperationRequest
+from sagewright.engine.calls import OperationRequest
+from sagewright.engine.dependencies import Dependencies
 from sagewright.engine.events.schedules import BadScheduleExpression, read_schedule
 from sagewright.engine.monitoring.scaling_targets import Scalable, scalable_of
 from sagewright.model.aws.arns import assumed_role_arn
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
-from sagewright.store.database import Database
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import Resource
 
@@ -54,8 +54,8 @@ class AutoscalingReconciler:
 
     kinds: tuple[str, ...] = (KIND,)
 
-    def __init__(self, store: Database, call: Call) -> None:
-        self._store, self._call = store, call
+    def __init__(self, dependencies: Dependencies) -> None:
+        self._store, self._call = dependencies.store, dependencies.call
         self._looked: dict[str, float] = {}
 
     def active(self) -> list[tuple[str, str]]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sagewright.engine.calls import Call
+from sagewright.engine.dependencies import Dependencies
 from sagewright.engine.pipelines import callbacks, step_records
 from sagewright.engine.pipelines.step_records import EXECUTION, MOST_ROW, MOST_ROWS, StepRecord
 from sagewright.engine.pipelines.step_references import StepReferences, execution_arn
@@ -19,14 +19,12 @@ from sagewright.engine.pipelines.steps.table import kind_of
 from sagewright.model.budgets import Budget, Ledger, OverBudget
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
-from sagewright.objects.access import ObjectStore
 from sagewright.pipelines import caching, retries
 from sagewright.pipelines.definition import PipelineDefinition, PipelineStep
 from sagewright.pipelines.errors import BadDefinition, BadReference
 from sagewright.pipelines.plan import Frontier, Next, StepStatus
 from sagewright.pipelines.references import MOST_MADE, resolve
 from sagewright.pipelines.step_types import step_type
-from sagewright.store.database import Database
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import Resource
 
@@ -39,16 +37,6 @@ FAILED = "Step failure: One or multiple steps failed."
 THROTTLED = frozenset({"ThrottlingException", "Throttling", "TooManyRequestsException"})
 FAULTS = (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError)
 """Raised for malformed arguments: the step fails, since another try would have the same result."""
-
-
-@dataclass(frozen=True)
-class PipelineDependencies:
-    """Dependencies of pipelines. `wake_after(seconds, kind, id)` schedules a later reconcile."""
-
-    store: Database
-    objects: ObjectStore
-    call: Call
-    wake_after: Callable[[float, str, str], None]
 
 
 @dataclass
@@ -88,7 +76,7 @@ class ExecutionProgress:
 class ExecutionPass:
     """One reconciliation pass over one execution: observes its running steps and begins new ones."""
 
-    def __init__(self, dependencies: PipelineDependencies, execution: Resource, progress: ExecutionProgress) -> None:
+    def __init__(self, dependencies: Dependencies, execution: Resource, progress: ExecutionProgress) -> None:
         self._dependencies, self._execution, self._progress = dependencies, execution, progress
         self._definition, self._frontier = progress.definition, progress.frontier
 

@@ -11,8 +11,9 @@ import threading
 from collections import OrderedDict
 from weakref import WeakValueDictionary
 
+from sagewright.engine.dependencies import Dependencies
 from sagewright.engine.pipelines import step_records
-from sagewright.engine.pipelines.execution_pass import ExecutionPass, ExecutionProgress, PipelineDependencies
+from sagewright.engine.pipelines.execution_pass import ExecutionPass, ExecutionProgress
 from sagewright.engine.pipelines.step_records import EXECUTION, VERSION
 from sagewright.pipelines.definition import PipelineDefinition, read_definition
 from sagewright.store.jobs.jobs import ResourceScope
@@ -29,7 +30,7 @@ class PipelineReconciler:
 
     kinds: tuple[str, ...] = (EXECUTION,)
 
-    def __init__(self, dependencies: PipelineDependencies) -> None:
+    def __init__(self, dependencies: Dependencies) -> None:
         self._dependencies = dependencies
         self._progress: OrderedDict[str, ExecutionProgress] = OrderedDict()
         self._definitions: WeakValueDictionary[tuple[str, int], PipelineDefinition] = WeakValueDictionary()
