@@ -11,19 +11,21 @@ from typing import Any
 
 from sagewright.engine.calls import Call, OperationRequest
 from sagewright.engine.dependencies import Dependencies
+from sagewright.engine.described_endpoints import DescribedEndpoint
 from sagewright.engine.events.deployment_plans import BadTarget, DeployPlan, read_target
 from sagewright.engine.events.detail_types import MODEL_PACKAGE
 from sagewright.engine.events.rules import target_of
 from sagewright.engine.events.targets import region_in
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
+from sagewright.model.jobs.state_machines import CHANGING, EndpointStatus
 from sagewright.store.database import Database
 from sagewright.store.messages import deliveries, deployments
 from sagewright.store.messages.deliveries import Delivery
 from sagewright.store.messages.deployments import Deployment, DeploymentState
 
 KIND = "deployment"
-BUSY = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"})
+BUSY: frozenset[str] = CHANGING | {EndpointStatus.DELETING, "SystemUpdating"}
 LOOK_MS = 1000
 MOST_ATTEMPTS = 185
 RETRIED = frozenset({"ThrottlingException", "ResourceLimitExceeded", "ServiceUnavailable", "InternalFailure"})
@@ -135,18 +137,15 @@ class DeploymentReconciler:
         return _next(ask, deployment, plan, endpoint)
 
 
-def _next(ask: _Asker, deployment: Deployment, plan: DeployPlan, endpoint: dict[str, Any]) -> DeploymentStep:
-    status, current = endpoint["EndpointStatus"], endpoint["EndpointConfigName"] == plan.config
-    reason = endpoint.get("FailureReason", "")
-    if status in BUSY:
-        return DeploymentStep(DeploymentState.DEPLOYING, f"the endpoint is {status}")
-    if status == "InService" and current:
+def _next(ask: _Asker, deployment: Deployment, plan: DeployPlan, endpoint: DescribedEndpoint) -> DeploymentStep:
+    if endpoint.status in BUSY:
+        return DeploymentStep(DeploymentState.DEPLOYING, f"the endpoint is {endpoint.status}")
+    if endpoint.serves and endpoint.config == plan.config:
         return DeploymentStep(DeploymentState.DEPLOYED, changes={"deployed": deployment.package})
     if deployment.updated == plan.config:  # it was already tried
-        return DeploymentStep(
-            DeploymentState.FAILED, reason or f"the endpoint is {status} with {endpoint['EndpointConfigName']}"
-        )
-    if status == "Failed":  # it never served, and cannot be updated
+        reason = endpoint.reason or f"the endpoint is {endpoint.status} with {endpoint.config}"
+        return DeploymentStep(DeploymentState.FAILED, reason)
+    if endpoint.status == EndpointStatus.FAILED:  # it never served, and cannot be updated
         ask("DeleteEndpoint", EndpointName=plan.target.endpoint)
         return DeploymentStep(DeploymentState.DEPLOYING, "removing an endpoint that failed")
     ask.prepare(plan)
@@ -163,9 +162,9 @@ class _Asker:
     def __call__(self, operation: str, **request: Any) -> dict[str, Any]:
         return self._call(OperationRequest(self._principal, "sagemaker", operation, request, region=self._region))
 
-    def endpoint(self, name: str) -> dict[str, Any] | None:
+    def endpoint(self, name: str) -> DescribedEndpoint | None:
         try:
-            return self("DescribeEndpoint", EndpointName=name)
+            return DescribedEndpoint.read(self("DescribeEndpoint", EndpointName=name))
         except AwsError as error:
             if "Could not find endpoint" in error.message:
                 return None

@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from sagewright.engine.monitoring.alarm_reasons import COMPARISONS, UNKNOWN
+from sagewright.engine.monitoring.alarm_documents import RULE, UNKNOWN
+from sagewright.engine.monitoring.alarm_reasons import COMPARISONS
 from sagewright.engine.monitoring.alarm_rules import read_rule
 from sagewright.engine.monitoring.alarms import KIND, AlarmVerdict, set_by_hand
-from sagewright.engine.monitoring.composite_alarms import RULE, children_of, is_composite
+from sagewright.engine.monitoring.composite_alarms import children_of, is_composite
 from sagewright.model.clock import now_ms, to_datetime, to_ms
 from sagewright.model.errors import AwsError
 from sagewright.services import paging

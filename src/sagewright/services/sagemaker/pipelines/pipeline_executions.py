@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from sagewright.engine.pipelines import callbacks, step_records
+from sagewright.engine.pipelines.execution_documents import LIVE, ExecutionStatus
 from sagewright.engine.pipelines.step_records import EXECUTION, STEP, VERSION, StepRecord
 from sagewright.engine.pipelines.step_references import execution_arn
 from sagewright.engine.pipelines.steps import tracking
@@ -31,7 +32,7 @@ from sagewright.services.paging import ListSpec
 from sagewright.services.registry import operation
 from sagewright.services.roles import check_role
 from sagewright.services.sagemaker.pipelines import pipelines
-from sagewright.services.sagemaker.pipelines.pipelines import CREATED, LIVE, by
+from sagewright.services.sagemaker.pipelines.pipelines import CREATED, by
 from sagewright.services.sagemaker.resources.catalogue import RESOURCES, SearchableKind, Searched, declare
 from sagewright.services.sagemaker.resources.repeats import once
 from sagewright.store.jobs.jobs import ResourceScope
@@ -47,8 +48,10 @@ LIST = ListSpec(
 KEPT = ("PipelineExecutionDescription", "ParallelismConfiguration", "SelectiveExecutionConfig", "MlflowExperimentName")
 STEPS = ListSpec("PipelineExecutionSteps", {"CreationTime": "created_ms"}, True, {})
 PAGE = 20
-ENDED = frozenset({"Failed", "Stopped"})
-SOURCES = ("Succeeded", "Failed", "CompletedWithFailures")
+ENDED = frozenset({ExecutionStatus.FAILED, ExecutionStatus.STOPPED})
+SOURCES = tuple(
+    one.value for one in (ExecutionStatus.SUCCEEDED, ExecutionStatus.FAILED, ExecutionStatus.COMPLETED_WITH_FAILURES)
+)
 """Statuses of executions whose results a selective execution can reuse."""
 
 
@@ -97,7 +100,15 @@ def start_pipeline_execution(context: Context, request: dict[str, Any]) -> dict[
 
     def start(connection: Connection) -> dict[str, Any]:
         name = "".join(secrets.choice(ALPHABET) for _ in range(12))
-        new = New(name, document, "", {}, parent=pipeline.id, status="Executing", principal=context.principal.arn)
+        new = New(
+            name,
+            document,
+            "",
+            {},
+            parent=pipeline.id,
+            status=ExecutionStatus.EXECUTING.value,
+            principal=context.principal.arn,
+        )
         made = resources.create_in(connection, _scope(context), new)
         current = resources.locked_in(connection, pipeline.id)
         if current is None:
@@ -172,7 +183,7 @@ def stop_pipeline_execution(context: Context, request: dict[str, Any]) -> dict[s
             raise ValidationException(
                 f"Only pipelines with 'Executing' status can be stopped; {execution_arn(execution)} is {current.status}."
             )
-        return replace(current, status="Stopping")
+        return replace(current, status=ExecutionStatus.STOPPING.value)
 
     resources.alter(context.store, execution.id, how)
     context.engine.wake(EXECUTION, execution.id)
@@ -201,7 +212,7 @@ def retry_pipeline_execution(context: Context, request: dict[str, Any]) -> dict[
         document |= {name: current.document.get(name, 1) + 1 for name in ("Round", "Tries")}
         if "ParallelismConfiguration" in request:
             document["ParallelismConfiguration"] = request["ParallelismConfiguration"]
-        changed = replace(current, status="Executing", document=document)
+        changed = replace(current, status=ExecutionStatus.EXECUTING.value, document=document)
         resources.change_in(connection, changed, context.principal.arn)
         return {"PipelineExecutionArn": execution_arn(execution)}
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, false
 
+from sagewright.engine.pipelines.execution_documents import LIVE
 from sagewright.engine.pipelines.step_records import EXECUTION, PIPELINE, VERSION
 from sagewright.engine.pipelines.steps.shapes import unknown_members
 from sagewright.model.aws.arns import sagemaker_arn
@@ -32,7 +33,6 @@ from sagewright.store.schema.resources import resources as table
 
 MOST_DEFINITION = 1 << 20
 MOST_STEPS = 2000
-LIVE = ("Executing", "Stopping")
 KEPT = ("PipelineDisplayName", "PipelineDescription", "RoleArn", "ParallelismConfiguration")
 CREATED = {"CreatedAfter": ("created_ms", Comparison.AT_LEAST), "CreatedBefore": ("created_ms", Comparison.AT_MOST)}
 LIST = ListSpec(
