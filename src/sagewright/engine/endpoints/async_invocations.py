@@ -10,10 +10,10 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 from sagewright.engine.dependencies import Dependencies
 from sagewright.engine.endpoints import fleets
+from sagewright.engine.endpoints.async_documents import AsyncRequest, InvocationStatus
 from sagewright.engine.endpoints.async_reports import AsyncReports
 from sagewright.engine.endpoints.fleets import Fleet, Instance, Variant
 from sagewright.invoker.client import InvokerClient, Workshop
@@ -27,7 +27,6 @@ from sagewright.store.resources import resources
 from sagewright.store.resources.resources import Resource
 
 KIND = "async-invocation"
-WAITING, RUNNING = "Waiting", "Running"
 DEFAULT_TTL_S, DEFAULT_TIMEOUT_S = 21_600, 900
 DEFAULT_CONCURRENCY = 4
 """Concurrent requests to one instance if ClientConfig does not say."""
@@ -81,7 +80,7 @@ class AsyncInvocationReconciler:
             self._end(row, held, result)
             return
         endpoint = resources.get(self._dependencies.store, row.parent)
-        if now_ms() > row.created_ms + row.document["TtlSeconds"] * 1000:
+        if now_ms() > row.created_ms + AsyncRequest.read(row.document).ttl_s * 1000:
             self._end_badly(row, "The request was not processed within its RequestTTLSeconds.")
         elif endpoint is None or endpoint.status in {EndpointStatus.DELETING, EndpointStatus.FAILED}:
             self._end_badly(row, "The endpoint is gone.")
@@ -120,14 +119,16 @@ class AsyncInvocationReconciler:
 
     def _claimed(self, row: Resource) -> Resource | None:
         """Returns the invocation claimed for this server; None if another live server holds it."""
-        owner = _owner(row)
+        owner = AsyncRequest.read(row.document).holder
         if owner not in {"", self._dependencies.owner} and servers.lives(self._dependencies.store, owner):
             return None
 
         def claim(current: Resource) -> Resource | None:
-            if _owner(current) not in {owner, "", self._dependencies.owner}:
+            document = AsyncRequest.read(current.document)
+            if document.holder not in {owner, "", self._dependencies.owner}:
                 return None
-            return replace(current, status=RUNNING, document={**current.document, "Owner": self._dependencies.owner})
+            claimed = replace(document, owner=self._dependencies.owner)
+            return replace(current, status=InvocationStatus.RUNNING.value, document=claimed.write(current.document))
 
         return resources.alter(self._dependencies.store, row.id, claim)
 
@@ -164,8 +165,8 @@ class AsyncInvocationReconciler:
     def _end_badly(self, row: Resource, reason: str) -> None:
         endpoint = resources.get(self._dependencies.store, row.parent)
         fleet = next((one for one in fleets.read(endpoint.document) if one.share), None) if endpoint else None
-        if "FailureLocation" in row.document:
-            place = read_s3_uri(row.document["FailureLocation"])
+        if failure := AsyncRequest.read(row.document).failure:
+            place = read_s3_uri(failure)
             try:
                 self._dependencies.objects.write_bytes(place.bucket, place.key, reason.encode(), "text/plain")
             except AwsError as error:
@@ -178,23 +179,17 @@ class AsyncInvocationReconciler:
         resources.remove(self._dependencies.store, row, f"async:{row.id}")
 
 
-def _owner(row: Resource) -> str:
-    """Returns the server that holds the invocation, or held it before it died; "" for none. Reads rows of earlier versions, too."""
-    owner: Any = row.document.get("Owner") or (row.document.get("Lease") or {}).get("Owner", "")
-    return str(owner)
-
-
 def _invocation(row: Resource, variant: Variant, instance: Instance) -> AsyncInvocation:
-    document, count = row.document, len(instance.directories)
+    document, count = AsyncRequest.read(row.document), len(instance.directories)
     names = ["primary"] if count == 1 else [fleets.container_name(variant, number) for number in range(count)]
     return AsyncInvocation(
         row.id,
-        document["EndpointName"],
+        document.endpoint,
         tuple(instance.directories),
         tuple(names),
-        document["Headers"],
-        document["TimeoutSeconds"],
-        document["OutputLocation"],
-        document.get("Body", ""),
-        document.get("InputLocation", ""),
+        document.headers,
+        document.timeout_s,
+        document.output,
+        document.body,
+        document.input,
     )

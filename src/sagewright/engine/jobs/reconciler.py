@@ -137,7 +137,7 @@ class JobReconciler:
             reason = f"{FaultClass.INTERNAL}: The hosts of the job could not be started: {error}"
             self._end(job, [], Outcome(SecondaryStatus.FAILED, reason))
             return
-        found = {str(plan.document["host_id"]): handle for plan, handle in zip(plans, handles, strict=True)}
+        found = {plan.host_id: handle for plan, handle in zip(plans, handles, strict=True)}
         hosts.set_handles(self._dependencies.store, found)
         launch_plan.launched(plans)
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from sagewright.engine.dependencies import Dependencies
 from sagewright.engine.tuning import trials
+from sagewright.engine.tuning.tuning_documents import TuningDocument
 from sagewright.engine.tuning.tuning_pass import TuningPass, TuningProgress
 from sagewright.kinds.tuning import KIND, TrainingDefinition, TuningPlan, read_plan
 from sagewright.model.jobs.state_machines import ENDED, Status
@@ -50,7 +51,7 @@ class TuningReconciler:
             self._progress.pop(subject_id, None)
 
     def _read(self, tuner: Resource) -> TuningProgress:
-        plan = read_plan(tuner.document, tuner.document["Seed"])
+        plan = read_plan(tuner.document, TuningDocument.read(tuner.document).seed)
         progress = TuningProgress(
             plan, {one.number: one for one in trials.of_tuner(self._dependencies.store, tuner.id)}
         )

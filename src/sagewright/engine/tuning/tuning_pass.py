@@ -13,6 +13,7 @@ from sagewright.engine.dependencies import Dependencies
 from sagewright.engine.pipelines.steps.tracking import config_of_owner
 from sagewright.engine.tuning import trials
 from sagewright.engine.tuning.trials import ObjectiveStatus, TrialRecord
+from sagewright.engine.tuning.tuning_documents import TuningDocument
 from sagewright.kinds.base import OWNER
 from sagewright.kinds.tuning import KIND, RESOURCE, Child, TrainingDefinition, TuningPlan, child_request
 from sagewright.model.aws.arns import sagemaker_arn
@@ -292,7 +293,7 @@ class TuningPass:
         self, definition: TrainingDefinition, operation: str, request: dict[str, Any], owner: Owner | None = None
     ) -> dict[str, Any]:
         return self._dependencies.call(
-            OperationRequest(definition.document["RoleArn"], "sagemaker", operation, request, owner, self._tuner.region)
+            OperationRequest(definition.role, "sagemaker", operation, request, owner, self._tuner.region)
         )
 
     def _arn(self) -> str:
@@ -338,7 +339,7 @@ class TuningPass:
 
     def _stops_later(self) -> bool:
         """True if clients must still see the job as Stopping: they describe it right after stopping it."""
-        left_ms: int = self._tuner.document.get("StopMs", 0) + STOPPING_MS - now_ms()
+        left_ms: int = TuningDocument.read(self._tuner.document).stop_ms + STOPPING_MS - now_ms()
         if left_ms > 0:
             self._dependencies.wake_after(left_ms / 1000, KIND, self._tuner.id)
         return left_ms > 0
@@ -348,7 +349,7 @@ class TuningPass:
         described: dict[str, Any] = {"NotImproving": found.not_improving}
         if found.best is not None:
             described["Best"] = found.best
-        if found.converged and "ConvergedMs" not in self._tuner.document:
+        if found.converged and TuningDocument.read(self._tuner.document).converged_ms is None:
             described["ConvergedMs"] = now_ms()
         if all(self._tuner.document.get(name) == value for name, value in described.items()):
             return

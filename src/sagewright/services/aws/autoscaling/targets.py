@@ -13,6 +13,7 @@ from typing import Any
 from sagewright.engine.endpoints.fleets import read
 from sagewright.engine.events.schedules import BadScheduleExpression
 from sagewright.engine.monitoring.autoscaling import KIND, NAMESPACE, ROLE, next_ms
+from sagewright.engine.monitoring.scaling_documents import PolicyType, ScheduledScaling
 from sagewright.engine.monitoring.scaling_targets import FORMS, ComponentCopies, Scalable, VariantInstances, scalable_of
 from sagewright.kinds.serving import COMPONENT, ENDPOINT
 from sagewright.model.clock import now_ms, to_datetime, to_ms
@@ -88,7 +89,7 @@ def put_scaling_policy(context: Context, request: dict[str, Any]) -> dict[str, A
     policy = {
         "PolicyARN": arn,
         "PolicyName": request["PolicyName"],
-        "PolicyType": request.get("PolicyType", "StepScaling"),
+        "PolicyType": request.get("PolicyType", PolicyType.STEP.value),
         "CreatedMs": kept["CreatedMs"] if kept else now_ms(),
     }
     policy |= {key: request[key] for key in request if key.endswith("PolicyConfiguration")}
@@ -131,7 +132,7 @@ def put_scheduled_action(context: Context, request: dict[str, Any]) -> dict[str,
     action.setdefault("CreatedMs", now_ms())
     action.setdefault("Token", uuid.uuid4().hex)
     try:
-        action["NextMs"] = next_ms(action, now_ms())
+        action["NextMs"] = next_ms(ScheduledScaling.read(action), now_ms())
     except BadScheduleExpression as error:
         raise ValidationException(f"Invalid schedule: {error}") from None
     _check_bounds(context, target.document | (action.get("ScalableTargetAction") or {}), _scalable(request))
@@ -228,7 +229,7 @@ def _is_asynchronous(context: Context, scalable: VariantInstances) -> bool:
 
 
 def _check_policy(request: dict[str, Any], scalable: Scalable) -> None:
-    kind = request.get("PolicyType", "StepScaling")
+    kind = request.get("PolicyType", PolicyType.STEP.value)
     member = {
         "StepScaling": "StepScalingPolicyConfiguration",
         "TargetTrackingScaling": "TargetTrackingScalingPolicyConfiguration",
