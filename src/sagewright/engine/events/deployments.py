@@ -16,6 +16,7 @@ from sagewright.engine.events.deployment_plans import BadTarget, DeployPlan, rea
 from sagewright.engine.events.detail_types import MODEL_PACKAGE
 from sagewright.engine.events.rules import target_of
 from sagewright.engine.events.targets import region_in
+from sagewright.model.aws.statuses import ApprovalStatus
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
 from sagewright.model.jobs.state_machines import CHANGING, EndpointStatus
@@ -44,7 +45,7 @@ def accept(store: Database, call: Call, principal: str, delivery: Delivery) -> b
     requested: str | None = None
     if "ModelApprovalStatus" in detail.get("UpdatedModelPackageFields", ["ModelApprovalStatus"]):
         before = deployments.find(store, delivery.target)
-        if detail.get("ModelApprovalStatus") == "Approved":
+        if detail.get("ModelApprovalStatus") == ApprovalStatus.APPROVED:
             requested = detail["ModelPackageArn"]
         elif before is not None and before.package == detail["ModelPackageArn"]:
             requested = _latest_approved(
@@ -65,7 +66,7 @@ def _who(detail: dict[str, Any]) -> str:
 def _latest_approved(call: Call, principal: str, group: str, region: str) -> str | None:
     requested = {
         "ModelPackageGroupName": group,
-        "ModelApprovalStatus": "Approved",
+        "ModelApprovalStatus": ApprovalStatus.APPROVED.value,
         "SortBy": "CreationTime",
         "SortOrder": "Descending",
         "MaxResults": 1,

@@ -14,6 +14,7 @@ from sagewright.engine.endpoints.shadow_documents import OVER, ExperimentStatus,
 from sagewright.engine.endpoints.shadow_tests import KIND, changed
 from sagewright.kinds.serving import ENDPOINT
 from sagewright.model.aws.arns import sagemaker_arn
+from sagewright.model.aws.statuses import ExperimentVariantStatus
 from sagewright.model.clock import now_ms, to_datetime, to_ms
 from sagewright.model.errors import AwsError, ResourceNotFound, ValidationException
 from sagewright.services.context import Context
@@ -28,6 +29,8 @@ from sagewright.store.resources.resources import New, Resource, ResourceNameTake
 
 ARN_TYPE = "inference-experiment"
 RETAIN, REMOVE, PROMOTE = VariantAction
+BEFORE = frozenset({ExperimentStatus.CREATING, ExperimentStatus.CREATED, ExperimentStatus.STARTING})
+"""Statuses before the endpoint has the variants."""
 MOST_DAYS = 30
 DAY_MS = 86_400_000
 DESCRIBED = ("Type", "Description", "RoleArn", "DataStorageConfig", "ShadowModeConfig", "KmsKey", "StatusReason")
@@ -69,8 +72,10 @@ def describe_inference_experiment(context: Context, request: dict[str, Any]) -> 
         about |= {"EndpointConfigName": endpoint.document["EndpointConfigName"], "EndpointStatus": endpoint.status}
         if endpoint.document.get("FailureReason"):
             about["FailureReason"] = endpoint.document["FailureReason"]
-    status = _variant_status(experiment, endpoint)
-    variants = [{**one, "Status": status(one["VariantName"])} for one in document["ModelVariants"]]
+    variants = [
+        {**one, "Status": _variant_status(experiment, endpoint, one["VariantName"]).value}
+        for one in document["ModelVariants"]
+    ]
     return described | {"EndpointMetadata": about, "ModelVariants": variants}
 
 
@@ -221,17 +226,15 @@ def _head(context: Context, experiment: Resource) -> dict[str, Any]:
     return head
 
 
-def _variant_status(experiment: Resource, endpoint: Resource | None) -> Callable[[str], str]:
+def _variant_status(experiment: Resource, endpoint: Resource | None, variant: str) -> ExperimentVariantStatus:
     if experiment.status in OVER:
         left = {one["VariantName"] for one in ShadowTest.read(experiment.document).final or ()}
-        return lambda name: "InService" if endpoint is not None and name in left else "Deleted"
-    if endpoint is None or experiment.status in {
-        ExperimentStatus.CREATING,
-        ExperimentStatus.CREATED,
-        ExperimentStatus.STARTING,
-    }:
-        return lambda _name: "Creating"
-    return lambda _name: "InService" if experiment.status == ExperimentStatus.RUNNING else "Updating"
+        serves = endpoint is not None and variant in left
+        return ExperimentVariantStatus.IN_SERVICE if serves else ExperimentVariantStatus.DELETED
+    if endpoint is None or experiment.status in BEFORE:
+        return ExperimentVariantStatus.CREATING
+    running = experiment.status == ExperimentStatus.RUNNING
+    return ExperimentVariantStatus.IN_SERVICE if running else ExperimentVariantStatus.UPDATING
 
 
 def _require(context: Context, name: str) -> Resource:

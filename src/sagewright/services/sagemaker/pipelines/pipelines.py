@@ -15,6 +15,7 @@ from sagewright.engine.pipelines.execution_documents import LIVE
 from sagewright.engine.pipelines.step_records import EXECUTION, PIPELINE, VERSION
 from sagewright.engine.pipelines.steps.shapes import unknown_members
 from sagewright.model.aws.arns import sagemaker_arn
+from sagewright.model.aws.statuses import PipelineStatus
 from sagewright.model.clock import to_datetime
 from sagewright.model.errors import AwsError, ResourceNotFound, ValidationException
 from sagewright.pipelines.definition import PipelineDefinition, read_definition
@@ -72,7 +73,7 @@ def create_pipeline(context: Context, request: dict[str, Any]) -> dict[str, Any]
         document = {member: request[member] for member in KEPT if member in request}
         document |= {"Version": 1, "CreatedBy": context.principal.arn, "LastModifiedBy": context.principal.arn}
         pairs = {pair["Key"]: pair["Value"] for pair in request.get("Tags") or ()}
-        new = New(name, document, arn, pairs, status="Active", principal=context.principal.arn)
+        new = New(name, document, arn, pairs, status=PipelineStatus.ACTIVE.value, principal=context.principal.arn)
         made = resources.create_in(connection, scope_of(context), new)
         _add_version(connection, made, 1, text)
         return {"PipelineArn": arn}
