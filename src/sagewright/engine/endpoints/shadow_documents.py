@@ -26,7 +26,7 @@ OVER: frozenset[str] = frozenset({ExperimentStatus.COMPLETED, ExperimentStatus.C
 
 
 class VariantAction(StrEnum):
-    """What becomes of a variant at the end. Source: botocore's ModelVariantAction."""
+    """Fates of a variant at the end. Source: botocore's ModelVariantAction."""
 
     RETAIN = "Retain"
     REMOVE = "Remove"
