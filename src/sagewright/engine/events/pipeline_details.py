@@ -33,7 +33,7 @@ def of_execution(store: Database, logged: Logged) -> tuple[list[str], Event] | N
         "pipelineExecutionDisplayName": document.display_name,
         "currentPipelineExecutionStatus": logged.entry.status,
         "executionStartTime": _time(execution.created_ms),
-        "pipelineExecutionDescription": document.description,
+        "pipelineExecutionDescription": document.description or "",
         "pipelineArn": arn.rpartition("/execution/")[0],
         "pipelineExecutionArn": arn,
     }

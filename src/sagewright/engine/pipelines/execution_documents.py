@@ -32,7 +32,8 @@ class Parallelism(TypedDocument):
 @dataclass(frozen=True, kw_only=True)
 class ExecutionDocument(TypedDocument):
     """`parameters`: the value of each; `experiment`: PipelineExperimentConfig as written; `selection`: SelectiveExecutionConfig;
-    `source`: the execution whose results a selective one reuses; `round`: number of writes by others; `tries`: of retries."""
+    `source`: the execution whose results a selective one reuses; `creator`: an ARN; `round`: number of writes by others; `tries`:
+    number of tries."""
 
     pipeline: str = member("PipelineName")
     pipeline_id: str = member("PipelineId")
@@ -40,11 +41,13 @@ class ExecutionDocument(TypedDocument):
     parameters: dict[str, Any] = member("Parameters", dict)
     role: str = member("RoleArn")
     display_name: str = member("DisplayName", "")
-    description: str = member("PipelineExecutionDescription", "")
+    description: str | None = member("PipelineExecutionDescription", None)
     parallelism: Parallelism = member("ParallelismConfiguration", Parallelism, Parallelism)
     experiment: dict[str, Any] | None = member("Experiment", None)
     selection: dict[str, Any] | None = member("SelectiveExecutionConfig", None)
     source: str | None = member("SourceExecution", None)
+    creator: str = member("CreatedBy", "")
+    reason: str | None = member("FailureReason", None)
     round: int = member("Round", 1)
     tries: int = member("Tries", 1)
 

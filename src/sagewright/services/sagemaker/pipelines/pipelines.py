@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, false
 
-from sagewright.engine.pipelines.execution_documents import LIVE
+from sagewright.engine.pipelines.execution_documents import LIVE, VersionDocument
 from sagewright.engine.pipelines.step_records import EXECUTION, PIPELINE, VERSION
 from sagewright.engine.pipelines.steps.shapes import unknown_members
 from sagewright.model.aws.arns import sagemaker_arn
@@ -108,7 +108,7 @@ def describe_pipeline(context: Context, request: dict[str, Any]) -> dict[str, An
     pipeline = require(context, request["PipelineName"])
     require_no_alias(pipeline, request)
     version = require_version(context, pipeline, request.get("PipelineVersionId"))
-    described = _head(pipeline) | {"PipelineDefinition": version.document["PipelineDefinition"]}
+    described = _head(pipeline) | {"PipelineDefinition": VersionDocument.read(version.document).definition}
     for member in ("PipelineVersionDisplayName", "PipelineVersionDescription"):
         if member in version.document:
             described[member] = version.document[member]
