@@ -50,10 +50,13 @@ class ScheduledScaling(TypedDocument):
 
 @dataclass(frozen=True, kw_only=True)
 class ScalableTarget(TypedDocument):
-    """`scheduled`: as ScheduledScaling; `acted`: when each policy last changed the capacity; `suspended`: SuspendedState."""
+    """`scheduled`: as ScheduledScaling; `acted`: when each policy last changed the capacity; `suspended`: SuspendedState;
+    `token`: end of its ARN."""
 
     least: int = member("MinCapacity")
     most: int = member("MaxCapacity")
+    role: str = member("RoleARN", "")
+    token: str = member("Token", "")
     policies: list[ScalingPolicy] = member("Policies", list, ScalingPolicy, each=True)
     scheduled: list[dict[str, Any]] = member("Scheduled", list)
     acted: dict[str, int] = member("Acted", dict)
