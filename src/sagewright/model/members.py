@@ -14,20 +14,21 @@ _REQUIRED = object()
 
 
 class _Member(NamedTuple):
-    """`of`: reads one value; `each`: True for a list of such values."""
+    """`absent`: makes the value of a member that is absent or null; None if it is required. `of`: reads one value; `each`: True for
+    a list of such values."""
 
     field: str
     name: str
-    default: Any
+    absent: Callable[[], Any] | None
     of: Any
     each: bool
 
     def read(self, document: Mapping[str, Any]) -> Any:
         value = document.get(self.name)
         if value is None:
-            if self.default is _REQUIRED:
+            if self.absent is None:
                 raise KeyError(self.name)
-            return self.default() if callable(self.default) else self.default
+            return self.absent()
         if self.of is None:
             return value
         read = self.of.read if _is_typed(self.of) else self.of
@@ -38,11 +39,9 @@ def member(name: str, default: Any = _REQUIRED, of: Any = None, *, each: bool = 
     """Declares a field that is the member `name`. `default`: a value or a function that makes one, for a member that is absent or
     null; without it the member is required. `of`: a TypedDocument or a function that reads the value; `each`: for a list of them.
     """
-    metadata = {"member": _Member("", name, default, of, each)}
-    if default is _REQUIRED:
-        return field(metadata=metadata)
-    made: Callable[[], Any] = default if callable(default) else lambda: default
-    return field(default_factory=made, metadata=metadata)
+    absent = None if default is _REQUIRED else default if callable(default) else lambda: default
+    metadata = {"member": _Member("", name, absent, of, each)}
+    return field(metadata=metadata) if absent is None else field(default_factory=absent, metadata=metadata)
 
 
 class TypedDocument:
@@ -54,13 +53,16 @@ class TypedDocument:
         return cls(**{one.field: one.read(document) for one in _members(cls)})
 
     def write(self, document: Mapping[str, Any]) -> dict[str, Any]:
-        """Returns the document with this one's members; those that are None are removed. Lists of typed documents are only read."""
+        """Returns the document with this one's members; those that are None are removed. Raises TypeError for a changed
+        list of typed documents, which is only read."""
         written = dict(document)
         for one in _members(type(self)):
             value = getattr(self, one.field)
-            unchanged = (one.name in written or one.default is not _REQUIRED) and one.read(written) == value
-            if one.each or unchanged:
+            unchanged = (one.name in written or one.absent is not None) and one.read(written) == value
+            if unchanged:
                 continue
+            if one.each:
+                raise TypeError(f"{type(self).__name__}.{one.field} is only read: change the documents in its list")
             if value is None:
                 written.pop(one.name, None)
             elif _is_typed(one.of):
@@ -74,14 +76,13 @@ def _is_typed(of: Any) -> bool:
     return isinstance(of, type) and issubclass(of, TypedDocument)
 
 
-_READ: dict[str, tuple[_Member, ...]] = {}
-"""The members of each class that was used, by its full name."""
+_MEMBERS: dict[Any, tuple[_Member, ...]] = {}
+"""The members of each class that was used."""
 
 
 def _members(cls: type[TypedDocument]) -> tuple[_Member, ...]:
-    key = f"{cls.__module__}.{cls.__qualname__}"
-    found = _READ.get(key)
+    found = _MEMBERS.get(cls)
     if found is None:
         declared: tuple[Field[Any], ...] = fields(cls)  # type: ignore[arg-type]
-        found = _READ[key] = tuple(one.metadata["member"]._replace(field=one.name) for one in declared)
+        found = _MEMBERS[cls] = tuple(one.metadata["member"]._replace(field=one.name) for one in declared)
     return found

@@ -51,7 +51,11 @@ def test_only_changes_are_written_and_what_is_none_is_removed() -> None:
     plan = Plan.read(STORED)
     changed = replace(plan, labels=["a"], window=replace(plan.window, start_ms=None, end_ms=5))
     assert changed.write(STORED) == STORED | {"Labels": ["a"], "Window": {"EndMs": 5, "Zone": "UTC"}}
-    assert changed.write({}) == {"Name": "n", "Limit": 2.0, "Labels": ["a"], "Window": {"EndMs": 5}}
+    assert replace(changed, windows=[]).write({}) == {
+        "Name": "n", "Limit": 2.0, "Labels": ["a"], "Window": {"EndMs": 5},
+    }  # fmt: skip
+    with pytest.raises(TypeError, match=r"Plan\.windows is only read"):
+        replace(plan, windows=[]).write(STORED)
 
 
 def test_defaults_are_made_anew() -> None:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 from sagewright.engine.pipelines import step_records
@@ -56,11 +57,15 @@ class StepReferences:
     _files: dict[str, Any] = field(default_factory=dict)
     _read: Budget = field(default_factory=lambda: Budget("What a step reads of S3", MOST_READ))
 
+    @cached_property
+    def _document(self) -> ExecutionDocument:
+        return ExecutionDocument.read(self.execution.document)
+
     def parameter(self, name: str) -> Any:
-        return ExecutionDocument.read(self.execution.document).parameters[name]
+        return self._document.parameters[name]
 
     def execution_value(self, name: str) -> Any:
-        pipeline = ExecutionDocument.read(self.execution.document).pipeline
+        pipeline = self._document.pipeline
         job = self.record.job if self.record else ""
         values = {
             "PipelineName": pipeline,
@@ -90,7 +95,7 @@ class StepReferences:
 
     def _find_earlier(self, step: str) -> StepRecord | None:
         scope = ResourceScope(EXECUTION, self.execution.account, self.execution.region)
-        source = ExecutionDocument.read(self.execution.document).source
+        source = self._document.source
         while source is not None:
             earlier = resources.find(self.store, scope, source)
             record = None if earlier is None else step_records.one_of(self.store, earlier, step)
