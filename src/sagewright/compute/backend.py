@@ -25,6 +25,10 @@ class HostPlan:
     directory: Path
     document: dict[str, Any]
 
+    @property
+    def host_id(self) -> str:
+        return str(self.document["host_id"])
+
 
 @dataclass(frozen=True)
 class Pulse:

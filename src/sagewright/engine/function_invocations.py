@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
+from sagewright.engine.dependencies import Dependencies
 from sagewright.model.clock import now_ms
 from sagewright.model.jobs.state_machines import FUNCTION
-from sagewright.store.database import Database
 from sagewright.store.jobs import jobs
 
 KIND = "invocations"
@@ -21,8 +21,8 @@ class FunctionInvocationReconciler:
 
     kinds: tuple[str, ...] = (KIND,)
 
-    def __init__(self, store: Database) -> None:
-        self._store, self._due = store, 0.0
+    def __init__(self, dependencies: Dependencies) -> None:
+        self._store, self._due = dependencies.store, 0.0
 
     def active(self) -> list[tuple[str, str]]:
         return [(KIND, "")] if time.monotonic() >= self._due else []

@@ -51,6 +51,10 @@ class TrainingDefinition:
     hints: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def role(self) -> str:
+        return str(self.document["RoleArn"])
+
+    @property
     def epochs(self) -> int | None:
         """Returns the number of epochs in the static hyperparameters."""
         listed = (self.static.get(name, "").strip('"') for name in EPOCHS)

@@ -87,6 +87,21 @@ class PipelineStep:
     triggers: Mapping[str, str] = field(default_factory=dict)
     body: tuple[PipelineStep, ...] = ()
 
+    @property
+    def function_arn(self) -> str:
+        """Returns the function that a Lambda step invokes."""
+        return str(self.document["FunctionArn"])
+
+    @property
+    def queue_url(self) -> str:
+        """Returns the queue that a Callback step sends to."""
+        return str(self.document["SqsQueueUrl"])
+
+    @property
+    def outputs(self) -> list[Mapping[str, Any]]:
+        """Returns the declared OutputParameters of a Lambda or Callback step."""
+        return list(self.document.get("OutputParameters") or [])
+
 
 @dataclass(frozen=True)
 class PipelineDefinition:

@@ -9,21 +9,20 @@ from functools import partial
 
 from sagewright.compute.sites import Site
 from sagewright.engine.control import Engine
-from sagewright.engine.endpoints.async_invocations import AsyncInvocationDependencies, AsyncInvocationReconciler
+from sagewright.engine.dependencies import Dependencies
+from sagewright.engine.endpoints.async_invocations import AsyncInvocationReconciler
 from sagewright.engine.endpoints.components import ComponentReconciler
 from sagewright.engine.endpoints.reconciler import EndpointReconciler
 from sagewright.engine.endpoints.shadow_tests import ShadowTestReconciler
 from sagewright.engine.endpoints.tracking_servers import TrackingServerReconciler
-from sagewright.engine.events.api_destinations import Hooks
 from sagewright.engine.events.delivery import DeliveryReconciler
 from sagewright.engine.events.deployments import DeploymentReconciler
 from sagewright.engine.events.message_moves import MessageMoveReconciler
 from sagewright.engine.events.router import EventRouter
 from sagewright.engine.events.scheduler import Scheduler
 from sagewright.engine.function_invocations import FunctionInvocationReconciler
-from sagewright.engine.jobs.dependencies import JobDependencies
+from sagewright.engine.jobs.compute import JobCompute
 from sagewright.engine.jobs.environment_builds import EnvironmentBuilds
-from sagewright.engine.jobs.launch_plan import LaunchContext
 from sagewright.engine.jobs.leases import Leases
 from sagewright.engine.jobs.queue import QUEUE, JobQueue
 from sagewright.engine.jobs.reconciler import JobReconciler
@@ -32,16 +31,13 @@ from sagewright.engine.jobs.teardown import Teardown
 from sagewright.engine.jobs.warmpools import WarmPools
 from sagewright.engine.monitoring.alarms import AlarmReconciler, alarmed
 from sagewright.engine.monitoring.autoscaling import AutoscalingReconciler
-from sagewright.engine.pipelines.execution_pass import PipelineDependencies
 from sagewright.engine.pipelines.reconciler import PipelineReconciler
 from sagewright.engine.tuning.reconciler import TuningReconciler
-from sagewright.engine.tuning.tuning_pass import TuningDependencies
 from sagewright.http.limits import BodyPace, ConnectionLimits
 from sagewright.http.refusals import Refusal
 from sagewright.invoker.messages import InvokerObjects
 from sagewright.model.aws.access_keys import AccessKey
 from sagewright.model.aws.arns import ROLE_NAME, assumed_role_arn
-from sagewright.model.aws.regions import ANY
 from sagewright.model.disk_room import ClientRoom
 from sagewright.model.settings import Settings
 from sagewright.objects.access import Access, ObjectStore, external_access
@@ -79,18 +75,16 @@ class Address:
 def build(settings: Settings, address: Address, site: Site) -> tuple[Platform, Peers]:
     """Returns the server's platform, with the engine not yet started, and the peers that share its store."""
     store = Database(settings.database_url, settings.fsync)
-    objects = object_store(settings, store)
-    reservations = Reservations(store, site.machines, site.name)
-    own_id = server_id(settings.data / "server-id")
+    own_id, engine = server_id(settings.data / "server-id"), Engine()
+    platform = Platform(settings, store, object_store(settings, store), engine)
     peers = Peers(store, own_id, lambda: site.endpoint(address.url))
-    launch_context = LaunchContext(settings, store, objects, lambda: site.endpoint(address.url), peers.alive)
-    engine = Engine()
-    dependencies = JobDependencies(
-        launch_context, site.backend, reservations, engine.wake, engine.wake_after, _builds(settings, site, engine)
-    )
-    add_reconcilers(engine, dependencies, own_id, peers.counts_as_alive)
-    platform = Platform(settings, store, objects, engine)
-    add_rules(platform, own_id, address)
+    dependencies = Dependencies(
+        settings, store, platform.objects, Calls(platform, registry.load(), lambda: address.url), own_id,
+        engine.wake, engine.wake_after, lambda: site.endpoint(address.url), peers.alive,
+    )  # fmt: skip
+    compute = JobCompute(site.backend, Reservations(store, site.machines, site.name), _builds(settings, site, engine))
+    add_job_reconcilers(engine, dependencies, compute, peers.counts_as_alive)
+    add_event_reconcilers(engine, dependencies, partial(_invoker_objects, dependencies, address))
     return platform, peers
 
 
@@ -100,65 +94,47 @@ def _builds(settings: Settings, site: Site, engine: Engine) -> EnvironmentBuilds
     return EnvironmentBuilds(site.environments, settings.framework_versions, lambda: engine.wake(QUEUE, ""))
 
 
-def add_rules(platform: Platform, owner: str, address: Address) -> None:
-    """Adds the reactions to events: rules, their deliveries, and deployments."""
-    store, engine, settings = platform.store, platform.engine, platform.settings
-    call = Calls(platform, registry.load(), lambda: address.url)
-    engine.add(
-        EventRouter(store, call, (settings.account, settings.region), engine.wake, anywhere=settings.regions == ANY)
-    )
-    engine.add(Scheduler(store, engine.wake))
-    engine.add(
-        DeliveryReconciler(store, call, owner, engine.wake, Hooks(store, settings.hook_networks)), own_threads=SENDERS
-    )
-    engine.add(DeploymentReconciler(store, call, owner))
-    engine.add(ShadowTestReconciler(store, call))
-    engine.add(MessageMoveReconciler(store, engine.wake_after))
-    engine.add(FunctionInvocationReconciler(store))
-    engine.add(AsyncInvocationReconciler(_asynchronous(platform, call, owner, address)))
-    autoscaling = AutoscalingReconciler(store, call)
-    engine.add(autoscaling)
-    engine.add(AlarmReconciler(store, call, autoscaling.scale))
-    engine.add(
-        PipelineReconciler(PipelineDependencies(store, platform.objects, call, engine.wake_after)), own_threads=TUNERS
-    )
-    engine.add(
-        TuningReconciler(TuningDependencies(store, call, SearcherClient(), engine.wake_after)), own_threads=TUNERS
-    )
+def _invoker_objects(dependencies: Dependencies, address: Address) -> InvokerObjects:
+    """Returns S3 as the invoker reaches it."""
+    settings = dependencies.settings
+    key = admin_key(dependencies.store, settings.account)
+    found = dependencies.objects.access(Access(address.url, settings.region, key.id, key.secret))
+    return InvokerObjects(found.endpoint, found.region, found.access_key, found.secret_key, found.session_token)
 
 
-def _asynchronous(platform: Platform, call: Calls, owner: str, address: Address) -> AsyncInvocationDependencies:
-    settings = platform.settings
-
-    def objects() -> InvokerObjects:
-        key = admin_key(platform.store, settings.account)
-        own = Access(address.url, settings.region, key.id, key.secret)
-        found = platform.objects.access(own)
-        return InvokerObjects(found.endpoint, found.region, found.access_key, found.secret_key, found.session_token)
-
-    return AsyncInvocationDependencies(
-        platform.store, platform.objects, call, owner, platform.engine.wake, objects, settings.data / "async",
-        settings.disk_stop_mb,
-    )  # fmt: skip
-
-
-def add_reconcilers(
-    engine: Engine, dependencies: JobDependencies, owner: str, alive: Callable[[], bool] = lambda: True
+def add_job_reconcilers(
+    engine: Engine, dependencies: Dependencies, compute: JobCompute, alive: Callable[[], bool] = lambda: True
 ) -> None:
-    """`owner`: the server's name, under which it holds leases; `alive`: see Leases."""
-    leases = Leases(dependencies.store, owner, alive)
-    pools = WarmPools(dependencies.settings, dependencies.store, dependencies.reservations)
-    endings = Teardown(dependencies, leases, pools)
-    queueing = JobQueue(dependencies, leases, pools, endings)
-    for reconciler in (
-        JobReconciler(dependencies, leases, pools, endings, queueing),  # running jobs report the GPUs they hold first
-        pools,
-        queueing,
-        EndpointReconciler(dependencies, partial(alarmed, dependencies.store)),
-        ComponentReconciler(dependencies, partial(alarmed, dependencies.store)),
-        TrackingServerReconciler(dependencies),
-    ):
-        engine.add(reconciler)
+    """Adds the reconcilers of jobs and of what runs as jobs. `alive`: see Leases."""
+    leases, pools = Leases(dependencies, alive), WarmPools(dependencies, compute.reservations)
+    endings = Teardown(dependencies, compute, leases, pools)
+    queueing = JobQueue(dependencies, compute, leases, pools, endings)
+    # running jobs report the GPUs they hold first
+    engine.add(JobReconciler(dependencies, compute, leases, pools, endings, queueing))
+    engine.add(pools)
+    engine.add(queueing)
+    engine.add(EndpointReconciler(dependencies, partial(alarmed, dependencies.store)))
+    engine.add(ComponentReconciler(dependencies, partial(alarmed, dependencies.store)))
+    engine.add(TrackingServerReconciler(dependencies))
+
+
+def add_event_reconcilers(
+    engine: Engine, dependencies: Dependencies, invoker_objects: Callable[[], InvokerObjects]
+) -> None:
+    """Adds the reactions to events and requests: rules, their deliveries, invocations, alarms, pipelines and tuning jobs."""
+    engine.add(EventRouter(dependencies))
+    engine.add(Scheduler(dependencies))
+    engine.add(DeliveryReconciler(dependencies), own_threads=SENDERS)
+    engine.add(DeploymentReconciler(dependencies))
+    engine.add(ShadowTestReconciler(dependencies))
+    engine.add(MessageMoveReconciler(dependencies))
+    engine.add(FunctionInvocationReconciler(dependencies))
+    engine.add(AsyncInvocationReconciler(dependencies, invoker_objects))
+    autoscaling = AutoscalingReconciler(dependencies)
+    engine.add(autoscaling)
+    engine.add(AlarmReconciler(dependencies, autoscaling.scale))
+    engine.add(PipelineReconciler(dependencies), own_threads=TUNERS)
+    engine.add(TuningReconciler(dependencies, SearcherClient()), own_threads=TUNERS)
 
 
 def connection_limits(settings: Settings) -> ConnectionLimits:

@@ -6,19 +6,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from engine.dependencies import dependencies
 from sagewright.compute.backend import BackendUnreachable, Handle, HostPlan, LaunchFailed, Pulse
 from sagewright.compute.capacity import Machines
 from sagewright.engine.control import Reconciler, Recovering, Subject
 from sagewright.engine.jobs import reports
-from sagewright.engine.jobs.dependencies import JobDependencies
+from sagewright.engine.jobs.compute import JobCompute
 from sagewright.engine.jobs.hostreports import Exited, HostReport
-from sagewright.engine.jobs.launch_plan import LaunchContext
 from sagewright.engine.jobs.reservations import Reservations
 from sagewright.model.aws.instance_types import Resources
 from sagewright.model.jobs.brief import EndCause, Phase
 from sagewright.model.settings import Settings
 from sagewright.objects.bucketstore import BucketStore
-from sagewright.server.parts import add_reconcilers
+from sagewright.server.parts import add_job_reconcilers
 from sagewright.store.database import Database
 
 
@@ -150,9 +150,11 @@ class InlineServer:
         objects = BucketStore(store, directory / "objects", "off", "000000000000", "us-east-1")
         self.engine = InlineEngine()
         reservations = Reservations(store, Machines(lambda: [Resources(8, 16, 0)]), "here")
-        place = LaunchContext(self.settings, store, objects, lambda: "http://127.0.0.1:1", lambda: SERVERS)
-        dependencies = JobDependencies(place, backend, reservations, self.engine.wake, self.engine.wake_after, builds)
-        add_reconcilers(self.engine, dependencies, owner)
+        given = dependencies(
+            store, settings=self.settings, objects=objects, owner=owner, wake=self.engine.wake,
+            wake_after=self.engine.wake_after, servers=lambda: SERVERS,
+        )  # fmt: skip
+        add_job_reconcilers(self.engine, given, JobCompute(backend, reservations, builds))
         self.engine.recover()
 
     def restarted(self) -> InlineServer:

@@ -32,7 +32,7 @@ SMALL_BYTES, SMALL_FILES = 16 << 20, 100
 
 
 class Inputs:
-    """The inputs of one host. Call order: check, prepare; then `views` are for its sandbox, which is made within `mounted`, and
+    """The inputs of one host. First `prepare`; then `views` are for its sandbox, which is made within `mounted`, and
     `feeding` is active while it runs."""
 
     def __init__(self, host: HostFile, ml: OptMl, control: Control, log: Callable[[str], None], volume: Volume) -> None:
@@ -42,10 +42,6 @@ class Inputs:
         self._pipes: list[Pipe] = []
         self.views: list[View] = []
         self._mounts: dict[str, dict[str, Stored]] = {}
-
-    def check(self) -> None:
-        """Raises ClientError for an unsupported kind of channel."""
-        channels_of(self._host)
 
     def prepare(self, sandbox: Sandbox, *, stands: bool = False) -> None:
         """Prepares everything that must exist before the process starts. `stands`: True if the sandbox cannot show new views.

@@ -13,8 +13,13 @@ from rich.table import Column, Table
 from sagewright.cli.client import client, get
 from sagewright.cli.jobkinds import answer
 from sagewright.cli.options import DataOption, console, fail, settings_of
+from sagewright.model.aws.statuses import ApprovalStatus
 
-COLOURS = {"Approved": "green", "Rejected": "red", "PendingManualApproval": "yellow"}
+COLOURS: dict[str, str] = {
+    ApprovalStatus.APPROVED: "green",
+    ApprovalStatus.REJECTED: "red",
+    ApprovalStatus.PENDING: "yellow",
+}
 Version = Annotated[str, typer.Argument(help="A version as GROUP/NUMBER, or its ARN.")]
 Why = Annotated[str, typer.Option("--why", help="What is kept as the description of the decision.")]
 
@@ -88,13 +93,13 @@ def show(version: Version, data: DataOption = None) -> None:
 @app.command()
 def approve(version: Version, data: DataOption = None, why: Why = "") -> None:
     """Approve a version. Rules for its group then deploy it."""
-    _judge(version, "Approved", data, why)
+    _judge(version, ApprovalStatus.APPROVED, data, why)
 
 
 @app.command()
 def reject(version: Version, data: DataOption = None, why: Why = "") -> None:
     """Reject a version. Rules that deployed it return to the latest version that is still approved."""
-    _judge(version, "Rejected", data, why)
+    _judge(version, ApprovalStatus.REJECTED, data, why)
 
 
 def _judge(version: str, status: str, data: Any, why: str) -> None:

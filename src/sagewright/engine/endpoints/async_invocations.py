@@ -10,11 +10,10 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
 
-from sagewright.engine.calls import Call
+from sagewright.engine.dependencies import Dependencies
 from sagewright.engine.endpoints import fleets
+from sagewright.engine.endpoints.async_documents import AsyncRequest, InvocationStatus
 from sagewright.engine.endpoints.async_reports import AsyncReports
 from sagewright.engine.endpoints.fleets import Fleet, Instance, Variant
 from sagewright.invoker.client import InvokerClient, Workshop
@@ -23,35 +22,17 @@ from sagewright.model.aws.s3_uris import read_s3_uri
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
 from sagewright.model.jobs.state_machines import EndpointStatus
-from sagewright.objects.access import ObjectStore
 from sagewright.store import servers
-from sagewright.store.database import Database
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import Resource
 
 KIND = "async-invocation"
-WAITING, RUNNING = "Waiting", "Running"
 DEFAULT_TTL_S, DEFAULT_TIMEOUT_S = 21_600, 900
 DEFAULT_CONCURRENCY = 4
 """Concurrent requests to one instance if ClientConfig does not say."""
 MOST_DEATHS = 3
 """Number of deaths of the invoker during an invocation after which the invocation has failed."""
 log = logging.getLogger("sagewright.engine.endpoints.async_invocations")
-
-
-@dataclass(frozen=True)
-class AsyncInvocationDependencies:
-    """`owner`: the server's name, under which it holds running invocations; `access()`: S3 as the invoker reaches it; `folder`:
-    directory of the invoker's payloads."""
-
-    store: Database
-    objects: ObjectStore
-    call: Call
-    owner: str
-    wake: Callable[[str, str], None]
-    access: Callable[[], InvokerObjects]
-    folder: Path
-    disk_stop_mb: int
 
 
 @dataclass(frozen=True)
@@ -65,14 +46,17 @@ class _Held:
 
 
 class AsyncInvocationReconciler:
-    """See engine.control.Reconciler for the guarantees. A step hands work to the invoker, or applies its results."""
+    """See engine.control.Reconciler for the guarantees. A step hands work to the invoker, or applies its results.
+
+    `access()`: S3 as the invoker reaches it.
+    """
 
     kinds: tuple[str, ...] = (KIND,)
 
-    def __init__(self, dependencies: AsyncInvocationDependencies) -> None:
-        self._d = dependencies
-        self._reports = AsyncReports(dependencies.store, dependencies.call)
-        workshop = Workshop(dependencies.folder, dependencies.access, dependencies.disk_stop_mb)
+    def __init__(self, dependencies: Dependencies, access: Callable[[], InvokerObjects]) -> None:
+        self._dependencies, settings = dependencies, dependencies.settings
+        self._reports = AsyncReports(dependencies)
+        workshop = Workshop(settings.data / "async", access, settings.disk_stop_mb)
         self._invoker = InvokerClient(workshop, self._note, self._note_lost)
         self._lock = threading.Lock()
         self._held: dict[str, _Held] = {}
@@ -81,12 +65,12 @@ class AsyncInvocationReconciler:
         self._deaths: Counter[str] = Counter()
 
     def active(self) -> list[tuple[str, str]]:
-        found = resources.of_kind(self._d.store, KIND)
+        found = resources.of_kind(self._dependencies.store, KIND)
         self._reports.report_backlog(found)
         return [(KIND, one.id) for one in found]
 
     def reconcile(self, subject_id: str) -> None:
-        row = resources.get(self._d.store, subject_id)
+        row = resources.get(self._dependencies.store, subject_id)
         with self._lock:
             result = self._results.pop(subject_id, None)
             held = self._held.get(subject_id) if result is None else self._let_go(subject_id)
@@ -95,8 +79,8 @@ class AsyncInvocationReconciler:
         if result is not None and held is not None:
             self._end(row, held, result)
             return
-        endpoint = resources.get(self._d.store, row.parent)
-        if now_ms() > row.created_ms + row.document["TtlSeconds"] * 1000:
+        endpoint = resources.get(self._dependencies.store, row.parent)
+        if now_ms() > row.created_ms + AsyncRequest.read(row.document).ttl_s * 1000:
             self._end_badly(row, "The request was not processed within its RequestTTLSeconds.")
         elif endpoint is None or endpoint.status in {EndpointStatus.DELETING, EndpointStatus.FAILED}:
             self._end_badly(row, "The endpoint is gone.")
@@ -135,21 +119,23 @@ class AsyncInvocationReconciler:
 
     def _claimed(self, row: Resource) -> Resource | None:
         """Returns the invocation claimed for this server; None if another live server holds it."""
-        owner = _owner(row)
-        if owner not in {"", self._d.owner} and servers.lives(self._d.store, owner):
+        owner = AsyncRequest.read(row.document).holder
+        if owner not in {"", self._dependencies.owner} and servers.lives(self._dependencies.store, owner):
             return None
 
         def claim(current: Resource) -> Resource | None:
-            if _owner(current) not in {owner, "", self._d.owner}:
+            document = AsyncRequest.read(current.document)
+            if document.holder not in {owner, "", self._dependencies.owner}:
                 return None
-            return replace(current, status=RUNNING, document={**current.document, "Owner": self._d.owner})
+            claimed = replace(document, owner=self._dependencies.owner)
+            return replace(current, status=InvocationStatus.RUNNING.value, document=claimed.write(current.document))
 
-        return resources.alter(self._d.store, row.id, claim)
+        return resources.alter(self._dependencies.store, row.id, claim)
 
     def _note(self, result: Result) -> None:
         with self._lock:
             self._results[result.id] = result
-        self._d.wake(KIND, result.id)
+        self._dependencies.wake(KIND, result.id)
 
     def _note_lost(self, ids: list[str]) -> None:
         """Releases the invocations of a dead invoker, so that they are repeated."""
@@ -158,7 +144,7 @@ class AsyncInvocationReconciler:
                 self._let_go(one)
                 self._deaths[one] += 1
         for one in ids:
-            self._d.wake(KIND, one)
+            self._dependencies.wake(KIND, one)
 
     def _let_go(self, invocation_id: str) -> _Held | None:
         held = self._held.pop(invocation_id, None)
@@ -177,12 +163,12 @@ class AsyncInvocationReconciler:
         self._forget(row)
 
     def _end_badly(self, row: Resource, reason: str) -> None:
-        endpoint = resources.get(self._d.store, row.parent)
+        endpoint = resources.get(self._dependencies.store, row.parent)
         fleet = next((one for one in fleets.read(endpoint.document) if one.share), None) if endpoint else None
-        if "FailureLocation" in row.document:
-            place = read_s3_uri(row.document["FailureLocation"])
+        if failure := AsyncRequest.read(row.document).failure:
+            place = read_s3_uri(failure)
             try:
-                self._d.objects.write_bytes(place.bucket, place.key, reason.encode(), "text/plain")
+                self._dependencies.objects.write_bytes(place.bucket, place.key, reason.encode(), "text/plain")
             except AwsError as error:
                 log.warning("the failure of invocation %s can't be written: %s", row.name, error.message)
         self._reports.failed(row, fleet, reason)
@@ -190,26 +176,20 @@ class AsyncInvocationReconciler:
 
     def _forget(self, row: Resource) -> None:
         self._deaths.pop(row.id, None)
-        resources.remove(self._d.store, row, f"async:{row.id}")
-
-
-def _owner(row: Resource) -> str:
-    """Returns the server that holds the invocation, or held it before it died; "" for none. Reads rows of earlier versions, too."""
-    owner: Any = row.document.get("Owner") or (row.document.get("Lease") or {}).get("Owner", "")
-    return str(owner)
+        resources.remove(self._dependencies.store, row, f"async:{row.id}")
 
 
 def _invocation(row: Resource, variant: Variant, instance: Instance) -> AsyncInvocation:
-    document, count = row.document, len(instance.directories)
+    document, count = AsyncRequest.read(row.document), len(instance.directories)
     names = ["primary"] if count == 1 else [fleets.container_name(variant, number) for number in range(count)]
     return AsyncInvocation(
         row.id,
-        document["EndpointName"],
+        document.endpoint,
         tuple(instance.directories),
         tuple(names),
-        document["Headers"],
-        document["TimeoutSeconds"],
-        document["OutputLocation"],
-        document.get("Body", ""),
-        document.get("InputLocation", ""),
+        document.headers,
+        document.timeout_s,
+        document.output,
+        document.body,
+        document.input,
     )

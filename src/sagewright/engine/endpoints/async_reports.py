@@ -12,14 +12,15 @@ from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
-from sagewright.engine.calls import Call, OperationRequest
+from sagewright.engine.calls import OperationRequest
+from sagewright.engine.dependencies import Dependencies
 from sagewright.engine.endpoints import fleets
+from sagewright.engine.endpoints.async_documents import AsyncRequest, InvocationOutcome
 from sagewright.engine.endpoints.fleets import Fleet, Variant
 from sagewright.kinds.serving import ENDPOINT
 from sagewright.model.aws.arns import ROLE_NAME, assumed_role_arn
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
-from sagewright.store.database import Database
 from sagewright.store.logs import metrics
 from sagewright.store.logs.metrics import Datum, MetricSeries
 from sagewright.store.resources import resources
@@ -31,19 +32,20 @@ log = logging.getLogger("sagewright.engine.endpoints.async_reports")
 
 
 class AsyncReports:
-    def __init__(self, store: Database, call: Call) -> None:
-        self._store, self._call = store, call
+    def __init__(self, dependencies: Dependencies) -> None:
+        self._store, self._call = dependencies.store, dependencies.call
         self._reported_s, self._backlogged = -IDLE_S, False
 
     def completed(self, row: Resource, fleet: Fleet, content_type: str) -> None:
-        message = _message(row, "Completed")
-        message["responseParameters"] = {"contentType": content_type, "outputLocation": row.document["OutputLocation"]}
+        message = _message(row, InvocationOutcome.COMPLETED)
+        output = AsyncRequest.read(row.document).output
+        message["responseParameters"] = {"contentType": content_type, "outputLocation": output}
         self._notify(row, fleet, "SuccessTopic", message)
 
     def failed(self, row: Resource, fleet: Fleet | None, reason: str) -> None:
-        message = _message(row, "Failed")
-        if "FailureLocation" in row.document:
-            message["responseParameters"] = {"failureLocation": row.document["FailureLocation"]}
+        message = _message(row, InvocationOutcome.FAILED)
+        if failure := AsyncRequest.read(row.document).failure:
+            message["responseParameters"] = {"failureLocation": failure}
         self._notify(row, fleet, "ErrorTopic", message | {"failureReason": reason})
 
     def _notify(self, row: Resource, fleet: Fleet | None, topic: str, message: dict[str, Any]) -> None:
@@ -59,7 +61,7 @@ class AsyncReports:
             log.warning("invocation %s can't be published to %s: %s", row.name, arn, error.message)
 
     def measure(self, row: Resource, variant: Variant, begin_ms: int) -> None:
-        place = {"EndpointName": row.document["EndpointName"], "VariantName": variant.name}
+        place = {"EndpointName": AsyncRequest.read(row.document).endpoint, "VariantName": variant.name}
         times = {"TimeInBacklog": begin_ms - row.created_ms, "TotalProcessingTime": now_ms() - row.created_ms}
         text, now = metrics.dimension_text(place), now_ms()
         data = [
@@ -107,19 +109,19 @@ def _backlog(endpoint: Resource, waiting: int) -> list[tuple[MetricSeries, Datum
     ]
 
 
-def _message(row: Resource, status: str) -> dict[str, Any]:
-    document = row.document
+def _message(row: Resource, outcome: InvocationOutcome) -> dict[str, Any]:
+    document = AsyncRequest.read(row.document)
     return {
         "awsRegion": row.region,
         "eventTime": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "receivedTime": datetime.fromtimestamp(row.created_ms / 1000, UTC).isoformat().replace("+00:00", "Z"),
-        "invocationStatus": status,
+        "invocationStatus": outcome.value,
         "requestParameters": {
-            "contentType": document["Headers"].get("Content-Type", ""),
-            "endpointName": document["EndpointName"],
-            "inputLocation": document.get("InputLocation", ""),
+            "contentType": document.headers.get("Content-Type", ""),
+            "endpointName": document.endpoint,
+            "inputLocation": document.input,
         },
-        "inferenceId": document["InferenceId"],
+        "inferenceId": document.inference_id,
         "eventVersion": "1.0",
         "eventSource": "aws:sagemaker",
         "eventName": "InferenceResult",

@@ -11,10 +11,10 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from sagewright.engine.dependencies import Dependencies
 from sagewright.engine.endpoints import placement, rollout
 from sagewright.engine.endpoints.instances import Alarmed, Instances
 from sagewright.engine.endpoints.rollout import Observation, RolloutState
-from sagewright.engine.jobs.dependencies import JobDependencies
 from sagewright.kinds.serving import COMPONENT, ENDPOINT
 from sagewright.model.aws.arns import sagemaker_arn
 from sagewright.model.jobs.state_machines import EndpointStatus
@@ -39,7 +39,7 @@ class ComponentReconciler:
 
     kinds: tuple[str, ...] = (COMPONENT,)
 
-    def __init__(self, dependencies: JobDependencies, alarmed: Alarmed = lambda _component, _names: "") -> None:
+    def __init__(self, dependencies: Dependencies, alarmed: Alarmed = lambda _component, _names: "") -> None:
         self._dependencies, self._instances = dependencies, Instances(dependencies, alarmed)
 
     def active(self) -> list[tuple[str, str]]:

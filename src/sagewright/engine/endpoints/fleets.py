@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from sagewright.engine.jobs.dependencies import JobDependencies
+from sagewright.engine.dependencies import Dependencies
 from sagewright.engine.jobs.launch_plan import host_directory
 from sagewright.kinds.serving import COMPONENT, HOST, START_S
 from sagewright.model.jobs.state_machines import SERVING, SecondaryStatus
@@ -170,7 +170,7 @@ def instances(fleets: list[Fleet]) -> Iterator[tuple[Variant, Instance]]:
 class Fleets:
     """Manages the jobs of instances. The owner is an endpoint, or the inference component whose copies the instances are."""
 
-    def __init__(self, dependencies: JobDependencies) -> None:
+    def __init__(self, dependencies: Dependencies) -> None:
         self._dependencies = dependencies
 
     def jobs_of(self, owner: Resource, variant: Variant, instance: Instance) -> list[Job | None]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from sagewright.engine.dependencies import Dependencies
 from sagewright.engine.endpoints import fleets, rollout
 from sagewright.engine.endpoints.fleets import Fleets, Instance, Variant
 from sagewright.engine.endpoints.rollout import Observation, ObservedInstance, RolloutState
-from sagewright.engine.jobs.dependencies import JobDependencies
 from sagewright.model.clock import now_ms
 from sagewright.model.jobs.state_machines import EndpointStatus
 from sagewright.store.resources.resources import Resource
@@ -22,7 +22,7 @@ Alarmed = Callable[[Resource, list[str]], str]
 class Instances:
     """Every step can be repeated, and run by two servers at once: names come from the owner's document."""
 
-    def __init__(self, dependencies: JobDependencies, alarmed: Alarmed) -> None:
+    def __init__(self, dependencies: Dependencies, alarmed: Alarmed) -> None:
         self._dependencies, self._fleets, self._alarmed = dependencies, Fleets(dependencies), alarmed
 
     def observe(self, owner: Resource, state: RolloutState) -> Observation:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 
+from sagewright.engine.dependencies import Dependencies
 from sagewright.engine.endpoints import rollout
 from sagewright.engine.endpoints.instances import Alarmed, Instances
 from sagewright.engine.endpoints.rollout import Observation, RolloutState
-from sagewright.engine.jobs.dependencies import JobDependencies
 from sagewright.kinds.serving import COMPONENT, ENDPOINT
 from sagewright.model.aws.arns import sagemaker_arn
 from sagewright.store.resources import resources
@@ -23,7 +23,7 @@ class EndpointReconciler:
 
     kinds: tuple[str, ...] = (ENDPOINT,)
 
-    def __init__(self, dependencies: JobDependencies, alarmed: Alarmed = lambda _endpoint, _names: "") -> None:
+    def __init__(self, dependencies: Dependencies, alarmed: Alarmed = lambda _endpoint, _names: "") -> None:
         self._dependencies, self._instances = dependencies, Instances(dependencies, alarmed)
 
     def active(self) -> list[tuple[str, str]]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from sagewright.engine.endpoints import fleets
 from sagewright.engine.endpoints.fleets import Fleet, Variant
+from sagewright.engine.endpoints.tracking_documents import TrackingDocument
 from sagewright.kinds.tracking import TRACKER
 from sagewright.model.aws.arns import sagemaker_arn
 from sagewright.model.aws.regions import routed_name
@@ -46,7 +47,7 @@ def trackers_of(trackers: Iterable[Resource], account: str) -> list[dict[str, An
             "name": one.name,
             "arn": sagemaker_arn(one.region, account, TRACKER, one.name),
             "status": one.status,
-            "directory": one.document["Directory"],
+            "directory": TrackingDocument.read(one.document).directory,
         }
         for one in trackers
         if one.account == account

@@ -10,19 +10,24 @@ import logging
 from dataclasses import replace
 from typing import Any
 
-from sagewright.engine.calls import Call, OperationRequest
+from sagewright.engine.calls import OperationRequest
+from sagewright.engine.dependencies import Dependencies
+from sagewright.engine.described_endpoints import DescribedEndpoint
+from sagewright.engine.endpoints.shadow_documents import (
+    OVER,
+    ExperimentStatus,
+    ShadowTest,
+    ShadowVariant,
+    VariantAction,
+)
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
-from sagewright.store.database import Database
+from sagewright.model.jobs.state_machines import EndpointStatus
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import Resource
 
 KIND = "inference-experiment"
-CREATING, CREATED, STARTING, RUNNING = "Creating", "Created", "Starting", "Running"
-UPDATING, STOPPING, COMPLETED, CANCELLED = "Updating", "Stopping", "Completed", "Cancelled"
-OVER = frozenset({COMPLETED, CANCELLED})
-WORKING = frozenset({STARTING, UPDATING, STOPPING})
-RETAIN, REMOVE, PROMOTE = "Retain", "Remove", "Promote"
+WORKING: frozenset[str] = frozenset({ExperimentStatus.STARTING, ExperimentStatus.UPDATING, ExperimentStatus.STOPPING})
 MOST_NAME = 63
 log = logging.getLogger("sagewright.engine.endpoints.shadow_tests")
 
@@ -32,8 +37,8 @@ class ShadowTestReconciler:
 
     kinds: tuple[str, ...] = (KIND,)
 
-    def __init__(self, store: Database, call: Call) -> None:
-        self._store, self._call = store, call
+    def __init__(self, dependencies: Dependencies) -> None:
+        self._store, self._call = dependencies.store, dependencies.call
 
     def active(self) -> list[tuple[str, str]]:
         return [(KIND, one.id) for one in resources.of_kind(self._store, KIND) if one.status not in OVER]
@@ -42,80 +47,76 @@ class ShadowTestReconciler:
         experiment = resources.get(self._store, subject_id)
         if experiment is None or experiment.status in OVER:
             return
-        schedule, now = experiment.document.get("Times") or {}, now_ms()
-        if experiment.status == CREATING:
-            later = (schedule.get("StartMs") or 0) > now
-            self._move(experiment, CREATED if later else STARTING)
-        elif experiment.status == CREATED and (schedule.get("StartMs") or 0) <= now:
-            self._move(experiment, STARTING)
-        elif experiment.status == RUNNING and (schedule.get("EndMs") or now + 1) <= now:
-            self._move(experiment, STOPPING, Final=ended_by_schedule(experiment.document))
+        document, now = ShadowTest.read(experiment.document), now_ms()
+        start_ms, end_ms = document.times.start_ms or 0, document.times.end_ms
+        if experiment.status == ExperimentStatus.CREATING:
+            self._move(experiment, ExperimentStatus.CREATED if start_ms > now else ExperimentStatus.STARTING)
+        elif experiment.status == ExperimentStatus.CREATED and start_ms <= now:
+            self._move(experiment, ExperimentStatus.STARTING)
+        elif experiment.status == ExperimentStatus.RUNNING and end_ms and end_ms <= now:
+            self._move(experiment, ExperimentStatus.STOPPING, final=ended_by_schedule(document))
         elif experiment.status in WORKING:
-            self._bring_about(experiment)
+            self._bring_about(experiment, document)
 
-    def _bring_about(self, experiment: Resource) -> None:
+    def _bring_about(self, experiment: Resource, document: ShadowTest) -> None:
         """Brings the endpoint to the configuration of this step."""
-        document = experiment.document
-        stopping = experiment.status == STOPPING
-        config = config_of(document["Final"], None, {}) if stopping else running_config(document)
-        name = f"{experiment.name[: MOST_NAME - 8]}-{document['Step']}"
+        stopping = experiment.status == ExperimentStatus.STOPPING
+        config = config_of(document.final or [], None, {}) if stopping else running_config(document)
+        name = f"{experiment.name[: MOST_NAME - 8]}-{document.step}"
         try:
-            described = self._endpoint(experiment)
+            described = self._endpoint(experiment, document)
             if described is None and stopping:
-                self._move(experiment, document["DesiredState"])
+                self._reached(experiment, document)
                 return
-            self._make_config(experiment, name, config)
+            self._make_config(experiment, document, name, config)
             if described is None:
-                request = {"EndpointName": document["EndpointName"], "EndpointConfigName": name}
-                self._ask(experiment, "CreateEndpoint", request)
-            elif described["EndpointStatus"] == "InService" and described["EndpointConfigName"] == name:
-                self._reached(experiment)
-            elif described["EndpointStatus"] == "Failed" or (
-                document.get("AskedStep") == document["Step"] and _failed(described)
+                request = {"EndpointName": document.endpoint, "EndpointConfigName": name}
+                self._ask(experiment, document, "CreateEndpoint", request)
+                return
+            endpoint = DescribedEndpoint.read(described)
+            if endpoint.serves and endpoint.config == name:
+                self._reached(experiment, document)
+            elif endpoint.status == EndpointStatus.FAILED or (
+                document.asked_step == document.step and endpoint.update_failed
             ):
-                self._give_up(experiment, described.get("FailureReason", "The endpoint has failed."))
-            elif described["EndpointStatus"] == "InService":
-                self._update(experiment, name)
+                self._give_up(experiment, endpoint.reason or "The endpoint has failed.")
+            elif endpoint.serves:
+                self._update(experiment, document, name)
         except AwsError as error:
             self._give_up(experiment, error.message)
 
-    def _update(self, experiment: Resource, name: str) -> None:
-        request = {"EndpointName": experiment.document["EndpointName"], "EndpointConfigName": name}
-        self._ask(experiment, "UpdateEndpoint", request)
-        step = experiment.document["Step"]
-        resources.alter(
-            self._store, experiment.id, lambda one: replace(one, document={**one.document, "AskedStep": step})
-        )
+    def _update(self, experiment: Resource, document: ShadowTest, name: str) -> None:
+        request = {"EndpointName": document.endpoint, "EndpointConfigName": name}
+        self._ask(experiment, document, "UpdateEndpoint", request)
+        resources.alter(self._store, experiment.id, lambda one: changed(one, asked_step=document.step))
 
-    def _reached(self, experiment: Resource) -> None:
-        if experiment.status == STOPPING:
-            self._move(experiment, experiment.document["DesiredState"])
-        else:
-            self._move(experiment, RUNNING)
+    def _reached(self, experiment: Resource, document: ShadowTest) -> None:
+        stopping = experiment.status == ExperimentStatus.STOPPING
+        self._move(experiment, (stopping and document.desired) or ExperimentStatus.RUNNING)
 
     def _give_up(self, experiment: Resource, reason: str) -> None:
         log.warning("inference experiment %s: %s", experiment.name, reason)
-        self._move(experiment, CANCELLED, StatusReason=reason[:1024])
+        self._move(experiment, ExperimentStatus.CANCELLED, reason=reason[:1024])
 
-    def _make_config(self, experiment: Resource, name: str, config: dict[str, Any]) -> None:
+    def _make_config(self, experiment: Resource, document: ShadowTest, name: str, config: dict[str, Any]) -> None:
         try:
-            self._ask(experiment, "CreateEndpointConfig", {"EndpointConfigName": name, **config})
+            self._ask(experiment, document, "CreateEndpointConfig", {"EndpointConfigName": name, **config})
         except AwsError as error:
             if "already existing" not in error.message:
                 raise
 
-    def _endpoint(self, experiment: Resource) -> dict[str, Any] | None:
+    def _endpoint(self, experiment: Resource, document: ShadowTest) -> dict[str, Any] | None:
         try:
-            return self._ask(experiment, "DescribeEndpoint", {"EndpointName": experiment.document["EndpointName"]})
+            return self._ask(experiment, document, "DescribeEndpoint", {"EndpointName": document.endpoint})
         except AwsError as error:
             if "Could not find" in error.message:
                 return None
             raise
 
-    def _ask(self, experiment: Resource, operation: str, request: dict[str, Any]) -> dict[str, Any]:
-        return self._call(
-            OperationRequest(experiment.document["RoleArn"], "sagemaker", operation, request, region=experiment.region)
-        )
+    def _ask(
+        self, experiment: Resource, document: ShadowTest, operation: str, request: dict[str, Any]
+    ) -> dict[str, Any]:
+        return self._call(OperationRequest(document.role, "sagemaker", operation, request, region=experiment.region))
 
     def _move(self, experiment: Resource, status: str, **members: Any) -> None:
         before = experiment.status
@@ -123,58 +124,57 @@ class ShadowTestReconciler:
         def how(current: Resource) -> Resource | None:
             if current.status != before:
                 return None
-            document = {**current.document, **members}
-            if status == STOPPING:
-                document |= {"Step": document["Step"] + 1, "DesiredState": document.get("DesiredState") or COMPLETED}
+            document = replace(ShadowTest.read(current.document), **members)
+            if status == ExperimentStatus.STOPPING:
+                desired = document.desired or ExperimentStatus.COMPLETED.value
+                document = replace(document, step=document.step + 1, desired=desired)
             if status in OVER:
-                document["CompletedMs"] = now_ms()
-            if status == RUNNING and "StartMs" not in (document.get("Times") or {}):
-                document["Times"] = {**(document.get("Times") or {}), "StartMs": now_ms()}
-            return replace(current, status=status, document=document)
+                document = replace(document, completed_ms=now_ms())
+            if status == ExperimentStatus.RUNNING and document.times.start_ms is None:
+                document = replace(document, times=replace(document.times, start_ms=now_ms()))
+            return replace(current, status=str(status), document=document.write(current.document))
 
         resources.alter(self._store, experiment.id, how)
 
 
-def running_config(document: dict[str, Any]) -> dict[str, Any]:
+def changed(experiment: Resource, **members: Any) -> Resource:
+    """Returns the experiment with changed members of its document."""
+    document = replace(ShadowTest.read(experiment.document), **members)
+    return replace(experiment, document=document.write(experiment.document))
+
+
+def running_config(document: ShadowTest) -> dict[str, Any]:
     """Returns CreateEndpointConfig's request, without its name, for the running experiment."""
-    shadow = document["ShadowModeConfig"]
-    (copied,) = shadow["ShadowModelVariants"]
-    return config_of(document["ModelVariants"], copied, document)
+    (shadow,) = document.mode.shadows
+    return config_of(document.variants, shadow, document.storage)
 
 
-def config_of(
-    variants: list[dict[str, Any]], shadow: dict[str, Any] | None, document: dict[str, Any]
-) -> dict[str, Any]:
+def config_of(variants: list[dict[str, Any]], shadow: ShadowVariant | None, storage: dict[str, Any]) -> dict[str, Any]:
     """Returns the configuration in which the variant that `shadow` names, if any, shadows the other."""
-    shadowed = shadow["ShadowModelVariantName"] if shadow else None
+    shadowed = shadow.name if shadow else None
     production = [_variant(one, 1.0) for one in variants if one["VariantName"] != shadowed]
     config: dict[str, Any] = {"ProductionVariants": production}
     if shadow is not None:
-        percent = shadow["SamplingPercentage"]
         config["ShadowProductionVariants"] = [
-            _variant(one, percent / 100) for one in variants if one["VariantName"] == shadowed
+            _variant(one, shadow.percentage / 100) for one in variants if one["VariantName"] == shadowed
         ]
-    storage = document.get("DataStorageConfig")
     if storage:
         config["DataCaptureConfig"] = _capture(storage)
     return config
 
 
-def ended(
-    document: dict[str, Any], actions: dict[str, str], desired: list[dict[str, Any]] | None
-) -> list[dict[str, Any]]:
+def ended(document: ShadowTest, actions: dict[str, str], desired: list[dict[str, Any]] | None) -> list[dict[str, Any]]:
     """Returns the variants left when the experiment ends: those of `desired`, otherwise those that no action removes."""
     if desired:
         return desired
-    promoted = [name for name, action in actions.items() if action == PROMOTE]
-    kept = promoted or [name for name, action in actions.items() if action == RETAIN]
-    return [one for one in document["ModelVariants"] if one["VariantName"] in kept]
+    promoted = [name for name, action in actions.items() if action == VariantAction.PROMOTE]
+    kept = promoted or [name for name, action in actions.items() if action == VariantAction.RETAIN]
+    return [one for one in document.variants if one["VariantName"] in kept]
 
 
-def ended_by_schedule(document: dict[str, Any]) -> list[dict[str, Any]]:
+def ended_by_schedule(document: ShadowTest) -> list[dict[str, Any]]:
     """Returns the variants after a scheduled end: the production variant stays, and the shadow ends."""
-    source = document["ShadowModeConfig"]["SourceModelVariantName"]
-    return [one for one in document["ModelVariants"] if one["VariantName"] == source]
+    return [one for one in document.variants if one["VariantName"] == document.mode.source]
 
 
 def _variant(one: dict[str, Any], weight: float) -> dict[str, Any]:
@@ -200,8 +200,3 @@ def _capture(storage: dict[str, Any]) -> dict[str, Any]:
     if storage.get("ContentType"):
         capture["CaptureContentTypeHeader"] = storage["ContentType"]
     return capture
-
-
-def _failed(described: dict[str, Any]) -> bool:
-    """True if the last update of the endpoint failed."""
-    return described["EndpointStatus"] == "InService" and "FailureReason" in described

@@ -10,11 +10,12 @@ from __future__ import annotations
 import logging
 import re
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sagewright.engine.jobs.dependencies import JobDependencies
+from sagewright.engine.dependencies import Dependencies
+from sagewright.engine.endpoints.tracking_documents import GONE, OFF, ON, Start, TrackingDocument
 from sagewright.engine.jobs.directories import Trash
 from sagewright.engine.jobs.launch_plan import host_directory
 from sagewright.kinds.tracking import HOST, STORE, TRACKER
@@ -30,8 +31,6 @@ from sagewright.upstream.blocking import BlockingUpstream
 from sagewright.upstream.client import Broken, ContainerUnreachable, UpstreamRequest
 from sagewright.upstream.connecting import ContainerAddress
 
-ON, OFF, GONE = "on", "off", "gone"
-"""Desired states in a document."""
 DONE = {Status.CREATING: Status.CREATED, Status.STARTING: Status.STARTED, Status.UPDATING: Status.UPDATED}
 FAILED = {
     Status.CREATING: Status.CREATE_FAILED,
@@ -45,32 +44,12 @@ _MOST_VERSION = 100
 log = logging.getLogger("sagewright.engine.endpoints.tracking_servers")
 
 
-@dataclass(frozen=True)
-class Start:
-    """One start: its number, and whether its job should end. `failures`: consecutive starts that never answered."""
-
-    number: int = 1
-    ending: bool = False
-    failures: int = 0
-    due_ms: int = 0
-
-    @classmethod
-    def read(cls, document: dict[str, Any]) -> Start:
-        return cls(**document["Start"])
-
-
-def with_desired(document: dict[str, Any], desired: str) -> dict[str, Any]:
-    """Returns the document with another desired state: what runs now ends first, and the next start begins afresh."""
-    start = Start.read(document)
-    return document | {"Wanted": desired, "Start": vars(replace(start, ending=True, failures=0, due_ms=0))}
-
-
 class TrackingServerReconciler:
     """See engine.control.Reconciler for the guarantees."""
 
     kinds: tuple[str, ...] = (TRACKER,)
 
-    def __init__(self, dependencies: JobDependencies) -> None:
+    def __init__(self, dependencies: Dependencies) -> None:
         self._dependencies = dependencies
         self._trash = Trash(dependencies.settings.data)
 
@@ -84,12 +63,13 @@ class TrackingServerReconciler:
         tracker = resources.get(self._dependencies.store, subject_id)
         if tracker is None:
             return
-        start = Start.read(tracker.document)
+        document = TrackingDocument.read(tracker.document)
+        start = document.start
         job = self._job(tracker, start)
         if start.ending:
             if self._ended(job):
                 self._after_end(tracker, start)
-        elif tracker.document["Wanted"] == ON and start.due_ms <= now_ms():
+        elif document.desired == ON and start.due_ms <= now_ms():
             self._observation(tracker, start, job or self._made(tracker, start))
 
     def _job(self, tracker: Resource, start: Start) -> Job | None:
@@ -109,17 +89,18 @@ class TrackingServerReconciler:
 
     def _after_end(self, tracker: Resource, start: Start) -> None:
         """Applies the desired state after the job of a start is over."""
-        if tracker.document["Wanted"] == GONE:
+        if TrackingDocument.read(tracker.document).desired == GONE:
             self._trash.throw(folder_of(self._dependencies.settings.data, tracker))
             arn = sagemaker_arn(tracker.region, tracker.account, TRACKER, tracker.name)
             resources.remove(self._dependencies.store, tracker, arn)
             return
 
         def ended(current: Resource) -> Resource | None:
-            if Start.read(current.document) != start:
+            document = TrackingDocument.read(current.document)
+            if document.start != start:
                 return None
             following = replace(start, number=start.number + 1, ending=False)
-            changed = current.document | {"Start": vars(following), "Directory": ""}
+            changed = replace(document, start=following, directory="").write(current.document)
             status = Status.STOPPED if current.status == Status.STOPPING else current.status
             return replace(current, document=changed, status=str(status))
 
@@ -146,7 +127,7 @@ class TrackingServerReconciler:
             return
         if job.ended:
             self._failed(tracker, start, job.failure_reason or job.status)
-        elif job.secondary_status == SecondaryStatus.RUNNING and not tracker.document["Directory"]:
+        elif job.secondary_status == SecondaryStatus.RUNNING and not TrackingDocument.read(tracker.document).directory:
             self._answers(tracker, start, job)
 
     def _answers(self, tracker: Resource, start: Start, job: Job) -> None:
@@ -157,16 +138,13 @@ class TrackingServerReconciler:
         running = _version(directory)
 
         def answers(current: Resource) -> Resource | None:
-            if Start.read(current.document) != start:
+            document = TrackingDocument.read(current.document)
+            if document.start != start:
                 return None
-            changed = current.document | {
-                "Directory": str(directory),
-                "Running": running,
-                "FailureReason": "",
-                "Start": vars(replace(start, failures=0)),
-            }
+            answering = replace(start, failures=0)
+            document = replace(document, directory=str(directory), running=running, reason="", start=answering)
             status = DONE.get(Status(current.status), Status(current.status))
-            return replace(current, document=changed, status=str(status))
+            return replace(current, document=document.write(current.document), status=str(status))
 
         self._altered(tracker, answers)
 
@@ -174,25 +152,24 @@ class TrackingServerReconciler:
         """Handles a job that ended on its own: a server being created or started has failed, a running one is restarted."""
 
         def failed(current: Resource) -> Resource | None:
-            if Start.read(current.document) != start:
+            document = TrackingDocument.read(current.document)
+            if document.start != start:
                 return None
             changing = Status(current.status) in FAILED
             delay_ms = min(_MOST_MS, _FIRST_MS * 2**start.failures)
             following = replace(start, ending=True, failures=start.failures + 1, due_ms=now_ms() + delay_ms)
-            desired = OFF if changing else current.document["Wanted"]
-            changed = current.document | {
-                "Wanted": desired, "Directory": "", "FailureReason": reason, "Start": vars(following),
-            }  # fmt: skip
+            desired = OFF if changing else document.desired
+            document = replace(document, desired=desired, directory="", reason=reason, start=following)
             status = FAILED[Status(current.status)] if changing else current.status
             log.warning("tracking server %s: %s", current.name, reason)
-            return replace(current, document=changed, status=str(status))
+            return replace(current, document=document.write(current.document), status=str(status))
 
         self._altered(tracker, failed)
 
     def _altered(self, tracker: Resource, how: Any) -> None:
         changed = resources.alter(self._dependencies.store, tracker.id, how)
         if changed is not None:
-            delay_s = max(0.0, (Start.read(changed.document).due_ms - now_ms()) / 1000)
+            delay_s = max(0.0, (TrackingDocument.read(changed.document).start.due_ms - now_ms()) / 1000)
             self._dependencies.wake_after(delay_s, TRACKER, tracker.id)
 
 

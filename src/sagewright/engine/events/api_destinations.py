@@ -20,6 +20,7 @@ from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
 from sagewright.engine.events.targets import TargetMessage, Undeliverable
 from sagewright.model import addresses
+from sagewright.model.members import TypedDocument, member
 from sagewright.store.database import Database
 from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.resources import resources
@@ -44,6 +45,23 @@ class Hook:
     body: bytes
 
 
+@dataclass(frozen=True, kw_only=True)
+class ApiDestination(TypedDocument):
+    """`connection`: ARN of its connection; `url`: with an asterisk for each path parameter."""
+
+    connection: str = member("ConnectionArn")
+    url: str = member("InvocationEndpoint")
+    method: str = member("HttpMethod")
+
+
+@dataclass(frozen=True, kw_only=True)
+class HookConnection(TypedDocument):
+    """`auth`: AuthParameters, with the secrets."""
+
+    type: str = member("AuthorizationType")
+    auth: dict[str, Any] = member("AuthParameters")
+
+
 def resource_arn(kind: str, resource: Resource) -> str:
     return f"arn:aws:events:{resource.region}:{resource.account}:{kind}/{resource.name}/{resource.id}"
 
@@ -66,8 +84,9 @@ class Hooks:
     def send(self, message: TargetMessage) -> None:
         """Sends a message. Raises Undeliverable."""
         destination = self._find(DESTINATION, message.arn, destination_arn)
-        connection = self._find(CONNECTION, destination.document["ConnectionArn"], connection_arn)
-        status = self._status(_hook(message, destination.document, connection.document))
+        target = ApiDestination.read(destination.document)
+        connection = self._find(CONNECTION, target.connection, connection_arn)
+        status = self._status(_hook(message, target, HookConnection.read(connection.document)))
         if not 200 <= status < 300:
             raise Undeliverable(f"it answered with the status {status}", again=status >= 500 or status in RETRIED)
 
@@ -141,11 +160,11 @@ def _exchange(plain: socket.socket, hook: Hook, host: str) -> int:
         connection.close()
 
 
-def _hook(message: TargetMessage, destination: dict[str, Any], connection: dict[str, Any]) -> Hook:
+def _hook(message: TargetMessage, destination: ApiDestination, connection: HookConnection) -> Hook:
     """Builds the request. Raises ValueError for an invalid URL, Undeliverable for an unsupported scheme."""
     own = message.target.get("HttpParameters") or {}
-    shared = connection["AuthParameters"].get("InvocationHttpParameters") or {}
-    text: str = destination["InvocationEndpoint"]
+    shared = connection.auth.get("InvocationHttpParameters") or {}
+    text = destination.url
     for value in own.get("PathParameterValues") or ():
         text = text.replace("*", quote(value, safe=""), 1)
     url = urlsplit(text)
@@ -162,14 +181,14 @@ def _hook(message: TargetMessage, destination: dict[str, Any], connection: dict[
     headers |= {one["Key"]: one["Value"] for one in shared.get("HeaderParameters") or ()}
     headers |= own.get("HeaderParameters") or {}
     headers |= _signed(connection, body) | {"X-Sagewright-Event-Id": message.event["id"]}
-    return Hook(destination["HttpMethod"], url._replace(query=query), headers, body)
+    return Hook(destination.method, url._replace(query=query), headers, body)
 
 
-def _signed(connection: dict[str, Any], body: bytes) -> dict[str, str]:
+def _signed(connection: HookConnection, body: bytes) -> dict[str, str]:
     """Returns the connection's key, and an HMAC of the time and the body made with it: receivers that have the key can verify the
     sender."""
-    auth = connection["AuthParameters"]
-    if connection["AuthorizationType"] == "API_KEY":
+    auth = connection.auth
+    if connection.type == "API_KEY":
         key = auth["ApiKeyAuthParameters"]["ApiKeyValue"]
         headers = {auth["ApiKeyAuthParameters"]["ApiKeyName"]: key}
     else:

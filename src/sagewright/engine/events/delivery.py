@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from typing import Any
 
 import orjson
 
-from sagewright.engine.calls import Call, OperationRequest
+from sagewright.engine.calls import OperationRequest
+from sagewright.engine.dependencies import Dependencies
 from sagewright.engine.events import object_events
 from sagewright.engine.events.api_destinations import Hooks
 from sagewright.engine.events.deployments import KIND as DEPLOYMENT
@@ -28,7 +28,6 @@ from sagewright.engine.events.targets import (
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
 from sagewright.objects.notices import SUBJECT as OBJECTS
-from sagewright.store.database import Database
 from sagewright.store.messages import deliveries
 from sagewright.store.messages.deliveries import Delivery
 
@@ -44,13 +43,14 @@ TEMPORARY = frozenset({"ThrottlingException", "RequestThrottled", "ServiceUnavai
 
 
 class DeliveryReconciler:
-    """See engine.control.Reconciler. `owner`: the server's name, under which it holds deliveries that it is sending; `hooks`: sends
-    to URLs."""
+    """See engine.control.Reconciler for the guarantees."""
 
     kinds: tuple[str, ...] = (TARGET,)
 
-    def __init__(self, store: Database, call: Call, owner: str, wake: Callable[[str, str], None], hooks: Hooks) -> None:
-        self._store, self._call, self._owner, self._wake, self._hooks = store, call, owner, wake, hooks
+    def __init__(self, dependencies: Dependencies) -> None:
+        self._store, self._call = dependencies.store, dependencies.call
+        self._owner, self._wake = dependencies.owner, dependencies.wake
+        self._hooks = Hooks(dependencies.store, dependencies.settings.hook_networks)
 
     def active(self) -> list[tuple[str, str]]:
         return [(TARGET, target) for target in deliveries.heads(self._store)]

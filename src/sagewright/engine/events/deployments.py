@@ -10,19 +10,23 @@ from dataclasses import dataclass
 from typing import Any
 
 from sagewright.engine.calls import Call, OperationRequest
+from sagewright.engine.dependencies import Dependencies
+from sagewright.engine.described_endpoints import DescribedEndpoint
 from sagewright.engine.events.deployment_plans import BadTarget, DeployPlan, read_target
 from sagewright.engine.events.detail_types import MODEL_PACKAGE
 from sagewright.engine.events.rules import target_of
 from sagewright.engine.events.targets import region_in
+from sagewright.model.aws.statuses import ApprovalStatus
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
+from sagewright.model.jobs.state_machines import CHANGING, EndpointStatus
 from sagewright.store.database import Database
 from sagewright.store.messages import deliveries, deployments
 from sagewright.store.messages.deliveries import Delivery
 from sagewright.store.messages.deployments import Deployment, DeploymentState
 
 KIND = "deployment"
-BUSY = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting"})
+BUSY: frozenset[str] = CHANGING | {EndpointStatus.DELETING, "SystemUpdating"}
 LOOK_MS = 1000
 MOST_ATTEMPTS = 185
 RETRIED = frozenset({"ThrottlingException", "ResourceLimitExceeded", "ServiceUnavailable", "InternalFailure"})
@@ -41,7 +45,7 @@ def accept(store: Database, call: Call, principal: str, delivery: Delivery) -> b
     requested: str | None = None
     if "ModelApprovalStatus" in detail.get("UpdatedModelPackageFields", ["ModelApprovalStatus"]):
         before = deployments.find(store, delivery.target)
-        if detail.get("ModelApprovalStatus") == "Approved":
+        if detail.get("ModelApprovalStatus") == ApprovalStatus.APPROVED:
             requested = detail["ModelPackageArn"]
         elif before is not None and before.package == detail["ModelPackageArn"]:
             requested = _latest_approved(
@@ -62,7 +66,7 @@ def _who(detail: dict[str, Any]) -> str:
 def _latest_approved(call: Call, principal: str, group: str, region: str) -> str | None:
     requested = {
         "ModelPackageGroupName": group,
-        "ModelApprovalStatus": "Approved",
+        "ModelApprovalStatus": ApprovalStatus.APPROVED.value,
         "SortBy": "CreationTime",
         "SortOrder": "Descending",
         "MaxResults": 1,
@@ -84,12 +88,13 @@ class DeploymentStep:
 
 
 class DeploymentReconciler:
-    """See engine.control.Reconciler. `owner`: the server's name, under which it holds the deployments that it works on."""
+    """See engine.control.Reconciler for the guarantees."""
 
     kinds: tuple[str, ...] = (KIND,)
 
-    def __init__(self, store: Database, call: Call, owner: str, look_ms: int = LOOK_MS) -> None:
-        self._store, self._call, self._owner, self._look_ms = store, call, owner, look_ms
+    def __init__(self, dependencies: Dependencies, look_ms: int = LOOK_MS) -> None:
+        self._store, self._call = dependencies.store, dependencies.call
+        self._owner, self._look_ms = dependencies.owner, look_ms
 
     def active(self) -> list[tuple[str, str]]:
         return [(KIND, target) for target in deployments.open_ones(self._store)]
@@ -133,18 +138,15 @@ class DeploymentReconciler:
         return _next(ask, deployment, plan, endpoint)
 
 
-def _next(ask: _Asker, deployment: Deployment, plan: DeployPlan, endpoint: dict[str, Any]) -> DeploymentStep:
-    status, current = endpoint["EndpointStatus"], endpoint["EndpointConfigName"] == plan.config
-    reason = endpoint.get("FailureReason", "")
-    if status in BUSY:
-        return DeploymentStep(DeploymentState.DEPLOYING, f"the endpoint is {status}")
-    if status == "InService" and current:
+def _next(ask: _Asker, deployment: Deployment, plan: DeployPlan, endpoint: DescribedEndpoint) -> DeploymentStep:
+    if endpoint.status in BUSY:
+        return DeploymentStep(DeploymentState.DEPLOYING, f"the endpoint is {endpoint.status}")
+    if endpoint.serves and endpoint.config == plan.config:
         return DeploymentStep(DeploymentState.DEPLOYED, changes={"deployed": deployment.package})
     if deployment.updated == plan.config:  # it was already tried
-        return DeploymentStep(
-            DeploymentState.FAILED, reason or f"the endpoint is {status} with {endpoint['EndpointConfigName']}"
-        )
-    if status == "Failed":  # it never served, and cannot be updated
+        reason = endpoint.reason or f"the endpoint is {endpoint.status} with {endpoint.config}"
+        return DeploymentStep(DeploymentState.FAILED, reason)
+    if endpoint.status == EndpointStatus.FAILED:  # it never served, and cannot be updated
         ask("DeleteEndpoint", EndpointName=plan.target.endpoint)
         return DeploymentStep(DeploymentState.DEPLOYING, "removing an endpoint that failed")
     ask.prepare(plan)
@@ -161,9 +163,9 @@ class _Asker:
     def __call__(self, operation: str, **request: Any) -> dict[str, Any]:
         return self._call(OperationRequest(self._principal, "sagemaker", operation, request, region=self._region))
 
-    def endpoint(self, name: str) -> dict[str, Any] | None:
+    def endpoint(self, name: str) -> DescribedEndpoint | None:
         try:
-            return self("DescribeEndpoint", EndpointName=name)
+            return DescribedEndpoint.read(self("DescribeEndpoint", EndpointName=name))
         except AwsError as error:
             if "Could not find endpoint" in error.message:
                 return None

@@ -20,11 +20,13 @@ from sagewright.engine.pipelines.step_records import EXECUTION, STEP
 from sagewright.model.aws.arns import ROLE_NAME, role_arn, sagemaker_arn
 from sagewright.model.clock import to_datetime, to_ms
 from sagewright.model.errors import AwsError
+from sagewright.model.jobs.state_machines import ENDED, EndpointStatus
 from sagewright.store import events
 from sagewright.store.database import Database
 from sagewright.store.events import EventEntry, Logged
 from sagewright.store.jobs import jobs
 from sagewright.store.resources import resources, tags
+from sagewright.store.resources.resources import ResourceStep
 
 log = logging.getLogger("sagewright.engine.events")
 SOURCE = "aws.sagemaker"
@@ -88,15 +90,15 @@ def draft_of(store: Database, call: Call, logged: Logged, scope: tuple[str, str]
     if logged.subject.kind in HOSTS:
         head = _head(logged, HOSTS[logged.subject.kind].detail_type, scope)
         return EventDraft(head, lambda: _of_host(store, call, logged, scope))
-    if logged.subject.kind == "tuning-job" and logged.entry.step != "Deleted":
+    if logged.subject.kind == "tuning-job" and logged.entry.step != ResourceStep.DELETED:
         return EventDraft(_head(logged, TUNING_JOB, scope), lambda: _of_tuning_job(store, call, logged))
-    if logged.subject.kind == EXECUTION and logged.entry.step != "Deleted":
+    if logged.subject.kind == EXECUTION and logged.entry.step != ResourceStep.DELETED:
         return EventDraft(
             _head(logged, PIPELINE_EXECUTION, scope), lambda: pipeline_details.of_execution(store, logged)
         )
-    if logged.subject.kind == STEP and logged.entry.step != "Deleted":
+    if logged.subject.kind == STEP and logged.entry.step != ResourceStep.DELETED:
         return EventDraft(_head(logged, PIPELINE_STEP, scope), lambda: pipeline_details.of_step(store, logged))
-    if logged.subject.kind == "model-card" and logged.entry.step != "Deleted":
+    if logged.subject.kind == "model-card" and logged.entry.step != ResourceStep.DELETED:
         return EventDraft(_head(logged, MODEL_CARD, scope), lambda: _of_card(store, call, logged))
     if logged.subject.kind == "model-package" and "told" in (logged.entry.detail or {}):
         return EventDraft(_head(logged, MODEL_PACKAGE, scope), lambda: _of_package(logged.entry))
@@ -207,7 +209,7 @@ def _of_tuning_job(store: Database, call: Call, logged: Logged) -> tuple[list[st
 
 def _of_host(store: Database, call: Call, logged: Logged, scope: tuple[str, str]) -> tuple[list[str], Event] | None:
     """Returns resources and detail, with the status in capitals. For a deleted resource only the name is reported."""
-    if logged.entry.step == "Deleted" or not _is_change(store, logged, None):
+    if logged.entry.step == ResourceStep.DELETED or not _is_change(store, logged, None):
         return None
     entry = logged.entry
     details = (one.detail or {} for one in events.of(store, logged.subject.id))
@@ -224,7 +226,7 @@ def _of_host(store: Database, call: Call, logged: Logged, scope: tuple[str, str]
             described = dict(call(question))
     described["LastModifiedTime"] = to_datetime(entry.at_ms)
     described[form.status] = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", entry.status).upper()
-    if entry.status not in {"Failed", "InService"}:
+    if entry.status not in {EndpointStatus.FAILED, EndpointStatus.IN_SERVICE}:
         described.pop("FailureReason", None)
     return [described[f"{form.noun}Arn"]], _plain(described)
 
@@ -242,7 +244,7 @@ def _forget_what_came_later(detail: Event, entry: EventEntry) -> None:
     at = to_datetime(entry.at_ms)
     for name in [name for name, value in detail.items() if isinstance(value, datetime) and value > at]:
         del detail[name]
-    if entry.status not in {"Failed", "Stopped", "Completed"}:
+    if entry.status not in ENDED:
         for name in ("FailureReason", "ExitMessage"):
             detail.pop(name, None)
     if "SecondaryStatusTransitions" in detail:

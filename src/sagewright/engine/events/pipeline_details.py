@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sagewright.engine.pipelines import step_records
+from sagewright.engine.pipelines.execution_documents import ENDED, ExecutionDocument
 from sagewright.engine.pipelines.step_references import execution_arn
 from sagewright.model.budgets import size_of
 from sagewright.model.clock import to_datetime
@@ -19,7 +20,6 @@ from sagewright.store.resources import resources
 
 Event = dict[str, Any]
 MOST_METADATA = 128 << 10
-ENDED = frozenset({"Succeeded", "Failed", "Stopped", "CompletedWithFailures"})
 
 
 def of_execution(store: Database, logged: Logged) -> tuple[list[str], Event] | None:
@@ -28,12 +28,12 @@ def of_execution(store: Database, logged: Logged) -> tuple[list[str], Event] | N
     before = _status_before(store, logged)
     if execution is None or before == logged.entry.status:
         return None
-    arn, document = execution_arn(execution), execution.document
+    arn, document = execution_arn(execution), ExecutionDocument.read(execution.document)
     detail: Event = {
-        "pipelineExecutionDisplayName": document["DisplayName"],
+        "pipelineExecutionDisplayName": document.display_name,
         "currentPipelineExecutionStatus": logged.entry.status,
         "executionStartTime": _time(execution.created_ms),
-        "pipelineExecutionDescription": document.get("PipelineExecutionDescription", ""),
+        "pipelineExecutionDescription": document.description or "",
         "pipelineArn": arn.rpartition("/execution/")[0],
         "pipelineExecutionArn": arn,
     }

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Callable
 
-from sagewright.engine.calls import Call
+from sagewright.engine.dependencies import Dependencies
 from sagewright.engine.events import rules
 from sagewright.engine.events.detail_types import draft_of, event_head, region_of
 from sagewright.engine.events.rules import EventRule
 from sagewright.engine.events.schedules import BadScheduleExpression, read_schedule
+from sagewright.model.aws.regions import ANY
 from sagewright.model.budgets import size_of
 from sagewright.model.clock import now_ms
 from sagewright.store import events
-from sagewright.store.database import Database
 from sagewright.store.events import EventCursor, Logged
 from sagewright.store.messages import deliveries
 from sagewright.store.messages.deliveries import LOG, Wanted
@@ -34,21 +33,14 @@ TARGET = "event target"
 
 
 class EventRouter:
-    """See engine.control.Reconciler. `scope`: account and region; `anywhere`: True if there are other regions."""
+    """See engine.control.Reconciler for the guarantees."""
 
     kinds: tuple[str, ...] = (KIND,)
 
-    def __init__(
-        self,
-        store: Database,
-        call: Call,
-        scope: tuple[str, str],
-        wake: Callable[[str, str], None],
-        *,
-        anywhere: bool = False,
-    ) -> None:
-        self._anywhere = anywhere
-        self._store, self._call, self._scope, self._wake = store, call, scope, wake
+    def __init__(self, dependencies: Dependencies) -> None:
+        settings = dependencies.settings
+        self._scope, self._anywhere = (settings.account, settings.region), settings.regions == ANY
+        self._store, self._call, self._wake = dependencies.store, dependencies.call, dependencies.wake
         self._kept: EventCursor | None = None
         self._read: EventCursor | None = None
         self._unkept = 0

@@ -7,15 +7,14 @@ neither, and only one of two servers succeeds. Times missed while no server ran 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
 
+from sagewright.engine.dependencies import Dependencies
 from sagewright.engine.events.detail_types import event_head
 from sagewright.engine.events.router import TARGET
 from sagewright.engine.events.rules import ENABLED
 from sagewright.engine.events.schedules import BadScheduleExpression
-from sagewright.engine.events.timetables import BadZone, next_ms, passed_ms
+from sagewright.engine.events.timetables import BadZone, ScheduleDocument, next_ms, passed_ms
 from sagewright.model.clock import now_ms
-from sagewright.store.database import Database
 from sagewright.store.events import EventCursor
 from sagewright.store.messages import deliveries
 from sagewright.store.resources import resources
@@ -33,8 +32,8 @@ class Scheduler:
 
     kinds: tuple[str, ...] = (KIND,)
 
-    def __init__(self, store: Database, wake: Callable[[str, str], None]) -> None:
-        self._store, self._wake = store, wake
+    def __init__(self, dependencies: Dependencies) -> None:
+        self._store, self._wake = dependencies.store, dependencies.wake
         self._due: dict[tuple[str, int], int | None] = {}
 
     def active(self) -> list[tuple[str, str]]:
@@ -61,31 +60,36 @@ class Scheduler:
     def _next(self, one: Resource) -> int | None:
         before = deliveries.cursor(self._store, one.id)
         try:
-            return next_ms(one.document, max(before.seq if before else 0, one.modified_ms), first=before is None)
+            return next_ms(
+                ScheduleDocument.read(one.document),
+                max(before.seq if before else 0, one.modified_ms),
+                first=before is None,
+            )
         except (BadScheduleExpression, BadZone):  # another machine knew the zone
             return None
 
     def _ring(self, one: Resource) -> None:
-        before = deliveries.cursor(self._store, one.id)
-        due = next_ms(one.document, max(before.seq if before else 0, one.modified_ms), first=before is None)
+        before, schedule = deliveries.cursor(self._store, one.id), ScheduleDocument.read(one.document)
+        due = next_ms(schedule, max(before.seq if before else 0, one.modified_ms), first=before is None)
         at_ms = now_ms()
         if due is None or due > at_ms:  # another server was first
             return
         event_id = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{one.id}/{due}"))
         event = event_head(event_id, "aws.scheduler", "Scheduled Event", due, (one.account, one.region))
         target = f"{one.id}/{ONLY_TARGET}"
-        requested = [(target, {**event, "resources": [one.document["Arn"]], "detail": "{}"})]
-        after = EventCursor(0, passed_ms(one.document, due, at_ms))
+        requested = [(target, {**event, "resources": [schedule.arn], "detail": "{}"})]
+        after = EventCursor(0, passed_ms(schedule, due, at_ms))
         if deliveries.advance(self._store, one.id, before, after, requested):
             self._wake(TARGET, target)
 
     def _complete(self, one: Resource) -> None:
         """Completes a schedule once its last time was delivered, and deletes it if it asks for that."""
         target = f"{one.id}/{ONLY_TARGET}"
-        if one.document.get("ActionAfterCompletion") != "DELETE" or deliveries.waiting(self._store, target):
+        schedule = ScheduleDocument.read(one.document)
+        if schedule.afterwards != "DELETE" or deliveries.waiting(self._store, target):
             return
         with self._store.write() as connection:
             now = resources.locked_in(connection, one.id)
             if now is not None and now.modified_ms == one.modified_ms:
                 deliveries.forget_in(connection, one.id)
-                resources.remove_in(connection, now, one.document["Arn"])
+                resources.remove_in(connection, now, schedule.arn)

@@ -6,15 +6,14 @@ Source: AWS's EventBridge Scheduler user guide, "Schedule types" and "Daylight s
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from functools import cache, lru_cache
-from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
 from sagewright.engine.events.schedules import BadScheduleExpression, Cron, Rate, ScheduleExpression, read_schedule
 from sagewright.model.clock import to_datetime
+from sagewright.model.members import TypedDocument, member
 
 _AT = re.compile(r"at\((?P<when>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\)")
 _LOOKS = 5000
@@ -89,12 +88,24 @@ def read_timetable(text: str, zone_name: str = "UTC") -> ScheduleExpression:
     return At(at_ms)
 
 
-def next_ms(document: Mapping[str, Any], since_ms: int, *, first: bool = False) -> int | None:
+@dataclass(frozen=True, kw_only=True)
+class ScheduleDocument(TypedDocument):
+    """A stored schedule. `afterwards`: what follows its last time, "DELETE" or "NONE"."""
+
+    arn: str = member("Arn", "")
+    expression: str = member("ScheduleExpression")
+    zone: str = member("ScheduleExpressionTimezone")
+    start_ms: int | None = member("StartMs", None)
+    end_ms: int | None = member("EndMs", None)
+    afterwards: str = member("ActionAfterCompletion", "NONE")
+
+
+def next_ms(schedule: ScheduleDocument, since_ms: int, *, first: bool = False) -> int | None:
     """Returns the first due time of a schedule later than `since_ms`; None for never. `first`: True if it has never fired: a rate
     without a StartDate begins at once. Raises BadScheduleExpression, BadZone.
     """
-    timetable = read_timetable(document["ScheduleExpression"], document["ScheduleExpressionTimezone"])
-    start_ms, end_ms = document.get("StartMs"), document.get("EndMs")
+    timetable = read_timetable(schedule.expression, schedule.zone)
+    start_ms, end_ms = schedule.start_ms, schedule.end_ms
     if first and start_ms is None and isinstance(timetable, Rate):
         due: int | None = since_ms
     elif start_ms is None or start_ms <= since_ms:
@@ -104,9 +115,9 @@ def next_ms(document: Mapping[str, Any], since_ms: int, *, first: bool = False) 
     return None if due is None or (end_ms is not None and due > end_ms) else due
 
 
-def passed_ms(document: Mapping[str, Any], due_ms: int, now_ms: int) -> int:
+def passed_ms(schedule: ScheduleDocument, due_ms: int, now_ms: int) -> int:
     """Returns the time up to which a schedule that was due at `due_ms` is complete now: a rate keeps its phase."""
-    timetable = read_timetable(document["ScheduleExpression"], document["ScheduleExpressionTimezone"])
+    timetable = read_timetable(schedule.expression, schedule.zone)
     if isinstance(timetable, Rate):
         return due_ms + (now_ms - due_ms) // timetable.period_ms * timetable.period_ms
     return now_ms

@@ -6,14 +6,14 @@ import json
 import math
 import secrets
 import uuid
-from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from sagewright.compute.backend import HostPlan
 from sagewright.compute.capacity import JobShare
+from sagewright.engine.dependencies import Dependencies
 from sagewright.engine.jobs import inputs, plan_files
 from sagewright.engine.jobs.durations import run_ms
 from sagewright.engine.jobs.reservations import Reservations
@@ -34,20 +34,6 @@ from sagewright.store.identity import NewKey
 from sagewright.store.jobs import hosts, jobs, warmpools
 from sagewright.store.jobs.hosts import Host
 from sagewright.store.jobs.jobs import Job
-
-Endpoint = Callable[[], str]
-
-
-@dataclass(frozen=True)
-class LaunchContext:
-    """The context in which gangs are planned. `endpoint()`: the address at which agents reach this server; `servers()`: all servers
-    that share its store, if there are several."""
-
-    settings: Settings
-    store: Database
-    objects: ObjectStore
-    endpoint: Endpoint
-    servers: Callable[[], list[str]] = list
 
 
 def kind_of(job: Job) -> Kind:
@@ -130,12 +116,12 @@ def check_image(demand: Demand) -> None:
     check_runnable(images.resolve_image(demand.image), demand.purpose)
 
 
-def plan(launch_context: LaunchContext, job: Job, share: JobShare) -> list[HostPlan]:
+def plan(dependencies: Dependencies, job: Job, share: JobShare) -> list[HostPlan]:
     """Returns the rows and plans of all hosts of a job's next attempt, after writing the plans; creates the job's credentials.
 
     The time that earlier attempts ran is subtracted from the job's time limit; their log streams are continued.
     """
-    settings, store, demand = launch_context.settings, launch_context.store, demand_of(job)
+    settings, store, demand = dependencies.settings, dependencies.store, demand_of(job)
     before = hosts.of_all_attempts(store, job.id)
     attempt = max((host.attempt for host in before), default=0) + 1
     kind = kind_of(job)
@@ -156,16 +142,16 @@ def plan(launch_context: LaunchContext, job: Job, share: JobShare) -> list[HostP
         }
         for n in names
     ]
-    credentials, endpoint = _credentials(store, job, demand), launch_context.endpoint()
+    credentials, endpoint = _credentials(store, job, demand), dependencies.endpoint()
     common = _document(settings, job, share, endpoint) | {
-        "warnings": [*share.warnings, *_homeless(launch_context, members[0].brief)],
+        "warnings": [*share.warnings, *_homeless(dependencies, members[0].brief)],
         "stop_grace_s": settings.stop_grace_s if demand.stop_grace_s is None else demand.stop_grace_s,
-        "servers": launch_context.servers(),  # this server may be killed before it has answered a report
+        "servers": dependencies.servers(),  # this server may be killed before it has answered a report
         "attempt": attempt,
         "max_runtime_s": max(1.0, demand.max_runtime_s - run_ms(jobs.transitions(store, job.id), now_ms()) / 1000),
         "addresses": _addresses(job.id, names),
         "credentials": credentials,
-        "objects": _access(launch_context.objects, _own_access(job, endpoint, credentials)),
+        "objects": _access(dependencies.objects, _own_access(job, endpoint, credentials)),
     }
     pool = warmpools.of_job(store, job.id)
     made = []
@@ -215,17 +201,17 @@ def _document(settings: Settings, job: Job, share: JobShare, endpoint: str) -> d
     }
 
 
-def _homeless(launch_context: LaunchContext, brief: Brief) -> list[str]:
+def _homeless(dependencies: Dependencies, brief: Brief) -> list[str]:
     """Returns a warning for each output bucket that does not exist: the job would notice only when its work is done.
 
     Checks the embedded store only; another S3 may be slow to answer or temporarily unreachable.
     """
     found: dict[str, str] = {}
-    for output in [] if launch_context.settings.objects else brief.outputs:
+    for output in [] if dependencies.settings.objects else brief.outputs:
         with suppress(ValueError):
             bucket = read_s3_uri(output.uri).bucket
             try:
-                launch_context.objects.exists_any(bucket, "")
+                dependencies.objects.exists_any(bucket, "")
             except AwsError as error:
                 if error.code == "NoSuchBucket":
                     found[bucket] = (

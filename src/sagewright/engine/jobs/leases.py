@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+from sagewright.engine.dependencies import Dependencies
 from sagewright.model.clock import now_ms
-from sagewright.store.database import Database
 from sagewright.store.jobs import queue
 from sagewright.store.jobs.queue import Lease
 
@@ -15,11 +15,10 @@ RENEW_MS = 10_000
 
 
 class Leases:
-    """`owner`: this server's name, which survives a restart; `alive()`: True while no other server considers it dead. Safe to use
-    from many threads."""
+    """`alive()`: True while no other server considers this one dead. Safe to use from many threads."""
 
-    def __init__(self, store: Database, owner: str, alive: Callable[[], bool] = lambda: True) -> None:
-        self._store, self.owner, self._alive = store, owner, alive
+    def __init__(self, dependencies: Dependencies, alive: Callable[[], bool] = lambda: True) -> None:
+        self._store, self.owner, self._alive = dependencies.store, dependencies.owner, alive
         self._until: dict[str, int] = {}
         self._lock = threading.Lock()
         self._renewed_ms = 0

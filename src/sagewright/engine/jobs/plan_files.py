@@ -32,7 +32,7 @@ def kept(directory: Path, host_ids: set[str]) -> list[HostPlan] | None:
     try:
         found: list[dict[str, Any]] = orjson.loads((directory / _FILE).read_bytes())
         plans = [HostPlan(Path(one["directory"]), one["document"]) for one in found]
-        return plans if {str(plan.document["host_id"]) for plan in plans} == host_ids else None
+        return plans if {plan.host_id for plan in plans} == host_ids else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

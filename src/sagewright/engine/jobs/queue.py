@@ -6,8 +6,9 @@ import logging
 import threading
 
 from sagewright.compute.capacity import JobShare
+from sagewright.engine.dependencies import Dependencies
 from sagewright.engine.jobs import launch_plan, spot
-from sagewright.engine.jobs.dependencies import JobDependencies
+from sagewright.engine.jobs.compute import JobCompute
 from sagewright.engine.jobs.environment_builds import BuildFailed
 from sagewright.engine.jobs.launch_plan import demand_of, kind_of
 from sagewright.engine.jobs.leases import Leases
@@ -40,8 +41,11 @@ class JobQueue:
 
     kinds: tuple[str, ...] = (QUEUE,)
 
-    def __init__(self, dependencies: JobDependencies, leases: Leases, pools: WarmPools, endings: Teardown) -> None:
-        self._dependencies, self._leases, self._pools, self._endings = dependencies, leases, pools, endings
+    def __init__(
+        self, dependencies: Dependencies, compute: JobCompute, leases: Leases, pools: WarmPools, endings: Teardown
+    ) -> None:
+        self._dependencies, self._compute = dependencies, compute
+        self._leases, self._pools, self._endings = leases, pools, endings
         self._lock = threading.Lock()
         self._bypassing = tuple(kind.name for kind in KINDS.values() if kind.together)
 
@@ -112,7 +116,7 @@ class JobQueue:
                 if self._start_or_give_up(job, placed, passing=first_blocked >= 0):
                     size = BATCH if job.id in placed else DEPTH  # it may still be queued, waiting for its environment
                     continue
-                if not self._may_be_passed(job) or not self._dependencies.reservations.has_room():
+                if not self._may_be_passed(job) or not self._compute.reservations.has_room():
                     return False
                 first_blocked, size = first_blocked if first_blocked >= 0 else len(seen), DEPTH
             if not more or (first_blocked >= 0 and len(seen) - first_blocked >= DEPTH):
@@ -126,10 +130,8 @@ class JobQueue:
         """
         if now_ms() - job.created_ms < PATIENCE_MS:
             return True
-        share = launch_plan.share_of(self._dependencies.reservations, demand_of(job))
-        return not self._dependencies.reservations.fits_without(
-            share, queue.placed_later(self._dependencies.store, job)
-        )
+        share = launch_plan.share_of(self._compute.reservations, demand_of(job))
+        return not self._compute.reservations.fits_without(share, queue.placed_later(self._dependencies.store, job))
 
     def _start_or_give_up(self, job: Job, placed: set[str], passing: bool = False) -> bool:
         """True if the job no longer waits for a share; it is added to `placed` if it has its share here. `passing`: earlier jobs
@@ -147,15 +149,15 @@ class JobQueue:
         if self._waits_for_environment(job, demand):
             return True
         self._pools.take(job)
-        share = launch_plan.share_of(self._dependencies.reservations, demand)
-        if passing and not self._dependencies.reservations.fits_without(share, {job.id}):
+        share = launch_plan.share_of(self._compute.reservations, demand)
+        if passing and not self._compute.reservations.fits_without(share, {job.id}):
             taken = Taken.NO_ROOM
         else:
             lease = self._leases.new()
-            taken = self._dependencies.reservations.try_reserve(job.id, share, lease)
+            taken = self._compute.reservations.try_reserve(job.id, share, lease)
         if taken is Taken.NO_ROOM and not demand.spot and self._pools.give_way(share):
             lease = self._leases.new()
-            taken = self._dependencies.reservations.try_reserve(job.id, share, lease)
+            taken = self._compute.reservations.try_reserve(job.id, share, lease)
         if taken is Taken.OURS:
             self._leases.note(job.id, lease)
             placed.add(job.id)
@@ -166,11 +168,11 @@ class JobQueue:
     def _waits_for_environment(self, job: Job, demand: Demand) -> bool:
         """True if the job's environment is being built, or if the job failed because it cannot be built. In both cases it blocks no
         other job."""
-        if self._dependencies.builds is None or not demand.queued:
+        if self._compute.builds is None or not demand.queued:
             return False
         image = images.resolve_image(demand.image)
         try:
-            missing = self._dependencies.builds.missing(image, job.created_ms)
+            missing = self._compute.builds.missing(image, job.created_ms)
         except BuildFailed as error:
             reason = f"{FaultClass.CLIENT}: No environment can be made for the image {image.uri}: {error}"
             self._endings.end(job, [], Outcome(SecondaryStatus.FAILED, reason))
@@ -183,7 +185,7 @@ class JobQueue:
 
     def _make_room(self, job: Job, share: JobShare) -> None:
         """Interrupts spot jobs to free the machine for a job that is not a spot job."""
-        room = spot.make_room(self._dependencies.reservations, share, queue.running_spot(self._dependencies.store))
+        room = spot.make_room(self._compute.reservations, share, queue.running_spot(self._dependencies.store))
         for victim in room.jobs:
             log.info("spot job %s is interrupted: %s needs the machine", victim.name, job.name)
             if queue.ask_interrupt(self._dependencies.store, victim.id):

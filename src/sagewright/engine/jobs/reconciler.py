@@ -8,8 +8,9 @@ from contextlib import suppress
 
 from sagewright.compute.backend import BackendUnreachable, HostPlan, LaunchFailed
 from sagewright.compute.capacity import JobShare
+from sagewright.engine.dependencies import Dependencies
 from sagewright.engine.jobs import launch_plan, outcome, retries, spot
-from sagewright.engine.jobs.dependencies import JobDependencies
+from sagewright.engine.jobs.compute import JobCompute
 from sagewright.engine.jobs.disk_waits import WAITS, lacks_disk
 from sagewright.engine.jobs.durations import running_since_ms
 from sagewright.engine.jobs.launch_plan import demand_of, kind_of
@@ -36,26 +37,32 @@ class JobReconciler:
     """See engine.control.Reconciler for the guarantees."""
 
     def __init__(
-        self, dependencies: JobDependencies, leases: Leases, pools: WarmPools, endings: Teardown, queueing: JobQueue
-    ):
-        self._dependencies, self._leases, self._pools, self._endings = dependencies, leases, pools, endings
-        self._queueing = queueing
+        self,
+        dependencies: Dependencies,
+        compute: JobCompute,
+        leases: Leases,
+        pools: WarmPools,
+        endings: Teardown,
+        queueing: JobQueue,
+    ) -> None:
+        self._dependencies, self._compute, self._leases = dependencies, compute, leases
+        self._pools, self._endings, self._queueing = pools, endings, queueing
         self.kinds: tuple[str, ...] = tuple(KINDS)
 
     def recover(self) -> None:
         """Re-acquires the shares of running jobs, including those that an earlier version kept in memory; releases those no longer
         needed."""
         self._endings.recover()
-        held = set(self._dependencies.reservations.held())
+        held = set(self._compute.reservations.held())
         for _kind, job_id in queue.placed(self._dependencies.store, self._leases.owner):
             job = jobs.get(self._dependencies.store, job_id)
-            if job and self._dependencies.reservations.machine_of(job.id) is None:
+            if job and self._compute.reservations.machine_of(job.id) is None:
                 gpus = launch_plan.gpus_of(self._dependencies.settings, hosts.of_job(self._dependencies.store, job.id))
-                self._dependencies.reservations.force(job.id, self._share(demand_of(job)), gpus)
+                self._compute.reservations.force(job.id, self._share(demand_of(job)), gpus)
         for job_id in held:
             job = jobs.get(self._dependencies.store, job_id)
             if (job is None or job.ended) and not self._pools.keeps(job_id):
-                self._dependencies.reservations.release(job_id)
+                self._compute.reservations.release(job_id)
 
     def active(self) -> list[tuple[str, str]]:
         """Returns jobs with hosts, jobs that are about to have some, and queued jobs that were stopped."""
@@ -83,17 +90,17 @@ class JobReconciler:
             self._conclude(job_id)
 
     def _share(self, demand: Demand) -> JobShare:
-        return launch_plan.share_of(self._dependencies.reservations, demand)
+        return launch_plan.share_of(self._compute.reservations, demand)
 
     def _launch_or_queue(self, job: Job) -> None:
         """Launches a job that has its share here; a job without one waits in the queue."""
-        machine = self._dependencies.reservations.machine_of(job.id)
+        machine = self._compute.reservations.machine_of(job.id)
         if machine is None and not demand_of(job).queued:
             ready = self._queueing.place_at_once(job)
         elif machine is None:
             ready = self._queueing.place_jobs(job.id)
         else:
-            ready = machine == self._dependencies.reservations.machine and self._leases.hold(job.id)
+            ready = machine == self._compute.reservations.machine and self._leases.hold(job.id)
         if ready:
             self._launch(job)
         elif machine is not None:  # perhaps of a server that is no longer there
@@ -105,9 +112,9 @@ class JobReconciler:
             return
         self._move(job, Event(SecondaryStatus.STARTING))
         self._pools.open(job)
-        share = self._dependencies.reservations.numbered(job.id, self._share(demand_of(job)))
+        share = self._compute.reservations.numbered(job.id, self._share(demand_of(job)))
         try:
-            plans = launch_plan.plan(self._dependencies.launch_context, job, share)
+            plans = launch_plan.plan(self._dependencies, job, share)
         except OSError as error:
             if error.errno != errno.ENOSPC:
                 raise
@@ -125,12 +132,12 @@ class JobReconciler:
     def _start_hosts(self, job: Job, plans: list[HostPlan]) -> None:
         """Launches the hosts that no earlier call has launched. Raises BackendUnreachable."""
         try:
-            handles = self._dependencies.backend.launch(plans)
+            handles = self._compute.backend.launch(plans)
         except LaunchFailed as error:
             reason = f"{FaultClass.INTERNAL}: The hosts of the job could not be started: {error}"
             self._end(job, [], Outcome(SecondaryStatus.FAILED, reason))
             return
-        found = {str(plan.document["host_id"]): handle for plan, handle in zip(plans, handles, strict=True)}
+        found = {plan.host_id: handle for plan, handle in zip(plans, handles, strict=True)}
         hosts.set_handles(self._dependencies.store, found)
         launch_plan.launched(plans)
 
@@ -167,7 +174,7 @@ class JobReconciler:
             elif stopping and not host.exited and host.handle and (ending or host.report_seq):
                 # An agent that has not reported yet may not handle signals yet: its death would count as the job's failure.
                 with suppress(BackendUnreachable):  # its agent learns it from the answer to its next report
-                    self._dependencies.backend.stop(host.handle)
+                    self._compute.backend.stop(host.handle)
         if placed and demand.spot and not stopping:
             self._interrupt_when_due(job, demand, placed[0].attempt)
 
@@ -188,7 +195,7 @@ class JobReconciler:
         if host.handle is None:  # its backend could not be queried yet
             return self._silence(host, "it was never seen")
         try:
-            pulse = self._dependencies.backend.poll(host.handle)
+            pulse = self._compute.backend.poll(host.handle)
         except BackendUnreachable as error:
             return self._silence(host, str(error))
         return None if pulse else pulse.reason

@@ -6,8 +6,9 @@ import logging
 from pathlib import Path
 
 from sagewright.compute.backend import BackendUnreachable
+from sagewright.engine.dependencies import Dependencies
 from sagewright.engine.jobs import launch_plan, outcome, retries
-from sagewright.engine.jobs.dependencies import JobDependencies
+from sagewright.engine.jobs.compute import JobCompute
 from sagewright.engine.jobs.directories import Trash
 from sagewright.engine.jobs.leases import Leases
 from sagewright.engine.jobs.outcome import Outcome
@@ -23,8 +24,8 @@ log = logging.getLogger("sagewright.engine.jobs.teardown")
 class Teardown:
     """Ends jobs and attempts. Safe to use from many threads for different jobs."""
 
-    def __init__(self, dependencies: JobDependencies, leases: Leases, pools: WarmPools) -> None:
-        self._dependencies, self._leases, self._pools = dependencies, leases, pools
+    def __init__(self, dependencies: Dependencies, compute: JobCompute, leases: Leases, pools: WarmPools) -> None:
+        self._dependencies, self._compute, self._leases, self._pools = dependencies, compute, leases, pools
         self._trash = Trash(dependencies.settings.data / "jobs")
 
     def recover(self) -> None:
@@ -48,7 +49,7 @@ class Teardown:
         if moved is None:
             log.warning("job %s cannot move to %s from its current step", job.id, event.step)
         if pooled and not self._pools.keep(job.id, bool(placed), result):
-            self._dependencies.reservations.release(job.id)
+            self._compute.reservations.release(job.id)
         self._leases.drop(job.id)
         self._tidy(self._dependencies.settings.data / "jobs" / job.id, keep_logs=result.internal)
 
@@ -57,7 +58,7 @@ class Teardown:
         self._kill_all(placed)
         if not retries.requeue(self._dependencies.store, job.id, event):
             return False
-        self._dependencies.reservations.release(job.id)
+        self._compute.reservations.release(job.id)
         self._tidy(
             launch_plan.attempt_directory(self._dependencies.settings, job.id, placed[0].attempt), keep_logs=False
         )
@@ -66,7 +67,7 @@ class Teardown:
     def forget(self, job: Job, placed: list[Host]) -> None:
         """Discards an attempt of which no host can have been started; it does not count."""
         retries.forget(self._dependencies.store, job.id)
-        self._dependencies.reservations.release(job.id)
+        self._compute.reservations.release(job.id)
         self._tidy(
             launch_plan.attempt_directory(self._dependencies.settings, job.id, placed[0].attempt), keep_logs=False
         )
@@ -75,7 +76,7 @@ class Teardown:
         for host in placed:
             if host.handle:
                 try:
-                    self._dependencies.backend.kill(host.handle)
+                    self._compute.backend.kill(host.handle)
                 except (
                     BackendUnreachable
                 ) as error:  # its agent ends by itself: its reports are answered that the job is no longer its own

@@ -10,13 +10,13 @@ import uuid
 from pathlib import Path
 
 from sagewright.compute.capacity import JobShare
+from sagewright.engine.dependencies import Dependencies
 from sagewright.engine.jobs.directories import Trash
 from sagewright.engine.jobs.launch_plan import demand_of
 from sagewright.engine.jobs.outcome import Outcome
 from sagewright.engine.jobs.reservations import Reservations
 from sagewright.model.clock import now_ms
 from sagewright.model.settings import Settings
-from sagewright.store.database import Database
 from sagewright.store.jobs import jobs, warmpools
 from sagewright.store.jobs.jobs import Job
 from sagewright.store.jobs.warmpools import PoolStatus, WarmPool
@@ -31,9 +31,9 @@ class WarmPools:
 
     kinds: tuple[str, ...] = (POOL,)
 
-    def __init__(self, settings: Settings, store: Database, reservations: Reservations) -> None:
-        self._settings, self._store, self._reservations = settings, store, reservations
-        self._trash = Trash(settings.data / "pools")
+    def __init__(self, dependencies: Dependencies, reservations: Reservations) -> None:
+        self._settings, self._store, self._reservations = dependencies.settings, dependencies.store, reservations
+        self._trash = Trash(dependencies.settings.data / "pools")
 
     def recover(self) -> None:
         """Ends the pools that a killed server left in use by jobs that are over."""

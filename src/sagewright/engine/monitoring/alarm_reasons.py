@@ -7,12 +7,13 @@ threads, such as aws/aws-sdk-java#1723; CloudWatch's user guide, "Alarm events a
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-OK, ALARM, UNKNOWN = "OK", "ALARM", "INSUFFICIENT_DATA"
+from sagewright.engine.monitoring.alarm_documents import ALARM, UNKNOWN, MetricAlarm
+
 BREACHING = "breaching"
 MOST_TOLD = 5
 COMPARISONS: dict[str, Callable[[float, float], bool]] = {
@@ -42,18 +43,18 @@ class AlarmPeriod:
         return {"timestamp": moment(self.at), **{name: value for name, value in known.items() if value is not None}}
 
 
-def breaches(document: Mapping[str, Any], point: AlarmPeriod) -> bool:
+def breaches(alarm: MetricAlarm, point: AlarmPeriod) -> bool:
     """True if the point, which has a value, is on the wrong side of the threshold."""
     assert point.value is not None
-    return COMPARISONS[document["ComparisonOperator"]](point.value, float(document["Threshold"]))
+    return COMPARISONS[alarm.comparison](point.value, alarm.threshold)
 
 
-def reason(document: Mapping[str, Any], state: str, points: Sequence[AlarmPeriod], requested: int) -> str:
+def reason(alarm: MetricAlarm, state: str, points: Sequence[AlarmPeriod], requested: int) -> str:
     """Returns the reason for the points of an alarm's evaluation, the latest first. `requested`: how many points had to breach."""
     if state == UNKNOWN:
         return f"Insufficient Data: {_counted(len(points), 'datapoint')} unknown."
     known = [point for point in points if point.value is not None]
-    described = [point for point in known if breaches(document, point) == (state == ALARM)]
+    described = [point for point in known if breaches(alarm, point) == (state == ALARM)]
     if not described:  # missing data decided
         gaps, treated = len(points) - len(known), "Breaching" if state == ALARM else "NonBreaching"
         return (
@@ -62,8 +63,8 @@ def reason(document: Mapping[str, Any], state: str, points: Sequence[AlarmPeriod
         )
     listed = ", ".join(f"{float(point.value or 0.0)} ({_day(point.at)})" for point in described[:MOST_TOLD])
     side = "" if state == ALARM else "not "
-    crossed = f"{side}{_WORDS[document['ComparisonOperator']]} the threshold ({float(document['Threshold'])})"
-    if document.get("DatapointsToAlarm"):
+    crossed = f"{side}{_WORDS[alarm.comparison]} the threshold ({alarm.threshold})"
+    if alarm.datapoints:
         least = requested if state == ALARM else max(1, len(points) - requested + 1)
         transition = "OK -> ALARM" if state == ALARM else "ALARM -> OK"
         return (
@@ -73,13 +74,13 @@ def reason(document: Mapping[str, Any], state: str, points: Sequence[AlarmPeriod
     return f"Threshold Crossed: {_number(len(described), 'datapoint')} [{listed}] {_was(len(described))} {crossed}."
 
 
-def data(document: Mapping[str, Any], points: Sequence[AlarmPeriod], now: float) -> dict[str, Any]:
+def data(alarm: MetricAlarm, points: Sequence[AlarmPeriod], now: float) -> dict[str, Any]:
     """Returns the contents of StateReasonData; `now`: when the metric was queried."""
     known = [point for point in points if point.value is not None]
     metric = {
-        "unit": document.get("Unit"),
-        "statistic": document.get("Statistic") or document.get("ExtendedStatistic"),
-        "period": document.get("Period"),
+        "unit": alarm.unit,
+        "statistic": alarm.statistic or alarm.percentile,
+        "period": alarm.period_s,
     }
     return {
         "version": "1.0",
@@ -87,7 +88,7 @@ def data(document: Mapping[str, Any], points: Sequence[AlarmPeriod], now: float)
         **({"startDate": moment(known[-1].at)} if known else {}),
         **{name: value for name, value in metric.items() if value is not None},
         "recentDatapoints": [point.value for point in reversed(known)],
-        "threshold": float(document["Threshold"]),
+        "threshold": alarm.threshold,
         "evaluatedDatapoints": [point.described() for point in points],
     }
 

@@ -17,9 +17,11 @@ from typing import Any
 
 import botocore.session
 
-from sagewright.engine.calls import Call, OperationRequest
+from sagewright.engine.calls import OperationRequest
+from sagewright.engine.dependencies import Dependencies
 from sagewright.engine.monitoring import alarm_reasons, composite_alarms
-from sagewright.engine.monitoring.alarm_reasons import ALARM, BREACHING, OK, UNKNOWN, AlarmPeriod, breaches, moment
+from sagewright.engine.monitoring.alarm_documents import ALARM, OK, UNKNOWN, Alarm, AlarmState, MetricAlarm
+from sagewright.engine.monitoring.alarm_reasons import BREACHING, AlarmPeriod, breaches, moment
 from sagewright.model.aws.arns import ROLE_NAME, assumed_role_arn
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
@@ -38,7 +40,6 @@ EVERY_S = 2.0
 MISSING, IGNORE = "missing", "ignore"
 SAMPLES = "samples"
 """The id of the query for the number of samples."""
-ACTIONS = {OK: "OKActions", ALARM: "AlarmActions", UNKNOWN: "InsufficientDataActions"}
 MOST_HISTORY = 50
 SCALE_AGAIN_MS = 60_000
 log = logging.getLogger("sagewright.engine.monitoring.alarms")
@@ -61,8 +62,8 @@ class AlarmReconciler:
 
     kinds: tuple[str, ...] = (KIND,)
 
-    def __init__(self, store: Database, call: Call, scale: Scale = lambda _arn, _alarm: None) -> None:
-        self._store, self._call, self._scale = store, call, scale
+    def __init__(self, dependencies: Dependencies, scale: Scale = lambda _arn, _alarm: None) -> None:
+        self._store, self._call, self._scale = dependencies.store, dependencies.call, scale
         self._looked: dict[str, float] = {}
 
     def active(self) -> list[tuple[str, str]]:
@@ -82,7 +83,7 @@ class AlarmReconciler:
             verdict = AlarmVerdict(UNKNOWN, f"The metric can't be read: {error.message}", {})
         if verdict is not None and verdict.state != alarm.status:
             alarm = set_state(self._store, alarm.id, verdict) or alarm
-        if alarm.document.get("Owed"):
+        if Alarm.read(alarm.document).owed:
             self._act(alarm)
         elif verdict is not None:
             self._scale_again(alarm, verdict)
@@ -92,39 +93,39 @@ class AlarmReconciler:
         if composite_alarms.is_composite(alarm):
             found = composite_alarms.judged(self._store, alarm)
             return AlarmVerdict(*found) if found else None
-        if now_ms() < alarm.document.get("State", {}).get("HeldUntilMs", 0):
+        if now_ms() < (Alarm.read(alarm.document).state.held_until_ms or 0):
             return None
-        return judge(alarm.document, self._points(alarm)[: int(alarm.document["EvaluationPeriods"])])
+        measured = MetricAlarm.read(alarm.document)
+        return judge(measured, self._points(alarm, measured)[: measured.periods])
 
-    def _points(self, alarm: Resource) -> list[AlarmPeriod]:
+    def _points(self, alarm: Resource, measured: MetricAlarm) -> list[AlarmPeriod]:
         """Returns the last periods, the latest first."""
-        document = alarm.document
-        period, count = _period(document), int(document["EvaluationPeriods"])
+        period, count = _period(measured), measured.periods
         now = datetime.now(UTC)
         this = datetime.fromtimestamp(now.timestamp() // period * period, UTC)
         begin = this - timedelta(seconds=period * count)
-        queries = document.get("Metrics") or [_query(document), _query(document, samples=True)]
+        queries = measured.queries or [_query(measured), _query(measured, samples=True)]
         request = {"MetricDataQueries": queries, "StartTime": begin, "EndTime": this + timedelta(seconds=period)}
         principal = assumed_role_arn(alarm.account, ROLE_NAME, "CloudWatch")
         answer = self._call(OperationRequest(principal, "cloudwatch", "GetMetricData", request, region=alarm.region))
         requested = next((one["Id"] for one in queries if one.get("ReturnData", True)), queries[0]["Id"])
         values = _values(answer, requested)
-        samples = {} if document.get("Metrics") else _values(answer, SAMPLES)
+        samples = {} if measured.queries else _values(answer, SAMPLES)
         begins = [this.timestamp() - period * number for number in range(count + 1)]
         periods = [AlarmPeriod(at, values.get(at), samples.get(at)) for at in begins]
         # A period in progress counts at once where more data can only make it worse.
-        rises = document["ComparisonOperator"].startswith("Greater")
+        rises = measured.comparison.startswith("Greater")
         return periods[:count] if rises and periods[0].value is not None else periods[1:]
 
     def _act(self, alarm: Resource) -> None:
-        for action in alarm.document["Owed"]:
+        for action in Alarm.read(alarm.document).owed:
             try:
                 self._carry_out(action, alarm)
             except AwsError as error:
                 log.warning("the action %s of alarm %s failed: %s", action, alarm.name, error.message)
 
         def done(current: Resource) -> Resource:
-            return replace(current, document={**current.document, "Owed": []})
+            return _changed(current, owed=[])
 
         resources.alter(self._store, alarm.id, done)
 
@@ -133,15 +134,15 @@ class AlarmReconciler:
 
         Source: CloudWatch's user guide, "Alarm actions".
         """
-        document, now = alarm.document, now_ms()
-        policies = [one for one in document.get(ACTIONS[verdict.state]) or () if ":autoscaling:" in one]
-        last = max(document.get("ScaledMs", 0), document.get("State", {}).get("UpdatedMs", 0))
-        if not policies or not document.get("ActionsEnabled", True) or now - last < SCALE_AGAIN_MS:
+        document, now = Alarm.read(alarm.document), now_ms()
+        policies = [one for one in document.actions(verdict.state) if ":autoscaling:" in one]
+        last = max(document.scaled_ms, document.state.updated_ms or 0)
+        if not policies or not document.acts or now - last < SCALE_AGAIN_MS:
             return
-        state = {**document.get("State", {}), "Data": verdict.data}
+        observed = _changed(alarm, state=replace(document.state, data=verdict.data))
         for policy in policies:
-            self._scale(policy, replace(alarm, document={**document, "State": state}))
-        resources.alter(self._store, alarm.id, lambda one: replace(one, document={**one.document, "ScaledMs": now}))
+            self._scale(policy, observed)
+        resources.alter(self._store, alarm.id, lambda one: _changed(one, scaled_ms=now))
 
     def _carry_out(self, action: str, alarm: Resource) -> None:
         if ":autoscaling:" in action:
@@ -155,47 +156,50 @@ class AlarmReconciler:
             log.warning("the action %s of alarm %s is of an unsupported kind", action, alarm.name)
 
 
-def judge(document: Mapping[str, Any], points: Sequence[AlarmPeriod]) -> AlarmVerdict | None:
+def _changed(alarm: Resource, **members: Any) -> Resource:
+    """Returns the alarm with changed members of its document."""
+    changed = replace(Alarm.read(alarm.document), **members)
+    return replace(alarm, document=changed.write(alarm.document))
+
+
+def judge(alarm: MetricAlarm, points: Sequence[AlarmPeriod]) -> AlarmVerdict | None:
     """Returns the state for the last periods, the latest first; None if it stays as it is."""
-    treat = document.get("TreatMissingData") or MISSING
-    requested = int(document.get("DatapointsToAlarm") or document["EvaluationPeriods"])
+    treat, requested = alarm.missing or MISSING, alarm.datapoints or alarm.periods
     known = [point for point in points if point.value is not None]
     if treat == IGNORE and len(known) < len(points):
         return None
-    breaching = sum(breaches(document, point) for point in known)
+    breaching = sum(breaches(alarm, point) for point in known)
     if treat == BREACHING:
         breaching += len(points) - len(known)
     if treat == MISSING:
         requested = min(requested, len(known))
     state = UNKNOWN if not known and treat == MISSING else ALARM if breaching >= requested else OK
-    reason = alarm_reasons.reason(document, state, points, requested)
-    return AlarmVerdict(state, reason[:1023], alarm_reasons.data(document, points, time.time()))
+    reason = alarm_reasons.reason(alarm, state, points, requested)
+    return AlarmVerdict(state, reason[:1023], alarm_reasons.data(alarm, points, time.time()))
 
 
 def set_state(store: Database, alarm_id: str, verdict: AlarmVerdict) -> Resource | None:
     """Moves the alarm to a state and schedules its actions."""
 
     def how(current: Resource) -> Resource:
-        at = now_ms()
-        document = current.document
-        actions = document.get(ACTIONS[verdict.state]) or [] if document.get("ActionsEnabled", True) else []
-        changed = current.status != verdict.state
-        before = document.get("State", {})
-        held = {"HeldUntilMs": at + int(verdict.held_s * 1000)} if verdict.held_s else {}
+        at, document = now_ms(), Alarm.read(current.document)
+        changed, before = current.status != verdict.state, document.state
         entry = {
             "AtMs": at, "From": current.status, "To": verdict.state, "Reason": verdict.reason, "Data": verdict.data,
-            "FromReason": before.get("Reason"), "FromData": before.get("Data"),
+            "FromReason": before.reason, "FromData": before.data,
         }  # fmt: skip
-        return replace(
-            current,
-            status=verdict.state,
-            document={
-                **document,
-                "State": {"Reason": verdict.reason, "Data": verdict.data, "UpdatedMs": at} | held,
-                "Owed": actions if changed else document.get("Owed", []),
-                "History": [*document.get("History", []), *([entry] if changed else [])][-MOST_HISTORY:],
-            },
+        state = AlarmState(
+            reason=verdict.reason,
+            data=verdict.data,
+            updated_ms=at,
+            held_until_ms=at + int(verdict.held_s * 1000) if verdict.held_s else None,
         )
+        if changed:
+            owed = document.actions(verdict.state) if document.acts else []
+            history = [*document.history, entry][-MOST_HISTORY:]
+            document = replace(document, owed=owed, history=history)
+        written = replace(document, state=state).write(current.document)
+        return replace(current, status=verdict.state, document=written)
 
     return resources.alter(store, alarm_id, how)
 
@@ -203,7 +207,13 @@ def set_state(store: Database, alarm_id: str, verdict: AlarmVerdict) -> Resource
 def set_by_hand(store: Database, alarm: Resource, verdict: AlarmVerdict) -> None:
     """Sets the state until the metric is evaluated again: CloudWatch does so each minute, or each ten seconds where periods are
     shorter than a minute. A composite alarm keeps the state until one of its children changes."""
-    held_s = 0.0 if composite_alarms.is_composite(alarm) else 60.0 if _period(alarm.document) >= 60 else 10.0
+    held_s = (
+        0.0
+        if composite_alarms.is_composite(alarm)
+        else 60.0
+        if _period(MetricAlarm.read(alarm.document)) >= 60
+        else 10.0
+    )
     set_state(store, alarm.id, replace(verdict, held_s=held_s))
 
 
@@ -216,11 +226,11 @@ def alarmed(store: Database, endpoint: Resource, names: list[str]) -> str:
     return ""
 
 
-def _period(document: Mapping[str, Any]) -> int:
-    if document.get("Period"):
-        return int(document["Period"])
-    periods = [one["MetricStat"]["Period"] for one in document.get("Metrics", []) if "MetricStat" in one]
-    periods += [one["Period"] for one in document.get("Metrics", []) if one.get("Period")]
+def _period(alarm: MetricAlarm) -> int:
+    if alarm.period_s:
+        return alarm.period_s
+    periods = [one["MetricStat"]["Period"] for one in alarm.queries if "MetricStat" in one]
+    periods += [one["Period"] for one in alarm.queries if one.get("Period")]
     return int(max(periods, default=60))
 
 
@@ -230,74 +240,61 @@ def _values(answer: Mapping[str, Any], query: str) -> dict[float, float]:
     return {at.timestamp(): value for at, value in zip(found["Timestamps"], found["Values"], strict=True)}
 
 
-def _query(document: Mapping[str, Any], *, samples: bool = False) -> dict[str, Any]:
+def _query(alarm: MetricAlarm, *, samples: bool = False) -> dict[str, Any]:
     stat: dict[str, Any] = {
-        "Metric": {
-            "Namespace": document["Namespace"],
-            "MetricName": document["MetricName"],
-            "Dimensions": document.get("Dimensions", []),
-        },
-        "Period": document["Period"],
-        "Stat": "SampleCount" if samples else document.get("ExtendedStatistic") or document["Statistic"],
+        "Metric": {"Namespace": alarm.namespace, "MetricName": alarm.metric, "Dimensions": alarm.dimensions},
+        "Period": alarm.period_s,
+        "Stat": "SampleCount" if samples else alarm.percentile or alarm.statistic,
     }
-    if document.get("Unit"):
-        stat["Unit"] = document["Unit"]
+    if alarm.unit:
+        stat["Unit"] = alarm.unit
     return {"Id": SAMPLES if samples else "m1", "MetricStat": stat, "ReturnData": True}
 
 
 def _described(alarm: Resource) -> dict[str, Any]:
     """Returns the alarm in the format that CloudWatch's messages to SNS are published in."""
-    history = alarm.document.get("History") or [{"From": UNKNOWN}]
-    of_it = composite_alarms.message(alarm) if composite_alarms.is_composite(alarm) else {"Trigger": _trigger(alarm)}
-    actions = {
-        name: alarm.document.get(name) or [] for name in ("OKActions", "AlarmActions", "InsufficientDataActions")
-    }
+    document = Alarm.read(alarm.document)
+    history = document.history or [{"From": UNKNOWN}]
+    trigger = MetricAlarm.read(alarm.document) if document.rule == "" else None
+    of_it = composite_alarms.message(alarm) if trigger is None else {"Trigger": _trigger(trigger)}
     return {
         "AlarmName": alarm.name,
-        "AlarmDescription": alarm.document.get("AlarmDescription"),
+        "AlarmDescription": document.description,
         "AWSAccountId": alarm.account,
         "NewStateValue": alarm.status,
-        "NewStateReason": alarm.document["State"]["Reason"],
-        "StateChangeTime": moment(alarm.document["State"]["UpdatedMs"] / 1000),
-        "AlarmConfigurationUpdatedTimestamp": moment(alarm.document.get("ConfiguredMs", alarm.created_ms) / 1000),
+        "NewStateReason": document.state.reason,
+        "StateChangeTime": moment((document.state.updated_ms or alarm.created_ms) / 1000),
+        "AlarmConfigurationUpdatedTimestamp": moment((document.configured_ms or alarm.created_ms) / 1000),
         "AlarmArn": f"arn:aws:cloudwatch:{alarm.region}:{alarm.account}:alarm:{alarm.name}",
         "ActionExecutedAfterMuteWindow": False,
         "Region": _region_name(alarm.region),
         "OldStateValue": history[-1]["From"],
-        **actions,
+        "OKActions": document.ok_actions,
+        "AlarmActions": document.alarm_actions,
+        "InsufficientDataActions": document.unknown_actions,
         **of_it,
     }
 
 
-def _trigger(alarm: Resource) -> dict[str, Any]:
+def _trigger(alarm: MetricAlarm) -> dict[str, Any]:
     """Returns the description of an alarm's metric in messages."""
-    document = alarm.document
     trigger: dict[str, Any] = {
-        name: document[name]
-        for name in (
-            "MetricName",
-            "Namespace",
-            "Statistic",
-            "ExtendedStatistic",
-            "Period",
-            "EvaluationPeriods",
-            "Threshold",
-            "Unit",
-            "TreatMissingData",
-        )
-        if name in document
+        "MetricName": alarm.metric,
+        "Namespace": alarm.namespace,
+        "Statistic": _STATISTICS.get(alarm.statistic, alarm.statistic) if alarm.statistic else None,
+        "ExtendedStatistic": alarm.percentile,
+        "Period": alarm.period_s,
+        "EvaluationPeriods": alarm.periods,
+        "Threshold": alarm.threshold,
+        "Unit": alarm.unit,
+        "TreatMissingData": alarm.missing,
+        "StatisticType": "Statistic" if alarm.statistic else None,
     }
-    if "Statistic" in trigger:
-        trigger |= {
-            "StatisticType": "Statistic",
-            "Statistic": _STATISTICS.get(trigger["Statistic"], trigger["Statistic"]),
-        }
-    dimensions = [{"name": one["Name"], "value": one["Value"]} for one in document.get("Dimensions") or ()]
     return {
-        **trigger,
-        "Dimensions": dimensions,
-        "ComparisonOperator": document["ComparisonOperator"],
-        "EvaluateLowSampleCountPercentile": document.get("EvaluateLowSampleCountPercentile", ""),
+        **{name: value for name, value in trigger.items() if value is not None},
+        "Dimensions": [{"name": one["Name"], "value": one["Value"]} for one in alarm.dimensions],
+        "ComparisonOperator": alarm.comparison,
+        "EvaluateLowSampleCountPercentile": alarm.low_samples,
     }
 
 

@@ -17,13 +17,21 @@ from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sagewright.engine.calls import Call, OperationRequest
+from sagewright.engine.calls import OperationRequest
+from sagewright.engine.dependencies import Dependencies
 from sagewright.engine.events.schedules import BadScheduleExpression, read_schedule
+from sagewright.engine.monitoring.alarm_documents import Alarm, MetricAlarm
+from sagewright.engine.monitoring.scaling_documents import (
+    ActivityStatus,
+    PolicyType,
+    ScalableTarget,
+    ScalingPolicy,
+    ScheduledScaling,
+)
 from sagewright.engine.monitoring.scaling_targets import Scalable, scalable_of
 from sagewright.model.aws.arns import assumed_role_arn
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
-from sagewright.store.database import Database
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import Resource
 
@@ -54,8 +62,8 @@ class AutoscalingReconciler:
 
     kinds: tuple[str, ...] = (KIND,)
 
-    def __init__(self, store: Database, call: Call) -> None:
-        self._store, self._call = store, call
+    def __init__(self, dependencies: Dependencies) -> None:
+        self._store, self._call = dependencies.store, dependencies.call
         self._looked: dict[str, float] = {}
 
     def active(self) -> list[tuple[str, str]]:
@@ -81,35 +89,34 @@ class AutoscalingReconciler:
     def scale(self, policy_arn: str, alarm: Resource) -> None:
         """Applies a step policy for an alarm that has just changed its state."""
         for target in resources.of_kind(self._store, KIND):
-            for policy in target.document.get("Policies", []):
-                if policy["PolicyARN"] == policy_arn and policy["PolicyType"] == "StepScaling":
+            for policy in ScalableTarget.read(target.document).policies:
+                if policy.arn == policy_arn and policy.type == PolicyType.STEP:
                     self._step(target, policy, alarm)
 
-    def _step(self, target: Resource, policy: Mapping[str, Any], alarm: Resource) -> None:
+    def _step(self, target: Resource, policy: ScalingPolicy, alarm: Resource) -> None:
         present = self._capacity(target)
-        config = policy["StepScalingPolicyConfiguration"]
-        if present is None or self._cools(target, policy["PolicyName"], config.get("Cooldown", COOLDOWN_S)):
+        if present is None or self._cools(target, policy.name, policy.steps.get("Cooldown", COOLDOWN_S)):
             return
-        points = alarm.document["State"]["Data"].get("recentDatapoints") or []
-        breach = (points[-1] - float(alarm.document["Threshold"])) if points else 0.0
-        requested = adjusted(config, present, breach)
+        points = Alarm.read(alarm.document).state.data.get("recentDatapoints") or []
+        breach = (points[-1] - MetricAlarm.read(alarm.document).threshold) if points else 0.0
+        requested = adjusted(policy.steps, present, breach)
         if requested is not None:
-            cause = f"monitor alarm {alarm.name} in state {alarm.status} triggered policy {policy['PolicyName']}"
-            wish = self._bounded(target, Wish(requested, cause, policy=policy["PolicyName"]))
+            cause = f"monitor alarm {alarm.name} in state {alarm.status} triggered policy {policy.name}"
+            wish = self._bounded(target, Wish(requested, cause, policy=policy.name))
             if wish.capacity != present and not self._held(target, present, wish):
                 self._apply(target, present, wish)
 
     def _tracking(self, target: Resource, present: int) -> Iterable[Wish]:
-        for policy in target.document.get("Policies", []):
-            if policy["PolicyType"] != "TargetTrackingScaling":
+        document = ScalableTarget.read(target.document)
+        for policy in document.policies:
+            if policy.type != PolicyType.TARGET_TRACKING:
                 continue
-            config = policy["TargetTrackingScalingPolicyConfiguration"]
             try:
-                points = self._points(target, config, policy["CreatedMs"])
+                points = self._points(target, policy.tracking, policy.created_ms)
             except AwsError as error:
-                log.warning("the metric of scaling policy %s can't be read: %s", policy["PolicyName"], error.message)
+                log.warning("the metric of scaling policy %s can't be read: %s", policy.name, error.message)
                 continue
-            wish = tracked(config, policy["PolicyName"], present, points, target.document["MinCapacity"])
+            wish = tracked(policy.tracking, policy.name, present, points, document.least)
             if wish is not None and not self._held(target, present, wish):
                 yield wish
 
@@ -133,25 +140,24 @@ class AutoscalingReconciler:
     def _ring(self, target: Resource) -> Resource:
         """Applies due scheduled actions, which change the bounds."""
         now = now_ms()
-        due = [one for one in target.document.get("Scheduled", []) if one.get("NextMs") and one["NextMs"] <= now]
+        actions = map(ScheduledScaling.read, ScalableTarget.read(target.document).scheduled)
+        due = {one.name: one for one in actions if one.next_ms and one.next_ms <= now}
         if not due or _suspended(target, "ScheduledScalingSuspended"):
             return target
 
         def how(current: Resource) -> Resource:
             document = dict(current.document)
-            names = {one["ScheduledActionName"] for one in due}
-            for one in due:
-                document |= one.get("ScalableTargetAction") or {}
-            scheduled = [
-                {**one, "NextMs": next_ms(one, now)} if one["ScheduledActionName"] in names else one
-                for one in document.get("Scheduled", [])
-            ]
-            return replace(current, document=document | {"Scheduled": scheduled})
+            for one in due.values():
+                document |= one.bounds
+            scheduled = [_rung(one, now, due) for one in ScalableTarget.read(document).scheduled]
+            changed = replace(ScalableTarget.read(document), scheduled=scheduled)
+            return replace(current, document=changed.write(document))
 
         return resources.alter(self._store, target.id, how) or target
 
     def _bounded(self, target: Resource, wish: Wish) -> Wish:
-        least, most = target.document["MinCapacity"], target.document["MaxCapacity"]
+        document = ScalableTarget.read(target.document)
+        least, most = document.least, document.most
         machine = len(os.sched_getaffinity(0))
         capacity = max(least, min(most, wish.capacity))
         capacity = min(capacity, max(machine, least))
@@ -168,26 +174,29 @@ class AutoscalingReconciler:
 
     def _apply(self, target: Resource, present: int, wish: Wish) -> None:
         scalable = _scalable(target)
-        status, message = "Successful", f"Successfully set desired {scalable.noun} count to {wish.capacity}."
+        status, message = (
+            ActivityStatus.SUCCESSFUL,
+            f"Successfully set desired {scalable.noun} count to {wish.capacity}.",
+        )
         try:
             scalable.resize(partial(self._ask, target, "sagemaker"), wish.capacity)
         except AwsError as error:
-            status, message = "Failed", error.message
+            status, message = ActivityStatus.FAILED, error.message
         at = now_ms()
         activity = {
             "ActivityId": str(uuid.uuid4()),
             "Description": f"Setting desired {scalable.noun} count to {wish.capacity}.",
             "Cause": wish.cause,
             "AtMs": at,
-            "StatusCode": status,
+            "StatusCode": status.value,
             "StatusMessage": message,
         }
 
         def how(current: Resource) -> Resource:
-            document = current.document
-            acted = document.get("Acted", {}) | ({wish.policy: at} if wish.policy else {})
-            kept = [activity, *document.get("Activities", [])][:MOST_ACTIVITIES]
-            return replace(current, document={**document, "Acted": acted, "Activities": kept})
+            document = ScalableTarget.read(current.document)
+            acted = document.acted | ({wish.policy: at} if wish.policy else {})
+            changed = replace(document, acted=acted, activities=[activity, *document.activities][:MOST_ACTIVITIES])
+            return replace(current, document=changed.write(current.document))
 
         resources.alter(self._store, target.id, how)
         log.info("%s: from %d to %d: %s", target.name, present, wish.capacity, wish.cause)
@@ -197,8 +206,8 @@ class AutoscalingReconciler:
         return _suspended(target, which) or self._cools(target, wish.policy, wish.cooldown_s)
 
     def _cools(self, target: Resource, policy: str, cooldown_s: int) -> bool:
-        acted = target.document.get("Acted", {}).get(policy, 0)
-        return bool(now_ms() - acted < cooldown_s * 1000)
+        acted = ScalableTarget.read(target.document).acted.get(policy, 0)
+        return now_ms() - acted < cooldown_s * 1000
 
     def _ask(self, target: Resource, service: str, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         principal = assumed_role_arn(target.account, ROLE, "AutoScaling")
@@ -206,7 +215,7 @@ class AutoscalingReconciler:
 
 
 def _suspended(target: Resource, which: str) -> bool:
-    return bool((target.document.get("SuspendedState") or {}).get(which))
+    return bool(ScalableTarget.read(target.document).suspended.get(which))
 
 
 def _scalable(target: Resource) -> Scalable:
@@ -270,22 +279,26 @@ def adjusted(config: Mapping[str, Any], present: int, breach: float) -> int | No
     return None
 
 
-def next_ms(action: Mapping[str, Any], after_ms: int) -> int | None:
+def _rung(action: dict[str, Any], now: int, due: Mapping[str, ScheduledScaling]) -> dict[str, Any]:
+    """Returns a scheduled action after the due ones have been applied."""
+    read = ScheduledScaling.read(action)
+    return {**action, "NextMs": next_ms(read, now)} if read.name in due else action
+
+
+def next_ms(action: ScheduledScaling, after_ms: int) -> int | None:
     """Returns when a scheduled action is due next. Raises BadSchedule."""
-    text = action["Schedule"]
+    text = action.schedule
     if text.startswith("at("):
         try:
             at = datetime.fromisoformat(text[3:-1])
-            zone = ZoneInfo(action.get("Timezone") or "UTC")
+            zone = ZoneInfo(action.zone)
         except (ValueError, KeyError) as error:
             raise BadScheduleExpression(f"{text}: {error}") from error
         due = int(at.replace(tzinfo=zone).timestamp() * 1000)
     else:
         due = read_schedule(text).after(after_ms) or 0
-    end = action.get("EndMs")
-    begin = action.get("StartMs") or 0
-    due = max(due, begin) if text.startswith("rate(") else due
-    return due if due > after_ms and (end is None or due <= end) else None
+    due = max(due, action.start_ms) if text.startswith("rate(") else due
+    return due if due > after_ms and (action.end_ms is None or due <= action.end_ms) else None
 
 
 def _queries(target: Resource, config: Mapping[str, Any]) -> list[dict[str, Any]]:

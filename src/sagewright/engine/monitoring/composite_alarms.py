@@ -9,14 +9,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sagewright.engine.monitoring.alarm_reasons import ALARM, OK, UNKNOWN, moment
+from sagewright.engine.monitoring.alarm_documents import ALARM, OK, RULE, UNKNOWN, Alarm
+from sagewright.engine.monitoring.alarm_reasons import moment
 from sagewright.engine.monitoring.alarm_rules import read_rule
 from sagewright.store.database import Database
 from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import Resource
-
-RULE = "AlarmRule"
 
 
 def is_composite(alarm: Resource) -> bool:
@@ -26,16 +25,16 @@ def is_composite(alarm: Resource) -> bool:
 def children_of(store: Database, alarm: Resource) -> list[Resource]:
     """Returns the existing alarms that its rule names."""
     scope = ResourceScope(alarm.kind, alarm.account, alarm.region)
-    found = [resources.find(store, scope, name) for name in read_rule(alarm.document[RULE]).children]
+    found = [resources.find(store, scope, name) for name in read_rule(Alarm.read(alarm.document).rule).children]
     return [one for one in found if one is not None]
 
 
 def judged(store: Database, alarm: Resource) -> tuple[str, str, dict[str, Any]] | None:
     """Returns the alarm's state, reason and data; None if it stays as it is, and while alarms depend on each other."""
-    children = children_of(store, alarm)
-    state = ALARM if read_rule(alarm.document[RULE]).holds({one.name: one.status for one in children}) else OK
+    children, configured = children_of(store, alarm), Alarm.read(alarm.document)
+    state = ALARM if read_rule(configured.rule).holds({one.name: one.status for one in children}) else OK
     latest = max((_updated_ms(one) for one in children), default=0)
-    anew = alarm.status == UNKNOWN or max(latest, alarm.document.get("ConfiguredMs", 0)) >= _updated_ms(alarm)
+    anew = alarm.status == UNKNOWN or max(latest, configured.configured_ms or 0) >= _updated_ms(alarm)
     if state == alarm.status or not anew or _in_circle(store, alarm):
         return None
     if alarm.status == UNKNOWN:
@@ -52,9 +51,10 @@ def judged(store: Database, alarm: Resource) -> tuple[str, str, dict[str, Any]] 
 
 def message(alarm: Resource) -> dict[str, Any]:
     """Returns the fields of messages to SNS that only composite alarms have."""
-    turned = alarm.document["State"]["Data"].get("triggeringAlarms", [])
+    document = Alarm.read(alarm.document)
+    turned = document.state.data.get("triggeringAlarms", [])
     return {
-        RULE: alarm.document[RULE],
+        RULE: document.rule,
         "TriggeringChildren": [
             {
                 "Arn": one["arn"],
@@ -82,7 +82,7 @@ def _described(child: Resource) -> dict[str, Any]:
 
 
 def _updated_ms(alarm: Resource) -> int:
-    return int(alarm.document.get("State", {}).get("UpdatedMs") or alarm.created_ms)
+    return Alarm.read(alarm.document).state.updated_ms or alarm.created_ms
 
 
 def _arn(alarm: Resource) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -15,6 +16,7 @@ from sqlalchemy import Connection
 
 from sagewright.engine.monitoring.filter_conditions import MISSING
 from sagewright.engine.monitoring.filter_patterns import Fields, Filter, compile_fields, compile_filter
+from sagewright.model.members import TypedDocument, member
 from sagewright.store.database import Database
 from sagewright.store.logs import metrics
 from sagewright.store.logs.logs import LogScope
@@ -25,6 +27,14 @@ from sagewright.store.resources.resources import Resource
 KIND = "log-metric-filter"
 MINUTE_MS = 60_000
 Line = tuple[int, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricFilter(TypedDocument):
+    """`transformations`: as MetricTransformation."""
+
+    pattern: str = member("filterPattern")
+    transformations: list[dict[str, Any]] = member("metricTransformations")
 
 
 def parent_of(scope: LogScope, group: str) -> str:
@@ -55,9 +65,10 @@ def _filters(store: Database, connection: Connection, parent: str) -> list[Resou
 
 def _counted(metric_filter: Resource, scope: LogScope, lines: Sequence[Line]) -> list[tuple[MetricSeries, Datum]]:
     """Returns one datum per minute and value; equal values are merged, so that percentiles stay exact."""
-    matches, fields = _compiled(metric_filter.document["filterPattern"])
+    document = MetricFilter.read(metric_filter.document)
+    matches, fields = _compiled(document.pattern)
     found: list[tuple[MetricSeries, Datum]] = []
-    for transformation in metric_filter.document["metricTransformations"]:
+    for transformation in document.transformations:
         counts: Counter[tuple[int, str, float]] = Counter()
         quiet = {at_ms // MINUTE_MS for at_ms, _ in lines}
         for at_ms, message in lines:

@@ -9,6 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from sagewright.engine.described_endpoints import DescribedEndpoint
+from sagewright.model.jobs.state_machines import EndpointStatus
+
 CallOperation = Callable[[str, dict[str, Any]], dict[str, Any]]
 """Calls an operation of SageMaker with the target's role. Raises AwsError."""
 Dimensions = list[dict[str, str]]
@@ -28,7 +31,7 @@ class VariantInstances:
     def present(self, ask: CallOperation) -> int | None:
         """Returns the desired number; None if it cannot be changed now."""
         found = ask("DescribeEndpoint", {"EndpointName": self.endpoint})
-        if found["EndpointStatus"] != "InService":
+        if not DescribedEndpoint.read(found).serves:
             return None
         counts = {one["VariantName"]: one.get("DesiredInstanceCount") for one in found.get("ProductionVariants", [])}
         return counts.get(self.variant)
@@ -54,7 +57,7 @@ class ComponentCopies:
 
     def present(self, ask: CallOperation) -> int | None:
         found = ask("DescribeInferenceComponent", {"InferenceComponentName": self.component})
-        if found["InferenceComponentStatus"] != "InService":
+        if found["InferenceComponentStatus"] != EndpointStatus.IN_SERVICE:
             return None
         count: int = found["RuntimeConfig"]["DesiredCopyCount"]
         return count

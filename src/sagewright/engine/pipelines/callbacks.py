@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 
 from sagewright.engine.pipelines.step_records import StepRecord, token_for
 from sagewright.model.clock import now_ms
+from sagewright.model.members import TypedDocument, member
 from sagewright.pipelines.plan import StepStatus
 from sagewright.store.database import Database
 from sagewright.store.jobs.jobs import ResourceScope
@@ -22,6 +23,14 @@ from sagewright.store.resources.resources import Resource
 
 KIND, TYPE = "pipeline-callback", "Callback"
 OPEN, ANSWERED, CLOSED = "open", "answered", "closed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CallbackDocument(TypedDocument):
+    """The row of a token. `answer`: None until it is answered."""
+
+    step: str = member("Step")
+    answer: dict[str, Any] | None = member("Answer", None)
 
 
 def waits(record: StepRecord) -> bool:
@@ -36,7 +45,7 @@ def open_for(store: Database, execution: Resource, record: StepRecord) -> None:
     row = Resource(
         id=uuid.uuid4().hex, kind=KIND, account=execution.account, region=execution.region,
         name=token_for(execution, record.name, record.attempt), version=0, parent=execution.id, status=OPEN,
-        created_ms=now, modified_ms=now, document={"Step": record.name},
+        created_ms=now, modified_ms=now, document=CallbackDocument(step=record.name).write({}),
     )  # fmt: skip
     try:
         with store.write() as connection:
@@ -57,7 +66,8 @@ def answer(store: Database, row: Resource, document: Mapping[str, Any]) -> bool:
     def how(current: Resource) -> Resource | None:
         if current.status != OPEN:
             return None
-        return replace(current, status=ANSWERED, document={**current.document, "Answer": dict(document)})
+        kept = replace(CallbackDocument.read(current.document), answer=dict(document))
+        return replace(current, status=ANSWERED, document=kept.write(current.document))
 
     return resources.alter(store, row.id, how) is not None
 
@@ -66,7 +76,8 @@ def answers(store: Database, execution: Resource) -> dict[str, dict[str, Any]]:
     """Returns the answers that no step has consumed yet, by step name."""
     waiting = resources.in_status(store, KIND, (ANSWERED,))
     rows = (row for row in resources.several(store, waiting) if row.parent == execution.id)
-    return {row.document["Step"]: row.document["Answer"] for row in rows}
+    found = (CallbackDocument.read(row.document) for row in rows)
+    return {one.step: one.answer or {} for one in found}
 
 
 def close(store: Database, execution: Resource, record: StepRecord) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from sagewright.engine.calls import Call
+from sagewright.engine.dependencies import Dependencies
 from sagewright.engine.pipelines import callbacks, step_records
+from sagewright.engine.pipelines.execution_documents import ExecutionDocument, ExecutionStatus
 from sagewright.engine.pipelines.step_records import EXECUTION, MOST_ROW, MOST_ROWS, StepRecord
 from sagewright.engine.pipelines.step_references import StepReferences, execution_arn
 from sagewright.engine.pipelines.steps.base import StepContext, StepObservation
@@ -19,14 +20,12 @@ from sagewright.engine.pipelines.steps.table import kind_of
 from sagewright.model.budgets import Budget, Ledger, OverBudget
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
-from sagewright.objects.access import ObjectStore
 from sagewright.pipelines import caching, retries
 from sagewright.pipelines.definition import PipelineDefinition, PipelineStep
 from sagewright.pipelines.errors import BadDefinition, BadReference
 from sagewright.pipelines.plan import Frontier, Next, StepStatus
 from sagewright.pipelines.references import MOST_MADE, resolve
 from sagewright.pipelines.step_types import step_type
-from sagewright.store.database import Database
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import Resource
 
@@ -39,16 +38,6 @@ FAILED = "Step failure: One or multiple steps failed."
 THROTTLED = frozenset({"ThrottlingException", "Throttling", "TooManyRequestsException"})
 FAULTS = (ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError)
 """Raised for malformed arguments: the step fails, since another try would have the same result."""
-
-
-@dataclass(frozen=True)
-class PipelineDependencies:
-    """Dependencies of pipelines. `wake_after(seconds, kind, id)` schedules a later reconcile."""
-
-    store: Database
-    objects: ObjectStore
-    call: Call
-    wake_after: Callable[[float, str, str], None]
 
 
 @dataclass
@@ -88,13 +77,13 @@ class ExecutionProgress:
 class ExecutionPass:
     """One reconciliation pass over one execution: observes its running steps and begins new ones."""
 
-    def __init__(self, dependencies: PipelineDependencies, execution: Resource, progress: ExecutionProgress) -> None:
+    def __init__(self, dependencies: Dependencies, execution: Resource, progress: ExecutionProgress) -> None:
         self._dependencies, self._execution, self._progress = dependencies, execution, progress
         self._definition, self._frontier = progress.definition, progress.frontier
 
     def take(self) -> None:
         """Runs the pass. Raises step_records.StepOvertaken."""
-        stopping = self._execution.status == "Stopping"
+        stopping = self._execution.status == ExecutionStatus.STOPPING
         live = [self._progress.records[name] for name in self._frontier.live]
         answers = (
             callbacks.answers(self._dependencies.store, self._execution) if any(map(callbacks.waits, live)) else {}
@@ -108,7 +97,7 @@ class ExecutionPass:
         if stopping:
             self._end_if_over(stopped=True)
             return
-        most = (self._execution.document.get("ParallelismConfiguration") or {}).get("MaxParallelExecutionSteps")
+        most = ExecutionDocument.read(self._execution.document).parallelism.most
         while True:  # a step may be over as soon as it begins, and unblock others
             found = self._frontier.next(most)
             for step in found.start:
@@ -297,7 +286,7 @@ class ExecutionPass:
             if observation.exception
             else None
         )
-        if policy is None or self._execution.status == "Stopping":
+        if policy is None or self._execution.status == ExecutionStatus.STOPPING:
             return False
         delay_s = policy.delay_s(record.attempt - 1, (now_ms() - record.started_ms) / 1000)
         if delay_s is None:
@@ -342,14 +331,14 @@ class ExecutionPass:
         found = self._frontier.next(None)
         if not stopped and not found.over:
             return
-        status = "Stopped" if stopped else _status_at_end(found)
+        status = ExecutionStatus.STOPPED if stopped else _status_at_end(found)
         ended = {"EndedMs": now_ms()} | ({"FailureReason": FAILED} if found.failed and not stopped else {})
         before = self._execution.status
         resources.alter(
             self._dependencies.store,
             self._execution.id,
             lambda one: (
-                None if one.status != before else replace(one, status=status, document={**one.document, **ended})
+                None if one.status != before else replace(one, status=str(status), document={**one.document, **ended})
             ),
         )
 
@@ -373,8 +362,8 @@ class ExecutionPass:
         return StepReferences(*stores, self._execution, progress.definition, progress.records, record)
 
 
-def _status_at_end(found: Next) -> str:
+def _status_at_end(found: Next) -> ExecutionStatus:
     """Returns the execution's final status. Source: SDK v3's StepDependency, "CompletedWithFailures status instead of Failed"."""
     if not found.failed:
-        return "Succeeded"
-    return "CompletedWithFailures" if found.handled else "Failed"
+        return ExecutionStatus.SUCCEEDED
+    return ExecutionStatus.COMPLETED_WITH_FAILURES if found.handled else ExecutionStatus.FAILED

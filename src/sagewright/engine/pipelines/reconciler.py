@@ -11,15 +11,16 @@ import threading
 from collections import OrderedDict
 from weakref import WeakValueDictionary
 
+from sagewright.engine.dependencies import Dependencies
 from sagewright.engine.pipelines import step_records
-from sagewright.engine.pipelines.execution_pass import ExecutionPass, ExecutionProgress, PipelineDependencies
+from sagewright.engine.pipelines.execution_documents import LIVE, ExecutionDocument, VersionDocument
+from sagewright.engine.pipelines.execution_pass import ExecutionPass, ExecutionProgress
 from sagewright.engine.pipelines.step_records import EXECUTION, VERSION
 from sagewright.pipelines.definition import PipelineDefinition, read_definition
 from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import Resource
 
-LIVE = ("Executing", "Stopping")
 MOST_KEPT, MOST_KEPT_BYTES = 200, 96 << 20
 """Maximum number of executions kept in memory, and of bytes of their steps and definitions. Others are read again."""
 
@@ -29,7 +30,7 @@ class PipelineReconciler:
 
     kinds: tuple[str, ...] = (EXECUTION,)
 
-    def __init__(self, dependencies: PipelineDependencies) -> None:
+    def __init__(self, dependencies: Dependencies) -> None:
         self._dependencies = dependencies
         self._progress: OrderedDict[str, ExecutionProgress] = OrderedDict()
         self._definitions: WeakValueDictionary[tuple[str, int], PipelineDefinition] = WeakValueDictionary()
@@ -55,7 +56,7 @@ class PipelineReconciler:
     def _of(self, execution: Resource) -> ExecutionProgress:
         with self._changing:
             progress = self._progress.get(execution.id)
-        round_ = execution.document.get("Round", 1)
+        round_ = ExecutionDocument.read(execution.document).round
         if progress is None or progress.round != round_:
             records = step_records.of_execution(self._dependencies.store, execution.id)
             progress = ExecutionProgress(self._definition(execution), records, round_, _selected(execution))
@@ -74,13 +75,13 @@ class PipelineReconciler:
 
     def _definition(self, execution: Resource) -> PipelineDefinition:
         """Returns the definition; all executions of a version share one object."""
-        document = execution.document
-        version = document["PipelineId"], document["PipelineVersionId"]
+        document = ExecutionDocument.read(execution.document)
+        version = document.pipeline_id, document.version
         found = self._definitions.get(version)
         if found is None:
             scope = ResourceScope(VERSION, execution.account, execution.region)
             row = resources.find(self._dependencies.store, scope, *version)
-            found = read_definition(str(row.document["PipelineDefinition"]) if row else EMPTY)
+            found = read_definition(VersionDocument.read(row.document).definition if row else EMPTY)
             self._definitions[version] = found
         return found
 
@@ -90,5 +91,5 @@ EMPTY = '{"Version": "2020-12-01", "Steps": []}'
 
 def _selected(execution: Resource) -> frozenset[str] | None:
     """Returns the steps of a selective execution; None for all."""
-    selection = execution.document.get("SelectiveExecutionConfig")
+    selection = ExecutionDocument.read(execution.document).selection
     return frozenset(one["StepName"] for one in selection["SelectedSteps"]) if selection else None

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from sagewright.engine.pipelines.execution_documents import ExecutionDocument
 from sagewright.model.budgets import size_of
 from sagewright.model.clock import now_ms
 from sagewright.pipelines.definition import PipelineStep
@@ -114,7 +115,9 @@ def name_for(execution: Resource, step: str, attempt: int, longest: int = 63, pr
 
 def digest_of(execution: Resource, step: str, attempt: int) -> str:
     """Returns a digest that is the same for one attempt of a step, and changes when the execution is retried."""
-    return hashlib.sha256(f"{execution.id}/{execution.document.get('Tries', 1)}/{step}/{attempt}".encode()).hexdigest()
+    return hashlib.sha256(
+        f"{execution.id}/{ExecutionDocument.read(execution.document).tries}/{step}/{attempt}".encode()
+    ).hexdigest()
 
 
 def token_for(execution: Resource, step: str, attempt: int) -> str:

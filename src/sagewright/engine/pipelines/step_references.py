@@ -7,9 +7,11 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 from sagewright.engine.pipelines import step_records
+from sagewright.engine.pipelines.execution_documents import ExecutionDocument
 from sagewright.engine.pipelines.step_records import EXECUTION, StepRecord
 from sagewright.model.aws.arns import sagemaker_arn
 from sagewright.model.aws.s3_uris import read_s3_uri
@@ -34,7 +36,7 @@ _reading = threading.Lock()
 
 def execution_arn(execution: Resource) -> str:
     """`arn:…:pipeline/<name>/execution/<id>`."""
-    name = execution.document["PipelineName"]
+    name = ExecutionDocument.read(execution.document).pipeline
     return f"{sagemaker_arn(execution.region, execution.account, 'pipeline', name)}/execution/{execution.name}"
 
 
@@ -55,17 +57,19 @@ class StepReferences:
     _files: dict[str, Any] = field(default_factory=dict)
     _read: Budget = field(default_factory=lambda: Budget("What a step reads of S3", MOST_READ))
 
+    @cached_property
+    def _document(self) -> ExecutionDocument:
+        return ExecutionDocument.read(self.execution.document)
+
     def parameter(self, name: str) -> Any:
-        return self.execution.document["Parameters"][name]
+        return self._document.parameters[name]
 
     def execution_value(self, name: str) -> Any:
-        document = self.execution.document
+        pipeline = self._document.pipeline
         job = self.record.job if self.record else ""
         values = {
-            "PipelineName": document["PipelineName"],
-            "PipelineArn": sagemaker_arn(
-                self.execution.region, self.execution.account, "pipeline", document["PipelineName"]
-            ),
+            "PipelineName": pipeline,
+            "PipelineArn": sagemaker_arn(self.execution.region, self.execution.account, "pipeline", pipeline),
             "PipelineExecutionId": self.execution.name,
             "PipelineExecutionArn": execution_arn(self.execution),
             "StartDateTime": to_datetime(self.execution.created_ms).isoformat(),
@@ -91,13 +95,13 @@ class StepReferences:
 
     def _find_earlier(self, step: str) -> StepRecord | None:
         scope = ResourceScope(EXECUTION, self.execution.account, self.execution.region)
-        source = self.execution.document.get("SourceExecution")
+        source = self._document.source
         while source is not None:
             earlier = resources.find(self.store, scope, source)
             record = None if earlier is None else step_records.one_of(self.store, earlier, step)
             if record is not None or earlier is None:
                 return record
-            source = earlier.document.get("SourceExecution")
+            source = ExecutionDocument.read(earlier.document).source
         return None
 
     def file(self, step: str, name: str) -> Any:

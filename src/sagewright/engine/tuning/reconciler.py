@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from sagewright.engine.dependencies import Dependencies
 from sagewright.engine.tuning import trials
-from sagewright.engine.tuning.tuning_pass import TuningDependencies, TuningPass, TuningProgress
+from sagewright.engine.tuning.tuning_documents import TuningDocument
+from sagewright.engine.tuning.tuning_pass import TuningPass, TuningProgress
 from sagewright.kinds.tuning import KIND, TrainingDefinition, TuningPlan, read_plan
 from sagewright.model.jobs.state_machines import ENDED, Status
 from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import Resource
+from sagewright.tuning.minds import Deciding
 from sagewright.tuning.study import Trial
 
 
@@ -24,8 +27,8 @@ class TuningReconciler:
 
     kinds: tuple[str, ...] = (KIND,)
 
-    def __init__(self, dependencies: TuningDependencies) -> None:
-        self._dependencies = dependencies
+    def __init__(self, dependencies: Dependencies, searchers: Deciding) -> None:
+        self._dependencies, self._searchers = dependencies, searchers
         self._progress: dict[str, TuningProgress] = {}
 
     def active(self) -> list[tuple[str, str]]:
@@ -43,12 +46,12 @@ class TuningReconciler:
         if progress is None:
             progress = self._progress[subject_id] = self._read(tuner)
         try:
-            TuningPass(self._dependencies, tuner, progress).take()
+            TuningPass(self._dependencies, self._searchers, tuner, progress).take()
         except trials.TrialOvertaken:  # by another server: its rows are read
             self._progress.pop(subject_id, None)
 
     def _read(self, tuner: Resource) -> TuningProgress:
-        plan = read_plan(tuner.document, tuner.document["Seed"])
+        plan = read_plan(tuner.document, TuningDocument.read(tuner.document).seed)
         progress = TuningProgress(
             plan, {one.number: one for one in trials.of_tuner(self._dependencies.store, tuner.id)}
         )

@@ -92,25 +92,36 @@ def name_of(tuner: Resource, number: int) -> str:
     return f"{tuner.name}-{number:03d}-{digest}"
 
 
+class TrialCounter(StrEnum):
+    """Source: botocore's TrainingJobStatusCounters."""
+
+    COMPLETED = "Completed"
+    IN_PROGRESS = "InProgress"
+    RETRYABLE_ERROR = "RetryableError"
+    NON_RETRYABLE_ERROR = "NonRetryableError"
+    STOPPED = "Stopped"
+
+
 def counters(rows: Mapping[str, int]) -> tuple[dict[str, int], dict[str, int]]:
     """Returns TrainingJobStatusCounters and ObjectiveStatusCounters from the number of rows with each `kept_status`."""
-    by_job = dict.fromkeys(("Completed", "InProgress", "RetryableError", "NonRetryableError", "Stopped"), 0)
-    by_objective = dict.fromkeys(("Succeeded", "Pending", "Failed"), 0)
+    by_job = dict.fromkeys((one.value for one in TrialCounter), 0)
+    objectives = (ObjectiveStatus.SUCCEEDED, ObjectiveStatus.PENDING, ObjectiveStatus.FAILED)
+    by_objective = dict.fromkeys((one.value for one in objectives), 0)
     for kept, count in rows.items():
         status, _, objective = kept.partition("/")
-        names = {
-            Status.FAILED: "NonRetryableError",
-            RETRIED: "RetryableError",
-            Status.COMPLETED: "Completed",
-            Status.STOPPED: "Stopped",
-        }
-        by_job[names.get(status, "InProgress")] += count
+        by_job[_COUNTERS.get(status, TrialCounter.IN_PROGRESS).value] += count
         if status != RETRIED:
             by_objective[objective] += count
     return by_job, by_objective
 
 
 RETRIED = "Retried"
+_COUNTERS: dict[str, TrialCounter] = {
+    Status.FAILED: TrialCounter.NON_RETRYABLE_ERROR,
+    RETRIED: TrialCounter.RETRYABLE_ERROR,
+    Status.COMPLETED: TrialCounter.COMPLETED,
+    Status.STOPPED: TrialCounter.STOPPED,
+}
 
 
 def kept_status(record: TrialRecord) -> str:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from sagewright.engine.calls import Call, OperationRequest, Owner
+from sagewright.engine.calls import OperationRequest, Owner
+from sagewright.engine.dependencies import Dependencies
 from sagewright.engine.pipelines.steps.tracking import config_of_owner
 from sagewright.engine.tuning import trials
 from sagewright.engine.tuning.trials import ObjectiveStatus, TrialRecord
+from sagewright.engine.tuning.tuning_documents import TuningDocument
 from sagewright.kinds.base import OWNER
 from sagewright.kinds.tuning import KIND, RESOURCE, Child, TrainingDefinition, TuningPlan, child_request
 from sagewright.model.aws.arns import sagemaker_arn
@@ -19,7 +21,6 @@ from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
 from sagewright.model.jobs.brief import FaultClass
 from sagewright.model.jobs.state_machines import Status
-from sagewright.store.database import Database
 from sagewright.store.resources import resources, tags
 from sagewright.store.resources.resources import Resource
 from sagewright.tuning.client import SearchFailed
@@ -39,16 +40,6 @@ MOST_SEARCHES = 5
 SEARCH_PAUSE_MS = 2000
 STOPPING_MS = 2000
 """Minimum time for which a tuning job is Stopping. Source: SDK v2's test_stop_tuning_job describes it right after the stop."""
-
-
-@dataclass(frozen=True)
-class TuningDependencies:
-    """Dependencies of tuning. `wake_after(seconds, kind, id)` schedules a later reconcile."""
-
-    store: Database
-    call: Call
-    searchers: Deciding
-    wake_after: Callable[[float, str, str], None]
 
 
 @dataclass
@@ -77,8 +68,10 @@ class TuningProgress:
 class TuningPass:
     """One reconciliation pass over one tuning job."""
 
-    def __init__(self, dependencies: TuningDependencies, tuner: Resource, progress: TuningProgress) -> None:
-        self._dependencies, self._tuner, self._progress = dependencies, tuner, progress
+    def __init__(
+        self, dependencies: Dependencies, searchers: Deciding, tuner: Resource, progress: TuningProgress
+    ) -> None:
+        self._dependencies, self._searchers, self._tuner, self._progress = dependencies, searchers, tuner, progress
         self._plan = progress.plan
 
     def take(self) -> None:
@@ -184,7 +177,7 @@ class TuningPass:
         self._pause(own)
         known = [*self._progress.parents.get(definition.name, ()), *(one.trial() for one in own)]
         study = self._plan.study(self._tuner.id, definition)
-        decided = step(study, self._rules_of(definition, own, room), known, self._dependencies.searchers)
+        decided = step(study, self._rules_of(definition, own, room), known, self._searchers)
         for number in decided.stop:
             self._stop(self._progress.records[number])
         for suggestion in decided.start:
@@ -300,7 +293,7 @@ class TuningPass:
         self, definition: TrainingDefinition, operation: str, request: dict[str, Any], owner: Owner | None = None
     ) -> dict[str, Any]:
         return self._dependencies.call(
-            OperationRequest(definition.document["RoleArn"], "sagemaker", operation, request, owner, self._tuner.region)
+            OperationRequest(definition.role, "sagemaker", operation, request, owner, self._tuner.region)
         )
 
     def _arn(self) -> str:
@@ -346,7 +339,7 @@ class TuningPass:
 
     def _stops_later(self) -> bool:
         """True if clients must still see the job as Stopping: they describe it right after stopping it."""
-        left_ms: int = self._tuner.document.get("StopMs", 0) + STOPPING_MS - now_ms()
+        left_ms: int = TuningDocument.read(self._tuner.document).stop_ms + STOPPING_MS - now_ms()
         if left_ms > 0:
             self._dependencies.wake_after(left_ms / 1000, KIND, self._tuner.id)
         return left_ms > 0
@@ -356,7 +349,7 @@ class TuningPass:
         described: dict[str, Any] = {"NotImproving": found.not_improving}
         if found.best is not None:
             described["Best"] = found.best
-        if found.converged and "ConvergedMs" not in self._tuner.document:
+        if found.converged and TuningDocument.read(self._tuner.document).converged_ms is None:
             described["ConvergedMs"] = now_ms()
         if all(self._tuner.document.get(name) == value for name, value in described.items()):
             return

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import base64
 import uuid
+from dataclasses import replace
 from typing import Any
 
 from sagewright.engine.endpoints import fleets
-from sagewright.engine.endpoints.async_invocations import DEFAULT_TIMEOUT_S, DEFAULT_TTL_S, KIND, WAITING
+from sagewright.engine.endpoints.async_documents import AsyncRequest, InvocationStatus
+from sagewright.engine.endpoints.async_invocations import DEFAULT_TIMEOUT_S, DEFAULT_TTL_S, KIND
 from sagewright.kinds.serving import ENDPOINT
 from sagewright.model.aws.s3_uris import read_s3_uri
 from sagewright.model.errors import AwsError
@@ -44,12 +46,13 @@ def invoke_endpoint_async(context: Context, request: dict[str, Any]) -> dict[str
         raise _fault(f"Endpoint {name} is not asynchronous: its configuration has no AsyncInferenceConfig.")
     _check_input(request)
     inference_id = request.get("InferenceId") or str(uuid.uuid4())
-    document = _document(request, config, inference_id)
-    new = New(uuid.uuid4().hex, document, "", {}, parent=endpoint.id, status=WAITING, principal=context.principal.arn)
+    document, status = _document(request, config, inference_id), InvocationStatus.WAITING.value
+    written, principal = document.write({}), context.principal.arn
+    new = New(uuid.uuid4().hex, written, "", {}, parent=endpoint.id, status=status, principal=principal)
     made = resources.create(context.store, ResourceScope(KIND, context.account, context.region), new)
     context.engine.wake(KIND, made.id)
-    answer = {"InferenceId": inference_id, "OutputLocation": document["OutputLocation"]}
-    return answer | ({"FailureLocation": document["FailureLocation"]} if "FailureLocation" in document else {})
+    answer = {"InferenceId": inference_id, "OutputLocation": document.output}
+    return answer | ({"FailureLocation": document.failure} if document.failure else {})
 
 
 def _check_input(request: dict[str, Any]) -> None:
@@ -65,25 +68,25 @@ def _check_input(request: dict[str, Any]) -> None:
             raise _fault(f"InputLocation {request['InputLocation']!r} names no object.")
 
 
-def _document(request: dict[str, Any], config: dict[str, Any], inference_id: str) -> dict[str, Any]:
+def _document(request: dict[str, Any], config: dict[str, Any], inference_id: str) -> AsyncRequest:
     output, unique = config["OutputConfig"], str(uuid.uuid4())
     name = request.get("Filename") or f"{unique}.out"
     extension = (request.get("S3OutputPathExtension") or "").strip("/")
-    document: dict[str, Any] = {
-        "EndpointName": request["EndpointName"],
-        "InferenceId": inference_id,
-        "OutputLocation": _joined(output["S3OutputPath"], extension, name),
-        "TtlSeconds": request.get("RequestTTLSeconds", DEFAULT_TTL_S),
-        "TimeoutSeconds": request.get("InvocationTimeoutSeconds", DEFAULT_TIMEOUT_S),
-        "Headers": _headers(request, inference_id),
-    }
-    if output.get("S3FailurePath"):
-        document["FailureLocation"] = _joined(output["S3FailurePath"], extension, f"{unique}-error.out")
+    failure = output.get("S3FailurePath")
+    document = AsyncRequest(
+        endpoint=request["EndpointName"],
+        inference_id=inference_id,
+        output=_joined(output["S3OutputPath"], extension, name),
+        ttl_s=request.get("RequestTTLSeconds", DEFAULT_TTL_S),
+        timeout_s=request.get("InvocationTimeoutSeconds", DEFAULT_TIMEOUT_S),
+        headers=_headers(request, inference_id),
+        failure=_joined(failure, extension, f"{unique}-error.out") if failure else None,
+    )
     if request.get("InputLocation"):
-        return document | {"InputLocation": request["InputLocation"]}
+        return replace(document, input=request["InputLocation"])
     body = request["Body"]
     data = body if isinstance(body, bytes) else body.read()
-    return document | {"Body": base64.b64encode(data).decode()}
+    return replace(document, body=base64.b64encode(data).decode())
 
 
 def _headers(request: dict[str, Any], inference_id: str) -> dict[str, str]:

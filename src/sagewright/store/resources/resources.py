@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, delete, func, insert, select, update
@@ -21,6 +22,14 @@ from sagewright.store.memory import changes
 from sagewright.store.prepared import PreparedStatement
 from sagewright.store.resources import tags
 from sagewright.store.schema.resources import resources, version_counters
+
+
+class ResourceStep(StrEnum):
+    """Steps of entries in the event log that are about resources."""
+
+    CREATED = "Created"
+    CHANGED = "Changed"
+    DELETED = "Deleted"
 
 
 @dataclass(frozen=True)
@@ -117,7 +126,7 @@ def create_in(
         document=new.document,
     )
     put_in(connection, made)
-    _log(connection, made, "Created", new.principal, {"name": made.name} | (detail(made) if detail else {}))
+    _log(connection, made, ResourceStep.CREATED, new.principal, {"name": made.name} | (detail(made) if detail else {}))
     if new.pairs:
         tags.add_in(connection, new.arn, new.pairs)
     changes(connection, _named(scope, new.name, new.version), resource=made)
@@ -194,7 +203,7 @@ def change_in(
     """`change` inside the caller's transaction; `detail`: the event's detail."""
     values = {"document": changed.document, "status": changed.status, "modified_ms": now_ms()}
     connection.execute(_UPDATE, {"resource_id": changed.id, **values})
-    _log(connection, changed, "Changed", principal, detail)
+    _log(connection, changed, ResourceStep.CHANGED, principal, detail)
     changes(connection, _subject(changed))
 
 
@@ -214,7 +223,7 @@ def alter(
         events.append(
             connection,
             EventSubject(changed.kind, resource_id),
-            EventEntry(changed.modified_ms, changed.status, "Changed", message),
+            EventEntry(changed.modified_ms, changed.status, ResourceStep.CHANGED.value, message),
         )
         changes(connection, _subject(changed), resource=changed)
     return changed
@@ -259,7 +268,7 @@ def remove_in(connection: Connection, resource: Resource, arn: str, principal: s
     if done.rowcount:
         tags.remove_in(connection, arn)
         connection.execute(delete(version_counters).where(version_counters.c.resource_id == resource.id))
-        _log(connection, resource, "Deleted", principal)
+        _log(connection, resource, ResourceStep.DELETED, principal)
     changes(connection, _subject(resource))
     return bool(done.rowcount)
 
@@ -307,9 +316,9 @@ def next_version_in(connection: Connection, resource_id: str) -> int:
 
 
 def _log(
-    connection: Connection, resource: Resource, step: str, principal: str, detail: dict[str, Any] | None = None
+    connection: Connection, resource: Resource, step: ResourceStep, principal: str, detail: dict[str, Any] | None = None
 ) -> None:
-    entry = EventEntry(now_ms(), resource.status, step, "", detail, principal)
+    entry = EventEntry(now_ms(), resource.status, step.value, "", detail, principal)
     events.append(connection, EventSubject(resource.kind, resource.id), entry)
 
 

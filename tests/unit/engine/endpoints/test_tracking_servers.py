@@ -9,7 +9,7 @@ import pytest
 
 from engine.inline import InlineBackend, InlineHost, InlineServer
 from sagewright.engine.endpoints import tracking_servers
-from sagewright.engine.endpoints.tracking_servers import GONE, OFF, ON, Start, with_desired
+from sagewright.engine.endpoints.tracking_documents import GONE, OFF, ON, Start, with_desired
 from sagewright.kinds.tracking import TRACKER
 from sagewright.model.jobs.state_machines import TrackingStatus as Status
 from sagewright.store.database import Database

@@ -11,9 +11,9 @@ from typing import Any, cast
 import pytest
 from sqlalchemy import Connection
 
+from engine.dependencies import dependencies
 from engine.hosting import Hosting, Nothing
 from sagewright.engine.calls import Call, OperationRequest
-from sagewright.engine.events.api_destinations import Hooks
 from sagewright.engine.events.delivery import DeliveryReconciler
 from sagewright.engine.events.deployments import DeploymentReconciler
 from sagewright.engine.events.router import EventRouter
@@ -52,12 +52,8 @@ class World:
         self.restart(self.hosting)
 
     def restart(self, call: Call) -> None:
-        place = ("000000000000", "us-east-1")
-        self.reconcilers = (
-            EventRouter(self.store, call, place, Quiet().wake),
-            DeliveryReconciler(self.store, call, "server", Quiet().wake, Hooks(self.store, "public")),
-            DeploymentReconciler(self.store, call, "server", look_ms=0),
-        )
+        given = dependencies(self.store, call=call)
+        self.reconcilers = EventRouter(given), DeliveryReconciler(given), DeploymentReconciler(given, look_ms=0)
         self.reconcilers[0].recover()
 
     def settle(self) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from engine.dependencies import dependencies
 from sagewright.engine.calls import OperationRequest
 from sagewright.engine.events import delivery, router
-from sagewright.engine.events.api_destinations import Hooks
 from sagewright.engine.events.delivery import DeliveryReconciler
 from sagewright.engine.events.router import EventRouter
 from sagewright.engine.events.rules import KIND, PRINCIPAL
@@ -47,10 +47,6 @@ class Recorder:
         return [one.operation for one in self.requested]
 
 
-def wake(_kind: str, _subject: str) -> None:
-    """The tests look at all that is active."""
-
-
 def rule(store: Database, name: str = "rule", status: str = "ENABLED", **document: Any) -> Resource:
     target = {
         "Id": "topic",
@@ -83,7 +79,8 @@ def settle(*reconcilers: EventRouter | DeliveryReconciler) -> None:
 
 
 def server(store: Database, call: Recorder, name: str = "one") -> tuple[EventRouter, DeliveryReconciler]:
-    made = EventRouter(store, call, SCOPE, wake), DeliveryReconciler(store, call, name, wake, Hooks(store, "public"))
+    given = dependencies(store, call=call, owner=name)
+    made = EventRouter(given), DeliveryReconciler(given)
     made[0].recover()
     return made
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from engine.dependencies import dependencies
 from sagewright.engine.events import scheduler
 from sagewright.engine.events.rules import TARGETS
 from sagewright.engine.events.scheduler import KIND, ONLY_TARGET, Scheduler
@@ -46,7 +47,7 @@ def schedule(store: Database, expression: str, **members: Any) -> Resource:
 
 
 def reconciler(store: Database) -> Scheduler:
-    return Scheduler(store, lambda *_: None)
+    return Scheduler(dependencies(store))
 
 
 def delivered(store: Database, one: Resource) -> list[dict[str, Any]]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 
 from sagewright.engine.events.schedules import BadScheduleExpression
-from sagewright.engine.events.timetables import BadZone, next_ms, passed_ms, read_timetable
+from sagewright.engine.events.timetables import BadZone, ScheduleDocument, next_ms, passed_ms, read_timetable
 
 BERLIN = "Europe/Berlin"
 
@@ -71,19 +71,15 @@ def test_at_a_time_that_clocks_leave_out() -> None:
 
 
 def test_between_two_dates() -> None:
-    document: dict[str, Any] = {
-        "ScheduleExpression": "rate(1 hour)",
-        "ScheduleExpressionTimezone": "UTC",
-        "StartMs": 10_000_000,
-    }
+    document = ScheduleDocument(expression="rate(1 hour)", zone="UTC", start_ms=10_000_000)
     assert next_ms(document, 0) == 10_000_000
     assert next_ms(document, 10_000_000) == 13_600_000
-    assert next_ms(document | {"EndMs": 13_000_000}, 10_000_000) is None
-    cron = document | {"ScheduleExpression": "cron(0 * * * ? *)", "StartMs": ms("2026-01-01T12:00")}
+    assert next_ms(replace(document, end_ms=13_000_000), 10_000_000) is None
+    cron = replace(document, expression="cron(0 * * * ? *)", start_ms=ms("2026-01-01T12:00"))
     assert next_ms(cron, 0) == ms("2026-01-01T12:00")
 
 
 def test_a_rate_keeps_its_step_over_what_was_missed() -> None:
-    document = {"ScheduleExpression": "rate(1 hour)", "ScheduleExpressionTimezone": "UTC"}
+    document = ScheduleDocument(expression="rate(1 hour)", zone="UTC")
     assert passed_ms(document, 3_600_000, 3_600_000 * 5 + 17) == 3_600_000 * 5
     assert passed_ms(document, 3_600_000, 3_600_001) == 3_600_000

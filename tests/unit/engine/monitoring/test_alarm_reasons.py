@@ -6,11 +6,15 @@ from typing import Any
 
 import pytest
 
+from sagewright.engine.monitoring.alarm_documents import MetricAlarm
 from sagewright.engine.monitoring.alarm_reasons import AlarmPeriod, data
 from sagewright.engine.monitoring.alarms import judge
 
 AT = 1_534_367_700.0  # 2018-08-15T21:15:00Z
 ABOVE = {"ComparisonOperator": "GreaterThanThreshold", "Threshold": 21.0, "EvaluationPeriods": 1, "Period": 60}
+
+
+alarm = MetricAlarm.read
 
 
 def points(*values: float | None) -> list[AlarmPeriod]:
@@ -65,20 +69,20 @@ def points(*values: float | None) -> list[AlarmPeriod]:
     ],
 )
 def test_reasons(changes: dict[str, Any], values: list[float | None], state: str, reason: str) -> None:
-    verdict = judge(ABOVE | changes, points(*values))
+    verdict = judge(alarm(ABOVE | changes), points(*values))
     assert verdict is not None
     assert (verdict.state, verdict.reason) == (state, f"Threshold Crossed: {reason}")
 
 
 def test_without_data_nothing_is_known() -> None:
-    verdict = judge(ABOVE | {"EvaluationPeriods": 3}, points(None, None, None))
+    verdict = judge(alarm(ABOVE | {"EvaluationPeriods": 3}), points(None, None, None))
     assert verdict is not None
     assert (verdict.state, verdict.reason) == ("INSUFFICIENT_DATA", "Insufficient Data: 3 datapoints were unknown.")
-    assert judge(ABOVE | {"TreatMissingData": "ignore"}, points(None)) is None
+    assert judge(alarm(ABOVE | {"TreatMissingData": "ignore"}), points(None)) is None
 
 
 def test_five_datapoints_are_named_at_most() -> None:
-    verdict = judge(ABOVE | {"EvaluationPeriods": 7}, points(*[30.0] * 7))
+    verdict = judge(alarm(ABOVE | {"EvaluationPeriods": 7}), points(*[30.0] * 7))
     assert verdict is not None
     assert verdict.reason.startswith("Threshold Crossed: 7 datapoints [")
     assert verdict.reason.count("30.0 (") == 5
@@ -86,7 +90,7 @@ def test_five_datapoints_are_named_at_most() -> None:
 
 def test_data() -> None:
     """AWS tells the recent values in their order, and the points that count with the latest first."""
-    described = data(ABOVE | {"Statistic": "Average", "Unit": "Seconds"}, points(21.5, None, 20.0), AT + 61.5)
+    described = data(alarm(ABOVE | {"Statistic": "Average", "Unit": "Seconds"}), points(21.5, None, 20.0), AT + 61.5)
     assert described == {
         "version": "1.0",
         "queryDate": "2018-08-15T21:16:01.500+0000",

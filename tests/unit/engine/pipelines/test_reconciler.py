@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from tests.pipelines import condition, document, equal, get, job, step
 
+from engine.dependencies import dependencies
 from sagewright.engine.calls import OperationRequest
 from sagewright.engine.pipelines import step_records
-from sagewright.engine.pipelines.execution_pass import PipelineDependencies
 from sagewright.engine.pipelines.reconciler import PipelineReconciler
 from sagewright.engine.pipelines.step_records import EXECUTION, VERSION
 from sagewright.model.errors import AwsError, ResourceInUse
@@ -89,7 +89,7 @@ class World:
         return resources.create(self.store, ResourceScope(EXECUTION, "0", "r"), new)
 
     def pipelines(self) -> PipelineReconciler:
-        return PipelineReconciler(PipelineDependencies(self.store, None, self, lambda *_: None))  # type: ignore[arg-type]
+        return PipelineReconciler(dependencies(self.store, call=self))
 
     def now(self, execution: Resource) -> Resource:
         found = resources.get(self.store, execution.id)

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 from tests.tuning import request
 
+from engine.dependencies import dependencies
 from sagewright.engine.calls import OperationRequest
 from sagewright.engine.tuning import trials
 from sagewright.engine.tuning.reconciler import TuningReconciler
-from sagewright.engine.tuning.tuning_pass import GIVE_UP_AFTER, TuningDependencies
+from sagewright.engine.tuning.tuning_pass import GIVE_UP_AFTER
 from sagewright.kinds.tuning import KIND, read_plan
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError, ResourceInUse, ValidationException
@@ -81,7 +82,7 @@ class World:
         return self.stop_now
 
     def tuning(self) -> TuningReconciler:
-        return TuningReconciler(TuningDependencies(self.store, self, self, lambda *_: None))
+        return TuningReconciler(dependencies(self.store, call=self), self)
 
     def tuner(self, name: str = "t", **changes: Any) -> Resource:
         document = request(name, **changes) | {"Seed": 1}

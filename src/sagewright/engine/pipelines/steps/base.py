@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from sagewright.engine.calls import Call, OperationRequest, Owner
+from sagewright.engine.pipelines.execution_documents import ExecutionDocument
 from sagewright.engine.pipelines.step_records import StepRecord
 from sagewright.model.budgets import Budget
 from sagewright.pipelines.definition import PipelineStep
@@ -39,14 +40,15 @@ class StepContext:
     step: PipelineStep
     budget: Budget = field(default_factory=lambda: Budget("What its references make", MOST_MADE))
 
+    @property
+    def role(self) -> str:
+        """Returns the execution's role."""
+        return ExecutionDocument.read(self.execution.document).role
+
     def invoke(self, operation: str, request: dict[str, Any], service: str = "sagemaker") -> dict[str, Any]:
         """Calls an operation. Raises AwsError."""
         owner = Owner(self.execution.kind, self.execution.id, self.arn)
-        return self.call(
-            OperationRequest(
-                self.execution.document["RoleArn"], service, operation, request, owner, self.execution.region
-            )
-        )
+        return self.call(OperationRequest(self.role, service, operation, request, owner, self.execution.region))
 
 
 class StepKind(Protocol):

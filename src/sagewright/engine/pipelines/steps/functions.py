@@ -27,7 +27,7 @@ class FunctionSteps:
 
     def begin(self, context: StepContext, record: StepRecord) -> StepObservation:
         described = self._ask(context, record, json.dumps(record.arguments or {}).encode())
-        metadata = {"Lambda": {"Arn": str(context.step.document["FunctionArn"])}}
+        metadata = {"Lambda": {"Arn": context.step.function_arn}}
         return self._seen(context, record, described, metadata)
 
     def observe(self, context: StepContext, record: StepRecord) -> StepObservation:
@@ -40,17 +40,15 @@ class FunctionSteps:
         """Requests the invocation. `payload`: empty once the invocation exists; it can be too large to build again at each
         observation."""
         owner = Owner(context.execution.kind, context.execution.id, context.arn, record.job)
-        request = {"FunctionName": str(context.step.document["FunctionArn"]), "Payload": payload}
+        request = {"FunctionName": context.step.function_arn, "Payload": payload}
         return context.call(
-            OperationRequest(
-                context.execution.document["RoleArn"], "lambda", "Invoke", request, owner, context.execution.region
-            )
+            OperationRequest(context.role, "lambda", "Invoke", request, owner, context.execution.region)
         )
 
     def _seen(
         self, context: StepContext, record: StepRecord, description: dict[str, Any], metadata: Mapping[str, Any]
     ) -> StepObservation:
-        arn = context.step.document["FunctionArn"]
+        arn = context.step.function_arn
         if description["StatusCode"] == ACCEPTED:
             if now_ms() - record.started_ms > MOST_MS:
                 return StepObservation(
@@ -67,7 +65,7 @@ class FunctionSteps:
         if record.status == StepStatus.STOPPING:
             return StepObservation(StepStatus.STOPPED, metadata)
         try:
-            outputs = _outputs(context.step.document.get("OutputParameters") or [], given)
+            outputs = _outputs(context.step.outputs, given)
         except ValueError as error:
             return StepObservation(
                 StepStatus.FAILED, metadata, reason=f"ClientError: The function {arn} returned {error}"[:1024]

@@ -10,13 +10,18 @@ from sagewright.engine.pipelines.step_records import StepRecord
 from sagewright.engine.pipelines.steps.base import StepContext, StepObservation, plain
 from sagewright.engine.pipelines.steps.tracking import experiment_config
 from sagewright.model.errors import AwsError
+from sagewright.model.jobs.state_machines import Status
 from sagewright.pipelines import retries
 from sagewright.pipelines.plan import StepStatus
 from sagewright.pipelines.step_types import JOB_INTERNAL_ERROR
 
 EXECUTION_TAG = "sagemaker:pipeline-execution-arn"
 MOST_TAGS = 50
-ENDED = {"Completed": StepStatus.SUCCEEDED, "Failed": StepStatus.FAILED, "Stopped": StepStatus.STOPPED}
+ENDED: dict[str, StepStatus] = {
+    Status.COMPLETED: StepStatus.SUCCEEDED,
+    Status.FAILED: StepStatus.FAILED,
+    Status.STOPPED: StepStatus.STOPPED,
+}
 EXCEPTIONS = {"InternalServerError": JOB_INTERNAL_ERROR, "CapacityError": retries.CAPACITY_ERROR}
 MOST_TOP = 50
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sagewright.engine.pipelines.execution_documents import ExecutionDocument
 from sagewright.engine.pipelines.step_records import EXECUTION
 from sagewright.engine.pipelines.steps.base import StepContext
 from sagewright.model.budgets import Budget
@@ -63,12 +64,13 @@ def _is_there(invoke: CallOperation, config: Mapping[str, str]) -> bool:
 
 def names(execution: Resource) -> dict[str, str]:
     """Returns ExperimentName and TrialName, by default the names of the pipeline and of the execution. Raises BadReference."""
-    written = execution.document.get("Experiment")
+    document = ExecutionDocument.read(execution.document)
+    written = document.experiment
     if not written:
         return {}
     described = resolve(dict(written), _TrackingResolver(execution), Budget("PipelineExperimentConfig", MOST_NAMES))
     found = {
-        "ExperimentName": described.get("ExperimentName") or execution.document["PipelineName"],
+        "ExperimentName": described.get("ExperimentName") or document.pipeline,
         "TrialName": described.get("TrialName") or execution.name,
     }
     for member, name in found.items():
@@ -94,14 +96,14 @@ class _TrackingResolver:
     execution: Resource
 
     def parameter(self, name: str) -> Any:
-        values = self.execution.document["Parameters"]
+        values = ExecutionDocument.read(self.execution.document).parameters
         if name not in values:
             raise BadReference(f"Parameters.{name} is nothing that can be referred to")
         return values[name]
 
     def execution_value(self, name: str) -> Any:
         values = {
-            "PipelineName": self.execution.document["PipelineName"],
+            "PipelineName": ExecutionDocument.read(self.execution.document).pipeline,
             "PipelineExecutionId": self.execution.name,
         }
         if name not in values:

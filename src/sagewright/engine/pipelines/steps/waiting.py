@@ -7,12 +7,15 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from sagewright.engine.described_endpoints import DescribedEndpoint
 from sagewright.engine.pipelines.step_records import StepRecord, token_for
 from sagewright.engine.pipelines.steps.base import StepContext, StepObservation, plain
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
+from sagewright.model.jobs.state_machines import EndpointStatus
 from sagewright.pipelines.plan import StepStatus
 
+_CHANGING: frozenset[str] = frozenset({EndpointStatus.CREATING, EndpointStatus.UPDATING})
 CALLBACK_MS = 7 * 86_400_000
 """Source: the contract's pipelines.md [K]."""
 
@@ -29,7 +32,7 @@ class EndpointSteps:
                 raise
             made = context.invoke("CreateEndpoint", dict(record.arguments))
             return StepObservation(StepStatus.EXECUTING, {"Endpoint": {"Arn": made["EndpointArn"]}})
-        if described["EndpointConfigName"] != config:
+        if DescribedEndpoint.read(described).config != config:
             given = {name: record.arguments[name] for name in ("EndpointName", "EndpointConfigName", "DeploymentConfig")
                      if name in record.arguments}  # fmt: skip
             context.invoke("UpdateEndpoint", given)
@@ -37,16 +40,12 @@ class EndpointSteps:
 
     def observe(self, context: StepContext, record: StepRecord) -> StepObservation:
         described = context.invoke("DescribeEndpoint", {"EndpointName": record.arguments["EndpointName"]})
-        status, current = (
-            described["EndpointStatus"],
-            described["EndpointConfigName"] == record.arguments["EndpointConfigName"],
-        )
-        if status == "InService" and current:
+        endpoint = DescribedEndpoint.read(described)
+        if endpoint.serves and endpoint.config == record.arguments["EndpointConfigName"]:
             return StepObservation(StepStatus.SUCCEEDED, properties=plain(described))
-        if status == "Failed" or (status == "InService" and not current):
-            return StepObservation(
-                StepStatus.FAILED, reason=f"ClientError: {described.get('FailureReason', 'The update failed.')}"[:1024]
-            )
+        if endpoint.serves or endpoint.status == EndpointStatus.FAILED:
+            reason = f"ClientError: {endpoint.reason or 'The update failed.'}"[:1024]
+            return StepObservation(StepStatus.FAILED, reason=reason)
         return StepObservation(StepStatus.EXECUTING)
 
     def stop(self, context: StepContext, record: StepRecord) -> None:
@@ -72,9 +71,9 @@ class ComponentSteps:
     def observe(self, context: StepContext, record: StepRecord) -> StepObservation:
         described = self._described(context, record)
         status, reason = described["InferenceComponentStatus"], described.get("FailureReason")
-        if status == "InService" and _as_asked(described, record.arguments):
+        if status == EndpointStatus.IN_SERVICE and _as_asked(described, record.arguments):
             return StepObservation(StepStatus.SUCCEEDED, properties=plain(described))
-        if status == "Failed" or (status == "InService" and reason):
+        if status == EndpointStatus.FAILED or (status == EndpointStatus.IN_SERVICE and reason):
             return StepObservation(StepStatus.FAILED, reason=f"ClientError: {reason}"[:1024])
         self._update(context, record, described)
         return StepObservation(StepStatus.EXECUTING)
@@ -88,7 +87,7 @@ class ComponentSteps:
 
     def _update(self, context: StepContext, record: StepRecord, described: dict[str, Any]) -> None:
         """Updates the component unless an update is in progress, which an earlier attempt of this step may have requested."""
-        if described["InferenceComponentStatus"] in {"Creating", "Updating"} or _as_asked(described, record.arguments):
+        if described["InferenceComponentStatus"] in _CHANGING or _as_asked(described, record.arguments):
             return
         members = ("InferenceComponentName", "Specification", "RuntimeConfig")
         context.invoke(
@@ -113,9 +112,9 @@ class CallbackSteps:
     """Sends a message to a queue; its receiver reports the result with the token."""
 
     def begin(self, context: StepContext, record: StepRecord) -> StepObservation:
-        self._send(context, record, "Executing")
+        self._send(context, record, StepStatus.EXECUTING)
         token = token_for(context.execution, record.name, record.attempt)
-        metadata = {"CallbackToken": token, "SqsQueueUrl": str(context.step.document["SqsQueueUrl"])}
+        metadata = {"CallbackToken": token, "SqsQueueUrl": context.step.queue_url}
         return StepObservation(StepStatus.EXECUTING, {"Callback": metadata})
 
     def observe(self, context: StepContext, record: StepRecord) -> StepObservation:  # noqa: ARG002
@@ -135,16 +134,16 @@ class CallbackSteps:
 
     def stop(self, context: StepContext, record: StepRecord) -> None:
         """Notifies the receiver; the step goes on until it has answered."""
-        self._send(context, record, "Stopping")
+        self._send(context, record, StepStatus.STOPPING)
 
-    def _send(self, context: StepContext, record: StepRecord, status: str) -> None:
+    def _send(self, context: StepContext, record: StepRecord, status: StepStatus) -> None:
         body = {
             "token": token_for(context.execution, record.name, record.attempt),
             "pipelineExecutionArn": context.arn,
             "arguments": dict(record.arguments),
             "status": status,
         }
-        url = urlsplit(str(context.step.document["SqsQueueUrl"])).path
+        url = urlsplit(context.step.queue_url).path
         context.invoke("SendMessage", {"QueueUrl": url, "MessageBody": json.dumps(body)}, service="sqs")
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from sagewright.engine.endpoints.fleets import read
 from sagewright.engine.events.schedules import BadScheduleExpression
 from sagewright.engine.monitoring.autoscaling import KIND, NAMESPACE, ROLE, next_ms
+from sagewright.engine.monitoring.scaling_documents import PolicyType, ScalableTarget, ScheduledScaling
 from sagewright.engine.monitoring.scaling_targets import FORMS, ComponentCopies, Scalable, VariantInstances, scalable_of
 from sagewright.kinds.serving import COMPONENT, ENDPOINT
 from sagewright.model.clock import now_ms, to_datetime, to_ms
@@ -78,9 +79,10 @@ def deregister_scalable_target(context: Context, request: dict[str, Any]) -> dic
 def put_scaling_policy(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     target = _registered(context, request)
     _check_policy(request, _scalable(request))
-    kept = next((one for one in target.document["Policies"] if one["PolicyName"] == request["PolicyName"]), None)
+    policies = ScalableTarget.read(target.document).policies
+    kept = next((one for one in policies if one.name == request["PolicyName"]), None)
     arn = (
-        kept["PolicyARN"]
+        kept.arn
         if kept
         else f"arn:aws:autoscaling:{context.region}:{context.account}:scalingPolicy:{uuid.uuid4()}:resource/{NAMESPACE}/"
         f"{target.name}:policyName/{request['PolicyName']}"
@@ -88,8 +90,8 @@ def put_scaling_policy(context: Context, request: dict[str, Any]) -> dict[str, A
     policy = {
         "PolicyARN": arn,
         "PolicyName": request["PolicyName"],
-        "PolicyType": request.get("PolicyType", "StepScaling"),
-        "CreatedMs": kept["CreatedMs"] if kept else now_ms(),
+        "PolicyType": request.get("PolicyType", PolicyType.STEP.value),
+        "CreatedMs": kept.created_ms if kept else now_ms(),
     }
     policy |= {key: request[key] for key in request if key.endswith("PolicyConfiguration")}
     _alter(context, target, _with(policy, "Policies", "PolicyName"))
@@ -118,7 +120,8 @@ def delete_scaling_policy(context: Context, request: dict[str, Any]) -> dict[str
 def put_scheduled_action(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     target = _registered(context, request)
     name = request["ScheduledActionName"]
-    kept: dict[str, Any] = next((one for one in target.document["Scheduled"] if one["ScheduledActionName"] == name), {})
+    scheduled = ScalableTarget.read(target.document).scheduled
+    kept: dict[str, Any] = next((one for one in scheduled if one["ScheduledActionName"] == name), {})
     if not kept and "Schedule" not in request:
         raise ValidationException("Schedule must be given when a scheduled action is made.")
     if request.get("Timezone", "UTC") != "UTC" and not request.get("Schedule", "").startswith("at("):
@@ -131,7 +134,7 @@ def put_scheduled_action(context: Context, request: dict[str, Any]) -> dict[str,
     action.setdefault("CreatedMs", now_ms())
     action.setdefault("Token", uuid.uuid4().hex)
     try:
-        action["NextMs"] = next_ms(action, now_ms())
+        action["NextMs"] = next_ms(ScheduledScaling.read(action), now_ms())
     except BadScheduleExpression as error:
         raise ValidationException(f"Invalid schedule: {error}") from None
     _check_bounds(context, target.document | (action.get("ScalableTargetAction") or {}), _scalable(request))
@@ -146,7 +149,7 @@ def describe_scheduled_actions(context: Context, request: dict[str, Any]) -> dic
     found = [
         _scheduled(context, target, one)
         for target in _all(context, request.get("ResourceId"))
-        for one in target.document["Scheduled"]
+        for one in ScalableTarget.read(target.document).scheduled
         if not names or one["ScheduledActionName"] in names
     ]
     return _page(request, "ScheduledActions", found)
@@ -164,7 +167,7 @@ def describe_scaling_activities(context: Context, request: dict[str, Any]) -> di
     found = [
         _head(target) | _shown(one) | {"StartTime": to_datetime(one["AtMs"]), "EndTime": to_datetime(one["AtMs"])}
         for target in _all(context, request.get("ResourceId"))
-        for one in target.document["Activities"]
+        for one in ScalableTarget.read(target.document).activities
     ]
     return _page(request, "ScalingActivities", found)
 
@@ -210,7 +213,8 @@ def _scalable(request: dict[str, Any]) -> Scalable:
 
 def _check_bounds(context: Context, document: dict[str, Any], scalable: Scalable) -> None:
     """Raises ValidationException."""
-    least, most = document["MinCapacity"], document["MaxCapacity"]
+    target = ScalableTarget.read(document)
+    least, most = target.least, target.most
     if least > most:
         raise ValidationException(f"MaxCapacity must be at least MinCapacity: {most} is below {least}.")
     if least < 0:
@@ -228,7 +232,7 @@ def _is_asynchronous(context: Context, scalable: VariantInstances) -> bool:
 
 
 def _check_policy(request: dict[str, Any], scalable: Scalable) -> None:
-    kind = request.get("PolicyType", "StepScaling")
+    kind = request.get("PolicyType", PolicyType.STEP.value)
     member = {
         "StepScaling": "StepScalingPolicyConfiguration",
         "TargetTrackingScaling": "TargetTrackingScalingPolicyConfiguration",
@@ -333,16 +337,16 @@ def _without(context: Context, request: dict[str, Any], member: str, key: str, n
 
 
 def _target(context: Context, target: Resource) -> dict[str, Any]:
-    document = target.document
+    document = ScalableTarget.read(target.document)
     suspended = dict.fromkeys(
         ("DynamicScalingInSuspended", "DynamicScalingOutSuspended", "ScheduledScalingSuspended"), False
     )
     return _head(target) | {
-        "MinCapacity": document["MinCapacity"],
-        "MaxCapacity": document["MaxCapacity"],
-        "RoleARN": document["RoleARN"],
+        "MinCapacity": document.least,
+        "MaxCapacity": document.most,
+        "RoleARN": document.role,
         "CreationTime": to_datetime(target.created_ms),
-        "SuspendedState": suspended | (document.get("SuspendedState") or {}),
+        "SuspendedState": suspended | document.suspended,
         "ScalableTargetARN": _arn(context, target),
     }
 
@@ -370,7 +374,7 @@ def _head(target: Resource) -> dict[str, Any]:
 
 
 def _arn(context: Context, target: Resource) -> str:
-    return f"arn:aws:{SERVICE}:{context.region}:{context.account}:scalable-target/{target.document['Token']}"
+    return f"arn:aws:{SERVICE}:{context.region}:{context.account}:scalable-target/{ScalableTarget.read(target.document).token}"
 
 
 def _page(request: dict[str, Any], member: str, found: list[dict[str, Any]]) -> dict[str, Any]:

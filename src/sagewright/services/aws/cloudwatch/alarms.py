@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from sagewright.engine.monitoring.alarm_reasons import COMPARISONS, UNKNOWN
+from sagewright.engine.monitoring.alarm_documents import RULE, UNKNOWN, Alarm
+from sagewright.engine.monitoring.alarm_reasons import COMPARISONS
 from sagewright.engine.monitoring.alarm_rules import read_rule
 from sagewright.engine.monitoring.alarms import KIND, AlarmVerdict, set_by_hand
-from sagewright.engine.monitoring.composite_alarms import RULE, children_of, is_composite
+from sagewright.engine.monitoring.composite_alarms import children_of, is_composite
 from sagewright.model.clock import now_ms, to_datetime, to_ms
 from sagewright.model.errors import AwsError
 from sagewright.services import paging
@@ -116,7 +117,7 @@ def _relatives(context: Context, request: dict[str, Any]) -> list[Resource]:
 def parents_of(context: Context, name: str) -> list[Resource]:
     """Returns the composite alarms whose rules name an alarm."""
     composites = (one for one in all_alarms(context) if is_composite(one))
-    return [one for one in composites if name in read_rule(one.document[RULE]).children]
+    return [one for one in composites if name in read_rule(Alarm.read(one.document).rule).children]
 
 
 @operation("cloudwatch", "DescribeAlarmsForMetric")
@@ -184,7 +185,7 @@ def describe_alarm_history(context: Context, request: dict[str, Any]) -> dict[st
         (one, entry)
         for one in _of_types(context, request)
         if request.get("AlarmName") in {None, one.name}
-        for entry in one.document.get("History", [])
+        for entry in Alarm.read(one.document).history
         if begin <= entry["AtMs"] <= end and request.get("HistoryItemType", "StateUpdate") == "StateUpdate"
     ]
     newest = request.get("ScanBy", "TimestampDescending") == "TimestampDescending"
@@ -253,26 +254,25 @@ def all_alarms(context: Context) -> Iterator[Resource]:
 
 
 def _acts(alarm: Resource, prefix: str) -> bool:
-    actions = [
-        one
-        for name in ("OKActions", "AlarmActions", "InsufficientDataActions")
-        for one in alarm.document.get(name) or ()
-    ]
+    document = Alarm.read(alarm.document)
+    actions = [*document.ok_actions, *document.alarm_actions, *document.unknown_actions]
     return not prefix or any(one.startswith(prefix) for one in actions)
 
 
 def _described(context: Context, alarm: Resource) -> dict[str, Any]:
-    state = alarm.document["State"]
-    updated = to_datetime(state.get("UpdatedMs") or alarm.created_ms)
+    document = Alarm.read(alarm.document)
+    updated = to_datetime(document.state.updated_ms or alarm.created_ms)
     described = {key: value for key, value in alarm.document.items() if key not in OURS}
-    described |= {name: described.get(name) or [] for name in ("OKActions", "AlarmActions", "InsufficientDataActions")}
     return described | {
+        "OKActions": document.ok_actions,
+        "AlarmActions": document.alarm_actions,
+        "InsufficientDataActions": document.unknown_actions,
         "AlarmName": alarm.name,
         "AlarmArn": arn_of(context, alarm.name),
-        "AlarmConfigurationUpdatedTimestamp": to_datetime(alarm.document.get("ConfiguredMs", alarm.created_ms)),
+        "AlarmConfigurationUpdatedTimestamp": to_datetime(document.configured_ms or alarm.created_ms),
         "StateValue": alarm.status,
-        "StateReason": state["Reason"],
-        "StateReasonData": json.dumps(state["Data"]) if state["Data"] else None,
+        "StateReason": document.state.reason,
+        "StateReasonData": json.dumps(document.state.data) if document.state.data else None,
         "StateUpdatedTimestamp": updated,
         "StateTransitionedTimestamp": updated,
         **({} if is_composite(alarm) else {"Dimensions": described.get("Dimensions") or []}),
@@ -281,7 +281,7 @@ def _described(context: Context, alarm: Resource) -> dict[str, Any]:
 
 def _summary(context: Context, alarm: Resource) -> dict[str, Any]:
     """Returns the summary of an alarm that is a parent or child of another."""
-    updated = to_datetime(alarm.document["State"].get("UpdatedMs") or alarm.created_ms)
+    updated = to_datetime(Alarm.read(alarm.document).state.updated_ms or alarm.created_ms)
     described = {"AlarmName": alarm.name, "AlarmArn": arn_of(context, alarm.name)}
     return described | {"StateValue": alarm.status, "StateUpdatedTimestamp": updated}
 

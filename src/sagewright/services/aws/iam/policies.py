@@ -5,12 +5,13 @@ Source: IAM's API reference; moto's tests that are verified against AWS (`test_i
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
 
 from sagewright.model.clock import now_ms, to_datetime
 from sagewright.model.errors import AwsError
+from sagewright.model.members import TypedDocument, member
 from sagewright.services import paging
 from sagewright.services.aws.iam import boundaries
 from sagewright.services.aws.iam.documents import check_document
@@ -25,6 +26,18 @@ from sagewright.store.resources.resources import New, Resource, ResourceNameTake
 
 KIND = "iam-policy"
 MOST_VERSIONS = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class PolicyDocument(TypedDocument):
+    """A stored policy. `versions`: each with its Id, Document and AtMs; `next`: number of the next version."""
+
+    id: str = member("Id")
+    path: str = member("Path")
+    description: str = member("Description", "")
+    default: str = member("Default")
+    versions: list[dict[str, Any]] = member("Versions")
+    next: int = member("Next")
 
 
 @operation("iam", "CreatePolicy")
@@ -53,7 +66,8 @@ def create_policy(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 @operation("iam", "GetPolicy")
 def get_policy(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     policy = require_policy(context, request["PolicyArn"])
-    described = {"Description": policy.document["Description"]} if policy.document["Description"] else {}
+    description = PolicyDocument.read(policy.document).description
+    described = {"Description": description} if description else {}
     return {
         "Policy": _described(context, policy) | described | {"Tags": _pairs(tags.of(context.store, arn_of(policy)))}
     }
@@ -64,7 +78,7 @@ def list_policies(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     """Returns only the account's policies: AWS's managed policies are not available."""
     prefix = request.get("PathPrefix", "/")
     rows = resources.page(context.store, _scope(context), PageRequest(sort_by="name", descending=False, limit=100_000))
-    listed = [_described(context, row) for row in rows if row.document["Path"].startswith(prefix)]
+    listed = [_described(context, row) for row in rows if PolicyDocument.read(row.document).path.startswith(prefix)]
     if request.get("OnlyAttached"):
         listed = [one for one in listed if one["AttachmentCount"]]
     if request.get("PolicyUsageFilter") == "PermissionsBoundary":
@@ -80,7 +94,7 @@ def delete_policy(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     policy = require_policy(context, request["PolicyArn"])
     if _roles_of(context, policy) or boundaries.used(context, arn_of(policy)):
         raise AwsError("DeleteConflict", "Cannot delete a policy attached to entities.", 409)
-    if len(policy.document["Versions"]) > 1:
+    if len(PolicyDocument.read(policy.document).versions) > 1:
         message = "This policy has more than one version. Before you delete a policy, you must delete the policy's versions. The"
         raise AwsError("DeleteConflict", f"{message} default version is deleted with the policy.", 409)
     resources.remove(context.store, policy, arn_of(policy), context.principal.arn)
@@ -92,19 +106,23 @@ def create_policy_version(context: Context, request: dict[str, Any]) -> dict[str
     check_document(request["PolicyDocument"])
 
     def added(policy: Resource) -> Resource:
-        if len(policy.document["Versions"]) >= MOST_VERSIONS:
+        document = PolicyDocument.read(policy.document)
+        if len(document.versions) >= MOST_VERSIONS:
             described = (
                 f"A managed policy can have up to {MOST_VERSIONS} versions. Before you create a new version, you must"
             )
             raise AwsError("LimitExceeded", f"{described} delete an existing version.", 409)
-        name = f"v{policy.document['Next']}"
-        versions = [*policy.document["Versions"], _version(name, request["PolicyDocument"])]
-        changed = {"Versions": versions, "Next": policy.document["Next"] + 1}
-        changed |= {"Default": name} if request.get("SetAsDefault") else {}
-        return replace(policy, document=policy.document | changed)
+        name = f"v{document.next}"
+        changed = replace(
+            document,
+            versions=[*document.versions, _version(name, request["PolicyDocument"])],
+            next=document.next + 1,
+            default=name if request.get("SetAsDefault") else document.default,
+        )
+        return replace(policy, document=changed.write(policy.document))
 
     policy = _altered(context, request["PolicyArn"], added)
-    described = _described_version(policy, policy.document["Versions"][-1])
+    described = _described_version(policy, PolicyDocument.read(policy.document).versions[-1])
     return {"PolicyVersion": {name: value for name, value in described.items() if name != "Document"}}
 
 
@@ -117,7 +135,7 @@ def get_policy_version(context: Context, request: dict[str, Any]) -> dict[str, A
 @operation("iam", "ListPolicyVersions")
 def list_policy_versions(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     policy = require_policy(context, request["PolicyArn"])
-    listed = [_described_version(policy, one) for one in policy.document["Versions"][::-1]]
+    listed = [_described_version(policy, one) for one in PolicyDocument.read(policy.document).versions[::-1]]
     for one in listed:
         one.pop("Document")
     page, rest = _page(request, listed, "VersionId")
@@ -126,14 +144,15 @@ def list_policy_versions(context: Context, request: dict[str, Any]) -> dict[str,
 
 @operation("iam", "DeletePolicyVersion")
 def delete_policy_version(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    def left(policy: Resource) -> Resource:
+    def removed(policy: Resource) -> Resource:
         version = _require_version(policy, request["VersionId"])
-        if version["Id"] == policy.document["Default"]:
+        document = PolicyDocument.read(policy.document)
+        if version["Id"] == document.default:
             raise AwsError("DeleteConflict", "Cannot delete the default version of a policy.", 409)
-        versions = [one for one in policy.document["Versions"] if one["Id"] != version["Id"]]
-        return replace(policy, document=policy.document | {"Versions": versions})
+        left = replace(document, versions=[one for one in document.versions if one["Id"] != version["Id"]])
+        return replace(policy, document=left.write(policy.document))
 
-    _altered(context, request["PolicyArn"], left)
+    _altered(context, request["PolicyArn"], removed)
     return {}
 
 
@@ -141,7 +160,8 @@ def delete_policy_version(context: Context, request: dict[str, Any]) -> dict[str
 def set_default_policy_version(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     def changed(policy: Resource) -> Resource:
         version = _require_version(policy, request["VersionId"])
-        return replace(policy, document=policy.document | {"Default": version["Id"]})
+        chosen = replace(PolicyDocument.read(policy.document), default=version["Id"])
+        return replace(policy, document=chosen.write(policy.document))
 
     _altered(context, request["PolicyArn"], changed)
     return {}
@@ -186,7 +206,7 @@ def require_policy(context: Context, arn: str) -> Resource:
 
 
 def arn_of(policy: Resource) -> str:
-    return _arn(policy.account, policy.document["Path"], policy.name)
+    return _arn(policy.account, PolicyDocument.read(policy.document).path, policy.name)
 
 
 def _arn(account: str, path: str, name: str) -> str:
@@ -203,7 +223,8 @@ def _version(name: str, document: str) -> dict[str, Any]:
 
 
 def _require_version(policy: Resource, name: str) -> dict[str, Any]:
-    found: dict[str, Any] | None = next((one for one in policy.document["Versions"] if one["Id"] == name), None)
+    versions = PolicyDocument.read(policy.document).versions
+    found = next((one for one in versions if one["Id"] == name), None)
     if found is None:
         message = f"Policy {arn_of(policy)} version {name} does not exist or is not attachable."
         raise AwsError("NoSuchEntity", message, 404)
@@ -223,12 +244,13 @@ def _roles_of(context: Context, policy: Resource) -> list[dict[str, Any]]:
 
 
 def _described(context: Context, policy: Resource) -> dict[str, Any]:
+    document = PolicyDocument.read(policy.document)
     return {
         "PolicyName": policy.name,
-        "PolicyId": policy.document["Id"],
+        "PolicyId": document.id,
         "Arn": arn_of(policy),
-        "Path": policy.document["Path"],
-        "DefaultVersionId": policy.document["Default"],
+        "Path": document.path,
+        "DefaultVersionId": document.default,
         "AttachmentCount": len(_roles_of(context, policy)),
         "PermissionsBoundaryUsageCount": boundaries.used(context, arn_of(policy)),
         "IsAttachable": True,
@@ -241,7 +263,7 @@ def _described_version(policy: Resource, version: dict[str, Any]) -> dict[str, A
     return {
         "Document": quote(version["Document"], safe=""),
         "VersionId": version["Id"],
-        "IsDefaultVersion": version["Id"] == policy.document["Default"],
+        "IsDefaultVersion": version["Id"] == PolicyDocument.read(policy.document).default,
         "CreateDate": to_datetime(version["AtMs"]),
     }
 

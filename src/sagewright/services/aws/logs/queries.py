@@ -11,6 +11,7 @@ from typing import Any
 
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
+from sagewright.model.members import TypedDocument, member
 from sagewright.services import paging
 from sagewright.services.aws.logs.groups import scope_of
 from sagewright.services.aws.logs.insights.budget import Exceeded, QueryBudget
@@ -46,6 +47,26 @@ class QueryResults:
     status: str = COMPLETE
 
 
+@dataclass(frozen=True, kw_only=True)
+class QueryDocument(TypedDocument):
+    """A finished query. `searched`: its time range, None in rows of earlier versions."""
+
+    query: str = member("Query")
+    searched: str | None = member("Searched", None)
+    groups: list[str] = member("Groups")
+    statistics: dict[str, float] = member("Statistics")
+    duration_ms: int = member("DurationMs")
+    principal: str = member("Principal")
+
+    @property
+    def whole(self) -> str:
+        """Returns the query preceded by its sources, as AWS does; a query stored by an earlier version is returned as requested."""
+        if self.searched is None:
+            return self.query
+        sources = ", ".join(f'"{group}"' for group in self.groups)
+        return f"SOURCE {sources} {self.searched} | {self.query}"
+
+
 @operation("logs", "StartQuery")
 def start_query(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     groups = _groups(request)
@@ -57,14 +78,14 @@ def start_query(context: Context, request: dict[str, Any]) -> dict[str, Any]:
         _require_searched(context, group)
     pipeline, began_ms = Pipeline(request["queryString"]), now_ms()
     answer = _answer(context, groups, request, pipeline)
-    document = {
-        "Query": request["queryString"],
-        "Searched": f"START={request['startTime']}000 END={request['endTime']}999",
-        "Groups": groups,
-        "Statistics": answer.statistics,
-        "DurationMs": now_ms() - began_ms,
-        "Principal": context.principal.arn,
-    }
+    document = QueryDocument(
+        query=request["queryString"],
+        searched=f"START={request['startTime']}000 END={request['endTime']}999",
+        groups=groups,
+        statistics=answer.statistics,
+        duration_ms=now_ms() - began_ms,
+        principal=context.principal.arn,
+    ).write({})
     query_id = str(uuid.uuid4())
     with context.store.write() as connection:
         found = New(query_id, {"Results": answer.results}, "", {})
@@ -85,7 +106,7 @@ def get_query_results(context: Context, request: dict[str, Any]) -> dict[str, An
     answer = {
         "queryLanguage": "CWLI",
         "results": results[begin:end],
-        "statistics": query.document["Statistics"],
+        "statistics": QueryDocument.read(query.document).statistics,
         "status": query.status,
     }
     return answer | ({"nextToken": paging.encode([end])} if end < len(results) else {})
@@ -102,7 +123,7 @@ def stop_query(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 def describe_queries(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     found = _kept(context)
     if group := request.get("logGroupName"):
-        found = [query for query in found if group in query.document["Groups"]]
+        found = [query for query in found if group in QueryDocument.read(query.document).groups]
     if status := request.get("status"):
         found = [query for query in found if query.status == status]
     if request.get("queryLanguage", "CWLI") != "CWLI":
@@ -164,26 +185,18 @@ def _results(rows: list[InsightsRow], pipeline: Pipeline) -> list[list[dict[str,
 
 
 def _described(query: Resource) -> dict[str, Any]:
+    document = QueryDocument.read(query.document)
     return {
         "queryLanguage": "CWLI",
         "queryId": query.name,
-        "queryString": _whole(query),
+        "queryString": document.whole,
         "status": query.status,
         "createTime": query.created_ms,
-        "logGroupName": query.document["Groups"][0],
-        "queryDuration": query.document["DurationMs"],
-        "bytesScanned": query.document["Statistics"]["bytesScanned"],
-        "userIdentity": query.document["Principal"],
+        "logGroupName": document.groups[0],
+        "queryDuration": document.duration_ms,
+        "bytesScanned": document.statistics["bytesScanned"],
+        "userIdentity": document.principal,
     }
-
-
-def _whole(query: Resource) -> str:
-    """Returns the query preceded by its sources, as AWS does; a query stored by an earlier version is returned as requested."""
-    requested: str = query.document["Query"]
-    if "Searched" not in query.document:
-        return requested
-    sources = ", ".join(f'"{group}"' for group in query.document["Groups"])
-    return f"SOURCE {sources} {query.document['Searched']} | {requested}"
 
 
 def _require_searched(context: Context, group: str) -> None:

@@ -9,11 +9,11 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sagewright.engine.events.rules import PRINCIPAL, TARGETS
+from sagewright.engine.events.rules import ENABLED, PRINCIPAL, TARGETS
 from sagewright.engine.events.scheduler import KIND, MOST_SCHEDULES, ONLY_TARGET
 from sagewright.engine.events.schedules import BadScheduleExpression
 from sagewright.engine.events.targets import service_of
-from sagewright.engine.events.timetables import BadZone, read_timetable
+from sagewright.engine.events.timetables import BadZone, ScheduleDocument, read_timetable
 from sagewright.model.aws.arns import account_of
 from sagewright.model.clock import to_datetime, to_ms
 from sagewright.model.errors import AwsError, ValidationException
@@ -76,8 +76,9 @@ def update_schedule(context: Context, request: dict[str, Any]) -> dict[str, Any]
 def get_schedule(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     found = _require(context, request)
     document = found.document
-    dates = {name: to_datetime(document[member]) for name, member in (("StartDate", "StartMs"), ("EndDate", "EndMs"))
-             if document.get(member) is not None}  # fmt: skip
+    schedule = ScheduleDocument.read(document)
+    bounds = (("StartDate", schedule.start_ms), ("EndDate", schedule.end_ms))
+    dates = {name: to_datetime(at_ms) for name, at_ms in bounds if at_ms is not None}
     return {
         **_head(found),
         **{member: document[member] for member in DESCRIBED if member in document},
@@ -92,7 +93,7 @@ def delete_schedule(context: Context, request: dict[str, Any]) -> dict[str, Any]
     found = _require(context, request)
     with context.store.write() as connection:
         deliveries.forget_in(connection, found.id)
-        resources.remove_in(connection, found, found.document["Arn"], context.principal.arn)
+        resources.remove_in(connection, found, ScheduleDocument.read(found.document).arn, context.principal.arn)
     return {}
 
 
@@ -113,7 +114,7 @@ def list_schedules(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 def _head(found: Resource) -> dict[str, Any]:
     return {
-        "Arn": found.document["Arn"],
+        "Arn": ScheduleDocument.read(found.document).arn,
         "Name": found.name,
         "GroupName": GROUP,
         "State": found.status,
@@ -158,7 +159,7 @@ def _check_group(request: dict[str, Any]) -> None:
 
 
 def _state(request: dict[str, Any]) -> str:
-    return str(request.get("State") or "ENABLED")
+    return str(request.get("State") or ENABLED)
 
 
 def _document(context: Context, request: dict[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import uuid
 from dataclasses import replace
 from typing import Any
 
-from sagewright.engine.events.message_moves import CANCELLED, KIND, RUNNING
+from sagewright.engine.events.message_moves import KIND, MoveStatus, MoveTask
 from sagewright.model.errors import AwsError
 from sagewright.services.aws.sqs import checks
 from sagewright.services.aws.sqs.queues import Queue, find, sources_of
@@ -40,14 +40,16 @@ def start_message_move_task(context: Context, request: dict[str, Any]) -> dict[s
                              f"{MOST_PER_SECOND}.")  # fmt: skip
     if not sources_of(context, source):
         raise checks.invalid("Source queue must be configured as a Dead Letter Queue.")
-    document = {"SourceArn": source.arn, "Moved": 0, "ToMove": messages.count(context.store, source.id).visible}
-    document |= {"DestinationArn": destination} if destination else {}
-    document |= {"PerSecond": pace} if pace is not None else {}
-    new = New(str(uuid.uuid4()), document, "", {}, parent=source.id, status=RUNNING, principal=context.principal.arn)
+    to_move = messages.count(context.store, source.id).visible
+    document = MoveTask(
+        source=source.arn, moved=0, to_move=to_move, per_second=pace, destination=destination or None
+    ).write({})
+    status, principal = MoveStatus.RUNNING.value, context.principal.arn
+    new = New(str(uuid.uuid4()), document, "", {}, parent=source.id, status=status, principal=principal)
     with context.store.write() as connection:
         resources.locked_in(connection, source.id)  # so that of two concurrent starts one sees the other
         there = [one for one in resources.children_in(connection, source.id) if one.kind == KIND]
-        if any(one.status == RUNNING for one in there):
+        if any(one.status == MoveStatus.RUNNING for one in there):
             raise checks.invalid("There is already a task running. Only one active task is allowed for a source queue arn at a "
                                  "given time.")  # fmt: skip
         for old in there[: max(0, len(there) - MOST_KEPT + 1)]:
@@ -77,16 +79,16 @@ def cancel_message_move_task(context: Context, request: dict[str, Any]) -> dict[
         raise _absent("Task does not exist.")
 
     def cancelled(now: Resource) -> Resource | None:
-        return replace(now, status=CANCELLED) if now.status == RUNNING else None
+        return replace(now, status=MoveStatus.CANCELLED.value) if now.status == MoveStatus.RUNNING else None
 
     stopped = resources.alter(context.store, task.id, cancelled)
     if stopped is None:
         raise checks.invalid("Only active tasks can be cancelled.")
-    return {"ApproximateNumberOfMessagesMoved": stopped.document["Moved"]}
+    return {"ApproximateNumberOfMessagesMoved": MoveTask.read(stopped.document).moved}
 
 
 def _handle(task: Resource) -> str:
-    described = {"taskId": task.name, "sourceArn": task.document["SourceArn"]}
+    described = {"taskId": task.name, "sourceArn": MoveTask.read(task.document).source}
     return base64.b64encode(json.dumps(described).encode()).decode()
 
 
@@ -112,18 +114,18 @@ def _absent(message: str) -> AwsError:
 
 
 def _described(task: Resource) -> dict[str, Any]:
-    document = task.document
+    document = MoveTask.read(task.document)
     optional = {
-        "TaskHandle": _handle(task) if task.status == RUNNING else None,
-        "DestinationArn": document.get("DestinationArn"),
-        "MaxNumberOfMessagesPerSecond": document.get("PerSecond"),
-        "FailureReason": document.get("FailureReason"),
+        "TaskHandle": _handle(task) if task.status == MoveStatus.RUNNING else None,
+        "DestinationArn": document.destination,
+        "MaxNumberOfMessagesPerSecond": document.per_second,
+        "FailureReason": document.reason,
     }
     return {
         "Status": task.status,
-        "SourceArn": document["SourceArn"],
-        "ApproximateNumberOfMessagesMoved": document["Moved"],
-        "ApproximateNumberOfMessagesToMove": document["ToMove"],
+        "SourceArn": document.source,
+        "ApproximateNumberOfMessagesMoved": document.moved,
+        "ApproximateNumberOfMessagesToMove": document.to_move,
         "StartedTimestamp": task.created_ms,
         **{name: value for name, value in optional.items() if value is not None},
     }

@@ -49,9 +49,7 @@ def list_experiments(context: Context, request: dict[str, Any]) -> dict[str, Any
 
 @operation("sagemaker", "UpdateExperiment")
 def update_experiment(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    changed = {name: request[name] for name in ("DisplayName", "Description") if name in request}
-    found = EXPERIMENTS.require(context, request["ExperimentName"])
-    return EXPERIMENTS.update(context, found, lambda document: document | changed)
+    return EXPERIMENTS.update_members(context, request, ("DisplayName", "Description"))
 
 
 @operation("sagemaker", "DeleteExperiment")

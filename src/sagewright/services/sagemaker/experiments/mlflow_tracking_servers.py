@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from sagewright.engine.endpoints.tracking_servers import GONE, OFF, ON, Start, with_desired
+from sagewright.engine.endpoints.tracking_documents import GONE, OFF, ON, Start, TrackingDocument, with_desired
 from sagewright.kinds.tracking import TRACKER
 from sagewright.model.aws.arns import ROLE_NAME, assumed_role_arn
 from sagewright.model.aws.s3_uris import read_s3_uri
@@ -56,8 +56,9 @@ def _described(document: dict[str, Any]) -> dict[str, Any]:
 
 def _running(document: dict[str, Any]) -> dict[str, Any]:
     """`Running`: the version that last answered; before that, the requested version, if any."""
-    version = document["Running"] or document["MlflowVersion"]
-    active = {"IsActive": "Active" if document["Directory"] else "Inactive"}
+    read = TrackingDocument.read(document)
+    version = read.running or read.version
+    active = {"IsActive": "Active" if read.directory else "Inactive"}
     return active | ({"MlflowVersion": version} if version else {})
 
 
@@ -142,7 +143,7 @@ def update_mlflow_tracking_server(context: Context, request: dict[str, Any]) -> 
     def update(current: Resource) -> Resource:
         document = current.document | changed | {"LastModifiedBy": user_context(context)}
         same = all(document[name] == current.document[name] for name in RESTARTING)
-        if same or document["Wanted"] == OFF:
+        if same or TrackingDocument.read(document).desired == OFF:
             return replace(current, document=document)
         return replace(current, document=with_desired(document, ON), status=str(Status.UPDATING))
 
@@ -169,7 +170,7 @@ def delete_mlflow_tracking_server(context: Context, request: dict[str, Any]) -> 
 @operation("sagemaker", "CreatePresignedMlflowTrackingServerUrl")
 def create_presigned_mlflow_tracking_server_url(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     tracker = TRACKERS.require(context, request["TrackingServerName"])
-    if not tracker.document["Directory"]:
+    if not TrackingDocument.read(tracker.document).directory:
         raise ValidationException(
             f"The MLflow tracking server {tracker.name} is {tracker.status}, and does not answer now: it has no URL."
         )

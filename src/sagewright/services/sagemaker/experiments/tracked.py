@@ -89,6 +89,12 @@ class Tracked(ResourceType):
             raise self.missing(self.arn(context, found.name))
         return {f"{self.noun}Arn": self.arn(context, found.name)}
 
+    def update_members(self, context: Context, request: dict[str, Any], members: Sequence[str]) -> dict[str, Any]:
+        """Replaces those of `members` that the request has. Raises `missing`."""
+        changed = {name: request[name] for name in members if name in request}
+        found = self.require(context, request[self._name_member])
+        return self.update(context, found, lambda document: document | changed)
+
     def find(self, context: Context, name: str) -> Resource | None:
         return resources.find(context.store, self._scope(context), name.rpartition("/")[2].lower())
 

@@ -79,9 +79,7 @@ def list_trials(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 @operation("sagemaker", "UpdateTrial")
 def update_trial(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    changed = {name: request[name] for name in ("DisplayName",) if name in request}
-    found = TRIALS.require(context, request["TrialName"])
-    return TRIALS.update(context, found, lambda document: document | changed)
+    return TRIALS.update_members(context, request, ("DisplayName",))
 
 
 @operation("sagemaker", "DeleteTrial")

@@ -6,6 +6,7 @@ from typing import Any
 
 from sagewright.engine.endpoints.fleets import Fleet, Variant, fleet_of
 from sagewright.engine.endpoints.rollout import RESIZE, RolloutState
+from sagewright.model.aws.statuses import CaptureStatus, VariantStatus
 from sagewright.model.clock import to_datetime
 from sagewright.model.jobs.state_machines import EndpointStatus
 from sagewright.store.resources.resources import Resource
@@ -50,10 +51,10 @@ def _target(state: RolloutState) -> Fleet | None:
 def _told_of(fleet: Fleet, status: str) -> dict[str, Any]:
     described: dict[str, Any] = {}
     if fleet.capture:
-        enabled = bool(fleet.capture.get("EnableCapture"))
+        enabled, serves = bool(fleet.capture.get("EnableCapture")), status == EndpointStatus.IN_SERVICE
         described["DataCaptureConfig"] = {
             "EnableCapture": enabled,
-            "CaptureStatus": "Started" if enabled and status == EndpointStatus.IN_SERVICE else "Stopped",
+            "CaptureStatus": (CaptureStatus.STARTED if enabled and serves else CaptureStatus.STOPPED).value,
             "CurrentSamplingPercentage": fleet.capture["InitialSamplingPercentage"],
             "DestinationS3Uri": fleet.capture["DestinationS3Uri"],
             "KmsKeyId": fleet.capture.get("KmsKeyId", ""),
@@ -108,10 +109,14 @@ def _status(variant: Variant, state: RolloutState) -> dict[str, str] | None:
     """Returns the current activity of a variant, None if there is none. Source: the contract's hosting.md, "Status"."""
     missing = variant.desired - len(variant.ready)
     if state.status == EndpointStatus.DELETING:
-        return {"Status": "Deleting", "StatusMessage": f"Deleting {len(variant.instances)} instance(s)."}
+        return {
+            "Status": VariantStatus.DELETING.value,
+            "StatusMessage": f"Deleting {len(variant.instances)} instance(s).",
+        }
     if missing > 0 and not variant.serverless:
-        word = "Creating" if state.status == EndpointStatus.CREATING else "Updating"
+        creating = state.status == EndpointStatus.CREATING
+        word = (VariantStatus.CREATING if creating else VariantStatus.UPDATING).value
         return {"Status": word, "StatusMessage": f"Launching {missing} instance(s)."}
     if state.update is not None and state.update["Phase"] != RESIZE and state.update["UntilMs"]:
-        return {"Status": "Baking", "StatusMessage": "Waiting before the next step of the update."}
+        return {"Status": VariantStatus.BAKING.value, "StatusMessage": "Waiting before the next step of the update."}
     return None

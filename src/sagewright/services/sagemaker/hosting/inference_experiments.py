@@ -10,23 +10,11 @@ from dataclasses import replace
 from typing import Any
 
 from sagewright.engine.endpoints import shadow_tests
-from sagewright.engine.endpoints.shadow_tests import (
-    CANCELLED,
-    COMPLETED,
-    CREATED,
-    CREATING,
-    KIND,
-    OVER,
-    PROMOTE,
-    REMOVE,
-    RETAIN,
-    RUNNING,
-    STARTING,
-    STOPPING,
-    UPDATING,
-)
+from sagewright.engine.endpoints.shadow_documents import OVER, ExperimentStatus, ShadowMode, ShadowTest, VariantAction
+from sagewright.engine.endpoints.shadow_tests import KIND, changed
 from sagewright.kinds.serving import ENDPOINT
 from sagewright.model.aws.arns import sagemaker_arn
+from sagewright.model.aws.statuses import ExperimentVariantStatus
 from sagewright.model.clock import now_ms, to_datetime, to_ms
 from sagewright.model.errors import AwsError, ResourceNotFound, ValidationException
 from sagewright.services.context import Context
@@ -40,6 +28,9 @@ from sagewright.store.resources import resources
 from sagewright.store.resources.resources import New, Resource, ResourceNameTaken
 
 ARN_TYPE = "inference-experiment"
+RETAIN, REMOVE, PROMOTE = VariantAction
+BEFORE = frozenset({ExperimentStatus.CREATING, ExperimentStatus.CREATED, ExperimentStatus.STARTING})
+"""Statuses before the endpoint has the variants."""
 MOST_DAYS = 30
 DAY_MS = 86_400_000
 DESCRIBED = ("Type", "Description", "RoleArn", "DataStorageConfig", "ShadowModeConfig", "KmsKey", "StatusReason")
@@ -60,7 +51,7 @@ def create_inference_experiment(context: Context, request: dict[str, Any]) -> di
     document |= {"Times": times, "Step": 1}
     pairs = {pair["Key"]: pair["Value"] for pair in request.get("Tags") or ()}
     try:
-        new = New(name, document, arn, pairs, status=CREATING, principal=context.principal.arn)
+        new = New(name, document, arn, pairs, status=str(ExperimentStatus.CREATING), principal=context.principal.arn)
         made = resources.create(context.store, _scope(context), new)
     except ResourceNameTaken:
         raise _conflict(f"Inference experiment {arn} already exists.") from None
@@ -81,8 +72,10 @@ def describe_inference_experiment(context: Context, request: dict[str, Any]) -> 
         about |= {"EndpointConfigName": endpoint.document["EndpointConfigName"], "EndpointStatus": endpoint.status}
         if endpoint.document.get("FailureReason"):
             about["FailureReason"] = endpoint.document["FailureReason"]
-    status = _variant_status(experiment, endpoint)
-    variants = [{**one, "Status": status(one["VariantName"])} for one in document["ModelVariants"]]
+    variants = [
+        {**one, "Status": _variant_status(experiment, endpoint, one["VariantName"]).value}
+        for one in document["ModelVariants"]
+    ]
     return described | {"EndpointMetadata": about, "ModelVariants": variants}
 
 
@@ -103,10 +96,10 @@ def list_inference_experiments(context: Context, request: dict[str, Any]) -> dic
 @operation("sagemaker", "StartInferenceExperiment")
 def start_inference_experiment(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     def how(current: Resource) -> Resource:
-        if current.status != CREATED:
+        if current.status != ExperimentStatus.CREATED:
             raise _conflict(f"Inference experiment {current.name} can't be started in the status {current.status}.")
-        times = {**(current.document.get("Times") or {}), "StartMs": now_ms()}
-        return replace(current, status=STARTING, document={**current.document, "Times": times})
+        times = replace(ShadowTest.read(current.document).times, start_ms=now_ms())
+        return replace(changed(current, times=times), status=str(ExperimentStatus.STARTING))
 
     return _changed(context, request["Name"], how)
 
@@ -114,17 +107,18 @@ def start_inference_experiment(context: Context, request: dict[str, Any]) -> dic
 @operation("sagemaker", "UpdateInferenceExperiment")
 def update_inference_experiment(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     def how(current: Resource) -> Resource:
-        if current.status not in {CREATED, RUNNING}:
+        if current.status not in {ExperimentStatus.CREATED, ExperimentStatus.RUNNING}:
             raise _conflict(f"Inference experiment {current.name} can't be updated in the status {current.status}.")
         given = {key: value for key, value in request.items() if key not in {"Name", "Schedule"}}
-        document = {**current.document, **given}
-        _check_variants(context, document | {"EndpointName": document["EndpointName"]})
+        updated = replace(current, document={**current.document, **given})
+        _check_variants(context, updated.document)
         if request.get("Schedule"):
-            document["Times"] = {**(document.get("Times") or {}), **_times(request["Schedule"])}
-        deploys = current.status == RUNNING and set(given) & {"ModelVariants", "DataStorageConfig", "ShadowModeConfig"}
-        if not deploys:
-            return replace(current, document=document)
-        return replace(current, status=UPDATING, document=document | {"Step": document["Step"] + 1})
+            updated.document["Times"] = {**(current.document.get("Times") or {}), **_times(request["Schedule"])}
+        deploying = set(given) & {"ModelVariants", "DataStorageConfig", "ShadowModeConfig"}
+        if not deploying or current.status != ExperimentStatus.RUNNING:
+            return updated
+        step = ShadowTest.read(updated.document).step + 1
+        return replace(changed(updated, step=step), status=str(ExperimentStatus.UPDATING))
 
     return _changed(context, request["Name"], how)
 
@@ -132,15 +126,17 @@ def update_inference_experiment(context: Context, request: dict[str, Any]) -> di
 @operation("sagemaker", "StopInferenceExperiment")
 def stop_inference_experiment(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     def how(current: Resource) -> Resource:
-        if current.status in OVER or current.status == STOPPING:
+        if current.status in OVER or current.status == ExperimentStatus.STOPPING:
             raise _conflict(f"Inference experiment {current.name} can't be stopped in the status {current.status}.")
         final = _final(current, request)
-        document = {**current.document, "DesiredState": request.get("DesiredState") or COMPLETED, "Final": final}
-        if request.get("Reason"):
-            document["StatusReason"] = request["Reason"]
-        if current.status in {CREATING, CREATED}:
-            return replace(current, status=CANCELLED, document=document | {"CompletedMs": now_ms()})
-        return replace(current, status=STOPPING, document=document | {"Step": document["Step"] + 1})
+        desired = request.get("DesiredState") or ExperimentStatus.COMPLETED.value
+        document = ShadowTest.read(current.document)
+        document = replace(document, desired=desired, final=final, reason=request.get("Reason") or document.reason)
+        if current.status in {ExperimentStatus.CREATING, ExperimentStatus.CREATED}:
+            status, document = ExperimentStatus.CANCELLED, replace(document, completed_ms=now_ms())
+        else:
+            status, document = ExperimentStatus.STOPPING, replace(document, step=document.step + 1)
+        return replace(current, status=str(status), document=document.write(current.document))
 
     return _changed(context, request["Name"], how)
 
@@ -158,8 +154,8 @@ def delete_inference_experiment(context: Context, request: dict[str, Any]) -> di
 def _final(current: Resource, request: dict[str, Any]) -> list[dict[str, Any]]:
     """Returns the variants after the end. Raises ValidationException unless exactly one variant remains, and for unknown names."""
     actions: dict[str, str] = request["ModelVariantActions"]
-    names = {one["VariantName"] for one in current.document["ModelVariants"]}
-    source = current.document["ShadowModeConfig"]["SourceModelVariantName"]
+    document = ShadowTest.read(current.document)
+    names, source = {one["VariantName"] for one in document.variants}, document.mode.source
     if unknown := sorted(set(actions) - names):
         raise ValidationException(
             f"ModelVariantActions names {unknown[0]}, which is not a variant of the experiment: {sorted(names)}."
@@ -176,7 +172,7 @@ def _final(current: Resource, request: dict[str, Any]) -> list[dict[str, Any]]:
         raise ValidationException(
             f"Of the variants exactly one goes on: {PROMOTE} the shadow and {REMOVE} {source}, or {RETAIN} {source}."
         )
-    return shadow_tests.ended(current.document, actions, request.get("DesiredModelVariants"))
+    return shadow_tests.ended(document, actions, request.get("DesiredModelVariants"))
 
 
 def _check_variants(context: Context, request: dict[str, Any]) -> None:
@@ -184,9 +180,9 @@ def _check_variants(context: Context, request: dict[str, Any]) -> None:
     names = [one["VariantName"] for one in request["ModelVariants"]]
     if len(names) != 2 or len(set(names)) != 2:
         raise ValidationException(f"A shadow test needs two variants with different names, got {names}.")
-    shadow = request["ShadowModeConfig"]
-    copied = [one["ShadowModelVariantName"] for one in shadow["ShadowModelVariants"]]
-    if len(copied) != 1 or {shadow["SourceModelVariantName"], *copied} != set(names):
+    mode = ShadowMode.read(request["ShadowModeConfig"])
+    copied = [one.name for one in mode.shadows]
+    if len(copied) != 1 or {mode.source, *copied} != set(names):
         raise ValidationException(
             f"ShadowModeConfig must name one of the variants {names} as the source and the other one as its shadow."
         )
@@ -214,7 +210,7 @@ def _changed(context: Context, name: str, how: Callable[[Resource], Resource]) -
 
 
 def _head(context: Context, experiment: Resource) -> dict[str, Any]:
-    document = experiment.document
+    document = ShadowTest.read(experiment.document)
     head: dict[str, Any] = {
         "Arn": sagemaker_arn(context.region, context.account, ARN_TYPE, experiment.name),
         "Name": experiment.name,
@@ -222,26 +218,23 @@ def _head(context: Context, experiment: Resource) -> dict[str, Any]:
         "CreationTime": to_datetime(experiment.created_ms),
         "LastModifiedTime": to_datetime(experiment.modified_ms),
     }
-    times = document.get("Times") or {}
-    schedule = {
-        name: to_datetime(times[ours])
-        for name, ours in (("StartTime", "StartMs"), ("EndTime", "EndMs"))
-        if ours in times
-    }
-    if schedule:
+    times = (("StartTime", document.times.start_ms), ("EndTime", document.times.end_ms))
+    if schedule := {name: to_datetime(at_ms) for name, at_ms in times if at_ms is not None}:
         head["Schedule"] = schedule
-    if "CompletedMs" in document:
-        head["CompletionTime"] = to_datetime(document["CompletedMs"])
+    if document.completed_ms is not None:
+        head["CompletionTime"] = to_datetime(document.completed_ms)
     return head
 
 
-def _variant_status(experiment: Resource, endpoint: Resource | None) -> Callable[[str], str]:
+def _variant_status(experiment: Resource, endpoint: Resource | None, variant: str) -> ExperimentVariantStatus:
     if experiment.status in OVER:
-        left = {one["VariantName"] for one in experiment.document.get("Final") or ()}
-        return lambda name: "InService" if endpoint is not None and name in left else "Deleted"
-    if endpoint is None or experiment.status in {CREATING, CREATED, STARTING}:
-        return lambda _name: "Creating"
-    return lambda _name: "InService" if experiment.status == RUNNING else "Updating"
+        left = {one["VariantName"] for one in ShadowTest.read(experiment.document).final or ()}
+        serves = endpoint is not None and variant in left
+        return ExperimentVariantStatus.IN_SERVICE if serves else ExperimentVariantStatus.DELETED
+    if endpoint is None or experiment.status in BEFORE:
+        return ExperimentVariantStatus.CREATING
+    running = experiment.status == ExperimentStatus.RUNNING
+    return ExperimentVariantStatus.IN_SERVICE if running else ExperimentVariantStatus.UPDATING
 
 
 def _require(context: Context, name: str) -> Resource:

@@ -58,6 +58,15 @@ def _each(writes: Sequence[Callable[[Connection], None]], connection: Connection
         write(connection)
 
 
+def require_job(context: Context, kind: Kind, name: str) -> Job:
+    """Raises ValidationException, as AWS does for a missing processing or transform job."""
+    job = jobs.find(context.store, scope_of(context, kind), name)
+    if job is None:
+        arn = kind.arn(context.region, context.account, name)
+        raise ValidationException(f"Could not find requested job with name: {name} and arn: {arn}")
+    return job
+
+
 def list_jobs(
     context: Context,
     kind: Kind,

@@ -24,7 +24,6 @@ from sagewright.services.sagemaker.resources.catalogue import JOBS, SearchableKi
 from sagewright.services.sagemaker.resources.input_checks import check_data
 from sagewright.services.sagemaker.resources.own_images import check_image
 from sagewright.store.jobs import jobs
-from sagewright.store.jobs.jobs import Job
 from sagewright.store.resources import tags
 
 KIND = KINDS[PROCESSING.kind]
@@ -47,19 +46,19 @@ def create_processing_job(context: Context, request: dict[str, Any]) -> dict[str
 
 @operation("sagemaker", "DescribeProcessingJob", quick=True)
 def describe_processing_job(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    job = _require(context, request)
+    job = every.require_job(context, KIND, request["ProcessingJobName"])
     return description(job, every.arn_of(KIND, job))
 
 
 @operation("sagemaker", "StopProcessingJob")
 def stop_processing_job(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    every.stop_job(context, KIND, _require(context, request))
+    every.stop_job(context, KIND, every.require_job(context, KIND, request["ProcessingJobName"]))
     return {}
 
 
 @operation("sagemaker", "DeleteProcessingJob")
 def delete_processing_job(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    job = _require(context, request)
+    job = every.require_job(context, KIND, request["ProcessingJobName"])
     if not job.ended:
         raise ResourceInUse(
             f"The processing job {job.name} is in status {job.status}; only a job that is Completed, Failed or Stopped can be "
@@ -75,17 +74,6 @@ def delete_processing_job(context: Context, request: dict[str, Any]) -> dict[str
 def list_processing_jobs(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     shape = lambda page: [summary(job, every.arn_of(KIND, job)) for job in page]  # noqa: E731
     return every.list_jobs(context, KIND, LIST, shape, request)
-
-
-def _require(context: Context, request: dict[str, Any]) -> Job:
-    """Raises ValidationException, as AWS does for a missing processing job."""
-    name = request["ProcessingJobName"]
-    job = jobs.find(context.store, every.scope_of(context, KIND), name)
-    if job is None:
-        raise ValidationException(
-            f"Could not find requested job with name: {name} and arn: {KIND.arn(context.region, context.account, name)}"
-        )
-    return job
 
 
 def _check_cluster(cluster: dict[str, Any]) -> None:

@@ -23,8 +23,6 @@ from sagewright.services.sagemaker.jobs.transform_shapes import description, sum
 from sagewright.services.sagemaker.resources.catalogue import JOBS, SearchableKind, declare
 from sagewright.services.sagemaker.resources.input_checks import check_data
 from sagewright.services.sagemaker.resources.own_images import check_image
-from sagewright.store.jobs import jobs
-from sagewright.store.jobs.jobs import Job
 
 KIND = KINDS[TRANSFORM.kind]
 LIST = ListSpec("TransformJobSummaries", every.SORTS)
@@ -57,13 +55,13 @@ def create_transform_job(context: Context, request: dict[str, Any]) -> dict[str,
 
 @operation("sagemaker", "DescribeTransformJob", quick=True)
 def describe_transform_job(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    job = _require(context, request)
+    job = every.require_job(context, KIND, request["TransformJobName"])
     return description(job, every.arn_of(KIND, job))
 
 
 @operation("sagemaker", "StopTransformJob")
 def stop_transform_job(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    every.stop_job(context, KIND, _require(context, request))
+    every.stop_job(context, KIND, every.require_job(context, KIND, request["TransformJobName"]))
     return {}
 
 
@@ -71,17 +69,6 @@ def stop_transform_job(context: Context, request: dict[str, Any]) -> dict[str, A
 def list_transform_jobs(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     shape = lambda page: [summary(job, every.arn_of(KIND, job)) for job in page]  # noqa: E731
     return every.list_jobs(context, KIND, LIST, shape, request)
-
-
-def _require(context: Context, request: dict[str, Any]) -> Job:
-    """Raises ValidationException, as AWS does for a missing transform job."""
-    name = request["TransformJobName"]
-    job = jobs.find(context.store, every.scope_of(context, KIND), name)
-    if job is None:
-        raise ValidationException(
-            f"Could not find requested job with name: {name} and arn: {KIND.arn(context.region, context.account, name)}"
-        )
-    return job
 
 
 def _check_pipeline(context: Context, model: dict[str, Any]) -> None:

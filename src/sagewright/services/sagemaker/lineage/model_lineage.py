@@ -11,6 +11,8 @@ import hashlib
 from typing import Any
 
 from sagewright.kinds.modelcontainers import containers_of
+from sagewright.model.aws.statuses import ActionStatus, ApprovalStatus
+from sagewright.model.jobs.state_machines import EndpointStatus
 from sagewright.services.context import Context
 from sagewright.services.sagemaker.hosting.endpoint_configs import CONFIGS
 from sagewright.services.sagemaker.hosting.endpoints import ENDPOINTS
@@ -22,12 +24,11 @@ from sagewright.services.sagemaker.registry.model_package_rows import arn_of, fi
 from sagewright.store.events import EventEntry
 from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.resources import resources
-from sagewright.store.resources.resources import Resource
+from sagewright.store.resources.resources import Resource, ResourceStep
 
 MODEL, GROUP, APPROVAL = "Model", "ModelGroup", "Approval"
 ENDPOINT, DEPLOYMENT = "Endpoint", "ModelDeployment"
 LONGEST_NAME = 120
-SERVING = "InService"
 VARIANTS = ("ProductionVariants", "ShadowProductionVariants")
 Document = dict[str, Any]
 
@@ -90,10 +91,10 @@ def of_package(context: Context, package: Resource, entry: EventEntry) -> Graph:
     )
     detail = entry.detail or {}
     described: str = detail.get("told", {}).get("ModelApprovalStatus") or ""
-    if described and (entry.step == "Created" or "ModelApprovalStatus" in detail.get("fields", ())):
+    if described and (entry.step == ResourceStep.CREATED or "ModelApprovalStatus" in detail.get("fields", ())):
         name = f"{package.name}-{package.version}-{described}-{entry.at_ms // 1000}-aws-model-group"
-        status = "InProgress" if described == "PendingManualApproval" else "Completed"
-        more = {"Properties": {"ModelApprovalStatus": described}, "Status": status}
+        status = ActionStatus.IN_PROGRESS if described == ApprovalStatus.PENDING else ActionStatus.COMPLETED
+        more = {"Properties": {"ModelApprovalStatus": described}, "Status": status.value}
         graph.link(graph.action(name, APPROVAL, arn, **more), own)
     return graph
 
@@ -104,11 +105,11 @@ def of_endpoint(context: Context, endpoint: Resource) -> Graph:
     own = graph.of_context(f"{endpoint.name}-aws-endpoint", ENDPOINT, arn, Properties={"EndpointName": endpoint.name})
     config_name: str = endpoint.document["EndpointConfigName"]
     config = resources.find(context.store, ResourceScope(CONFIGS.kind, context.account, context.region), config_name)
-    if endpoint.status != SERVING or config is None:
+    if endpoint.status != EndpointStatus.IN_SERVICE or config is None:
         return graph
     properties = {"EndpointName": endpoint.name, "EndpointConfigName": config_name}
     name = _named(f"{endpoint.name}-{config_name}", "-aws-endpoint")
-    deployment = graph.action(name, DEPLOYMENT, arn, Properties=properties, Status="Completed")
+    deployment = graph.action(name, DEPLOYMENT, arn, Properties=properties, Status=ActionStatus.COMPLETED.value)
     graph.link(deployment, own, ASSOCIATED)
     names = [one.get("ModelName") for member in VARIANTS for one in config.document.get(member) or ()]
     for model_name in filter(None, names):

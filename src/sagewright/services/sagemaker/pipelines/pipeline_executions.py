@@ -15,6 +15,8 @@ from typing import Any
 from sqlalchemy import Connection
 
 from sagewright.engine.pipelines import callbacks, step_records
+from sagewright.engine.pipelines.callbacks import CallbackDocument
+from sagewright.engine.pipelines.execution_documents import LIVE, ExecutionDocument, ExecutionStatus, VersionDocument
 from sagewright.engine.pipelines.step_records import EXECUTION, STEP, VERSION, StepRecord
 from sagewright.engine.pipelines.step_references import execution_arn
 from sagewright.engine.pipelines.steps import tracking
@@ -31,7 +33,7 @@ from sagewright.services.paging import ListSpec
 from sagewright.services.registry import operation
 from sagewright.services.roles import check_role
 from sagewright.services.sagemaker.pipelines import pipelines
-from sagewright.services.sagemaker.pipelines.pipelines import CREATED, LIVE, by
+from sagewright.services.sagemaker.pipelines.pipelines import CREATED, by
 from sagewright.services.sagemaker.resources.catalogue import RESOURCES, SearchableKind, Searched, declare
 from sagewright.services.sagemaker.resources.repeats import once
 from sagewright.store.jobs.jobs import ResourceScope
@@ -47,8 +49,10 @@ LIST = ListSpec(
 KEPT = ("PipelineExecutionDescription", "ParallelismConfiguration", "SelectiveExecutionConfig", "MlflowExperimentName")
 STEPS = ListSpec("PipelineExecutionSteps", {"CreationTime": "created_ms"}, True, {})
 PAGE = 20
-ENDED = frozenset({"Failed", "Stopped"})
-SOURCES = ("Succeeded", "Failed", "CompletedWithFailures")
+ENDED = frozenset({ExecutionStatus.FAILED, ExecutionStatus.STOPPED})
+SOURCES = tuple(
+    one.value for one in (ExecutionStatus.SUCCEEDED, ExecutionStatus.FAILED, ExecutionStatus.COMPLETED_WITH_FAILURES)
+)
 """Statuses of executions whose results a selective execution can reuse."""
 
 
@@ -73,7 +77,7 @@ def start_pipeline_execution(context: Context, request: dict[str, Any]) -> dict[
     version = pipelines.require_version(context, pipeline, request.get("PipelineVersionId"))
     role = request.get("RoleArn") or pipeline.document["RoleArn"]
     check_role(context, role)
-    definition = read_definition(version.document["PipelineDefinition"])
+    definition = read_definition(VersionDocument.read(version.document).definition)
     given = {one["Name"]: one["Value"] for one in request.get("PipelineParameters") or ()}
     try:
         values = definition.values(given)
@@ -97,7 +101,15 @@ def start_pipeline_execution(context: Context, request: dict[str, Any]) -> dict[
 
     def start(connection: Connection) -> dict[str, Any]:
         name = "".join(secrets.choice(ALPHABET) for _ in range(12))
-        new = New(name, document, "", {}, parent=pipeline.id, status="Executing", principal=context.principal.arn)
+        new = New(
+            name,
+            document,
+            "",
+            {},
+            parent=pipeline.id,
+            status=ExecutionStatus.EXECUTING.value,
+            principal=context.principal.arn,
+        )
         made = resources.create_in(connection, _scope(context), new)
         current = resources.locked_in(connection, pipeline.id)
         if current is None:
@@ -172,7 +184,7 @@ def stop_pipeline_execution(context: Context, request: dict[str, Any]) -> dict[s
             raise ValidationException(
                 f"Only pipelines with 'Executing' status can be stopped; {execution_arn(execution)} is {current.status}."
             )
-        return replace(current, status="Stopping")
+        return replace(current, status=ExecutionStatus.STOPPING.value)
 
     resources.alter(context.store, execution.id, how)
     context.engine.wake(EXECUTION, execution.id)
@@ -201,7 +213,7 @@ def retry_pipeline_execution(context: Context, request: dict[str, Any]) -> dict[
         document |= {name: current.document.get(name, 1) + 1 for name in ("Round", "Tries")}
         if "ParallelismConfiguration" in request:
             document["ParallelismConfiguration"] = request["ParallelismConfiguration"]
-        changed = replace(current, status="Executing", document=document)
+        changed = replace(current, status=ExecutionStatus.EXECUTING.value, document=document)
         resources.change_in(connection, changed, context.principal.arn)
         return {"PipelineExecutionArn": execution_arn(execution)}
 
@@ -231,7 +243,7 @@ def describe_pipeline_execution(context: Context, request: dict[str, Any]) -> di
 
 def _mlflow(version: Resource, execution: Resource) -> dict[str, str]:
     """Returns the definition's MLflow settings, with the experiment that the execution was started with."""
-    text = version.document["PipelineDefinition"]
+    text = VersionDocument.read(version.document).definition
     config = read_json(text).get("MlflowConfig") if "MlflowConfig" in text else None
     described = dict(config) if isinstance(config, dict) else {}
     if experiment := execution.document.get("MlflowExperimentName"):
@@ -244,7 +256,7 @@ def _mlflow(version: Resource, execution: Resource) -> dict[str, str]:
 def describe_pipeline_definition_for_execution(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     version = _version(context, require(context, request["PipelineExecutionArn"]))
     return {
-        "PipelineDefinition": version.document["PipelineDefinition"],
+        "PipelineDefinition": VersionDocument.read(version.document).definition,
         "CreationTime": to_datetime(version.created_ms),
     }
 
@@ -280,7 +292,7 @@ def _steps(context: Context, execution: Resource, records: Sequence[StepRecord])
     """Describes steps. The definition is read only for rows of earlier versions."""
     written: dict[str, dict[str, str]] = {}
     if any(record.shown is None for record in records):
-        definition = read_definition(_version(context, execution).document["PipelineDefinition"])
+        definition = read_definition(VersionDocument.read(_version(context, execution).document).definition)
         written = {one.name: step_records.shown_of(one) for one in definition.steps}
     return [_step(execution, one, written.get(one.name, {}) if one.shown is None else one.shown) for one in records]
 
@@ -309,7 +321,8 @@ def _answer(context: Context, request: dict[str, Any], answer: dict[str, Any]) -
     token = request["CallbackToken"]
     row = callbacks.find(context.store, (context.account, context.region), token)
     execution = resources.get(context.store, row.parent) if row is not None else None
-    record = step_records.one_of(context.store, execution, row.document["Step"]) if row and execution else None
+    step = CallbackDocument.read(row.document).step if row else ""
+    record = step_records.one_of(context.store, execution, step) if execution else None
     if row is None or execution is None or record is None or not _waits_for(execution, record, token):
         raise ResourceNotFound(f"No step waits for the callback token {token}.")
     if not record.live or not callbacks.answer(context.store, row, answer):
@@ -335,10 +348,13 @@ def _find(context: Context, arn: str) -> Resource | None:
 
 
 def _version(context: Context, execution: Resource) -> Resource:
-    scope, document = ResourceScope(VERSION, context.account, context.region), execution.document
-    found = resources.find(context.store, scope, document["PipelineId"], document["PipelineVersionId"])
+    scope, document = (
+        ResourceScope(VERSION, context.account, context.region),
+        ExecutionDocument.read(execution.document),
+    )
+    found = resources.find(context.store, scope, document.pipeline_id, document.version)
     if found is None:
-        raise ResourceNotFound(f"The pipeline {document['PipelineName']} does not exist.")
+        raise ResourceNotFound(f"The pipeline {document.pipeline} does not exist.")
     return found
 
 
@@ -347,22 +363,22 @@ def _scope(context: Context) -> ResourceScope:
 
 
 def _described(execution: Resource) -> dict[str, Any]:
-    document = execution.document
+    document, kept = ExecutionDocument.read(execution.document), execution.document
     arn = execution_arn(execution)
     described = {
         "PipelineArn": arn.rpartition("/execution/")[0],
         "PipelineExecutionArn": arn,
-        "PipelineExecutionDisplayName": document["DisplayName"],
+        "PipelineExecutionDisplayName": document.display_name,
         "PipelineExecutionStatus": execution.status,
         "CreationTime": to_datetime(execution.created_ms),
         "LastModifiedTime": to_datetime(execution.modified_ms),
-        "CreatedBy": by(document["CreatedBy"]),
-        "LastModifiedBy": by(document["CreatedBy"]),
-        "PipelineVersionId": document["PipelineVersionId"],
-        "RoleArn": document["RoleArn"],
+        "CreatedBy": by(document.creator),
+        "LastModifiedBy": by(document.creator),
+        "PipelineVersionId": document.version,
+        "RoleArn": document.role,
     }
     members = ("PipelineExecutionDescription", "ParallelismConfiguration", "SelectiveExecutionConfig", "FailureReason")
-    described |= {name: document[name] for name in members if name in document}
+    described |= {name: kept[name] for name in members if name in kept}
     with contextlib.suppress(BadReference):  # the steps that need it will fail
         if config := tracking.names(execution):
             described["PipelineExperimentConfig"] = config
@@ -370,22 +386,25 @@ def _described(execution: Resource) -> dict[str, Any]:
 
 
 def _summary(execution: Resource) -> dict[str, Any]:
-    document = execution.document
+    document = ExecutionDocument.read(execution.document)
     described = {
         "PipelineExecutionArn": execution_arn(execution),
         "StartTime": to_datetime(execution.created_ms),
         "PipelineExecutionStatus": execution.status,
-        "PipelineExecutionDisplayName": document["DisplayName"],
+        "PipelineExecutionDisplayName": document.display_name,
     }
-    if "PipelineExecutionDescription" in document:
-        described["PipelineExecutionDescription"] = document["PipelineExecutionDescription"]
-    if "FailureReason" in document:
-        described["PipelineExecutionFailureReason"] = document["FailureReason"]
+    if document.description is not None:
+        described["PipelineExecutionDescription"] = document.description
+    if document.reason is not None:
+        described["PipelineExecutionFailureReason"] = document.reason
     return described
 
 
 def _parameters(execution: Resource) -> list[dict[str, str]]:
-    return [{"Name": name, "Value": text_of(value)} for name, value in execution.document["Parameters"].items()]
+    return [
+        {"Name": name, "Value": text_of(value)}
+        for name, value in ExecutionDocument.read(execution.document).parameters.items()
+    ]
 
 
 def _step(execution: Resource, record: StepRecord, shown: Mapping[str, str]) -> dict[str, Any]:
@@ -403,7 +422,7 @@ def _step(execution: Resource, record: StepRecord, shown: Mapping[str, str]) -> 
         described["FailureReason"] = record.reason
     if record.cached and record.source:
         described["CacheHitResult"] = {"SourcePipelineExecutionArn": record.source}
-    selection = execution.document.get("SelectiveExecutionConfig")
+    selection = ExecutionDocument.read(execution.document).selection
     if selection and "SourcePipelineExecutionArn" in selection:
         described["SelectiveExecutionResult"] = {"SourcePipelineExecutionArn": selection["SourcePipelineExecutionArn"]}
     return described

@@ -11,9 +11,11 @@ from typing import Any
 
 from sqlalchemy import Connection, false
 
+from sagewright.engine.pipelines.execution_documents import LIVE, VersionDocument
 from sagewright.engine.pipelines.step_records import EXECUTION, PIPELINE, VERSION
 from sagewright.engine.pipelines.steps.shapes import unknown_members
 from sagewright.model.aws.arns import sagemaker_arn
+from sagewright.model.aws.statuses import PipelineStatus
 from sagewright.model.clock import to_datetime
 from sagewright.model.errors import AwsError, ResourceNotFound, ValidationException
 from sagewright.pipelines.definition import PipelineDefinition, read_definition
@@ -32,7 +34,6 @@ from sagewright.store.schema.resources import resources as table
 
 MOST_DEFINITION = 1 << 20
 MOST_STEPS = 2000
-LIVE = ("Executing", "Stopping")
 KEPT = ("PipelineDisplayName", "PipelineDescription", "RoleArn", "ParallelismConfiguration")
 CREATED = {"CreatedAfter": ("created_ms", Comparison.AT_LEAST), "CreatedBefore": ("created_ms", Comparison.AT_MOST)}
 LIST = ListSpec(
@@ -72,7 +73,7 @@ def create_pipeline(context: Context, request: dict[str, Any]) -> dict[str, Any]
         document = {member: request[member] for member in KEPT if member in request}
         document |= {"Version": 1, "CreatedBy": context.principal.arn, "LastModifiedBy": context.principal.arn}
         pairs = {pair["Key"]: pair["Value"] for pair in request.get("Tags") or ()}
-        new = New(name, document, arn, pairs, status="Active", principal=context.principal.arn)
+        new = New(name, document, arn, pairs, status=PipelineStatus.ACTIVE.value, principal=context.principal.arn)
         made = resources.create_in(connection, scope_of(context), new)
         _add_version(connection, made, 1, text)
         return {"PipelineArn": arn}
@@ -107,7 +108,7 @@ def describe_pipeline(context: Context, request: dict[str, Any]) -> dict[str, An
     pipeline = require(context, request["PipelineName"])
     require_no_alias(pipeline, request)
     version = require_version(context, pipeline, request.get("PipelineVersionId"))
-    described = _head(pipeline) | {"PipelineDefinition": version.document["PipelineDefinition"]}
+    described = _head(pipeline) | {"PipelineDefinition": VersionDocument.read(version.document).definition}
     for member in ("PipelineVersionDisplayName", "PipelineVersionDescription"):
         if member in version.document:
             described[member] = version.document[member]

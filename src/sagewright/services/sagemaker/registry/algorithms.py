@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sagewright.model.aws.statuses import PackageStatus
 from sagewright.model.errors import AwsError, ValidationException
 from sagewright.services.context import Context
 from sagewright.services.paging import ListSpec
@@ -48,7 +49,7 @@ def create_algorithm(context: Context, request: Document) -> Document:
     check_image(context, request["TrainingSpecification"]["TrainingImage"])
     for container in (request.get(INFERENCE) or {}).get("Containers") or ():
         check_image(context, container["Image"])
-    return ALGORITHMS.create(context, request, "Completed")
+    return ALGORITHMS.create(context, request, PackageStatus.COMPLETED.value)
 
 
 @operation("sagemaker", "DescribeAlgorithm", quick=True)

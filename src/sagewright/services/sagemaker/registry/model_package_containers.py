@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sagewright.model.aws.statuses import ApprovalStatus
 from sagewright.model.errors import ValidationException
 from sagewright.services.context import Context
 from sagewright.services.sagemaker.registry.model_package_rows import arn_of, require_package
@@ -25,7 +26,7 @@ def package_containers(context: Context, container: Container) -> list[Container
         raise ValidationException(f"A container with ModelPackageName takes no {' and no '.join(both)}.")
     package = require_package(context, container["ModelPackageName"])
     approval = package.document.get("ModelApprovalStatus")
-    if package.version and approval != "Approved":
+    if package.version and approval != ApprovalStatus.APPROVED:
         raise ValidationException(
             f"The ModelApprovalStatus of the model package {arn_of(package)} is {approval}; it must be set to Approved to deploy."
         )

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from sagewright.model.aws.statuses import PackageStatus
 from sagewright.model.documents import read_json
 from sagewright.model.errors import AwsError, ValidationException
 from sagewright.services.context import Context
@@ -47,7 +48,7 @@ GROUPS = ResourceType(
 
 @operation("sagemaker", "CreateModelPackageGroup")
 def create_model_package_group(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    return GROUPS.create(context, request | {"CreatedBy": user_context(context)}, "Completed")
+    return GROUPS.create(context, request | {"CreatedBy": user_context(context)}, PackageStatus.COMPLETED.value)
 
 
 @operation("sagemaker", "DescribeModelPackageGroup", quick=True)

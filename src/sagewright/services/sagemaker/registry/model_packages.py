@@ -11,6 +11,7 @@ from sqlalchemy import Connection, false
 from sqlalchemy.exc import IntegrityError
 
 from sagewright.engine.events.router import SUBJECT as LOG
+from sagewright.model.aws.statuses import ApprovalStatus, PackageStatus
 from sagewright.model.errors import AwsError, ValidationException
 from sagewright.services.context import Context
 from sagewright.services.paging import ListSpec
@@ -85,7 +86,7 @@ def _document(context: Context, request: dict[str, Any], *, versioned: bool) -> 
         checks.check_card(document["ModelCard"])
         document["ModelCard"] = {"ModelCardStatus": "Draft"} | document["ModelCard"]
     if versioned:
-        document.setdefault("ModelApprovalStatus", "PendingManualApproval")
+        document.setdefault("ModelApprovalStatus", ApprovalStatus.PENDING.value)
     return document | {"CreatedBy": user_context(context)}
 
 
@@ -99,7 +100,7 @@ def _create(
     scope = scope_of(context)
     pairs = {pair["Key"]: pair["Value"] for pair in request.get("Tags") or ()}
     arn = arn_for(context, name, version)
-    new = New(name, document, arn, pairs, version, parent, "Completed", context.principal.arn)
+    new = New(name, document, arn, pairs, version, parent, PackageStatus.COMPLETED.value, context.principal.arn)
     return resources.create_in(connection, scope, new, lambda made: {"told": shapes.event_detail(made)})
 
 

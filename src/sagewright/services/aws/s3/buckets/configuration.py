@@ -14,6 +14,7 @@ from typing import Any
 
 from sagewright.model.errors import AwsError
 from sagewright.objects import errors, locks, rules
+from sagewright.objects.buckets import ENABLED, SUSPENDED
 from sagewright.services.aws.s3.buckets import cors
 from sagewright.services.aws.s3.encryption import ALGORITHMS, BASE, KMS
 from sagewright.services.aws.s3.operations import need, s3_operation
@@ -106,7 +107,7 @@ def _accelerable(bucket: str) -> None:
 
 
 def _acceleration(document: Document) -> Document:
-    if document.get("Status") not in {"Enabled", "Suspended"}:
+    if document.get("Status") not in {ENABLED, SUSPENDED}:
         raise errors.malformed_xml()
     return document
 

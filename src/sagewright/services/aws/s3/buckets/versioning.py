@@ -6,7 +6,7 @@ from typing import Any
 
 from sagewright.model.errors import AwsError
 from sagewright.objects import errors
-from sagewright.objects.buckets import OFF
+from sagewright.objects.buckets import ENABLED, OFF, SUSPENDED
 from sagewright.services.aws.s3.operations import need, s3_operation
 from sagewright.services.context import Context
 
@@ -16,9 +16,9 @@ def put_bucket_versioning(context: Context, request: dict[str, Any]) -> dict[str
     requested = need(request.get("VersioningConfiguration"))
     if not requested.get("Status"):
         raise AwsError("IllegalVersioningConfigurationException", "The Versioning element must be specified")
-    if requested["Status"] not in {"Enabled", "Suspended"}:
+    if requested["Status"] not in {ENABLED, SUSPENDED}:
         raise errors.malformed_xml()
-    if requested.get("MFADelete") == "Enabled":
+    if requested.get("MFADelete") == ENABLED:
         raise AwsError("NotImplemented", "MFA delete is not served.")
     context.objects.buckets.set_versioning(request["Bucket"], requested["Status"])
     return {}

@@ -1,0 +1,34 @@
+"""The dependencies that all reconcilers share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sagewright.engine.calls import Call
+from sagewright.model.settings import Settings
+from sagewright.objects.access import ObjectStore
+from sagewright.store.database import Database
+
+Wake = Callable[[str, str], None]
+WakeAfter = Callable[[float, str, str], None]
+
+
+@dataclass(frozen=True)
+class Dependencies:
+    """First argument of every reconciler; what only one wing needs is a further argument.
+
+    `call`: calls operations; `owner`: this server's name, which survives a restart and under which it holds leases, deliveries and
+    invocations. `wake(kind, id)` schedules a reconcile of a subject now; `wake_after(seconds, kind, id)` schedules one later.
+    `endpoint()`: the address at which agents reach this server; `servers()`: all servers that share its store (if several).
+    """
+
+    settings: Settings
+    store: Database
+    objects: ObjectStore
+    call: Call
+    owner: str
+    wake: Wake
+    wake_after: WakeAfter
+    endpoint: Callable[[], str]
+    servers: Callable[[], list[str]] = list

@@ -1,0 +1,25 @@
+"""DescribeEndpoint's answer, as the wings that change endpoints read it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sagewright.model.jobs.state_machines import EndpointStatus
+from sagewright.model.members import TypedDocument, member
+
+
+@dataclass(frozen=True, kw_only=True)
+class DescribedEndpoint(TypedDocument):
+    """`reason`: why it failed, or its last update did."""
+
+    status: str = member("EndpointStatus")
+    config: str = member("EndpointConfigName")
+    reason: str = member("FailureReason", "")
+
+    @property
+    def serves(self) -> bool:
+        return self.status == EndpointStatus.IN_SERVICE
+
+    @property
+    def update_failed(self) -> bool:
+        return self.serves and bool(self.reason)
