@@ -14,7 +14,9 @@ from sagewright.model.clock import now_ms
 from sagewright.model.settings import Settings
 from sagewright.server.studio_http import SERVICES, HttpCalls
 from sagewright.services import registry
-from sagewright.services.context import Platform
+from sagewright.services.aws.events.deployments import deployment_states
+from sagewright.services.context import ANONYMOUS, Context, Platform
+from sagewright.services.sagemaker.registry.approvals import approval_history
 from sagewright.services.sagemaker.studio.session_keys import StoredKeys
 from sagewright.store import events
 from sagewright.store.database import Database
@@ -123,6 +125,21 @@ class StoredReadings:
             tuple(found[at].at_ms for at in kept), tuple(found[at].total / (found[at].samples or 1.0) for at in kept)
         )
 
+    def _context(self) -> Context:
+        settings = self._platform.settings
+        return Context("", settings.account, settings.region, ANONYMOUS, self._platform)
+
+    def deployments(self, rule: str) -> list[str]:
+        found = deployment_states(self._context(), rule)
+        return [
+            " ".join(str(one[part]) for part in ("status", "message") if one.get(part)) or "waits for an approval"
+            for one in found
+        ]
+
+    def approvals(self, group: str, number: int) -> list[tuple[int, str, str, str]]:
+        found = approval_history(self._context(), group, str(number))
+        return [(one["at_ms"], one["by"], one["ModelApprovalStatus"], one["ApprovalDescription"]) for one in found]
+
     def machine(self) -> MachineLoad:
         from sagewright.studio.operations import MachineLoad
 
@@ -130,10 +147,17 @@ class StoredReadings:
         whole = self._site.machines.together()
         disk = shutil.disk_usage(self._platform.settings.data)
         return MachineLoad(
-            self._site.name, whole.cpus, sum(one.cpus for one in held), whole.gpus, sum(one.gpus for one in held),
-            int(whole.memory_gb * GIB), int(sum(one.memory_gb for one in held) * GIB), disk.total, disk.used,
+            self._site.name,
+            whole.cpus,
+            sum(one.cpus for one in held),
+            whole.gpus,
+            sum(one.gpus for one in held),
+            int(whole.memory_gb * GIB),
+            int(sum(one.memory_gb for one in held) * GIB),
+            disk.total,
+            disk.used,
             str(self._platform.settings.data),
-        )  # fmt: skip
+        )
 
 
 def _thinned(values: list[float], most: int) -> list[int]:

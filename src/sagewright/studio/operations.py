@@ -66,6 +66,14 @@ class Readings(Protocol):
 
     def machine(self) -> MachineLoad: ...
 
+    def deployments(self, rule: str) -> list[str]:
+        """Returns a sentence on each endpoint that a rule deploys to."""
+        ...
+
+    def approvals(self, group: str, number: int) -> list[tuple[int, str, str, str]]:
+        """Returns the changes to a version, oldest first: milliseconds, caller, approval status, note."""
+        ...
+
 
 @dataclass
 class Client:

@@ -15,7 +15,7 @@ from sagewright.studio import charts, tables, wording
 from sagewright.studio.buttons import Button
 from sagewright.studio.charts import Curve
 from sagewright.studio.operations import OperationCall
-from sagewright.studio.tables import EmptyState, Listing, ListSource, Row, TableColumn
+from sagewright.studio.tables import EmptyState, Listing, ListSource, ListTab, Row, TableColumn
 from sagewright.studio.visit import Done, Visit, form, page
 
 STATUSES = ("InService", "Creating", "Updating", "Failed", "OutOfService", "Deleting", "RollingBack")
@@ -26,6 +26,11 @@ START = EmptyState(
 NAMESPACE = "AWS/SageMaker"
 MOST_SHOWN = 64 * 1024
 WINDOWS = {"15min": timedelta(minutes=15), "1h": timedelta(hours=1), "6h": timedelta(hours=6), "1d": timedelta(days=1)}
+TABS = (
+    ListTab("Endpoints", "/studio/endpoints", current=True),
+    ListTab("Shadow tests", "/studio/shadow-tests"),
+    ListTab("Rules", "/studio/rules"),
+)
 LOOKS = ("k1", "k2 d2", "k3 d3", "k4 d4")
 
 
@@ -66,6 +71,7 @@ def endpoints(visit: Visit) -> Listing:
         rows,
         START,
         crumb="Ship",
+        views=TABS,
         more=read.more,
         chips=read.chips,
         choices=(tables.status_choice(visit, STATUSES),),

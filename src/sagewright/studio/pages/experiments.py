@@ -13,7 +13,7 @@ from sagewright.studio import charts, tables, wording
 from sagewright.studio.buttons import Button
 from sagewright.studio.charts import Curve
 from sagewright.studio.operations import OperationCall
-from sagewright.studio.tables import Chip, EmptyState, Listing, ListSource, Row, TableCell, TableColumn
+from sagewright.studio.tables import Chip, EmptyState, Listing, ListSource, ListTab, Row, TableCell, TableColumn
 from sagewright.studio.visit import Visit, page
 
 START = EmptyState(
@@ -25,6 +25,7 @@ START = EmptyState(
 RUNS = EmptyState("No run yet", START.code)
 KINDS = ("experiment", "trial", "trial-component", "training")
 MOST_METRICS, MOST_PARAMETERS = 4, 5
+TABS = (ListTab("Experiments", "/studio/experiments", current=True), ListTab("MLflow servers", "/studio/trackers"))
 
 
 @page("/experiments", "list.html", "experiments", KINDS)
@@ -51,7 +52,7 @@ def experiments(visit: Visit) -> Listing:
         )
         for one in read.rows
     )
-    return Listing("Experiments", columns, rows, START, more=read.more, sorted_by=read.sorted_by, hint="")
+    return Listing("Experiments", columns, rows, START, more=read.more, sorted_by=read.sorted_by, hint="", views=TABS)
 
 
 @page("/experiments/{name}", "list.html", "experiments", KINDS)

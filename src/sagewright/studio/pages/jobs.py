@@ -219,5 +219,5 @@ def _total(hits: dict[str, Any]) -> str:
 
 def _views(visit: Visit) -> tuple[ListTab, ...]:
     current = visit.query.get("status", "")
-    views = (("All", ""), ("RunningJob", "InProgress"), ("Failed", "Failed"), ("Completed", "Completed"))
+    views = (("All", ""), ("Running", "InProgress"), ("Failed", "Failed"), ("Completed", "Completed"))
     return tuple(ListTab(label, visit.link(status=status or None), current == status) for label, status in views)

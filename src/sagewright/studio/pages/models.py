@@ -6,7 +6,7 @@ import difflib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sagewright.studio import tables, wording
@@ -96,6 +96,16 @@ class Against:
 
 
 @dataclass(frozen=True)
+class Decision:
+    """A change of a version: when, by whom, to which approval, with which note."""
+
+    at: datetime
+    by: str
+    status: str
+    note: str
+
+
+@dataclass(frozen=True)
 class VersionView:
     group: str
     number: int
@@ -114,6 +124,7 @@ class VersionView:
     stages: tuple[tuple[str, str, str], ...]
     acts: tuple[Button, ...]
     versions: tuple[VersionLine, ...] = ()
+    audit: tuple[Decision, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -231,6 +242,15 @@ def _version(visit: Visit, name: str, number: int, versions: Sequence[VersionLin
         _stages(found, name),
         _buttons(arn, name, number, found["ModelApprovalStatus"]),
         tuple(versions),
+        _audit(visit, name, number),
+    )
+
+
+def _audit(visit: Visit, name: str, number: int) -> tuple[Decision, ...]:
+    found = visit.client.readings.approvals(name, number)
+    return tuple(
+        Decision(datetime.fromtimestamp(at / 1000, UTC), wording.name_of(by), status, note)
+        for at, by, status, note in reversed(found)
     )
 
 
