@@ -1,13 +1,12 @@
-"""The pages, one module a subject. Each registers its pages with `page`; imports the visit and the parts of pages, no page
-another."""
+"""The pages, one module a subject. Each registers its pages with `page`; imports the visit and the parts of pages."""
 
 from __future__ import annotations
 
 from importlib import import_module
-from pkgutil import iter_modules
+from pkgutil import walk_packages
 
 
 def load() -> None:
     """Imports all pages, which register themselves."""
-    for module in iter_modules(__path__):
-        import_module(f"{__name__}.{module.name}")
+    for module in walk_packages(__path__, f"{__name__}."):
+        import_module(module.name)

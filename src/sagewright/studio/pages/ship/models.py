@@ -96,7 +96,7 @@ class Against:
 
 
 @dataclass(frozen=True)
-class Decision:
+class ApprovalDecision:
     """A change of a version: when, by whom, to which approval, with which note."""
 
     at: datetime
@@ -124,7 +124,7 @@ class VersionView:
     stages: tuple[tuple[str, str, str], ...]
     acts: tuple[Button, ...]
     versions: tuple[VersionLine, ...] = ()
-    audit: tuple[Decision, ...] = ()
+    audit: tuple[ApprovalDecision, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -246,10 +246,10 @@ def _version(visit: Visit, name: str, number: int, versions: Sequence[VersionLin
     )
 
 
-def _audit(visit: Visit, name: str, number: int) -> tuple[Decision, ...]:
+def _audit(visit: Visit, name: str, number: int) -> tuple[ApprovalDecision, ...]:
     found = visit.client.readings.approvals(name, number)
     return tuple(
-        Decision(datetime.fromtimestamp(at / 1000, UTC), wording.name_of(by), status, note)
+        ApprovalDecision(datetime.fromtimestamp(at / 1000, UTC), wording.name_of(by), status, note)
         for at, by, status, note in reversed(found)
     )
 

@@ -10,7 +10,7 @@ from sagewright.model.errors import AwsError, ValidationException
 from sagewright.studio import tables
 from sagewright.studio.buttons import Button
 from sagewright.studio.operations import OperationCall
-from sagewright.studio.pages.logs import LogPage, read_group
+from sagewright.studio.pages.ship.logs import LogPage, read_group
 from sagewright.studio.rendering import when
 from sagewright.studio.tables import EmptyState, Listing, Row, TableColumn
 from sagewright.studio.visit import Visit, form, page

@@ -66,7 +66,7 @@ def shadow_tests(visit: Visit) -> Listing:
 
 
 @dataclass(frozen=True)
-class ShadowVariant:
+class TestedVariant:
     name: str
     model: str
     status: str
@@ -82,7 +82,7 @@ class ShadowTestView:
     started: datetime | None
     ended: datetime | None
     sampling: str
-    variants: tuple[ShadowVariant, ...]
+    variants: tuple[TestedVariant, ...]
     acts: tuple[Button, ...]
 
 
@@ -94,7 +94,7 @@ def shadow_test(visit: Visit) -> ShadowTestView:
     shadows = {one["ShadowModelVariantName"]: one["SamplingPercentage"] for one in mode.get("ShadowModelVariants", [])}
     schedule = found.get("Schedule", {})
     variants = tuple(
-        ShadowVariant(
+        TestedVariant(
             one["VariantName"],
             one["ModelName"],
             one.get("Status", ""),
