@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from typing import Annotated
 
 import typer
@@ -10,7 +11,7 @@ import typer
 from sagewright.cli.options import DataOption, console, fail, settings_of
 from sagewright.model import process_memory
 from sagewright.model.errors import AwsError
-from sagewright.model.settings import BadSetting
+from sagewright.model.settings import BadSetting, Settings
 
 
 def up(  # noqa: PLR0913, PLR0917  # a parameter is an option of the command
@@ -29,6 +30,9 @@ def up(  # noqa: PLR0913, PLR0917  # a parameter is an option of the command
     ray_address: Annotated[
         str | None, typer.Option(help="The Ray cluster, such as ray://HOST:10001.", show_default=False)
     ] = None,
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Make jobs, a tuning job, models, a pipeline and an endpoint to look at.")
+    ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log each request.")] = False,
 ) -> None:
     """Run the server until SIGTERM or Ctrl-C. Jobs continue without it."""
@@ -47,6 +51,8 @@ def up(  # noqa: PLR0913, PLR0917  # a parameter is an option of the command
         console.print(f"Studio, in the browser: {url}/studio (signed in by: sagewright studio)", soft_wrap=True)
         console.print(f"Data and credentials: {settings.data}", soft_wrap=True)
         console.print("Run a program against it: sagewright exec -- python your_script.py")
+        if demo:
+            threading.Thread(target=_show_something, args=(settings,), daemon=True).start()
 
     try:
         Server(settings).run(ready)
@@ -56,3 +62,17 @@ def up(  # noqa: PLR0913, PLR0917  # a parameter is an option of the command
         fail(f"The server can't start on {settings.data}: {error.message}")
     if process_memory.is_spent():
         process_memory.start_again()
+
+
+def _show_something(settings: Settings) -> None:
+    """Makes the demo's things beside the server, and says how it went."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from sagewright.cli.demo import Demo
+
+    try:
+        Demo(settings).run()
+    except (BotoCoreError, ClientError, TimeoutError) as error:
+        console.print(f"The demo stopped: {error}", soft_wrap=True)
+    else:
+        console.print("The demo's jobs, models, pipeline and endpoint are made: look at them in Studio.")
