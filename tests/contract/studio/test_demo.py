@@ -15,4 +15,8 @@ def test_the_demo_makes_what_every_page_shows(server: Any, browser: Any) -> None
         assert name in [row["name"] for row in json.loads(browser.get(f"/studio/{path}.json").text)["rows"]]
     jobs = json.loads(browser.get("/studio/jobs.json?q=demo-churn-depth").text)["rows"]
     assert len(jobs) == 3
-    server.boto("sagemaker").delete_endpoint(EndpointName=ENDPOINT)
+    sagemaker = server.boto("sagemaker")
+    sagemaker.get_waiter("endpoint_in_service").wait(
+        EndpointName=ENDPOINT, WaiterConfig={"Delay": 1, "MaxAttempts": 120}
+    )
+    sagemaker.delete_endpoint(EndpointName=ENDPOINT)
