@@ -32,7 +32,7 @@ define tried
 $(1) $(2) || { test $$? -eq 1 && echo "A second try, with nothing beside it, of what failed:" && $(1) $(AGAIN); }
 endef
 
-.PHONY: help setup serve demo test suite shared alone soak unit contract jobenv packages inside ray lint format bench bench-algorithms bench-tuning arena draws conformance docs clients system clean
+.PHONY: screenshots help setup serve demo test suite shared alone soak unit contract jobenv packages inside ray lint format bench bench-algorithms bench-tuning arena draws conformance docs clients system clean
 
 help: ## What can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -117,6 +117,9 @@ packages: setup ## Tests and types of the distributions in packages/, in the env
 
 ray: .cache/ray/.ready system ## Tests of the backends, here and on a Ray cluster of two nodes
 	$(call tried,.cache/ray/bin/python -m pytest -o cache_dir=.pytest_cache/ray tests/conformance/backend)
+
+screenshots: setup system ## The pictures of Studio in docs, in Chromium
+	$(BIN)/python tools/screenshots.py
 
 lint: setup ## Style, types, layers, sizes
 	$(BIN)/ruff format --check .

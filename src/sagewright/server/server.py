@@ -8,6 +8,7 @@ import signal
 import socket
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import uvicorn
@@ -48,6 +49,7 @@ class Server:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.address = Address()
+        self._studio: StudioDoor | None = None
 
     def run(self, ready: Callable[[str], None]) -> None:
         """Serves until signalled to end; `ready(url)` is called once it answers.
@@ -94,7 +96,7 @@ class Server:
         endpoint = self.settings.data / "endpoint"
         platform.engine.start()
         fronting = Fronting(self.settings, platform, server, meeting.bound, meeting.found)
-        server.leaving = fronting.leave
+        server.leaving = partial(self._leave, fronting)
         await fronting.begin()
         warming = loop.run_in_executor(None, warm, meeting.site)
         watching = asyncio.create_task(connections.watch())
@@ -114,6 +116,12 @@ class Server:
             await fronting.close()
             endpoint.unlink(missing_ok=True)
 
+    async def _leave(self, fronting: Fronting) -> None:
+        """Ends what would hold the server up: streams of Studio, then the connections that move to the front."""
+        if self._studio is not None:
+            self._studio.close()
+        await fronting.leave()
+
     def _application(self, platform: Platform, connections: Connections, meeting: Meeting) -> Any:
         store, limits = platform.store, connections.limits
         authenticator = Authenticator(
@@ -123,7 +131,7 @@ class Server:
         gateway = Gateway(platform, registry.load(), authenticator, forwarder(self.settings), edge)
         images = ImagesApi(platform, authenticator.find_key, limits)
         relay = FrontRelay(self.settings.data / LOCAL_NAME, authenticator, limits)
-        studio = StudioDoor(platform, lambda: self.address.url, meeting.site, limits)
+        studio = self._studio = StudioDoor(platform, lambda: self.address.url, meeting.site, limits)
         internal = InternalApi(platform, authenticator, limits, meeting.peers)
         return split(Applications(gateway, internal, images, relay, studio))
 

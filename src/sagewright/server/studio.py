@@ -60,6 +60,10 @@ class StudioDoor:
             self._studio = self._built()
         await self._studio(scope, receive, send)
 
+    def close(self) -> None:
+        if self._studio is not None:
+            self._studio.close()
+
     def _built(self) -> Studio:
         from sagewright.studio.application import Studio, StudioSettings, StudioSource
 

@@ -91,6 +91,10 @@ class Studio:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         await self._app(scope, receive, send)
 
+    def close(self) -> None:
+        """Ends open streams, which would hold up the server's end."""
+        self._live.close()
+
     def _routes(self) -> list[Route]:
         routes = [
             Route("/studio/static/{name}", self._guarded(self._asset)),

@@ -27,10 +27,16 @@ class Live:
         self._changes = changes
         self._streams: set[asyncio.Queue[frozenset[str]]] = set()
         self._task: asyncio.Task[None] | None = None
+        self._closed = False
 
     @property
     def crowded(self) -> bool:
-        return len(self._streams) >= MOST_STREAMS
+        return self._closed or len(self._streams) >= MOST_STREAMS
+
+    def close(self) -> None:
+        """Ends all streams: the server is about to end, and browsers connect to its successor."""
+        self._closed = True
+        self._tell(frozenset())
 
     async def stream(self) -> AsyncIterator[bytes]:
         """Yields server-sent events; an event's data are the kinds that changed."""
@@ -40,9 +46,11 @@ class Live:
             self._task = asyncio.create_task(self._follow())
         try:
             yield b"retry: 2000\n\n"
-            while True:
+            while not self._closed:
                 try:
                     kinds = await asyncio.wait_for(queue.get(), BEAT_S)
+                    if self._closed:
+                        return
                     yield f"event: changed\ndata: {' '.join(sorted(kinds))}\n\n".encode()
                 except TimeoutError:
                     yield b": alive\n\n"

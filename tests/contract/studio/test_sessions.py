@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 from typing import Any
 
 import pytest
@@ -96,3 +97,16 @@ def test_a_bucket_named_studio_is_still_reached_by_signed_requests(server: Any, 
     s3.delete_object(Bucket="studio", Key="jobs")
     s3.delete_bucket(Bucket="studio")
     assert browser.get("/studio/jobs").status == 200
+
+
+def test_an_open_tab_does_not_hold_up_the_servers_end(own_server: Any, sign_in: Any) -> None:
+    own_server.start()
+    browser = sign_in(own_server)
+    connection = http.client.HTTPConnection(browser.host, timeout=60)
+    cookies = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
+    connection.request("GET", "/studio/live", headers={"Cookie": cookies})
+    stream = connection.getresponse()
+    assert stream.readline() == b"retry: 2000\n"
+    assert own_server.end() == 0
+    assert "Traceback" not in own_server.log()
+    stream.read()
