@@ -36,7 +36,7 @@ class Live:
     def close(self) -> None:
         """Ends all streams: the server is about to end, and browsers connect to its successor."""
         self._closed = True
-        self._tell(frozenset())
+        self._tell(frozenset())  # no kinds: the end
 
     async def stream(self) -> AsyncIterator[bytes]:
         """Yields server-sent events; an event's data are the kinds that changed."""
@@ -46,10 +46,10 @@ class Live:
             self._task = asyncio.create_task(self._follow())
         try:
             yield b"retry: 2000\n\n"
-            while not self._closed:
+            while True:
                 try:
                     kinds = await asyncio.wait_for(queue.get(), BEAT_S)
-                    if self._closed:
+                    if not kinds:
                         return
                     yield f"event: changed\ndata: {' '.join(sorted(kinds))}\n\n".encode()
                 except TimeoutError:

@@ -110,3 +110,5 @@ def test_an_open_tab_does_not_hold_up_the_servers_end(own_server: Any, sign_in: 
     assert own_server.end() == 0
     assert "Traceback" not in own_server.log()
     stream.read()
+    stream.close()
+    connection.close()
