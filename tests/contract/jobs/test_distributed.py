@@ -201,7 +201,7 @@ def accuracy(out: str) -> float:
 
 def shared_files() -> set[str]:
     """What lies in the machine's shared memory, but for what programs beside these tests keep there."""
-    others = ("PostgreSQL.", "libpod_", "plasma", "sagewright-tests-")  # plasma: Ray's
+    others = ("PostgreSQL.", "libpod_", "plasma", "sagewright-tests-", "pytest-of-")  # plasma: Ray's
     return {path.name for path in Path("/dev/shm").iterdir() if not path.name.startswith(others)}
 
 
