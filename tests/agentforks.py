@@ -67,20 +67,24 @@ def _serve(listener: socket.socket, parent: int) -> None:
             data, descriptors, _, _ = socket.recv_fds(connection, 1 << 20, 2)
             if not data:
                 continue
+            ready, making = os.pipe()
             pid = os.fork()
             if pid == 0:
                 listener.close()
                 connection.close()
-                _become(json.loads(data), *descriptors)
-            for descriptor in descriptors:
+                os.close(ready)
+                _become(json.loads(data), making, *descriptors)
+            for descriptor in (making, *descriptors):
                 os.close(descriptor)
+            os.read(ready, 1)  # the server changes the limits once it has the pid
+            os.close(ready)
             running = os.pidfd_open(pid)
             socket.send_fds(connection, [str(pid).encode()], [running])
             os.close(running)
 
 
-def _become(asked: dict[str, Any], errors: int, theirs: int) -> None:
-    """As `python -m sagewright.agent.zygote` in a session of its own."""
+def _become(asked: dict[str, Any], making: int, errors: int, theirs: int) -> None:
+    """As `python -m sagewright.agent.zygote` in a session of its own; closes `making` when it is like one that has just started."""
     os.setsid()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.umask(asked["umask"])
@@ -91,6 +95,7 @@ def _become(asked: dict[str, Any], errors: int, theirs: int) -> None:
     os.chdir("/")
     os.dup2(errors, 2)
     os.close(errors)
+    os.close(making)
     sys.path[0] = "/"
     sys.argv = [ZYGOTE, str(theirs), *asked["places"]]
     gc.unfreeze()

@@ -30,6 +30,7 @@ def started(popen):
         "descriptors": {number: os.readlink(f"{place}/fd/{number}") for number in (0, 1, 2)},
         "caught": status["SigCgt"], "ignored": status["SigIgn"], "umask": status["Umask"],
         "limits": open(f"{place}/limits").read(),
+        "open": len(os.listdir(f"{place}/fd")),
     }
     assert process.poll() is None
     try:
@@ -46,6 +47,7 @@ agentforks.Popen.name = agentforks.listen()
 os.umask(0o27)
 os.environ["SAGEWRIGHT_DATA"] = "/data"
 resource.setrlimit(resource.RLIMIT_NOFILE, (200, 300))
+resource.setrlimit(resource.RLIMIT_DATA, (1 << 32, resource.RLIM_INFINITY))
 print(json.dumps([started(subprocess.Popen), started(agentforks.Popen)]))
 """
 
