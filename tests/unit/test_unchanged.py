@@ -43,7 +43,8 @@ def project(tool: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
     monkeypatch.setitem(tool.SUITES, "one", tool.Suite(("tests/one",), "environment"))
-    monkeypatch.delenv(tool.ALL, raising=False)
+    for name in (tool.ALL, "MAKEFLAGS"):
+        monkeypatch.delenv(name, raising=False)
     return tmp_path
 
 
@@ -91,6 +92,17 @@ def test_the_rest_of_the_project_makes_no_difference(tool: ModuleType, project: 
 def test_a_failure_is_no_pass(tool: ModuleType, project: Path) -> None:
     assert tool.run("one", [sys.executable, "-c", "raise SystemExit(3)"], project) == 3
     assert runs(tool, project)
+
+
+@pytest.mark.parametrize("flags", ["n", "nj2 --jobserver-auth=3,4 -- WORKERS=2", "kt"])
+def test_what_make_only_prints_is_no_pass(
+    tool: ModuleType, project: Path, monkeypatch: pytest.MonkeyPatch, flags: str
+) -> None:
+    monkeypatch.setenv("MAKEFLAGS", flags)
+    runs(tool, project)
+    monkeypatch.setenv("MAKEFLAGS", "k -j2 --no-print-directory -- NAME=n")
+    assert runs(tool, project)
+    assert not runs(tool, project)
 
 
 def test_what_changed_while_it_ran_was_not_tested(tool: ModuleType, project: Path) -> None:
