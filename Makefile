@@ -8,8 +8,8 @@ DATA ?= .cache/demo-data
 ROUNDS ?= 3
 MINUTES ?= 20
 TUNING ?= tuning
-# Two a processor: a third of a test's time is waiting.
-WORKERS ?= $(shell echo $$(( $$(nproc) * 2 )))
+# Two more than there are processors: a good part of a test's time is waiting.
+WORKERS ?= $(shell echo $$(( $$(nproc) + 2 )))
 SPREAD := -n $(WORKERS) --dist loadscope --no-loadscope-reorder --durations=25
 REPORT := --junitxml=.pytest_cache/reports
 AGAIN := --last-failed --last-failed-no-failures none --maxfail=1
