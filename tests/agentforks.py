@@ -16,6 +16,7 @@ import signal
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -58,29 +59,38 @@ def _serve(listener: socket.socket, parent: int) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     listener.settimeout(1)
     while os.getppid() == parent:
-        try:
+        with suppress(OSError):  # nobody asked for a second, or a server was killed while it asked
             connection, _ = listener.accept()
-        except TimeoutError:
-            continue
-        with connection:
-            connection.setblocking(True)
-            data, descriptors, _, _ = socket.recv_fds(connection, 1 << 20, 2)
-            if not data:
-                continue
-            ready, making = os.pipe()
-            pid = os.fork()
-            if pid == 0:
+            with connection:
+                _answer(listener, connection)
+
+
+def _answer(listener: socket.socket, connection: socket.socket) -> None:
+    connection.setblocking(True)
+    data, descriptors, _, _ = socket.recv_fds(connection, 1 << 20, 2)
+    ready, making = os.pipe()
+    try:
+        if len(descriptors) < 2:
+            return
+        pid = os.fork()
+        if pid == 0:
+            try:
                 listener.close()
                 connection.close()
                 os.close(ready)
                 _become(json.loads(data), making, *descriptors)
-            for descriptor in (making, *descriptors):
-                os.close(descriptor)
-            os.read(ready, 1)  # the server changes the limits once it has the pid
-            os.close(ready)
-            running = os.pidfd_open(pid)
-            socket.send_fds(connection, [str(pid).encode()], [running])
-            os.close(running)
+            finally:
+                os._exit(1)
+    finally:
+        for descriptor in (making, *descriptors):
+            os.close(descriptor)
+        os.read(ready, 1)  # the server changes the limits once it has the pid
+        os.close(ready)
+    running = os.pidfd_open(pid)
+    try:
+        socket.send_fds(connection, [str(pid).encode()], [running])
+    finally:
+        os.close(running)
 
 
 def _become(asked: dict[str, Any], making: int, errors: int, theirs: int) -> None:

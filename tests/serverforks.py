@@ -71,7 +71,8 @@ def reap(running: dict[int, int]) -> None:
         pid, status = os.waitpid(-1, os.WNOHANG)
         if pid == 0:
             return
-        tell(number=running.pop(pid), status=os.waitstatus_to_exitcode(status))
+        if pid in running:
+            tell(number=running.pop(pid), status=os.waitstatus_to_exitcode(status))
 
 
 def load() -> None:
