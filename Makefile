@@ -8,11 +8,14 @@ DATA ?= .cache/demo-data
 ROUNDS ?= 3
 MINUTES ?= 20
 TUNING ?= tuning
-WORKERS ?= $(shell echo $$(( $$(nproc) + 1 )))
+# Two more than there are processors: a good part of a test's time is waiting.
+WORKERS ?= $(shell echo $$(( $$(nproc) + 2 )))
 SPREAD := -n $(WORKERS) --dist loadscope --no-loadscope-reorder --durations=25
+REPORT := --junitxml=.pytest_cache/reports
 AGAIN := --last-failed --last-failed-no-failures none --maxfail=1
 SUITE := tests --ignore=tests/jobenv --ignore=tests/conformance/backend
 KERNELS := NUMBA_CACHE_DIR=$(CURDIR)/.cache/kernels
+UNCHANGED := $(BIN)/python tools/unchanged.py
 JOBENV := $(KERNELS) OMP_NUM_THREADS=1 PYTHONPATH=src .cache/jobenv/bin/python -m pytest -c tools/jobenv.ini --rootdir . --confcutdir tests/jobenv
 PYTORCH_IMAGE := 763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-training:2.6-cpu-py312
 export UV_PROJECT_ENVIRONMENT := $(VENV)
@@ -23,16 +26,18 @@ unexport PYTHONDONTWRITEBYTECODE
 
 SOAK_FAULTS := $(addprefix tests/faults/,hosting/test_serving_survives.py hosting/test_two_servers_serving.py hosting/test_deploy_kills.py jobs/test_launch_kills.py objects/test_objects_server_kill.py objects/test_objects_kill.py objects/test_objects_parts.py test_store_lock.py test_index_kills.py test_rule_kills.py)
 
-# What failed beside other tests is tried a second time, by itself, and the summary names it; soak tries once. What draws at random
+# What failed beside other tests is tried a second time, by itself (once no first try holds the lock), and the summary names it; soak tries once. What draws at random
 # draws the same then: a second try is for what the machine's load did.
 ifndef SAGEWRIGHT_TEST_SEED
 export SAGEWRIGHT_TEST_SEED := $(shell od -An -N4 -tu4 /dev/urandom | tr -d ' ')
 endif
+LOCK := .pytest_cache/tried
 define tried
-$(1) $(2) || { test $$? -eq 1 && echo "A second try, with nothing beside it, of what failed:" && $(1) $(AGAIN); }
+mkdir -p .pytest_cache
+flock -so $(LOCK) env $(1) $(2) $(REPORT)/$(3).xml || { test $$? -eq 1 && echo "A second try, with nothing beside it, of what failed:" && flock -o $(LOCK) env $(1) $(AGAIN) $(REPORT)/$(3)-again.xml; }
 endef
 
-.PHONY: screenshots help setup serve demo test suite shared alone soak unit contract jobenv packages inside ray lint format bench bench-algorithms bench-tuning arena draws conformance docs clients system clean
+.PHONY: screenshots help setup serve demo test suite shared beside alone soak unit contract jobenv packages inside ray lint format bench bench-algorithms bench-tuning arena draws conformance docs clients system clean
 
 help: ## What can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -70,22 +75,27 @@ serve: setup ## The server in the foreground, on port 4700
 demo: .cache/clients/sdk-v2/.ready ## The main job: unmodified SDK code trains on real data here
 	$(BIN)/python tools/demo.py --data $(DATA)
 
+# Tests of what runs inside jobs take the time that `shared` waits. The three suites in environments of their own run when something
+# that they reach has changed, or with SAGEWRIGHT_TEST_ALL=1.
 test: setup ## Every test
 	$(MAKE) --jobs=2 clients system .cache/jobenv/.ready .cache/ray/.ready
-	$(MAKE) shared
+	$(MAKE) --jobs=2 shared beside
 	$(MAKE) alone
-	$(MAKE) --jobs=2 --output-sync=target packages ray
-	$(MAKE) jobenv
+	$(UNCHANGED) ray $(MAKE) ray
+
+beside: setup .cache/jobenv/.ready
+	$(UNCHANGED) jobenv nice -n 10 $(MAKE) jobenv WORKERS=2
+	$(UNCHANGED) packages nice -n 10 $(MAKE) packages
 
 suite: ## Tests of the server and its clients
 	$(MAKE) shared
 	$(MAKE) alone
 
 shared: setup clients system ## Those of them that run side by side in WORKERS processes
-	$(call tried,$(BIN)/python -m pytest -m "not alone" $(SUITE),$(SPREAD))
+	$(call tried,$(BIN)/python -m pytest -m "not alone" $(SUITE),$(SPREAD),shared)
 
 alone: setup clients system ## Those beside which nothing else may run
-	$(BIN)/python -m pytest -m alone $(shell grep -rlE "mark\.alone" --include="test_*.py" tests)
+	$(BIN)/python -m pytest -m alone $(shell grep -rlE "mark\.alone" --include="test_*.py" tests) $(REPORT)/alone.xml
 
 soak: setup clients system .cache/jobenv/.ready .cache/ray/.ready ## What takes longer than `make test`: trainings, kills, fuzz and floods of log lines at full size
 	$(BIN)/python -m pytest $(SPREAD) --soak -m soak --timeout=900 $(SUITE)
@@ -103,7 +113,7 @@ unit: setup system ## Tests without a server
 	$(BIN)/python -m pytest $(SPREAD) tests/unit
 
 jobenv: .cache/jobenv/.ready ## Tests of what runs inside jobs, in a job's environment
-	$(call tried,$(JOBENV) tests/jobenv,-n $(WORKERS) --dist loadfile)
+	$(call tried,$(JOBENV) tests/jobenv,-n $(WORKERS) --dist loadfile,jobenv)
 
 inside: ## Both of those inside jobs: jobenv and packages
 	$(MAKE) jobenv
@@ -116,7 +126,7 @@ packages: setup ## Tests and types of the distributions in packages/, in the env
 	OMP_NUM_THREADS=1 PYTHONPATH=src $$python -m pytest -c tools/jobenv.ini --rootdir . --confcutdir tests/jobenv tests/jobenv/serving/test_frameworks.py
 
 ray: .cache/ray/.ready system ## Tests of the backends, here and on a Ray cluster of two nodes
-	$(call tried,.cache/ray/bin/python -m pytest -o cache_dir=.pytest_cache/ray tests/conformance/backend)
+	$(call tried,.cache/ray/bin/python -m pytest -o cache_dir=.pytest_cache/ray tests/conformance/backend,,ray)
 
 screenshots: setup system ## The pictures of Studio in docs, in Chromium
 	$(BIN)/python tools/screenshots.py

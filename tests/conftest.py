@@ -336,6 +336,17 @@ def own_server(tmp_path: Path) -> Iterator[RunningServer]:
     running.kill_everything()
 
 
+@pytest.fixture
+def other_disk(tmp_path: Path) -> Iterator[Path]:
+    """A folder on another file system than `tmp_path`."""
+    for place in (MEMORY, Path("/tmp"), ROOT):
+        if os.access(place, os.W_OK) and place.stat().st_dev != tmp_path.stat().st_dev:
+            with tempfile.TemporaryDirectory(prefix="sagewright-tests-", dir=place) as disk:
+                yield Path(disk)
+            return
+    pytest.fail(f"{MEMORY} and /tmp are one file system")
+
+
 @dataclass(frozen=True)
 class Podman:
     """The podman command, and images FROM scratch made of a static busybox and a program."""

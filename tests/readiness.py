@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 import psutil
 
 from sagewright.agent.cells.cell import cell_group
+from sagewright.model import titles
 
 if TYPE_CHECKING:
     from conftest import RunningServer
 
-AGENT, FORK_SERVER = "sagewright: ready sandbox", "sagewright: fork server"
+AGENT = "sagewright: ready sandbox"
 
 
 def titled(process: psutil.Process, title: str) -> bool:
@@ -28,9 +29,9 @@ def places(server: RunningServer) -> list[Path]:
 
 
 def fork_server(server: RunningServer) -> psutil.Process:
-    assert server.process is not None
-    children = psutil.Process(server.process.pid).children()
-    return next(child for child in children if titled(child, FORK_SERVER))
+    """The newest: that of a server before may not have ended yet."""
+    found = [one for one in titles.running(server.data) if one.kind == titles.FORK_SERVER]
+    return psutil.Process(max(found, key=lambda one: one.since_s).pid)
 
 
 def spares(server: RunningServer) -> list[psutil.Process]:

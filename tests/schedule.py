@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 from collections import defaultdict
 from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -54,6 +56,11 @@ SCATTERED = {
 DIVIDED = {"tests/contract/jobs/test_inputs.py": ("[beside", "[through S3")}
 
 SAMPLE = "SAGEWRIGHT_TEST_SAMPLE"
+PLACE = "PYTEST_DEBUG_TEMPROOT"
+"""Where pytest makes the folders of tests."""
+
+MEMORY = Path("/dev/shm")
+FREE_GB = 8
 MARKS = {
     "sampled(n, of=None)": "n of the function's cases, or of all tests with the same `of`, run; with --soak, all of them",
     "soak": "takes longer than `make test` has time for: runs with --soak, which `make soak` gives",
@@ -71,6 +78,10 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ.setdefault(
         SAMPLE, date.today().isoformat()
     )  # processes of pytest-xdist draw the same ones, past midnight too
+    if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > FREE_GB * 2**30:
+        os.environ.setdefault(
+            PLACE, str(MEMORY)
+        )  # a run makes a hundred thousand files, and a disk takes 2 ms to remove one
 
 
 def pytest_report_header() -> str:

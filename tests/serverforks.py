@@ -14,7 +14,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
-MODULES = ("sagewright.cli.main", "sagewright.server.server", "sagewright.wire.models", "sagewright.services.registry")
+import agentforks
+
+MODULES = (
+    "sagewright.cli.main",
+    "sagewright.server.server",
+    "sagewright.services.registry",
+    "typer._adapters",
+    "uvicorn.lifespan.off",
+    "uvicorn.loops.uvloop",
+)
+"""What a server imports at its start, and what it imports with the first jobs and requests."""
 
 
 def start(asked: dict[str, Any]) -> None:
@@ -33,7 +43,9 @@ def start(asked: dict[str, Any]) -> None:
     sys.path[0] = str(Path(sys.argv[0]).parent)
     gc.unfreeze()
     from sagewright.cli.main import main
+    from sagewright.compute import forkserver
 
+    forkserver.subprocess = agentforks  # type: ignore[assignment]
     try:
         main()
     except SystemExit as ended:
@@ -59,15 +71,27 @@ def reap(running: dict[int, int]) -> None:
         pid, status = os.waitpid(-1, os.WNOHANG)
         if pid == 0:
             return
-        tell(number=running.pop(pid), status=os.waitstatus_to_exitcode(status))
+        if pid in running:
+            tell(number=running.pop(pid), status=os.waitstatus_to_exitcode(status))
+
+
+def load() -> None:
+    """What every server has in memory soon after its start."""
+    for module in MODULES:
+        importlib.import_module(module)
+    from sagewright.algorithms.schema import catalogue
+    from sagewright.model.aws.service_models import service_model
+    from sagewright.services import registry
+
+    registry.load()
+    catalogue.declarations()
+    for service in ("sagemaker", "s3", "logs", "sts"):
+        service_model(service)
 
 
 def main() -> None:
-    from sagewright.services import registry
-
-    for module in MODULES:
-        importlib.import_module(module)
-    registry.load()
+    agentforks.Popen.name = agentforks.listen()
+    load()
     gc.collect()
     gc.freeze()
     woken, wake = os.pipe2(os.O_NONBLOCK)

@@ -11,7 +11,7 @@ from pathlib import Path
 from sagewright.runtimes.environments import Environments
 from sagewright.runtimes.images import resolve_image
 
-KEPT = Path(__file__).parent.parent / ".cache" / "environments"
+KEPT = (Path(__file__).parent.parent / ".cache" / "environments").resolve()  # its path is written into PLACE
 UV = Path(sys.executable).with_name("uv")
 
 

@@ -8,6 +8,7 @@ import json
 import os
 import signal
 import tarfile
+import tempfile
 import time
 import uuid
 from collections.abc import Iterator
@@ -278,16 +279,20 @@ def test_a_killed_agent_leaves_no_container(own_server: RunningServer, podman: P
 def test_what_a_container_writes_outside_of_its_mounts_is_known(
     own_server: RunningServer, podman: Podman, job_name: str
 ) -> None:
-    """On a disk that runs short its job is judged by that too."""
+    """On a disk that runs short its job is judged by that too: if it is the disk of the engine's storage."""
     own_server.environ["SAGEWRIGHT_STOP_GRACE_S"] = "1"
-    ready(own_server)
-    podman.build("localhost/sagewright-writes:1", {"bin/train": TRAIN})
-    submit(own_server, job_name, "localhost/sagewright-writes:1", "write")
-    own_server.when_logged(job_name, "written")
-    (handle,) = own_server.handles()
-    assert 5 << 20 <= bytes_written(Path(handle["directory"])) < 8 << 20
-    own_server.boto("sagemaker").stop_training_job(TrainingJobName=job_name)
-    own_server.wait(job_name)
+    storage = Path(podman("info", "--format", "{{.Store.GraphRoot}}").strip())
+    with tempfile.TemporaryDirectory(prefix="sagewright-tests-", dir=storage.parent) as disk:
+        (own_server.data / "jobs").symlink_to(disk)
+        ready(own_server)
+        podman.build("localhost/sagewright-writes:1", {"bin/train": TRAIN})
+        submit(own_server, job_name, "localhost/sagewright-writes:1", "write")
+        own_server.when_logged(job_name, "written")
+        (handle,) = own_server.handles()
+        assert 5 << 20 <= bytes_written(Path(handle["directory"])) < 8 << 20
+        own_server.boto("sagemaker").stop_training_job(TrainingJobName=job_name)
+        own_server.wait(job_name)
+        own_server.end()
 
 
 def test_sdk_v2_estimator(server: RunningServer, registry: Registry, tmp_path: Path) -> None:

@@ -364,6 +364,7 @@ print("shape", tuple(torch.load("/tmp/whole.pt").weight.shape))
 
 
 @pytest.mark.skipif(sys.version_info >= (3, 12), reason="no release of scikit-learn 1.2 for this Python")
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("image", OLD_SCRIPTS)
 def test_scripts_run_on_what_their_images_held(server: RunningServer, job_name: str, bucket: str, image: str) -> None:
     """What later releases dropped: of scikit-learn, pandas, NumPy, XGBoost, torch's default, and setuptools."""

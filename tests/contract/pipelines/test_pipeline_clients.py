@@ -100,6 +100,7 @@ def test_lambda_functions_by_sdk_v3(server: RunningServer, tmp_path: Path) -> No
     ], done.stdout + done.stderr
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("sdk", ["v2", "v3"])
 def test_notebook_jobs_as_steps(server: RunningServer, tmp_path: Path, sdk: str) -> None:
     done = getattr(server, f"sdk_{sdk}")(PROGRAMS / "notebook_steps.py", str(tmp_path))

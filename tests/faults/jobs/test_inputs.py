@@ -5,11 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import signal
 import socket
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -22,7 +20,6 @@ if TYPE_CHECKING:
 
 BUCKET = "faults"
 RUN = "import json;exec(json.loads(json.load(open('/opt/ml/input/config/hyperparameters.json'))['script']))"
-MEMORY = Path("/dev/shm")
 
 
 def create(server: RunningServer, name: str, script: str, *modes: str) -> None:
@@ -66,15 +63,10 @@ def when_logged(server: RunningServer, name: str, text: str) -> None:
 
 
 @pytest.fixture
-def elsewhere(tmp_path: Path) -> Iterator[Path]:
+def elsewhere(tmp_path: Path, other_disk: Path) -> Path:
     """The jobs' directory on another file system than the objects'."""
-    place = MEMORY / f"sagewright-tests-{os.getpid()}"
-    if not MEMORY.is_dir() or MEMORY.stat().st_dev == tmp_path.stat().st_dev:
-        pytest.fail("/dev/shm is no other file system than that of the tests' directories")
-    place.mkdir()
-    (tmp_path / "jobs").symlink_to(place)
-    yield place
-    shutil.rmtree(place)
+    (tmp_path / "jobs").symlink_to(other_disk)
+    return other_disk
 
 
 def test_across_file_systems_the_data_is_copied_and_the_log_says_so(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import tempfile
 import time
 import uuid
 from pathlib import Path
@@ -203,13 +202,11 @@ def test_no_place_for_them(own_server: RunningServer) -> None:
     assert own_server.end() == 0
 
 
-def test_jobs_on_another_disk(own_server: RunningServer) -> None:
-    with tempfile.TemporaryDirectory(prefix="sagewright-tests-", dir="/dev/shm") as disk:
-        assert Path(disk).stat().st_dev != own_server.data.stat().st_dev
-        (own_server.data / "jobs").symlink_to(disk)
-        own_server.start()
-        for _job in range(2):
-            run(own_server)
-            assert not ran_ahead(own_server)
-        assert spares(own_server) == []
-        assert own_server.end() == 0
+def test_jobs_on_another_disk(own_server: RunningServer, other_disk: Path) -> None:
+    (own_server.data / "jobs").symlink_to(other_disk)
+    own_server.start()
+    for _job in range(2):
+        run(own_server)
+        assert not ran_ahead(own_server)
+    assert spares(own_server) == []
+    assert own_server.end() == 0

@@ -4,6 +4,7 @@ import tracemalloc
 
 import pytest
 
+from sagewright.model import documents
 from sagewright.model.documents import MOST_DEPTH, is_deeper, read_json
 from sagewright.model.secrecy import equal
 
@@ -31,9 +32,18 @@ def test_any_text_can_be_compared() -> None:
         assert not equal("abc", sent)
 
 
+def test_the_most_memory() -> None:
+    assert len(read_json("[" + ",".join(["[]"] * 1_000_000) + "]")) == 1_000_000
+    with pytest.raises(ValueError, match=f"bytes in memory, and the most is {96 << 20}"):
+        read_json("[" + ",".join(["[]"] * 1_200_000) + "]")
+
+
 @pytest.mark.parametrize("value", ["[]", '{"a":1}', '[",",[]]'])
-def test_values_that_take_too_much_memory_are_refused_before_they_are_made(value: str) -> None:
-    text = "[" + ",".join([value] * 1_200_000) + "]"
+def test_values_that_take_too_much_memory_are_refused_before_they_are_made(
+    value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(documents, "MOST_MEMORY", documents.MOST_MEMORY // 16)  # what is traced takes 20 times as long
+    text = "[" + ",".join([value] * 75_000) + "]"
     tracemalloc.start()
     try:
         with pytest.raises(ValueError, match="bytes in memory, and the most is"):

@@ -70,7 +70,7 @@ def test_a_second_process_needs_no_numba(tmp_path: Path) -> None:
         np.save(sys.argv[2], out)
     """)
     kept = tmp_path / "kept"
-    environment = {"NUMBA_CACHE_DIR": str(kept), "PYTHONPATH": f"{tmp_path}:{Path(kernels.__file__).parents[2]}"}
+    environment = {"NUMBA_CACHE_DIR": str(kept), "PYTHONPATH": f"{tmp_path}:{Path(kernels.__file__).parents[3]}"}
     for seed, name in enumerate(("first", "second")):
         environment["PYTHONHASHSEED"] = str(seed)  # sets are told in another order
         place = tmp_path / f"{name}.npy"

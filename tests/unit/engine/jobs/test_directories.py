@@ -5,8 +5,6 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-import pytest
-
 from sagewright.engine.jobs.directories import Trash
 
 
@@ -43,12 +41,8 @@ def test_a_server_that_ended_in_the_middle_is_finished_for(tmp_path: Path) -> No
         time.sleep(0.01)
 
 
-def test_what_lies_on_another_file_system_goes_too(tmp_path: Path) -> None:
-    shared = Path("/dev/shm")
-    if not shared.is_dir() or shared.stat().st_dev == tmp_path.stat().st_dev:
-        pytest.skip("this machine has no second file system")
-    launch_context = shared / f"sagewright-{tmp_path.name}"
+def test_what_lies_on_another_file_system_goes_too(tmp_path: Path, other_disk: Path) -> None:
+    launch_context = other_disk / "context"
     (launch_context / "one").mkdir(parents=True)
     Trash(tmp_path).throw(launch_context / "one")
     gone(launch_context)
-    launch_context.rmdir()
