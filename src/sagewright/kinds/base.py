@@ -82,12 +82,13 @@ class Kind(ABC):
 
     `resource`: its name in ARNs; `log_group` and `namespace`: where its lines and metrics go; `dimension`: the metric dimension
     that names a job; `independent`: True if a job's hosts go on when one of them has failed; `note_bytes`: maximum size of the
-    messages that its processes leave; `together`: maximum number of concurrent jobs that bypass the queue, 0 for kinds that wait in
-    it.
+    messages that its processes leave; `host_metrics`: True if the use of each host is kept in `namespace`; `together`: maximum
+    number of concurrent jobs that bypass the queue, 0 for kinds that wait in it.
     """
 
     independent = False
     note_bytes = 1024
+    host_metrics = False
     together = 0
 
     state_machine: StateMachine

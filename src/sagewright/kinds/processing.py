@@ -33,6 +33,7 @@ ONLY_GROUP = "homogeneousCluster"
 class ProcessingKind(Kind):
     state_machine = PROCESSING
     resource = "processing-job"
+    host_metrics = True
     log_group = namespace = "/aws/sagemaker/ProcessingJobs"
     dimension = "ProcessingJobName"
 

@@ -50,6 +50,7 @@ TRACKED = {
 class TrainingKind(Kind):
     state_machine = TRAINING
     resource = "training-job"
+    host_metrics = True
     log_group = namespace = "/aws/sagemaker/TrainingJobs"
     dimension = "TrainingJobName"
 

@@ -39,6 +39,7 @@ GROUP, CONFIG, MODEL_PLACE, SOCKETS = "homogeneousCluster", "input/config", "mod
 class TransformKind(Kind):
     state_machine = TRANSFORM
     resource = "transform-job"
+    host_metrics = True
     log_group = namespace = "/aws/sagemaker/TransformJobs"
     dimension = "TransformJobName"
     independent = True

@@ -107,6 +107,27 @@ class ControlGroup:
         enter = "".join(f"echo 0 > '{directory / file}' && " for directory in self._each())
         return ["/bin/sh", "-c", f'{enter}exec "$@"', "sh"]
 
+    def used(self) -> tuple[float, int] | None:
+        """Returns CPU seconds, and bytes of memory without the page cache that can be given back; None where they aren't
+        counted."""
+        cpu, memory = self.directories.get("cpu"), self.directories.get("memory")
+        if cpu is None or memory is None:
+            return None
+        try:
+            if self.version == 2:
+                cpu_s = _count(cpu / "cpu.stat", "usage_usec") / 1e6
+                held, idle = (
+                    int((memory / "memory.current").read_text()),
+                    _count(memory / "memory.stat", "inactive_file"),
+                )
+            else:
+                cpu_s = int((cpu / "cpuacct.usage").read_text()) / 1e9
+                held = int((memory / "memory.usage_in_bytes").read_text())
+                idle = _count(memory / "memory.stat", "total_inactive_file")
+        except (OSError, ValueError):
+            return None
+        return cpu_s, max(held - idle, 0)
+
     def out_of_memory(self) -> int:
         """Returns how many processes the kernel has killed because the group was out of memory."""
         memory = self.directories.get("memory")

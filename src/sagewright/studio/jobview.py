@@ -13,6 +13,7 @@ from sagewright.model.errors import AwsError
 from sagewright.studio import charts, wording
 from sagewright.studio.buttons import Button
 from sagewright.studio.charts import Curve
+from sagewright.studio.operations import MetricPoints
 from sagewright.studio.visit import Visit
 
 LINES, MOST_LINES = 200, 5000
@@ -98,6 +99,8 @@ class JobView:
     settings: tuple[tuple[str, str], ...]
     tags: tuple[tuple[str, str], ...]
     acts: tuple[Button, ...]
+    hardware: tuple[Figure, ...] = ()
+    """Use of each host's share: CPU and memory, in per cent."""
     related: tuple[tuple[str, str, str], ...] = ()
     """The makers of the job and what was made of it: kind, name, address."""
     sdk_code: tuple[tuple[str, str], ...] = ()
@@ -156,6 +159,35 @@ def figures(visit: Visit, namespace: str, dimension: str, name: str) -> tuple[Fi
         if len(points.values):
             found.append(figure(metric, points.values))
     return tuple(found)
+
+
+USAGE = (("CPUUtilization", "CPU"), ("MemoryUtilization", "Memory"))
+MOST_HOSTS = 8
+
+
+def hardware(visit: Visit, namespace: str, name: str, count: int) -> tuple[Figure, ...]:
+    """Reads the use of each host's share; 100 per cent is one CPU, or all of the memory."""
+    found = []
+    for host in range(1, min(count, MOST_HOSTS) + 1):
+        for metric, word in USAGE:
+            points = visit.client.readings.points(namespace, {"Host": f"{name}/algo-{host}"}, metric, POINTS)
+            if points.values:
+                title = f"{word}, %" if count == 1 else f"{word} of algo-{host}, %"
+                found.append(_usage(title, points))
+    return tuple(found)
+
+
+def _usage(title: str, points: MetricPoints) -> Figure:
+    seconds = [(at - points.times[0]) / 1000 for at in points.times]
+    label = f"{title}, at most {wording.number(max(points.values))}"
+    drawing = (
+        charts.curves([Curve("", seconds, points.values)], label, 96, zero=True) if len(seconds) > 1 else Markup("")
+    )
+    step = max(len(seconds) // 12, 1)
+    rows = tuple(
+        (wording.duration(seconds[at]), wording.number(points.values[at])) for at in range(0, len(seconds), step)
+    )
+    return Figure(title, points.values[-1], max(points.values), len(points.values), rows, drawing)
 
 
 def _metric_rank(name: str) -> tuple[bool, bool, str]:

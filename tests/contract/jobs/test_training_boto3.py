@@ -6,6 +6,7 @@ import io
 import json
 import tarfile
 import time
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -436,3 +437,23 @@ def test_debugger_and_profiler_are_told_as_asked_and_no_rule_is_said_to_run(
     assert {name: job[name] for name in asked} == wanted
     assert job["ProfilingStatus"] == "Enabled"  # as asked, also once it has ended
     assert not {"DebugRuleEvaluationStatuses", "ProfilerRuleEvaluationStatuses"} & set(job)
+
+
+def test_the_use_of_a_host_is_a_metric_of_cloudwatch(server: RunningServer) -> None:
+    job = f"use-{time.time_ns()}"
+    server.run_shell(job, "timeout 4 sh -c 'while :; do :; done'; true")
+    server.wait(job)
+    cloudwatch = server.boto("cloudwatch")
+    for name, least in (("CPUUtilization", 10.0), ("MemoryUtilization", 0.0)):
+        found = cloudwatch.get_metric_statistics(
+            Namespace="/aws/sagemaker/TrainingJobs",
+            MetricName=name,
+            Dimensions=[{"Name": "Host", "Value": f"{job}/algo-1"}],
+            StartTime=datetime.now(UTC) - timedelta(minutes=10),
+            EndTime=datetime.now(UTC) + timedelta(minutes=1),
+            Period=60,
+            Statistics=["Maximum"],
+        )["Datapoints"]
+        assert found, name
+        assert max(point["Maximum"] for point in found) > least
+        assert {point["Unit"] for point in found} == {"Percent"}

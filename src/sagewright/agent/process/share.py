@@ -55,6 +55,14 @@ class HostShare:
         limit = _threads_of_user() + self._share.processes
         return [prlimit, f"--nproc={limit}:{limit}"] if prlimit else []
 
+    @property
+    def memory_bytes(self) -> int:
+        return self._share.memory_bytes
+
+    def used(self) -> tuple[float, int] | None:
+        """Returns the CPU seconds and the bytes of memory that the group has used; None without a group."""
+        return None if self._group is None else self._group.used()
+
     def kill(self, spared: set[int]) -> None:
         """Kills every process of the group, and waits for all but `spared` to end."""
         if self._group is not None:

@@ -60,6 +60,8 @@ class Reporter:
         self._changed = threading.Condition()
         self._logs: list[tuple[int, str]] = []
         self._metrics: list[tuple[str, float, int]] = []
+        self.usage: Callable[[], list[tuple[str, float]]] = list
+        """Returns samples of the host's use of its share; see process.usage."""
         self._bytes = 0
         self._seq = 0
         self._answered = 0
@@ -150,6 +152,8 @@ class Reporter:
             report["logs"] = self._logs
         if self._metrics:
             report["metrics"] = self._metrics
+        if used := self.usage():
+            report["usage"] = used
         self._spool.append(report)
         self._logs, self._metrics, self._bytes = [], [], 0
         now = time.monotonic()

@@ -12,6 +12,7 @@ from sagewright.agent.optml import OptMl
 from sagewright.agent.patience import HostPatience
 from sagewright.agent.process.process import ProcessLimits
 from sagewright.agent.process.share import HostShare
+from sagewright.agent.process.usage import UsageMeter
 from sagewright.agent.process.volume import Volume
 from sagewright.agent.reports.report import Reporter
 from sagewright.model.jobs.brief import Phase
@@ -41,6 +42,7 @@ class HostContext:
         """Returns the context of a host whose time begins now."""
         control.deadline = deadline = time.monotonic() + host.max_runtime_s
         share = HostShare(host, reporter.log, None if cell is None else cell.group)
+        reporter.usage = UsageMeter(share).sample
         return cls(
             host=host,
             control=control,

@@ -23,6 +23,8 @@ MESSAGE_CHARACTERS = 1024
 FAILURE_CHARACTERS = 65_536
 NOTE_CHARACTERS = 16 << 20
 DESCRIBED = 5
+USAGE = frozenset({"CPUUtilization", "MemoryUtilization"})
+"""Names of samples of a host's use of its share."""
 """Maximum number of refused parts named in the server's log."""
 
 PHASES = {str(phase): phase for phase in Phase} | {
@@ -54,6 +56,7 @@ class HostReport:
     at_ms: int
     logs: list[tuple[int, str]] = field(default_factory=list)
     metrics: list[tuple[str, float, int]] = field(default_factory=list)
+    usage: list[tuple[str, float]] = field(default_factory=list)
     phase: Phase | None = None
     message: str | None = None
     exited: Exited | None = None
@@ -74,7 +77,7 @@ class HostReport:
 
     def essential(self) -> HostReport:
         """Returns only the lines and the end."""
-        return replace(self, metrics=[], phase=None, message=None)
+        return replace(self, metrics=[], usage=[], phase=None, message=None)
 
 
 def read_report(body: bytes) -> HostReport:
@@ -118,6 +121,7 @@ class _Reading:
             at_ms=self._moment(self._document.get("at_ms"), "at_ms"),
             logs=self._logs(),
             metrics=self._metrics(),
+            usage=self._usage(),
             phase=phase,
             message=None if message is None else _text(message)[:MESSAGE_CHARACTERS] or None,
             exited=exited,
@@ -164,6 +168,17 @@ class _Reading:
             else:
                 points.append((str(name), number, self._moment(at_ms, "the time of a metric")))
         return points
+
+    def _usage(self) -> list[tuple[str, float]]:
+        found = []
+        for entry in self._list("usage"):
+            name, value = entry if isinstance(entry, list) and len(entry) == 2 else (None, None)
+            number = _finite(value)
+            if number is None or name not in USAGE:
+                self._refuse("usage", entry)
+            else:
+                found.append((str(name), number))
+        return found
 
     def _exited(self) -> Exited | None:
         found = self._document.get("exited")

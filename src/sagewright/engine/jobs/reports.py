@@ -102,6 +102,8 @@ def _take(store: Database, connection: Connection, whose: tuple[Job, Host], repo
         metric_filters.count_in(store, connection, (_launch_context(job), group), report.logs)
     if report.metrics:
         _put_metrics(connection, job, report.metrics)
+    if report.usage and kind_of(job).host_metrics:
+        _put_usage(connection, (job, host), kind_of(job).namespace, report)
     changed: dict[str, Any] = {"report_seq": report.seq, "seen_ms": now_ms()}
     if report.phase:
         changed["phase"] = report.phase
@@ -147,6 +149,22 @@ def _put_metrics(connection: Connection, job: Job, points: list[tuple[str, float
     metrics.put(connection, data)
     for name, (value, at_ms) in last.items():
         jobs.put_metric(connection, job.id, name, value, at_ms)
+
+
+def _put_usage(connection: Connection, whose: tuple[Job, Host], namespace: str, report: HostReport) -> None:
+    """Stores the use of a host as AWS's instance metrics, whose dimension Host is the job's and the host's name."""
+    job, host = whose
+    text = metrics.dimension_text({"Host": f"{job.name}/{host.name}"})
+    metrics.put(
+        connection,
+        [
+            (
+                metrics.MetricSeries(job.account, job.region, namespace, name, text),
+                metrics.Datum.of_value(report.at_ms, value, "Percent"),
+            )
+            for name, value in report.usage
+        ],
+    )
 
 
 def _desired(store: Database, job: Job, host_id: str) -> Desired:

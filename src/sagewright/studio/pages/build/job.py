@@ -37,9 +37,10 @@ def job(visit: Visit) -> JobView:
         _settings(found),
         tuple((one["Key"], one["Value"]) for one in tags),
         _acts(name, found),
-        _related(found),
-        (("SDK v3", sdkcode.training_v3(found)), ("SDK v2", sdkcode.training_v2(found))),
-        jobview.phase_bar(shown),
+        hardware=jobview.hardware(visit, NAMESPACE, name, found.get("ResourceConfig", {}).get("InstanceCount", 1)),
+        related=_related(found),
+        sdk_code=(("SDK v3", sdkcode.training_v3(found)), ("SDK v2", sdkcode.training_v2(found))),
+        bar=jobview.phase_bar(shown),
     )
 
 

@@ -188,6 +188,7 @@ def view(visit: Visit, kind: JobPageKind) -> JobView:
         tuple((k, v) for k, v in settings.items() if v),
         (),
         (stop,) if running else (),
+        hardware=jobview.hardware(visit, kind.group, name, kind.resources(found).get("InstanceCount", 1)),
         bar=jobview.phase_bar(phases),
     )
 
