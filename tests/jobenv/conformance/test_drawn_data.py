@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 BENCH = Path(__file__).parents[3] / "bench" / "algorithms"
@@ -22,7 +23,7 @@ def draws(monkeypatch: pytest.MonkeyPatch) -> Any:
     import draws as found
 
     yield found
-    for name in ("draws", "hard", "memory", "contest", "page"):
+    for name in ("draws", "hard", "deepdraws", "memory", "contest", "page"):
         sys.modules.pop(name, None)
 
 
@@ -57,3 +58,25 @@ def test_a_seed_draws_the_same_again(draws: Any) -> None:
         one, other = draws.hard.draw(seed), draws.hard.draw(seed)
         assert one.words == other.words
         assert (one.train[1] == other.train[1]).all()
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_seed_draws_the_same_series_and_pictures_again(draws: Any) -> None:
+    import deepdraws
+
+    for seed in range(0, 8, 2):
+        one, other = deepdraws.series(np.random.default_rng(seed)), deepdraws.series(np.random.default_rng(seed))
+        assert one.words == other.words
+        assert (one.later == other.later).all()
+    picture, again = deepdraws.draw(1), deepdraws.draw(1)
+    assert (picture.train[0] == again.train[0]).all()
+    assert picture.shape < picture.train[0].shape[1] or "px at" in picture.words
+
+
+@pytest.mark.soak
+@pytest.mark.filterwarnings("ignore")
+def test_series_and_pictures(draws: Any) -> None:
+    results = [draws.hold_deep(seed) for seed in range(first(), first() + 12)]
+    assert not [each.fault for each in results if each.fault]
+    assert sum(each.lost for each in results) <= len(results) / 2
+    assert sum(each.worse_than_nothing for each in results) <= 1

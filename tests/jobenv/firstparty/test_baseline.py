@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -58,6 +59,45 @@ def test_a_classifier_of_texts_is_held_against_the_labels_shares(job: Any, run: 
     job.put("train", "a", "\n".join(lines).encode())
     assert run(job, "blazingtext") == 0, job.output
     assert told(job.output) < 0.3
+
+
+def test_a_booster_is_compared_at_little_cost(job: Any, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On noise, where the comparison used to boost all rows again."""
+    from sagewright.algorithms.xgboost.library import xgb
+
+    sizes, real = [], xgb.train
+
+    def counted(params: Any, rows: Any, **given: Any) -> Any:
+        sizes.append(rows.num_row() ** 0.6 * given["num_boost_round"])
+        return real(params, rows, **given)
+
+    random = np.random.default_rng(0)
+    rows = Table(random.normal(size=(8000, 3)).astype(np.float32), random.normal(size=8000).astype(np.float32))
+    job.configure({"num_round": "200", "objective": "reg:squarederror"}, {"train": PROTOBUF})
+    job.put("train", "a", protobuf.dump(rows))
+    monkeypatch.setattr(xgb, "train", counted)
+    assert run(job, "xgboost") == 0, job.output
+    assert told(job.output) > 1
+    whole, *others = sizes
+    assert 1 <= len(others) <= 2
+    assert sum(others) < 0.1 * whole
+
+
+@pytest.mark.parametrize("noise", [False, True])
+def test_pairs_are_held_against_their_labels_shares(job: Any, run: Any, noise: bool) -> None:
+    random = np.random.default_rng(0)
+    lines = []
+    for _ in range(400):
+        first, second = random.integers(0, 2, 2)
+        label = random.integers(0, 2) if noise else int(first == second)
+        in0, in1 = ((5 * topic + random.integers(0, 5, 4)).tolist() for topic in (first, second))
+        lines.append(json.dumps({"label": int(label), "in0": in0, "in1": in1}))
+    given = {"enc0_max_seq_len": "4", "enc0_vocab_size": "10", "enc_dim": "8", "mlp_dim": "8", "epochs": "12"}
+    job.configure({**given, "learning_rate": "0.02"}, {"train": "application/jsonlines"})
+    job.put("train", "a", "\n".join(lines).encode())
+    assert run(job, "object2vec") == 0, job.output
+    ratio = told(job.output)
+    assert ratio == pytest.approx(1, abs=0.1) if noise else ratio < 0.5
 
 
 def test_few_rows_are_not_split() -> None:

@@ -89,6 +89,7 @@ DECLARATION = Declaration(
             "train:loss:batch", "Minimize", r"#quality_metric: host=\S+, epoch=\S+, batch=\S+ train loss <loss>=(\S+)",
             objective=False,
         ),
+        declaring.BASELINE,
         *declaring.PROGRESS,
     ),
     train="sagewright.algorithms.deepar.training:train",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+
+from sagewright.algorithms.deepar.data.panel import Panel
 
 LEVELS = (0.01, 0.05, *(tenth / 10 for tenth in range(1, 10)), 0.95, 0.99)
 """Levels of a step's quantiles; quantiles at other levels are interpolated, or are the outermost ones."""
@@ -32,6 +34,14 @@ class Forecast(Protocol):
         ...
 
 
+class Forecasting(Protocol):
+    """The interface of a forecaster: for a few of the panel's series `rows` at a time, the steps from `cuts` on."""
+
+    def forecast(
+        self, panel: Panel, rows: np.ndarray, cuts: np.ndarray, samples: int, random: np.random.Generator
+    ) -> Iterator[Forecast]: ...
+
+
 @dataclass(frozen=True)
 class Paths:
     """`drawn` (n, s, h)."""
@@ -46,7 +56,8 @@ class Paths:
         return found
 
     def quantiles(self, levels: Sequence[float]) -> np.ndarray:
-        found: np.ndarray = np.quantile(self.drawn, levels, axis=1)
+        """A further sample is below the quantile with just that probability, however few samples there are."""
+        found: np.ndarray = np.quantile(self.drawn, levels, axis=1, method="weibull")
         return found
 
     def samples(self) -> np.ndarray:

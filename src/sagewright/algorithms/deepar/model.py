@@ -16,6 +16,7 @@ import torch
 
 from sagewright.algorithms.deep import weights
 from sagewright.algorithms.deepar import residual
+from sagewright.algorithms.deepar.calibration import Calibrated, Calibration
 from sagewright.algorithms.deepar.data import inputs
 from sagewright.algorithms.deepar.data.dataset import Fields
 from sagewright.algorithms.deepar.data.frequency import Frequency
@@ -24,10 +25,10 @@ from sagewright.algorithms.deepar.data.panel import Layout
 from sagewright.algorithms.deepar.data.scaling import KINDS, Scaling
 from sagewright.algorithms.deepar.experts import EXPERTS
 from sagewright.algorithms.deepar.forecaster import Forecaster
-from sagewright.algorithms.deepar.forecasts import LEVELS
+from sagewright.algorithms.deepar.forecasts import LEVELS, Forecasting
 from sagewright.algorithms.deepar.likelihoods import LIKELIHOODS
 from sagewright.algorithms.deepar.network import Network, Shape
-from sagewright.algorithms.deepar.pooled import Experts, Forecasting, Pooled
+from sagewright.algorithms.deepar.pooled import Experts, Pooled
 from sagewright.algorithms.deepar.residual import ResidualForecaster, ResidualNetwork
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.firstparty.rows import memory
@@ -49,10 +50,16 @@ class Model:
     normal: Normal
     reach: float
     experts: Experts | None = None
+    calibration: Calibration = Calibration()
 
     @property
     def alone(self) -> Forecasting:
         """The network without experts."""
+        return Calibrated(self.plain, self.calibration, self.scaling)
+
+    @property
+    def plain(self) -> Forecasting:
+        """The network alone, as it is."""
         if isinstance(self.network, ResidualNetwork):
             return ResidualForecaster(self.network, self.scaling, self.normal)
         return Forecaster(self.network, self.scaling, self.normal, self.reach)
@@ -79,6 +86,7 @@ class Model:
             "scaling": asdict(self.scaling),
             "normal": asdict(self.normal),
             "reach": self.reach,
+            "calibration": asdict(self.calibration),
             "experts": None if experts is None else _described(experts),
         }
         weights.write(directory / PARAMS, self.network.state_dict())
@@ -126,6 +134,7 @@ class Model:
         return cls(
             layout, Fields(layout.cardinality, layout.features, ignored), _network(document["network"], layout),
             scaling, normal, _number(document["reach"]), _experts(document["experts"], layout),
+            _calibration(document.get("calibration", {})),
         )  # fmt: skip
 
 
@@ -153,6 +162,10 @@ def _network(given: Mapping[str, Any], layout: Layout) -> Network | ResidualNetw
 
 def _described(experts: Experts) -> dict[str, Any]:
     return {"names": experts.names, "errors": experts.errors.tolist(), "weights": experts.weights.tolist()}
+
+
+def _calibration(given: Mapping[str, Any]) -> Calibration:
+    return Calibration(**{name: _only(_number(given[name]), lambda each: each >= 0, name) for name in given})
 
 
 def _experts(given: Any, layout: Layout) -> Experts | None:

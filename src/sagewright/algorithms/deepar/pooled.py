@@ -10,14 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
 from sagewright.algorithms.deepar import experts
 from sagewright.algorithms.deepar.data.panel import Panel
 from sagewright.algorithms.deepar.data.scaling import Scaling
-from sagewright.algorithms.deepar.forecasts import LEVELS, Forecast, Quantiles
+from sagewright.algorithms.deepar.forecasts import LEVELS, Forecast, Forecasting, Quantiles
 
 FEWEST = 10
 """Minimum number of values in a series before the withheld ones."""
@@ -29,14 +28,6 @@ LEAST = 1e-6
 MIDDLE = LEVELS.index(0.5)
 """Index of the median. The median error is subtracted: all series often end at the same time, and an error they share then need not
 recur."""
-
-
-class Forecasting(Protocol):
-    """The interface of a forecaster: for a few of the panel's series `rows` at a time, the steps from `cuts` on."""
-
-    def forecast(
-        self, panel: Panel, rows: np.ndarray, cuts: np.ndarray, samples: int, random: np.random.Generator
-    ) -> Iterator[Forecast]: ...
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import math
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -18,7 +19,8 @@ from sagewright.algorithms.deep.training.epochs import Course, run_epochs
 from sagewright.algorithms.deep.training.patience import Patience, Stopping
 from sagewright.algorithms.deep.training.run import Run, begin
 from sagewright.algorithms.deep.training.state import State
-from sagewright.algorithms.deepar import residual
+from sagewright.algorithms.deepar import calibration, residual
+from sagewright.algorithms.deepar.calibration import Calibration, HeldOut
 from sagewright.algorithms.deepar.data import inputs
 from sagewright.algorithms.deepar.data.dataset import Draws
 from sagewright.algorithms.deepar.data.panel import Panel
@@ -73,12 +75,14 @@ def fit(run: Run, held: Learnable) -> Model:
     stopping = run.values["early_stopping_patience"]
     patience = Patience("loss", "Minimize", Stopping(1, stopping) if stopping else None)
     course = run.course(run.values["epochs"], patience)
-    run_epochs(course, DeepARTrainer(run, course, task, held.panel))
+    model = Model(held.panel.layout, held.fields, task.network, held.scaling, held.normal, held.reach)
+    trainer = DeepARTrainer(run, course, task, model, held.panel)
+    run_epochs(course, trainer)
+    model = replace(model, calibration=trainer.calibration())
     torch.set_num_threads(run.device.threads)
     if patience.best is not None:
         run.lines.quality("train", {"final_loss": patience.best}, "loss")
         logging.info("Best epoch: %d, loss %r", patience.best_epoch or 0, patience.best)
-    model = Model(held.panel.layout, held.fields, task.network, held.scaling, held.normal, held.reach)
     names = run.values["_experts"]
     return model if names == ["none"] else replace(model, experts=_experts(run, model, held.panel, tuple(names)))
 
@@ -116,8 +120,8 @@ def _require(run: Run, weights: int, on_the_way: int) -> None:
 class DeepARTrainer:
     """The trainer for `run_epochs`. The loss is that of the drawn windows, in the target's units."""
 
-    def __init__(self, run: Run, course: Course, task: Task, panel: Panel) -> None:
-        self._run, self._course, self._task, self._panel = run, course, task, panel
+    def __init__(self, run: Run, course: Course, task: Task, model: Model, panel: Panel) -> None:
+        self._run, self._course, self._task, self._model = run, course, task, model
         self._batch = max(1, run.values["mini_batch_size"] // run.together.size)
         self._draws = Draws.of(len(panel), self._batch)
         falls = "learning_rate" not in run.chosen
@@ -127,17 +131,50 @@ class DeepARTrainer:
         schedule = schedules.warm_up(schedules.cosine(run.together.most(steps)), WARM_STEPS)
         self._schedule = schedule if falls else schedules.constant()
         self._lines = EpochLines(EVERY)
+        self._held = self._held_out(panel, run.together.most(steps))
+        self._settling = math.ceil((1 - calibration.SETTLING) * run.values["epochs"])
+        self._panel = panel if self._held is None else self._held.known
+
+    def _held_out(self, panel: Panel, steps: int) -> HeldOut | None:
+        if self._run.values["epochs"] < calibration.FEWEST_EPOCHS:
+            return None
+        layout, random = panel.layout, np.random.default_rng([self._run.seed, 4, self._run.together.rank])
+        most = calibration.windows(steps * self._batch * layout.steps, layout.horizon)
+        return HeldOut.of(panel, max(1, most // self._run.together.size), random)
+
+    def calibration(self) -> Calibration:
+        """The calibration, which is measured now if training ended before it was due; reports `train:baseline_ratio`."""
+        if self._held is None:
+            return Calibration()
+        if "calibration" not in self._state.counters:
+            self._calibrate(self._held)
+        below, above, share, ratio = self._state.counters["calibration"]
+        if ratio is None:
+            return Calibration()
+        logging.info("Gaps below and above the median are stretched by %.3f and %.3f.", below, above)
+        self._run.lines.quality("train", {"baseline_ratio": ratio}, "loss")
+        return Calibration(below, above, share)
+
+    def _calibrate(self, held: HeldOut) -> None:
+        found = calibration.measure(self._model.plain, held, self._model.scaling, self._run.together.total)
+        known, ratio = (Calibration(), None) if found is None else found
+        self._state.counters["calibration"] = [known.below, known.above, known.share, ratio]
 
     @property
     def state(self) -> State:
         return self._state
 
-    def validate(self, number: int) -> Mapping[str, float]:  # noqa: ARG002 - DeepAR has no such channel
+    def validate(self, number: int) -> Mapping[str, float]:
+        """Calibrates before the first epoch that learns from the held-out windows; DeepAR has no channel validation."""
+        if self._held is not None and number + 1 == self._settling:
+            self._calibrate(self._held)
         return {}
 
     def train_epoch(self, number: int) -> Mapping[str, float]:
         run, began, count, losses = self._run, time.monotonic(), 0, [0.0, 0.0]
         self._task.network.train()
+        if self._held is not None:
+            self._panel = self._held.known if number < self._settling else self._held.panel
         self._lines.begin()
         batches = self._batches(number)
         for place, (rows, cuts) in enumerate(self._course.watched(batches, len(batches))):

@@ -8,16 +8,19 @@ from collections.abc import Iterator
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from sagewright.algorithms.factorization_machines import rates, reported
+from sagewright.algorithms.factorization_machines import held_out, rates, reported
 from sagewright.algorithms.factorization_machines.descent import FactorizationLearner
 from sagewright.algorithms.factorization_machines.model import Machine, matrix
 from sagewright.algorithms.factorization_machines.rates import Plan
-from sagewright.algorithms.firstparty.rows.source import Batch, Source
+from sagewright.algorithms.firstparty import baseline
+from sagewright.algorithms.firstparty.rows.source import Batch, Part, Source
 from sagewright.algorithms.firstparty.session import Session
 from sagewright.algorithms.formats.table import Table
 
 EVERY = 500
 """Mini-batches between two lines of the log."""
+LAST = 10
+"""One in LAST of an epoch's predictions, the last ones, made before their rows were learnt from, are compared with a constant."""
 
 
 def prepare(table: Table, own: bool) -> Batch:  # noqa: ARG001 - rows are taken as they are
@@ -25,19 +28,56 @@ def prepare(table: Table, own: bool) -> Batch:  # noqa: ARG001 - rows are taken 
 
 
 def descend(run: Session, rows: Source) -> Machine:
-    """The machine after the last epoch."""
+    """The machine after the last epoch, moved towards a constant if it was worse than that. Of several epochs, only the last one
+    learns from the held-out rows.
+    """
     plan = rates.plan(run, rows)
     learner = FactorizationLearner(plan.values, run.seed, plan.bias)
-    random = np.random.default_rng([run.seed, 2, run.group.rank])
-    epochs = rows.batches(prepare, plan.values["mini_batch_size"], random)
-    most = plan.values["epochs"]
+    most, batch = plan.values["epochs"], plan.values["mini_batch_size"]
+    parts = _parts(run, rows) if most > 1 else None
+    known, held = (rows, None) if parts is None else (Part(rows.table.take(parts[0])), rows.table.take(parts[1]))
+    epochs = known.batches(prepare, batch, _random(run))
+    found: tuple[float, float] | None = None
     for epoch in range(most):
+        if epoch + 1 == most and held is not None:
+            found = _compared(
+                run, plan.machine(learner.machine()).raw(matrix(held.features)), np.asarray(held.labels), rows
+            )
+            epochs = rows.batches(prepare, batch, _random(run))
         raw, labels = _epoch(run, (learner, plan), next(epochs), epoch)
         reported.quality(run, "train", raw, labels, epoch=epoch)
         run.lines.progress(epoch + 1, most)
+        if held is None and epoch == 0:
+            last = len(labels) // LAST
+            found = _compared(run, raw[len(raw) - last :], labels[len(labels) - last :], rows)
         if epoch + 1 == most:
             reported.quality(run, "train", raw, labels)
-    return plan.machine(learner.machine())
+    ratio, share = found or (1.0, 1.0)
+    baseline.report(run.lines, ratio)
+    return held_out.shrunk(plan.machine(learner.machine()), _constant(run, rows), share)
+
+
+def _random(run: Session) -> np.random.Generator:
+    return np.random.default_rng([run.seed, 2, run.group.rank])
+
+
+def _parts(run: Session, rows: Source) -> tuple[np.ndarray, np.ndarray] | None:
+    """The rows to learn from and the held-out ones; None if any host has too few, or not all in memory."""
+    parts = baseline.split(rows.table.rows, np.random.default_rng([run.seed, 8, run.group.rank]))
+    lacking = parts is None or not rows.in_memory
+    return None if run.group.total(np.array([int(lacking)]))[0] else parts
+
+
+def _constant(run: Session, rows: Source) -> float:
+    return held_out.constant(
+        np.asarray(rows.table.labels), run.values["predictor_type"] == "binary_classifier", run.group
+    )
+
+
+def _compared(run: Session, said: np.ndarray, labels: np.ndarray, rows: Source) -> tuple[float, float]:
+    """The ratio, and the share of the machine's deviation from the constant to keep."""
+    binary = run.values["predictor_type"] == "binary_classifier"
+    return held_out.compare(said, _constant(run, rows), labels.astype(np.float64), binary, run.group)
 
 
 def _epoch(

@@ -17,13 +17,11 @@ JUDGED = 8
 """Number of last sweeps of the burn-in whose mean prediction is evaluated."""
 LEFT = 4
 """Sweeps of the burn-in that remain for the chain of all rows."""
-SHARES = (1.0, 0.75, 0.5, 0.25, 0.0)
-"""Shares of the machine's deviation from the constant: less than 1 only if the full machine would be worse than the constant."""
 
 
 @dataclass(frozen=True)
 class Checked:
-    """The chain, its loss with the best of `SHARES` as a multiple of the constant's, and that share."""
+    """The chain, its loss with the best of `baseline.SHARES` as a multiple of the constant's, and that share."""
 
     chain: gibbs.Sampler
     ratio: float
@@ -35,12 +33,27 @@ class Checked:
 
     def shrunk(self, machine: Machine) -> Machine:
         """The machine, moved towards the constant if it was worse."""
-        if self.share == 1:
-            return machine
-        share, chain = np.float32(self.share), self.chain
-        centre = gibbs.PROBIT * chain.bias if chain.task.binary else chain.shift
-        bias = centre + self.share * (machine.bias - centre)
-        return Machine(bias, machine.linear * share, machine.factors * np.sqrt(share))
+        chain = self.chain
+        return shrunk(machine, gibbs.PROBIT * chain.bias if chain.task.binary else chain.shift, self.share)
+
+
+def shrunk(machine: Machine, centre: float, share: float) -> Machine:
+    """The machine, with this share of its deviation from the raw score `centre`."""
+    if share == 1:
+        return machine
+    bias, part = centre + share * (machine.bias - centre), np.float32(share)
+    return Machine(bias, machine.linear * part, machine.factors * np.sqrt(part))
+
+
+def compare(said: np.ndarray, nothing: float, truth: np.ndarray, binary: bool, group: Group) -> tuple[float, float]:
+    """Compares raw scores of all hosts' held-out rows with the constant `nothing`. Returns the loss with the best of
+    `baseline.SHARES` as a multiple of the constant's, and that share.
+    """
+    scores = [nothing + share * (said - nothing) for share in baseline.SHARES]
+    losses = [_loss(binary, each, truth) * len(truth) if len(truth) else 0.0 for each in [*scores, said * 0 + nothing]]
+    *own, of_nothing, rows = group.total(np.array([*losses, len(truth)]))
+    best = baseline.share(own, of_nothing)
+    return baseline.ratio(own[best] / max(rows, 1), of_nothing / max(rows, 1)), baseline.shrunk(best)
 
 
 def check(task: Task, length: Length, seed: int, group: Group) -> Checked | None:
@@ -57,23 +70,18 @@ def check(task: Task, length: Length, seed: int, group: Group) -> Checked | None
         chain.sweep()
         if number >= length.burn_in - judged:
             said += chain.machine().raw(task.x[held]) / judged
-    nothing = _constant(task, group, learnt)
-    losses = [_loss(task, nothing + share * (said - nothing), truth) * len(held) for share in SHARES]
-    *own, of_nothing, rows = group.total(
-        np.array([*losses, _loss(task, said * 0 + nothing, truth) * len(held), len(held)])
-    )
-    best = 0 if own[0] <= of_nothing else int(np.argmin(own))
-    return Checked(chain, baseline.ratio(own[best] / rows, of_nothing / rows), SHARES[best])
+    nothing = constant(task.y[learnt], task.binary, group)
+    return Checked(chain, *compare(said, nothing, truth, task.binary, group))
 
 
-def _constant(task: Task, group: Group, learnt: np.ndarray) -> float:
-    """The best raw score that uses no feature."""
-    total, rows = group.total(np.array([task.y[learnt].sum(dtype=np.float64), float(len(learnt))]))
-    if not task.binary:
+def constant(labels: np.ndarray, binary: bool, group: Group) -> float:
+    """The best raw score that uses no feature, for all hosts' labels."""
+    total, rows = group.total(np.array([labels.sum(dtype=np.float64), float(len(labels))]))
+    if not binary:
         return float(total / rows)
     share = np.clip(total / rows, 1e-9, 1 - 1e-9)
     return float(np.log(share / (1 - share)))
 
 
-def _loss(task: Task, raw: np.ndarray, truth: np.ndarray) -> float:
-    return reported.cross_entropy(raw, truth) if task.binary else float(np.square(raw - truth).mean())
+def _loss(binary: bool, raw: np.ndarray, truth: np.ndarray) -> float:
+    return reported.cross_entropy(raw, truth) if binary else float(np.square(raw - truth).mean())

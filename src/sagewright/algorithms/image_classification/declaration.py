@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sagewright.algorithms.deep import declaring
+from sagewright.algorithms.firstparty.declaring import BASELINE
 from sagewright.algorithms.image_classification import rules
 from sagewright.algorithms.schema.channels import Channel
 from sagewright.algorithms.schema.declaration import Declaration
@@ -100,6 +101,7 @@ DECLARATION = Declaration(
         Metric("validation:accuracy:epoch", "Maximize", r"Epoch\S* Validation-accuracy=(\S*)", objective=False),
         Metric("train:accuracy", "Maximize", r"Epoch\S* Train-accuracy=(\S*)", objective=False),
         Metric("train:accuracy:epoch", "Maximize", r"Epoch\S* Train-accuracy=(\S*)", objective=False),
+        BASELINE,
     ),
     train="sagewright.algorithms.image_classification.training:train",
     serve="sagewright.algorithms.image_classification.model:serve",

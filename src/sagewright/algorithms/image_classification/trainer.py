@@ -83,9 +83,11 @@ class ImageTrainer:
             logging.info("Storing the best model with validation accuracy: %.6f", measures["accuracy"])
         return {f"validation:{name}": value for name, value in measures.items()}
 
-    def say_best(self) -> None:
-        """Logs the stored model's measures again if they are not the last ones: a job's final metric is the last value."""
-        if self._best is not None and self._best[0] != self._last:
+    def say_best(self, last: ImageTrainer | None = None) -> None:
+        """Logs the stored model's measures again if they are not the last ones: a job's final metric is the last value. `last` is a
+        later training, if there was one.
+        """
+        if self._best is not None and (last is not None or self._best[0] != self._last):
             self._lines.validation(*self._best)
 
     def _images(self, part: Images, rows: np.ndarray, random: np.random.Generator | None) -> torch.Tensor:

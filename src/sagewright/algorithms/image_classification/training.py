@@ -5,21 +5,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
-from sagewright.algorithms.deep.training import optimizers, run
-from sagewright.algorithms.deep.training.epochs import run_epochs
-from sagewright.algorithms.deep.training.optimizers import Settings
-from sagewright.algorithms.deep.training.patience import Patience, Stopping
+from torch import nn
+
+from sagewright.algorithms.deep.training import run
 from sagewright.algorithms.deep.training.run import Run
-from sagewright.algorithms.deep.training.state import State
-from sagewright.algorithms.image_classification import artefact, beginning, data, network, rules
+from sagewright.algorithms.image_classification import artefact, beginning, data, fitting, network, rules
 from sagewright.algorithms.image_classification.artefact import ImageDescription
 from sagewright.algorithms.image_classification.declaration import DECLARATION
 from sagewright.algorithms.image_classification.trainer import ImageTrainer
 from sagewright.algorithms.job import Job
-
-ACCURACY = "validation:accuracy"
 
 
 def train(job: Job, values: Mapping[str, Any]) -> None:
@@ -31,25 +28,21 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
             classes=values["num_classes"],
             multi_label=values["multi_label"] == "1",
         )
-        module = network.build(description.layers, description.shape[0], description.classes).to(own.device.place)
-        beginning.begin(own, module, description)
+        module = _begun(own, description)
         train_images = data.read(job, "train", values)
         validation = data.read(job, "validation", values)
         logging.info("%d images for training, %d for validation", len(train_images), len(validation))
-        optimizer = optimizers.build(values["optimizer"], module.named_parameters(), _settings(values))
-        patience = Patience(ACCURACY, "Maximize", Stopping.asked(values))
-        course = own.course(values["epochs"], patience)
-        trainer = ImageTrainer(own, course, State(module, optimizer, {"steps": 0}), (train_images, validation))
-        done = run_epochs(course, trainer)
-        trainer.say_best()
+        found = fitting.fit(own, (module, partial(_begun, own, description)), (train_images, validation))
         description = replace(description, framing=train_images.framing)
         if own.writes:
-            _save(own, trainer, description, done if patience.best_epoch is None else patience.best_epoch + 1)
+            _save(own, found.trainer, description, found.epoch)
 
 
-def _settings(values: Mapping[str, Any]) -> Settings:
-    names = ("weight_decay", "momentum", "beta_1", "beta_2", "eps", "gamma")
-    return Settings(values["learning_rate"], **{name: values[name] for name in names})
+def _begun(own: Run, description: ImageDescription) -> nn.Module:
+    """The network with the weights that training begins with. Raises UserError."""
+    module = network.build(description.layers, description.shape[0], description.classes).to(own.device.place)
+    beginning.begin(own, module, description)
+    return module
 
 
 def _save(own: Run, trainer: ImageTrainer, description: ImageDescription, epoch: int) -> None:

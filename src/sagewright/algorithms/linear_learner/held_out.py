@@ -13,7 +13,7 @@ from scipy.sparse import csr_matrix
 
 from sagewright.algorithms.firstparty import baseline
 from sagewright.algorithms.firstparty.rows import source
-from sagewright.algorithms.firstparty.rows.source import Source
+from sagewright.algorithms.firstparty.rows.source import Part
 from sagewright.algorithms.firstparty.session import Session
 from sagewright.algorithms.formats.table import Sparse, Table
 from sagewright.algorithms.linear_learner.epochs import BLOCK, Data, examples_of
@@ -55,13 +55,6 @@ class Verdict:
     def ratio(self, number: int) -> float:
         """Returns a model's loss as a multiple of the constant's."""
         return baseline.ratio(float(self.losses[number]), self.constant)
-
-
-class Part(Source):
-    """Some rows of a source, in memory."""
-
-    def __init__(self, table: Table) -> None:
-        self.table, self.rows, self.in_memory = table, table.rows, True
 
 
 def compare(run: Session, data: Data, loss: Loss, models: Mix, solve: Solve, choosing: bool) -> Verdict | None:

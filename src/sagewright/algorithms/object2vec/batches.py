@@ -26,11 +26,13 @@ def order(pairs: Pairs, size: int, width: int, random: np.random.Generator) -> l
 class MadeUp:
     """Negative samples: a sequence of side 0 with one of side 1 that occurs in other pairs. They have label 0."""
 
-    def __init__(self, pairs: Pairs, rate: int) -> None:
+    def __init__(self, pairs: Pairs, rate: int, known: Pairs | None = None) -> None:
+        """`known`: pairs that are not made up either, beside `pairs`."""
         self._pairs, self._rate = pairs, rate
         self._true = np.flatnonzero(pairs.labels == 1)
-        self._known = np.unique(self._keys(pairs.members[:, 0], pairs.members[:, 1]))
-        if not len(self._true):
+        given = pairs if known is None else known
+        self._known = np.unique(self._keys(given.members[:, 0], given.members[:, 1]))
+        if not len(self._true) and known is None:
             logging.warning("negative_sampling_rate is %d, and no pair has label 1: none is made up.", rate)
 
     def added(self, random: np.random.Generator) -> Pairs:

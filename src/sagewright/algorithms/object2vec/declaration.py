@@ -145,6 +145,7 @@ DECLARATION = Declaration(
         *(declaring.quality("validation", *measure, epoch=True) for measure in _MEASURES),
         *(declaring.quality("test", *measure) for measure in _MEASURES),
         *(replace(declaring.quality("train", *each, epoch=True), objective=False) for each in _MEASURES),
+        declaring.BASELINE,
         *declaring.PROGRESS,
     ),
     train="sagewright.algorithms.object2vec.training:train",

@@ -21,9 +21,10 @@ from sagewright.algorithms.deep.training.run import Run, begin
 from sagewright.algorithms.deep.training.schedules import Schedule
 from sagewright.algorithms.deep.training.state import State
 from sagewright.algorithms.errors import UserError
+from sagewright.algorithms.firstparty import baseline
 from sagewright.algorithms.firstparty.rows import memory
 from sagewright.algorithms.job import Job
-from sagewright.algorithms.object2vec import batches, measures, pairs, rows, spectrum, vectors
+from sagewright.algorithms.object2vec import batches, held_out, measures, pairs, rows, spectrum, vectors
 from sagewright.algorithms.object2vec.batches import MadeUp
 from sagewright.algorithms.object2vec.declaration import DECLARATION
 from sagewright.algorithms.object2vec.model import DESCRIPTION, WEIGHTS
@@ -89,9 +90,9 @@ def fit(run: Run, known: Pairs, validation: Pairs | None) -> Object2VecNetwork:
     schedule = schedules.constant()
     if "learning_rate" not in run.chosen and _reads_sequences(run):
         schedule = schedules.warm_up(schedule, WARM_STEPS)
-    run_epochs(
-        course, Object2VecTrainer(run, course, State(network, optimizer, {"steps": 0}), (known, validation), schedule)
-    )
+    trainer = Object2VecTrainer(run, course, State(network, optimizer, {"steps": 0}), (known, validation), schedule)
+    run_epochs(course, trainer)
+    trainer.limit()
     return network
 
 
@@ -133,6 +134,13 @@ class Object2VecTrainer:
     parts: tuple[Pairs, Pairs | None]
     schedule: Schedule
 
+    def __post_init__(self) -> None:
+        divided = (
+            held_out.divide(self.known, self.run.seed) if self.validation is None and self.course.epochs > 1 else None
+        )
+        self._learnt = self.known if divided is None else divided[0]
+        self._held = None if divided is None else divided[1]
+
     @property
     def known(self) -> Pairs:
         return self.parts[0]
@@ -142,9 +150,20 @@ class Object2VecTrainer:
         return self.parts[1]
 
     @cached_property
-    def _made_up(self) -> MadeUp | None:
+    def _made_up(self) -> tuple[MadeUp, MadeUp] | None:
+        """The negative samples for all pairs, and for those that epochs before the last one learn from."""
         rate = self.run.values["negative_sampling_rate"]
-        return MadeUp(self.known, rate) if rate else None
+        if not rate:
+            return None
+        for_all = MadeUp(self.known, rate)
+        return for_all, for_all if self._held is None else MadeUp(self._learnt, rate, self.known)
+
+    def _pairs(self, number: int, random: np.random.Generator) -> Pairs:
+        """The pairs of an epoch."""
+        is_last = number + 1 == self.course.epochs
+        if self._made_up is not None:
+            return self._made_up[0 if is_last else 1].added(random)
+        return self.known if is_last else self._learnt
 
     @property
     def _network(self) -> Object2VecNetwork:
@@ -154,7 +173,7 @@ class Object2VecTrainer:
     def train_epoch(self, number: int) -> dict[str, float]:
         began, values, network = time.monotonic(), self.run.values, self._network
         random = np.random.default_rng([self.run.seed, 1, number])
-        known = self.known if self._made_up is None else self._made_up.added(random)
+        known = self._pairs(number, random)
         order = batches.order(known, values["mini_batch_size"], values["bucket_width"], random)
         tally = measures.Tally(network.settings.output)
         network.train()
@@ -172,7 +191,33 @@ class Object2VecTrainer:
         self.run.lines.progress(number + 1, self.course.epochs)
         return {f"train {name}": value for name, value in found.items()}
 
+    def limit(self) -> None:
+        """Reports how the network compares with a constant, and moves it there as far as that is better. Without enough pairs to
+        hold some out, does nothing.
+        """
+        counters, judged = self.state.counters, self._held if self.validation is None else self.validation
+        if judged is None:
+            return
+        labels = self._pairs(self.course.epochs - 1, np.random.default_rng(self.run.seed)).labels
+        nothing = held_out.constant(self._network, labels)
+        if "baseline_ratio" not in counters:
+            counters["baseline_ratio"], counters["share"] = self._compared(nothing, judged)
+        baseline.report(self.run.lines, counters["baseline_ratio"])
+        held_out.shrink(self._network, nothing, counters["share"])
+        if counters["share"] < 1 and self.validation is not None:  # a job's final metric is the stored model's
+            found = judge(self._network, self.validation, self.course.device)
+            measures.tell(self.run.lines, "validation", found, self.course.epochs - 1)
+
+    def _compared(self, nothing: np.ndarray, judged: Pairs) -> tuple[float, float]:
+        rate, random = self.run.values["negative_sampling_rate"], np.random.default_rng([self.run.seed, 9])
+        if judged is self._held and rate:
+            judged = MadeUp(judged, rate, self.known).added(random)
+        return held_out.compare(self._network, nothing, judged, self.course.device)
+
     def validate(self, number: int) -> dict[str, float]:
+        if self._held is not None and number + 2 == self.course.epochs:
+            nothing = held_out.constant(self._network, self._pairs(number, np.random.default_rng(self.run.seed)).labels)
+            self.state.counters["baseline_ratio"], self.state.counters["share"] = self._compared(nothing, self._held)
         if self.validation is None:
             return {}
         found = judge(self._network, self.validation, self.course.device)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sagewright.algorithms.deep.declaring import COMMON
+from sagewright.algorithms.firstparty.declaring import BASELINE
 from sagewright.algorithms.schema.channels import Channel
 from sagewright.algorithms.schema.declaration import Declaration
 from sagewright.algorithms.schema.domains import Choice, Flag, Integer, Real, Size
@@ -177,6 +178,7 @@ DECLARATION = Declaration(
         Metric("validation:bleu", "Maximize", r"Validation-bleu=(\S+)"),
         Metric("train:perplexity", "Minimize", r"Train-perplexity=(\S+)", objective=False),
         Metric("train:accuracy", "Maximize", r"Train-accuracy=(\S+)", objective=False),
+        BASELINE,
     ),
     train="sagewright.algorithms.seq2seq.training:train",
     serve="sagewright.algorithms.seq2seq.serving:serve",

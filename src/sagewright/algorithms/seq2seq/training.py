@@ -25,10 +25,10 @@ from sagewright.algorithms.deep.training.run import Run, begin
 from sagewright.algorithms.deep.training.schedules import Plateau, Schedule
 from sagewright.algorithms.deep.training.state import State
 from sagewright.algorithms.errors import UserError
-from sagewright.algorithms.firstparty import artefact
+from sagewright.algorithms.firstparty import artefact, baseline
 from sagewright.algorithms.firstparty.rows import memory
 from sagewright.algorithms.job import Job
-from sagewright.algorithms.seq2seq import beams, network, schedule, sentences
+from sagewright.algorithms.seq2seq import beams, network, schedule, sentences, unigrams
 from sagewright.algorithms.seq2seq.bleu import bleu
 from sagewright.algorithms.seq2seq.declaration import DECLARATION
 from sagewright.algorithms.seq2seq.model import DESCRIPTION, WEIGHTS
@@ -90,6 +90,8 @@ def fit(run: Run, settings: Seq2SeqSettings, known: Sentences, validation: Sente
     """Learns from pairs; returns the network that does best in validation."""
     values, found = run.values, Seq2SeqNetwork(settings)
     network.begin_weights(found, values)
+    logarithms = unigrams.frequencies(known, settings.target_words)
+    unigrams.begin(found, logarithms)
     found.to(run.device.place)
     said = optimizers.Settings(values["learning_rate"], values["weight_decay"], values.get("momentum", 0.0))
     optimizer = optimizers.build(values["optimizer_type"], found.named_parameters(), said)
@@ -98,8 +100,17 @@ def fit(run: Run, settings: Seq2SeqSettings, known: Sentences, validation: Sente
     pace = Pace.of(values, len(known.batches(values["batch_size"], _width(values), np.random.default_rng(0))))
     metric = values["optimized_metric"]
     stopping = Stopping(pace.least, values["checkpoint_threshold"])
-    course = run.course(pace.looks, Patience(metric, DIRECTIONS[metric], stopping))
-    run_epochs(course, Seq2SeqTrainer(run, course, State(found, optimizer), pace, known, validation))
+    patience = Patience(metric, DIRECTIONS[metric], stopping)
+    course = run.course(pace.looks, patience)
+    trainer = Seq2SeqTrainer(run, course, State(found, optimizer), pace, known, validation)
+    run_epochs(course, trainer)
+    perplexity = trainer.perplexities.get(-1 if patience.best_epoch is None else patience.best_epoch)
+    if perplexity is None:
+        perplexity = judge(found, validation, course.device)["perplexity"]
+    ratio, is_changed = unigrams.limit(found, perplexity, logarithms, validation, course.device)
+    baseline.report(run.lines, ratio)
+    if is_changed:  # a job's final metric is the stored model's
+        trainer.validate(course.epochs - 1)
     return found
 
 
@@ -150,6 +161,7 @@ class Seq2SeqTrainer:
     validation: Sentences
 
     def __post_init__(self) -> None:
+        self.perplexities: dict[int, float] = {}
         self._schedule: Schedule = schedule.build(self.run.values)
         self._resumed = False
 
@@ -174,6 +186,7 @@ class Seq2SeqTrainer:
 
     def validate(self, number: int) -> dict[str, float]:
         found = judge(self._network, self.validation, self.course.device)
+        self.perplexities[number] = found["perplexity"]
         sample = self._sample()
         if sample:
             found["bleu"] = measure_bleu(self._network, self.validation, sample, self.course.device)

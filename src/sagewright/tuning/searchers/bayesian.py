@@ -65,9 +65,11 @@ class BayesianSearcher:
 
     def _first(self, pool: Ints, rng: np.random.Generator) -> Ints:
         count = max(_FIRST, min(self._study.most_parallel, _MOST_FIRST))
-        if self._scores.known:
-            return design.likely(self._lattice, self._scores.of(pool), pool, count)
-        return design.spread(self._lattice, rng, count)
+        spread = design.spread(self._lattice, rng, count)
+        if not self._scores.known:
+            return spread
+        likely = design.likely(self._lattice, self._scores.of(pool), pool, count)
+        return np.stack([(likely, spread)[number % 2][number] for number in range(count)])
 
     def _rng(self, number: int) -> np.random.Generator:
         return np.random.default_rng([self._study.seed & (2**63 - 1), number])

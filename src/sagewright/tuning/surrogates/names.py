@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,8 +31,19 @@ def _more(decades: float) -> _Score:
     return lambda value: math.log10(max(value, 1e-300)) / decades
 
 
+_RATES = ("lr", "learning_rate", "learning_rate_init", "init_lr", "base_lr")
+_TREES = {
+    "max_depth",
+    "num_leaves",
+    "max_leaves",
+    "min_child_weight",
+    "min_child_samples",
+    "min_data_in_leaf",
+    "min_samples_leaf",
+}
+"""Names of hyperparameters of trees, whose learning rate is another one than that of networks."""
 _NUMBERS: dict[str, _Score] = {
-    **dict.fromkeys(["lr", "learning_rate", "learning_rate_init", "init_lr", "base_lr"], _around(2e-3, 1.0)),
+    **dict.fromkeys(_RATES, _around(2e-3, 1.0)),
     "eta": _around(0.1, 0.7),
     **dict.fromkeys(["weight_decay", "wd", "l2", "l1", "alpha", "lambda"], _around(1e-5, 3.0)),
     **dict.fromkeys(["dropout", "dropout_rate", "dropout_1", "dropout_2", "max_dropout"], _near(0.1, 0.4)),
@@ -72,7 +83,10 @@ class NameScores:
     @classmethod
     def of_names(cls, space: Space, lattice: Lattice, pool: Ints) -> NameScores:
         """`pool` are points from all over the space."""
-        scores = cls(tuple(_of_range(each, lattice.level_places(d)) for d, each in enumerate(space.parameters)))
+        known = _NUMBERS
+        if _TREES & {_plain(each) for each in space.parameters}:
+            known = {**_NUMBERS, **dict.fromkeys(_RATES, _NUMBERS["eta"])}
+        scores = cls(tuple(_of_range(each, lattice.level_places(d), known) for d, each in enumerate(space.parameters)))
         drawn = scores.of(pool)
         return cls(scores.levels, float(drawn.mean()), float(drawn.std())) if drawn.std() > 1e-9 else cls.silent()
 
@@ -84,11 +98,15 @@ class NameScores:
         return (total - self.centre) / self.unit
 
 
-def _of_range(parameter: Parameter, places: Floats) -> Floats:
-    plain = parameter.name.lower().replace("-", "_")
+def _plain(parameter: Parameter) -> str:
+    return parameter.name.lower().replace("-", "_")
+
+
+def _of_range(parameter: Parameter, places: Floats, known: Mapping[str, _Score]) -> Floats:
+    plain = _plain(parameter)
     if isinstance(parameter, Categorical) and plain in _CHOICES:
         return np.array([_CHOICES[plain].get(value.lower(), -0.5) for value in parameter.values])
-    if plain in _NUMBERS:
+    if plain in known:
         with contextlib.suppress(ValueError):
-            return np.array([_NUMBERS[plain](float(parameter.value(float(place)))) for place in places])
+            return np.array([known[plain](float(parameter.value(float(place)))) for place in places])
     return np.zeros(len(places))

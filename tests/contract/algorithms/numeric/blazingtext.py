@@ -6,7 +6,7 @@ from pathlib import Path
 import boto3
 import outcome
 
-example = runpy.run_path(str(Path(outcome.__file__).parents[3] / "examples" / "algorithms" / "blazingtext.py"))
+example = runpy.run_path(str(Path(outcome.__file__).parents[4] / "examples" / "algorithms" / "blazingtext.py"))
 tuner = example["tuner"]
 tuned = boto3.client("sagemaker").describe_hyper_parameter_tuning_job(
     HyperParameterTuningJobName=tuner.latest_tuning_job.name

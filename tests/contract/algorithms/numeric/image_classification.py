@@ -7,7 +7,7 @@ import boto3
 import numpy as np
 import outcome
 
-example = runpy.run_path(str(Path(outcome.__file__).parents[3] / "examples" / "algorithms" / "image_classification.py"))
+example = runpy.run_path(str(Path(outcome.__file__).parents[4] / "examples" / "algorithms" / "image_classification.py"))
 tuner = example["tuner"]
 tuned = boto3.client("sagemaker").describe_hyper_parameter_tuning_job(
     HyperParameterTuningJobName=tuner.latest_tuning_job.name

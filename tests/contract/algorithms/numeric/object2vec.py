@@ -7,7 +7,7 @@ from pathlib import Path
 import boto3
 import outcome
 
-example = runpy.run_path(str(Path(outcome.__file__).parents[3] / "examples" / "algorithms" / "object2vec.py"))
+example = runpy.run_path(str(Path(outcome.__file__).parents[4] / "examples" / "algorithms" / "object2vec.py"))
 tuned = boto3.client("sagemaker").describe_hyper_parameter_tuning_job(
     HyperParameterTuningJobName=example["tuner"].latest_tuning_job.name
 )

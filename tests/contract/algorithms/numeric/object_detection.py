@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import outcome
 
-example = runpy.run_path(str(Path(outcome.__file__).parents[3] / "examples" / "algorithms" / "object_detection.py"))
+example = runpy.run_path(str(Path(outcome.__file__).parents[4] / "examples" / "algorithms" / "object_detection.py"))
 answers, annotated = example["answers"], example["annotated"]
 outcome.tell(
     example["estimator"],

@@ -11,7 +11,7 @@ from typing import Any
 
 import boto3
 
-sys.path.append(str(Path(__file__).parents[3] / "src"))  # for the algorithms' own readers of model files
+sys.path.append(str(Path(__file__).parents[4] / "src"))  # for the algorithms' own readers of model files
 
 
 def archive(estimator: Any) -> dict[str, bytes]:

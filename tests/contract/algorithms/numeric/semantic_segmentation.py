@@ -7,7 +7,7 @@ import numpy as np
 import outcome
 
 example = runpy.run_path(
-    str(Path(outcome.__file__).parents[3] / "examples" / "algorithms" / "semantic_segmentation.py")
+    str(Path(outcome.__file__).parents[4] / "examples" / "algorithms" / "semantic_segmentation.py")
 )
 outcome.tell(
     example["estimator"],

@@ -375,6 +375,7 @@ def test_the_best_epoch_is_what_is_left(job: Any, run: Any) -> None:
     given = {**SMALL, "epochs": "8", "learning_rate": "0.2"}
     assert run(prepare(job, given, train=alike(60), validation=held, test=held), "object2vec") == 0, job.output
     least = min(measured(job.output, "validation:cross_entropy"))
+    assert measured(job.output, "validation:cross_entropy")[-1] == least
     assert measured(job.output, "test:cross_entropy") == [pytest.approx(least, rel=1e-5)]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -79,6 +80,12 @@ class Panel:
 
     def __len__(self) -> int:
         return len(self.lengths)
+
+    def until(self, lengths: np.ndarray) -> Panel:
+        """The panel with series of these `lengths` (n,); values are shared, dynamic features are known beyond."""
+        found = copy.copy(self)
+        found.lengths = lengths
+        return found
 
     def windows(self, rows: np.ndarray, cuts: np.ndarray) -> Windows:
         """Windows of the series `rows` (n,): the steps around `cuts` (n,), the positions of the first values to forecast."""

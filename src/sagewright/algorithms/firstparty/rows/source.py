@@ -93,6 +93,13 @@ class Source:
             self._spool = None
 
 
+class Part(Source):
+    """Some rows of a source, in memory."""
+
+    def __init__(self, table: Table) -> None:
+        self.table, self.rows, self.in_memory = table, table.rows, True
+
+
 @dataclass(frozen=True)
 class Prepared:
     """All rows of a table in their order, in batches; can be iterated repeatedly."""

@@ -1,0 +1,160 @@
+"""Calibrates forecasts on held-out windows: the last steps of some series, which only the last epochs learn from.
+
+A network that has seen all of its series is too sure of itself. The gaps between the median and the samples above and below it are
+widened, or narrowed, until a tenth of the held-out values lie beyond the quantiles at 0.1 and 0.9. Where the medians are worse than
+the last season's values, they are drawn towards these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from sagewright.algorithms.deepar.data.panel import Panel
+from sagewright.algorithms.deepar.data.scaling import Scaling
+from sagewright.algorithms.deepar.forecasts import Forecast, Forecasting, Paths, Quantiles
+from sagewright.algorithms.firstparty import baseline
+
+SETTLING, FEWEST_EPOCHS = 0.5, 5
+"""Share of the epochs, the last ones, that learn from the held-out windows too; fewer epochs hold none out."""
+FEWEST, MOST, PART, SAMPLES, COST = 20, 200, 0.1, 50, 0.04
+"""Numbers of windows to hold out, several of a series only up to PART of its length; samples of each. Their steps are at most the
+share COST of those of training, each of which counts three times.
+"""
+TAIL = 0.1
+"""The share of values beyond each of the two quantiles that are calibrated."""
+STRETCHES = np.exp(np.linspace(-np.log(3), np.log(3), 61))
+NARROWING = 0.5
+"""Share of a stretch below 1 that is used: series that end at the same time share what happened there, and may be calm together."""
+PRIOR = 4.0
+"""Number of windows of a forecaster that needs no calibration, which the held-out ones are added to."""
+Total = Callable[[list[float]], list[float]]
+"""Sums over all hosts."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Factors of the gaps below and above the median, and the `share` of the median's deviation from the last season's values."""
+
+    below: float = 1.0
+    above: float = 1.0
+    share: float = 1.0
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Held-out windows of a panel, their series `rows` (n,) and `cuts` (n,); `known` is the panel without them."""
+
+    panel: Panel
+    known: Panel
+    rows: np.ndarray
+    cuts: np.ndarray
+
+    @classmethod
+    def of(cls, panel: Panel, most: int, random: np.random.Generator) -> HeldOut:
+        """Holds out the last window of at most `most` series that are long enough; of few series, several of each."""
+        horizon = panel.layout.horizon
+        rows = np.flatnonzero(panel.lengths >= panel.layout.least + 2 * horizon)
+        if len(rows) > most:
+            rows = np.sort(random.choice(rows, most, replace=False))
+        each = max(1, min(most, FEWEST) // max(len(rows), 1))
+        counts = np.clip((PART * panel.lengths[rows] / horizon).astype(np.int64), 1, each)
+        lengths = panel.lengths.copy()
+        lengths[rows] -= counts * horizon
+        back = np.concatenate([np.arange(1, count + 1) for count in counts]) if len(rows) else counts
+        rows = np.repeat(rows, counts)
+        return cls(panel, panel.until(lengths), rows, panel.lengths[rows] - back * horizon)
+
+
+def windows(training_steps: int, horizon: int) -> int:
+    """The number of windows to hold out, given the steps of all windows that are learnt from."""
+    return int(np.clip(3 * COST * training_steps / (SAMPLES * horizon), FEWEST, MOST))
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """A calibrated forecaster."""
+
+    plain: Forecasting
+    calibration: Calibration
+    scaling: Scaling
+
+    def forecast(
+        self, panel: Panel, rows: np.ndarray, cuts: np.ndarray, samples: int, random: np.random.Generator
+    ) -> Iterator[Forecast]:
+        done = 0
+        for part in self.plain.forecast(panel, rows, cuts, samples, random):
+            own = slice(done, done + len(part))
+            done += len(part)
+            is_plain = self.calibration == Calibration() or self.scaling.kind == "counts"
+            yield part if is_plain else self._stretched(part, panel, rows[own], cuts[own])
+
+    def _stretched(self, part: Forecast, panel: Panel, rows: np.ndarray, cuts: np.ndarray) -> Forecast:
+        centre = part.quantiles([0.5])[0]
+        moved = centre
+        if self.calibration.share < 1:
+            naive = seasonal(panel, rows, cuts)
+            moved = np.where(np.isnan(naive), centre, naive + self.calibration.share * (centre - naive))
+        if isinstance(part, Quantiles):
+            return Quantiles(self._moved(part.values, centre[..., None], moved[..., None]), part.count, part.random)
+        return Paths(self._moved(part.samples(), centre[:, None], moved[:, None]))
+
+    def _moved(self, values: np.ndarray, centre: np.ndarray, moved: np.ndarray) -> np.ndarray:
+        gaps = values - centre
+        found = moved + gaps * np.where(gaps < 0, self.calibration.below, self.calibration.above)
+        return np.clip(found, self.scaling.floor, 1.0 if self.scaling.kind == "shares" else None)
+
+
+def seasonal(panel: Panel, rows: np.ndarray, cuts: np.ndarray) -> np.ndarray:
+    """(n, horizon): the values one season before, or the last one where that is missing; NaN if there is none."""
+    layout = panel.layout
+    before, season = panel.before(rows, cuts), layout.frequency.season
+    places = np.arange(before.shape[1])
+    seen = np.where(np.isnan(before), -1, places).max(axis=1)
+    last = np.where(seen < 0, np.nan, np.take_along_axis(before, np.maximum(seen, 0)[:, None], axis=1)[:, 0])
+    found = before[:, before.shape[1] - season + np.arange(layout.horizon) % season]
+    return np.where(np.isnan(found), last[:, None], found).astype(np.float64)
+
+
+def measure(plain: Forecasting, held: HeldOut, scaling: Scaling, total: Total) -> tuple[Calibration, float] | None:
+    """Calibrates a forecaster on the held-out windows of all hosts. Also returns the medians' mean error as a multiple of the
+    seasonal naive forecast's. Returns None if there is nothing to compare.
+    """
+    panel, rows, cuts = held.panel, held.rows, held.cuts
+    parts = list(plain.forecast(panel, rows, cuts, SAMPLES, np.random.default_rng(0)))
+    shape = (0, panel.layout.horizon)
+    low, centre, high = (
+        np.concatenate([np.zeros(shape), *(part.quantiles([level])[0] for part in parts)])
+        for level in (TAIL, 0.5, 1 - TAIL)
+    )
+    naive, truth = seasonal(panel, rows, cuts), panel.future(rows, cuts).astype(np.float64)
+    factor = scaling.levels(panel.before(rows, cuts)).factor[:, None]
+    seen = ~np.isnan(truth) & ~np.isnan(naive)
+    counted = np.where(seen, 1 / np.maximum(seen.sum(axis=1), 1)[:, None], 0.0)  # a series counts once
+    moved = [naive + share * (centre - naive) for share in baseline.SHARES]
+    errors = [float(np.nansum(counted * np.abs(truth - each) / factor)) for each in moved]
+    *losses, count = total([*errors, float(seen.any(axis=1).sum())])
+    if not count:
+        return None
+    best = baseline.share(losses, losses[-1])
+    above, below = (
+        _stretch(sign * (truth - moved[best]), sign * (edge - centre), counted, count, total)
+        for sign, edge in ((1, high), (-1, low))
+    )
+    ratio = baseline.ratio(losses[best] / count, losses[-1] / count)
+    return Calibration(below, above, baseline.shrunk(best)), ratio
+
+
+def _stretch(beyond: np.ndarray, gaps: np.ndarray, counted: np.ndarray, count: float, total: Total) -> float:
+    """The factor of the gaps with which a share of TAIL of the values lie beyond them, drawn towards 1 by PRIOR."""
+    with np.errstate(invalid="ignore"):
+        there = (counted > 0) & (gaps > 0)
+        ours = [float((counted * (there & (beyond > each * gaps))).sum()) for each in STRETCHES]
+    *sums, known = total([*ours, float((counted * there).sum())])
+    if known <= 0:
+        return 1.0
+    shares = np.maximum.accumulate((np.array(sums) / known)[::-1])  # ascending, from the widest
+    found = float(np.interp(TAIL, shares, np.log(STRETCHES)[::-1]))
+    return float(np.exp(found * (NARROWING if found < 0 else 1.0) * count / (count + PRIOR)))

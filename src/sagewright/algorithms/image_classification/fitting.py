@@ -1,0 +1,81 @@
+"""One training, or two: if the first does no better than naming the commonest class, a second one has a lower learning rate."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from torch import nn
+
+from sagewright.algorithms.deep.training import optimizers
+from sagewright.algorithms.deep.training.epochs import run_epochs
+from sagewright.algorithms.deep.training.optimizers import Settings
+from sagewright.algorithms.deep.training.patience import Patience, Stopping
+from sagewright.algorithms.deep.training.run import Run
+from sagewright.algorithms.deep.training.state import State
+from sagewright.algorithms.firstparty import baseline
+from sagewright.algorithms.image_classification.data import Images
+from sagewright.algorithms.image_classification.trainer import ImageTrainer
+
+ACCURACY = "validation:accuracy"
+SAFER = 0.1
+"""Factor of the second training's learning rate, if the job sets none."""
+Begun = Callable[[], nn.Module]
+"""Makes the network with the weights that training begins with."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A finished training: the number of its best `epoch`, and that epoch's accuracy in validation, 0 if none ended."""
+
+    trainer: ImageTrainer
+    epoch: int
+    accuracy: float
+
+
+def fit(own: Run, begun: tuple[nn.Module, Begun], parts: tuple[Images, Images]) -> Trained:
+    """Trains, compares with the commonest class, and reports `train:baseline_ratio`."""
+    module, again = begun
+    found = _trained(own, module, parts, own.values["learning_rate"], first=True)
+    nothing = constant_accuracy(own, *parts)
+    stopped = own.together.most(int(own.termination.requested))
+    if found.accuracy <= nothing < 1 and "learning_rate" not in own.chosen and not stopped:
+        rate = SAFER * own.values["learning_rate"]
+        logging.warning(
+            "The validation accuracy is %.4g, and that of the commonest class is %.4g: another training begins, with a "
+            "learning_rate of %g.", found.accuracy, nothing, rate,
+        )  # fmt: skip
+        second = _trained(own, again(), parts, rate, first=False)
+        if second.accuracy > found.accuracy:
+            found = second
+        else:
+            found.trainer.say_best(last=second.trainer)
+    baseline.report(own.lines, baseline.ratio(1 - found.accuracy, 1 - nothing))
+    return found
+
+
+def constant_accuracy(own: Run, train: Images, validation: Images) -> float:
+    """The accuracy in validation of the training images' commonest class; for several labels, of each label's commoner value."""
+    labels, truth = train.labels, validation.labels
+    if labels.ndim == 1:
+        counts = np.array(own.together.total(np.bincount(labels, minlength=own.values["num_classes"]).tolist()))
+        right = float(np.mean(truth == counts.argmax()))
+    else:
+        counts = np.array(own.together.total([*labels.sum(axis=0).tolist(), len(labels)]))
+        right = float(np.mean((truth > 0.5) == (counts[:-1] > counts[-1] / 2)))
+    return float(own.together.from_first(right))
+
+
+def _trained(own: Run, module: nn.Module, parts: tuple[Images, Images], rate: float, *, first: bool) -> Trained:
+    names = ("weight_decay", "momentum", "beta_1", "beta_2", "eps", "gamma")
+    settings = Settings(rate, **{name: own.values[name] for name in names})
+    optimizer = optimizers.build(own.values["optimizer"], module.named_parameters(), settings)
+    patience = Patience(ACCURACY, "Maximize", Stopping.asked(own.values))
+    course = own.course(own.values["epochs"], patience)
+    course.checkpoints = course.checkpoints if first else None
+    trainer = ImageTrainer(own, course, State(module, optimizer, {"steps": 0}), parts)
+    done = run_epochs(course, trainer)
+    trainer.say_best()
+    return Trained(trainer, done if patience.best_epoch is None else patience.best_epoch + 1, patience.best or 0.0)

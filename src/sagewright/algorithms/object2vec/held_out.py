@@ -1,0 +1,61 @@
+"""Compares a network with a constant: on the channel validation, or on held-out pairs that only the last epoch learns from."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import nn
+
+from sagewright.algorithms import sequences
+from sagewright.algorithms.deep.training.device import Device
+from sagewright.algorithms.firstparty import baseline
+from sagewright.algorithms.object2vec import batches
+from sagewright.algorithms.object2vec.network import Object2VecNetwork
+from sagewright.algorithms.object2vec.pairs import Pairs
+
+JUDGED = 512
+
+
+def divide(known: Pairs, seed: int) -> tuple[Pairs, Pairs] | None:
+    """The pairs to learn from, and the held-out ones; None if there are too few."""
+    parts = baseline.split(len(known), np.random.default_rng([seed, 8]))
+    if parts is None:
+        return None
+    learnt, held = (Pairs(known.texts, known.members[part], known.labels[part]) for part in parts)
+    return learnt, held
+
+
+def constant(network: Object2VecNetwork, labels: np.ndarray) -> np.ndarray:
+    """The best scores (outputs,) for labels that look at no sequence: logarithms of the classes' shares, or the mean."""
+    if network.settings.output != "softmax":
+        return np.array([labels.mean(dtype=np.float64)], np.float32)
+    counts = np.bincount(labels.astype(np.int64), minlength=network.settings.outputs) + 1e-3
+    return np.asarray(np.log(counts / counts.sum()), np.float32)
+
+
+def compare(network: Object2VecNetwork, nothing: np.ndarray, held: Pairs, device: Device) -> tuple[float, float]:
+    """Returns the network's loss with the best of `baseline.SHARES` as a multiple of the constant's, and that share."""
+    judged = baseline.some(len(held), np.random.default_rng(len(held)))
+    held = Pairs(held.texts, held.members[judged], held.labels[judged])
+    flat, sums = device.put(torch.from_numpy(nothing)), np.zeros(len(baseline.SHARES))
+    network.eval()
+    longest = np.maximum(*(texts.lengths[held.members[:, side]] for side, texts in enumerate(held.texts)))
+    with torch.inference_mode():
+        for numbers in sequences.parts(longest, JUDGED):
+            batch = batches.batch(held, numbers, device)
+            scores = network(batch)
+            mixed = (flat + share * (scores - flat) for share in baseline.SHARES)
+            sums += [float(network.loss(each, batch.labels)) * len(numbers) for each in mixed]
+    losses = list(sums / len(held))
+    best = baseline.share(losses, losses[-1])
+    return baseline.ratio(losses[best], losses[-1]), baseline.shrunk(best)
+
+
+def shrink(network: Object2VecNetwork, nothing: np.ndarray, share: float) -> None:
+    """Leaves this share of the network's deviation from the constant."""
+    last = network.perceptron[-1]
+    assert isinstance(last, nn.Linear)
+    if share < 1:
+        with torch.no_grad():
+            last.weight.mul_(share)
+            last.bias.mul_(share).add_((1 - share) * torch.from_numpy(nothing).to(last.bias.device))

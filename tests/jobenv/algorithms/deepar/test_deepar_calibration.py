@@ -1,0 +1,103 @@
+"""DeepAR's calibration on held-out windows, and the comparison with the last season's values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pytest
+from seriesofrows import NAME, configured, seasonal
+
+from sagewright.algorithms.deepar.calibration import Calibrated, Calibration, HeldOut, measure
+from sagewright.algorithms.deepar.calibration import seasonal as naive
+from sagewright.algorithms.deepar.data.frequency import Frequency
+from sagewright.algorithms.deepar.data.panel import Layout, Panel
+from sagewright.algorithms.deepar.data.scaling import Scaling
+from sagewright.algorithms.deepar.data.series import Series
+from sagewright.algorithms.deepar.forecasts import Forecast, Paths
+from sagewright.algorithms.deepar.model import Model
+
+START = datetime(2024, 1, 1)
+LAYOUT = Layout(Frequency.parse("D"), 7, 7, ())
+
+
+def panel(rows: np.ndarray) -> Panel:
+    return Panel([Series(START, row.astype(np.float32)) for row in rows], LAYOUT)
+
+
+class Drawn:
+    """Forecasts `level` with normal deviations of size `spread`."""
+
+    def __init__(self, level: float, spread: float) -> None:
+        self.level, self.spread = level, spread
+
+    def forecast(
+        self, panel: Panel, rows: np.ndarray, cuts: np.ndarray, samples: int, random: np.random.Generator
+    ) -> Iterator[Forecast]:  # fmt: skip
+        yield Paths(self.level + self.spread * random.normal(size=(len(rows), samples, panel.layout.horizon)))
+
+
+@pytest.mark.parametrize("spread", [0.5, 1.0, 2.0])
+def test_quantiles_are_stretched_to_what_they_say(spread: float) -> None:
+    random = np.random.default_rng(0)
+    rows = 100 + random.normal(size=(200, 60))
+    held = HeldOut.of(panel(rows), 200, random)
+    scaling = Scaling("steps", 7)
+    found = measure(Drawn(100, spread), held, scaling, list)
+    assert found is not None
+    calibration, ratio = found
+    stretch = 1 / spread if spread <= 1 else spread**-0.5  # narrowing is used by half
+    assert [calibration.below, calibration.above] == pytest.approx([stretch, stretch], rel=0.1)
+    assert calibration.share == 1
+    assert 0.6 < ratio < 0.8  # the naive forecast has the noise of a value besides
+    made = Calibrated(Drawn(100, spread), calibration, scaling)
+    (part,) = made.forecast(panel(rows), np.arange(200), np.full(200, 60), 400, random)
+    assert part.quantiles([0.9])[0].mean() == pytest.approx(100 + 1.28 * spread * stretch, abs=0.15)
+
+
+def test_a_forecaster_that_is_worse_than_the_last_season_is_drawn_towards_it(caplog: Any) -> None:
+    rows = np.tile(np.arange(7.0), (30, 9)) + 50
+    held = HeldOut.of(panel(rows), 200, np.random.default_rng(0))
+    found = measure(Drawn(80, 1), held, Scaling("steps", 7), list)
+    assert found is not None
+    calibration, ratio = found
+    assert calibration.share == 0
+    assert ratio == 1
+    assert "worse than one that looks at no feature" in caplog.text
+    made = Calibrated(Drawn(80, 1), calibration, Scaling("steps", 7))
+    (part,) = made.forecast(panel(rows), np.arange(30), np.full(30, 63), 100, np.random.default_rng(0))
+    assert part.quantiles([0.5])[0] == pytest.approx(np.tile(np.arange(7.0) + 50, (30, 1)))
+
+
+def test_the_last_season_has_the_last_value_where_it_misses() -> None:
+    rows = np.arange(20.0)[None].repeat(3, axis=0)
+    rows[1, 15], rows[2] = np.nan, np.nan
+    found = naive(panel(rows), np.arange(3), np.full(3, 20))
+    assert found[0].tolist() == list(range(13, 20))
+    assert found[1].tolist() == [13, 14, 19, 16, 17, 18, 19]
+    assert np.isnan(found[2]).all()
+
+
+def test_held_out_windows_are_not_known() -> None:
+    own = panel(np.arange(300.0)[None])
+    held = HeldOut.of(own, 200, np.random.default_rng(0))
+    assert held.cuts.tolist() == [293, 286, 279, 272]  # a tenth of the series
+    assert held.known.lengths.tolist() == [272]
+    assert np.isnan(held.known.future(np.array([0]), np.array([272]))).all()
+    assert not np.isnan(own.future(np.array([0]), np.array([272]))).any()
+    short = panel(np.arange(20.0)[None])
+    assert len(HeldOut.of(short, 200, np.random.default_rng(0)).rows) == 0
+    assert measure(Drawn(0, 1), HeldOut.of(short, 200, np.random.default_rng(0)), Scaling("steps", 7), list) is None
+
+
+def test_a_job_tells_and_keeps_its_calibration(job: Any, run: Any) -> None:
+    assert run(configured(job, seasonal(20, 84), epochs="6"), NAME) == 0, job.output
+    below, above = map(float, re.findall(r"stretched by (\S+) and (\S+)\.", job.output)[0])
+    (ratio,) = re.findall(r"train baseline_ratio <loss>=(\S+)", job.output)
+    assert 0 < float(ratio) <= 1
+    kept = Model.read(job.model).calibration
+    assert [kept.below, kept.above] == pytest.approx([below, above], abs=1e-3)
+    assert kept != Calibration()
