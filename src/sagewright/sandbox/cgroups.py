@@ -121,12 +121,25 @@ class ControlGroup:
                     _count(memory / "memory.stat", "inactive_file"),
                 )
             else:
-                cpu_s = int((cpu / "cpuacct.usage").read_text()) / 1e9
+                cpu_s = self._cpu_s(cpu / "cpuacct.usage")
                 held = int((memory / "memory.usage_in_bytes").read_text())
                 idle = _count(memory / "memory.stat", "total_inactive_file")
         except (OSError, ValueError):
             return None
         return cpu_s, max(held - idle, 0)
+
+    def _cpu_s(self, counted: Path) -> float:
+        """Returns the CPU seconds by the file `counted`, or of the processes and their ended children where the group has no such
+        file: the controllers cpu and cpuacct can be mounted apart."""
+        if counted.exists():
+            return int(counted.read_text()) / 1e9
+        ticks = 0
+        for pid in self.pids():
+            with suppress(OSError, ValueError, IndexError):
+                ticks += sum(
+                    int(word) for word in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:15]
+                )
+        return ticks / os.sysconf("SC_CLK_TCK")
 
     def out_of_memory(self) -> int:
         """Returns how many processes the kernel has killed because the group was out of memory."""

@@ -15,7 +15,7 @@ import psutil
 
 from sagewright.agent.process.share import HostShare
 
-PACE = ((120.0, 1.0), (600.0, 5.0), (float("inf"), 15.0))
+PACE = ((120.0, 0.9), (600.0, 5.0), (float("inf"), 15.0))
 """Seconds between two samples, by the age of the host in seconds."""
 PROCESSES_S = 5.0
 """Least time between samples that go over all processes."""
