@@ -1,0 +1,75 @@
+"""Previews of objects by their bytes, hostile ones among them."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import struct
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sagewright.studio.previews import parquet, preview
+from sagewright.studio.thrift import BadThrift, read_struct
+
+
+def test_tables_with_and_without_a_header() -> None:
+    bare = preview("a.csv", b"1,2.5,x\n0,3,y\n", 14)
+    assert (bare.kind, [column.type for column in bare.columns], len(bare.rows)) == (
+        "csv",
+        ["whole number", "number", "text"],
+        2,
+    )
+    headed = preview("a.csv", b"churned,age\n1,34\n0,\n", 20)
+    assert [column.name for column in headed.columns] == ["churned", "age"]
+    assert headed.columns[1].missing == 1
+
+
+def test_a_cut_line_and_a_cut_character_are_left_out() -> None:
+    whole = "a,b\n1,ä\n2,ö".encode()
+    assert preview("a.csv", whole[:-1], 100).rows == (("1", "ä"),)
+
+
+def test_json_lines_and_the_line_that_is_none() -> None:
+    assert preview("t.jsonl", b'{"a": 1}\n{"a": 2, "b": "x"}\n', 27).rows == (("1", ""), ("2", "x"))
+    assert "line 2 is no JSON" in preview("t.jsonl", b'{"a": 1}\n{"a": \n', 16).said
+
+
+def test_pictures_are_shown_whole_or_not_at_all() -> None:
+    png = b"\x89PNG\r\n\x1a\n" + b"x" * 10
+    assert preview("p.png", png, len(png)).picture.startswith("data:image/png;base64,")
+    assert preview("p.png", png, 10**6).picture == ""
+    assert preview("p.svg", b"<svg onload=alert(1)>", 21).kind == "text"
+
+
+@given(st.binary(max_size=300), st.sampled_from(["a.csv", "a.json", "a.jsonl", "a", "a.txt"]))
+def test_any_bytes_have_a_preview(content: bytes, key: str) -> None:
+    assert preview(key, content, len(content)).kind
+
+
+@given(st.binary(max_size=200))
+def test_any_footer_is_read_or_refused(content: bytes) -> None:
+    tail = content + struct.pack("<I", len(content)) + b"PAR1"
+    assert parquet(tail, 1000).kind in ("parquet", "bytes")
+
+
+@given(st.binary(max_size=200))
+def test_thrift_never_fails_otherwise(content: bytes) -> None:
+    with contextlib.suppress(BadThrift):
+        read_struct(content)
+
+
+PARQUET = base64.b64decode(
+    "UEFSMRUAFTwVPCwVBhUAFQYVBhwAAAACAAAABgEBAAAAAAAAAAIAAAAAAAAAAwAAAAAAAAAVABUqFSosFQYVABUGFQYcAAAAAgAA"
+    "AAYBAQAAAGEBAAAAYgEAAABjFQQZPDUAGAZzY2hlbWEVBAAVBCUCGANhZ2UAFQwlAhgEbmFtZSUATBwAAAAWBhkcGSwmABwVBBkl"
+    "BgAZGANhZ2UVABYGFmIWYiYISRwVABUAFQIAPCkGGSYABgAAACYAHBUMGSUGABkYBG5hbWUVABYGFlAWUCZqSRwVABUAFQIAPBYG"
+    "GQYZJgAGAAAAFrIBFgYmCBayAQAoIHBhcnF1ZXQtY3BwLWFycm93IHZlcnNpb24gMjYuMC4xGSwcAAAcAAAAwwAAAFBBUjE="
+)
+"""Three rows of `age` and `name`, written by pyarrow without compression."""
+
+
+def test_a_parquet_file_by_its_footer() -> None:
+    assert preview("t.parquet", PARQUET[:100], len(PARQUET)).kind == "parquet"
+    found = parquet(PARQUET, len(PARQUET))
+    assert "3 rows in 1 row groups, 2 columns" in found.said
+    assert [(column.name, column.type) for column in found.columns] == [("age", "int64"), ("name", "byte_array")]
