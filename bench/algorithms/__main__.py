@@ -25,6 +25,7 @@ FRAME = {
     "arenapage",
     "contest",
     "corpora",
+    "deepdraws",
     "draws",
     "hard",
     "data",
