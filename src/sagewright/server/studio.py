@@ -39,12 +39,25 @@ _SIGNED = (b"x-amz-signature=", b"x-amz-credential=", b"awsaccesskeyid=")
 def is_for_studio(scope: Any) -> bool:
     """Tells a browser's request from one for a bucket named `studio`: those are signed, or of a method that no page has."""
     path = scope["path"]
+    if path == "/":
+        return _is_page_of_a_browser(scope)
     if path != PREFIX and not path.startswith(f"{PREFIX}/") and path not in (f"{PREFIX}.json",):
         return False
     if scope["method"] not in ("GET", "HEAD", "POST"):
         return False
     query = scope["query_string"].lower()
     return not any(one in query for one in _SIGNED) and all(name != b"authorization" for name, _ in scope["headers"])
+
+
+def _is_page_of_a_browser(scope: Any) -> bool:
+    """Tells a browser at the server's root from ListBuckets: it wants HTML, and signs nothing."""
+    headers = dict(scope["headers"])
+    return (
+        scope["method"] == "GET"
+        and b"text/html" in headers.get(b"accept", b"")
+        and b"authorization" not in headers
+        and not scope["query_string"]
+    )
 
 
 class StudioDoor:

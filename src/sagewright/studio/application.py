@@ -97,6 +97,7 @@ class Studio:
 
     def _routes(self) -> list[Route]:
         routes = [
+            Route("/", self._guarded(self._root)),
             Route("/studio/static/{name}", self._guarded(self._asset)),
             Route("/studio/auth", self._guarded(self._sign_in)),
             Route("/studio/sign-in", self._guarded(self._sign_in_by_key), methods=["POST"]),
@@ -236,6 +237,9 @@ class Studio:
 
     def _stranger(self, request: Request) -> Response:
         return self._sign_in_page(request, "", 401)
+
+    async def _root(self, _request: Request, _incoming: Incoming) -> Response:
+        return RedirectResponse("/studio", 303)
 
     async def _missing(self, request: Request, incoming: Incoming) -> Response:
         if not (await self._who(request, incoming))[1]:

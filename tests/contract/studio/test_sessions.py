@@ -67,6 +67,12 @@ def test_names_of_others_are_refused(browser: Any) -> None:
     assert answer.status == 421
 
 
+def test_a_browser_at_the_root_is_led_to_studio(stranger: Any) -> None:
+    answer = stranger.get("/", Accept="text/html,*/*")
+    assert (answer.status, answer.headers["location"]) == (303, "/studio")
+    assert "AccessDenied" in stranger.get("/").text
+
+
 def test_every_answer_carries_the_policy(browser: Any, stranger: Any) -> None:
     for answer in (
         browser.get("/studio"),
