@@ -14,6 +14,7 @@ from sagewright.studio import charts, tables, wording
 from sagewright.studio.buttons import Button, Field
 from sagewright.studio.charts import GraphNode, LaneSpan
 from sagewright.studio.operations import OperationCall
+from sagewright.studio.differences import changed_lines
 from sagewright.studio.pipelinegraph import Step, edges_of, icon_of, parameters_of, resource_of, steps_of
 from sagewright.studio.tables import EmptyState, Listing, ListSource, Row, TableColumn
 from sagewright.studio.visit import Visit, page
@@ -84,6 +85,15 @@ class ExecutionLine:
 
 
 @dataclass(frozen=True)
+class PipelineVersion:
+    """`number`: the version's id; `description`: a sentence by who changed it."""
+
+    number: int
+    changed: datetime
+    description: str
+
+
+@dataclass(frozen=True)
 class PipelineView:
     name: str
     description: str
@@ -94,6 +104,10 @@ class PipelineView:
     steps: tuple[Step, ...]
     definition: str
     acts: tuple[Button, ...]
+    versions: tuple[PipelineVersion, ...]
+    compared: tuple[int, int]
+    """The versions whose difference is shown, (0, 0) for none."""
+    difference: str
     drawing: Markup = field(repr=False, default=Markup(""))
 
 
@@ -123,6 +137,7 @@ def pipeline(visit: Visit) -> PipelineView:
     nodes = {one.name: GraphNode(one.name, one.type, "wait", icon_of(one.type)) for one in steps}
     parameters = parameters_of(document)
     token = listed.get("NextToken")
+    versions, compared, difference = _versions(visit, name)
     return PipelineView(
         name,
         found.get("PipelineDescription", ""),
@@ -133,8 +148,31 @@ def pipeline(visit: Visit) -> PipelineView:
         steps,
         json.dumps(document, indent=2),
         _start(name, parameters),
-        charts.graph(nodes, edges_of(steps), f"Steps of {name}"),
+        versions=versions,
+        compared=compared,
+        difference=difference,
+        drawing=charts.graph(nodes, edges_of(steps), f"Steps of {name}"),
     )
+
+
+def _versions(visit: Visit, name: str) -> tuple[tuple[PipelineVersion, ...], tuple[int, int], str]:
+    """Returns the versions, newest first, and the difference of the one in the address to the one before it."""
+    found, _ = visit.client.attempt("sagemaker", "ListPipelineVersions", PipelineName=name, MaxResults=50, SortOrder="Descending")
+    versions = tuple(
+        PipelineVersion(one["PipelineVersionId"], one["CreationTime"], one.get("PipelineVersionDescription", ""))
+        for one in found.get("PipelineVersionSummaries", [])
+    )
+    numbers = sorted(one.number for one in versions)
+    asked = visit.query.get("version", "")
+    chosen = int(asked) if asked.isdecimal() and int(asked) in numbers else numbers[-1] if numbers else 0
+    before = max((number for number in numbers if number < chosen), default=0)
+    if not before:
+        return versions, (0, 0), ""
+    texts = [
+        json.dumps(json.loads(visit.client.sagemaker("DescribePipeline", PipelineName=name, PipelineVersionId=number)["PipelineDefinition"]), indent=1)
+        for number in (before, chosen)
+    ]
+    return versions, (before, chosen), changed_lines(*texts)
 
 
 def _start(name: str, parameters: Sequence[tuple[str, str, str]]) -> tuple[Button, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any
 
 from sagewright.studio import tables, wording
 from sagewright.studio.buttons import Button, Field
+from sagewright.studio.differences import changed_lines
 from sagewright.studio.operations import OperationCall
 from sagewright.studio.tables import EmptyState, Listing, ListSource, Row, TableColumn
 from sagewright.studio.visit import Visit, page
@@ -276,8 +276,7 @@ def difference(one: Mapping[str, Any], other: Mapping[str, Any]) -> str:
         )
         for found in (one, other)
     )
-    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=1)
-    return "\n".join(line for line in lines if not line.startswith(("---", "+++", "@@")))
+    return changed_lines(before, after)
 
 
 def _stages(found: Mapping[str, Any], name: str) -> tuple[tuple[str, str, str], ...]:
