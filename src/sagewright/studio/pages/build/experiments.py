@@ -76,10 +76,7 @@ def experiment(visit: Visit) -> Listing:
     )
     records = [one["TrialComponent"] for one in found["Results"]]
     metrics = _names([metric["MetricName"] for one in records for metric in one.get("Metrics", [])], MOST_METRICS)
-    parameters = _names(
-        [key for one in records for key in one.get("Parameters", {}) if not key.startswith(("_", "SageMaker."))],
-        MOST_PARAMETERS,
-    )
+    parameters, same = _parameters(records)
     columns = (
         TableColumn("Run", "name"),
         TableColumn("Status", "status"),
@@ -96,11 +93,24 @@ def experiment(visit: Visit) -> Listing:
         RUNS,
         crumb="Experiments",
         chips=tuple(chips),
+        same=same,
         more=visit.link(after=token) if token else "",
         compare="/studio/compare",
         hint="Run contains…",
         q=visit.query.get("q", ""),
     )
+
+
+def _parameters(records: Sequence[dict[str, Any]]) -> tuple[list[str], tuple[tuple[str, str], ...]]:
+    """Returns the parameters that differ, most used first, and the values of those that all runs share."""
+    values: dict[str, list[str]] = {}
+    for one in records:
+        for key, value in one.get("Parameters", {}).items():
+            if not key.startswith(("_", "SageMaker.")):
+                values.setdefault(key, []).append(str(next(iter(value.values()))))
+    alike = [key for key, found in values.items() if len(found) == len(records) > 1 and len(set(found)) == 1]
+    names = _names([key for key, found in values.items() for _ in found if key not in alike], MOST_PARAMETERS)
+    return names, tuple((key, values[key][0][:40]) for key in sorted(alike))[:8]
 
 
 def _names(found: Sequence[str], most: int) -> list[str]:
