@@ -13,6 +13,7 @@ from sagewright.model.errors import AwsError
 from sagewright.studio import charts, wording
 from sagewright.studio.buttons import Button
 from sagewright.studio.charts import Curve
+from sagewright.studio.operations import MetricPoints
 from sagewright.studio.visit import Visit
 
 LINES, MOST_LINES = 200, 5000
@@ -148,13 +149,14 @@ def phase_bar(shown: Sequence[JobPhase]) -> Markup:
 def figures(visit: Visit, namespace: str, dimension: str, name: str) -> tuple[Figure, ...]:
     """Reads the curves of a job's metrics."""
     dimensions = [{"Name": dimension, "Value": name}]
-    listed, _ = visit.client.attempt("cloudwatch", "ListMetrics", Namespace=namespace, Dimensions=dimensions)
-    names = sorted({one["MetricName"] for one in listed.get("Metrics", [])} - {"ObjectiveMetric"}, key=_metric_rank)
+    visit.client.note("cloudwatch", "ListMetrics", Namespace=namespace, Dimensions=dimensions)
+    listed = visit.client.readings.metrics(namespace, {dimension: name})
+    names = sorted(set(listed) - {"ObjectiveMetric"}, key=_metric_rank)
     found = []
     for metric in names[:MOST_FIGURES]:
         points = visit.client.readings.points(namespace, {dimension: name}, metric, POINTS)
         if len(points.values):
-            found.append(figure(metric, points.values))
+            found.append(figure(metric, points))
     return tuple(found)
 
 
@@ -162,15 +164,15 @@ def _metric_rank(name: str) -> tuple[bool, bool, str]:
     return not name.startswith(("validation", "val", "test")), "baseline" in name, name
 
 
-def figure(name: str, values: Sequence[float]) -> Figure:
-    xs = [float(at) for at in range(len(values))]
-    label = f"{name}: {len(values)} values from {wording.number(values[0])} to {wording.number(values[-1])}"
-    drawing = charts.curves([Curve(name, xs, values)], label) if len(values) > 1 else Markup("")
+def figure(name: str, points: MetricPoints) -> Figure:
+    values = points.values
+    label = f"{name}: {points.count} values from {wording.number(values[0])} to {wording.number(values[-1])}"
+    drawing = charts.curves([Curve(name, points.positions, values)], label) if len(values) > 1 else Markup("")
     step = max(len(values) // 12, 1)
-    rows = tuple((str(at + 1), wording.number(values[at])) for at in range(0, len(values), step))
+    rows = tuple((str(points.positions[at] + 1), wording.number(values[at])) for at in range(0, len(values), step))
     falls = any(word in name for word in ("loss", "error", "rmse", "mae", "mse", "perplexity"))
     best = min(values) if falls else max(values)
-    return Figure(name, values[-1], best, len(values), rows, drawing)
+    return Figure(name, values[-1], best, points.count, rows, drawing)
 
 
 def log(visit: Visit, group: str, name: str, most: int = LINES) -> JobLog:

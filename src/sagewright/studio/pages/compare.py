@@ -192,7 +192,7 @@ def _curves(visit: Visit, runs: Sequence[ComparedRun], metric: str) -> Markup:
                 drawn.append(
                     Curve(
                         run.name[-12:] if at < len(LOOKS) else "",
-                        [float(x) for x in range(len(points.values))],
+                        points.positions,
                         points.values,
                         look,
                     )
