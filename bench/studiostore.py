@@ -10,23 +10,29 @@ import random
 import shutil
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from listing import ACCOUNT, BATCH, _events, _job, index
 from server import CACHE, REGION
-from sqlalchemy import delete, insert, literal, select
+from sqlalchemy import delete, func, insert, literal, select
 
 from sagewright.model.aws.arns import sagemaker_arn
+from sagewright.model.settings import Settings
+from sagewright.services.context import ANONYMOUS, Context, Platform
+from sagewright.services.sagemaker.experiments.job_components import catch_up
 from sagewright.store.database import Database
 from sagewright.store.logs.metrics import dimension_text
 from sagewright.store.schema.events import events
 from sagewright.store.schema.jobs import job_metrics, jobs
 from sagewright.store.schema.metrics import metric_data
 from sagewright.store.schema.properties import index_queue
+from sagewright.store.schema.rules import cursors
 from sagewright.store.schema.tags import tags
 
 METRICS = ("validation:auc", "validation:logloss", "train:auc", "train:logloss", "train:rmse")
 CURVES, POINTS, SHORT = 20, 100_000, 40
+LONG_IN = 10_000
+"""The number of jobs of the store whose newest job has the long curves."""
 COMPARED = 200
 """Jobs, the newest, with a short curve each."""
 NAMESPACE = "/aws/sagemaker/TrainingJobs"
@@ -49,6 +55,7 @@ def made(count: int) -> Path:
     store = Database(f"sqlite:///{folder / 'store.sqlite'}", "off")
     fill(store, count)
     index(store, folder)
+    _settle(store, folder)
     store.close()
     ready.write_text(version.hexdigest())
     return folder
@@ -78,7 +85,18 @@ def fill(store: Database, count: int) -> None:
     newest = [(number, job_name(number)) for number in range(max(0, count - COMPARED), count)]
     for number, name in newest:
         last = number == count - 1
-        _curves(store, name, number, CURVES if last else 1, POINTS if last else SHORT)
+        _curves(store, name, number, CURVES if last else 1, POINTS if last and count == LONG_IN else SHORT)
+
+
+def _settle(store: Database, folder: Path) -> None:
+    """Leaves nothing to be done behind the requests: components exist, outside the index, and all events are read."""
+    nothing = cast("Any", None)
+    catch_up(Context("", ACCOUNT, REGION, ANONYMOUS, Platform(Settings(data=folder), store, nothing, nothing)))
+    with store.write() as connection:
+        connection.execute(delete(index_queue))
+        last = connection.execute(select(func.max(events.c.seq))).scalar_one()
+        connection.execute(delete(cursors))
+        connection.execute(insert(cursors), [{"name": name, "writer": 0, "seq": last} for name in ("rules", "lineage")])
 
 
 def job_name(number: int) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from sagewright.compute.sites import Site
@@ -26,10 +27,12 @@ from sagewright.wire.calls import Calls
 
 if TYPE_CHECKING:
     from sagewright.studio.application import Studio
-    from sagewright.studio.operations import MachineLoad, MetricPoints
+    from sagewright.studio.operations import MachineLoad, MetricOfJob, MetricPoints
 
 PREFIX = "/studio"
 MOST_CHANGES = 1000
+READERS = 2
+"""Threads that read curves: the store works without Python's lock."""
 MOST_NAMES = 10_000
 """Names of a namespace among which the metrics of one job are looked for."""
 GIB = 1 << 30
@@ -114,12 +117,19 @@ class StoredReadings:
     def __init__(self, platform: Platform, site: Site) -> None:
         self._platform, self._site = platform, site
         self._outlines = Outlines(platform.store)
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="studio-curves")
 
     def points(self, namespace: str, dimensions: dict[str, str], metric: str, most: int) -> MetricPoints:
         from sagewright.studio.operations import MetricPoints
 
         found = self._outlines.read(self._series(namespace, metric, dimensions), most)
         return MetricPoints(found.times, found.values, found.positions, found.count)
+
+    def several(self, asked: Sequence[MetricOfJob], most: int) -> list[MetricPoints]:
+        def points(one: MetricOfJob) -> MetricPoints:
+            return self.points(one.namespace, {one.dimension: one.job}, one.name, most)
+
+        return list(self._readers.map(points, asked))
 
     def metrics(self, namespace: str, dimensions: dict[str, str]) -> list[str]:
         return outlines.names(self._platform.store, self._series(namespace, "", dimensions), MOST_NAMES)

@@ -13,7 +13,7 @@ from sagewright.model.errors import AwsError
 from sagewright.studio import charts, wording
 from sagewright.studio.buttons import Button
 from sagewright.studio.charts import Curve
-from sagewright.studio.operations import MetricPoints
+from sagewright.studio.operations import MetricOfJob, MetricPoints
 from sagewright.studio.visit import Visit
 
 LINES, MOST_LINES = 200, 5000
@@ -163,12 +163,9 @@ def figures(visit: Visit, namespace: str, dimension: str, name: str) -> tuple[Fi
     visit.client.note("cloudwatch", "ListMetrics", Namespace=namespace, Dimensions=dimensions)
     listed = visit.client.readings.metrics(namespace, {dimension: name})
     names = sorted(set(listed) - {"ObjectiveMetric"}, key=_metric_rank)
-    found = []
-    for metric in names[:MOST_FIGURES]:
-        points = visit.client.readings.points(namespace, {dimension: name}, metric, POINTS)
-        if len(points.values):
-            found.append(figure(metric, points))
-    return tuple(found)
+    asked = [MetricOfJob(namespace, dimension, name, metric) for metric in names[:MOST_FIGURES]]
+    found = visit.client.readings.several(asked, POINTS)
+    return tuple(figure(one.name, points) for one, points in zip(asked, found, strict=True) if points.values)
 
 
 def _metric_rank(name: str) -> tuple[bool, bool, str]:

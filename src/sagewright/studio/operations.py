@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -31,6 +32,16 @@ class OperationCall:
     service: str
     operation: str
     request: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class MetricOfJob:
+    """A metric with one dimension, such as TrainingJobName."""
+
+    namespace: str
+    dimension: str
+    job: str
+    name: str
 
 
 @dataclass(frozen=True)
@@ -67,6 +78,10 @@ class Readings(Protocol):
 
     def points(self, namespace: str, dimensions: dict[str, str], metric: str, most: int) -> MetricPoints:
         """Returns a metric's values, at most `most`: the least and greatest of consecutive spans where there are more."""
+        ...
+
+    def several(self, asked: Sequence[MetricOfJob], most: int) -> list[MetricPoints]:
+        """Returns the values of several metrics, each as `points` does."""
         ...
 
     def metrics(self, namespace: str, dimensions: dict[str, str]) -> list[str]:

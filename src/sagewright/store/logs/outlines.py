@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, text
 
 from sagewright.store.database import Database
 from sagewright.store.logs.metrics import MetricSeries, series_is
@@ -23,6 +23,16 @@ KEPT, KEPT_S = 128, 60.0
 """Series whose outline is kept, and for how long: values that arrive with an earlier time are seen after that."""
 DENSE = 8
 """A span with this many times its share of the values is divided further."""
+AT_ONCE = 50
+"""Spans that one statement reads, each by a step of the index: grouping all values would sort them."""
+_SPANS = text(
+    " UNION ALL ".join(
+        f"SELECT {at} AS number, COUNT(*), MIN(total / NULLIF(samples, 0)), MAX(total / NULLIF(samples, 0)) FROM metric_data "  # noqa: S608
+        "WHERE account = :account AND region = :region AND namespace = :namespace AND name = :name AND dimensions = :dimensions "
+        f"AND at_ms >= :since + {at} * CAST(:width AS BIGINT) AND at_ms < :since + {at + 1} * CAST(:width AS BIGINT)"
+        for at in range(AT_ONCE)
+    )
+)
 _AT, _ID = metric_data.c.at_ms, metric_data.c.id
 _VALUE = metric_data.c.total / func.nullif(metric_data.c.samples, 0)
 
@@ -135,7 +145,7 @@ def _current(
     if kept is None or now - kept.read_s > KEPT_S or kept.first != first or kept.last[:2] > last[:2]:
         width = (last.at_ms - first.at_ms) // spans + 1
         read = _Kept(now, width, first, last, [])
-        read.spans = _read(connection, series, first.at_ms, width, spans)
+        read.spans = _read(connection, series, (first.at_ms, last.at_ms), width, spans)
     elif kept.last == last:
         return kept
     else:
@@ -144,31 +154,28 @@ def _current(
         read = _Kept(kept.read_s, kept.width_ms, first, last, head)
         while (last.at_ms - since) // read.width_ms > spans:
             read.width_ms *= 2
-        read.spans = head + _read(connection, series, since, read.width_ms, spans)
+        read.spans = head + _read(connection, series, (since, last.at_ms), read.width_ms, spans)
     while len(read.spans) > most // 2 - 1:
         read.spans = [_joined(read.spans[at : at + 2]) for at in range(0, len(read.spans), 2)]
         read.width_ms *= 2
     return read
 
 
-def _read(connection: Connection, series: MetricSeries, since_ms: int, width_ms: int, spans: int) -> list[_Span]:
-    """Returns the spans from `since_ms` on. Those with far more values than others are divided."""
-    number = ((_AT - since_ms) // width_ms).label("number")
-    statement = (
-        select(number, func.count(), func.min(_VALUE), func.max(_VALUE))
-        .where(*series_is(series), since_ms <= _AT)
-        .group_by(number)
-        .order_by(number)
-    )
-    rows = connection.execute(statement).all()
+def _read(
+    connection: Connection, series: MetricSeries, window: tuple[int, int], width_ms: int, spans: int
+) -> list[_Span]:
+    """Returns the spans of a window, whose end is a value's time. Those with far more values than others are divided."""
+    rows: list[Any] = []
+    for since in range(window[0], window[1] + 1, width_ms * AT_ONCE):
+        own = {**vars(series), "since": since, "width": width_ms}
+        rows += [(since + at * width_ms, *row) for at, *row in connection.execute(_SPANS, own) if row[0]]
     most = max(DENSE * sum(row[1] for row in rows) // spans, DENSE)
     found: list[_Span] = []
-    for at, count, least, greatest in rows:
-        begin = since_ms + at * width_ms
-        if count > most:
+    for begin, size, least, greatest in rows:
+        if size > most:
             found += _divided(connection, series, (begin, begin + width_ms), most // 2)
         else:
-            found.append(_Span(begin, count, least or 0.0, greatest or 0.0))
+            found.append(_Span(begin, size, least or 0.0, greatest or 0.0))
     return found
 
 
