@@ -17,15 +17,14 @@ import peers
 import studiostore
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from rows import Row, against, spread
-from server import CACHE, Process, Sagewright, free_port, running, scratch
+from server import Process, Sagewright, free_port, running, scratch
+from tracking import PYTHON, READY
 
 SECTION = "r"
 CHROMIUM = "/usr/bin/chromium"
 CALLS = 5
 COUNTS = (10_000, 100_000)
 PEER_JOBS = 10_000
-MLFLOW = next((CACHE / "clients" / name / "bin" for name in ("bench-tracking", "tracking")
-               if (CACHE / "clients" / name / "bin" / "mlflow").exists()), None)  # fmt: skip
 FILL_S, WAIT_MS = 300, 120_000
 PAINTED = """([selector, count]) => new Promise(done => {
   const look = () => document.querySelectorAll(selector).length >= count
@@ -183,16 +182,15 @@ def _experiment(directory: Path) -> str:
 
 def _mlflow(directory: Path) -> Process:
     """MLflow's server on a store with as many runs. Raises NoPeer."""
-    if MLFLOW is None:
-        raise peers.NoPeer("not installed")
+    peers.made(READY)
     file, port = directory / "mlflow.db", free_port()
     program = str(peers.PROGRAMS / "mlflow_page_runs.py")
     done = subprocess.run(
-        [str(MLFLOW / "python"), "-W", "ignore", program, str(file), str(PEER_JOBS)],
+        [str(PYTHON), "-W", "ignore", program, str(file), str(PEER_JOBS)],
         capture_output=True, text=True, check=True, timeout=FILL_S,
     )  # fmt: skip
     (directory / "mlflow.experiment").write_text(done.stdout.split()[-1])
-    command = [str(MLFLOW / "mlflow"), "server", "--backend-store-uri", f"sqlite:///{file}", "--workers", "1",
+    command = [str(PYTHON.parent / "mlflow"), "server", "--backend-store-uri", f"sqlite:///{file}", "--workers", "1",
                "--port", str(port)]  # fmt: skip
     environ = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
     return Process(command, port, "/health", directory / "mlflow.log", environ=environ)
