@@ -187,11 +187,11 @@ class _Search:
         some = every[:: max(1, len(every) // MOST_GRAMS)]
         sources = [select(G.subject).where(G.path == number, G.gram == gram) for gram in some]
         with self._store.read() as connection:
-            rarest = min(sources, key=lambda source: _count(connection, [source]))
+            rarest = min(sources, key=lambda source: _count(connection, [source], FEW))
         return _Part(test, (rarest,))
 
     def page(self, connection: Connection, part: _Part) -> list[Hit]:
-        few, sources = self._narrowest(connection, part)
+        few, sources = self._narrowest(connection, part, FEW)
         among = sources is not None and few <= FEW
         # Along the order it takes limit x extent / few steps, and more if the sources also lead to others.
         if among and (not part.exact or few * few <= STEP_COST * self._limit * self._extent(connection)):
@@ -217,9 +217,7 @@ class _Search:
             return _rows(connection, select(chosen.c.subject).where(*part.tested(chosen.c.subject)), self._limit)
         return _rows(connection, select(S.id).where(S.scope == self._scope, part.test(S.id)), self._limit)
 
-    def _narrowest(
-        self, connection: Connection, part: _Part, most: int = FEW
-    ) -> tuple[int, tuple[Select[Any], ...] | None]:
+    def _narrowest(self, connection: Connection, part: _Part, most: int) -> tuple[int, tuple[Select[Any], ...] | None]:
         """Returns the sources with the fewest subjects, counted up to `most`."""
         best: tuple[int, tuple[Select[Any], ...] | None] = (most + 1, None)
         for sources in _ways(part):
@@ -346,7 +344,7 @@ def _ways(part: _Part) -> Iterator[tuple[Select[Any], ...]]:
         yield from _ways(one)
 
 
-def _count(connection: Connection, sources: Sequence[Select[Any]], most: int = FEW) -> int:
+def _count(connection: Connection, sources: Sequence[Select[Any]], most: int) -> int:
     """Returns how many subjects the sources have, counted as far as it matters."""
     return reduce(
         lambda total, source: total if total > most else total + _rows(connection, source, most + 1 - total), sources, 0
