@@ -205,7 +205,7 @@ def _job(number: int, rng: random.Random) -> dict[str, Any]:
         "name": name,
         "created_ms": created,
         "request": request,
-        "wanted": "run",
+        "desired": "run",
         "status": status,
         "secondary_status": status,
         "modified_ms": created + 5_000,

@@ -31,6 +31,7 @@ MODULES = (
     "spinning",
     "pipelines",
     "tracking",
+    "studio",
 )
 RESULTS = Path(__file__).parent / "RESULTS.md"
 HOW = """\

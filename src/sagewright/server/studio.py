@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import shutil
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from sagewright.compute.sites import Site
 from sagewright.engine.calls import OperationRequest
 from sagewright.http.limits import ConnectionLimits
-from sagewright.model.clock import now_ms
 from sagewright.model.settings import Settings
 from sagewright.server.studio_http import SERVICES, HttpCalls
 from sagewright.services import registry
@@ -22,16 +22,21 @@ from sagewright.store import events
 from sagewright.store.database import Database
 from sagewright.store.events import EventCursor
 from sagewright.store.jobs import reservations
-from sagewright.store.logs import metrics
+from sagewright.store.logs import metrics, outlines
 from sagewright.store.logs.metrics import MetricSeries
+from sagewright.store.logs.outlines import Outlines
 from sagewright.wire.calls import Calls
 
 if TYPE_CHECKING:
     from sagewright.studio.application import Studio
-    from sagewright.studio.operations import MachineLoad, MetricPoints
+    from sagewright.studio.operations import MachineLoad, MetricOfJob, MetricPoints
 
 PREFIX = "/studio"
 MOST_CHANGES = 1000
+READERS = 2
+"""Threads that read curves: the store works without Python's lock."""
+MOST_NAMES = 10_000
+"""Names of a namespace among which the metrics of one job are looked for."""
 GIB = 1 << 30
 _SIGNED = (b"x-amz-signature=", b"x-amz-credential=", b"awsaccesskeyid=")
 
@@ -130,17 +135,27 @@ class StoredReadings:
 
     def __init__(self, platform: Platform, site: Site) -> None:
         self._platform, self._site = platform, site
+        self._outlines = Outlines(platform.store)
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="studio-curves")
 
     def points(self, namespace: str, dimensions: dict[str, str], metric: str, most: int) -> MetricPoints:
         from sagewright.studio.operations import MetricPoints
 
+        found = self._outlines.read(self._series(namespace, metric, dimensions), most)
+        return MetricPoints(found.times, found.values, found.positions, found.count)
+
+    def several(self, asked: Sequence[MetricOfJob], most: int) -> list[MetricPoints]:
+        def points(one: MetricOfJob) -> MetricPoints:
+            return self.points(one.namespace, {one.dimension: one.job}, one.name, most)
+
+        return list(self._readers.map(points, asked))
+
+    def metrics(self, namespace: str, dimensions: dict[str, str]) -> list[str]:
+        return outlines.names(self._platform.store, self._series(namespace, "", dimensions), MOST_NAMES)
+
+    def _series(self, namespace: str, metric: str, dimensions: dict[str, str]) -> MetricSeries:
         settings = self._platform.settings
-        series = MetricSeries(settings.account, settings.region, namespace, metric, metrics.dimension_text(dimensions))
-        found = metrics.read(self._platform.store, series, 0, now_ms() + 86_400_000)
-        kept = _thinned([one.total / one.samples if one.samples else 0.0 for one in found], most)
-        return MetricPoints(
-            tuple(found[at].at_ms for at in kept), tuple(found[at].total / (found[at].samples or 1.0) for at in kept)
-        )
+        return MetricSeries(settings.account, settings.region, namespace, metric, metrics.dimension_text(dimensions))
 
     def _context(self) -> Context:
         settings = self._platform.settings
@@ -175,18 +190,6 @@ class StoredReadings:
             disk.used,
             str(self._platform.settings.data),
         )
-
-
-def _thinned(values: list[float], most: int) -> list[int]:
-    """Returns the positions to keep: all, or the least and greatest value of each of most / 2 equal pieces."""
-    if len(values) <= most:
-        return list(range(len(values)))
-    pieces = max(most // 2, 1)
-    kept: set[int] = {0, len(values) - 1}
-    for piece in range(pieces):
-        own = range(piece * len(values) // pieces, (piece + 1) * len(values) // pieces)
-        kept |= {min(own, key=values.__getitem__), max(own, key=values.__getitem__)}
-    return sorted(kept)
 
 
 class StoredChanges:

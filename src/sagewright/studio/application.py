@@ -7,7 +7,7 @@ import hmac
 import ipaddress
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
@@ -25,6 +25,7 @@ from sagewright.model.errors import AwsError
 from sagewright.model.studio_sessions import Session, SessionKeys, Sessions
 from sagewright.studio import assets, buttons, rendering
 from sagewright.studio.live import Changes, Live
+from sagewright.studio.logfile import LogFile
 from sagewright.studio.operations import Client, OperationCall, Operations, Readings
 from sagewright.studio.pages import load
 from sagewright.studio.shell import Shell
@@ -102,6 +103,7 @@ class Studio:
             Route("/studio/auth", self._guarded(self._sign_in)),
             Route("/studio/sign-in", self._guarded(self._sign_in_by_key), methods=["POST"]),
             Route("/studio/live", self._guarded(self._stream)),
+            Route("/studio/log-file", self._guarded(self._log_file)),
             Route("/studio/act", self._guarded(self._act), methods=["POST"]),
             Route("/studio/sign-out", self._guarded(self._sign_out), methods=["POST"]),
             Route("/studio/theme", self._guarded(self._theme), methods=["POST"]),
@@ -269,6 +271,24 @@ class Studio:
         return StreamingResponse(
             self._live.stream(), media_type="text/event-stream", headers={"x-accel-buffering": "no"}
         )
+
+    async def _log_file(self, request: Request, incoming: Incoming) -> Response:
+        _, principal = await self._who(request, incoming)
+        if not principal:
+            return self._stranger(request)
+        client = self._visit(request, principal).client
+        asked = request.query_params
+        file = LogFile(client, asked.get("group", ""), asked.get("stream", ""))
+        first = await self._pool.run(file.part)
+
+        async def parts() -> AsyncIterator[bytes]:
+            part = first
+            while part:
+                yield part
+                part = await self._pool.run(file.part)
+
+        headers = {"content-disposition": f'attachment; filename="{file.name}.log"'}
+        return StreamingResponse(parts(), media_type="text/plain; charset=utf-8", headers=headers)
 
     # Signing in and out, and buttons
 

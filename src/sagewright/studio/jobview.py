@@ -13,11 +13,13 @@ from sagewright.model.errors import AwsError
 from sagewright.studio import charts, wording
 from sagewright.studio.buttons import Button
 from sagewright.studio.charts import Curve
-from sagewright.studio.operations import MetricPoints
+from sagewright.studio.operations import MetricOfJob, MetricPoints
 from sagewright.studio.visit import Visit
 
 LINES, MOST_LINES = 200, 5000
 """JobLog lines on the job's page, and on the page of its log."""
+MOST_DIGITS = 16
+"""Digits of a time in an address, in milliseconds."""
 POINTS = 1000
 MOST_FIGURES = 20
 LOOKS = ("k1", "k2", "k3 d2", "k4 d3", "k5 d4", "k6")
@@ -43,18 +45,21 @@ class JobPhase:
 
 @dataclass(frozen=True)
 class Figure:
-    """Curves of one metric over its points. `rows`: the same as a table."""
+    """Curves of one metric over its points. `rows`: the same as a table; `moments`: the time of each row in milliseconds."""
 
     name: str
     last: float
     best: float
     count: int
     rows: tuple[tuple[str, str], ...]
+    moments: tuple[int, ...]
     drawing: Markup = field(repr=False, default=Markup(""))
 
 
 @dataclass(frozen=True)
 class LogLine:
+    """A line; `number` counts from the stream's first one."""
+
     number: int
     at: datetime
     text: str
@@ -63,7 +68,10 @@ class LogLine:
 
 @dataclass(frozen=True)
 class JobLog:
-    """The last lines of a job's log. `group`: the log group; `streams`: one stream a host."""
+    """Lines of a job's log: the last ones, or those of an address. `group`: the log group; `streams`: one stream a host.
+
+    `after`: the position behind the last line; `live`: more lines may come; `here`: the number of the line that was looked for.
+    """
 
     group: str
     streams: tuple[str, ...]
@@ -72,6 +80,9 @@ class JobLog:
     warnings: int
     errors: int
     failed: str = ""
+    after: str = ""
+    live: bool = False
+    here: int = 0
 
 
 @dataclass(frozen=True)
@@ -151,14 +162,12 @@ def phase_bar(shown: Sequence[JobPhase]) -> Markup:
 def figures(visit: Visit, namespace: str, dimension: str, name: str) -> tuple[Figure, ...]:
     """Reads the curves of a job's metrics."""
     dimensions = [{"Name": dimension, "Value": name}]
-    listed, _ = visit.client.attempt("cloudwatch", "ListMetrics", Namespace=namespace, Dimensions=dimensions)
-    names = sorted({one["MetricName"] for one in listed.get("Metrics", [])} - {"ObjectiveMetric"}, key=_metric_rank)
-    found = []
-    for metric in names[:MOST_FIGURES]:
-        points = visit.client.readings.points(namespace, {dimension: name}, metric, POINTS)
-        if len(points.values):
-            found.append(figure(metric, points.values))
-    return tuple(found)
+    visit.client.note("cloudwatch", "ListMetrics", Namespace=namespace, Dimensions=dimensions)
+    listed = visit.client.readings.metrics(namespace, {dimension: name})
+    names = sorted(set(listed) - {"ObjectiveMetric"}, key=_metric_rank)
+    asked = [MetricOfJob(namespace, dimension, name, metric) for metric in names[:MOST_FIGURES]]
+    found = visit.client.readings.several(asked, POINTS)
+    return tuple(figure(one.name, points) for one, points in zip(asked, found, strict=True) if points.values)
 
 
 USAGE = (("CPUUtilization", "CPU"), ("MemoryUtilization", "Memory"))
@@ -187,50 +196,48 @@ def _usage(title: str, points: MetricPoints) -> Figure:
     rows = tuple(
         (wording.duration(seconds[at]), wording.number(points.values[at])) for at in range(0, len(seconds), step)
     )
-    return Figure(title, points.values[-1], max(points.values), len(points.values), rows, drawing)
+    return Figure(title, points.values[-1], max(points.values), len(points.values), rows, (), drawing)
 
 
 def _metric_rank(name: str) -> tuple[bool, bool, str]:
     return not name.startswith(("validation", "val", "test")), "baseline" in name, name
 
 
-def figure(name: str, values: Sequence[float]) -> Figure:
-    xs = [float(at) for at in range(len(values))]
-    label = f"{name}: {len(values)} values from {wording.number(values[0])} to {wording.number(values[-1])}"
-    drawing = charts.curves([Curve(name, xs, values)], label) if len(values) > 1 else Markup("")
+def figure(name: str, points: MetricPoints) -> Figure:
+    values = points.values
+    label = f"{name}: {points.count} values from {wording.number(values[0])} to {wording.number(values[-1])}"
+    drawing = charts.curves([Curve(name, points.positions, values)], label) if len(values) > 1 else Markup("")
     step = max(len(values) // 12, 1)
-    rows = tuple((str(at + 1), wording.number(values[at])) for at in range(0, len(values), step))
+    shown = range(0, len(values), step)
+    rows = tuple((str(points.positions[at] + 1), wording.number(values[at])) for at in shown)
     falls = any(word in name for word in ("loss", "error", "rmse", "mae", "mse", "perplexity"))
     best = min(values) if falls else max(values)
-    return Figure(name, values[-1], best, len(values), rows, drawing)
+    return Figure(name, values[-1], best, points.count, rows, tuple(points.times[at] for at in shown), drawing)
 
 
-def log(visit: Visit, group: str, name: str, most: int = LINES) -> JobLog:
-    """Reads the last lines of a job's log; of the stream in the address, or the first host's."""
+def log(visit: Visit, group: str, name: str, *, live: bool, most: int = LINES) -> JobLog:
+    """Reads the lines of a job's log that the address asks for: the last ones, those after a position, or those from a time on.
+
+    They are of the stream in the address, or of the first host's.
+    """
     listed, failed = visit.client.attempt(
         "logs", "DescribeLogStreams", logGroupName=group, logStreamNamePrefix=f"{name}/"
     )
     streams = tuple(one["logStreamName"] for one in listed.get("logStreams", []))
     if not streams:
-        return JobLog(group, (), "", (), 0, 0, "" if "ResourceNotFound" in failed else failed)
+        return JobLog(group, (), "", (), 0, 0, "" if "ResourceNotFound" in failed else failed, live=live)
     asked = f"{name}/{visit.query.get('host', '')}"
     stream = next((one for one in streams if one == asked or one.startswith(f"{asked}-")), streams[0])
     try:
-        found = visit.client.call(
-            "logs",
-            "GetLogEvents",
-            logGroupName=group,
-            logStreamName=stream,
-            limit=min(most, 10000),
-            startFromHead=False,
-        )
+        found = _events(visit, {"logGroupName": group, "logStreamName": stream}, most)
     except AwsError as error:
         return JobLog(group, streams, stream, (), 0, 0, f"{error.code}: {error.message}")
+    first = int(found["nextBackwardToken"].rpartition("/")[2]) + 1
     lines = tuple(
         LogLine(
             at, datetime.fromtimestamp(one["timestamp"] / 1000, UTC), one["message"][:8192], look_of(one["message"])
         )
-        for at, one in enumerate(found["events"], 1)
+        for at, one in enumerate(found["events"], first)
     )
     return JobLog(
         group,
@@ -239,7 +246,26 @@ def log(visit: Visit, group: str, name: str, most: int = LINES) -> JobLog:
         lines,
         sum(one.look == "warn" for one in lines),
         sum(one.look == "error" for one in lines),
+        after=found["nextForwardToken"],
+        live=live,
+        here=first if lines and "at" in visit.query else 0,
     )
+
+
+def _events(visit: Visit, stream: dict[str, str], most: int) -> dict[str, Any]:
+    """Returns the response of GetLogEvents. A reader who is more than `MOST_LINES` behind gets the last lines."""
+    query = visit.query
+    if query.get("after"):
+        found = visit.client.call("logs", "GetLogEvents", **stream, limit=MOST_LINES, nextToken=query["after"])
+        if len(found["events"]) < MOST_LINES:
+            return found
+    elif query.get("at", "").isdecimal() and len(query["at"]) < MOST_DIGITS:
+        found = visit.client.call(
+            "logs", "GetLogEvents", **stream, limit=most, startTime=int(query["at"]), startFromHead=True
+        )
+        if found["events"]:
+            return found
+    return visit.client.call("logs", "GetLogEvents", **stream, limit=most, startFromHead=False)
 
 
 def look_of(message: str) -> str:

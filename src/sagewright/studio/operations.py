@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -34,11 +35,26 @@ class OperationCall:
 
 
 @dataclass(frozen=True)
+class MetricOfJob:
+    """A metric with one dimension, such as TrainingJobName."""
+
+    namespace: str
+    dimension: str
+    job: str
+    name: str
+
+
+@dataclass(frozen=True)
 class MetricPoints:
-    """A metric's values in the order they were reported; `times`: milliseconds since the epoch."""
+    """A metric's values in order of time: all `count`, or an outline.
+
+    `times`: milliseconds since the epoch; `positions`: the position of each value among all.
+    """
 
     times: tuple[int, ...]
     values: tuple[float, ...]
+    positions: tuple[int, ...]
+    count: int
 
 
 @dataclass(frozen=True)
@@ -61,7 +77,15 @@ class Readings(Protocol):
     """Values that no operation returns. The caller has already been allowed to describe the resource."""
 
     def points(self, namespace: str, dimensions: dict[str, str], metric: str, most: int) -> MetricPoints:
-        """Returns a metric's values, at most `most`: the least and greatest of equal pieces where there are more."""
+        """Returns a metric's values, at most `most`: the least and greatest of consecutive spans where there are more."""
+        ...
+
+    def several(self, asked: Sequence[MetricOfJob], most: int) -> list[MetricPoints]:
+        """Returns the values of several metrics, each as `points` does."""
+        ...
+
+    def metrics(self, namespace: str, dimensions: dict[str, str]) -> list[str]:
+        """Returns the names of the metrics with exactly these dimensions."""
         ...
 
     def machine(self) -> MachineLoad: ...
@@ -90,6 +114,10 @@ class Client:
         if one not in self.calls:
             self.calls.append(one)
         return self.operations.call(self.principal, service, operation, one.request)
+
+    def note(self, service: str, operation: str, /, **request: Any) -> None:
+        """Adds a call to the code of a page that reads the same in another way."""
+        self.calls.append(OperationCall(service, operation, request))
 
     def sagemaker(self, operation: str, /, **request: Any) -> dict[str, Any]:
         return self.call("sagemaker", operation, **request)

@@ -58,7 +58,7 @@ def read(store: Database, series: MetricSeries, start_ms: int, end_ms: int, most
     columns = [metric_data.c[name] for name in Datum.__dataclass_fields__]
     statement = (
         select(*columns)
-        .where(*_where(series), metric_data.c.at_ms >= start_ms, metric_data.c.at_ms < end_ms)
+        .where(*series_is(series), metric_data.c.at_ms >= start_ms, metric_data.c.at_ms < end_ms)
         .order_by(metric_data.c.at_ms, metric_data.c.id)
         .limit(most)
     )
@@ -86,7 +86,7 @@ def periods(store: Database, series: MetricSeries, window: tuple[int, int], step
         select(
             begins, own.unit, func.sum(own.samples), func.sum(own.total), func.min(own.minimum), func.max(own.maximum)
         )
-        .where(*_where(series), own.at_ms >= window[0], own.at_ms < window[1])
+        .where(*series_is(series), own.at_ms >= window[0], own.at_ms < window[1])
         .group_by(begins, own.unit)
         .order_by(begins, func.min(own.id))
         .limit(most)
@@ -95,7 +95,8 @@ def periods(store: Database, series: MetricSeries, window: tuple[int, int], step
         return [Period(*row) for row in connection.execute(statement)]
 
 
-def _where(series: MetricSeries) -> list[Any]:
+def series_is(series: MetricSeries) -> list[Any]:
+    """Returns the conditions on rows of `metric_data` that select a series."""
     return [metric_data.c[name] == value for name, value in vars(series).items()]
 
 

@@ -41,6 +41,9 @@ from sagewright.store.schema.properties import index_grams, index_subjects, inde
 FEW = 2000
 """Number of subjects that are tested one by one, or walked along the order, before the other way is tried."""
 
+FARTHER = 8
+"""Factor by which the walk goes on where it found one part in so many of the page, and by which sources are told apart."""
+
 STEP_COST = 0.5  # cost of a step along the order, relative to testing and sorting a subject of a source
 
 MOST_KEYS = 5000  # distinct values that are listed one by one in a text search
@@ -184,21 +187,23 @@ class _Search:
         some = every[:: max(1, len(every) // MOST_GRAMS)]
         sources = [select(G.subject).where(G.path == number, G.gram == gram) for gram in some]
         with self._store.read() as connection:
-            rarest = min(sources, key=lambda source: _count(connection, [source]))
+            rarest = min(sources, key=lambda source: _count(connection, [source], FEW))
         return _Part(test, (rarest,))
 
     def page(self, connection: Connection, part: _Part) -> list[Hit]:
-        few, sources = self._narrowest(connection, part)
+        few, sources = self._narrowest(connection, part, FEW)
         among = sources is not None and few <= FEW
         # Along the order it takes limit x extent / few steps, and more if the sources also lead to others.
         if among and (not part.exact or few * few <= STEP_COST * self._limit * self._extent(connection)):
             return self._among(connection, sources or (), part)
-        found = self._along(connection, part, None if part.always else FEW)
-        if found is None:
-            found = (
-                self._among(connection, sources, part) if sources is not None else self._along(connection, part, None)
-            )
-        return found or []
+        found, full = self._along(connection, part, None if part.always else FEW)
+        if not full and FARTHER * len(found) >= self._limit:
+            found, full = self._along(connection, part, FARTHER * FEW)
+        if full:
+            return found
+        if few > FEW:
+            sources = self._narrowest(connection, part, FARTHER * FEW)[1]
+        return self._among(connection, sources, part) if sources else self._along(connection, part, None)[0]
 
     def _extent(self, connection: Connection) -> int:
         """Returns an upper bound of the scope's number of subjects, from the lowest and highest id."""
@@ -206,17 +211,17 @@ class _Search:
         return 0 if first is None else int(last - first) + 1
 
     def count(self, connection: Connection, part: _Part) -> int:
-        few, sources = self._narrowest(connection, part)
-        if sources is not None and (part.exact or few <= FEW):
+        few, sources = self._narrowest(connection, part, FARTHER * FEW)
+        if sources is not None and (part.exact or few <= FARTHER * FEW):
             chosen = _chosen(sources)
             return _rows(connection, select(chosen.c.subject).where(*part.tested(chosen.c.subject)), self._limit)
         return _rows(connection, select(S.id).where(S.scope == self._scope, part.test(S.id)), self._limit)
 
-    def _narrowest(self, connection: Connection, part: _Part) -> tuple[int, tuple[Select[Any], ...] | None]:
-        """Returns the sources with the fewest subjects, counted up to FEW."""
-        best: tuple[int, tuple[Select[Any], ...] | None] = (FEW + 1, None)
+    def _narrowest(self, connection: Connection, part: _Part, most: int) -> tuple[int, tuple[Select[Any], ...] | None]:
+        """Returns the sources with the fewest subjects, counted up to `most`."""
+        best: tuple[int, tuple[Select[Any], ...] | None] = (most + 1, None)
         for sources in _ways(part):
-            count = _count(connection, sources)
+            count = _count(connection, sources, most)
             if best[1] is None or count < best[0]:
                 best = count, sources
             if count <= self._limit:
@@ -248,8 +253,8 @@ class _Search:
         further = key < last if self._order.descending else key > last
         return or_(key.is_(None), further, and_(key == last, later))
 
-    def _along(self, connection: Connection, part: _Part, most: int | None) -> list[Hit] | None:
-        """Walks along the order; returns None if the page is not full after `most` subjects."""
+    def _along(self, connection: Connection, part: _Part, most: int | None) -> tuple[list[Hit], bool]:
+        """Walks along the order, `most` subjects far. Returns the matches, and False if others may follow on this page."""
         found: list[Hit] = []
         after = self._order.after
         valued = self._sort is not None and (after is None or after[0] is not None)
@@ -265,10 +270,10 @@ class _Search:
             rows = connection.execute(tested.limit(self._limit - len(found))).all()
             found += self._hits(connection, rows)
             if len(found) == self._limit:
-                return found
+                return found, True
             if bound is not None:
-                return None
-        return found
+                return found, False
+        return found, True
 
     def _valued(self, after: tuple[bytes | None, int] | None) -> tuple[Select[Any], ColumnElement[Any]]:
         pair = tuple_(V.key, V.subject)
@@ -339,10 +344,10 @@ def _ways(part: _Part) -> Iterator[tuple[Select[Any], ...]]:
         yield from _ways(one)
 
 
-def _count(connection: Connection, sources: Sequence[Select[Any]]) -> int:
+def _count(connection: Connection, sources: Sequence[Select[Any]], most: int) -> int:
     """Returns how many subjects the sources have, counted as far as it matters."""
     return reduce(
-        lambda total, source: total if total > FEW else total + _rows(connection, source, FEW + 1 - total), sources, 0
+        lambda total, source: total if total > most else total + _rows(connection, source, most + 1 - total), sources, 0
     )
 
 

@@ -23,11 +23,13 @@ metric_data = Table(
     Column("unit", String, nullable=False),
 )
 Index(
-    "ix_metric_data_series",
+    "ix_metric_data_values",
     metric_data.c.account,
     metric_data.c.region,
     metric_data.c.namespace,
     metric_data.c.name,
     metric_data.c.dimensions,
     metric_data.c.at_ms,
+    metric_data.c.samples,  # charts of long series are read from the index alone
+    metric_data.c.total,
 )

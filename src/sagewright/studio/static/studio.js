@@ -28,18 +28,19 @@ const toast = words => {
 
 /* Rows: x chooses, Shift extends, the bar says how many. */
 const count = () => {
-  const n = $$(".tbl .box > :checked").length, bar = $(".picked");
+  const n = $$(".tbl tbody .box > :checked").length + $$("#chosen > [name=pick]").length, bar = $(".picked");
   if (!bar) return;
   bar.hidden = n === 0;
   $("b", bar).textContent = n;
   $$("[data-least]", bar).forEach(b => b.disabled = n < b.dataset.least);
 };
+const unpick = () => $$("#chosen > [name=pick]").forEach(field => field.remove());
 let last = null;
 document.addEventListener("click", event => {
   const box = event.target.closest(".tbl .box > input");
   if (!box) return;
   const all = $$(".tbl tbody .box > input");
-  if (box.dataset.all !== undefined) all.forEach(b => b.checked = box.checked);
+  if (box.dataset.all !== undefined) { all.forEach(b => b.checked = box.checked); if (!box.checked) unpick(); }
   else if (event.shiftKey && last) { const [a, b] = [all.indexOf(last), all.indexOf(box)].sort((p, q) => p - q); all.slice(a, b + 1).forEach(c => c.checked = box.checked); }
   last = box;
   count();
@@ -49,8 +50,12 @@ document.addEventListener("click", event => {
 let g = 0;
 document.addEventListener("keydown", event => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input:not([type=checkbox], [type=radio], [type=range]), textarea, select, [contenteditable]") || $("dialog[open]")) return;
-  const rows = $$(".tbl[data-keys] tbody tr"), at = rows.indexOf(document.activeElement.closest?.("tr"));
-  const go = i => { const row = rows[Math.max(0, Math.min(rows.length - 1, i))]; row?.focus(); row?.scrollIntoView({ block: "nearest" }); };
+  const rows = $$(".tbl[data-keys] tbody:not(.more) > tr"), at = rows.indexOf(document.activeElement.closest?.("tr"));
+  const go = async i => {
+    let row = rows[Math.max(0, Math.min(rows.length - 1, i))];
+    if (row?.classList.contains("gap")) { const body = row.parentElement; await fill(body); row = body.rows[i > at ? 0 : body.rows.length - 1]; }
+    row?.focus(); row?.scrollIntoView({ block: "nearest" });
+  };
   if (Date.now() - g < 900) { const to = $(`[data-go="${event.key}"]`); g = 0; if (to) { event.preventDefault(); to.click(); } return; }
   if (event.key !== "/" && event.key !== "?" && localStorage.getItem("single-keys") === "off") return;   /* WCAG 2.1.4 */
   const press = q => { const it = $(q); if (it && !it.disabled) it.click(); };
@@ -58,17 +63,62 @@ document.addEventListener("keydown", event => {
     c: () => press("[data-key=c]"), v: () => press(".picked:not([hidden]) [data-key=v]"), e: () => press(".picked:not([hidden]) [data-key=e]"), z: () => press("[data-key=z]"),
     "/": () => $("#palette").showModal(), "?": () => $("#keys").showModal(), g: () => { g = Date.now(); },
     j: () => go(at + 1), k: () => go(at - 1), x: () => { $(".box > input", rows[at])?.click(); }, Enter: () => $("a", rows[at])?.click(),
+    Escape: () => { $$(".tbl .box > :checked").forEach(b => b.checked = false); unpick(); count(); },
   }[event.key];
-  if (act && (!["x", "Enter"].includes(event.key) || at >= 0 && document.activeElement === rows[at])) { event.preventDefault(); act(); }
+  if (act && !(event.key === "Escape" && $("[popover]:popover-open")) && (!["x", "Enter"].includes(event.key) || at >= 0 && document.activeElement === rows[at])) { event.preventDefault(); act(); }
 });
 
-/* Log: a click on a line's number makes the line the address; search marks. */
+/* Log: a click on a line's number makes the line the address; search marks; levels choose. */
 document.addEventListener("click", event => { const no = event.target.closest(".log .no"); if (no) location.hash = no.parentElement.id; });
-document.addEventListener("input", event => {
-  if (!event.target.matches(".log-bar input[type=search]")) return;
-  const want = event.target.value.toLowerCase();
-  $$(".log li").forEach(li => { const t = $("span:last-child", li), s = t.textContent, i = want ? s.toLowerCase().indexOf(want) : -1; t.textContent = s; li.hidden = want && i < 0; if (i >= 0) { const r = new Range(), m = document.createElement("mark"); r.setStart(t.firstChild, i); r.setEnd(t.firstChild, i + want.length); r.surroundContents(m); } });
+const sought = () => ({ text: ($(".log-bar input[type=search]")?.value || "").toLowerCase(), level: $(".log-bar [data-level][aria-pressed=true]")?.dataset.level });
+const sift = (li, { text, level }) => {
+  const t = li.lastElementChild, s = t.textContent, i = text ? s.toLowerCase().indexOf(text) : -1;
+  if (t.firstElementChild) t.textContent = s;
+  li.hidden = !!(level && !li.classList.contains(level) || text && i < 0);
+  if (i >= 0 && !li.hidden) { const r = new Range(), m = document.createElement("mark"); r.setStart(t.firstChild, i); r.setEnd(t.firstChild, i + text.length); r.surroundContents(m); }
+};
+const isAtEnd = list => list.scrollHeight - list.scrollTop - list.clientHeight < 40;
+const toEnd = list => { list.scrollTop = list.scrollHeight; requestAnimationFrame(() => { list.scrollTop = list.scrollHeight; }); };   /* lines are measured when they are seen */
+const sieve = () => { const by = sought(), list = $(".log"), follows = isAtEnd(list); $$("li", list).forEach(li => sift(li, by)); if (follows) toEnd(list); };
+document.addEventListener("input", event => { if (event.target.matches(".log-bar input[type=search]")) sieve(); });
+document.addEventListener("click", event => {
+  const level = event.target.closest("[data-level]");
+  if (!level) return;
+  $$("[data-level]", level.parentElement).forEach(b => b.setAttribute("aria-pressed", b === level));
+  sieve();
 });
+
+/* A log that grows: new lines are added by a position, at most LINES are kept; it stays at its end unless one has scrolled up. */
+const LINES = 5000;
+const lineOf = line => {
+  const li = document.createElement("li"), no = document.createElement("span"), at = document.createElement("time"), text = document.createElement("span");
+  li.id = "L" + line.number; li.className = line.look; no.className = "no"; no.textContent = line.number; at.textContent = line.at.slice(11, 19); text.textContent = line.text;
+  li.append(no, at, text);
+  return li;
+};
+const grow = async () => {
+  const list = $("#lines");
+  if (!list?.dataset.more) return;
+  let wait = 1000;
+  if (!document.hidden) try {
+    const { log } = await (await fetch(`${list.dataset.more}&after=${encodeURIComponent(list.dataset.after)}`)).json();
+    if (log.lines.length) {
+      const follows = isAtEnd(list), by = sought(), last = list.lastElementChild;
+      if (last && +last.id.slice(1) + 1 !== log.lines[0].number) list.replaceChildren();           /* it fell behind: the last lines follow */
+      const added = log.lines.slice(-LINES).map(lineOf);
+      if (by.text || by.level) added.forEach(li => sift(li, by));
+      list.append(...added);
+      for (let over = list.childElementCount - LINES; over > 0; over--) list.firstElementChild.remove();
+      if (follows) toEnd(list);
+      for (const [name, count] of [["warn", log.warnings], ["error", log.errors]]) { const at = $(`[data-${name}]`); at.textContent = +at.textContent + count; }
+    }
+    list.dataset.after = log.after;
+    if (!log.live && !log.lines.length) { delete list.dataset.more; return; }
+    if (log.lines.length >= LINES) wait = 100;
+  } catch { wait = 5000; }
+  setTimeout(grow, wait);
+};
+if ($("#lines")) { if (!location.hash && !$("#lines .here")) toEnd($("#lines")); $("#lines .here")?.scrollIntoView({ block: "center" }); setTimeout(grow, 1000); }
 
 /* A name cut in its middle shows itself whole. */
 document.addEventListener("mouseover", event => { const mid = event.target.closest(".mid"); if (mid) mid.title ||= mid.textContent; });
@@ -99,20 +149,45 @@ document.addEventListener("click", event => { if (event.target.closest("[data-di
 drafts();
 
 /* What a morph or more rows bring: titles of times, counts of chosen rows, drafts. */
-const drawn = () => {
-  $$("time[datetime]").forEach(t => { t.title ||= new Date(t.dateTime).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "long" }); });
-  const shown = $("[data-shown]"); if (shown) shown.textContent = $$(".tbl tbody tr:not(.more)").length.toLocaleString("en");
-  $$("tr.more").forEach(row => near.observe(row));
+const titled = from => $$("time[datetime]", from).forEach(t => { t.title ||= new Date(t.dateTime).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "long" }); });
+const drawn = (from = document) => {
+  titled(from);
+  const shown = $("[data-shown]"); if (shown) shown.textContent = $$(".tbl tbody:not(.more)").reduce((n, b) => n + (+b.dataset.rows || b.rows.length), 0).toLocaleString("en");
+  $$("tbody.more").forEach(end => near.observe(end));
   count(); drafts();
 };
 
-/* More rows: when the last one comes near, or by its link. */
-const near = new IntersectionObserver(seen => seen.filter(s => s.isIntersecting).forEach(s => more(s.target)), { rootMargin: "600px" });
-const more = async row => {
-  if (row.dataset.asked) return;
-  row.dataset.asked = "yes"; near.unobserve(row);
-  const page = new DOMParser().parseFromString(await (await fetch(row.dataset.more)).text(), "text/html");
-  row.replaceWith(...$$(".tbl tbody tr", page)); extended = true; drawn();
+/* A long list is one: hundreds are added when the end comes near; those far away give their place to an empty row, and are read again when they come
+   back. What is chosen in them stays chosen, as hidden fields of the form. The first hundred always stay, for new rows come there. */
+const near = new IntersectionObserver(seen => seen.filter(s => s.isIntersecting).forEach(s => more(s.target)), { rootMargin: "1200px", scrollMargin: "1200px" });
+const far = new IntersectionObserver(seen => seen.forEach(s => s.isIntersecting ? fill(s.target) : empty(s.target)), { rootMargin: "3000px", scrollMargin: "3000px" });
+document.addEventListener("focusout", event => { const body = event.target.closest?.("tbody[data-url]"); if (body) { far.unobserve(body); far.observe(body); } });   /* a hundred with the focus stay */
+const rowsOf = async url => $$(".tbl tbody", new DOMParser().parseFromString(await (await fetch(url)).text(), "text/html"));
+const picks = row => $(".box > input", row);
+const more = async end => {
+  if (end.dataset.asked) return;
+  end.dataset.asked = "yes"; near.unobserve(end);
+  try {
+    const [body, next] = await rowsOf(end.dataset.more);
+    body.dataset.url = end.dataset.more; body.dataset.rows = body.rows.length;
+    end.replaceWith(body, ...(next ? [next] : [])); extended = true; far.observe(body); drawn(body);
+  } catch { delete end.dataset.asked; setTimeout(() => near.observe(end), 5000); }
+};
+const empty = body => {
+  if (!body.isConnected || $("tr.gap", body) || body.contains(document.activeElement)) return;
+  const gap = document.createElement("tr"), cell = document.createElement("td"), form = $("#chosen");
+  gap.className = "gap"; cell.colSpan = 99; cell.style.blockSize = `${body.offsetHeight}px`; gap.append(cell);
+  for (const box of $$(".box > input:checked", body)) { const kept = document.createElement("input"); kept.type = "hidden"; kept.name = box.name; kept.value = box.value; form.append(kept); }
+  body.replaceChildren(gap);
+};
+const fill = async body => {
+  if (!$("tr.gap", body) || body.dataset.asked) return;
+  body.dataset.asked = "yes";
+  try {
+    const [read] = await rowsOf(body.dataset.url), kept = new Map($$("#chosen > [name=pick]").map(f => [f.value, f]));
+    for (const row of read.rows) { const box = picks(row), field = box && kept.get(box.value); if (field) { box.checked = true; field.remove(); } }
+    body.replaceChildren(...read.rows); drawn(body);
+  } finally { delete body.dataset.asked; }
 };
 let extended = false;                                        /* a list with more rows than its first page is not replaced by it */
 
@@ -134,6 +209,7 @@ const follow = on => {
   stream.addEventListener("error", () => document.body.classList.add("away"));
   stream.addEventListener("open", () => { if (document.body.classList.contains("away")) { document.body.classList.remove("away"); refresh(); } });
 };
+setInterval(() => { if ($("[data-live]")) refresh(); }, 3000);         /* what runs: its curves and durations */
 document.addEventListener("visibilitychange", () => { follow(!document.hidden); if (!document.hidden && kinds.size) refresh(); });
 follow(!document.hidden);
 drawn();
@@ -148,12 +224,4 @@ document.addEventListener("input", event => {
     const page = new DOMParser().parseFromString(await (await fetch("/studio/search?q=" + encodeURIComponent(event.target.value))).text(), "text/html");
     if (mine === typed) $("#hits").replaceChildren(...($("#hits-found", page)?.childNodes || []));
   }, 150);
-});
-
-/* Log: only warnings or errors. */
-document.addEventListener("click", event => {
-  const level = event.target.closest("[data-level]");
-  if (!level) return;
-  $$("[data-level]", level.parentElement).forEach(b => b.setAttribute("aria-pressed", b === level));
-  $$(".log li").forEach(li => { li.hidden = level.dataset.level && !li.classList.contains(level.dataset.level); });
 });

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from sagewright.model.errors import AwsError, ValidationException
 from sagewright.studio import charts, wording
 from sagewright.studio.charts import Curve
+from sagewright.studio.operations import MetricOfJob
 from sagewright.studio.visit import Visit, page
 
 MOST = 200
@@ -183,20 +184,18 @@ def _texts(name: str, values: Sequence[str | None]) -> ComparedRow:
 
 
 def _curves(visit: Visit, runs: Sequence[ComparedRun], metric: str) -> Markup:
-    drawn = []
-    for at, run in enumerate(runs):
-        if run.link.startswith("/studio/jobs/"):
-            points = visit.client.readings.points(NAMESPACE, {"TrainingJobName": run.name}, metric, POINTS)
-            if len(points.values) > 1:
-                look = LOOKS[at] if at < len(LOOKS) else "k7 hair"
-                drawn.append(
-                    Curve(
-                        run.name[-12:] if at < len(LOOKS) else "",
-                        [float(x) for x in range(len(points.values))],
-                        points.values,
-                        look,
-                    )
-                )
+    shown = [(at, run) for at, run in enumerate(runs) if run.link.startswith("/studio/jobs/")]
+    asked = [MetricOfJob(NAMESPACE, "TrainingJobName", run.name, metric) for _, run in shown]
+    drawn = [
+        Curve(
+            run.name[-12:] if at < len(LOOKS) else "",
+            points.positions,
+            points.values,
+            LOOKS[at] if at < len(LOOKS) else "k7 hair",
+        )
+        for (at, run), points in zip(shown, visit.client.readings.several(asked, POINTS), strict=True)
+        if len(points.values) > 1
+    ]
     if not drawn:
         return Markup("")
     return charts.curves(drawn, f"{metric} of {len(drawn)} runs by reported value", 224, names=True)

@@ -11,6 +11,7 @@ from sagewright.studio.operations import OperationCall
 from sagewright.studio.visit import Visit, page
 
 NAMESPACE = "/aws/sagemaker/TrainingJobs"
+RUNNING = ("InProgress", "Stopping")
 
 
 @page("/jobs/{name}", "job.html", "jobs", ("training",))
@@ -31,7 +32,7 @@ def job(visit: Visit) -> JobView:
         _facts(found, figures, visit),
         shown,
         figures,
-        jobview.log(visit, NAMESPACE, name),
+        jobview.log(visit, NAMESPACE, name, live=found["TrainingJobStatus"] in RUNNING),
         _artefacts(found),
         parameters,
         _settings(found),
@@ -47,8 +48,8 @@ def job(visit: Visit) -> JobView:
 @page("/jobs/{name}/log", "log.html", "jobs", ("training",))
 def log(visit: Visit) -> LogView:
     name = visit.path["name"]
-    visit.client.sagemaker("DescribeTrainingJob", TrainingJobName=name)
-    found = jobview.log(visit, NAMESPACE, name, jobview.MOST_LINES)
+    job = visit.client.sagemaker("DescribeTrainingJob", TrainingJobName=name)
+    found = jobview.log(visit, NAMESPACE, name, live=job["TrainingJobStatus"] in RUNNING, most=jobview.MOST_LINES)
     return LogView(name, "Training jobs", f"/studio/jobs/{name}", found)
 
 

@@ -182,7 +182,7 @@ def view(visit: Visit, kind: JobPageKind) -> JobView:
         facts,
         tuple(phases),
         jobview.figures(visit, kind.group, member, name),
-        jobview.log(visit, kind.group, name),
+        jobview.log(visit, kind.group, name, live=running),
         artefacts,
         pairs,
         tuple((k, v) for k, v in settings.items() if v),
@@ -229,8 +229,9 @@ def transform_job(visit: Visit) -> JobView:
 
 def _log(visit: Visit, kind: JobPageKind) -> jobview.LogView:
     name = visit.path["name"]
-    visit.client.sagemaker(f"Describe{kind.prefix}", **{f"{kind.prefix}Name": name})
-    found = jobview.log(visit, kind.group, name, jobview.MOST_LINES)
+    job = visit.client.sagemaker(f"Describe{kind.prefix}", **{f"{kind.prefix}Name": name})
+    running = job[f"{kind.prefix}Status"] in ("InProgress", "Stopping")
+    found = jobview.log(visit, kind.group, name, live=running, most=jobview.MOST_LINES)
     return jobview.LogView(name, f"{kind.noun}s", f"{kind.path}/{name}", found)
 
 
