@@ -14,14 +14,13 @@ import mmap
 import os
 import re
 import struct
-import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 EXECUTABLE = mmap.PROT_READ | mmap.PROT_EXEC
 _NAMES = re.compile(r"(\w+)(\[[^]]*\])?")
-_ORDER = "<" if sys.byteorder == "little" else ">"
 _SCALARS = {"int32": ctypes.c_int32, "int64": ctypes.c_int64, "float32": ctypes.c_float, "float64": ctypes.c_double}
 
 
@@ -80,11 +79,6 @@ class Parameter:
     kind: str
     dimensions: int
 
-    @functools.cached_property
-    def code(self) -> str:
-        """NumPy's short name of the type, which an array has at hand: comparing types takes longer than a small kernel."""
-        return f"{_ORDER}{self.kind[0]}{int(self.kind[-2:]) // 8}"
-
     @classmethod
     def parse(cls, signature: str) -> list[Parameter]:
         """Parses a signature such as "float32[:, ::1], Tuple((int64, int64))", as numba writes types; tuples are passed as their
@@ -104,11 +98,10 @@ class Parameter:
         """Raises TypeError for an array that differs from the type the kernel was compiled for."""
         if not self.dimensions:
             return (given,)
-        if given.dtype.str != self.code or given.ndim != self.dimensions or not given.flags.c_contiguous:
+        if given.dtype != self.kind or given.ndim != self.dimensions or not given.flags.c_contiguous:
             text = f"a kernel's array is {given.dtype} of shape {given.shape}, not C-contiguous {self.kind}"
             raise TypeError(f"{text} with {self.dimensions} dimensions")
-        start = given.__array_interface__["data"][0]  # a third of what given.ctypes.data takes
-        return (None, None, given.size, given.itemsize, start, *given.shape, *given.strides)
+        return (None, None, given.size, given.itemsize, given.ctypes.data, *given.shape, *given.strides)
 
 
 class Function:
@@ -133,20 +126,14 @@ class Function:
 
     def __call__(self, *arguments: Any) -> None:
         """Raises TypeError for arguments of other types, RuntimeError if the kernel failed."""
-        values: list[Any] = []
-        for parameter, given in zip(self._parameters, _flat(arguments), strict=True):
-            values += parameter.values(given)
+        pairs = zip(self._parameters, _flat(arguments), strict=True)
+        values = [value for parameter, given in pairs for value in parameter.values(given)]
         said = (ctypes.c_void_p * 2)()  # for its return value, which is nothing, and its exception
         place = ctypes.addressof(said)
         if status := self._function(place, place + ctypes.sizeof(ctypes.c_void_p), *values):
             raise RuntimeError(f"a kernel ended with status {status}")
 
 
-def _flat(arguments: tuple[Any, ...]) -> list[Any]:
-    found: list[Any] = []
+def _flat(arguments: tuple[Any, ...]) -> Iterator[Any]:
     for each in arguments:
-        if isinstance(each, tuple):
-            found += _flat(each)
-        else:
-            found.append(each)
-    return found
+        yield from _flat(each) if isinstance(each, tuple) else (each,)
