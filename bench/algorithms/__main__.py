@@ -28,6 +28,7 @@ FRAME = {
     "draws",
     "hard",
     "data",
+    "deepdraws",
     "facts",
     "generators",
     "halves",
