@@ -29,6 +29,7 @@ FRAME = {
     "draws",
     "hard",
     "data",
+    "deepdraws",
     "facts",
     "generators",
     "halves",

@@ -116,7 +116,7 @@ def test_a_step_goes_down_the_slope_of_all_pairs() -> None:
     for name in ("entities", "blocks"):
         part = getattr(learner, name)
         part.step = lambda rows, slope, count, name=name: touched.update({name: (rows, slope)})
-    for part in (*learner.layers, *learner.biases):
+    for part in (learner.layers, learner.biases):
         part.step = lambda rows, slope, count: None
     learner.step(pairs, Group())
     for name, table in (("entities", network.entities), ("blocks", network.blocks.vectors)):

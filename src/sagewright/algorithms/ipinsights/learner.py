@@ -60,13 +60,12 @@ class IPInsightsLearner:
         self.network, self.rate, self.count = network, rate, 0
         self.entities = Part(network.entities, rate, decay)
         self.blocks = Part(network.blocks.vectors, rate, decay)
-        self.layers = [Part(each, rate, decay) for each in network.weights]
-        self.biases = [Part(each[None], rate, 0.0) for each in network.biases]
+        self.layers, self.biases = _joined(network, rate, decay)
         self._room = Room((network.entities, network.blocks.vectors))
 
     def slow_down(self, done: float) -> None:
         """Lowers the rate; `done` is the completed share of the training."""
-        for part in (self.entities, self.blocks, *self.layers, *self.biases):
+        for part in (self.entities, self.blocks, self.layers, self.biases):
             part.rate = self.rate * max(SLOWEST, 1 - done)
 
     def step(self, pairs: Pairs, group: Group) -> tuple[np.ndarray, int]:
@@ -90,8 +89,17 @@ class IPInsightsLearner:
         self.count += 1
         self.entities.step(entities[0], entities[1] / np.float32(rows), self.count)
         self.blocks.step(blocks[0], blocks[1] / np.float32(rows), self.count)
-        for part, slope in zip((*self.layers, *self.biases), slopes, strict=True):
-            part.step(np.arange(len(part.values)), np.atleast_2d(slope) / np.float32(rows), self.count)
+        half = len(slopes) // 2
+        for part, each in ((self.layers, np.vstack(slopes[:half])), (self.biases, np.stack(slopes[half:]))):
+            part.step(np.arange(len(part.values)), each / np.float32(rows), self.count)
+
+
+def _joined(network: IPInsightsNetwork, rate: float, decay: float) -> tuple[Part, Part]:
+    """One part for the weights of all layers and one for their biases; the network's own become views of them."""
+    weights, biases = np.vstack(network.weights), np.stack(network.biases)
+    ends = np.cumsum([len(each) for each in network.weights])[:-1]
+    network.weights, network.biases = np.split(weights, ends), list(biases)
+    return Part(weights, rate, decay), Part(biases, rate, 0.0)
 
 
 def _together(slopes: list[np.ndarray], rows: int, group: Group) -> tuple[list[np.ndarray], int]:

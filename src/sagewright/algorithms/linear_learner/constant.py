@@ -5,7 +5,6 @@ than.
 from __future__ import annotations
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 
 from sagewright.algorithms.linear_learner.learner import Examples
 from sagewright.algorithms.linear_learner.losses import Loss
@@ -21,10 +20,14 @@ def score(loss: Loss, labels: np.ndarray, weights: np.ndarray) -> np.ndarray:
     if loss.classes > 1:
         shares = np.bincount(labels.astype(np.int64), weights, loss.classes)
         return np.log(np.maximum(shares / max(shares.sum(), 1e-30), np.exp(-STEEPEST))).astype(np.float32)
+    if loss.name == "logistic":
+        negative, positive = np.maximum(np.bincount(labels > 0, weights, 2), 1e-30)
+        return np.array([np.clip(np.log(positive / negative), -STEEPEST, STEEPEST)], np.float32)
     bounds = (float(labels.min()), float(labels.max())) if loss.regresses else (-STEEPEST, STEEPEST)
     if bounds[0] >= bounds[1]:
         return np.array([bounds[0]], np.float32)
     y = labels.astype(np.float32)
+    from scipy.optimize import minimize_scalar  # imported only where it is needed: see quasi_newton.lbfgs
 
     def mean(at: float) -> float:
         losses, _ = loss(np.full((len(y), 1), at, np.float32), y)

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve, solve_triangular
-from scipy.optimize import minimize
 
 from sagewright.algorithms.firstparty.hosts import Group
 from sagewright.algorithms.firstparty.led import Led
@@ -30,6 +29,8 @@ SMALL = 1e-9
 """Added to second derivatives, as a share of them, so that identical columns cause no division by 0."""
 NEAR, NEAREST = 1e-3, 1e-6
 """Convergence thresholds as shares of the loss: on a sample, which steps on all rows then refine, and on all rows."""
+MOST_GUESSES = 20
+"""Limit on guesses which weights an l1 leaves at 0."""
 MOST_HALVINGS = 4
 """Limit on halvings of a step on all rows that went too far; beyond it the sample's second derivatives do not fit all rows."""
 PASSES_A_STEP = 10
@@ -50,6 +51,8 @@ class Rows:
 def least_squares(rows: Rows, mix: Mix, bias_decay: float, group: Group) -> tuple[Weights, np.ndarray]:
     """Returns all models' weights, and their mean losses (M,) on the rows."""
     size = rows.columns + 1
+    if rows.total < rows.columns and group.size == 1 and not mix.l1.any():
+        return _few_rows(rows, mix, bias_decay)
     products, right, squares = np.zeros((size, size)), np.zeros(size), 0.0
     for x, y in rows.blocks():
         wide = _with_ones(x, rows.use_bias)
@@ -66,8 +69,28 @@ def least_squares(rows: Rows, mix: Mix, bias_decay: float, group: Group) -> tupl
     return _weights(np.column_stack(found)), np.maximum(losses, 0)
 
 
+def _few_rows(rows: Rows, mix: Mix, bias_decay: float) -> tuple[Weights, np.ndarray]:
+    """Returns the same from the products of the rows with each other, which are fewer than those of the features. A free bias is
+    that of centred rows; one with a penalty is one more feature.
+    """
+    parts = list(rows.blocks())
+    x, y = (np.concatenate(each).astype(np.float64) for each in zip(*parts, strict=True))
+    centred = rows.use_bias and not bias_decay
+    middle, level = (x.mean(axis=0), y.mean()) if centred else (np.zeros(x.shape[1]), 0.0)
+    x, y = x - middle, y - level
+    products = x @ x.T + (1 / bias_decay if rows.use_bias and bias_decay else 0.0)
+    shares = np.column_stack([_factored(products, np.full(len(y), rows.total * wd / 2), y) for wd in mix.wd])
+    features = x.T @ shares
+    bias = level - middle @ features + (shares.sum(axis=0) / bias_decay if rows.use_bias and bias_decay else 0.0)
+    losses = np.square(y[:, None] - products @ shares).mean(axis=0)
+    return Weights(features.astype(np.float32), np.asarray(bias, np.float32)), losses
+
+
 def _thinned(products: np.ndarray, right: np.ndarray, penalty: np.ndarray, l1: float, at: np.ndarray) -> np.ndarray:
     """Returns the weights with the least squared loss and an l1, starting from those without."""
+    found = _by_signs(products, right, penalty, l1, at)
+    if found is not None:
+        return found
 
     def evaluate(weights: np.ndarray) -> tuple[float, np.ndarray]:
         along = products @ weights
@@ -77,6 +100,28 @@ def _thinned(products: np.ndarray, right: np.ndarray, penalty: np.ndarray, l1: f
     return quasi_newton.sparse_optimum(
         evaluate, at, l1, 1, {"maxfun": 10_000, "maxiter": 10_000, "ftol": 1e-12, "gtol": 1e-7}
     )
+
+
+def _by_signs(
+    products: np.ndarray, right: np.ndarray, penalty: np.ndarray, l1: float, at: np.ndarray
+) -> np.ndarray | None:
+    """Returns the same by guesses which weights are not 0, and of which sign; None if MOST_GUESSES do not settle."""
+    signs = np.sign(at)
+    signs[-1] = 0.0
+    kept = np.append(signs[:-1] != 0, True)
+    for _ in range(MOST_GUESSES):
+        chosen = np.flatnonzero(kept)
+        found = np.zeros(len(at))
+        own = 2 * products[np.ix_(chosen, chosen)]
+        found[chosen] = _factored(own, penalty[chosen], (2 * right - l1 * signs)[chosen])
+        slopes = 2 * (right - products @ found) - penalty * found
+        crossed = kept & (found * signs < 0)
+        missed = ~kept & (np.abs(slopes) > l1 * (1 + NEAR) + NEAREST)
+        if not crossed.any() and not missed.any():
+            return found
+        signs = np.where(missed, np.sign(slopes), np.where(crossed, 0.0, signs))
+        kept = (kept | missed) & ~crossed
+    return None
 
 
 def _with_ones(x: np.ndarray, use_bias: bool) -> np.ndarray:
@@ -275,7 +320,7 @@ class Logistic:
             return float(each_loss.sum()), np.column_stack(turned).ravel()
 
         options = {"maxfun": passes, "maxiter": passes, "gtol": 0.0, "ftol": tolerance / 100, "maxcor": 20}
-        minimize(penalised, np.zeros(start.size), jac=True, method="L-BFGS-B", options=options)
+        quasi_newton.lbfgs(penalised, np.zeros(start.size), options)
 
     def _part(self, argument: np.ndarray) -> np.ndarray:
         """Returns this host's share, for all models, of the mean losses, the slopes and, if the last column of `argument` asks for

@@ -9,11 +9,11 @@ Programming 103, 2005; scipy's implementation.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize
 
 from sagewright.algorithms.firstparty.hosts import Group
 from sagewright.algorithms.firstparty.led import Led
@@ -116,7 +116,7 @@ def _search(
     if objective.l1:
         return sparse_optimum(evaluate, at, objective.l1, objective.loss.classes, options)
     if rotation is None:
-        return np.asarray(minimize(evaluate, at, jac=True, method="L-BFGS-B", options=options).x)
+        return lbfgs(evaluate, at, options)
     turn, size = rotation.astype(np.float64), objective.loss.classes
 
     def moved(step: np.ndarray) -> np.ndarray:
@@ -126,7 +126,7 @@ def _search(
         value, slope = evaluate(moved(step))
         return value, np.concatenate([(turn.T @ slope[:-size].reshape(-1, size)).ravel(), slope[-size:]])
 
-    return moved(minimize(turned, np.zeros_like(at), jac=True, method="L-BFGS-B", options=options).x)
+    return moved(lbfgs(turned, np.zeros_like(at), options))
 
 
 def sparse_optimum(
@@ -145,4 +145,11 @@ def sparse_optimum(
 
     begun = np.concatenate([np.maximum(at[:size], 0), np.maximum(-at[:size], 0), at[size:]])
     bounds = [(0.0, None)] * (2 * size) + [(None, None)] * free
-    return joined(minimize(split, begun, jac=True, method="L-BFGS-B", bounds=bounds, options=options).x)
+    return joined(lbfgs(split, begun, options, bounds))
+
+
+def lbfgs(evaluate: Function, at: np.ndarray, options: Mapping[str, float], bounds: Any = None) -> np.ndarray:
+    """Returns the numbers at which L-BFGS ends that starts `at`; `evaluate` gives a value and its slope."""
+    from scipy.optimize import minimize  # a quarter of what a small job imports, and most need no search
+
+    return np.asarray(minimize(evaluate, at, jac=True, method="L-BFGS-B", bounds=bounds, options=dict(options)).x)

@@ -13,7 +13,7 @@ from sagewright.algorithms.firstparty.rows import source
 from sagewright.algorithms.firstparty.rows.source import Batch
 from sagewright.algorithms.firstparty.session import Session
 from sagewright.algorithms.formats.table import Table
-from sagewright.algorithms.linear_learner import held_out, losses, newton, path, quasi_newton, scaling
+from sagewright.algorithms.linear_learner import conjugate, held_out, losses, newton, path, quasi_newton, scaling
 from sagewright.algorithms.linear_learner.epochs import Data, Trained, compared, examples_of
 from sagewright.algorithms.linear_learner.learner import Examples, Weights
 from sagewright.algorithms.linear_learner.losses import Loss
@@ -162,6 +162,8 @@ class Search:
             found = newton.least_squares(_rows(self.run, data, total), models, _bias_decay(self.run), self.run.group)
         elif self._newton:
             found = self._by_newton(data, models, total, examples)
+        elif self.loss.name == "squared_loss" and not path.has_l1(self.run.values):
+            found = self._by_conjugates(data, models, total, examples)
         else:
             found = self._by_slopes(data, models, total, examples)
         self._last = found[0]
@@ -176,6 +178,18 @@ class Search:
         if self._begun is not None:
             problem.start = np.append(self._begun.features[:, 0], self._begun.bias[0]).astype(np.float64)
         return problem.solve(data.scaler.prepare(sample, False), shares, begun, run.values["epochs"], tolerance)
+
+    def _by_conjugates(self, data: Data, models: Mix, total: int, examples: Examples) -> tuple[Weights, np.ndarray]:
+        run = self.run
+        x, y = data.scaler.prepare(data.train.table, False)
+        penalties = np.repeat(models.wd[None].astype(np.float64), x.shape[1] + 1, axis=0)
+        penalties[-1] *= _bias_decay(run)
+        begun = self._begun
+        if begun is None:
+            constants = data.constants(run, self.loss, examples, 1)
+            begun = Weights(np.zeros((x.shape[1], 1), np.float32), constants[0])
+        problem = conjugate.Problem(x, y, total, bool(run.values["use_bias"]), penalties)
+        return conjugate.minimise(problem, begun, _passes(run, data, total), run.group)
 
     def _by_slopes(self, data: Data, models: Mix, total: int, examples: Examples) -> tuple[Weights, np.ndarray]:
         """Runs L-BFGS on the models in descending order of penalty: each starts from the optimum of one before it."""

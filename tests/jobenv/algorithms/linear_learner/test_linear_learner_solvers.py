@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from scipy.sparse import csr_matrix
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.linear_model import ElasticNet, LogisticRegression, Ridge
 
 from sagewright.algorithms.errors import UserError
 from sagewright.algorithms.firstparty import artefact
@@ -19,7 +19,7 @@ from sagewright.algorithms.firstparty.lines import Lines
 from sagewright.algorithms.firstparty.session import Session
 from sagewright.algorithms.formats.table import Table
 from sagewright.algorithms.job import Job
-from sagewright.algorithms.linear_learner import losses, mix, newton, path, quasi_newton, selection
+from sagewright.algorithms.linear_learner import conjugate, constant, losses, mix, newton, path, quasi_newton, selection
 from sagewright.algorithms.linear_learner.declaration import DECLARATION
 from sagewright.algorithms.linear_learner.learner import Examples, Weights
 from sagewright.algorithms.linear_learner.mix import Mix
@@ -69,6 +69,57 @@ def test_least_squares_are_ridge_regressions(use_bias: bool) -> None:
         assert found.bias[column] == pytest.approx(peer.intercept_, abs=5e-3)
         assert reached[column] == pytest.approx(np.mean((peer.predict(x) - y) ** 2), rel=1e-3)
     assert np.isfinite(found.features).all()
+
+
+@pytest.mark.parametrize(("use_bias", "decay"), [(True, 0.0), (True, 2.0), (False, 0.0)])
+def test_fewer_rows_than_features_are_solved_for_by_the_rows(use_bias: bool, decay: float) -> None:
+    x = RANDOM.normal(1, 1, (30, 50)).astype(np.float32)
+    y = (x[:, :5] @ np.arange(5) + 3 + RANDOM.normal(size=30)).astype(np.float32)
+    rows = Rows(in_blocks(x, y).blocks, 50, 30, use_bias)
+    found, reached = newton.least_squares(rows, penalties(0.1, 2.0), decay, Group())
+    wide = np.column_stack([x, np.full(30, float(use_bias))]).astype(np.float64)
+    for column, wd in enumerate((0.1, 2.0)):
+        held = np.diag([wd] * 50 + [wd * decay + (not use_bias)])
+        expected = np.linalg.solve(2 * wide.T @ wide / 30 + held, 2 * wide.T @ y / 30)
+        assert_allclose(found.features[:, column], expected[:-1], atol=1e-4)
+        assert found.bias[column] == pytest.approx(expected[-1], abs=1e-4)
+        assert reached[column] == pytest.approx(np.mean((wide @ expected - y) ** 2), rel=1e-3)
+
+
+@pytest.mark.parametrize("sparse", [True, False])
+@pytest.mark.parametrize("use_bias", [True, False])
+def test_conjugate_gradients_end_at_ridge_regressions(sparse: bool, use_bias: bool) -> None:
+    x = (RANDOM.normal(size=(400, 60)) * (RANDOM.random((400, 60)) < 0.2)).astype(np.float32)
+    x[:, 0] *= 20
+    x[:, 1] = 0
+    y = (x @ RANDOM.normal(size=60) / 5 + 0.5 * use_bias + RANDOM.normal(size=400) / 5).astype(np.float32)
+    held = np.tile([1e-2, 1.0], (61, 1))
+    held[-1] = 0
+    problem = conjugate.Problem(csr_matrix(x) if sparse else x, y, 400, use_bias, held)
+    begun = Weights(np.zeros((60, 1), np.float32), np.zeros(1, np.float32))
+    found, reached = conjugate.minimise(problem, begun, 500, Group())
+    for column, wd in enumerate((1e-2, 1.0)):
+        peer = Ridge(alpha=wd * 200, fit_intercept=use_bias).fit(x.astype(float), y)
+        assert_allclose(found.features[:, column], peer.coef_, atol=2e-3)
+        assert reached[column] == pytest.approx(np.mean((peer.predict(x) - y) ** 2), rel=1e-3)
+
+
+@pytest.mark.parametrize("l1", [1e-6, 0.05, 0.5, 100.0])
+def test_signs_are_guessed_until_they_are_the_optimums(l1: float) -> None:
+    x = RANDOM.normal(size=(200, 40))
+    x[:, 1] = x[:, 0] + 0.1 * x[:, 1]
+    y = x[:, :8] @ RANDOM.normal(size=8) + RANDOM.normal(size=200)
+    chosen = Mix(*(np.array([each], np.float32) for each in (0.0, l1, 0.1, 1.0, 0.0)))
+    found, _ = newton.least_squares(in_blocks(x.astype(np.float32), y.astype(np.float32)), chosen, 0.0, Group())
+    peer = ElasticNet(alpha=l1 / 2 + 0.05, l1_ratio=l1 / (l1 + 0.1), tol=1e-9, max_iter=100_000).fit(x, y)
+    assert_allclose(found.features[:, 0], peer.coef_, atol=1e-4)
+    assert np.count_nonzero(found.features) == np.count_nonzero(np.abs(peer.coef_) > 1e-9)
+
+
+def test_the_constant_of_two_classes_is_their_odds() -> None:
+    loss = losses.make(session().values)
+    for counts, expected in (((30.0, 10.0), np.log(1 / 3)), ((5.0, 0.0), -30), ((0.0, 5.0), 30)):
+        assert constant.score(loss, np.arange(2.0), np.array(counts))[0] == pytest.approx(expected, rel=1e-6)
 
 
 @pytest.mark.parametrize("sample", [4000, 1000])
@@ -208,3 +259,22 @@ def test_two_hosts_classify_as_one_does(make_job: Callable[[str], Any], run: Any
     one, two = (LinearModel.decode(artefact.read(each.model)) for each in (alone, jobs[0]))
     assert_allclose(one.weights, two.weights, atol=1e-3)
     assert_allclose(one.bias, two.bias, atol=1e-3)
+
+
+def test_two_hosts_find_by_conjugate_gradients_what_one_finds(
+    make_job: Callable[[str], Any], run: Any, together: Any
+) -> None:
+    x = RANDOM.normal(size=(300, 1030)).round(3)
+    y = (x[:, :3].sum(axis=1) + RANDOM.normal(size=300) / 10).round(3)
+    content = [b"%s\n" % ",".join(map(str, [label, *row])).encode() for label, row in zip(y, x, strict=True)]
+    settings = {"predictor_type": "regressor", "wd": "0.1"}
+    alone = make_job("alone").configure(settings, {"train": "text/csv"})
+    alone.put("train", "part", b"".join(content))
+    assert run(alone, "linear-learner") == 0, alone.output
+    hosts = ("127.0.0.1", "127.0.0.2")
+    jobs = [make_job(host).configure(settings, {"train": "text/csv"}, hosts=hosts, current=host) for host in hosts]
+    for job, part in zip(jobs, (slice(0, 100), slice(100, 300)), strict=True):
+        job.put("train", "part", b"".join(content[part]))
+    together(jobs, "linear-learner")
+    one, two = (LinearModel.decode(artefact.read(each.model)) for each in (alone, jobs[0]))
+    assert_allclose(one.weights, two.weights, atol=1e-3)
