@@ -29,7 +29,6 @@ FRAME = {
     "draws",
     "hard",
     "data",
-    "deepdraws",
     "facts",
     "generators",
     "halves",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sagewright.model.errors import AwsError
 from sagewright.studio import wording
 from sagewright.studio.navigation import NAVIGATION
-from sagewright.studio.pages.build.jobs import condition
+from sagewright.studio.pages.develop.jobs import condition
 from sagewright.studio.visit import Visit, page
 
 EACH = 6

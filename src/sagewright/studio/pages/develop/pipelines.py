@@ -13,8 +13,8 @@ from markupsafe import Markup
 from sagewright.studio import charts, tables, wording
 from sagewright.studio.buttons import Button, Field
 from sagewright.studio.charts import GraphNode, LaneSpan
-from sagewright.studio.operations import OperationCall
 from sagewright.studio.differences import changed_lines
+from sagewright.studio.operations import OperationCall
 from sagewright.studio.pipelinegraph import Step, edges_of, icon_of, parameters_of, resource_of, steps_of
 from sagewright.studio.tables import EmptyState, Listing, ListSource, Row, TableColumn
 from sagewright.studio.visit import Visit, page
@@ -157,7 +157,9 @@ def pipeline(visit: Visit) -> PipelineView:
 
 def _versions(visit: Visit, name: str) -> tuple[tuple[PipelineVersion, ...], tuple[int, int], str]:
     """Returns the versions, newest first, and the difference of the one in the address to the one before it."""
-    found, _ = visit.client.attempt("sagemaker", "ListPipelineVersions", PipelineName=name, MaxResults=50, SortOrder="Descending")
+    found, _ = visit.client.attempt(
+        "sagemaker", "ListPipelineVersions", PipelineName=name, MaxResults=50, SortOrder="Descending"
+    )
     versions = tuple(
         PipelineVersion(one["PipelineVersionId"], one["CreationTime"], one.get("PipelineVersionDescription", ""))
         for one in found.get("PipelineVersionSummaries", [])
@@ -169,7 +171,14 @@ def _versions(visit: Visit, name: str) -> tuple[tuple[PipelineVersion, ...], tup
     if not before:
         return versions, (0, 0), ""
     texts = [
-        json.dumps(json.loads(visit.client.sagemaker("DescribePipeline", PipelineName=name, PipelineVersionId=number)["PipelineDefinition"]), indent=1)
+        json.dumps(
+            json.loads(
+                visit.client.sagemaker("DescribePipeline", PipelineName=name, PipelineVersionId=number)[
+                    "PipelineDefinition"
+                ]
+            ),
+            indent=1,
+        )
         for number in (before, chosen)
     ]
     return versions, (before, chosen), changed_lines(*texts)
