@@ -27,7 +27,7 @@ NEEDED = ("id", "account", "source", "time", "region", "detail-type")
 
 @operation("events", "PutEvents")
 def put_events(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """Accepts events; as at AWS, an event for a missing bus is accepted and matches no rule."""
+    """Accepts events; as on AWS, an event for a missing bus is accepted and matches no rule."""
     size = sum(len(str(value).encode()) for entry in request["Entries"] for value in entry.values())
     if size > MOST_BYTES:
         raise ValidationException("Total size of the entries in the request is over the limit.")
