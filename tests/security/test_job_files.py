@@ -81,7 +81,7 @@ while time.monotonic() < until:
 """
 
 MANY = "for n in range(30_000): os.close(os.open(f'/opt/ml/model/{n}', os.O_CREAT))"
-NOT_A_DIRECTORY = r"ClientError: Artifact upload failed:/opt/ml/\S+ is no directory any more"
+NOT_A_DIRECTORY = r"ClientError: Artifact upload failed:/opt/ml/\S+ is no longer a directory"
 TOO_MUCH = r"ClientError: Artifact upload failed:Insufficient disk space: /opt/ml/\S+ has \d+\.\d GiB, and VolumeSizeInGB is 1\."
 
 ATTEMPTS = {
@@ -171,7 +171,7 @@ ATTEMPTS = {
     "checkpoints are a link": Attempt(
         "rmdir /opt/ml/checkpoints; ln -s DATA /opt/ml/checkpoints; sleep 3",
         "Failed",
-        "ClientError: Artifact upload failed:/opt/ml/checkpoints is no directory any more",
+        "ClientError: Artifact upload failed:/opt/ml/checkpoints is no longer a directory",
         CHECKPOINTS,
     ),
     "closed checkpoints": Attempt("cd /opt/ml/checkpoints; echo x > f; chmod 0 f .; sleep 3", request=CHECKPOINTS),

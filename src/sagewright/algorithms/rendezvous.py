@@ -73,7 +73,7 @@ def _listen(own: str) -> socket.socket:
         try:
             return socket.create_server((own, port))
         except OSError:
-            logging.info("Port %d of %s is taken.", port, own)
+            logging.info("Port %d of %s is in use.", port, own)
     raise PlatformError(f"no port from {PORTS.start} to {PORTS.stop - 1} is free on {own}")
 
 

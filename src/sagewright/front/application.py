@@ -144,7 +144,7 @@ class InvocationApplication:
         endpoint = await self._dispatch.endpoint(name, requested.component)
         if endpoint.asynchronous:
             raise faults.validation(
-                f"Endpoint {self._dispatch.where(name).endpoint} is asynchronous: it takes InvokeEndpointAsync alone."
+                f"Endpoint {self._dispatch.where(name).endpoint} is asynchronous: it accepts only InvokeEndpointAsync."
             )
         fleet, variant = self._dispatch.choose(endpoint, requested)
         _check_model(variant, requested)
@@ -206,7 +206,7 @@ class InvocationApplication:
         endpoint = await self._dispatch.endpoint(name, requested.component)
         if endpoint.asynchronous:
             raise faults.validation(
-                f"Endpoint {self._dispatch.where(name).endpoint} is asynchronous: it takes InvokeEndpointAsync alone."
+                f"Endpoint {self._dispatch.where(name).endpoint} is asynchronous: it accepts only InvokeEndpointAsync."
             )
         _fleet, variant = self._dispatch.choose(endpoint, requested)
         _check_model(variant, requested)

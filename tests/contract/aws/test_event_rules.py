@@ -145,10 +145,10 @@ TARGETS: dict[str, tuple[dict[str, Any], str]] = {
     "another account": ({"Arn": "arn:aws:sqs:us-east-1:111111111111:q"}, "not in the account"),
     "no ARN": ({"Arn": "queue"}, "sends nothing to"),
     "a stream": ({"KinesisParameters": {"PartitionKeyPath": "$"}}, "KinesisParameters"),
-    "no strategy": (
+    "not a strategy": (
         {"Arn": f"{SAGEMAKER}:endpoint/e", "SageMakerPipelineParameters": {
             "PipelineParameterList": [{"Name": "Strategy", "Value": "slowly"}],
-        }}, "no strategy",
+        }}, "not a strategy",
     ),
     "an unknown parameter": (
         {"Arn": f"{SAGEMAKER}:endpoint/e", "SageMakerPipelineParameters": {
@@ -376,7 +376,7 @@ def test_deploy_rules_and_models_of_the_command(server: RunningServer, events: A
     sagemaker = server.boto("sagemaker")
     sagemaker.create_model_package_group(ModelPackageGroupName=name)
     bad = command(server, "deploy-rule", "create", "--group", name, "--endpoint", "e", "--strategy", "slowly")
-    assert (bad.returncode, "no strategy" in bad.stderr) == (2, True)
+    assert (bad.returncode, "not a strategy" in bad.stderr) == (2, True)
     rule = f"deploy-{name}-to-e"
     assert fault(events.describe_rule, Name=rule)[0] == "ResourceNotFoundException"
     made = command(

@@ -217,7 +217,7 @@ def test_one_that_is_stopped_starts_again_with_what_it_had(trackers: Trackers, t
     ("change", "words"),
     [
         ({"ArtifactStoreUri": "s3://not-there-at-all/x"}, "not-there-at-all"),
-        ({"ArtifactStoreUri": "https://example.com/x"}, "no S3 URI"),
+        ({"ArtifactStoreUri": "https://example.com/x"}, "not an S3 URI"),
         ({"AutomaticModelRegistration": True}, "not served"),
         ({"TrackingServerSize": "Huge"}, "Huge"),
     ],

@@ -43,7 +43,7 @@ def test_a_job_reads_the_file_that_was_added(server: RunningServer, tmp_path: Pa
     assert digest[:20] in weights(server, "list").stdout
     told = begin_pretrained(server)
     assert told["TrainingJobStatus"] == "Failed"
-    assert told["FailureReason"].startswith("ClientError: The file of ResNet-18 is of another network: it lacks ")
+    assert told["FailureReason"].startswith("ClientError: The file of ResNet-18 belongs to another network: it lacks ")
 
 
 def begin_pretrained(server: RunningServer) -> dict[str, Any]:
@@ -89,12 +89,15 @@ def test_weights_come_from_the_place_that_is_set(own_server: RunningServer, tmp_
         told = begin_pretrained(own_server)
         shown.shutdown()
     assert told["TrainingJobStatus"] == "Failed"
-    assert f"What came from {address}resnet18-f37072fd.pth is not what its name says" in told["FailureReason"]
+    assert (
+        f"The download from {address}resnet18-f37072fd.pth does not match the digest in its name"
+        in told["FailureReason"]
+    )
 
 
 def test_what_are_no_weights_is_refused(server: RunningServer, tmp_path: Path) -> None:
     (tmp_path / "weights.pkl").write_bytes(b"")
-    for name, said in (("weights.pkl", "is no file of weights"), ("missing.pth", "There is no file")):
+    for name, said in (("weights.pkl", "is not a file of weights"), ("missing.pth", "There is no file")):
         refused = weights(server, "add", str(tmp_path / name))
         assert refused.returncode == 2
         assert said in " ".join((refused.stdout + refused.stderr).split())

@@ -107,8 +107,8 @@ def test_a_script_of_an_old_image_of_scikit_learn_serves(hosting: Hosting, job_n
 @pytest.mark.parametrize(
     ("image", "reason"),
     [
-        ("246618743249.dkr.ecr.us-west-2.amazonaws.com/sagemaker-sparkml-serving:3.3", "no MLeap here"),
-        (f"{DLC}/vllm:0.25.1", "vLLM is a server of its own"),
+        ("246618743249.dkr.ecr.us-west-2.amazonaws.com/sagemaker-sparkml-serving:3.3", "MLeap is not available"),
+        (f"{DLC}/vllm:0.25.1", "vLLM is a separate server"),
     ],
 )
 def test_an_endpoint_of_what_is_not_built_fails_with_its_reason(

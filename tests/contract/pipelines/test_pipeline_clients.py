@@ -116,8 +116,8 @@ MISSING = {
     "QualityCheck": "Model Monitor's baselines and checks are not built.",
     "ClarifyCheck": "Clarify's analyses are not built.",
     "AutoML": "Autopilot's jobs are not built.",
-    "EMR": "there are no EMR clusters here; a Processing step with a PySparkProcessor runs Spark.",
-    "EMRServerless": "there is no EMR Serverless here; a Processing step with a PySparkProcessor runs Spark.",
+    "EMR": "there are no EMR clusters; a Processing step with a PySparkProcessor runs Spark.",
+    "EMRServerless": "there is no EMR Serverless; a Processing step with a PySparkProcessor runs Spark.",
     "Cleanup": "deleting the outputs of other steps is not built.",
     "ForEach": "steps for each item of a list are not built.",
 }

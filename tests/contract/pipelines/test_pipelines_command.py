@@ -67,7 +67,7 @@ def test_why_miss(pipelines: Pipelines) -> None:
     assert "Environment.W" in said
     assert "second has no CacheConfig" in command(pipelines, "why-miss", "by-hand", "second")
     pipelines.wait(pipelines.start("by-hand", PipelineParameters=[{"Name": "W", "Value": "y"}]))
-    assert "was taken from" in command(pipelines, "why-miss", "by-hand", "first")
+    assert "was reused from" in command(pipelines, "why-miss", "by-hand", "first")
 
 
 def test_stop(pipelines: Pipelines) -> None:

@@ -223,7 +223,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "tags on a version": ({"Tags": [{"Key": "a", "Value": "b"}]}, "tags of its group"),
     "a bad enum": ({"ModelApprovalStatus": "Yes"}, "modelApprovalStatus"),
     "a bad property": ({"CustomerMetadataProperties": {"a": "{}"}}, "customerMetadataProperties"),
-    "a card that is no JSON": ({"ModelCard": {"ModelCardContent": "x"}}, "JSON"),
+    "a card that is not JSON": ({"ModelCard": {"ModelCardContent": "x"}}, "JSON"),
     "a source that is not there": (
         {"SourceUri": f"{ARN}:model-package/none/1", "InferenceSpecification": None}, "does not exist",
     ),

@@ -56,7 +56,7 @@ def test_list_and_show(experiment: RunningServer) -> None:
     one = command(experiment, "show", "deep")
     assert "Parameters.[red]" in one
     assert "s3://b/deep" in one
-    assert "there is no experiment, run or job of the name absent" in command(experiment, "show", "absent", code=2)
+    assert "there is no experiment, run or job named absent" in command(experiment, "show", "absent", code=2)
 
 
 def test_compare_shows_only_what_differs(experiment: RunningServer) -> None:

@@ -368,7 +368,7 @@ def test_a_model_that_cannot_be_loaded_fails_the_job_in_seconds(hosting: Hosting
         ({"MaxPayloadInMB": 0}, "SplitType None"),
         ({"output": {"S3OutputPath": "http://x"}}, "s3OutputPath"),
         ({"DataProcessing": {"InputFilter": "$[?@.a]"}}, "filter expressions"),
-        ({"DataProcessing": {"OutputFilter": "x"}}, "is no JSONPath"),
+        ({"DataProcessing": {"OutputFilter": "x"}}, "is not a JSONPath"),
         ({"DataProcessing": {"JoinSource": "Input"}, "input": {"ContentType": "image/png"}}, "image/png"),
         ({"DataProcessing": {"JoinSource": "Input"}, "input": {"SplitType": "None"}}, "SplitType Line"),
         ({"DataProcessing": {"JoinSource": "Input"}, "output": {"Accept": "application/json"}}, "Accept"),

@@ -348,7 +348,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"configured": {"ParameterRanges": {"IntegerParameterRanges": [between("n", "1.5", "3")]}}},
         "must be an integer, got '1.5'",
     ),
-    "grid": ({"strategy": "Grid", "jobs": None}, "categorical ranges only"),
+    "grid": ({"strategy": "Grid", "jobs": None}, "only categorical ranges"),
     "grid-size": (
         {"strategy": "Grid", "jobs": 4, "configured": {"ParameterRanges": KINDS}},
         "must be the number of points of the grid, 3",

@@ -73,7 +73,7 @@ def test_documents_are_read_back(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"{", b"\xff", b"[" * 100_000])
 def test_bad_documents_are_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.json").write_bytes(content)
-    with pytest.raises(UserError, match=r"a\.json is no JSON"):
+    with pytest.raises(UserError, match=r"a\.json is not JSON"):
         weights.read_json(tmp_path / "a.json")
 
 

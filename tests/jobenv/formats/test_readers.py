@@ -193,7 +193,7 @@ def test_csv_quotes_byte_order_marks_and_windows_lines() -> None:
     [
         (b"1,2\n3,abc\n", "could not convert string 'abc' to float32 at row 11, column 2"),
         (b"1,2\n3\n", "the number of columns changed from 2 to 1 at row 12"),
-        (b"1,2\n\xff\xfe", "no UTF-8"),
+        (b"1,2\n\xff\xfe", "not UTF-8"),
     ],
 )
 def test_a_csv_fault_says_where(block: bytes, text: str) -> None:

@@ -36,14 +36,14 @@ def check_queries(host: HostFile, *, own_image: bool) -> None:
 def _refusal(host: HostFile, query: Query, *, own_image: bool) -> str:
     if query.engine != QueryEngine.ATHENA:
         return (
-            f"there is no Amazon Redshift here, so the query of the cluster '{query.source}' cannot be run; put its result into S3 "
-            "and name it in S3Input."
+            f"Sagewright has no Amazon Redshift, so the query of the cluster '{query.source}' cannot be run; put its result into "
+            "S3 and name it in S3Input."
         )
     if query.mode != "File":
         return f"the result of a query is given in File mode alone, not in {query.mode} mode."
     if own_image:
         return (
-            "queries run on DuckDB in an environment that Sagewright makes, which an image of your own does not have; put the "
+            "queries run on DuckDB in an environment that Sagewright builds, which a custom image does not have; put the "
             "result into S3 and name it in S3Input."
         )
     if not host.athena_tables:

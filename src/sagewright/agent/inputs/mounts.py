@@ -53,7 +53,7 @@ def no_mounts_reason() -> str | None:
             return f"a FUSE mount could not be tried: {error}"
     if done.returncode == 0:
         return None
-    return f"no FUSE mount can be made: {(done.stderr.strip().splitlines() or ['it failed silently'])[-1]}"
+    return f"FUSE cannot mount: {(done.stderr.strip().splitlines() or ['it failed silently'])[-1]}"
 
 
 @contextmanager

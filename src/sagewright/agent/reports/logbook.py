@@ -129,7 +129,7 @@ class LogBook:
             self._skipped += 1
         if self._skipped:
             reason = "" if self._beyond() else ", since the server was away"
-            self._reporter.log(f"{self._skipped} lines were left out here{reason}.")
+            self._reporter.log(f"{self._skipped} lines were left out{reason}.")
         for text in kept:
             self._reporter.log(text)
         self._tail.clear()

@@ -173,14 +173,14 @@ def read(path: Path) -> ModelFile:
     """Raises UserError for a file that is broken or isn't a fastText model."""
     with path.open("rb") as stream:
         if path.stat().st_size < 8:
-            raise UserError(f"{path.name} is no model of fastText's: it has {path.stat().st_size} bytes")
+            raise UserError(f"{path.name} is not a fastText model: it has {path.stat().st_size} bytes")
         reader = _Reader(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))
     magic, version = reader.numbers("2i")
     if magic != MAGIC or version not in (OLD, VERSION):
-        raise UserError(f"{path.name} is no model of fastText's of version {OLD} or {VERSION}")
+        raise UserError(f"{path.name} is not a fastText model of version {OLD} or {VERSION}")
     arguments = Arguments(*reader.numbers("12id"))
     if not (0 < arguments.dim <= MOST_DIMENSIONS and arguments.bucket >= 0 and arguments.model in (1, 2, 3)):
-        raise UserError(f"{path.name} says of itself what can't be: {arguments}")
+        raise UserError(f"{path.name} has an impossible header: {arguments}")
     words, labels, kept = _entries(reader)
     most = 0 if version == OLD and arguments.model == SUPERVISED else arguments.maxn
     grams = Grams(arguments.bucket, arguments.wordNgrams, arguments.minn, most, kept)

@@ -106,7 +106,7 @@ def _object(line: bytes, path: Path) -> bytes:
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path.name} is not JSON Lines: {error}") from error
     if not isinstance(found, dict) or not isinstance(found.get("source"), str):
-        raise UserError(f'{path.name} has a line that is no {{"source": text, "label": label}}')
+        raise UserError(f'{path.name} has a line that is not {{"source": text, "label": label}}')
     return _line(found["source"], found.get("label", []), path)
 
 
@@ -133,7 +133,7 @@ def _line(text: str, label: Any, path: Path) -> bytes:
     for each in labels:
         if isinstance(each, bool) or not isinstance(each, (int, str)) or len(str(each).split()) != 1:
             raise UserError(
-                f"{path.name} has a label that is no number, no word and no list of them: {str(each)[:50]!r}"
+                f"{path.name} has a label that is neither a number, a word nor a list of them: {str(each)[:50]!r}"
             )
         name = str(each).encode()
         names.append(name if name.startswith(LABEL) else LABEL + name)

@@ -67,11 +67,13 @@ def check(wanted: Tensors, given: Tensors, what: str) -> None:
     missing, extra = sorted(wanted.keys() - given.keys()), sorted(given.keys() - wanted.keys())
     if missing or extra:
         said = [f"it lacks {_some(missing)}"] * bool(missing) + [f"it has {_some(extra)} too many"] * bool(extra)
-        raise UserError(f"{what} is of another network: {'; '.join(said)}.")
+        raise UserError(f"{what} belongs to another network: {'; '.join(said)}.")
     for name, tensor in wanted.items():
         other = given[name]
         if other.shape != tensor.shape or other.dtype != tensor.dtype:
-            raise UserError(f"{what} is of another network: {name} is {_form(other)}, and {_form(tensor)} is expected.")
+            raise UserError(
+                f"{what} belongs to another network: {name} is {_form(other)}, and {_form(tensor)} is expected."
+            )
 
 
 def write_json(path: Path, document: Mapping[str, Any] | list[Any]) -> None:
@@ -89,7 +91,7 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{path.name} is no JSON: {error}") from error
+        raise UserError(f"{path.name} is not JSON: {error}") from error
 
 
 def _some(names: list[str]) -> str:

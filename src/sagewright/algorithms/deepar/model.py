@@ -95,7 +95,7 @@ class Model:
             raise UserError(f"{SYMBOL} describes no DeepAR model: {error!r}") from error
         weights.fill(model.network, tensors, PARAMS)
         if not all(bool(torch.isfinite(tensor).all()) for tensor in tensors.values()):
-            raise UserError(f"{PARAMS} has weights that are no numbers.")
+            raise UserError(f"{PARAMS} has weights that are not numbers.")
         return model
 
     @classmethod

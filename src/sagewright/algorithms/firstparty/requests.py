@@ -54,7 +54,7 @@ def instances(body: bytes, media: str) -> list[Any]:
             return [json.loads(line) for line in body.splitlines() if line.strip()]
         document = json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise UserError(f"the request is no {media}: {error}") from error
+        raise UserError(f"the request is not {media}: {error}") from error
     found = document.get("instances") if isinstance(document, Mapping) else None
     if not isinstance(found, list):
         raise UserError('the request must be {"instances": [...]}')
@@ -92,9 +92,9 @@ def _tensor(number: int, instance: Any) -> tuple[np.ndarray, np.ndarray | None, 
         shape = features.get("shape") or [0]
         columns = int(shape[-1])
     except (ValueError, TypeError, OverflowError, LookupError) as error:
-        raise UserError(f"instance {number} has features that are no numbers: {error}") from error
+        raise UserError(f"instance {number} has features that are not numbers: {error}") from error
     if values.ndim != 1 or (keys is not None and keys.shape != values.shape):
-        raise UserError(f"instance {number} has features that are no vector")
+        raise UserError(f"instance {number} has features that are not a vector")
     if keys is not None and len(keys) and (keys.min() < 0 or (columns and keys.max() >= columns)):
         raise UserError(f"instance {number} has a key outside its shape")
     return values, keys, columns

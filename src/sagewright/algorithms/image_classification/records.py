@@ -86,7 +86,7 @@ def _with_label(name: str, content: bytes, text: bytes) -> Labelled:
         return Labelled(name, content, [float(each) for each in (found if isinstance(found, list) else [found])])
     except (ValueError, TypeError, RecursionError, OverflowError):
         shown = text[:40].decode(errors="replace")
-        return Labelled(name, content, wrong=f"its label is no number and no list of numbers: {shown!r}")
+        return Labelled(name, content, wrong=f"its label is neither a number nor a list of numbers: {shown!r}")
 
 
 def _listed(path: Path, folder: Path) -> Iterator[Labelled]:
@@ -107,7 +107,7 @@ def _row(name: str, line: bytes, folder: Path) -> Labelled:
     try:
         labels = [float(each) for each in parts[1:-1]]
     except ValueError:
-        return Labelled(name, b"", wrong=f"its label is no number: {' '.join(parts[1:-1])[:40]!r}")
+        return Labelled(name, b"", wrong=f"its label is not a number: {' '.join(parts[1:-1])[:40]!r}")
     if ".." in Path(parts[-1]).parts or not place.is_relative_to(folder):
         return Labelled(name, b"", wrong=f"{parts[-1][:100]} is outside of the channel")
     try:

@@ -37,7 +37,7 @@ def parse(body: bytes, content_type: str, accepted: tuple[str, ...]) -> Rows:
         try:
             return [row for row in csv.reader(body.decode().splitlines()) if row]
         except (UnicodeDecodeError, csv.Error) as error:
-            raise UserError(f"the request is no CSV: {error}") from error
+            raise UserError(f"the request is not CSV: {error}") from error
     return [_fields(number, each) for number, each in enumerate(instances(body, media))]
 
 

@@ -85,7 +85,7 @@ def _limits(values: Mapping[str, Any], sweeps: int, corpus: Any) -> Limits:
     restarts = int(np.clip(MOST_PRODUCTS // each, 1, asked.restarts))
     iterations = int(np.clip(EXPECTED * MOST_PRODUCTS // (each * restarts), REFINED.iterations, asked.iterations))
     if restarts < asked.restarts:
-        logging.info("Of %d restarts %d: more would take minutes.", asked.restarts, restarts)
+        logging.info("%d restarts, %d of them run: more would take minutes.", asked.restarts, restarts)
     return Limits(restarts, iterations, asked.tolerance)
 
 

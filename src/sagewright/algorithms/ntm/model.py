@@ -89,9 +89,9 @@ class TopicModel:
         arrays = dict(zip(wanted, ndarray.named(artefact.member(members, "params"), *wanted), strict=True))
         for name, size in wanted.items():
             if arrays[name].shape != size:
-                raise UserError(f"array {name} has shape {arrays[name].shape}, and meta.json asks for {size}")
+                raise UserError(f"array {name} has shape {arrays[name].shape}, and meta.json requires {size}")
             if not np.isfinite(arrays[name]).all():
-                raise UserError(f"array {name} has values that are no numbers")
+                raise UserError(f"array {name} has values that are not numbers")
         arrays = {name: array.T if _turned(name) else array for name, array in arrays.items()}
         arrays = {name: np.ascontiguousarray(array, np.float32) for name, array in arrays.items()}
         moving = {name: arrays.pop(name) for name in wanted if "_moving_" in name}

@@ -31,7 +31,9 @@ class MadeUp:
         self._true = np.flatnonzero(pairs.labels == 1)
         self._known = np.unique(self._keys(pairs.members[:, 0], pairs.members[:, 1]))
         if not len(self._true):
-            logging.warning("negative_sampling_rate is %d, and no pair has label 1: none is made up.", rate)
+            logging.warning(
+                "negative_sampling_rate is %d, and no pair has label 1: no negative pairs are generated.", rate
+            )
 
     def added(self, random: np.random.Generator) -> Pairs:
         """Returns the pairs, with negative samples for each one of label 1, none of which is a given pair."""

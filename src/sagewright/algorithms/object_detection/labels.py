@@ -54,7 +54,7 @@ def of_numbers(numbers: Sequence[float]) -> Label:
     An object's sixth number marks it as difficult.
     """
     if len(numbers) < LEAST_HEADER or not all(np.isfinite(numbers)):
-        raise BadImage("its label is no header and objects")
+        raise BadImage("its label does not consist of a header and objects")
     header, length = int(numbers[0]), int(numbers[1])
     if header < LEAST_HEADER or not LEAST_OBJECT <= length <= MOST_OBJECT:
         raise BadImage(f"its label has a header of {header} numbers, and {length} an object: 2 and 5 are the least")

@@ -79,7 +79,7 @@ def _document(text: bytes) -> Any:
         found = json.loads(text)
         return json.loads(found) if isinstance(found, str) else found
     except (ValueError, RecursionError) as error:
-        raise BadImage(f"its annotation is no JSON: {text[:40].decode(errors='replace')!r}") from error
+        raise BadImage(f"its annotation is not JSON: {text[:40].decode(errors='replace')!r}") from error
 
 
 def _framed(path: Path) -> Iterator[Example]:

@@ -34,4 +34,4 @@ def pattern_is_a_regex(values: Mapping[str, Any]) -> None:
     try:
         re.compile(text)
     except (re.error, RecursionError, OverflowError) as error:
-        raise UserError(f"freeze_layer_pattern {text!r} is no regular expression: {error}") from error
+        raise UserError(f"freeze_layer_pattern {text!r} is not a regular expression: {error}") from error

@@ -135,6 +135,6 @@ def _mapped(values: np.ndarray, given: Any) -> np.ndarray:
     table = np.full_like(values, -1)
     for label, value in given.items():
         if not 0 <= int(value) <= HOLE or not 0 <= int(label) < HOLE:
-            raise ValueError(f"{label!r}: {value!r} is no class of 0 to 254 and value of 0 to 255")
+            raise ValueError(f"{label!r}: {value!r} is not a class from 0 to 254 and a value from 0 to 255")
         table[int(value)] = int(label)
     return table

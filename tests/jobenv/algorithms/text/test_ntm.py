@@ -194,7 +194,7 @@ def test_coherence_is_that_of_the_definition() -> None:
     [
         ("words.txt", b"a\nb\nc\n", "has no file vocab.txt"),
         ("vocab.txt", b"a\nb\n", "has 2 words, and feature_dim is 3"),
-        ("vocab.txt", b"a\n\nc\n", "line 2: there is no word"),
+        ("vocab.txt", b"a\n\nc\n", "line 2 has no word"),
         ("vocab.txt", b"a\n\xff\nc\n", "is not UTF-8"),
         ("vectors.txt", b"a 1 2\nb 1\n", "line 2: 2 finite numbers are expected"),
         ("vectors.txt", b"a 1 x\n", "line 1: could not convert"),

@@ -199,7 +199,7 @@ def test_models_that_are_none_are_refused(folder: Path) -> None:
     content = json.loads((folder / DESCRIPTION).read_text())
     for change in ({"encoding": 9}, {"mlp_layers": 1}, {"outputs": 2}, {"tied": True}, {"comparators": ["hadamard"]}):
         (folder / DESCRIPTION).write_text(json.dumps({**content, **change}))
-        with pytest.raises(UserError, match="is of another network"):
+        with pytest.raises(UserError, match="belongs to another network"):
             serve(folder)
     (folder / DESCRIPTION).write_text("[]")
     with pytest.raises(UserError, match="none of Object2Vec's"):

@@ -50,7 +50,7 @@ def test_memory_that_is_used_up_is_told_once_and_the_group_goes(double: Double, 
     held.tell()
     held.close()
     assert said == [
-        "Out of memory: the job used more than the 1 GiB that it has of ml.m5.large here, and the system killed 1 of its "
+        "Out of memory: the job used more than the 1 GiB that it may use of ml.m5.large here, and the system killed 1 of its "
         "processes."
     ]
 

@@ -97,7 +97,7 @@ def test_a_slow_regex_is_given_up_and_said_once() -> None:
     own = scanner(("slow", r"(?=x)?(a+)+$"), ("good", r"^(\d)"))
     for _ in range(40):
         list(own.scan("1" + "a" * 5000 + "!"))
-    assert own.notes() == ["Metric 'slow' is no longer looked for: its regex takes too long."]
+    assert own.notes() == ["Metric 'slow' is no longer searched for: its regex takes too long."]
     assert list(own.scan("1")) == [("good", 1.0)]
 
 

@@ -149,7 +149,7 @@ def test_an_environment_that_cannot_be_made_fails_the_job(tmp_path: Path, databa
     line.add("a", WHOLE)
     job = jobs.find(database, SCOPE, "a")
     assert job is not None
-    assert job.failure_reason == "ClientError: No environment can be made for the image python:3.11: no such version"
+    assert job.failure_reason == "ClientError: Cannot build an environment for the image python:3.11: no such version"
 
 
 def test_spot_jobs_do_not_pass_the_others(line: Line) -> None:

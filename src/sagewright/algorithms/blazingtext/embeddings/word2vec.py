@@ -239,7 +239,9 @@ def _lines(model: Word2VecLearner, known: Vocabulary) -> Iterator[bytes]:
 def _evaluate(run: Session, model: Word2VecLearner, known: Vocabulary) -> None:
     pairs = similarity.pairs()
     if pairs is None:
-        logging.info("Vectors are not evaluated: the pairs of WS-353, which gensim's distribution has, are not here.")
+        logging.info(
+            "Vectors are not evaluated: the pairs of WS-353, which gensim's distribution contains, are not installed."
+        )
         return
 
     def vector(word: bytes) -> np.ndarray | None:

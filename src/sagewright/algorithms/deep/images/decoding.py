@@ -39,7 +39,7 @@ def opened(content: bytes) -> Image.Image:
     try:
         image = Image.open(io.BytesIO(content), formats=FORMATS)
     except Exception as error:  # Pillow's readers let any exception through that a broken file causes
-        raise BadImage("it is no JPEG and no PNG") from error
+        raise BadImage("it is neither JPEG nor PNG") from error
     if image.width * image.height > MOST_PIXELS:
         raise BadImage(f"it has {image.width} x {image.height} pixels; {MOST_PIXELS} are the most")
     return image

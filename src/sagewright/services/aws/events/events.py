@@ -34,7 +34,7 @@ def put_events(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     scope, by_bus = (context.account, context.region), dict[str | None, list[EventRule]]()
     answers: list[dict[str, str]] = []
     requested: list[deliveries.Wanted] = []
-    budget = Budget("What the request sends to all targets", MOST_SENT)
+    budget = Budget("The data that the request sends to all targets", MOST_SENT)
     for entry in request["Entries"]:
         try:
             event = _event(context, entry)

@@ -204,7 +204,7 @@ def _check(context: Context, request: dict[str, Any]) -> None:
     try:
         bucket = read_s3_uri(uri).bucket
     except ValueError as error:
-        raise ValidationException(f"ArtifactStoreUri {uri} is no S3 URI: {error}") from None
+        raise ValidationException(f"ArtifactStoreUri {uri} is not an S3 URI: {error}") from None
     try:
         context.platform.objects.exists_any(bucket, "")
     except AwsError as error:
