@@ -151,7 +151,7 @@ def test_the_definitions_of_sdk_v2(lake: RunningServer) -> None:
         (athena("kind", "SELECT * FROM events"), "the file e.json is neither CSV nor Parquet"),
         (athena("file", 'SELECT * FROM "/etc/passwd"'), "Input file: the query failed: "),
         (athena("read", "SELECT * FROM read_text('/etc/passwd')"), "Input read: the query failed: Permission Error"),
-        (athena("pipe", "SELECT 1", InputMode="Pipe"), "the result of a query is given in File mode alone"),
+        (athena("pipe", "SELECT 1", InputMode="Pipe"), "the result of a query is available only in File mode"),
     ],
     ids=lambda value: value["InputName"] if isinstance(value, dict) else "",
 )
@@ -171,7 +171,7 @@ def test_without_the_setting_the_job_names_it(server: RunningServer, job_name: s
     s3.put_object(Bucket=BUCKET, Key="code/show.py", Body=SHOW)
     server.boto("sagemaker").create_processing_job(**request(job_name, athena("plain", "SELECT * FROM orders")))
     job = ended(server, job_name)
-    assert "there is no Glue Data Catalog here" in job["FailureReason"]
+    assert "Sagewright has no Glue Data Catalog" in job["FailureReason"]
     assert "athena_tables" in job["FailureReason"]
 
 

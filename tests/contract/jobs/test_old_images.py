@@ -123,7 +123,7 @@ def test_an_endpoint_of_what_is_not_built_fails_with_its_reason(
 def test_explanations_are_refused_until_they_are_built(hosting: Hosting, job_name: str) -> None:
     hosting.model("plain")
     explainer = {"ClarifyExplainerConfig": {"ShapConfig": {"ShapBaselineConfig": {"ShapBaseline": "1,2"}}}}
-    with pytest.raises(ClientError, match=r"ValidationException.*ExplainerConfig asks for explanations"):
+    with pytest.raises(ClientError, match=r"ValidationException.*ExplainerConfig requests explanations"):
         hosting.config(job_name, hosting.variant("only", "plain"), ExplainerConfig=explainer)
 
 

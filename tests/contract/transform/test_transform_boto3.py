@@ -308,7 +308,7 @@ def test_a_server_that_is_killed_is_started_again_and_goes_on(hosting: Hosting) 
     told = run(hosting, "killed", "killed/", input={"SplitType": "None", "ContentType": "text/plain"})
     assert told["TransformJobStatus"] == "Completed", lines(hosting, "killed")
     assert outputs(hosting, "killed") == {"1.txt.out": b"a", "2.txt.out": b"whole", "3.txt.out": b"b"}
-    assert any("is started again" in line for line in lines(hosting, "killed"))
+    assert any("is restarted" in line for line in lines(hosting, "killed"))
 
 
 def test_a_model_may_ask_for_packages_and_be_isolated(hosting: Hosting) -> None:

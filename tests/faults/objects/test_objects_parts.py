@@ -102,4 +102,4 @@ def test_a_part_that_finds_no_room_harms_no_other(own_server: RunningServer) -> 
     upload.put(s3, 2, b"the last")
     assert upload.complete(s3) == data + b"the last"
     (one,) = files(own_server)
-    assert one.stat().st_size == SIZE + len(b"the last"), "what the refused part left is cut off"
+    assert one.stat().st_size == SIZE + len(b"the last"), "what the refused part left is truncated"

@@ -87,7 +87,7 @@ def test_wide_rows_are_looked_at_along_few_directions(job: Any, run: Any) -> Non
     rows += random.standard_normal(rows.shape, np.float32)
     train_rows, held_out = rows[:6000], rows[6000:]
     found = train(job, run, train_rows, mini_batch_size="5000", k="30")
-    assert "Nearest centers are looked for along 37 directions." in job.output
+    assert "Nearest centers are searched along 37 directions." in job.output
     best = KMeans(30, n_init=5, random_state=0).fit(train_rows)
     assert inertia(held_out, found) <= 1.02 * inertia(held_out, best.cluster_centers_.astype(np.float32))
 

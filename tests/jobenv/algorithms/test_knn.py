@@ -215,7 +215,7 @@ def test_a_model_made_elsewhere_answers(job: Any) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("model_algo-1", b"no index", "no Faiss index"),
+        ("model_algo-1", b"no index", "not a Faiss index"),
         ("model_algo-1.labels", b"1234", "has 4 bytes"),
         ("model_algo-1.json", b"{", "can't be read"),
         ("model_algo-1.json", b"[]", "can't be read"),
@@ -224,7 +224,7 @@ def test_a_model_made_elsewhere_answers(job: Any) -> None:
         ("model_algo-1.json", b'{"k": 3, "predictor_type": "other"}', "predictor_type 'other'"),
         ("model_algo-1.json", b'{"k": 3, "predictor_type": "regressor", "dimension_reduction": {"target_dim": 99}}',
          "target_dim 99"),
-        ("model_algo-1.json", b'{"k": 3, "predictor_type": "regressor", "dimension_reduction": {"type": "x"}}', "none of sign"),
+        ("model_algo-1.json", b'{"k": 3, "predictor_type": "regressor", "dimension_reduction": {"type": "x"}}', "neither sign"),
     ],
 )  # fmt: skip
 def test_files_that_do_not_fit_are_refused(job: Any, run: Any, name: str, content: bytes, message: str) -> None:

@@ -176,7 +176,7 @@ def test_a_checkpoint_of_another_optimizer_is_refused(tmp_path: Path, tensors: d
 def test_a_checkpoint_with_another_document_is_refused(tmp_path: Path, document: dict[str, object]) -> None:
     trainer = trained(1, tmp_path)
     Checkpoints(tmp_path).save(2, trainer.state.tensors(is_best=True), document)
-    with pytest.raises(UserError, match="none of this algorithm's"):
+    with pytest.raises(UserError, match="not belong to this algorithm"):
         trained(3, tmp_path)
 
 

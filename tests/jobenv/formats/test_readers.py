@@ -300,5 +300,5 @@ def test_a_large_pipe_of_records_is_read_in_blocks(tmp_path: Path) -> None:
 def test_a_file_that_ends_inside_a_record_is_refused(tmp_path: Path) -> None:
     data = protobuf.dump(Table(np.ones((3, 4), np.float32), np.zeros(3, np.float32)))
     (tmp_path / "x").write_bytes(data[:-3])
-    with pytest.raises(UserError, match="the last RecordIO frame is cut off"):
+    with pytest.raises(UserError, match="the last RecordIO frame is truncated"):
         list(protobuf.batches([tmp_path / "x"], Layout()))

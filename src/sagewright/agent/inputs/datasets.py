@@ -40,7 +40,7 @@ def _refusal(host: HostFile, query: Query, *, own_image: bool) -> str:
             "S3 and name it in S3Input."
         )
     if query.mode != "File":
-        return f"the result of a query is given in File mode alone, not in {query.mode} mode."
+        return f"the result of a query is available only in File mode, not in {query.mode} mode."
     if own_image:
         return (
             "queries run on DuckDB in an environment that Sagewright builds, which a custom image does not have; put the "
@@ -48,8 +48,8 @@ def _refusal(host: HostFile, query: Query, *, own_image: bool) -> str:
         )
     if not host.athena_tables:
         return (
-            f"the tables of the database '{query.source}' are not known, for there is no Glue Data Catalog here: have the "
-            "server's setting athena_tables name the S3 prefix below which they are, as <database>/<table>/."
+            f"the tables of the database '{query.source}' are unknown, because Sagewright has no Glue Data Catalog: set the "
+            "server's setting athena_tables to the S3 prefix below which they are, as <database>/<table>/."
         )
     return ""
 

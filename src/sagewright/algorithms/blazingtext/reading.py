@@ -51,10 +51,10 @@ def read(job: Job, channel: str, *, empty: bool = False) -> Text:
             parts.append(np.fromiter(map(numbers.__getitem__, tokens), np.int32, len(tokens)))
             size += parts[-1].nbytes
             if 2 * size + WORD_BYTES * len(numbers) > most:
-                raise UserError(f"Channel {channel} has more text than the job's memory has room for.")
+                raise UserError(f"Channel {channel} has more text than fits into the job's memory.")
     ids = np.concatenate(parts)
     if not empty and not (ids != 0).any():
-        raise UserError(f"No data in channel {channel}: it holds no word.")
+        raise UserError(f"No data in channel {channel}: it contains no word.")
     return Text(list(numbers), ids)
 
 

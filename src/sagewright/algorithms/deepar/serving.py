@@ -137,7 +137,7 @@ class DeepARService(Answering):
             else:
                 raise UserError('the request must be {"instances": [...], "configuration": {...}}')
         if not isinstance(records, list) or not records:
-            raise UserError("the request holds no instance")
+            raise UserError("the request contains no instance")
         layout = self._model.layout
         most = MOST_SAID if "samples" in wanted.outputs else MOST_NUMBERS
         if len(records) * wanted.samples * layout.horizon > most:

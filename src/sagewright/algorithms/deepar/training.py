@@ -58,7 +58,7 @@ def _tell(run: Run) -> None:
     """Logs the forecasters, if they are more than DeepAR's own network."""
     names = run.values["_experts"]
     if is_residual(run.values):
-        logging.info("Network: residual (_network), not DeepAR's: it says quantiles of all steps at once.")
+        logging.info("Network: residual (_network), not DeepAR's: it predicts quantiles of all steps at once.")
     if names != ["none"]:
         logging.info(
             "Experts: %s (_experts); forecasts are the weighted mean of theirs and the network's.", ", ".join(names)

@@ -42,7 +42,7 @@ def parse(body: bytes, content_type: str, accepted: Sequence[str] = ALL) -> Feat
     if kind.media == PROTOBUF:
         table = protobuf.parse(body, "the request")
         if table is None:
-            raise UserError("the request holds no record")
+            raise UserError("the request contains no record")
         return table.features
     return from_instances(instances(body, kind.media))
 
@@ -64,7 +64,7 @@ def instances(body: bytes, media: str) -> list[Any]:
 def from_instances(given: Sequence[Any]) -> Features:
     """Rows of `{"features": [...]}` or `{"data": {"features": {"values": [...], "keys": [...], "shape": [...]}}}`."""
     if not given:
-        raise UserError("the request holds no instance")
+        raise UserError("the request contains no instance")
     tensors = [_tensor(number, instance) for number, instance in enumerate(given)]
     if all(keys is None for _, keys, _ in tensors):
         widths = {len(values) for values, _, _ in tensors}
@@ -121,7 +121,7 @@ def sparse_or_dense(features: Features, columns: int) -> Features:
     """The rows in their own form, with the model's width. Raises UserError as `dense` does."""
     width = int(features.shape[1])
     if width > columns or (width < columns and not isinstance(features, Sparse)):
-        raise UserError(f"the request has records of {width} features, and the model was trained on {columns}")
+        raise UserError(f"the request has records of {width} features, but the model was trained on {columns}")
     if not usable(features.values if isinstance(features, Sparse) else features):
         raise UserError(f"the request has a feature that is {UNUSABLE}")
     if isinstance(features, Sparse):

@@ -84,5 +84,5 @@ def _described(document: object) -> tuple[ImageDescription, str]:
         if not _WEIGHTS.fullmatch(name):
             raise ValueError(f"{name[:50]!r} is not the name of a weight")
     except (LookupError, TypeError, ValueError, OverflowError, UserError) as error:
-        raise UserError(f"{SYMBOL} is of no image classifier of this algorithm: {error}") from error
+        raise UserError(f"{SYMBOL} does not describe an image classifier of this algorithm: {error}") from error
     return ImageDescription(layers, shape, classes, document.get("multi_label") is True, framing), name

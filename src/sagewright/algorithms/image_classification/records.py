@@ -40,7 +40,7 @@ def examples(job: Job, channel: str) -> Iterator[Labelled]:
     if given.mode == "Pipe":
         raise UserError(f"Channel {channel}: images are read in File mode; in Pipe mode use RecordIO.")
     if f"{channel}_lst" not in job.channels:
-        raise UserError(f"Missing required channel: {channel}_lst, for channel {channel} has images")
+        raise UserError(f"Missing required channel: {channel}_lst, because channel {channel} has images")
     folder = job.channel_path(channel)
     for path in job.channel_files(f"{channel}_lst"):
         yield from _listed(path, folder)
@@ -109,7 +109,7 @@ def _row(name: str, line: bytes, folder: Path) -> Labelled:
     except ValueError:
         return Labelled(name, b"", wrong=f"its label is not a number: {' '.join(parts[1:-1])[:40]!r}")
     if ".." in Path(parts[-1]).parts or not place.is_relative_to(folder):
-        return Labelled(name, b"", wrong=f"{parts[-1][:100]} is outside of the channel")
+        return Labelled(name, b"", wrong=f"{parts[-1][:100]} is outside the channel")
     try:
         if not place.is_file():
             return Labelled(name, b"", wrong=f"there is no file {parts[-1][:100]}")

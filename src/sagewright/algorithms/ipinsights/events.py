@@ -54,7 +54,7 @@ def parse(rows: Iterable[Sequence[str]], buckets: int, where: str) -> Events:
             parts.append(Events(np.array(entities, np.int32), np.array(addresses, np.uint32)))
             entities, addresses = [], []
             if number > room:
-                raise UserError(f"{where}: {number} events are all that the job's memory has room for.")
+                raise UserError(f"{where}: {number} events are the most that fit into the job's memory.")
     parts.append(Events(np.array(entities, np.int32), np.array(addresses, np.uint32)))
     return joined(parts)
 

@@ -62,7 +62,7 @@ class InsightsModel:
     def predict(self, rows: Sequence[Sequence[str]], verbose: bool = False) -> Fields:
         """The `dot_product` of each row's vectors, and with `verbose` the vectors too."""
         if not rows:
-            raise UserError("the request holds no row")
+            raise UserError("the request contains no row")
         found = events.parse(rows, len(self.network.entities), "the request")
         entity = self.network.entities[found.entity]
         address = self.network.vectors(found.address)

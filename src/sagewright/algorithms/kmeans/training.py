@@ -129,7 +129,7 @@ def _directions(run: Session, first: np.ndarray) -> Directions | None:
     width = first.shape[1]
     found: Directions | None = run.group.from_first(directions.leading(first, width // PART, LEAST_SHARE))
     if found is not None:
-        logging.info("Nearest centers are looked for along %d directions.", width // PART)
+        logging.info("Nearest centers are searched along %d directions.", width // PART)
     return found
 
 

@@ -68,7 +68,7 @@ def fit(values: Mapping[str, Any], corpus: Any, seed: int) -> Topics:
     room = memory.for_rows()
     if taken > room:  # documents are in random order
         corpus = corpus[: max(1, int(corpus.shape[0] * room / taken))]
-        logging.info("The samples are of %d documents: more don't fit in memory.", corpus.shape[0])
+        logging.info("The samples cover %d documents: more don't fit in memory.", corpus.shape[0])
     return gibbs.refine(gibbs.Chain(corpus, found, seed), sweeps)
 
 
@@ -105,7 +105,7 @@ def _corpus(run: Session) -> Any:
         )
     if not hold.whole:
         logging.info(
-            "Channel train does not fit in memory: topics are of %d of its %d documents, drawn at random.",
+            "Channel train does not fit in memory: topics are trained on %d of its %d documents, drawn at random.",
             hold.rows, hold.seen,
         )  # fmt: skip
     return counts(hold.table().features, "channel train")

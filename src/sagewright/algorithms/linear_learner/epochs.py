@@ -158,7 +158,7 @@ def _drop(run: Session, learner: Learner, examples: Examples, judged: Iterable[B
     criterion = compared(learner.loss, learner.averaged(), judged, examples.take(learner.alive))
     best: np.ndarray = run.group.from_first(np.sort(np.argsort(criterion, kind="stable")[:FEWEST]))
     learner.keep(best)
-    logging.info("Going on with %d models.", len(best))
+    logging.info("Continuing with %d models.", len(best))
     return best
 
 

@@ -133,9 +133,9 @@ def _shape(content: bytes) -> tuple[Shape, bool]:
         )  # fmt: skip
         mixing = meta.get("decoder") == MIXTURE
     except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise UserError(f"meta.json describes no network: {error!r}") from error
+        raise UserError(f"meta.json does not describe a network: {error!r}") from error
     if shape.activation not in ACTIVATIONS or min(shape.words, shape.topics, *layers, 1) < 1:
-        raise UserError("meta.json describes no network: an activation or a width is none")
+        raise UserError("meta.json does not describe a network: an activation or a width is none")
     return shape, mixing
 
 

@@ -132,7 +132,7 @@ class Object2VecService(Answering):
         try:
             given = instances(request.body, kind.media)
             if not given:
-                raise UserError("the request holds no instance")
+                raise UserError("the request contains no instance")
             return _Asked(given, media, self._longest(kind.parameters.get(LENGTHS)))
         except UserError as error:
             return _unreadable(error)

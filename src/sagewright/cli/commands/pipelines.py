@@ -183,7 +183,7 @@ def _why(sagemaker: Any, arn: str, name: str) -> str:
     if "CacheHitResult" in own:
         return f"{name} was reused from {own['CacheHitResult']['SourcePipelineExecutionArn']}."
     if declared[name].cache_s is None:
-        return f"{name} has no CacheConfig that is enabled."
+        return f"{name} has no enabled CacheConfig."
     before = _before(sagemaker, arn, name)
     if before is None:
         return f"No earlier execution has a {name} that succeeded."

@@ -225,8 +225,8 @@ def test_a_new_series_begins_at_the_level_of_its_categories(job: Any, run: Any) 
         ({"target": ["1.5"] * 42}, {}, "its target has '1.5', which is not a number"),
         ({"target": [float("inf")] * 42}, {}, "its target has a number beyond 1e+30"),
         ({"target": [10**400] * 42}, {}, "its target has a number beyond 1e+30"),
-        ({"target": None}, {}, "it has no field 'target'"),
-        ({"start": None}, {}, "it has no field 'start'"),
+        ({"target": None}, {}, "it lacks the field 'target'"),
+        ({"start": None}, {}, "it lacks the field 'start'"),
         ({"start": "yesterday"}, {}, "its start 'yesterday' is not a time of the form YYYY-MM-DD HH:MM:SS"),
         ({"start": "2024-01-01T00:00:00Z"}, {}, "has a time zone, which is not supported"),
         ({"start": 5}, {}, "its start 5 is not a time"),
@@ -258,7 +258,7 @@ def test_ignored_fields_may_be_anything(job: Any, run: Any) -> None:
 
 def test_too_few_observations(job: Any, run: Any) -> None:
     assert run(configured(job, seasonal(9, 33)), NAME) == 2
-    assert "297 observations in all time series together; at least 300 are needed" in job.failure
+    assert "297 observations in all time series; at least 300 are needed" in job.failure
 
 
 def test_series_that_are_all_too_short(job: Any, run: Any) -> None:
@@ -373,9 +373,9 @@ def test_a_configuration_of_transforms_that_can_not_be_used(
         (b"{", "the request is not JSON"),
         (b"[" * 100_000, "the request is not JSON"),
         ([], 'the request must be {"instances"'),
-        ({"instances": []}, "holds no instance"),
+        ({"instances": []}, "contains no instance"),
         ({"instances": [5]}, "instance 0 can't be used: it is not a JSON object"),
-        ({"instances": [ONE, {"start": "2024-01-01"}]}, "instance 1 can't be used: it has no field 'target'"),
+        ({"instances": [ONE, {"start": "2024-01-01"}]}, "instance 1 can't be used: it lacks the field 'target'"),
         ({"instances": [{**ONE, "cat": [1]}]}, "its cat has 1 categories, and 0 are expected"),
         ({"instances": [{**ONE, "dynamic_feat": [[1.0] * 49]}]}, "its dynamic_feat has 1 lists, and 0 are expected"),
         ({"instances": [ONE], "configuration": 5}, "configuration must be an object"),
@@ -437,7 +437,7 @@ def test_requests_that_come_together(trained: Any) -> None:
 def test_models_of_mxnet_are_refused(tmp_path: Path) -> None:
     (tmp_path / PARAMS).write_bytes((0x112).to_bytes(8, "little") + bytes(100))
     (tmp_path / SYMBOL).write_text("{}")
-    with pytest.raises(UserError, match="file of MXNet's: a model that was trained by the algorithm on AWS"):
+    with pytest.raises(UserError, match="MXNet file: a model that was trained by the algorithm on AWS"):
         serve(tmp_path)
 
 

@@ -303,7 +303,7 @@ AWARE = pa.array([datetime(2024, 1, 1)], pa.timestamp("ms", tz="UTC"))
         ("a.json.gz", gzip.compress(JSON)[:-9], "a.json.gz is not a complete gzip file"),
         ("a.json", b"\xff\xfe", "a.json: line 1 is not JSON"),
         ("a.parquet", b"PAR1nothing of it PAR1", "a.parquet is not a Parquet file of series"),
-        ("a.parquet", parquet(start=["2024-01-01"]), "a.parquet: row 1 can't be used: it has no field 'target'"),
+        ("a.parquet", parquet(start=["2024-01-01"]), "a.parquet: row 1 can't be used: it lacks the field 'target'"),
         ("a.parquet", parquet(start=["2024-01-01"], target=["x"]), "its target is not a list of numbers: 'x'"),
         ("a.parquet", parquet(start=AWARE, target=[[1.0]]), "has a time zone, which is not supported"),
         ("a.parquet", parquet(start=["2024-01-01"], target=[[np.inf]]), "its target has a number beyond 1e+30"),

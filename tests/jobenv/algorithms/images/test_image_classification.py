@@ -456,7 +456,7 @@ def test_lists_name_what_is_wrong_with_their_lines(job: Any, run: Any) -> None:
     job.put("train_lst", "train.lst", "\n".join(lines).encode())
     said = failure(run, job)
     assert said.startswith(
-        "5 examples of channel train can't be used: train.lst, line 2: ../../../secret.png is outside of the channel;"
+        "5 examples of channel train can't be used: train.lst, line 2: ../../../secret.png is outside the channel;"
     )
     for part in ("there is no file missing.png", "with TABs between", "its label is not a number: 'cat'", "line 6: "):
         assert part in said

@@ -206,7 +206,7 @@ def test_what_can_not_be_used_is_counted_and_named(job: Any, run: Any) -> None:
     said = failure(run, job)
     assert said.startswith(
         "6 examples of channel train can't be used: a.jpg: it is neither JPEG nor PNG; b.png: there is no annotation b.json; "
-        "c.png: object 0 is of class 2: it must be a whole number from 0 to 1; d.png: the box of object 0 is outside of the image: "
+        "c.png: object 0 is of class 2: it must be a whole number from 0 to 1; d.png: the box of object 0 is outside the image: "
     )
     assert said.endswith("; e.png: its label has 17 numbers, and label_width is 12; ...")
     job.write("inputdataconfig", {name: {"ContentType": "image/png"} for name in ("train", "validation")})
@@ -260,12 +260,16 @@ def test_bad_requests_are_answered_with_what_is_wrong(quick: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        (artefact.WEIGHTS, (0x112).to_bytes(8, "little") + b"\0" * 20, "a file of MXNet's"),
-        (artefact.WEIGHTS, b"", "no safetensors file"),
-        (artefact.SYMBOL, b'{"nodes": []}', "a network of MXNet's"),
-        (artefact.SYMBOL, b"{}", "of no detector of this algorithm"),
+        (artefact.WEIGHTS, (0x112).to_bytes(8, "little") + b"\0" * 20, "an MXNet file"),
+        (artefact.WEIGHTS, b"", "not a safetensors file"),
+        (artefact.SYMBOL, b'{"nodes": []}', "an MXNet network"),
+        (artefact.SYMBOL, b"{}", "not describe a detector of this algorithm"),
         (artefact.SYMBOL, b"nothing", "is not JSON"),
-        (artefact.SYMBOL, b'{"format": "sagewright-object-detection-1", "base_network": "vgg-16"}', "of no detector"),
+        (
+            artefact.SYMBOL,
+            b'{"format": "sagewright-object-detection-1", "base_network": "vgg-16"}',
+            "not describe a detector",
+        ),
     ],
 )
 def test_other_models_are_told_as_what_they_are(

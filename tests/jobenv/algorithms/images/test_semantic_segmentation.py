@@ -170,7 +170,7 @@ def test_label_maps_give_the_model_of_the_classes(make_job: Any, run: Any) -> No
             other.put("label_map", f"{channel}_label_map.json", json.dumps(content).encode())
         assert weights(succeeded(run, other)) == weights(one)
     other.put("label_map", "train_label_map.json", json.dumps({"map": {"0": 0, "1": 7}}).encode())
-    assert "its mask has a pixel of 14: the label map doesn't have it" in failure(run, other)
+    assert "its mask has a pixel of 14: the label map does not contain it" in failure(run, other)
     bad_ones = (
         b"{",
         b"[]",
@@ -388,14 +388,14 @@ def test_bad_requests_are_answered_with_what_is_wrong(job: Any, run: Any, monkey
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("model_best.params", (0x112).to_bytes(8, "little") + b"\0" * 20, "a file of MXNet's"),
-        ("model_best.params", b"", "no safetensors file"),
-        ("hyperparams.json", b"{}", "of no model of this algorithm"),
+        ("model_best.params", (0x112).to_bytes(8, "little") + b"\0" * 20, "an MXNet file"),
+        ("model_best.params", b"", "not a safetensors file"),
+        ("hyperparams.json", b"{}", "not describe a model of this algorithm"),
         ("hyperparams.json", b"nothing", "is not JSON"),
         (
             "hyperparams.json",
             b'{"format": "sagewright-semantic-segmentation-1", "num_classes": 999}',
-            "of no model of this algorithm",
+            "not describe a model of this algorithm",
         ),
     ],
 )

@@ -219,7 +219,7 @@ def test_marks_and_filling_are_taken_off() -> None:
 
 
 FAULTS: list[tuple[bytes, str]] = [
-    (records([([5], [6])])[:-3], "the last RecordIO frame is cut off"),
+    (records([([5], [6])])[:-3], "the last RecordIO frame is truncated"),
     (b"no such thing here", "no RecordIO magic number"),
     (recordio.write_frames([b"\xff\xff"]), "record 0: a RecordIO frame holds no aialgs.data.Record"),
     (recordio.write_frames([record.encode({"source": Tensor(np.array([4], "<i4"))}, {})]),

@@ -76,7 +76,7 @@ def test_while_it_is_away_and_much_waits_lines_are_left_out_and_that_is_said(tmp
     assert recorder.lines == []
     recorder.away, recorder.waiting = False, 0
     log.line("back")
-    assert recorder.lines[0] == "2000 lines were left out, since the server was away."
+    assert recorder.lines[0] == "2000 lines were left out, because the server was unreachable."
     assert recorder.lines[1:] == [*map(str, range(2000, 3000)), "back"]
 
 

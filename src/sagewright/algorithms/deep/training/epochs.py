@@ -161,7 +161,7 @@ def _resume(course: Course, state: State) -> int:
     try:
         return _restored(course, state, found)
     except (LookupError, TypeError, ValueError, AttributeError) as error:
-        raise UserError(f"Checkpoint {found.name} is none of this algorithm's: {error}") from error
+        raise UserError(f"Checkpoint {found.name} does not belong to this algorithm: {error}") from error
 
 
 def _restored(course: Course, state: State, found: Checkpoint) -> int:

@@ -48,7 +48,7 @@ def read(job: Job, channel: str) -> list[Series]:
                     f"Channel {channel} has more than {most} bytes of series, the most that fit into the job's memory."
                 )
     if not found:
-        raise UserError(f"No data in channel {channel}: it holds no time series.")
+        raise UserError(f"No data in channel {channel}: it contains no time series.")
     return found
 
 

@@ -46,7 +46,7 @@ def from_record(record: Any) -> Series:
         raise UserError("it is not a JSON object")
     for field in ("start", "target"):
         if record.get(field) is None:
-            raise UserError(f"it has no field '{field}'")
+            raise UserError(f"it lacks the field '{field}'")
     cat, features = record.get("cat"), record.get("dynamic_feat")
     return Series(
         instant(record["start"]),

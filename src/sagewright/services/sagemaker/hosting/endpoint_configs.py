@@ -59,7 +59,7 @@ def create_endpoint_config(context: Context, request: dict[str, Any]) -> dict[st
         _check_hosts_of_components(context, request)
     if request.get("ExplainerConfig"):
         raise ValidationException(
-            "ExplainerConfig asks for explanations by SageMaker Clarify, which Sagewright does not build yet: the endpoint would "
+            "ExplainerConfig requests explanations by SageMaker Clarify, which Sagewright does not support yet: the endpoint would "
             "answer without them. Leave ExplainerConfig out."
         )
     if shadows:
