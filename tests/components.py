@@ -45,17 +45,17 @@ class Components(Hosting):
         return self.settled_component(name)
 
     def described(self, name: str) -> dict[str, Any]:
-        told: dict[str, Any] = self.sagemaker.describe_inference_component(InferenceComponentName=name)
-        return told
+        description: dict[str, Any] = self.sagemaker.describe_inference_component(InferenceComponentName=name)
+        return description
 
     def settled_component(self, name: str, status: str = "InService", timeout_s: float = 60) -> dict[str, Any]:
         """The component once nothing is under way; it has that status then."""
         until = time.monotonic() + timeout_s
-        while (told := self.described(name))["InferenceComponentStatus"] in {"Creating", "Updating"}:
-            assert time.monotonic() < until, told
+        while (description := self.described(name))["InferenceComponentStatus"] in {"Creating", "Updating"}:
+            assert time.monotonic() < until, description
             time.sleep(0.05)
-        assert told["InferenceComponentStatus"] == status, told
-        return told
+        assert description["InferenceComponentStatus"] == status, description
+        return description
 
     def copies(self, name: str, count: int) -> dict[str, Any]:
         """The component once it was told to have so many, and has."""

@@ -124,10 +124,10 @@ class Hosting:
         """The endpoint once nothing is under way; it has that status then."""
         until = time.monotonic() + timeout_s
         while time.monotonic() < until:
-            told: dict[str, Any] = self.sagemaker.describe_endpoint(EndpointName=name)
-            if told["EndpointStatus"] not in {"Creating", "Updating", "RollingBack"}:
-                assert told["EndpointStatus"] == status, (told, self.lines(name))
-                return told
+            described: dict[str, Any] = self.sagemaker.describe_endpoint(EndpointName=name)
+            if described["EndpointStatus"] not in {"Creating", "Updating", "RollingBack"}:
+                assert described["EndpointStatus"] == status, (described, self.lines(name))
+                return described
             time.sleep(0.05)
         raise AssertionError((self.sagemaker.describe_endpoint(EndpointName=name), self.lines(name)))
 

@@ -242,13 +242,13 @@ def test_an_attempt_ends_as_it_should_and_finds_nothing(walled: RunningServer, j
     run(walled, job_name, attempt)
     job = walled.wait(job_name, timeout_s=LONGEST_S)
 
-    told = [*walled.lines(job_name), job.get("FailureReason", "")]
-    assert job["TrainingJobStatus"] == attempt.ends, told
+    described = [*walled.lines(job_name), job.get("FailureReason", "")]
+    assert job["TrainingJobStatus"] == attempt.ends, described
     assert re.search(attempt.reason, job.get("FailureReason", "")), job["FailureReason"]
     assert str(walled.data) not in job.get("FailureReason", "")
     found = contents(walled)
     for secret in secrets(walled):
-        assert not any(secret in text.encode(errors="replace") for text in told)
+        assert not any(secret in text.encode(errors="replace") for text in described)
         assert [place for place, content in found.items() if secret in content] == []
     empty(walled)
     nothing_left(walled)

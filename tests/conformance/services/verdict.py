@@ -79,10 +79,12 @@ def tally(target: Target) -> dict[str, Tally]:
     found: dict[str, Tally] = {service: Tally() for service in REFERENCES}
     for service, name in operations():
         for wrong in asked(service, name):
-            told, code = ask(target, service, name, wrong), expected(service, name, wrong)
+            described, code = ask(target, service, name, wrong), expected(service, name, wrong)
             found[service].asked += 1
-            if (told.status, told.code) != (400, code):
-                found[service].otherwise.append(f"{name}: {wrong.name}: {told.status} {told.code}, not {code}")
+            if (described.status, described.code) != (400, code):
+                found[service].otherwise.append(
+                    f"{name}: {wrong.name}: {described.status} {described.code}, not {code}"
+                )
     return found
 
 

@@ -38,10 +38,10 @@ def test_its_life(server: RunningServer) -> None:
     )
     assert made["AlgorithmArn"] == ARN + name
     for named in (name, ARN + name):
-        told = sagemaker.describe_algorithm(AlgorithmName=named)
-        assert (told["AlgorithmName"], told["AlgorithmStatus"]) == (name, "Completed")
-    assert told["TrainingSpecification"] == TRAINING
-    assert told["AlgorithmStatusDetails"] == {"ValidationStatuses": [], "ImageScanStatuses": []}
+        described = sagemaker.describe_algorithm(AlgorithmName=named)
+        assert (described["AlgorithmName"], described["AlgorithmStatus"]) == (name, "Completed")
+    assert described["TrainingSpecification"] == TRAINING
+    assert described["AlgorithmStatusDetails"] == {"ValidationStatuses": [], "ImageScanStatuses": []}
     (listed,) = sagemaker.list_algorithms(NameContains=name)["AlgorithmSummaryList"]
     assert (listed["AlgorithmArn"], listed["AlgorithmDescription"]) == (ARN + name, "ours")
     assert sagemaker.list_tags(ResourceArn=ARN + name)["Tags"] == [{"Key": "a", "Value": "b"}]

@@ -41,9 +41,11 @@ def test_a_job_reads_the_file_that_was_added(server: RunningServer, tmp_path: Pa
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     assert digest in added.stdout
     assert digest[:20] in weights(server, "list").stdout
-    told = begin_pretrained(server)
-    assert told["TrainingJobStatus"] == "Failed"
-    assert told["FailureReason"].startswith("ClientError: The file of ResNet-18 belongs to another network: it lacks ")
+    described = begin_pretrained(server)
+    assert described["TrainingJobStatus"] == "Failed"
+    assert described["FailureReason"].startswith(
+        "ClientError: The file of ResNet-18 belongs to another network: it lacks "
+    )
 
 
 def begin_pretrained(server: RunningServer) -> dict[str, Any]:
@@ -86,12 +88,12 @@ def test_weights_come_from_the_place_that_is_set(own_server: RunningServer, tmp_
         address = f"http://127.0.0.1:{shown.server_port}/"
         own_server.environ["SAGEWRIGHT_WEIGHTS_FROM_NETWORK"] = address
         own_server.start()
-        told = begin_pretrained(own_server)
+        described = begin_pretrained(own_server)
         shown.shutdown()
-    assert told["TrainingJobStatus"] == "Failed"
+    assert described["TrainingJobStatus"] == "Failed"
     assert (
         f"The download from {address}resnet18-f37072fd.pth does not match the digest in its name"
-        in told["FailureReason"]
+        in described["FailureReason"]
     )
 
 

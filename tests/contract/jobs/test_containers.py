@@ -160,9 +160,9 @@ def test_the_transition_tells_of_the_download(server: RunningServer, podman: Pod
     submit(server, job_name, f"{ECR}/{job_name.lower()}:new")
 
     job = server.wait(job_name)
-    told = {t["Status"]: t["StatusMessage"] for t in job["SecondaryStatusTransitions"]}
-    assert told["Downloading"] == "Downloading the training image"
-    assert told["Training"] == "Training image download completed. Training in progress."
+    described = {t["Status"]: t["StatusMessage"] for t in job["SecondaryStatusTransitions"]}
+    assert described["Downloading"] == "Downloading the training image"
+    assert described["Training"] == "Training image download completed. Training in progress."
     server.boto("ecr").delete_repository(repositoryName=job_name.lower(), force=True)
 
 

@@ -120,8 +120,8 @@ def test_queries_over_csv_are_run_where_the_job_is(lake: RunningServer, job_name
     s3 = lake.boto("s3")
     kept = s3.get_object(Bucket=BUCKET, Key="results/text/part-00000.csv.gz")["Body"].read()
     assert gzip.decompress(kept) == b"1,2025\n2,2025\n3,2025\n4,2026\n"
-    told = lake.boto("sagemaker").describe_processing_job(ProcessingJobName=job_name)["ProcessingInputs"][0]
-    assert told["DatasetDefinition"]["AthenaDatasetDefinition"]["Database"] == "sales"
+    described = lake.boto("sagemaker").describe_processing_job(ProcessingJobName=job_name)["ProcessingInputs"][0]
+    assert described["DatasetDefinition"]["AthenaDatasetDefinition"]["Database"] == "sales"
 
 
 def test_the_definitions_of_sdk_v2(lake: RunningServer) -> None:

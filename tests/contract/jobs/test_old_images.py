@@ -74,12 +74,12 @@ def test_an_mxnet_model_serves_and_transforms_without_a_script(
     with pytest.raises(ClientError, match="are not of the model's"):
         hosting.runtime.invoke_endpoint(EndpointName="mxnet", Body=b"[[1, 2]]", ContentType="application/json")
     until = time.monotonic() + 120
-    while (told := hosting.sagemaker.describe_transform_job(TransformJobName=job_name))[
+    while (described := hosting.sagemaker.describe_transform_job(TransformJobName=job_name))[
         "TransformJobStatus"
     ] == "InProgress":
         assert time.monotonic() < until
         time.sleep(0.1)
-    assert told["TransformJobStatus"] == "Completed", told["FailureReason"]
+    assert described["TransformJobStatus"] == "Completed", described["FailureReason"]
     done = hosting.s3.get_object(Bucket=BUCKET, Key="mxnet/out/a.csv.out")["Body"].read()
     assert json.loads(done) == [[1.0, 5.0], [0.0, -0.5]]
 

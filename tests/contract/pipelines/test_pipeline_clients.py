@@ -49,9 +49,9 @@ def test_a_whole_project_by_sdk_v2(server: RunningServer, tmp_path: Path) -> Non
     ], done.stdout + done.stderr
     sagemaker = server.boto("sagemaker")
     (package,) = sagemaker.list_model_packages(ModelPackageGroupName="pipe-v2")["ModelPackageSummaryList"]
-    told = sagemaker.describe_model_package(ModelPackageName=package["ModelPackageArn"])
-    assert told["ModelApprovalStatus"] == "Approved"
-    assert told["ModelMetrics"]["ModelQuality"]["Statistics"]["S3Uri"].endswith("/evaluation.json")
+    described = sagemaker.describe_model_package(ModelPackageName=package["ModelPackageArn"])
+    assert described["ModelApprovalStatus"] == "Approved"
+    assert described["ModelMetrics"]["ModelQuality"]["Statistics"]["S3Uri"].endswith("/evaluation.json")
 
 
 def test_sdk_v3(server: RunningServer, tmp_path: Path) -> None:

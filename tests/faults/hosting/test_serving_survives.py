@@ -285,8 +285,8 @@ def test_a_jobs_key_ends_with_it_at_the_front(hosting: Hosting) -> None:
     script = "env | grep ^AWS_ | tr '\\n' ' '; echo; sleep 100"
     server.run_shell("holder", script, image=SHELL_IMAGE)
     server.when_logged("holder", "AWS_SECRET_ACCESS_KEY=")
-    told = next(line for line in server.lines("holder") if "AWS_SECRET_ACCESS_KEY=" in line)
-    variables = dict(pair.split("=", 1) for pair in told.split() if "=" in pair)
+    described = next(line for line in server.lines("holder") if "AWS_SECRET_ACCESS_KEY=" in line)
+    variables = dict(pair.split("=", 1) for pair in described.split() if "=" in pair)
 
     keys = tuple(variables[f"AWS_{name}"] for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN"))
     first = client(server, runtime, keys).invoke_endpoint(EndpointName="kept", Body="x", ContentType="text/plain")

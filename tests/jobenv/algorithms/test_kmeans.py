@@ -163,12 +163,12 @@ def test_the_log_tells_what_clients_read(job: Any, run: Any) -> None:
     job.put("test", "x", protobuf.dump(Table(rows[10_000:])))
     assert run(job, "kmeans") == 0, job.output
     msd = inertia(rows[10_000:], centres(job))
-    told = {
+    described = {
         line.split(" <loss>=")[0].rpartition(" ")[2]: float(line.rpartition("=")[2])
         for line in job.output.splitlines()
         if " test " in line
     }
-    assert told == {"msd": pytest.approx(msd, rel=1e-5), "ssd": pytest.approx(msd * 2000, rel=1e-5)}
+    assert described == {"msd": pytest.approx(msd, rel=1e-5), "ssd": pytest.approx(msd * 2000, rel=1e-5)}
     for text in ("'extra_center_factor' was set to 'auto', evaluated to 10.", "centers into 15",
                  "local kmeans attempt #2. Current mean square distance"):  # fmt: skip
         assert text in job.output

@@ -182,11 +182,11 @@ def test_verbose_answers_tell_the_neighbours(job: Any, run: Any) -> None:
     known, truth = digits()
     for count in (1, 30):
         answer = invoke(csv(rows[:count]), "text/csv", "application/json; verbose=true")
-        told = json.loads(answer.body)["predictions"][0]
+        described = json.loads(answer.body)["predictions"][0]
         cosines = known[:1200] @ rows[0] / np.linalg.norm(known[:1200], axis=1) / np.linalg.norm(rows[0])
         nearest = np.argsort(-cosines)[:5]
-        assert_allclose(told["distances"], 1 - cosines[nearest], atol=1e-5)
-        assert told["labels"] == truth[nearest].tolist()
+        assert_allclose(described["distances"], 1 - cosines[nearest], atol=1e-5)
+        assert described["labels"] == truth[nearest].tolist()
     records = invoke(csv(rows[:2]), "text/csv", "application/x-recordio-protobuf; verbose=true")
     decoded = record.decode(next(recordio.read_frames(records.body, "x")))
     assert decoded.labels.keys() == {"predicted_label", "distances", "labels"}

@@ -349,8 +349,10 @@ def test_defaults_that_are_sent_say_nothing(name: str, train: Any) -> None:
     without, _ = train(name, settings)
     sent, log = train(name, {**settings, **left})
     if sent != without or set(left) & set(unused(log)):
-        told = {key: train(name, {**settings, key: text}) for key, text in left.items()}
-        raise AssertionError([key for key, (model, said) in told.items() if model != without or key in unused(said)])
+        described = {key: train(name, {**settings, key: text}) for key, text in left.items()}
+        raise AssertionError(
+            [key for key, (model, said) in described.items() if model != without or key in unused(said)]
+        )
 
 
 @pytest.mark.parametrize(

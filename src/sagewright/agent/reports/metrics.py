@@ -112,7 +112,7 @@ class MetricScanner:
         try:
             guarded = None if linear is not None else _guarded(pattern)
         except (re.error, ValueError, RecursionError, OverflowError) as error:
-            self._notes.append(f"Metric '{name}' is not looked for: its regex cannot be used ({error}).")
+            self._notes.append(f"Metric '{name}' is ignored: its regex cannot be used ({error}).")
             return None
         groups = linear.groups if linear is not None else guarded.groups if guarded else 0
         if not groups:

@@ -270,9 +270,9 @@ def test_two_hosts_learn_what_one_learns(make_job: Any, run: Any, together: Any)
     together(jobs, NAME)
     assert not jobs[1].model.exists() or not list(jobs[1].model.iterdir())
     assert distance(topics(jobs[0]), beta) < 0.15
-    told = [logged(job, "total_loss", "test")[-1] for job in (alone, *jobs)]
-    assert told[1] == told[2]
-    assert told[1] == pytest.approx(told[0], rel=0.01)
+    described = [logged(job, "total_loss", "test")[-1] for job in (alone, *jobs)]
+    assert described[1] == described[2]
+    assert described[1] == pytest.approx(described[0], rel=0.01)
 
 
 def test_data_larger_than_memory_is_streamed(job: Any, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:

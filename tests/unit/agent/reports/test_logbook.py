@@ -136,7 +136,7 @@ def test_what_metrics_are_left_out_is_said_in_the_log(tmp_path: Path) -> None:
     log = LogBook(recorder, MetricScanner([MetricDefinition("n", r"n=(\S+)"), MetricDefinition("bad", "(")]), 0)
     log.lines(["n=nan", "n=1e999", "n=2"])
     assert recorder.points == [("n", 2.0)]
-    assert recorder.lines[0].startswith("Metric 'bad' is not looked for")
+    assert recorder.lines[0].startswith("Metric 'bad' is ignored")
     assert recorder.lines[1] == "n=nan"
     assert recorder.lines[2].startswith("Metric 'n' was nan")
     assert recorder.lines[3:] == ["n=1e999", "n=2"]

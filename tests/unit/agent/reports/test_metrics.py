@@ -48,7 +48,7 @@ def test_a_definition_that_cannot_be_used_is_said_once(regex: str) -> None:
     own = scanner(("bad", regex), ("loss", r"loss=(\d)"))
     assert list(own.scan("loss=1")) == [("loss", 1.0)]
     (note,) = own.notes()
-    assert note.startswith("Metric 'bad' is not looked for: its regex ")
+    assert note.startswith("Metric 'bad' is ignored: its regex ")
 
 
 @pytest.mark.parametrize(
