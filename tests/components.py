@@ -1,4 +1,4 @@
-"""What tests of inference components share: endpoints that host some, components of small models, and waiting."""
+"""Shared by tests of inference components: endpoints that host some, components of small models, and waiting."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Components(Hosting):
         )
 
     def create(self, name: str, endpoint: str, copies: int = 1, **specification: Any) -> None:
-        """Of the model of its name, unless the specification says another; what is None there is left out."""
+        """The component's model has its name, unless the specification says otherwise; members that are None there are left out."""
         asked = {"ModelName": name, "ComputeResourceRequirements": SMALL} | specification
         self.sagemaker.create_inference_component(
             InferenceComponentName=name,
@@ -58,7 +58,7 @@ class Components(Hosting):
         return description
 
     def copies(self, name: str, count: int) -> dict[str, Any]:
-        """The component once it was told to have so many, and has."""
+        """Returns the component once it has the requested number of copies."""
         self.sagemaker.update_inference_component_runtime_config(
             InferenceComponentName=name, DesiredRuntimeConfig={"CopyCount": count}
         )

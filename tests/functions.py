@@ -1,4 +1,4 @@
-"""What tests of Lambda functions share: archives, and functions of a few lines."""
+"""Shared by tests of Lambda functions: archives, and functions of a few lines."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What tests of pipelines share: definitions of small steps, and waiting for an end."""
+"""Shared by tests of pipelines: definitions of small steps, and waiting for an end."""
 
 from __future__ import annotations
 

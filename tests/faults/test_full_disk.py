@@ -38,7 +38,7 @@ def free(server: RunningServer) -> int:
 
 
 def fill(server: RunningServer, leave: int) -> Path:
-    """What another program of the machine does."""
+    """Imitates another program of the machine."""
     filling: Path = server.data.parent / "filling"
     with filling.open("ab") as file:
         os.posix_fallocate(file.fileno(), file.tell(), max(1, free(server) - leave))

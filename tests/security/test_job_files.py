@@ -1,6 +1,6 @@
 """Jobs that try to have the agent read, write, wait for or choke on what isn't theirs, on a real server.
 
-Every job is told where secrets lie in the server's data directory. Whatever it tries, the secrets are nowhere that it can
+Every job learns where secrets are in the server's data directory. Whatever it tries, the secrets are nowhere that it can
 look afterwards, it ends as it should within a bounded time, and nothing of it is left.
 """
 
@@ -213,7 +213,7 @@ def empty(server: RunningServer) -> None:
 
 
 def names_below(directory: Path) -> set[str]:
-    """Of all that lies there, while the server removes what earlier jobs have left."""
+    """Files that remain while the server removes those of earlier jobs."""
     names, open_ones = set[str](), [str(directory)]
     while open_ones:
         with suppress(OSError), os.scandir(open_ones.pop()) as entries:

@@ -1,4 +1,4 @@
-"""What is said of an object besides its bytes."""
+"""Metadata of an object."""
 
 from __future__ import annotations
 

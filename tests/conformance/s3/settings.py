@@ -1,4 +1,4 @@
-"""What a bucket is configured with: kept, told, deleted."""
+"""Configurations of a bucket: stored, returned, deleted."""
 
 from __future__ import annotations
 

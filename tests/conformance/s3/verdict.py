@@ -16,7 +16,7 @@ HERE = Path(__file__).parent
 KNOWN: dict[str, str] = {
     "an object under a customer s key needs that key": "not served: such a request is refused with NotImplemented",
 }
-"""What the embedded server is known not to do, with the reason; a check that passes all the same must leave this list."""
+"""Known gaps of the embedded server, with the reasons; a check that passes must leave this list."""
 
 ASKING = frozenset({"refusal", "refused"})
 """Functions that ask on behalf of a check, whose line says more."""

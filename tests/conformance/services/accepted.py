@@ -1,4 +1,4 @@
-"""What SageMaker accepts though it may not be built here, and what it answers about resources that nobody has created."""
+"""Requests that SageMaker accepts though they may not be built here, and answers about resources that were never created."""
 
 from __future__ import annotations
 

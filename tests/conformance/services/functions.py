@@ -28,7 +28,7 @@ TRUST = {
 
 
 def asked(target: Target, packed: bytes) -> dict[str, Any]:
-    """Of CreateFunction, with a role that is there."""
+    """Arguments of CreateFunction, with an existing role."""
     role = fresh("role")
     made = target.boto("iam").create_role(RoleName=role, AssumeRolePolicyDocument=json.dumps(TRUST))
     return {

@@ -125,7 +125,7 @@ def a_fifo_queue_has_no_standard_topic(target: Target) -> None:
 
 @check
 def one_queue_has_one_subscription(target: Target) -> None:
-    """API Subscribe: a subscription that is there is told again"""
+    """API Subscribe: an existing subscription is returned again"""
     sns, topic, (_, arn) = target.boto("sns"), a_topic(target), a_queue(target)
     made = {sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)["SubscriptionArn"] for _ in range(2)}
     assert len(made) == 1

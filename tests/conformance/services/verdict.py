@@ -14,7 +14,7 @@ from services.target import Target
 
 HERE = Path(__file__).parent
 KNOWN: dict[str, str] = {}
-"""What Sagewright is known not to do, with the reason; a check that passes all the same must leave this list."""
+"""Known gaps of Sagewright, with the reasons; a check that passes must leave this list."""
 
 INTRODUCTION = """# Conformance of the services
 
@@ -44,7 +44,7 @@ class Verdict:
 
 @dataclass
 class Tally:
-    """Of the wrong requests to a service: how many were asked, and which were answered otherwise than at AWS."""
+    """Wrong requests to a service: how many were sent, and which were answered differently from AWS."""
 
     asked: int = 0
     otherwise: list[str] = field(default_factory=list)

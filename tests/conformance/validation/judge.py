@@ -60,10 +60,10 @@ FORMS = frozenset({"sns", "sts", "iam"})
 REST = frozenset({"lambda", "scheduler", "sagemaker-metrics"})
 """Services whose members stand in paths, queries and headers too: those are text, and those of paths have to be there."""
 PLACED = "check"
-"""What stands in a path where the wrong member stands elsewhere."""
+"""Marker in a path whose wrong member is elsewhere."""
 SIGNED_AS = {"cloudwatch": "monitoring", "sagemaker-metrics": "sagemaker"}
 LEFT_OUT = frozenset({("sqs", name, "enum") for name in ("CreateQueue", "GetQueueAttributes", "ReceiveMessage")})
-"""What is no fault at AWS, names of attributes that aren't there, or comes after another."""
+"""Requests that AWS does not refuse, unknown attribute names, and faults that follow from another."""
 
 
 @dataclass(frozen=True)

@@ -86,7 +86,7 @@ def test_sdk_v2_trains_deploys_and_tunes_one(server: RunningServer, tmp_path: Pa
 
 
 def test_names_of_properties_are_suggested(server: RunningServer) -> None:
-    """What resources have, and what their record may have."""
+    """Resources, and the limits of their record."""
     sagemaker, name = server.boto("sagemaker"), f"suggested-{uuid.uuid4().hex[:8]}"
     sagemaker.create_experiment(ExperimentName=name, Tags=[{"Key": f"team{name}", "Value": "a"}])
 

@@ -44,7 +44,7 @@ def fault(call: Any, **request: Any) -> tuple[str, str]:
 
 
 def eventually(probe: Callable[[], Any], timeout_s: float = 30) -> Any:
-    """What `probe` gives once it gives something."""
+    """Returns the first true result of `probe`."""
     deadline = time.monotonic() + timeout_s
     while not (found := probe()):
         assert time.monotonic() < deadline

@@ -45,7 +45,7 @@ def fault(call: Any, **request: Any) -> str:
 
 
 def listed(call: Callable[..., dict[str, Any]], member: str, **request: Any) -> Iterator[dict[str, Any]]:
-    """What a list tells, page by page."""
+    """Yields the entries of a list, page by page."""
     page = call(**request)
     yield from page[member]
     while page["Truncated"]:

@@ -45,7 +45,7 @@ def fault(call: Any, **request: Any) -> str:
 
 
 def checked(public: Any, algorithm: str, signature: bytes, message: bytes) -> None:
-    """Raises InvalidSignature: the signature is checked by somebody else than the server."""
+    """Raises InvalidSignature: another program than the server checks the signature."""
     digest = getattr(hashes, f"SHA{algorithm[-3:]}")()
     if algorithm.startswith("ECDSA"):
         public.verify(signature, message, ec.ECDSA(digest))
@@ -138,7 +138,7 @@ def test_a_shared_secret(kms: Any) -> None:
 
 
 def wrapped(kms: Any, key: str, plain: bytes, algorithm: str = "RSAES_OAEP_SHA_256") -> dict[str, Any]:
-    """What ImportKeyMaterial needs of a material."""
+    """Arguments of ImportKeyMaterial for a material."""
     described = kms.get_parameters_for_import(KeyId=key, WrappingAlgorithm=algorithm, WrappingKeySpec="RSA_2048")
     public: Any = load_der_public_key(described["PublicKey"])
     if algorithm.startswith("RSA_AES"):

@@ -52,7 +52,7 @@ def test_filter_patterns_on_json(logs: Any, group: str) -> None:
 
 
 def query(logs: Any, group: str, text: str, **changes: Any) -> list[dict[str, str]]:
-    """What a query finds, a row each, without the pointers."""
+    """Results of a query, one row each, without the pointers."""
     now = int(time.time())
     request = {"logGroupName": group, "startTime": now - 3600, "endTime": now, "queryString": text}
     found = logs.get_query_results(queryId=logs.start_query(**(request | changes))["queryId"])

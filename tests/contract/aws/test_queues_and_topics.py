@@ -43,7 +43,7 @@ def fault(call: Any, **request: Any) -> str:
 
 
 def bodies(sqs: Any, url: str, **asked: Any) -> list[str]:
-    """What can be received, each deleted once it was."""
+    """Receives all available messages and deletes each."""
     found: list[str] = []
     while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, **asked).get("Messages", []):
         for message in messages:

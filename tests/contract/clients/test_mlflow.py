@@ -35,7 +35,7 @@ IMAGE = "sagewright/mlflow-tracking-server"
 
 @dataclass(frozen=True)
 class Page:
-    """What a browser got: where it was led, and what stands there."""
+    """A browser's result: the final address and the page."""
 
     status: int
     url: str

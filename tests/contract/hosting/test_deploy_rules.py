@@ -133,7 +133,7 @@ def hosting(server: RunningServer) -> Hosting:
 
 
 def statuses_told(server: RunningServer, endpoint: str) -> list[str]:
-    """Of the events that the log group of the rule `told` has."""
+    """Events in the log group of the rule `told`."""
     lines = server.boto("logs").filter_log_events(logGroupName="/aws/events/endpoints")["events"]
     described = [json.loads(line["message"])["detail"] for line in lines]
     return [one["EndpointStatus"] for one in described if one["EndpointName"] == endpoint]

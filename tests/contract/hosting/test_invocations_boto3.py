@@ -122,7 +122,7 @@ def test_captured_data_and_a_shadow_that_is_slow(hosting: Hosting) -> None:
 
 
 def test_metrics_by_variant(hosting: Hosting) -> None:
-    """Also of those that are under way when what was counted is told, twice a second."""
+    """Also of those that are under way when counts are reported, twice a second."""
     slow = "import time; time.sleep(1.2 if 'slow' in data else 0)\n        assert 'bad' not in data\n        return f"
     hosting.model("measured", ECHO.replace("return f", slow))
     hosting.endpoint("measured", hosting.variant("v", "measured"))

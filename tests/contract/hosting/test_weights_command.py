@@ -80,7 +80,7 @@ def begin_pretrained(server: RunningServer) -> dict[str, Any]:
 
 
 def test_weights_come_from_the_place_that_is_set(own_server: RunningServer, tmp_path: Path) -> None:
-    """What comes from there is looked at: a file that is not what its name says is none."""
+    """Downloads are verified: a file that does not match its digest is refused."""
     (tmp_path / "resnet18-f37072fd.pth").write_bytes(b"another file")
     handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as shown:

@@ -1,4 +1,4 @@
-"""Images of one's own: pushed by Podman to the registry, trained as containers, by boto3 and SDK v2."""
+"""Custom images: pushed by Podman to the registry, trained as containers, by boto3 and SDK v2."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def members(server: RunningServer, job: dict[str, Any]) -> dict[str, bytes]:
 
 
 def containers(podman: Podman, server: RunningServer) -> list[str]:
-    """Of the server's jobs, running or not."""
+    """Containers of the server's jobs, running or not."""
     shown = json.loads(podman("ps", "--all", "--format", "json") or "[]")
     return [c["Id"] for c in shown if (c["Labels"] or {}).get("sagewright.directory", "").startswith(str(server.data))]
 

@@ -30,7 +30,7 @@ def running(own_server: RunningServer) -> RunningServer:
 
 
 def spot(name: str, **changes: Any) -> dict[str, Any]:
-    """What makes a spot job of a request."""
+    """Members that make a request one for a spot job."""
     return {
         "EnableManagedSpotTraining": True,
         "StoppingCondition": {"MaxRuntimeInSeconds": 100, "MaxWaitTimeInSeconds": 200},

@@ -1,4 +1,4 @@
-"""What CreateTrainingJob takes and refuses as AWS does, beyond the life of a job: places, images, profiles, isolation."""
+"""CreateTrainingJob accepts and refuses requests as AWS does, beyond the life of a job: places, images, profiles, isolation."""
 
 from __future__ import annotations
 
@@ -367,7 +367,7 @@ print("shape", tuple(torch.load("/tmp/whole.pt").weight.shape))
 @pytest.mark.sampled(2)
 @pytest.mark.parametrize("image", OLD_SCRIPTS)
 def test_scripts_run_on_what_their_images_held(server: RunningServer, job_name: str, bucket: str, image: str) -> None:
-    """What later releases dropped: of scikit-learn, pandas, NumPy, XGBoost, torch's default, and setuptools."""
+    """Uses features that later releases dropped: of scikit-learn, pandas, NumPy, XGBoost, torch's default, and setuptools."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as archive:
         info = tarfile.TarInfo("train.py")

@@ -19,7 +19,7 @@ Records = list[dict[str, Any]]
 
 
 class Bucket:
-    """A bucket beside a queue that is told of it."""
+    """A bucket beside a queue that receives its notifications."""
 
     def __init__(self, server: RunningServer, **configuration: Any) -> None:
         self.s3, self.sqs = server.boto("s3"), server.boto("sqs")

@@ -1,4 +1,4 @@
-"""Pipelines driven by boto3: what runs, what is told, how executions end, are stopped and tried again, and what is refused."""
+"""Pipelines driven by boto3: steps, descriptions, how executions end, are stopped and tried again, and what is refused."""
 
 from __future__ import annotations
 

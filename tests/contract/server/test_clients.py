@@ -30,7 +30,7 @@ def run(server: RunningServer, *command: str, cwd: Path = EXAMPLES) -> str:
 
 
 def run_warm(server: RunningServer, program: Path, text: str, *arguments: str) -> str:
-    """What a program of SDK v2 says, whose own start is not what is tested."""
+    """Output of a program of SDK v2, whose own start is not under test."""
     program.write_text(text)
     done = server.sdk_v2(program, *arguments)
     assert done.returncode == 0, done.stdout + done.stderr + server.log()

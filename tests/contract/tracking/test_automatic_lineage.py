@@ -1,4 +1,4 @@
-"""What the server makes of jobs, models, packages and endpoints in lineage, seen by boto3 a moment later."""
+"""Lineage that the server records for jobs, models, packages and endpoints, read by boto3 a moment later."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ SEEN = [
     "('Output', 'ModelDeployment', 'ContributedTo', 'action'), ('Output', 'ModelGroup', 'AssociatedWith', 'context')]",
     "endpoint_arn: [('Input', 'ModelDeployment', 'AssociatedWith', 'action')]",
 ]
-"""What SDKs see of the chain from data to an endpoint."""
+"""The SDKs' view of the chain from data to an endpoint."""
 
 
 @pytest.fixture(scope="module")

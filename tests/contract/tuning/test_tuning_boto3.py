@@ -1,4 +1,4 @@
-"""Hyperparameter tuning jobs driven by boto3: what is tried, what is told, how they end, and what is refused."""
+"""Hyperparameter tuning jobs driven by boto3: trials, descriptions, ends, and refusals."""
 
 from __future__ import annotations
 

@@ -103,7 +103,7 @@ def turned() -> bytes:
 
 @dataclass(frozen=True)
 class Case:
-    """What an algorithm needs besides its ranges; `narrowed` stands for ranges whose ends take minutes on any data, and for lists
+    """Needs of an algorithm besides its ranges; `narrowed` replaces ranges whose ends take minutes on any data, and lists
     of values; `second`: a channel besides train, "" for none; `files`: one more channel of these.
     """
 

@@ -73,7 +73,7 @@ def test_a_killed_server_and_killed_copies(hosting: Components) -> None:
 
 
 def left_beside_logs(hosting: Components) -> list[Path]:
-    """Of an agent that vanished its own log is kept."""
+    """The log of a vanished agent is kept."""
     return [
         path
         for place in hosting.server.left_of_jobs()

@@ -48,7 +48,7 @@ def hosting(own_server: RunningServer) -> Hosting:
 
 
 def client(server: RunningServer, url: str, keys: tuple[str, ...] = ()) -> Any:
-    """Of the runtime API, which tries nothing twice. `keys`: id, secret and session token; the admin's if there are none."""
+    """A client of the runtime API without retries. `keys`: id, secret and session token; the admin's if there are none."""
     access, secret, *token = keys or server.key()
     return boto3.client(
         "sagemaker-runtime",
@@ -241,7 +241,7 @@ def test_an_asynchronous_invocation_waits_for_the_next_server(hosting: Hosting) 
 
 @contextmanager
 def ends(fronts: list[psutil.Process], timeout_s: float = 20) -> Iterator[None]:
-    """What is done in the block ends them."""
+    """The block must end them."""
     assert fronts
     yield
     _gone, alive = psutil.wait_procs(fronts, timeout_s)

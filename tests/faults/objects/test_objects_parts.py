@@ -60,7 +60,7 @@ def test_a_server_killed_between_parts(own_server: RunningServer) -> None:
 
 
 def test_a_server_killed_while_it_takes_parts(own_server: RunningServer) -> None:
-    """What was acknowledged is there, what was not can be sent again, and the whole is what was sent."""
+    """Acknowledged parts exist, others can be sent again, and the whole is complete."""
     own_server.start()
     upload, data = Upload(own_server), [os.urandom(SIZE) for _ in range(12)]
     begun = threading.Semaphore(0)

@@ -239,7 +239,7 @@ SAME: dict[str, frozenset[str]] = {
     "ipinsights": frozenset({"batch_metrics_publish_interval"}),
     "randomcutforest": frozenset({"eval_metrics", "mini_batch_size"}),
 }  # fmt: skip
-"""What says how the training is watched, carried out or checked, not what it comes to; or needs what no sample has."""
+"""Hyperparameters of how training is watched, run or checked, which don't change its result; or that no sample can use."""
 
 
 def another(name: str, each: Hyperparameter) -> str:
@@ -282,7 +282,7 @@ def with_needs(name: str, each: Hyperparameter) -> Settings:
 
 @pytest.fixture(scope="module")
 def known() -> dict[Any, tuple[dict[str, bytes], str]]:
-    """What trainings came to, by their settings."""
+    """Results of trainings, by their settings."""
     return {}
 
 

@@ -27,7 +27,7 @@ def test_the_clients_first_choice_that_is_offered_counts(accept: str, form: str)
 
 
 @pytest.mark.parametrize(
-    ("content_type", "accept", "status", "told"),
+    ("content_type", "accept", "status", "described"),
     [
         ("text/csv", "*/*", 415, "Content-type text/csv is not supported; these are: image/jpeg"),
         ("image/png", "image/*", 406, "Accept type image/* is not supported; these are: application/json, "),

@@ -1,4 +1,4 @@
-"""The server itself: workers that die, hang and end, streams, large bodies, and what is no HTTP."""
+"""The server itself: workers that die, hang and end, streams, large bodies, and invalid HTTP."""
 
 from __future__ import annotations
 

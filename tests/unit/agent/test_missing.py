@@ -1,4 +1,4 @@
-"""What a job's log advises about a module that its environment lacks."""
+"""Advice in a job's log about a module that its environment lacks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What runs on what: each image that an SDK names has an environment or a reason, and the page says which."""
+"""Environments of images: each image that an SDK names has an environment or a reason, and the page says which."""
 
 from __future__ import annotations
 

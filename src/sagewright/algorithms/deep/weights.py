@@ -62,13 +62,13 @@ def fill(module: torch.nn.Module, tensors: Tensors, what: str) -> None:
     module.load_state_dict(dict(tensors))
 
 
-def check(wanted: Tensors, given: Tensors, what: str) -> None:
+def check(expected: Tensors, given: Tensors, what: str) -> None:
     """Raises UserError if the names, shapes or types of `given` differ from those of `wanted`."""
-    missing, extra = sorted(wanted.keys() - given.keys()), sorted(given.keys() - wanted.keys())
+    missing, extra = sorted(expected.keys() - given.keys()), sorted(given.keys() - expected.keys())
     if missing or extra:
         said = [f"it lacks {_some(missing)}"] * bool(missing) + [f"it has {_some(extra)} too many"] * bool(extra)
         raise UserError(f"{what} belongs to another network: {'; '.join(said)}.")
-    for name, tensor in wanted.items():
+    for name, tensor in expected.items():
         other = given[name]
         if other.shape != tensor.shape or other.dtype != tensor.dtype:
             raise UserError(

@@ -29,9 +29,9 @@ def freeze(module: nn.Module, pattern: str) -> None:
     frozen = 0
     everything = list(module.named_parameters())
     with _deadline(pattern):
-        wanted = re.compile(pattern)
+        regex = re.compile(pattern)
         for name, each in everything:
-            if wanted.match(name) or wanted.match(mxnet_name(name)):
+            if regex.match(name) or regex.match(mxnet_name(name)):
                 each.requires_grad_(False)
                 frozen += 1
     if frozen == len(everything):

@@ -130,8 +130,8 @@ def _text(number: int, instance: Any, names: tuple[str, str]) -> str:
 def _wants_matrix(instance: Mapping[str, Any]) -> bool:
     """True for `{"configuration": {"attention_matrix": "true"}}`."""
     configuration = instance.get("configuration")
-    wanted = configuration.get(MATRIX) if isinstance(configuration, Mapping) else None
-    return str(wanted).lower() == "true"
+    flag = configuration.get(MATRIX) if isinstance(configuration, Mapping) else None
+    return str(flag).lower() == "true"
 
 
 def _check_lengths(sentences: Sequence[Sequence[int]]) -> None:
@@ -142,5 +142,5 @@ def _check_lengths(sentences: Sequence[Sequence[int]]) -> None:
 
 def _is_accepted(accept: str, media: str) -> bool:
     """True if the client accepts the format of its request."""
-    wanted = {ContentType.parse(text).media for text in accept.split(",") if text.strip()}
-    return not wanted or bool(wanted & {media, "*/*", "application/*"})
+    accepted = {ContentType.parse(text).media for text in accept.split(",") if text.strip()}
+    return not accepted or bool(accepted & {media, "*/*", "application/*"})

@@ -161,7 +161,7 @@ def with_fields(rows: np.ndarray, beyond: int = 0) -> list[dict[str, Any]]:
 
 
 def test_dynamic_features_are_used(job: Any, run: Any) -> None:
-    """What doubles the values on some days is known of the days to forecast."""
+    """The feature that doubles the values on some days is known for the days to forecast."""
     rows = seasonal(60, 63)
     job.configure({**VALUES, "epochs": "25"}, {"train": LINES})
     job.put("train", "train.json", lines(with_fields(rows)))

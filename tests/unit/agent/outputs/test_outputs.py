@@ -1,4 +1,4 @@
-"""What is uploaded of the directories that a job has left, and what is said of the rest."""
+"""Uploads of the directories that a job has left, and messages about the rest."""
 
 from __future__ import annotations
 

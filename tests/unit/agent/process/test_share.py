@@ -1,4 +1,4 @@
-"""What an agent says and does about its host's share of the machine."""
+"""An agent's messages and actions about its host's share of the machine."""
 
 from __future__ import annotations
 

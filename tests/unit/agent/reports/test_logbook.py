@@ -1,4 +1,4 @@
-"""What of a log is kept, and what is said about the rest."""
+"""Lines of a log that are kept, and messages about the rest."""
 
 from __future__ import annotations
 

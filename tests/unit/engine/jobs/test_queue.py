@@ -1,4 +1,4 @@
-"""Who starts first: jobs pass one that doesn't fit, and none waits for ever for those that pass it."""
+"""The order of starts: jobs pass one that doesn't fit, and none waits forever for those that pass it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sagewright.store.jobs.jobs import JobDraft, ResourceScope
 
 SCOPE = ResourceScope("training", "000000000000", "us-east-1")
 HALF, WHOLE, QUARTER = "ml.c5.xlarge", "ml.c5.2xlarge", "ml.c5.large"
-"""Of the machine's 8 CPUs and 16 GiB."""
+"""Demand out of the machine's 8 CPUs and 16 GiB."""
 
 
 class Line:

@@ -1,4 +1,4 @@
-"""What steps of an execution may keep: a row, all rows, and what their references make; and how callbacks find their step."""
+"""Budgets of an execution's steps: a row, all rows, and the output of their references; and how callbacks find their step."""
 
 from __future__ import annotations
 

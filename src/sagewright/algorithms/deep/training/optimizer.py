@@ -59,8 +59,8 @@ class TorchOptimizer:
             for name, tensor in kept.items():
                 if number >= len(learnt):
                     raise UserError(f"{what} belongs to another training run: its optimizer has {number}.{name}.")
-                wanted = 1 if name == STEP else learnt[number].numel()
-                if math.prod(tensor.shape) != wanted:
+                expected = 1 if name == STEP else learnt[number].numel()
+                if math.prod(tensor.shape) != expected:
                     raise UserError(
                         f"{what} belongs to another training run: its optimizer has {number}.{name} of {list(tensor.shape)}."
                     )

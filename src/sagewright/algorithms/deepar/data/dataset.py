@@ -54,11 +54,11 @@ class Fields:
         count = 0 if given is None else len(given)
         if count != self.features:
             raise UserError(f"its dynamic_feat has {count} lists, and {self.features} are expected")
-        wanted = len(series) + horizon
-        if given is not None and count and given.shape[1] != wanted:
+        length = len(series) + horizon
+        if given is not None and count and given.shape[1] != length:
             beyond = f", {len(series)} and {horizon} that are to be forecast" if horizon else ""
             raise UserError(
-                f"its dynamic_feat has lists of {given.shape[1]} values, and the target has {wanted}{beyond}"
+                f"its dynamic_feat has lists of {given.shape[1]} values, and the target has {length}{beyond}"
             )
 
 
