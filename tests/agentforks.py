@@ -121,7 +121,7 @@ def _become(asked: dict[str, Any], making: int, errors: int, theirs: int) -> Non
 
 
 class Popen:
-    """What a server uses of `subprocess.Popen` for its fork server."""
+    """The part of `subprocess.Popen` that a server uses for its fork server."""
 
     name = ""
     """That of the socket."""

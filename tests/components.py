@@ -1,4 +1,4 @@
-"""What tests of inference components share: endpoints that host some, components of small models, and waiting."""
+"""Shared by tests of inference components: endpoints that host some, components of small models, and waiting."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Components(Hosting):
         )
 
     def create(self, name: str, endpoint: str, copies: int = 1, **specification: Any) -> None:
-        """Of the model of its name, unless the specification says another; what is None there is left out."""
+        """The component's model has its name, unless the specification says otherwise; members that are None there are left out."""
         asked = {"ModelName": name, "ComputeResourceRequirements": SMALL} | specification
         self.sagemaker.create_inference_component(
             InferenceComponentName=name,
@@ -45,20 +45,20 @@ class Components(Hosting):
         return self.settled_component(name)
 
     def described(self, name: str) -> dict[str, Any]:
-        told: dict[str, Any] = self.sagemaker.describe_inference_component(InferenceComponentName=name)
-        return told
+        description: dict[str, Any] = self.sagemaker.describe_inference_component(InferenceComponentName=name)
+        return description
 
     def settled_component(self, name: str, status: str = "InService", timeout_s: float = 60) -> dict[str, Any]:
         """The component once nothing is under way; it has that status then."""
         until = time.monotonic() + timeout_s
-        while (told := self.described(name))["InferenceComponentStatus"] in {"Creating", "Updating"}:
-            assert time.monotonic() < until, told
+        while (description := self.described(name))["InferenceComponentStatus"] in {"Creating", "Updating"}:
+            assert time.monotonic() < until, description
             time.sleep(0.05)
-        assert told["InferenceComponentStatus"] == status, told
-        return told
+        assert description["InferenceComponentStatus"] == status, description
+        return description
 
     def copies(self, name: str, count: int) -> dict[str, Any]:
-        """The component once it was told to have so many, and has."""
+        """Returns the component once it has the requested number of copies."""
         self.sagemaker.update_inference_component_runtime_config(
             InferenceComponentName=name, DesiredRuntimeConfig={"CopyCount": count}
         )

@@ -169,7 +169,7 @@ class RunningServer:
         return [handle["pid"] for handle in self.handles() if backend.poll(handle)]
 
     def left_of_jobs(self) -> list[Path]:
-        """What the data directory has of jobs."""
+        """The data directory's folders of jobs."""
         place = self.data / "jobs"
         return list(place.iterdir()) if place.exists() else []
 

@@ -16,7 +16,7 @@ PROGRAM = Path(__file__).with_name("serverforks.py")
 
 
 class ForkedServer:
-    """What the tests use of `subprocess.Popen`, for a process that is another one's child."""
+    """The part of `subprocess.Popen` that tests use, for a process that is another one's child."""
 
     def __init__(self, number: int) -> None:
         self.number = number

@@ -1,4 +1,4 @@
-"""What tests of Lambda functions share: archives, and functions of a few lines."""
+"""Shared by tests of Lambda functions: archives, and functions of a few lines."""
 
 from __future__ import annotations
 
@@ -38,6 +38,6 @@ class Functions:
 
     def invoke(self, name: str, payload: Any = None, **members: Any) -> tuple[dict[str, Any], Any]:
         """The answer, and its payload as what it says."""
-        told = self.client.invoke(FunctionName=name, Payload=json.dumps(payload or {}), **members)
-        text = told["Payload"].read()
-        return told, json.loads(text) if text else None
+        described = self.client.invoke(FunctionName=name, Payload=json.dumps(payload or {}), **members)
+        text = described["Payload"].read()
+        return described, json.loads(text) if text else None

@@ -1,4 +1,4 @@
-"""What tests of endpoints share: models whose code is a few lines, endpoints of them, and waiting for a status."""
+"""Shared by tests of endpoints: models whose code is a few lines, endpoints of them, and waiting for a status."""
 
 from __future__ import annotations
 
@@ -124,15 +124,15 @@ class Hosting:
         """The endpoint once nothing is under way; it has that status then."""
         until = time.monotonic() + timeout_s
         while time.monotonic() < until:
-            told: dict[str, Any] = self.sagemaker.describe_endpoint(EndpointName=name)
-            if told["EndpointStatus"] not in {"Creating", "Updating", "RollingBack"}:
-                assert told["EndpointStatus"] == status, (told, self.lines(name))
-                return told
+            described: dict[str, Any] = self.sagemaker.describe_endpoint(EndpointName=name)
+            if described["EndpointStatus"] not in {"Creating", "Updating", "RollingBack"}:
+                assert described["EndpointStatus"] == status, (described, self.lines(name))
+                return described
             time.sleep(0.05)
         raise AssertionError((self.sagemaker.describe_endpoint(EndpointName=name), self.lines(name)))
 
     def lines(self, name: str) -> list[str]:
-        """What its model servers have said."""
+        """Log lines of its model servers."""
         try:
             found = self.server.boto("logs").filter_log_events(logGroupName=f"/aws/sagemaker/Endpoints/{name}")
         except Exception as error:  # the reason of a failure is told with it, not in its place
@@ -140,7 +140,7 @@ class Hosting:
         return [event["message"] for event in found["events"]]
 
     def says(self, name: str, line: str, timeout_s: float = 20) -> bool:
-        """Whether its model servers say it: lines come to the log a little after what they tell of."""
+        """Whether its model servers say it: lines come to the log a little after what they report."""
         deadline = time.monotonic() + timeout_s
         while line not in self.lines(name):
             if time.monotonic() > deadline:
@@ -149,7 +149,7 @@ class Hosting:
         return True
 
     def all_answered(self, name: str, word: str, times: int = 20, timeout_s: float = 30) -> None:
-        """Return once so many requests on end are answered with `word`: the front is told of a change after its status says so."""
+        """Return once so many requests on end are answered with `word`: the front learns of a change after its status says so."""
         until = time.monotonic() + timeout_s
         while (found := {self._word(name) for _ in range(times)}) != {word}:
             assert time.monotonic() < until, found

@@ -1,4 +1,4 @@
-"""What tests of pipelines share: definitions of small steps, and waiting for an end."""
+"""Shared by tests of pipelines: definitions of small steps, and waiting for an end."""
 
 from __future__ import annotations
 
@@ -79,17 +79,17 @@ class Pipelines:
 
     def wait(self, arn: str, timeout_s: float = 120) -> dict[str, Any]:
         until = time.monotonic() + timeout_s
-        while (told := self.describe(arn))["PipelineExecutionStatus"] in LIVE:
-            assert time.monotonic() < until, f"{told}\n{self.steps(arn)}\n{self.server.log()}"
+        while (described := self.describe(arn))["PipelineExecutionStatus"] in LIVE:
+            assert time.monotonic() < until, f"{described}\n{self.steps(arn)}\n{self.server.log()}"
             time.sleep(0.05)
-        return told
+        return described
 
     def run(self, name: str, **members: Any) -> dict[str, Any]:
         return self.wait(self.start(name, **members))
 
     def describe(self, arn: str) -> dict[str, Any]:
-        told: dict[str, Any] = self.sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn)
-        return told
+        described: dict[str, Any] = self.sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn)
+        return described
 
     def steps(self, arn: str) -> dict[str, dict[str, Any]]:
         """By name, in the order in which they began."""

@@ -133,7 +133,7 @@ def _renewal(connection: psycopg.Connection[tuple[Any, ...]]) -> str:
 
 
 def _signature(connection: psycopg.Connection[tuple[Any, ...]]) -> tuple[Any, ...]:
-    """Of the schema: another once anything of it was made, changed or removed."""
+    """Fingerprint of the schema: it changes when anything is created, changed or removed."""
     return connection.execute(_SIGNATURE).fetchone() or ()
 
 

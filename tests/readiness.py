@@ -1,4 +1,4 @@
-"""Of a server that keeps sandboxes ready: which there are, and what is left of them."""
+"""Sandboxes that a server keeps ready: which exist, and their remains."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def ran_ahead(server: RunningServer) -> bool:
 
 
 def left(processes: list[psutil.Process], directories: list[Path]) -> list[str]:
-    """What is still there of sandboxes: processes, directories, control groups."""
+    """Remains of sandboxes: processes, directories, control groups."""
     found = [f"process {one.pid}" for one in processes if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
     found += [str(directory) for directory in directories if directory.exists()]
     for directory in directories:

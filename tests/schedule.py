@@ -138,7 +138,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 
 
 def scope(nodeid: str) -> str:
-    """What one process has to run, by the name of a test in it."""
+    """Tests that one process runs, by the name of one of them."""
     file = nodeid.partition("::")[0]
     if file in SCATTERED:
         return nodeid

@@ -24,7 +24,7 @@ MODULES = (
     "uvicorn.lifespan.off",
     "uvicorn.loops.uvloop",
 )
-"""What a server imports at its start, and what it imports with the first jobs and requests."""
+"""Modules that a server imports at its start, and with the first jobs and requests."""
 
 
 def start(asked: dict[str, Any]) -> None:
@@ -76,7 +76,7 @@ def reap(running: dict[int, int]) -> None:
 
 
 def load() -> None:
-    """What every server has in memory soon after its start."""
+    """Modules that every server has in memory soon after its start."""
     for module in MODULES:
         importlib.import_module(module)
     from sagewright.algorithms.schema import catalogue

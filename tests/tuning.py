@@ -1,4 +1,4 @@
-"""What tests of tuning jobs share: a training script whose objective is known, requests, and waiting for an end."""
+"""Shared by tests of tuning jobs: a training script whose objective is known, requests, and waiting for an end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Refuses a list of phrases in docstrings, comments and pages, and docstrings that begin with "What" or "Of"."""
+"""Refuses a list of phrases in docstrings, comments, pages and fragments, and docstrings that begin with "What" or "Of"."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 SOURCES = ("src", "packages", "tools")
-PAGES = ("README.md", "AGENTS.md", "DESIGN.md", "docs")
+TESTS = ("tests",)
+"""Only docstrings are checked here: reading the comments of all tests would take as long as everything else."""
+PAGES = ("README.md", "AGENTS.md", "DESIGN.md", "docs", "changelog.d")
 GENERATED = {"conformance.md", "s3-conformance.md"}
 """Pages whose rows are names of tests."""
 BEGINNINGS = re.compile(r"(What|Of)\b")
@@ -20,7 +22,9 @@ PHRASES = re.compile(
     r"\b("
     r"(is|are|was|were|be|been) told(?! apart| from)|tells? of|whoever|who asks?|for who\b|"
     r"as AWS has it|held against|has a look|have .{1,30} looked at|"
-    r"nobody has|nobody knows|somebody|(?<!there )is no [A-Z]\w+|of one's own"
+    r"nobody has|nobody knows|somebody|(?<!there )(is|are) no [A-Z]\w+|of one's own|"
+    r"at AWS|kept and told|is had|can't be had|in so many words|who has asked|(is|are) wanted for|for ever|"
+    r"(is|are) held against|what is made|told again"
     r")\b"
 )
 
@@ -34,7 +38,7 @@ def docstrings(tree: ast.AST) -> Iterator[tuple[int, str]]:
                 yield statement.lineno, value.value
 
 
-def faults_of_code(path: Path) -> Iterator[str]:
+def faults_of_code(path: Path, comments: bool) -> Iterator[str]:
     text = path.read_text()
     where = path.relative_to(ROOT)
     for line, doc in docstrings(ast.parse(text)):
@@ -42,7 +46,7 @@ def faults_of_code(path: Path) -> Iterator[str]:
             yield f'{where}:{line} a docstring begins with "{found[1]}"'
         for found in PHRASES.finditer(doc):
             yield f'{where}:{line} "{found[0]}"'
-    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+    for token in tokenize.generate_tokens(io.StringIO(text).readline) if comments else ():
         if token.type == tokenize.COMMENT and (found := PHRASES.search(token.string)):
             yield f'{where}:{token.start[0]} "{found[0]}"'
 
@@ -56,11 +60,11 @@ def faults_of_page(path: Path) -> Iterator[str]:
 
 
 def main() -> int:
-    code = [path for folder in SOURCES for path in sorted((ROOT / folder).rglob("*.py"))]
+    code = {path: folder in SOURCES for folder in SOURCES + TESTS for path in sorted((ROOT / folder).rglob("*.py"))}
     named = [ROOT / name for name in PAGES]
     pages = [page for path in named for page in ([*path.rglob("*.md")] if path.is_dir() else [path])]
     pages = sorted(page for page in pages if page.name not in GENERATED)
-    found = [fault for path in code for fault in faults_of_code(path)]
+    found = [fault for path, comments in code.items() for fault in faults_of_code(path, comments)]
     found += [fault for path in pages for fault in faults_of_page(path)]
     print("\n".join(found) or "prose holds")
     return 1 if found else 0

@@ -148,7 +148,7 @@ def coverage_page() -> Iterator[str]:
             yield ", ".join(f"`{name}`" for name in names) + ".\n"
             yield f"Not served: {totals[service] - len(names)}.\n"
         if nothing[service]:
-            yield f"{len(nothing[service])} of those answer as at AWS without any such resource:"
+            yield f"{len(nothing[service])} of those answer as on AWS without any such resource:"
             yield "lists are empty, and the others do not find it.\n"
             yield ", ".join(f"`{name}`" for name in nothing[service]) + ".\n"
 

@@ -39,7 +39,7 @@ def main() -> int:
 
 
 def install(names: list[str], check: bool) -> int:
-    """`check`: raises CalledProcessError where the list of packages can't be had."""
+    """`check`: raises CalledProcessError where the list of packages is unavailable."""
     environ = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     subprocess.run(["apt-get", "update", "-qq"], check=check, env=environ)
     command = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *names]

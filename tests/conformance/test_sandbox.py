@@ -1,4 +1,4 @@
-"""What every sandbox must do, whatever it can and cannot isolate. A new one adds a line to SANDBOXES."""
+"""Duties of every sandbox, whatever it can and cannot isolate. A new one adds a line to SANDBOXES."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ LACKING = {
     },
     "container": {"joins_network", "shared_memory", "stand_in_programs", "shared_views", "private_views"},
 }  # fmt: skip
-"""What each sandbox cannot give, known here so that one that gives less than before is seen."""
+"""Capabilities that each sandbox lacks, listed here so that a regression is noticed."""
 
 
 def lacks(run: Run, *names: str) -> bool:
@@ -192,7 +192,7 @@ def test_the_exit_code_is_the_processs(run: Run, code: int) -> None:
 
 
 def test_a_signals_end_is_seen(run: Run) -> None:
-    """Of a child: the first process of a pid namespace is spared by signals that it does not handle."""
+    """Uses a child: the first process of a pid namespace ignores signals without a handler."""
     script = "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)"
     with run.start(["sh", "-c", f'python -c "{script}"; exit $?']) as process:
         assert process.wait(60) in {-11, 139}
@@ -241,7 +241,7 @@ def test_the_environment_is_writable_and_stays_as_it_was(run: Run, environment: 
 
 
 def test_an_environment_of_another_user_can_be_laid_over(run: Run, tmp_path: Path) -> None:
-    """Several servers may share environments; root maps them whoever made them."""
+    """Several servers may share environments; root maps them regardless of their owner."""
     if os.geteuid() != 0 or run.sandbox.name != "bwrap" or not run.gives("layers"):
         return
     run.environment, layer = tmp_path / "theirs", tmp_path / "layer"

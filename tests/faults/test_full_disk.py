@@ -38,7 +38,7 @@ def free(server: RunningServer) -> int:
 
 
 def fill(server: RunningServer, leave: int) -> Path:
-    """What another program of the machine does."""
+    """Imitates another program of the machine."""
     filling: Path = server.data.parent / "filling"
     with filling.open("ab") as file:
         os.posix_fallocate(file.fileno(), file.tell(), max(1, free(server) - leave))
@@ -84,8 +84,11 @@ class Bystanders:
         assert set(self.agents) <= set(self.server.agents())
         sagemaker = self.server.boto("sagemaker")
         assert sagemaker.describe_training_job(TrainingJobName="sleeps")["TrainingJobStatus"] == "InProgress"
-        told = sagemaker.describe_endpoint(EndpointName="idle")
-        assert (told["EndpointStatus"], told["ProductionVariants"][0]["CurrentInstanceCount"]) == ("InService", 1)
+        described = sagemaker.describe_endpoint(EndpointName="idle")
+        assert (described["EndpointStatus"], described["ProductionVariants"][0]["CurrentInstanceCount"]) == (
+            "InService",
+            1,
+        )
         runtime = self.server.boto("sagemaker-runtime")
         assert (
             runtime.invoke_endpoint(EndpointName="idle", Body=b"x", ContentType="text/plain")["Body"].read()
@@ -183,12 +186,12 @@ if os.geteuid() == 0:  # what only root can set up is no test for others, rather
         assert base64.b64decode(token).startswith(b"AWS:")
         port = urlsplit(small.endpoint)
         connection = http.client.HTTPConnection(str(port.hostname), port.port or 80)
-        told = {"Authorization": f"Basic {token}"}
-        connection.request("POST", "/v2/pushed/blobs/uploads/", headers=told)
+        described = {"Authorization": f"Basic {token}"}
+        connection.request("POST", "/v2/pushed/blobs/uploads/", headers=described)
         answer = connection.getresponse()
         answer.read()
         place = answer.headers["Location"]
-        connection.request("PATCH", place, body=bytes(64 * MIB), headers=told)
+        connection.request("PATCH", place, body=bytes(64 * MIB), headers=described)
         answer = connection.getresponse()
         text = answer.read().decode()
         assert answer.status == 507 and '"code":"DENIED"' in text and "bytes free" in text

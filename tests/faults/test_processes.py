@@ -24,7 +24,7 @@ from sagewright.sandbox.kernel import runs
 if TYPE_CHECKING:
     from conftest import RunningServer
 
-TOLD = "was told to stop from outside (SIGTERM to its agent)"
+TOLD = "was stopped from outside (SIGTERM to its agent)"
 HANDLER = "trap 'echo asked to end; exit 0' TERM; echo started; while true; do sleep 0.1; done"
 
 

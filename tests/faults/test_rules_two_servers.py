@@ -31,7 +31,7 @@ def servers(
 
 
 def decide(server: RunningServer) -> str:
-    """A version is registered and approved; what is to be told of that."""
+    """A version is registered and approved; the expected events."""
     sagemaker = server.boto("sagemaker")
     specification = {"Containers": [{"Image": "own:latest"}]}
     arn = sagemaker.create_model_package(ModelPackageGroupName=GROUP, InferenceSpecification=specification)

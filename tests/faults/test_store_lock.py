@@ -1,4 +1,4 @@
-"""The store's writer lock is held for long, or much is deleted: the event loop goes on, and who must wait is told so in time.
+"""The store's writer lock is held for long, or much is deleted: the event loop goes on, and waiting writers are refused in time.
 
 SAGEWRIGHT_TEST_LINES: how many lines the deleted group has (100,000; `make soak` 600,000).
 """
@@ -112,7 +112,7 @@ def test_a_lock_of_another_process(running: RunningServer) -> None:
 
 
 def refused(running: RunningServer, number: int) -> None:
-    """Each kind of writer is told to come again, in its own service's words, and nothing was done."""
+    """Each kind of writer is asked to retry, in its own service's words, and nothing was done."""
     began = time.monotonic()
     asks: list[tuple[Callable[[], Any], str]] = [
         (lambda: running.boto("s3", config=ONCE).put_object(Bucket="outputs", Key="k", Body=b"x"), "SlowDown"),

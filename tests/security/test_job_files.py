@@ -1,6 +1,6 @@
 """Jobs that try to have the agent read, write, wait for or choke on what isn't theirs, on a real server.
 
-Every job is told where secrets lie in the server's data directory. Whatever it tries, the secrets are nowhere that it can
+Every job learns where secrets are in the server's data directory. Whatever it tries, the secrets are nowhere that it can
 look afterwards, it ends as it should within a bounded time, and nothing of it is left.
 """
 
@@ -81,7 +81,7 @@ while time.monotonic() < until:
 """
 
 MANY = "for n in range(30_000): os.close(os.open(f'/opt/ml/model/{n}', os.O_CREAT))"
-NOT_A_DIRECTORY = r"ClientError: Artifact upload failed:/opt/ml/\S+ is no directory any more"
+NOT_A_DIRECTORY = r"ClientError: Artifact upload failed:/opt/ml/\S+ is no longer a directory"
 TOO_MUCH = r"ClientError: Artifact upload failed:Insufficient disk space: /opt/ml/\S+ has \d+\.\d GiB, and VolumeSizeInGB is 1\."
 
 ATTEMPTS = {
@@ -171,7 +171,7 @@ ATTEMPTS = {
     "checkpoints are a link": Attempt(
         "rmdir /opt/ml/checkpoints; ln -s DATA /opt/ml/checkpoints; sleep 3",
         "Failed",
-        "ClientError: Artifact upload failed:/opt/ml/checkpoints is no directory any more",
+        "ClientError: Artifact upload failed:/opt/ml/checkpoints is no longer a directory",
         CHECKPOINTS,
     ),
     "closed checkpoints": Attempt("cd /opt/ml/checkpoints; echo x > f; chmod 0 f .; sleep 3", request=CHECKPOINTS),
@@ -213,7 +213,7 @@ def empty(server: RunningServer) -> None:
 
 
 def names_below(directory: Path) -> set[str]:
-    """Of all that lies there, while the server removes what earlier jobs have left."""
+    """Files that remain while the server removes those of earlier jobs."""
     names, open_ones = set[str](), [str(directory)]
     while open_ones:
         with suppress(OSError), os.scandir(open_ones.pop()) as entries:
@@ -242,13 +242,13 @@ def test_an_attempt_ends_as_it_should_and_finds_nothing(walled: RunningServer, j
     run(walled, job_name, attempt)
     job = walled.wait(job_name, timeout_s=LONGEST_S)
 
-    told = [*walled.lines(job_name), job.get("FailureReason", "")]
-    assert job["TrainingJobStatus"] == attempt.ends, told
+    described = [*walled.lines(job_name), job.get("FailureReason", "")]
+    assert job["TrainingJobStatus"] == attempt.ends, described
     assert re.search(attempt.reason, job.get("FailureReason", "")), job["FailureReason"]
     assert str(walled.data) not in job.get("FailureReason", "")
     found = contents(walled)
     for secret in secrets(walled):
-        assert not any(secret in text.encode(errors="replace") for text in told)
+        assert not any(secret in text.encode(errors="replace") for text in described)
         assert [place for place, content in found.items() if secret in content] == []
     empty(walled)
     nothing_left(walled)

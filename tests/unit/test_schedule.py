@@ -1,4 +1,4 @@
-"""What the schedule of the tests says of files is true of them."""
+"""The schedule's statements about files of tests are true."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_always(): pass
 
 
 def names(place: Path, *options: str, seed: str = "1") -> set[str]:
-    """Of the tests that are run."""
+    """The tests that are run."""
     arguments = [sys.executable, "-m", "pytest", "-p", "tests.schedule", "--collect-only", "-q", *options]
     environ = {
         **os.environ,

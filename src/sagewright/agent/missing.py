@@ -47,7 +47,7 @@ def advice(image: Image, last_lines: Iterable[str]) -> str | None:
         return None
     module = found[-1]
     distribution = _LEFT_OUT.get(image.framework, {}).get(module)
-    known = f"AWS's image holds it in the package {distribution}. " if distribution else ""
+    known = f"AWS's image contains it in the package {distribution}. " if distribution else ""
     return (
         f"The environment of {image.repository} here has no module '{module}'. {known}In script mode, name the "
         "package in a requirements.txt beside the script; in any other job, install it with pip first."

@@ -77,7 +77,7 @@ class OptMl:
         except OSError as error:
             if error.errno not in {errno.ELOOP, errno.ENOTDIR}:
                 raise
-            raise NotADirectoryError(errno.ENOTDIR, f"/opt/ml/{path} is no directory any more") from error
+            raise NotADirectoryError(errno.ENOTDIR, f"/opt/ml/{path} is no longer a directory") from error
 
     def beneath(self, inside: str) -> str:
         """Returns a path that the job names, relative to /opt/ml. Raises ClientError."""

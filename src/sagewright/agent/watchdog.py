@@ -40,7 +40,7 @@ class Watchdog:
             if self._gone_for_s() > SPARE_S:
                 self._end(0)
             elif self._overdue_s() > SPARE_S:
-                sys.stderr.write("the agent is stuck beyond its time and gives up\n")
+                sys.stderr.write("the agent is stuck beyond its deadline and exits\n")
                 self._last_words()
                 self._end(0)
 

@@ -211,7 +211,7 @@ def _made_cell(place: CellDirectory) -> Cell | None:
     try:
         return Cell(place.kind, place.directory)
     except Exception as error:
-        sys.stderr.write(f"no sandbox can be kept ready: {type(error).__name__}: {error}\n")
+        sys.stderr.write(f"cannot prepare a sandbox: {type(error).__name__}: {error}\n")
         return None
 
 

@@ -46,23 +46,23 @@ def address(host: str, deadline: float) -> str:
 
 
 def _lead(job: str, hosts: tuple[str, ...], said: Any, answer: Answer, deadline: float) -> Any:
-    told, peers = {hosts[0]: said}, {}
+    messages, peers = {hosts[0]: said}, {}
     with contextlib.ExitStack() as stack:
         server = stack.enter_context(_listen(address(hosts[0], deadline)))
-        while len(told) < len(hosts):
+        while len(messages) < len(hosts):
             server.settimeout(max(deadline - time.monotonic(), 0.01))
             try:
                 peer, _ = server.accept()
             except TimeoutError:
-                missing = ", ".join(host for host in hosts if host not in told)
+                missing = ", ".join(host for host in hosts if host not in messages)
                 raise PlatformError(f"these hosts did not join in time: {missing}") from None
             stack.callback(peer.close)
             message = _greet(peer, job)
             if message is None or message.get("job") != job or message.get("host") not in hosts:
                 peer.close()
                 continue
-            told[message["host"]], peers[message["host"]] = message["said"], peer
-        result = answer({host: told[host] for host in hosts})
+            messages[message["host"]], peers[message["host"]] = message["said"], peer
+        result = answer({host: messages[host] for host in hosts})
         for peer in peers.values():
             _send(peer, {"job": job, "answer": result})
     return result
@@ -73,7 +73,7 @@ def _listen(own: str) -> socket.socket:
         try:
             return socket.create_server((own, port))
         except OSError:
-            logging.info("Port %d of %s is taken.", port, own)
+            logging.info("Port %d of %s is in use.", port, own)
     raise PlatformError(f"no port from {PORTS.start} to {PORTS.stop - 1} is free on {own}")
 
 

@@ -40,7 +40,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         declaration = catalogue.find(repository)
         if declaration is None:
-            raise PlatformError(f"There is no built-in algorithm in repository {repository} here.")
+            raise PlatformError(f"The repository {repository} has no built-in algorithm.")
         if command == "kernels":
             rehearse(declaration, dict(pair.split("=", 1) for pair in pairs))
             return 0
@@ -71,7 +71,7 @@ def rehearse(declaration: Declaration, values: Mapping[str, str]) -> None:
 def serve(declaration: Declaration, model_directory: Path) -> int:
     """Serves the model until the process is ended; returns the exit code. Raises UserError if the algorithm has no server."""
     if declaration.serve is None:
-        raise UserError(f"{declaration.title} can't serve a model here.")
+        raise UserError(f"{declaration.title} can't serve a model.")
     try:
         settings = ServingSettings.read(os.environ, workers=1)
     except WrongSetting as error:

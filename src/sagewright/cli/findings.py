@@ -75,14 +75,14 @@ def _limits(settings: Settings) -> Finding:
         how = "as a user on cgroup v2: systemd-run --user --scope sagewright up"
         return Finding("limits", False, f"CPUs and memory of jobs are not limited by force: {found.reason}; {how}")
     lacking = "" if not found.reason else f"; the others are not limited: {found.reason}"
-    held = f"a job is held to its share by cgroup v{found.version}: {', '.join(given)}{lacking}"
+    held = f"cgroup v{found.version} limits each job to its share: {', '.join(given)}{lacking}"
     return Finding("limits", not lacking, held)
 
 
 def _hosts(settings: Settings) -> Finding:
     support = network_support()
     given = support.given and settings.host_network != "shared"
-    fallback = "" if given else "; the hosts of a job are at different loopback addresses of this machine"
+    fallback = "" if given else "; the hosts of a job use different loopback addresses of this machine"
     return Finding("a network for each host", given, f"{support.reason}{fallback} (setting: {settings.host_network})")
 
 
@@ -114,6 +114,4 @@ def _engine() -> Finding:
     except (Unavailable, EngineFailed) as error:
         return Finding("container engine", False, f"images of your own cannot be run: {error}")
     unlimited = "" if limits.get("MemoryLimit") else "; it cannot limit memory here (no delegated control group)"
-    return Finding(
-        "container engine", True, f"{found.kind} by {found.how}: images of your own run as containers{unlimited}"
-    )
+    return Finding("container engine", True, f"{found.kind} by {found.how}: custom images run as containers{unlimited}")

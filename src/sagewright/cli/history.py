@@ -79,7 +79,7 @@ def _bring(s3: Any, uri: str, target: Path) -> int:
     except ClientError as error:
         fail(answer(error))
     except (OSError, ValueError) as error:
-        fail(f"The event logs in {uri} cannot be brought here: {error}")
+        fail(f"The event logs in {uri} cannot be downloaded: {error}")
     return count
 
 

@@ -64,9 +64,9 @@ def add_list(app: typer.Typer, kind: JobKind) -> None:
     @app.command("list")
     def list_(
         data: DataOption = None,
-        status: Annotated[str | None, typer.Option(help="Only jobs of this status.")] = None,
+        status: Annotated[str | None, typer.Option(help="Only jobs with this status.")] = None,
         contains: Annotated[str | None, typer.Option(help="Only jobs with this in their name.")] = None,
-        limit: Annotated[int, typer.Option(help="How many, newest first.")] = 20,
+        limit: Annotated[int, typer.Option(help="Number of entries, newest first.")] = 20,
     ) -> None:
         """The newest jobs."""
         filters = {"StatusEquals": status, "NameContains": contains}
@@ -95,7 +95,7 @@ def add_logs(app: typer.Typer, kind: JobKind) -> None:
     def logs(
         name: Name,
         data: DataOption = None,
-        follow: Annotated[bool, typer.Option("--follow", "-f", help="Until the job has ended.")] = False,
+        follow: Annotated[bool, typer.Option("--follow", "-f", help="Follow until the job has ended.")] = False,
     ) -> None:
         """The job's log lines, host by host."""
         settings = settings_of(data=data)

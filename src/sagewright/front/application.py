@@ -144,7 +144,7 @@ class InvocationApplication:
         endpoint = await self._dispatch.endpoint(name, requested.component)
         if endpoint.asynchronous:
             raise faults.validation(
-                f"Endpoint {self._dispatch.where(name).endpoint} is asynchronous: it takes InvokeEndpointAsync alone."
+                f"Endpoint {self._dispatch.where(name).endpoint} is asynchronous: it accepts only InvokeEndpointAsync."
             )
         fleet, variant = self._dispatch.choose(endpoint, requested)
         _check_model(variant, requested)
@@ -206,7 +206,7 @@ class InvocationApplication:
         endpoint = await self._dispatch.endpoint(name, requested.component)
         if endpoint.asynchronous:
             raise faults.validation(
-                f"Endpoint {self._dispatch.where(name).endpoint} is asynchronous: it takes InvokeEndpointAsync alone."
+                f"Endpoint {self._dispatch.where(name).endpoint} is asynchronous: it accepts only InvokeEndpointAsync."
             )
         _fleet, variant = self._dispatch.choose(endpoint, requested)
         _check_model(variant, requested)
@@ -237,7 +237,7 @@ class InvocationApplication:
             async with asyncio.timeout(STREAM_TIMEOUT_S + _SLOW_S):
                 broke_off = await _pass_on(stream, send)
         except TimeoutError:
-            log.warning("a client of endpoint %s took too long to read its stream: it is cut off", name)
+            log.warning("a client of endpoint %s took too long to read its stream: it is truncated", name)
             self._ended(name, variant).client_errors += 1
             return None
         except (ClientGone, asyncio.CancelledError):

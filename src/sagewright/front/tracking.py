@@ -160,7 +160,7 @@ class TrackingApplication:
                 403, "PERMISSION_DENIED", "UpstreamRequest for a new URL: CreatePresignedMlflowTrackingServerUrl."
             )
         if request.method not in _SAFE and not _same_origin(request):
-            raise TrackingRefused(403, "PERMISSION_DENIED", "A page of another origin may not ask this.")
+            raise TrackingRefused(403, "PERMISSION_DENIED", "Requests from pages of another origin are refused.")
         incoming.prove()
         body = await incoming.whole(MOST_BODY, too_long)
         return await self._pass_on(tracker, _ask(request, path, body), f"{passes.PREFIX}{name}", send)
@@ -170,7 +170,7 @@ class TrackingApplication:
         token = dict(request.query_pairs()).get(passes.TOKEN, "")
         tracker, one = await self._passed(name, token, passes.URL), self._pass(token, passes.URL)
         if tracker is None or one is None or token in self._used:
-            raise TrackingRefused(403, "PERMISSION_DENIED", "This URL is not good any more; ask for a new one.")
+            raise TrackingRefused(403, "PERMISSION_DENIED", "This URL has expired; request a new one.")
         now = now_ms()
         self._used = {text: until for text, until in self._used.items() if until > now} | {token: one.until_ms}
         session = passes.written(replace(one, kind=passes.SESSION, until_ms=now + 1000 * one.session_s), self._secret)

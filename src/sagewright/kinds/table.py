@@ -15,7 +15,7 @@ KINDS: dict[str, Kind] = {}
 
 
 def register(kind: Kind) -> Kind:
-    """Adds a kind, with its state machine, before a server starts. Raises RuntimeError for a name that is taken."""
+    """Adds a kind, with its state machine, before a server starts. Raises RuntimeError for a name that is in use."""
     if kind.name in KINDS:
         raise RuntimeError(f"the kind of job {kind.name} is registered twice")
     KINDS[kind.name] = kind

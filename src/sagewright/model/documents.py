@@ -23,7 +23,7 @@ def read_json(text: str | bytes) -> Any:
     if memory > MOST_MEMORY:  # unless the brackets and commas are inside texts
         memory -= sum(_memory(data, *found.span()) for found in _STRING.finditer(data))
         if memory > MOST_MEMORY:
-            raise ValueError(f"its values take {memory} bytes in memory, and the most is {MOST_MEMORY}")
+            raise ValueError(f"its values take {memory} bytes in memory; the limit is {MOST_MEMORY}")
     document = orjson.loads(data)
     if data.count(b"[") + data.count(b"{") > MOST_DEPTH and is_deeper(document, MOST_DEPTH):
         raise ValueError(f"lists and objects are nested more than {MOST_DEPTH} deep")

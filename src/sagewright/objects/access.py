@@ -30,7 +30,7 @@ class Access:
 
 def too_large(bucket: str, key: str, size: int, most: int) -> AwsError:
     """Returns the error that `read_bytes` raises for an object larger than its caller accepts."""
-    return AwsError("EntityTooLarge", f"s3://{bucket}/{key} has {size} bytes; at most {most} can be read here.", 400)
+    return AwsError("EntityTooLarge", f"s3://{bucket}/{key} has {size} bytes; at most {most} can be read.", 400)
 
 
 class ObjectStore(Protocol):
@@ -77,7 +77,7 @@ def external_access(settings: Settings) -> Access | None:
     try:
         port = url.port
     except ValueError:
-        raise _bad("its port is no number") from None
+        raise _bad("its port is not a number") from None
     if url.scheme not in {"s3", "http", "https"} or not url.hostname:
         raise _bad("it must be s3://HOST:PORT, http://HOST:PORT or https://HOST")
     if url.path.strip("/"):

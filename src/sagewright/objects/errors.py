@@ -20,7 +20,7 @@ def lost(key: str) -> AwsError:
     """Returns the error for an object whose row exists but whose bytes don't: S3's code for an unreadable object, which clients
     don't retry."""
     message = (
-        f"The content of the object '{key}' is lost: its file is missing from the server's data directory, or cut off. "
+        f"The content of the object '{key}' is lost: its file is missing from the server's data directory, or truncated. "
         "`sagewright objects scrub` lists all such objects."
     )
     return AwsError("InvalidObjectState", message, 403, {"Key": key})

@@ -146,7 +146,7 @@ def _full_disk_reported() -> Iterator[None]:
     except OSError as error:
         if error.errno not in FULL_ERRORS:
             raise
-        raise _refusal(f"The registry's disk cannot take the layer ({error.strerror}).") from error
+        raise _refusal(f"The registry's disk cannot store the layer ({error.strerror}).") from error
 
 
 def _refusal(message: str) -> AwsError:

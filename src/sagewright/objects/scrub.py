@@ -135,10 +135,10 @@ def _fault(blobs: BlobStore, blob: str, kept: _Kept) -> tuple[str, str] | None:
         return "corrupt", f"{blob} cannot be read: {error.strerror}"
     etag = checksums.multipart_etag(md5s) if kept.part_sizes else md5s[0]
     if etag != kept.etag:
-        return "corrupt", f"{blob} has the ETag {etag}, that of what was put is {kept.etag}"
+        return "corrupt", f"{blob} has the ETag {etag}, but the object was put with {kept.etag}"
     for name, checksum in counted.items():
         if checksums.encoded(checksum) != kept.checksums[name]:
-            return "corrupt", f"{blob} does not have the {name} of what was put"
+            return "corrupt", f"{blob} does not match its {name}"
     return None
 
 

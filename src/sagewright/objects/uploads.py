@@ -265,7 +265,7 @@ def _joined(upload: Upload, parts: list[UploadPart], blob: Blob) -> Version:
 
 
 def _check_whole(upload: Upload, new: Version, expected: Expected) -> None:
-    """Raises InvalidRequest, BadDigest. As at AWS, an upload without an algorithm is only checked against S3's default."""
+    """Raises InvalidRequest, BadDigest. As on AWS, an upload without an algorithm is only checked against S3's default."""
     if expected.size is not None and expected.size != new.size:
         raise errors.invalid_request(
             f"The provided 'x-amz-mp-object-size' header value {expected.size} does not match what was computed: {new.size}"

@@ -49,7 +49,7 @@ def hold(conditions: list[dict[str, Any]], known: ReferenceResolver, budget: Bud
 
     Raises BadReference, also for values that cannot be compared.
     """
-    shared = budget or Budget("What its references make", MOST_MADE)
+    shared = budget or Budget("The output of its references", MOST_MADE)
     return all(_holds(one, known, shared) for one in conditions)
 
 

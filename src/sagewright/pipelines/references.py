@@ -144,7 +144,7 @@ def resolve(value: Any, known: ReferenceResolver, budget: Budget | None = None) 
     `budget`: by default MOST_MADE bytes for this value alone. Raises BadReference, also for a value that exceeds it.
     """
     try:
-        return _resolved(value, known, budget or Budget("What its references make", MOST_MADE))
+        return _resolved(value, known, budget or Budget("The output of its references", MOST_MADE))
     except OverBudget as error:
         raise BadReference(f"{error}.") from None
 

@@ -46,7 +46,7 @@ def read_retries(step: Mapping[str, Any]) -> tuple[RetryPolicy, ...]:
     """Parses a step's retry policies. Raises BadDefinition."""
     documents, name, type_ = step.get("RetryPolicies") or [], step["Name"], step["Type"]
     if documents and not step_type(type_).retried:
-        raise BadDefinition(f"Step '{name}' is of type {type_}, which takes no RetryPolicies.")
+        raise BadDefinition(f"Step '{name}' is of type {type_}, which accepts no RetryPolicies.")
     return tuple(_read(name, type_, one) for one in documents)
 
 

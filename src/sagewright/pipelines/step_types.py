@@ -196,7 +196,7 @@ register(
 register(StepType("Job", lacking="CreateJob is not served", operation="CreateJob", retried=True))
 register(StepType("NotebookJob", lacking="a notebook job is a Training step, as both SDKs send it", retried=True))
 for _cluster, _where in (("EMR", "are no EMR clusters"), ("EMRServerless", "is no EMR Serverless")):
-    _lacking = f"there {_where} here; a Processing step with a PySparkProcessor runs Spark"
+    _lacking = f"there {_where}; a Processing step with a PySparkProcessor runs Spark"
     register(StepType(_cluster, lacking=_lacking, retried=True))
 for _name, _lacking in {
     "Athena": "Athena's queries are not built",

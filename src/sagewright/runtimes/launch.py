@@ -71,7 +71,7 @@ def _check_algorithm(image: Image, purpose: str) -> None:
     assert declaration is not None  # a test checks that each has one
     if purpose == Purpose.SERVE and declaration.serve is None:
         raise CannotRun(
-            f"Cannot run the image {image.uri}: the built-in algorithm {image.framework} can't serve a model here."
+            f"Cannot run the image {image.uri}: the built-in algorithm {image.framework} can't serve a model."
         )
 
 
@@ -164,5 +164,5 @@ def _processing_entrypoint(image: Image) -> list[str]:
     if image.framework == "spark":
         return ["smspark-submit"]
     raise CannotRun(
-        f"Cannot run the image {image.uri} for processing without a ContainerEntrypoint: it has no default here."
+        f"Cannot run the image {image.uri} for processing without a ContainerEntrypoint: it has no default."
     )

@@ -174,26 +174,26 @@ _WHY_NO_PROGRAM = {
     "model-monitor": "Model Monitor's analyzer is not built yet",
     "debugger-rules": "Debugger's rules are not built",
     "detailed-profiler": "the profiler's reports are not built",
-    "geospatial": "SageMaker's geospatial libraries are not here",
+    "geospatial": "SageMaker's geospatial libraries are not available",
     "inspect-ai": "evaluations by Inspect AI are not built",
 }
 """Reasons why AWS's processing programs and tools are unsupported, by a part of the repository's name."""
 _WHY_NO_SERVER = {
-    "djl": "DJL Serving runs large models with engines of its own, which are not here",
-    "tei": "Text Embeddings Inference is a server of its own, which is not here",
-    "triton": "the Triton server is not here",
-    "tgi": "Text Generation Inference is a server of its own, which is not here",
+    "djl": "DJL Serving runs large models with its own engines, which are not available",
+    "tei": "Text Embeddings Inference is a separate server, which is not available",
+    "triton": "the Triton server is not available",
+    "tgi": "Text Generation Inference is a separate server, which is not available",
     "neuron": "it needs AWS Inferentia devices",
     "eia": "it needs AWS Elastic Inference accelerators",
     "neo": "it runs models that SageMaker Neo has compiled",
-    "sparkml": "SparkML models are served from MLeap bundles, and there is no MLeap here",
-    "vllm": "vLLM is a server of its own, which is not here",
-    "sglang": "SGLang is a server of its own, which is not here",
-    "llama": "llama.cpp is a server of its own, which is not here",
-    "llamacpp": "llama.cpp is a server of its own, which is not here",
-    "whisperx": "WhisperX is a server of its own, which is not here",
-    "ray": "Ray Serve is a server of its own, which is not here",
-    "stabilityai": "Stability AI's models and their code are not here",
+    "sparkml": "SparkML models are served from MLeap bundles, and MLeap is not available",
+    "vllm": "vLLM is a separate server, which is not available",
+    "sglang": "SGLang is a separate server, which is not available",
+    "llama": "llama.cpp is a separate server, which is not available",
+    "llamacpp": "llama.cpp is a separate server, which is not available",
+    "whisperx": "WhisperX is a separate server, which is not available",
+    "ray": "Ray Serve is a separate server, which is not available",
+    "stabilityai": "Stability AI's models and their code are not available",
 }
 """Reasons why serving images are unsupported, by the first matching word of the repository's name."""
 
@@ -254,7 +254,7 @@ def _no_server_reason(image: Image) -> str:
         for word, reason in _WHY_NO_SERVER.items():
             if any(word == part or (word == "neuron" and part == "neuronx") for part in words):
                 return reason
-    return "its content is not known here"
+    return "its content is unknown"
 
 
 def _java_for_spark(version: str) -> str:

@@ -88,7 +88,7 @@ def _probe_as_root(bwrap: Path, scratch: Path) -> Abilities:
                 return Abilities(overlay, maps, users.whole)
     finally:
         users.close()
-    raise Unavailable(f"bwrap cannot make its namespaces here: {said}")
+    raise Unavailable(f"bwrap cannot create its namespaces: {said}")
 
 
 def _try_as_root(bwrap: Path, scratch: Path, users: Users, *, maps: bool, overlay: bool) -> str:
@@ -115,7 +115,7 @@ def _probe_as_user(bwrap: Path, scratch: Path) -> Abilities:
             said = _start([str(bwrap)], list(AS_USER), seen)
         if not said:
             return Abilities(overlay, maps=False, whole=False)
-    raise Unavailable(f"bwrap cannot make its namespaces here: {said}")
+    raise Unavailable(f"bwrap cannot create its namespaces: {said}")
 
 
 @contextmanager

@@ -280,6 +280,6 @@ def _probe(cgroups: Cgroups) -> str | None:
         done = subprocess.run([*group.wrapper, "/bin/true"], capture_output=True, text=True, check=False, timeout=20)
         return None if done.returncode == 0 else f"a process cannot enter a separate group: {done.stderr.strip()}"
     except OSError as error:
-        return f"a separate group cannot be made: {error}"
+        return f"cannot create a separate group: {error}"
     finally:
         group.remove()

@@ -19,7 +19,7 @@ def choose_sandbox(setting: str, scratch: Path) -> tuple[Sandbox, str]:
     Raises Unavailable if bwrap or a container is required and not available.
     """
     if setting == "container":
-        return ContainerSandbox(), "the image brings its own file system"
+        return ContainerSandbox(), "the image has its own file system"
     if setting == "plain":
         return PlainSandbox(), "the server's setting says so"
     try:

@@ -101,5 +101,5 @@ def _probe(outside: bool) -> Support:
         finally:
             switch.close()
     except (NetworkFailed, OSError) as error:
-        return Support(False, f"network namespaces cannot be used here: {error}")
+        return Support(False, f"network namespaces cannot be used: {error}")
     return Support(True, "network namespaces on a switch of the job's own")

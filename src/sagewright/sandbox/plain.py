@@ -12,7 +12,7 @@ from sagewright.sandbox.overlay import Places, make_private_environment
 _WHY_NOT = {
     "own_ml_root": "without a mount namespace /opt/ml would be shared by all jobs; SAGEWRIGHT_ML_ROOT names the job's own",
     "own_tmp": "TMPDIR points to a directory of the job, but /tmp itself is the machine's",
-    "own_pids": "without a pid namespace every process of the user is seen",
+    "own_pids": "without a pid namespace every process of the user is visible",
     "hosts_file": "/etc/hosts is the machine's",
     "no_network": "without a network namespace the machine's network is in reach",
     "read_only_system": "the process may write whatever its user may",

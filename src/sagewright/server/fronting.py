@@ -288,7 +288,7 @@ class Fronting:
         try:
             self._keep_counts(document["counted"])
         except Exception:
-            log.exception("what was counted of invocations could not be kept")
+            log.exception("the counts of invocations could not be stored")
 
     def _keep_counts(self, counted: list[dict[str, Any]]) -> None:
         settings, at_ms = self._settings, now_ms()

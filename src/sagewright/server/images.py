@@ -134,7 +134,7 @@ class ImagesApi:
             headers = [("Range", _range(error.size))]
             return RegistryRefused("BLOB_UPLOAD_INVALID", str(error), 416, headers).response
         except WrongDigest as error:
-            return RegistryRefused("DIGEST_INVALID", f"The digest of what was sent is another: {error}", 400).response
+            return RegistryRefused("DIGEST_INVALID", f"The digest of the upload differs: {error}", 400).response
         except Exception:
             log.exception("%s %s failed", request.method, request.path)
             return RegistryRefused("UNKNOWN", "The request processing has failed; see the server's log.", 500).response

@@ -47,7 +47,7 @@ def page_of(
     another list.
     """
     if size < 1:
-        raise ValidationException(f"A page has at least one entry, and {size} were asked for.")
+        raise ValidationException(f"A page has at least one entry, not {size}.")
     try:
         ordered = sorted((entry for entry in entries if after is None or key(entry) > after), key=key)
     except TypeError:

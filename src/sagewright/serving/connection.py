@@ -124,10 +124,10 @@ class Connection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            self._refuse(HTTPStatus.BAD_REQUEST, "Protocols can't be changed here.")
+            self._refuse(HTTPStatus.BAD_REQUEST, "Protocol upgrades are not supported.")
         except httptools.HttpParserCallbackError:
             traceback.print_exc()
-            self._refuse(HTTPStatus.INTERNAL_SERVER_ERROR, "The request could not be taken.")
+            self._refuse(HTTPStatus.INTERNAL_SERVER_ERROR, "The request could not be accepted.")
         except httptools.HttpParserError as error:
             if not self.is_ending:
                 self._refuse(HTTPStatus.BAD_REQUEST, f"This is not an HTTP request: {error}")
@@ -240,9 +240,7 @@ class Connection(asyncio.Protocol):
 
     def _refuse_size(self) -> None:
         limit = self._body_bytes
-        self._refuse(
-            HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"Request Entity Too Large: a body may have {limit} bytes here."
-        )
+        self._refuse(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"Request Entity Too Large: a body may have {limit} bytes.")
 
     def _refuse(self, status: int, message: str) -> None:
         body = message.encode()

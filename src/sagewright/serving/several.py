@@ -125,7 +125,9 @@ class Several(Application):
             application.load()
         except MemoryError:
             traceback.print_exc()
-            return failure(f"There is no memory for model {known.name}.", INSUFFICIENT_STORAGE, "InsufficientStorage")
+            return failure(
+                f"There is not enough memory for model {known.name}.", INSUFFICIENT_STORAGE, "InsufficientStorage"
+            )
         except (Exception, SystemExit) as error:
             traceback.print_exc()
             return failure(f"Model {known.name} cannot be loaded: {type(error).__name__}: {error}")

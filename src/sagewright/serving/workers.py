@@ -120,7 +120,7 @@ class Workers:
                 return False
         if age_s > _STEADY_S:
             self._failures, self._pause_s = 0, _FIRST_S
-        print(f"A worker ended with {how}; another one takes its place.", file=sys.stderr, flush=True)
+        print(f"A worker ended with {how}; another one replaces it.", file=sys.stderr, flush=True)
         self._due[number] = time.monotonic() + self._pause_s
         self._pause_s = min(self._pause_s * 2, _LONGEST_S)
         return True

@@ -58,4 +58,4 @@ class Checkpointer:
         try:
             connection.exec_driver_sql("PRAGMA wal_checkpoint(PASSIVE)").all()
         except DBAPIError as error:  # a full disk, for example: writers meet it too, and report it
-            log.warning("the store's log could not be brought into its file: %s", error.orig)
+            log.warning("the store's log could not be written into its file: %s", error.orig)

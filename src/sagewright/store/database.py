@@ -219,7 +219,7 @@ def _described_trouble() -> Iterator[None]:
     except DBAPIError as error:
         code = (getattr(error.orig, "sqlite_errorcode", None) or 0) & 0xFF
         if getattr(error.orig, "sqlite_errorcode", None) in _NO_ROOM:
-            text = f"The store's disk cannot take the row ({error.orig})."
+            text = f"The store's disk cannot store the row ({error.orig})."
             raise AwsError("InsufficientStorage", text, 507) from error
         if code in _BUSY or getattr(error.orig, "sqlstate", None) in _BUSY_STATES or error.connection_invalidated:
             raise _busy() from error

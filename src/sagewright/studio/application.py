@@ -320,7 +320,7 @@ class Studio:
         )
         if session is None:
             self._attempts.failed()
-            return self._sign_in_page(request, "That key and secret do not belong together here.", 403)
+            return self._sign_in_page(request, "That access key and secret do not match.", 403)
         return self._signed_in(request, incoming, session, "/studio")
 
     def _sign_in_page(self, request: Request, reason: str, status: int) -> Response:

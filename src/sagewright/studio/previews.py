@@ -54,11 +54,11 @@ def preview(key: str, begun: bytes, size: int) -> Preview:
         if begun.startswith(magic):
             whole = len(begun) == size
             picture = f"data:{kind};base64,{base64.b64encode(begun).decode()}" if whole else ""
-            return Preview("image", f"{kind}{'' if whole else ', too large to be shown here'}", picture=picture)
+            return Preview("image", f"{kind}{'' if whole else ', too large to show'}", picture=picture)
     if begun.startswith(b"\x0a\x23\xd7\xce"):
         return Preview("recordio", "RecordIO of the built-in algorithms")
     if begun.startswith((b"\x1f\x8b", b"PK\x03\x04")):
-        return Preview("archive", "an archive; it is not unpacked here")
+        return Preview("archive", "an archive; its content is not shown")
     try:
         text = _decoded(begun, whole=len(begun) == size)
     except UnicodeDecodeError:
@@ -111,7 +111,7 @@ def _json_lines(lines: Sequence[str]) -> Preview:
         try:
             record = json.loads(line)
         except (ValueError, RecursionError):
-            return Preview("jsonlines", f"JSON lines; line {number} is no JSON", text="\n".join(lines[:100])[:20000])
+            return Preview("jsonlines", f"JSON lines; line {number} is not JSON", text="\n".join(lines[:100])[:20000])
         if isinstance(record, dict):
             records.append(record)
     names = list(dict.fromkeys(name for record in records for name in record))[:COLUMNS]
@@ -170,7 +170,7 @@ def parquet(tail: bytes, size: int) -> Preview:
         return Preview("bytes", "it begins as Parquet and does not end as it")
     length = struct.unpack("<I", tail[-8:-4])[0]
     if length + 8 > len(tail):
-        return Preview("parquet", f"Parquet; its footer has {length} bytes, more than are read here")
+        return Preview("parquet", f"Parquet; its footer has {length} bytes, too many to read")
     try:
         meta = read_struct(tail[-8 - length : -8])
         return _parquet(meta, size)

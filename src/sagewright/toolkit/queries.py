@@ -72,11 +72,11 @@ def translated(query: dict[str, Any]) -> tuple[str, set[tuple[str, str]]]:
 
     statements = [one for one in sqlglot.parse(query["sql"], read="trino") if one is not None]
     if len(statements) != 1 or not isinstance(statements[0], exp.Query):
-        raise QueryFailed("exactly one SELECT is run here, and no other statement")
+        raise QueryFailed("only a single SELECT is supported, and no other statement")
     tables = set()
     for table in statements[0].find_all(exp.Table):
         if table.catalog and table.catalog.lower() not in {"awsdatacatalog", query["catalog"].lower()}:
-            raise QueryFailed(f"the catalog {table.catalog} is not here, only {query['catalog']}")
+            raise QueryFailed(f"the catalog {table.catalog} does not exist, only {query['catalog']}")
         tables.add(((table.db or query["source"]).lower(), table.name.lower()))
         table.set("catalog", None)
         if table.db:
@@ -147,7 +147,7 @@ def _kind(path: Path) -> str:
         return "read_parquet"
     suffixes = [suffix.lower() for suffix in path.suffixes if suffix.lower() not in {".gz", ".gzip"}]
     if (suffixes and suffixes[-1] in {".orc", ".avro", ".json", ".jsonl", ".ion"}) or start in {b"ORC\x01", b"Obj\x01"}:
-        raise QueryFailed(f"the file {path.name} is neither CSV nor Parquet, which are all that is read here")
+        raise QueryFailed(f"the file {path.name} is neither CSV nor Parquet")
     if start[:2] == b"\x1f\x8b" and not path.name.endswith((".gz", ".gzip")):
         raise QueryFailed(f"the file {path.name} is compressed, and its name does not end with .gz")
     return "read_csv"
@@ -157,12 +157,12 @@ def _result(root: Path, query: dict[str, Any]) -> Path:
     """Returns the path of the result. Raises QueryFailed for an unsupported format."""
     form, compression = query["format"], query["compression"]
     if form not in _FORMATS:
-        raise QueryFailed(f"the OutputFormat {form} is not written here, only {', '.join(_FORMATS)}")
+        raise QueryFailed(f"the OutputFormat {form} is not supported, only {', '.join(_FORMATS)}")
     name, *compressions = _FORMATS[form]
     folder: Path = root / query["result"]
     folder.mkdir(parents=True, exist_ok=True)
     if compression and compression not in compressions:
-        raise QueryFailed(f"the OutputFormat {form} is not written with the OutputCompression {compression} here")
+        raise QueryFailed(f"the OutputFormat {form} is not supported with the OutputCompression {compression}")
     zipped = compression == "GZIP" or not compression
     return folder / f"part-00000.{name}{'.gz' if zipped and name != 'parquet' else ''}"
 

@@ -43,7 +43,7 @@ def _bring_up_to_date(kept: Path, uri: str) -> None:
     """Upgrades the tables of another MLflow version. Raises SystemExit if that fails."""
     note, installed = kept / "version", version("mlflow")
     if (kept / "mlflow.db").exists() and note.exists() and note.read_text() != installed:
-        print(f"The tables of MLflow {note.read_text()} are brought up to date for {installed}.", flush=True)
+        print(f"The tables of MLflow {note.read_text()} are migrated to {installed}.", flush=True)
         status = subprocess.run(["mlflow", "db", "upgrade", uri], check=False).returncode
         if status:
             raise SystemExit(status)

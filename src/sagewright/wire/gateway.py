@@ -293,7 +293,7 @@ class Gateway:
         try:
             await self._sync.wait()
         except OSError:
-            log.exception("the store's log could not be brought to the disk")
+            log.exception("the store's log could not be synced to the disk")
             exchange, failure = Exchange(request), InternalFailure("The store's disk failed; see the server's log.")
             return self._error(exchange, failure)
         return response
@@ -314,7 +314,7 @@ class Gateway:
 
     def _run(self, exchange: Exchange, steps: list[Step]) -> HttpResponse:
         response = self._attempt(exchange, steps)
-        assert response is not None, "no step made a response"
+        assert response is not None, "no step produced a response"
         return response
 
     def _attempt(self, exchange: Exchange, steps: list[Step]) -> HttpResponse | None:

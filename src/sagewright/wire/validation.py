@@ -26,7 +26,7 @@ _SHOWN = 2048
 HIDDEN = object()
 """Placeholder for a value that a message must not show."""
 HIDE_WHAT_BREAKS_PATTERNS = frozenset({"logs"})
-"""Services whose messages hide values that break a pattern, as observed at AWS."""
+"""Services whose messages hide values that break a pattern, as observed on AWS."""
 TAKE_ANY_WORD = frozenset({"sqs"})
 """Services whose operations handle unknown enumeration values themselves: SQS accepts names of another list from older clients."""
 TELL_WHAT_IS_MISSING = frozenset({"sqs"})
@@ -254,7 +254,7 @@ def _length(shape: Shape) -> Callable[[int, Any, str, Failures], None]:
 
 
 def _is_secret(shape: Shape) -> bool:
-    """Returns True for a value that messages hide, as at AWS."""
+    """Returns True for a value that messages hide, as on AWS."""
     return bool(shape.metadata.get("sensitive"))
 
 

@@ -1,4 +1,4 @@
-"""What every backend guarantees: the same tests on this machine and on a Ray cluster of two nodes."""
+"""Guarantees of every backend: the same tests on this machine and on a Ray cluster of two nodes."""
 
 from __future__ import annotations
 

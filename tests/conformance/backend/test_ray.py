@@ -1,4 +1,4 @@
-"""What only a cluster can have happen: a lost node, a gang that waits, a driver that dies, a cluster that is not there."""
+"""Faults that only a cluster has: a lost node, a gang that waits, a driver that dies, a missing cluster."""
 
 from __future__ import annotations
 

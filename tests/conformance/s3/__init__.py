@@ -1,1 +1,1 @@
-"""What an S3 server has to do, check by check, each backed by Amazon's documentation: see `checks.py`."""
+"""Duties of an S3 server, check by check, each backed by Amazon's documentation: see `checks.py`."""

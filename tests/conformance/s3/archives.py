@@ -28,12 +28,12 @@ def a_restored_object_can_be_read(target: Target) -> None:
     where, wanted = archived(target), {"Days": 2, "GlacierJobParameters": {"Tier": "Bulk"}}
     first = target.s3.restore_object(**where, RestoreRequest=wanted)
     assert first["ResponseMetadata"]["HTTPStatusCode"] == 202
-    told = target.s3.head_object(**where)["Restore"]
-    assert told.startswith('ongoing-request="false", expiry-date="')
+    described = target.s3.head_object(**where)["Restore"]
+    assert described.startswith('ongoing-request="false", expiry-date="')
     assert target.s3.get_object(**where)["Body"].read() == b"cold"
     again = target.s3.restore_object(**where, RestoreRequest={"Days": 5})
     assert again["ResponseMetadata"]["HTTPStatusCode"] == 200
-    assert target.s3.head_object(**where)["Restore"] != told
+    assert target.s3.head_object(**where)["Restore"] != described
 
 
 @check

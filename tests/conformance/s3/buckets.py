@@ -98,8 +98,8 @@ def us_east_1_is_no_constraint(target: Target) -> None:
 @check
 def the_head_of_a_bucket_has_the_type_of_xml(target: Target) -> None:
     """API HeadBucket; moto, verified against AWS"""
-    told = target.s3.head_bucket(Bucket=target.bucket())["ResponseMetadata"]["HTTPHeaders"]
-    assert told["content-type"] == "application/xml"
+    described = target.s3.head_bucket(Bucket=target.bucket())["ResponseMetadata"]["HTTPHeaders"]
+    assert described["content-type"] == "application/xml"
 
 
 @check

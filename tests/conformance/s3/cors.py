@@ -46,11 +46,11 @@ def a_preflight_that_a_rule_allows_is_answered(target: Target) -> None:
     """API OPTIONS Object"""
     answer = preflight(target, with_rules(target, RULE), "PUT", headers="Content-Type, x-amz-meta-a")
     assert answer.status == 200
-    told = {name.removeprefix("access-control-"): value for name, value in answer.headers.items()}
-    assert told["allow-origin"] == ORIGIN
-    assert {m.strip() for m in told["allow-methods"].split(",")} >= {"PUT"}
-    assert {h.strip().lower() for h in told["allow-headers"].split(",")} == {"content-type", "x-amz-meta-a"}
-    assert told["max-age"] == "5"
+    described = {name.removeprefix("access-control-"): value for name, value in answer.headers.items()}
+    assert described["allow-origin"] == ORIGIN
+    assert {m.strip() for m in described["allow-methods"].split(",")} >= {"PUT"}
+    assert {h.strip().lower() for h in described["allow-headers"].split(",")} == {"content-type", "x-amz-meta-a"}
+    assert described["max-age"] == "5"
     assert "Origin" in answer.headers["vary"]
 
 

@@ -296,5 +296,5 @@ def a_word_of_rfc_2047_in_a_form_is_kept_as_it_is(target: Target) -> None:
     bucket, word = target.bucket(), "=?UTF-8?B?YWJj?="
     answer = send(target, bucket, form(target, bucket, x_amz_meta_word=word, x_amz_meta_text="\u00c4MZ"))
     assert answer.status == 204, answer.code
-    told = target.s3.head_object(Bucket=bucket, Key="k")["Metadata"]
-    assert told == {"word": word, "text": "=?UTF-8?Q?=C3=84MZ?="}
+    described = target.s3.head_object(Bucket=bucket, Key="k")["Metadata"]
+    assert described == {"word": word, "text": "=?UTF-8?Q?=C3=84MZ?="}

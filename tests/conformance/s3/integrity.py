@@ -65,8 +65,8 @@ def attributes_tell_the_checksum(target: Target) -> None:
     """API GetObjectAttributes: Checksum"""
     bucket = target.bucket()
     target.s3.put_object(Bucket=bucket, Key="k", Body=b"hello", ChecksumAlgorithm="SHA256")
-    told = target.s3.get_object_attributes(Bucket=bucket, Key="k", ObjectAttributes=["Checksum"])["Checksum"]
-    assert (told["ChecksumSHA256"], told["ChecksumType"]) == (HELLO["SHA256"], "FULL_OBJECT")
+    described = target.s3.get_object_attributes(Bucket=bucket, Key="k", ObjectAttributes=["Checksum"])["Checksum"]
+    assert (described["ChecksumSHA256"], described["ChecksumType"]) == (HELLO["SHA256"], "FULL_OBJECT")
 
 
 @check
@@ -92,8 +92,8 @@ def an_algorithm_without_a_value_counts_for_nothing(target: Target) -> None:
     """Recorded on AWS: localstack test_s3::test_s3_checksum_no_automatic_sdk_calculation"""
     bucket = target.bucket()
     target.ask_signed("PUT", f"/{bucket}/k", b"hello", {"x-amz-sdk-checksum-algorithm": "SHA256"})
-    told = {name for name in headers_of(target, bucket) if name.startswith("x-amz-checksum-")}
-    assert told == {"x-amz-checksum-crc64nvme", "x-amz-checksum-type"}
+    described = {name for name in headers_of(target, bucket) if name.startswith("x-amz-checksum-")}
+    assert described == {"x-amz-checksum-crc64nvme", "x-amz-checksum-type"}
 
 
 @check
@@ -211,8 +211,8 @@ def attributes_tell_a_composite_checksum_without_its_number(target: Target) -> N
     """API GetObjectAttributes: Checksum; moto, verified against AWS"""
     where = a_composite(target)
     whole = target.s3.head_object(**where, ChecksumMode="ENABLED")["ChecksumSHA256"]
-    told = target.s3.get_object_attributes(**where, ObjectAttributes=["Checksum"])["Checksum"]
-    assert (f"{told['ChecksumSHA256']}-1", told["ChecksumType"]) == (whole, "COMPOSITE")
+    described = target.s3.get_object_attributes(**where, ObjectAttributes=["Checksum"])["Checksum"]
+    assert (f"{described['ChecksumSHA256']}-1", described["ChecksumType"]) == (whole, "COMPOSITE")
 
 
 @check
@@ -220,8 +220,8 @@ def a_part_that_is_asked_for_has_its_checksum(target: Target) -> None:
     """API GetObject: partNumber, x-amz-checksum-mode; ceph/s3-tests"""
     where = a_composite(target)
     for ask in (target.s3.get_object, target.s3.head_object):
-        told = ask(**where, PartNumber=1, ChecksumMode="ENABLED")
-        assert (told["ChecksumSHA256"], told["ChecksumType"]) == (HELLO["SHA256"], "COMPOSITE")
+        described = ask(**where, PartNumber=1, ChecksumMode="ENABLED")
+        assert (described["ChecksumSHA256"], described["ChecksumType"]) == (HELLO["SHA256"], "COMPOSITE")
 
 
 def a_composite(target: Target) -> dict[str, Any]:

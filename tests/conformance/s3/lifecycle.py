@@ -44,8 +44,8 @@ def a_rule_with_a_date_is_kept(target: Target) -> None:
     day = datetime(2030, 1, 2, tzinfo=UTC)
     rules = [{"ID": "r", "Filter": {"Prefix": ""}, "Status": "Enabled", "Expiration": {"Date": day}}]
     target.s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": rules})
-    told = target.s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"][0]["Expiration"]["Date"]
-    assert told == day
+    described = target.s3.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"][0]["Expiration"]["Date"]
+    assert described == day
 
 
 @check
@@ -160,8 +160,8 @@ def the_earliest_of_several_rules_is_told(target: Target) -> None:
     target.s3.put_object(Bucket=bucket, Key="plain", Body=b"1")
     target.s3.put_object(Bucket=bucket, Key="tagged", Body=b"1", Tagging="k=v")
     target.s3.put_object(Bucket=bucket, Key="large", Body=b"1" * 11, Tagging="k=v")
-    told = [_told(target.s3.head_object(Bucket=bucket, Key=key))[1] for key in ("plain", "tagged", "large")]
-    assert told == ["later", "the%20earlier%2C%20by%20tag", "large"]
+    described = [_told(target.s3.head_object(Bucket=bucket, Key=key))[1] for key in ("plain", "tagged", "large")]
+    assert described == ["later", "the%20earlier%2C%20by%20tag", "large"]
 
 
 @check
@@ -211,5 +211,5 @@ def the_least_size_of_transitions_is_told(target: Target) -> None:
     bucket = target.bucket()
     rule = {"ID": "r", "Status": "Enabled", "Expiration": {"Days": 7}, "Filter": {"Prefix": ""}}
     target.s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": [rule]})
-    told = target.s3.get_bucket_lifecycle_configuration(Bucket=bucket)
-    assert told["TransitionDefaultMinimumObjectSize"] == "all_storage_classes_128K"
+    described = target.s3.get_bucket_lifecycle_configuration(Bucket=bucket)
+    assert described["TransitionDefaultMinimumObjectSize"] == "all_storage_classes_128K"

@@ -62,8 +62,11 @@ def a_bucket_with_locks_keeps_what_is_held(target: Target) -> None:
 def a_retained_version_stays_unless_governance_is_bypassed(target: Target) -> None:
     """Guide: Object Lock: retention modes; API DeleteObject: x-amz-bypass-governance-retention"""
     where = retained(target)
-    told = target.s3.head_object(**where)
-    assert (told["ObjectLockMode"], told["ObjectLockRetainUntilDate"] > soon(minutes=50)) == ("GOVERNANCE", True)
+    described = target.s3.head_object(**where)
+    assert (described["ObjectLockMode"], described["ObjectLockRetainUntilDate"] > soon(minutes=50)) == (
+        "GOVERNANCE",
+        True,
+    )
     assert refusal(target.s3.delete_object, **where) == LOCKED
     free(target, where)
     assert refusal(target.s3.head_object, **where)[1] == 404
@@ -133,8 +136,8 @@ def a_bucket_s_retention_is_that_of_new_objects(target: Target) -> None:
     etag = target.s3.upload_part(**upload, PartNumber=1, Body=b"x")["ETag"]
     target.s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": etag}]})
     for key in ("k", "copy", "parts"):
-        told = target.s3.head_object(Bucket=bucket, Key=key)
-        assert soon(hours=23) < told["ObjectLockRetainUntilDate"] < soon(hours=25), key
+        described = target.s3.head_object(Bucket=bucket, Key=key)
+        assert soon(hours=23) < described["ObjectLockRetainUntilDate"] < soon(hours=25), key
     assert refusal(target.s3.delete_object, Bucket=bucket, Key="copy", VersionId=copy) == LOCKED
     for entry in target.s3.list_object_versions(Bucket=bucket)["Versions"]:
         free(target, {"Bucket": bucket, "Key": entry["Key"], "VersionId": entry["VersionId"]})

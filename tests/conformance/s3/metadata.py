@@ -1,4 +1,4 @@
-"""What is said of an object besides its bytes."""
+"""Metadata of an object."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ def metadata_beyond_ascii_comes_back_as_rfc_2047(target: Target) -> None:
     signed = target.sign("PUT", f"/{bucket}/k", {"x-amz-meta-name": "Zürich 日本"})
     answer = target.ask("PUT", f"/{bucket}/k", b"x", signed)
     assert answer.status == 200, answer.body
-    told = target.s3.head_object(Bucket=bucket, Key="k")["Metadata"]["name"]
-    assert told == "=?UTF-8?Q?Z=C3=BCrich_=E6=97=A5=E6=9C=AC?="
+    described = target.s3.head_object(Bucket=bucket, Key="k")["Metadata"]["name"]
+    assert described == "=?UTF-8?Q?Z=C3=BCrich_=E6=97=A5=E6=9C=AC?="
 
 
 @check
@@ -128,12 +128,12 @@ def attributes_tell_etag_size_and_class(target: Target) -> None:
     """API GetObjectAttributes"""
     bucket = target.bucket()
     etag = target.s3.put_object(Bucket=bucket, Key="k", Body=b"hello")["ETag"]
-    told = target.s3.get_object_attributes(
+    described = target.s3.get_object_attributes(
         Bucket=bucket, Key="k", ObjectAttributes=["ETag", "ObjectSize", "StorageClass"]
     )
-    assert (told["ETag"], told["ObjectSize"], told["StorageClass"]) == (etag.strip('"'), 5, "STANDARD")
-    assert "Checksum" not in told
-    assert "ObjectParts" not in told
+    assert (described["ETag"], described["ObjectSize"], described["StorageClass"]) == (etag.strip('"'), 5, "STANDARD")
+    assert "Checksum" not in described
+    assert "ObjectParts" not in described
 
 
 @check

@@ -244,9 +244,9 @@ def attributes_tell_parts_with_their_checksums(target: Target) -> None:
     parts = [a_part(target, upload, n, body, ChecksumAlgorithm="SHA256") for n, body in ((1, b"a" * LEAST), (2, b"b"))]
     complete(target, upload, *parts)
     asked = {"ObjectAttributes": ["ObjectParts", "Checksum", "ObjectSize"]}
-    told = target.s3.get_object_attributes(**where(upload), **asked)
-    assert told["ObjectParts"]["TotalPartsCount"] == 2
-    assert [(p["PartNumber"], p["Size"], p["ChecksumSHA256"]) for p in told["ObjectParts"]["Parts"]] == [
+    described = target.s3.get_object_attributes(**where(upload), **asked)
+    assert described["ObjectParts"]["TotalPartsCount"] == 2
+    assert [(p["PartNumber"], p["Size"], p["ChecksumSHA256"]) for p in described["ObjectParts"]["Parts"]] == [
         (1, LEAST, parts[0]["ChecksumSHA256"]),
         (2, 1, parts[1]["ChecksumSHA256"]),
     ]
@@ -308,8 +308,8 @@ def parts_are_listed_of_composite_checksums_alone(target: Target) -> None:
     """Recorded on AWS: localstack test_s3::test_complete_multipart_parts_checksum_full_object"""
     upload = an_upload(target, ChecksumAlgorithm="CRC32", ChecksumType="FULL_OBJECT")
     complete(target, upload, a_part(target, upload, 1, b"x", ChecksumAlgorithm="CRC32"))
-    told = target.s3.get_object_attributes(**where(upload), ObjectAttributes=["ObjectParts", "Checksum"])
-    assert (told["ObjectParts"], told["Checksum"]["ChecksumType"]) == ({"TotalPartsCount": 1}, "FULL_OBJECT")
+    described = target.s3.get_object_attributes(**where(upload), ObjectAttributes=["ObjectParts", "Checksum"])
+    assert (described["ObjectParts"], described["Checksum"]["ChecksumType"]) == ({"TotalPartsCount": 1}, "FULL_OBJECT")
 
 
 @check

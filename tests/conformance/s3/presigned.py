@@ -222,8 +222,10 @@ def a_wrong_signature_is_told_what_was_read(target: Target) -> None:
     bucket = target.bucket()
     url = target.s3.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "k"})
     answer = target.ask("GET", url.removeprefix(target.endpoint).replace("Signature=", "Signature=x"))
-    told = [name for name in ("StringToSign", "SignatureProvided", "AWSAccessKeyId") if f"<{name}>" in str(answer.body)]
-    assert (answer.status, answer.code, len(told)) == (403, "SignatureDoesNotMatch", 3)
+    described = [
+        name for name in ("StringToSign", "SignatureProvided", "AWSAccessKeyId") if f"<{name}>" in str(answer.body)
+    ]
+    assert (answer.status, answer.code, len(described)) == (403, "SignatureDoesNotMatch", 3)
 
 
 @check

@@ -33,8 +33,8 @@ GROWTH = "[master.volume_growth]\ncopy_1 = 1\n"
 
 def version() -> str:
     """`4.48`, say."""
-    told = subprocess.run([str(WEED), "version"], capture_output=True, text=True, check=True).stdout
-    return told.split()[2]
+    described = subprocess.run([str(WEED), "version"], capture_output=True, text=True, check=True).stdout
+    return described.split()[2]
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""What a bucket is configured with: kept, told, deleted."""
+"""Configurations of a bucket: stored, returned, deleted."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def encryption_is_kept(target: Target) -> None:
     """API PutBucketEncryption, GetBucketEncryption"""
     bucket, wanted = target.bucket(), rule("aws:kms", KMSMasterKeyID="arn:aws:kms:us-east-1:000000000000:key/k")
     target.s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration=wanted)
-    told = target.s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]
+    described = target.s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]
     assert (
-        told["Rules"][0]["ApplyServerSideEncryptionByDefault"]
+        described["Rules"][0]["ApplyServerSideEncryptionByDefault"]
         == wanted["Rules"][0]["ApplyServerSideEncryptionByDefault"]
     )
 
@@ -45,8 +45,8 @@ def encryption_is_on_from_the_start_and_again_when_deleted(target: Target) -> No
 @check
 def ownership_is_enforced_from_the_start(target: Target) -> None:
     """Guide: Controlling ownership: BucketOwnerEnforced is the default"""
-    told = target.s3.get_bucket_ownership_controls(Bucket=target.bucket())["OwnershipControls"]["Rules"]
-    assert told == [{"ObjectOwnership": "BucketOwnerEnforced"}]
+    described = target.s3.get_bucket_ownership_controls(Bucket=target.bucket())["OwnershipControls"]["Rules"]
+    assert described == [{"ObjectOwnership": "BucketOwnerEnforced"}]
 
 
 @check
@@ -63,8 +63,8 @@ def ownership_is_kept_and_deleted(target: Target) -> None:
 @check
 def public_access_is_blocked_from_the_start(target: Target) -> None:
     """Guide: Blocking public access: on for new buckets"""
-    told = target.s3.get_public_access_block(Bucket=target.bucket())["PublicAccessBlockConfiguration"]
-    assert told == ALL_BLOCKED
+    described = target.s3.get_public_access_block(Bucket=target.bucket())["PublicAccessBlockConfiguration"]
+    assert described == ALL_BLOCKED
 
 
 @check
@@ -82,9 +82,9 @@ def acls_are_those_of_the_owner(target: Target) -> None:
     """API GetBucketAcl, GetObjectAcl; Guide: ACLs are disabled by default"""
     bucket = target.bucket()
     put(target, bucket, "k")
-    for told in (target.s3.get_bucket_acl(Bucket=bucket), target.s3.get_object_acl(Bucket=bucket, Key="k")):
-        grants = [(g["Grantee"]["Type"], g["Grantee"]["ID"], g["Permission"]) for g in told["Grants"]]
-        assert grants == [("CanonicalUser", told["Owner"]["ID"], "FULL_CONTROL")]
+    for described in (target.s3.get_bucket_acl(Bucket=bucket), target.s3.get_object_acl(Bucket=bucket, Key="k")):
+        grants = [(g["Grantee"]["Type"], g["Grantee"]["ID"], g["Permission"]) for g in described["Grants"]]
+        assert grants == [("CanonicalUser", described["Owner"]["ID"], "FULL_CONTROL")]
 
 
 @check
@@ -159,8 +159,8 @@ def a_buckets_encryption_is_that_of_its_new_objects(target: Target) -> None:
     wanted = rule("aws:kms", KMSMasterKeyID=key)
     target.s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration=wanted)
     put(target, bucket, "k")
-    told = target.s3.head_object(Bucket=bucket, Key="k")
-    assert (told["ServerSideEncryption"], told["SSEKMSKeyId"]) == ("aws:kms", key)
+    described = target.s3.head_object(Bucket=bucket, Key="k")
+    assert (described["ServerSideEncryption"], described["SSEKMSKeyId"]) == ("aws:kms", key)
     target.s3.put_object(Bucket=bucket, Key="own", Body=b"", ServerSideEncryption="AES256")
     assert target.s3.head_object(Bucket=bucket, Key="own")["ServerSideEncryption"] == "AES256"
 
@@ -185,8 +185,8 @@ def encryption_that_is_none_is_refused(target: Target) -> None:
 @check
 def objects_tell_the_arn_of_their_key(target: Target) -> None:
     """Recorded on AWS: localstack test_s3_api::TestS3BucketEncryption::test_s3_bucket_encryption_sse_kms_aws_managed_key"""
-    told = target.s3.put_object(Bucket=target.bucket(), Key="k", Body=b"", ServerSideEncryption="aws:kms")
-    assert ":key/" in told["SSEKMSKeyId"]
+    described = target.s3.put_object(Bucket=target.bucket(), Key="k", Body=b"", ServerSideEncryption="aws:kms")
+    assert ":key/" in described["SSEKMSKeyId"]
 
 
 @check
@@ -220,9 +220,9 @@ def a_notification_s_filter_is_kept_in_capitals(target: Target) -> None:
     rules = [{"Name": "prefix", "Value": "in/"}, {"Name": "SuFfIx", "Value": ".csv"}]
     wanted = QUEUE | {"Filter": {"Key": {"FilterRules": rules}}}
     notify(target, bucket, wanted, SkipDestinationValidation=True)
-    told = target.s3.get_bucket_notification_configuration(Bucket=bucket)["QueueConfigurations"][0]
-    assert [rule["Name"] for rule in told["Filter"]["Key"]["FilterRules"]] == ["Prefix", "Suffix"]
-    assert told["Id"]
+    described = target.s3.get_bucket_notification_configuration(Bucket=bucket)["QueueConfigurations"][0]
+    assert [rule["Name"] for rule in described["Filter"]["Key"]["FilterRules"]] == ["Prefix", "Suffix"]
+    assert described["Id"]
 
 
 @check

@@ -73,8 +73,8 @@ def each_version_has_tags_of_its_own(target: Target) -> None:
     target.s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     one = target.s3.put_object(Bucket=bucket, Key="k", Body=b"1", Tagging="n=1")["VersionId"]
     target.s3.put_object(Bucket=bucket, Key="k", Body=b"2", Tagging="n=2")
-    told = target.s3.get_object_tagging(Bucket=bucket, Key="k", VersionId=one)["TagSet"]
-    assert told == [{"Key": "n", "Value": "1"}]
+    described = target.s3.get_object_tagging(Bucket=bucket, Key="k", VersionId=one)["TagSet"]
+    assert described == [{"Key": "n", "Value": "1"}]
 
 
 @check
@@ -106,8 +106,12 @@ def a_delete_marker_has_no_tags(target: Target) -> None:
     where = {"Bucket": bucket, "Key": "k", "VersionId": target.s3.delete_object(Bucket=bucket, Key="k")["VersionId"]}
     with pytest.raises(ClientError) as caught:
         target.s3.put_object_tagging(**where, Tagging={"TagSet": TWO})
-    told = caught.value.response["Error"]
-    assert (told["Code"], told["Method"], told["ResourceType"]) == ("MethodNotAllowed", "PUT", "DeleteMarker")
+    described = caught.value.response["Error"]
+    assert (described["Code"], described["Method"], described["ResourceType"]) == (
+        "MethodNotAllowed",
+        "PUT",
+        "DeleteMarker",
+    )
 
 
 @check

@@ -27,7 +27,7 @@ ACCOUNT = "000000000000"
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back, with header names in lower case."""
+    """An answer, with header names in lower case."""
 
     status: int
     headers: dict[str, str]
@@ -164,7 +164,7 @@ class Target:
             connection.close()
 
     def continues(self, path: str, body: bytes) -> bool:
-        """Whether a PUT that waits with its body is told to send it, and is done when it did."""
+        """Whether a PUT that waits with its body is asked to send it, and completes."""
         asked = {"Content-Length": str(len(body)), "Expect": "100-continue"}
         asked["x-amz-content-sha256"] = "UNSIGNED-PAYLOAD"
         headers = self.sign("PUT", path, asked)

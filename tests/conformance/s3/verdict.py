@@ -16,7 +16,7 @@ HERE = Path(__file__).parent
 KNOWN: dict[str, str] = {
     "an object under a customer s key needs that key": "not served: such a request is refused with NotImplemented",
 }
-"""What the embedded server is known not to do, with the reason; a check that passes all the same must leave this list."""
+"""Known gaps of the embedded server, with the reasons; a check that passes must leave this list."""
 
 ASKING = frozenset({"refusal", "refused"})
 """Functions that ask on behalf of a check, whose line says more."""
@@ -56,12 +56,12 @@ def reason(error: Exception, here: Path) -> str:
     frames = [f for f in traceback.extract_tb(error.__traceback__) if Path(f.filename).parent == here]
     own = (f.line for f in reversed(frames) if f.name not in ASKING and Path(f.filename).name != "verdict.py")
     line = next(own, "")
-    told = " ".join(str(error).split())
+    described = " ".join(str(error).split())
     if isinstance(error, AssertionError):
-        return f"{line}" + (f": {told[:120]}" if told else "")
+        return f"{line}" + (f": {described[:120]}" if described else "")
     if isinstance(error, ClientError):
         return f"{error.operation_name}: {error.response['Error']['Code']}"
-    return f"{type(error).__name__}: {told[:160]}"
+    return f"{type(error).__name__}: {described[:160]}"
 
 
 def page(ours: Sequence[Verdict], theirs: Sequence[Verdict], version: str) -> Iterator[str]:

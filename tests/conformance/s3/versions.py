@@ -214,10 +214,10 @@ def an_id_that_was_never_given_is_invalid(target: Target) -> None:
         wanted = {"Bucket": bucket, "Key": "k", "VersionId": "HPniJFCxqTsMuIH9KX8K8wEjNUgmABCD"}
         assert refusal(target.s3.delete_object, **wanted) == ("InvalidArgument", 400)
         assert refusal(target.s3.get_object, **wanted) == ("InvalidArgument", 400)
-        told = target.s3.delete_objects(
+        described = target.s3.delete_objects(
             Bucket=bucket, Delete={"Objects": [{"Key": "k", "VersionId": wanted["VersionId"]}]}
         )
-        assert [error["Code"] for error in told["Errors"]] == ["NoSuchVersion"]
+        assert [error["Code"] for error in described["Errors"]] == ["NoSuchVersion"]
 
 
 @check
@@ -254,6 +254,6 @@ def a_versioned_bucket_says_that_versions_are_left(target: Target) -> None:
     """Recorded on AWS: localstack test_s3_api::TestS3BucketCRUD::test_delete_versioned_bucket_with_objects"""
     bucket = versioned(target)
     target.s3.delete_object(Bucket=bucket, Key="k")
-    told = fault(target.s3.delete_bucket, Bucket=bucket)
-    assert told["Code"] == "BucketNotEmpty"
-    assert told["Message"].endswith("You must delete all versions in the bucket.")
+    described = fault(target.s3.delete_bucket, Bucket=bucket)
+    assert described["Code"] == "BucketNotEmpty"
+    assert described["Message"].endswith("You must delete all versions in the bucket.")

@@ -1,4 +1,4 @@
-"""What SageMaker accepts though it may not be built here, and what it answers about resources that nobody has created."""
+"""Requests that SageMaker accepts though they may not be built here, and answers about resources that were never created."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ def an_algorithm_is_told_as_it_was_created(target: Target) -> None:
     }  # fmt: skip
     arn = sagemaker.create_algorithm(AlgorithmName=name, TrainingSpecification=training)["AlgorithmArn"]
     assert arn == target.arn("sagemaker", f"algorithm/{name}")
-    told = sagemaker.describe_algorithm(AlgorithmName=arn)
-    assert told["TrainingSpecification"]["TrainingImage"] == IMAGE
+    described = sagemaker.describe_algorithm(AlgorithmName=arn)
+    assert described["TrainingSpecification"]["TrainingImage"] == IMAGE
     (listed,) = sagemaker.list_algorithms(NameContains=name)["AlgorithmSummaryList"]
     assert listed["AlgorithmArn"] == arn
     sagemaker.delete_algorithm(AlgorithmName=name)

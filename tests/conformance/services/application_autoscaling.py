@@ -54,9 +54,9 @@ def a_target_is_told_as_it_was_registered(target: Target) -> None:
     scaling, where = target.boto("application-autoscaling"), a_variant(target)
     scaling.register_scalable_target(**where, MinCapacity=1, MaxCapacity=2)
     asked = {"ServiceNamespace": "sagemaker", "ResourceIds": [where["ResourceId"]]}
-    (told,) = scaling.describe_scalable_targets(**asked)["ScalableTargets"]
-    assert (told["MinCapacity"], told["MaxCapacity"], told["ScalableDimension"]) == (1, 2, DIMENSION)
-    assert told["SuspendedState"] == {
+    (described,) = scaling.describe_scalable_targets(**asked)["ScalableTargets"]
+    assert (described["MinCapacity"], described["MaxCapacity"], described["ScalableDimension"]) == (1, 2, DIMENSION)
+    assert described["SuspendedState"] == {
         "DynamicScalingInSuspended": False,
         "DynamicScalingOutSuspended": False,
         "ScheduledScalingSuspended": False,
@@ -75,10 +75,10 @@ def an_asynchronous_endpoint_may_scale_to_none(target: Target) -> None:
     resource = {"ServiceNamespace": "sagemaker", "ResourceId": f"endpoint/{name}/variant/all"}
     where, scaling = resource | {"ScalableDimension": DIMENSION}, target.boto("application-autoscaling")
     scaling.register_scalable_target(**where, MinCapacity=0, MaxCapacity=1)
-    (told,) = scaling.describe_scalable_targets(ServiceNamespace="sagemaker", ResourceIds=[where["ResourceId"]])[
+    (described,) = scaling.describe_scalable_targets(ServiceNamespace="sagemaker", ResourceIds=[where["ResourceId"]])[
         "ScalableTargets"
     ]
-    assert told["MinCapacity"] == 0
+    assert described["MinCapacity"] == 0
     end(target, where)
 
 
@@ -109,8 +109,8 @@ def a_policy_has_an_arn_and_is_deleted(target: Target) -> None:
     arn = scaling.put_scaling_policy(**where, **policy)["PolicyARN"]
     assert arn.startswith(target.arn("autoscaling", "scalingPolicy:"))
     asked = {"ServiceNamespace": "sagemaker", "ResourceId": where["ResourceId"]}
-    (told,) = scaling.describe_scaling_policies(**asked)["ScalingPolicies"]
-    assert told["TargetTrackingScalingPolicyConfiguration"]["TargetValue"] == 70.0
+    (described,) = scaling.describe_scaling_policies(**asked)["ScalingPolicies"]
+    assert described["TargetTrackingScalingPolicyConfiguration"]["TargetValue"] == 70.0
     scaling.delete_scaling_policy(**where, PolicyName="p")
     assert scaling.describe_scaling_policies(**asked)["ScalingPolicies"] == []
     end(target, where)

@@ -40,7 +40,7 @@ REFERENCES = {
 """Services with checks, in the order of the table, and where the pages of their API references are."""
 
 MODULES = {"lambda": "functions"}
-"""Of services whose names can't be those of modules."""
+"""Services whose names can't be names of modules."""
 
 PARTS = {"accepted": "sagemaker", "lineage": "sagemaker", "images": "sagemaker"}
 """Modules that have some of a service's checks."""

@@ -64,10 +64,10 @@ def data_in_several_units_are_not_added_up(target: Target) -> None:
         queries = [{"Id": "m1", "MetricStat": stat | unit}]
         return cloudwatch.get_metric_data(MetricDataQueries=queries, **when)["MetricDataResults"][0]
 
-    told = ask()
-    assert sum(told["Values"]) == 5.0
+    described = ask()
+    assert sum(described["Values"]) == 5.0
     value = "Multiple units returned: '[Count, Milliseconds, Seconds]'"
-    assert told["Messages"] == [{"Code": "MultipleUnits", "Value": value}]
+    assert described["Messages"] == [{"Code": "MultipleUnits", "Value": value}]
     assert sum(ask(Unit="Seconds")["Values"]) == 2.0
 
 
@@ -106,8 +106,8 @@ def expressions_are_computed(target: Target) -> None:
         {"Id": "twice", "Expression": "m1 * 2"},
     ]
     when = {"StartTime": asked["StartTime"], "EndTime": asked["EndTime"], "ScanBy": "TimestampAscending"}
-    (told,) = target.boto("cloudwatch").get_metric_data(MetricDataQueries=queries, **when)["MetricDataResults"]
-    assert (told["Id"], told["Values"], told["StatusCode"]) == ("twice", [2.0, 6.0], "Complete")
+    (described,) = target.boto("cloudwatch").get_metric_data(MetricDataQueries=queries, **when)["MetricDataResults"]
+    assert (described["Id"], described["Values"], described["StatusCode"]) == ("twice", [2.0, 6.0], "Complete")
 
 
 @check
@@ -125,10 +125,10 @@ def values_with_counts_are_taken(target: Target) -> None:
     datum = {"MetricName": "m", "Timestamp": at(), "Values": [1.0, 5.0], "Counts": [2.0, 1.0]}
     target.boto("cloudwatch").put_metric_data(Namespace=namespace, MetricData=[datum])
     when = {"StartTime": at() - MINUTE, "EndTime": at() + 5 * MINUTE, "Period": 60}
-    told = target.boto("cloudwatch").get_metric_statistics(
+    described = target.boto("cloudwatch").get_metric_statistics(
         Namespace=namespace, MetricName="m", **when, Statistics=["Sum", "SampleCount"]
     )
-    assert [(p["Sum"], p["SampleCount"]) for p in told["Datapoints"]] == [(7.0, 3.0)]
+    assert [(p["Sum"], p["SampleCount"]) for p in described["Datapoints"]] == [(7.0, 3.0)]
 
 
 @check
@@ -155,8 +155,8 @@ def large_batches_come_compressed(target: Target) -> None:
     namespace = fresh("Check")
     data = [{"MetricName": f"m{n % 4}", "Value": float(n), "Timestamp": at()} for n in range(400)]
     target.boto("cloudwatch").put_metric_data(Namespace=namespace, MetricData=data)
-    told = target.boto("cloudwatch").list_metrics(Namespace=namespace)["Metrics"]
-    assert {metric["MetricName"] for metric in told} == {"m0", "m1", "m2", "m3"}
+    described = target.boto("cloudwatch").list_metrics(Namespace=namespace)["Metrics"]
+    assert {metric["MetricName"] for metric in described} == {"m0", "m1", "m2", "m3"}
 
 
 @check
@@ -166,8 +166,8 @@ def metrics_are_found_by_their_dimensions(target: Target) -> None:
     for host in ("a", "b"):
         datum = {"MetricName": "m", "Value": 1.0, "Dimensions": [{"Name": "Host", "Value": host}]}
         cloudwatch.put_metric_data(Namespace=namespace, MetricData=[datum])
-    told = cloudwatch.list_metrics(Namespace=namespace, Dimensions=[{"Name": "Host", "Value": "b"}])["Metrics"]
-    assert [metric["Dimensions"] for metric in told] == [[{"Name": "Host", "Value": "b"}]]
+    described = cloudwatch.list_metrics(Namespace=namespace, Dimensions=[{"Name": "Host", "Value": "b"}])["Metrics"]
+    assert [metric["Dimensions"] for metric in described] == [[{"Name": "Host", "Value": "b"}]]
 
 
 ALARM = {
@@ -181,8 +181,11 @@ def an_alarm_without_data_has_too_little(target: Target) -> None:
     """API MetricAlarm: StateValue: INSUFFICIENT_DATA"""
     cloudwatch, name = target.boto("cloudwatch"), fresh()
     cloudwatch.put_metric_alarm(AlarmName=name, **ALARM)
-    (told,) = cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"]
-    assert (told["StateValue"], told["AlarmArn"]) == ("INSUFFICIENT_DATA", target.arn("cloudwatch", f"alarm:{name}"))
+    (described,) = cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"]
+    assert (described["StateValue"], described["AlarmArn"]) == (
+        "INSUFFICIENT_DATA",
+        target.arn("cloudwatch", f"alarm:{name}"),
+    )
     cloudwatch.delete_alarms(AlarmNames=[name])
     assert cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"] == []
 
@@ -218,8 +221,8 @@ def results_are_labelled_by_what_they_differ_in(target: Target) -> None:
     ]
     now = datetime.now(UTC)
     asked = {"MetricDataQueries": queries, "StartTime": now - timedelta(minutes=5), "EndTime": now}
-    told = target.boto("cloudwatch").get_metric_data(**asked)["MetricDataResults"]
-    assert [one["Label"] for one in told] == ["m Sum 60", "m Minimum 30"]
+    described = target.boto("cloudwatch").get_metric_data(**asked)["MetricDataResults"]
+    assert [one["Label"] for one in described] == ["m Sum 60", "m Minimum 30"]
 
 
 @check
@@ -227,8 +230,8 @@ def an_alarm_that_saw_nothing_has_no_data_of_its_reason(target: Target) -> None:
     """Recorded on AWS: localstack test_cloudwatch::test_describe_minimal_metric_alarm"""
     cloudwatch, name = target.boto("cloudwatch"), fresh()
     cloudwatch.put_metric_alarm(AlarmName=name, **ALARM)
-    (told,) = cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"]
-    assert "StateReasonData" not in told
+    (described,) = cloudwatch.describe_alarms(AlarmNames=[name])["MetricAlarms"]
+    assert "StateReasonData" not in described
     cloudwatch.delete_alarms(AlarmNames=[name])
 
 
@@ -246,8 +249,11 @@ def a_composite_alarm_is_told_where_it_is_asked_for(target: Target) -> None:
     """API DescribeAlarms: AlarmTypes: metric alarms alone without; recorded on AWS: test_put_composite_alarm_describe_alarms"""
     cloudwatch, child, name = target.boto("cloudwatch"), an_alarm(target), fresh()
     cloudwatch.put_composite_alarm(AlarmName=name, AlarmRule=f'ALARM("{child}")')
-    (told,) = cloudwatch.describe_alarms(AlarmNames=[name], AlarmTypes=["CompositeAlarm"])["CompositeAlarms"]
-    assert (told["AlarmRule"], told["AlarmArn"]) == (f'ALARM("{child}")', target.arn("cloudwatch", f"alarm:{name}"))
+    (described,) = cloudwatch.describe_alarms(AlarmNames=[name], AlarmTypes=["CompositeAlarm"])["CompositeAlarms"]
+    assert (described["AlarmRule"], described["AlarmArn"]) == (
+        f'ALARM("{child}")',
+        target.arn("cloudwatch", f"alarm:{name}"),
+    )
     assert not cloudwatch.describe_alarms(AlarmNames=[name])["CompositeAlarms"]
 
 
@@ -258,12 +264,12 @@ def a_composite_alarm_follows_its_rule(target: Target) -> None:
     cloudwatch.put_composite_alarm(AlarmName=name, AlarmRule=f"ALARM({child})")
     cloudwatch.set_alarm_state(AlarmName=child, StateValue="ALARM", StateReason="r")
     for _ in range(100):
-        (told,) = cloudwatch.describe_alarms(AlarmNames=[name], AlarmTypes=["CompositeAlarm"])["CompositeAlarms"]
-        if told["StateValue"] == "ALARM":
+        (described,) = cloudwatch.describe_alarms(AlarmNames=[name], AlarmTypes=["CompositeAlarm"])["CompositeAlarms"]
+        if described["StateValue"] == "ALARM":
             break
         time.sleep(0.1)
-    assert told["StateValue"] == "ALARM"
-    arns = [one["arn"] for one in json.loads(told["StateReasonData"])["triggeringAlarms"]]
+    assert described["StateValue"] == "ALARM"
+    arns = [one["arn"] for one in json.loads(described["StateReasonData"])["triggeringAlarms"]]
     assert arns == [target.arn("cloudwatch", f"alarm:{child}")]
 
 
@@ -280,9 +286,9 @@ def a_dashboard_is_kept(target: Target) -> None:
     """Recorded on AWS: localstack test_cloudwatch::test_dashboard_lifecycle"""
     cloudwatch, name, body = target.boto("cloudwatch"), fresh(), '{"widgets": []}'
     cloudwatch.put_dashboard(DashboardName=name, DashboardBody=body)
-    told = cloudwatch.get_dashboard(DashboardName=name)
-    assert told["DashboardArn"] == f"arn:aws:cloudwatch::{target.account}:dashboard/{name}"
-    assert json.loads(told["DashboardBody"]) == json.loads(body)
+    described = cloudwatch.get_dashboard(DashboardName=name)
+    assert described["DashboardArn"] == f"arn:aws:cloudwatch::{target.account}:dashboard/{name}"
+    assert json.loads(described["DashboardBody"]) == json.loads(body)
     assert [
         one["DashboardName"] for one in cloudwatch.list_dashboards(DashboardNamePrefix=name)["DashboardEntries"]
     ] == [name]

@@ -36,8 +36,8 @@ def put(target: Target, repository: str, tag: str, text: str = "{}") -> str:
 
 
 def push(target: Target, repository: str, tag: str, manifest: str) -> str:
-    told = target.boto("ecr").put_image(repositoryName=repository, imageManifest=manifest, imageTag=tag)
-    digest: str = told["image"]["imageId"]["imageDigest"]
+    described = target.boto("ecr").put_image(repositoryName=repository, imageManifest=manifest, imageTag=tag)
+    digest: str = described["image"]["imageId"]["imageDigest"]
     return digest
 
 
@@ -45,9 +45,12 @@ def push(target: Target, repository: str, tag: str, manifest: str) -> str:
 def a_repository_has_an_address(target: Target) -> None:
     """API CreateRepository: repositoryUri; RepositoryAlreadyExistsException"""
     ecr, name = target.boto("ecr"), fresh()
-    told = ecr.create_repository(repositoryName=name)["repository"]
-    assert told["repositoryUri"] == f"{target.account}.dkr.ecr.us-east-1.amazonaws.com/{name}"
-    assert (told["imageTagMutability"], told["repositoryArn"]) == ("MUTABLE", target.arn("ecr", f"repository/{name}"))
+    described = ecr.create_repository(repositoryName=name)["repository"]
+    assert described["repositoryUri"] == f"{target.account}.dkr.ecr.us-east-1.amazonaws.com/{name}"
+    assert (described["imageTagMutability"], described["repositoryArn"]) == (
+        "MUTABLE",
+        target.arn("ecr", f"repository/{name}"),
+    )
     assert refused(ecr.create_repository, repositoryName=name) == ("RepositoryAlreadyExistsException", 400)
 
 
@@ -71,10 +74,10 @@ def a_name_has_small_letters(target: Target) -> None:
 @check
 def a_token_is_for_docker_login(target: Target) -> None:
     """API GetAuthorizationToken: base64 of user:password; the user is AWS"""
-    (told,) = target.boto("ecr").get_authorization_token()["authorizationData"]
-    assert base64.b64decode(told["authorizationToken"]).startswith(b"AWS:")
-    assert told["proxyEndpoint"]
-    assert told["expiresAt"]
+    (described,) = target.boto("ecr").get_authorization_token()["authorizationData"]
+    assert base64.b64decode(described["authorizationToken"]).startswith(b"AWS:")
+    assert described["proxyEndpoint"]
+    assert described["expiresAt"]
 
 
 @check
@@ -82,11 +85,11 @@ def an_image_is_told_by_its_digest(target: Target) -> None:
     """API PutImage, API BatchGetImage: imageDigest: sha256 of the manifest"""
     repository = a_repository(target)
     digest = put(target, repository, "1")
-    told = target.boto("ecr").batch_get_image(repositoryName=repository, imageIds=[{"imageTag": "1"}])
-    (image,) = told["images"]
+    described = target.boto("ecr").batch_get_image(repositoryName=repository, imageIds=[{"imageTag": "1"}])
+    (image,) = described["images"]
     assert image["imageId"] == {"imageTag": "1", "imageDigest": digest}
     assert digest == f"sha256:{hashlib.sha256(image['imageManifest'].encode()).hexdigest()}"
-    assert told["failures"] == []
+    assert described["failures"] == []
 
 
 @check

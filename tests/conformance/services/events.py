@@ -32,9 +32,9 @@ def clear(target: Target, rule: str) -> None:
 def a_rule_is_told_as_it_was_put(target: Target) -> None:
     """API PutRule, API DescribeRule: State ENABLED; ResourceNotFoundException"""
     events, name = target.boto("events"), a_rule(target)
-    told = events.describe_rule(Name=name)
-    assert (told["State"], json.loads(told["EventPattern"])) == ("ENABLED", PATTERN)
-    assert told["Arn"] == target.arn("events", f"rule/{name}")
+    described = events.describe_rule(Name=name)
+    assert (described["State"], json.loads(described["EventPattern"])) == ("ENABLED", PATTERN)
+    assert described["Arn"] == target.arn("events", f"rule/{name}")
     events.disable_rule(Name=name)
     assert events.describe_rule(Name=name)["State"] == "DISABLED"
     clear(target, name)
@@ -69,8 +69,8 @@ def matches(target: Target, pattern: Any, detail: dict[str, Any]) -> bool:
         "region": "us-east-1", "resources": [], "detail": detail,
     }  # fmt: skip
     asked = {"EventPattern": json.dumps({"detail": pattern}), "Event": json.dumps(event)}
-    told: bool = target.boto("events").test_event_pattern(**asked)["Result"]
-    return told
+    described: bool = target.boto("events").test_event_pattern(**asked)["Result"]
+    return described
 
 
 @check
@@ -101,8 +101,8 @@ def an_event_reaches_a_queue(target: Target) -> None:
     events, sqs, queue = target.boto("events"), target.boto("sqs"), fresh()
     url = sqs.create_queue(QueueName=queue)["QueueUrl"]
     rule = a_rule(target, {"source": [queue]})
-    told = events.put_targets(Rule=rule, Targets=[{"Id": "1", "Arn": target.arn("sqs", queue)}])
-    assert told["FailedEntryCount"] == 0
+    described = events.put_targets(Rule=rule, Targets=[{"Id": "1", "Arn": target.arn("sqs", queue)}])
+    assert described["FailedEntryCount"] == 0
     entry = {"Source": queue, "DetailType": "t", "Detail": json.dumps({"a": 1})}
     sent = events.put_events(Entries=[entry])
     assert sent["FailedEntryCount"] == 0
@@ -137,11 +137,11 @@ def what_a_target_gets_is_formed(target: Target) -> None:
 def a_bad_entry_leaves_the_others(target: Target) -> None:
     """API PutEvents: FailedEntryCount; API PutEventsResultEntry: MalformedDetail, InvalidArgument"""
     good = {"Source": "check.app", "DetailType": "t", "Detail": "{}"}
-    told = target.boto("events").put_events(
+    described = target.boto("events").put_events(
         Entries=[good, {**good, "Detail": "{"}, {"Source": "check.app", "Detail": "{}"}]
     )
-    assert told["FailedEntryCount"] == 2
-    assert [entry.get("ErrorCode") for entry in told["Entries"]] == [None, "MalformedDetail", "InvalidArgument"]
+    assert described["FailedEntryCount"] == 2
+    assert [entry.get("ErrorCode") for entry in described["Entries"]] == [None, "MalformedDetail", "InvalidArgument"]
 
 
 @check
@@ -163,8 +163,8 @@ def a_rule_with_targets_is_not_deleted(target: Target) -> None:
 @check
 def the_default_bus_is_there(target: Target) -> None:
     """API DescribeEventBus: default"""
-    told = target.boto("events").describe_event_bus()
-    assert (told["Name"], told["Arn"]) == ("default", target.arn("events", "event-bus/default"))
+    described = target.boto("events").describe_event_bus()
+    assert (described["Name"], described["Arn"]) == ("default", target.arn("events", "event-bus/default"))
 
 
 @check
@@ -207,8 +207,8 @@ def a_bus_has_rules_of_its_own(target: Target) -> None:
     pattern = json.dumps({"source": ["a"]})
     arn = events.put_rule(Name=name, EventBusName=bus, EventPattern=pattern)["RuleArn"]
     assert arn == target.arn("events", f"rule/{bus}/{name}")
-    told = events.describe_rule(Name=name, EventBusName=bus)
-    assert (told["Name"], told["EventBusName"], told["Arn"]) == (name, bus, arn)
+    described = events.describe_rule(Name=name, EventBusName=bus)
+    assert (described["Name"], described["EventBusName"], described["Arn"]) == (name, bus, arn)
     assert events.list_rules(NamePrefix=name)["Rules"] == []
     found = refusal(events.describe_rule, Name=name)
     assert found.message == f"Rule {name} does not exist on EventBus default."
@@ -236,8 +236,8 @@ def an_event_goes_from_bus_to_bus(target: Target) -> None:
         events.put_rule(Name="r", EventBusName=bus, EventPattern=json.dumps({"source": [queue]}))
         events.put_targets(Rule="r", EventBusName=bus, Targets=[{"Id": "1", "Arn": to}])
     events.put_events(Entries=[{"Source": queue, "DetailType": "t", "Detail": '{"a": 1}', "EventBusName": first}])
-    told = received(sqs, url)
-    assert (told["source"], told["detail"]) == (queue, {"a": 1})
+    described = received(sqs, url)
+    assert (described["source"], described["detail"]) == (queue, {"a": 1})
     for bus in (first, second):
         events.remove_targets(Rule="r", EventBusName=bus, Ids=["1"])
         events.delete_rule(Name="r", EventBusName=bus)

@@ -28,7 +28,7 @@ TRUST = {
 
 
 def asked(target: Target, packed: bytes) -> dict[str, Any]:
-    """Of CreateFunction, with a role that is there."""
+    """Arguments of CreateFunction, with an existing role."""
     role = fresh("role")
     made = target.boto("iam").create_role(RoleName=role, AssumeRolePolicyDocument=json.dumps(TRUST))
     return {
@@ -50,32 +50,36 @@ def create(target: Target, code: str = CODE) -> str:
 def a_function_answers_with_what_its_handler_returns(target: Target) -> None:
     """API Invoke: Payload: the response from the function; StatusCode 200 for RequestResponse; ExecutedVersion"""
     name, client = create(target), target.boto("lambda")
-    told = client.invoke(FunctionName=name, Payload=json.dumps({"a": [1, "\u00fc"]}))
-    assert (told["StatusCode"], told["ExecutedVersion"], "FunctionError" in told) == (200, "$LATEST", False)
-    assert json.loads(told["Payload"].read()) == {"seen": {"a": [1, "\u00fc"]}, "name": name}
+    described = client.invoke(FunctionName=name, Payload=json.dumps({"a": [1, "\u00fc"]}))
+    assert (described["StatusCode"], described["ExecutedVersion"], "FunctionError" in described) == (
+        200,
+        "$LATEST",
+        False,
+    )
+    assert json.loads(described["Payload"].read()) == {"seen": {"a": [1, "\u00fc"]}, "name": name}
 
 
 @check
 def a_handler_that_raises_is_a_function_error(target: Target) -> None:
     """API Invoke: FunctionError: if present, indicates that an error occurred; details in the payload"""
-    told = target.boto("lambda").invoke(FunctionName=create(target, FAILS), Payload=b"{}")
-    assert (told["StatusCode"], told["FunctionError"]) == (200, "Unhandled")
-    payload = json.loads(told["Payload"].read())
+    described = target.boto("lambda").invoke(FunctionName=create(target, FAILS), Payload=b"{}")
+    assert (described["StatusCode"], described["FunctionError"]) == (200, "Unhandled")
+    payload = json.loads(described["Payload"].read())
     assert (payload["errorType"], payload["errorMessage"]) == ("ValueError", "not this one")
 
 
 @check
 def a_dry_run_runs_nothing(target: Target) -> None:
     """API Invoke: InvocationType DryRun: validate parameter values; status code 204"""
-    told = target.boto("lambda").invoke(FunctionName=create(target, FAILS), InvocationType="DryRun")
-    assert told["StatusCode"] == 204
+    described = target.boto("lambda").invoke(FunctionName=create(target, FAILS), InvocationType="DryRun")
+    assert described["StatusCode"] == 204
 
 
 @check
 def an_event_is_accepted(target: Target) -> None:
     """API Invoke: InvocationType Event: invoke the function asynchronously; status code 202"""
-    told = target.boto("lambda").invoke(FunctionName=create(target), InvocationType="Event", Payload=b"{}")
-    assert told["StatusCode"] == 202
+    described = target.boto("lambda").invoke(FunctionName=create(target), InvocationType="Event", Payload=b"{}")
+    assert described["StatusCode"] == 202
 
 
 @check
@@ -116,5 +120,5 @@ def a_configuration_is_updated(target: Target) -> None:
     changed = {"Timeout": 7, "MemorySize": 256, "Environment": {"Variables": {"AB": "c"}}}
     client.update_function_configuration(FunctionName=name, **changed)
     client.get_waiter("function_updated_v2").wait(FunctionName=name)
-    told = client.get_function_configuration(FunctionName=name)
-    assert {key: told[key] for key in changed} == changed
+    described = client.get_function_configuration(FunctionName=name)
+    assert {key: described[key] for key in changed} == changed

@@ -26,10 +26,10 @@ def a_role(target: Target, **said: Any) -> str:
 @check
 def a_role_tells_whom_it_trusts(target: Target) -> None:
     """API GetRole: AssumeRolePolicyDocument, URL-encoded"""
-    told = target.boto("iam").get_role(RoleName=a_role(target, Description="d"))["Role"]
-    assert (told["AssumeRolePolicyDocument"], told["Description"]) == (TRUST, "d")
-    assert told["Arn"] == f"arn:aws:iam::{target.account}:role/{told['RoleName']}"
-    assert told["RoleId"].startswith("AROA")
+    described = target.boto("iam").get_role(RoleName=a_role(target, Description="d"))["Role"]
+    assert (described["AssumeRolePolicyDocument"], described["Description"]) == (TRUST, "d")
+    assert described["Arn"] == f"arn:aws:iam::{target.account}:role/{described['RoleName']}"
+    assert described["RoleId"].startswith("AROA")
 
 
 @check
@@ -102,8 +102,8 @@ def a_role_with_policies_is_not_deleted(target: Target) -> None:
 def rights_are_simulated(target: Target) -> None:
     """SDK v3: asks before it trains; API SimulatePrincipalPolicy: EvaluationResults"""
     wanted = {"PolicySourceArn": target.role, "ActionNames": ["s3:PutObject"], "ResourceArns": ["arn:aws:s3:::b/k"]}
-    (told,) = target.boto("iam").simulate_principal_policy(**wanted)["EvaluationResults"]
-    assert (told["EvalActionName"], told["EvalDecision"]) == ("s3:PutObject", "allowed")
+    (described,) = target.boto("iam").simulate_principal_policy(**wanted)["EvaluationResults"]
+    assert (described["EvalActionName"], described["EvalDecision"]) == ("s3:PutObject", "allowed")
 
 
 @check

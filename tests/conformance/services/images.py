@@ -83,8 +83,8 @@ def data_sets_of_queries_are_taken(target: Target) -> None:
     request = processing(target, PYTHON, ProcessingInputs=entries)
     sagemaker, name = target.boto("sagemaker"), request["ProcessingJobName"]
     sagemaker.create_processing_job(**request)
-    told = sagemaker.describe_processing_job(ProcessingJobName=name)["ProcessingInputs"]
-    assert [one["DatasetDefinition"] for one in told] == [one["DatasetDefinition"] for one in entries]
+    described = sagemaker.describe_processing_job(ProcessingJobName=name)["ProcessingInputs"]
+    assert [one["DatasetDefinition"] for one in described] == [one["DatasetDefinition"] for one in entries]
 
 
 @check
@@ -94,6 +94,6 @@ def what_an_endpoint_uses_can_be_deleted(target: Target) -> None:
     endpoints.settle(target, name)
     sagemaker.delete_endpoint_config(EndpointConfigName=name)
     sagemaker.delete_model(ModelName=name)
-    told = sagemaker.describe_endpoint(EndpointName=name)
+    described = sagemaker.describe_endpoint(EndpointName=name)
     sagemaker.delete_endpoint(EndpointName=name)
-    assert (told["EndpointStatus"], told["EndpointConfigName"]) == ("InService", name)
+    assert (described["EndpointStatus"], described["EndpointConfigName"]) == ("InService", name)

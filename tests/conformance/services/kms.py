@@ -14,9 +14,13 @@ def a_key(target: Target) -> str:
 @check
 def a_new_key_is_enabled_and_symmetric(target: Target) -> None:
     """API CreateKey: KeySpec, KeyUsage, KeyState"""
-    told = target.boto("kms").create_key(Description="d")["KeyMetadata"]
-    assert (told["KeyState"], told["KeySpec"], told["KeyUsage"]) == ("Enabled", "SYMMETRIC_DEFAULT", "ENCRYPT_DECRYPT")
-    assert (told["Arn"], told["Description"]) == (target.arn("kms", f"key/{told['KeyId']}"), "d")
+    described = target.boto("kms").create_key(Description="d")["KeyMetadata"]
+    assert (described["KeyState"], described["KeySpec"], described["KeyUsage"]) == (
+        "Enabled",
+        "SYMMETRIC_DEFAULT",
+        "ENCRYPT_DECRYPT",
+    )
+    assert (described["Arn"], described["Description"]) == (target.arn("kms", f"key/{described['KeyId']}"), "d")
 
 
 @check
@@ -35,17 +39,17 @@ def bytes_are_not_shown(target: Target) -> None:
     kms, key = target.boto("kms"), a_key(target)
     for size, bound in ((0, "greater than or equal to 1"), (4097, "less than or equal to 4096")):
         found = refusal(kms.encrypt, KeyId=key, Plaintext=b"a" * size)
-        told = f"Value at 'plaintext' failed to satisfy constraint: Member must have length {bound}"
-        assert (found.code, found.message) == ("ValidationException", f"1 validation error detected: {told}")
+        described = f"Value at 'plaintext' failed to satisfy constraint: Member must have length {bound}"
+        assert (found.code, found.message) == ("ValidationException", f"1 validation error detected: {described}")
 
 
 @check
 def a_data_key_comes_plain_and_encrypted(target: Target) -> None:
     """API GenerateDataKey: Plaintext, CiphertextBlob"""
     kms = target.boto("kms")
-    told = kms.generate_data_key(KeyId=a_key(target), KeySpec="AES_256")
-    assert len(told["Plaintext"]) == 32
-    assert kms.decrypt(CiphertextBlob=told["CiphertextBlob"])["Plaintext"] == told["Plaintext"]
+    described = kms.generate_data_key(KeyId=a_key(target), KeySpec="AES_256")
+    assert len(described["Plaintext"]) == 32
+    assert kms.decrypt(CiphertextBlob=described["CiphertextBlob"])["Plaintext"] == described["Plaintext"]
 
 
 @check
@@ -80,8 +84,8 @@ def a_key_that_waits_for_its_end_does_nothing(target: Target) -> None:
     """API ScheduleKeyDeletion: PendingWindowInDays 7 to 30; KMSInvalidStateException"""
     kms, key = target.boto("kms"), a_key(target)
     assert refused(kms.schedule_key_deletion, KeyId=key, PendingWindowInDays=6)[1] == 400
-    told = kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
-    assert (told["KeyState"], told["PendingWindowInDays"]) == ("PendingDeletion", 7)
+    described = kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
+    assert (described["KeyState"], described["PendingWindowInDays"]) == ("PendingDeletion", 7)
     assert refused(kms.encrypt, KeyId=key, Plaintext=b"a") == ("KMSInvalidStateException", 400)
     kms.cancel_key_deletion(KeyId=key)
     assert kms.describe_key(KeyId=key)["KeyMetadata"]["KeyState"] == "Disabled"
@@ -92,9 +96,11 @@ def another_key_takes_over(target: Target) -> None:
     """API ReEncrypt: SourceKeyId, KeyId"""
     kms, one, other = target.boto("kms"), a_key(target), a_key(target)
     blob = kms.encrypt(KeyId=one, Plaintext=b"secret")["CiphertextBlob"]
-    told = kms.re_encrypt(CiphertextBlob=blob, DestinationKeyId=other)
-    assert (told["SourceKeyId"], told["KeyId"]) == tuple(target.arn("kms", f"key/{key}") for key in (one, other))
-    assert kms.decrypt(CiphertextBlob=told["CiphertextBlob"], KeyId=other)["Plaintext"] == b"secret"
+    described = kms.re_encrypt(CiphertextBlob=blob, DestinationKeyId=other)
+    assert (described["SourceKeyId"], described["KeyId"]) == tuple(
+        target.arn("kms", f"key/{key}") for key in (one, other)
+    )
+    assert kms.decrypt(CiphertextBlob=described["CiphertextBlob"], KeyId=other)["Plaintext"] == b"secret"
 
 
 @check
@@ -120,10 +126,10 @@ def keys_of_each_usage_tell_their_algorithms(target: Target) -> None:
         ("RSA_2048", "ENCRYPT_DECRYPT", "EncryptionAlgorithms", "RSAES_OAEP_SHA_256"),
         ("ECC_NIST_P256", "KEY_AGREEMENT", "KeyAgreementAlgorithms", "ECDH"),
     ):
-        told = target.boto("kms").create_key(KeySpec=spec, KeyUsage=usage)["KeyMetadata"]
-        assert (told["KeySpec"], told["CustomerMasterKeySpec"], told["KeyUsage"]) == (spec, spec, usage)
-        assert algorithm in told[member]
-        assert "CurrentKeyMaterialId" not in told
+        described = target.boto("kms").create_key(KeySpec=spec, KeyUsage=usage)["KeyMetadata"]
+        assert (described["KeySpec"], described["CustomerMasterKeySpec"], described["KeyUsage"]) == (spec, spec, usage)
+        assert algorithm in described[member]
+        assert "CurrentKeyMaterialId" not in described
 
 
 @check
@@ -144,8 +150,8 @@ def what_is_signed_is_verified(target: Target) -> None:
     key = kms.create_key(KeySpec="ECC_NIST_P256", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["Arn"]
     named = {"KeyId": key, "SigningAlgorithm": "ECDSA_SHA_256"}
     signature = kms.sign(Message=b"m", **named)["Signature"]
-    told = kms.verify(Message=b"m", Signature=signature, **named)
-    assert (told["SignatureValid"], told["KeyId"]) == (True, key)
+    described = kms.verify(Message=b"m", Signature=signature, **named)
+    assert (described["SignatureValid"], described["KeyId"]) == (True, key)
     assert refused(kms.verify, Message=b"n", Signature=signature, **named) == ("KMSInvalidSignatureException", 400)
     found = refusal(kms.sign, Message=b"m", MessageType="DIGEST", **named)
     assert found.message == "Digest is invalid length for algorithm ECDSA_SHA_256."
@@ -158,9 +164,9 @@ def the_public_half_is_told(target: Target) -> None:
 
     kms = target.boto("kms")
     key = kms.create_key(KeySpec="RSA_2048", KeyUsage="SIGN_VERIFY")["KeyMetadata"]["KeyId"]
-    told = kms.get_public_key(KeyId=key)
-    assert load_der_public_key(told["PublicKey"]).key_size == 2048
-    assert "RSASSA_PSS_SHA_256" in told["SigningAlgorithms"]
+    described = kms.get_public_key(KeyId=key)
+    assert load_der_public_key(described["PublicKey"]).key_size == 2048
+    assert "RSASSA_PSS_SHA_256" in described["SigningAlgorithms"]
 
 
 @check
@@ -207,8 +213,11 @@ def a_key_of_rsa_takes_so_many_bytes(target: Target) -> None:
 def a_pair_of_data_keys_comes_plain_and_encrypted(target: Target) -> None:
     """API GenerateDataKeyPair; Recorded on AWS: localstack test_kms::test_generate_data_key_pair_dry_run"""
     kms, key = target.boto("kms"), a_key(target)
-    told = kms.generate_data_key_pair(KeyId=key, KeyPairSpec="ECC_NIST_P256")
-    assert kms.decrypt(CiphertextBlob=told["PrivateKeyCiphertextBlob"])["Plaintext"] == told["PrivateKeyPlaintext"]
+    described = kms.generate_data_key_pair(KeyId=key, KeyPairSpec="ECC_NIST_P256")
+    assert (
+        kms.decrypt(CiphertextBlob=described["PrivateKeyCiphertextBlob"])["Plaintext"]
+        == described["PrivateKeyPlaintext"]
+    )
     asked = {"KeyId": key, "KeyPairSpec": "RSA_2048", "DryRun": True}
     assert refused(kms.generate_data_key_pair, **asked) == ("DryRunOperationException", 400)
 
@@ -244,9 +253,9 @@ def a_key_that_rotates_tells_when(target: Target) -> None:
     kms, key = target.boto("kms"), a_key(target)
     assert not kms.get_key_rotation_status(KeyId=key)["KeyRotationEnabled"]
     kms.enable_key_rotation(KeyId=key, RotationPeriodInDays=90)
-    told = kms.get_key_rotation_status(KeyId=key)
-    assert (told["KeyRotationEnabled"], told["RotationPeriodInDays"]) == (True, 90)
-    assert "NextRotationDate" in told
+    described = kms.get_key_rotation_status(KeyId=key)
+    assert (described["KeyRotationEnabled"], described["RotationPeriodInDays"]) == (True, 90)
+    assert "NextRotationDate" in described
     kms.disable_key_rotation(KeyId=key)
     assert "NextRotationDate" not in kms.get_key_rotation_status(KeyId=key)
 
@@ -267,8 +276,8 @@ def a_grant_is_told_until_it_is_retired(target: Target) -> None:
     """Recorded on AWS: localstack test_kms::test_create_grant_with_valid_key, test_retire_grant_with_grant_token"""
     kms, key = target.boto("kms"), a_key(target)
     grant = kms.create_grant(KeyId=key, GranteePrincipal=target.role, Operations=["Encrypt"])
-    (told,) = kms.list_grants(KeyId=key)["Grants"]
-    assert (told["GrantId"], told["Operations"]) == (grant["GrantId"], ["Encrypt"])
+    (described,) = kms.list_grants(KeyId=key)["Grants"]
+    assert (described["GrantId"], described["Operations"]) == (grant["GrantId"], ["Encrypt"])
     kms.retire_grant(GrantToken=grant["GrantToken"])
     assert kms.list_grants(KeyId=key)["Grants"] == []
 
@@ -310,7 +319,7 @@ def other_keys_take_no_import(target: Target) -> None:
 @check
 def a_key_of_several_regions_is_a_primary_first(target: Target) -> None:
     """Recorded on AWS: localstack test_kms::test_create_multi_region_key"""
-    told = target.boto("kms").create_key(MultiRegion=True)["KeyMetadata"]
-    assert told["KeyId"].startswith("mrk-")
-    assert told["MultiRegionConfiguration"]["MultiRegionKeyType"] == "PRIMARY"
-    assert told["MultiRegionConfiguration"]["ReplicaKeys"] == []
+    described = target.boto("kms").create_key(MultiRegion=True)["KeyMetadata"]
+    assert described["KeyId"].startswith("mrk-")
+    assert described["MultiRegionConfiguration"]["MultiRegionKeyType"] == "PRIMARY"
+    assert described["MultiRegionConfiguration"]["ReplicaKeys"] == []

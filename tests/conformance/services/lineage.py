@@ -32,8 +32,8 @@ def an_artifact_is_found_by_its_source(target: Target) -> None:
     sagemaker, uri = target.boto("sagemaker"), f"s3://check/{fresh()}"
     arn = an_artifact(target, uri)
     (found,) = sagemaker.list_artifacts(SourceUri=uri)["ArtifactSummaries"]
-    told = sagemaker.describe_artifact(ArtifactArn=arn)
-    assert (found["ArtifactArn"], told["Source"]["SourceUri"], told["ArtifactType"]) == (arn, uri, "DataSet")
+    described = sagemaker.describe_artifact(ArtifactArn=arn)
+    assert (found["ArtifactArn"], described["Source"]["SourceUri"], described["ArtifactType"]) == (arn, uri, "DataSet")
 
 
 @check
@@ -59,8 +59,8 @@ def properties_are_changed_and_taken_away(target: Target) -> None:
     sagemaker = target.boto("sagemaker")
     name = an_action(target, Properties={"a": "1", "b": "2"}).rpartition("/")[2]
     sagemaker.update_action(ActionName=name, PropertiesToRemove=["a"], Status="Completed")
-    told = sagemaker.describe_action(ActionName=name)
-    assert (told["Properties"], told["Status"]) == ({"b": "2"}, "Completed")
+    described = sagemaker.describe_action(ActionName=name)
+    assert (described["Properties"], described["Status"]) == ({"b": "2"}, "Completed")
     sagemaker.update_action(ActionName=name, Properties={"c": "3"})
     assert sagemaker.describe_action(ActionName=name)["Properties"] == {"c": "3"}
 
@@ -128,8 +128,8 @@ def a_lineage_is_followed_upwards_and_down(target: Target) -> None:
     leads(target, action, model, "Produced")
 
     def found(start: str, **asked: Any) -> set[str]:
-        told = sagemaker.query_lineage(StartArns=[start], IncludeEdges=True, **asked)
-        return {vertex["Arn"] for vertex in told["Vertices"]}
+        described = sagemaker.query_lineage(StartArns=[start], IncludeEdges=True, **asked)
+        return {vertex["Arn"] for vertex in described["Vertices"]}
 
     assert {data, action} <= found(model, Direction="Ascendants")
     assert {action, model} <= found(data, Direction="Descendants")
@@ -142,5 +142,5 @@ def a_lineage_is_filtered_by_type(target: Target) -> None:
     sagemaker, data, action = target.boto("sagemaker"), an_artifact(target), an_action(target)
     leads(target, data, action)
     asked = {"StartArns": [data], "Direction": "Descendants", "Filters": {"LineageTypes": ["Action"]}}
-    told = sagemaker.query_lineage(**asked)
-    assert {vertex["Arn"] for vertex in told["Vertices"]} == {action}
+    described = sagemaker.query_lineage(**asked)
+    assert {vertex["Arn"] for vertex in described["Vertices"]} == {action}

@@ -70,8 +70,8 @@ def the_same_token_ends_a_stream(target: Target) -> None:
 @check
 def the_newest_events_come_without_startfromhead(target: Target) -> None:
     """API GetLogEvents: startFromHead: if false, the latest events are returned first"""
-    told = target.boto("logs").get_log_events(**a_stream(target, "a", "b", "c"), limit=2)
-    assert [event["message"] for event in told["events"]] == ["b", "c"]
+    described = target.boto("logs").get_log_events(**a_stream(target, "a", "b", "c"), limit=2)
+    assert [event["message"] for event in described["events"]] == ["b", "c"]
 
 
 @check
@@ -79,8 +79,8 @@ def start_is_included_and_end_is_not(target: Target) -> None:
     """API GetLogEvents: startTime, endTime"""
     logs, where = target.boto("logs"), a_stream(target, "a", "b", "c")
     times = [event["timestamp"] for event in logs.get_log_events(**where, startFromHead=True)["events"]]
-    told = logs.get_log_events(**where, startTime=times[0], endTime=times[2], startFromHead=True)
-    assert [event["message"] for event in told["events"]] == ["a", "b"]
+    described = logs.get_log_events(**where, startTime=times[0], endTime=times[2], startFromHead=True)
+    assert [event["message"] for event in described["events"]] == ["a", "b"]
 
 
 @check
@@ -95,8 +95,8 @@ def events_that_are_too_old_or_new_are_told(target: Target) -> None:
     """API PutLogEvents: rejectedLogEventsInfo: none older than 14 days or more than 2 hours in the future"""
     logs, where, hour = target.boto("logs"), a_stream(target), 3_600_000
     for hours, name in ((-16 * 24, "tooOldLogEventEndIndex"), (5, "tooNewLogEventStartIndex")):
-        told = logs.put_log_events(**where, logEvents=[{"timestamp": now_ms() + hours * hour, "message": "m"}])
-        assert name in told["rejectedLogEventsInfo"]
+        described = logs.put_log_events(**where, logEvents=[{"timestamp": now_ms() + hours * hour, "message": "m"}])
+        assert name in described["rejectedLogEventsInfo"]
     assert logs.get_log_events(**where, startFromHead=True)["events"] == []
 
 
@@ -106,11 +106,11 @@ def a_retention_is_one_of_a_list(target: Target) -> None:
     logs, group = target.boto("logs"), a_stream(target)["logGroupName"]
     assert refused(logs.put_retention_policy, logGroupName=group, retentionInDays=2) == WRONG
     logs.put_retention_policy(logGroupName=group, retentionInDays=14)
-    (told,) = logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
-    assert told["retentionInDays"] == 14
+    (described,) = logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
+    assert described["retentionInDays"] == 14
     logs.delete_retention_policy(logGroupName=group)
-    (told,) = logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
-    assert "retentionInDays" not in told
+    (described,) = logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
+    assert "retentionInDays" not in described
 
 
 @check
@@ -138,8 +138,8 @@ def streams_by_their_last_event_take_no_prefix(target: Target) -> None:
 
 def matching(target: Target, pattern: str, *lines: str) -> list[str]:
     where = a_stream(target, *lines)
-    told = target.boto("logs").filter_log_events(logGroupName=where["logGroupName"], filterPattern=pattern)
-    return [event["message"] for event in told["events"]]
+    described = target.boto("logs").filter_log_events(logGroupName=where["logGroupName"], filterPattern=pattern)
+    return [event["message"] for event in described["events"]]
 
 
 @check
@@ -182,11 +182,11 @@ def a_query_is_answered(target: Target) -> None:
     asked: dict[str, Any] = {"startTime": now_ms() // 1000 - 3600, "endTime": now_ms() // 1000 + 3600}
     query = logs.start_query(logGroupName=where["logGroupName"], queryString=text, **asked)["queryId"]
     deadline = time.monotonic() + 10
-    while (told := logs.get_query_results(queryId=query))["status"] in {"Scheduled", "Running"}:
+    while (described := logs.get_query_results(queryId=query))["status"] in {"Scheduled", "Running"}:
         assert time.monotonic() < deadline
         time.sleep(0.2)
-    assert told["status"] == "Complete"
-    assert [(cell["field"], cell["value"]) for cell in told["results"][0]] == [("worst", "5")]
+    assert described["status"] == "Complete"
+    assert [(cell["field"], cell["value"]) for cell in described["results"][0]] == [("worst", "5")]
 
 
 @check
@@ -267,18 +267,22 @@ def a_metric_filter_is_told(target: Target) -> None:
     logs, group = target.boto("logs"), fresh()
     logs.create_log_group(logGroupName=group)
     namespace = counting(target, group, "pattern")
-    (told,) = logs.describe_metric_filters(metricName="m", metricNamespace=namespace)["metricFilters"]
-    assert (told["filterName"], told["logGroupName"], told["filterPattern"]) == (namespace, group, "pattern")
-    assert told["applyOnTransformedLogs"] is False
+    (described,) = logs.describe_metric_filters(metricName="m", metricNamespace=namespace)["metricFilters"]
+    assert (described["filterName"], described["logGroupName"], described["filterPattern"]) == (
+        namespace,
+        group,
+        "pattern",
+    )
+    assert described["applyOnTransformedLogs"] is False
 
 
 @check
 def a_pattern_can_be_tried(target: Target) -> None:
     """API TestMetricFilter: eventNumber, eventMessage, extractedValues"""
     asked = {"filterPattern": "{ $.a = 1 }", "logEventMessages": ['{"a": 2}', '{"a": 1}']}
-    (told,) = target.boto("logs").test_metric_filter(**asked)["matches"]
-    assert (told["eventNumber"], told["eventMessage"]) == (2, '{"a": 1}')
-    assert told["extractedValues"] == {"$.a": "1"}
+    (described,) = target.boto("logs").test_metric_filter(**asked)["matches"]
+    assert (described["eventNumber"], described["eventMessage"]) == (2, '{"a": 1}')
+    assert described["extractedValues"] == {"$.a": "1"}
 
 
 @check
@@ -299,8 +303,8 @@ def tags_are_the_same_by_both_kinds_of_operations(target: Target) -> None:
 def a_resource_policy_is_kept(target: Target) -> None:
     """Recorded on AWS: localstack test_logs_resource_policies::test_put_resource_policy, test_delete_resource_policy_not_found"""
     logs, name = target.boto("logs"), fresh()
-    told = logs.put_resource_policy(policyName=name, policyDocument="{}")["resourcePolicy"]
-    assert (told["policyName"], told["policyDocument"]) == (name, "{}")
+    described = logs.put_resource_policy(policyName=name, policyDocument="{}")["resourcePolicy"]
+    assert (described["policyName"], described["policyDocument"]) == (name, "{}")
     found = {one["policyName"]: one for one in logs.describe_resource_policies()["resourcePolicies"]}
     assert json.loads(found[name]["policyDocument"]) == {"Version": "2008-10-17"}
     logs.delete_resource_policy(policyName=name)
@@ -315,8 +319,8 @@ def a_query_tells_what_it_searched(target: Target) -> None:
     logs.create_log_group(logGroupName=group)
     asked = {"startTime": now - 60, "endTime": now, "queryString": "fields @message"}
     logs.start_query(logGroupName=group, **asked)
-    (told,) = logs.describe_queries(logGroupName=group)["queries"]
-    assert told["queryString"] == f'SOURCE "{group}" START={now - 60}000 END={now}999 | fields @message'
+    (described,) = logs.describe_queries(logGroupName=group)["queries"]
+    assert described["queryString"] == f'SOURCE "{group}" START={now - 60}000 END={now}999 | fields @message'
     found = refusal(logs.start_query, logGroupName=fresh(), **asked)
     assert found.code == "ResourceNotFoundException"
     assert found.message.startswith("Log group 'check-")

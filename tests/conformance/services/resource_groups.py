@@ -21,8 +21,8 @@ def a_groups_members_are_what_has_its_tags(target: Target) -> None:
     groups, name = target.boto("resource-groups"), fresh()
     tags = [{"Key": name, "Value": "a"}]
     made = target.boto("sagemaker").create_model_package_group(ModelPackageGroupName=name, Tags=tags)
-    told = groups.create_group(Name=name, ResourceQuery=query(name, "a"))
-    assert told["Group"]["GroupArn"] == target.arn("resource-groups", f"group/{name}")
+    described = groups.create_group(Name=name, ResourceQuery=query(name, "a"))
+    assert described["Group"]["GroupArn"] == target.arn("resource-groups", f"group/{name}")
     found = groups.list_group_resources(Group=name)["ResourceIdentifiers"]
     assert found == [{"ResourceArn": made["ModelPackageGroupArn"], "ResourceType": KIND}]
     groups.delete_group(Group=name)

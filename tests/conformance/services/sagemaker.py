@@ -48,9 +48,9 @@ def channel(uri: str, name: str = "train") -> dict[str, Any]:
 def ended(target: Target, name: str) -> dict[str, Any]:
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
-        told: dict[str, Any] = target.boto("sagemaker").describe_training_job(TrainingJobName=name)
-        if told["TrainingJobStatus"] in {"Completed", "Failed", "Stopped"}:
-            return told
+        described: dict[str, Any] = target.boto("sagemaker").describe_training_job(TrainingJobName=name)
+        if described["TrainingJobStatus"] in {"Completed", "Failed", "Stopped"}:
+            return described
         time.sleep(0.2)
     raise AssertionError(f"{name} did not end")
 
@@ -62,15 +62,15 @@ def a_job_s_life_is_told(target: Target) -> None:
     arn = target.boto("sagemaker").create_training_job(**request)["TrainingJobArn"]
     name = request["TrainingJobName"]
     assert arn == target.arn("sagemaker", f"training-job/{name}")
-    told = ended(target, name)
-    assert told["TrainingJobStatus"] == "Completed"
-    states = [transition["Status"] for transition in told["SecondaryStatusTransitions"]]
+    described = ended(target, name)
+    assert described["TrainingJobStatus"] == "Completed"
+    states = [transition["Status"] for transition in described["SecondaryStatusTransitions"]]
     assert states == ["Starting", "Downloading", "Training", "Uploading", "Completed"]
-    artefacts = told["ModelArtifacts"]["S3ModelArtifacts"]
+    artefacts = described["ModelArtifacts"]["S3ModelArtifacts"]
     assert artefacts == f"{request['OutputDataConfig']['S3OutputPath']}/{name}/output/model.tar.gz"
-    assert told["TrainingTimeInSeconds"] >= 1
-    assert told["BillableTimeInSeconds"] >= 1
-    assert told["CreationTime"] <= told["TrainingStartTime"] <= told["TrainingEndTime"]
+    assert described["TrainingTimeInSeconds"] >= 1
+    assert described["BillableTimeInSeconds"] >= 1
+    assert described["CreationTime"] <= described["TrainingStartTime"] <= described["TrainingEndTime"]
 
 
 @check
@@ -78,10 +78,10 @@ def a_job_that_fails_says_why(target: Target) -> None:
     """API DescribeTrainingJob: FailureReason; developer guide: the file /opt/ml/output/failure"""
     request = training(target, "echo 'what went wrong' > /opt/ml/output/failure; exit 3")
     target.boto("sagemaker").create_training_job(**request)
-    told = ended(target, request["TrainingJobName"])
-    assert told["TrainingJobStatus"] == "Failed"
-    assert told["FailureReason"].startswith("AlgorithmError: what went wrong")
-    assert told["FailureReason"].endswith("exit code: 3")
+    described = ended(target, request["TrainingJobName"])
+    assert described["TrainingJobStatus"] == "Failed"
+    assert described["FailureReason"].startswith("AlgorithmError: what went wrong")
+    assert described["FailureReason"].endswith("exit code: 3")
 
 
 @check
@@ -101,8 +101,8 @@ def a_stopped_job_is_stopped(target: Target) -> None:
     sagemaker, request = target.boto("sagemaker"), training(target, "sleep 100")
     sagemaker.create_training_job(**request)
     sagemaker.stop_training_job(TrainingJobName=request["TrainingJobName"])
-    told = ended(target, request["TrainingJobName"])
-    assert (told["TrainingJobStatus"], told["SecondaryStatus"]) == ("Stopped", "Stopped")
+    described = ended(target, request["TrainingJobName"])
+    assert (described["TrainingJobStatus"], described["SecondaryStatus"]) == ("Stopped", "Stopped")
     found = refusal(sagemaker.stop_training_job, TrainingJobName=request["TrainingJobName"])
     assert (found.code, found.status) == INVALID
     assert "The request was rejected because the training job is in status Stopped" in found.message
@@ -213,9 +213,9 @@ def jobs_are_searched_by_hyperparameters(target: Target) -> None:
         {"Name": "HyperParameters.mark", "Operator": "Equals", "Value": mark},
         {"Name": "HyperParameters.depth", "Operator": "GreaterThan", "Value": "4"},
     ]
-    told = sagemaker.search(Resource="TrainingJob", SearchExpression={"Filters": filters})
-    assert [found["TrainingJob"]["HyperParameters"]["depth"] for found in told["Results"]] == ["5"]
-    assert told["TotalHits"] == {"Value": 1, "Relation": "EqualTo"}
+    described = sagemaker.search(Resource="TrainingJob", SearchExpression={"Filters": filters})
+    assert [found["TrainingJob"]["HyperParameters"]["depth"] for found in described["Results"]] == ["5"]
+    assert described["TotalHits"] == {"Value": 1, "Relation": "EqualTo"}
 
 
 @check
@@ -335,9 +335,9 @@ def an_endpoint_answers_when_it_is_in_service(target: Target) -> None:
     (variant,) = sagemaker.describe_endpoint(EndpointName=name)["ProductionVariants"]
     assert (variant["VariantName"], variant["CurrentInstanceCount"], variant["CurrentWeight"]) == ("all", 1, 1.0)
     runtime = target.boto("sagemaker-runtime")
-    told = runtime.invoke_endpoint(EndpointName=name, Body=b"hello", ContentType="text/plain", Accept="text/plain")
+    described = runtime.invoke_endpoint(EndpointName=name, Body=b"hello", ContentType="text/plain", Accept="text/plain")
     endpoints.end(target, name)
-    assert (told["Body"].read(), told["InvokedProductionVariant"]) == (f"{name} hello".encode(), "all")
+    assert (described["Body"].read(), described["InvokedProductionVariant"]) == (f"{name} hello".encode(), "all")
 
 
 def a_group(target: Target) -> str:
@@ -381,8 +381,8 @@ def versions_count_from_one(target: Target) -> None:
         for _ in range(2)
     ]
     assert arns == [target.arn("sagemaker", f"model-package/{group}/{number}") for number in (1, 2)]
-    told = sagemaker.describe_model_package(ModelPackageName=arns[1])
-    assert (told["ModelPackageVersion"], told["ModelApprovalStatus"]) == (2, "PendingManualApproval")
+    described = sagemaker.describe_model_package(ModelPackageName=arns[1])
+    assert (described["ModelPackageVersion"], described["ModelApprovalStatus"]) == (2, "PendingManualApproval")
     sagemaker.update_model_package(ModelPackageArn=arns[1], ModelApprovalStatus="Approved")
     assert sagemaker.describe_model_package(ModelPackageName=arns[1])["ModelApprovalStatus"] == "Approved"
 
@@ -397,8 +397,10 @@ def a_version_without_a_group_or_a_name_misses_its_arn(target: Target) -> None:
 
 def tuning(target: Target, **changes: Any) -> dict[str, Any]:
     """The request of a tuning job of one trial, which tells its objective at once."""
-    told = training(target, "echo 'loss=0.5;'")
-    specification = told["AlgorithmSpecification"] | {"MetricDefinitions": [{"Name": "loss", "Regex": "loss=(.*?);"}]}
+    described = training(target, "echo 'loss=0.5;'")
+    specification = described["AlgorithmSpecification"] | {
+        "MetricDefinitions": [{"Name": "loss", "Regex": "loss=(.*?);"}]
+    }
     specification = {name: specification[name] for name in ("TrainingImage", "TrainingInputMode", "MetricDefinitions")}
     depth = {"Name": "depth", "MinValue": "1", "MaxValue": "4"}
     return {
@@ -412,7 +414,9 @@ def tuning(target: Target, **changes: Any) -> dict[str, Any]:
         "TrainingJobDefinition": {
             "AlgorithmSpecification": specification,
             "StaticHyperParameters": {"kept": "1"},
-            **{name: told[name] for name in ("RoleArn", "OutputDataConfig", "ResourceConfig", "StoppingCondition")},
+            **{
+                name: described[name] for name in ("RoleArn", "OutputDataConfig", "ResourceConfig", "StoppingCondition")
+            },
         },
         **changes,
     }
@@ -422,8 +426,8 @@ def end_tuning(target: Target, name: str) -> None:
     sagemaker, deadline = target.boto("sagemaker"), time.monotonic() + 120
     sagemaker.stop_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
     while True:
-        told = sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
-        if told["HyperParameterTuningJobStatus"] not in {"InProgress", "Stopping"}:
+        described = sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
+        if described["HyperParameterTuningJobStatus"] not in {"InProgress", "Stopping"}:
             return
         assert time.monotonic() < deadline, f"{name} did not end"
         time.sleep(0.2)
@@ -454,14 +458,14 @@ def a_tuning_job_tells_what_attaching_to_it_needs(target: Target) -> None:
     sagemaker, request = target.boto("sagemaker"), tuning(target)
     name = request["HyperParameterTuningJobName"]
     arn = sagemaker.create_hyper_parameter_tuning_job(**request)["HyperParameterTuningJobArn"]
-    told = sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
+    described = sagemaker.describe_hyper_parameter_tuning_job(HyperParameterTuningJobName=name)
     end_tuning(target, name)
     assert arn == target.arn("sagemaker", f"hyper-parameter-tuning-job/{name}")
-    kept = told["TrainingJobDefinition"]["StaticHyperParameters"]
+    kept = described["TrainingJobDefinition"]["StaticHyperParameters"]
     assert kept == {"kept": "1", "_tuning_objective_metric": "loss"}
     counted = {"Completed", "InProgress", "RetryableError", "NonRetryableError", "Stopped"}
-    assert set(told["TrainingJobStatusCounters"]) >= counted
-    assert set(told["ObjectiveStatusCounters"]) == {"Succeeded", "Pending", "Failed"}
+    assert set(described["TrainingJobStatusCounters"]) >= counted
+    assert set(described["ObjectiveStatusCounters"]) == {"Succeeded", "Pending", "Failed"}
 
 
 @check

@@ -32,8 +32,12 @@ def points_are_told_by_their_steps(target: Target) -> None:
     )
     query = {"MetricName": "loss", "ResourceArn": arn, "MetricStat": "Last", "Period": "IterationNumber",
              "XAxisType": "IterationNumber"}  # fmt: skip
-    (told,) = client.batch_get_metrics(MetricQueries=[query])["MetricQueryResults"]
-    assert (told["Status"], told["XAxisValues"], told["MetricValues"]) == ("Complete", [0, 1, 2], [3.0, 2.0, 1.0])
+    (described,) = client.batch_get_metrics(MetricQueries=[query])["MetricQueryResults"]
+    assert (described["Status"], described["XAxisValues"], described["MetricValues"]) == (
+        "Complete",
+        [0, 1, 2],
+        [3.0, 2.0, 1.0],
+    )
 
 
 @check
@@ -42,6 +46,12 @@ def what_a_component_has_is_told_with_it(target: Target) -> None:
     name, _ = component(target)
     points = [point("auc", value, step) for step, value in enumerate((0.5, 0.9, 0.7))]
     target.boto("sagemaker-metrics").batch_put_metrics(TrialComponentName=name, MetricData=points)
-    (told,) = target.boto("sagemaker").describe_trial_component(TrialComponentName=name)["Metrics"]
-    assert (told["MetricName"], told["Count"], told["Max"], told["Min"], told["Last"]) == ("auc", 3, 0.9, 0.5, 0.7)
-    assert abs(told["Avg"] - 0.7) < 1e-9
+    (described,) = target.boto("sagemaker").describe_trial_component(TrialComponentName=name)["Metrics"]
+    assert (described["MetricName"], described["Count"], described["Max"], described["Min"], described["Last"]) == (
+        "auc",
+        3,
+        0.9,
+        0.5,
+        0.7,
+    )
+    assert abs(described["Avg"] - 0.7) < 1e-9

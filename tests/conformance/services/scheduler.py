@@ -30,10 +30,14 @@ def create(target: Target, **more: Any) -> str:
 def a_schedule_is_told_as_it_was_made(target: Target) -> None:
     """API GetSchedule: Arn, GroupName (default), ScheduleExpression, State, Target"""
     name = create(target)
-    told = target.boto("scheduler").get_schedule(Name=name)
-    assert told["Arn"] == target.arn("scheduler", f"schedule/default/{name}")
-    assert (told["GroupName"], told["State"], told["ScheduleExpression"]) == ("default", "ENABLED", "rate(1 hour)")
-    assert (told["ScheduleExpressionTimezone"], told["ActionAfterCompletion"]) == ("UTC", "NONE")
+    described = target.boto("scheduler").get_schedule(Name=name)
+    assert described["Arn"] == target.arn("scheduler", f"schedule/default/{name}")
+    assert (described["GroupName"], described["State"], described["ScheduleExpression"]) == (
+        "default",
+        "ENABLED",
+        "rate(1 hour)",
+    )
+    assert (described["ScheduleExpressionTimezone"], described["ActionAfterCompletion"]) == ("UTC", "NONE")
 
 
 @check
@@ -65,8 +69,12 @@ def an_update_replaces_the_whole(target: Target) -> None:
     """API UpdateSchedule: overrides all values of the schedule, defaults where a value is not given"""
     name, client = create(target, Description="old", State="DISABLED"), target.boto("scheduler")
     client.update_schedule(**asked(target, name, ScheduleExpression="rate(2 hours)"))
-    told = client.get_schedule(Name=name)
-    assert (told["ScheduleExpression"], told["State"], "Description" in told) == ("rate(2 hours)", "ENABLED", False)
+    described = client.get_schedule(Name=name)
+    assert (described["ScheduleExpression"], described["State"], "Description" in described) == (
+        "rate(2 hours)",
+        "ENABLED",
+        False,
+    )
 
 
 @check
@@ -89,6 +97,6 @@ def a_rate_without_a_start_date_begins_at_once(target: Target) -> None:
     name, sqs = fresh(), target.boto("sqs")
     url = sqs.create_queue(QueueName=name)["QueueUrl"]
     target.boto("scheduler").create_schedule(**asked(target, name))
-    (told,) = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=20)["Messages"]
-    assert told["Body"]
+    (described,) = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=20)["Messages"]
+    assert described["Body"]
     target.boto("scheduler").delete_schedule(Name=name)

@@ -23,8 +23,8 @@ def a_queue(target: Target) -> tuple[str, str]:
 
 
 def received(target: Target, url: str) -> list[str]:
-    told = target.boto("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1)
-    return [message["Body"] for message in told.get("Messages", [])]
+    described = target.boto("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1)
+    return [message["Body"] for message in described.get("Messages", [])]
 
 
 @check
@@ -49,9 +49,13 @@ def a_message_comes_in_an_envelope(target: Target) -> None:
     sns, topic, (url, arn) = target.boto("sns"), a_topic(target), a_queue(target)
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
     sent = sns.publish(TopicArn=topic, Message="hello", Subject="s")
-    told = json.loads(*received(target, url))
-    assert (told["Type"], told["MessageId"], told["TopicArn"]) == ("Notification", sent["MessageId"], topic)
-    assert (told["Message"], told["Subject"]) == ("hello", "s")
+    described = json.loads(*received(target, url))
+    assert (described["Type"], described["MessageId"], described["TopicArn"]) == (
+        "Notification",
+        sent["MessageId"],
+        topic,
+    )
+    assert (described["Message"], described["Subject"]) == ("hello", "s")
 
 
 @check
@@ -121,7 +125,7 @@ def a_fifo_queue_has_no_standard_topic(target: Target) -> None:
 
 @check
 def one_queue_has_one_subscription(target: Target) -> None:
-    """API Subscribe: a subscription that is there is told again"""
+    """API Subscribe: an existing subscription is returned again"""
     sns, topic, (_, arn) = target.boto("sns"), a_topic(target), a_queue(target)
     made = {sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)["SubscriptionArn"] for _ in range(2)}
     assert len(made) == 1
@@ -271,8 +275,8 @@ def a_fifo_topic_sends_once_and_in_order(target: Target) -> None:
     raw = {"RawMessageDelivery": "true"}
     sns.subscribe(TopicArn=arn, Protocol="sqs", Endpoint=target.arn("sqs", name), Attributes=raw)
     for text in "abcab":
-        told = sns.publish(TopicArn=arn, Message=text, MessageGroupId="g", MessageDeduplicationId=text)
-        assert len(told["SequenceNumber"]) == 20
+        described = sns.publish(TopicArn=arn, Message=text, MessageGroupId="g", MessageDeduplicationId=text)
+        assert len(described["SequenceNumber"]) == 20
     assert received(target, url) == ["a", "b", "c"]
 
 
@@ -292,9 +296,9 @@ def a_fifo_envelope_is_numbered(target: Target) -> None:
     sns, arn, (url, queue) = target.boto("sns"), a_fifo_topic(target), a_queue(target)
     sns.subscribe(TopicArn=arn, Protocol="sqs", Endpoint=queue)
     sent = sns.publish(TopicArn=arn, Message="m", MessageGroupId="g", MessageDeduplicationId="t")
-    told = json.loads(*received(target, url))
-    assert told["SequenceNumber"] == sent["SequenceNumber"]
-    assert "Signature" not in told
+    described = json.loads(*received(target, url))
+    assert described["SequenceNumber"] == sent["SequenceNumber"]
+    assert "Signature" not in described
 
 
 @check

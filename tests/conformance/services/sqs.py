@@ -78,12 +78,14 @@ def digests_are_of_bodies_and_attributes(target: Target) -> None:
 @check
 def a_fifo_queue_has_attributes_of_its_own(target: Target) -> None:
     """API GetQueueAttributes: FIFO; moto test_create_fifo_queue, verified against AWS"""
-    told = target.boto("sqs").get_queue_attributes(QueueUrl=a_queue(target, FifoQueue="true"), AttributeNames=["All"])
+    described = target.boto("sqs").get_queue_attributes(
+        QueueUrl=a_queue(target, FifoQueue="true"), AttributeNames=["All"]
+    )
     wanted = {
         "FifoQueue": "true", "ContentBasedDeduplication": "false", "DeduplicationScope": "queue",
         "FifoThroughputLimit": "perQueue", "MaximumMessageSize": "1048576",
     }  # fmt: skip
-    assert {name: told["Attributes"].get(name) for name in wanted} == wanted
+    assert {name: described["Attributes"].get(name) for name in wanted} == wanted
 
 
 @check
@@ -234,10 +236,10 @@ def a_fifo_queue_numbers_its_messages(target: Target) -> None:
     assert len(sent[0]) == 20
     assert sent[0] < sent[1]
     (first, second) = receive(target, url, MaxNumberOfMessages=2, AttributeNames=["All"])
-    told = [
+    described = [
         (one["Attributes"]["SequenceNumber"], one["Attributes"]["MessageDeduplicationId"]) for one in (first, second)
     ]
-    assert told == [(sent[0], "1"), (sent[1], "2")]
+    assert described == [(sent[0], "1"), (sent[1], "2")]
 
 
 @check
@@ -318,13 +320,13 @@ def names_of_attributes_are_words(target: Target) -> None:
 def a_key_of_kms_ends_the_queue_s_own_encryption(target: Target) -> None:
     """Recorded on AWS: localstack test_sqs::test_set_queue_attributes_default_values"""
     sqs, url = target.boto("sqs"), a_queue(target)
-    told = []
+    described = []
     for key in ("testKeyId", ""):
         sqs.set_queue_attributes(QueueUrl=url, Attributes={"KmsMasterKeyId": key})
-        told.append(
+        described.append(
             sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]["SqsManagedSseEnabled"]
         )
-    assert told == ["false", "false"]
+    assert described == ["false", "false"]
 
 
 @check
@@ -334,8 +336,8 @@ def permissions_are_statements_of_the_policy(target: Target) -> None:
     asked = {"QueueUrl": url, "Label": "l", "AWSAccountIds": [target.account], "Actions": ["ReceiveMessage"]}
     sqs.add_permission(**asked)
     assert refused(sqs.add_permission, **asked) == ("InvalidParameterValue", 400)
-    told = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])["Attributes"]["Policy"]
-    (statement,) = json.loads(told)["Statement"]
+    described = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])["Attributes"]["Policy"]
+    (statement,) = json.loads(described)["Statement"]
     assert (statement["Sid"], statement["Action"]) == ("l", "SQS:ReceiveMessage")
     assert statement["Principal"] == {"AWS": f"arn:aws:iam::{target.account}:root"}
     sqs.remove_permission(QueueUrl=url, Label="l")
@@ -362,20 +364,20 @@ def clients_of_before_ask_by_forms(target: Target) -> None:
     attribute = {"MessageAttribute.1.Name": "a", "MessageAttribute.1.Value.DataType": "String",
                  "MessageAttribute.1.Value.StringValue": "v<"}  # fmt: skip
     assert form(target, url, Action="SendMessage", MessageBody="m&", **attribute)[0] == 200
-    told = form(target, url, Action="ReceiveMessage", **{"MessageAttributeName.1": "All"})[1]
-    assert "<ReceiveMessageResult><Message><MessageId>" in told
-    assert "<Body>m&amp;</Body>" in told
-    assert "<MessageAttribute><Name>a</Name><Value><StringValue>v&lt;</StringValue>" in told
+    described = form(target, url, Action="ReceiveMessage", **{"MessageAttributeName.1": "All"})[1]
+    assert "<ReceiveMessageResult><Message><MessageId>" in described
+    assert "<Body>m&amp;</Body>" in described
+    assert "<MessageAttribute><Name>a</Name><Value><StringValue>v&lt;</StringValue>" in described
 
 
 @check
 def errors_of_forms_have_the_codes_of_before(target: Target) -> None:
     """Recorded on AWS: localstack test_sqs::TestSqsQueryApi::test_get_on_deleted_queue_fails, test_get_list_queues_fails"""
-    status, told = form(target, f"{target.endpoint}/{target.account}/{fresh()}", Action="ReceiveMessage")
+    status, described = form(target, f"{target.endpoint}/{target.account}/{fresh()}", Action="ReceiveMessage")
     assert status == 400
-    assert "<Code>AWS.SimpleQueueService.NonExistentQueue</Code>" in told
-    status, told = form(target, a_queue(target), Action="ListQueues")
-    assert (status, "<Code>InvalidAction</Code>" in told) == (400, True)
+    assert "<Code>AWS.SimpleQueueService.NonExistentQueue</Code>" in described
+    status, described = form(target, a_queue(target), Action="ListQueues")
+    assert (status, "<Code>InvalidAction</Code>" in described) == (400, True)
 
 
 @check

@@ -11,20 +11,20 @@ from services.target import Target, refusal, refused
 @check
 def a_caller_is_told_who_it_is(target: Target) -> None:
     """API GetCallerIdentity: Account, Arn, UserId"""
-    told = target.boto("sts").get_caller_identity()
-    assert told["Account"] == target.account
-    assert told["Arn"].startswith(f"arn:aws:sts::{target.account}:assumed-role/"), "the SDKs refuse a user"
-    assert told["UserId"]
+    described = target.boto("sts").get_caller_identity()
+    assert described["Account"] == target.account
+    assert described["Arn"].startswith(f"arn:aws:sts::{target.account}:assumed-role/"), "the SDKs refuse a user"
+    assert described["UserId"]
 
 
 @check
 def a_role_is_assumed_for_a_while(target: Target) -> None:
     """API AssumeRole: Credentials, AssumedRoleUser"""
-    told = target.boto("sts").assume_role(RoleArn=target.role, RoleSessionName="check", DurationSeconds=900)
+    described = target.boto("sts").assume_role(RoleArn=target.role, RoleSessionName="check", DurationSeconds=900)
     arn = f"arn:aws:sts::{target.account}:assumed-role/SageMakerExecutionRole/check"
-    assert told["AssumedRoleUser"]["Arn"] == arn
-    assert told["Credentials"]["AccessKeyId"].startswith("ASIA")
-    left = told["Credentials"]["Expiration"] - datetime.now(UTC)
+    assert described["AssumedRoleUser"]["Arn"] == arn
+    assert described["Credentials"]["AccessKeyId"].startswith("ASIA")
+    left = described["Credentials"]["Expiration"] - datetime.now(UTC)
     assert timedelta(minutes=14) < left < timedelta(minutes=16)
 
 

@@ -67,9 +67,9 @@ def refusal(call: Callable[..., Any], **request: Any) -> Refusal:
     try:
         call(**request)
     except ClientError as error:
-        told = error.response["Error"]
+        described = error.response["Error"]
         status = error.response["ResponseMetadata"]["HTTPStatusCode"]
-        return Refusal(told["Code"], told.get("Message", ""), status, {**error.response, **told})
+        return Refusal(described["Code"], described.get("Message", ""), status, {**error.response, **described})
     raise AssertionError("was not refused")
 
 

@@ -14,7 +14,7 @@ from services.target import Target
 
 HERE = Path(__file__).parent
 KNOWN: dict[str, str] = {}
-"""What Sagewright is known not to do, with the reason; a check that passes all the same must leave this list."""
+"""Known gaps of Sagewright, with the reasons; a check that passes must leave this list."""
 
 INTRODUCTION = """# Conformance of the services
 
@@ -44,7 +44,7 @@ class Verdict:
 
 @dataclass
 class Tally:
-    """Of the wrong requests to a service: how many were asked, and which were answered otherwise than at AWS."""
+    """Wrong requests to a service: how many were sent, and which were answered differently from AWS."""
 
     asked: int = 0
     otherwise: list[str] = field(default_factory=list)
@@ -79,10 +79,12 @@ def tally(target: Target) -> dict[str, Tally]:
     found: dict[str, Tally] = {service: Tally() for service in REFERENCES}
     for service, name in operations():
         for wrong in asked(service, name):
-            told, code = ask(target, service, name, wrong), expected(service, name, wrong)
+            described, code = ask(target, service, name, wrong), expected(service, name, wrong)
             found[service].asked += 1
-            if (told.status, told.code) != (400, code):
-                found[service].otherwise.append(f"{name}: {wrong.name}: {told.status} {told.code}, not {code}")
+            if (described.status, described.code) != (400, code):
+                found[service].otherwise.append(
+                    f"{name}: {wrong.name}: {described.status} {described.code}, not {code}"
+                )
     return found
 
 

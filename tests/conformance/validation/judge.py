@@ -60,10 +60,10 @@ FORMS = frozenset({"sns", "sts", "iam"})
 REST = frozenset({"lambda", "scheduler", "sagemaker-metrics"})
 """Services whose members stand in paths, queries and headers too: those are text, and those of paths have to be there."""
 PLACED = "check"
-"""What stands in a path where the wrong member stands elsewhere."""
+"""Marker in a path whose wrong member is elsewhere."""
 SIGNED_AS = {"cloudwatch": "monitoring", "sagemaker-metrics": "sagemaker"}
 LEFT_OUT = frozenset({("sqs", name, "enum") for name in ("CreateQueue", "GetQueueAttributes", "ReceiveMessage")})
-"""What is no fault at AWS, names of attributes that aren't there, or comes after another."""
+"""Requests that AWS does not refuse, unknown attribute names, and faults that follow from another."""
 
 
 @dataclass(frozen=True)
@@ -140,15 +140,15 @@ def _ask_rest(target: Target, service: str, name: str, wrong: Wrong) -> Told:
     path, query, headers, body = model.http["requestUri"], [], {"Content-Type": "application/json"}, {}
     for member, value in wrong.request.items():
         placed = model.input_shape.members[member].serialization
-        place, told = placed.get("location"), placed.get("name", member)
+        place, described = placed.get("location"), placed.get("name", member)
         if place == "uri":
-            path = re.sub(rf"\{{{told}\+?\}}", quote(str(value), safe=""), path)
+            path = re.sub(rf"\{{{described}\+?\}}", quote(str(value), safe=""), path)
         elif place == "querystring":
-            query += [(told, one) for one in (value if isinstance(value, list) else [value])]
+            query += [(described, one) for one in (value if isinstance(value, list) else [value])]
         elif place == "header":
-            headers[told] = str(value)
+            headers[described] = str(value)
         else:
-            body[told] = value
+            body[described] = value
     url = f"{target.endpoint}{path}" + (f"?{urlencode(query, quote_via=quote)}" if query else "")
     data = json.dumps(body).encode() if body or model.http["method"] in {"POST", "PUT"} else b""
     return _sent(target, service, AWSRequest(model.http["method"], url, data=data, headers=headers))
@@ -179,8 +179,10 @@ def _ask_form(target: Target, service: str, name: str, wrong: Wrong) -> Told:
     try:
         getattr(target.boto(service), xform_name(name))(**wrong.request)
     except ClientError as error:
-        told = error.response["Error"]
-        return Told(error.response["ResponseMetadata"]["HTTPStatusCode"], told["Code"], told.get("Message", ""))
+        described = error.response["Error"]
+        return Told(
+            error.response["ResponseMetadata"]["HTTPStatusCode"], described["Code"], described.get("Message", "")
+        )
     except (BotoCoreError, ResponseParserError) as error:  # an answer that can't be read
         return Told(0, "", type(error).__name__)
     return Told(200, "", "was not refused")

@@ -21,9 +21,9 @@ OWN_WORDS = frozenset({"sqs"})
 def test_wrong_requests(server: RunningServer, service: str, name: str) -> None:
     target, faults = Target("Sagewright", server.endpoint, *server.key(), "000000000000"), []
     for wrong in asked(service, name):
-        told, code = ask(target, service, name, wrong), expected(service, name, wrong)
-        if (told.status, told.code) != (400, code) or (service not in FORMS and told.header != code):
-            faults.append(f"{wrong.name}: {told}, not {code}")
-        elif wrong.kind not in UNNAMED and service not in OWN_WORDS and camel(wrong) not in told.message:
-            faults.append(f"{wrong.name} is not named: {told.message[:160]}")
+        described, code = ask(target, service, name, wrong), expected(service, name, wrong)
+        if (described.status, described.code) != (400, code) or (service not in FORMS and described.header != code):
+            faults.append(f"{wrong.name}: {described}, not {code}")
+        elif wrong.kind not in UNNAMED and service not in OWN_WORDS and camel(wrong) not in described.message:
+            faults.append(f"{wrong.name} is not named: {described.message[:160]}")
     assert not faults, "\n".join(faults)

@@ -38,10 +38,10 @@ def test_its_life(server: RunningServer) -> None:
     )
     assert made["AlgorithmArn"] == ARN + name
     for named in (name, ARN + name):
-        told = sagemaker.describe_algorithm(AlgorithmName=named)
-        assert (told["AlgorithmName"], told["AlgorithmStatus"]) == (name, "Completed")
-    assert told["TrainingSpecification"] == TRAINING
-    assert told["AlgorithmStatusDetails"] == {"ValidationStatuses": [], "ImageScanStatuses": []}
+        described = sagemaker.describe_algorithm(AlgorithmName=named)
+        assert (described["AlgorithmName"], described["AlgorithmStatus"]) == (name, "Completed")
+    assert described["TrainingSpecification"] == TRAINING
+    assert described["AlgorithmStatusDetails"] == {"ValidationStatuses": [], "ImageScanStatuses": []}
     (listed,) = sagemaker.list_algorithms(NameContains=name)["AlgorithmSummaryList"]
     assert (listed["AlgorithmArn"], listed["AlgorithmDescription"]) == (ARN + name, "ours")
     assert sagemaker.list_tags(ResourceArn=ARN + name)["Tags"] == [{"Key": "a", "Value": "b"}]
@@ -86,7 +86,7 @@ def test_sdk_v2_trains_deploys_and_tunes_one(server: RunningServer, tmp_path: Pa
 
 
 def test_names_of_properties_are_suggested(server: RunningServer) -> None:
-    """What resources have, and what their record may have."""
+    """Resources, and the limits of their record."""
     sagemaker, name = server.boto("sagemaker"), f"suggested-{uuid.uuid4().hex[:8]}"
     sagemaker.create_experiment(ExperimentName=name, Tags=[{"Key": f"team{name}", "Value": "a"}])
 

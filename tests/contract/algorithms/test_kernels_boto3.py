@@ -67,7 +67,7 @@ def test_jobs_load_what_was_compiled_before_them(train: Any) -> None:
 
 
 def test_a_job_that_compiles_elsewhere_leaves_nothing_there(train: Any, tmp_path: Path) -> None:
-    """What a job writes into its environment is its own."""
+    """A job's writes into its environment are private."""
     train()
     kept = {path: path.stat().st_mtime_ns for path in ENVIRONMENTS.glob("text-*/kernels/*/*/*")}
     assert kept

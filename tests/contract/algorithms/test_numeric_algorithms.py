@@ -25,7 +25,7 @@ PROGRESS: dict[str, Range] = {"train:progress": (100, 100), "train:throughput": 
 
 @dataclass(frozen=True)
 class Case:
-    """What a program must come to: the final metrics of Describe, each within a range, no others; the archive's files, as patterns;
+    """Expected result of a program: the final metrics of Describe, each within a range; the archive's files, as patterns;
     and what it found itself.
     """
 

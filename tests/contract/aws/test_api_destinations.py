@@ -64,14 +64,17 @@ def test_the_lives_of_connections_and_destinations(server: RunningServer) -> Non
         fault(events.create_connection, Name="life", AuthorizationType="API_KEY", AuthParameters=KEY)[0]
         == "ResourceAlreadyExistsException"
     )
-    told = events.describe_connection(Name="life")
-    assert told["AuthParameters"] == {"ApiKeyAuthParameters": {"ApiKeyName": "X-Key"}}
-    assert "s3cret" not in str(told)
+    described = events.describe_connection(Name="life")
+    assert described["AuthParameters"] == {"ApiKeyAuthParameters": {"ApiKeyName": "X-Key"}}
+    assert "s3cret" not in str(described)
     events.update_connection(
         Name="life", Description="d", AuthParameters={"ApiKeyAuthParameters": {"ApiKeyName": "X-Other"}}
     )
-    told = events.describe_connection(Name="life")
-    assert (told["Description"], told["AuthParameters"]["ApiKeyAuthParameters"]["ApiKeyName"]) == ("d", "X-Other")
+    described = events.describe_connection(Name="life")
+    assert (described["Description"], described["AuthParameters"]["ApiKeyAuthParameters"]["ApiKeyName"]) == (
+        "d",
+        "X-Other",
+    )
     assert "life" in [one["Name"] for one in events.list_connections(NamePrefix="li")["Connections"]]
     request = {"Name": "to", "ConnectionArn": made["ConnectionArn"], "HttpMethod": "POST"}
     for url in ("ftp://host/", "http://user@host/"):
@@ -79,8 +82,8 @@ def test_the_lives_of_connections_and_destinations(server: RunningServer) -> Non
         assert code in {"ValidationException"}
     events.create_api_destination(**request, InvocationEndpoint="https://example.com/hook")
     events.update_api_destination(Name="to", HttpMethod="PUT")
-    told = events.describe_api_destination(Name="to")
-    assert (told["HttpMethod"], told["InvocationEndpoint"], told["ApiDestinationState"]) == (
+    described = events.describe_api_destination(Name="to")
+    assert (described["HttpMethod"], described["InvocationEndpoint"], described["ApiDestinationState"]) == (
         "PUT",
         "https://example.com/hook",
         "ACTIVE",

@@ -44,7 +44,7 @@ def fault(call: Any, **request: Any) -> tuple[str, str]:
 
 
 def eventually(probe: Callable[[], Any], timeout_s: float = 30) -> Any:
-    """What `probe` gives once it gives something."""
+    """Returns the first true result of `probe`."""
     deadline = time.monotonic() + timeout_s
     while not (found := probe()):
         assert time.monotonic() < deadline
@@ -84,9 +84,14 @@ def test_a_rules_life(events: Any, name: str) -> None:
     )  # fmt: skip
     arn = f"{ARN}:rule/{name}"
     assert made["RuleArn"] == arn
-    told = events.describe_rule(Name=name)
-    assert (told["Arn"], told["State"], told["EventPattern"], told["Description"]) == (arn, "ENABLED", PATTERN, "d")
-    assert (told["EventBusName"], told["CreatedBy"]) == ("default", "000000000000")
+    described = events.describe_rule(Name=name)
+    assert (described["Arn"], described["State"], described["EventPattern"], described["Description"]) == (
+        arn,
+        "ENABLED",
+        PATTERN,
+        "d",
+    )
+    assert (described["EventBusName"], described["CreatedBy"]) == ("default", "000000000000")
     assert events.list_tags_for_resource(ResourceARN=arn)["Tags"] == [{"Key": "a", "Value": "b"}]
     events.tag_resource(ResourceARN=arn, Tags=[{"Key": "c", "Value": "d"}])
     events.untag_resource(ResourceARN=arn, TagKeys=["a"])
@@ -97,8 +102,12 @@ def test_a_rules_life(events: Any, name: str) -> None:
     target = {"Id": "log", "Arn": f"{LOGS}/aws/events/x", "InputPath": "$.detail"}
     events.put_targets(Rule=name, Targets=[target])
     events.put_rule(Name=name, ScheduleExpression="rate(1 hour)", State="DISABLED")
-    told = events.describe_rule(Name=name)
-    assert (told["State"], told["ScheduleExpression"], "EventPattern" in told) == ("DISABLED", "rate(1 hour)", False)
+    described = events.describe_rule(Name=name)
+    assert (described["State"], described["ScheduleExpression"], "EventPattern" in described) == (
+        "DISABLED",
+        "rate(1 hour)",
+        False,
+    )
     assert events.list_targets_by_rule(Rule=name)["Targets"] == [target]
     assert events.list_rule_names_by_target(TargetArn=target["Arn"])["RuleNames"] == [name]
     assert name in [one["Name"] for one in events.list_rules(NamePrefix=name)["Rules"]]
@@ -145,10 +154,10 @@ TARGETS: dict[str, tuple[dict[str, Any], str]] = {
     "another account": ({"Arn": "arn:aws:sqs:us-east-1:111111111111:q"}, "not in the account"),
     "no ARN": ({"Arn": "queue"}, "sends nothing to"),
     "a stream": ({"KinesisParameters": {"PartitionKeyPath": "$"}}, "KinesisParameters"),
-    "no strategy": (
+    "not a strategy": (
         {"Arn": f"{SAGEMAKER}:endpoint/e", "SageMakerPipelineParameters": {
             "PipelineParameterList": [{"Name": "Strategy", "Value": "slowly"}],
-        }}, "no strategy",
+        }}, "not a strategy",
     ),
     "an unknown parameter": (
         {"Arn": f"{SAGEMAKER}:endpoint/e", "SageMakerPipelineParameters": {
@@ -223,10 +232,10 @@ def test_events_that_are_put_reach_the_targets_of_rules_that_match(
     answer = events.put_events(Entries=[{**entry, "Detail": json.dumps({"n": number})} for number in range(4)])
     assert answer["FailedEntryCount"] == 0
     lines = eventually(lambda: (found := logged(server, group)) and len(found) == 3 and found)
-    told = [json.loads(line) for line in lines]
-    assert [one["detail"]["n"] for one in told] == [1, 2, 3]
-    assert [one["id"] for one in told] == [one["EventId"] for one in answer["Entries"][1:]]
-    assert {key: told[0][key] for key in ("version", "source", "detail-type", "account", "time", "region", "resources")} == {
+    described = [json.loads(line) for line in lines]
+    assert [one["detail"]["n"] for one in described] == [1, 2, 3]
+    assert [one["id"] for one in described] == [one["EventId"] for one in answer["Entries"][1:]]
+    assert {key: described[0][key] for key in ("version", "source", "detail-type", "account", "time", "region", "resources")} == {
         "version": "0", "source": name, "detail-type": "t", "account": "000000000000", "time": "2026-01-02T00:00:00Z",
         "region": "us-east-1", "resources": ["arn:x"],
     }  # fmt: skip
@@ -269,9 +278,9 @@ def test_what_happens_to_model_packages_is_told(server: RunningServer, events: A
     sagemaker.update_model_package(ModelPackageArn=arn, CustomerMetadataProperties={"a": "b"})
     sagemaker.update_model_package(ModelPackageArn=arn, ModelApprovalStatus="Rejected")
     lines = eventually(lambda: (found := logged(server, group)) and len(found) == 4 and found)
-    told = [json.loads(line) for line in lines]
-    assert [one["resources"] for one in told] == [[arn]] * 4
-    details = [one["detail"] for one in told]
+    described = [json.loads(line) for line in lines]
+    assert [one["resources"] for one in described] == [[arn]] * 4
+    details = [one["detail"] for one in described]
     assert [one["ModelApprovalStatus"] for one in details] == [
         "PendingManualApproval",
         "Approved",
@@ -355,8 +364,8 @@ def test_schedules(server: RunningServer, events: Any, name: str) -> None:
     events.put_rule(Name=name, ScheduleExpression="rate(1 minute)")
     events.put_targets(Rule=name, Targets=[{"Id": "log", "Arn": LOGS + group}])
     (line,) = eventually(lambda: logged(server, group), timeout_s=90)
-    told = json.loads(line)
-    assert (told["source"], told["detail-type"], told["resources"]) == (
+    described = json.loads(line)
+    assert (described["source"], described["detail-type"], described["resources"]) == (
         "aws.events",
         "Scheduled Event",
         [f"{ARN}:rule/{name}"],
@@ -376,7 +385,7 @@ def test_deploy_rules_and_models_of_the_command(server: RunningServer, events: A
     sagemaker = server.boto("sagemaker")
     sagemaker.create_model_package_group(ModelPackageGroupName=name)
     bad = command(server, "deploy-rule", "create", "--group", name, "--endpoint", "e", "--strategy", "slowly")
-    assert (bad.returncode, "no strategy" in bad.stderr) == (2, True)
+    assert (bad.returncode, "not a strategy" in bad.stderr) == (2, True)
     rule = f"deploy-{name}-to-e"
     assert fault(events.describe_rule, Name=rule)[0] == "ResourceNotFoundException"
     made = command(

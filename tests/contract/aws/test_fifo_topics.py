@@ -103,9 +103,9 @@ def test_an_envelope_is_numbered_and_a_plain_queue_knows_no_groups(sns: Any, sqs
     sns.subscribe(TopicArn=arn, Protocol="sqs", Endpoint=end)
     sent = sns.publish(TopicArn=arn, Message="m", MessageGroupId="g", MessageDeduplicationId="t")
     (message,) = taken(sqs, url)
-    told = json.loads(message["Body"])
-    assert (told["MessageId"], told["SequenceNumber"]) == (sent["MessageId"], sent["SequenceNumber"])
-    assert "Signature" not in told
+    described = json.loads(message["Body"])
+    assert (described["MessageId"], described["SequenceNumber"]) == (sent["MessageId"], sent["SequenceNumber"])
+    assert "Signature" not in described
     assert not {"MessageGroupId", "MessageDeduplicationId"} & message["Attributes"].keys()
 
 
@@ -125,8 +125,8 @@ def test_what_a_fifo_topic_needs(sns: Any, sqs: Any) -> None:
     assert "Topic Name" in fault(sns.create_topic, Name="a", Attributes={"FifoTopic": "true"})
     assert "Unknown attribute" in fault(sns.create_topic, Name="a", Attributes={"ContentBasedDeduplication": "true"})
     assert "AttributeValue" in fault(topic, sns=sns, ContentBasedDeduplication="maybe")
-    told = sns.get_topic_attributes(TopicArn=arn)["Attributes"]
-    assert (told["FifoTopic"], told["ContentBasedDeduplication"]) == ("true", "false")
+    described = sns.get_topic_attributes(TopicArn=arn)["Attributes"]
+    assert (described["FifoTopic"], described["ContentBasedDeduplication"]) == ("true", "false")
     sns.set_topic_attributes(TopicArn=arn, AttributeName="ContentBasedDeduplication", AttributeValue="true")
     assert sns.publish(TopicArn=arn, Message="m", MessageGroupId="g")["SequenceNumber"]
     _, end = queue(sqs)

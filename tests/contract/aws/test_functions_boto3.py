@@ -51,8 +51,8 @@ def functions(server: RunningServer) -> Functions:
 def fault(call: Any, **request: Any) -> tuple[str, str, int]:
     with pytest.raises(ClientError) as caught:
         call(**request)
-    told = caught.value.response
-    return told["Error"]["Code"], told["Error"]["Message"], told["ResponseMetadata"]["HTTPStatusCode"]
+    described = caught.value.response
+    return described["Error"]["Code"], described["Error"]["Message"], described["ResponseMetadata"]["HTTPStatusCode"]
 
 
 def test_a_function_is_made_told_changed_and_deleted(functions: Functions) -> None:
@@ -63,8 +63,8 @@ def test_a_function_is_made_told_changed_and_deleted(functions: Functions) -> No
     client.get_waiter("function_active_v2").wait(FunctionName="plain", WaiterConfig={"Delay": 1, "MaxAttempts": 2})
     assert fault(client.create_function, FunctionName="plain", Runtime="python3.11", Role=ROLE, Handler="a.b",
                  Code={"ZipFile": archive(a="")})[::2] == ("ResourceConflictException", 409)  # fmt: skip
-    told = client.get_function(FunctionName=f"{ARN}plain:$LATEST")
-    assert told["Configuration"]["CodeSha256"] == made["CodeSha256"]
+    described = client.get_function(FunctionName=f"{ARN}plain:$LATEST")
+    assert described["Configuration"]["CodeSha256"] == made["CodeSha256"]
     assert client.get_function_configuration(FunctionName="000000000000:function:plain")["Description"] == "d"
     names = [one["FunctionName"] for page in client.get_paginator("list_functions").paginate(PaginationConfig={"PageSize": 1})
              for one in page["Functions"]]  # fmt: skip
@@ -130,14 +130,14 @@ def test_what_is_refused(functions: Functions) -> None:
 
 def test_an_invocation_has_its_event_environment_context_and_rights(functions: Functions) -> None:
     context = base64.b64encode(json.dumps({"custom": {"k": "v"}}).encode()).decode()
-    told, payload = functions.invoke("everything", {"n": [1, "ü"]}, ClientContext=context, LogType="Tail")
-    assert (told["StatusCode"], told["ExecutedVersion"]) == (200, "$LATEST")
-    assert "FunctionError" not in told
+    described, payload = functions.invoke("everything", {"n": [1, "ü"]}, ClientContext=context, LogType="Tail")
+    assert (described["StatusCode"], described["ExecutedVersion"]) == (200, "$LATEST")
+    assert "FunctionError" not in described
     assert payload["event"] == {"n": [1, "ü"]}
     assert (payload["word"], payload["arn"], payload["memory"]) == ("w", f"{ARN}everything", "256")
     assert payload["custom"] == {"k": "v"}
     assert 0 < payload["left"] <= 30_000
-    tail = base64.b64decode(told["LogResult"]).decode()
+    tail = base64.b64decode(described["LogResult"]).decode()
     assert "\tDuration: " in tail, "the report line is divided by tabs"
     assert f"START RequestId: {payload['id']}" in tail
     assert "a line" in tail
@@ -164,8 +164,8 @@ ENDS = (
 
 @pytest.mark.parametrize(("do", "kind", "words"), ENDS)
 def test_errors_come_as_lambda_tells_them(functions: Functions, do: str, kind: str, words: str) -> None:
-    told, payload = functions.invoke("everything", {"do": do})
-    assert (told["StatusCode"], told["FunctionError"]) == (200, "Unhandled")
+    described, payload = functions.invoke("everything", {"do": do})
+    assert (described["StatusCode"], described["FunctionError"]) == (200, "Unhandled")
     assert payload["errorType"] == kind
     assert words in payload["errorMessage"]
     if do == "raise":
@@ -188,13 +188,13 @@ def test_time_and_memory_are_held(functions: Functions) -> None:
     source = EVERYTHING.replace("import boto3\n", "")
     functions.create("held", source, Timeout=1, MemorySize=128, Environment={"Variables": {"WORD": "w"}})
     began = time.monotonic()
-    told, payload = functions.invoke("held", {"do": "sleep", "seconds": 60})
+    described, payload = functions.invoke("held", {"do": "sleep", "seconds": 60})
     assert payload["errorType"] == "Sandbox.Timedout"
     assert "Task timed out after 1.00 seconds" in payload["errorMessage"]
     assert time.monotonic() - began < 30
     assert functions.invoke("held", {"do": "eat", "mib": 20})[1] == 20 << 20
-    told, payload = functions.invoke("held", {"do": "eat", "mib": 400})
-    assert told["FunctionError"] == "Unhandled"
+    described, payload = functions.invoke("held", {"do": "eat", "mib": 400})
+    assert described["FunctionError"] == "Unhandled"
     assert "signal: killed" in payload["errorMessage"]
 
 
@@ -228,8 +228,8 @@ def handler(event, context):
     s3.put_object(Bucket="by-event", Key="code.zip", Body=archive(app=source))
     functions.create("noted", "", Code={"S3Bucket": "by-event", "S3Key": "code.zip"})
     s3.delete_object(Bucket="by-event", Key="code.zip")  # the function has a copy
-    told, payload = functions.invoke("noted", {"key": "sent"}, InvocationType="Event")
-    assert (told["StatusCode"], payload) == (202, None)
+    described, payload = functions.invoke("noted", {"key": "sent"}, InvocationType="Event")
+    assert (described["StatusCode"], payload) == (202, None)
     events = functions.server.boto("events")
     events.put_rule(Name="noted", EventPattern=json.dumps({"source": ["tests.functions"]}))
     target = {"Id": "f", "Arn": f"{ARN}noted", "InputPath": "$.detail"}
@@ -267,13 +267,13 @@ def handler(event, context):
     )  # fmt: skip
     one = pipelines.start(name)
     assert pipelines.wait(one)["PipelineExecutionStatus"] == "Succeeded"
-    told = pipelines.steps(one)
-    assert told["first"]["Metadata"]["Lambda"] == {
+    described = pipelines.steps(one)
+    assert described["first"]["Metadata"]["Lambda"] == {
         "Arn": arn,
         "OutputParameters": [{"Name": "count", "Value": "42"}, {"Name": "word", "Value": "w"},
                              {"Name": "nested", "Value": '{"a": 1}'}],
     }  # fmt: skip
-    assert told["second"]["Metadata"]["Lambda"]["OutputParameters"][0]["Value"] == "84"
+    assert described["second"]["Metadata"]["Lambda"]["OutputParameters"][0]["Value"] == "84"
     again = pipelines.start(name)
     pipelines.wait(again)
     assert pipelines.steps(again)["first"]["CacheHitResult"] == {"SourcePipelineExecutionArn": one}
@@ -314,8 +314,8 @@ def test_what_a_hostile_function_does_is_its_own_end_alone(functions: Functions)
     functions.create("hostile", HOSTILE, Timeout=20)
     assert functions.invoke("hostile", {"do": "leave"})[1] == "left"
     for do in ("kill", "link", "lie"):
-        told, payload = functions.invoke("hostile", {"do": do})
-        assert told["FunctionError"] == "Unhandled", do
+        described, payload = functions.invoke("hostile", {"do": do})
+        assert described["FunctionError"] == "Unhandled", do
         assert payload["errorType"] == "Runtime.ExitError"
         assert "root:" not in json.dumps(payload)
 
@@ -340,5 +340,5 @@ def test_a_step_ends_whatever_its_function_says(
     made = step("f", "Lambda", {"do": do}, FunctionArn=f"{ARN}hostile", OutputParameters=[output] if output else [])
     arn = pipelines.start(pipelines.create(f"hostile-{do}", made))
     assert pipelines.wait(arn, 30)["PipelineExecutionStatus"] == status
-    told = pipelines.steps(arn)["f"]
-    assert words in told.get("FailureReason", "")
+    described = pipelines.steps(arn)["f"]
+    assert words in described.get("FailureReason", "")

@@ -45,7 +45,7 @@ def fault(call: Any, **request: Any) -> str:
 
 
 def listed(call: Callable[..., dict[str, Any]], member: str, **request: Any) -> Iterator[dict[str, Any]]:
-    """What a list tells, page by page."""
+    """Yields the entries of a list, page by page."""
     page = call(**request)
     yield from page[member]
     while page["Truncated"]:
@@ -103,8 +103,10 @@ def test_what_is_encrypted_is_decrypted(kms: Any, key: str) -> None:
     assert sealed["CiphertextBlob"] != again["CiphertextBlob"]
     assert plaintext[:64] not in sealed["CiphertextBlob"]
     for named in ({}, {"KeyId": key}, {"KeyId": sealed["KeyId"]}):
-        told = kms.decrypt(CiphertextBlob=sealed["CiphertextBlob"], EncryptionContext={"b": "2", "a": "1"}, **named)
-        assert (told["Plaintext"], told["KeyId"]) == (plaintext, sealed["KeyId"])
+        described = kms.decrypt(
+            CiphertextBlob=sealed["CiphertextBlob"], EncryptionContext={"b": "2", "a": "1"}, **named
+        )
+        assert (described["Plaintext"], described["KeyId"]) == (plaintext, sealed["KeyId"])
     assert fault(kms.encrypt, KeyId=key, Plaintext=b"x" * 4097) == "ValidationException"
     with pytest.raises(kms.exceptions.InvalidKeyUsageException):
         kms.encrypt(KeyId=key, Plaintext=b"x", EncryptionAlgorithm="RSAES_OAEP_SHA_256")
@@ -146,8 +148,8 @@ def test_a_ciphertext_of_another_key(kms: Any, key: str) -> None:
         DestinationEncryptionContext={"b": "2"},
     )
     assert (moved["SourceKeyId"], moved["KeyId"]) == (f"{ARN}key/{key}", f"{ARN}key/{other}")
-    told = kms.decrypt(CiphertextBlob=moved["CiphertextBlob"], KeyId=other, EncryptionContext={"b": "2"})
-    assert told["Plaintext"] == b"secret"
+    described = kms.decrypt(CiphertextBlob=moved["CiphertextBlob"], KeyId=other, EncryptionContext={"b": "2"})
+    assert described["Plaintext"] == b"secret"
 
 
 def test_data_keys(kms: Any, key: str) -> None:
@@ -155,8 +157,8 @@ def test_data_keys(kms: Any, key: str) -> None:
     for asked, size in (({"KeySpec": "AES_256"}, 32), ({"KeySpec": "AES_128"}, 16), ({"NumberOfBytes": 1024}, 1024)):
         made = kms.generate_data_key(KeyId=key, EncryptionContext=context, **asked)
         assert len(made["Plaintext"]) == size
-        told = kms.decrypt(CiphertextBlob=made["CiphertextBlob"], EncryptionContext=context)
-        assert told["Plaintext"] == made["Plaintext"]
+        described = kms.decrypt(CiphertextBlob=made["CiphertextBlob"], EncryptionContext=context)
+        assert described["Plaintext"] == made["Plaintext"]
         hidden = kms.generate_data_key_without_plaintext(KeyId=key, **asked)
         assert "Plaintext" not in hidden
         assert len(kms.decrypt(CiphertextBlob=hidden["CiphertextBlob"])["Plaintext"]) == size
@@ -196,8 +198,8 @@ def test_the_states_of_a_key(kms: Any, key: str, alias: str) -> None:
     scheduled = kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
     ahead = scheduled["DeletionDate"] - datetime.now(UTC)
     assert timedelta(days=6, hours=23) < ahead <= timedelta(days=7)
-    told = kms.describe_key(KeyId=key)["KeyMetadata"]
-    assert (told["KeyState"], told["DeletionDate"]) == ("PendingDeletion", scheduled["DeletionDate"])
+    described = kms.describe_key(KeyId=key)["KeyMetadata"]
+    assert (described["KeyState"], described["DeletionDate"]) == ("PendingDeletion", scheduled["DeletionDate"])
     uses += [
         lambda: kms.enable_key(KeyId=key),
         lambda: kms.disable_key(KeyId=key),
@@ -224,8 +226,8 @@ def test_aliases(kms: Any, key: str, alias: str) -> None:
     other = kms.create_key()["KeyMetadata"]["KeyId"]
     kms.update_alias(AliasName=alias, TargetKeyId=other)
     assert kms.encrypt(KeyId=alias, Plaintext=b"x")["KeyId"] == f"{ARN}key/{other}"
-    (told,) = kms.list_aliases(KeyId=other)["Aliases"]
-    assert (told["AliasName"], told["AliasArn"], told["TargetKeyId"]) == (alias, f"{ARN}{alias}", other)
+    (described,) = kms.list_aliases(KeyId=other)["Aliases"]
+    assert (described["AliasName"], described["AliasArn"], described["TargetKeyId"]) == (alias, f"{ARN}{alias}", other)
     kms.delete_alias(AliasName=alias)
     assert kms.list_aliases(KeyId=other)["Aliases"] == []
     with pytest.raises(kms.exceptions.NotFoundException):
@@ -237,11 +239,11 @@ def test_aliases(kms: Any, key: str, alias: str) -> None:
 
 
 def test_aws_managed_keys_are_there_once_they_are_asked_for(kms: Any) -> None:
-    told = kms.describe_key(KeyId="alias/aws/s3")["KeyMetadata"]
-    assert told["KeyManager"] == "AWS"
-    assert kms.describe_key(KeyId=f"{ARN}alias/aws/s3")["KeyMetadata"] == told
+    described = kms.describe_key(KeyId="alias/aws/s3")["KeyMetadata"]
+    assert described["KeyManager"] == "AWS"
+    assert kms.describe_key(KeyId=f"{ARN}alias/aws/s3")["KeyMetadata"] == described
     for change in (kms.disable_key, kms.schedule_key_deletion):
-        assert fault(change, KeyId=told["KeyId"]) == "AccessDeniedException"
+        assert fault(change, KeyId=described["KeyId"]) == "AccessDeniedException"
     assert fault(kms.encrypt, KeyId="alias/aws/s3", Plaintext=b"x") == "AccessDeniedException"
     assert fault(kms.describe_key, KeyId="alias/aws/unknown") == "NotFoundException"
 

@@ -45,7 +45,7 @@ def fault(call: Any, **request: Any) -> str:
 
 
 def checked(public: Any, algorithm: str, signature: bytes, message: bytes) -> None:
-    """Raises InvalidSignature: the signature is checked by somebody else than the server."""
+    """Raises InvalidSignature: another program than the server checks the signature."""
     digest = getattr(hashes, f"SHA{algorithm[-3:]}")()
     if algorithm.startswith("ECDSA"):
         public.verify(signature, message, ec.ECDSA(digest))
@@ -58,11 +58,11 @@ def checked(public: Any, algorithm: str, signature: bytes, message: bytes) -> No
 @pytest.mark.parametrize("spec", ["RSA_2048", "ECC_NIST_P256", "ECC_NIST_P384", "ECC_NIST_P521", "ECC_SECG_P256K1"])
 def test_signatures(kms: Any, spec: str) -> None:
     key = made(kms, KeySpec=spec, KeyUsage="SIGN_VERIFY")
-    told = kms.get_public_key(KeyId=key)
-    public = load_der_public_key(told["PublicKey"])
-    assert (told["KeySpec"], told["KeyUsage"]) == (spec, "SIGN_VERIFY")
-    assert told["SigningAlgorithms"] == kms.describe_key(KeyId=key)["KeyMetadata"]["SigningAlgorithms"]
-    for algorithm in told["SigningAlgorithms"]:
+    described = kms.get_public_key(KeyId=key)
+    public = load_der_public_key(described["PublicKey"])
+    assert (described["KeySpec"], described["KeyUsage"]) == (spec, "SIGN_VERIFY")
+    assert described["SigningAlgorithms"] == kms.describe_key(KeyId=key)["KeyMetadata"]["SigningAlgorithms"]
+    for algorithm in described["SigningAlgorithms"]:
         digest = hashes.Hash(getattr(hashes, f"SHA{algorithm[-3:]}")())
         digest.update(b"message")
         named = {"KeyId": key, "SigningAlgorithm": algorithm}
@@ -114,11 +114,13 @@ def test_macs(kms: Any) -> None:
 def test_pairs_of_data_keys(kms: Any) -> None:
     key, context = made(kms), {"a": "b"}
     for spec in ("RSA_2048", "ECC_NIST_P384"):
-        told = kms.generate_data_key_pair(KeyId=key, KeyPairSpec=spec, EncryptionContext=context)
-        private = load_der_private_key(told["PrivateKeyPlaintext"], None)
-        assert private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo) == told["PublicKey"]
-        opened = kms.decrypt(CiphertextBlob=told["PrivateKeyCiphertextBlob"], EncryptionContext=context)
-        assert opened["Plaintext"] == told["PrivateKeyPlaintext"]
+        described = kms.generate_data_key_pair(KeyId=key, KeyPairSpec=spec, EncryptionContext=context)
+        private = load_der_private_key(described["PrivateKeyPlaintext"], None)
+        assert (
+            private.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo) == described["PublicKey"]
+        )
+        opened = kms.decrypt(CiphertextBlob=described["PrivateKeyCiphertextBlob"], EncryptionContext=context)
+        assert opened["Plaintext"] == described["PrivateKeyPlaintext"]
     hidden = kms.generate_data_key_pair_without_plaintext(KeyId=key, KeyPairSpec="ECC_NIST_P256")
     assert "PrivateKeyPlaintext" not in hidden
     assert fault(kms.generate_data_key_pair, KeyId=key, KeyPairSpec="SM2") == "UnsupportedOperationException"
@@ -136,15 +138,15 @@ def test_a_shared_secret(kms: Any) -> None:
 
 
 def wrapped(kms: Any, key: str, plain: bytes, algorithm: str = "RSAES_OAEP_SHA_256") -> dict[str, Any]:
-    """What ImportKeyMaterial needs of a material."""
-    told = kms.get_parameters_for_import(KeyId=key, WrappingAlgorithm=algorithm, WrappingKeySpec="RSA_2048")
-    public: Any = load_der_public_key(told["PublicKey"])
+    """Arguments of ImportKeyMaterial for a material."""
+    described = kms.get_parameters_for_import(KeyId=key, WrappingAlgorithm=algorithm, WrappingKeySpec="RSA_2048")
+    public: Any = load_der_public_key(described["PublicKey"])
     if algorithm.startswith("RSA_AES"):
         aes = os.urandom(32)
         sealed = public.encrypt(aes, OAEP) + aes_key_wrap_with_padding(aes, plain)
     else:
         sealed = public.encrypt(plain, OAEP)
-    return {"KeyId": key, "ImportToken": told["ImportToken"], "EncryptedKeyMaterial": sealed}
+    return {"KeyId": key, "ImportToken": described["ImportToken"], "EncryptedKeyMaterial": sealed}
 
 
 def test_material_of_ones_own(kms: Any) -> None:
@@ -200,8 +202,8 @@ def test_rotation_keeps_what_was_encrypted(kms: Any) -> None:
         ids.append(kms.describe_key(KeyId=key)["KeyMetadata"]["CurrentKeyMaterialId"])
     assert len(set(ids)) == 4
     for number, blob in enumerate(blobs):
-        told = kms.decrypt(CiphertextBlob=blob)
-        assert (told["Plaintext"], told["KeyMaterialId"]) == (str(number).encode(), ids[number])
+        described = kms.decrypt(CiphertextBlob=blob)
+        assert (described["Plaintext"], described["KeyMaterialId"]) == (str(number).encode(), ids[number])
     everything = kms.list_key_rotations(KeyId=key, IncludeKeyMaterial="ALL_KEY_MATERIAL")["Rotations"]
     assert [one["KeyMaterialId"] for one in everything] == ids[::-1]
     assert [one["KeyMaterialState"] for one in everything] == ["CURRENT", *["NON_CURRENT"] * 3]
@@ -236,9 +238,9 @@ def test_grants(kms: Any) -> None:
     again = kms.create_grant(**asked, Name="n")
     assert again["GrantId"] == grant["GrantId"]
     assert again["GrantToken"] != grant["GrantToken"]
-    (told,) = kms.list_grants(KeyId=key)["Grants"]
-    assert (told["Name"], told["Operations"]) == ("n", ["Encrypt", "Decrypt"])
-    assert told["KeyId"].endswith(f"key/{key}")
+    (described,) = kms.list_grants(KeyId=key)["Grants"]
+    assert (described["Name"], described["Operations"]) == ("n", ["Encrypt", "Decrypt"])
+    assert described["KeyId"].endswith(f"key/{key}")
     assert kms.list_grants(KeyId=other)["Grants"] == []
     assert grant["GrantId"] in {one["GrantId"] for one in kms.list_retirable_grants(RetiringPrincipal=ROLE)["Grants"]}
     kms.encrypt(KeyId=key, Plaintext=b"x", GrantTokens=[again["GrantToken"]])
@@ -254,13 +256,13 @@ def test_grants(kms: Any) -> None:
 
 
 def test_a_key_of_several_regions_is_the_primary_of_its_one(kms: Any) -> None:
-    told = kms.create_key(MultiRegion=True)["KeyMetadata"]
-    assert told["KeyId"].startswith("mrk-")
-    primary = {"Arn": told["Arn"], "Region": "us-east-1"}
-    assert told["MultiRegionConfiguration"] == {
+    described = kms.create_key(MultiRegion=True)["KeyMetadata"]
+    assert described["KeyId"].startswith("mrk-")
+    primary = {"Arn": described["Arn"], "Region": "us-east-1"}
+    assert described["MultiRegionConfiguration"] == {
         "MultiRegionKeyType": "PRIMARY",
         "PrimaryKey": primary,
         "ReplicaKeys": [],
     }
-    blob = kms.encrypt(KeyId=told["Arn"], Plaintext=b"x")["CiphertextBlob"]
-    assert kms.decrypt(CiphertextBlob=blob)["KeyId"] == told["Arn"]
+    blob = kms.encrypt(KeyId=described["Arn"], Plaintext=b"x")["CiphertextBlob"]
+    assert kms.decrypt(CiphertextBlob=blob)["KeyId"] == described["Arn"]

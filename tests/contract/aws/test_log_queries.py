@@ -52,7 +52,7 @@ def test_filter_patterns_on_json(logs: Any, group: str) -> None:
 
 
 def query(logs: Any, group: str, text: str, **changes: Any) -> list[dict[str, str]]:
-    """What a query finds, a row each, without the pointers."""
+    """Results of a query, one row each, without the pointers."""
     now = int(time.time())
     request = {"logGroupName": group, "startTime": now - 3600, "endTime": now, "queryString": text}
     found = logs.get_query_results(queryId=logs.start_query(**(request | changes))["queryId"])
@@ -111,13 +111,13 @@ def test_the_life_of_a_query(logs: Any, group: str) -> None:
     now = int(time.time())
     request = {"logGroupNames": [group], "startTime": now - 3600, "endTime": now, "queryString": "fields @message"}
     query_id = logs.start_query(**request)["queryId"]
-    told = logs.get_query_results(queryId=query_id)
-    assert told["statistics"]["recordsScanned"] == 3
-    assert told["statistics"]["recordsMatched"] == 3
-    assert {field["field"] for field in told["results"][0]} == {"@message", "@ptr"}
+    described = logs.get_query_results(queryId=query_id)
+    assert described["statistics"]["recordsScanned"] == 3
+    assert described["statistics"]["recordsMatched"] == 3
+    assert {field["field"] for field in described["results"][0]} == {"@message", "@ptr"}
     page = logs.get_query_results(queryId=query_id, maxItems=2)
     rest = logs.get_query_results(queryId=query_id, maxItems=2, nextToken=page["nextToken"])
-    assert page["results"] + rest["results"] == told["results"]
+    assert page["results"] + rest["results"] == described["results"]
     (listed,) = logs.describe_queries(logGroupName=group)["queries"]
     assert (listed["queryId"], listed["status"]) == (query_id, "Complete")
     searched = f'SOURCE "{group}" START={now - 3600}000 END={now}999 | fields @message'

@@ -43,7 +43,7 @@ def fault(call: Any, **request: Any) -> str:
 
 
 def bodies(sqs: Any, url: str, **asked: Any) -> list[str]:
-    """What can be received, each deleted once it was."""
+    """Receives all available messages and deletes each."""
     found: list[str] = []
     while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, **asked).get("Messages", []):
         for message in messages:
@@ -64,15 +64,17 @@ def test_a_queues_life(sqs: Any, name: str) -> None:
     sqs.untag_queue(QueueUrl=url, TagKeys=["a"])
     assert sqs.list_queue_tags(QueueUrl=url)["Tags"] == {"c": "d"}
     sqs.set_queue_attributes(QueueUrl=url, Attributes={"DelaySeconds": "1"})
-    told = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
-    assert (told["QueueArn"], told["VisibilityTimeout"], told["DelaySeconds"]) == (
+    described = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    assert (described["QueueArn"], described["VisibilityTimeout"], described["DelaySeconds"]) == (
         f"arn:aws:sqs:{ACCOUNT}:{name}",
         "5",
         "1",
     )
     sqs.send_message(QueueUrl=url, MessageBody="x")
-    told = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessagesDelayed"])["Attributes"]
-    assert told == {"ApproximateNumberOfMessagesDelayed": "1"}
+    described = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessagesDelayed"])[
+        "Attributes"
+    ]
+    assert described == {"ApproximateNumberOfMessagesDelayed": "1"}
     sqs.purge_queue(QueueUrl=url)
     sqs.delete_queue(QueueUrl=url)
     for call, more in ((sqs.send_message, {"MessageBody": "x"}), (sqs.receive_message, {}), (sqs.delete_queue, {})):
@@ -237,12 +239,12 @@ def test_what_is_published_reaches_the_queues_that_subscribe(sqs: Any, sns: Any,
     sns.publish_batch(TopicArn=topic, PublishBatchRequestEntries=[
         {"Id": "a", "Message": "three", "MessageAttributes": attributes("alert", 3)},
     ])  # fmt: skip
-    told = [json.loads(body) for body in bodies(sqs, plain)]
-    assert [one["Message"] for one in told] == ["one", "two", "three"]
-    assert {key: told[0][key] for key in ("Type", "TopicArn", "MessageId", "Subject")} == {
+    described = [json.loads(body) for body in bodies(sqs, plain)]
+    assert [one["Message"] for one in described] == ["one", "two", "three"]
+    assert {key: described[0][key] for key in ("Type", "TopicArn", "MessageId", "Subject")} == {
         "Type": "Notification", "TopicArn": topic, "MessageId": published["MessageId"], "Subject": "s",
     }  # fmt: skip
-    assert told[1]["MessageAttributes"]["kind"] == {"Type": "String", "Value": "alert"}
+    assert described[1]["MessageAttributes"]["kind"] == {"Type": "String", "Value": "alert"}
     (message,) = sqs.receive_message(QueueUrl=raw, MessageAttributeNames=["All"])["Messages"]
     assert (message["Body"], message["MessageAttributes"]) == ("two", attributes("alert", 4))
     sns.set_subscription_attributes(SubscriptionArn=second, AttributeName="FilterPolicy", AttributeValue="{}")
@@ -301,15 +303,15 @@ def test_messages_are_signed(server: RunningServer, sqs: Any, sns: Any, name: st
     while len(seen) < 2:
         (message,) = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=20)["Messages"]
         sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-        told = json.loads(message["Body"])
-        seen.append(told["Message"])
-        with urlopen(told["SigningCertURL"]) as answer:
+        described = json.loads(message["Body"])
+        seen.append(described["Message"])
+        with urlopen(described["SigningCertURL"]) as answer:
             key = x509.load_pem_x509_certificate(answer.read()).public_key()
         fields = ("Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type")
-        signed = "".join(f"{field}\n{told[field]}\n" for field in fields if field in told).encode()
+        signed = "".join(f"{field}\n{described[field]}\n" for field in fields if field in described).encode()
         by = hashes.SHA1() if version == "1" else hashes.SHA256()
-        assert told["SignatureVersion"] == version
-        key.verify(base64.b64decode(told["Signature"]), signed, padding.PKCS1v15(), by)  # type: ignore[union-attr, call-arg]
+        assert described["SignatureVersion"] == version
+        key.verify(base64.b64decode(described["Signature"]), signed, padding.PKCS1v15(), by)  # type: ignore[union-attr, call-arg]
     assert sorted(seen) == ['"by rule"', "hello"]
 
 

@@ -39,8 +39,8 @@ def at(seconds: float) -> str:
 def fault(call: Any, **request: Any) -> tuple[str, str, int]:
     with pytest.raises(ClientError) as caught:
         call(**request)
-    told = caught.value.response
-    return told["Error"]["Code"], told["Error"]["Message"], told["ResponseMetadata"]["HTTPStatusCode"]
+    described = caught.value.response
+    return described["Error"]["Code"], described["Error"]["Message"], described["ResponseMetadata"]["HTTPStatusCode"]
 
 
 def test_a_schedule_is_made_told_changed_and_deleted(scheduler: Any, queue: tuple[str, str]) -> None:
@@ -50,14 +50,18 @@ def test_a_schedule_is_made_told_changed_and_deleted(scheduler: Any, queue: tupl
     zoned = {"ScheduleExpressionTimezone": "Europe/Berlin", "StartDate": start, "Description": "d"}
     assert scheduler.create_schedule(**asked, **zoned)["ScheduleArn"] == f"{ARN}nightly"
     assert fault(scheduler.create_schedule, **asked)[::2] == ("ConflictException", 409)
-    told = scheduler.get_schedule(Name="nightly", GroupName="default")
-    assert (told["State"], told["StartDate"], told["ScheduleExpressionTimezone"]) == ("ENABLED", start, "Europe/Berlin")
-    assert (told["Target"]["Arn"], told["Target"]["RoleArn"]) == (queue[1], ROLE)
-    assert set(told["Target"]) == {"Arn", "RoleArn", "RetryPolicy"}
+    described = scheduler.get_schedule(Name="nightly", GroupName="default")
+    assert (described["State"], described["StartDate"], described["ScheduleExpressionTimezone"]) == (
+        "ENABLED",
+        start,
+        "Europe/Berlin",
+    )
+    assert (described["Target"]["Arn"], described["Target"]["RoleArn"]) == (queue[1], ROLE)
+    assert set(described["Target"]) == {"Arn", "RoleArn", "RetryPolicy"}
     scheduler.update_schedule(**asked, State="DISABLED")
-    told = scheduler.get_schedule(Name="nightly")
-    assert (told["State"], told["ScheduleExpressionTimezone"]) == ("DISABLED", "UTC")
-    assert "Description" not in told
+    described = scheduler.get_schedule(Name="nightly")
+    assert (described["State"], described["ScheduleExpressionTimezone"]) == ("DISABLED", "UTC")
+    assert "Description" not in described
     scheduler.create_schedule(**asked | {"Name": "other"})
     listed = scheduler.get_paginator("list_schedules").paginate(PaginationConfig={"PageSize": 1})
     assert [one["Name"] for page in listed for one in page["Schedules"]] == ["nightly", "other"]
@@ -129,8 +133,8 @@ def test_a_pipeline_is_started_with_parameters(server: RunningServer, scheduler:
         time.sleep(0.2)
         found = pipelines.sagemaker.list_pipeline_executions(PipelineName=name)["PipelineExecutionSummaries"]
     (execution,) = found
-    told = pipelines.sagemaker.list_pipeline_parameters_for_execution(
+    described = pipelines.sagemaker.list_pipeline_parameters_for_execution(
         PipelineExecutionArn=execution["PipelineExecutionArn"]
     )
-    assert told["PipelineParameters"] == [{"Name": "When", "Value": when[3:-1] + "Z"}]
+    assert described["PipelineParameters"] == [{"Name": "When", "Value": when[3:-1] + "Z"}]
     scheduler.delete_schedule(Name="run")

@@ -35,7 +35,7 @@ IMAGE = "sagewright/mlflow-tracking-server"
 
 @dataclass(frozen=True)
 class Page:
-    """What a browser got: where it was led, and what stands there."""
+    """A browser's result: the final address and the page."""
 
     status: int
     url: str
@@ -55,8 +55,8 @@ class Browser:
         return self._open(Request(url))
 
     def post(self, url: str, content: Any, headers: dict[str, str] | None = None) -> Page:
-        told = {"Content-Type": "application/json", **(headers or {})}
-        return self._open(Request(url, json.dumps(content).encode(), told))
+        described = {"Content-Type": "application/json", **(headers or {})}
+        return self._open(Request(url, json.dumps(content).encode(), described))
 
     def _open(self, request: Request) -> Page:
         try:
@@ -82,15 +82,15 @@ class Trackers:
         return arn
 
     def describe(self, name: str) -> dict[str, Any]:
-        told: dict[str, Any] = self.client.describe_mlflow_tracking_server(TrackingServerName=name)
-        return told
+        described: dict[str, Any] = self.client.describe_mlflow_tracking_server(TrackingServerName=name)
+        return described
 
     def until(self, name: str, *statuses: str) -> dict[str, Any]:
         until = time.monotonic() + PATIENCE_S
-        while (told := self.describe(name))["TrackingServerStatus"] not in statuses:
-            assert time.monotonic() < until, told
+        while (described := self.describe(name))["TrackingServerStatus"] not in statuses:
+            assert time.monotonic() < until, described
             time.sleep(0.1)
-        return told
+        return described
 
     def browser(self, name: str) -> tuple[Browser, str]:
         """A session that a presigned URL has begun, and the address that it leads to."""
@@ -132,12 +132,12 @@ def test_mlflow_tracks_by_the_servers_arn(trackers: Trackers, tracker: str, tmp_
 
 
 def test_describe_and_list_tell_what_runs(trackers: Trackers, tracker: str) -> None:
-    told = trackers.describe("my-tracker")
-    assert told["TrackingServerArn"] == tracker
-    assert (told["IsActive"], told["TrackingServerSize"]) == ("Active", "Small")
-    assert told["MlflowVersion"].startswith("3.")
-    assert told["CreatedBy"]["IamIdentity"]["Arn"].endswith("/admin")
-    listed = trackers.client.list_mlflow_tracking_servers(MlflowVersion=told["MlflowVersion"], MaxResults=1)
+    described = trackers.describe("my-tracker")
+    assert described["TrackingServerArn"] == tracker
+    assert (described["IsActive"], described["TrackingServerSize"]) == ("Active", "Small")
+    assert described["MlflowVersion"].startswith("3.")
+    assert described["CreatedBy"]["IamIdentity"]["Arn"].endswith("/admin")
+    listed = trackers.client.list_mlflow_tracking_servers(MlflowVersion=described["MlflowVersion"], MaxResults=1)
     assert [one["TrackingServerName"] for one in listed["TrackingServerSummaries"]] == ["my-tracker"]
     assert trackers.client.list_mlflow_tracking_servers(MlflowVersion="1.0.0")["TrackingServerSummaries"] == []
     assert trackers.client.list_tags(ResourceArn=tracker)["Tags"] == [{"Key": "team", "Value": "blue"}]
@@ -162,10 +162,10 @@ def test_a_browser_sees_it_by_a_url_that_is_good_once(trackers: Trackers, tracke
 def test_a_job_with_mlflow_config_logs_there(trackers: Trackers, tracker: str) -> None:
     config, job = {"MlflowResourceArn": tracker, "MlflowExperimentName": "jobs"}, "tracked-by-mlflow"
     trackers.server.run_shell(job, SHELL, image=IMAGE, MlflowConfig=config)
-    told = trackers.server.wait(job)
-    assert told["TrainingJobStatus"] == "Completed", trackers.server.lines(job)
+    described = trackers.server.wait(job)
+    assert described["TrainingJobStatus"] == "Completed", trackers.server.lines(job)
     assert f"to {tracker}" in trackers.server.lines(job)
-    assert told["MlflowConfig"] == config
+    assert described["MlflowConfig"] == config
     session, address = trackers.browser("my-tracker")
     found = session.get(f"{address}ajax-api/2.0/mlflow/experiments/get-by-name?experiment_name=jobs").json()[
         "experiment"
@@ -217,7 +217,7 @@ def test_one_that_is_stopped_starts_again_with_what_it_had(trackers: Trackers, t
     ("change", "words"),
     [
         ({"ArtifactStoreUri": "s3://not-there-at-all/x"}, "not-there-at-all"),
-        ({"ArtifactStoreUri": "https://example.com/x"}, "no S3 URI"),
+        ({"ArtifactStoreUri": "https://example.com/x"}, "not an S3 URI"),
         ({"AutomaticModelRegistration": True}, "not served"),
         ({"TrackingServerSize": "Huge"}, "Huge"),
     ],

@@ -1,4 +1,4 @@
-"""What tracks data and runs: DVC and MLflow with S3 beneath, and the package sagemaker-experiments."""
+"""Trackers of data and runs: DVC and MLflow on S3, and the package sagemaker-experiments."""
 
 from __future__ import annotations
 

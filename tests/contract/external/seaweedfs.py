@@ -62,7 +62,7 @@ class SeaweedFS:
             self.process = subprocess.Popen(command, stdout=log, stderr=log)
 
     def _answers(self) -> bool:
-        """Once it does; False if it has ended, since somebody else took one of its ports meanwhile."""
+        """Once it does; False if it has ended, because another program took one of its ports meanwhile."""
         deadline = time.monotonic() + START_S
         s3 = self.client()
         while True:

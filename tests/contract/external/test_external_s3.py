@@ -150,8 +150,8 @@ def test_a_trailing_checksum_is_passed_on(external: RunningServer, weed: Seaweed
         "content-encoding": "aws-chunked",
     }
 
-    def framed(told: str) -> bytes:
-        return f"{size:x}\r\n".encode() + data + f"\r\n0\r\nx-amz-checksum-crc32:{told}\r\n\r\n".encode()
+    def framed(described: str) -> bytes:
+        return f"{size:x}\r\n".encode() + data + f"\r\n0\r\nx-amz-checksum-crc32:{described}\r\n\r\n".encode()
 
     assert send_signed(external, f"trailer-{size}", framed(checksum), headers) == 200
     assert weed.client().get_object(Bucket=BUCKET, Key=f"trailer-{size}")["Body"].read() == data

@@ -1,4 +1,4 @@
-"""What the server reads, writes and lists of objects: alike in the embedded store and in another S3."""
+"""The server's reads, writes and lists of objects: alike in the embedded store and in another S3."""
 
 from __future__ import annotations
 

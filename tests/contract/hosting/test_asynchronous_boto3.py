@@ -32,18 +32,18 @@ def hosting(server: RunningServer) -> Iterator[Hosting]:
 def invoke(hosting: Hosting, name: str, body: str, **changes: Any) -> dict[str, Any]:
     hosting.s3.put_object(Bucket=BUCKET, Key=f"async-in/{body}", Body=body.encode())
     request = {"EndpointName": name, "InputLocation": f"s3://{BUCKET}/async-in/{body}", "ContentType": "text/plain"}
-    told: dict[str, Any] = hosting.runtime.invoke_endpoint_async(**(request | changes))
-    return told
+    described: dict[str, Any] = hosting.runtime.invoke_endpoint_async(**(request | changes))
+    return described
 
 
 def test_results_and_failures_are_in_s3(hosting: Hosting) -> None:
     hosting.model("later", ECHO.replace("return f", "assert data != 'bad', 'no bad data'\n        return f"))
     hosting.endpoint("later", hosting.variant("v", "later"), AsyncInferenceConfig=CONFIG)
-    told = invoke(hosting, "later", "good", InferenceId="id-7")
-    assert told["InferenceId"] == "id-7"
-    assert told["OutputLocation"].startswith(f"s3://{BUCKET}/async-out/")
-    assert told["ResponseMetadata"]["HTTPStatusCode"] == 202
-    assert kept(hosting, told["OutputLocation"]) == "later good"
+    described = invoke(hosting, "later", "good", InferenceId="id-7")
+    assert described["InferenceId"] == "id-7"
+    assert described["OutputLocation"].startswith(f"s3://{BUCKET}/async-out/")
+    assert described["ResponseMetadata"]["HTTPStatusCode"] == 202
+    assert kept(hosting, described["OutputLocation"]) == "later good"
     failed = invoke(hosting, "later", "bad")
     assert "no bad data" in kept(hosting, failed["FailureLocation"])
     missing = hosting.runtime.invoke_endpoint_async(EndpointName="later", InputLocation=f"s3://{BUCKET}/none")
@@ -79,9 +79,9 @@ def test_a_kill_of_the_server_loses_none(own_server: RunningServer) -> None:
     hosting = Hosting(own_server)
     hosting.model("slow", SLOW)
     hosting.endpoint("slow", hosting.variant("v", "slow"), AsyncInferenceConfig=CONFIG)
-    told = [invoke(hosting, "slow", f"n{number}") for number in range(4)]
+    described = [invoke(hosting, "slow", f"n{number}") for number in range(4)]
     time.sleep(0.5)
     own_server.end(signal.SIGKILL)
     own_server.start()
     again = Hosting(own_server)
-    assert [kept(again, one["OutputLocation"], 60) for one in told] == [f"slow n{number}" for number in range(4)]
+    assert [kept(again, one["OutputLocation"], 60) for one in described] == [f"slow n{number}" for number in range(4)]

@@ -35,10 +35,13 @@ def place(endpoint: str) -> dict[str, str]:
 def until(hosting: Hosting, endpoint: str, count: int, timeout_s: float = 60) -> None:
     limit = time.monotonic() + timeout_s
     while True:
-        told = hosting.sagemaker.describe_endpoint(EndpointName=endpoint)
-        if told["EndpointStatus"] == "InService" and told["ProductionVariants"][0]["CurrentInstanceCount"] == count:
+        described = hosting.sagemaker.describe_endpoint(EndpointName=endpoint)
+        if (
+            described["EndpointStatus"] == "InService"
+            and described["ProductionVariants"][0]["CurrentInstanceCount"] == count
+        ):
             return
-        assert time.monotonic() < limit, told
+        assert time.monotonic() < limit, described
         time.sleep(0.2)
 
 
@@ -136,10 +139,10 @@ def test_an_asynchronous_endpoint_comes_from_zero_and_goes_back(hosting: Hosting
             ComparisonOperator=comparison, TreatMissingData="missing", AlarmActions=[policy["PolicyARN"]],
         )  # fmt: skip
     hosting.s3.put_object(Bucket=BUCKET, Key="asleep-in", Body=b"now")
-    told = hosting.runtime.invoke_endpoint_async(
+    described = hosting.runtime.invoke_endpoint_async(
         EndpointName="asleep", InputLocation=f"s3://{BUCKET}/asleep-in", ContentType="text/plain"
     )
-    assert kept(hosting, told["OutputLocation"], 90) == "asleep now"
+    assert kept(hosting, described["OutputLocation"], 90) == "asleep now"
     until(hosting, "asleep", 0, 90)
     causes = [one["Cause"] for one in scaling.describe_scaling_activities(
         ServiceNamespace="sagemaker", ResourceId=place("asleep")["ResourceId"]

@@ -133,10 +133,10 @@ def hosting(server: RunningServer) -> Hosting:
 
 
 def statuses_told(server: RunningServer, endpoint: str) -> list[str]:
-    """Of the events that the log group of the rule `told` has."""
+    """Events in the log group of the rule `told`."""
     lines = server.boto("logs").filter_log_events(logGroupName="/aws/events/endpoints")["events"]
-    told = [json.loads(line["message"])["detail"] for line in lines]
-    return [one["EndpointStatus"] for one in told if one["EndpointName"] == endpoint]
+    described = [json.loads(line["message"])["detail"] for line in lines]
+    return [one["EndpointStatus"] for one in described if one["EndpointName"] == endpoint]
 
 
 def test_what_is_approved_is_served_and_what_is_rejected_gives_way(server: RunningServer, hosting: Hosting) -> None:

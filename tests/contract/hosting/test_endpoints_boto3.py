@@ -39,9 +39,9 @@ def fault(call: Any, **request: Any) -> tuple[str, str]:
 def test_an_endpoints_life(hosting: Hosting) -> None:
     sagemaker = hosting.sagemaker
     hosting.model("one")
-    told = hosting.endpoint("life", hosting.variant("only", "one"))
-    assert (told["EndpointArn"], told["EndpointConfigName"]) == (f"{ARN}life", "life-config")
-    (variant,) = told["ProductionVariants"]
+    described = hosting.endpoint("life", hosting.variant("only", "one"))
+    assert (described["EndpointArn"], described["EndpointConfigName"]) == (f"{ARN}life", "life-config")
+    (variant,) = described["ProductionVariants"]
     assert (variant["VariantName"], variant["CurrentWeight"], variant["CurrentInstanceCount"]) == ("only", 1.0, 1)
     answer = hosting.runtime.invoke_endpoint(EndpointName="life", Body=b"hello", ContentType="text/plain")
     assert answer["Body"].read() == b"one hello"
@@ -79,8 +79,8 @@ def test_variants_get_their_weights_to_within_one_request(hosting: Hosting) -> N
     )
     wanted = [{"VariantName": "a", "DesiredWeight": 0.0}, {"VariantName": "b", "DesiredWeight": 1.0}]
     hosting.sagemaker.update_endpoint_weights_and_capacities(EndpointName="split", DesiredWeightsAndCapacities=wanted)
-    told = hosting.settled("split")
-    assert {one["VariantName"]: one["CurrentWeight"] for one in told["ProductionVariants"]} == {"a": 0.0, "b": 1.0}
+    described = hosting.settled("split")
+    assert {one["VariantName"]: one["CurrentWeight"] for one in described["ProductionVariants"]} == {"a": 0.0, "b": 1.0}
     hosting.all_answered("split", "blue x")
 
 
@@ -121,13 +121,13 @@ def test_an_update_under_load_fails_no_request(hosting: Hosting) -> None:
             "ValidationException",
             f'Cannot update in-progress endpoint "{ARN}updated".',
         )
-        told = hosting.settled("updated")
+        described = hosting.settled("updated")
         time.sleep(3)  # the old instances end meanwhile
     finally:
         over.set()
         for thread in threads:
             thread.join()
-    assert told["EndpointConfigName"] == "updated-2"
+    assert described["EndpointConfigName"] == "updated-2"
     assert not failures, failures[:3]
     assert set(answers) == {"old x", "new x"}
     assert hosting.ask("updated") == "new x"
@@ -150,8 +150,8 @@ def test_a_canary_gets_its_part_and_then_all(hosting: Hosting) -> None:
         time.sleep(0.05)
     found = collections.Counter(hosting.ask("canary").split()[0] for _ in range(100))
     assert 24 <= found["after"] <= 26, found
-    told = hosting.settled("canary")
-    assert told["LastDeploymentConfig"] == deployment
+    described = hosting.settled("canary")
+    assert described["LastDeploymentConfig"] == deployment
     assert {hosting.ask("canary") for _ in range(10)} == {"after x"}
 
 
@@ -162,10 +162,10 @@ def test_an_update_that_cannot_start_leaves_the_old_configuration(hosting: Hosti
     hosting.config("kept-2", hosting.variant("v", "unsound"))
     begin = time.monotonic()
     hosting.sagemaker.update_endpoint(EndpointName="kept", EndpointConfigName="kept-2")
-    told = hosting.settled("kept")
+    described = hosting.settled("kept")
     assert time.monotonic() - begin < 60
-    assert told["EndpointConfigName"] == "kept-config"
-    assert "did not pass the ping health check" in told["FailureReason"]
+    assert described["EndpointConfigName"] == "kept-config"
+    assert "did not pass the ping health check" in described["FailureReason"]
     assert hosting.ask("kept") == "sound x"
     assert any("no such weights" in line for line in hosting.lines("kept"))
 
@@ -174,8 +174,8 @@ def test_an_endpoint_that_cannot_start_has_failed(hosting: Hosting) -> None:
     hosting.model("bad", BROKEN)
     hosting.config("bad-config", hosting.variant("v", "bad"))
     hosting.sagemaker.create_endpoint(EndpointName="bad", EndpointConfigName="bad-config")
-    told = hosting.settled("bad", "Failed")
-    assert told["FailureReason"].startswith(
+    described = hosting.settled("bad", "Failed")
+    assert described["FailureReason"].startswith(
         "The primary container for production variant v did not pass the ping health check. "
         "Please check CloudWatch logs for this endpoint."
     )
@@ -195,10 +195,10 @@ def test_what_a_script_raises_is_the_models_error(hosting: Hosting) -> None:
     hosting.endpoint("raises", hosting.variant("v", "raises"))
     with pytest.raises(ClientError) as caught:
         hosting.ask("raises")
-    told = caught.value.response
-    assert (told["Error"]["Code"], told["OriginalStatusCode"]) == ("ModelError", 500)
-    assert "Received server error (500) from primary with message" in told["Error"]["Message"]
-    assert "/aws/sagemaker/Endpoints/raises" in told["LogStreamArn"]
+    described = caught.value.response
+    assert (described["Error"]["Code"], described["OriginalStatusCode"]) == ("ModelError", 500)
+    assert "Received server error (500) from primary with message" in described["Error"]["Message"]
+    assert "/aws/sagemaker/Endpoints/raises" in described["LogStreamArn"]
 
 
 @pytest.mark.parametrize(

@@ -52,14 +52,18 @@ def test_two_components_on_one_endpoint(hosting: Components) -> None:
     given = {"Image": SHELL_IMAGE, "ArtifactUrl": container["ModelDataUrl"], "Environment": container["Environment"]}
     startup = {"ContainerStartupHealthCheckTimeoutInSeconds": 60}
     hosting.create("right", "shared", 2, ModelName=None, Container=given, StartupParameters=startup)
-    told = hosting.settled_component("left")
-    assert (told["InferenceComponentArn"], told["EndpointName"], told["VariantName"]) == (f"{ARN}left", "shared", "v")
-    assert told["Specification"] == {"ModelName": "left", "ComputeResourceRequirements": SMALL}
-    told = hosting.settled_component("right")
-    runs = told["RuntimeConfig"]
+    description = hosting.settled_component("left")
+    assert (description["InferenceComponentArn"], description["EndpointName"], description["VariantName"]) == (
+        f"{ARN}left",
+        "shared",
+        "v",
+    )
+    assert description["Specification"] == {"ModelName": "left", "ComputeResourceRequirements": SMALL}
+    description = hosting.settled_component("right")
+    runs = description["RuntimeConfig"]
     assert (runs["DesiredCopyCount"], runs["CurrentCopyCount"]) == (2, 2)
-    assert told["Specification"]["Container"]["DeployedImage"]["SpecifiedImage"] == SHELL_IMAGE
-    assert told["Specification"]["StartupParameters"] == startup
+    assert description["Specification"]["Container"]["DeployedImage"]["SpecifiedImage"] == SHELL_IMAGE
+    assert description["Specification"]["StartupParameters"] == startup
     asked = {"EndpointName": "shared", "Body": b"x", "ContentType": "text/plain"}
     answer = runtime.invoke_endpoint(**asked, InferenceComponentName="left")
     assert (answer["Body"].read(), answer["InvokedProductionVariant"]) == (b"left x", "v")
@@ -107,8 +111,8 @@ def test_copies_come_and_go(hosting: Components) -> None:
     if "shared" not in {one["EndpointName"] for one in hosting.sagemaker.list_endpoints()["Endpoints"]}:
         hosting.host("shared")
         hosting.component("right", "shared")
-    told = hosting.copies("right", 0)
-    assert told["RuntimeConfig"] == {"DesiredCopyCount": 0, "CurrentCopyCount": 0}
+    description = hosting.copies("right", 0)
+    assert description["RuntimeConfig"] == {"DesiredCopyCount": 0, "CurrentCopyCount": 0}
     asked = {"EndpointName": "shared", "Body": b"x", "InferenceComponentName": "right"}
     until = time.monotonic() + 10
     while not (found := fault(hosting.runtime.invoke_endpoint, **asked))[1].startswith(
@@ -158,12 +162,17 @@ def test_what_does_not_fit_fails_and_what_goes_makes_room(hosting: Components) -
     hosting.host("tight")
     hosting.component("first", "tight", ModelName="left", ComputeResourceRequirements=LARGE)
     hosting.create("second", "tight", ModelName="left", ComputeResourceRequirements=LARGE)
-    told = hosting.settled_component("second", "Failed")
-    assert told["FailureReason"].startswith("There is not enough hardware resources on the instances to create a copy")
-    assert "6144 MB of memory" in told["FailureReason"]
-    assert told["RuntimeConfig"] == {"DesiredCopyCount": 1, "CurrentCopyCount": 0}
-    told = hosting.copies("first", 2)
-    assert (told["RuntimeConfig"]["CurrentCopyCount"], told["FailureReason"][:19]) == (1, "There is not enough")
+    description = hosting.settled_component("second", "Failed")
+    assert description["FailureReason"].startswith(
+        "There is not enough hardware resources on the instances to create a copy"
+    )
+    assert "6144 MB of memory" in description["FailureReason"]
+    assert description["RuntimeConfig"] == {"DesiredCopyCount": 1, "CurrentCopyCount": 0}
+    description = hosting.copies("first", 2)
+    assert (description["RuntimeConfig"]["CurrentCopyCount"], description["FailureReason"][:19]) == (
+        1,
+        "There is not enough",
+    )
     assert hosting.ask("tight", InferenceComponentName="first") == "left x"
     hosting.remove("first", "second")
     hosting.component("third", "tight", ModelName="left", ComputeResourceRequirements=LARGE)
@@ -173,8 +182,8 @@ def test_what_does_not_fit_fails_and_what_goes_makes_room(hosting: Components) -
 
 def test_managed_scaling_follows_the_copies(hosting: Components) -> None:
     hosting.host("managed", ManagedInstanceScaling={"Status": "ENABLED", "MinInstanceCount": 1, "MaxInstanceCount": 2})
-    told = hosting.component("wide", "managed", 2, ModelName="left", ComputeResourceRequirements=LARGE)
-    assert told["RuntimeConfig"]["CurrentCopyCount"] == 2
+    description = hosting.component("wide", "managed", 2, ModelName="left", ComputeResourceRequirements=LARGE)
+    assert description["RuntimeConfig"]["CurrentCopyCount"] == 2
     assert hosting.settled("managed")["ProductionVariants"][0]["CurrentInstanceCount"] == 2
     hosting.copies("wide", 1)
     until = time.monotonic() + 10
@@ -193,18 +202,18 @@ def test_updates(hosting: Components) -> None:
     hosting.component("moving", "updated", ModelName="left")
     update = hosting.sagemaker.update_inference_component
     update(InferenceComponentName="moving", Specification={"ModelName": "broken"})
-    told = hosting.settled_component("moving")
-    assert "for inference component moving did not pass the ping health check" in told["FailureReason"]
-    assert told["Specification"] == {"ModelName": "left", "ComputeResourceRequirements": SMALL}
+    description = hosting.settled_component("moving")
+    assert "for inference component moving did not pass the ping health check" in description["FailureReason"]
+    assert description["Specification"] == {"ModelName": "left", "ComputeResourceRequirements": SMALL}
     assert hosting.ask("updated", InferenceComponentName="moving") == "left x"
     policy = {"MaximumBatchSize": {"Type": "COPY_COUNT", "Value": 1}, "WaitIntervalInSeconds": 0}
     deployment = {"RollingUpdatePolicy": policy}
     update(InferenceComponentName="moving", Specification={"ModelName": "right"}, DeploymentConfig=deployment)
     _, said = fault(hosting.sagemaker.delete_inference_component, InferenceComponentName="moving")
     assert said == f'Cannot update in-progress inference component "{ARN}moving".'
-    told = hosting.settled_component("moving")
-    assert (told["Specification"]["ModelName"], told["LastDeploymentConfig"]) == ("right", deployment)
-    assert "FailureReason" not in told
+    description = hosting.settled_component("moving")
+    assert (description["Specification"]["ModelName"], description["LastDeploymentConfig"]) == ("right", deployment)
+    assert "FailureReason" not in description
     until = time.monotonic() + 10
     while not (said := hosting.ask("updated", InferenceComponentName="moving")).startswith("right-"):
         assert time.monotonic() < until, said
@@ -276,8 +285,8 @@ def statuses_told(hosting: Components, name: str) -> list[str]:
         lines = hosting.server.boto("logs").filter_log_events(logGroupName="/aws/events/components")["events"]
     except ClientError:  # there is no such group yet
         return []
-    told = [json.loads(line["message"])["detail"] for line in lines]
-    return [one["InferenceComponentStatus"] for one in told if one["InferenceComponentName"] == name]
+    description = [json.loads(line["message"])["detail"] for line in lines]
+    return [one["InferenceComponentStatus"] for one in description if one["InferenceComponentName"] == name]
 
 
 @pytest.mark.parametrize(

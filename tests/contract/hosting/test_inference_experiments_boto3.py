@@ -49,19 +49,19 @@ def request(name: str, **changes: Any) -> dict[str, Any]:
 def until(hosting: Hosting, name: str, status: str, timeout_s: float = 60) -> dict[str, Any]:
     limit = time.monotonic() + timeout_s
     while True:
-        told: dict[str, Any] = hosting.sagemaker.describe_inference_experiment(Name=name)
-        if told["Status"] == status:
-            return told
-        assert time.monotonic() < limit, told
+        described: dict[str, Any] = hosting.sagemaker.describe_inference_experiment(Name=name)
+        if described["Status"] == status:
+            return described
+        assert time.monotonic() < limit, described
         time.sleep(0.2)
 
 
 def test_a_shadow_is_tried_and_promoted(hosting: Hosting) -> None:
     sagemaker = hosting.sagemaker
     sagemaker.create_inference_experiment(**request("trial"))
-    told = until(hosting, "trial", "Running")
-    assert [one["Status"] for one in told["ModelVariants"]] == ["InService", "InService"]
-    assert told["EndpointMetadata"]["EndpointStatus"] == "InService"
+    described = until(hosting, "trial", "Running")
+    assert [one["Status"] for one in described["ModelVariants"]] == ["InService", "InService"]
+    assert described["EndpointMetadata"]["EndpointStatus"] == "InService"
     assert {hosting.ask("trial-endpoint") for _ in range(5)} == {"champion x"}
     limit = time.monotonic() + 20
     prefix = "experiments/trial-endpoint/twin/"
@@ -73,12 +73,12 @@ def test_a_shadow_is_tried_and_promoted(hosting: Hosting) -> None:
     sagemaker.stop_inference_experiment(
         Name="trial", ModelVariantActions={"prod": "Remove", "twin": "Promote"}, Reason="it is better"
     )
-    told = until(hosting, "trial", "Completed")
-    assert {one["VariantName"]: one["Status"] for one in told["ModelVariants"]} == {
+    described = until(hosting, "trial", "Completed")
+    assert {one["VariantName"]: one["Status"] for one in described["ModelVariants"]} == {
         "prod": "Deleted",
         "twin": "InService",
     }
-    assert told["StatusReason"] == "it is better"
+    assert described["StatusReason"] == "it is better"
     hosting.all_answered("trial-endpoint", "challenger x")
     sagemaker.delete_inference_experiment(Name="trial")
     assert sagemaker.list_inference_experiments(NameContains="trial")["InferenceExperiments"] == []
@@ -90,8 +90,8 @@ def test_a_schedule_begins_and_ends_it(hosting: Hosting) -> None:
     hosting.sagemaker.create_inference_experiment(**request("timed", Schedule=schedule))
     until(hosting, "timed", "Created")
     until(hosting, "timed", "Running")
-    told = until(hosting, "timed", "Completed")
-    assert {one["VariantName"]: one["Status"] for one in told["ModelVariants"]} == {
+    described = until(hosting, "timed", "Completed")
+    assert {one["VariantName"]: one["Status"] for one in described["ModelVariants"]} == {
         "prod": "InService",
         "twin": "Deleted",
     }

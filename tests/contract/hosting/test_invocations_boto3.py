@@ -69,11 +69,11 @@ def test_what_the_container_is_told_and_tells(hosting: Hosting) -> None:
         EndpointName="headers", Body=b"{}", ContentType="application/json", Accept="application/json",
         CustomAttributes="trace=7", InferenceId="id-1", SessionId="session-1",
     )  # fmt: skip
-    told = json.loads(answer["Body"].read())
-    assert told["x-amzn-sagemaker-custom-attributes"] == "trace=7"
-    assert told["x-amzn-sagemaker-inference-id"] == "id-1"
-    assert told["x-amzn-sagemaker-session-id"] == "session-1"
-    assert "authorization" not in told
+    described = json.loads(answer["Body"].read())
+    assert described["x-amzn-sagemaker-custom-attributes"] == "trace=7"
+    assert described["x-amzn-sagemaker-inference-id"] == "id-1"
+    assert described["x-amzn-sagemaker-session-id"] == "session-1"
+    assert "authorization" not in described
 
 
 def captured(hosting: Hosting, prefix: str, least: int) -> list[tuple[str, dict[str, Any]]]:
@@ -98,12 +98,12 @@ def test_captured_data_and_a_shadow_that_is_slow(hosting: Hosting) -> None:
         "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}],
         "CaptureContentTypeHeader": {"CsvContentTypes": ["text/csv", "text/plain"]},
     }
-    told = hosting.endpoint(
+    described = hosting.endpoint(
         "shadowed", hosting.variant("prod", "prod"), DataCaptureConfig=capture,
         ShadowProductionVariants=[hosting.variant("twin", "twin", 0.5)],
     )  # fmt: skip
-    assert told["DataCaptureConfig"]["CaptureStatus"] == "Started"
-    assert [one["VariantName"] for one in told["ShadowProductionVariants"]] == ["twin"]
+    assert described["DataCaptureConfig"]["CaptureStatus"] == "Started"
+    assert [one["VariantName"] for one in described["ShadowProductionVariants"]] == ["twin"]
     begin = time.monotonic()
     assert {hosting.ask("shadowed", InferenceId="abc") for _ in range(10)} == {"prod x"}
     assert time.monotonic() - begin < 5, "nobody waits for the shadow"
@@ -122,7 +122,7 @@ def test_captured_data_and_a_shadow_that_is_slow(hosting: Hosting) -> None:
 
 
 def test_metrics_by_variant(hosting: Hosting) -> None:
-    """Also of those that are under way when what was counted is told, twice a second."""
+    """Also of those that are under way when counts are reported, twice a second."""
     slow = "import time; time.sleep(1.2 if 'slow' in data else 0)\n        assert 'bad' not in data\n        return f"
     hosting.model("measured", ECHO.replace("return f", slow))
     hosting.endpoint("measured", hosting.variant("v", "measured"))

@@ -49,12 +49,16 @@ def test_a_models_life(server: RunningServer, data: str) -> None:
     sagemaker = server.boto("sagemaker")
     arn = create(server, "life", data, Tags=[{"Key": "team", "Value": "ml"}])
     assert arn == f"{ARN}life"
-    told = sagemaker.describe_model(ModelName="life")
-    assert told["PrimaryContainer"] == {
+    described = sagemaker.describe_model(ModelName="life")
+    assert described["PrimaryContainer"] == {
         "Image": IMAGE, "Mode": "SingleModel", "ModelDataUrl": data, "Environment": {"MODE": "life"},
     }  # fmt: skip
-    assert (told["ModelArn"], told["ExecutionRoleArn"], told["EnableNetworkIsolation"]) == (arn, ROLE, False)
-    assert "Tags" not in told
+    assert (described["ModelArn"], described["ExecutionRoleArn"], described["EnableNetworkIsolation"]) == (
+        arn,
+        ROLE,
+        False,
+    )
+    assert "Tags" not in described
     assert fault(sagemaker.create_model, ModelName="life", PrimaryContainer={"Image": IMAGE}) == (
         "ValidationException",
         f'Cannot create already existing model "{arn}".',
@@ -72,9 +76,9 @@ def test_several_containers(server: RunningServer, data: str) -> None:
     sagemaker = server.boto("sagemaker")
     containers = [{"Image": IMAGE, "ContainerHostname": "a"}, {"Image": IMAGE, "ContainerHostname": "b"}]
     sagemaker.create_model(ModelName="several", Containers=containers, ExecutionRoleArn=ROLE)
-    told = sagemaker.describe_model(ModelName="several")
-    assert [one["ContainerHostname"] for one in told["Containers"]] == ["a", "b"]
-    assert told["InferenceExecutionConfig"] == {"Mode": "Serial"}
+    described = sagemaker.describe_model(ModelName="several")
+    assert [one["ContainerHostname"] for one in described["Containers"]] == ["a", "b"]
+    assert described["InferenceExecutionConfig"] == {"Mode": "Serial"}
     direct = {"InferenceExecutionConfig": {"Mode": "Direct"}}
     sagemaker.create_model(ModelName="direct", Containers=containers, **direct)
     assert sagemaker.describe_model(ModelName="direct")["InferenceExecutionConfig"] == {"Mode": "Direct"}

@@ -31,9 +31,12 @@ def test_from_nothing_and_back(hosting: Hosting) -> None:
         "ModelName": "idle",
         "ServerlessConfig": {"MemorySizeInMB": 2048, "MaxConcurrency": 3},
     }
-    told = hosting.endpoint("idle", variant)
-    assert told["ProductionVariants"][0]["CurrentServerlessConfig"] == {"MemorySizeInMB": 2048, "MaxConcurrency": 3}
-    assert "CurrentInstanceCount" not in told["ProductionVariants"][0]
+    described = hosting.endpoint("idle", variant)
+    assert described["ProductionVariants"][0]["CurrentServerlessConfig"] == {
+        "MemorySizeInMB": 2048,
+        "MaxConcurrency": 3,
+    }
+    assert "CurrentInstanceCount" not in described["ProductionVariants"][0]
     assert hosting.ask("idle") == "idle x"
     until = time.monotonic() + 40
     while hosting.server.agents() and time.monotonic() < until:

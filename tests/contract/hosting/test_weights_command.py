@@ -41,9 +41,11 @@ def test_a_job_reads_the_file_that_was_added(server: RunningServer, tmp_path: Pa
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     assert digest in added.stdout
     assert digest[:20] in weights(server, "list").stdout
-    told = begin_pretrained(server)
-    assert told["TrainingJobStatus"] == "Failed"
-    assert told["FailureReason"].startswith("ClientError: The file of ResNet-18 is of another network: it lacks ")
+    described = begin_pretrained(server)
+    assert described["TrainingJobStatus"] == "Failed"
+    assert described["FailureReason"].startswith(
+        "ClientError: The file of ResNet-18 belongs to another network: it lacks "
+    )
 
 
 def begin_pretrained(server: RunningServer) -> dict[str, Any]:
@@ -78,7 +80,7 @@ def begin_pretrained(server: RunningServer) -> dict[str, Any]:
 
 
 def test_weights_come_from_the_place_that_is_set(own_server: RunningServer, tmp_path: Path) -> None:
-    """What comes from there is looked at: a file that is not what its name says is none."""
+    """Downloads are verified: a file that does not match its digest is refused."""
     (tmp_path / "resnet18-f37072fd.pth").write_bytes(b"another file")
     handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as shown:
@@ -86,15 +88,18 @@ def test_weights_come_from_the_place_that_is_set(own_server: RunningServer, tmp_
         address = f"http://127.0.0.1:{shown.server_port}/"
         own_server.environ["SAGEWRIGHT_WEIGHTS_FROM_NETWORK"] = address
         own_server.start()
-        told = begin_pretrained(own_server)
+        described = begin_pretrained(own_server)
         shown.shutdown()
-    assert told["TrainingJobStatus"] == "Failed"
-    assert f"What came from {address}resnet18-f37072fd.pth is not what its name says" in told["FailureReason"]
+    assert described["TrainingJobStatus"] == "Failed"
+    assert (
+        f"The download from {address}resnet18-f37072fd.pth does not match the digest in its name"
+        in described["FailureReason"]
+    )
 
 
 def test_what_are_no_weights_is_refused(server: RunningServer, tmp_path: Path) -> None:
     (tmp_path / "weights.pkl").write_bytes(b"")
-    for name, said in (("weights.pkl", "is no file of weights"), ("missing.pth", "There is no file")):
+    for name, said in (("weights.pkl", "is not a file of weights"), ("missing.pth", "There is no file")):
         refused = weights(server, "add", str(tmp_path / name))
         assert refused.returncode == 2
         assert said in " ".join((refused.stdout + refused.stderr).split())

@@ -1,4 +1,4 @@
-"""Images of one's own: pushed by Podman to the registry, trained as containers, by boto3 and SDK v2."""
+"""Custom images: pushed by Podman to the registry, trained as containers, by boto3 and SDK v2."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def members(server: RunningServer, job: dict[str, Any]) -> dict[str, bytes]:
 
 
 def containers(podman: Podman, server: RunningServer) -> list[str]:
-    """Of the server's jobs, running or not."""
+    """Containers of the server's jobs, running or not."""
     shown = json.loads(podman("ps", "--all", "--format", "json") or "[]")
     return [c["Id"] for c in shown if (c["Labels"] or {}).get("sagewright.directory", "").startswith(str(server.data))]
 
@@ -160,9 +160,9 @@ def test_the_transition_tells_of_the_download(server: RunningServer, podman: Pod
     submit(server, job_name, f"{ECR}/{job_name.lower()}:new")
 
     job = server.wait(job_name)
-    told = {t["Status"]: t["StatusMessage"] for t in job["SecondaryStatusTransitions"]}
-    assert told["Downloading"] == "Downloading the training image"
-    assert told["Training"] == "Training image download completed. Training in progress."
+    described = {t["Status"]: t["StatusMessage"] for t in job["SecondaryStatusTransitions"]}
+    assert described["Downloading"] == "Downloading the training image"
+    assert described["Training"] == "Training image download completed. Training in progress."
     server.boto("ecr").delete_repository(repositoryName=job_name.lower(), force=True)
 
 

@@ -120,15 +120,15 @@ def test_queries_over_csv_are_run_where_the_job_is(lake: RunningServer, job_name
     s3 = lake.boto("s3")
     kept = s3.get_object(Bucket=BUCKET, Key="results/text/part-00000.csv.gz")["Body"].read()
     assert gzip.decompress(kept) == b"1,2025\n2,2025\n3,2025\n4,2026\n"
-    told = lake.boto("sagemaker").describe_processing_job(ProcessingJobName=job_name)["ProcessingInputs"][0]
-    assert told["DatasetDefinition"]["AthenaDatasetDefinition"]["Database"] == "sales"
+    described = lake.boto("sagemaker").describe_processing_job(ProcessingJobName=job_name)["ProcessingInputs"][0]
+    assert described["DatasetDefinition"]["AthenaDatasetDefinition"]["Database"] == "sales"
 
 
 def test_the_definitions_of_sdk_v2(lake: RunningServer) -> None:
     done = lake.sdk_v2(PROGRAMS / "datasets_v2.py", ROLE, IMAGE, BUCKET)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "athena: Completed" in done.stdout
-    assert "there is no Amazon Redshift here" in done.stdout
+    assert "Sagewright has no Amazon Redshift" in done.stdout
     kept = lake.boto("s3").list_objects_v2(Bucket=BUCKET, Prefix="results/sdk/")["Contents"]
     assert [one["Key"] for one in kept] == ["results/sdk/part-00000.parquet"]
 
@@ -138,20 +138,20 @@ def test_the_definitions_of_sdk_v2(lake: RunningServer) -> None:
     [
         (
             redshift("moved"),
-            "Input moved: there is no Amazon Redshift here, so the query of the cluster 'house' cannot be run",
+            "Input moved: Sagewright has no Amazon Redshift, so the query of the cluster 'house' cannot be run",
         ),
         (
             athena("away", "SELECT * FROM nothing"),
             "Input away: the query failed: Catalog Error: Table with name nothing",
         ),
         (athena("bad", "SELEC 1"), "Input bad: the query failed: "),
-        (athena("two", "SELECT 1; SELECT 2"), "exactly one SELECT is run here"),
-        (athena("drop", "DROP TABLE orders"), "exactly one SELECT is run here"),
-        (athena("form", "SELECT 1", athena={"OutputFormat": "ORC"}), "the OutputFormat ORC is not written here"),
+        (athena("two", "SELECT 1; SELECT 2"), "only a single SELECT is supported"),
+        (athena("drop", "DROP TABLE orders"), "only a single SELECT is supported"),
+        (athena("form", "SELECT 1", athena={"OutputFormat": "ORC"}), "the OutputFormat ORC is not supported"),
         (athena("kind", "SELECT * FROM events"), "the file e.json is neither CSV nor Parquet"),
         (athena("file", 'SELECT * FROM "/etc/passwd"'), "Input file: the query failed: "),
         (athena("read", "SELECT * FROM read_text('/etc/passwd')"), "Input read: the query failed: Permission Error"),
-        (athena("pipe", "SELECT 1", InputMode="Pipe"), "the result of a query is given in File mode alone"),
+        (athena("pipe", "SELECT 1", InputMode="Pipe"), "the result of a query is available only in File mode"),
     ],
     ids=lambda value: value["InputName"] if isinstance(value, dict) else "",
 )
@@ -171,7 +171,7 @@ def test_without_the_setting_the_job_names_it(server: RunningServer, job_name: s
     s3.put_object(Bucket=BUCKET, Key="code/show.py", Body=SHOW)
     server.boto("sagemaker").create_processing_job(**request(job_name, athena("plain", "SELECT * FROM orders")))
     job = ended(server, job_name)
-    assert "there is no Glue Data Catalog here" in job["FailureReason"]
+    assert "Sagewright has no Glue Data Catalog" in job["FailureReason"]
     assert "athena_tables" in job["FailureReason"]
 
 
@@ -194,7 +194,7 @@ def test_the_step_of_a_pipeline_fails_and_its_trial_component_is_there(server: R
         time.sleep(0.1)
     (found,) = client.list_pipeline_execution_steps(PipelineExecutionArn=arn)["PipelineExecutionSteps"]
     assert found["StepStatus"] == "Failed"
-    assert "there is no Amazon Redshift here" in found["FailureReason"]
+    assert "Sagewright has no Amazon Redshift" in found["FailureReason"]
     job = found["Metadata"]["ProcessingJob"]["Arn"]
     components = client.list_trial_components(SourceArn=job)["TrialComponentSummaries"]
     assert [one["TrialComponentSource"]["SourceArn"] for one in components] == [job]

@@ -72,7 +72,7 @@ M5 = {"instance_type": "ml.m5.large"}
 def train(
     server: RunningServer, place: Path, script: str, distribution: dict[str, Any], options: dict[str, Any]
 ) -> str:
-    """What SDK v2 prints of a job that runs the script."""
+    """Output of SDK v2 for a job that runs the script."""
     (place / "code").mkdir(exist_ok=True)
     (place / "code" / "train.py").write_text(script)
     (place / "submit.py").write_text(SUBMIT)
@@ -123,7 +123,7 @@ def fashion(server: RunningServer, schedule: str, epochs: int) -> str:
 
 
 def until(found: Callable[[], Any], running: Future[str], timeout_s: float = 240) -> Any:
-    """What `found` gives, once it is something; the program's own failure if it ends before."""
+    """Returns the first true result of `found`; fails with the program's own failure if it ends before."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         if running.done():
@@ -157,7 +157,7 @@ needs_fashion = pytest.mark.skipif(
 
 
 def interrupted(server: RunningServer, times: int, epochs: int) -> str:
-    """What SDK v2 prints of a spot job that was interrupted so often, each time after a new checkpoint, and went on from it."""
+    """Output of SDK v2 for a spot job that was interrupted that often, each time after a new checkpoint, and resumed."""
     client = server.boto("sagemaker")
     with ThreadPoolExecutor(1) as background:
         before = _newest(client)
@@ -200,7 +200,7 @@ def accuracy(out: str) -> float:
 
 
 def shared_files() -> set[str]:
-    """What lies in the machine's shared memory, but for what programs beside these tests keep there."""
+    """Files in the machine's shared memory, except those of programs beside these tests."""
     others = ("PostgreSQL.", "libpod_", "plasma", "sagewright-tests-", "pytest-of-")  # plasma: Ray's
     return {path.name for path in Path("/dev/shm").iterdir() if not path.name.startswith(others)}
 

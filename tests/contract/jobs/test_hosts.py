@@ -177,7 +177,7 @@ except urllib.error.HTTPError as error:
 def test_with_a_network_of_its_own_a_job_reaches_no_service_of_the_machine(
     own_server: RunningServer, job_name: str
 ) -> None:
-    """But the server: not by loopback, not by the machine's other addresses, and nothing that is told the machine alone."""
+    """But the server: not by loopback, not by the machine's other addresses, and nothing that only the machine receives."""
     own_server.environ["SAGEWRIGHT_HOST_NETWORK"] = "own"
     own_server.start()
     machine = [

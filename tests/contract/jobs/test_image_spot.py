@@ -72,6 +72,6 @@ def test_an_interrupted_job_leaves_what_an_unbroken_one_leaves(own_server: Runni
     job = own_server.wait(job_name, 300)
     assert job["TrainingJobStatus"] == "Completed", own_server.lines(job_name)
     assert "Interrupted" in [step["Status"] for step in job["SecondaryStatusTransitions"]]
-    assert any("Training goes on from checkpoint" in line for line in own_server.lines(job_name))
+    assert any("Training continues from checkpoint" in line for line in own_server.lines(job_name))
     assert own_server.wait(f"{job_name}-whole", 300)["TrainingJobStatus"] == "Completed"
     assert model(own_server, job_name) == model(own_server, f"{job_name}-whole")

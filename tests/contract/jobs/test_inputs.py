@@ -79,7 +79,7 @@ def create(server: RunningServer, name: str, script: str, channels: list[dict[st
 
 
 def said(server: RunningServer, name: str) -> list[str]:
-    """What the script printed, each line that begins with `> `."""
+    """Lines that the script printed with the prefix `> `."""
     job = server.wait(name)
     lines = server.lines(name)
     assert job["TrainingJobStatus"] == "Completed", (job.get("FailureReason"), lines, server.log())

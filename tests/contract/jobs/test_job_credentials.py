@@ -38,7 +38,7 @@ def running(own_server: RunningServer) -> RunningServer:
 
 @dataclass
 class Loot:
-    """What somebody in a job can carry away: sessions made of sessions, presigned URLs, passwords of the registry."""
+    """Credentials that a job's code could carry away: sessions made of sessions, presigned URLs, passwords of the registry."""
 
     running: RunningServer
     keys: list[Keys]
@@ -74,7 +74,7 @@ class Loot:
         return as_keys(answer["Credentials"])
 
     def good(self) -> list[str]:
-        """What still opens something."""
+        """Credentials that are still valid."""
         found = []
         for keys in self.keys:
             for service, operation in (("sts", "get_caller_identity"), ("s3", "list_buckets")):
@@ -127,7 +127,7 @@ UNTIL_TOLD = "until [ -e /opt/ml/go ]; do sleep 0.05; done"
 
 
 def go_on(running: RunningServer, attempt: int = 1) -> None:
-    """What the newest attempt's process waits for."""
+    """The file that the newest attempt's process waits for."""
     (ml,) = running.data.glob(f"jobs/*/{attempt}/algo-1/ml")
     (ml / "go").touch()
 

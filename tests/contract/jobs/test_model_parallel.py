@@ -45,7 +45,7 @@ MPIRUN = pytest.mark.skipif(not shutil.which("mpirun"), reason="Open MPI is not 
 
 
 def run(server: RunningServer, place: Path, program: str, script: str, options: dict[str, Any]) -> str:
-    """What the client printed of a job of `script`."""
+    """The client's output for a job of `script`."""
     (place / "code").mkdir()
     shutil.copy(SCRIPTS / script, place / "code" / script)
     (place / "submit.py").write_text(program)

@@ -74,12 +74,12 @@ def test_an_mxnet_model_serves_and_transforms_without_a_script(
     with pytest.raises(ClientError, match="are not of the model's"):
         hosting.runtime.invoke_endpoint(EndpointName="mxnet", Body=b"[[1, 2]]", ContentType="application/json")
     until = time.monotonic() + 120
-    while (told := hosting.sagemaker.describe_transform_job(TransformJobName=job_name))[
+    while (described := hosting.sagemaker.describe_transform_job(TransformJobName=job_name))[
         "TransformJobStatus"
     ] == "InProgress":
         assert time.monotonic() < until
         time.sleep(0.1)
-    assert told["TransformJobStatus"] == "Completed", told["FailureReason"]
+    assert described["TransformJobStatus"] == "Completed", described["FailureReason"]
     done = hosting.s3.get_object(Bucket=BUCKET, Key="mxnet/out/a.csv.out")["Body"].read()
     assert json.loads(done) == [[1.0, 5.0], [0.0, -0.5]]
 
@@ -107,8 +107,8 @@ def test_a_script_of_an_old_image_of_scikit_learn_serves(hosting: Hosting, job_n
 @pytest.mark.parametrize(
     ("image", "reason"),
     [
-        ("246618743249.dkr.ecr.us-west-2.amazonaws.com/sagemaker-sparkml-serving:3.3", "no MLeap here"),
-        (f"{DLC}/vllm:0.25.1", "vLLM is a server of its own"),
+        ("246618743249.dkr.ecr.us-west-2.amazonaws.com/sagemaker-sparkml-serving:3.3", "MLeap is not available"),
+        (f"{DLC}/vllm:0.25.1", "vLLM is a separate server"),
     ],
 )
 def test_an_endpoint_of_what_is_not_built_fails_with_its_reason(
@@ -123,7 +123,7 @@ def test_an_endpoint_of_what_is_not_built_fails_with_its_reason(
 def test_explanations_are_refused_until_they_are_built(hosting: Hosting, job_name: str) -> None:
     hosting.model("plain")
     explainer = {"ClarifyExplainerConfig": {"ShapConfig": {"ShapBaselineConfig": {"ShapBaseline": "1,2"}}}}
-    with pytest.raises(ClientError, match=r"ValidationException.*ExplainerConfig asks for explanations"):
+    with pytest.raises(ClientError, match=r"ValidationException.*ExplainerConfig requests explanations"):
         hosting.config(job_name, hosting.variant("only", "plain"), ExplainerConfig=explainer)
 
 

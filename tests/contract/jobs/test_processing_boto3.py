@@ -98,7 +98,7 @@ def keys(server: RunningServer, prefix: str) -> dict[str, bytes]:
 
 
 def said(server: RunningServer, name: str) -> Any:
-    """What the program has printed as JSON."""
+    """The program's output, parsed as JSON."""
     (line,) = [line for line in lines(server, name) if line.startswith("{")]
     return json.loads(line)
 

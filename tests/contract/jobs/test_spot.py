@@ -30,7 +30,7 @@ def running(own_server: RunningServer) -> RunningServer:
 
 
 def spot(name: str, **changes: Any) -> dict[str, Any]:
-    """What makes a spot job of a request."""
+    """Members that make a request one for a spot job."""
     return {
         "EnableManagedSpotTraining": True,
         "StoppingCondition": {"MaxRuntimeInSeconds": 100, "MaxWaitTimeInSeconds": 200},
@@ -91,7 +91,7 @@ def test_an_interruption_by_command(running: RunningServer, job_name: str) -> No
     refused = interrupt(running, f"{job_name}-od")
     assert (refused.returncode, refused.stderr) == (
         2,
-        f"sagewright: The training job {job_name}-od is no spot job (EnableManagedSpotTraining).\n",
+        f"sagewright: The training job {job_name}-od is not a spot job (EnableManagedSpotTraining).\n",
     )
     running.boto("sagemaker").stop_training_job(TrainingJobName=f"{job_name}-od")
     running.wait(f"{job_name}-od")
@@ -152,13 +152,13 @@ def test_the_longest_wait_counts_waiting_and_running(running: RunningServer, job
 
 
 def test_what_can_not_be_asked_for(running: RunningServer, job_name: str) -> None:
-    with pytest.raises(ClientError, match="SAGEWRIGHT_SPOT_INTERRUPTIONS: 'sometimes' is no schedule"):
+    with pytest.raises(ClientError, match="SAGEWRIGHT_SPOT_INTERRUPTIONS: 'sometimes' is not a schedule"):
         running.run_shell(job_name, "true", Environment={"SAGEWRIGHT_SPOT_INTERRUPTIONS": "sometimes"})
     environ = {"PATH": "/usr/bin:/bin", "SAGEWRIGHT_SPOT_INTERRUPTIONS": "often"}
     argv = [SAGEWRIGHT, "up", "--data", str(running.data / "other"), "--port", "0"]
     refused = subprocess.run(argv, capture_output=True, text=True, env=environ, check=False, timeout=60)
     assert refused.returncode == 2
-    assert "spot_interruptions: 'often' is no schedule of spot interruptions" in refused.stderr
+    assert "spot_interruptions: 'often' is not a schedule of spot interruptions" in refused.stderr
 
 
 def test_a_spot_job_whose_agent_is_killed_is_interrupted(running: RunningServer, job_name: str) -> None:

@@ -432,8 +432,8 @@ def test_debugger_and_profiler_are_told_as_asked_and_no_rule_is_said_to_run(
     submit(server, job_name, "print(1)", **asked)
     job = server.wait(job_name)
     assert job["TrainingJobStatus"] == "Completed"
-    told = [{**rule, "VolumeSizeInGB": 0}]
-    wanted = asked | {"DebugRuleConfigurations": told, "ProfilerRuleConfigurations": told}
+    described = [{**rule, "VolumeSizeInGB": 0}]
+    wanted = asked | {"DebugRuleConfigurations": described, "ProfilerRuleConfigurations": described}
     assert {name: job[name] for name in asked} == wanted
     assert job["ProfilingStatus"] == "Enabled"  # as asked, also once it has ended
     assert not {"DebugRuleEvaluationStatuses", "ProfilerRuleEvaluationStatuses"} & set(job)

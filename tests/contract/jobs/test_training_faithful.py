@@ -1,4 +1,4 @@
-"""What CreateTrainingJob takes and refuses as AWS does, beyond the life of a job: places, images, profiles, isolation."""
+"""CreateTrainingJob accepts and refuses requests as AWS does, beyond the life of a job: places, images, profiles, isolation."""
 
 from __future__ import annotations
 
@@ -73,8 +73,8 @@ def test_no_objects_names_role_and_bucket(server: RunningServer, bucket: str, jo
 def test_an_output_bucket_that_is_not_there_is_told_at_once(server: RunningServer, job_name: str) -> None:
     server.run_shell(job_name, "true", OutputDataConfig={"S3OutputPath": f"s3://{job_name.lower()}/out"})
     assert server.wait(job_name)["FailureReason"].startswith("ClientError: Artifact upload failed:")
-    (told,) = (line for line in server.lines(job_name) if f"The bucket '{job_name.lower()}'" in line)
-    assert "does not exist: create it before the job ends" in told
+    (described,) = (line for line in server.lines(job_name) if f"The bucket '{job_name.lower()}'" in line)
+    assert "does not exist: create it before the job ends" in described
 
 
 def test_an_image_that_the_own_registry_lacks_is_refused(server: RunningServer, job_name: str) -> None:
@@ -251,8 +251,8 @@ def test_a_buckets_demand_of_encryption_is_met(
     s3.delete_bucket_policy(Bucket=bucket)
     assert job["TrainingJobStatus"] == "Completed", job["FailureReason"]
     for made in (f"out/{job_name}/output/model.tar.gz", f"out/checkpoints/{job_name}/x"):
-        told = s3.head_object(Bucket=bucket, Key=made)
-        assert (told["ServerSideEncryption"], told["SSEKMSKeyId"]) == ("aws:kms", key)
+        described = s3.head_object(Bucket=bucket, Key=made)
+        assert (described["ServerSideEncryption"], described["SSEKMSKeyId"]) == ("aws:kms", key)
 
 
 def test_without_a_key_a_buckets_demand_is_told(server: RunningServer, bucket: str, job_name: str) -> None:
@@ -367,7 +367,7 @@ print("shape", tuple(torch.load("/tmp/whole.pt").weight.shape))
 @pytest.mark.sampled(2)
 @pytest.mark.parametrize("image", OLD_SCRIPTS)
 def test_scripts_run_on_what_their_images_held(server: RunningServer, job_name: str, bucket: str, image: str) -> None:
-    """What later releases dropped: of scikit-learn, pandas, NumPy, XGBoost, torch's default, and setuptools."""
+    """Uses features that later releases dropped: of scikit-learn, pandas, NumPy, XGBoost, torch's default, and setuptools."""
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as archive:
         info = tarfile.TarInfo("train.py")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def open_to_others(data: Path) -> list[str]:
-    """What lies in it that its group or others may use; jobs run on environments as other users."""
+    """Entries that the group or others may use; jobs run on environments as other users."""
     places = [data, *(place for place in data.iterdir() if place.name not in {"environments", "server.log"})]
     return [
         f"{place.name} {place.lstat().st_mode:o}" for place in places if stat.S_IMODE(place.lstat().st_mode) & 0o077

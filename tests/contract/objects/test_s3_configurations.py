@@ -1,4 +1,4 @@
-"""What buckets are configured with besides, what uploads have to say, and what tags and names may not be."""
+"""Other configurations of buckets, required members of uploads, and invalid tags and names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What docs/reference/limits.md says of S3: what is refused, in so many words, and what is done otherwise."""
+"""Statements of docs/reference/limits.md about S3: requests that are refused, and answers that differ."""
 
 from __future__ import annotations
 

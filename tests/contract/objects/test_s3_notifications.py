@@ -19,7 +19,7 @@ Records = list[dict[str, Any]]
 
 
 class Bucket:
-    """A bucket beside a queue that is told of it."""
+    """A bucket beside a queue that receives its notifications."""
 
     def __init__(self, server: RunningServer, **configuration: Any) -> None:
         self.s3, self.sqs = server.boto("s3"), server.boto("sqs")
@@ -93,11 +93,11 @@ def test_a_queue_gets_a_test_event_and_what_happens_in_order(server: RunningServ
     assert (first["eventVersion"], records[3]["eventVersion"]) == ("2.1", "2.3")
     assert first["responseElements"]["x-amz-request-id"] == put["ResponseMetadata"]["RequestId"]
     assert first["requestParameters"]["sourceIPAddress"] == "127.0.0.1"
-    told = first["s3"]
-    assert told["configurationId"] == "all"
-    assert told["bucket"]["arn"] == f"arn:aws:s3:::{name}"
-    assert (told["object"]["size"], told["object"]["eTag"]) == (5, put["ETag"].strip('"'))
-    assert told["object"]["sequencer"] < records[5]["s3"]["object"]["sequencer"]
+    described = first["s3"]
+    assert described["configurationId"] == "all"
+    assert described["bucket"]["arn"] == f"arn:aws:s3:::{name}"
+    assert (described["object"]["size"], described["object"]["eTag"]) == (5, put["ETag"].strip('"'))
+    assert described["object"]["sequencer"] < records[5]["s3"]["object"]["sequencer"]
     assert set(records[5]["s3"]["object"]) == {"key", "sequencer"}
 
 
@@ -192,8 +192,8 @@ def handler(event, context):
     bucket.messages(1)
     bucket.s3.put_object(Bucket=bucket.name, Key="in/a b.csv", Body=b"x")
     assert [key for _, key in shown(bucket.records(1))] == ["out/told.json"]
-    told = json.loads(bucket.s3.get_object(Bucket=bucket.name, Key="out/told.json")["Body"].read())
-    assert told == {"event": "ObjectCreated:Put", "key": "in/a+b.csv"}
+    described = json.loads(bucket.s3.get_object(Bucket=bucket.name, Key="out/told.json")["Body"].read())
+    assert described == {"event": "ObjectCreated:Put", "key": "in/a+b.csv"}
 
 
 def test_a_topic_hands_on_what_it_gets(server: RunningServer) -> None:
@@ -203,10 +203,10 @@ def test_a_topic_hands_on_what_it_gets(server: RunningServer) -> None:
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=bucket.queue)
     bucket.tell(TopicConfigurations=[{"TopicArn": topic, "Events": ["s3:ObjectCreated:*"]}])
     bucket.s3.put_object(Bucket=bucket.name, Key="k", Body=b"x")
-    test, told = bucket.messages(2)
+    test, described = bucket.messages(2)
     assert json.loads(test["Message"])["Event"] == "s3:TestEvent"
-    assert told["Subject"] == "Amazon S3 Notification"
-    assert json.loads(told["Message"])["Records"][0]["s3"]["object"]["key"] == "k"
+    assert described["Subject"] == "Amazon S3 Notification"
+    assert json.loads(described["Message"])["Records"][0]["s3"]["object"]["key"] == "k"
 
 
 def test_event_bridge_s_rules_get_objects_that_match(server: RunningServer) -> None:
@@ -250,8 +250,8 @@ def test_destinations_are_looked_for(server: RunningServer) -> None:
     assert (error["ArgumentName1"], error["ArgumentValue1"]) == (gone, "The destination queue does not exist")
     function = f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:none"
     error = refused(lambda: bucket.tell(LambdaFunctionConfigurations=[{"LambdaFunctionArn": function, **events}]))
-    told = f"{function}, null", f"Not authorized to invoke function [{function}]"
-    assert (error["ArgumentName1"], error["ArgumentValue1"]) == told
+    described = f"{function}, null", f"Not authorized to invoke function [{function}]"
+    assert (error["ArgumentName1"], error["ArgumentValue1"]) == described
     other = bucket.queue.replace("us-east-1", "eu-west-1")
     assert "region is not valid" in refused(lambda: bucket.tell({"QueueArn": other, **events}))["Message"]
     assert "overlap" in refused(lambda: bucket.tell(events, {"Events": ["s3:ObjectCreated:Put"]}))["Message"]

@@ -49,9 +49,9 @@ def test_a_whole_project_by_sdk_v2(server: RunningServer, tmp_path: Path) -> Non
     ], done.stdout + done.stderr
     sagemaker = server.boto("sagemaker")
     (package,) = sagemaker.list_model_packages(ModelPackageGroupName="pipe-v2")["ModelPackageSummaryList"]
-    told = sagemaker.describe_model_package(ModelPackageName=package["ModelPackageArn"])
-    assert told["ModelApprovalStatus"] == "Approved"
-    assert told["ModelMetrics"]["ModelQuality"]["Statistics"]["S3Uri"].endswith("/evaluation.json")
+    described = sagemaker.describe_model_package(ModelPackageName=package["ModelPackageArn"])
+    assert described["ModelApprovalStatus"] == "Approved"
+    assert described["ModelMetrics"]["ModelQuality"]["Statistics"]["S3Uri"].endswith("/evaluation.json")
 
 
 def test_sdk_v3(server: RunningServer, tmp_path: Path) -> None:
@@ -116,8 +116,8 @@ MISSING = {
     "QualityCheck": "Model Monitor's baselines and checks are not built.",
     "ClarifyCheck": "Clarify's analyses are not built.",
     "AutoML": "Autopilot's jobs are not built.",
-    "EMR": "there are no EMR clusters here; a Processing step with a PySparkProcessor runs Spark.",
-    "EMRServerless": "there is no EMR Serverless here; a Processing step with a PySparkProcessor runs Spark.",
+    "EMR": "there are no EMR clusters; a Processing step with a PySparkProcessor runs Spark.",
+    "EMRServerless": "there is no EMR Serverless; a Processing step with a PySparkProcessor runs Spark.",
     "Cleanup": "deleting the outputs of other steps is not built.",
     "ForEach": "steps for each item of a list are not built.",
 }

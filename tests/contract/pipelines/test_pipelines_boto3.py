@@ -1,4 +1,4 @@
-"""Pipelines driven by boto3: what runs, what is told, how executions end, are stopped and tried again, and what is refused."""
+"""Pipelines driven by boto3: steps, descriptions, how executions end, are stopped and tried again, and what is refused."""
 
 from __future__ import annotations
 
@@ -44,18 +44,18 @@ def test_branches_references_and_property_files(pipelines: Pipelines) -> None:
         parameters=[{"Name": "Least", "Type": "Float", "DefaultValue": 0.9}],
     )  # fmt: skip
     arn = pipelines.start(name, PipelineExecutionDisplayName="first")
-    told = pipelines.wait(arn)
-    assert told["PipelineExecutionStatus"] == "Succeeded"
-    assert told["PipelineExecutionDisplayName"] == "first"
+    described = pipelines.wait(arn)
+    assert described["PipelineExecutionStatus"] == "Succeeded"
+    assert described["PipelineExecutionDisplayName"] == "first"
     steps = pipelines.steps(arn)
     assert list(steps) == ["measure", "good", "use"]
     assert steps["good"]["Metadata"] == {"Condition": {"Outcome": "True"}}
     made = steps["measure"]["Metadata"]["ProcessingJob"]["Arn"]
     assert f"/pipelines-{arn.rpartition('/')[2]}-measure-" in made
     other = pipelines.start(name, PipelineParameters=[{"Name": "Least", "Value": "0.95"}])
-    told = pipelines.wait(other)
-    assert told["PipelineExecutionStatus"] == "Failed"
-    assert told["FailureReason"] == "Step failure: One or multiple steps failed."
+    described = pipelines.wait(other)
+    assert described["PipelineExecutionStatus"] == "Failed"
+    assert described["FailureReason"] == "Step failure: One or multiple steps failed."
     assert pipelines.steps(other)["worse"]["FailureReason"] == "below 0.95"
     values = pipelines.sagemaker.list_pipeline_parameters_for_execution(PipelineExecutionArn=other)[
         "PipelineParameters"
@@ -172,8 +172,8 @@ def test_stop_and_go_on(pipelines: Pipelines) -> None:
     assert fails_with(error).startswith("ValidationException: Only pipelines with 'Executing' status can be stopped")
     assert pipelines.statuses(arn) == {"quick": "Succeeded", "long": "Stopped"}
     stopped = pipelines.steps(arn)["long"]["Metadata"]["ProcessingJob"]["Arn"].rpartition("/")[2]
-    told = pipelines.sagemaker.describe_processing_job(ProcessingJobName=stopped)
-    assert told["ProcessingJobStatus"] == "Stopped"
+    described = pipelines.sagemaker.describe_processing_job(ProcessingJobName=stopped)
+    assert described["ProcessingJobStatus"] == "Stopped"
     pipelines.sagemaker.delete_pipeline(PipelineName=name, ClientRequestToken=token())
     with pytest.raises(pipelines.sagemaker.exceptions.ResourceNotFound):
         pipelines.describe(arn)
@@ -260,8 +260,8 @@ def test_an_execution_tells_its_mlflow_experiment(pipelines: Pipelines) -> None:
     pipelines.sagemaker.create_pipeline(**wanted)
     for given, experiment in (({}, "first"), ({"MlflowExperimentName": "other"}, "other")):
         arn = pipelines.start("with-mlflow", **given)
-        told = pipelines.wait(arn)["MLflowConfig"]
-        assert told == {"MlflowResourceArn": tracker, "MlflowExperimentName": experiment}
+        described = pipelines.wait(arn)["MLflowConfig"]
+        assert described == {"MlflowResourceArn": tracker, "MlflowExperimentName": experiment}
 
 
 def test_versions_updates_and_large_definitions(pipelines: Pipelines) -> None:
@@ -271,8 +271,8 @@ def test_versions_updates_and_large_definitions(pipelines: Pipelines) -> None:
     place = {"Bucket": BUCKET, "ObjectKey": "definition.json"}
     updated = pipelines.sagemaker.update_pipeline(PipelineName=name, PipelineDefinitionS3Location=place)
     assert updated["PipelineVersionId"] == 2
-    told = pipelines.sagemaker.describe_pipeline(PipelineName=name)
-    assert told["PipelineDefinition"] == big
+    described = pipelines.sagemaker.describe_pipeline(PipelineName=name)
+    assert described["PipelineDefinition"] == big
     assert (
         "b"
         not in pipelines.sagemaker.describe_pipeline(PipelineName=name, PipelineVersionId=1)["PipelineDefinition"][:40]
@@ -323,17 +323,17 @@ def test_events_and_a_rule_that_starts_a_pipeline(pipelines: Pipelines) -> None:
         except ClientError:
             lines = []
         details = [one["detail"] for one in lines]
-        told = [
+        described = [
             (
                 one.get("stepName", "execution"),
                 one.get("currentStepStatus") or one.get("currentPipelineExecutionStatus"),
             )
             for one in details
         ]
-        if len(told) >= len(wanted):
+        if len(described) >= len(wanted):
             break
         time.sleep(0.1)
-    assert sorted(told) == sorted(wanted)
+    assert sorted(described) == sorted(wanted)
 
 
 @pytest.mark.parametrize(
@@ -411,8 +411,8 @@ def test_steps_that_depend_on_a_failure(pipelines: Pipelines) -> None:
     triggers = ("Failed", "Stopped", "Any", "Completed")
     name = pipelines.create("handled", step("it", "EMR", {}), *(after(one.lower(), one) for one in triggers))
     arn = pipelines.start(name)
-    told = pipelines.wait(arn)
-    assert told["PipelineExecutionStatus"] == "CompletedWithFailures"
+    described = pipelines.wait(arn)
+    assert described["PipelineExecutionStatus"] == "CompletedWithFailures"
     assert pipelines.statuses(arn) == {"it": "Failed", "failed": "Succeeded", "any": "Succeeded"}
     with pytest.raises(ClientError, match="the Trigger of 'it' must be one of"):
         pipelines.create("unknown", step("it", "EMR", {}), after("other", "Sometimes"))

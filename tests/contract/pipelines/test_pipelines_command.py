@@ -65,9 +65,9 @@ def test_why_miss(pipelines: Pipelines) -> None:
         said = command(pipelines, "why-miss", "by-hand", "first")
     assert "differs from that of" in said
     assert "Environment.W" in said
-    assert "second has no CacheConfig" in command(pipelines, "why-miss", "by-hand", "second")
+    assert "second has no enabled CacheConfig" in command(pipelines, "why-miss", "by-hand", "second")
     pipelines.wait(pipelines.start("by-hand", PipelineParameters=[{"Name": "W", "Value": "y"}]))
-    assert "was taken from" in command(pipelines, "why-miss", "by-hand", "first")
+    assert "was reused from" in command(pipelines, "why-miss", "by-hand", "first")
 
 
 def test_stop(pipelines: Pipelines) -> None:

@@ -48,18 +48,18 @@ def linked(**end):
 
 
 def read(arn):
-    told = client.describe_artifact(ArtifactArn=arn)
-    bucket, _, key = told["Source"]["SourceUri"].removeprefix("s3://").partition("/")
-    assert told["Source"]["SourceTypes"][0]["SourceIdType"] == "S3ETag"
-    return told, s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode()
+    described = client.describe_artifact(ArtifactArn=arn)
+    bucket, _, key = described["Source"]["SourceUri"].removeprefix("s3://").partition("/")
+    assert described["Source"]["SourceTypes"][0]["SourceIdType"] == "S3ETag"
+    return described, s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode()
 
 
 charts = []
 for kind, source, destination in linked(source_arn=part["TrialComponentArn"]) + linked(
     destination_arn=part["TrialComponentArn"]
 ):
-    told, text = read(source if kind == "ContributedTo" else destination)
-    charts.append((kind, told["ArtifactType"], told["ArtifactName"], json.loads(text)["type"]))
+    described, text = read(source if kind == "ContributedTo" else destination)
+    charts.append((kind, described["ArtifactType"], described["ArtifactName"], json.loads(text)["type"]))
 print("charts:", sorted(charts))
 other = client.describe_trial_component(TrialComponentName=f"{experiment}-two")
 print("of the other:", sorted(kind for kind, _, _ in linked(source_arn=other["TrialComponentArn"])))

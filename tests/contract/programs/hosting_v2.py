@@ -237,7 +237,7 @@ def registry() -> None:
 
 
 def broken() -> None:
-    """What deploy() says of a model that can't be loaded."""
+    """Error of deploy() for a model that can't be loaded."""
     (place / "code" / "serve.py").write_text("def model_fn(model_dir):\n    raise RuntimeError('no such weights')\n")
     try:
         model(1.0).deploy(**INSTANCE, endpoint_name="v2-broken")

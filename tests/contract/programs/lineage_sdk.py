@@ -97,7 +97,7 @@ if ROOT != "sagemaker.lineage":
         context_name=f"{mark}-resource", source=shapes.ContextSource(source_uri="x"), context_type="Endpoint"
     )
     resources.Association.add(source_arn=made.artifact_arn, destination_arn=second.context_arn)
-    told = [
+    described = [
         one.source_arn == made.artifact_arn for one in resources.Association.get_all(destination_arn=second.context_arn)
     ]
-    print("resources:", told, resources.Artifact.get(made.artifact_arn).artifact_type)
+    print("resources:", described, resources.Artifact.get(made.artifact_arn).artifact_type)

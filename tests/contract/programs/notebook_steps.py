@@ -70,6 +70,10 @@ for step in reversed(execution.list_steps()):
     with tarfile.open(fileobj=io.BytesIO(s3.get_object(Bucket=bucket, Key=key)["Body"].read())) as tar:
         names = sorted(member.name for member in tar if member.isfile())
         made = json.load(tar.extractfile(job["Environment"]["SM_OUTPUT_NOTEBOOK_NAME"]))
-    told = [out["text"] for one in made["cells"] for out in one.get("outputs", []) if out["output_type"] == "stream"]
-    print("step:", step["StepName"], step["StepStatus"], len(names), "".join("".join(text) for text in told).strip())
+    described = [
+        out["text"] for one in made["cells"] for out in one.get("outputs", []) if out["output_type"] == "stream"
+    ]
+    print(
+        "step:", step["StepName"], step["StepStatus"], len(names), "".join("".join(text) for text in described).strip()
+    )
     print("first:", job.get("FailureReason", "none").splitlines()[0])

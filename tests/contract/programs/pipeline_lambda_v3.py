@@ -43,6 +43,6 @@ weekly = PipelineSchedule(name="weekly-v3", cron="0 9 ? * MON *", enabled=False)
 pipeline.put_triggers(triggers=[weekly, PipelineSchedule(name="often-v3", rate=(5, "minutes"))], role_arn=role)
 pipeline.put_triggers(triggers=[PipelineSchedule(name="often-v3", rate=(1, "hour"))], role_arn=role)
 for name in ("weekly-v3", "often-v3"):
-    told = pipeline.describe_trigger(name)
-    print("trigger:", told["Schedule_Expression"], told["Schedule_State"], told["Schedule_Role"] == role)
+    described = pipeline.describe_trigger(name)
+    print("trigger:", described["Schedule_Expression"], described["Schedule_State"], described["Schedule_Role"] == role)
 pipeline.delete_triggers(["weekly-v3", "often-v3", "never-made"])

@@ -55,9 +55,9 @@ pipeline.upsert(role_arn=get_execution_role())
 for number in ("first", "second"):
     execution = pipeline.start()
     execution.wait(delay=1, max_attempts=60)
-    told = {one["StepName"]: one for one in execution.list_steps()}
-    print(f"{number}:", execution.describe()["PipelineExecutionStatus"], told["Record"]["StepStatus"])
-    metadata = told["Record"]["Metadata"]["Lineage"]
+    described = {one["StepName"]: one for one in execution.list_steps()}
+    print(f"{number}:", execution.describe()["PipelineExecutionStatus"], described["Record"]["StepStatus"])
+    metadata = described["Record"]["Metadata"]["Lineage"]
     print("metadata:", sorted(metadata), len(metadata["Associations"]))
 model = client.list_artifacts(SourceUri="s3://lineage-v3/model")["ArtifactSummaries"][0]["ArtifactArn"]
 found = client.query_lineage(StartArns=[model])

@@ -180,8 +180,8 @@ pipeline.upsert(role_arn=role)
 
 def tell(execution) -> None:
     for step in reversed(execution.list_steps()):
-        told = [step["StepName"], step["StepStatus"], "cached" if "CacheHitResult" in step else "run"]
-        print("step:", *told, step.get("FailureReason", ""))
+        described = [step["StepName"], step["StepStatus"], "cached" if "CacheHitResult" in step else "run"]
+        print("step:", *described, step.get("FailureReason", ""))
 
 
 execution = pipeline.start(parameters={"ModelApprovalStatus": "Approved"})

@@ -82,6 +82,6 @@ for step in steps:
     execution = pipeline.start()
     with contextlib.suppress(Exception):
         execution.wait(delay=1, max_attempts=60)
-    for told in execution.list_steps():
-        print("step:", told["StepName"], told["StepStatus"], told.get("FailureReason"))
+    for described in execution.list_steps():
+        print("step:", described["StepName"], described["StepStatus"], described.get("FailureReason"))
     pipeline.delete()

@@ -43,5 +43,5 @@ for name, steps in {
     with contextlib.suppress(Exception):
         execution.wait(delay=1, max_attempts=60)
     print("first:", name, execution.describe()["PipelineExecutionStatus"])
-    for told in sorted(execution.list_steps(), key=lambda one: one["StepName"]):
-        print("step:", told["StepName"], told["StepStatus"], told.get("FailureReason"))
+    for described in sorted(execution.list_steps(), key=lambda one: one["StepName"]):
+        print("step:", described["StepName"], described["StepStatus"], described.get("FailureReason"))

@@ -50,7 +50,7 @@ def outcome(call):
 
 
 class Fate:
-    """What is waited for: from `at_s` on it is so, and before that now and then an early call fails."""
+    """The awaited condition: true from `at_s` on; before that, some early calls fail."""
 
     def __init__(self, at_s):
         self.at_s, self.began, self.calls = at_s, CLOCK.now, 0
@@ -158,7 +158,7 @@ def of_functions(name):
 
 
 class Unseen:
-    """Of rich's status line, which is set in each turn."""
+    """Imitates rich's status line, which is set in each turn."""
 
     def update(self, _text):
         pass
@@ -192,7 +192,7 @@ def of_resources(name):
 
 
 def cases(step):
-    """Of the waiters every `step`-th case; those of one kind are alike."""
+    """Every `step`-th waiter; those of one kind are alike."""
     yield from itertools.islice(of_waiters(), 0, None, step)
     for name in ("sagemaker.session", "sagemaker.core.helper.session_helper", "sagemaker.core.common_utils"):
         with contextlib.suppress(ImportError):

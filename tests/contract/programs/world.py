@@ -1,4 +1,4 @@
-"""What a process can find out about its place without a library of its own: lines of a name and JSON. Runs on any Python 3."""
+"""Prints a process's view of its environment with the standard library: lines of a name and JSON. Runs on any Python 3."""
 
 import json
 import os

@@ -32,9 +32,13 @@ def test_model_cards(server: RunningServer) -> None:
     assert fault(sagemaker.create_model_card, **request)[0] == "ConflictException"
     sagemaker.update_model_card(ModelCardName=arn, Content='{"v": 2}')
     sagemaker.update_model_card(ModelCardName=name, ModelCardStatus="Approved")
-    told = sagemaker.describe_model_card(ModelCardName=name)
-    assert (told["ModelCardVersion"], told["Content"], told["ModelCardStatus"]) == (2, '{"v": 2}', "Approved")
-    assert told["LastModifiedBy"]["IamIdentity"]["Arn"] == ADMIN
+    described = sagemaker.describe_model_card(ModelCardName=name)
+    assert (described["ModelCardVersion"], described["Content"], described["ModelCardStatus"]) == (
+        2,
+        '{"v": 2}',
+        "Approved",
+    )
+    assert described["LastModifiedBy"]["IamIdentity"]["Arn"] == ADMIN
     old = sagemaker.describe_model_card(ModelCardName=name, ModelCardVersion=1)
     assert (old["ModelCardVersion"], old["Content"], old["ModelCardStatus"]) == (1, '{"v": 1}', "Draft")
     versions = sagemaker.list_model_card_versions(ModelCardName=name)["ModelCardVersionSummaryList"]

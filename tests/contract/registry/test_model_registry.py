@@ -70,10 +70,10 @@ def test_a_groups_life(sagemaker: Any) -> None:
     arn = f"{ARN}:model-package-group/life"
     assert made["ModelPackageGroupArn"] == arn
     for name in ("life", arn):
-        told = sagemaker.describe_model_package_group(ModelPackageGroupName=name)
-        assert (told["ModelPackageGroupName"], told["ModelPackageGroupArn"]) == ("life", arn)
-        assert (told["ModelPackageGroupStatus"], told["ModelPackageGroupDescription"]) == ("Completed", "d")
-        assert told["CreatedBy"]["IamIdentity"]["Arn"] == ADMIN
+        described = sagemaker.describe_model_package_group(ModelPackageGroupName=name)
+        assert (described["ModelPackageGroupName"], described["ModelPackageGroupArn"]) == ("life", arn)
+        assert (described["ModelPackageGroupStatus"], described["ModelPackageGroupDescription"]) == ("Completed", "d")
+        assert described["CreatedBy"]["IamIdentity"]["Arn"] == ADMIN
     assert sagemaker.list_tags(ResourceArn=arn)["Tags"] == [{"Key": "team", "Value": "ml"}]
     code, message = fault(sagemaker.create_model_package_group, ModelPackageGroupName="life")
     assert (code, "Model Package Group already exists" in message) == ("ValidationException", True)
@@ -133,17 +133,21 @@ def test_all_that_a_version_is_told_of(sagemaker: Any, group: str) -> None:
         "ModelCard": {"ModelCardContent": '{"a": 1}'},
     }
     arn = register(sagemaker, group, **given)
-    told = sagemaker.describe_model_package(ModelPackageName=arn)
-    assert (told["ModelPackageGroupName"], told["ModelPackageVersion"], told["ModelPackageArn"]) == (group, 1, arn)
-    assert (told["ModelPackageStatus"], told["ModelApprovalStatus"]) == ("Completed", "PendingManualApproval")
-    assert told["ModelPackageStatusDetails"] == {"ValidationStatuses": [], "ImageScanStatuses": []}
-    assert told["InferenceSpecification"] == specification()
-    assert told["CreatedBy"]["IamIdentity"]["Arn"] == ADMIN
-    assert "ModelPackageName" not in told
-    assert {name: told[name] for name in given if name != "ModelCard"} == {
+    described = sagemaker.describe_model_package(ModelPackageName=arn)
+    assert (described["ModelPackageGroupName"], described["ModelPackageVersion"], described["ModelPackageArn"]) == (
+        group,
+        1,
+        arn,
+    )
+    assert (described["ModelPackageStatus"], described["ModelApprovalStatus"]) == ("Completed", "PendingManualApproval")
+    assert described["ModelPackageStatusDetails"] == {"ValidationStatuses": [], "ImageScanStatuses": []}
+    assert described["InferenceSpecification"] == specification()
+    assert described["CreatedBy"]["IamIdentity"]["Arn"] == ADMIN
+    assert "ModelPackageName" not in described
+    assert {name: described[name] for name in given if name != "ModelCard"} == {
         n: v for n, v in given.items() if n != "ModelCard"
     }
-    assert told["ModelCard"] == {"ModelCardContent": '{"a": 1}', "ModelCardStatus": "Draft"}
+    assert described["ModelCard"] == {"ModelCardContent": '{"a": 1}', "ModelCardStatus": "Draft"}
     brief = sagemaker.describe_model_package(ModelPackageName=arn, IncludedData="MetadataOnly")
     assert brief["ModelCard"] == {"ModelCardStatus": "Draft"}
 
@@ -154,14 +158,14 @@ def test_approval_is_told_with_who_gave_it(sagemaker: Any, group: str) -> None:
     sagemaker.update_model_package(
         ModelPackageArn=arn, ModelApprovalStatus="Approved", ApprovalDescription="good enough"
     )
-    told = sagemaker.describe_model_package(ModelPackageName=arn)
-    assert (told["ModelApprovalStatus"], told["ApprovalDescription"]) == ("Approved", "good enough")
-    assert told["LastModifiedBy"]["IamIdentity"]["Arn"] == ADMIN
-    assert told["LastModifiedTime"] >= told["CreationTime"]
+    described = sagemaker.describe_model_package(ModelPackageName=arn)
+    assert (described["ModelApprovalStatus"], described["ApprovalDescription"]) == ("Approved", "good enough")
+    assert described["LastModifiedBy"]["IamIdentity"]["Arn"] == ADMIN
+    assert described["LastModifiedTime"] >= described["CreationTime"]
     sagemaker.update_model_package(ModelPackageArn=arn, ModelApprovalStatus="Rejected")
-    told = sagemaker.describe_model_package(ModelPackageName=arn)
-    assert told["ModelApprovalStatus"] == "Rejected"
-    assert "ApprovalDescription" not in told
+    described = sagemaker.describe_model_package(ModelPackageName=arn)
+    assert described["ModelApprovalStatus"] == "Rejected"
+    assert "ApprovalDescription" not in described
     code, message = fault(sagemaker.update_model_package, ModelPackageArn=arn, ModelApprovalStatus="approved")
     assert (code, "modelApprovalStatus" in message) == ("ValidationException", True)
 
@@ -171,11 +175,11 @@ def test_updates(sagemaker: Any, group: str) -> None:
 
     def update(**request: Any) -> dict[str, Any]:
         sagemaker.update_model_package(ModelPackageArn=arn, **request)
-        told: dict[str, Any] = sagemaker.describe_model_package(ModelPackageName=arn)
-        return told
+        described: dict[str, Any] = sagemaker.describe_model_package(ModelPackageName=arn)
+        return described
 
-    told = update(CustomerMetadataProperties={"b": "3", "c": "4"}, CustomerMetadataPropertiesToRemove=["a"])
-    assert told["CustomerMetadataProperties"] == {"b": "3", "c": "4"}
+    described = update(CustomerMetadataProperties={"b": "3", "c": "4"}, CustomerMetadataPropertiesToRemove=["a"])
+    assert described["CustomerMetadataProperties"] == {"b": "3", "c": "4"}
     assert "CustomerMetadataProperties" not in update(CustomerMetadataPropertiesToRemove=["b", "c", "none"])
     more = {"Name": "gpu", "Containers": [{"Image": IMAGE, "ModelDataUrl": DATA}]}
     assert update(AdditionalInferenceSpecificationsToAdd=[more])["AdditionalInferenceSpecifications"] == [more]
@@ -190,7 +194,7 @@ def test_updates(sagemaker: Any, group: str) -> None:
         update(ModelCard={"ModelCardContent": "{}", "ModelCardStatus": "Approved"})["ModelCard"]["ModelCardStatus"]
         == "Approved"
     )
-    assert told["ModelApprovalStatus"] == "PendingManualApproval"
+    assert described["ModelApprovalStatus"] == "PendingManualApproval"
     many = {str(number): "x" for number in range(50)}
     update(CustomerMetadataProperties=many)
     assert (
@@ -223,7 +227,7 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "tags on a version": ({"Tags": [{"Key": "a", "Value": "b"}]}, "tags of its group"),
     "a bad enum": ({"ModelApprovalStatus": "Yes"}, "modelApprovalStatus"),
     "a bad property": ({"CustomerMetadataProperties": {"a": "{}"}}, "customerMetadataProperties"),
-    "a card that is no JSON": ({"ModelCard": {"ModelCardContent": "x"}}, "JSON"),
+    "a card that is not JSON": ({"ModelCard": {"ModelCardContent": "x"}}, "JSON"),
     "a source that is not there": (
         {"SourceUri": f"{ARN}:model-package/none/1", "InferenceSpecification": None}, "does not exist",
     ),
@@ -257,8 +261,12 @@ def test_unversioned_packages(sagemaker: Any, group: str) -> None:
     arn = sagemaker.create_model_package(**request, Tags=[{"Key": "a", "Value": "b"}])["ModelPackageArn"]
     assert arn == f"{ARN}:model-package/{name}"
     for given in (name, arn):
-        told = sagemaker.describe_model_package(ModelPackageName=given)
-        assert (told["ModelPackageName"], "ModelApprovalStatus" in told, "ModelPackageVersion" in told) == (
+        described = sagemaker.describe_model_package(ModelPackageName=given)
+        assert (
+            described["ModelPackageName"],
+            "ModelApprovalStatus" in described,
+            "ModelPackageVersion" in described,
+        ) == (
             name,
             False,
             False,
@@ -366,8 +374,8 @@ def test_a_model_of_a_version_that_is_approved(sagemaker: Any, group: str) -> No
         assert (code, "must be set to Approved to deploy" in message) == ("ValidationException", True)
     sagemaker.update_model_package(ModelPackageArn=arn, ModelApprovalStatus="Approved")
     sagemaker.create_model(**request)
-    (told,) = sagemaker.describe_model(ModelName=name)["Containers"]
-    assert (told["ModelPackageName"], told["Environment"]) == (arn, {"B": "model"})
+    (described,) = sagemaker.describe_model(ModelName=name)["Containers"]
+    assert (described["ModelPackageName"], described["Environment"]) == (arn, {"B": "model"})
     gone = f"{ARN}:model-package/{group}/7"
     for wrong in ({"ModelPackageName": gone}, {"ModelPackageName": arn, "Image": IMAGE}, {
         "ModelPackageName": arn, "InferenceSpecificationName": "gpu",
@@ -379,15 +387,18 @@ def test_a_model_of_a_version_that_is_approved(sagemaker: Any, group: str) -> No
 def test_sources_fill_a_version(sagemaker: Any, group: str) -> None:
     first = register(sagemaker, group, CustomerMetadataProperties={"a": "1"}, ModelApprovalStatus="Approved")
     cloned = sagemaker.create_model_package(ModelPackageGroupName=group, SourceUri=first)["ModelPackageArn"]
-    told = sagemaker.describe_model_package(ModelPackageName=cloned)
-    assert (told["InferenceSpecification"], told["CustomerMetadataProperties"]) == (specification(), {"a": "1"})
-    assert (told["ModelApprovalStatus"], told["SourceUri"]) == ("PendingManualApproval", first)
+    described = sagemaker.describe_model_package(ModelPackageName=cloned)
+    assert (described["InferenceSpecification"], described["CustomerMetadataProperties"]) == (
+        specification(),
+        {"a": "1"},
+    )
+    assert (described["ModelApprovalStatus"], described["SourceUri"]) == ("PendingManualApproval", first)
     name = f"s-{group}"
     container = {"Image": IMAGE, "ModelDataUrl": DATA, "Environment": {"X": "y"}}
     model = sagemaker.create_model(ModelName=name, PrimaryContainer=container, ExecutionRoleArn=ROLE)["ModelArn"]
     registered = sagemaker.create_model_package(ModelPackageGroupName=group, SourceUri=model)["ModelPackageArn"]
-    told = sagemaker.describe_model_package(ModelPackageName=registered)
-    assert told["InferenceSpecification"]["Containers"] == [container]
+    described = sagemaker.describe_model_package(ModelPackageName=registered)
+    assert described["InferenceSpecification"]["Containers"] == [container]
 
 
 SDK_V2 = """
@@ -432,11 +443,11 @@ def test_sdk_v2(server: RunningServer, sagemaker: Any, tmp_path: Path) -> None:
     assert f"ARN {arn}" in out
     assert f"MODEL {arn}" in out
     assert f"NEWEST {arn}" in out
-    told = sagemaker.describe_model_package(ModelPackageName=arn)
-    assert (told["ModelApprovalStatus"], told["ApprovalDescription"]) == ("Approved", "looks fine")
-    assert told["CustomerMetadataProperties"] == {"more": "1"}
+    described = sagemaker.describe_model_package(ModelPackageName=arn)
+    assert (described["ModelApprovalStatus"], described["ApprovalDescription"]) == ("Approved", "looks fine")
+    assert described["CustomerMetadataProperties"] == {"more": "1"}
     second = sagemaker.describe_model_package(ModelPackageName=f"{ARN}:model-package/{group}/2")
-    assert second["InferenceSpecification"] == told["InferenceSpecification"]
+    assert second["InferenceSpecification"] == described["InferenceSpecification"]
 
 
 SDK_V3 = """

@@ -53,8 +53,8 @@ def value(shape: Shape) -> Any:
 def answer(client: Any, name: str) -> dict[str, Any]:
     model = operation_model("sagemaker", name)
     request = value(model.input_shape) if model is not None and model.input_shape is not None else {}
-    told: dict[str, Any] = getattr(client, xform_name(name))(**request)
-    return told
+    described: dict[str, Any] = getattr(client, xform_name(name))(**request)
+    return described
 
 
 def test_every_list_and_every_other_operation_on_them(server: RunningServer) -> None:
@@ -69,7 +69,7 @@ def test_every_list_and_every_other_operation_on_them(server: RunningServer) -> 
             else "ValidationException"
         )
         try:
-            told = {key: one for key, one in answer(client, name).items() if key != "ResponseMetadata"}
+            described = {key: one for key, one in answer(client, name).items() if key != "ResponseMetadata"}
         except ClientError as error:
             said = error.response["Error"]
             texts = ("does not exist.", "RecordNotFound")
@@ -77,8 +77,8 @@ def test_every_list_and_every_other_operation_on_them(server: RunningServer) -> 
                 wrong[name] = said
             continue
         empty += 1
-        if not name.startswith("List") or list(told.values()) != [[]]:
-            wrong[name] = told
+        if not name.startswith("List") or list(described.values()) != [[]]:
+            wrong[name] = described
     assert not wrong
     assert empty > 40
 

@@ -30,7 +30,7 @@ def run(server: RunningServer, *command: str, cwd: Path = EXAMPLES) -> str:
 
 
 def run_warm(server: RunningServer, program: Path, text: str, *arguments: str) -> str:
-    """What a program of SDK v2 says, whose own start is not what is tested."""
+    """Output of a program of SDK v2, whose own start is not under test."""
     program.write_text(text)
     done = server.sdk_v2(program, *arguments)
     assert done.returncode == 0, done.stdout + done.stderr + server.log()
@@ -65,10 +65,10 @@ def test_v2_builtin_xgboost_on_a_real_churn_table(server: RunningServer) -> None
 
 def test_v2_two_variants_behind_an_endpoint(server: RunningServer) -> None:
     out = run(server, V2, *QUIET, "deploy_and_compare.py")
-    told = re.findall(r"^(\w+): (\d+) requests, ([0-9.]+) of them right$", out, re.MULTILINE)
-    asked = {name: int(count) for name, count, _right in told}
-    assert sum(asked.values()) == 1000 and abs(asked["shallow"] - 700) <= 1, told
-    right = {name: float(share) for name, _count, share in told}
+    described = re.findall(r"^(\w+): (\d+) requests, ([0-9.]+) of them right$", out, re.MULTILINE)
+    asked = {name: int(count) for name, count, _right in described}
+    assert sum(asked.values()) == 1000 and abs(asked["shallow"] - 700) <= 1, described
+    right = {name: float(share) for name, _count, share in described}
     assert right["deep"] > 0.9 and "all requests go to deep from now on" in out
 
 

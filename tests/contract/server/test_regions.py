@@ -91,13 +91,13 @@ def test_jobs_logs_events_and_names_are_kept_apart(anywhere: RunningServer) -> N
         pattern = {"source": ["aws.sagemaker"], "detail": {"TrainingJobStatus": ["Completed"]}}
         events.put_rule(Name=name, EventPattern=json.dumps(pattern))
         events.put_targets(Rule=name, Targets=[{"Id": "q", "Arn": arn}])
-    told = abroad("sagemaker").create_training_job(**job(name))
-    assert told["TrainingJobArn"] == f"arn:aws:sagemaker:{ABROAD}:{ACCOUNT}:training-job/{name}"
+    described = abroad("sagemaker").create_training_job(**job(name))
+    assert described["TrainingJobArn"] == f"arn:aws:sagemaker:{ABROAD}:{ACCOUNT}:training-job/{name}"
     assert (
         refused(lambda: home("sagemaker").describe_training_job(TrainingJobName=name))["Code"] == "ValidationException"
     )
     event = bodies(anywhere, ABROAD, urls[ABROAD], 1)[0]
-    assert (event["region"], event["resources"]) == (ABROAD, [told["TrainingJobArn"]])
+    assert (event["region"], event["resources"]) == (ABROAD, [described["TrainingJobArn"]])
     assert home("s3").get_object(Bucket="everywhere", Key=f"out/{name}/output/model.tar.gz")
     found = abroad("logs").filter_log_events(
         logGroupName="/aws/sagemaker/TrainingJobs", logStreamNamePrefix=f"{name}/"
@@ -109,7 +109,7 @@ def test_jobs_logs_events_and_names_are_kept_apart(anywhere: RunningServer) -> N
     assert bodies(anywhere, HOME, urls[HOME], 1)[0]["region"] == HOME
     assert "Messages" not in abroad("sqs").receive_message(QueueUrl=urls[ABROAD])
     assert [one["TrainingJobArn"] for one in abroad("sagemaker").list_training_jobs()["TrainingJobSummaries"]] == [
-        told["TrainingJobArn"]
+        described["TrainingJobArn"]
     ]
     assert abroad("sts").get_caller_identity()["Account"] == ACCOUNT
     trust = {"Version": "2012-10-17", "Statement": []}
@@ -125,8 +125,8 @@ def test_notices_of_a_bucket_stay_in_its_region(anywhere: RunningServer) -> None
     document = {"QueueConfigurations": [{"QueueArn": arn, "Events": ["s3:ObjectCreated:*"]}]}
     s3.put_bucket_notification_configuration(Bucket=name, NotificationConfiguration=document)
     of(anywhere, HOME)("s3").put_object(Bucket=name, Key="k", Body=b"buckets are in all regions the same")
-    _, told = bodies(anywhere, ABROAD, url, 2)
-    assert told["Records"][0]["awsRegion"] == ABROAD
+    _, described = bodies(anywhere, ABROAD, url, 2)
+    assert described["Records"][0]["awsRegion"] == ABROAD
 
 
 def test_endpoints_of_one_name_in_two_regions(anywhere: RunningServer) -> None:

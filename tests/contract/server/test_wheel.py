@@ -1,4 +1,4 @@
-"""What `pip install sagewright` brings: jobs have the same library as from a checkout."""
+"""Content of `pip install sagewright`: jobs have the same library as from a checkout."""
 
 from __future__ import annotations
 
@@ -53,5 +53,5 @@ def test_jobs_of_an_installed_server_have_the_library_of_a_checkout(installed: P
 
 
 def test_aws_names_are_for_jobs_alone(installed: Path) -> None:
-    """Another package of that name may be in the environment of whoever installs the server."""
+    """Another package of that name may be in the environment in which the server is installed."""
     assert {path.name for path in installed.iterdir() if not path.name.endswith(".dist-info")} == {"sagewright"}

@@ -292,8 +292,8 @@ def test_cloudwatch_in_every_protocol(server: RunningServer, protocol: str, monk
     client.put_metric_data(Namespace="test", MetricData=[sized])
     window = {"StartTime": now - timedelta(minutes=5), "EndTime": now + timedelta(minutes=1)}
     asked = {"Namespace": "test", "MetricName": "acc", "Dimensions": dimensions, **window, "Period": 60}
-    told = client.get_metric_statistics(**asked, Statistics=["Sum"])["Datapoints"]
-    assert {point["Unit"]: point["Sum"] for point in told} == {"None": 1.0, "Bytes": 7.0}
+    described = client.get_metric_statistics(**asked, Statistics=["Sum"])["Datapoints"]
+    assert {point["Unit"]: point["Sum"] for point in described} == {"None": 1.0, "Bytes": 7.0}
     assert [
         p["Sum"] for p in client.get_metric_statistics(**asked, Statistics=["Sum"], Unit="Bytes")["Datapoints"]
     ] == [7.0]

@@ -1,4 +1,4 @@
-"""What the server makes of jobs, models, packages and endpoints in lineage, seen by boto3 a moment later."""
+"""Lineage that the server records for jobs, models, packages and endpoints, read by boto3 a moment later."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ SEEN = [
     "('Output', 'ModelDeployment', 'ContributedTo', 'action'), ('Output', 'ModelGroup', 'AssociatedWith', 'context')]",
     "endpoint_arn: [('Input', 'ModelDeployment', 'AssociatedWith', 'action')]",
 ]
-"""What SDKs see of the chain from data to an endpoint."""
+"""The SDKs' view of the chain from data to an endpoint."""
 
 
 @pytest.fixture(scope="module")
@@ -144,13 +144,13 @@ def test_jobs_of_a_pipeline_say_which_execution_they_belong_to(server: RunningSe
     }
     second = job("second", arguments={"ProcessingInputs": [given]})
     arn: str = flow.run(flow.create("traced", first, second))["PipelineExecutionArn"]
-    told = {name: one["Metadata"]["ProcessingJob"]["Arn"] for name, one in flow.steps(arn).items()}
+    described = {name: one["Metadata"]["ProcessingJob"]["Arn"] for name, one in flow.steps(arn).items()}
     uri = f"s3://pipes/{arn.rpartition('/')[2]}/first"
 
     def jobs() -> list[Row]:
         return neighbours(sagemaker, artifact(sagemaker, uri))
 
-    names = {step: f"{one.rpartition('/')[2]}-aws-processing-job".lower() for step, one in told.items()}
+    names = {step: f"{one.rpartition('/')[2]}-aws-processing-job".lower() for step, one in described.items()}
     soon(
         jobs,
         [
@@ -160,7 +160,7 @@ def test_jobs_of_a_pipeline_say_which_execution_they_belong_to(server: RunningSe
     )
     made = sagemaker.describe_artifact(ArtifactArn=artifact(sagemaker, uri))
     assert made["MetadataProperties"]["GeneratedBy"] == arn
-    tags = {one["Key"]: one["Value"] for one in sagemaker.list_tags(ResourceArn=told["first"])["Tags"]}
+    tags = {one["Key"]: one["Value"] for one in sagemaker.list_tags(ResourceArn=described["first"])["Tags"]}
     assert tags["sagemaker:pipeline-execution-arn"] == arn
 
 
@@ -215,8 +215,8 @@ def test_from_data_to_an_endpoint(server: RunningServer, sagemaker: Any, hosting
         ],
     )
     (group,) = sagemaker.list_contexts(SourceUri=f"{ARN}model-package-group/traced-group")["ContextSummaries"]
-    told = sagemaker.describe_context(ContextName=group["ContextName"])
-    assert told["Properties"]["PipelineExecutionArn"] == f"{ARN}pipeline/p/execution/e"
+    described = sagemaker.describe_context(ContextName=group["ContextName"])
+    assert described["Properties"]["PipelineExecutionArn"] == f"{ARN}pipeline/p/execution/e"
 
     hosting.create_model("packaged", ExecutionRoleArn=ROLE, PrimaryContainer={"ModelPackageName": package})
     hosting.endpoint("traced", hosting.variant("one", "packaged"))

@@ -56,17 +56,21 @@ def processing(sagemaker: Any, name: str, **changes: Any) -> None:
 def test_an_experiments_life(sagemaker: Any) -> None:
     arn = sagemaker.create_experiment(ExperimentName="Life-One", Description="d", Tags=[{"Key": "a", "Value": "b"}])
     assert arn["ExperimentArn"] == f"{ARN}experiment/life-one"
-    told = sagemaker.describe_experiment(ExperimentName="LIFE-one")
-    assert (told["ExperimentName"], told["DisplayName"], told["Description"]) == ("Life-One", "Life-One", "d")
-    assert told["CreatedBy"]["IamIdentity"]["Arn"].startswith("arn:aws:")
-    assert "Tags" not in told
+    described = sagemaker.describe_experiment(ExperimentName="LIFE-one")
+    assert (described["ExperimentName"], described["DisplayName"], described["Description"]) == (
+        "Life-One",
+        "Life-One",
+        "d",
+    )
+    assert described["CreatedBy"]["IamIdentity"]["Arn"].startswith("arn:aws:")
+    assert "Tags" not in described
     code, message = fault(sagemaker.create_experiment, ExperimentName="life-ONE")
     assert code == "ValidationException"
     assert "already exists" in message
     sagemaker.update_experiment(ExperimentName="life-one", DisplayName="Shown")
-    told = sagemaker.describe_experiment(ExperimentName="Life-One")
-    assert (told["DisplayName"], told["Description"]) == ("Shown", "d")
-    assert told["LastModifiedTime"] >= told["CreationTime"]
+    described = sagemaker.describe_experiment(ExperimentName="Life-One")
+    assert (described["DisplayName"], described["Description"]) == ("Shown", "d")
+    assert described["LastModifiedTime"] >= described["CreationTime"]
     assert sagemaker.list_tags(ResourceArn=arn["ExperimentArn"])["Tags"] == [{"Key": "a", "Value": "b"}]
     sagemaker.create_trial(TrialName="Life-Trial", ExperimentName="life-one")
     assert sagemaker.describe_trial(TrialName="life-trial")["ExperimentName"] == "Life-One"
@@ -131,12 +135,12 @@ def test_a_components_life(sagemaker: Any) -> None:
         InputArtifactsToRemove=["data"],
         OutputArtifacts={"model": {"Value": "s3://b/m"}},
     )
-    told = sagemaker.describe_trial_component(TrialComponentName="PART")
-    assert told["Parameters"] == {"lr": {"NumberValue": 0.2}, "depth": {"NumberValue": 3.0}}
-    assert told["InputArtifacts"] == {}
-    assert told["OutputArtifacts"] == {"model": {"Value": "s3://b/m"}}
-    assert (told["StartTime"], told["EndTime"]) == (start, start)
-    assert told["Status"]["PrimaryStatus"] == "Completed"
+    described = sagemaker.describe_trial_component(TrialComponentName="PART")
+    assert described["Parameters"] == {"lr": {"NumberValue": 0.2}, "depth": {"NumberValue": 3.0}}
+    assert described["InputArtifacts"] == {}
+    assert described["OutputArtifacts"] == {"model": {"Value": "s3://b/m"}}
+    assert (described["StartTime"], described["EndTime"]) == (start, start)
+    assert described["Status"]["PrimaryStatus"] == "Completed"
     many = {f"p{number}": {"NumberValue": number} for number in range(299)}
     code, message = fault(sagemaker.update_trial_component, TrialComponentName="part", Parameters=many)
     assert (code, "300" in message) == ("ValidationException", True)
@@ -170,10 +174,16 @@ def test_metrics(server: RunningServer, sagemaker: Any) -> None:
         for step, value in enumerate(values)
     ]
     assert "Errors" not in metrics.batch_put_metrics(TrialComponentName="measured", MetricData=data)
-    (told,) = sagemaker.describe_trial_component(TrialComponentName="measured")["Metrics"]
-    assert (told["MetricName"], told["Min"], told["Max"], told["Last"], told["Count"]) == ("loss", 1.0, 7.0, 7.0, 3)
-    assert told["Avg"] == pytest.approx(4.0)
-    assert told["StdDev"] == pytest.approx(6**0.5)
+    (described,) = sagemaker.describe_trial_component(TrialComponentName="measured")["Metrics"]
+    assert (described["MetricName"], described["Min"], described["Max"], described["Last"], described["Count"]) == (
+        "loss",
+        1.0,
+        7.0,
+        7.0,
+        3,
+    )
+    assert described["Avg"] == pytest.approx(4.0)
+    assert described["StdDev"] == pytest.approx(6**0.5)
     query = {"MetricName": "loss", "ResourceArn": arn, "XAxisType": "IterationNumber", "Period": "IterationNumber"}
     by_time = query | {"XAxisType": "Timestamp", "Period": "OneMinute"}
     queries = [
@@ -244,24 +254,26 @@ def test_components_of_jobs(sagemaker: Any) -> None:
         "RunName": "run",
     }
     processing(sagemaker, "Tracked-1", ExperimentConfig=config)
-    told = sagemaker.describe_trial_component(TrialComponentName="tracked-1-aws-processing-job")
-    assert told["TrialComponentName"] == "Tracked-1-aws-processing-job"
-    assert (told["DisplayName"], told["Source"]["SourceType"]) == ("Shown", "SageMakerProcessingJob")
-    assert told["Source"]["SourceArn"] == f"{ARN}processing-job/Tracked-1"
-    assert told["Parameters"]["DEPTH"] == {"NumberValue": 3.0}
-    assert told["Parameters"]["SageMaker.InstanceType"] == {"StringValue": "ml.m5.large"}
-    assert told["InputArtifacts"]["SageMaker.ImageUri"]["Value"] == IMAGE
-    listed = sagemaker.list_trial_components(SourceArn=told["Source"]["SourceArn"].lower())["TrialComponentSummaries"]
+    described = sagemaker.describe_trial_component(TrialComponentName="tracked-1-aws-processing-job")
+    assert described["TrialComponentName"] == "Tracked-1-aws-processing-job"
+    assert (described["DisplayName"], described["Source"]["SourceType"]) == ("Shown", "SageMakerProcessingJob")
+    assert described["Source"]["SourceArn"] == f"{ARN}processing-job/Tracked-1"
+    assert described["Parameters"]["DEPTH"] == {"NumberValue": 3.0}
+    assert described["Parameters"]["SageMaker.InstanceType"] == {"StringValue": "ml.m5.large"}
+    assert described["InputArtifacts"]["SageMaker.ImageUri"]["Value"] == IMAGE
+    listed = sagemaker.list_trial_components(SourceArn=described["Source"]["SourceArn"].lower())[
+        "TrialComponentSummaries"
+    ]
     assert [one["TrialComponentName"] for one in listed] == ["Tracked-1-aws-processing-job"]
-    assert listed[0]["TrialComponentSource"] == told["Source"]
+    assert listed[0]["TrialComponentSource"] == described["Source"]
     (summary,) = sagemaker.list_trial_components(TrialName="jobs-trial")["TrialComponentSummaries"]
     assert summary["TrialComponentName"] == "Tracked-1-aws-processing-job"
     sagemaker.update_trial_component(
-        TrialComponentName=told["TrialComponentName"], Parameters={"DEPTH": {"NumberValue": 4}}
+        TrialComponentName=described["TrialComponentName"], Parameters={"DEPTH": {"NumberValue": 4}}
     )
-    told = sagemaker.describe_trial_component(TrialComponentName=told["TrialComponentName"])
-    assert told["Parameters"]["DEPTH"] == {"NumberValue": 4.0}
-    assert told["Parameters"]["MODE"] == {"StringValue": "quick"}
+    described = sagemaker.describe_trial_component(TrialComponentName=described["TrialComponentName"])
+    assert described["Parameters"]["DEPTH"] == {"NumberValue": 4.0}
+    assert described["Parameters"]["MODE"] == {"StringValue": "quick"}
 
     processing(sagemaker, "tracked-2", ExperimentConfig={"ExperimentName": "jobs"})
     (trial,) = sagemaker.list_trials(TrialComponentName="tracked-2-aws-processing-job")["TrialSummaries"]
@@ -282,8 +294,8 @@ def test_components_of_jobs_that_nobody_tracks(sagemaker: Any) -> None:
     processing(sagemaker, "untracked-1")
     processing(sagemaker, "untracked-2")
     processing(sagemaker, "untracked-3")
-    told = sagemaker.describe_trial_component(TrialComponentName="untracked-1-aws-processing-job")
-    assert told["Source"]["SourceArn"].endswith("processing-job/untracked-1")
+    described = sagemaker.describe_trial_component(TrialComponentName="untracked-1-aws-processing-job")
+    assert described["Source"]["SourceArn"].endswith("processing-job/untracked-1")
     names = lambda: {  # noqa: E731
         one["TrialComponentName"]
         for page in sagemaker.get_paginator("list_trial_components").paginate()
@@ -308,10 +320,10 @@ def test_components_of_jobs_that_nobody_tracks(sagemaker: Any) -> None:
     over = status()["PrimaryStatus"]
     assert over == sagemaker.describe_processing_job(ProcessingJobName="untracked-1")["ProcessingJobStatus"]
     sagemaker.delete_processing_job(ProcessingJobName="untracked-1")
-    told = sagemaker.describe_trial_component(TrialComponentName="untracked-1-aws-processing-job")
-    assert told["Status"]["PrimaryStatus"] == over
-    assert told["Parameters"]["DEPTH"] == {"NumberValue": 3.0}
-    assert "EndTime" in told
+    described = sagemaker.describe_trial_component(TrialComponentName="untracked-1-aws-processing-job")
+    assert described["Status"]["PrimaryStatus"] == over
+    assert described["Parameters"]["DEPTH"] == {"NumberValue": 3.0}
+    assert "EndTime" in described
 
 
 def ended(sagemaker: Any, name: str) -> None:
@@ -328,8 +340,8 @@ def test_jobs_of_pipelines(server: RunningServer, sagemaker: Any) -> None:
     written = {"ExperimentName": get("Execution.PipelineName"), "TrialName": get("Execution.PipelineExecutionId")}
     arn = tracked(pipes, "Pipe-Tracked", written)
     trial = arn.rpartition("/")[2]
-    told = sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn)["PipelineExperimentConfig"]
-    assert told == {"ExperimentName": "Pipe-Tracked", "TrialName": trial}
+    described = sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn)["PipelineExperimentConfig"]
+    assert described == {"ExperimentName": "Pipe-Tracked", "TrialName": trial}
     assert sagemaker.describe_trial(TrialName=trial)["ExperimentName"] == "Pipe-Tracked"
     parts = sagemaker.list_trial_components(TrialName=trial)["TrialComponentSummaries"]
     steps = sagemaker.list_pipeline_execution_steps(PipelineExecutionArn=arn)["PipelineExecutionSteps"]

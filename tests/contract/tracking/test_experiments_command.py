@@ -56,12 +56,12 @@ def test_list_and_show(experiment: RunningServer) -> None:
     one = command(experiment, "show", "deep")
     assert "Parameters.[red]" in one
     assert "s3://b/deep" in one
-    assert "there is no experiment, run or job of the name absent" in command(experiment, "show", "absent", code=2)
+    assert "there is no experiment, run or job named absent" in command(experiment, "show", "absent", code=2)
 
 
 def test_compare_shows_only_what_differs(experiment: RunningServer) -> None:
-    told = [line.split() for line in command(experiment, "compare", "shallow", "middle", "deep").splitlines()]
-    assert told == [
+    described = [line.split() for line in command(experiment, "compare", "shallow", "middle", "deep").splitlines()]
+    assert described == [
         ["shallow", "middle", "deep"], ["Parameters.depth", "2", "4", "8"], ["Metrics.auc", "0.7", "0.9", "0.8"],
     ]  # fmt: skip
     assert "Parameters.eta" in command(experiment, "compare", "shallow", "deep", "--all")
@@ -85,8 +85,8 @@ def test_parquet(experiment: RunningServer, tmp_path: Path) -> None:
     try:
         from pyarrow import parquet
     except ImportError:
-        told = command(experiment, "export", "by-hand", "--format", "parquet", "-o", str(tmp_path / "r"), code=2)
-        assert "pip install 'sagewright[parquet]'" in told
+        described = command(experiment, "export", "by-hand", "--format", "parquet", "-o", str(tmp_path / "r"), code=2)
+        assert "pip install 'sagewright[parquet]'" in described
         return
     command(experiment, "export", "by-hand", "--format", "parquet", "-o", str(tmp_path / "r"))
     table = parquet.read_table(tmp_path / "r").to_pydict()

@@ -77,15 +77,15 @@ def test_an_artifacts_life(sagemaker: Any) -> None:
     }
     arn = sagemaker.create_artifact(**request)["ArtifactArn"]
     assert arn.startswith(f"{ARN}artifact/")
-    told = sagemaker.describe_artifact(ArtifactArn=arn)
+    described = sagemaker.describe_artifact(ArtifactArn=arn)
     for name in ("ArtifactName", "Source", "ArtifactType", "Properties", "MetadataProperties"):
-        assert told[name] == request[name]
-    assert told["CreatedBy"]["IamIdentity"]["Arn"].startswith("arn:aws:")
+        assert described[name] == request[name]
+    assert described["CreatedBy"]["IamIdentity"]["Arn"].startswith("arn:aws:")
     assert sagemaker.list_tags(ResourceArn=arn)["Tags"] == request["Tags"]
     sagemaker.update_artifact(ArtifactArn=arn, Properties={"b": "3", "c": "4"}, PropertiesToRemove=["c"])
-    told = sagemaker.describe_artifact(ArtifactArn=arn)
-    assert told["Properties"] == {"b": "3"}
-    assert told["LastModifiedTime"] >= told["CreationTime"]
+    described = sagemaker.describe_artifact(ArtifactArn=arn)
+    assert described["Properties"] == {"b": "3"}
+    assert described["LastModifiedTime"] >= described["CreationTime"]
     sagemaker.update_artifact(ArtifactArn=arn, ArtifactName="renamed")
     assert sagemaker.describe_artifact(ArtifactArn=arn)["ArtifactName"] == "renamed"
     assert sagemaker.delete_artifact(Source=source)["ArtifactArn"] == arn
@@ -98,8 +98,8 @@ def test_an_artifacts_life(sagemaker: Any) -> None:
 def test_there_is_one_artifact_for_each_source(sagemaker: Any) -> None:
     first = artifact(sagemaker, "DataSet", "s3://bucket/same", ArtifactName="first")
     assert artifact(sagemaker, "Model", "s3://bucket/same", ArtifactName="second") == first
-    told = sagemaker.describe_artifact(ArtifactArn=first)
-    assert (told["ArtifactName"], told["ArtifactType"]) == ("first", "DataSet")
+    described = sagemaker.describe_artifact(ArtifactArn=first)
+    assert (described["ArtifactName"], described["ArtifactType"]) == ("first", "DataSet")
     versions = [
         sagemaker.create_artifact(
             Source={"SourceUri": "s3://bucket/same", "SourceTypes": [{"SourceIdType": "S3ETag", "Value": etag}]},
@@ -123,9 +123,9 @@ def test_an_actions_life(sagemaker: Any) -> None:
     assert code == "ValidationException"
     assert "already exists" in message
     sagemaker.update_action(ActionName="Deploy-It", Status="Completed", Properties={"a": "1"})
-    told = sagemaker.describe_action(ActionName=made["ActionArn"])
-    assert (told["ActionName"], told["Status"], told["Source"]) == ("Deploy-It", "Completed", source)
-    assert (told["Description"], told["Properties"]) == ("d", {"a": "1"})
+    described = sagemaker.describe_action(ActionName=made["ActionArn"])
+    assert (described["ActionName"], described["Status"], described["Source"]) == ("Deploy-It", "Completed", source)
+    assert (described["Description"], described["Properties"]) == ("d", {"a": "1"})
     (summary,) = sagemaker.list_actions(SourceUri="arn:x", ActionType="ModelDeployment")["ActionSummaries"]
     assert (summary["ActionName"], summary["Status"]) == ("Deploy-It", "Completed")
     assert sagemaker.list_actions(SourceUri="arn:x", ActionType="Other")["ActionSummaries"] == []
@@ -318,6 +318,6 @@ def test_a_lineage_step_that_cannot_be(server: RunningServer, arguments: Any, re
     pipes = Pipelines(server)
     name = pipes.create(f"lineage-{uuid.uuid4().hex[:8]}", step("record", "Lineage", arguments))
     arn = pipes.run(name)["PipelineExecutionArn"]
-    told = pipes.steps(arn)["record"]
-    assert told["StepStatus"] == "Failed"
-    assert reason in told["FailureReason"]
+    described = pipes.steps(arn)["record"]
+    assert described["StepStatus"] == "Failed"
+    assert reason in described["FailureReason"]

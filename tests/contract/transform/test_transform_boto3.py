@@ -95,10 +95,10 @@ def run(hosting: Hosting, name: str, source: str, **changes: Any) -> dict[str, A
 def settled(hosting: Hosting, name: str) -> dict[str, Any]:
     deadline = time.monotonic() + 120
     while True:
-        told: dict[str, Any] = hosting.sagemaker.describe_transform_job(TransformJobName=name)
-        if told["TransformJobStatus"] in {"Completed", "Failed", "Stopped"}:
-            return told
-        assert time.monotonic() < deadline, told
+        described: dict[str, Any] = hosting.sagemaker.describe_transform_job(TransformJobName=name)
+        if described["TransformJobStatus"] in {"Completed", "Failed", "Stopped"}:
+            return described
+        assert time.monotonic() < deadline, described
         time.sleep(0.05)
 
 
@@ -126,14 +126,14 @@ SUMS = "".join(f"{n + n + 0.5}\n" for n in range(1000)).encode()
 
 
 def test_every_object_becomes_one_of_its_name(hosting: Hosting) -> None:
-    told = run(hosting, "plain", "csv/", BatchStrategy="MultiRecord")
-    assert told["TransformJobStatus"] == "Completed", lines(hosting, "plain")
+    described = run(hosting, "plain", "csv/", BatchStrategy="MultiRecord")
+    assert described["TransformJobStatus"] == "Completed", lines(hosting, "plain")
     assert outputs(hosting, "plain") == {"a.csv.out": SUMS, "deep/er/b.csv.out": b"3.0\n7.0\n", "empty.csv.out": b""}
-    assert told["TransformJobArn"] == "arn:aws:sagemaker:us-east-1:000000000000:transform-job/plain"
-    assert told["TransformInput"]["CompressionType"] == "None"
-    assert told["DataProcessing"] == {"InputFilter": "$", "OutputFilter": "$", "JoinSource": "None"}
-    assert told["TransformStartTime"] <= told["TransformEndTime"]
-    assert "ResolvedModel" not in told
+    assert described["TransformJobArn"] == "arn:aws:sagemaker:us-east-1:000000000000:transform-job/plain"
+    assert described["TransformInput"]["CompressionType"] == "None"
+    assert described["DataProcessing"] == {"InputFilter": "$", "OutputFilter": "$", "JoinSource": "None"}
+    assert described["TransformStartTime"] <= described["TransformEndTime"]
+    assert "ResolvedModel" not in described
     log = lines(hosting, "plain")
     assert "[sagemaker logs]: MaxConcurrentTransforms=1, MaxPayloadInMB=6, BatchStrategy=MULTI_RECORD" in log
     assert "[sagemaker logs]: 3 of 3 objects are done." in log
@@ -156,8 +156,8 @@ def test_records_go_one_by_one_or_together_and_come_back_in_order(hosting: Hosti
     assert outputs(hosting, "single")["a.csv.out"] == SUMS
     said = {"Accept": "application/say", "AssembleWith": "Line"}
     run(hosting, "said", "csv/deep/er/b.csv", BatchStrategy="SingleRecord", MaxPayloadInMB=1, output=said)
-    told = [json.loads(line) for line in outputs(hosting, "said")["b.csv.out"].splitlines()]
-    assert told == [[3, "text/csv", ["SAGEMAKER_BATCH", "SAGEMAKER_BATCH_STRATEGY"]]] * 2
+    described = [json.loads(line) for line in outputs(hosting, "said")["b.csv.out"].splitlines()]
+    assert described == [[3, "text/csv", ["SAGEMAKER_BATCH", "SAGEMAKER_BATCH_STRATEGY"]]] * 2
     run(hosting, "framed", "binary/", BatchStrategy="SingleRecord", output={"Accept": "application/say", "AssembleWith": "Line"},
         input={"SplitType": "RecordIO", "ContentType": "application/x-recordio-protobuf"})  # fmt: skip
     assert [json.loads(line)[0] for line in outputs(hosting, "framed")["record.rec.out"].splitlines()] == [12] * 3
@@ -174,14 +174,14 @@ def test_manifests_gzip_and_whole_objects(hosting: Hosting) -> None:
 
 
 def test_filters_and_joins(hosting: Hosting) -> None:
-    told = run(
+    described = run(
         hosting,
         "joined",
         "csv/deep",
         DataProcessing={"InputFilter": "$[1:]", "OutputFilter": "$[0,-1]", "JoinSource": "Input"},
     )
     assert outputs(hosting, "joined") == {"er/b.csv.out": b"1,2.0\n3,4.0\n"}
-    assert told["DataProcessing"]["JoinSource"] == "Input"
+    assert described["DataProcessing"]["JoinSource"] == "Input"
     run(
         hosting,
         "jsonlines",
@@ -198,19 +198,19 @@ def test_filters_and_joins(hosting: Hosting) -> None:
 def test_what_went_in_and_came_out_is_captured(hosting: Hosting) -> None:
     run(hosting, "captured", "bad/", DataCaptureConfig={"DestinationS3Uri": f"s3://{BUCKET}/capture"})
     s3 = hosting.server.boto("s3")
-    told = {}
+    described = {}
     for one in s3.list_objects_v2(Bucket=BUCKET, Prefix="capture/")["Contents"]:
         assert re.fullmatch(r"capture/(input|output)/\d{4}/\d\d/\d\d/\d\d/[0-9a-f-]{36}\.json", one["Key"])
-        told[one["Key"].split("/")[1]] = json.loads(s3.get_object(Bucket=BUCKET, Key=one["Key"])["Body"].read())
-    assert told == {
+        described[one["Key"].split("/")[1]] = json.loads(s3.get_object(Bucket=BUCKET, Key=one["Key"])["Body"].read())
+    assert described == {
         "input": [{"prefix": f"s3://{BUCKET}/bad/"}, "1-good.csv", "3-good.csv"],
         "output": [{"prefix": f"s3://{BUCKET}/out/captured/"}, "1-good.csv.out", "3-good.csv.out"],
     }
 
 
 def test_several_hosts_share_the_objects(hosting: Hosting) -> None:
-    told = run(hosting, "shared", "csv/", hosts=2)
-    assert told["TransformJobStatus"] == "Completed"
+    described = run(hosting, "shared", "csv/", hosts=2)
+    assert described["TransformJobStatus"] == "Completed"
     assert len(outputs(hosting, "shared")) == 3
     done = [line for line in lines(hosting, "shared") if "objects are done" in line]
     assert sorted(re.findall(r"(\d) of (\d)", " ".join(done))) == [("1", "1"), ("2", "2")]
@@ -263,15 +263,15 @@ def test_a_pipeline_whose_second_container_cannot_be_loaded_fails_in_seconds(hos
 
 
 def test_a_host_that_fails_does_not_end_the_others(hosting: Hosting) -> None:
-    told = run(hosting, "mixed", "mixed/", hosts=2, input={"SplitType": "None", "ContentType": "text/plain"})
-    assert told["TransformJobStatus"] == "Failed"
-    assert re.fullmatch(r"ClientError: algo-\d: See job logs for more information", told["FailureReason"])
+    described = run(hosting, "mixed", "mixed/", hosts=2, input={"SplitType": "None", "ContentType": "text/plain"})
+    assert described["TransformJobStatus"] == "Failed"
+    assert re.fullmatch(r"ClientError: algo-\d: See job logs for more information", described["FailureReason"])
     assert outputs(hosting, "mixed") == {"1.txt.out": b"nap", "3.txt.out": b"a"}
 
 
 def test_a_bad_record_fails_the_job_and_spares_the_other_objects(hosting: Hosting) -> None:
-    told = run(hosting, "bad", "bad/")
-    assert (told["TransformJobStatus"], told["FailureReason"]) == (
+    described = run(hosting, "bad", "bad/")
+    assert (described["TransformJobStatus"], described["FailureReason"]) == (
         "Failed",
         "ClientError: See job logs for more information",
     )
@@ -285,30 +285,30 @@ def test_a_bad_record_fails_the_job_and_spares_the_other_objects(hosting: Hostin
 
 
 def test_a_model_that_breaks_is_the_models_fault_and_is_asked_again_as_often_as_may_be(hosting: Hosting) -> None:
-    told = run(hosting, "broken", "broken/", ModelClientConfig={"InvocationsMaxRetries": 1})
-    assert told["FailureReason"] == "AlgorithmError: See job logs for more information"
+    described = run(hosting, "broken", "broken/", ModelClientConfig={"InvocationsMaxRetries": 1})
+    assert described["FailureReason"] == "AlgorithmError: See job logs for more information"
     assert sum("RuntimeError: broken inside" in line for line in lines(hosting, "broken")) >= 2
     assert outputs(hosting, "broken") == {"2.csv.out": b"1.0\n"}
 
 
 def test_a_request_that_takes_too_long_fails_its_object(hosting: Hosting) -> None:
     client = {"InvocationsTimeoutInSeconds": 1, "InvocationsMaxRetries": 0}
-    told = run(hosting, "slow", "slow/", ModelClientConfig=client)
-    assert told["FailureReason"] == "AlgorithmError: See job logs for more information"
+    described = run(hosting, "slow", "slow/", ModelClientConfig=client)
+    assert described["FailureReason"] == "AlgorithmError: See job logs for more information"
     assert any("did not answer within 1 s" in line for line in lines(hosting, "slow"))
 
 
 def test_a_worker_that_dies_costs_a_retry(hosting: Hosting) -> None:
-    told = run(hosting, "dies", "dies/", input={"SplitType": "None", "ContentType": "text/plain"})
-    assert told["TransformJobStatus"] == "Completed", lines(hosting, "dies")
+    described = run(hosting, "dies", "dies/", input={"SplitType": "None", "ContentType": "text/plain"})
+    assert described["TransformJobStatus"] == "Completed", lines(hosting, "dies")
     assert outputs(hosting, "dies")["2.txt.out"] == b"die"
 
 
 def test_a_server_that_is_killed_is_started_again_and_goes_on(hosting: Hosting) -> None:
-    told = run(hosting, "killed", "killed/", input={"SplitType": "None", "ContentType": "text/plain"})
-    assert told["TransformJobStatus"] == "Completed", lines(hosting, "killed")
+    described = run(hosting, "killed", "killed/", input={"SplitType": "None", "ContentType": "text/plain"})
+    assert described["TransformJobStatus"] == "Completed", lines(hosting, "killed")
     assert outputs(hosting, "killed") == {"1.txt.out": b"a", "2.txt.out": b"whole", "3.txt.out": b"b"}
-    assert any("is started again" in line for line in lines(hosting, "killed"))
+    assert any("is restarted" in line for line in lines(hosting, "killed"))
 
 
 def test_a_model_may_ask_for_packages_and_be_isolated(hosting: Hosting) -> None:
@@ -322,8 +322,8 @@ def test_a_model_may_ask_for_packages_and_be_isolated(hosting: Hosting) -> None:
     for name, isolated in (("packed", False), ("isolated", True)):
         request = {"ModelName": name, "ExecutionRoleArn": ROLE, "PrimaryContainer": container}
         hosting.sagemaker.create_model(**request, EnableNetworkIsolation=isolated)
-        told = run(hosting, f"{name}-job", "big/", model=name)
-        assert told["TransformJobStatus"] == "Completed", lines(hosting, f"{name}-job")
+        described = run(hosting, f"{name}-job", "big/", model=name)
+        assert described["TransformJobStatus"] == "Completed", lines(hosting, f"{name}-job")
         assert outputs(hosting, f"{name}-job") == {"x.csv.out": b'"1,234,567"'}
 
 
@@ -331,8 +331,11 @@ def test_code_may_lie_beside_the_model_in_s3(hosting: Hosting) -> None:
     """As older SDKs have it: SAGEMAKER_SUBMIT_DIRECTORY names an archive in S3."""
     script = "def model_fn(d): return None\ndef predict_fn(data, model): return 'from s3'\n"
     hosting.s3.put_object(Bucket=BUCKET, Key="code/sourcedir.tar.gz", Body=archive({"serve_it.py": script}))
-    told = {"SAGEMAKER_PROGRAM": "serve_it.py", "SAGEMAKER_SUBMIT_DIRECTORY": f"s3://{BUCKET}/code/sourcedir.tar.gz"}
-    hosting.model("beside", environment=told)
+    described = {
+        "SAGEMAKER_PROGRAM": "serve_it.py",
+        "SAGEMAKER_SUBMIT_DIRECTORY": f"s3://{BUCKET}/code/sourcedir.tar.gz",
+    }
+    hosting.model("beside", environment=described)
     assert run(hosting, "beside", "big/", model="beside")["TransformJobStatus"] == "Completed", lines(hosting, "beside")
     assert outputs(hosting, "beside") == {"x.csv.out": b'"from s3"'}
 
@@ -352,9 +355,9 @@ def test_a_job_is_stopped(hosting: Hosting) -> None:
 def test_a_model_that_cannot_be_loaded_fails_the_job_in_seconds(hosting: Hosting) -> None:
     hosting.model("unloadable", "def model_fn(directory):\n    raise RuntimeError('no such weights')\n")
     began = time.monotonic()
-    told = run(hosting, "unloadable", "one/", model="unloadable")
-    assert told["TransformJobStatus"] == "Failed"
-    assert told["FailureReason"].startswith("AlgorithmError: ")
+    described = run(hosting, "unloadable", "one/", model="unloadable")
+    assert described["TransformJobStatus"] == "Failed"
+    assert described["FailureReason"].startswith("AlgorithmError: ")
     assert time.monotonic() - began < 60
     assert any("no such weights" in line for line in lines(hosting, "unloadable"))
 
@@ -368,7 +371,7 @@ def test_a_model_that_cannot_be_loaded_fails_the_job_in_seconds(hosting: Hosting
         ({"MaxPayloadInMB": 0}, "SplitType None"),
         ({"output": {"S3OutputPath": "http://x"}}, "s3OutputPath"),
         ({"DataProcessing": {"InputFilter": "$[?@.a]"}}, "filter expressions"),
-        ({"DataProcessing": {"OutputFilter": "x"}}, "is no JSONPath"),
+        ({"DataProcessing": {"OutputFilter": "x"}}, "is not a JSONPath"),
         ({"DataProcessing": {"JoinSource": "Input"}, "input": {"ContentType": "image/png"}}, "image/png"),
         ({"DataProcessing": {"JoinSource": "Input"}, "input": {"SplitType": "None"}}, "SplitType Line"),
         ({"DataProcessing": {"JoinSource": "Input"}, "output": {"Accept": "application/json"}}, "Accept"),
@@ -389,8 +392,8 @@ def test_names_are_unique_and_tags_are_kept(hosting: Hosting) -> None:
     hosting.sagemaker.create_transform_job(**requested("tagged", "one/"), Tags=tags)
     with pytest.raises(ClientError, match="Transform job names must be unique"):
         hosting.sagemaker.create_transform_job(**requested("tagged", "one/"))
-    told = settled(hosting, "tagged")
-    assert hosting.sagemaker.list_tags(ResourceArn=told["TransformJobArn"])["Tags"] == tags
+    described = settled(hosting, "tagged")
+    assert hosting.sagemaker.list_tags(ResourceArn=described["TransformJobArn"])["Tags"] == tags
 
 
 def test_a_job_goes_on_while_the_server_is_away(hosting: Hosting) -> None:

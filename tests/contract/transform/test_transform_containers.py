@@ -51,12 +51,12 @@ def test_objects_through_a_custom_container(server: RunningServer, podman: Podma
         TransformOutput={"S3OutputPath": f"s3://{BUCKET}/own-out", "AssembleWith": "Line"},
         TransformResources={"InstanceType": "ml.m5.large", "InstanceCount": 1},
     )
-    told: dict[str, Any] = {}
+    described: dict[str, Any] = {}
     until = time.monotonic() + 120
-    while told.get("TransformJobStatus", "InProgress") == "InProgress" and time.monotonic() < until:
-        told = hosting.sagemaker.describe_transform_job(TransformJobName="own-transform")
+    while described.get("TransformJobStatus", "InProgress") == "InProgress" and time.monotonic() < until:
+        described = hosting.sagemaker.describe_transform_job(TransformJobName="own-transform")
         time.sleep(0.1)
-    assert told["FailureReason"] == "ClientError: See job logs for more information"
+    assert described["FailureReason"] == "ClientError: See job logs for more information"
     found = hosting.s3.list_objects_v2(Bucket=BUCKET, Prefix="own-out/")["Contents"]
     assert [one["Key"] for one in found] == ["own-out/a.out"]
     body = hosting.s3.get_object(Bucket=BUCKET, Key="own-out/a.out")["Body"].read()

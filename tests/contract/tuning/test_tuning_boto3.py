@@ -1,4 +1,4 @@
-"""Hyperparameter tuning jobs driven by boto3: what is tried, what is told, how they end, and what is refused."""
+"""Hyperparameter tuning jobs driven by boto3: trials, descriptions, ends, and refusals."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ def tuners(server: RunningServer) -> Tuners:
 
 def test_what_is_told_of_a_tuning_job_and_its_training_jobs(tuners: Tuners) -> None:
     tags = [{"Key": "team", "Value": "red"}]
-    told = tuners.run("told", jobs=4, defined={"Environment": {"A": "b"}}, Tags=tags)
-    assert told["HyperParameterTuningJobStatus"] == "Completed"
-    assert told["TrainingJobStatusCounters"] == {
+    described = tuners.run("told", jobs=4, defined={"Environment": {"A": "b"}}, Tags=tags)
+    assert described["HyperParameterTuningJobStatus"] == "Completed"
+    assert described["TrainingJobStatusCounters"] == {
         "Completed": 4, "InProgress": 0, "RetryableError": 0, "NonRetryableError": 0, "Stopped": 0,
     }  # fmt: skip
-    assert told["ObjectiveStatusCounters"] == {"Succeeded": 4, "Pending": 0, "Failed": 0}
-    assert told["HyperParameterTuningJobConfig"]["TrainingJobEarlyStoppingType"] == "Off"
-    assert told["TrainingJobDefinition"]["StaticHyperParameters"]["_tuning_objective_metric"] == "loss"
-    assert told["ConsumedResources"]["RuntimeInSeconds"] >= 0
-    assert told["HyperParameterTuningEndTime"] >= told["CreationTime"]
+    assert described["ObjectiveStatusCounters"] == {"Succeeded": 4, "Pending": 0, "Failed": 0}
+    assert described["HyperParameterTuningJobConfig"]["TrainingJobEarlyStoppingType"] == "Off"
+    assert described["TrainingJobDefinition"]["StaticHyperParameters"]["_tuning_objective_metric"] == "loss"
+    assert described["ConsumedResources"]["RuntimeInSeconds"] >= 0
+    assert described["HyperParameterTuningEndTime"] >= described["CreationTime"]
     children = tuners.children("told")
     assert [one["TrainingJobName"].rpartition("-")[0] for one in children] == [f"told-00{n}" for n in (1, 2, 3, 4)]
     losses = {one["TrainingJobName"]: one["FinalHyperParameterTuningJobObjectiveMetric"]["Value"] for one in children}
@@ -39,11 +39,11 @@ def test_what_is_told_of_a_tuning_job_and_its_training_jobs(tuners: Tuners) -> N
         assert one["TuningJobName"] == "told"
         assert one["ObjectiveStatus"] == "Succeeded"
         assert losses[one["TrainingJobName"]] == pytest.approx((float(one["TunedHyperParameters"]["x"]) - 0.7) ** 2 + 1)
-    best = told["BestTrainingJob"]
+    best = described["BestTrainingJob"]
     assert best["TrainingJobName"] == min(losses, key=lambda name: losses[name])
     assert best in children
     job = tuners.sagemaker.describe_training_job(TrainingJobName=best["TrainingJobName"])
-    assert job["TuningJobArn"] == told["HyperParameterTuningJobArn"]
+    assert job["TuningJobArn"] == described["HyperParameterTuningJobArn"]
     assert job["HyperParameters"]["_tuning_objective_metric"] == "loss"
     assert job["HyperParameters"]["x"] == best["TunedHyperParameters"]["x"]
     assert job["Environment"] == {"A": "b"}
@@ -57,20 +57,20 @@ def test_what_is_told_of_a_tuning_job_and_its_training_jobs(tuners: Tuners) -> N
 
 
 def test_lists(tuners: Tuners) -> None:
-    told = tuners.run("listed", jobs=5, parallel=3, configured={"ParameterRanges": KINDS})
+    described = tuners.run("listed", jobs=5, parallel=3, configured={"ParameterRanges": KINDS})
     children = tuners.children("listed", MaxResults=2)
     assert len(children) == 5
     by_value = tuners.children("listed", SortBy="FinalObjectiveMetricValue", SortOrder="Descending", MaxResults=1)
     losses = [one["FinalHyperParameterTuningJobObjectiveMetric"]["Value"] for one in by_value]
     assert losses == sorted(losses, reverse=True)
-    assert len(losses) == told["ObjectiveStatusCounters"]["Succeeded"]
+    assert len(losses) == described["ObjectiveStatusCounters"]["Succeeded"]
     failed = tuners.children("listed", StatusEquals="Failed")
-    assert len(failed) == told["TrainingJobStatusCounters"]["NonRetryableError"]
+    assert len(failed) == described["TrainingJobStatusCounters"]["NonRetryableError"]
     assert all("FailureReason" in one for one in failed)
     (summary,) = tuners.sagemaker.list_hyper_parameter_tuning_jobs(NameContains="listed")[
         "HyperParameterTuningJobSummaries"
     ]
-    assert summary["TrainingJobStatusCounters"] == told["TrainingJobStatusCounters"]
+    assert summary["TrainingJobStatusCounters"] == described["TrainingJobStatusCounters"]
     assert summary["Strategy"] == "Random"
     filters = [{"Name": "HyperParameterTuningJobName", "Operator": "Equals", "Value": "listed"}]
     (found,) = tuners.sagemaker.search(Resource="HyperParameterTuningJob", SearchExpression={"Filters": filters})[
@@ -81,13 +81,13 @@ def test_lists(tuners: Tuners) -> None:
 
 def test_a_grid_tries_every_point_once_and_failures_end_nothing(tuners: Tuners) -> None:
     ranges = {"CategoricalParameterRanges": [values("x", "0.5", "0.7", "0.9"), *KINDS["CategoricalParameterRanges"]]}
-    told = tuners.run("grid", strategy="Grid", jobs=None, parallel=4, configured={"ParameterRanges": ranges})
-    assert told["HyperParameterTuningJobStatus"] == "Completed"
-    assert told["ObjectiveStatusCounters"] == {"Succeeded": 3, "Pending": 0, "Failed": 6}
-    assert told["TrainingJobStatusCounters"]["NonRetryableError"] == 3
+    described = tuners.run("grid", strategy="Grid", jobs=None, parallel=4, configured={"ParameterRanges": ranges})
+    assert described["HyperParameterTuningJobStatus"] == "Completed"
+    assert described["ObjectiveStatusCounters"] == {"Succeeded": 3, "Pending": 0, "Failed": 6}
+    assert described["TrainingJobStatusCounters"]["NonRetryableError"] == 3
     tried = [tuple(sorted(one["TunedHyperParameters"].items())) for one in tuners.children("grid")]
     assert len(set(tried)) == 9
-    assert told["BestTrainingJob"]["TunedHyperParameters"] == {"x": "0.7", "kind": '"good"'}
+    assert described["BestTrainingJob"]["TunedHyperParameters"] == {"x": "0.7", "kind": '"good"'}
 
 
 def test_a_seed_says_what_is_tried(tuners: Tuners) -> None:
@@ -99,26 +99,26 @@ def test_a_seed_says_what_is_tried(tuners: Tuners) -> None:
 
 
 def test_bayesian_search_gets_near_the_best(tuners: Tuners) -> None:
-    told = tuners.run("bayes", strategy="Bayesian", jobs=16, parallel=4)
-    best = told["BestTrainingJob"]["FinalHyperParameterTuningJobObjectiveMetric"]["Value"]
+    described = tuners.run("bayes", strategy="Bayesian", jobs=16, parallel=4)
+    best = described["BestTrainingJob"]["FinalHyperParameterTuningJobObjectiveMetric"]["Value"]
     assert best - 1 < 0.001  # 16 points at random are as near as that in every third run
 
 
 def test_none_that_succeeds_fails_the_tuning_job(tuners: Tuners) -> None:
-    told = tuners.run("hopeless", jobs=20, parallel=2, static={"kind": '"bad"'})
-    assert told["HyperParameterTuningJobStatus"] == "Failed"
-    count = told["TrainingJobStatusCounters"]["NonRetryableError"]
-    assert told["FailureReason"].startswith(f"No training job succeeded after {count} attempts.")
+    described = tuners.run("hopeless", jobs=20, parallel=2, static={"kind": '"bad"'})
+    assert described["HyperParameterTuningJobStatus"] == "Failed"
+    count = described["TrainingJobStatusCounters"]["NonRetryableError"]
+    assert described["FailureReason"].startswith(f"No training job succeeded after {count} attempts.")
     assert 5 <= count <= len(tuners.children("hopeless")) <= 7
-    assert "BestTrainingJob" not in told
+    assert "BestTrainingJob" not in described
 
 
 def test_a_metric_that_nobody_emits_is_named_as_the_reason(tuners: Tuners) -> None:
     """Its training jobs have completed: they are no failed attempts."""
-    told = tuners.run("silent", jobs=2, parallel=2, static={"kind": '"silent"'})
-    assert told["HyperParameterTuningJobStatus"] == "Failed"
-    assert told["TrainingJobStatusCounters"]["Completed"] == 2
-    assert told["FailureReason"].startswith("No objective metrics found after running 2 training jobs.")
+    described = tuners.run("silent", jobs=2, parallel=2, static={"kind": '"silent"'})
+    assert described["HyperParameterTuningJobStatus"] == "Failed"
+    assert described["TrainingJobStatusCounters"]["Completed"] == 2
+    assert described["FailureReason"].startswith("No objective metrics found after running 2 training jobs.")
 
 
 def test_a_tuning_job_that_is_stopped_is_stopping_first(tuners: Tuners) -> None:
@@ -139,12 +139,12 @@ def test_a_tuning_job_that_is_stopped_is_stopping_first(tuners: Tuners) -> None:
 )
 def test_completion_criteria(tuners: Tuners, criteria: dict[str, Any], least: int, most: int) -> None:
     name = f"until-{next(iter(criteria)).lower()}"[:32]
-    told = tuners.run(name, jobs=30, parallel=2, configured={"TuningJobCompletionCriteria": criteria})
-    assert told["HyperParameterTuningJobStatus"] == "Completed"
+    described = tuners.run(name, jobs=30, parallel=2, configured={"TuningJobCompletionCriteria": criteria})
+    assert described["HyperParameterTuningJobStatus"] == "Completed"
     assert least <= len(tuners.children(name)) <= most
-    assert told["TrainingJobStatusCounters"]["InProgress"] == 0
+    assert described["TrainingJobStatusCounters"]["InProgress"] == 0
     if "ConvergenceDetected" in criteria:
-        assert "ConvergenceDetectedTime" in told["TuningJobCompletionDetails"]
+        assert "ConvergenceDetectedTime" in described["TuningJobCompletionDetails"]
 
 
 def test_a_tuning_job_is_stopped_with_its_training_jobs(tuners: Tuners) -> None:
@@ -157,9 +157,9 @@ def test_a_tuning_job_is_stopped_with_its_training_jobs(tuners: Tuners) -> None:
     with pytest.raises(ClientError) as refused:
         tuners.sagemaker.delete_hyper_parameter_tuning_job(HyperParameterTuningJobName="stopped")
     assert refused.value.response["Error"]["Code"] == "ResourceInUse"
-    told = tuners.wait("stopped")
-    assert told["HyperParameterTuningJobStatus"] == "Stopped"
-    assert told["TrainingJobStatusCounters"]["Stopped"] == 2
+    described = tuners.wait("stopped")
+    assert described["HyperParameterTuningJobStatus"] == "Stopped"
+    assert described["TrainingJobStatusCounters"]["Stopped"] == 2
     with pytest.raises(ClientError) as refused:
         tuners.sagemaker.stop_hyper_parameter_tuning_job(HyperParameterTuningJobName="stopped")
     assert refused.value.response["Error"]["Code"] == "ValidationException"
@@ -172,7 +172,7 @@ def test_a_tuning_job_is_stopped_with_its_training_jobs(tuners: Tuners) -> None:
 
 def test_early_stopping_ends_what_is_worse_than_the_median(tuners: Tuners) -> None:
     ranges = {"CategoricalParameterRanges": [values("x", "0.7", "0.71", "0.72", "0.73", "90")]}
-    told = tuners.run(
+    described = tuners.run(
         "early",
         strategy="Grid",
         jobs=None,
@@ -185,12 +185,12 @@ def test_early_stopping_ends_what_is_worse_than_the_median(tuners: Tuners) -> No
     stopped = children["90"]
     assert stopped["TrainingJobStatus"] == "Stopped"
     assert stopped["ObjectiveStatus"] == "Succeeded"
-    assert told["ObjectiveStatusCounters"]["Succeeded"] == 5
+    assert described["ObjectiveStatusCounters"]["Succeeded"] == 5
     assert sum("loss=" in line for line in tuners.server.lines(stopped["TrainingJobName"])) < 40
 
 
 def test_hyperband_stops_losers(tuners: Tuners) -> None:
-    told = tuners.run(
+    described = tuners.run(
         "bands",
         strategy="Hyperband",
         jobs=9,
@@ -201,16 +201,16 @@ def test_hyperband_stops_losers(tuners: Tuners) -> None:
         },  # a loaded machine too stops a loser within the 6 epochs after it has lost
         configured={"StrategyConfig": {"HyperbandStrategyConfig": {"MinResource": 1, "MaxResource": 9}}},
     )
-    assert told["HyperParameterTuningJobStatus"] == "Completed"
-    counted = told["TrainingJobStatusCounters"]
+    assert described["HyperParameterTuningJobStatus"] == "Completed"
+    counted = described["TrainingJobStatusCounters"]
     assert counted["Stopped"] >= 2
     assert counted["Completed"] >= 1  # the best is never among the losers, and ends by itself
     assert counted["Stopped"] + counted["Completed"] == 9
-    assert told["BestTrainingJob"]["TrainingJobStatus"] == "Completed"
+    assert described["BestTrainingJob"]["TrainingJobStatus"] == "Completed"
 
 
 def test_hyperband_goes_on_from_checkpoints(tuners: Tuners) -> None:
-    told = tuners.run(
+    described = tuners.run(
         "thaw",
         strategy="Hyperband",
         jobs=14,
@@ -218,7 +218,7 @@ def test_hyperband_goes_on_from_checkpoints(tuners: Tuners) -> None:
         static={"epochs": "9", "pause": "0.2"},
         defined={"CheckpointConfig": {"S3Uri": f"s3://{BUCKET}/checkpoints"}},
     )
-    assert told["HyperParameterTuningJobStatus"] == "Completed"
+    assert described["HyperParameterTuningJobStatus"] == "Completed"
     places: dict[str, list[str]] = {}
     for one in tuners.children("thaw"):
         job = tuners.sagemaker.describe_training_job(TrainingJobName=one["TrainingJobName"])
@@ -226,7 +226,7 @@ def test_hyperband_goes_on_from_checkpoints(tuners: Tuners) -> None:
     resumed = [tried for tried in places.values() if len(tried) > 1]
     assert resumed, places
     assert all(len(set(tried)) == 1 for tried in resumed)
-    assert told["BestTrainingJob"]["FinalHyperParameterTuningJobObjectiveMetric"]["Value"] < 0.5
+    assert described["BestTrainingJob"]["FinalHyperParameterTuningJobObjectiveMetric"]["Value"] < 0.5
 
 
 def test_several_definitions(tuners: Tuners) -> None:
@@ -243,11 +243,11 @@ def test_several_definitions(tuners: Tuners) -> None:
         "Random", 6, 2, HyperParameterTuningJobObjective=None, ParameterRanges=None
     )
     tuners.sagemaker.create_hyper_parameter_tuning_job(**asked)
-    told = tuners.wait("several")
-    assert told["HyperParameterTuningJobStatus"] == "Completed"
+    described = tuners.wait("several")
+    assert described["HyperParameterTuningJobStatus"] == "Completed"
     names = [one["TrainingJobDefinitionName"] for one in tuners.children("several")]
     assert sorted(names) == ["one"] * 3 + ["two"] * 3
-    assert told["BestTrainingJob"]["TrainingJobDefinitionName"] == "two"
+    assert described["BestTrainingJob"]["TrainingJobDefinitionName"] == "two"
 
 
 def test_warm_start(tuners: Tuners) -> None:
@@ -256,11 +256,11 @@ def test_warm_start(tuners: Tuners) -> None:
         "ParentHyperParameterTuningJobs": [{"HyperParameterTuningJobName": "parent"}],
         "WarmStartType": "IdenticalDataAndAlgorithm",
     }
-    told = tuners.run("child", strategy="Bayesian", jobs=3, parallel=1, WarmStartConfig=warm)
-    assert told["WarmStartConfig"] == warm
-    bests = [one["BestTrainingJob"] for one in (before, told)]
+    described = tuners.run("child", strategy="Bayesian", jobs=3, parallel=1, WarmStartConfig=warm)
+    assert described["WarmStartConfig"] == warm
+    bests = [one["BestTrainingJob"] for one in (before, described)]
     value = {one["TrainingJobName"]: one["FinalHyperParameterTuningJobObjectiveMetric"]["Value"] for one in bests}
-    overall = told["OverallBestTrainingJob"]["TrainingJobName"]
+    overall = described["OverallBestTrainingJob"]["TrainingJobName"]
     assert value[overall] == min(value.values())
     refused = {
         "ResourceNotFound": {"ParentHyperParameterTuningJobs": [{"HyperParameterTuningJobName": "nobody"}]},
@@ -279,9 +279,9 @@ def test_autotune_chooses_what_is_left_open(tuners: Tuners) -> None:
     asked = request("auto", strategy="Bayesian", jobs=None, configured={"ParameterRanges": hints})
     asked["HyperParameterTuningJobConfig"]["TuningJobCompletionCriteria"] = {"TargetObjectiveMetricValue": 1.5}
     tuners.sagemaker.create_hyper_parameter_tuning_job(**asked, Autotune={"Mode": "Enabled"})
-    told = tuners.wait("auto")
-    assert told["Autotune"] == {"Mode": "Enabled"}
-    chosen = told["HyperParameterTuningJobConfig"]
+    described = tuners.wait("auto")
+    assert described["Autotune"] == {"Mode": "Enabled"}
+    chosen = described["HyperParameterTuningJobConfig"]
     (range_,) = chosen["ParameterRanges"]["ContinuousParameterRanges"]
     assert float(range_["MinValue"]) < 0.5 < float(range_["MaxValue"])
     assert chosen["ResourceLimits"]["MaxNumberOfTrainingJobs"] >= 20
@@ -304,12 +304,12 @@ def test_autotune_chooses_for_each_of_several_definitions(tuners: Tuners) -> Non
         for name, hint in (("low", "0.1"), ("high", "0.5"))
     ]  # fmt: skip
     tuners.sagemaker.create_hyper_parameter_tuning_job(**asked, Autotune={"Mode": "Enabled"})
-    told = tuners.wait("auto-two")
-    for chosen, hint in zip(told["TrainingJobDefinitions"], (0.1, 0.5), strict=True):
+    described = tuners.wait("auto-two")
+    for chosen, hint in zip(described["TrainingJobDefinitions"], (0.1, 0.5), strict=True):
         (range_,) = chosen["HyperParameterRanges"]["ContinuousParameterRanges"]
         assert float(range_["MinValue"]) < hint < float(range_["MaxValue"])
         assert chosen["RetryStrategy"] == {"MaximumRetryAttempts": 3}
-    chosen = told["HyperParameterTuningJobConfig"]
+    chosen = described["HyperParameterTuningJobConfig"]
     assert chosen["ResourceLimits"]["MaxNumberOfTrainingJobs"] >= 20
     assert chosen["TuningJobCompletionCriteria"]["ConvergenceDetected"] == {"CompleteOnConvergence": "Enabled"}
     assert chosen.get("TrainingJobEarlyStoppingType", "Off") == "Off"
@@ -321,8 +321,8 @@ def test_a_run_time_limit_completes_it(tuners: Tuners) -> None:
     limits = {
         "ResourceLimits": {"MaxParallelTrainingJobs": 1, "MaxRuntimeInSeconds": 120, "MaxNumberOfTrainingJobs": 1}
     }
-    told = tuners.run("limited", configured=limits)
-    assert told["HyperParameterTuningJobConfig"]["ResourceLimits"] == limits["ResourceLimits"]
+    described = tuners.run("limited", configured=limits)
+    assert described["HyperParameterTuningJobConfig"]["ResourceLimits"] == limits["ResourceLimits"]
 
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
@@ -348,7 +348,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"configured": {"ParameterRanges": {"IntegerParameterRanges": [between("n", "1.5", "3")]}}},
         "must be an integer, got '1.5'",
     ),
-    "grid": ({"strategy": "Grid", "jobs": None}, "categorical ranges only"),
+    "grid": ({"strategy": "Grid", "jobs": None}, "only categorical ranges"),
     "grid-size": (
         {"strategy": "Grid", "jobs": 4, "configured": {"ParameterRanges": KINDS}},
         "must be the number of points of the grid, 3",

@@ -103,7 +103,7 @@ def turned() -> bytes:
 
 @dataclass(frozen=True)
 class Case:
-    """What an algorithm needs besides its ranges; `narrowed` stands for ranges whose ends take minutes on any data, and for lists
+    """Needs of an algorithm besides its ranges; `narrowed` replaces ranges whose ends take minutes on any data, and lists
     of values; `second`: a channel besides train, "" for none; `files`: one more channel of these.
     """
 
@@ -223,7 +223,7 @@ def test_a_tuner_over_all_that_is_tunable(server: RunningServer, name: str) -> N
     spread = dict.fromkeys(channels, "FullyReplicated")
     spread["train"] = "ShardedByS3Key"  # random cut forest takes nothing else
     direction = next(metric.direction for metric in declared.metrics if metric.name == case.objective)
-    told = tuners.run(
+    described = tuners.run(
         f"built-in-{name}"[:32],
         strategy="Bayesian",
         jobs=5,
@@ -251,9 +251,9 @@ def test_a_tuner_over_all_that_is_tunable(server: RunningServer, name: str) -> N
             ],
         },
     )
-    children = tuners.children(told["HyperParameterTuningJobName"])
+    children = tuners.children(described["HyperParameterTuningJobName"])
     reasons = [one.get("FailureReason") for one in children]
-    assert told["HyperParameterTuningJobStatus"] == "Completed", reasons
-    assert told["ObjectiveStatusCounters"]["Succeeded"] == 5, reasons
+    assert described["HyperParameterTuningJobStatus"] == "Completed", reasons
+    assert described["ObjectiveStatusCounters"]["Succeeded"] == 5, reasons
     values = {one["FinalHyperParameterTuningJobObjectiveMetric"]["Value"] for one in children}
     assert len(values) > 1, "what was tuned changed nothing"

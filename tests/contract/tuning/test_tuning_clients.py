@@ -57,10 +57,10 @@ def test_the_examples(server: RunningServer, client: str, program: str) -> None:
     done = server.door(str(CLIENTS / client / "bin" / "python"), "-W", "ignore", program, cwd=EXAMPLES)
     assert done.returncode == 0, done.stdout + done.stderr + server.log()
     (best,) = [line.split()[1] for line in done.stdout.splitlines() if line.startswith("best: ")]
-    told = Tuners(server).describe(best.rsplit("-", 2)[0])
-    assert told["BestTrainingJob"]["TrainingJobName"] == best
-    assert told["ObjectiveStatusCounters"]["Succeeded"] == 20
-    assert told["BestTrainingJob"]["FinalHyperParameterTuningJobObjectiveMetric"]["Value"] > 0.9
+    described = Tuners(server).describe(best.rsplit("-", 2)[0])
+    assert described["BestTrainingJob"]["TrainingJobName"] == best
+    assert described["ObjectiveStatusCounters"]["Succeeded"] == 20
+    assert described["BestTrainingJob"]["FinalHyperParameterTuningJobObjectiveMetric"]["Value"] > 0.9
 
 
 def test_aws_cli(server: RunningServer, tmp_path: Path) -> None:

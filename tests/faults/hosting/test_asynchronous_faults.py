@@ -54,10 +54,10 @@ def endpoint(hosting: Hosting, name: str, code: str = RAW) -> None:
 def invoke(hosting: Hosting, name: str, body: str, **changes: Any) -> dict[str, Any]:
     key = f"in/{name}-{body}"
     hosting.s3.put_object(Bucket=BUCKET, Key=key, Body=body.encode(), ContentType="text/plain")
-    told: dict[str, Any] = hosting.runtime.invoke_endpoint_async(
+    described: dict[str, Any] = hosting.runtime.invoke_endpoint_async(
         EndpointName=name, InputLocation=f"s3://{BUCKET}/{key}", **changes
     )
-    return told
+    return described
 
 
 def kept(hosting: Hosting, uri: str, timeout_s: float = 40) -> str:
@@ -112,9 +112,9 @@ def test_a_server_that_ends_leaves_no_invoker(hosting: Hosting) -> None:
 def test_large_payloads_go_through_files(hosting: Hosting) -> None:
     endpoint(hosting, "large")
     body = "0123456789" * 2_000_000
-    told = invoke(hosting, "large", "small")
+    described = invoke(hosting, "large", "small")
     hosting.s3.put_object(Bucket=BUCKET, Key="in/big", Body=body.encode(), ContentType="text/plain")
     big = hosting.runtime.invoke_endpoint_async(EndpointName="large", InputLocation=f"s3://{BUCKET}/in/big")
-    assert kept(hosting, told["OutputLocation"]) == "small"
+    assert kept(hosting, described["OutputLocation"]) == "small"
     assert kept(hosting, big["OutputLocation"]) == body
     assert not list((hosting.server.data / "async").iterdir()), "payloads have no names, and go with their process"

@@ -42,9 +42,9 @@ def test_a_killed_server_serves_again_with_what_it_had(hosting: Hosting) -> None
     hosting.server.start()
     again = Hosting(hosting.server)
     assert answered(again, "kept") == "kept x"
-    told = again.settled("kept")
+    described = again.settled("kept")
     same = ("EndpointConfigName", "ProductionVariants", "CreationTime")
-    assert [told[name] for name in same] == [before[name] for name in same]
+    assert [described[name] for name in same] == [before[name] for name in same]
     assert hosting.server.agents() == agents, "the model went on without the server"
 
 
@@ -83,8 +83,8 @@ def test_an_instance_whose_agent_dies_is_replaced(hosting: Hosting) -> None:
     (agent,) = hosting.server.agents()
     os.kill(agent, signal.SIGKILL)
     assert answered(hosting, "agent", timeout_s=60) == "agent x"
-    told = hosting.settled("agent")
-    assert told["EndpointStatus"] == "InService"
+    described = hosting.settled("agent")
+    assert described["EndpointStatus"] == "InService"
     assert agent not in hosting.server.agents()
 
 

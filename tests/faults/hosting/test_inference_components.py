@@ -47,9 +47,9 @@ def test_a_killed_server_and_killed_copies(hosting: Components) -> None:
     hosting.server.start()
     again = Components(hosting.server)
     assert answered(again, "shared", "kept") == "kept x"
-    told = again.described("kept")
+    description = again.described("kept")
     same = ("Specification", "RuntimeConfig", "CreationTime", "InferenceComponentStatus")
-    assert [told[name] for name in same] == [before[name] for name in same]
+    assert [description[name] for name in same] == [before[name] for name in same]
     assert set(agents) <= set(again.server.agents()), "the model went on without the server"
     assert again.settled_component("begun")["RuntimeConfig"]["CurrentCopyCount"] == 1
     assert answered(again, "shared", "begun") == "begun x"
@@ -73,7 +73,7 @@ def test_a_killed_server_and_killed_copies(hosting: Components) -> None:
 
 
 def left_beside_logs(hosting: Components) -> list[Path]:
-    """Of an agent that vanished its own log is kept."""
+    """The log of a vanished agent is kept."""
     return [
         path
         for place in hosting.server.left_of_jobs()

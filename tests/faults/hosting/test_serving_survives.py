@@ -48,7 +48,7 @@ def hosting(own_server: RunningServer) -> Hosting:
 
 
 def client(server: RunningServer, url: str, keys: tuple[str, ...] = ()) -> Any:
-    """Of the runtime API, which tries nothing twice. `keys`: id, secret and session token; the admin's if there are none."""
+    """A client of the runtime API without retries. `keys`: id, secret and session token; the admin's if there are none."""
     access, secret, *token = keys or server.key()
     return boto3.client(
         "sagemaker-runtime",
@@ -241,7 +241,7 @@ def test_an_asynchronous_invocation_waits_for_the_next_server(hosting: Hosting) 
 
 @contextmanager
 def ends(fronts: list[psutil.Process], timeout_s: float = 20) -> Iterator[None]:
-    """What is done in the block ends them."""
+    """The block must end them."""
     assert fronts
     yield
     _gone, alive = psutil.wait_procs(fronts, timeout_s)
@@ -285,8 +285,8 @@ def test_a_jobs_key_ends_with_it_at_the_front(hosting: Hosting) -> None:
     script = "env | grep ^AWS_ | tr '\\n' ' '; echo; sleep 100"
     server.run_shell("holder", script, image=SHELL_IMAGE)
     server.when_logged("holder", "AWS_SECRET_ACCESS_KEY=")
-    told = next(line for line in server.lines("holder") if "AWS_SECRET_ACCESS_KEY=" in line)
-    variables = dict(pair.split("=", 1) for pair in told.split() if "=" in pair)
+    described = next(line for line in server.lines("holder") if "AWS_SECRET_ACCESS_KEY=" in line)
+    variables = dict(pair.split("=", 1) for pair in described.split() if "=" in pair)
 
     keys = tuple(variables[f"AWS_{name}"] for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN"))
     first = client(server, runtime, keys).invoke_endpoint(EndpointName="kept", Body="x", ContentType="text/plain")

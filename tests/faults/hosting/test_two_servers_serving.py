@@ -1,4 +1,4 @@
-"""What two servers on one PostgreSQL store do besides jobs: endpoints, pipelines, tuning jobs, schedules. Either may die."""
+"""Two servers on one PostgreSQL store share more than jobs: endpoints, pipelines, tuning jobs, schedules. Either may die."""
 
 from __future__ import annotations
 

@@ -177,7 +177,7 @@ def test_a_burst(ready: RunningServer) -> None:
 
 
 def test_an_environment_that_changes(ready: RunningServer) -> None:
-    """What is mounted in a sandbox that stands is what was there when it was made."""
+    """The mounts of a prepared sandbox are those from its creation."""
     processes, directories = there(ready)
     (environment,) = {line.split()[2] for line in inside_environ(processes[-1]) if line.startswith("x VIRTUAL_ENV ")}
     os.utime(environment)

@@ -31,8 +31,8 @@ def test_tuning_jobs_go_on_after_kills(own_server: RunningServer) -> None:
         own_server.start()
     tuners = Tuners(own_server)
     for name in names:
-        told = tuners.wait(name)
-        assert told["HyperParameterTuningJobStatus"] == "Completed"
+        described = tuners.wait(name)
+        assert described["HyperParameterTuningJobStatus"] == "Completed"
         children = tuners.children(name)
         assert [one["TrainingJobName"].split("-")[1] for one in children] == [f"{n:03d}" for n in range(1, JOBS + 1)]
         assert {one["ObjectiveStatus"] for one in children} == {"Succeeded"}

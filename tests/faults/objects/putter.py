@@ -62,7 +62,7 @@ class Putter:
         self.store.write_bytes("b", key, data)
 
     def copy(self, key: str, _data: bytes) -> None:
-        """Of what was put two steps before: the same bytes by a link."""
+        """Links to the bytes that were put two steps before."""
         name, _, n = key.rpartition("-")
         source = self.store.contents.find("b", f"{name}-{int(n) - 2}")
         self.store.contents.copy(source, draft("b", key, Properties()), ())

@@ -73,7 +73,7 @@ def test_nothing_acknowledged_is_lost(database: Database, tmp_path: Path) -> Non
 
 
 def etag_of_parts(data: bytes) -> str:
-    """What S3 tells of an upload in the parts that putter.py makes."""
+    """S3's answer about an upload in the parts that putter.py makes."""
     size = max(2048, len(data) // 4)
     pieces = [data[at : at + size] for at in range(0, len(data), size)] or [b""]
     digests = b"".join(hashlib.md5(piece, usedforsecurity=False).digest() for piece in pieces)

@@ -60,7 +60,7 @@ def test_a_server_killed_between_parts(own_server: RunningServer) -> None:
 
 
 def test_a_server_killed_while_it_takes_parts(own_server: RunningServer) -> None:
-    """What was acknowledged is there, what was not can be sent again, and the whole is what was sent."""
+    """Acknowledged parts exist, others can be sent again, and the whole is complete."""
     own_server.start()
     upload, data = Upload(own_server), [os.urandom(SIZE) for _ in range(12)]
     begun = threading.Semaphore(0)
@@ -102,4 +102,4 @@ def test_a_part_that_finds_no_room_harms_no_other(own_server: RunningServer) -> 
     upload.put(s3, 2, b"the last")
     assert upload.complete(s3) == data + b"the last"
     (one,) = files(own_server)
-    assert one.stat().st_size == SIZE + len(b"the last"), "what the refused part left is cut off"
+    assert one.stat().st_size == SIZE + len(b"the last"), "what the refused part left is truncated"

@@ -87,7 +87,7 @@ def test_wide_rows_are_looked_at_along_few_directions(job: Any, run: Any) -> Non
     rows += random.standard_normal(rows.shape, np.float32)
     train_rows, held_out = rows[:6000], rows[6000:]
     found = train(job, run, train_rows, mini_batch_size="5000", k="30")
-    assert "Nearest centers are looked for along 37 directions." in job.output
+    assert "Nearest centers are searched along 37 directions." in job.output
     best = KMeans(30, n_init=5, random_state=0).fit(train_rows)
     assert inertia(held_out, found) <= 1.02 * inertia(held_out, best.cluster_centers_.astype(np.float32))
 
@@ -163,12 +163,12 @@ def test_the_log_tells_what_clients_read(job: Any, run: Any) -> None:
     job.put("test", "x", protobuf.dump(Table(rows[10_000:])))
     assert run(job, "kmeans") == 0, job.output
     msd = inertia(rows[10_000:], centres(job))
-    told = {
+    described = {
         line.split(" <loss>=")[0].rpartition(" ")[2]: float(line.rpartition("=")[2])
         for line in job.output.splitlines()
         if " test " in line
     }
-    assert told == {"msd": pytest.approx(msd, rel=1e-5), "ssd": pytest.approx(msd * 2000, rel=1e-5)}
+    assert described == {"msd": pytest.approx(msd, rel=1e-5), "ssd": pytest.approx(msd * 2000, rel=1e-5)}
     for text in ("'extra_center_factor' was set to 'auto', evaluated to 10.", "centers into 15",
                  "local kmeans attempt #2. Current mean square distance"):  # fmt: skip
         assert text in job.output

@@ -182,11 +182,11 @@ def test_verbose_answers_tell_the_neighbours(job: Any, run: Any) -> None:
     known, truth = digits()
     for count in (1, 30):
         answer = invoke(csv(rows[:count]), "text/csv", "application/json; verbose=true")
-        told = json.loads(answer.body)["predictions"][0]
+        described = json.loads(answer.body)["predictions"][0]
         cosines = known[:1200] @ rows[0] / np.linalg.norm(known[:1200], axis=1) / np.linalg.norm(rows[0])
         nearest = np.argsort(-cosines)[:5]
-        assert_allclose(told["distances"], 1 - cosines[nearest], atol=1e-5)
-        assert told["labels"] == truth[nearest].tolist()
+        assert_allclose(described["distances"], 1 - cosines[nearest], atol=1e-5)
+        assert described["labels"] == truth[nearest].tolist()
     records = invoke(csv(rows[:2]), "text/csv", "application/x-recordio-protobuf; verbose=true")
     decoded = record.decode(next(recordio.read_frames(records.body, "x")))
     assert decoded.labels.keys() == {"predicted_label", "distances", "labels"}
@@ -215,7 +215,7 @@ def test_a_model_made_elsewhere_answers(job: Any) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("model_algo-1", b"no index", "no Faiss index"),
+        ("model_algo-1", b"no index", "not a Faiss index"),
         ("model_algo-1.labels", b"1234", "has 4 bytes"),
         ("model_algo-1.json", b"{", "can't be read"),
         ("model_algo-1.json", b"[]", "can't be read"),
@@ -224,7 +224,7 @@ def test_a_model_made_elsewhere_answers(job: Any) -> None:
         ("model_algo-1.json", b'{"k": 3, "predictor_type": "other"}', "predictor_type 'other'"),
         ("model_algo-1.json", b'{"k": 3, "predictor_type": "regressor", "dimension_reduction": {"target_dim": 99}}',
          "target_dim 99"),
-        ("model_algo-1.json", b'{"k": 3, "predictor_type": "regressor", "dimension_reduction": {"type": "x"}}', "none of sign"),
+        ("model_algo-1.json", b'{"k": 3, "predictor_type": "regressor", "dimension_reduction": {"type": "x"}}', "neither sign"),
     ],
 )  # fmt: skip
 def test_files_that_do_not_fit_are_refused(job: Any, run: Any, name: str, content: bytes, message: str) -> None:

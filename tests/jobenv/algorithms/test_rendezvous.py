@@ -17,7 +17,9 @@ HOSTS = ("127.0.8.1", "127.0.8.2", "127.0.8.3")
 
 def gather(job: str, hosts: tuple[str, ...], timeout_s: float = 20) -> list[Any]:
     def one(host: str) -> Any:
-        return rendezvous.gather(job, hosts, host, f"{job} {host}", lambda told: sorted(told.values()), timeout_s)
+        return rendezvous.gather(
+            job, hosts, host, f"{job} {host}", lambda described: sorted(described.values()), timeout_s
+        )
 
     with ThreadPoolExecutor(len(hosts)) as pool:
         return list(pool.map(one, reversed(hosts)))

@@ -65,7 +65,7 @@ def bomb() -> bytes:
 
 
 def manifest(rows: np.ndarray) -> bytes:
-    """Of rows as `digits` gives them, images and masks of what is light, as an augmented manifest's pipe has them."""
+    """Images from rows of `digits`, and masks of their light pixels, as in an augmented manifest's pipe."""
     return recordio.write_frames(
         content for row in rows for content in (picture(row[1:]), encoded((_square(row[1:]) > 127).astype(np.uint8)))
     )

@@ -14,7 +14,7 @@ import pytest
 BENCH = Path(__file__).parents[3] / "bench" / "algorithms"
 CLASSES = 10
 LOST, WORSE = 0.25, 0.06
-"""Of many draws: how many may lose to the best of several libraries by 2 %, and be worse than a constant by 2 %."""
+"""Allowed results over many draws: losses to the best of several libraries by 2 %, and results worse than a constant by 2 %."""
 
 
 @pytest.fixture

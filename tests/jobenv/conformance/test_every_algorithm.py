@@ -98,7 +98,7 @@ def labelled(rows: np.ndarray, labels: int) -> bytes:
 
 
 def answerer(job: Any, name: str) -> Any:
-    """What answers with the model that the job left."""
+    """A server with the model that the job left."""
     module, _, function = (catalogue.declarations()[name].serve or "").partition(":")
     return getattr(import_module(module), function)(job.model)
 
@@ -358,7 +358,7 @@ def test_its_server_answers_over_http(job: Any, run: Any, name: str) -> None:
 
 
 def wait_for(url: str, seconds: float = 30) -> bytes:
-    """What is there, as soon as the server is."""
+    """The state as soon as the server has started."""
     deadline = time.monotonic() + seconds
     while True:
         try:

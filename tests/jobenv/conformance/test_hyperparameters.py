@@ -239,7 +239,7 @@ SAME: dict[str, frozenset[str]] = {
     "ipinsights": frozenset({"batch_metrics_publish_interval"}),
     "randomcutforest": frozenset({"eval_metrics", "mini_batch_size"}),
 }  # fmt: skip
-"""What says how the training is watched, carried out or checked, not what it comes to; or needs what no sample has."""
+"""Hyperparameters of how training is watched, run or checked, which don't change its result; or that no sample can use."""
 
 
 def another(name: str, each: Hyperparameter) -> str:
@@ -282,7 +282,7 @@ def with_needs(name: str, each: Hyperparameter) -> Settings:
 
 @pytest.fixture(scope="module")
 def known() -> dict[Any, tuple[dict[str, bytes], str]]:
-    """What trainings came to, by their settings."""
+    """Results of trainings, by their settings."""
     return {}
 
 
@@ -349,8 +349,10 @@ def test_defaults_that_are_sent_say_nothing(name: str, train: Any) -> None:
     without, _ = train(name, settings)
     sent, log = train(name, {**settings, **left})
     if sent != without or set(left) & set(unused(log)):
-        told = {key: train(name, {**settings, key: text}) for key, text in left.items()}
-        raise AssertionError([key for key, (model, said) in told.items() if model != without or key in unused(said)])
+        described = {key: train(name, {**settings, key: text}) for key, text in left.items()}
+        raise AssertionError(
+            [key for key, (model, said) in described.items() if model != without or key in unused(said)]
+        )
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ try:
 finally:
     pathlib.Path({peak!r}).write_bytes(pathlib.Path("/proc/self/status").read_bytes())
 """
-"""The peak is that of the program alone: what `wait4` tells of a child begins with its parent's."""
+"""The peak is that of the program alone: `wait4`'s figure for a child begins with its parent's."""
 
 
 def limited(job: Any, repository: str, share: int = SHARE) -> tuple[int, int, str]:

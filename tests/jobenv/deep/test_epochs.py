@@ -148,7 +148,9 @@ def test_a_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
     course = Course(2, 7, CPU, checkpoints=Checkpoints(tmp_path))
     trainer = Line(course, "adam")
     trainer.state.module[0] = nn.Linear(2, 5)
-    with pytest.raises(UserError, match=r"Checkpoint checkpoint-0001.safetensors is of another network: 0\.\w+ is"):
+    with pytest.raises(
+        UserError, match=r"Checkpoint checkpoint-0001.safetensors belongs to another network: 0\.\w+ is"
+    ):
         run_epochs(course, trainer)
 
 
@@ -164,7 +166,7 @@ def test_a_checkpoint_of_another_optimizer_is_refused(tmp_path: Path, tensors: d
     trainer = trained(1, tmp_path)
     document = {"counters": {}, "patience": None, "ends": False}
     Checkpoints(tmp_path).save(2, {**trainer.state.tensors(is_best=True), **tensors}, document)
-    with pytest.raises(UserError, match="of another training"):
+    with pytest.raises(UserError, match="to another training"):
         trained(3, tmp_path)
 
 
@@ -174,7 +176,7 @@ def test_a_checkpoint_of_another_optimizer_is_refused(tmp_path: Path, tensors: d
 def test_a_checkpoint_with_another_document_is_refused(tmp_path: Path, document: dict[str, object]) -> None:
     trainer = trained(1, tmp_path)
     Checkpoints(tmp_path).save(2, trainer.state.tensors(is_best=True), document)
-    with pytest.raises(UserError, match="none of this algorithm's"):
+    with pytest.raises(UserError, match="not belong to this algorithm"):
         trained(3, tmp_path)
 
 

@@ -27,18 +27,18 @@ def test_the_clients_first_choice_that_is_offered_counts(accept: str, form: str)
 
 
 @pytest.mark.parametrize(
-    ("content_type", "accept", "status", "told"),
+    ("content_type", "accept", "status", "described"),
     [
         ("text/csv", "*/*", 415, "Content-type text/csv is not supported; these are: image/jpeg"),
         ("image/png", "image/*", 406, "Accept type image/* is not supported; these are: application/json, "),
         ("image/png", "text/csv", 406, "Accept type text/csv is not supported"),
     ],
 )
-def test_others_are_refused(content_type: str, accept: str, status: int, told: str) -> None:
+def test_others_are_refused(content_type: str, accept: str, status: int, described: str) -> None:
     answer = answers.form_of(content_type, accept, OFFERED)
     assert not isinstance(answer, ContentType)
     assert answer.status == status
-    assert answer.body.decode().startswith(told)
+    assert answer.body.decode().startswith(described)
 
 
 def test_an_image_that_cant_be_used_is_a_bad_request() -> None:

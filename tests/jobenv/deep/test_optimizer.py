@@ -106,7 +106,7 @@ def test_a_parameter_without_a_slope_stays_and_may_have_one_later() -> None:
     "slots", [{9: {"exp_avg": torch.zeros(7)}}, {1: {"exp_avg": torch.zeros(1)}}, {1: {"step": torch.zeros(7)}}]
 )
 def test_what_is_kept_of_others_is_refused(slots: dict[int, dict[str, torch.Tensor]]) -> None:
-    with pytest.raises(UserError, match="It is of another training: its optimizer has "):
+    with pytest.raises(UserError, match="It belongs to another training run: its optimizer has "):
         built(weights(), TorchAdam((0.9, 0.999), 1e-8)).restore(slots, "It")
 
 

@@ -43,7 +43,7 @@ def test_where_there_is_none_it_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         pretrained.find(job_at(tmp_path), WANTED, {"HOME": str(tmp_path)})
     said = str(caught.value)
-    assert "There are no pretrained weights of ResNet-18 here" in said
+    assert "No pretrained weights for ResNet-18 were found" in said
     assert "sagewright weights add resnet18-f37072fd.pth" in said
     assert str(tmp_path / "input" / "data" / "model") in said
     assert str(tmp_path / ".cache" / "torch" / "hub" / "checkpoints") in said
@@ -58,10 +58,10 @@ def test_nothing_in_a_file_is_run(tmp_path: Path) -> None:
     for number, content in enumerate((Evil(), {"a": Evil()}, [1, 2], {"a": 1})):
         path = tmp_path / f"{number}.pth"
         torch.save(content, path)
-        with pytest.raises(UserError, match=f"{number}.pth is no file of weights alone"):
+        with pytest.raises(UserError, match=f"{number}.pth is not a plain file of weights"):
             pretrained.read(path)
     (tmp_path / "old.pth").write_bytes(pickle.dumps(Evil(), 2))
-    with pytest.raises(UserError, match="no file of weights alone"):
+    with pytest.raises(UserError, match="not a plain file of weights"):
         pretrained.read(tmp_path / "old.pth")
 
 
@@ -69,7 +69,7 @@ def test_nothing_in_a_file_is_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"nothing", b"PK\x03\x04" + b"\0" * 60])
 def test_broken_files_are_refused(tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(UserError, match=f"{name} is no file of weights alone"):
+    with pytest.raises(UserError, match=f"{name} is not a plain file of weights"):
         pretrained.read(tmp_path / name)
 
 
@@ -112,7 +112,7 @@ def test_what_is_not_what_its_name_says_is_refused(
     shown, address = folder
     name = saved(shown)
     (shown / "resnet18-11111111.pth").write_bytes((shown / name).read_bytes())
-    with pytest.raises(UserError, match="is not what its name says"):
+    with pytest.raises(UserError, match="does not match the digest in its name"):
         downloads.fetch(address, ["resnet18-11111111.pth"], tmp_path)
     assert not (tmp_path / "resnet18-11111111.pth").exists()
     monkeypatch.setattr(downloads, "MOST_BYTES", 100)

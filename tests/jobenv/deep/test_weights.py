@@ -45,11 +45,11 @@ def test_another_network_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b"", "no safetensors file"),
-        (b"\x80\x04" + b"pickle" * 9, "no safetensors file"),
-        (struct.pack("<Q", 1 << 60) + b"{}", "no safetensors file"),
-        (struct.pack("<Q", 2) + b"[]", "no safetensors file"),
-        (struct.pack("<QQ", 0x112, 0), "a file of MXNet's"),
+        (b"", "not a safetensors file"),
+        (b"\x80\x04" + b"pickle" * 9, "not a safetensors file"),
+        (struct.pack("<Q", 1 << 60) + b"{}", "not a safetensors file"),
+        (struct.pack("<Q", 2) + b"[]", "not a safetensors file"),
+        (struct.pack("<QQ", 0x112, 0), "an MXNet file"),
     ],
 )
 def test_other_files_are_told_as_what_they_are(tmp_path: Path, content: bytes, said: str) -> None:
@@ -73,7 +73,7 @@ def test_documents_are_read_back(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"{", b"\xff", b"[" * 100_000])
 def test_bad_documents_are_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "a.json").write_bytes(content)
-    with pytest.raises(UserError, match=r"a\.json is no JSON"):
+    with pytest.raises(UserError, match=r"a\.json is not JSON"):
         weights.read_json(tmp_path / "a.json")
 
 

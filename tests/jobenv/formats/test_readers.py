@@ -193,7 +193,7 @@ def test_csv_quotes_byte_order_marks_and_windows_lines() -> None:
     [
         (b"1,2\n3,abc\n", "could not convert string 'abc' to float32 at row 11, column 2"),
         (b"1,2\n3\n", "the number of columns changed from 2 to 1 at row 12"),
-        (b"1,2\n\xff\xfe", "no UTF-8"),
+        (b"1,2\n\xff\xfe", "not UTF-8"),
     ],
 )
 def test_a_csv_fault_says_where(block: bytes, text: str) -> None:
@@ -300,5 +300,5 @@ def test_a_large_pipe_of_records_is_read_in_blocks(tmp_path: Path) -> None:
 def test_a_file_that_ends_inside_a_record_is_refused(tmp_path: Path) -> None:
     data = protobuf.dump(Table(np.ones((3, 4), np.float32), np.zeros(3, np.float32)))
     (tmp_path / "x").write_bytes(data[:-3])
-    with pytest.raises(UserError, match="the last RecordIO frame is cut off"):
+    with pytest.raises(UserError, match="the last RecordIO frame is truncated"):
         list(protobuf.batches([tmp_path / "x"], Layout()))

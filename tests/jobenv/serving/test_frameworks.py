@@ -72,7 +72,7 @@ def test_pytorch_serves_torchscript_without_a_script(serve: Served, make: Make) 
 
 @pytest.mark.parametrize(
     ("names", "message"),
-    [(["weights.pt"], "weights.pt is no TorchScript"), (["a.pt", "b.pth"], "Exactly one"), ([], "there are: none")],
+    [(["weights.pt"], "weights.pt is not TorchScript"), (["a.pt", "b.pth"], "Exactly one"), ([], "there are: none")],
 )
 def test_pytorch_says_why_a_model_needs_a_script(serve: Served, make: Make, names: list[str], message: str) -> None:
     for name in names:
@@ -215,7 +215,7 @@ def test_tensorflow_servings_methods_and_models_by_custom_attributes(serve: Serv
         "result": [[["low", 0.75], ["high", 0.25]], [["low", 1.0], ["high", 0.0]]]
     }
     assert "does no regression" in ask("tfs-method=regress", **examples)
-    assert "takes no examples" in ask("tfs-method=regress", examples=[{"x": 3.0}])
+    assert "accepts no examples" in ask("tfs-method=regress", examples=[{"x": 3.0}])
     assert '"examples"' in ask("tfs-method=regress", instances=[3.0])
     assert "neither of numbers nor of texts" in ask(
         "tfs-method=regress", signature_name="classify_x", examples=[{"x": None}]

@@ -1,4 +1,4 @@
-"""The server itself: workers that die, hang and end, streams, large bodies, and what is no HTTP."""
+"""The server itself: workers that die, hang and end, streams, large bodies, and invalid HTTP."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_a_worker_that_is_killed_is_replaced_and_the_other_goes_on(serve: Served
     while len(server.workers()) < 2 and time.monotonic() < deadline:
         time.sleep(0.05)
     assert len(set(server.workers()) - {before[0]}) == 2
-    assert "A worker ended with signal 9; another one takes its place." in server.log
+    assert "A worker ended with signal 9; another one replaces it." in server.log
 
 
 def test_the_only_worker_that_is_killed_keeps_nobody_waiting_for_ever(serve: Served) -> None:

@@ -1,4 +1,4 @@
-"""Hostile answers, as functions of the two ends of a connection; `ATTEMPTS` lists them all. They may go on for ever."""
+"""Hostile answers, as functions of the two ends of a connection; `ATTEMPTS` lists them all. They may go on forever."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def sends(name: str, data: bytes, *ends: str, in_head: bool = True, closes: bool
 
 
 def repeats(name: str, first: bytes, data: bytes, *ends: str, in_head: bool = True, every_s: float = 0.0) -> None:
-    """Sends `first`, and then `data` for ever."""
+    """Sends `first`, and then `data` forever."""
 
     async def act(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(first)

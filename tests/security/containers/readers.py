@@ -104,7 +104,7 @@ class Asking(Reader):
 
 
 class Streaming(Asking):
-    """A stream has no limit on its bytes, but one on its time, which is told as its breaking off."""
+    """A stream has no limit on its bytes, but one on its time, which is reported as an interruption."""
 
     async def exchange(self, upstream: Upstream) -> None:
         stream = await upstream.begin(REQUEST, DEADLINE_S)
@@ -158,7 +158,7 @@ class Front(Reader):
         return None
 
     async def admitted(self, incoming: Any, _service: str) -> bytes:
-        """Stands for who checks signatures."""
+        """Stands for the checker of signatures."""
         return await incoming.whole(1 << 20, AssertionError)
 
     def region_of(self, _incoming: Any, _service: str) -> str:
@@ -259,7 +259,7 @@ class Trackers(Reader):
         self._tracking.take({"trackers": trackers, "secret": SECRET})
 
     async def look_up(self, _key_id: str) -> None:
-        """Stands for whoever knows access keys, as `find` does."""
+        """Stands for the lookup of access keys, as `find` does."""
 
     def find(self, _key_id: str) -> Any:
         return SimpleNamespace(expires_ms=None)
@@ -302,7 +302,7 @@ class Relay(Reader):
         return super().allowed(attempt) | large(attempt)
 
     def vet(self, _request: Any, _service: str) -> None:
-        """Stands for who checks signatures."""
+        """Stands for the checker of signatures."""
 
 
 class Threads(Reader):
@@ -354,7 +354,7 @@ class Models(Threads):
     """A model that can't be loaded is unloaded."""
 
     def place(self, _uri: str, _place: str, _environment: Path) -> None:
-        """Stands for who fetches models."""
+        """Stands for the fetcher of models."""
 
     def allowed(self, attempt: Attempt) -> set[str]:
         return super().allowed(attempt) | (set() if attempt.in_head else {ANSWERED})
@@ -386,7 +386,7 @@ class Transforms(Threads):
 
 
 def large(attempt: Attempt) -> set[str]:
-    """What is too long to be kept is a stream like any other."""
+    """A body too long to be kept is streamed like any other."""
     return {ANSWERED} if LONG in attempt.ends and not attempt.in_head else set()
 
 
@@ -397,7 +397,7 @@ def ended(sent: list[dict[str, Any]]) -> bool:
 async def asgi(
     application: Any, method: str, path: str, headers: list[tuple[bytes, bytes]] | None = None
 ) -> list[dict[str, Any]]:
-    """What an application sends; of bodies no more than their beginning."""
+    """An application's answer; of bodies, only their beginning."""
     scope = {
         "type": "http", "method": method, "path": path, "raw_path": path.encode(), "query_string": b"",
         "headers": [(b"host", b"localhost"), (b"content-length", str(len(BODY)).encode()), *(headers or [])],

@@ -143,8 +143,8 @@ def test_an_experiment_of_a_joined_name(own: RunningServer) -> None:
         pipelines.sagemaker.create_pipeline(
             PipelineName="named", PipelineDefinition=text, RoleArn=role, ClientRequestToken="t" * 32
         )
-        told = pipelines.wait(pipelines.start("named"))
-    assert "PipelineExperimentConfig" not in told
+        described = pipelines.wait(pipelines.start("named"))
+    assert "PipelineExperimentConfig" not in described
 
 
 def test_metric_math(own: RunningServer) -> None:

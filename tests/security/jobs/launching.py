@@ -41,7 +41,7 @@ def launch(sandbox: Sandbox, directory: Path, environment: Path, secret: Path) -
 
 
 def outcome_in_cell(top: Path) -> dict[str, str]:
-    """What became of each attempt in a sandbox that stood before its program was known."""
+    """Outcome of each attempt in a sandbox that was prepared before its program was known."""
     import sagewright
     from sagewright.agent.cells.cell import Cell
     from sagewright.agent.cells.kinds import CellKind
@@ -91,7 +91,7 @@ def _prepare(top: Path) -> Path:
 
 
 def outcome(sandbox: Sandbox, top: Path) -> dict[str, str]:
-    """What became of each attempt."""
+    """Outcome of each attempt."""
     command = launch(sandbox, top / "host", top / "environment", _prepare(top))
     try:
         done = subprocess.run(

@@ -34,7 +34,7 @@ def outside(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def links(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where pip of this machine is told to look for packages."""
+    """The index that pip on this machine uses."""
     return tmp_path_factory.mktemp("links")
 
 

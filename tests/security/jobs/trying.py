@@ -1,4 +1,4 @@
-"""What every attempt uses."""
+"""Shared by all attempts."""
 
 from __future__ import annotations
 

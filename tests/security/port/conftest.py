@@ -1,4 +1,4 @@
-"""A server under siege: somebody without a key has its port, somebody with one goes on working."""
+"""A server under siege: a client without a key attacks its port, and a client with one keeps working."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 from tests.security.port.fuzzing.client import Client, Request, sign
 
 PATIENCE_S = 2
-"""What the server is told to wait for headers and bodies."""
+"""The server's timeouts for headers and bodies."""
 
 PROMPT_S = 4.0
 """No answer to who has a key takes longer, whatever a stranger does, on a machine that does other things as well."""
@@ -61,7 +61,7 @@ class Siege:
         return time.monotonic() - begin
 
     def status(self, data: bytes) -> int | None:
-        """Of the first answer to `data`; None where the connection ended without one."""
+        """Status of the first answer to `data`; None if the connection ended without one."""
         return status(self.send(data))
 
     def close(self) -> None:
@@ -161,7 +161,7 @@ class Meanwhile:
 
 
 def requests(key: tuple[str, str]) -> Iterator[tuple[str, Request, int]]:
-    """Of the control plane by the event loop and by its pool, of objects small, larger and listed; and of no one's key."""
+    """Requests of the control plane (by the event loop and by its pool), of small, large and listed objects, and without a key."""
     host = (b"host", b"127.0.0.1")
     for operation in (b"ListTrainingJobs", b"DescribeTrainingJob"):
         body = b"{}" if operation == b"ListTrainingJobs" else b'{"TrainingJobName":"none"}'
@@ -196,7 +196,7 @@ def siege_of(tmp_path_factory: pytest.TempPathFactory, server_class: Any) -> Ite
 
 @pytest.fixture
 def siege(siege_of: Siege) -> Iterator[Siege]:
-    """At the end nothing is in the log, and the server still does what it is told."""
+    """At the end nothing is in the log, and the server still does its work."""
     before = len(siege_of.server.log())
     yield siege_of
     siege_of.close()

@@ -1,4 +1,4 @@
-"""What somebody without a key tries with bodies: giant ones, endless ones, ones that stop, ones that grow."""
+"""Attacks with bodies by clients without a key: giant, endless, stalled and growing ones."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def test_bodies_without_end(siege: Siege, kind: str) -> None:
 
 
 def bodies_that_stop(siege: Siege) -> None:
-    """Of each kind, many times as many as there are workers: they hold none, and are told to hurry, or who they are."""
+    """Sends many more of each kind than there are workers: they occupy none, and are refused as slow or as unsigned."""
     small = [siege.send(head(*HEADS[kind], length(5000)) + b"--B") for kind in HEADS for _ in range(16)]
     large = [siege.send(head(*HEADS[kind], length(GIB)) + b"--B" * 10_000) for kind in HEADS for _ in range(16)]
     assert all(status(one) is not None for one in small)
@@ -121,14 +121,14 @@ def chunks_byte_by_byte(siege: Siege) -> None:
 
 
 def nobody_is_told_to_go_on(siege: Siege) -> None:
-    """Who asks whether to send is told who they are first."""
+    """A client that asks whether to send is authenticated first."""
     for kind in ("an object", "json", "a layer", "a report", "a host's part"):
         made = siege.send(head(*HEADS[kind], length(GIB), b"expect: 100-continue"))
         assert status(made) != 100, kind
 
 
 def a_bomb(siege: Siege) -> None:
-    """1 GiB of zeros in 1 MiB: of what somebody without a key sent packed no more than 1 KiB is unpacked, to find its action."""
+    """1 GiB of zeros in 1 MiB: of a compressed body without a key no more than 1 KiB is unpacked, to find its action."""
     packed = gzip.compress(bytes(64 * 1024 * 1024))
     body = head(*HEADS["json"], b"content-encoding: gzip", length(len(packed))) + packed
     assert siege.status(body) in {400, 403, 413}
@@ -142,7 +142,7 @@ def a_bomb(siege: Siege) -> None:
 
 
 def deep_documents(siege: Siege) -> None:
-    """Of somebody with a key, even: XML with entities, XML and JSON that are nested."""
+    """Sends XML with entities, and nested XML and JSON, even with a valid key."""
     key = siege.server.key()
     entities = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 12))
     bomb = f'<!DOCTYPE d [<!ENTITY e0 "x">{entities}]><Delete><Object><Key>&e11;</Key></Object></Delete>'

@@ -20,7 +20,7 @@ from tests.security.port.conftest import BUCKET, PATIENCE_S, Siege, ended, statu
 from tests.security.port.fuzzing.client import Client, Request, sign
 
 SIZES = (50_000, 700_000, 3_000_000)
-"""Of a body that is read at once, one that is read whole, and one that a thread pulls."""
+"""Three kinds of bodies: read at once, read whole, and pulled by a thread."""
 
 HOST = (b"host", b"127.0.0.1")
 OLD = b"what was there before"
@@ -153,7 +153,7 @@ def a_form(siege: Siege, size: int) -> Upload:
 
 
 def a_layer(siege: Siege, size: int) -> Upload:
-    """Of a container image. Nothing of it is kept, so that what is sent again begins where it should."""
+    """Interrupts a container image. None of it is kept, so that a new upload begins where it should."""
     name = f"broken/{uuid.uuid4().hex[:8]}"
     ecr = siege.server.boto("ecr")
     ecr.create_repository(repositoryName=name)

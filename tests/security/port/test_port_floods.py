@@ -1,4 +1,4 @@
-"""What somebody without a key tries by sheer number: connections, requests, guesses."""
+"""Floods by clients without a key: connections, requests, guesses."""
 
 from __future__ import annotations
 

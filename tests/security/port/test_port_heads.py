@@ -1,4 +1,4 @@
-"""What somebody without a key tries before a request is whole: its line, its headers, its framing."""
+"""Attacks before a request is complete, by clients without a key: its line, its headers, its framing."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def many_headers(siege: Siege) -> None:
 
 
 def slow_heads(siege: Siege) -> None:
-    """A byte now and then, on many connections: each is told that it took too long."""
+    """A byte now and then, on many connections: each is refused for taking too long."""
     slow = [siege.send(b"GET / HTTP/1.1\r\nx: ") for _ in range(100)]
     deadline = time.monotonic() + SOON_S
     while slow and time.monotonic() < deadline:
@@ -141,7 +141,7 @@ def another_protocol(siege: Siege) -> None:
 
 
 def headers_behind_the_body(siege: Siege) -> None:
-    """A trailer is no header: what it says of who asks, and of what, is not heard."""
+    """A trailer does not count as a header: credentials and targets in it are ignored."""
     target = b"x-amz-target: SageMaker.ListTrainingJobs\r\n"
     made = siege.send(POST + CHUNKED + b"\r\n0\r\n" + target + b"authorization: AWS4-HMAC-SHA256 x\r\n\r\n")
     time.sleep(0.3)

@@ -1,4 +1,4 @@
-"""What is wanted of the agent: which wish wins, and that its main thread wakes."""
+"""Requests to the agent: which one takes precedence, and that its main thread wakes."""
 
 from __future__ import annotations
 

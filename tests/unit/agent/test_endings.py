@@ -20,7 +20,7 @@ CHECKPOINTS = {"CheckpointConfig": {"S3Uri": "s3://ck/run"}}
 
 
 class StandingS3:
-    """Takes connections and never answers. `requested` once somebody has sent it something."""
+    """Takes connections and never answers. `requested` once a client has sent it something."""
 
     def __init__(self) -> None:
         self._server = socket.create_server(("127.0.0.1", 0))

@@ -27,7 +27,7 @@ write_mark(Path(sys.argv[1]), "h", "")
 
 @pytest.fixture
 def follower(double: Double, tmp_path: Path) -> HostFile:
-    """Of `first`, which lies beside it."""
+    """A follower of `first`, which is beside it."""
     directory = tmp_path / "second"
     for place in (directory, tmp_path / "first"):
         place.mkdir()

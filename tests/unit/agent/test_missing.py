@@ -1,4 +1,4 @@
-"""What a job's log advises about a module that its environment lacks."""
+"""Advice in a job's log about a module that its environment lacks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SKLEARN = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1
         (
             TORCH,
             "ModuleNotFoundError: No module named 'shap'",
-            "no module 'shap'. AWS's image holds it in the package shap.",
+            "no module 'shap'. AWS's image contains it in the package shap.",
         ),
         (TORCH, "ModuleNotFoundError: No module named 'cv2.dnn'", "in the package opencv-python-headless."),
         (SKLEARN, "ModuleNotFoundError: No module named 'shap'", "no module 'shap'. In script mode, name the package"),

@@ -1,4 +1,4 @@
-"""What is sent by hand arrives as a client of S3's sends it."""
+"""A hand-written request arrives like one of an S3 client."""
 
 from __future__ import annotations
 

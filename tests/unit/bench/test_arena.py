@@ -1,4 +1,4 @@
-"""What the arena says of ours beside the libraries."""
+"""The arena's statements about ours beside the libraries."""
 
 from __future__ import annotations
 

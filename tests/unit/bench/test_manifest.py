@@ -1,4 +1,4 @@
-"""What data the arena has, by its manifest: enough of it that nothing of ours was chosen on."""
+"""The arena's data, by its manifest: enough of it played no part in any choice of ours."""
 
 from __future__ import annotations
 

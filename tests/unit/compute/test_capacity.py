@@ -1,4 +1,4 @@
-"""What the machines have, and the share of it that a job gets."""
+"""Resources of machines, and a job's share of them."""
 
 from __future__ import annotations
 

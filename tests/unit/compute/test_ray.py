@@ -1,4 +1,4 @@
-"""What of the backend ray needs no Ray."""
+"""The parts of the backend ray that need no Ray."""
 
 from __future__ import annotations
 

@@ -183,7 +183,7 @@ def test_what_counts_as_a_path_of_a_machine() -> None:
 
 
 def test_snippets_of_the_readme_are_examples() -> None:
-    """What README shows are programs that tests run, but for how the role is written."""
+    """The programs in README are programs that tests run, except for the wording of the role."""
     names = ("pytorch_script_mode.py", "processing_sklearn.py", "tune_xgboost.py", "deploy_and_compare.py")
     programs = [(ROOT / "examples" / name).read_text() for name in names]
     shown = list(snippets(ROOT / "README.md", "python"))

@@ -25,7 +25,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "algorithms": {"toolkit", "serving"},
     "serving": set(),
 }
-"""Of the rooms that stand beside the layers, and of two among them."""
+"""The rooms beside the layers, and two among them."""
 
 
 def _contracts() -> list[dict[str, Any]]:

@@ -23,7 +23,7 @@ from sagewright.store.database import Database
 
 
 class Killed(BaseException):
-    """What the server was doing ends here."""
+    """Ends the server's work at this point."""
 
 
 @dataclass
@@ -97,7 +97,7 @@ class InlineBackend:
 
 
 class InlineEngine:
-    """What sagewright.engine.control.Engine does, one step after another and in the order of wakes."""
+    """Does the work of sagewright.engine.control.Engine, one step after another and in the order of wakes."""
 
     def __init__(self) -> None:
         self.reconcilers: list[Reconciler] = []
@@ -181,7 +181,7 @@ class InlineServer:
             host.desired = str(answer.desired)
 
     def advance(self, host: InlineHost, code: int = 0) -> None:
-        """What an agent does next: download, run, end as it is told or with `code`, upload, finish."""
+        """An agent's next step: download, run, end on request or with `code`, upload, finish."""
         if host.desired in {"gone", "finish"}:
             self.backend.hosts.pop(host.id, None)
         elif host.seq == 0:

@@ -1,4 +1,4 @@
-"""What a server of the version before has left: a plan that it did not live to launch, and agents that go on reporting.
+"""Remains of a server of the previous version: a plan that it did not launch, and agents that keep reporting.
 
 Recorded from that version; only secrets and paths were replaced.
 """

@@ -1,4 +1,4 @@
-"""The way to tracking servers: who gets there, what they are told of who asks, and what comes back."""
+"""The way to tracking servers: who gets there, the caller that they see, and the answers."""
 
 from __future__ import annotations
 

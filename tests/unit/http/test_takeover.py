@@ -46,7 +46,7 @@ async def app(scope: object, receive: object, send: object) -> None:
 
 @pytest.fixture
 def longer() -> Iterator[contextlib.ExitStack]:
-    """What is closed only after the server has ended."""
+    """Resources that are closed only after the server has ended."""
     with contextlib.ExitStack() as stack:
         yield stack
 

@@ -1,4 +1,4 @@
-"""What is opened, listed, made and replaced beneath a directory, with both ways of opening."""
+"""Opening, listing, creating and replacing beneath a directory, with both ways of opening."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def test_any_text_can_be_compared() -> None:
 
 def test_the_most_memory() -> None:
     assert len(read_json("[" + ",".join(["[]"] * 1_000_000) + "]")) == 1_000_000
-    with pytest.raises(ValueError, match=f"bytes in memory, and the most is {96 << 20}"):
+    with pytest.raises(ValueError, match=f"bytes in memory; the limit is {96 << 20}"):
         read_json("[" + ",".join(["[]"] * 1_200_000) + "]")
 
 
@@ -46,7 +46,7 @@ def test_values_that_take_too_much_memory_are_refused_before_they_are_made(
     text = "[" + ",".join([value] * 75_000) + "]"
     tracemalloc.start()
     try:
-        with pytest.raises(ValueError, match="bytes in memory, and the most is"):
+        with pytest.raises(ValueError, match="bytes in memory; the limit is"):
             read_json(text)
         assert tracemalloc.get_traced_memory()[1] < 5 * len(text)
     finally:

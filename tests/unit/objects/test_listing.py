@@ -78,7 +78,7 @@ def filled(objects: BucketStore) -> BucketStore:
 
 
 def test_a_marker_inside_a_common_prefix(filled: BucketStore) -> None:
-    """It has been told whole, as after the common prefix itself."""
+    """It has been returned completely, as after the common prefix itself."""
     assert filled.listing.keys("b", ListingQuery(delimiter="/"), "b/1/x").prefixes == ["z\U0010ffff/"]
     assert filled.listing.keys("b", ListingQuery(delimiter="/"), "b/").prefixes == ["z\U0010ffff/"]
 

@@ -1,4 +1,4 @@
-"""What runs next: in every order of ends, each step once, after all that it needs, and never more than may run at a time."""
+"""The next steps: in every order of ends, each step once, after all its dependencies, and never more than may run at a time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sagewright.pipelines.plan import LIVE, Frontier, Next, StepState, StepStatu
 def next_steps(
     steps: PipelineDefinition, states: Mapping[str, StepState], selected: frozenset[str] | None, most: int | None
 ) -> Next:
-    """What a frontier says that learnt of all the states at once."""
+    """The answer of a frontier that learnt all the states at once."""
     frontier = Frontier(steps, selected)
     for name, state in states.items():
         frontier.note(name, state)

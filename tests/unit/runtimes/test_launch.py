@@ -1,4 +1,4 @@
-"""What a request starts, and what cannot be started."""
+"""Programs that requests start, and requests that cannot be started."""
 
 from __future__ import annotations
 

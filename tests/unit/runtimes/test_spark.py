@@ -1,4 +1,4 @@
-"""What an environment with PySpark gets: the program that stands for Java, and which Java."""
+"""Content of an environment with PySpark: the program that stands for Java, and which Java."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Control groups: on plain directories for what each version is told, and for real where this machine has any."""
+"""Control groups: on plain directories for what is written for each version, and for real where this machine has any."""
 
 from __future__ import annotations
 

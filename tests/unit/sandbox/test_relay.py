@@ -1,4 +1,4 @@
-"""What a relay passes on, and to where."""
+"""Traffic that a relay passes on, and its destination."""
 
 from __future__ import annotations
 

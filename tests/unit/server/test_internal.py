@@ -25,7 +25,7 @@ from sagewright.wire.signatures.authentication import Authenticator
 
 @dataclass
 class Double:
-    """Stands for the engine, and notes whom it is told of."""
+    """Stands for the engine, and records the subjects that it is woken for."""
 
     woken: list[tuple[str, str]] = field(default_factory=list)
 

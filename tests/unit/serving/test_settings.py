@@ -1,4 +1,4 @@
-"""What the environment says about serving."""
+"""Settings of serving in the environment."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from sagewright.store.database import Database
 
 
 def rows_without_log(path: Path) -> int:
-    """What the file itself holds: what a reader finds who knows of no log."""
+    """Content of the file itself, as read without the log."""
     with sqlite3.connect(f"file:{path}?immutable=1", uri=True) as connection:
         return int(connection.execute("SELECT count(*) FROM numbers").fetchone()[0])
 

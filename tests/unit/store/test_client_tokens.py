@@ -1,4 +1,4 @@
-"""Requests with a token: done once, together with what they ask for, whoever sends them again."""
+"""Requests with a token: done once, together with what they ask for, however often they are sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The event log: nothing that is committed is missed, whoever reads it while it is written."""
+"""The event log: nothing that is committed is missed, even when it is read while it is written."""
 
 from __future__ import annotations
 

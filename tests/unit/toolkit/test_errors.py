@@ -1,4 +1,4 @@
-"""What of a script's output becomes the reason of the failure."""
+"""The part of a script's output that becomes the reason of the failure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A toolkit that waits for a built-in algorithm's job, with its modules imported, and what it does once it is told which."""
+"""A toolkit that waits for a built-in algorithm's job, with its modules imported, and what it does once it receives it."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ JOB: dict[str, Any] = {
 
 
 class Woken:
-    """An engine that only remembers what it was told."""
+    """An engine that only records its wakes."""
 
     def __init__(self) -> None:
         self.subjects: list[str] = []

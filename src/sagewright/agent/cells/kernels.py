@@ -73,7 +73,7 @@ class Kernels:
         try:
             (scratch / "ml").mkdir()
             if said := isolated.run(environment, scratch, self._argv, {VARIABLE: str(place)}):
-                sys.stderr.write(f"Nothing is compiled before the job: {said}\n")  # the agent's own log
+                sys.stderr.write(f"Kernels could not be compiled before the job: {said}\n")  # the agent's own log
                 return
             found = scratch / MADE / DIRECTORY / place.name
             if found.is_dir():

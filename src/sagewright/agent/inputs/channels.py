@@ -111,7 +111,7 @@ def _listed(channel: InputChannel, source: ObjectSource) -> Iterator[ChannelMemb
     if skipped and not given:
         raise ClientError(
             f'{channel.title}: FastFile mode needs an S3Uri that names a folder or an object, and "{channel.data.uri}" '
-            "is only the beginning of names."
+            "is only a prefix of names."
         )
 
 

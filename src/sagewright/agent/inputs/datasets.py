@@ -36,20 +36,20 @@ def check_queries(host: HostFile, *, own_image: bool) -> None:
 def _refusal(host: HostFile, query: Query, *, own_image: bool) -> str:
     if query.engine != QueryEngine.ATHENA:
         return (
-            f"there is no Amazon Redshift here, so the query of the cluster '{query.source}' cannot be run; put its result into S3 "
-            "and name it in S3Input."
+            f"Sagewright has no Amazon Redshift, so the query of the cluster '{query.source}' cannot be run; put its result into "
+            "S3 and name it in S3Input."
         )
     if query.mode != "File":
-        return f"the result of a query is given in File mode alone, not in {query.mode} mode."
+        return f"the result of a query is available only in File mode, not in {query.mode} mode."
     if own_image:
         return (
-            "queries run on DuckDB in an environment that Sagewright makes, which an image of your own does not have; put the "
+            "queries run on DuckDB in an environment that Sagewright builds, which a custom image does not have; put the "
             "result into S3 and name it in S3Input."
         )
     if not host.athena_tables:
         return (
-            f"the tables of the database '{query.source}' are not known, for there is no Glue Data Catalog here: have the "
-            "server's setting athena_tables name the S3 prefix below which they are, as <database>/<table>/."
+            f"the tables of the database '{query.source}' are unknown, because Sagewright has no Glue Data Catalog: set the "
+            "server's setting athena_tables to the S3 prefix below which they are, as <database>/<table>/."
         )
     return ""
 

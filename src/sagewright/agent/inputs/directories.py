@@ -159,5 +159,5 @@ def safe_path(member: ChannelMember) -> str:
 def _clash(one: Stored, other: Stored) -> ClientError:
     return ClientError(
         f"Data download failed:{one.uri} and {other.uri} cannot both be files of one directory; "
-        "give them to channels of their own or use Pipe mode"
+        "put them into separate channels or use Pipe mode"
     )

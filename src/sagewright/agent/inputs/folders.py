@@ -31,7 +31,7 @@ def folder_views(host: HostFile, ml: OptMl, sandbox: Sandbox, log: Callable[[str
             writable = True
         strangers = given["unprivileged"].given and not given["shared_views"].given
         if writable and strangers and not mode & stat.S_IWOTH:
-            log(f"{title}: {folder} does not let others write, and the job's users are none of this machine's.")
+            log(f"{title}: {folder} does not let others write, and the job's users do not exist on this machine.")
         (ml.root / one.place).mkdir(parents=True, exist_ok=True)
         views.append(View(root, one.place, "write" if writable else "read", beneath))
     return views

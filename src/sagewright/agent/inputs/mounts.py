@@ -50,10 +50,10 @@ def no_mounts_reason() -> str | None:
         try:
             done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_PROBE_S, cwd="/")
         except (OSError, subprocess.TimeoutExpired) as error:
-            return f"a FUSE mount could not be tried: {error}"
+            return f"cannot test a FUSE mount: {error}"
     if done.returncode == 0:
         return None
-    return f"no FUSE mount can be made: {(done.stderr.strip().splitlines() or ['it failed silently'])[-1]}"
+    return f"FUSE cannot mount: {(done.stderr.strip().splitlines() or ['it failed silently'])[-1]}"
 
 
 @contextmanager

@@ -84,7 +84,7 @@ class PipeWriter:
                 return Path(stored.file).open("rb", buffering=0)
             except FileNotFoundError:
                 (stored,) = self._source.find([(stored.bucket, stored.key)])
-        raise FileNotFoundError(errno.ENOENT, "the object was replaced again and again", stored.uri)
+        raise FileNotFoundError(errno.ENOENT, "the object was replaced repeatedly", stored.uri)
 
 
 def splice(file: int, pipe: int, size: int) -> None:
@@ -122,7 +122,7 @@ def gunzip(chunks: Iterable[bytes], name: str) -> Iterator[bytes]:
     except zlib.error as error:
         raise ClientError(f"Data download failed:{name} cannot be decompressed as Gzip: {error}") from error
     if begun and not unpacker.eof:
-        raise ClientError(f"Data download failed:{name} cannot be decompressed as Gzip: it is cut off")
+        raise ClientError(f"Data download failed:{name} cannot be decompressed as Gzip: it is truncated")
 
 
 def _head(size: int, name: str) -> bytes:

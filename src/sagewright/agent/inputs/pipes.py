@@ -95,7 +95,5 @@ class Pipe:
         opened = os.open(self._path(self._epoch), flags | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=self._directory)
         if not stat.S_ISFIFO(os.fstat(opened).st_mode):
             os.close(opened)
-            raise OSError(
-                errno.EINVAL, "the job has put something else in the place of the pipe", self._path(self._epoch)
-            )
+            raise OSError(errno.EINVAL, "the job has replaced the pipe", self._path(self._epoch))
         return opened

@@ -135,7 +135,7 @@ def _tfrecord(pieces: Pieces, limit: int) -> Iterator[bytes]:
 
 def _check(size: int, limit: int) -> None:
     if size > limit:
-        raise BadRecord(f"a record has more than {limit} bytes, which is all that one may have (MaxPayloadInMB)")
+        raise BadRecord(f"a record has more than {limit} bytes, the limit (MaxPayloadInMB)")
 
 
 _SPLITTERS: dict[str, Callable[[Pieces, int], Iterator[bytes]]] = {

@@ -36,7 +36,7 @@ def path_fault(path: str) -> str | None:
     if "" in steps or "." in steps:
         return "it has an empty step or '.'"
     if "\0" in path:
-        return "it holds a zero byte"
+        return "it contains a zero byte"
     if any(len(step.encode(errors="replace")) > LONGEST_NAME for step in steps):
         return f"a step of it is longer than {LONGEST_NAME} bytes"
     return None

@@ -51,7 +51,7 @@ class Parts:
                 self._delivery.claim(size, f"/opt/ml/{path}")
                 if size > (free := self._delivery.disk.free()):
                     raise ClientError(
-                        f"Artifact upload failed:{FULL}: /opt/ml/{path} has {gib(size)} to hand over, {gib(free)} free here."
+                        f"Artifact upload failed:{FULL}: /opt/ml/{path} has {gib(size)} to send, {gib(free)} free here."
                     )
             pack(directory, archive, False, self._delivery, left_out)
         finally:

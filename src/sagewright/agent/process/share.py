@@ -80,8 +80,8 @@ class HostShare:
         killed, refused = self._group.out_of_memory(), self._group.refused_processes()
         if killed:
             self._log(
-                f"Out of memory: the job used more than the {self._share.memory_gb:g} GiB that it has of {self._kind} here, and "
-                f"the system killed {killed} of its processes."
+                f"Out of memory: the job used more than the {self._share.memory_gb:g} GiB that it may use of {self._kind} here, "
+                f"and the system killed {killed} of its processes."
             )
         if refused:
             self._log(f"The job was refused more than {self._share.processes} processes and threads.")

@@ -90,7 +90,7 @@ class LogBook:
         if self._beyond():
             self._reporter.log(
                 f"This host has logged {self._limit // _MIB} MiB, all that is kept of a host (setting log_limit_mb): "
-                "of what follows only the end will be."
+                "of the rest, only the end will be kept."
             )
 
     def close(self) -> None:
@@ -128,8 +128,8 @@ class LogBook:
             size -= len(kept.popleft()) + 1
             self._skipped += 1
         if self._skipped:
-            reason = "" if self._beyond() else ", since the server was away"
-            self._reporter.log(f"{self._skipped} lines were left out here{reason}.")
+            reason = "" if self._beyond() else ", because the server was unreachable"
+            self._reporter.log(f"{self._skipped} lines were left out{reason}.")
         for text in kept:
             self._reporter.log(text)
         self._tail.clear()

@@ -85,7 +85,7 @@ class MetricScanner:
         """Stops looking for metrics."""
         if self._definitions:
             self._definitions = []
-            self._notes.append("Metrics were not looked for in the last lines: their regexes take too long.")
+            self._notes.append("The last lines were not searched for metrics: the regexes take too long.")
 
     def _search(self, definition: _Definition, line: str, data: bytes) -> tuple[str | None, float]:
         """Returns the match, and the CPU time beyond what is allowed."""
@@ -99,7 +99,7 @@ class MetricScanner:
             return caught, 0.0
         definition.overrun_s += overrun_s
         if definition.overrun_s >= OVERRUN_S:
-            self._notes.append(f"Metric '{definition.name}' is no longer looked for: its regex takes too long.")
+            self._notes.append(f"Metric '{definition.name}' is no longer searched for: its regex takes too long.")
         return caught, overrun_s
 
     def _leave_out(self, name: str, value: float) -> None:
@@ -112,11 +112,11 @@ class MetricScanner:
         try:
             guarded = None if linear is not None else _guarded(pattern)
         except (re.error, ValueError, RecursionError, OverflowError) as error:
-            self._notes.append(f"Metric '{name}' is not looked for: its regex cannot be used ({error}).")
+            self._notes.append(f"Metric '{name}' is ignored: its regex cannot be used ({error}).")
             return None
         groups = linear.groups if linear is not None else guarded.groups if guarded else 0
         if not groups:
-            self._notes.append(f"Metric '{name}' is not looked for: its regex has no group that gives the value.")
+            self._notes.append(f"Metric '{name}' is ignored: its regex has no group that captures the value.")
             return None
         return _Definition(name, linear, guarded)
 

@@ -196,7 +196,7 @@ class Reporter:
                 self._connection.know(answer.get("servers", ()))
                 return str(answer["desired"])
             except (ValueError, KeyError, TypeError, AttributeError) as error:
-                raise ServerAway(f"an answer that is none of Sagewright's: {body[:100]!r}") from error
+                raise ServerAway(f"an answer that does not come from Sagewright: {body[:100]!r}") from error
         self._faults += status >= 500 and status not in _AWAY
         if status in _AWAY or (status >= 500 and self._faults < FAULTS[min(self._slimmed, 1)]):
             raise ServerAway(f"status {status}")

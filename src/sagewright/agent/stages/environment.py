@@ -33,14 +33,14 @@ class JobEnvironment:
         ClientError."""
         context, image = self._context, self._context.image
         if not has_environment(image):
-            context.reporter.log(f"Image {image.uri}: a container of its own.")
+            context.reporter.log(f"Image {image.uri}: runs as a custom container.")
             self._log_warnings()
             return None
         try:
             with context.volume.making() if context.environments.ready(image) is None else nullcontext():
                 environment = context.environments.ensure(image, context.say_status)
         except EnvironmentFailed as error:
-            raise ClientError(f"No environment can be made for the image {image.uri}: {error}") from error
+            raise ClientError(f"Cannot build an environment for the image {image.uri}: {error}") from error
         context.reporter.log(describe_choice(image, environment) + context.share.not_held())
         self._log_warnings()
         return environment

@@ -189,7 +189,7 @@ class _Server:
         except TimeoutError as error:
             raise RequestFailed(0, f"The model did not answer within {self._transform.timeout_s} s.") from error
         except (ContainerUnreachable, Broken) as error:
-            raise RequestFailed(0, f"The model's server could not be asked: {error}") from error
+            raise RequestFailed(0, f"The model's server could not be reached: {error}") from error
         if not 200 <= answer.status < 300:
             raise RequestFailed(answer.status, answer.body[:4096].decode(errors="replace"))
         return AnswerBody(answer.body, answer.file), answer.headers.get("content-type", "")

@@ -127,7 +127,7 @@ class Restarts:
         """Waits before the restart. Raises JobStopped, JobGone."""
         if steady:
             self._next_s = _BACKOFF_S
-        self._log(f"The model server ended with exit code {ended.code}; it is started again in {self._next_s:g} s.")
+        self._log(f"The model server ended with exit code {ended.code}; it is restarted in {self._next_s:g} s.")
         until = time.monotonic() + self._next_s
         while (left := until - time.monotonic()) > 0:
             self._control.check()

@@ -159,7 +159,7 @@ def _read(text: bytes) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise UserError(f"the request is no JSON: {error}") from error
+        raise UserError(f"the request is not JSON: {error}") from error
 
 
 def _most(given: Any) -> int:

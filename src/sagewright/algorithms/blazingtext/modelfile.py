@@ -166,21 +166,21 @@ class _Reader:
 
     def _need(self, size: int) -> None:
         if size < 0 or self.place + size > len(self.content):
-            raise UserError("the model file is cut off, or no model of fastText's")
+            raise UserError("the model file is truncated, or not a fastText model")
 
 
 def read(path: Path) -> ModelFile:
     """Raises UserError for a file that is broken or isn't a fastText model."""
     with path.open("rb") as stream:
         if path.stat().st_size < 8:
-            raise UserError(f"{path.name} is no model of fastText's: it has {path.stat().st_size} bytes")
+            raise UserError(f"{path.name} is not a fastText model: it has {path.stat().st_size} bytes")
         reader = _Reader(mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ))
     magic, version = reader.numbers("2i")
     if magic != MAGIC or version not in (OLD, VERSION):
-        raise UserError(f"{path.name} is no model of fastText's of version {OLD} or {VERSION}")
+        raise UserError(f"{path.name} is not a fastText model of version {OLD} or {VERSION}")
     arguments = Arguments(*reader.numbers("12id"))
     if not (0 < arguments.dim <= MOST_DIMENSIONS and arguments.bucket >= 0 and arguments.model in (1, 2, 3)):
-        raise UserError(f"{path.name} says of itself what can't be: {arguments}")
+        raise UserError(f"{path.name} has an impossible header: {arguments}")
     words, labels, kept = _entries(reader)
     most = 0 if version == OLD and arguments.model == SUPERVISED else arguments.maxn
     grams = Grams(arguments.bucket, arguments.wordNgrams, arguments.minn, most, kept)
@@ -208,7 +208,7 @@ def _check(model: ModelFile, name: str) -> None:
 def _entries(reader: _Reader) -> tuple[Vocabulary, Vocabulary, dict[int, int] | None]:
     size, words, labels, _, pruned = reader.numbers("3i2q")
     if not (words >= 0 and labels >= 0 and words + labels == size <= MOST_ENTRIES and -1 <= pruned <= MOST_ENTRIES):
-        raise UserError("the model file has numbers of words that can't be")
+        raise UserError("the model file has impossible numbers of words")
     entries = [(reader.word(), *reader.numbers("qb")) for _ in range(size)]
     if any(kind != (number >= words) for number, (_, _, kind) in enumerate(entries)):
         raise UserError("the model file has words after its labels")
@@ -216,7 +216,7 @@ def _entries(reader: _Reader) -> tuple[Vocabulary, Vocabulary, dict[int, int] | 
     names = [word for word, _, _ in entries]
     kept = None if pruned < 0 else dict(reader.array("<i4", pruned, 2).tolist())
     if kept and min(kept.values()) < 0:
-        raise UserError("the model file has rows that can't be")
+        raise UserError("the model file has an impossible number of rows")
     return Vocabulary(names[:words], counts[:words]), Vocabulary(names[words:], counts[words:]), kept
 
 
@@ -238,7 +238,7 @@ def _quantised(reader: _Reader) -> Matrix:
     (size,) = reader.numbers("i")
     parts = size // rows if rows else 0
     if size != parts * rows:
-        raise UserError("the model file has codes that can't be")
+        raise UserError("the model file has impossible codes")
     codes = reader.array("u1", rows, parts)
     pieces = list(_centroids(reader, width, parts))
     norms = None
@@ -253,6 +253,6 @@ def _centroids(reader: _Reader, width: int, parts: int) -> Iterator[np.ndarray]:
     """256 centroids for each part of a vector, (256, its width) float32."""
     dim, count, size, last = reader.numbers("4i")
     if (dim, count) != (width, parts) or size < 1 or last < 1 or size * (count - 1) + last != dim:
-        raise UserError("the model file has centroids that can't be")
+        raise UserError("the model file has impossible centroids")
     for part in range(count):
         yield reader.array("<f4", 256, last if part == count - 1 else size)

@@ -51,10 +51,10 @@ def read(job: Job, channel: str, *, empty: bool = False) -> Text:
             parts.append(np.fromiter(map(numbers.__getitem__, tokens), np.int32, len(tokens)))
             size += parts[-1].nbytes
             if 2 * size + WORD_BYTES * len(numbers) > most:
-                raise UserError(f"Channel {channel} has more text than the job's memory has room for.")
+                raise UserError(f"Channel {channel} has more text than fits into the job's memory.")
     ids = np.concatenate(parts)
     if not empty and not (ids != 0).any():
-        raise UserError(f"No data in channel {channel}: it holds no word.")
+        raise UserError(f"No data in channel {channel}: it contains no word.")
     return Text(list(numbers), ids)
 
 
@@ -106,7 +106,7 @@ def _object(line: bytes, path: Path) -> bytes:
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path.name} is not JSON Lines: {error}") from error
     if not isinstance(found, dict) or not isinstance(found.get("source"), str):
-        raise UserError(f'{path.name} has a line that is no {{"source": text, "label": label}}')
+        raise UserError(f'{path.name} has a line that is not {{"source": text, "label": label}}')
     return _line(found["source"], found.get("label", []), path)
 
 
@@ -133,7 +133,7 @@ def _line(text: str, label: Any, path: Path) -> bytes:
     for each in labels:
         if isinstance(each, bool) or not isinstance(each, (int, str)) or len(str(each).split()) != 1:
             raise UserError(
-                f"{path.name} has a label that is no number, no word and no list of them: {str(each)[:50]!r}"
+                f"{path.name} has a label that is neither a number, a word nor a list of them: {str(each)[:50]!r}"
             )
         name = str(each).encode()
         names.append(name if name.startswith(LABEL) else LABEL + name)

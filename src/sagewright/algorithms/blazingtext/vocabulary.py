@@ -77,8 +77,8 @@ def chosen(counts: np.ndarray, least: int) -> np.ndarray:
 
 def buckets_for(distinct: int) -> int:
     """A power of two with room for `distinct` n-grams, at most 2,000,000."""
-    wanted = max(FEWEST_BUCKETS, PER_NGRAM * distinct)
-    return int(min(MOST_BUCKETS, 1 << (wanted - 1).bit_length()))
+    needed = max(FEWEST_BUCKETS, PER_NGRAM * distinct)
+    return int(min(MOST_BUCKETS, 1 << (needed - 1).bit_length()))
 
 
 class Subwords:

@@ -38,7 +38,7 @@ def require_equal(before: Mapping[str, object], now: Mapping[str, object]) -> No
 
 
 @contextmanager
-def unpacked(channel: Path, wanted: Callable[[str], bool]) -> Iterator[Path]:
+def unpacked(channel: Path, selected: Callable[[str], bool]) -> Iterator[Path]:
     """A folder with the files whose base names are `wanted`, from `model.tar.gz` in the channel's folder, or from the folder
     itself.
 
@@ -50,20 +50,20 @@ def unpacked(channel: Path, wanted: Callable[[str], bool]) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory() as folder:
         try:
-            _unpack(archives[0], Path(folder), wanted)
+            _unpack(archives[0], Path(folder), selected)
         except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
             raise UserError(f"{archives[0].name} of channel model can't be read: {error}") from error
         yield Path(folder)
 
 
-def _unpack(archive: Path, folder: Path, wanted: Callable[[str], bool]) -> None:
+def _unpack(archive: Path, folder: Path, selected: Callable[[str], bool]) -> None:
     left = MOST_BYTES
     with tarfile.open(archive, "r|gz") as packed:
         for number, member in enumerate(packed):
             if number >= MOST_MEMBERS:
                 raise UserError(f"{archive.name} of channel model has more than {MOST_MEMBERS} files")
             name = Path(member.name).name
-            if not member.isfile() or not name or not wanted(name):
+            if not member.isfile() or not name or not selected(name):
                 continue
             if member.size > left:
                 raise UserError(f"{archive.name} of channel model has more than {MOST_BYTES} bytes of weights")

@@ -10,7 +10,7 @@ GPUS = Hyperparameter(
     "_num_gpus",
     Either(("auto",), Integer("[0, +inf)")),
     default="auto",
-    note="0: the CPUs, even where there is a GPU; else one GPU at each host, where it has one",
+    note="0: the CPUs, even with a GPU; otherwise one GPU on each host that has one",
 )
 
 PRECISION = Hyperparameter(

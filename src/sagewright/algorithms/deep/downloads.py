@@ -55,4 +55,6 @@ def _download(url: str, path: Path, digest: str) -> None:
             file.write(part)
     if not found.hexdigest().startswith(digest):
         path.unlink()
-        raise UserError(f"What came from {url} is not what its name says: its SHA-256 is {found.hexdigest()}")
+        raise UserError(
+            f"The download from {url} does not match the digest in its name: its SHA-256 is {found.hexdigest()}"
+        )

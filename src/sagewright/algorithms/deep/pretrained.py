@@ -40,28 +40,28 @@ class PretrainedWeights:
     names: tuple[str, ...]
 
 
-def find(job: Job, wanted: PretrainedWeights, environment: Mapping[str, str] = os.environ) -> dict[str, torch.Tensor]:
+def find(job: Job, weights: PretrainedWeights, environment: Mapping[str, str] = os.environ) -> dict[str, torch.Tensor]:
     """The tensors of the first file that is found, by torch's names. Raises UserError if there is none, or if it can't be read."""
     looked = []
     for place in _places(job, environment):
         looked.append(str(place))
-        for name in wanted.names:
+        for name in weights.names:
             if (place / name).is_file():
                 return _told(place / name)
     kept, source = _Kept(environment), environment.get(FROM_NETWORK, "")
     with tempfile.TemporaryDirectory() as folder:
-        if (path := kept.fetch(wanted.names, Path(folder))) is not None:
+        if (path := kept.fetch(weights.names, Path(folder))) is not None:
             return _told(path)
         looked.append(kept.where)
         if source:
             looked.append(source)
-            if (path := downloads.fetch(source, wanted.names, Path(folder))) is not None:
+            if (path := downloads.fetch(source, weights.names, Path(folder))) is not None:
                 kept.keep(path)
                 return _told(path)
     raise UserError(
-        f"There are no pretrained weights of {wanted.network} here: looked for {' or '.join(wanted.names)} in {', '.join(looked)}. "
-        f"{'' if source else 'Nothing is downloaded (setting weights_from_network). '}There is no JumpStart catalogue here: "
-        f"get the file and run `sagewright weights add {wanted.names[0]}`, or train without use_pretrained_model."
+        f"No pretrained weights for {weights.network} were found: looked for {' or '.join(weights.names)} in {', '.join(looked)}. "
+        f"{'' if source else 'Nothing is downloaded (setting weights_from_network). '}Sagewright has no JumpStart catalogue: "
+        f"get the file and run `sagewright weights add {weights.names[0]}`, or train without use_pretrained_model."
     )
 
 
@@ -71,9 +71,9 @@ def read(path: Path) -> dict[str, torch.Tensor]:
         found = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
     except (SafetensorError, pickle.UnpicklingError, RuntimeError, ValueError, OSError, EOFError, LookupError) as error:
         text = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise UserError(f"{path.name} is no file of weights alone: {text[:200]}") from error
+        raise UserError(f"{path.name} is not a plain file of weights: {text[:200]}") from error
     if not isinstance(found, Mapping) or not all(isinstance(each, torch.Tensor) for each in found.values()):
-        raise UserError(f"{path.name} is no file of weights alone: it must hold tensors by their names")
+        raise UserError(f"{path.name} is not a plain file of weights: it must map names to tensors")
     return {str(name): tensor for name, tensor in found.items()}
 
 

@@ -19,8 +19,8 @@ from sagewright.algorithms.firstparty import artefact
 
 _MXNET = (0x112).to_bytes(8, "little")
 _OF_AWS = (
-    "a model that was trained by the algorithm on AWS can't be read here. Train it here on the same data, or serve it with a "
-    "script of your own in an MXNet image."
+    "a model that was trained by the algorithm on AWS can't be read. Train it again on the same data, or serve it with "
+    "your own script in an MXNet image."
 )
 MOST_JSON_BYTES = 1 << 26
 _SHOWN = 3
@@ -40,11 +40,11 @@ def read(path: Path) -> dict[str, torch.Tensor]:
         raise UserError(f"There is no model in {path.parent}: a file {path.name} is expected.")
     with path.open("rb") as stream:
         if stream.read(8) == _MXNET:
-            raise UserError(f"{path.name} is a file of MXNet's: {_OF_AWS}")
+            raise UserError(f"{path.name} is an MXNet file: {_OF_AWS}")
     try:
         tensors: dict[str, torch.Tensor] = load_file(path)
     except (SafetensorError, ValueError, OSError) as error:
-        raise UserError(f"{path.name} is no safetensors file: {error}") from error
+        raise UserError(f"{path.name} is not a safetensors file: {error}") from error
     return tensors
 
 
@@ -52,7 +52,7 @@ def read_symbol(path: Path) -> Any:
     """The content of a file that describes a network. Raises UserError; an MXNet network is reported as such."""
     document = read_json(path)
     if isinstance(document, dict) and "nodes" in document:
-        raise UserError(f"{path.name} is a network of MXNet's: {_OF_AWS}")
+        raise UserError(f"{path.name} is an MXNet network: {_OF_AWS}")
     return document
 
 
@@ -62,16 +62,18 @@ def fill(module: torch.nn.Module, tensors: Tensors, what: str) -> None:
     module.load_state_dict(dict(tensors))
 
 
-def check(wanted: Tensors, given: Tensors, what: str) -> None:
+def check(expected: Tensors, given: Tensors, what: str) -> None:
     """Raises UserError if the names, shapes or types of `given` differ from those of `wanted`."""
-    missing, extra = sorted(wanted.keys() - given.keys()), sorted(given.keys() - wanted.keys())
+    missing, extra = sorted(expected.keys() - given.keys()), sorted(given.keys() - expected.keys())
     if missing or extra:
         said = [f"it lacks {_some(missing)}"] * bool(missing) + [f"it has {_some(extra)} too many"] * bool(extra)
-        raise UserError(f"{what} is of another network: {'; '.join(said)}.")
-    for name, tensor in wanted.items():
+        raise UserError(f"{what} belongs to another network: {'; '.join(said)}.")
+    for name, tensor in expected.items():
         other = given[name]
         if other.shape != tensor.shape or other.dtype != tensor.dtype:
-            raise UserError(f"{what} is of another network: {name} is {_form(other)}, and {_form(tensor)} is expected.")
+            raise UserError(
+                f"{what} belongs to another network: {name} is {_form(other)}, and {_form(tensor)} is expected."
+            )
 
 
 def write_json(path: Path, document: Mapping[str, Any] | list[Any]) -> None:
@@ -85,11 +87,11 @@ def read_json(path: Path) -> Any:
         raise UserError(f"There is no model in {path.parent}: a file {path.name} is expected.")
     size = path.stat().st_size
     if size > MOST_JSON_BYTES:
-        raise UserError(f"{path.name} has {size} bytes; {MOST_JSON_BYTES} are the most that are read.")
+        raise UserError(f"{path.name} has {size} bytes; the limit is {MOST_JSON_BYTES}.")
     try:
         return json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{path.name} is no JSON: {error}") from error
+        raise UserError(f"{path.name} is not JSON: {error}") from error
 
 
 def _some(names: list[str]) -> str:

@@ -23,7 +23,7 @@ DECLARATION = Declaration(
     repositories=("forecasting-deepar",),
     hyperparameters=(
         Hyperparameter(
-            "context_length", POSITIVE, required=True, recommended=("1", "200"), note="steps that a forecast is made from"
+            "context_length", POSITIVE, required=True, recommended=("1", "200"), note="number of past steps that a forecast uses"
         ),
         Hyperparameter("epochs", POSITIVE, required=True, recommended=("1", "1000"), note="at most"),
         Hyperparameter("prediction_length", POSITIVE, required=True, note="steps that are forecast"),

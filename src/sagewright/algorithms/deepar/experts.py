@@ -84,8 +84,8 @@ def _deseasonalised(table: np.ndarray, lengths: np.ndarray, season: int) -> tupl
         if multiplies[number] and index.min() <= 0.01:
             continue
         seasonal[number] = index
-    told = seasonal[:, phase]
-    return np.where(inside, np.where(multiplies[:, None], table / told, table - told), 0), seasonal, multiplies
+    effects = seasonal[:, phase]
+    return np.where(inside, np.where(multiplies[:, None], table / effects, table - effects), 0), seasonal, multiplies
 
 
 def _is_seasonal(row: np.ndarray, season: int) -> bool:

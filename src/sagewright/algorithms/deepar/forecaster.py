@@ -46,15 +46,17 @@ class Forecaster:
     ) -> np.ndarray:
         layout = panel.layout
         windows = panel.windows(rows, cuts)
-        told = inputs.told(windows, self.scaling, self.normal)
+        network_inputs = inputs.told(windows, self.scaling, self.normal)
         place = next(self.network.parameters()).device
         cat = torch.from_numpy(windows.cat).to(place)
-        known = torch.from_numpy(told.x).to(place)
+        known = torch.from_numpy(network_inputs.x).to(place)
         _, state = self.network(known[:, : layout.context], cat)
         state = (state[0].repeat_interleave(samples, dim=1), state[1].repeat_interleave(samples, dim=1))
         cat = cat.repeat_interleave(samples, dim=0)
-        levels = told.levels.repeated(samples)
-        low, high = (np.repeat(end, samples) for end in inputs.bounds(windows, self.scaling, told.levels, self.reach))
+        levels = network_inputs.levels.repeated(samples)
+        low, high = (
+            np.repeat(end, samples) for end in inputs.bounds(windows, self.scaling, network_inputs.levels, self.reach)
+        )
         back = (1, *layout.lags)
         paths = torch.zeros((len(rows) * samples, layout.horizon), device=place)
         for number in range(layout.horizon):

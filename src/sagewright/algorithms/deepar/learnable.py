@@ -107,10 +107,10 @@ def _survey(run: Run, held: Learnable) -> Learnable:
     known = ~np.isnan(windows.history).all(axis=1)
     levels = held.scaling.levels(windows.history)
     plain = inputs.plain(windows, levels)[known].reshape(-1, 2 + panel.layout.features).astype(np.float64)
-    seen = ~np.isnan(windows.values) & known[:, None]
-    wider = np.repeat(np.log(levels.factor)[:, None], seen.shape[1], axis=1)[seen]
+    observed = ~np.isnan(windows.values) & known[:, None]
+    wider = np.repeat(np.log(levels.factor)[:, None], observed.shape[1], axis=1)[observed]
     sums = [
-        *plain.sum(axis=0), *(plain**2).sum(axis=0), float(len(plain)), wider.sum(), float(seen.sum()),
+        *plain.sum(axis=0), *(plain**2).sum(axis=0), float(len(plain)), wider.sum(), float(observed.sum()),
         levels.shift[known].sum(), np.log(levels.factor[known]).sum(), float(known.sum()),
     ]  # fmt: skip
     totals: list[Any] = run.together.total([float(each) for each in sums])
@@ -121,7 +121,7 @@ def _survey(run: Run, held: Learnable) -> Learnable:
     scaling = replace(held.scaling, usual=(shift / usable, math.exp(factor / usable)))
     some = Levels(levels.shift[known], levels.factor[known], levels.unrest[known])
     scaling = scaling.with_categories(some, windows.cat[known], panel.layout.cardinality, run.together.total)
-    reach = run.together.most(math.ceil(100 * _reach(held, windows, levels, seen))) / 100
+    reach = run.together.most(math.ceil(100 * _reach(held, windows, levels, observed))) / 100
     return replace(
         held,
         scaling=scaling,
@@ -131,11 +131,11 @@ def _survey(run: Run, held: Learnable) -> Learnable:
     )
 
 
-def _reach(held: Learnable, windows: Windows, levels: Levels, seen: np.ndarray) -> float:
+def _reach(held: Learnable, windows: Windows, levels: Levels, observed: np.ndarray) -> float:
     """The distance of nearly all values from the range of the values that preceded them, in multiples of that range."""
-    told = held.scaling.relative(windows.values, levels)
+    scaled = held.scaling.relative(windows.values, levels)
     low, high = inputs.ends(windows, held.scaling, levels)
-    beyond = np.maximum(np.maximum(low[:, None] - told, told - high[:, None]), 0) / inputs.spans(low, high)[:, None]
-    later = seen.copy()
+    beyond = np.maximum(np.maximum(low[:, None] - scaled, scaled - high[:, None]), 0) / inputs.spans(low, high)[:, None]
+    later = observed.copy()
     later[:, : held.panel.layout.context] = False
     return max(NEAREST, float(np.quantile(beyond[later], WILDEST))) if later.any() else NEAREST

@@ -41,9 +41,9 @@ def _positive(said: Tensor) -> Tensor:
     return functional.softplus(said - 1) + LEAST
 
 
-def _gaussian(said: Tensor, told: Tensor, _factor: Tensor) -> Tensor:
+def _gaussian(said: Tensor, target: Tensor, _factor: Tensor) -> Tensor:
     deviation = _positive(said[..., 1])
-    return 0.5 * math.log(2 * math.pi) + deviation.log() + 0.5 * ((told - said[..., 0]) / deviation) ** 2
+    return 0.5 * math.log(2 * math.pi) + deviation.log() + 0.5 * ((target - said[..., 0]) / deviation) ** 2
 
 
 def _draw_gaussian(said: Tensor, _factor: np.ndarray, random: np.random.Generator) -> np.ndarray:
@@ -51,9 +51,9 @@ def _draw_gaussian(said: Tensor, _factor: np.ndarray, random: np.random.Generato
     return place + deviation * random.standard_normal(len(place))
 
 
-def _student(said: Tensor, told: Tensor, _factor: Tensor) -> Tensor:
+def _student(said: Tensor, target: Tensor, _factor: Tensor) -> Tensor:
     deviation, degrees = _positive(said[..., 1]), DEGREES + functional.softplus(said[..., 2] + 1)
-    squared = ((told - said[..., 0]) / deviation) ** 2
+    squared = ((target - said[..., 0]) / deviation) ** 2
     constant = torch.lgamma(degrees / 2) - torch.lgamma((degrees + 1) / 2) + 0.5 * torch.log(math.pi * degrees)
     return constant + deviation.log() + (degrees + 1) / 2 * torch.log1p(squared / degrees)
 
@@ -71,9 +71,9 @@ def _counts(said: Tensor, factor: Tensor) -> tuple[Tensor, Tensor]:
     return mean, (functional.softplus(said[..., 1]) + 1e-6) / factor.sqrt()
 
 
-def _negative_binomial(said: Tensor, told: Tensor, factor: Tensor) -> Tensor:
+def _negative_binomial(said: Tensor, target: Tensor, factor: Tensor) -> Tensor:
     mean, shape = _counts(said, factor)
-    value, rest = told * factor, 1 / shape
+    value, rest = target * factor, 1 / shape
     constant = torch.lgamma(value + 1) + torch.lgamma(rest) - torch.lgamma(value + rest)
     return constant + rest * torch.log1p(shape * mean) - value * (torch.log(shape * mean) - torch.log1p(shape * mean))
 
@@ -83,9 +83,9 @@ def _draw_counts(said: Tensor, factor: np.ndarray, random: np.random.Generator) 
     return random.poisson(np.minimum(random.gamma(1 / shape, shape * mean), 1e15)) / factor
 
 
-def _beta(said: Tensor, told: Tensor, _factor: Tensor) -> Tensor:
+def _beta(said: Tensor, target: Tensor, _factor: Tensor) -> Tensor:
     one, other = _shapes(said)
-    value = told.clamp(EDGE, 1 - EDGE)
+    value = target.clamp(EDGE, 1 - EDGE)
     constant = torch.lgamma(one) + torch.lgamma(other) - torch.lgamma(one + other)
     return constant - (one - 1) * value.log() - (other - 1) * torch.log1p(-value)
 
@@ -100,8 +100,8 @@ def _draw_beta(said: Tensor, _factor: np.ndarray, random: np.random.Generator) -
     return np.asarray(random.beta(one, other))
 
 
-def _absolute(said: Tensor, told: Tensor, _factor: Tensor) -> Tensor:
-    return (told - said[..., 0]).abs()
+def _absolute(said: Tensor, target: Tensor, _factor: Tensor) -> Tensor:
+    return (target - said[..., 0]).abs()
 
 
 def _draw_none(said: Tensor, _factor: np.ndarray, _random: np.random.Generator) -> np.ndarray:

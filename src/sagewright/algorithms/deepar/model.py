@@ -100,10 +100,10 @@ class Model:
         try:
             model = cls._of(document)
         except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
-            raise UserError(f"{SYMBOL} describes no DeepAR model: {error!r}") from error
+            raise UserError(f"{SYMBOL} does not describe a DeepAR model: {error!r}") from error
         weights.fill(model.network, tensors, PARAMS)
         if not all(bool(torch.isfinite(tensor).all()) for tensor in tensors.values()):
-            raise UserError(f"{PARAMS} has weights that are no numbers.")
+            raise UserError(f"{PARAMS} has weights that are not numbers.")
         return model
 
     @classmethod

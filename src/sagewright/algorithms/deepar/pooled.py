@@ -67,10 +67,10 @@ def measured(names: tuple[str, ...], panel: Panel, network: Forecasting, scaling
     medians = np.concatenate([part.quantiles([0.5])[0] for part in said])
     gaps = (panel.future(rows, cuts)[None] - np.concatenate([medians[None], points])) / factor[:, None]
     weights = np.maximum(np.nanmean(np.abs(gaps), axis=(1, 2)), LEAST) ** POWER
-    seen = ~np.isnan(gaps[0]).all(axis=0)
+    observed = ~np.isnan(gaps[0]).all(axis=0)
     errors = np.zeros((len(names), horizon, len(LEVELS)))
-    spread = np.nanquantile(gaps[1:, :, seen], LEVELS, axis=1)
-    errors[:, seen] = np.moveaxis(spread - spread[MIDDLE], 0, -1)
+    spread = np.nanquantile(gaps[1:, :, observed], LEVELS, axis=1)
+    errors[:, observed] = np.moveaxis(spread - spread[MIDDLE], 0, -1)
     return Experts(names, errors, weights / weights.sum())
 
 

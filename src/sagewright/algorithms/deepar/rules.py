@@ -16,7 +16,7 @@ def windows_of_a_bounded_size(values: Mapping[str, Any]) -> None:
     """`context_length` and `prediction_length` are 100,000 steps together at the most."""
     steps = values["context_length"] + values["prediction_length"]
     if steps > LONGEST:
-        raise UserError(f"context_length and prediction_length are {steps} steps together, and {LONGEST} are the most")
+        raise UserError(f"context_length and prediction_length are {steps} steps together; the limit is {LONGEST}")
 
 
 def experts_or_none(values: Mapping[str, Any]) -> None:

@@ -22,14 +22,14 @@ class Scores:
 
     def add(self, values: np.ndarray, forecast: Forecast) -> None:
         """Adds values (n, h), NaN where missing, and their forecast."""
-        seen = ~np.isnan(values)
-        told = np.where(seen, values, 0.0).astype(np.float64)
-        self._squares += float((((forecast.mean() - told) ** 2) * seen).sum())
-        self._sizes += float(np.abs(told).sum())
-        self._count += int(seen.sum())
+        observed = ~np.isnan(values)
+        target = np.where(observed, values, 0.0).astype(np.float64)
+        self._squares += float((((forecast.mean() - target) ** 2) * observed).sum())
+        self._sizes += float(np.abs(target).sum())
+        self._count += int(observed.sum())
         said = forecast.quantiles(self.quantiles)
         for place, level in enumerate(self.quantiles):
-            gap = (told - said[place]) * seen
+            gap = (target - said[place]) * observed
             self._losses[place] += 2 * float(np.maximum(level * gap, (level - 1) * gap).sum())
 
     def sums(self) -> list[float]:

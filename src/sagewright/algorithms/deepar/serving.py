@@ -137,7 +137,7 @@ class DeepARService(Answering):
             else:
                 raise UserError('the request must be {"instances": [...], "configuration": {...}}')
         if not isinstance(records, list) or not records:
-            raise UserError("the request holds no instance")
+            raise UserError("the request contains no instance")
         layout = self._model.layout
         most = MOST_SAID if "samples" in wanted.outputs else MOST_NUMBERS
         if len(records) * wanted.samples * layout.horizon > most:
@@ -185,7 +185,7 @@ def _object(text: bytes) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise UserError(f"the request is no JSON: {error}") from error
+        raise UserError(f"the request is not JSON: {error}") from error
 
 
 def configured(environment: Mapping[str, str] = os.environ) -> ForecastOptions:
@@ -194,7 +194,7 @@ def configured(environment: Mapping[str, str] = os.environ) -> ForecastOptions:
     try:
         return ForecastOptions.of(json.loads(text)) if text else ForecastOptions()
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{VARIABLE} is no JSON: {error}") from error
+        raise UserError(f"{VARIABLE} is not JSON: {error}") from error
     except UserError as error:
         raise UserError(f"{VARIABLE}: {error}") from error
 

@@ -60,7 +60,7 @@ def _tell(run: Run) -> None:
     """Logs the forecasters, if they are more than DeepAR's own network."""
     names = run.values["_experts"]
     if is_residual(run.values):
-        logging.info("Network: residual (_network), not DeepAR's: it says quantiles of all steps at once.")
+        logging.info("Network: residual (_network), not DeepAR's: it predicts quantiles of all steps at once.")
     if names != ["none"]:
         logging.info(
             "Experts: %s (_experts); forecasts are the weighted mean of theirs and the network's.", ", ".join(names)
@@ -178,13 +178,13 @@ class DeepARTrainer:
         self._lines.begin()
         batches = self._batches(number)
         for place, (rows, cuts) in enumerate(self._course.watched(batches, len(batches))):
-            loss, seen = self._learn(rows, cuts)
-            losses = [losses[0] + loss * seen, losses[1] + seen]
+            loss, observed = self._learn(rows, cuts)
+            losses = [losses[0] + loss * observed, losses[1] + observed]
             count += len(rows)
             if place % EVERY == 0:
                 self._say(number, place, len(rows), losses)
-        total, seen = run.together.total(losses)
-        mean = total / max(seen, 1.0) + self._task.widening
+        total, observed = run.together.total(losses)
+        mean = total / max(observed, 1.0) + self._task.widening
         logging.info("processed a total of %d examples", count)
         run.lines.metrics({"epochs": 1, "num.records": count}, epoch=number)
         run.lines.throughput(count, time.monotonic() - began)
@@ -200,11 +200,11 @@ class DeepARTrainer:
 
     def _learn(self, rows: np.ndarray, cuts: np.ndarray) -> tuple[float, float]:
         """The mean loss of a mini-batch just before learning from it, and the number of values in it."""
-        loss, seen = self._task.loss(self._panel.windows(rows, cuts), self._run.device)
+        loss, observed = self._task.loss(self._panel.windows(rows, cuts), self._run.device)
         step = self._state.counters["step"]
         self._course.step(self._state.optimizer, loss, self._schedule(step), self._task.longest)
         self._state.counters["step"] = step + 1
-        return float(loss.detach()), seen
+        return float(loss.detach()), observed
 
     def _say(self, epoch: int, place: int, examples: int, losses: list[float]) -> None:
         mean = losses[0] / max(losses[1], 1.0) + self._task.widening

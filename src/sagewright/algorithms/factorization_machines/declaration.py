@@ -93,7 +93,7 @@ DECLARATION = Declaration(
             recommended=("100", "10000"),
             needs=(ADAM,),
             sent=("200",),
-            note="200, which AWS's SDK sends by itself, does not ask for adam",
+            note="200, which AWS's SDK sends by default, does not select adam",
         ),
         *(each for part in PARTS for each in _of_part(part)),
         Hyperparameter(

@@ -139,7 +139,7 @@ def _sample(run: Session, unit: Units, task: Task) -> Machine:
     if checked is not None:
         baseline.report(run.lines, checked.ratio)
         sampler.go_on_from(checked.chain)
-    logging.info("Gibbs sampling: %d sweeps after %d that are not used.", length.kept, length.burn_in)
+    logging.info("Gibbs sampling: %d sweeps after %d that are discarded.", length.kept, length.burn_in)
     if checked is not None:
         length = replace(length, burn_in=checked.left)
     began = time.monotonic()

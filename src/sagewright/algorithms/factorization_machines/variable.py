@@ -34,10 +34,10 @@ class Variable:
             old = weights[self.begin : self.end, number].copy()
             q = fetched[number - 1] if number else None
             h = self._slopes(q, old)
-            told = alpha * group.total(self._sums(h, e, old))
+            totals = alpha * group.total(self._sums(h, e, old))
             mine = prior[self.begin : self.end, number].astype(np.float64)
-            precision = told[:, 0] + mine[:, 0]
-            new = (mine[:, 0] * mine[:, 1] - told[:, 1]) / precision + mine[:, 2] / np.sqrt(precision)
+            precision = totals[:, 0] + mine[:, 0]
+            new = (mine[:, 0] * mine[:, 1] - totals[:, 1]) / precision + mine[:, 2] / np.sqrt(precision)
             weights[self.begin : self.end, number] = new
             moved = np.repeat(weights[self.begin : self.end, number] - old, self.lengths)
             e += moved if h is None else h * moved

@@ -49,7 +49,7 @@ def unzipped(content: bytes) -> dict[str, bytes]:
         with zipfile.ZipFile(BytesIO(content)) as archive:
             return {info.filename: archive.read(info) for info in archive.infolist() if not info.is_dir()}
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
-        raise UserError(f"the model file is no zip archive: {error}") from error
+        raise UserError(f"the model file is not a zip archive: {error}") from error
 
 
 def member(members: Mapping[str, bytes], *suffixes: str) -> bytes:

@@ -121,9 +121,9 @@ def _connect(job: Job, members: Group) -> None:
     if listener is not None:
         accepting.start()
     said = {"port": listener.address[1], "key": key.hex()} if listener is not None else None
-    told = rendezvous.gather(job.name, job.hosts, job.current_host, said, lambda all_said: all_said[job.hosts[0]])
+    messages = rendezvous.gather(job.name, job.hosts, job.current_host, said, lambda all_said: all_said[job.hosts[0]])
     if listener is None:
-        members._peers[0] = _undelayed(Client((own, told["port"]), authkey=bytes.fromhex(told["key"])))
+        members._peers[0] = _undelayed(Client((own, messages["port"]), authkey=bytes.fromhex(messages["key"])))
         members._send(0, members.rank)
         return
     accepting.join(RESOLVE_S)

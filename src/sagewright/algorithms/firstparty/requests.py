@@ -42,7 +42,7 @@ def parse(body: bytes, content_type: str, accepted: Sequence[str] = ALL) -> Feat
     if kind.media == PROTOBUF:
         table = protobuf.parse(body, "the request")
         if table is None:
-            raise UserError("the request holds no record")
+            raise UserError("the request contains no record")
         return table.features
     return from_instances(instances(body, kind.media))
 
@@ -54,7 +54,7 @@ def instances(body: bytes, media: str) -> list[Any]:
             return [json.loads(line) for line in body.splitlines() if line.strip()]
         document = json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise UserError(f"the request is no {media}: {error}") from error
+        raise UserError(f"the request is not {media}: {error}") from error
     found = document.get("instances") if isinstance(document, Mapping) else None
     if not isinstance(found, list):
         raise UserError('the request must be {"instances": [...]}')
@@ -64,7 +64,7 @@ def instances(body: bytes, media: str) -> list[Any]:
 def from_instances(given: Sequence[Any]) -> Features:
     """Rows of `{"features": [...]}` or `{"data": {"features": {"values": [...], "keys": [...], "shape": [...]}}}`."""
     if not given:
-        raise UserError("the request holds no instance")
+        raise UserError("the request contains no instance")
     tensors = [_tensor(number, instance) for number, instance in enumerate(given)]
     if all(keys is None for _, keys, _ in tensors):
         widths = {len(values) for values, _, _ in tensors}
@@ -92,9 +92,9 @@ def _tensor(number: int, instance: Any) -> tuple[np.ndarray, np.ndarray | None, 
         shape = features.get("shape") or [0]
         columns = int(shape[-1])
     except (ValueError, TypeError, OverflowError, LookupError) as error:
-        raise UserError(f"instance {number} has features that are no numbers: {error}") from error
+        raise UserError(f"instance {number} has features that are not numbers: {error}") from error
     if values.ndim != 1 or (keys is not None and keys.shape != values.shape):
-        raise UserError(f"instance {number} has features that are no vector")
+        raise UserError(f"instance {number} has features that are not a vector")
     if keys is not None and len(keys) and (keys.min() < 0 or (columns and keys.max() >= columns)):
         raise UserError(f"instance {number} has a key outside its shape")
     return values, keys, columns
@@ -121,7 +121,7 @@ def sparse_or_dense(features: Features, columns: int) -> Features:
     """The rows in their own form, with the model's width. Raises UserError as `dense` does."""
     width = int(features.shape[1])
     if width > columns or (width < columns and not isinstance(features, Sparse)):
-        raise UserError(f"the request has records of {width} features, and the model was trained on {columns}")
+        raise UserError(f"the request has records of {width} features, but the model was trained on {columns}")
     if not usable(features.values if isinstance(features, Sparse) else features):
         raise UserError(f"the request has a feature that is {UNUSABLE}")
     if isinstance(features, Sparse):

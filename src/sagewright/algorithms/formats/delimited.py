@@ -46,7 +46,7 @@ def find_delimiter(block: bytes) -> str:
             return delimiter
     if _is_number(line):
         return ","
-    raise UserError(f"Could not determine delimiter on line {line[:50]}: it holds something that is no number")
+    raise UserError(f"Could not determine delimiter on line {line[:50]}: it contains a value that is not a number")
 
 
 def _is_number(field: str) -> bool:
@@ -73,7 +73,7 @@ def _parse_text(block: bytes, delimiter: str, name: str, rows_before: int) -> np
     try:
         text = block.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise UserError(f"{name} is no UTF-8 text: {error.reason}") from error
+        raise UserError(f"{name} is not UTF-8 text: {error.reason}") from error
     if not text.strip():
         return np.empty((0, 0), np.float32)
     try:

@@ -48,7 +48,7 @@ def parse(block: bytes, name: str, lines_before: int = 0) -> Table:
     entries = ~leads & ~queries
     indices = numbers[position[entries]]
     if len(indices) and (indices.min() < 0 or (indices != np.floor(indices)).any()):
-        raise UserError(f"{name}: an index is no whole number from 0 up")
+        raise UserError(f"{name}: an index is not an integer of 0 or more")
     weighted = leads & (colons == 1)
     count = int(leads.sum())
     return Table(
@@ -85,7 +85,7 @@ def _scatter(count: int, rows: np.ndarray, values: np.ndarray) -> np.ndarray:
 
 def _groups(count: int, rows: np.ndarray, values: np.ndarray, name: str) -> np.ndarray:
     if not ((values >= 0) & (values <= MOST_QUERY) & (values == np.floor(values))).all():
-        raise UserError(f"{name}: a qid is no whole number from 0 to {MOST_QUERY:,}")
+        raise UserError(f"{name}: a qid is not an integer from 0 to {MOST_QUERY:,}")
     out = np.zeros(count, np.int64)
     out[rows] = values
     return out

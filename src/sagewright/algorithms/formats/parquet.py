@@ -42,7 +42,7 @@ def to_numpy(table: Any, name: str) -> np.ndarray:
             try:
                 numbers = chunk.cast(pa.float64(), safe=False).cast(pa.float32(), safe=False)
             except (pa.ArrowException, NotImplementedError) as error:
-                raise UserError(f"{name}: column {number} ('{field.name}') is no number: {error}") from error
+                raise UserError(f"{name}: column {number} ('{field.name}') is not a number: {error}") from error
             if numbers.null_count:
                 numbers = numbers.fill_null(float("nan"))
             end = done + len(numbers)

@@ -29,13 +29,13 @@ def read_frames(data: bytes, name: str) -> Iterator[memoryview]:
     parts: list[bytes] = []
     while position < len(view):
         if position + _HEADER.size > len(view):
-            raise UserError(f"{name}: the last RecordIO frame is cut off")
+            raise UserError(f"{name}: the last RecordIO frame is truncated")
         magic, word = _HEADER.unpack_from(view, position)
         start, length, part = position + _HEADER.size, word & _LENGTH_BITS, word >> 29
         if magic != MAGIC:
             raise UserError(f"{name}: no RecordIO magic number at byte {position}")
         if start + length > len(view):
-            raise UserError(f"{name}: the last RecordIO frame is cut off")
+            raise UserError(f"{name}: the last RecordIO frame is truncated")
         payload = view[start : start + length]
         if part == 0:
             yield payload

@@ -105,7 +105,7 @@ def from_columns(values: np.ndarray, layout: Layout) -> Table:
     """Splits (n, labels + weight + d) columns by `layout`. Raises UserError if no feature is left."""
     leading = layout.label_columns + layout.weight_column
     if values.shape[1] <= leading:
-        raise UserError(f"a row has {values.shape[1]} columns, and {leading} of them are no features")
+        raise UserError(f"a row has {values.shape[1]} columns, and {leading} of them are not features")
     # Copies: a view of one column would keep all of them in memory.
     labels = values[:, : layout.label_columns].copy() if layout.label_columns else None
     return Table(

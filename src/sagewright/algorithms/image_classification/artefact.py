@@ -82,7 +82,7 @@ def _described(document: object) -> tuple[ImageDescription, str]:
             raise ValueError(f"no network has {layers} layers and {classes} classes")
         framing = Framing.read(document.get("short_sides"))
         if not _WEIGHTS.fullmatch(name):
-            raise ValueError(f"{name[:50]!r} is no name of weights")
+            raise ValueError(f"{name[:50]!r} is not the name of a weight")
     except (LookupError, TypeError, ValueError, OverflowError, UserError) as error:
-        raise UserError(f"{SYMBOL} is of no image classifier of this algorithm: {error}") from error
+        raise UserError(f"{SYMBOL} does not describe an image classifier of this algorithm: {error}") from error
     return ImageDescription(layers, shape, classes, document.get("multi_label") is True, framing), name

@@ -35,7 +35,7 @@ def _data(name: str) -> Channel:
 
 
 def _list(name: str) -> Channel:
-    return Channel(name, IMAGES, note="where the images are no RecordIO: index, label and path, with TABs between them")
+    return Channel(name, IMAGES, note="if the images are not in RecordIO: index, label and path, separated by TABs")
 
 
 DECLARATION = Declaration(
@@ -44,9 +44,7 @@ DECLARATION = Declaration(
     repositories=("image-classification",),
     hyperparameters=(
         Hyperparameter("num_classes", POSITIVE, required=True),
-        Hyperparameter(
-            "num_training_samples", POSITIVE, required=True, note="what lr_scheduler_step counts an epoch as"
-        ),
+        Hyperparameter("num_training_samples", POSITIVE, required=True, note="size of an epoch for lr_scheduler_step"),
         Hyperparameter("augmentation_type", Choice(("crop", "crop_color", "crop_color_transform"))),
         Hyperparameter("beta_1", SHARE, default="0.9", recommended=("1e-6", "0.999"), needs=_of("adam")),
         Hyperparameter("beta_2", SHARE, default="0.999", recommended=("1e-6", "0.999"), needs=_of("adam")),

@@ -40,7 +40,7 @@ def examples(job: Job, channel: str) -> Iterator[Labelled]:
     if given.mode == "Pipe":
         raise UserError(f"Channel {channel}: images are read in File mode; in Pipe mode use RecordIO.")
     if f"{channel}_lst" not in job.channels:
-        raise UserError(f"Missing required channel: {channel}_lst, for channel {channel} has images")
+        raise UserError(f"Missing required channel: {channel}_lst, because channel {channel} has images")
     folder = job.channel_path(channel)
     for path in job.channel_files(f"{channel}_lst"):
         yield from _listed(path, folder)
@@ -86,7 +86,7 @@ def _with_label(name: str, content: bytes, text: bytes) -> Labelled:
         return Labelled(name, content, [float(each) for each in (found if isinstance(found, list) else [found])])
     except (ValueError, TypeError, RecursionError, OverflowError):
         shown = text[:40].decode(errors="replace")
-        return Labelled(name, content, wrong=f"its label is no number and no list of numbers: {shown!r}")
+        return Labelled(name, content, wrong=f"its label is neither a number nor a list of numbers: {shown!r}")
 
 
 def _listed(path: Path, folder: Path) -> Iterator[Labelled]:
@@ -107,9 +107,9 @@ def _row(name: str, line: bytes, folder: Path) -> Labelled:
     try:
         labels = [float(each) for each in parts[1:-1]]
     except ValueError:
-        return Labelled(name, b"", wrong=f"its label is no number: {' '.join(parts[1:-1])[:40]!r}")
+        return Labelled(name, b"", wrong=f"its label is not a number: {' '.join(parts[1:-1])[:40]!r}")
     if ".." in Path(parts[-1]).parts or not place.is_relative_to(folder):
-        return Labelled(name, b"", wrong=f"{parts[-1][:100]} is outside of the channel")
+        return Labelled(name, b"", wrong=f"{parts[-1][:100]} is outside the channel")
     try:
         if not place.is_file():
             return Labelled(name, b"", wrong=f"there is no file {parts[-1][:100]}")

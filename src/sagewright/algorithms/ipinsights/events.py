@@ -54,7 +54,7 @@ def parse(rows: Iterable[Sequence[str]], buckets: int, where: str) -> Events:
             parts.append(Events(np.array(entities, np.int32), np.array(addresses, np.uint32)))
             entities, addresses = [], []
             if number > room:
-                raise UserError(f"{where}: {number} events are all that the job's memory has room for.")
+                raise UserError(f"{where}: {number} events are the most that fit into the job's memory.")
     parts.append(Events(np.array(entities, np.int32), np.array(addresses, np.uint32)))
     return joined(parts)
 
@@ -84,7 +84,7 @@ def read(job: Job, channel: str, buckets: int) -> Events:
                     parse((row for row in csv.reader(stream) if row), buckets, f"channel {channel}, file {path.name}")
                 )
         except (UnicodeDecodeError, csv.Error) as error:
-            raise UserError(f"channel {channel}, file {path.name} is no CSV: {error}") from error
+            raise UserError(f"channel {channel}, file {path.name} is not CSV: {error}") from error
     if not sum(map(len, parts)):
         raise UserError(f"No data in channel {channel}: every host needs at least one event of it.")
     return joined(parts)

@@ -37,7 +37,7 @@ def parse(body: bytes, content_type: str, accepted: tuple[str, ...]) -> Rows:
         try:
             return [row for row in csv.reader(body.decode().splitlines()) if row]
         except (UnicodeDecodeError, csv.Error) as error:
-            raise UserError(f"the request is no CSV: {error}") from error
+            raise UserError(f"the request is not CSV: {error}") from error
     return [_fields(number, each) for number, each in enumerate(instances(body, media))]
 
 
@@ -62,7 +62,7 @@ class InsightsModel:
     def predict(self, rows: Sequence[Sequence[str]], verbose: bool = False) -> Fields:
         """The `dot_product` of each row's vectors, and with `verbose` the vectors too."""
         if not rows:
-            raise UserError("the request holds no row")
+            raise UserError("the request contains no row")
         found = events.parse(rows, len(self.network.entities), "the request")
         entity = self.network.entities[found.entity]
         address = self.network.vectors(found.address)

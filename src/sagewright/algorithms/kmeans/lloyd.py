@@ -83,12 +83,12 @@ def fit(
     few: Directions | None = None,
 ) -> list[Fit]:
     """Returns one fit for each trial. `points` (n, d) float32, `weights` (n,) float32, positive; `few` as in `refine`."""
-    seen = points if few is None else few(points)
+    projected = points if few is None else few(points)
 
     def attempt(own: np.random.Generator) -> Fit:
-        begun = initial(seen, count, settings.init_method, own, weights)
+        begun = initial(projected, count, settings.init_method, own, weights)
         if few is not None:
-            begun = _whole(points, weights, seen, refine(seen, weights, begun, settings).centres)
+            begun = _whole(points, weights, projected, refine(projected, weights, begun, settings).centres)
         return refine(points, weights, begun, settings)
 
     return threads.each(attempt, random.spawn(settings.trials))
@@ -102,8 +102,8 @@ def refine(
     Clustering", 2015).
     """
     if few is not None:
-        seen = few(points)
-        centres = _whole(points, weights, seen, refine(seen, weights, few(centres), settings).centres)
+        projected = few(points)
+        centres = _whole(points, weights, projected, refine(projected, weights, few(centres), settings).centres)
     total, cost = weights.sum(dtype=np.float64), np.inf
     for _ in range(settings.iterations):
         chosen, squared = distances.nearest(points, centres)
@@ -148,8 +148,8 @@ def _means(points: np.ndarray, weights: np.ndarray, chosen: np.ndarray, centres:
     return moved
 
 
-def _whole(points: np.ndarray, weights: np.ndarray, seen: np.ndarray, centres: np.ndarray) -> np.ndarray:
+def _whole(points: np.ndarray, weights: np.ndarray, projected: np.ndarray, centres: np.ndarray) -> np.ndarray:
     """Returns the means of the points nearest to each of `centres`, in the coordinates of `seen`; a centre without points becomes a
     point.
     """
-    return _means(points, weights, distances.assign(seen, centres), points[np.arange(len(centres)) % len(points)])
+    return _means(points, weights, distances.assign(projected, centres), points[np.arange(len(centres)) % len(points)])

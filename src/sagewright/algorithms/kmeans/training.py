@@ -56,12 +56,12 @@ class MiniBatch:
 def train(job: Job, values: Mapping[str, Any]) -> None:
     """Trains and writes `model_algo-1`. Raises JobError."""
     with session(DECLARATION, "AWS/KMeansWebscale", job, values) as run, threads.shared():
-        wanted = ExpectedColumns(columns=values["feature_dim"])
-        rows = run.rows("train", wanted)
+        expected = ExpectedColumns(columns=values["feature_dim"])
+        rows = run.rows("train", expected)
         assert rows is not None
         model = fit(run, rows)
         run.save(model.encode())
-        tested = run.rows("test", wanted)
+        tested = run.rows("test", expected)
         if tested is not None:
             _evaluate(run, model, tested)
 
@@ -112,8 +112,8 @@ def _factor(values: Mapping[str, Any]) -> int:
 
 def _sample_size(values: Mapping[str, Any]) -> int:
     """Returns how many rows are kept for the final clustering."""
-    wanted = max(SAMPLE_ROWS, ROWS_A_CENTRE * values["k"])
-    size: int = max(1, min(wanted, SAMPLE_BYTES // (4 * values["feature_dim"])))
+    expected = max(SAMPLE_ROWS, ROWS_A_CENTRE * values["k"])
+    size: int = max(1, min(expected, SAMPLE_BYTES // (4 * values["feature_dim"])))
     return size
 
 
@@ -129,7 +129,7 @@ def _directions(run: Session, first: np.ndarray) -> Directions | None:
     width = first.shape[1]
     found: Directions | None = run.group.from_first(directions.leading(first, width // PART, LEAST_SHARE))
     if found is not None:
-        logging.info("Nearest centers are looked for along %d directions.", width // PART)
+        logging.info("Nearest centers are searched along %d directions.", width // PART)
     return found
 
 

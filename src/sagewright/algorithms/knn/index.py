@@ -95,7 +95,7 @@ def decode(content: bytes) -> Any:
     try:
         found = faiss.deserialize_index(np.frombuffer(content, np.uint8))
     except RuntimeError as error:
-        raise UserError(f"model_algo-1 is no Faiss index: {str(error)[:200]}") from error
+        raise UserError(f"model_algo-1 is not a Faiss index: {str(error)[:200]}") from error
     if not isinstance(found, KINDS) or found.metric_type not in (faiss.METRIC_L2, faiss.METRIC_INNER_PRODUCT):
         names = ", ".join(each.__name__ for each in KINDS)
         raise UserError(f"model_algo-1 is a {type(found).__name__}; these are served, by L2 or inner product: {names}")

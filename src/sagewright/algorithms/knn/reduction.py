@@ -31,7 +31,7 @@ class Reduction:
 
     def __post_init__(self) -> None:
         if self.kind not in (None, "sign", "fjlt"):
-            raise UserError(f"dimension reduction {self.kind!r} is none of sign and fjlt")
+            raise UserError(f"dimension reduction {self.kind!r} is neither sign nor fjlt")
         if self.kind is None and self.target < self.columns:
             raise UserError(f"a model of {self.columns} features has an index of {self.target} dimensions")
 

@@ -29,13 +29,13 @@ KIND = {"accuracy": "score", "macro_f_1.000": "score", "mse": "loss", "rmse": "l
 def train(job: Job, values: Mapping[str, Any]) -> None:
     """Trains and writes the model's three files. Raises JobError."""
     with session(DECLARATION, "AWS/KNN", job, values) as run, threads.shared():
-        wanted = ExpectedColumns(columns=values["feature_dim"], labels=True)
-        rows = run.rows("train", wanted)
+        expected = ExpectedColumns(columns=values["feature_dim"], labels=True)
+        rows = run.rows("train", expected)
         assert rows is not None
         model = fit(run, rows)
         for name, content in (model.files() if model else {}).items():
             run.save(content, name)
-        tested = run.rows("test", wanted)
+        tested = run.rows("test", expected)
         if model and tested is not None:
             _evaluate(run, model, tested)
 

@@ -49,11 +49,11 @@ def decompose(image: Image, size: int, limits: Limits, seed: int) -> Components:
 def _descend(image: Image, vectors: np.ndarray, limits: Limits) -> Components:
     values = np.zeros(vectors.shape[1])
     for number in range(limits.iterations + 1):
-        seen = image(vectors)
-        before, values = values, np.einsum("ir,ir->r", seen, vectors)  # T(v, v, v) of each column
+        projected = image(vectors)
+        before, values = values, np.einsum("ir,ir->r", projected, vectors)  # T(v, v, v) of each column
         if number == limits.iterations or np.linalg.norm(values - before) <= limits.tolerance * np.linalg.norm(values):
             break
-        left, _, right = np.linalg.svd(seen, full_matrices=False)
+        left, _, right = np.linalg.svd(projected, full_matrices=False)
         vectors = left @ right  # the orthogonal matrix nearest to the least-squares step
     signs = np.where(values < 0, -1.0, 1.0)
     return Components(values * signs, vectors * signs)

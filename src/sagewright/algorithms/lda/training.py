@@ -68,7 +68,7 @@ def fit(values: Mapping[str, Any], corpus: Any, seed: int) -> Topics:
     room = memory.for_rows()
     if taken > room:  # documents are in random order
         corpus = corpus[: max(1, int(corpus.shape[0] * room / taken))]
-        logging.info("The samples are of %d documents: more don't fit in memory.", corpus.shape[0])
+        logging.info("The samples cover %d documents: more don't fit in memory.", corpus.shape[0])
     return gibbs.refine(gibbs.Chain(corpus, found, seed), sweeps)
 
 
@@ -76,17 +76,17 @@ def _limits(values: Mapping[str, Any], sweeps: int, corpus: Any) -> Limits:
     """Returns the limits that the hyperparameters set. By default there are fewer iterations if sampling refines the result, which
     ends at the same topics, and as many restarts as cost no more than `MOST_PRODUCTS`.
     """
-    asked = Limits(values["max_restarts"], values["max_iterations"], values["tol"])
-    if asked != Limits():
-        return asked
+    configured = Limits(values["max_restarts"], values["max_iterations"], values["tol"])
+    if configured != Limits():
+        return configured
     if sweeps:
         return REFINED
     each = float(corpus.shape[0]) * values["num_topics"] ** 2 * EXPECTED
-    restarts = int(np.clip(MOST_PRODUCTS // each, 1, asked.restarts))
-    iterations = int(np.clip(EXPECTED * MOST_PRODUCTS // (each * restarts), REFINED.iterations, asked.iterations))
-    if restarts < asked.restarts:
-        logging.info("Of %d restarts %d: more would take minutes.", asked.restarts, restarts)
-    return Limits(restarts, iterations, asked.tolerance)
+    restarts = int(np.clip(MOST_PRODUCTS // each, 1, configured.restarts))
+    iterations = int(np.clip(EXPECTED * MOST_PRODUCTS // (each * restarts), REFINED.iterations, configured.iterations))
+    if restarts < configured.restarts:
+        logging.info("%d restarts, %d of them run: more would take minutes.", configured.restarts, restarts)
+    return Limits(restarts, iterations, configured.tolerance)
 
 
 def _rows(run: Session, channel: str) -> Rows | None:
@@ -105,7 +105,7 @@ def _corpus(run: Session) -> Any:
         )
     if not hold.whole:
         logging.info(
-            "Channel train does not fit in memory: topics are of %d of its %d documents, drawn at random.",
+            "Channel train does not fit in memory: topics are trained on %d of its %d documents, drawn at random.",
             hold.rows, hold.seen,
         )  # fmt: skip
     return counts(hold.table().features, "channel train")
@@ -125,12 +125,12 @@ def _judge(rows: Rows, found: Topics) -> float:
 
 def _sweeps(values: Mapping[str, Any], corpus: Any) -> int:
     """Returns how many sweeps the corpus gets. Raises UserError if sweeps were requested that are not possible."""
-    asked = values["_sweeps"]
+    configured = values["_sweeps"]
     words = float(np.minimum(np.asarray(corpus.sum(axis=1)).ravel(), LONGEST).sum())
     possible = bool((corpus.data == np.floor(corpus.data)).all())
-    if asked == "auto":
+    if configured == "auto":
         most = int(MOST_DRAWS // max(words * values["num_topics"], 1))
         return min(AUTO_SWEEPS, most) if possible and most >= FEWEST else 0
-    if asked and not possible:
+    if configured and not possible:
         raise UserError("_sweeps needs documents of whole numbers of words.")
-    return int(asked)
+    return int(configured)

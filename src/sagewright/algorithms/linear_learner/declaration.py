@@ -167,7 +167,7 @@ HYPERPARAMETERS = (
         "_solver",
         Choice(("auto", "gradients", "second_order")),
         "auto",
-        note="not AWS's; auto is second_order where the loss is smooth, the rows are in memory, there is no l1, and no setting of "
+        note="not AWS's; auto is second_order if the loss is smooth, the rows are in memory, there is no l1, and no setting for "
         "gradients is given",
     ),
 )

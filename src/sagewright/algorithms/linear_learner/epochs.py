@@ -158,7 +158,7 @@ def _drop(run: Session, learner: Learner, examples: Examples, judged: Iterable[B
     criterion = compared(learner.loss, learner.averaged(), judged, examples.take(learner.alive))
     best: np.ndarray = run.group.from_first(np.sort(np.argsort(criterion, kind="stable")[:FEWEST]))
     learner.keep(best)
-    logging.info("Going on with %d models.", len(best))
+    logging.info("Continuing with %d models.", len(best))
     return best
 
 
@@ -167,7 +167,7 @@ def _epoch(
 ) -> None:
     """Learns from every mini-batch of all hosts, and logs the mean loss of each living model."""
     began = time.monotonic()
-    total, seen, own = np.zeros(learner.mix.models), 0, 0
+    total, examples_seen, own = np.zeros(learner.mix.models), 0, 0
     nothing = np.zeros((0, len(learner.weights)), np.float32), np.zeros(0, np.float32)
     while True:
         batch = next(batches, None)
@@ -177,10 +177,10 @@ def _epoch(
         sums, rows = learner.step(x, y, examples, run.group)
         if not rows:
             break
-        total, seen, own = total + sums, seen + rows, own + len(y)
+        total, examples_seen, own = total + sums, examples_seen + rows, own + len(y)
         if learner.count == CHANCE and len(learner.alive) > FEWEST:
             total = total[_drop(run, learner, examples, judged)]
-    mean = total / max(seen, 1)
+    mean = total / max(examples_seen, 1)
     name = learner.loss.objective
     for number, value in zip(learner.alive, mean, strict=True):
         run.lines.metrics({f"train_{name}": value}, epoch=epoch, model=int(number))

@@ -125,7 +125,7 @@ def _part_of_rows(table: Table, parts: int, random: np.random.Generator) -> np.n
 
 
 def _folds(run: Session, table: Table, total: int, choosing: bool) -> Iterator[tuple[Table, Table]]:
-    """Yields for each fold the rows of this host that are learnt from, and those that are held out."""
+    """Yields for each fold the rows of this host that are used for training, and those that are held out."""
     parts = SMALL_PARTS if total < SMALL else PARTS if choosing else CHECKED_PARTS
     parts = TINY_PARTS if total < TINY else parts
     folds = parts if total < SMALL else math.ceil(ENOUGH_HELD * parts / total) if choosing else 1

@@ -298,7 +298,7 @@ class Logistic:
 
     def _go_on(self, solved: list[Solved], led: Led, passes: int, tolerance: float) -> None:
         """Runs L-BFGS on all models at once, from their current weights."""
-        logging.info("Going on with L-BFGS: second derivatives of a sample did not lead to the optimum.")
+        logging.info("Continuing with L-BFGS: second derivatives of a sample did not reach the optimum.")
         corners = [_factor(each.second, own)[0] for each, own in zip(solved, self._penalties, strict=True)]
         penalties = np.column_stack(self._penalties)
         start = np.column_stack([each.weights for each in solved])

@@ -38,15 +38,15 @@ def solves(run: Session, rows: Source, loss: Loss) -> bool:
     """True if the models are solved for; otherwise they learn by stochastic gradients. Raises UserError if `_solver` asks for an
     impossible choice.
     """
-    asked, values = run.values["_solver"], run.values
+    solver, values = run.values["_solver"], run.values
     small = rows.columns * loss.classes * (2 if has_l1(values) else 1) <= MOST_WEIGHTS
     possible = int(run.group.total(np.array([int(rows.in_memory and small)]))[0]) == run.group.size
-    if asked == "second_order" and not possible:
+    if solver == "second_order" and not possible:
         raise UserError(
             "_solver second_order needs rows that fit in a quarter of the memory, and a model of "
             f"{MOST_WEIGHTS:,} weights at most (with an l1 of half as many)."
         )
-    return asked == "second_order" or (asked == "auto" and possible and not _asks_for_gradients(run, rows))
+    return solver == "second_order" or (solver == "auto" and possible and not _asks_for_gradients(run, rows))
 
 
 def has_l1(values: Mapping[str, Any]) -> bool:

@@ -119,8 +119,8 @@ def _has_curvature(data: Data, loss: Loss) -> bool:
 
 
 def _bias_decay(run: Session) -> float:
-    asked = run.values["bias_wd_mult"]
-    return 0.0 if asked == "auto" else float(asked)
+    configured = run.values["bias_wd_mult"]
+    return 0.0 if configured == "auto" else float(configured)
 
 
 def solver_of(run: Session, data: Data, loss: Loss) -> str:

@@ -101,7 +101,7 @@ def _choose(run: Session, trained: Trained, data: Data) -> tuple[LinearModel, fl
     least = evaluate_constants(loss, constants, labels, trained.examples)
     sound = np.flatnonzero(own <= least * (1 + ROUNDING))
     if not len(sound):
-        logging.warning("No model is better than one that looks at no feature, which is what this job gives.")
+        logging.warning("No model is better than one without features, which is the result of this job.")
         trained, sound = replace(trained, weights=nothing, ratio=1.0), np.array([0])
         own = least
     trained = trained.only(sound)

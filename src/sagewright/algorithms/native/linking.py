@@ -105,8 +105,8 @@ class _Linker:
             yield names[name : names.index(b"\0", name)], section, value
 
     def image(self, entry: bytes) -> Image:
-        wanted = list(self._relocations())
-        missing = {self.symbols[symbol][0] for _, _, symbol, _ in wanted if not self.symbols[symbol][1]}
+        relocations = list(self._relocations())
+        missing = {self.symbols[symbol][0] for _, _, symbol, _ in relocations if not self.symbols[symbol][1]}
         self.imports = sorted(missing)
         if unknown := [name.decode() for name in self.imports if machinecode.address(name.decode()) is None]:
             raise Unlinkable(f"the C library has no {unknown[0]}")
@@ -118,7 +118,7 @@ class _Linker:
             offset = slots + SLOT_BYTES * number - (here + len(STUB) + 4)
             self.code += (STUB + struct.pack("<i", offset)).ljust(STUB_BYTES, b"\xcc")
         self.code += bytes(SLOT_BYTES * len(self.imports))
-        for place, kind, symbol, addend in wanted:
+        for place, kind, symbol, addend in relocations:
             value = self._value(kind, symbol, stubs, slots)
             struct.pack_into("<i", self.code, place, value + addend - place)
         _, section, value = next(each for each in self.symbols if each[0] == entry)

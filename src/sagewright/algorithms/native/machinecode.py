@@ -31,8 +31,8 @@ def processor() -> str:
         first = Path("/proc/cpuinfo").read_text().partition("\n\n")[0].splitlines()
     except OSError:
         return f"unknown to {os.getpid()}"
-    told = [line for line in first if line.startswith(("vendor_id", "cpu family", "model", "flags"))]
-    return hashlib.sha256("\n".join(told).encode()).hexdigest()[:32]
+    fields = [line for line in first if line.startswith(("vendor_id", "cpu family", "model", "flags"))]
+    return hashlib.sha256("\n".join(fields).encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ def vocabulary(job: Job, columns: int) -> list[str] | None:
     if len(words) != columns:
         raise UserError(f"{FILE} of channel {CHANNEL} has {len(words)} words, and feature_dim is {columns}.")
     if "" in words:
-        raise UserError(f"{FILE} of channel {CHANNEL}, line {words.index('') + 1}: there is no word.")
+        raise UserError(f"{FILE} of channel {CHANNEL}, line {words.index('') + 1} has no word.")
     return words
 
 

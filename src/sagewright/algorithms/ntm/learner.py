@@ -43,7 +43,7 @@ class NTMLearner:
             batch = {name: array / max(sums[3], 1) for name, array in weighted.items()}
         if not np.isfinite(sums).all():
             raise UserError(
-                "Training diverged: the loss is no number. A smaller learning_rate or clip_gradient may help."
+                "Training diverged: the loss is not a number. A smaller learning_rate or clip_gradient may help."
             )
         if sums[3]:
             self.steps += 1

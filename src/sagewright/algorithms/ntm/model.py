@@ -85,16 +85,16 @@ class TopicModel:
         """Raises UserError if the content is not such an archive."""
         members = artefact.unzipped(content)
         shape, mixing = _shape(artefact.member(members, "meta.json"))
-        wanted = _sizes(shape) | ({"prior": (shape.topics,)} if mixing else {})
-        arrays = dict(zip(wanted, ndarray.named(artefact.member(members, "params"), *wanted), strict=True))
-        for name, size in wanted.items():
+        expected = _sizes(shape) | ({"prior": (shape.topics,)} if mixing else {})
+        arrays = dict(zip(expected, ndarray.named(artefact.member(members, "params"), *expected), strict=True))
+        for name, size in expected.items():
             if arrays[name].shape != size:
-                raise UserError(f"array {name} has shape {arrays[name].shape}, and meta.json asks for {size}")
+                raise UserError(f"array {name} has shape {arrays[name].shape}, and meta.json requires {size}")
             if not np.isfinite(arrays[name]).all():
-                raise UserError(f"array {name} has values that are no numbers")
+                raise UserError(f"array {name} has values that are not numbers")
         arrays = {name: array.T if _turned(name) else array for name, array in arrays.items()}
         arrays = {name: np.ascontiguousarray(array, np.float32) for name, array in arrays.items()}
-        moving = {name: arrays.pop(name) for name in wanted if "_moving_" in name}
+        moving = {name: arrays.pop(name) for name in expected if "_moving_" in name}
         prior = arrays.pop("prior", None)
         if prior is not None and not (prior > 0).all():
             raise UserError("array prior must be positive")
@@ -133,9 +133,9 @@ def _shape(content: bytes) -> tuple[Shape, bool]:
         )  # fmt: skip
         mixing = meta.get("decoder") == MIXTURE
     except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise UserError(f"meta.json describes no network: {error!r}") from error
+        raise UserError(f"meta.json does not describe a network: {error!r}") from error
     if shape.activation not in ACTIVATIONS or min(shape.words, shape.topics, *layers, 1) < 1:
-        raise UserError("meta.json describes no network: an activation or a width is none")
+        raise UserError("meta.json does not describe a network: an activation or a width is none")
     return shape, mixing
 
 

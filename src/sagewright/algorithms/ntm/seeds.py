@@ -50,7 +50,7 @@ def sampled(counts: Any, beta: np.ndarray, random: np.random.Generator) -> Topic
     if share < 1:
         rows = random.choice(counts.shape[0], max(1, int(counts.shape[0] * share)), replace=False)
         counts = counts[np.sort(rows)]
-    logging.info("The topics are those of %d sweeps of Gibbs sampling over %d documents.", sweeps, counts.shape[0])
+    logging.info("The topics come from %d sweeps of Gibbs sampling over %d documents.", sweeps, counts.shape[0])
     start = Topics(np.full(topics, gibbs.ALPHA), beta)
     return gibbs.refine(gibbs.Chain(counts, start, int(random.integers(1 << 31))), sweeps)
 

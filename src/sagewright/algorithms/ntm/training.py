@@ -189,8 +189,8 @@ def _epoch(run: Session, learner: NTMLearner, batches: Iterator[Any], epoch: int
             break
         sums, own = sums + found, own + x.shape[0]
     losses = _losses(sums)
-    told = {name: losses[name] for name in ("kld", "recons", "total_loss")}
-    run.lines.metrics({**told, "epochs": 1, "num.records": own}, epoch=epoch)
+    reported = {name: losses[name] for name in ("kld", "recons", "total_loss")}
+    run.lines.metrics({**reported, "epochs": 1, "num.records": own}, epoch=epoch)
     run.lines.throughput(own, time.monotonic() - began)
     return losses
 

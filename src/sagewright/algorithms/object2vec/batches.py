@@ -33,7 +33,9 @@ class MadeUp:
         given = pairs if known is None else known
         self._known = np.unique(self._keys(given.members[:, 0], given.members[:, 1]))
         if not len(self._true) and known is None:
-            logging.warning("negative_sampling_rate is %d, and no pair has label 1: none is made up.", rate)
+            logging.warning(
+                "negative_sampling_rate is %d, and no pair has label 1: no negative pairs are generated.", rate
+            )
 
     def added(self, random: np.random.Generator) -> Pairs:
         """Returns the pairs, with negative samples for each one of label 1, none of which is a given pair."""

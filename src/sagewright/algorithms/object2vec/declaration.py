@@ -113,7 +113,10 @@ DECLARATION = Declaration(
         Hyperparameter("mlp_dim", Integer("[2, 10000]"), default="512", recommended=("16", "1024")),
         Hyperparameter("mlp_layers", Integer("[0, 10]"), default="2", recommended=("1", "4")),
         Hyperparameter(
-            "negative_sampling_rate", Integer("[0, +inf)"), default="0", note="pairs made up for each pair of label 1"
+            "negative_sampling_rate",
+            Integer("[0, +inf)"),
+            default="0",
+            note="negative pairs generated for each pair of label 1",
         ),
         Hyperparameter("num_classes", Integer("[2, 30]"), default="2", needs=(("output_layer", (SOFTMAX,)),)),
         Hyperparameter("optimizer", Choice(OPTIMIZERS), default="adam", recommended=OPTIMIZERS),

@@ -144,9 +144,9 @@ def _object(line: bytes) -> Mapping[str, Any]:
     try:
         found = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"it is no JSON: {error}") from error
+        raise ValueError(f"it is not JSON: {error}") from error
     if not isinstance(found, dict):
-        raise ValueError('it is no object with "label", "in0" and "in1"')
+        raise ValueError('it is not an object with "label", "in0" and "in1"')
     return found
 
 

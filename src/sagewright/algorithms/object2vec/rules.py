@@ -50,7 +50,7 @@ def files_are_named(values: Mapping[str, Any]) -> None:
         for kind in ("pretrained_embedding_file", "vocab_file"):
             name = values.get(f"{side}_{kind}", "")
             if not FILE_NAME.fullmatch(name) or name in (".", ".."):
-                raise UserError(f"{side}_{kind}: {name!r} is no name of letters, digits, underscores and periods")
+                raise UserError(f"{side}_{kind}: {name!r} is not a name of letters, digits, underscores and periods")
         if side == "enc1" and not has_own_encoder(values):
             return
         if values.get(f"{side}_pretrained_embedding_file") and not values.get(f"{side}_vocab_file"):

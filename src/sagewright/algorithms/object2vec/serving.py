@@ -71,13 +71,13 @@ class Object2VecService(Answering):
         read = [self._read(each) for each in requests]
         collections: dict[tuple[int, int], tuple[Collection, Collection]] = {}
         parts: list[Response | tuple[_Asked, list[Members]]] = []
-        for asked in read:
-            if isinstance(asked, Response):
-                parts.append(asked)
+        for parsed in read:
+            if isinstance(parsed, Response):
+                parts.append(parsed)
                 continue
-            known = collections.setdefault(asked.longest, pairs.collections(self._limits(asked.longest)))
+            known = collections.setdefault(parsed.longest, pairs.collections(self._limits(parsed.longest)))
             try:
-                parts.append((asked, [_members(known, number, one) for number, one in enumerate(asked.given)]))
+                parts.append((parsed, [_members(known, number, one) for number, one in enumerate(parsed.given)]))
             except UserError as error:
                 parts.append(_unreadable(error))
         return self._answered(parts, collections)
@@ -132,7 +132,7 @@ class Object2VecService(Answering):
         try:
             given = instances(request.body, kind.media)
             if not given:
-                raise UserError("the request holds no instance")
+                raise UserError("the request contains no instance")
             return _Asked(given, media, self._longest(kind.parameters.get(LENGTHS)))
         except UserError as error:
             return _unreadable(error)

@@ -59,7 +59,7 @@ def _say_unused(side: str, values: Mapping[str, Any]) -> None:
 def _path(job: Job, name: str, side: str) -> Path:
     """Returns the file of that name. Raises UserError if there is none."""
     if CHANNEL not in job.channels:
-        raise UserError(f"{side}: the file {name} is to be in channel {CHANNEL}, and the job has no such channel")
+        raise UserError(f"{side}: the file {name} must be in channel {CHANNEL}, which the job does not have")
     files = job.channel_files(CHANNEL)
     for path in files:
         if path.name == name:
@@ -77,7 +77,7 @@ def _vocabulary(path: Path, most: int) -> dict[str, int]:
     try:
         found = json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{path.name} is no JSON: {error}") from error
+        raise UserError(f"{path.name} is not JSON: {error}") from error
     if not isinstance(found, dict):
         raise UserError(f"{path.name} must be a JSON object of tokens and their numbers")
     for token, number in found.items():

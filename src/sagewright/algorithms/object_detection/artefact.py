@@ -79,5 +79,5 @@ def _described(document: object) -> DetectionDescription:
         if not 0 < threshold <= 1:
             raise ValueError(f"nms_threshold is {threshold}")
     except (LookupError, TypeError, ValueError, OverflowError) as error:
-        raise UserError(f"{SYMBOL} is of no detector of this algorithm: {error}") from error
+        raise UserError(f"{SYMBOL} does not describe a detector of this algorithm: {error}") from error
     return DetectionDescription(base, nms_threshold=threshold, normalised=document.get("normalised") is True, **numbers)

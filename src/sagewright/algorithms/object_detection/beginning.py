@@ -80,7 +80,7 @@ def fill(backbone: Vgg, found: dict[str, torch.Tensor]) -> None:
         each, layer = found.get(name), "fc6" if name.startswith("classifier.0") else "fc7"
         bias = found.get(name.replace("weight", "bias"))
         if each is None or bias is None or each.numel() != torch.Size(shape).numel() or len(bias) != shape[0]:
-            raise UserError(f"The file of VGG-16 is of another network: {name} must have {list(shape)} numbers")
+            raise UserError(f"The file of VGG-16 belongs to another network: {name} must have {list(shape)} numbers")
         if bool(torch.isfinite(each).all()):
             whole = each.float().view(shape)
             given[f"{layer}.weight"] = whole[::4, :, ::3, ::3] if layer == "fc6" else whole[::4, ::4]

@@ -31,7 +31,7 @@ def _data(name: str) -> Channel:
 
 def _annotations(name: str) -> Channel:
     return Channel(
-        name, (*IMAGES, "application/json"), note="where the images are no RecordIO: JSON of the images' names"
+        name, (*IMAGES, "application/json"), note="if the images are not in RecordIO: JSON files named like the images"
     )
 
 
@@ -46,9 +46,7 @@ DECLARATION = Declaration(
     repositories=("object-detection",),
     hyperparameters=(
         Hyperparameter("num_classes", POSITIVE, required=True),
-        Hyperparameter(
-            "num_training_samples", POSITIVE, required=True, note="what lr_scheduler_step counts an epoch as"
-        ),
+        Hyperparameter("num_training_samples", POSITIVE, required=True, note="size of an epoch for lr_scheduler_step"),
         Hyperparameter("base_network", Choice(("vgg-16", "resnet-50")), default="vgg-16"),
         Hyperparameter("early_stopping", Flag(), default="False"),
         Hyperparameter("early_stopping_min_epochs", POSITIVE, default="10", needs=STOPS),

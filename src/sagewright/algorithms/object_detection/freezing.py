@@ -29,18 +29,18 @@ def freeze(module: nn.Module, pattern: str) -> None:
     frozen = 0
     everything = list(module.named_parameters())
     with _deadline(pattern):
-        wanted = re.compile(pattern)
+        regex = re.compile(pattern)
         for name, each in everything:
-            if wanted.match(name) or wanted.match(mxnet_name(name)):
+            if regex.match(name) or regex.match(mxnet_name(name)):
                 each.requires_grad_(False)
                 frozen += 1
     if frozen == len(everything):
         raise UserError(f"freeze_layer_pattern {pattern!r} freezes all {frozen} parameters: there is nothing to learn")
     if frozen:
-        logging.info("freeze_layer_pattern: %d of %d parameters don't learn.", frozen, len(everything))
+        logging.info("freeze_layer_pattern: %d of %d parameters are frozen.", frozen, len(everything))
     else:
         shown = ", ".join(name for name, _ in everything[:3])
-        logging.warning("freeze_layer_pattern %r is of no parameter; these are some: %s.", pattern, shown)
+        logging.warning("freeze_layer_pattern %r matches no parameter; some of them are: %s.", pattern, shown)
 
 
 def mxnet_name(name: str) -> str:

@@ -40,7 +40,7 @@ class Label:
                     f"object {number} is of class {label:g}: it must be a whole number from 0 to {classes - 1}"
                 )
             if not (box.min() >= -OUTSIDE and box.max() <= 1 + OUTSIDE):
-                raise BadImage(f"the box of object {number} is outside of the image: {_shown(self.things[number])}")
+                raise BadImage(f"the box of object {number} is outside the image: {_shown(self.things[number])}")
             if not (box[2] > box[0] and box[3] > box[1]):
                 raise BadImage(f"the box of object {number} is empty: {_shown(self.things[number])}")
         found[:, 1:5] = found[:, 1:5].clip(0, 1)
@@ -54,13 +54,13 @@ def of_numbers(numbers: Sequence[float]) -> Label:
     An object's sixth number marks it as difficult.
     """
     if len(numbers) < LEAST_HEADER or not all(np.isfinite(numbers)):
-        raise BadImage("its label is no header and objects")
+        raise BadImage("its label does not consist of a header and objects")
     header, length = int(numbers[0]), int(numbers[1])
     if header < LEAST_HEADER or not LEAST_OBJECT <= length <= MOST_OBJECT:
-        raise BadImage(f"its label has a header of {header} numbers, and {length} an object: 2 and 5 are the least")
+        raise BadImage(f"its label has a header of {header} numbers, and {length} per object: the minimum is 2 and 5")
     flat = np.array(numbers[header:], np.float64)
     if header > len(numbers) or len(flat) % length:
-        raise BadImage(f"its label has {len(numbers)} numbers: a header of {header}, and {length} an object")
+        raise BadImage(f"its label has {len(numbers)} numbers: a header of {header}, and {length} per object")
     rows = flat.reshape(-1, length)
     rows = rows[rows[:, 0] >= 0]  # MXNet pads labels with -1
     difficult = rows[:, 5:6] > 0 if length > LEAST_OBJECT else np.zeros((len(rows), 1))
@@ -77,10 +77,10 @@ def of_document(document: Any) -> Label:
         size = size[0] if isinstance(size, list) else size
         sides = None if size is None else (float(size["width"]), float(size["height"]))
     except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise BadImage(f"its annotation lacks something, or has it in another form: {str(error)[:100]}") from error
+        raise BadImage(f"its annotation lacks a member, or a member has another form: {str(error)[:100]}") from error
     things = np.array(rows, np.float64).reshape(-1, 6)
     if not np.isfinite(things).all() or (sides is not None and not (np.isfinite(sides).all() and min(sides) > 0)):
-        raise BadImage("its annotation has a number that is none, or a size of 0")
+        raise BadImage("its annotation has an invalid number, or a size of 0")
     return Label(things, sides, LEAST_HEADER + LEAST_OBJECT * len(things))
 
 

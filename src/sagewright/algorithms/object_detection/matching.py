@@ -1,4 +1,4 @@
-"""Matches anchors to objects, and selects the negative anchors that are learnt from.
+"""Matches anchors to objects, and selects the negative anchors that are used for training.
 
 Source: W. Liu et al., "SSD: Single Shot MultiBox Detector", ECCV 2016, section 2.2 (matching strategy, hard negative mining).
 """

@@ -46,7 +46,7 @@ def examples(job: Job, channel: str) -> Iterator[Example]:
         raise UserError(f"Channel {channel}: images are read in File mode; in Pipe mode use RecordIO.")
     annotation = f"{channel}_annotation"
     if annotation not in job.channels:
-        raise UserError(f"Missing required channel: {annotation}, for channel {channel} has images")
+        raise UserError(f"Missing required channel: {annotation}, because channel {channel} has images")
     folder, described = job.channel_path(channel), job.channel_path(annotation)
     for path in job.channel_files(channel):
         own = path.relative_to(folder)
@@ -79,7 +79,7 @@ def _document(text: bytes) -> Any:
         found = json.loads(text)
         return json.loads(found) if isinstance(found, str) else found
     except (ValueError, RecursionError) as error:
-        raise BadImage(f"its annotation is no JSON: {text[:40].decode(errors='replace')!r}") from error
+        raise BadImage(f"its annotation is not JSON: {text[:40].decode(errors='replace')!r}") from error
 
 
 def _framed(path: Path) -> Iterator[Example]:
@@ -107,7 +107,7 @@ def _recorded(name: str, frame: bytes) -> Example:
 def _manifest(name: str, content: bytes, text: bytes) -> Example:
     def read() -> tuple[bytes, Label]:
         if len(text) > MOST_LABEL_BYTES:
-            raise BadImage(f"its annotation has {len(text)} bytes; {MOST_LABEL_BYTES} are the most")
+            raise BadImage(f"its annotation has {len(text)} bytes; the limit is {MOST_LABEL_BYTES}")
         return content, labels.of_document(_document(text))
 
     return Example(name, read)

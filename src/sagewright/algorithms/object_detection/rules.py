@@ -30,8 +30,8 @@ def pattern_is_a_regex(values: Mapping[str, Any]) -> None:
     """`freeze_layer_pattern` is a regular expression of at most 1000 characters."""
     text = values.get("freeze_layer_pattern") or ""
     if len(text) > LONGEST_PATTERN:
-        raise UserError(f"freeze_layer_pattern has {len(text)} characters: {LONGEST_PATTERN} are the most")
+        raise UserError(f"freeze_layer_pattern has {len(text)} characters; the limit is {LONGEST_PATTERN}")
     try:
         re.compile(text)
     except (re.error, RecursionError, OverflowError) as error:
-        raise UserError(f"freeze_layer_pattern {text!r} is no regular expression: {error}") from error
+        raise UserError(f"freeze_layer_pattern {text!r} is not a regular expression: {error}") from error

@@ -18,7 +18,7 @@ def components_fit(values: Mapping[str, Any]) -> None:
     if values["num_components"] > values["feature_dim"]:
         raise UserError(
             f"num_components is {values['num_components']}, and feature_dim is {values['feature_dim']}: "
-            "there are no more components than features"
+            "there can't be more components than features"
         )
 
 
@@ -32,7 +32,7 @@ DECLARATION = Declaration(
             "mini_batch_size",
             Integer("[1, +inf)"),
             required=True,
-            note="no effect: rows are taken in blocks that fit a core's cache, and the result is of all rows",
+            note="no effect: rows are processed in blocks that fit a core's cache, and the result covers all rows",
             needs=(NEVER,),
         ),
         Hyperparameter("num_components", Integer("[1, +inf)"), required=True),

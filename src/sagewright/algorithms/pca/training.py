@@ -36,12 +36,12 @@ def train(job: Job, values: Mapping[str, Any]) -> None:
                 f"The covariance of feature_dim {values['feature_dim']}",
                 "algorithm_mode randomized takes less.",
             )
-        wanted = ExpectedColumns(columns=values["feature_dim"])
-        rows = run.rows("train", wanted)
+        expected = ExpectedColumns(columns=values["feature_dim"])
+        rows = run.rows("train", expected)
         assert rows is not None
         model = fit(run, rows)
         run.save(model.encode())
-        tested = run.rows("test", wanted)
+        tested = run.rows("test", expected)
         if tested is not None:
             _evaluate(run, model, tested)
 

@@ -78,7 +78,7 @@ class Forest:
         below = np.sort(np.concatenate([self.roots, left, left + 1]))
         ordered = (left > inner).all() and ((self.dimension >= 0) & (self.dimension < self.columns)).all()
         if not ordered or not np.array_equal(below, np.arange(count)):
-            raise UserError("the model's nodes are no trees")
+            raise UserError("the model's nodes do not form trees")
 
 
 def grow(

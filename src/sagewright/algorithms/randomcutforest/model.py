@@ -49,7 +49,7 @@ class ForestModel:
         try:
             arrays = {name.removesuffix(".npy"): np.load(BytesIO(each)) for name, each in members.items()}
         except (ValueError, EOFError, OSError) as error:
-            raise UserError(f"the model file holds no NumPy arrays: {error}") from error
+            raise UserError(f"the model file contains no NumPy arrays: {error}") from error
         return cls(Forest.of_arrays(arrays))
 
 

@@ -89,7 +89,7 @@ def _evaluate(run: Session, grown: Forest) -> None:
 def _measures(scores: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     cutoff = scores.mean() + SIGMAS * scores.std()
     said = scores > cutoff
-    logging.info("Test rows with a score above %g are said to be anomalies: %d of %d.", cutoff, said.sum(), len(said))
+    logging.info("Test rows with a score above %g are reported as anomalies: %d of %d.", cutoff, said.sum(), len(said))
     hits = float(np.sum(said & (labels == 1)))
     precision, recall = hits / max(said.sum(), 1), hits / max(np.sum(labels == 1), 1)
     return {

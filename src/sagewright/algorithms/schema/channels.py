@@ -56,7 +56,7 @@ def validate(
         mode = configuration.get("TrainingInputMode", "File")
         if mode not in by_name[name].modes:
             raise UserError(
-                f"Channel {name}: this algorithm can't read {content_type.media} in {mode} mode here; "
+                f"Channel {name}: this algorithm can't read {content_type.media} in {mode} mode; "
                 f"use one of {', '.join(by_name[name].modes)}."
             )
         distribution = configuration.get("S3DistributionType", "FullyReplicated")

@@ -202,7 +202,7 @@ class RealList:
         return all(item in Interval(self.bounds) for item in value)
 
     def __str__(self) -> str:
-        return f"numbers in {self.bounds} with commas between them"
+        return f"numbers in {self.bounds} separated by commas"
 
 
 @dataclass(frozen=True)
@@ -267,7 +267,7 @@ class IntegerList:
         return all(item in Interval(self.bounds) for item in value)
 
     def __str__(self) -> str:
-        return f"whole numbers in {self.bounds} with commas between them"
+        return f"whole numbers in {self.bounds} separated by commas"
 
 
 @dataclass(frozen=True)

@@ -66,5 +66,5 @@ def _described(document: object) -> SegmentationDescription:
         if backbone not in network.LAYERS or algorithm not in ALGORITHMS:
             raise ValueError("it has another network")
     except (LookupError, TypeError, ValueError, OverflowError) as error:
-        raise UserError(f"{DESCRIPTION} is of no model of this algorithm: {error}") from error
+        raise UserError(f"{DESCRIPTION} does not describe a model of this algorithm: {error}") from error
     return SegmentationDescription(backbone, algorithm, **numbers)

@@ -80,7 +80,7 @@ def _values(mask: Image.Image) -> np.ndarray:
     except Exception as error:  # Pillow's readers pass on any exception that a broken file causes
         raise BadImage("its mask can't be decoded") from error
     if values.ndim != 2 or values.min() < 0 or values.max() > HOLE:
-        raise BadImage(f"its mask has a value of {values.max()}: {HOLE} is the most")
+        raise BadImage(f"its mask has a value of {values.max()}: {HOLE} is the maximum")
     return values.astype(np.uint8)
 
 

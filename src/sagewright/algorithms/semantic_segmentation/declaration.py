@@ -42,7 +42,7 @@ DECLARATION = Declaration(
     hyperparameters=(
         Hyperparameter("num_classes", Integer("[2, 254]"), required=True),
         Hyperparameter(
-            "num_training_samples", POSITIVE, required=True, note="what a step of the schedule is counted by"
+            "num_training_samples", POSITIVE, required=True, note="size of an epoch for the learning rate schedule"
         ),
         Hyperparameter("backbone", Choice(("resnet-50", "resnet-101")), default="resnet-50"),
         Hyperparameter(

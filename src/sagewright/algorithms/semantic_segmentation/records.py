@@ -59,7 +59,7 @@ def pairs(job: Job, channel: str) -> Iterator[Pair]:
     if given.mode == "Pipe":
         raise UserError(f"Channel {channel}: images are read in File mode; in Pipe mode use an augmented manifest.")
     if annotation not in job.channels:
-        raise UserError(f"Missing required channel: {annotation}, for channel {channel} has images")
+        raise UserError(f"Missing required channel: {annotation}, because channel {channel} has images")
     folder, masks = job.channel_path(channel), job.channel_path(annotation)
     for path in job.channel_files(channel):
         own = path.relative_to(folder)
@@ -98,7 +98,7 @@ class LabelMap:
         if bad.any():
             value = int(mask[bad][0])
             label = int(self.table[value])
-            said = f"label {label} must be from 0 to {count - 1}" if label >= 0 else "the label map doesn't have it"
+            said = f"label {label} must be from 0 to {count - 1}" if label >= 0 else "the label map does not contain it"
             raise BadImage(f"its mask has a pixel of {value}: {said}")
         return mapped.astype(np.uint8)
 
@@ -135,6 +135,6 @@ def _mapped(values: np.ndarray, given: Any) -> np.ndarray:
     table = np.full_like(values, -1)
     for label, value in given.items():
         if not 0 <= int(value) <= HOLE or not 0 <= int(label) < HOLE:
-            raise ValueError(f"{label!r}: {value!r} is no class of 0 to 254 and value of 0 to 255")
+            raise ValueError(f"{label!r}: {value!r} is not a class from 0 to 254 and a value from 0 to 255")
         table[int(value)] = int(label)
     return table

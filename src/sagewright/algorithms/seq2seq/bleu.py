@@ -21,8 +21,8 @@ def bleu(said: Sequence[Sentence], true: Sequence[Sentence]) -> float:
     if not all(hits):
         return 0.0
     precision = sum(math.log(hit / run) for hit, run in zip(hits, runs, strict=True)) / LONGEST
-    length, wanted = sum(map(len, said)), sum(map(len, true))
-    return math.exp(precision + min(0.0, 1 - wanted / length))
+    length, reference_length = sum(map(len, said)), sum(map(len, true))
+    return math.exp(precision + min(0.0, 1 - reference_length / length))
 
 
 def _runs(sentence: Sentence, length: int) -> Counter[tuple[int, ...]]:

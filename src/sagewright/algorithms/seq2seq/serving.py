@@ -86,7 +86,7 @@ class Seq2SeqService(Answering):
     def _of_texts(self, body: bytes, media: str) -> _Asked:
         given = instances(body, media)
         if not given:
-            raise UserError("the request holds no instance")
+            raise UserError("the request contains no instance")
         names = ("source", "data") if media == JSON_LINES else ("data", "source")
         texts = [_text(number, each, names) for number, each in enumerate(given)]
         sentences = [self._model.source.encode(text) for text in texts]
@@ -99,7 +99,7 @@ class Seq2SeqService(Answering):
             tokens = tokens_of(record.decode(payload), "source", self._model.source.size, f"record {number}")
             sentences.append(bare(tokens).tolist())
         if not sentences:
-            raise UserError("the request holds no record")
+            raise UserError("the request contains no record")
         _check_lengths(sentences)
         return _Asked(sentences, [False] * len(sentences), PROTOBUF)
 
@@ -123,26 +123,24 @@ def _text(number: int, instance: Any, names: tuple[str, str]) -> str:
         next((instance[name] for name in names if name in instance), None) if isinstance(instance, Mapping) else None
     )
     if not isinstance(found, str):
-        raise UserError(
-            f'instance {number} has no text: {{"{names[0]}": "words with blanks between them"}} is expected'
-        )
+        raise UserError(f'instance {number} has no text: {{"{names[0]}": "words separated by blanks"}} is expected')
     return found
 
 
 def _wants_matrix(instance: Mapping[str, Any]) -> bool:
     """True for `{"configuration": {"attention_matrix": "true"}}`."""
     configuration = instance.get("configuration")
-    wanted = configuration.get(MATRIX) if isinstance(configuration, Mapping) else None
-    return str(wanted).lower() == "true"
+    flag = configuration.get(MATRIX) if isinstance(configuration, Mapping) else None
+    return str(flag).lower() == "true"
 
 
 def _check_lengths(sentences: Sequence[Sequence[int]]) -> None:
     for number, each in enumerate(sentences):
         if len(each) > MOST_TOKENS:
-            raise UserError(f"instance {number} has {len(each)} words; {MOST_TOKENS} are the most")
+            raise UserError(f"instance {number} has {len(each)} words; the limit is {MOST_TOKENS}")
 
 
 def _is_accepted(accept: str, media: str) -> bool:
     """True if the client accepts the format of its request."""
-    wanted = {ContentType.parse(text).media for text in accept.split(",") if text.strip()}
-    return not wanted or bool(wanted & {media, "*/*", "application/*"})
+    accepted = {ContentType.parse(text).media for text in accept.split(",") if text.strip()}
+    return not accepted or bool(accepted & {media, "*/*", "application/*"})

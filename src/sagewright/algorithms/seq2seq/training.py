@@ -225,10 +225,10 @@ class Seq2SeqTrainer:
 
     def _sample(self) -> int:
         """Returns the number of sentences that BLEU is measured on."""
-        asked = self.run.values["bleu_sample_size"]
-        if asked == 0 and self.run.values["optimized_metric"] == "bleu":
-            asked = -1
-        return len(self.validation) if asked < 0 else min(asked, len(self.validation))
+        sample_size = self.run.values["bleu_sample_size"]
+        if sample_size == 0 and self.run.values["optimized_metric"] == "bleu":
+            sample_size = -1
+        return len(self.validation) if sample_size < 0 else min(sample_size, len(self.validation))
 
 
 class Tally:

@@ -23,8 +23,8 @@ class Heads(nn.Module):
 
     def __init__(self, size: int) -> None:
         super().__init__()
-        wanted = max(1, size // HEAD)
-        self._heads = next(number for number in range(wanted, 0, -1) if size % number == 0)
+        preferred = max(1, size // HEAD)
+        self._heads = next(number for number in range(preferred, 0, -1) if size % number == 0)
         self.query, self.key, self.value, self.output = (nn.Linear(size, size) for _ in range(4))
 
     def split(self, values: Tensor) -> Tensor:

@@ -34,7 +34,7 @@ class Seq2SeqVocabulary:
         try:
             found = json.loads(path.read_bytes())
         except (ValueError, RecursionError) as error:
-            raise UserError(f"{path.name} is no JSON: {error}") from error
+            raise UserError(f"{path.name} is not JSON: {error}") from error
         if not isinstance(found, dict) or not all(type(number) is int for number in found.values()):
             raise UserError(f"{path.name} must be a JSON object of words and their whole numbers")
         for word, number in SPECIAL.items():
@@ -42,7 +42,7 @@ class Seq2SeqVocabulary:
                 raise UserError(f"{path.name}: {word} must have number {number}, not {found.get(word)}")
         numbers = set(found.values())
         if len(numbers) != len(found) or min(numbers) < 0:
-            raise UserError(f"{path.name}: each word must have a number of its own, 0 or more")
+            raise UserError(f"{path.name}: each word must have a unique number, 0 or more")
         if max(numbers) >= MOST_WORDS:
             raise UserError(f"{path.name}: number {max(numbers)} is beyond {MOST_WORDS - 1}")
         return cls(found)

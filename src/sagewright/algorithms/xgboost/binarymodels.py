@@ -98,7 +98,9 @@ def _objective(name: str, classes: int) -> dict[str, Any]:
     try:
         found: dict[str, Any] = json.loads(xgb.Booster(known).save_config())["learner"]["objective"]
     except xgb.core.XGBoostError:
-        raise UserError(f"Unable to load model: its objective {name!r} is none of XGBoost {xgb.__version__}.") from None
+        raise UserError(
+            f"Unable to load model: its objective {name!r} is unknown to XGBoost {xgb.__version__}."
+        ) from None
     return found
 
 
@@ -148,7 +150,7 @@ def _tree(file: _File, number: int) -> dict[str, Any]:
     if parameters["size_leaf_vector"] > 1:
         raise UserError("Unable to load model: its trees have vectors as leaves, which no release of XGBoost trained.")
     if not _is_tree(nodes):
-        raise UserError(f"Unable to load model: the nodes of its tree {number} are none.")
+        raise UserError(f"Unable to load model: the nodes of its tree {number} are invalid.")
     return {
         "id": number,
         "tree_param": {

@@ -49,7 +49,7 @@ SHARE = Real("(0, 1]")
 TREES: Need = ("booster", ("gbtree", "dart"))
 DART: Need = ("booster", ("dart",))
 HISTOGRAMS: Need = ("tree_method", ("auto", "hist", "approx", "gpu_hist"))
-IGNORED = "accepted for old requests; this XGBoost has no such setting, and it is left out"
+IGNORED = "accepted for old requests, but ignored: this XGBoost has no such setting"
 
 HYPERPARAMETERS = (
     Hyperparameter("num_round", Integer("[1, +inf)"), required=True, recommended=("1", "4000")),
@@ -69,7 +69,7 @@ HYPERPARAMETERS = (
     Hyperparameter(
         "eval_metric",
         WordList(METRIC_NAMES, with_number=("error", "ndcg", "map")),
-        note="words with commas between; error@t, ndcg@n and map@n take a number; by default what fits the objective",
+        note="separated by commas; error@t, ndcg@n and map@n contain a number; the default depends on the objective",
     ),
     Hyperparameter(
         "gamma", Real("[0, +inf)"), "0", recommended=("0", "5"), aliases=("min_split_loss",), needs=(TREES,)
@@ -78,7 +78,7 @@ HYPERPARAMETERS = (
     Hyperparameter(
         "interaction_constraints",
         IntegerLists("[0, +inf)"),
-        note="such as [[0,1],[2,3,4]]: features that may meet in a branch",
+        note="such as [[0,1],[2,3,4]]: features that may be in one branch",
         needs=(TREES,),
     ),
     Hyperparameter("lambda", Real("[0, +inf)"), "1", recommended=("0", "1000"), aliases=("reg_lambda",)),
@@ -127,7 +127,7 @@ HYPERPARAMETERS = (
         needs=(TREES,),
     ),
     Hyperparameter("tweedie_variance_power", Real("(1, 2)"), "1.5", needs=(("objective", ("reg:tweedie",)),)),
-    Hyperparameter("updater", WordList(rules.UPDATERS), note="by default what fits tree_method"),
+    Hyperparameter("updater", WordList(rules.UPDATERS), note="the default depends on tree_method"),
     Hyperparameter("verbosity", Integer("[0, 3]"), "1", note="0 silent, 1 warnings, 2 information, 3 debugging"),
     Hyperparameter(
         "aft_loss_distribution",
@@ -155,7 +155,7 @@ HYPERPARAMETERS = (
         note="true: a stopped job ends after the round at hand with the model it has",
     ),
     Hyperparameter(
-        "use_dask_gpu_training", Flag(), "false", note="accepted; training goes on without Dask", needs=(NEVER,)
+        "use_dask_gpu_training", Flag(), "false", note="accepted; training runs without Dask", needs=(NEVER,)
     ),
     Hyperparameter("_kfold", Integer("[2, +inf)"), note="folds of cross-validation over train and validation"),
     Hyperparameter("_num_cv_round", Integer("[1, +inf)"), "1", note="how often the folds are drawn"),

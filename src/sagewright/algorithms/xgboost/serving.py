@@ -137,15 +137,15 @@ class BoosterService(Answering):
         self.keys = selected.replace(" ", "").lower().split(",") if selected else None
 
     def invoke(self, body: bytes, content_type: str, accept: str) -> Response:
-        asked = self._read(body, content_type, accept)
-        return asked if isinstance(asked, Response) else self._answer(asked)
+        parsed = self._read(body, content_type, accept)
+        return parsed if isinstance(parsed, Response) else self._answer(parsed)
 
     def invoke_all(self, requests: Sequence[Request]) -> list[Response]:
         """Predicts for all rows at once."""
         read = [self._read(each.body, each.content_type, each.accept) for each in requests]
-        group = [asked for asked in read if isinstance(asked, _Asked)]
+        group = [parsed for parsed in read if isinstance(parsed, _Asked)]
         answers = iter(self._answer_all(group))
-        return [asked if isinstance(asked, Response) else next(answers) for asked in read]
+        return [parsed if isinstance(parsed, Response) else next(answers) for parsed in read]
 
     def _read(self, body: bytes, content_type: str, accept: str) -> _Asked | Response:
         """Returns the parsed request, or the error response."""
@@ -155,24 +155,24 @@ class BoosterService(Answering):
             return Response(str(error).encode(), status=HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
         return _Asked(self.ensemble.fitted(features), accept)
 
-    def _answer(self, asked: _Asked) -> Response:
+    def _answer(self, parsed: _Asked) -> Response:
         try:
-            return self._encode(self.ensemble.predict(asked.features), asked.accept)
+            return self._encode(self.ensemble.predict(parsed.features), parsed.accept)
         except (xgb.core.XGBoostError, ValueError) as error:
             text = f"Unable to evaluate payload provided: {str(error).split('Stack trace:')[0].strip()}"
             return Response(text.encode(), status=HTTPStatus.BAD_REQUEST)
 
     def _answer_all(self, group: list[_Asked]) -> list[Response]:
         """Returns the responses of a group. Predicts for a single request, or for rows that can't be joined, one by one."""
-        rows = join_rows([asked.features for asked in group]) if len(group) > 1 else None
+        rows = join_rows([parsed.features for parsed in group]) if len(group) > 1 else None
         if rows is None:
-            return [self._answer(asked) for asked in group]
+            return [self._answer(parsed) for parsed in group]
         try:
             predictions = self.ensemble.predict(rows)
         except (xgb.core.XGBoostError, ValueError):  # one request is at fault: the others must not suffer
-            return [self._answer(asked) for asked in group]
-        parts = split_rows({"": predictions}, [row_count(asked.features) for asked in group])
-        return [self._encode(part[""], asked.accept) for part, asked in zip(parts, group, strict=True)]
+            return [self._answer(parsed) for parsed in group]
+        parts = split_rows({"": predictions}, [row_count(parsed.features) for parsed in group])
+        return [self._encode(part[""], parsed.accept) for part, parsed in zip(parts, group, strict=True)]
 
     def _encode(self, predictions: np.ndarray, accept: str) -> Response:
         media = ContentType.parse(accept).media

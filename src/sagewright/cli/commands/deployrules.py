@@ -27,12 +27,12 @@ app = typer.Typer(help="Rules that deploy approved versions: create, list, show,
 @app.command()
 def create(
     group: Annotated[str, typer.Option(help="The model package group whose approved versions are deployed.")],
-    endpoint: Annotated[str, typer.Option(help="The endpoint, which is created if it is not there.")],
+    endpoint: Annotated[str, typer.Option(help="The endpoint, which is created if it does not exist.")],
     data: DataOption = None,
     instance_type: Annotated[
-        str | None, typer.Option(help="Without it, the first that the version supports, else ml.m5.large.")
+        str | None, typer.Option(help="The default is the first type that the version supports, else ml.m5.large.")
     ] = None,
-    instances: Annotated[int, typer.Option(help="How many instances.")] = 1,
+    instances: Annotated[int, typer.Option(help="Number of instances.")] = 1,
     strategy: Annotated[
         str, typer.Option(help="all-at-once, canary:10%/5m, linear:20%/2m or rolling:50%/1m.")
     ] = "all-at-once",

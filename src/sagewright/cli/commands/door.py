@@ -16,7 +16,7 @@ FastWaits = Annotated[
     bool | None,
     typer.Option(
         "--fast-waits/--no-fast-waits",
-        help="Poll soon and often where SDKs and waiters sleep between polls. By default SAGEWRIGHT_FAST_WAITS says it, else yes.",
+        help="Shorten the sleeps of SDKs and waiters between polls. The default is SAGEWRIGHT_FAST_WAITS, or yes.",
     ),
 ]
 

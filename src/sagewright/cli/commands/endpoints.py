@@ -28,9 +28,9 @@ app = typer.Typer(help="Endpoints: list, show, invoke, logs, compare, delete.", 
 @app.command("list")
 def list_(
     data: DataOption = None,
-    status: Annotated[str | None, typer.Option(help="Only endpoints of this status.")] = None,
+    status: Annotated[str | None, typer.Option(help="Only endpoints with this status.")] = None,
     contains: Annotated[str | None, typer.Option(help="Only endpoints with this in their name.")] = None,
-    limit: Annotated[int, typer.Option(help="How many, newest first.")] = 20,
+    limit: Annotated[int, typer.Option(help="Number of entries, newest first.")] = 20,
 ) -> None:
     """The newest endpoints."""
     filters = {"StatusEquals": status, "NameContains": contains}
@@ -59,7 +59,7 @@ def list_(
 def show(
     name: Name,
     data: DataOption = None,
-    wait: Annotated[bool, typer.Option("--wait", help="Until nothing is under way any more.")] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until no change is in progress.")] = False,
 ) -> None:
     """One endpoint: its status and the reason, its variants, and operations in progress."""
     sagemaker = client(settings_of(data=data), "sagemaker")
@@ -85,11 +85,11 @@ def show(
 @app.command()
 def invoke(
     name: OneName,
-    body: Annotated[str, typer.Argument(help="What is sent; @FILE for a file's content, - for the standard input.")],
+    body: Annotated[str, typer.Argument(help="Body of the request; @FILE for a file's content, - for standard input.")],
     data: DataOption = None,
-    content_type: Annotated[str, typer.Option(help="Of what is sent.")] = "application/json",
-    accept: Annotated[str | None, typer.Option(help="Wanted of the answer.")] = None,
-    variant: Annotated[str | None, typer.Option(help="The variant to ask, whatever the weights are.")] = None,
+    content_type: Annotated[str, typer.Option(help="Content type of the body.")] = "application/json",
+    accept: Annotated[str | None, typer.Option(help="Content type of the answer.")] = None,
+    variant: Annotated[str | None, typer.Option(help="Variant that answers, regardless of the weights.")] = None,
 ) -> None:
     """Invoke an endpoint, and print its answer."""
     endpoint, _, component = name.partition("/")
@@ -113,7 +113,7 @@ def invoke(
 def logs(
     name: OneName,
     data: DataOption = None,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Until Ctrl-C.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Follow until Ctrl-C.")] = False,
 ) -> None:
     """The output of the model servers, variant by variant."""
     cloudwatch = client(settings_of(data=data), "logs")
@@ -140,7 +140,7 @@ def logs(
 def compare(
     name: Name,
     data: DataOption = None,
-    minutes: Annotated[int, typer.Option(help="How far back.")] = 60,
+    minutes: Annotated[int, typer.Option(help="Minutes to look back.")] = 60,
 ) -> None:
     """The variants side by side: invocations, errors and latency, each with its 95 % confidence interval."""
     from sagewright.cli.comparing import comparison

@@ -26,7 +26,9 @@ app = typer.Typer(help="Experiments: list, show, compare, export.", no_args_is_h
 
 
 @app.command("list")
-def list_(data: DataOption = None, limit: Annotated[int, typer.Option(help="How many, newest first.")] = 20) -> None:
+def list_(
+    data: DataOption = None, limit: Annotated[int, typer.Option(help="Number of entries, newest first.")] = 20
+) -> None:
     """Experiments."""
     sagemaker = client(settings_of(data=data), "sagemaker")
     table = Table(Column("experiment", overflow="fold"), "created", "trials", box=None)
@@ -45,8 +47,8 @@ def show(
     name: Annotated[str, typer.Argument(help="Name of an experiment, of a run (trial component), or of a job.")],
     data: DataOption = None,
     metric: Annotated[str, typer.Option(help="Sort an experiment's runs by this metric's last value.")] = "",
-    ascending: Annotated[bool, typer.Option(help="The smallest first.")] = False,
-    limit: Annotated[int, typer.Option(help="How many runs.")] = 20,
+    ascending: Annotated[bool, typer.Option(help="Smallest first.")] = False,
+    limit: Annotated[int, typer.Option(help="Number of runs.")] = 20,
 ) -> None:
     """An experiment's runs and their metrics, or all of one run."""
     sagemaker = client(settings_of(data=data), "sagemaker")
@@ -72,7 +74,7 @@ def show(
 def compare(
     names: Annotated[list[str], typer.Argument(help="Names of runs (trial components) or of jobs, two or more.")],
     data: DataOption = None,
-    everything: Annotated[bool, typer.Option("--all", help="Also what is the same in all.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Also values that are the same in all runs.")] = False,
 ) -> None:
     """Runs side by side: the parameters and metrics in which they differ."""
     if len(names) < 2:
@@ -136,7 +138,7 @@ def _component(sagemaker: Any, name: str) -> dict[str, Any]:
     """Returns a component by its name or its job's; ends the command if there is none."""
     described = (_described(sagemaker, candidate) for candidate in runs.candidates(name))
     found = next((one for one in described if one is not None), None)
-    return found or fail(f"there is no experiment, run or job of the name {name}")
+    return found or fail(f"there is no experiment, run or job named {name}")
 
 
 def _described(sagemaker: Any, name: str) -> dict[str, Any] | None:

@@ -21,7 +21,7 @@ COLOURS: dict[str, str] = {
     ApprovalStatus.PENDING: "yellow",
 }
 Version = Annotated[str, typer.Argument(help="A version as GROUP/NUMBER, or its ARN.")]
-Why = Annotated[str, typer.Option("--why", help="What is kept as the description of the decision.")]
+Why = Annotated[str, typer.Option("--why", help="Description of the decision.")]
 
 app = typer.Typer(help="The model registry: list, show, approve, reject.", no_args_is_help=True)
 
@@ -30,7 +30,7 @@ app = typer.Typer(help="The model registry: list, show, approve, reject.", no_ar
 def list_(
     data: DataOption = None,
     group: Annotated[str | None, typer.Option(help="The versions of this group; without it, all groups.")] = None,
-    limit: Annotated[int, typer.Option(help="How many, newest first.")] = 20,
+    limit: Annotated[int, typer.Option(help="Number of entries, newest first.")] = 20,
 ) -> None:
     """Groups of model packages, or the versions of one."""
     sagemaker = client(settings_of(data=data), "sagemaker")

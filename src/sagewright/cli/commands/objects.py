@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sagewright.objects.bucketstore import BucketStore
     from sagewright.objects.scrub import ScrubReport
 
-app = typer.Typer(help="Look after the embedded object store.", no_args_is_help=True)
+app = typer.Typer(help="Maintain the embedded object store.", no_args_is_help=True)
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 

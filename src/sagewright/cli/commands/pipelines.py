@@ -42,7 +42,7 @@ app = typer.Typer(help="Pipelines: list, show, start, stop, retry, logs, why-mis
 def list_(
     name: Annotated[str, typer.Argument(help="Name of a pipeline: its executions.")] = "",
     data: DataOption = None,
-    limit: Annotated[int, typer.Option(help="How many, newest first.")] = 20,
+    limit: Annotated[int, typer.Option(help="Number of entries, newest first.")] = 20,
 ) -> None:
     """Pipelines, or the executions of one."""
     sagemaker = client(settings_of(data=data), "sagemaker")
@@ -74,7 +74,7 @@ def list_(
 def show(
     which: Which,
     data: DataOption = None,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Until the execution has ended.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Follow until the execution has ended.")] = False,
 ) -> None:
     """An execution as a tree: dependencies between steps, their durations, and cached steps."""
     sagemaker = client(settings_of(data=data), "sagemaker")
@@ -100,7 +100,7 @@ def start(
     name: Annotated[str, typer.Argument(help="Name of the pipeline.")],
     data: DataOption = None,
     parameter: Annotated[list[str] | None, typer.Option("--parameter", "-p", help="NAME=VALUE")] = None,
-    step: Annotated[list[str] | None, typer.Option("--step", help="Only this step; may be given again.")] = None,
+    step: Annotated[list[str] | None, typer.Option("--step", help="Only this step; repeatable.")] = None,
 ) -> None:
     """Start an execution; its id is printed."""
     given = [one.partition("=") for one in parameter or ()]
@@ -181,9 +181,9 @@ def _why(sagemaker: Any, arn: str, name: str) -> str:
     if own is None:
         return f"{name} was not reached."
     if "CacheHitResult" in own:
-        return f"{name} was taken from {own['CacheHitResult']['SourcePipelineExecutionArn']}."
+        return f"{name} was reused from {own['CacheHitResult']['SourcePipelineExecutionArn']}."
     if declared[name].cache_s is None:
-        return f"{name} has no CacheConfig that is enabled."
+        return f"{name} has no enabled CacheConfig."
     before = _before(sagemaker, arn, name)
     if before is None:
         return f"No earlier execution has a {name} that succeeded."

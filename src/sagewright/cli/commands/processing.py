@@ -14,7 +14,7 @@ from sagewright.cli.options import DataOption, console, settings_of
 
 PROCESSING = JobKind("ProcessingJob", "processing_job", "ProcessingEndTime")
 
-PortOption = Annotated[int, typer.Option("--port", help="Port on this machine for the pages. 0: any that is free.")]
+PortOption = Annotated[int, typer.Option("--port", help="Port on this machine for the pages. 0: any free port.")]
 EventsOf = Annotated[str, typer.Argument(help="Name of the job, or the S3 URI of its event logs.")]
 
 app = typer.Typer(help="Processing jobs: list, show, logs, stop, history.", no_args_is_help=True)

@@ -18,7 +18,7 @@ def ps(
     data: Annotated[
         Path | None, typer.Option(help="Only processes of this data directory.", show_default="all of this user's")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document a line.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document per line.")] = False,
 ) -> None:
     """List the server's processes and those of its jobs, without asking a server."""
     from sagewright.model.titles import running

@@ -35,8 +35,8 @@ add_stop(app, TUNING)
 def show(
     name: Name,
     data: DataOption = None,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Until the tuning job has ended.")] = False,
-    limit: Annotated[int, typer.Option(help="How many training jobs, the best first.")] = 20,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Follow until the tuning job has ended.")] = False,
+    limit: Annotated[int, typer.Option(help="Number of training jobs, best first.")] = 20,
     export: Annotated[str, typer.Option(help="Write all training jobs to standard output: csv.")] = "",
 ) -> None:
     """One tuning job: progress, best training job, objective over time, and training jobs."""

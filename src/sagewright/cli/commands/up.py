@@ -21,17 +21,17 @@ def up(  # noqa: PLR0913, PLR0917  # a parameter is an option of the command
     objects: Annotated[
         str | None,
         typer.Option(
-            help="Another S3 that keeps all objects, such as s3://HOST:PORT.", show_default="the embedded store"
+            help="Another S3 that stores all objects, such as s3://HOST:PORT.", show_default="the embedded store"
         ),
     ] = None,
     backend: Annotated[
-        str | None, typer.Option(help="Where the hosts of jobs run: local or ray.", show_default="local")
+        str | None, typer.Option(help="Backend that runs the hosts of jobs: local or ray.", show_default="local")
     ] = None,
     ray_address: Annotated[
         str | None, typer.Option(help="The Ray cluster, such as ray://HOST:10001.", show_default=False)
     ] = None,
     demo: Annotated[
-        bool, typer.Option("--demo", help="Make jobs, a tuning job, models, a pipeline and an endpoint to look at.")
+        bool, typer.Option("--demo", help="Create sample jobs, a tuning job, models, a pipeline and an endpoint.")
     ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log each request.")] = False,
 ) -> None:
@@ -75,4 +75,4 @@ def _show_something(settings: Settings) -> None:
     except (BotoCoreError, ClientError, TimeoutError) as error:
         console.print(f"The demo stopped: {error}", soft_wrap=True)
     else:
-        console.print("The demo's jobs, models, pipeline and endpoint are made: look at them in Studio.")
+        console.print("The demo's jobs, models, pipeline and endpoint are ready in Studio.")

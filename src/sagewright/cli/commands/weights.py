@@ -19,7 +19,7 @@ PREFIX = "sagewright-weights"
 """Key prefix under which `algorithms.deep.pretrained` looks for weights."""
 ENDINGS = (".pth", ".safetensors")
 
-app = typer.Typer(help="Pretrained weights that built-in algorithms may begin with.", no_args_is_help=True)
+app = typer.Typer(help="Pretrained weights for built-in algorithms.", no_args_is_help=True)
 
 
 @app.command("add")
@@ -29,7 +29,7 @@ def add(
 ) -> None:
     """Store a file in the account's default bucket, for jobs with use_pretrained_model."""
     if file.suffix not in ENDINGS:
-        fail(f"{file.name} is no file of weights: its name must end with {' or '.join(ENDINGS)}.")
+        fail(f"{file.name} is not a file of weights: its name must end with {' or '.join(ENDINGS)}.")
     if not file.is_file():
         fail(f"There is no file {file}.")
     settings = settings_of(data=data)

@@ -54,7 +54,7 @@ class RayBackend:
         except (RayRefused, BackendUnreachable) as error:
             with suppress(RayRefused, BackendUnreachable):
                 self._broker.ask("cancel", gang=gang, peers=peers)
-            raise LaunchFailed(f"the Ray cluster did not take the gang: {error}") from error
+            raise LaunchFailed(f"the Ray cluster did not accept the gang: {error}") from error
         return [
             {
                 "host_id": order["document"]["host_id"],

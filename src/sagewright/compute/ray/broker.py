@@ -154,7 +154,7 @@ class Broker:
 def check_installed() -> None:
     """Raises NoBackend if Ray is not installed."""
     if importlib.util.find_spec("ray") is None:
-        raise NoBackend("The backend ray needs Ray, here and on each node: pip install 'sagewright[ray]'.")
+        raise NoBackend("The backend ray needs Ray, on this machine and on each node: pip install 'sagewright[ray]'.")
 
 
 def check_reachable(address: str) -> None:

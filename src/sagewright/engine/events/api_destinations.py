@@ -169,7 +169,7 @@ def _hook(message: TargetMessage, destination: ApiDestination, connection: HookC
         text = text.replace("*", quote(value, safe=""), 1)
     url = urlsplit(text)
     if url.scheme not in {"http", "https"} or not url.hostname or url.username:
-        raise Undeliverable("the InvocationEndpoint is no URL of a host")
+        raise Undeliverable("the InvocationEndpoint is not the URL of a host")
     pairs = {one["Key"]: one["Value"] for one in shared.get("QueryStringParameters") or ()}
     pairs |= own.get("QueryStringParameters") or {}
     query = "&".join(part for part in (url.query, urlencode(pairs)) if part)

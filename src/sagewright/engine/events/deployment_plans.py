@@ -36,7 +36,7 @@ def read_target(target: dict[str, Any]) -> DeployTarget:
     parts = target["Arn"].split(":", 5)
     kind, _, endpoint = parts[5].partition("/") if len(parts) == 6 else ("", "", "")
     if kind != "endpoint" or not endpoint:
-        raise BadTarget(f"{target['Arn']} is no endpoint's ARN")
+        raise BadTarget(f"{target['Arn']} is not the ARN of an endpoint")
     listed = (target.get("SageMakerPipelineParameters") or {}).get("PipelineParameterList") or ()
     given = {one["Name"]: one["Value"] for one in listed}
     if unknown := sorted(set(given) - set(PARAMETERS)):

@@ -26,12 +26,12 @@ def read_strategy(text: str) -> dict[str, Any]:
     found = _FORM.fullmatch(text)
     if found is None:
         raise BadStrategy(
-            f"'{text}' is no strategy; there are all-at-once, canary:10%/5m, linear:20%/2m and rolling:50%/1m"
+            f"'{text}' is not a strategy; use all-at-once, canary:10%/5m, linear:20%/2m and rolling:50%/1m"
         )
     kind, percent, wait_s = found["kind"], int(found["percent"]), int(found["count"]) * _UNITS_S[found["unit"]]
     low, high = _PERCENT[kind]
     if not low <= percent <= high:
-        raise BadStrategy(f"{kind} takes {low}% to {high}%, got {percent}%")
+        raise BadStrategy(f"{kind} must be {low}% to {high}%, got {percent}%")
     if wait_s > MOST_WAIT_S:
         raise BadStrategy(f"{kind} waits at most {MOST_WAIT_S} s, got {wait_s} s")
     size = {"Type": "CAPACITY_PERCENT", "Value": percent}

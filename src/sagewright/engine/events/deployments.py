@@ -126,7 +126,7 @@ class DeploymentReconciler:
         """Runs one step. Raises AwsError, BadTarget."""
         found = target_of(self._store, deployment.target)
         if found is None:
-            return DeploymentStep(DeploymentState.FAILED, "the rule or its target is no more")
+            return DeploymentStep(DeploymentState.FAILED, "the rule or its target no longer exists")
         rule, target = found
         ask = _Asker(self._call, rule.principal(target), region_in(str(target["Arn"])))
         plan = DeployPlan(read_target(target), ask("DescribeModelPackage", ModelPackageName=deployment.package))

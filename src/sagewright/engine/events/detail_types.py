@@ -157,7 +157,7 @@ def _of_job(store: Database, call: Call, logged: Logged, form: JobDetailType) ->
     try:
         detail = call(question)
     except AwsError as error:
-        log.warning("there is no event of %s %s: %s", job.kind, job.name, error.message)
+        log.warning("no event was created for %s %s: %s", job.kind, job.name, error.message)
         return None
     entry = logged.entry
     detail = dict(detail) | {form.status: entry.status, "LastModifiedTime": to_datetime(entry.at_ms)}
@@ -177,7 +177,7 @@ def _of_card(store: Database, call: Call, logged: Logged) -> tuple[list[str], Ev
         principal = role_arn(found[0].account, ROLE_NAME)
         described = call(OperationRequest(principal, "sagemaker", "DescribeModelCard", request, region=found[0].region))
     except AwsError as error:
-        log.warning("there is no event of the model card %s: %s", found[0].name, error.message)
+        log.warning("no event was created for the model card %s: %s", found[0].name, error.message)
         return None
     entry = logged.entry
     detail = {name: value for name, value in described.items() if name != "Content"}
@@ -196,7 +196,7 @@ def _of_tuning_job(store: Database, call: Call, logged: Logged) -> tuple[list[st
     try:
         detail = dict(call(question))
     except AwsError as error:
-        log.warning("there is no event of the tuning job %s: %s", found.name, error.message)
+        log.warning("no event was created for the tuning job %s: %s", found.name, error.message)
         return None
     entry = logged.entry
     detail |= {"HyperParameterTuningJobStatus": entry.status, "LastModifiedTime": to_datetime(entry.at_ms)}

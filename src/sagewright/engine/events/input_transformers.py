@@ -114,7 +114,7 @@ def _filled(transformer: dict[str, Any], event: dict[str, Any], origin: RuleOrig
     template: str = transformer["InputTemplate"]
     is_json = template.lstrip()[:1] in {"{", "["}
     pieces: list[str] = []
-    budget = Budget("The input that the template makes", MOST_INPUT)
+    budget = Budget("The output of the template", MOST_INPUT)
     at = 0
     quoted = False
 
@@ -136,7 +136,7 @@ def _filled(transformer: dict[str, Any], event: dict[str, Any], origin: RuleOrig
         try:
             read_json(text)
         except ValueError as error:
-            raise ValueError(f"the filled template is no JSON: {error}") from None
+            raise ValueError(f"the filled template is not JSON: {error}") from None
     return text
 
 

@@ -95,7 +95,7 @@ class EnvironmentBuilds:
         )
         process_memory.free(process.pid)
         self._running.add(key)
-        log.info("the environment %s is being made", key)
+        log.info("the environment %s is being built", key)
         threading.Thread(target=self._await, args=(key, process), name=f"build {key}", daemon=True).start()
 
     def _await(self, key: str, process: subprocess.Popen[bytes]) -> None:
@@ -109,7 +109,7 @@ class EnvironmentBuilds:
             self._running.discard(key)
             if status:
                 reason = said[-MOST_REASON:] or f"its builder ended with the status {status}"
-                log.warning("the environment %s can't be made: %s", key, reason)
+                log.warning("cannot build the environment %s: %s", key, reason)
                 while len(self._failures) >= MOST_KNOWN:
                     del self._failures[next(iter(self._failures))]
                 self._failures[key] = _Failure(now_ms(), reason)

@@ -72,7 +72,7 @@ class HostReport:
         """Returns the report without its log lines, for a store that has no room for them."""
         if not self.logs:
             return self
-        line = f"{len(self.logs)} lines were left out here: the disk of the server's store is full."
+        line = f"{len(self.logs)} lines were left out: the disk of the server's store is full."
         return replace(self, logs=[(self.logs[0][0], line)])
 
     def essential(self) -> HostReport:

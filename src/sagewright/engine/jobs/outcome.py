@@ -90,6 +90,6 @@ def of_job(kind: Kind, job: Job, placed: list[Host], overdue: bool = False) -> O
         return Outcome(SecondaryStatus.MAX_WAIT_TIME_EXCEEDED)
     described = next((host for host in placed if host.cause == EndCause.STOP), None)
     if described is not None:
-        text = f"Host {described.name} was told to stop from outside (SIGTERM to its agent)."
+        text = f"Host {described.name} was stopped from outside (SIGTERM to its agent)."
         return Outcome(SecondaryStatus.FAILED, f"{FaultClass.INTERNAL}: {text}")
     return Outcome(SecondaryStatus.COMPLETED)

@@ -174,7 +174,7 @@ class JobQueue:
         try:
             missing = self._compute.builds.missing(image, job.created_ms)
         except BuildFailed as error:
-            reason = f"{FaultClass.CLIENT}: No environment can be made for the image {image.uri}: {error}"
+            reason = f"{FaultClass.CLIENT}: Cannot build an environment for the image {image.uri}: {error}"
             self._endings.end(job, [], Outcome(SecondaryStatus.FAILED, reason))
             return True
         if missing:

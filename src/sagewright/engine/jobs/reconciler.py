@@ -150,7 +150,7 @@ class JobReconciler:
             return placed
         plans = launch_plan.planned(self._dependencies.settings, placed)
         if plans:
-            log.info("the launch of job %s is taken up", job.name)
+            log.info("the launch of job %s is resumed", job.name)
             with suppress(BackendUnreachable):
                 self._start_hosts(job, plans)
         elif all(host.report_seq == 0 for host in placed):

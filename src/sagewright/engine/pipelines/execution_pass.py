@@ -61,8 +61,8 @@ class ExecutionProgress:
 
     def __post_init__(self) -> None:
         self.frontier = Frontier(self.definition, self.selected)
-        self.rows = Ledger("What is kept of the step", MOST_ROW, MOST_ROWS)
-        self.work = Budget("What the references of the execution's steps make", MOST_WORK)
+        self.rows = Ledger("The record of step", MOST_ROW, MOST_ROWS)
+        self.work = Budget("The output of the references of the execution's steps", MOST_WORK)
         for record in list(self.records.values()):
             self.took(record)
 
@@ -159,8 +159,8 @@ class ExecutionPass:
             self._write(record.failed(f"ClientError: {error}"))
             return
         except FAULTS:
-            log.exception("the arguments of step %s of %s can't be made", step.name, self._execution.name)
-            self._write(record.failed(f"InternalServerError: The arguments of step {step.name} can't be made."))
+            log.exception("cannot build the arguments of step %s of %s", step.name, self._execution.name)
+            self._write(record.failed(f"InternalServerError: Cannot build the arguments of step {step.name}."))
             return
         hit = self._cache_hit(step, record)
         if hit is not None:
@@ -187,7 +187,7 @@ class ExecutionPass:
         return replace(record, key=caching.key_of(step.type, self._cached_by(step, arguments)))
 
     def _budget(self, step: PipelineStep) -> Budget:
-        return Budget(f"What the references of step '{step.name}' make", MOST_MADE, within=self._progress.work)
+        return Budget(f"The output of the references of step '{step.name}'", MOST_MADE, within=self._progress.work)
 
     def _counted(self, record: StepRecord) -> StepRecord:
         """Returns the record with its size, checked against the budgets. Raises BadReference."""

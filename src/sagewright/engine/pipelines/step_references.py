@@ -55,7 +55,7 @@ class StepReferences:
     record: StepRecord | None
     _earlier: dict[str, StepRecord | None] = field(default_factory=dict)
     _files: dict[str, Any] = field(default_factory=dict)
-    _read: Budget = field(default_factory=lambda: Budget("What a step reads of S3", MOST_READ))
+    _read: Budget = field(default_factory=lambda: Budget("The S3 data that a step reads", MOST_READ))
 
     @cached_property
     def _document(self) -> ExecutionDocument:

@@ -257,7 +257,7 @@ class TuningPass:
             if error.code == "ResourceInUse":  # created in an interrupted step
                 self._progress.made.add(record.number)
             elif error.status >= 500:
-                log.warning("%s can't be made yet: %s", record.name, error.message)
+                log.warning("cannot create %s yet: %s", record.name, error.message)
             else:
                 self._refused(record, error)
             return
@@ -316,7 +316,9 @@ class TuningPass:
         if live and not wait:
             for record in live:
                 if record.created_ms is None and record.number not in self._progress.made:
-                    self._refused(record, AwsError("Stopped", "The tuning job ended before it was made."))
+                    self._refused(
+                        record, AwsError("Stopped", "The tuning job ended before this training job was created.")
+                    )
                 else:
                     self._stop(record)
         if live or (status == Status.STOPPED and self._stops_later()):

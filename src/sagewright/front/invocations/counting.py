@@ -80,7 +80,7 @@ class VariantCounts:
 
 
 def _counted(name: str, samples: int, total: float) -> dict[str, Any]:
-    """Counts each invocation as a sample of 0 or 1, so that the average is a rate, as at AWS."""
+    """Counts each invocation as a sample of 0 or 1, so that the average is a rate, as on AWS."""
     return {
         "name": name,
         "unit": "Count",

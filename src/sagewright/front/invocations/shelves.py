@@ -67,7 +67,7 @@ async def _requested(directory: Path, model: str) -> str:
             return str(answer["name"])
         status, reason = int(answer["status"]), str(answer["message"])
     except ContainerUnreachable as error:
-        raise faults.unavailable(f"The models of this endpoint can't be asked for now: {error}") from None
+        raise faults.unavailable(f"The models of this endpoint are unavailable: {error}") from None
     except TimeoutError:
         raise faults.unavailable(f"The model {model} could not be loaded within {LOAD_S:g} s.") from None
     except (Broken, ValueError, TypeError, KeyError, RecursionError) as error:

@@ -280,7 +280,7 @@ class Brief:
     def read(cls, document: Mapping[str, Any]) -> Self:
         """Parses a brief. Raises ValueError for another version, KeyError and TypeError for an invalid document."""
         if document["version"] != VERSION:
-            raise ValueError(f"a brief of version {document['version']} is not known here, only of version {VERSION}")
+            raise ValueError(f"a brief of version {document['version']} is unknown; the known version is {VERSION}")
         checkpoints, health = document["checkpoints"], document.get("health")
         transform = document.get("transform")
         return cls(

@@ -47,5 +47,5 @@ def parse(text: str) -> InterruptionSchedule:
     if rate := _RATE.fullmatch(text):
         return InterruptionSchedule(per_hour=float(rate[1]))
     raise BadSchedule(
-        f"'{text}' is no schedule of spot interruptions: it must be after=SECONDS[,SECONDS…] or rate=NUMBER (an hour)."
+        f"'{text}' is not a schedule of spot interruptions: it must be after=SECONDS[,SECONDS…] or rate=NUMBER (an hour)."
     )

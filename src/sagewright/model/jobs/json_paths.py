@@ -83,7 +83,7 @@ def _compiled(text: str) -> JSONPath:
     try:
         path = JSONPathEnvironment(strict=True).compile(text)
     except (JSONPathError, RecursionError) as error:
-        raise WrongPath(f"'{text}' is no JSONPath: {error.args[0] if error.args else 'it goes too deep'}") from error
+        raise WrongPath(f"'{text}' is not a JSONPath: {error.args[0] if error.args else 'it goes too deep'}") from error
     if not isinstance(path, JSONPath):
         raise WrongPath(f"'{text}' is more than one JSONPath.")
     if any(type(selector).__name__ == "Filter" for segment in path.segments for selector in segment.selectors):
@@ -120,7 +120,7 @@ def _quick(segments: Sequence[Any]) -> Callable[[Sequence[str]], list[str]] | No
             elif span is not None and -len(row) <= span < len(row):
                 chosen.append(row[span])
         if not chosen:
-            raise NothingThere(f"there is nothing at the filter's columns in a row of {len(row)}")
+            raise NothingThere(f"the filter's columns do not exist in a row of {len(row)}")
         return chosen
 
     return choose

@@ -450,4 +450,4 @@ def full_disk_told() -> Iterator[None]:
     except OSError as error:
         if error.errno not in FULL_ERRORS:
             raise
-        raise insufficient(f"The object store's disk cannot take the object ({error.strerror}).") from error
+        raise insufficient(f"The object store's disk cannot store the object ({error.strerror}).") from error

@@ -60,7 +60,7 @@ class ContainerSandbox:
     def declare(self) -> dict[str, Support]:
         given = {name: Support(True, f"a container of {self._found.kind}") for name in CAPABILITIES}
         given["writable_environment"] = Support(True, "each container writes to a separate layer")
-        not_seen = "the engine does not see what an agent mounts for itself, and not every engine has overlays"
+        not_seen = "the engine does not see an agent's mounts, and not every engine has overlays"
         who = (
             "an unprivileged user of a range of the container's own"
             if self._gives_users
@@ -178,7 +178,7 @@ class ContainerSandbox:
             with JobDirectory.at(launch.directory / "ml") as ml:
                 unpack(kept, ml, _Room(launch.directory).spend, below=1, replace=False)
         except BadArchive as error:
-            raise CannotLaunch(f"What the image has below {ML_ROOT} cannot be brought to the job: {error}") from error
+            raise CannotLaunch(f"Cannot copy the image's files below {ML_ROOT} to the job: {error}") from error
 
     def _keep_baked(self, image_id: str, kept: Path) -> None:
         made = self._engine.call("POST", "/containers/create", {"Image": image_id, "Cmd": ["-"]})["Id"]

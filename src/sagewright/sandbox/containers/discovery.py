@@ -65,9 +65,7 @@ def find_engine(environ: Mapping[str, str] | None = None, sockets: Sequence[Path
 
 def _named_engine(address: str) -> FoundEngine:
     if not address.startswith("unix://"):
-        raise Unavailable(
-            f"DOCKER_HOST={address} is no socket of this machine, from which a job's files are mounted. {HOW}"
-        )
+        raise Unavailable(f"DOCKER_HOST={address} is not a socket of this machine, where a job's files are. {HOW}")
     try:
         return _found(Path(address.removeprefix("unix://")), f"DOCKER_HOST={address}")
     except EngineFailed as error:

@@ -54,7 +54,7 @@ class ImageStore:
             return found
         if own:
             raise ImageUnavailable(
-                self._cannot_find(uri, "the registry has no such image, and the engine knows none of that name")
+                self._cannot_find(uri, "neither the registry nor the engine has an image of that name")
             )
         self._check_registry(uri)
         return self._pulled(uri, uri, say, None)

@@ -56,7 +56,7 @@ def lock(connection: Connection, name: str) -> Bucket | None:
 
 
 def add(connection: Connection, bucket: Bucket) -> None:
-    """Inserts a bucket. Raises sqlalchemy.exc.IntegrityError if the name is taken."""
+    """Inserts a bucket. Raises sqlalchemy.exc.IntegrityError if the name is in use."""
     connection.execute(insert(buckets).values(**vars(bucket)))
 
 

@@ -47,7 +47,7 @@ def decode(data: Data, content_type: str) -> Any:
         if media == NPY:
             return np.load(io.BytesIO(_bytes(data)), allow_pickle=False)
     except (ValueError, EOFError, RecursionError, csv.Error) as error:
-        raise BadInput(f"The request is no {media}: {error}") from error
+        raise BadInput(f"The request is not {media}: {error}") from error
     raise UnsupportedType(content_type)
 
 
@@ -76,7 +76,7 @@ def to_json(value: Any) -> str:
 def _plain(value: Any) -> Any:
     if hasattr(value, "tolist"):
         return value.tolist()
-    raise TypeError(f"an object of type {type(value).__name__} is no JSON")
+    raise TypeError(f"an object of type {type(value).__name__} is not JSON")
 
 
 def _read_csv(text: str) -> Any:

@@ -39,7 +39,7 @@ class Defaults:
 
     def model_fn(self, model_dir: str) -> Any:
         raise NotImplementedError(
-            f"Please provide a model_fn implementation: what is in {model_dir} cannot be loaded without one."
+            f"Please provide a model_fn implementation: the files in {model_dir} cannot be loaded without one."
         )
 
     def chosen(self, model: Any, _attributes: str) -> Any:

@@ -89,7 +89,7 @@ class HuggingFace(Defaults):
         architecture = (document.get("architectures") or [""])[0]
         task = next((task for ending, task in _BY_ENDING.items() if architecture.endswith(ending)), "")
         if not task:
-            raise ValueError(f"The task of the architecture {architecture!r} is not known here: set HF_TASK.")
+            raise ValueError(f"The task of the architecture {architecture!r} is unknown: set HF_TASK.")
         return task
 
     def _no_model_reason(self, model_dir: str) -> str:

@@ -30,7 +30,7 @@ class PyTorch(Defaults):
             return torch.jit.load(str(path), map_location=self._device()).eval()
         except RuntimeError as error:
             raise ValueError(
-                f"{path.name} is no TorchScript (torch.jit.save): a model that is saved otherwise needs a model_fn."
+                f"{path.name} is not TorchScript (torch.jit.save): a model in another form needs a model_fn."
             ) from error
 
     def input_fn(self, data: Data, content_type: str) -> Any:

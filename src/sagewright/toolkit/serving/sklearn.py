@@ -1,4 +1,4 @@
-"""scikit-learn: as at AWS, no model is loaded without a model_fn."""
+"""scikit-learn: as on AWS, no model is loaded without a model_fn."""
 
 from __future__ import annotations
 

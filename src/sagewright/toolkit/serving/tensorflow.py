@@ -71,7 +71,7 @@ class TensorFlow(Defaults):
             if media == content.NPY:
                 return {"instances": content.decode(data, content_type).tolist()}
         except (ValueError, RecursionError, csv.Error) as error:
-            raise BadInput(f"The request is no {media}: {error}") from error
+            raise BadInput(f"The request is not {media}: {error}") from error
         raise UnsupportedType(content_type)
 
     def predict_fn(self, data: Any, model: Any) -> Any:

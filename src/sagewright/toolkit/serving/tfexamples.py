@@ -47,7 +47,7 @@ class OfExamples:
         signature = self._model.signatures.get(name)
         specs = signature.structured_input_signature[1] if signature else {}
         if len(specs) != 1 or next(iter(specs.values())).dtype != tf.string:
-            raise BadInput(f'The signature "{name}" takes no examples.')
+            raise BadInput(f'The signature "{name}" accepts no examples.')
         context = data.get("context") or {}
         given = tf.constant([_serialized({**context, **one}) for one in examples])
         answer = {key: value.numpy().tolist() for key, value in signature(**{next(iter(specs)): given}).items()}

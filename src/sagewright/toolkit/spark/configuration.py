@@ -48,7 +48,7 @@ class SparkConfiguration:
         if name.endswith("-env"):
             for inner in entry.get("Configurations") or ():
                 if inner.get("Classification") != "export":
-                    raise InputError(f"The classification {name} takes only the sub-classification export.")
+                    raise InputError(f"The classification {name} accepts only the sub-classification export.")
                 self.variables |= _texts(name, inner.get("Properties"))
         else:
             self._properties.setdefault(name, {}).update(_texts(name, entry.get("Properties")))

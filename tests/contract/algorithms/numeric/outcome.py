@@ -1,4 +1,4 @@
-"""What the programs here share: the model archive of a trained estimator, and the line that the test reads."""
+"""Shared by the programs here: the model archive of a trained estimator, and the line that the test reads."""
 
 from __future__ import annotations
 

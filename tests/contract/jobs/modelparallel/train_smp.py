@@ -59,7 +59,7 @@ class Net(torch.nn.Module):
 
 
 def batches(count: int):
-    """What all train on, and this process's part of it. Tensor-parallel processes share a part if the batch is prescaled."""
+    """The training data, and this process's part of it. Tensor-parallel processes share a part if the batch is prescaled."""
     source = torch.Generator().manual_seed(7)
     parts, mine = (smp.rdp_size(), smp.rdp_rank()) if GIVEN.prescaled_batch else (smp.dp_size(), smp.dp_rank())
     for _ in range(count):

@@ -161,7 +161,7 @@ def with_fields(rows: np.ndarray, beyond: int = 0) -> list[dict[str, Any]]:
 
 
 def test_dynamic_features_are_used(job: Any, run: Any) -> None:
-    """What doubles the values on some days is known of the days to forecast."""
+    """The feature that doubles the values on some days is known for the days to forecast."""
     rows = seasonal(60, 63)
     job.configure({**VALUES, "epochs": "25"}, {"train": LINES})
     job.put("train", "train.json", lines(with_fields(rows)))
@@ -220,16 +220,16 @@ def test_a_new_series_begins_at_the_level_of_its_categories(job: Any, run: Any) 
         ({"dynamic_feat": [[1.0] * 42]}, {"num_dynamic_feat": "2"}, "its dynamic_feat has 1 lists, and 2 are expected"),
         ({"dynamic_feat": [[None] * 42]}, {}, "its dynamic_feat 0 has a missing value at place 0"),
         ({"dynamic_feat": [[1.0] * 42, [1.0]]}, {}, "lists of different lengths: 42, 1"),
-        ({"target": "12"}, {}, "its target is no list of numbers: '12'"),
-        ({"target": [True] * 42}, {}, "its target has True, which is no number"),
-        ({"target": ["1.5"] * 42}, {}, "its target has '1.5', which is no number"),
+        ({"target": "12"}, {}, "its target is not a list of numbers: '12'"),
+        ({"target": [True] * 42}, {}, "its target has True, which is not a number"),
+        ({"target": ["1.5"] * 42}, {}, "its target has '1.5', which is not a number"),
         ({"target": [float("inf")] * 42}, {}, "its target has a number beyond 1e+30"),
         ({"target": [10**400] * 42}, {}, "its target has a number beyond 1e+30"),
-        ({"target": None}, {}, "it has no field 'target'"),
-        ({"start": None}, {}, "it has no field 'start'"),
-        ({"start": "yesterday"}, {}, "its start 'yesterday' is no time of the form YYYY-MM-DD HH:MM:SS"),
+        ({"target": None}, {}, "it lacks the field 'target'"),
+        ({"start": None}, {}, "it lacks the field 'start'"),
+        ({"start": "yesterday"}, {}, "its start 'yesterday' is not a time of the form YYYY-MM-DD HH:MM:SS"),
         ({"start": "2024-01-01T00:00:00Z"}, {}, "has a time zone, which is not supported"),
-        ({"start": 5}, {}, "its start 5 is no time"),
+        ({"start": 5}, {}, "its start 5 is not a time"),
     ],
     ids=str,
 )  # fmt: skip
@@ -258,7 +258,7 @@ def test_ignored_fields_may_be_anything(job: Any, run: Any) -> None:
 
 def test_too_few_observations(job: Any, run: Any) -> None:
     assert run(configured(job, seasonal(9, 33)), NAME) == 2
-    assert "297 observations in all time series together; at least 300 are needed" in job.failure
+    assert "297 observations in all time series; at least 300 are needed" in job.failure
 
 
 def test_series_that_are_all_too_short(job: Any, run: Any) -> None:
@@ -287,7 +287,7 @@ def test_a_training_that_was_killed_goes_on_to_the_same_end(make_job: Callable[[
     process.communicate()
     assert not (broken.model / PARAMS).exists()
     assert run(broken, NAME) == 0, broken.output
-    assert "Training goes on from checkpoint" in broken.output
+    assert "Training continues from checkpoint" in broken.output
     for name in (PARAMS, SYMBOL):
         assert (broken.model / name).read_bytes() == (whole.model / name).read_bytes()
 
@@ -370,12 +370,12 @@ def test_a_configuration_of_transforms_that_can_not_be_used(
 @pytest.mark.parametrize(
     ("document", "text"),
     [
-        (b"{", "the request is no JSON"),
-        (b"[" * 100_000, "the request is no JSON"),
+        (b"{", "the request is not JSON"),
+        (b"[" * 100_000, "the request is not JSON"),
         ([], 'the request must be {"instances"'),
-        ({"instances": []}, "holds no instance"),
-        ({"instances": [5]}, "instance 0 can't be used: it is no JSON object"),
-        ({"instances": [ONE, {"start": "2024-01-01"}]}, "instance 1 can't be used: it has no field 'target'"),
+        ({"instances": []}, "contains no instance"),
+        ({"instances": [5]}, "instance 0 can't be used: it is not a JSON object"),
+        ({"instances": [ONE, {"start": "2024-01-01"}]}, "instance 1 can't be used: it lacks the field 'target'"),
         ({"instances": [{**ONE, "cat": [1]}]}, "its cat has 1 categories, and 0 are expected"),
         ({"instances": [{**ONE, "dynamic_feat": [[1.0] * 49]}]}, "its dynamic_feat has 1 lists, and 0 are expected"),
         ({"instances": [ONE], "configuration": 5}, "configuration must be an object"),
@@ -437,7 +437,7 @@ def test_requests_that_come_together(trained: Any) -> None:
 def test_models_of_mxnet_are_refused(tmp_path: Path) -> None:
     (tmp_path / PARAMS).write_bytes((0x112).to_bytes(8, "little") + bytes(100))
     (tmp_path / SYMBOL).write_text("{}")
-    with pytest.raises(UserError, match="file of MXNet's: a model that was trained by the algorithm on AWS"):
+    with pytest.raises(UserError, match="MXNet file: a model that was trained by the algorithm on AWS"):
         serve(tmp_path)
 
 
@@ -466,5 +466,5 @@ def test_weights_of_another_network(trained: Any, tmp_path: Path) -> None:
     document = json.loads((trained.model / SYMBOL).read_text())
     document["network"]["cells"] = 41
     (tmp_path / SYMBOL).write_text(json.dumps(document))
-    with pytest.raises(UserError, match="is of another network"):
+    with pytest.raises(UserError, match="belongs to another network"):
         serve(tmp_path)

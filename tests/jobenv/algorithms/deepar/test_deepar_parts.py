@@ -57,9 +57,9 @@ def test_losses_are_the_densities_of_scipy(name: str) -> None:
     likelihood = LIKELIHOODS[name]
     said = torch.tensor(SAID[: likelihood.width], dtype=torch.float64).expand(9, -1)
     factor = torch.full((9,), FACTOR, dtype=torch.float64)
-    told = torch.from_numpy(values / FACTOR if counts else values)
+    described = torch.from_numpy(values / FACTOR if counts else values)
     expected = ORACLES[name].logpmf(values) if counts else ORACLES[name].logpdf(values)
-    np.testing.assert_allclose(likelihood.loss(said, told, factor).numpy(), -expected, rtol=1e-6)
+    np.testing.assert_allclose(likelihood.loss(said, described, factor).numpy(), -expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize("name", ORACLES)
@@ -181,8 +181,8 @@ def test_scaling_and_back(kind: Any) -> None:
     levels = scaling.levels(history)
     assert np.isfinite(levels.shift).all()
     assert (levels.factor > 0).all()
-    told = scaling.relative(history, levels)
-    np.testing.assert_allclose(scaling.own(told.astype(np.float64), levels), history, rtol=1e-5, atol=1e-6)
+    described = scaling.relative(history, levels)
+    np.testing.assert_allclose(scaling.own(described.astype(np.float64), levels), history, rtol=1e-5, atol=1e-6)
     if kind == "steps":
         assert levels.shift[2] == 5.0
         assert levels.factor[2] == 2.0
@@ -194,9 +194,9 @@ def test_a_series_tells_the_same_however_large_it_is_and_wherever_it_begins() ->
     scaling = Scaling("steps", 7)
     row = np.random.default_rng(0).normal(size=(1, 14)).cumsum(axis=1)
     rows = np.concatenate([row, 1000 * row, row + 50]).astype(np.float32)
-    told = scaling.relative(rows, scaling.levels(rows))
-    np.testing.assert_allclose(told[1], told[0], rtol=1e-3, atol=1e-3)
-    np.testing.assert_allclose(told[2], told[0], rtol=1e-2, atol=1e-2)
+    described = scaling.relative(rows, scaling.levels(rows))
+    np.testing.assert_allclose(described[1], described[0], rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(described[2], described[0], rtol=1e-2, atol=1e-2)
 
 
 def test_nothing_below_the_floor_is_forecast() -> None:
@@ -297,14 +297,14 @@ AWARE = pa.array([datetime(2024, 1, 1)], pa.timestamp("ms", tz="UTC"))
 @pytest.mark.parametrize(
     ("name", "content", "text"),
     [
-        ("a.json", JSON + b"\n{", "a.json: line 3 is no JSON"),
-        ("a.json", JSON + b"\n\n[1]", "a.json: line 4 can't be used: it is no JSON object"),
-        ("a.json", b"[" * 200_000, "a.json: line 1 is no JSON"),
-        ("a.json.gz", gzip.compress(JSON)[:-9], "a.json.gz is no whole gzip file"),
-        ("a.json", b"\xff\xfe", "a.json: line 1 is no JSON"),
-        ("a.parquet", b"PAR1nothing of it PAR1", "a.parquet is no Parquet file of series"),
-        ("a.parquet", parquet(start=["2024-01-01"]), "a.parquet: row 1 can't be used: it has no field 'target'"),
-        ("a.parquet", parquet(start=["2024-01-01"], target=["x"]), "its target is no list of numbers: 'x'"),
+        ("a.json", JSON + b"\n{", "a.json: line 3 is not JSON"),
+        ("a.json", JSON + b"\n\n[1]", "a.json: line 4 can't be used: it is not a JSON object"),
+        ("a.json", b"[" * 200_000, "a.json: line 1 is not JSON"),
+        ("a.json.gz", gzip.compress(JSON)[:-9], "a.json.gz is not a complete gzip file"),
+        ("a.json", b"\xff\xfe", "a.json: line 1 is not JSON"),
+        ("a.parquet", b"PAR1nothing of it PAR1", "a.parquet is not a Parquet file of series"),
+        ("a.parquet", parquet(start=["2024-01-01"]), "a.parquet: row 1 can't be used: it lacks the field 'target'"),
+        ("a.parquet", parquet(start=["2024-01-01"], target=["x"]), "its target is not a list of numbers: 'x'"),
         ("a.parquet", parquet(start=AWARE, target=[[1.0]]), "has a time zone, which is not supported"),
         ("a.parquet", parquet(start=["2024-01-01"], target=[[np.inf]]), "its target has a number beyond 1e+30"),
         ("a.json", b"\n\n", "No data in channel train"),

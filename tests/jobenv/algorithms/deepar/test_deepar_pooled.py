@@ -134,8 +134,8 @@ def test_weights_go_by_errors_and_quantiles_by_what_was_missed() -> None:
     factor, middle = scaling.levels(made.before(np.arange(80), ends)).factor[:, None], LEVELS.index(0.5)
     missed = (made.future(np.arange(80), ends) - said[0, :, :, middle]) / factor
     for place, level in ((2, 0.1), (middle, 0.5), (10, 0.9)):
-        told = (said[0, :, :, place] - said[0, :, :, middle]) / factor
-        below = (missed - np.median(missed, axis=0) <= told).mean()
+        described = (said[0, :, :, place] - said[0, :, :, middle]) / factor
+        below = (missed - np.median(missed, axis=0) <= described).mean()
         assert abs(below - level) < 0.03
 
 

@@ -265,7 +265,7 @@ def test_a_resumed_job_gives_the_model_of_an_unbroken_one(make_job: Any, run: An
     process.communicate()
     assert not (broken.model / "image-classification-symbol.json").exists()
     succeeded(run, broken)
-    assert "Training goes on from checkpoint" in broken.output
+    assert "Training continues from checkpoint" in broken.output
     assert same(whole, broken)
 
 
@@ -379,7 +379,7 @@ def test_pretrained_weights(make_job: Any, run: Any) -> None:
     for channel in ("train", "validation"):
         job.put(channel, "a.rec", recordio.write_frames(colour))
     said = failure(run, job)
-    assert "no pretrained weights of ResNet-18" in said
+    assert "No pretrained weights for ResNet-18" in said
     assert "sagewright weights add resnet18-f37072fd.pth" in said
     torch.manual_seed(0)
     theirs = resnet.resnet18(num_classes=1000).state_dict()
@@ -389,7 +389,7 @@ def test_pretrained_weights(make_job: Any, run: Any) -> None:
     assert torch.equal(params(job)["1.layer1.0.conv1.weight"], theirs["layer1.0.conv1.weight"])
     assert params(job)["1.fc.weight"].shape == (3, 512)
     torch.save(resnet.resnet34().state_dict(), job.channel("model") / "resnet18-f37072fd.pth")
-    assert "The file of ResNet-18 is of another network" in failure(run, job)
+    assert "The file of ResNet-18 belongs to another network" in failure(run, job)
 
 
 def test_checkpoints_of_every_second_epoch_stay(job: Any, run: Any) -> None:
@@ -426,7 +426,7 @@ def test_bad_images_are_counted_and_the_first_five_named(job: Any, run: Any) -> 
         "9 examples of channel train can't be used: a.rec, record 3: it can't be decoded; a.rec, record 4: "
     )
     assert "its label is 3: it must be a whole number from 0 to 2; a.rec, record 5: its label is 0.5" in said
-    assert "a.rec, record 6: it is empty; a.rec, record 7: it is no JPEG and no PNG; ..." in said
+    assert "a.rec, record 6: it is empty; a.rec, record 7: it is neither JPEG nor PNG; ..." in said
 
 
 def test_each_fault_of_an_image_is_told() -> None:
@@ -456,9 +456,9 @@ def test_lists_name_what_is_wrong_with_their_lines(job: Any, run: Any) -> None:
     job.put("train_lst", "train.lst", "\n".join(lines).encode())
     said = failure(run, job)
     assert said.startswith(
-        "5 examples of channel train can't be used: train.lst, line 2: ../../../secret.png is outside of the channel;"
+        "5 examples of channel train can't be used: train.lst, line 2: ../../../secret.png is outside the channel;"
     )
-    for part in ("there is no file missing.png", "with TABs between", "its label is no number: 'cat'", "line 6: "):
+    for part in ("there is no file missing.png", "with TABs between", "its label is not a number: 'cat'", "line 6: "):
         assert part in said
     job.write("inputdataconfig", {name: {"ContentType": "image/png"} for name in ("train", "validation")})
     assert "Missing required channel: train_lst" in failure(run, job)

@@ -79,12 +79,12 @@ def test_bad_requests_are_answered_with_what_is_wrong(
 @pytest.mark.parametrize(
     ("document", "said"),
     [
-        (b'{"nodes": [], "arg_nodes": []}', "a network of MXNet's"),
-        (b"{}", "of no image classifier"),
-        (b"[]", "of no image classifier"),
-        (b"nothing", "is no JSON"),
+        (b'{"nodes": [], "arg_nodes": []}', "an MXNet network"),
+        (b"{}", "not describe an image classifier"),
+        (b"[]", "not describe an image classifier"),
+        (b"nothing", "is not JSON"),
         (json.dumps({"format": "sagewright-image-classification-1", "params": "../../etc/passwd", "layers": 20, "classes": 2,
-                     "shape": [1, 8, 8]}).encode(), "no name of weights"),
+                     "shape": [1, 8, 8]}).encode(), "not the name of a weight"),
         (json.dumps({"format": "sagewright-image-classification-1", "params": "image-classification-0001.params", "layers": 20,
                      "classes": 10**12, "shape": [1, 8, 8]}).encode(), "no network has"),
         (json.dumps({"format": "sagewright-image-classification-1", "params": "image-classification-0001.params", "layers": 20,

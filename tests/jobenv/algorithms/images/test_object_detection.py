@@ -133,7 +133,7 @@ def test_a_resumed_job_gives_the_model_of_an_unbroken_one(make_job: Any, run: An
     process.kill()
     process.communicate()
     succeeded(run, broken)
-    assert "Training goes on from checkpoint" in broken.output
+    assert "Training continues from checkpoint" in broken.output
     assert weights(whole) == weights(broken)
 
 
@@ -167,7 +167,7 @@ def test_pretrained_weights_are_taken_where_there_are_some(
         monkeypatch.delenv(name)
     put_scenes(job, 2, 1, _width="64", mini_batch_size="2", learning_rate="1e-9")
     succeeded(run, job)
-    assert job.output.count("use_pretrained_model is 1, and training begins from scratch. There are no pretrained") == 1
+    assert job.output.count("use_pretrained_model is 1, and training begins from scratch. No pretrained") == 1
     place = tmp_path / "torch" / "hub" / "checkpoints"
     place.mkdir(parents=True)
     torch.manual_seed(5)
@@ -205,8 +205,8 @@ def test_what_can_not_be_used_is_counted_and_named(job: Any, run: Any) -> None:
         job.put("train_annotation", f"{name}.json", said)
     said = failure(run, job)
     assert said.startswith(
-        "6 examples of channel train can't be used: a.jpg: it is no JPEG and no PNG; b.png: there is no annotation b.json; "
-        "c.png: object 0 is of class 2: it must be a whole number from 0 to 1; d.png: the box of object 0 is outside of the image: "
+        "6 examples of channel train can't be used: a.jpg: it is neither JPEG nor PNG; b.png: there is no annotation b.json; "
+        "c.png: object 0 is of class 2: it must be a whole number from 0 to 1; d.png: the box of object 0 is outside the image: "
     )
     assert said.endswith("; e.png: its label has 17 numbers, and label_width is 12; ...")
     job.write("inputdataconfig", {name: {"ContentType": "image/png"} for name in ("train", "validation")})
@@ -224,7 +224,7 @@ def test_what_can_not_be_used_is_counted_and_named(job: Any, run: Any) -> None:
     [
         ({"image_shape": "5000"}, "at most 2048"),
         ({"num_classes": "20000"}, "at most 10000"),
-        ({"freeze_layer_pattern": "("}, "is no regular expression"),
+        ({"freeze_layer_pattern": "("}, "is not a regular expression"),
         ({"freeze_layer_pattern": "a" * 1001}, "has 1001 characters"),
         ({"freeze_layer_pattern": ".*"}, "there is nothing to learn"),
     ],
@@ -260,12 +260,16 @@ def test_bad_requests_are_answered_with_what_is_wrong(quick: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        (artefact.WEIGHTS, (0x112).to_bytes(8, "little") + b"\0" * 20, "a file of MXNet's"),
-        (artefact.WEIGHTS, b"", "no safetensors file"),
-        (artefact.SYMBOL, b'{"nodes": []}', "a network of MXNet's"),
-        (artefact.SYMBOL, b"{}", "of no detector of this algorithm"),
-        (artefact.SYMBOL, b"nothing", "is no JSON"),
-        (artefact.SYMBOL, b'{"format": "sagewright-object-detection-1", "base_network": "vgg-16"}', "of no detector"),
+        (artefact.WEIGHTS, (0x112).to_bytes(8, "little") + b"\0" * 20, "an MXNet file"),
+        (artefact.WEIGHTS, b"", "not a safetensors file"),
+        (artefact.SYMBOL, b'{"nodes": []}', "an MXNet network"),
+        (artefact.SYMBOL, b"{}", "not describe a detector of this algorithm"),
+        (artefact.SYMBOL, b"nothing", "is not JSON"),
+        (
+            artefact.SYMBOL,
+            b'{"format": "sagewright-object-detection-1", "base_network": "vgg-16"}',
+            "not describe a detector",
+        ),
     ],
 )
 def test_other_models_are_told_as_what_they_are(

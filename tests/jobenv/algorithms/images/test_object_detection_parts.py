@@ -94,7 +94,7 @@ def test_vgg_says_what_torchvisions_says() -> None:
     assert last.shape == (1, 1024, 4, 4)
     full = theirs.classifier[0].weight.view(4096, 512, 7, 7)
     assert torch.equal(ours.fc6.weight[5], full[20, :, ::3, ::3])
-    with pytest.raises(UserError, match="of another network"):
+    with pytest.raises(UserError, match="belongs to another network"):
         beginning.fill(ours, {**theirs.state_dict(), "classifier.3.weight": torch.zeros(3, 3)})
 
 
@@ -264,14 +264,14 @@ def test_patterns_have_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("numbers", "said"),
     [
-        ([], "no header and objects"),
-        ([2, 4, 0, 0, 0, 1], "2 and 5 are the least"),
+        ([], "not consist of a header and objects"),
+        ([2, 4, 0, 0, 0, 1], "the minimum is 2 and 5"),
         ([2, 5, 0, 0, 0, 1], "6 numbers: a header of 2, and 5 an object"),
-        ([2, 5, 0, 0, 0, 1, float("nan")], "no header and objects"),
+        ([2, 5, 0, 0, 0, 1, float("nan")], "not consist of a header and objects"),
         ([9, 5, 0], "3 numbers: a header of 9"),
         ([2, 5, 2, 0, 0, 1, 1], "object 0 is of class 2: it must be a whole number from 0 to 1"),
         ([2, 5, 0.5, 0, 0, 1, 1], "object 0 is of class 0.5"),
-        ([2, 5, 0, 0, 0, 1, 1, 1, 0.2, 0, 1.2, 1], "the box of object 1 is outside of the image: from"),
+        ([2, 5, 0, 0, 0, 1, 1, 1, 0.2, 0, 1.2, 1], "the box of object 1 is outside the image: from"),
         ([2, 5, 0, 0.5, 0, 0.5, 1], "the box of object 0 is empty"),
     ],
     ids=str,

@@ -170,7 +170,7 @@ def test_label_maps_give_the_model_of_the_classes(make_job: Any, run: Any) -> No
             other.put("label_map", f"{channel}_label_map.json", json.dumps(content).encode())
         assert weights(succeeded(run, other)) == weights(one)
     other.put("label_map", "train_label_map.json", json.dumps({"map": {"0": 0, "1": 7}}).encode())
-    assert "its mask has a pixel of 14: the label map doesn't have it" in failure(run, other)
+    assert "its mask has a pixel of 14: the label map does not contain it" in failure(run, other)
     bad_ones = (
         b"{",
         b"[]",
@@ -264,7 +264,7 @@ def test_a_resumed_job_gives_the_model_of_an_unbroken_one(make_job: Any, run: An
     process.kill()
     process.communicate()
     succeeded(run, broken)
-    assert "Training goes on from checkpoint" in broken.output
+    assert "Training continues from checkpoint" in broken.output
     assert weights(whole) == weights(broken)
 
 
@@ -301,10 +301,7 @@ def test_pretrained_weights_are_taken_where_there_are_some(
     put_scenes(job, count=2, later=1, epochs="1", _width="64", mini_batch_size="2", learning_rate="1e-9")
     succeeded(run, job)
     assert (
-        job.output.count(
-            "use_pretrained_model is True, and training begins from scratch. There are no pretrained weights"
-        )
-        == 1
+        job.output.count("use_pretrained_model is True, and training begins from scratch. No pretrained weights") == 1
     )
     place = tmp_path / "torch" / "hub" / "checkpoints"
     place.mkdir(parents=True)
@@ -333,7 +330,7 @@ def test_what_can_not_be_used_is_counted_and_named(job: Any, run: Any) -> None:
     job.put("train_annotation", "f.png", encoded(mask))
     said = failure(run, job)
     assert said.startswith(
-        "6 examples of channel train can't be used: a.jpg: it is no JPEG and no PNG; b.png: there is no annotation b.png;"
+        "6 examples of channel train can't be used: a.jpg: it is neither JPEG nor PNG; b.png: there is no annotation b.png;"
     )
     assert (
         "c.png: it has 40 x 32 pixels, and its mask 40 x 31; d.png: its mask must have one channel, and is RGB;" in said
@@ -391,14 +388,14 @@ def test_bad_requests_are_answered_with_what_is_wrong(job: Any, run: Any, monkey
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("model_best.params", (0x112).to_bytes(8, "little") + b"\0" * 20, "a file of MXNet's"),
-        ("model_best.params", b"", "no safetensors file"),
-        ("hyperparams.json", b"{}", "of no model of this algorithm"),
-        ("hyperparams.json", b"nothing", "is no JSON"),
+        ("model_best.params", (0x112).to_bytes(8, "little") + b"\0" * 20, "an MXNet file"),
+        ("model_best.params", b"", "not a safetensors file"),
+        ("hyperparams.json", b"{}", "not describe a model of this algorithm"),
+        ("hyperparams.json", b"nothing", "is not JSON"),
         (
             "hyperparams.json",
             b'{"format": "sagewright-semantic-segmentation-1", "num_classes": 999}',
-            "of no model of this algorithm",
+            "not describe a model of this algorithm",
         ),
     ],
 )

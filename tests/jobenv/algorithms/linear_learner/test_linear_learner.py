@@ -1,4 +1,4 @@
-"""Whole trainings of the linear learner, held against scikit-learn's linear models on real data."""
+"""Whole trainings of the linear learner, compared with scikit-learn's linear models on real data."""
 
 from __future__ import annotations
 

@@ -187,7 +187,7 @@ SETTINGS: list[tuple[dict[str, str], bool]] = [
 
 
 class Held:
-    """What `path` asks of a channel's rows."""
+    """The attributes of a channel's rows that `path` uses."""
 
     def __init__(self, columns: int = 10, *, in_memory: bool = True, rows: int = 80_000) -> None:
         self.columns, self.in_memory = columns, in_memory

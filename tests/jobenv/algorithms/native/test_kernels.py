@@ -1,4 +1,4 @@
-"""What is compiled before a job is all that the job would compile."""
+"""The kernels compiled before a job are all that the job would compile."""
 
 from __future__ import annotations
 

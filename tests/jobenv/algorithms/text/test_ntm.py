@@ -194,7 +194,7 @@ def test_coherence_is_that_of_the_definition() -> None:
     [
         ("words.txt", b"a\nb\nc\n", "has no file vocab.txt"),
         ("vocab.txt", b"a\nb\n", "has 2 words, and feature_dim is 3"),
-        ("vocab.txt", b"a\n\nc\n", "line 2: there is no word"),
+        ("vocab.txt", b"a\n\nc\n", "line 2 has no word"),
         ("vocab.txt", b"a\n\xff\nc\n", "is not UTF-8"),
         ("vectors.txt", b"a 1 2\nb 1\n", "line 2: 2 finite numbers are expected"),
         ("vectors.txt", b"a 1 x\n", "line 1: could not convert"),
@@ -270,9 +270,9 @@ def test_two_hosts_learn_what_one_learns(make_job: Any, run: Any, together: Any)
     together(jobs, NAME)
     assert not jobs[1].model.exists() or not list(jobs[1].model.iterdir())
     assert distance(topics(jobs[0]), beta) < 0.15
-    told = [logged(job, "total_loss", "test")[-1] for job in (alone, *jobs)]
-    assert told[1] == told[2]
-    assert told[1] == pytest.approx(told[0], rel=0.01)
+    described = [logged(job, "total_loss", "test")[-1] for job in (alone, *jobs)]
+    assert described[1] == described[2]
+    assert described[1] == pytest.approx(described[0], rel=0.01)
 
 
 def test_data_larger_than_memory_is_streamed(job: Any, run: Any, monkeypatch: pytest.MonkeyPatch) -> None:

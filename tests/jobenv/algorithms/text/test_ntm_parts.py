@@ -191,8 +191,8 @@ def mixing(prior: np.ndarray) -> dict[str, bytes]:
     ("changes", "message"),
     [
         ({"params": None}, "no member params"),
-        ({"meta.json": b"{}"}, "meta.json describes no network"),
-        ({"meta.json": b"[1"}, "meta.json describes no network"),
+        ({"meta.json": b"{}"}, "meta.json does not describe a network"),
+        ({"meta.json": b"[1"}, "meta.json does not describe a network"),
         ({"params": ndarray.encode({"arg:mean_weight": np.zeros(2, np.float32)})}, "no array enc_0_weight"),
         ({"meta.json": mixing(ALPHA)["meta.json"]}, "no array prior"),
         ({**mixing(ALPHA), "params": mixing(-ALPHA)["params"]}, "prior must be positive"),

@@ -75,8 +75,8 @@ def settings(**given: str) -> Object2VecSettings:
 
 
 FAULTS = [
-    ("{", "line 2: it is no JSON"),
-    ("[1]", 'line 2: it is no object with "label", "in0" and "in1"'),
+    ("{", "line 2: it is not JSON"),
+    ("[1]", 'line 2: it is not an object with "label", "in0" and "in1"'),
     ('{"label": 1, "in0": [1]}', "line 2: it has no in1"),
     ('{"in0": [1], "in1": [1]}', "line 2: it has no label"),
     ('{"label": 1, "in0": 3, "in1": [1]}', "line 2: in0 must be a list of tokens, not 3"),
@@ -92,7 +92,7 @@ FAULTS = [
     ('{"label": "1", "in0": [1], "in1": [1]}', "line 2: label must be a number, not '1'"),
     ('{"label": NaN, "in0": [1], "in1": [1]}', "line 2: label must be a number, not nan"),
     ('{"label": true, "in0": [1], "in1": [1]}', "line 2: label must be a number, not True"),
-    ("[" * 100_000, "line 2: it is no JSON"),
+    ("[" * 100_000, "line 2: it is not JSON"),
 ]
 
 
@@ -427,7 +427,7 @@ def test_vectors_that_are_not_frozen_move(job: Any, run: Any) -> None:
     ("table", "vocabulary", "said"),
     [
         (vectors(8), b"[1]", "v.json must be a JSON object"),
-        (vectors(8), b"{", "v.json is no JSON"),
+        (vectors(8), b"{", "v.json is not JSON"),
         (vectors(8), b'{"a": 30}', "v.json: token 'a' has number 30; numbers are whole, from 0 to 29"),
         (vectors(8), b'{"a": true}', "v.json: token 'a' has number True"),
         (vectors(5), VOCABULARY, "v.txt, line 2: a token and 8 numbers are expected (token_embedding_dim)"),
@@ -445,7 +445,7 @@ def test_files_of_vectors_that_are_wrong_are_told(
 
 def test_files_that_are_missing_are_told(job: Any, run: Any) -> None:
     assert run(prepare(job, AUXILIARY, train=alike(5)), "object2vec") == 2
-    assert "the job has no such channel" in job.failure
+    assert "which the job does not have" in job.failure
     given = {**AUXILIARY, "enc0_vocab_file": "other.json"}
     assert run(with_vectors(job, given, vectors(8), VOCABULARY), "object2vec") == 2
     assert "channel auxiliary has no file other.json, only v.json, v.txt" in job.failure
@@ -477,7 +477,7 @@ def test_a_training_that_was_killed_goes_on_to_the_same_model(make_job: Any, run
             process.communicate()
             assert not job.model.exists() or not list(job.model.iterdir())
         assert run(job, "object2vec") == 0, job.output
-        assert ("Training goes on from checkpoint" in job.output) == (name == "broken")
+        assert ("Training continues from checkpoint" in job.output) == (name == "broken")
         models.append({path.name: path.read_bytes() for path in job.model.iterdir()})
     assert models[0] == models[1]
 

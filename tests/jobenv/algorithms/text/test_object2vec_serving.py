@@ -124,7 +124,7 @@ def test_the_longest_sequences_are_those_of_training_or_of_the_request(folder: P
 @pytest.mark.parametrize(
     ("instances", "text"),
     [
-        ([], "the request holds no instance"),
+        ([], "the request contains no instance"),
         ([{"in0": [1]}, {"label": 1}], "instance 1 has neither in0 nor in1"),
         ([3], "instance 0 has neither in0 nor in1"),
         ([{"in0": []}], "instance 0: in0 is empty"),
@@ -199,7 +199,7 @@ def test_models_that_are_none_are_refused(folder: Path) -> None:
     content = json.loads((folder / DESCRIPTION).read_text())
     for change in ({"encoding": 9}, {"mlp_layers": 1}, {"outputs": 2}, {"tied": True}, {"comparators": ["hadamard"]}):
         (folder / DESCRIPTION).write_text(json.dumps({**content, **change}))
-        with pytest.raises(UserError, match="is of another network"):
+        with pytest.raises(UserError, match="belongs to another network"):
             serve(folder)
     (folder / DESCRIPTION).write_text("[]")
     with pytest.raises(UserError, match="none of Object2Vec's"):
@@ -208,7 +208,7 @@ def test_models_that_are_none_are_refused(folder: Path) -> None:
     with pytest.raises(UserError, match=r"a file object2vec\.json is expected"):
         serve(folder)
     (folder / WEIGHTS).write_bytes(b"\x80\x04pickle")
-    with pytest.raises(UserError, match="no safetensors file"):
+    with pytest.raises(UserError, match="not a safetensors file"):
         serve(folder)
     (folder / WEIGHTS).unlink()
     with pytest.raises(UserError, match=r"a file object2vec\.safetensors is expected"):

@@ -1,4 +1,4 @@
-"""What the vectors of Object2Vec's tokens are before training."""
+"""Vectors of Object2Vec's tokens before training."""
 
 from __future__ import annotations
 

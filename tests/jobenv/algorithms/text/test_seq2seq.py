@@ -219,7 +219,7 @@ def test_marks_and_filling_are_taken_off() -> None:
 
 
 FAULTS: list[tuple[bytes, str]] = [
-    (records([([5], [6])])[:-3], "the last RecordIO frame is cut off"),
+    (records([([5], [6])])[:-3], "the last RecordIO frame is truncated"),
     (b"no such thing here", "no RecordIO magic number"),
     (recordio.write_frames([b"\xff\xff"]), "record 0: a RecordIO frame holds no aialgs.data.Record"),
     (recordio.write_frames([record.encode({"source": Tensor(np.array([4], "<i4"))}, {})]),
@@ -248,12 +248,12 @@ def test_pairs_that_are_too_long_are_left_out(job: Any, run: Any) -> None:
 
 
 VOCABULARIES: list[tuple[bytes, str]] = [
-    (b"{", "vocab.trg.json is no JSON"),
+    (b"{", "vocab.trg.json is not JSON"),
     (b"[1]", "vocab.trg.json must be a JSON object"),
     (vocabulary(a="1"), "vocab.trg.json must be a JSON object of words and their whole numbers"),
     (vocabulary(a=True), "vocab.trg.json must be a JSON object of words and their whole numbers"),
-    (vocabulary(a=4), "vocab.trg.json: each word must have a number of its own"),
-    (vocabulary(a=-4), "vocab.trg.json: each word must have a number of its own, 0 or more"),
+    (vocabulary(a=4), "vocab.trg.json: each word must have a unique number"),
+    (vocabulary(a=-4), "vocab.trg.json: each word must have a unique number, 0 or more"),
     (json.dumps({"a": 0}).encode(), "vocab.trg.json: <pad> must have number 0, not None"),
     (vocabulary(**{"</s>": 20}), "vocab.trg.json: </s> must have number 3, not 20"),
     (vocabulary(a=10**9), "vocab.trg.json: number 1000000000 is beyond 9999999"),
@@ -428,7 +428,7 @@ def test_a_training_that_was_killed_goes_on_to_the_same_model(make_job: Any, run
             process.communicate()
             assert not job.model.exists() or not list(job.model.iterdir())
         assert run(job, "seq2seq") == 0, job.output
-        assert ("Training goes on from checkpoint" in job.output) == (name == "broken")
+        assert ("Training continues from checkpoint" in job.output) == (name == "broken")
         models.append({path.name: path.read_bytes() for path in job.model.iterdir()})
     assert models[0] == models[1]
 

@@ -184,16 +184,16 @@ def test_what_has_no_word_is_nothing(folder: Path) -> None:
     [
         (b"w4", "text/plain", "", 415, "Content-type text/plain is not supported"),
         (b"{}", JSON, LINES, 406, "answers are application/json, as the request is"),
-        (b"{", JSON, "", 400, "the request is no application/json"),
+        (b"{", JSON, "", 400, "the request is not application/json"),
         (b"[1]", JSON, "", 400, 'the request must be {"instances": [...]}'),
-        (b'{"instances": []}', JSON, "", 400, "the request holds no instance"),
+        (b'{"instances": []}', JSON, "", 400, "the request contains no instance"),
         (b'{"instances": [{"data": "w4"}, {"data": 3}]}', JSON, "", 400, "instance 1 has no text"),
         (b'{"instances": ["w4"]}', JSON, "", 400, "instance 0 has no text"),
-        (b"\n", LINES, "", 400, "the request holds no instance"),
+        (b"\n", LINES, "", 400, "the request contains no instance"),
         (b'{"target": "w4"}', LINES, "", 400, "instance 0 has no text"),
         (json.dumps({"source": "w4 " * 5001}).encode(), LINES, "", 400, "instance 0 has 5001 words; 5000 are the most"),
-        (b"", RECORDS, "", 400, "the request holds no record"),
-        (b"abc", RECORDS, "", 400, "the last RecordIO frame is cut off"),
+        (b"", RECORDS, "", 400, "the request contains no record"),
+        (b"abc", RECORDS, "", 400, "the last RecordIO frame is truncated"),
         (records([[4], [30]]), RECORDS, "", 400, "record 1: source has token 30"),
     ],
 )
@@ -217,8 +217,8 @@ def test_requests_that_come_together_are_answered_as_alone(folder: Path) -> None
 def test_models_that_are_none_are_refused(folder: Path) -> None:
     content = json.loads((folder / DESCRIPTION).read_text())
     for change, said in (
-        ({"rnn_num_hidden": 18}, "is of another network"),
-        ({"encoder_type": "cnn", "cnn_kernel_width_encoder": 3}, "is of another network"),
+        ({"rnn_num_hidden": 18}, "belongs to another network"),
+        ({"encoder_type": "cnn", "cnn_kernel_width_encoder": 3}, "belongs to another network"),
         ({"source_words": 31}, "The vocabularies have 30 and 30 words"),
         ({"encoder_type": "lstm"}, "none of Seq2Seq's: encoder_type"),
         ({"rnn_num_hidden": "16"}, "none of Seq2Seq's: rnn_num_hidden"),
@@ -235,5 +235,5 @@ def test_models_that_are_none_are_refused(folder: Path) -> None:
     with pytest.raises(UserError, match=r"a file vocab\.trg\.json is expected"):
         serve(folder)
     (folder / WEIGHTS).write_bytes((0x112).to_bytes(8, "little") + b"\0" * 64)
-    with pytest.raises(UserError, match="a model that was trained by the algorithm on AWS can't be read here"):
+    with pytest.raises(UserError, match="a model that was trained by the algorithm on AWS can't be read"):
         serve(folder)

@@ -1,4 +1,4 @@
-"""A client that signs and sends what it is told, byte by byte, and reads whatever comes back."""
+"""A client that signs and sends given bytes, one by one, and reads whatever comes back."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ PROMPT_S = 5.0
 """Longer than any answer takes on a machine that has other things to do."""
 
 RAW = 0.03
-"""The share of requests of which not even the end can be told: their bytes are spoiled once they are signed."""
+"""The share of requests whose end is unknown: their bytes are spoiled once they are signed."""
 
 ENDS_S = 10.0
 NOT_IMPLEMENTED = b"<Message>A header you provided implies functionality that is not implemented</Message>"
@@ -77,7 +77,7 @@ class Run:
         self._client.close()
 
     def _fault(self, answer: Answer) -> str | None:
-        """What is wrong with an answer, if anything."""
+        """The fault of an answer, if there is one."""
         self.statuses[answer.status] += 1
         busy = answer.status == 503 and "retry-after" in answer.headers
         if answer.status >= 500 and not busy and not (answer.status == 501 and NOT_IMPLEMENTED in answer.body):

@@ -201,7 +201,7 @@ KNOWN: dict[str, tuple[str, ...]] = {
     "ContentMD5": ("kAFQmDzST7DWlj99KOF/cg==",),
     "PolicySourceArn": ("arn:aws:iam::000000000000:role/fuzz-role",),
 }  # fmt: skip
-"""What is there, so that a request gets beyond the check of its names."""
+"""Names of existing resources, so that a request gets beyond the check of its names."""
 
 
 def policy(rng: random.Random) -> str:

@@ -33,7 +33,7 @@ def test_a_job_that_gets_a_sandbox_that_can_not_be_made_gets_another(double: Dou
         [sys.executable, "-c", MAKE, str(cell), described], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert "no sandbox can be kept ready" in done.stderr
+    assert "cannot prepare a sandbox" in done.stderr
     assert "done" in double.lines("h1")
     assert double.of("h1", "exited") == [{"code": 0, "cause": "exit", "failure": None}]
     assert not cell.exists()

@@ -1,4 +1,4 @@
-"""What goes into a pipe."""
+"""Content of a pipe."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is uploaded of the directories that a job has left, and what is said of the rest."""
+"""Uploads of the directories that a job has left, and messages about the rest."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def test_a_directory_that_the_job_has_replaced(
     place = left.ml.root / path
     place.rename(left.base / "away")
     make(place, secret)
-    with pytest.raises(ClientError, match=r"^Artifact upload failed:/opt/ml/\S+ is no directory any more$"):
+    with pytest.raises(ClientError, match=r"^Artifact upload failed:/opt/ml/\S+ is no longer a directory$"):
         left.upload()
     assert left.nowhere(SECRET)
 

@@ -1,4 +1,4 @@
-"""The end of a process: what is in its pipe is kept, and nobody waits for who only holds it open."""
+"""The end of a process: what is in its pipe is kept, and the agent does not wait for processes that only hold it open."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ print("ended", ended.code, time.monotonic() - begun, time.process_time() - used,
 
 def attended(shell: str, hold: bool) -> tuple[list[str], list[str]]:
     """The lines of a shell that an agent attends, and what it says of the end: the exit code, seconds, and seconds of CPU. `hold`:
-    somebody else, who is none of its children, keeps the pipe open."""
+    another process, which is not its child, keeps the pipe open."""
     with subprocess.Popen(
         [sys.executable, "-c", HOLD, shell], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as agent:

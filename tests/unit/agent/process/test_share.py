@@ -1,4 +1,4 @@
-"""What an agent says and does about its host's share of the machine."""
+"""An agent's messages and actions about its host's share of the machine."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_memory_that_is_used_up_is_told_once_and_the_group_goes(double: Double, 
     held.tell()
     held.close()
     assert said == [
-        "Out of memory: the job used more than the 1 GiB that it has of ml.m5.large here, and the system killed 1 of its "
+        "Out of memory: the job used more than the 1 GiB that it may use of ml.m5.large here, and the system killed 1 of its "
         "processes."
     ]
 

@@ -1,4 +1,4 @@
-"""What of a log is kept, and what is said about the rest."""
+"""Lines of a log that are kept, and messages about the rest."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_beyond_the_limit_only_the_end_is_kept_but_every_metric(tmp_path: Path) 
     assert said[0].startswith("This host has logged 1 MiB, all that is kept of a host (setting log_limit_mb)")
     tail = recorder.lines[recorder.lines.index(said[1]) + 1 :]
     assert tail[-1].startswith("n=4999 ")
-    assert said[1].startswith(f"{5000 - (len(recorder.lines) - 2 - len(tail)) - len(tail)} lines were left out here")
+    assert said[1].startswith(f"{5000 - (len(recorder.lines) - 2 - len(tail)) - len(tail)} lines were left out")
     assert abs(len(recorder.lines) - 2 - len(tail) - kept) < 10
 
 
@@ -76,7 +76,7 @@ def test_while_it_is_away_and_much_waits_lines_are_left_out_and_that_is_said(tmp
     assert recorder.lines == []
     recorder.away, recorder.waiting = False, 0
     log.line("back")
-    assert recorder.lines[0] == "2000 lines were left out here, since the server was away."
+    assert recorder.lines[0] == "2000 lines were left out, because the server was unreachable."
     assert recorder.lines[1:] == [*map(str, range(2000, 3000)), "back"]
 
 
@@ -90,7 +90,7 @@ def test_lines_that_come_together_count_as_lines_do(tmp_path: Path) -> None:
         together.lines(texts[start : start + 333])
     singly.close()
     together.close()
-    said = next(line for line in many.lines if "were left out here" in line)
+    said = next(line for line in many.lines if "were left out" in line)
     tail = many.lines[many.lines.index(said) + 1 :]
     assert tail == texts[-len(tail) :]
     assert len(tail) + 1 >= 1000 or sum(map(len, tail)) > 500_000
@@ -115,7 +115,7 @@ def test_a_flood_of_lines_for_slow_regexes_holds_nobody_up_for_long(tmp_path: Pa
     log.close()
     assert longest < 2
     assert [line for line in recorder.lines if line.startswith("n=")] == texts
-    assert len([line for line in recorder.lines if "is no longer looked for" in line]) == 12
+    assert len([line for line in recorder.lines if "is no longer searched for" in line]) == 12
     assert recorder.points[-1] == ("n", 99.0)
 
 
@@ -128,7 +128,7 @@ def test_what_waits_at_the_end_is_kept_without_its_metrics(tmp_path: Path, monke
     log.lines(texts)
     log.close()
     assert [line for line in recorder.lines if line.startswith("n=")] == texts
-    assert any(line.startswith("Metrics were not looked for") for line in recorder.lines)
+    assert any(line.startswith("The last lines were not searched for metrics") for line in recorder.lines)
 
 
 def test_what_metrics_are_left_out_is_said_in_the_log(tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_what_metrics_are_left_out_is_said_in_the_log(tmp_path: Path) -> None:
     log = LogBook(recorder, MetricScanner([MetricDefinition("n", r"n=(\S+)"), MetricDefinition("bad", "(")]), 0)
     log.lines(["n=nan", "n=1e999", "n=2"])
     assert recorder.points == [("n", 2.0)]
-    assert recorder.lines[0].startswith("Metric 'bad' is not looked for")
+    assert recorder.lines[0].startswith("Metric 'bad' is ignored")
     assert recorder.lines[1] == "n=nan"
     assert recorder.lines[2].startswith("Metric 'n' was nan")
     assert recorder.lines[3:] == ["n=1e999", "n=2"]

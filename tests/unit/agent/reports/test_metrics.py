@@ -48,7 +48,7 @@ def test_a_definition_that_cannot_be_used_is_said_once(regex: str) -> None:
     own = scanner(("bad", regex), ("loss", r"loss=(\d)"))
     assert list(own.scan("loss=1")) == [("loss", 1.0)]
     (note,) = own.notes()
-    assert note.startswith("Metric 'bad' is not looked for: its regex ")
+    assert note.startswith("Metric 'bad' is ignored: its regex ")
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_a_slow_regex_is_given_up_and_said_once() -> None:
     own = scanner(("slow", r"(?=x)?(a+)+$"), ("good", r"^(\d)"))
     for _ in range(40):
         list(own.scan("1" + "a" * 5000 + "!"))
-    assert own.notes() == ["Metric 'slow' is no longer looked for: its regex takes too long."]
+    assert own.notes() == ["Metric 'slow' is no longer searched for: its regex takes too long."]
     assert list(own.scan("1")) == [("good", 1.0)]
 
 

@@ -1,4 +1,4 @@
-"""What a killed server leaves of an answer is no answer."""
+"""A partial answer of a killed server does not count as an answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a host offers: the least of what any limit says."""
+"""Resources of a host: the smallest of all limits."""
 
 from __future__ import annotations
 

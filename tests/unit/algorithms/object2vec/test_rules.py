@@ -36,8 +36,8 @@ def settings(**given: str) -> Object2VecSettings:
              "enc1_pretrained_embedding_file": "a", "enc1_vocab_file": "b"},
             "enc1_pretrained_embedding_file must be empty or that of enc0",
         ),
-        ({"enc0_vocab_file": "../a"}, "enc0_vocab_file: '../a' is no name of letters"),
-        ({"enc0_vocab_file": ".."}, "enc0_vocab_file: '..' is no name of letters"),
+        ({"enc0_vocab_file": "../a"}, "enc0_vocab_file: '../a' is not a name of letters"),
+        ({"enc0_vocab_file": ".."}, "enc0_vocab_file: '..' is not a name of letters"),
         ({"enc0_pretrained_embedding_file": "a.txt"}, "enc0_vocab_file is required with enc0_pretrained_embedding_file"),
     ],
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What is derived from a declaration: values, error texts in both families' wording, wire specifications."""
+"""Values derived from a declaration: defaults, error texts in both families' wording, wire specifications."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def fleet(name: str, count: int = 2) -> Fleet:
 
 
 class Machine:
-    """An endpoint whose instances do what they are told to. Time passes a second a step."""
+    """An endpoint whose instances do as requested. Time passes a second a step."""
 
     def __init__(self, state: RolloutState) -> None:
         self.state, self.at_ms = state, 1_000_000
@@ -110,7 +110,7 @@ def test_an_update_whose_instances_end_leaves_the_old_fleet(deployment: dict[str
 
 @pytest.mark.parametrize("deployment", DEPLOYMENTS)
 def test_who_reads_in_service_is_answered_by_the_new_fleet(deployment: dict[str, Any]) -> None:
-    """The shares are what the fronts are told of; they get to know within `KNOWN_MS`."""
+    """The fronts receive these shares; they get to know within `KNOWN_MS`."""
     machine, since = in_service(), 0
     machine.update(fleet("green"), deployment)
     while machine.state.status == EndpointStatus.UPDATING:

@@ -38,7 +38,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
 
 class Listener:
-    """A server of one connection at a time. `answers`: what each is told, as bytes or as what is done with the socket."""
+    """A server of one connection at a time. `answers`: the answer to each, as bytes or as what is done with the socket."""
 
     def __init__(self, *answers: bytes | Callable[[socket.socket], None]) -> None:
         self.answers, self.requests = list(answers), list[bytes]()

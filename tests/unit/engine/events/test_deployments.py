@@ -35,7 +35,7 @@ GROUP, ENDPOINT = "churn", "serving"
 
 
 class Quiet:
-    """An engine that nobody has to wake: the test looks at all that is active."""
+    """An engine that needs no wakes: the test looks at all that is active."""
 
     def wake(self, _kind: str, _subject: str) -> None:
         pass

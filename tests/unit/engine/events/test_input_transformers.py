@@ -1,4 +1,4 @@
-"""What targets are sent of an event."""
+"""Payloads that targets receive for an event."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ TOPIC, QUEUE = "arn:aws:sns:us-east-1:000000000000:topic", "arn:aws:sqs:us-east-
 
 
 class Recorder:
-    """Takes what is sent; raises what it is told to."""
+    """Accepts deliveries; raises configured errors."""
 
     def __init__(self) -> None:
         self.sent: list[Any] = []

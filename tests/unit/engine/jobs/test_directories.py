@@ -1,4 +1,4 @@
-"""What is thrown away has lost its name at once, and is gone soon, also after a restart."""
+"""A discarded directory is renamed at once and gone soon, even after a restart."""
 
 from __future__ import annotations
 

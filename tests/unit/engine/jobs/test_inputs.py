@@ -1,4 +1,4 @@
-"""What agents beside the object store are told."""
+"""Answers to agents beside the object store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who starts first: jobs pass one that doesn't fit, and none waits for ever for those that pass it."""
+"""The order of starts: jobs pass one that doesn't fit, and none waits forever for those that pass it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sagewright.store.jobs.jobs import JobDraft, ResourceScope
 
 SCOPE = ResourceScope("training", "000000000000", "us-east-1")
 HALF, WHOLE, QUARTER = "ml.c5.xlarge", "ml.c5.2xlarge", "ml.c5.large"
-"""Of the machine's 8 CPUs and 16 GiB."""
+"""Demand out of the machine's 8 CPUs and 16 GiB."""
 
 
 class Line:
@@ -149,7 +149,7 @@ def test_an_environment_that_cannot_be_made_fails_the_job(tmp_path: Path, databa
     line.add("a", WHOLE)
     job = jobs.find(database, SCOPE, "a")
     assert job is not None
-    assert job.failure_reason == "ClientError: No environment can be made for the image python:3.11: no such version"
+    assert job.failure_reason == "ClientError: Cannot build an environment for the image python:3.11: no such version"
 
 
 def test_spot_jobs_do_not_pass_the_others(line: Line) -> None:

@@ -1,4 +1,4 @@
-"""What policies ask for, as pure functions of capacities and values."""
+"""Capacities that policies request, as pure functions of capacities and values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What steps of an execution may keep: a row, all rows, and what their references make; and how callbacks find their step."""
+"""Budgets of an execution's steps: a row, all rows, and the output of their references; and how callbacks find their step."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ def reasons(store: Database, execution: Resource) -> dict[str, str | None]:
 @pytest.mark.parametrize(
     ("payload", "reason"),
     [
-        (b'{"word": "' + b"w" * (MOST_ROW + 1) + b'"}', "returned 4194317 bytes, and a step takes at most 4194304"),
-        (b'{"word": "' + b"w" * (MOST_ROW // 2) + b'"}', "What is kept of the step 'f' is larger than 4194304 bytes"),
+        (b'{"word": "' + b"w" * (MOST_ROW + 1) + b'"}', "returned 4194317 bytes, and a step accepts at most 4194304"),
+        (b'{"word": "' + b"w" * (MOST_ROW // 2) + b'"}', "The record of step 'f' is larger than 4194304 bytes"),
     ],
 )
 def test_a_result_that_is_too_large_fails_its_step(database: Database, payload: bytes, reason: str) -> None:
@@ -90,7 +90,7 @@ def test_what_all_steps_make_has_a_limit(database: Database, monkeypatch: pytest
     drive(world, execution, world.pipelines())
     failed = [reason for reason in reasons(database, execution).values() if reason]
     assert 10 <= len(failed) < 20
-    assert all("the execution's steps make is larger than 100000 bytes" in one for one in failed)
+    assert all("the execution's steps is larger than 100000 bytes" in one for one in failed)
 
 
 @pytest.mark.parametrize("value", ["\ud800", 1 << 70])

@@ -1,4 +1,4 @@
-"""What is told to CloudWatch: sums are exact, percentiles are within their buckets."""
+"""Counts sent to CloudWatch: sums are exact, percentiles are within their buckets."""
 
 from __future__ import annotations
 

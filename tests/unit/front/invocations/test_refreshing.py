@@ -1,4 +1,4 @@
-"""Many requests that want the routes of now ask the server little, and none is told of routes that are older than it is."""
+"""Many requests that want the routes of now ask the server little, and none receives routes that are older than it is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What lets a browser in: nobody else can write it, and it is good for one thing and one time."""
+"""The token that lets a browser in: it can't be forged, and is valid for one purpose and one time."""
 
 from __future__ import annotations
 

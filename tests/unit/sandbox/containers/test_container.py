@@ -1,4 +1,4 @@
-"""What of an image's own /opt/ml gets into a job's directory."""
+"""The files of an image's own /opt/ml that get into a job's directory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What of a function's archive is read before the archive is kept."""
+"""The parts of a function's archive that are read before the archive is kept."""
 
 from __future__ import annotations
 

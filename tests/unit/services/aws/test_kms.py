@@ -1,4 +1,4 @@
-"""What time does to keys: deleted, rotated and expired ones; and what stores of earlier versions hold."""
+"""Effects of time on keys: deleted, rotated and expired ones; and content of stores of earlier versions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Deleted streams are gone at once, and their events are removed a slice at a time, whoever dies meanwhile."""
+"""Deleted streams are gone at once, and their events are removed a slice at a time, whichever process dies meanwhile."""
 
 from __future__ import annotations
 

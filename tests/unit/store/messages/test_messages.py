@@ -1,4 +1,4 @@
-"""Messages of queues: each is received by one at a time, whoever asks beside it."""
+"""Messages of queues: each is received by one at a time, even with concurrent receivers."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def test_what_is_too_old_is_forgotten(database: Database, monkeypatch: pytest.Mo
 
 
 def test_a_long_queue_takes_no_longer(tmp_path: Path) -> None:
-    """Of CPU time, ten receptions of each, where the store is in this process: a scan takes some ten times as long."""
+    """Measures the CPU time of ten receptions each, with the store in this process: a scan takes some ten times as long."""
     store = Database(f"sqlite:///{tmp_path / 's'}")
 
     def cost() -> float:

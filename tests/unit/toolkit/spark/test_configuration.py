@@ -63,7 +63,7 @@ def test_levels_of_log4j_1_are_understood(tmp_path: Path) -> None:
         ("text", "Invalid classification: None"),
         (
             [{"Classification": "spark-env", "Configurations": [entry("other")]}],
-            "takes only the sub-classification export",
+            "accepts only the sub-classification export",
         ),
         ([{"Classification": "core-site", "Properties": ["a"]}], "must map names to values"),
     ],

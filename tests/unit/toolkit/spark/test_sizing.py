@@ -1,4 +1,4 @@
-"""What each process gets."""
+"""Resources of each process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the Bayesian searcher finds, over seeds that are fixed; bounds are wide of what was measured."""
+"""Results of the Bayesian searcher, over fixed seeds; bounds are far from the measured values."""
 
 from __future__ import annotations
 

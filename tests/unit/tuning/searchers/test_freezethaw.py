@@ -23,12 +23,14 @@ def training(values: Mapping[str, str], _: int) -> SimulatedOutcome:
 
 
 def plan(seed: int = 1, **more: object) -> Study:
-    told = {"resumable": True, "max_resource": EPOCHS, "epochs": BUDGET} | more
-    return study(MIXED, "Hyperband", seed=seed, **told)
+    described = {"resumable": True, "max_resource": EPOCHS, "epochs": BUDGET} | more
+    return study(MIXED, "Hyperband", seed=seed, **described)
 
 
-def run(told: Study, rules: Rules | None = None) -> SimulatedCourse:
-    return Simulation(told, rules or Rules(told.most_trials, told.most_parallel), training, InProcessSearchers()).run()
+def run(described: Study, rules: Rules | None = None) -> SimulatedCourse:
+    return Simulation(
+        described, rules or Rules(described.most_trials, described.most_parallel), training, InProcessSearchers()
+    ).run()
 
 
 def trained(course: SimulatedCourse) -> float:
@@ -116,7 +118,7 @@ def test_the_best_of_parents_are_begun_with() -> None:
 
 
 def test_nothing_is_left_of_a_small_space_when_all_has_been_tried() -> None:
-    told = study(SMALL, "Hyperband", resumable=True, max_resource=1)
-    course = Simulation(told, Rules(20, 2), lambda _, __: SimulatedOutcome((1.0,)), InProcessSearchers()).run()
+    described = study(SMALL, "Hyperband", resumable=True, max_resource=1)
+    course = Simulation(described, Rules(20, 2), lambda _, __: SimulatedOutcome((1.0,)), InProcessSearchers()).run()
     assert course.over is Over.SPACE
     assert len(course.trials) == 6

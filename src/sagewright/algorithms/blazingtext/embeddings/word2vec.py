@@ -192,8 +192,8 @@ def noise_of(counts: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarr
     """The probability of keeping each word, and Walker's table of counts to the power of 3/4."""
     share = counts / counts.sum()
     stays = np.minimum(1, np.sqrt(threshold / share) + threshold / share).astype(np.float32)
-    wanted = counts**POWER
-    scaled = wanted / wanted.sum() * len(counts)
+    weights = counts**POWER
+    scaled = weights / weights.sum() * len(counts)
     limit, other = np.ones(len(counts), np.float32), np.arange(len(counts), dtype=np.int32)
     small, large = list(np.flatnonzero(scaled < 1)), list(np.flatnonzero(scaled >= 1))
     while small and large:
@@ -239,7 +239,9 @@ def _lines(model: Word2VecLearner, known: Vocabulary) -> Iterator[bytes]:
 def _evaluate(run: Session, model: Word2VecLearner, known: Vocabulary) -> None:
     pairs = similarity.pairs()
     if pairs is None:
-        logging.info("Vectors are not evaluated: the pairs of WS-353, which gensim's distribution has, are not here.")
+        logging.info(
+            "Vectors are not evaluated: the pairs of WS-353, which gensim's distribution contains, are not installed."
+        )
         return
 
     def vector(word: bytes) -> np.ndarray | None:

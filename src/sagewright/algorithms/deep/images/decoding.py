@@ -39,9 +39,9 @@ def opened(content: bytes) -> Image.Image:
     try:
         image = Image.open(io.BytesIO(content), formats=FORMATS)
     except Exception as error:  # Pillow's readers let any exception through that a broken file causes
-        raise BadImage("it is no JPEG and no PNG") from error
+        raise BadImage("it is neither JPEG nor PNG") from error
     if image.width * image.height > MOST_PIXELS:
-        raise BadImage(f"it has {image.width} x {image.height} pixels; {MOST_PIXELS} are the most")
+        raise BadImage(f"it has {image.width} x {image.height} pixels; the limit is {MOST_PIXELS}")
     return image
 
 
@@ -70,7 +70,7 @@ def shorter_side(image: Image.Image, length: int) -> Image.Image:
     scale = length / min(image.size)
     width, height = (max(length, round(side * scale)) for side in image.size)
     if width * height > MOST_PIXELS:
-        raise BadImage(f"resized it would have {width} x {height} pixels; {MOST_PIXELS} are the most")
+        raise BadImage(f"resized it would have {width} x {height} pixels; the limit is {MOST_PIXELS}")
     return resized(image, width, height)
 
 

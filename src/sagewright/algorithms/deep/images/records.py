@@ -22,10 +22,10 @@ def is_image(frame: memoryview) -> bool:
 def split(frame: memoryview) -> tuple[list[float], bytes]:
     """The labels and the image. Raises BadImage."""
     if len(frame) < _HEADER.size:
-        raise BadImage("it is no image record: its header is cut off")
+        raise BadImage("it is not an image record: its header is truncated")
     flag, label, _, _ = _HEADER.unpack_from(frame)
     start = _HEADER.size + 4 * flag
     if flag > MOST_LABELS or len(frame) < start:
-        raise BadImage(f"it is no image record: it says that it has {flag} labels")
+        raise BadImage(f"it is not an image record: its header claims {flag} labels")
     labels = [label] if flag == 0 else list(struct.unpack_from(f"<{flag}f", frame, _HEADER.size))
     return labels, bytes(frame[start:])

@@ -62,7 +62,7 @@ class Checkpoints:
             size = path.stat().st_size
             if size > most_bytes:
                 raise UserError(
-                    f"Checkpoint {path.name} has {size} bytes, and {most_bytes} are the most that this training leaves: it is of "
+                    f"Checkpoint {path.name} has {size} bytes, and this training writes at most {most_bytes}: it belongs to "
                     "another one."
                 )
             try:

@@ -60,7 +60,7 @@ def choose(values: Mapping[str, Any], precision: str = "float32") -> Device:
     if reduced is not None:
         logging.info("Products are computed in %s.", str(reduced).removeprefix("torch."))
     if reduced == torch.bfloat16 and not multiplies_bfloat16(torch.cpu.get_capabilities()):
-        logging.warning("This CPU has no instructions for bfloat16: training takes longer than in float32.")
+        logging.warning("This CPU has no bfloat16 instructions: training is slower than in float32.")
     return Device(place, threads, reduced)
 
 

@@ -79,7 +79,7 @@ class Course:
                 self.estimates = False
                 length_s = (time.monotonic() - began) / ESTIMATED_AFTER * count
                 if length_s > WORTH_TELLING_S:
-                    where = "" if self.device.is_gpu else f" on {self.device.threads} CPUs: there is no GPU here"
+                    where = "" if self.device.is_gpu else f" on {self.device.threads} CPUs: this host has no GPU"
                     logging.info("An epoch takes about %.0f s%s.", length_s, where)
             yield batch
 
@@ -161,7 +161,7 @@ def _resume(course: Course, state: State) -> int:
     try:
         return _restored(course, state, found)
     except (LookupError, TypeError, ValueError, AttributeError) as error:
-        raise UserError(f"Checkpoint {found.name} is none of this algorithm's: {error}") from error
+        raise UserError(f"Checkpoint {found.name} does not belong to this algorithm: {error}") from error
 
 
 def _restored(course: Course, state: State, found: Checkpoint) -> int:
@@ -170,7 +170,7 @@ def _restored(course: Course, state: State, found: Checkpoint) -> int:
     state.counters.update(found.document["counters"])
     if course.patience is not None and found.document["patience"] is not None:
         course.patience.restore(found.document["patience"])
-    logging.info("Training goes on from checkpoint %s, after %d epochs.", found.name, found.epochs)
+    logging.info("Training continues from checkpoint %s, after %d epochs.", found.name, found.epochs)
     return course.epochs if found.document["ends"] else min(found.epochs, course.epochs)
 
 

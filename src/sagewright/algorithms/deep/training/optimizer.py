@@ -58,11 +58,11 @@ class TorchOptimizer:
         for number, kept in slots.items():
             for name, tensor in kept.items():
                 if number >= len(learnt):
-                    raise UserError(f"{what} is of another training: its optimizer has {number}.{name}.")
-                wanted = 1 if name == STEP else learnt[number].numel()
-                if math.prod(tensor.shape) != wanted:
+                    raise UserError(f"{what} belongs to another training run: its optimizer has {number}.{name}.")
+                expected = 1 if name == STEP else learnt[number].numel()
+                if math.prod(tensor.shape) != expected:
                     raise UserError(
-                        f"{what} is of another training: its optimizer has {number}.{name} of {list(tensor.shape)}."
+                        f"{what} belongs to another training run: its optimizer has {number}.{name} of {list(tensor.shape)}."
                     )
         for number, each in enumerate(learnt):
             kept = slots.get(number, {})

@@ -69,7 +69,7 @@ class State:
         for key, tensor in tensors.items():
             number, _, name = key.partition(".")
             if not number.isdecimal() or not name:
-                raise UserError(f"{what} is of another training: its optimizer has {key}.")
+                raise UserError(f"{what} belongs to another training run: its optimizer has {key}.")
             slots.setdefault(int(number), {})[name] = tensor
         self.optimizer.restore(slots, what)
 

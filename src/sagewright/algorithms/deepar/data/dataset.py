@@ -54,11 +54,11 @@ class Fields:
         count = 0 if given is None else len(given)
         if count != self.features:
             raise UserError(f"its dynamic_feat has {count} lists, and {self.features} are expected")
-        wanted = len(series) + horizon
-        if given is not None and count and given.shape[1] != wanted:
+        length = len(series) + horizon
+        if given is not None and count and given.shape[1] != length:
             beyond = f", {len(series)} and {horizon} that are to be forecast" if horizon else ""
             raise UserError(
-                f"its dynamic_feat has lists of {given.shape[1]} values, and the target has {wanted}{beyond}"
+                f"its dynamic_feat has lists of {given.shape[1]} values, and the target has {length}{beyond}"
             )
 
 
@@ -104,7 +104,7 @@ def usable(series: Sequence[Series], horizon: int) -> list[Series]:
         logging.info("%d time series are shorter than prediction_length or empty: they are left out.", short)
     if not found:
         raise UserError(
-            f"No time series of channel train can be learnt from: all {len(series)} are shorter than prediction_length, "
+            f"No time series of channel train can be used: all {len(series)} are shorter than prediction_length, "
             f"which is {horizon}, or have no values."
         )
     return found
@@ -114,7 +114,7 @@ def enough(count: float) -> None:
     """Raises UserError if there are too few observations."""
     if count < FEWEST_OBSERVATIONS:
         raise UserError(
-            f"Channel train has {count:.0f} observations in all time series together; at least {FEWEST_OBSERVATIONS} are needed."
+            f"Channel train has {count:.0f} observations in all time series; at least {FEWEST_OBSERVATIONS} are needed."
         )
 
 

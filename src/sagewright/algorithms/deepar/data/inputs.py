@@ -88,9 +88,9 @@ def bounds(windows: Windows, scaling: Scaling, levels: Levels, reach: float) -> 
 def ends(windows: Windows, scaling: Scaling, levels: Levels) -> tuple[np.ndarray, np.ndarray]:
     """The least and the largest scaled value (n,) that precede each forecast; 0 if there is none."""
     before = scaling.relative(windows.history, levels)
-    seen = ~np.isnan(before)
-    any_seen = seen.any(axis=1)
-    low, high = np.where(seen, before, np.inf).min(axis=1), np.where(seen, before, -np.inf).max(axis=1)
+    observed = ~np.isnan(before)
+    any_seen = observed.any(axis=1)
+    low, high = np.where(observed, before, np.inf).min(axis=1), np.where(observed, before, -np.inf).max(axis=1)
     return np.where(any_seen, low, 0.0), np.where(any_seen, high, 0.0)
 
 

@@ -45,10 +45,10 @@ def read(job: Job, channel: str) -> list[Series]:
             size += each.nbytes
             if size > most:
                 raise UserError(
-                    f"Channel {channel} has more than {most} bytes of series, which is what the job's memory has room for."
+                    f"Channel {channel} has more than {most} bytes of series, the most that fit into the job's memory."
                 )
     if not found:
-        raise UserError(f"No data in channel {channel}: it holds no time series.")
+        raise UserError(f"No data in channel {channel}: it contains no time series.")
     return found
 
 
@@ -76,14 +76,14 @@ def _lines(path: Path) -> Iterator[tuple[str, Any]]:
                 if line.strip():
                     yield f"line {number}", _object(line, f"{path.name}: line {number}")
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise UserError(f"{path.name} is no whole gzip file: {error}") from error
+        raise UserError(f"{path.name} is not a complete gzip file: {error}") from error
 
 
 def _object(line: bytes, where: str) -> Any:
     try:
         return json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{where} is no JSON: {error}") from error
+        raise UserError(f"{where} is not JSON: {error}") from error
 
 
 def _rows(path: Path) -> Iterator[tuple[str, Any]]:
@@ -105,7 +105,7 @@ def _rows(path: Path) -> Iterator[tuple[str, Any]]:
                 number += 1
                 yield f"row {number}", {name: _value(column[row]) for name, column in columns.items()}
     except (pa.ArrowException, OSError) as error:
-        raise UserError(f"{path.name} is no Parquet file of series: {error}") from error
+        raise UserError(f"{path.name} is not a Parquet file of series: {error}") from error
 
 
 def _value(scalar: Any) -> Any:

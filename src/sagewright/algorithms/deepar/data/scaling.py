@@ -94,15 +94,15 @@ class Scaling:
         count = len(history)
         if self.kind == "shares":
             return Levels(np.zeros(count), np.ones(count), np.zeros(count))
-        seen = ~np.isnan(history)
-        known = seen.any(axis=1)
-        sizes = _mean(np.abs(history), seen)
+        observed = ~np.isnan(history)
+        known = observed.any(axis=1)
+        sizes = _mean(np.abs(history), observed)
         if self.kind == "counts":
             factor = self._factors(sizes, known)
             return Levels(np.zeros(count), factor, np.log(factor))
-        last = seen & (np.arange(history.shape[1]) >= history.shape[1] - max(self.season, FEWEST))
-        shift = _mean(history, np.where(last.any(axis=1)[:, None], last, seen))
-        pairs = seen[:, 1:] & seen[:, :-1]
+        last = observed & (np.arange(history.shape[1]) >= history.shape[1] - max(self.season, FEWEST))
+        shift = _mean(history, np.where(last.any(axis=1)[:, None], last, observed))
+        pairs = observed[:, 1:] & observed[:, :-1]
         steps = _mean(np.abs(np.diff(history, axis=1)), pairs)
         factor = self._factors(np.maximum(steps, SMALL * sizes), known & pairs.any(axis=1))
         unrest = np.log(factor / np.where(sizes > LEAST, sizes, factor))
@@ -117,10 +117,10 @@ class Scaling:
         found: np.ndarray = ((values - shift) / factor).astype(np.float32)
         return found
 
-    def own(self, told: np.ndarray, levels: Levels) -> np.ndarray:
+    def own(self, scaled: np.ndarray, levels: Levels) -> np.ndarray:
         """The inverse of `relative`: float64 in the target's units; counts are whole numbers."""
-        shift, factor = _shaped(levels, told.ndim)
-        found: np.ndarray = told * factor + shift
+        shift, factor = _shaped(levels, scaled.ndim)
+        found: np.ndarray = scaled * factor + shift
         if self.kind == "counts":
             found = np.round(found)
         return found if self.floor is None else np.maximum(found, self.floor)

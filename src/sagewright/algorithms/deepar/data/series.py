@@ -43,10 +43,10 @@ class Series:
 def from_record(record: Any) -> Series:
     """Raises UserError that names the field, but not the record's location. Unknown fields are ignored."""
     if not isinstance(record, Mapping):
-        raise UserError("it is no JSON object")
+        raise UserError("it is not a JSON object")
     for field in ("start", "target"):
         if record.get(field) is None:
-            raise UserError(f"it has no field '{field}'")
+            raise UserError(f"it lacks the field '{field}'")
     cat, features = record.get("cat"), record.get("dynamic_feat")
     return Series(
         instant(record["start"]),
@@ -61,7 +61,7 @@ def instant(given: Any) -> datetime:
     try:
         when = given if isinstance(given, datetime) else datetime.fromisoformat(given.strip())
     except (ValueError, AttributeError, TypeError, OverflowError):
-        raise UserError(f"its start {shown(given)} is no time of the form YYYY-MM-DD HH:MM:SS") from None
+        raise UserError(f"its start {shown(given)} is not a time of the form YYYY-MM-DD HH:MM:SS") from None
     if when.tzinfo is not None:
         raise UserError(f"its start {shown(given)} has a time zone, which is not supported")
     return when
@@ -70,16 +70,16 @@ def instant(given: Any) -> datetime:
 def numbers(given: Any, field: str, missing: bool = False) -> np.ndarray:
     """(n,) float32 of a list of numbers; null, NaN and "NaN" become NaN if values can be `missing`. Raises UserError."""
     if not isinstance(given, (list, tuple, np.ndarray)):
-        raise UserError(f"its {field} is no list of numbers: {shown(given)}")
+        raise UserError(f"its {field} is not a list of numbers: {shown(given)}")
     if not isinstance(given, np.ndarray):
         kinds = set(map(type, given))
         if not kinds <= {int, float, type(None), str}:
             wrong = next(each for each in given if type(each) not in (int, float, type(None), str))
-            raise UserError(f"its {field} has {shown(wrong)}, which is no number")
+            raise UserError(f"its {field} has {shown(wrong)}, which is not a number")
         if str in kinds and (
             wrong_text := next((each for each in given if isinstance(each, str) and each != "NaN"), None)
         ):
-            raise UserError(f'its {field} has {shown(wrong_text)}, which is no number; only "NaN" may be text')
+            raise UserError(f'its {field} has {shown(wrong_text)}, which is not a number; only "NaN" may be text')
         try:
             given = np.array(given, dtype=np.float64)
         except OverflowError:

@@ -133,7 +133,7 @@ def batched(tables: Iterable[Table], size: int) -> Iterator[Table]:
         if count < size:
             if bytes_held > most:
                 raise UserError(
-                    f"mini_batch_size is {size}, and {count} rows are all that the job's memory has room for."
+                    f"mini_batch_size is {size}, and {count} rows are the most that fit into the job's memory."
                 )
             continue
         whole = concatenate(held)

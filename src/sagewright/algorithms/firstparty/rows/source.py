@@ -48,8 +48,8 @@ class Source:
         self.table = hold.table()
         if not self.in_memory:
             logging.info(
-                "Channel %s does not fit in memory: it is read %s in each epoch, and what is measured on it after training is "
-                "measured on %d of its %d rows, drawn at random.",
+                "Channel %s does not fit in memory: it is read %s in each epoch, and measurements after training use %d of its "
+                "%d rows, drawn at random.",
                 rows.channel, "from disk" if self._spool else "again", self.table.rows, self.rows,
             )  # fmt: skip
 
@@ -88,7 +88,7 @@ class Source:
             for block in blocks:
                 self._spool.write(block)
         except OSError as error:
-            logging.warning("Rows can't be kept on disk, and are learnt from in their order: %s", error)
+            logging.warning("Rows can't be kept on disk, so training reads them in their order: %s", error)
             self._spool.remove()
             self._spool = None
 

@@ -38,7 +38,7 @@ class StepContext:
     arn: str
     known: ReferenceResolver
     step: PipelineStep
-    budget: Budget = field(default_factory=lambda: Budget("What its references make", MOST_MADE))
+    budget: Budget = field(default_factory=lambda: Budget("The output of its references", MOST_MADE))
 
     @property
     def role(self) -> str:

@@ -57,7 +57,7 @@ class FunctionSteps:
             return StepObservation(StepStatus.EXECUTING, metadata)
         if len(description["Payload"]) > MOST_ROW:
             size = len(description["Payload"])
-            reason = f"ClientError: The function {arn} returned {size} bytes, and a step takes at most {MOST_ROW}."
+            reason = f"ClientError: The function {arn} returned {size} bytes, and a step accepts at most {MOST_ROW}."
             return StepObservation(StepStatus.FAILED, metadata, reason=reason[:1024])
         given = json.loads(description["Payload"])
         if description.get("FunctionError"):

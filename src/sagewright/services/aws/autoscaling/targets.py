@@ -123,9 +123,9 @@ def put_scheduled_action(context: Context, request: dict[str, Any]) -> dict[str,
     scheduled = ScalableTarget.read(target.document).scheduled
     kept: dict[str, Any] = next((one for one in scheduled if one["ScheduledActionName"] == name), {})
     if not kept and "Schedule" not in request:
-        raise ValidationException("Schedule must be given when a scheduled action is made.")
+        raise ValidationException("A new scheduled action needs a Schedule.")
     if request.get("Timezone", "UTC") != "UTC" and not request.get("Schedule", "").startswith("at("):
-        raise ValidationException("Sagewright takes a Timezone other than UTC with at(…) alone.")
+        raise ValidationException("Sagewright accepts a Timezone other than UTC only with at(…).")
     given = ("Schedule", "Timezone", "ScalableTargetAction")
     action = kept | {"ScheduledActionName": name} | {key: request[key] for key in given if key in request}
     action |= {

@@ -203,9 +203,7 @@ def _check(request: dict[str, Any]) -> None:
         if request.get(name) is not None:
             raise invalid(f"Sagewright does not serve {name} of PutMetricAlarm.")
     if request.get("ComparisonOperator") not in COMPARISONS:
-        raise invalid(
-            f"ComparisonOperator must be one of {', '.join(COMPARISONS)}: there is no anomaly detection here."
-        )
+        raise invalid(f"ComparisonOperator must be one of {', '.join(COMPARISONS)}: anomaly detection is not served.")
     if not request.get("EvaluationPeriods"):
         raise invalid("EvaluationPeriods must be given.")
     if request.get("DatapointsToAlarm", 1) > request["EvaluationPeriods"]:

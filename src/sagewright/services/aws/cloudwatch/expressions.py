@@ -221,7 +221,7 @@ class Evaluation:
 
     def _both(self, act: Act, left: Value, right: Value) -> Value:
         if isinstance(left, list) or isinstance(right, list):
-            raise bad(self._text, "METRICS() must stand in a function such as SUM")
+            raise bad(self._text, "METRICS() must be in a function such as SUM")
         if isinstance(left, float) and isinstance(right, float):
             return number(act, left, right) or 0.0
         return self._arithmetic.both(act, left, right)
@@ -241,7 +241,7 @@ class Evaluation:
         if isinstance(condition, list):
             raise bad(self._text, "the condition of IF must be one time series or a number")
         if isinstance(then, list) or isinstance(otherwise, list):
-            raise bad(self._text, "METRICS() must stand in a function such as SUM")
+            raise bad(self._text, "METRICS() must be in a function such as SUM")
         return self._arithmetic.chosen(condition, then, otherwise)
 
 

@@ -48,7 +48,7 @@ MOST_DATA = 1_000_000
 
 
 def data_budget() -> Budget:
-    return Budget("What the request reads of metrics", MOST_DATA, "data points")
+    return Budget("The metric data that the request reads", MOST_DATA, "data points")
 
 
 def by_period(
@@ -70,7 +70,7 @@ def by_period(
     try:
         budget.spend(len(data))
     except OverBudget as error:
-        raise AwsError("InvalidParameterCombination", f"{error}. Ask for longer periods or a shorter time.") from None
+        raise AwsError("InvalidParameterCombination", f"{error}. Use longer periods or a shorter time.") from None
     found: dict[int, list[Datum]] = defaultdict(list)
     for datum in data:
         if requested.unit in {None, datum.unit}:

@@ -113,7 +113,7 @@ def list_event_buses(context: Context, request: dict[str, Any]) -> dict[str, Any
 
 @operation("events", "DeleteEventBus")
 def delete_event_bus(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """Deletes a bus; as at AWS, ignores a missing one."""
+    """Deletes a bus; as on AWS, ignores a missing one."""
     name = name_in(context, request["Name"])
     if name == BUS:
         raise ValidationException(f"Cannot delete event bus {name}.")

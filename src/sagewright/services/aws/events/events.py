@@ -27,14 +27,14 @@ NEEDED = ("id", "account", "source", "time", "region", "detail-type")
 
 @operation("events", "PutEvents")
 def put_events(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """Accepts events; as at AWS, an event for a missing bus is accepted and matches no rule."""
+    """Accepts events; as on AWS, an event for a missing bus is accepted and matches no rule."""
     size = sum(len(str(value).encode()) for entry in request["Entries"] for value in entry.values())
     if size > MOST_BYTES:
         raise ValidationException("Total size of the entries in the request is over the limit.")
     scope, by_bus = (context.account, context.region), dict[str | None, list[EventRule]]()
     answers: list[dict[str, str]] = []
     requested: list[deliveries.Wanted] = []
-    budget = Budget("What the request sends to all targets", MOST_SENT)
+    budget = Budget("The data that the request sends to all targets", MOST_SENT)
     for entry in request["Entries"]:
         try:
             event = _event(context, entry)

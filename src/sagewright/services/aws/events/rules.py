@@ -149,7 +149,7 @@ def disable_rule(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 @operation("events", "DeleteRule")
 def delete_rule(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """Deletes a rule; as at AWS, ignores a missing one."""
+    """Deletes a rule; as on AWS, ignores a missing one."""
     name = kept_name(bus_of(context, request.get("EventBusName")), request["Name"])
     found = resources.find(context.store, scope_of(context), name)
     if found is None:

@@ -17,7 +17,7 @@ MOST_TIMEOUT_S, MOST_MEMORY_MB = 900, 10_240
 MOST_ENVIRONMENT = 4096
 RUNTIME = re.compile(r"python3\.\d+")
 NOT_SERVED = {
-    "Layers": "layers; put what the function needs into its archive",
+    "Layers": "layers; pack the function's dependencies into its archive",
     "FileSystemConfigs": "file systems of functions",
     "ImageConfig": "functions in container images",
     "CodeSigningConfigArn": "code signing",

@@ -53,7 +53,7 @@ def _bytes(context: Context, given: dict[str, Any]) -> bytes:
     if given.get("ImageUri"):
         raise invalid("Sagewright does not serve functions in container images (ImageUri).")
     if given.get("S3ObjectVersion"):
-        raise invalid("Sagewright takes the current object of S3Key; it does not serve S3ObjectVersion.")
+        raise invalid("Sagewright uses the current object of S3Key; it does not serve S3ObjectVersion.")
     zipped, bucket, key = given.get("ZipFile"), given.get("S3Bucket"), given.get("S3Key")
     if (zipped is not None) == bool(bucket and key):
         raise invalid("Please provide a source for function code: either ZipFile, or S3Bucket and S3Key.")

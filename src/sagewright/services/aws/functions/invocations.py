@@ -108,7 +108,7 @@ def _make_now(context: Context, request: dict[str, Any], function: Resource, eve
     if queue.count_active(context.store, KIND.name) >= TOGETHER:
         fields = {"Reason": "ConcurrentInvocationLimitExceeded", "Type": "User"}
         raise AwsError(
-            "TooManyRequestsException", f"Rate Exceeded. {TOGETHER} invocations run here at once.", 429, fields
+            "TooManyRequestsException", f"Rate Exceeded. {TOGETHER} invocations may run at once.", 429, fields
         )
     return _make(context, request, function, event)
 

@@ -70,7 +70,7 @@ def schedule_key_deletion(context: Context, request: dict[str, Any]) -> dict[str
 
 @operation("kms", "CancelKeyDeletion")
 def cancel_key_deletion(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """Cancels the deletion. As at AWS the key is disabled; one without material waits for its import."""
+    """Cancels the deletion. As on AWS the key is disabled; one without material waits for its import."""
 
     def cancelled(key: Resource) -> Resource:
         if key.status != PENDING:

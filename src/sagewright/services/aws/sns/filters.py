@@ -34,7 +34,7 @@ def check_filter(text: str, scope: str) -> None:
     if len(document) > MOST_KEYS:
         raise BadFilter(f"Filter policy can not have more than {MOST_KEYS} keys")
     try:
-        read_pattern(orjson.dumps(document).decode())  # so that positions refer to a text without spaces, as at AWS
+        read_pattern(orjson.dumps(document).decode())  # so that positions refer to a text without spaces, as on AWS
     except BadPattern as error:
         raise BadFilter(str(error)) from None
     if scope == ATTRIBUTES and any(isinstance(value, dict) for value in document.values()):

@@ -104,8 +104,8 @@ TRACKERS = _TrackingServers(
 def create_mlflow_tracking_server(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     if context.settings.backend != "local" or not context.store.embedded:
         raise ValidationException(
-            "Sagewright runs tracking servers on the machine of a server with the embedded database alone: what they track lies "
-            f"in its data directory. The setting backend is {context.settings.backend}."
+            "Sagewright runs tracking servers only on the machine of a server with the embedded database: their data is in its "
+            f"data directory. The setting backend is {context.settings.backend}."
         )
     check_role(context, request["RoleArn"])
     _check(context, request)
@@ -204,7 +204,7 @@ def _check(context: Context, request: dict[str, Any]) -> None:
     try:
         bucket = read_s3_uri(uri).bucket
     except ValueError as error:
-        raise ValidationException(f"ArtifactStoreUri {uri} is no S3 URI: {error}") from None
+        raise ValidationException(f"ArtifactStoreUri {uri} is not an S3 URI: {error}") from None
     try:
         context.platform.objects.exists_any(bucket, "")
     except AwsError as error:

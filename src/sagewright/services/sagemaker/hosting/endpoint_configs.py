@@ -59,7 +59,7 @@ def create_endpoint_config(context: Context, request: dict[str, Any]) -> dict[st
         _check_hosts_of_components(context, request)
     if request.get("ExplainerConfig"):
         raise ValidationException(
-            "ExplainerConfig asks for explanations by SageMaker Clarify, which Sagewright does not build yet: the endpoint would "
+            "ExplainerConfig requests explanations by SageMaker Clarify, which Sagewright does not support yet: the endpoint would "
             "answer without them. Leave ExplainerConfig out."
         )
     if shadows:
@@ -103,7 +103,7 @@ def _check_variant(context: Context, variant: dict[str, Any]) -> None:
     name = variant["VariantName"]
     for member, what in NOT_SERVED.items():
         if member in variant:
-            raise ValidationException(f"The variant {name} asks for {member}: Sagewright serves no {what}.")
+            raise ValidationException(f"The variant {name} has {member}: Sagewright serves no {what}.")
     scope = ResourceScope(MODELS.kind, context.account, context.region)
     if "ModelName" in variant and resources.find(context.store, scope, variant["ModelName"]) is None:
         raise MODELS.missing(MODELS.arn(context, variant["ModelName"]))
@@ -178,7 +178,7 @@ def _check_weights(variants: list[dict[str, Any]]) -> None:
 def _check_shadows(production: list[dict[str, Any]], shadows: list[dict[str, Any]], request: dict[str, Any]) -> None:
     if len(shadows) > 1 or len(production) != 1:
         raise ValidationException(
-            "ShadowProductionVariants takes one variant beside exactly one in ProductionVariants, got "
+            "ShadowProductionVariants accepts one variant beside exactly one in ProductionVariants, got "
             f"{len(shadows)} beside {len(production)}."
         )
     if any("ServerlessConfig" in one for one in production + shadows):
@@ -189,7 +189,7 @@ def _check_shadows(production: list[dict[str, Any]], shadows: list[dict[str, Any
 
 def _check_asynchronous(production: list[dict[str, Any]]) -> None:
     if len(production) != 1 or "ServerlessConfig" in production[0]:
-        raise ValidationException("AsyncInferenceConfig takes exactly one production variant, on instances.")
+        raise ValidationException("AsyncInferenceConfig needs exactly one production variant, on instances.")
 
 
 def _check_capture(capture: dict[str, Any]) -> None:

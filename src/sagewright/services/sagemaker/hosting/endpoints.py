@@ -245,7 +245,7 @@ def _weighted(variant: Variant, requested: dict[str, Any] | None) -> Variant:
         raise ValidationException(f'The variant "{variant.name}" is serverless: it has no DesiredInstanceCount.')
     if requested.get("ServerlessUpdateConfig") and not variant.serverless:
         raise ValidationException(
-            f'The variant "{variant.name}" is not serverless: it takes no ServerlessUpdateConfig.'
+            f'The variant "{variant.name}" is not serverless: it accepts no ServerlessUpdateConfig.'
         )
     serverless = variant.serverless and {**variant.serverless, **(requested.get("ServerlessUpdateConfig") or {})}
     weight = requested.get("DesiredWeight")

@@ -35,7 +35,7 @@ def given(request: dict[str, Any]) -> Specification | None:
     specification: Specification | None = request.get("Specification")
     for member, what in NOT_SERVED.items():
         if specification is not None and member in specification:
-            raise ValidationException(f"Specification asks for {member}: Sagewright serves no {what}.")
+            raise ValidationException(f"Specification has {member}: Sagewright serves no {what}.")
     return specification
 
 
@@ -88,7 +88,7 @@ def _model(context: Context, specification: Specification) -> tuple[dict[str, An
     containers = containers_of(model)
     if len(containers) != 1 or containers[0].get("Mode") == "MultiModel":
         raise ValidationException(
-            f"An inference component takes a model with one container of one model; {specification['ModelName']} has "
+            f"An inference component needs a model with one container of one model; {specification['ModelName']} has "
             f"{len(containers)}{', MultiModel' if len(containers) == 1 else ''}."
         )
     return containers[0], role_of(model, context.account), bool(model.get("EnableNetworkIsolation"))
@@ -98,7 +98,7 @@ def _container(context: Context, requested: dict[str, Any]) -> dict[str, Any]:
     if not requested.get("Image"):
         raise ValidationException("Container of Specification needs an Image.")
     if "ContainerMetricsConfig" in requested:
-        raise ValidationException("Container asks for ContainerMetricsConfig: Sagewright scrapes no metrics.")
+        raise ValidationException("Container has ContainerMetricsConfig: Sagewright scrapes no metrics.")
     container = {"Image": requested["Image"], "Environment": requested.get("Environment") or {}}
     if requested.get("ArtifactUrl"):
         container["ModelDataUrl"] = requested["ArtifactUrl"]

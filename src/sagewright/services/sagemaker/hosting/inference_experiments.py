@@ -170,7 +170,7 @@ def _final(current: Resource, request: dict[str, Any]) -> list[dict[str, Any]]:
     promoted = any(actions[name] == PROMOTE for name in shadows)
     if promoted == (actions[source] == RETAIN):
         raise ValidationException(
-            f"Of the variants exactly one goes on: {PROMOTE} the shadow and {REMOVE} {source}, or {RETAIN} {source}."
+            f"Exactly one variant must remain: {PROMOTE} the shadow and {REMOVE} {source}, or {RETAIN} {source}."
         )
     return shadow_tests.ended(document, actions, request.get("DesiredModelVariants"))
 

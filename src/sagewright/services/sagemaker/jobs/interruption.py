@@ -12,11 +12,11 @@ def interrupt_training_job(context: Context, name: str) -> None:
     """Raises ValidationException for a job that does not exist, is not a spot job, or is not running."""
     job = require_job(context, name)
     if not job.request.get("EnableManagedSpotTraining"):
-        raise ValidationException(f"The training job {name} is no spot job (EnableManagedSpotTraining).")
+        raise ValidationException(f"The training job {name} is not a spot job (EnableManagedSpotTraining).")
     if job.ended:
         raise ValidationException(f"The request was rejected because the training job is in status {job.status}.")
     if not queue.ask_interrupt(context.store, job.id):
         raise ValidationException(
-            f"The training job {name} has no hosts to take away: it is {job.status}, {job.secondary_status}."
+            f"The training job {name} has no hosts to interrupt: it is {job.status}, {job.secondary_status}."
         )
     context.engine.wake(job.kind, job.id)

@@ -100,7 +100,7 @@ def _check_inputs(context: Context, request: dict[str, Any]) -> None:
 
 
 def _check_definition(name: str, entry: dict[str, Any]) -> None:
-    """Does not check the query itself: as at AWS, its errors show when the job runs."""
+    """Does not check the query itself: as on AWS, its errors show when the job runs."""
     definition = entry["DatasetDefinition"]
     engines = [one for one in ("AthenaDatasetDefinition", "RedshiftDatasetDefinition") if one in definition]
     if len(engines) != 1:

@@ -184,7 +184,7 @@ def _check_strategy(config: dict[str, Any], definitions: tuple[TrainingDefinitio
 def _check_grid(limits: Mapping[str, Any], spaces: list[Space]) -> None:
     for space in spaces:
         if other := [one.name for one in space.parameters if not isinstance(one, Categorical)]:
-            raise ValidationException(f"The strategy Grid takes categorical ranges only; {other[0]} has another one.")
+            raise ValidationException(f"The strategy Grid accepts only categorical ranges; {other[0]} has another one.")
     total, requested = sum(space.size() or 0 for space in spaces), limits.get("MaxNumberOfTrainingJobs")
     if requested is not None and requested != total:
         raise ValidationException(

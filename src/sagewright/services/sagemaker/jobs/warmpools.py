@@ -23,7 +23,7 @@ def check_warm_pool(request: dict[str, Any]) -> None:
 
 
 def warm_pool_status(pool: WarmPool | None) -> dict[str, Any]:
-    """Returns the member WarmPoolStatus; nothing for a job without a pool. As at AWS, the seconds are returned once the pool has
+    """Returns the member WarmPoolStatus; nothing for a job without a pool. As on AWS, the seconds are returned once the pool has
     ended."""
     if pool is None:
         return {}

@@ -73,11 +73,11 @@ class Walk:
         ):
             if number > most:
                 raise ValidationException(
-                    f"The lineage of '{self._start.arn}' has more than {most} {noun}. Ask for fewer with MaxDepth."
+                    f"The lineage of '{self._start.arn}' has more than {most} {noun}. Reduce MaxDepth."
                 )
         if time.monotonic() > self._until:
             raise ValidationException(
-                f"The lineage of '{self._start.arn}' takes more than {MOST_S:g} s to query. Ask for less with MaxDepth."
+                f"The lineage of '{self._start.arn}' takes more than {MOST_S:g} s to query. Reduce MaxDepth."
             )
 
 

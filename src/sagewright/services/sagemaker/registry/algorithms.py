@@ -103,7 +103,7 @@ def inference_specification(context: Context, source: Document) -> Document:
     found = ALGORITHMS.require(context, _name_of(context, algorithm[NAME])).document.get(INFERENCE)
     if found is None:
         raise ValidationException(
-            f"The algorithm {algorithm[NAME]} has no {INFERENCE}: no model package can be made of it."
+            f"The algorithm {algorithm[NAME]} has no {INFERENCE}: it cannot become a model package."
         )
     data = {key: algorithm[key] for key in ("ModelDataUrl", "ModelDataSource") if key in algorithm}
     first, *others = found["Containers"]

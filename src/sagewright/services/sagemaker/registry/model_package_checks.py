@@ -72,7 +72,7 @@ def filled(context: Context, document: Document) -> Document:
         return document
     if "InferenceSpecification" in document:
         raise ValidationException(
-            f"InferenceSpecification cannot be given with the SourceUri {uri}, from which it is taken."
+            f"InferenceSpecification cannot be given with the SourceUri {uri}, which provides it."
         )
     return source | document
 

@@ -23,7 +23,7 @@ def package_containers(context: Context, container: Container) -> list[Container
     not approved, or has nothing to run.
     """
     if both := [name for name in EXCLUDED if name in container]:
-        raise ValidationException(f"A container with ModelPackageName takes no {' and no '.join(both)}.")
+        raise ValidationException(f"A container with ModelPackageName accepts no {' and no '.join(both)}.")
     package = require_package(context, container["ModelPackageName"])
     approval = package.document.get("ModelApprovalStatus")
     if package.version and approval != ApprovalStatus.APPROVED:

@@ -57,7 +57,7 @@ def require_package(context: Context, name_or_arn: str) -> Resource:
 
 
 def names_of(package: Resource) -> dict[str, Any]:
-    """Returns the members that name a package. As at AWS, a version has no ModelPackageName."""
+    """Returns the members that name a package. As on AWS, a version has no ModelPackageName."""
     if package.version:
         return {"ModelPackageGroupName": package.name, "ModelPackageVersion": package.version}
     return {"ModelPackageName": package.name}

@@ -1,4 +1,4 @@
-"""Operations on resources that can't be created here. They behave as at AWS in an account without any such resource.
+"""Operations on resources that can't be created here. They behave as on AWS in an account without any such resource.
 
 Lists are empty, and Describe, Update, Start, Stop and Delete find nothing, so that cleanup scripts succeed. Create is refused with
 a message that names the kind. A kind that is supported later replaces these operations by registering its own.

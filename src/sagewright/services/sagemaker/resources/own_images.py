@@ -48,7 +48,7 @@ def _missing(context: Context, uri: str) -> str:
             return ""
         name = images.resolve_image(uri).repository
         account = registries.account_of(uri)
-        return f"AWS's registry {account} has no repository '{name}' that is known here.{registries.resembling(uri)}"
+        return f"AWS's registry {account} has no repository '{name}' known to Sagewright.{registries.resembling(uri)}"
     name, reference = own
     if ecr.find(context.store, name) is None:
         missing = f"The repository with name '{name}' does not exist in the registry with id '{context.account}'."

@@ -188,7 +188,7 @@ def _start(name: str, parameters: Sequence[tuple[str, str, str]]) -> tuple[Butto
     start = OperationCall("sagemaker", "StartPipelineExecution", {"PipelineName": name})
     fields = tuple(Field(f"PipelineParameters.{one}", f"{one} ({kind})", default) for one, kind, default in parameters)
     delete = OperationCall("sagemaker", "DeletePipeline", {"PipelineName": name})
-    lost = f"{name} and its executions are deleted. The jobs that they made stay."
+    lost = f"{name} and its executions are deleted. The jobs that they created stay."
     return (
         Button(
             "Start…" if fields else "Start",

@@ -100,7 +100,7 @@ def invoke(visit: Visit, fields: dict[str, str]) -> FunctionView:
     try:
         json.loads(payload or "null")
     except ValueError as error:
-        raise ValidationException(f"The payload is no JSON: {error}") from None
+        raise ValidationException(f"The payload is not JSON: {error}") from None
     try:
         found = visit.client.call("lambda", "Invoke", FunctionName=name, Payload=payload.encode())
     except AwsError as error:

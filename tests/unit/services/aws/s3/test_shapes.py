@@ -1,4 +1,4 @@
-"""What of a request is kept, and how it is told again."""
+"""Members of a request that are stored, and their form when returned."""
 
 from __future__ import annotations
 

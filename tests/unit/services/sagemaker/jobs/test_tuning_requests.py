@@ -1,4 +1,4 @@
-"""What Autotune makes of hints, and what a warm start holds its data to."""
+"""Autotune's use of hints, and a warm start's requirements on its data."""
 
 from __future__ import annotations
 

@@ -221,7 +221,7 @@ def any_expression(rng: random.Random, documents: list[Document], depth: int = 2
 
 
 def every_page(context: Context, request: dict[str, Any]) -> list[str]:
-    """The names, held against the number that each page tells."""
+    """The names, compared with the number that each page returns."""
     found: list[str] = []
     totals: list[dict[str, Any]] = []
     while True:

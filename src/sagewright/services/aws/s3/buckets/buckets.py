@@ -31,7 +31,7 @@ LIST_PARAMETERS = ("MaxBuckets", "ContinuationToken", "Prefix", "BucketRegion")
 
 @s3_operation("CreateBucket")
 def create_bucket(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """Creates a bucket. As at AWS, recreating an owned bucket succeeds in us-east-1, though not with tags."""
+    """Creates a bucket. As on AWS, recreating an owned bucket succeeds in us-east-1, though not with tags."""
     name = request["Bucket"]
     check_bucket_name(name)
     _check_acl(request)
@@ -71,7 +71,7 @@ def _tags(tags: list[dict[str, Any]]) -> dict[str, str]:
 
 
 def _region(constraint: str | None, default: str) -> str:
-    """Returns the bucket's region. As at AWS, us-east-1 accepts a constraint to any other region, all others only to themselves."""
+    """Returns the bucket's region. As on AWS, us-east-1 accepts a constraint to any other region, all others only to themselves."""
     if default not in {HOME, constraint}:
         named = constraint or "unspecified"
         message = f"The {named} location constraint is incompatible for the region specific endpoint this request was sent to."
@@ -137,6 +137,6 @@ def delete_bucket(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 @s3_operation("GetBucketLocation")
 def get_bucket_location(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """Returns the region; as at AWS, empty for us-east-1."""
+    """Returns the region; as on AWS, empty for us-east-1."""
     region = context.objects.buckets.get(request["Bucket"]).region
     return {} if region == HOME else {"LocationConstraint": region}

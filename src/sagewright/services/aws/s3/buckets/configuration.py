@@ -187,7 +187,7 @@ SETTINGS = (
 
 
 def at_first(ownership: str | None) -> dict[str, Document]:
-    """Returns the documents of a new bucket: as at AWS, access lists are off and nothing is public. Raises InvalidArgument."""
+    """Returns the documents of a new bucket: as on AWS, access lists are off and nothing is public. Raises InvalidArgument."""
     if ownership is not None and ownership not in OWNERSHIPS:
         message = f"Invalid x-amz-object-ownership header: {ownership}"
         raise errors.invalid_argument(message, "x-amz-object-ownership", None)

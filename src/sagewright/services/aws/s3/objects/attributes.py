@@ -42,7 +42,7 @@ def _checksum(version: Version) -> dict[str, Any]:
 
 
 def _parts(request: dict[str, Any], version: Version) -> dict[str, Any] | None:
-    """Returns None for an object that was not uploaded in parts. As at AWS, parts are listed only with a composite checksum."""
+    """Returns None for an object that was not uploaded in parts. As on AWS, parts are listed only with a composite checksum."""
     if not version.parts:
         return None
     if shapes.checksum_type(version.checksums) != COMPOSITE:

@@ -124,7 +124,7 @@ def upload_part_copy(context: Context, request: dict[str, Any]) -> dict[str, Any
 
 @s3_operation("CompleteMultipartUpload")
 def complete_multipart_upload(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """Completes an upload. As at AWS, a second completion of the same upload returns the first one's response."""
+    """Completes an upload. As on AWS, a second completion of the same upload returns the first one's response."""
     bucket, key, upload_id = request["Bucket"], request["Key"], request["UploadId"]
     uploads = context.objects.uploads
     version = uploads.finished(bucket, key, upload_id)
