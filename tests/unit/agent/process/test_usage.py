@@ -13,7 +13,7 @@ from sagewright.agent.process.usage import CPU, MEMORY, UsageMeter
 
 
 class Share:
-    """A share of 1,000 bytes whose group has used as much as it is told."""
+    """A share of 1,000 bytes whose group has used the given amounts."""
 
     memory_bytes = 1000
 

@@ -1,4 +1,4 @@
-"""What names say of good values."""
+"""Preferences: names say of good values."""
 
 from __future__ import annotations
 
