@@ -1,4 +1,4 @@
-"""Preferences: names say of good values."""
+"""Preferences for values, by the names of hyperparameters."""
 
 from __future__ import annotations
 
