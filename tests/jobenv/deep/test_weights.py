@@ -80,5 +80,5 @@ def test_bad_documents_are_refused(tmp_path: Path, content: bytes) -> None:
 def test_a_document_that_is_too_large_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(weights, "MOST_JSON_BYTES", 10)
     (tmp_path / "a.json").write_bytes(b" " * 11)
-    with pytest.raises(UserError, match="has 11 bytes; 10 are the most"):
+    with pytest.raises(UserError, match="has 11 bytes; the limit is 10"):
         weights.read_json(tmp_path / "a.json")

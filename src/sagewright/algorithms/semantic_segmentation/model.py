@@ -56,7 +56,7 @@ class SegmentationService(Answering):
         if numbers > MOST_NUMBERS:
             raise BadImage(
                 f"{image.width} x {image.height} pixels of {self._description.num_classes} classes are {numbers} numbers; "
-                f"{MOST_NUMBERS} are the most"
+                f"the limit is {MOST_NUMBERS}"
             )
         small = decoding.resized(
             decoding.converted(image, "RGB"), *data.scaled(image.size, self._description.base_size)

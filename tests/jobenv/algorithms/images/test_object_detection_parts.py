@@ -266,7 +266,7 @@ def test_patterns_have_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ([], "not consist of a header and objects"),
         ([2, 4, 0, 0, 0, 1], "the minimum is 2 and 5"),
-        ([2, 5, 0, 0, 0, 1], "6 numbers: a header of 2, and 5 an object"),
+        ([2, 5, 0, 0, 0, 1], "6 numbers: a header of 2, and 5 per object"),
         ([2, 5, 0, 0, 0, 1, float("nan")], "not consist of a header and objects"),
         ([9, 5, 0], "3 numbers: a header of 9"),
         ([2, 5, 2, 0, 0, 1, 1], "object 0 is of class 2: it must be a whole number from 0 to 1"),

@@ -191,7 +191,7 @@ def test_what_has_no_word_is_nothing(folder: Path) -> None:
         (b'{"instances": ["w4"]}', JSON, "", 400, "instance 0 has no text"),
         (b"\n", LINES, "", 400, "the request contains no instance"),
         (b'{"target": "w4"}', LINES, "", 400, "instance 0 has no text"),
-        (json.dumps({"source": "w4 " * 5001}).encode(), LINES, "", 400, "instance 0 has 5001 words; 5000 are the most"),
+        (json.dumps({"source": "w4 " * 5001}).encode(), LINES, "", 400, "instance 0 has 5001 words; the limit is 5000"),
         (b"", RECORDS, "", 400, "the request contains no record"),
         (b"abc", RECORDS, "", 400, "the last RecordIO frame is truncated"),
         (records([[4], [30]]), RECORDS, "", 400, "record 1: source has token 30"),

@@ -82,7 +82,13 @@ def test_a_json_object_is_one_row_over_several_lines() -> None:
     ("rows", "content_type", "given", "answer", "message"),
     [
         (RowFilters(join=True), CSV, [b"1", b"2"], b"0.5\n", "1 rows for 2 records"),
-        (RowFilters(after="$[5]"), CSV, [b"1"], b"0.5\n", r"the output filter \$\[5\]: there is nothing"),
+        (
+            RowFilters(after="$[5]"),
+            CSV,
+            [b"1"],
+            b"0.5\n",
+            r"the output filter \$\[5\]: the filter's columns do not exist",
+        ),
         (RowFilters(after="$.a"), LINES, [b"1"], b"[1]\n", "there is nothing at"),
         (RowFilters(after="$.a"), LINES, [b"1"], b"{\n", "cannot be read"),
         (RowFilters(after="$.a"), LINES, [b"1"], b"[" * 100_000, "cannot be read"),
