@@ -57,6 +57,14 @@ def lists(service: str, operation: str) -> bool:
     return bool(members & TOKENS)
 
 
+STANDARD = frozenset({"resource-groups"})
+"""Services whose models allow a token the standard alphabet of Base64 alone; others get the one that is safe in URLs."""
+
+
+def _alphabet(asker: Asker) -> bytes:
+    return b"+/" if asker.service in STANDARD else b"-_"
+
+
 class Sealer:
     """`secret`: a secret of the store, so that servers on the same store accept each other's tokens."""
 
@@ -86,11 +94,12 @@ class Sealer:
             result["ContinuationToken"] = self._sealed(asker, request, token) if lists_buckets else sent
 
     def _sealed(self, asker: Asker, request: dict[str, Any], token: str) -> str:
-        return base64.urlsafe_b64encode(VERSION + self._mac(asker, request, token) + token.encode()).decode()
+        data = VERSION + self._mac(asker, request, token) + token.encode()
+        return base64.b64encode(data, altchars=_alphabet(asker)).decode()
 
     def _opened(self, asker: Asker, request: dict[str, Any], sealed: str) -> str:
         try:
-            data = base64.b64decode(sealed.encode(), altchars=b"-_", validate=True)
+            data = base64.b64decode(sealed.encode(), altchars=_alphabet(asker), validate=True)
             token = data[1 + MAC :].decode()
         except (binascii.Error, ValueError):
             raise invalid_token(asker) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -107,3 +108,12 @@ def test_s3_repeats_the_token_it_was_given() -> None:
     second = {"ContinuationToken": again["ContinuationToken"], "NextContinuationToken": None}
     SEALER.seal(asker, again, second, sent)
     assert second["ContinuationToken"] == first["NextContinuationToken"]
+
+
+def test_tokens_of_resource_groups_match_its_pattern() -> None:
+    asker = replace(ASKER, service="resource-groups", operation="ListGroupResources")
+    for number in range(100):
+        result = {"NextToken": f"WzF{number}"}
+        SEALER.seal(asker, {}, result, None)
+        assert re.fullmatch("[a-zA-Z0-9+/]*={0,2}", result["NextToken"])
+        assert opened(result["NextToken"], asker) == f"WzF{number}"
