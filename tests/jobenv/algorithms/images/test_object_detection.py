@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import shutil
 import tarfile
 import time
 from pathlib import Path
@@ -91,10 +92,12 @@ def known() -> dict[str, Path]:
 
 
 @pytest.fixture
-def quick(make_job: Any, run: Any, known: dict[str, Path]) -> Path:
-    """The model of a training of one step, made once."""
+def quick(make_job: Any, run: Any, known: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The model of a training of one step, made once, in a folder that outlives the first test."""
     if "model" not in known:
-        known["model"] = succeeded(run, put_scenes(make_job("quick"))).model
+        kept = tmp_path_factory.mktemp("quick") / "model"
+        shutil.copytree(succeeded(run, put_scenes(make_job("quick"))).model, kept)
+        known["model"] = kept
     return known["model"]
 
 

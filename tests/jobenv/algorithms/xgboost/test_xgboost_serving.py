@@ -138,7 +138,7 @@ def test_an_ensemble_answers_together(tmp_path: Path, objective: str) -> None:
 @pytest.mark.parametrize(
     ("body", "content_type", "status", "text"),
     [
-        (b"1,2,x,4", "text/csv", 415, b"no number"),
+        (b"1,2,x,4", "text/csv", 415, b"not a number"),
         (b"1,2,3,4", "image/png", 415, b"Content-type image/png is not supported"),
         (b"junk", "application/x-recordio-protobuf", 415, b"RecordIO"),
         (b"1,2,3", "text/csv", 400, b"Unable to evaluate payload provided:"),
