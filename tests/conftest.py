@@ -347,6 +347,14 @@ def other_disk(tmp_path: Path) -> Iterator[Path]:
     pytest.fail(f"{MEMORY} and /tmp are one file system")
 
 
+@pytest.fixture
+def on_disk() -> Iterator[Path]:
+    """A folder that is not in memory, for tests of what counts as use of a disk."""
+    place = next(one for one in (Path("/tmp"), Path("/var/tmp"), ROOT) if one.stat().st_dev != MEMORY.stat().st_dev)
+    with tempfile.TemporaryDirectory(prefix="sagewright-tests-", dir=place) as disk:
+        yield Path(disk)
+
+
 @dataclass(frozen=True)
 class Podman:
     """The podman command, and images FROM scratch made of a static busybox and a program."""

@@ -16,6 +16,12 @@ MIB = 1 << 20
 
 
 @pytest.fixture
+def tmp_path(on_disk: Path) -> Path:
+    """Files in memory are no use of a disk."""
+    return on_disk
+
+
+@pytest.fixture
 def holder() -> Iterator[Callable[[str], int]]:
     """Runs a line of Python that opens things, and keeps them; the pid."""
     started = []

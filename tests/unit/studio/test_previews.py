@@ -32,7 +32,7 @@ def test_a_cut_line_and_a_cut_character_are_left_out() -> None:
 
 def test_json_lines_and_the_line_that_is_none() -> None:
     assert preview("t.jsonl", b'{"a": 1}\n{"a": 2, "b": "x"}\n', 28).rows == (("1", ""), ("2", "x"))
-    assert "line 2 is no JSON" in preview("t.jsonl", b'{"a": 1}\n{"a": \n', 16).said
+    assert "line 2 is not JSON" in preview("t.jsonl", b'{"a": 1}\n{"a": \n', 16).said
 
 
 def test_pictures_are_shown_whole_or_not_at_all() -> None:

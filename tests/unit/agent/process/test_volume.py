@@ -19,6 +19,12 @@ from sagewright.agent.process.volume import Volume, used_bytes
 from sagewright.jobfiles.removal import remove_tree
 
 
+@pytest.fixture
+def tmp_path(on_disk: Path) -> Path:
+    """Files in memory are no use of a disk."""
+    return on_disk
+
+
 def volume(double: Double, directory: Path, failures: list[JobError], **resources: Any) -> Volume:
     config = {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1, **resources}
     document = host_document(double, request={"ResourceConfig": config})
