@@ -38,6 +38,7 @@ SMALL_FORM = 4096
 MOST_ATTEMPTS = 20
 """Failed attempts to sign in, a minute."""
 MOST_QUERY = 16 * 1024
+MOST_QUERY_FIELDS = 1200
 SLOTS, WAITING = 4, 256
 FLASH = "sagewright-studio-done"
 POLICY = (
@@ -132,6 +133,9 @@ class Studio:
                 response = Response(status_code=400)
             except AwsError as error:
                 response = self._plain(f"{error.code}: {error.message}", error.status)
+            except Exception:
+                log.exception("Studio could not answer %s", request.url.path)
+                response = self._plain("Studio failed to answer. The server's log says why.", 500)
             for name, value in HEADERS.items():
                 response.headers.setdefault(name, value)
             return response
@@ -140,7 +144,10 @@ class Studio:
 
     def _is_ours(self, request: Request) -> bool:
         """Refuses names that a stranger's DNS could point here (rebinding)."""
-        name = (urlsplit(f"//{request.headers.get('host', '')}").hostname or "").lower()
+        try:
+            name = (urlsplit(f"//{request.headers.get('host', '')}").hostname or "").lower()
+        except ValueError:
+            return False
         if name == "localhost" or name.endswith(".localhost") or name in self._settings.hosts:
             return True
         try:
@@ -203,7 +210,7 @@ class Studio:
         place = Place(
             f"{request.url.scheme}://{request.headers.get('host', '')}", self._settings.account, self._settings.region
         )
-        every = tuple(parse_qsl(request.url.query, max_num_fields=200))
+        every = tuple(_fields(request.url.query, MOST_QUERY_FIELDS))
         path = request.url.path
         if ".json" in path or ".csv" in path:
             path = path.removesuffix(".json").removesuffix(".csv") if "/buckets/" not in path else path
@@ -310,9 +317,7 @@ class Studio:
         origin = request.headers.get("origin")
         if origin is None or origin not in _own_origins(request):
             raise AwsError("AccessDenied", "The form does not come from a page of Studio.", 403)
-        fields = dict(
-            parse_qsl((await incoming.whole(SMALL_FORM, _too_long)).decode("utf-8", "replace"), max_num_fields=8)
-        )
+        fields = dict(_fields((await incoming.whole(SMALL_FORM, _too_long)).decode("utf-8", "replace"), 8))
         if not self._attempts.allowed():
             return self._sign_in_page(request, "Too many attempts. Wait a minute.", 429)
         session = await self._pool.run(
@@ -334,7 +339,7 @@ class Studio:
         if not principal or (origin is not None and origin not in _own_origins(request)):
             raise AwsError("AccessDenied", "The form does not come from a page of Studio.", 403)
         body = await incoming.whole(MOST_FORM, _too_long)
-        fields = parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=5000)
+        fields = _fields(body.decode("utf-8", "replace"), 5000, keep_blank=True)
         token = dict(fields).get("token", "")
         if not hmac.compare_digest(token.encode(), self._form_token(session, principal).encode()) or (
             origin is None and session is None
@@ -455,9 +460,19 @@ def _flash(request: Request) -> str:
 
 
 def _own_path(address: str) -> str:
-    path = urlsplit(address).path
-    query = urlsplit(address).query
+    try:
+        path, query = urlsplit(address)[2:4]
+    except ValueError:
+        return "/studio"
     return (f"{path}?{query}" if query else path) if path.startswith("/studio") else "/studio"
+
+
+def _fields(text: str, most: int, *, keep_blank: bool = False) -> list[tuple[str, str]]:
+    """Returns the fields of a query or a form. Raises AwsError for more than `most`."""
+    try:
+        return parse_qsl(text, keep_blank_values=keep_blank, max_num_fields=most)
+    except ValueError:
+        raise AwsError("ValidationException", f"The request has more than {most} fields.", 400) from None
 
 
 def _too_long(most: int) -> AwsError:

@@ -58,13 +58,16 @@ class Live:
             self._streams.discard(queue)
 
     async def _follow(self) -> None:
-        position = await asyncio.to_thread(self._changes.position)
+        position: tuple[int, int] | None = None
         while self._streams:
-            await asyncio.sleep(PACE_S)
             with contextlib.suppress(Exception):  # a busy store: the next round tries again
-                kinds, position = await asyncio.to_thread(self._changes.since, position)
-                if kinds:
-                    self._tell(kinds)
+                if position is None:
+                    position = await asyncio.to_thread(self._changes.position)
+                else:
+                    kinds, position = await asyncio.to_thread(self._changes.since, position)
+                    if kinds:
+                        self._tell(kinds)
+            await asyncio.sleep(PACE_S)
 
     def _tell(self, kinds: frozenset[str]) -> None:
         for queue in self._streams:

@@ -100,7 +100,7 @@ def _of_text(key: str, text: str, *, whole: bool) -> Preview:
 def _is_json(text: str) -> bool:
     try:
         json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return True
 

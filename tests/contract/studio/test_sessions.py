@@ -67,6 +67,25 @@ def test_names_of_others_are_refused(browser: Any) -> None:
     assert answer.status == 421
 
 
+@pytest.mark.parametrize("host", ["[::1", "[x]:80", "]"])
+def test_hosts_that_are_no_names_are_refused(stranger: Any, host: str) -> None:
+    answer = stranger.get("/studio", Host=host)
+    assert answer.status in (400, 421)
+
+
+def test_more_fields_than_a_page_reads_are_refused(browser: Any) -> None:
+    answer = browser.get("/studio/jobs?" + "&".join(["a=1"] * 1201))
+    assert answer.status == 400
+    assert "1200 fields" in answer.text
+    assert "content-security-policy" in answer.headers
+
+
+def test_more_fields_than_a_sign_in_has_are_refused(stranger: Any) -> None:
+    answer = stranger.post("/studio/sign-in", {f"field{n}": "x" for n in range(9)})
+    assert answer.status == 400
+    assert "8 fields" in answer.text
+
+
 def test_a_browser_at_the_root_is_led_to_studio(stranger: Any) -> None:
     answer = stranger.get("/", Accept="text/html,*/*")
     assert (answer.status, answer.headers["location"]) == (303, "/studio")

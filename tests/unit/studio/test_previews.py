@@ -73,3 +73,8 @@ def test_a_parquet_file_by_its_footer() -> None:
     found = parquet(PARQUET, len(PARQUET))
     assert "3 rows in 1 row groups, 2 columns" in found.said
     assert [(column.name, column.type) for column in found.columns] == [("age", "int64"), ("name", "byte_array")]
+
+
+def test_json_nested_beyond_reading_is_shown() -> None:
+    text = b'{"a":' * 50_000
+    assert preview("a", text, len(text)).kind == "json"

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from sagewright.model.aws.arns import ROLE_NAME, assumed_role_arn, id_of, role_arn, sagemaker_arn
-from sagewright.model.errors import ResourceNotFound, ValidationException
+from sagewright.model.errors import AwsError, ResourceNotFound, ValidationException
 from sagewright.model.studio_sessions import LIVE_S, Sessions
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
@@ -57,7 +57,13 @@ def describe_user_profile(context: Context, request: dict[str, Any]) -> dict[str
 
 @operation("sagemaker", "CreatePresignedDomainUrl")
 def create_presigned_domain_url(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """Returns a URL that signs in once, as the profile's execution role."""
+    """Returns a URL that signs in once, as the profile's execution role.
+
+    A job's key ends with its job, a session would not: it makes none. Raises AccessDenied for it.
+    """
+    key = identity.find_key(context.store, context.principal.access_key)
+    if key is not None and key.job_id:
+        raise AwsError("AccessDeniedException", "A job's credentials can't sign in to Studio.", 403)
     _require(context, request["DomainId"], request["UserProfileName"])
     if "SpaceName" in request:
         raise ResourceNotFound(f"Space {request['SpaceName']} does not exist: Sagewright has no spaces yet.")
