@@ -7,6 +7,7 @@ import hmac
 import ipaddress
 import logging
 import time
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -36,10 +37,13 @@ MISSING = ("not found", "Could not find", "can't find", "does not exist")
 MOST_FORM = 1024 * 1024
 SMALL_FORM = 4096
 MOST_ATTEMPTS = 20
-"""Failed attempts to sign in, a minute."""
+"""Failed attempts to sign in, a minute and address."""
+MOST_ADDRESSES = 4096
 MOST_QUERY = 16 * 1024
 MOST_QUERY_FIELDS = 1200
 SLOTS, WAITING = 4, 256
+ACTS, WAITING_ACTS = 8, 64
+"""Calls that forms make at a time: an endpoint or a function may take its time, pages do not wait for it."""
 FLASH = "sagewright-studio-done"
 POLICY = (
     "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
@@ -87,6 +91,7 @@ class Studio:
         self._live = Live(source.changes)
         self._attempts = SignInAttempts()
         self._pool = CallPool("studio", SLOTS, WAITING)
+        self._acts = CallPool("studio-acts", ACTS, WAITING_ACTS)
         self._shell = Shell(settings.account, settings.region)
         self._app = Starlette(routes=list(self._routes()))
 
@@ -318,14 +323,15 @@ class Studio:
         if origin is None or origin not in _own_origins(request):
             raise AwsError("AccessDenied", "The form does not come from a page of Studio.", 403)
         fields = dict(_fields((await incoming.whole(SMALL_FORM, _too_long)).decode("utf-8", "replace"), 8))
-        if not self._attempts.allowed():
+        address = request.client.host if request.client else ""
+        if not self._attempts.begin(address):
             return self._sign_in_page(request, "Too many attempts. Wait a minute.", 429)
         session = await self._pool.run(
             self.sessions.sign_in, fields.get("key", "").strip(), fields.get("secret", "").strip()
         )
         if session is None:
-            self._attempts.failed()
             return self._sign_in_page(request, "That access key and secret do not match.", 403)
+        self._attempts.succeeded(address)
         return self._signed_in(request, incoming, session, "/studio")
 
     def _sign_in_page(self, request: Request, reason: str, status: int) -> Response:
@@ -356,7 +362,7 @@ class Studio:
             submitted = buttons.read(fields)
         except buttons.BadForm as error:
             return self._plain(str(error), 400)
-        failed = await self._pool.run(self._carry_out, principal, submitted.calls)
+        failed = await self._acts.run(self._carry_out, principal, submitted.calls)
         count = len(submitted.calls)
         if failed is None:
             words = submitted.done.replace("{n}", str(count))
@@ -371,7 +377,7 @@ class Studio:
             visit = self._visit(request, principal)
             page = Page(form.path, form.template, form.nav, (), lambda _visit: None)
             try:
-                content = await self._pool.run(form.fill, visit, dict(fields))
+                content = await self._acts.run(form.fill, visit, dict(fields))
             except AwsError as error:
                 body, status = await self._pool.run(self._refused, page, visit, session, error, request)
                 return packed(request, body, "text/html; charset=utf-8", status)
@@ -427,17 +433,22 @@ def packed(request: Request, body: bytes, media_type: str, status: int = 200) ->
 
 
 class SignInAttempts:
-    """Counts failed attempts to sign in, so that secrets cannot be guessed."""
+    """Counts each address's failed attempts to sign in, so that secrets cannot be guessed."""
 
     def __init__(self) -> None:
-        self._times: list[float] = []
+        self._times: OrderedDict[str, list[float]] = OrderedDict()
 
-    def allowed(self) -> bool:
-        self._times = [at for at in self._times if time.monotonic() - at < 60]
-        return len(self._times) < MOST_ATTEMPTS
+    def begin(self, address: str) -> bool:
+        """Counts an attempt before it is checked, so that simultaneous ones count too; returns False if it is one too many."""
+        times = [at for at in self._times.pop(address, []) if time.monotonic() - at < 60]
+        allowed = len(times) < MOST_ATTEMPTS
+        self._times[address] = [*times, time.monotonic()] if allowed else times
+        if len(self._times) > MOST_ADDRESSES:
+            self._times.popitem(last=False)
+        return allowed
 
-    def failed(self) -> None:
-        self._times.append(time.monotonic())
+    def succeeded(self, address: str) -> None:
+        self._times.pop(address, None)
 
 
 def _own_origins(request: Request) -> tuple[str, str]:
