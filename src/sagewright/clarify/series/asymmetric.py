@@ -1,7 +1,7 @@
 """Asymmetric Shapley values: coalitions grow in the order of time.
 
-The static covariates come first, then the time steps, one group after the other. A group's values are Shapley values of the game among
-its members, when all earlier groups are present and all later ones absent. They add up to the forecast minus the baseline's.
+The static covariates come first, then the time steps, one group after the other. A group's values are Shapley values of the game
+among its members, when all earlier groups are present and all later ones absent. They add up to the forecast minus the baseline's.
 """
 
 from __future__ import annotations
