@@ -13,7 +13,6 @@ from typing import Any
 import pandas as pd
 
 from sagewright.clarify.analyzer import drift, shares
-from sagewright.clarify.analyzer.explaining import explain_table
 from sagewright.clarify.analyzer.job import Job
 from sagewright.clarify.analyzer.model import AnalysedModel
 from sagewright.clarify.analyzer.settings import bias_settings
@@ -58,12 +57,14 @@ def _analyse_table(job: Job, config: AnalysisConfig) -> tuple[Section, Any]:
         if config.post_training and job.is_leader:
             analysis["post_training_bias_metrics"] = _post_training(config, dataset, model)
         if config.pre_training and job.is_leader:
-            from sagewright.clarify.bias import pre_training_bias
+            from sagewright.clarify.bias.metrics import pre_training_bias
 
             logging.info("Calculating pre-training bias metrics")
             analysis["pre_training_bias_metrics"] = pre_training_bias(dataset.table, bias_settings(config, dataset))
         local = None
         if "shap" in config.methods or "pdp" in config.methods:
+            from sagewright.clarify.analyzer.explaining import explain_table
+
             assert model is not None  # the rules of the configuration demand a predictor
             explanations, local = explain_table(job, config, dataset, model)
             if explanations:
@@ -101,7 +102,7 @@ def _share_endpoint(job: Job, model: AnalysedModel) -> None:
 
 
 def _post_training(config: AnalysisConfig, dataset: Dataset, model: AnalysedModel | None) -> Section:
-    from sagewright.clarify.bias import post_training_bias
+    from sagewright.clarify.bias.metrics import post_training_bias
 
     settings = bias_settings(config, dataset)
     if dataset.predicted_label:
