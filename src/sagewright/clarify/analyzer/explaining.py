@@ -19,7 +19,7 @@ from sagewright.clarify.data.dataset import Dataset
 from sagewright.clarify.data.files import download
 from sagewright.clarify.data.jsonfiles import compile_expression
 from sagewright.clarify.data.tabular import read_csv, read_parquet
-from sagewright.clarify.report.content import LocalValues
+from sagewright.clarify.report.local import LocalValues
 from sagewright.clarify.shap import output
 from sagewright.clarify.shap.baselines import computed_baseline, given_baseline, like
 from sagewright.clarify.shap.explanation import explain
@@ -41,7 +41,8 @@ def explain_table(
             headers = model.predictor.label_headers
             explanations["kernel_shap"] = output.kernel_shap(found, headers, settings.agg_method)
             output.write_baseline(baseline, job.output)
-            local = LocalValues(found, dataset.inputs, tuple(output.label_names(headers, found.values.shape[2])))
+            names = tuple(output.label_names(headers, found.values.shape[2]))
+            local = LocalValues(found, dataset.inputs, names)
             logging.info("Shap analysis finished.")
     if "pdp" in config.methods and job.is_leader:
         explanations["pdp"] = _pdp(config, dataset, model, artefact, found)
