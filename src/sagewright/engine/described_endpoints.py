@@ -23,3 +23,7 @@ class DescribedEndpoint(TypedDocument):
     @property
     def update_failed(self) -> bool:
         return self.serves and bool(self.reason)
+
+
+TEMPORARY = "temporary-endpoint"
+"""Kind of the subject that deletes what a job left behind; its id is the job's ARN. See `endpoints.temporary_endpoints`."""

@@ -66,7 +66,8 @@ class ImageSettings:
 class ShapSettings:
     """`baseline`: rows, an S3 URI, one JSON record, or None: then `num_clusters` (or the best number up to 12) rows are computed.
 
-    `num_samples`: coalitions for each row, None for the default. `explainer`: "" for the best way, "kernel" to call the model always.
+    `num_samples`: coalitions for each row, None for the default. `explainer`: "" for the best way, "kernel" to always call the
+    model.
     """
 
     baseline: list[Any] | dict[str, Any] | str | None = None
