@@ -13,10 +13,12 @@ WORKERS ?= $(shell echo $$(( $$(nproc) + 2 )))
 SPREAD := -n $(WORKERS) --dist loadscope --no-loadscope-reorder --durations=25
 REPORT := --junitxml=.pytest_cache/reports
 AGAIN := --last-failed --last-failed-no-failures none --maxfail=1
-SUITE := tests --ignore=tests/jobenv --ignore=tests/conformance/backend
+SUITE := tests --ignore=tests/jobenv --ignore=tests/clarify --ignore=tests/conformance/backend
 KERNELS := NUMBA_CACHE_DIR=$(CURDIR)/.cache/kernels
 UNCHANGED := $(BIN)/python tools/unchanged.py
 JOBENV := $(KERNELS) OMP_NUM_THREADS=1 PYTHONPATH=src .cache/jobenv/bin/python -m pytest -c tools/jobenv.ini --rootdir . --confcutdir tests/jobenv
+CLARIFY := OMP_NUM_THREADS=1 PYTHONPATH=src .cache/clarify/bin/python -m pytest -c tools/clarify.ini --rootdir . --confcutdir tests/clarify
+CLARIFY_IMAGE := 205585389593.dkr.ecr.us-east-1.amazonaws.com/sagemaker-clarify-processing:1.0
 PYTORCH_IMAGE := 763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-training:2.6-cpu-py312
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 # What is imported is compiled then; to compile all of an environment takes half a minute.
@@ -37,7 +39,7 @@ mkdir -p .pytest_cache
 flock -so $(LOCK) env $(1) $(2) $(REPORT)/$(3).xml || { test $$? -eq 1 && echo "A second try, with nothing beside it, of what failed:" && flock -o $(LOCK) env $(1) $(AGAIN) $(REPORT)/$(3)-again.xml; }
 endef
 
-.PHONY: screenshots help setup serve demo test suite shared beside alone soak unit contract jobenv packages inside ray lint format bench bench-algorithms bench-tuning arena draws conformance docs clients system clean
+.PHONY: screenshots help setup serve demo test suite shared beside alone soak unit contract jobenv clarify packages inside ray lint format bench bench-algorithms bench-tuning arena draws conformance docs clients system clean
 
 help: ## What can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -60,6 +62,10 @@ $(VENV)/.ready: pyproject.toml uv.lock
 	$(BIN)/python tools/environment.py $(PYTORCH_IMAGE) tools/jobenv.txt .cache/jobenv
 	touch $@
 
+.cache/clarify/.ready: tools/clarify.txt src/sagewright/runtimes/recipes.py $(VENV)/.ready
+	$(BIN)/python tools/environment.py $(CLARIFY_IMAGE) tools/clarify.txt .cache/clarify
+	touch $@
+
 .cache/ray/.ready: uv.lock $(VENV)/.ready
 	UV_PROJECT_ENVIRONMENT=.cache/ray $(UV) sync --quiet --frozen --extra ray --python $(BIN)/python
 	touch $@
@@ -78,12 +84,13 @@ demo: .cache/clients/sdk-v2/.ready ## The main job: unmodified SDK code trains o
 # Tests of what runs inside jobs take the time that `shared` waits. The three suites in environments of their own run when something
 # that they reach has changed, or with SAGEWRIGHT_TEST_ALL=1.
 test: setup ## Every test
-	$(MAKE) --jobs=2 clients system .cache/jobenv/.ready .cache/ray/.ready
+	$(MAKE) --jobs=2 clients system .cache/jobenv/.ready .cache/clarify/.ready .cache/ray/.ready
 	$(MAKE) --jobs=2 shared beside
 	$(MAKE) alone
 	$(UNCHANGED) ray $(MAKE) ray
 
-beside: setup .cache/jobenv/.ready
+beside: setup .cache/jobenv/.ready .cache/clarify/.ready
+	$(UNCHANGED) clarify nice -n 10 $(MAKE) clarify WORKERS=1
 	$(UNCHANGED) jobenv nice -n 10 $(MAKE) jobenv WORKERS=2
 	$(UNCHANGED) packages nice -n 10 $(MAKE) packages
 
@@ -114,6 +121,9 @@ unit: setup system ## Tests without a server
 
 jobenv: .cache/jobenv/.ready ## Tests of what runs inside jobs, in a job's environment
 	$(call tried,$(JOBENV) tests/jobenv,-n $(WORKERS) --dist loadfile,jobenv)
+
+clarify: .cache/clarify/.ready ## Tests of Clarify's analyses, in the environment of its jobs
+	$(call tried,$(CLARIFY) tests/clarify,-n $(WORKERS) --dist loadfile,clarify)
 
 inside: ## Both of those inside jobs: jobenv and packages
 	$(MAKE) jobenv

@@ -48,6 +48,19 @@ SUITES = {
         ".cache/jobenv",
         ("algorithms", "serving", "toolkit", "door/hook"),
     ),
+    "clarify": Suite(
+        (
+            "Makefile",
+            "uv.lock",
+            "tools/unchanged.py",
+            "tools/environment.py",
+            "tools/clarify.ini",
+            "tools/clarify.txt",
+            "tests/clarify",
+        ),
+        ".cache/clarify",
+        ("clarify",),
+    ),
     "packages": Suite(
         (*COMMON, "packages", "tests/jobenv", "pyproject.toml"), ".cache/packages", ("algorithms", "serving", "toolkit")
     ),

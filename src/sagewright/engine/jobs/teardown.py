@@ -7,12 +7,14 @@ from pathlib import Path
 
 from sagewright.compute.backend import BackendUnreachable
 from sagewright.engine.dependencies import Dependencies
+from sagewright.engine.described_endpoints import TEMPORARY
 from sagewright.engine.jobs import launch_plan, outcome, retries
 from sagewright.engine.jobs.compute import JobCompute
 from sagewright.engine.jobs.directories import Trash
 from sagewright.engine.jobs.leases import Leases
 from sagewright.engine.jobs.outcome import Outcome
 from sagewright.engine.jobs.warmpools import WarmPools
+from sagewright.model.jobs.state_machines import PROCESSING
 from sagewright.store import identity
 from sagewright.store.jobs import jobs, reservations
 from sagewright.store.jobs.hosts import Host
@@ -51,6 +53,9 @@ class Teardown:
         if pooled and not self._pools.keep(job.id, bool(placed), result):
             self._compute.reservations.release(job.id)
         self._leases.drop(job.id)
+        if job.kind == PROCESSING.kind:
+            arn = launch_plan.kind_of(job).arn(job.region, job.account, job.name)
+            self._dependencies.wake(TEMPORARY, arn)
         self._tidy(self._dependencies.settings.data / "jobs" / job.id, keep_logs=result.internal)
 
     def requeue(self, job: Job, placed: list[Host], event: Event) -> bool:

@@ -43,6 +43,13 @@ def page(store: Database, requested: TagQuery, after: str, limit: int) -> list[s
         return [row[0] for row in connection.execute(statement.order_by(tags.c.arn).limit(limit))]
 
 
+def with_key(store: Database, key: str) -> list[tuple[str, str]]:
+    """Returns the ARN and the value of every tag with this key. Reads the table of tags whole."""
+    statement = select(tags.c.arn, tags.c.value).where(tags.c.key == key).order_by(tags.c.arn)
+    with store.read() as connection:
+        return [(row[0], row[1]) for row in connection.execute(statement)]
+
+
 def names(store: Database, where: str, key: str | None, after: str | None, limit: int) -> list[str]:
     """Returns at most `limit` tag keys in use, or values of a key, after `after`, ascending."""
     column = tags.c.key if key is None else tags.c.value

@@ -1,0 +1,141 @@
+"""The configured methods in AWS's order, analysis.json and the report."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import logging
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+
+from sagewright.clarify.analyzer import drift, shares
+from sagewright.clarify.analyzer.job import Job
+from sagewright.clarify.analyzer.model import AnalysedModel
+from sagewright.clarify.analyzer.settings import bias_settings
+from sagewright.clarify.configuration import analysis as configuration
+from sagewright.clarify.configuration.analysis import AnalysisConfig
+from sagewright.clarify.data import dataset as datasets
+from sagewright.clarify.data.dataset import Dataset
+from sagewright.clarify.errors import CustomerError
+from sagewright.clarify.prediction.captured import is_captured, load_captured
+from sagewright.clarify.tables import Section
+
+VERSION = "1.0"
+
+
+def analyse(job: Job) -> None:
+    """Runs the analysis of a job and writes its results below its output. Raises ClarifyError."""
+    config = configuration.load(job.config)
+    logging.info("Running Python / Pandas based analyzer.")
+    logging.info("Dataset type: %s uri: %s", config.dataset_type, job.data)
+    job.output.mkdir(parents=True, exist_ok=True)
+    if config.dataset_type == "application/x-image":
+        raise CustomerError("Explanations of images are not built yet.")
+    if "time_series_data_config" in config.document:
+        raise CustomerError("Explanations of time series are not built yet.")
+    analysis, local = _analyse_table(job, config)
+    if not job.is_leader:
+        return
+    text = json.dumps(analysis, indent=4, ensure_ascii=False, allow_nan=False)
+    logging.info("Collected analyses:\n%s", text if len(text) < 1 << 16 else text[: 1 << 16] + " …")
+    (job.output / "analysis.json").write_text(text, encoding="utf-8")
+    drift.check(job, analysis)
+    if "report" in config.methods:
+        _report(job, config, analysis, local)
+
+
+def _analyse_table(job: Job, config: AnalysisConfig) -> tuple[Section, Any]:
+    dataset = _load(job, config)
+    analysis: Section = {"version": VERSION}
+    with _model(config, job) as model:
+        if model is not None and len(job.hosts) > 1:
+            _share_endpoint(job, model)
+        if config.post_training and job.is_leader:
+            analysis["post_training_bias_metrics"] = _post_training(config, dataset, model)
+        if config.pre_training and job.is_leader:
+            from sagewright.clarify.bias.metrics import pre_training_bias
+
+            logging.info("Calculating pre-training bias metrics")
+            analysis["pre_training_bias_metrics"] = pre_training_bias(dataset.table, bias_settings(config, dataset))
+        local = None
+        if "shap" in config.methods or "pdp" in config.methods:
+            from sagewright.clarify.analyzer.explaining import explain_table
+
+            assert model is not None  # the rules of the configuration demand a predictor
+            explanations, local = explain_table(job, config, dataset, model)
+            if explanations:
+                analysis["explanations"] = explanations
+    return analysis, local
+
+
+def _load(job: Job, config: AnalysisConfig) -> Dataset:
+    logging.info("Loading dataset...")
+    start = time.monotonic()
+    paths = datasets.find(config, job.data)
+    dataset = load_captured(config, paths) if is_captured(config, paths) else datasets.load(config, paths)
+    info = io.StringIO()
+    dataset.table.info(buf=info, memory_usage=False, max_cols=100, show_counts=True)
+    logging.info("Loaded dataset in %.1f seconds. Dataset info:\n%s", time.monotonic() - start, info.getvalue().strip())
+    return dataset
+
+
+@contextlib.contextmanager
+def _model(config: AnalysisConfig, job: Job) -> Iterator[AnalysedModel | None]:
+    if not config.needs_predictions:
+        yield None
+        return
+    with AnalysedModel(config, job.arn) as model:
+        yield model
+
+
+def _share_endpoint(job: Job, model: AnalysedModel) -> None:
+    """Has the leader start the endpoint for all hosts."""
+    if job.is_leader:
+        model.start()
+    name = shares.agree(job, model.endpoint_name)
+    if not job.is_leader:
+        model.use(name)
+
+
+def _post_training(config: AnalysisConfig, dataset: Dataset, model: AnalysedModel | None) -> Section:
+    from sagewright.clarify.bias.metrics import post_training_bias
+
+    settings = bias_settings(config, dataset)
+    if dataset.predicted_label:
+        predicted = dataset.table[dataset.predicted_label]
+    else:
+        assert model is not None  # the rules of the configuration demand a predictor
+        model.start()
+        logging.info("Getting predictions from the endpoint")
+        if not model.predictor.label_headers and model.predictor.label is None:
+            threshold = config.probability_threshold
+            logging.info("We assume a prediction above %.3f indicates 1 and below or equal indicates 0.", threshold)
+        predicted = pd.Series(model.labels(dataset.inputs), index=dataset.table.index, name="predicted_label")
+        predicted = _as_labels(predicted, dataset.table[dataset.label])
+    logging.info("Calculating post-training bias metrics")
+    return post_training_bias(dataset.table, predicted, settings)
+
+
+def _as_labels(predicted: pd.Series, label: pd.Series) -> pd.Series:
+    """Returns the predictions in the type of the observed labels where their values allow that: label headers are texts."""
+    if predicted.dtype == label.dtype:
+        return predicted
+    with contextlib.suppress(TypeError, ValueError, OverflowError):
+        converted = predicted.astype(label.dtype)
+        if (converted.astype(str) == predicted.astype(str)).all() or (
+            pd.api.types.is_numeric_dtype(predicted) and (converted == predicted).all()
+        ):
+            return converted
+    return predicted
+
+
+def _report(job: Job, config: AnalysisConfig, analysis: Section, local: Any) -> None:
+    from sagewright.clarify.report import write
+
+    start = time.monotonic()
+    write(analysis, config.document, config.report, job.output, local)
+    logging.info("Wrote the report in %.1f seconds", time.monotonic() - start)
