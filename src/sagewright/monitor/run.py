@@ -7,8 +7,13 @@ import sys
 from collections.abc import Callable
 
 from sagewright.monitor.errors import MonitorError
+from sagewright.monitor.features import analysis as features
 from sagewright.monitor.job import MonitorJob
 from sagewright.monitor.merging import TRUTH, merge
+from sagewright.monitor.quality import analysis as quality
+
+DATA_QUALITY = "DATA_QUALITY"
+ANALYSES: dict[str, Callable[[MonitorJob], str]] = {DATA_QUALITY: features.analyze, "MODEL_QUALITY": quality.analyze}
 
 
 def main() -> int:
@@ -37,9 +42,10 @@ def _program(job: MonitorJob) -> Callable[[MonitorJob], str]:
     """Returns the analysis that the job's variables ask for. Raises MonitorError for one that is unknown."""
     if job.variables.get(TRUTH):
         return merge
-    raise MonitorError(
-        f"Sagewright does not serve the analysis_type {job.variables.get('analysis_type', 'DATA_QUALITY')} yet."
-    )
+    analysis = job.variables.get("analysis_type") or DATA_QUALITY
+    if analysis not in ANALYSES:
+        raise MonitorError(f"The analysis_type {analysis[:40]!r} is unknown: {', '.join(ANALYSES)}.")
+    return ANALYSES[analysis]
 
 
 def _fail(job: MonitorJob, message: str) -> int:
