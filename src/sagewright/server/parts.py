@@ -30,6 +30,8 @@ from sagewright.engine.jobs.reconciler import JobReconciler
 from sagewright.engine.jobs.reservations import Reservations
 from sagewright.engine.jobs.teardown import Teardown
 from sagewright.engine.jobs.warmpools import WarmPools
+from sagewright.engine.model_monitors.executions import ExecutionReconciler
+from sagewright.engine.model_monitors.schedules import ScheduleReconciler
 from sagewright.engine.monitoring.alarms import AlarmReconciler, alarmed
 from sagewright.engine.monitoring.autoscaling import AutoscalingReconciler
 from sagewright.engine.pipelines.reconciler import PipelineReconciler
@@ -128,6 +130,8 @@ def add_event_reconcilers(
     engine.add(DeliveryReconciler(dependencies), own_threads=SENDERS)
     engine.add(DeploymentReconciler(dependencies))
     engine.add(ShadowTestReconciler(dependencies))
+    engine.add(ScheduleReconciler(dependencies))
+    engine.add(ExecutionReconciler(dependencies))
     engine.add(TemporaryEndpointReconciler(dependencies))
     engine.add(MessageMoveReconciler(dependencies))
     engine.add(FunctionInvocationReconciler(dependencies))
