@@ -75,7 +75,7 @@ class AnalysedModel:
         environment = container.get("Environment") or {}
         if _OWN_PROGRAM in environment or any(name in environment for name in _OTHER_ANSWERS):
             return None
-        from sagewright.clarify.artefacts import open_artefact
+        from sagewright.clarify.artefacts.artefact import open_artefact
 
         with tempfile.TemporaryDirectory(prefix="clarify-model-") as folder:
             if not _fetch(container["ModelDataUrl"], Path(folder)):
