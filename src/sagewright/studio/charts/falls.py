@@ -10,7 +10,7 @@ from markupsafe import Markup, escape
 from sagewright.studio.charts.scales import Scale, scale, short
 from sagewright.studio.wording import number
 
-ROOM = 8
+ROOM = 16
 """Per cent of the width at both ends, for the numbers."""
 
 
@@ -45,11 +45,10 @@ def _at(axis: Scale, value: float) -> float:
 
 def _sum(name: str, value: float, axis: Scale) -> str:
     left, word = _at(axis, value), number(value)
-    side = f'dx="-6" text-anchor="end"' if left > 80 else 'dx="6" text-anchor="start"'  # noqa: F541
     return (
         f'<tr class="sum"><th scope="row">{escape(name)}</th><td><svg class="chart" height="24" role="img" aria-label="{word}">'
         f'<line class="axis" x1="{short(left)}%" x2="{short(left)}%" y1="3" y2="21"/>'
-        f'<text class="ink b md" x="{short(left)}%" {side} y="16">{word}</text></svg></td></tr>'
+        f'<text class="ink b md" x="{short(left)}%" dx="6" text-anchor="start" y="16">{word}</text></svg></td></tr>'
     )
 
 
@@ -59,10 +58,6 @@ def _step(step: FallStep, axis: Scale, begin: float, end: float) -> str:
     place = (
         f'x="{short(high)}%" dx="6" text-anchor="start"' if rises else f'x="{short(low)}%" dx="-6" text-anchor="end"'
     )
-    if rises and high > 88:
-        place = f'x="{short(low)}%" dx="-6" text-anchor="end"'
-    elif not rises and low < 12:
-        place = f'x="{short(high)}%" dx="6" text-anchor="start"'
     value = f" <span>= {escape(step.value)}</span>" if step.value else ""
     first, last = short(_at(axis, begin)), short(_at(axis, end))
     return (

@@ -30,6 +30,8 @@ from sagewright.studio.tables import EmptyState, Listing, Row, TableColumn
 from sagewright.studio.visit import Done, Visit, page
 
 PATH = "/studio/clarify"
+ROUNDING = 1e-12
+"""Share of the largest value below which a value is the rounding of a sum."""
 TOP, MOST_DEPENDENCES, MOST_TOKENS = 12, 12, 400
 START = EmptyState(
     "No analysis by Clarify yet",
@@ -267,6 +269,8 @@ def _row(
         values = row_values(rows.header, rows.cells, [one.label for one in found.importances])[importance.label]
     except BadAnalysis:
         return None
+    least = max((abs(change) for _, change in values), default=0.0) * ROUNDING
+    values = [(feature, change if abs(change) > least else 0.0) for feature, change in values]
     ordered = sorted(values, key=lambda one: -abs(one[1]))
     steps = [FallStep(feature, inputs.get(feature, "")[:40], change) for feature, change in ordered[:TOP]]
     if len(ordered) > TOP:
@@ -302,7 +306,7 @@ def _biases(found: ClarifyAnalysis) -> list[BiasTable]:
 
 
 def _facet(bias: FacetBias) -> str:
-    return f"{bias.facet} {bias.value}"
+    return f"{bias.facet} = {bias.value}"
 
 
 def _bias_rows(biases: Sequence[FacetBias]) -> list[BiasRow]:
@@ -322,7 +326,10 @@ def _bias_rows(biases: Sequence[FacetBias]) -> list[BiasRow]:
             for one in ours
         )
         known = METRICS.get(metric.name)
-        rows.append(BiasRow(metric.name, metric.description.partition(" (")[0], cells, known.meaning if known else ""))
+        meaning = known.meaning if known else ""
+        if all(one.error for one in cells):
+            meaning = cells[0].error
+        rows.append(BiasRow(metric.name, metric.description.partition(" (")[0], cells, meaning))
     return rows
 
 
