@@ -16,7 +16,9 @@ data.write_text("".join(f"{label},{age},{gender}\n" for age, gender, label in ro
 prefix = f"s3://{session.default_bucket()}/clarify-bias"
 uri = S3Uploader.upload(str(data), f"{prefix}/data", sagemaker_session=session)
 
-processor = SageMakerClarifyProcessor(role=role, instance_count=1, instance_type="ml.m5.large", sagemaker_session=session)
+processor = SageMakerClarifyProcessor(
+    role=role, instance_count=1, instance_type="ml.m5.large", sagemaker_session=session
+)
 config = DataConfig(
     s3_data_input_path=uri,
     s3_output_path=f"{prefix}/out",

@@ -30,15 +30,21 @@ def label_names(headers: Sequence[str], outputs: int) -> list[str]:
     return list(headers)
 
 
-def write_local(found: Attributions, headers: Sequence[str], folder: Path) -> Path:
-    """Writes the values of all rows to out.csv under `folder`, the job's output, in the order of the rows."""
+def write_local(found: Attributions, headers: Sequence[str], folder: Path, part: int | None = None) -> Path:
+    """Writes the values of all rows to out.csv under `folder`, the job's output, in the order of the rows.
+
+    With `part`, the number of a host, out.csv is a folder and this host writes a file of it.
+    """
     names = label_names(headers, found.values.shape[2])
     columns = [f"{feature}_{name}" for name in names for feature in found.features]
     path = _made(folder) / "out.csv"
+    if part is not None:
+        path.mkdir(exist_ok=True)
+        path = path / f"part-{part:05d}.csv"
     with path.open("w", newline="") as stream:
         for start in range(0, len(found.values), _ROWS):
-            part = found.values[start : start + _ROWS].transpose(0, 2, 1).reshape(-1, len(columns))
-            pd.DataFrame(part, columns=columns).to_csv(stream, index=False, header=start == 0, lineterminator="\n")
+            rows = found.values[start : start + _ROWS].transpose(0, 2, 1).reshape(-1, len(columns))
+            pd.DataFrame(rows, columns=columns).to_csv(stream, index=False, header=start == 0, lineterminator="\n")
     logging.info("Wrote %d local explanations to: %s", len(found.values), path)
     return path
 
