@@ -53,3 +53,12 @@ def test_headers_must_fit_the_scores() -> None:
 def test_the_baseline_is_written_with_its_header(tmp_path: Path) -> None:
     path = output.write_baseline(pd.DataFrame({"Age": [1], "Sex": ["m"]}), tmp_path)
     assert path.read_text() == "Age,Sex\n1,m\n"
+
+
+def test_hosts_write_parts_with_headers(tmp_path: Path) -> None:
+    paths = [output.write_local(attributions(1), [], tmp_path, part) for part in (0, 1)]
+    assert [path.relative_to(tmp_path / "explanations_shap").as_posix() for path in paths] == [
+        "out.csv/part-00000.csv",
+        "out.csv/part-00001.csv",
+    ]
+    assert all(path.read_text().startswith("Age_label0,Sex_label0\n") for path in paths)

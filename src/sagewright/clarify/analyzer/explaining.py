@@ -22,7 +22,7 @@ from sagewright.clarify.data.tabular import read_csv, read_parquet
 from sagewright.clarify.report.local import LocalValues
 from sagewright.clarify.shap import output
 from sagewright.clarify.shap.baselines import computed_baseline, given_baseline, like
-from sagewright.clarify.shap.explanation import explain
+from sagewright.clarify.shap.explanation import explain, scores_of
 from sagewright.clarify.tables import Attributions, Model, Section
 
 
@@ -134,6 +134,6 @@ def _pdp(
     if not settings.features and found is not None:
         agg = config.methods["shap"].get("agg_method", "mean_abs")
         top = output.top_features(found, agg, settings.top_k_features)
-    scores = artefact.score if artefact is not None and found is not None else model.scores
     logging.info("Calculating PDP")
+    scores = scores_of(model.scores, dataset.inputs, artefact)
     return partial_dependence(scores, dataset.inputs, settings, model.predictor.label_headers, top)

@@ -9,3 +9,7 @@
 
 `sagewright.algorithms` reads and evaluates them, as the endpoint does. Nothing is unpickled but boosters' states.
 """
+
+from sagewright.clarify.artefacts.artefact import ModelArtefact, open_artefact
+
+__all__ = ["ModelArtefact", "open_artefact"]

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from sagewright.clarify.errors import CustomerError
 from sagewright.clarify.tables import Array
 
 _REPOSITORY = re.compile(r"(?:^|/)(sagemaker-xgboost|xgboost|linear-learner)(?:[:@]|$)")
@@ -52,7 +53,7 @@ class ModelArtefact(Protocol):
         ...
 
 
-class Unfit(Exception):
+class Unfit(CustomerError):
     """The model can't score these rows."""
 
 

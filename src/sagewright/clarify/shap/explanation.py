@@ -50,6 +50,17 @@ def explain(
     return _selected(replace(result, calls=counter.calls), settings)
 
 
+def scores_of(model: Model, rows: pd.DataFrame, artefact: ModelArtefact | None) -> Model:
+    """Returns the artefact's scores if they are those that the endpoint answers for some of the rows, else the endpoint's."""
+    if artefact is None:
+        return model
+    try:
+        return artefact.score if _agrees(artefact, model, rows.head(CHECKED_ROWS), Counter()) else model
+    except Unfit as unfit:
+        logging.info("The endpoint is called: %s", unfit)
+        return model
+
+
 def _check(rows: pd.DataFrame, baseline: pd.DataFrame, settings: ShapSettings) -> None:
     if not len(rows) or not len(rows.columns):
         raise CustomerError(
