@@ -33,3 +33,14 @@ def test_monitors_of_sdk_v2(server: RunningServer, tmp_path: Path) -> None:
     assert said.rstrip().endswith("monitors: []")
     names = [one["EndpointName"] for one in server.boto("sagemaker").list_endpoints()["Endpoints"]]
     assert "monitored-v2" not in names
+
+
+def test_monitors_of_sdk_v3(server: RunningServer, tmp_path: Path) -> None:
+    done = server.sdk_v3(PROGRAMS / "monitors_v3.py", str(tmp_path))
+    assert done.returncode == 0, done.stdout + done.stderr + server.log()[-3000:]
+    said = done.stdout
+    assert "execution: Completed\n" in said
+    assert "schedule: Scheduled monitored-v3" in said
+    assert "definition: 1" in said
+    assert "stopped: Stopped" in said
+    assert "left: []" in said
