@@ -1,4 +1,4 @@
-"""What an analysis has found: by its exit message, or by its report."""
+"""Violations that an analysis has found: by its exit message, or by its report."""
 
 from __future__ import annotations
 
