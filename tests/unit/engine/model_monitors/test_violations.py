@@ -37,7 +37,7 @@ class Report:
         (AwsError("EntityTooLarge", "large", 400), "", False),
     ],
 )
-def test_violations(content: bytes | AwsError, message: str, expected: bool) -> None:  # noqa: FBT001
+def test_violations(content: bytes | AwsError, message: str, expected: bool) -> None:
     objects: Any = Report(content)
     assert has_violations(objects, "s3://b/out", message) is expected
 
