@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,7 @@ from sagewright.clarify.tables import Value
 Column: TypeAlias = int | str
 """A column by name, or by its index; in JSON formats a JMESPath expression."""
 MAX_CONFIG_BYTES = 20 << 20
+MODEL_VARIABLE = "SAGEWRIGHT_CLARIFY_MODEL"
 
 
 @dataclass(frozen=True)
@@ -82,8 +84,8 @@ class AnalysisConfig:
         return self.predicted_label is not None or "predicted_label_dataset_uri" in self.document
 
 
-def load(path: Path) -> AnalysisConfig:
-    """Reads a file. Raises CustomerError."""
+def load(path: Path, environment: Mapping[str, str] = os.environ) -> AnalysisConfig:
+    """Reads a file. A check step names the model in the environment. Raises CustomerError."""
     try:
         with path.open("rb") as stream:
             text = stream.read(MAX_CONFIG_BYTES + 1)
@@ -98,6 +100,9 @@ def load(path: Path) -> AnalysisConfig:
         raise CustomerError(
             f"Unable to load analysis configuration as JSON. It has more than {MAX_CONFIG_BYTES >> 20} MiB."
         )
+    predictor = document.get("predictor") if isinstance(document, dict) else None
+    if environment.get(MODEL_VARIABLE) and isinstance(predictor, dict) and not predictor.get("endpoint_name"):
+        predictor.setdefault("model_name", environment[MODEL_VARIABLE])
     return read(document)
 
 
