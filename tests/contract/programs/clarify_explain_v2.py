@@ -44,15 +44,24 @@ model_name = "clarify-explain"
 session.create_model(model_name, role, estimator.create_model().prepare_container_def())
 
 headers = list(rows.columns)
-processor = SageMakerClarifyProcessor(role=role, instance_count=1, instance_type="ml.m5.large", sagemaker_session=session)
+processor = SageMakerClarifyProcessor(
+    role=role, instance_count=1, instance_type="ml.m5.large", sagemaker_session=session
+)
 data = DataConfig(
     s3_data_input_path=uri, s3_output_path=f"{prefix}/out", label="Target", headers=headers, dataset_type="text/csv"
 )
 model = ModelConfig(
-    model_name=model_name, instance_type="ml.m5.large", instance_count=1, accept_type="text/csv", content_type="text/csv"
+    model_name=model_name,
+    instance_type="ml.m5.large",
+    instance_count=1,
+    accept_type="text/csv",
+    content_type="text/csv",
 )
 shap = SHAPConfig(
-    baseline=[rows[headers[1:]].mean().round(3).tolist()], num_samples=14, agg_method="mean_abs", save_local_shap_values=True
+    baseline=[rows[headers[1:]].mean().round(3).tolist()],
+    num_samples=14,
+    agg_method="mean_abs",
+    save_local_shap_values=True,
 )
 bias = BiasConfig(label_values_or_threshold=[1], facet_name="Gender", facet_values_or_threshold=[0])
 label = ModelPredictedLabelConfig(probability_threshold=0.8)
@@ -80,7 +89,11 @@ runtime = session.sagemaker_runtime_client
 predictor = estimator.deploy(1, "ml.m5.large", endpoint_name="clarify-explain")
 try:
     body = rows[headers[1:]].to_csv(index=False, header=False)
-    answer = runtime.invoke_endpoint(EndpointName="clarify-explain", ContentType="text/csv", Body=body)["Body"].read().decode()
+    answer = (
+        runtime.invoke_endpoint(EndpointName="clarify-explain", ContentType="text/csv", Body=body)["Body"]
+        .read()
+        .decode()
+    )
     scores = np.array([float(score) for score in answer.replace("\n", ",").strip(",").split(",")])
     error = np.abs(local.sum(axis=1) + shap_values["expected_value"] - scores).max()
     print("adds up:", error < 1e-5, "|", predictor.endpoint_name)
