@@ -12,7 +12,7 @@ from sagewright.model.errors import AwsError
 from sagewright.objects.access import ObjectStore
 
 REPORT = "constraint_violations.json"
-MOST_BYTES = 16 << 20
+MOST_BYTES = 2 << 20
 _MESSAGE = "CompletedWithViolations"
 
 

@@ -1,4 +1,4 @@
-"""What an analysis has found: by its exit message, or by its report."""
+"""Violations that an analysis has found: by its exit message, or by its report."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Report:
 
     def read_bytes(self, bucket: str, key: str, most: int) -> bytes:
         assert (bucket, key) == ("b", "out/constraint_violations.json")
-        assert most <= 16 << 20
+        assert most <= 2 << 20
         if isinstance(self.content, AwsError):
             raise self.content
         return self.content
