@@ -88,13 +88,31 @@ def steps(uri: str, names: tuple[str, ...] = ()) -> list:
             s3_output_path=f"{prefix}/out/{name}", s3_analysis_config_output_path=f"{prefix}/config/{name}", **config
         )
 
+    labels = ModelPredictedLabelConfig(probability_threshold=0.5)
+    fmt = DatasetFormat.csv(header=True)
+    quality = DataQualityCheckConfig(named[uri], dataset_format=fmt, output_s3_uri=f"{prefix}/out/data-quality")
+    scores = ModelQualityCheckConfig(
+        named[uri],
+        dataset_format=fmt,
+        output_s3_uri=f"{prefix}/out/model-quality",
+        problem_type="BinaryClassification",
+        inference_attribute="Predicted",
+        ground_truth_attribute="Target",
+    )
+    before = DataBiasCheckConfig(data_config=output("data-bias"), data_bias_config=bias)
+    after = ModelBiasCheckConfig(
+        data_config=output("model-bias"), data_bias_config=bias, model_config=model, model_predicted_label_config=labels
+    )
+    explained = ModelExplainabilityCheckConfig(
+        data_config=output("explain"), model_config=model, explainability_config=shap
+    )
     made = [
-        QualityCheckStep("DataQuality", DataQualityCheckConfig(baseline_dataset=named[uri], dataset_format=DatasetFormat.csv(header=True), output_s3_uri=f"{prefix}/out/data-quality"), **common),
-        QualityCheckStep("ModelQuality", ModelQualityCheckConfig(baseline_dataset=named[uri], dataset_format=DatasetFormat.csv(header=True), output_s3_uri=f"{prefix}/out/model-quality", problem_type="BinaryClassification", inference_attribute="Predicted", ground_truth_attribute="Target"), **common),
-        ClarifyCheckStep("DataBias", DataBiasCheckConfig(data_config=output("data-bias"), data_bias_config=bias), **common),
-        ClarifyCheckStep("ModelBias", ModelBiasCheckConfig(data_config=output("model-bias"), data_bias_config=bias, model_config=model, model_predicted_label_config=ModelPredictedLabelConfig(probability_threshold=0.5)), **common),
-        ClarifyCheckStep("Explain", ModelExplainabilityCheckConfig(data_config=output("explain"), model_config=model, explainability_config=shap), **common),
-    ]  # fmt: skip
+        QualityCheckStep("DataQuality", quality, **common),
+        QualityCheckStep("ModelQuality", scores, **common),
+        ClarifyCheckStep("DataBias", before, **common),
+        ClarifyCheckStep("ModelBias", after, **common),
+        ClarifyCheckStep("Explain", explained, **common),
+    ]
     return [step for step in made if not names or step.name in names]
 
 
