@@ -108,7 +108,8 @@ def _post_training(config: AnalysisConfig, dataset: Dataset, model: AnalysedMode
     if dataset.predicted_label:
         predicted = dataset.table[dataset.predicted_label]
     else:
-        assert model is not None  # the rules of the configuration demand a predictor
+        if model is None:
+            raise CustomerError("The captured records have no predictions: the endpoint must capture its output.")
         model.start()
         logging.info("Getting predictions from the endpoint")
         if not model.predictor.label_headers and model.predictor.label is None:
