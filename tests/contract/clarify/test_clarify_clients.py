@@ -91,3 +91,24 @@ def test_the_command_says_what_is_missing(server: RunningServer, option: tuple[s
     done = explain(server, "no-such-job", *option)
     assert done.returncode == 2
     assert "Could not find" in done.stderr
+
+
+def test_explanations_of_texts(server: RunningServer, tmp_path: Path) -> None:
+    lines = said(server.sdk_v2(PROGRAMS / "clarify_text_v2.py", str(tmp_path)), server).splitlines()
+    assert "status: Completed: SageMaker XAI Analyzer ran successfully" in lines
+    (top,) = [line for line in lines if line.startswith("top:")]
+    assert top.endswith("True")
+    pieces = [line for line in lines if line.startswith("pieces:")]
+    assert pieces[0] == (
+        "pieces: Review Text free_text [('lovely', 0), ('dress', 7), ('for', 13), ('the', 17), ('summer', 21)]"
+    )
+    assert len(pieces) == 3, "the empty text has none"
+
+
+def test_hosts_share_rows_of_json_lines(server: RunningServer, tmp_path: Path) -> None:
+    lines = said(server.sdk_v2(PROGRAMS / "clarify_hosts_v2.py", str(tmp_path)), server).splitlines()
+    assert "status: Completed: SageMaker XAI Analyzer ran successfully" in lines
+    assert "parts: ['part-00000.csv', 'part-00001.csv'] 121" in lines
+    assert "same: True" in lines
+    assert "pdp: [('a', 'numerical', 5), ('b', 'categorical', 2)]" in lines
+    assert "left: []" in lines
