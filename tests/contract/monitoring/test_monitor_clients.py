@@ -46,9 +46,11 @@ def test_monitors_of_sdk_v3(server: RunningServer, tmp_path: Path) -> None:
     assert "left: []" in said
 
 
-def test_the_bias_monitor_of_sdk_v2(server: RunningServer, tmp_path: Path) -> None:
-    done = server.sdk_v2(PROGRAMS / "monitors_bias_v2.py", str(tmp_path))
+def test_monitors_of_sdk_v2_that_run_clarify(server: RunningServer, tmp_path: Path) -> None:
+    done = server.sdk_v2(PROGRAMS / "monitors_clarify_v2.py", str(tmp_path))
     assert done.returncode == 0, done.stdout + done.stderr + server.log()[-3000:]
-    assert "execution: CompletedWithViolations" in done.stdout
-    assert "violations: [('Gender', 'DPPL')]" in done.stdout
-    assert "metric: True" in done.stdout
+    said = done.stdout
+    assert said.count("execution: CompletedWithViolations") == 2
+    assert "violations: [('Gender', 'DPPL')]" in said
+    assert "explained: [('label0', 'feature_attribution_drift_check')]" in said
+    assert "metrics: True False\nmetrics: False True" in said

@@ -152,7 +152,7 @@ def _variables(job: MonitoringJob, facts: ExecutionFacts) -> dict[str, str]:
         "features_attribute": data.features,
         "inference_attribute": data.inference,
         "probability_attribute": data.probability,
-        "probability_threshold_attribute": None if data.threshold is None else f"{data.threshold:g}",
+        "probability_threshold_attribute": None if data.threshold is None else str(data.threshold),
         "exclude_features_attribute": data.excluded,
         "sagemaker_endpoint_name": data.endpoint,
     }
