@@ -1,4 +1,4 @@
-"""Clarify jobs that can't clean up: their processes are killed, they are stopped, or their server dies. No endpoint outlives them."""
+"""Clarify jobs that cannot clean up: killed, stopped, or with a server that dies. No endpoint outlives them."""
 
 from __future__ import annotations
 

@@ -34,7 +34,9 @@ def analyse(job: Job) -> None:
     logging.info("Dataset type: %s uri: %s", config.dataset_type, job.data)
     job.output.mkdir(parents=True, exist_ok=True)
     if config.dataset_type == "application/x-image":
-        raise CustomerError("Explanations of images are not built yet.")
+        from sagewright.clarify.analyzer.pictures import analyse_pictures
+
+        analysis, local = analyse_pictures(job, config)
     if "time_series_data_config" in config.document:
         raise CustomerError("Explanations of time series are not built yet.")
     analysis, local = _analyse_table(job, config)
