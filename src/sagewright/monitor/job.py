@@ -5,11 +5,13 @@ Source: the developer guide, "Container contract inputs".
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from sagewright.monitor.errors import MonitorError
 
@@ -41,6 +43,20 @@ class MonitorJob:
             end=_moment(environment, "end_time"),
         )
 
+    @property
+    def is_leader(self) -> bool:
+        """True on the first of the job's hosts. Raises MonitorError if the hosts have different parts of the data."""
+        resources = _document(self.root / "config" / "resourceconfig.json")
+        hosts = sorted(map(str, resources.get("hosts") or ["algo-1"]), key=lambda name: (len(name), name))
+        if len(hosts) > 1:
+            for one in _document(self.root / "config" / "processingjobconfig.json").get("ProcessingInputs") or ():
+                if (one.get("S3Input") or {}).get("S3DataDistributionType") == "ShardedByS3Key":
+                    raise MonitorError(
+                        f"The input {one.get('InputName')} is ShardedByS3Key over {len(hosts)} instances; the analysis runs on "
+                        "one: give it FullyReplicated."
+                    )
+        return resources.get("current_host", hosts[0]) == hosts[0]
+
     def path(self, variable: str) -> Path | None:
         """Returns the path in a variable, None if it is not set."""
         return _path(self.root, self.variables, variable) if self.variables.get(variable) else None
@@ -50,6 +66,15 @@ class MonitorJob:
         path = self.root / "output" / "message"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(message[:MAX_MESSAGE], encoding="utf-8")
+
+
+def _document(path: Path) -> dict[str, Any]:
+    """Returns a file that the job's host has written; {} without one."""
+    try:
+        found: dict[str, Any] = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return {}
+    return found
 
 
 def _path(root: Path, environment: Mapping[str, str], variable: str) -> Path:

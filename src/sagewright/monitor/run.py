@@ -25,6 +25,9 @@ def main() -> int:
         logging.error("%s", error)
         return 1
     try:
+        if not job.is_leader:
+            logging.info("The first host runs the analysis.")
+            return 0
         message = _program(job)(job)
     except MonitorError as error:
         return _fail(job, f"Customer Error: {error}")
