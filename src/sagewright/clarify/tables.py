@@ -35,7 +35,8 @@ class Attributions:
     """Shapley values of a table's rows. `values[row].sum(0) == predictions[row] - expected` for every row.
 
     `values`, `errors`: shape (rows, features, outputs); `expected`: (outputs,); `predictions`: (rows, outputs), in log-odds if the
-    values are. `errors` are standard errors, None if the values are exact. `calls`: rows that the model evaluated.
+    values are. `errors` are standard errors, None if the values are exact. `calls`: rows that the model evaluated. `interactions`
+    (rows, features, features, outputs) add up to `values` over either features; None if they were not asked for.
     """
 
     features: tuple[str, ...]
@@ -45,3 +46,4 @@ class Attributions:
     way: Way
     errors: Array | None = None
     calls: int = 0
+    interactions: Array | None = None

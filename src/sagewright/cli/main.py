@@ -10,6 +10,7 @@ from sagewright.cli.commands import (
     door,
     endpoints,
     experiments,
+    explain,
     jobs,
     models,
     objects,
@@ -45,6 +46,7 @@ app.add_typer(deployrules.app, name="deploy-rule")
 app.add_typer(objects.app, name="objects")
 app.add_typer(weights.app, name="weights")
 app.command("ps")(ps.ps)
+app.command("explain")(explain.explain)
 app.command("doctor")(doctor.doctor)
 app.command("studio")(studio.studio)
 

@@ -151,7 +151,7 @@ def read_head(scope: Any, receive: Any, limits: ConnectionLimits, once: Containe
         query=scope["query_string"].decode("latin-1"),
         headers=headers,
         body=BytesBody(b""),
-        scheme=_scheme(scope, headers),
+        scheme=client_scheme(scope, headers),
         address=(scope.get("client") or ("",))[0],
     )
     return Incoming(scope, receive, request, length, scope.get(EXTENSION), limits, fault)
@@ -179,7 +179,7 @@ async def answered(request: HttpRequest, pulled: Pulled | None, pool: CallPool, 
     return response
 
 
-def _scheme(scope: Any, headers: dict[str, str]) -> str:
+def client_scheme(scope: Any, headers: dict[str, str]) -> str:
     """Returns the client's scheme; a local proxy that terminates TLS sends it in X-Forwarded-Proto."""
     forwarded = headers.get("x-forwarded-proto")
     if forwarded in {"http", "https"} and (scope.get("client") or ("",))[0] in LOOPBACK:

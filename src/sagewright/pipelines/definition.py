@@ -29,6 +29,11 @@ MEMBERS = frozenset({
     "SuppliedBaselineConstraints", "FailOnViolation", "CheckJobConfig", "QualityCheckConfig", "ClarifyCheckConfig", "ModelName",
 })  # fmt: skip
 """Members of a step. Those from OutputParameters on belong to callbacks, functions, clusters and checks."""
+CHECK_MEMBERS = (
+    "SkipCheck", "RegisterNewBaseline", "FailOnViolation", "ModelPackageGroupName", "SuppliedBaselineStatistics",
+    "SuppliedBaselineConstraints", "ModelName",
+)  # fmt: skip
+"""Members of a check step that may be references."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +101,11 @@ class PipelineStep:
     def queue_url(self) -> str:
         """Returns the queue that a Callback step sends to."""
         return str(self.document["SqsQueueUrl"])
+
+    @property
+    def check_members(self) -> dict[str, Any]:
+        """Returns the members of a check step that may be references; {} for other types."""
+        return _check_members(self.document)
 
     @property
     def outputs(self) -> list[Mapping[str, Any]]:
@@ -196,7 +206,7 @@ def _step(document: dict[str, Any], branch: tuple[tuple[str, bool], ...], iterat
         conditions.check(arguments.get("Conditions") or [])
     _check_called(name, type_, document)
     body = _body(name, arguments) if type_ == "ForEach" else ()
-    own = _without_branches(type_, arguments)
+    own = {**_without_branches(type_, arguments), **_check_members(document)}
     references.check_forms(own)
     if not (iterated or body) and references.reads_iterations(own):
         raise BadDefinition(f"Step '{name}' refers to the items of a ForEach step and is in the body of none.")
@@ -212,6 +222,12 @@ def _step(document: dict[str, Any], branch: tuple[tuple[str, bool], ...], iterat
         return PipelineStep(name, type_, arguments, document, needs, branch, cache_s, policies, files, triggers, body)
     except (KeyError, TypeError) as error:
         raise BadDefinition(f"Step '{name}': {error} is missing or of another type.") from None
+
+
+def _check_members(document: Mapping[str, Any]) -> dict[str, Any]:
+    if not str(document.get("Type")).endswith("Check"):
+        return {}
+    return {name: document[name] for name in CHECK_MEMBERS if document.get(name) is not None}
 
 
 def _needs_of(name: str, depends: list[str], arguments: Any, body: tuple[PipelineStep, ...]) -> tuple[str, ...]:
@@ -304,7 +320,7 @@ def _check(definition: PipelineDefinition) -> None:
                 raise BadDefinition(f"Step '{step.name}' refers to the step '{other}', which is not in the definition.")
             if names[other].type == "Fail":
                 raise BadDefinition(f"{step.name} can not depends on {other}: nothing may depend on a Fail step.")
-        for name in references.parameters_of(_without_branches(step.type, step.arguments)):
+        for name in references.parameters_of([_without_branches(step.type, step.arguments), step.check_members]):
             if name not in parameters:
                 raise BadDefinition(
                     f"Step '{step.name}' refers to the parameter '{name}', which is not in the definition."

@@ -187,12 +187,16 @@ register(
         not_retried=frozenset({JOB_INTERNAL_ERROR}),
     )
 )
-register(StepType("ClarifyCheck", lacking="Clarify's analyses are not built", operation="CreateProcessingJob"))
-register(
-    StepType(
-        "QualityCheck", lacking="Model Monitor's baselines and checks are not built", operation="CreateProcessingJob"
+for _check, _object in (("ClarifyCheck", "CLARIFY"), ("QualityCheck", "QUALITY")):
+    register(
+        StepType(
+            _check,
+            runs=f"{_STEPS}.checks:{_object}",
+            operation="CreateProcessingJob",
+            name_member="ProcessingJobName",
+            cache_keys=("AppSpecification", "Environment", "ProcessingInputs"),
+        )
     )
-)
 register(StepType("Job", lacking="CreateJob is not served", operation="CreateJob", retried=True))
 register(StepType("NotebookJob", lacking="a notebook job is a Training step, as both SDKs send it", retried=True))
 for _cluster, _where in (("EMR", "are no EMR clusters"), ("EMRServerless", "is no EMR Serverless")):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import socket
 from collections.abc import Callable, Sequence
@@ -72,10 +73,12 @@ class StudioDoor:
         self._platform, self._url, self._site, self._limits = platform, url, site, limits
         self._call = Calls(platform, registry.load(), url)
         self._studio: Studio | None = None
+        self._building = asyncio.Lock()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if self._studio is None:
-            self._studio = self._built()
+        async with self._building:
+            if self._studio is None:
+                self._studio = await asyncio.to_thread(self._built)  # imports for a third of a second
         await self._studio(scope, receive, send)
 
     def close(self) -> None:

@@ -32,7 +32,7 @@ class HttpCalls:
 
     def __init__(self, store: Database, objects: ObjectStore, url: Callable[[], str], region: str) -> None:
         self._store, self._objects, self._url, self._region = store, objects, url, region
-        self._clients: dict[tuple[str, str], tuple[float, Any]] = {}
+        self._clients: dict[tuple[str, str, str], tuple[float, Any]] = {}
         self._lock = threading.Lock()
 
     def __call__(self, principal: str, service: str, operation: str, request: dict[str, Any]) -> dict[str, Any]:
@@ -59,29 +59,31 @@ class HttpCalls:
         """Returns a URL that downloads an object for PRESIGNED_S; `base`: the server's URL as the browser knows it."""
         name = key.rpartition("/")[2].replace('"', "")
         given = {"Bucket": bucket, "Key": key, "ResponseContentDisposition": f'attachment; filename="{name}"'}
-        url: str = self._made(principal, "s3", base).generate_presigned_url("get_object", given, PRESIGNED_S)
+        url: str = self._client(principal, "s3", base).generate_presigned_url("get_object", given, PRESIGNED_S)
         return url
 
     def upload_form(self, principal: str, base: str, bucket: str, prefix: str, back: str) -> tuple[str, dict[str, str]]:
         """Returns the address and fields of a form that uploads one file below a prefix, and then opens `back`."""
         given = {"success_action_redirect": back}
         conditions = [["starts-with", "$key", prefix], {"success_action_redirect": back}]
-        client = self._made(principal, "s3", base)
+        client = self._client(principal, "s3", base)
         made = client.generate_presigned_post(bucket, f"{prefix}${{filename}}", given, conditions, PRESIGNED_S)
         return made["url"], made["fields"]
 
-    def _client(self, principal: str, service: str) -> Any:
+    def _client(self, principal: str, service: str, base: str = "") -> Any:
+        """Returns a client that is kept for half of its key's time. `base`: the server's URL, if the client's URLs are for a
+        browser."""
         with self._lock:
-            kept = self._clients.get((principal, service))
+            kept = self._clients.get((principal, service, base))
             if kept is not None and time.monotonic() - kept[0] < LIVES_S / 2:
                 return kept[1]
             if len(self._clients) >= MOST_CLIENTS:
                 self._clients.clear()
-            client = self._made(principal, service)
-            self._clients[principal, service] = time.monotonic(), client
+            client = self._made(principal, service, base)
+            self._clients[principal, service, base] = time.monotonic(), client
             return client
 
-    def _made(self, principal: str, service: str, base: str = "") -> Any:
+    def _made(self, principal: str, service: str, base: str) -> Any:
         import boto3
         from botocore.config import Config
 

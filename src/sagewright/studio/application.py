@@ -458,7 +458,7 @@ def _own_origins(request: Request) -> tuple[str, str]:
 
 
 def _secure(request: Request) -> bool:
-    return request.url.scheme == "https"
+    return asgi.client_scheme(request.scope, dict(request.headers)) == "https"
 
 
 def _theme(request: Request) -> str:

@@ -43,6 +43,16 @@ def test_cookies_are_for_this_site_and_out_of_reach_of_scripts(
     assert secret not in cookie
 
 
+def test_behind_a_local_proxy_that_ends_tls_the_cookie_is_a_host_cookie(
+    stranger: Any, admin_key: tuple[str, str]
+) -> None:
+    key, secret = admin_key
+    given = {"X-Forwarded-Proto": "https"}
+    cookie = stranger.post("/studio/sign-in", {"key": key, "secret": secret}, **given).headers["set-cookie"]
+    assert cookie.startswith("__Host-")
+    assert "Secure" in cookie
+
+
 @pytest.mark.parametrize("value", ["ASIAFORGED.1795947888.x", "x", "", "a.b.c.d", "ASIA" + "A" * 4000])
 def test_forged_cookies_open_nothing(stranger: Any, value: str) -> None:
     stranger.cookies["sagewright-studio"] = value

@@ -13,7 +13,6 @@ from typing import Any
 import pandas as pd
 
 from sagewright.clarify.analyzer import drift, shares
-from sagewright.clarify.analyzer.explaining import explain_table
 from sagewright.clarify.analyzer.job import Job
 from sagewright.clarify.analyzer.model import AnalysedModel
 from sagewright.clarify.analyzer.settings import bias_settings
@@ -35,7 +34,9 @@ def analyse(job: Job) -> None:
     logging.info("Dataset type: %s uri: %s", config.dataset_type, job.data)
     job.output.mkdir(parents=True, exist_ok=True)
     if config.dataset_type == "application/x-image":
-        raise CustomerError("Explanations of images are not built yet.")
+        from sagewright.clarify.analyzer.pictures import analyse_pictures
+
+        analysis, local = analyse_pictures(job, config)
     if "time_series_data_config" in config.document:
         raise CustomerError("Explanations of time series are not built yet.")
     analysis, local = _analyse_table(job, config)
@@ -58,12 +59,14 @@ def _analyse_table(job: Job, config: AnalysisConfig) -> tuple[Section, Any]:
         if config.post_training and job.is_leader:
             analysis["post_training_bias_metrics"] = _post_training(config, dataset, model)
         if config.pre_training and job.is_leader:
-            from sagewright.clarify.bias import pre_training_bias
+            from sagewright.clarify.bias.metrics import pre_training_bias
 
             logging.info("Calculating pre-training bias metrics")
             analysis["pre_training_bias_metrics"] = pre_training_bias(dataset.table, bias_settings(config, dataset))
         local = None
         if "shap" in config.methods or "pdp" in config.methods:
+            from sagewright.clarify.analyzer.explaining import explain_table
+
             assert model is not None  # the rules of the configuration demand a predictor
             explanations, local = explain_table(job, config, dataset, model)
             if explanations:
@@ -101,13 +104,14 @@ def _share_endpoint(job: Job, model: AnalysedModel) -> None:
 
 
 def _post_training(config: AnalysisConfig, dataset: Dataset, model: AnalysedModel | None) -> Section:
-    from sagewright.clarify.bias import post_training_bias
+    from sagewright.clarify.bias.metrics import post_training_bias
 
     settings = bias_settings(config, dataset)
     if dataset.predicted_label:
         predicted = dataset.table[dataset.predicted_label]
     else:
-        assert model is not None  # the rules of the configuration demand a predictor
+        if model is None:
+            raise CustomerError("The captured records have no predictions: the endpoint must capture its output.")
         model.start()
         logging.info("Getting predictions from the endpoint")
         if not model.predictor.label_headers and model.predictor.label is None:

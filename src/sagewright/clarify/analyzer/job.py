@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 CONFIG_INPUT, DATA_INPUT = "analysis_config", "dataset"
+MONITORED_DATA = "dataset_source"
+"""Variable of a monitor's job: the folder below which its captured records are, of several inputs."""
 ROOT_VARIABLE = "SAGEWRIGHT_ML_ROOT"
 
 
@@ -47,7 +49,13 @@ class Job:
             for one in described.get("ProcessingInputs") or ()
         }
         config = inputs.pop(CONFIG_INPUT, None) or root / "processing" / "input" / "config"
-        data = inputs.get(DATA_INPUT) or next(iter(inputs.values()), None) or root / "processing" / "input" / "data"
+        monitored = _local(root, environment.get(MONITORED_DATA))
+        data = (
+            monitored
+            or inputs.get(DATA_INPUT)
+            or next(iter(inputs.values()), None)
+            or root / "processing" / "input" / "data"
+        )
         output, uri = _output(root, described)
         return cls(
             root=root,

@@ -25,7 +25,8 @@ class Stopped(BaseException):
 def main() -> int:
     """Runs the job. Returns the exit code: 0, 1, or 143 after SIGTERM."""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO, stream=sys.stdout)
-    logging.getLogger("botocore").setLevel(logging.WARNING)
+    for name in ("botocore", "fontTools", "fpdf"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     warnings.simplefilter("ignore")  # of libraries; what matters to the owner is logged here
     signal.signal(signal.SIGTERM, _stop)
     job = Job.read()

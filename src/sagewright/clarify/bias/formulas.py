@@ -259,3 +259,29 @@ def generalized_entropy(groups: GroupComparison) -> float:
         )
     mean = (correct + 2 * whole.fp) / whole.rows
     return ((correct + 4 * whole.fp) / whole.rows / mean**2 - 1) / 2
+
+
+MEASURES: dict[str, Callable[[GroupComparison], float]] = {
+    "CI": class_imbalance,
+    "DPL": label_proportions,
+    "KL": kullback_leibler,
+    "JS": jensen_shannon,
+    "LP": euclidean_norm,
+    "TVD": total_variation,
+    "KS": kolmogorov_smirnov,
+    "CDDL": demographic_disparity,
+    "DPPL": predicted_proportions,
+    "DI": disparate_impact,
+    "DCA": conditional_acceptance,
+    "DCR": conditional_rejection,
+    "SD": specificity,
+    "RD": recall,
+    "DAR": acceptance_rates,
+    "DRR": rejection_rates,
+    "AD": accuracy,
+    "TE": treatment_equality,
+    "CDDPL": demographic_disparity,
+    "FT": flip_test,
+    "GE": generalized_entropy,
+}
+"""By the name of the metric, as in `meaning`."""

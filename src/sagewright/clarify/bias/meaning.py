@@ -1,12 +1,11 @@
-"""Names, descriptions and meanings of the bias metrics, for analysis.json, reports and pages."""
+"""Names, descriptions and meanings of the bias metrics, for analysis.json, reports and pages.
+
+Studio reads it: it imports no NumPy.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-
-from sagewright.clarify.bias import formulas
-from sagewright.clarify.bias.formulas import GroupComparison
 
 
 @dataclass(frozen=True)
@@ -17,7 +16,6 @@ class Metric:
     description: str
     formula: str
     range: str
-    measure: Callable[[GroupComparison], float]
     meaning: str
 
 
@@ -27,7 +25,6 @@ _ALL = (
         "Class Imbalance (CI)",
         "(na − nd) / (na + nd)",
         "[−1, 1]",
-        formulas.class_imbalance,
         "Compares the sizes of the groups: above 0 the sensitive group has fewer rows than the others, below 0 it has more.",
     ),
     Metric(
@@ -35,7 +32,6 @@ _ALL = (
         "Difference in Positive Proportions in Labels (DPL)",
         "qa − qd",
         "[−1, 1]",
-        formulas.label_proportions,
         "Compares how often the labels are positive: above 0 the sensitive group gets fewer positive labels, below 0 more.",
     ),
     Metric(
@@ -43,7 +39,6 @@ _ALL = (
         "Kullback-Liebler Divergence (KL)",
         "Σ Pa ln(Pa / Pd)",
         "[0, ∞)",
-        formulas.kullback_leibler,
         "Measures how much the label distribution of the sensitive group departs from that of the others; 0 means no difference.",
     ),
     Metric(
@@ -51,7 +46,6 @@ _ALL = (
         "Jensen-Shannon Divergence (JS)",
         "½ [KL(Pa ‖ P) + KL(Pd ‖ P)], P = ½ (Pa + Pd)",
         "[0, ln 2)",
-        formulas.jensen_shannon,
         "Measures how far both groups' label distributions are from their average; 0 means no difference.",
     ),
     Metric(
@@ -59,7 +53,6 @@ _ALL = (
         "L-p Norm (LP)",
         "‖Pa − Pd‖₂",
         "[0, √2)",
-        formulas.euclidean_norm,
         "Measures the Euclidean distance between the label distributions of the two groups; 0 means no difference.",
     ),
     Metric(
@@ -67,7 +60,6 @@ _ALL = (
         "Total Variation Distance (TVD)",
         "½ ‖Pa − Pd‖₁",
         "[0, 1)",
-        formulas.total_variation,
         "Measures the share of labels that would have to change to give both groups the same distribution; 0 means none.",
     ),
     Metric(
@@ -75,7 +67,6 @@ _ALL = (
         "Kolmogorov-Smirnov Distance (KS)",
         "max |Pa − Pd|",
         "[0, 1]",
-        formulas.kolmogorov_smirnov,
         "Measures the largest gap between the groups for any one label; 0 means no difference.",
     ),
     Metric(
@@ -83,7 +74,6 @@ _ALL = (
         "Conditional Demographic Disparity in Labels (CDDL)",
         "Σi ni DDi / n, DDi = n(0)d / n(0) − n(1)d / n(1) in group i",
         "[−1, 1]",
-        formulas.demographic_disparity,
         "Compares the sensitive group's share of negative labels with its share of positive ones, within each value of the group "
         "variable: above 0 it is rejected more than it is accepted.",
     ),
@@ -92,7 +82,6 @@ _ALL = (
         "Difference in Positive Proportions in Predicted Labels (DPPL)",
         "q̂a − q̂d",
         "[−1, 1]",
-        formulas.predicted_proportions,
         "Compares how often the model predicts the positive outcome: above 0 it does so less often for the sensitive "
         "group, below 0 "
         "more often.",
@@ -102,7 +91,6 @@ _ALL = (
         "Disparate Impact (DI)",
         "q̂d / q̂a",
         "[0, ∞)",
-        formulas.disparate_impact,
         "Divides the sensitive group's rate of positive predictions by the others': 1 means parity, below 1 the "
         "sensitive group gets "
         "fewer.",
@@ -112,7 +100,6 @@ _ALL = (
         "Difference in Conditional Acceptance (DCA)",
         "na(1) / n̂a(1) − nd(1) / n̂d(1)",
         "(−∞, ∞)",
-        formulas.conditional_acceptance,
         "Compares observed with predicted positives: below 0 the model accepts too few of the sensitive group, relative "
         "to the others; "
         "above 0 too few of the others.",
@@ -122,7 +109,6 @@ _ALL = (
         "Difference in Conditional Rejection (DCR)",
         "nd(0) / n̂d(0) − na(0) / n̂a(0)",
         "(−∞, ∞)",
-        formulas.conditional_rejection,
         "Compares observed with predicted negatives: below 0 the model rejects too many of the sensitive group, relative to the "
         "others; above 0 too many of the others.",
     ),
@@ -131,7 +117,6 @@ _ALL = (
         "Specificity Difference (SD)",
         "TNRd − TNRa",
         "[−1, 1]",
-        formulas.specificity,
         "Compares how often negatives are recognised: above 0 the sensitive group has fewer false positives, below 0 more.",
     ),
     Metric(
@@ -139,7 +124,6 @@ _ALL = (
         "Recall Difference (RD)",
         "TPRa − TPRd",
         "[−1, 1]",
-        formulas.recall,
         "Compares how often positives are recognised: above 0 the model misses more positives of the sensitive group, "
         "below 0 fewer.",
     ),
@@ -148,7 +132,6 @@ _ALL = (
         "Difference in Acceptance Rates (DAR)",
         "TPa / n̂a(1) − TPd / n̂d(1)",
         "[−1, 1]",
-        formulas.acceptance_rates,
         "Compares precision: above 0 positive predictions are wrong more often for the sensitive group, below 0 less often.",
     ),
     Metric(
@@ -156,7 +139,6 @@ _ALL = (
         "Difference in Rejection Rates (DRR)",
         "TNd / n̂d(0) − TNa / n̂a(0)",
         "[−1, 1]",
-        formulas.rejection_rates,
         "Compares how often rejections are right: above 0 they are right more often for the sensitive group, below 0 less often.",
     ),
     Metric(
@@ -164,7 +146,6 @@ _ALL = (
         "Accuracy Difference (AD)",
         "ACCa − ACCd",
         "[−1, 1]",
-        formulas.accuracy,
         "Compares accuracy: above 0 the model is less accurate for the sensitive group, below 0 more accurate.",
     ),
     Metric(
@@ -172,7 +153,6 @@ _ALL = (
         "Treatment Equality (TE)",
         "FNd / FPd − FNa / FPa",
         "(−∞, ∞)",
-        formulas.treatment_equality,
         "Compares the kinds of errors: above 0 the sensitive group has more false negatives for each false positive, "
         "below 0 fewer.",
     ),
@@ -181,7 +161,6 @@ _ALL = (
         "Conditional Demographic Disparity in Predicted Labels (CDDPL)",
         "Σi ni DDi / n, DDi = n̂(0)d / n̂(0) − n̂(1)d / n̂(1) in group i",
         "[−1, 1]",
-        formulas.demographic_disparity,
         "Compares the sensitive group's share of negative predictions with its share of positive ones, within each value of the "
         "group variable: above 0 it is rejected more than it is accepted.",
     ),
@@ -190,7 +169,6 @@ _ALL = (
         "Flip Test (FT)",
         "(F⁺ − F⁻) / nd",
         "[−1, 1]",
-        formulas.flip_test,
         "Compares each row of the sensitive group with its nearest neighbours among the others: above 0 the sensitive group is "
         "favoured, below 0 similar rows of the others get the positive outcome more often.",
     ),
@@ -199,7 +177,6 @@ _ALL = (
         "Generalized Entropy (GE)",
         "1/(2n) Σ [(bi / b̄)² − 1], b = prediction − label + 1",
         "[0, ∞)",
-        formulas.generalized_entropy,
         "Measures how unevenly the model's errors benefit individual rows, whatever their group; 0 means evenly.",
     ),
 )

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sagewright.clarify.bias.columns import ColumnKind, Typed, classify, threshold_interval, within
 from sagewright.clarify.bias.facets import Group, label_rows, segments_of, sensitive_groups
 from sagewright.clarify.bias.flips import flip_rate, numeric_features
-from sagewright.clarify.bias.formulas import Confusion, GroupComparison, NotComputable, Strata
+from sagewright.clarify.bias.formulas import MEASURES, Confusion, GroupComparison, NotComputable, Strata
 from sagewright.clarify.bias.meaning import METRICS
 from sagewright.clarify.configuration.methods import BiasSettings
 from sagewright.clarify.errors import CustomerError
@@ -206,7 +206,7 @@ def _measured(comparison: GroupComparison, metrics: Sequence[str]) -> Iterator[S
         metric = METRICS[name]
         entry: Section = {"name": name, "description": metric.description}
         try:
-            value = float(metric.measure(comparison))
+            value = float(MEASURES[name](comparison))
         except NotComputable as error:
             yield entry | {"value": None, "error": str(error)}
         else:

@@ -199,8 +199,9 @@ SCHEMA: dict[str, Any] = _object(
     ("dataset_type", "methods"),
 )
 """Draft 2020-12; booleans are no integers (jsonschema tells them apart)."""
-CASELESS = frozenset(
-    "dataset_type agg_method granularity language model_type direction dataset_format content_type accept_type "
-    "target_time_series related_time_series".split()
-)
+_CASELESS = """
+    dataset_type agg_method granularity language model_type direction dataset_format content_type accept_type target_time_series
+    related_time_series
+"""
+CASELESS = frozenset(_CASELESS.split())
 """Members whose values are compared in lower case where the schema lists values."""

@@ -74,19 +74,12 @@ def _endpoint_config(context: StepContext, record: StepRecord) -> StepObservatio
     return StepObservation(StepStatus.SUCCEEDED, {"EndpointConfig": {"Arn": described["EndpointConfigArn"]}}, described)
 
 
-CHECKS = ("CheckType", "ModelPackageGroupName", "SkipCheck", "RegisterNewBaseline")
-"""Members of a check step that its metadata repeats."""
-
-
 def unavailable(type_: str, reason: str) -> AtOnce:
     """Returns a kind for steps that cannot run here: each fails with the reason, and later steps do not begin."""
 
     def fail(context: StepContext, record: StepRecord) -> StepObservation:  # noqa: ARG001
-        written = context.step.document
-        known = {name: written[name] for name in CHECKS if isinstance(written.get(name), str | bool)}
-        metadata = {type_: known} if type_ in {"QualityCheck", "ClarifyCheck"} else {}
         text = f"ClientError: Sagewright does not run steps of the type {type_} yet: {reason}."
-        return StepObservation(StepStatus.FAILED, metadata, reason=text)
+        return StepObservation(StepStatus.FAILED, reason=text)
 
     return AtOnce(fail)
 

@@ -1,0 +1,111 @@
+"""SHAP values and partial dependence of a table's rows."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sagewright.clarify.analyzer import shares
+from sagewright.clarify.analyzer.baseline import find_baseline
+from sagewright.clarify.analyzer.job import Job
+from sagewright.clarify.analyzer.model import AnalysedModel
+from sagewright.clarify.analyzer.settings import pdp_settings, shap_settings
+from sagewright.clarify.analyzer.texts import explain_texts
+from sagewright.clarify.configuration.analysis import AnalysisConfig
+from sagewright.clarify.data.dataset import Dataset
+from sagewright.clarify.report.local import LocalValues
+from sagewright.clarify.shap import output
+from sagewright.clarify.shap.explanation import explain, scores_of
+from sagewright.clarify.tables import Attributions, Model, Section
+
+
+def explain_table(
+    job: Job, config: AnalysisConfig, dataset: Dataset, model: AnalysedModel
+) -> tuple[Section, LocalValues | None]:
+    """Returns the section `explanations`, {} on hosts that do not lead, and the values of rows for the report. Raises
+    ClarifyError."""
+    explanations: Section = {}
+    found, local = None, None
+    artefact = model.artefact() if _may_evaluate(config) else None
+    if config.methods.get("shap", {}).get("text_config"):
+        if job.is_leader:
+            explanations["kernel_shap"] = explain_texts(job, config, dataset, model)
+    elif "shap" in config.methods:
+        settings = shap_settings(config, dataset)
+        found, baseline = _shap(job, config, dataset, model.scores, artefact)
+        if found is not None:
+            headers = model.predictor.label_headers
+            explanations["kernel_shap"] = output.kernel_shap(found, headers, settings.agg_method)
+            output.write_baseline(baseline, job.output)
+            names = tuple(output.label_names(headers, found.values.shape[2]))
+            local = LocalValues(found, dataset.inputs, names)
+            logging.info("Shap analysis finished.")
+    if "pdp" in config.methods and job.is_leader:
+        explanations["pdp"] = _pdp(config, dataset, model, artefact, found)
+    return explanations, local
+
+
+def _may_evaluate(config: AnalysisConfig) -> bool:
+    """True if the model's artefact may stand for its endpoint."""
+    return config.methods.get("shap", {}).get("_explainer") != "kernel"
+
+
+def _shap(
+    job: Job, config: AnalysisConfig, dataset: Dataset, model: Model, artefact: Any
+) -> tuple[Attributions | None, pd.DataFrame]:
+    """Explains this host's rows. Returns the values of all rows on the leader, None on the others; and the baseline."""
+    settings = shap_settings(config, dataset)
+    baseline = find_baseline(config, dataset.inputs, settings)
+    inputs = dataset.inputs
+    positions = shares.share(job, len(inputs))
+    own = inputs.iloc[positions.start : positions.stop]
+    found = explain(model, own, baseline, settings, artefact) if len(own) else None
+    if settings.save_local_shap_values and found is not None:
+        headers = config.predictor.label_headers if config.predictor else ()
+        output.write_local(found, headers, job.output, _part(job))
+    if len(job.hosts) == 1:
+        return found, baseline
+    return _together(job, found), baseline
+
+
+def _part(job: Job) -> int | None:
+    """Returns the number of this host's part of out.csv, None if one host writes it whole."""
+    return job.hosts.index(job.current_host) if len(job.hosts) > 1 else None
+
+
+def _together(job: Job, found: Attributions | None) -> Attributions | None:
+    """Returns the values of all hosts' rows on the leader, None on the others."""
+    arrays = {}
+    if found is not None:
+        arrays = {"values": found.values, "expected": found.expected, "predictions": found.predictions}
+        if found.errors is not None:
+            arrays["errors"] = found.errors
+    collected = [one for one in shares.collect(job, arrays) if one]
+    if not collected or found is None:
+        return None
+    errors = [one["errors"] for one in collected if "errors" in one]
+    return replace(
+        found,
+        values=np.concatenate([one["values"] for one in collected]),
+        predictions=np.concatenate([one["predictions"] for one in collected]),
+        errors=np.concatenate(errors) if len(errors) == len(collected) else None,
+    )
+
+
+def _pdp(
+    config: AnalysisConfig, dataset: Dataset, model: AnalysedModel, artefact: Any, found: Attributions | None
+) -> list[Section]:
+    from sagewright.clarify.pdp import partial_dependence
+
+    settings = pdp_settings(config, dataset)
+    top: list[str] = []
+    if not settings.features and found is not None:
+        agg = config.methods["shap"].get("agg_method", "mean_abs")
+        top = output.top_features(found, agg, settings.top_k_features)
+    logging.info("Calculating PDP")
+    scores = scores_of(model.scores, dataset.inputs, artefact)
+    return partial_dependence(scores, dataset.inputs, settings, model.predictor.label_headers, top)

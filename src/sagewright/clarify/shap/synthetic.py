@@ -1,0 +1,101 @@
+"""Scores of coalitions of a table's features: of rows whose other features come from the baseline, averaged over its rows.
+
+The model sees each distinct synthetic row of a batch once: features in which a row equals a baseline row make many of them equal.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from sagewright.clarify.errors import CustomerError
+from sagewright.clarify.shap.coalitions import Masks
+from sagewright.clarify.tables import Array, Model
+
+CELLS = 4_000_000
+"""Cells of the synthetic rows that are in memory at a time."""
+MOST_ROWS = 200_000
+
+
+def batch_rows(columns: int) -> int:
+    """Returns how many synthetic rows of so many columns may be made at a time."""
+    return max(1, min(MOST_ROWS, CELLS // max(columns, 1)))
+
+
+@dataclass
+class Counter:
+    calls: int = 0
+
+
+class Synthesizer:
+    """Scores the coalitions of a chunk of rows against a baseline.
+
+    A cell of a synthetic row is known by its place: row `r` of the chunk, or baseline row `b`. `codes` tell which cells are equal.
+    """
+
+    def __init__(self, model: Model, rows: pd.DataFrame, baseline: pd.DataFrame, counter: Counter) -> None:
+        self.model, self.counter = model, counter
+        self.rows, self.backgrounds = len(rows), len(baseline)
+        both = pd.concat([rows, baseline], ignore_index=True)
+        self.columns = {name: both[name] for name in both.columns}
+        codes = np.stack([pd.factorize(column)[0] for column in self.columns.values()], axis=1)
+        # Sums of random 64-bit numbers identify rows; nobody can choose cells so that two sums meet.
+        salts = np.frombuffer(secrets.token_bytes(8 * codes.size), np.uint64).reshape(codes.shape)
+        self._marks = np.take_along_axis(
+            salts, codes, axis=0
+        )  # a missing value has code -1: the last salt of its column
+        self.codes = codes
+
+    def varying(self) -> Masks:
+        """Returns (rows, features): whether the feature differs from any baseline row's."""
+        own, others = self.codes[: self.rows], self.codes[self.rows :]
+        result = np.zeros(own.shape, dtype=bool)
+        for other in others:
+            result |= own != other
+        return result
+
+    def scores(self, masks: Masks, rows: NDArray[np.int64]) -> Array:
+        """Returns (len(rows), m, outputs): scores of coalitions (m, features), or (len(rows), m, features), of these rows."""
+        masks = np.broadcast_to(masks, (len(rows), *masks.shape[-2:]))
+        own, others = self._marks[rows], self._marks[self.rows :]
+        shape = (len(rows), masks.shape[1], self.backgrounds)
+        sums = np.empty(shape, np.uint64)
+        for number, other in enumerate(others):
+            for place, row in enumerate(own):
+                sums[place, :, number] = masks[place].astype(np.uint64) @ (row - other) + other.sum(dtype=np.uint64)
+        _, first, inverse = np.unique(sums.ravel(), return_index=True, return_inverse=True)
+        place, mask, number = np.unravel_index(first, shape)
+        scores = self._predict(masks[place, mask], rows[place], number + self.rows)
+        return scores[inverse].reshape(*shape, scores.shape[1]).mean(axis=2)
+
+    def _predict(self, inside: Masks, own: NDArray[np.int64], other: NDArray[np.int64]) -> Array:
+        sources = np.where(inside, own[:, None], other[:, None])
+        table = pd.DataFrame(
+            {name: column.to_numpy()[sources[:, place]] for place, (name, column) in enumerate(self.columns.items())},
+            copy=False,
+        )
+        for name, column in self.columns.items():
+            if table[name].dtype != column.dtype:
+                table[name] = table[name].astype(column.dtype)
+        self.counter.calls += len(table)
+        return checked(self.model(table), len(table))
+
+
+def checked(scores: Array, rows: int) -> Array:
+    """Returns the scores as (rows, outputs). Raises CustomerError if they are not finite numbers, one record for each row."""
+    scores = np.asarray(scores, np.float64)
+    if scores.ndim == 1:
+        scores = scores[:, None]
+    if scores.ndim != 2 or len(scores) != rows:
+        raise CustomerError(f"The model answered scores of the shape {scores.shape} for {rows} records.")
+    wrong = ~np.isfinite(scores).all(axis=1)
+    if wrong.any():
+        raise CustomerError(
+            f"The model answered scores that are not finite numbers for {int(wrong.sum())} of {rows} records; the first: "
+            f"{scores[int(wrong.argmax())].tolist()}."
+        )
+    return scores

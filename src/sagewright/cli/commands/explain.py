@@ -1,0 +1,181 @@
+"""`sagewright explain`: what a Clarify job found, and why the model scored one row as it did."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import json
+from collections.abc import Iterator
+from itertools import islice
+from typing import Annotated, Any
+
+import typer
+from botocore.exceptions import ClientError
+from rich.markup import escape
+from rich.table import Column, Table
+
+from sagewright.cli.client import client
+from sagewright.cli.options import DataOption, console, fail, settings_of
+from sagewright.model.aws.clarify_results import (
+    ANALYSIS,
+    CONFIG_INPUT,
+    DATA_INPUT,
+    LOCAL,
+    BadAnalysis,
+    ClarifyAnalysis,
+    FacetBias,
+    Importance,
+    read_analysis,
+    row_values,
+)
+
+WIDTH = 30
+ROUNDING = 1e-12
+"""Share of the largest value below which a value is the rounding of a sum."""
+MAX_ANALYSIS_BYTES = 64 << 20
+
+
+def explain(
+    name: Annotated[str, typer.Argument(help="Name of the Clarify job.")],
+    data: DataOption = None,
+    row: Annotated[int | None, typer.Option(help="Explain this row of the data set, from 0.")] = None,
+    top: Annotated[int, typer.Option(help="Number of features.")] = 20,
+) -> None:
+    """Global importances, bias metrics, or the contributions to one row's score."""
+    settings = settings_of(data=data)
+    sagemaker, s3 = client(settings, "sagemaker"), client(settings, "s3")
+    try:
+        job = sagemaker.describe_processing_job(ProcessingJobName=name)
+        uri = _output(job)
+        analysis = read_analysis(json.loads(_body(s3, f"{uri}/{ANALYSIS}").read(MAX_ANALYSIS_BYTES)))
+        if row is None:
+            _overview(analysis, top)
+        else:
+            _row(s3, job, uri, analysis, row, top)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in {"NoSuchKey", "404"}:
+            fail(f"{name} is {job['ProcessingJobStatus']} and has no {_missing(row)} in {uri}")
+        fail(error.response["Error"]["Message"])
+    except BadAnalysis as error:
+        fail(str(error))
+
+
+def _missing(row: int | None) -> str:
+    return ANALYSIS if row is None else f"{LOCAL} (save_local_shap_values)"
+
+
+def _output(job: dict[str, Any]) -> str:
+    outputs = job.get("ProcessingOutputConfig", {}).get("Outputs", [])
+    if not outputs:
+        fail(f"{job['ProcessingJobName']} has no output")
+    uri: str = outputs[0]["S3Output"]["S3Uri"]
+    return uri.rstrip("/")
+
+
+def _body(s3: Any, uri: str) -> Any:
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    return s3.get_object(Bucket=bucket, Key=key)["Body"]
+
+
+def _overview(analysis: ClarifyAnalysis, top: int) -> None:
+    for importance in analysis.importances:
+        _importances(importance, top)
+    for bias in analysis.biases:
+        _biases(bias)
+    if not analysis.importances and not analysis.biases:
+        console.print("The analysis has neither SHAP values nor bias metrics.")
+
+
+def _importances(importance: Importance, top: int) -> None:
+    most = max((abs(value) for _, value in importance.features), default=0) or 1
+    console.print(
+        f"[bold]Global SHAP values, {escape(importance.label)}[/bold]  expected value {importance.expected:.6g}"
+    )
+    table = Table(Column("feature", overflow="fold"), Column("value", justify="right"), "", box=None)
+    for feature, value in importance.features[:top]:
+        table.add_row(escape(feature), f"{value:.6g}", "█" * round(WIDTH * abs(value) / most))
+    console.print(table)
+    if len(importance.features) > top:
+        console.print(f"{len(importance.features) - top} more; --top shows them")
+
+
+def _biases(bias: FacetBias) -> None:
+    console.print(f"[bold]Bias {bias.stage}[/bold]  facet {escape(bias.facet)}, {escape(bias.value)}")
+    table = Table("metric", Column("value", justify="right"), Column("", overflow="fold"), box=None)
+    for metric in bias.metrics:
+        value = "-" if metric.value is None else f"{metric.value:.6g}"
+        table.add_row(metric.name, value, escape(metric.error or metric.description))
+    console.print(table)
+
+
+def _row(s3: Any, job: dict[str, Any], uri: str, analysis: ClarifyAnalysis, row: int, top: int) -> None:
+    labels = [one.label for one in analysis.importances]
+    header, cells = _line(s3, f"{uri}/{LOCAL}", row)
+    inputs = _inputs(s3, job, row)
+    for importance in analysis.importances:
+        values = row_values(header, cells, labels)[importance.label]
+        _waterfall(importance, values, inputs, row, top)
+
+
+def _line(s3: Any, uri: str, row: int) -> tuple[list[str], list[str]]:
+    """Returns the header and one row of a CSV object. Reads up to that row."""
+    lines = _rows(s3, uri)
+    header = next(lines, [])
+    cells = next(islice(lines, row, None), None)
+    if cells is None:
+        fail(f"{uri} has no row {row}")
+    return header, cells
+
+
+def _rows(s3: Any, uri: str) -> Iterator[list[str]]:
+    return csv.reader(codecs.iterdecode(_body(s3, uri).iter_lines(), "utf-8"))
+
+
+def _inputs(s3: Any, job: dict[str, Any], row: int) -> dict[str, str]:
+    """Returns the row's features by name where the data set is one CSV object; {} otherwise."""
+    sources = {one["InputName"]: one.get("S3Input", {}).get("S3Uri", "") for one in job.get("ProcessingInputs", [])}
+    try:
+        config = json.loads(_body(s3, sources.get(CONFIG_INPUT, "")).read(MAX_ANALYSIS_BYTES))
+        if config.get("dataset_type") != "text/csv" or not config.get("headers"):
+            return {}
+        lines = _rows(s3, sources.get(DATA_INPUT, ""))
+        number = 0
+        for cells in lines:
+            if cells == config["headers"]:
+                continue
+            if number == row:
+                return dict(zip(config["headers"], cells, strict=False))
+            number += 1
+    except (ClientError, ValueError, KeyError, csv.Error):
+        return {}
+    return {}
+
+
+def _waterfall(
+    importance: Importance, values: list[tuple[str, float]], inputs: dict[str, str], row: int, top: int
+) -> None:
+    """Prints the way from the expected value to the row's score, the largest contributions first."""
+    least = max((abs(value) for _, value in values), default=0.0) * ROUNDING
+    values = [(feature, value if abs(value) > least else 0.0) for feature, value in values]
+    ordered = sorted(values, key=lambda one: -abs(one[1]))
+    shown, rest = ordered[:top], sum(value for _, value in ordered[top:])
+    total = importance.expected + sum(value for _, value in values)
+    console.print(f"[bold]Row {row}, {escape(importance.label)}[/bold]  {importance.expected:.6g} → {total:.6g}")
+    most = max((abs(value) for _, value in shown), default=0) or 1
+    table = Table(
+        Column("feature", overflow="fold"),
+        Column("= value", overflow="fold"),
+        Column("SHAP", justify="right"),
+        "",
+        box=None,
+    )
+    for feature, value in shown:
+        bar = (
+            ("[red]" if value > 0 else "[blue]")
+            + "█" * max(round(WIDTH * abs(value) / most), 1 if value else 0)
+            + "[/]"
+        )
+        table.add_row(escape(feature), escape(inputs.get(feature, "")), f"{value:+.6g}", bar)
+    if len(ordered) > top:
+        table.add_row(f"{len(ordered) - top} others", "", f"{rest:+.6g}", "")
+    console.print(table)
