@@ -112,3 +112,13 @@ def test_hosts_share_rows_of_json_lines(server: RunningServer, tmp_path: Path) -
     assert "same: True" in lines
     assert "pdp: [('a', 'numerical', 5), ('b', 'categorical', 2)]" in lines
     assert "left: []" in lines
+
+
+def test_heat_maps_of_pictures(server: RunningServer, tmp_path: Path) -> None:
+    lines = said(server.sdk_v2(PROGRAMS / "clarify_images_v2.py", str(tmp_path)), server).splitlines()
+    assert lines.count("status: Completed: SageMaker XAI Analyzer ran successfully") == 2
+    classified = ["shap_left_grey.jpeg", "shap_left_red.jpeg", "shap_right_grey.jpeg", "shap_right_red.jpeg"]
+    assert f"files: {classified}" in lines
+    detected = ["left_objects.jpeg", "right_objects.jpeg", "shap_left_box1_object.jpeg", "shap_right_box1_object.jpeg"]
+    assert f"files: {detected}" in lines
+    assert "left: []" in lines
