@@ -122,3 +122,11 @@ def test_heat_maps_of_pictures(server: RunningServer, tmp_path: Path) -> None:
     detected = ["left_objects.jpeg", "right_objects.jpeg", "shap_left_box1_object.jpeg", "shap_right_box1_object.jpeg"]
     assert f"files: {detected}" in lines
     assert "left: []" in lines
+
+
+def test_the_classes_of_sdk_v3(server: RunningServer, tmp_path: Path) -> None:
+    lines = said(server.sdk_v3(PROGRAMS / "clarify_v3.py", str(tmp_path)), server).splitlines()
+    assert "bias: pre_training_bias_metrics [('CI', 0.3429), ('DPL', -0.0056)]" in lines
+    assert "bias: post_training_bias_metrics [('DI', 0.8174), ('DPPL', 0.0389), ('FT', 0.1739)]" in lines
+    assert "check: Bias Succeeded None" in lines
+    assert "baseline: analysis.json" in lines
