@@ -112,3 +112,21 @@ def test_hosts_share_rows_of_json_lines(server: RunningServer, tmp_path: Path) -
     assert "same: True" in lines
     assert "pdp: [('a', 'numerical', 5), ('b', 'categorical', 2)]" in lines
     assert "left: []" in lines
+
+
+def test_heat_maps_of_pictures(server: RunningServer, tmp_path: Path) -> None:
+    lines = said(server.sdk_v2(PROGRAMS / "clarify_images_v2.py", str(tmp_path)), server).splitlines()
+    assert lines.count("status: Completed: SageMaker XAI Analyzer ran successfully") == 2
+    classified = ["shap_left_grey.jpeg", "shap_left_red.jpeg", "shap_right_grey.jpeg", "shap_right_red.jpeg"]
+    assert f"files: {classified}" in lines
+    detected = ["left_objects.jpeg", "right_objects.jpeg", "shap_left_box1_object.jpeg", "shap_right_box1_object.jpeg"]
+    assert f"files: {detected}" in lines
+    assert "left: []" in lines
+
+
+def test_the_classes_of_sdk_v3(server: RunningServer, tmp_path: Path) -> None:
+    lines = said(server.sdk_v3(PROGRAMS / "clarify_v3.py", str(tmp_path)), server).splitlines()
+    assert "bias: pre_training_bias_metrics [('CI', 0.3429), ('DPL', -0.0056)]" in lines
+    assert "bias: post_training_bias_metrics [('DI', 0.8174), ('DPPL', 0.0389), ('FT', 0.1739)]" in lines
+    assert "check: Bias Succeeded None" in lines
+    assert "baseline: analysis.json" in lines
