@@ -284,6 +284,11 @@ def test_names_that_are_none_of_a_file(name: str, tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_notes_on_the_computation_stand_in_the_appendix(tmp_path: Path) -> None:
+    write({}, {}, ReportSettings(), tmp_path, LocalValues(notes=(("rows explained", "7"),)))
+    assert '<th scope="row" class="w">rows explained</th><td class="s">7</td>' in (tmp_path / "report.html").read_text()
+
+
 def test_a_title_of_the_users_own_is_shown(tmp_path: Path) -> None:
     write({}, {}, ReportSettings("mine", "Loans, 2024"), tmp_path, None)
     assert "<h1>Loans, 2024</h1>" in (tmp_path / "mine.html").read_text()
