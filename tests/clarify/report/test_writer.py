@@ -19,7 +19,8 @@ from pypdf import PdfReader
 
 from sagewright.clarify.configuration.methods import ReportSettings
 from sagewright.clarify.errors import CustomerError
-from sagewright.clarify.report import LocalValues, Picture, fonts, write
+from sagewright.clarify.report import LocalValues, Picture, charts, fonts, write
+from sagewright.clarify.report.drawing import to_svg
 from sagewright.clarify.tables import Attributions, Way
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -265,6 +266,11 @@ def test_the_largest_analyses_make_small_reports(tmp_path: Path) -> None:
         assert more in page, more
     for path in tmp_path.iterdir():
         assert path.stat().st_size < 6 << 20, (path.name, path.stat().st_size)
+
+
+def test_categories_keep_their_order_in_charts() -> None:
+    svg = to_svg(charts.dependence(["b", "c", "a"], [("label0", [0.1, 0.2, 0.3])], [0.5, 0.3, 0.2], numeric=False))
+    assert re.findall(r">([abc])</text>", svg) == ["b", "c", "a"], "once, below the bars"
 
 
 def test_pictures_are_shown_and_lost_ones_counted(tmp_path: Path) -> None:
