@@ -26,6 +26,7 @@ from sagewright.studio import charts, clarifyview, tables, wording
 from sagewright.studio.charts.falls import FallStep, deviation, signed, waterfall
 from sagewright.studio.clarifyview import LocalRows, S3Folder
 from sagewright.studio.jobview import Fact
+from sagewright.studio.pages.ship.monitors import tabs
 from sagewright.studio.tables import EmptyState, Listing, Row, TableColumn
 from sagewright.studio.visit import Done, Visit, page
 
@@ -73,6 +74,7 @@ def analyses(visit: Visit) -> Listing:
         START,
         crumb="Ship",
         more=visit.link(after=token) if token else "",
+        views=tabs("Analyses"),
         q=visit.query.get("q", ""),
         hint="Name…",
     )
