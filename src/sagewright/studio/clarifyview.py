@@ -114,9 +114,7 @@ def read_text_record(visit: Visit, folder: S3Folder, row: int) -> dict[str, Any]
 def pictures(visit: Visit, folder: S3Folder) -> list[str]:
     """Returns the keys of the pictures that the job wrote, at most MOST_PICTURES."""
     try:
-        listed = visit.client.aside(
-            "s3", "ListObjectsV2", Bucket=folder.bucket, Prefix=folder.key("explanations_shap/")
-        )
+        listed = visit.client.aside("s3", "ListObjectsV2", Bucket=folder.bucket, Prefix=folder.key(""))
     except AwsError:
         return []
     keys = [one["Key"] for one in listed.get("Contents", []) if one["Key"].endswith((".jpeg", ".jpg", ".png"))]

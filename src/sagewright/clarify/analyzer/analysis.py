@@ -8,7 +8,7 @@ import json
 import logging
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -24,6 +24,9 @@ from sagewright.clarify.errors import CustomerError
 from sagewright.clarify.prediction.captured import is_captured, load_captured
 from sagewright.clarify.tables import Section
 
+if TYPE_CHECKING:
+    from sagewright.clarify.report.local import LocalValues
+
 VERSION = "1.0"
 
 
@@ -33,11 +36,7 @@ def analyse(job: Job) -> None:
     logging.info("Running Python / Pandas based analyzer.")
     logging.info("Dataset type: %s uri: %s", config.dataset_type, job.data)
     job.output.mkdir(parents=True, exist_ok=True)
-    if config.dataset_type == "application/x-image":
-        raise CustomerError("Explanations of images are not built yet.")
-    if "time_series_data_config" in config.document:
-        raise CustomerError("Explanations of time series are not built yet.")
-    analysis, local = _analyse_table(job, config)
+    analysis, local = _analysed(job, config)
     if not job.is_leader:
         return
     text = json.dumps(analysis, indent=4, ensure_ascii=False, allow_nan=False)
@@ -48,7 +47,17 @@ def analyse(job: Job) -> None:
         _report(job, config, analysis, local)
 
 
-def _analyse_table(job: Job, config: AnalysisConfig) -> tuple[Section, Any]:
+def _analysed(job: Job, config: AnalysisConfig) -> tuple[Section, LocalValues | None]:
+    if config.dataset_type == "application/x-image":
+        from sagewright.clarify.analyzer.pictures import analyse_pictures
+
+        return analyse_pictures(job, config)
+    if "time_series_data_config" in config.document:
+        raise CustomerError("Explanations of time series are not built yet.")
+    return _analyse_table(job, config)
+
+
+def _analyse_table(job: Job, config: AnalysisConfig) -> tuple[Section, LocalValues | None]:
     dataset = _load(job, config)
     analysis: Section = {"version": VERSION}
     with _model(config, job) as model:
@@ -134,7 +143,7 @@ def _as_labels(predicted: pd.Series, label: pd.Series) -> pd.Series:
     return predicted
 
 
-def _report(job: Job, config: AnalysisConfig, analysis: Section, local: Any) -> None:
+def _report(job: Job, config: AnalysisConfig, analysis: Section, local: LocalValues | None) -> None:
     from sagewright.clarify.report import write
 
     start = time.monotonic()

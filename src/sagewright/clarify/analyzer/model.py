@@ -33,7 +33,7 @@ class AnalysedModel:
         self._config, self._job_arn = config, job_arn
         self._stack = contextlib.ExitStack()
         self._endpoint: EndpointModel | None = None
-        self.endpoint_name = self.predictor.endpoint_name
+        self.endpoint_name, self._serving = self.predictor.endpoint_name, False
 
     def __enter__(self) -> AnalysedModel:
         return self
@@ -49,16 +49,23 @@ class AnalysedModel:
                 round(seconds),
             )
 
-    def start(self) -> EndpointModel:
-        """Returns the endpoint, in service. Raises CustomerError."""
-        if self._endpoint is None:
+    def serve(self) -> str:
+        """Returns the name of the endpoint, in service. Raises CustomerError."""
+        if not self._serving:
             self.endpoint_name = self._stack.enter_context(endpoint_for(self.predictor, self._job_arn))
+            self._serving = True
+        return self.endpoint_name
+
+    def start(self) -> EndpointModel:
+        """Returns the endpoint as a model of tables. Raises CustomerError."""
+        if self._endpoint is None:
+            self.serve()
             self._endpoint = EndpointModel(self.endpoint_name, self.predictor, _content_type(self._config))
         return self._endpoint
 
     def use(self, endpoint_name: str) -> None:
         """Uses an endpoint that another host of the job has started."""
-        self.endpoint_name = endpoint_name
+        self.endpoint_name, self._serving = endpoint_name, True
         self._endpoint = EndpointModel(endpoint_name, self.predictor, _content_type(self._config))
 
     def scores(self, rows: pd.DataFrame) -> Array:
