@@ -267,6 +267,8 @@ def test_hostile_pictures(name: str, data: bytes, text: str, tmp_path: Path) -> 
 def test_names_of_results_stand_once(tmp_path: Path) -> None:
     paths = [tmp_path / name for name in ("a/x.png", "b/x.png", "b/x.jpg", "c/../../e vil;.png", "y.png")]
     assert stems(paths, tmp_path) == ["a_x", "b_x", "b_x-2", "e_vil_", "y"]
+    elsewhere = [tmp_path / "m1" / "x.png", tmp_path / "m2" / "x.png"]
+    assert stems(elsewhere, tmp_path / "manifest") == ["m1_x", "m2_x"]
     with pytest.raises(CustomerError, match="The dataset has no pictures"):
         find_pictures(tmp_path)
 

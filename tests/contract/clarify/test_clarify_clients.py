@@ -130,3 +130,25 @@ def test_the_classes_of_sdk_v3(server: RunningServer, tmp_path: Path) -> None:
     assert "bias: post_training_bias_metrics [('DI', 0.8174), ('DPPL', 0.0389), ('FT', 0.1739)]" in lines
     assert "check: Bias Succeeded None" in lines
     assert "baseline: analysis.json" in lines
+
+
+def test_asymmetric_values_of_time_series(server: RunningServer, tmp_path: Path) -> None:
+    lines = said(server.sdk_v2(PROGRAMS / "clarify_series_v2.py", str(tmp_path)), server).splitlines()
+    assert lines.count("status: Completed: SageMaker XAI Analyzer ran successfully") == 2
+    fine, timewise = (place for place, line in enumerate(lines) if line.startswith("path:"))
+    assert lines[fine] == (
+        "path: chronological fine_grained /fine/asymmetric_shapley_value/fine_grained_chronological/out.jsonl"
+    )
+    assert lines[fine + 1 : fine + 5] == [
+        "value: target_value 2024-01-01 [0.0, 11.0]",
+        "value: target_value 2024-01-03 [31.0, 31.0]",
+        "value: price 2024-01-02 [4.0, 4.0]",
+        "sum: 7 [35.0, 46.0]",
+    ]
+    assert lines[timewise + 1 : timewise + 5] == [
+        "value: None 2024-01-01 [0.0, 11.0]",
+        "value: None 2024-01-02 [4.0, 4.0]",
+        "value: None 2024-01-03 [31.0, 31.0]",
+        "sum: 4 [35.0, 46.0]",
+    ]
+    assert "left: []" in lines

@@ -32,7 +32,9 @@ def data(out: str, sagemaker_session: object = None) -> DataConfig:
 
 
 bias = BiasConfig(label_values_or_threshold=[1], facet_name="Gender", facet_values_or_threshold=["f"])
-processor = SageMakerClarifyProcessor(role=role, instance_count=1, instance_type="ml.m5.large", sagemaker_session=session)
+processor = SageMakerClarifyProcessor(
+    role=role, instance_count=1, instance_type="ml.m5.large", sagemaker_session=session
+)
 processor.run_bias(
     data_config=data("out"),
     bias_config=bias,

@@ -53,7 +53,9 @@ def _analysed(job: Job, config: AnalysisConfig) -> tuple[Section, LocalValues | 
 
         return analyse_pictures(job, config)
     if "time_series_data_config" in config.document:
-        raise CustomerError("Explanations of time series are not built yet.")
+        from sagewright.clarify.analyzer.series import analyse_series
+
+        return analyse_series(job, config), None
     return _analyse_table(job, config)
 
 

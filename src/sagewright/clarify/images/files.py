@@ -84,7 +84,7 @@ def resized(picture: Pixels, width: int, height: int) -> Pixels:
 def stems(paths: Sequence[Path], folder: Path) -> list[str]:
     """Names of results for pictures, each once: the file's stem, with folders and suffix where it alone is not enough."""
     plain = [name_part(path.stem) for path in paths]
-    longer = ["_".join(map(name_part, path.relative_to(folder).with_suffix("").parts)) for path in paths]
+    longer = ["_".join(map(name_part, _below(path, folder).with_suffix("").parts)) for path in paths]
     names = [short if plain.count(short) == 1 else long for short, long in zip(plain, longer, strict=True)]
     counts: dict[str, int] = {}
     result = []
@@ -92,6 +92,11 @@ def stems(paths: Sequence[Path], folder: Path) -> list[str]:
         counts[name] = counts.get(name, 0) + 1
         result.append(name if counts[name] == 1 else f"{name}-{counts[name]}")
     return result
+
+
+def _below(path: Path, folder: Path) -> Path:
+    """The path within the folder; of pictures from elsewhere, such as a manifest's, their folder's name and their own."""
+    return path.relative_to(folder) if path.is_relative_to(folder) else Path(*path.parts[-2:])
 
 
 def name_part(text: str) -> str:
