@@ -7,7 +7,7 @@ import logging
 import pandas as pd
 
 from sagewright.clarify.analyzer.baseline import find_baseline
-from sagewright.clarify.analyzer.job import Job
+from sagewright.clarify.analyzer.job import ClarifyJob
 from sagewright.clarify.analyzer.model import AnalysedModel
 from sagewright.clarify.analyzer.settings import shap_settings
 from sagewright.clarify.configuration.analysis import AnalysisConfig
@@ -22,7 +22,7 @@ from sagewright.clarify.texts.output import LocalTexts, record
 from sagewright.clarify.texts.summary import TextSummary
 
 
-def explain_texts(job: Job, config: AnalysisConfig, dataset: Dataset, model: AnalysedModel) -> Section:
+def explain_texts(job: ClarifyJob, config: AnalysisConfig, dataset: Dataset, model: AnalysedModel) -> Section:
     """Returns the section `kernel_shap`, and writes out.jsonl. One host explains all texts. Raises CustomerError."""
     settings = shap_settings(config, dataset)
     assert settings.text is not None  # the caller checks it

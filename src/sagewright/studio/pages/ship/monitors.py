@@ -11,9 +11,9 @@ from typing import Any
 from sagewright.model.errors import AwsError
 from sagewright.studio import tables
 from sagewright.studio.buttons import Button
-from sagewright.studio.clarifyview import S3Folder, folder_of
 from sagewright.studio.jobview import Fact
 from sagewright.studio.operations import OperationCall
+from sagewright.studio.pages.ship.clarify_results import S3Folder, folder_of
 from sagewright.studio.tables import EmptyState, Listing, ListSource, ListTab, Row, TableColumn
 from sagewright.studio.visit import Visit, page
 
