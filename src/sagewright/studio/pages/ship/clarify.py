@@ -170,7 +170,7 @@ class AnalysisView:
 
 @page("/clarify/{name}", "clarify.html", "clarify", ("processing",))
 def analysis(visit: Visit) -> AnalysisView:
-    """What drives the model, why this row, and whom it treats differently."""
+    """Shows what drives the model, why this row, and whom it treats differently."""
     name = visit.path["name"]
     job = visit.client.sagemaker("DescribeProcessingJob", ProcessingJobName=name)
     folder = clarify_results.folder_of(job)
