@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sagewright.clarify.analyzer.job import Job
+from sagewright.clarify.analyzer.job import ClarifyJob
 from sagewright.clarify.analyzer.series import analyse_series
 from sagewright.clarify.configuration import analysis as configuration
 from sagewright.clarify.errors import CustomerError
@@ -23,10 +23,12 @@ PREDICTOR = {
 }
 
 
-def job_of(tmp_path: Path, document: dict[str, Any]) -> Job:
+def job_of(tmp_path: Path, document: dict[str, Any]) -> ClarifyJob:
     path = tmp_path / "analysis_config.json"
     path.write_text(json.dumps(document))
-    return Job(tmp_path, "arn", "job", path, tmp_path / "data", tmp_path / "out", "s3://b/o", "algo-1", ("algo-1",))
+    return ClarifyJob(
+        tmp_path, "arn", "job", path, tmp_path / "data", tmp_path / "out", "s3://b/o", "algo-1", ("algo-1",)
+    )
 
 
 @pytest.mark.parametrize(

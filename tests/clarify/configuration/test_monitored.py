@@ -1,4 +1,4 @@
-"""What the SDK's monitors leave out of a configuration comes from the environment of the job."""
+"""Members that the SDK's monitors leave out of a configuration come from the environment of the job."""
 
 import pytest
 

@@ -153,6 +153,37 @@ def test_the_definition_of_a_schedule_may_be_deleted_and_the_reason_is_given(mon
     assert execution["MonitoringExecutionStatus"] in {"Failed", "Completed"}
 
 
+def test_a_baselining_job_gives_the_constraints_or_the_reason(monitoring: Monitoring) -> None:
+    monitoring.capture(ENDPOINT, "1")
+    sagemaker = monitoring.sagemaker
+    shell = {"ImageUri": SHELL_IMAGE, "ContainerEntrypoint": ["/bin/bash", "-c", "echo {} > $0/constraints.json"]}
+    common = {"ProcessingResources": {"ClusterConfig": CLUSTER}, "RoleArn": ROLE}
+    target = {"S3Uri": f"s3://{BUCKET}/based", "LocalPath": "/opt/ml/processing/output", "S3UploadMode": "EndOfJob"}
+    arguments = {"ContainerArguments": ["/opt/ml/processing/output"]}
+    sagemaker.create_processing_job(
+        ProcessingJobName="based", AppSpecification=shell | arguments, **common,
+        ProcessingOutputConfig={"Outputs": [{"OutputName": "o", "S3Output": target}]},
+    )  # fmt: skip
+    nothing = shell | {"ContainerEntrypoint": ["true"]}
+    sagemaker.create_processing_job(ProcessingJobName="baseless", AppSpecification=nothing, **common)
+    for name in ("based", "baseless"):
+        sagemaker.get_waiter("processing_job_completed_or_stopped").wait(
+            ProcessingJobName=name, WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+        )
+    reasons = {}
+    for name in ("based", "baseless", "missing"):
+        request = definition("ModelExplainability", f"on-{name}")
+        request["ModelExplainabilityBaselineConfig"] = {"BaseliningJobName": name}
+        sagemaker.create_model_explainability_job_definition(**request)
+        monitoring.schedule(
+            f"on-{name}", {"MonitoringJobDefinitionName": f"on-{name}", "MonitoringType": "ModelExplainability"}
+        )
+        reasons[name] = monitoring.ended(f"on-{name}")["FailureReason"]
+    assert reasons["based"].startswith(f'No S3 objects found under S3 URL "s3://{BUCKET}/based/analysis.json"')
+    assert reasons["baseless"] == "The baselining job baseless has no output in S3."
+    assert reasons["missing"] == "The baselining job missing is missing, not Completed."
+
+
 WRONG: list[tuple[str, str, dict[str, Any]]] = [
     ("GroundTruthS3Input of a ModelQuality monitor must have an S3Uri", "ModelQuality",
      {"ModelQualityJobInput": {"EndpointInput": endpoint_input(ENDPOINT), "GroundTruthS3Input": {}}}),
@@ -165,6 +196,10 @@ WRONG: list[tuple[str, str, dict[str, Any]]] = [
      {"ModelExplainabilityJobInput": {"EndpointInput": endpoint_input("absent")}}),
     ("must be before", "DataQuality", {"DataQualityJobInput": {"EndpointInput": endpoint_input(
         ENDPOINT, StartTimeOffset="-PT1H", EndTimeOffset="-PT1H")}}),
+    ("PT0H must be before EndTimeOffset -PT0H", "DataQuality", {"DataQualityJobInput": {"EndpointInput": endpoint_input(
+        ENDPOINT, StartTimeOffset="PT0H")}}),
+    ("at most 31 days, got -P32D", "DataQuality", {"DataQualityJobInput": {"EndpointInput": endpoint_input(
+        ENDPOINT, EndTimeOffset="-P32D")}}),
 ]  # fmt: skip
 
 

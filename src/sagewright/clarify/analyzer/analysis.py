@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from sagewright.clarify.analyzer import drift, shares
-from sagewright.clarify.analyzer.job import Job
+from sagewright.clarify.analyzer.job import ClarifyJob
 from sagewright.clarify.analyzer.model import AnalysedModel
 from sagewright.clarify.analyzer.settings import bias_settings
 from sagewright.clarify.configuration import analysis as configuration
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 VERSION = "1.0"
 
 
-def analyse(job: Job) -> None:
+def analyse(job: ClarifyJob) -> None:
     """Runs the analysis of a job and writes its results below its output. Raises ClarifyError."""
     config = configuration.load(job.config)
     logging.info("Running Python / Pandas based analyzer.")
@@ -47,7 +47,7 @@ def analyse(job: Job) -> None:
         _report(job, config, analysis, local)
 
 
-def _analysed(job: Job, config: AnalysisConfig) -> tuple[Section, LocalValues | None]:
+def _analysed(job: ClarifyJob, config: AnalysisConfig) -> tuple[Section, LocalValues | None]:
     if config.dataset_type == "application/x-image":
         from sagewright.clarify.analyzer.pictures import analyse_pictures
 
@@ -59,7 +59,7 @@ def _analysed(job: Job, config: AnalysisConfig) -> tuple[Section, LocalValues | 
     return _analyse_table(job, config)
 
 
-def _analyse_table(job: Job, config: AnalysisConfig) -> tuple[Section, LocalValues | None]:
+def _analyse_table(job: ClarifyJob, config: AnalysisConfig) -> tuple[Section, LocalValues | None]:
     dataset = _load(job, config)
     analysis: Section = {"version": VERSION}
     with _model(config, job) as model:
@@ -83,7 +83,7 @@ def _analyse_table(job: Job, config: AnalysisConfig) -> tuple[Section, LocalValu
     return analysis, local
 
 
-def _load(job: Job, config: AnalysisConfig) -> Dataset:
+def _load(job: ClarifyJob, config: AnalysisConfig) -> Dataset:
     logging.info("Loading dataset...")
     start = time.monotonic()
     paths = datasets.find(config, job.data)
@@ -95,7 +95,7 @@ def _load(job: Job, config: AnalysisConfig) -> Dataset:
 
 
 @contextlib.contextmanager
-def _model(config: AnalysisConfig, job: Job) -> Iterator[AnalysedModel | None]:
+def _model(config: AnalysisConfig, job: ClarifyJob) -> Iterator[AnalysedModel | None]:
     if not config.needs_predictions:
         yield None
         return
@@ -103,7 +103,7 @@ def _model(config: AnalysisConfig, job: Job) -> Iterator[AnalysedModel | None]:
         yield model
 
 
-def _share_endpoint(job: Job, model: AnalysedModel) -> None:
+def _share_endpoint(job: ClarifyJob, model: AnalysedModel) -> None:
     """Has the leader start the endpoint for all hosts."""
     if job.is_leader:
         model.start()
@@ -145,7 +145,7 @@ def _as_labels(predicted: pd.Series, label: pd.Series) -> pd.Series:
     return predicted
 
 
-def _report(job: Job, config: AnalysisConfig, analysis: Section, local: LocalValues | None) -> None:
+def _report(job: ClarifyJob, config: AnalysisConfig, analysis: Section, local: LocalValues | None) -> None:
     from sagewright.clarify.report import write
 
     start = time.monotonic()

@@ -34,8 +34,8 @@ def _baseline_file(config: AnalysisConfig, uri: str, inputs: pd.DataFrame) -> pd
     if config.dataset_type == "application/x-parquet" and not paths[0].suffix.startswith(".csv"):
         return like(read_parquet(paths, ()), inputs)
     if paths[0].suffix in {".json", ".jsonl", ".jsonlines"} and config.features:
-        from sagewright.clarify.data.jsonfiles import Expressions, read_json, read_json_lines
+        from sagewright.clarify.data.jsonfiles import RecordExpressions, read_json, read_json_lines
 
         reader = read_json if config.dataset_type == "application/json" else read_json_lines
-        return like(reader(paths, (), Expressions(config.features)), inputs)
+        return like(reader(paths, (), RecordExpressions(config.features)), inputs)
     return like(read_csv(paths, ()), inputs)

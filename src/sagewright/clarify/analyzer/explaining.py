@@ -11,7 +11,7 @@ import pandas as pd
 
 from sagewright.clarify.analyzer import shares
 from sagewright.clarify.analyzer.baseline import find_baseline
-from sagewright.clarify.analyzer.job import Job
+from sagewright.clarify.analyzer.job import ClarifyJob
 from sagewright.clarify.analyzer.model import AnalysedModel
 from sagewright.clarify.analyzer.settings import pdp_settings, shap_settings
 from sagewright.clarify.analyzer.texts import explain_texts
@@ -24,7 +24,7 @@ from sagewright.clarify.tables import Attributions, Model, Section
 
 
 def explain_table(
-    job: Job, config: AnalysisConfig, dataset: Dataset, model: AnalysedModel
+    job: ClarifyJob, config: AnalysisConfig, dataset: Dataset, model: AnalysedModel
 ) -> tuple[Section, LocalValues | None]:
     """Returns the section `explanations`, {} on hosts that do not lead, and the values of rows for the report. Raises
     ClarifyError."""
@@ -55,7 +55,7 @@ def _may_evaluate(config: AnalysisConfig) -> bool:
 
 
 def _shap(
-    job: Job, config: AnalysisConfig, dataset: Dataset, model: Model, artefact: Any
+    job: ClarifyJob, config: AnalysisConfig, dataset: Dataset, model: Model, artefact: Any
 ) -> tuple[Attributions | None, pd.DataFrame]:
     """Explains this host's rows. Returns the values of all rows on the leader, None on the others; and the baseline."""
     settings = shap_settings(config, dataset)
@@ -72,12 +72,12 @@ def _shap(
     return _together(job, found), baseline
 
 
-def _part(job: Job) -> int | None:
+def _part(job: ClarifyJob) -> int | None:
     """Returns the number of this host's part of out.csv, None if one host writes it whole."""
     return job.hosts.index(job.current_host) if len(job.hosts) > 1 else None
 
 
-def _together(job: Job, found: Attributions | None) -> Attributions | None:
+def _together(job: ClarifyJob, found: Attributions | None) -> Attributions | None:
     """Returns the values of all hosts' rows on the leader, None on the others."""
     arrays = {}
     if found is not None:

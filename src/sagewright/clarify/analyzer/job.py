@@ -19,7 +19,7 @@ ROOT_VARIABLE = "SAGEWRIGHT_ML_ROOT"
 
 
 @dataclass(frozen=True)
-class Job:
+class ClarifyJob:
     """`output_uri`: where the files below `output` go in S3, "" if unknown. `hosts`: sorted, the first is the leader."""
 
     root: Path
@@ -37,7 +37,7 @@ class Job:
         return self.current_host == self.hosts[0]
 
     @classmethod
-    def read(cls, environment: Mapping[str, str] = os.environ) -> Job:
+    def read(cls, environment: Mapping[str, str] = os.environ) -> ClarifyJob:
         """Reads /opt/ml/config; paths are the defaults where a file or an input is missing."""
         root = Path(environment.get(ROOT_VARIABLE, "/opt/ml"))
         described = _json(root / "config" / "processingjobconfig.json")

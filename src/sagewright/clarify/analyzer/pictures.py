@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from sagewright.clarify.analyzer.job import Job
+from sagewright.clarify.analyzer.job import ClarifyJob
 from sagewright.clarify.analyzer.model import AnalysedModel
 from sagewright.clarify.analyzer.settings import shap_settings
 from sagewright.clarify.configuration.analysis import AnalysisConfig
@@ -20,7 +20,7 @@ from sagewright.clarify.report.local import LocalValues, Picture
 from sagewright.clarify.tables import Section
 
 
-def analyse_pictures(job: Job, config: AnalysisConfig) -> tuple[Section, LocalValues | None]:
+def analyse_pictures(job: ClarifyJob, config: AnalysisConfig) -> tuple[Section, LocalValues | None]:
     """Explains the pictures of the data set. One host explains all. Raises ClarifyError."""
     if "shap" not in config.methods or "image_config" not in config.methods["shap"]:
         raise CustomerError("Data of type application/x-image need the method 'shap' with 'image_config'.")
@@ -46,7 +46,7 @@ def analyse_pictures(job: Job, config: AnalysisConfig) -> tuple[Section, LocalVa
     return {"version": "1.0"}, LocalValues(pictures=drawn)
 
 
-def _pictures(job: Job, config: AnalysisConfig) -> tuple[Path, list[Path]]:
+def _pictures(job: ClarifyJob, config: AnalysisConfig) -> tuple[Path, list[Path]]:
     """Returns the pictures of the input, or of `dataset_uri`, with their folder."""
     if job.data.is_dir() and any(job.data.rglob("*")):
         return job.data, find_pictures(job.data)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from sagewright.clarify.analyzer.job import Job
+from sagewright.clarify.analyzer.job import ClarifyJob
 from sagewright.clarify.analyzer.model import AnalysedModel
 from sagewright.clarify.configuration.analysis import AnalysisConfig
 from sagewright.clarify.configuration.methods import AsymmetricSettings, SeriesSettings
@@ -32,7 +32,7 @@ from sagewright.clarify.tables import Section
 JSON = "application/json"
 
 
-def analyse_series(job: Job, config: AnalysisConfig) -> Section:
+def analyse_series(job: ClarifyJob, config: AnalysisConfig) -> Section:
     """Explains the time series of the data set. One host explains all. Raises ClarifyError."""
     settings = _method(config)
     if not job.is_leader:

@@ -7,7 +7,7 @@ import logging
 import pandas as pd
 
 from sagewright.clarify.analyzer.baseline import find_baseline
-from sagewright.clarify.analyzer.job import Job
+from sagewright.clarify.analyzer.job import ClarifyJob
 from sagewright.clarify.analyzer.model import AnalysedModel
 from sagewright.clarify.analyzer.settings import shap_settings
 from sagewright.clarify.configuration.analysis import AnalysisConfig
@@ -24,7 +24,7 @@ from sagewright.clarify.texts.summary import TextSummary
 
 
 def explain_texts(
-    job: Job, config: AnalysisConfig, dataset: Dataset, model: AnalysedModel
+    job: ClarifyJob, config: AnalysisConfig, dataset: Dataset, model: AnalysedModel
 ) -> tuple[Section, LocalValues]:
     """Returns the section `kernel_shap` and notes for the report, and writes out.jsonl. One host explains all texts. Raises
     CustomerError."""

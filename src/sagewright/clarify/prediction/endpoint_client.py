@@ -11,7 +11,7 @@ READ_S = 70
 """An invocation ends after 60 s."""
 
 
-class ModelRefused(CustomerError):
+class ContainerRefused(CustomerError):
     """The model's container answered with an error."""
 
 
@@ -30,14 +30,14 @@ class EndpointClient:
         self._request |= {name: value for name, value in more.items() if value}
 
     def invoke(self, body: bytes) -> bytes:
-        """Returns the answer's body. Raises ModelRefused, CustomerError."""
+        """Returns the answer's body. Raises ContainerRefused, CustomerError."""
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
             return bytes(self._client.invoke_endpoint(**self._request, Body=body)["Body"].read())
         except ClientError as error:
             if error.response.get("Error", {}).get("Code") == "ModelError":
-                raise ModelRefused(f"The model refused a request: {str(error)[:1000]}") from None
+                raise ContainerRefused(f"The model refused a request: {str(error)[:1000]}") from None
             raise CustomerError(f"Unable to invoke the endpoint: {str(error)[:1000]}") from None
         except BotoCoreError as error:
             raise CustomerError(f"Unable to invoke the endpoint: {str(error)[:1000]}") from None

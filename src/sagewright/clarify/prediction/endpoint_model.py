@@ -15,7 +15,7 @@ import pandas as pd
 from sagewright.clarify.configuration.analysis import Predictor
 from sagewright.clarify.errors import CustomerError
 from sagewright.clarify.prediction.answers import AnswerForm, Answers, WrongAnswer, predicted_labels
-from sagewright.clarify.prediction.endpoint_client import MAX_PAYLOAD_BYTES, THREADS, EndpointClient, ModelRefused
+from sagewright.clarify.prediction.endpoint_client import MAX_PAYLOAD_BYTES, THREADS, ContainerRefused, EndpointClient
 from sagewright.clarify.prediction.requests import RequestForm
 from sagewright.clarify.tables import Array
 
@@ -111,7 +111,7 @@ class EndpointModel:
         if len(records) == 1 or self._batch > 1:
             try:
                 return [self._call(records)]
-            except (ModelRefused, WrongAnswer) as error:
+            except (ContainerRefused, WrongAnswer) as error:
                 if len(records) == 1:
                     raise
                 with self._lock:

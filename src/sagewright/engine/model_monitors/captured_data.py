@@ -45,7 +45,9 @@ class DataRoot:
     def parts(self, objects: ObjectStore, window: AnalysisWindow, most: int) -> list[DataPart]:
         """Returns at most `most` parts with all objects of the window: its hours, or days or months if there are too many hours.
         The program skips what is outside of the window. Raises NoData, AwsError."""
-        root = self._root()
+        root, hours = self._root(), [path_of(hour) for hour in window.hours()]
+        if not hours:
+            raise NoData("The window of the execution is empty.")
         for names, folders in _levels(self.names, window):
             found = []
             for steps in names:
@@ -57,7 +59,6 @@ class DataRoot:
                 break
             if len(found) <= most:
                 return found
-        hours = [path_of(hour) for hour in window.hours()]
         uri = _uri(root, "/".join((*self.names[-1], hours[-1])))
         raise NoData(no_objects(uri, root.bucket, self.region, self.role))
 
@@ -76,7 +77,7 @@ class DataRoot:
                         f"{most}: shorten the window."
                     )
         if not found:
-            uri = _uri(root, "/".join((*self.names[-1], path_of(list(window.hours())[-1]))))
+            uri = _uri(root, "/".join((*self.names[-1], *[path_of(hour) for hour in window.hours()][-1:])))
             raise NoData(no_objects(uri, root.bucket, self.region, self.role))
         return found
 

@@ -203,7 +203,10 @@ class ExecutionReconciler:
         job = self._find_job(step.execution, baseline.job)
         if job is None or job.status != Status.COMPLETED:
             raise NoData(f"The baselining job {baseline.job} is {job.status if job else 'missing'}, not Completed.")
-        uri = job.request["ProcessingOutputConfig"]["Outputs"][0]["S3Output"]["S3Uri"].rstrip("/")
+        outputs = (job.request.get("ProcessingOutputConfig") or {}).get("Outputs") or [{}]
+        uri = str((outputs[0].get("S3Output") or {}).get("S3Uri", "")).rstrip("/")
+        if not uri:
+            raise NoData(f"The baselining job {baseline.job} has no output in S3.")
         if step.job.app.config_uri:
             return BaselineFiles(constraints=f"{uri}/analysis.json")
         of_data = step.job.type == MonitoringType.DATA_QUALITY

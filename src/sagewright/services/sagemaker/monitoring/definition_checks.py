@@ -5,8 +5,6 @@ Source: AWS's API reference, EndpointInput, BatchTransformInput, MonitoringOutpu
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 from sagewright.engine.model_monitors.definitions import MonitoredData, MonitoringJob
 from sagewright.engine.model_monitors.documents import ScheduleConfig
 from sagewright.engine.model_monitors.offsets import BadOffset, read_offset_ms
@@ -106,16 +104,15 @@ def _check_uri(uri: str) -> None:
 
 
 def _check_offsets(data: MonitoredData) -> None:
-    given = [
-        (name, text) for name, text in zip(("StartTimeOffset", "EndTimeOffset"), data.offsets, strict=True) if text
-    ]
-    offsets = [_offset(name, text) for name, text in given]
-    if any(first >= second for first, second in pairwise(offsets)):
-        raise ValidationException(f"StartTimeOffset {given[0][1]} must be before EndTimeOffset {given[1][1]}.")
-    if any(-one > MOST_WINDOW_MS for one in offsets):
+    start, end = data.start_offset, data.end_offset
+    begins = _offset("StartTimeOffset", start) if start else None
+    ends = _offset("EndTimeOffset", end) if end else 0
+    if begins is not None and begins >= ends:
+        raise ValidationException(f"StartTimeOffset {start} must be before EndTimeOffset {end or '-PT0H'}.")
+    if min(begins or 0, ends) < -MOST_WINDOW_MS:
         raise ValidationException(
             f"StartTimeOffset and EndTimeOffset reach back at most {MOST_WINDOW_MS // (DAY_H * HOUR_MS)} days, got "
-            f"{' and '.join(text for _name, text in given)}."
+            f"{' and '.join(text for text in (start, end) if text)}."
         )
 
 

@@ -22,10 +22,12 @@ from sagewright.model.aws.clarify_results import (
     row_values,
 )
 from sagewright.model.errors import AwsError
-from sagewright.studio import charts, clarifyview, tables, wording
+from sagewright.studio import charts, tables, wording
 from sagewright.studio.charts.falls import FallStep, deviation, signed, waterfall
-from sagewright.studio.clarifyview import LocalRows, S3Folder
 from sagewright.studio.jobview import Fact
+from sagewright.studio.pages.ship import clarify_results
+from sagewright.studio.pages.ship.clarify_results import LocalRows, S3Folder
+from sagewright.studio.pages.ship.monitors import tabs
 from sagewright.studio.tables import EmptyState, Listing, Row, TableColumn
 from sagewright.studio.visit import Done, Visit, page
 
@@ -73,6 +75,7 @@ def analyses(visit: Visit) -> Listing:
         START,
         crumb="Ship",
         more=visit.link(after=token) if token else "",
+        views=tabs("Analyses"),
         q=visit.query.get("q", ""),
         hint="Name…",
     )
@@ -167,15 +170,15 @@ class AnalysisView:
 
 @page("/clarify/{name}", "clarify.html", "clarify", ("processing",))
 def analysis(visit: Visit) -> AnalysisView:
-    """What drives the model, why this row, and whom it treats differently."""
+    """Shows what drives the model, why this row, and whom it treats differently."""
     name = visit.path["name"]
     job = visit.client.sagemaker("DescribeProcessingJob", ProcessingJobName=name)
-    folder = clarifyview.folder_of(job)
-    found = clarifyview.read_results(visit, folder) if folder else None
-    config = clarifyview.read_config(visit, job)
+    folder = clarify_results.folder_of(job)
+    found = clarify_results.read_results(visit, folder) if folder else None
+    config = clarify_results.read_config(visit, job)
     importance = _chosen(visit, found)
     number = int(visit.query["row"]) if visit.query.get("row", "").isdecimal() else 0
-    rows = clarifyview.read_row(visit, folder, number) if folder and importance else None
+    rows = clarify_results.read_row(visit, folder, number) if folder and importance else None
     all_features = importance.features if importance else ()
     return AnalysisView(
         name,
@@ -186,7 +189,7 @@ def analysis(visit: Visit) -> AnalysisView:
         charts.bars([(feature, abs(value)) for feature, value in all_features[:TOP]], "Global SHAP values"),
         f"{min(TOP, len(all_features))} of {len(all_features)}" if all_features else "",
         tuple((feature, wording.number(value)) for feature, value in all_features),
-        _row(visit, rows, found, importance, clarifyview.read_inputs(visit, job, config, number)),
+        _row(visit, rows, found, importance, clarify_results.read_inputs(visit, job, config, number)),
         tuple(_dependence(one) for one in (found.dependences if found else ())[:MOST_DEPENDENCES]),
         tuple(_biases(found)) if found else (),
         _tokens(visit, folder, number) if folder and importance and rows is None else (),
@@ -200,8 +203,8 @@ def analysis(visit: Visit) -> AnalysisView:
 def report(visit: Visit) -> Done:
     """Opens the report as PDF."""
     job = visit.client.sagemaker("DescribeProcessingJob", ProcessingJobName=visit.path["name"])
-    folder = clarifyview.folder_of(job)
-    named = clarifyview.read_config(visit, job).get("methods", {}).get("report", {}).get("name", "report")
+    folder = clarify_results.folder_of(job)
+    named = clarify_results.read_config(visit, job).get("methods", {}).get("report", {}).get("name", "report")
     if folder is None:
         return Done("The job has no output", f"{PATH}/{visit.path['name']}")
     client = visit.client
@@ -335,7 +338,7 @@ def _bias_rows(biases: Sequence[FacetBias]) -> list[BiasRow]:
 
 def _tokens(visit: Visit, folder: S3Folder, row: int) -> tuple[TokenView, ...]:
     """Returns the pieces of a text in their order, coloured by their share of the largest value."""
-    record = clarifyview.read_text_record(visit, folder, row)
+    record = clarify_results.read_text_record(visit, folder, row)
     pieces = [
         (str(one["description"].get("partial_text", "")), float(one["attribution"][0]))
         for explained in record.get("explanations", [])
@@ -354,11 +357,11 @@ def _heat(share: float) -> str:
 def _pictures(visit: Visit, folder: S3Folder) -> tuple[tuple[str, str], ...]:
     """Returns the pictures as data URLs, with their names."""
     found = []
-    for key in clarifyview.pictures(visit, folder):
+    for key in clarify_results.pictures(visit, folder):
         try:
             body = visit.client.aside("s3", "GetObject", Bucket=folder.bucket, Key=key)["Body"]
         except AwsError:
             continue
-        if body.startswith(b"\xff\xd8\xff") and len(body) <= clarifyview.MOST_PICTURE_BYTES:
+        if body.startswith(b"\xff\xd8\xff") and len(body) <= clarify_results.MOST_PICTURE_BYTES:
             found.append((key.rpartition("/")[2], f"data:image/jpeg;base64,{base64.b64encode(body).decode()}"))
     return tuple(found)
