@@ -14,13 +14,15 @@ from typing import Any, Protocol
 class Owner:
     """The subject that a job is created for; it is reconciled whenever the job makes progress. Clients cannot set it in a request.
 
-    `job`: the job's name, if the operation has no member for it.
+    `job`: the job's name, if the operation has no member for it; `namespace`: CloudWatch's namespace for metrics that the job
+    writes to files, "" if they are not published.
     """
 
     kind: str
     id: str
     arn: str
     job: str = ""
+    namespace: str = ""
 
 
 @dataclass(frozen=True)

@@ -25,5 +25,23 @@ class DescribedEndpoint(TypedDocument):
         return self.serves and bool(self.reason)
 
 
+@dataclass(frozen=True, kw_only=True)
+class DescribedCapture(TypedDocument):
+    destination: str = member("DestinationS3Uri")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DescribedVariant(TypedDocument):
+    name: str = member("VariantName")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CapturingEndpoint(TypedDocument):
+    """An endpoint whose data a monitor analyzes. `capture`: None if it never captured any."""
+
+    capture: DescribedCapture | None = member("DataCaptureConfig", None, DescribedCapture)
+    variants: list[DescribedVariant] = member("ProductionVariants", list, DescribedVariant, each=True)
+
+
 TEMPORARY = "temporary-endpoint"
 """Kind of the subject that deletes what a job left behind; its id is the job's ARN. See `endpoints.temporary_endpoints`."""

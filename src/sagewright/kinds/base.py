@@ -14,6 +14,8 @@ from sagewright.model.jobs.state_machines import StateMachine
 DEFAULT_MAX_RUNTIME_S = 86_400
 OWNER = "Owner"
 """Internal member of a stored request that names the subject a job was created for; clients cannot set it."""
+NAMESPACE = "Namespace"
+"""Member of OWNER: the namespace of metrics that the job writes to files."""
 MAX_FAILURE = 1024
 """Maximum characters of a FailureReason."""
 
@@ -134,6 +136,10 @@ class Kind(ABC):
         """Returns the kind and id of a job's owner, the subject that is reconciled whenever the job makes progress."""
         owner = request.get(OWNER)
         return (owner["Kind"], owner["Id"]) if owner else None
+
+    def file_namespace(self, request: dict[str, Any]) -> str:
+        """Returns CloudWatch's namespace for metrics that the job writes to files, "" if they are not published."""
+        return str((request.get(OWNER) or {}).get(NAMESPACE, ""))
 
     def arn(self, region: str, account: str, name: str) -> str:
         return sagemaker_arn(region, account, self.resource, name)

@@ -26,6 +26,9 @@ from sagewright.model.jobs.brief import (
 from sagewright.model.jobs.state_machines import PROCESSING
 
 CONFIG, ROOT, NOTE = "config", "processing", "output/message"
+METRIC_FILES = "output/metrics/cloudwatch"
+"""Folder of metrics that a monitor's program leaves. Source: AWS's developer guide, "CloudWatch metrics for bring your own
+containers"."""
 DIRECTORIES = (CONFIG, ROOT, "output")
 ONLY_GROUP = "homogeneousCluster"
 
@@ -56,6 +59,7 @@ class ProcessingKind(Kind):
         queries = [_query(number, one) for number, one in enumerate(given) if "DatasetDefinition" in one]
         outputs += [Output(place=query.result, uri=query.uri) for query in queries]
         plan = {QUERY_PLAN: [asdict(query) for query in queries]} if queries else {}
+        measured = [METRIC_FILES] if self.file_namespace(request) else []
         return Brief(
             kind=self.name,
             name=job.name,
@@ -70,13 +74,14 @@ class ProcessingKind(Kind):
             resources=f"{CONFIG}/resourceconfig.json",
             environment=request.get("Environment") or {},
             documents={f"{CONFIG}/processingjobconfig.json": _config(job, request)} | plan,
-            directories=[*DIRECTORIES, *(output.place for output in outputs)],
+            directories=[*DIRECTORIES, *measured, *(output.place for output in outputs)],
             inputs=[_input(one) for one in given if "S3Input" in one],
             queries=queries,
             outputs=outputs,
             isolated=bool((request.get("NetworkConfig") or {}).get("EnableNetworkIsolation")),
             volume_gb=cluster["VolumeSizeInGB"],
             note=NOTE,
+            metric_files="".join(measured),
             kms_key=(request.get("ProcessingOutputConfig") or {}).get("KmsKeyId") or "",
         )
 

@@ -79,6 +79,7 @@ _PROGRAMS = {
     "sagemaker-spark-processing": "spark",
     "sagemaker-clarify-processing": "clarify",
     "sagemaker-model-monitor-analyzer": "clarify",
+    "sagemaker-model-monitor-groundtruth-merger": "clarify",
 }
 """Images of AWS's processing programs that run here, and their recipes."""
 _OTHERS = (

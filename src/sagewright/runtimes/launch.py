@@ -38,6 +38,8 @@ _QUERIES_FIRST = ("python", "-m", "sagewright.toolkit", "query")
 _PROCESSING_PROGRAMS = {
     "sagemaker-spark-processing": ("smspark-submit",),
     "sagemaker-clarify-processing": ("python", "-m", "sagewright.clarify"),
+    "sagemaker-model-monitor-analyzer": ("python", "-m", "sagewright.monitor"),
+    "sagemaker-model-monitor-groundtruth-merger": ("python", "-m", "sagewright.monitor"),
 }
 """The program of an image of AWS's for processing jobs, where the request names none."""
 EXPLAINER = ("python", "-m", "sagewright.clarify", "serve")

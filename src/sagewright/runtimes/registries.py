@@ -76,7 +76,8 @@ _REPOSITORIES = """
     sagemaker-base-python sagemaker-base-python-310 sagemaker-chainer sagemaker-clarify-processing
     sagemaker-data-science sagemaker-data-science-310 sagemaker-data-wrangler-container sagemaker-debugger-rules
     sagemaker-distribution-prod sagemaker-geospatial-v1-0 sagemaker-inference-mxnet sagemaker-inference-pytorch
-    sagemaker-inference-tensorflow sagemaker-inspect-ai sagemaker-model-monitor-analyzer sagemaker-mxnet
+    sagemaker-inference-tensorflow sagemaker-inspect-ai sagemaker-model-monitor-analyzer
+    sagemaker-model-monitor-groundtruth-merger sagemaker-mxnet
     sagemaker-mxnet-eia sagemaker-mxnet-serving sagemaker-mxnet-serving-eia sagemaker-neo-mxnet
     sagemaker-neo-pytorch sagemaker-neo-tensorflow sagemaker-pytorch sagemaker-rl-coach-container
     sagemaker-rl-mxnet sagemaker-rl-ray-container sagemaker-rl-tensorflow sagemaker-rl-vw-container

@@ -30,6 +30,8 @@ from sagewright.engine.jobs.reconciler import JobReconciler
 from sagewright.engine.jobs.reservations import Reservations
 from sagewright.engine.jobs.teardown import Teardown
 from sagewright.engine.jobs.warmpools import WarmPools
+from sagewright.engine.model_monitors.executions import ExecutionReconciler
+from sagewright.engine.model_monitors.schedules import ScheduleReconciler
 from sagewright.engine.monitoring.alarms import AlarmReconciler, alarmed
 from sagewright.engine.monitoring.autoscaling import AutoscalingReconciler
 from sagewright.engine.pipelines.reconciler import PipelineReconciler
@@ -62,6 +64,8 @@ SENDERS = 8
 """Threads that deliver to targets of rules: a slow target can occupy one for several seconds."""
 TUNERS = 4
 """Threads that reconcile tuning jobs, each of which can wait for its searcher; pipelines have the same number."""
+MONITORS = 2
+"""Threads that start monitoring executions: each looks for an hour's objects many times, in another S3 perhaps."""
 FILES = 65536
 """Open files that suffice for the maximum number of connections in the settings."""
 
@@ -128,6 +132,8 @@ def add_event_reconcilers(
     engine.add(DeliveryReconciler(dependencies), own_threads=SENDERS)
     engine.add(DeploymentReconciler(dependencies))
     engine.add(ShadowTestReconciler(dependencies))
+    engine.add(ScheduleReconciler(dependencies))
+    engine.add(ExecutionReconciler(dependencies), own_threads=MONITORS)
     engine.add(TemporaryEndpointReconciler(dependencies))
     engine.add(MessageMoveReconciler(dependencies))
     engine.add(FunctionInvocationReconciler(dependencies))

@@ -8,14 +8,14 @@ from datetime import UTC, datetime, timedelta
 STATUSES = {
     "ok": (
         "Completed", "Succeeded", "InService", "Approved", "Cached", "OK", "Active", "ACTIVE", "ENABLED", "Enabled", "Created",
-        "Ready", "CREATE_COMPLETE", "Available",
+        "Ready", "CREATE_COMPLETE", "Available", "Scheduled",
     ),
     "run": (
         "InProgress", "Executing", "Updating", "Creating", "Starting", "Stopping", "Downloading", "Training", "Uploading",
         "RollingBack", "SystemUpdating", "Deleting", "Launching", "Pending…",
     ),
     "fail": ("Failed", "ALARM", "UpdateRollbackFailed", "CreateFailed", "CREATE_FAILED", "OutOfService"),
-    "attn": ("PendingManualApproval", "Interrupted"),
+    "attn": ("PendingManualApproval", "Interrupted", "CompletedWithViolations"),
     "idle": (
         "Stopped", "Rejected", "Skipped", "EarlyStopped", "Archived", "DISABLED", "Disabled", "Inactive", "Deleted", "Cancelled",
     ),
@@ -28,7 +28,7 @@ WORDS = {
     "EarlyStopped": "Stopped early", "OK": "Quiet", "ALARM": "In alarm", "INSUFFICIENT_DATA": "No data yet",
     "RollingBack": "Rolling back", "OutOfService": "Out of service", "SystemUpdating": "Updating",
     "UpdateRollbackFailed": "Rollback failed", "ENABLED": "Enabled", "DISABLED": "Disabled", "ACTIVE": "Active",
-    "NotStarted": "Not started",
+    "NotStarted": "Not started", "CompletedWithViolations": "With violations",
 }  # fmt: skip
 NONE = "–"
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from sagewright.clarify.analyzer import drift
-from sagewright.clarify.analyzer.job import Job
+from sagewright.clarify.analyzer.job import ClarifyJob
 
 
 def analysis(value, shap=None, name="DPPL"):
@@ -24,7 +24,7 @@ def analysis(value, shap=None, name="DPPL"):
 @pytest.fixture
 def job(tmp_path):
     (tmp_path / "out").mkdir()
-    return Job(tmp_path, "arn", "job", tmp_path, tmp_path, tmp_path / "out", "", "algo-1", ("algo-1",))
+    return ClarifyJob(tmp_path, "arn", "job", tmp_path, tmp_path, tmp_path / "out", "", "algo-1", ("algo-1",))
 
 
 def violations(job, current, baseline):

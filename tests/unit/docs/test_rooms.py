@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 import tomllib
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[3]
 SOURCES = ROOT / "src/sagewright"
 ROOMS = {path.parent.name for path in SOURCES.glob("*/__init__.py")}
-IN_JOBS = {"toolkit", "algorithms", "serving"}
+IN_JOBS = {"toolkit", "algorithms", "serving", "clarify", "monitor"}
 MAY_IMPORT: dict[str, set[str]] = {
     "agent": {"runtimes", "sandbox", "jobfiles", "upstream", "model"} | IN_JOBS,
     "sandbox": {"jobfiles", "model"},
@@ -24,6 +25,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "toolkit": {"algorithms", "serving"},
     "algorithms": {"toolkit", "serving"},
     "serving": set(),
+    "clarify": {"toolkit", "algorithms", "serving"},
+    "monitor": set(),
 }
 """The rooms beside the layers, and two among them."""
 
@@ -36,7 +39,7 @@ def _contracts() -> list[dict[str, Any]]:
 
 
 def _rooms(names: list[str]) -> set[str]:
-    return {part.strip().removeprefix("sagewright.") for name in names for part in name.split(":")}
+    return {part.strip().removeprefix("sagewright.") for name in names for part in re.split("[:|]", name)}
 
 
 def _layers(container: str = "sagewright") -> set[str]:

@@ -11,6 +11,7 @@ from sagewright.agent.outputs.archives import DeliveryContext
 from sagewright.agent.outputs.checkpoints import CheckpointMirror
 from sagewright.agent.outputs.delivery import OutputDelivery
 from sagewright.agent.process.process import GONE, Exit
+from sagewright.agent.reports.metric_files import report_metric_files
 from sagewright.agent.stages.context import HostContext
 from sagewright.model.jobs.brief import Desired, EndCause
 
@@ -51,6 +52,8 @@ class Ending:
             "cause": ended.cause,
             "failure": self._context.ml.failure(),
         } | self._note()
+        if self._context.host.brief.metric_files and (ended.cause, ended.code) == (EndCause.EXIT, 0):
+            report_metric_files(self._context.ml, self._context.host.brief.metric_files, self._reporter)
         try:
             self.checkpoints.finish()
             self._outputs.bring(ended, exited)

@@ -148,9 +148,12 @@ def _lines(body: bytes) -> tuple[list[str], list[int]]:
         if not line.strip():
             continue
         found = _read(line)
-        if not isinstance(found, Mapping) or not isinstance(found.get("source"), str):
+        source = found.get("source") if isinstance(found, Mapping) else None
+        if isinstance(source, list) and len(source) == 1:  # as Clarify's templates write a record of one feature
+            source = source[0]
+        if not isinstance(source, str):
             raise UserError('each line of the request must be {"source": text}')
-        texts.append(found["source"])
+        texts.append(source)
         most.append(_most(found.get("k", 1)))
     return texts, most
 

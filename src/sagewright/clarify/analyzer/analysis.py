@@ -8,12 +8,12 @@ import json
 import logging
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from sagewright.clarify.analyzer import drift, shares
-from sagewright.clarify.analyzer.job import Job
+from sagewright.clarify.analyzer.job import ClarifyJob
 from sagewright.clarify.analyzer.model import AnalysedModel
 from sagewright.clarify.analyzer.settings import bias_settings
 from sagewright.clarify.configuration import analysis as configuration
@@ -24,20 +24,19 @@ from sagewright.clarify.errors import CustomerError
 from sagewright.clarify.prediction.captured import is_captured, load_captured
 from sagewright.clarify.tables import Section
 
+if TYPE_CHECKING:
+    from sagewright.clarify.report.local import LocalValues
+
 VERSION = "1.0"
 
 
-def analyse(job: Job) -> None:
+def analyse(job: ClarifyJob) -> None:
     """Runs the analysis of a job and writes its results below its output. Raises ClarifyError."""
     config = configuration.load(job.config)
     logging.info("Running Python / Pandas based analyzer.")
     logging.info("Dataset type: %s uri: %s", config.dataset_type, job.data)
     job.output.mkdir(parents=True, exist_ok=True)
-    if config.dataset_type == "application/x-image":
-        raise CustomerError("Explanations of images are not built yet.")
-    if "time_series_data_config" in config.document:
-        raise CustomerError("Explanations of time series are not built yet.")
-    analysis, local = _analyse_table(job, config)
+    analysis, local = _analysed(job, config)
     if not job.is_leader:
         return
     text = json.dumps(analysis, indent=4, ensure_ascii=False, allow_nan=False)
@@ -48,7 +47,19 @@ def analyse(job: Job) -> None:
         _report(job, config, analysis, local)
 
 
-def _analyse_table(job: Job, config: AnalysisConfig) -> tuple[Section, Any]:
+def _analysed(job: ClarifyJob, config: AnalysisConfig) -> tuple[Section, LocalValues | None]:
+    if config.dataset_type == "application/x-image":
+        from sagewright.clarify.analyzer.pictures import analyse_pictures
+
+        return analyse_pictures(job, config)
+    if "time_series_data_config" in config.document:
+        from sagewright.clarify.analyzer.series import analyse_series
+
+        return analyse_series(job, config), None
+    return _analyse_table(job, config)
+
+
+def _analyse_table(job: ClarifyJob, config: AnalysisConfig) -> tuple[Section, LocalValues | None]:
     dataset = _load(job, config)
     analysis: Section = {"version": VERSION}
     with _model(config, job) as model:
@@ -72,7 +83,7 @@ def _analyse_table(job: Job, config: AnalysisConfig) -> tuple[Section, Any]:
     return analysis, local
 
 
-def _load(job: Job, config: AnalysisConfig) -> Dataset:
+def _load(job: ClarifyJob, config: AnalysisConfig) -> Dataset:
     logging.info("Loading dataset...")
     start = time.monotonic()
     paths = datasets.find(config, job.data)
@@ -84,7 +95,7 @@ def _load(job: Job, config: AnalysisConfig) -> Dataset:
 
 
 @contextlib.contextmanager
-def _model(config: AnalysisConfig, job: Job) -> Iterator[AnalysedModel | None]:
+def _model(config: AnalysisConfig, job: ClarifyJob) -> Iterator[AnalysedModel | None]:
     if not config.needs_predictions:
         yield None
         return
@@ -92,7 +103,7 @@ def _model(config: AnalysisConfig, job: Job) -> Iterator[AnalysedModel | None]:
         yield model
 
 
-def _share_endpoint(job: Job, model: AnalysedModel) -> None:
+def _share_endpoint(job: ClarifyJob, model: AnalysedModel) -> None:
     """Has the leader start the endpoint for all hosts."""
     if job.is_leader:
         model.start()
@@ -108,7 +119,8 @@ def _post_training(config: AnalysisConfig, dataset: Dataset, model: AnalysedMode
     if dataset.predicted_label:
         predicted = dataset.table[dataset.predicted_label]
     else:
-        assert model is not None  # the rules of the configuration demand a predictor
+        if model is None:
+            raise CustomerError("The captured records have no predictions: the endpoint must capture its output.")
         model.start()
         logging.info("Getting predictions from the endpoint")
         if not model.predictor.label_headers and model.predictor.label is None:
@@ -133,7 +145,7 @@ def _as_labels(predicted: pd.Series, label: pd.Series) -> pd.Series:
     return predicted
 
 
-def _report(job: Job, config: AnalysisConfig, analysis: Section, local: Any) -> None:
+def _report(job: ClarifyJob, config: AnalysisConfig, analysis: Section, local: LocalValues | None) -> None:
     from sagewright.clarify.report import write
 
     start = time.monotonic()

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sagewright.clarify.analyzer.job import Job
+from sagewright.clarify.analyzer.job import ClarifyJob
 from sagewright.clarify.errors import CustomerError
 from sagewright.clarify.tables import Section
 
@@ -33,7 +33,7 @@ STAGES = {"pre_training_bias_metrics": "Pre-training", "post_training_bias_metri
 MAX_CONSTRAINTS_BYTES = 64 << 20
 
 
-def check(job: Job, analysis: Section, environment: Mapping[str, str] = os.environ) -> None:
+def check(job: ClarifyJob, analysis: Section, environment: Mapping[str, str] = os.environ) -> None:
     """Writes constraint_violations.json if the job has a baseline, and the metrics if it is a monitor's. Raises CustomerError."""
     if PUBLISH in environment and environment[PUBLISH].lower() == "enabled":
         _write_metrics(job, analysis, environment)
@@ -130,7 +130,7 @@ def _gain(values: list[float]) -> float:
     return sum(value / math.log2(rank + 2) for rank, value in enumerate(values))
 
 
-def _write_metrics(job: Job, analysis: Section, environment: Mapping[str, str]) -> None:
+def _write_metrics(job: ClarifyJob, analysis: Section, environment: Mapping[str, str]) -> None:
     shared = [
         {"Name": name, "Value": environment[variable]}
         for name, variable in (("Endpoint", ENDPOINT), ("MonitoringSchedule", SCHEDULE))

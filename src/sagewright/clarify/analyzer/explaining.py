@@ -10,31 +10,31 @@ import numpy as np
 import pandas as pd
 
 from sagewright.clarify.analyzer import shares
-from sagewright.clarify.analyzer.job import Job
+from sagewright.clarify.analyzer.baseline import find_baseline
+from sagewright.clarify.analyzer.job import ClarifyJob
 from sagewright.clarify.analyzer.model import AnalysedModel
 from sagewright.clarify.analyzer.settings import pdp_settings, shap_settings
+from sagewright.clarify.analyzer.texts import explain_texts
 from sagewright.clarify.configuration.analysis import AnalysisConfig
-from sagewright.clarify.configuration.methods import ShapSettings
 from sagewright.clarify.data.dataset import Dataset
-from sagewright.clarify.data.files import download
-from sagewright.clarify.data.jsonfiles import compile_expression
-from sagewright.clarify.data.tabular import read_csv, read_parquet
 from sagewright.clarify.report.local import LocalValues
 from sagewright.clarify.shap import output
-from sagewright.clarify.shap.baselines import computed_baseline, given_baseline, like
 from sagewright.clarify.shap.explanation import explain, scores_of
 from sagewright.clarify.tables import Attributions, Model, Section
 
 
 def explain_table(
-    job: Job, config: AnalysisConfig, dataset: Dataset, model: AnalysedModel
+    job: ClarifyJob, config: AnalysisConfig, dataset: Dataset, model: AnalysedModel
 ) -> tuple[Section, LocalValues | None]:
     """Returns the section `explanations`, {} on hosts that do not lead, and the values of rows for the report. Raises
     ClarifyError."""
     explanations: Section = {}
     found, local = None, None
     artefact = model.artefact() if _may_evaluate(config) else None
-    if "shap" in config.methods:
+    if config.methods.get("shap", {}).get("text_config"):
+        if job.is_leader:
+            explanations["kernel_shap"] = explain_texts(job, config, dataset, model)
+    elif "shap" in config.methods:
         settings = shap_settings(config, dataset)
         found, baseline = _shap(job, config, dataset, model.scores, artefact)
         if found is not None:
@@ -55,11 +55,11 @@ def _may_evaluate(config: AnalysisConfig) -> bool:
 
 
 def _shap(
-    job: Job, config: AnalysisConfig, dataset: Dataset, model: Model, artefact: Any
+    job: ClarifyJob, config: AnalysisConfig, dataset: Dataset, model: Model, artefact: Any
 ) -> tuple[Attributions | None, pd.DataFrame]:
     """Explains this host's rows. Returns the values of all rows on the leader, None on the others; and the baseline."""
     settings = shap_settings(config, dataset)
-    baseline = _baseline(config, dataset, settings)
+    baseline = find_baseline(config, dataset.inputs, settings)
     inputs = dataset.inputs
     positions = shares.share(job, len(inputs))
     own = inputs.iloc[positions.start : positions.stop]
@@ -72,12 +72,12 @@ def _shap(
     return _together(job, found), baseline
 
 
-def _part(job: Job) -> int | None:
+def _part(job: ClarifyJob) -> int | None:
     """Returns the number of this host's part of out.csv, None if one host writes it whole."""
     return job.hosts.index(job.current_host) if len(job.hosts) > 1 else None
 
 
-def _together(job: Job, found: Attributions | None) -> Attributions | None:
+def _together(job: ClarifyJob, found: Attributions | None) -> Attributions | None:
     """Returns the values of all hosts' rows on the leader, None on the others."""
     arrays = {}
     if found is not None:
@@ -94,34 +94,6 @@ def _together(job: Job, found: Attributions | None) -> Attributions | None:
         predictions=np.concatenate([one["predictions"] for one in collected]),
         errors=np.concatenate(errors) if len(errors) == len(collected) else None,
     )
-
-
-def _baseline(config: AnalysisConfig, dataset: Dataset, settings: ShapSettings) -> pd.DataFrame:
-    inputs, given = dataset.inputs, settings.baseline
-    if given is None:
-        return computed_baseline(inputs, settings.num_clusters, settings.seed)
-    if isinstance(given, str):
-        return _baseline_file(config, given, inputs)
-    if config.features:  # rows in the form of the data set's records
-        expression = compile_expression(config.features, "features")
-        rows = [given] if isinstance(given, dict) else given
-        found = [expression.search(row) if isinstance(row, dict) else row for row in rows]
-        if isinstance(given, dict) and len(found) == 1 and found[0] and isinstance(found[0][0], list):
-            found = found[0]
-        given = [row if one is None else one for row, one in zip(rows, found, strict=False)] if found else rows
-    return given_baseline(given, inputs)
-
-
-def _baseline_file(config: AnalysisConfig, uri: str, inputs: pd.DataFrame) -> pd.DataFrame:
-    paths = download(uri)
-    if config.dataset_type == "application/x-parquet" and not paths[0].suffix.startswith(".csv"):
-        return like(read_parquet(paths, ()), inputs)
-    if paths[0].suffix in {".json", ".jsonl", ".jsonlines"} and config.features:
-        from sagewright.clarify.data.jsonfiles import Expressions, read_json, read_json_lines
-
-        reader = read_json if config.dataset_type == "application/json" else read_json_lines
-        return like(reader(paths, (), Expressions(config.features)), inputs)
-    return like(read_csv(paths, ()), inputs)
 
 
 def _pdp(

@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 CONFIG_INPUT, DATA_INPUT = "analysis_config", "dataset"
+MONITORED_DATA = "dataset_source"
+"""Variable of a monitor's job: the folder below which its captured records are, of several inputs."""
 ROOT_VARIABLE = "SAGEWRIGHT_ML_ROOT"
 
 
 @dataclass(frozen=True)
-class Job:
+class ClarifyJob:
     """`output_uri`: where the files below `output` go in S3, "" if unknown. `hosts`: sorted, the first is the leader."""
 
     root: Path
@@ -35,7 +37,7 @@ class Job:
         return self.current_host == self.hosts[0]
 
     @classmethod
-    def read(cls, environment: Mapping[str, str] = os.environ) -> Job:
+    def read(cls, environment: Mapping[str, str] = os.environ) -> ClarifyJob:
         """Reads /opt/ml/config; paths are the defaults where a file or an input is missing."""
         root = Path(environment.get(ROOT_VARIABLE, "/opt/ml"))
         described = _json(root / "config" / "processingjobconfig.json")
@@ -47,7 +49,13 @@ class Job:
             for one in described.get("ProcessingInputs") or ()
         }
         config = inputs.pop(CONFIG_INPUT, None) or root / "processing" / "input" / "config"
-        data = inputs.get(DATA_INPUT) or next(iter(inputs.values()), None) or root / "processing" / "input" / "data"
+        monitored = _local(root, environment.get(MONITORED_DATA))
+        data = (
+            monitored
+            or inputs.get(DATA_INPUT)
+            or next(iter(inputs.values()), None)
+            or root / "processing" / "input" / "data"
+        )
         output, uri = _output(root, described)
         return cls(
             root=root,

@@ -33,7 +33,7 @@ class AnalysedModel:
         self._config, self._job_arn = config, job_arn
         self._stack = contextlib.ExitStack()
         self._endpoint: EndpointModel | None = None
-        self.endpoint_name = self.predictor.endpoint_name
+        self.endpoint_name, self._serving = self.predictor.endpoint_name, False
 
     def __enter__(self) -> AnalysedModel:
         return self
@@ -49,16 +49,23 @@ class AnalysedModel:
                 round(seconds),
             )
 
-    def start(self) -> EndpointModel:
-        """Returns the endpoint, in service. Raises CustomerError."""
-        if self._endpoint is None:
+    def serve(self) -> str:
+        """Returns the name of the endpoint, in service. Raises CustomerError."""
+        if not self._serving:
             self.endpoint_name = self._stack.enter_context(endpoint_for(self.predictor, self._job_arn))
+            self._serving = True
+        return self.endpoint_name
+
+    def start(self) -> EndpointModel:
+        """Returns the endpoint as a model of tables. Raises CustomerError."""
+        if self._endpoint is None:
+            self.serve()
             self._endpoint = EndpointModel(self.endpoint_name, self.predictor, _content_type(self._config))
         return self._endpoint
 
     def use(self, endpoint_name: str) -> None:
         """Uses an endpoint that another host of the job has started."""
-        self.endpoint_name = endpoint_name
+        self.endpoint_name, self._serving = endpoint_name, True
         self._endpoint = EndpointModel(endpoint_name, self.predictor, _content_type(self._config))
 
     def scores(self, rows: pd.DataFrame) -> Array:
@@ -68,19 +75,25 @@ class AnalysedModel:
         return self.start().labels(rows, self._config.probability_threshold)
 
     def artefact(self) -> Any | None:
-        """Returns the model's artefact if it is one of a built-in algorithm whose answers it gives; else None."""
+        """Returns the model's artefact if it is one of a built-in algorithm whose answers it gives; else None.
+
+        The endpoint comes first: its container has read the artefact, which may be damaged so that a library ends its process.
+        """
+        self.start()
         container = _container(self.predictor)
         if container is None:
             return None
         environment = container.get("Environment") or {}
         if _OWN_PROGRAM in environment or any(name in environment for name in _OTHER_ANSWERS):
             return None
-        from sagewright.clarify.artefacts import open_artefact
+        from sagewright.clarify.artefacts.artefact import open_artefact
 
         with tempfile.TemporaryDirectory(prefix="clarify-model-") as folder:
-            if not _fetch(container["ModelDataUrl"], Path(folder)):
+            contents = Path(folder) / "model"
+            contents.mkdir()
+            if not _fetch(container["ModelDataUrl"], Path(folder) / "model.tar.gz", contents):
                 return None
-            artefact = open_artefact(container["Image"], Path(folder))
+            artefact = open_artefact(container["Image"], contents)
         return artefact if artefact is not None and _answers_scores(container["Image"], self.predictor) else None
 
 
@@ -130,12 +143,11 @@ def _container(predictor: Predictor) -> dict[str, Any] | None:
     return container if not several and container.get("ModelDataUrl") else None
 
 
-def _fetch(uri: str, folder: Path) -> bool:
-    """Downloads and unpacks an archive; False if the role may not read it, or it is no archive."""
+def _fetch(uri: str, archive: Path, folder: Path) -> bool:
+    """Downloads an archive and unpacks it into `folder`; False if the role may not read it, or it is no archive."""
     import boto3
     from botocore.exceptions import ClientError
 
-    archive = folder / "model.tar.gz"
     bucket, key = parse_uri(uri)
     try:
         boto3.client("s3").download_file(bucket, key, str(archive))

@@ -11,7 +11,7 @@ import sys
 import warnings
 from types import FrameType
 
-from sagewright.clarify.analyzer.job import Job
+from sagewright.clarify.analyzer.job import ClarifyJob
 from sagewright.clarify.errors import ClarifyError, CustomerError
 
 COMPLETED = "Completed: SageMaker XAI Analyzer ran successfully"
@@ -29,7 +29,7 @@ def main() -> int:
         logging.getLogger(name).setLevel(logging.WARNING)
     warnings.simplefilter("ignore")  # of libraries; what matters to the owner is logged here
     signal.signal(signal.SIGTERM, _stop)
-    job = Job.read()
+    job = ClarifyJob.read()
     logging.info("Starting SageMaker Clarify Processing job")
     logging.info("Analysis config path: %s", job.config)
     logging.info("Analysis result path: %s", job.output)
@@ -57,7 +57,7 @@ def main() -> int:
     return 0
 
 
-def _end(job: Job, message: str) -> int:
+def _end(job: ClarifyJob, message: str) -> int:
     message = message[:MAX_MESSAGE]
     logging.error("exit_message: %s", message)
     job.say(message)

@@ -11,7 +11,7 @@ import numpy as np
 
 from sagewright.algorithms.errors import PlatformError
 from sagewright.algorithms.rendezvous import Limits, gather
-from sagewright.clarify.analyzer.job import Job
+from sagewright.clarify.analyzer.job import ClarifyJob
 from sagewright.clarify.errors import CustomerError, InternalError
 from sagewright.clarify.tables import Array
 
@@ -19,18 +19,18 @@ MAX_BYTES = 512 << 20
 """Limit on the values that one host sends to the leader."""
 
 
-def share(job: Job, rows: int) -> range:
+def share(job: ClarifyJob, rows: int) -> range:
     """Returns the positions of the rows that this host explains: consecutive ones, in the order of hosts."""
     index, hosts = job.hosts.index(job.current_host), len(job.hosts)
     return range(rows * index // hosts, rows * (index + 1) // hosts)
 
 
-def agree(job: Job, said: Any) -> Any:
+def agree(job: ClarifyJob, said: Any) -> Any:
     """Returns what the leader said, on every host. Raises InternalError."""
     return _gather(job, said, lambda messages: messages[job.hosts[0]])
 
 
-def collect(job: Job, arrays: Mapping[str, Array]) -> list[dict[str, Array]]:
+def collect(job: ClarifyJob, arrays: Mapping[str, Array]) -> list[dict[str, Array]]:
     """Returns the arrays of all hosts in order on the leader, [] on the others. Raises ClarifyError."""
     packed = io.BytesIO()
     np.savez(packed, **arrays)
@@ -48,7 +48,7 @@ def collect(job: Job, arrays: Mapping[str, Array]) -> list[dict[str, Array]]:
     return [_unpacked(received[host]) for host in job.hosts]
 
 
-def _gather(job: Job, said: Any, answer: Any) -> Any:
+def _gather(job: ClarifyJob, said: Any, answer: Any) -> Any:
     try:
         return gather(
             job.name or "clarify", job.hosts, job.current_host, said, answer, Limits(line_bytes=MAX_BYTES + 1024)

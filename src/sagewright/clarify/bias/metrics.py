@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -20,6 +21,7 @@ from sagewright.clarify.configuration.methods import BiasSettings
 from sagewright.clarify.errors import CustomerError
 from sagewright.clarify.tables import Array, Section
 
+_logger = logging.getLogger(__name__)
 MAX_REPORTS = 10_000
 """Sensitive groups of all facets and segments together."""
 
@@ -28,7 +30,12 @@ def pre_training_bias(table: pd.DataFrame, settings: BiasSettings) -> Section:
     """Metrics of the labels. Raises CustomerError."""
     label = _label(table, settings)
     positive = label_rows(label)
-    outcomes = _Outcomes(rows := positive.rows(), rows)
+    rows = positive.rows()
+    if not rows.any():
+        _logger.warning(
+            "No label of column %s is positive: it is %s; %s", label.name, label.kind, _positive_means(label)
+        )
+    outcomes = _Outcomes(rows, rows)
     return _section(table, settings, positive, outcomes, settings.pre_training)
 
 
@@ -76,9 +83,15 @@ def _accepted(label: Typed, predicted: Typed) -> NDArray[np.bool_]:
     if not rows.any():
         raise CustomerError(
             "No Label values are present in the predicted Label Column, Positive Predicted Index Series contains all False values. "
-            f"Label '{label.name}' is {label.kind}; positive: {', '.join(map(str, label.values))}"
+            f"Label '{label.name}' is {label.kind}; {_positive_means(label)}"
         )
     return rows
+
+
+def _positive_means(label: Typed) -> str:
+    if label.kind is ColumnKind.CATEGORICAL:
+        return f"positive are the values {', '.join(map(str, label.values))}"
+    return f"at least 5 % of its values differ, so positive is what lies above the threshold {label.values[0]}"
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from sagewright.clarify.configuration.methods import (
     AsymmetricSettings,
     ReportSettings,
 )
+from sagewright.clarify.configuration.monitored import CAPTURED, completed
 from sagewright.clarify.configuration.schema import CASELESS, SCHEMA
 from sagewright.clarify.errors import CustomerError
 from sagewright.clarify.tables import Value
@@ -76,16 +77,16 @@ class AnalysisConfig:
     def needs_predictions(self) -> bool:
         """True if some method evaluates the model."""
         explains = any(name in self.methods for name in ("shap", "pdp", "asymmetric_shapley_value"))
-        return explains or (bool(self.post_training) and not self.has_predictions)
+        return explains or (bool(self.post_training) and not self.has_predictions and self.dataset_type != CAPTURED)
 
     @property
     def has_predictions(self) -> bool:
-        """True if the data contain predicted labels."""
+        """True if a column or a file has predicted labels; captured records may have them too."""
         return self.predicted_label is not None or "predicted_label_dataset_uri" in self.document
 
 
 def load(path: Path, environment: Mapping[str, str] = os.environ) -> AnalysisConfig:
-    """Reads a file. A check step names the model in the environment. Raises CustomerError."""
+    """Reads a file. A check step names the model in the environment, a monitor more than that. Raises CustomerError."""
     try:
         with path.open("rb") as stream:
             text = stream.read(MAX_CONFIG_BYTES + 1)
@@ -103,7 +104,7 @@ def load(path: Path, environment: Mapping[str, str] = os.environ) -> AnalysisCon
     predictor = document.get("predictor") if isinstance(document, dict) else None
     if environment.get(MODEL_VARIABLE) and isinstance(predictor, dict) and not predictor.get("endpoint_name"):
         predictor.setdefault("model_name", environment[MODEL_VARIABLE])
-    return read(document)
+    return read(completed(document, environment))
 
 
 def read(document: Any) -> AnalysisConfig:

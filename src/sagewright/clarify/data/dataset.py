@@ -11,7 +11,7 @@ import pandas as pd
 
 from sagewright.clarify.configuration.analysis import AnalysisConfig, Column
 from sagewright.clarify.data.files import download, files_below
-from sagewright.clarify.data.jsonfiles import Expressions, read_json, read_json_lines
+from sagewright.clarify.data.jsonfiles import RecordExpressions, read_json, read_json_lines
 from sagewright.clarify.data.tabular import read_csv, read_parquet
 from sagewright.clarify.errors import CustomerError
 
@@ -82,7 +82,7 @@ def load(config: AnalysisConfig, paths: Sequence[Path]) -> Dataset:
     return Dataset(table, tuple(features), label, predicted, join)
 
 
-def _read(config: AnalysisConfig, paths: Sequence[Path], expressions: Expressions) -> pd.DataFrame:
+def _read(config: AnalysisConfig, paths: Sequence[Path], expressions: RecordExpressions) -> pd.DataFrame:
     if config.dataset_type == "text/csv":
         return read_csv(paths, config.headers)
     if config.dataset_type == "application/x-parquet":
@@ -94,17 +94,17 @@ def _read(config: AnalysisConfig, paths: Sequence[Path], expressions: Expression
     raise CustomerError(f"Data of type {config.dataset_type} are not tables.")
 
 
-def _expressions(config: AnalysisConfig) -> Expressions:
+def _expressions(config: AnalysisConfig) -> RecordExpressions:
     if not config.dataset_type.endswith(("jsonlines", "/json")):
-        return Expressions("")
-    return Expressions(config.features, _text(config.label), _text(config.predicted_label))
+        return RecordExpressions("")
+    return RecordExpressions(config.features, _text(config.label), _text(config.predicted_label))
 
 
 def _text(column: Any) -> str:
     return "" if column is None else str(column)
 
 
-def _labels(config: AnalysisConfig, table: pd.DataFrame, expressions: Expressions) -> tuple[str, str]:
+def _labels(config: AnalysisConfig, table: pd.DataFrame, expressions: RecordExpressions) -> tuple[str, str]:
     """Returns the names of the columns with the labels and the predicted labels, "" for what the data set itself lacks."""
     if expressions.features:  # JSON: labels are the last columns
         names = list(table.columns)

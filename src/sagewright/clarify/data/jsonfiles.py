@@ -15,7 +15,7 @@ from sagewright.clarify.errors import CustomerError
 MAX_DOCUMENT_BYTES = 1 << 30
 
 
-class Expressions(NamedTuple):
+class RecordExpressions(NamedTuple):
     """JMESPath expressions; "" for what the data do not have. `features` gives a list for each record, the others one value."""
 
     features: str
@@ -23,7 +23,7 @@ class Expressions(NamedTuple):
     predicted_label: str = ""
 
 
-def read_json_lines(paths: Sequence[Path], headers: Sequence[str], expressions: Expressions) -> pd.DataFrame:
+def read_json_lines(paths: Sequence[Path], headers: Sequence[str], expressions: RecordExpressions) -> pd.DataFrame:
     """Reads files of one record a line. The columns: features, label, predicted label. Raises CustomerError."""
     found = _compiled(expressions)
     rows = []
@@ -39,7 +39,7 @@ def read_json_lines(paths: Sequence[Path], headers: Sequence[str], expressions: 
     return _table(rows, headers, expressions)
 
 
-def read_json(paths: Sequence[Path], headers: Sequence[str], expressions: Expressions) -> pd.DataFrame:
+def read_json(paths: Sequence[Path], headers: Sequence[str], expressions: RecordExpressions) -> pd.DataFrame:
     """Reads files of one document each: the expression of the features finds a list of lists, the others a list of values. Raises
     CustomerError."""
     found = _compiled(expressions)
@@ -80,7 +80,7 @@ def compile_expression(expression: str, purpose: str) -> Any:
         raise CustomerError(f"'{purpose}' is not a valid JMESPath expression: {str(error)[:300]}") from None
 
 
-def _compiled(expressions: Expressions) -> Mapping[str, Any]:
+def _compiled(expressions: RecordExpressions) -> Mapping[str, Any]:
     return {name: compile_expression(text, name) for name, text in expressions._asdict().items() if text}
 
 
@@ -98,7 +98,7 @@ def _parsed(text: bytes, place: str) -> Any:
         raise CustomerError(f"{place} is not valid JSON: {str(error)[:300]}") from None
 
 
-def _table(rows: list[list[Any]], headers: Sequence[str], expressions: Expressions) -> pd.DataFrame:
+def _table(rows: list[list[Any]], headers: Sequence[str], expressions: RecordExpressions) -> pd.DataFrame:
     if not rows:
         raise CustomerError("The data set has no rows.")
     width = len(rows[0])
@@ -117,7 +117,7 @@ def _table(rows: list[list[Any]], headers: Sequence[str], expressions: Expressio
     return pd.DataFrame(rows, columns=names)
 
 
-def default_headers(width: int, expressions: Expressions) -> list[str]:
+def default_headers(width: int, expressions: RecordExpressions) -> list[str]:
     """Returns column_0, column_1 … for the features, and `label` and `predicted_label`."""
     others = [name for name in ("label", "predicted_label") if getattr(expressions, name)]
     return [*(f"column_{index}" for index in range(width - len(others))), *others]

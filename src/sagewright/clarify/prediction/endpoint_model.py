@@ -15,14 +15,13 @@ import pandas as pd
 from sagewright.clarify.configuration.analysis import Predictor
 from sagewright.clarify.errors import CustomerError
 from sagewright.clarify.prediction.answers import AnswerForm, Answers, WrongAnswer, predicted_labels
+from sagewright.clarify.prediction.endpoint_client import MAX_PAYLOAD_BYTES, THREADS, ContainerRefused, EndpointClient
 from sagewright.clarify.prediction.requests import RequestForm
 from sagewright.clarify.tables import Array
 
-MAX_PAYLOAD_BYTES = 6 << 20
 FIRST_BATCH, MAX_BATCH = 512, 65_536
 QUICK_S = 2.0
 """A batch that was answered within this time lets the next be twice as large: requests end after 60 s."""
-THREADS = 4
 ENCODED_ROWS = 50_000
 
 
@@ -41,6 +40,7 @@ class EndpointModel:
         self._accept = predictor.accept_type or (
             self._form.content_type if self._form.content_type != "application/x-npy" else "application/json"
         )
+        self._client = EndpointClient(endpoint, predictor, self._form.content_type, self._accept)
         self._answers = AnswerForm(predictor, self._accept)
         self._batch = self._form.most_records or FIRST_BATCH
         self._lock = threading.Lock()
@@ -111,7 +111,7 @@ class EndpointModel:
         if len(records) == 1 or self._batch > 1:
             try:
                 return [self._call(records)]
-            except (_ModelRefused, WrongAnswer) as error:
+            except (ContainerRefused, WrongAnswer) as error:
                 if len(records) == 1:
                     raise
                 with self._lock:
@@ -122,7 +122,7 @@ class EndpointModel:
 
     def _call(self, records: Sequence[str]) -> Answers:
         start = time.monotonic()
-        body = self._invoke(self._form.body(records))
+        body = self._client.invoke(self._form.body(records))
         answers = self._answers.parse(body, len(records))
         with self._lock:
             self.requests += 1
@@ -130,27 +130,3 @@ class EndpointModel:
             if quick and self._form.most_records is None and 1 < self._batch == len(records):
                 self._batch = min(self._batch * 2, MAX_BATCH)
         return answers
-
-    def _invoke(self, body: bytes) -> bytes:
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        more = {"CustomAttributes": self._predictor.custom_attributes, "TargetModel": self._predictor.target_model}
-        try:
-            answer = self._client.invoke_endpoint(
-                EndpointName=self._endpoint,
-                ContentType=self._form.content_type,
-                Accept=self._accept,
-                Body=body,
-                **{name: value for name, value in more.items() if value},
-            )
-            return bytes(answer["Body"].read())
-        except ClientError as error:
-            if error.response.get("Error", {}).get("Code") == "ModelError":
-                raise _ModelRefused(f"The model refused a request: {str(error)[:1000]}") from None
-            raise CustomerError(f"Unable to invoke the endpoint {self._endpoint}: {str(error)[:1000]}") from None
-        except BotoCoreError as error:
-            raise CustomerError(f"Unable to invoke the endpoint {self._endpoint}: {str(error)[:1000]}") from None
-
-
-class _ModelRefused(CustomerError):
-    """The model's container answered with an error."""

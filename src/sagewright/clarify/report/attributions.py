@@ -113,7 +113,7 @@ def _tokens(label: str, texts: Mapping[str, Mapping[str, Any]]) -> Iterator[Bloc
         yield Chart(
             charts.bars([clean(token, 60) for token, _ in top], [value for _, value in top], "SHAP value"),
             f"Pieces of text of {clean(feature)} with the largest SHAP values",
-            "Bars of the SHAP values of pieces of text; those below 0 lower the prediction. " + _largest(top),
+            "Bars of the aggregated SHAP values of pieces of text. " + _largest(top),
             f'bars(largest({path}, {TOP_TOKENS}), "SHAP value")',
         )
         yield Table(

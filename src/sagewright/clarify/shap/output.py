@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ from sagewright.clarify.errors import CustomerError
 from sagewright.clarify.tables import Array, Attributions, Section
 
 FOLDER = "explanations_shap"
-_ROWS = 4096
+_ROWS, _LEAST = 4096, 1e-99
 
 
 def label_names(headers: Sequence[str], outputs: int) -> list[str]:
@@ -33,7 +34,8 @@ def label_names(headers: Sequence[str], outputs: int) -> list[str]:
 def write_local(found: Attributions, headers: Sequence[str], folder: Path, part: int | None = None) -> Path:
     """Writes the values of all rows to out.csv under `folder`, the job's output, in the order of the rows.
 
-    With `part`, the number of a host, out.csv is a folder and this host writes a file of it.
+    `part`: number of the host, where several write one part each: out.csv is then a folder. Every row has the same length in bytes,
+    so that a reader finds any of them at once.
     """
     names = label_names(headers, found.values.shape[2])
     columns = [f"{feature}_{name}" for name in names for feature in found.features]
@@ -41,10 +43,12 @@ def write_local(found: Attributions, headers: Sequence[str], folder: Path, part:
     if part is not None:
         path.mkdir(exist_ok=True)
         path = path / f"part-{part:05d}.csv"
-    with path.open("w", newline="") as stream:
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        csv.writer(stream, lineterminator="\n").writerow(columns)
         for start in range(0, len(found.values), _ROWS):
-            rows = found.values[start : start + _ROWS].transpose(0, 2, 1).reshape(-1, len(columns))
-            pd.DataFrame(rows, columns=columns).to_csv(stream, index=False, header=start == 0, lineterminator="\n")
+            some = found.values[start : start + _ROWS].transpose(0, 2, 1).reshape(-1, len(columns))
+            some = np.where(np.abs(some) < _LEAST, 0.0, some)  # an exponent of three digits is longer
+            np.savetxt(stream, some, fmt="%+.16e", delimiter=",", newline="\n")
     logging.info("Wrote %d local explanations to: %s", len(found.values), path)
     return path
 

@@ -30,6 +30,8 @@ from sagewright.model.aws.clarify_results import (
 )
 
 WIDTH = 30
+ROUNDING = 1e-12
+"""Share of the largest value below which a value is the rounding of a sum."""
 MAX_ANALYSIS_BYTES = 64 << 20
 
 
@@ -153,6 +155,8 @@ def _waterfall(
     importance: Importance, values: list[tuple[str, float]], inputs: dict[str, str], row: int, top: int
 ) -> None:
     """Prints the way from the expected value to the row's score, the largest contributions first."""
+    least = max((abs(value) for _, value in values), default=0.0) * ROUNDING
+    values = [(feature, value if abs(value) > least else 0.0) for feature, value in values]
     ordered = sorted(values, key=lambda one: -abs(one[1]))
     shown, rest = ordered[:top], sum(value for _, value in ordered[top:])
     total = importance.expected + sum(value for _, value in values)

@@ -50,7 +50,7 @@ class Exited:
 
 @dataclass(frozen=True)
 class HostReport:
-    """`refused`: descriptions of the parts that were rejected."""
+    """`metric_lines`: lines of the job's metric files; `refused`: descriptions of the parts that were rejected."""
 
     seq: int
     at_ms: int
@@ -62,6 +62,7 @@ class HostReport:
     exited: Exited | None = None
     failed: str | None = None
     finished: bool = False
+    metric_lines: list[str] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
 
     @property
@@ -77,7 +78,7 @@ class HostReport:
 
     def essential(self) -> HostReport:
         """Returns only the lines and the end."""
-        return replace(self, metrics=[], usage=[], phase=None, message=None)
+        return replace(self, metrics=[], usage=[], phase=None, message=None, metric_lines=[])
 
 
 def read_report(body: bytes) -> HostReport:
@@ -122,6 +123,7 @@ class _Reading:
             logs=self._logs(),
             metrics=self._metrics(),
             usage=self._usage(),
+            metric_lines=[one for one in self._list("metric_lines") if isinstance(one, str)],
             phase=phase,
             message=None if message is None else _text(message)[:MESSAGE_CHARACTERS] or None,
             exited=exited,

@@ -12,7 +12,7 @@ from sqlalchemy.exc import OperationalError
 from sagewright.engine.jobs import outcome
 from sagewright.engine.jobs.hostreports import DESCRIBED, HostReport
 from sagewright.engine.jobs.launch_plan import kind_of
-from sagewright.engine.monitoring import metric_filters
+from sagewright.engine.monitoring import metric_files, metric_filters
 from sagewright.model.clock import now_ms
 from sagewright.model.disk_room import insufficient
 from sagewright.model.errors import AwsError
@@ -102,6 +102,8 @@ def _take(store: Database, connection: Connection, whose: tuple[Job, Host], repo
         metric_filters.count_in(store, connection, (_launch_context(job), group), report.logs)
     if report.metrics:
         _put_metrics(connection, job, report.metrics)
+    if report.metric_lines:
+        _put_metric_lines(connection, job, report.metric_lines)
     if report.usage and kind_of(job).host_metrics:
         _put_usage(connection, (job, host), kind_of(job).namespace, report)
     changed: dict[str, Any] = {"report_seq": report.seq, "seen_ms": now_ms()}
@@ -149,6 +151,20 @@ def _put_metrics(connection: Connection, job: Job, points: list[tuple[str, float
     metrics.put(connection, data)
     for name, (value, at_ms) in last.items():
         jobs.put_metric(connection, job.id, name, value, at_ms)
+
+
+def _put_metric_lines(connection: Connection, job: Job, lines: list[str]) -> None:
+    """Publishes what the job's metric files say, in the namespace that the job was created with."""
+    namespace = kind_of(job).file_namespace(job.request)
+    if not namespace:
+        return
+    data, refused = metric_files.read(lines)
+    for reason in refused[:DESCRIBED]:
+        log.warning("a metric of job %s is not published: %s", job.name, reason)
+    series = [
+        (metrics.MetricSeries(job.account, job.region, namespace, name, text), datum) for name, text, datum in data
+    ]
+    metrics.put(connection, series)
 
 
 def _put_usage(connection: Connection, whose: tuple[Job, Host], namespace: str, report: HostReport) -> None:

@@ -33,3 +33,12 @@ def read_s3_uri(uri: str) -> S3Uri:
         if found := form.fullmatch(uri):
             return S3Uri(found["bucket"], found["key"])
     raise ValueError(f"{uri!r} is not an S3 URI")
+
+
+def no_objects(uri: str, bucket: str, region: str, role: str) -> str:
+    """Returns AWS's message for an input without objects."""
+    return (
+        f'No S3 objects found under S3 URL "{uri}" given in input data source. Please ensure that the bucket exists '
+        f"in the selected region ({region}), that objects exist under that S3 prefix, and that the role "
+        f'"{role}" has "s3:ListBucket" permissions on bucket "{bucket}".'
+    )

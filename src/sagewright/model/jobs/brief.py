@@ -239,6 +239,7 @@ class Brief:
 
     `documents`: files by path, written before the process starts; `resources`: path of the document that differs between hosts;
     `directories`: created too; `note`: path of the message that the process leaves at its end, of at most `note_bytes`;
+    `metric_files`: path of the folder whose files' lines are metrics, reported at a successful end, "" for none;
     `volume_gb`: 0 for no limit; `kms_key`: key for S3's encryption of the job's outputs, "" for none; `health`: set for a program
     that serves until it is stopped, None for one that ends; `transform`: requests for such a program, which ends after them;
     `models`: prefix of the models that are loaded on request, "" for none; `follows`: the host beside it whose end also ends this
@@ -270,6 +271,7 @@ class Brief:
     transform: Transform | None = None
     follows: str = ""
     queries: list[Query] = field(default_factory=list)
+    metric_files: str = ""
     version: int = VERSION
 
     def document(self) -> dict[str, Any]:

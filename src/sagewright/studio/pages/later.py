@@ -22,18 +22,6 @@ def _room(path: str, nav: str, content: Later) -> None:
 
 
 _room(
-    "/clarify",
-    "clarify",
-    Later(
-        "Clarify",
-        "Sagewright does not run Clarify yet: bias and SHAP reports, explanations of endpoints and monitors have no page.",
-        (
-            ("A processing job that runs your own explainer", "/studio/processing"),
-            ("Metrics of versions side by side", "/studio/models"),
-        ),
-    ),
-)
-_room(
     "/wrangler",
     "wrangler",
     Later(

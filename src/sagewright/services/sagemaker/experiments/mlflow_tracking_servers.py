@@ -76,9 +76,9 @@ class _TrackingServers(ResourceType):
                     return found[: page.limit]
                 page = replace(page, after=tuple(getattr(rows[-1], name) for name in (page.sort_by, *page.ties)))
 
-        return self.listed.answer(request, of_version, lambda rows: map(self._summary, rows))
+        return self.listed.answer(request, of_version, lambda rows: map(self.summary, rows))
 
-    def _summary(self, resource: Resource) -> dict[str, Any]:
+    def summary(self, resource: Resource) -> dict[str, Any]:
         return self._head(resource) | _running(resource.document)
 
 

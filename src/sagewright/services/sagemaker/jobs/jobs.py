@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from sagewright.kinds.base import OWNER, Kind
+from sagewright.kinds.base import NAMESPACE, OWNER, Kind
 from sagewright.model.errors import ResourceInUse, ValidationException
 from sagewright.services.context import Context
 from sagewright.services.paging import ListSpec
@@ -36,6 +36,8 @@ def create_job(context: Context, kind: Kind, name: str, request: dict[str, Any],
     kept = {key: value for key, value in request.items() if key != "Tags"}
     if context.owner is not None:
         kept[OWNER] = {"Kind": context.owner.kind, "Id": context.owner.id, "Arn": context.owner.arn}
+        if context.owner.namespace:
+            kept[OWNER][NAMESPACE] = context.owner.namespace
     pairs = {pair["Key"]: pair["Value"] for pair in request.get("Tags") or ()}
     writes: list[Callable[[Connection], None]] = [partial(tags.add_in, arn=arn, pairs=pairs)] if pairs else []
     if tracked := tracking(context, kind, name, request):

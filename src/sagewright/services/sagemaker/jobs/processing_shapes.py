@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from sagewright.kinds.base import DEFAULT_MAX_RUNTIME_S
+from sagewright.engine.model_monitors.documents import EXECUTION
+from sagewright.kinds.base import DEFAULT_MAX_RUNTIME_S, OWNER
 from sagewright.kinds.processing import instances
 from sagewright.model.clock import to_datetime
 from sagewright.store.jobs.jobs import Job
@@ -28,6 +29,9 @@ def description(job: Job, arn: str) -> dict[str, Any]:
     }
     if "ProcessingInputs" in request:
         described["ProcessingInputs"] = [_input(entry) for entry in request["ProcessingInputs"]]
+    owner = request.get(OWNER)
+    if owner and owner["Kind"] == EXECUTION:
+        described["MonitoringScheduleArn"] = owner["Arn"]
     if job.started_ms is not None:
         described["ProcessingStartTime"] = to_datetime(job.started_ms)
     return described

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from sagewright.model.aws.input_modes import MODES_BY_DATA_TYPE
-from sagewright.model.aws.s3_uris import S3Uri, read_s3_uri
+from sagewright.model.aws.s3_uris import S3Uri, no_objects, read_s3_uri
 from sagewright.model.errors import AwsError, ValidationException
 from sagewright.services.context import Context
 
@@ -110,11 +110,7 @@ def check_data(context: Context, name: str, uri: str, role: str) -> None:
     except ValueError:
         raise ValidationException(f"{name}: '{uri}' is not an S3 URI.") from None
     if not any_object(context, place):
-        raise ValidationException(
-            f'No S3 objects found under S3 URL "{uri}" given in input data source. Please ensure that the bucket exists '
-            f"in the selected region ({context.region}), that objects exist under that S3 prefix, and that the role "
-            f'"{role}" has "s3:ListBucket" permissions on bucket "{place.bucket}".'
-        )
+        raise ValidationException(no_objects(uri, place.bucket, context.region, role))
 
 
 def any_object(context: Context, place: S3Uri) -> bool:

@@ -73,7 +73,7 @@ class ResourceType:
     def list(self, context: Context, request: dict[str, Any]) -> dict[str, Any]:
         place = self._scope(context)
         return self.listed.answer(
-            request, lambda page: resources.page(context.store, place, page), lambda rows: map(self._summary, rows)
+            request, lambda page: resources.page(context.store, place, page), lambda rows: map(self.summary, rows)
         )
 
     def delete(self, context: Context, request: dict[str, Any]) -> dict[str, Any]:
@@ -104,7 +104,7 @@ class ResourceType:
     def _scope(self, context: Context) -> ResourceScope:
         return ResourceScope(self.kind, context.account, context.region)
 
-    def _summary(self, resource: Resource) -> dict[str, Any]:
+    def summary(self, resource: Resource) -> dict[str, Any]:
         """Returns the list's summary of a resource."""
         document = resource.document
         return self._head(resource) | {name: document[name] for name in self.also_listed if name in document}

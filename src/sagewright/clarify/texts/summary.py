@@ -1,0 +1,92 @@
+"""Global values of features and of pieces of text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from sagewright.clarify.errors import CustomerError
+from sagewright.clarify.shap.output import label_names
+from sagewright.clarify.tables import Array, Section
+from sagewright.clarify.texts.explanation import TextExplanation
+
+_AGGREGATES = ("mean_abs", "mean_sq", "median")
+
+
+class TextSummary:
+    """Aggregates rows one by one. A text's value in a row is the sum of its pieces'.
+
+    `features`: columns to show, () for all. Raises CustomerError for an unknown `agg_method`.
+    """
+
+    def __init__(self, agg_method: str, features: Sequence[str] = ()) -> None:
+        if agg_method not in _AGGREGATES:
+            raise CustomerError(f"agg_method must be mean_abs, median or mean_sq, and it is {agg_method!r}.")
+        self._agg_method, self._features = agg_method, frozenset(features)
+        self._columns: dict[str, list[Array]] = {}
+        self._pieces: dict[str, dict[str, list[Array]]] = {}
+        self._expected: list[Array] = []
+        self.rows = self.calls = 0
+
+    def add(self, found: TextExplanation) -> None:
+        sums: dict[str, Array] = {}
+        for piece, values in zip(found.pieces, found.values, strict=True):
+            if self._features and piece.column not in self._features:
+                continue
+            sums[piece.column] = sums.get(piece.column, 0.0) + values
+            if piece.unit is not None:
+                self._pieces.setdefault(piece.column, {}).setdefault(piece.unit.text, []).append(values)
+        for column in found.data_types:
+            if not self._features or column in self._features:  # an empty text has no pieces
+                self._columns.setdefault(column, []).append(sums.get(column, np.zeros(found.values.shape[1])))
+        self._expected.append(found.expected)
+        self.rows += 1
+        self.calls += found.calls
+
+    def merge(self, other: TextSummary) -> None:
+        """Adds the rows of another host."""
+        for column, values in other._columns.items():
+            self._columns.setdefault(column, []).extend(values)
+        for column, pieces in other._pieces.items():
+            own = self._pieces.setdefault(column, {})
+            for text, values in pieces.items():
+                own.setdefault(text, []).extend(values)
+        self._expected.extend(other._expected)
+        self.rows += other.rows
+        self.calls += other.calls
+
+    def kernel_shap(self, headers: Sequence[str], max_top_tokens: int) -> Section:
+        """The section `kernel_shap` of analysis.json: `expected_value` is the mean over rows of the score without any piece."""
+        if not self.rows:
+            raise CustomerError("Data must contain features. The data set has no rows to explain.")
+        expected = np.mean(self._expected, axis=0)
+        globals_ = {column: self._aggregated(values) for column, values in self._columns.items()}
+        pieces = {
+            column: {text: self._aggregated(values) for text, values in texts.items()}
+            for column, texts in self._pieces.items()
+        }
+        section: Section = {}
+        for number, name in enumerate(label_names(headers, len(expected))):
+            section[name] = {
+                "global_shap_values": {column: float(values[number]) for column, values in globals_.items()},
+                "expected_value": float(expected[number]),
+            }
+            if pieces:
+                section[name]["global_top_shap_text"] = {
+                    column: _top({text: float(values[number]) for text, values in texts.items()}, max_top_tokens)
+                    for column, texts in pieces.items()
+                }
+        return section
+
+    def _aggregated(self, values: list[Array]) -> Array:
+        stacked = np.stack(values)
+        if self._agg_method == "mean_abs":
+            return np.asarray(np.abs(stacked).mean(axis=0))
+        if self._agg_method == "mean_sq":
+            return np.asarray((stacked**2).mean(axis=0))
+        return np.asarray(np.median(stacked, axis=0))
+
+
+def _top(values: dict[str, float], count: int) -> dict[str, float]:
+    return dict(sorted(values.items(), key=lambda pair: -abs(pair[1]))[: max(count, 0)])

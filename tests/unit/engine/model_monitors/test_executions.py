@@ -1,0 +1,103 @@
+"""An execution whose server dies after it has created a job: the job is found again, and no second one is created."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from tests.unit.engine.dependencies import dependencies
+
+from sagewright.engine.calls import OperationRequest
+from sagewright.engine.model_monitors.documents import EXECUTION, SCHEDULE, MonitoringExecutionDocument
+from sagewright.engine.model_monitors.executions import ExecutionReconciler
+from sagewright.engine.model_monitors.schedules import ScheduleReconciler
+from sagewright.model.clock import now_ms
+from sagewright.model.errors import ServiceUnavailable
+from sagewright.model.jobs.state_machines import PROCESSING
+from sagewright.store.database import Database
+from sagewright.store.jobs import jobs
+from sagewright.store.jobs.jobs import JobDraft, ResourceScope
+from sagewright.store.resources import resources
+from sagewright.store.resources.resources import New, Resource
+
+PLACE = ("000000000000", "us-east-1")
+INLINE = {
+    "MonitoringInputs": [{"EndpointInput": {"EndpointName": "e", "LocalPath": "/opt/ml/processing/input"}}],
+    "MonitoringOutputConfig": {
+        "MonitoringOutputs": [{"S3Output": {"S3Uri": "s3://b/out", "LocalPath": "/opt/ml/processing/output"}}]
+    },
+    "MonitoringResources": {"ClusterConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1}},
+    "MonitoringAppSpecification": {"ImageUri": "mine"},
+    "RoleArn": "arn:aws:iam::000000000000:role/r",
+}
+TIMING = {"ScheduleExpression": "NOW", "DataAnalysisStartTime": "-PT1H", "DataAnalysisEndTime": "-PT0H"}
+
+
+class Objects:
+    """Every hour has objects; reports are missing."""
+
+    def exists_any(self, _bucket: str, _prefix: str) -> bool:
+        return True
+
+    def read_bytes(self, _bucket: str, _key: str, _most: int) -> bytes:
+        return b'{"violations": [1]}'
+
+
+class Operations:
+    """CreateProcessingJob creates a row, and is not answered the first time."""
+
+    def __init__(self, store: Database) -> None:
+        self.store, self.created = store, list[str]()
+
+    def __call__(self, question: OperationRequest) -> dict[str, Any]:
+        if question.operation == "DescribeEndpoint":
+            capture = {"DestinationS3Uri": "s3://b/captured"}
+            return {"DataCaptureConfig": capture, "ProductionVariants": [{"VariantName": "all"}]}
+        assert question.operation == "CreateProcessingJob"
+        name = question.request["ProcessingJobName"]
+        self.created.append(name)
+        jobs.create(self.store, ResourceScope(PROCESSING.kind, *PLACE), JobDraft(name, question.request, "", False, ""))
+        raise ServiceUnavailable("killed")
+
+
+def executions(store: Database) -> list[Resource]:
+    return resources.of_kind(store, EXECUTION)
+
+
+def test_a_job_is_created_once_though_its_creation_is_repeated(database: Database) -> None:
+    document = {
+        "MonitoringScheduleConfig": {"ScheduleConfig": TIMING, "MonitoringJobDefinition": INLINE},
+        "MonitoringType": "DataQuality", "EndpointName": "e", "RequestedMs": now_ms(), "SinceMs": 0,
+    }  # fmt: skip
+    new = New("s", document, "arn", {}, status="Scheduled")
+    schedule = resources.create(database, ResourceScope(SCHEDULE, *PLACE), new)
+    operations = Operations(database)
+    shared = dependencies(database, call=operations, objects=Objects())
+    for _ in range(3):  # another server, or the same one again
+        ScheduleReconciler(shared).reconcile(schedule.id)
+    (execution,) = executions(database)
+    with pytest.raises(ServiceUnavailable):
+        ExecutionReconciler(shared).reconcile(execution.id)
+    assert executions(database)[0].status == "Pending"
+    for _ in range(2):
+        ExecutionReconciler(shared).reconcile(execution.id)
+    (after,) = executions(database)
+    found = MonitoringExecutionDocument.read(after.document)
+    assert (after.status, [found.job]) == ("InProgress", operations.created)
+
+
+def test_a_stop_before_the_first_job_ends_the_execution(database: Database) -> None:
+    execution = MonitoringExecutionDocument(
+        schedule="s", schedule_arn="arn", scheduled_ms=1, type="DataQuality", suffix="x"
+    )
+    new = New("1/s", execution.write({}), "arn", {}, parent="gone", status="Stopping")
+    made = resources.create(database, ResourceScope(EXECUTION, *PLACE), new)
+    reconciler = ExecutionReconciler(dependencies(database))
+    assert reconciler.active() == [(EXECUTION, made.id)]
+    reconciler.reconcile(made.id)
+    assert [one.status for one in executions(database)] == ["Stopped"]
+    assert reconciler.active() == []
+    resources.change(database, replace(made, status="Stopping"))
+    resources.remove(database, made, "arn")
+    reconciler.reconcile(made.id)  # it is gone
