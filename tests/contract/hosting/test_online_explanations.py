@@ -16,6 +16,18 @@ if TYPE_CHECKING:
     from conftest import RunningServer
 
 XGBOOST = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1"
+TEXT = {"Language": "en", "Granularity": "token"}
+WORDS = """
+    def model_fn(directory):
+        return None
+    def input_fn(body, content_type):
+        import csv, io
+        return list(csv.reader(io.StringIO(body.decode() if isinstance(body, bytes) else body)))
+    def predict_fn(rows, model):
+        return [row[0].split().count("good") / 4 + float(row[1]) / 8 for row in rows]
+    def output_fn(answers, accept):
+        return "".join(f"{one}\\n" for one in answers), "text/csv"
+"""
 LINES = """
     import json
     def model_fn(directory):
@@ -175,6 +187,21 @@ def test_a_script_is_asked_for_the_scores_of_coalitions(hosting: Hosting, script
     assert "feature_header" not in first[0]
 
 
+def test_texts_are_explained_by_their_pieces(hosting: Hosting) -> None:
+    hosting.model("words", WORDS)
+    inference = {"FeatureTypes": ["text", "numerical"], "FeatureHeaders": ["Review", "Stars"]}
+    config = explainer({"TextConfig": TEXT}, "<UNK>,0", InferenceConfig=inference)
+    hosting.endpoint("words", hosting.variant("only", "words"), ExplainerConfig=config)
+    found = ask(hosting, "words", '"a good, good film",2\n')
+    ((review, stars),) = found["explanations"]["kernel_shap"]
+    assert (review["feature_header"], review["feature_type"]) == ("Review", "text")
+    assert (stars["feature_header"], stars["feature_type"]) == ("Stars", "numerical")
+    pieces = [(one["description"], round(one["attribution"][0], 6)) for one in review["attributions"]]
+    assert pieces[0] == ({"partial_text": "a", "start_idx": 0}, 0)
+    assert ({"partial_text": "good", "start_idx": 8}, 0.25) in pieces
+    assert round(stars["attributions"][0]["attribution"][0], 6) == 0.25
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -220,7 +247,12 @@ def test_predictions_with_explanations_are_not_streamed(hosting: Hosting, trees:
             {},
             "has 1 entries, and FeatureTypes 2",
         ),
-        ({"InferenceConfig": {"FeatureTypes": ["text"]}}, {}, "which Sagewright does not serve online yet"),
+        ({"InferenceConfig": {"FeatureTypes": ["text"]}}, {}, "a text, which needs the TextConfig"),
+        (
+            {"shap": {"TextConfig": TEXT}, "InferenceConfig": {"FeatureTypes": ["numerical"]}},
+            {},
+            "needs a feature of the type text",
+        ),
         ({"InferenceConfig": {"ContentTemplate": "{}"}}, {}, r"must contain the placeholder \$features, got {}"),
         ({"InferenceConfig": {"FeatureHeaders": ["a", "a"]}}, {}, "must be unique: a is given twice"),
         ({"shap": {"of_baseline": {"ShapBaselineUri": "s3://b/k"}}}, {}, "got ShapBaseline and ShapBaselineUri"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,8 @@ class OnlineExplainer:
         """Raises CustomerError for a baseline that can't be read."""
         self.settings = settings
         self.baseline = _baseline(settings)
-        self._artefact = open_artefact(settings.image, folder) if settings.image and folder.is_dir() else None
+        read = bool(settings.image) and settings.shap.text is None and folder.is_dir()
+        self._artefact = open_artefact(settings.image, folder) if read else None
         self._exact: ExactExplainer | None = None
         self._local: KernelExplainer | None = None
         if self._artefact is not None:
@@ -79,6 +80,9 @@ class OnlineExplainer:
             )
         rows.columns = self.baseline.columns
         places = np.flatnonzero(chosen)
+        if self.settings.shap.text is not None:
+            explained = self._texts(rows.iloc[places], media, ask)
+            return [next(explained) if one else None for one in chosen]
         scores = numeric(AnswerForm(self.settings.predictor, media[1]).parse(answer, len(rows)))[places]
         values = self._values(rows.iloc[places].reset_index(drop=True), scores, media, ask)
         found = iter(values)
@@ -91,6 +95,26 @@ class OnlineExplainer:
             ({"feature_header": named[place]} if named else {}) | {"attributions": [{"attribution": one}]}
             for place, one in enumerate(values.tolist())
         ]
+
+    def _texts(self, rows: pd.DataFrame, media: tuple[str, str], ask: Ask) -> Iterator[list[dict[str, Any]]]:
+        """Yields the features of each record, texts with a value for each of their pieces."""
+        from sagewright.clarify.texts.explanation import explain  # here, since most endpoints explain no texts
+        from sagewright.clarify.texts.output import record
+
+        types = self.settings.types
+        texts = tuple(
+            str(name)
+            for place, name in enumerate(rows.columns)
+            if (types[place] == "text" if types else rows[name].dtype == object)
+        )
+        self._current.ask = ask
+        for found in explain(lambda some: self._scores(some, media), rows, texts, self.baseline, self.settings.shap):
+            yield [
+                ({"feature_header": one["feature_name"]} if self.settings.headers else {})
+                | {"feature_type": "text" if one["feature_name"] in texts else one["data_type"]}
+                | {"attributions": one["attributions"]}
+                for one in record(found)["explanations"]
+            ]
 
     def _values(self, rows: pd.DataFrame, scores: Array, media: tuple[str, str], ask: Ask) -> Array:
         if self._artefact is not None and self._local is not None:

@@ -116,7 +116,7 @@ def _json_lines(body: bytes, what: str) -> list[Any]:
 
 def _column(cells: list[Any], type_: str) -> NDArray[Any]:
     """Returns whole numbers, numbers, or texts and other values as they are. Plain Python: pandas takes longer for a few cells."""
-    if type_ != "categorical" and not any(
+    if type_ not in ("categorical", "text") and not any(
         isinstance(cell, bool) or (isinstance(cell, str) and "_" in cell) for cell in cells
     ):
         if all(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sagewright.clarify.configuration.analysis import Column, Predictor
-from sagewright.clarify.configuration.methods import ShapSettings
+from sagewright.clarify.configuration.methods import ShapSettings, TextSettings
 from sagewright.clarify.errors import CustomerError
 
 CONFIGURATION = "SAGEWRIGHT_EXPLAINER"
@@ -23,7 +23,7 @@ DEFAULT_PAYLOAD_MB = 6
 @dataclass(frozen=True)
 class ExplainerSettings:
     """`features`: JMESPath of a JSON line's features, "" for the whole; `enable`: JMESPath that selects records, "" for all;
-    `types`: numerical or categorical, () if the cells decide; `baseline`: text of the type `baseline_type`, or its URI.
+    `types`: numerical, categorical or text, () if the cells decide; `baseline`: text of the type `baseline_type`, or its URI.
     """
 
     predictor: Predictor
@@ -46,7 +46,7 @@ class ExplainerSettings:
             raise CustomerError("The image of Clarify serves explanations beside a model; it is no model itself.")
         given: dict[str, Any] = json.loads(environment[CONFIGURATION])
         inference, shap = given.get("InferenceConfig") or {}, given["ShapConfig"]
-        baseline = shap["ShapBaselineConfig"]
+        baseline, text = shap["ShapBaselineConfig"], shap.get("TextConfig")
         return cls(
             predictor=Predictor(
                 label=_place(inference, "Label"),
@@ -55,7 +55,10 @@ class ExplainerSettings:
                 content_template=inference.get("ContentTemplate"),
             ),
             shap=ShapSettings(
-                num_samples=shap.get("NumberOfSamples"), seed=shap.get("Seed"), use_logit=bool(shap.get("UseLogit"))
+                num_samples=shap.get("NumberOfSamples"),
+                seed=shap.get("Seed"),
+                use_logit=bool(shap.get("UseLogit")),
+                text=TextSettings(text["Granularity"], text["Language"]) if text else None,
             ),
             features=inference.get("FeaturesAttribute") or "",
             enable=given.get("EnableExplanations") or "",

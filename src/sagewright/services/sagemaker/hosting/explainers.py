@@ -42,11 +42,11 @@ def check(request: dict[str, Any]) -> None:
     inference = explainer.get("InferenceConfig") or {}
     _check_baseline(explainer["ShapConfig"]["ShapBaselineConfig"])
     _check_inference(inference)
-    if "TextConfig" in explainer["ShapConfig"] or "text" in (inference.get("FeatureTypes") or ()):
-        raise ValidationException(
-            "TextConfig and FeatureTypes of the type text request explanations of pieces of text, which Sagewright does not serve "
-            "online yet. A processing job of SageMaker Clarify explains texts."
-        )
+    types = inference.get("FeatureTypes")
+    if "TextConfig" in explainer["ShapConfig"] and types and "text" not in types:
+        raise ValidationException("TextConfig needs a feature of the type text, and FeatureTypes has none.")
+    if "TextConfig" not in explainer["ShapConfig"] and "text" in (types or ()):
+        raise ValidationException("FeatureTypes has a text, which needs the TextConfig of ShapConfig.")
 
 
 def _check_baseline(baseline: dict[str, Any]) -> None:
