@@ -2,6 +2,7 @@
 
     __main__       `python -m sagewright.clarify`
     analyzer       one job from its configuration to analysis.json and the report
+    online         explanations of an endpoint's predictions
     configuration  analysis_config.json: its schema, and one dataclass for each method
     data           data sets of CSV, JSON Lines, JSON and Parquet as tables
     prediction     endpoints: temporary ones, batches, formats of requests and answers

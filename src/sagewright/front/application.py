@@ -19,8 +19,9 @@ from sagewright.front import eventstream, faults, headers
 from sagewright.front.admission import Admission
 from sagewright.front.invocations.capturing import Capturing, Exchanged
 from sagewright.front.invocations.counting import VariantCounts
-from sagewright.front.invocations.dispatch import STREAM_TIMEOUT_S, Dispatch, InvocationTarget
-from sagewright.front.invocations.routes import RouteVariant
+from sagewright.front.invocations.dispatch import STREAM_TIMEOUT_S, Dispatch
+from sagewright.front.invocations.explaining import Explained
+from sagewright.front.invocations.routes import InvocationTarget, RouteVariant
 from sagewright.front.invocations.shadowing import Shadowing
 from sagewright.http import asgi
 from sagewright.http.asgi import ClientGone, Incoming
@@ -62,6 +63,7 @@ SERVER_S = 60.0
 _SLOW_S = 30.0
 """Time that a client may take for a stream beyond the container's time."""
 _ACCEPT = "x-amzn-sagemaker-accept"
+_ENABLE = "x-amzn-sagemaker-enable-explanations"
 _VARIANT = "x-Amzn-Invoked-Production-Variant"
 log = logging.getLogger("sagewright.front")
 
@@ -149,8 +151,14 @@ class InvocationApplication:
         fleet, variant = self._dispatch.choose(endpoint, requested)
         _check_model(variant, requested)
         self._shadowing.copy(endpoint, fleet, variant, ask)
+        enable = request.headers.get(_ENABLE)
         try:
-            served = await self._dispatch.ask(endpoint, fleet, variant, ask, requested)
+            if variant.explains:
+                served = await self._dispatch.ask_explained(endpoint, fleet, variant, Explained(ask, requested, enable))
+            elif enable is not None:
+                raise faults.no_explainer(self._dispatch.where(name))
+            else:
+                served = await self._dispatch.ask(endpoint, fleet, variant, ask, requested)
         except AwsError as error:
             _count_error(self._ended(name, variant), error)
             raise
@@ -177,8 +185,12 @@ class InvocationApplication:
             )
         headers = [("x-amzn-RequestId", request_id), (_VARIANT, variant.name)]
         headers += [(one, answer.headers[one]) for one in ("content-type", *_RETURNED) if one in answer.headers]
+        shown = answer.body
+        if served.explained is not None:
+            headers = [*(one for one in headers if one[0] != "content-type"), ("content-type", "application/json")]
+            shown = served.explained
         tally.timed("OverheadLatency", max(0.0, time.monotonic() - begin - served.model_s) * 1e6)
-        return HttpResponse(200, headers, answer.body)
+        return HttpResponse(200, headers, shown)
 
     def _ended(self, name: str, variant: RouteVariant) -> VariantCounts:
         """Returns the counts to update with a finished invocation. It is recorded all at once when it ends, since counts are
@@ -210,6 +222,11 @@ class InvocationApplication:
             )
         _fleet, variant = self._dispatch.choose(endpoint, requested)
         _check_model(variant, requested)
+        if variant.explains:
+            raise faults.validation(
+                f"Endpoint {self._dispatch.where(name).endpoint} explains its predictions, which can't be streamed: use "
+                "InvokeEndpoint."
+            )
         begin = time.monotonic()
         try:
             stream, slot = await self._dispatch.begin(endpoint, variant, ask, requested)
@@ -270,9 +287,6 @@ async def _pass_on(stream: AnswerStream, send: Any) -> bool:
 
 
 def _requested(request: HttpRequest) -> InvocationTarget:
-    """Raises ValidationError for unsupported members."""
-    if "x-amzn-sagemaker-enable-explanations" in request.headers:
-        raise faults.validation("Sagewright does not serve EnableExplanations of InvokeEndpoint yet.")
     return InvocationTarget(
         request.headers.get("x-amzn-sagemaker-target-variant", ""),
         request.headers.get("x-amzn-sagemaker-target-container-hostname", ""),

@@ -51,6 +51,13 @@ def not_ready(where: Where, status: str) -> AwsError:
     )
 
 
+def no_explainer(where: Where) -> AwsError:
+    return validation(
+        f"EnableExplanations needs an endpoint with an ExplainerConfig, and Endpoint {where.endpoint} of account {where.account} "
+        "has none."
+    )
+
+
 def component_needed() -> AwsError:
     return validation(
         "Inference Component Name header is required for endpoints to which you plan to deploy inference components. Please "

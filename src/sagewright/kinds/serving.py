@@ -22,6 +22,7 @@ from sagewright.model.jobs.brief import (
     Purpose,
 )
 from sagewright.model.jobs.state_machines import SERVING
+from sagewright.runtimes.launch import EXPLAINER
 
 ENDPOINT = "endpoint"
 COMPONENT = "inference-component"
@@ -47,7 +48,7 @@ class ServingKind(Kind):
         return Demand(
             role_arn=request["RoleArn"],
             image=request["Container"]["Image"],
-            purpose=Purpose.SERVE,
+            purpose=Purpose.PROCESS if _explains(request) else Purpose.SERVE,
             instance_type=request["InstanceType"],
             hosts=1,
             max_runtime_s=FOR_EVER_S,
@@ -64,7 +65,9 @@ class ServingKind(Kind):
             kind=self.name,
             name=request["EndpointName"],
             arn=job.arn,
-            program=Program(image=container["Image"], purpose=Purpose.SERVE),
+            program=Program(image=container["Image"], purpose=Purpose.PROCESS, entrypoint=list(EXPLAINER))
+            if _explains(request)
+            else Program(image=container["Image"], purpose=Purpose.SERVE),
             groups=[HostGroup(GROUP, request["InstanceType"], [HOST])],
             resources=f"{CONFIG}/resourceconfig.json",
             environment=container.get("Environment") or {},
@@ -121,6 +124,11 @@ def role_of(model: dict[str, Any], account: str) -> str:
     """Returns the role of a model's containers; the default role if the model names none."""
     role: str = model.get("ExecutionRoleArn") or role_arn(account, ROLE_NAME)
     return role
+
+
+def _explains(request: dict[str, Any]) -> bool:
+    """True for the explainer beside an instance's containers."""
+    return bool(request.get("Explains"))
 
 
 def _is_several(container: dict[str, Any]) -> bool:

@@ -42,6 +42,8 @@ _PROCESSING_PROGRAMS = {
     "sagemaker-model-monitor-groundtruth-merger": ("python", "-m", "sagewright.monitor"),
 }
 """The program of an image of AWS's for processing jobs, where the request names none."""
+EXPLAINER = ("python", "-m", "sagewright.clarify", "serve")
+"""The program that explains an endpoint's predictions."""
 _NOTEBOOK_DRIVER = "amazon_sagemaker_scheduler"
 
 
@@ -120,7 +122,8 @@ def is_script_mode(image: Image, brief: Brief) -> bool:
 def serving_requirements(brief: Brief, packages: Collection[str]) -> str | None:
     """Returns a requirements.txt with the model server's packages that an older environment lacks, one built before they were in
     the recipes. `packages`: the names of the installed packages."""
-    if brief.program.purpose != Purpose.SERVE or all(name in packages for name in SERVING):
+    serves = brief.program.purpose == Purpose.SERVE or tuple(brief.program.entrypoint) == EXPLAINER
+    if not serves or all(name in packages for name in SERVING):
         return None
     return "".join(f"{name}\n" for name in SERVING)
 

@@ -80,7 +80,7 @@ def test_the_series_is_the_logistic_function(reach: float) -> None:
     series = Series.expand(reach)
     at = np.linspace(-reach, reach, 301)
     value = 0.5 + np.sin(np.outer(at, series.frequencies)) @ series.weights
-    assert np.allclose(value, 1 / (1 + np.exp(-at)), atol=1e-13)
+    assert np.allclose(value, 1 / (1 + np.exp(-at)), atol=1e-10)
 
 
 def test_far_rows_and_many_features_are_evaluated_by_coalitions(tmp_path: Path) -> None:

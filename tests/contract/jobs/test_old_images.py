@@ -120,13 +120,6 @@ def test_an_endpoint_of_what_is_not_built_fails_with_its_reason(
     assert reason in hosting.settled(job_name, "Failed")["FailureReason"]
 
 
-def test_explanations_are_refused_until_they_are_built(hosting: Hosting, job_name: str) -> None:
-    hosting.model("plain")
-    explainer = {"ClarifyExplainerConfig": {"ShapConfig": {"ShapBaselineConfig": {"ShapBaseline": "1,2"}}}}
-    with pytest.raises(ClientError, match=r"ValidationException.*ExplainerConfig requests explanations"):
-        hosting.config(job_name, hosting.variant("only", "plain"), ExplainerConfig=explainer)
-
-
 def test_what_an_endpoint_uses_can_be_deleted(hosting: Hosting, job_name: str) -> None:
     """SDK v2's `Predictor.delete_endpoint` and `delete_model` delete the configuration and the models first."""
     hosting.model("used")

@@ -18,10 +18,10 @@ from sagewright.clarify.artefacts.treeshap import Columns, mask_type, masks_of, 
 from sagewright.clarify.tables import Array
 
 INNER = 3
-LEAF_BITS = 8
+LEAF_BITS = 9
 """Features of a path up to which its leaf gets a table."""
-MOST_NUMBERS = 2**24
-"""Numbers in all tables of a forest: 128 MiB."""
+MOST_NUMBERS = 2**25
+"""Numbers in all tables of a forest: 256 MiB."""
 CELLS = 1_000_000
 """Numbers that one step works on at a time."""
 
@@ -131,8 +131,7 @@ class LeafTables:
             group = np.flatnonzero((counts == width) & (bits == size))
             step = max(1, CELLS // (width << max(size, width)))
             for some in np.split(group, range(step, len(group), step)):
-                drawn = np.stack([np.bincount(row, minlength=1 << width) for row in masks[some]]) * scale[some, None]
-                tables = (drawn @ games.reshape(1 << width, -1)).reshape(len(some), 1 << width, width)
+                tables = _averaged(games, masks[some]) * scale[some, None, None]
                 own = _satisfied(states, needs[some, :width])
                 values = np.take_along_axis(tables, own[:, :, None], axis=1)
                 np.add.at(self.table, starts[some, None, :width] + states[None, :, None], values)
@@ -154,6 +153,18 @@ def _games(width: int) -> Array:
     result: Array = np.where(only_own[..., None] & bits, gain[..., None], 0.0)
     result += np.where(only_theirs[..., None] & bits, loss[..., None], 0.0)
     return result
+
+
+def _averaged(games: Array, masks: Integers) -> Array:
+    """Returns (leaves, row masks, features): the sum of `games` over each leaf's baseline masks."""
+    shape = (len(masks), *games.shape[1:])
+    if masks.shape[1] * 4 < len(games):
+        total = np.zeros(shape)
+        for column in masks.T:
+            total += games[column]
+        return total
+    counts = np.stack([np.bincount(row, minlength=len(games)) for row in masks])
+    return (counts.astype(np.float64) @ games.reshape(len(games), -1)).reshape(shape)
 
 
 def _satisfied(states: Integers, needs: Integers) -> Integers:

@@ -18,8 +18,8 @@ import pandas as pd
 from sagewright.clarify.artefacts.artefact import ExactValues, Unfit, single_precision
 from sagewright.clarify.tables import Array
 
-PRECISION = 32.0
-"""The continuation differs from the logistic function by exp(-PRECISION) at most, about 1e-14."""
+PRECISION = 24.0
+"""The continuation differs from the logistic function by exp(-PRECISION) at most, about 4e-11."""
 MOST_REACH = 300.0
 """Weighted sums up to which there is a series; more would need more terms."""
 MOST_FEATURES = 64

@@ -69,6 +69,8 @@ class KernelExplainer:
                 f"(for at most {coalitions.COMPLETE_PLAYERS} features), and it is {self.budget}."
             )
         self.use_logit = settings.use_logit
+        self.most = 2**count - 2 if self.is_complete else self.budget
+        logging.info("SHAP n_samples %d", self.most)
         self._regressions: dict[int, PairRegression] = {}
         scores = checked(model(baseline), len(baseline))
         counter.calls += len(baseline)
@@ -76,9 +78,7 @@ class KernelExplainer:
 
     def explain(self, rows: pd.DataFrame) -> Attributions:
         count, outputs = len(rows.columns), len(self.expected)
-        most = 2**count - 2 if self.is_complete else self.budget
-        logging.info("SHAP n_samples %d", most)
-        size = max(1, batch_rows(count) // (len(self.baseline) * (most + 2)))
+        size = max(1, batch_rows(count) // (len(self.baseline) * (self.most + 2)))
         values = np.zeros((len(rows), count, outputs))
         errors = None if self.is_complete else np.zeros_like(values)
         pairs = np.zeros((len(rows), count, count, outputs)) if self.interactions else None

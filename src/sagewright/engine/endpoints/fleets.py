@@ -59,7 +59,8 @@ class Variant:
     `failures`: number of consecutive instances that failed to start; `retry_ms`: time before which no other one is created.
 
     `hosts_components`: True if its instances run nothing themselves but host inference components' copies; `scaling`: bounds on
-    their number, as ManagedInstanceScaling. `component`: the component whose copies the instances are, each of which has `needs`.
+    their number, as ManagedInstanceScaling. `explainer`: a container that explains predictions, beside the model's on each
+    instance. `component`: the component whose copies the instances are, each of which has `needs`.
     """
 
     name: str
@@ -82,6 +83,12 @@ class Variant:
     scaling: dict[str, Any] | None = None
     component: str = ""
     needs: Needs | None = None
+    explainer: dict[str, Any] | None = None
+
+    @property
+    def programs(self) -> list[dict[str, Any]]:
+        """Returns all containers of an instance: the model's, then the explainer."""
+        return [*self.containers, *([self.explainer] if self.explainer else [])]
 
     @property
     def ready(self) -> list[Instance]:
@@ -176,22 +183,23 @@ class Fleets:
     def jobs_of(self, owner: Resource, variant: Variant, instance: Instance) -> list[Job | None]:
         """Returns the job of each container; None if it has not been created yet."""
         scope = ResourceScope(SERVING.kind, owner.account, owner.region)
-        names = [_job_name(instance, number) for number in range(len(variant.containers))]
+        names = [_job_name(instance, number) for number in range(len(variant.programs))]
         return [jobs.find(self._dependencies.store, scope, name) for name in names]
 
     def make(self, owner: Resource, variant: Variant, instance: Instance) -> None:
         """Creates the missing jobs of an instance."""
         scope = ResourceScope(SERVING.kind, owner.account, owner.region)
-        for number, container in enumerate(variant.containers):
+        for number, container in enumerate(variant.programs):
             request = {
                 **_owned(owner, variant, instance),
                 "VariantName": variant.name,
-                "ContainerName": container_name(variant, number) if len(variant.containers) > 1 else "",
+                "ContainerName": container_name(variant, number) if len(variant.programs) > 1 else "",
                 "InstanceType": variant.instance_type,
                 "RoleArn": variant.role,
                 "Container": container,
                 "Isolated": variant.isolated,
                 "StartSeconds": variant.start_s,
+                **({"Explains": True} if number >= len(variant.containers) else {}),
             }
             try:
                 job = jobs.create(self._dependencies.store, scope, JobDraft(_job_name(instance, number), request))
@@ -204,7 +212,7 @@ class Fleets:
         found = [job for job in self.jobs_of(owner, variant, instance) if job is not None]
         if any(job.ended for job in found):
             return InstanceState.OVER, found
-        ready = len(found) == len(variant.containers) and all(
+        ready = len(found) == len(variant.programs) and all(
             job.secondary_status == SecondaryStatus.RUNNING for job in found
         )
         return (InstanceState.READY if ready else InstanceState.STARTING), found
@@ -253,7 +261,7 @@ def _owned(owner: Resource, variant: Variant, instance: Instance) -> dict[str, A
 
 
 def container_name(variant: Variant, number: int) -> str:
-    named: str = variant.containers[number].get("ContainerHostname") or f"container_{number + 1}"
+    named: str = variant.programs[number].get("ContainerHostname") or f"container_{number + 1}"
     return named
 
 

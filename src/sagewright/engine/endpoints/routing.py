@@ -106,6 +106,7 @@ def _variant(variant: Variant) -> dict[str, Any]:
         "random": variant.routing == "RANDOM",
         "concurrency": serverless["MaxConcurrency"] if serverless else 0,
         "scales_from_zero": bool(serverless),
+        "explains": variant.explainer is not None,
     }
 
 

@@ -15,8 +15,16 @@ from sagewright.front import faults
 from sagewright.front.faults import Where
 from sagewright.front.invocations.choosing import Quota, least_busy
 from sagewright.front.invocations.counting import Counting, VariantCounts
+from sagewright.front.invocations.explaining import Explained
 from sagewright.front.invocations.refreshing import Refreshing
-from sagewright.front.invocations.routes import Endpoint, RouteFleet, RouteInstance, Routes, RouteVariant
+from sagewright.front.invocations.routes import (
+    Endpoint,
+    InvocationTarget,
+    RouteFleet,
+    RouteInstance,
+    Routes,
+    RouteVariant,
+)
 from sagewright.front.invocations.shelves import Shelves
 from sagewright.model.aws.regions import read_routed
 from sagewright.model.errors import AwsError
@@ -34,16 +42,6 @@ MOST_IN_FLIGHT = 256
 """Maximum number of requests in progress per instance; further ones are asked to retry later."""
 
 
-@dataclass(frozen=True)
-class InvocationTarget:
-    """The members of a request that select a target within its endpoint."""
-
-    variant: str = ""
-    container: str = ""
-    model: str = ""
-    component: str = ""
-
-
 @dataclass
 class Served:
     """The answer with its variant, and the model's latency in seconds."""
@@ -52,6 +50,8 @@ class Served:
     variant: RouteVariant
     answer: Answer
     model_s: float
+    explained: bytes | None = None
+    """The answer with explanations, if the endpoint gives them."""
 
 
 @dataclass
@@ -179,15 +179,41 @@ class Dispatch:
         """Returns the answer of a variant. Raises AwsError: ModelError, ServiceUnavailable, ValidationError."""
         where, begin = self.where(endpoint.name, variant.component), time.monotonic()
         async with _Slot(self, endpoint, variant) as slot:
-            *before, last = slot.steps(requested)
-            for number in before:
-                answer = await self._answered(where, slot, number, ask, requested)
-                headers = {**ask.headers}
-                if "content-type" in answer.headers:
-                    headers["Content-Type"] = answer.headers["content-type"]
-                ask = replace(ask, body=answer.body, headers=headers)
-            answer = await self._answered(where, slot, last, ask, requested)
+            answer = await self._through(where, slot, ask, requested)
         return Served(fleet, variant, answer, time.monotonic() - begin)
+
+    async def ask_explained(
+        self, endpoint: Endpoint, fleet: RouteFleet, variant: RouteVariant, explained: Explained
+    ) -> Served:
+        """Returns the answer of a variant, and its explanations. Raises AwsError as `ask` does."""
+        where, begin = self.where(endpoint.name, variant.component), time.monotonic()
+        async with _Slot(self, endpoint, variant) as slot:
+
+            async def ask(request: UpstreamRequest) -> Answer:
+                return await self._through(where, slot, request, explained.target)
+
+            async def ask_explainer(request: UpstreamRequest) -> Answer:
+                return await self._upstream(slot.instance.directories[-1]).ask(request, TIMEOUT_S)
+
+            try:
+                async with asyncio.timeout(TIMEOUT_S):
+                    answer = await ask(explained.request)
+                    model_s = time.monotonic() - begin
+                    document = await explained.explain(answer, ask, ask_explainer)
+            except TimeoutError:
+                raise faults.timed_out(where, "clarify-explainer", TIMEOUT_S) from None
+        return Served(fleet, variant, answer, model_s, document)
+
+    async def _through(self, where: Where, slot: _Slot, ask: UpstreamRequest, requested: InvocationTarget) -> Answer:
+        """Returns the answer of the last container that the request passes through. Raises AwsError."""
+        *before, last = slot.steps(requested)
+        for number in before:
+            answer = await self._answered(where, slot, number, ask, requested)
+            headers = {**ask.headers}
+            if "content-type" in answer.headers:
+                headers["Content-Type"] = answer.headers["content-type"]
+            ask = replace(ask, body=answer.body, headers=headers)
+        return await self._answered(where, slot, last, ask, requested)
 
     async def _answered(
         self, where: Where, slot: _Slot, number: int, ask: UpstreamRequest, requested: InvocationTarget

@@ -11,6 +11,16 @@ DIRECT, MULTI_MODEL = "Direct", "MultiModel"
 
 
 @dataclass(frozen=True)
+class InvocationTarget:
+    """The members of a request that select a target within its endpoint."""
+
+    variant: str = ""
+    container: str = ""
+    model: str = ""
+    component: str = ""
+
+
+@dataclass(frozen=True)
 class RouteContainer:
     """One container of a variant, as requests name it."""
 
@@ -20,7 +30,7 @@ class RouteContainer:
 
 @dataclass(frozen=True)
 class RouteInstance:
-    """`directories`: those of its containers' hosts, in the containers' order."""
+    """`directories`: those of its containers' hosts, in the containers' order; the explainer's follows them."""
 
     id: str
     directories: tuple[Path, ...]
@@ -31,7 +41,7 @@ class RouteVariant:
     """`weight`: its part of its fleet's traffic; `concurrency`: maximum number of concurrent requests, 0 for no limit.
 
     A variant with a `component` is an inference component: its instances are copies on the variant of that name. `desired`:
-    desired number of copies.
+    desired number of copies. `explains`: True if instances have an explainer.
     """
 
     name: str
@@ -44,6 +54,7 @@ class RouteVariant:
     scales_from_zero: bool = False
     component: str = ""
     desired: int = 1
+    explains: bool = False
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ import asyncio
 import time
 
 from sagewright.front.invocations.capturing import Capturing, Exchanged
-from sagewright.front.invocations.dispatch import Dispatch, InvocationTarget
-from sagewright.front.invocations.routes import Endpoint, RouteFleet, RouteVariant
+from sagewright.front.invocations.dispatch import Dispatch
+from sagewright.front.invocations.routes import Endpoint, InvocationTarget, RouteFleet, RouteVariant
 from sagewright.model.errors import AwsError
 from sagewright.upstream.messages import UpstreamRequest
 

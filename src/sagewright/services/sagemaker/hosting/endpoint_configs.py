@@ -13,6 +13,7 @@ from sagewright.services.context import Context
 from sagewright.services.paging import ListSpec
 from sagewright.services.registry import operation
 from sagewright.services.roles import check_role
+from sagewright.services.sagemaker.hosting import explainers
 from sagewright.services.sagemaker.hosting.models import MODELS
 from sagewright.services.sagemaker.resources.resources import ResourceType
 from sagewright.store.jobs.jobs import ResourceScope
@@ -57,11 +58,7 @@ def create_endpoint_config(context: Context, request: dict[str, Any]) -> dict[st
     _check_weights(production)
     if any("ModelName" not in one for one in production + shadows):
         _check_hosts_of_components(context, request)
-    if request.get("ExplainerConfig"):
-        raise ValidationException(
-            "ExplainerConfig requests explanations by SageMaker Clarify, which Sagewright does not support yet: the endpoint would "
-            "answer without them. Leave ExplainerConfig out."
-        )
+    explainers.check(request)
     if shadows:
         _check_shadows(production, shadows, request)
     if "AsyncInferenceConfig" in request:

@@ -23,6 +23,7 @@ from sagewright.services.paging import ListSpec
 from sagewright.services.registry import operation
 from sagewright.services.sagemaker.hosting.endpoint_configs import CONFIGS, model_of
 from sagewright.services.sagemaker.hosting.endpoint_shapes import described
+from sagewright.services.sagemaker.hosting.explainers import explainer_container
 from sagewright.services.sagemaker.resources.resources import ResourceType
 from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.resources import resources
@@ -197,6 +198,7 @@ def _variant(context: Context, config: dict[str, Any], requested: dict[str, Any]
         return _hosting_variant(context, config, requested)
     model = model_of(context, requested)
     serverless = requested.get("ServerlessConfig")
+    isolated = bool(model.get("EnableNetworkIsolation") or config.get("EnableNetworkIsolation"))
     return Variant(
         name=requested["VariantName"],
         weight=float(requested.get("InitialVariantWeight", 1.0)),
@@ -206,11 +208,12 @@ def _variant(context: Context, config: dict[str, Any], requested: dict[str, Any]
         model=requested["ModelName"],
         role=role_of(model, context.account),
         mode=(model.get("InferenceExecutionConfig") or {}).get("Mode", "Serial"),
-        isolated=bool(model.get("EnableNetworkIsolation") or config.get("EnableNetworkIsolation")),
+        isolated=isolated,
         shadow=shadow,
         start_s=float(requested.get("ContainerStartupHealthCheckTimeoutInSeconds", START_S)),
         routing=_routing(requested),
         serverless=serverless,
+        explainer=None if shadow else explainer_container(config, model, isolated),
     )
 
 
