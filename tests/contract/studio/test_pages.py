@@ -55,7 +55,7 @@ def test_every_page_shows_what_there_is(browser: Any, world: World) -> None:
         "/studio/shadow-tests": "Shadow tests",
         "/studio/rules": "Rules",
         "/studio/clarify": "No analysis by Clarify yet",
-            "/studio/monitors": "No monitor yet",
+        "/studio/monitors": "No monitor yet",
         "/studio/wrangler": "yet",
         "/studio/notebooks": "yet",
         "/studio/jumpstart": "yet",
