@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from sagewright.clarify.bias import flips
 from sagewright.clarify.bias.metrics import post_training_bias, pre_training_bias
 from sagewright.clarify.configuration.methods import POST_TRAINING, PRE_TRAINING, BiasSettings, Facet, Segmentation
 from sagewright.clarify.errors import CustomerError
@@ -278,6 +279,15 @@ def test_a_boolean_facet_understands_its_own_words() -> None:
     ]
     assert own[0] == own[1] == own[2] == own[3]
     assert next(one["value"] for one in own[0] if one["name"] == "CI") == -0.5
+
+
+def test_the_flip_test_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(flips, "MAX_S", -1.0)
+    table = pd.DataFrame({"y": [0, 1] * 50, "f": ["u", "v"] * 50, "x": range(100)})
+    section = post_training_bias(table, table["y"].rename("p"), bias_settings("f", ("v",), "y", (1,), None))
+    (found,) = [one for one in section["facets"]["f"][0]["metrics"] if one["name"] == "FT"]
+    assert found["value"] is None
+    assert found["error"] == "FlipTest found the neighbours of 0 of 50 rows within -1 s"
 
 
 def test_infinities_are_strings() -> None:

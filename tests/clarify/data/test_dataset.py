@@ -8,6 +8,7 @@ import pytest
 
 from sagewright.clarify.configuration.analysis import read
 from sagewright.clarify.data import dataset as datasets
+from sagewright.clarify.data.files import file_name
 from sagewright.clarify.errors import CustomerError
 
 HEADERS = ["Target", "Age", "Gender"]
@@ -118,6 +119,21 @@ def test_bad_json_lines_are_explained(tmp_path, line, message):
     (tmp_path / "a.jsonl").write_text(line + "\n")
     with pytest.raises(CustomerError, match=message):
         load(tmp_path, dataset_type="application/jsonlines", features="x", label="y")
+
+
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [
+        ("a/b/left.jpg", "left.jpg"),
+        ("../..", "object"),
+        ("a/..", "object"),
+        ("x\0y\n.csv", "x_y_.csv"),
+        ("é" * 300 + ".csv.gz", "_" * 93 + ".csv.gz"),
+        ("", "object"),
+    ],
+)
+def test_a_key_is_no_path(key, name):
+    assert file_name(key) == name
 
 
 def test_no_files(tmp_path):

@@ -19,7 +19,8 @@ from pypdf import PdfReader
 
 from sagewright.clarify.configuration.methods import ReportSettings
 from sagewright.clarify.errors import CustomerError
-from sagewright.clarify.report import LocalValues, Picture, fonts, write
+from sagewright.clarify.report import LocalValues, Picture, charts, fonts, write
+from sagewright.clarify.report.drawing import to_svg
 from sagewright.clarify.tables import Attributions, Way
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -267,6 +268,11 @@ def test_the_largest_analyses_make_small_reports(tmp_path: Path) -> None:
         assert path.stat().st_size < 6 << 20, (path.name, path.stat().st_size)
 
 
+def test_categories_keep_their_order_in_charts() -> None:
+    svg = to_svg(charts.dependence(["b", "c", "a"], [("label0", [0.1, 0.2, 0.3])], [0.5, 0.3, 0.2], numeric=False))
+    assert re.findall(r">([abc])</text>", svg) == ["b", "c", "a"], "once, below the bars"
+
+
 def test_pictures_are_shown_and_lost_ones_counted(tmp_path: Path) -> None:
     Image.new("RGB", (1600, 400), "red").save(tmp_path / "shap_cat_dog.jpeg")
     pictures = (Picture(tmp_path / "shap_cat_dog.jpeg", "cat, dog"), Picture(tmp_path / "gone.jpeg", "gone"))
@@ -282,6 +288,11 @@ def test_names_that_are_none_of_a_file(name: str, tmp_path: Path) -> None:
     with pytest.raises(CustomerError, match="is not the name of a file"):
         write({}, {}, ReportSettings(name), tmp_path, None)
     assert not list(tmp_path.iterdir())
+
+
+def test_notes_on_the_computation_stand_in_the_appendix(tmp_path: Path) -> None:
+    write({}, {}, ReportSettings(), tmp_path, LocalValues(notes=(("rows explained", "7"),)))
+    assert '<th scope="row" class="w">rows explained</th><td class="s">7</td>' in (tmp_path / "report.html").read_text()
 
 
 def test_a_title_of_the_users_own_is_shown(tmp_path: Path) -> None:

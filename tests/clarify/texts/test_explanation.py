@@ -145,6 +145,11 @@ def test_long_texts_are_sampled_within_the_budget() -> None:
     }
     assert by_word == pytest.approx({"good": 0.3, "bad": -0.4, "word": 0.0}, abs=0.02)
     assert short.values.tolist() == [[0.3]]
+    summary = TextSummary("mean_abs")
+    for one in (long, short):
+        summary.add(one)
+    assert dict(summary.notes())["rows whose values are exact: every coalition of pieces was evaluated"] == "1"
+    assert "standard error of a value, largest" in dict(summary.notes())
 
 
 def test_a_line_of_out_jsonl(tmp_path: Path) -> None:
@@ -187,6 +192,10 @@ def test_global_values(agg_method: str, good: float) -> None:
     assert section["low"]["global_shap_values"]["review"] == pytest.approx(expected)
     assert section["high"]["expected_value"] == pytest.approx(0.5)
     json.dumps(section, allow_nan=False)
+    notes = dict(halves[0].notes())
+    assert notes["rows explained"] == "4"
+    assert notes["rows whose values are estimates from a sample of the coalitions"] == "0"
+    assert notes["rows that the model evaluated"] == str(sum(one.calls for one in found))
 
 
 def test_the_largest_texts_stay_within_memory_and_players() -> None:

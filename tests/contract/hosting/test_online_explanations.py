@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -135,6 +139,17 @@ def script(hosting: Hosting) -> str:
 @pytest.fixture(scope="module")
 def plain(hosting: Hosting) -> str:
     return hosting.model("plain")
+
+
+def test_the_command_explains_a_record(hosting: Hosting, trees: str) -> None:
+    argv = [str(Path(sys.executable).parent / "sagewright"), "explain", trees, "--data", str(hosting.server.data)]
+    done = subprocess.run([*argv, "--record", "1,0,12,0"], capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"c +12 +\+3 ", done.stdout), done.stdout
+    assert re.search(r"a +1 +\+2 ", done.stdout), done.stdout
+    done = subprocess.run([*argv, "--record", "1"], capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 2
+    assert done.stderr.startswith("sagewright: ")
 
 
 def ask(hosting: Hosting, name: str, body: str, media: str = "text/csv", **more: Any) -> dict[str, Any]:

@@ -33,7 +33,7 @@ def explain_table(
     artefact = model.artefact() if _may_evaluate(config) else None
     if config.methods.get("shap", {}).get("text_config"):
         if job.is_leader:
-            explanations["kernel_shap"] = explain_texts(job, config, dataset, model)
+            explanations["kernel_shap"], local = explain_texts(job, config, dataset, model)
     elif "shap" in config.methods:
         settings = shap_settings(config, dataset)
         found, baseline = _shap(job, config, dataset, model.scores, artefact)

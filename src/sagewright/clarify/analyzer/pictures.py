@@ -55,7 +55,8 @@ def _pictures(job: ClarifyJob, config: AnalysisConfig) -> tuple[Path, list[Path]
     first = download(config.dataset_uri)
     if first[0].suffix in {".json", ".manifest"}:
         return first[0].parent, [path for uri in _manifest(first[0]) for path in download(uri)]
-    return first[0].parent, find_pictures(first[0].parent)
+    folder = first[0].parents[1]
+    return folder, find_pictures(folder)
 
 
 def _manifest(path: Path) -> list[str]:

@@ -13,6 +13,7 @@ from sagewright.clarify.analyzer.settings import shap_settings
 from sagewright.clarify.configuration.analysis import AnalysisConfig
 from sagewright.clarify.configuration.methods import ShapSettings
 from sagewright.clarify.data.dataset import Dataset
+from sagewright.clarify.report.local import LocalValues
 from sagewright.clarify.shap import output
 from sagewright.clarify.shap.baselines import computed_baseline
 from sagewright.clarify.tables import Section
@@ -22,8 +23,11 @@ from sagewright.clarify.texts.output import LocalTexts, record
 from sagewright.clarify.texts.summary import TextSummary
 
 
-def explain_texts(job: ClarifyJob, config: AnalysisConfig, dataset: Dataset, model: AnalysedModel) -> Section:
-    """Returns the section `kernel_shap`, and writes out.jsonl. One host explains all texts. Raises CustomerError."""
+def explain_texts(
+    job: ClarifyJob, config: AnalysisConfig, dataset: Dataset, model: AnalysedModel
+) -> tuple[Section, LocalValues]:
+    """Returns the section `kernel_shap` and notes for the report, and writes out.jsonl. One host explains all texts. Raises
+    CustomerError."""
     settings = shap_settings(config, dataset)
     assert settings.text is not None  # the caller checks it
     if len(job.hosts) > 1:
@@ -44,7 +48,8 @@ def explain_texts(job: ClarifyJob, config: AnalysisConfig, dataset: Dataset, mod
     else:
         local.path.unlink()
     logging.info("Shap analysis finished.")
-    return summary.kernel_shap(model.predictor.label_headers, settings.text.max_top_tokens)
+    section = summary.kernel_shap(model.predictor.label_headers, settings.text.max_top_tokens)
+    return section, LocalValues(notes=summary.notes())
 
 
 def _baseline(

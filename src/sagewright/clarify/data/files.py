@@ -10,6 +10,7 @@ from pathlib import Path
 from sagewright.clarify.errors import CustomerError
 
 MAX_FILES = 100_000
+MAX_NAME = 100
 _URI = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/(.*))?", re.DOTALL)
 
 
@@ -56,8 +57,8 @@ def download(uri: str) -> list[Path]:
                     continue
                 if len(paths) == MAX_FILES:
                     raise CustomerError(f"'{uri}' has more than {MAX_FILES:,} objects.")
-                # a key is no path: the object's number keeps the order, its suffix the format
-                path = target / f"{len(paths):08d}{_suffix(found['Key'])}"
+                path = target / f"{len(paths):08d}" / file_name(found["Key"])  # the number keeps the order
+                path.parent.mkdir()
                 client.download_file(bucket, found["Key"], str(path))
                 paths.append(path)
     except (ClientError, BotoCoreError) as error:
@@ -67,6 +68,7 @@ def download(uri: str) -> list[Path]:
     return paths
 
 
-def _suffix(key: str) -> str:
-    match = re.search(r"(\.[A-Za-z0-9]{1,8}){1,2}$", key)
-    return match[0] if match else ""
+def file_name(key: str) -> str:
+    """Returns a file's name for a key, which may be no path: its last part, with other than plain characters replaced."""
+    last = re.sub(r"[^A-Za-z0-9._-]", "_", key.rpartition("/")[2])[-MAX_NAME:]
+    return last if last.strip(".") else "object"

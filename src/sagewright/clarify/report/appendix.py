@@ -25,6 +25,10 @@ def appendix_blocks(config: Mapping[str, Any], local: LocalValues | None) -> Ite
     yield Heading("Appendix")
     if local is not None and local.attributions is not None:
         yield from _method(local.attributions, (config.get("methods") or {}).get("shap") or {})
+    elif local is not None and local.notes:
+        yield Heading("Computation of the SHAP values", 3)
+        rows: list[tuple[Cell, ...]] = [(clean(name), clean(value)) for name, value in local.notes]
+        yield Table("How the SHAP values were computed", ("setting", "value"), rows, wide=0)
     yield Heading("Analysis configuration", 3)
     text = json.dumps(config, indent=2, ensure_ascii=False, default=str)
     shown = "\n".join(clean(line, 400) for line in text[:MAX_SOURCE].split("\n"))

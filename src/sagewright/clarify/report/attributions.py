@@ -83,7 +83,7 @@ def _local(output: int, values: Mapping[str, Any], local: LocalValues | None) ->
     if local is None or local.attributions is None or local.rows is None or not len(local.rows):
         return
     found = local.attributions
-    if output >= found.values.shape[2]:
+    if output >= found.values.shape[2] or len(local.rows) != len(found.values):
         return
     names = [name for name, _ in _ranked(values) if name in found.features and name in local.rows.columns][
         :TOP_FEATURES

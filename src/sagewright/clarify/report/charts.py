@@ -207,9 +207,9 @@ def dependence(
     """Mean predictions over a feature's values, one line or row of points a label, above the share of rows with each value."""
     labels = [label for label, _ in predictions]
     rows = [
-        {"n": place, "x": value if numeric else str(value), "v": mean, "g": label}
+        {"x": value if numeric else str(value), "v": mean, "g": label}
         for label, means in predictions
-        for place, (value, mean) in enumerate(zip(values, means, strict=True))
+        for value, mean in zip(values, means, strict=False)
     ]
     color: dict[str, Any] = {"value": ACCENT}
     if len(labels) > 1:
@@ -223,7 +223,11 @@ def dependence(
         "title": None,
         "axis": {"labelAngle": 0 if numeric else -35},
     }
-    x |= {"scale": {"zero": False, "nice": False, "padding": 8}} if numeric else {"sort": {"field": "n"}}
+    x |= (
+        {"scale": {"zero": False, "nice": False, "padding": 8}}
+        if numeric
+        else {"sort": [str(value) for value in values]}
+    )
     mark: Spec = (
         {"type": "line", "point": {"size": 24}, "strokeWidth": 2}
         if numeric
@@ -236,19 +240,29 @@ def dependence(
         "scale": {"zero": False},
         "axis": {"tickCount": 5},
     }
-    above = {
+    above: Spec = {
         "width": WIDTH, "height": 150, "data": {"values": rows}, "mark": mark,
         "encoding": {"x": x, "y": y, "color": color},
     }  # fmt: skip
     if not shares:
         return _chart(**above)
-    below = {
+    above["encoding"] = {**above["encoding"], "x": {**x, "axis": {"labels": False, "ticks": False}}}
+    below = _distribution(values, shares, x)
+    spec = _chart(vconcat=[above, below], spacing=6, resolve={"scale": {"x": "shared"}})
+    del spec["width"]
+    return spec
+
+
+def _distribution(values: Sequence[Any], shares: Sequence[float], x: Spec) -> Spec:
+    """Bars of the share of rows with each value, on the axis `x` of the chart above them."""
+    numeric = x["type"] == "quantitative"
+    return {
         "width": WIDTH,
         "height": 44,
         "data": {
             "values": [
-                {"n": n, "x": v if numeric else str(v), "s": s}
-                for n, (v, s) in enumerate(zip(values, shares, strict=True))
+                {"x": value if numeric else str(value), "s": share}
+                for value, share in zip(values, shares, strict=False)
             ]
         },
         "mark": {"type": "bar", "size": max(2, min(18, WIDTH // (2 * len(values)))), "color": "#838d88"},
@@ -257,6 +271,3 @@ def dependence(
             "y": {"field": "s", "type": "quantitative", "title": "rows", "axis": {"format": "%", "tickCount": 2}},
         },
     }
-    spec = _chart(vconcat=[above, below], spacing=6, resolve={"scale": {"x": "shared"}})
-    del spec["width"]
-    return spec

@@ -22,10 +22,12 @@ class Picture:
 class LocalValues:
     """`attributions`: of the rows in `rows`, whose columns are the features' values; both None for pictures alone.
 
-    `labels`: one name an output, () for label0, label1…
+    `labels`: one name an output, () for label0, label1… `notes`: how values without `attributions` were computed, pairs of a
+    setting and its value.
     """
 
     attributions: Attributions | None = None
     rows: pd.DataFrame | None = None
     labels: tuple[str, ...] = ()
     pictures: tuple[Picture, ...] = ()
+    notes: tuple[tuple[str, str], ...] = ()

@@ -27,6 +27,8 @@ class TextSummary:
         self._columns: dict[str, list[Array]] = {}
         self._pieces: dict[str, dict[str, list[Array]]] = {}
         self._expected: list[Array] = []
+        self._exact = 0
+        self._error = 0.0
         self.rows = self.calls = 0
 
     def add(self, found: TextExplanation) -> None:
@@ -41,6 +43,9 @@ class TextSummary:
             if not self._features or column in self._features:  # an empty text has no pieces
                 self._columns.setdefault(column, []).append(sums.get(column, np.zeros(found.values.shape[1])))
         self._expected.append(found.expected)
+        self._exact += found.errors is None
+        if found.errors is not None:
+            self._error = max(self._error, float(np.nan_to_num(found.errors).max(initial=0.0)))
         self.rows += 1
         self.calls += found.calls
 
@@ -53,8 +58,23 @@ class TextSummary:
             for text, values in pieces.items():
                 own.setdefault(text, []).extend(values)
         self._expected.extend(other._expected)
+        self._exact += other._exact
+        self._error = max(self._error, other._error)
         self.rows += other.rows
         self.calls += other.calls
+
+    def notes(self) -> tuple[tuple[str, str], ...]:
+        """How the values were computed, for the report."""
+        sampled = self.rows - self._exact
+        errors = (("standard error of a value, largest", f"{self._error:.3g}"),) if sampled else ()
+        return (
+            ("rows explained", f"{self.rows:,}"),
+            ("rows whose values are exact: every coalition of pieces was evaluated", f"{self._exact:,}"),
+            ("rows whose values are estimates from a sample of the coalitions", f"{sampled:,}"),
+            ("rows that the model evaluated", f"{self.calls:,}"),
+            ("aggregation of the global values", self._agg_method),
+            *errors,
+        )
 
     def kernel_shap(self, headers: Sequence[str], max_top_tokens: int) -> Section:
         """The section `kernel_shap` of analysis.json: `expected_value` is the mean over rows of the score without any piece."""

@@ -36,13 +36,17 @@ MAX_ANALYSIS_BYTES = 64 << 20
 
 
 def explain(
-    name: Annotated[str, typer.Argument(help="Name of the Clarify job.")],
+    name: Annotated[str, typer.Argument(help="Name of the Clarify job, or of an endpoint with an explainer.")],
     data: DataOption = None,
     row: Annotated[int | None, typer.Option(help="Explain this row of the data set, from 0.")] = None,
+    record: Annotated[str | None, typer.Option(help="A record in CSV for an endpoint to score and explain.")] = None,
     top: Annotated[int, typer.Option(help="Number of features.")] = 20,
 ) -> None:
     """Global importances, bias metrics, or the contributions to one row's score."""
     settings = settings_of(data=data)
+    if record is not None:
+        _online(client(settings, "sagemaker-runtime"), name, record, top)
+        return
     sagemaker, s3 = client(settings, "sagemaker"), client(settings, "s3")
     try:
         job = sagemaker.describe_processing_job(ProcessingJobName=name)
@@ -151,16 +155,45 @@ def _inputs(s3: Any, job: dict[str, Any], row: int) -> dict[str, str]:
     return {}
 
 
+def _online(runtime: Any, endpoint: str, record: str, top: int) -> None:
+    """Prints an endpoint's explanation of one record."""
+    request = {"EndpointName": endpoint, "ContentType": "text/csv", "Accept": "text/csv", "Body": record}
+    try:
+        body = runtime.invoke_endpoint(**request, EnableExplanations="`true`")["Body"].read()
+    except ClientError as error:
+        fail(error.response["Error"]["Message"])
+    answer = json.loads(body)
+    explained = (answer.get("explanations") or {}).get("kernel_shap") or [None]
+    if not explained[0]:
+        fail(f"the endpoint {endpoint} explained nothing")
+    console.print(f"score {escape(str(answer['predictions']['data']).strip())}")
+    inputs = next(csv.reader([record]))
+    outputs = len(explained[0][0]["attributions"][0]["attribution"])
+    for output in range(outputs):
+        values, named = [], {}
+        for place, feature in enumerate(explained[0]):
+            name = feature.get("feature_header") or f"column_{place}"
+            named[name] = inputs[place] if place < len(inputs) else ""
+            for one in feature["attributions"]:
+                piece = (one.get("description") or {}).get("partial_text")
+                values.append((piece or name, float(one["attribution"][output])))
+        _contributions(values, named, top)
+
+
 def _waterfall(
     importance: Importance, values: list[tuple[str, float]], inputs: dict[str, str], row: int, top: int
 ) -> None:
     """Prints the way from the expected value to the row's score, the largest contributions first."""
+    total = importance.expected + sum(value for _, value in values)
+    console.print(f"[bold]Row {row}, {escape(importance.label)}[/bold]  {importance.expected:.6g} → {total:.6g}")
+    _contributions(values, inputs, top)
+
+
+def _contributions(values: list[tuple[str, float]], inputs: dict[str, str], top: int) -> None:
     least = max((abs(value) for _, value in values), default=0.0) * ROUNDING
     values = [(feature, value if abs(value) > least else 0.0) for feature, value in values]
     ordered = sorted(values, key=lambda one: -abs(one[1]))
     shown, rest = ordered[:top], sum(value for _, value in ordered[top:])
-    total = importance.expected + sum(value for _, value in values)
-    console.print(f"[bold]Row {row}, {escape(importance.label)}[/bold]  {importance.expected:.6g} → {total:.6g}")
     most = max((abs(value) for _, value in shown), default=0) or 1
     table = Table(
         Column("feature", overflow="fold"),
