@@ -50,8 +50,10 @@ def _split(cells: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return cells[order[BACKGROUNDS:]].astype(np.float32), cells[order[:BACKGROUNDS]].astype(np.float32)
 
 
-def _booster(name: str, cells: np.ndarray, labels: np.ndarray, objective: str = "reg:squarederror") -> Case:
-    parameters = {"objective": objective, "max_depth": 6, "nthread": 1, "seed": 0}
+def _booster(
+    name: str, cells: np.ndarray, labels: np.ndarray, objective: str = "reg:squarederror", depth: int = 6
+) -> Case:
+    parameters = {"objective": objective, "max_depth": depth, "nthread": 1, "seed": 0}
     booster = xgb.train(parameters, xgb.DMatrix(cells, labels), 100)
     folder = Path(tempfile.mkdtemp())
     (folder / "xgboost-model").write_bytes(booster.save_raw("ubj"))
@@ -74,6 +76,8 @@ def trees() -> list[Case]:
         _booster("breast cancer, log-odds", *load_breast_cancer(return_X_y=True), "binary:logistic"),
         _booster("planted", *planted(30)),
         _booster("digits, as numbers", *load_digits(return_X_y=True)),
+        _booster("diabetes, depth 10", *load_diabetes(return_X_y=True), depth=10),
+        _booster("planted, depth 10", *planted(30), depth=10),
     ]
 
 
@@ -120,4 +124,4 @@ def black_boxes() -> list[Case]:
     cells, labels = planted(14)
     net = MLPRegressor(hidden_layer_sizes=(64, 64), max_iter=200, random_state=0).fit(cells, labels)
     rows, baseline = _split(cells)
-    return [*trees()[1:], Case("planted, a net, 14 features", net.predict, rows, baseline)]
+    return [*trees()[1:4], Case("planted, a net, 14 features", net.predict, rows, baseline)]

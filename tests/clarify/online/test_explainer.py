@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from sagewright.clarify.errors import CustomerError
+from sagewright.clarify.online import explainer as online
 from sagewright.clarify.online import sessions
 from sagewright.clarify.online.explainer import OnlineExplainer
 from sagewright.clarify.online.sessions import OpenExplanations, ScoreRequest
@@ -140,3 +141,9 @@ def test_sessions_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         opened.begin(lambda ask: b"")
     assert isinstance(question, ScoreRequest)
     opened.go_on(question.session, b"")
+
+
+def test_explanations_end_with_their_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(online, "LIMIT_S", -1.0)
+    with pytest.raises(CustomerError, match="could not be explained within -1 s"):
+        answered(explainer(), "1,2,3\n")

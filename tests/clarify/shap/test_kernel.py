@@ -181,3 +181,17 @@ def test_too_many_features_are_refused() -> None:
     wide = pd.DataFrame(np.zeros((1, 1001)))
     with pytest.raises(CustomerError, match="at most 1000 features, and the data set has 1001"):
         explain(lambda rows: np.zeros(len(rows)), wide, wide, ShapSettings())
+
+
+def test_budgets_and_baselines_that_memory_does_not_hold_are_refused() -> None:
+    wide = pd.DataFrame(np.zeros((1, 40)))
+
+    def model(rows: pd.DataFrame) -> np.ndarray:
+        return np.zeros(len(rows))
+
+    with pytest.raises(
+        CustomerError, match="num_samples must be at most 1000000 for 40 features or pieces, and it is 2000000"
+    ):
+        explain(model, wide, wide, ShapSettings(num_samples=2_000_000))
+    with pytest.raises(CustomerError, match="baseline has 10001 rows, and at most 10000 can be used"):
+        explain(model, wide, pd.DataFrame(np.zeros((10_001, 40))), ShapSettings())

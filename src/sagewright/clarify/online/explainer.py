@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,10 @@ from sagewright.clarify.tables import Array
 
 MODEL = Path("/opt/ml/model")
 MOST_BASELINE_BYTES = 16 << 20
+LIMIT_S = 60.0
+"""Time for one explanation: the client's request has ended then."""
+ROWS = 64
+"""Records that are explained between two looks at the time."""
 BATCH = 20_000
 """Records of one question, if MaxRecordCount doesn't say fewer."""
 
@@ -36,6 +42,7 @@ class OnlineExplainer:
     def __init__(self, settings: ExplainerSettings, folder: Path = MODEL) -> None:
         """Raises CustomerError for a baseline that can't be read."""
         self.settings = settings
+        self._current = threading.local()
         self.baseline = _baseline(settings)
         read = bool(settings.image) and settings.shap.text is None and folder.is_dir()
         self._artefact = open_artefact(settings.image, folder) if read else None
@@ -44,16 +51,16 @@ class OnlineExplainer:
         if self._artefact is not None:
             try:
                 self._exact = self._artefact.prepare(self.baseline, settings.shap.use_logit)
-                self._local = KernelExplainer(self._artefact.score, self.baseline, settings.shap, Counter())
+                self._local = KernelExplainer(self._own_scores, self.baseline, settings.shap, Counter())
             except Unfit as unfit:
                 self._artefact = None
                 logging.info("The model is asked for the scores of coalitions: %s", unfit)
         self._asked: dict[tuple[str, str], KernelExplainer] = {}
-        self._current = threading.local()
 
     def explain(self, body: bytes, media: tuple[str, str, str], answer: bytes, enable: str | None, ask: Ask) -> bytes:
         """Returns the endpoint's answer as JSON. `media`: the types of the request, of what the client accepts, and of the model's
         answer; `enable`: the request's own expression. Raises CustomerError."""
+        self._current.until = time.monotonic() + LIMIT_S
         content_type, accept = check_media(media[0], "ContentType"), check_media(media[1], "Accept")
         document: dict[str, Any] = {
             "version": "1.0",
@@ -120,7 +127,7 @@ class OnlineExplainer:
         if self._artefact is not None and self._local is not None:
             try:
                 if _agree(self._artefact.score(rows), scores):
-                    return self._exact.explain(rows).values if self._exact else self._local.explain(rows).values
+                    return np.concatenate([self._own_values(rows[at : at + ROWS]) for at in range(0, len(rows), ROWS)])
             except Unfit:
                 pass  # the model may take such rows, and is asked
         self._current.ask = ask
@@ -132,12 +139,32 @@ class OnlineExplainer:
             self._asked[media] = explainer
         return explainer.explain(rows).values
 
+    def _own_values(self, rows: pd.DataFrame) -> Array:
+        """Returns values from the artefact."""
+        self._check_time()
+        assert self._local is not None
+        return self._exact.explain(rows).values if self._exact is not None else self._local.explain(rows).values
+
+    def _own_scores(self, rows: pd.DataFrame) -> Array:
+        self._check_time()
+        assert self._artefact is not None
+        return self._artefact.score(rows)
+
+    def _check_time(self) -> None:
+        """Raises CustomerError if the time of this thread's explanation is over."""
+        if time.monotonic() > getattr(self._current, "until", math.inf):
+            raise CustomerError(
+                f"The records could not be explained within {LIMIT_S:g} s. Fewer records, NumberOfSamples or rows of the baseline "
+                "take less time."
+            )
+
     def _scores(self, rows: pd.DataFrame, media: tuple[str, str]) -> Array:
         """Asks the model of the session that runs in this thread, in requests within the configured limits."""
         form, answers = RequestForm(self.settings.predictor, media[0]), AnswerForm(self.settings.predictor, media[1])
         most = self.settings.most_records or BATCH
         records, parts, start = form.encode(rows), [], 0
         while start < len(records):
+            self._check_time()
             end, size = start, form.overhead
             while end < len(records) and end - start < most:
                 size += len(records[end].encode()) + 1

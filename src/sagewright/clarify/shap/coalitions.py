@@ -18,12 +18,17 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from sagewright.clarify.errors import CustomerError
 from sagewright.clarify.tables import Array
 
 Masks: TypeAlias = NDArray[np.bool_]
 ENUMERATED = 200_000
 """Coalitions of one size that may be listed, to draw some of them."""
 MANY = 2**62
+MOST_CELLS = 20_000_000
+"""Players times pairs of a regression that is solved directly: it needs about 1 GiB for them."""
+MOST_MASKS = 400_000_000
+"""Players times pairs whose masks alone are in memory."""
 COMPLETE_PLAYERS = 30
 """Players above which coalitions are never all evaluated: 2^30 of them."""
 
@@ -45,6 +50,13 @@ class Pairs:
 def default_budget(players: int) -> int:
     """Returns the number of coalitions for each row if the configuration has none."""
     return 2 * players + 2048
+
+
+def check_budget(players: int, budget: int, most_cells: int) -> None:
+    """Raises CustomerError for a number of coalitions that memory doesn't hold."""
+    most = 2 * most_cells // players
+    if budget > most:
+        raise CustomerError(f"num_samples must be at most {most} for {players} features or pieces, and it is {budget}.")
 
 
 def is_complete(players: int, budget: int) -> bool:

@@ -36,7 +36,10 @@ class GameValues:
 
 
 def shapley_of_game(game: Game, players: int, budget: int, seed: int) -> GameValues:
-    """Evaluates at most `budget` coalitions beside the empty and the full one: all where that suffices, else pairs of them."""
+    """Evaluates at most `budget` coalitions beside the empty and the full one: all where that suffices, else pairs of them.
+
+    Raises CustomerError for a budget that memory doesn't hold.
+    """
     if not 1 <= players <= MOST_PLAYERS:
         raise InternalError(f"A game has 1 to {MOST_PLAYERS} players, not {players}.")
     ends = np.array([[False] * players, [True] * players])
@@ -45,12 +48,14 @@ def shapley_of_game(game: Game, players: int, budget: int, seed: int) -> GameVal
         return GameValues((total - empty)[None], None, Way.COMPLETE, 2, empty, total)
     if coalitions.is_complete(players, budget):
         return _complete(game, players, (empty, total))
+    direct = players <= DIRECT_PLAYERS
+    coalitions.check_budget(players, budget, coalitions.MOST_CELLS if direct else coalitions.MOST_MASKS)
     pairs = coalitions.draw(players, budget, seed)
     differences = np.concatenate(
         [_scores(game, part) - _scores(game, ~part) for part in _parts(pairs.masks, BLOCK)], dtype=np.float64
     )
     gain = total - empty
-    if players > DIRECT_PLAYERS:
+    if not direct:
         values, errors = iterative.solve(pairs, differences, gain)
     else:
         regression = PairRegression.prepare(pairs)

@@ -26,6 +26,7 @@ from sagewright.clarify.tables import Array, Attributions, Model, Way
 DEFAULT_SEED = 0
 MOST_FEATURES = 1000
 """Features of a table: the regression needs their square in memory."""
+MOST_BASELINE = 10_000
 _PROGRESS_S = 5.0
 
 Rows: TypeAlias = NDArray[np.int64]
@@ -62,6 +63,13 @@ class KernelExplainer:
         self.seed = DEFAULT_SEED if settings.seed is None else settings.seed
         self.budget = coalitions.default_budget(count) if settings.num_samples is None else settings.num_samples
         self.is_complete = coalitions.is_complete(count, self.budget)
+        if not self.is_complete:
+            coalitions.check_budget(count, self.budget, coalitions.MOST_CELLS)
+        if len(baseline) > MOST_BASELINE:
+            raise CustomerError(
+                f"The SHAP baseline has {len(baseline)} rows, and at most {MOST_BASELINE} can be used: the model scores each "
+                "coalition with each of them."
+            )
         self.interactions = settings.interactions
         if self.interactions and not self.is_complete:
             raise CustomerError(
