@@ -17,6 +17,8 @@ from sagewright.clarify.artefacts.linear import LinearExplainer
 from sagewright.clarify.artefacts.treeshap import DEEPEST, LeafByLeaf, TreeExplainer, margins
 from sagewright.clarify.tables import Array
 
+FEW_ROWS = 10_000
+"""Rows below which one thread predicts: on a busy machine, waiting for others takes longer."""
 _LOGISTIC = ("binary:logistic", "reg:logistic")
 
 
@@ -24,7 +26,7 @@ class BoosterArtefact:
     """A booster, or an ensemble of them, as the container serves it."""
 
     def __init__(self, ensemble: Any) -> None:
-        self._ensemble = ensemble
+        self._ensemble, self._threads = ensemble, 0
         self.description = f"the XGBoost model ({ensemble.objective}) of {len(ensemble.boosters)} booster(s)"
 
     @classmethod
@@ -40,8 +42,16 @@ class BoosterArtefact:
         features = single_precision(rows, self._ensemble.columns)
         if np.isinf(features).any():
             raise Unfit("XGBoost refuses infinite cells.")
+        self._use_threads(1 if len(features) < FEW_ROWS else 0)
         scores = np.asarray(self._ensemble.predict(features), np.float64)
         return scores.reshape(len(rows), -1)
+
+    def _use_threads(self, count: int) -> None:
+        """Sets the number of threads of predictions; 0 for all processors."""
+        if count != self._threads:
+            self._threads = count
+            for booster in self._ensemble.boosters:
+                booster.set_param({"nthread": count})
 
     def prepare(self, baseline: pd.DataFrame, use_logit: bool) -> ExactExplainer | None:
         """Margins add up over trees. They are what is explained if the scores are margins, or their log-odds are and there is one

@@ -14,6 +14,7 @@ Intelligence 2, 2020; the tables are ours.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, Protocol, TypeAlias
 
@@ -69,16 +70,35 @@ def mask_type(bits: int) -> type[np.signedinteger[Any]]:
     return np.int16 if bits < 16 else np.int32 if bits < 32 else np.int64
 
 
+@dataclass(frozen=True)
+class _Others:
+    """One different baseline mask of each of some leaves: `leaves` (positions), `masks`, and `counts` of rows that have it."""
+
+    leaves: Integers
+    masks: Integers
+    counts: Integers
+
+    @classmethod
+    def distinguish(cls, masks: Integers) -> list[_Others]:
+        """Divides masks (leaves, baseline rows): the first mask of each leaf, then the second of those that have two, and so on."""
+        ordered = np.sort(masks, axis=1)
+        first = np.ones(masks.shape, dtype=bool)
+        first[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
+        leaves, columns = np.nonzero(first)
+        counts = np.diff(np.append(np.flatnonzero(first), first.size))
+        ranks = (np.cumsum(first, axis=1) - 1)[leaves, columns]
+        found = [np.flatnonzero(ranks == rank) for rank in range(int(ranks.max(initial=-1)) + 1)]
+        return [cls(leaves[some], ordered[leaves[some], columns[some]], counts[some]) for some in found]
+
+
 class LeafByLeaf:
     """Adds up the games of the leaves that a row's coalitions can reach."""
 
     def __init__(self, forest: Forest, paths: Paths, baseline: Columns, outputs: int) -> None:
         self.forest, self.paths, self.features, self.outputs = forest, paths, len(baseline), outputs
-        self.leaves = np.flatnonzero(forest.is_leaf)
+        self.leaves = np.flatnonzero(forest.is_leaf & (paths.counts > 0))
         self.full = ((1 << paths.counts[self.leaves]) - 1).astype(mask_type(paths.features.shape[1]))
-        self.baseline, self.counts = np.unique(
-            masks_of(forest, paths, baseline)[self.leaves] & self.full[:, None], axis=1, return_counts=True
-        )
+        self.others = _Others.distinguish(masks_of(forest, paths, baseline)[self.leaves] & self.full[:, None])
         self.inside, self.outside = shares(int(paths.counts.max(initial=0)))
         self.scale = forest.values[self.leaves] / baseline.shape[1]
 
@@ -89,29 +109,30 @@ class LeafByLeaf:
         for start in range(0, rows, step):
             part = columns[:, start : start + step]
             masks = masks_of(self.forest, self.paths, part)[self.leaves] & self.full[:, None]
-            for other, count in zip(self.baseline.T, self.counts, strict=True):
-                self._add(total[start : start + step], masks, other, count)
+            for others in self.others:
+                self._add(total[start : start + step], masks, others)
         return total.reshape(rows, self.features, self.outputs)
 
-    def _add(self, total: Array, masks: Integers, other: Integers, count: int) -> None:
-        """Adds the games against one baseline row, whose masks are `other`, to `total` (rows, targets)."""
-        reached = (masks | other[:, None]) == self.full[:, None]
-        reached &= masks != other[:, None]
-        leaf, row = np.nonzero(reached)
-        own, theirs = masks[leaf, row], other[leaf]
+    def _add(self, total: Array, masks: Integers, others: _Others) -> None:
+        """Adds the games against one baseline mask of each leaf to `total` (rows, targets)."""
+        some = masks if len(others.leaves) == len(masks) else masks[others.leaves]
+        reached = (some | others.masks[:, None]) == self.full[others.leaves][:, None]
+        reached &= some != others.masks[:, None]
+        place, row = np.nonzero(reached)
+        own, theirs, leaf = some[place, row], others.masks[place], others.leaves[place]
         only_own, only_theirs = own & ~theirs, theirs & ~own
         a, b = np.bitwise_count(only_own), np.bitwise_count(only_theirs)
-        value = self.scale[leaf] * count
+        value = self.scale[leaf] * others.counts[place]
         gain, loss = value * self.inside[a, b], value * self.outside[a, b]
         node = self.leaves[leaf]
         targets = total.shape[1]
         for bit in range(self.paths.features.shape[1]):
             given = np.where(only_own >> bit & 1, gain, np.where(only_theirs >> bit & 1, loss, 0.0))
-            some = np.flatnonzero(given)
-            if not len(some):
+            found = np.flatnonzero(given)
+            if not len(found):
                 continue
-            target = self.paths.features[node[some], bit] * self.outputs + self.forest.outputs[node[some]]
-            total += np.bincount(row[some] * targets + target, given[some], total.size).reshape(total.shape)
+            target = self.paths.features[node[found], bit] * self.outputs + self.forest.outputs[node[found]]
+            total += np.bincount(row[found] * targets + target, given[found], total.size).reshape(total.shape)
 
 
 def margins(forest: Forest, columns: Columns, outputs: int) -> Array:

@@ -16,6 +16,8 @@ HOSTNAME = "clarify-explainer"
 CONFIGURATION, EXPLAINED_IMAGE = "SAGEWRIGHT_EXPLAINER", "SAGEWRIGHT_EXPLAINED_IMAGE"
 """Variables that `sagewright.clarify.online.settings` reads."""
 MEDIA = ("text/csv", "application/jsonlines")
+_ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+"""One record is too little work for several threads, which wait for each other on a busy machine."""
 _EVALUATED = re.compile(r"(?:^|/)(sagemaker-xgboost|xgboost|linear-learner)(?:[:@]|$)")
 """Images whose artefacts the explainer can evaluate itself."""
 
@@ -114,7 +116,7 @@ def explainer_container(config: dict[str, Any], model: dict[str, Any], isolated:
         raise ValidationException(
             "ShapBaselineUri can't be read under EnableNetworkIsolation: give the baseline as ShapBaseline."
         )
-    environment = {CONFIGURATION: json.dumps(explainer)}
+    environment = {CONFIGURATION: json.dumps(explainer), **_ONE_THREAD}
     container: dict[str, Any] = {"Image": IMAGE, "ContainerHostname": HOSTNAME, "Environment": environment}
     if len(containers) == 1 and _is_evaluated(containers[0]):
         environment[EXPLAINED_IMAGE] = containers[0]["Image"]
