@@ -23,6 +23,7 @@ def test_monitors_of_sdk_v2(server: RunningServer, tmp_path: Path) -> None:
     assert "('x', 'baseline_drift_check')" not in said
     assert "rows: 100" in said
     assert "metrics: 11" in said
+    assert "alarm: ALARM" in said
     assert "alert: InAlert" in said
     assert "attached: True" in said
     assert "updated: {'ScheduleExpression': 'cron(0 3 ? * * *)'}" in said

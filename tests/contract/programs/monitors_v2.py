@@ -106,7 +106,19 @@ print("violations:", sorted((one["feature_name"], one["constraint_check_type"]) 
 print("rows:", quality.latest_monitoring_statistics().body_dict["dataset"]["item_count"])
 metrics = boto3.client("cloudwatch").list_metrics(Namespace="aws/sagemaker/Endpoints/data-metrics")["Metrics"]
 own = {"Name": "MonitoringSchedule", "Value": "quality-v2"}
-print("metrics:", len([one for one in metrics if own in one["Dimensions"]]))
+own_metrics = [one for one in metrics if own in one["Dimensions"]]
+print("metrics:", len(own_metrics))
+drifted = next(one for one in own_metrics if one["MetricName"] == "feature_baseline_drift_word")
+boto3.client("cloudwatch").put_metric_alarm(
+    AlarmName="drift-v2", Statistic="Maximum", Period=3600, EvaluationPeriods=3, DatapointsToAlarm=1, Threshold=0.001,
+    ComparisonOperator="GreaterThanThreshold", **drifted,
+)  # fmt: skip
+for _ in range(100):
+    (alarm,) = boto3.client("cloudwatch").describe_alarms(AlarmNames=["drift-v2"])["MetricAlarms"]
+    if alarm["StateValue"] == "ALARM":
+        break
+    time.sleep(0.2)
+print("alarm:", alarm["StateValue"])
 (alert,), _token = quality.list_monitoring_alerts()
 print("alert:", alert.alert_status)
 attached = DefaultModelMonitor.attach("quality-v2", sagemaker_session=session)
