@@ -75,22 +75,29 @@ def _logistic(scores: Array) -> Array:
 
 
 def _values(steps: Array, start: float) -> Array:
-    """Returns (rows, players). `steps` (rows, players): what a player adds to the sum; `start`: the sum of the empty coalition."""
+    """Returns (rows, players). `steps` (rows, players): what a player adds to the sum; `start`: the sum of the empty coalition.
+
+    A node t and its mirror 1 - t are one computation: the factors at 1 - t are the conjugates of those at t, turned.
+    """
     players = steps.shape[1]
     # An even number of nodes: none lies at 1/2, where a factor can be zero.
     nodes, shares = np.polynomial.legendre.leggauss(2 * (players // 4 + 1))
-    times = (nodes + 1) / 2
+    lower = nodes < 0
     result = np.zeros_like(steps)
     order = np.argsort(np.abs(steps).sum(axis=1), kind="stable")  # rows of similar reach share a series
     for at in range(0, len(order), ROWS):
-        some = order[at : at + ROWS]
-        series = Series.expand(float(np.abs(steps[some]).sum(axis=1).max()) + abs(start))
-        total = np.zeros((len(some), players))
+        some = steps[order[at : at + ROWS]]
+        ends = start + some.sum(axis=1, keepdims=True)
+        series = Series.expand(float(np.abs(some).sum(axis=1).max()) + abs(start))
+        total = np.zeros(some.shape)
         for frequency, weight in zip(series.frequencies, series.weights, strict=True):
-            turns = np.exp(1j * frequency * steps[some]) - 1
-            for time, share in zip(times, shares / 2, strict=True):
+            turns = np.exp(1j * frequency * some) - 1
+            sine, cosine = np.sin(frequency * start), np.cos(frequency * start)
+            of_real, of_imaginary = sine - np.sin(frequency * ends), cosine + np.cos(frequency * ends)
+            for time, share in zip((nodes[lower] + 1) / 2, shares[lower] / 2, strict=True):
                 factors = 1 + time * turns
-                whole = np.exp(1j * frequency * start) * np.prod(factors, axis=1, keepdims=True)
-                total += weight * share * np.imag(turns * whole / factors)
-        result[some] = total
+                others = turns * np.prod(factors, axis=1, keepdims=True) * factors.conj()
+                others /= factors.real**2 + factors.imag**2
+                total += weight * share * (of_real * others.real + of_imaginary * others.imag)
+        result[order[at : at + ROWS]] = total
     return result
