@@ -22,7 +22,6 @@ MOST_DIGITS = 16
 """Digits of a time in an address, in milliseconds."""
 POINTS = 1000
 MOST_FIGURES = 20
-LOOKS = ("k1", "k2", "k3 d2", "k4 d3", "k5 d4", "k6")
 
 
 @dataclass(frozen=True)
@@ -153,8 +152,7 @@ def phase_bar(shown: Sequence[JobPhase]) -> Markup:
     whole = sum(seconds for _, seconds in timed)
     if not whole:
         return Markup("")
-    looks = {"ok": "b-ok", "run": "b-run", "fail": "b-fail", "idle": "b-idle"}
-    parts = [(max(seconds / whole * 100, 0.4), looks.get(one.look, "b-idle")) for one, seconds in timed]
+    parts = [(max(seconds / whole * 100, 0.4), wording.bar(one.look)) for one, seconds in timed]
     label = ", ".join(f"{one.name} {wording.duration(seconds)}" for one, seconds in timed)
     return charts.meter(parts, label)
 
@@ -164,7 +162,7 @@ def figures(visit: Visit, namespace: str, dimension: str, name: str) -> tuple[Fi
     dimensions = [{"Name": dimension, "Value": name}]
     visit.client.note("cloudwatch", "ListMetrics", Namespace=namespace, Dimensions=dimensions)
     listed = visit.client.readings.metrics(namespace, {dimension: name})
-    names = sorted(set(listed) - {"ObjectiveMetric"}, key=_metric_rank)
+    names = sorted(set(listed) - {"ObjectiveMetric"}, key=wording.metric_rank)
     asked = [MetricOfJob(namespace, dimension, name, metric) for metric in names[:MOST_FIGURES]]
     found = visit.client.readings.several(asked, POINTS)
     return tuple(figure(one.name, points) for one, points in zip(asked, found, strict=True) if points.values)
@@ -199,10 +197,6 @@ def _usage(title: str, points: MetricPoints) -> Figure:
     return Figure(title, points.values[-1], max(points.values), len(points.values), rows, (), drawing)
 
 
-def _metric_rank(name: str) -> tuple[bool, bool, str]:
-    return not name.startswith(("validation", "val", "test")), "baseline" in name, name
-
-
 def figure(name: str, points: MetricPoints) -> Figure:
     values = points.values
     label = f"{name}: {points.count} values from {wording.number(values[0])} to {wording.number(values[-1])}"
@@ -210,8 +204,7 @@ def figure(name: str, points: MetricPoints) -> Figure:
     step = max(len(values) // 12, 1)
     shown = range(0, len(values), step)
     rows = tuple((str(points.positions[at] + 1), wording.number(values[at])) for at in shown)
-    falls = any(word in name for word in ("loss", "error", "rmse", "mae", "mse", "perplexity"))
-    best = min(values) if falls else max(values)
+    best = min(values) if wording.falls(name) else max(values)
     return Figure(name, values[-1], best, points.count, rows, tuple(points.times[at] for at in shown), drawing)
 
 

@@ -82,7 +82,7 @@ def compare(visit: Visit) -> ComparedRuns:
     if not runs:
         raise ValidationException(f"None of these runs exists: {', '.join(missing)[:300]}")
     everything = visit.query.get("all") == "1"
-    metrics = sorted(dict.fromkeys(name for run in runs for name in run.metrics), key=_rank)
+    metrics = sorted(dict.fromkeys(name for run in runs for name in run.metrics), key=wording.metric_rank)
     metric = visit.query.get("metric", metrics[0] if metrics else "")
     groups, differing, whole = _groups(runs, metrics, everything=everything)
     return ComparedRuns(
@@ -96,10 +96,6 @@ def compare(visit: Visit) -> ComparedRuns:
         tuple(missing),
         _curves(visit, runs, metric),
     )
-
-
-def _rank(name: str) -> tuple[bool, bool, str]:
-    return not name.startswith(("validation", "val", "test")), "baseline" in name, name
 
 
 def _run(visit: Visit, name: str) -> ComparedRun:
@@ -158,7 +154,7 @@ def _differs(row: ComparedRow) -> bool:
 
 def _numbers(name: str, values: Sequence[float | None]) -> ComparedRow:
     known = [value for value in values if value is not None]
-    falls = any(word in name.lower() for word in ("loss", "error", "rmse", "mae", "mse", "perplexity", "ratio"))
+    falls = wording.falls(name)
     best = (min(known) if falls else max(known)) if known else None
     base = values[0]
     cells = []

@@ -25,14 +25,6 @@ START = EmptyState(
     'Pipeline("weekly", steps=[TrainingStep("Train", step_args=estimator.fit(inputs))]).upsert(role)',
 )
 MOST_STEPS = 100
-LOOKS = {
-    "Succeeded": "b-ok",
-    "Failed": "b-fail",
-    "Executing": "b-run",
-    "Stopped": "b-idle",
-    "Stopping": "b-run",
-    "Starting": "b-run",
-}
 
 
 @page("/pipelines", "list.html", "pipelines", ("pipeline", "execution"))
@@ -328,7 +320,7 @@ def _lanes(lines: Mapping[str, StepLine], begin: datetime, end: datetime) -> Mar
         items.append(
             (
                 line.name,
-                [LaneSpan(at, at + seconds, LOOKS.get(line.status, "b-idle"), words, wording.duration(seconds))],
+                [LaneSpan(at, at + seconds, wording.bar(line.status), words, wording.duration(seconds))],
             )
         )
     ticks = [(whole * part / 4, wording.duration(whole * part / 4)) for part in range(5)]
