@@ -12,6 +12,7 @@ from sagewright.model.errors import AwsError, ValidationException
 from sagewright.studio import charts, wording
 from sagewright.studio.charts import Curve
 from sagewright.studio.operations import MetricOfJob
+from sagewright.studio.runs.curvestyle import StyleChoice, choices, style_of
 from sagewright.studio.visit import Visit, page
 
 MOST = 200
@@ -58,6 +59,7 @@ class ComparedRuns:
     metric: str
     metrics: tuple[str, ...]
     missing: tuple[str, ...]
+    styles: tuple[StyleChoice, ...] = field(repr=False, default=())
     drawing: Markup = field(repr=False, default=Markup(""))
 
     def csv(self) -> tuple[list[str], list[list[Any]]]:
@@ -94,6 +96,7 @@ def compare(visit: Visit) -> ComparedRuns:
         metric,
         tuple(metrics),
         tuple(missing),
+        choices(visit),
         _curves(visit, runs, metric),
     )
 
@@ -182,6 +185,7 @@ def _texts(name: str, values: Sequence[str | None]) -> ComparedRow:
 def _curves(visit: Visit, runs: Sequence[ComparedRun], metric: str) -> Markup:
     shown = [(at, run) for at, run in enumerate(runs) if run.link.startswith("/studio/jobs/")]
     asked = [MetricOfJob(NAMESPACE, "TrainingJobName", run.name, metric) for _, run in shown]
+    style = style_of(visit)
     drawn = [
         Curve(
             run.name[-12:] if at < len(LOOKS) else "",
@@ -194,4 +198,6 @@ def _curves(visit: Visit, runs: Sequence[ComparedRun], metric: str) -> Markup:
     ]
     if not drawn:
         return Markup("")
-    return charts.curves(drawn, f"{metric} of {len(drawn)} runs by reported value", 224, names=True)
+    label = f"{metric} of {len(drawn)} runs by reported value"
+    styled = [curve for one in drawn for curve in style.drawn(one)]
+    return charts.curves(styled, label, 224, axis=style.axis, names=True)
