@@ -18,8 +18,8 @@ from sqlalchemy import delete, func, insert, literal, select
 
 from sagewright.model.aws.arns import sagemaker_arn
 from sagewright.model.settings import Settings
-from sagewright.services.context import ANONYMOUS, Context, Platform
-from sagewright.services.sagemaker.experiments.job_components import catch_up
+from sagewright.services.context import Platform
+from sagewright.services.sagemaker.experiments.job_components import keep_up
 from sagewright.store.database import Database
 from sagewright.store.logs.metrics import dimension_text
 from sagewright.store.schema.events import events
@@ -91,7 +91,7 @@ def fill(store: Database, count: int) -> None:
 def _settle(store: Database, folder: Path) -> None:
     """Leaves nothing to be done behind the requests: components exist, outside the index, and all events are read."""
     nothing = cast("Any", None)
-    catch_up(Context("", ACCOUNT, REGION, ANONYMOUS, Platform(Settings(data=folder), store, nothing, nothing)))
+    keep_up(Platform(Settings(data=folder), store, nothing, nothing))
     with store.write() as connection:
         connection.execute(delete(index_queue))
         last = connection.execute(select(func.max(events.c.seq))).scalar_one()

@@ -15,8 +15,8 @@ from sagewright.cli.client import client
 from sagewright.model.aws.arns import ROLE_NAME, role_arn
 from sagewright.model.settings import Settings
 
-GROUP, PIPELINE, EXPERIMENT, ENDPOINT = "demo-churn", "demo-weekly", "demo-churn", "demo-churn"
-ROWS, COLUMNS = 3000, ("tenure", "monthly", "calls", "support", "international", "discount")
+GROUP, PIPELINE, ENDPOINT = "demo-churn", "demo-weekly", "demo-churn"
+ROWS = 3000
 ARTEFACT = "Steps.Shallow.ModelArtifacts.S3ModelArtifacts"
 TRIALS = 8
 WAIT_S = 900

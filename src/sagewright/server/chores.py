@@ -17,6 +17,7 @@ from sagewright.services.aws.kms.imports import forget_expired
 from sagewright.services.aws.kms.rotation import rotate_due
 from sagewright.services.aws.kms.states import forget_deleted
 from sagewright.services.context import Platform
+from sagewright.services.sagemaker.experiments import job_components
 from sagewright.services.sagemaker.lineage import lineage_following
 from sagewright.services.sagemaker.search.indexing import keep_up
 from sagewright.store import identity
@@ -27,6 +28,7 @@ COLLECT_S = 3600
 SWEEP_S = 1.0
 INDEX_S = 0.5
 LINEAGE_S = 0.5
+TRACK_S = 10.0
 ROOM_S = 1.0
 LAYER_GRACE_S = 24 * 3600.0
 
@@ -39,12 +41,13 @@ async def chores(platform: Platform, settings: Settings, peers: Peers) -> AsyncI
     removing = Chore("removing deleted logs", SWEEP_S, partial(sweep, platform.store, sweeping.is_set))
     indexing = Chore("indexing properties", INDEX_S, partial(keep_up, platform, sweeping.is_set))
     following = Chore("following lineage", LINEAGE_S, partial(lineage_following.keep_up, platform, sweeping.is_set))
+    tracking = Chore("tracking jobs", TRACK_S, partial(job_components.keep_up, platform, sweeping.is_set))
     telling = Chore("telling where this server answers", TELL_S, peers.tell)
     ballast = platform.store.ballast
     keeping = Chore("keeping room on the disk", ROOM_S, (lambda: None) if ballast is None else ballast.keep)
     keepers = [
         platform.objects.housekeeper(settings),
-        *(Housekeeper([one], sweeping) for one in (removing, indexing, following, telling, keeping)),
+        *(Housekeeper([one], sweeping) for one in (removing, indexing, following, tracking, telling, keeping)),
     ]
     for keeper in keepers:
         keeper.start()

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import shutil
 import socket
+import uuid
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from sagewright.compute.sites import Site
 from sagewright.engine.calls import OperationRequest
+from sagewright.engine.pipelines.cache_misses import cache_miss
 from sagewright.http.limits import ConnectionLimits
+from sagewright.model.aws.service_models import operation_model
 from sagewright.model.settings import Settings
 from sagewright.server.studio_http import SERVICES, HttpCalls
 from sagewright.services import registry
@@ -115,6 +118,13 @@ def open_to(settings: Settings) -> str:
     return ""
 
 
+def with_tokens(service: str, operation: str, request: dict[str, Any]) -> dict[str, Any]:
+    """Adds the idempotency tokens that boto3 would make."""
+    model = operation_model(service, operation)
+    names = model.idempotent_members if model is not None else ()
+    return {**{name: str(uuid.uuid4()) for name in names}, **request}
+
+
 class InProcess:
     """Operations without HTTP, with the checks of a client's request."""
 
@@ -124,7 +134,7 @@ class InProcess:
     def call(self, principal: str, service: str, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         if service in SERVICES:
             return self._over_http(principal, service, operation, request)
-        return self._call(OperationRequest(principal, service, operation, request))
+        return self._call(OperationRequest(principal, service, operation, with_tokens(service, operation, request)))
 
     def download_url(self, principal: str, base: str, bucket: str, key: str) -> str:
         return self._over_http.download_url(principal, base, bucket, key)
@@ -170,6 +180,11 @@ class StoredReadings:
             " ".join(str(one[part]) for part in ("status", "message") if one.get(part)) or "waits for an approval"
             for one in found
         ]
+
+    def cache_miss(self, execution: str, step: str) -> tuple[str, str, tuple[str, ...]]:
+        settings = self._platform.settings
+        found = cache_miss(self._platform.store, (settings.account, settings.region), execution, step)
+        return ("", "", ()) if found is None else (found.reason, found.before, found.paths)
 
     def approvals(self, group: str, number: int) -> list[tuple[int, str, str, str]]:
         found = approval_history(self._context(), group, str(number))

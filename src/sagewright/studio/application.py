@@ -225,6 +225,7 @@ class Studio:
             dict(request.path_params),
             every,
             quote(path, safe="/:@%"),
+            cookies=request.cookies,
         )
 
     def _filled(
@@ -382,7 +383,7 @@ class Studio:
                 body, status = await self._pool.run(self._refused, page, visit, session, error, request)
                 return packed(request, body, "text/html; charset=utf-8", status)
             if isinstance(content, Done):
-                return _redirected(content.back, content.words)
+                return _redirected(content.back, content.words, content.cookie)
             theme = _theme(request)
             body = await self._pool.run(lambda: self._shell.page(page, visit, content, session, done="", theme=theme))
             return packed(request, body, "text/html; charset=utf-8")
@@ -415,11 +416,13 @@ class Studio:
         return response
 
 
-def _redirected(back: str, words: str) -> Response:
+def _redirected(back: str, words: str, cookie: str = "") -> Response:
     """Opens a page of Studio with a notice."""
     response = RedirectResponse(back if back.startswith("/studio") and "\n" not in back else "/studio", 303)
     flash = f"{FLASH}={quote(words[:1500])}; Path=/studio; Max-Age=30; HttpOnly; SameSite=Lax"
-    response.headers.append("set-cookie", flash)
+    for one in (flash, cookie):
+        if one:
+            response.headers.append("set-cookie", one)
     return response
 
 

@@ -26,7 +26,7 @@ class Button:
     """A button.
 
     `call`: the operation; `fields` are added to its request. `each`: the member that gets the name of each chosen
-    row, one call a row; `Member[]` gets all of them in one call. `done`: the
+    row, one call a row; `Member=prefix` puts a text before it, and `Member[]` gets all of them in one call. `done`: the
     words of the toast. `look`: main, harm, ghost or "". `confirm`: a sentence that names what would be lost. `off`: the reason why
     the button is disabled.
     """
@@ -74,12 +74,15 @@ MOST_CHOSEN = 1000
 
 
 def _fields(names: list[str], given: dict[str, str]) -> dict[str, Any]:
-    """Returns the members that filled fields set. `List.Name` sets an element of a list of names and values."""
+    """Returns the members that filled fields set. `List.Name` sets an element of a list of names and values, `List[].Member` a
+    member of the list's only element."""
     found: dict[str, Any] = {}
     for name in names:
         member, dotted, key = str(name).partition(".")
         if value := given.get(str(name)):
-            if dotted:
+            if dotted and member.endswith("[]"):
+                found.setdefault(member[:-2], [{}])[0][key] = value
+            elif dotted:
                 found.setdefault(member, []).append({"Name": key, "Value": value})
             else:
                 found[member] = value
@@ -108,4 +111,6 @@ def read(form: list[tuple[str, str]]) -> Submitted:
             done.replace("{n}", str(len(picked))),
             back,
         )
-    return Submitted(tuple(OperationCall(service, operation, {**whole, each: one}) for one in picked), done, back)
+    member, _, prefix = each.partition("=")
+    calls = tuple(OperationCall(service, operation, {**whole, member: f"{prefix}{one}"}) for one in picked)
+    return Submitted(calls, done.replace("{n}", str(len(picked))), back)

@@ -14,6 +14,8 @@ from sagewright.studio import charts, wording
 from sagewright.studio.buttons import Button
 from sagewright.studio.charts import Curve
 from sagewright.studio.operations import MetricOfJob, MetricPoints
+from sagewright.studio.runs.curvestyle import CurveStyle, StyleChoice, style_of
+from sagewright.studio.runs.rungraphs import RunGraph
 from sagewright.studio.visit import Visit
 
 LINES, MOST_LINES = 200, 5000
@@ -22,7 +24,6 @@ MOST_DIGITS = 16
 """Digits of a time in an address, in milliseconds."""
 POINTS = 1000
 MOST_FIGURES = 20
-LOOKS = ("k1", "k2", "k3 d2", "k4 d3", "k5 d4", "k6")
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,8 @@ class JobView:
     related: tuple[tuple[str, str, str], ...] = ()
     """The makers of the job and what was made of it: kind, name, address."""
     sdk_code: tuple[tuple[str, str], ...] = ()
+    styles: tuple[StyleChoice, ...] = field(repr=False, default=())
+    graphs: tuple[RunGraph, ...] = ()
     bar: Markup = field(repr=False, default=Markup(""))
 
 
@@ -153,8 +156,7 @@ def phase_bar(shown: Sequence[JobPhase]) -> Markup:
     whole = sum(seconds for _, seconds in timed)
     if not whole:
         return Markup("")
-    looks = {"ok": "b-ok", "run": "b-run", "fail": "b-fail", "idle": "b-idle"}
-    parts = [(max(seconds / whole * 100, 0.4), looks.get(one.look, "b-idle")) for one, seconds in timed]
+    parts = [(max(seconds / whole * 100, 0.4), wording.bar(one.look)) for one, seconds in timed]
     label = ", ".join(f"{one.name} {wording.duration(seconds)}" for one, seconds in timed)
     return charts.meter(parts, label)
 
@@ -164,10 +166,10 @@ def figures(visit: Visit, namespace: str, dimension: str, name: str) -> tuple[Fi
     dimensions = [{"Name": dimension, "Value": name}]
     visit.client.note("cloudwatch", "ListMetrics", Namespace=namespace, Dimensions=dimensions)
     listed = visit.client.readings.metrics(namespace, {dimension: name})
-    names = sorted(set(listed) - {"ObjectiveMetric"}, key=_metric_rank)
+    names = sorted(set(listed) - {"ObjectiveMetric"}, key=wording.metric_rank)
     asked = [MetricOfJob(namespace, dimension, name, metric) for metric in names[:MOST_FIGURES]]
-    found = visit.client.readings.several(asked, POINTS)
-    return tuple(figure(one.name, points) for one, points in zip(asked, found, strict=True) if points.values)
+    found, style = visit.client.readings.several(asked, POINTS), style_of(visit)
+    return tuple(figure(one.name, points, style) for one, points in zip(asked, found, strict=True) if points.values)
 
 
 USAGE = (("CPUUtilization", "CPU"), ("MemoryUtilization", "Memory"))
@@ -190,7 +192,7 @@ def _usage(title: str, points: MetricPoints) -> Figure:
     seconds = [(at - points.times[0]) / 1000 for at in points.times]
     label = f"{title}, at most {wording.number(max(points.values))}"
     drawing = (
-        charts.curves([Curve("", seconds, points.values)], label, 96, zero=True) if len(seconds) > 1 else Markup("")
+        charts.curves([Curve("", seconds, points.values)], label, 96, axis="zero") if len(seconds) > 1 else Markup("")
     )
     step = max(len(seconds) // 12, 1)
     rows = tuple(
@@ -199,19 +201,15 @@ def _usage(title: str, points: MetricPoints) -> Figure:
     return Figure(title, points.values[-1], max(points.values), len(points.values), rows, (), drawing)
 
 
-def _metric_rank(name: str) -> tuple[bool, bool, str]:
-    return not name.startswith(("validation", "val", "test")), "baseline" in name, name
-
-
-def figure(name: str, points: MetricPoints) -> Figure:
+def figure(name: str, points: MetricPoints, style: CurveStyle) -> Figure:
     values = points.values
     label = f"{name}: {points.count} values from {wording.number(values[0])} to {wording.number(values[-1])}"
-    drawing = charts.curves([Curve(name, points.positions, values)], label) if len(values) > 1 else Markup("")
+    curves = style.drawn(Curve(name, points.positions, values))
+    drawing = charts.curves(curves, label, axis=style.axis) if len(values) > 1 else Markup("")
     step = max(len(values) // 12, 1)
     shown = range(0, len(values), step)
     rows = tuple((str(points.positions[at] + 1), wording.number(values[at])) for at in shown)
-    falls = any(word in name for word in ("loss", "error", "rmse", "mae", "mse", "perplexity"))
-    best = min(values) if falls else max(values)
+    best = min(values) if wording.falls(name) else max(values)
     return Figure(name, values[-1], best, points.count, rows, tuple(points.times[at] for at in shown), drawing)
 
 

@@ -94,6 +94,11 @@ class Readings(Protocol):
         """Returns a sentence on each endpoint that a rule deploys to."""
         ...
 
+    def cache_miss(self, execution: str, step: str) -> tuple[str, str, tuple[str, ...]]:
+        """Returns why a step was not taken from the cache: a sentence, the id of the earlier execution that it speaks of, and the
+        key attributes that differ from it. The sentence is "" for a step that was not reached."""
+        ...
+
     def approvals(self, group: str, number: int) -> list[tuple[int, str, str, str]]:
         """Returns the changes to a version, oldest first: milliseconds, caller, approval status, note."""
         ...

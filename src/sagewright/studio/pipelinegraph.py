@@ -35,12 +35,13 @@ PATHS = {
 
 @dataclass(frozen=True)
 class Step:
-    """`after`: names of the steps on which it depends."""
+    """`after`: names of the steps on which it depends; `caches`: results of equal steps replace it."""
 
     name: str
     type: str
     after: tuple[str, ...]
     description: str = ""
+    caches: bool = False
 
 
 def steps_of(document: Mapping[str, Any]) -> tuple[Step, ...]:
@@ -56,13 +57,23 @@ def _gather(steps: Sequence[Mapping[str, Any]], within: tuple[str, ...], found: 
         inner = [*arguments.get("IfSteps", []), *arguments.get("ElseSteps", [])] if one["Type"] == "Condition" else []
         text = json.dumps({key: value for key, value in arguments.items() if key not in ("IfSteps", "ElseSteps")})
         after = dict.fromkeys([*within, *_REFERENCE.findall(text), *one.get("DependsOn", [])])
-        found.append(Step(one["Name"], one["Type"], tuple(after), one.get("Description", "")))
+        caches = bool((one.get("CacheConfig") or {}).get("Enabled"))
+        found.append(Step(one["Name"], one["Type"], tuple(after), one.get("Description", ""), caches))
         _gather(inner, (one["Name"],), found)
 
 
 def edges_of(steps: Sequence[Step]) -> list[tuple[str, str]]:
     names = {one.name for one in steps}
     return [(other, one.name) for one in steps for other in one.after if other in names and other != one.name]
+
+
+def following(steps: Sequence[Step], first: str) -> list[str]:
+    """Returns a step and all that depend on it, in the order of `steps`."""
+    chosen, grown = {first}, True
+    while grown:
+        more = {one.name for one in steps if one.name not in chosen and not chosen.isdisjoint(one.after)}
+        chosen, grown = chosen | more, bool(more)
+    return [one.name for one in steps if one.name in chosen]
 
 
 def icon_of(kind: str) -> str:

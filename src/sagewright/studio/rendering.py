@@ -19,6 +19,7 @@ from markupsafe import Markup
 from sagewright.studio import charts, wording
 from sagewright.studio.buttons import Button
 from sagewright.studio.navigation import NAVIGATION
+from sagewright.studio.pages import savedviews
 
 
 @cache
@@ -54,6 +55,7 @@ def environment() -> Environment:
         "when_of": when,
         "loop_id": _form_id,
         "twin_rows": _twin_rows,
+        "saved_views": savedviews.of_list,
     }
     return made
 

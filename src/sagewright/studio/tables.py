@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -219,10 +219,3 @@ def parameter(value: str | None) -> TableCell:
 
 def seconds(value: float | None) -> TableCell:
     return TableCell(value, "duration")
-
-
-def rows(
-    found: Iterable[dict[str, Any]], key: str, make: Callable[[dict[str, Any]], tuple[TableCell, ...]]
-) -> tuple[Row, ...]:
-    """Returns a row for each record, named by its member `key`."""
-    return tuple(Row(str(record[key]), make(record)) for record in found)

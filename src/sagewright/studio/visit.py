@@ -35,6 +35,7 @@ class Visit:
     every: tuple[tuple[str, str], ...] = ()
     address: str = "/studio"
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
+    cookies: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def query(self) -> dict[str, str]:
@@ -91,6 +92,8 @@ class Done:
 
     words: str
     back: str
+    cookie: str = ""
+    """A Set-Cookie header."""
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,27 @@ WORDS = {
 NONE = "–"
 
 
+FALLING = ("loss", "error", "rmse", "mae", "mse", "perplexity", "ratio")
+"""Words in the names of metrics whose lower values are better."""
+BARS = {"ok": "b-ok", "run": "b-run", "fail": "b-fail"}
+
+
+def falls(metric: str) -> bool:
+    """Tells by a metric's name that lower values are better."""
+    lower = metric.lower()
+    return any(word in lower for word in FALLING)
+
+
+def metric_rank(name: str) -> tuple[bool, bool, str]:
+    """Returns the key that orders metrics by their weight for a decision: those of validation first, baselines last."""
+    return not name.startswith(("validation", "val", "test")), "baseline" in name, name
+
+
+def bar(look: str) -> str:
+    """Returns the class of the bar of a look or status."""
+    return BARS.get(LOOKS.get(look, look), "b-idle")
+
+
 def look(status: str) -> str:
     return LOOKS.get(status, "wait")
 

@@ -198,6 +198,18 @@ def test_chosen_rows_are_deleted_together(browser: Any, server: Any) -> None:
     assert [one["AlarmName"] for one in left] == names[2:]
 
 
+def test_chosen_rows_are_tagged_together(browser: Any, world: World, server: Any) -> None:
+    chosen = [world.job, world.failed]
+    answer = browser.press("/studio/jobs", "Tag", pick=chosen, **{"Tags[].Key": "kept", "Tags[].Value": "a b"})
+    assert (answer.status, answer.headers["location"]) == (303, "/studio/jobs")
+    assert "Tagged 2" in browser.get("/studio/jobs").text
+    for name in chosen:
+        arn = server.boto("sagemaker").describe_training_job(TrainingJobName=name)["TrainingJobArn"]
+        assert {"Key": "kept", "Value": "a b"} in server.boto("sagemaker").list_tags(ResourceArn=arn)["Tags"]
+    browser.press("/studio/jobs", "Tag", pick=["nothing"], **{"Tags[].Key": "kept", "Tags[].Value": "x"})
+    assert "notice fail" in browser.get("/studio/jobs").text
+
+
 def test_an_operation_that_refuses_says_why(browser: Any, world: World) -> None:
     answer = browser.press(f"/studio/jobs/{world.job}", "Delete")
     assert answer.status == 303

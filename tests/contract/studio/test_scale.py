@@ -120,3 +120,16 @@ def test_many_rows_scroll_as_one_and_few_are_kept(page: Page, many: int) -> None
     ]  # fmt: skip
     page.keyboard.press("Escape")
     expect(page.locator(".picked")).to_be_hidden()
+
+
+def test_enter_saves_a_view_and_deletes_none(page: Page) -> None:  # noqa: F811
+    page.goto("/studio/alarms?q=none")
+    for name in ("First", "Second"):
+        page.get_by_role("button", name="Views").click()
+        page.locator("#views [name=name]").fill(name)
+        page.keyboard.press("Enter")
+        expect(page.locator("#done")).to_contain_text(f"Saved the view {name}")
+    page.get_by_role("button", name="Views").click()
+    expect(page.locator("#views a")).to_have_text(["First", "Second"])
+    page.get_by_role("button", name="Delete the view First").click()
+    expect(page.locator("#done")).to_contain_text("Deleted the view First")

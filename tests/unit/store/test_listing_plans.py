@@ -6,11 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, insert
 
 from sagewright.store.database import Database
+from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.listing import Condition, PageRequest
 from sagewright.store.resources import resources, trials
+from sagewright.store.schema.jobs import jobs
 
 AFTER = (5, "x")
 
@@ -41,4 +43,29 @@ def test_the_index_of_what_they_belong_to(
     with store.read() as connection:
         plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)]
     assert any(index in line for line in plan), plan
+    store.close()
+
+
+def test_the_component_of_a_job_is_found_by_the_job(tmp_path: Path) -> None:
+    """Each start of a job looks for its component; the index of kinds would read those of all jobs."""
+    store = Database(f"sqlite:///{tmp_path}/s")
+    scope = ResourceScope("training", "0", "r")
+    plans: list[str] = []
+    with store.write() as connection:
+        row = {column.key: 0 if column.type.python_type is int else "" for column in jobs.columns}
+        connection.execute(insert(jobs), [row | vars(scope) | {"id": f"j{n}", "name": f"n{n}"} for n in range(2)])
+        driver = connection.connection.dbapi_connection
+        assert driver is not None
+        statements: list[str] = []
+        driver.set_trace_callback(statements.append)
+        assert [one.id for one in trials.newest_jobs_in(connection, scope, 0, 5).missing] == ["j1", "j0"]
+        assert [one.id for one in trials.next_jobs_in(connection, scope, (0, "n0"), 5).missing] == ["j1"]
+        assert not trials.has_own_in(connection, "j0") and not trials.of_jobs_in(connection, ["j0"])
+        driver.set_trace_callback(None)
+        for statement in statements:
+            plans += [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}")]
+    assert [plan for plan in plans if "resources" in plan] == [
+        "SEARCH resources USING INDEX ix_resources_parent (parent=?)"
+    ] * 4
+    assert all("(kind=? AND account=? AND region=? AND " in plan for plan in plans if "jobs" in plan), plans
     store.close()

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sagewright.studio import charts
-from sagewright.studio.charts import Axis, Curve, Dot, GraphNode, LaneSpan, ParallelRun
+from sagewright.studio.charts import Axis, Curve, GraphNode, LaneSpan, ParallelRun
 from sagewright.studio.charts.graphs import layered
 from sagewright.studio.charts.scales import scale, ticks
 
@@ -26,7 +26,6 @@ def test_every_chart_is_well_formed_whatever_users_wrote() -> None:
         charts.curves([Curve(EVIL, [0, 1, 2], [1.0, float("nan"), 3.0])], EVIL, names=True),
         charts.bars([(EVIL, 0.5)], EVIL),
         charts.lanes([(EVIL, [LaneSpan(0, 1, "b-ok", EVIL, EVIL)])], (0, 2), [(0, EVIL)], EVIL),
-        charts.scatter([Dot(1, 2, EVIL, link=f"/{EVIL}")], EVIL),
         charts.parallel(
             [Axis(EVIL, [1, 2]), Axis("b", [1, 1000])], [ParallelRun(EVIL, "k1"), ParallelRun("b", "k2")], EVIL
         ),

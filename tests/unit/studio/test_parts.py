@@ -18,6 +18,7 @@ from sagewright.studio.code import boto3_code, cli_code, method
 from sagewright.studio.navigation import NAVIGATION
 from sagewright.studio.operations import OperationCall
 from sagewright.studio.pages import load
+from sagewright.studio.pipelinegraph import Step, following
 from sagewright.studio.rendering import table
 from sagewright.studio.visit import PAGES
 
@@ -147,3 +148,14 @@ def test_the_side_bar_and_the_guide_lead_to_pages() -> None:
 
 def test_a_cell_of_csv_is_no_formula() -> None:
     assert table(["a"], [["=cmd()"], ["-1"], ["@x"]]).decode().split() == ["a", "'=cmd()", "-1", "'@x"]
+
+
+def test_what_follows_a_step_runs_with_it() -> None:
+    steps = [
+        Step("a", "Training", ()),
+        Step("b", "Training", ("a",)),
+        Step("c", "Training", ()),
+        Step("d", "Fail", ("b", "c")),
+    ]
+    assert following(steps, "a") == ["a", "b", "d"]
+    assert following(steps, "c") == ["c", "d"]

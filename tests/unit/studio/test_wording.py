@@ -71,3 +71,14 @@ def test_every_status_has_one_look() -> None:
         for one in ("Completed", "InProgress", "Failed", "PendingManualApproval", "Stopped", "new in AWS")
     ] == ["ok", "run", "fail", "attn", "idle", "wait"]
     assert sum(map(len, wording.STATUSES.values())) == len(wording.LOOKS)
+
+
+def test_metrics_whose_lower_values_are_better() -> None:
+    assert all(wording.falls(name) for name in ("validation:logloss", "train:RMSE", "Error", "perplexity"))
+    assert not any(wording.falls(name) for name in ("validation:auc", "accuracy", "score"))
+
+
+def test_bars_have_the_look_of_their_status() -> None:
+    assert [wording.bar(one) for one in ("Completed", "Stopping", "Failed", "Stopped", "run", "anything")] == [
+        "b-ok", "b-run", "b-fail", "b-idle", "b-run", "b-idle",
+    ]  # fmt: skip

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, insert, select, tuple_
@@ -11,6 +12,10 @@ from sqlalchemy import Connection, bindparam, func, insert, select, tuple_
 from sagewright.store.database import Database
 from sagewright.store.schema.metrics import metric_data
 
+Position = tuple[str, str, str]
+"""Namespace, name and dimensions of a series."""
+MOST_LOOKUPS = 10_000
+"""Series that one page of a list looks at: a page may be shorter than asked, even empty, and still have a following one."""
 MOST_VALUE = 2.0**360
 """CloudWatch accepts no value beyond it, in either direction; sums of many such values are still finite."""
 
@@ -102,31 +107,84 @@ def series_is(series: MetricSeries) -> list[Any]:
 
 @dataclass(frozen=True)
 class SeriesQuery:
-    """`after`: the namespace, name and dimensions behind which it begins."""
+    """`having`: names and values of dimensions that each series has; None matches any value. `after`: the namespace, name and
+    dimensions behind which it begins."""
 
     account: str
     region: str
     namespace: str | None = None
     name: str | None = None
-    after: tuple[str, str, str] | None = None
+    having: tuple[tuple[str, str | None], ...] = ()
+    after: Position | None = None
 
 
-def list_series(store: Database, query: SeriesQuery) -> Iterator[MetricSeries]:
-    """Yields each series that has data, in the order of namespace, name and dimensions.
+@dataclass(frozen=True)
+class SeriesPage:
+    """`after`: where the following page begins; None if there is none."""
 
-    One index look-up finds the next series, however many data lie between them.
+    series: list[MetricSeries]
+    after: Position | None
+
+
+def series_page(store: Database, query: SeriesQuery, most: int) -> SeriesPage:
+    """Returns at most `most` series that have data, in the order of namespace, name and dimensions.
+
+    One index look-up finds the next series, however many data lie between them. A page ends after `MOST_LOOKUPS` of them. On
+    SQLite, a look-up passes over the series whose dimensions come before or behind the requested ones.
     """
+    statements, leaps = _statements(query), store.engine.dialect.name == "sqlite"
+    found: list[MetricSeries] = []
+    with store.read() as connection:
+        row = _looked_up(connection, statements, "after" if query.after else "first", query.after)
+        for _ in range(MOST_LOOKUPS):
+            if row is None:
+                return SeriesPage(found, None)
+            after: Position = (row.namespace, row.name, row.dimensions)
+            own = dimension_map(row.dimensions)
+            if all(name in own and value in {None, own[name]} for name, value in query.having):
+                if len(found) == most:
+                    last = found[-1]
+                    return SeriesPage(found, (last.namespace, last.name, last.dimensions))
+                found.append(MetricSeries(query.account, query.region, *after))
+                leap = None
+            else:
+                leap = _leap(row.dimensions, min(query.having, key=itemgetter(0))) if leaps else None
+            if leap is None:
+                row = _looked_up(connection, statements, "after", after)
+            else:
+                row = _looked_up(connection, statements, "from", (*after[:2], leap))
+    return SeriesPage(found, after)
+
+
+def _leap(text: str, sought: tuple[str, str | None]) -> str | None:
+    """Returns the least dimensions behind `text`, which do not match, that can match; None if those that follow it can.
+
+    `sought`: the first requested name, with its value. A text begins with the first name of its dimensions.
+    """
+    first, (name, value) = text.partition("=")[0], sought
+    if first > name:
+        return f"{first}>"  # the least text behind all that begin with `first=`
+    if first < name or value is None:
+        return None
+    if text < f"{name}={value}":
+        return f"{name}={value}"
+    return f"{name}>" if text >= f"{name}={value}\x0b" else None
+
+
+def _statements(query: SeriesQuery) -> dict[str, Any]:
+    """Returns the statements that find the first series, the first behind a position, and the first from a position on."""
     key = (metric_data.c.namespace, metric_data.c.name, metric_data.c.dimensions)
     own = {"account": query.account, "region": query.region, "namespace": query.namespace, "name": query.name}
     named = [metric_data.c[column] == value for column, value in own.items() if value is not None]
     first = select(*key).where(*named).order_by(*key).limit(1)
-    following = first.where(tuple_(*key) > tuple_(*(bindparam(column.name) for column in key)))
-    after = query.after
-    while True:
-        with store.read() as connection:
-            values = dict(zip((column.name for column in key), after, strict=True)) if after else {}
-            row = connection.execute(following if after else first, values).first()
-        if row is None:
-            return
-        after = (row.namespace, row.name, row.dimensions)
-        yield MetricSeries(query.account, query.region, *after)
+    position = tuple_(*(bindparam(column.name) for column in key))
+    return {
+        "first": first,
+        "after": first.where(tuple_(*key) > position),
+        "from": first.where(tuple_(*key) >= position),
+    }
+
+
+def _looked_up(connection: Connection, statements: dict[str, Any], which: str, position: Position | None) -> Any:
+    values = dict(zip(("namespace", "name", "dimensions"), position, strict=True)) if position else {}
+    return connection.execute(statements[which], values).first()

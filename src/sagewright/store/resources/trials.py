@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, exists, insert, literal, or_, select
+from sqlalchemy import Connection, Row, Select, bindparam, delete, insert, or_, select, tuple_
 
 from sagewright.model.clock import now_ms
 from sagewright.store.absent import insert_absent
@@ -14,6 +15,7 @@ from sagewright.store.database import Database
 from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.listing import Condition
 from sagewright.store.prepared import PreparedStatement
+from sagewright.store.resources.resources import is_of
 from sagewright.store.schema.jobs import jobs
 from sagewright.store.schema.properties import index_queue
 from sagewright.store.schema.resources import resources
@@ -23,11 +25,11 @@ COMPONENT = "trial-component"
 FORGOTTEN = "trial-component-forgotten"
 """Kind of a row: the component of a job (its parent) was deleted, and is not created again."""
 _OWN = trial_associations.c
-_OF_JOB = PreparedStatement(
-    select(resources.c.id).where(resources.c.parent == bindparam("job"), resources.c.kind == literal(COMPONENT))
-)
+_OF_JOB = PreparedStatement(select(resources.c.id).where(resources.c.parent == bindparam("job"), is_of(COMPONENT)))
 _OWN_OF_JOB = PreparedStatement(
-    select(resources.c.id).where(resources.c.parent == bindparam("job"), resources.c.kind == bindparam("own")).limit(1)
+    select(resources.c.id)
+    .where(resources.c.parent == bindparam("job"), or_(is_of(COMPONENT), is_of(FORGOTTEN)))
+    .limit(1)
 )
 _NAMED = PreparedStatement(
     select(resources.c.id)
@@ -122,21 +124,58 @@ def of_jobs_in(connection: Connection, ids: Sequence[str]) -> list[str]:
     return [row[0] for one in ids for row in _OF_JOB.all(connection, {"job": one})]
 
 
-def untracked_in(
-    connection: Connection, account: str, region: str, kinds: Sequence[str], since_ms: int
-) -> list[Row[Any]]:
-    """Returns (id, kind, name, created_ms) of some jobs created since then that never had a component, oldest first."""
-    parent = resources.alias()
-    tracked = exists().where(parent.c.parent == jobs.c.id, or_(parent.c.kind == COMPONENT, parent.c.kind == FORGOTTEN))
-    statement = select(jobs.c.id, jobs.c.kind, jobs.c.account, jobs.c.region, jobs.c.name, jobs.c.created_ms).where(
-        jobs.c.kind.in_(kinds), jobs.c.account == account, jobs.c.region == region, jobs.c.created_ms >= since_ms
-    )
-    return list(connection.execute(statement.where(~tracked).order_by(jobs.c.created_ms).limit(200)))
+@dataclass(frozen=True)
+class JobsRead:
+    """Some jobs of a scope in order of creation. `last`: the time and name of the last of them, None if none is left; `missing`:
+    rows (id, kind, account, region, name, created_ms) of those that never had a component."""
+
+    last: tuple[int, str] | None
+    missing: list[Row[Any]]
+
+
+def newest_jobs_in(connection: Connection, scope: ResourceScope, since_ms: int, most: int) -> JobsRead:
+    """Reads the newest `most` jobs of those created since then. `last` is None if that is all of them."""
+    own = _jobs_of(scope).where(jobs.c.created_ms >= since_ms)
+    found = connection.execute(own.order_by(jobs.c.created_ms.desc(), jobs.c.name.desc()).limit(most)).all()
+    return _read_in(connection, found, most)
+
+
+def next_jobs_in(connection: Connection, scope: ResourceScope, after: tuple[int, str], most: int) -> JobsRead:
+    """Reads `most` jobs behind a time and name."""
+    own = _jobs_of(scope).where(tuple_(jobs.c.created_ms, jobs.c.name) > after)
+    found = connection.execute(own.order_by(jobs.c.created_ms, jobs.c.name).limit(most)).all()
+    return _read_in(connection, found, most)
+
+
+def _jobs_of(scope: ResourceScope) -> Select[Any]:
+    columns = (jobs.c.id, jobs.c.kind, jobs.c.account, jobs.c.region, jobs.c.name, jobs.c.created_ms)
+    own = (jobs.c.kind == scope.kind, jobs.c.account == scope.account, jobs.c.region == scope.region)
+    return select(*columns).where(*own)
+
+
+def _read_in(connection: Connection, found: Sequence[Row[Any]], most: int) -> JobsRead:
+    parent = resources.c.parent
+    tracked = select(parent).where(parent.in_([job.id for job in found]), or_(is_of(COMPONENT), is_of(FORGOTTEN)))
+    there = set(connection.execute(tracked).scalars())
+    last = (found[-1].created_ms, found[-1].name) if len(found) == most else None
+    return JobsRead(last, [job for job in found if job.id not in there])
+
+
+def job_scopes_in(connection: Connection, kinds: Container[str]) -> list[ResourceScope]:
+    """Returns the scopes that have jobs of these kinds. One index look-up finds the next, however many jobs lie between them."""
+    key = (jobs.c.kind, jobs.c.account, jobs.c.region)
+    following = select(*key).order_by(*key).limit(1)
+    found: list[ResourceScope] = []
+    row = connection.execute(following).first()
+    while row is not None:
+        found.append(ResourceScope(*row))
+        row = connection.execute(following.where(tuple_(*key) > tuple(row))).first()
+    return [scope for scope in found if scope.kind in kinds]
 
 
 def has_own_in(connection: Connection, job: str) -> bool:
     """True if a job has a component that represents it, or had one that was deleted."""
-    return any(_OWN_OF_JOB.first(connection, {"job": job, "own": kind}) for kind in (COMPONENT, FORGOTTEN))
+    return _OWN_OF_JOB.first(connection, {"job": job}) is not None
 
 
 def is_named_in(connection: Connection, scope: ResourceScope, name: str) -> bool:

@@ -7,12 +7,10 @@ from sagewright.studio.charts.bars import LaneSpan, bars, lanes, meter, slots
 from sagewright.studio.charts.curves import Curve, curves, spark
 from sagewright.studio.charts.graphs import GraphNode, graph
 from sagewright.studio.charts.parallel import Axis, ParallelRun, parallel
-from sagewright.studio.charts.points import Dot, scatter
 
 __all__ = [
     "Axis",
     "Curve",
-    "Dot",
     "GraphNode",
     "LaneSpan",
     "ParallelRun",
@@ -22,7 +20,6 @@ __all__ = [
     "lanes",
     "meter",
     "parallel",
-    "scatter",
     "slots",
     "spark",
 ]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
-from sagewright.studio.charts.scales import Scale, scale, short, ticks
+from sagewright.studio.charts.scales import Scale, log_ticks, scale, short, ticks
 
 TOP, BOTTOM, NAMES = 10, 18, 14
 """Room in pixels above and below the curves; least distance between names at their ends."""
@@ -45,22 +45,22 @@ def curves(
     label: str,
     height: int = 132,
     *,
-    zero: bool = False,
+    axis: str = "",
     names: bool = False,
     xticks: Sequence[tuple[float, str]] = (),
 ) -> Markup:
-    """Draws curves. `zero`: 0 is on the axis; `names`: the names stand at the ends; `xticks`: words along the axis, or round
-    numbers."""
-    shown = [curve for curve in drawn if len(curve.xs)]
+    """Draws curves. `axis`: "zero" for one that has 0, "log" for a log axis, which has no place for 0 and less; `names`: the names
+    stand at the ends; `xticks`: words along the axis, or round numbers."""
+    shown = [_logged(curve) if axis == "log" else curve for curve in drawn if len(curve.xs)]
     if not shown:
         return Markup("")
     frame = _Frame(
         scale([x for curve in shown for x in curve.xs]),
-        scale([y for curve in shown for y in curve.ys], zero=zero),
+        scale([y for curve in shown for y in curve.ys], zero=axis == "zero"),
         height,
         84 if names else 100,
     )
-    parts = [f'<svg class="chart" height="{height}" role="img" aria-label="{escape(label)}">', _grid(frame)]
+    parts = [f'<svg class="chart" height="{height}" role="img" aria-label="{escape(label)}">', _grid(frame, axis)]
     inner = height - TOP - BOTTOM
     parts.append(
         f'<svg x="0" y="{TOP}" width="{frame.width}%" height="{inner}" viewBox="0 0 1000 100" preserveAspectRatio="none" overflow="visible">'
@@ -68,12 +68,22 @@ def curves(
     parts += [f'<path class="ln {escape(curve.look)}" d="{_path(curve, frame)}"/>' for curve in shown]
     parts.append("</svg>")
     parts += [
-        f'<text class="halo" x="0" y="{short(frame.top(at) - 3)}">{escape(word)}</text>' for at, word in ticks(frame.y)
+        f'<text class="halo" x="0" y="{short(frame.top(at) - 3)}">{escape(word)}</text>'
+        for at, word in _marks(frame, axis)
     ]
     parts += _words(frame, list(xticks) or ticks(frame.x, 6))
     if names:
         parts += _ends(frame, shown)
     return Markup("".join([*parts, "</svg>"]))  # built of escaped parts
+
+
+def _logged(curve: Curve) -> Curve:
+    logs = [math.log10(y) if 0 < y < math.inf else math.nan for y in curve.ys]
+    return Curve(curve.name, curve.xs, logs, curve.look)
+
+
+def _marks(frame: _Frame, axis: str) -> list[tuple[float, str]]:
+    return log_ticks(frame.y) if axis == "log" else ticks(frame.y)
 
 
 def spark(ys: Sequence[float], width: int = 64, height: int = 20) -> Markup:
@@ -93,8 +103,8 @@ def spark(ys: Sequence[float], width: int = 64, height: int = 20) -> Markup:
     )
 
 
-def _grid(frame: _Frame) -> str:
-    lines = [frame.top(at) for at, _ in ticks(frame.y)] or [frame.height - BOTTOM]
+def _grid(frame: _Frame, axis: str) -> str:
+    lines = [frame.top(at) for at, _ in _marks(frame, axis)] or [frame.height - BOTTOM]
     return "".join(f'<line class="grid" x1="0" x2="{frame.width}%" y1="{short(y)}" y2="{short(y)}"/>' for y in lines)
 
 
@@ -118,7 +128,11 @@ def _words(frame: _Frame, marks: Sequence[tuple[float, str]]) -> list[str]:
 
 def _ends(frame: _Frame, shown: Sequence[Curve]) -> list[str]:
     """Writes the names at the ends of curves, apart enough to be read."""
-    places = sorted((frame.top(curve.ys[-1]), curve.name, curve.look.split()[0]) for curve in shown if curve.name)
+    places = sorted(
+        (frame.top(curve.ys[-1]), curve.name, curve.look.split()[0])
+        for curve in shown
+        if curve.name and math.isfinite(curve.ys[-1])
+    )
     floor, tops = float("-inf"), []
     for top, _, _ in places:
         floor = max(top, floor + NAMES)

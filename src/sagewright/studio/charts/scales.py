@@ -44,6 +44,17 @@ def ticks(over: Scale, most: int = 4) -> list[tuple[float, str]]:
     return [(over.low, number(over.low)), (over.high, number(over.high))]
 
 
+def log_ticks(over: Scale, most: int = 4) -> list[tuple[float, str]]:
+    """Returns ticks of a scale of decimal logarithms: powers of ten, or round values where it spans less than two of them."""
+    first, last = math.ceil(over.low - 1e-9), math.floor(over.high + 1e-9)
+    if last - first >= 1 and last <= 300 and first >= -300:
+        step = -(-(last - first) // (most - 1))
+        return [(float(at), number(10.0**at)) for at in range(first, last + 1, step)]
+    if over.high > 300 or over.low < -300:
+        return [(over.low, f"1e{over.low:.0f}"), (over.high, f"1e{over.high:.0f}")]
+    return [(math.log10(at), word) for at, word in ticks(Scale(10.0**over.low, 10.0**over.high), most) if at > 0]
+
+
 def tick_word(value: float, step: float) -> str:
     """Writes a tick with as many decimals as its step needs."""
     if step >= 1 or value == 0:

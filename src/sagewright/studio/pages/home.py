@@ -226,9 +226,6 @@ def _disk(machine: MachineLoad) -> list[Todo]:
     ]
 
 
-LOOKS = {"Completed": "b-ok", "Failed": "b-fail", "InProgress": "b-run", "Stopped": "b-idle", "Stopping": "b-run"}
-
-
 def _day(today: dict[HomeKind, list[dict[str, Any]]], since: datetime, now: datetime) -> Markup:
     """Draws a lane a kind: when its jobs of the last 24 hours ran."""
 
@@ -250,7 +247,7 @@ def _day(today: dict[HomeKind, list[dict[str, Any]]], since: datetime, now: date
                 LaneSpan(
                     minutes(one["CreationTime"]),
                     minutes(end),
-                    LOOKS.get(status, "b-idle"),
+                    wording.bar(status),
                     f"{_name(kind, one)}: {wording.status_word(status)}",
                 )
             )

@@ -8,7 +8,8 @@ const theme = value => {
   $$(".theme button").forEach(b => b.setAttribute("aria-pressed", b.value === value));
   dispatchEvent(new Event("studio:theme"));            /* charts ask for their colours again */
 };
-theme((document.cookie.match(/theme=(\w+)/) || [, "system"])[1]);
+const chosen = (document.cookie.match(/theme=(\w+)/) || [, "system"])[1];
+if (chosen !== (document.documentElement.dataset.theme || "system")) theme(chosen);    /* the server has usually drawn it: restyling costs a layout */
 
 document.addEventListener("click", event => {
   const at = q => event.target.closest(q);
@@ -120,8 +121,12 @@ const grow = async () => {
 };
 if ($("#lines")) { if (!location.hash && !$("#lines .here")) toEnd($("#lines")); $("#lines .here")?.scrollIntoView({ block: "center" }); setTimeout(grow, 1000); }
 
-/* A name cut in its middle shows itself whole. */
-document.addEventListener("mouseover", event => { const mid = event.target.closest(".mid"); if (mid) mid.title ||= mid.textContent; });
+/* A name cut in its middle shows itself whole, and a time its date and zone, when one points at it: a hundred at once delay the first paint. */
+document.addEventListener("mouseover", event => {
+  const mid = event.target.closest(".mid"), time = event.target.closest("time[datetime]");
+  if (mid) mid.title ||= mid.textContent;
+  if (time) time.title ||= new Date(time.dateTime).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "long" });
+});
 
 $$(".log").forEach(log => { log.scrollTop = log.scrollHeight; });   /* a log opens at its end and follows until one scrolls up */
 count();
@@ -148,10 +153,8 @@ document.addEventListener("input", event => {
 document.addEventListener("click", event => { if (event.target.closest("[data-discard]")) { $$("[data-was]").forEach(f => { f.value = f.dataset.was; const o = f.dataset.twin && $(`[name="${f.dataset.twin}"]`); if (o) o.value = f.value; }); drafts(); } });
 drafts();
 
-/* What a morph or more rows bring: titles of times, counts of chosen rows, drafts. */
-const titled = from => $$("time[datetime]", from).forEach(t => { t.title ||= new Date(t.dateTime).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "long" }); });
-const drawn = (from = document) => {
-  titled(from);
+/* What a morph or more rows bring: counts of rows and of chosen ones, drafts. */
+const drawn = () => {
   const shown = $("[data-shown]"); if (shown) shown.textContent = $$(".tbl tbody:not(.more)").reduce((n, b) => n + (+b.dataset.rows || b.rows.length), 0).toLocaleString("en");
   $$("tbody.more").forEach(end => near.observe(end));
   count(); drafts();
@@ -170,7 +173,7 @@ const more = async end => {
   try {
     const [body, next] = await rowsOf(end.dataset.more);
     body.dataset.url = end.dataset.more; body.dataset.rows = body.rows.length;
-    end.replaceWith(body, ...(next ? [next] : [])); extended = true; far.observe(body); drawn(body);
+    end.replaceWith(body, ...(next ? [next] : [])); extended = true; far.observe(body); drawn();
   } catch { delete end.dataset.asked; setTimeout(() => near.observe(end), 5000); }
 };
 const empty = body => {
@@ -186,19 +189,24 @@ const fill = async body => {
   try {
     const [read] = await rowsOf(body.dataset.url), kept = new Map($$("#chosen > [name=pick]").map(f => [f.value, f]));
     for (const row of read.rows) { const box = picks(row), field = box && kept.get(box.value); if (field) { box.checked = true; field.remove(); } }
-    body.replaceChildren(...read.rows); drawn(body);
+    body.replaceChildren(...read.rows); drawn();
   } finally { delete body.dataset.asked; }
 };
 let extended = false;                                        /* a list with more rows than its first page is not replaced by it */
 
 /* Live: one stream a tab; the page is read again when something of its kinds changed, and morphed, so that focus, scroll, choice and typed text stay. */
 const kinds = new Set((document.body.dataset.kinds || "").split(" ").filter(Boolean));
-let stream = null, asked = false, due = false;
+let stream = null, asked = false, due = false, morpher = null;
+const morphing = () => morpher ||= new Promise((loaded, failed) => {      /* the library is loaded by the first refresh, not before the first paint */
+  const script = document.createElement("script");
+  script.src = document.body.dataset.morph; script.onload = loaded; script.onerror = () => { morpher = null; script.remove(); failed(new Error("offline")); };
+  document.head.append(script);
+});
 const busy = () => $("[popover]:popover-open, dialog[open]") || $$("[data-was]").some(f => f.value !== f.dataset.was) || extended;
 const refresh = async () => {
   if (asked || document.hidden) { due = true; return; }
   asked = true; due = false;
-  try { if (!busy()) { await htmx.ajax("GET", location.href, { target: "#main", select: "#main", swap: "outerMorph" }); drawn(); } } finally { asked = false; }
+  try { if (!busy()) { await morphing(); await htmx.ajax("GET", location.href, { target: "#main", select: "#main", swap: "outerMorph" }); drawn(); } } finally { asked = false; }
   if (due) setTimeout(refresh, 1000);
 };
 const follow = on => {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from itertools import islice
 from typing import Any
 
 from sagewright.model.clock import now_ms, to_ms
@@ -85,21 +84,12 @@ def list_metrics(context: Context, request: dict[str, Any]) -> dict[str, Any]:
         context.region,
         request.get("Namespace"),
         request.get("MetricName"),
+        tuple((one["Name"], one.get("Value")) for one in request.get("Dimensions", [])),
         (position[0], position[1], position[2]) if position else None,
     )
-    matching = (one for one in metrics.list_series(context.store, query) if _has(one, request.get("Dimensions", [])))
-    found = list(islice(matching, LIST_PAGE + 1))
-    answer: dict[str, Any] = {"Metrics": [_metric(series) for series in found[:LIST_PAGE]]}
-    if len(found) > LIST_PAGE:
-        last = found[LIST_PAGE - 1]
-        answer["NextToken"] = paging.encode([last.namespace, last.name, last.dimensions])
-    return answer
-
-
-def _has(series: MetricSeries, requested: list[dict[str, str]]) -> bool:
-    """Returns True if the series has the requested dimensions; a dimension without a value matches any."""
-    own = metrics.dimension_map(series.dimensions)
-    return all(one["Name"] in own and one.get("Value") in {None, own[one["Name"]]} for one in requested)
+    page = metrics.series_page(context.store, query, LIST_PAGE)
+    answer: dict[str, Any] = {"Metrics": [_metric(series) for series in page.series]}
+    return answer if page.after is None else answer | {"NextToken": paging.encode(list(page.after))}
 
 
 def _metric(series: MetricSeries) -> dict[str, Any]:

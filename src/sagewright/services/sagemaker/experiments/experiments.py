@@ -44,7 +44,7 @@ def describe_experiment(context: Context, request: dict[str, Any]) -> dict[str, 
 
 @operation("sagemaker", "ListExperiments")
 def list_experiments(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    return EXPERIMENTS.list(context, request)
+    return EXPERIMENTS.listed_where(context, request)
 
 
 @operation("sagemaker", "UpdateExperiment")

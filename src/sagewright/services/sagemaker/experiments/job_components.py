@@ -1,10 +1,11 @@
-"""Storage and lookup of trial components. The components of jobs are created lazily, on the first request for them, at the latest
-for lineage, a moment after the job. The job itself provides their description."""
+"""Storage and lookup of trial components. Those of jobs are created on the first request for them, for lineage, or by `keep_up`:
+usually a moment after the job. The job itself provides their description."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -15,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from sagewright.kinds.table import KINDS
 from sagewright.model.clock import now_ms, to_datetime, to_ms
 from sagewright.model.errors import ResourceNotFound, ValidationException
-from sagewright.services.context import Context
+from sagewright.services.context import Context, Platform
 from sagewright.services.paging import ListSpec
 from sagewright.services.sagemaker.experiments.experiments import CREATED, SORTS
 from sagewright.services.sagemaker.experiments.tracked import CHANGER, CREATOR, HEAD, NAME, Tracked
@@ -28,6 +29,7 @@ from sagewright.services.sagemaker.experiments.trial_component_shapes import (
     metric,
     of_job,
 )
+from sagewright.services.sagemaker.search.indexing import Load
 from sagewright.store.database import Database
 from sagewright.store.jobs import job_lists, jobs
 from sagewright.store.jobs.jobs import Job, ResourceScope
@@ -39,7 +41,11 @@ from sagewright.store.schema.jobs import jobs as table
 
 MARGIN_MS = 60_000
 """Overlap with the previous catch-up, in which jobs are looked for again: the clocks of servers differ."""
-_seen_until: WeakKeyDictionary[Database, dict[tuple[str, str], int]] = WeakKeyDictionary()
+AT_ONCE = 200
+"""Jobs of a kind, the newest, whose components a request creates itself."""
+BATCH = 50
+_seen_until: WeakKeyDictionary[Database, dict[ResourceScope, int]] = WeakKeyDictionary()
+"""The time before which all jobs of a scope have their components."""
 PEOPLE = (CREATOR, CHANGER)
 EMPTY: dict[str, Any] = {name: {} for name in MERGED}
 """Members that are returned even if empty: SDK v2 iterates over a list where a map is missing, and fails."""
@@ -132,24 +138,57 @@ def summaries(context: Context, rows: Sequence[Resource]) -> list[dict[str, Any]
 
 
 def catch_up(context: Context) -> None:
-    """Creates the missing components of all jobs."""
-    seen = _seen_until.setdefault(context.store, {})
-    scope = (context.account, context.region)
-    now = now_ms()
-    while True:
-        since_ms = seen.get(scope, MARGIN_MS) - MARGIN_MS
+    """Creates the missing components of the newest jobs, as far as a request may: `keep_up` creates the others."""
+    for kind in SOURCE_TYPES:
+        scope, begun_ms = scope_of(context, kind), now_ms()
         with context.store.read() as connection:  # usually there is nothing to write
-            found = trials.untracked_in(connection, *scope, tuple(SOURCE_TYPES), since_ms)
-        if not found:
-            break
-        try:
-            with context.store.write() as connection:
-                for job in found:
-                    if not trials.has_own_in(connection, job.id):
-                        make_in(connection, job)
-        except IntegrityError:  # another server is creating them; the next call checks that all are there
-            return
-    seen[scope] = now
+            newest = trials.newest_jobs_in(connection, scope, _since_ms(context.store, scope), AT_ONCE)
+        if _created(context.store, newest.missing) and newest.last is None:
+            _note_seen(context.store, scope, begun_ms)
+
+
+def keep_up(platform: Platform, stopped: Callable[[], bool] = lambda: False) -> None:
+    """Creates the missing components of all jobs until `stopped` returns True. Each call continues where the last one ended."""
+    store, load = platform.store, Load()
+    with store.read() as connection:
+        scopes = trials.job_scopes_in(connection, SOURCE_TYPES)
+    for scope in scopes:
+        begun_ms = now_ms()
+        after: tuple[int, str] | None = (_since_ms(store, scope), "")
+        while after is not None:
+            if stopped():
+                return
+            with store.read() as connection:
+                jobs_read = trials.next_jobs_in(connection, scope, after, BATCH)
+            if not _created(store, jobs_read.missing):
+                return
+            after = jobs_read.last
+            _note_seen(store, scope, after[0] if after is not None else begun_ms)
+            if after is not None:
+                time.sleep(load.pause_s())
+
+
+def _created(store: Database, missing: Sequence[Any]) -> bool:
+    """Creates the components of jobs; returns False if another server is creating them: a later call looks again."""
+    if not missing:
+        return True
+    try:
+        with store.write() as connection:
+            for job in missing:
+                if not trials.has_own_in(connection, job.id):
+                    make_in(connection, job)
+    except IntegrityError:
+        return False
+    return True
+
+
+def _since_ms(store: Database, scope: ResourceScope) -> int:
+    return max(_seen_until.get(store, {}).get(scope, 0) - MARGIN_MS, 0)
+
+
+def _note_seen(store: Database, scope: ResourceScope, until_ms: int) -> None:
+    seen = _seen_until.setdefault(store, {})
+    seen[scope] = max(seen.get(scope, 0), until_ms)
 
 
 COMPONENTS = Tracked(

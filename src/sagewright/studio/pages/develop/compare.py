@@ -12,6 +12,7 @@ from sagewright.model.errors import AwsError, ValidationException
 from sagewright.studio import charts, wording
 from sagewright.studio.charts import Curve
 from sagewright.studio.operations import MetricOfJob
+from sagewright.studio.runs.curvestyle import StyleChoice, choices, style_of
 from sagewright.studio.visit import Visit, page
 
 MOST = 200
@@ -58,6 +59,7 @@ class ComparedRuns:
     metric: str
     metrics: tuple[str, ...]
     missing: tuple[str, ...]
+    styles: tuple[StyleChoice, ...] = field(repr=False, default=())
     drawing: Markup = field(repr=False, default=Markup(""))
 
     def csv(self) -> tuple[list[str], list[list[Any]]]:
@@ -82,7 +84,7 @@ def compare(visit: Visit) -> ComparedRuns:
     if not runs:
         raise ValidationException(f"None of these runs exists: {', '.join(missing)[:300]}")
     everything = visit.query.get("all") == "1"
-    metrics = sorted(dict.fromkeys(name for run in runs for name in run.metrics), key=_rank)
+    metrics = sorted(dict.fromkeys(name for run in runs for name in run.metrics), key=wording.metric_rank)
     metric = visit.query.get("metric", metrics[0] if metrics else "")
     groups, differing, whole = _groups(runs, metrics, everything=everything)
     return ComparedRuns(
@@ -94,12 +96,9 @@ def compare(visit: Visit) -> ComparedRuns:
         metric,
         tuple(metrics),
         tuple(missing),
+        choices(visit),
         _curves(visit, runs, metric),
     )
-
-
-def _rank(name: str) -> tuple[bool, bool, str]:
-    return not name.startswith(("validation", "val", "test")), "baseline" in name, name
 
 
 def _run(visit: Visit, name: str) -> ComparedRun:
@@ -158,7 +157,7 @@ def _differs(row: ComparedRow) -> bool:
 
 def _numbers(name: str, values: Sequence[float | None]) -> ComparedRow:
     known = [value for value in values if value is not None]
-    falls = any(word in name.lower() for word in ("loss", "error", "rmse", "mae", "mse", "perplexity", "ratio"))
+    falls = wording.falls(name)
     best = (min(known) if falls else max(known)) if known else None
     base = values[0]
     cells = []
@@ -186,6 +185,7 @@ def _texts(name: str, values: Sequence[str | None]) -> ComparedRow:
 def _curves(visit: Visit, runs: Sequence[ComparedRun], metric: str) -> Markup:
     shown = [(at, run) for at, run in enumerate(runs) if run.link.startswith("/studio/jobs/")]
     asked = [MetricOfJob(NAMESPACE, "TrainingJobName", run.name, metric) for _, run in shown]
+    style = style_of(visit)
     drawn = [
         Curve(
             run.name[-12:] if at < len(LOOKS) else "",
@@ -198,4 +198,6 @@ def _curves(visit: Visit, runs: Sequence[ComparedRun], metric: str) -> Markup:
     ]
     if not drawn:
         return Markup("")
-    return charts.curves(drawn, f"{metric} of {len(drawn)} runs by reported value", 224, names=True)
+    label = f"{metric} of {len(drawn)} runs by reported value"
+    styled = [curve for one in drawn for curve in style.drawn(one)]
+    return charts.curves(styled, label, 224, axis=style.axis, names=True)

@@ -13,6 +13,7 @@ from sagewright.studio import charts, tables, wording
 from sagewright.studio.buttons import Button
 from sagewright.studio.charts import Curve
 from sagewright.studio.operations import OperationCall
+from sagewright.studio.runs.rungraphs import RunGraph, run_graphs
 from sagewright.studio.tables import Chip, EmptyState, Listing, ListSource, ListTab, Row, TableCell, TableColumn
 from sagewright.studio.visit import Visit, page
 
@@ -175,6 +176,7 @@ class RunView:
     inputs: tuple[tuple[str, str], ...]
     outputs: tuple[tuple[str, str], ...]
     acts: tuple[Button, ...]
+    graphs: tuple[RunGraph, ...] = ()
 
 
 @page("/components/{name}", "run.html", "experiments", KINDS)
@@ -209,6 +211,7 @@ def component(visit: Visit) -> RunView:
         )
         if not source
         else (),
+        run_graphs(visit, found["TrialComponentArn"]),
     )
 
 

@@ -8,6 +8,8 @@ from sagewright.studio import jobview, sdkcode, wording
 from sagewright.studio.buttons import Button
 from sagewright.studio.jobview import Artefact, Fact, JobView, LogView
 from sagewright.studio.operations import OperationCall
+from sagewright.studio.runs.curvestyle import choices
+from sagewright.studio.runs.rungraphs import run_graphs
 from sagewright.studio.visit import Visit, page
 
 NAMESPACE = "/aws/sagemaker/TrainingJobs"
@@ -41,8 +43,16 @@ def job(visit: Visit) -> JobView:
         hardware=jobview.hardware(visit, NAMESPACE, name, found.get("ResourceConfig", {}).get("InstanceCount", 1)),
         related=_related(found),
         sdk_code=(("SDK v3", sdkcode.training_v3(found)), ("SDK v2", sdkcode.training_v2(found))),
+        styles=choices(visit),
+        graphs=run_graphs(visit, _component(visit, name)),
         bar=jobview.phase_bar(shown),
     )
+
+
+def _component(visit: Visit, name: str) -> str:
+    """Returns the ARN of the job's own trial component."""
+    own = f"{name}-aws-training-job".lower()
+    return f"arn:aws:sagemaker:{visit.place.region}:{visit.place.account}:experiment-trial-component/{own}"
 
 
 @page("/jobs/{name}/log", "log.html", "jobs", ("training",))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sagewright.studio import tables, wording
-from sagewright.studio.buttons import Button
+from sagewright.studio.buttons import Button, Field
 from sagewright.studio.operations import OperationCall
 from sagewright.studio.tables import Chip, EmptyState, Listing, ListTab, Row, TableColumn
 from sagewright.studio.visit import Visit, page
@@ -56,7 +56,7 @@ def jobs(visit: Visit) -> Listing:
         views=_views(visit),
         choices=(tables.status_choice(visit, STATUSES),),
         same=same,
-        acts=ACTS,
+        acts=(*ACTS, _tag(visit)),
         compare="/studio/compare",
         hint="Name, max_depth=3, auc>0.9, tag…",
         q=visit.query.get("q", ""),
@@ -84,6 +84,19 @@ ACTS = (
         back="/studio/jobs",
     ),
 )
+
+
+def _tag(visit: Visit) -> Button:
+    """Adds a tag to the chosen jobs."""
+    arns = f"arn:aws:sagemaker:{visit.place.region}:{visit.place.account}:training-job/"
+    return Button(
+        "Tag…",
+        OperationCall("sagemaker", "AddTags", {}),
+        "Tagged {n}",
+        fields=(Field("Tags[].Key", "Key"), Field("Tags[].Value", "Value")),
+        each=f"ResourceArn={arns}",
+        back=visit.link(),
+    )
 
 
 def condition(text: str) -> dict[str, str] | None:

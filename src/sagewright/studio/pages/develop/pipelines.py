@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +15,7 @@ from sagewright.studio.buttons import Button, Field
 from sagewright.studio.charts import GraphNode, LaneSpan
 from sagewright.studio.differences import changed_lines
 from sagewright.studio.operations import OperationCall
-from sagewright.studio.pipelinegraph import Step, edges_of, icon_of, parameters_of, resource_of, steps_of
+from sagewright.studio.pipelinegraph import Step, edges_of, following, icon_of, parameters_of, resource_of, steps_of
 from sagewright.studio.tables import EmptyState, Listing, ListSource, Row, TableColumn
 from sagewright.studio.visit import Visit, page
 
@@ -25,14 +25,10 @@ START = EmptyState(
     'Pipeline("weekly", steps=[TrainingStep("Train", step_args=estimator.fit(inputs))]).upsert(role)',
 )
 MOST_STEPS = 100
-LOOKS = {
-    "Succeeded": "b-ok",
-    "Failed": "b-fail",
-    "Executing": "b-run",
-    "Stopped": "b-idle",
-    "Stopping": "b-run",
-    "Starting": "b-run",
-}
+MOST_SELECTED = 50
+"""Steps that StartPipelineExecution selects."""
+REUSED = ("Succeeded", "Failed", "CompletedWithFailures")
+"""Statuses of executions whose results another one can take."""
 
 
 @page("/pipelines", "list.html", "pipelines", ("pipeline", "execution"))
@@ -217,6 +213,19 @@ class StepLine:
     cause: str
     link: str
     cached: str
+    missed: str = ""
+    """The address that says why it was not taken from the cache."""
+    again: Button | None = None
+
+
+@dataclass(frozen=True)
+class CacheMissView:
+    """Why `step` was not taken from the cache. `before`: the earlier execution that `reason` speaks of; `paths`: what differs."""
+
+    step: str
+    reason: str
+    before: str
+    paths: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -232,6 +241,7 @@ class ExecutionView:
     steps: tuple[StepLine, ...]
     parameters: tuple[tuple[str, str], ...]
     acts: tuple[Button, ...]
+    miss: CacheMissView | None = None
     drawing: Markup = field(repr=False, default=Markup(""))
     lanes: Markup = field(repr=False, default=Markup(""))
 
@@ -264,16 +274,49 @@ def execution(visit: Visit) -> ExecutionView:
         wording.seconds_between(found["CreationTime"], ended if over else visit.now),
         _counts(steps, lines),
         tuple(
-            lines[one.name]
+            replace(
+                lines[one.name],
+                missed=visit.link(why=one.name) if one.caches and not lines[one.name].cached else "",
+                again=_again(arn, name, one.name, steps, given) if status in REUSED else None,
+            )
             if one.name in lines
             else StepLine(one.name, one.type, "NotStarted", None, None, 0, "", "", "")
             for one in steps
         ),
         tuple((one["Name"], one["Value"]) for one in given),
         _acts(arn, name, own, found),
+        _miss(visit, own, lines),
         charts.graph(nodes, edges_of(steps), f"Steps of the execution, {len(nodes)}"),
         _lanes(lines, found["CreationTime"], ended if over else visit.now),
     )
+
+
+def _miss(visit: Visit, execution: str, lines: Mapping[str, StepLine]) -> CacheMissView | None:
+    step = visit.query.get("why", "")
+    if step not in lines:
+        return None
+    reason, before, paths = visit.client.readings.cache_miss(execution, step)
+    return CacheMissView(step, reason, before, paths) if reason else None
+
+
+def _again(
+    arn: str, pipeline: str, first: str, steps: Sequence[Step], given: Sequence[Mapping[str, str]]
+) -> Button | None:
+    """Starts an execution of a step and all behind it, which takes the results of the others from this one."""
+    chosen = following(steps, first)
+    if len(chosen) > MOST_SELECTED:
+        return None
+    request: dict[str, Any] = {
+        "PipelineName": pipeline,
+        "SelectiveExecutionConfig": {
+            "SourcePipelineExecutionArn": arn,
+            "SelectedSteps": [{"StepName": one} for one in chosen],
+        },
+    }
+    if given:
+        request["PipelineParameters"] = [{"Name": one["Name"], "Value": one["Value"]} for one in given]
+    call = OperationCall("sagemaker", "StartPipelineExecution", request)
+    return Button("From here", call, f"Started {pipeline} from {first}", back=f"/studio/pipelines/{pipeline}")
 
 
 def _line(one: Mapping[str, Any], now: datetime) -> StepLine:
@@ -328,7 +371,7 @@ def _lanes(lines: Mapping[str, StepLine], begin: datetime, end: datetime) -> Mar
         items.append(
             (
                 line.name,
-                [LaneSpan(at, at + seconds, LOOKS.get(line.status, "b-idle"), words, wording.duration(seconds))],
+                [LaneSpan(at, at + seconds, wording.bar(line.status), words, wording.duration(seconds))],
             )
         )
     ticks = [(whole * part / 4, wording.duration(whole * part / 4)) for part in range(5)]

@@ -317,7 +317,7 @@ def _figures(series: Series, variants: Sequence[str], window: str) -> tuple[Endp
             label = f"{title} over {window}"
             made.append(
                 EndpointFigure(
-                    title, drawn[0].ys[-1], "minutes", charts.curves(drawn, label, zero=True, names=len(drawn) > 1)
+                    title, drawn[0].ys[-1], "minutes", charts.curves(drawn, label, axis="zero", names=len(drawn) > 1)
                 )
             )
     return tuple(made)

@@ -259,7 +259,7 @@ def _against(own: Mapping[str, float], before: Mapping[str, float]) -> tuple[Aga
     for name in dict.fromkeys([*own, *before]):
         now, then = own.get(name), before.get(name)
         change = None if now is None or then is None else now - then
-        falls = any(word in name.lower() for word in ("loss", "error", "rmse", "mae", "mse"))
+        falls = wording.falls(name)
         look = "" if not change else "up" if (change < 0) == falls else "down"
         lines.append(Against(name, then, now, "" if change is None else wording.delta(change), look))
     return tuple(lines)
