@@ -231,6 +231,8 @@ class Studio:
     def _filled(
         self, page: Page, kind: str, visit: Visit, session: Session | None, request: Request
     ) -> tuple[bytes | Done, int]:
+        if visit.query.get("token"):  # a form whose button reads: its token is for what writes
+            return Done("", visit.link(token=None, **{name: None for name, value in visit.every if not value})), 303
         content = page.fill(visit)
         if isinstance(content, Done):
             return content, 303

@@ -72,6 +72,12 @@ def test_another_origin_submits_no_form(browser: Any) -> None:
     assert browser.post("/studio/act", {"call": "[]"}).status == 403
 
 
+def test_a_forms_token_does_not_stay_in_an_address(browser: Any) -> None:
+    answer = browser.get(f"/studio/compare?token={browser.token()}&pick=a&pick=b&Tags=")
+    assert answer.status == 303
+    assert answer.headers["location"] == "/studio/compare?pick=a&pick=b"
+
+
 def test_names_of_others_are_refused(browser: Any) -> None:
     answer = browser.get("/studio", Host="evil.example:80")
     assert answer.status == 421
