@@ -107,13 +107,18 @@ def analysis(server: Any) -> str:
     return "/studio/clarify/clarify-studio"
 
 
-def test_the_list_has_jobs_of_clarify_alone(browser: Any, analysis: str) -> None:
+def test_the_list_has_jobs_of_clarify_alone(server: Any, browser: Any, analysis: str) -> None:
+    plain = {"ProcessingJobName": "no-clarify-studio", "RoleArn": ROLE}
+    app = {"ImageUri": "python:3.11", "ContainerEntrypoint": ["true"]}
+    cluster = {"ClusterConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1}}
+    server.boto("sagemaker").create_processing_job(**plain, AppSpecification=app, ProcessingResources=cluster)
+    names: list[str] = []
     for _ in range(100):
-        rows = json.loads(browser.get("/studio/clarify.json").text)["rows"]
-        if rows:
+        names = [one["name"] for one in json.loads(browser.get("/studio/clarify.json?q=clarify-studio").text)["rows"]]
+        if names:
             break
         time.sleep(0.1)
-    assert [one["name"] for one in rows] == ["clarify-studio"]
+    assert names == ["clarify-studio"]
 
 
 def test_an_analysis(browser: Any, analysis: str) -> None:
