@@ -41,11 +41,20 @@ def test_jobs_without_a_component(database: Database, kind: str) -> None:
 
     def untracked(since_ms: int) -> list[str]:
         with database.read() as connection:
-            return [row.name for row in trials.untracked_in(connection, "0", "r", ("training",), since_ms)]
+            found = trials.newest_jobs_in(connection, ResourceScope("training", "0", "r"), since_ms, 10)
+            assert found.last is None, "that is all of them"
+            return [row.name for row in found.missing]
 
     assert untracked(0) == ["b"]
     assert untracked(made_jobs[1].created_ms + 1) == []
     with database.read() as connection:
+        scope = ResourceScope("training", "0", "r")
+        first = trials.next_jobs_in(connection, scope, (0, ""), 1)
+        assert first.last == (made_jobs[0].created_ms, "a")
+        assert first.missing == []
+        rest = trials.next_jobs_in(connection, scope, (made_jobs[0].created_ms, "a"), 10)
+        assert [row.name for row in rest.missing] == ["b"]
+        assert rest.last is None
         assert [trials.has_own_in(connection, job.id) for job in made_jobs] == [True, False]
         assert trials.is_named_in(connection, ResourceScope(kind, "0", "r"), "x")
         assert not trials.is_named_in(connection, ResourceScope(kind, "0", "r"), "X")
