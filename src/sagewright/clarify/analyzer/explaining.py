@@ -30,8 +30,9 @@ def explain_table(
     ClarifyError."""
     explanations: Section = {}
     found, local = None, None
-    artefact = model.artefact() if _may_evaluate(config) else None
-    if config.methods.get("shap", {}).get("text_config"):
+    texts = bool(config.methods.get("shap", {}).get("text_config"))
+    artefact = model.artefact() if _may_evaluate(config) and not texts else None
+    if texts:
         if job.is_leader:
             explanations["kernel_shap"], local = explain_texts(job, config, dataset, model)
     elif "shap" in config.methods:

@@ -20,9 +20,10 @@ MAX_BYTES = 512 << 20
 
 
 def share(job: ClarifyJob, rows: int) -> range:
-    """Returns the positions of the rows that this host explains: consecutive ones, in the order of hosts."""
+    """Returns the positions of the rows that this host explains: consecutive ones, in the order of hosts. The leader has some, if
+    there are any."""
     index, hosts = job.hosts.index(job.current_host), len(job.hosts)
-    return range(rows * index // hosts, rows * (index + 1) // hosts)
+    return range(-(-rows * index // hosts), -(-rows * (index + 1) // hosts))
 
 
 def agree(job: ClarifyJob, said: Any) -> Any:

@@ -15,6 +15,7 @@ from sagewright.engine.jobs.leases import Leases
 from sagewright.engine.jobs.outcome import Outcome
 from sagewright.engine.jobs.warmpools import WarmPools
 from sagewright.model.jobs.state_machines import PROCESSING
+from sagewright.runtimes.images import resolve_image
 from sagewright.store import identity
 from sagewright.store.jobs import jobs, reservations
 from sagewright.store.jobs.hosts import Host
@@ -54,9 +55,14 @@ class Teardown:
             self._compute.reservations.release(job.id)
         self._leases.drop(job.id)
         if job.kind == PROCESSING.kind:
-            arn = launch_plan.kind_of(job).arn(job.region, job.account, job.name)
-            self._dependencies.wake(TEMPORARY, arn)
+            self._clean_up_after(job)
         self._tidy(self._dependencies.settings.data / "jobs" / job.id, keep_logs=result.internal)
+
+    def _clean_up_after(self, job: Job) -> None:
+        """Has temporary endpoints deleted now. Those that another program than Clarify's tagged wait for the periodic look."""
+        kind = launch_plan.kind_of(job)
+        if resolve_image(kind.demand(job.request).image).framework == "clarify":
+            self._dependencies.wake(TEMPORARY, kind.arn(job.region, job.account, job.name))
 
     def requeue(self, job: Job, placed: list[Host], event: Event) -> bool:
         """Ends the attempt; the job waits again. Returns False if that is not allowed."""

@@ -15,6 +15,7 @@ from sagewright.model.aws.clarify_results import (
     REPOSITORY,
     STAGES,
     BadAnalysis,
+    BiasMetric,
     ClarifyAnalysis,
     Dependence,
     FacetBias,
@@ -34,6 +35,8 @@ from sagewright.studio.visit import Done, Visit, page
 PATH = "/studio/clarify"
 ROUNDING = 1e-12
 """Share of the largest value below which a value is the rounding of a sum."""
+MOST_FEATURES, MOST_GROUPS = 1000, 50
+ABSENT = BiasMetric("", "", None, "not computed for this group")
 TOP, MOST_DEPENDENCES, MOST_TOKENS = 12, 12, 400
 START = EmptyState(
     "No analysis by Clarify yet",
@@ -188,7 +191,7 @@ def analysis(visit: Visit) -> AnalysisView:
         _labels(visit, found, importance),
         charts.bars([(feature, abs(value)) for feature, value in all_features[:TOP]], "Global SHAP values"),
         f"{min(TOP, len(all_features))} of {len(all_features)}" if all_features else "",
-        tuple((feature, wording.number(value)) for feature, value in all_features),
+        tuple((feature, wording.number(value)) for feature, value in all_features[:MOST_FEATURES]),
         _row(visit, rows, found, importance, clarify_results.read_inputs(visit, job, config, number)),
         tuple(_dependence(one) for one in (found.dependences if found else ())[:MOST_DEPENDENCES]),
         tuple(_biases(found)) if found else (),
@@ -304,7 +307,7 @@ def _biases(found: ClarifyAnalysis) -> list[BiasTable]:
     return [
         BiasTable(stage, tuple(_facet(one) for one in ours), tuple(_bias_rows(ours)))
         for stage in STAGES.values()
-        if (ours := [one for one in found.biases if one.stage == stage])
+        if (ours := [one for one in found.biases if one.stage == stage][:MOST_GROUPS])
     ]
 
 
@@ -314,8 +317,9 @@ def _facet(bias: FacetBias) -> str:
 
 def _bias_rows(biases: Sequence[FacetBias]) -> list[BiasRow]:
     rows = []
-    for place, metric in enumerate(biases[0].metrics):
-        ours = [one.metrics[place] for one in biases if place < len(one.metrics)]
+    by_name = [{metric.name: metric for metric in one.metrics} for one in biases]
+    for metric in biases[0].metrics:
+        ours = [one.get(metric.name, ABSENT) for one in by_name]
         unbiased = 1.0 if metric.name == "DI" else 0.0
         most = max((abs(one.value - unbiased) for one in ours if one.value is not None), default=0.0)
         cells = tuple(

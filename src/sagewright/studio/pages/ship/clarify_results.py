@@ -15,7 +15,7 @@ from sagewright.studio.visit import Visit
 
 HEAD = 1 << 18
 """Bytes of out.csv that hold its header and its first row: 5,000 columns."""
-MOST_ANALYSIS, MOST_DATA = 16 << 20, 4 << 20
+MOST_ANALYSIS, MOST_DATA = 4 << 20, 4 << 20
 MOST_PICTURES, MOST_PICTURE_BYTES = 24, 4 << 20
 
 
