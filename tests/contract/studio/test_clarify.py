@@ -81,6 +81,8 @@ def analysis(server: Any) -> str:
         ("analysis.json", json.dumps(ANALYSIS)),
     ):
         s3.put_object(Bucket="clarify-studio", Key=f"code/{name}", Body=text.encode())
+    s3.put_object(Bucket="clarify-studio", Key="code/analysis_config.json", Body=b"{}")
+    config = {"S3Uri": "s3://clarify-studio/code/analysis_config.json", "LocalPath": "/opt/ml/processing/input/config"}
     code = {"S3Uri": "s3://clarify-studio/code/", "LocalPath": "/opt/ml/processing/input/code"}
     output = {
         "S3Uri": "s3://clarify-studio/out",
@@ -94,7 +96,10 @@ def analysis(server: Any) -> str:
             "ImageUri": IMAGE,
             "ContainerEntrypoint": ["python", "/opt/ml/processing/input/code/write.py"],
         },
-        ProcessingInputs=[{"InputName": "code", "S3Input": {**code, "S3DataType": "S3Prefix", "S3InputMode": "File"}}],
+        ProcessingInputs=[
+            {"InputName": name, "S3Input": {**given, "S3DataType": "S3Prefix", "S3InputMode": "File"}}
+            for name, given in (("code", code), ("analysis_config", config))
+        ],
         ProcessingOutputConfig={"Outputs": [{"OutputName": "analysis_result", "S3Output": output}]},
         ProcessingResources={"ClusterConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1}},
     )
@@ -136,7 +141,9 @@ def test_an_analysis(browser: Any, analysis: str) -> None:
     assert "&lt;img src=x onerror=alert(1)&gt;" in text
 
 
-@pytest.mark.parametrize(("asked", "row"), [("0", 0), ("437", 437), ("999", 999), ("5000", 999), ("-3", 0), ("x", 0)])
+@pytest.mark.parametrize(
+    ("asked", "row"), [("0", 0), ("437", 437), ("999", 999), ("5000", 999), ("-3", 0), ("x", 0), ("9" * 5000, 0)]
+)
 def test_any_row_is_found(browser: Any, analysis: str, asked: str, row: int) -> None:
     found = json.loads(browser.get(f"{analysis}.json?row={asked}&label=yes").text)
     assert found["row"]["row"] == row
@@ -155,3 +162,33 @@ def test_results_that_cannot_be_read(server: Any, browser: Any, analysis: str) -
             assert "no analysis.json that can be read" in browser.get(analysis).text
     finally:
         s3.put_object(**key, Body=kept)
+
+
+HOSTILE_RESULTS = {
+    "out/explanations_shap/out.csv": [b"a\n1\n22\n", b"", b"\xff" * 100],
+    "out/explanations_shap/out.jsonl": [
+        b'{"explanations": [1]}',
+        b'{"explanations": [{"attributions": [{"description": 1, "attribution": 2}]}]}',
+    ],
+    "code/analysis_config.json": [
+        b"[]",
+        b'{"methods": [], "predictor": "x", "headers": 3}',
+        b'{"methods": {"shap": 1}}',
+    ],
+}
+
+
+@pytest.mark.parametrize("key", HOSTILE_RESULTS)
+def test_hostile_results_leave_a_page(server: Any, browser: Any, analysis: str, key: str) -> None:
+    s3 = server.boto("s3")
+    place = {"Bucket": "clarify-studio", "Key": key}
+    local = {"Bucket": "clarify-studio", "Key": "out/explanations_shap/out.csv"}
+    kept = s3.get_object(**local)["Body"].read()
+    try:
+        s3.delete_object(**local)
+        for body in HOSTILE_RESULTS[key]:
+            s3.put_object(**place, Body=body)
+            assert browser.get(analysis).status == 200, body
+    finally:
+        s3.delete_object(**place)
+        s3.put_object(**local, Body=kept)

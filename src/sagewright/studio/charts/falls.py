@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -77,7 +78,7 @@ def signed(value: float) -> str:
 
 def deviation(value: float, most: float) -> Markup:
     """Draws a bar from the middle; `most` is the value at the edge."""
-    width = min(abs(value) / (most or 1.0), 1.0) * 24
+    width = 24.0 if math.isinf(value) else min(abs(value) / (most or 1.0), 1.0) * 24
     x = 26.0 if value >= 0 else 26.0 - width
     return _markup(
         f'<svg class="db" viewBox="0 0 52 12" aria-hidden="true"><rect class="within" x="{short(x)}" y="3" width="{short(width)}" '

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -35,7 +36,7 @@ from sagewright.studio.visit import Done, Visit, page
 PATH = "/studio/clarify"
 ROUNDING = 1e-12
 """Share of the largest value below which a value is the rounding of a sum."""
-MOST_FEATURES, MOST_GROUPS = 1000, 50
+MOST_FEATURES, MOST_GROUPS, MOST_DIGITS = 1000, 50, 15
 ABSENT = BiasMetric("", "", None, "not computed for this group")
 TOP, MOST_DEPENDENCES, MOST_TOKENS = 12, 12, 400
 START = EmptyState(
@@ -180,7 +181,8 @@ def analysis(visit: Visit) -> AnalysisView:
     found = clarify_results.read_results(visit, folder) if folder else None
     config = clarify_results.read_config(visit, job)
     importance = _chosen(visit, found)
-    number = int(visit.query["row"]) if visit.query.get("row", "").isdecimal() else 0
+    asked = visit.query.get("row", "")
+    number = int(asked) if asked.isdecimal() and len(asked) <= MOST_DIGITS else 0
     rows = clarify_results.read_row(visit, folder, number) if folder and importance else None
     all_features = importance.features if importance else ()
     return AnalysisView(
@@ -322,6 +324,7 @@ def _bias_rows(biases: Sequence[FacetBias]) -> list[BiasRow]:
         ours = [one.get(metric.name, ABSENT) for one in by_name]
         unbiased = 1.0 if metric.name == "DI" else 0.0
         most = max((abs(one.value - unbiased) for one in ours if one.value is not None), default=0.0)
+        most = most if math.isfinite(most) else 1.0
         cells = tuple(
             BiasCell("–", one.error)
             if one.value is None
@@ -343,12 +346,15 @@ def _bias_rows(biases: Sequence[FacetBias]) -> list[BiasRow]:
 def _tokens(visit: Visit, folder: S3Folder, row: int) -> tuple[TokenView, ...]:
     """Returns the pieces of a text in their order, coloured by their share of the largest value."""
     record = clarify_results.read_text_record(visit, folder, row)
-    pieces = [
-        (str(one["description"].get("partial_text", "")), float(one["attribution"][0]))
-        for explained in record.get("explanations", [])
-        for one in explained.get("attributions", [])
-        if one.get("description") and one.get("attribution")
-    ][:MOST_TOKENS]
+    try:
+        pieces = [
+            (str(one["description"].get("partial_text", "")), float(one["attribution"][0]))
+            for explained in record.get("explanations", [])
+            for one in explained.get("attributions", [])
+            if one.get("description") and one.get("attribution")
+        ][:MOST_TOKENS]
+    except (AttributeError, KeyError, IndexError, TypeError, ValueError):
+        return ()  # the file has another form than Clarify writes
     most = max((abs(value) for _, value in pieces), default=0.0) or 1.0
     return tuple(TokenView(text, _heat(value / most), signed(value)) for text, value in pieces)
 
@@ -363,9 +369,9 @@ def _pictures(visit: Visit, folder: S3Folder) -> tuple[tuple[str, str], ...]:
     found = []
     for key in clarify_results.pictures(visit, folder):
         try:
-            body = visit.client.aside("s3", "GetObject", Bucket=folder.bucket, Key=key)["Body"]
+            body = clarify_results.read_picture(visit, folder, key)
         except AwsError:
             continue
-        if body.startswith(b"\xff\xd8\xff") and len(body) <= clarify_results.MOST_PICTURE_BYTES:
+        if body:
             found.append((key.rpartition("/")[2], f"data:image/jpeg;base64,{base64.b64encode(body).decode()}"))
     return tuple(found)

@@ -16,7 +16,7 @@ from sagewright.studio.visit import Visit
 HEAD = 1 << 18
 """Bytes of out.csv that hold its header and its first row: 5,000 columns."""
 MOST_ANALYSIS, MOST_DATA = 4 << 20, 4 << 20
-MOST_PICTURES, MOST_PICTURE_BYTES = 24, 4 << 20
+MOST_PICTURES, MOST_PICTURE_BYTES = 12, 1 << 20
 
 
 @dataclass(frozen=True)
@@ -61,13 +61,18 @@ def read_results(visit: Visit, folder: S3Folder) -> ClarifyAnalysis | None:
 
 
 def read_config(visit: Visit, job: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the job's configuration; {} if it can't be read."""
+    """Returns the job's configuration, {} if it can't be read; without members of another type than Clarify takes."""
     text = _object(visit, *_input(job, "analysis_config"), MOST_ANALYSIS)
     try:
         found = json.loads(text) if text else {}
     except (ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    if not isinstance(found, dict):
+        return {}
+    types: dict[str, type] = {"methods": dict, "predictor": dict, "headers": list}
+    kept: dict[str, Any] = {name: value for name, value in found.items() if isinstance(value, types.get(name, object))}
+    methods: dict[str, Any] = kept.get("methods", {})
+    return kept | {"methods": {name: value for name, value in methods.items() if isinstance(value, dict)}}
 
 
 def read_row(visit: Visit, folder: S3Folder, row: int) -> LocalRows | None:
@@ -119,6 +124,12 @@ def pictures(visit: Visit, folder: S3Folder) -> list[str]:
         return []
     keys = [one["Key"] for one in listed.get("Contents", []) if one["Key"].endswith((".jpeg", ".jpg", ".png"))]
     return keys[:MOST_PICTURES]
+
+
+def read_picture(visit: Visit, folder: S3Folder, key: str) -> bytes:
+    """Returns a JPEG picture, b"" for anything else and for one of more than MOST_PICTURE_BYTES. Raises AwsError."""
+    body = _range(visit, folder.bucket, key, 0, MOST_PICTURE_BYTES + 1)
+    return body if body.startswith(b"\xff\xd8\xff") and len(body) <= MOST_PICTURE_BYTES else b""
 
 
 def _input(job: Mapping[str, Any], name: str) -> tuple[str, str]:
