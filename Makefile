@@ -26,7 +26,7 @@ export UV_COMPILE_BYTECODE := 0
 # And it is kept: without, each process of the thousands compiles all that it imports again, 2.5 s of an SDK alone.
 unexport PYTHONDONTWRITEBYTECODE
 
-SOAK_FAULTS := $(addprefix tests/faults/,hosting/test_serving_survives.py hosting/test_two_servers_serving.py hosting/test_deploy_kills.py jobs/test_launch_kills.py jobs/test_clarify_kills.py objects/test_objects_server_kill.py objects/test_objects_kill.py objects/test_objects_parts.py test_store_lock.py test_index_kills.py test_rule_kills.py)
+SOAK_FAULTS := $(addprefix tests/faults/,hosting/test_serving_survives.py hosting/test_two_servers_serving.py hosting/test_deploy_kills.py jobs/test_launch_kills.py jobs/test_clarify_kills.py test_monitoring_kills.py objects/test_objects_server_kill.py objects/test_objects_kill.py objects/test_objects_parts.py test_store_lock.py test_index_kills.py test_rule_kills.py)
 
 # What failed beside other tests is tried a second time, by itself (once no first try holds the lock), and the summary names it; soak tries once. What draws at random
 # draws the same then: a second try is for what the machine's load did.

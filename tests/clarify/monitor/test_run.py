@@ -58,4 +58,4 @@ def test_sharded_data_of_several_hosts_are_refused(started):
 def test_wrong_variables_fail_the_job(started, variables, text):
     code, message = started(**variables)
     assert code == 1
-    assert message.startswith(text)
+    assert message.startswith(text) and bool(message) == bool(text), message

@@ -120,8 +120,8 @@ def test_analysis_json_without_a_report(server: RunningServer, client: Any) -> N
     assert group["value_or_threshold"] == "(40.0, 69.5]"
 
 
-def test_a_hostile_archive_stays_in_the_sandbox(server: RunningServer, client: Any) -> None:
-    """Its members lead out of the folder, and its model is a pickle that runs a program."""
+def test_a_model_that_cannot_be_served_leaves_nothing(server: RunningServer, client: Any) -> None:
+    """Its archive is hostile: members that lead out, and a pickle. tests/clarify/analyzer/test_model.py unpacks such ones."""
     body = io.BytesIO()
     pickled = b"cos\nsystem\n(S'touch /tmp/clarify-was-here'\ntR."
     with tarfile.open(fileobj=body, mode="w:gz") as tar:

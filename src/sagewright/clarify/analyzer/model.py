@@ -151,15 +151,23 @@ def _fetch(uri: str, archive: Path, folder: Path) -> bool:
     bucket, key = parse_uri(uri)
     try:
         boto3.client("s3").download_file(bucket, key, str(archive))
-        with tarfile.open(archive) as tar:
-            total = 0
-            for member in tar:
-                total += member.size
-                if total > MAX_ARTEFACT_BYTES:
-                    return False
-                if member.isfile():
-                    tar.extract(member, folder, filter="data")
+        return unpack(archive, folder)
     except (ClientError, tarfile.TarError, OSError, EOFError) as error:
         logging.info("The model's artefact is not evaluated here: %s", error)
         return False
+
+
+def unpack(archive: Path, folder: Path) -> bool:
+    """Unpacks the regular files of a tar archive into `folder`; False if they have more than MAX_ARTEFACT_BYTES in all.
+
+    Raises TarError, also for a member that leads out of the folder, OSError and EOFError.
+    """
+    with tarfile.open(archive) as tar:
+        total = 0
+        for member in tar:
+            total += member.size
+            if total > MAX_ARTEFACT_BYTES:
+                return False
+            if member.isfile():
+                tar.extract(member, folder, filter="data")
     return True
