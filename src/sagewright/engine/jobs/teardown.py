@@ -59,7 +59,7 @@ class Teardown:
         self._tidy(self._dependencies.settings.data / "jobs" / job.id, keep_logs=result.internal)
 
     def _clean_up_after(self, job: Job) -> None:
-        """Has temporary endpoints deleted now. Those that another program than Clarify's tagged wait for the periodic look."""
+        """Has temporary endpoints deleted now. Only Clarify's jobs make any."""
         kind = launch_plan.kind_of(job)
         if resolve_image(kind.demand(job.request).image).framework == "clarify":
             self._dependencies.wake(TEMPORARY, kind.arn(job.region, job.account, job.name))

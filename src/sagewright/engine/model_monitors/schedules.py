@@ -53,7 +53,9 @@ class ScheduleReconciler:
     def active(self) -> list[tuple[str, str]]:
         found = resources.in_status(self._store, SCHEDULE, (ScheduleStatus.SCHEDULED, ScheduleStatus.PENDING))
         now = time.monotonic()
-        self._quiet_until = {one: until for one, until in self._quiet_until.items() if until > now}
+        for one, until in list(self._quiet_until.items()):  # other threads add to it
+            if until <= now:
+                self._quiet_until.pop(one, None)
         return [(SCHEDULE, one) for one in found if one not in self._quiet_until]
 
     def reconcile(self, subject_id: str) -> None:

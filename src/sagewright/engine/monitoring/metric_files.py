@@ -41,7 +41,7 @@ def read(lines: Sequence[str]) -> tuple[list[Found], list[str]]:
         try:
             found.append(_read(line))
         except BadMetric as error:
-            refused.append(f"{error}: {line[:200]}")
+            refused.append(f"{error}: {line[:200]!r}")
     return found, refused
 
 

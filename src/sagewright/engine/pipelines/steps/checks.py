@@ -93,7 +93,7 @@ class CheckSteps:
         supplied = {kind: members.get(f"SuppliedBaseline{kind}") for kind in self.files}
         found = {kind: str(uri) for kind, uri in supplied.items() if uri}
         group = members.get("ModelPackageGroupName")
-        if found or not group or check not in _IN_PACKAGES:
+        if len(found) == len(self.files) or not group or check not in _IN_PACKAGES:
             return found
         listed = context.invoke(
             "ListModelPackages",
@@ -106,12 +106,12 @@ class CheckSteps:
             },
         )["ModelPackageSummaryList"]
         if not listed:
-            return {}
+            return found
         package = context.invoke("DescribeModelPackage", {"ModelPackageName": listed[0]["ModelPackageArn"]})
         section, constraints, statistics = _IN_PACKAGES[check]
         kept = (package.get("DriftCheckBaselines") or {}).get(section) or {}
         named = {"Constraints": kept.get(constraints), "Statistics": kept.get(statistics)}
-        return {kind: source["S3Uri"] for kind, source in named.items() if source}
+        return {kind: source["S3Uri"] for kind, source in named.items() if source} | found
 
     def _baselines_used(
         self, record: StepRecord, members: Mapping[str, Any], baselines: Mapping[str, str]

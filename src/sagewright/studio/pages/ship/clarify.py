@@ -53,6 +53,7 @@ START = EmptyState(
 def analyses(visit: Visit) -> Listing:
     """The processing jobs that run Clarify's image, newest first."""
     filters = [{"Name": "InputArtifacts.SageMaker.ImageUri.Value", "Operator": "Contains", "Value": REPOSITORY}]
+    filters.append({"Name": "Source.SourceType", "Operator": "Equals", "Value": "SageMakerProcessingJob"})
     if visit.query.get("q"):
         filters.append({"Name": "TrialComponentName", "Operator": "Contains", "Value": visit.query["q"]})
     found = visit.client.sagemaker(
@@ -75,7 +76,7 @@ def analyses(visit: Visit) -> Listing:
     return Listing(
         "Clarify",
         columns,
-        tuple(_listed(one["TrialComponent"], visit) for one in found["Results"]),
+        tuple(_listed(one["TrialComponent"], visit) for one in found["Results"] if one["TrialComponent"].get("Source")),
         START,
         crumb="Ship",
         more=visit.link(after=token) if token else "",

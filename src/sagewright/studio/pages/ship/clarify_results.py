@@ -101,7 +101,10 @@ def read_inputs(visit: Visit, job: Mapping[str, Any], config: Mapping[str, Any],
         return {}
     text = _object(visit, *_input(job, "dataset"), MOST_DATA)
     lines = text.decode(errors="replace").splitlines()[: row + 2]
-    rows = [cells for cells in csv.reader(lines) if cells and cells != headers]
+    try:
+        rows = [cells for cells in csv.reader(lines) if cells and cells != headers]
+    except csv.Error:  # a cell of more than 128 KiB
+        return {}
     return dict(zip(map(str, headers), rows[row], strict=False)) if row < len(rows) else {}
 
 
@@ -157,5 +160,8 @@ def _range(visit: Visit, bucket: str, key: str, begin: int, size: int) -> bytes:
 
 
 def _cells(line: bytes) -> tuple[str, ...]:
-    rows: Sequence[list[str]] = list(csv.reader(io.StringIO(line.decode(errors="replace"))))
+    try:
+        rows: Sequence[list[str]] = list(csv.reader(io.StringIO(line.decode(errors="replace"))))
+    except csv.Error:
+        return ()
     return tuple(rows[0]) if rows else ()
