@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import csv
+import io
 import json
 import sys
 from collections.abc import Iterator, Mapping
@@ -146,14 +147,18 @@ def _cells(part: Any, place: str) -> list[list[tuple[str, Any]]]:
     if "json" in kind:
         try:
             found = (
-                [json.loads(line) for line in text.splitlines() if line.strip()]
+                [json.loads(line) for line in text.split("\n") if line.strip()]
                 if "lines" in kind
                 else [json.loads(text)]
             )
         except (ValueError, RecursionError):
             raise MonitorError(f"{place}: the captured data are not valid JSON.") from None
         return [list(flat(one)) for one in found]
-    return [[(str(number), cell) for number, cell in enumerate(row)] for row in csv.reader(text.splitlines()) if row]
+    return [
+        [(str(number), cell) for number, cell in enumerate(row)]
+        for row in csv.reader(io.StringIO(text, newline=""))
+        if row
+    ]
 
 
 def _csv_rows(path: Path, *, header: bool) -> Iterator[Row]:

@@ -31,4 +31,4 @@ def baseline(job: MonitorJob, variable: str) -> dict[str, Any] | None:
 
 def write(folder: Path, name: str, document: dict[str, Any]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / name).write_text(json.dumps(document, indent=2, ensure_ascii=False), encoding="utf-8")
+    (folder / name).write_text(json.dumps(document, indent=2, allow_nan=False), encoding="utf-8")

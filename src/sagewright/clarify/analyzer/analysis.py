@@ -18,6 +18,7 @@ from sagewright.clarify.analyzer.model import AnalysedModel
 from sagewright.clarify.analyzer.settings import bias_settings
 from sagewright.clarify.configuration import analysis as configuration
 from sagewright.clarify.configuration.analysis import AnalysisConfig
+from sagewright.clarify.configuration.methods import BiasSettings
 from sagewright.clarify.data import dataset as datasets
 from sagewright.clarify.data.dataset import Dataset
 from sagewright.clarify.errors import CustomerError
@@ -39,7 +40,7 @@ def analyse(job: ClarifyJob) -> None:
     analysis, local = _analysed(job, config)
     if not job.is_leader:
         return
-    text = json.dumps(analysis, indent=4, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(analysis, indent=4, allow_nan=False)
     logging.info("Collected analyses:\n%s", text if len(text) < 1 << 16 else text[: 1 << 16] + " …")
     (job.output / "analysis.json").write_text(text, encoding="utf-8")
     drift.check(job, analysis)
@@ -71,7 +72,8 @@ def _analyse_table(job: ClarifyJob, config: AnalysisConfig) -> tuple[Section, Lo
             from sagewright.clarify.bias.metrics import pre_training_bias
 
             logging.info("Calculating pre-training bias metrics")
-            analysis["pre_training_bias_metrics"] = pre_training_bias(dataset.table, bias_settings(config, dataset))
+            settings = bias_settings(config, dataset)
+            analysis["pre_training_bias_metrics"] = pre_training_bias(_bias_table(dataset, settings), settings)
         local = None
         if "shap" in config.methods or "pdp" in config.methods:
             from sagewright.clarify.analyzer.explaining import explain_table
@@ -129,7 +131,14 @@ def _post_training(config: AnalysisConfig, dataset: Dataset, model: AnalysedMode
         predicted = pd.Series(model.labels(dataset.inputs), index=dataset.table.index, name="predicted_label")
         predicted = _as_labels(predicted, dataset.table[dataset.label])
     logging.info("Calculating post-training bias metrics")
-    return post_training_bias(dataset.table, predicted, settings)
+    return post_training_bias(_bias_table(dataset, settings), predicted, settings)
+
+
+def _bias_table(dataset: Dataset, settings: BiasSettings) -> pd.DataFrame:
+    """Returns the columns that bias metrics read: without those that only join data sets, or that the model never sees."""
+    named = {settings.label, settings.group_variable}
+    named |= {one.column for one in settings.facets} | {one.column for one in settings.segmentations}
+    return dataset.table[[name for name in dataset.table.columns if name in dataset.features or name in named]]
 
 
 def _as_labels(predicted: pd.Series, label: pd.Series) -> pd.Series:

@@ -44,7 +44,7 @@ def check(job: ClarifyJob, analysis: Section, environment: Mapping[str, str] = o
     violations = [*_bias_violations(analysis, baseline), *_shap_violations(analysis, baseline)]
     logging.info("%d violations of the baseline's constraints", len(violations))
     document = {"version": "1.0", "violations": violations}
-    text = json.dumps(document, indent=4, ensure_ascii=False)
+    text = json.dumps(document, indent=4)
     (job.output / "constraint_violations.json").write_text(text, encoding="utf-8")
 
 

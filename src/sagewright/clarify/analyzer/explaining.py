@@ -20,7 +20,10 @@ from sagewright.clarify.data.dataset import Dataset
 from sagewright.clarify.report.local import LocalValues
 from sagewright.clarify.shap import output
 from sagewright.clarify.shap.explanation import explain, scores_of
-from sagewright.clarify.tables import Attributions, Model, Section
+from sagewright.clarify.tables import Attributions, Model, Section, Way
+
+_WAYS = (Way.EXACT, Way.COMPLETE, Way.SAMPLED)
+"""From the strongest to the weakest: several hosts have the weakest of theirs."""
 
 
 def explain_table(
@@ -83,16 +86,20 @@ def _together(job: ClarifyJob, found: Attributions | None) -> Attributions | Non
     arrays = {}
     if found is not None:
         arrays = {"values": found.values, "expected": found.expected, "predictions": found.predictions}
+        arrays["how"] = np.array([_WAYS.index(found.way), found.calls], dtype=np.float64)
         if found.errors is not None:
             arrays["errors"] = found.errors
     collected = [one for one in shares.collect(job, arrays) if one]
     if not collected or found is None:
         return None
     errors = [one["errors"] for one in collected if "errors" in one]
+    how = np.array([one["how"] for one in collected])
     return replace(
         found,
         values=np.concatenate([one["values"] for one in collected]),
         predictions=np.concatenate([one["predictions"] for one in collected]),
+        way=_WAYS[int(how[:, 0].max())],
+        calls=int(how[:, 1].sum()),
         errors=np.concatenate(errors) if len(errors) == len(collected) else None,
     )
 

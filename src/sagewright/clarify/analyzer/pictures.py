@@ -15,6 +15,7 @@ from sagewright.clarify.errors import CustomerError
 from sagewright.clarify.images.explanation import PictureExplainer, PictureResult, write_records
 from sagewright.clarify.images.files import find_pictures, read_picture
 from sagewright.clarify.images.models import classifier, detector
+from sagewright.clarify.images.segments import BLURRED
 from sagewright.clarify.prediction.endpoint_client import EndpointClient
 from sagewright.clarify.report.local import LocalValues, Picture
 from sagewright.clarify.tables import Section
@@ -79,4 +80,6 @@ def _baseline(given: Any) -> Any:
         return None
     if not isinstance(given, str):
         raise CustomerError("The baseline of pictures is an S3 URI of a picture.")
-    return read_picture(download(given)[0]) if given.startswith("s3://") else given
+    if given == BLURRED:
+        return given
+    return read_picture(download(given)[0])

@@ -90,7 +90,7 @@ _SHAP = _object({
         "context": {"type": "number", "minimum": 0},
         "debug": {"type": "object"},
     }),
-    "seed": _WHOLE,
+    "seed": _WHOLE | {"minimum": 0, "maximum": 2**32 - 1},
     "features_to_explain": {"type": "array", "items": _COLUMN},
     # Sagewright's own members: pairwise interactions, and how values are computed
     "interactions": _FLAG,

@@ -69,13 +69,28 @@ def read_json(paths: Sequence[Path], headers: Sequence[str], expressions: Record
     return _table(rows, headers, expressions)
 
 
+class Expression:
+    """A compiled JMESPath expression. `search` raises CustomerError where it does not fit a value."""
+
+    def __init__(self, compiled: Any, purpose: str) -> None:
+        self._compiled, self._purpose = compiled, purpose
+
+    def search(self, value: Any) -> Any:
+        from jmespath.exceptions import JMESPathError
+
+        try:
+            return self._compiled.search(value)
+        except (JMESPathError, RecursionError) as error:
+            raise CustomerError(f"'{self._purpose}' can't be evaluated: {str(error)[:300]}") from None
+
+
 def compile_expression(expression: str, purpose: str) -> Any:
     """Compiles a JMESPath expression. Raises CustomerError."""
     import jmespath
     from jmespath.exceptions import JMESPathError
 
     try:
-        return jmespath.compile(expression)
+        return Expression(jmespath.compile(expression), purpose)
     except (JMESPathError, RecursionError) as error:
         raise CustomerError(f"'{purpose}' is not a valid JMESPath expression: {str(error)[:300]}") from None
 

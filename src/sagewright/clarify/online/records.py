@@ -109,7 +109,7 @@ def _line_rows(body: bytes, features: str) -> list[list[Any]]:
 
 def _json_lines(body: bytes, what: str) -> list[Any]:
     try:
-        return [json.loads(line) for line in body.decode().splitlines() if line.strip()]
+        return [json.loads(line) for line in body.decode().split("\n") if line.strip()]
     except (ValueError, RecursionError):
         raise CustomerError(f"{what} is not JSON Lines.") from None
 

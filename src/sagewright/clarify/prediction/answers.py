@@ -69,7 +69,7 @@ class AnswerForm:
         return scores, labels
 
     def _lines(self, body: bytes) -> tuple[list[Any] | None, list[Any] | None]:
-        records = [_loaded(line) for line in _text(body).splitlines() if line.strip()]
+        records = [_loaded(line) for line in _text(body).split("\n") if line.strip()]
         if not self._expressions:
             return [_number_of(record) for record in records], None
         scores = (

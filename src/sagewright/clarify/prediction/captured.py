@@ -95,7 +95,7 @@ def _features(captured: dict[str, Any], config: AnalysisConfig, place: str) -> l
         return [[_typed(cell) for cell in row] for row in csv.reader(io.StringIO(text)) if row]
     expression = compile_expression(config.features or "features", "features")
     try:
-        lines = text.splitlines() if kind == "application/jsonlines" else [text]
+        lines = text.split("\n") if kind == "application/jsonlines" else [text]
         found = [expression.search(json.loads(line)) for line in lines if line.strip()]
     except ValueError:
         raise CustomerError(f"{place}: the captured input is not valid JSON.") from None

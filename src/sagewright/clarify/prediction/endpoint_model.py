@@ -29,13 +29,7 @@ class EndpointModel:
     """Calls an endpoint. Thread-safe. `requests` and `seconds` count what it did."""
 
     def __init__(self, endpoint: str, predictor: Predictor, content_type: str) -> None:
-        import boto3
-        from botocore.config import Config
-
-        retries = {"mode": "standard", "max_attempts": 5}
-        config = Config(read_timeout=70, retries=retries, max_pool_connections=THREADS)
-        self._client = boto3.client("sagemaker-runtime", config=config)
-        self._endpoint, self._predictor = endpoint, predictor
+        self._predictor = predictor
         self._form = RequestForm(predictor, predictor.content_type or content_type)
         self._accept = predictor.accept_type or (
             self._form.content_type if self._form.content_type != "application/x-npy" else "application/json"

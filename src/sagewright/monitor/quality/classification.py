@@ -107,7 +107,7 @@ class BinaryMetrics:
         found |= {
             f"{name}_best_constant_classifier": best[name] for name in ("recall", "precision", "accuracy", *BETAS)
         }
-        if self._scores is not None:
+        if self._scores is not None and self._scores[0, :BINS].any() and self._scores[0, BINS:].any():
             found["auc"] = _area(self._scores)
         return found
 

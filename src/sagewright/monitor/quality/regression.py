@@ -7,6 +7,9 @@ import numpy as np
 from sagewright.monitor.quality.bootstrap import Numbers, Weights
 from sagewright.monitor.quality.observations import JudgedPrediction, number
 
+LEAST_VARIANCE = 1e-12
+"""Share of the mean square below which a variance is the rounding of sums."""
+
 
 class RegressionMetrics:
     """Sums of errors, of all data and of each replicate."""
@@ -31,12 +34,12 @@ class RegressionMetrics:
             count, absolute, squared, total, squares = self._sums.T
             mean_squared = squared / count
             variance = squares / count - (total / count) ** 2
-            return {
-                "mae": absolute / count,
-                "mse": mean_squared,
-                "rmse": np.sqrt(mean_squared),
-                "r2": 1 - mean_squared / variance,
-            }
+            found = {"mae": absolute / count, "mse": mean_squared, "rmse": np.sqrt(mean_squared)}
+            varies = variance > LEAST_VARIANCE * squares / count
+            if varies[0]:  # else there is nothing to explain
+                share = 1 - mean_squared / variance
+                found["r2"] = np.where(varies, share, share[0])
+            return found
 
     def details(self) -> dict[str, object]:
         return {}
