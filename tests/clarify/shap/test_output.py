@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,13 @@ def test_local_values_have_a_header_and_a_line_a_row(tmp_path: Path) -> None:
 def test_local_values_of_many_rows_are_written_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(output, "_ROWS", 2)
     assert output.write_local(attributions(1), [], tmp_path).read_text().count("\n") == 4
+
+
+def test_interactions_have_a_line_a_pair(tmp_path: Path) -> None:
+    found = attributions(1)
+    pairs = np.array([[[[1.0], [-2.0]], [[-2.0], [1.5]]], [[[1.0], [4.0]], [[4.0], [0.5]]]])
+    path = output.write_interactions(replace(found, interactions=pairs), [], tmp_path)
+    assert path.read_text() == "feature,other,label0\nAge,Sex,3.0\n"
 
 
 def test_the_section_of_analysis_json() -> None:

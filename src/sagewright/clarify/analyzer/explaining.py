@@ -17,6 +17,7 @@ from sagewright.clarify.analyzer.settings import pdp_settings, shap_settings
 from sagewright.clarify.analyzer.texts import explain_texts
 from sagewright.clarify.configuration.analysis import AnalysisConfig
 from sagewright.clarify.data.dataset import Dataset
+from sagewright.clarify.errors import CustomerError
 from sagewright.clarify.report.local import LocalValues
 from sagewright.clarify.shap import output
 from sagewright.clarify.shap.explanation import explain, scores_of
@@ -45,6 +46,8 @@ def explain_table(
             headers = model.predictor.label_headers
             explanations["kernel_shap"] = output.kernel_shap(found, headers, settings.agg_method)
             output.write_baseline(baseline, job.output)
+            if found.interactions is not None:
+                output.write_interactions(found, headers, job.output)
             names = tuple(output.label_names(headers, found.values.shape[2]))
             local = LocalValues(found, dataset.inputs, names)
             logging.info("Shap analysis finished.")
@@ -63,6 +66,8 @@ def _shap(
 ) -> tuple[Attributions | None, pd.DataFrame]:
     """Explains this host's rows. Returns the values of all rows on the leader, None on the others; and the baseline."""
     settings = shap_settings(config, dataset)
+    if settings.interactions and len(job.hosts) > 1:
+        raise CustomerError("Interactions are computed by one host: the job has several.")
     baseline = find_baseline(config, dataset.inputs, settings)
     inputs = dataset.inputs
     positions = shares.share(job, len(inputs))

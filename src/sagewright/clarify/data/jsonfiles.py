@@ -69,7 +69,7 @@ def read_json(paths: Sequence[Path], headers: Sequence[str], expressions: Record
     return _table(rows, headers, expressions)
 
 
-class Expression:
+class FieldExpression:
     """A compiled JMESPath expression. `search` raises CustomerError where it does not fit a value."""
 
     def __init__(self, compiled: Any, purpose: str) -> None:
@@ -90,7 +90,7 @@ def compile_expression(expression: str, purpose: str) -> Any:
     from jmespath.exceptions import JMESPathError
 
     try:
-        return Expression(jmespath.compile(expression), purpose)
+        return FieldExpression(jmespath.compile(expression), purpose)
     except (JMESPathError, RecursionError) as error:
         raise CustomerError(f"'{purpose}' is not a valid JMESPath expression: {str(error)[:300]}") from None
 

@@ -53,6 +53,21 @@ def write_local(found: Attributions, headers: Sequence[str], folder: Path, part:
     return path
 
 
+def write_interactions(found: Attributions, headers: Sequence[str], folder: Path) -> Path:
+    """Writes interactions.csv: for each pair of features the mean absolute interaction, a column a label. Raises CustomerError."""
+    assert found.interactions is not None  # the caller checks it
+    means = np.abs(found.interactions).mean(axis=0)
+    names = label_names(headers, means.shape[2])
+    path = _made(folder) / "interactions.csv"
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(["feature", "other", *names])
+        for first, feature in enumerate(found.features):
+            for second in range(first + 1, len(found.features)):
+                writer.writerow([feature, found.features[second], *means[first, second].tolist()])
+    return path
+
+
 def write_baseline(baseline: pd.DataFrame, folder: Path) -> Path:
     path = _made(folder) / "baseline.csv"
     baseline.to_csv(path, index=False, lineterminator="\n")
