@@ -10,8 +10,6 @@ import pandas as pd
 
 from sagewright.clarify.errors import CustomerError
 
-SNIFFED_BYTES = 1 << 20
-
 
 def read_csv(paths: Sequence[Path], headers: Sequence[str]) -> pd.DataFrame:
     """Reads CSV files with the same columns. `headers`: the columns' names; () if they are in the files, or there are none.

@@ -110,6 +110,8 @@ class MonitorView:
     violations: tuple[Violation, ...]
     of: datetime | None
     """Scheduled time of the execution whose violations are shown."""
+    none_found: bool
+    """True if the execution has completed without violations; otherwise an empty list says nothing."""
     acts: tuple[Button, ...]
 
 
@@ -130,6 +132,7 @@ def monitor(visit: Visit) -> MonitorView:
         tuple(_execution(visit, one, chosen) for one in listed),
         _violations(visit, chosen) if chosen else (),
         chosen["ScheduledTime"] if chosen else None,
+        chosen is not None and chosen["MonitoringExecutionStatus"] == "Completed",
         _acts(name, found["MonitoringScheduleStatus"]),
     )
 
