@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from importlib import resources
 from pathlib import Path
 
-from sagewright.jumpstart.entries import Entry
+from sagewright.jumpstart.entries import CatalogueEntry
 
 MANIFEST = "sagewright-model.json"
 _PACKAGE = "sagewright_jumpstart"
@@ -20,7 +20,7 @@ _TRAINING = "from {package}.{family}.training import main\n\nif __name__ == '__m
 _SERVING = "from {package}.{family}.serving import input_fn, model_fn, output_fn, predict_fn\n"
 
 
-def model_files(entry: Entry) -> Mapping[str, bytes]:
+def model_files(entry: CatalogueEntry) -> Mapping[str, bytes]:
     """Returns the model's files by path: its manifest, and the code that serves it. Packaged weights are not among them: the
     requirements of the code name the package."""
     document = {
@@ -38,7 +38,7 @@ def model_files(entry: Entry) -> Mapping[str, bytes]:
     return {MANIFEST: json.dumps(document, indent=2).encode(), **code}
 
 
-def training_archive(entry: Entry) -> bytes:
+def training_archive(entry: CatalogueEntry) -> bytes:
     """Returns the `sourcedir.tar.gz` with `transfer_learning.py`; the same bytes for the same release."""
     made = io.BytesIO()
     with gzip.GzipFile(fileobj=made, mode="wb", mtime=0) as packed, tarfile.open(fileobj=packed, mode="w") as archive:
@@ -49,7 +49,7 @@ def training_archive(entry: Entry) -> bytes:
     return made.getvalue()
 
 
-def _scripts(entry: Entry, program: str, text: str) -> dict[str, bytes]:
+def _scripts(entry: CatalogueEntry, program: str, text: str) -> dict[str, bytes]:
     files = {
         path: body
         for path, body in _sources().items()

