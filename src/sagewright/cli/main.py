@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from sagewright.cli.commands import (
+    catalogue,
     deployrules,
     doctor,
     door,
@@ -42,6 +43,8 @@ app.add_typer(pipelines.app, name="pipelines")
 app.add_typer(experiments.app, name="experiments")
 app.add_typer(endpoints.app, name="endpoints")
 app.add_typer(models.app, name="models")
+for command in (catalogue.catalogue, catalogue.add, catalogue.remove):
+    models.app.command()(command)
 app.add_typer(deployrules.app, name="deploy-rule")
 app.add_typer(objects.app, name="objects")
 app.add_typer(weights.app, name="weights")
