@@ -8,6 +8,7 @@ import io
 import json
 import tarfile
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from importlib import resources
 from pathlib import Path
 
@@ -33,6 +34,7 @@ def model_files(entry: CatalogueEntry) -> Mapping[str, bytes]:
             if entry.weights
             else None
         ),
+        "hyperparameters": [asdict(each) for each in entry.training.hyperparameters] if entry.training else [],
     }
     code = {f"code/{path}": body for path, body in _scripts(entry, "inference.py", _SERVING).items()}
     return {MANIFEST: json.dumps(document, indent=2).encode(), **code}

@@ -1,4 +1,4 @@
-"""Entries of the catalogue: one model each, read from `catalogue/<id>.toml`."""
+"""Entries of the catalogue: one model each, read from `catalogue/<id>.toml` over the members that its family shares."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
+from importlib.resources.abc import Traversable
 from typing import Any
 
 PREFIX = "sagewright-"
@@ -119,7 +120,7 @@ class CatalogueEntry:
 @functools.cache
 def entries() -> Mapping[str, CatalogueEntry]:
     """Returns the models whose scripts and weights are ours to give, by id."""
-    folder = resources.files(__name__.rpartition(".")[0]) / "catalogue"
+    folder = catalogue_folder()
     found = (
         read(each.name.removesuffix(".toml"), tomllib.loads(each.read_text("utf-8")))
         for each in folder.iterdir()
@@ -128,9 +129,19 @@ def entries() -> Mapping[str, CatalogueEntry]:
     return {entry.id: entry for entry in sorted(found, key=lambda entry: entry.id)}
 
 
+def catalogue_folder() -> Traversable:
+    """Returns the folder with the entries, `families` and `payloads`."""
+    return resources.files(__name__.rpartition(".")[0]) / "catalogue"
+
+
 def read(name: str, document: Mapping[str, Any]) -> CatalogueEntry:
-    """Returns the entry of a file. Raises TypeError for a member that is unknown or missing."""
-    given = dict(document)
+    """Returns the entry of a file. Its `families` name files of shared members; an entry's own go first. Raises TypeError for a
+    member that is unknown or missing."""
+    given: dict[str, Any] = {}
+    for family in document.get("families", ()):
+        file = catalogue_folder() / "families" / f"{family}.toml"
+        given = _over(given, tomllib.loads(file.read_text("utf-8")))
+    given = _over(given, {key: value for key, value in document.items() if key != "families"})
     weights, training = given.pop("weights", None), given.pop("training", None)
     payloads = given.pop("payloads", {})
     return CatalogueEntry(
@@ -140,6 +151,15 @@ def read(name: str, document: Mapping[str, Any]) -> CatalogueEntry:
         payloads=tuple(SamplePayload(name=each, **members) for each, members in payloads.items()),
         **{key: _frozen(value) for key, value in given.items()},
     )
+
+
+def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the members of both, tables member by member."""
+    merged = {
+        key: _over(below[key], value) if isinstance(value, Mapping) and isinstance(below.get(key), Mapping) else value
+        for key, value in above.items()
+    }
+    return {**below, **merged}
 
 
 def _training(document: Mapping[str, Any]) -> Training:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,8 @@ class PackagedWeights:
 class Manifest:
     """A model of the catalogue, or one that a job has fine-tuned.
 
-    `settings`: the family's own; `labels`: of a fine-tuned classifier, by index. `weights` is None where all files are beside the
+    `settings`: the family's own; `hyperparameters`: declarations of those of its training jobs; `labels`: of a fine-tuned
+    classifier, by index. `weights` is None where all files are beside the
     manifest, as after fine-tuning and `sagewright models add`.
     """
 
@@ -40,6 +41,7 @@ class Manifest:
     settings: Mapping[str, Any] = field(default_factory=dict)
     labels: tuple[str, ...] = ()
     weights: PackagedWeights | None = None
+    hyperparameters: Sequence[Mapping[str, Any]] = ()
 
     @classmethod
     def read(cls, folder: Path) -> Manifest:
@@ -56,12 +58,20 @@ class Manifest:
             found.get("settings", {}),
             tuple(found.get("labels", ())),
             PackagedWeights(**weights) if weights else None,
+            tuple(found.get("hyperparameters", ())),
         )
 
     def write(self, folder: Path) -> None:
         """Writes the manifest of a model whose files are all in `folder`."""
-        document = {"id": self.id, "version": self.version, "task": self.task, "settings": dict(self.settings)}
-        (folder / NAME).write_text(json.dumps(document | {"labels": list(self.labels)}, indent=2))
+        document = {
+            "id": self.id,
+            "version": self.version,
+            "task": self.task,
+            "settings": dict(self.settings),
+            "labels": list(self.labels),
+            "hyperparameters": [dict(each) for each in self.hyperparameters],
+        }
+        (folder / NAME).write_text(json.dumps(document, indent=2))
 
     def weights_folder(self, folder: Path) -> Path:
         """Returns where the weights are: in the model's own folder, or in the package that the manifest names. Raises

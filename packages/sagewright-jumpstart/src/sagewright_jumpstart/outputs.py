@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -23,4 +24,6 @@ def save(
     """
     made = replace(manifest, labels=labels, settings={**manifest.settings, **settings}, weights=None)
     made.write(model_folder)
+    if labels:
+        (model_folder / LABELS).write_text(json.dumps({name: index for index, name in enumerate(labels)}))
     shutil.copytree(pretrained / _CODE, model_folder / _CODE, dirs_exist_ok=True)

@@ -1,0 +1,79 @@
+"""Fine-tunes a classifier of texts (`tc`) or of pairs of texts (`spc`)."""
+
+from __future__ import annotations
+
+import torch
+
+from sagewright_jumpstart.errors import InputError, reported
+from sagewright_jumpstart.hyperparameters import Hyperparameters
+from sagewright_jumpstart.job import FineTuningJob
+from sagewright_jumpstart.outputs import save
+from sagewright_jumpstart.texts.classifier import TextClassifier, load_classifier
+from sagewright_jumpstart.texts.data import LabelledTexts, divide, label_names, read_texts
+from sagewright_jumpstart.texts.encoder import TextEncoder, pick_device
+from sagewright_jumpstart.texts.loop import train
+from sagewright_jumpstart.texts.lora import adapt, merge
+
+PAIRS = "spc"
+_ADAPTED = frozenset({"query", "value"})
+
+
+def main() -> None:
+    reported(_train)
+
+
+def _train() -> None:
+    job = FineTuningJob.from_environment()
+    given, pairs = job.hyperparameters, job.manifest.task == PAIRS
+    torch.manual_seed(given.whole("seed"))
+    data, held = _data(job, pairs)
+    names = label_names(job.training, 1 + max(data.labels))
+    classes = max(len(names), 1 + max(data.labels), 2)
+    if held.labels and max(held.labels) >= classes:
+        raise InputError(f"channel validation: the label {max(held.labels)} does not occur in the channel training")
+    print(f"rows={len(data)} validation_rows={len(held)} classes={classes}", flush=True)
+    model = _model(job, classes, pairs)
+    best = train(model, given, data, held)
+    merge(model.network)
+    print(f"best epoch={best.epoch} loss={best.loss:.4f}", flush=True)
+    job.model_folder.mkdir(parents=True, exist_ok=True)
+    model.save(job.model_folder)
+    labels = names or tuple(str(index) for index in range(classes))
+    save(job.model_folder, job.pretrained, job.manifest, labels, longest=model.encoder.longest, named=bool(names))
+
+
+def _data(job: FineTuningJob, pairs: bool) -> tuple[LabelledTexts, LabelledTexts]:
+    data = read_texts(job.training, pairs)
+    if job.validation is not None:
+        return data, read_texts(job.validation, pairs)
+    return divide(data, job.hyperparameters.number("validation_split_ratio"), job.hyperparameters.whole("seed"))
+
+
+def _model(job: FineTuningJob, classes: int, pairs: bool) -> TextClassifier:
+    """Returns the classifier on its device, with the gradients that the hyperparameters choose."""
+    given = job.hyperparameters
+    weights = job.manifest.weights_folder(job.pretrained)
+    longest = given.whole("max_input_length")
+    encoder = TextEncoder.load(weights, longest)
+    made = load_classifier(encoder, weights, pairs)
+    reinitialize = given.text("reinitialize_top_layer")
+    if made is not None and reinitialize == "False" and made.classes != classes:
+        raise InputError(
+            f"hyperparameter reinitialize_top_layer: False keeps the model's {made.classes} classes; the data has {classes}"
+        )
+    if made is None or reinitialize == "True" or made.classes != classes:
+        made = TextClassifier(encoder, classes, pairs)
+    made.dropout.p = given.number("dropout_rate")
+    _freeze(made, given)
+    return made.to(pick_device())
+
+
+def _freeze(model: TextClassifier, given: Hyperparameters) -> None:
+    if given.flag("train_only_top_layer"):
+        model.network.requires_grad_(False)
+    elif given.text("peft_type") == "lora":
+        rank = given.whole("lora_r")
+        count = adapt(model.network, _ADAPTED, rank, given.number("lora_alpha"), given.number("lora_dropout"))
+        print(f"LoRA: rank {rank} beside {count} layers", flush=True)
+    trained = sum(each.numel() for each in model.parameters() if each.requires_grad)
+    print(f"trained parameters={trained} of {sum(each.numel() for each in model.parameters())}", flush=True)
