@@ -60,8 +60,8 @@ def read_checkpoint(place: Path) -> Checkpoint:
 
 
 def count_parameters(file: Path) -> int:
-    """Returns the number of weights in a file of safetensors, by its header. Raises BadCheckpoint for a header that does not fit the
-    file."""
+    """Returns the number of weights in a file of safetensors, by its header. Raises BadCheckpoint for a header that does not fit
+    the file."""
     size = file.stat().st_size
     with file.open("rb") as stream:
         head = stream.read(8)

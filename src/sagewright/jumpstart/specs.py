@@ -5,6 +5,7 @@ Source: SageMaker Python SDK v2, jumpstart/types.py (JumpStartModelHeader, JumpS
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -163,7 +164,10 @@ def _payload(payload: SamplePayload) -> JsonDocument:
     found: JsonDocument = {"content_type": payload.content_type, "accept": payload.accept}
     if payload.prompt_key:
         found["prompt_key"] = payload.prompt_key
-    return found | {"body": f"$s3<{keys.payload_key(payload.file)}>" if payload.file else payload.body}
+    if payload.file:
+        return found | {"body": f"$s3<{keys.payload_key(payload.file)}>"}
+    taken = isinstance(payload.body, str | dict)  # the SDKs send no other body as it is
+    return found | {"body": payload.body if taken else json.dumps(payload.body)}
 
 
 def _variants(image: str, region: str) -> JsonDocument:
