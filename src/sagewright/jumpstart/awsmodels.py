@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from importlib import resources
 
 HUGGING_FACE = "hf:"
+MARKETPLACE = "865070037744"
+"""The account of AWS Marketplace's model packages in us-east-1."""
 _GATED = ("meta-", "huggingface-llm-gemma", "huggingface-vlm-gemma", "huggingface-llm-mistral-nemo")
 """Beginnings of ids whose publishers ask for the acceptance of a licence first. AWS's own list is not public."""
 

@@ -49,7 +49,7 @@ def read_checkpoint(place: Path) -> Checkpoint:
     if not place.exists():
         raise BadCheckpoint(f"There is no {place}.")
     root = _snapshot(place)
-    files = dict(_files(root)) if root.is_dir() else {"model.safetensors": root}
+    files = dict(_files(root)) if root.is_dir() else {f"model{root.suffix}": root}
     weights = {path: file for path, file in files.items() if path.endswith(WEIGHTS)}
     if not weights:
         raise BadCheckpoint(f"{root} has no weights as safetensors{_pickled(root)}.")

@@ -9,11 +9,13 @@ import re
 from enum import StrEnum
 from typing import NamedTuple
 
+from sagewright.model.aws.regions import is_region
+
 MANIFEST = "models_manifest.json"
 PROPRIETARY_MANIFEST = "proprietary-sdk-manifest.json"
 ADDED = "sagewright-added.json"
 """The object beside a model's files that `sagewright models add` writes last."""
-_BUCKET = re.compile(r"jumpstart-(private-)?cache-prod-[a-z0-9-]+")
+_BUCKET = re.compile(r"jumpstart-(?:private-)?cache-prod-(?P<region>[a-z0-9-]+)")
 
 
 class KeyKind(StrEnum):
@@ -40,7 +42,9 @@ def content_bucket(region: str, *, gated: bool = False) -> str:
 
 
 def is_content_bucket(name: str) -> bool:
-    return _BUCKET.fullmatch(name) is not None
+    """True for a name with the format of AWS's, so that the number of such buckets is bounded by that of the regions."""
+    found = _BUCKET.fullmatch(name)
+    return found is not None and is_region(found["region"])
 
 
 def spec_key(id_: str, version: str, *, proprietary: bool = False) -> str:

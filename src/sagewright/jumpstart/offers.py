@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sagewright.jumpstart.awsmodels import AwsModel, aws_models
 from sagewright.jumpstart.entries import CatalogueEntry, Training, entries
@@ -45,9 +45,13 @@ _GENERATING = {"llm", "textgeneration", "textgeneration1", "textgeneration2", "r
 
 @functools.cache
 def offers() -> Mapping[str, CatalogueEntry]:
-    """Returns every open model by id. Ours take the place of AWS's of the same id."""
+    """Returns every open model by id. Ours take the place of AWS's of the same id, for the same releases of the SDK."""
     theirs = {each.id: _entry(each) for each in aws_models().values() if not each.proprietary}
-    return dict(sorted((theirs | dict(entries())).items()))
+    ours = {
+        id_: replace(entry, min_sdk_version=theirs[id_].min_sdk_version) if id_ in theirs else entry
+        for id_, entry in entries().items()
+    }
+    return dict(sorted((theirs | ours).items()))
 
 
 def _entry(model: AwsModel) -> CatalogueEntry:

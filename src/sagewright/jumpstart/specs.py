@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sagewright.jumpstart import keys
-from sagewright.jumpstart.awsmodels import AwsModel, aws_models
+from sagewright.jumpstart.awsmodels import MARKETPLACE, AwsModel, aws_models
 from sagewright.jumpstart.entries import CatalogueEntry, Hyperparameter, SamplePayload
 from sagewright.jumpstart.images import IMAGES
 from sagewright.jumpstart.offers import offers
@@ -104,7 +104,7 @@ def spec(entry: CatalogueEntry, region: str) -> JsonDocument:
 
 def proprietary_spec(model: AwsModel, region: str) -> JsonDocument:
     """Returns the spec of a model that only AWS Marketplace has; its model package can't be found here."""
-    arn = f"arn:aws:sagemaker:{region}:aws:model-package/{model.id}"
+    arn = f"arn:aws:sagemaker:{region}:{MARKETPLACE}:model-package/{model.id}"
     return {
         "model_id": model.id,
         "url": model.url,

@@ -35,7 +35,7 @@ def prepare(context: Context, operation: str, request: dict[str, Any]) -> None:
             context.platform.objects.make_bucket(bucket)
         else:
             _forget(bucket)
-    elif isinstance(source, str):
+    if isinstance(source, str):
         name, _, key = source.lstrip("/").partition("/")
         if keys.is_content_bucket(name):
             provide(context, name, key)
