@@ -30,7 +30,7 @@ IMAGES = {
         f"{_DEEP}/huggingface-pytorch-tgi-inference:2.4.0-tgi3.0.1-gpu-py311-cu124-ubuntu22.04",
     ),
     "sklearn": ImagePair(
-        f"{_SKLEARN}/sagemaker-scikit-learn:1.4-2-cpu-py3", f"{_SKLEARN}/sagemaker-scikit-learn:1.4-2-cpu-py3"
+        f"{_SKLEARN}/sagemaker-scikit-learn:1.2-1-cpu-py3", f"{_SKLEARN}/sagemaker-scikit-learn:1.2-1-cpu-py3"
     ),
     "xgboost": ImagePair(f"{_SKLEARN}/sagemaker-xgboost:1.7-1", f"{_SKLEARN}/sagemaker-xgboost:1.7-1"),
 }
