@@ -30,7 +30,7 @@ IMAGES = {
         f"{_DEEP}/huggingface-pytorch-tgi-inference:2.4.0-tgi3.0.1-gpu-py311-cu124-ubuntu22.04",
     ),
     "sklearn": ImagePair(
-        f"{_SKLEARN}/sagemaker-scikit-learn:1.4-2-cpu-py3", f"{_SKLEARN}/sagemaker-scikit-learn:1.4-2-cpu-py3"
+        f"{_SKLEARN}/sagemaker-scikit-learn:1.2-1-cpu-py3", f"{_SKLEARN}/sagemaker-scikit-learn:1.2-1-cpu-py3"
     ),
     "tensorflow": ImagePair(
         f"{_DEEP}/tensorflow-training:2.16.2-cpu-py310-ubuntu20.04-sagemaker",

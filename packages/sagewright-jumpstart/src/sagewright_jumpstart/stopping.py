@@ -11,7 +11,7 @@ from sagewright_jumpstart.hyperparameters import Hyperparameters
 
 @dataclass
 class BestEpoch:
-    """Keeps the best epoch's state. `patience`: epochs in turn without an improvement by more than `threshold`; None: no end."""
+    """Keeps the best epoch's state. `patience`: epochs in turn without an improvement of more than `threshold`; None: no end."""
 
     patience: int | None
     threshold: float = 0.0
