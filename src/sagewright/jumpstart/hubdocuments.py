@@ -104,6 +104,7 @@ def _training(entry: CatalogueEntry, spec: JsonDocument, region: str) -> JsonDoc
         "SupportedTrainingInstanceTypes": spec["supported_training_instance_types"],
         "Hyperparameters": [{_PARTS[name]: value for name, value in one.items()} for one in spec["hyperparameters"]],
         "TrainingMetrics": spec["metrics"],
+        "ContextualHelp": {"HubFormatTrainData": [entry.training.data]},
     }
 
 

@@ -13,6 +13,8 @@ from sagewright.model.aws.regions import is_region
 
 MANIFEST = "models_manifest.json"
 PROPRIETARY_MANIFEST = "proprietary-sdk-manifest.json"
+MODELS = "models/"
+"""The prefix of all models' files."""
 ADDED = "sagewright-added.json"
 """The object beside a model's files that `sagewright models add` writes last."""
 _BUCKET = re.compile(r"jumpstart-(?:private-)?cache-prod-(?P<region>[a-z0-9-]+)")
@@ -59,7 +61,7 @@ def script_key(id_: str, version: str, kind: KeyKind) -> str:
 
 def model_prefix(id_: str, version: str) -> str:
     """Returns the prefix with the model's files: the channel `model` of a job, and the model data of an endpoint."""
-    return f"models/{id_}/v{version}/"
+    return f"{MODELS}{id_}/v{version}/"
 
 
 def eula_key(id_: str, version: str) -> str:

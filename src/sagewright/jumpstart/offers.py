@@ -54,6 +54,11 @@ def offers() -> Mapping[str, CatalogueEntry]:
     return dict(sorted((theirs | ours).items()))
 
 
+def _sentence(model: AwsModel) -> str:
+    problem = model.problem or model.task
+    return f"{problem[:1].upper()}{problem[1:]}; published as {model.repository or model.url}."
+
+
 def _entry(model: AwsModel) -> CatalogueEntry:
     task = TASKS.get(model.task)
     image = "textgeneration" if model.task in _GENERATING else _IMAGES.get(model.framework, "pytorch")
@@ -61,7 +66,7 @@ def _entry(model: AwsModel) -> CatalogueEntry:
         id=model.id,
         version=model.version,
         title=model.id,
-        description=f"{model.problem or model.task} by {model.repository or model.framework}; its weights are not on this machine.",
+        description=_sentence(model),
         provider=(model.repository or model.framework).partition("/")[0],
         license="",
         source=model.url,

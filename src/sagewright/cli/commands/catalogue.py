@@ -182,7 +182,7 @@ def _added(data: Path | None) -> dict[str, float]:
     for gated in (False, True):
         bucket = keys.content_bucket(s3.meta.region_name, gated=gated)
         try:
-            pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix="models/")
+            pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=keys.MODELS)
             objects = [each for page in pages for each in page.get("Contents", [])]
         except ClientError as error:
             if error.response["Error"]["Code"] != "NoSuchBucket":

@@ -6,8 +6,8 @@ Source: AWS's API reference, ImportHubContent, DescribeHubContent, ListHubConten
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 from sagewright.jumpstart.entries import CatalogueEntry
 from sagewright.model.aws.statuses import HubContentStatus
@@ -21,11 +21,13 @@ from sagewright.services.sagemaker.hub.contents import NAME, TYPE, VERSION, Cont
 from sagewright.services.sagemaker.hub.hubs import HUBS, PUBLIC_HUB, hub_name, require_private
 from sagewright.services.sagemaker.hub.public_contents import MODEL, REFERENCE
 from sagewright.services.sagemaker.hub.versions import next_version, padded
+from sagewright.services.sagemaker.resources.catalogue_models import added_models
 from sagewright.services.sagemaker.resources.identities import user_context
 from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import Resource
 
+T = TypeVar("T")
 HUB = "HubName"
 LISTED = ListSpec(
     "HubContentSummaries",
@@ -108,14 +110,16 @@ def list_hub_contents(context: Context, request: dict[str, Any]) -> dict[str, An
 @operation("sagemaker", "ListHubContentVersions")
 def list_hub_content_versions(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     if hub_name(context, request[HUB]) == PUBLIC_HUB:
-        found = [public_contents.summary(context.region, _public(request))]
+        model = _public(request)
+        found = [public_contents.summary(context.region, model, here=model.here)]
     else:
         content = _content(context, request)
         found = [contents.summary(content, row) for row in contents.versions(context, content)]
     least = request.get("MinVersion")
     if least is not None:
         found = [each for each in found if padded(each[VERSION]) >= padded(least)]
-    return _page(request, _within(request, found), lambda each: [padded(each[VERSION])])
+    timed = _within(request, found, lambda each: to_ms(each["CreationTime"]))
+    return _page(request, timed, lambda each: [padded(each[VERSION])])
 
 
 @operation("sagemaker", "DeleteHubContent")
@@ -179,23 +183,28 @@ def _answer(context: Context, content: ContentName, version: str) -> dict[str, A
 def _public_page(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     part = request.get("NameContains", "").lower()
     models = public_contents.contents().values() if request[TYPE] == MODEL else ()
-    found = [public_contents.summary(context.region, each) for each in models if part in each.id.lower()]
-    return _page(request, _within(request, found), lambda each: [each[NAME]])
+    found = [each for each in models if part in each.id.lower()]
+    page = _page(request, _within(request, found, lambda _model: public_contents.SINCE_MS), lambda each: [each.id])
+    added = added_models(context, context.region) if found else set()
+    shown = [
+        public_contents.summary(context.region, each, here=each.here or each.id in added)
+        for each in page[LISTED.member]
+    ]
+    return page | {LISTED.member: shown}
 
 
-def _within(request: dict[str, Any], found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _within(request: dict[str, Any], found: list[T], created_ms: Callable[[T], int]) -> list[T]:
     """Returns the entries that were created in the requested time."""
     least = to_ms(request["CreationTimeAfter"]) if "CreationTimeAfter" in request else None
     most = to_ms(request["CreationTimeBefore"]) if "CreationTimeBefore" in request else None
     return [
         each
         for each in found
-        if (least is None or to_ms(each["CreationTime"]) >= least)
-        and (most is None or to_ms(each["CreationTime"]) <= most)
+        if (least is None or created_ms(each) >= least) and (most is None or created_ms(each) <= most)
     ]
 
 
-def _page(request: dict[str, Any], found: list[dict[str, Any]], key: Any) -> dict[str, Any]:
+def _page(request: dict[str, Any], found: list[T], key: Callable[[T], list[Any]]) -> dict[str, Any]:
     """Returns one page; the catalogue and the versions of a name are short enough to be ordered in memory."""
     after, falling = decode(request.get("NextToken")), request.get("SortOrder") == "Descending"
     page, token = page_of(found, key, after, request.get("MaxResults", 10), descending=falling)

@@ -29,7 +29,7 @@ def create_hub_content_reference(context: Context, request: dict[str, Any]) -> d
     least = request.get("MinVersion")
     _check_least(model, least)
     content = ContentName(require_private(context, request["HubName"]), REFERENCE, request.get(NAME) or model.id)
-    shown = public_contents.summary(context.region, model)
+    shown = public_contents.summary(context.region, model, here=model.here)
     document = {
         **{name: value for name, value in shown.items() if name in contents.SUMMARY},
         NAME: content.name,

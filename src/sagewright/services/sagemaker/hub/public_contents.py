@@ -6,6 +6,7 @@ import functools
 import json
 from typing import Any
 
+from sagewright.jumpstart import keys
 from sagewright.jumpstart.entries import CatalogueEntry
 from sagewright.jumpstart.hubdocuments import SCHEMA_VERSION, hub_document
 from sagewright.jumpstart.offers import offers
@@ -15,6 +16,7 @@ from sagewright.model.errors import ResourceNotFound
 from sagewright.services.context import Context
 from sagewright.services.sagemaker.hub.hubs import PUBLIC_HUB, public_hub_arn
 from sagewright.services.sagemaker.hub.versions import is_version
+from sagewright.services.sagemaker.resources.catalogue_models import is_added
 
 MODEL, REFERENCE = "Model", "ModelReference"
 SINCE_MS = 1_609_459_200_000
@@ -32,8 +34,8 @@ def content_arn(region: str, entry: CatalogueEntry) -> str:
     return f"arn:aws:sagemaker:{region}:aws:hub-content/{PUBLIC_HUB}/{MODEL}/{entry.id}/{entry.version}"
 
 
-def summary(region: str, entry: CatalogueEntry) -> dict[str, Any]:
-    """Returns a model as the lists show it."""
+def summary(region: str, entry: CatalogueEntry, *, here: bool) -> dict[str, Any]:
+    """Returns a model as the lists show it; `here`: its weights are on this machine."""
     return {
         "HubContentName": entry.id,
         "HubContentArn": content_arn(region, entry),
@@ -43,25 +45,28 @@ def summary(region: str, entry: CatalogueEntry) -> dict[str, Any]:
         "HubContentDisplayName": entry.title,
         "HubContentDescription": entry.description[:1023],
         "SupportStatus": "Supported",
-        "HubContentSearchKeywords": keywords(entry),
+        "HubContentSearchKeywords": keywords(entry, here=here),
         "HubContentStatus": HubContentStatus.AVAILABLE.value,
         "CreationTime": to_datetime(SINCE_MS),
     }
 
 
-def keywords(entry: CatalogueEntry) -> list[str]:
+def keywords(entry: CatalogueEntry, *, here: bool) -> list[str]:
     """Returns the words by which clients filter, in the form of AWS's public hub, and whether the weights are here."""
+    first = () if entry.hosted else ("@deploy:after training",)
     return [
         f"@framework:{entry.framework}",
         f"@task:{entry.task}",
-        f"@state:{'here' if entry.here else 'not here'}",
+        f"@state:{'here' if here else 'not here'}",
+        *first,
         *entry.keywords,
     ]
 
 
 def described(context: Context, entry: CatalogueEntry) -> dict[str, Any]:
     """Returns DescribeHubContent's response for a model."""
-    found = summary(context.region, entry)
+    here = entry.here or is_added(context, entry, keys.content_bucket(context.region, gated=entry.gated))
+    found = summary(context.region, entry, here=here)
     found |= {
         "HubName": PUBLIC_HUB,
         "HubArn": public_hub_arn(context.region),

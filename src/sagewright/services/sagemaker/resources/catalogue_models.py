@@ -17,9 +17,9 @@ from sagewright.services.catalogue_bucket import provide_model
 from sagewright.services.context import Context
 
 
-def check_catalogue_model(context: Context, uri: str, *, accepted: bool = False) -> None:
-    """Raises ValidationException if `uri` names a model of the catalogue whose weights are not here, or whose licence is not
-    `accepted`."""
+def check_catalogue_model(context: Context, uri: str, *, accepted: bool = False, hosted: bool = False) -> None:
+    """Raises ValidationException if `uri` names a model of the catalogue whose weights are not here, whose licence is not
+    `accepted`, or that is to be `hosted` before it has learnt its task."""
     try:
         place = read_s3_uri(uri)
     except ValueError:
@@ -39,7 +39,26 @@ def check_catalogue_model(context: Context, uri: str, *, accepted: bool = False)
             )
         if not entry.here and not is_added(context, entry, place.bucket):
             raise ValidationException(not_here(entry))
+        if hosted and not entry.hosted:
+            raise ValidationException(
+                f"Model '{entry.id}' answers only once it has been trained: fit JumpStartEstimator(model_id='{entry.id}'), "
+                "and deploy that."
+            )
     provide_model(context, entry, place.bucket.rpartition("-prod-")[2])
+
+
+def added_models(context: Context, region: str) -> set[str]:
+    """Returns the ids of the models to which weights have been added."""
+    found: set[str] = set()
+    for gated in (False, True):
+        try:
+            listed = context.platform.objects.list_keys(keys.content_bucket(region, gated=gated), keys.MODELS)
+            parsed = (keys.parse_key(key) for key, _ in listed if key.endswith(keys.ADDED))
+            found.update(each.id for each in parsed if each is not None)
+        except AwsError as error:
+            if error.status >= 500:
+                raise
+    return found
 
 
 def is_added(context: Context, entry: CatalogueEntry, bucket: str) -> bool:

@@ -24,7 +24,7 @@ def check_model_data(context: Context, container: dict[str, Any], *, there: bool
         return
     for uri in (url, (source or {}).get("S3Uri")):
         if uri:
-            check_catalogue_model(context, uri, accepted=accepts_licence(source))
+            check_catalogue_model(context, uri, accepted=accepts_licence(source), hosted=True)
     if url and not several:  # objects of a multi-model container can be added later
         _check_object(context, url, whole=True)
     if source is not None:
