@@ -63,7 +63,7 @@ class JumpStartModelView:
 
 @page("/jumpstart/{name}", "jumpmodel.html", "jumpstart")
 def jumpstart_model(visit: Visit) -> JumpStartModelView:
-    """What can this model do here, and what does it need."""
+    """The needs of a model, and what can be done with it here."""
     name = visit.path["name"]
     found, document = _described(visit, name)
     words = found["HubContentSearchKeywords"]
