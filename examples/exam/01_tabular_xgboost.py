@@ -27,4 +27,6 @@ xgb.fit({name: TrainingInput(f"s3://{bucket}/exam/churn/{name}", content_type="t
 
 job = xgb.latest_training_job.describe()
 metrics = {metric["MetricName"]: metric["Value"] for metric in job["FinalMetricDataList"]}
-result.check("AUC of customers who leave", metrics["validation:auc"], at_least=0.9, page=f"jobs/{xgb.latest_training_job.name}")
+result.check(
+    "AUC of customers who leave", metrics["validation:auc"], at_least=0.9, page=f"jobs/{xgb.latest_training_job.name}"
+)

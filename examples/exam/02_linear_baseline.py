@@ -1,4 +1,4 @@
-"""A fast linear baseline: Linear Learner.
+"""Fast linear baseline: Linear Learner.
 
 Run it: sagewright examples run linear_baseline
 """

@@ -31,7 +31,9 @@ estimator = Estimator(
 media = "application/x-recordio"
 estimator.fit({name: TrainingInput(f"s3://{bucket}/exam/digits/{name}", content_type=media) for name in files})
 
-predictor = estimator.deploy(1, "ml.m5.large", serializer=IdentitySerializer("image/png"), deserializer=JSONDeserializer())
+predictor = estimator.deploy(
+    1, "ml.m5.large", serializer=IdentitySerializer("image/png"), deserializer=JSONDeserializer()
+)
 right = [int(np.argmax(predictor.predict(image))) == label for image, label in later]
 predictor.delete_endpoint()
 page = f"jobs/{estimator.latest_training_job.name}"

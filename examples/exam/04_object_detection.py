@@ -31,4 +31,6 @@ estimator.fit({name: TrainingInput(f"s3://{bucket}/exam/trees/{name}", content_t
 
 job = estimator.latest_training_job.describe()
 metrics = {metric["MetricName"]: metric["Value"] for metric in job["FinalMetricDataList"]}
-result.check("mAP over trees", metrics["validation:mAP"], at_least=0.2, page=f"jobs/{estimator.latest_training_job.name}")
+result.check(
+    "mAP over trees", metrics["validation:mAP"], at_least=0.2, page=f"jobs/{estimator.latest_training_job.name}"
+)

@@ -35,6 +35,8 @@ predictor.delete_endpoint()
 vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
 nearest = [words[place] for place in np.argmax(vectors @ vectors.T - 2 * np.eye(len(words)), axis=1)]
 print(", ".join(f"{word}: {near}" for word, near in zip(words, nearest, strict=True)))
-right = sum({word, near} in [set(pair.split()) for pair in pairs.split("|")] for word, near in zip(words, nearest, strict=True))
+right = sum(
+    {word, near} in [set(pair.split()) for pair in pairs.split("|")] for word, near in zip(words, nearest, strict=True)
+)
 page = f"jobs/{estimator.latest_training_job.name}"
 result.check("share of words whose nearest is their partner", right / len(words), at_least=0.7, page=page)

@@ -25,7 +25,13 @@ estimator = Estimator(
     instance_type="ml.m5.large",
     instance_count=1,
     output_path=f"s3://{bucket}/exam/output",
-    hyperparameters={"time_freq": "M", "context_length": 12, "prediction_length": 12, "epochs": 15, "mini_batch_size": 64},
+    hyperparameters={
+        "time_freq": "M",
+        "context_length": 12,
+        "prediction_length": 12,
+        "epochs": 15,
+        "mini_batch_size": 64,
+    },
 )
 estimator.fit({"train": TrainingInput(f"s3://{bucket}/exam/employment/train")})
 

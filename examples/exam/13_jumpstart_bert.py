@@ -11,7 +11,9 @@ from sagemaker.jumpstart.estimator import JumpStartEstimator
 session = sagemaker.Session()
 bucket = session.default_bucket()
 groups = {"rec.sport.hockey": 0, "sci.space": 1}
-train, test = ([(groups[g], text[:400]) for g, text in datasets.newsgroups(part, tuple(groups))] for part in ("train", "test"))
+train, test = (
+    [(groups[g], text[:400]) for g, text in datasets.newsgroups(part, tuple(groups))] for part in ("train", "test")
+)
 lines = "".join(f"{label},{text}\n" for label, text in train[:300])
 datasets.put(bucket, {"exam/bert/data.csv": lines.encode()})
 

@@ -31,7 +31,9 @@ output = f"s3://{bucket}/exam/{name}"
 clarify = SageMakerClarifyProcessor(role=role, instance_count=1, instance_type="ml.m5.large", sagemaker_session=session)
 headers = list(table.columns)
 clarify.run_explainability(
-    DataConfig(f"s3://{bucket}/exam/churn/asked/data.csv", output, label="churn", headers=headers, dataset_type="text/csv"),
+    DataConfig(
+        f"s3://{bucket}/exam/churn/asked/data.csv", output, label="churn", headers=headers, dataset_type="text/csv"
+    ),
     ModelConfig(model_name=name, instance_count=1, instance_type="ml.m5.large", accept_type="text/csv"),
     SHAPConfig(baseline=[table[headers[1:]].mean().tolist()], num_samples=200, agg_method="mean_abs"),
     logs=False,
@@ -43,4 +45,6 @@ print("features by their effect:", ", ".join(top[:5]))
 drivers = {"international_plan_no", "international_plan_yes", "total_day_minutes", "number_customer_service_calls"}
 assert top[0] in drivers  # of these customers' decisions, as others found too
 share = values[top[0]] / sum(values.values())
-result.check(f"share of {top[0]} in all effects", share, above=2 / len(values), page=f"processing/{clarify.latest_job.job_name}")
+result.check(
+    f"share of {top[0]} in all effects", share, above=2 / len(values), page=f"processing/{clarify.latest_job.job_name}"
+)

@@ -33,13 +33,19 @@ for depth in (1, 2, 3, 5, 8, 12):
             {name: TrainingInput(f"s3://{bucket}/exam/churn/{name}", content_type="text/csv") for name in channels},
             logs=False,
         )
-        metrics = {each["MetricName"]: each["Value"] for each in xgb.latest_training_job.describe()["FinalMetricDataList"]}
+        metrics = {
+            each["MetricName"]: each["Value"] for each in xgb.latest_training_job.describe()["FinalMetricDataList"]
+        }
         run.log_metric("auc", metrics["validation:auc"])
 
-table = ExperimentAnalytics(experiment_name=experiment, sort_by="Metrics.auc.Max", sagemaker_session=session).dataframe()
+table = ExperimentAnalytics(
+    experiment_name=experiment, sort_by="Metrics.auc.Max", sagemaker_session=session
+).dataframe()
 runs = table.dropna(subset=["auc - Max"]).sort_values("auc - Max", ascending=False)
 print(runs[["TrialComponentName", "depth", "auc - Max"]].to_string(index=False))
 assert len(runs) == 6
 winner, worst = runs.iloc[0], runs.iloc[-1]
 assert winner["depth"] != 1  # stumps can't see which customers of a kind leave
-result.check("AUC of the best of 6 runs", winner["auc - Max"], above=worst["auc - Max"] + 0.02, page=f"experiments/{experiment}")
+result.check(
+    "AUC of the best of 6 runs", winner["auc - Max"], above=worst["auc - Max"] + 0.02, page=f"experiments/{experiment}"
+)

@@ -30,7 +30,9 @@ for ranks in (1, 2):
     estimator.fit({"training": f"s3://{bucket}/exam/parallel"}, logs=False)
     job = estimator.latest_training_job.describe()
     said[ranks] = {metric["MetricName"]: metric["Value"] for metric in job["FinalMetricDataList"]}
-    print(f"{said[ranks]['ranks']:.0f} ranks: each holds {said[ranks]['held']:.0f} numbers, loss {said[ranks]['loss']:.9f}")
+    print(
+        f"{said[ranks]['ranks']:.0f} ranks: each holds {said[ranks]['held']:.0f} numbers, loss {said[ranks]['loss']:.9f}"
+    )
 assert said[2]["ranks"] == 2
 assert said[2]["held"] < 0.6 * said[1]["held"]
 difference = abs(said[2]["loss"] / said[1]["loss"] - 1)

@@ -18,4 +18,7 @@ for path in paths:
             size += len(block)
             *whole, rest = (rest + block.decode()).split(" ")
             words.update(whole)
-print(f"first={first:.6f}; last={time.monotonic() - start:.6f}; bytes={size}; words={words.total() + bool(rest)};", flush=True)
+print(
+    f"first={first:.6f}; last={time.monotonic() - start:.6f}; bytes={size}; words={words.total() + bool(rest)};",
+    flush=True,
+)

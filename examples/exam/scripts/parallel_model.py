@@ -29,3 +29,5 @@ with torch.no_grad():
 held = sum((p.to_local() if isinstance(p, DTensor) else p).numel() for p in model.parameters())
 if dist.get_rank() == 0:
     print(f"ranks={dist.get_world_size()}; held={held}; loss={loss:.12f};", flush=True)
+dist.barrier()  # a process that ends first would break the connections of the other
+dist.destroy_process_group()

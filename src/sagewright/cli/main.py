@@ -9,8 +9,10 @@ from sagewright.cli.commands import (
     doctor,
     door,
     endpoints,
+    examples,
     experiments,
     explain,
+    guide,
     jobs,
     models,
     objects,
@@ -45,6 +47,8 @@ app.add_typer(models.app, name="models")
 app.add_typer(deployrules.app, name="deploy-rule")
 app.add_typer(objects.app, name="objects")
 app.add_typer(weights.app, name="weights")
+app.add_typer(examples.app, name="examples")
+app.command("guide")(guide.guide)
 app.command("ps")(ps.ps)
 app.command("explain")(explain.explain)
 app.command("doctor")(doctor.doctor)
@@ -53,3 +57,7 @@ app.command("studio")(studio.studio)
 
 def main() -> None:
     app()
+
+
+if __name__ == "__main__":
+    main()
