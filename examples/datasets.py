@@ -303,3 +303,38 @@ def write_awk_image(folder: str) -> None:
     (files / "train").chmod(0o755)
     lines = ("FROM scratch", "COPY files /", "ENV PATH=/bin", 'ENTRYPOINT ["/bin/train"]')
     (Path(folder) / "Containerfile").write_text("\n".join(lines) + "\n")
+
+
+def csv_of(rows) -> bytes:
+    """Numbers as CSV, without a header."""
+    return "\n".join(",".join(f"{value:g}" for value in row) for row in rows.tolist()).encode()
+
+
+def sparse_records(rows, labels) -> bytes:
+    """Rows of a scipy matrix and their labels as Amazon's record.proto in RecordIO frames, values as float32."""
+    out = []
+    for number, label in enumerate(labels.tolist()):
+        start, end = rows.indptr[number : number + 2]
+        values = _field(1, struct.pack(f"<{end - start}f", *rows.data[start:end].tolist()))
+        keys = _field(2, b"".join(map(_varint, rows.indices[start:end].tolist())))
+        shape = _field(3, _varint(rows.shape[1]))
+        record = _entry(1, values + keys + shape) + _entry(2, _field(1, struct.pack("<f", label)))
+        out.append(struct.pack("<II", 0xCED7230A, len(record)) + record + b"\0" * (-len(record) % 4))
+    return b"".join(out)
+
+
+def _entry(number: int, tensor: bytes) -> bytes:
+    """An entry `values` of the map that has this number in a record: a float32_tensor, which has number 2 in a value."""
+    return _field(number, _field(1, b"values") + _field(2, _field(2, tensor)))
+
+
+def _field(number: int, content: bytes) -> bytes:
+    return bytes([number << 3 | 2]) + _varint(len(content)) + content
+
+
+def _varint(number: int) -> bytes:
+    out = bytearray()
+    while number > 127:
+        out.append(number & 127 | 128)
+        number >>= 7
+    return bytes([*out, number])
