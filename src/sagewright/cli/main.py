@@ -10,8 +10,10 @@ from sagewright.cli.commands import (
     doctor,
     door,
     endpoints,
+    examples,
     experiments,
     explain,
+    guide,
     jobs,
     models,
     objects,
@@ -48,6 +50,8 @@ for command in (catalogue.catalogue, catalogue.add, catalogue.remove):
 app.add_typer(deployrules.app, name="deploy-rule")
 app.add_typer(objects.app, name="objects")
 app.add_typer(weights.app, name="weights")
+app.add_typer(examples.app, name="examples")
+app.command("guide")(guide.guide)
 app.command("ps")(ps.ps)
 app.command("explain")(explain.explain)
 app.command("doctor")(doctor.doctor)
@@ -56,3 +60,7 @@ app.command("studio")(studio.studio)
 
 def main() -> None:
     app()
+
+
+if __name__ == "__main__":
+    main()
