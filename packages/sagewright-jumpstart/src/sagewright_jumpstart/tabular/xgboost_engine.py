@@ -31,7 +31,9 @@ class XGBoostEngine:
         self._booster: Any = None
 
     def train(self, data: Table, held: Table, given: Hyperparameters) -> None:
-        parameters = {name: given.number(name) for name in _NAMES} | {"max_depth": given.whole("max_depth")}
+        parameters: dict[str, Any] = {name: given.number(name) for name in _NAMES} | {
+            "max_depth": given.whole("max_depth")
+        }
         parameters |= {"seed": given.whole("seed"), "tree_method": "hist", "objective": self._objective()}
         if self._classes > 2:
             parameters["num_class"] = self._classes

@@ -1,10 +1,8 @@
-"""Epochs of a text classifier's training."""
+"""One epoch of a text classifier's training."""
 
 from __future__ import annotations
 
-import math
 import random
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,9 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from sagewright_jumpstart.errors import InputError
 from sagewright_jumpstart.hyperparameters import Hyperparameters
-from sagewright_jumpstart.stopping import BestEpoch
 from sagewright_jumpstart.texts.classifier import TextClassifier
 from sagewright_jumpstart.texts.data import LabelledTexts
 from sagewright_jumpstart.texts.encoder import batches
@@ -37,62 +33,52 @@ class Prepared:
         return self.rows[rows] if isinstance(self.rows, torch.Tensor) else [self.rows[row] for row in rows]
 
 
-def train(model: TextClassifier, given: Hyperparameters, data: LabelledTexts, held: LabelledTexts) -> BestEpoch:
-    """Trains the parameters that require a gradient, prints each epoch's metrics and leaves the best epoch's weights."""
-    top_alone = not any(parameter.requires_grad for parameter in model.network.parameters())
-    prepare = _features if top_alone else _tokens
-    train_rows, held_rows = prepare(model, data), prepare(model, held)
-    step: Callable[[Any], torch.Tensor] = (lambda rows: model.head(model.dropout(rows))) if top_alone else model
-    epochs, size = given.whole("epochs"), given.whole("batch_size")
-    count = epochs * -(-len(data) // size)
-    optimizer, schedule = _optimizer(model, given, count)
-    generator = random.Random(given.whole("seed"))  # noqa: S311 - it shuffles
-    best = BestEpoch.of(given)
-    for epoch in range(1, epochs + 1):
-        started, total = time.monotonic(), 0.0
-        model.train()
-        for rows in _shuffled(train_rows.sizes, size, generator):
-            loss = functional.cross_entropy(step(train_rows.chosen(rows)), train_rows.labels[rows])
-            optimizer.zero_grad()
+class TextTrainer:
+    """Trains the parameters of the model that require a gradient."""
+
+    def __init__(self, model: TextClassifier, given: Hyperparameters, data: LabelledTexts, held: LabelledTexts) -> None:
+        self._model, self._given = model, given
+        top_alone = not any(parameter.requires_grad for parameter in model.network.parameters())
+        prepare = _features if top_alone else _tokens
+        self._rows, self._held = prepare(model, data), prepare(model, held)
+        self._step: Callable[[Any], torch.Tensor] = (
+            (lambda rows: model.head(model.dropout(rows))) if top_alone else model
+        )
+        steps = given.whole("epochs") * -(-len(data) // given.whole("batch_size"))
+        self._optimizer, self._schedule = _optimizer(model, given, steps)
+        self._generator = random.Random(given.whole("seed"))  # noqa: S311 - it shuffles
+
+    def train_epoch(self) -> float:
+        total = 0.0
+        self._model.train()
+        for rows in _shuffled(self._rows.sizes, self._given.whole("batch_size"), self._generator):
+            loss = functional.cross_entropy(self._step(self._rows.chosen(rows)), self._rows.labels[rows])
+            self._optimizer.zero_grad()
             loss.backward()
-            nn.utils.clip_grad_norm_((p for group in optimizer.param_groups for p in group["params"]), _LARGEST_NORM)
-            optimizer.step()
-            schedule.step()
+            groups = self._optimizer.param_groups
+            nn.utils.clip_grad_norm_((each for group in groups for each in group["params"]), _LARGEST_NORM)
+            self._optimizer.step()
+            self._schedule.step()
             total += float(loss.detach()) * len(rows)
-        if math.isnan(total):
-            raise InputError(
-                f"hyperparameter learning_rate: the loss of epoch {epoch} is not a number; try a smaller rate"
-            )
-        line = f"epoch={epoch} train_loss={total / len(data):.4f}"
-        if len(held):
-            loss_held, accuracy = evaluate(model, step, held_rows)
-            line += f" validation_loss={loss_held:.4f} validation_accuracy={accuracy:.4f}"
-        else:
-            loss_held = total / len(data)
-        print(f"{line} seconds={time.monotonic() - started:.1f}", flush=True)
-        if best.is_better(loss_held):
-            best.keep(epoch, loss_held, _state(model))
-        else:
-            best.wait()
-        if best.is_over:
-            print(f"early stopping: no better validation loss for {best.waited} epochs", flush=True)
-            break
-    if len(held):
-        model.load_state_dict(best.state, strict=False)
-    model.eval()
-    return best
+        return total / len(self._rows.sizes)
 
+    @torch.inference_mode()
+    def evaluate(self) -> tuple[float, float] | None:
+        self._model.eval()
+        if not self._held.sizes:
+            return None
+        loss, right = 0.0, 0
+        for rows in batches(self._held.sizes):
+            scores, labels = self._step(self._held.chosen(rows)), self._held.labels[rows]
+            loss += float(functional.cross_entropy(scores, labels, reduction="sum"))
+            right += int((scores.argmax(1) == labels).sum())
+        return loss / len(self._held.sizes), right / len(self._held.sizes)
 
-@torch.inference_mode()
-def evaluate(model: TextClassifier, step: Callable[[Any], torch.Tensor], data: Prepared) -> tuple[float, float]:
-    """Returns the mean loss and the accuracy."""
-    model.eval()
-    loss, right = 0.0, 0
-    for rows in batches(data.sizes):
-        scores, labels = step(data.chosen(rows)), data.labels[rows]
-        loss += float(functional.cross_entropy(scores, labels, reduction="sum"))
-        right += int((scores.argmax(1) == labels).sum())
-    return loss / len(data.sizes), right / len(data.sizes)
+    def state(self) -> Any:
+        return {name: each.detach().clone() for name, each in self._model.named_parameters() if each.requires_grad}
+
+    def restore(self, state: Any) -> None:
+        self._model.load_state_dict(state, strict=False)
 
 
 def _tokens(model: TextClassifier, data: LabelledTexts) -> Prepared:
@@ -140,7 +126,3 @@ def _shuffled(sizes: Sequence[int], size: int, generator: random.Random) -> Iter
     ]
     generator.shuffle(made)
     yield from made
-
-
-def _state(model: TextClassifier) -> dict[str, torch.Tensor]:
-    return {name: each.detach().clone() for name, each in model.named_parameters() if each.requires_grad}

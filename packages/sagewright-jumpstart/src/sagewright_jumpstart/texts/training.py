@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from sagewright_jumpstart.epochs import run_epochs
 from sagewright_jumpstart.errors import InputError, reported
 from sagewright_jumpstart.hyperparameters import Hyperparameters
 from sagewright_jumpstart.job import FineTuningJob
@@ -11,7 +12,7 @@ from sagewright_jumpstart.outputs import save
 from sagewright_jumpstart.texts.classifier import TextClassifier, load_classifier
 from sagewright_jumpstart.texts.data import LabelledTexts, divide, label_names, read_texts
 from sagewright_jumpstart.texts.encoder import TextEncoder, pick_device
-from sagewright_jumpstart.texts.loop import train
+from sagewright_jumpstart.texts.loop import TextTrainer
 from sagewright_jumpstart.texts.lora import adapt, merge
 
 PAIRS = "spc"
@@ -33,9 +34,8 @@ def _train() -> None:
         raise InputError(f"channel validation: the label {max(held.labels)} does not occur in the channel training")
     print(f"rows={len(data)} validation_rows={len(held)} classes={classes}", flush=True)
     model = _model(job, classes, pairs)
-    best = train(model, given, data, held)
-    merge(model.network)
-    print(f"best epoch={best.epoch} loss={best.loss:.4f}", flush=True)
+    run_epochs(TextTrainer(model, given, data, held), given)
+    merge(model.network.eval())
     job.model_folder.mkdir(parents=True, exist_ok=True)
     model.save(job.model_folder)
     labels = names or tuple(str(index) for index in range(classes))
