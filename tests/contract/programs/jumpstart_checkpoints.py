@@ -22,7 +22,7 @@ WORDS = [
     "[SEP]",
     "[MASK]",
     "</s>",
-    *"who is here the cat sat on a mat dog ran good bad film".split(),
+    *["who", "is", "here", "the", "cat", "sat", "on", "a", "mat", "dog", "ran", "good", "bad", "film"],
 ]
 OUT = Path(os.environ["SM_MODEL_DIR"])
 torch.manual_seed(0)
