@@ -19,7 +19,7 @@ from sagewright.server.peers import TELL_S, Peers
 from sagewright.services.aws.kms.imports import forget_expired
 from sagewright.services.aws.kms.rotation import rotate_due
 from sagewright.services.aws.kms.states import forget_deleted
-from sagewright.services.catalogue_bucket import provide_all
+from sagewright.services.catalogue_bucket import publish
 from sagewright.services.context import Platform
 from sagewright.services.sagemaker.experiments import job_components
 from sagewright.services.sagemaker.lineage import lineage_following
@@ -79,10 +79,10 @@ async def _collect(platform: Platform) -> None:
 
 def _publish(platform: Platform) -> None:
     """Writes JumpStart's catalogue to another S3: clients reach that one, so no request shows that it is about to be read."""
-    bucket = content_bucket(platform.settings.region)
     try:
-        provide_all(platform.objects, bucket)
+        publish(platform.objects, platform.settings.region)
     except AwsError as error:
+        bucket = content_bucket(platform.settings.region)
         logging.warning(
             "JumpStart's catalogue could not be written to the bucket %s: %s: %s", bucket, error.code, error.message
         )

@@ -65,6 +65,14 @@ def provide_all(objects: ObjectStore, bucket: str, prefix: str = "") -> None:
             provide(objects, bucket, key)
 
 
+def publish(objects: ObjectStore, region: str) -> None:
+    """Writes the whole catalogue unless the bucket already holds this release's. Raises AwsError."""
+    bucket, said = keys.content_bucket(region), published.digest(region).encode()
+    if not _same(objects, bucket, keys.DIGEST, said):
+        provide_all(objects, bucket)
+        objects.write_bytes(bucket, keys.DIGEST, said, "text/plain")
+
+
 def provide_model(objects: ObjectStore, entry: CatalogueEntry, region: str) -> None:
     """Writes a model's files, and the scripts that train and serve it."""
     scripts, model = (keys.content_bucket(region, gated=gated) for gated in (False, entry.gated))
