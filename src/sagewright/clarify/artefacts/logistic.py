@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from sagewright.clarify.artefacts.artefact import ExactValues, Unfit, single_precision
+from sagewright.clarify.artefacts.artefact import Check, ExactValues, Unfit, single_precision, unlimited
 from sagewright.clarify.tables import Array
 
 PRECISION = 24.0
@@ -54,8 +54,8 @@ class LogisticExplainer:
     def expected(self) -> Array:
         return _logistic(self.baseline @ self.weights + self.constant).mean(keepdims=True)
 
-    def explain(self, rows: pd.DataFrame) -> ExactValues:
-        """Raises Unfit for rows whose weighted sums are beyond MOST_REACH."""
+    def explain(self, rows: pd.DataFrame, check: Check = unlimited) -> ExactValues:
+        """Raises Unfit for rows whose weighted sums are beyond MOST_REACH, and what `check` raises."""
         cells = single_precision(rows, len(self.weights)).astype(np.float64)
         values = np.zeros(cells.shape)
         for other in self.baseline:
@@ -64,7 +64,7 @@ class LogisticExplainer:
             farthest = float(np.abs(steps).sum(axis=1).max(initial=0.0)) + abs(start)
             if not farthest <= MOST_REACH:
                 raise Unfit(f"the weighted sums reach {farthest:g}, beyond {MOST_REACH:g}")
-            values += _values(steps, start) / len(self.baseline)
+            values += _values(steps, start, check) / len(self.baseline)
         predictions = _logistic(cells @ self.weights + self.constant)
         return ExactValues(values[:, :, None], predictions[:, None])
 
@@ -74,7 +74,7 @@ def _logistic(scores: Array) -> Array:
     return result
 
 
-def _values(steps: Array, start: float) -> Array:
+def _values(steps: Array, start: float, check: Check) -> Array:
     """Returns (rows, players). `steps` (rows, players): what a player adds to the sum; `start`: the sum of the empty coalition.
 
     A node t and its mirror 1 - t are one computation: the factors at 1 - t are the conjugates of those at t, turned.
@@ -91,6 +91,7 @@ def _values(steps: Array, start: float) -> Array:
         series = Series.expand(float(np.abs(some).sum(axis=1).max()) + abs(start))
         total = np.zeros(some.shape)
         for frequency, weight in zip(series.frequencies, series.weights, strict=True):
+            check()
             turns = np.exp(1j * frequency * some) - 1
             sine, cosine = np.sin(frequency * start), np.cos(frequency * start)
             of_real, of_imaginary = sine - np.sin(frequency * ends), cosine + np.cos(frequency * ends)

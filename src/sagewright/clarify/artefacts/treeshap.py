@@ -21,6 +21,7 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from sagewright.clarify.artefacts.artefact import Check, unlimited
 from sagewright.clarify.artefacts.forest import Forest, Integers, Paths
 from sagewright.clarify.tables import Array
 
@@ -32,7 +33,7 @@ CELLS = 1_000_000
 
 
 class TreeExplainer(Protocol):
-    def explain(self, columns: Columns) -> Array:
+    def explain(self, columns: Columns, check: Check = unlimited) -> Array:
         """Returns (rows, features, outputs) for `columns` (features, rows)."""
         ...
 
@@ -102,7 +103,7 @@ class LeafByLeaf:
         self.inside, self.outside = shares(int(paths.counts.max(initial=0)))
         self.scale = forest.values[self.leaves] / baseline.shape[1]
 
-    def explain(self, columns: Columns) -> Array:
+    def explain(self, columns: Columns, check: Check = unlimited) -> Array:
         rows = columns.shape[1]
         total = np.zeros((rows, self.features * self.outputs))
         step = max(1, 4 * CELLS // max(len(self.forest.left), 1))
@@ -110,6 +111,7 @@ class LeafByLeaf:
             part = columns[:, start : start + step]
             masks = masks_of(self.forest, self.paths, part)[self.leaves] & self.full[:, None]
             for others in self.others:
+                check()
                 self._add(total[start : start + step], masks, others)
         return total.reshape(rows, self.features, self.outputs)
 

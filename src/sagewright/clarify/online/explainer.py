@@ -143,7 +143,11 @@ class OnlineExplainer:
         """Returns values from the artefact."""
         self._check_time()
         assert self._local is not None
-        return self._exact.explain(rows).values if self._exact is not None else self._local.explain(rows).values
+        return (
+            self._exact.explain(rows, self._check_time).values
+            if self._exact is not None
+            else self._local.explain(rows).values
+        )
 
     def _own_scores(self, rows: pd.DataFrame) -> Array:
         self._check_time()
