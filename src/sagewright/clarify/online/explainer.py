@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from sagewright.clarify.artefacts import open_artefact
-from sagewright.clarify.artefacts.artefact import ExactExplainer, Unfit
+from sagewright.clarify.artefacts.artefact import ExactExplainer, Unfit, same_scores
 from sagewright.clarify.errors import CustomerError
 from sagewright.clarify.online.records import check_media, predicted_records, read_records, selected
 from sagewright.clarify.online.sessions import Ask
@@ -126,7 +126,7 @@ class OnlineExplainer:
     def _values(self, rows: pd.DataFrame, scores: Array, media: tuple[str, str], ask: Ask) -> Array:
         if self._artefact is not None and self._local is not None:
             try:
-                if _agree(self._artefact.score(rows), scores):
+                if same_scores(self._artefact.score(rows), scores):
                     return np.concatenate([self._own_values(rows[at : at + ROWS]) for at in range(0, len(rows), ROWS)])
             except Unfit:
                 pass  # the model may take such rows, and is asked
@@ -191,10 +191,6 @@ def numeric(answers: Answers) -> Array:
         raise CustomerError(
             "The model answers labels that are no numbers; ProbabilityAttribute or ProbabilityIndex must tell where its scores are."
         ) from None
-
-
-def _agree(own: Array, scores: Array) -> bool:
-    return own.shape == scores.shape and np.allclose(own, scores, rtol=1e-4, atol=1e-5 * float(np.abs(own).max()))
 
 
 def _baseline(settings: ExplainerSettings) -> pd.DataFrame:

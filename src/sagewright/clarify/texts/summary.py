@@ -7,11 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from sagewright.clarify.errors import CustomerError
-from sagewright.clarify.shap.output import label_names
+from sagewright.clarify.shap.output import aggregate, check_aggregate, label_names
 from sagewright.clarify.tables import Array, Section
 from sagewright.clarify.texts.explanation import TextExplanation
-
-_AGGREGATES = ("mean_abs", "mean_sq", "median")
 
 
 class TextSummary:
@@ -21,8 +19,7 @@ class TextSummary:
     """
 
     def __init__(self, agg_method: str, features: Sequence[str] = ()) -> None:
-        if agg_method not in _AGGREGATES:
-            raise CustomerError(f"agg_method must be mean_abs, median or mean_sq, and it is {agg_method!r}.")
+        check_aggregate(agg_method)
         self._agg_method, self._features = agg_method, frozenset(features)
         self._columns: dict[str, list[Array]] = {}
         self._pieces: dict[str, dict[str, list[Array]]] = {}
@@ -81,9 +78,9 @@ class TextSummary:
         if not self.rows:
             raise CustomerError("Data must contain features. The data set has no rows to explain.")
         expected = np.mean(self._expected, axis=0)
-        globals_ = {column: self._aggregated(values) for column, values in self._columns.items()}
+        globals_ = {column: aggregate(np.stack(values), self._agg_method) for column, values in self._columns.items()}
         pieces = {
-            column: {text: self._aggregated(values) for text, values in texts.items()}
+            column: {text: aggregate(np.stack(values), self._agg_method) for text, values in texts.items()}
             for column, texts in self._pieces.items()
         }
         section: Section = {}
@@ -98,14 +95,6 @@ class TextSummary:
                     for column, texts in pieces.items()
                 }
         return section
-
-    def _aggregated(self, values: list[Array]) -> Array:
-        stacked = np.stack(values)
-        if self._agg_method == "mean_abs":
-            return np.asarray(np.abs(stacked).mean(axis=0))
-        if self._agg_method == "mean_sq":
-            return np.asarray((stacked**2).mean(axis=0))
-        return np.asarray(np.median(stacked, axis=0))
 
 
 def _top(values: dict[str, float], count: int) -> dict[str, float]:
