@@ -81,6 +81,7 @@ class TextSummary:
     def notes(self) -> tuple[tuple[str, str], ...]:
         """How the values were computed, for the report."""
         sampled = self.rows - self._exact
+        errors: tuple[tuple[str, str], ...]
         errors = (("standard error of a value, largest", f"{self._error:.3g}"),) if sampled > self._unknown else ()
         if self._unknown:
             errors += (("rows with too few coalitions to estimate standard errors", f"{self._unknown:,}"),)
