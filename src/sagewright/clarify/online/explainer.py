@@ -51,7 +51,7 @@ class OnlineExplainer:
         if self._artefact is not None:
             try:
                 self._exact = self._artefact.prepare(self.baseline, settings.shap.use_logit)
-                self._local = KernelExplainer(self._own_scores, self.baseline, settings.shap, Counter())
+                self._local = KernelExplainer(self._own_scores, self.baseline, settings.shap, Counter(), refined=False)
             except Unfit as unfit:
                 self._artefact = None
                 logging.info("The model is asked for the scores of coalitions: %s", unfit)

@@ -102,7 +102,7 @@ def _without_calls(
             logging.info("Shapley values are exact, computed from %s.", artefact.description)
             names = tuple(map(str, rows.columns))
             return Attributions(names, found.values, explainer.expected, found.predictions, Way.EXACT)
-    result = KernelExplainer(artefact.score, baseline, settings, Counter()).explain(rows)
+    result = KernelExplainer(artefact.score, baseline, settings, Counter(), refined=False).explain(rows)
     logging.info("Shapley values are %s, computed with %s, without calls.", result.way.value, artefact.description)
     return result
 
