@@ -44,7 +44,7 @@ def write(name, squares):
         ]
         about = {"file": f"{number:04d}.png", "annotations": things, "categories": [{"class_id": 0, "name": "tree"}]}
         (HERE / name / f"{number:04d}.png").write_bytes(png)
-        (HERE / f"{name}_annotation" / f"{number:04d}.json").write_text(json.dumps(about))
+        (HERE / f"boxes_{name}" / f"{number:04d}.json").write_text(json.dumps(about))
 
 
 parts = {"train": [], "validation": []}

@@ -24,9 +24,14 @@ solution = Solution("trees")
 data = ParameterString("Data", solution.data(datasets.forest))
 limit = ParameterFloat("Limit", LIMIT)
 sizes = PropertyFile("Sizes", output_name="sizes", path="sizes.json")
-channels = ["train", "train_annotation", "validation", "validation_annotation"]
+channels = {  # the output of each; no name begins with another, for a channel is a prefix
+    "train": "train",
+    "validation": "validation",
+    "train_annotation": "boxes_train",
+    "validation_annotation": "boxes_validation",
+}
 prepare = steps.script(
-    solution, "Prepare", "preprocess.py", {"data": data}, [*channels, "sizes"], property_files=[sizes]
+    solution, "Prepare", "preprocess.py", {"data": data}, [*channels.values(), "sizes"], property_files=[sizes]
 )
 image = image_uris.retrieve("object-detection", solution.region)
 detector = Estimator(
@@ -52,7 +57,9 @@ detector = Estimator(
         "_width": 8,  # Sagewright's own: an eighth of the channels, quick enough for a CPU
     },
 )
-inputs = {name: TrainingInput(steps.output(prepare, name), content_type="image/png") for name in channels}
+inputs = {
+    channel: TrainingInput(steps.output(prepare, name), content_type="image/png") for channel, name in channels.items()
+}
 train = TrainingStep("Train", step_args=detector.fit(inputs))
 artefact = train.properties.ModelArtifacts.S3ModelArtifacts
 model = Model(image, artefact, role=solution.role, sagemaker_session=solution.session)
@@ -61,7 +68,7 @@ evaluate, numbers = steps.evaluation(
     solution,
     {
         "scores": solution.each("scores"),
-        "truth": steps.output(prepare, "validation_annotation"),
+        "truth": steps.output(prepare, "boxes_validation"),
         "pictures": steps.output(prepare, "validation"),
     },
     [score],
