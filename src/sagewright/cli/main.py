@@ -5,12 +5,15 @@ from __future__ import annotations
 import typer
 
 from sagewright.cli.commands import (
+    catalogue,
     deployrules,
     doctor,
     door,
     endpoints,
+    examples,
     experiments,
     explain,
+    guide,
     jobs,
     models,
     objects,
@@ -42,9 +45,13 @@ app.add_typer(pipelines.app, name="pipelines")
 app.add_typer(experiments.app, name="experiments")
 app.add_typer(endpoints.app, name="endpoints")
 app.add_typer(models.app, name="models")
+for command in (catalogue.catalogue, catalogue.add, catalogue.remove):
+    models.app.command()(command)
 app.add_typer(deployrules.app, name="deploy-rule")
 app.add_typer(objects.app, name="objects")
 app.add_typer(weights.app, name="weights")
+app.add_typer(examples.app, name="examples")
+app.command("guide")(guide.guide)
 app.command("ps")(ps.ps)
 app.command("explain")(explain.explain)
 app.command("doctor")(doctor.doctor)
@@ -53,3 +60,7 @@ app.command("studio")(studio.studio)
 
 def main() -> None:
     app()
+
+
+if __name__ == "__main__":
+    main()

@@ -42,9 +42,18 @@ def model_files(entry: CatalogueEntry) -> Mapping[str, bytes]:
 
 def training_archive(entry: CatalogueEntry) -> bytes:
     """Returns the `sourcedir.tar.gz` with `transfer_learning.py`; the same bytes for the same release."""
+    return _packed(_scripts(entry, "transfer_learning.py", _TRAINING))
+
+
+def serving_archive(entry: CatalogueEntry) -> bytes:
+    """Returns the `sourcedir.tar.gz` with `inference.py`."""
+    return _packed(_scripts(entry, "inference.py", _SERVING))
+
+
+def _packed(files: Mapping[str, bytes]) -> bytes:
     made = io.BytesIO()
     with gzip.GzipFile(fileobj=made, mode="wb", mtime=0) as packed, tarfile.open(fileobj=packed, mode="w") as archive:
-        for path, body in sorted(_scripts(entry, "transfer_learning.py", _TRAINING).items()):
+        for path, body in sorted(files.items()):
             member = tarfile.TarInfo(path)
             member.size, member.mode = len(body), 0o644
             archive.addfile(member, io.BytesIO(body))

@@ -98,6 +98,10 @@ class CatalogueEntry:
     training: Training | None = None
     hosted: bool = True
     """False if the model answers only once it has been trained."""
+    gated: bool = False
+    """True if its publisher's licence has to be accepted first."""
+    here: bool = True
+    """False for a model of AWS's whose weights someone has to add."""
 
     @property
     def framework(self) -> str:

@@ -32,6 +32,11 @@ IMAGES = {
     "sklearn": ImagePair(
         f"{_SKLEARN}/sagemaker-scikit-learn:1.2-1-cpu-py3", f"{_SKLEARN}/sagemaker-scikit-learn:1.2-1-cpu-py3"
     ),
+    "tensorflow": ImagePair(
+        f"{_DEEP}/tensorflow-training:2.16.2-cpu-py310-ubuntu20.04-sagemaker",
+        f"{_DEEP}/tensorflow-inference:2.16.1-cpu-py310-ubuntu20.04-sagemaker",
+    ),
+    "mxnet": ImagePair(f"{_DEEP}/mxnet-training:1.9.0-cpu-py38", f"{_DEEP}/mxnet-inference:1.9.0-cpu-py38"),
     "xgboost": ImagePair(f"{_SKLEARN}/sagemaker-xgboost:1.7-1", f"{_SKLEARN}/sagemaker-xgboost:1.7-1"),
 }
 """Frameworks whose versions the environments of jobs follow (`runtimes.recipes`)."""

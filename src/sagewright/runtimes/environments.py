@@ -119,6 +119,16 @@ class Environments:
 
         return self._made(spec, install, say)
 
+    def with_packages(
+        self, name: str, requirements: tuple[str, ...], say: Callable[[str], None] = lambda _line: None
+    ) -> Environment:
+        """Returns the environment `name` of this Python with the requirements, for programs that are no jobs.
+
+        Raises EnvironmentFailed.
+        """
+        spec = _Spec(f"{name}-py{platform.python_version()}", sys.executable, requirements)
+        return self._made(spec, lambda place: self._install(place, requirements), say)
+
     def _complete(self, spec: _Spec) -> Environment | None:
         """Returns the existing environment, if it has everything in the current recipe: an older release may have built it."""
         standing = self._standing(spec.key)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -38,7 +39,7 @@ def decode(token: str | None, error: AwsError | None = None) -> list[Any] | None
 
 
 def page_of(
-    entries: Iterable[T], key: Callable[[T], list[Any]], after: list[Any] | None, size: int
+    entries: Iterable[T], key: Callable[[T], list[Any]], after: list[Any] | None, size: int, *, descending: bool = False
 ) -> tuple[list[T], str | None]:
     """Returns at most `size` of the entries after the position `after`, sorted by key, and the cursor of the next page if there is
     one.
@@ -49,7 +50,9 @@ def page_of(
     if size < 1:
         raise ValidationException(f"A page has at least one entry, not {size}.")
     try:
-        ordered = sorted((entry for entry in entries if after is None or key(entry) > after), key=key)
+        beyond = operator.lt if descending else operator.gt
+        left = (entry for entry in entries if after is None or beyond(key(entry), after))
+        ordered = sorted(left, key=key, reverse=descending)
     except TypeError:
         raise ValidationException("Invalid NextToken.") from None
     page = ordered[:size]

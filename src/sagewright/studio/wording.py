@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 STATUSES = {
     "ok": (
         "Completed", "Succeeded", "InService", "Approved", "Cached", "OK", "Active", "ACTIVE", "ENABLED", "Enabled", "Created",
-        "Ready", "CREATE_COMPLETE", "Available", "Scheduled",
+        "Ready", "CREATE_COMPLETE", "Available", "Scheduled", "Here",
     ),
     "run": (
         "InProgress", "Executing", "Updating", "Creating", "Starting", "Stopping", "Downloading", "Training", "Uploading",
@@ -18,6 +18,7 @@ STATUSES = {
     "attn": ("PendingManualApproval", "Interrupted", "CompletedWithViolations"),
     "idle": (
         "Stopped", "Rejected", "Skipped", "EarlyStopped", "Archived", "DISABLED", "Disabled", "Inactive", "Deleted", "Cancelled",
+        "Not here",
     ),
     "wait": ("Pending", "Waiting", "INSUFFICIENT_DATA", "Draft", "Queued", "NotStarted"),
 }  # fmt: skip

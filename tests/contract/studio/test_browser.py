@@ -84,6 +84,9 @@ def addresses(world: World) -> list[str]:
         f"/studio/search?q={world.job}",
         "/studio/guide",
         "/studio/clarify",
+        "/studio/jumpstart",
+        "/studio/jumpstart/sagewright-tc-minilm-l6",
+        "/studio/jumpstart/meta-textgeneration-llama-2-7b",
         f"/studio/upload?bucket={BUCKET}&prefix=train/",
     ]
 

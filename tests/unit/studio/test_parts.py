@@ -1,4 +1,4 @@
-"""Code of calls, buttons, sessions, files of others, the guide."""
+"""Code of calls, buttons, sessions, files of others, where the guide leads."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from importlib.resources import files
 import pytest
 
 from sagewright.algorithms.schema import catalogue
+from sagewright.model.guide import tree
+from sagewright.model.guide.scenarios import SCENARIOS
 from sagewright.model.studio_sessions import IDLE_S, RENEW_S, SessionKey, Sessions
-from sagewright.studio import buttons, guide
+from sagewright.studio import buttons
 from sagewright.studio.buttons import BadForm, Button, Field
 from sagewright.studio.code import boto3_code, cli_code, method
 from sagewright.studio.navigation import NAVIGATION
@@ -141,8 +143,8 @@ def test_the_side_bar_and_the_guide_lead_to_pages() -> None:
     load()
     paths = {f"/studio{page.path}" for page in PAGES}
     assert {entry.path for entry in NAVIGATION if entry.id} <= paths
-    assert {link for _, _, link in guide.SCENARIOS} <= paths
-    assert {one.algorithm for found in guide.ANSWERS.values() for one in found} <= set(catalogue.declarations())
+    assert {one.page for one in SCENARIOS} <= paths
+    assert {one.algorithm for found in tree.ANSWERS.values() for one in found} <= set(catalogue.declarations())
     assert len({entry.key for entry in NAVIGATION if entry.id}) == len([entry for entry in NAVIGATION if entry.id])
 
 

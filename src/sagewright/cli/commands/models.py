@@ -23,7 +23,9 @@ COLOURS: dict[str, str] = {
 Version = Annotated[str, typer.Argument(help="A version as GROUP/NUMBER, or its ARN.")]
 Why = Annotated[str, typer.Option("--why", help="Description of the decision.")]
 
-app = typer.Typer(help="The model registry: list, show, approve, reject.", no_args_is_help=True)
+app = typer.Typer(
+    help="The model registry: list, show, approve, reject; JumpStart: catalogue, add, remove.", no_args_is_help=True
+)
 
 
 @app.command("list")

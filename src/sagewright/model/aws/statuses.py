@@ -55,3 +55,15 @@ class ExperimentVariantStatus(StrEnum):
     UPDATING = "Updating"
     IN_SERVICE = "InService"
     DELETED = "Deleted"
+
+
+class HubStatus(StrEnum):
+    """A hub is in service once it exists. Source: botocore's HubStatus."""
+
+    IN_SERVICE = "InService"
+
+
+class HubContentStatus(StrEnum):
+    """A hub's content is available once it is imported. Source: botocore's HubContentStatus."""
+
+    AVAILABLE = "Available"

@@ -39,12 +39,3 @@ _room(
         (("sagewright exec -- jupyter lab", ""), ("A job from a script", "/studio/jobs/new")),
     ),
 )
-_room(
-    "/jumpstart",
-    "jumpstart",
-    Later(
-        "JumpStart",
-        "Sagewright does not serve JumpStart's models yet.",
-        (("Your own artefact as a model", "/studio/models"), ("Which algorithm for my data", "/studio/guide")),
-    ),
-)

@@ -9,6 +9,7 @@ from typing import Any
 
 from sagewright.model.errors import AwsError
 from sagewright.objects import errors
+from sagewright.services import catalogue_bucket
 from sagewright.services.aws.s3 import access
 from sagewright.services.context import Context
 from sagewright.services.registry import Operation, operation
@@ -25,6 +26,7 @@ def s3_operation(name: str) -> Callable[[Operation], Operation]:
         def checked(context: Context, request: dict[str, Any]) -> dict[str, Any]:
             for owner in _OWNERS:
                 _check_owner(request.get(owner), context.account)
+            catalogue_bucket.prepare(context, name, request)
             access.authorize(context, name, request)
             try:
                 return function(context, request)

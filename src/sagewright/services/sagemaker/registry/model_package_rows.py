@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from sagewright.model.aws.arns import sagemaker_arn
+from sagewright.jumpstart.awsmodels import MARKETPLACE, aws_models
+from sagewright.model.aws.arns import account_of, sagemaker_arn
 from sagewright.model.errors import AwsError, ValidationException
 from sagewright.services.context import Context
 from sagewright.services.sagemaker.resources.catalogue import ResourceRows
@@ -32,6 +33,11 @@ def arn_of(package: Resource) -> str:
 
 
 def missing(arn: str) -> AwsError:
+    sold = aws_models().get(arn.rpartition("/")[2]) if account_of(arn) == MARKETPLACE else None
+    if sold is not None:
+        return ValidationException(
+            f"ModelPackage {arn} does not exist: AWS Marketplace sells this model, and runs it: {sold.url}"
+        )
     return ValidationException(f"ModelPackage {arn} does not exist.")
 
 

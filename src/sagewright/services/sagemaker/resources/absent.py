@@ -15,7 +15,7 @@ from typing import Any
 from botocore.model import OperationModel, Shape
 
 from sagewright.model.aws.service_models import operation_model, service_model
-from sagewright.model.errors import AwsError, NotImplementedYet, ResourceNotFound, ValidationException
+from sagewright.model.errors import AwsError, ResourceNotFound, ValidationException
 from sagewright.services.context import Context
 from sagewright.services.registry import Operation, absent
 
@@ -24,7 +24,6 @@ BY_AWS = re.compile(
     r"LineageGroup|JobSchemaVersion|ResourceCatalog|ModelMetadata|ClusterExtensionVersion|EndpointPolicy|ModelCardExportJobs"
 )
 """Kinds that AWS itself provides, or that belong to supported resources: an empty response would be wrong."""
-PUBLIC_HUB = "SageMakerPublicHub"
 TEXTS = {"NotebookInstance": "RecordNotFound"}
 """Messages that clients compare, by the kind of the missing resource."""
 MOST_SHOWN = 256
@@ -68,8 +67,6 @@ def _names(shape: Shape) -> bool:
 def _missing(name: str, model: OperationModel, member: str, request: dict[str, Any]) -> AwsError:
     """Returns ResourceNotFound if the operation's model declares it, else ValidationException, as AWS does."""
     value = str(request.get(member, ""))
-    if value.rpartition("/")[2] == PUBLIC_HUB:
-        return NotImplementedYet("sagemaker", name)
     found = VERB.fullmatch(name)
     kind = re.sub(r"(Name|Arn|Id)$", "", member)
     if found is not None and kind in {"", "Identifier", "ResourceIdentifier", "Job", "JobDefinition"}:

@@ -11,6 +11,7 @@ from sagewright.model.aws.input_modes import MODES_BY_DATA_TYPE
 from sagewright.model.aws.s3_uris import S3Uri, no_objects, read_s3_uri
 from sagewright.model.errors import AwsError, ValidationException
 from sagewright.services.context import Context
+from sagewright.services.sagemaker.resources.catalogue_models import accepts_licence, check_catalogue_model
 
 
 def check_inputs(context: Context, request: dict[str, Any]) -> None:
@@ -27,6 +28,8 @@ def check_inputs(context: Context, request: dict[str, Any]) -> None:
         if set(source) == {"S3DataSource"}:
             _check_s3(channel, mode, groups)
             place = channel["DataSource"]["S3DataSource"]["S3Uri"]
+            accepted = accepts_licence(channel["DataSource"]["S3DataSource"]) or _accepts(request)
+            check_catalogue_model(context, place, accepted=accepted)
             check_data(context, f"Channel '{channel['ChannelName']}'", place, request["RoleArn"])
         elif set(source) == {"FileSystemDataSource"}:
             _check_file_system(context, channel, mode, request)
@@ -35,6 +38,12 @@ def check_inputs(context: Context, request: dict[str, Any]) -> None:
                 f"Channel '{channel['ChannelName']}': the DataSource must be one of S3DataSource and FileSystemDataSource, "
                 f"got {', '.join(sorted(source)) or 'none'}."
             )
+
+
+def _accepts(request: dict[str, Any]) -> bool:
+    """True if a training job accepts the licence of its pretrained model, as JumpStart's estimators say so."""
+    said = {**(request.get("HyperParameters") or {}), **(request.get("Environment") or {})}
+    return str(said.get("accept_eula", "")).lower() == "true"
 
 
 def _check_names(channels: list[dict[str, Any]], default_mode: str) -> None:

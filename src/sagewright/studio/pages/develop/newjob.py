@@ -13,7 +13,6 @@ from sagewright.algorithms.schema.declaration import Declaration
 from sagewright.algorithms.schema.domains import Choice, Flag
 from sagewright.algorithms.schema.hyperparameters import Hyperparameter
 from sagewright.model.errors import AwsError, ValidationException
-from sagewright.studio import guide
 from sagewright.studio.visit import Done, Visit, form, page
 
 TAGS = {"xgboost": "1.7-1"}
@@ -308,9 +307,3 @@ def _channels(fields: Mapping[str, str], copied: list[dict[str, Any]]) -> list[d
             channel["ContentType"] = kind
         channels.append(channel)
     return channels
-
-
-@page("/guide", "guide.html", "guide")
-def guided(visit: Visit) -> guide.Advice:
-    """Which algorithm: questions whose answers are links."""
-    return guide.advise(visit.query)

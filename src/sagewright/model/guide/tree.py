@@ -1,19 +1,26 @@
-"""The guide: a decision tree from the kind of data to an algorithm. Its content is the product's teaching, not AWS's."""
+"""A decision tree from the kind of data to an algorithm. Its content is the product's teaching, not AWS's."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from sagewright.model.guide.scenarios import BEYOND_ALGORITHMS, Scenario
+
 
 @dataclass(frozen=True)
 class AlgorithmChoice:
-    """An algorithm with the reason for it; `query` completes the address of the job's form."""
+    """An algorithm with the reason for it.
+
+    `query` completes the address of the job's form. `example`: an example of the exam, or a program of `examples/algorithms` with
+    its folder, "" if there is none.
+    """
 
     algorithm: str
     title: str
     why: str
     query: str = ""
+    example: str = ""
 
 
 @dataclass(frozen=True)
@@ -40,7 +47,7 @@ class Advice:
     open: Question | None
     answers: Mapping[str, str]
     suggestions: tuple[AlgorithmChoice, ...]
-    scenarios: tuple[tuple[str, str, str], ...]
+    scenarios: tuple[Scenario, ...]
 
 
 DATA = Question(
@@ -103,71 +110,116 @@ ANSWERS: dict[tuple[str, str], tuple[AlgorithmChoice, ...]] = {
             "XGBoost",
             "the strongest default on tables; handles missing values",
             "objective=reg:squarederror",
+            example="tabular_xgboost",
         ),
-        AlgorithmChoice("linear-learner", "Linear Learner", "a fast baseline whose weights can be read"),
+        AlgorithmChoice(
+            "linear-learner", "Linear Learner", "a fast baseline whose weights can be read", example="linear_baseline"
+        ),
         AlgorithmChoice("knn", "k-nearest neighbours", "when alike rows have alike answers"),
     ),
     ("table", "class"): (
         AlgorithmChoice(
-            "xgboost", "XGBoost", "the strongest default on tables; handles missing values", "objective=binary:logistic"
+            "xgboost",
+            "XGBoost",
+            "the strongest default on tables; handles missing values",
+            "objective=binary:logistic",
+            example="tabular_xgboost",
         ),
-        AlgorithmChoice("linear-learner", "Linear Learner", "a fast baseline whose weights can be read"),
+        AlgorithmChoice(
+            "linear-learner", "Linear Learner", "a fast baseline whose weights can be read", example="linear_baseline"
+        ),
         AlgorithmChoice("knn", "k-nearest neighbours", "when alike rows have alike answers"),
     ),
     ("table", "groups"): (AlgorithmChoice("kmeans", "k-means", "groups of alike rows; you choose how many"),),
-    ("table", "odd"): (AlgorithmChoice("randomcutforest", "Random Cut Forest", "a score for how odd each row is"),),
+    ("table", "odd"): (
+        AlgorithmChoice(
+            "randomcutforest", "Random Cut Forest", "a score for how odd each row is", example="stream_anomalies"
+        ),
+    ),
     ("table", "fewer"): (AlgorithmChoice("pca", "PCA", "directions in which the rows differ most"),),
     ("text", "class"): (
-        AlgorithmChoice("blazingtext", "BlazingText, supervised", "fast, and saves in fastText's format"),
+        AlgorithmChoice(
+            "blazingtext",
+            "BlazingText, supervised",
+            "fast, and saves in fastText's format",
+            example="text_classification",
+        ),
     ),
-    ("text", "words"): (AlgorithmChoice("blazingtext", "BlazingText, word2vec", "vectors from plain text"),),
+    ("text", "words"): (
+        AlgorithmChoice("blazingtext", "BlazingText, word2vec", "vectors from plain text", example="word_embeddings"),
+    ),
     ("text", "topics"): (
-        AlgorithmChoice("lda", "LDA", "topics as mixtures of words"),
-        AlgorithmChoice("ntm", "Neural Topic Model", "topics by a small network"),
+        AlgorithmChoice("lda", "LDA", "topics as mixtures of words", example="topics"),
+        AlgorithmChoice("ntm", "Neural Topic Model", "topics by a small network", example="topics"),
     ),
-    ("text", "translate"): (AlgorithmChoice("seq2seq", "Seq2Seq", "from one sequence of tokens to another"),),
-    ("text", "pairs"): (AlgorithmChoice("object2vec", "Object2Vec", "vectors of pairs that belong together"),),
+    ("text", "translate"): (
+        AlgorithmChoice("seq2seq", "Seq2Seq", "from one sequence of tokens to another", example="algorithms/seq2seq"),
+    ),
+    ("text", "pairs"): (
+        AlgorithmChoice(
+            "object2vec", "Object2Vec", "vectors of pairs that belong together", example="algorithms/object2vec"
+        ),
+    ),
     ("image", "class"): (
-        AlgorithmChoice("image-classification", "Image Classification", "a label for the whole image"),
+        AlgorithmChoice(
+            "image-classification",
+            "Image Classification",
+            "a label for the whole image",
+            example="image_classification",
+        ),
     ),
-    ("image", "boxes"): (AlgorithmChoice("object-detection", "Object Detection", "boxes with labels"),),
-    ("image", "pixels"): (AlgorithmChoice("semantic-segmentation", "Semantic Segmentation", "a label for each pixel"),),
+    ("image", "boxes"): (
+        AlgorithmChoice("object-detection", "Object Detection", "boxes with labels", example="object_detection"),
+    ),
+    ("image", "pixels"): (
+        AlgorithmChoice(
+            "semantic-segmentation",
+            "Semantic Segmentation",
+            "a label for each pixel",
+            example="algorithms/semantic_segmentation",
+        ),
+    ),
     ("series", "future"): (
-        AlgorithmChoice("forecasting-deepar", "DeepAR", "learns from many related series; forecasts quantiles"),
+        AlgorithmChoice(
+            "forecasting-deepar",
+            "DeepAR",
+            "learns from many related series; forecasts quantiles",
+            example="forecast_deepar",
+        ),
     ),
-    ("series", "odd"): (AlgorithmChoice("randomcutforest", "Random Cut Forest", "a score for each point of a stream"),),
+    ("series", "odd"): (
+        AlgorithmChoice(
+            "randomcutforest", "Random Cut Forest", "a score for each point of a stream", example="stream_anomalies"
+        ),
+    ),
     ("sparse", ""): (
-        AlgorithmChoice("factorization-machines", "Factorization Machines", "interactions of sparse features"),
+        AlgorithmChoice(
+            "factorization-machines",
+            "Factorization Machines",
+            "interactions of sparse features",
+            example="recommendation",
+        ),
         AlgorithmChoice("knn", "k-nearest neighbours", "when vectors of users or items exist already"),
     ),
     ("addresses", ""): (AlgorithmChoice("ipinsights", "IP Insights", "which address is unusual for whom"),),
 }
-SCENARIOS = (
-    ("The best hyperparameters, efficiently", "a tuning job, Bayesian", "/studio/tuning"),
-    ("Save up to 90 % of training cost", "managed spot training with checkpoints", "/studio/jobs/new"),
-    ("Large data that is not copied to disk", "Pipe or FastFile mode", "/studio/jobs/new"),
-    ("Version and approve models before they deploy", "the registry", "/studio/models"),
-    ("Track and compare training runs", "Experiments", "/studio/experiments"),
-    ("Try a new model on a tenth of the traffic", "two variants of an endpoint", "/studio/endpoints"),
-    ("The same steps every week", "a pipeline and a schedule", "/studio/pipelines"),
-)
 
 
 def advise(answers: Mapping[str, str]) -> Advice:
     """Returns the next question, or the algorithms for these answers."""
     data = _chosen(DATA, answers)
     if data is None:
-        return Advice((), DATA, {}, (), SCENARIOS)
+        return Advice((), DATA, {}, (), BEYOND_ALGORITHMS)
     asked = [(DATA.text, data.words, "data")]
     question = GOALS.get(data.name)
     if question is None:
-        return Advice(tuple(asked), None, {"data": data.name}, ANSWERS[data.name, ""], SCENARIOS)
+        return Advice(tuple(asked), None, {"data": data.name}, ANSWERS[data.name, ""], BEYOND_ALGORITHMS)
     goal = _chosen(question, answers)
     if goal is None:
-        return Advice(tuple(asked), question, {"data": data.name}, (), SCENARIOS)
+        return Advice(tuple(asked), question, {"data": data.name}, (), BEYOND_ALGORITHMS)
     asked.append((question.text, goal.words, "goal"))
     chosen = {"data": data.name, "goal": goal.name}
-    return Advice(tuple(asked), None, chosen, ANSWERS[data.name, goal.name], SCENARIOS)
+    return Advice(tuple(asked), None, chosen, ANSWERS[data.name, goal.name], BEYOND_ALGORITHMS)
 
 
 def _chosen(question: Question, answers: Mapping[str, str]) -> Option | None:

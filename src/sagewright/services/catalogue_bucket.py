@@ -1,0 +1,93 @@
+"""The bucket of JumpStart's catalogue, `jumpstart-cache-prod-<region>`: its objects are written when someone first reads them.
+
+A start of the server costs nothing that way, and an upgraded catalogue replaces the objects of the release before at their first
+read. What `sagewright models add` puts beside them stays.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from sagewright.jumpstart import keys, published
+from sagewright.jumpstart.entries import CatalogueEntry
+from sagewright.model.errors import AwsError
+from sagewright.services.context import Context
+
+_current: set[tuple[int, str, str]] = set()
+"""(store, bucket, key) of objects that this process has compared with its catalogue."""
+_READ = frozenset({"GetObject", "HeadObject", "GetObjectAttributes", "GetObjectTagging"})
+_LISTED = frozenset({"ListObjects", "ListObjectsV2", "ListObjectVersions"})
+_MOST = 16 << 20
+
+
+def prepare(context: Context, operation: str, request: dict[str, Any]) -> None:
+    """Writes the objects that a request to S3 is about to read, if it names a bucket of the catalogue."""
+    bucket, source = request.get("Bucket"), request.get("CopySource")
+    if context.principal.anonymous:
+        return
+    if isinstance(bucket, str) and keys.is_content_bucket(bucket):
+        if operation in _READ:
+            provide(context, bucket, request["Key"])
+        elif operation in _LISTED:
+            provide_all(context, bucket, request.get("Prefix") or "")
+        elif operation == "HeadBucket":
+            context.platform.objects.make_bucket(bucket)
+        else:
+            _forget(bucket)
+    if isinstance(source, str):
+        name, _, key = source.lstrip("/").partition("/")
+        if keys.is_content_bucket(name):
+            provide(context, name, key)
+
+
+def provide(context: Context, bucket: str, key: str) -> None:
+    """Makes the bucket, and in it the object that the catalogue has under `key`, if any."""
+    store = context.platform.objects
+    mark = (id(store), bucket, key)
+    if mark in _current:
+        return
+    store.make_bucket(bucket)
+    body = published.body(key, bucket.rpartition("-prod-")[2])
+    if body is None:
+        return
+    if not _same(context, bucket, key, body):
+        store.write_bytes(bucket, key, body, _media_type(key))
+    _current.add(mark)
+
+
+def provide_all(context: Context, bucket: str, prefix: str = "") -> None:
+    """Makes the bucket, and writes every object of the catalogue under the prefix."""
+    context.platform.objects.make_bucket(bucket)
+    for key in published.all_keys():
+        if key.startswith(prefix):
+            provide(context, bucket, key)
+
+
+def provide_model(context: Context, entry: CatalogueEntry, region: str) -> None:
+    """Writes a model's files, and the scripts that train and serve it."""
+    scripts, model = (keys.content_bucket(region, gated=gated) for gated in (False, entry.gated))
+    prefix = keys.model_prefix(entry.id, entry.version)
+    for key in published.model_keys(entry):
+        provide(context, model if key.startswith(prefix) else scripts, key)
+
+
+def _forget(bucket: str) -> None:
+    """Has the bucket's objects compared again at their next read: one may be deleted or replaced."""
+    _current.difference_update([mark for mark in tuple(_current) if mark[1] == bucket])
+
+
+def _same(context: Context, bucket: str, key: str, body: bytes) -> bool:
+    try:
+        there = context.platform.objects.read_bytes(bucket, key, _MOST)
+    except AwsError as error:
+        if error.status >= 500:
+            raise
+        return False
+    return hashlib.sha256(there).digest() == hashlib.sha256(body).digest()
+
+
+def _media_type(key: str) -> str:
+    if key.endswith(".json"):
+        return "application/json"
+    return "text/plain" if key.endswith((".txt", ".py")) else "application/octet-stream"
