@@ -37,7 +37,7 @@ def model_fn(model_dir: str) -> ServedLanguages:
     folder = Path(model_dir)
     manifest = Manifest.read(folder)
     network = fasttext.load_model(str(manifest.weights_folder(folder) / manifest.settings["file"]))
-    found, _ = network.predict("a", k=-1)
+    found, _ = network.predict("a", k=-1, threshold=-1.0)
     return ServedLanguages(network, sorted(label.removeprefix(_MARK) for label in found))
 
 
@@ -65,6 +65,6 @@ def output_fn(prediction: Any, accept: str) -> tuple[str, str]:
 
 
 def _probabilities(text: str, model: ServedLanguages) -> list[float]:
-    found = model.network.predict(" ".join(text[:_LONGEST].split()) or " ", k=-1)
+    found = model.network.predict(" ".join(text[:_LONGEST].split()) or " ", k=-1, threshold=-1.0)
     likely = {label.removeprefix(_MARK): min(1.0, float(share)) for label, share in zip(*found, strict=True)}
     return [likely.get(label, 0.0) for label in model.labels]
