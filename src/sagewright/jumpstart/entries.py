@@ -113,6 +113,11 @@ class CatalogueEntry:
         return self.id.split("-", 2)[1]
 
     @property
+    def tunable(self) -> bool:
+        """True if scripts here fine-tune it; AWS's fine-tune some models more."""
+        return self.training is not None and bool(self.training.data)
+
+    @property
     def all_requirements(self) -> tuple[str, ...]:
         return (*self.requirements, *((self.weights.requirement,) if self.weights else ()))
 

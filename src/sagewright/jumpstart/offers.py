@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import Any
 
 from sagewright.jumpstart.awsmodels import AwsModel, aws_models
-from sagewright.jumpstart.entries import CatalogueEntry, Training, entries
-
-
-@dataclass(frozen=True)
-class TaskScripts:
-    """Scripts that serve the models of a task from their files alone. `content_types`: the default first."""
-
-    scripts: str
-    image: str
-    content_types: tuple[str, ...]
-
+from sagewright.jumpstart.entries import CatalogueEntry, Training, entries, read
 
 _TEXT = ("application/x-text", "application/json")
 _IMAGE = ("application/x-image", "image/jpeg", "image/png")
-TASKS: Mapping[str, TaskScripts] = {}
-"""Tasks whose models can be added; a family of scripts that reads any checkpoint of its task declares itself here."""
+_ENCODERS, _CLASSIFIERS, _CHECKPOINTS = ("added-encoder",), ("added-encoder", "text-training"), ("checkpoint",)
+TASKS: Mapping[str, tuple[str, ...]] = {
+    "sentencesimilarity": _ENCODERS,
+    "textembedding": _ENCODERS,
+    "tcembedding": _ENCODERS,
+    "tc": _CLASSIFIERS,
+    "spc": _CLASSIFIERS,
+    "eqa": _CHECKPOINTS,
+    "ner": _CHECKPOINTS,
+    "zstc": _CHECKPOINTS,
+    "fillmask": _CHECKPOINTS,
+    "summarization": _CHECKPOINTS,
+    "translation": _CHECKPOINTS,
+    "text2text": _CHECKPOINTS,
+}
+"""Tasks whose models can be added, with the families of `catalogue/families` whose scripts serve a checkpoint of the task."""
 _FORMS = {
     "ic": _IMAGE,
     "od": _IMAGE,
@@ -60,24 +65,24 @@ def _sentence(model: AwsModel) -> str:
 
 
 def _entry(model: AwsModel) -> CatalogueEntry:
-    task = TASKS.get(model.task)
-    image = "textgeneration" if model.task in _GENERATING else _IMAGES.get(model.framework, "pytorch")
-    return CatalogueEntry(
-        id=model.id,
-        version=model.version,
-        title=model.id,
-        description=_sentence(model),
-        provider=(model.repository or model.framework).partition("/")[0],
-        license="",
-        source=model.url,
-        image=task.image if task else image,
-        scripts=task.scripts if task else "",
-        content_types=task.content_types if task else _FORMS.get(model.task, _TEXT),
-        accept_types=("application/json",),
-        payloads=(),
-        memory_mb=0,
-        min_sdk_version=model.min_sdk_version,
-        training=Training((), {}, "") if model.fine_tunable else None,
-        gated=model.gated,
-        here=False,
-    )
+    """Returns a model of AWS's: with the scripts of its task, if its weights can be added."""
+    families = TASKS.get(model.task, ()) if model.framework == "huggingface" else ()
+    document: dict[str, Any] = {
+        "version": model.version,
+        "title": model.id,
+        "description": _sentence(model),
+        "provider": (model.repository or model.framework).partition("/")[0],
+        "license": "",
+        "source": model.url,
+        "content_types": _FORMS.get(model.task, _TEXT),
+        "memory_mb": 0,
+        "min_sdk_version": model.min_sdk_version,
+        "gated": model.gated,
+        "here": False,
+    }
+    if families:
+        entry = read(model.id, document | {"families": families, "hosted": families != _CLASSIFIERS})
+    else:
+        image = "textgeneration" if model.task in _GENERATING else _IMAGES.get(model.framework, "pytorch")
+        entry = read(model.id, document | {"image": image, "scripts": "", "accept_types": ("application/json",)})
+    return replace(entry, training=Training((), {}, "")) if model.fine_tunable and entry.training is None else entry

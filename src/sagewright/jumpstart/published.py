@@ -46,7 +46,7 @@ def _of_model(key: ModelKey, region: str) -> bytes | None:
     if not entry.scripts:
         return None
     if key.kind is KeyKind.TRAINING_SCRIPT:
-        return archives.training_archive(entry) if entry.training else None
+        return archives.training_archive(entry) if entry.tunable else None
     if key.kind is KeyKind.SERVING_SCRIPT:
         return archives.serving_archive(entry)
     return archives.model_files(entry).get(key.path)
@@ -59,7 +59,7 @@ def model_keys(entry: CatalogueEntry) -> Iterator[str]:
     prefix = keys.model_prefix(entry.id, entry.version)
     yield from (prefix + path for path in archives.model_files(entry))
     yield keys.script_key(entry.id, entry.version, KeyKind.SERVING_SCRIPT)
-    if entry.training is not None:
+    if entry.tunable:
         yield keys.script_key(entry.id, entry.version, KeyKind.TRAINING_SCRIPT)
 
 

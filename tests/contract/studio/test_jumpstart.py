@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import time
 from typing import Any
 
 HERE, AWAY, GATED = "sagewright-zstc-minilm-l6", "huggingface-tc-bert-base-cased", "meta-textgeneration-llama-2-7b"
@@ -85,5 +86,7 @@ def test_both_forms_make_what_the_sdk_makes(server: Any, browser: Any) -> None:
     container = sagemaker.describe_model(ModelName=config)["PrimaryContainer"]
     assert container["ModelDataSource"]["S3DataSource"]["S3Uri"].endswith(f"models/{HERE}/v1.0.0/")
     assert container["Environment"]["SAGEMAKER_PROGRAM"] == "inference.py"
-    sagemaker.get_waiter("endpoint_in_service").wait(EndpointName="studio-zstc")
+    while (found := sagemaker.describe_endpoint(EndpointName="studio-zstc"))["EndpointStatus"] == "Creating":
+        time.sleep(0.2)
+    assert found["EndpointStatus"] == "InService"
     sagemaker.delete_endpoint(EndpointName="studio-zstc")

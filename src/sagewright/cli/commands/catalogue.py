@@ -43,7 +43,7 @@ def catalogue(
     table = Table(Column("id", overflow="fold"), "version", "task", "fine-tune", "weights", "licence", box=None)
     for entry in found[:_MOST_SHOWN]:
         table.add_row(
-            entry.id, entry.version, entry.task, "yes" if entry.training else "", _weights(entry, added), entry.license
+            entry.id, entry.version, entry.task, "yes" if entry.tunable else "", _weights(entry, added), entry.license
         )
     console.print(table)
     if len(found) > _MOST_SHOWN:
@@ -131,6 +131,9 @@ def _check(entry: CatalogueEntry, checkpoint: Checkpoint) -> None:
         fail(
             f"No script here serves models of the task {entry.task} ({entry.id}); docs/reference/limits.md lists the tasks."
         )
+    if entry.scripts == "texts" and checkpoint.config.get("model_type") != "bert":
+        kind = checkpoint.config.get("model_type", "unknown")
+        fail(f"The scripts of the task {entry.task} read BERT encoders, and the checkpoint's model_type is {kind}.")
     expected = entry.source.removeprefix("https://huggingface.co/")
     if checkpoint.repository and expected != entry.source and checkpoint.repository.lower() != expected.lower():
         fail(

@@ -15,6 +15,8 @@ from torch.nn import functional
 from sagewright_jumpstart.errors import InputError
 
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
+_POOLED, _FIRST = "sagewright_pooling", "first"
+"""Member of config.json, which keeps the pooling of a fine-tuned encoder."""
 _ACTIVATIONS = {"gelu": "none", "gelu_new": "tanh", "gelu_pytorch_tanh": "tanh"}
 _NAMES = {
     "words": "embeddings.word_embeddings",
@@ -75,7 +77,8 @@ class Bert(nn.Module):
         self.layers = nn.ModuleList(BertLayer(config) for _ in range(config["num_hidden_layers"]))
 
     def forward(self, tokens: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
-        """Returns the mean over each text's tokens. `tokens`: ids, padded to the right; `lengths`: of each text."""
+        """Returns the mean over each text's tokens, or the first token's state. `tokens`: ids, padded to the right; `lengths`: of
+        each text."""
         count = tokens.shape[1]
         places = torch.arange(count, device=tokens.device)
         real = places[None, :] < lengths[:, None]
@@ -83,6 +86,8 @@ class Bert(nn.Module):
         mask = None if int(lengths.min()) == count else real[:, None, None, :]
         for layer in self.layers:
             states = layer(states, mask)
+        if self.config.get(_POOLED) == _FIRST:
+            return states[:, 0]
         return (states * real[:, :, None]).sum(1) / lengths[:, None]
 
     def save(self, folder: Path) -> None:
@@ -103,7 +108,7 @@ def load_bert(folder: Path) -> Bert:
         raise InputError(
             f"{CONFIG}: a BERT encoder with absolute positions is supported, not {kind} with {position} ones"
         )
-    model = Bert(config)
+    model = Bert(config | _pooling(folder))
     given = {name.removeprefix("bert."): value for name, value in load_file(folder / WEIGHTS).items()}
     theirs = _names(config["num_hidden_layers"])
     try:
@@ -112,6 +117,23 @@ def load_bert(folder: Path) -> Bert:
     except (KeyError, RuntimeError) as error:
         raise InputError(f"{WEIGHTS} does not fit {CONFIG}: {error}") from error
     return model.eval()
+
+
+def _pooling(folder: Path) -> dict[str, str]:
+    """Returns how a sentence encoder's vector is made, as Sentence Transformers' settings say. Raises InputError for other ways."""
+    file = folder / "1_Pooling" / "config.json"
+    if not file.is_file():
+        return {}
+    chosen = {
+        name for name, value in json.loads(file.read_bytes()).items() if name.startswith("pooling_mode_") and value
+    }
+    if chosen == {"pooling_mode_cls_token"}:
+        return {_POOLED: _FIRST}
+    if chosen == {"pooling_mode_mean_tokens"}:
+        return {}
+    raise InputError(
+        f"{file.name} of 1_Pooling: the mean of tokens or the first one is supported, not {', '.join(sorted(chosen))}"
+    )
 
 
 def _names(layers: int) -> dict[str, str]:

@@ -22,7 +22,7 @@ from sagewright.services.sagemaker.hub import contents, public_contents
 from sagewright.services.sagemaker.hub.contents import ContentName
 from sagewright.services.sagemaker.hub.hubs import PUBLIC_HUB, hub_name, require_private
 from sagewright.services.sagemaker.hub.public_contents import MODEL, REFERENCE
-from sagewright.services.sagemaker.resources.catalogue_models import check_catalogue_model
+from sagewright.services.sagemaker.resources.catalogue_models import CatalogueUse, check_catalogue_model
 from sagewright.store import identity
 
 EXPIRES_S = 3600
@@ -39,7 +39,8 @@ def create_hub_content_presigned_urls(context: Context, request: dict[str, Any])
         raise ValidationException(
             f"ExpectedS3Url is {expected}, and the model's files are under s3://{bucket}/{prefix}."
         )
-    check_catalogue_model(context, f"s3://{bucket}/{prefix}", accepted=bool(access.get("AcceptEula")))
+    accepted = bool(access.get("AcceptEula"))
+    check_catalogue_model(context, f"s3://{bucket}/{prefix}", CatalogueUse.READ, accepted=accepted)
     provide_model(context, entry, context.region)
     found = [key for key, _ in context.platform.objects.list_keys(bucket, prefix)]
     after = decode(request.get("NextToken"))

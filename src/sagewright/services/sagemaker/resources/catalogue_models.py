@@ -5,6 +5,7 @@ What is here is written to the bucket at that moment, so that hosts find it.
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Any
 
 from sagewright.jumpstart import keys
@@ -17,9 +18,17 @@ from sagewright.services.catalogue_bucket import provide_model
 from sagewright.services.context import Context
 
 
-def check_catalogue_model(context: Context, uri: str, *, accepted: bool = False, hosted: bool = False) -> None:
+class CatalogueUse(StrEnum):
+    """Purposes for which model data is named."""
+
+    READ = "read"
+    TRAIN = "train"
+    HOST = "host"
+
+
+def check_catalogue_model(context: Context, uri: str, use: CatalogueUse, *, accepted: bool = False) -> None:
     """Raises ValidationException if `uri` names a model of the catalogue whose weights are not here, whose licence is not
-    `accepted`, or that is to be `hosted` before it has learnt its task."""
+    `accepted`, or that can't be put to the `use`."""
     try:
         place = read_s3_uri(uri)
     except ValueError:
@@ -39,11 +48,13 @@ def check_catalogue_model(context: Context, uri: str, *, accepted: bool = False,
             )
         if not entry.here and not is_added(context, entry, place.bucket):
             raise ValidationException(not_here(entry))
-        if hosted and not entry.hosted:
+        if use is CatalogueUse.HOST and not entry.hosted:
             raise ValidationException(
                 f"Model '{entry.id}' answers only once it has been trained: fit JumpStartEstimator(model_id='{entry.id}'), "
                 "and deploy that."
             )
+        if use is CatalogueUse.TRAIN and not entry.tunable:
+            raise ValidationException(f"No script here fine-tunes '{entry.id}' (task {entry.task}).")
     provide_model(context, entry, place.bucket.rpartition("-prod-")[2])
 
 

@@ -11,7 +11,11 @@ from sagewright.model.aws.input_modes import MODES_BY_DATA_TYPE
 from sagewright.model.aws.s3_uris import S3Uri, no_objects, read_s3_uri
 from sagewright.model.errors import AwsError, ValidationException
 from sagewright.services.context import Context
-from sagewright.services.sagemaker.resources.catalogue_models import accepts_licence, check_catalogue_model
+from sagewright.services.sagemaker.resources.catalogue_models import (
+    CatalogueUse,
+    accepts_licence,
+    check_catalogue_model,
+)
 
 
 def check_inputs(context: Context, request: dict[str, Any]) -> None:
@@ -29,7 +33,7 @@ def check_inputs(context: Context, request: dict[str, Any]) -> None:
             _check_s3(channel, mode, groups)
             place = channel["DataSource"]["S3DataSource"]["S3Uri"]
             accepted = accepts_licence(channel["DataSource"]["S3DataSource"]) or _accepts(request)
-            check_catalogue_model(context, place, accepted=accepted)
+            check_catalogue_model(context, place, CatalogueUse.TRAIN, accepted=accepted)
             check_data(context, f"Channel '{channel['ChannelName']}'", place, request["RoleArn"])
         elif set(source) == {"FileSystemDataSource"}:
             _check_file_system(context, channel, mode, request)

@@ -7,7 +7,11 @@ from typing import Any
 from sagewright.model.aws.s3_uris import read_s3_uri
 from sagewright.model.errors import ValidationException
 from sagewright.services.context import Context
-from sagewright.services.sagemaker.resources.catalogue_models import accepts_licence, check_catalogue_model
+from sagewright.services.sagemaker.resources.catalogue_models import (
+    CatalogueUse,
+    accepts_licence,
+    check_catalogue_model,
+)
 from sagewright.services.sagemaker.resources.input_checks import any_object
 
 
@@ -24,7 +28,7 @@ def check_model_data(context: Context, container: dict[str, Any], *, there: bool
         return
     for uri in (url, (source or {}).get("S3Uri")):
         if uri:
-            check_catalogue_model(context, uri, accepted=accepts_licence(source), hosted=True)
+            check_catalogue_model(context, uri, CatalogueUse.HOST, accepted=accepts_licence(source))
     if url and not several:  # objects of a multi-model container can be added later
         _check_object(context, url, whole=True)
     if source is not None:

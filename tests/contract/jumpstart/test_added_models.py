@@ -1,0 +1,208 @@
+"""Weights that are added to AWS's ids: checked, deployed, fine-tuned, and deleted again."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+import tarfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import ClientError
+from tests.conftest import ROLE
+
+if TYPE_CHECKING:
+    from conftest import RunningServer
+
+PROGRAM = Path(__file__).parents[1] / "programs" / "jumpstart_checkpoints.py"
+IMAGE = "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-training:2.6.0-cpu-py312-ubuntu22.04-sagemaker"
+REQUIREMENTS = "transformers==4.57.6\ntokenizers==0.22.2\nsentencepiece==0.2.1\n"
+SAGEWRIGHT = Path(sys.executable).parent / "sagewright"
+BUCKET = "jumpstart-added"
+ENCODER, QUESTIONS, TAGGER, TRANSLATOR = (
+    "huggingface-sentencesimilarity-bge-small-en-v1-5",
+    "huggingface-eqa-bert-base-cased",
+    "huggingface-ner-distilbert-base-cased-finetuned-conll03-eng",
+    "huggingface-translation-t5-small",
+)
+CLASSIFIER = "huggingface-tc-bert-base-cased"
+
+
+def models(server: RunningServer, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [str(SAGEWRIGHT), "models", *words, "--data", str(server.data)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def checkpoints(server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folders with small checkpoints, which a training job makes with transformers."""
+    s3, sagemaker = server.boto("s3"), server.boto("sagemaker")
+    s3.create_bucket(Bucket=BUCKET)
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        for name, body in {"make.py": PROGRAM.read_bytes(), "requirements.txt": REQUIREMENTS.encode()}.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(body)
+            archive.addfile(member, io.BytesIO(body))
+    s3.put_object(Bucket=BUCKET, Key="code.tar.gz", Body=packed.getvalue())
+    sagemaker.create_training_job(
+        TrainingJobName="make-checkpoints",
+        RoleArn=ROLE,
+        AlgorithmSpecification={"TrainingImage": IMAGE, "TrainingInputMode": "File"},
+        HyperParameters={"sagemaker_program": "make.py", "sagemaker_submit_directory": f"s3://{BUCKET}/code.tar.gz"},
+        OutputDataConfig={"S3OutputPath": f"s3://{BUCKET}/out"},
+        ResourceConfig={"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
+        StoppingCondition={"MaxRuntimeInSeconds": 600},
+    )
+    ended(server, "make-checkpoints")
+    body = s3.get_object(Bucket=BUCKET, Key="out/make-checkpoints/output/model.tar.gz")["Body"].read()
+    folder = tmp_path_factory.mktemp("checkpoints")
+    with tarfile.open(fileobj=io.BytesIO(body)) as archive:
+        archive.extractall(folder, filter="data")
+    return folder
+
+
+def ended(server: RunningServer, job: str) -> None:
+    """Waits for a training job, which has to complete."""
+    client = server.boto("sagemaker")
+    found = client.describe_training_job(TrainingJobName=job)
+    while found["TrainingJobStatus"] == "InProgress":
+        time.sleep(0.2)
+        found = client.describe_training_job(TrainingJobName=job)
+    assert found["TrainingJobStatus"] == "Completed", found.get("FailureReason")
+
+
+class Deployed:
+    """The endpoint of a model of the public hub."""
+
+    def __init__(self, server: RunningServer, model: str) -> None:
+        self.sagemaker, self.runtime = server.boto("sagemaker"), server.boto("sagemaker-runtime")
+        self.model, self.name = model, model[12:50].strip("-")
+
+    def __enter__(self) -> Deployed:
+        found = self.sagemaker.describe_hub_content(
+            HubName="SageMakerPublicHub", HubContentType="Model", HubContentName=self.model
+        )
+        document = json.loads(found["HubContentDocument"])
+        source = {"S3Uri": document["HostingArtifactUri"], "S3DataType": "S3Prefix", "CompressionType": "None"}
+        environment = {each["Name"]: each["Default"] for each in document["InferenceEnvironmentVariables"]}
+        container = {
+            "Image": document["HostingEcrUri"],
+            "ModelDataSource": {"S3DataSource": source},
+            "Environment": environment,
+        }
+        self.sagemaker.create_model(ModelName=self.name, ExecutionRoleArn=ROLE, PrimaryContainer=container)
+        variant = {"VariantName": "a", "ModelName": self.name, "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
+        self.sagemaker.create_endpoint_config(EndpointConfigName=self.name, ProductionVariants=[variant])
+        self.sagemaker.create_endpoint(EndpointName=self.name, EndpointConfigName=self.name)
+        while (found := self.sagemaker.describe_endpoint(EndpointName=self.name))["EndpointStatus"] == "Creating":
+            time.sleep(0.2)
+        assert found["EndpointStatus"] == "InService", found.get("FailureReason")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.sagemaker.delete_endpoint(EndpointName=self.name)
+
+    def ask(self, body: Any, content_type: str) -> Any:
+        sent = body if isinstance(body, str) else json.dumps(body)
+        answer = self.runtime.invoke_endpoint(EndpointName=self.name, Body=sent, ContentType=content_type)
+        return json.loads(answer["Body"].read())
+
+
+def test_models_that_are_not_here_are_added_and_answer(server: RunningServer, checkpoints: Path) -> None:
+    with pytest.raises(ClientError, match="is not on this machine"), Deployed(server, QUESTIONS):
+        pass
+    added = models(server, "add", QUESTIONS, str(checkpoints / "eqa"))
+    assert f"{QUESTIONS}" in added.stdout, added.stderr
+    assert models(server, "add", QUESTIONS, str(checkpoints / "eqa")).returncode == 0
+    assert "added" in models(server, "catalogue", "eqa-bert-base-cased").stdout
+    with Deployed(server, QUESTIONS) as endpoint:
+        context = "the cat sat on a mat"
+        assert endpoint.ask(["who sat", context], "application/list-text")["answer"] in context
+        with pytest.raises(ClientError, match="a list of a question and its context"):
+            endpoint.ask(["who sat"], "application/list-text")
+    assert "are deleted" in models(server, "remove", QUESTIONS).stdout
+    with pytest.raises(ClientError, match="is not on this machine"), Deployed(server, QUESTIONS):
+        pass
+
+
+def test_an_encoder_embeds_and_a_classifier_is_fine_tuned(server: RunningServer, checkpoints: Path) -> None:
+    assert models(server, "add", ENCODER, str(checkpoints / "encoder")).returncode == 0
+    with Deployed(server, ENCODER) as endpoint:
+        found = endpoint.ask({"text_inputs": ["the cat", "a dog ran"]}, "application/json")
+        assert [len(each) for each in found["embedding"]] == [16, 16]
+    assert models(server, "add", CLASSIFIER, str(checkpoints / "encoder")).returncode == 0
+    with pytest.raises(ClientError, match="answers only once it has been trained"), Deployed(server, CLASSIFIER):
+        pass
+    s3, sagemaker = server.boto("s3"), server.boto("sagemaker")
+    s3.put_object(Bucket=BUCKET, Key="tc/data.csv", Body=b"0,bad film\n1,good film\n" * 20)
+    hub = {"HubName": "SageMakerPublicHub", "HubContentType": "Model", "HubContentName": CLASSIFIER}
+    document = json.loads(sagemaker.describe_hub_content(**hub)["HubContentDocument"])
+    defaults = {each["Name"]: str(each["Default"]) for each in document["Hyperparameters"]}
+    channels = {"training": f"s3://{BUCKET}/tc/", "model": document["TrainingArtifactUri"]}
+    sagemaker.create_training_job(
+        TrainingJobName="tune-added",
+        RoleArn=ROLE,
+        AlgorithmSpecification={"TrainingImage": document["TrainingEcrUri"], "TrainingInputMode": "File"},
+        HyperParameters={**defaults, "epochs": "2", "sagemaker_submit_directory": document["TrainingScriptUri"]},
+        InputDataConfig=[
+            {"ChannelName": name, "DataSource": {"S3DataSource": {"S3DataType": "S3Prefix", "S3Uri": uri}}}
+            for name, uri in channels.items()
+        ],
+        OutputDataConfig={"S3OutputPath": f"s3://{BUCKET}/out"},
+        ResourceConfig={"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
+        StoppingCondition={"MaxRuntimeInSeconds": 600},
+    )
+    ended(server, "tune-added")
+
+
+@pytest.mark.soak
+def test_other_tasks_answer(server: RunningServer, checkpoints: Path) -> None:
+    for model, folder in ((TAGGER, "ner"), (TRANSLATOR, "t5")):
+        assert models(server, "add", model, str(checkpoints / folder)).returncode == 0
+        with Deployed(server, model) as endpoint:
+            found = endpoint.ask("the cat sat", "application/x-text")
+            assert set(found) <= {"predictions", "translation_text"}
+
+
+def test_what_is_refused(server: RunningServer, checkpoints: Path, tmp_path: Path) -> None:
+    assert (
+        "Did you mean huggingface-eqa-bert-base-cased" in models(server, "add", "huggingface-eqa-bert-base-case").stderr
+    )
+    assert "read BERT encoders" in models(server, "add", ENCODER, str(checkpoints / "t5")).stderr
+    assert (
+        "No script here serves models of the task txt2img"
+        in models(server, "add", "model-txt2img-stabilityai-stable-diffusion-v2-1-base", str(checkpoints / "t5")).stderr
+    )
+    other = tmp_path / "models--someone--else" / "snapshots" / "1"
+    other.mkdir(parents=True)
+    (other / "model.safetensors").write_bytes((checkpoints / "eqa" / "model.safetensors").read_bytes())
+    assert (
+        "the folder holds someone/else"
+        in models(server, "add", QUESTIONS, str(tmp_path / "models--someone--else")).stderr
+    )
+    assert "needs nothing" in models(server, "add", "sagewright-tc-minilm-l6").stdout
+    with pytest.raises(ClientError, match="No script here fine-tunes"):
+        server.boto("sagemaker").create_training_job(
+            TrainingJobName="none",
+            RoleArn=ROLE,
+            AlgorithmSpecification={"TrainingImage": IMAGE, "TrainingInputMode": "File"},
+            InputDataConfig=[
+                {
+                    "ChannelName": "model",
+                    "DataSource": {
+                        "S3DataSource": {
+                            "S3DataType": "S3Prefix",
+                            "S3Uri": "s3://jumpstart-cache-prod-us-east-1/models/sagewright-zstc-minilm-l6/v1.0.0/",
+                        }
+                    },
+                }
+            ],
+            OutputDataConfig={"S3OutputPath": f"s3://{BUCKET}/out"},
+            ResourceConfig={"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
+            StoppingCondition={"MaxRuntimeInSeconds": 600},
+        )
