@@ -18,11 +18,11 @@ from safetensors.torch import load_file  # noqa: E402
 from tokenizers import Tokenizer, models, pre_tokenizers, processors  # noqa: E402
 
 from sagewright_jumpstart.errors import InputError  # noqa: E402
+from sagewright_jumpstart.lora import adapt, merge  # noqa: E402
 from sagewright_jumpstart.manifest import Manifest  # noqa: E402
 from sagewright_jumpstart.texts import serving, training  # noqa: E402
 from sagewright_jumpstart.texts.bert import Bert, load_bert  # noqa: E402
 from sagewright_jumpstart.texts.encoder import TextEncoder, batches  # noqa: E402
-from sagewright_jumpstart.texts.lora import adapt, merge  # noqa: E402
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "goal", "match", "team", "salt", "bread", "soup", "the", "a", "good"]
 CONFIG = {
