@@ -59,7 +59,7 @@ SUITES = {
             "tests/clarify",
         ),
         ".cache/clarify",
-        ("clarify",),
+        ("captured", "clarify", "monitor"),
     ),
     "packages": Suite(
         (*COMMON, "packages", "tests/jobenv", "pyproject.toml"), ".cache/packages", ("algorithms", "serving", "toolkit")

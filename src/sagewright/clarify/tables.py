@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,6 +21,21 @@ A caller may pass many thousands of rows at once; the model divides them into re
 """
 Section: TypeAlias = dict[str, Any]
 """A part of analysis.json."""
+WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
+"""Whole numbers that fit into 64 bits."""
+
+
+def cell_value(text: str) -> Value:
+    """Returns a cell of CSV as a number if it is one, else as text. 1_000 is a number for Python alone."""
+    plain = text.strip()
+    if WHOLE.fullmatch(plain):
+        return int(plain)
+    if "_" in plain or not plain.isascii():
+        return text
+    try:
+        return float(plain)
+    except ValueError:
+        return text
 
 
 class Way(StrEnum):

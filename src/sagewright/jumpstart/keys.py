@@ -12,6 +12,8 @@ from typing import NamedTuple
 from sagewright.model.aws.regions import is_region
 
 MANIFEST = "models_manifest.json"
+DIGEST = "sagewright-catalogue.sha256"
+"""An object with the digest of all others, where they were all written together."""
 PROPRIETARY_MANIFEST = "proprietary-sdk-manifest.json"
 MODELS = "models/"
 """The prefix of all models' files."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from importlib import resources
@@ -50,6 +51,14 @@ def _of_model(key: ModelKey, region: str) -> bytes | None:
     if key.kind is KeyKind.SERVING_SCRIPT:
         return archives.serving_archive(entry)
     return archives.model_files(entry).get(key.path)
+
+
+def digest(region: str) -> str:
+    """Returns the sha256 of all objects, in hexadecimal."""
+    found = hashlib.sha256()
+    for key in all_keys():
+        found.update(f"{key}\0".encode() + (body(key, region) or b""))
+    return found.hexdigest()
 
 
 def model_keys(entry: CatalogueEntry) -> Iterator[str]:

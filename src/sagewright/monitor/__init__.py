@@ -12,6 +12,6 @@
     documents     the baseline's files, and reports
     metric_lines  metrics for CloudWatch
 
-It reads files and its environment, keeps no more than a batch of records in memory, and imports nothing of the server.
+It reads files and its environment, keeps no more than a batch of records in memory, and imports nothing but `captured`.
 Source: the developer guide, "Container contract inputs" and "Ingest ground truth labels and merge them with predictions".
 """

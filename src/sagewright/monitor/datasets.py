@@ -5,10 +5,7 @@ Source: the developer guide, "Container contract inputs" (dataset_format); `Data
 
 from __future__ import annotations
 
-import base64
-import binascii
 import csv
-import io
 import json
 import sys
 from collections.abc import Iterator, Mapping
@@ -16,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sagewright.captured.parts import Cells, UnreadablePart, flat, ground_truth, rows_of
 from sagewright.monitor.captured import MAX_LINE_BYTES, files, lines
 from sagewright.monitor.errors import MonitorError
 from sagewright.monitor.job import MonitorJob
@@ -25,7 +23,6 @@ INPUT, OUTPUT = "endpointInput", "endpointOutput"
 MAX_JSON_BYTES = 256 << 20
 """Bytes of a JSON document that is not in lines: it is parsed as a whole."""
 MAX_COLUMNS = 5000
-MAX_DEPTH = 20
 _MISSING = "_c{}"
 """Names of columns without a header."""
 Row = dict[str, Any]
@@ -64,9 +61,9 @@ class DatasetFormat:
 class CapturedRow:
     """One inference: its features and predictions by column, and its ground truth, None if it was not merged."""
 
-    inputs: list[tuple[str, Any]]
-    outputs: list[tuple[str, Any]]
-    truth: list[tuple[str, Any]] | None
+    inputs: Cells
+    outputs: Cells
+    truth: Cells | None
 
 
 def rows(job: MonitorJob, form: DatasetFormat) -> Iterator[Row]:
@@ -96,68 +93,18 @@ def captured_rows(place: str, record: Row) -> list[CapturedRow]:
     captured = record.get("captureData")
     if not isinstance(captured, dict):
         raise MonitorError(f"{place} has no captureData.")
-    inputs, outputs = (_cells(captured.get(name), place) for name in (INPUT, OUTPUT))
-    truth = _cells(record["groundTruthData"], place) if "groundTruthData" in record else None
-    count = max(len(inputs), len(outputs))
+    try:
+        inputs, outputs = ([] if captured.get(name) is None else rows_of(captured[name]) for name in (INPUT, OUTPUT))
+        count = max(len(inputs), len(outputs))
+        truth = ground_truth(record["groundTruthData"], count) if "groundTruthData" in record else None
+    except UnreadablePart as error:
+        raise MonitorError(f"{place} {error}") from None
     for cells, name in ((inputs, INPUT), (outputs, OUTPUT)):
         if cells and len(cells) != count:
             raise MonitorError(f"{place}: {name} has {len(cells)} rows, the other part has {count}.")
     return [
-        CapturedRow(
-            inputs[at] if inputs else [],
-            outputs[at] if outputs else [],
-            None if truth is None else truth[min(at, len(truth) - 1)] if truth else [],
-        )
+        CapturedRow(inputs[at] if inputs else [], outputs[at] if outputs else [], None if truth is None else truth[at])
         for at in range(count)
-    ]
-
-
-def text_of(part: Any, place: str) -> str:
-    """Returns captured data as text. Raises MonitorError."""
-    data = part.get("data") if isinstance(part, dict) else None
-    if not isinstance(data, str):
-        raise MonitorError(f"{place} has captured no data.")
-    if str(part.get("encoding", "")).upper() != "BASE64":
-        return data
-    try:
-        return base64.b64decode(data, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
-        raise MonitorError(f"{place} has captured data that are not text: its encoding is BASE64.") from None
-
-
-def flat(value: Any, prefix: str = "", depth: int = 0) -> Iterator[tuple[str, Any]]:
-    """Yields the scalars of a JSON value, named by their path."""
-    if depth > MAX_DEPTH:
-        yield prefix, str(value)[:100]
-        return
-    entries = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else None
-    if entries is None:
-        yield prefix or "0", value
-        return
-    for name, inner in entries:
-        yield from flat(inner, f"{prefix}.{name}" if prefix else str(name), depth + 1)
-
-
-def _cells(part: Any, place: str) -> list[list[tuple[str, Any]]]:
-    """Returns the rows of one captured part; columns of CSV are named by their positions."""
-    if part is None:
-        return []
-    text = text_of(part, place)
-    kind = str(part.get("observedContentType") or part.get("encoding") or "").lower()
-    if "json" in kind:
-        try:
-            found = (
-                [json.loads(line) for line in text.split("\n") if line.strip()]
-                if "lines" in kind
-                else [json.loads(text)]
-            )
-        except (ValueError, RecursionError):
-            raise MonitorError(f"{place}: the captured data are not valid JSON.") from None
-        return [list(flat(one)) for one in found]
-    return [
-        [(str(number), cell) for number, cell in enumerate(row)]
-        for row in csv.reader(io.StringIO(text, newline=""))
-        if row
     ]
 
 

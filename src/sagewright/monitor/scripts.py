@@ -14,7 +14,8 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
-from sagewright.monitor.datasets import INPUT, OUTPUT, Row, flat
+from sagewright.captured.parts import flat
+from sagewright.monitor.datasets import INPUT, OUTPUT, Row
 from sagewright.monitor.errors import MonitorError
 from sagewright.monitor.job import MonitorJob
 

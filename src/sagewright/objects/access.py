@@ -52,6 +52,10 @@ class ObjectStore(Protocol):
         """Returns the media type of an object, ANY_TYPE if it was put without one. Raises AwsError."""
         ...
 
+    def modified_ms(self, bucket: str, key: str) -> int:
+        """Returns when an object was put; another S3 knows the second. Raises AwsError: NoSuchBucket, NoSuchKey (or 404)."""
+        ...
+
     def write_bytes(self, bucket: str, key: str, data: bytes, content_type: str = ANY_TYPE) -> object:
         """Puts an object from memory; the return value depends on the store. Raises AwsError: NoSuchBucket, ServiceUnavailable."""
         ...

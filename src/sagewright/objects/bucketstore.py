@@ -117,6 +117,10 @@ class BucketStore:
         """See ObjectStore."""
         return str(self.contents.find(bucket, key).headers.get("ContentType", ANY_TYPE))
 
+    def modified_ms(self, bucket: str, key: str) -> int:
+        """See ObjectStore."""
+        return self.contents.find(bucket, key).modified_ms
+
     def write_bytes(self, bucket: str, key: str, data: bytes, content_type: str = ANY_TYPE) -> Version:
         """Puts an object from memory."""
         with self.blobs.take(io.BytesIO(data), checksums.by_default()) as blob:

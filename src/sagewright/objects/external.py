@@ -12,6 +12,7 @@ import botocore.config
 import botocore.session
 from botocore.exceptions import BotoCoreError, ClientError
 
+from sagewright.model.clock import to_ms
 from sagewright.model.errors import AwsError
 from sagewright.model.settings import Settings
 from sagewright.objects.access import ANY_TYPE, MOST_READ, Access, too_large
@@ -83,6 +84,10 @@ class ExternalStore:
     def content_type(self, bucket: str, key: str) -> str:
         with self._described():
             return str(self._client.head_object(Bucket=bucket, Key=key).get("ContentType", ANY_TYPE))
+
+    def modified_ms(self, bucket: str, key: str) -> int:
+        with self._described():
+            return int(to_ms(self._client.head_object(Bucket=bucket, Key=key)["LastModified"]))
 
     def write_bytes(self, bucket: str, key: str, data: bytes, content_type: str = ANY_TYPE) -> None:
         with self._described():

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import threading
 from collections.abc import AsyncIterator
 from functools import partial
 
 from sagewright.compute.sites import Site
+from sagewright.jumpstart.keys import content_bucket
+from sagewright.model.errors import AwsError
 from sagewright.model.settings import Settings
 from sagewright.objects.housekeeping import Chore, Housekeeper
 from sagewright.server.images import collect
@@ -16,6 +19,7 @@ from sagewright.server.peers import TELL_S, Peers
 from sagewright.services.aws.kms.imports import forget_expired
 from sagewright.services.aws.kms.rotation import rotate_due
 from sagewright.services.aws.kms.states import forget_deleted
+from sagewright.services.catalogue_bucket import publish
 from sagewright.services.context import Platform
 from sagewright.services.sagemaker.experiments import job_components
 from sagewright.services.sagemaker.lineage import lineage_following
@@ -37,6 +41,7 @@ LAYER_GRACE_S = 24 * 3600.0
 async def chores(platform: Platform, settings: Settings, peers: Peers) -> AsyncIterator[None]:
     """Starts the tasks, and ends them on exit."""
     collecting = asyncio.create_task(_collect(platform))
+    publishing = asyncio.create_task(asyncio.to_thread(_publish, platform)) if settings.objects else None
     sweeping = threading.Event()
     removing = Chore("removing deleted logs", SWEEP_S, partial(sweep, platform.store, sweeping.is_set))
     indexing = Chore("indexing properties", INDEX_S, partial(keep_up, platform, sweeping.is_set))
@@ -55,6 +60,8 @@ async def chores(platform: Platform, settings: Settings, peers: Peers) -> AsyncI
         yield
     finally:
         collecting.cancel()
+        if publishing is not None:
+            publishing.cancel()
         for keeper in keepers:
             await asyncio.to_thread(keeper.end)
         await asyncio.to_thread(peers.leave)
@@ -68,6 +75,17 @@ async def _collect(platform: Platform) -> None:
         for chore in (forget_deleted, forget_expired, rotate_due):
             await asyncio.to_thread(chore, platform.store)
         await asyncio.sleep(COLLECT_S)
+
+
+def _publish(platform: Platform) -> None:
+    """Writes JumpStart's catalogue to another S3: clients reach that one, so no request shows that it is about to be read."""
+    try:
+        publish(platform.objects, platform.settings.region)
+    except AwsError as error:
+        bucket = content_bucket(platform.settings.region)
+        logging.warning(
+            "JumpStart's catalogue could not be written to the bucket %s: %s: %s", bucket, error.code, error.message
+        )
 
 
 def warm(site: Site) -> None:

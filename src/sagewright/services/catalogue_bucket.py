@@ -12,6 +12,7 @@ from typing import Any
 from sagewright.jumpstart import keys, published
 from sagewright.jumpstart.entries import CatalogueEntry
 from sagewright.model.errors import AwsError
+from sagewright.objects.access import ObjectStore
 from sagewright.services.context import Context
 
 _current: set[tuple[int, str, str]] = set()
@@ -26,50 +27,58 @@ def prepare(context: Context, operation: str, request: dict[str, Any]) -> None:
     bucket, source = request.get("Bucket"), request.get("CopySource")
     if context.principal.anonymous:
         return
+    objects = context.platform.objects
     if isinstance(bucket, str) and keys.is_content_bucket(bucket):
         if operation in _READ:
-            provide(context, bucket, request["Key"])
+            provide(objects, bucket, request["Key"])
         elif operation in _LISTED:
-            provide_all(context, bucket, request.get("Prefix") or "")
+            provide_all(objects, bucket, request.get("Prefix") or "")
         elif operation == "HeadBucket":
-            context.platform.objects.make_bucket(bucket)
+            objects.make_bucket(bucket)
         else:
             _forget(bucket)
     if isinstance(source, str):
         name, _, key = source.lstrip("/").partition("/")
         if keys.is_content_bucket(name):
-            provide(context, name, key)
+            provide(objects, name, key)
 
 
-def provide(context: Context, bucket: str, key: str) -> None:
-    """Makes the bucket, and in it the object that the catalogue has under `key`, if any."""
-    store = context.platform.objects
-    mark = (id(store), bucket, key)
+def provide(objects: ObjectStore, bucket: str, key: str) -> None:
+    """Makes the bucket, and in it the object that the catalogue has under `key`, if any. Raises AwsError."""
+    mark = (id(objects), bucket, key)
     if mark in _current:
         return
-    store.make_bucket(bucket)
+    objects.make_bucket(bucket)
     body = published.body(key, bucket.rpartition("-prod-")[2])
     if body is None:
         return
-    if not _same(context, bucket, key, body):
-        store.write_bytes(bucket, key, body, _media_type(key))
+    if not _same(objects, bucket, key, body):
+        objects.write_bytes(bucket, key, body, _media_type(key))
     _current.add(mark)
 
 
-def provide_all(context: Context, bucket: str, prefix: str = "") -> None:
+def provide_all(objects: ObjectStore, bucket: str, prefix: str = "") -> None:
     """Makes the bucket, and writes every object of the catalogue under the prefix."""
-    context.platform.objects.make_bucket(bucket)
+    objects.make_bucket(bucket)
     for key in published.all_keys():
         if key.startswith(prefix):
-            provide(context, bucket, key)
+            provide(objects, bucket, key)
 
 
-def provide_model(context: Context, entry: CatalogueEntry, region: str) -> None:
+def publish(objects: ObjectStore, region: str) -> None:
+    """Writes the whole catalogue unless the bucket already holds this release's. Raises AwsError."""
+    bucket, said = keys.content_bucket(region), published.digest(region).encode()
+    if not _same(objects, bucket, keys.DIGEST, said):
+        provide_all(objects, bucket)
+        objects.write_bytes(bucket, keys.DIGEST, said, "text/plain")
+
+
+def provide_model(objects: ObjectStore, entry: CatalogueEntry, region: str) -> None:
     """Writes a model's files, and the scripts that train and serve it."""
     scripts, model = (keys.content_bucket(region, gated=gated) for gated in (False, entry.gated))
     prefix = keys.model_prefix(entry.id, entry.version)
     for key in published.model_keys(entry):
-        provide(context, model if key.startswith(prefix) else scripts, key)
+        provide(objects, model if key.startswith(prefix) else scripts, key)
 
 
 def _forget(bucket: str) -> None:
@@ -77,9 +86,9 @@ def _forget(bucket: str) -> None:
     _current.difference_update([mark for mark in tuple(_current) if mark[1] == bucket])
 
 
-def _same(context: Context, bucket: str, key: str, body: bytes) -> bool:
+def _same(objects: ObjectStore, bucket: str, key: str, body: bytes) -> bool:
     try:
-        there = context.platform.objects.read_bytes(bucket, key, _MOST)
+        there = objects.read_bytes(bucket, key, _MOST)
     except AwsError as error:
         if error.status >= 500:
             raise

@@ -1,18 +1,23 @@
 from __future__ import annotations
 
+import itertools
 import json
 import threading
 from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from sagewright.algorithms.firstparty import artefact as files
+from sagewright.algorithms.linear_learner.model import LinearModel
 from sagewright.clarify.errors import CustomerError
 from sagewright.clarify.online import explainer as online
 from sagewright.clarify.online import sessions
 from sagewright.clarify.online.explainer import OnlineExplainer
 from sagewright.clarify.online.sessions import OpenExplanations, ScoreRequest
-from sagewright.clarify.online.settings import CONFIGURATION, ExplainerSettings
+from sagewright.clarify.online.settings import CONFIGURATION, EXPLAINED_IMAGE, ExplainerSettings
 
 CSV = "text/csv"
 
@@ -147,3 +152,37 @@ def test_explanations_end_with_their_time(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(online, "LIMIT_S", -1.0)
     with pytest.raises(CustomerError, match="could not be explained within -1 s"):
         answered(explainer(), "1,2,3\n")
+
+
+def test_exact_values_end_with_their_time_between_two_rows_of_the_baseline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = LinearModel("binary_classifier", np.ones((3, 1)), np.zeros(1))
+    files.write(tmp_path, model.encode())
+    baseline = "".join(f"{place},0,0\n" for place in range(80))
+    given = {"ShapConfig": {"ShapBaselineConfig": {"ShapBaseline": baseline}}}
+    environment = {CONFIGURATION: json.dumps(given), EXPLAINED_IMAGE: "linear-learner:1"}
+    made = OnlineExplainer(ExplainerSettings.read(environment), tmp_path)
+    answer = b"0.6456563\n"
+    clock = itertools.count()
+    monkeypatch.setattr(online, "time", SimpleNamespace(monotonic=lambda: next(clock)))  # each look takes a second
+    with pytest.raises(CustomerError, match="could not be explained within 60 s"):
+        made.explain(b"0.1,0.2,0.3\n", (CSV, CSV, CSV), answer, None, lambda some, media: answer)
+
+
+def test_what_a_session_waits_for_ends_with_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sessions, "PATIENCE_S", 0.05)
+    monkeypatch.setattr(sessions, "MOST_SESSIONS", 1)
+    released, opened = threading.Event(), OpenExplanations()
+
+    def slow(ask: Callable[[bytes, str], bytes]) -> bytes:
+        released.wait(10)
+        return b""
+
+    with pytest.raises(CustomerError, match=r"takes more than 0\.05 s"):
+        opened.begin(slow)
+    released.set()
+    for thread in threading.enumerate():
+        if thread.name == "explanation":
+            thread.join(5)
+    assert isinstance(opened.begin(lambda ask: ask(b"x", CSV)), ScoreRequest)

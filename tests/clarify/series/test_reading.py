@@ -110,6 +110,8 @@ def test_order_without_dates_and_constant_covariates() -> None:
         (columns() | {"y": [None] * 4}, settings_of("columns"), "The time series of item '1' has no values"),
         (columns() | {"id": [[1]] * 4}, settings_of("columns"), "The item id [1] is neither a text nor a number"),
         (columns(), settings_of("columns", "{}["), "'item_id' is not a valid JMESPath expression"),
+        ([{"id": 1, "time": [1, 2], "y": [1, 2]}], SeriesSettings("[*].y", "[*].id", "[*].time", dataset_format="item_records"),
+         "A time series of item '1' has lists as values: [1, 2]"),
         ({}, settings_of("item_records"), "The dataset is no list of item_records"),
         ({"id": [1] * 10_001, "time": [*range(10_001)], "y": [1] * 10_001},
          SeriesSettings("y", "id", "time", dataset_format="columns"),

@@ -69,3 +69,9 @@ def test_clusters_of_given_number_and_missing_cells() -> None:
         computed_baseline(table, 61, seed=None)
     with pytest.raises(CustomerError, match="no rows"):
         computed_baseline(table.head(0), None, seed=None)
+
+
+def test_the_number_of_clusters_is_bounded() -> None:
+    rows = pd.DataFrame({"a": np.arange(3000)})
+    with pytest.raises(CustomerError, match="at most 1000, and it is 1001"):
+        computed_baseline(rows, 1001, 0)

@@ -71,6 +71,15 @@ def test_thousands_of_players_are_solved_by_iterations() -> None:
     assert (missed <= 1.96 * found.errors[:, 0]).mean() > 0.85
 
 
+@pytest.mark.parametrize("budget", [1, 2, 3, 4, 5, 19])
+def test_few_samples_of_many_players_give_values_that_add_up(budget: int) -> None:
+    game = Polynomial(1600, seed=5, terms=1)
+    found = shapley_of_game(game, 1600, budget, seed=0)
+    assert found.values[:, 0].sum() == pytest.approx(float(found.total[0] - found.empty[0]))
+    assert found.errors is not None
+    assert bool(np.isnan(found.errors).all()) is (budget < 4)
+
+
 def test_dummies_and_symmetric_players() -> None:
     def game(masks: np.ndarray) -> np.ndarray:
         return (masks[:, 0] * masks[:, 1] + 2.0 * masks[:, 2])[:, None]

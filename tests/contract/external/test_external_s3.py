@@ -10,6 +10,7 @@ import urllib.request
 import zlib
 from base64 import b64encode
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -249,3 +250,15 @@ def test_sdk_jobs_with_their_data_there(external: RunningServer, s3: Any, weed: 
     bucket, _, key = job["ModelArtifacts"]["S3ModelArtifacts"].removeprefix("s3://").partition("/")
     for one in (s3, weed.client()):
         assert key in {item["Key"] for item in one.list_objects_v2(Bucket=bucket)["Contents"]}
+
+
+def test_the_catalogue_of_models_is_written_there(external: RunningServer, weed: SeaweedFS) -> None:
+    bucket, digest = "jumpstart-cache-prod-us-east-1", "sagewright-catalogue.sha256"
+    deadline = time.monotonic() + 120
+    while True:
+        with suppress(ClientError):
+            weed.client().head_object(Bucket=bucket, Key=digest)
+            break
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+    assert external.boto("s3").get_object(Bucket=bucket, Key="models_manifest.json")["Body"].read().startswith(b"[{")

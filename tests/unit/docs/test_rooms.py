@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[3]
 SOURCES = ROOT / "src/sagewright"
 ROOMS = {path.parent.name for path in SOURCES.glob("*/__init__.py")}
-IN_JOBS = {"toolkit", "algorithms", "serving", "clarify", "monitor"}
+IN_JOBS = {"toolkit", "algorithms", "serving", "captured", "clarify", "monitor"}
 MAY_IMPORT: dict[str, set[str]] = {
     "agent": {"runtimes", "sandbox", "jobfiles", "upstream", "model"} | IN_JOBS,
     "sandbox": {"jobfiles", "model"},
@@ -25,8 +25,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "toolkit": {"algorithms", "serving"},
     "algorithms": {"toolkit", "serving"},
     "serving": set(),
-    "clarify": {"toolkit", "algorithms", "serving"},
-    "monitor": set(),
+    "captured": set(),
+    "clarify": {"toolkit", "algorithms", "serving", "captured"},
+    "monitor": {"captured"},
 }
 """The rooms beside the layers, and two among them."""
 

@@ -64,8 +64,8 @@ def _analyse_table(job: ClarifyJob, config: AnalysisConfig) -> tuple[Section, Lo
     dataset = _load(job, config)
     analysis: Section = {"version": VERSION}
     with _model(config, job) as model:
-        if model is not None and len(job.hosts) > 1:
-            _share_endpoint(job, model)
+        if model is not None:
+            shares.share_endpoint(job, model)
         if config.post_training and job.is_leader:
             analysis["post_training_bias_metrics"] = _post_training(config, dataset, model)
         if config.pre_training and job.is_leader:
@@ -103,15 +103,6 @@ def _model(config: AnalysisConfig, job: ClarifyJob) -> Iterator[AnalysedModel | 
         return
     with AnalysedModel(config, job.arn) as model:
         yield model
-
-
-def _share_endpoint(job: ClarifyJob, model: AnalysedModel) -> None:
-    """Has the leader start the endpoint for all hosts."""
-    if job.is_leader:
-        model.start()
-    name = shares.agree(job, model.endpoint_name)
-    if not job.is_leader:
-        model.use(name)
 
 
 def _post_training(config: AnalysisConfig, dataset: Dataset, model: AnalysedModel | None) -> Section:

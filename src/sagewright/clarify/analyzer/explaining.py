@@ -37,8 +37,8 @@ def explain_table(
     texts = bool(config.methods.get("shap", {}).get("text_config"))
     artefact = model.artefact() if _may_evaluate(config) and not texts else None
     if texts:
-        if job.is_leader:
-            explanations["kernel_shap"], local = explain_texts(job, config, dataset, model)
+        section, local = explain_texts(job, config, dataset, model)
+        explanations |= {"kernel_shap": section} if section else {}
     elif "shap" in config.methods:
         settings = shap_settings(config, dataset)
         found, baseline = _shap(job, config, dataset, model.scores, artefact)
@@ -75,15 +75,10 @@ def _shap(
     found = explain(model, own, baseline, settings, artefact) if len(own) else None
     if settings.save_local_shap_values and found is not None:
         headers = config.predictor.label_headers if config.predictor else ()
-        output.write_local(found, headers, job.output, _part(job))
+        output.write_local(found, headers, job.output, shares.part(job))
     if len(job.hosts) == 1:
         return found, baseline
     return _together(job, found), baseline
-
-
-def _part(job: ClarifyJob) -> int | None:
-    """Returns the number of this host's part of out.csv, None if one host writes it whole."""
-    return job.hosts.index(job.current_host) if len(job.hosts) > 1 else None
 
 
 def _together(job: ClarifyJob, found: Attributions | None) -> Attributions | None:

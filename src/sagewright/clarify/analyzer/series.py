@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import logging
 from collections.abc import Iterator, Sequence
@@ -11,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from sagewright.clarify.analyzer import shares
 from sagewright.clarify.analyzer.job import ClarifyJob
 from sagewright.clarify.analyzer.model import AnalysedModel
 from sagewright.clarify.configuration.analysis import AnalysisConfig
@@ -33,10 +35,8 @@ JSON = "application/json"
 
 
 def analyse_series(job: ClarifyJob, config: AnalysisConfig) -> Section:
-    """Explains the time series of the data set. One host explains all. Raises ClarifyError."""
+    """Explains this host's time series of the data set. Returns {} on hosts that do not lead. Raises ClarifyError."""
     settings = _method(config)
-    if not job.is_leader:
-        return {}
     check_settings(settings)
     baseline = SeriesBaseline.parse(_baseline(settings.baseline))
     series = _series_settings(config)
@@ -44,12 +44,22 @@ def analyse_series(job: ClarifyJob, config: AnalysisConfig) -> Section:
     table = None if config.dataset_type == JSON else read_csv(paths, config.headers)
     if table is not None:
         series = _by_name(series, table)
+
+    def items() -> Iterator[SeriesItem]:
+        return items_of_table(table, series) if table is not None else _items(paths, series)
+
+    own = shares.share(job, sum(1 for _ in items()) if len(job.hosts) > 1 else 0)
     with AnalysedModel(config, job.arn) as model:
+        shares.share_endpoint(job, model)
         client = EndpointClient(model.serve(), model.predictor, JSON, JSON)
-        items = items_of_table(table, series) if table is not None else _items(paths, series)
-        found = explain(forecaster(client.invoke, model.predictor), items, baseline, settings)
-        path = write_local(found, names_of(series), settings, job.output)
-    logging.info("Wrote local explanations to: %s", path)
+        mine = items() if len(job.hosts) == 1 else itertools.islice(items(), own.start, own.stop)
+        if len(own) or job.is_leader:
+            found = explain(forecaster(client.invoke, model.predictor), mine, baseline, settings)
+            path = write_local(found, names_of(series), settings, job.output, shares.part(job))
+            logging.info("Wrote local explanations to: %s", path)
+        shares.collect_documents(job, {})  # the endpoint stays until all hosts are ready
+    if not job.is_leader:
+        return {}
     return {"version": "1.0", "explanations": {"asymmetric_shapley_value": section(settings, job.output_uri)}}
 
 

@@ -56,11 +56,7 @@ def shap_settings(config: AnalysisConfig, dataset: Dataset | None) -> ShapSettin
     given = dict(config.methods["shap"])
     text, image = given.pop("text_config", None), given.pop("image_config", None)
     explained = given.pop("features_to_explain", None) or ()
-    if explained and dataset is not None:
-        inputs = dataset.inputs
-        names = [_feature(inputs, dataset, column) for column in explained]
-    else:
-        names = []
+    names = [] if dataset is None else [_feature(dataset, column) for column in explained]
     explainer = given.pop("_explainer", "")
     return ShapSettings(
         **given,
@@ -79,12 +75,12 @@ def _upper(image: dict[str, Any]) -> dict[str, Any]:
 def pdp_settings(config: AnalysisConfig, dataset: Dataset) -> PdpSettings:
     """Settings of the method `pdp`. Raises CustomerError."""
     given = config.methods["pdp"]
-    names = [_feature(dataset.inputs, dataset, column) for column in given.get("features") or ()]
+    names = [_feature(dataset, column) for column in given.get("features") or ()]
     more = {name: given[name] for name in ("top_k_features", "grid_resolution") if name in given}
     return PdpSettings(features=tuple(names), **more)
 
 
-def _feature(_inputs: Any, dataset: Dataset, column: int | str) -> str:
+def _feature(dataset: Dataset, column: int | str) -> str:
     name = dataset.column(column, "features")
     if name not in dataset.features:
         raise CustomerError(f"Feature names not found. '{name}' is no feature of the model.")

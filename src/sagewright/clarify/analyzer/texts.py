@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 
 import pandas as pd
 
+from sagewright.clarify.analyzer import shares
 from sagewright.clarify.analyzer.baseline import find_baseline
 from sagewright.clarify.analyzer.job import ClarifyJob
 from sagewright.clarify.analyzer.model import AnalysedModel
@@ -26,27 +28,36 @@ from sagewright.clarify.texts.summary import TextSummary
 def explain_texts(
     job: ClarifyJob, config: AnalysisConfig, dataset: Dataset, model: AnalysedModel
 ) -> tuple[Section, LocalValues]:
-    """Returns the section `kernel_shap` and notes for the report, and writes out.jsonl. One host explains all texts. Raises
-    CustomerError."""
+    """Explains this host's rows and writes its out.jsonl. Returns the section `kernel_shap`, {} on hosts that do not lead, and
+    notes for the report. Raises ClarifyError."""
     settings = shap_settings(config, dataset)
     assert settings.text is not None  # the caller checks it
-    if len(job.hosts) > 1:
-        logging.info("Texts are explained by one host; the others have nothing to do.")
     inputs = dataset.inputs
     texts = free_text_columns(inputs)
     baseline = _baseline(config, inputs, texts, settings)
     summary = TextSummary(settings.agg_method, settings.features_to_explain)
     joined = dataset.table[dataset.joinsource].tolist() if dataset.joinsource else None
-    with LocalTexts(job.output) as local:
-        for row, found in enumerate(explain(model.scores, inputs, texts, baseline, settings)):
-            summary.add(found)
-            if settings.save_local_shap_values:
-                local.write(record(found, settings.features_to_explain, joined[row] if joined else None))
+    own = shares.share(job, len(inputs))
+    rows = inputs.iloc[own.start : own.stop]
+    local = (
+        LocalTexts(job.output, shares.part(job))
+        if settings.save_local_shap_values and (len(own) or job.is_leader)
+        else None
+    )
+    with local or contextlib.nullcontext():
+        found = explain(model.scores, rows, texts, baseline, settings) if len(own) or job.is_leader else iter(())
+        for row, one in zip(own, found, strict=True):
+            summary.add(one)
+            if local is not None:
+                local.write(record(one, settings.features_to_explain, joined[row] if joined else None))
+    if local is not None:
+        logging.info("Wrote %d local explanations to: %s", len(own), local.path)
+    collected = shares.collect_documents(job, summary.document())
+    if not job.is_leader:
+        return {}, LocalValues()
+    for document in collected[1:]:
+        summary.merge(document)
     output.write_baseline(baseline, job.output)
-    if settings.save_local_shap_values:
-        logging.info("Wrote %d local explanations to: %s", len(inputs), local.path)
-    else:
-        local.path.unlink()
     logging.info("Shap analysis finished.")
     section = summary.kernel_shap(model.predictor.label_headers, settings.text.max_top_tokens)
     return section, LocalValues(notes=summary.notes())

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,8 @@ from numpy.typing import NDArray
 from sagewright.clarify.errors import CustomerError
 from sagewright.clarify.tables import Array
 
+Check: TypeAlias = Callable[[], None]
+"""Called between parts of a computation, each of which takes a fraction of a second; raises where its time is over."""
 _REPOSITORY = re.compile(r"(?:^|/)(sagemaker-xgboost|xgboost|linear-learner)(?:[:@]|$)")
 
 
@@ -26,13 +29,17 @@ class ExactValues:
     predictions: Array
 
 
+def unlimited() -> None:
+    """The check of a computation whose time is not limited."""
+
+
 class ExactExplainer(Protocol):
     """Explains rows against the baseline that it was prepared with. `expected`: (outputs,)."""
 
     @property
     def expected(self) -> Array: ...
 
-    def explain(self, rows: pd.DataFrame) -> ExactValues: ...
+    def explain(self, rows: pd.DataFrame, check: Check = ...) -> ExactValues: ...
 
 
 class ModelArtefact(Protocol):
@@ -51,6 +58,13 @@ class ModelArtefact(Protocol):
         Raises Unfit as `score` does.
         """
         ...
+
+
+def same_scores(own: Array, answered: Array) -> bool:
+    """True if the model's answers are an artefact's scores, rounding apart."""
+    return own.shape == answered.shape and np.allclose(
+        own, answered, rtol=1e-4, atol=1e-5 * float(np.abs(own).max(initial=0.0))
+    )
 
 
 class Unfit(CustomerError):

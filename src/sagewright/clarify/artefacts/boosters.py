@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sagewright.clarify.artefacts.artefact import ExactExplainer, ExactValues, Unfit, single_precision
+from sagewright.clarify.artefacts.artefact import Check, ExactExplainer, ExactValues, Unfit, single_precision, unlimited
 from sagewright.clarify.artefacts.forest import Forest, Paths
 from sagewright.clarify.artefacts.leaf_tables import LeafTables
 from sagewright.clarify.artefacts.linear import LinearExplainer
@@ -159,7 +159,7 @@ class ForestExplainer:
         )
         return cls(explainer, expected, len(columns))
 
-    def explain(self, rows: pd.DataFrame) -> ExactValues:
+    def explain(self, rows: pd.DataFrame, check: Check = unlimited) -> ExactValues:
         """Raises Unfit for rows that the endpoint would refuse."""
-        values = self._explainer.explain(np.ascontiguousarray(single_precision(rows, self._columns).T))
+        values = self._explainer.explain(np.ascontiguousarray(single_precision(rows, self._columns).T), check)
         return ExactValues(values, self.expected + values.sum(axis=1))

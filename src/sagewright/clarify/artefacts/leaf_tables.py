@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sagewright.clarify.artefacts.artefact import Check, unlimited
 from sagewright.clarify.artefacts.forest import Forest, Integers, Level, Paths
 from sagewright.clarify.artefacts.treeshap import Columns, mask_type, masks_of, shares
 from sagewright.clarify.tables import Array
@@ -110,11 +111,12 @@ class LeafTables:
             cls(forest, paths, baseline, outputs) if len(leaves) <= LEAF_BITS + 1 and numbers <= MOST_NUMBERS else None
         )
 
-    def explain(self, columns: Columns) -> Array:
+    def explain(self, columns: Columns, check: Check = unlimited) -> Array:
         rows = columns.shape[1]
         result = np.zeros((self.features * self.outputs, rows))
         step = max(1, CELLS // max(len(self.starts), 1))
         for start in range(0, rows if len(self.starts) else 0, step):
+            check()
             states = self.states.of(columns[:, start : start + step])
             values = self.table.take(self.starts[:, None] + states[self.entry_blocks])
             result[self.targets, start : start + step] = np.add.reduceat(values, self.firsts, axis=0)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from sagewright.clarify.artefacts import logistic
-from sagewright.clarify.artefacts.artefact import ExactExplainer, ExactValues, Unfit, single_precision
+from sagewright.clarify.artefacts.artefact import Check, ExactExplainer, ExactValues, Unfit, single_precision, unlimited
 from sagewright.clarify.tables import Array
 
 
@@ -28,7 +28,8 @@ class LinearExplainer:
         result: Array = self.constant + self.baseline.mean(axis=0) @ self.weights
         return result
 
-    def explain(self, rows: pd.DataFrame) -> ExactValues:
+    def explain(self, rows: pd.DataFrame, check: Check = unlimited) -> ExactValues:
+        check()
         cells = single_precision(rows, len(self.weights)).astype(np.float64)
         cells = np.where(np.isnan(cells), self.missing, cells)
         values = (cells - self.baseline.mean(axis=0))[:, :, None] * self.weights

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from sagewright.clarify.artefacts.artefact import ExactValues, Unfit, single_precision
+from sagewright.clarify.artefacts.artefact import Check, ExactValues, Unfit, single_precision, unlimited
 from sagewright.clarify.tables import Array
 
 PRECISION = 24.0
@@ -24,7 +24,7 @@ MOST_REACH = 300.0
 """Weighted sums up to which there is a series; more would need more terms."""
 MOST_FEATURES = 64
 """Features up to which this is cheaper than evaluating coalitions."""
-ROWS = 512
+ROWS = 256
 
 
 @dataclass(frozen=True)
@@ -54,17 +54,17 @@ class LogisticExplainer:
     def expected(self) -> Array:
         return _logistic(self.baseline @ self.weights + self.constant).mean(keepdims=True)
 
-    def explain(self, rows: pd.DataFrame) -> ExactValues:
-        """Raises Unfit for rows whose weighted sums are beyond MOST_REACH."""
+    def explain(self, rows: pd.DataFrame, check: Check = unlimited) -> ExactValues:
+        """Raises Unfit for rows whose weighted sums are beyond MOST_REACH, and what `check` raises."""
         cells = single_precision(rows, len(self.weights)).astype(np.float64)
         values = np.zeros(cells.shape)
         for other in self.baseline:
             steps = (cells - other) * self.weights
             start = float(other @ self.weights + self.constant)
-            farthest = float(np.abs(steps).sum(axis=1).max(initial=0.0)) + abs(start)
+            farthest = float(_reaches(steps, start).max(initial=abs(start)))
             if not farthest <= MOST_REACH:
                 raise Unfit(f"the weighted sums reach {farthest:g}, beyond {MOST_REACH:g}")
-            values += _values(steps, start) / len(self.baseline)
+            values += _values(steps, start, check) / len(self.baseline)
         predictions = _logistic(cells @ self.weights + self.constant)
         return ExactValues(values[:, :, None], predictions[:, None])
 
@@ -74,7 +74,14 @@ def _logistic(scores: Array) -> Array:
     return result
 
 
-def _values(steps: Array, start: float) -> Array:
+def _reaches(steps: Array, start: float) -> Array:
+    """Returns for each row how far from 0 the sum of a coalition can be."""
+    highest, lowest = start + np.maximum(steps, 0).sum(axis=1), start + np.minimum(steps, 0).sum(axis=1)
+    result: Array = np.maximum(np.abs(highest), np.abs(lowest))
+    return result
+
+
+def _values(steps: Array, start: float, check: Check) -> Array:
     """Returns (rows, players). `steps` (rows, players): what a player adds to the sum; `start`: the sum of the empty coalition.
 
     A node t and its mirror 1 - t are one computation: the factors at 1 - t are the conjugates of those at t, turned.
@@ -84,20 +91,23 @@ def _values(steps: Array, start: float) -> Array:
     nodes, shares = np.polynomial.legendre.leggauss(2 * (players // 4 + 1))
     lower = nodes < 0
     result = np.zeros_like(steps)
-    order = np.argsort(np.abs(steps).sum(axis=1), kind="stable")  # rows of similar reach share a series
+    reaches = _reaches(steps, start)
+    order = np.argsort(reaches, kind="stable")  # rows of similar reach share a series
     for at in range(0, len(order), ROWS):
-        some = steps[order[at : at + ROWS]]
-        ends = start + some.sum(axis=1, keepdims=True)
-        series = Series.expand(float(np.abs(some).sum(axis=1).max()) + abs(start))
+        some = np.ascontiguousarray(steps[order[at : at + ROWS]].T)
+        ends = start + some.sum(axis=0)
+        series = Series.expand(float(reaches[order[at : at + ROWS]].max()))
         total = np.zeros(some.shape)
         for frequency, weight in zip(series.frequencies, series.weights, strict=True):
+            check()
             turns = np.exp(1j * frequency * some) - 1
+            real, squares = np.ascontiguousarray(turns.real), turns.real**2 + turns.imag**2
             sine, cosine = np.sin(frequency * start), np.cos(frequency * start)
-            of_real, of_imaginary = sine - np.sin(frequency * ends), cosine + np.cos(frequency * ends)
+            edges = (sine - np.sin(frequency * ends)) - 1j * (cosine + np.cos(frequency * ends))
             for time, share in zip((nodes[lower] + 1) / 2, shares[lower] / 2, strict=True):
-                factors = 1 + time * turns
-                others = turns * np.prod(factors, axis=1, keepdims=True) * factors.conj()
-                others /= factors.real**2 + factors.imag**2
-                total += weight * share * (of_real * others.real + of_imaginary * others.imag)
-        result[order[at : at + ROWS]] = total
+                product = weight * share * edges * np.prod(1 + time * turns, axis=0)
+                # The real part of product * turns / (1 + time * turns), without arrays of complex numbers.
+                above = product.real * real - product.imag * turns.imag + (time * product.real) * squares
+                total += above / (1 + (2 * time) * real + time**2 * squares)
+        result[order[at : at + ROWS]] = total.T
     return result

@@ -21,6 +21,7 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from sagewright.clarify.artefacts.artefact import Check, unlimited
 from sagewright.clarify.artefacts.forest import Forest, Integers, Paths
 from sagewright.clarify.tables import Array
 
@@ -32,7 +33,7 @@ CELLS = 1_000_000
 
 
 class TreeExplainer(Protocol):
-    def explain(self, columns: Columns) -> Array:
+    def explain(self, columns: Columns, check: Check = unlimited) -> Array:
         """Returns (rows, features, outputs) for `columns` (features, rows)."""
         ...
 
@@ -102,7 +103,7 @@ class LeafByLeaf:
         self.inside, self.outside = shares(int(paths.counts.max(initial=0)))
         self.scale = forest.values[self.leaves] / baseline.shape[1]
 
-    def explain(self, columns: Columns) -> Array:
+    def explain(self, columns: Columns, check: Check = unlimited) -> Array:
         rows = columns.shape[1]
         total = np.zeros((rows, self.features * self.outputs))
         step = max(1, 4 * CELLS // max(len(self.forest.left), 1))
@@ -110,6 +111,7 @@ class LeafByLeaf:
             part = columns[:, start : start + step]
             masks = masks_of(self.forest, self.paths, part)[self.leaves] & self.full[:, None]
             for others in self.others:
+                check()
                 self._add(total[start : start + step], masks, others)
         return total.reshape(rows, self.features, self.outputs)
 
@@ -118,21 +120,26 @@ class LeafByLeaf:
         some = masks if len(others.leaves) == len(masks) else masks[others.leaves]
         reached = (some | others.masks[:, None]) == self.full[others.leaves][:, None]
         reached &= some != others.masks[:, None]
-        place, row = np.nonzero(reached)
-        own, theirs, leaf = some[place, row], others.masks[place], others.leaves[place]
+        flat = np.flatnonzero(reached)  # much faster than two coordinates
+        place, row = np.divmod(flat, reached.shape[1])
+        own, theirs, leaf = some.ravel()[flat], others.masks[place], others.leaves[place]
         only_own, only_theirs = own & ~theirs, theirs & ~own
         a, b = np.bitwise_count(only_own), np.bitwise_count(only_theirs)
         value = self.scale[leaf] * others.counts[place]
         gain, loss = value * self.inside[a, b], value * self.outside[a, b]
-        node = self.leaves[leaf]
-        targets = total.shape[1]
-        for bit in range(self.paths.features.shape[1]):
-            given = np.where(only_own >> bit & 1, gain, np.where(only_theirs >> bit & 1, loss, 0.0))
-            found = np.flatnonzero(given)
-            if not len(found):
-                continue
-            target = self.paths.features[node[found], bit] * self.outputs + self.forest.outputs[node[found]]
-            total += np.bincount(row[found] * targets + target, given[found], total.size).reshape(total.shape)
+        node, targets = self.leaves[leaf], total.shape[1]
+        start, output = row * targets, self.forest.outputs[node]
+        left = only_own | only_theirs
+        while len(left):  # the lowest feature of each leaf, then the next
+            lowest = left & -left
+            bits = np.bitwise_count(lowest - 1)
+            given = np.where(only_own & lowest, gain, loss)
+            target = self.paths.features[node, bits] * self.outputs + output
+            total += np.bincount(start + target, given, total.size).reshape(total.shape)
+            left ^= lowest
+            more = np.flatnonzero(left)
+            left, only_own, gain, loss = left[more], only_own[more], gain[more], loss[more]
+            node, start, output = node[more], start[more], output[more]
 
 
 def margins(forest: Forest, columns: Columns, outputs: int) -> Array:

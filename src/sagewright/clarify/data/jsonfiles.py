@@ -27,15 +27,13 @@ def read_json_lines(paths: Sequence[Path], headers: Sequence[str], expressions: 
     """Reads files of one record a line. The columns: features, label, predicted label. Raises CustomerError."""
     found = _compiled(expressions)
     rows = []
-    for path in paths:
-        for number, line in _lines(path):
-            record = _parsed(line, f"Line {number} of {path.name}")
-            features = found["features"].search(record)
-            if not isinstance(features, list):
-                raise CustomerError(
-                    f"Data must contain features. '{expressions.features}' finds no list in line {number} of {path.name}."
-                )
-            rows.append([*features, *(found[name].search(record) for name in found if name != "features")])
+    for place, record in json_lines(paths):
+        features = found["features"].search(record)
+        if not isinstance(features, list):
+            raise CustomerError(
+                f"Data must contain features. '{expressions.features}' finds no list in {place.lower()}."
+            )
+        rows.append([*features, *(found[name].search(record) for name in found if name != "features")])
     return _table(rows, headers, expressions)
 
 
@@ -99,11 +97,14 @@ def _compiled(expressions: RecordExpressions) -> Mapping[str, Any]:
     return {name: compile_expression(text, name) for name, text in expressions._asdict().items() if text}
 
 
-def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    with path.open("rb") as stream:
-        for number, line in enumerate(stream, start=1):
-            if line.strip():
-                yield number, line
+def json_lines(paths: Sequence[Path]) -> Iterator[tuple[str, Any]]:
+    """Yields the values of files of JSON Lines with their places. Raises CustomerError."""
+    for path in paths:
+        with path.open("rb") as stream:
+            for number, line in enumerate(stream, start=1):
+                if line.strip():
+                    place = f"Line {number} of {path.name}"
+                    yield place, _parsed(line, place)
 
 
 def _parsed(text: bytes, place: str) -> Any:

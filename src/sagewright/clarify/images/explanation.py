@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,7 @@ class PictureResult:
 class PictureExplainer:
     """Explains pictures below `folder` and writes the results into `output`. `baseline`: a mask, BLURRED, or None for noise.
 
-    `labels`: names of outputs or classes.
+    `labels`: names of outputs or classes. `share`: positions of this host's pictures among so many.
     """
 
     settings: ShapSettings
@@ -52,6 +52,7 @@ class PictureExplainer:
     folder: Path
     output: Path
     baseline: Pixels | str | None = None
+    share: Callable[[int], range] = range
     calls: int = field(default=0, init=False)
 
     def __post_init__(self) -> None:
@@ -138,8 +139,10 @@ class PictureExplainer:
         if wanted:
             chosen = [(stem, path) for stem, path in chosen if path.name in wanted or path.stem in wanted]
         self.output.mkdir(parents=True, exist_ok=True)
-        for number, (stem, path) in enumerate(chosen[debug.get("sample_from") or 0 : debug.get("sample_to")], 1):
-            logging.info("Explaining picture %d of %d: %s", number, len(chosen), path.name)
+        chosen = chosen[debug.get("sample_from") or 0 : debug.get("sample_to")]
+        for place in self.share(len(chosen)):
+            stem, path = chosen[place]
+            logging.info("Explaining picture %d of %d: %s", place + 1, len(chosen), path.name)
             yield stem, read_picture(path)
 
     def _class_name(self, one: Detected) -> str:
@@ -177,9 +180,12 @@ def _record(found: GameValues, output: int) -> Section:
     }
 
 
-def write_records(results: Sequence[PictureResult], output: Path) -> Path:
-    """Writes the values of all segments to `explanations_shap/out.jsonl`, a line a heat map."""
+def write_records(results: Sequence[PictureResult], output: Path, part: int | None = None) -> Path:
+    """Writes the values of all segments to `explanations_shap/out.jsonl`, a line a heat map. `part`: number of the host, where
+    several write one part each: out.jsonl is then a folder."""
     path = output / FOLDER / "out.jsonl"
+    if part is not None:
+        path /= f"part-{part:05d}.jsonl"
     path.parent.mkdir(parents=True, exist_ok=True)
     lines = (json.dumps(one.record | {"heat_map": one.path.name}, allow_nan=False) for one in results)
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")

@@ -15,6 +15,7 @@ from sagewright.clarify.errors import CustomerError
 from sagewright.clarify.images.boxes import COLUMNS
 from sagewright.clarify.images.files import Pixels
 from sagewright.clarify.prediction.answers import AnswerForm
+from sagewright.clarify.prediction.endpoint_client import MAX_PAYLOAD_BYTES, THREADS
 from sagewright.clarify.tables import Array
 
 Classifier: TypeAlias = Callable[[list[Pixels]], Array]
@@ -25,8 +26,6 @@ Invoke: TypeAlias = Callable[[bytes], bytes]
 """Sends the body of a request, returns that of the answer. Thread-safe."""
 
 CONTENT_TYPES = ("image/jpeg", "image/png", "application/x-npy")
-MAX_PAYLOAD_BYTES = 6 << 20
-_THREADS = 4
 _QUALITY = 95
 _MAX_ROWS = 100_000
 
@@ -67,7 +66,7 @@ def detector(invoke: Invoke, predictor: Predictor) -> Detector:
 
 def _each(ask: Callable[[tuple[bytes, int]], Any], bodies: Iterator[tuple[bytes, int]]) -> Iterator[Any]:
     """Answers in order, with several requests on their way."""
-    with ThreadPoolExecutor(_THREADS) as pool:
+    with ThreadPoolExecutor(THREADS) as pool:
         yield from pool.map(ask, list(bodies))
 
 

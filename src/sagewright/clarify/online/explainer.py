@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from sagewright.clarify.artefacts import open_artefact
-from sagewright.clarify.artefacts.artefact import ExactExplainer, Unfit
+from sagewright.clarify.artefacts.artefact import ExactExplainer, Unfit, same_scores
 from sagewright.clarify.errors import CustomerError
 from sagewright.clarify.online.records import check_media, predicted_records, read_records, selected
 from sagewright.clarify.online.sessions import Ask
@@ -51,7 +51,7 @@ class OnlineExplainer:
         if self._artefact is not None:
             try:
                 self._exact = self._artefact.prepare(self.baseline, settings.shap.use_logit)
-                self._local = KernelExplainer(self._own_scores, self.baseline, settings.shap, Counter())
+                self._local = KernelExplainer(self._own_scores, self.baseline, settings.shap, Counter(), refined=False)
             except Unfit as unfit:
                 self._artefact = None
                 logging.info("The model is asked for the scores of coalitions: %s", unfit)
@@ -126,7 +126,7 @@ class OnlineExplainer:
     def _values(self, rows: pd.DataFrame, scores: Array, media: tuple[str, str], ask: Ask) -> Array:
         if self._artefact is not None and self._local is not None:
             try:
-                if _agree(self._artefact.score(rows), scores):
+                if same_scores(self._artefact.score(rows), scores):
                     return np.concatenate([self._own_values(rows[at : at + ROWS]) for at in range(0, len(rows), ROWS)])
             except Unfit:
                 pass  # the model may take such rows, and is asked
@@ -143,7 +143,11 @@ class OnlineExplainer:
         """Returns values from the artefact."""
         self._check_time()
         assert self._local is not None
-        return self._exact.explain(rows).values if self._exact is not None else self._local.explain(rows).values
+        return (
+            self._exact.explain(rows, self._check_time).values
+            if self._exact is not None
+            else self._local.explain(rows).values
+        )
 
     def _own_scores(self, rows: pd.DataFrame) -> Array:
         self._check_time()
@@ -187,10 +191,6 @@ def numeric(answers: Answers) -> Array:
         raise CustomerError(
             "The model answers labels that are no numbers; ProbabilityAttribute or ProbabilityIndex must tell where its scores are."
         ) from None
-
-
-def _agree(own: Array, scores: Array) -> bool:
-    return own.shape == scores.shape and np.allclose(own, scores, rtol=1e-4, atol=1e-5 * float(np.abs(own).max()))
 
 
 def _baseline(settings: ExplainerSettings) -> pd.DataFrame:

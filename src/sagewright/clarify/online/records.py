@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,10 +15,10 @@ from numpy.typing import NDArray
 from sagewright.clarify.data.jsonfiles import compile_expression
 from sagewright.clarify.errors import CustomerError
 from sagewright.clarify.online.settings import CSV, MEDIA, ExplainerSettings
+from sagewright.clarify.tables import WHOLE, cell_value
 
 MOST_RECORDS = 10_000
 MOST_CELLS = 1_000_000
-_WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 
 
 def read_records(body: bytes, media: str, settings: ExplainerSettings) -> pd.DataFrame:
@@ -64,7 +63,7 @@ def check_media(media: str, what: str) -> str:
 def predicted_records(body: bytes, media: str) -> list[Any]:
     """Returns the model's answer to each record: a list for a line of CSV, any value for a JSON line. Raises CustomerError."""
     if media == CSV:
-        return [[_value(cell) for cell in row] for row in _csv_rows(body)]
+        return [[cell_value(cell) for cell in row] for row in _csv_rows(body)]
     return _json_lines(body, "The model's answer")
 
 
@@ -120,7 +119,7 @@ def _column(cells: list[Any], type_: str) -> NDArray[Any]:
         isinstance(cell, bool) or (isinstance(cell, str) and "_" in cell) for cell in cells
     ):
         if all(
-            (isinstance(cell, int) and abs(cell) < 10**18) or (isinstance(cell, str) and _WHOLE.fullmatch(cell))
+            (isinstance(cell, int) and abs(cell) < 10**18) or (isinstance(cell, str) and WHOLE.fullmatch(cell))
             for cell in cells
         ):
             return np.array([int(cell) for cell in cells], dtype=np.int64)
@@ -133,12 +132,3 @@ def _column(cells: list[Any], type_: str) -> NDArray[Any]:
     found = np.empty(len(cells), dtype=object)
     found[:] = cells
     return found
-
-
-def _value(cell: str) -> Any:
-    for kind in (int, float):
-        try:
-            return kind(cell)
-        except ValueError:
-            continue
-    return cell

@@ -13,7 +13,7 @@ from typing import TypeAlias
 from sagewright.clarify.errors import ClarifyError, CustomerError
 
 PATIENCE_S = 65.0
-"""Time after which a question without an answer ends its session: requests end after 60 s."""
+"""Time after which a session ends if either side has not answered the other: requests end after 60 s."""
 MOST_SESSIONS = 64
 
 
@@ -61,7 +61,10 @@ class OpenExplanations:
         return self._step(session)
 
     def _step(self, session: _Session) -> bytes | ScoreRequest:
-        said = session.said.get()
+        try:
+            said = session.said.get(timeout=PATIENCE_S)
+        except queue.Empty:  # its thread ends at its next look at the time, and makes room then
+            raise CustomerError(f"The explanation takes more than {PATIENCE_S:g} s.") from None
         session.until = time.monotonic() + PATIENCE_S
         if isinstance(said, ScoreRequest):
             return said
@@ -83,9 +86,11 @@ class _Session:
         try:
             self.said.put(work(self._ask))
         except Abandoned:
-            self.over = True
+            pass
         except (ClarifyError, Exception) as error:
             self.said.put(error)
+        finally:
+            self.over = True
 
     def _ask(self, body: bytes, content_type: str) -> bytes:
         self.said.put(ScoreRequest(body, content_type, self.name))

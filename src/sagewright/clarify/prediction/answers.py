@@ -17,7 +17,7 @@ import numpy as np
 from sagewright.clarify.configuration.analysis import Column, Predictor
 from sagewright.clarify.data.jsonfiles import compile_expression
 from sagewright.clarify.errors import CustomerError
-from sagewright.clarify.tables import Array
+from sagewright.clarify.tables import Array, cell_value
 
 
 class WrongAnswer(CustomerError):
@@ -65,7 +65,7 @@ class AnswerForm:
         if predictor.probability is None and predictor.label is None:
             return rows, None
         scores = None if predictor.probability is None else [_listed(_at(row, predictor.probability)) for row in rows]
-        labels = None if predictor.label is None else [_value(_at(row, predictor.label)) for row in rows]
+        labels = None if predictor.label is None else [cell_value(_at(row, predictor.label)) for row in rows]
         return scores, labels
 
     def _lines(self, body: bytes) -> tuple[list[Any] | None, list[Any] | None]:
@@ -146,15 +146,6 @@ def _at(row: Sequence[str], column: Column) -> str:
 def _listed(cell: str) -> Any:
     """Returns a cell, which may be a list of scores: `[0.1, 0.9]`."""
     return _loaded(cell) if cell.lstrip().startswith("[") else cell
-
-
-def _value(cell: str) -> Any:
-    for kind in (int, float):
-        try:
-            return kind(cell)
-        except ValueError:
-            continue
-    return cell
 
 
 def _number_of(record: Any) -> Any:

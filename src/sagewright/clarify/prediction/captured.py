@@ -5,22 +5,22 @@ Source: the developer guide, "Capture data" and "Ingest ground truth labels" (th
 
 from __future__ import annotations
 
-import base64
-import binascii
 import csv
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from sagewright.captured.parts import UnreadablePart, ground_truth, text_of
 from sagewright.clarify.configuration.analysis import AnalysisConfig, Predictor
 from sagewright.clarify.data.dataset import Dataset
-from sagewright.clarify.data.jsonfiles import compile_expression
+from sagewright.clarify.data.jsonfiles import compile_expression, json_lines
 from sagewright.clarify.errors import CustomerError
 from sagewright.clarify.prediction.answers import AnswerForm, predicted_labels
+from sagewright.clarify.tables import cell_value
 
 PREDICTED = "predicted_label"
 
@@ -37,7 +37,9 @@ def load_captured(config: AnalysisConfig, paths: Sequence[Path]) -> Dataset:
     """Reads captured or merged records. Raises CustomerError."""
     predictor = config.predictor or Predictor()
     features, labels, predictions = [], [], []
-    for place, record in _records(paths):
+    for place, record in json_lines(paths):
+        if not isinstance(record, dict):
+            raise CustomerError(f"{place} is no captured record.")
         captured = record.get("captureData")
         if not isinstance(captured, dict) or "endpointInput" not in captured:
             raise CustomerError(f"{place} has no captureData.endpointInput: the endpoint must capture its input.")
@@ -46,8 +48,7 @@ def load_captured(config: AnalysisConfig, paths: Sequence[Path]) -> Dataset:
         if "endpointOutput" in captured and not config.has_predictions:
             predictions += _predictions(captured["endpointOutput"], predictor, len(rows), config, place)
         if "groundTruthData" in record:
-            truth = _text(record["groundTruthData"], place).strip()
-            labels += [_typed(cell) for cell in next(csv.reader(io.StringIO(truth)), [""])][: len(rows)]
+            labels += _labels(record["groundTruthData"], len(rows), place)
     if not features:
         raise CustomerError("The data set has no rows.")
     return _dataset(config, features, labels, predictions)
@@ -72,20 +73,13 @@ def _dataset(config: AnalysisConfig, features: list[list[Any]], labels: list[Any
     return Dataset(table, tuple(names), label, PREDICTED if predictions else "")
 
 
-def _records(paths: Sequence[Path]) -> Iterator[tuple[str, dict[str, Any]]]:
-    for path in paths:
-        with path.open("rb") as stream:
-            for number, line in enumerate(stream, start=1):
-                if not line.strip():
-                    continue
-                place = f"Line {number} of {path.name}"
-                try:
-                    record = json.loads(line)
-                except (ValueError, RecursionError):
-                    raise CustomerError(f"{place} is not valid JSON.") from None
-                if not isinstance(record, dict):
-                    raise CustomerError(f"{place} is no captured record.")
-                yield place, record
+def _labels(truth: Any, rows: int, place: str) -> list[Any]:
+    """Returns the first value of each row's ground truth."""
+    try:
+        found = [cells[0][1] if cells else None for cells in ground_truth(truth, rows)]
+    except UnreadablePart as error:
+        raise CustomerError(f"{place} {error}") from None
+    return [_typed(cell) if isinstance(cell, str) else cell for cell in found]
 
 
 def _features(captured: dict[str, Any], config: AnalysisConfig, place: str) -> list[list[Any]]:
@@ -123,21 +117,11 @@ def _predictions(
 
 
 def _text(captured: dict[str, Any], place: str) -> str:
-    data, encoding = captured.get("data"), str(captured.get("encoding", "")).upper()
-    if not isinstance(data, str):
-        raise CustomerError(f"{place} has captured no data.")
-    if encoding != "BASE64":
-        return data
     try:
-        return base64.b64decode(data, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError):
-        raise CustomerError(f"{place} has captured data that are not text.") from None
+        return text_of(captured)
+    except UnreadablePart as error:
+        raise CustomerError(f"{place} {error}") from None
 
 
 def _typed(cell: str) -> Any:
-    for kind in (int, float):
-        try:
-            return kind(cell)
-        except ValueError:
-            continue
-    return cell if cell != "" else None
+    return cell_value(cell) if cell != "" else None

@@ -17,6 +17,7 @@ import numpy as np
 from sagewright.clarify.configuration.analysis import Predictor
 from sagewright.clarify.data.jsonfiles import compile_expression
 from sagewright.clarify.errors import CustomerError
+from sagewright.clarify.prediction.endpoint_client import MAX_PAYLOAD_BYTES, THREADS
 from sagewright.clarify.series.items import SeriesItem
 from sagewright.clarify.tables import Array
 
@@ -25,10 +26,8 @@ Forecaster: TypeAlias = Callable[[Sequence[SeriesItem]], Array]
 Invoke: TypeAlias = Callable[[bytes], bytes]
 """Sends the body of a request, returns that of the answer. Thread-safe."""
 
-MAX_PAYLOAD_BYTES = 6 << 20
 MAX_RECORDS = 64
 MAX_HORIZON = 10_000
-_THREADS = 4
 _TOKEN = re.compile(r"\$(start_time|target_time_series|related_time_series|static_covariates)\b")
 _RECORD = re.compile(r"\$records?\b")
 
@@ -104,7 +103,7 @@ def forecaster(invoke: Invoke, predictor: Predictor) -> Forecaster:
         return parse_forecasts(invoke(body), expression, count)
 
     def forecasts(items: Sequence[SeriesItem]) -> Array:
-        with ThreadPoolExecutor(_THREADS) as pool:
+        with ThreadPoolExecutor(THREADS) as pool:
             found = list(pool.map(ask, list(form.bodies(items))))
         if len({part.shape[1] for part in found}) != 1:
             raise CustomerError("The model answers forecasts of different lengths")

@@ -48,10 +48,17 @@ def _plain(value: Any) -> Any:
 
 
 def write_local(
-    explanations: Iterable[SeriesExplanation], names: Names, settings: AsymmetricSettings, folder: Path
+    explanations: Iterable[SeriesExplanation],
+    names: Names,
+    settings: AsymmetricSettings,
+    folder: Path,
+    part: int | None = None,
 ) -> Path:
-    """Writes a line for each item while it is explained."""
+    """Writes a line for each item while it is explained. `part`: number of the host, where several write one part each: out.jsonl
+    is then a folder."""
     path = folder / results_path(settings)
+    if part is not None:
+        path /= f"part-{part:05d}.jsonl"
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", encoding="utf-8", newline="\n") as stream:
         for found in explanations:

@@ -161,6 +161,8 @@ def _numbers(values: list[Any], item_id: Any) -> Array:
         raise CustomerError(
             f"Could not convert string to float. Item '{item_id}' has the value {str(wrong)[:100]!r}"
         ) from None
+    if found.ndim != 1:
+        raise CustomerError(f"A time series of item '{item_id}' has lists as values: {str(values[0])[:100]}")
     if np.isinf(found).any():
         raise CustomerError(f"A time series of item '{item_id}' has infinite values")
     return found

@@ -23,6 +23,8 @@ from sagewright.clarify.tables import Array
 
 MOST_CLUSTERS = 12
 """Clusters up to which the best number is sought."""
+MOST_GIVEN = 1000
+"""Clusters that the configuration may name: distances of SAMPLE rows to them are in memory."""
 SAMPLE = 5000
 """Rows that are clustered; of more, so many are drawn."""
 GAMMA = 0.5
@@ -104,7 +106,8 @@ def is_category(column: pd.Series) -> bool:
 def computed_baseline(features: pd.DataFrame, clusters: int | None, seed: int | None) -> pd.DataFrame:
     """Returns the prototypes of `clusters` clusters of the rows, or of the best number up to MOST_CLUSTERS.
 
-    There are fewer if the data has fewer different rows. Raises CustomerError for `clusters` below 1 or above the number of rows.
+    There are fewer if the data has fewer different rows. Raises CustomerError for `clusters` below 1, above the number of rows, or
+    above MOST_GIVEN.
     """
     if not len(features):
         raise CustomerError("A SHAP baseline can't be computed: the data set has no rows.")
@@ -112,10 +115,12 @@ def computed_baseline(features: pd.DataFrame, clusters: int | None, seed: int | 
         raise CustomerError(
             f"num_clusters must be from 1 to the number of rows, {len(features)}, and it is {clusters}."
         )
+    if clusters is not None and clusters > MOST_GIVEN:
+        raise CustomerError(f"num_clusters must be at most {MOST_GIVEN}, and it is {clusters}.")
     random = np.random.default_rng(0 if seed is None else seed)
     rows = features
     if len(features) > SAMPLE:
-        rows = features.iloc[np.sort(random.choice(len(features), max(SAMPLE, clusters or 0), replace=False))]
+        rows = features.iloc[np.sort(random.choice(len(features), SAMPLE, replace=False))]
     table = _Mixed.read(rows)
     numbers = [clusters] if clusters is not None else range(1, min(MOST_CLUSTERS, len(rows)) + 1)
     found = [

@@ -78,7 +78,7 @@ def draw(players: int, budget: int, seed: int) -> Pairs:
     masks, weights, strata, fractions = [], [], [], []
     for size, share in enumerate(_shares(counts, max(budget // 2, 1), random), start=1):
         if share:
-            masks.append(_subsets(players, size, share, random))
+            masks.append(_subsets(players, size, counts[size - 1], share, random))
             of_size = (players - 1) / (size * (players - size)) / (2 if 2 * size == players else 1)
             weights.append(np.full(share, of_size / share))
             strata.append(np.full(share, size))
@@ -114,10 +114,10 @@ def _shares(counts: list[int], budget: int, random: np.random.Generator) -> list
     return shares
 
 
-def _subsets(players: int, size: int, count: int, random: np.random.Generator) -> Masks:
-    """Returns `count` different subsets of `size` players as masks. For half of the players, no two are complements."""
+def _subsets(players: int, size: int, known: int, count: int, random: np.random.Generator) -> Masks:
+    """Returns `count` of the `known` subsets of `size` players as masks. For half of the players, no two are complements."""
     halves = 2 * size == players
-    if _pair_counts(players)[size - 1] <= ENUMERATED:
+    if known <= ENUMERATED:
         members = np.array(list(combinations(range(players), size)), dtype=np.int64)
         if halves:
             members = members[members[:, 0] == 0]

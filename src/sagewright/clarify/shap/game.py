@@ -9,7 +9,7 @@ from typing import TypeAlias
 import numpy as np
 
 from sagewright.clarify.errors import InternalError
-from sagewright.clarify.shap import coalitions, iterative
+from sagewright.clarify.shap import coalitions, iterative, sparse
 from sagewright.clarify.shap.coalitions import Masks
 from sagewright.clarify.shap.regression import DIRECT_PLAYERS, PairRegression, exact_operator
 from sagewright.clarify.tables import Array, Way
@@ -61,6 +61,8 @@ def shapley_of_game(game: Game, players: int, budget: int, seed: int) -> GameVal
         regression = PairRegression.prepare(pairs)
         values = regression.values(differences, gain)
         errors = regression.errors(differences, values)
+        if sparse.is_solvable(pairs, len(gain)):
+            values, errors = sparse.refine(pairs, differences, gain, values, errors)
     return GameValues(values, errors, Way.SAMPLED, 2 * len(pairs.masks) + 2, empty, total)
 
 

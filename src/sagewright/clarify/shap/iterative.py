@@ -14,6 +14,7 @@ from sagewright.clarify.tables import Array
 
 HELD_OUT = 10
 """One pair of so many is held out."""
+LEAST_PAIRS = 2
 STEPS = 60
 PATIENCE = 3
 _CELLS = 2**22
@@ -48,8 +49,14 @@ class _Signs:
 
 
 def solve(pairs: Pairs, differences: Array, totals: Array) -> tuple[Array, Array]:
-    """Returns values and standard errors, each (players, outputs). `differences` (pairs, outputs), `totals` (outputs,)."""
+    """Returns values and standard errors, each (players, outputs). `differences` (pairs, outputs), `totals` (outputs,).
+
+    A single pair can't be fitted and checked: the values are equal then, and their errors NaN.
+    """
     players = pairs.masks.shape[1]
+    if len(pairs.masks) < LEAST_PAIRS:
+        equal = np.tile(totals / players, (players, 1))
+        return equal, np.full_like(equal, np.nan)
     held = np.zeros(len(pairs.masks), dtype=bool)
     held[::HELD_OUT] = True
     fitted, checked = _Signs(pairs.masks[~held]), _Signs(pairs.masks[held])

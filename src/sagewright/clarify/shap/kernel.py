@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from sagewright.clarify.configuration.methods import ShapSettings
 from sagewright.clarify.errors import CustomerError
-from sagewright.clarify.shap import coalitions, link
+from sagewright.clarify.shap import coalitions, link, sparse
 from sagewright.clarify.shap.coalitions import Masks
 from sagewright.clarify.shap.regression import PairRegression, exact_operator, interaction_operator, symmetric
 from sagewright.clarify.shap.synthetic import Counter, Synthesizer, batch_rows, checked
@@ -52,9 +52,14 @@ class _Group:
 
 
 class KernelExplainer:
-    """Explains rows against one baseline. `counter` counts the rows that the model scores."""
+    """Explains rows against one baseline. `counter` counts the rows that the model scores.
 
-    def __init__(self, model: Model, baseline: pd.DataFrame, settings: ShapSettings, counter: Counter) -> None:
+    `refined`: False for a model that is faster to call than `sparse` is to compute.
+    """
+
+    def __init__(
+        self, model: Model, baseline: pd.DataFrame, settings: ShapSettings, counter: Counter, *, refined: bool = True
+    ) -> None:
         """Raises CustomerError for a configuration that doesn't fit the number of features."""
         count = len(baseline.columns)
         if count > MOST_FEATURES:
@@ -76,7 +81,7 @@ class KernelExplainer:
                 f"Interactions need the scores of all coalitions of {count} features: num_samples must be at least 2^{count} - 2 "
                 f"(for at most {coalitions.COMPLETE_PLAYERS} features), and it is {self.budget}."
             )
-        self.use_logit = settings.use_logit
+        self.use_logit, self._refined = settings.use_logit, refined
         self.most = 2**count - 2 if self.is_complete else self.budget
         logging.info("SHAP n_samples %d", self.most)
         self._regressions: dict[int, PairRegression] = {}
@@ -159,6 +164,8 @@ class KernelExplainer:
         totals = gains.reshape(rows * outputs)
         values = regression.values(flat, totals)
         errors = regression.errors(flat, values)
+        if self._refined and sparse.is_solvable(regression.pairs, outputs):
+            values, errors = sparse.refine(regression.pairs, flat, totals, values, errors)
         shape = (players, rows, outputs)
         return values.reshape(shape).transpose(1, 0, 2), errors.reshape(shape).transpose(1, 0, 2)
 

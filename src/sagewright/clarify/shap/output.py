@@ -14,6 +14,7 @@ from sagewright.clarify.errors import CustomerError
 from sagewright.clarify.tables import Array, Attributions, Section
 
 FOLDER = "explanations_shap"
+AGGREGATES = ("mean_abs", "mean_sq", "median")
 _ROWS, _LEAST = 4096, 1e-99
 
 
@@ -83,7 +84,7 @@ def _made(folder: Path) -> Path:
 
 def kernel_shap(found: Attributions, headers: Sequence[str], agg_method: str) -> Section:
     """Returns the global values of each feature and the expected value, for each label."""
-    values = global_values(found, agg_method)
+    values = aggregate(found.values, agg_method)
     return {
         name: {
             "global_shap_values": dict(zip(found.features, values[:, number].tolist(), strict=True)),
@@ -93,18 +94,21 @@ def kernel_shap(found: Attributions, headers: Sequence[str], agg_method: str) ->
     }
 
 
-def global_values(found: Attributions, agg_method: str) -> Array:
-    """Returns (features, outputs): the mean of absolute values, the median, or the mean of squares over the rows."""
+def aggregate(values: Array, agg_method: str) -> Array:
+    """Returns the mean of absolute values, the median, or the mean of squares over the first axis. Raises CustomerError."""
+    check_aggregate(agg_method)
     if agg_method == "mean_abs":
-        return np.asarray(np.abs(found.values).mean(axis=0))
-    if agg_method == "mean_sq":
-        return np.asarray((found.values**2).mean(axis=0))
-    if agg_method == "median":
-        return np.asarray(np.median(found.values, axis=0))
-    raise CustomerError(f"agg_method must be mean_abs, median or mean_sq, and it is {agg_method!r}.")
+        return np.asarray(np.abs(values).mean(axis=0))
+    return np.asarray((values**2).mean(axis=0) if agg_method == "mean_sq" else np.median(values, axis=0))
+
+
+def check_aggregate(agg_method: str) -> None:
+    """Raises CustomerError for an unknown `agg_method`."""
+    if agg_method not in AGGREGATES:
+        raise CustomerError(f"agg_method must be mean_abs, median or mean_sq, and it is {agg_method!r}.")
 
 
 def top_features(found: Attributions, agg_method: str, count: int) -> list[str]:
     """Returns the features with the largest global values over all labels, in descending order."""
-    values = np.abs(global_values(found, agg_method)).sum(axis=1)
+    values = np.abs(aggregate(found.values, agg_method)).sum(axis=1)
     return [found.features[place] for place in np.argsort(-values, kind="stable")[:count].tolist()]

@@ -7,11 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from sagewright.clarify.errors import CustomerError
-from sagewright.clarify.shap.output import label_names
+from sagewright.clarify.shap.output import aggregate, check_aggregate, label_names
 from sagewright.clarify.tables import Array, Section
 from sagewright.clarify.texts.explanation import TextExplanation
-
-_AGGREGATES = ("mean_abs", "mean_sq", "median")
 
 
 class TextSummary:
@@ -21,13 +19,12 @@ class TextSummary:
     """
 
     def __init__(self, agg_method: str, features: Sequence[str] = ()) -> None:
-        if agg_method not in _AGGREGATES:
-            raise CustomerError(f"agg_method must be mean_abs, median or mean_sq, and it is {agg_method!r}.")
+        check_aggregate(agg_method)
         self._agg_method, self._features = agg_method, frozenset(features)
         self._columns: dict[str, list[Array]] = {}
         self._pieces: dict[str, dict[str, list[Array]]] = {}
         self._expected: list[Array] = []
-        self._exact = 0
+        self._exact = self._unknown = 0
         self._error = 0.0
         self.rows = self.calls = 0
 
@@ -46,27 +43,48 @@ class TextSummary:
         self._exact += found.errors is None
         if found.errors is not None:
             self._error = max(self._error, float(np.nan_to_num(found.errors).max(initial=0.0)))
+            self._unknown += bool(np.isnan(found.errors).any())
         self.rows += 1
         self.calls += found.calls
 
-    def merge(self, other: TextSummary) -> None:
-        """Adds the rows of another host."""
-        for column, values in other._columns.items():
-            self._columns.setdefault(column, []).extend(values)
-        for column, pieces in other._pieces.items():
+    def document(self) -> Section:
+        """Returns the rows' values as JSON, for `merge` on another host."""
+        return {
+            "columns": {column: [one.tolist() for one in values] for column, values in self._columns.items()},
+            "pieces": {
+                column: {text: [one.tolist() for one in values] for text, values in pieces.items()}
+                for column, pieces in self._pieces.items()
+            },
+            "expected": [one.tolist() for one in self._expected],
+            "exact": self._exact,
+            "error": self._error,
+            "unknown": self._unknown,
+            "rows": self.rows,
+            "calls": self.calls,
+        }
+
+    def merge(self, document: Section) -> None:
+        """Adds the rows of another host, after those of this one."""
+        for column, values in document["columns"].items():
+            self._columns.setdefault(column, []).extend(map(np.array, values))
+        for column, pieces in document["pieces"].items():
             own = self._pieces.setdefault(column, {})
             for text, values in pieces.items():
-                own.setdefault(text, []).extend(values)
-        self._expected.extend(other._expected)
-        self._exact += other._exact
-        self._error = max(self._error, other._error)
-        self.rows += other.rows
-        self.calls += other.calls
+                own.setdefault(text, []).extend(map(np.array, values))
+        self._expected.extend(map(np.array, document["expected"]))
+        self._exact += document["exact"]
+        self._error = max(self._error, document["error"])
+        self._unknown += document["unknown"]
+        self.rows += document["rows"]
+        self.calls += document["calls"]
 
     def notes(self) -> tuple[tuple[str, str], ...]:
         """How the values were computed, for the report."""
         sampled = self.rows - self._exact
-        errors = (("standard error of a value, largest", f"{self._error:.3g}"),) if sampled else ()
+        errors: tuple[tuple[str, str], ...]
+        errors = (("standard error of a value, largest", f"{self._error:.3g}"),) if sampled > self._unknown else ()
+        if self._unknown:
+            errors += (("rows with too few coalitions to estimate standard errors", f"{self._unknown:,}"),)
         return (
             ("rows explained", f"{self.rows:,}"),
             ("rows whose values are exact: every coalition of pieces was evaluated", f"{self._exact:,}"),
@@ -81,9 +99,9 @@ class TextSummary:
         if not self.rows:
             raise CustomerError("Data must contain features. The data set has no rows to explain.")
         expected = np.mean(self._expected, axis=0)
-        globals_ = {column: self._aggregated(values) for column, values in self._columns.items()}
+        globals_ = {column: aggregate(np.stack(values), self._agg_method) for column, values in self._columns.items()}
         pieces = {
-            column: {text: self._aggregated(values) for text, values in texts.items()}
+            column: {text: aggregate(np.stack(values), self._agg_method) for text, values in texts.items()}
             for column, texts in self._pieces.items()
         }
         section: Section = {}
@@ -98,14 +116,6 @@ class TextSummary:
                     for column, texts in pieces.items()
                 }
         return section
-
-    def _aggregated(self, values: list[Array]) -> Array:
-        stacked = np.stack(values)
-        if self._agg_method == "mean_abs":
-            return np.asarray(np.abs(stacked).mean(axis=0))
-        if self._agg_method == "mean_sq":
-            return np.asarray((stacked**2).mean(axis=0))
-        return np.asarray(np.median(stacked, axis=0))
 
 
 def _top(values: dict[str, float], count: int) -> dict[str, float]:

@@ -22,6 +22,8 @@ NAME_CHARACTERS = 255
 MESSAGE_CHARACTERS = 1024
 FAILURE_CHARACTERS = 65_536
 NOTE_CHARACTERS = 16 << 20
+METRIC_LINES, METRIC_LINE_CHARACTERS = 500, 16_384
+"""Lines of metric files in one report, and characters of each: as many as agents send."""
 DESCRIBED = 5
 USAGE = frozenset({"CPUUtilization", "MemoryUtilization"})
 """Names of samples of a host's use of its share."""
@@ -123,7 +125,7 @@ class _Reading:
             logs=self._logs(),
             metrics=self._metrics(),
             usage=self._usage(),
-            metric_lines=[one for one in self._list("metric_lines") if isinstance(one, str)],
+            metric_lines=self._metric_lines(),
             phase=phase,
             message=None if message is None else _text(message)[:MESSAGE_CHARACTERS] or None,
             exited=exited,
@@ -170,6 +172,18 @@ class _Reading:
             else:
                 points.append((str(name), number, self._moment(at_ms, "the time of a metric")))
         return points
+
+    def _metric_lines(self) -> list[str]:
+        given = self._list("metric_lines")
+        if len(given) > METRIC_LINES:
+            self._refuse("lines of metrics after the first", METRIC_LINES)
+        lines = []
+        for entry in given[:METRIC_LINES]:
+            if isinstance(entry, str) and len(entry) <= METRIC_LINE_CHARACTERS:
+                lines.append(entry)
+            else:
+                self._refuse("a line of metrics", entry)
+        return lines
 
     def _usage(self) -> list[tuple[str, float]]:
         found = []

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 from typing import Any
 
 from sagewright.engine.calls import OperationRequest, Owner
@@ -27,7 +28,7 @@ from sagewright.engine.model_monitors.documents import (
     MonitoringType,
 )
 from sagewright.engine.model_monitors.processing_requests import MOST_INPUTS, BaselineFiles, ExecutionFacts
-from sagewright.engine.model_monitors.violations import has_violations
+from sagewright.engine.model_monitors.violations import UnreadableViolations, has_violations
 from sagewright.engine.model_monitors.windows import window
 from sagewright.kinds.base import MAX_FAILURE
 from sagewright.model.errors import AwsError, ServiceUnavailable
@@ -91,11 +92,7 @@ class ExecutionReconciler:
             if execution.status == MonitoringExecutionStatus.STOPPING and job.desired != DesiredState.STOP:
                 self._stop(execution, job)
         elif job.status == Status.COMPLETED and not document.merging:
-            violated = has_violations(self._dependencies.objects, document.output or "", job.exit_message or "")
-            self._end(
-                execution,
-                MonitoringExecutionStatus.WITH_VIOLATIONS if violated else MonitoringExecutionStatus.COMPLETED,
-            )
+            self._judge(execution, document, job)
         elif job.status == Status.STOPPED or execution.status == MonitoringExecutionStatus.STOPPING:
             self._end(execution, MonitoringExecutionStatus.STOPPED, job.failure_reason or "")
         elif job.status == Status.COMPLETED:
@@ -106,6 +103,16 @@ class ExecutionReconciler:
                 MonitoringExecutionStatus.FAILED,
                 job.failure_reason or f"The processing job is {job.status}.",
             )
+
+    def _judge(self, execution: Resource, document: MonitoringExecutionDocument, job: Job) -> None:
+        """Ends the execution with what its completed analysis has found."""
+        try:
+            violated = has_violations(self._dependencies.objects, document.output or "", job)
+        except UnreadableViolations as error:
+            self._end(execution, MonitoringExecutionStatus.FAILED, str(error))
+            return
+        status = MonitoringExecutionStatus.WITH_VIOLATIONS if violated else MonitoringExecutionStatus.COMPLETED
+        self._end(execution, status)
 
     def _start(self, execution: Resource, document: MonitoringExecutionDocument, *, merged: bool) -> None:
         """Starts the execution's first job, or the one after its merge."""
@@ -224,12 +231,21 @@ class ExecutionReconciler:
         )
 
     def _stop(self, execution: Resource, job: Job) -> None:
+        """Stops the execution's job as the monitor's role. A role that lost the right, or is gone, does not keep it running: the
+        caller who stopped or deleted the schedule was allowed to end its executions."""
         request = {"ProcessingJobName": job.name}
         role = job.request["RoleArn"]
         try:
             self._call(OperationRequest(role, "sagemaker", "StopProcessingJob", request, region=execution.region))
         except AwsError as error:
-            log.info("the job %s of an execution was not stopped: %s", job.name, error.message)
+            if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+                raise
+            current = jobs.get(self._store, job.id)
+            if current is None or current.ended:
+                return
+            log.warning("the job %s is stopped without its monitor's role: %s", job.name, error.message)
+            jobs.set_desired(self._store, job.id, DesiredState.STOP)
+            self._dependencies.wake(job.kind, job.id)
 
     def _find_job(self, execution: Resource, name: str) -> Job | None:
         return jobs.find(self._store, ResourceScope(PROCESSING.kind, execution.account, execution.region), name)

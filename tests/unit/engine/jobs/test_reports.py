@@ -218,3 +218,11 @@ def test_whatever_form_an_end_has_the_job_ends(database: Database, end: dict[str
     finally:
         jobs.remove(database, job.id)
         logs.delete_group(database, logs.LogScope("000000000000", "us-east-1"), LOG_GROUP)
+
+
+def test_lines_of_metrics_are_bounded_whatever_an_agent_sends() -> None:
+    sent = ["x" * 20_000, 5, *["{}"] * 600]
+    found = read_report(json.dumps({"seq": 1, "at_ms": 1, "metric_lines": sent}).encode())
+    assert found.metric_lines == ["{}"] * 498
+    assert found.refused[0] == "lines of metrics after the first 500"
+    assert [one.split(" ")[:4] for one in found.refused[1:]] == [["a", "line", "of", "metrics"]] * 2

@@ -13,11 +13,11 @@ from sagewright.engine.model_monitors.documents import EXECUTION, SCHEDULE, Moni
 from sagewright.engine.model_monitors.executions import ExecutionReconciler
 from sagewright.engine.model_monitors.schedules import ScheduleReconciler
 from sagewright.model.clock import now_ms
-from sagewright.model.errors import ServiceUnavailable
-from sagewright.model.jobs.state_machines import PROCESSING
+from sagewright.model.errors import AwsError, ServiceUnavailable
+from sagewright.model.jobs.state_machines import PROCESSING, SecondaryStatus
 from sagewright.store.database import Database
 from sagewright.store.jobs import jobs
-from sagewright.store.jobs.jobs import JobDraft, ResourceScope
+from sagewright.store.jobs.jobs import DesiredState, JobDraft, ResourceScope
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import New, Resource
 
@@ -39,6 +39,9 @@ class Objects:
 
     def exists_any(self, _bucket: str, _prefix: str) -> bool:
         return True
+
+    def modified_ms(self, _bucket: str, _key: str) -> int:
+        return now_ms()
 
     def read_bytes(self, _bucket: str, _key: str, _most: int) -> bytes:
         return b'{"violations": [1]}'
@@ -101,3 +104,43 @@ def test_a_stop_before_the_first_job_ends_the_execution(database: Database) -> N
     resources.change(database, replace(made, status="Stopping"))
     resources.remove(database, made, "arn")
     reconciler.reconcile(made.id)  # it is gone
+
+
+def _under_way(database: Database, status: str) -> tuple[Resource, jobs.Job]:
+    scope = ResourceScope(PROCESSING.kind, *PLACE)
+    job = jobs.create(database, scope, JobDraft("j", {"RoleArn": INLINE["RoleArn"]}, "", False, ""))
+    document = MonitoringExecutionDocument(
+        schedule="s", schedule_arn="arn", scheduled_ms=1, type="DataQuality", suffix="x", job="j", output="s3://b/out"
+    )
+    new = New("1/s", document.write({}), "arn", {}, parent="gone", status=status)
+    return resources.create(database, ResourceScope(EXECUTION, *PLACE), new), job
+
+
+def test_a_role_that_may_not_stop_its_job_does_not_keep_the_execution_running(database: Database) -> None:
+    execution, job = _under_way(database, "Stopping")
+
+    def refuses(question: OperationRequest) -> dict[str, Any]:
+        assert question.operation == "StopProcessingJob"
+        raise AwsError("AccessDeniedException", "the role may not", 400)
+
+    ExecutionReconciler(dependencies(database, call=refuses)).reconcile(execution.id)
+    found = jobs.get(database, job.id)
+    assert found is not None
+    assert found.desired == DesiredState.STOP
+
+
+def test_an_execution_whose_report_cannot_be_read_fails(database: Database) -> None:
+    execution, job = _under_way(database, "InProgress")
+    for step in (SecondaryStatus.DOWNLOADING, SecondaryStatus.RUNNING, SecondaryStatus.UPLOADING):
+        assert jobs.move(database, job.id, jobs.Event(step))
+    assert jobs.move(database, job.id, jobs.Event(SecondaryStatus.COMPLETED, ended=True))
+
+    class Broken(Objects):
+        def read_bytes(self, _bucket: str, _key: str, _most: int) -> bytes:
+            return b"no JSON"
+
+    ExecutionReconciler(dependencies(database, objects=Broken())).reconcile(execution.id)
+    (after,) = executions(database)
+    assert after.status == "Failed"
+    reason = MonitoringExecutionDocument.read(after.document).failure_reason
+    assert reason == "The report of violations s3://b/out/constraint_violations.json is not valid JSON."

@@ -41,7 +41,7 @@ def create_hub_content_presigned_urls(context: Context, request: dict[str, Any])
         )
     accepted = bool(access.get("AcceptEula"))
     check_catalogue_model(context, f"s3://{bucket}/{prefix}", CatalogueUse.READ, accepted=accepted)
-    provide_model(context, entry, context.region)
+    provide_model(context.platform.objects, entry, context.region)
     found = [key for key, _ in context.platform.objects.list_keys(bucket, prefix)]
     after = decode(request.get("NextToken"))
     page, token = page_of(found, lambda key: [key], after, request.get("MaxResults", 100))

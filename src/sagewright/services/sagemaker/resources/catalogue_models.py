@@ -55,7 +55,7 @@ def check_catalogue_model(context: Context, uri: str, use: CatalogueUse, *, acce
             )
         if use is CatalogueUse.TRAIN and not entry.tunable:
             raise ValidationException(f"No script here fine-tunes '{entry.id}' (task {entry.task}).")
-    provide_model(context, entry, place.bucket.rpartition("-prod-")[2])
+    provide_model(context.platform.objects, entry, place.bucket.rpartition("-prod-")[2])
 
 
 def added_models(context: Context, region: str) -> set[str]:
