@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import random
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -113,3 +114,10 @@ def test_a_file_that_is_no_picture_is_named(models: JumpStartModels) -> None:
     job = models.train("pictures-bad", "sagewright-ic-efficientnet-lite0", data, train_only_top_layer="True")
     assert job["TrainingJobStatus"] == "Failed"
     assert "b/notes.txt is not a picture" in job["FailureReason"]
+
+
+def test_sdk_v2_hosts_and_trains_by_id(server: RunningServer) -> None:
+    done = server.sdk_v2(Path(__file__).parents[1] / "programs" / "jumpstart_models_v2.py")
+    assert done.returncode == 0, done.stdout + done.stderr
+    for line in ("picture: analog clock 1000", "job: Completed", "number: True"):
+        assert line in done.stdout, done.stdout
