@@ -31,7 +31,7 @@ ranges = {
 }
 best = {}
 for strategy, parallel in (("Random", 4), ("Bayesian", 2)):  # one that learns from its trials needs their results
-    limits = {"max_jobs": 14, "max_parallel_jobs": parallel, "random_seed": 1}
+    limits = {"max_jobs": 12, "max_parallel_jobs": parallel, "random_seed": 1}
     tuner = HyperparameterTuner(
         xgb, "validation:logloss", ranges, strategy=strategy, objective_type="Minimize", early_stopping_type="Off",
         base_tuning_job_name=f"exam-{strategy}", **limits,
