@@ -58,5 +58,8 @@ drivers = {"international_plan_no", "international_plan_yes", "total_day_minutes
 assert top[0] in drivers  # of these customers' decisions, as others found too
 share = values[top[0]] / sum(values.values())
 result.check(
-    f"share of {top[0]} in all effects", share, above=2 / len(values), page=f"processing/{clarify.latest_job.job_name}"
+    f"share of {top[0]} in all effects",
+    share,
+    above=2 / len(values),
+    page=f"processing/{clarify.latest_job.processing_job_name}",
 )
