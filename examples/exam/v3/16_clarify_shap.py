@@ -29,12 +29,8 @@ trainer = ModelTrainer(
     hyperparameters={"objective": "binary:logistic", "num_round": 40, "max_depth": 4},
     base_job_name="exam-xgboost",
 )
-trainer.train(
-    [
-        InputData(channel_name=name, data_source=f"s3://{bucket}/exam/churn/{name}", content_type="text/csv")
-        for name in ("train",)
-    ]
-)
+source = f"s3://{bucket}/exam/churn/train"
+trainer.train([InputData(channel_name="train", data_source=source, content_type="text/csv")])
 job = trainer._latest_training_job
 container = ContainerDefinition(image=image, model_data_url=job.model_artifacts.s3_model_artifacts)
 Model.create(model_name=name, primary_container=container, execution_role_arn=role)
