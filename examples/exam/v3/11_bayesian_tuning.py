@@ -1,4 +1,4 @@
-"""Best hyperparameters, efficiently: a tuning job, Bayesian.
+"""Best hyperparameters, efficiently: tuning job, Bayesian.
 
 Run it: sagewright examples run bayesian_tuning --sdk v3
 """

@@ -35,13 +35,11 @@ job = trainer._latest_training_job
 container = ContainerDefinition(image=image, model_data_url=job.model_artifacts.s3_model_artifacts)
 Model.create(model_name=name, primary_container=container, execution_role_arn=role)
 
-output = f"s3://{bucket}/exam/{name}"
+output, source = f"s3://{bucket}/exam/{name}", f"s3://{bucket}/exam/churn/asked"
 clarify = SageMakerClarifyProcessor(role=role, instance_count=1, instance_type="ml.m5.large", sagemaker_session=session)
 headers = list(table.columns)
 clarify.run_explainability(
-    DataConfig(
-        f"s3://{bucket}/exam/churn/asked/data.csv", output, label="churn", headers=headers, dataset_type="text/csv"
-    ),
+    DataConfig(f"{source}/data.csv", output, label="churn", headers=headers, dataset_type="text/csv"),
     ModelConfig(model_name=name, instance_count=1, instance_type="ml.m5.large", accept_type="text/csv"),
     SHAPConfig(baseline=[table[headers[1:]].mean().tolist()], num_samples=200, agg_method="mean_abs"),
     logs=False,
