@@ -22,8 +22,9 @@ estimator = Estimator(
     output_path=f"s3://{bucket}/exam/output",
     hyperparameters={
         "num_classes": 1, "num_training_samples": len(forests["train"]), "base_network": "resnet-50",
-        "image_shape": 300, "epochs": 12, "mini_batch_size": 8, "optimizer": "adam", "learning_rate": 0.003,
-        "_width": 4,  # Sagewright's own: a sixteenth of the channels, quick enough for a CPU
+        "image_shape": 300, "epochs": 18, "mini_batch_size": 8, "optimizer": "adam", "learning_rate": 0.003,
+        "lr_scheduler_step": "12", "weight_decay": 0, "overlap_threshold": 0.3,
+        "_width": 8,  # Sagewright's own: an eighth of the channels, quick enough for a CPU
     },
 )  # fmt: skip
 names = ("train", "validation", "train_annotation", "validation_annotation")
@@ -32,5 +33,5 @@ estimator.fit({name: TrainingInput(f"s3://{bucket}/exam/trees/{name}", content_t
 job = estimator.latest_training_job.describe()
 metrics = {metric["MetricName"]: metric["Value"] for metric in job["FinalMetricDataList"]}
 result.check(
-    "mAP over trees", metrics["validation:mAP"], at_least=0.2, page=f"jobs/{estimator.latest_training_job.name}"
+    "mAP over trees", metrics["validation:mAP"], at_least=0.25, page=f"jobs/{estimator.latest_training_job.name}"
 )

@@ -58,7 +58,10 @@ def test_aws_names_are_for_jobs_alone(installed: Path) -> None:
 
 
 def test_the_examples_are_carried(installed: Path) -> None:
-    code = "from sagewright.cli.examples import catalogue as c; print(c.programs(), len(c.requirements('v3')), c.examples('v3')[9].code)"
+    code = (
+        "from sagewright.cli.examples import catalogue as c\n"
+        "print(c.programs(), len(c.requirements('v3')), c.find('10', 'v3').code)"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code],
         env={**os.environ, "PYTHONPATH": str(installed)},
