@@ -237,6 +237,31 @@ def annotated(prefix: str, parts: dict[str, list[tuple[bytes, list[list[float]]]
     return files
 
 
+def average_precision(
+    answers: list[dict], rows: list[tuple[bytes, list[list[float]]]], overlap: float, side: int = 140
+) -> float:
+    """Average precision at eleven recalls, as in PASCAL VOC 2007, of the boxes that Object Detection answered for `rows`.
+
+    A box is right if it overlaps a tree that no likelier one has found: their common part of what both cover is `overlap` or more.
+    """
+    import numpy as np
+
+    judged, count = [], sum(len(boxes) for _, boxes in rows)
+    for answer, (_, boxes) in zip(answers, rows, strict=True):
+        trees, found = np.array(boxes) / side, set()
+        for _, score, *box in sorted(answer["prediction"], key=lambda each: -each[1]):
+            sides = np.minimum(trees[:, 2:], box[2:]) - np.maximum(trees[:, :2], box[:2])
+            common = sides.clip(0).prod(axis=1)
+            areas = (trees[:, 2:] - trees[:, :2]).prod(axis=1) + (box[2] - box[0]) * (box[3] - box[1])
+            shares = common / (areas - common)
+            best = int(shares.argmax())
+            judged.append((score, shares[best] >= overlap and best not in found))
+            found |= {best} if judged[-1][1] else set()
+    right = np.cumsum([each for _, each in sorted(judged, key=lambda each: -each[0])])
+    precision = right / np.arange(1, len(right) + 1)
+    return float(np.mean([precision[right >= part * count].max(initial=0) for part in np.linspace(0, 1, 11)]))
+
+
 def rmse_of_biases(rows, values, split: int) -> float:
     """RMSE after `split` of a mean and a number for each column, fitted before it by the ridge regression that is best here."""
     import numpy as np
