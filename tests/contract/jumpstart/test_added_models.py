@@ -29,6 +29,7 @@ ENCODER, QUESTIONS, TAGGER, TRANSLATOR = (
     "huggingface-ner-distilbert-base-cased-finetuned-conll03-eng",
     "huggingface-translation-t5-small",
 )
+LLAMA = "deepseek-llm-r1-distill-llama-8b"
 CLASSIFIER = "huggingface-tc-bert-base-cased"
 
 
@@ -167,6 +168,16 @@ def test_other_tasks_answer(server: RunningServer, checkpoints: Path) -> None:
         with Deployed(server, model) as endpoint:
             found = endpoint.ask("the cat sat", "application/x-text")
             assert set(found) <= {"predictions", "translation_text"}
+
+
+@pytest.mark.soak
+def test_language_models_generate(server: RunningServer, checkpoints: Path) -> None:
+    assert models(server, "add", LLAMA, str(checkpoints / "llama")).returncode == 0
+    with Deployed(server, LLAMA) as endpoint:
+        (found,) = endpoint.ask({"inputs": "the cat", "parameters": {"max_new_tokens": 4}}, "application/json")
+        assert set(found) == {"generated_text"}
+        chat = endpoint.ask({"messages": [{"role": "user", "content": "the cat"}], "max_tokens": 4}, "application/json")
+        assert chat["object"] == "chat.completion"
 
 
 def test_what_is_refused(server: RunningServer, checkpoints: Path, tmp_path: Path) -> None:
