@@ -169,6 +169,8 @@ _DEEP = frozenset(
 
 ENGINES = frozenset({"textgeneration", "djl", "textembedding"})
 """Images of servers of language models; transformers serves them here, a layer over the environment of PyTorch jobs."""
+ENGINE_MODELS = ("HF_MODEL_ID", "OPTION_MODEL_ID", "MODEL_ID")
+"""Variables by which those images learn their model."""
 
 _WHY_NO_RECIPE = {
     "chainer": "Chainer's last release does not install on any Python that is still kept",
