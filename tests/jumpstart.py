@@ -30,13 +30,16 @@ class JumpStartModels:
             self.hosting.s3.put_object(Bucket=BUCKET, Key=f"{prefix}/{name}", Body=body)
         return f"s3://{BUCKET}/{prefix}/"
 
-    def start_training(self, job: str, model: str, data: Mapping[str, bytes], **hyperparameters: Any) -> None:
-        """Begins a job. `data`: the files of the channel training by name; those below `validation:` are of that channel."""
+    def start_training(
+        self, job: str, model: str, data: Mapping[str, bytes], model_uri: str = "", **hyperparameters: Any
+    ) -> None:
+        """Begins a job. `data`: the files of the channel training by name; those below `validation:` are of that channel.
+        `model_uri`: the model to go on with; the catalogue's without one."""
         entry = entries()[model]
         scripts = self.upload(f"{job}/scripts", {"sourcedir.tar.gz": training_archive(entry)})
         channels = {
             "training": self.upload(f"{job}/training", {k: v for k, v in data.items() if ":" not in k}),
-            "model": self.upload(f"{job}/model", model_files(entry)),
+            "model": model_uri or self.upload(f"{job}/model", model_files(entry)),
         }
         held = {key.partition(":")[2]: body for key, body in data.items() if key.startswith("validation:")}
         if held:

@@ -1,4 +1,4 @@
-"""Writes the reference pages that the code itself can tell: the command, the settings, the coverage, the algorithms.
+"""Writes the reference pages that the code itself can tell: the command, settings, coverage, algorithms, JumpStart's models.
 
 `python tools/reference.py` writes what is stale. With `--check` it writes nothing, names what is stale and exits 1.
 """
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 import typer
+from modelspage import models_page
 
 from sagewright.algorithms.schema import catalogue
 from sagewright.algorithms.schema.reference import updated
@@ -53,7 +54,7 @@ def pages() -> dict[Path, str]:
         for declaration in catalogue.declarations().values()
         for path in [REFERENCE / "algorithms" / f"{declaration.name}.md"]
     }
-    made = {"cli": cli_page, "settings": settings_page, "coverage": coverage_page}
+    made = {"cli": cli_page, "settings": settings_page, "coverage": coverage_page, "jumpstart/models": models_page}
     return {REFERENCE / f"{name}.md": _finished(make) for name, make in made.items()} | algorithms
 
 

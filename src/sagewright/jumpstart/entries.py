@@ -93,7 +93,7 @@ class CatalogueEntry:
     environment: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
     keywords: tuple[str, ...] = ()
-    min_sdk_version: str = "2.49.0"
+    min_sdk_version: str = "2.189.0"
     weights: WeightFiles | None = None
     training: Training | None = None
     hosted: bool = True

@@ -13,6 +13,7 @@ from sagewright.jumpstart.entries import CatalogueEntry, Training, entries, read
 _TEXT = ("application/x-text", "application/json")
 _IMAGE = ("application/x-image", "image/jpeg", "image/png")
 _ENCODERS, _CLASSIFIERS, _CHECKPOINTS = ("added-encoder",), ("added-encoder", "text-training"), ("checkpoint",)
+_GENERATORS = ("generation",)
 TASKS: Mapping[str, tuple[str, ...]] = {
     "sentencesimilarity": _ENCODERS,
     "textembedding": _ENCODERS,
@@ -26,6 +27,11 @@ TASKS: Mapping[str, tuple[str, ...]] = {
     "summarization": _CHECKPOINTS,
     "translation": _CHECKPOINTS,
     "text2text": _CHECKPOINTS,
+    "llm": _GENERATORS,
+    "textgeneration": _GENERATORS,
+    "textgeneration1": _GENERATORS,
+    "textgeneration2": _GENERATORS,
+    "reasoning": _GENERATORS,
 }
 """Tasks whose models can be added, with the families of `catalogue/families` whose scripts serve a checkpoint of the task."""
 _FORMS = {
@@ -66,7 +72,9 @@ def _sentence(model: AwsModel) -> str:
 
 def _entry(model: AwsModel) -> CatalogueEntry:
     """Returns a model of AWS's: with the scripts of its task, if its weights can be added."""
-    families = TASKS.get(model.task, ()) if model.framework == "huggingface" else ()
+    families = TASKS.get(model.task, ())
+    if model.framework != "huggingface" and not (families == _GENERATORS and model.repository):
+        families = ()
     document: dict[str, Any] = {
         "version": model.version,
         "title": model.id,

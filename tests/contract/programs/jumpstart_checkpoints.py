@@ -10,6 +10,8 @@ from transformers import (
     BertForQuestionAnswering,
     BertForTokenClassification,
     BertModel,
+    LlamaConfig,
+    LlamaForCausalLM,
     PreTrainedTokenizerFast,
     T5Config,
     T5ForConditionalGeneration,
@@ -50,6 +52,9 @@ bert = BertConfig(**small, max_position_embeddings=64, num_labels=2)
 for name, kind in {"encoder": BertModel, "eqa": BertForQuestionAnswering, "ner": BertForTokenClassification}.items():
     kind(bert).save_pretrained(OUT / name, safe_serialization=True)
     tokenizer(OUT / name, cls_token="[CLS]", sep_token="[SEP]", mask_token="[MASK]")
+llama = LlamaConfig(**small, max_position_embeddings=64, bos_token_id=2, eos_token_id=3)
+LlamaForCausalLM(llama).save_pretrained(OUT / "llama", safe_serialization=True)
+tokenizer(OUT / "llama", eos_token="[SEP]")
 t5 = T5Config(
     vocab_size=len(WORDS),
     d_model=16,

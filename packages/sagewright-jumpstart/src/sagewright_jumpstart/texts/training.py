@@ -8,12 +8,12 @@ from sagewright_jumpstart.epochs import run_epochs
 from sagewright_jumpstart.errors import InputError, reported
 from sagewright_jumpstart.hyperparameters import Hyperparameters
 from sagewright_jumpstart.job import FineTuningJob
+from sagewright_jumpstart.lora import adapt, merge
 from sagewright_jumpstart.outputs import save
 from sagewright_jumpstart.texts.classifier import TextClassifier, load_classifier
 from sagewright_jumpstart.texts.data import LabelledTexts, divide, label_names, read_texts
 from sagewright_jumpstart.texts.encoder import TextEncoder, pick_device
 from sagewright_jumpstart.texts.loop import TextTrainer
-from sagewright_jumpstart.texts.lora import adapt, merge
 
 PAIRS = "spc"
 _ADAPTED = frozenset({"query", "value"})

@@ -1,0 +1,1 @@
+"""Named entities of English texts by spaCy's small pipeline."""

@@ -1,0 +1,1 @@
+"""English speech to text by Whisper tiny.en."""
