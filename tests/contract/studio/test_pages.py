@@ -62,6 +62,7 @@ def test_every_page_shows_what_there_is(browser: Any, world: World) -> None:
         "/studio/wrangler": "yet",
         "/studio/notebooks": "yet",
         "/studio/jumpstart": "sagewright-tc-minilm-l6",
+        "/studio/solutions": "sagewright solutions run churn",
     }
     wrong = {
         path: (answer.status, text)
