@@ -224,7 +224,7 @@ class Solution:
         """Copy a page of this execution to the folder report/, where the next execution replaces it; return its link."""
         key, s3 = f"solutions/{self.name}/report/{file}", self.session.boto_session.client("s3")
         s3.put_object(Bucket=self.bucket, Key=key, Body=self.read(uri), ContentType="text/html; charset=utf-8")
-        return f"download?bucket={self.bucket}&key={key}"
+        return f"open?bucket={self.bucket}&key={key}"
 
     def studio(self, page):
         return f"{os.environ['AWS_ENDPOINT_URL']}/studio/{page}"

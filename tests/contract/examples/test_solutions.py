@@ -49,11 +49,11 @@ def check(server: RunningServer, name: str, done: bool, lines: list[str]) -> Non
     text = page["Body"].read().decode()
     assert "<svg" in text
     assert "http" not in text.replace("http://www.w3.org", "")
-    assert report.endswith(f"/studio/download?bucket={BUCKET}&key=solutions/{name}/report/report.html")
+    assert report.endswith(f"/studio/open?bucket={BUCKET}&key=solutions/{name}/report/report.html")
 
 
 def made(server: RunningServer, name: str) -> dict[str, list[str]]:
-    """What there is under the solution's names."""
+    """Returns the names that there are of a solution, by their kinds."""
     client: Any = server.boto("sagemaker")
     found = {
         "endpoints": [one["EndpointName"] for one in client.list_endpoints(NameContains=name)["Endpoints"]],
@@ -63,7 +63,8 @@ def made(server: RunningServer, name: str) -> dict[str, list[str]]:
         "served": [one["ModelName"] for one in client.list_models(NameContains=f"{name}-")["Models"]],
         "scoring": [one["ModelName"] for one in client.list_models(NameContains="pipelines-")["Models"]],
         "pipelines": [
-            one["PipelineName"] for one in client.list_pipelines(PipelineNamePrefix=f"solution-{name}")["PipelineSummaries"]
+            one["PipelineName"]
+            for one in client.list_pipelines(PipelineNamePrefix=f"solution-{name}")["PipelineSummaries"]
         ],
     }
     try:

@@ -50,7 +50,7 @@ class SolutionsView:
 
 @page("/solutions", "solutions.html", "jumpstart", ("pipeline", "execution", "endpoint"))
 def solutions(visit: Visit) -> SolutionsView:
-    """What each solution does, the command that runs it, and its pipeline, endpoint and report if it has run here."""
+    """The solutions: the question, the command that runs each, and its pipeline, endpoint and report if it has run here."""
     cards = tuple(_card(visit, one) for one in SOLUTIONS)
     return SolutionsView(cards, sum(bool(one.links) for one in cards))
 
@@ -66,7 +66,7 @@ def _card(visit: Visit, template: SolutionTemplate) -> SolutionCard:
     bucket = f"sagemaker-{visit.place.region}-{visit.place.account}"
     if pipeline and _exists(visit, bucket, template.report):
         query = urlencode({"bucket": bucket, "key": template.report})
-        links.append(SolutionLink("Report", f"/studio/download?{query}"))
+        links.append(SolutionLink("Report", f"/studio/open?{query}"))
         links.append(SolutionLink("Files", f"/studio/buckets/{bucket}/{template.prefix}"))
     facts = (("Algorithm", template.algorithm), ("Data", template.data), ("Must keep", template.measure))
     return SolutionCard(template.name, template.title, template.question, facts, template.command, tuple(links))
