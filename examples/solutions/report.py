@@ -2,6 +2,7 @@
 
 import base64
 import json
+import math
 from html import escape
 from pathlib import Path
 
@@ -15,7 +16,8 @@ body { margin: 2rem auto; padding: 0 1rem }
 h1 { font-size: 1.5rem } h2 { font-size: 1.1rem; margin-top: 2rem } .soft { color: var(--soft) }
 table { border-collapse: collapse } td { padding: .25rem 1.25rem .25rem 0; border-bottom: 1px solid var(--line) }
 td + td { font-variant-numeric: tabular-nums } figure { margin: 1rem 0; overflow-x: auto }
-svg { width: 100%; height: auto } svg text { fill: var(--soft); font: 12px system-ui }
+svg { width: 100%; min-width: 30rem; height: auto } svg.square { min-width: 0; max-width: 24rem }
+svg text { fill: var(--soft); font: 12px system-ui }
 """
 WIDTH, HEIGHT, LEFT, TOP, RIGHT, BOTTOM = 720, 300, 60, 26, 12, 40
 
@@ -58,7 +60,7 @@ def chart(curves, across, up, bands=(), dots=()):
         right = LEFT + (x - first) / (last - first) * (WIDTH - LEFT - RIGHT)
         return f"{right:.1f},{HEIGHT - BOTTOM - (y - lowest) / (highest - lowest) * (HEIGHT - TOP - BOTTOM):.1f}"
 
-    out = _axes(first, last, lowest, highest, across, up)
+    out, legend = _axes(first, last, lowest, highest, across, up), LEFT + 8
     for x, low, high in bands:
         path = " ".join(map(point, [*x, *reversed(list(x))], [*low, *reversed(list(high))]))
         out += f'<polygon points="{path}" fill="var(--one)" opacity=".25"/>'
@@ -67,7 +69,8 @@ def chart(curves, across, up, bands=(), dots=()):
         out += (
             f'<polyline points="{" ".join(map(point, x, y))}" fill="none" stroke="{colour}" stroke-width="1.6"{dash}/>'
         )
-        out += f'<text x="{LEFT + 8 + 190 * number}" y="14" style="fill:{colour}">{escape(name)}</text>'
+        out += f'<text x="{legend}" y="14" style="fill:{colour}">{escape(name)}</text>'
+        legend += 24 + 7 * len(name)
     for x, y in zip(*dots, strict=True) if dots else ():
         right, down = point(x, y).split(",")
         out += f'<circle cx="{right}" cy="{down}" r="2.4" fill="var(--two)"/>'
@@ -83,7 +86,7 @@ def bars(rows):
         colour = "one" if number >= 0 else "two"
         out += f'<text x="230" y="{down + 14}" text-anchor="end">{escape(str(name))}</text>'
         out += f'<rect x="240" y="{down}" width="{long:.1f}" height="18" fill="var(--{colour})"/>'
-        out += f'<text x="{246 + long:.1f}" y="{down + 14}">{number:.3g}</text>'
+        out += f'<text x="{246 + long:.1f}" y="{down + 14}">{_words(number)}</text>'
     return _svg(out, 12 + 26 * len(rows))
 
 
@@ -94,7 +97,7 @@ def picture(png, side, boxes):
     for colour, left, top, right, bottom in boxes:
         place = f'x="{left:.1f}" y="{top:.1f}" width="{right - left:.1f}" height="{bottom - top:.1f}"'
         out += f'<rect {place} fill="none" stroke="{("#ffd23f", "#3fd0ff")[colour == "two"]}" stroke-width="1"/>'
-    return f'<svg viewBox="0 0 {side} {side}" role="img" style="max-width:24rem">{out}</svg>'
+    return f'<svg viewBox="0 0 {side} {side}" role="img" class="square">{out}</svg>'
 
 
 def _ends(numbers):
@@ -102,19 +105,26 @@ def _ends(numbers):
     return (low, high) if high > low else (low - 0.5, high + 0.5)
 
 
+def _ticks(low, high):
+    """Round numbers between two others, five at most."""
+    size = 10 ** math.floor(math.log10((high - low) / 5))
+    step = next(size * each for each in (1, 2, 5, 10, 20) if (high - low) / (size * each) <= 6)
+    return [number * step for number in range(math.ceil(low / step), math.floor(high / step) + 1)]
+
+
+def _words(number):
+    return f"{number:,.0f}" if abs(number) >= 1000 else f"{number:.3g}"
+
+
 def _axes(first, last, lowest, highest, across, up):
     out = ""
-    for part in range(5):
-        right = LEFT + part / 4 * (WIDTH - LEFT - RIGHT)
-        down = HEIGHT - BOTTOM - part / 4 * (HEIGHT - TOP - BOTTOM)
-        out += f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{down}" y2="{down}" stroke="var(--line)"/>'
-        out += (
-            f'<text x="{LEFT - 6}" y="{down + 4}" text-anchor="end">{lowest + part / 4 * (highest - lowest):.3g}</text>'
-        )
-        anchor = ("start", "middle", "middle", "middle", "end")[part]
-        out += (
-            f'<text x="{right}" y="{HEIGHT - 22}" text-anchor="{anchor}">{first + part / 4 * (last - first):.4g}</text>'
-        )
+    for number in _ticks(lowest, highest):
+        down = HEIGHT - BOTTOM - (number - lowest) / (highest - lowest) * (HEIGHT - TOP - BOTTOM)
+        out += f'<line x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{down:.1f}" y2="{down:.1f}" stroke="var(--line)"/>'
+        out += f'<text x="{LEFT - 6}" y="{down + 4:.1f}" text-anchor="end">{_words(number)}</text>'
+    for number in _ticks(first, last):
+        right = LEFT + (number - first) / (last - first) * (WIDTH - LEFT - RIGHT)
+        out += f'<text x="{right:.1f}" y="{HEIGHT - 22}" text-anchor="middle">{_words(number)}</text>'
     out += f'<text x="{WIDTH / 2}" y="{HEIGHT - 5}" text-anchor="middle">{escape(across)}</text>'
     return out + f'<text x="{WIDTH - RIGHT}" y="14" text-anchor="end">{escape(up)}</text>'
 
