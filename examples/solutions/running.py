@@ -208,11 +208,14 @@ class Solution:
         answer = runtime.invoke_endpoint(EndpointName=self.name, ContentType=content_type, Accept=accept, Body=body)
         return answer["Body"].read().decode()
 
+    def numbers(self):
+        """What Evaluate has measured in this execution."""
+        return json.loads(self.read(f"{self.uri}/evaluation/{self.execution}/evaluation.json"))
+
     def finish(self, bound, limit):
         """Copy the report to its place, and print the last line: measure, bound, seconds and three links."""
-        evaluation = f"{self.uri}/evaluation/{self.execution}"
-        number = json.loads(self.read(f"{evaluation}/evaluation.json"))
-        report = self.publish(f"{evaluation}/report.html", "report.html")
+        number = self.numbers()
+        report = self.publish(f"{self.uri}/evaluation/{self.execution}/report.html", "report.html")
         value, seconds = number["value"], time.monotonic() - self.started
         assert value >= limit if bound == "at least" else value <= limit, f"{value} is not {bound} {limit}"
         links = (f"pipelines/{self.pipeline}/{self.execution}", f"endpoints/{self.name}", report)

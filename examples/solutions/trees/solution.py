@@ -88,5 +88,8 @@ answer = json.loads(solution.ask("image/png", solution.output("Prepare", "valida
 expected = json.loads(solution.scores("0000.png"))["prediction"]
 assert len(answer) == len(expected)
 assert all(abs(one[1] - other[1]) < 1e-3 for one, other in zip(answer, expected, strict=True)), (answer, expected)
-print(f"answer    {sum(box[1] >= 0.3 for box in answer)} trees in one square, with a score of 0.3 and more")
+threshold = solution.numbers()["threshold"]
+print(
+    f"answer    {sum(box[1] >= threshold for box in answer)} trees in one square, with a score of {threshold:.2f} and more"
+)
 solution.finish("at least", LIMIT)
