@@ -1,6 +1,7 @@
 """The life of a solution around its pipeline: data in S3, an execution that is waited for, the approved version as an endpoint."""
 
 import contextlib
+import csv
 import json
 import logging
 import os
@@ -19,6 +20,7 @@ INSTANCE = "ml.m5.large"
 TAG = "sagewright:solution"
 ENDED = ("Succeeded", "Failed", "Stopped")
 LOG_LINES = 8
+LOG_GROUPS = {f"{kind.lower()}-job": f"/aws/sagemaker/{kind}Jobs" for kind in ("Processing", "Training", "Transform")}
 for noisy in ("sagemaker", "botocore"):
     logging.getLogger(noisy).setLevel(logging.ERROR)
 logging.getLogger("sagemaker.config").disabled = True
@@ -68,9 +70,13 @@ class Solution:
             print(f"data      {uri}/, from a package")
         return uri
 
-    def header(self, file):
-        """The names of the columns of a file of the data."""
-        return self.read(f"{self.uri}/data/{file}").decode().partition("\n")[0].strip().split(",")
+    def header(self):
+        """The names of the columns of the data: the first line of its first CSV."""
+        files = sorted(S3Downloader.list(f"{self.uri}/data/", sagemaker_session=self.session))
+        first = next((each for each in files if each.endswith(".csv")), None)
+        if first is None:
+            sys.exit(f"There is no .csv in {self.uri}/data/.")
+        return next(csv.reader([self.read(first).decode().partition("\n")[0]]), [""])
 
     def each(self, kind):
         """The folder of a kind of results of this execution, as a pipeline variable."""
@@ -105,14 +111,14 @@ class Solution:
                 for name, step in steps.items():
                     if step["StepStatus"] in ENDED and name not in seen:
                         seen.add(name)
-                        seconds = (step["EndTime"] - step["StartTime"]).total_seconds()
-                        print(f"  {name:20} {step['StepStatus']:10} {seconds:6.1f} s", flush=True)
+                        seconds = (step["EndTime"] - step["StartTime"]).total_seconds() if "EndTime" in step else 0
+                        print(f"  {name:22} {step['StepStatus']:10} {seconds:6.1f} s", flush=True)
                 if ended:
                     break
                 time.sleep(0.5)
         except KeyboardInterrupt:
             execution.stop()
-            raise
+            sys.exit("Interrupted; the execution is stopped.")
         self._exit_if_failed(execution.describe(), steps)
         self.steps = steps
 
@@ -133,9 +139,11 @@ class Solution:
     def _last_lines(self, metadata):
         """The last lines that the step's job has logged."""
         logs = self.session.boto_session.client("logs")
-        for kind in ("Processing", "Training", "Transform"):
-            if f"{kind}Job" in metadata:
-                group, job = f"/aws/sagemaker/{kind}Jobs", metadata[f"{kind}Job"]["Arn"].rpartition("/")[2]
+        arns = [each.get("Arn") or each.get("CheckJobArn", "") for each in metadata.values() if isinstance(each, dict)]
+        for arn in arns:
+            kind, _, job = arn.rpartition(":")[2].partition("/")
+            if kind in LOG_GROUPS:
+                group = LOG_GROUPS[kind]
                 with contextlib.suppress(ClientError):
                     for stream in logs.describe_log_streams(logGroupName=group, logStreamNamePrefix=job)["logStreams"]:
                         place = {"logGroupName": group, "logStreamName": stream["logStreamName"]}
@@ -165,7 +173,7 @@ class Solution:
         }
         self.client.create_endpoint_config(EndpointConfigName=served, ProductionVariants=[variant], **each)
         try:
-            before = self.client.describe_endpoint(EndpointName=self.name)
+            before = self._settled()
         except ClientError:
             before = None
             self.client.create_endpoint(EndpointName=self.name, EndpointConfigName=served, **each)
@@ -183,12 +191,16 @@ class Solution:
             f"endpoint  {self.studio(f'endpoints/{self.name}')}, version {version['ModelPackageVersion']}", flush=True
         )
 
-    def _wait(self, served):
+    def _settled(self):
+        """The endpoint, once it is neither created nor updated."""
         while True:
             described = self.client.describe_endpoint(EndpointName=self.name)
             if described["EndpointStatus"] not in ("Creating", "Updating", "RollingBack"):
-                break
+                return described
             time.sleep(0.3)
+
+    def _wait(self, served):
+        described = self._settled()
         if described["EndpointStatus"] != "InService" or described["EndpointConfigName"] != served:
             print(
                 f"The endpoint {self.name} is {described['EndpointStatus']}: {described.get('FailureReason', 'rolled back')}"

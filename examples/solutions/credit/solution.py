@@ -28,7 +28,9 @@ THRESHOLD = 0.5
 solution = Solution("credit")
 data = ParameterString("Data", solution.data(lambda: {"applications.csv": datasets.credit_applications()}))
 limit = ParameterFloat("Limit", LIMIT)
-headers = solution.header("applications.csv")
+headers = solution.header()
+if not {"good", "sex"} <= set(headers):
+    raise SystemExit(f"The applications need the columns good and sex; they have {', '.join(headers)[:400]}.")
 headers.insert(0, headers.pop(headers.index("good")))
 
 outputs = ["train", "validation", "test", "explained", "truth"]
