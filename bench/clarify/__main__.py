@@ -38,10 +38,10 @@ Explain = Callable[[np.ndarray], np.ndarray]
 HEAD = """\
 # SHAP values beside other explainers
 
-`make bench-clarify` measures on one thread and writes this page. The tables are scikit-learn's, and planted ones. The black boxes
-were looked at when sampled values became those of a Gaussian process; nothing in the code is fitted to them. The baseline has 12
-rows, for log-odds one. `bench/clarify` has the models: boosters have 100 trees, of depth 6 unless the name says otherwise.
-[How values are computed](../explanation/clarify.md) explains the ways.
+`make bench-clarify` measures on one thread and writes this page. The tables are scikit-learn's, and planted ones. Three constants
+of the Gaussian process that samples values were chosen while its author looked at these black boxes, so their numbers are a little
+too good. The baseline has 12 rows, for log-odds one. `bench/clarify` has the models: boosters have 100 trees, of depth 6 unless the
+name says otherwise. [How values are computed](../explanation/clarify.md) explains the ways.
 """
 
 

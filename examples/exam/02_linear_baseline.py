@@ -14,7 +14,7 @@ bucket, region = session.default_bucket(), session.boto_region_name
 datasets.put(bucket, {f"exam/diamonds/{name}/data.csv": body for name, body in datasets.diamonds().items()})
 algorithms = {
     "linear-learner": ("1", {"predictor_type": "binary_classifier", "epochs": 3, "num_models": 4}),
-    "xgboost": ("1.7-1", {"objective": "binary:logistic", "eval_metric": "auc", "num_round": 300, "max_depth": 6}),
+    "xgboost": ("1.7-1", {"objective": "binary:logistic", "eval_metric": "auc", "num_round": 500, "max_depth": 6}),
 }
 auc, seconds = {}, {}
 for name, (version, hyperparameters) in algorithms.items():

@@ -23,7 +23,7 @@ estimator = Estimator(
     instance_type="ml.m5.large",
     instance_count=1,
     output_path=f"s3://{bucket}/exam/output",
-    hyperparameters={"mode": "batch_skipgram", "vector_dim": 50, "epochs": 5, "min_count": 10},
+    hyperparameters={"mode": "batch_skipgram", "vector_dim": 50, "epochs": 3, "min_count": 10},
 )
 estimator.fit({"train": TrainingInput(f"s3://{bucket}/exam/words/train", content_type="text/plain")})
 

@@ -1,7 +1,9 @@
-"""Best hyperparameters, efficiently: a tuning job, Bayesian.
+"""Best hyperparameters, efficiently: tuning job, Bayesian.
 
 Run it: sagewright examples run bayesian_tuning
 """
+
+import uuid
 
 import datasets
 import result
@@ -31,10 +33,10 @@ ranges = {
 }
 best = {}
 for strategy, parallel in (("Random", 4), ("Bayesian", 2)):  # one that learns from its trials needs their results
-    limits = {"max_jobs": 14, "max_parallel_jobs": parallel, "random_seed": 1}
+    limits = {"max_jobs": 12, "max_parallel_jobs": parallel, "random_seed": 1}
     tuner = HyperparameterTuner(
         xgb, "validation:logloss", ranges, strategy=strategy, objective_type="Minimize", early_stopping_type="Off",
-        base_tuning_job_name=f"exam-{strategy}", **limits,
+        base_tuning_job_name=f"exam-{strategy}-{uuid.uuid4().hex[:6]}", **limits,
     )  # fmt: skip
     channels = ("train", "validation")
     tuner.fit({name: TrainingInput(f"s3://{bucket}/exam/churn/{name}", content_type="text/csv") for name in channels})

@@ -27,13 +27,11 @@ xgb = Estimator(
 xgb.fit({"train": TrainingInput(f"s3://{bucket}/exam/churn/train", content_type="text/csv")}, logs=False)
 session.create_model(name, role, xgb.create_model().prepare_container_def())
 
-output = f"s3://{bucket}/exam/{name}"
+output, source = f"s3://{bucket}/exam/{name}", f"s3://{bucket}/exam/churn/asked"
 clarify = SageMakerClarifyProcessor(role=role, instance_count=1, instance_type="ml.m5.large", sagemaker_session=session)
 headers = list(table.columns)
 clarify.run_explainability(
-    DataConfig(
-        f"s3://{bucket}/exam/churn/asked/data.csv", output, label="churn", headers=headers, dataset_type="text/csv"
-    ),
+    DataConfig(f"{source}/data.csv", output, label="churn", headers=headers, dataset_type="text/csv"),
     ModelConfig(model_name=name, instance_count=1, instance_type="ml.m5.large", accept_type="text/csv"),
     SHAPConfig(baseline=[table[headers[1:]].mean().tolist()], num_samples=200, agg_method="mean_abs"),
     logs=False,

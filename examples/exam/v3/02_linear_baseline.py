@@ -15,7 +15,7 @@ bucket = session.default_bucket()
 datasets.put(bucket, {f"exam/diamonds/{name}/data.csv": body for name, body in datasets.diamonds().items()})
 algorithms = {
     "linear-learner": ("1", {"predictor_type": "binary_classifier", "epochs": 3, "num_models": 4}),
-    "xgboost": ("1.7-1", {"objective": "binary:logistic", "eval_metric": "auc", "num_round": 300, "max_depth": 6}),
+    "xgboost": ("1.7-1", {"objective": "binary:logistic", "eval_metric": "auc", "num_round": 500, "max_depth": 6}),
 }
 channels = [
     InputData(channel_name=name, data_source=f"s3://{bucket}/exam/diamonds/{name}", content_type="text/csv")

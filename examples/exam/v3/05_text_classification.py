@@ -25,12 +25,8 @@ trainer = ModelTrainer(
     hyperparameters={"mode": "supervised", "min_count": 2},
     base_job_name="exam-blazingtext",
 )
-trainer.train(
-    [
-        InputData(channel_name=name, data_source=f"s3://{bucket}/exam/newsgroups/{name}", content_type="text/plain")
-        for name in ("train",)
-    ]
-)
+source = f"s3://{bucket}/exam/newsgroups/train"
+trainer.train([InputData(channel_name="train", data_source=source, content_type="text/plain")])
 job = trainer._latest_training_job
 
 builder = ModelBuilder(

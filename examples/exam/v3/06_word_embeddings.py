@@ -23,15 +23,11 @@ image = image_uris.retrieve("blazingtext", session.boto_region_name)
 trainer = ModelTrainer(
     training_image=image,
     compute=Compute(instance_type="ml.m5.large", instance_count=1),
-    hyperparameters={"mode": "batch_skipgram", "vector_dim": 50, "epochs": 5, "min_count": 10},
+    hyperparameters={"mode": "batch_skipgram", "vector_dim": 50, "epochs": 3, "min_count": 10},
     base_job_name="exam-blazingtext",
 )
-trainer.train(
-    [
-        InputData(channel_name=name, data_source=f"s3://{bucket}/exam/words/{name}", content_type="text/plain")
-        for name in ("train",)
-    ]
-)
+source = f"s3://{bucket}/exam/words/train"
+trainer.train([InputData(channel_name="train", data_source=source, content_type="text/plain")])
 job = trainer._latest_training_job
 
 builder = ModelBuilder(

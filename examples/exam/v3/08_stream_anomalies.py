@@ -10,6 +10,7 @@ import numpy as np
 import result
 from sagemaker.core import image_uris
 from sagemaker.core.helper.session_helper import Session
+from sagemaker.core.shapes import S3DataSource
 from sagemaker.serve.model_builder import ModelBuilder
 from sagemaker.train import ModelTrainer
 from sagemaker.train.configs import Compute, InputData
@@ -28,14 +29,10 @@ trainer = ModelTrainer(
     hyperparameters={"feature_dim": 9, "num_samples_per_tree": 256, "num_trees": 100},
     base_job_name="exam-randomcutforest",
 )
-trainer.train(
-    [
-        InputData(
-            channel_name=name, data_source=f"s3://{bucket}/exam/shuttle/{name}", content_type="text/csv;label_size=0"
-        )
-        for name in ("train",)
-    ]
-)
+source = S3DataSource(
+    s3_data_type="S3Prefix", s3_uri=f"s3://{bucket}/exam/shuttle/train", s3_data_distribution_type="ShardedByS3Key"
+)  # as the algorithm demands
+trainer.train([InputData(channel_name="train", data_source=source, content_type="text/csv;label_size=0")])
 job = trainer._latest_training_job
 
 builder = ModelBuilder(

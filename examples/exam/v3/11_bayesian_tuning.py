@@ -1,7 +1,9 @@
-"""Best hyperparameters, efficiently: a tuning job, Bayesian.
+"""Best hyperparameters, efficiently: tuning job, Bayesian.
 
 Run it: sagewright examples run bayesian_tuning --sdk v3
 """
+
+import uuid
 
 import datasets
 import result
@@ -38,7 +40,7 @@ best = {}
 for strategy, parallel in (("Random", 4), ("Bayesian", 2)):  # one that learns from its trials needs their results
     tuner = HyperparameterTuner(
         trainer, "validation:logloss", ranges, strategy=strategy, objective_type="Minimize", max_jobs=12,
-        max_parallel_jobs=parallel, random_seed=1, base_tuning_job_name=f"exam-{strategy}",
+        max_parallel_jobs=parallel, random_seed=1, base_tuning_job_name=f"exam-{strategy}-{uuid.uuid4().hex[:6]}",
     )  # fmt: skip
     tuner.tune(channels, wait=True)
     job = tuner.describe()

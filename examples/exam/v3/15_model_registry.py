@@ -9,13 +9,9 @@ import datasets
 import result
 from sagemaker.core import image_uris
 from sagemaker.core.helper.session_helper import Session, get_execution_role
-from sagemaker.core.resources import Endpoint, EndpointConfig, Model, ModelPackage, ModelPackageGroup
-from sagemaker.core.shapes import (
-    ContainerDefinition,
-    InferenceSpecification,
-    ModelPackageContainerDefinition,
-    ProductionVariant,
-)
+from sagemaker.core.resources import Endpoint, EndpointConfig, Model
+from sagemaker.core.shapes import ContainerDefinition, ProductionVariant
+from sagemaker.serve.model_builder import ModelBuilder
 from sagemaker.train import ModelTrainer
 from sagemaker.train.configs import Compute, InputData
 from sklearn.metrics import roc_auc_score
@@ -25,30 +21,27 @@ bucket, group = session.default_bucket(), f"exam-{uuid.uuid4().hex[:8]}"
 train, validation = datasets.churn()
 datasets.put(bucket, {"exam/churn/train/data.csv": train})
 labels, rows = datasets.labels_and_rows(validation)
-ModelPackageGroup.create(model_package_group_name=group)
-image, auc, endpoint = image_uris.retrieve("xgboost", session.boto_region_name, "1.7-1"), [], None
+image, auc = image_uris.retrieve("xgboost", session.boto_region_name, "1.7-1"), []
+data = InputData(channel_name="train", data_source=f"s3://{bucket}/exam/churn/train", content_type="text/csv")
 for depth in (1, 5):
-    trainer = ModelTrainer(
-        training_image=image, compute=Compute(instance_type="ml.m5.large", instance_count=1), base_job_name=group,
-        hyperparameters={"objective": "binary:logistic", "num_round": 20, "max_depth": depth},
-    )  # fmt: skip
-    data = InputData(channel_name="train", data_source=f"s3://{bucket}/exam/churn/train", content_type="text/csv")
+    name = f"{group}-{depth}"
+    hyperparameters = {"objective": "binary:logistic", "num_round": 20, "max_depth": depth}
+    compute = Compute(instance_type="ml.m5.large", instance_count=1)
+    trainer = ModelTrainer(training_image=image, compute=compute, hyperparameters=hyperparameters, base_job_name=name)
     trainer.train([data], logs=False)
     artefact = trainer._latest_training_job.model_artifacts.s3_model_artifacts
-    containers = [ModelPackageContainerDefinition(image=image, model_data_url=artefact)]
-    media = {"supported_content_types": ["text/csv"], "supported_response_mime_types": ["text/csv"]}
-    version = ModelPackage.create(
-        model_package_group_name=group, model_approval_status="PendingManualApproval",
-        inference_specification=InferenceSpecification(containers=containers, **media),
-    )  # fmt: skip
-    version.update(model_approval_status="Approved", approval_description="better on held-out customers")
-    name, package = f"{group}-{depth}", ContainerDefinition(model_package_name=version.model_package_arn)
-    Model.create(model_name=name, primary_container=package, execution_role_arn=role)
+    builder = ModelBuilder(image_uri=image, s3_model_data_url=artefact, instance_type="ml.m5.large")
+    builder.build(model_name=f"{name}-draft")
+    version = builder.register(model_package_group_name=group, content_types=["text/csv"], response_types=["text/csv"])
+    session.sagemaker_client.update_model_package(ModelPackageArn=version, ModelApprovalStatus="Approved")
+    Model.create(
+        model_name=name, primary_container=ContainerDefinition(model_package_name=version), execution_role_arn=role
+    )
     variant = ProductionVariant(
-        variant_name="AllTraffic", model_name=name, instance_type="ml.m5.large", initial_instance_count=1
+        variant_name="All", model_name=name, instance_type="ml.m5.large", initial_instance_count=1
     )
     EndpointConfig.create(endpoint_config_name=name, production_variants=[variant])
-    if endpoint is None:
+    if depth == 1:
         endpoint = Endpoint.create(endpoint_name=group, endpoint_config_name=name)
     else:
         endpoint.endpoint_config_name = name

@@ -29,23 +29,17 @@ trainer = ModelTrainer(
     hyperparameters={"objective": "binary:logistic", "num_round": 40, "max_depth": 4},
     base_job_name="exam-xgboost",
 )
-trainer.train(
-    [
-        InputData(channel_name=name, data_source=f"s3://{bucket}/exam/churn/{name}", content_type="text/csv")
-        for name in ("train",)
-    ]
-)
+source = f"s3://{bucket}/exam/churn/train"
+trainer.train([InputData(channel_name="train", data_source=source, content_type="text/csv")])
 job = trainer._latest_training_job
 container = ContainerDefinition(image=image, model_data_url=job.model_artifacts.s3_model_artifacts)
 Model.create(model_name=name, primary_container=container, execution_role_arn=role)
 
-output = f"s3://{bucket}/exam/{name}"
+output, source = f"s3://{bucket}/exam/{name}", f"s3://{bucket}/exam/churn/asked"
 clarify = SageMakerClarifyProcessor(role=role, instance_count=1, instance_type="ml.m5.large", sagemaker_session=session)
 headers = list(table.columns)
 clarify.run_explainability(
-    DataConfig(
-        f"s3://{bucket}/exam/churn/asked/data.csv", output, label="churn", headers=headers, dataset_type="text/csv"
-    ),
+    DataConfig(f"{source}/data.csv", output, label="churn", headers=headers, dataset_type="text/csv"),
     ModelConfig(model_name=name, instance_count=1, instance_type="ml.m5.large", accept_type="text/csv"),
     SHAPConfig(baseline=[table[headers[1:]].mean().tolist()], num_samples=200, agg_method="mean_abs"),
     logs=False,
@@ -58,5 +52,8 @@ drivers = {"international_plan_no", "international_plan_yes", "total_day_minutes
 assert top[0] in drivers  # of these customers' decisions, as others found too
 share = values[top[0]] / sum(values.values())
 result.check(
-    f"share of {top[0]} in all effects", share, above=2 / len(values), page=f"processing/{clarify.latest_job.job_name}"
+    f"share of {top[0]} in all effects",
+    share,
+    above=2 / len(values),
+    page=f"processing/{clarify.latest_job.processing_job_name}",
 )

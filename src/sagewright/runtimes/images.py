@@ -72,6 +72,9 @@ _SERVING = (
     (r"(sagemaker-)?tensorflow-(inference|serving)(-graviton)?", "tensorflow"),
     (r"(sagemaker-)?mxnet-(inference|serving)", "mxnet"),
     (r"autogluon-inference", "autogluon"),
+    (r"huggingface-pytorch-tgi-inference", "textgeneration"),
+    (r"djl-inference", "djl"),
+    (r"tei(-cpu)?", "textembedding"),
     (r"(huggingface-)?pytorch-inference-neuronx?", "pytorch-neuron"),
 )
 """Repositories of images that only serve models, and the recipe they use."""

@@ -9,7 +9,7 @@ from itertools import pairwise
 from sagewright.algorithms.schema import catalogue
 from sagewright.model.jobs.brief import Brief, Program, Purpose
 from sagewright.runtimes.images import Image, ImageKind
-from sagewright.runtimes.recipes import SERVING, NoRecipe, recipe_for
+from sagewright.runtimes.recipes import ENGINES, SERVING, NoRecipe, recipe_for
 
 _WHAT = {
     ImageKind.PROCESSING: "an image for processing jobs",
@@ -131,6 +131,12 @@ def serving_requirements(brief: Brief, packages: Collection[str]) -> str | None:
 def query_requirements(brief: Brief) -> str | None:
     """Returns a requirements.txt with the query engine; None for a job without queries."""
     return "duckdb>=1.2\nsqlglot>=26\n" if brief.queries else None
+
+
+def engine_requirements(image: Image) -> str | None:
+    """Returns a requirements.txt with the engine of a server of language models; None for any other image. JumpStart's entries
+    (`catalogue/families/generation.toml`) have the same lines, and so the same layer."""
+    return "transformers==4.57.6\ntokenizers==0.22.2\nsentencepiece==0.2.1\n" if image.framework in ENGINES else None
 
 
 def client_requirements(program: Program) -> str | None:

@@ -167,6 +167,11 @@ _DEEP = frozenset(
 )
 """Built-in algorithms that run in the environment of PyTorch jobs, whose version their images' tags do not give."""
 
+ENGINES = frozenset({"textgeneration", "djl", "textembedding"})
+"""Images of servers of language models; transformers serves them here, a layer over the environment of PyTorch jobs."""
+ENGINE_MODELS = ("HF_MODEL_ID", "OPTION_MODEL_ID", "MODEL_ID")
+"""Variables by which those images learn their model."""
+
 _WHY_NO_RECIPE = {
     "chainer": "Chainer's last release does not install on any Python that is still kept",
     "huggingface-tensorflow": "transformers no longer supports TensorFlow",
@@ -183,10 +188,7 @@ _WHY_NO_PROGRAM = {
 }
 """Reasons why AWS's processing programs and tools are unsupported, by a part of the repository's name."""
 _WHY_NO_SERVER = {
-    "djl": "DJL Serving runs large models with its own engines, which are not available",
-    "tei": "Text Embeddings Inference is a separate server, which is not available",
     "triton": "the Triton server is not available",
-    "tgi": "Text Generation Inference is a separate server, which is not available",
     "neuron": "it needs AWS Inferentia devices",
     "eia": "it needs AWS Elastic Inference accelerators",
     "neo": "it runs models that SageMaker Neo has compiled",
@@ -239,6 +241,10 @@ def recipe_for(image: Image) -> Recipe:
     Raises NoRecipe.
     """
     if image.kind is ImageKind.ALGORITHM and image.framework in _DEEP:
+        return replace(RECIPES["pytorch"], main="", untagged=True)
+    if image.framework in ENGINES:
+        if image.accelerator == "neuron":
+            raise NoRecipe(_WHY_NO_SERVER["neuron"])
         return replace(RECIPES["pytorch"], main="", untagged=True)
     if image.kind is ImageKind.ALGORITHM:
         return RECIPES[_ALGORITHMS.get(image.framework, "numeric")]

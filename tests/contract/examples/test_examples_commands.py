@@ -11,12 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.conftest import ENVIRONMENTS
+
+from sagewright.door.environment import NoServer, find_target
 
 if TYPE_CHECKING:
     from conftest import RunningServer
 
 SAGEWRIGHT = str(Path(sys.executable).parent / "sagewright")
 BUCKET = "guided"
+ENVIRON = {**os.environ, "SAGEWRIGHT_ENVIRONMENTS": str(ENVIRONMENTS)}
+"""The environment with the SDK is made once there."""
 
 
 def command(*words: str, **options: Any) -> subprocess.CompletedProcess[str]:
@@ -124,9 +129,21 @@ def test_a_failed_example_is_reported_with_its_last_lines(server: RunningServer,
     """Its buckets can't be made: the key is wrong."""
     (tmp_path / "endpoint").write_text(server.endpoint)
     (tmp_path / "credentials").write_text("[default]\naws_access_key_id = AKIAWRONG\naws_secret_access_key = wrong\n")
-    environ = {**os.environ, "SAGEWRIGHT_ENVIRONMENTS": str(Path(__file__).parents[3] / ".cache" / "environments")}
-    done = command("examples", "run", "data_parallel", "--json", "--data", str(tmp_path), env=environ)
+    done = command("examples", "run", "data_parallel", "--json", "--data", str(tmp_path), env=ENVIRON)
     assert done.returncode == 1, done.stderr
     (found,) = map(json.loads, done.stdout.splitlines())
     assert (found["name"], found["state"], found["value"]) == ("data_parallel", "failed", None)
     assert found["lines"]
+
+
+def test_a_server_of_its_own_ends_with_the_examples(tmp_path: Path) -> None:
+    """And an example that lacks a program of the machine is skipped."""
+    data = tmp_path / "data"
+    environ = {**ENVIRON, "PATH": str(tmp_path)}
+    done = command("examples", "run", "14", "--start", "--json", "--data", str(data), env=environ)
+    assert done.returncode == 0, done.stderr
+    (found,) = map(json.loads, done.stdout.splitlines())
+    assert found["state"] == "skipped"
+    assert "apt-get install podman" in found["lines"][-1]
+    with pytest.raises(NoServer):
+        find_target(data, "us-east-1", "000000000000")

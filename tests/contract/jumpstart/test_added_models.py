@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 PROGRAM = Path(__file__).parents[1] / "programs" / "jumpstart_checkpoints.py"
 IMAGE = "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-training:2.6.0-cpu-py312-ubuntu22.04-sagemaker"
 REQUIREMENTS = "transformers==4.57.6\ntokenizers==0.22.2\nsentencepiece==0.2.1\n"
+TGI = "huggingface-pytorch-tgi-inference:2.4.0-tgi3.0.1-gpu-py311-cu124-ubuntu22.04"
+DJL = "djl-inference:0.31.0-lmi13.0.0-cu124"
+TEI = "tei-cpu:2.0.1-tei1.2.3-cpu-py310-ubuntu22.04"
 SAGEWRIGHT = Path(sys.executable).parent / "sagewright"
 BUCKET = "jumpstart-added"
 ENCODER, QUESTIONS, TAGGER, TRANSLATOR = (
@@ -77,26 +80,18 @@ def ended(server: RunningServer, job: str) -> None:
     assert found["TrainingJobStatus"] == "Completed", found.get("FailureReason")
 
 
-class Deployed:
-    """The endpoint of a model of the public hub."""
+class Endpoint:
+    """An endpoint of one container, which ends with the block."""
 
-    def __init__(self, server: RunningServer, model: str) -> None:
+    def __init__(self, server: RunningServer, name: str, container: dict[str, Any] | None = None) -> None:
         self.sagemaker, self.runtime = server.boto("sagemaker"), server.boto("sagemaker-runtime")
-        self.model, self.name = model, model[12:50].strip("-")
+        self.name, self.given = name, container or {}
 
-    def __enter__(self) -> Deployed:
-        found = self.sagemaker.describe_hub_content(
-            HubName="SageMakerPublicHub", HubContentType="Model", HubContentName=self.model
-        )
-        document = json.loads(found["HubContentDocument"])
-        source = {"S3Uri": document["HostingArtifactUri"], "S3DataType": "S3Prefix", "CompressionType": "None"}
-        environment = {each["Name"]: each["Default"] for each in document["InferenceEnvironmentVariables"]}
-        container = {
-            "Image": document["HostingEcrUri"],
-            "ModelDataSource": {"S3DataSource": source},
-            "Environment": environment,
-        }
-        self.sagemaker.create_model(ModelName=self.name, ExecutionRoleArn=ROLE, PrimaryContainer=container)
+    def container(self) -> dict[str, Any]:
+        return self.given
+
+    def __enter__(self) -> Endpoint:
+        self.sagemaker.create_model(ModelName=self.name, ExecutionRoleArn=ROLE, PrimaryContainer=self.container())
         variant = {"VariantName": "a", "ModelName": self.name, "InstanceType": "ml.m5.large", "InitialInstanceCount": 1}
         self.sagemaker.create_endpoint_config(EndpointConfigName=self.name, ProductionVariants=[variant])
         self.sagemaker.create_endpoint(EndpointName=self.name, EndpointConfigName=self.name)
@@ -112,6 +107,33 @@ class Deployed:
         sent = body if isinstance(body, str) else json.dumps(body)
         answer = self.runtime.invoke_endpoint(EndpointName=self.name, Body=sent, ContentType=content_type)
         return json.loads(answer["Body"].read())
+
+    def stream(self, body: Any) -> list[str]:
+        """Returns the lines of a streamed answer."""
+        answer = self.runtime.invoke_endpoint_with_response_stream(
+            EndpointName=self.name, Body=json.dumps(body), ContentType="application/json"
+        )
+        return b"".join(part["PayloadPart"]["Bytes"] for part in answer["Body"]).decode().splitlines()
+
+
+class Deployed(Endpoint):
+    """The endpoint of a model of the public hub."""
+
+    def __init__(self, server: RunningServer, model: str) -> None:
+        super().__init__(server, model[12:50].strip("-"))
+        self.model = model
+
+    def container(self) -> dict[str, Any]:
+        hub = {"HubName": "SageMakerPublicHub", "HubContentType": "Model"}
+        found = self.sagemaker.describe_hub_content(**hub, HubContentName=self.model)
+        document = json.loads(found["HubContentDocument"])
+        source = {"S3Uri": document["HostingArtifactUri"], "S3DataType": "S3Prefix", "CompressionType": "None"}
+        environment = {each["Name"]: each["Default"] for each in document["InferenceEnvironmentVariables"]}
+        return {
+            "Image": document["HostingEcrUri"],
+            "ModelDataSource": {"S3DataSource": source},
+            "Environment": environment,
+        }
 
 
 def test_models_that_are_not_here_are_added_and_answer(server: RunningServer, checkpoints: Path) -> None:
@@ -178,6 +200,43 @@ def test_language_models_generate(server: RunningServer, checkpoints: Path) -> N
         assert set(found) == {"generated_text"}
         chat = endpoint.ask({"messages": [{"role": "user", "content": "the cat"}], "max_tokens": 4}, "application/json")
         assert chat["object"] == "chat.completion"
+
+
+def own(server: RunningServer, folder: Path, image: str, **environment: str) -> dict[str, Any]:
+    """Puts a folder into S3, uncompressed; returns the container that serves it."""
+    for file in folder.iterdir():
+        server.boto("s3").upload_file(str(file), BUCKET, f"own/{folder.name}/{file.name}")
+    source = {"S3Uri": f"s3://{BUCKET}/own/{folder.name}/", "S3DataType": "S3Prefix", "CompressionType": "None"}
+    uri = f"763104351884.dkr.ecr.us-east-1.amazonaws.com/{image}"
+    return {"Image": uri, "ModelDataSource": {"S3DataSource": source}, "Environment": environment}
+
+
+def test_the_image_of_tgi_answers_and_streams(server: RunningServer, checkpoints: Path) -> None:
+    container = own(server, checkpoints / "llama", TGI, HF_MODEL_ID="/opt/ml/model", SM_NUM_GPUS="1")
+    with Endpoint(server, "own-tgi", container) as endpoint:
+        asked = {"inputs": "the cat", "parameters": {"max_new_tokens": 4}}
+        (found,) = endpoint.ask(asked, "application/json")
+        lines = endpoint.stream(asked | {"stream": True})
+        last = json.loads([line for line in lines if line][-1].removeprefix("data:"))
+        assert last["generated_text"] == found["generated_text"]
+        with pytest.raises(ClientError, match="max_new_tokens"):
+            endpoint.ask({"inputs": "the cat", "parameters": {"max_new_tokens": 0}}, "application/json")
+    hub = {"Image": container["Image"], "Environment": {"HF_MODEL_ID": "someone/model"}}
+    with pytest.raises(ClientError, match="someone/model is a model on Hugging Face"), Endpoint(server, "own-hub", hub):
+        pass
+
+
+@pytest.mark.soak
+def test_the_images_of_djl_and_tei_answer(server: RunningServer, checkpoints: Path) -> None:
+    container = own(server, checkpoints / "llama", DJL, OPTION_MODEL_ID="/opt/ml/model")
+    with Endpoint(server, "own-djl", container) as endpoint:
+        assert "generated_text" in endpoint.ask(
+            {"inputs": "the cat", "parameters": {"max_new_tokens": 4}}, "application/json"
+        )
+    with Endpoint(
+        server, "own-tei", own(server, checkpoints / "encoder", TEI, HF_MODEL_ID="/opt/ml/model")
+    ) as endpoint:
+        assert [len(each) for each in endpoint.ask({"inputs": ["the cat", "a dog"]}, "application/json")] == [16, 16]
 
 
 def test_what_is_refused(server: RunningServer, checkpoints: Path, tmp_path: Path) -> None:

@@ -55,3 +55,19 @@ def test_jobs_of_an_installed_server_have_the_library_of_a_checkout(installed: P
 def test_aws_names_are_for_jobs_alone(installed: Path) -> None:
     """Another package of that name may be in the environment in which the server is installed."""
     assert {path.name for path in installed.iterdir() if not path.name.endswith(".dist-info")} == {"sagewright"}
+
+
+def test_the_examples_are_carried(installed: Path) -> None:
+    code = (
+        "from sagewright.cli.examples import catalogue as c\n"
+        "print(c.programs(), len(c.requirements('v3')), c.find('10', 'v3').code)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(installed)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.startswith(f"{installed}/sagewright/examples/programs 4 ")
+    assert "Topics of documents" in done.stdout

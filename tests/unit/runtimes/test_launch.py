@@ -103,7 +103,7 @@ def test_what_cannot_be_run_names_the_image_and_what_is_missing(uri: str, why: s
     [
         "pytorch-inference", "pytorch-inference-graviton", "huggingface-pytorch-inference", "tensorflow-inference",
         "sagemaker-tensorflow-serving", "mxnet-inference", "sagemaker-scikit-learn", "pytorch-training", "sagemaker-xgboost",
-        "kmeans", "knn",
+        "kmeans", "knn", "huggingface-pytorch-tgi-inference", "djl-inference", "tei-cpu",
     ],
 )  # fmt: skip
 def test_what_can_serve(repository: str) -> None:
@@ -116,9 +116,7 @@ def test_what_can_serve(repository: str) -> None:
 @pytest.mark.parametrize(
     ("repository", "why"),
     [
-        ("djl-inference", "DJL"),
-        ("tei-cpu", "Text Embeddings"),
-        ("huggingface-pytorch-tgi-inference", "Text Generation"),
+        ("huggingface-llamacpp", "llama.cpp"),
         ("sagemaker-tritonserver", "Triton"),
         ("sagemaker-inference-pytorch", "Neo"),
         ("xgboost-neo", "Neo"),

@@ -24,6 +24,7 @@ from sagewright.runtimes.launch import (
     check_runnable,
     client_requirements,
     command,
+    engine_requirements,
     has_environment,
     imported_ahead,
     is_script_mode,
@@ -112,6 +113,7 @@ def _is_plain(host: HostFile) -> bool:
             one.mode in {"Pipe", "File"} and one.folder is None for one in host.brief.inputs
         )  # small ones, see inputs
         and client_requirements(host.brief.program) is None
+        and engine_requirements(resolve_image(host.brief.program.image)) is None
         and not host.brief.queries
     )
 

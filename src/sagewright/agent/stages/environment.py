@@ -12,7 +12,13 @@ from sagewright.agent.process.mpi_driver import REQUIREMENTS, uses_mpi_driver
 from sagewright.agent.process.network import JobNetwork
 from sagewright.agent.stages.context import HostContext
 from sagewright.runtimes.environments import Environment, EnvironmentFailed, describe_choice
-from sagewright.runtimes.launch import client_requirements, has_environment, query_requirements, serving_requirements
+from sagewright.runtimes.launch import (
+    client_requirements,
+    engine_requirements,
+    has_environment,
+    query_requirements,
+    serving_requirements,
+)
 
 
 class JobEnvironment:
@@ -52,6 +58,7 @@ class JobEnvironment:
         if uses_mpi_driver(host):
             return self.layers.add(environment, REQUIREMENTS)
         client = client_requirements(host.brief.program) or query_requirements(host.brief)
+        client = client or engine_requirements(self._context.image)
         requirements = client or serving_requirements(host.brief, environment.packages)
         return environment if requirements is None else self.layers.add(environment, requirements)
 

@@ -97,8 +97,31 @@ def _records(begun: bytes) -> GuideSuggestion:
         return GuideSuggestion(
             {"data": "image", "goal": goal}, f"RecordIO of pictures; the first has {what} beside it."
         )
-    sparse = b"keys" in begun[:256]
-    return GuideSuggestion({"data": "sparse" if sparse else "table"}, "RecordIO of rows as protobuf.")
+    if _has_keys(begun):
+        return GuideSuggestion(
+            {"data": "sparse"}, "RecordIO of rows as protobuf, which name their columns: most are empty."
+        )
+    return GuideSuggestion({"data": "table"}, "RecordIO of rows as protobuf.")
+
+
+def _has_keys(begun: bytes) -> bool:
+    """Whether the first tensor of a record.proto has keys (field 2) after its values (field 1)."""
+    at = begun.find(b"values") + len(b"values")
+    for _tag_of in ("value", "tensor"):  # both are of a message: a byte, and a length
+        _length, at = _varint(begun, at + 1)
+    length, at = _varint(begun, at + 1)
+    return begun[at + length : at + length + 1] == b"\x12"
+
+
+def _varint(begun: bytes, at: int) -> tuple[int, int]:
+    """Returns a number of up to 5 bytes, and the place after it."""
+    number = 0
+    for shift in range(5):
+        byte = int.from_bytes(begun[at + shift : at + shift + 1])
+        number |= (byte & 127) << 7 * shift
+        if byte < 128:
+            return number, at + shift + 1
+    return number, at + 5
 
 
 def _lines(lines: list[str]) -> GuideSuggestion:

@@ -17,6 +17,9 @@ _OF_FRAMEWORK = {
     "xgboost": "xgboost:XGBoost",
     "sklearn": "sklearn:ScikitLearn",
     "mxnet": "mxnet:MXNet",
+    "textgeneration": "languagemodels:TextGeneration",
+    "djl": "languagemodels:DjlGeneration",
+    "textembedding": "languagemodels:TextEmbedding",
 }
 _BY_MODULE = (
     ("transformers", "huggingface"),

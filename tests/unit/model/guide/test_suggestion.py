@@ -70,6 +70,16 @@ def test_record_io() -> None:
     assert answers(struct.pack("<II", 0xCED7230A, len(record)) + record) == ("image", "boxes")
 
 
+def test_record_io_of_rows() -> None:
+    """A record.proto's tensor by hand: values (field 1), and of sparse rows their keys (field 2)."""
+    values, keys = b"\x0a\xa0\x01" + b"\0\0\x80\x3f" * 40, b"\x12\x28" + bytes(range(40))
+    for tensor, expected in ((values, "table"), (values + keys, "sparse")):
+        value = b"\x12" + bytes([len(tensor) & 127 | 128, len(tensor) >> 7]) + tensor
+        entry = b"\x0a\x06values\x12" + bytes([len(value) & 127 | 128, len(value) >> 7]) + value
+        record = b"\x0a" + bytes([len(entry) & 127 | 128, len(entry) >> 7]) + entry
+        assert answers(struct.pack("<II", 0xCED7230A, len(record)) + record) == (expected, "")
+
+
 @pytest.mark.parametrize(
     "begun", [b"", b"PAR1abc", b"\x1f\x8b\x08", bytes(range(256)) * 20, b"\n\n\n", b"{" * READ_BYTES]
 )

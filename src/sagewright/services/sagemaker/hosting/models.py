@@ -14,7 +14,7 @@ from sagewright.services.paging import ListSpec
 from sagewright.services.registry import operation
 from sagewright.services.roles import check_role
 from sagewright.services.sagemaker.registry.model_package_containers import package_containers
-from sagewright.services.sagemaker.resources.model_data import check_model_data
+from sagewright.services.sagemaker.resources.model_data import check_engine, check_model_data
 from sagewright.services.sagemaker.resources.own_images import check_image
 from sagewright.services.sagemaker.resources.resources import ResourceType
 
@@ -108,4 +108,5 @@ def _resolved(context: Context, container: Container) -> list[Container]:
         raise ValidationException("A container needs an Image.")
     check_image(context, container["Image"])
     check_model_data(context, container)
+    check_engine(container)
     return [container]

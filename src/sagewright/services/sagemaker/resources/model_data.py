@@ -6,6 +6,8 @@ from typing import Any
 
 from sagewright.model.aws.s3_uris import read_s3_uri
 from sagewright.model.errors import ValidationException
+from sagewright.runtimes.images import resolve_image
+from sagewright.runtimes.recipes import ENGINE_MODELS, ENGINES
 from sagewright.services.context import Context
 from sagewright.services.sagemaker.resources.catalogue_models import (
     CatalogueUse,
@@ -33,6 +35,20 @@ def check_model_data(context: Context, container: dict[str, Any], *, there: bool
         _check_object(context, url, whole=True)
     if source is not None:
         _check_object(context, source["S3Uri"], whole=source["S3DataType"] == "S3Object")
+
+
+def check_engine(container: dict[str, Any]) -> None:
+    """Raises ValidationException for a server of language models that would have to fetch its model from Hugging Face."""
+    image = resolve_image(container["Image"])
+    if image.framework not in ENGINES or container.get("ModelDataUrl") or container.get("ModelDataSource"):
+        return
+    environment = container.get("Environment") or {}
+    named = next((environment[name] for name in ENGINE_MODELS if environment.get(name)), "")
+    what = f"{named} is a model on Hugging Face" if named else f"The image {image.repository} needs a model"
+    raise ValidationException(
+        f"{what}, and nothing is downloaded from there: put its folder (config.json, tokenizer.json, *.safetensors) into S3 and "
+        "name it as ModelDataSource with the CompressionType None."
+    )
 
 
 def _check_object(context: Context, uri: str, *, whole: bool) -> None:
