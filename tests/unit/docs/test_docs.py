@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import sys
 import textwrap
 from collections.abc import Iterator
 from dataclasses import fields
@@ -27,12 +28,14 @@ each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.rel
 
 
 @pytest.fixture(scope="module")
-def reference() -> ModuleType:
+def reference() -> Iterator[ModuleType]:
+    sys.path.insert(0, str(ROOT / "tools"))  # as for a program there
     spec = importlib.util.spec_from_file_location("reference", ROOT / "tools" / "reference.py")
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module
+    yield module
+    sys.path.remove(str(ROOT / "tools"))
 
 
 def read(name: str) -> str:
