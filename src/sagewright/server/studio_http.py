@@ -55,10 +55,13 @@ class HttpCalls:
         answer.pop("ResponseMetadata", None)
         return answer
 
-    def download_url(self, principal: str, base: str, bucket: str, key: str) -> str:
-        """Returns a URL that downloads an object for PRESIGNED_S; `base`: the server's URL as the browser knows it."""
-        name = key.rpartition("/")[2].replace('"', "")
-        given = {"Bucket": bucket, "Key": key, "ResponseContentDisposition": f'attachment; filename="{name}"'}
+    def object_url(self, principal: str, base: str, bucket: str, key: str, shown: bool = False) -> str:
+        """Returns a URL that downloads an object for PRESIGNED_S, or with `shown` opens it; `base`: the server's URL as the browser
+        knows it."""
+        given = {"Bucket": bucket, "Key": key}
+        if not shown:
+            name = key.rpartition("/")[2].replace('"', "")
+            given["ResponseContentDisposition"] = f'attachment; filename="{name}"'
         url: str = self._client(principal, "s3", base).generate_presigned_url("get_object", given, PRESIGNED_S)
         return url
 

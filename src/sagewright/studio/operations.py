@@ -16,8 +16,8 @@ class Operations(Protocol):
         """Returns the response as boto3 would. Raises AwsError."""
         ...
 
-    def download_url(self, principal: str, base: str, bucket: str, key: str) -> str:
-        """Returns a presigned URL of an object."""
+    def object_url(self, principal: str, base: str, bucket: str, key: str, shown: bool = False) -> str:
+        """Returns a presigned URL that downloads an object, or with `shown` opens it in the browser."""
         ...
 
     def upload_form(self, principal: str, base: str, bucket: str, prefix: str, back: str) -> tuple[str, dict[str, str]]:

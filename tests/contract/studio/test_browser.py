@@ -85,6 +85,7 @@ def addresses(world: World) -> list[str]:
         "/studio/guide",
         "/studio/clarify",
         "/studio/jumpstart",
+        "/studio/solutions",
         "/studio/jumpstart/sagewright-tc-minilm-l6",
         "/studio/jumpstart/meta-textgeneration-llama-2-7b",
         f"/studio/upload?bucket={BUCKET}&prefix=train/",

@@ -62,6 +62,7 @@ def test_every_page_shows_what_there_is(browser: Any, world: World) -> None:
         "/studio/wrangler": "yet",
         "/studio/notebooks": "yet",
         "/studio/jumpstart": "sagewright-tc-minilm-l6",
+        "/studio/solutions": "sagewright solutions run churn",
     }
     wrong = {
         path: (answer.status, text)
@@ -115,6 +116,12 @@ def test_an_object_that_is_a_page_has_no_part_in_studio(browser: Any, server: An
     answer = browser.get(url[len(browser.url) :], Accept="text/html")
     assert answer.status == 200
     assert answer.headers["content-security-policy"] == "sandbox"
+    assert f"/studio/open?bucket={BUCKET}&amp;key=page.html" in browser.get(f"/studio/buckets/{BUCKET}/page.html").text
+    opened = browser.get(f"/studio/open?bucket={BUCKET}&key=page.html")
+    assert opened.status == 303
+    shown = browser.get(opened.headers["location"][len(browser.url) :], Accept="text/html")
+    assert shown.headers["content-security-policy"] == "sandbox"
+    assert "content-disposition" not in shown.headers
 
 
 def test_each_list_and_page_has_its_twins(browser: Any, world: World) -> None:

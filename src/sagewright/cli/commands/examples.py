@@ -72,8 +72,8 @@ def run_(  # noqa: PLR0913, PLR0917  # a parameter is an option of the command
         fail("Say which examples to run, or --all. `sagewright examples list` shows them.")
     chosen = examples(sdk) if every else [_found(name, sdk) for name in names or []]
     settings = settings_of(data=data)
-    with _server(settings, start):
-        python = _python(sdk, settings)
+    with running_server(settings, start):
+        python = sdk_python(sdk, settings)
         target = find_target(settings.data, settings.region, settings.account)
         environ = environ_of(applied(variables(target, settings.data, os.environ), os.environ))
         begun, done = time.monotonic(), []
@@ -102,7 +102,7 @@ def _found(name: str, sdk: str) -> Example:
         fail(str(error))
 
 
-def _python(sdk: str, settings: Settings) -> Path:
+def sdk_python(sdk: str, settings: Settings) -> Path:
     from sagewright.runtimes.environments import EnvironmentFailed
 
     try:
@@ -112,7 +112,7 @@ def _python(sdk: str, settings: Settings) -> Path:
 
 
 @contextlib.contextmanager
-def _server(settings: Settings, may_start: bool) -> Iterator[None]:
+def running_server(settings: Settings, may_start: bool) -> Iterator[None]:
     """A running server: the one that is there, or with `may_start` one that ends with the block."""
     try:
         find_target(settings.data, settings.region, settings.account)

@@ -192,7 +192,17 @@ def upload(visit: Visit) -> UploadView:
 
 @page("/download", "later.html", "buckets")
 def download(visit: Visit) -> Done:
-    """Opens the presigned URL of an object."""
+    """Downloads an object by a presigned URL."""
+    return _presigned(visit, shown=False)
+
+
+@page("/open", "later.html", "buckets")
+def open_(visit: Visit) -> Done:
+    """Opens an object in the browser; S3 answers with a policy under which a page is shown, and runs no script."""
+    return _presigned(visit, shown=True)
+
+
+def _presigned(visit: Visit, shown: bool) -> Done:
     name, key = visit.query.get("bucket", ""), visit.query.get("key", "")
     visit.client.aside("s3", "HeadObject", Bucket=name, Key=key)
-    return Done("", visit.client.operations.download_url(visit.client.principal, visit.place.url, name, key))
+    return Done("", visit.client.operations.object_url(visit.client.principal, visit.place.url, name, key, shown))

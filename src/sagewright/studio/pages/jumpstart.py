@@ -6,14 +6,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from sagewright.studio import tables
-from sagewright.studio.tables import Chip, Choice, EmptyState, Listing, Row, TableColumn
+from sagewright.studio.tables import Chip, Choice, EmptyState, Listing, ListTab, Row, TableColumn
 from sagewright.studio.visit import Visit, page
 
 PATH = "/studio/jumpstart"
 PUBLIC = {"HubName": "SageMakerPublicHub", "HubContentType": "Model"}
 STATES = {"here": "Here", "not here": "Not here"}
 START = EmptyState("No model matches", "sagewright models catalogue --task tc")
+TABS = (("Models", PATH), ("Solutions", "/studio/solutions"))
 _AT_ONCE = 100
+
+
+def tabs(current: str) -> tuple[ListTab, ...]:
+    return tuple(ListTab(label, link, label == current) for label, link in TABS)
 
 
 @page("/jumpstart", "list.html", "jumpstart")
@@ -43,6 +48,7 @@ def jumpstart(visit: Visit) -> Listing:
         visit.link(after=str(first + tables.ROWS)) if len(found) > first + tables.ROWS else "",
         crumb="Data and tools",
         chips=tuple(_chip(visit, name, value) for name, value in chosen.items() if value) + _word(visit),
+        views=tabs("Models"),
         choices=_choices(every, chosen),
         hint="Id contains…",
         q=query.get("q", ""),

@@ -215,7 +215,7 @@ def report(visit: Visit) -> Done:
         return Done("The job has no output", f"{PATH}/{visit.path['name']}")
     client = visit.client
     return Done(
-        "", client.operations.download_url(client.principal, visit.place.url, folder.bucket, folder.key(f"{named}.pdf"))
+        "", client.operations.object_url(client.principal, visit.place.url, folder.bucket, folder.key(f"{named}.pdf"))
     )
 
 
