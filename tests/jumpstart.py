@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 REGION = "us-east-1"
 JSON = "application/json"
+ONE_THREAD = {"OMP_NUM_THREADS": "1"}
+"""Threads of torch spin while they wait, which beside other tests costs several times what is computed."""
 
 
 class JumpStartModels:
@@ -68,6 +70,7 @@ class JumpStartModels:
             OutputDataConfig={"S3OutputPath": f"s3://{BUCKET}/{job}/output"},
             ResourceConfig={"InstanceType": "ml.m5.xlarge", "InstanceCount": 1, "VolumeSizeInGB": 5},
             StoppingCondition={"MaxRuntimeInSeconds": 900},
+            Environment=ONE_THREAD,
         )
 
     def train(self, job: str, model: str, data: Mapping[str, bytes], **hyperparameters: Any) -> dict[str, Any]:
@@ -104,6 +107,7 @@ class JumpStartModels:
             "SAGEMAKER_PROGRAM": "inference.py",
             "SAGEMAKER_SUBMIT_DIRECTORY": "/opt/ml/model/code",
             "SAGEMAKER_MODEL_SERVER_WORKERS": "1",
+            **ONE_THREAD,
             **entry.environment,
         }
         container = {"Image": IMAGES[entry.image].hosting.format(region=REGION), "Environment": environment, **data}

@@ -7,6 +7,7 @@ import json
 
 import datasets
 import result
+from sagemaker.core import environment_variables, image_uris
 from sagemaker.core.helper.session_helper import Session
 from sagemaker.core.jumpstart.configs import JumpStartConfig
 from sagemaker.serve.model_builder import ModelBuilder
@@ -29,8 +30,13 @@ trainer = ModelTrainer.from_jumpstart_config(
 trainer.train([InputData(channel_name="training", data_source=f"s3://{bucket}/exam/bert/")])
 job = trainer._latest_training_job
 
-builder = ModelBuilder.from_jumpstart_config(config, compute=Compute(instance_type="ml.m5.large"))
-builder.s3_model_data_url = job.model_artifacts.s3_model_artifacts
+model = {"model_id": "sagewright-tc-minilm-l6", "model_version": "*"}
+builder = ModelBuilder(  # ModelBuilder(model=trainer) deploys the model as it was before the fine-tuning
+    image_uri=image_uris.retrieve(None, None, image_scope="inference", instance_type="ml.m5.large", **model),
+    s3_model_data_url=job.model_artifacts.s3_model_artifacts,
+    env_vars=environment_variables.retrieve_default(**model),
+    instance_type="ml.m5.large",
+)
 builder.build(model_name=job.training_job_name)
 endpoint = builder.deploy(endpoint_name=job.training_job_name)
 answers = [endpoint.invoke(body=text, content_type="application/x-text") for _, text in test[:100]]

@@ -33,7 +33,10 @@ class FineTuningJob:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> FineTuningJob:
-        """Reads script mode's variables. Raises InputError for a channel that is missing."""
+        """Reads script mode's variables. Raises InputError for a channel that is missing, and for several hosts."""
+        hosts = json.loads(environment.get("SM_HOSTS", "[]"))
+        if len(hosts) > 1:
+            raise InputError(f"instance count: the models of JumpStart train on one instance, not {len(hosts)}")
         training = _channel(environment, "training") or _channel(environment, "train")
         if training is None:
             raise InputError("channel training: the job has none")

@@ -16,6 +16,8 @@ from sagewright_jumpstart.generation.payloads import TextRequest
 from sagewright_jumpstart.generation.pieces import TextPiece, ready_length
 
 _WAIT_S = 600
+_LONGEST_S = 3600
+"""The longest that an invocation may take on AWS: of an asynchronous endpoint."""
 
 
 class TextGenerator:
@@ -82,12 +84,19 @@ class TextGenerator:
             ready = len(text) if last else ready_length(text, request.stops)
             fresh, said = text[said:ready], max(said, ready)
             yield TextPiece(token, fresh, "length" if last else "")
+            if last:
+                return
+        yield TextPiece(known[-1] if known else 0, self._decoded(known)[said:], "length")  # its time is over
 
     def _decoded(self, tokens: list[int]) -> str:
         return str(self.tokenizer.decode(tokens, skip_special_tokens=True))
 
     def _generate(self, request: TextRequest, ids: Any, stream: _TokenStream) -> None:
-        options: dict[str, Any] = {"max_new_tokens": request.tokens, "repetition_penalty": request.penalty}
+        options: dict[str, Any] = {
+            "max_new_tokens": request.tokens,
+            "repetition_penalty": request.penalty,
+            "max_time": _LONGEST_S,
+        }
         if request.temperature > 0:
             options |= {
                 "do_sample": True,

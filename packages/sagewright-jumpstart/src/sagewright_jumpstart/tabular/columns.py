@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -44,8 +45,8 @@ class Columns:
         return made
 
     def _indices(self, column: pd.Series, index: int) -> Any:
-        codes = pd.Categorical(column.map(str, na_action="ignore"), categories=list(self.categories[index])).codes
-        return np.where(codes < 0, np.nan, codes)
+        places = {value: place for place, value in enumerate(self.categories[index])}
+        return column.map(lambda value: places.get(str(value), math.nan)).to_numpy(np.float64)
 
     def document(self) -> dict[str, Any]:
         return {

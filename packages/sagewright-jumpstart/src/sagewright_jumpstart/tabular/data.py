@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,15 +34,17 @@ class Table:
 def read_tables(job: FineTuningJob, classifies: bool) -> tuple[Columns, Table, Table]:
     """Returns the columns, the rows for training and those for validation. Raises InputError."""
     given = job.hyperparameters
-    train = _frame(_csv_files(job.training, "train"), "channel training")
+    categorical = _categorical(job.training)
+    train = _frame(_csv_files(job.training, "train"), "channel training", categorical)
     held_files = _held_files(job)
-    columns = Columns.learn(train.iloc[:, 1:], _categorical(job.training, train.shape[1]))
+    _check_indices(categorical, train.shape[1])
+    columns = Columns.learn(train.iloc[:, 1:], [index - 1 for index in categorical])
     data = _table(columns, train, classifies, "channel training")
     if held_files:
         return (
             columns,
             data,
-            _table(columns, _frame(held_files, "channel validation"), classifies, "channel validation"),
+            _table(columns, _frame(held_files, "channel validation", categorical), classifies, "channel validation"),
         )
     held = _drawn(
         data.target if classifies else np.zeros(len(data)), given.number("validation_split_ratio"), given.whole("seed")
@@ -51,7 +54,7 @@ def read_tables(job: FineTuningJob, classifies: bool) -> tuple[Columns, Table, T
 
 def read_request(columns: Columns, text: str, most: int) -> Any:
     """Returns the encoded rows of a request's CSV. Raises InputError."""
-    frame = _read(io.StringIO(text), "the request")
+    frame = _read(io.StringIO(text), "the request", columns.categories)
     if len(frame) > most:
         raise InputError(f"the request: at most {most} rows, not {len(frame)}")
     return columns.encode(frame, "the request")
@@ -85,8 +88,8 @@ def _held_files(job: FineTuningJob) -> list[Path]:
     return _csv_files(inner, "validation") if inner.is_dir() else []
 
 
-def _frame(files: list[Path], what: str) -> pd.DataFrame:
-    frames = [_read(file, file.name) for file in files]
+def _frame(files: list[Path], what: str, categorical: Collection[int]) -> pd.DataFrame:
+    frames = [_read(file, file.name, categorical) for file in files]
     widths = {frame.shape[1] for frame in frames}
     if len(widths) > 1:
         raise InputError(f"{what}: its files have {sorted(widths)} columns; all need the same number")
@@ -96,9 +99,11 @@ def _frame(files: list[Path], what: str) -> pd.DataFrame:
     return made
 
 
-def _read(source: Any, what: str) -> pd.DataFrame:
+def _read(source: Any, what: str, categorical: Collection[int]) -> pd.DataFrame:
+    """Reads CSV; columns of categories stay texts, so that 1 is the same with and without an empty field in its column."""
+    texts = dict.fromkeys(categorical, str)
     try:
-        return pd.read_csv(source, header=None, encoding="utf-8", skipinitialspace=True, low_memory=False)
+        return pd.read_csv(source, header=None, dtype=texts, encoding="utf-8", skipinitialspace=True, low_memory=False)
     except pd.errors.EmptyDataError:
         raise InputError(f"{what}: it has no rows") from None
     except (pd.errors.ParserError, UnicodeDecodeError, ValueError) as error:
@@ -122,18 +127,21 @@ def _rows(table: Table, rows: Any) -> Table:
     return Table(table.features[rows], table.target[rows])
 
 
-def _categorical(folder: Path, width: int) -> list[int]:
-    """Returns the features of categories, counted from 0 without the target. Raises InputError."""
+def _categorical(folder: Path) -> list[int]:
+    """Returns the columns of categories, counted with the target. Raises InputError."""
     file = folder / CATEGORIES
     if not file.is_file():
         return []
     try:
         document = json.loads(file.read_bytes())
         found = document.get("cat_index_list", document.get("cat_index"))
-        indices = sorted({int(each) for each in found})
+        return sorted({int(each) for each in found})
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(f'{CATEGORIES}: {{"cat_index_list": [1, …]}} is expected: {error}') from error
-    wrong = [each for each in indices if not 0 < each < width]
+
+
+def _check_indices(categorical: list[int], width: int) -> None:
+    """Raises InputError."""
+    wrong = [each for each in categorical if not 0 < each < width]
     if wrong:
         raise InputError(f"{CATEGORIES}: indices from 1 to {width - 1}, not {wrong[0]} (0 is the target)")
-    return [each - 1 for each in indices]
