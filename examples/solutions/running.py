@@ -5,6 +5,7 @@ import csv
 import json
 import logging
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -101,10 +102,11 @@ class Solution:
         with contextlib.suppress(self.client.exceptions.ClientError):  # there is one
             self.client.create_model_package_group(ModelPackageGroupName=self.group, Tags=self.tags)
         pipeline.upsert(role_arn=self.role, tags=self.tags)
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # also where the caller ignores it
         execution, seen = pipeline.start(), set()
-        self.execution = execution.arn.rpartition("/")[2]
-        print(f"pipeline  {self.studio(f'pipelines/{self.pipeline}/{self.execution}')}", flush=True)
         try:
+            self.execution = execution.arn.rpartition("/")[2]
+            print(f"pipeline  {self.studio(f'pipelines/{self.pipeline}/{self.execution}')}", flush=True)
             while True:
                 ended = execution.describe()["PipelineExecutionStatus"] in ENDED
                 steps = {step["StepName"]: step for step in reversed(execution.list_steps())}
@@ -116,7 +118,7 @@ class Solution:
                 if ended:
                     break
                 time.sleep(0.5)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, BrokenPipeError):  # nobody waits for it any more
             execution.stop()
             sys.exit("Interrupted; the execution is stopped.")
         self._exit_if_failed(execution.describe(), steps)

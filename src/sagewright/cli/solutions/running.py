@@ -24,7 +24,7 @@ def run_solution(
 ) -> bool:
     """Runs a solution's program to its end, and returns whether it ended well.
 
-    After `timeout_s`, and when the caller is interrupted, the program stops its execution and ends.
+    After `timeout_s`, and when the caller is interrupted or `say` fails, the program stops its execution and ends.
     """
     process = subprocess.Popen(
         [str(python), "-W", "ignore", str(solution.program)],
@@ -45,7 +45,7 @@ def run_solution(
     try:
         _show(process, say)
         status = process.wait()
-    except KeyboardInterrupt:
+    except BaseException:  # interrupted, or nobody reads its lines any more
         _signal(process, signal.SIGINT)
         raise
     finally:

@@ -7,6 +7,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from sagewright.cli.solutions.running import run_solution
 from sagewright.cli.solutions.templates import find_solution
 
@@ -37,3 +39,20 @@ def test_what_takes_too_long_may_stop_its_execution_first(tmp_path: Path) -> Non
     done, lines = ran(tmp_path, text, timeout_s=3)
     assert not done
     assert lines == ["begun", "stopped the execution", "It did not end within 3 s; its execution is stopped."]
+
+
+def test_an_execution_is_stopped_when_nobody_reads_its_lines(tmp_path: Path) -> None:
+    text = (
+        "import pathlib, time\ntry:\n    print('begun')\n    time.sleep(300)\n"
+        f"except KeyboardInterrupt:\n    pathlib.Path({str(tmp_path / 'stopped')!r}).touch()"
+    )
+    (tmp_path / "solution.py").write_text(text)
+
+    def closed(line: str) -> None:
+        raise BrokenPipeError(line)
+
+    solution = replace(find_solution("churn"), folder=tmp_path)
+    environ = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    with pytest.raises(BrokenPipeError):
+        run_solution(solution, Path(sys.executable), environ, 60, closed)
+    assert (tmp_path / "stopped").exists()
