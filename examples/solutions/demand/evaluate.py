@@ -50,8 +50,8 @@ for place, words in (
     sections.append(report.figure(f"A series: {words}", "The band holds four of five values.", drawing))
 more = {
     "MASE": mase,
-    "MASE_of_last_years_values": of_naive,
-    "share_of_values_in_the_band_of_80_percent": np.mean((later >= low) & (later <= high)),
+    "MASE_of_the_values_of_the_year_before": of_naive,
+    "share_of_values_in_the_band": np.mean((later >= low) & (later <= high)),
     "series": len(series),
 }
 title = f"MASE of {HORIZON} months, as a share of that of last year's values"
