@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -111,6 +112,20 @@ def test_an_endpoint_of_others_is_left_alone(server: RunningServer) -> None:
     client.delete_model_package_group(ModelPackageGroupName="solution-anomalies")
 
 
+def failure_with_limit(server: RunningServer, limit: float) -> str:
+    """Starts an execution of churn's pipeline by itself, and returns the reason of the step that failed."""
+    client: Any = server.boto("sagemaker")
+    started = client.start_pipeline_execution(
+        PipelineName="solution-churn", PipelineParameters=[{"Name": "Limit", "Value": str(limit)}]
+    )
+    arn = started["PipelineExecutionArn"]
+    while client.describe_pipeline_execution(PipelineExecutionArn=arn)["PipelineExecutionStatus"] == "Executing":
+        time.sleep(0.5)
+    steps = client.list_pipeline_execution_steps(PipelineExecutionArn=arn)["PipelineExecutionSteps"]
+    (failed,) = [step for step in steps if step["StepStatus"] == "Failed"]
+    return str(failed["FailureReason"])
+
+
 @pytest.mark.soak
 def test_a_second_run_doubles_nothing_and_bad_data_says_why(server: RunningServer) -> None:
     for _ in range(2):
@@ -119,6 +134,11 @@ def test_a_second_run_doubles_nothing_and_bad_data_says_why(server: RunningServe
     assert [len(here[kind]) for kind in ("endpoints", "configurations", "served", "pipelines", "versions")] == [
         1
     ] * 4 + [2]
+    assert (
+        failure_with_limit(server, 0.999)
+        == "The measure is not at least 0.999; evaluation.json of the step Evaluate has it."
+    )
+    assert len(made(server, "churn")["versions"]) == 2
     server.boto("s3").put_object(Bucket=BUCKET, Key="solutions/churn/data/customers.csv", Body=b"a,b\n1,2\n")
     done, lines = run_here(server, "churn")
     assert not done

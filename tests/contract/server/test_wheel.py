@@ -60,7 +60,9 @@ def test_aws_names_are_for_jobs_alone(installed: Path) -> None:
 def test_the_examples_are_carried(installed: Path) -> None:
     code = (
         "from sagewright.cli.examples import catalogue as c\n"
-        "print(c.programs(), len(c.requirements('v3')), c.find('10', 'v3').code)"
+        "from sagewright.cli.solutions import templates as t\n"
+        "print(c.programs(), len(c.requirements('v3')), c.find('10', 'v3').code)\n"
+        "print([len(each.files) > 3 for each in t.solutions()], (c.programs() / 'solutions' / 'steps.py').is_file())"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -71,3 +73,4 @@ def test_the_examples_are_carried(installed: Path) -> None:
     )
     assert done.stdout.startswith(f"{installed}/sagewright/examples/programs 4 ")
     assert "Topics of documents" in done.stdout
+    assert done.stdout.endswith(f"{[True] * 6} True\n")

@@ -125,7 +125,7 @@ class SolutionRemoval:
         for arn in versions:
             self._sagemaker.delete_model_package(ModelPackageName=arn)
         self._sagemaker.delete_model_package_group(ModelPackageGroupName=group)
-        yield f"deleted   model package group {group} and its {len(versions)} versions"
+        yield f"deleted   model package group {group}, versions: {len(versions)}"
 
     def _is_own(self, noun: str, described: dict[str, Any] | None) -> bool:
         if described is None:
