@@ -28,7 +28,7 @@ def hub_document(entry: CatalogueEntry, region: str) -> JsonDocument:
         "ModelTypes": ["OPEN_WEIGHTS"],
         "Capabilities": ["TRAINING", "FINE_TUNING"] if entry.training else [],
         "TrainingSupported": entry.training is not None,
-        "IncrementalTrainingSupported": False,
+        "IncrementalTrainingSupported": spec["incremental_training_supported"],
         "GatedBucket": entry.gated,
         "Provider": entry.provider,
         "Task": entry.task,

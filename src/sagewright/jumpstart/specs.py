@@ -22,6 +22,8 @@ INSTANCES = (
     "ml.g4dn.2xlarge", "ml.g5.xlarge", "ml.g5.2xlarge", "ml.g5.12xlarge", "ml.g6.xlarge", "ml.g6.12xlarge", "ml.p4d.24xlarge",
 )  # fmt: skip
 """Instance types of the catalogue's models: each stands for a share of this machine."""
+INCREMENTAL = frozenset({"texts", "pictures", "generation"})
+"""Scripts that go on with a model that they have fine-tuned."""
 HOSTING_INSTANCE = "ml.m5.xlarge"
 _SCRIPT_SETTINGS = {
     "SAGEMAKER_PROGRAM": "inference.py",
@@ -67,7 +69,7 @@ def spec(entry: CatalogueEntry, region: str) -> JsonDocument:
         "min_sdk_version": entry.min_sdk_version,
         "model_types": ["open_weights"],
         "training_supported": entry.training is not None,
-        "incremental_training_supported": False,
+        "incremental_training_supported": entry.tunable and entry.scripts in INCREMENTAL,
         "hosting_artifact_key": prefix,
         "hosting_prepacked_artifact_key": prefix,
         "hosting_prepacked_artifact_version": entry.version,

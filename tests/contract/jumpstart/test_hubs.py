@@ -95,6 +95,11 @@ def test_contents_have_versions_in_their_order(hub: OwnHub) -> None:
         lambda: hub.imported("other", HubContentDocument="{"), "ValidationException", "HubContentDocument is not JSON"
     )
     assert hub.contents("Notebook") == []
+    hub.imported("later", DocumentSchemaVersion="2.10.0")
+    assert [name for name, _ in hub.contents(MaxSchemaVersion="2.9.0")] == ["model"]
+    late = {"HubName": hub.name, "HubContentType": "Model", "HubContentName": "later"}
+    assert hub.client.list_hub_content_versions(**late, MaxSchemaVersion="2.9.0")["HubContentSummaries"] == []
+    assert hub.client.describe_hub_content(**late)["DocumentSchemaVersion"] == "2.10.0"
 
 
 def test_lists_are_filtered_and_paged(hub: OwnHub) -> None:

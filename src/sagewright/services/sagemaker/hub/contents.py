@@ -25,11 +25,14 @@ from sagewright.store.resources.resources import New, Resource
 
 KIND, VERSION_KIND = "hub-content", "hub-content-version"
 NAME, TYPE, VERSION = "HubContentName", "HubContentType", "HubContentVersion"
+SCHEMA, SCHEMA_ORDER = "DocumentSchemaVersion", "SchemaOrder"
+"""The latter is stored alone: the schema's version as text in the order of versions."""
+HIDDEN = frozenset({SCHEMA_ORDER})
 MOST_VERSIONS = 100
 """AWS's quota of versions of one content."""
 SUMMARY = (
-    NAME, TYPE, VERSION, "DocumentSchemaVersion", "HubContentDisplayName", "HubContentDescription", "SupportStatus",
-    "HubContentSearchKeywords", "SageMakerPublicHubContentArn", "ReferenceMinVersion",
+    NAME, TYPE, VERSION, SCHEMA, "HubContentDisplayName", "HubContentDescription", "SupportStatus",
+    "HubContentSearchKeywords", "SageMakerPublicHubContentArn", "ReferenceMinVersion", SCHEMA_ORDER,
 )  # fmt: skip
 """Members of a version that the name's row repeats."""
 declare(SearchableKind(KIND, "hub-content", RESOURCES))
@@ -67,6 +70,7 @@ def find_version(context: Context, content: ContentName, version: str) -> Resour
 def add(context: Context, content: ContentName, document: dict[str, Any], pairs: dict[str, str]) -> None:
     """Stores a version. Raises ResourceInUse, ResourceLimitExceeded; ResourceNotFound if the hub was deleted."""
     version = document[VERSION]
+    document = document | {SCHEMA_ORDER: padded(document[SCHEMA])}
     try:
         with context.store.write() as connection:
             if resources.locked_in(connection, content.hub.id) is None:
@@ -112,7 +116,8 @@ def versions(context: Context, content: ContentName) -> list[Resource]:
 def summary(content: ContentName, row: Resource) -> dict[str, Any]:
     """Returns a row as lists show it."""
     found = {member: row.document[member] for member in SUMMARY if row.document.get(member) is not None}
-    found.pop("ReferenceMinVersion", None)
+    for member in ("ReferenceMinVersion", *HIDDEN):
+        found.pop(member, None)
     return found | {
         "HubContentArn": content.arn(row.document[VERSION]),
         "HubContentStatus": HubContentStatus.AVAILABLE.value,

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from sagewright.jumpstart.entries import CatalogueEntry
+from sagewright.jumpstart.hubdocuments import SCHEMA_VERSION
 from sagewright.model.aws.statuses import HubContentStatus
 from sagewright.model.clock import to_datetime, to_ms
 from sagewright.model.errors import ValidationException
@@ -28,7 +29,7 @@ from sagewright.store.resources import resources
 from sagewright.store.resources.resources import Resource
 
 T = TypeVar("T")
-HUB = "HubName"
+HUB, MAX_SCHEMA = "HubName", "MaxSchemaVersion"
 LISTED = ListSpec(
     "HubContentSummaries",
     {"HubContentName": "name", "CreationTime": "created_ms", "HubContentStatus": "status"},
@@ -73,7 +74,8 @@ def describe_hub_content(context: Context, request: dict[str, Any]) -> dict[str,
     row = contents.find_version(context, content, version)
     if row is None:
         raise content.missing(version)
-    return row.document | contents.summary(content, row) | _place(context, content, row)
+    shown = {name: value for name, value in row.document.items() if name not in contents.HIDDEN}
+    return shown | contents.summary(content, row) | _place(context, content, row)
 
 
 @operation("sagemaker", "UpdateHubContent")
@@ -93,7 +95,9 @@ def list_hub_contents(context: Context, request: dict[str, Any]) -> dict[str, An
         return _public_page(context, request)
     hub = require_private(context, request[HUB])
     document = resources.LISTING.table.c.document
-    conditions = [resources.belongs_to(hub.id, contents.KIND), document[TYPE].as_string() == request[TYPE]]
+    conditions = [resources.belongs_to(hub.id, contents.KIND), document[TYPE].as_string() == request["HubContentType"]]
+    if MAX_SCHEMA in request:
+        conditions.append(document[contents.SCHEMA_ORDER].as_string() <= padded(request[MAX_SCHEMA]))
     if "NameContains" in request:
         conditions.append(document[NAME].as_string().icontains(request["NameContains"], autoescape=True))
 
@@ -115,6 +119,8 @@ def list_hub_content_versions(context: Context, request: dict[str, Any]) -> dict
     else:
         content = _content(context, request)
         found = [contents.summary(content, row) for row in contents.versions(context, content)]
+    if MAX_SCHEMA in request:
+        found = [each for each in found if padded(each[contents.SCHEMA]) <= padded(request[MAX_SCHEMA])]
     least = request.get("MinVersion")
     if least is not None:
         found = [each for each in found if padded(each[VERSION]) >= padded(least)]
@@ -183,6 +189,9 @@ def _answer(context: Context, content: ContentName, version: str) -> dict[str, A
 def _public_page(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     part = request.get("NameContains", "").lower()
     models = public_contents.contents().values() if request[TYPE] == MODEL else ()
+    newest = request.get(MAX_SCHEMA)
+    if newest is not None and padded(SCHEMA_VERSION) > padded(newest):
+        models = ()
     found = [each for each in models if part in each.id.lower()]
     page = _page(request, _within(request, found, lambda _model: public_contents.SINCE_MS), lambda each: [each.id])
     added = added_models(context, context.region) if found else set()

@@ -38,7 +38,9 @@ HUBS = ResourceType(
     missing=_missing,
     taken=lambda arn: ResourceInUse(f"Hub already exists: {arn}"),
     listed=ListSpec(
-        "HubSummaries", {"HubName": "name", "CreationTime": "created_ms", "HubStatus": "status"}, descending=True
+        "HubSummaries",
+        {"HubName": "name", "CreationTime": "created_ms", "HubStatus": "status", "AccountIdOwner": "created_ms"},
+        descending=True,
     ),
     status_member="HubStatus",
     also_listed=("HubDisplayName", "HubDescription", "HubSearchKeywords"),
@@ -77,8 +79,6 @@ def update_hub(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 @operation("sagemaker", "ListHubs")
 def list_hubs(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     """Lists the account's hubs. The public hub is none of them, as on AWS."""
-    if request.get("SortBy") == "AccountIdOwner":  # they all belong to this account
-        request = request | {"SortBy": "CreationTime"}
     return HUBS.list(context, request)
 
 
