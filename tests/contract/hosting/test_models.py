@@ -167,8 +167,8 @@ def test_tags_and_search(server: RunningServer, data: str) -> None:
     )
     assert len(sagemaker.list_tags(ResourceArn=arn, MaxResults=50)["Tags"]) == 50
     assert fault(sagemaker.list_tags, ResourceArn=f"{ARN}nobody")[0] == "ResourceNotFound"
-    code, message = fault(sagemaker.list_tags, ResourceArn=arn.replace("model/", "hub/"))
-    assert (code, "'hub'" in message) == ("ValidationException", True)
+    code, message = fault(sagemaker.list_tags, ResourceArn=arn.replace("model/", "workteam/"))
+    assert (code, "'workteam'" in message) == ("ValidationException", True)
 
 
 SDK = """
