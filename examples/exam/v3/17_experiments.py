@@ -27,7 +27,7 @@ for depth in (1, 2, 3, 5, 8, 12):
         training_image=image_uris.retrieve("xgboost", session.boto_region_name, "1.7-1"),
         compute=Compute(instance_type="ml.m5.large", instance_count=1),
         hyperparameters={"objective": "binary:logistic", "eval_metric": "auc", "num_round": 20, "max_depth": depth},
-        base_job_name=experiment,
+        base_job_name=f"{experiment}-{depth}",  # SDK v3 names jobs by the second, and they are quicker than that
     )
     with Run(experiment_name=experiment, run_name=f"depth-{depth}", sagemaker_session=session) as run:
         run.log_parameter("depth", depth)
