@@ -23,7 +23,7 @@ def hub_document(entry: CatalogueEntry, region: str) -> JsonDocument:
     """Returns the document of a model, with addresses in the bucket of the region."""
     spec = specs.spec(entry, region)
     document: JsonDocument = {
-        "Url": spec["url"] or "https://sagewright.invalid",
+        "Url": spec["url"],
         "MinSdkVersion": entry.min_sdk_version,
         "ModelTypes": ["OPEN_WEIGHTS"],
         "Capabilities": ["TRAINING", "FINE_TUNING"] if entry.training else [],

@@ -45,24 +45,30 @@ def prepare(context: Context, operation: str, request: dict[str, Any]) -> None:
 
 def provide(objects: ObjectStore, bucket: str, key: str) -> None:
     """Makes the bucket, and in it the object that the catalogue has under `key`, if any. Raises AwsError."""
-    mark = (id(objects), bucket, key)
-    if mark in _current:
+    if (id(objects), bucket, key) in _current and objects.exists_any(bucket, key):  # another server may delete it
         return
     objects.make_bucket(bucket)
+    _write(objects, bucket, key)
+
+
+def _write(objects: ObjectStore, bucket: str, key: str) -> None:
+    """Writes an object unless it is there already, with the same bytes."""
     body = published.body(key, bucket.rpartition("-prod-")[2])
     if body is None:
         return
     if not _same(objects, bucket, key, body):
         objects.write_bytes(bucket, key, body, _media_type(key))
-    _current.add(mark)
+    _current.add((id(objects), bucket, key))
 
 
 def provide_all(objects: ObjectStore, bucket: str, prefix: str = "") -> None:
     """Makes the bucket, and writes every object of the catalogue under the prefix."""
     objects.make_bucket(bucket)
+    there = {key for key, _ in objects.list_keys(bucket, prefix)}
     for key in published.all_keys():
-        if key.startswith(prefix):
-            provide(objects, bucket, key)
+        current = key in there and (id(objects), bucket, key) in _current
+        if key.startswith(prefix) and not current:
+            _write(objects, bucket, key)
 
 
 def publish(objects: ObjectStore, region: str) -> None:

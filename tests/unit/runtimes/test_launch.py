@@ -8,6 +8,7 @@ import pytest
 
 from sagewright.algorithms.schema import catalogue
 from sagewright.model.jobs.brief import Brief, Program, Purpose
+from sagewright.runtimes import recipes
 from sagewright.runtimes.images import ALGORITHMS, resolve_image
 from sagewright.runtimes.launch import (
     CannotRun,
@@ -19,6 +20,7 @@ from sagewright.runtimes.launch import (
     sandbox_for,
     serving_requirements,
 )
+from sagewright.toolkit.serving.languagemodels import MODEL_VARIABLES
 
 TORCH = "x/pytorch-training:2.0.0-cpu-py310"
 XGBOOST = "x/sagemaker-xgboost:1.7-1"
@@ -191,3 +193,7 @@ def test_a_framework_has_no_entry_point_of_its_own_for_processing() -> None:
 
 def test_every_built_in_algorithm_has_a_declaration() -> None:
     assert [name for name in sorted(ALGORITHMS) if catalogue.find(name) is None] == []
+
+
+def test_the_server_of_language_models_reads_the_variables_that_are_checked() -> None:
+    assert recipes.ENGINE_MODELS == MODEL_VARIABLES

@@ -19,6 +19,14 @@ class MemoryObjects:
     def make_bucket(self, bucket: str) -> None:
         assert bucket == "jumpstart-cache-prod-eu-west-1"
 
+    def exists_any(self, bucket: str, prefix: str) -> bool:
+        return any(where == bucket and key.startswith(prefix) for where, key in self.stored)
+
+    def list_keys(self, bucket: str, prefix: str) -> list[tuple[str, int]]:
+        return [
+            (key, len(data)) for (where, key), data in self.stored.items() if where == bucket and key.startswith(prefix)
+        ]
+
     def read_bytes(self, bucket: str, key: str, most: int) -> bytes:
         if (bucket, key) not in self.stored:
             raise AwsError("NoSuchKey", "none", 404)
@@ -43,3 +51,15 @@ def test_it_is_written_once_and_again_when_it_has_changed(monkeypatch: pytest.Mo
     objects.stored["jumpstart-cache-prod-eu-west-1", "models_manifest.json"] = b"older"
     catalogue_bucket.publish(objects, "eu-west-1")  # type: ignore[arg-type]
     assert objects.writes == count + 3
+
+
+def test_what_another_server_has_deleted_is_written_again() -> None:
+    objects, bucket, key = MemoryObjects(), "jumpstart-cache-prod-eu-west-1", "models_manifest.json"
+    catalogue_bucket.provide(objects, bucket, key)  # type: ignore[arg-type]
+    catalogue_bucket.provide(objects, bucket, key)  # type: ignore[arg-type]
+    assert objects.writes == 1
+    del objects.stored[bucket, key]
+    catalogue_bucket.provide(objects, bucket, key)  # type: ignore[arg-type]
+    del objects.stored[bucket, key]
+    catalogue_bucket.provide_all(objects, bucket, "models_")  # type: ignore[arg-type]
+    assert objects.writes == 3

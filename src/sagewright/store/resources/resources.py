@@ -300,6 +300,17 @@ def children_in(connection: Connection, resource_id: str) -> list[Resource]:
     return [Resource(*row) for row in connection.execute(statement)]
 
 
+def count_children_in(connection: Connection, resource_id: str) -> int:
+    return int(connection.execute(select(func.count()).where(resources.c.parent == resource_id)).scalar_one())
+
+
+def last_child_in(connection: Connection, resource_id: str) -> Resource | None:
+    """Returns the child whose name is the last one."""
+    statement = _RESOURCES.where(resources.c.parent == resource_id).order_by(resources.c.name.desc()).limit(1)
+    row = connection.execute(statement).first()
+    return Resource(*row) if row else None
+
+
 def remove_children_in(connection: Connection, resource_id: str) -> None:
     """Deletes the resource's children, which have neither tags nor events with followers."""
     for child in connection.execute(_NAMES.where(resources.c.parent == resource_id)).all():

@@ -16,7 +16,7 @@ from sagewright.toolkit.serving.content import Data
 from sagewright.toolkit.serving.defaults import Defaults
 from sagewright.toolkit.serving.errors import BadInput
 
-_NAMES = ("HF_MODEL_ID", "OPTION_MODEL_ID", "MODEL_ID")
+MODEL_VARIABLES = ("HF_MODEL_ID", "OPTION_MODEL_ID", "MODEL_ID")
 _SCRIPTS = "sagewright_jumpstart"
 _MOST_TEXTS = 2048
 _LONGEST = 512
@@ -90,7 +90,7 @@ def _scripts(module: str) -> Any:
 def _folder(model_dir: str) -> Path:
     """Returns the directory of the model: the one that a variable names, or the endpoint's. Raises ModelNotHere for a model on
     Hugging Face's hub, and for a directory without a model."""
-    named = next((os.environ[name] for name in _NAMES if os.environ.get(name)), "")
+    named = next((os.environ[name] for name in MODEL_VARIABLES if os.environ.get(name)), "")
     folder = Path(named) if named.startswith("/") else Path(model_dir)
     if (folder / "config.json").is_file():
         return folder

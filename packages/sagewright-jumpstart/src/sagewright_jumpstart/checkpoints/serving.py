@@ -83,8 +83,11 @@ def input_fn(body: str | bytes, content_type: str) -> Any:
 
 
 def predict_fn(data: Any, model: ServedCheckpoint) -> Any:
-    """Raises InputError."""
-    return _ANSWERS[model.task](data, model.pipeline)
+    """Raises InputError, also for a text that is longer than the model's positions."""
+    try:
+        return _ANSWERS[model.task](data, model.pipeline)
+    except (IndexError, RuntimeError) as error:
+        raise InputError(f"the model cannot read this request: {str(error)[:200]}") from error
 
 
 def output_fn(prediction: Any, accept: str) -> tuple[str, str]:

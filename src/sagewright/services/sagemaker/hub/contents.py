@@ -5,7 +5,6 @@ The rows of versions hold the documents, which may have 320 KiB; they are childr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,6 +19,7 @@ from sagewright.services.context import Context
 from sagewright.services.sagemaker.hub.versions import padded
 from sagewright.services.sagemaker.resources.catalogue import RESOURCES, SearchableKind, declare
 from sagewright.store.jobs.jobs import ResourceScope
+from sagewright.store.listing import Condition, PageRequest
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import New, Resource
 
@@ -76,7 +76,7 @@ def add(context: Context, content: ContentName, document: dict[str, Any], pairs:
             if resources.locked_in(connection, content.hub.id) is None:
                 raise ResourceNotFound(f"Hub {content.hub.name} does not exist.")
             head = _head(connection, context, content, document, pairs)
-            if len(resources.children_in(connection, head.id)) >= MOST_VERSIONS:
+            if resources.count_children_in(connection, head.id) >= MOST_VERSIONS:
                 raise ResourceLimitExceeded(
                     f"Hub content {content.arn()} has {MOST_VERSIONS} versions, the most it may have."
                 )
@@ -105,12 +105,24 @@ def remove(context: Context, content: ContentName, version: str) -> None:
             resources.remove_in(connection, head, content.arn(), context.principal.arn)
 
 
-def versions(context: Context, content: ContentName) -> list[Resource]:
-    """Returns the versions of a name, the oldest version first. Raises ResourceNotFound."""
+def versions(context: Context, content: ContentName, page: PageRequest, *conditions: Condition) -> list[Resource]:
+    """Returns a page of the versions of a name. Raises ResourceNotFound."""
     head = find(context, content)
     if head is None:
         raise content.missing()
-    return sorted(resources.children(context.store, head.id), key=lambda row: row.name)
+    of_name = resources.belongs_to(head.id, VERSION_KIND)
+    return resources.page(context.store, _scope(content, VERSION_KIND), page, of_name, *conditions)
+
+
+def from_version(content: ContentName, version: str) -> Condition:
+    """Matches the version and later ones."""
+    return resources.LISTING.table.c.name >= _version_name(content, version)
+
+
+def with_schema(version: str) -> Condition:
+    """Matches contents whose document has a schema of that version or an earlier one."""
+    found: Condition = resources.LISTING.table.c.document[SCHEMA_ORDER].as_string() <= padded(version)
+    return found
 
 
 def summary(content: ContentName, row: Resource) -> dict[str, Any]:
@@ -149,10 +161,9 @@ def _locked(connection: Connection, context: Context, content: ContentName, vers
 
 def _show_latest(connection: Connection, head: Resource, principal: str) -> bool:
     """Has the name's row show its latest version; returns False if there is none."""
-    rows: Sequence[Resource] = resources.children_in(connection, head.id)
-    if not rows:
+    latest = resources.last_child_in(connection, head.id)
+    if latest is None:
         return False
-    latest = max(rows, key=lambda row: row.name)
     resources.change_in(connection, replace(head, document=_shown(latest.document)), principal)
     return True
 

@@ -6,8 +6,9 @@ Source: AWS's API reference, ImportHubContent, DescribeHubContent, ListHubConten
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+import operator
+from collections.abc import Iterable
+from typing import Any
 
 from sagewright.jumpstart.entries import CatalogueEntry
 from sagewright.jumpstart.hubdocuments import SCHEMA_VERSION
@@ -28,7 +29,6 @@ from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import Resource
 
-T = TypeVar("T")
 HUB, MAX_SCHEMA = "HubName", "MaxSchemaVersion"
 LISTED = ListSpec(
     "HubContentSummaries",
@@ -92,12 +92,14 @@ def update_hub_content(context: Context, request: dict[str, Any]) -> dict[str, A
 def list_hub_contents(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     """Lists the latest version of each content of a type."""
     if hub_name(context, request[HUB]) == PUBLIC_HUB:
-        return _public_page(context, request)
+        part = request.get("NameContains", "").lower()
+        models = public_contents.contents().values() if request[TYPE] == MODEL else ()
+        return _public_page(context, request, [each for each in models if part in each.id.lower()])
     hub = require_private(context, request[HUB])
     document = resources.LISTING.table.c.document
     conditions = [resources.belongs_to(hub.id, contents.KIND), document[TYPE].as_string() == request["HubContentType"]]
     if MAX_SCHEMA in request:
-        conditions.append(document[contents.SCHEMA_ORDER].as_string() <= padded(request[MAX_SCHEMA]))
+        conditions.append(contents.with_schema(request[MAX_SCHEMA]))
     if "NameContains" in request:
         conditions.append(document[NAME].as_string().icontains(request["NameContains"], autoescape=True))
 
@@ -113,19 +115,20 @@ def list_hub_contents(context: Context, request: dict[str, Any]) -> dict[str, An
 
 @operation("sagemaker", "ListHubContentVersions")
 def list_hub_content_versions(context: Context, request: dict[str, Any]) -> dict[str, Any]:
+    """Lists the versions of a content, in their order."""
+    least, newest = request.get("MinVersion"), request.get(MAX_SCHEMA)
     if hub_name(context, request[HUB]) == PUBLIC_HUB:
         model = _public(request)
-        found = [public_contents.summary(context.region, model, here=model.here)]
-    else:
-        content = _content(context, request)
-        found = [contents.summary(content, row) for row in contents.versions(context, content)]
-    if MAX_SCHEMA in request:
-        found = [each for each in found if padded(each[contents.SCHEMA]) <= padded(request[MAX_SCHEMA])]
-    least = request.get("MinVersion")
-    if least is not None:
-        found = [each for each in found if padded(each[VERSION]) >= padded(least)]
-    timed = _within(request, found, lambda each: to_ms(each["CreationTime"]))
-    return _page(request, timed, lambda each: [padded(each[VERSION])])
+        found = [] if least is not None and padded(least) > padded(model.version) else [model]
+        return _public_page(context, request, found)
+    content = _content(context, request)
+    conditions = [contents.from_version(content, least)] if least is not None else []
+    conditions += [contents.with_schema(newest)] if newest is not None else []
+    return LISTED.answer(
+        {"SortOrder": "Ascending"} | request | {"SortBy": NAME},  # the name's row has its version behind it
+        lambda page: contents.versions(context, content, page, *conditions),
+        lambda rows: [contents.summary(content, row) for row in rows],
+    )
 
 
 @operation("sagemaker", "DeleteHubContent")
@@ -186,35 +189,15 @@ def _answer(context: Context, content: ContentName, version: str) -> dict[str, A
     return {"HubArn": HUBS.arn(context, content.hub.name), "HubContentArn": content.arn(version)}
 
 
-def _public_page(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    part = request.get("NameContains", "").lower()
-    models = public_contents.contents().values() if request[TYPE] == MODEL else ()
+def _public_page(context: Context, request: dict[str, Any], models: list[CatalogueEntry]) -> dict[str, Any]:
+    """Returns one page of models of the catalogue, which is short enough to be ordered in memory. All have the same age."""
+    times = (("CreationTimeAfter", operator.le), ("CreationTimeBefore", operator.ge))
+    outside = any(name in request and not test(to_ms(request[name]), public_contents.SINCE_MS) for name, test in times)
     newest = request.get(MAX_SCHEMA)
-    if newest is not None and padded(SCHEMA_VERSION) > padded(newest):
-        models = ()
-    found = [each for each in models if part in each.id.lower()]
-    page = _page(request, _within(request, found, lambda _model: public_contents.SINCE_MS), lambda each: [each.id])
-    added = added_models(context, context.region) if found else set()
-    shown = [
-        public_contents.summary(context.region, each, here=each.here or each.id in added)
-        for each in page[LISTED.member]
-    ]
-    return page | {LISTED.member: shown}
-
-
-def _within(request: dict[str, Any], found: list[T], created_ms: Callable[[T], int]) -> list[T]:
-    """Returns the entries that were created in the requested time."""
-    least = to_ms(request["CreationTimeAfter"]) if "CreationTimeAfter" in request else None
-    most = to_ms(request["CreationTimeBefore"]) if "CreationTimeBefore" in request else None
-    return [
-        each
-        for each in found
-        if (least is None or created_ms(each) >= least) and (most is None or created_ms(each) <= most)
-    ]
-
-
-def _page(request: dict[str, Any], found: list[T], key: Callable[[T], list[Any]]) -> dict[str, Any]:
-    """Returns one page; the catalogue and the versions of a name are short enough to be ordered in memory."""
+    if outside or (newest is not None and padded(SCHEMA_VERSION) > padded(newest)):
+        models = []
     after, falling = decode(request.get("NextToken")), request.get("SortOrder") == "Descending"
-    page, token = page_of(found, key, after, request.get("MaxResults", 10), descending=falling)
-    return {LISTED.member: page} | ({"NextToken": token} if token else {})
+    page, token = page_of(models, lambda each: [each.id], after, request.get("MaxResults", 10), descending=falling)
+    added = added_models(context, context.region) if page else set()
+    shown = [public_contents.summary(context.region, each, here=each.here or each.id in added) for each in page]
+    return {LISTED.member: shown} | ({"NextToken": token} if token else {})

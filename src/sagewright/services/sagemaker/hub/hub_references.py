@@ -60,8 +60,10 @@ def update_hub_content_reference(context: Context, request: dict[str, Any]) -> d
 @operation("sagemaker", "DeleteHubContentReference")
 def delete_hub_content_reference(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     content = _content(context, request)
-    for row in contents.versions(context, content):
-        contents.remove(context, content, row.document[VERSION])
+    head = contents.find(context, content)
+    if head is None:
+        raise content.missing()
+    contents.remove(context, content, head.document[VERSION])  # a reference has one version
     return {}
 
 
