@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
 from sagewright.model.settings import Settings
 from sagewright.objects.access import ANY_TYPE, Access, ObjectStore
@@ -52,6 +53,10 @@ def test_what_is_written_is_read(objects: ObjectStore) -> None:
         objects.write_bytes(BUCKET, "some/key", data)
         assert objects.read_bytes(BUCKET, "some/key") == data
     assert objects.content_type(BUCKET, "some/key") == ANY_TYPE
+    assert abs(objects.modified_ms(BUCKET, "some/key") - now_ms()) < 60_000
+    with pytest.raises(AwsError) as missing:
+        objects.modified_ms(BUCKET, "nothing")
+    assert missing.value.status == 404
     objects.write_bytes(BUCKET, "some/typed", b"[]", "application/json")
     assert objects.content_type(BUCKET, "some/typed") == "application/json"
     assert objects.exists_any(BUCKET, "some/")
