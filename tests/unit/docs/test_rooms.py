@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[3]
 SOURCES = ROOT / "src/sagewright"
 ROOMS = {path.parent.name for path in SOURCES.glob("*/__init__.py")}
-IN_JOBS = {"toolkit", "algorithms", "serving", "captured", "clarify", "monitor"}
+IN_JOBS = {"toolkit", "algorithms", "serving", "captured", "clarify", "monitor", "wrangler"}
 MAY_IMPORT: dict[str, set[str]] = {
     "agent": {"runtimes", "sandbox", "jobfiles", "upstream", "model"} | IN_JOBS,
     "sandbox": {"jobfiles", "model"},
@@ -28,6 +28,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "captured": set(),
     "clarify": {"toolkit", "algorithms", "serving", "captured"},
     "monitor": {"captured"},
+    "wrangler": {"clarify", "toolkit", "algorithms", "serving", "captured"},
 }
 """The rooms beside the layers, and two among them."""
 

@@ -1,0 +1,211 @@
+"""The `.flow` document of Data Wrangler: nodes and their edges, with every unknown member kept as it is.
+
+Source: the flow files of aws/amazon-sagemaker-examples, and `sagemaker.wrangler` of the SageMaker Python SDK.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from sagewright.wrangler.errors import FlowError
+
+MOST_BYTES = 8 * 1024 * 1024
+MOST_NODES = 1000
+PORT = "default"
+_OWN = ("node_id", "type", "operator", "parameters", "inputs", "outputs", "trained_parameters")
+
+
+class NodeType(StrEnum):
+    SOURCE = "SOURCE"
+    TRANSFORM = "TRANSFORM"
+    VISUALIZATION = "VISUALIZATION"
+    DESTINATION = "DESTINATION"
+
+
+@dataclass(frozen=True)
+class FlowEdge:
+    """The input `name` of a node takes the output `output_name` of the node `node_id`."""
+
+    name: str
+    node_id: str
+    output_name: str = PORT
+
+
+@dataclass(frozen=True)
+class Node:
+    """`operator`: the id with its version; `trained`: fitted state by tool, as JSON; `others`: members that are not ours."""
+
+    node_id: str
+    type: NodeType
+    operator: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    inputs: tuple[FlowEdge, ...] = ()
+    outputs: tuple[Mapping[str, Any], ...] = ({"name": PORT},)
+    trained: Mapping[str, Any] | None = None
+    others: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        return tuple(str(one.get("name", PORT)) for one in self.outputs)
+
+    @property
+    def title(self) -> str:
+        """Returns the chosen tool of an operator with several; "" for any other."""
+        chosen = self.parameters.get("operator", "")
+        return chosen if isinstance(chosen, str) else ""
+
+    def written(self) -> dict[str, Any]:
+        own: dict[str, Any] = {
+            "node_id": self.node_id,
+            "type": str(self.type),
+            "operator": self.operator,
+            "parameters": dict(self.parameters),
+            "inputs": [
+                {"name": one.name, "node_id": one.node_id, "output_name": one.output_name} for one in self.inputs
+            ],
+            "outputs": [dict(one) for one in self.outputs],
+        }
+        if self.trained is not None:
+            own["trained_parameters"] = dict(self.trained)
+        return {**own, **self.others}
+
+
+@dataclass(frozen=True)
+class Flow:
+    """`nodes` in the order of the file; `others`: all members of the document besides them."""
+
+    nodes: tuple[Node, ...] = ()
+    others: Mapping[str, Any] = field(default_factory=lambda: {"metadata": {"version": 1, "disable_limits": False}})
+
+    def node(self, node_id: str) -> Node:
+        """Raises FlowError."""
+        for one in self.nodes:
+            if one.node_id == node_id:
+                return one
+        raise FlowError(f"The flow has no node {node_id}.")
+
+    def ordered(self) -> tuple[Node, ...]:
+        """Returns the nodes with each after its inputs, otherwise in the order of the file. Raises FlowError for a cycle."""
+        done: dict[str, Node] = {}
+        waiting = list(self.nodes)
+        while waiting:
+            ready = [one for one in waiting if all(edge.node_id in done for edge in one.inputs)]
+            if not ready:
+                raise FlowError(
+                    f"The nodes {', '.join(one.node_id for one in waiting[:5])} need each other in a circle."
+                )
+            done.update((one.node_id, one) for one in ready)
+            waiting = [one for one in waiting if one.node_id not in done]
+        return tuple(done.values())
+
+    def upstream(self, node_id: str) -> tuple[Node, ...]:
+        """Returns a node and all that it needs, in order."""
+        needed = {node_id}
+        for one in reversed(self.ordered()):
+            if one.node_id in needed:
+                needed.update(edge.node_id for edge in one.inputs)
+        return tuple(one for one in self.ordered() if one.node_id in needed)
+
+    def followers(self, node_id: str) -> tuple[Node, ...]:
+        return tuple(one for one in self.nodes if any(edge.node_id == node_id for edge in one.inputs))
+
+    def with_node(self, node: Node) -> Flow:
+        """Returns the flow with a node added, or replaced by its id."""
+        known = any(one.node_id == node.node_id for one in self.nodes)
+        nodes = tuple(node if one.node_id == node.node_id else one for one in self.nodes)
+        return Flow(nodes if known else (*nodes, node), self.others)
+
+    def written(self) -> dict[str, Any]:
+        return {**self.others, "nodes": [one.written() for one in self.nodes]}
+
+    def text(self) -> str:
+        return json.dumps(self.written(), indent=2, ensure_ascii=False)
+
+
+def new_id() -> str:
+    return str(uuid.uuid4())
+
+
+def read(text: str | bytes) -> Flow:
+    """Parses a flow. Raises FlowError."""
+    if len(text) > MOST_BYTES:
+        raise FlowError(f"A flow has at most {MOST_BYTES} bytes, and this one {len(text)}.")
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise FlowError(f"The flow is not JSON: {error}") from None
+    if not isinstance(document, dict) or not isinstance(document.get("nodes"), list):
+        raise FlowError("A flow is a JSON object with a list `nodes`.")
+    if len(document["nodes"]) > MOST_NODES:
+        raise FlowError(f"A flow has at most {MOST_NODES} nodes, and this one {len(document['nodes'])}.")
+    nodes = tuple(_node(number, one) for number, one in enumerate(document["nodes"]))
+    _check(nodes)
+    return Flow(nodes, {name: value for name, value in document.items() if name != "nodes"})
+
+
+def _node(number: int, document: Any) -> Node:
+    place = f"nodes[{number}]"
+    _require(isinstance(document, dict), place, "an object")
+    for name, kind, noun in (("node_id", str, "a string"), ("type", str, "a string"), ("operator", str, "a string")):
+        _require(isinstance(document.get(name), kind), f"{place}.{name}", noun)
+    for name in ("inputs", "outputs"):
+        listed = document.get(name, [])
+        _require(
+            isinstance(listed, list) and all(isinstance(one, dict) for one in listed),
+            f"{place}.{name}",
+            "a list of objects",
+        )
+    parameters, trained = document.get("parameters") or {}, document.get("trained_parameters")
+    _require(isinstance(parameters, dict), f"{place}.parameters", "an object")
+    _require(trained is None or isinstance(trained, dict), f"{place}.trained_parameters", "an object")
+    try:
+        node_type = NodeType(document["type"])
+    except ValueError:
+        raise FlowError(f"{place}.type is {document['type']!r}; it is one of {', '.join(NodeType)}.") from None
+    return Node(
+        document["node_id"],
+        node_type,
+        document["operator"],
+        parameters,
+        tuple(_edge(place, one) for one in document.get("inputs", [])),
+        tuple(document.get("outputs", [])),
+        trained,
+        {name: value for name, value in document.items() if name not in _OWN},
+    )
+
+
+def _edge(place: str, document: Mapping[str, Any]) -> FlowEdge:
+    values = (document.get("name"), document.get("node_id"), document.get("output_name", PORT))
+    _require(
+        all(isinstance(one, str) for one in values), f"{place}.inputs", "objects with name, node_id and output_name"
+    )
+    name, node_id, output = map(str, values)
+    return FlowEdge(name, node_id, output)
+
+
+def _check(nodes: Sequence[Node]) -> None:
+    """Raises FlowError for ids that occur twice, and edges from nowhere."""
+    outputs: dict[str, tuple[str, ...]] = {}
+    for one in nodes:
+        if one.node_id in outputs:
+            raise FlowError(f"Two nodes have the id {one.node_id}.")
+        outputs[one.node_id] = one.output_names
+    for one in nodes:
+        for edge in one.inputs:
+            if edge.node_id not in outputs:
+                raise FlowError(f"Node {one.node_id} takes an input from {edge.node_id}, which is not in the flow.")
+            if edge.output_name not in outputs[edge.node_id]:
+                raise FlowError(
+                    f"Node {one.node_id} takes the output {edge.output_name} of {edge.node_id}, which has none."
+                )
+    Flow(tuple(nodes)).ordered()
+
+
+def _require(holds: bool, place: str, noun: str) -> None:
+    if not holds:
+        raise FlowError(f"{place} has to be {noun}.")

@@ -1,0 +1,21 @@
+"""Finds an operator by its id."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sagewright.wrangler.schema.declaration import Operator
+
+OPERATORS: dict[str, Operator] = {}
+
+
+def declare(operators: Iterable[Operator]) -> None:
+    OPERATORS.update((one.id, one) for one in operators)
+
+
+def find(operator: str) -> Operator | None:
+    """Returns the declaration of an id, also of another version of it."""
+    if operator in OPERATORS:
+        return OPERATORS[operator]
+    plain = operator.rpartition("_")[0]
+    return next((one for one in OPERATORS.values() if one.id.rpartition("_")[0] == plain), None) if plain else None

@@ -1,0 +1,96 @@
+"""The shapes of operators and their parameters.
+
+An operator with several tools holds the chosen one's title in `operator`, and its values in `<title>_parameters`; a choice with
+parameters of its own likewise (`scaler`, `min_max_scaler_parameters`). Source: the flow files of aws/amazon-sagemaker-examples.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sagewright.wrangler.flows import Node, NodeType
+
+
+class ParameterKind(StrEnum):
+    COLUMN = "column"  # the name of a column
+    COLUMNS = "columns"  # a list of names; a single name is read as a list of one
+    TEXT = "text"
+    INTEGER = "integer"
+    NUMBER = "number"
+    FLAG = "flag"
+    CHOICE = "choice"
+    CODE = "code"  # several lines; `language` says of what
+    ROWS = "rows"  # a list of objects with `fields`: conditions of a sort, parts of a split
+
+
+@dataclass(frozen=True)
+class ParameterOption:
+    """A value of a choice, and the parameters that it brings along."""
+
+    value: str
+    fields: tuple[Parameter, ...] = ()
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """`name`: the parameter's; `types`: types of columns that suit (long, float, string, bool, date, datetime, vector); none for
+    any. `least` and `most` bound numbers, or lengths of texts and lists."""
+
+    name: str
+    kind: ParameterKind
+    label: str = ""
+    default: Any = None
+    required: bool = False
+    options: tuple[ParameterOption, ...] = ()
+    fields: tuple[Parameter, ...] = ()
+    types: tuple[str, ...] = ()
+    least: float | None = None
+    most: float | None = None
+    language: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Tool:
+    """`title`: the value of `operator`, "" for an operator with one tool; `sentence`: what it does, for a reader."""
+
+    title: str
+    sentence: str
+    fields: tuple[Parameter, ...] = ()
+
+    @property
+    def member(self) -> str:
+        """Returns the name of the object that holds the tool's values, "" if the node's parameters hold them."""
+        return parameters_of(self.title) if self.title else ""
+
+
+@dataclass(frozen=True)
+class Operator:
+    """`id` with its version; `label` and `group` are for readers; `inputs`: the names of its ports."""
+
+    id: str
+    label: str
+    group: str
+    tools: tuple[Tool, ...]
+    type: NodeType = NodeType.TRANSFORM
+    inputs: tuple[str, ...] = ("df",)
+    outputs: tuple[str, ...] = ("default",)
+    fits: bool = False
+
+    def tool(self, title: str) -> Tool | None:
+        return next((one for one in self.tools if one.title == title), None)
+
+
+def parameters_of(title: str) -> str:
+    """Returns `min_max_scaler_parameters` for "Min-max scaler"."""
+    return re.sub(r"[^a-z0-9]+", "_", title.lower()).strip("_") + "_parameters"
+
+
+def values_of(node: Node, operator: Operator) -> dict[str, Any]:
+    """Returns the values of the chosen tool as the flow has them."""
+    tool = operator.tool(node.title)
+    held = node.parameters.get(tool.member, {}) if tool is not None and tool.member else node.parameters
+    return dict(held) if isinstance(held, dict) else {}
