@@ -17,6 +17,7 @@ from sagewright.http.limits import ConnectionLimits
 from sagewright.model.aws.service_models import operation_model
 from sagewright.model.settings import Settings
 from sagewright.server.studio_http import SERVICES, HttpCalls
+from sagewright.server.wrangling import WranglerSessions
 from sagewright.services import registry
 from sagewright.services.aws.events.deployments import deployment_states
 from sagewright.services.context import ANONYMOUS, Context, Platform
@@ -104,7 +105,7 @@ class StudioDoor:
         readings = StoredReadings(self._platform, self._site)
         return Studio(
             own,
-            StudioSource(InProcess(self._call, over_http), readings, StoredKeys(store), StoredChanges(store)),
+            StudioSource(InProcess(self._call, over_http, WranglerSessions(self._call, store, settings)), readings, StoredKeys(store), StoredChanges(store)),
             self._limits,
         )
 
@@ -128,8 +129,8 @@ def with_tokens(service: str, operation: str, request: dict[str, Any]) -> dict[s
 class InProcess:
     """Operations without HTTP, with the checks of a client's request."""
 
-    def __init__(self, call: Calls, over_http: HttpCalls) -> None:
-        self._call, self._over_http = call, over_http
+    def __init__(self, call: Calls, over_http: HttpCalls, sessions: WranglerSessions) -> None:
+        self._call, self._over_http, self._sessions = call, over_http, sessions
 
     def call(self, principal: str, service: str, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         if service in SERVICES:
@@ -141,6 +142,9 @@ class InProcess:
 
     def upload_form(self, principal: str, base: str, bucket: str, prefix: str, back: str) -> tuple[str, dict[str, str]]:
         return self._over_http.upload_form(principal, base, bucket, prefix, back)
+
+    def wrangle(self, principal: str, path: str, request: dict[str, Any]) -> dict[str, Any]:
+        return self._sessions.ask(principal, path, request)
 
 
 class StoredReadings:

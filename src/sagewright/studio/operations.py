@@ -24,6 +24,11 @@ class Operations(Protocol):
         """Returns address and fields of a form by which a browser uploads a file to S3 itself."""
         ...
 
+    def wrangle(self, principal: str, path: str, request: dict[str, Any]) -> dict[str, Any]:
+        """Asks the session of Data Wrangler, and starts it where there is none: then `starting` says what it waits for. Raises
+        AwsError."""
+        ...
+
 
 @dataclass(frozen=True)
 class OperationCall:
@@ -126,6 +131,10 @@ class Client:
 
     def sagemaker(self, operation: str, /, **request: Any) -> dict[str, Any]:
         return self.call("sagemaker", operation, **request)
+
+    def wrangle(self, path: str, request: dict[str, Any]) -> dict[str, Any]:
+        """Asks the session of Data Wrangler. Raises AwsError."""
+        return self.operations.wrangle(self.principal, path, request)
 
     def aside(self, service: str, operation: str, /, **request: Any) -> dict[str, Any]:
         """Calls an operation that is not part of what the page shows, so not of its code. Raises AwsError."""

@@ -22,15 +22,6 @@ def _room(path: str, nav: str, content: Later) -> None:
 
 
 _room(
-    "/wrangler",
-    "wrangler",
-    Later(
-        "Data Wrangler",
-        "Sagewright does not run Data Wrangler's flows yet.",
-        (("A processing job that prepares data", "/studio/processing"), ("Preview of objects", "/studio/buckets")),
-    ),
-)
-_room(
     "/notebooks",
     "notebooks",
     Later(
