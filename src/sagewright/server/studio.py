@@ -103,9 +103,10 @@ class StudioDoor:
         )
         over_http = HttpCalls(store, self._platform.objects, self._url, settings.region)
         readings = StoredReadings(self._platform, self._site)
+        operations = InProcess(self._call, over_http, WranglerSessions(self._call, store, settings))
         return Studio(
             own,
-            StudioSource(InProcess(self._call, over_http, WranglerSessions(self._call, store, settings)), readings, StoredKeys(store), StoredChanges(store)),
+            StudioSource(operations, readings, StoredKeys(store), StoredChanges(store)),
             self._limits,
         )
 

@@ -20,7 +20,7 @@ from sagewright.wire.calls import Calls
 APP_TYPE, APP_NAME, PROFILE = "Canvas", "default", "default"
 TIMEOUT_S = 90.0
 MOST_ANSWER = 64 * 1024 * 1024
-STARTING = "Data Wrangler’s session starts"
+STARTING = "The session of Data Wrangler starts"
 _ENDED = ("Deleted", "Failed")
 
 

@@ -43,7 +43,9 @@ def rail_steps(inputs: Sequence[Sequence[int]]) -> list[RailStep]:
         below = tuple(sorted(set(lanes.values())))
         came = {before[one] for one in takes if one in before}
         joins = tuple(sorted(came - {own}))
-        steps.append(RailStep(own, above, below, joins, tuple(lane for lane in below if lane not in above and lane != own)))
+        steps.append(
+            RailStep(own, above, below, joins, tuple(lane for lane in below if lane not in above and lane != own))
+        )
     return steps
 
 
@@ -68,7 +70,7 @@ def rail(step: RailStep) -> Markup:
     if step.lane in step.below:
         parts.append(f"M{own} 20V40")
     width = max((x(lane) for lane in (*step.above, *step.below, step.lane)), default=8) + 8
-    return Markup(  # noqa: S704 - numbers alone
+    return Markup(
         f'<svg class="rail" viewBox="0 0 {max(width, 28)} 40" aria-hidden="true"><path d="{"".join(parts)}"/>'
         f'<circle cx="{own}" cy="20" r="4"/></svg>'
     )
@@ -82,6 +84,4 @@ def shape(counts: Sequence[float]) -> Markup:
         f'y="{short(24 - max(count / top * 24, 0.6))}" height="{short(max(count / top * 24, 0.6))}"/>'
         for number, count in enumerate(counts)
     )
-    return Markup(  # noqa: S704 - numbers alone
-        f'<svg class="hist" viewBox="0 0 100 24" preserveAspectRatio="none" aria-hidden="true">{drawn}</svg>'
-    )
+    return Markup(f'<svg class="hist" viewBox="0 0 100 24" preserveAspectRatio="none" aria-hidden="true">{drawn}</svg>')

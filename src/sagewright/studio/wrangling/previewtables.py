@@ -63,8 +63,19 @@ def fault_of(answer: Mapping[str, Any]) -> PreviewFault | None:
     if not isinstance(found, Mapping):
         return None
     row = found.get("row")
-    texts = [str(found.get(name) or "") for name in ("node_id", "operator", "reason", "column", "value", "source")]
-    return PreviewFault(*texts[:4], row if isinstance(row, int) else None, *texts[4:])
+
+    def text(name: str) -> str:
+        return str(found.get(name) or "")
+
+    return PreviewFault(
+        text("node_id"),
+        text("operator"),
+        text("reason"),
+        text("column"),
+        row if isinstance(row, int) else None,
+        text("value"),
+        text("source"),
+    )
 
 
 def table_of(answer: Mapping[str, Any], changed_first: bool, sought: str) -> PreviewTable:

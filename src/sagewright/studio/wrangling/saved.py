@@ -94,7 +94,7 @@ def create(visit: Visit, name: str, flow: Flow) -> None:
 
 
 def change(visit: Visit, name: str, tag: str, how: Callable[[Flow], Flow]) -> Flow:
-    """Saves a changed flow; the one before it can be taken back. Raises ValidationException if the flow is not the one with `tag`."""
+    """Saves a changed flow; the one before it can be taken back. Raises ValidationException if its tag is another than `tag`."""
     current = load(visit, name)
     if tag and tag != current.tag:
         raise ValidationException(f"The flow {name} was changed elsewhere since this page was loaded. Load it again.")

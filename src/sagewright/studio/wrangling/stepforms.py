@@ -180,9 +180,7 @@ def _read_option(
         faults.update(inner.faults)
 
 
-def _add_missing(
-    parameters: Iterable[Parameter], values: Mapping[str, Any], faults: dict[str, str], at: str
-) -> None:
+def _add_missing(parameters: Iterable[Parameter], values: Mapping[str, Any], faults: dict[str, str], at: str) -> None:
     for one in parameters:
         if one.required and one.name not in values:
             faults.setdefault(f"{at}.{one.name}", "is needed")
@@ -216,17 +214,19 @@ def _number(one: Parameter, text: str, name: str, faults: dict[str, str]) -> flo
     except ValueError:
         faults[name] = f"{text!r} is not a {'whole ' if one.kind is ParameterKind.INTEGER else ''}number"
         return None
-    low, high = one.least, one.most
-    if not math.isfinite(number) or (low is not None and number < low) or (high is not None and number > high):
-        bounds = " to ".join(f"{bound:g}" for bound in (low, high) if bound is not None)
-        faults[name] = f"{text} is outside {bounds}" if bounds else f"{text} is not finite"
+    if not math.isfinite(number):
+        faults[name] = f"{text} is not finite"
+    elif one.least is not None and number < one.least:
+        faults[name] = f"is {text}, less than {one.least:g}"
+    elif one.most is not None and number > one.most:
+        faults[name] = f"is {text}, more than {one.most:g}"
     return number
 
 
 def _rows(one: Parameter, given: Mapping[str, str], name: str, faults: dict[str, str]) -> list[dict[str, Any]]:
     numbers = {key[len(name) + 1 :].partition(".")[0] for key in given if key.startswith(f"{name}.")}
     rows = []
-    for number in sorted((int(text) for text in numbers if text.isdecimal()))[:_MOST_ROWS]:
+    for number in sorted(int(text) for text in numbers if text.isdecimal())[:_MOST_ROWS]:
         at = f"{name}.{number}"
         if not any(value.strip() for key, value in given.items() if key.startswith(f"{at}.") and value != "on"):
             continue
@@ -236,7 +236,9 @@ def _rows(one: Parameter, given: Mapping[str, str], name: str, faults: dict[str,
     return rows
 
 
-def node_of(operator: Operator, tool: Tool, parameters: dict[str, Any], node_id: str, inputs: Sequence[FlowEdge]) -> Node:
+def node_of(
+    operator: Operator, tool: Tool, parameters: dict[str, Any], node_id: str, inputs: Sequence[FlowEdge]
+) -> Node:
     """Returns a node of the flow with these parameters."""
     given: dict[str, Any] = {"operator": tool.title, tool.member: parameters} if tool.title else parameters
     return Node(

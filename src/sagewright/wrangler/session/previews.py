@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -239,7 +240,7 @@ def _difference(before: pl.DataFrame, after: pl.DataFrame) -> dict[str, list[str
 
 def _equal(left: pl.Series, right: pl.Series) -> bool:
     try:
-        return left.equals(right, null_equal=True)
+        return bool(left.equals(right, null_equal=True))
     except pl.exceptions.PolarsError:
         return True
 
@@ -268,7 +269,7 @@ def _text(value: Any) -> str | None:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, float):
-        return f"{value:.6g}" if value == value else None
+        return None if math.isnan(value) else f"{value:.6g}"
     if isinstance(value, bytes):
         return f"{len(value):,} bytes"
     if isinstance(value, Sequence) and not isinstance(value, str):

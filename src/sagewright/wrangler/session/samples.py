@@ -62,13 +62,17 @@ class Samples:
         uri, content = str(place.get("s3Uri") or ""), str(place.get("s3ContentType") or "csv").lower()
         split = urlsplit(uri)
         if split.scheme != "s3" or not split.netloc:
-            raise StepError(node.node_id, node.operator, f"Previews read sources in S3, and this one is {uri or node.operator!r}.")
+            raise StepError(
+                node.node_id, node.operator, f"Previews read sources in S3, and this one is {uri or node.operator!r}."
+            )
         with self._lock:
             objects = self._listed(node, split.netloc, split.path.lstrip("/"), bool(place.get("s3DirIncludesNested")))
         firsts = content in LINES and sampling_of(node).get("sampling_method", "sample_by_limit") == "sample_by_limit"
         mark = hashlib.sha256(repr((uri, content, firsts, objects)).encode()).hexdigest()[:24]
         folder = self._kept / mark
-        whole = all(self._fetched(node, split.netloc, one, folder, firsts) for one in self._needed(node, objects, firsts))
+        whole = all(
+            self._fetched(node, split.netloc, one, folder, firsts) for one in self._needed(node, objects, firsts)
+        )
         return SourceFiles(folder, mark, whole, len(objects))
 
     def _needed(self, node: Node, objects: list[S3Object], firsts: bool) -> Iterator[S3Object]:
@@ -166,7 +170,7 @@ def _cut_at_line(out: Any) -> None:
     length = out.tell()
     back = min(length, 4 * 1024 * 1024)
     out.flush()
-    with open(out.name, "rb") as read:
+    with Path(out.name).open("rb") as read:
         read.seek(length - back)
         at = read.read().rfind(b"\n")
     if at >= 0:

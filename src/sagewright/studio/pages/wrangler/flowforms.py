@@ -42,7 +42,10 @@ def keep_step(visit: Visit, fields: dict[str, str]) -> Done:
         return edits.replaced(flow, node) if editing else edits.insert(flow, node)
 
     saved.change(visit, visit.path["name"], fields.get("tag", ""), kept)
-    return Done(f"Kept {tool.title or declared.label}", _back(visit, node_id))
+    back = _back(visit, node_id)
+    if declared.type is NodeType.VISUALIZATION:
+        back = f"{_back(visit)}/chart?node={quote(node_id)}"
+    return Done(f"Kept {tool.title or declared.label}", back)
 
 
 def _port(node: Node, fields: dict[str, str]) -> str:
@@ -55,7 +58,9 @@ def change_flow(visit: Visit, fields: dict[str, str]) -> Done:
     """Takes a step out, moves it, or takes the last change back."""
     name, step, what = visit.path["name"], fields.get("step", ""), fields.get("what", "")
     if what == "undo":
-        return Done("Took the last change back" if saved.undo(visit, name) else "!There is nothing to take back", _back(visit))
+        return Done(
+            "Took the last change back" if saved.undo(visit, name) else "!There is nothing to take back", _back(visit)
+        )
     if what == "delete-flow":
         saved.delete(visit, name)
         return Done(f"Deleted {name}", PATH)
@@ -94,9 +99,7 @@ def add_output(visit: Visit, fields: dict[str, str]) -> Done:
 
     def with_output(flow: Flow) -> Flow:
         edge = FlowEdge(PORT, step, _port(flow.node(step), fields))
-        node = Node(
-            node_id, NodeType.DESTINATION, DESTINATION, {"output_config": config}, (edge,), ({"name": PORT},)
-        )
+        node = Node(node_id, NodeType.DESTINATION, DESTINATION, {"output_config": config}, (edge,), ({"name": PORT},))
         return flow.with_node(node)
 
     saved.change(visit, visit.path["name"], fields.get("tag", ""), with_output)

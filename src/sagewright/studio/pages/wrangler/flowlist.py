@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sagewright.model.errors import AwsError, ValidationException
 from sagewright.studio import tables
-from sagewright.studio.tables import EmptyState, Listing, Row, TableColumn
+from sagewright.studio.tables import EmptyState, Listing, Row, TableCell, TableColumn
 from sagewright.studio.visit import Done, Visit, form, page
 from sagewright.studio.wrangling import saved
 from sagewright.wrangler.flows import Flow, FlowEdge, Node, NodeType, new_id
@@ -15,10 +15,17 @@ from sagewright.wrangler.flows import Flow, FlowEdge, Node, NodeType, new_id
 PATH = "/studio/wrangler"
 START = EmptyState(
     "No flow yet",
-    "import sagemaker\n\nsagemaker.Session().upload_data(\"churn.csv\", key_prefix=\"raw\")\n# then “New flow” with its URI",
+    'import sagemaker\n\nsagemaker.Session().upload_data("churn.csv", key_prefix="raw")\n# then “New flow” with its URI',
 )
 SOURCE, TYPES = "sagemaker.s3_source_0.1", "sagemaker.spark.infer_and_cast_type_0.1"
-FORMATS = (("csv", "CSV"), ("parquet", "Parquet"), ("json", "JSON"), ("jsonl", "JSON Lines"), ("orc", "ORC"), ("image", "Images"))
+FORMATS = (
+    ("csv", "CSV"),
+    ("parquet", "Parquet"),
+    ("json", "JSON"),
+    ("jsonl", "JSON Lines"),
+    ("orc", "ORC"),
+    ("image", "Images"),
+)
 SAMPLE_ROWS = 50_000
 
 
@@ -28,7 +35,7 @@ def flows(visit: Visit) -> Listing:
     found = [one for one in saved.listed(visit) if visit.query.get("q", "").lower() in one[0].lower()]
     columns = (TableColumn("Flow", "name"), TableColumn("Changed", "time"), TableColumn("Size", "size", "", 1))
     rows = tuple(
-        Row(name, (tables.name(name, f"{PATH}/{name}"), tables.time(changed), tables.size(size)))
+        Row(name, (tables.name(name, f"{PATH}/{name}"), tables.time(changed), TableCell(size, "size", look="soft")))
         for name, changed, size in found
     )
     return Listing(

@@ -18,7 +18,7 @@ from sagewright.studio.wrangling import edits, saved, stepforms, stepnames
 from sagewright.studio.wrangling.previewtables import PreviewColumn, PreviewFault, PreviewTable, fault_of, table_of
 from sagewright.studio.wrangling.saved import SavedFlow
 from sagewright.studio.wrangling.stepforms import ColumnRef, StepField
-from sagewright.wrangler.flows import PORT, Flow, FlowEdge, Node, NodeType
+from sagewright.wrangler.flows import PORT, FlowEdge, Node, NodeType
 from sagewright.wrangler.schema import catalogue
 from sagewright.wrangler.schema.declaration import Operator, Tool, values_of
 
@@ -135,7 +135,9 @@ class FlowReader:
         starting = str(answer.get("starting") or "")
         fault = fault_of(answer)
         table = table_of(answer, self._changed_first, self._asked.get("find", "")) if "columns" in answer else None
-        columns = tuple(ColumnRef(one["name"], one["type"]) for one in answer.get("input_columns", answer.get("columns", ())))
+        columns = tuple(
+            ColumnRef(one["name"], one["type"]) for one in answer.get("input_columns", answer.get("columns", ()))
+        )
         step = self._current
         return FlowView(
             self._found.name,
@@ -158,7 +160,11 @@ class FlowReader:
             self._quick(table),
             self._parameters(),
             step is not None and catalogue.find(step.operator) is not None and step.type is NodeType.TRANSFORM,
-            tuple((label, answer.get("code", {}).get(key, "")) for key, label in LANGUAGES if answer.get("code", {}).get(key)),
+            tuple(
+                (label, answer.get("code", {}).get(key, ""))
+                for key, label in LANGUAGES
+                if answer.get("code", {}).get(key)
+            ),
             tuple(str(one) for one in answer.get("notes", ())),
             saved.can_undo(self._visit, self._found.name),
             self._outputs(),
@@ -245,7 +251,12 @@ class FlowReader:
             tool.title or declared.label,
             tool.sentence,
             tuple(
-                ToolTab(one.title, one.sentence, self._link(op=declared.id, tool=one.title, edit="1" if editing else None), one is tool)
+                ToolTab(
+                    one.title,
+                    one.sentence,
+                    self._link(op=declared.id, tool=one.title, edit="1" if editing else None),
+                    one is tool,
+                )
                 for one in declared.tools
                 if len(declared.tools) > 1
             ),
@@ -272,17 +283,15 @@ class FlowReader:
             node_id, output = draft.node_id, next(iter(draft.output_names), PORT)
         elif self._current.type in (NodeType.SOURCE, NodeType.TRANSFORM) and "edit" not in self._asked:
             node_id, output = self._current.node_id, self._port()
-        return self._visit.client.wrangle(
-            "preview", {"flow": flow.written(), "node_id": node_id, "output": output}
-        )
+        return self._visit.client.wrangle("preview", {"flow": flow.written(), "node_id": node_id, "output": output})
 
     # The rest of the page
 
     def _link(self, **given: str | None) -> str:
         """Returns an address of this page with the step and how columns are shown kept."""
-        kept = {name: self._asked[name] for name in ("columns", "output") if name in self._asked}
-        step = {"step": self._current.node_id} if self._current else {}
-        every = {**step, **kept, **given}
+        kept: dict[str, str | None] = {name: self._asked[name] for name in ("columns", "output") if name in self._asked}
+        step: dict[str, str | None] = {"step": self._current.node_id} if self._current else {}
+        every: dict[str, str | None] = {**step, **kept, **given}
         text = urlencode([(name, value) for name, value in every.items() if value is not None])
         return f"{PATH}/{self._found.name}?{text}" if text else f"{PATH}/{self._found.name}"
 
@@ -315,7 +324,13 @@ class FlowReader:
         gone = sum(one.mark == "gone" for one in table.columns)
         now = len(answer["columns"])
         before = now - len(answer.get("new", ())) + gone
-        facts = [Fact("Rows, sample", f"{table.count:,}" + (f" of {answer['whole']:,}" if answer.get("whole") else ""), answer=True)]
+        facts = [
+            Fact(
+                "Rows, sample",
+                f"{table.count:,}" + (f" of {answer['whole']:,}" if answer.get("whole") else ""),
+                answer=True,
+            )
+        ]
         facts.append(Fact("Columns", f"{before} → {now} by this step" if before != now else f"{now}"))
         if answer.get("sample"):
             facts.append(Fact("Sample", str(answer["sample"])))
@@ -349,7 +364,9 @@ class FlowReader:
         elif one.type in ("long", "float"):
             offers.insert(0, ("Scale…", "sagemaker.spark.process_numeric_0.1", "Scale values"))
         return tuple(
-            (label, self._link(op=operator, tool=title)) for label, operator, title in offers if catalogue.find(operator)
+            (label, self._link(op=operator, tool=title))
+            for label, operator, title in offers
+            if catalogue.find(operator)
         )
 
     def _parameters(self) -> tuple[tuple[str, str], ...]:
@@ -418,15 +435,13 @@ def _delta(node: Node, outline: Mapping[str, Any]) -> str:
 
 
 def _effect(answer: Mapping[str, Any]) -> str:
-    """Returns what a draft does to the sample, in words."""
+    """Returns in words what a draft does to the sample."""
     if "columns" not in answer or answer.get("error"):
         return ""
-    parts = []
-    for name, verb in (("gone", "go"), ("new", "come"), ("changed", "change")):
-        count = len(answer.get(name) or ())
-        if count:
-            parts.append(f"{count} {'column' if count == 1 else 'columns'} {verb}{'es' if count == 1 and verb == 'go' else 's' if count == 1 else ''}")
-    rows = int(answer["count"]) - int(answer["before"])
-    parts.append(f"all {int(answer['count']):,} rows stay" if not rows else f"{abs(rows):,} rows {'come' if rows > 0 else 'go'}")
+    verbs = (("gone", "goes", "go"), ("new", "comes", "come"), ("changed", "changes", "change"))
+    counted = [(len(answer.get(name) or ()), one, many) for name, one, many in verbs]
+    parts = [f"1 column {one}" if count == 1 else f"{count} columns {many}" for count, one, many in counted if count]
+    count, rows = int(answer["count"]), int(answer["count"]) - int(answer["before"])
+    parts.append(f"{abs(rows):,} rows {'come' if rows > 0 else 'go'}" if rows else f"all {count:,} rows stay")
     text = ", ".join(parts)
     return f"{text[0].upper()}{text[1:]}. {float(answer['seconds']):.2f} s on the sample."
