@@ -38,6 +38,7 @@ _QUERIES_FIRST = ("python", "-m", "sagewright.toolkit", "query")
 _PROCESSING_PROGRAMS = {
     "sagemaker-spark-processing": ("smspark-submit",),
     "sagemaker-clarify-processing": ("python", "-m", "sagewright.clarify"),
+    "sagemaker-data-wrangler-container": ("python", "-m", "sagewright.wrangler"),
     "sagemaker-model-monitor-analyzer": ("python", "-m", "sagewright.monitor"),
     "sagemaker-model-monitor-groundtruth-merger": ("python", "-m", "sagewright.monitor"),
 }
