@@ -28,7 +28,3 @@ def find(operator: str) -> Operator | None:
         return OPERATORS[operator]
     plain = operator.rpartition("_")[0]
     return next((one for one in OPERATORS.values() if one.id.rpartition("_")[0] == plain), None) if plain else None
-
-
-def load() -> None:
-    """Imports the modules that declare operators; once."""

@@ -13,12 +13,12 @@ from typing import Any
 import polars as pl
 
 from sagewright.wrangler import code, profiles
-from sagewright.wrangler.engine import Engine
+from sagewright.wrangler.engine import FlowEngine
 from sagewright.wrangler.errors import StepError
 from sagewright.wrangler.flows import PORT, Flow, Node, NodeType
 from sagewright.wrangler.operators.step import StepResult
 from sagewright.wrangler.session.samples import DEFAULT_ROWS, MOST_ROWS, Samples, sampling_of
-from sagewright.wrangler.sources import SampledFiles
+from sagewright.wrangler.sources import FileSources
 from sagewright.wrangler.types import HIDDEN, type_of
 
 ROWS = 100
@@ -107,7 +107,7 @@ class Previews:
         """Returns key and frames of a node and all before it, computing what isn't kept. Raises StepError."""
         found: dict[str, tuple[str, StepFrames]] = {}
         reader = SessionReader(self.samples)
-        engine = Engine(reader)
+        engine = FlowEngine(reader)
         for node in flow.upstream(node_id):
             key = self._key(node, {edge.node_id: found[edge.node_id][0] for edge in node.inputs})
             kept = self._kept.get(key)
@@ -122,7 +122,7 @@ class Previews:
                 engine.inputs[node.node_id] = engine.inputs_of(node)
         return found
 
-    def _run(self, engine: Engine, flow: Flow, node: Node) -> StepFrames:
+    def _run(self, engine: FlowEngine, flow: Flow, node: Node) -> StepFrames:
         engine.run(flow, node.node_id)
         result = engine.results[node.node_id]
         with engine.explaining(flow, node.node_id):
@@ -192,9 +192,8 @@ class SessionReader:
         self._samples = samples
 
     def read(self, node: Node, *, trace: bool) -> pl.LazyFrame:
-        files = self._samples.files(node)
-        frame = SampledFiles({node.node_id: files.folder}).read(node, trace=trace)
-        return sampled(frame, node)
+        sources = FileSources(lambda one: self._samples.files(one).folder, self._samples.scratch, self._samples.origin)
+        return sampled(sources.read(node, trace=trace), node)
 
 
 def sampled(frame: pl.LazyFrame, node: Node) -> pl.LazyFrame:

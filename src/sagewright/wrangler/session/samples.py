@@ -28,6 +28,7 @@ MOST_OBJECTS = 1000
 FRESH_S = 20.0
 """Time for which a listing counts."""
 LINES = ("csv", "jsonl")
+PACKED = (".gz", ".bz2", ".zip", ".xz", ".zst", ".snappy")
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,15 @@ class Samples:
     def __init__(self, client: Any = None) -> None:
         self._client = client
         self._kept = Path(tempfile.mkdtemp(prefix="samples-"))
+        self.scratch = self._kept / "scratch"
+        self.scratch.mkdir()
+        self._names: dict[Path, str] = {}
         self._listings: dict[str, tuple[float, list[S3Object]]] = {}
         self._lock = threading.Lock()
+
+    def origin(self, _node: Node, path: Path) -> str:
+        """Returns the URI of the object in a local file."""
+        return self._names.get(path, path.name)
 
     def files(self, node: Node) -> SourceFiles:
         """Returns the files of a source. Raises StepError."""
@@ -106,10 +114,10 @@ class Samples:
         self._listings[f"{bucket}/{prefix}/{nested}"] = (time.monotonic(), found)
         return found
 
-    def _fetched(self, node: Node, bucket: str, one: S3Object, folder: Path, firsts: bool) -> bool:
+    def _fetched(self, node: Node, bucket: str, one: S3Object, path: Path, firsts: bool) -> bool:
         """Returns True if the whole object is there."""
-        path = folder / safe_name(one.key)
-        part = firsts and one.size > FIRST_BYTES
+        self._names[path] = f"s3://{bucket}/{one.key}"
+        part = firsts and one.size > FIRST_BYTES and not one.key.endswith(PACKED)
         if path.exists():
             return not part
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -149,10 +157,9 @@ def sampling_of(node: Node) -> Mapping[str, Any]:
     return found if isinstance(found, Mapping) else {}
 
 
-def safe_name(key: str) -> str:
-    """Returns a file name for a key: its last part, after a digest of the whole key that keeps the order of the listing."""
-    last = key.rpartition("/")[2] or "object"
-    return f"{hashlib.sha256(key.encode()).hexdigest()[:8]}-{last[-100:]}"
+def safe_name(number: int, key: str) -> str:
+    """Returns the name of an object's file: its number in the listing, which keeps the order, and the last part of its key."""
+    return f"{number:06d}-{(key.rpartition('/')[2] or 'object')[-100:]}"
 
 
 def _belongs(one: S3Object, prefix: str, nested: bool) -> bool:

@@ -71,9 +71,10 @@ class StepDraft:
 
 @dataclass(frozen=True)
 class OperatorGroup:
+    """`tools`: title, sentence and address of each."""
+
     name: str
-    operators: tuple[tuple[str, str, str, str], ...]
-    """Label, sentence, address, id."""
+    tools: tuple[tuple[str, str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -340,11 +341,16 @@ class FlowReader:
     def _groups(self) -> tuple[OperatorGroup, ...]:
         if "choose" not in self._asked:
             return ()
-        groups: dict[str, list[tuple[str, str, str, str]]] = {}
+        sought = self._asked.get("word", "").lower()
+        groups: dict[str, list[tuple[str, str, str]]] = {}
         for one in catalogue.OPERATORS.values():
-            if one.type is NodeType.TRANSFORM:
-                sentence = one.tools[0].sentence if len(one.tools) == 1 else ", ".join(tool.title for tool in one.tools)
-                groups.setdefault(one.group, []).append((one.label, sentence, self._link(op=one.id), one.id))
+            for tool in one.tools if one.type is NodeType.TRANSFORM else ():
+                title = tool.title or one.label
+                if sought in f"{title} {tool.sentence} {one.label} {one.group}".lower():
+                    link = self._link(op=one.id, tool=tool.title or None)
+                    groups.setdefault(one.label if len(one.tools) > 1 else one.group, []).append(
+                        (title, tool.sentence, link)
+                    )
         return tuple(OperatorGroup(name, tuple(each)) for name, each in groups.items())
 
     def _column(self, table: PreviewTable | None) -> PreviewColumn | None:
