@@ -10,6 +10,7 @@ import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
@@ -63,12 +64,13 @@ Handler = Callable[[Request, Incoming], Awaitable[Response]]
 @dataclass(frozen=True)
 class StudioSettings:
     """`hosts`: names of this server besides addresses and localhost. `open_to`: the principal of visitors without a session, ""
-    if everyone has to sign in."""
+    if everyone has to sign in; `data`: the option of commands that reach this server, "" where they find it without."""
 
     account: str
     region: str
     hosts: frozenset[str] = frozenset()
     open_to: str = ""
+    data: str = ""
 
 
 @dataclass(frozen=True)
@@ -255,8 +257,15 @@ class Studio:
     def _stranger(self, request: Request) -> Response:
         return self._sign_in_page(request, "", 401)
 
-    async def _root(self, _request: Request, _incoming: Incoming) -> Response:
-        return RedirectResponse("/studio", 303)
+    async def _root(self, request: Request, _incoming: Incoming) -> Response:
+        page = rendering.render(
+            "welcome.html",
+            shell=self._shell,
+            theme=_theme(request),
+            version=version("sagewright"),
+            data=self._settings.data,
+        )
+        return Response(page, media_type="text/html")
 
     async def _missing(self, request: Request, incoming: Incoming) -> Response:
         if not (await self._who(request, incoming))[1]:

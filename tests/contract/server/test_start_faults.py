@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -57,3 +58,18 @@ def test_directories_and_databases_that_are_not_there(tmp_path: Path) -> None:
 def test_a_port_out_of_range_is_wrong_usage(tmp_path: Path) -> None:
     status, said = up("--data", str(tmp_path), "--port", "80000")
     assert (status, "80000 is out of range" in said) == (2, True)
+
+
+def test_a_server_whose_data_directory_is_deleted_ends_and_says_so(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    with subprocess.Popen(
+        [SAGEWRIGHT, "up", "--data", str(data), "--port", "0"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as server:
+        while not (data / "endpoint").exists():
+            assert server.poll() is None
+        shutil.rmtree(data, ignore_errors=True)
+        _, said = server.communicate(timeout=120)
+    assert f"The data directory {data} was deleted under the server" in said
