@@ -1,4 +1,4 @@
-"""What a user reads when a server can't start: the thing, its value, the limit and what to do."""
+"""Sentences on why a server can't start: the thing, its value, the limit and what to do."""
 
 from __future__ import annotations
 
