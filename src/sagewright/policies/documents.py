@@ -43,7 +43,7 @@ class Principals:
 
 
 @dataclass(frozen=True)
-class Statement:
+class AccessStatement:
     """`actions` and `resources` are patterns; with `not_actions`, `not_resources`, `not_principals` they say which are excluded."""
 
     sid: str
@@ -90,25 +90,25 @@ class Statement:
 
 
 @dataclass(frozen=True)
-class Policy:
+class AccessPolicy:
     """`name`: what results say of where it comes from; `denials` and `grants`: its statements."""
 
     name: str
-    denials: tuple[Statement, ...] = ()
-    grants: tuple[Statement, ...] = ()
+    denials: tuple[AccessStatement, ...] = ()
+    grants: tuple[AccessStatement, ...] = ()
 
     @property
-    def statements(self) -> tuple[Statement, ...]:
+    def statements(self) -> tuple[AccessStatement, ...]:
         return (*self.denials, *self.grants)
 
 
-def read(text: str, name: str = "") -> Policy:
+def read(text: str, name: str = "") -> AccessPolicy:
     """Reads a policy. Raises MalformedPolicy."""
-    return Policy(name, *_statements(text))
+    return AccessPolicy(name, *_statements(text))
 
 
 @lru_cache(_KEPT)
-def _statements(text: str) -> tuple[tuple[Statement, ...], tuple[Statement, ...]]:
+def _statements(text: str) -> tuple[tuple[AccessStatement, ...], tuple[AccessStatement, ...]]:
     """Returns the statements that deny, and those that allow."""
     if len(text) > MOST_CHARACTERS:
         raise MalformedPolicy(f"Cannot exceed quota for PolicySize: {MOST_CHARACTERS}")
@@ -134,7 +134,7 @@ def _statements(text: str) -> tuple[tuple[Statement, ...], tuple[Statement, ...]
     return tuple(one for one in read_ones if not one.allows), tuple(one for one in read_ones if one.allows)
 
 
-def _statement(number: int, document: Any, variables: bool) -> Statement:
+def _statement(number: int, document: Any, variables: bool) -> AccessStatement:
     if not isinstance(document, dict) or set(document) - _STATEMENT:
         raise MalformedPolicy("Syntax errors in policy.")
     effect = document.get("Effect")
@@ -150,7 +150,7 @@ def _statement(number: int, document: Any, variables: bool) -> Statement:
         if action != "*" and ":" not in action:
             raise MalformedPolicy("Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.")
     named = document.get("Principal", document.get("NotPrincipal"))
-    return Statement(
+    return AccessStatement(
         str(document.get("Sid") or ""),
         number,
         effect == "Allow",

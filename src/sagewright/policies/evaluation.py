@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from sagewright.policies.documents import Policy, Statement
+from sagewright.policies.documents import AccessPolicy, AccessStatement
 from sagewright.policies.patterns import Values
 
 
@@ -36,20 +36,20 @@ class AccessRequest:
 class Policies:
     """`boundary` and `session` are None where there is none, which limits nothing; an empty one allows nothing."""
 
-    identity: tuple[Policy, ...] = ()
-    boundary: tuple[Policy, ...] | None = None
-    session: tuple[Policy, ...] | None = None
-    resource: tuple[Policy, ...] = ()
+    identity: tuple[AccessPolicy, ...] = ()
+    boundary: tuple[AccessPolicy, ...] | None = None
+    session: tuple[AccessPolicy, ...] | None = None
+    resource: tuple[AccessPolicy, ...] = ()
 
 
 @dataclass(frozen=True)
 class Matched:
     policy: str
-    statement: Statement
+    statement: AccessStatement
 
 
 @dataclass(frozen=True)
-class Decision:
+class AccessDecision:
     """`matched`: the statements that decided; `missing`: context keys that the request lacks; `limit`: what did not allow a
     request that the identity may do, boundary or session."""
 
@@ -63,28 +63,28 @@ class Decision:
         return self.effect is Effect.ALLOWED
 
 
-def decide(request: AccessRequest, policies: Policies) -> Decision:
+def decide(request: AccessRequest, policies: Policies) -> AccessDecision:
     """Returns the decision."""
     missing: dict[str, None] = {}
     every = (*policies.identity, *(policies.boundary or ()), *(policies.session or ()), *policies.resource)
     denied = _matching(request, every, missing, allows=False)
     if denied:
-        return Decision(Effect.EXPLICIT_DENY, denied)
+        return AccessDecision(Effect.EXPLICIT_DENY, denied)
     by_resource = _matching(request, policies.resource, missing, allows=True)
     direct = tuple(one for one in by_resource if _names_directly(one.statement, request.caller[:1]))
     if direct:
-        return Decision(Effect.ALLOWED, direct)
+        return AccessDecision(Effect.ALLOWED, direct)
     by_identity = _matching(request, policies.identity, missing, allows=True)
     granted = by_resource or by_identity
     if not granted:
-        return Decision(Effect.IMPLICIT_DENY, (), tuple(missing))
+        return AccessDecision(Effect.IMPLICIT_DENY, (), tuple(missing))
     for name, limiting in (("boundary", policies.boundary), ("session", policies.session)):
         if limiting is not None and not _matching(request, limiting, missing, allows=True):
-            return Decision(Effect.IMPLICIT_DENY, (), tuple(missing), name)
-    return Decision(Effect.ALLOWED, granted)
+            return AccessDecision(Effect.IMPLICIT_DENY, (), tuple(missing), name)
+    return AccessDecision(Effect.ALLOWED, granted)
 
 
-def trusts(request: AccessRequest, trust: Policy) -> bool:
+def trusts(request: AccessRequest, trust: AccessPolicy) -> bool:
     """Tells whether a role's trust policy lets the caller assume it."""
     missing: dict[str, None] = {}
     if _matching(request, (trust,), missing, allows=False):
@@ -93,7 +93,7 @@ def trusts(request: AccessRequest, trust: Policy) -> bool:
 
 
 def _matching(
-    request: AccessRequest, policies: Iterable[Policy], missing: dict[str, None], *, allows: bool
+    request: AccessRequest, policies: Iterable[AccessPolicy], missing: dict[str, None], *, allows: bool
 ) -> tuple[Matched, ...]:
     action = request.action.lower()
     return tuple(
@@ -104,7 +104,7 @@ def _matching(
     )
 
 
-def _applies(request: AccessRequest, one: Statement, missing: dict[str, None]) -> bool:
+def _applies(request: AccessRequest, one: AccessStatement, missing: dict[str, None]) -> bool:
     if not (one.names(request.caller) and one.covers_resource(request.resource, request.values)):
         return False
     if one.holds(request.values):
@@ -113,7 +113,7 @@ def _applies(request: AccessRequest, one: Statement, missing: dict[str, None]) -
     return False
 
 
-def _names_directly(one: Statement, caller: Sequence[str]) -> bool:
+def _names_directly(one: AccessStatement, caller: Sequence[str]) -> bool:
     """Tells a statement that names the caller's own ARN from one for its account, or for everyone."""
     if one.principals is None or one.not_principals:
         return False

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sagewright.policies import documents
-from sagewright.policies.documents import MalformedPolicy, Policy, check_identity_policy, check_trust_policy
+from sagewright.policies.documents import AccessPolicy, MalformedPolicy, check_identity_policy, check_trust_policy
 from sagewright.policies.evaluation import AccessRequest, Effect, Policies, decide, trusts
 
 ME = "arn:aws:sts::000000000000:assumed-role/Analyst/anna"
@@ -14,7 +14,7 @@ ROLE = "arn:aws:iam::000000000000:role/Analyst"
 JOB = "arn:aws:sagemaker:us-east-1:000000000000:training-job/churn-1"
 
 
-def policy(*statements: dict[str, Any], name: str = "p", version: str = "2012-10-17") -> Policy:
+def policy(*statements: dict[str, Any], name: str = "p", version: str = "2012-10-17") -> AccessPolicy:
     return documents.read(json.dumps({"Version": version, "Statement": list(statements)}), name)
 
 
@@ -170,7 +170,7 @@ def test_variables_are_text_in_the_older_language() -> None:
 
 
 def test_a_trust_policy_names_services_accounts_and_roles() -> None:
-    def trust(principal: Any) -> Policy:
+    def trust(principal: Any) -> AccessPolicy:
         return policy({"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"})
 
     def asks(*names: str) -> AccessRequest:

@@ -6,7 +6,7 @@ import logging
 from typing import Any
 
 from sagewright.policies import documents
-from sagewright.policies.documents import MalformedPolicy, Policy
+from sagewright.policies.documents import AccessPolicy, MalformedPolicy
 from sagewright.policies.evaluation import Policies
 from sagewright.services.aws.iam import boundaries
 from sagewright.services.aws.iam.managed import managed_document
@@ -20,7 +20,7 @@ log = logging.getLogger("sagewright.services.aws.iam.grants")
 
 
 def policies_of_role(context: Context, role: dict[str, Any]) -> Policies:
-    """Returns a role's policies. One that nobody has created may do everything, as every role may while policies are open."""
+    """Returns a role's policies. A role that was never created may do everything."""
     boundary = boundaries.of_role(context, role["name"]).get("PermissionsBoundary")
     limits = None if boundary is None else _attached(context, [boundary["PermissionsBoundaryArn"]])
     own = tuple(_read(text, name) for name, text in sorted(role["inline"].items()))
@@ -29,7 +29,7 @@ def policies_of_role(context: Context, role: dict[str, Any]) -> Policies:
     return Policies((*own, *_attached(context, role["attached"])), limits)
 
 
-def _attached(context: Context, arns: list[str]) -> tuple[Policy, ...]:
+def _attached(context: Context, arns: list[str]) -> tuple[AccessPolicy, ...]:
     found = []
     for arn in arns:
         text = managed_document(arn) if OF_AWS in arn else document_of(context, arn)
@@ -40,9 +40,9 @@ def _attached(context: Context, arns: list[str]) -> tuple[Policy, ...]:
     return tuple(found)
 
 
-def _read(text: str, name: str) -> Policy:
+def _read(text: str, name: str) -> AccessPolicy:
     """Reads a stored policy; one of an earlier version that is malformed grants nothing."""
     try:
         return documents.read(text, name)
     except MalformedPolicy:
-        return Policy(name)
+        return AccessPolicy(name)

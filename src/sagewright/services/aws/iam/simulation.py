@@ -11,8 +11,8 @@ from typing import Any
 from sagewright.model.clock import to_datetime
 from sagewright.model.errors import AwsError
 from sagewright.policies import documents
-from sagewright.policies.documents import MalformedPolicy, Policy
-from sagewright.policies.evaluation import AccessRequest, Decision, Effect, Policies, decide
+from sagewright.policies.documents import AccessPolicy, MalformedPolicy
+from sagewright.policies.evaluation import AccessDecision, AccessRequest, Effect, Policies, decide
 from sagewright.policies.patterns import Values
 from sagewright.services import paging
 from sagewright.services.aws.iam.grants import EVERYTHING, OF_AWS, policies_of_role
@@ -68,7 +68,7 @@ def _simulated(request: dict[str, Any], policies: Policies, source: str) -> dict
     return {"EvaluationResults": results, "IsTruncated": bool(marker)} | ({"Marker": marker} if marker else {})
 
 
-def _result(action: str, resource: str, decision: Decision, policies: Policies) -> dict[str, Any]:
+def _result(action: str, resource: str, decision: AccessDecision, policies: Policies) -> dict[str, Any]:
     matched = [
         {"SourcePolicyId": one.policy, "SourcePolicyType": _kind(one.policy, policies)} for one in decision.matched
     ]
@@ -91,7 +91,7 @@ def _kind(name: str, policies: Policies) -> str:
     return "none" if name.startswith(("PolicyInputList", "PermissionsBoundary")) else "role"
 
 
-def _read(texts: list[str] | None, name: str) -> tuple[Policy, ...]:
+def _read(texts: list[str] | None, name: str) -> tuple[AccessPolicy, ...]:
     """Raises InvalidInput."""
     try:
         return tuple(documents.read(text, f"{name}.{number}") for number, text in enumerate(texts or (), 1))
