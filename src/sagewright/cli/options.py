@@ -16,6 +16,8 @@ DataOption = Annotated[
     typer.Option("--data", help="Directory that holds everything the server keeps.", show_default="SAGEWRIGHT_DATA"),
 ]
 UNBOUNDED = 10_000
+FAILURE, USAGE = 1, 2
+"""Exit statuses: of a command that could not do its work, and of one that was asked wrongly."""
 console = Console(highlight=False, width=None if sys.stdout.isatty() else UNBOUNDED)
 """Tables fit a terminal; output to a pipe or a file is never truncated."""
 
@@ -28,6 +30,7 @@ def settings_of(**given: Any) -> Settings:
         fail(str(error))
 
 
-def fail(message: str) -> NoReturn:
+def fail(message: str, status: int = USAGE) -> NoReturn:
+    """Ends the command with one line and an exit status: USAGE or FAILURE."""
     print(f"sagewright: {message}", file=sys.stderr)  # noqa: T201
-    raise typer.Exit(2)
+    raise typer.Exit(status)

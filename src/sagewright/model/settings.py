@@ -64,6 +64,12 @@ def _check_tables(text: str) -> None:
         raise ValueError(f"{text!r} must be s3://BUCKET/PREFIX")
 
 
+def _check_port(number: int) -> None:
+    """Checks a port. Raises ValueError."""
+    if not 0 <= number <= 65535:
+        raise ValueError(f"{number} is out of range: a port is 0 (any free one) to 65535")
+
+
 LEAST_MEMORY_MB = 256
 
 
@@ -82,7 +88,7 @@ class Settings:
         "Directory that holds everything the server keeps.",
     )
     host: str = _setting("127.0.0.1", "Address to listen on.")
-    port: int = _setting(4700, "Port to listen on; 0 picks a free one.")
+    port: int = _setting(4700, "Port to listen on; 0 picks a free one.", check=_check_port)
     region: str = _setting("us-east-1", "The server's region.")
     regions: str = _setting(
         "one",

@@ -8,7 +8,7 @@ from typing import Any
 from sagewright.front.addressing import is_parsed_for_front
 from sagewright.http import asgi
 from sagewright.server.images import ImagesApi, is_for_images
-from sagewright.server.internal import PREFIX, InternalApi
+from sagewright.server.internal import HEALTH, PREFIX, InternalApi
 from sagewright.server.relay import FrontRelay
 from sagewright.server.studio import StudioDoor, is_for_studio
 
@@ -29,7 +29,7 @@ def split(to: Applications) -> Any:
     `/studio` to `studio`, all others to the gateway."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] != "http" or scope["path"].startswith(PREFIX):
+        if scope["type"] != "http" or scope["path"].startswith(PREFIX) or is_for_health(scope):
             await to.internal.app(scope, receive, send)
         elif is_for_images(scope):
             await to.images(scope, receive, send)
@@ -42,6 +42,16 @@ def split(to: Applications) -> Any:
             await to.gateway(scope, receive, send)
 
     return app
+
+
+def is_for_health(scope: Any) -> bool:
+    """Tells a probe from a request for a bucket of that name, which is signed or has a query."""
+    return (
+        scope["path"] == HEALTH
+        and scope["method"] in ("GET", "HEAD")
+        and not scope["query_string"]
+        and all(name != b"authorization" for name, _ in scope["headers"])
+    )
 
 
 def is_browsing(scope: Any) -> bool:

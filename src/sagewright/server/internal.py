@@ -36,6 +36,7 @@ from sagewright.store.jobs.hosts import Host
 from sagewright.wire.signatures.authentication import ONCE, Authenticator
 
 PREFIX = "/_sagewright"
+HEALTH = "/health"
 PARTS = ("model", "output")
 SMALL = 64 * 1024
 MOST_QUESTION = 8 * 1024 * 1024
@@ -71,6 +72,7 @@ class InternalApi:
         self.app = Starlette(
             routes=[
                 Route(f"{PREFIX}/health", self._health),
+                Route(HEALTH, self._health),
                 Route(f"{PATH}/{{name}}", self._described(self._certificate)),
                 Route(f"{PREFIX}/jobs/{{name}}/interrupt", self._described(self._interrupt), methods=["POST"]),
                 Route(f"{PREFIX}/model-packages/{{group}}/{{version}}/history", self._described(self._history)),

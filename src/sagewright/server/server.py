@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Iterator
@@ -41,6 +42,10 @@ from sagewright.store import identity
 from sagewright.wire.gateway import Edge, Gateway
 from sagewright.wire.sealing import Sealer
 from sagewright.wire.signatures.authentication import Authenticator
+
+LOOK_S = 2.0
+"""Interval at which a server looks for its data directory."""
+log = logging.getLogger("sagewright.server")
 
 
 class Server:
@@ -101,6 +106,7 @@ class Server:
         warming = loop.run_in_executor(None, warm, meeting.site)
         watching = asyncio.create_task(connections.watch())
         dispatching = asyncio.create_task(fronting.run())
+        noticing = asyncio.create_task(self._notice_loss(server))
         try:
             async with chores(platform, self.settings, meeting.peers):
                 serving = asyncio.create_task(server.serve(sockets=[meeting.bound.dup()]))
@@ -113,8 +119,19 @@ class Server:
         finally:
             watching.cancel()
             dispatching.cancel()
+            noticing.cancel()
             await fronting.close()
             endpoint.unlink(missing_ok=True)
+
+    async def _notice_loss(self, server: MainServer) -> None:
+        """Ends the server when its data directory is gone: it would go on in deleted files, and lose everything at its end."""
+        lock = self.settings.data / "lock"
+        while lock.exists():
+            await asyncio.sleep(LOOK_S)
+        log.error(
+            "The data directory %s was deleted under the server, which ends. Its jobs are lost.", self.settings.data
+        )
+        server.ask_to_end()
 
     async def _leave(self, fronting: Fronting) -> None:
         """Ends what would hold the server up: streams of Studio, then the connections that move to the front."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from sagewright.model.settings import Settings
 from sagewright.server.fronts import release_port
 from sagewright.server.notes import write_note
+from sagewright.server.startfaults import CannotListen
 
 
 def bind_like_before(settings: Settings, name: str = "port", port: int | None = None) -> socket.socket:
@@ -42,13 +43,16 @@ def _noted(note: Path) -> int:
 
 
 def _bind(host: str, port: int) -> socket.socket:
-    """Asks a front that holds the port for a dead server to release it. Raises OSError."""
+    """Asks a front that holds the port for a dead server to release it. Raises CannotListen."""
     try:
-        return _bound(host, port)
-    except OSError as error:
-        if error.errno != errno.EADDRINUSE or not release_port(port):
-            raise
-        return _bound(host, port)
+        try:
+            return _bound(host, port)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or not release_port(port):
+                raise
+            return _bound(host, port)
+    except (OSError, OverflowError) as error:
+        raise CannotListen(error) from error
 
 
 def _bound(host: str, port: int) -> socket.socket:
@@ -57,7 +61,7 @@ def _bound(host: str, port: int) -> socket.socket:
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind((host, port))
-    except OSError:
+    except (OSError, OverflowError):
         bound.close()
         raise
     return bound

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 import shutil
 import socket
 import uuid
@@ -15,7 +16,7 @@ from sagewright.engine.calls import OperationRequest
 from sagewright.engine.pipelines.cache_misses import cache_miss
 from sagewright.http.limits import ConnectionLimits
 from sagewright.model.aws.service_models import operation_model
-from sagewright.model.settings import Settings
+from sagewright.model.settings import Settings, load_settings
 from sagewright.server.studio_http import SERVICES, HttpCalls
 from sagewright.server.wrangling import WranglerSessions
 from sagewright.services import registry
@@ -100,6 +101,7 @@ class StudioDoor:
             settings.region,
             frozenset(name.strip().lower() for name in hosts if name.strip()),
             open_to(settings),
+            "" if settings.data == load_settings({}, {}).data else f" --data {shlex.quote(str(settings.data))}",
         )
         over_http = HttpCalls(store, self._platform.objects, self._url, settings.region)
         readings = StoredReadings(self._platform, self._site)

@@ -6,10 +6,9 @@ import gzip
 import hmac
 import ipaddress
 import logging
-import time
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
@@ -30,15 +29,13 @@ from sagewright.studio.logfile import LogFile
 from sagewright.studio.operations import Client, OperationCall, Operations, Readings
 from sagewright.studio.pages import load
 from sagewright.studio.shell import Shell
+from sagewright.studio.signinattempts import SignInAttempts
 from sagewright.studio.visit import FORMS, PAGES, Done, Form, Page, Place, Visit
 
 MISSING = ("not found", "Could not find", "can't find", "does not exist")
 """Words of operations whose code is ValidationException for a resource that does not exist."""
 MOST_FORM = 1024 * 1024
 SMALL_FORM = 4096
-MOST_ATTEMPTS = 20
-"""Failed attempts to sign in, a minute and address."""
-MOST_ADDRESSES = 4096
 MOST_QUERY = 16 * 1024
 MOST_QUERY_FIELDS = 1200
 SLOTS, WAITING = 4, 256
@@ -63,12 +60,13 @@ Handler = Callable[[Request, Incoming], Awaitable[Response]]
 @dataclass(frozen=True)
 class StudioSettings:
     """`hosts`: names of this server besides addresses and localhost. `open_to`: the principal of visitors without a session, ""
-    if everyone has to sign in."""
+    if everyone has to sign in; `data`: the option of commands that reach this server, "" where they find it without."""
 
     account: str
     region: str
     hosts: frozenset[str] = frozenset()
     open_to: str = ""
+    data: str = ""
 
 
 @dataclass(frozen=True)
@@ -255,8 +253,15 @@ class Studio:
     def _stranger(self, request: Request) -> Response:
         return self._sign_in_page(request, "", 401)
 
-    async def _root(self, _request: Request, _incoming: Incoming) -> Response:
-        return RedirectResponse("/studio", 303)
+    async def _root(self, request: Request, _incoming: Incoming) -> Response:
+        page = rendering.render(
+            "welcome.html",
+            shell=self._shell,
+            theme=_theme(request),
+            version=version("sagewright"),
+            data=self._settings.data,
+        )
+        return Response(page, media_type="text/html")
 
     async def _missing(self, request: Request, incoming: Incoming) -> Response:
         if not (await self._who(request, incoming))[1]:
@@ -435,25 +440,6 @@ def packed(request: Request, body: bytes, media_type: str, status: int = 200) ->
             gzip.compress(body, 5), status, {"content-encoding": "gzip", "vary": "accept-encoding, cookie"}, media_type
         )
     return Response(body, status, {"vary": "accept-encoding, cookie"}, media_type)
-
-
-class SignInAttempts:
-    """Counts each address's failed attempts to sign in, so that secrets cannot be guessed."""
-
-    def __init__(self) -> None:
-        self._times: OrderedDict[str, list[float]] = OrderedDict()
-
-    def begin(self, address: str) -> bool:
-        """Counts an attempt before it is checked, so that simultaneous ones count too; returns False if it is one too many."""
-        times = [at for at in self._times.pop(address, []) if time.monotonic() - at < 60]
-        allowed = len(times) < MOST_ATTEMPTS
-        self._times[address] = [*times, time.monotonic()] if allowed else times
-        if len(self._times) > MOST_ADDRESSES:
-            self._times.popitem(last=False)
-        return allowed
-
-    def succeeded(self, address: str) -> None:
-        self._times.pop(address, None)
 
 
 def _own_origins(request: Request) -> tuple[str, str]:

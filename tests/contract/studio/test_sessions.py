@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 from typing import Any
 
 import pytest
@@ -102,10 +103,21 @@ def test_more_fields_than_a_sign_in_has_are_refused(stranger: Any) -> None:
     assert "8 fields" in answer.text
 
 
-def test_a_browser_at_the_root_is_led_to_studio(stranger: Any) -> None:
+def test_a_browser_at_the_root_reads_what_answers_and_how_to_use_it(server: Any, stranger: Any) -> None:
     answer = stranger.get("/", Accept="text/html,*/*")
-    assert (answer.status, answer.headers["location"]) == (303, "/studio")
+    assert answer.status == 200
+    assert f"sagewright exec --data {server.data} -- python your_script.py" in answer.text
+    assert 'href="/studio"' in answer.text
     assert "AccessDenied" in stranger.get("/").text
+
+
+def test_a_probe_is_answered_and_a_bucket_called_health_is_a_bucket(server: Any, stranger: Any) -> None:
+    answer = stranger.get("/health")
+    assert (answer.status, json.loads(answer.text)["status"]) == (200, "ok")
+    s3 = server.boto("s3")
+    s3.create_bucket(Bucket="health")
+    s3.put_object(Bucket="health", Key="k", Body=b"x")
+    assert s3.list_objects_v2(Bucket="health")["KeyCount"] == 1
 
 
 def test_every_answer_carries_the_policy(browser: Any, stranger: Any) -> None:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import logging
+import shlex
 import threading
 from typing import Annotated
 
 import typer
 
-from sagewright.cli.options import DataOption, console, fail, settings_of
+from sagewright.cli.options import FAILURE, DataOption, console, fail, settings_of
 from sagewright.model import process_memory
-from sagewright.model.errors import AwsError
-from sagewright.model.settings import BadSetting, Settings
+from sagewright.model.settings import Settings
 
 
 def up(  # noqa: PLR0913, PLR0917  # a parameter is an option of the command
@@ -36,9 +36,8 @@ def up(  # noqa: PLR0913, PLR0917  # a parameter is an option of the command
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log each request.")] = False,
 ) -> None:
     """Run the server until SIGTERM or Ctrl-C. Jobs continue without it."""
-    from sagewright.compute.backend import NoBackend
-    from sagewright.server.notes import AlreadyRunning
     from sagewright.server.server import Server
+    from sagewright.server.startfaults import start_fault
 
     logging.basicConfig(
         level=logging.DEBUG if verbose else logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s"
@@ -48,18 +47,20 @@ def up(  # noqa: PLR0913, PLR0917  # a parameter is an option of the command
 
     def ready(url: str) -> None:
         console.print(f"Sagewright answers at [bold]{url}[/bold]")
-        console.print(f"Studio, in the browser: {url}/studio (signed in by: sagewright studio)", soft_wrap=True)
+        own = "" if data is None else f" --data {shlex.quote(str(data))}"
+        console.print(f"Studio, in the browser: {url}/studio (signed in by: sagewright studio{own})", soft_wrap=True)
         console.print(f"Data and credentials: {settings.data}", soft_wrap=True)
-        console.print("Run a program against it: sagewright exec -- python your_script.py")
+        console.print(f"Run a program against it: sagewright exec{own} -- python your_script.py", soft_wrap=True)
         if demo:
             threading.Thread(target=_show_something, args=(settings,), daemon=True).start()
 
     try:
         Server(settings).run(ready)
-    except (AlreadyRunning, BadSetting, NoBackend, OSError) as error:
-        fail(str(error))
-    except AwsError as error:
-        fail(f"The server can't start on {settings.data}: {error.message}")
+    except Exception as error:
+        sentence = start_fault(error, settings)
+        if sentence is None:
+            raise
+        fail(sentence, FAILURE)
     if process_memory.is_spent():
         process_memory.start_again()
 

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from sagewright.model.documents import read_json
+from collections.abc import Callable
+
 from sagewright.model.errors import AwsError
+from sagewright.policies.documents import MalformedPolicy, check_identity_policy, check_trust_policy
 
 
-def check_document(text: str) -> None:
-    """Raises MalformedPolicyDocument."""
+def check_policy(text: str) -> None:
+    """Checks a policy of an identity. Raises MalformedPolicyDocument."""
+    _checked(check_identity_policy, text)
+
+
+def check_trust(text: str) -> None:
+    """Checks a role's trust policy. Raises MalformedPolicyDocument."""
+    _checked(check_trust_policy, text)
+
+
+def _checked(check: Callable[[str], None], text: str) -> None:
     try:
-        document = read_json(text)
-    except ValueError:
-        document = None
-    if not isinstance(document, dict) or "Statement" not in document:
-        raise AwsError("MalformedPolicyDocument", "This policy contains invalid Json", 400)
+        check(text)
+    except MalformedPolicy as error:
+        raise AwsError("MalformedPolicyDocument", str(error), 400) from None

@@ -14,7 +14,7 @@ from sagewright.model.errors import AwsError
 from sagewright.model.members import TypedDocument, member
 from sagewright.services import paging
 from sagewright.services.aws.iam import boundaries
-from sagewright.services.aws.iam.documents import check_document
+from sagewright.services.aws.iam.documents import check_policy
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
 from sagewright.store import identity
@@ -42,7 +42,7 @@ class PolicyDocument(TypedDocument):
 
 @operation("iam", "CreatePolicy")
 def create_policy(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    check_document(request["PolicyDocument"])
+    check_policy(request["PolicyDocument"])
     name, path = request["PolicyName"], request.get("Path", "/")
     document = {
         "Id": random_id("ANPA"),
@@ -103,7 +103,7 @@ def delete_policy(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 @operation("iam", "CreatePolicyVersion")
 def create_policy_version(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    check_document(request["PolicyDocument"])
+    check_policy(request["PolicyDocument"])
 
     def added(policy: Resource) -> Resource:
         document = PolicyDocument.read(policy.document)
@@ -203,6 +203,14 @@ def require_policy(context: Context, arn: str) -> Resource:
     if found is None or arn_of(found) != arn:
         raise AwsError("NoSuchEntity", f"Policy {arn} was not found.", 404)
     return found
+
+
+def document_of(context: Context, arn: str) -> str | None:
+    """Returns the default version of a policy of this account, None if there is none."""
+    found = resources.find(context.store, _scope(context), arn.rpartition("/")[2])
+    if found is None or arn_of(found) != arn:
+        return None
+    return str(_require_version(found, PolicyDocument.read(found.document).default)["Document"])
 
 
 def arn_of(policy: Resource) -> str:

@@ -11,7 +11,7 @@ from sagewright.model.clock import now_ms, to_datetime
 from sagewright.model.errors import AwsError
 from sagewright.services import paging
 from sagewright.services.aws.iam import boundaries
-from sagewright.services.aws.iam.documents import check_document
+from sagewright.services.aws.iam.documents import check_policy, check_trust
 from sagewright.services.aws.iam.policies import require_policy
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
@@ -74,7 +74,7 @@ def get_role(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 @operation("iam", "CreateRole")
 def create_role(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     name = request["RoleName"]
-    check_document(request["AssumeRolePolicyDocument"])
+    check_trust(request["AssumeRolePolicyDocument"])
     _check_policy(context, request.get("PermissionsBoundary"))
     values = {
         "id": random_id("AROA"),
@@ -162,7 +162,7 @@ def delete_role_permissions_boundary(context: Context, request: dict[str, Any]) 
 
 @operation("iam", "UpdateAssumeRolePolicy")
 def update_assume_role_policy(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    check_document(request["PolicyDocument"])
+    check_trust(request["PolicyDocument"])
     role = _kept_role(context, request["RoleName"])
     identity.update_role(context.store, context.account, role["name"], {"trust_policy": request["PolicyDocument"]})
     return {}
@@ -209,7 +209,7 @@ def list_attached_role_policies(context: Context, request: dict[str, Any]) -> di
 
 @operation("iam", "PutRolePolicy")
 def put_role_policy(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    check_document(request["PolicyDocument"])
+    check_policy(request["PolicyDocument"])
     role = _kept_role(context, request["RoleName"])
     inline = {**role["inline"], request["PolicyName"]: request["PolicyDocument"]}
     identity.update_role(context.store, context.account, role["name"], {"inline": inline})

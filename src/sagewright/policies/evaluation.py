@@ -1,0 +1,120 @@
+"""The decision of a request by the policies that apply to it.
+
+An explicit Deny anywhere decides. Otherwise a policy of the resource, or one of the identity, has to allow it, and so have the
+permissions boundary and the session's policies where there are any. A resource's policy that names the caller's own ARN is not
+limited by them. Source: IAM's user guide, "Policy evaluation logic".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from sagewright.policies.documents import AccessPolicy, AccessStatement
+from sagewright.policies.patterns import Values
+
+
+class Effect(StrEnum):
+    ALLOWED = "allowed"
+    EXPLICIT_DENY = "explicitDeny"
+    IMPLICIT_DENY = "implicitDeny"
+
+
+@dataclass(frozen=True)
+class AccessRequest:
+    """`caller`: names under which a resource's policy may name the caller, its own ARN first; `action`: `service:Operation`;
+    `values`: context keys in lower case."""
+
+    caller: tuple[str, ...]
+    action: str
+    resource: str
+    values: Values = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Policies:
+    """`boundary` and `session` are None where there is none, which limits nothing; an empty one allows nothing."""
+
+    identity: tuple[AccessPolicy, ...] = ()
+    boundary: tuple[AccessPolicy, ...] | None = None
+    session: tuple[AccessPolicy, ...] | None = None
+    resource: tuple[AccessPolicy, ...] = ()
+
+
+@dataclass(frozen=True)
+class Matched:
+    policy: str
+    statement: AccessStatement
+
+
+@dataclass(frozen=True)
+class AccessDecision:
+    """`matched`: the statements that decided; `missing`: context keys that the request lacks; `limit`: what did not allow a
+    request that the identity may do, boundary or session."""
+
+    effect: Effect
+    matched: tuple[Matched, ...] = ()
+    missing: tuple[str, ...] = ()
+    limit: str = ""
+
+    @property
+    def allows(self) -> bool:
+        return self.effect is Effect.ALLOWED
+
+
+def decide(request: AccessRequest, policies: Policies) -> AccessDecision:
+    """Returns the decision."""
+    missing: dict[str, None] = {}
+    every = (*policies.identity, *(policies.boundary or ()), *(policies.session or ()), *policies.resource)
+    denied = _matching(request, every, missing, allows=False)
+    if denied:
+        return AccessDecision(Effect.EXPLICIT_DENY, denied)
+    by_resource = _matching(request, policies.resource, missing, allows=True)
+    direct = tuple(one for one in by_resource if _names_directly(one.statement, request.caller[:1]))
+    if direct:
+        return AccessDecision(Effect.ALLOWED, direct)
+    by_identity = _matching(request, policies.identity, missing, allows=True)
+    granted = by_resource or by_identity
+    if not granted:
+        return AccessDecision(Effect.IMPLICIT_DENY, (), tuple(missing))
+    for name, limiting in (("boundary", policies.boundary), ("session", policies.session)):
+        if limiting is not None and not _matching(request, limiting, missing, allows=True):
+            return AccessDecision(Effect.IMPLICIT_DENY, (), tuple(missing), name)
+    return AccessDecision(Effect.ALLOWED, granted)
+
+
+def trusts(request: AccessRequest, trust: AccessPolicy) -> bool:
+    """Tells whether a role's trust policy lets the caller assume it."""
+    missing: dict[str, None] = {}
+    if _matching(request, (trust,), missing, allows=False):
+        return False
+    return bool(_matching(request, (trust,), missing, allows=True))
+
+
+def _matching(
+    request: AccessRequest, policies: Iterable[AccessPolicy], missing: dict[str, None], *, allows: bool
+) -> tuple[Matched, ...]:
+    action = request.action.lower()
+    return tuple(
+        Matched(policy.name, one)
+        for policy in policies
+        for one in (policy.grants if allows else policy.denials)
+        if one.covers_action(action) and _applies(request, one, missing)
+    )
+
+
+def _applies(request: AccessRequest, one: AccessStatement, missing: dict[str, None]) -> bool:
+    if not (one.names(request.caller) and one.covers_resource(request.resource, request.values)):
+        return False
+    if one.holds(request.values):
+        return True
+    missing.update(dict.fromkeys(one.missing(request.values)))
+    return False
+
+
+def _names_directly(one: AccessStatement, caller: Sequence[str]) -> bool:
+    """Tells a statement that names the caller's own ARN from one for its account, or for everyone."""
+    if one.principals is None or one.not_principals:
+        return False
+    return any(name in caller for names in one.principals.by_kind.values() for name in names)
