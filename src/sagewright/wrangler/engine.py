@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Protocol
 
 import polars as pl
@@ -14,7 +15,7 @@ import polars as pl
 from sagewright.wrangler.errors import StepError
 from sagewright.wrangler.flows import PORT, Flow, Node, NodeType
 from sagewright.wrangler.operators import table
-from sagewright.wrangler.operators.step import Check, OperatorStep, StepResult
+from sagewright.wrangler.operators.step import ROWWISE, Check, OperatorStep, StepResult
 from sagewright.wrangler.schema import catalogue, values
 from sagewright.wrangler.types import HIDDEN
 
@@ -35,7 +36,8 @@ class SourceReader(Protocol):
 
 class FlowEngine:
     """One run of a flow. `refit`: fits each step on this run's data; `limit`: rows that a source returns at most; `keep`: evaluates
-    a frame once and returns it for several readers, in memory unless the caller says otherwise; `trace`: rows keep their origin."""
+    a frame once and returns it for several readers, in memory unless the caller says otherwise; `trace`: rows keep their origin;
+    `scratch`: a folder for data larger than memory."""
 
     def __init__(
         self,
@@ -45,9 +47,10 @@ class FlowEngine:
         limit: int | None = None,
         keep: Callable[[pl.LazyFrame], pl.LazyFrame] | None = None,
         trace: bool = False,
+        scratch: Path | None = None,
     ) -> None:
         self.sources, self.refit, self.limit, self.trace = sources, refit, limit, trace
-        self.keep = keep or _in_memory
+        self.keep, self.scratch = keep or _in_memory, scratch
         self.results: dict[str, StepResult] = {}
         self.inputs: dict[str, Frames] = {}
         self.checks: dict[str, tuple[Check, ...]] = {}
@@ -98,7 +101,13 @@ class FlowEngine:
         title = values.chosen(node, declared).title
         checked = values.checked(node, declared)
         member, state = _state(node, checked)
-        step = OperatorStep(node.node_id, node.operator, title, checked, inputs, state, self.refit, SEED, self.keep)
+        try:
+            if declared.fits and (state is None or self.refit):
+                inputs = {name: self.keep(frame) for name, frame in inputs.items()}
+            step = OperatorStep(node.node_id, node.operator, title, checked, inputs, state, self.refit)
+            step.keep, step.scratch = self.keep, self.scratch
+        except pl.exceptions.PolarsError as error:
+            raise self._found(node, inputs, (), error) from error
         try:
             result = run(step)
         except pl.exceptions.PolarsError as error:
@@ -125,7 +134,11 @@ class FlowEngine:
 
     def explained(self, flow: Flow, node_id: str, error: Exception) -> StepError:
         """Returns the fault of the first step that fails. Runs the flow again, with the rows' origins."""
-        again = self if self.trace else FlowEngine(self.sources, limit=self.limit, keep=self.keep, trace=True)
+        again = (
+            self
+            if self.trace
+            else FlowEngine(self.sources, limit=self.limit, keep=self.keep, trace=True, scratch=self.scratch)
+        )
         if again is not self:
             flow = self.fitted_flow(flow)
             try:
@@ -144,7 +157,7 @@ class FlowEngine:
                 return found
             fault = next((fault for one in result.outputs.values() if (fault := _fails(one)) is not None), None)
             if fault is not None:
-                return again._found(node, inputs, checks, fault, result)
+                return again._found(node, inputs, checks, fault)
         return (
             error if isinstance(error, StepError) else StepError(node_id, flow.node(node_id).operator, reason_of(error))
         )
@@ -168,14 +181,12 @@ class FlowEngine:
                 )
         return None
 
-    def _found(
-        self, node: Node, inputs: Frames, checks: tuple[Check, ...], error: Exception, result: StepResult | None = None
-    ) -> StepError:
+    def _found(self, node: Node, inputs: Frames, checks: tuple[Check, ...], error: Exception) -> StepError:
         found = self._checked(node, inputs, checks)
         if found is not None:
             return found
         fault = StepError(node.node_id, node.operator, reason_of(error))
-        if result is None or not result.rowwise or len(inputs) != 1:
+        if table.plain_name(node.operator) not in ROWWISE or len(inputs) != 1:
             return fault
         ((port, frame),) = inputs.items()
         row = _bisected(frame, lambda part: self._fails_on(node, {port: part}))
@@ -260,18 +271,23 @@ def _state(node: Node, checked: Mapping[str, Any]) -> tuple[str, dict[str, Any] 
     member = tool.member if tool is not None else ""
     trained = dict(node.trained or {})
     held = trained.get(member) if member else trained
-    if isinstance(held, list):
-        held = {"columns": held}
-    if not isinstance(held, dict) or not held:
+    listed = held if isinstance(held, list) else [held]
+    entries = [one for one in listed if isinstance(one, dict) and one and _applies(one, checked)]
+    if not entries or len(entries) < len(listed):
         return member, None
-    if "_form" in held and (held["_form"] != FORM or held.get("_hash") != fingerprint(checked)):
-        return member, None
-    if "_form" not in held and any(name.endswith("_model") for name in held):
-        return member, None  # the text of a Spark model
-    return member, held
+    return member, {"columns": entries} if isinstance(held, list) else entries[0]
+
+
+def _applies(held: Mapping[str, Any], checked: Mapping[str, Any]) -> bool:
+    if "_form" in held:
+        return bool(held["_form"] == FORM and held.get("_hash") == fingerprint(checked))
+    return not any(name.endswith("_model") for name in held)  # the text of a Spark model
 
 
 def _held(member: str, checked: Mapping[str, Any], fitted: Mapping[str, Any]) -> dict[str, Any]:
+    mark = {"_hash": fingerprint(checked), "_form": FORM}
     if not member:
         return dict(fitted)
-    return {member: {"_hash": fingerprint(checked), "_form": FORM, **fitted}}
+    if list(fitted) == ["columns"]:
+        return {member: [{**mark, **entry} for entry in fitted["columns"]]}
+    return {member: {**mark, **fitted}}

@@ -43,7 +43,22 @@ def type_of(dtype: pl.DataType) -> str:
         return FLOAT
     if isinstance(dtype, pl.Array):
         return VECTOR if dtype.inner.is_numeric() else ARRAY
+    if isinstance(dtype, pl.Struct) and tuple(one.name for one in dtype.fields) == _SPARSE:
+        return VECTOR
     return next((name for classes, name in _CLASSES if isinstance(dtype, classes)), STRING)
+
+
+_SPARSE = ("size", "indices", "values")
+"""Fields of a vector that is mostly zeros."""
+
+
+def vector_size(frame: pl.LazyFrame, column: str, dtype: pl.DataType) -> int | None:
+    """Returns the length of a vector column; None if it is no vector."""
+    if isinstance(dtype, pl.Array):
+        return int(dtype.size)
+    if type_of(dtype) != VECTOR:
+        return None
+    return int(frame.select(pl.col(column).struct.field("size").max()).collect(engine="streaming").item() or 0)
 
 
 def is_missing(column: str, dtype: pl.DataType) -> pl.Expr:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -27,13 +28,11 @@ class Check:
 
 @dataclass(frozen=True)
 class StepResult:
-    """`outputs` by port; `fitted`: JSON that a later run applies; `notes`: lines for the log; `rowwise`: each output row comes from
-    the input row at its place, so that a failing row can be searched for."""
+    """`outputs` by port; `fitted`: JSON that a later run applies; `notes`: lines for the log."""
 
     outputs: Mapping[str, pl.LazyFrame]
     fitted: Mapping[str, Any] | None = None
     notes: tuple[str, ...] = ()
-    rowwise: bool = False
 
 
 def one(frame: pl.LazyFrame, **members: Any) -> StepResult:
@@ -44,7 +43,7 @@ def one(frame: pl.LazyFrame, **members: Any) -> StepResult:
 class OperatorStep:
     """`inputs`: a frame for each port; of two ports with one name the second is `<name>_1`. `fitted`: state of an earlier run, or
     None; `keep`: evaluates a frame once, for operators that read it several times; `checks`: rows that make the step fail,
-    collected by the operator."""
+    collected by the operator; `scratch`: a folder for data that do not fit in memory, None to use memory."""
 
     node_id: str
     operator: str
@@ -56,6 +55,7 @@ class OperatorStep:
     seed: int = 0
     keep: Callable[[pl.LazyFrame], pl.LazyFrame] = field(default=lambda frame: frame.collect().lazy())
     checks: list[Check] = field(default_factory=list)
+    scratch: Path | None = None
 
     @cached_property
     def frame(self) -> pl.LazyFrame:
@@ -92,6 +92,20 @@ class OperatorStep:
     def fault(self, reason: str, column: str = "") -> StepError:
         return StepError(self.node_id, self.operator, reason, column)
 
+    def fitted_columns(self, columns: Sequence[str], *names: str) -> dict[str, Mapping[str, Any]] | None:
+        """Returns the fitted entries by column, if an earlier run has fitted all of `columns` with the members `names`."""
+        if self.refit or not self.fitted:
+            return None
+        listed = self.fitted.get("columns") or [{"input_column": name, **self.fitted} for name in columns[:1]]
+        found = {str(one.get("input_column")): one for one in listed if all(name in one for name in names)}
+        return found if all(name in found for name in columns) else None
+
+    def output(self, column: str) -> str:
+        """Returns the column for the result of `column`: the parameter output_column, unless there are several."""
+        given = self.values.get("input_column")
+        alone = not isinstance(given, list) or len(given) == 1
+        return str(self.values.get("output_column") or column) if alone else column
+
     def is_fitted(self, *names: str) -> bool:
         """True if the state of an earlier run applies."""
         return not self.refit and self.fitted is not None and all(name in self.fitted for name in names)
@@ -99,13 +113,16 @@ class OperatorStep:
 
 Run = Callable[[OperatorStep], StepResult]
 RUNS: dict[str, Run] = {}
+ROWWISE: set[str] = set()
+"""Operators whose output rows each come from the input row at the same place, so that a failing row can be searched for."""
 
 
-def operator(*names: str) -> Callable[[Run], Run]:
+def operator(*names: str, rowwise: bool = False) -> Callable[[Run], Run]:
     """Registers the function of operators by their names without prefix and version: `handle_missing`."""
 
     def registered(run: Run) -> Run:
         RUNS.update((name, run) for name in names)
+        ROWWISE.update(names if rowwise else ())
         return run
 
     return registered

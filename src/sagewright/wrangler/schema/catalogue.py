@@ -7,7 +7,21 @@ from importlib import import_module
 
 from sagewright.wrangler.schema.declaration import Operator
 
-GROUPS = ("sources", "columns", "cleaning")
+GROUPS = (
+    "sources",
+    "columns",
+    "cleaning",
+    "numeric",
+    "encoding",
+    "rows",
+    "tables",
+    "text",
+    "edits",
+    "times",
+    "series",
+    "custom",
+    "charts",
+)
 OPERATORS: dict[str, Operator] = {}
 
 

@@ -29,18 +29,19 @@ class ParameterKind(StrEnum):
 @dataclass(frozen=True)
 class ParameterOption:
     """A value of a choice, and the parameters that it brings along. `member`: the object that holds them, where its name does not
-    follow from the value."""
+    follow from the value; `aliases`: other spellings that are read."""
 
     value: str
     fields: tuple[Parameter, ...] = ()
     member: str = ""
+    aliases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """`name`: the parameter's; `types`: types of columns that suit (long, float, string, bool, date, datetime, vector); none for
-    any. `least` and `most` bound numbers, or lengths of texts and lists. `prefixed`: the object of an option's parameters is
-    `<name>_<value>_parameters` rather than `<value>_parameters`."""
+    """`name`: the parameter's, with dots where it is a member of objects (`frequency.quantity`); `types`: types of columns that
+    suit (long, float, string, bool, date, datetime, vector); none for any. `least` and `most` bound numbers, or lengths of texts
+    and lists. `prefixed`: the object of an option's parameters is `<name>_<value>_parameters` rather than `<value>_parameters`."""
 
     name: str
     kind: ParameterKind

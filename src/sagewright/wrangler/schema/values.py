@@ -47,9 +47,9 @@ def _values(fields: Sequence[Parameter], held: Mapping[str, Any], node: Node) ->
     values: dict[str, Any] = {}
     for one in fields:
         if one.kind is not ParameterKind.CHOICE or not any(option.fields for option in one.options):
-            values[one.name] = _value(one, held.get(one.name), node)
+            values[one.name] = _value(one, _given(held, one.name), node)
             continue
-        choice = values[one.name] = _value(one, held.get(one.name), node)
+        choice = values[one.name] = _value(one, _given(held, one.name), node)
         option = next((option for option in one.options if option.value == choice), None)
         if option is not None and option.fields:
             inner = _values(option.fields, _inner(one, option, held), node)
@@ -57,6 +57,14 @@ def _values(fields: Sequence[Parameter], held: Mapping[str, Any], node: Node) ->
             for name, value in inner.items():
                 values.setdefault(name, value)
     return values
+
+
+def _given(held: Mapping[str, Any], name: str) -> Any:
+    """Returns a member; dots in the name lead into objects."""
+    given: Any = held
+    for part in name.split("."):
+        given = given.get(part) if isinstance(given, Mapping) else None
+    return given
 
 
 def _inner(parameter: Parameter, option: ParameterOption, held: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -141,7 +149,7 @@ def _flag(parameter: Parameter, given: Any, node: Node) -> bool:
 def _choice(parameter: Parameter, given: Any, node: Node) -> str:
     text = {True: "Yes", False: "No"}[given] if isinstance(given, bool) else str(given)
     for option in parameter.options:
-        if option.value.lower() == text.lower():
+        if text.lower() in (option.value.lower(), *option.aliases):
             return option.value
     raise _fault(node, f"Invalid choice selected for {parameter.name}. {text[:200]} is not supported.")
 

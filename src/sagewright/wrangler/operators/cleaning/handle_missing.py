@@ -24,7 +24,7 @@ def _fill(step: OperatorStep) -> StepResult:
         value = pl.DataFrame({"value": [text]}).select(as_type("value", pl.String(), kind)).item()
         if value is None:
             raise step.fault(f"The fill value {text[:100]!r} is not of the column's type, {kind}.", name)
-        target = _output(step, name)
+        target = step.output(name)
         filled.append(present(name, dtype).fill_null(pl.lit(value, dtype)).alias(target))
     return one(step.frame.with_columns(filled))
 
@@ -44,7 +44,7 @@ def _impute(step: OperatorStep) -> StepResult:
         whole = numeric and step.schema[name].is_integer() and float(value).is_integer()
         filled.append(
             (pl.col(name).fill_null(int(value)) if whole else expression.fill_null(pl.lit(value))).alias(
-                _output(step, name)
+                step.output(name)
             )
         )
     return one(step.frame.with_columns(filled), fitted={"imputed": values})
@@ -87,11 +87,6 @@ def _drop(step: OperatorStep) -> StepResult:
 
 def _has_missing(step: OperatorStep, name: str) -> bool:
     return bool(step.fit(step.frame.select(is_missing(name, step.dtype(name)).any())).item())
-
-
-def _output(step: OperatorStep, name: str) -> str:
-    several = len(step.values["input_column"]) > 1
-    return name if several or not step.values["output_column"] else str(step.values["output_column"])
 
 
 _TOOLS = {

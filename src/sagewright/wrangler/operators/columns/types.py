@@ -14,7 +14,7 @@ _ISO_DATE = r"^\d{4}-\d{2}-\d{2}$"
 _ISO_TIME = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:?\d{2})?$"
 
 
-@operator("infer_and_cast_type")
+@operator("infer_and_cast_type", rowwise=True)
 def infer_and_cast_type(step: OperatorStep) -> StepResult:
     stored = (step.fitted or {}).get("schema") if step.is_fitted("schema") else None
     if isinstance(stored, dict) and stored:
@@ -37,7 +37,7 @@ def _cast_as(step: OperatorStep, kinds: dict[str, str], fitted: dict[str, str]) 
         for name, dtype in step.schema.items()
         if kinds[name] in PLAIN and kinds[name] != type_of(dtype)
     ]
-    return one(step.frame.with_columns(casts), fitted={"schema": fitted}, rowwise=True)
+    return one(step.frame.with_columns(casts), fitted={"schema": fitted})
 
 
 def infer(values: pl.Series, dtype: pl.DataType) -> str:
@@ -82,7 +82,7 @@ def cast_single_data_type(step: OperatorStep) -> StepResult:
         frame = frame.with_columns(pl.when(broken).then(as_type(name, dtype, STRING)).alias(f"{name}_typecast_error"))
         cast = as_type(name, dtype, kind, values["date_formatting"], values["datetime_formatting"])
     result = cast if fill is None else pl.when(broken).then(fill).otherwise(cast)
-    return one(frame.with_columns(result.alias(name)), rowwise=True)
+    return one(frame.with_columns(result.alias(name)))
 
 
 def _fill(step: OperatorStep, kind: str) -> pl.Expr:
