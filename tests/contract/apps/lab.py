@@ -76,14 +76,23 @@ class Lab:
     def run_in(self, kernel: str, code: str, *, wait: bool = True) -> str:
         cookie = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
         address = f"ws://localhost/api/kernels/{kernel}/channels"
-        with self._opened() as place, unix_connect(
-            place, address, additional_headers={"Cookie": cookie}, open_timeout=60, max_size=None
-        ) as channel:
+        with (
+            self._opened() as place,
+            unix_connect(
+                place, address, additional_headers={"Cookie": cookie}, open_timeout=60, max_size=None
+            ) as channel,
+        ):
             header = {
                 "msg_id": uuid.uuid4().hex, "msg_type": "execute_request", "username": "", "session": uuid.uuid4().hex,
                 "date": "", "version": "5.3",
             }  # fmt: skip
-            content = {"code": code, "silent": False, "store_history": False, "user_expressions": {}, "allow_stdin": False}
+            content = {
+                "code": code,
+                "silent": False,
+                "store_history": False,
+                "user_expressions": {},
+                "allow_stdin": False,
+            }
             message = {"header": header, "parent_header": {}, "metadata": {}, "content": content, "channel": "shell"}
             channel.send(json.dumps(message))
             return self._printed(channel, header["msg_id"]) if wait else ""
