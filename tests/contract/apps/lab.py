@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -46,15 +47,13 @@ class Lab:
         if self.cookies:
             sent["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
             sent.setdefault("X-XSRFToken", self.cookies.get("_xsrf", ""))
-        with self._opened() as place:
-            connection = _OverSocket(place)
+        with self._opened() as place, contextlib.closing(_OverSocket(place)) as connection:
             connection.request(method, path, None if body is None else json.dumps(body), sent)
             answer = connection.getresponse()
             content = answer.read()
             for value in answer.headers.get_all("Set-Cookie") or []:
                 name, _, rest = value.partition("=")
                 self.cookies[name] = rest.partition(";")[0]
-            connection.close()
         return answer.status, content
 
     def json(self, method: str, path: str, body: Any = None) -> Any:
