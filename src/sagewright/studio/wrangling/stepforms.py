@@ -18,7 +18,7 @@ from sagewright.wrangler.schema.declaration import (
     ParameterKind,
     ParameterOption,
     Tool,
-    parameters_of,
+    member_of,
 )
 
 ROOT = "v"
@@ -119,7 +119,7 @@ def _option(
     faults: Mapping[str, str],
     at: str,
 ) -> FieldOption:
-    member = parameters_of(option.value)
+    member = member_of(one, option)
     held = values.get(member)
     inner = fields_of(option.fields, held if isinstance(held, Mapping) else {}, columns, faults, f"{at}.{member}")
     return FieldOption(option.value, option.value, values.get(one.name, one.default) == option.value, inner)
@@ -174,7 +174,7 @@ def _read_option(
     if option is None:
         faults[f"{at}.{one.name}"] = f"{value} is not one of {', '.join(each.value for each in one.options)}"
     elif option.fields:
-        member = parameters_of(value)
+        member = member_of(one, option)
         inner = read(option.fields, given, f"{at}.{member}")
         values[member] = inner.parameters
         faults.update(inner.faults)
@@ -228,8 +228,8 @@ def _rows(one: Parameter, given: Mapping[str, str], name: str, faults: dict[str,
     rows = []
     for number in sorted(int(text) for text in numbers if text.isdecimal())[:_MOST_ROWS]:
         at = f"{name}.{number}"
-        if not any(value.strip() for key, value in given.items() if key.startswith(f"{at}.") and value != "on"):
-            continue
+        if all(given.get(f"{at}.{each.name}", "").strip() in ("", _written(each.default)) for each in one.fields):
+            continue  # the spare row, as it was drawn
         inner = read(one.fields, given, at)
         rows.append(inner.parameters)
         faults.update(inner.faults)

@@ -75,3 +75,16 @@ def test_each_fault_names_its_field() -> None:
 def test_a_chosen_column_that_is_gone_can_be_taken_off() -> None:
     columns = stepforms.fields_of(FIELDS[:1], {"input_column": ["gone"]}, COLUMNS, {})[0]
     assert next((one.value, one.label, one.chosen) for one in columns.options) == ("gone", "not in the data", True)
+
+
+def test_a_spare_row_as_it_was_drawn_is_none() -> None:
+    order = Parameter("order", ParameterKind.TEXT, default="Ascending")
+    rows = (
+        Parameter(
+            "conditions", ParameterKind.ROWS, fields=(Parameter("sort_by", ParameterKind.COLUMN, required=True), order)
+        ),
+    )
+    given = {"v.conditions.0.sort_by": "age", "v.conditions.0.order": "Ascending", "v.conditions.1.order": "Ascending"}
+    reading = stepforms.read(rows, given)
+    assert reading.parameters == {"conditions": [{"sort_by": "age", "order": "Ascending"}]}
+    assert reading.faults == {}
