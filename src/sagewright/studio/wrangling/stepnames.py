@@ -7,7 +7,7 @@ from typing import Any
 
 from sagewright.wrangler.flows import Node, NodeType
 from sagewright.wrangler.schema import catalogue
-from sagewright.wrangler.schema.declaration import Parameter, ParameterKind, values_of
+from sagewright.wrangler.schema.declaration import Parameter, ParameterKind, member_of, values_of
 
 MOST_ABOUT = 60
 _PLAIN = (ParameterKind.TEXT, ParameterKind.INTEGER, ParameterKind.NUMBER, ParameterKind.CHOICE)
@@ -56,11 +56,20 @@ def about(node: Node) -> str:
 
 
 def _words(fields: tuple[Parameter, ...], values: Mapping[str, Any]) -> Iterator[str]:
-    columns = [one for one in fields if one.kind in (ParameterKind.COLUMN, ParameterKind.COLUMNS)]
-    for one in columns:
-        value = values.get(one.name)
-        yield from [value] if isinstance(value, str) else value if isinstance(value, list) else []
+    """Yields the columns, then the settings that are not the defaults, those of a chosen option included."""
+    chosen = [
+        (one, option) for one in fields for option in one.options if values.get(one.name, one.default) == option.value
+    ]
+    inner = [(option.fields, values.get(member_of(one, option))) for one, option in chosen if option.fields]
+    for one in fields:
+        if one.kind in (ParameterKind.COLUMN, ParameterKind.COLUMNS):
+            value = values.get(one.name)
+            yield from [value] if isinstance(value, str) else value if isinstance(value, list) else []
+    for parameters, held in inner:
+        yield from _words(parameters, held if isinstance(held, Mapping) else {})
     for one in fields:
         value = values.get(one.name)
-        if one.kind in _PLAIN and value not in (None, "", one.default):
+        if one.kind is ParameterKind.ROWS and isinstance(value, list):
+            yield from (" ".join(str(each) for each in row.values()) for row in value if isinstance(row, Mapping))
+        elif one.kind in _PLAIN and value not in (None, "", one.default):
             yield str(value)

@@ -421,7 +421,7 @@ def _word(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(_word(one) for one in value)
     if isinstance(value, dict):
-        return ", ".join(f"{name} {_word(one)}" for name, one in value.items())
+        return " ".join(_word(one) for one in value.values())
     return "yes" if value is True else "no" if value is False else str(value)
 
 
