@@ -43,6 +43,12 @@ def uri_of(visit: Visit, name: str) -> str:
     return f"s3://{bucket_of(visit)}/{key_of(name)}"
 
 
+def flow_name(uri: str) -> str:
+    """Returns the name of the flow at an S3 URI, "" for any other object."""
+    found = re.fullmatch(rf"s3://[^/]+/{PREFIX}([^/]+)\.flow", uri)
+    return found[1] if found else ""
+
+
 def listed(visit: Visit) -> list[tuple[str, datetime, int]]:
     """Returns name, time of the last change and size of each flow, newest first."""
     try:

@@ -15,6 +15,7 @@ from sagewright.studio.charts import rail, rail_steps
 from sagewright.studio.jobview import Fact
 from sagewright.studio.visit import Visit, page
 from sagewright.studio.wrangling import edits, saved, stepforms, stepnames
+from sagewright.studio.wrangling.lastruns import LastRun, last_run
 from sagewright.studio.wrangling.previewtables import PreviewColumn, PreviewFault, PreviewTable, fault_of, table_of
 from sagewright.studio.wrangling.saved import SavedFlow
 from sagewright.studio.wrangling.stepforms import ColumnRef, StepField
@@ -106,6 +107,7 @@ class FlowView:
     undo: bool
     outputs: tuple[tuple[str, str, bool], ...]
     base: str
+    last: LastRun | None
 
     def csv(self) -> tuple[list[str], list[list[Any]]]:
         """The rows of the sample that the page shows."""
@@ -114,7 +116,7 @@ class FlowView:
         return [one.name for one in self.table.columns], [list(row) for row in self.table.rows]
 
 
-@page("/wrangler/{name}", "wrangler.html", "wrangler", ("app",))
+@page("/wrangler/{name}", "wrangler.html", "wrangler", ("app", "processing"))
 def flow_page(visit: Visit) -> FlowView:
     """What each step makes of the sample, and what a new one would."""
     return FlowReader(visit, saved.load(visit, visit.path["name"])).view()
@@ -170,6 +172,7 @@ class FlowReader:
             saved.can_undo(self._visit, self._found.name),
             self._outputs(),
             f"{PATH}/{self._found.name}",
+            last_run(self._visit, self._found.name),
         )
 
     @property

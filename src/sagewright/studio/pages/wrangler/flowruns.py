@@ -9,6 +9,7 @@ from sagewright.model.errors import AwsError, ValidationException
 from sagewright.studio.pages.wrangler.flowpage import PATH
 from sagewright.studio.visit import Done, Visit, form, page
 from sagewright.studio.wrangling import saved, stepnames
+from sagewright.studio.wrangling.lastruns import job_prefix
 from sagewright.studio.wrangling.saved import SavedFlow
 from sagewright.wrangler.errors import FlowError
 from sagewright.wrangler.flows import Flow, NodeType
@@ -88,7 +89,7 @@ def _form(visit: Visit, found: SavedFlow) -> FlowRunView:
     bucket = saved.bucket_of(visit)
     return FlowRunView(
         found.name,
-        f"{found.name[:40].replace('.', '-').replace('_', '-').rstrip('-')}-{visit.now:%Y-%m-%d-%H-%M-%S}",
+        f"{job_prefix(found.name)}{visit.now:%Y-%m-%d-%H-%M-%S}",
         tuple((stepnames.step_name(nodes[one.node_id]), one.uri) for one in outputs_of(found.flow)),
         ends,
         ends[-1][0] if ends else "",
