@@ -15,6 +15,7 @@ from sagewright.engine.calls import OperationRequest
 from sagewright.engine.pipelines.cache_misses import cache_miss
 from sagewright.http.limits import ConnectionLimits
 from sagewright.model.aws.service_models import operation_model
+from sagewright.model.notebooks.origins import NotebookHosts
 from sagewright.model.settings import Settings
 from sagewright.server.studio_http import SERVICES, HttpCalls
 from sagewright.services import registry
@@ -99,6 +100,7 @@ class StudioDoor:
             settings.region,
             frozenset(name.strip().lower() for name in hosts if name.strip()),
             open_to(settings),
+            NotebookHosts(settings.notebook_domain),
         )
         over_http = HttpCalls(store, self._platform.objects, self._url, settings.region)
         readings = StoredReadings(self._platform, self._site)

@@ -6,10 +6,8 @@ import gzip
 import hmac
 import ipaddress
 import logging
-import time
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
@@ -23,8 +21,10 @@ from sagewright.http.asgi import ClientGone, Incoming
 from sagewright.http.limits import ConnectionLimits
 from sagewright.http.pools import CallPool, Full
 from sagewright.model.errors import AwsError
+from sagewright.model.notebooks.origins import NotebookHosts
 from sagewright.model.studio_sessions import Session, SessionKeys, Sessions
 from sagewright.studio import assets, buttons, rendering
+from sagewright.studio.attempts import SignInAttempts
 from sagewright.studio.live import Changes, Live
 from sagewright.studio.logfile import LogFile
 from sagewright.studio.operations import Client, OperationCall, Operations, Readings
@@ -36,9 +36,6 @@ MISSING = ("not found", "Could not find", "can't find", "does not exist")
 """Words of operations whose code is ValidationException for a resource that does not exist."""
 MOST_FORM = 1024 * 1024
 SMALL_FORM = 4096
-MOST_ATTEMPTS = 20
-"""Failed attempts to sign in, a minute and address."""
-MOST_ADDRESSES = 4096
 MOST_QUERY = 16 * 1024
 MOST_QUERY_FIELDS = 1200
 SLOTS, WAITING = 4, 256
@@ -54,6 +51,7 @@ HEADERS = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
     "cache-control": "no-store",
 }
 log = logging.getLogger("sagewright.studio")
@@ -63,12 +61,13 @@ Handler = Callable[[Request, Incoming], Awaitable[Response]]
 @dataclass(frozen=True)
 class StudioSettings:
     """`hosts`: names of this server besides addresses and localhost. `open_to`: the principal of visitors without a session, ""
-    if everyone has to sign in."""
+    if everyone has to sign in. `notebooks`: hosts whose pages Studio never answers."""
 
     account: str
     region: str
     hosts: frozenset[str] = frozenset()
     open_to: str = ""
+    notebooks: NotebookHosts = field(default_factory=NotebookHosts)
 
 
 @dataclass(frozen=True)
@@ -148,10 +147,13 @@ class Studio:
         return answer
 
     def _is_ours(self, request: Request) -> bool:
-        """Refuses names that a stranger's DNS could point here (rebinding)."""
+        """Refuses names that a stranger's DNS could point here (rebinding), and those of notebooks."""
+        host = request.headers.get("host", "")
         try:
-            name = (urlsplit(f"//{request.headers.get('host', '')}").hostname or "").lower()
+            name = (urlsplit(f"//{host}").hostname or "").lower()
         except ValueError:
+            return False
+        if self._settings.notebooks.label(host):
             return False
         if name == "localhost" or name.endswith(".localhost") or name in self._settings.hosts:
             return True
@@ -435,25 +437,6 @@ def packed(request: Request, body: bytes, media_type: str, status: int = 200) ->
             gzip.compress(body, 5), status, {"content-encoding": "gzip", "vary": "accept-encoding, cookie"}, media_type
         )
     return Response(body, status, {"vary": "accept-encoding, cookie"}, media_type)
-
-
-class SignInAttempts:
-    """Counts each address's failed attempts to sign in, so that secrets cannot be guessed."""
-
-    def __init__(self) -> None:
-        self._times: OrderedDict[str, list[float]] = OrderedDict()
-
-    def begin(self, address: str) -> bool:
-        """Counts an attempt before it is checked, so that simultaneous ones count too; returns False if it is one too many."""
-        times = [at for at in self._times.pop(address, []) if time.monotonic() - at < 60]
-        allowed = len(times) < MOST_ATTEMPTS
-        self._times[address] = [*times, time.monotonic()] if allowed else times
-        if len(self._times) > MOST_ADDRESSES:
-            self._times.popitem(last=False)
-        return allowed
-
-    def succeeded(self, address: str) -> None:
-        self._times.pop(address, None)
 
 
 def _own_origins(request: Request) -> tuple[str, str]:

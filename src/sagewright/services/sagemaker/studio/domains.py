@@ -9,11 +9,13 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
+from sagewright.engine.apps.app_routes import routes_of
 from sagewright.model.aws.arns import ROLE_NAME, assumed_role_arn, id_of, role_arn, sagemaker_arn
-from sagewright.model.errors import AwsError, ResourceNotFound, ValidationException
+from sagewright.model.errors import ResourceNotFound
 from sagewright.model.studio_sessions import LIVE_S, Sessions
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
+from sagewright.services.sagemaker.studio.notebook_urls import notebook_url, read_landing, refuse_jobs
 from sagewright.services.sagemaker.studio.session_keys import StoredKeys
 from sagewright.store import identity
 
@@ -61,20 +63,30 @@ def create_presigned_domain_url(context: Context, request: dict[str, Any]) -> di
 
     A job's key ends with its job, a session would not: it makes none. Raises AccessDenied for it.
     """
-    key = identity.find_key(context.store, context.principal.access_key)
-    if key is not None and key.job_id:
-        raise AwsError("AccessDeniedException", "A job's credentials can't sign in to Studio.", 403)
+    refuse_jobs(context)
     _require(context, request["DomainId"], request["UserProfileName"])
-    if "SpaceName" in request:
-        raise ResourceNotFound(f"Space {request['SpaceName']} does not exist: Sagewright has no spaces yet.")
-    landing = request.get("LandingUri", STUDIO)
-    if not landing.startswith(STUDIO):
-        raise ValidationException(f"LandingUri {landing} is not served by Sagewright yet: it serves {STUDIO}.")
+    landing = request.get("LandingUri", "app:JupyterLab:" if "SpaceName" in request else STUDIO)
     principal = assumed_role_arn(context.account, ROLE_NAME, PROFILE)
+    url_s = request.get("ExpiresInSeconds", LIVE_S[0])
+    session_s = request.get("SessionExpirationDurationInSeconds", LIVE_S[1])
+    if not landing.startswith(STUDIO):
+        app_type, path = read_landing(landing)
+        space = request.get("SpaceName", "")
+        route = next(
+            (
+                one
+                for one in routes_of(context.store, context.account)
+                if one["name"] == space and one["app_type"] == app_type
+            ),
+            None,
+        )
+        if route is None:
+            raise ResourceNotFound(f"Space {space} does not exist in {request['DomainId']}.")
+        return {"AuthorizedUrl": notebook_url(context, route, path, url_s, session_s, principal)}
     token = Sessions(StoredKeys(context.store)).one_time_token(
         principal,
-        request.get("ExpiresInSeconds", LIVE_S[0]),
-        request.get("SessionExpirationDurationInSeconds", LIVE_S[1]),
+        url_s,
+        session_s,
         f"/studio/{landing.removeprefix(STUDIO).lstrip('/')}".rstrip("/"),
     )
     return {"AuthorizedUrl": f"{context.base_url.rstrip('/')}/studio/auth?token={quote(token)}"}

@@ -1,0 +1,1 @@
+"""Apps of Studio and notebook instances. Imports jobs and below."""
