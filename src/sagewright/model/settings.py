@@ -194,6 +194,17 @@ class Settings:
     serverless_idle_s: int = _setting(
         300, "Seconds without an invocation after which a serverless variant of an endpoint releases its resources."
     )
+    idle_minutes: float = _setting(
+        0,
+        "Minutes without activity after which an app of Studio or a notebook instance is shut down, unless its domain, user "
+        "profile or space says otherwise. 0: never.",
+        check=_check_not_negative,
+    )
+    code_editor: str = _setting(
+        "",
+        "Path of a code-server of your own, which apps of the type CodeEditor run; it must be below /usr, which every sandbox "
+        "shows. Empty: such apps fail.",
+    )
     link_channels: bool = _setting(
         True,
         "true: a job that runs beside the embedded object store gets its input as links to the store's files. "

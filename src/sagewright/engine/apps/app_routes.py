@@ -1,29 +1,45 @@
-"""Apps and notebook instances as the front reaches them."""
+"""The addresses of the programs of apps and notebook instances, for the process that serves browsers."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from sagewright.engine.apps.app_documents import AppDocument, AppIdentity
+from sagewright.kinds.app import APP, NOTEBOOK
 from sagewright.model.aws.arns import sagemaker_arn
+from sagewright.model.jobs.state_machines import AppStatus
 from sagewright.store.database import Database
 from sagewright.store.resources import resources
+from sagewright.store.resources.resources import Resource
+
+KINDS = (APP, NOTEBOOK)
+"""Kinds of resources whose changes change the routes."""
 
 
 def routes_of(store: Database, account: str) -> list[dict[str, Any]]:
-    """Returns the apps and notebook instances of an account, those without a host too."""
+    """Returns one entry for each app that is not deleted and each notebook instance.
+
+    Members: id, kind, app_type ("" for a notebook instance), space (the space's id, or ""), name (of the space, of the user profile
+    or of the notebook instance), domain, arn, status, directory (of the host that answers, "" while none does).
+    """
     return [
-        {
-            "id": one.id,
-            "kind": one.kind,
-            "app_type": one.document.get("AppType", ""),
-            "space": one.document.get("SpaceId", ""),
-            "name": one.document.get("SpaceName") or one.name,
-            "domain": one.document.get("DomainId", ""),
-            "arn": sagemaker_arn(one.region, account, one.kind, one.name),
-            "status": one.status,
-            "directory": one.document.get("Directory", ""),
-        }
-        for kind in ("app", "notebook-instance")
+        _route(one)
+        for kind in KINDS
         for one in resources.of_kind(store, kind)
-        if one.account == account
+        if one.account == account and one.status != AppStatus.DELETED
     ]
+
+
+def _route(one: Resource) -> dict[str, Any]:
+    identity = AppIdentity.read(one.document)
+    return {
+        "id": one.id,
+        "kind": one.kind,
+        "app_type": identity.app_type,
+        "space": identity.space_id,
+        "name": identity.owner or one.name,
+        "domain": identity.domain,
+        "arn": sagemaker_arn(one.region, one.account, one.kind, one.name),
+        "status": one.status,
+        "directory": AppDocument.read(one.document).directory,
+    }

@@ -41,4 +41,7 @@ def label_of_route(route: dict[str, Any], own_domain: str) -> str:
     kind, app_type, space = route["kind"], route["app_type"], route["space"]
     plain = kind != APP or (app_type == LAB and bool(space) and route["domain"] == own_domain)
     owner = space or f"profile {route['name']}"
-    return label_of(kind, route["name"], f"{route['domain']} {owner} {app_type}", plain=plain)
+    name = (
+        route["name"].lower() if kind == APP else route["name"]
+    )  # spaces of one name in another case don't exist together
+    return label_of(kind, name, f"{route['domain']} {owner} {app_type}", plain=plain)

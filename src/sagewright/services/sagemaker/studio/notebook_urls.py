@@ -6,6 +6,7 @@ Source: AWS's API reference, CreatePresignedDomainUrl and CreatePresignedNoteboo
 from __future__ import annotations
 
 import ipaddress
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
@@ -19,6 +20,7 @@ from sagewright.store import identity
 
 LAB, SERVER, CODE, CANVAS = "JupyterLab", "JupyterServer", "CodeEditor", "Canvas"
 APP_TYPES = (LAB, SERVER, CODE, CANVAS)
+IN_SPACES = (LAB, CODE)
 ROOTS = {LAB: "/lab", SERVER: "/lab", CODE: "/", CANVAS: "/"}
 """The first page of each type of app."""
 MOST_PATH = 1024
@@ -48,14 +50,22 @@ def read_landing(uri: str) -> tuple[str, str]:
     return app_type, "/" + path.lstrip("/") if path.strip("/") else ROOTS[app_type]
 
 
-def notebook_url(
-    context: Context, route: dict[str, Any], landing: str, url_s: int, session_s: int, principal: str
-) -> str:
-    """Returns a URL that opens a notebook once, within `url_s`, for a session of `session_s`."""
+@dataclass(frozen=True)
+class NotebookUrl:
+    """`path`: the first page; `url_s`, `session_s`: validity of the URL and of the session, in seconds; `principal`: its ARN."""
+
+    path: str
+    url_s: int
+    session_s: int
+    principal: str
+
+
+def notebook_url(context: Context, route: dict[str, Any], url: NotebookUrl) -> str:
+    """Returns a URL that opens a notebook once. `route`: an entry of `engine.apps.app_routes`."""
     settings = context.settings
     label = label_of_route(route, default_domain(settings.account, settings.region))
-    grant = Grant(route["space"] or route["id"], session_s, landing, context.principal.access_key or "")
-    token = one_time_token(StoredKeys(context.store), principal, url_s, grant)
+    grant = Grant(route["space"] or route["id"], url.session_s, url.path, context.principal.access_key or "")
+    token = one_time_token(StoredKeys(context.store), url.principal, url.url_s, grant)
     hosts = NotebookHosts(settings.notebook_domain)
     origin = hosts.origin(label, context.base_url, local=is_local(context.base_url))
     return f"{origin}{OPEN}?{TOKEN}={quote(token)}"

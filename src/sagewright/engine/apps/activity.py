@@ -1,0 +1,67 @@
+"""The activity of an app's users, as its program reports it in the form of Jupyter's REST API.
+
+Source: jupyter-server's API, /api/status, /api/kernels and /api/terminals. The program belongs to the user: an answer is limited in
+size and time, and whatever it claims concerns this app alone.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sagewright.kinds.app import STATUS_PATH
+from sagewright.model.clock import now_ms
+from sagewright.upstream.blocking import BlockingUpstream
+from sagewright.upstream.client import Broken, ContainerUnreachable, UpstreamRequest
+from sagewright.upstream.connecting import ContainerAddress
+
+_ASK_S = 2.0
+_MOST_BYTES = 1 << 20
+_UNTRACKED = "?no_track_activity=1"
+"""Makes the question itself no activity."""
+
+
+@dataclass(frozen=True)
+class Activity:
+    """`last_ms`: time of the last use; a busy kernel or a terminal's output is a use of that moment."""
+
+    last_ms: int
+
+
+def observe_activity(directory: Path) -> Activity | None:
+    """Returns the activity of the program of the host in HOST_DIRECTORY, None if it does not answer."""
+    status = _answer(directory, STATUS_PATH)
+    if not isinstance(status, dict):
+        return None
+    times = [_time_ms(status.get("last_activity"))]
+    if status.get("kernels"):
+        kernels = _entries(_answer(directory, "/api/kernels"))
+        times += [_time_ms(one.get("last_activity")) for one in kernels]
+        if any(one.get("execution_state") == "busy" for one in kernels):
+            return Activity(now_ms())
+    times += [_time_ms(one.get("last_activity")) for one in _entries(_answer(directory, "/api/terminals"))]
+    return Activity(min(max(times), now_ms()))
+
+
+def _answer(directory: Path, path: str) -> Any:
+    """Returns the JSON document at `path`, None if there is none."""
+    request = UpstreamRequest("GET", path + _UNTRACKED, {"Connection": "close"})
+    with suppress(ContainerUnreachable, Broken, TimeoutError, ValueError, RecursionError):
+        answer = BlockingUpstream(ContainerAddress(directory)).ask(request, _ASK_S, _MOST_BYTES)
+        return json.loads(answer.body) if answer.status == 200 else None
+    return None
+
+
+def _entries(document: Any) -> list[dict[str, Any]]:
+    return [one for one in document if isinstance(one, dict)] if isinstance(document, list) else []
+
+
+def _time_ms(text: Any) -> int:
+    with suppress(ValueError, TypeError, OverflowError):
+        found = datetime.fromisoformat(str(text).replace("Z", "+00:00"))
+        return int(found.replace(tzinfo=found.tzinfo or UTC).timestamp() * 1000)
+    return 0

@@ -1,0 +1,187 @@
+"""Launches of apps and notebook instances: the request of the job that each start of one gets."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from sagewright.kinds.app import NOTEBOOK, SETUP_MODULE, AppRequest
+from sagewright.model.errors import ValidationException
+from sagewright.runtimes.images import ImageKind, resolve_image
+from sagewright.runtimes.recipes import NoRecipe, recipe_for
+from sagewright.services.context import Context
+from sagewright.services.sagemaker.studio.effective_settings import AppOwner, EffectiveSettings
+from sagewright.services.sagemaker.studio.settings_checks import script_of
+from sagewright.store.jobs.jobs import ResourceScope
+from sagewright.store.resources import resources
+
+JUPYTER, WRANGLER, SDK_V2 = "sagewright-jupyter", "sagewright-wrangler", "sagewright-jupyter-sdk-v2"
+"""Images of the programs, and of JupyterLab's second kernel."""
+SDK_V2_KERNEL = {"name": "sdk-v2", "title": "Python 3 (SDK v2)", "image": SDK_V2, "requirements": ""}
+PROGRAM_OF = {"JupyterLab": "jupyter", "JupyterServer": "jupyter", "CodeEditor": "code-editor", "Canvas": "wrangler"}
+STUDIO_HOME, INSTANCE_HOME = "/home/sagemaker-user", "/home/ec2-user/SageMaker"
+STUDIO_LOGS, INSTANCE_LOGS = "/aws/sagemaker/studio", "/aws/sagemaker/NotebookInstances"
+DEFAULT_TYPE = "ml.t3.medium"
+MOST_KERNELS = 5
+"""Maximum number of further kernels: each has an environment, which is built before the app starts."""
+_FRAMEWORK = re.compile(r"(pytorch|tensorflow)-(?:training-)?v?(\d+\.\d+(?:\.\d+)?)")
+
+
+def app_launch(
+    context: Context, owner: AppOwner, app_type: str, name: str, arn: str, settings: EffectiveSettings
+) -> dict[str, Any]:
+    """Returns the request of an app's job, except for what each start adds. Raises ValidationException."""
+    domain, home = owner.domain.name, owner.home
+    named = home.name.partition("/")[2]
+    stream = f"{domain}/{named}/{app_type}/{name}"
+    metadata = {
+        "AppType": app_type,
+        "DomainId": domain,
+        **({"UserProfileName": owner.profile.document["UserProfileName"]} if owner.profile else {}),
+        **({"SpaceName": owner.space.document["SpaceName"]} if owner.space else {}),
+        "ResourceArn": arn,
+        "ResourceName": name,
+        "ExecutionRoleArn": settings.role,
+        "AppImageVersion": "",
+    }
+    program = [PROGRAM_OF[app_type], *([context.settings.code_editor] if app_type == "CodeEditor" else [])]
+    request = AppRequest(
+        name=name,
+        title=stream,
+        subject=[],
+        role=settings.role,
+        instance_type=_instance_type(settings.spec.get("InstanceType")),
+        image=WRANGLER if app_type == "Canvas" else JUPYTER,
+        module=[*SETUP_MODULE, *program],
+        home="",
+        home_path=STUDIO_HOME,
+        metadata=metadata,
+        setup={"scripts": _studio_scripts(context, settings, stream)},
+        kernels=[] if app_type in {"Canvas", "CodeEditor"} else _kernels(context, settings),
+        log_group=STUDIO_LOGS,
+        log_stream=stream,
+    )
+    return request.write({})
+
+
+def instance_launch(
+    context: Context, name: str, document: dict[str, Any], hooks: list[dict[str, str]]
+) -> dict[str, Any]:
+    """Returns the request of a notebook instance's job, except for what each start adds. `hooks`: its life-cycle scripts."""
+    arn = f"arn:aws:sagemaker:{context.region}:{context.account}:{NOTEBOOK}/{name.lower()}"
+    request = AppRequest(
+        name=name,
+        title=name,
+        subject=[],
+        role=document["RoleArn"],
+        instance_type=_instance_type(document["InstanceType"]),
+        image=JUPYTER,
+        module=[*SETUP_MODULE, "jupyter"],
+        home="",
+        home_path=INSTANCE_HOME,
+        metadata={"ResourceArn": arn, "ResourceName": name},
+        setup={"persistent_home": False, "repositories": _repositories(context, document), "scripts": hooks},
+        kernels=[SDK_V2_KERNEL],
+        log_group=INSTANCE_LOGS,
+        log_stream=f"{name}/jupyter.log",
+    )
+    return request.write({})
+
+
+def _instance_type(asked: str | None) -> str:
+    return DEFAULT_TYPE if asked in {None, "system"} else str(asked)
+
+
+def _studio_scripts(context: Context, settings: EffectiveSettings, stream: str) -> list[dict[str, str]]:
+    """Returns the life-cycle scripts of an app: the built-in one, then the one that its ResourceSpec names."""
+    arns = [settings.app.get("BuiltInLifecycleConfigArn"), settings.spec.get("LifecycleConfigArn")]
+    found = [script_of(context, arn) for arn in arns if arn]
+    return [
+        {
+            "name": one["StudioLifecycleConfigName"],
+            "hook": "OnStart",
+            "content": one["StudioLifecycleConfigContent"],
+            "group": STUDIO_LOGS,
+            "stream": f"{stream}/LifecycleConfigOnStart",
+        }
+        for one in found
+        if one is not None
+    ]
+
+
+def _kernels(context: Context, settings: EffectiveSettings) -> list[dict[str, str]]:
+    """Returns the kernels beside JupyterLab's own: SDK v2's, the image's of the ResourceSpec, and custom images'."""
+    kernels = [SDK_V2_KERNEL]
+    named = settings.spec.get("SageMakerImageVersionArn") or settings.spec.get("SageMakerImageArn")
+    if named:
+        kernels += _image_kernels(context, named, settings.spec.get("SageMakerImageVersionAlias", ""))
+    for custom in [*(settings.app.get("CustomImages") or ()), *(settings.kernels.get("CustomImages") or ())]:
+        version = custom.get("ImageVersionNumber")
+        base = base_image(context, custom["ImageName"], "" if version is None else str(version))
+        kernels += _configured(context, custom, base)
+    unique = {kernel["name"]: kernel for kernel in kernels}
+    return list(unique.values())[: 1 + MOST_KERNELS]
+
+
+def _image_kernels(context: Context, arn: str, alias: str) -> list[dict[str, str]]:
+    kind, _, rest = arn.rpartition(":")[2].partition("/")
+    name, _, version = rest.partition("/")
+    if f":{context.account}:" not in arn:  # an image of AWS's
+        found = _FRAMEWORK.search(name)
+        return [_kernel(name, name, f"{found[1]}-training:{found[2]}")] if found else []
+    base = base_image(context, name, version if kind == "image-version" else alias)
+    return [_kernel(name, name, base)]
+
+
+def _configured(context: Context, custom: dict[str, Any], base: str) -> list[dict[str, str]]:
+    """Returns the kernel of a custom image, with the title that its AppImageConfig gives it. Raises ValidationException."""
+    scope = ResourceScope("app-image-config", context.account, context.region)
+    config = resources.find(context.store, scope, custom["AppImageConfigName"])
+    if config is None:
+        raise ValidationException(f"AppImageConfig [{custom['AppImageConfigName']}] does not exist.")
+    kernels = (config.document.get("KernelGatewayImageConfig") or {}).get("KernelSpecs") or [{}]
+    first = kernels[0]
+    return [_kernel(custom["ImageName"], first.get("DisplayName") or first.get("Name") or custom["ImageName"], base)]
+
+
+def _kernel(name: str, title: str, image: str) -> dict[str, str]:
+    """Raises ValidationException for an image whose environment can't be made here."""
+    resolved = resolve_image(image)
+    if resolved.kind is ImageKind.OWN:
+        raise ValidationException(
+            f"The image {image} of the kernel {title!r} is a container of your own: apps run kernels of AWS's framework images "
+            "only, such as pytorch-training."
+        )
+    try:
+        recipe_for(resolved)
+    except NoRecipe as error:
+        raise ValidationException(f"The image {image} of the kernel {title!r} can't run here: {error}.") from error
+    plain = re.sub(r"[^a-z0-9._-]", "-", name.lower()).strip("-.") or "image"
+    return {"name": f"image-{plain}", "title": title[:200], "image": image, "requirements": ""}
+
+
+def base_image(context: Context, name: str, version: str) -> str:
+    """Returns the BaseImage of a version (a number or an alias) of an image, of the newest if it is "". Raises
+    ValidationException."""
+    from sagewright.services.sagemaker.studio.image_versions import find_version
+
+    found = find_version(context, name, version)
+    if found is None:
+        raise ValidationException(f"ImageVersion [{name}{':' + version if version else ''}] does not exist.")
+    return str(found.document["BaseImage"])
+
+
+def _repositories(context: Context, document: dict[str, Any]) -> list[dict[str, str]]:
+    """Returns the repositories of a notebook instance, each a URL or the name of a CodeRepository. Raises ValidationException."""
+    named = [document.get("DefaultCodeRepository"), *(document.get("AdditionalCodeRepositories") or ())]
+    return [_repository(context, one) for one in named if one]
+
+
+def _repository(context: Context, named: str) -> dict[str, str]:
+    if named.startswith("https://"):
+        return {"url": named, "branch": ""}
+    found = resources.find(context.store, ResourceScope("code-repository", context.account, context.region), named)
+    if found is None:
+        raise ValidationException(f"The code repository {named} does not exist.")
+    config = found.document["GitConfig"]
+    return {"url": config["RepositoryUrl"], "branch": config.get("Branch", "")}

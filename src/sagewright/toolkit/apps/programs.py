@@ -1,0 +1,112 @@
+"""Commands of the programs, all of which listen on the Unix socket that the job names.
+
+Source: the documentation of jupyter-server 2 and JupyterLab 4. The proxy in front of the socket authenticates, so there is neither
+a token nor a password; nobody else reaches the socket. Nothing is fetched at the start: no news, no updates, no extensions.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from sagewright.toolkit.apps.errors import SetupFailed
+
+KERNELS_VARIABLE = "SAGEWRIGHT_KERNELS"
+OWN_KERNEL, OWN_TITLE = "python3", "Python 3 (SDK v3)"
+_QUIET = {
+    "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False},
+    "@jupyterlab/extensionmanager-extension:plugin": {"enabled": False},
+}
+_SETTINGS = {
+    "ServerApp.ip": "",
+    "ServerApp.open_browser": "False",
+    "ServerApp.allow_root": "True",
+    "ServerApp.allow_remote_access": "True",
+    "ServerApp.terminals_enabled": "True",
+    "ServerApp.quit_button": "False",
+    "ServerApp.shutdown_no_activity_timeout": "0",
+    "IdentityProvider.token": "",
+    "PasswordIdentityProvider.password_required": "False",
+    "PasswordIdentityProvider.allow_password_change": "False",
+    "LabApp.extension_manager": "readonly",
+    "LabApp.news_url": "",
+    "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
+    "MappingKernelManager.default_kernel_name": OWN_KERNEL,
+}
+
+
+@dataclass(frozen=True)
+class AppPlace:
+    """`socket`: where the program listens; `home`: its directory; `arguments`: further ones of the program."""
+
+    socket: Path
+    home: Path
+    arguments: list[str]
+
+
+def jupyter(place: AppPlace) -> list[str]:
+    """Returns the command of JupyterLab, after writing its kernel specifications and default settings."""
+    own = Path(os.environ.get("TMPDIR", "/tmp")) / "jupyter"  # noqa: S108 - the sandbox's own
+    _write_kernels(own / "share" / "kernels")
+    settings = own / "settings"
+    settings.mkdir(parents=True, exist_ok=True)
+    (settings / "overrides.json").write_text(json.dumps(_QUIET))
+    os.environ["JUPYTER_PATH"] = str(own / "share")
+    os.environ["JUPYTER_RUNTIME_DIR"] = str(own / "runtime")
+    os.environ["JUPYTERLAB_SETTINGS_DIR"] = str(place.home / ".jupyter" / "lab" / "user-settings")
+    options = _SETTINGS | {"ServerApp.sock": str(place.socket), "ServerApp.root_dir": str(place.home)}
+    return [
+        sys.executable,
+        "-m",
+        "jupyterlab",
+        *(f"--{name}={value}" for name, value in options.items() if name != "ServerApp.ip"),
+    ]
+
+
+def code_editor(place: AppPlace) -> list[str]:
+    """Returns the command of the user's own code-server. Raises SetupFailed."""
+    program = place.arguments[0]
+    if not os.access(program, os.X_OK):
+        raise SetupFailed(f"The program {program} of the setting code_editor can't be executed in the app's sandbox.")
+    return [
+        program,
+        "--auth",
+        "none",
+        "--socket",
+        str(place.socket),
+        "--disable-telemetry",
+        "--disable-update-check",
+        str(place.home),
+    ]
+
+
+def wrangler(_place: AppPlace) -> list[str]:
+    return [sys.executable, "-m", "sagewright.wrangler.session"]
+
+
+PROGRAMS: dict[str, Callable[[AppPlace], list[str]]] = {
+    "jupyter": jupyter,
+    "code-editor": code_editor,
+    "wrangler": wrangler,
+}
+
+
+def _write_kernels(place: Path) -> None:
+    """Writes the specification of each kernel; a kernel's own environment comes first on its PATH."""
+    own = {"name": OWN_KERNEL, "title": OWN_TITLE, "python": sys.executable, "environment": {}}
+    for kernel in [own, *json.loads(os.environ.get(KERNELS_VARIABLE) or "[]")]:
+        python = Path(kernel["python"])
+        variables = {"PATH": f"{python.parent}:${{PATH}}", "VIRTUAL_ENV": str(python.parent.parent)}
+        specification = {
+            "argv": [str(python), "-Xfrozen_modules=off", "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+            "display_name": kernel["title"],
+            "language": "python",
+            "env": variables | kernel["environment"],
+            "metadata": {"debugger": True},
+        }
+        (place / kernel["name"]).mkdir(parents=True, exist_ok=True)
+        (place / kernel["name"] / "kernel.json").write_text(json.dumps(specification))
