@@ -153,7 +153,7 @@ class Studio:
             name = (urlsplit(f"//{host}").hostname or "").lower()
         except ValueError:
             return False
-        if self._settings.notebooks.label(host):
+        if self._settings.notebooks.covers(host):
             return False
         if name == "localhost" or name.endswith(".localhost") or name in self._settings.hosts:
             return True

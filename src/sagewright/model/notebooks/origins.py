@@ -15,6 +15,7 @@ APP, INSTANCE = "app", "notebook-instance"
 PREFIXES = {APP: "lab", INSTANCE: "nb"}
 MOST_LABEL = 63
 """Characters of a label. Source: RFC 1035, 2.3.4."""
+MOST_PARTS = 128
 LOCAL = "localhost"
 PREFIX = "/_sagewright"
 """Prefix of this server's own paths on a notebook's origin."""
@@ -53,6 +54,11 @@ class NotebookHosts:
         name = host.lower().partition(":")[0].rstrip(".")
         label, _, base = name.partition(".")
         return label if base and base in {LOCAL, self.domain} and _LABEL.fullmatch(label) else ""
+
+    def covers(self, host: str) -> bool:
+        """Returns True for a notebook's host and for any name below it."""
+        parts = host.lower().partition(":")[0].rstrip(".").split(".")
+        return any(self.label(".".join(parts[start:])) for start in range(min(len(parts), MOST_PARTS)))
 
     def names(self, head: bytes) -> bool:
         """Returns True if the head of a request, up to the empty line, names a notebook's host and is not signed as AWS's clients
