@@ -19,6 +19,8 @@ from sagewright.upstream.blocking import BlockingUpstream
 from sagewright.upstream.client import Broken, ContainerUnreachable, UpstreamRequest
 from sagewright.upstream.connecting import ContainerAddress
 
+USE_PATH = "/sagewright/activity"
+"""Answered by JupyterLab here (`toolkit.apps.jupyter_activity`): unlike STATUS_PATH it does not count an open tab's questions."""
 _ASK_S = 2.0
 _MOST_BYTES = 1 << 20
 _UNTRACKED = "?no_track_activity=1"
@@ -34,17 +36,15 @@ class Activity:
 
 def observe_activity(directory: Path) -> Activity | None:
     """Returns the activity of the program of the host in HOST_DIRECTORY, None if it does not answer."""
-    status = _answer(directory, STATUS_PATH)
+    used = _answer(directory, USE_PATH)
+    status = used if isinstance(used, dict) else _answer(directory, STATUS_PATH)
     if not isinstance(status, dict):
         return None
-    times = [_time_ms(status.get("last_activity"))]
-    if status.get("kernels"):
-        kernels = _entries(_answer(directory, "/api/kernels"))
-        times += [_time_ms(one.get("last_activity")) for one in kernels]
-        if any(one.get("execution_state") == "busy" for one in kernels):
-            return Activity(now_ms())
-    times += [_time_ms(one.get("last_activity")) for one in _entries(_answer(directory, "/api/terminals"))]
-    return Activity(min(max(times), now_ms()))
+    kernels = _entries(_answer(directory, "/api/kernels"))
+    if any(one.get("execution_state") == "busy" for one in kernels):
+        return Activity(now_ms())
+    entries = [status, *kernels, *_entries(_answer(directory, "/api/terminals"))]
+    return Activity(min(max(_time_ms(one.get("last_activity")) for one in entries), now_ms()))
 
 
 def _answer(directory: Path, path: str) -> Any:

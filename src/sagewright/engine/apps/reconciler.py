@@ -194,9 +194,10 @@ class AppReconciler:
         def idle(_current: Resource, read: AppDocument) -> tuple[AppDocument, str] | None:
             if read.start != document.start or read.desired != ON:
                 return None
+            noted = replace(read, reason=reason)
             if app.kind == APP:
-                return read.with_desired(GONE), AppStatus.DELETING
-            return read.with_desired(OFF), NotebookInstanceStatus.STOPPING
+                return noted.with_desired(GONE), AppStatus.DELETING
+            return noted.with_desired(OFF), NotebookInstanceStatus.STOPPING
 
         self._altered(app, idle, reason)
 

@@ -22,7 +22,6 @@ _QUIET = {
     "@jupyterlab/extensionmanager-extension:plugin": {"enabled": False},
 }
 _SETTINGS = {
-    "ServerApp.ip": "",
     "ServerApp.open_browser": "False",
     "ServerApp.allow_root": "True",
     "ServerApp.allow_remote_access": "True",
@@ -36,6 +35,9 @@ _SETTINGS = {
     "LabApp.news_url": "",
     "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
     "MappingKernelManager.default_kernel_name": OWN_KERNEL,
+    "ServerApp.jpserver_extensions": "{'sagewright.toolkit.apps.jupyter_activity': True}",
+    "ConnectionFileMixin.transport": "ipc",  # other jobs of this machine reach no kernel
+    "LanguageServerManager.autodetect": "False",  # it would start npm
 }
 
 
@@ -63,7 +65,7 @@ def jupyter(place: AppPlace) -> list[str]:
         sys.executable,
         "-m",
         "jupyterlab",
-        *(f"--{name}={value}" for name, value in options.items() if name != "ServerApp.ip"),
+        *(f"--{name}={value}" for name, value in options.items()),
     ]
 
 

@@ -1,16 +1,17 @@
-"""Launches of apps and notebook instances: the request of the job that each start of one gets."""
+"""Launches of apps: the request of the job that each start of one gets."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
 
-from sagewright.kinds.app import NOTEBOOK, SETUP_MODULE, AppRequest
+from sagewright.kinds.app import SETUP_MODULE, AppRequest
 from sagewright.model.errors import ValidationException
 from sagewright.runtimes.images import ImageKind, resolve_image
 from sagewright.runtimes.recipes import NoRecipe, recipe_for
 from sagewright.services.context import Context
 from sagewright.services.sagemaker.studio.effective_settings import AppOwner, EffectiveSettings
+from sagewright.services.sagemaker.studio.image_versions import find_version
 from sagewright.services.sagemaker.studio.settings_checks import script_of
 from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.resources import resources
@@ -19,8 +20,7 @@ JUPYTER, WRANGLER, SDK_V2 = "sagewright-jupyter", "sagewright-wrangler", "sagewr
 """Images of the programs, and of JupyterLab's second kernel."""
 SDK_V2_KERNEL = {"name": "sdk-v2", "title": "Python 3 (SDK v2)", "image": SDK_V2, "requirements": ""}
 PROGRAM_OF = {"JupyterLab": "jupyter", "JupyterServer": "jupyter", "CodeEditor": "code-editor", "Canvas": "wrangler"}
-STUDIO_HOME, INSTANCE_HOME = "/home/sagemaker-user", "/home/ec2-user/SageMaker"
-STUDIO_LOGS, INSTANCE_LOGS = "/aws/sagemaker/studio", "/aws/sagemaker/NotebookInstances"
+STUDIO_HOME, STUDIO_LOGS = "/home/sagemaker-user", "/aws/sagemaker/studio"
 DEFAULT_TYPE = "ml.t3.medium"
 MOST_KERNELS = 5
 """Maximum number of further kernels: each has an environment, which is built before the app starts."""
@@ -50,7 +50,7 @@ def app_launch(
         title=stream,
         subject=[],
         role=settings.role,
-        instance_type=_instance_type(settings.spec.get("InstanceType")),
+        instance_type=launched_type(settings.spec.get("InstanceType")),
         image=WRANGLER if app_type == "Canvas" else JUPYTER,
         module=[*SETUP_MODULE, *program],
         home="",
@@ -64,31 +64,7 @@ def app_launch(
     return request.write({})
 
 
-def instance_launch(
-    context: Context, name: str, document: dict[str, Any], hooks: list[dict[str, str]]
-) -> dict[str, Any]:
-    """Returns the request of a notebook instance's job, except for what each start adds. `hooks`: its life-cycle scripts."""
-    arn = f"arn:aws:sagemaker:{context.region}:{context.account}:{NOTEBOOK}/{name.lower()}"
-    request = AppRequest(
-        name=name,
-        title=name,
-        subject=[],
-        role=document["RoleArn"],
-        instance_type=_instance_type(document["InstanceType"]),
-        image=JUPYTER,
-        module=[*SETUP_MODULE, "jupyter"],
-        home="",
-        home_path=INSTANCE_HOME,
-        metadata={"ResourceArn": arn, "ResourceName": name},
-        setup={"persistent_home": False, "repositories": _repositories(context, document), "scripts": hooks},
-        kernels=[SDK_V2_KERNEL],
-        log_group=INSTANCE_LOGS,
-        log_stream=f"{name}/jupyter.log",
-    )
-    return request.write({})
-
-
-def _instance_type(asked: str | None) -> str:
+def launched_type(asked: str | None) -> str:
     return DEFAULT_TYPE if asked in {None, "system"} else str(asked)
 
 
@@ -163,25 +139,7 @@ def _kernel(name: str, title: str, image: str) -> dict[str, str]:
 def base_image(context: Context, name: str, version: str) -> str:
     """Returns the BaseImage of a version (a number or an alias) of an image, of the newest if it is "". Raises
     ValidationException."""
-    from sagewright.services.sagemaker.studio.image_versions import find_version
-
     found = find_version(context, name, version)
     if found is None:
         raise ValidationException(f"ImageVersion [{name}{':' + version if version else ''}] does not exist.")
     return str(found.document["BaseImage"])
-
-
-def _repositories(context: Context, document: dict[str, Any]) -> list[dict[str, str]]:
-    """Returns the repositories of a notebook instance, each a URL or the name of a CodeRepository. Raises ValidationException."""
-    named = [document.get("DefaultCodeRepository"), *(document.get("AdditionalCodeRepositories") or ())]
-    return [_repository(context, one) for one in named if one]
-
-
-def _repository(context: Context, named: str) -> dict[str, str]:
-    if named.startswith("https://"):
-        return {"url": named, "branch": ""}
-    found = resources.find(context.store, ResourceScope("code-repository", context.account, context.region), named)
-    if found is None:
-        raise ValidationException(f"The code repository {named} does not exist.")
-    config = found.document["GitConfig"]
-    return {"url": config["RepositoryUrl"], "branch": config.get("Branch", "")}

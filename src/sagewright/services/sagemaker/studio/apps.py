@@ -84,6 +84,7 @@ def create_app(context: Context, request: dict[str, Any]) -> dict[str, Any]:
         "Wanted": ON if status == AppStatus.PENDING else "off",
         **({"FailureReason": _NO_EDITOR} if status == AppStatus.FAILED else {}),
         **_built_in(settings),
+        **_named(owner),
     }
     pairs = {pair["Key"]: pair["Value"] for pair in request.get("Tags") or ()}
     arn = APPS.arn(context, path)
@@ -98,6 +99,8 @@ def describe_app(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     document = AppDocument.read(app.document)
     described = APPS.describe(app)
     del described["LastModifiedTime"]
+    if not document.reason:
+        described.pop("FailureReason", None)
     for name, at_ms in (
         ("LastHealthCheckTimestamp", document.health_ms),
         ("LastUserActivityTimestamp", document.activity_ms),
@@ -162,6 +165,12 @@ def _check_type(owner: AppOwner, app_type: str) -> None:
         raise ValidationException(
             f"Space {owner.space.document['SpaceName']} is for apps of the type {of_space}, not {app_type}."
         )
+
+
+def _named(owner: AppOwner) -> dict[str, Any]:
+    """Returns the owner's name as it was given when the owner was created."""
+    member = "UserProfileName" if owner.space is None else "SpaceName"
+    return {member: owner.home.document[member]}
 
 
 def _built_in(settings: EffectiveSettings) -> dict[str, Any]:

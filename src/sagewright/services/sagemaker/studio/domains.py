@@ -37,7 +37,7 @@ MOST_DOMAINS = 20
 UPDATED = ("DefaultUserSettings", "AppSecurityGroupManagement", "DefaultSpaceSettings", "SubnetIds", "AppNetworkAccessType",
            "TagPropagation", "HomeEfsFileSystemCreation", "VpcId")  # fmt: skip
 LISTED = ("DomainArn", "DomainId", "DomainName", "Status", "CreationTime", "LastModifiedTime", "Url")
-_LIST = ListSpec("Domains", {"CreationTime": "created_ms"}, descending=True, filters={})
+_LIST = ListSpec("Domains", {"CreationTime": "created_ms"}, filters={})
 declare(SearchableKind(KIND, KIND, RESOURCES))
 
 
