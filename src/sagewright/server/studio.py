@@ -22,7 +22,7 @@ from sagewright.services import registry
 from sagewright.services.aws.events.deployments import deployment_states
 from sagewright.services.context import ANONYMOUS, Context, Platform
 from sagewright.services.sagemaker.registry.approvals import approval_history
-from sagewright.services.sagemaker.studio.session_keys import StoredKeys
+from sagewright.services.sagemaker.studio.sign_in.session_keys import StoredKeys
 from sagewright.store import events
 from sagewright.store.database import Database
 from sagewright.store.events import EventCursor

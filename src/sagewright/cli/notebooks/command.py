@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 from sagewright.cli.client import client
 from sagewright.cli.commands.studio import has_screen
 from sagewright.cli.jobkinds import answer
-from sagewright.cli.notebooks.jobs import NotebookRun, run_notebook
+from sagewright.cli.notebooks.jobs import NAMES, NotebookRun, read_run_options, run_notebook
 from sagewright.cli.notebooks.spaces import NotebookUnavailable, Spaces
 from sagewright.cli.options import DataOption, console, fail, settings_of
 from sagewright.toolkit.notebook_jobs.crontabs import BadCrontab
@@ -23,6 +23,8 @@ from sagewright.toolkit.notebook_jobs.service import NotebookJobService
 
 DEFAULT = "default"
 OPEN = "open"
+START_S = 1800.0
+"""Maximum wait for JupyterLab: the first start builds its environment."""
 
 
 class OpeningGroup(TyperGroup):
@@ -48,7 +50,6 @@ def open_(
     instance_type: Annotated[
         str, typer.Option("--instance-type", help="Size of a space that is started, such as ml.m5.large.")
     ] = "",
-    timeout_s: Annotated[float, typer.Option("--timeout", min=1, help="Seconds to wait for JupyterLab.")] = 900,
 ) -> None:
     """Open JupyterLab in the browser, signed in, and start its space if needed. The URL works once, within five minutes."""
     try:
@@ -59,7 +60,7 @@ def open_(
             console.print(f"{name} stops; its files stay." if spaces.stop(name) else f"{name} does not run.")
         else:
             spaces.ensure(name, instance_type)
-            spaces.wait(name, timeout_s, console.print)
+            spaces.wait(name, START_S, console.print)
             _show(spaces.url(name), no_open)
     except ClientError as error:
         fail(answer(error))
@@ -74,42 +75,21 @@ def run(
     param: Annotated[
         list[str] | None, typer.Option("--param", help="NAME=VALUE, a parameter of the notebook; may be repeated.")
     ] = None,
-    env: Annotated[
-        list[str] | None, typer.Option("--env", help="NAME=VALUE, an environment variable; may be repeated.")
+    option: Annotated[
+        list[str] | None, typer.Option("--option", help=f"NAME=VALUE; names are {', '.join(NAMES)}.")
     ] = None,
     schedule: Annotated[
         str, typer.Option("--schedule", help="Times to run at, as a crontab line: '0 6 * * 1-5', or @daily.")
     ] = "",
-    timezone: Annotated[str, typer.Option("--timezone", help="Time zone of the schedule.")] = "UTC",
-    environment: Annotated[
-        str, typer.Option("--environment", help="base-python, pytorch, scikit-learn, or an image's URI.")
-    ] = "base-python",
-    instance_type: Annotated[str, typer.Option("--instance-type")] = "ml.m5.large",
-    startup_script: Annotated[
-        str, typer.Option("--startup-script", help="A shell script beside the notebook, which runs first.")
-    ] = "",
-    with_folder: Annotated[
-        bool, typer.Option("--with-folder", help="Send all files beside the notebook, too.")
-    ] = False,
-    retries: Annotated[int, typer.Option("--retries", min=1, max=30)] = 1,
-    max_runtime_s: Annotated[int, typer.Option("--max-runtime", min=1, help="Seconds.")] = 172_800,
     output: Annotated[
         Path | None, typer.Option("--output", help="File for the notebook as it was run; beside FILE by default.")
     ] = None,
-    no_wait: Annotated[bool, typer.Option("--no-wait", help="Only start the job.")] = False,
 ) -> None:
     """Run a whole notebook as a job, with parameters, now or by a schedule. The exit status is 1 if a cell failed."""
     service = NotebookJobService(_Session(settings_of(data=data)))
-    options: dict[str, object] = {
-        "parameters": _pairs(param, "--param"),
-        "environment": _pairs(env, "--env"),
-        "instance_type": instance_type,
-        "startup_script": startup_script,
-        "retries": retries,
-        "max_runtime_s": max_runtime_s,
-    }
-    one = NotebookRun(file, environment, options, with_folder, schedule, timezone, output, not no_wait)
     try:
+        options = read_run_options(_pairs(option, "--option"))
+        one = NotebookRun(file, _pairs(param, "--param"), options, schedule, output)
         done = run_notebook(service, one, lambda line: console.print(line, markup=False, soft_wrap=True))
     except ClientError as error:
         fail(answer(error))
@@ -142,7 +122,9 @@ def _pairs(given: list[str] | None, option: str) -> dict[str, str]:
 def _list(spaces: Spaces) -> None:
     table = Table("space", "owner", "JupyterLab", "", box=None)
     for one in spaces.all():
-        table.add_row(one.name, one.owner or "shared", one.status or "Stopped", one.reason)
+        table.add_row(
+            one.name, one.owner or "shared", one.status if one.status not in {"", "Deleted"} else "Stopped", one.reason
+        )
     console.print(table)
 
 

@@ -19,7 +19,7 @@ class NotebookUnavailable(Exception):
 
 
 @dataclass(frozen=True)
-class Space:
+class ListedSpace:
     """A space of the server's own domain. `status`: that of its app, "" if it has none."""
 
     name: str
@@ -35,13 +35,13 @@ class Spaces:
         self._sagemaker = sagemaker
         self.domain = str(sagemaker.list_domains()["Domains"][-1]["DomainId"])
 
-    def all(self) -> Iterator[Space]:
+    def all(self) -> Iterator[ListedSpace]:
         for page in self._sagemaker.get_paginator("list_spaces").paginate(DomainIdEquals=self.domain):
             for one in page["Spaces"]:
                 name = one["SpaceName"]
                 app = self._app(name)
                 owner = one.get("OwnershipSettingsSummary", {}).get("OwnerUserProfileName", "")
-                yield Space(name, app.get("Status", ""), app.get("FailureReason", ""), owner)
+                yield ListedSpace(name, app.get("Status", ""), app.get("FailureReason", ""), owner)
 
     def ensure(self, name: str, instance_type: str) -> str:
         """Creates the space if it is missing, and starts its JupyterLab unless it runs. Returns the app's status."""
@@ -70,9 +70,13 @@ class Spaces:
             if status == "InService":
                 return
             if status != "Pending":
-                raise NotebookUnavailable(f"The space {name} did not start: {app.get('FailureReason') or status or 'it is gone'}")
+                raise NotebookUnavailable(
+                    f"The space {name} did not start: {app.get('FailureReason') or status or 'it is gone'}"
+                )
             if time.monotonic() > until:
-                raise NotebookUnavailable(f"The space {name} did not answer within {timeout_s:g} s; its log group is {LOG_GROUP}.")
+                raise NotebookUnavailable(
+                    f"The space {name} did not answer within {timeout_s:g} s; its log group is {LOG_GROUP}."
+                )
             if time.monotonic() - said_s > SAY_S:
                 said_s = time.monotonic()
                 say(f"JupyterLab of {name} is starting; the first start builds its environment.")
@@ -101,7 +105,10 @@ class Spaces:
         try:
             found: dict[str, Any] = self._sagemaker.describe_space(DomainId=self.domain, SpaceName=name)
         except self._sagemaker.exceptions.ClientError as error:
-            if "RecordNotFound" in error.response["Error"]["Message"] or error.response["Error"]["Code"] == "ResourceNotFound":
+            if (
+                "RecordNotFound" in error.response["Error"]["Message"]
+                or error.response["Error"]["Code"] == "ResourceNotFound"
+            ):
                 return None
             raise
         return found

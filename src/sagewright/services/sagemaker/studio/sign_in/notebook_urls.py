@@ -14,8 +14,8 @@ from sagewright.model.errors import AwsError, ValidationException
 from sagewright.model.notebooks.grants import Grant, one_time_token
 from sagewright.model.notebooks.origins import OPEN, TOKEN, NotebookHosts
 from sagewright.services.context import Context
-from sagewright.services.sagemaker.studio.notebook_routes import default_domain, label_of_route
-from sagewright.services.sagemaker.studio.session_keys import StoredKeys
+from sagewright.services.sagemaker.studio.sign_in.notebook_routes import default_domain, label_of_route
+from sagewright.services.sagemaker.studio.sign_in.session_keys import StoredKeys
 from sagewright.store import identity
 
 LAB, SERVER, CODE, CANVAS = "JupyterLab", "JupyterServer", "CodeEditor", "Canvas"

@@ -17,7 +17,7 @@ from sagewright.services.context import Context
 from sagewright.services.registry import operation
 from sagewright.services.sagemaker.studio.domains import require_domain
 from sagewright.services.sagemaker.studio.effective_settings import AppOwner, effective_settings
-from sagewright.services.sagemaker.studio.notebook_urls import (
+from sagewright.services.sagemaker.studio.sign_in.notebook_urls import (
     IN_SPACES,
     LAB,
     NotebookUrl,
@@ -25,7 +25,7 @@ from sagewright.services.sagemaker.studio.notebook_urls import (
     read_landing,
     refuse_jobs,
 )
-from sagewright.services.sagemaker.studio.session_keys import StoredKeys
+from sagewright.services.sagemaker.studio.sign_in.session_keys import StoredKeys
 from sagewright.services.sagemaker.studio.spaces import require_space
 from sagewright.services.sagemaker.studio.user_profiles import require_profile
 from sagewright.store.resources.resources import Resource
