@@ -38,7 +38,9 @@ FOR_EVER_S = 20 * 365 * 86_400
 SETUP_MODULE = ("python", "-m", "sagewright.toolkit.apps")
 """The program that prepares the home, and then becomes the one that its arguments name."""
 STATUS_PATH = "/api/status"
-"""Path that all these programs answer, in Jupyter's form."""
+"""Path that these programs answer, in Jupyter's form."""
+EDITOR_PATH = "/healthz"
+"""The same of code-server, in its own form."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +62,7 @@ class AppRequest(TypedDocument):
     setup: dict[str, Any] = member("Setup", dict)
     kernels: list[dict[str, str]] = member("Kernels", list)
     environment: dict[str, str] = member("Variables", dict)
+    health_path: str = member("HealthPath", STATUS_PATH)
     log_group: str = member("LogGroup", "/aws/sagemaker/studio")
     log_stream: str = member("LogStream")
 
@@ -96,9 +99,13 @@ class AppKind(Kind):
             environment=asked.environment,
             documents={METADATA: asked.metadata, SETUP: asked.setup | {"home": asked.home_path}},
             directories=[CONFIG, SOCKETS, "output", "metadata"],
-            inputs=[InputBrief(title="Home", place=asked.home_path, folder=Folder(HOMES, asked.home, writable=True))],
+            inputs=[
+                InputBrief(
+                    title="Home", place=asked.home_path, folder=Folder(HOMES, asked.home, writable=True, counted=True)
+                )
+            ],
             note=NOTE,
-            health=HealthCheck(start_s=START_S, path=STATUS_PATH, lasting=False),
+            health=HealthCheck(start_s=START_S, path=asked.health_path, lasting=False),
             kernels=[NotebookKernel(**one) for one in asked.kernels],
         )
 

@@ -16,7 +16,7 @@ from sagewright.model.jobs import interruptions
 
 PREFIX = "SAGEWRIGHT_"
 NO_SETTINGS = {
-    "CPUS", "FAST_WAITS", "GPUS", "HOST_ID", "KEEP_CLASSES", "MEMORY_GB", "ML_ROOT", "REQUIREMENTS", "SHARED_MEMORY",
+    "CPUS", "FAST_WAITS", "GPUS", "HOST_ID", "KEEP_CLASSES", "KERNELS", "MEMORY_GB", "ML_ROOT", "REQUIREMENTS", "SHARED_MEMORY",
 }  # fmt: skip
 """Variables with the prefix that the programs of jobs and of `sagewright exec` use. `TEST_` is the prefix of the tests' variables.
 """
@@ -68,6 +68,12 @@ def _check_tables(text: str) -> None:
     """Checks the S3 folder of Athena's tables. Raises ValueError."""
     if text and not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]+(/.*)?", text):
         raise ValueError(f"{text!r} must be s3://BUCKET/PREFIX")
+
+
+def _check_program(text: str) -> None:
+    """Checks the path of a program that sandboxes show. Raises ValueError."""
+    if text and (not text.startswith("/usr/") or ".." in Path(text).parts):
+        raise ValueError(f"{text!r} must be a path below /usr")
 
 
 LEAST_MEMORY_MB = 256
@@ -202,8 +208,9 @@ class Settings:
     )
     code_editor: str = _setting(
         "",
-        "Path of a code-server of your own, which apps of the type CodeEditor run; it must be below /usr, which every sandbox "
-        "shows. Empty: such apps fail.",
+        "Path of a code-server of your own, which apps of the type CodeEditor run; below /usr, which every sandbox shows. "
+        "Empty: such apps fail.",
+        check=_check_program,
     )
     link_channels: bool = _setting(
         True,

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sagewright.kinds.app import STATUS_PATH
+from sagewright.kinds.app import EDITOR_PATH, STATUS_PATH
 from sagewright.model.clock import now_ms
 from sagewright.upstream.blocking import BlockingUpstream
 from sagewright.upstream.client import Broken, ContainerUnreachable, UpstreamRequest
@@ -21,6 +21,7 @@ from sagewright.upstream.connecting import ContainerAddress
 
 USE_PATH = "/sagewright/activity"
 """Answered by JupyterLab here (`toolkit.apps.jupyter_activity`): unlike STATUS_PATH it does not count an open tab's questions."""
+_LAST_MS = 1 << 45
 _ASK_S = 2.0
 _MOST_BYTES = 1 << 20
 _UNTRACKED = "?no_track_activity=1"
@@ -36,15 +37,30 @@ class Activity:
 
 def observe_activity(directory: Path) -> Activity | None:
     """Returns the activity of the program of the host in HOST_DIRECTORY, None if it does not answer."""
-    used = _answer(directory, USE_PATH)
-    status = used if isinstance(used, dict) else _answer(directory, STATUS_PATH)
-    if not isinstance(status, dict):
-        return None
+    for path, read in ((USE_PATH, _last_activity), (STATUS_PATH, _last_activity), (EDITOR_PATH, _last_heartbeat)):
+        answer = _answer(directory, path)
+        if isinstance(answer, dict):
+            return _with_kernels(directory, read(answer))
+    return None
+
+
+def _with_kernels(directory: Path, last_ms: int) -> Activity:
+    """Returns the activity of a program that may have kernels and terminals."""
     kernels = _entries(_answer(directory, "/api/kernels"))
     if any(one.get("execution_state") == "busy" for one in kernels):
         return Activity(now_ms())
-    entries = [status, *kernels, *_entries(_answer(directory, "/api/terminals"))]
-    return Activity(min(max(_time_ms(one.get("last_activity")) for one in entries), now_ms()))
+    entries = [*kernels, *_entries(_answer(directory, "/api/terminals"))]
+    return Activity(min(max([last_ms, *map(_last_activity, entries)]), now_ms()))
+
+
+def _last_activity(document: dict[str, Any]) -> int:
+    return _time_ms(document.get("last_activity"))
+
+
+def _last_heartbeat(document: dict[str, Any]) -> int:
+    """Returns the time of code-server's last contact with a browser."""
+    found = document.get("lastHeartbeat")
+    return int(found) if isinstance(found, int | float) and 0 <= found < _LAST_MS else 0
 
 
 def _answer(directory: Path, path: str) -> Any:

@@ -100,11 +100,12 @@ class DataSet:
 
 @dataclass(frozen=True)
 class Folder:
-    """A directory of a file system."""
+    """A directory of a file system. `counted`: True if its files count as written by the host."""
 
     file_system: str
     path: str
     writable: bool
+    counted: bool = False
 
 
 @dataclass(frozen=True)

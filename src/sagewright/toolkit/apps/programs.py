@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from sagewright.toolkit.apps.errors import SetupFailed
@@ -36,9 +37,10 @@ _SETTINGS = {
     "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
     "MappingKernelManager.default_kernel_name": OWN_KERNEL,
     "ServerApp.jpserver_extensions": "{'sagewright.toolkit.apps.jupyter_activity': True}",
-    "ConnectionFileMixin.transport": "ipc",  # other jobs of this machine reach no kernel
     "LanguageServerManager.autodetect": "False",  # it would start npm
 }
+_MOST_IPC = 40
+"""Maximum length of the directory of kernels' sockets: a socket's path has at most 107 bytes."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +61,14 @@ def jupyter(place: AppPlace) -> list[str]:
     (settings / "overrides.json").write_text(json.dumps(_QUIET))
     os.environ["JUPYTER_PATH"] = str(own / "share")
     os.environ["JUPYTER_RUNTIME_DIR"] = str(own / "runtime")
+    os.environ["JUPYTER_CONFIG_PATH"] = str(_installed() / "etc" / "jupyter")
     os.environ["JUPYTERLAB_SETTINGS_DIR"] = str(place.home / ".jupyter" / "lab" / "user-settings")
-    options = _SETTINGS | {"ServerApp.sock": str(place.socket), "ServerApp.root_dir": str(place.home)}
+    transport = "ipc" if len(str(own)) < _MOST_IPC else "tcp"
+    options = _SETTINGS | {
+        "ConnectionFileMixin.transport": transport,  # by ipc other jobs of this machine reach no kernel
+        "ServerApp.sock": str(place.socket),
+        "ServerApp.root_dir": str(place.home),
+    }
     return [
         sys.executable,
         "-m",
@@ -95,6 +103,12 @@ PROGRAMS: dict[str, Callable[[AppPlace], list[str]]] = {
     "code-editor": code_editor,
     "wrangler": wrangler,
 }
+
+
+def _installed() -> Path:
+    """Returns the prefix in which JupyterLab is installed: of a private environment it is another one's."""
+    found = find_spec("jupyterlab")
+    return Path(found.origin).parents[4] if found is not None and found.origin else Path(sys.prefix)
 
 
 def _write_kernels(place: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from sagewright.kinds.app import SETUP_MODULE, AppRequest
+from sagewright.kinds.app import EDITOR_PATH, SETUP_MODULE, STATUS_PATH, AppRequest
 from sagewright.model.errors import ValidationException
 from sagewright.runtimes.images import ImageKind, resolve_image
 from sagewright.runtimes.recipes import NoRecipe, recipe_for
@@ -58,6 +58,7 @@ def app_launch(
         metadata=metadata,
         setup={"scripts": _studio_scripts(context, settings, stream)},
         kernels=[] if app_type in {"Canvas", "CodeEditor"} else _kernels(context, settings),
+        health_path=EDITOR_PATH if app_type == "CodeEditor" else STATUS_PATH,
         log_group=STUDIO_LOGS,
         log_stream=stream,
     )

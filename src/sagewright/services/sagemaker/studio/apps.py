@@ -38,8 +38,8 @@ from sagewright.store.resources.resources import New, Resource
 
 MOST_APPS = 100
 """Maximum number of apps that are not deleted."""
-IN_SPACES, IN_PROFILES = ("JupyterLab", "CodeEditor"), ("JupyterServer", "Canvas")
-"""Types of apps that belong to a space alone, and to a user profile, or to a shared space."""
+IN_SPACES, IN_PROFILES = ("JupyterLab", "CodeEditor", "JupyterServer"), ("JupyterServer", "Canvas")
+"""Types of apps that can belong to a space, and to a user profile."""
 _WHY_NOT = {
     "KernelGateway": "kernels run in JupyterLab's app here: name their images in CustomImages or in ResourceSpec",
     "TensorBoard": "there is no TensorBoard; run it in a job, or in a notebook",
@@ -160,6 +160,8 @@ def _check_type(owner: AppOwner, app_type: str) -> None:
                 f"An app of the type {app_type} needs a SpaceName: a user profile has none without a space."
             )
         return
+    if app_type not in IN_SPACES:
+        raise ValidationException(f"An app of the type {app_type} needs a UserProfileName: it belongs to no space.")
     of_space = (owner.space.document.get("SpaceSettings") or {}).get("AppType")
     if of_space is not None and of_space != app_type:
         raise ValidationException(
@@ -192,7 +194,7 @@ def _stored(context: Context, owner: AppOwner, new: New) -> Resource:
                     raise ResourceInUse(f"App [{new.arn}] already exists.")
                 resources.remove_in(connection, before, new.arn)
             running = [one for one in resources.children_in(connection, home.id) if one.status not in IDLE]
-            if running:
+            if running and owner.space is not None:
                 raise ResourceInUse(
                     f"App [{sagemaker_arn(home.region, home.account, APP, running[0].name)}] runs in the same home: delete it "
                     "first."
