@@ -193,7 +193,7 @@ class Studio:
                 return self._stranger(request)
             if len(request.url.query) > MOST_QUERY:
                 return self._plain(f"The address has more than {MOST_QUERY} characters after '?'.", 414)
-            visit = self._visit(request, principal)
+            visit = self._visit(request, principal, session)
             try:
                 body, status = await self._pool.run(self._filled, page, kind, visit, session, request)
             except AwsError as error:
@@ -213,7 +213,7 @@ class Studio:
 
         return show
 
-    def _visit(self, request: Request, principal: str) -> Visit:
+    def _visit(self, request: Request, principal: str, session: Session | None = None) -> Visit:
         place = Place(
             f"{request.url.scheme}://{request.headers.get('host', '')}", self._settings.account, self._settings.region
         )
@@ -222,7 +222,7 @@ class Studio:
         if ".json" in path or ".csv" in path:
             path = path.removesuffix(".json").removesuffix(".csv") if "/buckets/" not in path else path
         return Visit(
-            Client(self._source.operations, principal, self._source.readings),
+            Client(self._source.operations, principal, self._source.readings, key=session.key.id if session else ""),
             place,
             dict(request.path_params),
             every,
@@ -379,7 +379,7 @@ class Studio:
     def _filled_form(self, form: Form) -> Handler:
         async def submit(request: Request, incoming: Incoming) -> Response:
             session, principal, fields = await self._form(request, incoming)
-            visit = self._visit(request, principal)
+            visit = self._visit(request, principal, session)
             page = Page(form.path, form.template, form.nav, (), lambda _visit: None)
             try:
                 content = await self._acts.run(form.fill, visit, dict(fields))

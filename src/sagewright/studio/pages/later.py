@@ -30,12 +30,3 @@ _room(
         (("A processing job that prepares data", "/studio/processing"), ("Preview of objects", "/studio/buckets")),
     ),
 )
-_room(
-    "/notebooks",
-    "notebooks",
-    Later(
-        "Notebooks",
-        "Sagewright does not run notebooks yet. A notebook on your own machine works against this server.",
-        (("sagewright exec -- jupyter lab", ""), ("A job from a script", "/studio/jobs/new")),
-    ),
-)
