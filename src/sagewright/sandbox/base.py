@@ -101,9 +101,11 @@ class View:
 
 @dataclass(frozen=True)
 class SecondEnvironment:
-    """A virtual environment beside the process's own; `layers` as those of a Launch."""
+    """A virtual environment beside the process's own, which finds it at `place`; `layers` as those of a Launch. `place` is its own
+    path unless the sandbox gives layers."""
 
     path: Path
+    place: Path
     layers: tuple[Path, ...] = ()
 
 
@@ -115,7 +117,7 @@ class Launch:
     (paths); library: staged directory that contains the `sagewright` package for use inside; environment: the virtual environment
     it runs in, Path() if the image is all of it; readable: further paths that must be visible at the same place, read-only; views:
     directories to show below the ML root; image: the image that a container sandbox runs; programs: a directory whose programs
-    appear in /usr/sbin (needs stand_in_programs); beside: further environments, at their own paths, each with its layers; layers:
+    appear in /usr/sbin (needs stand_in_programs); beside: further environments, each with its layers; layers:
     directories whose files appear in the environment, over its own (needs
     layers); mounts: the mount namespace in which these directories are looked up, None: the agent's; memory: the descriptor of
     memory that the job's hosts share; MEMORY_VARIABLE gives the process its path (needs shared_memory); network_namespace: the path

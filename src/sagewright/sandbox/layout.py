@@ -119,14 +119,14 @@ class SandboxLayout:
         return {prefix for one in environments for prefix in view.interpreter(one)}
 
     def _beside(self) -> list[str]:
-        """Returns options for further environments at their own paths, writable for this process alone if that is possible."""
+        """Returns options for further environments, writable for this process alone if that is possible."""
         options = []
         for number, one in enumerate(self._launch.beside):
             if self._overlay and (self._stage is not None or one.path.stat().st_uid == os.geteuid()):
                 changes = self._launch.directory / "views" / f"beside-{number}"
-                options += self._over([one.path, *one.layers], changes, str(one.path))
+                options += self._over([one.path, *one.layers], changes, str(one.place))
             else:
-                options += ["--ro-bind", self._shared(one.path), str(one.path)]
+                options += ["--ro-bind", self._shared(one.path), str(one.place)]
         return options
 
     def _over(self, sources: Iterable[Path], changes: Path, place: str) -> list[str]:

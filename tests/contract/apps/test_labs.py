@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +21,7 @@ touch /usr/evil 2>/dev/null && echo "wrote into the system"
 ls /work /root/.. >/dev/null 2>&1 || true
 nohup sleep 600 >/dev/null 2>&1 &
 """
+SKLEARN = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3"
 ROLE = "arn:aws:iam::000000000000:role/NotebookRole"
 WHO = """
 try:
@@ -45,6 +47,12 @@ def arn(studio: Studio) -> Iterator[str]:
         StudioLifecycleConfigContent=base64.b64encode(SCRIPT.encode()).decode(),
         StudioLifecycleConfigAppType="JupyterLab",
     )["StudioLifecycleConfigArn"]
+    studio.client.create_image(ImageName="lab-sklearn", RoleArn=ROLE)
+    studio.client.create_image_version(ImageName="lab-sklearn", BaseImage=SKLEARN, ClientToken=uuid.uuid4().hex)
+    studio.client.create_app_image_config(
+        AppImageConfigName="lab-sklearn",
+        KernelGatewayImageConfig={"KernelSpecs": [{"Name": "k", "DisplayName": "sklearn 1.2"}]},
+    )
     studio.client.create_user_profile(
         DomainId=studio.domain, UserProfileName="Lab-Owner", UserSettings={"ExecutionRole": ROLE}
     )
@@ -55,6 +63,9 @@ def arn(studio: Studio) -> Iterator[str]:
         SpaceSharingSettings={"SharingType": "Private"},
         SpaceSettings={
             "AppType": "JupyterLab",
+            "KernelGatewayAppSettings": {
+                "CustomImages": [{"ImageName": "lab-sklearn", "AppImageConfigName": "lab-sklearn"}]
+            },
             "JupyterLabAppSettings": {
                 "DefaultResourceSpec": {"LifecycleConfigArn": config, "InstanceType": "ml.t3.medium"}
             },
@@ -123,8 +134,12 @@ def test_it_answers_whoever_reaches_the_socket_but_keeps_xsrf_checks(lab: Lab) -
     names = {
         key: one["spec"]["display_name"] for key, one in lab.json("GET", "/api/kernelspecs")["kernelspecs"].items()
     }
-    assert names == {"python3": "Python 3 (SDK v3)", "sdk-v2": "Python 3 (SDK v2)"}
+    assert names == {"python3": "Python 3 (SDK v3)", "sdk-v2": "Python 3 (SDK v2)", "image-lab-sklearn": "sklearn 1.2"}
     assert json.loads(lab.ask("POST", "/api/terminals")[1])["name"]
+
+
+def test_a_custom_image_is_a_kernel_in_its_environment(lab: Lab) -> None:
+    assert lab.run("import sklearn; print(sklearn.__version__)", "image-lab-sklearn").startswith("1.2.")
 
 
 def test_it_sees_no_other_home_and_no_data_of_the_server(studio: Studio, lab: Lab) -> None:
@@ -149,7 +164,7 @@ def test_what_runs_stands_in_the_way_of_deletions(studio: Studio, arn: str) -> N
 def test_the_home_survives_the_app(studio: Studio, lab: Lab) -> None:
     home = next(one for one in (studio.server.data / "spaces").iterdir() if (one / "made-by-script.txt").exists())
     lab.run("open('notes.txt', 'w').write('mine')")
-    lab.run("open('/tmp/lost.txt', 'w').write('mine')")
+    lab.run("open('/tmp/lost.txt', 'w').write('mine'); open('requirements.txt', 'w').write('iniconfig')")
     studio.stop("lab")
     assert studio.client.describe_app(**studio.named("lab"))["Status"] == "Deleted"
     studio.start("lab")
@@ -157,3 +172,4 @@ def test_the_home_survives_the_app(studio: Studio, lab: Lab) -> None:
     again = studio.lab("lab")
     assert again.run("import os; print(open('notes.txt').read(), os.path.exists('/tmp/lost.txt'))") == "mine False\n"
     assert (home / "notes.txt").read_text() == "mine"
+    assert again.run("import iniconfig; print(iniconfig.__name__)", "requirements") == "iniconfig\n"

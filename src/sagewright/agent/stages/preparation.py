@@ -73,7 +73,7 @@ class Preparation:
             self._cache.open(sandbox.ml_root(context.host.directory), own)
         if environment is not None:
             environment = making.with_client(environment)
-        kernels = kernel_environments(context, making)
+        kernels = kernel_environments(context, making, sandbox)
         return PreparedHost(environment, views, self._inputs, making, self._warm_cache, kernels)
 
     def close(self) -> None:

@@ -201,12 +201,13 @@ class MetricDefinition:
 @dataclass(frozen=True)
 class NotebookKernel:
     """A kernel of a notebook server that runs in the environment of another image. `name`: as kernel specifications have it;
-    `title`: shown to users; `requirements`: the lines of a requirements.txt for a layer over that environment."""
+    `title`: shown to users; `file`: a requirements.txt in the home, for a layer over that environment; "" for none. Without that
+    file there is no such kernel."""
 
     name: str
     title: str
     image: str
-    requirements: str = ""
+    file: str = ""
 
 
 @dataclass(frozen=True)

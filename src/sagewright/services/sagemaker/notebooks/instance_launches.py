@@ -8,7 +8,7 @@ from sagewright.kinds.app import NOTEBOOK, SETUP_MODULE, AppRequest
 from sagewright.model.aws.arns import sagemaker_arn
 from sagewright.model.errors import ValidationException
 from sagewright.services.context import Context
-from sagewright.services.sagemaker.studio.app_launches import JUPYTER, SDK_V2_KERNEL, launched_type
+from sagewright.services.sagemaker.studio.app_launches import JUPYTER, REQUIREMENTS, SDK_V2_KERNEL, launched_type
 from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.resources import resources
 
@@ -32,7 +32,7 @@ def instance_launch(
         home_path=INSTANCE_HOME,
         metadata={"ResourceArn": arn, "ResourceName": name},
         setup={"persistent_home": False, "repositories": _repositories(context, document), "scripts": hooks},
-        kernels=[SDK_V2_KERNEL],
+        kernels=[SDK_V2_KERNEL, REQUIREMENTS],
         log_group=INSTANCE_LOGS,
         log_stream=f"{name}/jupyter.log",
     )

@@ -18,7 +18,14 @@ from sagewright.store.resources import resources
 
 JUPYTER, WRANGLER, SDK_V2 = "sagewright-jupyter", "sagewright-wrangler", "sagewright-jupyter-sdk-v2"
 """Images of the programs, and of JupyterLab's second kernel."""
-SDK_V2_KERNEL = {"name": "sdk-v2", "title": "Python 3 (SDK v2)", "image": SDK_V2, "requirements": ""}
+SDK_V2_KERNEL = {"name": "sdk-v2", "title": "Python 3 (SDK v2)", "image": SDK_V2}
+REQUIREMENTS = {
+    "name": "requirements",
+    "title": "Python 3 (requirements.txt)",
+    "image": JUPYTER,
+    "file": "requirements.txt",
+}
+"""The kernel with the packages of the home's requirements.txt, beside SDK v3."""
 PROGRAM_OF = {"JupyterLab": "jupyter", "JupyterServer": "jupyter", "CodeEditor": "code-editor", "Canvas": "wrangler"}
 STUDIO_HOME, STUDIO_LOGS = "/home/sagemaker-user", "/aws/sagemaker/studio"
 DEFAULT_TYPE = "ml.t3.medium"
@@ -88,7 +95,7 @@ def _studio_scripts(context: Context, settings: EffectiveSettings, stream: str) 
 
 def _kernels(context: Context, settings: EffectiveSettings) -> list[dict[str, str]]:
     """Returns the kernels beside JupyterLab's own: SDK v2's, the image's of the ResourceSpec, and custom images'."""
-    kernels = [SDK_V2_KERNEL]
+    kernels = [SDK_V2_KERNEL, REQUIREMENTS]
     named = settings.spec.get("SageMakerImageVersionArn") or settings.spec.get("SageMakerImageArn")
     if named:
         kernels += _image_kernels(context, named, settings.spec.get("SageMakerImageVersionAlias", ""))
@@ -97,7 +104,7 @@ def _kernels(context: Context, settings: EffectiveSettings) -> list[dict[str, st
         base = base_image(context, custom["ImageName"], "" if version is None else str(version))
         kernels += _configured(context, custom, base)
     unique = {kernel["name"]: kernel for kernel in kernels}
-    return list(unique.values())[: 1 + MOST_KERNELS]
+    return list(unique.values())[: 2 + MOST_KERNELS]
 
 
 def _image_kernels(context: Context, arn: str, alias: str) -> list[dict[str, str]]:
@@ -134,7 +141,7 @@ def _kernel(name: str, title: str, image: str) -> dict[str, str]:
     except NoRecipe as error:
         raise ValidationException(f"The image {image} of the kernel {title!r} can't run here: {error}.") from error
     plain = re.sub(r"[^a-z0-9._-]", "-", name.lower()).strip("-.") or "image"
-    return {"name": f"image-{plain}", "title": title[:200], "image": image, "requirements": ""}
+    return {"name": f"image-{plain}", "title": title[:200], "image": image}
 
 
 def base_image(context: Context, name: str, version: str) -> str:
