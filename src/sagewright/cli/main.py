@@ -26,6 +26,7 @@ from sagewright.cli.commands import (
     up,
     weights,
 )
+from sagewright.cli.notebooks import command as notebooks
 from sagewright.cli.solutions import command as solutions
 
 app = typer.Typer(
@@ -58,6 +59,7 @@ app.command("ps")(ps.ps)
 app.command("explain")(explain.explain)
 app.command("doctor")(doctor.doctor)
 app.command("studio")(studio.studio)
+app.add_typer(notebooks.app, name="notebook")
 
 
 def main() -> None:

@@ -32,9 +32,13 @@ from sagewright.front.link.main_port import answer_while_away
 from sagewright.front.link.server_link import ServerLink
 from sagewright.front.link.serving import FROM_MAIN, FrontServer
 from sagewright.front.link.survival import Survival
+from sagewright.front.notebooks.application import NotebookApplication
+from sagewright.front.notebooks.routes import NotebookRoutes
+from sagewright.front.notebooks.sessions import NotebookSessions
 from sagewright.front.tracking import TrackingApplication, is_for_trackers
 from sagewright.http.connections import Connections
 from sagewright.http.limits import ConnectionLimits
+from sagewright.http.takeover import EXTENSION
 from sagewright.model import process_memory, titles
 from sagewright.model.settings import load_settings
 from sagewright.upstream.client import Upstream
@@ -66,7 +70,10 @@ class Front:
         self._invocations = InvocationApplication(
             self._dispatch, admission, self._capturing, self._limits, upstream, self._server_is_back
         )
-        self._serving = FrontServer(self._application, self._connections)
+        self._notebooks = NotebookRoutes()
+        self._notebook_sessions = NotebookSessions(self._keys, self._server.send)
+        self._proxy = NotebookApplication(self._notebooks, self._notebook_sessions, self._limits, self._server.refresh)
+        self._serving = FrontServer(self._application, self._connections, lambda: self._notebooks.hosts)
         self._survival = Survival(self._place.control, self._serving, self._server)
 
     async def run(self) -> None:
@@ -87,17 +94,20 @@ class Front:
     async def _application(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
             return
-        if is_for_trackers(scope):
+        if self._proxy.takes(scope):
+            await self._proxy(scope, receive, send)
+        elif is_for_trackers(scope):
             await self._tracking(scope, receive, send)
         elif FROM_MAIN in scope and not self._invocations.takes(scope):
-            await answer_while_away(scope, send)
+            if not scope[EXTENSION].move(scope):
+                await answer_while_away(scope, send)
         else:
             await self._invocations(scope, receive, send)
 
     @property
     def _serves_somebody(self) -> bool:
         routed = any(endpoint.fleets for endpoint in self._dispatch.routes.endpoints.values())
-        return routed or self._tracking.serves
+        return routed or self._tracking.serves or self._notebooks.serves
 
     async def _connected(self) -> socket.socket:
         if self._server.address is None:
@@ -114,9 +124,12 @@ class Front:
             routes = document["routes"]
             self._admission.serve(routes["region"], anywhere=routes.get("anywhere", False))
             self._dispatch.take(Routes.read(routes))
-            self._tracking.take(document["routes"]["tracking"])
+            self._tracking.take(routes["tracking"])
+            self._notebooks.apply(routes["notebooks"])
         elif "key" in document:
             self._keys.learn(document["key"], document["found"])
+        elif "opened" in document:
+            self._notebook_sessions.opened(document["opened"], document["found"])
         elif "leaving" in document:
             await self._survival.leaving(self._serves_somebody)
         elif "retire" in document:

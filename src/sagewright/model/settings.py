@@ -58,6 +58,12 @@ def _check_url(text: str) -> None:
         raise ValueError(f"{text!r} must be http://HOST:PORT or https://HOST")
 
 
+def _check_domain(text: str) -> None:
+    """Checks a domain's name. Raises ValueError."""
+    if text and not re.fullmatch(r"(?=.{1,180}$)[a-z0-9-]+(\.[a-z0-9-]+)+", text):
+        raise ValueError(f"{text!r} must be a domain's name in lower case, such as studio.example.org")
+
+
 def _check_tables(text: str) -> None:
     """Checks the S3 folder of Athena's tables. Raises ValueError."""
     if text and not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]+(/.*)?", text):
@@ -131,6 +137,12 @@ class Settings:
     studio_hosts: str = _setting(
         "",
         "Names, separated by commas, under which browsers may open Studio, besides addresses, localhost and this machine's name.",
+    )
+    notebook_domain: str = _setting(
+        "",
+        "Domain below which browsers on other machines open notebooks, such as `studio.example.org`: `*.studio.example.org` must "
+        "resolve to this server. On this machine, notebooks are below `localhost` in any case.",
+        check=_check_domain,
     )
     roles: str = _setting(
         "open",

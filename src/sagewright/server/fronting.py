@@ -30,9 +30,11 @@ from sagewright.model.aws.regions import ANY, read_routed
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
 from sagewright.model.jobs.tracking_sessions import secret_of
+from sagewright.model.notebooks.origins import APP, INSTANCE
 from sagewright.model.settings import Settings
 from sagewright.server.captured import Captured
 from sagewright.server.fronts import END_S, START_S, FoundFront, Listeners, find, take_over
+from sagewright.server.notebooks import NotebookAccess
 from sagewright.server.notes import write_note
 from sagewright.server.parts import admin_key
 from sagewright.server.sockets import bind_like_before, url_of
@@ -43,9 +45,9 @@ from sagewright.store.logs import metrics
 from sagewright.store.logs.metrics import Datum, MetricSeries
 from sagewright.store.resources import resources
 
-ROUTED = frozenset({ENDPOINT, COMPONENT, TRACKER})
+ROUTED = frozenset({ENDPOINT, COMPONENT, TRACKER, APP, INSTANCE})
 LOOK_S = 0.05
-"""Interval of checks for events of endpoints, inference components and tracking servers."""
+"""Interval of checks for events of endpoints, inference components, tracking servers and notebooks."""
 AGAIN_S = 0.5
 """Pause before a dead front is restarted."""
 PAGE = 500
@@ -79,6 +81,7 @@ class Fronting:
         self._process: subprocess.Popen[bytes] | None = None
         self._retry_s = 0.0
         self._routes = ""
+        self._notebooks = NotebookAccess(settings, platform.store, lambda: url_of(*main.getsockname()[:2]))
         self._endpoints: list[dict[str, Any]] = []
         self._served: list[dict[str, Any]] = []
         self._secret = secret_of(admin_key(platform.store, settings.account).secret)
@@ -149,8 +152,8 @@ class Fronting:
         return bool(self._served)
 
     def _needed(self) -> bool:
-        """Returns True if there is an endpoint, or a client is waiting for a response."""
-        if self._endpoints:
+        """Returns True if there is an endpoint or a notebook, or a client is waiting for a response."""
+        if self._endpoints or self._served:
             return True
         waiting, _, _ = select.select([self._listeners.runtime, self._listeners.local], [], [], 0)
         return bool(waiting)
@@ -195,8 +198,8 @@ class Fronting:
     def _know(self, routes: str) -> None:
         document = json.loads(routes)
         self._routes, self._endpoints = routes, document["endpoints"]
-        trackers = [one for one in document["tracking"]["trackers"] if one["directory"]]
-        self._served = [one for one in self._endpoints if one["fleets"]] + trackers
+        others = document["tracking"]["trackers"] + document["notebooks"]["notebooks"]
+        self._served = [one for one in self._endpoints if one["fleets"]] + [one for one in others if one["directory"]]
 
     def _read_routes(self) -> str:
         settings = self._settings
@@ -204,7 +207,8 @@ class Fronting:
         found = routes_of(resources.of_kind(store, ENDPOINT), resources.of_kind(store, COMPONENT), *place)
         trackers = trackers_of(resources.of_kind(store, TRACKER), settings.account)
         found["anywhere"] = settings.regions == ANY
-        return json.dumps(found | {"tracking": {"trackers": trackers, "secret": self._secret}})
+        tracking = {"trackers": trackers, "secret": self._secret}
+        return json.dumps(found | {"tracking": tracking, "notebooks": self._notebooks.routes()})
 
     async def _start(self) -> bool:
         """Returns True if a new front answers."""
@@ -264,6 +268,12 @@ class Fronting:
         elif "refresh" in document:
             self._know(await asyncio.to_thread(self._read_routes))
             self._send({"routes": json.loads(self._routes), "refresh": document["refresh"]})
+        elif "open" in document:
+            found_session = await asyncio.to_thread(self._notebooks.open, document["token"])
+            self._send({"opened": document["open"], "found": found_session})
+        elif "end-session" in document:
+            await asyncio.to_thread(self._notebooks.end, document["end-session"])
+            self._send({"key": document["end-session"], "found": None})
         elif "counted" in document:
             self._write(document)
         elif "spooled" in document:

@@ -1,6 +1,6 @@
-"""Domains: Create, Describe, List, Update and Delete, and the URLs that sign in to Studio.
+"""Domains: Create, Describe, List, Update and Delete.
 
-Source: AWS's API reference, CreateDomain, CreatePresignedDomainUrl. Every account has a domain with the same id from the start, in
+Source: AWS's API reference, CreateDomain. Every account has a domain with the same id from the start, in
 which Studio signs in; it can be updated, but not deleted.
 """
 
@@ -10,24 +10,20 @@ import secrets
 import string
 from dataclasses import replace
 from typing import Any
-from urllib.parse import quote
 
 from sagewright.model.aws.arns import ROLE_NAME, assumed_role_arn, id_of, role_arn, sagemaker_arn
 from sagewright.model.clock import to_datetime
 from sagewright.model.errors import (
-    AwsError,
     ResourceInUse,
     ResourceLimitExceeded,
     ResourceNotFound,
     ValidationException,
 )
 from sagewright.model.jobs.state_machines import StudioStatus
-from sagewright.model.studio_sessions import LIVE_S, Sessions
 from sagewright.services.context import Context
 from sagewright.services.paging import ListSpec
 from sagewright.services.registry import operation
 from sagewright.services.sagemaker.resources.catalogue import RESOURCES, SearchableKind, declare
-from sagewright.services.sagemaker.studio.session_keys import StoredKeys
 from sagewright.services.sagemaker.studio.settings_checks import check_domain_settings
 from sagewright.store import identity
 from sagewright.store.jobs.jobs import ResourceScope
@@ -37,7 +33,6 @@ from sagewright.store.resources.resources import New, Resource, ResourceNameTake
 KIND = "domain"
 PROFILE = "default"
 NAME = "sagewright"
-STUDIO = "studio::"
 MOST_DOMAINS = 20
 UPDATED = ("DefaultUserSettings", "AppSecurityGroupManagement", "DefaultSpaceSettings", "SubnetIds", "AppNetworkAccessType",
            "TagPropagation", "HomeEfsFileSystemCreation", "VpcId")  # fmt: skip
@@ -147,38 +142,6 @@ def delete_domain(context: Context, request: dict[str, Any]) -> dict[str, Any]:
             raise ResourceInUse(f"Unable to delete Domain [{_arn(domain)}] because {named} are associated with it.")
         resources.remove_in(connection, domain, _arn(domain), context.principal.arn)
     return {}
-
-
-@operation("sagemaker", "CreatePresignedDomainUrl")
-def create_presigned_domain_url(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """Returns a URL that signs in once, as the profile's execution role.
-
-    A job's key ends with its job, a session would not: it makes none. Raises AccessDenied for it.
-    """
-    key = identity.find_key(context.store, context.principal.access_key)
-    if key is not None and key.job_id:
-        raise AwsError("AccessDeniedException", "A job's credentials can't sign in to Studio.", 403)
-    _require(context, request["DomainId"], request["UserProfileName"])
-    if "SpaceName" in request:
-        raise ResourceNotFound(f"Space {request['SpaceName']} does not exist: Sagewright has no spaces yet.")
-    landing = request.get("LandingUri", STUDIO)
-    if not landing.startswith(STUDIO):
-        raise ValidationException(f"LandingUri {landing} is not served by Sagewright yet: it serves {STUDIO}.")
-    principal = assumed_role_arn(context.account, ROLE_NAME, PROFILE)
-    token = Sessions(StoredKeys(context.store)).one_time_token(
-        principal,
-        request.get("ExpiresInSeconds", LIVE_S[0]),
-        request.get("SessionExpirationDurationInSeconds", LIVE_S[1]),
-        f"/studio/{landing.removeprefix(STUDIO).lstrip('/')}".rstrip("/"),
-    )
-    return {"AuthorizedUrl": f"{context.base_url.rstrip('/')}/studio/auth?token={quote(token)}"}
-
-
-def _require(context: Context, asked: str, profile: str) -> None:
-    """Raises ResourceNotFound."""
-    require_domain(context, asked)
-    if profile.lower() != PROFILE:
-        raise ResourceNotFound(f"User profile {profile} does not exist in {asked}: there is only {PROFILE}.")
 
 
 def _scope(context: Context) -> ResourceScope:

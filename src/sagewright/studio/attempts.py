@@ -1,4 +1,4 @@
-"""A limit on failed attempts to sign in."""
+"""Failed attempts to sign in, counted so that secrets cannot be guessed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MOST_ADDRESSES = 4096
 
 
 class SignInAttempts:
-    """Counts each address's failed attempts to sign in, so that secrets cannot be guessed."""
+    """The failed attempts of each address."""
 
     def __init__(self) -> None:
         self._times: OrderedDict[str, list[float]] = OrderedDict()

@@ -10,7 +10,8 @@ import pytest
 from sagewright.model.errors import AwsError
 from sagewright.model.settings import Settings
 from sagewright.services.context import Context, Platform, Principal
-from sagewright.services.sagemaker.studio.domains import PROFILE, create_presigned_domain_url, domain_id
+from sagewright.services.sagemaker.studio.domains import PROFILE, domain_id
+from sagewright.services.sagemaker.studio.sign_in.presigned_urls import create_presigned_domain_url
 from sagewright.store import identity
 from sagewright.store.database import Database
 from sagewright.store.identity import NewKey
