@@ -10,6 +10,8 @@ import uuid
 from typing import Any
 
 import pytest
+from playwright.sync_api import Page, expect
+from tests.contract.studio.chromium import violations
 
 BUCKET = "sagemaker-us-east-1-000000000000"
 MISSING, COLUMNS = "sagemaker.spark.handle_missing_0.1", "sagemaker.spark.manage_columns_0.1"
@@ -163,3 +165,48 @@ def test_the_flow_runs_on_all_rows(server: Any, browser: Any, flow: str) -> None
 def test_a_stranger_sees_nothing(stranger: Any, flow: str) -> None:
     assert stranger.get(f"/studio/wrangler/{flow}").status == 401
     assert stranger.post(f"/studio/wrangler/{flow}/change", {"what": "delete-flow"}).status == 403
+
+
+def test_a_step_is_added_by_keyboard_alone_and_no_page_violates_axe(browser: Any, page: Page, flow: str) -> None:
+    shown(browser, f"/studio/wrangler/{flow}")
+    address = f"/studio/wrangler/{flow}"
+    page.goto(address)
+    page.keyboard.press("c")
+    expect(page.get_by_role("heading", name="Add a step")).to_be_visible()
+    page.get_by_role("searchbox", name="Find a step").focus()
+    page.keyboard.type("duplicates")
+    page.keyboard.press("Enter")
+    page.get_by_role("link", name="Drop column").or_(page.get_by_role("link", name="Drop duplicates")).first.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Drop duplicates")).to_be_visible()
+    page.keyboard.press("Control+Enter")
+    expect(page.locator(".flow")).to_contain_text("Drop duplicates")
+    page.keyboard.press("z")
+    expect(page.locator(".flow")).not_to_contain_text("Drop duplicates")
+    draft = f"{address}?op={MISSING}&tool=Impute"
+    wrong = {}
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        for path in (
+            "/studio/wrangler",
+            "/studio/wrangler/new",
+            address,
+            f"{address}?choose=1",
+            draft,
+            f"{address}/run",
+        ):
+            page.goto(path)
+            if found := violations(page):
+                wrong[f"{scheme} {path}"] = found
+    assert not wrong, json.dumps(wrong, indent=1)
+
+
+def test_a_form_previews_itself_while_it_is_filled(page: Page, flow: str) -> None:
+    page.goto(f"/studio/wrangler/{flow}?op={COLUMNS}&tool=Drop+column")
+    page.get_by_label("contract").check()
+    expect(page.get_by_text("1 column goes, all 301 rows stay.")).to_be_visible()
+    assert "contract" in page.url
+    page.set_viewport_size({"width": 320, "height": 700})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+    page.keyboard.press("Escape")
+    expect(page.get_by_text("Not kept yet")).to_have_count(0)
