@@ -16,7 +16,7 @@ _NUMERIC = ("long", "float")
 
 
 @dataclass(frozen=True)
-class PreviewColumn:
+class SampleColumn:
     """`mark`: new, gone, changed or ""; `low`, `high`: words under the shape; `word`: what to notice."""
 
     name: str
@@ -37,7 +37,7 @@ class PreviewColumn:
 class PreviewTable:
     """`rows`: texts, None where a value is missing; `hidden`: the number of columns that are not shown."""
 
-    columns: tuple[PreviewColumn, ...]
+    columns: tuple[SampleColumn, ...]
     rows: tuple[tuple[str | None, ...], ...]
     count: int
     before: int
@@ -104,7 +104,7 @@ def table_of(answer: Mapping[str, Any], changed_first: bool, sought: str) -> Pre
     )
 
 
-def _column(one: Mapping[str, Any], count: int, mark: str) -> PreviewColumn:
+def _column(one: Mapping[str, Any], count: int, mark: str) -> SampleColumn:
     numeric = one["type"] in _NUMERIC
     top = tuple((str(value), int(times)) for value, times in one.get("top") or ())
     counts: Sequence[float] = one.get("counts") or [times for _, times in top]
@@ -116,7 +116,7 @@ def _column(one: Mapping[str, Any], count: int, mark: str) -> PreviewColumn:
     if invalid:
         parts.append((100 * invalid / whole, "b-fail"))
     label = f"{missing:,} missing, {invalid:,} not of the type, of {count:,}"
-    return PreviewColumn(
+    return SampleColumn(
         one["name"],
         one["type"],
         mark,

@@ -16,7 +16,7 @@ from sagewright.studio.jobview import Fact
 from sagewright.studio.visit import Visit, page
 from sagewright.studio.wrangling import edits, saved, stepforms, stepnames
 from sagewright.studio.wrangling.lastruns import LastRun, last_run
-from sagewright.studio.wrangling.previewtables import PreviewColumn, PreviewFault, PreviewTable, fault_of, table_of
+from sagewright.studio.wrangling.previewtables import PreviewFault, PreviewTable, SampleColumn, fault_of, table_of
 from sagewright.studio.wrangling.saved import SavedFlow
 from sagewright.studio.wrangling.stepforms import ColumnRef, StepField
 from sagewright.wrangler.flows import PORT, FlowEdge, Node, NodeType
@@ -98,7 +98,7 @@ class FlowView:
     starting: str
     changed_first: bool
     find: str
-    column: PreviewColumn | None
+    column: SampleColumn | None
     quick: tuple[tuple[str, str], ...]
     parameters: tuple[tuple[str, str], ...]
     editable: bool
@@ -356,7 +356,7 @@ class FlowReader:
                     )
         return tuple(OperatorGroup(name, tuple(each)) for name, each in groups.items())
 
-    def _column(self, table: PreviewTable | None) -> PreviewColumn | None:
+    def _column(self, table: PreviewTable | None) -> SampleColumn | None:
         asked = self._asked.get("column")
         return next((one for one in table.columns if one.name == asked), None) if table and asked else None
 
