@@ -261,3 +261,11 @@ def test_boto3_signs_in(server: Any, stranger: Any) -> None:
     assert stranger.get(path).status == 403
     with pytest.raises(sagemaker.exceptions.ResourceNotFound):
         sagemaker.create_presigned_domain_url(DomainId="d-other", UserProfileName=profile)
+
+
+def test_an_object_names_the_jobs_that_read_it(server: Any, browser: Any, world: World) -> None:
+    end = time.monotonic() + 60
+    while not (users := json.loads(browser.get(f"/studio/buckets/{BUCKET}/train/data.csv?format=json").text)["users"]):
+        assert time.monotonic() < end
+        time.sleep(0.5)
+    assert {"verb": "reads", "kind": "Training job", "name": world.job, "link": f"/studio/jobs/{world.job}"} in users
