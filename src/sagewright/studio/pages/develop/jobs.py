@@ -19,6 +19,8 @@ FIXED = {
 }
 OPERATORS = {">": "GreaterThan", "<": "LessThan", "=": "Equals", "~": "Contains"}
 MOST_METRICS, MOST_PARAMETERS = 3, 5
+ARCHIVED = "sagewright-archived"
+"""Key of the tag that takes a job out of the list."""
 START = EmptyState(
     "No training job yet",
     "from sagemaker.image_uris import retrieve\nfrom sagemaker.estimator import Estimator\n\n"
@@ -56,7 +58,7 @@ def jobs(visit: Visit) -> Listing:
         views=_views(visit),
         choices=(tables.status_choice(visit, STATUSES),),
         same=same,
-        acts=(*ACTS, _tag(visit)),
+        acts=(*ACTS, _tag(visit), _archive(visit)),
         compare="/studio/compare",
         hint="Name, max_depth=3, auc>0.9, tag…",
         q=visit.query.get("q", ""),
@@ -99,6 +101,16 @@ def _tag(visit: Visit) -> Button:
     )
 
 
+def _archive(visit: Visit) -> Button:
+    """Takes the chosen jobs out of the list, or back into it, by a tag."""
+    arns = f"arn:aws:sagemaker:{visit.place.region}:{visit.place.account}:training-job/"
+    if "archived" in visit.query:
+        call = OperationCall("sagemaker", "DeleteTags", {"TagKeys": [ARCHIVED]})
+        return Button("Bring back", call, "Brought back {n}", each=f"ResourceArn={arns}", back=visit.link())
+    call = OperationCall("sagemaker", "AddTags", {"Tags": [{"Key": ARCHIVED, "Value": "yes"}]})
+    return Button("Archive", call, "Archived {n}", each=f"ResourceArn={arns}", key="e", back=visit.link())
+
+
 def condition(text: str) -> dict[str, str] | None:
     """Reads `max_depth=3`, `validation:auc>0.9` or `tag~team` as a filter of Search; None for anything else."""
     for sign, operator in OPERATORS.items():
@@ -129,6 +141,10 @@ def _filters(visit: Visit) -> tuple[list[dict[str, str]], tuple[Chip, ...]]:
     if visit.query.get("status") in STATUSES:
         filters.append({"Name": "TrainingJobStatus", "Operator": "Equals", "Value": visit.query["status"]})
         chips.append(Chip("Status", visit.query["status"], visit.link(status=None)))
+    archived = "archived" in visit.query
+    filters.append({"Name": f"Tags.{ARCHIVED}", "Operator": "Exists" if archived else "NotExists"})
+    if archived:
+        chips.append(Chip("", "archived", visit.link(archived=None)))
     return filters, tuple(chips)
 
 
@@ -231,6 +247,10 @@ def _total(hits: dict[str, Any]) -> str:
 
 
 def _views(visit: Visit) -> tuple[ListTab, ...]:
-    current = visit.query.get("status", "")
+    current, archived = visit.query.get("status", ""), "archived" in visit.query
     views = (("All", ""), ("Running", "InProgress"), ("Failed", "Failed"), ("Completed", "Completed"))
-    return tuple(ListTab(label, visit.link(status=status or None), current == status) for label, status in views)
+    tabs = [
+        ListTab(label, visit.link(status=status or None, archived=None), current == status and not archived)
+        for label, status in views
+    ]
+    return (*tabs, ListTab("Archived", visit.link(status=None, archived="1"), archived))
