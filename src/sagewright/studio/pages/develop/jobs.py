@@ -141,11 +141,22 @@ def _filters(visit: Visit) -> tuple[list[dict[str, str]], tuple[Chip, ...]]:
     if visit.query.get("status") in STATUSES:
         filters.append({"Name": "TrainingJobStatus", "Operator": "Equals", "Value": visit.query["status"]})
         chips.append(Chip("Status", visit.query["status"], visit.link(status=None)))
-    archived = "archived" in visit.query
-    filters.append({"Name": f"Tags.{ARCHIVED}", "Operator": "Exists" if archived else "NotExists"})
-    if archived:
+    if "archived" in visit.query:
+        filters.append({"Name": f"Tags.{ARCHIVED}", "Operator": "Exists"})
         chips.append(Chip("", "archived", visit.link(archived=None)))
+    elif _any_archived(visit):
+        filters.append({"Name": f"Tags.{ARCHIVED}", "Operator": "NotExists"})
     return filters, tuple(chips)
+
+
+def _any_archived(visit: Visit) -> bool:
+    """Tells whether any job is archived: a condition on the tag costs the list 0.1 s over 100,000 jobs."""
+    tagged = {"Filters": [{"Name": f"Tags.{ARCHIVED}", "Operator": "Exists"}]}
+    return bool(
+        visit.client.aside("sagemaker", "Search", Resource="TrainingJob", MaxResults=1, SearchExpression=tagged)[
+            "Results"
+        ]
+    )
 
 
 def _order(visit: Visit) -> tuple[tuple[str, str], bool]:
