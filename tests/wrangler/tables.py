@@ -7,7 +7,23 @@ import random
 import pandas as pd
 import polars as pl
 
-TEXTS = ("a", "Ann", "ann", "  Bob ", "Ünïcödé", "日本語", "x,y", 'q"q', "", " ", "line\nend", "42", "-1.5", "😀 smile", "ẞtraße")
+TEXTS = (
+    "a",
+    "Ann",
+    "ann",
+    "  Bob ",
+    "Ünïcödé",
+    "日本語",
+    "x,y",
+    'q"q',
+    "",
+    " ",
+    "line\nend",
+    "42",
+    "-1.5",
+    "😀 smile",
+    "ẞtraße",
+)
 
 
 def drawn(rows: int = 200, seed: int = 0) -> pl.DataFrame:
@@ -37,4 +53,6 @@ def numbers(frame: pl.DataFrame, name: str) -> pd.Series:
 
 def same(found: pl.Series, wanted: pd.Series) -> None:
     left = pd.Series([float("nan") if one is None else one for one in found.to_list()], dtype=float)
-    pd.testing.assert_series_equal(left, wanted.reset_index(drop=True).astype(float), check_names=False, rtol=1e-9, atol=1e-9)
+    pd.testing.assert_series_equal(
+        left, wanted.reset_index(drop=True).astype(float), check_names=False, rtol=1e-9, atol=1e-9
+    )

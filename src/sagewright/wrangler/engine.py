@@ -92,6 +92,16 @@ class FlowEngine:
 
     def step(self, node: Node, inputs: Frames) -> StepResult:
         """Runs one step on given frames; the keys are those of `port_names`. Raises StepError."""
+        checks: list[Check] = []
+        try:
+            result = self._ran(node, inputs, checks)
+        except pl.exceptions.PolarsError as error:
+            raise self._found(node, inputs, tuple(checks), error) from error
+        self.checks[node.node_id] = tuple(checks)
+        return result
+
+    def _ran(self, node: Node, inputs: Frames, checks: list[Check]) -> StepResult:
+        """Runs one step. Raises StepError, PolarsError."""
         if node.type in (NodeType.DESTINATION, NodeType.VISUALIZATION):
             return StepResult({PORT: next(iter(inputs.values()), pl.LazyFrame())})
         declared = catalogue.find(node.operator)
@@ -101,18 +111,13 @@ class FlowEngine:
         title = values.chosen(node, declared).title
         checked = values.checked(node, declared)
         member, state = _state(node, checked)
-        try:
-            if declared.fits and (state is None or self.refit):
-                inputs = {name: self.keep(frame) for name, frame in inputs.items()}
-            step = OperatorStep(node.node_id, node.operator, title, checked, inputs, state, self.refit)
-            step.keep, step.scratch = self.keep, self.scratch
-        except pl.exceptions.PolarsError as error:
-            raise self._found(node, inputs, (), error) from error
-        try:
-            result = run(step)
-        except pl.exceptions.PolarsError as error:
-            raise self._found(node, inputs, tuple(step.checks), error) from error
-        self.checks[node.node_id] = tuple(step.checks)
+        if declared.fits and (state is None or self.refit):
+            inputs = {name: self.keep(frame) for name, frame in inputs.items()}
+        step = OperatorStep(
+            node.node_id, node.operator, title, checked, inputs, state, self.refit, SEED, self.keep, checks
+        )
+        step.scratch = self.scratch
+        result = run(step)
         if result.fitted is not None:
             self.fitted[node.node_id] = _held(member, checked, result.fitted)
         return result
@@ -198,8 +203,8 @@ class FlowEngine:
 
     def _fails_on(self, node: Node, inputs: Frames) -> bool:
         try:
-            result = self.step(node, inputs)
-        except StepError:
+            result = self._ran(node, inputs, [])
+        except (StepError, pl.exceptions.PolarsError):
             return True
         return any(_fails(one) is not None for one in result.outputs.values())
 
@@ -244,8 +249,8 @@ def _fails(frame: pl.LazyFrame) -> Exception | None:
 def _bisected(frame: pl.LazyFrame, fails: Callable[[pl.LazyFrame], bool]) -> int | None:
     """Returns the number of the first row that fails alone or with those before it; None if no prefix fails."""
     low, high = 0, int(frame.select(pl.len()).collect().item())
-    if not high or not fails(frame):
-        return None
+    if not high or fails(frame.head(0)) or not fails(frame):
+        return None  # no row is to blame
     while high - low > 1:
         middle = (low + high) // 2
         if fails(frame.slice(low, middle - low)):

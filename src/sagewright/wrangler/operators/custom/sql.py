@@ -82,7 +82,7 @@ def _in_memory(query: str, frame: pl.LazyFrame) -> pl.LazyFrame:
     ) as connection:
         connection.register("df", frame.collect().to_arrow())
         connection.execute("SET lock_configuration = true")
-        return pl.DataFrame(connection.execute(query).to_arrow_table()).lazy()
+        return pl.DataFrame(connection.sql(query).to_arrow_table()).lazy()
 
 
 def _through_files(step: OperatorStep, query: str, frame: pl.LazyFrame) -> pl.LazyFrame:
@@ -99,5 +99,5 @@ def _through_files(step: OperatorStep, query: str, frame: pl.LazyFrame) -> pl.La
         connection.execute("SET enable_external_access = false")
         connection.execute(f"CREATE VIEW df AS SELECT * FROM read_parquet('{before}')")  # noqa: S608 - a path of ours
         connection.execute("SET lock_configuration = true")
-        connection.execute(f"COPY ({query}) TO '{after}' (FORMAT parquet)")  # noqa: S608 - a query that sqlglot has read
+        connection.execute(f"COPY ({query}) TO '{after}' (FORMAT parquet)")
     return pl.scan_parquet(after, glob=False)
