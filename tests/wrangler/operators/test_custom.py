@@ -60,7 +60,7 @@ def test_a_formula_that_fails_on_one_row_names_it(tmp_path: Path) -> None:
     )
     for scratch in (None, tmp_path):
         with pytest.raises(StepError) as caught:
-            engine(tmp_path, scratch=scratch).run(steps, "f")
+            engine(tmp_path, spilling=scratch).run(steps, "f")
         assert caught.value.row == 500
         assert caught.value.source == "one.csv, line 502"
         assert "Overflow" in caught.value.reason
@@ -70,11 +70,11 @@ def test_queries(tmp_path: Path) -> None:
     query = "SELECT kind, count(*) AS n FROM df GROUP BY kind ORDER BY n DESC"
     found = applied(node("custom_pyspark_sql", {"code": query}), drawn())
     assert found["kind"].to_list() == ["a", "b", "c"]
-    with_files = applied(node("custom_pyspark_sql", {"code": query}), drawn(), scratch=tmp_path)
+    with_files = applied(node("custom_pyspark_sql", {"code": query}), drawn(), spilling=tmp_path)
     assert with_files.equals(found)
     for code in ("DELETE FROM df", "COPY df TO '/tmp/x'", "SELECT * FROM '/etc/passwd'", "SET x = 1"):
         with pytest.raises((StepError, pl.exceptions.PolarsError)):
-            applied(node("custom_pyspark_sql", {"code": code}), drawn(5), scratch=tmp_path)
+            applied(node("custom_pyspark_sql", {"code": code}), drawn(5), spilling=tmp_path)
 
 
 def test_pandas() -> None:
