@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from sagewright.wrangler import flows
-from sagewright.wrangler.engine import FlowEngine
+from sagewright.wrangler.engine import FlowEngine, Workspace
 from sagewright.wrangler.flows import Flow, FlowEdge, Node, NodeType
 from sagewright.wrangler.sources import FileSources
 
@@ -46,11 +46,13 @@ def flow(*nodes: Node) -> Flow:
     return flows.read(json.dumps({"metadata": {"version": 1}, "nodes": [one.written() for one in nodes]}))
 
 
-def engine(folder: Path, **options: Any) -> FlowEngine:
+def engine(folder: Path, spilling: Path | None = None, **options: Any) -> FlowEngine:
     """Returns an engine that reads the source `name` from `folder/name`."""
     scratch = folder / ".scratch"
     scratch.mkdir(exist_ok=True)
-    return FlowEngine(FileSources(lambda one: folder / one.node_id, scratch), **options)
+    return FlowEngine(
+        FileSources(lambda one: folder / one.node_id, scratch), workspace=Workspace(scratch=spilling), **options
+    )
 
 
 def applied(one: Node, *frames: pl.DataFrame, **options: Any) -> pl.DataFrame:
@@ -58,8 +60,8 @@ def applied(one: Node, *frames: pl.DataFrame, **options: Any) -> pl.DataFrame:
     return outputs(one, *frames, **options)["default"]
 
 
-def outputs(one: Node, *frames: pl.DataFrame, **options: Any) -> dict[str, pl.DataFrame]:
+def outputs(one: Node, *frames: pl.DataFrame, spilling: Path | None = None, **options: Any) -> dict[str, pl.DataFrame]:
     keys: Sequence[str] = ["df", *(f"df_{number}" for number in range(1, len(frames)))]
-    runner = FlowEngine(FileSources(lambda _: Path(), Path()), **options)
+    runner = FlowEngine(FileSources(lambda _: Path(), Path()), workspace=Workspace(scratch=spilling), **options)
     result = runner.step(one, {key: frame.lazy() for key, frame in zip(keys, frames, strict=False)})
     return {name: frame.collect() for name, frame in result.outputs.items()}

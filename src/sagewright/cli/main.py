@@ -28,6 +28,7 @@ from sagewright.cli.commands import (
 )
 from sagewright.cli.notebooks import command as notebooks
 from sagewright.cli.solutions import command as solutions
+from sagewright.cli.wrangle import wrangle
 
 app = typer.Typer(
     name="sagewright",
@@ -54,6 +55,7 @@ app.add_typer(objects.app, name="objects")
 app.add_typer(weights.app, name="weights")
 app.add_typer(examples.app, name="examples")
 app.add_typer(solutions.app, name="solutions")
+app.command("wrangle")(wrangle)
 app.command("guide")(guide.guide)
 app.command("ps")(ps.ps)
 app.command("explain")(explain.explain)

@@ -76,49 +76,55 @@ def _partitioned(node: Node, config: Mapping[str, Any], output: DestinationOutpu
     )
 
 
-def write(
-    node: Node, frame: pl.LazyFrame, output: DestinationOutput, folder: Path, rows: int | None = None
-) -> list[Path]:
-    """Writes the frame below `folder` and returns the files. `rows`: its number of rows, if known. Raises StepError and
-    PolarsError."""
+def write(node: Node, frame: pl.LazyFrame, output: DestinationOutput, folder: Path, host: str = "") -> list[Path]:
+    """Writes the frame below `folder` and returns the files. `host`: part of their names where several hosts write. Raises
+    StepError, PolarsError."""
     partial = folder.parent / f".{folder.name}.partial"
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
-        _written(node, _writable(frame, output), output, partial, rows)
+        _written(node, _writable(frame, output), output, partial, f"part-{host}-" if host else "part-")
         _manifest(partial, output)
         return _moved(partial, folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _written(node: Node, frame: pl.LazyFrame, output: DestinationOutput, partial: Path, rows: int | None) -> None:
+def _written(node: Node, frame: pl.LazyFrame, output: DestinationOutput, partial: Path, part: str) -> None:
     ending = _ending(output)
     if output.by:
-        _by_key(node, frame, output, partial, ending)
+        _by_key(node, frame, output, partial, f"{part}00000{ending}")
         return
     if output.partitions == 1:
-        _sink(frame, partial / f"part-00000{ending}", output)
+        _sink(frame, partial / f"{part}00000{ending}", output)
         return
-    total = int(frame.select(pl.len()).collect(engine="streaming").item()) if rows is None else rows
+    whole = partial / ".whole.parquet"  # evaluated once, and cut
+    frame.sink_parquet(whole, compression="lz4")
+    frame = pl.scan_parquet(whole, glob=False)
+    total = int(frame.select(pl.len()).collect(engine="streaming").item())
     for number in range(output.partitions):
         start, end = total * number // output.partitions, total * (number + 1) // output.partitions
-        _sink(frame.slice(start, end - start), partial / f"part-{number:05}{ending}", output)
+        _sink(frame.slice(start, end - start), partial / f"{part}{number:05}{ending}", output)
+    whole.unlink()
 
 
-def _by_key(node: Node, frame: pl.LazyFrame, output: DestinationOutput, partial: Path, ending: str) -> None:
+def _by_key(node: Node, frame: pl.LazyFrame, output: DestinationOutput, partial: Path, name: str) -> None:
     schema = frame.collect_schema()
-    for name in output.by:
-        if name not in schema:
-            raise _fault(node, f"There is no column {name!r} to partition by.")
+    for column in output.by:
+        if column not in schema:
+            raise _fault(node, f"There is no column {column!r} to partition by.")
+    whole = partial / ".whole.parquet"
+    frame.sink_parquet(whole, compression="lz4")
+    frame = pl.scan_parquet(whole, glob=False)
     keys = frame.select(output.by).unique().sort(output.by, nulls_last=True).collect(engine="streaming")
     if len(keys) > MOST_KEYS:
         raise _fault(node, f"{', '.join(output.by)} has {len(keys):,} values, more than {MOST_KEYS:,} partitions.")
     for key in keys.iter_rows(named=True):
-        same = pl.all_horizontal(pl.col(name).eq_missing(pl.lit(value)) for name, value in key.items())
-        place = partial.joinpath(*(f"{name}={_escaped(value)}" for name, value in key.items()))
+        same = pl.all_horizontal(pl.col(column).eq_missing(pl.lit(value)) for column, value in key.items())
+        place = partial.joinpath(*(f"{_escaped(column)}={_escaped(value)}" for column, value in key.items()))
         place.mkdir(parents=True, exist_ok=True)
-        _sink(frame.filter(same).drop(output.by), place / f"part-00000{ending}", output)
+        _sink(frame.filter(same).drop(output.by), place / name, output)
+    whole.unlink()
 
 
 def _escaped(value: object) -> str:

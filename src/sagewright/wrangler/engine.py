@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,7 +15,7 @@ import polars as pl
 from sagewright.wrangler.errors import StepError
 from sagewright.wrangler.flows import PORT, Flow, Node, NodeType
 from sagewright.wrangler.operators import table
-from sagewright.wrangler.operators.step import ROWWISE, Check, OperatorStep, StepResult
+from sagewright.wrangler.operators.step import EAGER, ROWWISE, Check, OperatorStep, StepResult
 from sagewright.wrangler.schema import catalogue, values
 from sagewright.wrangler.types import HIDDEN
 
@@ -34,10 +34,19 @@ class SourceReader(Protocol):
         StepError."""
 
 
+@dataclass(frozen=True)
+class Workspace:
+    """Where a run keeps data. `keep`: evaluates a frame once and returns it for several readers; `scratch`: a folder for data
+    larger than memory; `watch`: wraps each output, to count its rows."""
+
+    keep: Callable[[pl.LazyFrame], pl.LazyFrame] = lambda frame: frame.collect().lazy()
+    scratch: Path | None = None
+    watch: Callable[[Node, str, pl.LazyFrame], pl.LazyFrame] | None = None
+
+
 class FlowEngine:
-    """One run of a flow. `refit`: fits each step on this run's data; `limit`: rows that a source returns at most; `keep`: evaluates
-    a frame once and returns it for several readers, in memory unless the caller says otherwise; `trace`: rows keep their origin;
-    `scratch`: a folder for data larger than memory."""
+    """One run of a flow. `refit`: fits each step on this run's data; `limit`: rows that a source returns at most; `trace`: rows
+    keep their origin; `workspace`: memory unless the caller says otherwise."""
 
     def __init__(
         self,
@@ -45,12 +54,11 @@ class FlowEngine:
         *,
         refit: bool = False,
         limit: int | None = None,
-        keep: Callable[[pl.LazyFrame], pl.LazyFrame] | None = None,
         trace: bool = False,
-        scratch: Path | None = None,
+        workspace: Workspace | None = None,
     ) -> None:
         self.sources, self.refit, self.limit, self.trace = sources, refit, limit, trace
-        self.keep, self.scratch = keep or _in_memory, scratch
+        self.workspace = workspace or Workspace()
         self.results: dict[str, StepResult] = {}
         self.inputs: dict[str, Frames] = {}
         self.checks: dict[str, tuple[Check, ...]] = {}
@@ -82,16 +90,34 @@ class FlowEngine:
     def _result(self, flow: Flow, node: Node) -> StepResult:
         if node.type is NodeType.SOURCE:
             frame = self.sources.read(node, trace=self.trace)
-            return StepResult({PORT: frame if self.limit is None else frame.head(self.limit)})
+            return self._watched(node, StepResult({PORT: frame if self.limit is None else frame.head(self.limit)}))
         self.inputs[node.node_id] = inputs = self.inputs_of(node)
-        result = self.step(node, inputs)
+        result = self._watched(node, self.step(node, inputs))
         if len(flow.followers(node.node_id)) > 1:
             with self.explaining(flow, node.node_id):
-                result = replace(result, outputs={name: self.keep(one) for name, one in result.outputs.items()})
+                result = replace(
+                    result, outputs={name: self.workspace.keep(one) for name, one in result.outputs.items()}
+                )
         return result
+
+    def _watched(self, node: Node, result: StepResult) -> StepResult:
+        watch = self.workspace.watch
+        if watch is None or node.type is NodeType.DESTINATION:
+            return result
+        return replace(result, outputs={name: watch(node, name, one) for name, one in result.outputs.items()})
 
     def step(self, node: Node, inputs: Frames) -> StepResult:
         """Runs one step on given frames; the keys are those of `port_names`. Raises StepError."""
+        checks: list[Check] = []
+        try:
+            result = self._ran(node, inputs, checks)
+        except pl.exceptions.PolarsError as error:
+            raise self._found(node, inputs, tuple(checks), error) from error
+        self.checks[node.node_id] = tuple(checks)
+        return result
+
+    def _ran(self, node: Node, inputs: Frames, checks: list[Check]) -> StepResult:
+        """Runs one step. Raises StepError, PolarsError."""
         if node.type in (NodeType.DESTINATION, NodeType.VISUALIZATION):
             return StepResult({PORT: next(iter(inputs.values()), pl.LazyFrame())})
         declared = catalogue.find(node.operator)
@@ -101,18 +127,13 @@ class FlowEngine:
         title = values.chosen(node, declared).title
         checked = values.checked(node, declared)
         member, state = _state(node, checked)
-        try:
-            if declared.fits and (state is None or self.refit):
-                inputs = {name: self.keep(frame) for name, frame in inputs.items()}
-            step = OperatorStep(node.node_id, node.operator, title, checked, inputs, state, self.refit)
-            step.keep, step.scratch = self.keep, self.scratch
-        except pl.exceptions.PolarsError as error:
-            raise self._found(node, inputs, (), error) from error
-        try:
-            result = run(step)
-        except pl.exceptions.PolarsError as error:
-            raise self._found(node, inputs, tuple(step.checks), error) from error
-        self.checks[node.node_id] = tuple(step.checks)
+        if (declared.fits and (state is None or self.refit)) or table.plain_name(node.operator) in EAGER:
+            inputs = {name: self.workspace.keep(frame) for name, frame in inputs.items()}
+        step = OperatorStep(
+            node.node_id, node.operator, title, checked, inputs, state, self.refit, SEED, self.workspace.keep, checks
+        )
+        step.scratch = self.workspace.scratch
+        result = run(step)
         if result.fitted is not None:
             self.fitted[node.node_id] = _held(member, checked, result.fitted)
         return result
@@ -137,7 +158,7 @@ class FlowEngine:
         again = (
             self
             if self.trace
-            else FlowEngine(self.sources, limit=self.limit, keep=self.keep, trace=True, scratch=self.scratch)
+            else FlowEngine(self.sources, limit=self.limit, trace=True, workspace=replace(self.workspace, watch=None))
         )
         if again is not self:
             flow = self.fitted_flow(flow)
@@ -198,8 +219,8 @@ class FlowEngine:
 
     def _fails_on(self, node: Node, inputs: Frames) -> bool:
         try:
-            result = self.step(node, inputs)
-        except StepError:
+            result = self._ran(node, inputs, [])
+        except (StepError, pl.exceptions.PolarsError):
             return True
         return any(_fails(one) is not None for one in result.outputs.values())
 
@@ -244,8 +265,8 @@ def _fails(frame: pl.LazyFrame) -> Exception | None:
 def _bisected(frame: pl.LazyFrame, fails: Callable[[pl.LazyFrame], bool]) -> int | None:
     """Returns the number of the first row that fails alone or with those before it; None if no prefix fails."""
     low, high = 0, int(frame.select(pl.len()).collect().item())
-    if not high or not fails(frame):
-        return None
+    if not high or fails(frame.head(0)) or not fails(frame):
+        return None  # no row is to blame
     while high - low > 1:
         middle = (low + high) // 2
         if fails(frame.slice(low, middle - low)):
@@ -253,10 +274,6 @@ def _bisected(frame: pl.LazyFrame, fails: Callable[[pl.LazyFrame], bool]) -> int
         else:
             low = middle
     return low
-
-
-def _in_memory(frame: pl.LazyFrame) -> pl.LazyFrame:
-    return frame.collect().lazy()
 
 
 def fingerprint(checked: Mapping[str, Any]) -> str:

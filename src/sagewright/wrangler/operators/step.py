@@ -117,12 +117,17 @@ ROWWISE: set[str] = set()
 """Operators whose output rows each come from the input row at the same place, so that a failing row can be searched for."""
 
 
-def operator(*names: str, rowwise: bool = False) -> Callable[[Run], Run]:
+EAGER: set[str] = set()
+"""Operators that evaluate their whole input while they are set up; it is kept for them first."""
+
+
+def operator(*names: str, rowwise: bool = False, eager: bool = False) -> Callable[[Run], Run]:
     """Registers the function of operators by their names without prefix and version: `handle_missing`."""
 
     def registered(run: Run) -> Run:
         RUNS.update((name, run) for name in names)
         ROWWISE.update(names if rowwise else ())
+        EAGER.update(names if eager else ())
         return run
 
     return registered

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sagewright.wrangler.flows import NodeType
 from sagewright.wrangler.schema.catalogue import declare
 from sagewright.wrangler.schema.declaration import Operator, Parameter, Tool
-from sagewright.wrangler.schema.fields import choice, code, column, columns, flag, integer, number, rows, text
+from sagewright.wrangler.schema.fields import choice, code, column, columns, flag, integer, number, text
 
 GROUP = "Charts"
 _NAME = text("name", "Name", "", most=1000)
@@ -92,7 +92,7 @@ declare(
             choice("is_facet_value_or_threshold", "The facet is", ("value", "threshold")),
             text("facet_values", "Values"),
             column("group_name", "Group of CDDL", required=False),
-            rows("metrics", "Metrics", (flag("CI", "CI"),)),
+            *(flag(f"metrics.{name}", name, name in ("CI", "DPL", "JS", "CDDL")) for name in METRICS),
         ),
         _chart(
             "custom_visualization",

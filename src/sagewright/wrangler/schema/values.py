@@ -86,6 +86,8 @@ def _value(parameter: Parameter, given: Any, node: Node) -> Any:
 
 
 def _text(parameter: Parameter, given: Any, node: Node) -> str:
+    if isinstance(given, list) and all(isinstance(one, (str, int, float)) for one in given):
+        given = ",".join(map(str, given))
     if isinstance(given, (dict, list)):
         raise _fault(node, f"The parameter {parameter.name} has to be a text.")
     text = given if isinstance(given, str) else str(given)

@@ -5,8 +5,25 @@ from __future__ import annotations
 import polars as pl
 
 from sagewright.wrangler.operators.step import OperatorStep, StepResult, one, operator
-from sagewright.wrangler.types import BOOL, DATE, DATETIME, FLOAT, LONG, NULL_LIKE, PLAIN, STRING, as_type, type_of
+from sagewright.wrangler.types import (
+    ARRAY,
+    BOOL,
+    DATE,
+    DATETIME,
+    FLOAT,
+    IMAGE,
+    LONG,
+    NULL_LIKE,
+    OBJECT,
+    PLAIN,
+    STRING,
+    STRUCT,
+    VECTOR,
+    as_type,
+    type_of,
+)
 
+KINDS = (*PLAIN, ARRAY, STRUCT, OBJECT, IMAGE, VECTOR)
 SAMPLE = 5000
 FEWEST_SHARE = 0.3
 WINS = 0.8
@@ -16,8 +33,11 @@ _ISO_TIME = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}
 
 @operator("infer_and_cast_type", rowwise=True)
 def infer_and_cast_type(step: OperatorStep) -> StepResult:
-    stored = (step.fitted or {}).get("schema") if step.is_fitted("schema") else None
-    if isinstance(stored, dict) and stored:
+    fitted = step.fitted or {}
+    stored = fitted.get(
+        "schema", fitted
+    )  # types that a user chose, which a refit keeps; the SDK writes them without `schema`
+    if isinstance(stored, dict) and stored and all(kind in KINDS for kind in stored.values()):
         return _cast_as(step, {str(name): str(kind) for name, kind in stored.items()}, stored)
     sample = step.frame.head(SAMPLE).collect()
     found = {name: infer(sample[name], dtype) for name, dtype in step.schema.items()}

@@ -21,17 +21,17 @@ FILE = "<step>"
 _numbers = itertools.count()
 
 
-@operator("custom_pandas")
+@operator("custom_pandas", eager=True)
 def custom_pandas(step: OperatorStep) -> StepResult:
     return _pandas(step, step.values["code"])
 
 
-@operator("custom_pyspark")
+@operator("custom_pyspark", eager=True)
 def custom_pyspark(step: OperatorStep) -> StepResult:
     return _spark(step, step.values["code"])
 
 
-@operator("custom_code")
+@operator("custom_code", eager=True)
 def custom_code(step: OperatorStep) -> StepResult:
     return _LANGUAGES[step.values["operator"]](step, step.values["code"])
 

@@ -12,7 +12,7 @@ MOST_CODE = 100_000
 _numbers = itertools.count()
 
 
-@operator("custom_formula", rowwise=True)
+@operator("custom_formula", rowwise=True, eager=True)
 def custom_formula(step: OperatorStep) -> StepResult:
     output = step.values["output_column"]
     expression = _expression(step, step.values["formula"])
@@ -21,7 +21,7 @@ def custom_formula(step: OperatorStep) -> StepResult:
     return one(_queried(step, query, step.frame))
 
 
-@operator("custom_pyspark_sql")
+@operator("custom_pyspark_sql", eager=True)
 def custom_pyspark_sql(step: OperatorStep) -> StepResult:
     return queried(step, step.values["code"])
 
@@ -82,7 +82,7 @@ def _in_memory(query: str, frame: pl.LazyFrame) -> pl.LazyFrame:
     ) as connection:
         connection.register("df", frame.collect().to_arrow())
         connection.execute("SET lock_configuration = true")
-        return pl.DataFrame(connection.execute(query).to_arrow_table()).lazy()
+        return pl.DataFrame(connection.sql(query).to_arrow_table()).lazy()
 
 
 def _through_files(step: OperatorStep, query: str, frame: pl.LazyFrame) -> pl.LazyFrame:

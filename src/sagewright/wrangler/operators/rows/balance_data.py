@@ -15,7 +15,7 @@ MOST_ROWS = 20_000_000
 _BLOCK = 512
 
 
-@operator("balance_data")
+@operator("balance_data", eager=True)
 def balance_data(step: OperatorStep) -> StepResult:
     target = step.values["target_column"]
     step.dtype(target)

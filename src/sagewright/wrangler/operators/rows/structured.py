@@ -82,7 +82,7 @@ def _explode(step: OperatorStep) -> StepResult:
     if step.values["output_column"] not in (None, "", name):
         frame = frame.with_columns(pl.col(name).alias(step.values["output_column"]))
         name = step.values["output_column"]
-    return one(frame.explode(name))
+    return one(frame.explode(name, empty_as_null=True, keep_nulls=True))
 
 
 def _listed(batch: pl.Series) -> pl.Series:

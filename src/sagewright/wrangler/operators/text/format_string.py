@@ -54,7 +54,8 @@ def _swapped(step: OperatorStep, text: pl.Expr) -> pl.Expr:
 
 
 def _without_symbols(step: OperatorStep, text: pl.Expr) -> pl.Expr:
-    return text.str.replace_many(list(dict.fromkeys(step.values["symbols"])), "")
+    symbols = list(dict.fromkeys(step.values["symbols"]))
+    return text.str.replace_many(symbols, [""] * len(symbols))
 
 
 _TOOLS: dict[str, Callable[[OperatorStep, pl.Expr], pl.Expr]] = {

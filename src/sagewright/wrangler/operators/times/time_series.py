@@ -163,8 +163,9 @@ MOST_LAGS = 500
 def _lagged(step: OperatorStep) -> StepResult:
     given, over, name = step.values, _over(step), step.values["sequence_column"]
     step.dtype(name)
-    lags = range(1, given["lag"] + 1) if given["entire_window"] else [given["lag"]]
-    flat = not given["entire_window"] or given["flatten"]
+    entire = given["entire_window"] == "Yes"
+    lags = range(1, given["lag"] + 1) if entire else [given["lag"]]
+    flat = not entire or given["flatten"]
     parts = [_windowed(pl.col(name).shift(lag), over).alias(f"{name}_lag_{lag}") for lag in lags]
     frame = _ordered(step)
     if flat:
