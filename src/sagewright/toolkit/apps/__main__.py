@@ -56,6 +56,8 @@ def _enter(home: Path, persistent: bool) -> None:
 
 def _prepare(setup: dict[str, Any], home: Path) -> None:
     """Raises SetupFailed."""
+    for note in setup.get("notes") or []:
+        print(note, flush=True)
     steps: list[Callable[[], None]] = [
         lambda: repositories.clone(setup.get("repositories") or [], home),
         lambda: scripts.run(setup.get("scripts") or [], home),
