@@ -33,6 +33,7 @@ _FIRST_MS, _MOST_MS = 500, 60_000
 """First and maximum delay before a lost program is restarted; it grows with each failure."""
 _STEADY_MS = 60_000
 """A program that answered for this long starts afresh when it ends."""
+_MOST_LEFT = 10
 VISIBLE_MS = 24 * 3600 * 1000
 """Time for which a deleted app can still be described."""
 CHECK_S = 60.0
@@ -62,7 +63,8 @@ class AppReconciler:
 
     def reconcile(self, subject_id: str) -> None:
         app = resources.get(self._store, subject_id)
-        if app is None:
+        if app is None:  # one that has failed can be replaced before its job is gone
+            jobs.remove_ended(self._store, INTERACTIVE.kind, f"{subject_id}-", now_ms() + 1, _MOST_LEFT)
             return
         if app.kind in OWNERS:
             remove_deleted(self._store, self._dependencies.settings.data, self._trash, app.id)
