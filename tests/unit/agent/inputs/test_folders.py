@@ -11,7 +11,7 @@ import pytest
 from sagewright.agent.errors import ClientError
 from sagewright.agent.inputs.folders import HOME, folder_views
 from sagewright.agent.optml import OptMl
-from sagewright.agent.process.volume import _counted_folders
+from sagewright.agent.process.volume import counted_folders
 from sagewright.model.jobs.brief import Folder, InputBrief
 from sagewright.sandbox.base import CAPABILITIES, Support, View
 
@@ -55,5 +55,5 @@ def test_a_link_in_the_place_of_a_home_is_not_followed(root: Path, tmp_path: Pat
 
 
 def test_only_homes_count_as_written_by_the_host(root: Path) -> None:
-    assert _counted_folders(host(root, "/home/sagemaker-user", counted=True)) == [root / "mine"]
-    assert _counted_folders(host(root, "/home/sagemaker-user")) == []
+    assert counted_folders(host(root, "/home/sagemaker-user", counted=True)) == [root / "mine"]
+    assert counted_folders(host(root, "/home/sagemaker-user")) == []
