@@ -29,15 +29,19 @@ REQUIREMENTS = {
 PROGRAM_OF = {"JupyterLab": "jupyter", "JupyterServer": "jupyter", "CodeEditor": "code-editor", "Canvas": "wrangler"}
 STUDIO_HOME, STUDIO_LOGS = "/home/sagemaker-user", "/aws/sagemaker/studio"
 DEFAULT_TYPE = "ml.t3.medium"
+NO_EFFECT = ("EmrSettings",)
+"""Members of an app's settings that are kept and returned, and do nothing here."""
 MOST_KERNELS = 5
 """Maximum number of further kernels: each has an environment, which is built before the app starts."""
 _FRAMEWORK = re.compile(r"(pytorch|tensorflow)-(?:training-)?v?(\d+\.\d+(?:\.\d+)?)")
 
 
 def app_launch(
-    context: Context, owner: AppOwner, app_type: str, name: str, arn: str, settings: EffectiveSettings
+    context: Context, owner: AppOwner, app: dict[str, Any], arn: str, settings: EffectiveSettings
 ) -> dict[str, Any]:
-    """Returns the request of an app's job, except for what each start adds. Raises ValidationException."""
+    """Returns the request of an app's job, except for what each start adds. `app`: the request of CreateApp; in RecoveryMode it has
+    neither life-cycle scripts nor further kernels. Raises ValidationException."""
+    app_type, name, recovering = app["AppType"], app["AppName"], bool(app.get("RecoveryMode"))
     domain, home = owner.domain.name, owner.home
     named = home.name.partition("/")[2]
     stream = f"{domain}/{named}/{app_type}/{name}"
@@ -63,13 +67,27 @@ def app_launch(
         home="",
         home_path=STUDIO_HOME,
         metadata=metadata,
-        setup={"scripts": _studio_scripts(context, settings, stream)},
-        kernels=[] if app_type in {"Canvas", "CodeEditor"} else _kernels(context, settings),
+        setup={
+            "scripts": [] if recovering else _studio_scripts(context, settings, stream),
+            "notes": _notes(owner, settings),
+        },
+        kernels=[] if recovering or app_type in {"Canvas", "CodeEditor"} else _kernels(context, settings),
         health_path=EDITOR_PATH if app_type == "CodeEditor" else STATUS_PATH,
         log_group=STUDIO_LOGS,
         log_stream=stream,
     )
     return request.write({})
+
+
+def _notes(owner: AppOwner, settings: EffectiveSettings) -> list[str]:
+    """Returns lines of the app's log about settings that have no effect here."""
+    notes = [f"{member} has no effect here." for member in NO_EFFECT if settings.app.get(member)]
+    urls = [one["RepositoryUrl"] for one in settings.app.get("CodeRepositories") or ()]
+    if urls:
+        notes.append(f"CodeRepositories are not cloned for an app; clone them in a terminal: {', '.join(urls)}")
+    if owner.domain.document.get("AppNetworkAccessType") == "VpcOnly":
+        notes.append("AppNetworkAccessType VpcOnly has no effect here: the app has this machine's network.")
+    return notes
 
 
 def launched_type(asked: str | None) -> str:
