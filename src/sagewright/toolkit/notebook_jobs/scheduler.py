@@ -101,8 +101,8 @@ class SageMakerEnvironments(EnvironmentManager):  # type: ignore[misc]
 class SageMakerExecution(ExecutionManager):  # type: ignore[misc]
     """What the extension's form offers. Nothing is executed here."""
 
-    @classmethod
-    def supported_features(cls) -> dict[Any, bool]:
+    @staticmethod
+    def supported_features(_kind: Any = None) -> dict[Any, bool]:
         offered = {
             JobFeature.job_name,
             JobFeature.parameters,
