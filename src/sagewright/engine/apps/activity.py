@@ -7,9 +7,11 @@ size and time, and whatever it claims concerns this app alone.
 from __future__ import annotations
 
 import json
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,7 @@ from sagewright.upstream.connecting import ContainerAddress
 USE_PATH = "/sagewright/activity"
 """Answered by JupyterLab here (`toolkit.apps.jupyter_activity`): unlike STATUS_PATH it does not count an open tab's questions."""
 _LAST_MS = 1 << 45
-_ASK_S = 2.0
+TOTAL_S = 4.0
 _MOST_BYTES = 1 << 20
 _UNTRACKED = "?no_track_activity=1"
 """Makes the question itself no activity."""
@@ -36,21 +38,46 @@ class Activity:
 
 
 def observe_activity(directory: Path) -> Activity | None:
-    """Returns the activity of the program of the host in HOST_DIRECTORY, None if it does not answer."""
+    """Returns the activity of the program of the host in HOST_DIRECTORY, None if it does not answer. Takes at most TOTAL_S."""
+    questions = _Questions(directory)
     for path, read in ((USE_PATH, _last_activity), (STATUS_PATH, _last_activity), (EDITOR_PATH, _last_heartbeat)):
-        answer = _answer(directory, path)
+        answer = questions.ask(path)
         if isinstance(answer, dict):
-            return _with_kernels(directory, read(answer))
+            return _with_kernels(questions, read(answer))
     return None
 
 
-def _with_kernels(directory: Path, last_ms: int) -> Activity:
+def _with_kernels(questions: _Questions, last_ms: int) -> Activity:
     """Returns the activity of a program that may have kernels and terminals."""
-    kernels = _entries(_answer(directory, "/api/kernels"))
+    kernels = _entries(questions.ask("/api/kernels"))
     if any(one.get("execution_state") == "busy" for one in kernels):
         return Activity(now_ms())
-    entries = [*kernels, *_entries(_answer(directory, "/api/terminals"))]
+    entries = [*kernels, *_entries(questions.ask("/api/terminals"))]
     return Activity(min(max([last_ms, *map(_last_activity, entries)]), now_ms()))
+
+
+class _Questions:
+    """Questions to one program, which share TOTAL_S."""
+
+    def __init__(self, directory: Path) -> None:
+        self._upstream = BlockingUpstream(ContainerAddress(directory))
+        self._until = time.monotonic() + TOTAL_S
+
+    def ask(self, path: str) -> Any:
+        """Returns the JSON document at `path`, None if there is none."""
+        left_s = self._until - time.monotonic()
+        if left_s <= 0:
+            return None
+        request = UpstreamRequest("GET", path + _UNTRACKED, {"Connection": "close"})
+        with suppress(ContainerUnreachable, Broken, TimeoutError, ValueError, RecursionError):
+            answer = self._upstream.ask(request, left_s, _MOST_BYTES)
+            return parse(answer.body) if answer.status == HTTPStatus.OK else None
+        return None
+
+
+def parse(body: bytes) -> Any:
+    """Returns the JSON document. Raises ValueError, and RecursionError for one that is nested too deeply."""
+    return json.loads(body)
 
 
 def _last_activity(document: dict[str, Any]) -> int:
@@ -61,15 +88,6 @@ def _last_heartbeat(document: dict[str, Any]) -> int:
     """Returns the time of code-server's last contact with a browser."""
     found = document.get("lastHeartbeat")
     return int(found) if isinstance(found, int | float) and 0 <= found < _LAST_MS else 0
-
-
-def _answer(directory: Path, path: str) -> Any:
-    """Returns the JSON document at `path`, None if there is none."""
-    request = UpstreamRequest("GET", path + _UNTRACKED, {"Connection": "close"})
-    with suppress(ContainerUnreachable, Broken, TimeoutError, ValueError, RecursionError):
-        answer = BlockingUpstream(ContainerAddress(directory)).ask(request, _ASK_S, _MOST_BYTES)
-        return json.loads(answer.body) if answer.status == 200 else None
-    return None
 
 
 def _entries(document: Any) -> list[dict[str, Any]]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from sagewright.toolkit.apps.errors import SetupFailed
 
 CLONE_S = 180
+PROTOCOLS = "https"
 _MOST_SAID = 500
 
 
@@ -36,7 +37,7 @@ def folder_of(url: str) -> str:
 def _clone(url: str, branch: str, place: Path) -> None:
     chosen = ["--branch", branch] if branch else []
     command = ["git", "clone", "--quiet", *chosen, "--", url, str(place)]
-    environ = os.environ | {"GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": "true", "GIT_ALLOW_PROTOCOL": "https"}
+    environ = os.environ | {"GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": "true", "GIT_ALLOW_PROTOCOL": PROTOCOLS}
     print(f"Cloning {url} into {place.name}.", flush=True)
     try:
         done = subprocess.run(

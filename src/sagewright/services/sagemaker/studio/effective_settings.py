@@ -100,6 +100,6 @@ def _idle_s(context: Context, settings: Document) -> float:
     minutes = idle.get("IdleTimeoutInMinutes")
     if minutes is None:
         return context.settings.idle_minutes * 60
-    least = idle.get("MinIdleTimeoutInMinutes", minutes)
+    least = idle.get("MinIdleTimeoutInMinutes", 0)
     most = idle.get("MaxIdleTimeoutInMinutes", minutes)
     return float(max(least, min(minutes, most))) * 60
