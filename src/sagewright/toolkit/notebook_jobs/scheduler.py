@@ -99,7 +99,7 @@ class SageMakerEnvironments(EnvironmentManager):  # type: ignore[misc]
 
 
 class SageMakerExecution(ExecutionManager):  # type: ignore[misc]
-    """What the extension's form offers. Nothing is executed here."""
+    """Features of the extension's form. Nothing is executed here."""
 
     @staticmethod
     def supported_features(_kind: Any = None) -> dict[Any, bool]:
