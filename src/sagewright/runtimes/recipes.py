@@ -164,8 +164,8 @@ RECIPES = {
         Recipe(
             "jupyter",
             "",
-            ("jupyterlab>=4.2,<5", "sagemaker>=3,<4", *_NOTEBOOK),
-            ("jupyterlab", "sagemaker"),
+            ("jupyterlab>=4.2,<5", "jupyter-scheduler>=2.10,<3", "sagemaker>=3,<4", *_NOTEBOOK),
+            ("jupyterlab", "jupyter-scheduler", "sagemaker"),
             untagged=True,
         ),
         Recipe(SDK_V2_KERNEL, "", ("sagemaker<3", *_NOTEBOOK), ("sagemaker",), untagged=True),

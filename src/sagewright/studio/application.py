@@ -33,7 +33,7 @@ from sagewright.studio.pages import load
 from sagewright.studio.shell import Shell
 from sagewright.studio.visit import FORMS, PAGES, Done, Form, Page, Place, Visit
 
-MISSING = ("not found", "Could not find", "can't find", "does not exist")
+MISSING = ("not found", "Could not find", "can't find", "does not exist", "RecordNotFound")
 """Words of operations whose code is ValidationException for a resource that does not exist."""
 MOST_FORM = 1024 * 1024
 SMALL_FORM = 4096

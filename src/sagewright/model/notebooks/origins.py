@@ -33,7 +33,7 @@ def label_of(kind: str, name: str, key: str, *, plain: bool = True) -> str:
     """Returns the first label of a notebook's host name. `key`: identifies the notebook for good. `plain`: the name alone is unique
     among notebooks with plain names.
 
-    A name that is no DNS label, or too long, gets a suffix made from `key`, after `--`, which no plain name contains.
+    A name that is not a DNS label, or too long, gets a suffix made from `key`, after `--`, which no plain name contains.
     """
     prefix = PREFIXES[kind]
     if plain and _PLAIN.fullmatch(name) and len(prefix) + 1 + len(name) <= MOST_LABEL:

@@ -31,6 +31,7 @@ class _Reader(HTMLParser):
         elif tag == "table":
             self.tables += 1
         elif tag == "tr" and self.tables == 1 and len(self.rows) <= MOST_ROWS:
+            self._end_cell()
             self.rows.append([])
         elif tag in {"td", "th"} and self.tables == 1 and self.rows:
             self._end_cell()

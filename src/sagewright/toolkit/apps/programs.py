@@ -43,6 +43,16 @@ _MOST_IPC = 40
 """Maximum length of the directory of kernels' sockets: a socket's path has at most 107 bytes."""
 
 
+_BACKEND = "sagewright.toolkit.notebook_jobs.scheduler"
+_NOTEBOOK_JOBS = {
+    "SchedulerApp.scheduler_class": f"{_BACKEND}.SageMakerScheduler",
+    "SchedulerApp.environment_manager_class": f"{_BACKEND}.SageMakerEnvironments",
+    "BaseScheduler.execution_manager_class": f"{_BACKEND}.SageMakerExecution",
+    "SchedulerApp.job_files_manager_class": f"{_BACKEND}.SageMakerJobFiles",
+}
+"""JupyterLab's menu "Create Notebook Job" makes training jobs and schedules here."""
+
+
 @dataclass(frozen=True)
 class AppPlace:
     """`socket`: where the program listens; `home`: its directory; `arguments`: further ones of the program."""
@@ -69,6 +79,8 @@ def jupyter(place: AppPlace) -> list[str]:
         "ServerApp.sock": str(place.socket),
         "ServerApp.root_dir": str(place.home),
     }
+    if find_spec("jupyter_scheduler") is not None:
+        options |= _NOTEBOOK_JOBS | {"SchedulerApp.db_url": f"sqlite:///{own / 'scheduler.sqlite'}"}
     return [
         sys.executable,
         "-m",

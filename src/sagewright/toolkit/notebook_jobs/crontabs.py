@@ -44,3 +44,14 @@ def schedule_expression(line: str) -> str:
 def _weekdays(field: str) -> str:
     """Returns weekdays counted from 1 for Sunday; in crontabs, 0 and 7 are Sunday."""
     return _DAY.sub(lambda found: str(int(found[1]) % 7 + 1), field.upper())
+
+
+def crontab_line(expression: str) -> str:
+    """Returns the crontab line of an expression that `schedule_expression` made; any other expression stays as it is."""
+    found = re.fullmatch(r"cron\((\S+) (\S+) (\S+) (\S+) (\S+) \*\)", expression)
+    if found is None:
+        return expression
+    minute, hour, day, month, weekday = found.groups()
+    if weekday == "?":
+        return f"{minute} {hour} {day} {month} *"
+    return f"{minute} {hour} * {month} {_DAY.sub(lambda one: str((int(one[1]) - 1) % 7), weekday)}"

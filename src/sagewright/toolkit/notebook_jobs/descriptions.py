@@ -7,6 +7,7 @@ import re
 from datetime import datetime
 from typing import Any
 
+from sagewright.toolkit.notebook_jobs.crontabs import crontab_line
 from sagewright.toolkit.notebook_jobs.requests import DEFINITION, KERNEL_IMAGE, LABEL, NAME
 
 STATUSES = {
@@ -59,7 +60,7 @@ def definition_document(schedule: dict[str, Any]) -> dict[str, Any]:
         "parameters": request.get("HyperParameters") or {},
         "name": tags.get(LABEL) or schedule["Name"],
         "compute_type": request["ResourceConfig"].get("InstanceType"),
-        "schedule": schedule["ScheduleExpression"],
+        "schedule": crontab_line(schedule["ScheduleExpression"]),
         "timezone": schedule.get("ScheduleExpressionTimezone", "UTC"),
         "job_definition_id": schedule["Name"],
         "create_time": _ms(schedule["CreationDate"]),

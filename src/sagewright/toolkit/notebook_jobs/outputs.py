@@ -86,7 +86,11 @@ def _content(tar: tarfile.TarFile, member: tarfile.TarInfo, most: int) -> bytes:
 def read_output(s3: Any, job: dict[str, Any]) -> bytes:
     """Returns a job's output notebook by a client of S3. Raises NoOutput, and botocore's ClientError."""
     bucket, _, key = archive_uri(job).removeprefix("s3://").partition("/")
-    found = s3.get_object(Bucket=bucket, Key=key)
+    try:
+        found = s3.get_object(Bucket=bucket, Key=key)
+    except s3.exceptions.NoSuchKey:
+        reason = job.get("FailureReason") or f"it is {job['TrainingJobStatus']}"
+        raise NoOutput(f"The job {job['TrainingJobName']} has written no output: {reason}") from None
     if found["ContentLength"] > MOST_ARCHIVE:
         raise NoOutput(f"The archive has {found['ContentLength']} bytes: at most {MOST_ARCHIVE} are read.")
     name = job["Environment"]["SM_OUTPUT_NOTEBOOK_NAME"]

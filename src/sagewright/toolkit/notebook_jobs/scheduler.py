@@ -19,10 +19,12 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 from jupyter_scheduler.environments import EnvironmentManager
 from jupyter_scheduler.exceptions import SchedulerError
+from jupyter_scheduler.executors import ExecutionManager
 from jupyter_scheduler.job_files_manager import JobFilesManager
 from jupyter_scheduler.models import (
     DescribeJob,
     DescribeJobDefinition,
+    JobFeature,
     ListJobDefinitionsResponse,
     ListJobsResponse,
     RuntimeEnvironment,
@@ -55,17 +57,17 @@ Method = Callable[..., Any]
 def threaded(method: Method) -> Callable[..., Coroutine[Any, Any, Any]]:
     """Makes a method run in a thread, with errors that the extension shows."""
 
-    def worded(*given: Any) -> Any:
+    def worded(*given: Any, **named: Any) -> Any:
         try:
-            return method(*given)
+            return method(*given, **named)
         except (BadNotebookJob, BadCrontab, BotoCoreError, NoOutput) as error:
             raise SchedulerError(str(error)) from None
         except ClientError as error:
             raise SchedulerError(error.response["Error"]["Message"]) from None
 
     @functools.wraps(method)
-    async def run(*given: Any) -> Any:
-        return await asyncio.to_thread(worded, *given)
+    async def run(*given: Any, **named: Any) -> Any:
+        return await asyncio.to_thread(worded, *given, **named)
 
     return run
 
@@ -94,6 +96,25 @@ class SageMakerEnvironments(EnvironmentManager):  # type: ignore[misc]
 
     def output_formats_mapping(self) -> dict[str, str]:
         return {"ipynb": "Notebook", "html": "HTML"}
+
+
+class SageMakerExecution(ExecutionManager):  # type: ignore[misc]
+    """Features of the extension's form. Nothing is executed here."""
+
+    @staticmethod
+    def supported_features(_kind: Any = None) -> dict[Any, bool]:
+        offered = {
+            JobFeature.job_name,
+            JobFeature.parameters,
+            JobFeature.output_formats,
+            JobFeature.job_definition,
+            JobFeature.stop_job,
+            JobFeature.delete_job,
+        }
+        return {feature: feature in offered for feature in JobFeature}
+
+    def execute(self) -> None:
+        raise SchedulerError("Notebook jobs run on the server.")
 
 
 class SageMakerScheduler(BaseScheduler):  # type: ignore[misc]

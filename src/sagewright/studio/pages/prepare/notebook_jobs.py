@@ -189,7 +189,8 @@ def notebook_job(visit: Visit) -> NotebookJobView:
     tags = visit.client.aside("sagemaker", "ListTags", ResourceArn=job["TrainingJobArn"])["Tags"]
     line = _line(job | {"Tags": tags})
     environment = job.get("Environment") or {}
-    runs, _ = latest_jobs(visit, MOST_RUNS, {"Name": f"Tags.{NAME}", "Operator": "Equals", "Value": line.notebook})
+    same = {"Name": f"Tags.{NAME}", "Operator": "Equals", "Value": line.notebook}
+    runs = latest_jobs(visit, MOST_RUNS, same)[0] if line.notebook else ()
     output, fault = _output(visit, job)
     notebook = None
     if output is not None:
