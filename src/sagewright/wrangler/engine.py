@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -15,8 +13,10 @@ import polars as pl
 from sagewright.wrangler.errors import StepError
 from sagewright.wrangler.flows import PORT, Flow, Node, NodeType
 from sagewright.wrangler.operators import table
+from sagewright.wrangler.operators.places import plain_name
 from sagewright.wrangler.operators.step import EAGER, ROWWISE, Check, OperatorStep, StepResult
 from sagewright.wrangler.schema import catalogue, values
+from sagewright.wrangler.schema.state import held, state_of
 from sagewright.wrangler.types import HIDDEN
 
 ROW = f"{HIDDEN}row"
@@ -24,7 +24,6 @@ FILE = f"{HIDDEN}file"
 LINE = f"{HIDDEN}line"
 SEED = 838257247
 """The seed of AWS's randomized splits, for every step without one."""
-FORM = 1
 Frames = Mapping[str, pl.LazyFrame]
 
 
@@ -126,8 +125,8 @@ class FlowEngine:
             raise StepError(node.node_id, node.operator, "There is no operator of this name here.")
         title = values.chosen(node, declared).title
         checked = values.checked(node, declared)
-        member, state = _state(node, checked)
-        if (declared.fits and (state is None or self.refit)) or table.plain_name(node.operator) in EAGER:
+        member, state = state_of(node, checked)
+        if (declared.fits and (state is None or self.refit)) or plain_name(node.operator) in EAGER:
             inputs = {name: self.workspace.keep(frame) for name, frame in inputs.items()}
         step = OperatorStep(
             node.node_id, node.operator, title, checked, inputs, state, self.refit, SEED, self.workspace.keep, checks
@@ -135,7 +134,7 @@ class FlowEngine:
         step.scratch = self.workspace.scratch
         result = run(step)
         if result.fitted is not None:
-            self.fitted[node.node_id] = _held(member, checked, result.fitted)
+            self.fitted[node.node_id] = held(member, checked, result.fitted)
         return result
 
     def fitted_flow(self, flow: Flow) -> Flow:
@@ -207,7 +206,7 @@ class FlowEngine:
         if found is not None:
             return found
         fault = StepError(node.node_id, node.operator, reason_of(error))
-        if table.plain_name(node.operator) not in ROWWISE or len(inputs) != 1:
+        if plain_name(node.operator) not in ROWWISE or len(inputs) != 1:
             return fault
         ((port, frame),) = inputs.items()
         row = _bisected(frame, lambda part: self._fails_on(node, {port: part}))
@@ -274,37 +273,3 @@ def _bisected(frame: pl.LazyFrame, fails: Callable[[pl.LazyFrame], bool]) -> int
         else:
             low = middle
     return low
-
-
-def fingerprint(checked: Mapping[str, Any]) -> str:
-    return hashlib.sha1(json.dumps(checked, sort_keys=True, default=str).encode(), usedforsecurity=False).hexdigest()
-
-
-def _state(node: Node, checked: Mapping[str, Any]) -> tuple[str, dict[str, Any] | None]:
-    """Returns the member of the fitted state, and the state if it applies: ours if the parameters are the same, AWS's if it holds
-    plain values."""
-    declared = catalogue.find(node.operator)
-    tool = declared.tool(node.title) if declared else None
-    member = tool.member if tool is not None else ""
-    trained = dict(node.trained or {})
-    held = trained.get(member) if member else trained
-    listed = held if isinstance(held, list) else [held]
-    entries = [one for one in listed if isinstance(one, dict) and one and _applies(one, checked)]
-    if not entries or len(entries) < len(listed):
-        return member, None
-    return member, {"columns": entries} if isinstance(held, list) else entries[0]
-
-
-def _applies(held: Mapping[str, Any], checked: Mapping[str, Any]) -> bool:
-    if "_form" in held:
-        return bool(held["_form"] == FORM and held.get("_hash") == fingerprint(checked))
-    return not any(name.endswith("_model") for name in held)  # the text of a Spark model
-
-
-def _held(member: str, checked: Mapping[str, Any], fitted: Mapping[str, Any]) -> dict[str, Any]:
-    mark = {"_hash": fingerprint(checked), "_form": FORM}
-    if not member:
-        return dict(fitted)
-    if list(fitted) == ["columns"]:
-        return {member: [{**mark, **entry} for entry in fitted["columns"]]}
-    return {member: {**mark, **fitted}}

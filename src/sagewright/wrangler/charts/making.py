@@ -11,7 +11,7 @@ import polars as pl
 from sagewright.wrangler.charts.shapes import DrawnChart
 from sagewright.wrangler.errors import StepError
 from sagewright.wrangler.flows import Node
-from sagewright.wrangler.operators.table import plain_name
+from sagewright.wrangler.operators.places import plain_name
 from sagewright.wrangler.schema import catalogue, values
 from sagewright.wrangler.schema.declaration import ParameterKind
 from sagewright.wrangler.types import HIDDEN
