@@ -169,6 +169,7 @@ RECIPES = {
             untagged=True,
         ),
         Recipe(SDK_V2_KERNEL, "", ("sagemaker<3", *_NOTEBOOK), ("sagemaker",), untagged=True),
+        Recipe("aws-cli", "", ("awscli",), ("awscli",), untagged=True),
         Recipe("mxnet", "mxnet", ("mxnet==1.9.1", "numpy<1.24", "boto3", *SERVING), ("mxnet",)),
     )
 }

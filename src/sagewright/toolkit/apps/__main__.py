@@ -11,7 +11,7 @@ from typing import Any
 
 from sagewright.toolkit.apps import repositories, scripts
 from sagewright.toolkit.apps.errors import SetupFailed
-from sagewright.toolkit.apps.programs import PROGRAMS, AppPlace
+from sagewright.toolkit.apps.programs import PROGRAMS, AppPlace, link_programs
 
 SOCKET_VARIABLE = "SAGEWRIGHT_SERVE_SOCKET"
 _USAGE = f"usage: python -m sagewright.toolkit.apps {'|'.join(PROGRAMS)} [ARGUMENT]"
@@ -70,6 +70,7 @@ def _enter(home: Path, persistent: bool) -> None:
     programs.mkdir(exist_ok=True)
     (programs / "sudo").write_text(_SUDO)
     (programs / "sudo").chmod(0o755)
+    link_programs(programs)
     os.environ["PATH"] = f"{programs}:{os.environ.get('PATH', '')}"
     os.chdir(home)
 

@@ -8,7 +8,13 @@ from sagewright.kinds.app import NOTEBOOK, SETUP_MODULE, AppRequest
 from sagewright.model.aws.arns import sagemaker_arn
 from sagewright.model.errors import ValidationException
 from sagewright.services.context import Context
-from sagewright.services.sagemaker.studio.app_launches import JUPYTER, REQUIREMENTS, SDK_V2_KERNEL, launched_type
+from sagewright.services.sagemaker.studio.app_launches import (
+    AWS_CLI,
+    JUPYTER,
+    REQUIREMENTS,
+    SDK_V2_KERNEL,
+    launched_type,
+)
 from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.resources import resources
 
@@ -40,7 +46,7 @@ def instance_launch(
             "scripts": hooks,
             "notes": _notes(document, repositories),
         },
-        kernels=[SDK_V2_KERNEL, REQUIREMENTS],
+        kernels=[SDK_V2_KERNEL, REQUIREMENTS, AWS_CLI],
         log_group=INSTANCE_LOGS,
         log_stream=f"{name}/jupyter.log",
     )

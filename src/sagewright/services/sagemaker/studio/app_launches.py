@@ -19,6 +19,8 @@ from sagewright.store.resources import resources
 JUPYTER, WRANGLER, SDK_V2 = "sagewright-jupyter", "sagewright-wrangler", "sagewright-jupyter-sdk-v2"
 """Images of the programs, and of JupyterLab's second kernel."""
 SDK_V2_KERNEL = {"name": "sdk-v2", "title": "Python 3 (SDK v2)", "image": SDK_V2}
+AWS_CLI = {"name": "aws-cli", "title": "aws", "image": "sagewright-aws-cli", "program": "aws"}
+"""The AWS CLI, which needs a botocore of its own, in an environment of its own."""
 REQUIREMENTS = {
     "name": "requirements",
     "title": "Python 3 (requirements.txt)",
@@ -71,7 +73,7 @@ def app_launch(
             "scripts": [] if recovering else _studio_scripts(context, settings, stream),
             "notes": _notes(owner, settings),
         },
-        kernels=[] if recovering or app_type in {"Canvas", "CodeEditor"} else _kernels(context, settings),
+        kernels=_beside(context, app_type, settings, recovering),
         health_path=EDITOR_PATH if app_type == "CodeEditor" else STATUS_PATH,
         log_group=STUDIO_LOGS,
         log_stream=stream,
@@ -111,9 +113,16 @@ def _studio_scripts(context: Context, settings: EffectiveSettings, stream: str) 
     ]
 
 
+def _beside(context: Context, app_type: str, settings: EffectiveSettings, recovering: bool) -> list[dict[str, str]]:
+    """Returns the kernels and programs in environments beside the app's own."""
+    if recovering or app_type == "Canvas":
+        return []
+    return [AWS_CLI] if app_type == "CodeEditor" else _kernels(context, settings)
+
+
 def _kernels(context: Context, settings: EffectiveSettings) -> list[dict[str, str]]:
     """Returns the kernels beside JupyterLab's own: SDK v2's, the image's of the ResourceSpec, and custom images'."""
-    kernels = [SDK_V2_KERNEL, REQUIREMENTS]
+    kernels = [SDK_V2_KERNEL, REQUIREMENTS, AWS_CLI]
     named = settings.spec.get("SageMakerImageVersionArn") or settings.spec.get("SageMakerImageArn")
     if named:
         kernels += _image_kernels(context, named, settings.spec.get("SageMakerImageVersionAlias", ""))
@@ -122,7 +131,7 @@ def _kernels(context: Context, settings: EffectiveSettings) -> list[dict[str, st
         base = base_image(context, custom["ImageName"], "" if version is None else str(version))
         kernels += _configured(context, custom, base)
     unique = {kernel["name"]: kernel for kernel in kernels}
-    return list(unique.values())[: 2 + MOST_KERNELS]
+    return list(unique.values())[: 3 + MOST_KERNELS]
 
 
 def _image_kernels(context: Context, arn: str, alias: str) -> list[dict[str, str]]:

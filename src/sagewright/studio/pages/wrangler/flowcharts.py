@@ -83,7 +83,7 @@ def flow_chart(visit: Visit) -> ChartView:
         kept.node_id if kept else "",
         str(drawn.get("title") or declared.label),
         str(drawn.get("sentence") or tool.sentence),
-        tuple(str(one) for one in drawn.get("head") or ()),
+        tuple(str(one) for one in drawn.get("columns") or ()),
         tuple(tuple("" if one is None else str(one) for one in row) for row in (drawn.get("rows") or ())[:MOST_ROWS]),
         fault_of(answer),
         "" if columns is not None else "The session starts. The picture follows.",
