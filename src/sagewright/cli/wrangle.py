@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from dataclasses import dataclass
@@ -19,10 +18,9 @@ from sagewright.cli.options import DataOption, console, fail, settings_of
 from sagewright.wrangler import flows
 from sagewright.wrangler.errors import FlowError
 from sagewright.wrangler.flows import Flow, NodeType
+from sagewright.wrangler.requests import FlowOutput, FlowRun, processing_request, source_name
 
-IMAGE = "663277389841.dkr.ecr.us-east-1.amazonaws.com/sagemaker-data-wrangler-container:5.0.1"
 ROLE = "arn:aws:iam::000000000000:role/SageMakerExecutionRole"
-SPARK = "SAGEWRIGHT_WRANGLER_PYSPARK"
 
 FileArgument = Annotated[Path, typer.Argument(help="The flow.", exists=True, dir_okay=False)]
 InputOption = Annotated[
@@ -77,7 +75,7 @@ def wrangle(  # noqa: PLR0913, PLR0917  # a parameter is an option of the comman
         fail("--output has to be an S3 URI, s3://bucket/folder/.")
     try:
         name = _start(sagemaker, s3, request)
-    except (ClientError, BotoCoreError) as error:
+    except (ClientError, BotoCoreError, FlowError) as error:
         fail(answer(error) if isinstance(error, ClientError) else str(error))
     console.print(f"processing job {name}", markup=False)
     if wait:
@@ -85,12 +83,8 @@ def wrangle(  # noqa: PLR0913, PLR0917  # a parameter is an option of the comman
 
 
 def _sources(flow: Flow) -> list[str]:
-    found = []
-    for one in flow.nodes:
-        definition = one.parameters.get("dataset_definition")
-        if one.type is NodeType.SOURCE and isinstance(definition, dict):
-            found.append(str(definition.get("name", "")))
-    return found
+    """Raises FlowError."""
+    return [source_name(one) for one in flow.nodes if one.type is NodeType.SOURCE]
 
 
 def _named(flow: Flow, given: list[str]) -> dict[str, str]:
@@ -136,56 +130,17 @@ def _start(sagemaker: Any, s3: Any, request: FlowRequest) -> str:
     bucket = request.output.removeprefix("s3://").partition("/")[0]
     key = f"wrangler/{name}/{stem}.flow"
     s3.put_object(Bucket=bucket, Key=key, Body=request.flow.text().encode())
-    sources = {"flow": f"s3://{bucket}/{key}", **request.inputs}
-    arguments = [
-        "--output-config",
-        json.dumps({request.node: {"content_type": "CSV"}} if not _is_destination(request) else {}),
-    ]
-    if request.refit:
-        arguments += ["--refit-trained-params", json.dumps({"refit": True, "output_flow": f"{stem}.flow"})]
-    sagemaker.create_processing_job(
-        ProcessingJobName=name,
-        RoleArn=ROLE,
-        AppSpecification={"ImageUri": IMAGE, "ContainerArguments": arguments},
-        Environment={SPARK: "1"} if _needs_spark(request.flow) else {},
-        ProcessingInputs=[_input(one, uri) for one, uri in sources.items()],
-        ProcessingOutputConfig={
-            "Outputs": [
-                {
-                    "OutputName": request.node,
-                    "S3Output": {
-                        "S3Uri": request.output,
-                        "LocalPath": "/opt/ml/processing/output",
-                        "S3UploadMode": "EndOfJob",
-                    },
-                }
-            ]
-        },
-        ProcessingResources={
-            "ClusterConfig": {"InstanceType": request.instance_type, "InstanceCount": 1, "VolumeSizeInGB": 30}
-        },
-    )
+    node_id, _, port = request.node.partition(".")
+    target = FlowOutput(node_id, request.output, port, "" if _is_destination(request) else "CSV")
+    fitted = f"{stem}.flow" if request.refit else ""
+    uri = f"s3://{bucket}/{key}"
+    run = FlowRun(name, ROLE, uri, (target,), request.instance_type, fitted, request.inputs)
+    sagemaker.create_processing_job(**processing_request(request.flow, run))
     return name
 
 
 def _is_destination(request: FlowRequest) -> bool:
     return request.flow.node(request.node.partition(".")[0]).type is NodeType.DESTINATION
-
-
-def _needs_spark(flow: Flow) -> bool:
-    return any("custom_pyspark_0" in one.operator or one.title == "Python (PySpark)" for one in flow.nodes)
-
-
-def _input(name: str, uri: str) -> dict[str, Any]:
-    return {
-        "InputName": name,
-        "S3Input": {
-            "S3Uri": uri,
-            "LocalPath": f"/opt/ml/processing/{name}",
-            "S3DataType": "S3Prefix",
-            "S3InputMode": "File",
-        },
-    }
 
 
 def _follow(sagemaker: Any, logs: Any, name: str) -> None:

@@ -14,19 +14,20 @@ from typing import Any
 from sagewright.wrangler.errors import FlowError
 from sagewright.wrangler.flows import Flow, Node, NodeType
 
-IMAGE = "663277389841.dkr.ecr.us-east-1.amazonaws.com/sagemaker-data-wrangler-container:5.x"
+IMAGE = "663277389841.dkr.ecr.us-east-1.amazonaws.com/sagemaker-data-wrangler-container:5.0.1"
+SPARK = "SAGEWRIGHT_WRANGLER_PYSPARK"
+"""Variable of a job whose flow has steps of PySpark."""
 ROOT = "/opt/ml/processing"
 
 
 @dataclass(frozen=True)
 class FlowOutput:
-    """The output `port` of the node `node_id`, written below `uri`."""
+    """The output `port` of the node `node_id`, written below `uri`. A destination says itself how: `content_type` is "" then."""
 
     node_id: str
     uri: str
     port: str = "default"
     content_type: str = "CSV"
-    config: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -35,7 +36,8 @@ class FlowOutput:
 
 @dataclass(frozen=True)
 class FlowRun:
-    """`flow_uri`: where the flow is in S3; `fitted`: name of the file with newly fitted state, "" to use that of the flow."""
+    """`flow_uri`: where the flow is in S3; `fitted`: name of the file with newly fitted state, "" to use that of the flow.
+    `inputs`: S3 URIs of sources, by their names, instead of the flow's own."""
 
     name: str
     role: str
@@ -43,6 +45,7 @@ class FlowRun:
     outputs: tuple[FlowOutput, ...]
     instance_type: str = "ml.m5.xlarge"
     fitted: str = ""
+    inputs: Mapping[str, str] = field(default_factory=dict)
     volume_gb: int = 30
 
 
@@ -52,8 +55,7 @@ def outputs_of(flow: Flow) -> tuple[FlowOutput, ...]:
     for one in flow.nodes:
         config = one.parameters.get("output_config")
         if one.type is NodeType.DESTINATION and isinstance(config, Mapping) and config.get("output_path"):
-            content = str(config.get("output_content_type", "CSV"))
-            found.append(FlowOutput(one.node_id, str(config["output_path"]), content_type=content, config=config))
+            found.append(FlowOutput(one.node_id, str(config["output_path"]), content_type=""))
     return tuple(found)
 
 
@@ -61,12 +63,16 @@ def processing_request(flow: Flow, run: FlowRun) -> dict[str, Any]:
     """Raises FlowError for a flow without outputs, or a source that isn't in S3."""
     if not run.outputs:
         raise FlowError("The flow has no output: name a step and a folder in S3.")
-    arguments = [f"--output-config '{json.dumps({one.name: _config(one) for one in run.outputs})}'"]
+    arguments = [
+        "--output-config",
+        json.dumps({one.name: {"content_type": one.content_type} for one in run.outputs if one.content_type}),
+    ]
     if run.fitted:
-        arguments.append(f"--refit-trained-params '{json.dumps({'refit': True, 'output_flow': run.fitted})}'")
+        arguments += ["--refit-trained-params", json.dumps({"refit": True, "output_flow": run.fitted})]
     inputs = [_input("flow", run.flow_uri, f"{ROOT}/flow")]
-    inputs += [_source(one) for one in flow.nodes if one.type is NodeType.SOURCE]
-    return {
+    inputs += [_source(one, run.inputs) for one in flow.nodes if one.type is NodeType.SOURCE]
+    spark: dict[str, Any] = {"Environment": {SPARK: "1"}} if needs_spark(flow) else {}
+    return spark | {
         "ProcessingJobName": run.name,
         "RoleArn": run.role,
         "AppSpecification": {"ImageUri": IMAGE, "ContainerArguments": arguments},
@@ -91,15 +97,19 @@ def source_name(node: Node) -> str:
     return re.sub(r"[^A-Za-z0-9._-]", "-", name)
 
 
-def _source(node: Node) -> dict[str, Any]:
+def needs_spark(flow: Flow) -> bool:
+    return any("custom_pyspark_0" in one.operator or one.title == "Python (PySpark)" for one in flow.nodes)
+
+
+def _source(node: Node, given: Mapping[str, str]) -> dict[str, Any]:
+    name = source_name(node)
     definition = node.parameters.get("dataset_definition")
     place = definition.get("s3ExecutionContext") if isinstance(definition, Mapping) else None
-    uri = place.get("s3Uri") if isinstance(place, Mapping) else None
+    uri = given.get(name) or (place.get("s3Uri") if isinstance(place, Mapping) else None)
     if not isinstance(uri, str):
         raise FlowError(
             f"The source {node.node_id} ({node.operator}) is not in S3: make its job by the SDK's DatasetDefinition."
         )
-    name = source_name(node)
     return _input(name, uri, f"{ROOT}/{name}")
 
 
@@ -112,11 +122,6 @@ def _input(name: str, uri: str, path: str) -> dict[str, Any]:
         "S3DataDistributionType": "FullyReplicated",
     }
     return {"InputName": name, "S3Input": source}
-
-
-def _config(one: FlowOutput) -> dict[str, Any]:
-    kept = {name: value for name, value in one.config.items() if name not in ("output_path", "output_content_type")}
-    return {"content_type": one.content_type, "delimiter": ",", **kept}
 
 
 def _output(number: int, one: FlowOutput) -> dict[str, Any]:
