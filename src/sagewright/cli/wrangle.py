@@ -18,7 +18,7 @@ from sagewright.cli.options import DataOption, console, fail, settings_of
 from sagewright.wrangler import flows
 from sagewright.wrangler.errors import FlowError
 from sagewright.wrangler.flows import Flow, NodeType
-from sagewright.wrangler.requests import FlowOutput, FlowRun, processing_request, source_name
+from sagewright.wrangler.requests import FlowJob, FlowOutput, processing_request, source_name
 
 ROLE = "arn:aws:iam::000000000000:role/SageMakerExecutionRole"
 
@@ -134,7 +134,7 @@ def _start(sagemaker: Any, s3: Any, request: FlowRequest) -> str:
     target = FlowOutput(node_id, request.output, port, "" if _is_destination(request) else "CSV")
     fitted = f"{stem}.flow" if request.refit else ""
     uri = f"s3://{bucket}/{key}"
-    run = FlowRun(name, ROLE, uri, (target,), request.instance_type, fitted, request.inputs)
+    run = FlowJob(name, ROLE, uri, (target,), request.instance_type, fitted, request.inputs)
     sagemaker.create_processing_job(**processing_request(request.flow, run))
     return name
 

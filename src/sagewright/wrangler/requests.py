@@ -35,7 +35,7 @@ class FlowOutput:
 
 
 @dataclass(frozen=True)
-class FlowRun:
+class FlowJob:
     """`flow_uri`: where the flow is in S3; `fitted`: name of the file with newly fitted state, "" to use that of the flow.
     `inputs`: S3 URIs of sources, by their names, instead of the flow's own."""
 
@@ -59,7 +59,7 @@ def outputs_of(flow: Flow) -> tuple[FlowOutput, ...]:
     return tuple(found)
 
 
-def processing_request(flow: Flow, run: FlowRun) -> dict[str, Any]:
+def processing_request(flow: Flow, run: FlowJob) -> dict[str, Any]:
     """Raises FlowError for a flow without outputs, or a source that isn't in S3."""
     if not run.outputs:
         raise FlowError("The flow has no output: name a step and a folder in S3.")

@@ -184,17 +184,12 @@ def test_a_step_is_added_by_keyboard_alone_and_no_page_violates_axe(browser: Any
     page.keyboard.press("z")
     expect(page.locator(".flow")).not_to_contain_text("Drop duplicates")
     draft = f"{address}?op={MISSING}&tool=Impute"
+    chart = f"{address}/chart?op=sagemaker.visualizations.histogram_0.1&filled=1&v.x_axis=tenure"
+    further = (f"{address}/run", f"{address}/code", f"{address}/insights?target=contract", chart)
     wrong = {}
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-        for path in (
-            "/studio/wrangler",
-            "/studio/wrangler/new",
-            address,
-            f"{address}?choose=1",
-            draft,
-            f"{address}/run",
-        ):
+        for path in ("/studio/wrangler", "/studio/wrangler/new", address, f"{address}?choose=1", draft, *further):
             page.goto(path)
             if found := violations(page):
                 wrong[f"{scheme} {path}"] = found
@@ -210,3 +205,46 @@ def test_a_form_previews_itself_while_it_is_filled(page: Page, flow: str) -> Non
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
     page.keyboard.press("Escape")
     expect(page.get_by_text("Not kept yet")).to_have_count(0)
+
+
+def test_insights_find_what_to_mend_and_mend_it(browser: Any, flow: str) -> None:
+    page = shown(browser, f"/studio/wrangler/{flow}/insights?target=contract")
+    assert page["metric"]
+    found = {one["title"]: one for one in page["findings"]}
+    assert any("missing" in title or "tenure" in title for title in found), found.keys()
+    fix = next(fix for one in page["findings"] for fix in one["fixes"])
+    given = {
+        "token": browser.token(),
+        "tag": page["tag"],
+        "step": page["step"],
+        "target": "contract",
+        "fix": fix["call"],
+    }
+    assert browser.post(f"/studio/wrangler/{flow}/fix", given).status == 303
+    assert len(names(shown(browser, f"/studio/wrangler/{flow}"))) == 3
+    refused = browser.post(
+        f"/studio/wrangler/{flow}/fix", {**given, "tag": "", "fix": '["sagemaker.spark.nothing_0.1", {}]'}
+    )
+    assert (refused.status, "has no step" in refused.text) == (400, True)
+
+
+def test_a_chart_is_drawn_and_kept(browser: Any, flow: str) -> None:
+    step = shown(browser, f"/studio/wrangler/{flow}")["step"]
+    histogram = "sagemaker.visualizations.histogram_0.1"
+    address = f"/studio/wrangler/{flow}/chart?step={step}&op={histogram}&filled=1&v.x_axis=tenure"
+    assert len(shown(browser, address)["rows"]) > 3
+    text = browser.get(address).text
+    assert text.count("data:image/svg+xml;base64,") == 2
+    kept = keep(browser, flow, step, histogram, "", name="Tenures", x_axis="tenure")
+    assert kept.headers["location"].startswith(f"/studio/wrangler/{flow}/chart?node=")
+    assert "Tenures" in names(shown(browser, f"/studio/wrangler/{flow}"))
+    assert len(shown(browser, kept.headers["location"])["rows"]) > 3
+
+
+def test_the_flow_as_code_names_its_job_and_runs_by_itself(browser: Any, flow: str) -> None:
+    page = shown(browser, f"/studio/wrangler/{flow}/code")
+    parts = {label: text for label, _, text in page["parts"]}
+    assert set(parts) == {"Python", "SDK v2", "Pipeline", "CLI", "boto3", "Flow file"}
+    compile(parts["Python"], "flow.py", "exec")
+    compile(parts["boto3"], "job.py", "exec")
+    assert json.loads(parts["Flow file"])["nodes"][0]["operator"] == "sagemaker.s3_source_0.1"

@@ -20,7 +20,7 @@ from sagewright.wrangler.errors import FlowError, StepError
 from sagewright.wrangler.flows import Flow, Node, NodeType
 from sagewright.wrangler.job.counting import RowCounter
 from sagewright.wrangler.job.downloads import DownloadError, download
-from sagewright.wrangler.job.settings import JobOutput, JobSettings
+from sagewright.wrangler.job.settings import FlowJobOutput, JobSettings
 from sagewright.wrangler.job.uploads import upload
 from sagewright.wrangler.schema import catalogue
 from sagewright.wrangler.sources import FileSources, context_of, name_of
@@ -117,7 +117,7 @@ class FlowRun:
             raise FlowError("The job has no output: name one <node_id>.<output>, or add a destination to the flow.")
         return found
 
-    def _named(self, output: JobOutput) -> tuple[Node, str]:
+    def _named(self, output: FlowJobOutput) -> tuple[Node, str]:
         node = self.flow.node(output.node_id)
         if output.port not in node.output_names and node.type is not NodeType.DESTINATION:
             raise FlowError(

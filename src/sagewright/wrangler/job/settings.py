@@ -22,7 +22,7 @@ _OPTIONS = ("output-config", "refit-trained-params", "parameter-override")
 
 
 @dataclass(frozen=True)
-class JobOutput:
+class FlowJobOutput:
     """An output of the job: the node and port that its name gives, and the local folder."""
 
     name: str
@@ -46,7 +46,7 @@ class JobSettings:
     inputs: Mapping[str, Path] = field(default_factory=dict)
     uris: Mapping[str, str] = field(default_factory=dict)
     sharded: frozenset[str] = frozenset()
-    outputs: tuple[JobOutput, ...] = ()
+    outputs: tuple[FlowJobOutput, ...] = ()
     config: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     refit: bool = False
     output_flow: str = ""
@@ -151,14 +151,14 @@ def _flow_name(refit: Mapping[str, Any]) -> str:
     return name
 
 
-def _outputs(root: Path, described: Mapping[str, Any]) -> tuple[JobOutput, ...]:
+def _outputs(root: Path, described: Mapping[str, Any]) -> tuple[FlowJobOutput, ...]:
     listed = (described.get("ProcessingOutputConfig") or {}).get("Outputs") or ()
-    found: dict[Path, JobOutput] = {}
+    found: dict[Path, FlowJobOutput] = {}
     for one in listed:
         path = (one.get("S3Output") or {}).get("LocalPath")
         if not path or not one.get("OutputName"):
             continue
-        output = JobOutput(one["OutputName"], _rooted(root, path))
+        output = FlowJobOutput(one["OutputName"], _rooted(root, path))
         if output.folder in found:
             raise FlowError(
                 f"The outputs {found[output.folder].name} and {output.name} have the same LocalPath, {path}."

@@ -18,6 +18,8 @@ from sagewright.wrangler.schema import catalogue
 from sagewright.wrangler.schema.declaration import Operator, Tool, values_of
 
 MOST_ROWS = 200
+REPORT = "sagemaker.visualizations.data_insights_report_0.1"
+"""The report has a page of its own."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ def flow_chart(visit: Visit) -> ChartView:
     asked = dict(visit.every)
     kept = next((one for one in found.flow.nodes if one.node_id == asked.get("node")), None)
     step = _step(found.flow, kept, asked.get("step", ""))
-    kinds = [one for one in catalogue.OPERATORS.values() if one.type is NodeType.VISUALIZATION]
+    kinds = [one for one in catalogue.OPERATORS.values() if one.type is NodeType.VISUALIZATION and one.id != REPORT]
     declared = next((one for one in kinds if one.id == asked.get("op", kept.operator if kept else "")), kinds[0])
     tool = declared.tool(asked.get("tool", kept.title if kept else "")) or declared.tools[0]
     edge = kept.inputs[0] if kept and kept.inputs else FlowEdge("df", step.node_id, asked.get("output", PORT))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
@@ -105,8 +105,7 @@ def flow_insights(visit: Visit) -> InsightsView:
     report: Mapping[str, Any] = answer.get("insights") or {}
     model: Mapping[str, Any] = report.get("quick_model") or {}
     findings = tuple(_finding(one) for one in report.get("findings", ()))
-    unusual = list(report.get("anomalous", ()))
-    head = tuple(unusual[0])[:6] if unusual else ()
+    head, unusual = _unusual(report.get("anomalous", ()))
     points = [(float(x), float(y)) for x, y in model.get("curve", ())]
     return InsightsView(
         found.name,
@@ -124,7 +123,7 @@ def flow_insights(visit: Visit) -> InsightsView:
         _twin(points),
         tuple(tuple(f"{count:,}" for count in row) for row in model.get("confusion", ())),
         tuple(str(one) for one in model.get("classes", ())),
-        tuple(tuple(str(row.get(name, "")) for name in head) for row in unusual[:10]),
+        unusual,
         head,
         tuple(fix.call for one in findings for fix in one.fixes if fix.safe),
         str(answer.get("starting") or ""),
@@ -161,6 +160,22 @@ def _column(one: Mapping[str, Any]) -> InsightColumn:
         one.get("outliers"),
         shape(counts[:20]) if counts else Markup(""),
     )
+
+
+def _unusual(found: Sequence[Mapping[str, Any]]) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
+    """Returns the names of the first columns, and the rows that stand out: number, score, values."""
+    if not found:
+        return (), ()
+    names = tuple(found[0].get("values", {}))[:4]
+    rows = tuple(
+        (f"{int(one['row']) + 1:,}", f"{float(one['score']):.2f}", *(_text(one["values"].get(name)) for name in names))
+        for one in found[:10]
+    )
+    return ("Row", "Score", *names), rows
+
+
+def _text(value: Any) -> str:
+    return "–" if value is None else str(value)
 
 
 def _facts(report: Mapping[str, Any], model: Mapping[str, Any], seconds: float) -> tuple[Fact, ...]:

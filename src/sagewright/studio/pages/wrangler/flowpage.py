@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -21,7 +21,7 @@ from sagewright.studio.wrangling.saved import SavedFlow
 from sagewright.studio.wrangling.stepforms import ColumnRef, StepField
 from sagewright.wrangler.flows import PORT, FlowEdge, Node, NodeType
 from sagewright.wrangler.schema import catalogue
-from sagewright.wrangler.schema.declaration import Operator, Tool, values_of
+from sagewright.wrangler.schema.declaration import Operator, Parameter, Tool, member_of, values_of
 
 PATH = "/studio/wrangler"
 DRAFT = "draft"
@@ -391,8 +391,7 @@ class FlowReader:
         tool = declared.tool(step.title) if declared else None
         if declared is None or tool is None:
             return (("Operator", step.operator),)
-        values = values_of(step, declared)
-        return tuple((one.label or one.name, _word(values[one.name])) for one in tool.fields if one.name in values)
+        return tuple(_settings(tool.fields, values_of(step, declared)))
 
     def _outputs(self) -> tuple[tuple[str, str, bool], ...]:
         names = self._current.output_names if self._current else ()
@@ -418,6 +417,17 @@ def draft_node(
     node = stepforms.node_of(declared, tool, parameters, node_id, ports)
     named = [str(one.get("name") or "") for one in parameters.get("splits", []) if isinstance(one, dict)]
     return replace(node, outputs=tuple({"name": one} for one in named)) if named and all(named) else node
+
+
+def _settings(fields: Sequence[Parameter], values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yields label and value of each setting, those of a chosen option after it."""
+    for one in fields:
+        if one.name in values:
+            yield one.label or one.name.replace("_", " ").capitalize(), _word(values[one.name])
+        for option in one.options:
+            held = values.get(member_of(one, option))
+            if option.value == values.get(one.name, one.default) and isinstance(held, Mapping):
+                yield from _settings(option.fields, held)
 
 
 def _word(value: Any) -> str:

@@ -13,7 +13,7 @@ from sagewright.studio.wrangling.lastruns import job_prefix
 from sagewright.studio.wrangling.saved import SavedFlow
 from sagewright.wrangler.errors import FlowError
 from sagewright.wrangler.flows import Flow, NodeType
-from sagewright.wrangler.requests import FlowOutput, FlowRun, outputs_of, processing_request
+from sagewright.wrangler.requests import FlowJob, FlowOutput, outputs_of, processing_request
 from sagewright.wrangler.schema import catalogue
 
 INSTANCES = ("ml.m5.large", "ml.m5.xlarge", "ml.m5.4xlarge", "ml.m5.12xlarge")
@@ -59,7 +59,7 @@ def run_flow(visit: Visit, fields: dict[str, str]) -> Done | FlowRunView:
         refit="refit" in fields,
     )
     try:
-        run = FlowRun(
+        run = FlowJob(
             given.job,
             f"arn:aws:iam::{visit.place.account}:role/SageMakerExecutionRole",
             found.uri,
@@ -143,7 +143,7 @@ def _programs(visit: Visit, found: SavedFlow) -> list[tuple[str, str, str]]:
         return []
     role = f"arn:aws:iam::{visit.place.account}:role/SageMakerExecutionRole"
     try:
-        request = processing_request(found.flow, FlowRun("JOB-NAME", role, found.uri, outputs))
+        request = processing_request(found.flow, FlowJob("JOB-NAME", role, found.uri, outputs))
     except FlowError:
         return []
     arguments = request["AppSpecification"]["ContainerArguments"]
