@@ -1,4 +1,4 @@
-"""The client of Data Wrangler's session: an app of type Canvas, found or made as the principal who asks."""
+"""The client of Data Wrangler's session: an app of type Canvas, found or made as the caller."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ SOCKET_VARIABLE = "SAGEWRIGHT_SERVE_SOCKET"
 MOST_BODY = 16 * 1024 * 1024
 MOST_S = 80.0
 """Time of one request, after which the process ends, so that the next one finds a fresh session: nothing else stops a step that
-computes for ever."""
+never ends."""
 log = logging.getLogger("sagewright.wrangler.session")
 
 

@@ -90,7 +90,7 @@ class InsightsView:
 
 @page("/wrangler/{name}/insights", "flowinsights.html", "wrangler", ("app",))
 def flow_insights(visit: Visit) -> InsightsView:
-    """What to mend before one trains on it."""
+    """Findings in the sample, columns by their power, and a quick model."""
     catalogue.load()
     found = saved.load(visit, visit.path["name"])
     step = _step(found.flow, visit.query.get("step", ""))

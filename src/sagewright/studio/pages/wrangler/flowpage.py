@@ -118,7 +118,7 @@ class FlowView:
 
 @page("/wrangler/{name}", "wrangler.html", "wrangler", ("app", "processing"))
 def flow_page(visit: Visit) -> FlowView:
-    """What each step makes of the sample, and what a new one would."""
+    """The sample after a step, kept or not yet, and all steps beside it."""
     return FlowReader(visit, saved.load(visit, visit.path["name"])).view()
 
 
