@@ -65,6 +65,7 @@ _FRAMEWORKS = (
     (r"mlflow-tracking-server", "mlflow"),
     (r"sagewright-jupyter", "jupyter"),
     (r"sagewright-jupyter-sdk-v2", "jupyter-sdk-v2"),
+    (r"sagewright-aws-cli", "aws-cli"),
     (r"sagewright-wrangler", "wrangler"),
     (r"python", "python"),
 )

@@ -162,6 +162,7 @@ RECIPES = {
             untagged=True,
         ),
         Recipe(SDK_V2_KERNEL, "", ("sagemaker<3", *_NOTEBOOK), ("sagemaker",), untagged=True),
+        Recipe("aws-cli", "", ("awscli",), ("awscli",), untagged=True),
         Recipe("wrangler", "", ("polars", "pandas<3", "pyarrow", "boto3"), ("polars", "pandas"), untagged=True),
         Recipe("mxnet", "mxnet", ("mxnet==1.9.1", "numpy<1.24", "boto3", *SERVING), ("mxnet",)),
     )

@@ -62,7 +62,7 @@ class Lab:
         return json.loads(content) if content else None
 
     def run(self, code: str, kernel: str = "python3", *, wait: bool = True) -> str:
-        """What the code prints in a new kernel, which then ends; with its traceback, if it fails."""
+        """The output of the code in a new kernel, which then ends; with its traceback, if it fails."""
         if "_xsrf" not in self.cookies:
             self.ask("GET", "/lab")
         found = self.json("POST", "/api/kernels", {"name": kernel})["id"]

@@ -138,6 +138,12 @@ def test_it_answers_whoever_reaches_the_socket_but_keeps_xsrf_checks(lab: Lab) -
     assert json.loads(lab.ask("POST", "/api/terminals")[1])["name"]
 
 
+def test_the_aws_cli_is_on_the_path(lab: Lab) -> None:
+    assert (
+        lab.run("print(*get_ipython().getoutput('aws sagemaker list-apps --query Apps[0].Status'))") == '"InService"\n'
+    )
+
+
 def test_a_custom_image_is_a_kernel_in_its_environment(lab: Lab) -> None:
     assert lab.run("import sklearn; print(sklearn.__version__)", "image-lab-sklearn").startswith("1.2.")
 

@@ -22,7 +22,7 @@ def instance(studio: Studio) -> Iterator[str]:
     client = studio.client
     client.create_notebook_instance_lifecycle_config(
         NotebookInstanceLifecycleConfigName="hooks",
-        OnCreate=script("echo created >> hooks.txt; echo the first time"),
+        OnCreate=script("sudo -u ec2-user -i <<'EOF'\necho created >> hooks.txt\nEOF\nsudo echo the first time"),
         OnStart=script("#!/bin/sh\necho started >> hooks.txt; echo each time"),
     )
     client.create_notebook_instance(

@@ -140,7 +140,7 @@ class Volume:
         """Returns the bytes in the directories: of the last complete scan, or of this one if that has found more."""
         until, found = time.monotonic() + _LOOK_S, 0
         own = (self._host.directory / name for name in _FILLED)
-        places = [*own, *_counted_folders(self._host), *filter(None, self._making)]
+        places = [*own, *counted_folders(self._host), *filter(None, self._making)]
         self._count = self._count or used_bytes(places, self._check)
         for found in self._count:
             if time.monotonic() > until:
@@ -170,7 +170,7 @@ def _limit_bytes(host: HostFile) -> int | None:
     return size_gb * GIB
 
 
-def _counted_folders(host: HostFile) -> list[Path]:
+def counted_folders(host: HostFile) -> list[Path]:
     folders = [one.folder for one in host.brief.inputs if one.folder is not None and one.folder.counted]
     roots = ((host.file_systems.get(folder.file_system), folder.path.strip("/")) for folder in folders)
     return [Path(root) / beneath for root, beneath in roots if root is not None]

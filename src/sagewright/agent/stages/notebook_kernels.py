@@ -42,6 +42,7 @@ class KernelEnvironments:
             {
                 "name": kernel.name,
                 "title": kernel.title,
+                "program": kernel.program,
                 "python": str(environment.place / "bin" / "python"),
                 "environment": variables_for(resolve_image(kernel.image)),
             }
@@ -104,5 +105,6 @@ def _environment(
     image = resolve_image(kernel.image)
     with context.volume.making():
         environment = context.environments.ensure(image, context.say_status)
-    lines = requirements if REQUIRED in environment.packages else f"{REQUIRED}\n{requirements}"
+    ready = bool(kernel.program) or REQUIRED in environment.packages
+    lines = requirements if ready else f"{REQUIRED}\n{requirements}"
     return making.layers.add(environment, lines) if lines else environment

@@ -7,7 +7,7 @@ from typing import Any
 from sagewright.engine.apps.app_documents import AppDocument, AppIdentity
 from sagewright.kinds.app import APP, NOTEBOOK
 from sagewright.model.aws.arns import sagemaker_arn
-from sagewright.model.jobs.state_machines import AppStatus
+from sagewright.model.jobs.state_machines import AppStatus, NotebookInstanceStatus
 from sagewright.store.database import Database
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import Resource
@@ -22,11 +22,12 @@ def routes_of(store: Database, account: str) -> list[dict[str, Any]]:
     Members: id, kind, app_type ("" for a notebook instance), space (the space's id, or ""), name (of the space, of the user profile
     or of the notebook instance), domain, arn, status, directory (of the host that answers, "" while none does).
     """
+    statuses = sorted({*AppStatus, *NotebookInstanceStatus} - {AppStatus.DELETED})
     return [
         _route(one)
         for kind in KINDS
-        for one in resources.of_kind(store, kind)
-        if one.account == account and one.status != AppStatus.DELETED
+        for one in resources.in_parts(store, resources.in_status(store, kind, statuses))
+        if one.account == account
     ]
 
 

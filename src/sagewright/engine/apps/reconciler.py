@@ -33,8 +33,15 @@ _FIRST_MS, _MOST_MS = 500, 60_000
 """First and maximum delay before a lost program is restarted; it grows with each failure."""
 _STEADY_MS = 60_000
 """A program that answered for this long starts afresh when it ends."""
+_MOST_LEFT = 10
 VISIBLE_MS = 24 * 3600 * 1000
 """Time for which a deleted app can still be described."""
+FORGET_EVERY_MS = 600_000
+UNSETTLED: tuple[str, ...] = (
+    *(status for status in AppStatus if status != AppStatus.DELETED),
+    NotebookInstanceStatus.STOPPING,
+)
+"""Statuses of apps and instances that may have a job."""
 CHECK_S = 60.0
 """Interval of questions to a program that answers; shorter where its idle timeout is."""
 log = logging.getLogger("sagewright.engine.apps")
@@ -52,17 +59,23 @@ class AppReconciler:
         self._store = dependencies.store
         self._trash = Trash(dependencies.settings.data)
         self._asked_ms: dict[str, int] = {}
+        self._forget_ms = 0
 
     def active(self) -> list[tuple[str, str]]:
-        apps = [(kind, one.id) for kind in (APP, NOTEBOOK) for one in resources.of_kind(self._store, kind)]
-        deleted = [
-            (kind, one) for kind in OWNERS for one in resources.in_status(self._store, kind, [StudioStatus.DELETING])
+        """Returns what changes or runs, and at intervals the apps that were deleted. Reads no documents, which have scripts."""
+        found: dict[str, list[str]] = {kind: list(UNSETTLED) for kind in (APP, NOTEBOOK)}
+        found |= {kind: [StudioStatus.DELETING] for kind in OWNERS}
+        if now_ms() >= self._forget_ms:
+            self._forget_ms = now_ms() + FORGET_EVERY_MS
+            found[APP].append(AppStatus.DELETED)
+        return [
+            (kind, one) for kind, statuses in found.items() for one in resources.in_status(self._store, kind, statuses)
         ]
-        return apps + deleted
 
     def reconcile(self, subject_id: str) -> None:
         app = resources.get(self._store, subject_id)
-        if app is None:
+        if app is None:  # one that has failed can be replaced before its job is gone
+            jobs.remove_ended(self._store, INTERACTIVE.kind, f"{subject_id}-", now_ms() + 1, _MOST_LEFT)
             return
         if app.kind in OWNERS:
             remove_deleted(self._store, self._dependencies.settings.data, self._trash, app.id)
@@ -107,7 +120,7 @@ class AppReconciler:
             following = replace(read.start, number=read.start.number + 1, ending=False)
             changed = replace(read, start=following, directory="", since_ms=0)
             if current.status == AppStatus.DELETING:
-                return replace(changed, ended_ms=now_ms()), AppStatus.DELETED
+                return replace(changed, ended_ms=now_ms(), launch={}), AppStatus.DELETED
             return (
                 changed,
                 NotebookInstanceStatus.STOPPED if current.status == NotebookInstanceStatus.STOPPING else current.status,

@@ -202,12 +202,14 @@ class MetricDefinition:
 class NotebookKernel:
     """A kernel of a notebook server that runs in the environment of another image. `name`: as kernel specifications have it;
     `title`: shown to users; `file`: a requirements.txt in the home, for a layer over that environment; "" for none. Without that
-    file there is no such kernel."""
+    file there is no such kernel. `program`: a program of the environment for the PATH of all kernels and terminals, in place of a
+    kernel."""
 
     name: str
     title: str
     image: str
     file: str = ""
+    program: str = ""
 
 
 @dataclass(frozen=True)

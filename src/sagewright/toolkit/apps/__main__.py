@@ -11,11 +11,26 @@ from typing import Any
 
 from sagewright.toolkit.apps import repositories, scripts
 from sagewright.toolkit.apps.errors import SetupFailed
-from sagewright.toolkit.apps.programs import PROGRAMS, AppPlace
+from sagewright.toolkit.apps.programs import PROGRAMS, AppPlace, link_programs
 
 SOCKET_VARIABLE = "SAGEWRIGHT_SERVE_SOCKET"
 _USAGE = f"usage: python -m sagewright.toolkit.apps {'|'.join(PROGRAMS)} [ARGUMENT]"
 _PREPARED = ".sagewright-prepared"
+_SUDO = """#!/bin/bash
+# Everything in this sandbox belongs to one user, so that a command runs as it is.
+while [ $# -gt 0 ]; do
+    case "$1" in
+        -u | -g | -h | -p | -C | -U | -r | -t | -D | -R | -T) shift 2 ;;
+        --) shift; break ;;
+        -*) shift ;;
+        *=*) export "$1"; shift ;;
+        *) break ;;
+    esac
+done
+[ $# -eq 0 ] && exec bash
+exec "$@"
+"""
+"""A stand-in for sudo, which AWS's own examples of life-cycle scripts use."""
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -51,11 +66,19 @@ def _enter(home: Path, persistent: bool) -> None:
     if persistent:
         os.environ["HOME"] = str(home)
     os.environ["SHELL"] = "/bin/bash"
+    programs = Path(os.environ.get("TMPDIR", "/tmp")) / "bin"  # noqa: S108 - the sandbox's own
+    programs.mkdir(exist_ok=True)
+    (programs / "sudo").write_text(_SUDO)
+    (programs / "sudo").chmod(0o755)
+    link_programs(programs)
+    os.environ["PATH"] = f"{programs}:{os.environ.get('PATH', '')}"
     os.chdir(home)
 
 
 def _prepare(setup: dict[str, Any], home: Path) -> None:
     """Raises SetupFailed."""
+    for note in setup.get("notes") or []:
+        print(note, flush=True)
     steps: list[Callable[[], None]] = [
         lambda: repositories.clone(setup.get("repositories") or [], home),
         lambda: scripts.run(setup.get("scripts") or [], home),

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from sagewright.toolkit.apps.errors import SetupFailed
 
@@ -117,6 +118,21 @@ PROGRAMS: dict[str, Callable[[AppPlace], list[str]]] = {
 }
 
 
+def link_programs(place: Path) -> None:
+    """Puts the programs of further environments into a directory of the PATH."""
+    for one in _environments():
+        if one["program"]:
+            link = place / one["program"]
+            link.unlink(missing_ok=True)
+            link.symlink_to(Path(one["python"]).parent / one["program"])
+
+
+def _environments() -> list[dict[str, Any]]:
+    """Returns the environments of further kernels and programs, as the agent describes them."""
+    found: list[dict[str, Any]] = json.loads(os.environ.get(KERNELS_VARIABLE) or "[]")
+    return found
+
+
 def _installed() -> Path:
     """Returns the prefix in which JupyterLab is installed: of a private environment it is another one's."""
     found = find_spec("jupyterlab")
@@ -126,7 +142,7 @@ def _installed() -> Path:
 def _write_kernels(place: Path) -> None:
     """Writes the specification of each kernel; a kernel's own environment comes first on its PATH."""
     own = {"name": OWN_KERNEL, "title": OWN_TITLE, "python": sys.executable, "environment": {}}
-    for kernel in [own, *json.loads(os.environ.get(KERNELS_VARIABLE) or "[]")]:
+    for kernel in [own, *(one for one in _environments() if not one["program"])]:
         python = Path(kernel["python"])
         variables = {"PATH": f"{python.parent}:${{PATH}}", "VIRTUAL_ENV": str(python.parent.parent)}
         specification = {

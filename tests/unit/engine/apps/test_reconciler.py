@@ -143,8 +143,10 @@ def test_a_deleted_app_is_forgotten_after_a_day(tmp_path: Path, database: Databa
     site.want(GONE, AppStatus.DELETING)
     site.until_gone()
     assert site.app.status == AppStatus.DELETED
+    assert site.document.launch == {}
     earlier = {"EndedMs": now_ms() - reconciler.VISIBLE_MS}
     resources.change(site.store, Resource(**vars(site.app) | {"document": site.app.document | earlier}))
+    site.server = site.server.restarted()
     site.server.sweep()
     assert resources.get(site.store, site.id) is None
 

@@ -8,11 +8,19 @@ from sagewright.kinds.app import NOTEBOOK, SETUP_MODULE, AppRequest
 from sagewright.model.aws.arns import sagemaker_arn
 from sagewright.model.errors import ValidationException
 from sagewright.services.context import Context
-from sagewright.services.sagemaker.studio.app_launches import JUPYTER, REQUIREMENTS, SDK_V2_KERNEL, launched_type
+from sagewright.services.sagemaker.studio.app_launches import (
+    AWS_CLI,
+    JUPYTER,
+    REQUIREMENTS,
+    SDK_V2_KERNEL,
+    launched_type,
+)
 from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.resources import resources
 
 INSTANCE_HOME, INSTANCE_LOGS = "/home/ec2-user/SageMaker", "/aws/sagemaker/NotebookInstances"
+NO_EFFECT = ("KmsKeyId", "SubnetId", "SecurityGroupIds", "IpAddressType")
+"""Members of an instance that are kept and returned, and do nothing here."""
 
 
 def instance_launch(
@@ -20,6 +28,7 @@ def instance_launch(
 ) -> dict[str, Any]:
     """Returns the request of a notebook instance's job, except for what each start adds. `hooks`: its life-cycle scripts."""
     arn = sagemaker_arn(context.region, context.account, NOTEBOOK, name)
+    repositories = _repositories(context, document)
     request = AppRequest(
         name=name,
         title=name,
@@ -31,12 +40,30 @@ def instance_launch(
         home="",
         home_path=INSTANCE_HOME,
         metadata={"ResourceArn": arn, "ResourceName": name},
-        setup={"persistent_home": False, "repositories": _repositories(context, document), "scripts": hooks},
-        kernels=[SDK_V2_KERNEL, REQUIREMENTS],
+        setup={
+            "persistent_home": False,
+            "repositories": repositories,
+            "scripts": hooks,
+            "notes": _notes(document, repositories),
+        },
+        kernels=[SDK_V2_KERNEL, REQUIREMENTS, AWS_CLI],
         log_group=INSTANCE_LOGS,
         log_stream=f"{name}/jupyter.log",
     )
     return request.write({})
+
+
+def _notes(document: dict[str, Any], repositories: list[dict[str, str]]) -> list[str]:
+    """Returns lines of the instance's log about members that have no effect here."""
+    notes = [f"{member} has no effect here." for member in NO_EFFECT if document.get(member)]
+    if document.get("DirectInternetAccess") == "Disabled":
+        notes.append("DirectInternetAccess Disabled has no effect here: the instance has this machine's network.")
+    notes += [
+        f"The secret {one['secret']} of {one['url']} is not used: there is no Secrets Manager; the repository is cloned without it."
+        for one in repositories
+        if one["secret"]
+    ]
+    return notes
 
 
 def _repositories(context: Context, document: dict[str, Any]) -> list[dict[str, str]]:
@@ -47,9 +74,9 @@ def _repositories(context: Context, document: dict[str, Any]) -> list[dict[str, 
 
 def _repository(context: Context, named: str) -> dict[str, str]:
     if named.startswith("https://"):
-        return {"url": named, "branch": ""}
+        return {"url": named, "branch": "", "secret": ""}
     found = resources.find(context.store, ResourceScope("code-repository", context.account, context.region), named)
     if found is None:
         raise ValidationException(f"The code repository {named} does not exist.")
     config = found.document["GitConfig"]
-    return {"url": config["RepositoryUrl"], "branch": config.get("Branch", "")}
+    return {"url": config["RepositoryUrl"], "branch": config.get("Branch", ""), "secret": config.get("SecretArn", "")}

@@ -19,6 +19,8 @@ from sagewright.store.resources import resources
 JUPYTER, WRANGLER, SDK_V2 = "sagewright-jupyter", "sagewright-wrangler", "sagewright-jupyter-sdk-v2"
 """Images of the programs, and of JupyterLab's second kernel."""
 SDK_V2_KERNEL = {"name": "sdk-v2", "title": "Python 3 (SDK v2)", "image": SDK_V2}
+AWS_CLI = {"name": "aws-cli", "title": "aws", "image": "sagewright-aws-cli", "program": "aws"}
+"""The AWS CLI, which needs a botocore of its own, in an environment of its own."""
 REQUIREMENTS = {
     "name": "requirements",
     "title": "Python 3 (requirements.txt)",
@@ -29,15 +31,19 @@ REQUIREMENTS = {
 PROGRAM_OF = {"JupyterLab": "jupyter", "JupyterServer": "jupyter", "CodeEditor": "code-editor", "Canvas": "wrangler"}
 STUDIO_HOME, STUDIO_LOGS = "/home/sagemaker-user", "/aws/sagemaker/studio"
 DEFAULT_TYPE = "ml.t3.medium"
+NO_EFFECT = ("EmrSettings",)
+"""Members of an app's settings that are kept and returned, and do nothing here."""
 MOST_KERNELS = 5
 """Maximum number of further kernels: each has an environment, which is built before the app starts."""
 _FRAMEWORK = re.compile(r"(pytorch|tensorflow)-(?:training-)?v?(\d+\.\d+(?:\.\d+)?)")
 
 
 def app_launch(
-    context: Context, owner: AppOwner, app_type: str, name: str, arn: str, settings: EffectiveSettings
+    context: Context, owner: AppOwner, app: dict[str, Any], arn: str, settings: EffectiveSettings
 ) -> dict[str, Any]:
-    """Returns the request of an app's job, except for what each start adds. Raises ValidationException."""
+    """Returns the request of an app's job, except for what each start adds. `app`: the request of CreateApp; in RecoveryMode it has
+    neither life-cycle scripts nor further kernels. Raises ValidationException."""
+    app_type, name, recovering = app["AppType"], app["AppName"], bool(app.get("RecoveryMode"))
     domain, home = owner.domain.name, owner.home
     named = home.name.partition("/")[2]
     stream = f"{domain}/{named}/{app_type}/{name}"
@@ -63,13 +69,27 @@ def app_launch(
         home="",
         home_path=STUDIO_HOME,
         metadata=metadata,
-        setup={"scripts": _studio_scripts(context, settings, stream)},
-        kernels=[] if app_type in {"Canvas", "CodeEditor"} else _kernels(context, settings),
+        setup={
+            "scripts": [] if recovering else _studio_scripts(context, settings, stream),
+            "notes": _notes(owner, settings),
+        },
+        kernels=_beside(context, app_type, settings, recovering),
         health_path=EDITOR_PATH if app_type == "CodeEditor" else STATUS_PATH,
         log_group=STUDIO_LOGS,
         log_stream=stream,
     )
     return request.write({})
+
+
+def _notes(owner: AppOwner, settings: EffectiveSettings) -> list[str]:
+    """Returns lines of the app's log about settings that have no effect here."""
+    notes = [f"{member} has no effect here." for member in NO_EFFECT if settings.app.get(member)]
+    urls = [one["RepositoryUrl"] for one in settings.app.get("CodeRepositories") or ()]
+    if urls:
+        notes.append(f"CodeRepositories are not cloned for an app; clone them in a terminal: {', '.join(urls)}")
+    if owner.domain.document.get("AppNetworkAccessType") == "VpcOnly":
+        notes.append("AppNetworkAccessType VpcOnly has no effect here: the app has this machine's network.")
+    return notes
 
 
 def launched_type(asked: str | None) -> str:
@@ -93,9 +113,16 @@ def _studio_scripts(context: Context, settings: EffectiveSettings, stream: str) 
     ]
 
 
+def _beside(context: Context, app_type: str, settings: EffectiveSettings, recovering: bool) -> list[dict[str, str]]:
+    """Returns the kernels and programs in environments beside the app's own."""
+    if recovering or app_type == "Canvas":
+        return []
+    return [AWS_CLI] if app_type == "CodeEditor" else _kernels(context, settings)
+
+
 def _kernels(context: Context, settings: EffectiveSettings) -> list[dict[str, str]]:
     """Returns the kernels beside JupyterLab's own: SDK v2's, the image's of the ResourceSpec, and custom images'."""
-    kernels = [SDK_V2_KERNEL, REQUIREMENTS]
+    kernels = [SDK_V2_KERNEL, REQUIREMENTS, AWS_CLI]
     named = settings.spec.get("SageMakerImageVersionArn") or settings.spec.get("SageMakerImageArn")
     if named:
         kernels += _image_kernels(context, named, settings.spec.get("SageMakerImageVersionAlias", ""))
@@ -104,7 +131,7 @@ def _kernels(context: Context, settings: EffectiveSettings) -> list[dict[str, st
         base = base_image(context, custom["ImageName"], "" if version is None else str(version))
         kernels += _configured(context, custom, base)
     unique = {kernel["name"]: kernel for kernel in kernels}
-    return list(unique.values())[: 2 + MOST_KERNELS]
+    return list(unique.values())[: 3 + MOST_KERNELS]
 
 
 def _image_kernels(context: Context, arn: str, alias: str) -> list[dict[str, str]]:

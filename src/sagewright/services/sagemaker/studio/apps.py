@@ -73,7 +73,7 @@ def create_app(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     _check_type(owner, app_type)
     path = _path(request)
     settings = effective_settings(context, owner, app_type, request.get("ResourceSpec"))
-    launch = app_launch(context, owner, app_type, request["AppName"], APPS.arn(context, path), settings)
+    launch = app_launch(context, owner, request, APPS.arn(context, path), settings)
     status = AppStatus.FAILED if app_type == "CodeEditor" and not context.settings.code_editor else AppStatus.PENDING
     document = {name: value for name, value in request.items() if name != "Tags"} | {
         "ResourceSpec": settings.spec,

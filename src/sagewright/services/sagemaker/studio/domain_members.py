@@ -109,11 +109,11 @@ class DomainMember:
         return self.listed.answer(request, fetch, lambda rows: map(summary, rows))
 
 
-def in_domain(request: dict[str, Any], contained: str) -> list[Condition]:
-    """Returns the conditions of DomainIdEquals and of the member `contained`, which looks for a part of a name."""
+def in_domain(request: dict[str, Any], domain: str, contained: str) -> list[Condition]:
+    """Returns the conditions of the member `domain`, and of the member `contained`, which looks for a part of a name."""
     conditions = []
-    if "DomainIdEquals" in request:
-        conditions.append(resources.name_begins(f"{request['DomainIdEquals']}/"))
+    if domain in request:
+        conditions.append(resources.name_begins(f"{request[domain]}/"))
     if request.get(contained):
         conditions.append(resources.name_has_after_slash(request[contained].lower()))
     return conditions

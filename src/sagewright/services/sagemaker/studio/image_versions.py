@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from sagewright.model.aws.arns import sagemaker_arn
 from sagewright.model.clock import to_datetime
-from sagewright.model.errors import ResourceInUse, ResourceNotFound, ValidationException
+from sagewright.model.errors import ResourceInUse, ResourceLimitExceeded, ResourceNotFound, ValidationException
 from sagewright.services.context import Context
 from sagewright.services.paging import ListSpec, decode, page_of
 from sagewright.services.registry import operation
@@ -26,7 +26,7 @@ from sagewright.store.resources import resources
 from sagewright.store.resources.resources import New, Resource
 
 KIND = "image-version"
-MOST_ALIASES = 30
+MOST_VERSIONS, MOST_ALIASES = 1000, 30
 DESCRIBED = ("VendorGuidance", "JobType", "MLFramework", "ProgrammingLang", "Processor", "Horovod", "ReleaseNotes")
 SUMMARY = ("CreationTime", "ImageArn", "ImageVersionArn", "ImageVersionStatus", "LastModifiedTime", "Version")
 _ALIASES = "Aliases"
@@ -47,6 +47,8 @@ def create_image_version(context: Context, request: dict[str, Any]) -> dict[str,
 
     def create(connection: Connection) -> dict[str, Any]:
         _claim(connection, image, aliases, 0)
+        if (there := resources.count_children_in(connection, image.id)) >= MOST_VERSIONS:
+            raise ResourceLimitExceeded(f"An image has at most {MOST_VERSIONS} versions; {image.name} has {there}.")
         version = resources.next_version_in(connection, image.id)
         name = f"{image.name.lower()}/{version}"
         arn = _arn(context, name)

@@ -19,7 +19,12 @@ from sagewright.store.resources.resources import Resource
 
 CREATED = "CREATED"
 DELETABLE = ("Description", "DisplayName")
-SORTS = {"CREATION_TIME": "created_ms", "LAST_MODIFIED_TIME": "modified_ms", "IMAGE_NAME": "name"}
+SORTS = {
+    "CreationTime": "created_ms",
+    "CREATION_TIME": "created_ms",
+    "LAST_MODIFIED_TIME": "modified_ms",
+    "IMAGE_NAME": "name",
+}
 DIRECTIONS = {"ASCENDING": "Ascending", "DESCENDING": "Descending"}
 
 IMAGES = ResourceType(

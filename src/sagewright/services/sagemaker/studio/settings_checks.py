@@ -12,6 +12,7 @@ from sagewright.store.resources import resources
 
 NO_SCRIPT = "None"
 """Stands for no life-cycle configuration in the place of an ARN."""
+MOST_SCRIPTS = 200
 LIFECYCLE = "studio-lifecycle-config"
 APP_SETTINGS = (
     "JupyterLabAppSettings",
@@ -35,6 +36,10 @@ def check_user_settings(context: Context, settings: dict[str, Any] | None) -> No
     for name in APP_SETTINGS:
         of_type = settings.get(name) or {}
         spec = of_type.get("DefaultResourceSpec") or {}
+        if len(of_type.get("LifecycleConfigArns") or ()) > MOST_SCRIPTS:
+            raise ValidationException(
+                f"{name}: at most {MOST_SCRIPTS} LifecycleConfigArns can be attached, got {len(of_type['LifecycleConfigArns'])}."
+            )
         arns = [
             *(of_type.get("LifecycleConfigArns") or ()),
             spec.get("LifecycleConfigArn"),

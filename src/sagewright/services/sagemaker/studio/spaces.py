@@ -69,7 +69,7 @@ def describe_space(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 @operation("sagemaker", "ListSpaces")
 def list_spaces(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    return SPACES.list(context, request, in_domain(request, "SpaceNameContains"), _summary)
+    return SPACES.list(context, request, in_domain(request, "DomainIdEquals", "SpaceNameContains"), _summary)
 
 
 @operation("sagemaker", "UpdateSpace")

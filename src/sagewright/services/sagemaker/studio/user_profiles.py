@@ -80,7 +80,9 @@ def describe_user_profile(context: Context, request: dict[str, Any]) -> dict[str
 @operation("sagemaker", "ListUserProfiles")
 def list_user_profiles(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     default_profile(context, default_domain(context))
-    return PROFILES.list(context, request, in_domain(request, "UserProfileNameContains"), PROFILES.summary)
+    return PROFILES.list(
+        context, request, in_domain(request, "DomainIdEquals", "UserProfileNameContains"), PROFILES.summary
+    )
 
 
 @operation("sagemaker", "UpdateUserProfile")
