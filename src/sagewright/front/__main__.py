@@ -1,7 +1,8 @@
 """`python -m sagewright.front`: the process. It inherits its listening sockets, which outlive the server that opened them.
 
 One JSON argument: `region`, `connections` (the maximum number), `data` (the data directory), and `listen`: descriptors of the
-sockets `runtime`, `local` and `control`, by name. Servers find it on `control`: see `front.link.handshake`.
+sockets `runtime`, `local`, `control` and, if there is one, `notebooks`, by name. Servers find it on `control`: see
+`front.link.handshake`.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from sagewright.front.invocations.dispatch import Dispatch
 from sagewright.front.invocations.routes import Routes
 from sagewright.front.invocations.spool import CaptureSpool
 from sagewright.front.keys import Keys
-from sagewright.front.link.handshake import LOCAL, RUNTIME, FrontDirectory
+from sagewright.front.link.handshake import LOCAL, NOTEBOOKS, RUNTIME, FrontDirectory
 from sagewright.front.link.main_port import answer_while_away
 from sagewright.front.link.server_link import ServerLink
 from sagewright.front.link.serving import FROM_MAIN, FrontServer
@@ -70,8 +71,9 @@ class Front:
         self._invocations = InvocationApplication(
             self._dispatch, admission, self._capturing, self._limits, upstream, self._server_is_back
         )
-        self._notebooks = NotebookRoutes()
-        self._notebook_sessions = NotebookSessions(self._keys, self._server.send)
+        second = self._sockets.get(NOTEBOOKS)
+        self._notebooks = NotebookRoutes(port=second.getsockname()[1] if second else 0)
+        self._notebook_sessions = NotebookSessions(self._keys, self._server.send, self._server.present)
         self._proxy = NotebookApplication(self._notebooks, self._notebook_sessions, self._limits, self._server.refresh)
         self._serving = FrontServer(self._application, self._connections, lambda: self._notebooks.hosts)
         self._survival = Survival(self._place.control, self._serving, self._server)
@@ -83,8 +85,9 @@ class Front:
             for work in (self._tell(), self._connections.watch(), self._server.run(survival.linked, survival.alone))
         ]
         tasks.append(asyncio.create_task(survival.watch(lambda: self._serves_somebody)))
-        listening = [self._sockets[RUNTIME].dup(), self._sockets[LOCAL].dup()]
-        self._server.offer = {name: self._sockets[name] for name in (RUNTIME, LOCAL)}
+        own = [name for name in (RUNTIME, LOCAL, NOTEBOOKS) if name in self._sockets]
+        listening = [self._sockets[name].dup() for name in own]
+        self._server.offer = {name: self._sockets[name] for name in own}
         await self._serving.serve(sockets=listening)
         for task in tasks:
             task.cancel()

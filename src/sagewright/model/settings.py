@@ -58,6 +58,12 @@ def _check_url(text: str) -> None:
         raise ValueError(f"{text!r} must be http://HOST:PORT or https://HOST")
 
 
+def _check_port(number: int) -> None:
+    """Checks a port. Raises ValueError."""
+    if not 0 <= number < 65_536:
+        raise ValueError(f"{number} must be from 0 to 65535")
+
+
 def _check_domain(text: str) -> None:
     """Checks a domain's name. Raises ValueError."""
     if text and not re.fullmatch(r"(?=.{1,180}$)[a-z0-9-]+(\.[a-z0-9-]+)+", text):
@@ -143,6 +149,12 @@ class Settings:
         "Domain below which browsers on other machines open notebooks, such as `studio.example.org`: `*.studio.example.org` must "
         "resolve to this server. On this machine, notebooks are below `localhost` in any case.",
         check=_check_domain,
+    )
+    notebook_port: int = _setting(
+        0,
+        "A second port, for browsers that do not resolve names below `localhost`, such as Safari: notebooks open at "
+        "http://localhost:PORT, one at a time in a browser. 0: none.",
+        check=_check_port,
     )
     roles: str = _setting(
         "open",

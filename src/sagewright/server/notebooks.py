@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from sagewright.http import asgi
 from sagewright.http.messages import HttpResponse
 from sagewright.http.takeover import EXTENSION
-from sagewright.model.notebooks.grants import redeem
+from sagewright.model.notebooks.grants import NotebookSession, redeem
 from sagewright.model.notebooks.origins import NotebookHosts
 from sagewright.model.settings import Settings
 from sagewright.services.sagemaker.studio.sign_in.notebook_routes import notebooks_of
@@ -87,6 +87,12 @@ class NotebookAccess:
         keys = StoredKeys(self.store)
         if keys.find(key_id) is not None:
             keys.end(key_id)
+
+
+def session_keys(opened: dict[str, Any] | None) -> list[str]:
+    """Returns the ids of the access keys on which an opened session depends."""
+    session = NotebookSession.read(opened["cookie"]) if opened else None
+    return [one for one in (session.key, session.parent) if one] if session else []
 
 
 def studio_origins(settings: Settings, url: str) -> Iterable[str]:

@@ -116,22 +116,27 @@ def run(channels: Any, code: str, timeout_s: float = 120) -> str:
     raise AssertionError(f"the kernel did not answer: {text}")
 
 
+def started(running: RunningServer) -> Lab:
+    """Makes a space on a running server, and waits for its JupyterLab."""
+    sagemaker = running.boto("sagemaker")
+    made = Lab(running, sagemaker.list_domains()["Domains"][0]["DomainId"], SPACE)
+    sagemaker.create_space(
+        DomainId=made.domain, SpaceName=SPACE, SpaceSettings={"AppType": "JupyterLab"},
+        OwnershipSettings={"OwnerUserProfileName": "default"}, SpaceSharingSettings={"SharingType": "Private"},
+    )  # fmt: skip
+    sagemaker.create_app(**made.app)
+    until = time.monotonic() + START_S
+    while (app := sagemaker.describe_app(**made.app))["Status"] == "Pending" and time.monotonic() < until:
+        time.sleep(0.2)
+    assert app["Status"] == "InService", f"{app}\n{running.log()}"
+    return made
+
+
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory, server_class: type[RunningServer]) -> Iterator[Lab]:
     running = server_class(tmp_path_factory.mktemp("server"))
     running.start()
     try:
-        sagemaker = running.boto("sagemaker")
-        made = Lab(running, sagemaker.list_domains()["Domains"][0]["DomainId"], SPACE)
-        sagemaker.create_space(
-            DomainId=made.domain, SpaceName=SPACE, SpaceSettings={"AppType": "JupyterLab"},
-            OwnershipSettings={"OwnerUserProfileName": "default"}, SpaceSharingSettings={"SharingType": "Private"},
-        )  # fmt: skip
-        sagemaker.create_app(**made.app)
-        until = time.monotonic() + START_S
-        while (app := sagemaker.describe_app(**made.app))["Status"] == "Pending" and time.monotonic() < until:
-            time.sleep(0.2)
-        assert app["Status"] == "InService", f"{app}\n{running.log()}"
-        yield made
+        yield started(running)
     finally:
         running.kill_everything()

@@ -21,7 +21,7 @@ from sagewright.http.asgi import ClientGone, Incoming
 from sagewright.http.leaving import Callers
 from sagewright.http.limits import ConnectionLimits
 from sagewright.http.messages import HttpRequest, HttpResponse
-from sagewright.model.notebooks.grants import NotebookSession, set_cookie
+from sagewright.model.notebooks.grants import NotebookSession, cookies_of, set_cookie
 from sagewright.model.notebooks.origins import OPEN, PREFIX, SIGN_OUT, TOKEN
 from sagewright.upstream.client import AnswerStream, Broken, ContainerUnreachable, UpstreamRequest
 from sagewright.upstream.connecting import ContainerAddress
@@ -33,6 +33,7 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 STARTING = frozenset({"Pending", "Updating"})
 ONCE = frozenset({"host", "authorization", "content-type", "cookie", "origin", "upgrade"})
 CONNECT_S = 2.0
+SECOND_NAMES = frozenset({"localhost", "127.0.0.1"})
 REFRESH_S = 0.5
 WEBSOCKET = re.compile(r"websocket", re.IGNORECASE)
 log = logging.getLogger("sagewright.front.notebooks")
@@ -54,7 +55,11 @@ class NotebookApplication:
         self._refreshed_s = -REFRESH_S
 
     def takes(self, scope: Any) -> bool:
-        return self._routes.hosts.named_by(scope["headers"], scope["query_string"])
+        return self._came_by_port(scope) or self._routes.hosts.named_by(scope["headers"], scope["query_string"])
+
+    def _came_by_port(self, scope: Any) -> bool:
+        """Returns True for a request on the second port, where the session alone names the notebook."""
+        return bool(self._routes.port) and (scope.get("server") or ("", None))[1] == self._routes.port
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         incoming = asgi.read_head(scope, receive, self._limits, ONCE)
@@ -84,9 +89,12 @@ class NotebookApplication:
             raise NotebookRefused(400, incoming.fault.message)
         if request.method not in METHODS:
             raise NotebookRefused(405, f"{request.method} is not passed on to notebooks.")
-        notebook = await self._notebook(request)
+        by_port = self._came_by_port(incoming.scope)
+        if by_port and request.host.lower().partition(":")[0] not in SECOND_NAMES:
+            raise NotebookRefused(421, "This name is not one of this server's.")
         if request.path == OPEN:
-            return await self._opened(notebook, request)
+            return await self._opened(request, by_port=by_port)
+        notebook = await (self._chosen(request) if by_port else self._notebook(request))
         session = await self._sessions.find(request.headers.get("cookie", ""), notebook)
         if session is None:
             raise signed_out()
@@ -115,20 +123,32 @@ class NotebookApplication:
             )
         return found
 
+    async def _chosen(self, request: HttpRequest) -> Notebook:
+        """Returns the notebook of the session. Raises NotebookRefused."""
+        sessions = map(NotebookSession.read, cookies_of(request.headers.get("cookie", "")))
+        found = (self._routes.by_id(one.notebook) for one in sessions if one is not None)
+        notebook = next((one for one in found if one is not None), None)
+        if notebook is None:
+            raise signed_out()
+        return notebook
+
     # Signing in and out.
 
-    async def _opened(self, notebook: Notebook, request: HttpRequest) -> HttpResponse:
+    async def _opened(self, request: HttpRequest, *, by_port: bool) -> HttpResponse:
         if request.method != "GET":
             raise NotebookRefused(405, "This address is opened by GET.")
+        expected = "" if by_port else (await self._notebook(request)).id
         token = dict(request.query_pairs()[:8]).get(TOKEN, "")
         opened = await self._sessions.open(token)
-        if opened is None or opened.notebook != notebook.id:
+        if opened is None or opened.notebook != (expected or opened.notebook):
             raise NotebookRefused(
                 403, "This address has been used or has expired. Open the notebook from Studio again."
             )
         landing = opened.landing if opened.landing.startswith("/") and opened.landing[1:2] not in ("/", "\\") else "/"
         cookie = set_cookie(opened.cookie, opened.session_s, secure=request.scheme == "https")
-        return HttpResponse(303, [*HEADERS, ("location", landing), ("set-cookie", cookie)], b"")
+        # on the second port, all notebooks are one origin: the one before leaves neither storage nor a service worker
+        cleared = [("clear-site-data", '"cache", "storage"')] if by_port else []
+        return HttpResponse(303, [*HEADERS, *cleared, ("location", landing), ("set-cookie", cookie)], b"")
 
     def _signed_out(self, session: NotebookSession, request: HttpRequest) -> HttpResponse:
         if not self._sessions.end(session):

@@ -31,9 +31,10 @@ class Notebook:
 
 @dataclass
 class NotebookRoutes:
-    """All notebooks by label. `studio`: the origins that may frame a notebook's page."""
+    """All notebooks by label. `port`: the second port, 0 for none; `studio`: the origins that may frame a notebook's page."""
 
     hosts: NotebookHosts = field(default_factory=NotebookHosts)
+    port: int = 0
     studio: tuple[str, ...] = ()
     notebooks: dict[str, Notebook] = field(default_factory=dict)
     _upstreams: dict[Path, Upstream] = field(default_factory=dict)
@@ -49,6 +50,9 @@ class NotebookRoutes:
     @property
     def serves(self) -> bool:
         return any(one.directory is not None for one in self.notebooks.values())
+
+    def by_id(self, notebook_id: str) -> Notebook | None:
+        return next((one for one in self.notebooks.values() if one.id == notebook_id), None)
 
     def is_current(self, notebook: Notebook) -> bool:
         """Returns True if the notebook still answers where it did."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from sagewright.model.aws.access_keys import AccessKey
 from sagewright.model.clock import now_ms
 from sagewright.model.notebooks.grants import MOST_TOKEN, NotebookSession, cookies_of
 
-ANSWER_S = 5.0
+ANSWER_S, PRESENT_S = 5.0, 2.0
 MOST_OPENING = 64
 
 
@@ -30,10 +30,13 @@ class Opened:
 
 
 class NotebookSessions:
-    """`send`: sends a document to the server; False without one. To be used from one event loop."""
+    """`send`: sends a document to the server; False without one. `present(s)`: waits at most that long for a server. To be used
+    from one event loop."""
 
-    def __init__(self, keys: Keys, send: Callable[[dict[str, Any]], bool]) -> None:
-        self._keys, self._send = keys, send
+    def __init__(
+        self, keys: Keys, send: Callable[[dict[str, Any]], bool], present: Callable[[float], Awaitable[bool]]
+    ) -> None:
+        self._keys, self._send, self._present = keys, send, present
         self._opening: dict[int, asyncio.Future[Opened | None]] = {}
         self._numbers = itertools.count()
 
@@ -47,7 +50,7 @@ class NotebookSessions:
         future: asyncio.Future[Opened | None] = asyncio.get_running_loop().create_future()
         self._opening[number] = future
         try:
-            if not self._send({"open": number, "token": token}):
+            if not await self._present(PRESENT_S) or not self._send({"open": number, "token": token}):
                 raise NotebookRefused(503, "The server is away now; the page loads again when it answers.", again=True)
             async with asyncio.timeout(ANSWER_S):
                 return await future
@@ -89,4 +92,7 @@ class NotebookSessions:
 
     def end(self, session: NotebookSession) -> bool:
         """Ends the session on the server. Returns False without one."""
-        return self._send({"end-session": session.key})
+        if not self._send({"end-session": session.key}):
+            return False
+        self._keys.learn(session.key, None)  # this process forgets it at once
+        return True

@@ -66,8 +66,10 @@ def notebook_url(context: Context, route: dict[str, Any], url: NotebookUrl) -> s
     label = label_of_route(route, default_domain(settings.account, settings.region))
     grant = Grant(route["space"] or route["id"], url.session_s, url.path, context.principal.access_key or "")
     token = one_time_token(StoredKeys(context.store), url.principal, url.url_s, grant)
-    hosts = NotebookHosts(settings.notebook_domain)
-    origin = hosts.origin(label, context.base_url, local=is_local(context.base_url))
+    local = is_local(context.base_url)
+    origin = NotebookHosts(settings.notebook_domain).origin(label, context.base_url, local=local)
+    if local and settings.notebook_port:
+        origin = f"http://localhost:{settings.notebook_port}"
     return f"{origin}{OPEN}?{TOKEN}={quote(token)}"
 
 
