@@ -58,12 +58,6 @@ def _check_url(text: str) -> None:
         raise ValueError(f"{text!r} must be http://HOST:PORT or https://HOST")
 
 
-def _check_port(number: int) -> None:
-    """Checks a port. Raises ValueError."""
-    if not 0 <= number < 65_536:
-        raise ValueError(f"{number} must be from 0 to 65535")
-
-
 def _check_domain(text: str) -> None:
     """Checks a domain's name. Raises ValueError."""
     if text and not re.fullmatch(r"(?=.{1,180}$)[a-z0-9-]+(\.[a-z0-9-]+)+", text):
