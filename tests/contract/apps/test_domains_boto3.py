@@ -186,6 +186,13 @@ def test_what_an_app_can_t_be(studio: Studio) -> None:
         assert (code, app_type in message) == ("ValidationException", True)
     assert "SpaceName" in refused(create, **own, UserProfileName="default", AppType="JupyterLab")[1]
     assert "Exactly one" in refused(create, **own, AppType="JupyterLab")[1]
+    studio.space("types")
+    assert "UserProfileName" in refused(create, **own, SpaceName="types", AppType="Canvas")[1]
+    assert "CodeEditor" in refused(create, **own, SpaceName="types", AppType="CodeEditor")[1]
+    version = f"arn:aws:sagemaker:us-east-1:{'0' * 12}:image-version/nowhere/1"
+    spec = {"SageMakerImageVersionArn": version}
+    assert version in refused(create, **own, SpaceName="types", AppType="JupyterLab", ResourceSpec=spec)[1]
+    studio.client.delete_space(DomainId=studio.domain, SpaceName="types")
     assert refused(create, **own, SpaceName="nowhere", AppType="JupyterLab") == (
         "ValidationException",
         "RecordNotFound",

@@ -249,13 +249,13 @@ def alter(
 
 
 def note(store: Database, resource_id: str, how: Callable[[Resource], Resource | None]) -> None:
-    """`alter` without an event and a new time of modification: for observations that change all the time."""
+    """`alter` of the document alone, without an event or a new time of modification: for observations that change all the time."""
     with store.write() as connection:
         current = locked_in(connection, resource_id)
         changed = how(current) if current else None
-        if changed is not None:
+        if current is not None and changed is not None:
             connection.execute(_UPDATE, {"resource_id": resource_id, "document": changed.document})
-            changes(connection, _subject(changed), resource=changed)
+            changes(connection, _subject(current), resource=replace(current, document=changed.document))
 
 
 def of_kind(store: Database, kind: str) -> list[Resource]:

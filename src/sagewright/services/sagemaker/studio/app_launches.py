@@ -136,12 +136,16 @@ def _kernels(context: Context, settings: EffectiveSettings) -> list[dict[str, st
 
 def _image_kernels(context: Context, arn: str, alias: str) -> list[dict[str, str]]:
     kind, _, rest = arn.rpartition(":")[2].partition("/")
-    name, _, version = rest.partition("/")
+    name = rest.partition("/")[0]
     if f":{context.account}:" not in arn:  # an image of AWS's
         found = _FRAMEWORK.search(name)
         return [_kernel(name, name, f"{found[1]}-training:{found[2]}")] if found else []
-    base = base_image(context, name, version if kind == "image-version" else alias)
-    return [_kernel(name, name, base)]
+    if kind != "image-version":
+        return [_kernel(name, name, base_image(context, name, alias))]
+    found_version = resources.find(context.store, ResourceScope(kind, context.account, context.region), rest)
+    if found_version is None:
+        raise ValidationException(f"ImageVersion [{arn}] does not exist.")
+    return [_kernel(name, name, str(found_version.document["BaseImage"]))]
 
 
 def _configured(context: Context, custom: dict[str, Any], base: str) -> list[dict[str, str]]:
