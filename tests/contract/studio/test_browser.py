@@ -35,6 +35,8 @@ def addresses(world: World) -> list[str]:
         "/studio/functions",
         "/studio/trackers",
         "/studio/shadow-tests",
+        "/studio/notebooks",
+        "/studio/notebooks/jobs",
         "/studio/rules",
         "/studio/alarms",
         "/studio/alarms/studio-alarm",
