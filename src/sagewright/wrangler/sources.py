@@ -98,7 +98,11 @@ class FileSources:
         if not named and not trace:
             return frame.drop(_FILE, _LINE, strict=False)
         back = {str(self._prepared.get(one, one)): self.origin(node, one) for one in files}
-        known = pl.col(_FILE).replace_strict(back, default=pl.col(_FILE), return_dtype=pl.String)
+        known = pl.col(_FILE).map_batches(
+            lambda batch: batch.replace_strict(back, default=batch, return_dtype=pl.String),
+            return_dtype=pl.String,
+            is_elementwise=True,
+        )
         if named:
             frame = frame.with_columns(known.alias(FILENAME))
         return frame.with_columns(known.alias(_FILE)) if trace else frame.drop(_FILE, _LINE, strict=False)

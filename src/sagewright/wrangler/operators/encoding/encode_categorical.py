@@ -68,12 +68,16 @@ def _labels(step: OperatorStep, name: str) -> list[str]:
 
 
 def _ordinal(step: OperatorStep, frame: pl.LazyFrame, name: str, text: pl.Expr, labels: list[str]) -> pl.LazyFrame:
-    places = pl.Series(range(len(labels)), dtype=pl.Float64)
     strategy = step.values["invalid_handling_strategy"]
-    code = text.replace_strict(pl.Series(labels, dtype=pl.String), places, default=None, return_dtype=pl.Float64)
+    code = _code(text, labels)
     if strategy == "Keep":
         code = code.fill_null(float(len(labels)))
     return frame.with_columns(_strict(code, text, strategy).alias(step.output(name)))
+
+
+def _code(text: pl.Expr, labels: list[str]) -> pl.Expr:
+    """Returns the place of each text among the labels. A cast streams; `replace_strict` would hold all rows in memory."""
+    return text.cast(pl.Enum(labels), strict=False).to_physical().cast(pl.Float64)
 
 
 def _strict(code: pl.Expr, text: pl.Expr, strategy: str) -> pl.Expr:
@@ -86,22 +90,18 @@ def _strict(code: pl.Expr, text: pl.Expr, strategy: str) -> pl.Expr:
 
 def _one_hot(step: OperatorStep, frame: pl.LazyFrame, name: str, text: pl.Expr, labels: list[str]) -> pl.LazyFrame:
     strategy = step.values["invalid_handling_strategy"]
-    code = text.replace_strict(
-        pl.Series(labels, dtype=pl.String),
-        pl.Series(range(len(labels)), dtype=pl.Float64),
-        default=None,
-        return_dtype=pl.Float64,
-    )
-    code = _strict(code, text, strategy).fill_null(float(len(labels)))
+    held = "__sagewright_code"
+    code = _strict(_code(text, labels), text, strategy).fill_null(float(len(labels)))
+    frame = frame.with_columns(code.alias(held))  # once, and not again for each label
     shown = [*labels, UNKNOWN] if strategy == "Keep" else list(labels)
     if step.values["drop_last"]:
         shown = shown[:-1]
     base = step.output(name)
-    hot = [(code == place).cast(pl.Float64) for place in range(len(shown))]
+    hot = [(pl.col(held) == place).cast(pl.Float64) for place in range(len(shown))]
     if not shown:
         raise step.fault("The column has one category, and drop_last removes its column.", name)
     if step.values["output_style"] == "Vector":
-        return frame.with_columns(pl.concat_arr(hot).alias(base))
+        return frame.with_columns(pl.concat_arr(hot).alias(base)).drop(held)
     taken = set(step.schema) - {name}
     names = []
     for label in shown:
@@ -111,7 +111,7 @@ def _one_hot(step: OperatorStep, frame: pl.LazyFrame, name: str, text: pl.Expr, 
         taken.add(new)
         names.append(new)
     frame = frame.with_columns(one.alias(new) for one, new in zip(hot, names, strict=True))
-    return frame if step.values["output_column"] and base != name else frame.drop(name)
+    return frame.drop(held) if step.values["output_column"] and base != name else frame.drop(held, name)
 
 
 def _similarity(step: OperatorStep) -> StepResult:
