@@ -13,12 +13,14 @@ WORKERS ?= $(shell echo $$(( $$(nproc) + 2 )))
 SPREAD := -n $(WORKERS) --dist loadscope --no-loadscope-reorder --durations=25
 REPORT := --junitxml=.pytest_cache/reports
 AGAIN := --last-failed --last-failed-no-failures none --maxfail=1
-SUITE := tests --ignore=tests/jobenv --ignore=tests/clarify --ignore=tests/conformance/backend
+SUITE := tests --ignore=tests/jobenv --ignore=tests/clarify --ignore=tests/wrangler --ignore=tests/conformance/backend
 KERNELS := NUMBA_CACHE_DIR=$(CURDIR)/.cache/kernels
 UNCHANGED := $(BIN)/python tools/unchanged.py
 JOBENV := $(KERNELS) OMP_NUM_THREADS=1 PYTHONPATH=src .cache/jobenv/bin/python -m pytest -c tools/jobenv.ini --rootdir . --confcutdir tests/jobenv
 CLARIFY := OMP_NUM_THREADS=1 PYTHONPATH=src .cache/clarify/bin/python -m pytest -c tools/clarify.ini --rootdir . --confcutdir tests/clarify
 CLARIFY_IMAGE := 205585389593.dkr.ecr.us-east-1.amazonaws.com/sagemaker-clarify-processing:1.0
+WRANGLER := POLARS_MAX_THREADS=1 OMP_NUM_THREADS=1 PYTHONPATH=src .cache/wrangler/bin/python -m pytest -c tools/wrangler.ini --rootdir . --confcutdir tests/wrangler
+WRANGLER_IMAGE := 663277389841.dkr.ecr.us-east-1.amazonaws.com/sagemaker-data-wrangler-container:5.0.1
 PYTORCH_IMAGE := 763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-training:2.6-cpu-py312
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 # What is imported is compiled then; to compile all of an environment takes half a minute.
@@ -39,7 +41,7 @@ mkdir -p .pytest_cache
 flock -so $(LOCK) env $(1) $(2) $(REPORT)/$(3).xml || { test $$? -eq 1 && echo "A second try, with nothing beside it, of what failed:" && flock -o $(LOCK) env $(1) $(AGAIN) $(REPORT)/$(3)-again.xml; }
 endef
 
-.PHONY: screenshots help setup serve demo test suite shared beside alone soak unit contract jobenv clarify packages inside ray lint format bench bench-algorithms bench-clarify bench-tuning arena draws conformance docs clients system clean
+.PHONY: screenshots help setup serve demo test suite shared beside alone soak unit contract jobenv clarify wrangler packages inside ray lint format bench bench-algorithms bench-clarify bench-tuning arena draws conformance docs clients system clean
 
 help: ## What can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -66,6 +68,10 @@ $(VENV)/.ready: pyproject.toml uv.lock
 	$(BIN)/python tools/environment.py $(CLARIFY_IMAGE) tools/clarify.txt .cache/clarify
 	touch $@
 
+.cache/wrangler/.ready: tools/wrangler.txt src/sagewright/runtimes/recipes.py $(VENV)/.ready
+	$(BIN)/python tools/environment.py $(WRANGLER_IMAGE) tools/wrangler.txt .cache/wrangler
+	touch $@
+
 .cache/ray/.ready: uv.lock $(VENV)/.ready
 	UV_PROJECT_ENVIRONMENT=.cache/ray $(UV) sync --quiet --frozen --extra ray --python $(BIN)/python
 	touch $@
@@ -84,13 +90,14 @@ demo: .cache/clients/sdk-v2/.ready ## The main job: unmodified SDK code trains o
 # Tests of what runs inside jobs take the time that `shared` waits. The three suites in environments of their own run when something
 # that they reach has changed, or with SAGEWRIGHT_TEST_ALL=1.
 test: setup ## Every test
-	$(MAKE) --jobs=2 clients system .cache/jobenv/.ready .cache/clarify/.ready .cache/ray/.ready
+	$(MAKE) --jobs=2 clients system .cache/jobenv/.ready .cache/clarify/.ready .cache/wrangler/.ready .cache/ray/.ready
 	$(MAKE) --jobs=2 shared beside
 	$(MAKE) alone
 	$(UNCHANGED) ray $(MAKE) ray
 
-beside: setup .cache/jobenv/.ready .cache/clarify/.ready
+beside: setup .cache/jobenv/.ready .cache/clarify/.ready .cache/wrangler/.ready
 	$(UNCHANGED) clarify nice -n 10 $(MAKE) clarify WORKERS=1
+	$(UNCHANGED) wrangler nice -n 10 $(MAKE) wrangler WORKERS=1
 	$(UNCHANGED) jobenv nice -n 10 $(MAKE) jobenv WORKERS=2
 	$(UNCHANGED) packages nice -n 10 $(MAKE) packages
 
@@ -124,6 +131,9 @@ jobenv: .cache/jobenv/.ready ## Tests of what runs inside jobs, in a job's envir
 
 clarify: .cache/clarify/.ready ## Tests of Clarify's analyses, in the environment of its jobs
 	$(call tried,$(CLARIFY) tests/clarify,-n $(WORKERS) --dist loadfile,clarify)
+
+wrangler: .cache/wrangler/.ready ## Tests of Data Wrangler's operators, in the environment of its jobs
+	$(call tried,$(WRANGLER) tests/wrangler,-n $(WORKERS) --dist loadfile,wrangler)
 
 inside: ## Both of those inside jobs: jobenv and packages
 	$(MAKE) jobenv

@@ -199,7 +199,7 @@ class RunningServer:
         access, secret = self.key()
         settings = {"aws_access_key_id": access, "aws_secret_access_key": secret, "region_name": "us-east-1"}
         config = Config(retries={"max_attempts": 1}).merge(options.pop("config", Config()))
-        return boto3.client(service, endpoint_url=self.endpoint, config=config, **{**settings, **options})
+        return boto3.client(service, config=config, **{"endpoint_url": self.endpoint, **settings, **options})
 
     def _admin(self, service: str) -> Any:
         """As `boto`, made once: for what is asked again and again."""

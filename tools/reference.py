@@ -14,6 +14,7 @@ from typing import Any, get_type_hints
 
 import typer
 from modelspage import models_page
+from wranglerpage import wrangler_page
 
 from sagewright.algorithms.schema import catalogue
 from sagewright.algorithms.schema.reference import updated
@@ -54,7 +55,13 @@ def pages() -> dict[Path, str]:
         for declaration in catalogue.declarations().values()
         for path in [REFERENCE / "algorithms" / f"{declaration.name}.md"]
     }
-    made = {"cli": cli_page, "settings": settings_page, "coverage": coverage_page, "jumpstart/models": models_page}
+    made = {
+        "cli": cli_page,
+        "settings": settings_page,
+        "coverage": coverage_page,
+        "jumpstart/models": models_page,
+        "wrangler": wrangler_page,
+    }
     return {REFERENCE / f"{name}.md": _finished(make) for name, make in made.items()} | algorithms
 
 

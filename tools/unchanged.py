@@ -61,6 +61,19 @@ SUITES = {
         ".cache/clarify",
         ("captured", "clarify", "monitor"),
     ),
+    "wrangler": Suite(
+        (
+            "Makefile",
+            "uv.lock",
+            "tools/unchanged.py",
+            "tools/environment.py",
+            "tools/wrangler.ini",
+            "tools/wrangler.txt",
+            "tests/wrangler",
+        ),
+        ".cache/wrangler",
+        ("wrangler",),
+    ),
     "packages": Suite(
         (*COMMON, "packages", "tests/jobenv", "pyproject.toml"), ".cache/packages", ("algorithms", "serving", "toolkit")
     ),

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-PARTS = ("toolkit", "algorithms", "serving", "captured", "clarify", "monitor")
+PARTS = ("toolkit", "algorithms", "serving", "captured", "clarify", "monitor", "wrangler")
 HOOK = Path("door") / "hook" / "sitecustomize.py"
 """Imported by every Python of the job, so that AWS SDKs inside reach this server as they do through `sagewright exec`."""
 

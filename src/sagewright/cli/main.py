@@ -26,7 +26,9 @@ from sagewright.cli.commands import (
     up,
     weights,
 )
+from sagewright.cli.notebooks import command as notebooks
 from sagewright.cli.solutions import command as solutions
+from sagewright.cli.wrangle import wrangle
 
 app = typer.Typer(
     name="sagewright",
@@ -53,11 +55,13 @@ app.add_typer(objects.app, name="objects")
 app.add_typer(weights.app, name="weights")
 app.add_typer(examples.app, name="examples")
 app.add_typer(solutions.app, name="solutions")
+app.command("wrangle")(wrangle)
 app.command("guide")(guide.guide)
 app.command("ps")(ps.ps)
 app.command("explain")(explain.explain)
 app.command("doctor")(doctor.doctor)
 app.command("studio")(studio.studio)
+app.add_typer(notebooks.app, name="notebook")
 
 
 def main() -> None:

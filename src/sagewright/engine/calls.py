@@ -28,7 +28,7 @@ class Owner:
 @dataclass(frozen=True)
 class OperationRequest:
     """A request of an operation in boto3's format. `principal`: the ARN of the calling role or user; `region`: "" for the server's
-    own.
+    own; `base_url`: that at which the caller reaches the server, "" for the server's own; `access_key`: the id of the caller's.
     """
 
     principal: str
@@ -37,6 +37,8 @@ class OperationRequest:
     request: dict[str, Any]
     owner: Owner | None = None
     region: str = ""
+    base_url: str = ""
+    access_key: str = ""
 
 
 class Call(Protocol):

@@ -1,7 +1,8 @@
 """`python -m sagewright.front`: the process. It inherits its listening sockets, which outlive the server that opened them.
 
 One JSON argument: `region`, `connections` (the maximum number), `data` (the data directory), and `listen`: descriptors of the
-sockets `runtime`, `local` and `control`, by name. Servers find it on `control`: see `front.link.handshake`.
+sockets `runtime`, `local`, `control` and, if there is one, `notebooks`, by name. Servers find it on `control`: see
+`front.link.handshake`.
 """
 
 from __future__ import annotations
@@ -27,14 +28,18 @@ from sagewright.front.invocations.dispatch import Dispatch
 from sagewright.front.invocations.routes import Routes
 from sagewright.front.invocations.spool import CaptureSpool
 from sagewright.front.keys import Keys
-from sagewright.front.link.handshake import LOCAL, RUNTIME, FrontDirectory
+from sagewright.front.link.handshake import LOCAL, NOTEBOOKS, RUNTIME, FrontDirectory
 from sagewright.front.link.main_port import answer_while_away
 from sagewright.front.link.server_link import ServerLink
 from sagewright.front.link.serving import FROM_MAIN, FrontServer
 from sagewright.front.link.survival import Survival
+from sagewright.front.notebooks.application import NotebookApplication
+from sagewright.front.notebooks.routes import NotebookRoutes
+from sagewright.front.notebooks.sessions import NotebookSessions
 from sagewright.front.tracking import TrackingApplication, is_for_trackers
 from sagewright.http.connections import Connections
 from sagewright.http.limits import ConnectionLimits
+from sagewright.http.takeover import EXTENSION
 from sagewright.model import process_memory, titles
 from sagewright.model.settings import load_settings
 from sagewright.upstream.client import Upstream
@@ -66,7 +71,11 @@ class Front:
         self._invocations = InvocationApplication(
             self._dispatch, admission, self._capturing, self._limits, upstream, self._server_is_back
         )
-        self._serving = FrontServer(self._application, self._connections)
+        second = self._sockets.get(NOTEBOOKS)
+        self._notebooks = NotebookRoutes(port=second.getsockname()[1] if second else 0)
+        self._notebook_sessions = NotebookSessions(self._keys, self._server.send, self._server.present)
+        self._proxy = NotebookApplication(self._notebooks, self._notebook_sessions, self._limits, self._server.refresh)
+        self._serving = FrontServer(self._application, self._connections, lambda: self._notebooks.hosts)
         self._survival = Survival(self._place.control, self._serving, self._server)
 
     async def run(self) -> None:
@@ -76,8 +85,9 @@ class Front:
             for work in (self._tell(), self._connections.watch(), self._server.run(survival.linked, survival.alone))
         ]
         tasks.append(asyncio.create_task(survival.watch(lambda: self._serves_somebody)))
-        listening = [self._sockets[RUNTIME].dup(), self._sockets[LOCAL].dup()]
-        self._server.offer = {name: self._sockets[name] for name in (RUNTIME, LOCAL)}
+        own = [name for name in (RUNTIME, LOCAL, NOTEBOOKS) if name in self._sockets]
+        listening = [self._sockets[name].dup() for name in own]
+        self._server.offer = {name: self._sockets[name] for name in own}
         await self._serving.serve(sockets=listening)
         for task in tasks:
             task.cancel()
@@ -87,17 +97,20 @@ class Front:
     async def _application(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
             return
-        if is_for_trackers(scope):
+        if self._proxy.takes(scope):
+            await self._proxy(scope, receive, send)
+        elif is_for_trackers(scope):
             await self._tracking(scope, receive, send)
         elif FROM_MAIN in scope and not self._invocations.takes(scope):
-            await answer_while_away(scope, send)
+            if not scope[EXTENSION].move(scope):
+                await answer_while_away(scope, send)
         else:
             await self._invocations(scope, receive, send)
 
     @property
     def _serves_somebody(self) -> bool:
         routed = any(endpoint.fleets for endpoint in self._dispatch.routes.endpoints.values())
-        return routed or self._tracking.serves
+        return routed or self._tracking.serves or self._notebooks.serves
 
     async def _connected(self) -> socket.socket:
         if self._server.address is None:
@@ -114,9 +127,12 @@ class Front:
             routes = document["routes"]
             self._admission.serve(routes["region"], anywhere=routes.get("anywhere", False))
             self._dispatch.take(Routes.read(routes))
-            self._tracking.take(document["routes"]["tracking"])
+            self._tracking.take(routes["tracking"])
+            self._notebooks.apply(routes["notebooks"])
         elif "key" in document:
             self._keys.learn(document["key"], document["found"])
+        elif "opened" in document:
+            self._notebook_sessions.opened(document["opened"], document["found"])
         elif "leaving" in document:
             await self._survival.leaving(self._serves_somebody)
         elif "retire" in document:

@@ -42,6 +42,8 @@ class Connections:
         self.elsewhere: Callable[[Any, bytes], bool] | None = None
         """Called between two requests of a connection, with the first bytes of the next one: True if it moved to another process.
         """
+        self.moving: Callable[[Any, bytes], bool] | None = None
+        """Moves a connection to the other process with a whole head and the first bytes of its body: True if it is gone."""
         self._retiring_s: float | None = None
         self._all: dict[CountedConnection, None] = {}
         self._unproven: dict[CountedConnection, None] = {}

@@ -53,6 +53,7 @@ class PassingServer(uvicorn.Server):
         self._passage: Passage | None = None
         self._adoptions: set[asyncio.Task[None]] = set()
         connections.elsewhere = self._moved
+        connections.moving = self._handed_over
 
     def use_passage(self, end: socket.socket | None) -> None:
         """Sets the passage to the other process; None if there is none."""
@@ -79,6 +80,10 @@ class PassingServer(uvicorn.Server):
             and self._moves(protocol, data)
             and bool(protocol.pass_on(passage, data))
         )
+
+    def _handed_over(self, protocol: Any, data: bytes) -> bool:
+        passage = self._passage
+        return passage is not None and passage.is_open and bool(protocol.pass_on(passage, data))
 
     def _adopt(self, connection: socket.socket, begun: bytes) -> None:
         task = asyncio.get_running_loop().create_task(self._serve_passed(connection, begun))

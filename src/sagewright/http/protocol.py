@@ -89,9 +89,18 @@ class GuardedProtocol(HttpToolsProtocol):
             return False
         if not passage.pass_on(connection.fileno(), data):
             return False
-        self._leaving = True
-        self.transport.abort()  # closes this process's descriptor; the connection stays open
+        self._abandon()
         return True
+
+    def _abandon(self) -> None:
+        """Closes this process's descriptor; the connection stays open elsewhere."""
+        self._leaving = True
+        self.transport.abort()
+
+    @property
+    def _is_unfinished(self) -> bool:
+        """Returns True if anything was read behind the current request, or is still to be sent before its response."""
+        return self._in_head or bool(self._unparsed) or bool(self.transport.get_write_buffer_size())
 
     def drop(self) -> None:
         self.transport.abort()

@@ -87,6 +87,34 @@ class TakeoverProtocol(GuardedProtocol):
         own = socket.socket(fileno=os.dup(connection.fileno()))
         return Loan(cycle, own, head)
 
+    def detach(self, scope: Any) -> socket.socket | None:
+        """Returns the connection of the request with this scope, which gets no response here: its protocol changes. None if other
+        requests or responses are on it, or its body has not been read."""
+        cycle = self.cycle
+        ours = cycle.scope is scope and not (cycle.disconnected or cycle.response_started or cycle.more_body)
+        if not ours or self.pipeline or self.scheme != "http" or self._is_unfinished:
+            return None
+        connection: Any = self.transport.get_extra_info("socket")
+        if connection is None:
+            return None
+        own = socket.socket(fileno=os.dup(connection.fileno()))
+        own.setblocking(False)
+        self._abandon()
+        return own
+
+    def move(self, scope: Any) -> bool:
+        """Moves the connection to the other process with the request of this scope, whose head was parsed here. Returns False if it
+        stays: chunks of a body cannot be put together again."""
+        cycle, moving = self.cycle, self._all.moving
+        ours = cycle.scope is scope and not (cycle.disconnected or cycle.response_started)
+        chunked = any(name == b"transfer-encoding" for name, _ in scope["headers"])
+        if moving is None or not ours or self.pipeline or self.scheme != "http" or chunked:
+            return False
+        target = scope["raw_path"] + (b"?" + scope["query_string"] if scope["query_string"] else b"")
+        lines = [b"%b %b HTTP/%b" % (scope["method"].encode(), target, scope["http_version"].encode())]
+        lines += [b"%b: %b" % header for header in scope["headers"]]
+        return moving(self, b"\r\n".join(lines) + b"\r\n\r\n" + bytes(cycle.body))
+
     def give_back(self, left: int) -> None:
         """Resumes parsing, beginning with the `left` unread bytes of the body.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sagewright.kinds.app import AppKind
 from sagewright.kinds.base import Kind
 from sagewright.kinds.function import FunctionKind
 from sagewright.kinds.processing import ProcessingKind
@@ -23,5 +24,13 @@ def register(kind: Kind) -> Kind:
     return kind
 
 
-for _kind in (TrainingKind(), ProcessingKind(), TransformKind(), FunctionKind(), ServingKind(), TrackingKind()):
+for _kind in (
+    TrainingKind(),
+    ProcessingKind(),
+    TransformKind(),
+    FunctionKind(),
+    ServingKind(),
+    TrackingKind(),
+    AppKind(),
+):
     register(_kind)

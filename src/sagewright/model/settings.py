@@ -16,7 +16,7 @@ from sagewright.model.jobs import interruptions
 
 PREFIX = "SAGEWRIGHT_"
 NO_SETTINGS = {
-    "CPUS", "FAST_WAITS", "GPUS", "HOST_ID", "KEEP_CLASSES", "MEMORY_GB", "ML_ROOT", "REQUIREMENTS", "SHARED_MEMORY",
+    "CPUS", "FAST_WAITS", "GPUS", "HOST_ID", "KEEP_CLASSES", "KERNELS", "MEMORY_GB", "ML_ROOT", "REQUIREMENTS", "SHARED_MEMORY",
 }  # fmt: skip
 """Variables with the prefix that the programs of jobs and of `sagewright exec` use. `TEST_` is the prefix of the tests' variables.
 """
@@ -58,6 +58,12 @@ def _check_url(text: str) -> None:
         raise ValueError(f"{text!r} must be http://HOST:PORT or https://HOST")
 
 
+def _check_domain(text: str) -> None:
+    """Checks a domain's name. Raises ValueError."""
+    if text and not re.fullmatch(r"(?=.{1,180}$)[a-z0-9-]+(\.[a-z0-9-]+)+", text):
+        raise ValueError(f"{text!r} must be a domain's name in lower case, such as studio.example.org")
+
+
 def _check_tables(text: str) -> None:
     """Checks the S3 folder of Athena's tables. Raises ValueError."""
     if text and not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]+(/.*)?", text):
@@ -68,6 +74,12 @@ def _check_port(number: int) -> None:
     """Checks a port. Raises ValueError."""
     if not 0 <= number <= 65535:
         raise ValueError(f"{number} is out of range: a port is 0 (any free one) to 65535")
+
+
+def _check_program(text: str) -> None:
+    """Checks the path of a program that sandboxes show. Raises ValueError."""
+    if text and (not text.startswith("/usr/") or ".." in Path(text).parts):
+        raise ValueError(f"{text!r} must be a path below /usr")
 
 
 LEAST_MEMORY_MB = 256
@@ -125,6 +137,18 @@ class Settings:
     studio_hosts: str = _setting(
         "",
         "Names, separated by commas, under which browsers may open Studio, besides addresses, localhost and this machine's name.",
+    )
+    notebook_domain: str = _setting(
+        "",
+        "Domain below which browsers on other machines open notebooks, such as `studio.example.org`: `*.studio.example.org` must "
+        "resolve to this server. On this machine, notebooks are below `localhost` in any case.",
+        check=_check_domain,
+    )
+    notebook_port: int = _setting(
+        0,
+        "A second port, for browsers that do not resolve names below `localhost`, such as Safari: notebooks open at "
+        "http://localhost:PORT, one at a time in a browser. 0: none.",
+        check=_check_port,
     )
     roles: str = _setting(
         "open",
@@ -187,6 +211,18 @@ class Settings:
     )
     serverless_idle_s: int = _setting(
         300, "Seconds without an invocation after which a serverless variant of an endpoint releases its resources."
+    )
+    idle_minutes: float = _setting(
+        0,
+        "Minutes without activity after which an app of Studio or a notebook instance is shut down, unless its domain, user "
+        "profile or space says otherwise. 0: never.",
+        check=_check_not_negative,
+    )
+    code_editor: str = _setting(
+        "",
+        "Path of a code-server of your own, which apps of the type CodeEditor run; below /usr, which every sandbox shows. "
+        "Empty: such apps fail.",
+        check=_check_program,
     )
     link_channels: bool = _setting(
         True,

@@ -63,6 +63,10 @@ _FRAMEWORKS = (
     (r"sagemaker-base-python(-.*)?", "base"),
     (r"sagemaker-distribution-prod|sagemaker-data-science(-\d+(-v\d+)?)?", "distribution"),
     (r"mlflow-tracking-server", "mlflow"),
+    (r"sagewright-jupyter", "jupyter"),
+    (r"sagewright-jupyter-sdk-v2", "jupyter-sdk-v2"),
+    (r"sagewright-aws-cli", "aws-cli"),
+    (r"sagewright-wrangler", "wrangler"),
     (r"python", "python"),
 )
 _SERVING = (
@@ -81,15 +85,13 @@ _SERVING = (
 _PROGRAMS = {
     "sagemaker-spark-processing": "spark",
     "sagemaker-clarify-processing": "clarify",
+    "sagemaker-data-wrangler-container": "wrangler",
     "sagemaker-model-monitor-analyzer": "clarify",
     "sagemaker-model-monitor-groundtruth-merger": "clarify",
 }
 """Images of AWS's processing programs that run here, and their recipes."""
 _OTHERS = (
-    (
-        r"sagemaker-data-wrangler-container|sagemaker-geospatial-.*",
-        ImageKind.PROCESSING,
-    ),
+    (r"sagemaker-geospatial-.*", ImageKind.PROCESSING),
     (r"sagemaker-debugger-rules|detailed-profiler-processing", ImageKind.TOOL),
     (r".*-neo|sagemaker-neo-.*|sagemaker-inference-.*", ImageKind.INFERENCE),
     (r"huggingface-(vllm|sglang|llamacpp)(-.*)?", ImageKind.INFERENCE),

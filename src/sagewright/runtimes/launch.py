@@ -38,10 +38,13 @@ _QUERIES_FIRST = ("python", "-m", "sagewright.toolkit", "query")
 _PROCESSING_PROGRAMS = {
     "sagemaker-spark-processing": ("smspark-submit",),
     "sagemaker-clarify-processing": ("python", "-m", "sagewright.clarify"),
+    "sagemaker-data-wrangler-container": ("python", "-m", "sagewright.wrangler"),
     "sagemaker-model-monitor-analyzer": ("python", "-m", "sagewright.monitor"),
     "sagemaker-model-monitor-groundtruth-merger": ("python", "-m", "sagewright.monitor"),
 }
 """The program of an image of AWS's for processing jobs, where the request names none."""
+PYSPARK_STEPS = "SAGEWRIGHT_WRANGLER_PYSPARK"
+"""Variable of a Data Wrangler job: "1" if its flow has steps of PySpark."""
 EXPLAINER = ("python", "-m", "sagewright.clarify", "serve")
 """The program that explains an endpoint's predictions."""
 _NOTEBOOK_DRIVER = "amazon_sagemaker_scheduler"
@@ -129,8 +132,11 @@ def serving_requirements(brief: Brief, packages: Collection[str]) -> str | None:
 
 
 def query_requirements(brief: Brief) -> str | None:
-    """Returns a requirements.txt with the query engine; None for a job without queries."""
-    return "duckdb>=1.2\nsqlglot>=26\n" if brief.queries else None
+    """Returns a requirements.txt with the query engine for a job with queries, and with Spark for a flow of Data Wrangler with
+    PySpark steps; None for any other job."""
+    engine = "duckdb>=1.2\nsqlglot>=26\n" if brief.queries else ""
+    spark = "pyspark\njdk4py\n" if brief.environment.get(PYSPARK_STEPS) == "1" else ""
+    return engine + spark or None
 
 
 def engine_requirements(image: Image) -> str | None:

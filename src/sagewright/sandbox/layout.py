@@ -33,8 +33,8 @@ class SandboxLayout:
             *([] if launch.network else ["--unshare-net"]),
             "--hostname", launch.host, *([] if launch.memory is None else ["--sync-fd", str(launch.memory)]),
             *view.system(), *self._programs(), *view.etc(launch, self._system_file), *self._own(), *self._views(),
-            *view.read_only(view.interpreter(launch.environment), self._shared),
-            *self._environment(), *view.devices(), "--chdir", str(ML_ROOT),
+            *view.read_only(self._interpreters(), self._shared),
+            *self._environment(), *self._beside(), *view.devices(), "--chdir", str(ML_ROOT),
         ]  # fmt: skip
         return [*_parents(options), *options]
 
@@ -113,6 +113,21 @@ class SandboxLayout:
         private = directory / "environment"
         make_private_environment(Places(shared, private, SHARED_ENVIRONMENT, shared))
         return ["--ro-bind", self._shared(shared), str(SHARED_ENVIRONMENT), "--bind", self._jobs(private), str(shared)]
+
+    def _interpreters(self) -> set[Path]:
+        environments = (self._launch.environment, *(one.path for one in self._launch.beside))
+        return {prefix for one in environments for prefix in view.interpreter(one)}
+
+    def _beside(self) -> list[str]:
+        """Returns options for further environments, writable for this process alone if that is possible."""
+        options = []
+        for number, one in enumerate(self._launch.beside):
+            if self._overlay and (self._stage is not None or one.path.stat().st_uid == os.geteuid()):
+                changes = self._launch.directory / "views" / f"beside-{number}"
+                options += self._over([one.path, *one.layers], changes, str(one.place))
+            else:
+                options += ["--ro-bind", self._shared(one.path), str(one.place)]
+        return options
 
     def _over(self, sources: Iterable[Path], changes: Path, place: str) -> list[str]:
         """Returns options for an overlay of `sources`, the lowest first, whose changes are stored in `changes`."""

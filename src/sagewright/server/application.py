@@ -9,6 +9,7 @@ from sagewright.front.addressing import is_parsed_for_front
 from sagewright.http import asgi
 from sagewright.server.images import ImagesApi, is_for_images
 from sagewright.server.internal import HEALTH, PREFIX, InternalApi
+from sagewright.server.notebooks import NotebookDoor
 from sagewright.server.relay import FrontRelay
 from sagewright.server.studio import StudioDoor, is_for_studio
 
@@ -22,6 +23,7 @@ class Applications:
     images: ImagesApi
     relay: FrontRelay
     studio: StudioDoor
+    notebooks: NotebookDoor
 
 
 def split(to: Applications) -> Any:
@@ -29,7 +31,13 @@ def split(to: Applications) -> Any:
     `/studio` to `studio`, all others to the gateway."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] != "http" or scope["path"].startswith(PREFIX) or is_for_health(scope):
+        if scope["type"] == "http" and to.notebooks.names(scope):
+            if to.notebooks.takes(scope):
+                await to.notebooks(scope, receive, send)
+            else:
+                scope[asgi.SANDBOXED] = True
+                await to.gateway(scope, receive, send)
+        elif scope["type"] != "http" or scope["path"].startswith(PREFIX) or is_for_health(scope):
             await to.internal.app(scope, receive, send)
         elif is_for_images(scope):
             await to.images(scope, receive, send)

@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 
 from sagewright.engine.endpoints.routing import routes_of, trackers_of
 from sagewright.engine.endpoints.serverless import asleep, awake, scale
-from sagewright.front.link.handshake import LOCAL, RUNTIME, FrontDirectory
+from sagewright.front.link.handshake import LOCAL, NOTEBOOKS, RUNTIME, FrontDirectory
 from sagewright.front.link.messages import Link
 from sagewright.http.passing import PassingServer
 from sagewright.kinds.serving import COMPONENT, ENDPOINT
@@ -30,9 +30,11 @@ from sagewright.model.aws.regions import ANY, read_routed
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
 from sagewright.model.jobs.tracking_sessions import secret_of
+from sagewright.model.notebooks.origins import APP, INSTANCE
 from sagewright.model.settings import Settings
 from sagewright.server.captured import Captured
 from sagewright.server.fronts import END_S, START_S, FoundFront, Listeners, find, take_over
+from sagewright.server.notebooks import NotebookAccess, session_keys
 from sagewright.server.notes import write_note
 from sagewright.server.parts import admin_key
 from sagewright.server.sockets import bind_like_before, url_of
@@ -43,9 +45,9 @@ from sagewright.store.logs import metrics
 from sagewright.store.logs.metrics import Datum, MetricSeries
 from sagewright.store.resources import resources
 
-ROUTED = frozenset({ENDPOINT, COMPONENT, TRACKER})
+ROUTED = frozenset({ENDPOINT, COMPONENT, TRACKER, APP, INSTANCE})
 LOOK_S = 0.05
-"""Interval of checks for events of endpoints, inference components and tracking servers."""
+"""Interval of checks for events of endpoints, inference components, tracking servers and notebooks."""
 AGAIN_S = 0.5
 """Pause before a dead front is restarted."""
 PAGE = 500
@@ -71,7 +73,8 @@ class Fronting:
         sockets = found.sockets if found else {}
         runtime = sockets.get(RUNTIME) or bind_like_before(settings, "runtime-port", 0)
         runtime.listen(1024)
-        self._listeners = Listeners(settings.data, runtime, sockets.get(LOCAL))
+        second, self._other_port = _second_port(settings, sockets.get(NOTEBOOKS))
+        self._listeners = Listeners(settings.data, runtime, sockets.get(LOCAL), second)
         self.url = url_of(settings.host, runtime.getsockname()[1])
         self._link: Link | None = None
         self._before: Link | None = None
@@ -79,6 +82,7 @@ class Fronting:
         self._process: subprocess.Popen[bytes] | None = None
         self._retry_s = 0.0
         self._routes = ""
+        self._notebooks = NotebookAccess(settings, platform.store, lambda: url_of(*main.getsockname()[:2]))
         self._endpoints: list[dict[str, Any]] = []
         self._served: list[dict[str, Any]] = []
         self._secret = secret_of(admin_key(platform.store, settings.account).secret)
@@ -99,7 +103,8 @@ class Fronting:
         """Runs until cancelled."""
         self._captured.look()
         cursor = await asyncio.to_thread(self._end_of_log)
-        if self._before is not None and self._found is not None and not self._found.is_current and await self._start():
+        replaced = self._found is not None and (not self._found.is_current or self._other_port)
+        if self._before is not None and replaced and await self._start():
             self._before.send({"retire": True})  # it ends after its clients have their responses
         fresh = True
         seen: int | None = -1
@@ -149,10 +154,10 @@ class Fronting:
         return bool(self._served)
 
     def _needed(self) -> bool:
-        """Returns True if there is an endpoint, or a client is waiting for a response."""
-        if self._endpoints:
+        """Returns True if there is an endpoint or a notebook, or a client is waiting for a response."""
+        if self._endpoints or self._served:
             return True
-        waiting, _, _ = select.select([self._listeners.runtime, self._listeners.local], [], [], 0)
+        waiting, _, _ = select.select(self._listeners.all, [], [], 0)
         return bool(waiting)
 
     async def _let_sleep(self) -> None:
@@ -195,8 +200,8 @@ class Fronting:
     def _know(self, routes: str) -> None:
         document = json.loads(routes)
         self._routes, self._endpoints = routes, document["endpoints"]
-        trackers = [one for one in document["tracking"]["trackers"] if one["directory"]]
-        self._served = [one for one in self._endpoints if one["fleets"]] + trackers
+        others = document["tracking"]["trackers"] + document["notebooks"]["notebooks"]
+        self._served = [one for one in self._endpoints if one["fleets"]] + [one for one in others if one["directory"]]
 
     def _read_routes(self) -> str:
         settings = self._settings
@@ -204,7 +209,8 @@ class Fronting:
         found = routes_of(resources.of_kind(store, ENDPOINT), resources.of_kind(store, COMPONENT), *place)
         trackers = trackers_of(resources.of_kind(store, TRACKER), settings.account)
         found["anywhere"] = settings.regions == ANY
-        return json.dumps(found | {"tracking": {"trackers": trackers, "secret": self._secret}})
+        tracking = {"trackers": trackers, "secret": self._secret}
+        return json.dumps(found | {"tracking": tracking, "notebooks": self._notebooks.routes()})
 
     async def _start(self) -> bool:
         """Returns True if a new front answers."""
@@ -259,11 +265,18 @@ class Fronting:
 
     async def _take(self, document: dict[str, Any]) -> None:
         if "key" in document:
-            found = await asyncio.to_thread(identity.find_key, self._platform.store, document["key"])
-            self._send({"key": document["key"], "found": asdict(found) if found else None})
+            await self._send_key(document["key"])
         elif "refresh" in document:
             self._know(await asyncio.to_thread(self._read_routes))
             self._send({"routes": json.loads(self._routes), "refresh": document["refresh"]})
+        elif "open" in document:
+            found_session = await asyncio.to_thread(self._notebooks.open, document["token"])
+            for key_id in session_keys(found_session):  # known from the start, if the server is killed now
+                await self._send_key(key_id)
+            self._send({"opened": document["open"], "found": found_session})
+        elif "end-session" in document:
+            await asyncio.to_thread(self._notebooks.end, document["end-session"])
+            self._send({"key": document["end-session"], "found": None})
         elif "counted" in document:
             self._write(document)
         elif "spooled" in document:
@@ -272,6 +285,10 @@ class Fronting:
             for endpoint_id in document["wanted"]:
                 await asyncio.to_thread(scale, self._platform.store, endpoint_id, awake)
                 self._platform.engine.wake(ENDPOINT, endpoint_id)
+
+    async def _send_key(self, key_id: str) -> None:
+        found = await asyncio.to_thread(identity.find_key, self._platform.store, key_id)
+        self._send({"key": key_id, "found": asdict(found) if found else None})
 
     def _send(self, document: dict[str, Any]) -> None:
         for link in self._links:
@@ -324,3 +341,17 @@ def _address(main: socket.socket) -> tuple[str, int]:
     parts = urlsplit(url_of(*main.getsockname()[:2]))
     assert parts.hostname and parts.port
     return parts.hostname, parts.port
+
+
+def _second_port(settings: Settings, held: socket.socket | None) -> tuple[socket.socket | None, bool]:
+    """Returns the socket of the second port of notebooks, None without one, and True if the front that was found has another one.
+    `held`: that front's. Raises OSError."""
+    if held is not None and held.getsockname()[1] == settings.notebook_port:
+        return held, False
+    if held is not None:
+        held.close()
+    if not settings.notebook_port:
+        return None, held is not None
+    second = bind_like_before(settings, "notebook-port", settings.notebook_port)
+    second.listen(1024)
+    return second, True

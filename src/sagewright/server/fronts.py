@@ -23,7 +23,7 @@ from typing import Any
 import psutil
 
 from sagewright.front.link import handshake
-from sagewright.front.link.handshake import LOCAL, MAIN, RUNTIME, FrontDirectory
+from sagewright.front.link.handshake import LOCAL, MAIN, NOTEBOOKS, RUNTIME, FrontDirectory
 from sagewright.http.passage import Passage
 from sagewright.model import titles
 
@@ -89,16 +89,26 @@ def take_over(found: FoundFront, server: tuple[str, int], main: socket.socket) -
 class Listeners:
     """The sockets on which fronts listen: those of the front that was found, or new ones."""
 
-    def __init__(self, data: Path, runtime: socket.socket, local: socket.socket | None) -> None:
+    def __init__(
+        self, data: Path, runtime: socket.socket, local: socket.socket | None, second: socket.socket | None = None
+    ) -> None:
+        """`second`: the second port of notebooks."""
         self._place = FrontDirectory(data)
         self._place.folder.mkdir(mode=0o700, exist_ok=True)
         self.runtime = runtime
         self.local = local or _unix_listener(data / LOCAL_NAME)
+        self.second = second
+
+    @property
+    def all(self) -> list[socket.socket]:
+        return [self.runtime, self.local, *([self.second] if self.second else [])]
 
     def start(self, settings: dict[str, Any], output: Path) -> subprocess.Popen[bytes]:
         """Starts a new front, which takes over the control socket and thereby replaces the previous front. Raises OSError."""
         control = _unix_listener(self._place.control)
         listen = {RUNTIME: self.runtime.fileno(), LOCAL: self.local.fileno(), "control": control.fileno()}
+        if self.second is not None:
+            listen[NOTEBOOKS] = self.second.fileno()
         started = settings | {"data": str(self._place.data), "listen": listen}
         try:
             with output.open("ab") as log_file:
@@ -114,8 +124,8 @@ class Listeners:
             control.close()
 
     def close(self) -> None:
-        self.runtime.close()
-        self.local.close()
+        for one in self.all:
+            one.close()
 
 
 def release_port(port: int) -> bool:

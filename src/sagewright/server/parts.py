@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from sagewright.compute.sites import Site
+from sagewright.engine.apps.reconciler import AppReconciler
 from sagewright.engine.control import Engine
 from sagewright.engine.dependencies import Dependencies
 from sagewright.engine.endpoints.async_invocations import AsyncInvocationReconciler
@@ -66,6 +67,8 @@ TUNERS = 4
 """Threads that reconcile tuning jobs, each of which can wait for its searcher; pipelines have the same number."""
 MONITORS = 2
 """Threads that start monitoring executions: each looks for an hour's objects many times, in another S3 perhaps."""
+APPS = 4
+"""Threads that reconcile apps and notebook instances, whose programs may take seconds to answer."""
 FILES = 65536
 """Open files that suffice for the maximum number of connections in the settings."""
 
@@ -121,6 +124,7 @@ def add_job_reconcilers(
     engine.add(EndpointReconciler(dependencies, partial(alarmed, dependencies.store)))
     engine.add(ComponentReconciler(dependencies, partial(alarmed, dependencies.store)))
     engine.add(TrackingServerReconciler(dependencies))
+    engine.add(AppReconciler(dependencies), own_threads=APPS)
 
 
 def add_event_reconcilers(

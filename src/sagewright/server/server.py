@@ -21,6 +21,7 @@ from sagewright.http.connections import Connections
 from sagewright.http.passing import PassingServer
 from sagewright.model import process_memory, titles
 from sagewright.model.aws.regions import ANY
+from sagewright.model.notebooks.origins import NotebookHosts
 from sagewright.model.settings import Settings
 from sagewright.sandbox.choose import settled
 from sagewright.server import credentials
@@ -30,6 +31,7 @@ from sagewright.server.fronting import Fronting
 from sagewright.server.fronts import LOCAL_NAME, FoundFront, find
 from sagewright.server.images import ImagesApi
 from sagewright.server.internal import InternalApi
+from sagewright.server.notebooks import NotebookDoor
 from sagewright.server.notes import hold_lock, write_note
 from sagewright.server.parts import Address, admin_key, build, connection_limits, forwarder, refusal_document
 from sagewright.server.peers import Peers
@@ -94,7 +96,8 @@ class Server:
 
     async def _serve(self, platform: Platform, meeting: Meeting, ready: Callable[[str], None]) -> None:
         connections = Connections(connection_limits(self.settings), refusal_document)
-        server = MainServer(self._application(platform, connections, meeting), connections)
+        hosts = NotebookHosts(self.settings.notebook_domain)
+        server = MainServer(self._application(platform, connections, meeting), connections, hosts)
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, server.ask_to_end)
@@ -150,7 +153,8 @@ class Server:
         relay = FrontRelay(self.settings.data / LOCAL_NAME, authenticator, limits)
         studio = self._studio = StudioDoor(platform, lambda: self.address.url, meeting.site, limits)
         internal = InternalApi(platform, authenticator, limits, meeting.peers)
-        return split(Applications(gateway, internal, images, relay, studio))
+        notebooks = NotebookDoor(NotebookHosts(self.settings.notebook_domain))
+        return split(Applications(gateway, internal, images, relay, studio, notebooks))
 
 
 @dataclass(frozen=True)
@@ -167,8 +171,8 @@ class MainServer(PassingServer):
     """The HTTP server on the server's own port. Moves connections whose next request belongs to a front. Awaits `leaving` before it
     closes."""
 
-    def __init__(self, application: Any, connections: Connections) -> None:
-        super().__init__(application, connections, lambda _protocol, data: is_for_front(data))
+    def __init__(self, application: Any, connections: Connections, hosts: NotebookHosts) -> None:
+        super().__init__(application, connections, lambda _protocol, data: is_for_front(data, hosts))
         self.leaving: Callable[[], Awaitable[None]] | None = None
 
     @contextlib.contextmanager

@@ -16,13 +16,16 @@ from sagewright.engine.calls import OperationRequest
 from sagewright.engine.pipelines.cache_misses import cache_miss
 from sagewright.http.limits import ConnectionLimits
 from sagewright.model.aws.service_models import operation_model
+from sagewright.model.notebooks.origins import NotebookHosts
 from sagewright.model.settings import Settings, load_settings
+from sagewright.server.notebook_usage import NotebookUsages
 from sagewright.server.studio_http import SERVICES, HttpCalls
+from sagewright.server.wrangling import WranglerSessions
 from sagewright.services import registry
 from sagewright.services.aws.events.deployments import deployment_states
 from sagewright.services.context import ANONYMOUS, Context, Platform
 from sagewright.services.sagemaker.registry.approvals import approval_history
-from sagewright.services.sagemaker.studio.session_keys import StoredKeys
+from sagewright.services.sagemaker.studio.sign_in.session_keys import StoredKeys
 from sagewright.store import events
 from sagewright.store.database import Database
 from sagewright.store.events import EventCursor
@@ -34,7 +37,7 @@ from sagewright.wire.calls import Calls
 
 if TYPE_CHECKING:
     from sagewright.studio.application import Studio
-    from sagewright.studio.operations import MachineLoad, MetricOfJob, MetricPoints
+    from sagewright.studio.operations import Caller, MachineLoad, MetricOfJob, MetricPoints, NotebookUsage
 
 PREFIX = "/studio"
 MOST_CHANGES = 1000
@@ -101,12 +104,14 @@ class StudioDoor:
             frozenset(name.strip().lower() for name in hosts if name.strip()),
             open_to(settings),
             "" if settings.data == load_settings({}, {}).data else f" --data {shlex.quote(str(settings.data))}",
+            NotebookHosts(settings.notebook_domain),
         )
         over_http = HttpCalls(store, self._platform.objects, self._url, settings.region)
         readings = StoredReadings(self._platform, self._site)
+        operations = InProcess(self._call, over_http, WranglerSessions(self._call, store, settings))
         return Studio(
             own,
-            StudioSource(InProcess(self._call, over_http), readings, StoredKeys(store), StoredChanges(store)),
+            StudioSource(operations, readings, StoredKeys(store), StoredChanges(store)),
             self._limits,
         )
 
@@ -130,8 +135,8 @@ def with_tokens(service: str, operation: str, request: dict[str, Any]) -> dict[s
 class InProcess:
     """Operations without HTTP, with the checks of a client's request."""
 
-    def __init__(self, call: Calls, over_http: HttpCalls) -> None:
-        self._call, self._over_http = call, over_http
+    def __init__(self, call: Calls, over_http: HttpCalls, sessions: WranglerSessions) -> None:
+        self._call, self._over_http, self._sessions = call, over_http, sessions
 
     def call(self, principal: str, service: str, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         if service in SERVICES:
@@ -141,8 +146,17 @@ class InProcess:
     def object_url(self, principal: str, base: str, bucket: str, key: str, shown: bool = False) -> str:
         return self._over_http.object_url(principal, base, bucket, key, shown)
 
+    def sign_in_url(self, caller: Caller, base: str, operation: str, request: dict[str, Any]) -> str:
+        question = OperationRequest(
+            caller.principal, "sagemaker", operation, request, base_url=base, access_key=caller.key
+        )
+        return str(self._call(question)["AuthorizedUrl"])
+
     def upload_form(self, principal: str, base: str, bucket: str, prefix: str, back: str) -> tuple[str, dict[str, str]]:
         return self._over_http.upload_form(principal, base, bucket, prefix, back)
+
+    def wrangle(self, principal: str, path: str, request: dict[str, Any]) -> dict[str, Any]:
+        return self._sessions.ask(principal, path, request)
 
 
 class StoredReadings:
@@ -151,6 +165,7 @@ class StoredReadings:
     def __init__(self, platform: Platform, site: Site) -> None:
         self._platform, self._site = platform, site
         self._outlines = Outlines(platform.store)
+        self._notebooks = NotebookUsages(platform)
         self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="studio-curves")
 
     def points(self, namespace: str, dimensions: dict[str, str], metric: str, most: int) -> MetricPoints:
@@ -191,6 +206,9 @@ class StoredReadings:
     def approvals(self, group: str, number: int) -> list[tuple[int, str, str, str]]:
         found = approval_history(self._context(), group, str(number))
         return [(one["at_ms"], one["by"], one["ModelApprovalStatus"], one["ApprovalDescription"]) for one in found]
+
+    def notebooks(self) -> dict[tuple[str, str, str], NotebookUsage]:
+        return self._notebooks.read()
 
     def machine(self) -> MachineLoad:
         from sagewright.studio.operations import MachineLoad

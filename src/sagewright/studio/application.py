@@ -7,7 +7,7 @@ import hmac
 import ipaddress
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
@@ -22,17 +22,18 @@ from sagewright.http.asgi import ClientGone, Incoming
 from sagewright.http.limits import ConnectionLimits
 from sagewright.http.pools import CallPool, Full
 from sagewright.model.errors import AwsError
+from sagewright.model.notebooks.origins import NotebookHosts
 from sagewright.model.studio_sessions import Session, SessionKeys, Sessions
 from sagewright.studio import assets, buttons, rendering
+from sagewright.studio.attempts import SignInAttempts
 from sagewright.studio.live import Changes, Live
 from sagewright.studio.logfile import LogFile
 from sagewright.studio.operations import Client, OperationCall, Operations, Readings
 from sagewright.studio.pages import load
 from sagewright.studio.shell import Shell
-from sagewright.studio.signinattempts import SignInAttempts
 from sagewright.studio.visit import FORMS, PAGES, Done, Form, Page, Place, Visit
 
-MISSING = ("not found", "Could not find", "can't find", "does not exist")
+MISSING = ("not found", "Could not find", "can't find", "does not exist", "RecordNotFound")
 """Words of operations whose code is ValidationException for a resource that does not exist."""
 MOST_FORM = 1024 * 1024
 SMALL_FORM = 4096
@@ -51,6 +52,7 @@ HEADERS = {
     "x-content-type-options": "nosniff",
     "referrer-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
     "cache-control": "no-store",
 }
 log = logging.getLogger("sagewright.studio")
@@ -60,13 +62,15 @@ Handler = Callable[[Request, Incoming], Awaitable[Response]]
 @dataclass(frozen=True)
 class StudioSettings:
     """`hosts`: names of this server besides addresses and localhost. `open_to`: the principal of visitors without a session, ""
-    if everyone has to sign in; `data`: the option of commands that reach this server, "" where they find it without."""
+    if everyone has to sign in; `data`: the option of commands that reach this server, "" where they find it without.
+    `notebooks`: hosts whose pages Studio never answers."""
 
     account: str
     region: str
     hosts: frozenset[str] = frozenset()
     open_to: str = ""
     data: str = ""
+    notebooks: NotebookHosts = field(default_factory=NotebookHosts)
 
 
 @dataclass(frozen=True)
@@ -146,10 +150,13 @@ class Studio:
         return answer
 
     def _is_ours(self, request: Request) -> bool:
-        """Refuses names that a stranger's DNS could point here (rebinding)."""
+        """Refuses names that a stranger's DNS could point here (rebinding), and those of notebooks."""
+        host = request.headers.get("host", "")
         try:
-            name = (urlsplit(f"//{request.headers.get('host', '')}").hostname or "").lower()
+            name = (urlsplit(f"//{host}").hostname or "").lower()
         except ValueError:
+            return False
+        if self._settings.notebooks.covers(host):
             return False
         if name == "localhost" or name.endswith(".localhost") or name in self._settings.hosts:
             return True
@@ -189,7 +196,7 @@ class Studio:
                 return self._stranger(request)
             if len(request.url.query) > MOST_QUERY:
                 return self._plain(f"The address has more than {MOST_QUERY} characters after '?'.", 414)
-            visit = self._visit(request, principal)
+            visit = self._visit(request, principal, session)
             try:
                 body, status = await self._pool.run(self._filled, page, kind, visit, session, request)
             except AwsError as error:
@@ -209,7 +216,7 @@ class Studio:
 
         return show
 
-    def _visit(self, request: Request, principal: str) -> Visit:
+    def _visit(self, request: Request, principal: str, session: Session | None = None) -> Visit:
         place = Place(
             f"{request.url.scheme}://{request.headers.get('host', '')}", self._settings.account, self._settings.region
         )
@@ -218,7 +225,7 @@ class Studio:
         if ".json" in path or ".csv" in path:
             path = path.removesuffix(".json").removesuffix(".csv") if "/buckets/" not in path else path
         return Visit(
-            Client(self._source.operations, principal, self._source.readings),
+            Client(self._source.operations, principal, self._source.readings, key=session.key.id if session else ""),
             place,
             dict(request.path_params),
             every,
@@ -382,7 +389,7 @@ class Studio:
     def _filled_form(self, form: Form) -> Handler:
         async def submit(request: Request, incoming: Incoming) -> Response:
             session, principal, fields = await self._form(request, incoming)
-            visit = self._visit(request, principal)
+            visit = self._visit(request, principal, session)
             page = Page(form.path, form.template, form.nav, (), lambda _visit: None)
             try:
                 content = await self._acts.run(form.fill, visit, dict(fields))

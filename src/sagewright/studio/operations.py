@@ -9,6 +9,14 @@ from typing import Any, Protocol
 from sagewright.model.errors import AwsError
 
 
+@dataclass(frozen=True)
+class Caller:
+    """`key`: the id of the session's access key, "" without a session."""
+
+    principal: str
+    key: str = ""
+
+
 class Operations(Protocol):
     """Calls operations of AWS services in process, with the checks of a client's request."""
 
@@ -20,8 +28,17 @@ class Operations(Protocol):
         """Returns a presigned URL that downloads an object, or with `shown` opens it in the browser."""
         ...
 
+    def sign_in_url(self, caller: Caller, base: str, operation: str, request: dict[str, Any]) -> str:
+        """Returns the URL of one of SageMaker's CreatePresigned operations, for a browser that reaches the server at `base`."""
+        ...
+
     def upload_form(self, principal: str, base: str, bucket: str, prefix: str, back: str) -> tuple[str, dict[str, str]]:
         """Returns address and fields of a form by which a browser uploads a file to S3 itself."""
+        ...
+
+    def wrangle(self, principal: str, path: str, request: dict[str, Any]) -> dict[str, Any]:
+        """Asks the session of Data Wrangler, and starts it where there is none: then `starting` says what it waits for. Raises
+        AwsError."""
         ...
 
 
@@ -73,6 +90,22 @@ class MachineLoad:
     data: str
 
 
+@dataclass(frozen=True)
+class NotebookUsage:
+    """Use of a notebook. Sizes in bytes; `cpus`: processors used; `busy`: kernels that compute; times in milliseconds since the
+    epoch, 0 for none; `home`: -1 if it has too many files to be counted; `reason`: why it failed or was shut down."""
+
+    memory: int = 0
+    memory_limit: int = 0
+    cpus: float = 0.0
+    kernels: int = 0
+    busy: int = 0
+    idle_since_ms: int = 0
+    stops_at_ms: int = 0
+    home: int = 0
+    reason: str = ""
+
+
 class Readings(Protocol):
     """Values that no operation returns. The caller has already been allowed to describe the resource."""
 
@@ -89,6 +122,11 @@ class Readings(Protocol):
         ...
 
     def machine(self) -> MachineLoad: ...
+
+    def notebooks(self) -> dict[tuple[str, str, str], NotebookUsage]:
+        """Returns the use of each app, by its domain, its owner's name in lower case and its type; a notebook instance is at
+        ("", name, "")."""
+        ...
 
     def deployments(self, rule: str) -> list[str]:
         """Returns a sentence on each endpoint that a rule deploys to."""
@@ -112,6 +150,12 @@ class Client:
     principal: str
     readings: Readings
     calls: list[OperationCall] = field(default_factory=list)
+    key: str = ""
+    """The id of the session's access key."""
+
+    def sign_in_url(self, base: str, operation: str, /, **request: Any) -> str:
+        """Returns a URL that signs in to a notebook, for the browser that reached Studio at `base`. Raises AwsError."""
+        return self.operations.sign_in_url(Caller(self.principal, self.key), base, operation, request)
 
     def call(self, service: str, operation: str, /, **request: Any) -> dict[str, Any]:
         """Calls an operation and records it. Raises AwsError."""
@@ -126,6 +170,10 @@ class Client:
 
     def sagemaker(self, operation: str, /, **request: Any) -> dict[str, Any]:
         return self.call("sagemaker", operation, **request)
+
+    def wrangle(self, path: str, request: dict[str, Any]) -> dict[str, Any]:
+        """Asks the session of Data Wrangler. Raises AwsError."""
+        return self.operations.wrangle(self.principal, path, request)
 
     def aside(self, service: str, operation: str, /, **request: Any) -> dict[str, Any]:
         """Calls an operation that is not part of what the page shows, so not of its code. Raises AwsError."""

@@ -182,7 +182,7 @@ class AnswerStream:
     def __init__(self, upstream: Upstream, connection: UpstreamConnection) -> None:
         self._upstream, self._connection = upstream, connection
         reader = connection.reader
-        self.status, self.headers = reader.status, reader.headers
+        self.status, self.headers, self.cookies = reader.status, reader.headers, reader.cookies
         self._closed = False
 
     async def pieces(self) -> AsyncGenerator[bytes]:

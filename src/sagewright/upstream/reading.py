@@ -35,7 +35,7 @@ class AnswerReader:
 
     __slots__ = (
         "_chunked", "_fault", "_fields", "_gap", "_head", "_interim", "_most", "_parser", "_pieces", "_tail", "_taken",
-        "_until_close", "_wire", "begun", "complete", "extra", "headers", "keep", "pieces_read", "size", "status",
+        "_until_close", "_wire", "begun", "complete", "cookies", "extra", "headers", "keep", "pieces_read", "size", "status",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -55,6 +55,7 @@ class AnswerReader:
         self._wire = self._gap = self._interim = self._fields = self._taken = 0
         self._chunked = self._until_close = False
         self.headers: dict[str, str] = {}
+        self.cookies: list[str] = []
         self.status = self.size = self.pieces_read = 0
         self.begun = self.complete = self.extra = False
         self.keep = True
@@ -176,7 +177,10 @@ class AnswerReader:
         self._fields += 1
         if self._fields > MOST_HEADERS:
             self._refuse(TooLong(f"the answer has more than {MOST_HEADERS} headers"))
-        self.headers[name.decode("latin-1").lower()] = value.decode("latin-1")
+        text, lower = value.decode("latin-1"), name.decode("latin-1").lower()
+        self.headers[lower] = text
+        if lower == "set-cookie":  # the one header whose values can't be joined
+            self.cookies.append(text)
 
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()
@@ -194,7 +198,7 @@ class AnswerReader:
 
     def _note_interim(self, status: int) -> None:
         self._interim += 1
-        self.headers = {}
+        self.headers, self.cookies = {}, []
         if status < HTTPStatus.CONTINUE:
             self._refuse(Broken(f"the answer's status {status:03d} is not one of HTTP's"))
         if status == HTTPStatus.SWITCHING_PROTOCOLS:

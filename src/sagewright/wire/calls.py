@@ -40,8 +40,8 @@ class Calls:
             request_id=new_request_id(),
             account=settings.account,
             region=question.region or settings.region,
-            principal=Principal(question.principal, question.principal.rpartition("/")[2]),
+            principal=Principal(question.principal, question.principal.rpartition("/")[2], question.access_key),
             platform=self._platform,
-            base_url=self._url(),
+            base_url=question.base_url or self._url(),
             owner=question.owner,
         )

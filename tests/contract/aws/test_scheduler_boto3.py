@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from botocore.exceptions import ClientError
-from tests.conftest import ROLE
+from tests.conftest import OUTPUT, ROLE, SHELL_IMAGE
 from tests.pipelines import Pipelines, condition, equal, get
 
 if TYPE_CHECKING:
     from conftest import RunningServer
 
+TRAINING = "arn:aws:scheduler:::aws-sdk:sagemaker:createTrainingJob"
 OFF = {"Mode": "OFF"}
 ARN = "arn:aws:scheduler:us-east-1:000000000000:schedule/default/"
 
@@ -83,6 +84,9 @@ def test_what_is_refused(scheduler: Any, queue: tuple[str, str]) -> None:
         ({"FlexibleTimeWindow": {"Mode": "FLEXIBLE"}}, "MaximumWindowInMinutes"),
         ({"Target": {"Arn": "arn:aws:ecs:us-east-1:000000000000:cluster/c", "RoleArn": ROLE}}, "send nothing to"),
         ({"Target": {"Arn": queue[1].replace("0" * 12, "1" * 12), "RoleArn": ROLE}}, "not in the account"),
+        ({"Target": {"Arn": TRAINING, "RoleArn": ROLE, "Input": "x"}}, "JSON of a request of CreateTrainingJob"),
+        ({"Target": {"Arn": TRAINING, "RoleArn": ROLE, "Input": '{"TrainingJobName": "one"}'}}, "execution-id"),
+        ({"Target": {"Arn": TRAINING.replace("Training", "Labeling"), "RoleArn": ROLE}}, "send nothing to"),
     )
     for members, words in refused:
         code, message, _ = fault(scheduler.create_schedule, **good | members)
@@ -138,3 +142,28 @@ def test_a_pipeline_is_started_with_parameters(server: RunningServer, scheduler:
     )
     assert described["PipelineParameters"] == [{"Name": "When", "Value": when[3:-1] + "Z"}]
     scheduler.delete_schedule(Name="run")
+
+
+def test_a_training_job_is_started(server: RunningServer, scheduler: Any) -> None:
+    request = {
+        "TrainingJobName": "due-<aws.scheduler.execution-id>",
+        "AlgorithmSpecification": {
+            "TrainingImage": SHELL_IMAGE, "TrainingInputMode": "File", "ContainerEntrypoint": ["/bin/true"],
+        },
+        "RoleArn": ROLE,
+        "OutputDataConfig": {"S3OutputPath": f"s3://{OUTPUT}/out"},
+        "ResourceConfig": {"InstanceType": "ml.m5.large", "InstanceCount": 1, "VolumeSizeInGB": 1},
+        "StoppingCondition": {"MaxRuntimeInSeconds": 60},
+    }  # fmt: skip
+    server.run_shell("bucket-is-there", "true")
+    scheduler.create_schedule(
+        Name="job", ScheduleExpression=at(1), FlexibleTimeWindow=OFF,
+        Target={"Arn": TRAINING, "RoleArn": ROLE, "Input": json.dumps(request)},
+    )  # fmt: skip
+    sagemaker, until, found = server.boto("sagemaker"), time.monotonic() + 30, []
+    while not found and time.monotonic() < until:
+        time.sleep(0.2)
+        found = sagemaker.list_training_jobs(NameContains="due-")["TrainingJobSummaries"]
+    (job,) = found
+    assert server.wait(job["TrainingJobName"])["TrainingJobStatus"] == "Completed"
+    scheduler.delete_schedule(Name="job")

@@ -385,7 +385,7 @@ def test_a_second_job_of_the_name_is_refused(server: RunningServer, bucket: str,
 
 
 def test_an_image_that_cannot_process_fails_with_its_name(server: RunningServer, bucket: str, job_name: str) -> None:
-    app = {"ImageUri": "000000000000.dkr.ecr.us-east-1.amazonaws.com/sagemaker-data-wrangler-container:3"}
+    app = {"ImageUri": "000000000000.dkr.ecr.us-east-1.amazonaws.com/sagemaker-geospatial-v1-0:latest"}
     job = run(server, job_name, app=app)
     assert job["ProcessingJobStatus"] == "Failed"
     assert job["FailureReason"].startswith(f"ClientError: Cannot run the image {app['ImageUri']}")

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import pytest
+from tests.contract.studio.chromium import chromium, context, page  # noqa: F401 - fixtures
 from tests.contract.studio.world import World, make_world
 
 
@@ -64,8 +65,8 @@ class Browser:
 
     def press(self, path: str, label: str, **fields: Any) -> Answer:
         """Presses the button of this name on a page, as a browser without scripts would."""
-        page = self.get(path).text
-        for found in re.finditer(r'<button[^>]*name="call" value="([^"]*)"[^>]*>(.*?)</button>', page, re.DOTALL):
+        text = self.get(path).text
+        for found in re.finditer(r'<button[^>]*name="call" value="([^"]*)"[^>]*>(.*?)</button>', text, re.DOTALL):
             if label in re.sub(r"<[^>]*>", "", found[2]):
                 return self.post("/studio/act", {"token": self.token(path), "call": html.unescape(found[1]), **fields})
         raise AssertionError(f"no button {label} on {path}")

@@ -221,8 +221,6 @@ def test_chosen_rows_are_tagged_together(browser: Any, world: World, server: Any
 
 
 def test_an_operation_that_refuses_says_why(browser: Any, world: World) -> None:
-    answer = browser.press(f"/studio/jobs/{world.job}", "Delete")
-    assert answer.status == 303
     again = browser.post(
         "/studio/act",
         {
@@ -261,3 +259,23 @@ def test_boto3_signs_in(server: Any, stranger: Any) -> None:
     assert stranger.get(path).status == 403
     with pytest.raises(sagemaker.exceptions.ResourceNotFound):
         sagemaker.create_presigned_domain_url(DomainId="d-other", UserProfileName=profile)
+
+
+def test_an_object_names_the_jobs_that_read_it(server: Any, browser: Any, world: World) -> None:
+    end = time.monotonic() + 60
+    while not (users := json.loads(browser.get(f"/studio/buckets/{BUCKET}/train/data.csv?format=json").text)["users"]):
+        assert time.monotonic() < end
+        time.sleep(0.5)
+    assert {"verb": "reads", "kind": "Training job", "name": world.job, "link": f"/studio/jobs/{world.job}"} in users
+
+
+def test_jobs_are_archived_and_brought_back(browser: Any, world: World) -> None:
+
+    def listed(query: str = "") -> bool:
+        return f'id="r-{world.failed}"' in browser.get(f"/studio/jobs{query}").text
+
+    assert listed()
+    assert browser.press("/studio/jobs", "Archive", pick=world.failed).status == 303
+    assert (listed(), listed("?archived=1")) == (False, True)
+    assert browser.press("/studio/jobs?archived=1", "Bring back", pick=world.failed).status == 303
+    assert (listed(), listed("?archived=1")) == (True, False)

@@ -10,7 +10,6 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import Page, expect
 from tests.conftest import SHELL_IMAGE
-from tests.contract.studio.test_browser import chromium, context, page  # noqa: F401
 from tests.contract.studio.world import ROLE
 
 GROUP = "/aws/sagemaker/TrainingJobs"
@@ -44,7 +43,7 @@ def job(server: Any) -> str:
     return name
 
 
-def test_a_log_grows_and_stays_where_one_reads(page: Page, job: str, browser: Any, server: Any) -> None:  # noqa: F811
+def test_a_log_grows_and_stays_where_one_reads(page: Page, job: str, browser: Any, server: Any) -> None:
     page.goto(f"/studio/jobs/{job}")
     lines = page.locator("#lines li")
     expect(lines.last).to_contain_text("early 20")
@@ -92,7 +91,7 @@ def many(server: Any) -> Iterator[int]:
         cloudwatch.delete_alarms(AlarmNames=names[at : at + 100])
 
 
-def test_many_rows_scroll_as_one_and_few_are_kept(page: Page, many: int) -> None:  # noqa: F811
+def test_many_rows_scroll_as_one_and_few_are_kept(page: Page, many: int) -> None:
     page.goto("/studio/alarms?q=studio-many-")
     scroll = page.locator(".page > .scroll")
     rows = page.locator(".tbl tbody:not(.more) > tr:not(.gap)")
@@ -122,7 +121,7 @@ def test_many_rows_scroll_as_one_and_few_are_kept(page: Page, many: int) -> None
     expect(page.locator(".picked")).to_be_hidden()
 
 
-def test_enter_saves_a_view_and_deletes_none(page: Page) -> None:  # noqa: F811
+def test_enter_saves_a_view_and_deletes_none(page: Page) -> None:
     page.goto("/studio/alarms?q=none")
     for name in ("First", "Second"):
         page.get_by_role("button", name="Views").click()

@@ -16,6 +16,7 @@ from tests.security.containers.hostile import GOOD
 
 from sagewright.agent.inputs import model_cache
 from sagewright.agent.transform import invoking, serving
+from sagewright.engine.apps import activity
 from sagewright.front import application, tracking
 from sagewright.front.application import InvocationApplication
 from sagewright.front.invocations import dispatch, shelves
@@ -335,6 +336,18 @@ class Ping(Threads):
         return super().allowed(attempt) | (set() if attempt.in_head else {ANSWERED})
 
 
+class Apps(Threads):
+    """The engine, which asks an app whether it is used."""
+
+    def prepare(self) -> None:
+        super().prepare()
+        self.patch.setattr(activity, "TOTAL_S", DEADLINE_S)
+        self.patch.setattr(activity, "parse", lambda _body: {})  # the good one's answer is not JSON
+
+    def asked(self, place: Path) -> str:
+        return REFUSED if activity.observe_activity(place) is None else ANSWERED
+
+
 class Models(Threads):
     """The agent of a multi-model container."""
 
@@ -418,5 +431,5 @@ async def asgi(
 
 
 READERS: list[Callable[[Path, Path, pytest.MonkeyPatch], Reader]] = [
-    Asking, Streaming, Fetching, Front, FrontStream, Shadows, Invoker, Shelves, Trackers, Relay, Ping, Models, Transforms,
+    Asking, Streaming, Fetching, Front, FrontStream, Shadows, Invoker, Shelves, Trackers, Relay, Ping, Apps, Models, Transforms,
 ]  # fmt: skip

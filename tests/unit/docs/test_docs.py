@@ -23,7 +23,9 @@ PAGES = sorted([ROOT / "README.md", ROOT / "AGENTS.md", ROOT / "CHANGELOG.md", R
 LINK = re.compile(r"\[[^\]]*\]\((?!https?://|mailto:)([^)\s]*)\)")
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 EXAMPLE = re.compile(r"\bexamples/[\w./-]+\.\w+")
-OF_A_MACHINE = re.compile(r"(?<![\w.~/<>$-])/(?:home|root|Users|work|mnt|private|tmp/[\w-]+)(?:/|\b)")
+OF_A_MACHINE = re.compile(
+    r"(?<![\w.~/<>$-])/(?:home(?!/(?:sagemaker-user|ec2-user)\b)|root|Users|work|mnt|private|tmp/[\w-]+)(?:/|\b)"
+)
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 
 
@@ -181,7 +183,13 @@ def test_no_path_of_a_machine(page: Path) -> None:
 def test_what_counts_as_a_path_of_a_machine() -> None:
     for text in ("see /home/someone/x", "at /root/.venv", "`/work/main`", "(/tmp/scratch-1/data)"):
         assert OF_A_MACHINE.search(text), text
-    for text in ("its own `/opt/ml` and `/tmp`", "~/.local/share", "<data>/jobs", "docs/work/x"):
+    for text in (
+        "its own `/opt/ml` and `/tmp`",
+        "~/.local/share",
+        "<data>/jobs",
+        "docs/work/x",
+        "/home/sagemaker-user/x",
+    ):
         assert not OF_A_MACHINE.search(text), text
 
 

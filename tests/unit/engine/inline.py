@@ -103,7 +103,7 @@ class InlineEngine:
         self.reconcilers: list[Reconciler] = []
         self.waiting: dict[Subject, None] = {}
 
-    def add(self, reconciler: Reconciler) -> None:
+    def add(self, reconciler: Reconciler, own_threads: int = 0) -> None:
         self.reconcilers.append(reconciler)
 
     def wake(self, kind: str, subject_id: str) -> None:

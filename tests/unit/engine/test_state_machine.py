@@ -101,6 +101,21 @@ def tracking(_hosts: int, _spot: bool, _retries: int) -> dict[str, Any]:
     }
 
 
+def interactive(_hosts: int, _spot: bool, _retries: int) -> dict[str, Any]:
+    return {
+        "Name": "app",
+        "Title": "app",
+        "Subject": ["app", "none"],
+        "Role": "arn:aws:iam::000000000000:role/r",
+        "Instance": "ml.t3.medium",
+        "Program": "sagewright-jupyter",
+        "Command": ["python"],
+        "Home": "/none",
+        "HomePath": "/home/sagemaker-user",
+        "LogStream": "app",
+    }
+
+
 REQUESTS = {
     "training": training,
     "processing": processing,
@@ -108,6 +123,7 @@ REQUESTS = {
     "transform": transform,
     "function": function,
     "tracking": tracking,
+    "interactive": interactive,
 }
 TOGETHER = 2
 """Functions at once, in place of Lambda's many."""

@@ -180,8 +180,7 @@ def test_what_runs_for_processing_alone_and_for_training_alone() -> None:
     )  # its environment, with an entry point of the request's
     with pytest.raises(CannotRun, match="for training: it is an image for processing jobs"):
         check_runnable(resolve_image(SPARK), Purpose.TRAIN)
-    with pytest.raises(CannotRun, match="Data Wrangler's processing is not built yet"):
-        check_runnable(resolve_image("x/sagemaker-data-wrangler-container:1.x"), Purpose.PROCESS)
+    check_runnable(resolve_image("x/sagemaker-data-wrangler-container:1.x"), Purpose.PROCESS)
 
 
 def test_a_framework_has_no_entry_point_of_its_own_for_processing() -> None:

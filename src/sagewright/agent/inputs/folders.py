@@ -14,6 +14,9 @@ from sagewright.jobfiles.directory import JobDirectory
 from sagewright.model.jobs.brief import Folder
 from sagewright.sandbox.base import Sandbox, View
 
+HOME = "home"
+"""Place of a folder with an absolute path where the sandbox has no file system of its own."""
+
 
 def folder_views(host: HostFile, ml: OptMl, sandbox: Sandbox, log: Callable[[str], None]) -> list[View]:
     """Returns the views for the sandbox. Makes mount points; logs where `ro` cannot be enforced. Raises ClientError."""
@@ -32,8 +35,12 @@ def folder_views(host: HostFile, ml: OptMl, sandbox: Sandbox, log: Callable[[str
         strangers = given["unprivileged"].given and not given["shared_views"].given
         if writable and strangers and not mode & stat.S_IWOTH:
             log(f"{title}: {folder} does not let others write, and the job's users do not exist on this machine.")
-        (ml.root / one.place).mkdir(parents=True, exist_ok=True)
-        views.append(View(root, one.place, "write" if writable else "read", beneath))
+        place = one.place
+        if place.startswith("/") and not given["own_ml_root"].given:
+            place = HOME  # the directory is the machine's there
+        if not place.startswith("/"):
+            (ml.root / place).mkdir(parents=True, exist_ok=True)
+        views.append(View(root, place, "write" if writable else "read", beneath))
     return views
 
 

@@ -139,7 +139,8 @@ class Volume:
     def _look(self) -> int:
         """Returns the bytes in the directories: of the last complete scan, or of this one if that has found more."""
         until, found = time.monotonic() + _LOOK_S, 0
-        places = [*(self._host.directory / name for name in _FILLED), *filter(None, self._making)]
+        own = (self._host.directory / name for name in _FILLED)
+        places = [*own, *counted_folders(self._host), *filter(None, self._making)]
         self._count = self._count or used_bytes(places, self._check)
         for found in self._count:
             if time.monotonic() > until:
@@ -167,6 +168,12 @@ def _limit_bytes(host: HostFile) -> int | None:
     if host.limits != "auto" or not size_gb or has_local_storage(host.group.instance_type):
         return None
     return size_gb * GIB
+
+
+def counted_folders(host: HostFile) -> list[Path]:
+    folders = [one.folder for one in host.brief.inputs if one.folder is not None and one.folder.counted]
+    roots = ((host.file_systems.get(folder.file_system), folder.path.strip("/")) for folder in folders)
+    return [Path(root) / beneath for root, beneath in roots if root is not None]
 
 
 def used_bytes(places: list[Path], check: Callable[[], None]) -> Iterator[int]:

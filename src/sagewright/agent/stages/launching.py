@@ -70,7 +70,8 @@ class Launcher:
             environ=job_environ(host, defaults | self._prepared.made.kernels.variables(environment, sandbox))
             | self._prepared.made.layers.variables()
             | query_variables(host)
-            | self._serving_variables(),
+            | self._serving_variables()
+            | self._prepared.kernels.variables(),
             host=host.host,
             addresses=network.addresses,
             library=staged_library(Path(sagewright.__file__).parent, host.environments),
@@ -83,6 +84,7 @@ class Launcher:
             memory=self._memory.descriptor,
             programs=stand_ins(host, sandbox, network.own) if environment and uses_mpi_driver(host) else None,
             layers=list(environment.layers) if environment else [],
+            beside=self._prepared.kernels.beside(),
         )
 
     def _serving_variables(self) -> dict[str, str]:

@@ -17,6 +17,7 @@ from sagewright.agent.s3 import JobS3
 from sagewright.agent.stages.admission import AdmittedHost
 from sagewright.agent.stages.context import HostContext
 from sagewright.agent.stages.environment import JobEnvironment
+from sagewright.agent.stages.notebook_kernels import KernelEnvironments, kernel_environments
 from sagewright.runtimes.environments import Environment
 from sagewright.runtimes.launch import is_script_mode
 from sagewright.sandbox.base import Sandbox, View
@@ -25,13 +26,14 @@ from sagewright.sandbox.base import Sandbox, View
 @dataclass(frozen=True)
 class PreparedHost:
     """A host whose process can start. `environment`: None if the image brings its own; `views`: of inputs and models, for the
-    sandbox; `made`: what made the environment, and can change it."""
+    sandbox; `made`: what made the environment, and can change it; `kernels`: environments of further kernels."""
 
     environment: Environment | None
     views: list[View]
     inputs: Inputs
     made: JobEnvironment
     warm_cache: WarmCache
+    kernels: KernelEnvironments
 
 
 class Preparation:
@@ -71,7 +73,8 @@ class Preparation:
             self._cache.open(sandbox.ml_root(context.host.directory), own)
         if environment is not None:
             environment = making.with_client(environment)
-        return PreparedHost(environment, views, self._inputs, making, self._warm_cache)
+        kernels = kernel_environments(context, making, sandbox)
+        return PreparedHost(environment, views, self._inputs, making, self._warm_cache, kernels)
 
     def close(self) -> None:
         if self._cache is not None:

@@ -23,12 +23,12 @@ def studio(
     sagemaker = client(settings_of(data=data), "sagemaker")
     domain = sagemaker.list_domains()["Domains"][0]["DomainId"]
     url = sagemaker.create_presigned_domain_url(DomainId=domain, UserProfileName="default")["AuthorizedUrl"]
-    if show or not _has_screen() or not webbrowser.open(url):
+    if show or not has_screen() or not webbrowser.open(url):
         console.print(url, soft_wrap=True, highlight=False)
     else:
         console.print("Studio opens in the browser.")
 
 
-def _has_screen() -> bool:
+def has_screen() -> bool:
     """Tells whether a browser can open a window: without one, `webbrowser` would start a text browser in this terminal."""
     return sys.platform != "linux" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"))

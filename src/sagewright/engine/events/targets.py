@@ -15,6 +15,9 @@ from sagewright.engine.events.rules import EventRule
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
 
+TRAINING = "arn:aws:scheduler:::aws-sdk:sagemaker:createTrainingJob"
+"""Target of EventBridge Scheduler that starts a training job. Source: its user guide, "Using universal targets"."""
+TRAINING_JOB = "training-job"
 MOST_LINE = 240_000
 """Maximum bytes of a line in a log group, less its overhead."""
 
@@ -60,6 +63,8 @@ def service_of(arn: str) -> str:
     parts = arn.split(":", 5)
     if len(parts) != 6:
         return ""
+    if arn == TRAINING:
+        return TRAINING_JOB
     service, resource = parts[2], parts[5]
     if service in {"sqs", "sns"}:
         return service if "/" not in resource and ":" not in resource else ""
@@ -147,6 +152,25 @@ def _to_function(call: Call, message: TargetMessage) -> None:
     call(OperationRequest(message.principal, "lambda", "Invoke", request, region=message.region))
 
 
+def _to_training_job(call: Call, message: TargetMessage) -> None:
+    """Starts a training job. Its name contains the event's id, so an event that is sent again starts no second one."""
+    try:
+        request = json.loads(message.text)
+    except ValueError:
+        raise Undeliverable("the Input is not JSON") from None
+    if not isinstance(request, dict):
+        raise Undeliverable("the Input is not a JSON object")
+    try:
+        call(
+            OperationRequest(
+                message.principal, "sagemaker", "CreateTrainingJob", request, region=message.event.get("region", "")
+            )
+        )
+    except AwsError as error:
+        if error.code != "ResourceInUse" or message.event["id"] not in str(request.get("TrainingJobName")):
+            raise
+
+
 def _parameter(value: str, event: dict[str, Any]) -> str:
     """Returns the value at a path into the event, or any other text unchanged. Raises Undeliverable for a path without a value."""
     if not value.startswith("$"):
@@ -166,4 +190,5 @@ _SENDERS: dict[str, Callable[[Call, TargetMessage], None]] = {
     "sns": _to_topic,
     "pipeline": _to_pipeline,
     "function": _to_function,
+    TRAINING_JOB: _to_training_job,
 }

@@ -6,13 +6,15 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from sagewright.front.addressing import is_for_front
 from sagewright.http.connections import Connections
 from sagewright.http.passing import BACKLOG, PassingServer
 from sagewright.http.takeover import TakeoverProtocol
+from sagewright.model.notebooks.origins import NotebookHosts
 
 RETIRE_S = 600.0
 """Time after which a replaced front ends even if clients keep their connections busy."""
@@ -32,8 +34,9 @@ class MainProtocol(TakeoverProtocol):
 class FrontServer(PassingServer):
     """To be used from one event loop. Never binds a socket."""
 
-    def __init__(self, application: Any, connections: Connections) -> None:
-        super().__init__(application, connections, _is_for_server, MainProtocol)
+    def __init__(self, application: Any, connections: Connections, hosts: Callable[[], NotebookHosts]) -> None:
+        """`hosts`: returns the current host names of notebooks."""
+        super().__init__(application, connections, partial(_is_for_server, hosts), MainProtocol)
         self._main: asyncio.AbstractServer | None = None
 
     @contextlib.contextmanager
@@ -75,5 +78,5 @@ class FrontServer(PassingServer):
         await super().shutdown(sockets)
 
 
-def _is_for_server(protocol: Any, data: bytes) -> bool:
-    return isinstance(protocol, MainProtocol) and not is_for_front(data)
+def _is_for_server(hosts: Callable[[], NotebookHosts], protocol: Any, data: bytes) -> bool:
+    return isinstance(protocol, MainProtocol) and not is_for_front(data, hosts())

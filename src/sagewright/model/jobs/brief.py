@@ -100,17 +100,18 @@ class DataSet:
 
 @dataclass(frozen=True)
 class Folder:
-    """A directory of a file system."""
+    """A directory of a file system. `counted`: True if its files count as written by the host."""
 
     file_system: str
     path: str
     writable: bool
+    counted: bool = False
 
 
 @dataclass(frozen=True)
 class InputBrief:
-    """`title`: its name in messages; `place`: its path; `mode`: File, FastFile or Pipe; `unpacked`: True for an archive whose
-    content is unpacked there, read-only."""
+    """`title`: its name in messages; `place`: its path, for a folder possibly an absolute one; `mode`: File, FastFile or Pipe;
+    `unpacked`: True for an archive whose content is unpacked there, read-only."""
 
     title: str
     place: str
@@ -198,6 +199,20 @@ class MetricDefinition:
 
 
 @dataclass(frozen=True)
+class NotebookKernel:
+    """A kernel of a notebook server that runs in the environment of another image. `name`: as kernel specifications have it;
+    `title`: shown to users; `file`: a requirements.txt in the home, for a layer over that environment; "" for none. Without that
+    file there is no such kernel. `program`: a program of the environment for the PATH of all kernels and terminals, in place of a
+    kernel."""
+
+    name: str
+    title: str
+    image: str
+    file: str = ""
+    program: str = ""
+
+
+@dataclass(frozen=True)
 class RowFilters:
     """Filters for the rows of a transform. `before` and `after`: JSONPaths; `join`: each row is output in front of its answer."""
 
@@ -243,7 +258,7 @@ class Brief:
     `volume_gb`: 0 for no limit; `kms_key`: key for S3's encryption of the job's outputs, "" for none; `health`: set for a program
     that serves until it is stopped, None for one that ends; `transform`: requests for such a program, which ends after them;
     `models`: prefix of the models that are loaded on request, "" for none; `follows`: the host beside it whose end also ends this
-    one, "" for none; `queries`: queries whose results are inputs.
+    one, "" for none; `queries`: queries whose results are inputs; `kernels`: further kernels of a notebook server.
     """
 
     kind: str
@@ -272,6 +287,7 @@ class Brief:
     follows: str = ""
     queries: list[Query] = field(default_factory=list)
     metric_files: str = ""
+    kernels: list[NotebookKernel] = field(default_factory=list)
     version: int = VERSION
 
     def document(self) -> dict[str, Any]:
@@ -297,6 +313,7 @@ class Brief:
                 "health": HealthCheck(**health) if health else None,
                 "transform": _transform(transform) if transform else None,
                 "queries": [Query(**one) for one in document.get("queries") or ()],
+                "kernels": [NotebookKernel(**one) for one in document.get("kernels") or ()],
             }
         )
 

@@ -137,10 +137,11 @@ TRANSFORM = StateMachine("transform")  # nor those of batch transform
 FUNCTION = StateMachine("function")  # one invocation; clients see only its answer
 SERVING = StateMachine("serving")  # one container of an endpoint's instance; clients see only the endpoint
 TRACKING = StateMachine("tracking")  # one start of an MLflow tracking server; clients see only the server
+INTERACTIVE = StateMachine("interactive")  # one start of an app or a notebook instance; clients see only these
 
 STATE_MACHINES: dict[str, StateMachine] = {
     state_machine.kind: state_machine
-    for state_machine in (TRAINING, PROCESSING, TRANSFORM, FUNCTION, SERVING, TRACKING)
+    for state_machine in (TRAINING, PROCESSING, TRANSFORM, FUNCTION, SERVING, TRACKING, INTERACTIVE)
 }
 
 
@@ -174,4 +175,32 @@ class TrackingStatus(StrEnum):
     START_FAILED = "StartFailed"
     STOPPING = "Stopping"
     STOPPED = "Stopped"
+    DELETING = "Deleting"
+
+
+class AppStatus(StrEnum):
+    """Source: botocore's AppStatus."""
+
+    PENDING = "Pending"  # being started, or restarted after it had ended on its own
+    IN_SERVICE = "InService"
+    DELETING = "Deleting"
+    DELETED = "Deleted"  # visible for a day
+    FAILED = "Failed"
+
+
+class NotebookInstanceStatus(StrEnum):
+    """Source: botocore's NotebookInstanceStatus."""
+
+    PENDING = "Pending"
+    IN_SERVICE = "InService"
+    STOPPING = "Stopping"
+    STOPPED = "Stopped"
+    FAILED = "Failed"
+    DELETING = "Deleting"
+
+
+class StudioStatus(StrEnum):
+    """Statuses of domains, user profiles and spaces. Source: botocore's DomainStatus."""
+
+    IN_SERVICE = "InService"
     DELETING = "Deleting"

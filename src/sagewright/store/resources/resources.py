@@ -171,6 +171,25 @@ def belongs_to(parent: str, kind: str) -> Condition:
     return and_(resources.c.parent == parent, resources.c.kind == kind)
 
 
+def name_begins(prefix: str) -> Condition:
+    return resources.c.name.startswith(prefix, autoescape=True)
+
+
+def name_has_after_slash(part: str) -> Condition:
+    """Matches names of which a part behind the first slash contains `part`, which has no slash itself."""
+    return resources.c.name.like(f"%/%{_escaped(part)}%", escape="\\")
+
+
+def name_begins_below_domain(prefix: str) -> Condition:
+    """Matches names that begin with a domain's id, a slash, and the prefix."""
+    return resources.c.name.like(f"d-{'_' * 12}/{_escaped(prefix)}%", escape="\\")
+
+
+def _escaped(part: str) -> str:
+    """Returns a part of a pattern of LIKE that matches itself alone."""
+    return part.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
 def in_parts(store: Database, ids: Sequence[str], at_once: int = 25) -> Iterator[Resource]:
     """Yields the result of `several` in batches, so that not all resources are in memory."""
     for first in range(0, len(ids), at_once):
@@ -227,6 +246,16 @@ def alter(
         )
         changes(connection, _subject(changed), resource=changed)
     return changed
+
+
+def note(store: Database, resource_id: str, how: Callable[[Resource], Resource | None]) -> None:
+    """`alter` of the document alone, without an event or a new time of modification: for observations that change all the time."""
+    with store.write() as connection:
+        current = locked_in(connection, resource_id)
+        changed = how(current) if current else None
+        if current is not None and changed is not None:
+            connection.execute(_UPDATE, {"resource_id": resource_id, "document": changed.document})
+            changes(connection, _subject(current), resource=replace(current, document=changed.document))
 
 
 def of_kind(store: Database, kind: str) -> list[Resource]:
@@ -302,6 +331,14 @@ def children_in(connection: Connection, resource_id: str) -> list[Resource]:
 
 def count_children_in(connection: Connection, resource_id: str) -> int:
     return int(connection.execute(select(func.count()).where(resources.c.parent == resource_id)).scalar_one())
+
+
+def count_unlike_in(connection: Connection, scope: ResourceScope, statuses: Sequence[str]) -> int:
+    """Returns the number of the scope's resources that have none of the statuses."""
+    statement = select(func.count()).where(
+        *(resources.c[name] == value for name, value in vars(scope).items()), resources.c.status.not_in(statuses)
+    )
+    return int(connection.execute(statement).scalar_one())
 
 
 def last_child_in(connection: Connection, resource_id: str) -> Resource | None:

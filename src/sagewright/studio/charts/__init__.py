@@ -7,6 +7,7 @@ from sagewright.studio.charts.bars import LaneSpan, bars, lanes, meter, slots
 from sagewright.studio.charts.curves import Curve, curves, spark
 from sagewright.studio.charts.graphs import GraphNode, graph
 from sagewright.studio.charts.parallel import Axis, ParallelRun, parallel
+from sagewright.studio.charts.rails import RailStep, rail, rail_steps, shape
 
 __all__ = [
     "Axis",
@@ -14,12 +15,16 @@ __all__ = [
     "GraphNode",
     "LaneSpan",
     "ParallelRun",
+    "RailStep",
     "bars",
     "curves",
     "graph",
     "lanes",
     "meter",
     "parallel",
+    "rail",
+    "rail_steps",
+    "shape",
     "slots",
     "spark",
 ]

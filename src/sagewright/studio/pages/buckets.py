@@ -12,6 +12,7 @@ from sagewright.studio import previews, tables
 from sagewright.studio.buttons import Button
 from sagewright.studio.operations import OperationCall
 from sagewright.studio.previews import Preview
+from sagewright.studio.runs.usedby import ObjectUser, used_by
 from sagewright.studio.tables import EmptyState, Listing, Row, TableColumn
 from sagewright.studio.visit import Done, Visit, form, page
 
@@ -81,6 +82,7 @@ class ObjectView:
     facts: tuple[tuple[str, str], ...]
     preview: Preview
     acts: tuple[Button, ...]
+    users: tuple[ObjectUser, ...] = ()
 
 
 @page("/buckets/{bucket}", "folder.html", "buckets")
@@ -167,6 +169,7 @@ def _object(visit: Visit, name: str, key: str, head: dict[str, Any]) -> ObjectVi
     return ObjectView(
         name, key, crumbs(name, key), size, head["LastModified"], tuple((k, v) for k, v in facts.items() if v), preview,
         (Button("Delete…", delete, f"Deleted {key}", "harm", confirm=gone, back=_link(name, f"{folder}/" if folder else "")),),
+        used_by(visit, name, key),
     )  # fmt: skip
 
 

@@ -233,3 +233,20 @@ document.addEventListener("input", event => {
     if (mine === typed) $("#hits").replaceChildren(...($("#hits-found", page)?.childNodes || []));
   }, 150);
 });
+
+/* A step that isn't kept yet: each change is previewed, the address follows; Ctrl+Enter keeps it, Escape discards. */
+document.addEventListener("change", async event => {
+  const form = event.target.closest("form[data-preview]");
+  if (!form) return;
+  const query = new URLSearchParams(new FormData(form));
+  ["token", "tag"].forEach(name => query.delete(name));
+  history.replaceState(null, "", `${form.getAttribute("action")}?${query}`);
+  await morphing();
+  await htmx.ajax("GET", location.href, { target: "#main", select: "#main", swap: "outerMorph" });
+});
+document.addEventListener("keydown", event => {
+  const form = $("form[data-preview]");
+  if (!form || $("dialog[open]") || $("[popover]:popover-open")) return;
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); form.requestSubmit($("[data-keep]", form)); }
+  if (event.key === "Escape") $("[data-discard-step]", form).click();
+});

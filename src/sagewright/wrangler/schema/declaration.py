@@ -28,16 +28,20 @@ class ParameterKind(StrEnum):
 
 @dataclass(frozen=True)
 class ParameterOption:
-    """A value of a choice, and the parameters that it brings along."""
+    """A value of a choice, and the parameters that it brings along. `member`: the object that holds them, where its name does not
+    follow from the value; `aliases`: other spellings that are read."""
 
     value: str
     fields: tuple[Parameter, ...] = ()
+    member: str = ""
+    aliases: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """`name`: the parameter's; `types`: types of columns that suit (long, float, string, bool, date, datetime, vector); none for
-    any. `least` and `most` bound numbers, or lengths of texts and lists."""
+    """`name`: the parameter's, with dots where it is a member of objects (`frequency.quantity`); `types`: types of columns that
+    suit (long, float, string, bool, date, datetime, vector); none for any. `least` and `most` bound numbers, or lengths of texts
+    and lists. `prefixed`: the object of an option's parameters is `<name>_<value>_parameters` rather than `<value>_parameters`."""
 
     name: str
     kind: ParameterKind
@@ -51,20 +55,23 @@ class Parameter:
     most: float | None = None
     language: str = ""
     note: str = ""
+    prefixed: bool = False
 
 
 @dataclass(frozen=True)
 class Tool:
-    """`title`: the value of `operator`, "" for an operator with one tool; `sentence`: what it does, for a reader."""
+    """`title`: the value of `operator`, "" for an operator with one tool; `sentence`: the effect, for a reader; `held`: the object
+    that holds the values, where its name does not follow from the title."""
 
     title: str
     sentence: str
     fields: tuple[Parameter, ...] = ()
+    held: str = ""
 
     @property
     def member(self) -> str:
         """Returns the name of the object that holds the tool's values, "" if the node's parameters hold them."""
-        return parameters_of(self.title) if self.title else ""
+        return self.held or (parameters_of(self.title) if self.title else "")
 
 
 @dataclass(frozen=True)
@@ -87,6 +94,11 @@ class Operator:
 def parameters_of(title: str) -> str:
     """Returns `min_max_scaler_parameters` for "Min-max scaler"."""
     return re.sub(r"[^a-z0-9]+", "_", title.lower()).strip("_") + "_parameters"
+
+
+def member_of(parameter: Parameter, option: ParameterOption) -> str:
+    """Returns the name of the object that holds the parameters of a choice's option."""
+    return option.member or parameters_of(f"{parameter.name} {option.value}" if parameter.prefixed else option.value)
 
 
 def values_of(node: Node, operator: Operator) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 from sagewright.engine.events.deployment_plans import BadTarget, read_target
 from sagewright.engine.events.input_transformers import BadPath, read_path, unknown_variable
 from sagewright.engine.events.rules import PRINCIPAL, TARGETS, EventRule
-from sagewright.engine.events.targets import service_of
+from sagewright.engine.events.targets import TRAINING_JOB, service_of
 from sagewright.model.documents import read_json
 from sagewright.model.errors import AwsError, ValidationException
 from sagewright.services import paging
@@ -120,7 +120,7 @@ def _check(context: Context, target: dict[str, Any]) -> None:
     """Raises AwsError for a target that could not receive events; the others are still put."""
     arn = target["Arn"]
     kind = service_of(arn)
-    if not kind:
+    if kind in {"", TRAINING_JOB}:
         raise ValidationException(
             f"Sagewright sends nothing to {arn}. Targets are SQS queues, SNS topics, log groups, Lambda functions, API "
             "destinations, event buses, SageMaker pipelines and, to deploy to, SageMaker endpoints."

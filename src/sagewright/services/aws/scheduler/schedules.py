@@ -5,6 +5,7 @@ Source: AWS's API reference, EventBridge Scheduler.
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from sagewright.engine.events.rules import ENABLED, PRINCIPAL, TARGETS
 from sagewright.engine.events.scheduler import KIND, MOST_SCHEDULES, ONLY_TARGET
 from sagewright.engine.events.schedules import BadScheduleExpression
-from sagewright.engine.events.targets import service_of
+from sagewright.engine.events.targets import TRAINING, TRAINING_JOB, service_of
 from sagewright.engine.events.timetables import BadZone, ScheduleDocument, read_timetable
 from sagewright.model.aws.arns import account_of
 from sagewright.model.clock import to_datetime, to_ms
@@ -28,7 +29,7 @@ from sagewright.store.resources.resources import New, Resource, ResourceNameTake
 
 GROUP = "default"
 """The only group."""
-SERVED = frozenset({"pipeline", "function", "sqs", "sns"})
+SERVED = frozenset({"pipeline", "function", "sqs", "sns", TRAINING_JOB})
 NOT_SERVED = ("EcsParameters", "EventBridgeParameters", "EventBridgePutEventsV2Parameters",
               "EventBridgePutRawEventsParameters", "KinesisParameters")  # fmt: skip
 DEFAULTS = {"ScheduleExpressionTimezone": "UTC", "ActionAfterCompletion": "NONE"}
@@ -199,12 +200,28 @@ def _check_target(context: Context, target: dict[str, Any]) -> None:
     arn = target["Arn"]
     if service_of(arn) not in SERVED:
         raise ValidationException(
-            f"Sagewright's schedules send nothing to {arn}. Their targets are SageMaker pipelines, Lambda functions, SQS queues "
-            "and SNS topics."
+            f"Sagewright's schedules send nothing to {arn}. Their targets are SageMaker pipelines, Lambda functions, SQS queues, "
+            f"SNS topics, and {TRAINING}."
         )
-    if account_of(arn) != context.account:
+    if arn == TRAINING:
+        _check_training(target.get("Input", ""))
+    elif account_of(arn) != context.account:
         raise ValidationException(f"The target {arn} is not in the account {context.account}.")
     if account_of(target["RoleArn"]) != context.account:
         raise ValidationException(f"The role {target['RoleArn']} is not in the account {context.account}.")
     if unserved := [member for member in NOT_SERVED if member in target]:
         raise ValidationException(f"Sagewright serves no targets with {unserved[0]}.")
+
+
+def _check_training(text: str) -> None:
+    """Raises ValidationException for an Input that can't be a request of CreateTrainingJob."""
+    try:
+        request = json.loads(text)
+    except ValueError:
+        request = None
+    if not isinstance(request, dict):
+        raise ValidationException(f"The Input of {TRAINING} is the JSON of a request of CreateTrainingJob.")
+    if "<aws.scheduler.execution-id>" not in str(request.get("TrainingJobName")):
+        raise ValidationException(
+            "TrainingJobName in the Input has to contain <aws.scheduler.execution-id>: each run needs a name of its own."
+        )

@@ -13,6 +13,7 @@ from sagewright.studio.jobview import Artefact, Fact, JobPhase, JobView
 from sagewright.studio.operations import OperationCall
 from sagewright.studio.tables import EmptyState, Listing, ListSource, Row, TableColumn
 from sagewright.studio.visit import Visit, page
+from sagewright.studio.wrangling.saved import flow_name
 
 STATUSES = ("InProgress", "Completed", "Failed", "Stopping", "Stopped")
 ORDERS = {"name": "Name", "status": "Status", "started": "CreationTime"}
@@ -190,7 +191,17 @@ def view(visit: Visit, kind: JobPageKind) -> JobView:
         (stop,) if running else (),
         hardware=jobview.hardware(visit, kind.group, name, kind.resources(found).get("InstanceCount", 1)),
         bar=jobview.phase_bar(phases),
+        related=_flow_of(found),
     )
+
+
+def _flow_of(found: dict[str, Any]) -> tuple[tuple[str, str, str], ...]:
+    """Returns Data Wrangler's flow that a processing job runs, if it is one of this server's."""
+    for one in found.get("ProcessingInputs") or ():
+        flow = flow_name(one.get("S3Input", {}).get("S3Uri", "")) if one.get("InputName") == "flow" else ""
+        if flow:
+            return (("Flow", flow, f"/studio/wrangler/{flow}"),)
+    return ()
 
 
 def _phases(

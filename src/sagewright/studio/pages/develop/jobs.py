@@ -19,6 +19,8 @@ FIXED = {
 }
 OPERATORS = {">": "GreaterThan", "<": "LessThan", "=": "Equals", "~": "Contains"}
 MOST_METRICS, MOST_PARAMETERS = 3, 5
+ARCHIVED = "sagewright-archived"
+"""Key of the tag that takes a job out of the list."""
 START = EmptyState(
     "No training job yet",
     "from sagemaker.image_uris import retrieve\nfrom sagemaker.estimator import Estimator\n\n"
@@ -56,7 +58,7 @@ def jobs(visit: Visit) -> Listing:
         views=_views(visit),
         choices=(tables.status_choice(visit, STATUSES),),
         same=same,
-        acts=(*ACTS, _tag(visit)),
+        acts=(*ACTS, _tag(visit), _archive(visit)),
         compare="/studio/compare",
         hint="Name, max_depth=3, auc>0.9, tag…",
         q=visit.query.get("q", ""),
@@ -99,6 +101,16 @@ def _tag(visit: Visit) -> Button:
     )
 
 
+def _archive(visit: Visit) -> Button:
+    """Takes the chosen jobs out of the list, or back into it, by a tag."""
+    arns = f"arn:aws:sagemaker:{visit.place.region}:{visit.place.account}:training-job/"
+    if "archived" in visit.query:
+        call = OperationCall("sagemaker", "DeleteTags", {"TagKeys": [ARCHIVED]})
+        return Button("Bring back", call, "Brought back {n}", each=f"ResourceArn={arns}", back=visit.link())
+    call = OperationCall("sagemaker", "AddTags", {"Tags": [{"Key": ARCHIVED, "Value": "yes"}]})
+    return Button("Archive", call, "Archived {n}", each=f"ResourceArn={arns}", key="e", back=visit.link())
+
+
 def condition(text: str) -> dict[str, str] | None:
     """Reads `max_depth=3`, `validation:auc>0.9` or `tag~team` as a filter of Search; None for anything else."""
     for sign, operator in OPERATORS.items():
@@ -129,7 +141,22 @@ def _filters(visit: Visit) -> tuple[list[dict[str, str]], tuple[Chip, ...]]:
     if visit.query.get("status") in STATUSES:
         filters.append({"Name": "TrainingJobStatus", "Operator": "Equals", "Value": visit.query["status"]})
         chips.append(Chip("Status", visit.query["status"], visit.link(status=None)))
+    if "archived" in visit.query:
+        filters.append({"Name": f"Tags.{ARCHIVED}", "Operator": "Exists"})
+        chips.append(Chip("", "archived", visit.link(archived=None)))
+    elif _any_archived(visit):
+        filters.append({"Name": f"Tags.{ARCHIVED}", "Operator": "NotExists"})
     return filters, tuple(chips)
+
+
+def _any_archived(visit: Visit) -> bool:
+    """Tells whether any job is archived: a condition on the tag costs the list 0.1 s over 100,000 jobs."""
+    tagged = {"Filters": [{"Name": f"Tags.{ARCHIVED}", "Operator": "Exists"}]}
+    return bool(
+        visit.client.aside("sagemaker", "Search", Resource="TrainingJob", MaxResults=1, SearchExpression=tagged)[
+            "Results"
+        ]
+    )
 
 
 def _order(visit: Visit) -> tuple[tuple[str, str], bool]:
@@ -231,6 +258,10 @@ def _total(hits: dict[str, Any]) -> str:
 
 
 def _views(visit: Visit) -> tuple[ListTab, ...]:
-    current = visit.query.get("status", "")
+    current, archived = visit.query.get("status", ""), "archived" in visit.query
     views = (("All", ""), ("Running", "InProgress"), ("Failed", "Failed"), ("Completed", "Completed"))
-    return tuple(ListTab(label, visit.link(status=status or None), current == status) for label, status in views)
+    tabs = [
+        ListTab(label, visit.link(status=status or None, archived=None), current == status and not archived)
+        for label, status in views
+    ]
+    return (*tabs, ListTab("Archived", visit.link(status=None, archived="1"), archived))

@@ -15,6 +15,8 @@ from sagewright.studio import charts, tables, wording
 from sagewright.studio.buttons import Button
 from sagewright.studio.charts import Curve
 from sagewright.studio.operations import OperationCall
+from sagewright.studio.pages.ship.capturedrequests import last_captured
+from sagewright.studio.runs.intervals import difference_interval, rate_interval
 from sagewright.studio.tables import EmptyState, Listing, ListSource, ListTab, Row, TableColumn
 from sagewright.studio.visit import Done, Visit, form, page
 
@@ -100,6 +102,18 @@ class VariantLine:
 
 
 @dataclass(frozen=True)
+class VariantComparison:
+    """A variant's share of requests that failed, with its 95 % interval, and whether it differs from the first variant's."""
+
+    name: str
+    failed: float
+    requests: float
+    low: float
+    high: float
+    verdict: str
+
+
+@dataclass(frozen=True)
 class EndpointFigure:
     name: str
     last: float
@@ -136,9 +150,11 @@ class EndpointView:
     log_group: str
     acts: tuple[Button, ...]
     pending: str
+    comparisons: tuple[VariantComparison, ...] = ()
+    captures: bool = False
     answer: EndpointAnswer | None = None
     sent: tuple[str, str] = ("", "")
-    """Content type and body of the request that was answered."""
+    """Content type and body of the request that was answered, or captured."""
 
 
 @page("/endpoints/{name}", "endpoint.html", "endpoints", ("endpoint", "serving", "inference-component"))
@@ -183,6 +199,34 @@ def endpoint(visit: Visit) -> EndpointView:
         f"/aws/sagemaker/Endpoints/{name}",
         _acts(name, found, lines),
         (found.get("PendingDeploymentSummary") or {}).get("EndpointConfigName", ""),
+        comparisons(lines) if len(lines) > 1 else (),
+        bool(capture.get("EnableCapture")),
+        sent=last_captured(visit, name, capture, names) if "captured" in visit.query and capture else ("", ""),
+    )
+
+
+def comparisons(lines: Sequence[VariantLine]) -> tuple[VariantComparison, ...]:
+    """Compares the variants' shares of failed requests with the first one's."""
+    counts = [(one.errors_4xx + one.errors_5xx, one.requests) for one in lines]
+    found = []
+    for line, (failed, requests) in zip(lines, counts, strict=True):
+        low, high = rate_interval(failed, requests)
+        verdict = "compared with" if line is lines[0] else _verdict(counts[0], (failed, requests))
+        found.append(VariantComparison(line.name, failed, requests, low, high, verdict))
+    return tuple(found)
+
+
+def _verdict(first: tuple[float, float], own: tuple[float, float]) -> str:
+    if not first[1] or not own[1]:
+        return "no requests to compare"
+    low, high = difference_interval(first, own)
+    words = f"{100 * low:+.2g} to {100 * high:+.2g} points".replace("-", "−")
+    return (
+        f"fails more often: {words}"
+        if low > 0
+        else f"fails less often: {words}"
+        if high < 0
+        else f"no difference seen: {words}"
     )
 
 

@@ -11,6 +11,7 @@ from sagewright.model.errors import ResourceNotFound
 from sagewright.studio import charts, wording
 from sagewright.studio.charts import GraphNode
 from sagewright.studio.visit import Visit, page
+from sagewright.studio.wrangling.saved import flow_name
 
 DEPTH = 10
 MOST = 200
@@ -123,7 +124,9 @@ def _described(visit: Visit, arn: str, kind: str) -> tuple[str, str]:
         found, _ = visit.client.attempt("sagemaker", "DescribeArtifact", ArtifactArn=arn)
         source = (found.get("Source") or {}).get("SourceUri", "")
         if source.startswith("s3://"):
-            return found.get("ArtifactName") or source.rstrip("/").rpartition("/")[2], f"/studio/buckets/{source[5:]}"
+            flow = flow_name(source)
+            link = f"/studio/wrangler/{flow}" if flow else f"/studio/buckets/{source[5:]}"
+            return found.get("ArtifactName") or source.rstrip("/").rpartition("/")[2], link
         if source.startswith("arn:"):
             return wording.name_of(source), page_of(source)
         return found.get("ArtifactName") or source.rpartition("/")[2] or wording.name_of(arn), ""

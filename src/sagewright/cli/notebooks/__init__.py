@@ -1,0 +1,1 @@
+"""`sagewright notebook`: spaces with JupyterLab, and notebook jobs."""

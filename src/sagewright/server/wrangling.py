@@ -1,0 +1,86 @@
+"""The client of Data Wrangler's session: an app of type Canvas, found or made as the caller."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from sagewright.engine.apps.app_routes import routes_of
+from sagewright.engine.calls import OperationRequest
+from sagewright.model.errors import AwsError
+from sagewright.model.settings import Settings
+from sagewright.store.database import Database
+from sagewright.upstream.blocking import BlockingUpstream
+from sagewright.upstream.client import Broken, ContainerUnreachable, UpstreamRequest
+from sagewright.upstream.connecting import ContainerAddress
+from sagewright.wire.calls import Calls
+
+APP_TYPE, APP_NAME, PROFILE = "Canvas", "default", "default"
+TIMEOUT_S = 90.0
+MOST_ANSWER = 64 * 1024 * 1024
+STARTING = "The session of Data Wrangler starts"
+_ENDED = ("Deleted", "Failed")
+
+
+class WranglerSessions:
+    """`call`: operations in process."""
+
+    def __init__(self, call: Calls, store: Database, settings: Settings) -> None:
+        self._call, self._store, self._settings = call, store, settings
+        self._upstreams: dict[Path, BlockingUpstream] = {}
+
+    def ask(self, principal: str, path: str, request: dict[str, Any]) -> dict[str, Any]:
+        """Returns the session's answer; `starting` says what it waits for. Raises AwsError."""
+        domain = self._operation(principal, "ListDomains", {})["Domains"][0]["DomainId"]
+        identity = {"DomainId": domain, "UserProfileName": PROFILE, "AppType": APP_TYPE, "AppName": APP_NAME}
+        try:
+            app = self._operation(principal, "DescribeApp", identity)
+        except AwsError as error:
+            if "NotFound" not in error.code:
+                raise
+            app = {"Status": "Deleted"}
+        if app["Status"] in _ENDED:
+            if app["Status"] == "Failed":
+                self._operation(principal, "DeleteApp", identity)
+                raise AwsError("InternalFailure", f"The session failed: {app.get('FailureReason', 'see its log')}", 503)
+            self._operation(principal, "CreateApp", identity)
+            return {"starting": f"{STARTING}…"}
+        directory = self._directory(app["AppArn"])
+        if directory is None:
+            return {"starting": f"{STARTING} ({app['Status']}); the first time its packages are installed…"}
+        return self._asked(directory, path, request)
+
+    def _operation(self, principal: str, operation: str, request: dict[str, Any]) -> dict[str, Any]:
+        return self._call(OperationRequest(principal, "sagemaker", operation, request))
+
+    def _directory(self, arn: str) -> Path | None:
+        for route in routes_of(self._store, self._settings.account):
+            if route["arn"] == arn and route["directory"]:
+                return Path(route["directory"])
+        return None
+
+    def _asked(self, directory: Path, path: str, request: dict[str, Any]) -> dict[str, Any]:
+        upstream = self._upstreams.get(directory)
+        if upstream is None:
+            for old in self._upstreams.values():
+                old.close()
+            self._upstreams = {directory: (upstream := BlockingUpstream(ContainerAddress(directory)))}
+        body = orjson.dumps(request)
+        ask = UpstreamRequest("POST", f"/{path}", {"Content-Type": "application/json"}, body)
+        try:
+            answer = upstream.ask(ask, TIMEOUT_S, MOST_ANSWER)
+        except (ContainerUnreachable, Broken):
+            return {"starting": f"{STARTING} again…"}
+        except TimeoutError:
+            raise AwsError("RequestTimeout", f"The session did not answer within {TIMEOUT_S:g} s.", 504) from None
+        try:
+            document = orjson.loads(answer.body)
+        except orjson.JSONDecodeError:
+            document = None
+        if not isinstance(document, dict):
+            raise AwsError("InternalFailure", "The session's answer is not a JSON object.", 502)
+        if answer.status != 200:
+            raise AwsError("ValidationException", str(document.get("message", "The session refused the request.")))
+        return document

@@ -1,0 +1,1 @@
+"""URLs that sign in to Studio and to notebooks, and the sessions that they open."""

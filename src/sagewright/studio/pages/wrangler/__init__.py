@@ -1,0 +1,1 @@
+"""Data Wrangler: flows, a flow with its preview, insights, charts, code and runs."""

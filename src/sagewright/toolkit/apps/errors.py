@@ -1,0 +1,7 @@
+"""Failures of what happens before an app's program starts."""
+
+from __future__ import annotations
+
+
+class SetupFailed(Exception):
+    """The app can't start; the message becomes its FailureReason."""

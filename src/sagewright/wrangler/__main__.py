@@ -1,0 +1,10 @@
+"""`python -m sagewright.wrangler`: the program of AWS's image sagemaker-data-wrangler-container."""
+
+from __future__ import annotations
+
+import sys
+
+if __name__ == "__main__":
+    from sagewright.wrangler.job.run import main
+
+    sys.exit(main(sys.argv[1:]))

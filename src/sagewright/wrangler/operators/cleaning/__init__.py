@@ -1,0 +1,1 @@
+"""Operators on missing, extreme and rare values."""

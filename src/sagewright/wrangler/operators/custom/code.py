@@ -1,0 +1,179 @@
+"""Steps of a user's Python: on the whole table as pandas or PySpark, or value by value."""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import itertools
+import traceback
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from typing import Any
+
+import polars as pl
+
+from sagewright.wrangler.operators.custom.sql import queried
+from sagewright.wrangler.operators.step import OperatorStep, StepResult, one, operator
+from sagewright.wrangler.types import DTYPES
+
+MOST_LINES = 200
+FILE = "<step>"
+_numbers = itertools.count()
+
+
+@operator("custom_pandas", eager=True)
+def custom_pandas(step: OperatorStep) -> StepResult:
+    return _pandas(step, step.values["code"])
+
+
+@operator("custom_pyspark", eager=True)
+def custom_pyspark(step: OperatorStep) -> StepResult:
+    return _spark(step, step.values["code"])
+
+
+@operator("custom_code", eager=True)
+def custom_code(step: OperatorStep) -> StepResult:
+    return _LANGUAGES[step.values["operator"]](step, step.values["code"])
+
+
+@operator("custom_udf", rowwise=True)
+def custom_udf(step: OperatorStep) -> StepResult:
+    """Applies a function `custom_func` to a column: to each value, or in pandas mode to a series of them, in batches."""
+    name, code = step.values["input_column"], step.values["code"]
+    step.dtype(name)
+    kind = DTYPES[step.values["return_type"].lower()]
+    scope = _run(step, code, {})
+    function = scope.get("custom_func")
+    if not callable(function):
+        raise step.fault("The code has to define a function custom_func.")
+    batch = _over_series if step.values["mode"] == "pandas" else _over_values
+    result = pl.col(name).map_batches(
+        lambda values: batch(function, values, kind), return_dtype=kind, is_elementwise=True
+    )
+    return one(step.frame.with_columns(result.alias(step.values["output_column"] or name)))
+
+
+def _over_values(function: Callable[[Any], Any], values: pl.Series, kind: pl.DataType) -> pl.Series:
+    found = []
+    for value in values:
+        try:
+            found.append(function(value))
+        except Exception as error:
+            raise pl.exceptions.ComputeError(f"custom_func({value!r}) failed: {_said(error)}") from error
+    return pl.Series(values.name, found, strict=False).cast(kind)
+
+
+def _over_series(function: Callable[[Any], Any], values: pl.Series, kind: pl.DataType) -> pl.Series:
+    try:
+        found = function(values.to_pandas())
+        series = pl.Series(
+            values.name, found.to_numpy() if hasattr(found, "to_numpy") else found, strict=False, nan_to_null=True
+        )
+    except Exception as error:
+        raise pl.exceptions.ComputeError(f"custom_func failed: {_said(error)}") from error
+    if len(series) != len(values):
+        raise pl.exceptions.ComputeError(f"custom_func returned {len(series):,} values for {len(values):,}.")
+    return series.cast(kind)
+
+
+def _run(step: OperatorStep, code: str, scope: dict[str, Any]) -> dict[str, Any]:
+    """Runs a user's code. Raises StepError with its line."""
+    scope["__name__"] = "step"
+    printed = io.StringIO()
+    try:
+        with redirect_stdout(printed):
+            exec(compile(code, FILE, "exec"), scope)  # noqa: S102 - the user's code, in the user's job
+    except SyntaxError as error:
+        raise step.fault(f"The code can't be read, line {error.lineno}: {error.msg}") from error
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt):
+            raise
+        raise step.fault(f"The code failed{_line(error)}: {_said(error)}") from error
+    finally:
+        for line in printed.getvalue().splitlines()[:MOST_LINES]:
+            print(f"  {line[:1000]}")
+    return scope
+
+
+def _line(error: BaseException) -> str:
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == FILE]
+    return f" in line {lines[-1]}" if lines else ""
+
+
+def _said(error: BaseException) -> str:
+    return f"{type(error).__name__}: {str(error)[:500]}"
+
+
+def _pandas(step: OperatorStep, code: str) -> StepResult:
+    frame = step.frame.select(list(step.schema)).collect(engine="streaming")
+    found = _run(step, code, {"df": to_pandas(frame)}).get("df")
+    return one(from_pandas(step, found).lazy(), notes=(f"pandas held all {len(frame):,} rows at once.",))
+
+
+def to_pandas(frame: pl.DataFrame) -> Any:
+    """Returns a frame of pandas, as Spark's toPandas makes it: whole numbers with gaps are floats, dates are objects."""
+    nested = [name for name, dtype in frame.schema.items() if isinstance(dtype, pl.Array)]
+    return frame.with_columns(pl.col(nested).arr.to_list() if nested else []).to_pandas(date_as_object=True)
+
+
+def from_pandas(step: OperatorStep, found: Any) -> pl.DataFrame:
+    """Returns a frame of pandas as one of polars; a column of several types becomes text. Raises StepError."""
+    import pandas as pd
+
+    if isinstance(found, pd.Series):
+        found = found.to_frame()
+    if not isinstance(found, pd.DataFrame):
+        raise step.fault(f"After the code, df has to be a DataFrame, and it is of the type {type(found).__name__}.")
+    names = [str(name) for name in found.columns]
+    if len(set(names)) < len(names):
+        raise step.fault(f"After the code, two columns have the name {max(names, key=names.count)!r}.")
+    columns = []
+    for place, name in enumerate(names):
+        values = found.iloc[:, place]
+        try:
+            series = pl.from_pandas(values.rename(name), nan_to_null=True)
+        except Exception:
+            texts = [None if gone else str(value) for value, gone in zip(values, values.isna(), strict=True)]
+            series = pl.Series(name, texts, dtype=pl.String)
+        columns.append(series.cast(pl.String) if isinstance(series.dtype, pl.Categorical) else series)
+    return pl.DataFrame(columns)
+
+
+def _spark(step: OperatorStep, code: str) -> StepResult:
+    if importlib.util.find_spec("pyspark") is None:
+        raise step.fault(
+            "PySpark is not in the environment of this job. Run the flow with the environment variable "
+            "SAGEWRIGHT_WRANGLER_PYSPARK=1, or write the step as Python (Pandas) or SQL (PySpark SQL)."
+        )
+    import tempfile
+    from pathlib import Path
+
+    from pyspark.sql import DataFrame, SparkSession
+
+    folder = step.scratch or Path(tempfile.mkdtemp(prefix="wrangler-"))
+    number = next(_numbers)
+    before, after = folder / f"spark-{number}-in.parquet", folder / f"spark-{number}-out"
+    step.frame.select(list(step.schema)).sink_parquet(before, compression="zstd")
+    spark = SparkSession.builder.master("local[*]").config("spark.ui.enabled", "false").getOrCreate()
+    scope = {"df": spark.read.parquet(str(before)), "spark": spark}
+    found = _run(step, code, scope).get("df")
+    if not isinstance(found, DataFrame):
+        raise step.fault(
+            f"After the code, df has to be a DataFrame of Spark, and it is of the type {type(found).__name__}."
+        )
+    try:
+        found.write.parquet(str(after))
+    except Exception as error:
+        raise step.fault(f"Spark failed: {str(error).splitlines()[0][:500]}") from error
+    return one(pl.scan_parquet(sorted(after.glob("*.parquet")), glob=False))
+
+
+def _sql(step: OperatorStep, code: str) -> StepResult:
+    return queried(step, code)
+
+
+_LANGUAGES: dict[str, Callable[[OperatorStep, str], StepResult]] = {
+    "Python (Pandas)": _pandas,
+    "Python (PySpark)": _spark,
+    "SQL (PySpark SQL)": _sql,
+}

@@ -1,0 +1,1 @@
+"""Operators on rows and on whole tables."""

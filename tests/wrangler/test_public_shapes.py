@@ -1,0 +1,156 @@
+"""Flows of the shapes that public flow files have: they load, run, and are written back unchanged."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from flowfiles import engine
+
+from sagewright.wrangler import flows, parameters
+from sagewright.wrangler.errors import FlowError
+
+
+def node(
+    number: str, operator: str, values: dict[str, Any], before: tuple[str, ...] = (), port: str = "df", **more: Any
+) -> dict[str, Any]:
+    inputs = [{"name": port, "node_id": one, "output_name": "default"} for one in before]
+    return {
+        "node_id": number,
+        "type": "TRANSFORM",
+        "operator": f"sagemaker.spark.{operator}_0.1",
+        "parameters": values,
+        "inputs": inputs,
+        "outputs": [{"name": "default"}],
+        **more,
+    }
+
+
+def source(number: str, name: str) -> dict[str, Any]:
+    context = {
+        "__typename": "S3ExecutionContext",
+        "s3Uri": "s3://bucket/trips/",
+        "s3ContentType": "csv",
+        "s3HasHeader": True,
+        "s3FieldDelimiter": ",",
+        "s3DirIncludesNested": False,
+        "s3AddsFilenameColumn": False,
+        "s3RoleArn": None,
+        "s3CsvEncodingType": "UTF_8",
+        "s3SkipLines": 0,
+        "s3MultiLine": False,
+        "s3DataType": "S3Prefix",
+        "s3ManifestPlain": {"s3Uris": []},
+    }
+    definition = {
+        "__typename": "S3CreateDatasetDefinitionOutput",
+        "datasetSourceType": "S3",
+        "name": name,
+        "description": None,
+        "s3ExecutionContext": context,
+    }
+    sampling = {"sampling_method": "sample_by_limit", "limit_rows": 50000}
+    one = node(number, "", {"dataset_definition": definition, "canvasDatasetMetadata": {"x": 1}})
+    return {
+        **one,
+        "type": "SOURCE",
+        "operator": "sagemaker.s3_source_0.1",
+        "outputs": [{"name": "default", "sampling": sampling}],
+    }
+
+
+def document() -> dict[str, Any]:
+    hmac = {
+        "hmac_output_column": "",
+        "hmac_id_column": "zone",
+        "hmac_strategy": "Constant Value",
+        "hmac_leftovernans": "Fill with Forward/Backward feed",
+        "hmac_strategy_Constant Value_parameters": {"hmac_custom_value": "0.0"},
+        "hmac_sequence_column": "distance",
+        "hmac_timestamp_column": "at",
+    }
+    nodes = [
+        source("s", "trips"),
+        node("t", "infer_and_cast_type", {}, ("s",), "default", trained_parameters={"schema": {"at": "datetime", "zone": "long", "distance": "float", "kind": "string"}}),
+        node("v", "time_series", {"Validate timestamps_parameters": {"timestamp_column": "at", "policy": "drop"}, "operator": "Validate timestamps"}, ("t",)),
+        node("m", "time_series", {"Handle missing_parameters": {"hm_input_type_Along column_parameters": hmac, "hm_input_type": "Along column"}, "operator": "Handle missing"}, ("v",)),
+        node("i", "handle_missing", {"operator": "Impute", "impute_parameters": {"column_type": "Numeric", "numeric_parameters": {"strategy": "Approximate Median", "input_column": ["distance"], "output_column": "distance"}}}, ("m",)),
+        node(
+            "o", "handle_outliers",
+            {"operator": "Standard deviation numeric outliers", "standard_deviation_numeric_outliers_parameters": {"standard_deviations": 4, "input_column": ["distance", "zone"], "fix_method": "Remove"}},
+            ("i",),
+            trained_parameters={"standard_deviation_numeric_outliers_parameters": [
+                {"_hash": "10b2dff28011403357a5a7dd4a37e9bea91721a8", "lower_threshold": -1.0, "upper_threshold": 5.0, "input_column": "distance"},
+                {"_hash": "10b2dff28011403357a5a7dd4a37e9bea91721a8", "lower_threshold": 0.0, "upper_threshold": 300.0, "input_column": "zone"},
+            ]},
+        ),
+        node(
+            "e", "encode_categorical",
+            {"operator": "One-hot encode", "one_hot_encode_parameters": {"invalid_handling_strategy": "Keep", "drop_last": False, "output_style": "Columns", "input_column": ["kind"]}, "ordinal_encode_parameters": {"invalid_handling_strategy": "Replace with NaN"}},
+            ("o",),
+            trained_parameters={"one_hot_encode_parameters": {"_hash": -1234, "string_indexer_model": "P)h>@6aWAK2mt$eR#U|Y"}},
+        ),
+        node("c", "custom_code", {"operator": "Python (Pandas)", "pandas_parameters": {"code": "df = df[df.distance > 0]"}, "pyspark_parameters": {"code": "# Table is available as variable `df`\n"}, "name": "positive"}, ("e",)),
+        node("j", "join_tables", {"left_column": "zone", "right_column": "zone", "join_type": "leftouter"}, ("c", "t")),
+        {**node("h", "", {"name": "All"}, ("j",)), "type": "VISUALIZATION", "operator": "sagemaker.visualizations.describe_0.1"},
+        {**node("d", "s3_destination", {"output_config": {"compression": "none", "output_path": "s3://bucket/out/", "output_content_type": "CSV", "delimiter": ","}}, ("j",), "default"), "type": "DESTINATION", "name": "S3: out"},
+    ]  # fmt: skip
+    return {"metadata": {"version": 1, "disable_limits": False, "instance_type": "ml.m5.4xlarge", "disable_validation": True}, "parameters": [], "nodes": nodes, "internal_metadata": {"dw_job": {"instance_count": 2, "outputs": ["d.default"]}}}  # fmt: skip
+
+
+def test_a_flow_is_written_back_unchanged() -> None:
+    assert flows.read(json.dumps(document())).written() == document()
+
+
+def test_it_runs_with_the_state_that_can_be_used(tmp_path: Path) -> None:
+    (tmp_path / "s").mkdir()
+    (tmp_path / "s" / "a.csv").write_text(
+        "at,zone,distance,kind\n2024-01-01 00:00:00,1,2.5,x\n2024-01-01 01:00:00,1,,y\n2024-01-02,2,400,x\nnever,2,1,x\n2024-01-03,3,1.5,\n"
+    )
+    runner = engine(tmp_path)
+    found = runner.run(flows.read(json.dumps(document())), "d")["default"].collect()
+    assert found.columns == [
+        "at_0",
+        "zone_0",
+        "distance_0",
+        "kind_x",
+        "kind_y",
+        "kind_unknown",
+        "at_1",
+        "zone_1",
+        "distance_1",
+        "kind",
+    ]
+    assert found.select("zone_0", "distance_0", "kind_x", "kind_unknown").unique(maintain_order=True).rows() == [
+        (1, 2.5, 1.0, 0.0),
+        (3, 1.5, 0.0, 1.0),
+    ]
+    assert sorted(runner.fitted) == ["e", "i", "o", "t"]
+    mapping = runner.fitted["e"]["one_hot_encode_parameters"][0]["encoder_mapping"]
+    assert mapping == ["x", "y"]
+    assert isinstance(found["at_0"].dtype, pl.Datetime)
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"nodes": [{"node_id": "a"}]}, "nodes\\[0\\].type has to be a string"),
+        ({"nodes": None}, "a list `nodes`"),
+        ({"nodes": [node("a", "split", {}, ("a",))]}, "need each other in a circle"),
+    ],
+)
+def test_broken_documents(change: dict[str, Any], text: str) -> None:
+    with pytest.raises(FlowError, match=text):
+        flows.read(json.dumps({**document(), **change}))
+
+
+def test_parameters_of_a_flow() -> None:
+    flow = flows.Flow((), {"parameters": [{"name": "month", "type": "string", "default_value": "2026-10"}]})
+    assert (
+        parameters.filled("s3://b/{{month}}/{{ month }}.csv", parameters.defaults(flow)) == "s3://b/2026-10/2026-10.csv"
+    )
+    with pytest.raises(FlowError, match="no parameter 'day'"):
+        parameters.filled("{{day}}", parameters.defaults(flow))
