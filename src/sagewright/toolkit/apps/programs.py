@@ -63,6 +63,10 @@ class AppPlace:
     arguments: list[str]
 
 
+PACKAGE = __name__.partition(".")[0]
+"""The program of Data Wrangler is named, not imported: what runs inside jobs knows nothing of it."""
+
+
 def jupyter(place: AppPlace) -> list[str]:
     """Returns the command of JupyterLab, after writing its kernel specifications and default settings."""
     own = Path(os.environ.get("TMPDIR", "/tmp")) / "jupyter"  # noqa: S108 - the sandbox's own
@@ -108,7 +112,7 @@ def code_editor(place: AppPlace) -> list[str]:
 
 
 def wrangler(_place: AppPlace) -> list[str]:
-    return [sys.executable, "-m", "sagewright.wrangler.session"]
+    return [sys.executable, "-m", f"{PACKAGE}.wrangler.session"]
 
 
 PROGRAMS: dict[str, Callable[[AppPlace], list[str]]] = {
