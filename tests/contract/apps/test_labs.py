@@ -179,3 +179,10 @@ def test_the_home_survives_the_app(studio: Studio, lab: Lab) -> None:
     assert again.run("import os; print(open('notes.txt').read(), os.path.exists('/tmp/lost.txt'))") == "mine False\n"
     assert (home / "notes.txt").read_text() == "mine"
     assert again.run("import iniconfig; print(iniconfig.__name__)", "requirements") == "iniconfig\n"
+
+
+def test_nothing_is_fetched_for_news(lab: Lab) -> None:
+    status, body = lab.ask("GET", "/lab/api/settings/@jupyterlab/apputils-extension:notification")
+    assert status == 200
+    schema = json.loads(body)["schema"]["properties"]
+    assert (schema["fetchNews"]["default"], schema["checkForUpdates"]["default"]) == ("false", False)

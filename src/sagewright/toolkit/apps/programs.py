@@ -83,6 +83,7 @@ def jupyter(place: AppPlace) -> list[str]:
         "ConnectionFileMixin.transport": transport,  # by ipc other jobs of this machine reach no kernel
         "ServerApp.sock": str(place.socket),
         "ServerApp.root_dir": str(place.home),
+        "LabApp.app_settings_dir": str(settings),
     }
     if find_spec("jupyter_scheduler") is not None:
         options |= _NOTEBOOK_JOBS | {"SchedulerApp.db_url": f"sqlite:///{own / 'scheduler.sqlite'}"}
