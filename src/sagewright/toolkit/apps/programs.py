@@ -51,7 +51,7 @@ _NOTEBOOK_JOBS = {
     "BaseScheduler.execution_manager_class": f"{_BACKEND}.SageMakerExecution",
     "SchedulerApp.job_files_manager_class": f"{_BACKEND}.SageMakerJobFiles",
 }
-"""JupyterLab's menu "Create Notebook Job" makes training jobs and schedules here."""
+"""JupyterLab's menu "Create Job" makes training jobs and schedules here."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The backend of jupyter-scheduler, so that JupyterLab's "Create Notebook Job" makes training jobs and schedules on the server.
+"""The backend of jupyter-scheduler, so that JupyterLab's "Create Job" makes training jobs and schedules on the server.
 
 Options that the extension's form lacks are parameters: see `options`. Requests run in threads: kernels are answered meanwhile.
 """
