@@ -41,7 +41,7 @@ mkdir -p .pytest_cache
 flock -so $(LOCK) env $(1) $(2) $(REPORT)/$(3).xml || { test $$? -eq 1 && echo "A second try, with nothing beside it, of what failed:" && flock -o $(LOCK) env $(1) $(AGAIN) $(REPORT)/$(3)-again.xml; }
 endef
 
-.PHONY: screenshots help setup serve demo test suite shared beside alone soak unit contract jobenv clarify wrangler packages inside ray lint format bench bench-algorithms bench-clarify bench-tuning arena draws conformance docs clients system clean
+.PHONY: screenshots help setup serve demo test suite shared beside alone soak unit contract jobenv clarify wrangler packages inside ray lint format bench bench-algorithms bench-clarify bench-tuning arena draws conformance docs floors clients system clean
 
 help: ## What can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -110,6 +110,9 @@ shared: setup clients system ## Those of them that run side by side in WORKERS p
 
 alone: setup clients system ## Those beside which nothing else may run
 	$(BIN)/python -m pytest -m alone $(shell grep -rlE "mark\.alone" --include="test_*.py" tests) $(REPORT)/alone.xml
+
+floors: setup ## The oldest and the newest release of each dependency, tried with a server and a job
+	$(BIN)/python tools/floors.py
 
 soak: setup clients system .cache/jobenv/.ready .cache/ray/.ready ## What takes longer than `make test`: trainings, kills, fuzz and floods of log lines at full size
 	$(BIN)/python -m pytest $(SPREAD) --soak -m soak --timeout=900 $(SUITE)
