@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from sagewright.wrangler.operators.step import OperatorStep, StepResult, one, operator
-from sagewright.wrangler.types import VECTOR, type_of
+from sagewright.wrangler.types import PLAIN, VECTOR, type_of
 
 MOST_ROWS = 20_000_000
 _BLOCK = 512
@@ -18,7 +18,7 @@ _BLOCK = 512
 @operator("balance_data", eager=True)
 def balance_data(step: OperatorStep) -> StepResult:
     target = step.values["target_column"]
-    step.dtype(target)
+    step.dtype(target, *PLAIN)
     for name, dtype in step.schema.items():
         if type_of(dtype) == VECTOR:
             raise step.fault("Data with vector columns can't be balanced; flatten the column first.", name)
