@@ -41,7 +41,7 @@ mkdir -p .pytest_cache
 flock -so $(LOCK) env $(1) $(2) $(REPORT)/$(3).xml || { test $$? -eq 1 && echo "A second try, with nothing beside it, of what failed:" && flock -o $(LOCK) env $(1) $(AGAIN) $(REPORT)/$(3)-again.xml; }
 endef
 
-.PHONY: screenshots help setup serve demo test suite shared beside alone soak unit contract jobenv clarify wrangler packages inside ray lint format bench bench-algorithms bench-clarify bench-tuning arena draws conformance docs floors clients system clean
+.PHONY: screenshots help setup serve demo test suite shared beside alone soak unit contract jobenv clarify wrangler packages inside ray lint format bench bench-algorithms bench-clarify bench-wrangler bench-tuning arena draws conformance docs floors clients system clean
 
 help: ## What can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -177,6 +177,9 @@ bench: setup clients .cache/clients/bench/.ready ## Ratios against named peers
 
 bench-algorithms: .cache/clients/bench-algorithms/.ready ## The built-in algorithms beside open libraries, all or NAMES="pca knn"; writes the page
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(KERNELS) PYTHONPATH=src .cache/clients/bench-algorithms/bin/python bench/algorithms $(NAMES)
+
+bench-wrangler: .cache/wrangler/.ready ## A flow over 5 million rows beside pandas
+	.cache/wrangler/bin/python bench/wrangler
 
 bench-clarify: .cache/clients/bench-clarify/.ready ## SHAP values beside shap and shapiq; writes the page
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1 PYTHONPATH=src .cache/clients/bench-clarify/bin/python bench/clarify

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -61,6 +62,36 @@ def test_a_fault_names_step_column_row_value_and_line(tmp_path: Path) -> None:
 def test_a_limit_is_the_sources(tmp_path: Path) -> None:
     steps = flow(source("people"))
     assert engine(two_files(tmp_path), limit=2).run(steps, "people")["default"].select(pl.len()).collect().item() == 2
+
+
+@pytest.mark.parametrize(
+    ("sampling", "rows"),
+    [
+        ({"sampling_method": "sample_by_limit", "limit_rows": 30}, 30),
+        ({"sampling_method": "sample_by_count", "sample_size": 40}, 40),
+        ({"sampling_method": "sample_by_ratio", "sample_ratio": 0.25}, 50),
+        ({"sampling_method": "sample_by_count", "sample_size": 40, "stratify_column": "k"}, 40),
+        ({"sampling_method": "sample_by_count", "sample_size": 10**9}, 100),
+        ({}, 100),
+    ],
+)
+def test_samples_of_sources(tmp_path: Path, sampling: dict[str, object], rows: int) -> None:
+    (tmp_path / "s").mkdir()
+    (tmp_path / "s" / "a.csv").write_text("n,k\n" + "".join(f"{number},{number // 100}\n" for number in range(200)))
+    one = replace(source("s"), outputs=({"name": "default", "sampling": sampling},))
+    found = engine(tmp_path, limit=100).run(flow(one), "s")["default"].collect()
+    assert len(found) == rows
+    if "limit" not in str(sampling) and sampling:
+        assert found["k"].n_unique() == 2
+    assert len(engine(tmp_path).run(flow(one), "s")["default"].collect()) == 200, "a job reads all rows"
+
+
+def test_an_unknown_sample_is_named(tmp_path: Path) -> None:
+    (tmp_path / "s").mkdir()
+    (tmp_path / "s" / "a.csv").write_text("n\n1\n")
+    one = replace(source("s"), outputs=({"name": "default", "sampling": {"sampling_method": "sample_by_magic"}},))
+    with pytest.raises(StepError, match="sample_by_magic is not supported"):
+        engine(tmp_path, limit=1).run(flow(one), "s")
 
 
 def test_an_unknown_operator_is_named(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import pytest
 from flowfiles import applied
 from tables import drawn
 
+from sagewright.wrangler.charts import chart
 from sagewright.wrangler.flows import Node, NodeType
 from sagewright.wrangler.insights import Insights, insights
 from sagewright.wrangler.profiles import profile
@@ -107,6 +108,32 @@ def test_regression_and_its_target() -> None:
     found = insights(frame, "y")
     assert found.problem_type == "Regression" and found.quick_model.metric == "r2"
     assert {"skewed_target", "target_outliers"} <= {one.id.rpartition(".")[2] for one in found.findings}
+
+
+@pytest.mark.parametrize("name", ["n", "count", "value", "folded", "t", "len", "bin", "__count", "", "literal", "日本"])
+def test_no_name_of_a_column_matters(name: str) -> None:
+    frame = drawn(300, seed=11).select("text", "kind", "key").rename({"kind": name})
+    assert {one.name for one in insights(frame, name).columns} == {"text", name, "key"}
+    assert insights(frame, "key").target == "key"
+    for kind, values in (
+        ("histogram", {"x_axis": name}),
+        ("describe", {}),
+        ("histogram", {"x_axis": "key", "color_by": name}),
+    ):
+        if name or kind == "describe":
+            chart(frame, Node("c", NodeType.VISUALIZATION, f"sagemaker.visualizations.{kind}_0.1", values))
+    for title in ("Replace rare values",):
+        values = {"operator": title, "replace_rare_values_parameters": {"input_column": [name]}}
+        assert len(applied(Node("r", NodeType.TRANSFORM, "sagemaker.spark.handle_outliers_0.1", values), frame)) == 300
+    balanced = frame.filter(pl.col(name) != "c")
+    values = {"operator": "Random undersample", "target_column": name}
+    if name:
+        applied(Node("b", NodeType.TRANSFORM, "sagemaker.spark.balance_data_0.1", values), balanced)
+        hot = {
+            "operator": "One-hot encode",
+            "one_hot_encode_parameters": {"input_column": [name], "output_style": "Columns"},
+        }
+        applied(Node("h", NodeType.TRANSFORM, "sagemaker.spark.encode_categorical_0.1", hot), frame)
 
 
 def test_odd_data() -> None:

@@ -43,6 +43,8 @@ _PROCESSING_PROGRAMS = {
     "sagemaker-model-monitor-groundtruth-merger": ("python", "-m", "sagewright.monitor"),
 }
 """The program of an image of AWS's for processing jobs, where the request names none."""
+_SERVING_PROGRAMS = {"sagemaker-data-wrangler-container": ("python", "-m", "sagewright.wrangler", "serve")}
+"""The program of an image for processing jobs that serves too."""
 PYSPARK_STEPS = "SAGEWRIGHT_WRANGLER_PYSPARK"
 """Variable of a Data Wrangler job: "1" if its flow has steps of PySpark."""
 EXPLAINER = ("python", "-m", "sagewright.clarify", "serve")
@@ -67,6 +69,8 @@ def has_environment(image: Image) -> bool:
 def check_runnable(image: Image, purpose: str) -> None:
     """Raises CannotRun if no job with that purpose can run on `image`."""
     if image.kind is ImageKind.OWN:
+        return
+    if purpose == Purpose.SERVE and image.repository in _SERVING_PROGRAMS:
         return
     if image.kind not in _RUNNABLE[Purpose(purpose)]:
         raise CannotRun(f"Cannot run the image {image.uri} for {_DOING[Purpose(purpose)]}: it is {_WHAT[image.kind]}.")
@@ -103,6 +107,8 @@ def _words(image: Image, brief: Brief) -> list[str]:
         return program.arguments if program.entrypoint else program.arguments or _OF_ITS_OWN[Purpose(program.purpose)]
     if program.entrypoint:
         return [*program.entrypoint, *program.arguments]
+    if program.purpose == Purpose.SERVE and image.repository in _SERVING_PROGRAMS:
+        return list(_SERVING_PROGRAMS[image.repository])
     if program.purpose == Purpose.PROCESS:
         return [*_processing_entrypoint(image), *program.arguments]
     if program.purpose == Purpose.SERVE and is_script_mode(image, brief):

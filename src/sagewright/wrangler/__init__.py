@@ -2,5 +2,5 @@
 
 `flows` is the document, `schema` declares the operators (both need the standard library alone, and Studio's forms read them),
 `operators` carries them out, `sources` and `destinations` read and write data, `insights` and `charts` look at it, `code` prints a
-flow as a program, and `session` answers previews.
+flow as a program, `job` runs one as a processing job, `online` applies one to requests, and `session` answers previews.
 """

@@ -5,6 +5,10 @@ from __future__ import annotations
 import sys
 
 if __name__ == "__main__":
+    if sys.argv[1:] == ["serve"]:
+        from sagewright.wrangler.online.service import serve
+
+        sys.exit(serve())
     from sagewright.wrangler.job.run import main
 
     sys.exit(main(sys.argv[1:]))

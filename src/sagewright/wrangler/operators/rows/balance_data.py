@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from sagewright.wrangler.operators.step import OperatorStep, StepResult, one, operator
-from sagewright.wrangler.types import VECTOR, type_of
+from sagewright.wrangler.types import PLAIN, VECTOR, type_of
 
 MOST_ROWS = 20_000_000
 _BLOCK = 512
@@ -18,18 +18,18 @@ _BLOCK = 512
 @operator("balance_data", eager=True)
 def balance_data(step: OperatorStep) -> StepResult:
     target = step.values["target_column"]
-    step.dtype(target)
+    step.dtype(target, *PLAIN)
     for name, dtype in step.schema.items():
         if type_of(dtype) == VECTOR:
             raise step.fault("Data with vector columns can't be balanced; flatten the column first.", name)
     frame = step.frame.collect(engine="streaming")
     if len(frame) > MOST_ROWS:
         raise step.fault(f"The data have {len(frame):,} rows, more than {MOST_ROWS:,}.")
-    counts = frame[target].drop_nulls().value_counts(sort=True)
+    counts = frame[target].drop_nulls().rename("value").value_counts()
     if len(counts) != 2:
         raise step.fault(f"The target has {len(counts):,} values; balancing needs two.", target)
-    counts = counts.sort(["count", target], descending=[True, False])
-    major, minor = counts[target].to_list()
+    counts = counts.sort(["count", "value"], descending=[True, False])
+    major, minor = counts["value"].to_list()
     most, fewest = counts["count"].to_list()
     ratio, random = step.values["ratio"], np.random.default_rng(step.seed % 2**32)
     of_minor = np.flatnonzero((frame[target] == minor).fill_null(False).to_numpy())

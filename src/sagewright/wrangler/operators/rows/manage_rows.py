@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from sagewright.wrangler.operators.step import OperatorStep, StepResult, one, operator
-from sagewright.wrangler.types import STRING, as_type, is_missing, type_of
+from sagewright.wrangler.types import PLAIN, STRING, as_type, is_missing, type_of
 
 
 @operator("manage_rows")
@@ -64,7 +64,7 @@ def _holds(step: OperatorStep, condition: dict[str, Any]) -> pl.Expr:
         return text.str.contains(given, literal=True).fill_null(False)
     if comparison == "matches":
         return text.str.contains(pattern(step, given)).fill_null(False)
-    kind = type_of(dtype)
+    kind = type_of(step.dtype(name, *PLAIN))
     value = (
         pl.DataFrame({"value": [given]})
         .select(as_type("value", pl.String(), kind if kind != "long" else "float"))
