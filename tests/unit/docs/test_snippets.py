@@ -71,8 +71,10 @@ def test_a_command_has_the_options_that_a_page_gives_it(page: str, line: str) ->
 
 def calls(page: Path) -> Iterator[tuple[str, ast.Call]]:
     """Yields calls of clients: service and call."""
-    named = dict(CLIENTS)
-    for text in blocks(page, {"python"}):
+    named, whole = dict(CLIENTS), list(blocks(page, {"python"}))
+    if any(re.search(r"^import sagemaker\b", text, re.MULTILINE) for text in whole):
+        named.pop("sagemaker")  # the SDK
+    for text in whole:
         tree = ast.parse(text)
         for node in ast.walk(tree):
             if (
