@@ -316,6 +316,11 @@ def test_without_an_engine_the_job_says_what_to_install(own_server: RunningServe
     assert reason.startswith("ClientError: ")
     assert "apt-get install podman" in reason
 
+    submit(own_server, f"{job_name}-typo", "localhost/sagemaker-scikit-lern:1.2-1-cpu-py3")
+    reason = own_server.wait(f"{job_name}-typo")["FailureReason"]
+    assert "localhost/sagemaker-scikit-lern:1.2-1-cpu-py3 is none of AWS's" in reason
+    assert reason.index("It resembles AWS's image 'sagemaker-scikit-learn'.") < reason.index("apt-get install podman")
+
 
 def test_ecr_tells_what_was_pushed(server: RunningServer, registry: Registry) -> None:
     ecr = server.boto("ecr")
