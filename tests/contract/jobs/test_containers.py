@@ -209,7 +209,9 @@ def test_too_much_memory(own_server: RunningServer, podman: Podman, job_name: st
     podman.build("localhost/sagewright-memory:1", {"bin/train": TRAIN})
     submit(own_server, job_name, "localhost/sagewright-memory:1", "memory")
 
-    assert own_server.wait(job_name)["FailureReason"] == "AlgorithmError: , exit code: 137"
+    reason = own_server.wait(job_name)["FailureReason"]
+    said = "The container needed more than its 1 GiB of memory and was killed."
+    assert reason == f"AlgorithmError: {said}, exit code: 137"
     assert "The container needed more than its 1 GiB of memory and was killed." in own_server.lines(job_name)
 
 

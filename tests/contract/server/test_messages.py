@@ -61,7 +61,7 @@ def prepared(server: RunningServer) -> RunningServer:
 CASES: dict[str, tuple[str, str, dict[str, Any], str, tuple[str, ...]]] = {
     "training job": (
         "sagemaker", "describe_training_job", {"TrainingJobName": "churn-fit1"}, "ValidationException",
-        ("Requested resource not found.", "training job churn-fit1 in us-east-1", "Did you mean churn-fit-1?"),
+        ("Requested resource not found.", "There is no job churn-fit1 in us-east-1.", "Did you mean churn-fit-1?"),
     ),
     "processing job": (
         "sagemaker", "describe_processing_job", {"ProcessingJobName": "nothing-alike"}, "ValidationException",

@@ -48,9 +48,7 @@ def require_job(context: Context, name: str) -> Job:
     """Raises ValidationException: AWS's quirk for a missing training job."""
     job = jobs.find(context.store, scope_of(context), name)
     if job is None:
-        named = f"There is no training job {name} in {context.region}."
-        error = ValidationException(f"Requested resource not found. {named}")
-        raise job_not_found(context, scope_of(context), name, error)
+        raise job_not_found(context, scope_of(context), name, ValidationException("Requested resource not found."))
     return job
 
 
