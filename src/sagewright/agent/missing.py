@@ -40,12 +40,25 @@ and all would pay for it. From the requirements and Dockerfiles of aws/sagemaker
 aws/sagemaker-xgboost-container and aws/deep-learning-containers (PyTorch 2.6, TensorFlow 2.19, Hugging Face 2.5)."""
 
 
+def missing_module(image: Image, last_lines: Iterable[str]) -> str:
+    """Returns one sentence about the module that a job's last lines report as missing; "" if there is none."""
+    module = _module(last_lines)
+    if not module:
+        return ""
+    package = _LEFT_OUT.get(image.framework, {}).get(module, module.partition(".")[0])
+    return f"No module '{module}' in the environment: add {package} to a requirements.txt beside the script."
+
+
+def _module(last_lines: Iterable[str]) -> str:
+    found = [match[1] for match in map(_MISSING.search, last_lines) if match]
+    return found[-1] if found else ""
+
+
 def advice(image: Image, last_lines: Iterable[str]) -> str | None:
     """Returns advice about the module that a job's last lines report as missing; None if there is none."""
-    found = [match[1] for match in map(_MISSING.search, last_lines) if match]
-    if not found:
+    module = _module(last_lines)
+    if not module:
         return None
-    module = found[-1]
     distribution = _LEFT_OUT.get(image.framework, {}).get(module)
     known = f"AWS's image contains it in the package {distribution}. " if distribution else ""
     return (

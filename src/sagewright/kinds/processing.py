@@ -86,7 +86,8 @@ class ProcessingKind(Kind):
         )
 
     def failure_reason(self, failure: Failure) -> str:
-        return f"{FaultClass.ALGORITHM}: {failure.where}See job logs for more information"[:MAX_FAILURE]
+        why = f": {failure.text}" if failure.text else ""
+        return f"{FaultClass.ALGORITHM}: {failure.where}See job logs for more information{why}"[:MAX_FAILURE]
 
 
 def instances(request: dict[str, Any]) -> tuple[str, int]:

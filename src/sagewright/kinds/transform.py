@@ -97,7 +97,8 @@ class TransformKind(Kind):
         )
 
     def failure_reason(self, failure: Failure) -> str:
-        return f"{FaultClass.ALGORITHM}: {failure.where}See job logs for more information"[:MAX_FAILURE]
+        why = f": {failure.text}" if failure.text else ""
+        return f"{FaultClass.ALGORITHM}: {failure.where}See job logs for more information{why}"[:MAX_FAILURE]
 
 
 def _beside(first: str, number: int) -> str:

@@ -55,6 +55,12 @@ class TrainingDefinition:
         return str(self.document["RoleArn"])
 
     @property
+    def regex(self) -> str:
+        """Returns the regular expression of the objective metric, "" if no definition names it."""
+        found = metric_definitions({"AlgorithmSpecification": dict(self.document["AlgorithmSpecification"])})
+        return next((one["Regex"] for one in found if one["Name"] == self.objective.metric), "")
+
+    @property
     def epochs(self) -> int | None:
         """Returns the number of epochs in the static hyperparameters."""
         listed = (self.static.get(name, "").strip('"') for name in EPOCHS)

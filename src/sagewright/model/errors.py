@@ -17,6 +17,9 @@ Errors with other codes (S3, STS, Logs, IAM) are `AwsError("Code", "message", st
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Self
+
+from sagewright.model.nearest import sentences
 
 
 class AwsError(Exception):
@@ -40,6 +43,11 @@ class AwsError(Exception):
         self.message = message
         self.status = status
         self.fields = dict(fields or {})
+
+    def advised(self, advice: str) -> Self:
+        """Returns this error with a sentence after AWS's message, which clients compare from its beginning."""
+        self.message = sentences(self.message, advice) if advice else self.message
+        return self
 
 
 class _Coded(AwsError):

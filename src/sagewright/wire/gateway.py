@@ -33,11 +33,8 @@ from sagewright.wire.forwarding import Forwarder
 from sagewright.wire.models import SERVICES, operation_model
 from sagewright.wire.pools import Pools, busy
 from sagewright.wire.protocols.base import WireProtocol
-from sagewright.wire.protocols.cbor import CborProtocol
-from sagewright.wire.protocols.json import JsonProtocol
-from sagewright.wire.protocols.query import QueryProtocol
-from sagewright.wire.protocols.rest_json import RestJsonProtocol
-from sagewright.wire.protocols.rest_xml import MAX_DOCUMENT, PROLOGUE, RestXmlProtocol, is_streamed
+from sagewright.wire.protocols.rest_xml import MAX_DOCUMENT, PROLOGUE, is_streamed
+from sagewright.wire.protocols.table import protocols
 from sagewright.wire.queryforms import form_model
 from sagewright.wire.s3.cross_origin import CrossOrigin
 from sagewright.wire.s3.form import PostedForm, read_form
@@ -144,13 +141,7 @@ class Gateway:
         self._forwarder = forwarder
         embedded = platform.objects if isinstance(platform.objects, BucketStore) else None
         self._cross_origin = CrossOrigin(embedded, self._s3_router) if embedded else None
-        self._protocols: dict[str, WireProtocol] = {
-            "json": JsonProtocol(),
-            "cbor": CborProtocol(),
-            "query": QueryProtocol(),
-            "rest-json": RestJsonProtocol(),
-            "rest-xml": RestXmlProtocol(),
-        }
+        self._protocols = protocols()
         self._entry_steps: list[Step] = [self._route, self._find_operation, self._authenticate]
         self._steps: list[Step] = [
             self._forward,

@@ -70,9 +70,9 @@ def scope_service(request: HttpRequest) -> str:
 def route(request: HttpRequest) -> Route:
     """Raises AwsError for a request to an unsupported service."""
     target = request.headers.get("x-amz-target", "")
-    if target:
-        return _by_target(target)
     scope = scope_service(request)
+    if target:
+        return _by_target(target, scope)
     if scope == "s3":
         return Route("s3", None, "rest-xml")
     return _by_path(request) or _by_action(request, scope) or _otherwise(request, scope)
@@ -86,7 +86,7 @@ def route_of_head(request: HttpRequest) -> Route:
     target = request.headers.get("x-amz-target", "")
     scope = scope_service(request)
     if target:
-        return _by_target(target)
+        return _by_target(target, scope)
     if scope == "s3":
         return Route("s3", None, "rest-xml")
     by_path = _by_path(request)
@@ -97,11 +97,11 @@ def route_of_head(request: HttpRequest) -> Route:
     return _otherwise(request, scope)
 
 
-def _by_target(target: str) -> Route:
+def _by_target(target: str, scope: str) -> Route:
     prefix, _, operation = target.rpartition(".")
     service = _PREFIXES.get(prefix)
     if service is None:
-        raise AwsError("UnknownOperationException", f"Sagewright serves no service with the target '{target}'.")
+        raise NotImplementedYet(scope or prefix, operation)
     return Route(service, operation, "json")
 
 
@@ -164,7 +164,7 @@ def likely_protocol(request: HttpRequest) -> str:
         return "json"
     scope = scope_service(request)
     if "x-www-form" in request.headers.get("content-type", "") or scope == "sqs":
-        return "query"
+        return "ec2" if scope == "ec2" else "query"
     return "rest-xml" if scope in {"", "s3"} or scope in XML_SCOPES else "rest-json"
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
 
 from sagewright.model.errors import AwsError, SerializationException, ValidationException
+from sagewright.model.nearest import did_you_mean
 from sagewright.wire.patterns import matcher
 from sagewright.wire.protocols.members import in_range
 from sagewright.wire.tagrules import check_tags
@@ -29,6 +30,8 @@ HIDE_WHAT_BREAKS_PATTERNS = frozenset({"logs"})
 """Services whose messages hide values that break a pattern, as observed on AWS."""
 TAKE_ANY_WORD = frozenset({"sqs"})
 """Services whose operations handle unknown enumeration values themselves: SQS accepts names of another list from older clients."""
+MOST_WORDS = 400
+"""Maximum number of an enumeration's words that are compared with a value: SageMaker's instance types are 277."""
 TELL_WHAT_IS_MISSING = frozenset({"sqs"})
 """Services with a separate code for a missing member."""
 NOT_NULL = "Member must not be null"
@@ -214,7 +217,9 @@ def _string(shape: Shape, service: str) -> Check:
         length(len(value), value, path, failures)
         if enum and value not in allowed:
             shown = HIDDEN if secret else value
-            failures.append(_failure(shown, path, f"Member must satisfy enum value set: [{', '.join(enum)}]"))
+            near = "" if secret or failures else did_you_mean(value, enum, MOST_WORDS)  # once a request: it takes ms
+            constraint = f"Member must satisfy enum value set: [{', '.join(enum)}]{'. ' if near else ''}{near}"
+            failures.append(_failure(shown, path, constraint))
         if matches is not None and not matches(value):
             shown = HIDDEN if secret or service in HIDE_WHAT_BREAKS_PATTERNS else value
             failures.append(_failure(shown, path, f"Member must satisfy regular expression pattern: {pattern}"))

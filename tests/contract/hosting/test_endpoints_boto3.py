@@ -179,6 +179,8 @@ def test_an_endpoint_that_cannot_start_has_failed(hosting: Hosting) -> None:
         "The primary container for production variant v did not pass the ping health check. "
         "Please check CloudWatch logs for this endpoint."
     )
+    assert "RuntimeError: no such weights. See:" in described["FailureReason"]
+    assert "sagewright endpoints logs bad" in described["FailureReason"]
     hosting.sagemaker.delete_endpoint(EndpointName="bad")
 
 

@@ -209,7 +209,9 @@ def test_too_much_memory(own_server: RunningServer, podman: Podman, job_name: st
     podman.build("localhost/sagewright-memory:1", {"bin/train": TRAIN})
     submit(own_server, job_name, "localhost/sagewright-memory:1", "memory")
 
-    assert own_server.wait(job_name)["FailureReason"] == "AlgorithmError: , exit code: 137"
+    reason = own_server.wait(job_name)["FailureReason"]
+    said = "The container needed more than its 1 GiB of memory and was killed."
+    assert reason == f"AlgorithmError: {said}, exit code: 137"
     assert "The container needed more than its 1 GiB of memory and was killed." in own_server.lines(job_name)
 
 
@@ -315,6 +317,11 @@ def test_without_an_engine_the_job_says_what_to_install(own_server: RunningServe
     assert time.monotonic() - began < 20
     assert reason.startswith("ClientError: ")
     assert "apt-get install podman" in reason
+
+    submit(own_server, f"{job_name}-typo", "localhost/sagemaker-scikit-lern:1.2-1-cpu-py3")
+    reason = own_server.wait(f"{job_name}-typo")["FailureReason"]
+    assert "localhost/sagemaker-scikit-lern:1.2-1-cpu-py3 is none of AWS's" in reason
+    assert reason.index("It resembles AWS's image 'sagemaker-scikit-learn'.") < reason.index("apt-get install podman")
 
 
 def test_ecr_tells_what_was_pushed(server: RunningServer, registry: Registry) -> None:

@@ -188,6 +188,9 @@ def test_a_module_that_the_environment_lacks_is_told_with_what_to_do(
     submit(server, job_name, "import not_here_at_all\n")
     job = server.wait(job_name)
     assert "ModuleNotFoundError: No module named 'not_here_at_all'" in job["FailureReason"]
+    assert job["FailureReason"].endswith(
+        "No module 'not_here_at_all' in the environment: add not_here_at_all to a requirements.txt beside the script., exit code: 1"
+    )
     (said,) = [line for line in server.lines(job_name) if "has no module 'not_here_at_all'" in line]
     assert "name the package in a requirements.txt beside the script" in said
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -119,6 +120,10 @@ def test_a_metric_that_nobody_emits_is_named_as_the_reason(tuners: Tuners) -> No
     assert described["HyperParameterTuningJobStatus"] == "Failed"
     assert described["TrainingJobStatusCounters"]["Completed"] == 2
     assert described["FailureReason"].startswith("No objective metrics found after running 2 training jobs.")
+    assert re.search(
+        r"The metric \S+ was never found \(regex '.+'\) in the logs of 2 jobs. Compare: sagewright jobs logs silent-",
+        described["FailureReason"],
+    )
 
 
 def test_a_tuning_job_that_is_stopped_is_stopping_first(tuners: Tuners) -> None:

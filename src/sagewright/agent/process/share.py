@@ -73,18 +73,20 @@ class HostShare:
         if self._group is not None:
             self._group.remove()
 
-    def tell(self) -> None:
-        """Logs what the share cost the process, which has ended."""
+    def tell(self) -> str:
+        """Logs what the share cost the process, which has ended. Returns the sentence about its memory, "" if that was enough."""
         if self._group is None:
-            return
+            return ""
         killed, refused = self._group.out_of_memory(), self._group.refused_processes()
+        said = (
+            f"Out of memory: the job used more than the {self._share.memory_gb:g} GiB that it may use of {self._kind} here, "
+            f"and the system killed {killed} of its processes."
+        )
         if killed:
-            self._log(
-                f"Out of memory: the job used more than the {self._share.memory_gb:g} GiB that it may use of {self._kind} here, "
-                f"and the system killed {killed} of its processes."
-            )
+            self._log(said)
         if refused:
             self._log(f"The job was refused more than {self._share.processes} processes and threads.")
+        return said if killed else ""
 
 
 def _threads_of_user() -> int:

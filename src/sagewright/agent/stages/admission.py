@@ -11,6 +11,7 @@ from sagewright.agent.process.memory import JobMemory, open_memory
 from sagewright.agent.process.network import JobNetwork, open_network
 from sagewright.agent.stages.context import HostContext
 from sagewright.runtimes.launch import CannotRun, check_runnable, command, has_environment, sandbox_for
+from sagewright.runtimes.registries import resembling
 from sagewright.sandbox.base import Sandbox, Unavailable, missing
 from sagewright.sandbox.choose import choose_sandbox
 
@@ -70,8 +71,10 @@ class HostAdmission:
                 if cell is None
                 else (cell.sandbox, "it was ready")
             )
-        except (CannotRun, Unavailable) as error:
+        except CannotRun as error:
             raise ClientError(str(error)) from error
+        except Unavailable as error:
+            raise ClientError(self._no_sandbox(str(error))) from error
         lacking = missing(sandbox, self._needed())
         if lacking:
             raise ClientError(" ".join(lacking))
@@ -80,6 +83,15 @@ class HostAdmission:
         elif sandbox.name == "container" and not (root := sandbox.declare()["unprivileged"]).given:
             host.warnings.append(f"The container's root is this machine's: {root.reason}.")
         return sandbox
+
+    def _no_sandbox(self, reason: str) -> str:
+        """Returns why the job can't run. A container is needed only for an image that isn't known: a misspelt one, perhaps."""
+        image = self._context.image
+        if has_environment(image):
+            return reason
+        near = resembling(image.uri)
+        question = " Correct the image URI if you mean that one: it needs no container." if near else ""
+        return f"The image {image.uri} is none of AWS's, so it runs as a container.{near}{question} {reason}"
 
     def _needed(self) -> dict[str, str]:
         """Returns capabilities that this job requires."""

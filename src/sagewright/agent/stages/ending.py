@@ -7,6 +7,7 @@ from typing import Any
 
 from sagewright.agent.disk import Disk
 from sagewright.agent.errors import ClientError, JobGone, TooLate
+from sagewright.agent.explanations import explained
 from sagewright.agent.outputs.archives import DeliveryContext
 from sagewright.agent.outputs.checkpoints import CheckpointMirror
 from sagewright.agent.outputs.delivery import OutputDelivery
@@ -25,6 +26,7 @@ class Ending:
 
     def __init__(self, context: HostContext, end_processes: Callable[[], None]) -> None:
         host, ml, patience = context.host, context.ml, context.patience
+        self.why = ""
         self._context, self._reporter = context, context.reporter
         delivery = DeliveryContext(
             Disk(host.directory, host.disk_stop_mb),
@@ -50,7 +52,7 @@ class Ending:
         exited: dict[str, Any] = {
             "code": ended.code,
             "cause": ended.cause,
-            "failure": self._context.ml.failure(),
+            "failure": self._failure(),
         } | self._note()
         if self._context.host.brief.metric_files and (ended.cause, ended.code) == (EndCause.EXIT, 0):
             report_metric_files(self._context.ml, self._context.host.brief.metric_files, self._reporter)
@@ -76,6 +78,13 @@ class Ending:
         if self._reporter.desired == Desired.INTERRUPT:
             return EndCause.INTERRUPT
         return EndCause.STOP if self._context.control.stop else EndCause.MAX_RUNTIME
+
+    def _failure(self) -> str | None:
+        """Returns the failure message that the process left, with the agent's explanation. Processing and transform jobs have no
+        such message: their FailureReason names the log."""
+        brief = self._context.host.brief
+        own = None if brief.note or brief.transform else self._context.ml.failure()
+        return explained(own, self.why)
 
     def _note(self) -> dict[str, str]:
         """Returns the message that the process left, if any. Raises ClientError if it is not text."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from contextlib import nullcontext, suppress
 
-from sagewright.agent.errors import TooLate
+from sagewright.agent.errors import JobError, TooLate
+from sagewright.agent.explanations import explanation, last_line
 from sagewright.agent.following import Following
 from sagewright.agent.inputs.datasets import check_result
 from sagewright.agent.missing import advice
@@ -34,6 +35,7 @@ class Execution:
             None if brief.transform is None else BatchTransform(host, brief.transform, control, context.reporter.log)
         )
         self._following = Following(host, control) if brief.follows else None
+        self._serves = self._health is not None and self._transforming is None
 
     def execute(self, admitted: AdmittedHost, prepared: PreparedHost) -> Exit:
         """Returns the exit of the process. Raises JobError, JobGone."""
@@ -50,20 +52,27 @@ class Execution:
                     one.close()
             context.volume.close()
             book.close()
-            context.share.tell()
+            out_of_memory = context.share.tell()
             prepared.warm_cache.keep()
             admitted.sandbox.close(host.directory)
         if ended.code:
-            has_environment = prepared.environment is not None
-            if has_environment and (said := advice(context.image, book.last)) is not None:
+            image = None if prepared.environment is None else context.image
+            why = explanation(image, ended.code, out_of_memory, book.last) if ended.cause == EndCause.EXIT else ""
+            self._ending.why = why or (f"Its last line: {last_line(book.last)}" if self._serves and book.last else "")
+            if image is not None and (said := advice(image, book.last)) is not None:
                 context.reporter.log(said)
             check_result(host, context.ml)
         if ended.cause == FAILED and context.control.failure is not None:
             context.patience.begin()
             with suppress(TooLate):
                 self._ending.checkpoints.finish()
-            raise context.control.failure
+            raise self._said(context.control.failure, book)
         return ended
+
+    def _said(self, failure: JobError, book: LogBook) -> JobError:
+        """Returns the failure of a server that did not become healthy with the last line that it wrote."""
+        line = last_line(book.last) if self._health is not None and not self._health.ever else ""
+        return type(failure)(f"{failure}. Its last line: {line}") if line else failure
 
     def _run_processes(self, launcher: Launcher, prepared: PreparedHost, book: LogBook) -> Exit:
         """Runs the job's process; again on another environment if it requests one; a serving process until it is asked to end."""

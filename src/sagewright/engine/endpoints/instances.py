@@ -9,10 +9,15 @@ from sagewright.engine.dependencies import Dependencies
 from sagewright.engine.endpoints import fleets, rollout
 from sagewright.engine.endpoints.fleets import Fleets, Instance, Variant
 from sagewright.engine.endpoints.rollout import Observation, ObservedInstance, RolloutState
+from sagewright.kinds.serving import ENDPOINT
 from sagewright.model.clock import now_ms
+from sagewright.model.jobs.brief import FaultClass
 from sagewright.model.jobs.state_machines import EndpointStatus
+from sagewright.model.nearest import sentences
 from sagewright.store.resources.resources import Resource
 
+REASON_CHARACTERS = 700
+"""Characters of an instance's reason, so that the endpoint's FailureReason has room for the rest."""
 SOON_MS = 2_000
 """Horizon of timers: a sweep finds what is due later."""
 Alarmed = Callable[[Resource, list[str]], str]
@@ -45,6 +50,8 @@ class Instances:
     def _seen(self, owner: Resource, variant: Variant, instance: Instance) -> ObservedInstance:
         how, made = self._fleets.observe(owner, variant, instance)
         reason = next((job.failure_reason or job.status for job in made if job.ended), "")
+        if reason.startswith(FaultClass.ALGORITHM) and owner.kind == ENDPOINT:
+            reason = sentences(reason[:REASON_CHARACTERS], f"See: sagewright endpoints logs {owner.name}")
         gone = instance.leaving_ms is not None and all(job.ended for job in made)
         return ObservedInstance(
             how, self._fleets.directories(made) if how is fleets.InstanceState.READY else [], reason, gone

@@ -14,7 +14,7 @@ from sagewright.engine.pipelines.steps.tracking import config_of_owner
 from sagewright.engine.tuning import trials
 from sagewright.engine.tuning.trials import ObjectiveStatus, TrialRecord
 from sagewright.engine.tuning.tuning_documents import TuningDocument
-from sagewright.kinds.base import OWNER
+from sagewright.kinds.base import MAX_FAILURE, OWNER
 from sagewright.kinds.tuning import KIND, RESOURCE, Child, TrainingDefinition, TuningPlan, child_request
 from sagewright.model.aws.arns import sagemaker_arn
 from sagewright.model.clock import now_ms
@@ -138,13 +138,22 @@ class TuningPass:
         if any(one.status == Status.COMPLETED for one in ended):
             return (
                 f"No objective metrics found after running {len(ended)} training jobs. Please ensure that the custom algorithm is "
-                "emitting the objective metric as defined by the regular expression provided."
-            )
+                f"emitting the objective metric as defined by the regular expression provided. {self._never_found()}"
+            )[:MAX_FAILURE]
         count = sum(one.status == Status.FAILED for one in ended) or len(ended)
         return (
             f"No training job succeeded after {count} attempts. For additional details, please take a look at the training "
             "job failures by listing training jobs for the hyperparameter tuning job."
         )
+
+    def _never_found(self) -> str:
+        """Names the objective metrics, their regexes and a job whose log can be compared with them."""
+        completed = [one for one in self._progress.tried() if one.status == Status.COMPLETED]
+        searched = dict.fromkeys(
+            f"The metric {definition.objective.metric} was never found (regex {definition.regex[:200]!r})"
+            for definition in self._plan.definitions
+        )
+        return f"{'. '.join(searched)} in the logs of {len(completed)} jobs. Compare: sagewright jobs logs {completed[-1].name}"
 
     def _go_on(self) -> None:
         for record in self._progress.live():  # another server may have written only their rows

@@ -28,6 +28,7 @@ from sagewright.front.invocations.routes import (
 from sagewright.front.invocations.shelves import Shelves
 from sagewright.model.aws.regions import read_routed
 from sagewright.model.errors import AwsError
+from sagewright.model.nearest import did_you_mean
 from sagewright.upstream.client import Answer, AnswerStream, Broken, ContainerUnreachable, Upstream, UpstreamRequest
 from sagewright.upstream.connecting import ContainerAddress
 
@@ -117,10 +118,16 @@ class Dispatch:
             await self._refresh()
             endpoint = self.routes.endpoints.get(name)
         if endpoint is None:
-            raise faults.not_found(self.where(name))
+            raise faults.not_found(self.where(name)).advised(self._near(name))
         if not endpoint.fleets:
             raise faults.not_ready(self.where(name), endpoint.status)
         return endpoint
+
+    def _near(self, name: str) -> str:
+        """Returns a question with the nearest names of endpoints in the same region, "" if there are none."""
+        region, plain = read_routed(name, self.routes.region)
+        known = (read_routed(one, self.routes.region) for one in self.routes.endpoints)
+        return did_you_mean(plain, (other for its_region, other in known if its_region == region))
 
     def choose(self, endpoint: Endpoint, requested: InvocationTarget) -> tuple[RouteFleet, RouteVariant]:
         """Raises ValidationError for a variant or a component that does not exist."""

@@ -17,6 +17,7 @@ from sagewright.kinds.serving import ENDPOINT
 from sagewright.model.aws.s3_uris import read_s3_uri
 from sagewright.model.errors import AwsError
 from sagewright.model.jobs.state_machines import EndpointStatus
+from sagewright.model.nearest import COMPARED, did_you_mean
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
 from sagewright.store.jobs.jobs import ResourceScope
@@ -34,9 +35,11 @@ _SERVES = {
 @operation("sagemaker-runtime", "InvokeEndpointAsync")
 def invoke_endpoint_async(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     name = request["EndpointName"]
-    endpoint = resources.find(context.store, ResourceScope(ENDPOINT, context.account, context.region), name)
+    scope = ResourceScope(ENDPOINT, context.account, context.region)
+    endpoint = resources.find(context.store, scope, name)
     if endpoint is None:
-        raise _fault(f"Endpoint {name} of account {context.account} not found.")
+        near = did_you_mean(name, resources.newest_names(context.store, scope, COMPARED))
+        raise _fault(f"Endpoint {name} of account {context.account} not found.").advised(near)
     if endpoint.status not in _SERVES:
         raise _fault(
             f"Endpoint {name} of account {context.account} is not in service: its status is {endpoint.status}."

@@ -18,6 +18,12 @@ _COLUMNS = [jobs.c[name] for name in Job.__dataclass_fields__]
 _IDS: Any = bindparam("ids", expanding=True)
 _JOBS = select(*_COLUMNS).where(jobs.c.id.in_(_IDS))
 _METRICS = select(job_metrics).where(job_metrics.c.job_id.in_(_IDS)).order_by(job_metrics.c.name)
+_NEWEST_NAMES = (
+    select(jobs.c.name)
+    .where(*(jobs.c[name] == bindparam(name) for name in ("kind", "account", "region")))
+    .order_by(jobs.c.created_ms.desc(), jobs.c.name.desc())
+    .limit(bindparam("most"))
+)
 LISTING = TableListing(jobs, _COLUMNS, Job)
 
 
@@ -25,6 +31,11 @@ def page(store: Database, scope: ResourceScope, requested: PageRequest, *conditi
     """Returns at most `requested.limit` jobs in the requested order, beginning after its position."""
     found: list[Job] = LISTING.page(store, scope, requested, *conditions)
     return found
+
+
+def newest_names(store: Database, scope: ResourceScope, most: int) -> list[str]:
+    with store.read() as connection:
+        return list(connection.execute(_NEWEST_NAMES, {**vars(scope), "most": most}).scalars())
 
 
 def warm_pool_is(status: str) -> Condition:

@@ -77,6 +77,12 @@ _NAMES = select(*(resources.c[name] for name in ("id", "kind", "account", "regio
 _BY_ID = _RESOURCES.where(resources.c.id == bindparam("resource_id"))
 _LOCKED = _BY_ID.with_for_update()
 _OF_KIND = _RESOURCES.where(resources.c.kind == bindparam("kind")).order_by(resources.c.created_ms, resources.c.id)
+_NEWEST_NAMES = (
+    select(resources.c.name)
+    .where(*(resources.c[name] == bindparam(name) for name in ("kind", "account", "region")))
+    .order_by(resources.c.created_ms.desc(), resources.c.name.desc())
+    .limit(bindparam("most"))
+)
 _IN_STATUS = (
     select(resources.c.id)
     .where(resources.c.kind == bindparam("kind"), resources.c.status.in_(bindparam("statuses", expanding=True)))
@@ -262,6 +268,11 @@ def of_kind(store: Database, kind: str) -> list[Resource]:
     """Returns all resources of a kind, of every account and region, oldest first."""
     with store.read() as connection:
         return [Resource(*row) for row in connection.execute(_OF_KIND, {"kind": kind})]
+
+
+def newest_names(store: Database, scope: ResourceScope, most: int) -> list[str]:
+    with store.read() as connection:
+        return list(connection.execute(_NEWEST_NAMES, {**vars(scope), "most": most}).scalars())
 
 
 def in_status(store: Database, kind: str, statuses: Sequence[str]) -> list[str]:

@@ -45,12 +45,12 @@ class QueryProtocol:
             out.extend(_wrapped(wrapper, body) if wrapper else body)
         out.append(f"<ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata>")
         out.append(f"</{operation.name}Response>")
-        return _response(200, "".join(out), request_id)
+        return xml_response(200, "".join(out), request_id)
 
     def encode_error(self, error: AwsError, request_id: str, operation: OperationModel | None) -> HttpResponse:
         namespace = operation.service_model.metadata.get("xmlNamespace", "") if operation else ""
         if error.code == "UnknownOperationException":  # for a queue's URL without an action
-            return _response(error.status, f"<{error.code}/>", request_id)
+            return xml_response(error.status, f"<{error.code}/>", request_id)
         fault = "Sender" if error.status < 500 else "Receiver"
         words = escape(_NO_XML.sub("\ufffd", error.message))
         message = f"<Message>{words}</Message>" if words else ""
@@ -59,7 +59,7 @@ class QueryProtocol:
             f'<ErrorResponse xmlns="{escape(namespace)}"><Error><Type>{fault}</Type><Code>{escape(error.code)}</Code>'
             f"{message}{detail}</Error><RequestId>{request_id}</RequestId></ErrorResponse>"
         )
-        return _response(error.status, text, request_id)
+        return xml_response(error.status, text, request_id)
 
 
 def _wrapped(tag: str, body: list[str]) -> list[str]:
@@ -76,7 +76,7 @@ def form_values(request: HttpRequest) -> dict[str, str]:
     return dict(request.query_pairs()) | dict(pairs)
 
 
-def _response(status: int, text: str, request_id: str) -> HttpResponse:
+def xml_response(status: int, text: str, request_id: str) -> HttpResponse:
     headers = [("content-type", "text/xml"), ("x-amzn-requestid", request_id)]
     return HttpResponse(status, headers, text.encode())
 

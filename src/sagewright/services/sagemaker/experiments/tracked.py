@@ -13,6 +13,7 @@ from sagewright.model.aws.arns import sagemaker_arn
 from sagewright.model.clock import to_datetime
 from sagewright.services.context import Context
 from sagewright.services.sagemaker.resources.catalogue import RESOURCES, SearchableKind, Searched, declare
+from sagewright.services.sagemaker.resources.missing import resource_not_found
 from sagewright.services.sagemaker.resources.resources import ResourceType
 from sagewright.services.sagemaker.resources.tags import shape
 from sagewright.store.jobs.jobs import ResourceScope
@@ -102,7 +103,8 @@ class Tracked(ResourceType):
         """Finds a resource by name or ARN. Raises `missing`."""
         found = self.find(context, name)
         if found is None:
-            raise self.missing(self.arn(context, name.rpartition("/")[2]))
+            plain = name.rpartition("/")[2]
+            raise resource_not_found(context, self._scope(context), plain, self.missing(self.arn(context, plain)))
         return found
 
     def remove(self, context: Context, found: Resource, check: Callable[[Connection], None]) -> dict[str, Any]:

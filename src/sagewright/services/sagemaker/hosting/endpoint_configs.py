@@ -15,6 +15,7 @@ from sagewright.services.registry import operation
 from sagewright.services.roles import check_role
 from sagewright.services.sagemaker.hosting import explainers
 from sagewright.services.sagemaker.hosting.models import MODELS
+from sagewright.services.sagemaker.resources.missing import resource_not_found
 from sagewright.services.sagemaker.resources.resources import ResourceType
 from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.resources import resources
@@ -103,7 +104,9 @@ def _check_variant(context: Context, variant: dict[str, Any]) -> None:
             raise ValidationException(f"The variant {name} has {member}: Sagewright serves no {what}.")
     scope = ResourceScope(MODELS.kind, context.account, context.region)
     if "ModelName" in variant and resources.find(context.store, scope, variant["ModelName"]) is None:
-        raise MODELS.missing(MODELS.arn(context, variant["ModelName"]))
+        raise resource_not_found(
+            context, scope, variant["ModelName"], MODELS.missing(MODELS.arn(context, variant["ModelName"]))
+        )
     serverless = variant.get("ServerlessConfig")
     if serverless is not None:
         _check_serverless(name, variant, serverless)

@@ -23,6 +23,7 @@ from sagewright.services.registry import operation
 from sagewright.services.roles import check_role
 from sagewright.services.sagemaker.hosting.models import MODELS
 from sagewright.services.sagemaker.resources.catalogue import RESOURCES, SearchableKind, declare
+from sagewright.services.sagemaker.resources.missing import resource_not_found
 from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import New, Resource, ResourceNameTaken
@@ -240,9 +241,9 @@ def _variant_status(experiment: Resource, endpoint: Resource | None, variant: st
 def _require(context: Context, name: str) -> Resource:
     found = resources.find(context.store, _scope(context), name)
     if found is None:
-        raise ResourceNotFound(
-            f"Inference experiment {sagemaker_arn(context.region, context.account, ARN_TYPE, name)} does not exist."
-        )
+        arn = sagemaker_arn(context.region, context.account, ARN_TYPE, name)
+        error = ResourceNotFound(f"Inference experiment {arn} does not exist.")
+        raise resource_not_found(context, _scope(context), name, error)
     return found
 
 

@@ -13,6 +13,7 @@ from sagewright.model.errors import ResourceInUse, ValidationException
 from sagewright.services.context import Context
 from sagewright.services.paging import ListSpec
 from sagewright.services.sagemaker.experiments.experiment_configs import tracking
+from sagewright.services.sagemaker.resources.missing import job_not_found
 from sagewright.store.jobs import job_lists, jobs
 from sagewright.store.jobs.jobs import DesiredState, Job, JobDraft, JobNameTaken, ResourceScope
 from sagewright.store.listing import Condition
@@ -65,7 +66,8 @@ def require_job(context: Context, kind: Kind, name: str) -> Job:
     job = jobs.find(context.store, scope_of(context, kind), name)
     if job is None:
         arn = kind.arn(context.region, context.account, name)
-        raise ValidationException(f"Could not find requested job with name: {name} and arn: {arn}")
+        error = ValidationException(f"Could not find requested job with name: {name} and arn: {arn}")
+        raise job_not_found(context, scope_of(context, kind), name, error)
     return job
 
 

@@ -20,6 +20,7 @@ from sagewright.services.sagemaker.jobs.training_shapes import description, desc
 from sagewright.services.sagemaker.jobs.warmpools import update_keep_alive, warm_pool_status
 from sagewright.services.sagemaker.registry.algorithms import resolved
 from sagewright.services.sagemaker.resources.catalogue import JOBS, SearchableKind, Searched, declare
+from sagewright.services.sagemaker.resources.missing import job_not_found
 from sagewright.store.jobs import job_lists, jobs, warmpools
 from sagewright.store.jobs.jobs import Job, ResourceScope
 from sagewright.store.jobs.warmpools import PoolStatus
@@ -47,7 +48,7 @@ def require_job(context: Context, name: str) -> Job:
     """Raises ValidationException: AWS's quirk for a missing training job."""
     job = jobs.find(context.store, scope_of(context), name)
     if job is None:
-        raise ValidationException("Requested resource not found.")
+        raise job_not_found(context, scope_of(context), name, ValidationException("Requested resource not found."))
     return job
 
 

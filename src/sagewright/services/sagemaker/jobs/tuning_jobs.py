@@ -24,6 +24,7 @@ from sagewright.services.sagemaker.jobs.tuning_checks import check_request
 from sagewright.services.sagemaker.jobs.tuning_shapes import description, descriptions, summary, trial_summary
 from sagewright.services.sagemaker.registry.algorithms import with_metrics
 from sagewright.services.sagemaker.resources.catalogue import RESOURCES, SearchableKind, Searched, declare
+from sagewright.services.sagemaker.resources.missing import resource_not_found
 from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import New, Resource, ResourceNameTaken
@@ -172,7 +173,8 @@ def require(context: Context, name: str) -> Resource:
     """Raises ResourceNotFound."""
     found = resources.find(context.store, _scope(context), name)
     if found is None:
-        raise ResourceNotFound(f"Amazon SageMaker can't find a tuning job with the name {name} in {context.region}.")
+        error = ResourceNotFound(f"Amazon SageMaker can't find a tuning job with the name {name} in {context.region}.")
+        raise resource_not_found(context, _scope(context), name, error)
     return found
 
 

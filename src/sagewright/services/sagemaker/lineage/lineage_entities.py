@@ -21,6 +21,7 @@ from sagewright.services.sagemaker.experiments import job_components
 from sagewright.services.sagemaker.experiments.experiments import CREATED, EXPERIMENTS
 from sagewright.services.sagemaker.experiments.tracked import CHANGER, CREATOR, NAME, by
 from sagewright.services.sagemaker.resources.catalogue import RESOURCES, SearchableKind, declare
+from sagewright.services.sagemaker.resources.missing import resource_not_found
 from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.resources import lineage, resources, trials
 from sagewright.store.resources.lineage import End
@@ -90,7 +91,8 @@ class EntityType:
         plain = name.removeprefix(start).lower()
         found = resources.find(context.store, self.scope(context), plain)
         if found is None:
-            raise self.missing(name if name.startswith("arn:") else start + plain)
+            error = self.missing(name if name.startswith("arn:") else start + plain)
+            raise resource_not_found(context, self.scope(context), plain, error)
         return found
 
     def missing(self, arn: str) -> ResourceNotFound:

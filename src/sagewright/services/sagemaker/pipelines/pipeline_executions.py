@@ -35,6 +35,7 @@ from sagewright.services.roles import check_role
 from sagewright.services.sagemaker.pipelines import pipelines
 from sagewright.services.sagemaker.pipelines.pipelines import CREATED, by
 from sagewright.services.sagemaker.resources.catalogue import RESOURCES, SearchableKind, Searched, declare
+from sagewright.services.sagemaker.resources.missing import resource_not_found
 from sagewright.services.sagemaker.resources.repeats import once
 from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.listing import PageRequest
@@ -339,7 +340,8 @@ def require(context: Context, arn: str) -> Resource:
     """Raises ResourceNotFound."""
     found = _find(context, arn)
     if found is None:
-        raise ResourceNotFound(f"Pipeline execution '{arn}' does not exist.")
+        error = ResourceNotFound(f"Pipeline execution '{arn}' does not exist.")
+        raise resource_not_found(context, _scope(context), arn.rpartition("/")[2], error)
     return found
 
 

@@ -25,6 +25,7 @@ from sagewright.services.paging import ListSpec
 from sagewright.services.registry import operation
 from sagewright.services.roles import check_role
 from sagewright.services.sagemaker.resources.catalogue import RESOURCES, SearchableKind, Searched, declare
+from sagewright.services.sagemaker.resources.missing import resource_not_found
 from sagewright.services.sagemaker.resources.repeats import once
 from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.listing import Comparison
@@ -218,7 +219,7 @@ def require(context: Context, name_or_arn: str) -> Resource:
     name = name_or_arn.rpartition("/")[2] if name_or_arn.startswith("arn:") else name_or_arn
     found = resources.find(context.store, scope_of(context), name)
     if found is None:
-        raise missing(name)
+        raise resource_not_found(context, scope_of(context), name, missing(name))
     return found
 
 

@@ -12,6 +12,7 @@ from sagewright.model.errors import AwsError
 from sagewright.services.context import Context
 from sagewright.services.paging import ListSpec
 from sagewright.services.sagemaker.resources.catalogue import RESOURCES, SearchableKind, Searched, declare
+from sagewright.services.sagemaker.resources.missing import resource_not_found
 from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.resources import resources, tags
 from sagewright.store.resources.resources import New, Resource, ResourceNameTaken
@@ -91,7 +92,7 @@ class ResourceType:
         """Raises `missing`."""
         found = self.find(context, name)
         if found is None:
-            raise self.missing(self.arn(context, name))
+            raise resource_not_found(context, self._scope(context), name, self.missing(self.arn(context, name)))
         return found
 
     def arn(self, context: Context, name: str) -> str:
