@@ -18,9 +18,9 @@ import agentforks
 
 MODULES = (
     "sagewright.cli.main",
+    "sagewright.cli.server.up",
     "sagewright.server.server",
     "sagewright.services.registry",
-    "typer._adapters",
     "uvicorn.lifespan.off",
     "uvicorn.loops.uvloop",
 )

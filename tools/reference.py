@@ -31,7 +31,21 @@ DATA_HOME = "~/.local/share"
 CLI = """# The command `sagewright`
 
 Every command that talks to a server finds it by its data directory: `--data`, else `SAGEWRIGHT_DATA`, else the default of
-the [setting](settings.md#data). A command that fails says why in one line and exits with 2.
+the [setting](settings.md#data). `-h` on any command prints its options, `--version` the version.
+
+| exit status | meaning |
+| --- | --- |
+| 0 | done |
+| 1 | the work failed: the server refused it, nothing has that name, a job that was waited for did not complete |
+| 2 | the command was used wrongly: an unknown option, a bad value, a data directory on which no server runs |
+
+A command that fails says why in one line on standard error. Commands that print data take `-o table`, `wide` (more columns),
+`name` (names alone, one a line, for scripts) or `json`; `--json` is short for the last. JSON has the members of the
+operation that the command's description names, as the [API reference](coverage.md) has them, with times in ISO 8601;
+members are added over time, never renamed. Names of jobs may be shortened to a prefix that no other job of the kind has,
+and `--last` stands for the newest job.
+
+`source <(sagewright completion bash)` completes commands and options in a shell.
 """
 SETTINGS = """# Settings
 
@@ -78,8 +92,8 @@ def _leaves(words: str, command: Any) -> Iterator[tuple[str, Any]]:
     if not hasattr(command, "commands"):
         yield words, command
         return
-    for name, inner in command.commands.items():
-        yield from _leaves(f"{words} {name}", inner)
+    for name in command.list_commands(None):
+        yield from _leaves(f"{words} {name}", command.get_command(None, name))
 
 
 def cli_page() -> Iterator[str]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from playwright.sync_api import sync_playwright
 
-from sagewright.cli.demo import ENDPOINT, GROUP, Demo
+from sagewright.cli.server.demo import ENDPOINT, GROUP, Demo
 from sagewright.model.settings import Settings
 
 ROOT = Path(__file__).parent.parent

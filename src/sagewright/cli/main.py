@@ -1,71 +1,82 @@
-"""The command's entry point; each subcommand is a module."""
+"""The command's entry point; each subcommand is a module, imported when it is called."""
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
-from sagewright.cli.commands import (
-    catalogue,
-    deployrules,
-    doctor,
-    door,
-    endpoints,
-    examples,
-    experiments,
-    explain,
-    guide,
-    jobs,
-    models,
-    objects,
-    pipelines,
-    processing,
-    ps,
-    studio,
-    transform,
-    tuning,
-    up,
-    weights,
-)
-from sagewright.cli.notebooks import command as notebooks
-from sagewright.cli.solutions import command as solutions
-from sagewright.cli.wrangle import wrangle
+from sagewright.cli.lazy import LazyCommand, LazyGroup
+
+
+class Commands(LazyGroup):
+    """All commands."""
+
+    table = {  # noqa: RUF012 - never changed
+        "up": LazyCommand("server.up:up", "Run the server."),
+        "exec": LazyCommand("server.door:exec_", "Run a program against the server.", plain=True),
+        "env": LazyCommand("server.door:env", "Print the environment of programs, as shell commands."),
+        "jobs": LazyCommand("jobs.training:app", "Training jobs."),
+        "processing": LazyCommand("jobs.processing:app", "Processing jobs."),
+        "transform": LazyCommand("jobs.transform:app", "Transform jobs."),
+        "tuning": LazyCommand("jobs.tuning:app", "Hyperparameter tuning jobs."),
+        "pipelines": LazyCommand("workflows.pipelines:app", "Pipelines and their executions."),
+        "experiments": LazyCommand("workflows.experiments:app", "Experiments and their runs."),
+        "endpoints": LazyCommand("hosting.endpoints:app", "Endpoints."),
+        "models": LazyCommand("hosting.models:app", "The model registry, and JumpStart's models."),
+        "deploy-rule": LazyCommand("hosting.deployrules:app", "Rules that deploy approved models."),
+        "objects": LazyCommand("storage.objects:app", "Maintenance of the object store."),
+        "weights": LazyCommand("hosting.weights:app", "Weights of pretrained networks."),
+        "examples": LazyCommand("examples.command:app", "Example programs."),
+        "solutions": LazyCommand("solutions.command:app", "Whole solutions, from data to an endpoint."),
+        "wrangle": LazyCommand("storage.wrangle:wrangle", "Run a Data Wrangler flow."),
+        "guide": LazyCommand("examples.guide:guide", "Find the program for your task."),
+        "ps": LazyCommand("server.ps:ps", "Processes of the server and of its jobs."),
+        "explain": LazyCommand("hosting.explain:explain", "Importances, bias and contributions."),
+        "doctor": LazyCommand("server.doctor:doctor", "Check what this machine offers to jobs."),
+        "studio": LazyCommand("server.studio:studio", "Open Studio in the browser."),
+        "completion": LazyCommand("server.completion:completion", "Print a completion script for a shell."),
+        "notebook": LazyCommand("notebooks.command:app", "JupyterLab's spaces, and notebooks as jobs."),
+    }
+
 
 app = typer.Typer(
     name="sagewright",
+    cls=Commands,
     help="An open SageMaker that you run yourself.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.command("up")(up.up)
-app.command("exec", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})(door.exec_)
-app.command("env")(door.env)
-app.add_typer(jobs.app, name="jobs")
-app.add_typer(processing.app, name="processing")
-app.add_typer(transform.app, name="transform")
-app.add_typer(tuning.app, name="tuning")
-app.add_typer(pipelines.app, name="pipelines")
-app.add_typer(experiments.app, name="experiments")
-app.add_typer(endpoints.app, name="endpoints")
-app.add_typer(models.app, name="models")
-for command in (catalogue.catalogue, catalogue.add, catalogue.remove):
-    models.app.command()(command)
-app.add_typer(deployrules.app, name="deploy-rule")
-app.add_typer(objects.app, name="objects")
-app.add_typer(weights.app, name="weights")
-app.add_typer(examples.app, name="examples")
-app.add_typer(solutions.app, name="solutions")
-app.command("wrangle")(wrangle)
-app.command("guide")(guide.guide)
-app.command("ps")(ps.ps)
-app.command("explain")(explain.explain)
-app.command("doctor")(doctor.doctor)
-app.command("studio")(studio.studio)
-app.add_typer(notebooks.app, name="notebook")
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"sagewright {version('sagewright')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """An open SageMaker that you run yourself."""
 
 
 def main() -> None:
-    app()
+    import os
+
+    if "_SAGEWRIGHT_COMPLETE" in os.environ:  # a shell asks for completions
+        from typer._completion_classes import completion_init
+
+        completion_init()
+    app(prog_name="sagewright")
 
 
 if __name__ == "__main__":

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
-from rich.console import Console
 
-from sagewright.model.settings import BadSetting, Settings, load_settings
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from sagewright.model.settings import Settings
+
+    console: Console
+    """Tables fit a terminal; output to a pipe or a file is never truncated."""
 
 DataOption = Annotated[
     Path | None,
@@ -18,12 +23,23 @@ DataOption = Annotated[
 UNBOUNDED = 10_000
 FAILURE, USAGE = 1, 2
 """Exit statuses: of a command that could not do its work, and of one that was asked wrongly."""
-console = Console(highlight=False, width=None if sys.stdout.isatty() else UNBOUNDED)
-"""Tables fit a terminal; output to a pipe or a file is never truncated."""
+
+
+def __getattr__(name: str) -> Console:
+    """Makes `console` when a command first needs it, since rich takes as long to import as a query."""
+    if name != "console":
+        raise AttributeError(name)
+    from rich.console import Console
+
+    made = Console(highlight=False, width=None if sys.stdout.isatty() else UNBOUNDED)
+    globals()["console"] = made
+    return made
 
 
 def settings_of(**given: Any) -> Settings:
     """Returns the effective settings, from options and environment; ends the command on an invalid one."""
+    from sagewright.model.settings import BadSetting, load_settings
+
     try:
         return load_settings(given)
     except BadSetting as error:

@@ -17,6 +17,7 @@ from starlette.routing import Route
 
 from sagewright.engine.jobs import inputs, reports
 from sagewright.engine.jobs.hostreports import UnreadableReport, read_report
+from sagewright.engine.jobs.reservations import Reservations
 from sagewright.http import asgi
 from sagewright.http.asgi import ClientGone, Incoming
 from sagewright.http.body import BytesBody
@@ -30,6 +31,7 @@ from sagewright.services.aws.events.deployments import deployment_states
 from sagewright.services.aws.sns.signing import PATH, certificate
 from sagewright.services.context import Context, Platform, Principal
 from sagewright.services.sagemaker.jobs.interruption import interrupt_training_job
+from sagewright.services.sagemaker.jobs.overview import overview, start_times
 from sagewright.services.sagemaker.registry.approvals import approval_history
 from sagewright.store.jobs import hosts
 from sagewright.store.jobs.hosts import Host
@@ -63,8 +65,9 @@ class InternalApi:
         authenticator: Authenticator,
         limits: ConnectionLimits | None = None,
         peers: Peers | None = None,
+        shares: Reservations | None = None,
     ) -> None:
-        self._peers = peers
+        self._peers, self._shares = peers, shares
         self._platform, self._authenticator = platform, authenticator
         self._limits = limits or ConnectionLimits()
         self._pool = CallPool("internal", 16, WAITING, AWAY)
@@ -75,6 +78,8 @@ class InternalApi:
                 Route(HEALTH, self._health),
                 Route(f"{PATH}/{{name}}", self._described(self._certificate)),
                 Route(f"{PREFIX}/jobs/{{name}}/interrupt", self._described(self._interrupt), methods=["POST"]),
+                Route(f"{PREFIX}/jobs/{{kind}}/starts", self._described(self._starts)),
+                Route(f"{PREFIX}/overview", self._described(self._overview)),
                 Route(f"{PREFIX}/model-packages/{{group}}/{{version}}/history", self._described(self._history)),
                 Route(f"{PREFIX}/deployments/{{rule}}", self._described(self._deployments)),
                 Route(f"{PREFIX}/hosts/{{host_id}}/report", self._described(self._report), methods=["POST"]),
@@ -144,6 +149,18 @@ class InternalApi:
     async def _deployments(self, request: Request, incoming: Incoming) -> Response:
         """Serves the command line, as above: the progress of those targets of a rule that are endpoints."""
         return await self._tell(incoming, lambda context: deployment_states(context, request.path_params["rule"]))
+
+    async def _starts(self, request: Request, incoming: Incoming) -> Response:
+        """Serves the command line, as above: when jobs left the queue, by name; `names`: separated by commas."""
+        kind, names = request.path_params["kind"], request.query_params.get("names", "").split(",")
+        return await self._tell(incoming, lambda context: start_times(context, kind, names))
+
+    async def _overview(self, _request: Request, incoming: Incoming) -> Response:
+        """Serves the command line, as above: the machine, the running jobs and the queue."""
+        shares = self._shares
+        if shares is None:
+            return Response(status_code=404)
+        return await self._tell(incoming, lambda context: overview(context.platform, shares))
 
     async def _tell(self, incoming: Incoming, tell: Callable[[Context], object]) -> Response:
         received = incoming.request

@@ -15,6 +15,7 @@ from typing import Any
 import uvicorn
 
 from sagewright.compute.sites import Site, open_site
+from sagewright.engine.jobs.reservations import Reservations
 from sagewright.front.addressing import is_for_front
 from sagewright.front.link.handshake import MAIN
 from sagewright.http.connections import Connections
@@ -152,7 +153,8 @@ class Server:
         images = ImagesApi(platform, authenticator.find_key, limits)
         relay = FrontRelay(self.settings.data / LOCAL_NAME, authenticator, limits)
         studio = self._studio = StudioDoor(platform, lambda: self.address.url, meeting.site, limits)
-        internal = InternalApi(platform, authenticator, limits, meeting.peers)
+        shares = Reservations(store, meeting.site.machines, meeting.site.name)
+        internal = InternalApi(platform, authenticator, limits, meeting.peers, shares)
         notebooks = NotebookDoor(NotebookHosts(self.settings.notebook_domain))
         return split(Applications(gateway, internal, images, relay, studio, notebooks))
 

@@ -381,7 +381,7 @@ def command(server: RunningServer, *arguments: str) -> subprocess.CompletedProce
 
 def test_deploy_rules_and_models_of_the_command(server: RunningServer, events: Any, name: str) -> None:
     missing = command(server, "deploy-rule", "create", "--group", name, "--endpoint", "e")
-    assert (missing.returncode, "does not exist" in missing.stderr) == (2, True)
+    assert (missing.returncode, "does not exist" in missing.stderr) == (1, True)
     sagemaker = server.boto("sagemaker")
     sagemaker.create_model_package_group(ModelPackageGroupName=name)
     bad = command(server, "deploy-rule", "create", "--group", name, "--endpoint", "e", "--strategy", "slowly")
@@ -423,6 +423,6 @@ def test_deploy_rules_and_models_of_the_command(server: RunningServer, events: A
         text in shown for text in ("Created", "ModelApprovalStatus", "not yet", "/admin", "PendingManualApproval")
     )
     gone = command(server, "models", "approve", f"{name}/2")
-    assert (gone.returncode, "does not exist" in gone.stderr) == (2, True)
+    assert (gone.returncode, "does not exist" in gone.stderr) == (1, True)
     assert command(server, "deploy-rule", "delete", rule).returncode == 0
     assert fault(events.describe_rule, Name=rule)[0] == "ResourceNotFoundException"

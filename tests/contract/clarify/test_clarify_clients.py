@@ -88,7 +88,7 @@ def explain(server: RunningServer, *words: str) -> subprocess.CompletedProcess[s
 @pytest.mark.parametrize("option", [(), ("--row", "1")])
 def test_the_command_says_what_is_missing(server: RunningServer, option: tuple[str, ...]) -> None:
     done = explain(server, "no-such-job", *option)
-    assert done.returncode == 2
+    assert done.returncode == 1
     assert "Could not find" in done.stderr
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from sagewright.cli.demo import ENDPOINT, GROUP, PIPELINE, Demo
+from sagewright.cli.server.demo import ENDPOINT, GROUP, PIPELINE, Demo
 from sagewright.model.settings import Settings
 
 

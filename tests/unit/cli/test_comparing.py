@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from sagewright.cli.comparing import median_ranks, wilson
+from sagewright.cli.hosting.comparing import median_ranks, wilson
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import typer
 
-from sagewright.cli import history
+from sagewright.cli.jobs import history
 
 
 class Bucket:

@@ -7,7 +7,7 @@ import io
 from datetime import UTC, datetime
 from typing import Any
 
-from sagewright.cli import runs
+from sagewright.cli.workflows import runs
 
 
 def component(name: str, parameters: dict[str, Any] | None = None, **metrics: float) -> dict[str, Any]:

@@ -11,11 +11,11 @@ from rich.table import Table
 from typer.core import TyperGroup
 
 from sagewright.cli.client import client
-from sagewright.cli.commands.studio import has_screen
-from sagewright.cli.jobkinds import answer
+from sagewright.cli.jobs.kinds import refuse
 from sagewright.cli.notebooks.jobs import NAMES, NotebookRun, read_run_options, run_notebook
 from sagewright.cli.notebooks.spaces import NotebookUnavailable, Spaces
 from sagewright.cli.options import DataOption, console, fail, settings_of
+from sagewright.cli.server.studio import has_screen
 from sagewright.toolkit.notebook_jobs.crontabs import BadCrontab
 from sagewright.toolkit.notebook_jobs.outputs import NoOutput
 from sagewright.toolkit.notebook_jobs.requests import BadNotebookJob
@@ -63,7 +63,7 @@ def open_(
             spaces.wait(name, START_S, console.print)
             _show(spaces.url(name), no_open)
     except ClientError as error:
-        fail(answer(error))
+        refuse(error)
     except (BotoCoreError, NotebookUnavailable) as error:
         fail(str(error))
 
@@ -92,7 +92,7 @@ def run(
         one = NotebookRun(file, _pairs(param, "--param"), options, schedule, output)
         done = run_notebook(service, one, lambda line: console.print(line, markup=False, soft_wrap=True))
     except ClientError as error:
-        fail(answer(error))
+        refuse(error)
     except (BotoCoreError, BadNotebookJob, BadCrontab, NoOutput) as error:
         fail(str(error))
     if not done:

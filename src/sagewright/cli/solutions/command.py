@@ -11,9 +11,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.table import Table
 
 from sagewright.cli.client import client
-from sagewright.cli.commands.examples import running_server, sdk_python
+from sagewright.cli.examples.command import running_server, sdk_python
 from sagewright.cli.examples.runs import environ_of
-from sagewright.cli.jobkinds import answer
+from sagewright.cli.jobs.kinds import refuse
 from sagewright.cli.options import DataOption, console, fail, settings_of
 from sagewright.cli.solutions.removal import NotRemoved, SolutionRemoval
 from sagewright.cli.solutions.running import run_solution
@@ -99,7 +99,7 @@ def _remove(solution: SolutionFiles, settings: Settings, data_too: bool) -> None
             found = True
             _print(words)
     except ClientError as error:
-        fail(answer(error))
+        refuse(error)
     except (BotoCoreError, NotRemoved) as error:
         fail(str(error))
     if not found:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from enum import Enum
 
 from sagewright.compute.capacity import JobShare, Machines
+from sagewright.model.aws.instance_types import Resources
 from sagewright.store.database import Database
 from sagewright.store.jobs import queue, reservations
 from sagewright.store.jobs.queue import Lease
@@ -27,6 +28,14 @@ class Reservations:
 
     def __init__(self, store: Database, machines: Machines, machine: str) -> None:
         self._store, self._machines, self.machine = store, machines, machine
+
+    @property
+    def store(self) -> Database:
+        return self._store
+
+    def total(self) -> Resources:
+        """Returns what the machines have for jobs."""
+        return self._machines.together()
 
     def share_of(self, instance_type: str, count: int) -> JobShare:
         return self._machines.share_of(instance_type, count)

@@ -50,6 +50,11 @@ _FIRST_OF = _WAITING.where(jobs.c.kind == bindparam("kind"), ~_HAS_SHARE)
 _COUNT_PLACED = select(func.count()).select_from(jobs).where(jobs.c.kind == bindparam("kind"), _ACTIVE, _HAS_SHARE)
 _COUNT_ACTIVE = select(func.count()).select_from(jobs).where(jobs.c.kind == bindparam("kind"), _ACTIVE)
 _STOPPED = _WITHOUT_HOSTS.where(_ACTIVE, jobs.c.desired == DesiredState.STOP.value)
+_WITH_HOSTS = _JOBS.where(_ACTIVE, _HAS_HOSTS).order_by(*_OLDEST_FIRST).limit(bindparam("how_many"))
+_COUNT_BY_HOSTS = select(
+    select(func.count()).select_from(jobs).where(_ACTIVE, _HAS_HOSTS).scalar_subquery(),
+    select(func.count()).select_from(jobs).where(_ACTIVE).scalar_subquery(),
+)
 _RUNNING_SPOT = _JOBS.where(_ACTIVE, _HAS_HOSTS, jobs.c.spot == 1).order_by(jobs.c.created_ms.desc(), jobs.c.id)
 _INTERRUPT = (
     update(jobs)
@@ -120,6 +125,19 @@ def stopped_in_queue(store: Database, limit: int) -> list[Job]:
     """Returns at most `limit` jobs without hosts that should stop."""
     with store.read() as connection:
         return [Job(*row) for row in connection.execute(_STOPPED, {"how_many": limit})]
+
+
+def with_hosts(store: Database, limit: int) -> list[Job]:
+    """Returns at most `limit` unfinished jobs that have hosts, oldest first."""
+    with store.read() as connection:
+        return [Job(*row) for row in connection.execute(_WITH_HOSTS, {"how_many": limit})]
+
+
+def count_by_hosts(store: Database) -> tuple[int, int]:
+    """Returns how many unfinished jobs have hosts, and how many unfinished jobs there are."""
+    with store.read() as connection:
+        having, active = connection.execute(_COUNT_BY_HOSTS).one()
+    return int(having), int(active)
 
 
 def running_spot(store: Database) -> list[Job]:

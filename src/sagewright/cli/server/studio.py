@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from sagewright.cli.options import DataOption, console, settings_of
+from sagewright.cli.options import DataOption, settings_of
 
 
 def studio(
@@ -18,15 +18,15 @@ def studio(
     """Open Studio in the browser, signed in. The URL works once, within five minutes."""
     import webbrowser
 
-    from sagewright.cli.client import client
+    from sagewright.cli.lean import lean_client
 
-    sagemaker = client(settings_of(data=data), "sagemaker")
+    sagemaker = lean_client(settings_of(data=data), "sagemaker")
     domain = sagemaker.list_domains()["Domains"][0]["DomainId"]
     url = sagemaker.create_presigned_domain_url(DomainId=domain, UserProfileName="default")["AuthorizedUrl"]
     if show or not has_screen() or not webbrowser.open(url):
-        console.print(url, soft_wrap=True, highlight=False)
+        print(url)  # noqa: T201
     else:
-        console.print("Studio opens in the browser.")
+        print("Studio opens in the browser.")  # noqa: T201
 
 
 def has_screen() -> bool:

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from rich.table import Table
 
 from sagewright.cli.client import client
-from sagewright.cli.jobkinds import answer
+from sagewright.cli.jobs.kinds import refuse
 from sagewright.cli.options import DataOption, console, fail, settings_of
 from sagewright.model.settings import Settings
 
@@ -40,7 +40,7 @@ def add(
         _ensure(s3, bucket)
         s3.upload_file(str(file), bucket, f"{PREFIX}/{file.name}", ExtraArgs={"Metadata": {"sha256": digest}})
     except ClientError as error:
-        fail(answer(error))
+        refuse(error)
     console.print(f"s3://{bucket}/{PREFIX}/{file.name}  sha256 {digest}", soft_wrap=True)
 
 
@@ -58,7 +58,7 @@ def list_(data: DataOption = None) -> None:
                 table.add_row(name, size, about["Metadata"].get("sha256", ""))
     except ClientError as error:
         if error.response["Error"]["Code"] not in ("NoSuchBucket", "404"):
-            fail(answer(error))
+            refuse(error)
     console.print(table)
 
 

@@ -6,13 +6,12 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
-from botocore.exceptions import ClientError
-from rich.markup import escape
-from rich.table import Column, Table
 
-from sagewright.cli.client import client, get
-from sagewright.cli.jobkinds import answer
-from sagewright.cli.options import DataOption, console, fail, settings_of
+from sagewright.cli.jobs.kinds import refuse
+from sagewright.cli.lazy import LazyCommand, LazyGroup
+from sagewright.cli.lean import ServiceError, lean_client, request
+from sagewright.cli.options import DataOption, fail, settings_of
+from sagewright.cli.output import Format, JsonOption, OutputColumn, OutputOption, chosen, moment, print_rows
 from sagewright.model.aws.statuses import ApprovalStatus
 
 COLOURS: dict[str, str] = {
@@ -20,11 +19,37 @@ COLOURS: dict[str, str] = {
     ApprovalStatus.REJECTED: "red",
     ApprovalStatus.PENDING: "yellow",
 }
+GROUPS = [
+    OutputColumn("group", lambda one: str(one["ModelPackageGroupName"])),
+    OutputColumn("created", lambda one: moment(one["CreationTime"])),
+    OutputColumn("description", lambda one: str(one.get("ModelPackageGroupDescription", ""))),
+    OutputColumn("arn", lambda one: str(one["ModelPackageGroupArn"]), wide=True),
+]
+VERSIONS = [
+    OutputColumn("version", lambda one: f"{one['ModelPackageGroupName']}/{one['ModelPackageVersion']}"),
+    OutputColumn("approval", lambda one: str(one["ModelApprovalStatus"])),
+    OutputColumn("created", lambda one: moment(one["CreationTime"])),
+    OutputColumn("description", lambda one: str(one.get("ModelPackageDescription", ""))),
+    OutputColumn("arn", lambda one: str(one["ModelPackageArn"]), wide=True),
+]
 Version = Annotated[str, typer.Argument(help="A version as GROUP/NUMBER, or its ARN.")]
 Why = Annotated[str, typer.Option("--why", help="Description of the decision.")]
 
+
+class ModelCommands(LazyGroup):
+    """The registry's commands, and those of JumpStart's catalogue, which imports much."""
+
+    table = {  # noqa: RUF012 - never changed
+        "catalogue": LazyCommand("hosting.catalogue:catalogue", "JumpStart's models: which are here, and their size."),
+        "add": LazyCommand("hosting.catalogue:add", "Add the weights of a model."),
+        "remove": LazyCommand("hosting.catalogue:remove", "Delete the weights that were added to a model."),
+    }
+
+
 app = typer.Typer(
-    help="The model registry: list, show, approve, reject; JumpStart: catalogue, add, remove.", no_args_is_help=True
+    cls=ModelCommands,
+    help="The model registry: list, show, approve, reject; JumpStart: catalogue, add, remove.",
+    no_args_is_help=True,
 )
 
 
@@ -33,46 +58,34 @@ def list_(
     data: DataOption = None,
     group: Annotated[str | None, typer.Option(help="The versions of this group; without it, all groups.")] = None,
     limit: Annotated[int, typer.Option(help="Number of entries, newest first.")] = 20,
+    output: OutputOption = Format.TABLE,
+    json: JsonOption = False,
 ) -> None:
-    """Groups of model packages, or the versions of one."""
-    sagemaker = client(settings_of(data=data), "sagemaker")
-    order = {
-        "SortBy": "CreationTime",
-        "SortOrder": "Descending",
-        "PaginationConfig": {"MaxItems": limit, "PageSize": 100},
-    }
+    """Groups of model packages, or the versions of one. JSON has the summaries of the List operation."""
+    sagemaker = lean_client(settings_of(data=data), "sagemaker")
+    order = {"SortBy": "CreationTime", "SortOrder": "Descending"}
+    operation, member, fields = "ListModelPackageGroups", "ModelPackageGroupSummaryList", GROUPS
+    if group is not None:
+        order |= {"ModelPackageGroupName": group}
+        operation, member, fields = "ListModelPackages", "ModelPackageSummaryList", VERSIONS
     try:
-        if group is None:
-            console.print(_groups(sagemaker.get_paginator("list_model_package_groups").paginate(**order)))
-        else:
-            pages = sagemaker.get_paginator("list_model_packages").paginate(ModelPackageGroupName=group, **order)
-            console.print(_versions(pages))
-    except ClientError as error:
-        fail(answer(error))
-
-
-def _groups(pages: Any) -> Table:
-    table = Table(Column("group", overflow="fold"), "created", "description", box=None)
-    for found in (summary for page in pages for summary in page["ModelPackageGroupSummaryList"]):
-        description = escape(found.get("ModelPackageGroupDescription", ""))
-        table.add_row(found["ModelPackageGroupName"], _time(found["CreationTime"]), description)
-    return table
-
-
-def _versions(pages: Any) -> Table:
-    table = Table(Column("version", overflow="fold"), "approval", "created", "description", box=None)
-    for found in (summary for page in pages for summary in page["ModelPackageSummaryList"]):
-        name = f"{found['ModelPackageGroupName']}/{found['ModelPackageVersion']}"
-        description = escape(found.get("ModelPackageDescription", ""))
-        table.add_row(name, coloured(found["ModelApprovalStatus"]), _time(found["CreationTime"]), description)
-    return table
+        pages = sagemaker.pages(operation, most=limit, **order)
+        found = [one for page in pages for one in page[member]][:limit]
+    except ServiceError as error:
+        refuse(error)
+    print_rows(found, fields, chosen(output, json))
 
 
 @app.command()
 def show(version: Version, data: DataOption = None) -> None:
     """One version: its containers, and the history of its changes."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    from sagewright.cli.options import console
+
     settings = settings_of(data=data)
-    found = _describe(client(settings, "sagemaker"), version)
+    found = _describe(lean_client(settings, "sagemaker"), version)
     group, number = found["ModelPackageGroupName"], found["ModelPackageVersion"]
     console.print(f"[bold]{group}/{number}[/bold]  {coloured(found['ModelApprovalStatus'])}")
     table = Table(box=None, show_header=False)
@@ -84,7 +97,7 @@ def show(version: Version, data: DataOption = None) -> None:
         table.add_row(escape(name), escape(value))
     console.print(table)
     history = Table("when", "who", "what", "approval", "why", box=None)
-    for change in get(settings, f"model-packages/{group}/{number}/history"):
+    for change in request(settings, "GET", f"model-packages/{group}/{number}/history"):
         what = ", ".join(change["fields"]) or change["step"]
         at = _time(datetime.fromtimestamp(change["at_ms"] / 1000, tz=UTC))
         approval = coloured(change["ModelApprovalStatus"])
@@ -105,13 +118,15 @@ def reject(version: Version, data: DataOption = None, why: Why = "") -> None:
 
 
 def _judge(version: str, status: str, data: Any, why: str) -> None:
-    sagemaker = client(settings_of(data=data), "sagemaker")
+    from sagewright.cli.options import console
+
+    sagemaker = lean_client(settings_of(data=data), "sagemaker")
     arn = _describe(sagemaker, version)["ModelPackageArn"]
     described = {"ApprovalDescription": why} if why else {}
     try:
         sagemaker.update_model_package(ModelPackageArn=arn, ModelApprovalStatus=status, **described)
-    except ClientError as error:
-        fail(answer(error))
+    except ServiceError as error:
+        refuse(error)
     console.print(f"{arn} is {status}")
 
 
@@ -124,13 +139,13 @@ def _describe(sagemaker: Any, version: str) -> dict[str, Any]:
             fail(f"'{version}' is not a version; name it as GROUP/NUMBER")
         try:
             of_group = sagemaker.describe_model_package_group(ModelPackageGroupName=group)["ModelPackageGroupArn"]
-        except ClientError as error:
-            fail(answer(error))
+        except ServiceError as error:
+            refuse(error)
         arn = f"{of_group.replace(':model-package-group/', ':model-package/')}/{number}"
     try:
         found: dict[str, Any] = sagemaker.describe_model_package(ModelPackageName=arn)
-    except ClientError as error:
-        fail(answer(error))
+    except ServiceError as error:
+        refuse(error)
     if "ModelPackageVersion" not in found:
         fail(f"{arn} is not a version of a group, and so neither approved nor rejected")
     return found

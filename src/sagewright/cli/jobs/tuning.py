@@ -7,46 +7,61 @@ import io
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from botocore.exceptions import ClientError
-from rich.console import Group, RenderableType
-from rich.live import Live
-from rich.markup import escape
-from rich.table import Table
 
-from sagewright.cli.client import client
-from sagewright.cli.jobkinds import JobKind, Name, add_list, add_stop, answer, coloured
-from sagewright.cli.options import DataOption, console, fail, settings_of
+from sagewright.cli.jobs.group import add_list, add_stop, add_wait
+from sagewright.cli.jobs.kinds import TUNING, coloured, refuse
+from sagewright.cli.jobs.names import Last, Name, resolve_name
+from sagewright.cli.lean import ServiceError, lean_client
+from sagewright.cli.options import DataOption, fail, settings_of
+from sagewright.cli.output import JsonOption, print_json
 
-TUNING = JobKind("HyperParameterTuningJob", "hyper_parameter_tuning_job", "HyperParameterTuningEndTime")
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.table import Table
+
 ENDED = {"Completed", "Failed", "Stopped"}
 LOOK_S = 0.5
 BARS = "▁▂▃▄▅▆▇█"
 METRIC = "FinalHyperParameterTuningJobObjectiveMetric"
 
-app = typer.Typer(help="Hyperparameter tuning jobs: list, show, stop.", no_args_is_help=True)
+app = typer.Typer(help="Hyperparameter tuning jobs: list, show, wait, stop.", no_args_is_help=True)
 add_list(app, TUNING)
 add_stop(app, TUNING)
+add_wait(app, TUNING)
 
 
 @app.command()
 def show(
-    name: Name,
+    name: Name = "",
     data: DataOption = None,
+    last: Last = False,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Follow until the tuning job has ended.")] = False,
     limit: Annotated[int, typer.Option(help="Number of training jobs, best first.")] = 20,
     export: Annotated[str, typer.Option(help="Write all training jobs to standard output: csv.")] = "",
+    json: JsonOption = False,
 ) -> None:
-    """One tuning job: progress, best training job, objective over time, and training jobs."""
-    sagemaker = client(settings_of(data=data), "sagemaker")
+    """One tuning job: progress, best training job, objective over time, and training jobs.
+
+    JSON is DescribeHyperParameterTuningJob's answer.
+    """
+    sagemaker = lean_client(settings_of(data=data), "sagemaker")
+    name = resolve_name(sagemaker, TUNING, name, last)
     job = TUNING.describe(sagemaker, name)
+    if json:
+        print_json(job)
+        return
     if export:
         if export != "csv":
             fail(f"--export is csv, not {export}")
-        console.print(as_csv(_trials(sagemaker, name)), end="", markup=False, soft_wrap=True, highlight=False)
+        typer.echo(as_csv(_trials(sagemaker, name)), nl=False)
         return
+    from rich.live import Live
+
+    from sagewright.cli.options import console
+
     if not follow:
         console.print(page(job, _trials(sagemaker, name), limit))
         return
@@ -66,12 +81,16 @@ def _trials(sagemaker: Any, name: str) -> list[dict[str, Any]]:
     )
     try:
         return [one for found in pages for one in found["TrainingJobSummaries"]]
-    except ClientError as error:
-        fail(answer(error))
+    except ServiceError as error:
+        refuse(error)
 
 
 def page(job: dict[str, Any], trials: Sequence[dict[str, Any]], limit: int) -> RenderableType:
     """Returns the output for a tuning job."""
+    from rich.console import Group
+    from rich.markup import escape
+    from rich.table import Table
+
     head = Table(box=None, show_header=False)
     config, counted = job["HyperParameterTuningJobConfig"], job["TrainingJobStatusCounters"]
     head.add_row("status", coloured(TUNING.status(job)))
@@ -97,6 +116,9 @@ def page(job: dict[str, Any], trials: Sequence[dict[str, Any]], limit: int) -> R
 
 def _table(trials: Sequence[dict[str, Any]], limit: int) -> Table:
     """Returns a table, best first, followed by those without a value, newest first."""
+    from rich.markup import escape
+    from rich.table import Table
+
     table = Table("training job", "status", "value", "seconds", "hyperparameters", box=None)
     for one in sorted(trials, key=_order)[:limit]:
         value = f"{one[METRIC]['Value']:g}" if METRIC in one else ""

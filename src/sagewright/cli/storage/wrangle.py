@@ -12,8 +12,8 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
 from sagewright.cli.client import client
-from sagewright.cli.commands.processing import PROCESSING
-from sagewright.cli.jobkinds import POLL_S, answer, coloured, log_lines
+from sagewright.cli.jobs.kinds import POLL_S, PROCESSING, coloured, log_lines, refuse
+from sagewright.cli.lean import ServiceError, lean_client
 from sagewright.cli.options import DataOption, console, fail, settings_of
 from sagewright.wrangler import flows
 from sagewright.wrangler.errors import FlowError
@@ -47,7 +47,7 @@ class FlowRequest:
     instance_type: str
 
 
-def wrangle(  # noqa: PLR0913, PLR0917  # a parameter is an option of the command
+def wrangle(  # a parameter is an option of the command
     file: FileArgument,
     inputs: InputOption = [],  # noqa: B006 - never changed
     output: OutputOption = "",
@@ -70,16 +70,18 @@ def wrangle(  # noqa: PLR0913, PLR0917  # a parameter is an option of the comman
     except FlowError as error:
         fail(str(error))
     settings = settings_of(data=data)
-    sagemaker, s3 = client(settings, "sagemaker"), client(settings, "s3")
+    sagemaker, s3 = lean_client(settings, "sagemaker"), client(settings, "s3")
     if not output.startswith("s3://"):
         fail("--output has to be an S3 URI, s3://bucket/folder/.")
     try:
         name = _start(sagemaker, s3, request)
-    except (ClientError, BotoCoreError, FlowError) as error:
-        fail(answer(error) if isinstance(error, ClientError) else str(error))
+    except (ClientError, ServiceError) as error:
+        refuse(error)
+    except (BotoCoreError, FlowError) as error:
+        fail(str(error))
     console.print(f"processing job {name}", markup=False)
     if wait:
-        _follow(sagemaker, client(settings, "logs"), name)
+        _follow(sagemaker, lean_client(settings, "logs"), name)
 
 
 def _sources(flow: Flow) -> list[str]:

@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from sagewright.cli.client import client
 from sagewright.cli.examples.catalogue import SDKS, find, programs
-from sagewright.cli.jobkinds import answer
+from sagewright.cli.jobs.kinds import refuse
 from sagewright.cli.options import console, fail, settings_of
 from sagewright.model.guide import suggestion, tree
 from sagewright.model.guide.scenarios import BEYOND_ALGORITHMS, PRACTICES
@@ -123,7 +123,7 @@ def _suggested(uri: str, server: Path | None) -> GuideSuggestion:
             fail(f"{uri[:200]} has no objects with contents.")
         begun = s3.get_object(Bucket=bucket, Key=filled[0], Range=f"bytes=0-{suggestion.READ_BYTES - 1}")["Body"].read()
     except ClientError as error:
-        fail(answer(error))
+        refuse(error)
     except BotoCoreError as error:
         fail(str(error))
     return suggestion.suggest(filled, filled[0], begun)

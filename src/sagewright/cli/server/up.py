@@ -14,7 +14,7 @@ from sagewright.model import process_memory
 from sagewright.model.settings import Settings
 
 
-def up(  # noqa: PLR0913, PLR0917  # a parameter is an option of the command
+def up(  # a parameter is an option of the command
     data: DataOption = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")] = None,
     port: Annotated[int | None, typer.Option(help="Port; 0 picks a free one.", show_default="4700")] = None,
@@ -69,7 +69,7 @@ def _show_something(settings: Settings) -> None:
     """Makes the demo's things beside the server, and says how it went."""
     from botocore.exceptions import BotoCoreError, ClientError
 
-    from sagewright.cli.demo import Demo
+    from sagewright.cli.server.demo import Demo
 
     try:
         Demo(settings).run()

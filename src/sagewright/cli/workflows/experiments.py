@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from botocore.exceptions import ClientError
-from rich.console import Group, RenderableType
-from rich.markup import escape
-from rich.table import Column, Table
 
-from sagewright.cli import runs
-from sagewright.cli.client import client
-from sagewright.cli.jobkinds import answer, coloured
-from sagewright.cli.options import DataOption, console, fail, settings_of
+from sagewright.cli.jobs.kinds import coloured, refuse
+from sagewright.cli.lean import ServiceError, lean_client
+from sagewright.cli.options import DataOption, fail, settings_of
+from sagewright.cli.output import Format, JsonOption, OutputColumn, OutputOption, chosen, moment, print_rows
+from sagewright.cli.workflows import runs
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.table import Table
 
 MOST_COLUMNS = 6
 """Maximum number of metrics in a table of runs."""
+LISTED = [
+    OutputColumn("experiment", lambda one: str(one["ExperimentName"])),
+    OutputColumn("created", lambda one: moment(one["CreationTime"])),
+    OutputColumn("trials", lambda one: str(one["Trials"])),
+    OutputColumn("arn", lambda one: str(one["ExperimentArn"]), wide=True),
+]
 NO_PYARROW = (
     "Parquet is written by pyarrow, which is not installed: pip install 'sagewright[parquet]', or use --format csv"
 )
@@ -27,19 +34,23 @@ app = typer.Typer(help="Experiments: list, show, compare, export.", no_args_is_h
 
 @app.command("list")
 def list_(
-    data: DataOption = None, limit: Annotated[int, typer.Option(help="Number of entries, newest first.")] = 20
+    data: DataOption = None,
+    limit: Annotated[int, typer.Option(help="Number of entries, newest first.", min=1)] = 20,
+    output: OutputOption = Format.TABLE,
+    json: JsonOption = False,
 ) -> None:
-    """Experiments."""
-    sagemaker = client(settings_of(data=data), "sagemaker")
-    table = Table(Column("experiment", overflow="fold"), "created", "trials", box=None)
-    pages = sagemaker.get_paginator("list_experiments").paginate(
-        SortBy="CreationTime", SortOrder="Descending", PaginationConfig={"MaxItems": limit, "PageSize": 100}
-    )
-    for one in (found for page in pages for found in page["ExperimentSummaries"]):
-        trials = sagemaker.get_paginator("list_trials").paginate(ExperimentName=one["ExperimentName"])
-        count = sum(len(page["TrialSummaries"]) for page in trials)
-        table.add_row(one["ExperimentName"], f"{one['CreationTime']:%Y-%m-%d %H:%M:%S}", str(count))
-    console.print(table)
+    """Experiments. JSON has the summaries of ListExperiments, with the number of Trials."""
+    sagemaker = lean_client(settings_of(data=data), "sagemaker")
+    order = {"SortBy": "CreationTime", "SortOrder": "Descending"}
+    try:
+        pages = sagemaker.pages("ListExperiments", most=limit, **order)
+        found = [one for page in pages for one in page["ExperimentSummaries"]][:limit]
+        for one in found:
+            trials = sagemaker.pages("ListTrials", ExperimentName=one["ExperimentName"])
+            one["Trials"] = sum(len(page["TrialSummaries"]) for page in trials)
+    except ServiceError as error:
+        refuse(error)
+    print_rows(found, LISTED, chosen(output, json))
 
 
 @app.command()
@@ -51,12 +62,14 @@ def show(
     limit: Annotated[int, typer.Option(help="Number of runs.")] = 20,
 ) -> None:
     """An experiment's runs and their metrics, or all of one run."""
-    sagemaker = client(settings_of(data=data), "sagemaker")
+    from sagewright.cli.options import console
+
+    sagemaker = lean_client(settings_of(data=data), "sagemaker")
     try:
         sagemaker.describe_experiment(ExperimentName=name)
-    except ClientError as error:
-        if error.response["Error"]["Code"] != "ResourceNotFound":
-            fail(answer(error))
+    except ServiceError as error:
+        if error.code != "ResourceNotFound":
+            refuse(error)
         console.print(_run(_component(sagemaker, name)))
         return
     found = list(runs.components_of(sagemaker, name))
@@ -77,9 +90,14 @@ def compare(
     everything: Annotated[bool, typer.Option("--all", help="Also values that are the same in all runs.")] = False,
 ) -> None:
     """Runs side by side: the parameters and metrics in which they differ."""
+    from rich.markup import escape
+    from rich.table import Column, Table
+
+    from sagewright.cli.options import console
+
     if len(names) < 2:
         fail("compare takes two or more runs")
-    sagemaker = client(settings_of(data=data), "sagemaker")
+    sagemaker = lean_client(settings_of(data=data), "sagemaker")
     found = [_component(sagemaker, name) for name in names]
     table = Table("", *(Column(escape(name), overflow="fold") for name in names), box=None)
     rows = runs.differences(found, everything=everything)
@@ -98,17 +116,19 @@ def export(
     ] = None,
 ) -> None:
     """A row for each run: parameters, metrics with all their statistics, artifacts."""
+    from sagewright.cli.options import console
+
     if form not in {"csv", "parquet"}:
         fail(f"--format is csv or parquet, not {form}")
     if form == "parquet" and output is None:
         fail("--format parquet needs --output FILE")
     parquet = _parquet() if form == "parquet" else None
-    sagemaker = client(settings_of(data=data), "sagemaker")
+    sagemaker = lean_client(settings_of(data=data), "sagemaker")
     try:
         sagemaker.describe_experiment(ExperimentName=experiment)
         rows = [runs.row(one) for one in runs.components_of(sagemaker, experiment)]
-    except ClientError as error:
-        fail(answer(error))
+    except ServiceError as error:
+        refuse(error)
     try:
         if parquet is not None:
             parquet(rows, output)
@@ -144,14 +164,17 @@ def _component(sagemaker: Any, name: str) -> dict[str, Any]:
 def _described(sagemaker: Any, name: str) -> dict[str, Any] | None:
     try:
         found: dict[str, Any] = sagemaker.describe_trial_component(TrialComponentName=name)
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in {"ResourceNotFound", "ValidationException"}:
-            fail(answer(error))
+    except ServiceError as error:
+        if error.code not in {"ResourceNotFound", "ValidationException"}:
+            refuse(error)
         return None
     return found
 
 
 def _table(found: list[dict[str, Any]], metric: str) -> Table:
+    from rich.markup import escape
+    from rich.table import Column, Table
+
     named = list(dict.fromkeys([*([metric] if metric else []), *(name for one in found for name in runs.metrics(one))]))
     chosen = named[:MOST_COLUMNS]
     heads = [Column(escape(name)) for name in chosen]
@@ -165,6 +188,10 @@ def _table(found: list[dict[str, Any]], metric: str) -> Table:
 
 
 def _run(component: dict[str, Any]) -> RenderableType:
+    from rich.console import Group
+    from rich.markup import escape
+    from rich.table import Table
+
     head = Table(box=None, show_header=False)
     for name, value in runs.row(component).items():
         if not name.startswith("Metrics."):
@@ -176,6 +203,8 @@ def _run(component: dict[str, Any]) -> RenderableType:
 
 
 def _shown(value: runs.Value | None) -> str:
+    from rich.markup import escape
+
     if value is None:
         return ""
     return f"{value:g}" if isinstance(value, int | float) else escape(str(value))

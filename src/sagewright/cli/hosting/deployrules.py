@@ -8,13 +8,10 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
-from botocore.exceptions import BotoCoreError, ClientError
-from rich.markup import escape
-from rich.table import Column, Table
 
-from sagewright.cli.client import client, get
-from sagewright.cli.jobkinds import answer
-from sagewright.cli.options import DataOption, console, fail, settings_of
+from sagewright.cli.jobs.kinds import refuse
+from sagewright.cli.lean import ServiceError, lean_client, request
+from sagewright.cli.options import DataOption, fail, settings_of
 
 TARGET = "endpoint"
 MOST_NAME = 64
@@ -38,8 +35,10 @@ def create(
     ] = "all-at-once",
 ) -> None:
     """Deploy every version that is approved in the group to the endpoint from now on."""
+    from sagewright.cli.options import console
+
     settings = settings_of(data=data)
-    rules = client(settings, "events")
+    rules = lean_client(settings, "events")
     named = name_of(group, endpoint)
     given = {"InstanceType": instance_type, "InstanceCount": str(instances), "Strategy": strategy}
     listed = [{"Name": key, "Value": value} for key, value in given.items() if value]
@@ -49,7 +48,7 @@ def create(
         "detail": {"ModelPackageGroupName": [group]},
     }
     try:
-        client(settings, "sagemaker").describe_model_package_group(ModelPackageGroupName=group)
+        lean_client(settings, "sagemaker").describe_model_package_group(ModelPackageGroupName=group)
         arn = rules.put_rule(Name=named, EventPattern=json.dumps(pattern), Description=f"Deploys {group} to {endpoint}")
         target = {
             "Id": TARGET,
@@ -57,10 +56,8 @@ def create(
             "SageMakerPipelineParameters": {"PipelineParameterList": listed},
         }
         failed = rules.put_targets(Rule=named, Targets=[target])["FailedEntries"]
-    except ClientError as error:
-        fail(answer(error))
-    except BotoCoreError as error:
-        fail(str(error))
+    except ServiceError as error:
+        refuse(error)
     if failed:
         rules.delete_rule(Name=named)
         fail(failed[0]["ErrorMessage"])
@@ -82,8 +79,12 @@ def _endpoint_arn(rule_arn: str, endpoint: str) -> str:
 @app.command("list")
 def list_(data: DataOption = None) -> None:
     """All rules whose target is an endpoint."""
+    from rich.table import Column, Table
+
+    from sagewright.cli.options import console
+
     settings = settings_of(data=data)
-    rules = client(settings, "events")
+    rules = lean_client(settings, "events")
     table = Table(Column("rule", overflow="fold"), "state", "group", "endpoint", "deployed", "status", box=None)
     for page in rules.get_paginator("list_rules").paginate():
         for rule in page["Rules"]:
@@ -98,12 +99,17 @@ def list_(data: DataOption = None) -> None:
 @app.command()
 def show(name: Name, data: DataOption = None) -> None:
     """One rule: its source and target, the progress of its deployments, and who requested them."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    from sagewright.cli.options import console
+
     settings = settings_of(data=data)
-    rules = client(settings, "events")
+    rules = lean_client(settings, "events")
     try:
         rule = rules.describe_rule(Name=name)
-    except ClientError as error:
-        fail(answer(error))
+    except ServiceError as error:
+        refuse(error)
     console.print(f"[bold]{name}[/bold]  {rule['State']}")
     table = Table(box=None, show_header=False)
     table.add_row("group", escape(_group(rule)))
@@ -125,14 +131,16 @@ def show(name: Name, data: DataOption = None) -> None:
 @app.command()
 def delete(name: Name, data: DataOption = None) -> None:
     """Delete a rule; the endpoint stays as it is."""
-    rules = client(settings_of(data=data), "events")
+    from sagewright.cli.options import console
+
+    rules = lean_client(settings_of(data=data), "events")
     try:
         ids = [target["Id"] for target in _targets(rules, name)]
         if ids:
             rules.remove_targets(Rule=name, Ids=ids)
         rules.delete_rule(Name=name)
-    except ClientError as error:
-        fail(answer(error))
+    except ServiceError as error:
+        refuse(error)
     console.print(f"{name} is deleted")
 
 
@@ -143,7 +151,7 @@ def _targets(rules: Any, name: str) -> list[dict[str, Any]]:
 
 
 def _state(settings: Any, name: str, arn: str) -> dict[str, Any]:
-    states = get(settings, f"deployments/{name}")
+    states = request(settings, "GET", f"deployments/{name}")
     return next((state for state in states if state["target"] == arn), {})
 
 

@@ -9,7 +9,7 @@ def doctor(data: DataOption = None) -> None:
     """Check what this machine offers to jobs."""
     from rich.table import Table
 
-    from sagewright.cli.findings import findings  # imports much that no other command needs
+    from sagewright.cli.server.findings import findings  # imports much that no other command needs
 
     table = Table("", "what", "detail", box=None)
     for finding in findings(settings_of(data=data)):

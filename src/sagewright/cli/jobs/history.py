@@ -17,7 +17,8 @@ from botocore.exceptions import ClientError
 import sagewright
 from sagewright.agent.library import staged_library
 from sagewright.cli.client import client
-from sagewright.cli.jobkinds import JobKind, answer
+from sagewright.cli.jobs.kinds import JobKind, refuse
+from sagewright.cli.lean import lean_client
 from sagewright.cli.options import DataOption, console, fail, settings_of
 from sagewright.jobfiles.removal import remove_tree
 from sagewright.model.settings import Settings
@@ -35,7 +36,7 @@ _MOST_LOGS, _MOST_BYTES = 10_000, 2 << 30
 def show_history(kind: JobKind, name: str, port: int, data: DataOption) -> None:
     """Serve the pages until Ctrl-C. `name`: a job's or an S3 URI."""
     settings = settings_of(data=data)
-    uri = name if name.startswith("s3://") else _events_of(kind.describe(client(settings, "sagemaker"), name))
+    uri = name if name.startswith("s3://") else _events_of(kind.describe(lean_client(settings, "sagemaker"), name))
     with tempfile.TemporaryDirectory(prefix="sagewright-history-", ignore_cleanup_errors=True) as scratch:
         place = Path(scratch)
         count = _bring(client(settings, "s3"), uri, place / "ml" / "processing" / "spark-events")
@@ -77,7 +78,7 @@ def _bring(s3: Any, uri: str, target: Path) -> int:
                     )
                 s3.download_file(parts.netloc, found["Key"], str(target / file))
     except ClientError as error:
-        fail(answer(error))
+        refuse(error)
     except (OSError, ValueError) as error:
         fail(f"The event logs in {uri} cannot be downloaded: {error}")
     return count

@@ -16,7 +16,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
 from rich.table import Column, Table
 
 from sagewright.cli.client import client
-from sagewright.cli.jobkinds import answer
+from sagewright.cli.jobs.kinds import refuse
 from sagewright.cli.options import DataOption, console, fail, settings_of
 from sagewright.jumpstart import keys
 from sagewright.jumpstart.checkpoints import BadCheckpoint, Checkpoint, read_checkpoint
@@ -76,7 +76,7 @@ def add(
         files = _upload(s3, bucket, prefix, checkpoint)
         s3.put_object(Bucket=bucket, Key=prefix + keys.ADDED, Body=json.dumps(_record(checkpoint, files)).encode())
     except ClientError as error:
-        fail(answer(error))
+        refuse(error)
     megabytes = checkpoint.bytes / 1e6
     console.print(
         f"{entry.id} {entry.version} is here: {megabytes:,.0f} MB, {checkpoint.parameters:,} weights.", soft_wrap=True
@@ -101,7 +101,7 @@ def remove(model: ModelId, data: DataOption = None) -> None:
                 s3.delete_object(Bucket=bucket, Key=each["Key"])
     except ClientError as error:
         if error.response["Error"]["Code"] != "NoSuchBucket":
-            fail(answer(error))
+            refuse(error)
     console.print(f"The weights of {entry.id} are deleted.")
 
 
@@ -189,7 +189,7 @@ def _added(data: Path | None) -> dict[str, float]:
             objects = [each for page in pages for each in page.get("Contents", [])]
         except ClientError as error:
             if error.response["Error"]["Code"] != "NoSuchBucket":
-                fail(answer(error))
+                refuse(error)
             continue
         whole = {key.id for each in objects if (key := keys.parse_key(each["Key"])) and key.path == keys.ADDED}
         for each in objects:

@@ -50,7 +50,7 @@ def show(name: Annotated[str, typer.Argument(help="Name or number.")], sdk: SdkO
 
 
 @app.command("run")
-def run_(  # noqa: PLR0913, PLR0917  # a parameter is an option of the command
+def run_(  # a parameter is an option of the command
     names: Annotated[list[str] | None, typer.Argument(help="Names or numbers.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Run all of them.")] = False,
     sdk: SdkOption = "v2",

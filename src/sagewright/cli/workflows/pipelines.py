@@ -5,32 +5,42 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from botocore.exceptions import ClientError
-from rich.console import Group
-from rich.live import Live
-from rich.markup import escape
-from rich.table import Column, Table
-from rich.tree import Tree
 
-from sagewright.cli.client import client
-from sagewright.cli.jobkinds import JobKind, answer, coloured, log_lines
-from sagewright.cli.options import DataOption, console, fail, settings_of
+from sagewright.cli.jobs.following import Follow, LogOptions, Since, Tail, Timestamps, print_events
+from sagewright.cli.jobs.kinds import PROCESSING, TRAINING, TRANSFORM, TUNING, JobKind, refuse
+from sagewright.cli.lean import ServiceClient, ServiceError, lean_client
+from sagewright.cli.options import DataOption, fail, settings_of
+from sagewright.cli.output import Format, JsonOption, OutputColumn, OutputOption, chosen, moment, print_rows
 from sagewright.pipelines.caching import differences
-from sagewright.pipelines.definition import PipelineDefinition, PipelineStep, read_definition
+from sagewright.pipelines.definition import PipelineDefinition, read_definition
+
+if TYPE_CHECKING:
+    from rich.console import Group
 
 JOBS = {
-    "TrainingJob": JobKind("TrainingJob", "training_job", "TrainingEndTime"),
-    "ProcessingJob": JobKind("ProcessingJob", "processing_job", "ProcessingEndTime"),
-    "TransformJob": JobKind("TransformJob", "transform_job", "TransformEndTime"),
-    "TuningJob": JobKind("HyperParameterTuningJob", "hyper_parameter_tuning_job", "HyperParameterTuningEndTime"),
+    "TrainingJob": TRAINING,
+    "ProcessingJob": PROCESSING,
+    "TransformJob": TRANSFORM,
+    "TuningJob": TUNING,
 }
-MARKS = {"Succeeded": "[green]✓[/green]", "Failed": "[red]✗[/red]", "Stopped": "[yellow]■[/yellow]"}
 LIVE = {"Executing", "Stopping"}
 LOOK_S = 0.5
+EXECUTIONS = [
+    OutputColumn("execution", lambda one: str(one["PipelineExecutionArn"]).rpartition("/")[2]),
+    OutputColumn("status", lambda one: str(one["PipelineExecutionStatus"])),
+    OutputColumn("started", lambda one: moment(one["StartTime"])),
+    OutputColumn("name", lambda one: str(one.get("PipelineExecutionDisplayName", ""))),
+    OutputColumn("arn", lambda one: str(one["PipelineExecutionArn"]), wide=True),
+]
+PIPELINES = [
+    OutputColumn("pipeline", lambda one: str(one["PipelineName"])),
+    OutputColumn("created", lambda one: moment(one["CreationTime"])),
+    OutputColumn("last run", lambda one: moment(one.get("LastExecutionTime"))),
+    OutputColumn("arn", lambda one: str(one["PipelineArn"]), wide=True),
+]
 Which = Annotated[
     str, typer.Argument(help="Name of the pipeline: its newest execution; or the ARN or id of an execution.")
 ]
@@ -42,32 +52,22 @@ app = typer.Typer(help="Pipelines: list, show, start, stop, retry, logs, why-mis
 def list_(
     name: Annotated[str, typer.Argument(help="Name of a pipeline: its executions.")] = "",
     data: DataOption = None,
-    limit: Annotated[int, typer.Option(help="Number of entries, newest first.")] = 20,
+    limit: Annotated[int, typer.Option(help="Number of entries, newest first.", min=1)] = 20,
+    output: OutputOption = Format.TABLE,
+    json: JsonOption = False,
 ) -> None:
-    """Pipelines, or the executions of one."""
-    sagemaker = client(settings_of(data=data), "sagemaker")
-    paging = {"MaxItems": limit, "PageSize": 100}
+    """Pipelines, or the executions of one. JSON has the summaries of the List operation."""
+    sagemaker = lean_client(settings_of(data=data), "sagemaker")
     try:
         if name:
-            table = Table(Column("execution", overflow="fold"), "status", "started", "name", box=None)
-            pages = sagemaker.get_paginator("list_pipeline_executions").paginate(
-                PipelineName=name, PaginationConfig=paging
-            )
-            for one in (found for page in pages for found in page["PipelineExecutionSummaries"]):
-                row = one["PipelineExecutionArn"].rpartition("/")[2], coloured(one["PipelineExecutionStatus"])
-                table.add_row(*row, _moment(one["StartTime"]), escape(one["PipelineExecutionDisplayName"]))
+            pages = sagemaker.pages("ListPipelineExecutions", most=limit, PipelineName=name)
+            found = [one for page in pages for one in page["PipelineExecutionSummaries"]][:limit]
         else:
-            table = Table(Column("pipeline", overflow="fold"), "created", "last run", box=None)
-            for one in (
-                found
-                for page in sagemaker.get_paginator("list_pipelines").paginate(PaginationConfig=paging)
-                for found in page["PipelineSummaries"]
-            ):
-                last = _moment(one["LastExecutionTime"]) if "LastExecutionTime" in one else ""
-                table.add_row(one["PipelineName"], _moment(one["CreationTime"]), last)
-    except ClientError as error:
-        fail(answer(error))
-    console.print(table)
+            pages = sagemaker.pages("ListPipelines", most=limit)
+            found = [one for page in pages for one in page["PipelineSummaries"]][:limit]
+    except ServiceError as error:
+        refuse(error)
+    print_rows(found, EXECUTIONS if name else PIPELINES, chosen(output, json))
 
 
 @app.command()
@@ -77,7 +77,11 @@ def show(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Follow until the execution has ended.")] = False,
 ) -> None:
     """An execution as a tree: dependencies between steps, their durations, and cached steps."""
-    sagemaker = client(settings_of(data=data), "sagemaker")
+    from rich.live import Live
+
+    from sagewright.cli.options import console
+
+    sagemaker = lean_client(settings_of(data=data), "sagemaker")
     try:
         arn = _execution(sagemaker, which)
         definition = _definition(sagemaker, arn)
@@ -91,8 +95,8 @@ def show(
                 if status not in LIVE:
                     return
                 time.sleep(LOOK_S)
-    except ClientError as error:
-        fail(answer(error))
+    except ServiceError as error:
+        refuse(error)
 
 
 @app.command()
@@ -110,12 +114,12 @@ def start(
     if step:
         request["SelectiveExecutionConfig"] = {"SelectedSteps": [{"StepName": one} for one in step]}
     try:
-        made = client(settings_of(data=data), "sagemaker").start_pipeline_execution(
+        made = lean_client(settings_of(data=data), "sagemaker").start_pipeline_execution(
             PipelineName=name, ClientRequestToken=uuid.uuid4().hex, **request
         )
-    except ClientError as error:
-        fail(answer(error))
-    console.print(made["PipelineExecutionArn"].rpartition("/")[2])
+    except ServiceError as error:
+        refuse(error)
+    typer.echo(made["PipelineExecutionArn"].rpartition("/")[2])
 
 
 @app.command()
@@ -131,13 +135,13 @@ def retry(which: Which, data: DataOption = None) -> None:
 
 
 def _ask(method: str, which: str, data: Any, said: str) -> None:
-    sagemaker = client(settings_of(data=data), "sagemaker")
+    sagemaker = lean_client(settings_of(data=data), "sagemaker")
     try:
         arn = _execution(sagemaker, which)
         getattr(sagemaker, method)(PipelineExecutionArn=arn, ClientRequestToken=uuid.uuid4().hex)
-    except ClientError as error:
-        fail(answer(error))
-    console.print(f"{arn.rpartition('/')[2]} {said}")
+    except ServiceError as error:
+        refuse(error)
+    typer.echo(f"{arn.rpartition('/')[2]} {said}")
 
 
 @app.command()
@@ -145,19 +149,38 @@ def logs(
     which: Which,
     data: DataOption = None,
     step: Annotated[str, typer.Option(help="Only this step.")] = "",
+    follow: Follow = False,
+    tail: Tail = None,
+    since: Since = "",
+    timestamps: Timestamps = False,
 ) -> None:
-    """The log lines of an execution's jobs, step by step."""
+    """The log lines of an execution's jobs, step by step; with --follow as they come. --tail counts for each job."""
+    options = LogOptions.parse(follow, tail, since, timestamps)
     settings = settings_of(data=data)
-    sagemaker, cloudwatch = client(settings, "sagemaker"), client(settings, "logs")
+    sagemaker, cloudwatch = lean_client(settings, "sagemaker"), lean_client(settings, "logs")
+    read: dict[str, dict[str, str]] = {}
     try:
-        for one in _steps(sagemaker, _execution(sagemaker, which)):
-            if step and one["StepName"] != step:
-                continue
-            for kind, name in _jobs(one):
-                for host, line in log_lines(cloudwatch, kind, name):
-                    console.print(f"{one['StepName']} | {host} | {line}", markup=False, soft_wrap=True)
-    except ClientError as error:
-        fail(answer(error))
+        arn = _execution(sagemaker, which)
+        while True:
+            status = sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn)["PipelineExecutionStatus"]
+            for one in _steps(sagemaker, arn):
+                if not step or one["StepName"] == step:
+                    _print_step(cloudwatch, one, read, options)
+            if not follow or status not in LIVE:
+                return
+            time.sleep(LOOK_S)
+    except ServiceError as error:
+        refuse(error)
+
+
+def _print_step(
+    cloudwatch: ServiceClient, step: Mapping[str, Any], read: dict[str, dict[str, str]], options: LogOptions
+) -> None:
+    """Prints the new lines of a step's jobs. `read`: tokens of the lines already printed, by the job."""
+    for kind, name in _jobs(step):
+        tail = None if name in read else options.tail
+        label = f"{step['StepName']} | "
+        print_events(cloudwatch, kind, name, read.setdefault(name, {}), options, tail, label)
 
 
 @app.command("why-miss")
@@ -165,12 +188,12 @@ def miss_reason(
     which: Which, step: Annotated[str, typer.Argument(help="Name of the step.")], data: DataOption = None
 ) -> None:
     """The reason why a step was not taken from the cache: the key attributes that differ from the last execution's."""
-    sagemaker = client(settings_of(data=data), "sagemaker")
+    sagemaker = lean_client(settings_of(data=data), "sagemaker")
     try:
         arn = _execution(sagemaker, which)
-        console.print(_why(sagemaker, arn, step), markup=False, soft_wrap=True)
-    except ClientError as error:
-        fail(answer(error))
+        typer.echo(_why(sagemaker, arn, step))
+    except ServiceError as error:
+        refuse(error)
 
 
 def _why(sagemaker: Any, arn: str, name: str) -> str:
@@ -232,8 +255,8 @@ def _execution(sagemaker: Any, which: str) -> str:
         if not newest:
             fail(f"the pipeline {which} has no execution")
         return str(newest[0]["PipelineExecutionArn"])
-    except ClientError:
-        place = f"arn:aws:sagemaker:{sagemaker.meta.region_name}:{'0' * 12}:pipeline/-"  # its id alone identifies it
+    except ServiceError:
+        place = f"arn:aws:sagemaker:{sagemaker.region_name}:{'0' * 12}:pipeline/-"  # its id alone identifies it
         described = sagemaker.describe_pipeline_execution(PipelineExecutionArn=f"{place}/execution/{which}")
         return str(described["PipelineExecutionArn"])
 
@@ -250,52 +273,9 @@ def _steps(sagemaker: Any, arn: str) -> list[dict[str, Any]]:
     return [one for page in pages for one in page["PipelineExecutionSteps"]]
 
 
-def _page(sagemaker: Any, arn: str, definition: PipelineDefinition) -> tuple[Group, str]:
+def _page(sagemaker: ServiceClient, arn: str, definition: PipelineDefinition) -> tuple[Group, str]:
+    """Returns an execution's page, and its status."""
+    from sagewright.cli.workflows.trees import execution_page
+
     described = sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn)
-    status = described["PipelineExecutionStatus"]
-    steps = {one["StepName"]: one for one in _steps(sagemaker, arn)}
-    title = f"[bold]{arn.rpartition(':')[2].removeprefix('pipeline/')}[/bold]  {coloured(status)}"
-    reason = [f"[red]{escape(described['FailureReason'])}[/red]"] if "FailureReason" in described else []
-    return Group(tree(definition, steps, title), *reason), status
-
-
-def tree(definition: PipelineDefinition, steps: Mapping[str, Mapping[str, Any]], title: str) -> Tree:
-    """Returns a tree with each step below the last of its dependencies."""
-    root = Tree(title)
-    places: dict[str, Tree] = {}
-    depth: dict[str, int] = {}
-    for step in _in_order(definition):
-        above = max(step.needs, key=lambda name: depth[name], default=None)
-        depth[step.name] = 0 if above is None else depth[above] + 1
-        places[step.name] = (root if above is None else places[above]).add(_label(step, steps.get(step.name)))
-    return root
-
-
-def _in_order(definition: PipelineDefinition) -> Iterator[PipelineStep]:
-    """Yields every step after its dependencies."""
-    left = list(definition.steps)
-    done: set[str] = set()
-    while left:
-        ready = [one for one in left if done.issuperset(one.needs)]
-        yield from ready
-        done |= {one.name for one in ready}
-        left = [one for one in left if one.name not in done]
-
-
-def _label(step: PipelineStep, described: Mapping[str, Any] | None) -> str:
-    if described is None:
-        return f"[dim]· {step.name}  {step.type}[/dim]"
-    mark = MARKS.get(described["StepStatus"], "[cyan]…[/cyan]")
-    seconds = (described.get("EndTime", datetime.now(UTC)) - described["StartTime"]).total_seconds()
-    more = "  [magenta]cached[/magenta]" if "CacheHitResult" in described else f"  {seconds:.1f} s"
-    if outcome := (described["Metadata"].get("Condition") or {}).get("Outcome"):
-        more = f"  {outcome}"
-    if described.get("AttemptCount", 1) > 1:
-        more += f"  attempt {described['AttemptCount']}"
-    if reason := described.get("FailureReason"):
-        more += f"  [red]{escape(reason.splitlines()[0][:200])}[/red]"
-    return f"{mark} {step.name}  [dim]{step.type}[/dim]{more}"
-
-
-def _moment(at: datetime) -> str:
-    return at.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    return execution_page(described, _steps(sagemaker, arn), definition), described["PipelineExecutionStatus"]

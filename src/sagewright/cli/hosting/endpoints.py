@@ -5,18 +5,26 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from botocore.exceptions import ClientError
-from rich.markup import escape
-from rich.table import Column, Table
 
-from sagewright.cli.client import client
-from sagewright.cli.jobkinds import answer
-from sagewright.cli.options import DataOption, console, fail, settings_of
+from sagewright.cli.jobs.kinds import refuse
+from sagewright.cli.lean import ServiceError, lean_client
+from sagewright.cli.options import DataOption, fail, settings_of
+from sagewright.cli.output import Format, JsonOption, OutputColumn, OutputOption, chosen, moment, print_rows
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 COLOURS = {"InService": "green", "Failed": "red"}
+LISTED = [
+    OutputColumn("name", lambda one: str(one["EndpointName"])),
+    OutputColumn("status", lambda one: str(one["EndpointStatus"])),
+    OutputColumn("created", lambda one: moment(one["CreationTime"])),
+    OutputColumn("changed", lambda one: moment(one["LastModifiedTime"]), wide=True),
+    OutputColumn("arn", lambda one: str(one["EndpointArn"]), wide=True),
+]
 CHANGING = {"Creating", "Updating", "RollingBack", "Deleting"}
 POLL_S = 0.5
 Name = Annotated[str, typer.Argument(help="Name of the endpoint.")]
@@ -31,28 +39,19 @@ def list_(
     status: Annotated[str | None, typer.Option(help="Only endpoints with this status.")] = None,
     contains: Annotated[str | None, typer.Option(help="Only endpoints with this in their name.")] = None,
     limit: Annotated[int, typer.Option(help="Number of entries, newest first.")] = 20,
+    output: OutputOption = Format.TABLE,
+    json: JsonOption = False,
 ) -> None:
-    """The newest endpoints."""
+    """The newest endpoints. JSON has the summaries of ListEndpoints."""
     filters = {"StatusEquals": status, "NameContains": contains}
     requested = {name: value for name, value in filters.items() if value is not None}
-    pages = (
-        client(settings_of(data=data), "sagemaker")
-        .get_paginator("list_endpoints")
-        .paginate(
-            SortBy="CreationTime",
-            SortOrder="Descending",
-            PaginationConfig={"MaxItems": limit, "PageSize": 100},
-            **requested,
-        )
-    )
-    table = Table(Column("name", overflow="fold"), "status", "created", box=None)
+    order = {"SortBy": "CreationTime", "SortOrder": "Descending"}
+    pages = lean_client(settings_of(data=data), "sagemaker").pages("ListEndpoints", most=limit, **order, **requested)
     try:
-        for found in (one for page in pages for one in page["Endpoints"]):
-            created = found["CreationTime"].astimezone().strftime("%Y-%m-%d %H:%M:%S")
-            table.add_row(found["EndpointName"], coloured(found["EndpointStatus"]), created)
-    except ClientError as error:
-        fail(answer(error))
-    console.print(table)
+        found = [one for page in pages for one in page["Endpoints"]][:limit]
+    except ServiceError as error:
+        refuse(error)
+    print_rows(found, LISTED, chosen(output, json))
 
 
 @app.command()
@@ -62,7 +61,11 @@ def show(
     wait: Annotated[bool, typer.Option("--wait", help="Wait until no change is in progress.")] = False,
 ) -> None:
     """One endpoint: its status and the reason, its variants, and operations in progress."""
-    sagemaker = client(settings_of(data=data), "sagemaker")
+    from rich.markup import escape
+
+    from sagewright.cli.options import console
+
+    sagemaker = lean_client(settings_of(data=data), "sagemaker")
     found = _describe(sagemaker, name)
     said = ""
     while wait and found["EndpointStatus"] in CHANGING:
@@ -92,6 +95,10 @@ def invoke(
     variant: Annotated[str | None, typer.Option(help="Variant that answers, regardless of the weights.")] = None,
 ) -> None:
     """Invoke an endpoint, and print its answer."""
+    from botocore.exceptions import ClientError
+
+    from sagewright.cli.client import client
+
     endpoint, _, component = name.partition("/")
     requested = {"Accept": accept, "TargetVariant": variant, "InferenceComponentName": component or None}
     runtime = client(settings_of(data=data), "sagemaker-runtime")
@@ -103,7 +110,7 @@ def invoke(
             **{member: value for member, value in requested.items() if value is not None},
         )
     except ClientError as error:
-        fail(answer(error))
+        refuse(error)
     sys.stdout.buffer.write(described["Body"].read())
     sys.stdout.buffer.write(b"\n" if sys.stdout.isatty() else b"")
     sys.stdout.buffer.flush()
@@ -116,7 +123,7 @@ def logs(
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Follow until Ctrl-C.")] = False,
 ) -> None:
     """The output of the model servers, variant by variant."""
-    cloudwatch = client(settings_of(data=data), "logs")
+    cloudwatch = lean_client(settings_of(data=data), "logs")
     endpoint, _, component = name.partition("/")
     group = f"/aws/sagemaker/InferenceComponents/{component}" if component else f"/aws/sagemaker/Endpoints/{endpoint}"
     tokens: dict[str, str] = {}
@@ -127,8 +134,8 @@ def logs(
                 for page in cloudwatch.get_paginator("describe_log_streams").paginate(logGroupName=group)
                 for one in page["logStreams"]
             ]
-        except ClientError as error:
-            fail(answer(error))
+        except ServiceError as error:
+            refuse(error)
         for stream in streams:
             _print_new(cloudwatch, group, stream, tokens)
         if not follow:
@@ -143,10 +150,12 @@ def compare(
     minutes: Annotated[int, typer.Option(help="Minutes to look back.")] = 60,
 ) -> None:
     """The variants side by side: invocations, errors and latency, each with its 95 % confidence interval."""
-    from sagewright.cli.comparing import comparison
+    from sagewright.cli.client import client
+    from sagewright.cli.hosting.comparing import comparison
+    from sagewright.cli.options import console
 
     settings = settings_of(data=data)
-    found = _describe(client(settings, "sagemaker"), name)
+    found = _describe(lean_client(settings, "sagemaker"), name)
     variants = [*found.get("ProductionVariants", []), *found.get("ShadowProductionVariants", [])]
     names = [one["VariantName"] for one in variants]
     console.print(comparison(client(settings, "cloudwatch"), name, names, minutes))
@@ -155,23 +164,27 @@ def compare(
 @app.command()
 def delete(name: Name, data: DataOption = None) -> None:
     """Delete an endpoint; its configuration and models stay."""
+    from sagewright.cli.options import console
+
     try:
-        client(settings_of(data=data), "sagemaker").delete_endpoint(EndpointName=name)
-    except ClientError as error:
-        fail(answer(error))
+        lean_client(settings_of(data=data), "sagemaker").delete_endpoint(EndpointName=name)
+    except ServiceError as error:
+        refuse(error)
     console.print(f"{name} is being deleted")
 
 
 def _describe(sagemaker: Any, name: str) -> dict[str, Any]:
     try:
         found: dict[str, Any] = sagemaker.describe_endpoint(EndpointName=name)
-    except ClientError as error:
-        fail(answer(error))
+    except ServiceError as error:
+        refuse(error)
     return found
 
 
 def _progress(found: dict[str, Any], said: str) -> str:
     """Prints the current activity unless it equals `said`; returns it."""
+    from sagewright.cli.options import console
+
     source = found.get("PendingDeploymentSummary", found)
     messages = [
         f"{variant['VariantName']}: {status['Status']}, {status.get('StatusMessage', '')}"
@@ -185,6 +198,9 @@ def _progress(found: dict[str, Any], said: str) -> str:
 
 
 def _variants(found: dict[str, Any]) -> Table:
+    from rich.markup import escape
+    from rich.table import Column, Table
+
     table = Table(
         Column("variant", overflow="fold"), "weight", "instances", Column("image", overflow="fold"), "", box=None
     )
@@ -212,6 +228,9 @@ def _components(sagemaker: Any, endpoint: str) -> list[dict[str, Any]]:
 
 
 def _component_table(components: list[dict[str, Any]]) -> Table:
+    from rich.markup import escape
+    from rich.table import Column, Table
+
     table = Table(Column("component", overflow="fold"), "variant", "status", "copies", Column("model", overflow="fold"), "",
                   box=None)  # fmt: skip
     for one in components:
@@ -247,6 +266,8 @@ def _body(text: str) -> bytes:
 
 
 def _print_new(cloudwatch: Any, group: str, stream: str, tokens: dict[str, str]) -> None:
+    from sagewright.cli.options import console
+
     while True:
         requested = {"nextToken": tokens[stream]} if stream in tokens else {}
         page = cloudwatch.get_log_events(logGroupName=group, logStreamName=stream, startFromHead=True, **requested)

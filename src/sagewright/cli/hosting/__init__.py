@@ -1,0 +1,1 @@
+"""Models and endpoints: the registry, JumpStart's catalogue, deployment and comparison."""

@@ -1,0 +1,70 @@
+"""A group of commands that imports a command's module when it is called, not before."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+
+@dataclass(frozen=True)
+class LazyCommand:
+    """`place`: module and attribute, below `sagewright.cli`: a Typer of subcommands or one command's function. `help`: its line in
+    the list of commands."""
+
+    place: str
+    help: str
+    plain: bool = False
+    """Every word after the first that is not an option belongs to another program."""
+
+    def load(self, name: str) -> Any:
+        """Returns the click command."""
+        module, _, attribute = self.place.partition(":")
+        found = getattr(importlib.import_module(f"sagewright.cli.{module}"), attribute)
+        if isinstance(found, typer.Typer):
+            found.rich_markup_mode = None
+            command: Any = typer.main.get_group(found)
+        else:
+            single = typer.Typer(rich_markup_mode=None)
+            settings = {"ignore_unknown_options": True, "allow_interspersed_args": False} if self.plain else None
+            single.command(name, context_settings=settings)(found)
+            command = typer.main.get_command(single)
+        command.name = name
+        return command
+
+
+class LazyGroup(TyperGroup):
+    """Commands that were registered, and those of `table` after them."""
+
+    table: dict[str, LazyCommand] = {}  # noqa: RUF012 - a subclass declares it
+
+    def list_commands(self, _ctx: Any) -> list[str]:
+        return list(dict.fromkeys([*(name for name in self.commands if name not in self.table), *self.table]))
+
+    def get_command(self, _ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in self.commands and cmd_name in self.table:
+            self.commands[cmd_name] = self.table[cmd_name].load(cmd_name)
+        return self.commands.get(cmd_name)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Suggests the nearest names of an unknown command."""
+        known = self.list_commands(ctx)
+        if args and not args[0].startswith("-") and args[0] not in known:
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], known, 3, 0.5)
+            hint = f"Did you mean {' or '.join(near)}?" if near else f"{ctx.command_path} --help lists the commands."
+            ctx.fail(f"There is no command {args[0]}. {hint}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        names = self.list_commands(ctx)
+        limit = formatter.width - 6 - max(map(len, names))
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [(name, self.table[name].help if name in self.table else self.commands[name].get_short_help_str(limit))
+                 for name in names]
+            )  # fmt: skip

@@ -1,0 +1,1 @@
+"""The server itself: start, state, processes, this machine's capabilities, and environments of programs."""

@@ -1,0 +1,104 @@
+"""Snapshot of the server for the command line: the machine, the jobs that hold shares of it, and what the others wait for."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Any
+
+import psutil
+
+from sagewright.engine.jobs import launch_plan
+from sagewright.engine.jobs.reservations import Reservations
+from sagewright.model.aws.instance_types import Resources
+from sagewright.model.clock import now_ms
+from sagewright.model.errors import AwsError
+from sagewright.services.context import Context, Platform
+from sagewright.store.jobs import jobs, queue, reservations
+from sagewright.store.jobs.jobs import Job, ResourceScope
+from sagewright.store.jobs.reservations import Reservation
+
+MOST_JOBS = 200
+"""Running jobs, and waiting ones, in a snapshot; the counts cover all."""
+MOST_NAMES = 100
+_HOLDERS = 3
+KINDS = {"TrainingJob": "training", "ProcessingJob": "processing", "TransformJob": "transform"}
+Document = dict[str, Any]
+
+
+def start_times(context: Context, kind: str, names: Sequence[str]) -> dict[str, int]:
+    """Returns when each job left the queue, in milliseconds since the epoch, without those that have not. Raises AwsError."""
+    if kind not in KINDS or len(names) > MOST_NAMES:
+        message = f"Ask for at most {MOST_NAMES} jobs of one of the kinds {', '.join(KINDS)}."
+        raise AwsError("ValidationException", message, 400)
+    scope = ResourceScope(KINDS[kind], context.account, context.region)
+    found = {name: jobs.find(context.store, scope, name) for name in names}
+    return {name: job.started_ms for name, job in found.items() if job is not None and job.started_ms is not None}
+
+
+def overview(platform: Platform, shares: Reservations) -> Document:
+    store, settings, machine = platform.store, platform.settings, shares.total()
+    held = {one.job_id: one for one in reservations.on(store, shares.machine)}
+    running = queue.with_hosts(store, MOST_JOBS)
+    waiting = [job for last in (False, True) for job in queue.queued(store, MOST_JOBS, spot=last)][:MOST_JOBS]
+    names = {job.id: job.name for job in running}
+    with_hosts, active = queue.count_by_hosts(store)
+    disk = shutil.disk_usage(settings.data)
+    started = psutil.Process().create_time()
+    return {
+        "version": version("sagewright"),
+        "pid": os.getpid(),
+        "since_ms": int(started * 1000),
+        "now_ms": now_ms(),
+        "data": str(settings.data),
+        "disk": {"free_bytes": disk.free, "total_bytes": disk.total},
+        "machine": _amounts(machine.cpus, machine.memory_gb, machine.gpus),
+        "reserved": _sum(list(held.values())),
+        "running": with_hosts,
+        "queued": active - with_hosts,
+        "running_jobs": [_described(job, held.get(job.id)) for job in running],
+        "queued_jobs": [_waiting(shares, job, list(held.values()), machine, names) for job in waiting],
+    }
+
+
+def _described(job: Job, share: Reservation | None) -> Document:
+    amounts = _amounts(share.cpus, share.memory_gb, share.gpus) if share else _amounts(0, 0, 0)
+    return {
+        "name": job.name,
+        "kind": job.kind,
+        "status": job.secondary_status,
+        "created_ms": job.created_ms,
+        "started_ms": job.started_ms,
+        **amounts,
+        "gpu_indexes": share.gpu_indexes if share else [],
+    }
+
+
+def _waiting(
+    shares: Reservations, job: Job, held: list[Reservation], machine: Resources, names: dict[str, str]
+) -> Document:
+    """Describes a queued job, with the share it needs and the reason why it has not got it."""
+    total = launch_plan.share_of(shares, launch_plan.demand_of(job)).total
+    needed = _amounts(total.cpus, total.memory_gb, total.gpus)
+    described = _described(job, None) | needed
+    used, lacking = _sum(held), []
+    for what, noun in (("cpus", "CPUs"), ("memory_gb", "GiB of memory"), ("gpus", "GPUs")):
+        whole = _amounts(machine.cpus, machine.memory_gb, machine.gpus)[what]
+        if needed[what] > whole - used[what]:
+            lacking.append(f"{needed[what]:g} {noun} ({max(0, whole - used[what]):g} of {whole:g} free)")
+    if lacking:
+        holders = [names[one.job_id] for one in sorted(held, key=lambda one: -one.cpus) if one.job_id in names]
+        by = f", held by {', '.join(holders[:_HOLDERS])}{' …' if len(holders) > _HOLDERS else ''}" if holders else ""
+        return described | {"waits_for": f"{' and '.join(lacking)}{by}"}
+    messages = [event.message for event in jobs.transitions(shares.store, job.id)[-1:]]
+    return described | {"waits_for": messages[0] if messages and messages[0] else "its turn"}
+
+
+def _sum(held: list[Reservation]) -> Document:
+    return _amounts(sum(one.cpus for one in held), sum(one.memory_gb for one in held), sum(one.gpus for one in held))
+
+
+def _amounts(cpus: float, memory_gb: float, gpus: float) -> Document:
+    return {"cpus": cpus, "memory_gb": memory_gb, "gpus": gpus}

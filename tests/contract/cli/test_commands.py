@@ -1,0 +1,170 @@
+"""The command as users run it: formats, names, exit statuses, waiting, logs, and how much it imports."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import RunningServer
+
+SAGEWRIGHT = str(Path(sys.executable).parent / "sagewright")
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def run(*words: str, timeout_s: float = 60, **options: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [SAGEWRIGHT, *words], capture_output=True, text=True, check=False, timeout=timeout_s, **options
+    )
+
+
+@pytest.fixture(scope="module")
+def command(server: RunningServer) -> Command:
+    return lambda *words, **options: run(*words, "--data", str(server.data), **options)
+
+
+@pytest.fixture(scope="module")
+def jobs(server: RunningServer) -> None:
+    """Two jobs that complete and one that fails; their names begin alike."""
+    server.run_shell("cli-churn-01", "echo first; echo second; echo third", HyperParameters={"depth": "3"})
+    server.run_shell("cli-churn-02", "echo other")
+    server.run_shell("cli-broken", "exit 3")
+    for name in ("cli-churn-01", "cli-churn-02", "cli-broken"):
+        server.wait(name)
+
+
+@pytest.mark.parametrize(
+    "words", [["--help"], ["-h"], ["--version"], ["jobs", "--help"], ["jobs", "list", "-h"]], ids=str
+)
+def test_help_and_version_import_nothing_heavy(words: list[str]) -> None:
+    program = (
+        "import sys\nfrom sagewright.cli.main import main\n"
+        f"sys.argv = ['sagewright', *{words!r}]\n"
+        "try: main()\n"
+        "except SystemExit: pass\n"
+        "heavy = {'boto3', 'botocore', 'rich', 'pydantic', 'sqlalchemy', 'numpy', 'http.client', 'psutil'}\n"
+        "print('HEAVY', sorted(heavy & set(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert "HEAVY []" in done.stdout, done.stdout
+    assert "sagewright" in done.stdout
+
+
+def test_queries_import_no_sdk(server: RunningServer, jobs: None) -> None:
+    program = (
+        "import sys\nfrom sagewright.cli.main import main\n"
+        "for words in (['jobs', 'list'], ['jobs', 'show', 'cli-broken'], ['endpoints', 'list'], ['pipelines', 'list'],\n"
+        "              ['models', 'list'], ['experiments', 'list'], ['tuning', 'list'], ['jobs', 'logs', 'cli-broken']):\n"
+        f"    sys.argv = ['sagewright', *words, '--data', {str(server.data)!r}]\n"
+        "    try: main()\n"
+        "    except SystemExit as ended: assert not ended.code, words\n"
+        "heavy = {'boto3', 'botocore', 'rich', 'pydantic', 'sqlalchemy', 'numpy', 'http.client', 'psutil'}\n"
+        "print('HEAVY', sorted(heavy & set(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert "HEAVY []" in done.stdout, done.stdout
+
+
+def test_unknown_commands_suggest_near_ones() -> None:
+    done = run("job")
+    assert done.returncode == 2 and "There is no command job. Did you mean jobs?" in done.stderr
+    done = run("jobs", "shw")
+    assert done.returncode == 2 and "Did you mean 'show'" in done.stderr
+    assert run("jobs", "list", "--nonsense").returncode == 2
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion(shell: str) -> None:
+    assert "_SAGEWRIGHT_COMPLETE" in run("completion", shell).stdout
+    environ = {"PATH": "/usr/bin:/bin", "_SAGEWRIGHT_COMPLETE": "complete_bash", "COMP_WORDS": "sagewright jobs l"}
+    assert run(env=environ | {"COMP_CWORD": "2"}).stdout.split() == ["list", "logs"]
+
+
+def test_formats_of_lists(command: Command, jobs: None) -> None:
+    listed = ("jobs", "list", "--contains", "cli-churn")
+    assert command(*listed, "-o", "name").stdout.split() == ["cli-churn-02", "cli-churn-01"]
+    found = json.loads(command(*listed, "--json").stdout)
+    assert [one["TrainingJobStatus"] for one in found] == ["Completed", "Completed"]
+    assert found[0]["CreationTime"].endswith("+00:00")
+    assert "arn:aws:sagemaker" in command(*listed, "-o", "wide").stdout
+    assert command(*listed, "--limit", "1", "-o", "name").stdout.split() == ["cli-churn-02"]
+
+
+def test_seconds_of_a_list_exclude_the_queue(server: RunningServer, command: Command, jobs: None) -> None:
+    job = server.boto("sagemaker").describe_training_job(TrainingJobName="cli-churn-01")
+    seconds = (job["TrainingEndTime"] - job["TrainingStartTime"]).total_seconds()
+    row = command("jobs", "list", "--contains", "cli-churn-01").stdout.splitlines()[1]
+    assert float(row.split()[-1]) == pytest.approx(seconds, abs=0.2)
+
+
+def test_names_by_prefix_and_nearest_names(command: Command, jobs: None) -> None:
+    assert command("jobs", "show", "cli-brok").stdout.startswith("cli-broken")
+    several = command("jobs", "show", "cli-churn-0")
+    assert several.returncode == 1
+    assert "2 training jobs begin with cli-churn-0: cli-churn-02, cli-churn-01" in several.stderr
+    unknown = command("jobs", "show", "cli-churn-1")
+    assert unknown.returncode == 1
+    assert "There is no training job cli-churn-1. Did you mean cli-churn-0" in unknown.stderr
+    assert command("jobs", "show").returncode == 2
+    assert command("jobs", "show", "cli-broken", "--last").returncode == 2
+    newest = command("jobs", "list", "--limit", "1", "-o", "name").stdout.strip()
+    assert command("jobs", "show", "--last").stdout.startswith(newest)
+
+
+@pytest.mark.parametrize("name", ["a\x1bb", "../x", "x" * 300, "é", "a/b?c=d#e", "-x"], ids=repr)
+def test_names_that_no_job_can_have(command: Command, name: str) -> None:
+    done = command("jobs", "show", "--", name) if not name.startswith("-") else command("jobs", "show", name)
+    assert done.returncode in {1, 2}
+    assert "Traceback" not in done.stderr and done.stdout == ""
+
+
+def test_show_has_what_was_asked_and_made(command: Command, jobs: None) -> None:
+    shown = command("jobs", "show", "cli-churn-01").stdout
+    assert "hyperparameter depth" in shown and "s3://outputs/out" in shown and "Completed: " in shown
+    assert json.loads(command("jobs", "show", "cli-churn-01", "--json").stdout)["HyperParameters"] == {"depth": "3"}
+
+
+def test_wait_exits_as_the_jobs_ended(server: RunningServer, command: Command, jobs: None) -> None:
+    assert command("jobs", "wait", "cli-churn-01", "cli-churn-02").returncode == 0
+    failed = command("jobs", "wait", "cli-churn-01", "cli-broken")
+    assert failed.returncode == 1 and "exit code: 3" in failed.stdout
+    server.run_shell("cli-slow", "sleep 60")
+    late = command("jobs", "wait", "cli-slow", "--timeout", "0.1")
+    assert late.returncode == 1 and "cli-slow is still InProgress after 0.1 s" in late.stderr
+    assert "is being stopped" in command("jobs", "stop", "cli-slow").stdout
+    assert command("jobs", "wait", "cli-slow").returncode == 1
+
+
+def test_logs_by_tail_age_and_time(command: Command, jobs: None) -> None:
+    last = command("jobs", "logs", "cli-churn-01", "--tail", "2").stdout.splitlines()
+    assert last == ["algo-1 | second", "algo-1 | third"]
+    stamped = command("jobs", "logs", "cli-churn-01", "-n", "1", "-t").stdout
+    assert stamped.startswith(time.strftime("%Y-", time.gmtime())) and "+00:00 algo-1 | third" in stamped
+    assert "third" in command("jobs", "logs", "cli-churn-01", "--since", "1h").stdout
+    assert command("jobs", "logs", "cli-churn-01", "--since", "2999-01-01").stdout == ""
+    wrong = command("jobs", "logs", "cli-churn-01", "--since", "yesterday")
+    assert wrong.returncode == 2 and "--since yesterday is neither an age" in wrong.stderr
+
+
+def test_a_closed_pipe_ends_the_command_quietly(server: RunningServer, jobs: None) -> None:
+    shell = f"{SAGEWRIGHT} jobs logs cli-churn-01 --data {server.data} | true"
+    done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, check=False, timeout=60)
+    assert "Traceback" not in done.stderr
+
+
+def test_bare_requests_are_refused(server: RunningServer) -> None:
+    import urllib.error
+    import urllib.request
+
+    for path in ("overview", "jobs/TrainingJob/starts?names=a"):
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(f"{server.endpoint}/_sagewright/{path}")
+        refused.value.close()
+        assert refused.value.code in {400, 401, 403}
