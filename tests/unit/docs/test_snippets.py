@@ -59,8 +59,9 @@ def test_a_command_has_the_options_that_a_page_gives_it(page: str, line: str) ->
         if not words or words[0].startswith("-"):
             break
         name = words.pop(0)
-        assert name in command.commands, f"{page}: there is no command {name} in `{line}`"
-        command = command.commands[name]
+        found = command.get_command(None, name)
+        assert found is not None, f"{page}: there is no command {name} in `{line}`"
+        command = found
     known = {name for one in command.params for name in (*one.opts, *one.secondary_opts)} | {"--help", "-h"}
     for word in words[: words.index("--")] if "--" in words else words:
         if re.match(r"--?[A-Za-z]", word) and not re.fullmatch(r"-\d+", word):
