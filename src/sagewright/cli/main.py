@@ -14,6 +14,10 @@ class Commands(LazyGroup):
 
     table = {  # noqa: RUF012 - never changed
         "up": LazyCommand("server.up:up", "Run the server."),
+        "down": LazyCommand("server.background:down", "Stop the server; its jobs go on."),
+        "status": LazyCommand("server.status:status", "The running server: URL, jobs, machine, disk."),
+        "top": LazyCommand("server.status:top", "What runs on which share of the machine, and what waits."),
+        "service": LazyCommand("server.service:app", "The server as a service of systemd."),
         "exec": LazyCommand("server.door:exec_", "Run a program against the server.", plain=True),
         "env": LazyCommand("server.door:env", "Print the environment of programs, as shell commands."),
         "jobs": LazyCommand("jobs.training:app", "Training jobs."),

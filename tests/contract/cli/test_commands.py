@@ -168,3 +168,59 @@ def test_bare_requests_are_refused(server: RunningServer) -> None:
             urllib.request.urlopen(f"{server.endpoint}/_sagewright/{path}")
         refused.value.close()
         assert refused.value.code in {400, 401, 403}
+
+
+def test_status_and_top_say_what_runs_and_what_waits(server: RunningServer, command: Command) -> None:
+    found = json.loads(command("status", "--json").stdout)
+    assert found["endpoint"] == server.endpoint and found["pid"] > 0 and found["disk"]["free_bytes"] > 0
+    most = int(found["machine"]["cpus"]) // 2 + 1
+    names = [f"cli-top-{number}" for number in range(most + 1)]
+    for name in names:
+        server.run_shell(name, "sleep 100")
+    deadline = time.monotonic() + 60
+    while True:
+        top = json.loads(command("top", "--json").stdout)
+        waiting = [one for one in top["queued_jobs"] if one["name"] in names]
+        running = [one for one in top["running_jobs"] if one["name"] in names]
+        if waiting and running:
+            break
+        assert time.monotonic() < deadline, top
+    assert "free), held by cli-top-" in waiting[0]["waits_for"]
+    table = command("top").stdout
+    assert waiting[0]["name"] in table and "CPUs (" in table
+    assert server.endpoint in command("status").stdout
+    command("jobs", "stop", *names)
+    command("jobs", "wait", *names)
+
+
+def test_a_server_in_the_background(tmp_path: Path) -> None:
+    data = tmp_path / "a b"
+    done = run("up", "--detach", "--data", str(data), "--port", "0", timeout_s=150)
+    assert done.returncode == 0, done.stderr
+    try:
+        assert run("status", "--data", str(data)).stdout.startswith((data / "endpoint").read_text().strip())
+        again = run("up", "--detach", "--data", str(data), "--port", "0")
+        assert again.returncode == 1 and "A server runs on" in again.stderr
+    finally:
+        ended = run("down", "--data", str(data))
+    assert ended.returncode == 0 and "The server has ended." in ended.stdout, ended.stderr
+    assert run("down", "--data", str(data)).returncode == 2
+
+
+def test_a_background_server_that_cannot_start_says_why(tmp_path: Path) -> None:
+    environ = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "SAGEWRIGHT_DATABASE": "postgresql://127.0.0.1:1/none"}
+    done = run("up", "-d", "--data", str(tmp_path / "d"), "--port", "0", env=environ, timeout_s=150)
+    assert done.returncode == 1 and "The server ended with" in done.stderr
+
+
+def test_the_unit_of_a_service(tmp_path: Path) -> None:
+    done = run("service", "install", "--print", "--data", str(tmp_path / 'a "b" 100%'), "--port", "4711")
+    assert done.returncode == 0, done.stderr
+    assert '"--data" "' in done.stdout and 'a \\"b\\" 100%%" "--port" "4711"' in done.stdout
+    assert "KillMode=process" in done.stdout and "User=" not in done.stdout
+    assert "User=nobody" in run("service", "install", "--print", "--system", "--user", "nobody").stdout
+    assert run("service", "install", "--print", "--user", "nobody").returncode == 2
+    environ = {"PATH": str(tmp_path), "HOME": str(tmp_path)}
+    missing = run("service", "install", env=environ)
+    assert missing.returncode == 1 and "systemctl is missing" in missing.stderr
+    assert not (tmp_path / ".config").exists()

@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
-from sagewright.cli.options import console
+from sagewright.cli.output import print_table
 
 
 def ps(
@@ -29,8 +28,9 @@ def ps(
             since = datetime.fromtimestamp(one.since_s, UTC).isoformat(timespec="seconds")
             typer.echo(json.dumps({**{k: v for k, v in asdict(one).items() if k != "since_s"}, "since": since}))
         return
-    table = Table("pid", "kind", "job or instance", "host", "since", "data directory", box=None)
-    for one in found:
-        since = datetime.fromtimestamp(one.since_s, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
-        table.add_row(str(one.pid), one.kind, one.job, one.host, since, one.data)
-    console.print(table)
+    rows = [[str(one.pid), one.kind, one.job, one.host, _moment(one.since_s), one.data] for one in found]
+    print_table(("pid", "kind", "job or instance", "host", "since", "data directory"), rows)
+
+
+def _moment(at_s: float) -> str:
+    return datetime.fromtimestamp(at_s, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shlex
+import sys
 import threading
 from typing import Annotated
 
@@ -33,9 +34,15 @@ def up(  # a parameter is an option of the command
     demo: Annotated[
         bool, typer.Option("--demo", help="Create sample jobs, a tuning job, models, a pipeline and an endpoint.")
     ] = False,
+    detach: Annotated[
+        bool, typer.Option("--detach", "-d", help="Return once it answers; its output goes to up.log in the directory.")
+    ] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log each request.")] = False,
 ) -> None:
     """Run the server until SIGTERM or Ctrl-C. Jobs continue without it."""
+    if detach:
+        _detach(settings_of(data=data, host=host, port=port, objects=objects, backend=backend, ray_address=ray_address))
+        return
     from sagewright.server.server import Server
     from sagewright.server.startfaults import start_fault
 
@@ -63,6 +70,17 @@ def up(  # a parameter is an option of the command
         fail(sentence, FAILURE)
     if process_memory.is_spent():
         process_memory.start_again()
+
+
+def _detach(settings: Settings) -> None:
+    """Starts the same command without --detach."""
+    from sagewright.cli.server.background import start_detached
+
+    words = sys.argv[sys.argv.index("up") + 1 :] if "up" in sys.argv else []
+    url = start_detached(settings, [word for word in words if word not in {"--detach", "-d"}])
+    typer.echo(f"Sagewright answers at {url}")
+    typer.echo(f"Studio, in the browser: {url}/studio")
+    typer.echo(f"Stop it: sagewright down --data {shlex.quote(str(settings.data))}")
 
 
 def _show_something(settings: Settings) -> None:
