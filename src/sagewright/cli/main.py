@@ -28,6 +28,7 @@ from sagewright.cli.commands import (
 )
 from sagewright.cli.notebooks import command as notebooks
 from sagewright.cli.solutions import command as solutions
+from sagewright.cli.why import why
 from sagewright.cli.wrangle import wrangle
 
 app = typer.Typer(
@@ -58,6 +59,7 @@ app.add_typer(solutions.app, name="solutions")
 app.command("wrangle")(wrangle)
 app.command("guide")(guide.guide)
 app.command("ps")(ps.ps)
+app.command("why")(why)
 app.command("explain")(explain.explain)
 app.command("doctor")(doctor.doctor)
 app.command("studio")(studio.studio)

@@ -30,6 +30,7 @@ from sagewright.services.aws.events.deployments import deployment_states
 from sagewright.services.aws.sns.signing import PATH, certificate
 from sagewright.services.context import Context, Platform, Principal
 from sagewright.services.sagemaker.jobs.interruption import interrupt_training_job
+from sagewright.services.sagemaker.reasons.reasons import reasons
 from sagewright.services.sagemaker.registry.approvals import approval_history
 from sagewright.store.jobs import hosts
 from sagewright.store.jobs.hosts import Host
@@ -76,6 +77,7 @@ class InternalApi:
                 Route(f"{PATH}/{{name}}", self._described(self._certificate)),
                 Route(f"{PREFIX}/jobs/{{name}}/interrupt", self._described(self._interrupt), methods=["POST"]),
                 Route(f"{PREFIX}/model-packages/{{group}}/{{version}}/history", self._described(self._history)),
+                Route(f"{PREFIX}/why/{{kind}}/{{name:path}}", self._described(self._why)),
                 Route(f"{PREFIX}/deployments/{{rule}}", self._described(self._deployments)),
                 Route(f"{PREFIX}/hosts/{{host_id}}/report", self._described(self._report), methods=["POST"]),
                 Route(f"{PREFIX}/hosts/{{host_id}}/objects", self._described(self._objects), methods=["POST"]),
@@ -144,6 +146,11 @@ class InternalApi:
     async def _deployments(self, request: Request, incoming: Incoming) -> Response:
         """Serves the command line, as above: the progress of those targets of a rule that are endpoints."""
         return await self._tell(incoming, lambda context: deployment_states(context, request.path_params["rule"]))
+
+    async def _why(self, request: Request, incoming: Incoming) -> Response:
+        """Serves the command line, as above: why the resources of a name are in their status."""
+        path = request.path_params
+        return await self._tell(incoming, lambda context: reasons(context, path["kind"], path["name"]))
 
     async def _tell(self, incoming: Incoming, tell: Callable[[Context], object]) -> Response:
         received = incoming.request
