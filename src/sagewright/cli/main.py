@@ -35,6 +35,7 @@ class Commands(LazyGroup):
         "solutions": LazyCommand("solutions.command:app", "Whole solutions, from data to an endpoint."),
         "wrangle": LazyCommand("storage.wrangle:wrangle", "Run a Data Wrangler flow."),
         "guide": LazyCommand("examples.guide:guide", "Find the program for your task."),
+        "why": LazyCommand("server.why:why", "Why a resource waits, runs or has failed."),
         "ps": LazyCommand("server.ps:ps", "Processes of the server and of its jobs."),
         "explain": LazyCommand("hosting.explain:explain", "Importances, bias and contributions."),
         "doctor": LazyCommand("server.doctor:doctor", "Check what this machine offers to jobs."),

@@ -32,6 +32,7 @@ from sagewright.services.aws.sns.signing import PATH, certificate
 from sagewright.services.context import Context, Platform, Principal
 from sagewright.services.sagemaker.jobs.interruption import interrupt_training_job
 from sagewright.services.sagemaker.jobs.overview import overview, start_times
+from sagewright.services.sagemaker.reasons.reasons import reasons
 from sagewright.services.sagemaker.registry.approvals import approval_history
 from sagewright.store.jobs import hosts
 from sagewright.store.jobs.hosts import Host
@@ -81,6 +82,7 @@ class InternalApi:
                 Route(f"{PREFIX}/jobs/{{kind}}/starts", self._described(self._starts)),
                 Route(f"{PREFIX}/overview", self._described(self._overview)),
                 Route(f"{PREFIX}/model-packages/{{group}}/{{version}}/history", self._described(self._history)),
+                Route(f"{PREFIX}/why/{{kind}}/{{name:path}}", self._described(self._why)),
                 Route(f"{PREFIX}/deployments/{{rule}}", self._described(self._deployments)),
                 Route(f"{PREFIX}/hosts/{{host_id}}/report", self._described(self._report), methods=["POST"]),
                 Route(f"{PREFIX}/hosts/{{host_id}}/objects", self._described(self._objects), methods=["POST"]),
@@ -161,6 +163,11 @@ class InternalApi:
         if shares is None:
             return Response(status_code=404)
         return await self._tell(incoming, lambda context: overview(context.platform, shares))
+
+    async def _why(self, request: Request, incoming: Incoming) -> Response:
+        """Serves the command line, as above: why the resources of a name are in their status."""
+        path = request.path_params
+        return await self._tell(incoming, lambda context: reasons(context, path["kind"], path["name"]))
 
     async def _tell(self, incoming: Incoming, tell: Callable[[Context], object]) -> Response:
         received = incoming.request

@@ -15,6 +15,7 @@ from sagewright.engine.jobs.leases import Leases
 from sagewright.engine.jobs.outcome import Outcome
 from sagewright.engine.jobs.reservations import Taken
 from sagewright.engine.jobs.teardown import Teardown
+from sagewright.engine.jobs.waits import MOST_SAID, SAID_EVERY_MS, say_queued
 from sagewright.engine.jobs.warmpools import WarmPools
 from sagewright.kinds.base import Demand
 from sagewright.kinds.table import KINDS
@@ -47,6 +48,7 @@ class JobQueue:
         self._dependencies, self._compute = dependencies, compute
         self._leases, self._pools, self._endings = leases, pools, endings
         self._lock = threading.Lock()
+        self._said, self._said_ms = 0, 0
         self._bypassing = tuple(kind.name for kind in KINDS.values() if kind.together)
 
     def active(self) -> list[tuple[str, str]]:
@@ -66,6 +68,7 @@ class JobQueue:
         """
         placed: set[str] = set()
         with self._lock:
+            self._renew_saying()
             for kind in [only] if only else self._bypassing:
                 self._place_bypassing(kind, placed)
             if not only:
@@ -84,6 +87,19 @@ class JobQueue:
         with self._lock:
             self._start_or_give_up(job, placed)
         return job.id in placed
+
+    def _renew_saying(self) -> None:
+        """Lets jobs say why they wait, unless others have done so within a second: passes are frequent while jobs end."""
+        now = now_ms()
+        if now - self._said_ms >= SAID_EVERY_MS:
+            self._said, self._said_ms = 0, now
+
+    def _say_queued(self, job: Job) -> None:
+        demand = demand_of(job)
+        if demand.queued and self._said < MOST_SAID:
+            self._said += 1
+            share = launch_plan.share_of(self._compute.reservations, demand)
+            say_queued(self._dependencies.store, self._compute.reservations, job, share)
 
     def _place_bypassing(self, kind: str, placed: set[str]) -> None:
         """Places the oldest jobs of a kind that bypasses the queue, up to the limit of running ones."""
@@ -117,6 +133,9 @@ class JobQueue:
                     size = BATCH if job.id in placed else DEPTH  # it may still be queued, waiting for its environment
                     continue
                 if not self._may_be_passed(job) or not self._compute.reservations.has_room():
+                    for behind in batch:
+                        if behind.id not in seen:
+                            self._say_queued(behind)
                     return False
                 first_blocked, size = first_blocked if first_blocked >= 0 else len(seen), DEPTH
             if not more or (first_blocked >= 0 and len(seen) - first_blocked >= DEPTH):
@@ -163,6 +182,8 @@ class JobQueue:
             placed.add(job.id)
         elif taken is Taken.NO_ROOM and not demand.spot:
             self._make_room(job, share)
+        if taken is Taken.NO_ROOM:
+            self._say_queued(job)
         return taken is not Taken.NO_ROOM
 
     def _waits_for_environment(self, job: Job, demand: Demand) -> bool:

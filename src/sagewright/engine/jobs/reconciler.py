@@ -11,7 +11,6 @@ from sagewright.compute.capacity import JobShare
 from sagewright.engine.dependencies import Dependencies
 from sagewright.engine.jobs import launch_plan, outcome, retries, spot
 from sagewright.engine.jobs.compute import JobCompute
-from sagewright.engine.jobs.disk_waits import WAITS, lacks_disk
 from sagewright.engine.jobs.durations import running_since_ms
 from sagewright.engine.jobs.launch_plan import demand_of, kind_of
 from sagewright.engine.jobs.leases import Leases
@@ -19,6 +18,7 @@ from sagewright.engine.jobs.left_reports import take_left
 from sagewright.engine.jobs.outcome import Outcome
 from sagewright.engine.jobs.queue import QUEUE, JobQueue
 from sagewright.engine.jobs.teardown import Teardown
+from sagewright.engine.jobs.waits import WAITS, lacks_disk
 from sagewright.engine.jobs.warmpools import WarmPools
 from sagewright.kinds.base import Demand
 from sagewright.kinds.table import KINDS

@@ -27,7 +27,7 @@ class Reservations:
     """Reservations on the machines behind one backend, which form one pool named `machine`. Safe to use from many threads."""
 
     def __init__(self, store: Database, machines: Machines, machine: str) -> None:
-        self._store, self._machines, self.machine = store, machines, machine
+        self._store, self.machines, self.machine = store, machines, machine
 
     @property
     def store(self) -> Database:
@@ -38,7 +38,7 @@ class Reservations:
         return self._machines.together()
 
     def share_of(self, instance_type: str, count: int) -> JobShare:
-        return self._machines.share_of(instance_type, count)
+        return self.machines.share_of(instance_type, count)
 
     def try_reserve(self, job_id: str, share: JobShare, lease: Lease) -> Taken:
         """Reserves the share and acquires the lease for a queued job, or neither."""
@@ -61,7 +61,7 @@ class Reservations:
     def has_room(self) -> bool:
         """True if a job of one CPU would still fit."""
         used = sum(one.cpus for one in reservations.on(self._store, self.machine))
-        return self._machines.together().cpus - used >= 1
+        return self.machines.together().cpus - used >= 1
 
     def force(self, job_id: str, share: JobShare, gpus: list[int]) -> None:
         """Records the share of a job that already runs, whether it is free or not; `gpus`: the numbers of its GPUs, as far as
@@ -73,7 +73,7 @@ class Reservations:
 
     def numbered(self, job_id: str, share: JobShare) -> JobShare:
         """Returns `share` with the numbers of the GPUs that the job holds exclusively."""
-        if not self._machines.together().gpus:
+        if not self.machines.together().gpus:
             return share
         held = reservations.of_job(self._store, job_id)
         return replace(share, gpus=held.gpu_indexes if held else [])
@@ -98,7 +98,7 @@ class Reservations:
 
     def _held(self, job_id: str, share: JobShare, held: list[Reservation], gpus: list[int]) -> Reservation:
         taken = {gpu for one in held for gpu in one.gpu_indexes if one.job_id != job_id}
-        free = [gpu for gpu in range(self._machines.together().gpus) if gpu not in taken]
+        free = [gpu for gpu in range(self.machines.together().gpus) if gpu not in taken]
         total = share.total
         return Reservation(
             job_id, self.machine, total.cpus, math.ceil(total.memory_gb), total.gpus, gpus or free[: total.gpus]
@@ -106,7 +106,7 @@ class Reservations:
 
     def _fits(self, share: JobShare, held: list[Reservation], without: Set[str]) -> bool:
         others = [one for one in held if one.job_id not in without]
-        machine, total = self._machines.together(), share.total
+        machine, total = self.machines.together(), share.total
         return (
             total.cpus + sum(one.cpus for one in others) <= machine.cpus
             and total.memory_gb + sum(one.memory_gb for one in others) <= machine.memory_gb

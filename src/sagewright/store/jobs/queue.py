@@ -18,6 +18,7 @@ from sagewright.store.schema.jobs import hosts, jobs
 from sagewright.store.schema.reservations import reservations
 from sagewright.store.servers import is_dead
 
+MOST_COUNTED = 1000
 _JOBS = select(*[jobs.c[name] for name in Job.__dataclass_fields__])
 _ACTIVE = jobs.c.status.in_(sorted(ACTIVE))
 _HAS_HOSTS = select(hosts.c.id).where(hosts.c.job_id == jobs.c.id, hosts.c.phase != RETIRED).exists()
@@ -173,3 +174,25 @@ def renew(store: Database, lease: Lease) -> None:
 
 def _written(lease: Lease) -> dict[str, Any]:
     return {"owner": lease.owner, "now": now_ms(), "lease_owner": lease.owner, "lease_until_ms": lease.until_ms}
+
+
+def count_before(store: Database, job: Job, apart: Sequence[str], *, spot: bool) -> int:
+    """Returns how many jobs wait for hosts before this one, up to MOST_COUNTED: earlier ones; before a spot job, also all jobs
+    that are no spot jobs. `apart`: kinds that bypass the queue."""
+    earlier = and_(
+        jobs.c.spot == int(spot),
+        or_(jobs.c.created_ms < job.created_ms, and_(jobs.c.created_ms == job.created_ms, jobs.c.id < job.id)),
+    )
+    waiting = (
+        select(jobs.c.id)
+        .where(
+            jobs.c.status == Status.IN_PROGRESS.value,
+            jobs.c.desired != DesiredState.STOP.value,
+            jobs.c.kind.not_in(list(apart)),
+            ~_HAS_HOSTS,
+            or_(jobs.c.spot == 0, earlier) if spot else earlier,
+        )
+        .limit(MOST_COUNTED)
+    )
+    with store.read() as connection:
+        return int(connection.execute(select(func.count()).select_from(waiting.subquery())).scalar() or 0)
