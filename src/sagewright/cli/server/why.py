@@ -18,9 +18,9 @@ def why(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document per line.")] = False,
 ) -> None:
     """Say why a resource waits, runs or has failed, in one sentence."""
-    from sagewright.cli.client import get
+    from sagewright.cli.lean import request
 
-    found = get(settings_of(data=data), f"why/{quote(kind, safe='')}/{quote(name, safe='/')}")
+    found = request(settings_of(data=data), "GET", f"why/{quote(kind, safe='')}/{quote(name, safe='/')}")
     for one in found:
         if as_json:
             typer.echo(json.dumps(one))

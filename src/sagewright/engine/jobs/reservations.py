@@ -35,7 +35,7 @@ class Reservations:
 
     def total(self) -> Resources:
         """Returns what the machines have for jobs."""
-        return self._machines.together()
+        return self.machines.together()
 
     def share_of(self, instance_type: str, count: int) -> JobShare:
         return self.machines.share_of(instance_type, count)
