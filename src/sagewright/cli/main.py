@@ -20,6 +20,7 @@ class Commands(LazyGroup):
         "service": LazyCommand("server.service:app", "The server as a service of systemd."),
         "exec": LazyCommand("server.door:exec_", "Run a program against the server.", plain=True),
         "env": LazyCommand("server.door:env", "Print the environment of programs, as shell commands."),
+        "run": LazyCommand("jobs.run:run", "Train a script as a job."),
         "jobs": LazyCommand("jobs.training:app", "Training jobs."),
         "processing": LazyCommand("jobs.processing:app", "Processing jobs."),
         "transform": LazyCommand("jobs.transform:app", "Transform jobs."),
