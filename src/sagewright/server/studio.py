@@ -16,6 +16,7 @@ from sagewright.engine.calls import OperationRequest
 from sagewright.engine.pipelines.cache_misses import cache_miss
 from sagewright.http.limits import ConnectionLimits
 from sagewright.model.aws.service_models import operation_model
+from sagewright.model.errors import AwsError
 from sagewright.model.notebooks.origins import NotebookHosts
 from sagewright.model.settings import Settings, load_settings
 from sagewright.server.notebook_usage import NotebookUsages
@@ -24,6 +25,7 @@ from sagewright.server.wrangling import WranglerSessions
 from sagewright.services import registry
 from sagewright.services.aws.events.deployments import deployment_states
 from sagewright.services.context import ANONYMOUS, Context, Platform
+from sagewright.services.sagemaker.reasons.reasons import reasons
 from sagewright.services.sagemaker.registry.approvals import approval_history
 from sagewright.services.sagemaker.studio.sign_in.session_keys import StoredKeys
 from sagewright.store import events
@@ -202,6 +204,12 @@ class StoredReadings:
         settings = self._platform.settings
         found = cache_miss(self._platform.store, (settings.account, settings.region), execution, step)
         return ("", "", ()) if found is None else (found.reason, found.before, found.paths)
+
+    def why(self, kind: str, name: str) -> str:
+        try:
+            return reasons(self._context(), kind, name)[0]["reason"]
+        except AwsError:  # it was deleted meanwhile
+            return ""
 
     def approvals(self, group: str, number: int) -> list[tuple[int, str, str, str]]:
         found = approval_history(self._context(), group, str(number))

@@ -119,6 +119,7 @@ class JobView:
     styles: tuple[StyleChoice, ...] = field(repr=False, default=())
     graphs: tuple[RunGraph, ...] = ()
     bar: Markup = field(repr=False, default=Markup(""))
+    why: str = ""
 
 
 @dataclass(frozen=True)

@@ -137,6 +137,10 @@ class Readings(Protocol):
         key attributes that differ from it. The sentence is "" for a step that was not reached."""
         ...
 
+    def why(self, kind: str, name: str) -> str:
+        """Returns why a resource is in its status, "" if there is nothing to say. `kind`: as in ARNs."""
+        ...
+
     def approvals(self, group: str, number: int) -> list[tuple[int, str, str, str]]:
         """Returns the changes to a version, oldest first: milliseconds, caller, approval status, note."""
         ...

@@ -41,6 +41,10 @@ class Visit:
     def query(self) -> dict[str, str]:
         return dict(self.every)
 
+    def why(self, kind: str, name: str, *, live: bool) -> str:
+        """Returns the line under the status of a resource that is not settled (`live`); failures have a notice of their own."""
+        return self.client.readings.why(kind, name) if live else ""
+
     def values(self, name: str) -> list[str]:
         return [value for key, value in self.every if key == name]
 

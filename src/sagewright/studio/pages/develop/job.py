@@ -46,6 +46,7 @@ def job(visit: Visit) -> JobView:
         styles=choices(visit),
         graphs=run_graphs(visit, _component(visit, name)),
         bar=jobview.phase_bar(shown),
+        why=visit.why("training-job", name, live=found["TrainingJobStatus"] in RUNNING),
     )
 
 

@@ -191,6 +191,7 @@ def view(visit: Visit, kind: JobPageKind) -> JobView:
         (stop,) if running else (),
         hardware=jobview.hardware(visit, kind.group, name, kind.resources(found).get("InstanceCount", 1)),
         bar=jobview.phase_bar(phases),
+        why=visit.why(found[f"{kind.prefix}Arn"].rpartition(":")[2].partition("/")[0], name, live=running),
         related=_flow_of(found),
     )
 

@@ -242,6 +242,7 @@ class ExecutionView:
     parameters: tuple[tuple[str, str], ...]
     acts: tuple[Button, ...]
     miss: CacheMissView | None = None
+    why: str = ""
     drawing: Markup = field(repr=False, default=Markup(""))
     lanes: Markup = field(repr=False, default=Markup(""))
 
@@ -286,6 +287,7 @@ def execution(visit: Visit) -> ExecutionView:
         tuple((one["Name"], one["Value"]) for one in given),
         _acts(arn, name, own, found),
         _miss(visit, own, lines),
+        visit.why("pipeline-execution", own, live=not over),
         charts.graph(nodes, edges_of(steps), f"Steps of the execution, {len(nodes)}"),
         _lanes(lines, found["CreationTime"], ended if over else visit.now),
     )

@@ -117,6 +117,7 @@ class TuningView:
     parallel: Markup = field(repr=False, default=Markup(""))
     progress: Markup = field(repr=False, default=Markup(""))
     importance: Markup = field(repr=False, default=Markup(""))
+    why: str = ""
 
 
 @page("/tuning/{name}", "tuning.html", "tuning", ("tuning", "training"))
@@ -154,6 +155,7 @@ def tuning_job(visit: Visit) -> TuningView:
         _parallel(done, names, objective.get("MetricName", "objective"), maximize=maximize),
         _progress(trials, maximize=maximize),
         charts.bars(importances, "Importance of parameters") if importances else Markup(""),
+        visit.why("hyper-parameter-tuning-job", name, live=not found.get("HyperParameterTuningEndTime")),
     )
 
 

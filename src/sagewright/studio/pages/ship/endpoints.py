@@ -153,6 +153,7 @@ class EndpointView:
     comparisons: tuple[VariantComparison, ...] = ()
     captures: bool = False
     answer: EndpointAnswer | None = None
+    why: str = ""
     sent: tuple[str, str] = ("", "")
     """Content type and body of the request that was answered, or captured."""
 
@@ -201,6 +202,7 @@ def endpoint(visit: Visit) -> EndpointView:
         (found.get("PendingDeploymentSummary") or {}).get("EndpointConfigName", ""),
         comparisons(lines) if len(lines) > 1 else (),
         bool(capture.get("EnableCapture")),
+        why=visit.why("endpoint", name, live=found["EndpointStatus"] != "InService"),
         sent=last_captured(visit, name, capture, names) if "captured" in visit.query and capture else ("", ""),
     )
 
