@@ -63,10 +63,16 @@ def overview(platform: Platform, shares: Reservations) -> Document:
     }
 
 
+def _shown(job: Job) -> str:
+    """Returns the name by which users know a job: that of the app or tracking server for a start of one."""
+    named = job.request.get("Title") or job.request.get("TrackingServerName")
+    return str(named) if named else job.name
+
+
 def _described(job: Job, share: Reservation | None) -> Document:
     amounts = _amounts(share.cpus, share.memory_gb, share.gpus) if share else _amounts(0, 0, 0)
     return {
-        "name": job.name,
+        "name": _shown(job),
         "kind": job.kind,
         "status": job.secondary_status,
         "created_ms": job.created_ms,
