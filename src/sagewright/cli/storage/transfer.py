@@ -14,7 +14,7 @@ from sagewright.cli.output import gigabytes
 
 
 class BadTransfer(Exception):
-    """What was asked cannot be copied; the message says why."""
+    """A copy that is refused; the message says why."""
 
 
 @dataclass(frozen=True)
