@@ -28,7 +28,7 @@ class LazyCommand:
             found.rich_markup_mode = None
             command: Any = typer.main.get_group(found)
         else:
-            single = typer.Typer(rich_markup_mode=None)
+            single = typer.Typer(rich_markup_mode=None, add_completion=False)
             settings = {"ignore_unknown_options": True, "allow_interspersed_args": False} if self.plain else None
             single.command(name, context_settings=settings)(found)
             command = typer.main.get_command(single)

@@ -224,3 +224,27 @@ def test_the_unit_of_a_service(tmp_path: Path) -> None:
     missing = run("service", "install", env=environ)
     assert missing.returncode == 1 and "systemctl is missing" in missing.stderr
     assert not (tmp_path / ".config").exists()
+
+
+def test_doctor_fits_80_columns_and_runs_a_program(tmp_path: Path) -> None:
+    done = run("doctor", "--data", str(tmp_path))
+    assert done.returncode == 0, done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    assert "a program ran in" in " ".join(done.stdout.split())
+    assert list(tmp_path.iterdir()) == []
+    found = json.loads(run("doctor", "--json", "--data", str(tmp_path)).stdout)
+    assert {"what", "good", "detail"} == set(found[0]) and found[-1]["what"] == "trial run" and found[-1]["good"]
+
+
+def test_doctor_exits_with_1_where_no_job_can_run(tmp_path: Path) -> None:
+    environ = {"PATH": str(tmp_path), "HOME": str(tmp_path), "TMPDIR": "/nonexistent", "SAGEWRIGHT_SANDBOX": "bwrap"}
+    program = (
+        "import sys\nfrom sagewright.sandbox import base, bwrap\n"
+        "def unavailable(*_given): raise base.Unavailable('no user namespaces')\n"
+        "bwrap.BwrapSandbox.__init__ = unavailable\n"
+        "from sagewright.cli.main import main\n"
+        f"sys.argv = ['sagewright', 'doctor', '--data', {str(tmp_path)!r}]\nmain()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], env=environ, capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "no sandbox: no user namespaces" in " ".join(done.stdout.split())

@@ -2,17 +2,44 @@
 
 from __future__ import annotations
 
-from sagewright.cli.options import DataOption, console, settings_of
+import textwrap
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import typer
+
+from sagewright.cli.options import FAILURE, DataOption, settings_of
+from sagewright.cli.output import JsonOption, print_json, print_table, width
+
+if TYPE_CHECKING:
+    from sagewright.cli.server.findings import Finding
+
+MOST_COLUMNS = 80
+_LEAST = 20
 
 
-def doctor(data: DataOption = None) -> None:
-    """Check what this machine offers to jobs."""
-    from rich.table import Table
+def doctor(data: DataOption = None, json: JsonOption = False) -> None:
+    """Check what this machine offers to jobs, with a trial run. The exit status is 1 if no job can run.
 
-    from sagewright.cli.server.findings import findings  # imports much that no other command needs
+    JSON has an array of findings: what, good, detail.
+    """
+    from sagewright.cli.server.findings import TRIAL, findings  # imports much that no other command needs
 
-    table = Table("", "what", "detail", box=None)
-    for finding in findings(settings_of(data=data)):
-        mark = "[green]yes[/green]" if finding.good else "[yellow]no[/yellow]"
-        table.add_row(mark, finding.what, finding.detail)
-    console.print(table)
+    found = findings(settings_of(data=data))
+    if json:
+        print_json([asdict(one) for one in found])
+    else:
+        print_table(("", "what", "detail"), _rows(found))
+    if not all(one.good for one in found if one.what == TRIAL):
+        raise typer.Exit(FAILURE)
+
+
+def _rows(found: list[Finding]) -> list[tuple[str, str, str]]:
+    """Returns the lines of a table of at most MOST_COLUMNS columns."""
+    room = max(_LEAST, min(width(), MOST_COLUMNS) - 3 - 4 - max(len(one.what) for one in found))
+    rows = []
+    for one in found:
+        first, *rest = textwrap.wrap(one.detail, room) or [""]
+        rows.append(("yes" if one.good else "no", one.what, first))
+        rows += [("", "", line) for line in rest]
+    return rows

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sagewright.agent.inputs.mounts import no_mounts_reason
+from sagewright.cli.server.trials import run_trial
 from sagewright.compute.capacity import this_machine
 from sagewright.model.settings import Settings
 from sagewright.sandbox.base import CAPABILITIES, Unavailable
@@ -20,6 +21,8 @@ from sagewright.sandbox.containers.engine import EngineFailed
 from sagewright.sandbox.network import network_support
 
 LOW_DISK_GB = 5
+TRIAL = "trial run"
+"""The finding without which no job can run."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,14 @@ class Finding:
 
 
 def findings(settings: Settings) -> list[Finding]:
-    return [*_machine(settings), *_sandbox(settings), _hosts(settings), _limits(settings), *_programs()]
+    return [
+        *_machine(settings),
+        *_sandbox(settings),
+        _hosts(settings),
+        _limits(settings),
+        *_programs(),
+        _trial(settings),
+    ]
 
 
 def _machine(settings: Settings) -> list[Finding]:
@@ -63,6 +73,12 @@ def _sandbox(settings: Settings) -> list[Finding]:
     for name, support in declared.items():
         findings.append(Finding(f"  {name}", support.given, f"{CAPABILITIES[name]} ({support.reason})"))
     return findings
+
+
+def _trial(settings: Settings) -> Finding:
+    """Runs a program as jobs run, since what is declared possible may still fail."""
+    good, detail = run_trial(settings, _existing(settings.data))
+    return Finding(TRIAL, good, detail)
 
 
 def _limits(settings: Settings) -> Finding:
