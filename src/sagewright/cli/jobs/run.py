@@ -89,11 +89,7 @@ def run(
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:
-<<<<<<< HEAD
-        uploads = ScriptUploads(settings, named)
-=======
         uploads = RunUploads(settings, named)
->>>>>>> commands
         program = script.resolve().relative_to(source.resolve()).as_posix() if source else script.name
         code = uploads.code(script, source, requirements)
         channels = {channel: uploads.channel(channel, place) for channel, place in places.items()}
@@ -137,11 +133,7 @@ def _guess(script: Path) -> Framework:
         fail(f"{script} is not Python: {error}", USAGE)
 
 
-<<<<<<< HEAD
-def _request(one: ScriptRun, name: str, code: str, uploads: ScriptUploads, settings: Settings) -> Document:
-=======
 def _request(one: ScriptRun, name: str, code: str, uploads: RunUploads, settings: Settings) -> Document:
->>>>>>> commands
     image = image_of(one.framework, one.instance_type, uploads.region)
     return {
         "TrainingJobName": name,
@@ -160,13 +152,8 @@ def _channel(name: str, uri: str) -> Document:
     return {"ChannelName": name, "DataSource": {"S3DataSource": source}}
 
 
-<<<<<<< HEAD
-class ScriptUploads:
-    """Objects that one run puts into the default bucket, `sagemaker-REGION-ACCOUNT`. Errors are botocore's, and BadTransfer."""
-=======
 class RunUploads:
     """Uploads of one run to the default bucket, `sagemaker-REGION-ACCOUNT`. Errors are botocore's, and BadTransfer."""
->>>>>>> commands
 
     def __init__(self, settings: Settings, name: str) -> None:
         from sagewright.cli.client import client
@@ -182,11 +169,7 @@ class RunUploads:
             )
 
     def code(self, script: Path, source: Path | None, requirements: Path | None) -> str:
-<<<<<<< HEAD
-        """ScriptUploads the archive of the script, of --source, and of requirements.txt; returns its URI."""
-=======
         """RunUploads the archive of the script, of --source, and of requirements.txt; returns its URI."""
->>>>>>> commands
         target = self.folder.below("source/sourcedir.tar.gz")
         with NamedTemporaryFile(suffix=".tar.gz") as file:
             with tarfile.open(fileobj=file, mode="w:gz") as archive:
@@ -196,11 +179,7 @@ class RunUploads:
         return target.uri
 
     def channel(self, name: str, place: str) -> str:
-<<<<<<< HEAD
-        """ScriptUploads a folder or a file, unless it is in S3 already; returns its URI."""
-=======
         """RunUploads a folder or a file, unless it is in S3 already; returns its URI."""
->>>>>>> commands
         if place.startswith("s3://"):
             return S3Place.parse(place).uri
         target, path = self.folder.below(f"input/{name}"), Path(place)
@@ -228,11 +207,7 @@ def _pack(archive: tarfile.TarFile, script: Path, source: Path | None, requireme
         archive.addfile(member, io.BytesIO(content))
 
 
-<<<<<<< HEAD
-def _finish(settings: Settings, sagemaker: Any, name: str, target: Path, uploads: ScriptUploads) -> None:
-=======
 def _finish(settings: Settings, sagemaker: Any, name: str, target: Path, uploads: RunUploads) -> None:
->>>>>>> commands
     """Follows the job; downloads its model, or ends the command with 1 unless it completed."""
     job = follow_job(sagemaker, lean_client(settings, "logs"), TRAINING, name, LogOptions(follow=True))
     if TRAINING.status(job) != "Completed":

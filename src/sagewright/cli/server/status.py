@@ -50,11 +50,7 @@ def top(
     interval_s: Annotated[float, typer.Option("--interval", min=0.2, help="Seconds between two looks.")] = 2,
     once: Annotated[bool, typer.Option("--once", help="Print one table, as to a pipe.")] = False,
 ) -> None:
-<<<<<<< HEAD
-    """Show the jobs that run, with their CPUs, memory and GPUs, and those that wait; on a terminal until Ctrl-C.
-=======
     """Running jobs with their CPUs, memory and GPUs, and queued ones with what they wait for; on a terminal until Ctrl-C.
->>>>>>> commands
 
     JSON has running_jobs and queued_jobs: name, kind, status, created_ms, started_ms, cpus, memory_gb, gpus, gpu_indexes,
     and waits_for of a queued job.

@@ -14,11 +14,7 @@ from sagewright.cli.output import gigabytes
 
 
 class BadTransfer(Exception):
-<<<<<<< HEAD
-    """A copy that cannot be made; the message says why."""
-=======
     """A copy that is refused; the message says why."""
->>>>>>> commands
 
 
 @dataclass(frozen=True)
