@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from conftest import RunningServer
 
 BUCKET = "messages"
+KMEANS = "382416733822.dkr.ecr.us-east-1.amazonaws.com/kmeans:1"
+XGBOOST = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:1.7-1"
 COVERAGE = "docs/reference/coverage.md"
 
 
@@ -127,6 +129,35 @@ def test_a_refused_request_says_what_helps(prepared: RunningServer, case: str) -
         at = message.index(word, at + 1)
     if len(words) == 1:
         assert "Did you mean" not in message
+
+
+@pytest.mark.parametrize(("image", "format_"), [(XGBOOST, "libsvm"), (KMEANS, "recordio-protobuf")])
+def test_csv_without_a_content_type_is_named_in_the_failure_reason(
+    prepared: RunningServer, image: str, format_: str
+) -> None:
+    prepared.boto("s3").put_object(Bucket=BUCKET, Key="plain/train.csv", Body=b"1,2\n0,3.5\n1,-5\n0,7e1\n")
+    source = {"S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/plain/", "S3DataDistributionType": "FullyReplicated"}
+    parameters = {"num_round": "1"} if image == XGBOOST else {"k": "2", "feature_dim": "2"}
+    channel = {"ChannelName": "train", "DataSource": {"S3DataSource": source}}
+    name = f"no-type-{format_}"
+    request = training(name, InputDataConfig=[channel], HyperParameters=parameters)
+    request["AlgorithmSpecification"]["TrainingImage"] = image
+    prepared.boto("sagemaker").create_training_job(**request)
+    reason = prepared.wait(name)["FailureReason"]
+    assert f"The file looks like CSV, and was read as {format_}: give its channel the ContentType text/csv" in reason
+
+
+def test_a_header_in_csv_is_named_in_the_failure_reason(prepared: RunningServer) -> None:
+    prepared.boto("s3").put_object(Bucket=BUCKET, Key="csv/train.csv", Body=b"label,age\n1,2\n0,3\n1,5\n0,7\n")
+    source = {"S3DataType": "S3Prefix", "S3Uri": f"s3://{BUCKET}/csv/", "S3DataDistributionType": "FullyReplicated"}
+    channel = {"ChannelName": "train", "ContentType": "text/csv", "DataSource": {"S3DataSource": source}}
+    request = training("header", InputDataConfig=[channel], HyperParameters={"num_round": "1"})
+    request["AlgorithmSpecification"]["TrainingImage"] = XGBOOST
+    prepared.boto("sagemaker").create_training_job(**request)
+    reason = prepared.wait("header")["FailureReason"]
+    assert reason.startswith("ClientError: ")
+    assert "The first row looks like a header (label, age, …): CSV is read without one" in reason
+    assert "header=False, index=False" in reason
 
 
 def refused(call: Callable[..., Any], **request: Any) -> tuple[str, str]:

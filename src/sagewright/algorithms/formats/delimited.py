@@ -19,6 +19,7 @@ DELIMITERS = (",", "\t", ";", "|", " ", ":")
 ARROW_BYTES = 4 << 20
 """Minimum size of a block that is worth the import of Arrow; smaller blocks are read by Arrow if it is already imported."""
 ARROW = "sagewright.algorithms.formats.arrow_csv"
+_HEADER_CHARACTERS = 4096
 _POSITION = re.compile(r"at row (\d+)")
 
 
@@ -46,7 +47,22 @@ def find_delimiter(block: bytes) -> str:
             return delimiter
     if _is_number(line):
         return ","
-    raise UserError(f"Could not determine delimiter on line {line[:50]}: it contains a value that is not a number")
+    said = f"Could not determine delimiter on line {line[:50]}: it contains a value that is not a number"
+    raise UserError(f"{said}{_header_advice(line, ',')}")
+
+
+def _header_advice(line: str, delimiter: str) -> str:
+    """Returns what to do about a first line without any number, which is a header; "" for any other line."""
+    fields = [
+        field.strip().strip('"') for field in line[:_HEADER_CHARACTERS].split(None if delimiter == " " else delimiter)
+    ]
+    if not fields or any(not field or _is_number(field) for field in fields):
+        return ""
+    return (
+        f". The first row looks like a header ({', '.join(field[:20] for field in fields[:3])}, …): CSV is read without one, with "
+        "the label in the first column. "
+        "Write it with DataFrame.to_csv(path, header=False, index=False)"
+    )
 
 
 def _is_number(field: str) -> bool:
@@ -84,7 +100,10 @@ def _parse_text(block: bytes, delimiter: str, name: str, rows_before: int) -> np
         return _load(filled, delimiter)
     except ValueError as error:
         message = _POSITION.sub(lambda match: f"at row {int(match[1]) + rows_before}", str(error))
-        raise UserError(f"{name}: {message.split(';')[0]}") from error
+        said = f"{name}: {message.split(';')[0]}"
+        first = "1" if rows_before else text.lstrip("\r\n").split("\n", 1)[0].strip("\r ")
+        advice = _header_advice(first, delimiter)
+        raise UserError(f"{said.rstrip('.')}{advice}" if advice else said) from error
 
 
 def _load(text: str, delimiter: str) -> np.ndarray:
