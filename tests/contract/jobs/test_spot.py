@@ -85,12 +85,12 @@ def test_a_process_that_ignores_the_notice_is_killed_and_what_it_wrote_last_is_t
 
 
 def test_an_interruption_by_command(running: RunningServer, job_name: str) -> None:
-    assert interrupt(running, "nobody").stderr == "sagewright: Requested resource not found.\n"
+    assert interrupt(running, "nobody").stderr == "sagewright: There is no training job nobody.\n"
     running.run_shell(f"{job_name}-od", "echo up; sleep 60")
     running.when_logged(f"{job_name}-od", "up")
     refused = interrupt(running, f"{job_name}-od")
     assert (refused.returncode, refused.stderr) == (
-        2,
+        1,
         f"sagewright: The training job {job_name}-od is not a spot job (EnableManagedSpotTraining).\n",
     )
     running.boto("sagemaker").stop_training_job(TrainingJobName=f"{job_name}-od")

@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from sagewright.cli.client import client
-from sagewright.cli.options import DataOption, console, fail, settings_of
+from sagewright.cli.options import FAILURE, DataOption, console, fail, settings_of
 from sagewright.model.aws.clarify_results import (
     ANALYSIS,
     CONFIG_INPUT,
@@ -59,7 +59,7 @@ def explain(
     except ClientError as error:
         if error.response["Error"]["Code"] in {"NoSuchKey", "404"}:
             fail(f"{name} is {job['ProcessingJobStatus']} and has no {_missing(row)} in {uri}")
-        fail(error.response["Error"]["Message"])
+        fail(error.response["Error"]["Message"], FAILURE)
     except BadAnalysis as error:
         fail(str(error))
 
@@ -161,7 +161,7 @@ def _online(runtime: Any, endpoint: str, record: str, top: int) -> None:
     try:
         body = runtime.invoke_endpoint(**request, EnableExplanations="`true`")["Body"].read()
     except ClientError as error:
-        fail(error.response["Error"]["Message"])
+        fail(error.response["Error"]["Message"], FAILURE)
     answer = json.loads(body)
     explained = (answer.get("explanations") or {}).get("kernel_shap") or [None]
     if not explained[0]:
