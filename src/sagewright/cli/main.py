@@ -44,6 +44,7 @@ class Commands(LazyGroup):
         "explain": LazyCommand("hosting.explain:explain", "Importances, bias and contributions."),
         "doctor": LazyCommand("server.doctor:doctor", "Check what this machine offers to jobs."),
         "studio": LazyCommand("server.studio:studio", "Open Studio in the browser."),
+        "open": LazyCommand("server.opening:open_page", "Open a page of Studio, by what it is about."),
         "completion": LazyCommand("server.completion:completion", "Print a completion script for a shell."),
         "notebook": LazyCommand("notebooks.command:app", "JupyterLab's spaces, and notebooks as jobs."),
     }

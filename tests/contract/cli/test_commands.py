@@ -9,8 +9,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+from urllib.request import HTTPCookieProcessor, build_opener
 
 import pytest
+
+from sagewright.cli.server.opening import SECTIONS
 
 if TYPE_CHECKING:
     from conftest import RunningServer
@@ -248,3 +252,29 @@ def test_doctor_exits_with_1_where_no_job_can_run(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", program], env=environ, capture_output=True, text=True, check=False)
     assert done.returncode == 1, done.stdout + done.stderr
     assert "no sandbox: no user namespaces" in " ".join(done.stdout.split())
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_open_leads_to_each_section(server: RunningServer, command: Command, section: str) -> None:
+    assert landing(command("open", section, "--show").stdout) == (
+        200,
+        "/studio" if section == "home" else f"/studio/{section}",
+    )
+
+
+def test_open_leads_to_what_is_named(server: RunningServer, command: Command, jobs: None) -> None:
+    assert landing(command("open", "cli-broken", "--show").stdout) == (200, "/studio/jobs/cli-broken")
+    assert landing(command("open", "/studio/jobs?q=cli", "--show").stdout) == (200, "/studio/jobs?q=cli")
+    assert landing(command("open", "nothing-is-so", "--show").stdout) == (200, "/studio/search?q=nothing-is-so")
+    refused = command("open", "cli-broken", "--kind", "endpoint", "--show")
+    assert (refused.returncode, refused.stderr.strip()) == (1, "sagewright: There is no endpoint named cli-broken.")
+    of_kind = command("open", "cli-broken", "--kind", "nonsense", "--show")
+    assert of_kind.returncode == 1
+    assert "Kinds: any, training-job" in of_kind.stderr
+
+
+def landing(url: str) -> tuple[int, str]:
+    """Returns the status and the address, without its server, of the page to which a URL leads."""
+    with build_opener(HTTPCookieProcessor()).open(url.strip(), timeout=60) as answer:
+        parts = urlsplit(answer.url)
+        return answer.status, parts.path + (f"?{parts.query}" if parts.query else "")

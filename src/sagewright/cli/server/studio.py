@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from sagewright.cli.options import DataOption, settings_of
+from sagewright.model.settings import Settings
 
 
 def studio(
@@ -16,13 +17,25 @@ def studio(
     show: Annotated[bool, typer.Option("--show", help="Print the URL instead of opening the browser.")] = False,
 ) -> None:
     """Open Studio in the browser, signed in. The URL works once, within five minutes."""
-    import webbrowser
+    open_url(signed_in(settings_of(data=data), ""), show)
 
+
+def signed_in(settings: Settings, path: str) -> str:
+    """Returns a URL that signs in once and leads to a page. `path`: below /studio, "" for its home."""
     from sagewright.cli.lean import lean_client
 
-    sagemaker = lean_client(settings_of(data=data), "sagemaker")
+    sagemaker = lean_client(settings, "sagemaker")
     domain = sagemaker.list_domains()["Domains"][0]["DomainId"]
-    url = sagemaker.create_presigned_domain_url(DomainId=domain, UserProfileName="default")["AuthorizedUrl"]
+    answer = sagemaker.create_presigned_domain_url(
+        DomainId=domain, UserProfileName="default", LandingUri=f"studio::{path}"
+    )
+    return str(answer["AuthorizedUrl"])
+
+
+def open_url(url: str, show: bool) -> None:
+    """Opens a URL in the browser; prints it where there is none, or if `show`."""
+    import webbrowser
+
     if show or not has_screen() or not webbrowser.open(url):
         print(url)  # noqa: T201
     else:
