@@ -68,3 +68,15 @@ class LazyGroup(TyperGroup):
                 [(name, self.table[name].help if name in self.table else self.commands[name].get_short_help_str(limit))
                  for name in names]
             )  # fmt: skip
+
+
+class DefaultGroup(TyperGroup):
+    """A group one of whose commands needs no name: `default` runs if the first word names no other."""
+
+    default = ""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if not args or (args[0] not in self.commands and args[0] not in {"--help", "-h"}):
+            args = [self.default, *args]
+        found: list[str] = super().parse_args(ctx, args)
+        return found

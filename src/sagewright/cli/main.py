@@ -19,7 +19,7 @@ class Commands(LazyGroup):
         "top": LazyCommand("server.status:top", "What runs on which share of the machine, and what waits."),
         "service": LazyCommand("server.service:app", "The server as a service of systemd."),
         "exec": LazyCommand("server.door:exec_", "Run a program against the server.", plain=True),
-        "env": LazyCommand("server.door:env", "Print the environment of programs, as shell commands."),
+        "env": LazyCommand("server.environments:app", "Exports for a shell; environments of jobs."),
         "run": LazyCommand("jobs.run:run", "Train a script as a job."),
         "jobs": LazyCommand("jobs.training:app", "Training jobs."),
         "processing": LazyCommand("jobs.processing:app", "Processing jobs."),

@@ -31,6 +31,8 @@ from sagewright.runtimes.recipes import Recipe, recipe_for
 from sagewright.runtimes.spark import SparkFailed, finish_spark
 
 MANIFEST = "sagewright-environment.json"
+LAYERS = "layers"
+"""Directory, in that of the environments, of packages that are shown over those of an environment."""
 _TURN_S = 0.05
 
 # Dependencies that are useful only on a GPU, and take hundreds of MB; they are omitted elsewhere.

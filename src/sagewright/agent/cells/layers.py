@@ -20,7 +20,7 @@ from sagewright.agent.process.process import Exit
 from sagewright.agent.process.volume import Volume
 from sagewright.jobfiles.removal import remove_tree
 from sagewright.model.jobs.brief import EndCause
-from sagewright.runtimes.environments import Environment, Environments, RequirementsFailed
+from sagewright.runtimes.environments import LAYERS, Environment, Environments, RequirementsFailed
 from sagewright.runtimes.uv import uv_program
 from sagewright.sandbox.base import Sandbox
 from sagewright.sandbox.ownership import give_to_server
@@ -74,7 +74,7 @@ class Layers:
         lies_on = json.dumps(environment.packages, sort_keys=True)  # a rebuilt environment may have different packages
         digest = hashlib.sha256(f"{lies_on}\n{requirements}".encode()).hexdigest()[:32]
         key = f"{environment.path.name}-l{digest}"
-        layer = self._environments.directory / "layers" / key
+        layer = self._environments.directory / LAYERS / key
         if not layer.is_dir():
             with self._environments.locked(key, self._isolated.control.check):
                 if not layer.is_dir():

@@ -8,10 +8,10 @@ from typing import Annotated, Any
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.table import Table
-from typer.core import TyperGroup
 
 from sagewright.cli.client import client
 from sagewright.cli.jobs.kinds import refuse
+from sagewright.cli.lazy import DefaultGroup
 from sagewright.cli.notebooks.jobs import NAMES, NotebookRun, read_run_options, run_notebook
 from sagewright.cli.notebooks.spaces import NotebookUnavailable, Spaces
 from sagewright.cli.options import DataOption, console, fail, settings_of
@@ -27,14 +27,10 @@ START_S = 1800.0
 """Maximum wait for JupyterLab: the first start builds its environment."""
 
 
-class OpeningGroup(TyperGroup):
-    """A group whose first word may be left out: `sagewright notebook NAME` is `sagewright notebook open NAME`."""
+class OpeningGroup(DefaultGroup):
+    """`sagewright notebook NAME` is `sagewright notebook open NAME`."""
 
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        if not args or (args[0] not in self.commands and args[0] not in {"--help", "-h"}):
-            args = [OPEN, *args]
-        found: list[str] = super().parse_args(ctx, args)
-        return found
+    default = OPEN
 
 
 app = typer.Typer(cls=OpeningGroup, help="JupyterLab in a space of this server, and notebooks that run as jobs.")
