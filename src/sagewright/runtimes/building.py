@@ -1,6 +1,7 @@
 """`python -m sagewright.runtimes.building DIRECTORY POLICY IMAGE`: builds the environment of an image, and ends with its parent.
 
-It ends, with everything it has started, when its standard input does. A failure is one line of text on its standard output.
+It ends, with everything it has started, when its standard input does. On its standard output it writes what it is doing every two
+seconds, in lines that begin with PROGRESS, and at the end the reason of a failure.
 """
 
 from __future__ import annotations
@@ -13,16 +14,29 @@ from pathlib import Path
 
 from sagewright.runtimes.environments import EnvironmentFailed, Environments
 from sagewright.runtimes.images import resolve_image
+from sagewright.runtimes.progress import InstallProgress
+
+PROGRESS = "\x1e"
+EVERY_S = 2.0
 
 
 def main(directory: str, policy: str, uri: str) -> int:
     threading.Thread(target=_end_with_starter, daemon=True).start()
+    progress, over = InstallProgress(), threading.Event()
+    threading.Thread(target=_report, args=(progress, over), daemon=True).start()
     try:
-        Environments(Path(directory), policy).ensure(resolve_image(uri))
+        Environments(Path(directory), policy, follow=progress.take).ensure(resolve_image(uri))
     except (EnvironmentFailed, OSError) as error:
+        over.set()
         sys.stdout.write(str(error))
         return 1
     return 0
+
+
+def _report(progress: InstallProgress, over: threading.Event) -> None:
+    while not over.wait(EVERY_S):
+        sys.stdout.write(f"{PROGRESS}{progress.text()}\n")
+        sys.stdout.flush()
 
 
 def _end_with_starter() -> None:

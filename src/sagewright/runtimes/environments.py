@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,6 +35,9 @@ MANIFEST = "sagewright-environment.json"
 LAYERS = "layers"
 """Directory, in that of the environments, of packages that are shown over those of an environment."""
 _TURN_S = 0.05
+_MOST_LINES = 1000
+"""Maximum number of the installer's last lines of which an error is made."""
+_DOWNLOADS = re.compile(r" *Download(ing|ed) ")
 
 # Dependencies that are useful only on a GPU, and take hundreds of MB; they are omitted elsewhere.
 _GPU_ONLY = ("nvidia-nccl-cu12", "nvidia-nccl-cu13")
@@ -67,12 +71,20 @@ class _Spec:
 
 
 class Environments:
-    """The cache in `directory`. `policy` is the setting framework_versions: nearest or exact."""
+    """The cache in `directory`. `policy` is the setting framework_versions: nearest or exact. `follow` gets each line of the
+    installer's output."""
 
-    def __init__(self, directory: Path, policy: str = "nearest", sources: PipSources | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        policy: str = "nearest",
+        sources: PipSources | None = None,
+        follow: Callable[[str], None] = lambda _line: None,
+    ) -> None:
         self.directory = directory.absolute()
         self.policy = policy
         self.sources = pip_sources() if sources is None else sources
+        self._follow = follow
 
     def ensure(self, image: Image, say: Callable[[str], None] = lambda _line: None) -> Environment:
         """Returns the environment for `image`, building it if needed (`say` gets a line for the job's log).
@@ -262,21 +274,31 @@ class Environments:
         ]
 
     def _uv(self, *arguments: str) -> None:
-        environ = {**os.environ, "UV_NO_PROGRESS": "1", "UV_LINK_MODE": _link_mode(self.directory)}
+        environ = {**os.environ, "UV_LINK_MODE": _link_mode(self.directory)}
         environ.pop("VIRTUAL_ENV", None)
         if self.sources.certificates:
             environ.setdefault("SSL_CERT_FILE", self.sources.certificates)
-        done = subprocess.run(
+        said: deque[str] = deque(maxlen=_MOST_LINES)
+        with subprocess.Popen(
             [sys.executable, "-m", "uv", *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             env=environ,
             cwd="/",  # so that a project around the cache has no influence
-            check=False,
-        )
-        if done.returncode != 0:
-            said = done.stdout.decode(errors="replace").strip()
-            raise EnvironmentFailed(f"uv {arguments[0]} failed: {said[-2000:]}")
+            encoding="utf-8",
+            errors="replace",
+        ) as process:
+            assert process.stdout is not None
+            try:
+                for line in process.stdout:
+                    said.append(line)
+                    self._follow(line)
+            except BaseException:
+                process.kill()
+                raise
+        if process.returncode != 0:
+            text = "".join(line for line in said if not _DOWNLOADS.match(line)).strip()
+            raise EnvironmentFailed(f"uv {arguments[0]} failed: {text[-2000:]}")
 
     @contextmanager
     def locked(self, key: str, wait: Callable[[], None] = lambda: None) -> Iterator[None]:

@@ -52,7 +52,7 @@ def remove_environment(environments: Environments, key: str) -> None:
             raise EnvironmentFailed(left[0])
 
 
-def files_below(place: Path) -> Iterator[os.stat_result]:
+def _files(place: Path) -> Iterator[os.stat_result]:
     """Yields the state of each file that is there when it is reached."""
     for folder, _folders, names in os.walk(place):
         for name in names:
@@ -87,7 +87,7 @@ def _layer(place: Path) -> StoredEnvironment:
 
 def _sizes(place: Path) -> tuple[int, int]:
     files: dict[int, tuple[int, int, int]] = {}
-    for one in files_below(place):
+    for one in _files(place):
         seen = files.get(one.st_ino, (0, 0, 0))[2]
         files[one.st_ino] = (one.st_blocks * _BLOCK, one.st_nlink, seen + 1)
     whole = sum(each for each, _links, _seen in files.values())

@@ -20,6 +20,7 @@ Follow = Annotated[bool, typer.Option("--follow", "-f", help="Follow until the e
 Tail = Annotated[int | None, typer.Option("--tail", "-n", min=0, help="Begin with the newest N lines.", metavar="N")]
 Since = Annotated[str, typer.Option("--since", help="Only lines since then: 90s, 10m, 2h, 1d, or 2026-01-31T08:00.")]
 Timestamps = Annotated[bool, typer.Option("--timestamps", "-t", help="Begin each line with its time.")]
+_BEFORE = ("Starting", "Pending")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
@@ -57,11 +58,16 @@ def parse_moment(text: str) -> int:
 def follow_job(
     sagemaker: ServiceClient, cloudwatch: ServiceClient, kind: JobKind, name: str, options: LogOptions
 ) -> Document:
-    """Prints a job's lines, until its end with `follow`. Returns the job as last described."""
+    """Prints a job's lines, until its end with `follow`; until it runs, why it does not, on the standard error. Returns the job as
+    last described."""
     tokens: dict[str, str] = {}
+    said = ""
     tail = options.tail
     while True:
         job = kind.describe(sagemaker, name)
+        if options.follow and (told := _waits_for(job)) not in ("", said):
+            said = told
+            typer.echo(said, err=True)
         try:
             print_events(cloudwatch, kind, name, tokens, options, tail)
         except ServiceError as error:
@@ -70,6 +76,12 @@ def follow_job(
             return job
         tail = None  # later passes print all new lines
         time.sleep(POLL_S)
+
+
+def _waits_for(job: Document) -> str:
+    """Returns what a training job waits for: its place in the queue, or the build of its environment. "" once it runs."""
+    newest = (job.get("SecondaryStatusTransitions") or [{}])[-1]
+    return str(newest.get("StatusMessage", "")) if newest.get("Status") in _BEFORE else ""
 
 
 def print_events(

@@ -211,7 +211,8 @@ def _finish(settings: Settings, sagemaker: Any, name: str, target: Path, uploads
     """Follows the job; downloads its model, or ends the command with 1 unless it completed."""
     job = follow_job(sagemaker, lean_client(settings, "logs"), TRAINING, name, LogOptions(follow=True))
     if TRAINING.status(job) != "Completed":
-        fail(f"{name} is {TRAINING.status(job)}: {job.get('FailureReason', 'no reason')}", FAILURE)
+        reason = job.get("FailureReason")
+        fail(f"{name} is {TRAINING.status(job)}{f': {reason}' if reason else '.'}", FAILURE)
     model = S3Place.parse(job["ModelArtifacts"]["S3ModelArtifacts"])
     target.mkdir(parents=True, exist_ok=True)
     with NamedTemporaryFile(suffix=".tar.gz", dir=target.resolve().parent) as file:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -19,6 +18,9 @@ from sagewright.cli.options import FAILURE, DataOption, console, fail, settings_
 from sagewright.cli.output import Format, OutputColumn, gigabytes, moment, print_rows, write
 from sagewright.cli.server.door import env
 from sagewright.model.settings import Settings
+
+if TYPE_CHECKING:
+    from sagewright.runtimes.progress import InstallProgress
 
 _SHOW_S = 2.0
 """Time between two lines about a build."""
@@ -67,20 +69,19 @@ def prebuild(
     from sagewright.runtimes.environments import EnvironmentFailed, Environments
     from sagewright.runtimes.images import resolve_image
     from sagewright.runtimes.launch import has_environment
+    from sagewright.runtimes.progress import InstallProgress
     from sagewright.runtimes.recipes import NoRecipe
 
     settings = settings_of(data=data)
-    environments = Environments(settings.environments_dir, settings.framework_versions)
     for uri in images:
         image = resolve_image(_uri(uri, settings))
         if not has_environment(image):
             fail(f"{uri} is neither a framework nor one of AWS's images; a container brings its own packages.")
-        begun = time.monotonic()
+        begun, progress = time.monotonic(), InstallProgress()
+        environments = Environments(settings.environments_dir, settings.framework_versions, follow=progress.take)
         try:
-            made = environments.ready(image)
-            if made is None:
-                with _progress(environments.directory / environments.key_of(image)):
-                    made = environments.ensure(image, lambda line: console.print(line, markup=False))
+            with _shown(progress):
+                made = environments.ensure(image, lambda line: console.print(line, markup=False))
         except NoRecipe as error:
             fail(f"There is no environment for {uri}: {error}.", FAILURE)
         except (EnvironmentFailed, OSError) as error:
@@ -128,13 +129,13 @@ def _uri(given: str, settings: Settings) -> str:
 
 
 @contextmanager
-def _progress(place: Path) -> Iterator[None]:
-    """Prints a line every two seconds with the time and the size of what has been installed, if a person looks on."""
-    stopped = threading.Event()
+def _shown(progress: InstallProgress) -> Iterator[None]:
+    """Shows every two seconds what is being done, if a person looks on."""
     if not sys.stderr.isatty():
         yield
         return
-    thread = threading.Thread(target=_report, args=(place, stopped.wait), daemon=True)
+    stopped = threading.Event()
+    thread = threading.Thread(target=_show, args=(progress, stopped), daemon=True)
     thread.start()
     try:
         yield
@@ -144,11 +145,7 @@ def _progress(place: Path) -> Iterator[None]:
         sys.stderr.write("\r\x1b[K")
 
 
-def _report(place: Path, wait: Callable[[float], bool]) -> None:
-    from sagewright.runtimes.inventory import files_below
-
-    begun = time.monotonic()
-    while not wait(_SHOW_S):
-        size = sum(one.st_size for one in files_below(place))
-        sys.stderr.write(f"\r\x1b[K{time.monotonic() - begun:.0f} s, {gigabytes(size)} installed")
+def _show(progress: InstallProgress, stopped: threading.Event) -> None:
+    while not stopped.wait(_SHOW_S):
+        sys.stderr.write(f"\r\x1b[K{progress.text()}")
         sys.stderr.flush()

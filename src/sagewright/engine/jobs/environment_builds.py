@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from sagewright.model import process_memory
 from sagewright.model.clock import now_ms
+from sagewright.runtimes.building import PROGRESS
 from sagewright.runtimes.environments import Environments
 from sagewright.runtimes.images import Image
 from sagewright.runtimes.launch import has_environment
@@ -36,7 +38,8 @@ class _Failure:
 
 
 class EnvironmentBuilds:
-    """The environments in `directory`, by the policy framework_versions. `done()` is called after each build.
+    """The environments in `directory`, by the policy framework_versions. `done()` is called after each build, and every two seconds
+    during one.
 
     Builds are idempotent: builders of the same environment take turns, in any process, and a complete one is not built again.
     Agents build an environment that has vanished since.
@@ -49,6 +52,7 @@ class EnvironmentBuilds:
         self._ready: set[str] = set()
         self._running: set[str] = set()
         self._failures: dict[str, _Failure] = {}
+        self._progress: dict[str, str] = {}
 
     def missing(self, image: Image, since_ms: int) -> str:
         """Returns the name of the environment that a job waits for, or "" if it exists. A missing one is being built, or will be.
@@ -70,6 +74,11 @@ class EnvironmentBuilds:
                 except OSError as error:  # no process can be started now
                     log.warning("the builder of the environment %s can't be started: %s", key, error)
             return key
+
+    def progress(self, key: str) -> str:
+        """Returns what the build of an environment is doing, "" if that is not known."""
+        with self._lock:
+            return self._progress.get(key, "")
 
     def _stands(self, image: Image) -> bool:
         """True if the environment exists. An unreadable one counts as existing: the job's agent reports it."""
@@ -101,12 +110,20 @@ class EnvironmentBuilds:
     def _await(self, key: str, process: subprocess.Popen[bytes]) -> None:
         assert process.stdin is not None
         assert process.stdout is not None
-        said = process.stdout.read().decode(errors="replace").strip()
-        status = process.wait()
+        said = ""
+        with io.TextIOWrapper(process.stdout, "utf-8", "replace") as lines:
+            for line in lines:
+                if line.startswith(PROGRESS):
+                    with self._lock:
+                        self._progress[key] = line.removeprefix(PROGRESS).strip()[:MOST_REASON]
+                    self._done()
+                else:
+                    said = (said + line)[-MOST_REASON:]
+        said, status = said.strip(), process.wait()
         process.stdin.close()
-        process.stdout.close()
         with self._lock:
             self._running.discard(key)
+            self._progress.pop(key, None)
             if status:
                 reason = said[-MOST_REASON:] or f"its builder ended with the status {status}"
                 log.warning("cannot build the environment %s: %s", key, reason)

@@ -199,10 +199,20 @@ class JobQueue:
             self._endings.end(job, [], Outcome(SecondaryStatus.FAILED, reason))
             return True
         if missing:
-            text = f"Preparing the environment {missing}; it is kept for later jobs."
-            if not any(event.message == text for event in jobs.transitions(self._dependencies.store, job.id)[-1:]):
-                jobs.move(self._dependencies.store, job.id, Event(SecondaryStatus.STARTING, text))
+            self._say_preparing(job, missing, self._compute.builds.progress(missing))
         return bool(missing)
+
+    def _say_preparing(self, job: Job, environment: str, progress: str) -> None:
+        """Says which environment a job waits for, and what its build is doing while not too many jobs wait."""
+        text = f"Preparing the environment {environment}; it is kept for later jobs."
+        told = next((event.message for event in jobs.transitions(self._dependencies.store, job.id)[-1:]), "")
+        if progress and self._said < MOST_SAID:
+            self._said += 1
+            text = f"{text} {progress}."
+        elif told.startswith(text):
+            return
+        if told != text:
+            jobs.move(self._dependencies.store, job.id, Event(SecondaryStatus.STARTING, text))
 
     def _make_room(self, job: Job, share: JobShare) -> None:
         """Interrupts spot jobs to free the machine for a job that is not a spot job."""

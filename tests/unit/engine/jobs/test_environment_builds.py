@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sagewright.engine.jobs import environment_builds
 from sagewright.engine.jobs.environment_builds import BuildFailed, EnvironmentBuilds
 from sagewright.model.clock import now_ms
+from sagewright.runtimes.building import PROGRESS
 from sagewright.runtimes.environments import Environment, Environments
 from sagewright.runtimes.images import resolve_image
 
+REAL = subprocess.Popen
 IMAGE = resolve_image("683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3")
 
 
@@ -47,12 +52,32 @@ def test_a_build_that_fails_says_why_and_is_tried_again_for_later_jobs(
     name = builds.missing(IMAGE, before)
     assert name.startswith("sklearn-")
     assert builds.missing(IMAGE, before) == name, "the same build is waited for"
-    assert over.wait(60)
     with pytest.raises(BuildFailed, match="uv"):
-        builds.missing(IMAGE, before)
-    over.clear()
+        for _ in range(30):
+            assert over.wait(60)
+            over.clear()
+            builds.missing(IMAGE, before)
     assert builds.missing(IMAGE, now_ms() + 60_000) == name, "a later job has it tried again"
     assert over.wait(60)
+
+
+def test_a_build_says_what_it_is_doing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Slow:
+        def __init__(self, command: list[str], **options: Any) -> None:
+            script = f"import time; print({PROGRESS!r} + '2 s: resolving', flush=True); time.sleep(1)"
+            self.process = REAL([sys.executable, "-c", script], **options)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self.process, name)
+
+    monkeypatch.setattr(subprocess, "Popen", Slow)
+    told = threading.Semaphore(0)
+    builds = EnvironmentBuilds(tmp_path, "nearest", told.release)
+    name = builds.missing(IMAGE, now_ms())
+    assert told.acquire(timeout=60)
+    assert builds.progress(name) == "2 s: resolving"
+    assert told.acquire(timeout=60)
+    assert builds.progress(name) == "", "it has ended"
 
 
 def test_builds_wait_for_their_turn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

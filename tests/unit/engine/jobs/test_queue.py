@@ -119,7 +119,10 @@ class Builds:
     """Environments by the images that lack one, or can't have any."""
 
     def __init__(self, missing: set[str], failed: set[str]) -> None:
-        self.lacking, self.failed = missing, failed
+        self.lacking, self.failed, self.doing = missing, failed, ""
+
+    def progress(self, _key: str) -> str:
+        return self.doing
 
     def missing(self, image: Image, _since_ms: int) -> str:
         if image.uri in self.failed:
@@ -139,6 +142,12 @@ def test_a_job_whose_environment_is_made_holds_nothing(tmp_path: Path, database:
     described = jobs.transitions(database, job.id)
     assert [one.message for one in described][-1].startswith("Preparing the environment an-environment")
     assert sum("Preparing" in one.message for one in described) == 1
+    builds.doing = "4 s: getting 10 packages"
+    line.server.sweep()
+    builds.doing = ""
+    line.server.sweep()
+    told = jobs.transitions(database, job.id)[-1].message
+    assert told == "Preparing the environment an-environment; it is kept for later jobs. 4 s: getting 10 packages."
     builds.lacking.clear()
     line.end("b")
     assert line.running() == ["a"]
