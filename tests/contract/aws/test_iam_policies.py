@@ -14,6 +14,13 @@ if TYPE_CHECKING:
 
 POLICY = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}
 TEXT = json.dumps(POLICY)
+SERVICE = {"Service": "sagemaker.amazonaws.com"}
+TRUST = json.dumps(
+    {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Principal": SERVICE, "Action": "sts:AssumeRole"}],
+    }
+)
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +37,7 @@ def policy(iam: Any) -> str:
 @pytest.fixture
 def role(iam: Any) -> str:
     name = uuid.uuid4().hex
-    iam.create_role(RoleName=name, AssumeRolePolicyDocument=TEXT)
+    iam.create_role(RoleName=name, AssumeRolePolicyDocument=TRUST)
     return name
 
 
@@ -90,7 +97,7 @@ def test_what_a_policy_is_attached_to(iam: Any, policy: str, role: str) -> None:
 
 def test_a_boundary(iam: Any, policy: str) -> None:
     name = uuid.uuid4().hex
-    made = iam.create_role(RoleName=name, AssumeRolePolicyDocument=TEXT, PermissionsBoundary=policy)["Role"]
+    made = iam.create_role(RoleName=name, AssumeRolePolicyDocument=TRUST, PermissionsBoundary=policy)["Role"]
     boundary = {"PermissionsBoundaryType": "Policy", "PermissionsBoundaryArn": policy}
     assert made["PermissionsBoundary"] == boundary == iam.get_role(RoleName=name)["Role"]["PermissionsBoundary"]
     assert iam.get_policy(PolicyArn=policy)["Policy"]["PermissionsBoundaryUsageCount"] == 1

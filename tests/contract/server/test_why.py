@@ -95,7 +95,7 @@ def test_a_version_that_waits_for_approval_names_the_command(busy: RunningServer
 
 def test_a_name_that_does_not_exist_gets_the_nearest(busy: RunningServer) -> None:
     done = why(busy, "secnod")
-    assert done.returncode == 2
+    assert done.returncode == 1
     assert "There is no resource named secnod in us-east-1. Did you mean second?" in done.stdout + done.stderr
     done = why(busy, "second", "--kind", "job")
     assert "There is no reason of the kind 'job'. Kinds: any, training-job, " in done.stdout + done.stderr

@@ -156,8 +156,9 @@ def test_a_stop_of_a_queued_job(running: RunningServer) -> None:
 def test_two_servers_cannot_share_a_directory(running: RunningServer) -> None:
     command = [str(Path(sys.executable).parent / "sagewright"), "up", "--data", str(running.data), "--port", "0"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
-    assert done.returncode == 2
-    assert "Another server runs on" in done.stderr
+    assert done.returncode == 1
+    assert str(running.data) in done.stderr
+    assert "Use it, stop it" in done.stderr
 
 
 def test_sigterm_ends_the_server_cleanly_and_its_key_stays(running: RunningServer) -> None:

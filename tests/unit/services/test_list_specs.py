@@ -23,7 +23,7 @@ def _specs() -> Iterator[tuple[str, ListSpec]]:
         if name.startswith("sagewright.services.sagemaker."):
             for value in list(vars(module).values()):
                 spec = value if isinstance(value, ListSpec) else getattr(value, "listed", None)
-                if isinstance(spec, ListSpec):
+                if isinstance(spec, ListSpec) and spec.member in inspect.getsource(module):  # others only import it
                     yield name, spec
 
 

@@ -81,9 +81,10 @@ class Ending:
 
     def _failure(self) -> str | None:
         """Returns the failure message that the process left, with the agent's explanation. Processing and transform jobs have no
-        such message: their FailureReason names the log."""
+        such message: their FailureReason names the log. Apps, which are watched, have both."""
         brief = self._context.host.brief
-        own = None if brief.note or brief.transform else self._context.ml.failure()
+        none = brief.transform or (brief.note and brief.health is None)
+        own = None if none else self._context.ml.failure()
         return explained(own, self.why)
 
     def _note(self) -> dict[str, str]:

@@ -19,7 +19,7 @@ from sagewright.agent.stages.launching import Launcher
 from sagewright.agent.stages.preparation import PreparedHost
 from sagewright.agent.transform.serving import HealthWatch, Restarts, failed
 from sagewright.agent.transform.transforming import BatchTransform
-from sagewright.model.jobs.brief import EndCause, Phase
+from sagewright.model.jobs.brief import EndCause, Phase, Purpose
 from sagewright.runtimes.environments import Environment
 
 
@@ -35,7 +35,7 @@ class Execution:
             None if brief.transform is None else BatchTransform(host, brief.transform, control, context.reporter.log)
         )
         self._following = Following(host, control) if brief.follows else None
-        self._serves = self._health is not None and self._transforming is None
+        self._serves_model = brief.program.purpose == Purpose.SERVE and self._transforming is None
 
     def execute(self, admitted: AdmittedHost, prepared: PreparedHost) -> Exit:
         """Returns the exit of the process. Raises JobError, JobGone."""
@@ -58,7 +58,9 @@ class Execution:
         if ended.code:
             image = None if prepared.environment is None else context.image
             why = explanation(image, ended.code, out_of_memory, book.last) if ended.cause == EndCause.EXIT else ""
-            self._ending.why = why or (f"Its last line: {last_line(book.last)}" if self._serves and book.last else "")
+            self._ending.why = why or (
+                f"Its last line: {last_line(book.last)}" if self._serves_model and book.last else ""
+            )
             if image is not None and (said := advice(image, book.last)) is not None:
                 context.reporter.log(said)
             check_result(host, context.ml)
