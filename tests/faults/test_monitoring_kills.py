@@ -113,11 +113,9 @@ def pair(
 def test_of_two_servers_one_makes_the_execution(pair: tuple[list[RunningServer], str]) -> None:
     (one, other), url = pair
     one.start()
+    other.start()  # before the first job, whose agent then knows both
     prepare(Monitoring(one))
-    one.end(signal.SIGKILL)
     first = set_back(url)
-    one.start()
-    other.start()
     monitoring = Monitoring(other)
     while not made(monitoring):
         time.sleep(0.1)
