@@ -17,7 +17,7 @@ from sagewright.policies.patterns import Matcher, Values
 
 VERSIONS = ("2012-10-17", "2008-10-17")
 MOST_CHARACTERS = 131_072
-_KEPT = 4096
+_KEPT = 512
 _STATEMENT = frozenset({
     "Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition",
 })  # fmt: skip
@@ -145,7 +145,7 @@ def _statement(number: int, document: Any, variables: bool) -> AccessStatement:
             raise MalformedPolicy("Syntax errors in policy.")
     if "Action" not in document and "NotAction" not in document:
         raise MalformedPolicy("Policy statement must contain actions.")
-    actions = _texts(document.get("Action", document.get("NotAction")))
+    actions = _checked_lengths(_texts(document.get("Action", document.get("NotAction"))))
     for action in actions:
         if action != "*" and ":" not in action:
             raise MalformedPolicy("Actions/Conditions must be prefaced by a vendor, e.g., iam, sdb, ec2, etc.")
@@ -156,13 +156,20 @@ def _statement(number: int, document: Any, variables: bool) -> AccessStatement:
         effect == "Allow",
         actions,
         "NotAction" in document,
-        _texts(document.get("Resource", document.get("NotResource", []))),
+        _checked_lengths(_texts(document.get("Resource", document.get("NotResource", [])))),
         "NotResource" in document,
         None if named is None else _principals(named),
         "NotPrincipal" in document,
-        _conditions(document.get("Condition", {})),
+        read_conditions(document.get("Condition", {})),
         variables,
     )
+
+
+def _checked_lengths(found: tuple[str, ...]) -> tuple[str, ...]:
+    for one in found:
+        if len(one) > patterns.MOST_CHARACTERS:
+            raise MalformedPolicy(f"Cannot exceed {patterns.MOST_CHARACTERS} characters: {one[:64]}…")
+    return found
 
 
 def _texts(value: Any) -> tuple[str, ...]:
@@ -183,7 +190,8 @@ def _principals(value: Any) -> Principals:
     return Principals("*" in by_kind.get("AWS", ()), by_kind)
 
 
-def _conditions(value: Any) -> tuple[Condition, ...]:
+def read_conditions(value: Any) -> tuple[Condition, ...]:
+    """Reads the `Condition` of a statement. Raises MalformedPolicy."""
     if not isinstance(value, dict):
         raise MalformedPolicy("Syntax errors in policy.")
     found = []
@@ -203,7 +211,7 @@ def _scalars(value: Any) -> tuple[str, ...]:
     listed = value if isinstance(value, list) else [value]
     if not all(isinstance(one, str | int | float | bool) for one in listed):
         raise MalformedPolicy("Syntax errors in policy.")
-    return tuple(str(one).lower() if isinstance(one, bool) else str(one) for one in listed)
+    return _checked_lengths(tuple(str(one).lower() if isinstance(one, bool) else str(one) for one in listed))
 
 
 def check_identity_policy(text: str) -> None:

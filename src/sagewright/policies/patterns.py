@@ -16,9 +16,13 @@ Values = Mapping[str, Sequence[str]]
 """Context keys in lower case, each with its values."""
 SEGMENTS = 6
 """Parts of an ARN between colons; the last one may hold colons itself."""
-_VARIABLE = re.compile(r"\$\{\s*([^},]*?)\s*(?:,\s*'([^']*)'\s*)?\}")
+MOST_CHARACTERS = 2048
+"""Length of a pattern in a policy: no ARN is longer."""
+_VARIABLE = re.compile(r"\$\{([^{}]*)\}")
 _LITERALS = {"*": "*", "?": "?", "$": "$"}
 _KEPT = 8192
+_QUIET = re2.Options()
+_QUIET.log_errors = False
 
 
 @lru_cache(_KEPT)
@@ -31,7 +35,7 @@ def glob(pattern: str) -> Matcher:
     begin = pattern[:-1]
     if pattern.endswith("*") and not _SPECIAL.intersection(begin):
         return lambda text: text.startswith(begin)
-    compiled = re2.compile("(?s)" + "".join(map(_expression, pattern)))
+    compiled = re2.compile("(?s)" + "".join(map(_expression, pattern)), options=_QUIET)
     return lambda text: compiled.fullmatch(text) is not None
 
 
@@ -81,14 +85,16 @@ def substituted(text: str, values: Values, *, hide: bool = True) -> str | None:
 
     def value(found: re.Match[str]) -> str:
         nonlocal missing
-        name, default = found[1], found[2]
-        if name in _LITERALS:
+        name, comma, rest = (one.strip() for one in found[1].partition(","))
+        quoted = len(rest) >= 2 and rest[0] == rest[-1] == "'"
+        default = rest[1:-1] if comma and quoted else None
+        if name in _LITERALS and not comma:
             return _HIDDEN[name] if hide else name
         given = values.get(name.lower(), ())
         if len(given) != 1 and default is None:
             missing = True
             return ""
-        plain = given[0] if len(given) == 1 else str(default)
+        plain = given[0] if len(given) == 1 else default or ""
         return plain.replace("*", "\x01").replace("?", "\x02") if hide else plain
 
     replaced = _VARIABLE.sub(value, text)

@@ -216,3 +216,17 @@ def test_a_trust_policy_has_no_resource() -> None:
 def test_many_wildcards_cost_no_more_than_their_length() -> None:
     statement = allow("s3:*", "arn:aws:s3:::" + "a*" * 500 + "b")
     assert effect(own(statement), "s3:GetObject", "arn:aws:s3:::" + "a" * 20_000) is Effect.IMPLICIT_DENY
+
+
+def test_hostile_patterns_and_variables_take_linear_time() -> None:
+    """Backtracking over either would take hours."""
+    for resource in ("arn:aws:s3:::${" + " " * 2000, "arn:aws:s3:::" + "${" * 900, "arn:aws:s3:::" + "*a" * 900 + "b"):
+        assert (
+            effect(own(allow("s3:*", resource)), "s3:GetObject", "arn:aws:s3:::" + "a" * 1024) is Effect.IMPLICIT_DENY
+        )
+
+
+def test_a_pattern_longer_than_any_arn_is_refused() -> None:
+    for statement in (allow("s3:*", "arn:" + "?" * 2048), allow("s3:" + "*" * 2048, "*")):
+        with pytest.raises(documents.MalformedPolicy, match="Cannot exceed 2048 characters"):
+            own(statement)

@@ -23,6 +23,8 @@ from sagewright.services.registry import operation
 
 MOST_DECISIONS = 10_000
 """Actions times resources of one simulation."""
+MOST_VALUE = 2048
+"""Characters of a context key's value, which a pattern may contain as a variable."""
 _DEFAULT_ITEMS = 100
 
 
@@ -100,6 +102,12 @@ def _read(texts: list[str] | None, name: str) -> tuple[AccessPolicy, ...]:
 
 
 def _values(entries: Any) -> Values:
+    """Raises InvalidInput."""
+    for one in entries:
+        if any(len(value) > MOST_VALUE for value in one.get("ContextKeyValues") or ()):
+            raise AwsError(
+                "InvalidInput", f"A value of {one.get('ContextKeyName')} has more than {MOST_VALUE} characters.", 400
+            )
     return {
         one["ContextKeyName"].lower(): tuple(one.get("ContextKeyValues") or ())
         for one in entries

@@ -14,6 +14,9 @@ from typing import Any
 
 from sagewright.model.documents import read_json
 from sagewright.model.errors import AwsError
+from sagewright.policies import patterns
+from sagewright.policies.conditions import Condition
+from sagewright.policies.documents import MalformedPolicy
 from sagewright.services.aws.s3 import policy_conditions
 from sagewright.services.aws.s3.policy_conditions import EXISTING_TAG
 
@@ -54,14 +57,14 @@ class Statement:
     actions: Sequence[str]
     resources: Sequence[str]
     negated: frozenset[str]
-    condition: Mapping[str, Any]
+    conditions: Sequence[Condition]
 
     def fits(self, requested: PolicyRequest) -> bool:
         return (
             self._holds("Action", any(_like(a.lower(), requested.action.lower()) for a in self.actions))
             and self._holds("Resource", any(_like(r, requested.resource) for r in self.resources))
             and self._holds("Principal", any(_is(p, requested.principal) for p in self.principals))
-            and policy_conditions.hold(self.condition, requested.values)
+            and policy_conditions.hold(self.conditions, requested.values)
         )
 
     def _holds(self, element: str, found: bool) -> bool:
@@ -71,7 +74,7 @@ class Statement:
     def public(self) -> bool:
         """Returns True if the statement grants something to everyone."""
         everybody = "*" in self.principals or "Principal" in self.negated
-        return self.allows and everybody and not policy_conditions.fix_principal(self.condition)
+        return self.allows and everybody and not policy_conditions.fix_principal(self.conditions)
 
 
 @dataclass(frozen=True)
@@ -91,12 +94,7 @@ class Policy:
     @property
     def asks_tags(self) -> bool:
         """Returns True if a condition depends on the object's current tags."""
-        return any(
-            key.lower().startswith(EXISTING_TAG)
-            for statement in self.statements
-            for block in statement.condition.values()
-            for key in block
-        )
+        return any(one.key.startswith(EXISTING_TAG) for statement in self.statements for one in statement.conditions)
 
 
 def parse(text: str, bucket: str) -> Policy:
@@ -152,11 +150,11 @@ def _statement(document: Mapping[str, Any], bucket: str) -> Statement:
     for resource in resources:
         if not _inside(resource, bucket):
             raise malformed(f"Policy has invalid resource: {resource}")
-    condition = document.get("Condition", {})
-    fault = policy_conditions.fault(condition)
-    if fault:
-        raise malformed(fault)
-    return Statement(document["Effect"] == "Allow", principals, actions, resources, frozenset(negated), condition)
+    try:
+        conditions = policy_conditions.read(document.get("Condition", {}))
+    except MalformedPolicy as error:
+        raise malformed(str(error)) from None
+    return Statement(document["Effect"] == "Allow", principals, actions, resources, frozenset(negated), conditions)
 
 
 def _element(document: Mapping[str, Any], name: str, negated: set[str]) -> Any:
@@ -207,4 +205,4 @@ def _is(principal: str, arn: str) -> bool:
 
 def _like(pattern: str, text: str) -> bool:
     """Matches `*` and `?` as in policies, where brackets are literal."""
-    return policy_conditions.like(pattern, text)
+    return patterns.glob(pattern)(text)

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from sagewright.services.aws.s3.policy_conditions import KEYS, fault, hold
+from sagewright.policies.documents import MalformedPolicy
+from sagewright.services.aws.s3.policy_conditions import KEYS, hold, read
 
 VALUES = {"s3:prefix": ["home/x"], "s3:max-keys": ["10"], "s3:requestobjecttagkeys": ["a", "b"]}
 VALUES |= {"aws:currenttime": ["2026-01-02T00:00:00+00:00"], "aws:securetransport": ["true"]}
@@ -46,19 +47,25 @@ VALUES |= {"aws:currenttime": ["2026-01-02T00:00:00+00:00"], "aws:securetranspor
     ],
 )
 def test_operators(operator: str, key: str, wanted: Any, expected: bool) -> None:
-    condition = {operator: {key: wanted}}
-    assert fault(condition) == ""
-    assert hold(condition, VALUES) == expected
+    assert hold(read({operator: {key: wanted}}), VALUES) == expected
 
 
 def test_all_of_a_condition_has_to_hold() -> None:
     both = {"StringLike": {"s3:prefix": "home/*"}, "NumericLessThan": {"s3:max-keys": "5"}}
-    assert not hold(both, VALUES)
-    assert hold({}, {})
+    assert not hold(read(both), VALUES)
+    assert hold(read({}), {})
 
 
 def test_the_fault_names_what_is_known() -> None:
-    assert fault({"IpAddress": {"aws:SourceIp": "1.2.3.4/32"}}) == "Invalid Condition type : IpAddress"
-    described = fault({"StringEquals": {"aws:VpcSourceIp": "x"}})
-    assert "aws:VpcSourceIp" in described
-    assert all(key in described for key in KEYS)
+    with pytest.raises(MalformedPolicy, match="Invalid Condition type : IpAddress"):
+        read({"IpAddress": {"aws:SourceIp": "1.2.3.4/32"}})
+    with pytest.raises(MalformedPolicy) as caught:
+        read({"StringEquals": {"aws:VpcSourceIp": "x"}})
+    assert "aws:vpcsourceip" in str(caught.value)
+    assert all(key in str(caught.value) for key in KEYS)
+
+
+def test_wildcards_take_linear_time() -> None:
+    """As a backtracking regex, this pattern would take minutes."""
+    conditions = read({"StringLike": {"s3:prefix": "*a" * 200 + "b"}})
+    assert not hold(conditions, {"s3:prefix": ["a" * 1024]})
