@@ -21,6 +21,7 @@ DataOption = Annotated[
     typer.Option("--data", help="Directory that holds everything the server keeps.", show_default="SAGEWRIGHT_DATA"),
 ]
 UNBOUNDED = 10_000
+_CONTROLS = {code: "\ufffd" for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n"}
 FAILURE, USAGE = 1, 2
 """Exit statuses: of a command that could not do its work, and of one that was asked wrongly."""
 
@@ -29,9 +30,9 @@ def __getattr__(name: str) -> Console:
     """Makes `console` when a command first needs it, since rich takes as long to import as a query."""
     if name != "console":
         raise AttributeError(name)
-    from rich.console import Console
+    from sagewright.cli.terminal import TerminalConsole
 
-    made = Console(highlight=False, width=None if sys.stdout.isatty() else UNBOUNDED)
+    made = TerminalConsole(highlight=False, width=None if sys.stdout.isatty() else UNBOUNDED)
     globals()["console"] = made
     return made
 
@@ -46,7 +47,12 @@ def settings_of(**given: Any) -> Settings:
         fail(str(error))
 
 
+def plain(text: str) -> str:
+    """Replaces the control characters of a text, which may be a user's: they must not reach the terminal. Lines and tabs stay."""
+    return text.translate(_CONTROLS)
+
+
 def fail(message: str, status: int = USAGE) -> NoReturn:
-    """Ends the command with one line and an exit status: USAGE or FAILURE."""
-    print(f"sagewright: {message}", file=sys.stderr)  # noqa: T201
+    """Ends the command with a message and an exit status: USAGE or FAILURE. Control characters of users' texts are replaced."""
+    print(f"sagewright: {plain(message)}", file=sys.stderr)  # noqa: T201
     raise typer.Exit(status)

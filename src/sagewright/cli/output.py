@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sagewright.cli.options import fail
+from sagewright.cli.options import fail, plain
 
 
 class Format(StrEnum):
@@ -37,7 +37,6 @@ COLOURS = {
     **dict.fromkeys(("InProgress", "Creating", "Updating", "Executing", "running"), 36),
 }
 """ANSI colours of statuses, in which alone cells are coloured."""
-_CONTROLS = {code: "�" for code in (*range(32), *range(127, 160)) if code not in (9,)}
 Document = dict[str, Any]
 
 
@@ -153,8 +152,8 @@ def _colours() -> bool:
 
 
 def _plain(text: str) -> str:
-    """Control characters of users' texts must not reach the terminal."""
-    return text.translate(_CONTROLS)
+    """Returns a text on one line, without control characters."""
+    return plain(text).replace("\n", "\ufffd")
 
 
 def _described(value: Any) -> str:

@@ -199,7 +199,7 @@ def test_status_and_top_say_what_runs_and_what_waits(server: RunningServer, comm
 
 def test_a_server_in_the_background(tmp_path: Path) -> None:
     data = tmp_path / "a b"
-    done = run("up", "--detach", "--data", str(data), "--port", "0", timeout_s=150)
+    done = run("up", "-dv", "--data", str(data), "--port", "0", timeout_s=150)  # the child must not detach again
     assert done.returncode == 0, done.stderr
     try:
         assert run("status", "--data", str(data)).stdout.startswith((data / "endpoint").read_text().strip())

@@ -13,7 +13,7 @@ import typer
 
 from sagewright.cli.jobs.kinds import ENDED, POLL_S, JobKind, log_events, refuse
 from sagewright.cli.lean import Document, ServiceClient, ServiceError
-from sagewright.cli.options import fail
+from sagewright.cli.options import fail, plain
 from sagewright.cli.output import write
 
 Follow = Annotated[bool, typer.Option("--follow", "-f", help="Follow until the end.")]
@@ -67,7 +67,7 @@ def follow_job(
         job = kind.describe(sagemaker, name)
         if options.follow and (told := _waits_for(job)) not in ("", said):
             said = told
-            typer.echo(said, err=True)
+            typer.echo(plain(said), err=True)
         try:
             print_events(cloudwatch, kind, name, tokens, options, tail)
         except ServiceError as error:

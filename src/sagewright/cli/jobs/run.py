@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+import os
 import re
 import shutil
 import tarfile
@@ -169,7 +169,7 @@ class RunUploads:
             )
 
     def code(self, script: Path, source: Path | None, requirements: Path | None) -> str:
-        """RunUploads the archive of the script, of --source, and of requirements.txt; returns its URI."""
+        """Uploads the archive of the script, of --source, and of requirements.txt; returns its URI."""
         target = self.folder.below("source/sourcedir.tar.gz")
         with NamedTemporaryFile(suffix=".tar.gz") as file:
             with tarfile.open(fileobj=file, mode="w:gz") as archive:
@@ -179,7 +179,7 @@ class RunUploads:
         return target.uri
 
     def channel(self, name: str, place: str) -> str:
-        """RunUploads a folder or a file, unless it is in S3 already; returns its URI."""
+        """Uploads a folder or a file, unless it is in S3 already; returns its URI."""
         if place.startswith("s3://"):
             return S3Place.parse(place).uri
         target, path = self.folder.below(f"input/{name}"), Path(place)
@@ -198,13 +198,14 @@ def _pack(archive: tarfile.TarFile, script: Path, source: Path | None, requireme
         files["requirements.txt"] = requirements
     size = 0
     for name, path in files.items():
-        size += path.stat().st_size
-        if size > MOST_SOURCE:
-            raise BadTransfer(f"The source has more than {MOST_SOURCE >> 20} MB; pass data by --data.")
-        content = path.read_bytes()
-        member = tarfile.TarInfo(name)
-        member.size, member.mode = len(content), 0o755 if path.stat().st_mode & 0o100 else 0o644
-        archive.addfile(member, io.BytesIO(content))
+        with path.open("rb") as content:
+            state = os.fstat(content.fileno())
+            size += state.st_size
+            if size > MOST_SOURCE:
+                raise BadTransfer(f"The source has more than {MOST_SOURCE >> 20} MB; pass data by --data.")
+            member = tarfile.TarInfo(name)
+            member.size, member.mode = state.st_size, 0o755 if state.st_mode & 0o100 else 0o644
+            archive.addfile(member, content)
 
 
 def _finish(settings: Settings, sagemaker: Any, name: str, target: Path, uploads: RunUploads) -> None:

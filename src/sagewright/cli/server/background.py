@@ -39,7 +39,7 @@ def start_detached(settings: Settings, arguments: list[str]) -> str:
         path.chmod(0o600)
         begin = log.tell()
         process = subprocess.Popen(
-            [sys.executable, "-m", "sagewright.cli.main", "up", *arguments],
+            [sys.executable, "-P", "-m", "sagewright.cli.main", "up", *arguments],  # -P: not from this directory
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -50,7 +50,15 @@ def install(
     if user and not system:
         fail("--user is for --system; your own service runs as you.")
     given = {"--host": host, "--port": None if port is None else str(port)}
-    words = [sys.executable, "-m", "sagewright.cli.main", "up", "--data", str(settings_of(data=data).data.absolute())]
+    words = [
+        sys.executable,
+        "-P",
+        "-m",
+        "sagewright.cli.main",
+        "up",
+        "--data",
+        str(settings_of(data=data).data.absolute()),
+    ]
     words += [word for name, value in given.items() if value is not None for word in (name, value)]
     unit = unit_text(words, (user or getpass.getuser()) if system else "")
     if show:

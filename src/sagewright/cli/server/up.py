@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import shlex
-import sys
 import threading
 from typing import Annotated
 
@@ -41,7 +40,17 @@ def up(  # a parameter is an option of the command
 ) -> None:
     """Run the server until SIGTERM or Ctrl-C. Jobs continue without it."""
     if detach:
-        _detach(settings_of(data=data, host=host, port=port, objects=objects, backend=backend, ray_address=ray_address))
+        given = {
+            "data": data,
+            "host": host,
+            "port": port,
+            "objects": objects,
+            "backend": backend,
+            "ray_address": ray_address,
+        }
+        words = [f"--{name.replace('_', '-')}={value}" for name, value in given.items() if value is not None]
+        flags = [name for name, chosen in (("--demo", demo), ("--verbose", verbose)) if chosen]
+        _detach(settings_of(**given), [*words, *flags])
         return
     from sagewright.server.server import Server
     from sagewright.server.startfaults import start_fault
@@ -72,12 +81,11 @@ def up(  # a parameter is an option of the command
         process_memory.start_again()
 
 
-def _detach(settings: Settings) -> None:
-    """Starts the same command without --detach."""
+def _detach(settings: Settings, words: list[str]) -> None:
+    """Starts `sagewright up` with the options `words` in the background."""
     from sagewright.cli.server.background import start_detached
 
-    words = sys.argv[sys.argv.index("up") + 1 :] if "up" in sys.argv else []
-    url = start_detached(settings, [word for word in words if word not in {"--detach", "-d"}])
+    url = start_detached(settings, words)
     typer.echo(f"Sagewright answers at {url}")
     typer.echo(f"Studio, in the browser: {url}/studio")
     typer.echo(f"Stop it: sagewright down --data {shlex.quote(str(settings.data))}")

@@ -25,5 +25,5 @@ def why(
         if as_json:
             typer.echo(json.dumps(one))
             continue
-        console.print(f"{one['kind']} {one['name']}: {one['status']}", markup=False)
-        console.print(f"  {one['reason'] or 'Nothing is amiss.'}", markup=False)
+        console.print(f"{one['kind']} {one['name']}: {one['status']}", markup=False, soft_wrap=True)
+        console.print(f"  {one['reason'] or 'Nothing is amiss.'}", markup=False, soft_wrap=True)
