@@ -189,7 +189,7 @@ def test_status_and_top_say_what_runs_and_what_waits(server: RunningServer, comm
         if waiting and running:
             break
         assert time.monotonic() < deadline, top
-    assert "free), held by cli-top-" in waiting[0]["waits_for"]
+    assert "are held by cli-top-" in waiting[0]["waits_for"]
     table = command("top").stdout
     assert waiting[0]["name"] in table and "CPUs (" in table
     assert server.endpoint in command("status").stdout

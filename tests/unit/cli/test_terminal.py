@@ -1,4 +1,4 @@
-"""What users' texts can do to a terminal: nothing."""
+"""Texts of users on a terminal: their control characters do nothing."""
 
 from __future__ import annotations
 

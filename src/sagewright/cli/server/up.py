@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import shlex
 import threading
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
@@ -39,18 +40,17 @@ def up(  # a parameter is an option of the command
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log each request.")] = False,
 ) -> None:
     """Run the server until SIGTERM or Ctrl-C. Jobs continue without it."""
+    given = {
+        "data": data,
+        "host": host,
+        "port": port,
+        "objects": objects,
+        "backend": backend,
+        "ray_address": ray_address,
+    }
+    settings = settings_of(**given)
     if detach:
-        given = {
-            "data": data,
-            "host": host,
-            "port": port,
-            "objects": objects,
-            "backend": backend,
-            "ray_address": ray_address,
-        }
-        words = [f"--{name.replace('_', '-')}={value}" for name, value in given.items() if value is not None]
-        flags = [name for name, chosen in (("--demo", demo), ("--verbose", verbose)) if chosen]
-        _detach(settings_of(**given), [*words, *flags])
+        _detach(settings, {**given, "demo": demo, "verbose": verbose})
         return
     from sagewright.server.server import Server
     from sagewright.server.startfaults import start_fault
@@ -59,14 +59,9 @@ def up(  # a parameter is an option of the command
         level=logging.DEBUG if verbose else logging.WARNING, format="%(asctime)s %(name)s %(levelname)s %(message)s"
     )
     logging.getLogger("botocore").setLevel(logging.WARNING)
-    settings = settings_of(data=data, host=host, port=port, objects=objects, backend=backend, ray_address=ray_address)
 
     def ready(url: str) -> None:
-        console.print(f"Sagewright answers at [bold]{url}[/bold]")
-        own = "" if data is None else f" --data {shlex.quote(str(data))}"
-        console.print(f"Studio, in the browser: {url}/studio (signed in by: sagewright studio{own})", soft_wrap=True)
-        console.print(f"Data and credentials: {settings.data}", soft_wrap=True)
-        console.print(f"Run a program against it: sagewright exec{own} -- python your_script.py", soft_wrap=True)
+        _announce(url, data, settings)
         if demo:
             threading.Thread(target=_show_something, args=(settings,), daemon=True).start()
 
@@ -81,14 +76,30 @@ def up(  # a parameter is an option of the command
         process_memory.start_again()
 
 
-def _detach(settings: Settings, words: list[str]) -> None:
-    """Starts `sagewright up` with the options `words` in the background."""
+def _announce(url: str, data: Path | None, settings: Settings) -> None:
+    console.print(f"Sagewright answers at [bold]{url}[/bold]")
+    own = "" if data is None else f" --data {shlex.quote(str(data))}"
+    console.print(f"Studio, in the browser: {url}/studio (signed in by: sagewright studio{own})", soft_wrap=True)
+    console.print(f"Data and credentials: {settings.data}", soft_wrap=True)
+    console.print(f"Run a program against it: sagewright exec{own} -- python your_script.py", soft_wrap=True)
+
+
+def _detach(settings: Settings, given: dict[str, Any]) -> None:
+    """Starts `sagewright up` with the options that were given in the background."""
     from sagewright.cli.server.background import start_detached
 
+    names = {name: f"--{name.replace('_', '-')}" for name in given}
+    words = [
+        names[name] if value is True else f"{names[name]}={value}" for name, value in given.items() if _is_given(value)
+    ]
     url = start_detached(settings, words)
     typer.echo(f"Sagewright answers at {url}")
     typer.echo(f"Studio, in the browser: {url}/studio")
     typer.echo(f"Stop it: sagewright down --data {shlex.quote(str(settings.data))}")
+
+
+def _is_given(value: object) -> bool:
+    return value is not None and value is not False
 
 
 def _show_something(settings: Settings) -> None:

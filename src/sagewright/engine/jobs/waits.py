@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from sagewright.compute.capacity import JobShare
 from sagewright.engine.jobs.reservations import Reservations
+from sagewright.model.aws.instance_types import Resources
 from sagewright.model.clock import now_ms
 from sagewright.model.disk_room import DiskRoom
 from sagewright.model.jobs.state_machines import SecondaryStatus
@@ -15,6 +16,7 @@ from sagewright.model.settings import Settings
 from sagewright.store.database import Database
 from sagewright.store.jobs import job_lists, jobs, reservations
 from sagewright.store.jobs.jobs import Event, Job
+from sagewright.store.jobs.reservations import Reservation
 
 SAID_AFTER_MS = 1_500
 """Wait after which a job says why: a shorter one needs no explanation, and no write."""
@@ -47,8 +49,15 @@ def say_queued(store: Database, held: Reservations, job: Job, share: JobShare) -
 
 
 def queued_reason(store: Database, held: Reservations, share: JobShare) -> str:
-    """Returns the sentence: each resource that is short, how much of it is held, and the jobs that hold it."""
-    others, machine, needed = reservations.on(store, held.machine), held.machines.together(), share.total
+    """Returns the sentence for the status message."""
+    short = shortage(store, held.machines.together(), reservations.on(store, held.machine), share)
+    return f"{QUEUED}{short or 'jobs before this one wait for the machine'}."
+
+
+def shortage(store: Database, machine: Resources, others: list[Reservation], share: JobShare) -> str:
+    """Returns each resource that is short, how much of it is held, and the jobs that hold it; "" if none is. `others`: the shares
+    that are held."""
+    needed = share.total
     counted = (
         ("CPUs", needed.cpus, sum(one.cpus for one in others), machine.cpus),
         ("GiB of memory", needed.memory_gb, sum(one.memory_gb for one in others), machine.memory_gb),
@@ -56,10 +65,10 @@ def queued_reason(store: Database, held: Reservations, share: JobShare) -> str:
     )
     short = [one for one in counted if one[1] + one[2] > one[3]]
     if not short:
-        return f"{QUEUED}jobs before this one wait for the machine."
+        return ""
     needs = " and ".join(f"{need:g} {noun}" for noun, need, _, _ in short)
     taken = " and ".join(f"{used:g} of {whole:g} {noun}" for noun, _, used, whole in short)
-    return f"{QUEUED}needs {needs}; {taken} are held by {_names(store, [one.job_id for one in others])}."
+    return f"needs {needs}; {taken} are held by {_names(store, [one.job_id for one in others])}"
 
 
 def _names(store: Database, ids: list[str]) -> str:

@@ -5,7 +5,6 @@ Source: AWS's API reference, EventBridge Scheduler.
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -17,6 +16,7 @@ from sagewright.engine.events.targets import TRAINING, TRAINING_JOB, service_of
 from sagewright.engine.events.timetables import BadZone, ScheduleDocument, read_timetable
 from sagewright.model.aws.arns import account_of
 from sagewright.model.clock import to_datetime, to_ms
+from sagewright.model.documents import read_json
 from sagewright.model.errors import AwsError, ValidationException
 from sagewright.services import paging
 from sagewright.services.context import Context
@@ -216,7 +216,7 @@ def _check_target(context: Context, target: dict[str, Any]) -> None:
 def _check_training(text: str) -> None:
     """Raises ValidationException for an Input that can't be a request of CreateTrainingJob."""
     try:
-        request = json.loads(text)
+        request = read_json(text)
     except ValueError:
         request = None
     if not isinstance(request, dict):

@@ -12,6 +12,7 @@ import psutil
 
 from sagewright.engine.jobs import launch_plan
 from sagewright.engine.jobs.reservations import Reservations
+from sagewright.engine.jobs.waits import shortage
 from sagewright.model.aws.instance_types import Resources
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
@@ -23,7 +24,6 @@ from sagewright.store.jobs.reservations import Reservation
 MOST_JOBS = 200
 """Running jobs, and waiting ones, in a snapshot; the counts cover all."""
 MOST_NAMES = 100
-_HOLDERS = 3
 KINDS = {"TrainingJob": "training", "ProcessingJob": "processing", "TransformJob": "transform"}
 Document = dict[str, Any]
 
@@ -43,7 +43,6 @@ def overview(platform: Platform, shares: Reservations) -> Document:
     held = {one.job_id: one for one in reservations.on(store, shares.machine)}
     running = queue.with_hosts(store, MOST_JOBS)
     waiting = [job for last in (False, True) for job in queue.queued(store, MOST_JOBS, spot=last)][:MOST_JOBS]
-    names = {job.id: job.name for job in running}
     with_hosts, active = queue.count_by_hosts(store)
     disk = shutil.disk_usage(settings.data)
     started = psutil.Process().create_time()
@@ -59,7 +58,7 @@ def overview(platform: Platform, shares: Reservations) -> Document:
         "running": with_hosts,
         "queued": active - with_hosts,
         "running_jobs": [_described(job, held.get(job.id)) for job in running],
-        "queued_jobs": [_waiting(shares, job, list(held.values()), machine, names) for job in waiting],
+        "queued_jobs": [_waiting(shares, job, list(held.values()), machine) for job in waiting],
     }
 
 
@@ -82,24 +81,12 @@ def _described(job: Job, share: Reservation | None) -> Document:
     }
 
 
-def _waiting(
-    shares: Reservations, job: Job, held: list[Reservation], machine: Resources, names: dict[str, str]
-) -> Document:
+def _waiting(shares: Reservations, job: Job, held: list[Reservation], machine: Resources) -> Document:
     """Describes a queued job, with the share it needs and the reason why it has not got it."""
-    total = launch_plan.share_of(shares, launch_plan.demand_of(job)).total
-    needed = _amounts(total.cpus, total.memory_gb, total.gpus)
-    described = _described(job, None) | needed
-    used, lacking = _sum(held), []
-    for what, noun in (("cpus", "CPUs"), ("memory_gb", "GiB of memory"), ("gpus", "GPUs")):
-        whole = _amounts(machine.cpus, machine.memory_gb, machine.gpus)[what]
-        if needed[what] > whole - used[what]:
-            lacking.append(f"{needed[what]:g} {noun} ({max(0, whole - used[what]):g} of {whole:g} free)")
-    if lacking:
-        holders = [names[one.job_id] for one in sorted(held, key=lambda one: -one.cpus) if one.job_id in names]
-        by = f", held by {', '.join(holders[:_HOLDERS])}{' …' if len(holders) > _HOLDERS else ''}" if holders else ""
-        return described | {"waits_for": f"{' and '.join(lacking)}{by}"}
+    share = launch_plan.share_of(shares, launch_plan.demand_of(job))
+    described = _described(job, None) | _amounts(share.total.cpus, share.total.memory_gb, share.total.gpus)
     messages = [event.message for event in jobs.transitions(shares.store, job.id)[-1:]]
-    return described | {"waits_for": messages[0] if messages and messages[0] else "its turn"}
+    return described | {"waits_for": shortage(shares.store, machine, held, share) or "".join(messages) or "its turn"}
 
 
 def _sum(held: list[Reservation]) -> Document:
