@@ -191,7 +191,7 @@ def test_status_and_top_say_what_runs_and_what_waits(server: RunningServer, comm
         assert time.monotonic() < deadline, top
     assert "are held by cli-top-" in waiting[0]["waits_for"]
     table = command("top").stdout
-    assert waiting[0]["name"] in table and "CPUs (" in table
+    assert waiting[0]["name"] in table and "are held by cli-top-" in table
     assert server.endpoint in command("status").stdout
     command("jobs", "stop", *names)
     command("jobs", "wait", *names)
