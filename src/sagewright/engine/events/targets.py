@@ -13,6 +13,7 @@ from sagewright.engine.calls import Call, OperationRequest
 from sagewright.engine.events.input_transformers import MISSING, BadPath, part_of, scheduled
 from sagewright.engine.events.rules import EventRule
 from sagewright.model.clock import now_ms
+from sagewright.model.documents import read_json
 from sagewright.model.errors import AwsError
 
 TRAINING = "arn:aws:scheduler:::aws-sdk:sagemaker:createTrainingJob"
@@ -155,7 +156,7 @@ def _to_function(call: Call, message: TargetMessage) -> None:
 def _to_training_job(call: Call, message: TargetMessage) -> None:
     """Starts a training job. Its name contains the event's id, so an event that is sent again starts no second one."""
     try:
-        request = json.loads(message.text)
+        request = read_json(message.text)
     except ValueError:
         raise Undeliverable("the Input is not JSON") from None
     if not isinstance(request, dict):

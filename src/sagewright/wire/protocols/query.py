@@ -52,7 +52,7 @@ class QueryProtocol:
         if error.code == "UnknownOperationException":  # for a queue's URL without an action
             return xml_response(error.status, f"<{error.code}/>", request_id)
         fault = "Sender" if error.status < 500 else "Receiver"
-        words = escape(_NO_XML.sub("\ufffd", error.message))
+        words = escaped(error.message)
         message = f"<Message>{words}</Message>" if words else ""
         detail = "<Detail/>" if operation and operation.service_model.service_name == QUEUES else ""
         text = (
@@ -74,6 +74,11 @@ def form_values(request: HttpRequest) -> dict[str, str]:
     except (UnicodeDecodeError, ValueError):
         raise SerializationException("The request body is not form data") from None
     return dict(request.query_pairs()) | dict(pairs)
+
+
+def escaped(text: str) -> str:
+    """Returns a text for XML, without the characters that XML cannot hold."""
+    return escape(_NO_XML.sub("\ufffd", text))
 
 
 def xml_response(status: int, text: str, request_id: str) -> HttpResponse:
