@@ -16,6 +16,7 @@ from sagewright.engine.monitoring.alarm_rules import read_rule
 from sagewright.engine.monitoring.alarms import KIND, AlarmVerdict, set_by_hand
 from sagewright.engine.monitoring.composite_alarms import children_of, is_composite
 from sagewright.model.clock import now_ms, to_datetime, to_ms
+from sagewright.model.documents import read_json
 from sagewright.model.errors import AwsError
 from sagewright.services import paging
 from sagewright.services.aws.cloudwatch.periods import check_period, invalid
@@ -158,7 +159,7 @@ def set_alarm_state(context: Context, request: dict[str, Any]) -> dict[str, Any]
         raise AwsError("ResourceNotFound", "", 404)
     data = request.get("StateReasonData")
     try:
-        parsed = json.loads(data) if data else {}
+        parsed = read_json(data) if data else {}
     except ValueError:
         raise AwsError("InvalidFormat", "StateReasonData must be JSON.") from None
     set_by_hand(context.store, alarm, AlarmVerdict(request["StateValue"], request["StateReason"], parsed))

@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from sagewright.engine.events.message_moves import KIND, MoveStatus, MoveTask
+from sagewright.model.documents import read_json
 from sagewright.model.errors import AwsError
 from sagewright.services.aws.sqs import checks
 from sagewright.services.aws.sqs.queues import Queue, find, sources_of
@@ -95,7 +96,7 @@ def _handle(task: Resource) -> str:
 def _read_handle(handle: str) -> tuple[str, str]:
     """Returns the task's id and its source. Raises InvalidParameterValue."""
     try:
-        found = json.loads(base64.b64decode(handle, validate=True))
+        found = read_json(base64.b64decode(handle, validate=True))
         return str(found["taskId"]), str(found["sourceArn"])
     except (binascii.Error, ValueError, KeyError, TypeError):
         raise checks.invalid("Value for parameter TaskHandle is invalid.") from None

@@ -7,12 +7,12 @@ Autotune and AutoParameter.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from sagewright.algorithms.schema import catalogue
 from sagewright.algorithms.schema.declaration import Declaration
+from sagewright.model.documents import read_json
 from sagewright.runtimes import images
 
 JOBS_A_RANGE, FEWEST_JOBS, MOST_JOBS = 10, 20, 100
@@ -106,7 +106,7 @@ def around(name: str, hint: str) -> tuple[str, dict[str, Any]] | None:
     if name.startswith(("sagemaker_", "_")):
         return None
     try:
-        value = json.loads(json.loads(hint)) if hint.startswith('"') else json.loads(hint)
+        value = read_json(read_json(hint)) if hint.startswith('"') else read_json(hint)
     except ValueError:
         value = None
     if isinstance(value, bool) or not isinstance(value, int | float):

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 from markupsafe import Markup
 
+from sagewright.model.documents import read_json
 from sagewright.model.errors import AwsError
 from sagewright.studio import charts, tables, wording
 from sagewright.studio.buttons import Button
@@ -307,7 +308,7 @@ def metric(visit: Visit) -> MetricView:
     query = visit.query
     try:
         dimensions = [
-            {"Name": str(one["Name"]), "Value": str(one["Value"])} for one in json.loads(query.get("dimensions", "[]"))
+            {"Name": str(one["Name"]), "Value": str(one["Value"])} for one in read_json(query.get("dimensions", "[]"))
         ]
     except (ValueError, TypeError, KeyError):
         dimensions = []

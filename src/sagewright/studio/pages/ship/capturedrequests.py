@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
+from sagewright.model.documents import read_json
 from sagewright.studio.visit import Visit
 
 HOURS = 24
@@ -48,7 +48,7 @@ def _newest(visit: Visit, bucket: str, key: str, size: int) -> tuple[str, str] |
     ]
     for line in reversed(body.decode("utf-8", "replace").splitlines()):
         try:
-            given = json.loads(line)["captureData"]["endpointInput"]
+            given = read_json(line)["captureData"]["endpointInput"]
             data = str(given["data"])
             text = base64.b64decode(data, validate=True).decode() if given.get("encoding") == "BASE64" else data
         except (ValueError, KeyError, TypeError, binascii.Error):

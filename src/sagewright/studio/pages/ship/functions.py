@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from typing import Any
 
+from sagewright.model.documents import read_json
 from sagewright.model.errors import AwsError, ValidationException
 from sagewright.studio import tables
 from sagewright.studio.buttons import Button
@@ -98,7 +98,7 @@ def invoke(visit: Visit, fields: dict[str, str]) -> FunctionView:
     name, payload = visit.path["name"], fields.get("payload", "")
     visit.address = f"{PATH}/{name}"
     try:
-        json.loads(payload or "null")
+        read_json(payload or "null")
     except ValueError as error:
         raise ValidationException(f"The payload is not JSON: {error}") from None
     try:
