@@ -105,7 +105,7 @@ def notebooks(visit: Visit) -> NotebooksView:
 
 def _own_domain(visit: Visit) -> str:
     domains = visit.client.aside("sagemaker", "ListDomains", MaxResults=MOST)["Domains"]
-    return str(domains[-1]["DomainId"])
+    return str(domains[0]["DomainId"])  # the oldest
 
 
 def _idle(domain: dict[str, Any]) -> str:
