@@ -92,6 +92,9 @@ class NotebookApplication:
         by_port = self._came_by_port(incoming.scope)
         if by_port and request.host.lower().partition(":")[0] not in SECOND_NAMES:
             raise NotebookRefused(421, "This name is not one of this server's.")
+        if by_port and "service-worker" in request.headers:
+            # it would answer for this server when the next notebook is opened, and get the token of its URL
+            raise NotebookRefused(403, "Service workers are refused on the second port, which all notebooks share.")
         if request.path == OPEN:
             return await self._opened(request, by_port=by_port)
         notebook = await (self._chosen(request) if by_port else self._notebook(request))
