@@ -1,4 +1,4 @@
-"""What a program claims of its use costs a limited time."""
+"""Claims of a program about its use cost a limited time."""
 
 from __future__ import annotations
 
