@@ -77,7 +77,7 @@ def notebooks(visit: Visit) -> NotebooksView:
     client = visit.client
     domain = _own_domain(visit)
     spaces = client.sagemaker("ListSpaces", MaxResults=MOST)["Spaces"]
-    apps = client.sagemaker("ListApps", MaxResults=MOST)["Apps"]
+    apps = client.sagemaker("ListApps", SortOrder="Descending", MaxResults=MOST)["Apps"]
     instances = client.sagemaker("ListNotebookInstances", MaxResults=MOST)["NotebookInstances"]
     profiles = client.aside("sagemaker", "ListUserProfiles", DomainIdEquals=domain, MaxResults=MOST)["UserProfiles"]
     uses = client.readings.notebooks()
