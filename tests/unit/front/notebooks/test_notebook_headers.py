@@ -35,7 +35,7 @@ def test_a_notebooks_headers_are_its_own_alone() -> None:
         "access-control-allow-origin": "*", "strict-transport-security": "max-age=1", "location": f"http://{HOST}/lab?x=1",
         "connection": "close", "alt-svc": "h3", "x-content-type-options": "nosniff",
     }  # fmt: skip
-    cookies = ["_xsrf=1; Path=/; Domain=localhost", "sagewright-studio=evil", "b=2"]
+    cookies = ["_xsrf=1; Path=/; Domain=localhost", "sagewright-studio=evil", " = sagewright-notebook=evil", "b=2"]
     found = returned(given, cookies, request(), ("http://localhost:4700",))
     assert found == [
         (b"content-type", b"text/html"),
