@@ -10,6 +10,8 @@ import pytest
 from botocore.exceptions import ClientError
 from tests.contract.apps.lab import Studio
 
+from sagewright.cli.notebooks.spaces import Spaces
+
 OTHER_ROLE = "arn:aws:iam::000000000000:role/Notebooks"
 
 
@@ -60,6 +62,11 @@ def test_a_domain_keeps_what_it_was_created_with(studio: Studio, domain: str) ->
         studio.client.create_domain, DomainName=described["DomainName"], AuthMode="IAM", DefaultUserSettings={}
     )
     assert (code, described["DomainName"] in message) == ("ResourceInUse", True)
+
+
+def test_the_command_takes_the_servers_own_domain(studio: Studio, domain: str) -> None:
+    assert studio.domain != domain
+    assert Spaces(studio.client).domain == studio.domain
 
 
 def test_what_a_domain_can_t_be(studio: Studio) -> None:

@@ -57,6 +57,13 @@ def test_the_session_names_the_notebook(lab: Lab, port: int) -> None:
     assert (refused[0], b"another origin" in refused[2]) == (403, True)
 
 
+def test_a_notebook_leaves_no_service_worker_for_the_next(lab: Lab, port: int) -> None:
+    cookie = opened(lab, port)
+    status, _, body = ask(port, "GET", "/files/worker.js", Cookie=cookie, Service_Worker="script")
+    assert status == 403
+    assert b"Service workers are refused" in body
+
+
 def test_it_stays_open_while_the_server_is_killed(lab: Lab, port: int) -> None:
     cookie = opened(lab, port)
     lab.server.end(signal.SIGKILL)

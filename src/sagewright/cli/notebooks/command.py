@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
+from rich.markup import escape
 from rich.table import Table
 
 from sagewright.cli.client import client
 from sagewright.cli.jobs.kinds import refuse
 from sagewright.cli.lazy import DefaultGroup
 from sagewright.cli.notebooks.jobs import NAMES, NotebookRun, read_run_options, run_notebook
-from sagewright.cli.notebooks.spaces import NotebookUnavailable, Spaces
+from sagewright.cli.notebooks.spaces import ListedSpace, NotebookUnavailable, Spaces
 from sagewright.cli.options import DataOption, console, fail, settings_of
 from sagewright.cli.server.studio import has_screen
 from sagewright.toolkit.notebook_jobs.crontabs import BadCrontab
@@ -51,7 +53,7 @@ def open_(
     try:
         spaces = Spaces(client(settings_of(data=data), "sagemaker"))
         if list_:
-            _list(spaces)
+            console.print(spaces_table(spaces.all()))
         elif stop:
             console.print(f"{name} stops; its files stay." if spaces.stop(name) else f"{name} does not run.")
         else:
@@ -115,13 +117,13 @@ def _pairs(given: list[str] | None, option: str) -> dict[str, str]:
     return found
 
 
-def _list(spaces: Spaces) -> None:
+def spaces_table(spaces: Iterable[ListedSpace]) -> Table:
+    """Returns the table of spaces. Reasons may have brackets, which are no markup here."""
     table = Table("space", "owner", "JupyterLab", "", box=None)
-    for one in spaces.all():
-        table.add_row(
-            one.name, one.owner or "shared", one.status if one.status not in {"", "Deleted"} else "Stopped", one.reason
-        )
-    console.print(table)
+    for one in spaces:
+        status = one.status if one.status not in {"", "Deleted"} else "Stopped"
+        table.add_row(one.name, one.owner or "shared", status, escape(one.reason))
+    return table
 
 
 def _show(url: str, no_open: bool) -> None:

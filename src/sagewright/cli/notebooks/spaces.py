@@ -33,7 +33,7 @@ class Spaces:
 
     def __init__(self, sagemaker: Any) -> None:
         self._sagemaker = sagemaker
-        self.domain = str(sagemaker.list_domains()["Domains"][-1]["DomainId"])
+        self.domain = str(sagemaker.list_domains()["Domains"][0]["DomainId"])
 
     def all(self) -> Iterator[ListedSpace]:
         for page in self._sagemaker.get_paginator("list_spaces").paginate(DomainIdEquals=self.domain):

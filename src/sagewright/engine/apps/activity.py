@@ -26,6 +26,8 @@ USE_PATH = "/sagewright/activity"
 _LAST_MS = 1 << 45
 TOTAL_S = 4.0
 _MOST_BYTES = 1 << 20
+_MOST_ENTRIES = 1000
+"""Kernels and terminals that are looked at; an answer has room for 300,000."""
 _UNTRACKED = "?no_track_activity=1"
 """Makes the question itself no activity."""
 
@@ -91,7 +93,7 @@ def _last_heartbeat(document: dict[str, Any]) -> int:
 
 
 def _entries(document: Any) -> list[dict[str, Any]]:
-    return [one for one in document if isinstance(one, dict)] if isinstance(document, list) else []
+    return [one for one in document[:_MOST_ENTRIES] if isinstance(one, dict)] if isinstance(document, list) else []
 
 
 def _time_ms(text: Any) -> int:

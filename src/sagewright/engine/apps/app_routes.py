@@ -20,7 +20,7 @@ def routes_of(store: Database, account: str) -> list[dict[str, Any]]:
     """Returns one entry for each app that is not deleted and each notebook instance.
 
     Members: id, kind, app_type ("" for a notebook instance), space (the space's id, or ""), name (of the space, of the user profile
-    or of the notebook instance), domain, arn, status, directory (of the host that answers, "" while none does).
+    or of the notebook instance), domain, region, arn, status, directory (of the host that answers, "" while none does).
     """
     statuses = sorted({*AppStatus, *NotebookInstanceStatus} - {AppStatus.DELETED})
     return [
@@ -40,6 +40,7 @@ def _route(one: Resource) -> dict[str, Any]:
         "space": identity.space_id,
         "name": identity.owner or one.name,
         "domain": identity.domain,
+        "region": one.region,
         "arn": sagemaker_arn(one.region, one.account, one.kind, one.name),
         "status": one.status,
         "directory": AppDocument.read(one.document).directory,

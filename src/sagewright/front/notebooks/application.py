@@ -92,6 +92,9 @@ class NotebookApplication:
         by_port = self._came_by_port(incoming.scope)
         if by_port and request.host.lower().partition(":")[0] not in SECOND_NAMES:
             raise NotebookRefused(421, "This name is not one of this server's.")
+        if by_port and "service-worker" in request.headers:
+            # it would answer for this server when the next notebook is opened, and get the token of its URL
+            raise NotebookRefused(403, "Service workers are refused on the second port, which all notebooks share.")
         if request.path == OPEN:
             return await self._opened(request, by_port=by_port)
         notebook = await (self._chosen(request) if by_port else self._notebook(request))
@@ -219,7 +222,7 @@ class NotebookApplication:
                 made.close()
                 raise
             holds = partial(self._sessions.holds, session)
-            await self._tunnels.join(notebook, holds, client, made, _switched(answer) + rest)
+            await self._tunnels.join(notebook, holds, client, made, switched(answer) + rest)
         return None
 
     async def _connected(self, notebook: Notebook) -> socket.socket:
@@ -257,7 +260,8 @@ async def _pieces(incoming: Incoming) -> AsyncIterator[bytes]:
 
 
 _SWITCHING = re.compile(rb"HTTP/1\.1 101[ \r]")
-_KEPT = (b"sec-websocket-accept", b"sec-websocket-protocol", b"sec-websocket-extensions")
+_KEPT = re.compile(rb"sec-websocket-(?:accept|protocol|extensions)[ \t]*:[\t\x20-\x7e]*", re.IGNORECASE)
+"""Lines of headers of WebSockets. A line feed alone would begin another header in browsers."""
 
 
 def _read(answer: bytes) -> int | None:
@@ -272,9 +276,9 @@ def _read(answer: bytes) -> int | None:
     return reader.status if 400 <= reader.status < 600 else 502
 
 
-def _switched(answer: bytes) -> bytes:
+def switched(answer: bytes) -> bytes:
     """Returns the head that switches protocols, with the headers of WebSockets alone."""
-    lines = [line for line in answer.split(b"\r\n")[1:] if line.partition(b":")[0].strip().lower() in _KEPT]
+    lines = [line for line in answer.split(b"\r\n")[1:] if _KEPT.fullmatch(line)]
     return (
         b"\r\n".join([b"HTTP/1.1 101 Switching Protocols", b"Upgrade: websocket", b"Connection: Upgrade", *lines])
         + b"\r\n\r\n"

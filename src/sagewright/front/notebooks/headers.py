@@ -72,9 +72,12 @@ def returned(
 
 
 def host_only(cookie: str) -> str:
-    """Returns a cookie without its Domain, "" for one with a name of this server's."""
+    """Returns a cookie without its Domain, "" for one with a name of this server's.
+
+    Browsers send the value of a cookie without a name alone: `=a=b` comes back as `a=b`.
+    """
     name, *attributes = cookie.split(";")
-    if name.strip().startswith(OWN):
+    if name.lstrip("= \t").startswith(OWN):
         return ""
     return ";".join([name, *(one for one in attributes if not one.strip().lower().startswith("domain"))])
 

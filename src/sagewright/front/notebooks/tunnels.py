@@ -38,6 +38,7 @@ class TunnelEnd(asyncio.Protocol):
         self.transport: Any = None
         self.other: TunnelEnd
         self.early: list[bytes] = []
+        self.lost = False
 
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
@@ -55,6 +56,7 @@ class TunnelEnd(asyncio.Protocol):
         return False
 
     def connection_lost(self, _error: Exception | None) -> None:
+        self.lost = True
         self._tunnel.close()
 
     def pause_writing(self) -> None:
@@ -70,7 +72,7 @@ class TunnelEnd(asyncio.Protocol):
 
 @dataclass(eq=False)
 class Tunnel:
-    """`holds`: False once the session has ended."""
+    """`holds`: False once the session has ended. `closed_s`: since when it is closed, None while it is not."""
 
     notebook: Notebook
     holds: Holds
@@ -79,17 +81,17 @@ class Tunnel:
     checked_s: float
     stalled_s: float | None = None
     ends: tuple[TunnelEnd, ...] = ()
-    closed: bool = False
+    closed_s: float | None = None
 
     def close(self) -> None:
         """Closes both ends after what was already written to them."""
-        if not self.closed:
-            self.closed = True
+        if self.closed_s is None:
+            self.closed_s = self.loop.time()
             for end in self.ends:
                 end.transport.close()
 
     def abort(self) -> None:
-        self.closed = True
+        self.closed_s = self.closed_s or self.loop.time()
         for end in self.ends:
             end.transport.abort()
 
@@ -149,7 +151,7 @@ class Tunnels:
             end.other.transport.writelines(end.early)
             end.early.clear()
         self._all.add(tunnel)
-        if tunnel.closed:  # one end left before the other was there
+        if tunnel.closed_s is not None:  # one end left before the other was there
             tunnel.abort()
         if self._watching is None or self._watching.done():
             self._watching = loop.create_task(self._watch())
@@ -160,8 +162,11 @@ class Tunnels:
             await asyncio.sleep(LOOK_S)
             now = asyncio.get_running_loop().time()
             for tunnel in list(self._all):
-                if tunnel.closed:
-                    self._all.discard(tunnel)
+                if tunnel.closed_s is not None:
+                    if all(end.lost for end in tunnel.ends):
+                        self._all.discard(tunnel)
+                    elif now - tunnel.closed_s > STALL_S:  # one end accepts nothing of what is left
+                        tunnel.abort()
                 elif now - tunnel.active_s > IDLE_S or not self._routes.is_current(tunnel.notebook):
                     tunnel.close()
                 elif tunnel.stalled_s is not None and now - tunnel.stalled_s > STALL_S:

@@ -11,6 +11,7 @@ import base64
 import binascii
 import json
 from dataclasses import asdict, dataclass
+from operator import itemgetter
 from typing import Protocol
 
 from sagewright.model.clock import now_ms
@@ -101,13 +102,18 @@ def redeem(keys: SessionKeys, token: str) -> tuple[NotebookSession, Grant] | Non
 
 
 def cookies_of(header: str) -> list[str]:
-    """Returns the values of the session's cookie in a Cookie header. A page of a parent domain can add one of the same name."""
-    found = []
+    """Returns the values of the session's cookie in a Cookie header.
+
+    A page of a parent or sibling domain can add cookies of the plain name, which come first if their paths are longer. Only this
+    host can set the secure name, so its values precede them.
+    """
+    found: list[tuple[bool, str]] = []
     for part in header.split(";"):
         name, _, value = part.strip().partition("=")
         if name in {SECURE_COOKIE, COOKIE}:
-            found.append(value)
-    return found[:MOST_COOKIES]
+            found.append((name != SECURE_COOKIE, value))
+    found.sort(key=itemgetter(0))
+    return [value for _, value in found[:MOST_COOKIES]]
 
 
 def without_own(header: str) -> str:

@@ -133,11 +133,10 @@ def _output(output: dict[str, Any], budget: list[int]) -> CellOutput | None:
     if kind == "stream":
         return CellOutput("warning" if output.get("name") == "stderr" else "text", _text(output.get("text")))
     if kind == "error":
-        lines = output.get("traceback")
+        given = output.get("traceback")
+        lines = [one for one in given[:200] if isinstance(one, str)] if isinstance(given, list) else []
         words = f"{_text(output.get('ename'))}: {_text(output.get('evalue'))}"
-        return CellOutput(
-            "error", _text("\n".join(map(str, lines[:200]))) if isinstance(lines, list) and lines else words
-        )
+        return CellOutput("error", _text("\n".join(lines)) if lines else words)
     data = _dict(output.get("data"))
     for media, begins in IMAGES.items():
         if media in data and (url := _image(media, begins, data[media], budget)):

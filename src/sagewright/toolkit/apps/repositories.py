@@ -16,6 +16,8 @@ from sagewright.toolkit.apps.errors import SetupFailed
 CLONE_S = 180
 PROTOCOLS = "https"
 _MOST_SAID = 500
+_USER = re.compile(r"(https?://)[^\s/]+@")
+"""Beginning of a URL with a user's name and token, which no log may have."""
 
 
 def clone(repositories: list[dict[str, str]], home: Path) -> None:
@@ -38,15 +40,16 @@ def _clone(url: str, branch: str, place: Path) -> None:
     chosen = ["--branch", branch] if branch else []
     command = ["git", "clone", "--quiet", *chosen, "--", url, str(place)]
     environ = os.environ | {"GIT_TERMINAL_PROMPT": "0", "GIT_ASKPASS": "true", "GIT_ALLOW_PROTOCOL": PROTOCOLS}
-    print(f"Cloning {url} into {place.name}.", flush=True)
+    shown = _USER.sub(r"\1", url)
+    print(f"Cloning {shown} into {place.name}.", flush=True)
     try:
         done = subprocess.run(
             command, env=environ, stdin=subprocess.DEVNULL, capture_output=True, timeout=CLONE_S, check=False
         )
     except subprocess.TimeoutExpired:
         shutil.rmtree(place, ignore_errors=True)
-        raise SetupFailed(f"The code repository {url} was not cloned within {CLONE_S} s.") from None
+        raise SetupFailed(f"The code repository {shown} was not cloned within {CLONE_S} s.") from None
     if done.returncode:
         shutil.rmtree(place, ignore_errors=True)
-        said = done.stderr.decode(errors="replace").strip()[-_MOST_SAID:]
-        raise SetupFailed(f"The code repository {url} can't be cloned (git's exit code {done.returncode}): {said}")
+        said = _USER.sub(r"\1", done.stderr.decode(errors="replace")).strip()[-_MOST_SAID:]
+        raise SetupFailed(f"The code repository {shown} can't be cloned (git's exit code {done.returncode}): {said}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 _FIELD = re.compile(r"[0-9A-Za-z*/,\-]+")
+_WHOLE_WEEK = re.compile(r"(?<![0-9A-Za-z/])0-7(?![0-9A-Za-z])")
 _DAY = re.compile(r"(?<![0-9A-Za-z/])([0-7])(?![0-9A-Za-z])")
 SHORT = {
     "@hourly": "0 * * * *",
@@ -43,6 +44,7 @@ def schedule_expression(line: str) -> str:
 
 def _weekdays(field: str) -> str:
     """Returns weekdays counted from 1 for Sunday; in crontabs, 0 and 7 are Sunday."""
+    field = _WHOLE_WEEK.sub("0-6", field)  # both ends would become 1
     return _DAY.sub(lambda found: str(int(found[1]) % 7 + 1), field.upper())
 
 

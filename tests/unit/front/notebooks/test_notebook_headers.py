@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from sagewright.front.notebooks.application import switched
 from sagewright.front.notebooks.headers import check_origin, framed, host_only, passed, returned
 from sagewright.front.notebooks.refusals import NotebookRefused
 from sagewright.http.body import BytesBody
@@ -34,7 +35,7 @@ def test_a_notebooks_headers_are_its_own_alone() -> None:
         "access-control-allow-origin": "*", "strict-transport-security": "max-age=1", "location": f"http://{HOST}/lab?x=1",
         "connection": "close", "alt-svc": "h3", "x-content-type-options": "nosniff",
     }  # fmt: skip
-    cookies = ["_xsrf=1; Path=/; Domain=localhost", "sagewright-studio=evil", "b=2"]
+    cookies = ["_xsrf=1; Path=/; Domain=localhost", "sagewright-studio=evil", " = sagewright-notebook=evil", "b=2"]
     found = returned(given, cookies, request(), ("http://localhost:4700",))
     assert found == [
         (b"content-type", b"text/html"),
@@ -89,3 +90,13 @@ def test_requests_of_other_origins_are_refused(refused: HttpRequest) -> None:
 )
 def test_requests_of_its_own_are_allowed(allowed: HttpRequest) -> None:
     check_origin(allowed)
+
+
+def test_the_answer_to_a_handshake_has_headers_of_websockets_alone() -> None:
+    answer = (
+        b"HTTP/1.1 101 x\r\nSec-WebSocket-Accept: a=\r\nSet-Cookie: a=1\r\nsec-websocket-protocol: b\nSet-Cookie: c=1\r\n"
+        b"Sec-WebSocket-Extensions: d\rSet-Cookie: e=1\r\n\r\n"
+    )
+    assert switched(answer) == (
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: a=\r\n\r\n"
+    )

@@ -96,9 +96,10 @@ def test_other_cookies_are_none(text: str) -> None:
 
 def test_cookies_of_this_server_stay_here() -> None:
     header = "_xsrf=1; sagewright-notebook=a; __Host-sagewright-notebook=b;sagewright-studio=c; x"
-    assert cookies_of(header) == ["a", "b"]
+    assert cookies_of(header) == ["b", "a"]
     assert without_own(header) == "_xsrf=1; x"
     assert len(cookies_of("sagewright-notebook=a; " * 100)) == 4
+    assert cookies_of("sagewright-notebook=tossed; " * 9 + "__Host-sagewright-notebook=own")[0] == "own"
 
 
 def test_the_cookie_is_host_only() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from typing import Any
 
 import pytest
@@ -110,3 +111,24 @@ def test_tables_are_limited_and_even() -> None:
     assert table is not None
     assert (table.head, len(table.rows), len(table.rows[0][1])) == (("", "a"), 59, 200)
     assert read_html("<table><tr><td>one</table>") == (None, "")
+
+
+@pytest.mark.parametrize("piece", ["<!--", "<![<", "<!", "</", "<", "<a b='", "<td>", "<script>", "&#", "<style></"])
+def test_hostile_html_costs_little_time(piece: str) -> None:
+    began_s = time.process_time()
+    read_html((piece * 200_000)[:200_000])
+    assert time.process_time() - began_s < 2.0
+
+
+def test_markup_is_read_as_browsers_do() -> None:
+    table, text = read_html(
+        "<style>a<b{}</style>1 < 2 &amp; x<!-- <p>no</p> --><script>'</p>'<b</script><br>end<!-- open <p>no"
+    )
+    assert (table, text) == (None, "1 < 2 & x\nend")
+    digits = f"&#{'1' * 5000};"
+    assert read_html(digits) == (None, digits)
+
+
+def test_lines_of_a_traceback_are_texts() -> None:
+    fault = {"output_type": "error", "ename": "E", "evalue": "v", "traceback": [["nested"], {"a": 1}]}
+    assert [one.text for one in notebook(code(fault)).cells[0].outputs] == ["E: v"]

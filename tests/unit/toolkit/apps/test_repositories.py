@@ -47,6 +47,12 @@ def test_a_failure_names_the_repository(origin: str, tmp_path: Path) -> None:
     assert not (tmp_path / "code").exists()
 
 
+def test_no_log_has_the_token_of_a_url(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SetupFailed, match=r"https://host\.invalid/code can't be cloned") as failed:
+        repositories.clone([{"url": "https://me:s3cret@host.invalid/code", "branch": ""}], tmp_path)
+    assert "s3cret" not in str(failed.value) + capsys.readouterr().out
+
+
 def test_only_https_is_spoken(tmp_path: Path) -> None:
     for url in (f"file://{tmp_path}", "ext::sh -c touch% evil"):
         with pytest.raises(SetupFailed):

@@ -124,3 +124,41 @@ def test_the_notebook_in_an_output() -> None:
 def test_outputs_that_are_refused(content: io.BytesIO, words: str) -> None:
     with pytest.raises(NoOutput, match=words):
         output_in(content, "out.ipynb", LIMITS)
+
+
+@pytest.mark.parametrize("style", [tarfile.PAX_FORMAT, tarfile.GNU_FORMAT])
+def test_long_and_foreign_names_of_an_output(style: int) -> None:
+    made, long = io.BytesIO(), f"{'d' * 200}/ä"
+    with tarfile.open(fileobj=made, mode="w:gz", format=style) as tar:
+        for name, content in ((long, b"x" * 700), ("folder", None), ("out.ipynb", b"{}")):
+            member = tarfile.TarInfo(name)
+            member.type, member.size = (tarfile.DIRTYPE, 0) if content is None else (tarfile.REGTYPE, len(content))
+            tar.addfile(member, io.BytesIO(content or b""))
+    made.seek(0)
+    found = output_in(made, "out.ipynb", LIMITS)
+    assert (found.notebook, found.files) == (b"{}", ((long, 700),))
+
+
+def block(kind: bytes, body: bytes = b"", size: int | None = None) -> bytes:
+    member = tarfile.TarInfo("x")
+    member.type, member.size = kind, len(body) if size is None else size
+    return member.tobuf(tarfile.GNU_FORMAT) + body + b"\0" * (-len(body) % 512)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (block(tarfile.XHDTYPE, size=1 << 33), "bytes of extended headers"),
+        (block(tarfile.GNUTYPE_LONGNAME, b"a") * 9000, "bytes of extended headers"),
+        (block(tarfile.XHDTYPE, b"0 a=b\n") + block(tarfile.REGTYPE), "has no length"),
+        (block(tarfile.XHDTYPE, b"a=b\n") + block(tarfile.REGTYPE), "can't be read"),
+        (block(tarfile.XHDTYPE, b"11 size=-5\n") + block(tarfile.REGTYPE), "negative"),
+        (block(tarfile.XHDTYPE, b"22 GNU.sparse.major=1\n") + block(tarfile.REGTYPE, b"9\n"), "sparse files"),
+        (block(tarfile.GNUTYPE_SPARSE), "sparse files"),
+        (block(tarfile.REGTYPE, size=-512), "negative"),
+    ],
+)
+def test_hostile_headers_of_an_output(content: bytes, words: str) -> None:
+    limits = ArchiveLimits(unpacked=16 << 20, notebook=1 << 16)
+    with pytest.raises(NoOutput, match=words):
+        output_in(io.BytesIO(gzip.compress(content + block(tarfile.DIRTYPE) + b"\0" * 1024)), "out.ipynb", limits)

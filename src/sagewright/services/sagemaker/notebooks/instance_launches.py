@@ -9,10 +9,8 @@ from sagewright.model.aws.arns import sagemaker_arn
 from sagewright.model.errors import ValidationException
 from sagewright.services.context import Context
 from sagewright.services.sagemaker.studio.app_launches import (
-    AWS_CLI,
     JUPYTER,
-    REQUIREMENTS,
-    SDK_V2_KERNEL,
+    OWN_KERNELS,
     launched_type,
 )
 from sagewright.store.jobs.jobs import ResourceScope
@@ -46,7 +44,7 @@ def instance_launch(
             "scripts": hooks,
             "notes": _notes(document, repositories),
         },
-        kernels=[SDK_V2_KERNEL, REQUIREMENTS, AWS_CLI],
+        kernels=list(OWN_KERNELS),
         log_group=INSTANCE_LOGS,
         log_stream=f"{name}/jupyter.log",
     )

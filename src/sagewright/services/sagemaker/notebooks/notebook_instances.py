@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from sagewright.engine.apps.app_documents import GONE, INTERNAL, OFF, ON, with_desired
+from sagewright.engine.apps.app_documents import GONE, INTERNAL, OFF, ON, AppDocument, with_desired
 from sagewright.kinds.app import NOTEBOOK
 from sagewright.model.errors import ResourceLimitExceeded, ValidationException
 from sagewright.model.jobs.state_machines import NotebookInstanceStatus as Status
@@ -40,7 +40,7 @@ RENAMED = {MEMBER: "NotebookInstanceLifecycleConfigName", "SecurityGroupIds": "S
 """Members that Describe calls otherwise."""
 RESTS = (Status.STOPPED, Status.FAILED)
 _STARTED = "Started"
-"""Member of a stored document: True once an instance has been started, so that OnCreate has run."""
+"""Member of a stored document: True once an instance has answered, so that its OnCreate script has run."""
 _DEFAULTS: dict[str, Any] = {
     "DirectInternetAccess": "Enabled",
     "VolumeSizeInGB": 5,
@@ -102,7 +102,6 @@ def create_notebook_instance(context: Context, request: dict[str, Any]) -> dict[
             "Launch": instance_launch(context, name, document, hooks),
             "Wanted": ON,
             "IdleSeconds": context.settings.idle_minutes * 60,
-            _STARTED: True,
         }
     )
     answer = INSTANCES.create(context, stored, Status.PENDING)
@@ -137,12 +136,14 @@ def list_notebook_instances(context: Context, request: dict[str, Any]) -> dict[s
 def start_notebook_instance(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     name = request["NotebookInstanceName"]
     document = INSTANCES.require(context, name).document
-    hooks = hooks_of(context, name, document.get(MEMBER), first=False)
+    answered = bool(document.get(_STARTED)) or AppDocument.read(document).activity_ms > 0
+    hooks = hooks_of(context, name, document.get(MEMBER), first=not answered)
     launch = instance_launch(context, name, document, hooks)
+    changes = {"Launch": launch, "FailureReason": "", "ActivityMs": 0, _STARTED: answered}
     idle = {"IdleSeconds": context.settings.idle_minutes * 60}
 
     def start(current: Resource) -> Resource:
-        changed = with_desired(current.document | {"Launch": launch, "FailureReason": "", "ActivityMs": 0} | idle, ON)
+        changed = with_desired(current.document | changes | idle, ON)
         return replace(current, document=changed, status=str(Status.PENDING))
 
     return _altered(context, request, RESTS, Status.PENDING, start)

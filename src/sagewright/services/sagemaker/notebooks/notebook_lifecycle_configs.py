@@ -1,7 +1,7 @@
 """Life-cycle configurations of notebook instances: Create, Describe, List, Update and Delete.
 
-Source: AWS's API reference, CreateNotebookInstanceLifecycleConfig. `OnCreate` runs at the first start of an instance, `OnStart` at
-each, after it.
+Source: AWS's API reference, CreateNotebookInstanceLifecycleConfig. `OnCreate` runs at each start of an instance until one succeeds,
+`OnStart` after it and at each later start.
 """
 
 from __future__ import annotations

@@ -28,13 +28,15 @@ REQUIREMENTS = {
     "file": "requirements.txt",
 }
 """The kernel with the packages of the home's requirements.txt, beside SDK v3."""
+OWN_KERNELS = (SDK_V2_KERNEL, REQUIREMENTS, AWS_CLI)
+"""Kernels and programs of every JupyterLab, beside its own kernel."""
 PROGRAM_OF = {"JupyterLab": "jupyter", "JupyterServer": "jupyter", "CodeEditor": "code-editor", "Canvas": "wrangler"}
 STUDIO_HOME, STUDIO_LOGS = "/home/sagemaker-user", "/aws/sagemaker/studio"
 DEFAULT_TYPE = "ml.t3.medium"
 NO_EFFECT = ("EmrSettings",)
 """Members of an app's settings that are kept and returned, and do nothing here."""
 MOST_KERNELS = 5
-"""Maximum number of further kernels: each has an environment, which is built before the app starts."""
+"""Maximum number of kernels of images: each has an environment, which is built before the app starts."""
 _FRAMEWORK = re.compile(r"(pytorch|tensorflow)-(?:training-)?v?(\d+\.\d+(?:\.\d+)?)")
 
 
@@ -57,6 +59,12 @@ def app_launch(
         "ExecutionRoleArn": settings.role,
         "AppImageVersion": "",
     }
+    kernels = _beside(context, app_type, settings, recovering)
+    most = len(OWN_KERNELS) + MOST_KERNELS
+    left_out = [
+        f"The kernel {one['title']!r} is left out: an app has at most {MOST_KERNELS} kernels of images."
+        for one in kernels[most:]
+    ]
     program = [PROGRAM_OF[app_type], *([context.settings.code_editor] if app_type == "CodeEditor" else [])]
     request = AppRequest(
         name=name,
@@ -71,9 +79,9 @@ def app_launch(
         metadata=metadata,
         setup={
             "scripts": [] if recovering else _studio_scripts(context, settings, stream),
-            "notes": _notes(owner, settings),
+            "notes": [*_notes(owner, settings), *left_out],
         },
-        kernels=_beside(context, app_type, settings, recovering),
+        kernels=kernels[:most],
         health_path=EDITOR_PATH if app_type == "CodeEditor" else STATUS_PATH,
         log_group=STUDIO_LOGS,
         log_stream=stream,
@@ -122,7 +130,7 @@ def _beside(context: Context, app_type: str, settings: EffectiveSettings, recove
 
 def _kernels(context: Context, settings: EffectiveSettings) -> list[dict[str, str]]:
     """Returns the kernels beside JupyterLab's own: SDK v2's, the image's of the ResourceSpec, and custom images'."""
-    kernels = [SDK_V2_KERNEL, REQUIREMENTS, AWS_CLI]
+    kernels = list(OWN_KERNELS)
     named = settings.spec.get("SageMakerImageVersionArn") or settings.spec.get("SageMakerImageArn")
     if named:
         kernels += _image_kernels(context, named, settings.spec.get("SageMakerImageVersionAlias", ""))
@@ -131,7 +139,7 @@ def _kernels(context: Context, settings: EffectiveSettings) -> list[dict[str, st
         base = base_image(context, custom["ImageName"], "" if version is None else str(version))
         kernels += _configured(context, custom, base)
     unique = {kernel["name"]: kernel for kernel in kernels}
-    return list(unique.values())[: 3 + MOST_KERNELS]
+    return list(unique.values())
 
 
 def _image_kernels(context: Context, arn: str, alias: str) -> list[dict[str, str]]:

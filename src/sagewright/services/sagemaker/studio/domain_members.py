@@ -29,7 +29,7 @@ MOST_OF_DOMAIN = 1000
 @dataclass(frozen=True)
 class DomainMember:
     """One kind of them. `kind`: also its name in ARNs; `noun`: the prefix of its members; `missing`: creates an error from a name;
-    `settings`: the member with its settings."""
+    `shown`: members of a summary."""
 
     kind: str
     noun: str

@@ -41,9 +41,13 @@ _LIST = ListSpec("Domains", {"CreationTime": "created_ms"}, filters={})
 declare(SearchableKind(KIND, KIND, RESOURCES))
 
 
+def own_domain_id(account: str, region: str) -> str:
+    """Returns the id of the server's own domain in a region, the same at every start."""
+    return "d-" + id_of("", f"domain {account} {region}").lower()[:12]
+
+
 def domain_id(context: Context) -> str:
-    """Returns the id of the server's own domain, the same at every start."""
-    return "d-" + id_of("", f"domain {context.account} {context.region}").lower()[:12]
+    return own_domain_id(context.account, context.region)
 
 
 def default_domain(context: Context) -> Resource:

@@ -53,8 +53,9 @@ class NotebookDetails:
 def space(visit: Visit) -> NotebookDetails:
     client, domain, name = visit.client, visit.path["domain"], visit.path["space"]
     found = client.sagemaker("DescribeSpace", DomainId=domain, SpaceName=name)
-    listed = client.sagemaker("ListApps", DomainIdEquals=domain, SpaceNameEquals=name, MaxResults=MOST)["Apps"]
-    live = next((one for one in listed if one["Status"] in LIVE), listed[-1] if listed else {})
+    of_space = {"DomainIdEquals": domain, "SpaceNameEquals": name}
+    listed = client.sagemaker("ListApps", **of_space, SortOrder="Descending", MaxResults=MOST)["Apps"]
+    live = next((one for one in listed if one["Status"] in LIVE), listed[0] if listed else {})
     app_type = live.get("AppType") or (found.get("SpaceSettings") or {}).get("AppType") or "JupyterLab"
     names = {"DomainId": domain, "SpaceName": name, "AppType": app_type, "AppName": live.get("AppName", "default")}
     described = client.aside("sagemaker", "DescribeApp", **names) if live else {}

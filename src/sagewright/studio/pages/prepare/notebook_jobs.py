@@ -7,7 +7,6 @@ import secrets
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlencode
 
 from markupsafe import Markup
 
@@ -247,8 +246,3 @@ def _again(job: dict[str, Any], tags: list[dict[str, str]], label: str) -> Butto
     name = f"{stem}-{secrets.token_hex(4)}"
     call = OperationCall("sagemaker", "CreateTrainingJob", request | {"TrainingJobName": name, "Tags": own})
     return Button("Run again", call, f"{label} runs again.", back=f"{BACK}/{name}")
-
-
-def link_to(uri: str) -> str:
-    bucket, _, key = uri.removeprefix("s3://").partition("/")
-    return f"/studio/open?{urlencode({'bucket': bucket, 'key': key})}"

@@ -77,7 +77,7 @@ def notebooks(visit: Visit) -> NotebooksView:
     client = visit.client
     domain = _own_domain(visit)
     spaces = client.sagemaker("ListSpaces", MaxResults=MOST)["Spaces"]
-    apps = client.sagemaker("ListApps", MaxResults=MOST)["Apps"]
+    apps = client.sagemaker("ListApps", SortOrder="Descending", MaxResults=MOST)["Apps"]
     instances = client.sagemaker("ListNotebookInstances", MaxResults=MOST)["NotebookInstances"]
     profiles = client.aside("sagemaker", "ListUserProfiles", DomainIdEquals=domain, MaxResults=MOST)["UserProfiles"]
     uses = client.readings.notebooks()
@@ -105,7 +105,7 @@ def notebooks(visit: Visit) -> NotebooksView:
 
 def _own_domain(visit: Visit) -> str:
     domains = visit.client.aside("sagemaker", "ListDomains", MaxResults=MOST)["Domains"]
-    return str(domains[-1]["DomainId"])
+    return str(domains[0]["DomainId"])  # the oldest
 
 
 def _idle(domain: dict[str, Any]) -> str:

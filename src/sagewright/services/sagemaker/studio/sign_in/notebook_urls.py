@@ -14,7 +14,7 @@ from sagewright.model.errors import AwsError, ValidationException
 from sagewright.model.notebooks.grants import Grant, one_time_token
 from sagewright.model.notebooks.origins import OPEN, TOKEN, NotebookHosts
 from sagewright.services.context import Context
-from sagewright.services.sagemaker.studio.sign_in.notebook_routes import default_domain, label_of_route
+from sagewright.services.sagemaker.studio.sign_in.notebook_routes import label_of_route
 from sagewright.services.sagemaker.studio.sign_in.session_keys import StoredKeys
 from sagewright.store import identity
 
@@ -63,7 +63,7 @@ class NotebookUrl:
 def notebook_url(context: Context, route: dict[str, Any], url: NotebookUrl) -> str:
     """Returns a URL that opens a notebook once. `route`: an entry of `engine.apps.app_routes`."""
     settings = context.settings
-    label = label_of_route(route, default_domain(settings.account, settings.region))
+    label = label_of_route(route, settings)
     grant = Grant(route["space"] or route["id"], url.session_s, url.path, context.principal.access_key or "")
     token = one_time_token(StoredKeys(context.store), url.principal, url.url_s, grant)
     local = is_local(context.base_url)

@@ -75,8 +75,9 @@ def create_presigned_notebook_instance_url(context: Context, request: dict[str, 
     """Returns a URL that opens a notebook instance once. Raises AccessDenied for a job's credentials."""
     refuse_jobs(context)
     name = request["NotebookInstanceName"]
+    asked = (INSTANCE, context.region, name)
     routes = routes_of(context.store, context.account)
-    route = next((one for one in routes if one["kind"] == INSTANCE and one["name"] == name), None)
+    route = next((one for one in routes if (one["kind"], one["region"], one["name"]) == asked), None)
     if route is None:
         raise ResourceNotFound(f"RecordNotFound: Notebook Instance [{name}] does not exist.")
     if route["status"] != IN_SERVICE:
