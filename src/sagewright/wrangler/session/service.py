@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 import socket
 import threading
@@ -112,7 +113,7 @@ class SessionHandler(BaseHTTPRequestHandler):
         return 200, answer
 
     def _answer(self, status: int, document: Any) -> None:
-        body = json.dumps(document, allow_nan=False, default=str).encode()
+        body = written(document)
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
@@ -148,6 +149,22 @@ WORK: dict[str, Work] = {
     "chart": chart_answer,
     "code": code_answer,
 }
+
+
+def written(document: Any) -> bytes:
+    """Returns an answer as JSON, with null for each number that JSON can't hold."""
+    try:
+        return json.dumps(document, allow_nan=False, default=str).encode()
+    except ValueError:
+        return json.dumps(_finite(document), allow_nan=False, default=str).encode()
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _finite(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def fault_of(error: StepError) -> dict[str, Any]:
