@@ -244,7 +244,7 @@ def _call(text: str) -> tuple[str, dict[str, Any]]:
     """Reads a step of a finding. Raises ValidationException."""
     try:
         operator, parameters = json.loads(text)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         operator, parameters = None, None
     if not isinstance(operator, str) or not isinstance(parameters, dict) or catalogue.find(operator) is None:
         raise ValidationException("The form has no step.")
