@@ -14,7 +14,7 @@ import polars as pl
 
 from sagewright.wrangler import code, profiles
 from sagewright.wrangler.engine import FlowEngine
-from sagewright.wrangler.errors import StepError
+from sagewright.wrangler.errors import FlowError, StepError
 from sagewright.wrangler.flows import PORT, Flow, Node, NodeType
 from sagewright.wrangler.operators.step import StepResult
 from sagewright.wrangler.session.samples import DEFAULT_ROWS, MOST_ROWS, Samples, sampling_of
@@ -180,7 +180,7 @@ class Previews:
         for language in LANGUAGES:
             try:
                 found[language] = code.step(node, language)
-            except (StepError, LookupError):
+            except (StepError, FlowError, LookupError):
                 continue
         return found
 
