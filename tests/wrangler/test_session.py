@@ -5,19 +5,23 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from flowfiles import flow, node, source, tool
 from PIL import Image
 
 from sagewright.wrangler.errors import StepError
 from sagewright.wrangler.session import samples
+from sagewright.wrangler.session.looks import chart_answer
 from sagewright.wrangler.session.previews import Previews
 from sagewright.wrangler.session.samples import Samples
-from sagewright.wrangler.session.service import written
+from sagewright.wrangler.session.service import SessionHandler, SessionServer, written
 
 
 @dataclass
@@ -80,13 +84,40 @@ def test_a_compressed_object_beyond_the_limit_is_not_read(monkeypatch: pytest.Mo
     assert not session.samples.files(source("d")).whole
 
 
-def test_fitted_numbers_that_json_lacks_are_answered_as_null() -> None:
+def test_numbers_that_json_lacks_are_answered_as_null() -> None:
     session, _ = previews({"a.csv": b"x,y\n1,inf\n2,3\n"})
     cast = node("cast_single_data_type", {"column": "y", "data_type": "Float"}, "d", node_id="t")
-    scale = {"scaler": "Standard scaler", "standard_scaler_parameters": {"input_column": ["y"], "center": True}}
-    step = tool("process_numeric", "Scale values", "scale_values_parameters", scale, "t")
-    answer = session.preview(flow(source("d"), cast, step), step.node_id, "default")
-    assert "error" not in answer
-    found = json.loads(written(answer))
-    assert found["trained"]["scale_values_parameters"][0]["center"] is None
-    assert found["count"] == 2
+    draw = {"code": "import altair as alt\nchart = alt.Chart(df).mark_point()"}
+    chart = node("sagemaker.visualizations.custom_visualization_0.1", draw, "t", kind="VISUALIZATION", node_id="c")
+    answer = chart_answer(session, flow(source("d"), cast, chart), {"node_id": "c"})
+    assert answer["chart"]["rows"][0][1] == float("inf")
+    assert json.loads(written(answer))["chart"]["rows"] == [["1", None], ["2", 3.0]]
+
+
+def test_a_preview_of_many_columns_is_bounded_and_shows_what_the_step_brings() -> None:
+    width = 4000
+    head = ",".join(f"c{number}" for number in range(width))
+    session, _ = previews({"a.csv": f"{head}\n{','.join('é' * width)}\n".encode() + b"x\n" * 200})
+    copied = {"input_column": "c1", "new_name": "copy"}
+    step = tool("manage_columns", "Duplicate column", "duplicate_column_parameters", copied, "d")
+    started = time.process_time()
+    answer = session.preview(flow(source("d"), step), step.node_id, "default")
+    assert time.process_time() - started < 20
+    names = [one["name"] for one in answer["columns"]]
+    assert (names[0], names[-1], len(names), answer["more"]) == ("c0", "copy", 1000, width + 1 - 1000)
+    assert len(answer["rows"]) * len(answer["rows"][0]) == 50_000
+    assert answer["rows"][0][-1] == "é"
+    assert (len(answer["input_columns"]), answer["count"]) == (width, 201)
+
+
+def test_a_panic_of_polars_is_answered_as_a_fault(tmp_path: Path) -> None:
+    def panics(*_: Any) -> dict[str, Any]:
+        raise pl.exceptions.PanicException("overflow")
+
+    handler = SessionHandler.__new__(SessionHandler)
+    handler.path, handler.server = "/preview", SessionServer(tmp_path / "socket")
+    try:
+        status, answer = handler._worked(panics, b'{"flow": {"nodes": []}}')
+    finally:
+        handler.server.server_close()
+    assert (status, answer["error"]["reason"]) == (200, "PanicException: overflow")

@@ -23,6 +23,10 @@ from sagewright.wrangler.types import HIDDEN, type_of
 
 ROWS = 100
 """Rows that a preview shows."""
+MOST_COLUMNS = 1000
+"""Columns that a preview describes: those that a step brings or changes first."""
+MOST_CELLS, FEWEST_ROWS = 50_000, 10
+"""A preview of many columns shows fewer rows."""
 MOST_KEPT = 1024**3
 """Bytes of frames that are kept."""
 MOST_TEXT = 200
@@ -68,20 +72,21 @@ class Previews:
         key, kept = found[node_id]
         frame = kept.frames[output]
         before = self._first_input(found, node)
-        answer = self._shown(frame, (key, output))
+        difference = _difference(before[1], frame) if before else {}
+        answer = self._shown(frame, (key, output), [name for names in difference.values() for name in names])
         answer |= {
             "before": before[1].height if before else frame.height,
             "input_columns": _columns(before[1] if before else frame),
             "notes": list(kept.result.notes),
-            "trained": kept.fitted,
             "outline": _outline(found),
             "code": self._code(node),
             "whole": None,
             "sample": _sampling_words(flow, node_id),
         }
         if before:
-            answer |= _difference(before[1], frame)
-            gone = [name for name in _visible(before[1]) if name not in set(_visible(frame))]
+            answer |= difference
+            after = set(_visible(frame))
+            gone = [name for name in _visible(before[1]) if name not in after][:MOST_COLUMNS]
             listed = {one["name"]: one for one in self._profile(before[1], before[0])}
             answer["gone"] = [listed[name] for name in gone]
             same = before[1].height == frame.height
@@ -153,10 +158,15 @@ class Previews:
         key, kept = found[edge.node_id]
         return (key, edge.output_name), kept.frames[edge.output_name]
 
-    def _shown(self, frame: pl.DataFrame, key: tuple[str, str]) -> dict[str, Any]:
+    def _shown(self, frame: pl.DataFrame, key: tuple[str, str], first: Sequence[str]) -> dict[str, Any]:
+        """Returns the columns and rows of a frame. `first`: columns that are shown whatever their number."""
+        names = _visible(frame)
+        kept = set(list(dict.fromkeys([*first, *names]))[:MOST_COLUMNS])
+        rows = min(ROWS, max(FEWEST_ROWS, MOST_CELLS // max(len(kept), 1)))
         return {
-            "columns": self._profile(frame, key),
-            "rows": _rows(frame.select(_visible(frame)).head(ROWS)),
+            "columns": [one for one in self._profile(frame, key) if one["name"] in kept],
+            "rows": _rows(frame.select(name for name in names if name in kept).head(rows)),
+            "more": len(names) - len(kept),
             "count": frame.height,
             "new": [],
             "changed": [],
@@ -216,7 +226,8 @@ def _visible(frame: pl.DataFrame) -> list[str]:
 
 
 def _columns(frame: pl.DataFrame) -> list[dict[str, str]]:
-    return [{"name": name, "type": type_of(frame.schema[name])} for name in _visible(frame)]
+    schema = frame.schema  # made anew at each access
+    return [{"name": name, "type": type_of(schema[name])} for name in _visible(frame)]
 
 
 def _outline(found: Mapping[str, tuple[str, StepFrames]]) -> dict[str, dict[str, int]]:
@@ -273,6 +284,7 @@ def _text(value: Any) -> str | None:
         return f"{len(value):,} bytes"
     if isinstance(value, Sequence) and not isinstance(value, str):
         text = ", ".join(str(_text(one)) for one in list(value)[:12])
-        return f"[{text}{', …' if len(value) > 12 else ''}]"
-    text = str(value)
+        text = f"[{text}{', …' if len(value) > 12 else ''}]"
+    else:
+        text = str(value)
     return text if len(text) <= MOST_TEXT else text[: MOST_TEXT - 1] + "…"

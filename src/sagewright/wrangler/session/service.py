@@ -16,6 +16,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from sagewright.wrangler import flows
 from sagewright.wrangler.errors import FlowError, StepError
 from sagewright.wrangler.flows import Flow
@@ -106,7 +108,7 @@ class SessionHandler(BaseHTTPRequestHandler):
             return 400, {"message": f"The request is not understood: {error}"}
         except MemoryError:
             return 200, {"error": {"reason": "The sample does not fit into the session's memory. Take fewer rows."}}
-        except Exception as error:
+        except (Exception, pl.exceptions.PanicException) as error:  # a panic of polars is no Exception
             traceback.print_exc()
             return 200, {"error": {"reason": f"{type(error).__name__}: {error}"[:2000]}}
         answer["seconds"] = time.perf_counter() - began
@@ -154,9 +156,10 @@ WORK: dict[str, Work] = {
 def written(document: Any) -> bytes:
     """Returns an answer as JSON, with null for each number that JSON can't hold."""
     try:
-        return json.dumps(document, allow_nan=False, default=str).encode()
+        text = json.dumps(document, allow_nan=False, ensure_ascii=False, default=str)
     except ValueError:
-        return json.dumps(_finite(document), allow_nan=False, default=str).encode()
+        text = json.dumps(_finite(document), allow_nan=False, ensure_ascii=False, default=str)
+    return text.encode(errors="replace")
 
 
 def _finite(value: Any) -> Any:

@@ -325,9 +325,8 @@ class FlowReader:
     def _facts(self, answer: Mapping[str, Any], table: PreviewTable | None) -> tuple[Fact, ...]:
         if table is None:
             return ()
-        gone = sum(one.mark == "gone" for one in table.columns)
-        now = len(answer["columns"])
-        before = now - len(answer.get("new", ())) + gone
+        now = len(answer["columns"]) + int(answer.get("more") or 0)
+        before = len(answer.get("input_columns", ())) or now
         facts = [
             Fact(
                 "Rows, sample",
