@@ -17,11 +17,12 @@ from flowfiles import flow, node, source, tool
 from PIL import Image
 
 from sagewright.wrangler.errors import StepError
+from sagewright.wrangler.finite import written
 from sagewright.wrangler.session import samples
 from sagewright.wrangler.session.looks import chart_answer
 from sagewright.wrangler.session.previews import Previews
 from sagewright.wrangler.session.samples import Samples
-from sagewright.wrangler.session.service import SessionHandler, SessionServer, written
+from sagewright.wrangler.session.service import SessionHandler, SessionServer
 
 
 @dataclass

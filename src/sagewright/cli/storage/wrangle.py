@@ -18,7 +18,7 @@ from sagewright.cli.options import DataOption, console, fail, settings_of
 from sagewright.wrangler import flows
 from sagewright.wrangler.errors import FlowError
 from sagewright.wrangler.flows import Flow, NodeType
-from sagewright.wrangler.requests import FlowJob, FlowOutput, processing_request, source_name
+from sagewright.wrangler.requests import FlowJob, FlowOutput, processing_request, source_names
 
 ROLE = "arn:aws:iam::000000000000:role/SageMakerExecutionRole"
 
@@ -86,7 +86,7 @@ def wrangle(  # a parameter is an option of the command
 
 def _sources(flow: Flow) -> list[str]:
     """Raises FlowError."""
-    return [source_name(one) for one in flow.nodes if one.type is NodeType.SOURCE]
+    return list(source_names(flow).values())
 
 
 def _named(flow: Flow, given: list[str]) -> dict[str, str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import math
 import os
 import socket
 import threading
@@ -20,6 +19,7 @@ import polars as pl
 
 from sagewright.wrangler import flows
 from sagewright.wrangler.errors import FlowError, StepError
+from sagewright.wrangler.finite import written
 from sagewright.wrangler.flows import Flow
 from sagewright.wrangler.session.looks import chart_answer, code_answer, insights_answer
 from sagewright.wrangler.session.previews import Previews
@@ -151,23 +151,6 @@ WORK: dict[str, Work] = {
     "chart": chart_answer,
     "code": code_answer,
 }
-
-
-def written(document: Any) -> bytes:
-    """Returns an answer as JSON, with null for each number that JSON can't hold."""
-    try:
-        text = json.dumps(document, allow_nan=False, ensure_ascii=False, default=str)
-    except ValueError:
-        text = json.dumps(_finite(document), allow_nan=False, ensure_ascii=False, default=str)
-    return text.encode(errors="replace")
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _finite(one) for name, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(one) for one in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def fault_of(error: StepError) -> dict[str, Any]:
