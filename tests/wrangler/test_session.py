@@ -19,7 +19,7 @@ from PIL import Image
 from sagewright.wrangler.errors import StepError
 from sagewright.wrangler.finite import written
 from sagewright.wrangler.session import samples
-from sagewright.wrangler.session.looks import chart_answer
+from sagewright.wrangler.session.looks import chart_answer, insights_answer
 from sagewright.wrangler.session.previews import Previews
 from sagewright.wrangler.session.samples import Samples
 from sagewright.wrangler.session.service import SessionHandler, SessionServer
@@ -122,3 +122,9 @@ def test_a_panic_of_polars_is_answered_as_a_fault(tmp_path: Path) -> None:
     finally:
         handler.server.server_close()
     assert (status, answer["error"]["reason"]) == (200, "PanicException: overflow")
+
+
+def test_a_target_without_values_is_a_fault_of_the_step() -> None:
+    session, _ = previews({"a.csv": b"x,y\n1,\n2,\n"})
+    with pytest.raises(StepError, match="'y' has no values"):
+        insights_answer(session, flow(source("d")), {"node_id": "d", "target": "y"})
