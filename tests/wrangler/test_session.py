@@ -7,7 +7,7 @@ import io
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -128,3 +128,29 @@ def test_a_target_without_values_is_a_fault_of_the_step() -> None:
     session, _ = previews({"a.csv": b"x,y\n1,\n2,\n"})
     with pytest.raises(StepError, match="'y' has no values"):
         insights_answer(session, flow(source("d")), {"node_id": "d", "target": "y"})
+
+
+@pytest.mark.parametrize(
+    ("sampling", "rows", "words"),
+    [
+        ({}, 12, "the first 50,000 rows"),
+        ({"sampling_method": "sample_by_limit", "limit_rows": 5}, 5, "the first 5 rows"),
+        ({"sampling_method": "sample_by_limit", "limit_rows": None}, 12, "the first 50,000 rows"),
+        ({"sampling_method": "sample_by_limit", "limit_rows": -3}, 12, "the first 50,000 rows"),
+        ({"sampling_method": "sample_by_ratio", "sample_ratio": 0.5}, 6, "50% of the rows, drawn"),
+        ({"sampling_method": "sample_by_ratio", "sample_ratio": None}, 12, "50,000 rows, drawn"),
+        ({"sampling_method": "sample_by_count", "sample_size": 7}, 7, "7 rows, drawn"),
+        (
+            {"sampling_method": "sample_by_stratified", "sample_size": 4, "stratify_column": "x"},
+            4,
+            "4 rows, drawn within each x",
+        ),
+    ],
+)
+def test_a_source_is_sampled_as_it_says(sampling: dict[str, Any], rows: int, words: str) -> None:
+    session, _ = previews({"a.csv": b"x\n" + b"a\nb\n" * 6})
+    one = replace(source("d"), outputs=({"name": "default", "sampling": sampling},))
+    answer = session.preview(flow(one), "d", "default")
+    assert (answer["count"], answer["sample"]) == (rows, words)
+    if "stratify_column" in sampling:
+        assert sorted(answer["rows"]) == [["a"], ["a"], ["b"], ["b"]]

@@ -17,7 +17,8 @@ from sagewright.wrangler.engine import FlowEngine
 from sagewright.wrangler.errors import FlowError, StepError
 from sagewright.wrangler.flows import PORT, Flow, Node, NodeType
 from sagewright.wrangler.operators.step import StepResult
-from sagewright.wrangler.session.samples import DEFAULT_ROWS, MOST_ROWS, Samples, sampling_of
+from sagewright.wrangler.sampling import sampling_of
+from sagewright.wrangler.session.samples import MOST_ROWS, Samples
 from sagewright.wrangler.sources import FileSources
 from sagewright.wrangler.types import HIDDEN, type_of
 
@@ -112,7 +113,7 @@ class Previews:
         """Returns key and frames of a node and all before it, computing what isn't kept. Raises StepError."""
         found: dict[str, tuple[str, StepFrames]] = {}
         reader = SessionReader(self.samples)
-        engine = FlowEngine(reader)
+        engine = FlowEngine(reader, limit=MOST_ROWS)
         for node in flow.upstream(node_id):
             key = self._key(node, {edge.node_id: found[edge.node_id][0] for edge in node.inputs})
             kept = self._kept.get(key)
@@ -196,29 +197,14 @@ class Previews:
 
 
 class SessionReader:
-    """Reads a source's sample by the engine's own readers."""
+    """Reads the files of a source's sample by the engine's own readers."""
 
     def __init__(self, samples: Samples) -> None:
         self._samples = samples
 
     def read(self, node: Node, *, trace: bool) -> pl.LazyFrame:
         sources = FileSources(lambda one: self._samples.files(one).folder, self._samples.scratch, self._samples.origin)
-        return sampled(sources.read(node, trace=trace), node)
-
-
-def sampled(frame: pl.LazyFrame, node: Node) -> pl.LazyFrame:
-    """Returns the sample that the source's `sampling` asks for, at most MOST_ROWS rows."""
-    asked = sampling_of(node)
-    method = asked.get("sampling_method", "sample_by_limit")
-    if method == "sample_by_ratio":
-        ratio = min(max(float(asked.get("sample_ratio", 1.0)), 0.0), 1.0)
-        whole = frame.collect()
-        return whole.sample(min(int(whole.height * ratio), MOST_ROWS), seed=1).lazy()
-    if method == "sample_by_count":
-        whole = frame.collect()
-        count = min(int(asked.get("sample_size", DEFAULT_ROWS)), MOST_ROWS, whole.height)
-        return whole.sample(count, seed=1).lazy()
-    return frame.head(min(int(asked.get("limit_rows", DEFAULT_ROWS)), MOST_ROWS))
+        return sources.read(node, trace=trace)
 
 
 def _visible(frame: pl.DataFrame) -> list[str]:
@@ -260,13 +246,7 @@ def _sampling_words(flow: Flow, node_id: str) -> str:
     sources = [one for one in flow.upstream(node_id) if one.type is NodeType.SOURCE]
     if not sources:
         return ""
-    asked = sampling_of(sources[0])
-    method = asked.get("sampling_method", "sample_by_limit")
-    if method == "sample_by_ratio":
-        return f"{float(asked.get('sample_ratio', 1.0)):.0%} of the rows, drawn"
-    if method == "sample_by_count":
-        return f"{int(asked.get('sample_size', DEFAULT_ROWS)):,} rows, drawn"
-    return f"the first {int(asked.get('limit_rows', DEFAULT_ROWS)):,} rows"
+    return sampling_of(sources[0]).words()
 
 
 def _rows(frame: pl.DataFrame) -> list[list[str | None]]:

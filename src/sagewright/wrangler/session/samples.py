@@ -18,9 +18,9 @@ from urllib.parse import urlsplit
 
 from sagewright.wrangler.errors import StepError
 from sagewright.wrangler.flows import Node
+from sagewright.wrangler.sampling import FIRST, sampling_of
 
 MOST_ROWS = 100_000
-DEFAULT_ROWS = 50_000
 MOST_BYTES = 2 * 1024**3
 FIRST_BYTES = 32 * 1024**2
 """Bytes of a text object of which a sample of its first rows reads at most, at first."""
@@ -75,7 +75,7 @@ class Samples:
             )
         with self._lock:
             objects = self._listed(node, split.netloc, split.path.lstrip("/"), bool(place.get("s3DirIncludesNested")))
-        firsts = content in LINES and sampling_of(node).get("sampling_method", "sample_by_limit") == "sample_by_limit"
+        firsts = content in LINES and sampling_of(node).method == FIRST
         mark = hashlib.sha256(repr((uri, content, firsts, objects)).encode()).hexdigest()[:24]
         folder = self._kept / mark
         parts = [
@@ -155,11 +155,6 @@ def place_of(node: Node) -> Mapping[str, Any]:
     definition = node.parameters.get("dataset_definition")
     place = definition.get("s3ExecutionContext") if isinstance(definition, Mapping) else None
     return place if isinstance(place, Mapping) else {}
-
-
-def sampling_of(node: Node) -> Mapping[str, Any]:
-    found = node.outputs[0].get("sampling") if node.outputs else None
-    return found if isinstance(found, Mapping) else {}
 
 
 def safe_name(number: int, key: str) -> str:
