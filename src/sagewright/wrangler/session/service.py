@@ -108,7 +108,7 @@ class SessionHandler(BaseHTTPRequestHandler):
             return 400, {"message": f"The request is not understood: {error}"}
         except MemoryError:
             return 200, {"error": {"reason": "The sample does not fit into the session's memory. Take fewer rows."}}
-        except (Exception, pl.exceptions.PanicException) as error:  # a panic of polars is no Exception
+        except (Exception, pl.exceptions.PanicException) as error:  # a panic of polars derives from BaseException
             traceback.print_exc()
             return 200, {"error": {"reason": f"{type(error).__name__}: {error}"[:2000]}}
         answer["seconds"] = time.perf_counter() - began
