@@ -79,6 +79,42 @@ def test_a_program_equals_the_engine(data: Path) -> None:
         assert (data / "printed" / "part-00000.csv").read_text() == (data / "engine" / "part-00000.csv").read_text()
 
 
+def test_ids_stay_data_and_sources_of_one_name_stay_apart(data: Path) -> None:
+    first = replace(source("left"), node_id="a\nraise SystemExit(3)\n#\u2028")
+    second = source("left", s3Uri="s3://bucket/right/", s3ContentType="parquet")
+    text = code.program(Flow((first, second))).replace("s3://bucket/", f"{data}/")
+    module = type(sys)("printed")
+    sys.modules["printed"] = module
+    try:
+        exec(compile(text, "printed", "exec"), module.__dict__)
+        found = module.__dict__["flow"]()
+    finally:
+        del sys.modules["printed"]
+    assert found[first.node_id]["default"].collect().columns != found["left"]["default"].collect().columns
+    assert found["left"]["default"].collect().columns == ["key", "extra"]
+
+
+def test_fitted_infinities_are_names_of_the_program(data: Path) -> None:
+    step = tool("process_numeric", "Scale values", "scale_values_parameters", {"scaler": "Standard scaler", "standard_scaler_parameters": {"input_column": ["x"], "center": True}}, "left")  # fmt: skip
+    (data / "left" / "a.csv").write_text("x\ninf\n1\n")
+    steps, runner = flow(source("left"), step), engine(data)
+    runner.run(steps, step.node_id)
+    text = code.program(runner.fitted_flow(steps))
+    assert "inf," in text
+    (data / "program.py").write_text(text.replace("s3://bucket/", f"{data}/"))
+    subprocess.run([sys.executable, "-I", data / "program.py"], check=True, cwd=data, timeout=120)
+
+
+@pytest.mark.parametrize("value", ["{c.__class__} {", "{0}", "'}\n{t}"])
+def test_braces_of_a_value_stay_as_they_are(value: str) -> None:
+    fill = tool("handle_missing", "Fill missing", "fill_missing_parameters", {"input_column": ["te{c}xt"], "fill_value": value})  # fmt: skip
+    scope: dict[str, object] = {"df": pl.LazyFrame({"te{c}xt": ["a", None]}), "pl": pl}
+    exec(code.step(fill, "polars"), scope)
+    assert scope["df"].collect()["te{c}xt"].to_list() == ["a", value]  # type: ignore[attr-defined]
+    for language in ("pandas", "pyspark"):
+        ast.parse(code.step(fill, language))
+
+
 def test_every_operator_can_be_inlined() -> None:
     catalogue.load()
     transforms = [one for one in catalogue.OPERATORS.values() if one.type == "TRANSFORM"]
@@ -111,6 +147,7 @@ CASES: list[tuple[str, str, str, dict[str, object]]] = [
     ("format_string", "Upper case", "upper_case_parameters", {"input_column": ["kind"], "output_column": "up"}),
     ("format_string", "Strip left and right", "strip_left_and_right_parameters", {"input_column": ["text"]}),
     ("search_and_edit", "Find and replace substring", "find_and_replace_substring_parameters", {"input_column": ["text"], "pattern": "a+", "replacement": "_"}),
+    ("search_and_edit", "Find and replace substring", "find_and_replace_substring_parameters", {"input_column": ["text"], "pattern": "n{1,2}", "replacement": "{c}"}),
 ]  # fmt: skip
 
 

@@ -146,3 +146,15 @@ def test_odd_data() -> None:
     ]:
         with pytest.raises(ValueError, match=text):
             insights(frame, target, "Classification" if target == "t" else "")
+
+
+def test_of_many_columns_alike_each_is_named_once() -> None:
+    frame = pl.DataFrame({f"c{place}": [float(row) for row in range(50)] for place in range(20)})
+    alike = [one.columns for one in insights(frame).findings if one.id.endswith("correlated_features")]
+    assert alike == [("c0", f"c{place}") for place in range(1, 20)]
+
+
+def test_a_target_without_values_is_a_fault() -> None:
+    frame = pl.DataFrame({"a": [1.0, 2.0], "b": pl.Series([None, None], dtype=pl.String)})
+    with pytest.raises(ValueError, match="'b' has no values"):
+        insights(frame, "b")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from sagewright.wrangler.flows import Flow
 from sagewright.wrangler.job.run import main
 from sagewright.wrangler.job.settings import read
 from sagewright.wrangler.packed import PackedError, unpacked
+from sagewright.wrangler.requests import FlowJob, FlowOutput, processing_request
 
 
 def loaded(folder: Path, content: str = "csv", **context: Any) -> pl.DataFrame:
@@ -205,6 +207,35 @@ def test_reports_of_a_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     report = json.loads((root / "processing/output/report.json").read_text())
     assert report["target"] == "k" and report["quick_model"]["metric"] == "accuracy"
     assert json.loads((root / "processing/chart/report.json").read_text())["kind"] == "histogram"
+
+
+def test_a_chart_with_an_infinity_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    draw = {"code": "chart = alt.Chart(df).mark_point()"}
+    steps = flow(
+        source("s"),
+        node("custom_formula", {"formula": "CAST('inf' AS DOUBLE)", "output_column": "o"}, "s", node_id="o"),
+        node("sagemaker.visualizations.custom_visualization_0.1", draw, "o", kind="VISUALIZATION", node_id="c"),
+    )
+    root = job(tmp_path, steps, {"c.default": "/opt/ml/processing/output"})
+    assert ran(root, monkeypatch)[0] == 0
+    rows = json.loads((root / "processing/output/report.json").read_text())["rows"]
+    assert rows[1] == ["1", "k1", None]
+
+
+def test_inputs_of_a_request_are_found_by_their_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sources of one name, and one whose name is not that of an input, each read their own data."""
+    sources = [replace(source(name), node_id=str(number)) for number, name in enumerate(("s", "s", "s t", "output"))]
+    ends = tuple(FlowOutput(one.node_id, f"s3://b/{one.node_id}/") for one in sources)
+    request = processing_request(Flow(tuple(sources)), FlowJob("j", "r", "s3://b/f.flow", ends))
+    outputs = {one["OutputName"]: one["S3Output"]["LocalPath"] for one in request["ProcessingOutputConfig"]["Outputs"]}
+    root = job(tmp_path, Flow(tuple(sources)), outputs, ProcessingInputs=request["ProcessingInputs"])
+    for number, one in enumerate(request["ProcessingInputs"][1:]):
+        folder = root / one["S3Input"]["LocalPath"].removeprefix("/opt/ml/")
+        folder.mkdir(exist_ok=True)
+        (folder / "a.csv").write_text(f"n\n{number}\n")
+    assert ran(root, monkeypatch) == (0, "Completed: the flow ran")
+    places = [root / path.removeprefix("/opt/ml/") / "part-00000.csv" for path in outputs.values()]
+    assert [one.read_text() for one in places] == [f"n\n{number}\n" for number in range(4)]
 
 
 def test_outputs_appear_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from flowfiles import engine, flow, node, source, tool
 
 from sagewright.serving.messages import Request
 from sagewright.wrangler.errors import FlowError
+from sagewright.wrangler.flows import Flow
 from sagewright.wrangler.online.service import FlowApplication
 
 
@@ -65,6 +67,28 @@ def test_requests_that_do_not_fit(model: Path) -> None:
     ]:
         status, answer = asked(model, body, media)
         assert status == 400 and text in answer, answer
+
+
+def test_values_of_json_are_read_as_texts_of_csv(tmp_path: Path) -> None:
+    steps = flow(source("s"), tool("handle_structured_column", "Flatten structured column", "flatten_structured_column_parameters", {"input_column": "o", "drop_input": True}, "s"))  # fmt: skip
+    last = replace(steps.nodes[1], trained={"flatten_structured_column_parameters": {"keys": ["a", "b"]}})
+    application = FlowApplication(tmp_path, {})
+    (tmp_path / "x.flow").write_text(Flow((steps.nodes[0], last)).text())
+    application.load()
+    body = json.dumps([{"o": {"a": [1, "ä"], "b": None}, "yes": True, "n": 1.5}])
+    answer = application.invoke(Request(body.encode(), "application/json"))
+    assert json.loads(bytes(answer.body)) == [{"yes": "true", "n": "1.5", "o_a": '[1, "ä"]', "o_b": None}]
+
+
+def test_a_request_of_many_different_members_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.flow").write_text(
+        flow(source("s"), tool("manage_rows", "Shuffle", "shuffle_parameters", {}, "s")).text()
+    )
+    application = FlowApplication(tmp_path, {})
+    application.load()
+    body = json.dumps([{f"c{row}": 1} for row in range(4000)])
+    answer = application.invoke(Request(body.encode(), "application/json"))
+    assert answer.status == 400 and b"4,000 rows of 4,000 columns, more than 10,000,000 values" in bytes(answer.body)
 
 
 def test_models_that_cannot_answer(model: Path) -> None:

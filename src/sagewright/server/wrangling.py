@@ -9,11 +9,13 @@ import orjson
 
 from sagewright.engine.apps.app_routes import routes_of
 from sagewright.engine.calls import OperationRequest
+from sagewright.model.documents import read_json
 from sagewright.model.errors import AwsError
 from sagewright.model.settings import Settings
+from sagewright.services.sagemaker.studio.sign_in.notebook_routes import default_domain
 from sagewright.store.database import Database
 from sagewright.upstream.blocking import BlockingUpstream
-from sagewright.upstream.client import Broken, ContainerUnreachable, UpstreamRequest
+from sagewright.upstream.client import Broken, ContainerUnreachable, TooLong, UpstreamRequest
 from sagewright.upstream.connecting import ContainerAddress
 from sagewright.wire.calls import Calls
 
@@ -33,7 +35,7 @@ class WranglerSessions:
 
     def ask(self, principal: str, path: str, request: dict[str, Any]) -> dict[str, Any]:
         """Returns the session's answer; `starting` says what it waits for. Raises AwsError."""
-        domain = self._operation(principal, "ListDomains", {})["Domains"][0]["DomainId"]
+        domain = default_domain(self._settings.account, self._settings.region)
         identity = {"DomainId": domain, "UserProfileName": PROFILE, "AppType": APP_TYPE, "AppName": APP_NAME}
         try:
             app = self._operation(principal, "DescribeApp", identity)
@@ -71,13 +73,17 @@ class WranglerSessions:
         ask = UpstreamRequest("POST", f"/{path}", {"Content-Type": "application/json"}, body)
         try:
             answer = upstream.ask(ask, TIMEOUT_S, MOST_ANSWER)
+        except TooLong:
+            raise AwsError(
+                "InternalFailure", f"The session's answer has more than {MOST_ANSWER:,} bytes.", 502
+            ) from None
         except (ContainerUnreachable, Broken):
             return {"starting": f"{STARTING} again…"}
         except TimeoutError:
             raise AwsError("RequestTimeout", f"The session did not answer within {TIMEOUT_S:g} s.", 504) from None
         try:
-            document = orjson.loads(answer.body)
-        except orjson.JSONDecodeError:
+            document = read_json(answer.body)
+        except ValueError:
             document = None
         if not isinstance(document, dict):
             raise AwsError("InternalFailure", "The session's answer is not a JSON object.", 502)

@@ -16,6 +16,7 @@ from sagewright.wrangler.operators import table
 from sagewright.wrangler.operators.places import plain_name
 from sagewright.wrangler.operators.rows.sampling import drawn, stratified
 from sagewright.wrangler.operators.step import EAGER, ROWWISE, Check, OperatorStep, StepResult
+from sagewright.wrangler.sampling import FIRST, METHODS, sampling_of
 from sagewright.wrangler.schema import catalogue, values
 from sagewright.wrangler.schema.state import held, state_of
 from sagewright.wrangler.types import HIDDEN
@@ -103,26 +104,18 @@ class FlowEngine:
         return result
 
     def _sample(self, node: Node, frame: pl.LazyFrame, limit: int) -> pl.LazyFrame:
-        """Returns a source's sample, at most `limit` rows: the first ones, or drawn as the node's output says. Raises StepError."""
-        given = node.outputs[0].get("sampling") if node.outputs else None
-        given = given if isinstance(given, Mapping) else {}
-        method = str(given.get("sampling_method") or "sample_by_limit")
-        if method == "sample_by_limit":
-            return frame.head(min(limit, _count(given.get("limit_rows"), limit)))
-        column = given.get("stratify_column") or given.get("column")
-        if method in ("sample_by_count", "sample_by_ratio", "sample_by_stratified"):
-            rows = int(frame.select(pl.len()).collect(engine="streaming").item())
-            share = given.get("sample_ratio")
-            size = round(rows * share) if isinstance(share, (int, float)) and 0 <= share <= 1 else limit
-            size = min(limit, _count(given.get("sample_size"), size))
-            if isinstance(column, str) and column in frame.collect_schema():
-                return stratified(frame, column, min(size / max(rows, 1), 1.0), SEED).head(limit)
-            return drawn(frame, size, SEED)
-        raise StepError(
-            node.node_id,
-            node.operator,
-            f"Invalid choice selected for sampling_method. {method[:100]} is not supported.",
-        )
+        """Returns a source's sample, at most `limit` rows. Raises StepError."""
+        given = sampling_of(node)
+        if given.method not in METHODS:
+            reason = f"Invalid choice selected for sampling_method. {given.method} is not supported."
+            raise StepError(node.node_id, node.operator, reason)
+        if given.method == FIRST:
+            return frame.head(given.size(limit))
+        rows = int(frame.select(pl.len()).collect(engine="streaming").item())
+        size = min(given.size(rows), limit)
+        if given.column in frame.collect_schema():
+            return stratified(frame, given.column, size / max(rows, 1), SEED).head(limit)
+        return drawn(frame, size, SEED)
 
     def _watched(self, node: Node, result: StepResult) -> StepResult:
         watch = self.workspace.watch
@@ -247,10 +240,6 @@ class FlowEngine:
         except (StepError, pl.exceptions.PolarsError):
             return True
         return any(_fails(one) is not None for one in result.outputs.values())
-
-
-def _count(value: Any, default: int) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else default
 
 
 def port_names(node: Node) -> tuple[str, ...]:

@@ -10,12 +10,17 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 from sagewright.wrangler.errors import FlowError
 
 MOST_BYTES = 8 * 1024 * 1024
 MOST_NODES = 1000
+MOST_INPUTS = 100
+"""Inputs of one node; an operator has two at most."""
+MOST_DEPTH = 100
+_MOST_INTEGER = 2**63
 PORT = "default"
 _OWN = ("node_id", "type", "operator", "parameters", "inputs", "outputs", "trained_parameters")
 
@@ -91,17 +96,30 @@ class Flow:
 
     def ordered(self) -> tuple[Node, ...]:
         """Returns the nodes with each after its inputs, otherwise in the order of the file. Raises FlowError for a cycle."""
-        done: dict[str, Node] = {}
-        waiting = list(self.nodes)
-        while waiting:
-            ready = [one for one in waiting if all(edge.node_id in done for edge in one.inputs)]
-            if not ready:
-                raise FlowError(
-                    f"The nodes {', '.join(one.node_id for one in waiting[:5])} need each other in a circle."
-                )
-            done.update((one.node_id, one) for one in ready)
-            waiting = [one for one in waiting if one.node_id not in done]
-        return tuple(done.values())
+        return self._ordered
+
+    @cached_property
+    def _ordered(self) -> tuple[Node, ...]:
+        nodes = {one.node_id: one for one in self.nodes}
+        missing = {one.node_id: {edge.node_id for edge in one.inputs} for one in self.nodes}
+        following: dict[str, list[str]] = {}
+        for node_id, needed in missing.items():
+            for before in needed:
+                following.setdefault(before, []).append(node_id)
+        places = {node_id: place for place, node_id in enumerate(nodes)}
+        done: list[str] = []
+        ready = [node_id for node_id, needed in missing.items() if not needed]
+        while ready:
+            done += ready
+            for one in ready:
+                for after in following.get(one, ()):
+                    missing[after].discard(one)
+            after_them = {after for one in ready for after in following.get(one, ())}
+            ready = sorted((one for one in after_them if not missing[one]), key=places.__getitem__)
+        if len(done) < len(nodes):
+            waiting = [node_id for node_id in nodes if missing[node_id]]
+            raise FlowError(f"The nodes {', '.join(waiting[:5])} need each other in a circle.")
+        return tuple(nodes[node_id] for node_id in done)
 
     def upstream(self, node_id: str) -> tuple[Node, ...]:
         """Returns a node and all that it needs, in order."""
@@ -110,6 +128,14 @@ class Flow:
             if one.node_id in needed:
                 needed.update(edge.node_id for edge in one.inputs)
         return tuple(one for one in self.ordered() if one.node_id in needed)
+
+    def downstream(self, node_id: str) -> tuple[Node, ...]:
+        """Returns a node and all that build on it, in order."""
+        found = {node_id}
+        for one in self.ordered():
+            if any(edge.node_id in found for edge in one.inputs):
+                found.add(one.node_id)
+        return tuple(one for one in self.ordered() if one.node_id in found)
 
     def followers(self, node_id: str) -> tuple[Node, ...]:
         return tuple(one for one in self.nodes if any(edge.node_id == node_id for edge in one.inputs))
@@ -124,6 +150,8 @@ class Flow:
         return {**self.others, "nodes": [one.written() for one in self.nodes]}
 
     def text(self) -> str:
+        """Raises FlowError."""
+        _check_values(self.written())
         return json.dumps(self.written(), indent=2, ensure_ascii=False)
 
 
@@ -143,6 +171,7 @@ def read(text: str | bytes) -> Flow:
         raise FlowError("A flow is a JSON object with a list `nodes`.")
     if len(document["nodes"]) > MOST_NODES:
         raise FlowError(f"A flow has at most {MOST_NODES} nodes, and this one {len(document['nodes'])}.")
+    _check_values(document)
     nodes = tuple(_node(number, one) for number, one in enumerate(document["nodes"]))
     _check(nodes)
     return Flow(nodes, {name: value for name, value in document.items() if name != "nodes"})
@@ -160,6 +189,9 @@ def _node(number: int, document: Any) -> Node:
             f"{place}.{name}",
             "a list of objects",
         )
+    _require(
+        len(document.get("inputs", [])) <= MOST_INPUTS, f"{place}.inputs", f"a list of at most {MOST_INPUTS} objects"
+    )
     parameters, trained = document.get("parameters") or {}, document.get("trained_parameters")
     _require(isinstance(parameters, dict), f"{place}.parameters", "an object")
     _require(trained is None or isinstance(trained, dict), f"{place}.trained_parameters", "an object")
@@ -204,6 +236,34 @@ def _check(nodes: Sequence[Node]) -> None:
                     f"Node {one.node_id} takes the output {edge.output_name} of {edge.node_id}, which has none."
                 )
     Flow(tuple(nodes)).ordered()
+
+
+def _check_values(document: Any) -> None:
+    """Raises FlowError for values that can't be written again: deep nesting, integers beyond 64 bits, and lone surrogates."""
+    level: list[Any] = [document]
+    for _ in range(MOST_DEPTH):
+        inner: list[Any] = []
+        for value in level:
+            if isinstance(value, dict):
+                inner += value
+                inner += value.values()
+            elif isinstance(value, list | tuple):
+                inner += value
+            elif isinstance(value, str):
+                _check_text(value)
+            elif isinstance(value, int) and not -_MOST_INTEGER <= value < _MOST_INTEGER:
+                raise FlowError("The flow has an integer beyond 64 bits.")
+        if not inner:
+            return
+        level = inner
+    raise FlowError(f"The flow is nested deeper than {MOST_DEPTH} levels.")
+
+
+def _check_text(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise FlowError(f"The flow has a text that is not Unicode: {text[:100]!r}.") from None
 
 
 def _require(holds: bool, place: str, noun: str) -> None:

@@ -44,7 +44,8 @@ def profile(frame: pl.LazyFrame | pl.DataFrame) -> list[ColumnProfile]:
     shown = [name for name in data.columns if not name.startswith(HIDDEN)]
     if not shown:
         return []
-    asked = [one for place, name in enumerate(shown) for one in _asked(place, name, data.schema[name])]
+    schema = data.schema  # made anew at each access
+    asked = [one for place, name in enumerate(shown) for one in _asked(place, name, schema[name])]
     found = data.lazy().select(asked).collect().row(0, named=True)
     return [_profile(data[name], place, found) for place, name in enumerate(shown)]
 

@@ -18,6 +18,9 @@ IMAGE = "663277389841.dkr.ecr.us-east-1.amazonaws.com/sagemaker-data-wrangler-co
 SPARK = "SAGEWRIGHT_WRANGLER_PYSPARK"
 """Variable of a job whose flow has steps of PySpark."""
 ROOT = "/opt/ml/processing"
+_RESERVED = re.compile(r"flow|output(-\d+)?")
+"""Names of the flow's input, and of the outputs' folders beside the inputs."""
+_MOST_NAME = 200
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,8 @@ def processing_request(flow: Flow, run: FlowJob) -> dict[str, Any]:
     if run.fitted:
         arguments += ["--refit-trained-params", json.dumps({"refit": True, "output_flow": run.fitted})]
     inputs = [_input("flow", run.flow_uri, f"{ROOT}/flow")]
-    inputs += [_source(one, run.inputs) for one in flow.nodes if one.type is NodeType.SOURCE]
+    names = source_names(flow)
+    inputs += [_source(one, names[one.node_id], run.inputs) for one in flow.nodes if one.type is NodeType.SOURCE]
     spark: dict[str, Any] = {"Environment": {SPARK: "1"}} if needs_spark(flow) else {}
     return spark | {
         "ProcessingJobName": run.name,
@@ -88,21 +92,35 @@ def processing_request(flow: Flow, run: FlowJob) -> dict[str, Any]:
     }
 
 
+def source_names(flow: Flow) -> dict[str, str]:
+    """Returns the name of each source's input by the source's id: that of its data set, with a number where another input or a
+    folder of an output has that name. Raises FlowError."""
+    found: dict[str, str] = {}
+    for node in flow.nodes:
+        if node.type is NodeType.SOURCE:
+            base = source_name(node)
+            base = f"{base}-data" if _RESERVED.fullmatch(base) else base
+            name, number = base, 2
+            while name in found.values():
+                name, number = f"{base}-{number}", number + 1
+            found[node.node_id] = name
+    return found
+
+
 def source_name(node: Node) -> str:
-    """Returns the name of a source's input. Raises FlowError."""
+    """Returns the name of a source's data set as that of an input. Raises FlowError."""
     definition = node.parameters.get("dataset_definition")
     name = definition.get("name") if isinstance(definition, Mapping) else None
     if not isinstance(name, str) or not name:
         raise FlowError(f"The source {node.node_id} has no name in dataset_definition.")
-    return re.sub(r"[^A-Za-z0-9._-]", "-", name)
+    return re.sub(r"[^A-Za-z0-9._-]", "-", name)[:_MOST_NAME].lstrip(".") or "data"
 
 
 def needs_spark(flow: Flow) -> bool:
     return any("custom_pyspark_0" in one.operator or one.title == "Python (PySpark)" for one in flow.nodes)
 
 
-def _source(node: Node, given: Mapping[str, str]) -> dict[str, Any]:
-    name = source_name(node)
+def _source(node: Node, name: str, given: Mapping[str, str]) -> dict[str, Any]:
     definition = node.parameters.get("dataset_definition")
     place = definition.get("s3ExecutionContext") if isinstance(definition, Mapping) else None
     uri = given.get(name) or (place.get("s3Uri") if isinstance(place, Mapping) else None)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 
@@ -67,6 +68,42 @@ def test_a_node_is_added_or_replaced_by_its_id() -> None:
 def test_a_broken_flow_is_refused_with_the_place(change: dict[str, object], words: str) -> None:
     with pytest.raises(FlowError, match=words):
         flows.read(json.dumps(DOCUMENT | change))
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ("[" * 150 + "]" * 150, "deeper than 100"),
+        ("9223372036854775808", "beyond 64 bits"),
+        (r'{"\ud800": 1}', "not Unicode"),
+    ],
+)
+def test_values_that_cannot_be_written_again_are_refused(value: str, words: str) -> None:
+    with pytest.raises(FlowError, match=words):
+        flows.read(f'{{"nodes": [], "more": {value}}}')
+    with pytest.raises(FlowError, match=words):
+        flows.Flow(others={"more": json.loads(value)}).text()
+
+
+def test_a_node_has_a_bounded_number_of_inputs() -> None:
+    wide = {**DOCUMENT["nodes"][0], "inputs": DOCUMENT["nodes"][0]["inputs"] * 101}
+    with pytest.raises(FlowError, match=r"nodes\[0\].inputs has to be a list of at most 100"):
+        flows.read(json.dumps({"nodes": [wide, DOCUMENT["nodes"][1]]}))
+
+
+def test_the_order_of_the_largest_flow_is_found_in_one_pass() -> None:
+    count = flows.MOST_NODES
+    chain = [
+        Node(f"n{place}", NodeType.TRANSFORM, "x_0.1", inputs=(FlowEdge("df", f"n{place - 1}"),) if place else ())
+        for place in range(count)
+    ]
+    flow = flows.Flow(tuple(reversed(chain)))
+    assert flow.ordered() == tuple(chain)
+    assert flow.downstream("n990") == tuple(chain[990:])
+    started = time.process_time()
+    for one in chain:
+        assert flow.upstream(one.node_id)[-1] is one
+    assert time.process_time() - started < 20
 
 
 def test_objects_of_parameters_are_named_by_their_title() -> None:

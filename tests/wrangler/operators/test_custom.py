@@ -141,3 +141,9 @@ def test_images(tmp_path: Path) -> None:
         assert applied(step, found.select("image"))["image"][0].startswith(b"\x89PNG")
         with pytest.raises(pl.exceptions.PolarsError, match="not an image"):
             applied(step, broken)
+
+
+@pytest.mark.parametrize("formula", ["x WHERE x > 1", "x LIMIT 1", "DISTINCT x", "x ORDER BY x", "x FROM df"])
+def test_a_formula_with_a_clause_is_refused(formula: str) -> None:
+    with pytest.raises(StepError, match="one expression"):
+        applied(node("custom_formula", {"formula": formula, "output_column": "o"}), pl.DataFrame({"x": [1, 2]}))

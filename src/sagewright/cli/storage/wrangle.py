@@ -14,11 +14,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from sagewright.cli.client import client
 from sagewright.cli.jobs.kinds import POLL_S, PROCESSING, coloured, log_lines, refuse
 from sagewright.cli.lean import ServiceError, lean_client
-from sagewright.cli.options import DataOption, console, fail, settings_of
+from sagewright.cli.options import FAILURE, DataOption, console, fail, settings_of
 from sagewright.wrangler import flows
-from sagewright.wrangler.errors import FlowError
+from sagewright.wrangler.errors import FlowError, StepError
 from sagewright.wrangler.flows import Flow, NodeType
-from sagewright.wrangler.requests import FlowJob, FlowOutput, processing_request, source_name
+from sagewright.wrangler.requests import FlowJob, FlowOutput, processing_request, source_names
 
 ROLE = "arn:aws:iam::000000000000:role/SageMakerExecutionRole"
 
@@ -67,7 +67,7 @@ def wrangle(  # a parameter is an option of the command
             console.print(program(flow), markup=False, soft_wrap=True, highlight=False)
             return
         request = FlowRequest(file, flow, _named(flow, inputs), output, _target(flow, node), refit, instance_type)
-    except FlowError as error:
+    except (FlowError, StepError) as error:
         fail(str(error))
     settings = settings_of(data=data)
     sagemaker, s3 = lean_client(settings, "sagemaker"), client(settings, "s3")
@@ -86,7 +86,7 @@ def wrangle(  # a parameter is an option of the command
 
 def _sources(flow: Flow) -> list[str]:
     """Raises FlowError."""
-    return [source_name(one) for one in flow.nodes if one.type is NodeType.SOURCE]
+    return list(source_names(flow).values())
 
 
 def _named(flow: Flow, given: list[str]) -> dict[str, str]:
@@ -158,4 +158,4 @@ def _follow(sagemaker: Any, logs: Any, name: str) -> None:
         time.sleep(POLL_S)
     console.print(f"{name}  {coloured(status)}")
     if status != "Completed":
-        fail(job.get("ExitMessage") or job.get("FailureReason") or status)
+        fail(job.get("ExitMessage") or job.get("FailureReason") or status, FAILURE)

@@ -239,7 +239,7 @@ document.addEventListener("change", async event => {
   const form = event.target.closest("form[data-preview]");
   if (!form) return;
   const query = new URLSearchParams(new FormData(form));
-  ["token", "tag"].forEach(name => query.delete(name));
+  query.delete("tag");
   history.replaceState(null, "", `${form.getAttribute("action")}?${query}`);
   await morphing();
   await htmx.ajax("GET", location.href, { target: "#main", select: "#main", swap: "outerMorph" });

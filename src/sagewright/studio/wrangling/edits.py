@@ -34,7 +34,7 @@ def insert(flow: Flow, node: Node) -> Flow:
 
 def replaced(flow: Flow, node: Node) -> Flow:
     """Replaces a node by its id; what was fitted after it is fitted again."""
-    stale = {one.node_id for one in flow.nodes if any(up.node_id == node.node_id for up in flow.upstream(one.node_id))}
+    stale = {one.node_id for one in flow.downstream(node.node_id)}
     changed = flow.with_node(node)
     return _with_nodes(
         changed,

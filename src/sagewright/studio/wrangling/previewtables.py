@@ -99,7 +99,7 @@ def table_of(answer: Mapping[str, Any], changed_first: bool, sought: str) -> Pre
         tuple(tuple(row[at] if at < len(row) else None for _, at in shown) for row in rows),
         count,
         int(answer["before"]),
-        len(listed) - len(shown),
+        len(listed) - len(shown) + int(answer.get("more") or 0),
         float(answer["seconds"]),
     )
 

@@ -106,6 +106,7 @@ def change(visit: Visit, name: str, tag: str, how: Callable[[Flow], Flow]) -> Fl
         raise ValidationException(f"The flow {name} was changed elsewhere since this page was loaded. Load it again.")
     try:
         changed = how(current.flow)
+        flows.read(changed.text())  # a flow that can't be read again could not be mended by its page
     except FlowError as error:
         raise ValidationException(str(error)) from None
     if changed == current.flow:

@@ -7,6 +7,7 @@ of a list has a field of its own, `v.input_column:3`, whose number has no meanin
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +27,9 @@ FILLED = "filled"
 """Member of a form that has been filled in: without it the defaults apply."""
 _SPARE_ROWS = 1
 _MOST_ROWS = 50
+_ROW = re.compile(r"0|[1-9][0-9]{0,5}")
+_MOST_NUMBER = 2**63
+_MOST_SHOWN = 40
 
 
 @dataclass(frozen=True)
@@ -212,10 +216,10 @@ def _number(one: Parameter, text: str, name: str, faults: dict[str, str]) -> flo
     try:
         number: float | int = int(text) if one.kind is ParameterKind.INTEGER else float(text)
     except ValueError:
-        faults[name] = f"{text!r} is not a {'whole ' if one.kind is ParameterKind.INTEGER else ''}number"
+        faults[name] = f"{text[:_MOST_SHOWN]!r} is not a {'whole ' if one.kind is ParameterKind.INTEGER else ''}number"
         return None
-    if not math.isfinite(number):
-        faults[name] = f"{text} is not finite"
+    if abs(number) >= _MOST_NUMBER if isinstance(number, int) else not math.isfinite(number):
+        faults[name] = f"{text[:_MOST_SHOWN]} is too large" if isinstance(number, int) else f"{text} is not finite"
     elif one.least is not None and number < one.least:
         faults[name] = f"is {text}, less than {one.least:g}"
     elif one.most is not None and number > one.most:
@@ -226,7 +230,7 @@ def _number(one: Parameter, text: str, name: str, faults: dict[str, str]) -> flo
 def _rows(one: Parameter, given: Mapping[str, str], name: str, faults: dict[str, str]) -> list[dict[str, Any]]:
     numbers = {key[len(name) + 1 :].partition(".")[0] for key in given if key.startswith(f"{name}.")}
     rows = []
-    for number in sorted(int(text) for text in numbers if text.isdecimal())[:_MOST_ROWS]:
+    for number in sorted(int(text) for text in numbers if _ROW.fullmatch(text))[:_MOST_ROWS]:
         at = f"{name}.{number}"
         if all(given.get(f"{at}.{each.name}", "").strip() in ("", _written(each.default)) for each in one.fields):
             continue  # the spare row, as it was drawn

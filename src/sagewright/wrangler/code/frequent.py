@@ -18,6 +18,11 @@ def _target(given: Given, column: str) -> str:
     return str(given.get("output_column") or column) if len(_columns(given)) == 1 else column
 
 
+def _literal(value: Any) -> str:
+    """Returns a literal that stands in a line of `_each`."""
+    return repr(value).replace("{", "{{").replace("}", "}}")
+
+
 def _each(given: Given, polars: str, pandas: str, pyspark: str) -> Lines:
     """Returns a line a column; {c} is the column and {t} the result's, as literals."""
     names = [(repr(column), repr(_target(given, column))) for column in _columns(given)]
@@ -29,7 +34,7 @@ def _each(given: Given, polars: str, pandas: str, pyspark: str) -> Lines:
 def _text(polars: str, pandas: str, pyspark: str) -> Any:
     def snippet(given: Given, _fitted: Given) -> Lines:
         filled = [
-            line.replace("<v>", repr(next((given[key] for key in _VALUES if given.get(key)), "")))
+            line.replace("<v>", _literal(next((given[key] for key in _VALUES if given.get(key)), "")))
             for line in (polars, pandas, pyspark)
         ]
         return _each(
@@ -67,7 +72,7 @@ def _duplicate(given: Given, _fitted: Given) -> Lines:
 
 
 def _fill(given: Given, _fitted: Given) -> Lines:
-    value = repr(given["fill_value"])
+    value = _literal(given["fill_value"])
     return _each(
         given,
         f"df = df.with_columns(pl.col({{c}}).fill_null({value}).alias({{t}}))",
@@ -237,18 +242,12 @@ def _cast(given: Given, _fitted: Given) -> Lines:
 
 
 def _replace(given: Given, _fitted: Given) -> Lines:
-    pattern, text = repr(given["pattern"]), repr(given["replacement"])
-    return (
-        _each(
-            given,
-            f"df = df.with_columns(pl.col({{c}}).str.replace_all({pattern}, {text}).alias({{t}}))".replace(
-                "{c}", "{c}"
-            ),
-            f"df[{{t}}] = df[{{c}}].str.replace({pattern}, {text}, regex=True)",
-            f"df = df.withColumn({{t}}, F.regexp_replace({{c}}, {pattern}, {text}))",
-        )
-        if "{" not in pattern + text
-        else ("", "", "")
+    pattern, text = _literal(given["pattern"]), _literal(given["replacement"])
+    return _each(
+        given,
+        f"df = df.with_columns(pl.col({{c}}).str.replace_all({pattern}, {text}).alias({{t}}))",
+        f"df[{{t}}] = df[{{c}}].str.replace({pattern}, {text}, regex=True)",
+        f"df = df.withColumn({{t}}, F.regexp_replace({{c}}, {pattern}, {text}))",
     )
 
 

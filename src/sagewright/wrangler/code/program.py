@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pprint
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sagewright.wrangler.code.inlining import inlined
@@ -32,6 +32,7 @@ _PACKAGES = {
 _HOISTED = (
     "import polars as pl",
     "from collections.abc import Mapping",
+    "from math import inf, nan",
     "from pathlib import Path",
     "from typing import Any",
 )
@@ -44,15 +45,16 @@ def program(flow: Flow) -> str:
     imports, bodies = inlined([f"operators.{name}" for name in modules])
     packages = dict.fromkeys(one for name in modules for one in _PACKAGES.get(name, ()))
     outputs = {node.node_id: f"op_{number}_output" for number, node in enumerate(nodes, 1)}
-    lines = [_line(node, outputs) for node in nodes]
-    glossary = [f"# {outputs[node.node_id]}: {node.node_id}" for node in nodes]
+    sources = _sources(nodes)
+    lines = [_line(node, outputs, sources) for node in nodes]
+    glossary = [f"# {outputs[node.node_id]}: {_glossed(node.node_id)}" for node in nodes]
     more = f", {', '.join(packages)}" if packages else ""
     return "\n".join(
         (
             _HEADER.format(title=f"A flow of {len(nodes)} nodes.", more=more),
             *_merged(imports),
             "",
-            f"SOURCES = {_literal({_dataset(node): _uri(node) for node in nodes if node.type is NodeType.SOURCE})}",
+            f"SOURCES = {_literal({sources[node.node_id]: _uri(node) for node in nodes if node.node_id in sources})}",
             f"OUTPUTS = {_literal({node.node_id: _target(node) for node in nodes if node.type is NodeType.DESTINATION})}",
             "",
             *bodies,
@@ -92,11 +94,26 @@ def _module(node: Node) -> str:
     return MODULES[name]
 
 
-def _line(node: Node, outputs: Mapping[str, str]) -> str:
+def _glossed(node_id: str) -> str:
+    """Returns an id that cannot end the comment in which it stands."""
+    return node_id if node_id.isprintable() else repr(node_id)
+
+
+def _sources(nodes: Sequence[Node]) -> dict[str, str]:
+    """Returns a name for each source by its id; of several sources with one name, the later ones have their ids too."""
+    found: dict[str, str] = {}
+    for node in nodes:
+        if node.type is NodeType.SOURCE:
+            name = _dataset(node)
+            found[node.node_id] = f"{name} ({node.node_id})" if name in found.values() else name
+    return found
+
+
+def _line(node: Node, outputs: Mapping[str, str], sources: Mapping[str, str]) -> str:
     inputs = [f"{outputs[edge.node_id]}[{edge.output_name!r}]" for edge in node.inputs]
     variable = outputs[node.node_id]
     if node.type is NodeType.SOURCE:
-        return f"{variable} = s3_source(SOURCES[{_dataset(node)!r}], {_literal(_read(node))})"
+        return f"{variable} = s3_source(SOURCES[{sources[node.node_id]!r}], {_literal(_read(node))})"
     if node.type is NodeType.DESTINATION:
         return f"{variable} = s3_destination({inputs[0]}, OUTPUTS[{node.node_id!r}], {_literal(_written(node))})"
     declared = catalogue.find(node.operator)

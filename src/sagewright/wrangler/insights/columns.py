@@ -208,7 +208,7 @@ def _escaped(text: str) -> str:
 
 
 def correlated(columns: Mapping[str, np.ndarray]) -> Iterator[DataFinding]:
-    """Yields pairs of numeric columns that say the same."""
+    """Yields pairs of numeric columns that say the same; of several alike, each one with the first of them."""
     names = [name for name, values in columns.items() if np.isfinite(values).mean() > 0.5 and np.nanstd(values) > 0][
         :200
     ]
@@ -218,10 +218,12 @@ def correlated(columns: Mapping[str, np.ndarray]) -> Iterator[DataFinding]:
         [np.where(np.isfinite(columns[name]), columns[name], np.nanmean(columns[name])) for name in names]
     )
     matrix = np.corrcoef(table, rowvar=False)
+    told: set[str] = set()
     for row, column in zip(*np.triu_indices(len(names), 1), strict=True):
         strength = float(matrix[row, column])
-        if abs(strength) >= CORRELATED:
-            first, second = names[row], names[column]
+        first, second = names[row], names[column]
+        if abs(strength) >= CORRELATED and not told & {first, second}:
+            told.add(second)
             yield DataFinding(
                 f"{PREFIX}correlated_features",
                 MEDIUM,

@@ -53,6 +53,8 @@ def insights(frame: pl.DataFrame, target: str = "", problem_type: str = "") -> I
         if gone.any():
             findings.append(targets.missing(target, int(gone.sum()), len(data)))
         labelled = data.filter(~gone)
+        if not len(labelled):
+            raise ValueError(f"The target {target!r} has no values.")
         kind = problem_type or _kind(labelled[target])
         goal = power.problem(labelled[target], kind)
         features = {name: power.feature(labelled[name]) for name in labelled.columns if name != target}

@@ -42,7 +42,9 @@ def unusual(frame: pl.DataFrame, columns: Mapping[str, np.ndarray], seed: int = 
     table = np.column_stack([np.where(np.isfinite(values), values, np.nanmedian(values)) for values in used])
     table = np.clip(table, -1e18, 1e18).astype(np.float32)
     order = np.random.default_rng(seed).permutation(len(table))[:SAMPLE]
-    forest = IsolationForest(n_estimators=50, max_samples=256, random_state=seed, n_jobs=1).fit(table[order])
+    forest = IsolationForest(n_estimators=50, max_samples=min(256, len(order)), random_state=seed, n_jobs=1).fit(
+        table[order]
+    )
     scores = -forest.score_samples(table[order])
     worst = np.argsort(-scores)[:MOST_SHOWN]
     return [

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 
 import polars as pl
 
 from sagewright.wrangler.errors import StepError
+from sagewright.wrangler.finite import written
 from sagewright.wrangler.flows import Node
 
 MOST_ROWS = 100_000
@@ -33,4 +33,4 @@ def report(node: Node, frame: pl.LazyFrame, folder: Path) -> None:
         from sagewright.wrangler.charts import chart
 
         found = asdict(chart(sample, node))
-    (folder / "report.json").write_text(json.dumps(found, default=str, ensure_ascii=False, allow_nan=False))
+    (folder / "report.json").write_bytes(written(found))

@@ -47,7 +47,7 @@ def main(arguments: Sequence[str]) -> int:
         return _end(root, "Internal Error: The flow needs more memory than its instance has.")
     except OSError as error:
         return _end(root, f"Internal Error: {error}")
-    except Exception as error:
+    except (Exception, pl.exceptions.PanicException) as error:  # a panic of polars derives from BaseException
         _log.exception("The flow failed.")
         return _end(root, f"Internal Error: {type(error).__name__}: {error}")
     _log.info("exit_message: %s", COMPLETED)

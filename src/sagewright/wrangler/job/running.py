@@ -22,6 +22,7 @@ from sagewright.wrangler.job.counting import RowCounter
 from sagewright.wrangler.job.downloads import DownloadError, download
 from sagewright.wrangler.job.settings import FlowJobOutput, JobSettings
 from sagewright.wrangler.job.uploads import upload
+from sagewright.wrangler.requests import source_names
 from sagewright.wrangler.schema import catalogue
 from sagewright.wrangler.sources import FileSources, context_of, name_of
 
@@ -41,14 +42,23 @@ class FlowRun:
     def __post_init__(self) -> None:
         self._numbers = itertools.count()
         self._downloaded: dict[str, Path] = {}
+        named = tuple(one for one in self.flow.nodes if one.type is NodeType.SOURCE and name_of(one))
+        self._names = source_names(Flow(named))
         self.engine = FlowEngine(
             FileSources(self._located, self.scratch, self._origin),
             refit=self.settings.refit,
             workspace=Workspace(self._kept, self.scratch, self.counter.watch),
         )
 
-    def _located(self, node: Node) -> Path:
+    def _input(self, node: Node) -> str:
+        """Returns the name of a source's input: that of a request of ours, or the data set's own."""
+        own = self._names.get(node.node_id, "")
+        others = {self._names[one] for one in self._names if one != node.node_id}
         name = name_of(node)
+        return name if own not in self.settings.inputs and name not in others else own
+
+    def _located(self, node: Node) -> Path:
+        name = self._input(node)
         place = self.settings.input_folder(name)
         if name and place.exists():
             return place
@@ -65,7 +75,7 @@ class FlowRun:
 
     def _origin(self, node: Node, path: Path) -> str:
         """Returns the S3 URI of a file, as far as the job knows it."""
-        name = name_of(node)
+        name = self._input(node)
         folder = self.settings.input_folder(name)
         uri = self.settings.uris.get(name) or str(context_of(node).get("s3Uri") or "")
         if not uri or folder == path:

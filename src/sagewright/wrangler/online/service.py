@@ -20,6 +20,7 @@ from sagewright.serving.workers import serve_forever
 from sagewright.wrangler import flows
 from sagewright.wrangler.engine import FlowEngine
 from sagewright.wrangler.errors import FlowError, StepError
+from sagewright.wrangler.finite import written
 from sagewright.wrangler.flows import Flow, Node, NodeType
 from sagewright.wrangler.schema import catalogue
 from sagewright.wrangler.types import STRING, as_type
@@ -28,6 +29,8 @@ NODE = "SAGEWRIGHT_WRANGLER_NODE"
 """Variable with the id of the node whose output is the answer, and its output after a dot; the last transform without it."""
 MODEL = Path("/opt/ml/model")
 MOST_ROWS = 100_000
+MOST_CELLS = 10_000_000
+"""Rows times columns: the objects of a request may each have other members."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,7 @@ class FlowApplication(Application):
         except (FlowError, StepError) as error:
             return Response(str(error).encode(), status=400)
         if "json" in request.content_type:
-            return Response(json.dumps(answer.to_dicts(), default=str).encode(), "application/json")
+            return Response(written(answer.to_dicts()), "application/json")
         schema = answer.schema
         plain = answer.select(
             as_type(name, dtype, STRING).alias(name) if dtype.is_nested() else pl.col(name)
@@ -103,17 +106,30 @@ class FlowApplication(Application):
         if "json" in request.content_type:
             rows = _records(request.body)
             names = self._columns or list(dict.fromkeys(name for row in rows for name in row))
-            cells = [[None if row.get(name) is None else str(row[name]) for name in names] for row in rows]
+            _check_size(len(rows), len(names))
+            cells = [[_cell(row.get(name)) for name in names] for row in rows]
         else:
             listed = _lines(request.body)
             names = self._columns or [f"_c{place}" for place in range(len(listed[0]) if listed else 0)]
+            _check_size(len(listed), len(names))
             wrong = next((place for place, row in enumerate(listed) if len(row) != len(names)), None)
             if wrong is not None:
                 raise FlowError(f"Row {wrong + 1} has {len(listed[wrong])} values; the flow has {len(names)} columns.")
             cells = [[value or None for value in row] for row in listed]
-        if not 0 < len(cells) <= MOST_ROWS:
-            raise FlowError(f"The request has {len(cells):,} rows; it has to be 1 to {MOST_ROWS:,}.")
         return pl.DataFrame(cells, schema=dict.fromkeys(names, pl.String), orient="row")
+
+
+def _check_size(rows: int, columns: int) -> None:
+    """Raises FlowError."""
+    if not 0 < rows <= MOST_ROWS:
+        raise FlowError(f"The request has {rows:,} rows; it has to be 1 to {MOST_ROWS:,}.")
+    if rows * columns > MOST_CELLS:
+        raise FlowError(f"The request has {rows:,} rows of {columns:,} columns, more than {MOST_CELLS:,} values.")
+
+
+def _cell(value: object) -> str | None:
+    """Returns a value of JSON as the text that a CSV would hold."""
+    return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _lines(body: bytes) -> list[list[str]]:

@@ -6,14 +6,19 @@ from dataclasses import asdict
 from typing import Any
 
 from sagewright.wrangler import charts, code, insights
+from sagewright.wrangler.errors import StepError
 from sagewright.wrangler.flows import PORT, Flow
 from sagewright.wrangler.session.previews import Previews
 
 
 def insights_answer(previews: Previews, flow: Flow, request: dict[str, Any]) -> dict[str, Any]:
-    """Returns what stands out in the sample after a step. `target`: the column to predict, "" for none."""
-    frame = previews.frame(flow, request["node_id"], request.get("output", PORT))
-    found = insights.insights(frame, request.get("target", ""), request.get("problem_type", ""))
+    """Returns what stands out in the sample after a step. `target`: the column to predict, "" for none. Raises StepError."""
+    node = flow.node(request["node_id"])
+    frame = previews.frame(flow, node.node_id, request.get("output", PORT))
+    try:
+        found = insights.insights(frame, request.get("target", ""), request.get("problem_type", ""))
+    except ValueError as error:
+        raise StepError(node.node_id, node.operator, str(error)) from error
     return {"insights": asdict(found), "columns": frame.columns}
 
 

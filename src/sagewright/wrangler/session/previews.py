@@ -14,15 +14,20 @@ import polars as pl
 
 from sagewright.wrangler import code, profiles
 from sagewright.wrangler.engine import FlowEngine
-from sagewright.wrangler.errors import StepError
+from sagewright.wrangler.errors import FlowError, StepError
 from sagewright.wrangler.flows import PORT, Flow, Node, NodeType
 from sagewright.wrangler.operators.step import StepResult
-from sagewright.wrangler.session.samples import DEFAULT_ROWS, MOST_ROWS, Samples, sampling_of
+from sagewright.wrangler.sampling import sampling_of
+from sagewright.wrangler.session.samples import MOST_ROWS, Samples
 from sagewright.wrangler.sources import FileSources
 from sagewright.wrangler.types import HIDDEN, type_of
 
 ROWS = 100
 """Rows that a preview shows."""
+MOST_COLUMNS = 1000
+"""Columns that a preview describes: those that a step brings or changes first."""
+MOST_CELLS, FEWEST_ROWS = 50_000, 10
+"""A preview of many columns shows fewer rows."""
 MOST_KEPT = 1024**3
 """Bytes of frames that are kept."""
 MOST_TEXT = 200
@@ -68,20 +73,21 @@ class Previews:
         key, kept = found[node_id]
         frame = kept.frames[output]
         before = self._first_input(found, node)
-        answer = self._shown(frame, (key, output))
+        difference = _difference(before[1], frame) if before else {}
+        answer = self._shown(frame, (key, output), [name for names in difference.values() for name in names])
         answer |= {
             "before": before[1].height if before else frame.height,
             "input_columns": _columns(before[1] if before else frame),
             "notes": list(kept.result.notes),
-            "trained": kept.fitted,
             "outline": _outline(found),
             "code": self._code(node),
             "whole": None,
             "sample": _sampling_words(flow, node_id),
         }
         if before:
-            answer |= _difference(before[1], frame)
-            gone = [name for name in _visible(before[1]) if name not in set(_visible(frame))]
+            answer |= difference
+            after = set(_visible(frame))
+            gone = [name for name in _visible(before[1]) if name not in after][:MOST_COLUMNS]
             listed = {one["name"]: one for one in self._profile(before[1], before[0])}
             answer["gone"] = [listed[name] for name in gone]
             same = before[1].height == frame.height
@@ -107,7 +113,7 @@ class Previews:
         """Returns key and frames of a node and all before it, computing what isn't kept. Raises StepError."""
         found: dict[str, tuple[str, StepFrames]] = {}
         reader = SessionReader(self.samples)
-        engine = FlowEngine(reader)
+        engine = FlowEngine(reader, limit=MOST_ROWS)
         for node in flow.upstream(node_id):
             key = self._key(node, {edge.node_id: found[edge.node_id][0] for edge in node.inputs})
             kept = self._kept.get(key)
@@ -153,10 +159,15 @@ class Previews:
         key, kept = found[edge.node_id]
         return (key, edge.output_name), kept.frames[edge.output_name]
 
-    def _shown(self, frame: pl.DataFrame, key: tuple[str, str]) -> dict[str, Any]:
+    def _shown(self, frame: pl.DataFrame, key: tuple[str, str], first: Sequence[str]) -> dict[str, Any]:
+        """Returns the columns and rows of a frame. `first`: columns that are shown whatever their number."""
+        names = _visible(frame)
+        kept = set(list(dict.fromkeys([*first, *names]))[:MOST_COLUMNS])
+        rows = min(ROWS, max(FEWEST_ROWS, MOST_CELLS // max(len(kept), 1)))
         return {
-            "columns": self._profile(frame, key),
-            "rows": _rows(frame.select(_visible(frame)).head(ROWS)),
+            "columns": [one for one in self._profile(frame, key) if one["name"] in kept],
+            "rows": _rows(frame.select(name for name in names if name in kept).head(rows)),
+            "more": len(names) - len(kept),
             "count": frame.height,
             "new": [],
             "changed": [],
@@ -180,35 +191,20 @@ class Previews:
         for language in LANGUAGES:
             try:
                 found[language] = code.step(node, language)
-            except (StepError, LookupError):
+            except (StepError, FlowError, LookupError):
                 continue
         return found
 
 
 class SessionReader:
-    """Reads a source's sample by the engine's own readers."""
+    """Reads the files of a source's sample by the engine's own readers."""
 
     def __init__(self, samples: Samples) -> None:
         self._samples = samples
 
     def read(self, node: Node, *, trace: bool) -> pl.LazyFrame:
         sources = FileSources(lambda one: self._samples.files(one).folder, self._samples.scratch, self._samples.origin)
-        return sampled(sources.read(node, trace=trace), node)
-
-
-def sampled(frame: pl.LazyFrame, node: Node) -> pl.LazyFrame:
-    """Returns the sample that the source's `sampling` asks for, at most MOST_ROWS rows."""
-    asked = sampling_of(node)
-    method = asked.get("sampling_method", "sample_by_limit")
-    if method == "sample_by_ratio":
-        ratio = min(max(float(asked.get("sample_ratio", 1.0)), 0.0), 1.0)
-        whole = frame.collect()
-        return whole.sample(min(int(whole.height * ratio), MOST_ROWS), seed=1).lazy()
-    if method == "sample_by_count":
-        whole = frame.collect()
-        count = min(int(asked.get("sample_size", DEFAULT_ROWS)), MOST_ROWS, whole.height)
-        return whole.sample(count, seed=1).lazy()
-    return frame.head(min(int(asked.get("limit_rows", DEFAULT_ROWS)), MOST_ROWS))
+        return sources.read(node, trace=trace)
 
 
 def _visible(frame: pl.DataFrame) -> list[str]:
@@ -216,7 +212,8 @@ def _visible(frame: pl.DataFrame) -> list[str]:
 
 
 def _columns(frame: pl.DataFrame) -> list[dict[str, str]]:
-    return [{"name": name, "type": type_of(frame.schema[name])} for name in _visible(frame)]
+    schema = frame.schema  # made anew at each access
+    return [{"name": name, "type": type_of(schema[name])} for name in _visible(frame)]
 
 
 def _outline(found: Mapping[str, tuple[str, StepFrames]]) -> dict[str, dict[str, int]]:
@@ -249,13 +246,7 @@ def _sampling_words(flow: Flow, node_id: str) -> str:
     sources = [one for one in flow.upstream(node_id) if one.type is NodeType.SOURCE]
     if not sources:
         return ""
-    asked = sampling_of(sources[0])
-    method = asked.get("sampling_method", "sample_by_limit")
-    if method == "sample_by_ratio":
-        return f"{float(asked.get('sample_ratio', 1.0)):.0%} of the rows, drawn"
-    if method == "sample_by_count":
-        return f"{int(asked.get('sample_size', DEFAULT_ROWS)):,} rows, drawn"
-    return f"the first {int(asked.get('limit_rows', DEFAULT_ROWS)):,} rows"
+    return sampling_of(sources[0]).words()
 
 
 def _rows(frame: pl.DataFrame) -> list[list[str | None]]:
@@ -273,6 +264,7 @@ def _text(value: Any) -> str | None:
         return f"{len(value):,} bytes"
     if isinstance(value, Sequence) and not isinstance(value, str):
         text = ", ".join(str(_text(one)) for one in list(value)[:12])
-        return f"[{text}{', …' if len(value) > 12 else ''}]"
-    text = str(value)
+        text = f"[{text}{', …' if len(value) > 12 else ''}]"
+    else:
+        text = str(value)
     return text if len(text) <= MOST_TEXT else text[: MOST_TEXT - 1] + "…"

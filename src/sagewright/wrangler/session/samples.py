@@ -18,9 +18,9 @@ from urllib.parse import urlsplit
 
 from sagewright.wrangler.errors import StepError
 from sagewright.wrangler.flows import Node
+from sagewright.wrangler.sampling import FIRST, sampling_of
 
 MOST_ROWS = 100_000
-DEFAULT_ROWS = 50_000
 MOST_BYTES = 2 * 1024**3
 FIRST_BYTES = 32 * 1024**2
 """Bytes of a text object of which a sample of its first rows reads at most, at first."""
@@ -75,21 +75,26 @@ class Samples:
             )
         with self._lock:
             objects = self._listed(node, split.netloc, split.path.lstrip("/"), bool(place.get("s3DirIncludesNested")))
-        firsts = content in LINES and sampling_of(node).get("sampling_method", "sample_by_limit") == "sample_by_limit"
+        firsts = content in LINES and sampling_of(node).method == FIRST
         mark = hashlib.sha256(repr((uri, content, firsts, objects)).encode()).hexdigest()[:24]
         folder = self._kept / mark
-        whole = all(
-            self._fetched(node, split.netloc, one, folder, firsts) for one in self._needed(node, objects, firsts)
-        )
-        return SourceFiles(folder, mark, whole, len(objects))
+        parts = [
+            self._fetched(node, split.netloc, one, folder / safe_name(number, one.key), firsts)
+            for number, one in enumerate(self._needed(node, objects, firsts))
+        ]
+        return SourceFiles(folder, mark, all(parts), len(objects))
 
     def _needed(self, node: Node, objects: list[S3Object], firsts: bool) -> Iterator[S3Object]:
         """Yields the objects to read: for first rows only as many as hold FIRST_BYTES. Raises StepError for too many bytes."""
-        total = 0
+        total, whole = 0, 0
         for one in objects:
             total += one.size
-            if total > MOST_BYTES and not firsts:
-                reason = f"The source has more than {MOST_BYTES // 1024**2:,} MiB: sample its first rows, or run it as a job."
+            whole += 0 if _is_part(one, firsts) else one.size
+            if whole > MOST_BYTES:
+                way = "uncompress it" if firsts else "sample its first rows"
+                reason = (
+                    f"The sample would read more than {MOST_BYTES // 1024**2:,} MiB: {way}, or run the flow as a job."
+                )
                 raise StepError(node.node_id, node.operator, reason)
             yield one
             if firsts and total >= FIRST_BYTES:
@@ -117,7 +122,7 @@ class Samples:
     def _fetched(self, node: Node, bucket: str, one: S3Object, path: Path, firsts: bool) -> bool:
         """Returns True if the whole object is there."""
         self._names[path] = f"s3://{bucket}/{one.key}"
-        part = firsts and one.size > FIRST_BYTES and not one.key.endswith(PACKED)
+        part = _is_part(one, firsts)
         if path.exists():
             return not part
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -152,14 +157,15 @@ def place_of(node: Node) -> Mapping[str, Any]:
     return place if isinstance(place, Mapping) else {}
 
 
-def sampling_of(node: Node) -> Mapping[str, Any]:
-    found = node.outputs[0].get("sampling") if node.outputs else None
-    return found if isinstance(found, Mapping) else {}
-
-
 def safe_name(number: int, key: str) -> str:
     """Returns the name of an object's file: its number in the listing, which keeps the order, and the last part of its key."""
-    return f"{number:06d}-{(key.rpartition('/')[2] or 'object')[-100:]}"
+    last = key.rpartition("/")[2] or "object"
+    return f"{number:06d}-{last.encode()[-100:].decode(errors='ignore')}"
+
+
+def _is_part(one: S3Object, firsts: bool) -> bool:
+    """Returns True if the first rows need only the beginning of the object; a compressed one is read whole."""
+    return firsts and one.size > FIRST_BYTES and not one.key.endswith(PACKED)
 
 
 def _belongs(one: S3Object, prefix: str, nested: bool) -> bool:

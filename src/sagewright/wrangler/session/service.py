@@ -15,8 +15,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
 from sagewright.wrangler import flows
 from sagewright.wrangler.errors import FlowError, StepError
+from sagewright.wrangler.finite import written
 from sagewright.wrangler.flows import Flow
 from sagewright.wrangler.session.looks import chart_answer, code_answer, insights_answer
 from sagewright.wrangler.session.previews import Previews
@@ -105,14 +108,14 @@ class SessionHandler(BaseHTTPRequestHandler):
             return 400, {"message": f"The request is not understood: {error}"}
         except MemoryError:
             return 200, {"error": {"reason": "The sample does not fit into the session's memory. Take fewer rows."}}
-        except Exception as error:
+        except (Exception, pl.exceptions.PanicException) as error:  # a panic of polars derives from BaseException
             traceback.print_exc()
             return 200, {"error": {"reason": f"{type(error).__name__}: {error}"[:2000]}}
         answer["seconds"] = time.perf_counter() - began
         return 200, answer
 
     def _answer(self, status: int, document: Any) -> None:
-        body = json.dumps(document, allow_nan=False, default=str).encode()
+        body = written(document)
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))

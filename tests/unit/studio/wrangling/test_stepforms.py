@@ -88,3 +88,12 @@ def test_a_spare_row_as_it_was_drawn_is_none() -> None:
     reading = stepforms.read(rows, given)
     assert reading.parameters == {"conditions": [{"sort_by": "age", "order": "Ascending"}]}
     assert reading.faults == {}
+
+
+def test_numbers_of_a_form_that_no_flow_can_hold_are_faults() -> None:
+    fields = (Parameter("seed", ParameterKind.INTEGER), Parameter("share", ParameterKind.NUMBER), *FIELDS[2:])
+    huge = "1" * 4000
+    reading = stepforms.read(fields, {"v.seed": huge, "v.share": "1e999", f"v.splits.{huge}0.name": "a"})
+    assert reading.faults == {"v.seed": f"{huge[:40]} is too large", "v.share": "1e999 is not finite"}
+    assert "splits" not in reading.parameters
+    assert stepforms.read(fields, {"v.seed": "x" * 5000}).faults["v.seed"] == f"{'x' * 40!r} is not a whole number"

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
+from sagewright.model.errors import ValidationException
 from sagewright.studio.pages.wrangler.flowpage import DRAFT, PATH, draft_node
 from sagewright.studio.visit import Visit, page
 from sagewright.studio.wrangling import saved, stepforms, stepnames
@@ -94,8 +95,12 @@ def flow_chart(visit: Visit) -> ChartView:
 
 
 def _step(flow: Flow, kept: Node | None, asked: str) -> Node:
+    """Returns the step that a kept picture shows, the one in the address, or the last one. Raises ValidationException for a flow
+    without steps."""
     wanted = kept.inputs[0].node_id if kept and kept.inputs else asked
     steps = [one for one in flow.ordered() if one.type in (NodeType.SOURCE, NodeType.TRANSFORM)]
+    if not steps:
+        raise ValidationException("The flow has no step yet.")
     return next((one for one in steps if one.node_id == wanted), steps[-1])
 
 

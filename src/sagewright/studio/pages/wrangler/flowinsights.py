@@ -25,6 +25,8 @@ LOOKS = {"high_sev": "fail", "med_sev": "attn", "med_sev_feature": "attn"}
 WORDS = {"high_sev": "High", "med_sev": "Medium", "med_sev_feature": "Medium", "low_sev": "Low"}
 METRICS = {"roc_auc": "ROC AUC", "accuracy": "accuracy", "r2": "R²"}
 MOST_FIXES = 50
+MOST_FINDINGS, MOST_COLUMNS = 200, 1000
+"""Findings and columns that the page shows: the most severe, and those of most power."""
 _TWIN = (0.05, 0.1, 0.2, 0.4)
 """Shares of false alarms in the table under the curve."""
 
@@ -104,7 +106,8 @@ def flow_insights(visit: Visit) -> InsightsView:
     answer = visit.client.wrangle("insights", request)
     report: Mapping[str, Any] = answer.get("insights") or {}
     model: Mapping[str, Any] = report.get("quick_model") or {}
-    findings = tuple(_finding(one) for one in report.get("findings", ()))
+    findings = tuple(_finding(one) for one in report.get("findings", ())[:MOST_FINDINGS])
+    columns = sorted(report.get("columns", ()), key=lambda one: -(one.get("power") or 0))[:MOST_COLUMNS]
     head, unusual = _unusual(report.get("anomalous", ()))
     points = [(float(x), float(y)) for x, y in model.get("curve", ())]
     return InsightsView(
@@ -117,7 +120,7 @@ def flow_insights(visit: Visit) -> InsightsView:
         tuple(answer.get("columns", ())),
         _facts(report, model, float(answer.get("seconds") or 0)),
         findings,
-        tuple(_column(one) for one in sorted(report.get("columns", ()), key=lambda one: -(one.get("power") or 0))),
+        tuple(map(_column, columns)),
         METRICS.get(model.get("metric", ""), ""),
         tuple((str(name), float(value)) for name, value in model.get("importances", ())[:12]),
         _twin(points),
@@ -125,7 +128,7 @@ def flow_insights(visit: Visit) -> InsightsView:
         tuple(str(one) for one in model.get("classes", ())),
         unusual,
         head,
-        tuple(fix.call for one in findings for fix in one.fixes if fix.safe),
+        tuple(fix.call for one in findings for fix in one.fixes if fix.safe)[:MOST_FIXES],
         str(answer.get("starting") or ""),
         fault_of(answer),
         _roc(points),
@@ -244,7 +247,7 @@ def _call(text: str) -> tuple[str, dict[str, Any]]:
     """Reads a step of a finding. Raises ValidationException."""
     try:
         operator, parameters = json.loads(text)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         operator, parameters = None, None
     if not isinstance(operator, str) or not isinstance(parameters, dict) or catalogue.find(operator) is None:
         raise ValidationException("The form has no step.")

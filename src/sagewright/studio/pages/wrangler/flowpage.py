@@ -242,14 +242,14 @@ class FlowReader:
         answer: Mapping[str, Any],
     ) -> StepDraft:
         declared, tool, values = draft
-        base, editing = self._base(), "edit" in self._asked
+        base, editing, step = self._base(), "edit" in self._asked, self._current
+        after = {one.node_id for one in self._flow.downstream(step.node_id)} if editing and step else set()
         others = tuple(
             (f"{one.node_id}:{port}", f"{stepnames.step_name(one)}{f', {port}' if len(one.output_names) > 1 else ''}")
             for one in self._ordered
-            if one.type in (NodeType.SOURCE, NodeType.TRANSFORM) and base and one.node_id != base.node_id
+            if one.type in (NodeType.SOURCE, NodeType.TRANSFORM) and base and one.node_id not in {base.node_id, *after}
             for port in one.output_names
         )
-        step = self._current
         return StepDraft(
             declared.id,
             tool.title or declared.label,
@@ -325,9 +325,8 @@ class FlowReader:
     def _facts(self, answer: Mapping[str, Any], table: PreviewTable | None) -> tuple[Fact, ...]:
         if table is None:
             return ()
-        gone = sum(one.mark == "gone" for one in table.columns)
-        now = len(answer["columns"])
-        before = now - len(answer.get("new", ())) + gone
+        now = len(answer["columns"]) + int(answer.get("more") or 0)
+        before = len(answer.get("input_columns", ())) or now
         facts = [
             Fact(
                 "Rows, sample",

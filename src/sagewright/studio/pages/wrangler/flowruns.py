@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import json
+import pprint
+import shlex
 from dataclasses import dataclass, replace
 
 from sagewright.model.errors import AwsError, ValidationException
@@ -166,23 +167,31 @@ def _programs(visit: Visit, found: SavedFlow) -> list[tuple[str, str, str]]:
         f"processor = DataWranglerProcessor(\n    role={role!r},\n    data_wrangler_flow_source={found.uri!r},\n"
         '    instance_count=1,\n    instance_type="ml.m5.xlarge",\n)\n'
     )
-    given = f"    inputs=[\n{sources},\n    ],\n    outputs=[\n{targets},\n    ],\n    arguments={arguments!r},\n"
+    places = f"    inputs=[\n{sources},\n    ],\n    outputs=[\n{targets},\n    ],\n"
     step = (
         "from sagemaker.workflow.pipeline import Pipeline\nfrom sagemaker.workflow.steps import ProcessingStep\n\n"
         f'{processor}step = ProcessingStep(\n    name="Prepare",\n    processor=processor,\n'
-        + given.replace("arguments=", "job_arguments=")
-        + ")\n"
-        + f'Pipeline(name="{found.name}", steps=[step]).upsert(role_arn={role!r})'
+        + f"{places}    job_arguments={arguments!r},\n)\n"
+        + f"Pipeline(name={found.name!r}, steps=[step]).upsert(role_arn={role!r})"
     )
-    command = f"sagewright wrangle {found.uri} --output {outputs[0].uri}"
+    file = shlex.quote(f"{found.name}.flow")
+    command = (
+        f"sagewright exec -- aws s3 cp {shlex.quote(found.uri)} {file}\n"
+        f"sagewright wrangle {file} --node {shlex.quote(outputs[0].name)} --output {shlex.quote(outputs[0].uri)}"
+    )
     return [
-        ("SDK v2", "A processing job on all rows.", f"{processor}processor.run(\n{given})"),
+        (
+            "SDK v2",
+            "A processing job on all rows.",
+            f"{processor}processor.run(\n{places}    arguments={arguments!r},\n)",
+        ),
         ("Pipeline", "The same as a step of a pipeline, by SDK v2.", step),
         ("CLI", "The same from a terminal.", command),
         (
             "boto3",
             "The request.",
-            f'import boto3\n\nboto3.client("sagemaker").create_processing_job(\n    **{json.dumps(request, indent=4)}\n)',
+            'import boto3\n\nboto3.client("sagemaker").create_processing_job(\n'
+            f"    **{pprint.pformat(request, sort_dicts=False)}\n)",
         ),
         ("Flow file", f"{found.uri}", found.flow.text()),
     ]

@@ -53,7 +53,7 @@ def _parsed(step: OperatorStep, code: str):  # type: ignore[no-untyped-def]
 def _expression(step: OperatorStep, formula: str) -> str:
     """Returns a formula of Spark SQL as one of DuckDB's. Raises StepError."""
     parsed = _parsed(step, f"SELECT {formula}")
-    if len(parsed.expressions) != 1 or parsed.args.get("from_") or parsed.args.get("from"):
+    if len(parsed.expressions) != 1 or any(value for name, value in parsed.args.items() if name != "expressions"):
         raise step.fault("The formula has to be one expression.")
     return str(parsed.expressions[0].unalias().sql(dialect="duckdb"))
 

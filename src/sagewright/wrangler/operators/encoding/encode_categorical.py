@@ -99,7 +99,12 @@ def _one_hot(step: OperatorStep, frame: pl.LazyFrame, name: str, text: pl.Expr, 
     base = step.output(name)
     hot = [(pl.col(held) == place).cast(pl.Float64) for place in range(len(shown))]
     if not shown:
-        raise step.fault("The column has one category, and drop_last removes its column.", name)
+        raise step.fault(
+            "The column has one category, and drop_last removes its column."
+            if labels
+            else "The column has no values to fit on.",
+            name,
+        )
     if step.values["output_style"] == "Vector":
         return frame.with_columns(pl.concat_arr(hot).alias(base)).drop(held)
     taken = set(step.schema) - {name}
