@@ -12,7 +12,7 @@ from sagewright.engine.calls import OperationRequest
 from sagewright.model.documents import read_json
 from sagewright.model.errors import AwsError
 from sagewright.model.settings import Settings
-from sagewright.services.sagemaker.studio.sign_in.notebook_routes import default_domain
+from sagewright.services.sagemaker.studio.domains import own_domain_id
 from sagewright.store.database import Database
 from sagewright.upstream.blocking import BlockingUpstream
 from sagewright.upstream.client import Broken, ContainerUnreachable, TooLong, UpstreamRequest
@@ -35,7 +35,7 @@ class WranglerSessions:
 
     def ask(self, principal: str, path: str, request: dict[str, Any]) -> dict[str, Any]:
         """Returns the session's answer; `starting` says what it waits for. Raises AwsError."""
-        domain = default_domain(self._settings.account, self._settings.region)
+        domain = own_domain_id(self._settings.account, self._settings.region)
         identity = {"DomainId": domain, "UserProfileName": PROFILE, "AppType": APP_TYPE, "AppName": APP_NAME}
         try:
             app = self._operation(principal, "DescribeApp", identity)

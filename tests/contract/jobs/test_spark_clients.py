@@ -29,7 +29,8 @@ pytestmark = pytest.mark.timeout(1800)
 
 
 def run(server: RunningServer, *command: str, cwd: Path) -> str:
-    done: subprocess.CompletedProcess[str] = server.door(*command, cwd=cwd)
+    # On a new machine the first job builds Spark's environment, with its Java.
+    done: subprocess.CompletedProcess[str] = server.door(*command, cwd=cwd, timeout=1500)
     assert done.returncode == 0, done.stdout + done.stderr + server.log()
     return done.stdout + done.stderr
 

@@ -54,7 +54,7 @@ def test_a_condition_that_can_not_be_judged_is_refused_when_its_policy_is_put(s3
     policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
     code, message = refusal(s3.put_bucket_policy, Bucket=bucket, Policy=policy)
     assert code == "MalformedPolicy"
-    assert "aws:SourceVpce" in message
+    assert "aws:sourcevpce" in message.lower()
 
 
 def test_a_request_counts_as_secure(s3: Any, bucket: str) -> None:

@@ -10,7 +10,7 @@ from sagewright.model.errors import AwsError
 from sagewright.model.settings import load_settings
 from sagewright.server import wrangling
 from sagewright.server.wrangling import WranglerSessions
-from sagewright.services.sagemaker.studio.sign_in.notebook_routes import default_domain
+from sagewright.services.sagemaker.studio.domains import own_domain_id
 from sagewright.upstream.client import Answer, TooLong
 
 DIRECTORY = Path("/nowhere")
@@ -46,7 +46,7 @@ def test_the_session_is_an_app_of_the_servers_own_domain(monkeypatch: pytest.Mon
     settings = load_settings({}, {})
     assert found == {"count": 1}
     assert [(one.operation, one.request["DomainId"]) for one in calls] == [
-        ("DescribeApp", default_domain(settings.account, settings.region))
+        ("DescribeApp", own_domain_id(settings.account, settings.region))
     ]
 
 
