@@ -1,4 +1,4 @@
-"""Calls to operations: the engine acts as a principal, with exactly that principal's rights.
+"""Calls to operations: the engine acts as a principal with exactly that principal's rights, or as the service itself.
 
 Tuning creates its training jobs this way, a pipeline its steps' jobs, a rule what it starts. There is no second way to create a
 job, and nothing is done for a client that it could not do itself.
@@ -29,6 +29,7 @@ class Owner:
 class OperationRequest:
     """A request of an operation in boto3's format. `principal`: the ARN of the calling role or user; `region`: "" for the server's
     own; `base_url`: that at which the caller reaches the server, "" for the server's own; `access_key`: the id of the caller's.
+    `by_service`: a service acts with rights of its own, as SageMaker does when it starts a tuning job's training jobs.
     """
 
     principal: str
@@ -39,6 +40,7 @@ class OperationRequest:
     region: str = ""
     base_url: str = ""
     access_key: str = ""
+    by_service: bool = False
 
 
 class Call(Protocol):

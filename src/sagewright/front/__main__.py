@@ -27,7 +27,7 @@ from sagewright.front.invocations.counting import Counting
 from sagewright.front.invocations.dispatch import Dispatch
 from sagewright.front.invocations.routes import Routes
 from sagewright.front.invocations.spool import CaptureSpool
-from sagewright.front.keys import Keys
+from sagewright.front.keys import Keys, Permissions
 from sagewright.front.link.handshake import LOCAL, NOTEBOOKS, RUNTIME, FrontDirectory
 from sagewright.front.link.main_port import answer_while_away
 from sagewright.front.link.server_link import ServerLink
@@ -65,7 +65,8 @@ class Front:
         self._server = ServerLink(self._sockets["control"], self._heard)
         self._dispatch = Dispatch(self._counting, self._server.refresh)
         self._keys = Keys(lambda key_id: self._server.send({"key": key_id}), self._server.present)
-        admission = self._admission = Admission(self._keys, started["region"])
+        self._permissions = Permissions(lambda name: self._server.send({"may": name}), self._server.present)
+        admission = self._admission = Admission(self._keys, self._permissions, started["region"])
         upstream = Upstream(self._connected)
         self._tracking = TrackingApplication(admission, self._limits, self._server.refresh, self._keys)
         self._invocations = InvocationApplication(
@@ -126,11 +127,14 @@ class Front:
         if "routes" in document:
             routes = document["routes"]
             self._admission.serve(routes["region"], anywhere=routes.get("anywhere", False))
+            self._permissions.is_enforced = routes.get("enforced", False)
             self._dispatch.take(Routes.read(routes))
             self._tracking.take(routes["tracking"])
             self._notebooks.apply(routes["notebooks"])
         elif "key" in document:
             self._keys.learn(document["key"], document["found"])
+        elif "may" in document:
+            self._permissions.learn(document["may"], document["answer"], document["of_job"])
         elif "opened" in document:
             self._notebook_sessions.opened(document["opened"], document["found"])
         elif "leaving" in document:
@@ -147,6 +151,7 @@ class Front:
     def _send_counts(self) -> None:
         if not self._server.is_present:
             self._keys.give_up()
+            self._permissions.give_up()
             return
         if self._capturing.close_segment():
             self._server.send({"spooled": True})

@@ -6,16 +6,19 @@ import asyncio
 import re
 
 from sagewright.front import faults
-from sagewright.front.keys import Keys
+from sagewright.front.keys import Keys, Permissions
 from sagewright.http.asgi import Incoming
 from sagewright.http.body import BytesBody
 from sagewright.http.messages import HttpRequest
+from sagewright.model.aws.access_questions import AccessQuestion
 from sagewright.model.errors import AwsError
 from sagewright.wire.signatures.authentication import Authenticator
 
 MOST_BODY = 25 * 1024 * 1024
 """Source: AWS's developer guide since 2025; before that, it was 6 MB."""
 UNASKED = 64 * 1024
+_OWN = frozenset({"", "127.0.0.1", "::1"})
+"""Addresses of clients on this machine; those that the server relays have none."""
 _CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/")
 LONG = 256 * 1024
 """Size from which hashing a body would block the event loop for too long."""
@@ -24,8 +27,8 @@ LONG = 256 * 1024
 class Admission:
     """To be used from one event loop. `region`: the region for which requests must be signed."""
 
-    def __init__(self, keys: Keys, region: str) -> None:
-        self._keys = keys
+    def __init__(self, keys: Keys, permissions: Permissions, region: str) -> None:
+        self._keys, self._permissions = keys, permissions
         self.serve(region)
 
     def serve(self, region: str, *, anywhere: bool = False) -> None:
@@ -57,6 +60,24 @@ class Admission:
             self._authenticator.authenticate(request, service)
         incoming.prove()
         return body
+
+    async def permit(self, incoming: Incoming, service: str, action: str, resource: str) -> None:
+        """Decides what an admitted request asks for. `resource`: an ARN, or the name of an endpoint. Raises AwsError."""
+        request = incoming.request
+        question = AccessQuestion(
+            _claimed(request) or "",
+            action,
+            resource,
+            self.region_of(incoming, service),
+            request.address,
+            request.scheme == "https" or request.address in _OWN,
+            request.headers.get("user-agent"),
+            request.headers.get("x-amzn-sagemaker-target-model"),
+        )
+        try:
+            await self._permissions.check(question)
+        except TimeoutError:
+            raise faults.unavailable("The permissions of the key can't be looked up now; try again later.") from None
 
 
 def too_long(most: int) -> AwsError:

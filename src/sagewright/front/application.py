@@ -111,6 +111,8 @@ class InvocationApplication:
         try:
             name, kind = self._operation(incoming)
             body = await self._admission.admitted(incoming, SERVICE)
+            if kind != "async-invocations":
+                await self._admission.permit(incoming, SERVICE, "sagemaker:InvokeEndpoint", name)
             if kind != "async-invocations":  # the server checks those itself
                 headers.check(name, incoming.request)
                 name = routed_name(self._admission.region_of(incoming, SERVICE), name, self._dispatch.routes.region)

@@ -22,6 +22,7 @@ import orjson
 from sagewright.front.addressing import ARN_HEADER
 from sagewright.front.admission import MOST_BODY, Admission, too_long
 from sagewright.front.keys import Keys
+from sagewright.front.mlflow_actions import mlflow_action
 from sagewright.http import asgi
 from sagewright.http.asgi import ClientGone, Incoming
 from sagewright.http.leaving import Callers
@@ -143,6 +144,7 @@ class TrackingApplication:
                 raise TrackingRefused(
                     404, "RESOURCE_DOES_NOT_EXIST", f"The MLflow tracking server {arn} does not exist."
                 )
+            await self._admission.permit(incoming, SERVICE, f"sagemaker-mlflow:{mlflow_action(request)}", arn)
             return await self._pass_on(tracker, _ask(request, request.path, body), "", send)
         return await self._browser(incoming, send)
 

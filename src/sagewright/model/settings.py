@@ -150,9 +150,17 @@ class Settings:
         "http://localhost:PORT, one at a time in a browser. 0: none.",
         check=_check_port,
     )
+    access: str = _setting(
+        "auto",
+        "enforced: each request is decided by the policies of its user or role, a job's by those of its role; only created roles "
+        "exist. open: every key may do everything. auto: enforced on a server that listens beyond loopback, or as soon as it has a "
+        "user besides the admin.",
+        ("auto", "open", "enforced"),
+    )
     roles: str = _setting(
         "open",
-        "open: any role ARN of the account works. strict: a role must have been created by CreateRole.",
+        "open: any role ARN of the account works, unless policies are enforced. strict: a role must have been created by "
+        "CreateRole.",
         ("open", "strict"),
     )
     sandbox: str = _setting(

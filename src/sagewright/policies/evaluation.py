@@ -2,13 +2,14 @@
 
 An explicit Deny anywhere decides. Otherwise a policy of the resource, or one of the identity, has to allow it, and so have the
 permissions boundary and the session's policies where there are any. A resource's policy that names the caller's own ARN is not
-limited by them. Source: IAM's user guide, "Policy evaluation logic".
+limited by them; one that names the account leaves the decision to the identity's policies. Source: IAM's user guide, "Policy
+evaluation logic".
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from sagewright.policies.documents import AccessPolicy, AccessStatement
@@ -70,7 +71,8 @@ def decide(request: AccessRequest, policies: Policies) -> AccessDecision:
     denied = _matching(request, every, missing, allows=False)
     if denied:
         return AccessDecision(Effect.EXPLICIT_DENY, denied)
-    by_resource = _matching(request, policies.resource, missing, allows=True)
+    named = _matching(request, policies.resource, missing, allows=True)
+    by_resource = tuple(one for one in named if _names_identity(one.statement, request.caller))
     direct = tuple(one for one in by_resource if _names_directly(one.statement, request.caller[:1]))
     if direct:
         return AccessDecision(Effect.ALLOWED, direct)
@@ -85,11 +87,17 @@ def decide(request: AccessRequest, policies: Policies) -> AccessDecision:
 
 
 def trusts(request: AccessRequest, trust: AccessPolicy) -> bool:
-    """Tells whether a role's trust policy lets the caller assume it."""
+    """Tells whether a role's trust policy lets the caller assume it: itself, its account or the service that it is."""
     missing: dict[str, None] = {}
     if _matching(request, (trust,), missing, allows=False):
         return False
     return bool(_matching(request, (trust,), missing, allows=True))
+
+
+def may_assume(request: AccessRequest, trust: AccessPolicy, own: Policies) -> bool:
+    """Tells whether the caller may assume a role: the trust policy has to allow it, and the caller's own policies too, unless the
+    trust policy names the caller. `request.resource`: the role's ARN."""
+    return trusts(request, trust) and decide(request, replace(own, resource=(trust,))).allows
 
 
 def _matching(
@@ -111,6 +119,13 @@ def _applies(request: AccessRequest, one: AccessStatement, missing: dict[str, No
         return True
     missing.update(dict.fromkeys(one.missing(request.values)))
     return False
+
+
+def _names_identity(one: AccessStatement, caller: tuple[str, ...]) -> bool:
+    """Tells a statement that names the caller or everyone from one that names its account alone."""
+    return one.names(
+        caller[:1] + tuple(name for name in caller[1:] if not (name.isdecimal() or name.endswith(":root")))
+    )
 
 
 def _names_directly(one: AccessStatement, caller: Sequence[str]) -> bool:

@@ -38,6 +38,9 @@ from sagewright.server.notebooks import NotebookAccess, session_keys
 from sagewright.server.notes import write_note
 from sagewright.server.parts import admin_key
 from sagewright.server.sockets import bind_like_before, url_of
+from sagewright.services.access.kinds import USER
+from sagewright.services.access.modes import is_enforced
+from sagewright.services.access.questions import AccessQuestions
 from sagewright.services.context import Platform
 from sagewright.store import events, identity
 from sagewright.store.events import EventCursor
@@ -45,9 +48,9 @@ from sagewright.store.logs import metrics
 from sagewright.store.logs.metrics import Datum, MetricSeries
 from sagewright.store.resources import resources
 
-ROUTED = frozenset({ENDPOINT, COMPONENT, TRACKER, APP, INSTANCE})
+ROUTED = frozenset({ENDPOINT, COMPONENT, TRACKER, APP, INSTANCE, USER})
 LOOK_S = 0.05
-"""Interval of checks for events of endpoints, inference components, tracking servers and notebooks."""
+"""Interval of checks for events of endpoints, inference components, tracking servers, notebooks and users."""
 AGAIN_S = 0.5
 """Pause before a dead front is restarted."""
 PAGE = 500
@@ -68,6 +71,7 @@ class Fronting:
     ) -> None:
         """`main`: the socket of the server's own port; `found`: the front that the previous server has left."""
         self._settings, self._platform, self._serving = settings, platform, serving
+        self._questions = AccessQuestions(platform)
         self._main, self._found = main, found
         self._server = _address(main)
         sockets = found.sockets if found else {}
@@ -209,6 +213,7 @@ class Fronting:
         found = routes_of(resources.of_kind(store, ENDPOINT), resources.of_kind(store, COMPONENT), *place)
         trackers = trackers_of(resources.of_kind(store, TRACKER), settings.account)
         found["anywhere"] = settings.regions == ANY
+        found["enforced"] = is_enforced(store, settings)
         tracking = {"trackers": trackers, "secret": self._secret}
         return json.dumps(found | {"tracking": tracking, "notebooks": self._notebooks.routes()})
 
@@ -269,6 +274,8 @@ class Fronting:
         elif "refresh" in document:
             self._know(await asyncio.to_thread(self._read_routes))
             self._send({"routes": json.loads(self._routes), "refresh": document["refresh"]})
+        elif "may" in document:
+            self._send(await asyncio.to_thread(self._questions.answer, document["may"]))
         elif "open" in document:
             found_session = await asyncio.to_thread(self._notebooks.open, document["token"])
             for key_id in session_keys(found_session):  # known from the start, if the server is killed now

@@ -26,8 +26,10 @@ from sagewright.model.aws.registry_tokens import USER, BadPassword, read_passwor
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
 from sagewright.objects.layers import NoSuchUpload, OutOfOrder, WrongDigest
+from sagewright.services.access.modes import is_secure
+from sagewright.services.access.questions import WantedAccess, require
 from sagewright.services.aws.ecr.manifests import Pushed, keep_manifest, layer_store, members
-from sagewright.services.context import Platform
+from sagewright.services.context import Platform, RequestOrigin
 from sagewright.store.objects import ecr
 from sagewright.store.objects.ecr import Manifest, Repository
 
@@ -56,6 +58,21 @@ class RegistryRefused(Exception):
         self.response = _json({"errors": [{"code": code, "message": message}]}, status, headers or [])
 
 
+_ACTIONS = {
+    "_append": "UploadLayerPart",
+    "_begin_upload": "InitiateLayerUpload",
+    "_cancel": "UploadLayerPart",
+    "_delete_manifest": "BatchDeleteImage",
+    "_finish_upload": "CompleteLayerUpload",
+    "_get_blob": "GetDownloadUrlForLayer",
+    "_get_manifest": "BatchGetImage",
+    "_list_tags": "ListImages",
+    "_put_manifest": "PutImage",
+    "_tell_upload": "UploadLayerPart",
+}
+"""Actions of IAM by what handles a request. Source: ECR's user guide, "Permissions required for pushing an image"."""
+
+
 class ImagesApi:
     """The ASGI application under `/v2/`. `find_key` looks up an access key by its id."""
 
@@ -63,6 +80,7 @@ class ImagesApi:
         self, platform: Platform, find_key: Callable[[str], AccessKey | None], limits: ConnectionLimits | None = None
     ) -> None:
         self._store, self._settings, self._find_key = platform.store, platform.settings, find_key
+        self._platform = platform
         self._limits = limits or ConnectionLimits()
         self._pool = CallPool("registry", 16, 1024, 256)
         self._layers = layer_store(platform.settings)
@@ -139,7 +157,7 @@ class ImagesApi:
             log.exception("%s %s failed", request.method, request.path)
             return RegistryRefused("UNKNOWN", "The request processing has failed; see the server's log.", 500).response
 
-    def _authenticate(self, request: HttpRequest) -> None:
+    def _authenticate(self, request: HttpRequest) -> AccessKey:
         scheme, _, value = request.headers.get("authorization", "").partition(" ")
         challenge = [
             ("WWW-Authenticate", f'Basic realm="{request.scheme}://{request.host}/",service="ecr.amazonaws.com"')
@@ -156,6 +174,19 @@ class ImagesApi:
                 "Your authorization token has expired. Reauthenticate and try again." if good else "not authorized"
             )
             raise RegistryRefused("DENIED", message, 401, challenge)
+        assert key is not None
+        return key
+
+    def _permit(self, request: HttpRequest, repository: Repository, handler: Handler) -> None:
+        """Raises RegistryRefused for what the holder of the password's key may not do."""
+        region, account = self._settings.region, self._settings.account
+        arn = f"arn:aws:ecr:{region}:{account}:repository/{repository.name}"
+        origin = RequestOrigin(request.address, agent=request.headers.get("user-agent"), secure=is_secure(request))
+        wanted = WantedAccess(f"ecr:{_ACTIONS[handler.__name__]}", arn, region)
+        try:
+            require(self._platform, self._authenticate(request), wanted, origin)
+        except AwsError as error:
+            raise RegistryRefused("DENIED", error.message, 403) from None
 
     def _answer(self, request: HttpRequest) -> HttpResponse:
         path = unquote(request.path)
@@ -164,7 +195,9 @@ class ImagesApi:
         for pattern, methods in self._routes:
             found = pattern.fullmatch(path)
             if found and request.method in methods:
-                return methods[request.method](request, self._repository(found["name"]), found["reference"])
+                handler, repository = methods[request.method], self._repository(found["name"])
+                self._permit(request, repository, handler)
+                return handler(request, repository, found["reference"])
         raise RegistryRefused("UNSUPPORTED", f"The registry does not serve {request.method} {path}.", 405)
 
     def _repository(self, name: str) -> Repository:

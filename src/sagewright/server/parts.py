@@ -50,6 +50,7 @@ from sagewright.objects.external import ExternalStore
 from sagewright.server.notes import server_id
 from sagewright.server.peers import Peers
 from sagewright.services import registry
+from sagewright.services.access.modes import is_enforced
 from sagewright.services.context import Platform
 from sagewright.store import identity
 from sagewright.store.database import Database
@@ -180,7 +181,7 @@ def object_store(settings: Settings, store: Database) -> ObjectStore:
     """Returns the embedded store, or the S3 in the settings. Raises BadSetting."""
     access = external_access(settings)
     if access is not None:
-        return ExternalStore(access)
+        return ExternalStore(access, lambda: is_enforced(store, settings))
     room = ClientRoom(settings.data, settings.disk_floors_mb)
     root = settings.data / "objects"
     root.mkdir(mode=0o700, exist_ok=True)

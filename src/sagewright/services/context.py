@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Principal:
-    """The signer of the request. Without an ARN the request is unsigned, which only S3 accepts."""
+    """The signer of the request. Without an ARN the request is unsigned, which only S3 accepts. `session`: see AccessKey."""
 
     arn: str
     user_id: str
     access_key: str = ""
+    session: str | None = None
 
     @property
     def anonymous(self) -> bool:
@@ -32,11 +33,14 @@ ANONYMOUS = Principal("", "")
 
 @dataclass(frozen=True)
 class RequestOrigin:
-    """The origin of a request: its client's address, its Referer header, and whether it was a form."""
+    """The origin of a request: its client's address, its Referer and User-Agent headers, whether it was a form, and whether nobody
+    on the way could read it."""
 
     address: str = ""
     referer: str | None = None
     form: bool = False
+    agent: str | None = None
+    secure: bool = True
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ class Platform:
 @dataclass(frozen=True)
 class Context:
     """One request: its caller, its account and region, and the server's components. `owner`: the resource for which the engine
-    creates a job.
+    creates a job. `trusted`: a service acts, whose rights no policy limits.
     """
 
     request_id: str
@@ -63,6 +67,7 @@ class Context:
     base_url: str = ""
     owner: Owner | None = None
     origin: RequestOrigin = RequestOrigin()
+    trusted: bool = False
 
     @property
     def store(self) -> Database:

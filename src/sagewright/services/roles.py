@@ -1,37 +1,26 @@
-"""Roles that requests name. With `roles=open` every role of the account exists; with `roles=strict` only created ones do."""
+"""Roles that requests name. With `roles=open`, and unless policies are enforced, every role of the account exists; otherwise only
+created ones and the one from the start do."""
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from sagewright.model.aws import arns
 from sagewright.model.aws.arns import ROLE_NAME, account_of, id_of
 from sagewright.model.errors import ValidationException
+from sagewright.services.access.managed import DEFAULT_ROLE_POLICIES, TRUST_POLICY
+from sagewright.services.access.modes import is_enforced
 from sagewright.services.context import Context
 from sagewright.store import identity
 
-TRUSTED = ("sagemaker", "bedrock", "lambda", "events", "scheduler")
-TRUST_POLICY = json.dumps(
-    {
-        "Version": "2012-10-17",
-        "Statement": [
-            {
-                "Effect": "Allow",
-                "Principal": {"Service": [f"{name}.amazonaws.com" for name in TRUSTED]},
-                "Action": "sts:AssumeRole",
-            }
-        ],
-    }
-)
-
 
 def resolve_role(context: Context, name: str) -> dict[str, Any] | None:
-    """Returns the role's row. With `roles=open`, a missing role is replaced by a stand-in that trusts SageMaker."""
+    """Returns the role's row. A missing role that counts as existing is replaced by a stand-in that trusts SageMaker."""
     role = identity.find_role(context.store, context.account, name)
     if role is not None:
         return role
-    if name == ROLE_NAME or context.settings.roles == "open":
+    stand_ins = context.settings.roles == "open" and not is_enforced(context.store, context.settings)
+    if name == ROLE_NAME or stand_ins:
         return stand_in(context.account, name)
     return None
 
@@ -46,7 +35,7 @@ def stand_in(account: str, name: str) -> dict[str, Any]:
         "description": "",
         "max_session_s": 43_200,
         "created_ms": 0,
-        "attached": [],
+        "attached": list(DEFAULT_ROLE_POLICIES) if name == ROLE_NAME else [],
         "inline": {},
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
@@ -15,7 +16,7 @@ from sagewright.model.aws.arns import id_of, role_arn
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
 from sagewright.store.database import Database
-from sagewright.store.memory import changes
+from sagewright.store.memory import IDENTITIES, changes
 from sagewright.store.prepared import PreparedStatement
 from sagewright.store.schema.identity import access_keys, roles
 
@@ -34,10 +35,28 @@ class NewKey:
     temporary: bool = False
     expires_ms: int | None = None
     job_id: str | None = None
+    session: str | None = None
 
 
+class KeyStatus(StrEnum):
+    """Status of a user's key; an inactive one signs nothing."""
+
+    ACTIVE = "Active"
+    INACTIVE = "Inactive"
+
+
+@dataclass(frozen=True)
+class KeyState:
+    """A long-lived key without its secret."""
+
+    id: str
+    created_ms: int
+    status: KeyStatus
+
+
+_IS_ACTIVE = access_keys.c.status.is_(None)
 _KEY_BY_ID = select(*[access_keys.c[name] for name in AccessKey.__dataclass_fields__]).where(
-    access_keys.c.id == bindparam("key_id")
+    access_keys.c.id == bindparam("key_id"), _IS_ACTIVE
 )
 
 _ROLE_COLUMNS = tuple(column.name for column in roles.columns)
@@ -71,7 +90,8 @@ def create_key(store: Database, new: NewKey) -> AccessKey:
 
 
 def derive_key(store: Database, parent_id: str, new: NewKey) -> AccessKey:
-    """Creates a key on behalf of another one. If that one belongs to a job, so does the new one, and it ends with the job.
+    """Creates a key on behalf of another one. If that one belongs to a job, so does the new one, and it ends with the job; if it is
+    of the same principal, the policies of its session limit the new one too.
 
     Raises KeyGone, and AwsError if the job has too many keys.
     """
@@ -80,7 +100,9 @@ def derive_key(store: Database, parent_id: str, new: NewKey) -> AccessKey:
         row = connection.execute(_PARENT, {"key_id": parent_id}).first()
         if row is None:
             raise KeyGone(parent_id)
-        key = _made(replace(new, job_id=AccessKey(*row).job_id))
+        parent = AccessKey(*row)
+        inherited = parent.session if new.principal_arn == parent.principal_arn else None
+        key = _made(replace(new, job_id=parent.job_id, session=new.session or inherited))
         if key.job_id is not None:
             connection.execute(_DELETE_EXPIRED_OF_JOB, {"job": key.job_id, "now": now})
             if connection.execute(_COUNT_OF_JOB, {"job": key.job_id}).scalar_one() > KEYS_OF_A_JOB:
@@ -98,7 +120,46 @@ def _made(new: NewKey) -> AccessKey:
         user_id=new.user_id,
         expires_ms=new.expires_ms,
         job_id=new.job_id,
+        session=new.session,
     )
+
+
+def create_key_of_user(store: Database, new: NewKey, most: int) -> AccessKey | None:
+    """Creates a long-lived key; returns None if its principal has `most` already."""
+    key = _made(new)
+    of_user = access_keys.c.principal_arn == new.principal_arn
+    with store.write() as connection:
+        long_lived = select(func.count()).where(of_user, access_keys.c.session_token.is_(None))
+        if connection.execute(long_lived).scalar_one() >= most:
+            return None
+        connection.execute(_INSERT_KEY, {"created_ms": now_ms(), **vars(key)})
+    return key
+
+
+def keys_of(store: Database, principal_arn: str) -> list[KeyState]:
+    """Returns the long-lived keys of a principal, oldest first."""
+    statement = (
+        select(access_keys.c.id, access_keys.c.created_ms, access_keys.c.status)
+        .where(access_keys.c.principal_arn == principal_arn, access_keys.c.session_token.is_(None))
+        .order_by(access_keys.c.created_ms, access_keys.c.id)
+    )
+    with store.read() as connection:
+        rows = connection.execute(statement).all()
+    return [KeyState(row.id, row.created_ms, KeyStatus(row.status or KeyStatus.ACTIVE)) for row in rows]
+
+
+def set_key_status(store: Database, key_id: str, status: KeyStatus) -> None:
+    kept = None if status is KeyStatus.ACTIVE else str(status)
+    with store.write() as connection:
+        connection.execute(update(access_keys).where(access_keys.c.id == key_id).values(status=kept))
+        changes(connection, _KEYS)
+
+
+def delete_sessions(store: Database, principal_arn: str) -> None:
+    """Deletes every key of a principal: its sessions, too."""
+    with store.write() as connection:
+        connection.execute(delete(access_keys).where(access_keys.c.principal_arn == principal_arn))
+        changes(connection, _KEYS)
 
 
 def find_key(store: Database, key_id: str) -> AccessKey | None:
@@ -114,7 +175,7 @@ def _read_key(store: Database, key_id: str) -> AccessKey | None:
 def find_long_lived_key(store: Database, principal_arn: str) -> AccessKey | None:
     columns = [access_keys.c[name] for name in AccessKey.__dataclass_fields__]
     statement = select(*columns).where(
-        access_keys.c.principal_arn == principal_arn, access_keys.c.session_token.is_(None)
+        access_keys.c.principal_arn == principal_arn, access_keys.c.session_token.is_(None), _IS_ACTIVE
     )
     with store.read() as connection:
         row = connection.execute(statement.limit(1)).first()
@@ -178,7 +239,7 @@ def put_role(store: Database, account: str, name: str, values: dict[str, Any]) -
     try:
         with store.write() as connection:
             connection.execute(insert(roles).values(account=account, name=name, **values))
-            changes(connection, _role_subject(account, name))
+            _role_changed(connection, account, name)
     except IntegrityError:
         return False
     return True
@@ -188,6 +249,11 @@ def find_role(store: Database, account: str, name: str) -> dict[str, Any] | None
     """Returns a role; callers must not change it."""
     found = store.recall(_role_subject(account, name), "role", lambda: (_read_role(store, account, name),))
     return dict(found[0]) if found and found[0] else None
+
+
+def _role_changed(connection: Connection, account: str, name: str) -> None:
+    changes(connection, _role_subject(account, name))
+    changes(connection, IDENTITIES)
 
 
 def _role_subject(account: str, name: str) -> str:
@@ -209,11 +275,11 @@ def list_roles(store: Database, account: str) -> Iterator[dict[str, Any]]:
 def update_role(store: Database, account: str, name: str, values: dict[str, Any]) -> None:
     with store.write() as connection:
         connection.execute(update(roles).where(roles.c.account == account, roles.c.name == name).values(**values))
-        changes(connection, _role_subject(account, name))
+        _role_changed(connection, account, name)
 
 
 def delete_role(store: Database, account: str, name: str) -> bool:
     with store.write() as connection:
         result = connection.execute(delete(roles).where(roles.c.account == account, roles.c.name == name))
-        changes(connection, _role_subject(account, name))
+        _role_changed(connection, account, name)
     return bool(result.rowcount)

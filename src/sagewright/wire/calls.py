@@ -9,8 +9,10 @@ from typing import Any
 from sagewright.engine.calls import OperationRequest
 from sagewright.model.aws.request_ids import new_request_id
 from sagewright.model.errors import NotImplementedYet
+from sagewright.services.access.authorizer import authorize
 from sagewright.services.context import Context, Platform, Principal
 from sagewright.services.registry import ServedOperation
+from sagewright.store.identity import find_key
 from sagewright.wire.models import service_model
 from sagewright.wire.validation import validate
 
@@ -32,7 +34,9 @@ class Calls:
             raise NotImplementedYet(question.service, question.operation)
         request = copy.deepcopy(question.request)  # an operation may keep its request
         validate(service_model(question.service).operation_model(question.operation), request)
-        return entry.call(self._context(question), request)
+        context = self._context(question)
+        authorize(context, question.service, question.operation, request)
+        return entry.call(context, request)
 
     def _context(self, question: OperationRequest) -> Context:
         settings = self._platform.settings
@@ -40,8 +44,16 @@ class Calls:
             request_id=new_request_id(),
             account=settings.account,
             region=question.region or settings.region,
-            principal=Principal(question.principal, question.principal.rpartition("/")[2], question.access_key),
+            principal=Principal(
+                question.principal, question.principal.rpartition("/")[2], question.access_key, self._session(question)
+            ),
             platform=self._platform,
             base_url=question.base_url or self._url(),
             owner=question.owner,
+            trusted=question.by_service,
         )
+
+    def _session(self, question: OperationRequest) -> str | None:
+        """Returns what limits the session that calls."""
+        key = find_key(self._platform.store, question.access_key) if question.access_key else None
+        return key.session if key else None

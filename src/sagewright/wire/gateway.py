@@ -23,7 +23,9 @@ from sagewright.model.aws.request_ids import new_request_id
 from sagewright.model.errors import AwsError, InternalFailure, NotImplementedYet, ServiceUnavailable
 from sagewright.objects.blobs import small
 from sagewright.objects.bucketstore import BucketStore
-from sagewright.services.context import ANONYMOUS, Context, Platform, Principal, RequestOrigin
+from sagewright.services.access.authorizer import authorize
+from sagewright.services.aws.s3.elsewhere import authorize_elsewhere
+from sagewright.services.context import ANONYMOUS, Context, Platform, Principal
 from sagewright.services.registry import ServedOperation
 from sagewright.wire import responses, routing, shortage
 from sagewright.wire.codes import in_terms_of
@@ -31,6 +33,7 @@ from sagewright.wire.encodings import unpack
 from sagewright.wire.errors import out_of_memory, refusal
 from sagewright.wire.forwarding import Forwarder
 from sagewright.wire.models import SERVICES, operation_model
+from sagewright.wire.origins import asked_elsewhere, origin_of
 from sagewright.wire.pools import Pools, busy
 from sagewright.wire.protocols.base import WireProtocol
 from sagewright.wire.protocols.rest_xml import MAX_DOCUMENT, PROLOGUE, is_streamed
@@ -389,6 +392,9 @@ class Gateway:
             return
         if exchange.key is None:
             raise refusal("s3", "missing")
+        authorize_elsewhere(
+            self._context(exchange, "s3"), exchange.s3.operation, asked_elsewhere(exchange.request, exchange.s3)
+        )
         exchange.response = self._forwarder.answer(exchange.request, exchange.s3)
         if exchange.form:
             exchange.response = exchange.form.answer(exchange.response, exchange.request.base_url)
@@ -427,21 +433,23 @@ class Gateway:
 
     def _call(self, exchange: Exchange) -> None:
         assert exchange.entry
-        key, settings = exchange.key, self._platform.settings
-        context = Context(
-            request_id=exchange.id,
-            account=settings.account,
-            region=self._authenticator.region_of(exchange.first, exchange.entry.service),
-            principal=Principal(key.principal_arn, key.user_id, key.id) if key else ANONYMOUS,
-            platform=self._platform,
-            base_url=exchange.request.base_url,
-            origin=RequestOrigin(
-                exchange.first.address, exchange.first.headers.get("referer"), exchange.form is not None
-            ),
-        )
-        exchange.result = shortage.call(exchange.entry, context, exchange.parameters, key)
+        context = self._context(exchange, exchange.entry.service)
+        authorize(context, exchange.entry.service, exchange.entry.name, exchange.parameters)
+        exchange.result = shortage.call(exchange.entry, context, exchange.parameters, exchange.key)
         if self._sealer is not None and lists(exchange.entry.service, exchange.entry.name):
             self._sealer.seal(self._asker(exchange), exchange.parameters, exchange.result, exchange.token)
+
+    def _context(self, exchange: Exchange, service: str) -> Context:
+        key = exchange.key
+        return Context(
+            request_id=exchange.id,
+            account=self._platform.settings.account,
+            region=self._authenticator.region_of(exchange.first, service),
+            principal=Principal(key.principal_arn, key.user_id, key.id, key.session) if key else ANONYMOUS,
+            platform=self._platform,
+            base_url=exchange.request.base_url,
+            origin=origin_of(exchange.first, form=exchange.form is not None),
+        )
 
     def _check(self, exchange: Exchange) -> None:
         assert exchange.operation

@@ -56,7 +56,7 @@ class AsyncReports:
         principal = assumed_role_arn(row.account, ROLE_NAME, "SageMaker")
         try:
             request = {"TopicArn": arn, "Message": json.dumps(message)}
-            self._call(OperationRequest(principal, "sns", "Publish", request, region=row.region))
+            self._call(OperationRequest(principal, "sns", "Publish", request, region=row.region, by_service=True))
         except AwsError as error:
             log.warning("invocation %s can't be published to %s: %s", row.name, arn, error.message)
 

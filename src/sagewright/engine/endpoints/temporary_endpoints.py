@@ -61,7 +61,7 @@ class TemporaryEndpointReconciler:
             return False
         operation, member = _DELETIONS[kind]
         role = KINDS[job.kind].demand(job.request).role_arn
-        call = OperationRequest(role, "sagemaker", operation, {member: name}, region=job.region)
+        call = OperationRequest(role, "sagemaker", operation, {member: name}, region=job.region, by_service=True)
         try:
             self._dependencies.call(call)
         except AwsError as error:

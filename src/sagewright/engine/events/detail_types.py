@@ -152,7 +152,12 @@ def _of_job(store: Database, call: Call, logged: Logged, form: JobDetailType) ->
         return None
     request = {f"{form.noun}Name": job.name}
     question = OperationRequest(
-        role_arn(job.account, ROLE_NAME), "sagemaker", f"Describe{form.noun}", request, region=job.region
+        role_arn(job.account, ROLE_NAME),
+        "sagemaker",
+        f"Describe{form.noun}",
+        request,
+        region=job.region,
+        by_service=True,
     )
     try:
         detail = call(question)
@@ -175,7 +180,11 @@ def _of_card(store: Database, call: Call, logged: Logged) -> tuple[list[str], Ev
     request = {"ModelCardName": found[0].name, "IncludedData": "MetadataOnly"}
     try:
         principal = role_arn(found[0].account, ROLE_NAME)
-        described = call(OperationRequest(principal, "sagemaker", "DescribeModelCard", request, region=found[0].region))
+        described = call(
+            OperationRequest(
+                principal, "sagemaker", "DescribeModelCard", request, region=found[0].region, by_service=True
+            )
+        )
     except AwsError as error:
         log.warning("no event was created for the model card %s: %s", found[0].name, error.message)
         return None
@@ -192,7 +201,9 @@ def _of_tuning_job(store: Database, call: Call, logged: Logged) -> tuple[list[st
         return None
     request = {"HyperParameterTuningJobName": found.name}
     principal = role_arn(found.account, ROLE_NAME)
-    question = OperationRequest(principal, "sagemaker", "DescribeHyperParameterTuningJob", request, region=found.region)
+    question = OperationRequest(
+        principal, "sagemaker", "DescribeHyperParameterTuningJob", request, region=found.region, by_service=True
+    )
     try:
         detail = dict(call(question))
     except AwsError as error:
@@ -221,7 +232,9 @@ def _of_host(store: Database, call: Call, logged: Logged, scope: tuple[str, str]
     described: Event = named | {f"{form.noun}Arn": sagemaker_arn(scope[1], scope[0], logged.subject.kind, name)}
     if resources.several(store, [logged.subject.id]):
         principal = role_arn(scope[0], ROLE_NAME)
-        question = OperationRequest(principal, "sagemaker", f"Describe{form.noun}", named, region=scope[1])
+        question = OperationRequest(
+            principal, "sagemaker", f"Describe{form.noun}", named, region=scope[1], by_service=True
+        )
         with suppress(AwsError):  # it was just deleted
             described = dict(call(question))
     described["LastModifiedTime"] = to_datetime(entry.at_ms)

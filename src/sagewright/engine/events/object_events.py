@@ -27,15 +27,20 @@ def send(call: Call, event: dict[str, Any]) -> None:
         case "sqs":
             call(
                 OperationRequest(
-                    principal, "sqs", "SendMessage", {"QueueUrl": queue_url(arn), "MessageBody": text}, region=region
+                    principal,
+                    "sqs",
+                    "SendMessage",
+                    {"QueueUrl": queue_url(arn), "MessageBody": text},
+                    region=region,
+                    by_service=True,
                 )
             )
         case "sns":
             request = {"TopicArn": arn, "Message": text, "Subject": TOPIC_SUBJECT}
-            call(OperationRequest(principal, "sns", "Publish", request, region=region))
+            call(OperationRequest(principal, "sns", "Publish", request, region=region, by_service=True))
         case _:
             invocation = {"FunctionName": arn, "InvocationType": "Event", "Payload": text.encode()}
-            call(OperationRequest(principal, "lambda", "Invoke", invocation, region=region))
+            call(OperationRequest(principal, "lambda", "Invoke", invocation, region=region, by_service=True))
 
 
 def is_for_rules(delivery: Delivery) -> bool:

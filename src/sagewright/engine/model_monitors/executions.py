@@ -199,7 +199,9 @@ class ExecutionReconciler:
 
     def _ask(self, step: _Step, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         return self._call(
-            OperationRequest(step.job.role, "sagemaker", operation, request, region=step.execution.region)
+            OperationRequest(
+                step.job.role, "sagemaker", operation, request, region=step.execution.region, by_service=True
+            )
         )
 
     def _baseline(self, step: _Step) -> BaselineFiles:
@@ -226,7 +228,13 @@ class ExecutionReconciler:
         owner = Owner(EXECUTION, step.execution.id, step.document.schedule_arn, namespace=namespace)
         self._call(
             OperationRequest(
-                step.job.role, "sagemaker", "CreateProcessingJob", request, owner, region=step.execution.region
+                step.job.role,
+                "sagemaker",
+                "CreateProcessingJob",
+                request,
+                owner,
+                region=step.execution.region,
+                by_service=True,
             )
         )
 
@@ -236,7 +244,11 @@ class ExecutionReconciler:
         request = {"ProcessingJobName": job.name}
         role = job.request["RoleArn"]
         try:
-            self._call(OperationRequest(role, "sagemaker", "StopProcessingJob", request, region=execution.region))
+            self._call(
+                OperationRequest(
+                    role, "sagemaker", "StopProcessingJob", request, region=execution.region, by_service=True
+                )
+            )
         except AwsError as error:
             if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
                 raise

@@ -107,7 +107,9 @@ class AlarmReconciler:
         queries = measured.queries or [_query(measured), _query(measured, samples=True)]
         request = {"MetricDataQueries": queries, "StartTime": begin, "EndTime": this + timedelta(seconds=period)}
         principal = assumed_role_arn(alarm.account, ROLE_NAME, "CloudWatch")
-        answer = self._call(OperationRequest(principal, "cloudwatch", "GetMetricData", request, region=alarm.region))
+        answer = self._call(
+            OperationRequest(principal, "cloudwatch", "GetMetricData", request, region=alarm.region, by_service=True)
+        )
         requested = next((one["Id"] for one in queries if one.get("ReturnData", True)), queries[0]["Id"])
         values = _values(answer, requested)
         samples = {} if measured.queries else _values(answer, SAMPLES)
@@ -151,7 +153,8 @@ class AlarmReconciler:
             principal = assumed_role_arn(alarm.account, ROLE_NAME, "CloudWatch")
             subject = f'{alarm.status}: "{alarm.name}" in {alarm.region}'
             request = {"TopicArn": action, "Subject": subject[:100], "Message": json.dumps(_described(alarm))}
-            self._call(OperationRequest(principal, "sns", "Publish", request, region=action.split(":")[3]))
+            region = action.split(":")[3]
+            self._call(OperationRequest(principal, "sns", "Publish", request, region=region, by_service=True))
         else:
             log.warning("the action %s of alarm %s is of an unsupported kind", action, alarm.name)
 

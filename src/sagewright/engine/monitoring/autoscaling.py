@@ -211,7 +211,9 @@ class AutoscalingReconciler:
 
     def _ask(self, target: Resource, service: str, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         principal = assumed_role_arn(target.account, ROLE, "AutoScaling")
-        return self._call(OperationRequest(principal, service, operation, request, region=target.region))
+        return self._call(
+            OperationRequest(principal, service, operation, request, region=target.region, by_service=True)
+        )
 
 
 def _suspended(target: Resource, which: str) -> bool:

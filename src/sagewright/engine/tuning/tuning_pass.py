@@ -302,7 +302,9 @@ class TuningPass:
         self, definition: TrainingDefinition, operation: str, request: dict[str, Any], owner: Owner | None = None
     ) -> dict[str, Any]:
         return self._dependencies.call(
-            OperationRequest(definition.role, "sagemaker", operation, request, owner, self._tuner.region)
+            OperationRequest(
+                definition.role, "sagemaker", operation, request, owner, self._tuner.region, by_service=True
+            )
         )
 
     def _arn(self) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 @dataclass(frozen=True)
 class AccessKey:
     """A key pair. `session_token` None: long-lived. `expires_ms` None: valid until it is deleted. `job_id`: the job that it ends
-    with."""
+    with. `session`: the policies and tags that AssumeRole gave to the session, as JSON."""
 
     id: str
     secret: str
@@ -17,3 +17,4 @@ class AccessKey:
     user_id: str
     expires_ms: int | None
     job_id: str | None
+    session: str | None = None

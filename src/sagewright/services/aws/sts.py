@@ -10,6 +10,8 @@ from sagewright.model.aws.access_keys import AccessKey
 from sagewright.model.aws.arns import assumed_role_arn
 from sagewright.model.clock import now_ms, to_datetime
 from sagewright.model.errors import AwsError
+from sagewright.services.access.assuming import may_assume_role, session_limits
+from sagewright.services.access.principals import is_owner
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
 from sagewright.services.roles import resolve_role
@@ -37,7 +39,7 @@ def assume_role(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     _check_request(request)
     found = ROLE_ARN.fullmatch(request["RoleArn"])
     role = resolve_role(context, found["name"]) if found and found["account"] == context.account else None
-    if found is None or role is None:
+    if found is None or role is None or not may_assume_role(context, role, request):
         raise AwsError(
             "AccessDenied",
             f"User: {context.principal.arn} is not authorized to perform: sts:AssumeRole on resource: "
@@ -46,8 +48,12 @@ def assume_role(context: Context, request: dict[str, Any]) -> dict[str, Any]:
         )
     session, role_id = request["RoleSessionName"], role["id"]
     arn = assumed_role_arn(context.account, found["name"], session)
-    key = _temporary_key(context, NewKey(arn, f"{role_id}:{session}"), request.get("DurationSeconds", 3600))
-    packed = any(request.get(name) for name in ("Policy", "PolicyArns", "Tags"))
+    if is_owner(context.account, arn) and not is_owner(context.account, context.principal.arn):
+        raise AwsError("AccessDenied", f"The session name {session} of this role is the account's owner's.", 403)
+    limits = session_limits(request)
+    new = NewKey(arn, f"{role_id}:{session}", session=limits)
+    key = _temporary_key(context, new, request.get("DurationSeconds", 3600))
+    packed = limits is not None
     return {
         "Credentials": _credentials(key),
         "AssumedRoleUser": {"AssumedRoleId": f"{role_id}:{session}", "Arn": arn},

@@ -18,7 +18,7 @@ from sagewright.store.database import Database
 from sagewright.store.events import EventEntry, EventSubject
 from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.listing import Condition, PageRequest, TableListing
-from sagewright.store.memory import changes
+from sagewright.store.memory import IDENTITIES, changes
 from sagewright.store.prepared import PreparedStatement
 from sagewright.store.resources import tags
 from sagewright.store.schema.resources import resources, version_counters
@@ -68,6 +68,7 @@ class ResourceNameTaken(Exception):
     """A resource of that kind, name and version exists."""
 
 
+_OF_IAM = "iam-"
 _COLUMNS = [resources.c[name] for name in Resource.__dataclass_fields__]
 _RESOURCES = select(*_COLUMNS)
 _BY_NAME = _RESOURCES.where(
@@ -135,7 +136,7 @@ def create_in(
     _log(connection, made, ResourceStep.CREATED, new.principal, {"name": made.name} | (detail(made) if detail else {}))
     if new.pairs:
         tags.add_in(connection, new.arn, new.pairs)
-    changes(connection, _named(scope, new.name, new.version), resource=made)
+    _changed(connection, made, resource=made)
     return made
 
 
@@ -229,7 +230,7 @@ def change_in(
     values = {"document": changed.document, "status": changed.status, "modified_ms": now_ms()}
     connection.execute(_UPDATE, {"resource_id": changed.id, **values})
     _log(connection, changed, ResourceStep.CHANGED, principal, detail)
-    changes(connection, _subject(changed))
+    _changed(connection, changed)
 
 
 def alter(
@@ -250,7 +251,7 @@ def alter(
             EventSubject(changed.kind, resource_id),
             EventEntry(changed.modified_ms, changed.status, ResourceStep.CHANGED.value, message),
         )
-        changes(connection, _subject(changed), resource=changed)
+        _changed(connection, changed, resource=changed)
     return changed
 
 
@@ -261,7 +262,7 @@ def note(store: Database, resource_id: str, how: Callable[[Resource], Resource |
         changed = how(current) if current else None
         if current is not None and changed is not None:
             connection.execute(_UPDATE, {"resource_id": resource_id, "document": changed.document})
-            changes(connection, _subject(current), resource=replace(current, document=changed.document))
+            _changed(connection, current, resource=replace(current, document=changed.document))
 
 
 def of_kind(store: Database, kind: str) -> list[Resource]:
@@ -309,7 +310,7 @@ def remove_in(connection: Connection, resource: Resource, arn: str, principal: s
         tags.remove_in(connection, arn)
         connection.execute(delete(version_counters).where(version_counters.c.resource_id == resource.id))
         _log(connection, resource, ResourceStep.DELETED, principal)
-    changes(connection, _subject(resource))
+    _changed(connection, resource)
     return bool(done.rowcount)
 
 
@@ -379,6 +380,12 @@ def _log(
 ) -> None:
     entry = EventEntry(now_ms(), resource.status, step.value, "", detail, principal)
     events.append(connection, EventSubject(resource.kind, resource.id), entry)
+
+
+def _changed(connection: Connection, changed: Resource, **known: Resource) -> None:
+    changes(connection, _subject(changed), **known)
+    if changed.kind.startswith(_OF_IAM):
+        changes(connection, IDENTITIES)
 
 
 def _subject(resource: Resource) -> str:

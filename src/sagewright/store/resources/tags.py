@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, bindparam, delete, insert, select, tuple_
 
 from sagewright.store.database import Database
+from sagewright.store.memory import IDENTITIES, changes
 from sagewright.store.prepared import PreparedStatement
 from sagewright.store.schema.tags import tags
 
@@ -40,6 +41,7 @@ def add_in(connection: Connection, arn: str, pairs: dict[str, str]) -> None:
     for position, (key, value) in enumerate(pairs.items()):
         _DELETE.run(connection, {"of": arn, "named": key})
         _INSERT.run(connection, {"arn": arn, "key": key, "value": value, "position": position})
+    _declare(connection, arn)
 
 
 def extend(store: Database, arn: str, pairs: dict[str, str], most: int) -> int:
@@ -91,3 +93,10 @@ def remove_in(connection: Connection, arn: str, keys: list[str] | None = None) -
     if keys is not None:
         statement = statement.where(tags.c.key.in_(keys))
     connection.execute(statement)
+    _declare(connection, arn)
+
+
+def _declare(connection: Connection, arn: str) -> None:
+    """Declares a change of a principal's tags, which decide what it may do."""
+    if ":iam::" in arn:
+        changes(connection, IDENTITIES)

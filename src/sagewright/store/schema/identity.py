@@ -17,9 +17,18 @@ access_keys = Table(
     Column("created_ms", Milliseconds, nullable=False),
     Column("expires_ms", Milliseconds),  # null: valid until it is deleted
     Column("job_id", String),  # the job with which these credentials end
+    Column("session", Text),  # policies and tags of a session, as JSON
+    Column("status", String),  # null: Active
 )
 Index("ix_access_keys_job_id", access_keys.c.job_id)
 Index("ix_access_keys_expires_ms", access_keys.c.expires_ms)
+_LONG_LIVED = access_keys.c.session_token.is_(None)
+Index(
+    "ix_access_keys_of_users",
+    access_keys.c.principal_arn,
+    sqlite_where=_LONG_LIVED,
+    postgresql_where=_LONG_LIVED,
+)
 
 roles = Table(
     "roles",

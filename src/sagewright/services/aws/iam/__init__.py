@@ -1,1 +1,1 @@
-"""Identity and Access Management: roles, and the answers that SDKs need about permissions. Policies are stored, not enforced."""
+"""Identity and Access Management: users, groups, roles, access keys and policies, which `services.access` enforces."""

@@ -8,13 +8,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from sagewright.services.access.kinds import BOUNDARY, USER, scope_of
 from sagewright.services.context import Context
 from sagewright.store.jobs.jobs import ResourceScope
 from sagewright.store.listing import PageRequest
 from sagewright.store.resources import resources
 from sagewright.store.resources.resources import New, ResourceNameTaken
-
-KIND = "iam-boundary"
 
 
 def of_role(context: Context, role: str) -> dict[str, Any]:
@@ -44,11 +43,13 @@ def forget_of_role(context: Context, role: str) -> bool:
 
 
 def used(context: Context, arn: str) -> int:
-    """Returns the number of roles whose boundary is the policy."""
-    rows = resources.page(context.store, _scope(context), PageRequest(sort_by="name", descending=False, limit=100_000))
-    return sum(row.document["Arn"] == arn for row in rows)
+    """Returns the number of roles and users whose boundary is the policy."""
+    every = PageRequest(sort_by="name", descending=False, limit=100_000)
+    roles = resources.page(context.store, _scope(context), every)
+    users = resources.page(context.store, scope_of(USER, context.account), every)
+    named = [row.document["Arn"] for row in roles] + [row.document.get("Boundary") for row in users]
+    return named.count(arn)
 
 
 def _scope(context: Context) -> ResourceScope:
-    """Returns a scope without a region: IAM is global."""
-    return ResourceScope(KIND, context.account, "")
+    return scope_of(BOUNDARY, context.account)

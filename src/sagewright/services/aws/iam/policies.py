@@ -5,16 +5,16 @@ Source: IAM's API reference; moto's tests that are verified against AWS (`test_i
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
 from sagewright.model.clock import now_ms, to_datetime
 from sagewright.model.errors import AwsError
-from sagewright.model.members import TypedDocument, member
-from sagewright.services import paging
+from sagewright.services.access.kinds import GROUP, POLICY, USER, GranteeDocument, PolicyDocument, scope_of
 from sagewright.services.aws.iam import boundaries
 from sagewright.services.aws.iam.documents import check_policy
+from sagewright.services.aws.iam.listing import page_of, tags_page
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
 from sagewright.store import identity
@@ -24,20 +24,7 @@ from sagewright.store.listing import PageRequest
 from sagewright.store.resources import resources, tags
 from sagewright.store.resources.resources import New, Resource, ResourceNameTaken
 
-KIND = "iam-policy"
 MOST_VERSIONS = 5
-
-
-@dataclass(frozen=True, kw_only=True)
-class PolicyDocument(TypedDocument):
-    """A stored policy. `versions`: each with its Id, Document and AtMs; `next`: number of the next version."""
-
-    id: str = member("Id")
-    path: str = member("Path")
-    description: str = member("Description", "")
-    default: str = member("Default")
-    versions: list[dict[str, Any]] = member("Versions")
-    next: int = member("Next")
 
 
 @operation("iam", "CreatePolicy")
@@ -85,14 +72,14 @@ def list_policies(context: Context, request: dict[str, Any]) -> dict[str, Any]:
         listed = [one for one in listed if one["PermissionsBoundaryUsageCount"]]
     if request.get("Scope") == "AWS":
         listed = []
-    page, rest = _page(request, listed, "PolicyName")
+    page, rest = page_of(request, listed, "PolicyName")
     return {"Policies": page, **rest}
 
 
 @operation("iam", "DeletePolicy")
 def delete_policy(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     policy = require_policy(context, request["PolicyArn"])
-    if _roles_of(context, policy) or boundaries.used(context, arn_of(policy)):
+    if _attachments(context, policy) or boundaries.used(context, arn_of(policy)):
         raise AwsError("DeleteConflict", "Cannot delete a policy attached to entities.", 409)
     if len(PolicyDocument.read(policy.document).versions) > 1:
         message = "This policy has more than one version. Before you delete a policy, you must delete the policy's versions. The"
@@ -138,7 +125,7 @@ def list_policy_versions(context: Context, request: dict[str, Any]) -> dict[str,
     listed = [_described_version(policy, one) for one in PolicyDocument.read(policy.document).versions[::-1]]
     for one in listed:
         one.pop("Document")
-    page, rest = _page(request, listed, "VersionId")
+    page, rest = page_of(request, listed, "VersionId")
     return {"Versions": page, **rest}
 
 
@@ -169,12 +156,31 @@ def set_default_policy_version(context: Context, request: dict[str, Any]) -> dic
 
 @operation("iam", "ListEntitiesForPolicy")
 def list_entities_for_policy(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """Returns only roles: there are no users or groups."""
+    """Returns the entities one kind after the other: users, groups, roles."""
     policy = require_policy(context, request["PolicyArn"])
-    found = _roles_of(context, policy) if request.get("EntityFilter", "Role") == "Role" else []
-    chosen = [role for role in found if role["path"].startswith(request.get("PathPrefix", "/"))]
-    page, rest = _page(request, [{"RoleName": one["name"], "RoleId": one["id"]} for one in chosen], "RoleName")
-    return {"PolicyGroups": [], "PolicyUsers": [], "PolicyRoles": page, **rest}
+    listed = [one for kind in ("User", "Group", "Role") for one in _entities(context, policy, request, kind)]
+    page, rest = page_of(request, listed, "Order")
+    found: dict[str, list[dict[str, Any]]] = {"User": [], "Group": [], "Role": []}
+    for one in page:
+        found[one["Kind"]].append(one["Entity"])
+    return {"PolicyUsers": found["User"], "PolicyGroups": found["Group"], "PolicyRoles": found["Role"], **rest}
+
+
+def _entities(context: Context, policy: Resource, request: dict[str, Any], kind: str) -> list[dict[str, Any]]:
+    """Returns the entities of a kind to which the policy is attached, as far as a request asks for them."""
+    if request.get("EntityFilter", kind) != kind or request.get("PolicyUsageFilter") == "PermissionsBoundary":
+        return []
+    if kind == "Role":
+        named = [(one["path"], one["name"], one["id"]) for one in _roles_of(context, policy)]
+    else:
+        rows = _grantees_of(context, policy, USER if kind == "User" else GROUP)
+        named = [(GranteeDocument.read(row.document).path, row.name, str(row.document["Id"])) for row in rows]
+    prefix = request.get("PathPrefix", "/")
+    return [
+        {"Order": f"{kind}/{name}", "Kind": kind, "Entity": {f"{kind}Name": name, f"{kind}Id": number}}
+        for path, name, number in named
+        if path.startswith(prefix)
+    ]
 
 
 @operation("iam", "TagPolicy")
@@ -192,9 +198,7 @@ def untag_policy(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 @operation("iam", "ListPolicyTags")
 def list_policy_tags(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    found = tags.of(context.store, arn_of(require_policy(context, request["PolicyArn"])))
-    page, rest = _page(request, _pairs(found), "Key")
-    return {"Tags": page, **rest}
+    return tags_page(request, tags.of(context.store, arn_of(require_policy(context, request["PolicyArn"]))))
 
 
 def require_policy(context: Context, arn: str) -> Resource:
@@ -203,14 +207,6 @@ def require_policy(context: Context, arn: str) -> Resource:
     if found is None or arn_of(found) != arn:
         raise AwsError("NoSuchEntity", f"Policy {arn} was not found.", 404)
     return found
-
-
-def document_of(context: Context, arn: str) -> str | None:
-    """Returns the default version of a policy of this account, None if there is none."""
-    found = resources.find(context.store, _scope(context), arn.rpartition("/")[2])
-    if found is None or arn_of(found) != arn:
-        return None
-    return str(_require_version(found, PolicyDocument.read(found.document).default)["Document"])
 
 
 def arn_of(policy: Resource) -> str:
@@ -222,8 +218,7 @@ def _arn(account: str, path: str, name: str) -> str:
 
 
 def _scope(context: Context) -> ResourceScope:
-    """Returns a scope without a region: IAM is global."""
-    return ResourceScope(KIND, context.account, "")
+    return scope_of(POLICY, context.account)
 
 
 def _version(name: str, document: str) -> dict[str, Any]:
@@ -251,6 +246,21 @@ def _roles_of(context: Context, policy: Resource) -> list[dict[str, Any]]:
     return [role for role in identity.list_roles(context.store, context.account) if arn in role["attached"]]
 
 
+def _grantees_of(context: Context, policy: Resource, kind: str) -> list[Resource]:
+    rows = resources.page(
+        context.store,
+        scope_of(kind, context.account),
+        PageRequest(sort_by="name", descending=False, limit=100_000),
+    )
+    return [row for row in rows if arn_of(policy) in GranteeDocument.read(row.document).attached]
+
+
+def _attachments(context: Context, policy: Resource) -> int:
+    """Returns the number of users, groups and roles to which the policy is attached."""
+    grantees = sum(len(_grantees_of(context, policy, kind)) for kind in (USER, GROUP))
+    return grantees + len(_roles_of(context, policy))
+
+
 def _described(context: Context, policy: Resource) -> dict[str, Any]:
     document = PolicyDocument.read(policy.document)
     return {
@@ -259,7 +269,7 @@ def _described(context: Context, policy: Resource) -> dict[str, Any]:
         "Arn": arn_of(policy),
         "Path": document.path,
         "DefaultVersionId": document.default,
-        "AttachmentCount": len(_roles_of(context, policy)),
+        "AttachmentCount": _attachments(context, policy),
         "PermissionsBoundaryUsageCount": boundaries.used(context, arn_of(policy)),
         "IsAttachable": True,
         "CreateDate": to_datetime(policy.created_ms),
@@ -278,10 +288,3 @@ def _described_version(policy: Resource, version: dict[str, Any]) -> dict[str, A
 
 def _pairs(found: dict[str, str]) -> list[dict[str, str]]:
     return [{"Key": key, "Value": value} for key, value in found.items()]
-
-
-def _page(request: dict[str, Any], described: list[Any], key: str) -> tuple[list[Any], dict[str, Any]]:
-    """Returns a page of descriptions, and the members that lead to the next page."""
-    after = paging.decode(request.get("Marker"), AwsError("ValidationError", "Invalid Marker."))
-    page, marker = paging.page_of(described, lambda one: [one[key]], after, request.get("MaxItems", 100))
-    return page, {"IsTruncated": bool(marker), **({"Marker": marker} if marker else {})}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 from urllib.parse import quote
 
@@ -11,16 +10,14 @@ from sagewright.model.clock import now_ms, to_datetime
 from sagewright.model.errors import AwsError
 from sagewright.services import paging
 from sagewright.services.aws.iam import boundaries
+from sagewright.services.aws.iam.attachments import check_attachable
 from sagewright.services.aws.iam.documents import check_policy, check_trust
-from sagewright.services.aws.iam.policies import require_policy
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
 from sagewright.services.roles import resolve_role, stand_in
 from sagewright.store import identity
 from sagewright.store.identity import random_id
 from sagewright.store.resources import tags
-
-_POLICY_ARN = re.compile(r"arn:[^:]+:iam:[^:]*:[^:]+:policy/.+")
 
 
 def require_role(context: Context, name: str) -> dict[str, Any]:
@@ -75,7 +72,7 @@ def get_role(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 def create_role(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     name = request["RoleName"]
     check_trust(request["AssumeRolePolicyDocument"])
-    _check_policy(context, request.get("PermissionsBoundary"))
+    check_attachable(context, request.get("PermissionsBoundary"))
     values = {
         "id": random_id("AROA"),
         "path": request.get("Path", "/"),
@@ -94,23 +91,6 @@ def create_role(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     if pairs := request.get("Tags"):
         tags.add(context.store, role_arn(role), {pair["Key"]: pair["Value"] for pair in pairs})
     return {"Role": _without(_whole(context, role), "MaxSessionDuration")}
-
-
-def _check_policy(context: Context, arn: str | None) -> None:
-    """Raises NoSuchEntity for a missing policy of the account; all of AWS's policies count as existing. Raises ValidationError for
-    an invalid ARN.
-
-    Source: recorded on AWS, localstack test_iam::TestIAMIntegrations::test_role_attach_policy.
-    """
-    if arn is None:
-        return
-    if not _POLICY_ARN.fullmatch(arn):
-        raise AwsError("ValidationError", "Invalid ARN:  Could not be parsed!")
-    if arn.startswith(f"arn:aws:iam::{context.account}:"):
-        try:
-            require_policy(context, arn)
-        except AwsError:
-            raise AwsError("NoSuchEntity", f"Policy {arn} does not exist or is not attachable.", 404) from None
 
 
 def _without(shape: dict[str, Any], member: str) -> dict[str, Any]:
@@ -146,7 +126,7 @@ def delete_role(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 @operation("iam", "PutRolePermissionsBoundary")
 def put_role_permissions_boundary(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    _check_policy(context, request["PermissionsBoundary"])
+    check_attachable(context, request["PermissionsBoundary"])
     role = _kept_role(context, request["RoleName"])
     boundaries.set_of_role(context, role["name"], request["PermissionsBoundary"])
     return {}
@@ -183,7 +163,7 @@ def update_role(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 @operation("iam", "AttachRolePolicy")
 def attach_role_policy(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    _check_policy(context, request["PolicyArn"])
+    check_attachable(context, request["PolicyArn"])
     role = _kept_role(context, request["RoleName"])
     attached = list(dict.fromkeys([*role["attached"], request["PolicyArn"]]))
     identity.update_role(context.store, context.account, role["name"], {"attached": attached})

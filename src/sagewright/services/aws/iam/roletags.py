@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sagewright.model.errors import AwsError
-from sagewright.services import paging
+from sagewright.services.aws.iam.listing import tags_page
 from sagewright.services.aws.iam.roles import require_role, role_arn
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
@@ -31,8 +31,4 @@ def untag_role(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 @operation("iam", "ListRoleTags")
 def list_role_tags(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    found = tags.of(context.store, role_arn(require_role(context, request["RoleName"])))
-    listed = [{"Key": key, "Value": value} for key, value in found.items()]
-    after = paging.decode(request.get("Marker"), AwsError("ValidationError", "Invalid Marker."))
-    page, marker = paging.page_of(listed, lambda one: [one["Key"]], after, request.get("MaxItems", 100))
-    return {"Tags": page, "IsTruncated": bool(marker), **({"Marker": marker} if marker else {})}
+    return tags_page(request, tags.of(context.store, role_arn(require_role(context, request["RoleName"]))))

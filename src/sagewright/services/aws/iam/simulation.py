@@ -1,4 +1,4 @@
-"""SimulatePrincipalPolicy and SimulateCustomPolicy: decisions of `sagewright.policies`, and the one user that there is.
+"""SimulatePrincipalPolicy and SimulateCustomPolicy: decisions of `sagewright.policies`.
 
 Source: IAM's API reference, SimulateCustomPolicy and SimulatePrincipalPolicy.
 """
@@ -8,15 +8,16 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from sagewright.model.clock import to_datetime
 from sagewright.model.errors import AwsError
 from sagewright.policies import documents
 from sagewright.policies.documents import AccessPolicy, MalformedPolicy
 from sagewright.policies.evaluation import AccessDecision, AccessRequest, Effect, Policies, decide
 from sagewright.policies.patterns import Values
 from sagewright.services import paging
-from sagewright.services.aws.iam.grants import EVERYTHING, OF_AWS, policies_of_role
-from sagewright.services.aws.iam.managed import managed_document
+from sagewright.services.access.modes import is_enforced
+from sagewright.services.access.principals import OWNER_NAME, owner_arn, read_principal
+from sagewright.services.access.rights import rights_of
+from sagewright.services.aws.iam.grantees import USERS, require
 from sagewright.services.aws.iam.roles import require_role
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
@@ -32,14 +33,24 @@ _DEFAULT_ITEMS = 100
 def simulate_principal_policy(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     """Raises NoSuchEntity for a role that does not exist."""
     source = request["PolicySourceArn"]
-    if ":role/" in source:
-        own = policies_of_role(context, require_role(context, source.rsplit("/", 1)[-1]))
-    elif source == f"arn:aws:iam::{context.account}:user/admin":
-        own = Policies((documents.read(managed_document(OF_AWS + EVERYTHING) or "", EVERYTHING),))
-    else:
-        raise AwsError("NoSuchEntity", f"The entity {source} cannot be found.", 404)
+    own = _policies_of(context, source)
     more = _read(request.get("PolicyInputList"), "PolicyInputList")
     return _simulated(request, replace(own, identity=own.identity + more), source)
+
+
+def _policies_of(context: Context, source: str) -> Policies:
+    """Raises NoSuchEntity."""
+    principal = read_principal(source)
+    if principal is None or principal.account != context.account or ":assumed-role/" in source:
+        raise AwsError("NoSuchEntity", f"The entity {source} cannot be found.", 404)
+    if principal.kind == "role":
+        require_role(context, principal.name)
+    elif principal.name == OWNER_NAME:
+        source = owner_arn(context.account)
+    else:
+        require(context, USERS, principal.name)
+    stand_ins = not is_enforced(context.store, context.settings)
+    return rights_of(context.store, context.account, source, stand_ins=stand_ins).policies
 
 
 @operation("iam", "SimulateCustomPolicy")
@@ -112,20 +123,4 @@ def _values(entries: Any) -> Values:
         one["ContextKeyName"].lower(): tuple(one.get("ContextKeyValues") or ())
         for one in entries
         if one.get("ContextKeyName")
-    }
-
-
-@operation("iam", "GetUser")
-def get_user(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    name = request.get("UserName", "admin")
-    if name != "admin":
-        raise AwsError("NoSuchEntity", f"The user with name {name} cannot be found.", 404)
-    return {
-        "User": {
-            "Path": "/",
-            "UserName": name,
-            "UserId": "AIDASAGEWRIGHTADMIN0",
-            "Arn": f"arn:aws:iam::{context.account}:user/{name}",
-            "CreateDate": to_datetime(0),
-        }
     }

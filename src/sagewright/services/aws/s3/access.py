@@ -1,6 +1,5 @@
-"""Authorization in S3. Keys of the account can do everything that no bucket policy denies; anonymous callers, what one allows.
-
-Identity policies aren't enforced (IAM stores them), and access lists are not supported, so only bucket policies apply.
+"""Authorization in S3. Anonymous callers may do what a bucket policy allows. Callers with a key may do what no bucket policy denies
+and, where policies are enforced, their own policies or a bucket's allow. Access lists are not supported.
 """
 
 from __future__ import annotations
@@ -8,11 +7,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qsl
 
 from sagewright.model.errors import AwsError
 from sagewright.objects import errors
+from sagewright.policies import documents
+from sagewright.policies.evaluation import AccessDecision
+from sagewright.policies.keys import Arriving
+from sagewright.services.access import authorizer
+from sagewright.services.access.contexts import RequestValues
 from sagewright.services.aws.s3 import policies
 from sagewright.services.aws.s3.policies import PolicyRequest, PolicyVerdict
 from sagewright.services.aws.s3.policy_conditions import EXISTING_TAG
@@ -94,6 +99,12 @@ _KEYS_OF_MEMBERS = {
 }
 
 
+_GRANT = documents.read(
+    '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}]}'
+)
+"""Stands for a bucket's policy that was found to allow an access."""
+
+
 @dataclass(frozen=True)
 class Act:
     """A single access of an operation: an action (without `s3:`) on a bucket or on a key in it."""
@@ -112,6 +123,10 @@ def authorize(context: Context, operation: str, request: Mapping[str, Any]) -> N
     if request.get("Bucket") is None or operation == "CreateBucket":
         if context.principal.anonymous:
             raise denied()
+        named = (
+            ("CreateBucket", str(request.get("Bucket"))) if operation == "CreateBucket" else ("ListAllMyBuckets", "*")
+        )
+        require_own(context, Act(*named), request)
         return
     if context.principal.anonymous and any(request.get(name) for name in request if name.startswith("Response")):
         raise errors.invalid_request("Request specific response headers cannot be used for anonymous GET requests.")
@@ -121,20 +136,79 @@ def authorize(context: Context, operation: str, request: Mapping[str, Any]) -> N
 
 def require(context: Context, act: Act, request: Mapping[str, Any]) -> None:
     """Raises AccessDenied unless the caller is allowed to do `act`."""
-    if not may(context, act, request):
-        raise denied()
+    refusal = refused(context, act, request)
+    if refusal is not None:
+        raise refusal
 
 
 def may(context: Context, act: Act, request: Mapping[str, Any], bucket: Bucket | None = None) -> bool:
     """`bucket`: the bucket of `act`, if the caller has already read it."""
+    return refused(context, act, request, bucket) is None
+
+
+def refused(context: Context, act: Act, request: Mapping[str, Any], bucket: Bucket | None = None) -> AwsError | None:
+    """Returns the refusal of an access, None for one that is allowed. `bucket`: see `may`."""
     verdict = _verdict(context, bucket or context.objects.buckets.get(act.bucket), act, request)
     if context.principal.anonymous:
-        return verdict is PolicyVerdict.ALLOW
-    return verdict is not PolicyVerdict.DENY or act.action in NEVER_DENIED
+        return None if verdict is PolicyVerdict.ALLOW else denied()
+    decided = authorizer.is_decided(context)
+    if verdict is PolicyVerdict.DENY and (decided or act.action not in NEVER_DENIED):
+        return denied()
+    if not decided:
+        return None
+    made = _own_decision(context, act, request, granted=verdict is PolicyVerdict.ALLOW)
+    return None if made.allows else _denied(context, act, made)
+
+
+def require_own(context: Context, act: Act, request: Mapping[str, Any]) -> None:
+    """Decides by the caller's own policies alone: for new buckets, and those of another S3. Raises AccessDenied."""
+    if authorizer.is_decided(context) and not (made := _own_decision(context, act, request)).allows:
+        raise _denied(context, act, made)
+
+
+def acts_elsewhere(operation: str, request: Mapping[str, Any]) -> Iterator[Act]:
+    """Yields the accesses of an operation on another S3, whose body is not read: deleting several objects asks for all of them."""
+    if operation == "DeleteObjects":
+        yield Act("DeleteObject", request["Bucket"], "*")
+    elif request.get("Bucket") is None:
+        yield Act("ListAllMyBuckets", "*")
+    else:
+        yield from _acts(operation, request)
 
 
 def denied() -> AwsError:
     return AwsError("AccessDenied", "Access Denied", 403)
+
+
+def _denied(context: Context, act: Act, made: AccessDecision) -> AwsError:
+    resource = f'"{act.resource}"'
+    return AwsError("AccessDenied", authorizer.denied(context, "s3", f"s3:{act.action}", resource, made).message, 403)
+
+
+def _own_decision(context: Context, act: Act, request: Mapping[str, Any], *, granted: bool = False) -> AccessDecision:
+    """`granted`: the bucket's policy allows the access already."""
+    values = S3Values(context, act, request)
+    by_resource = (_GRANT,) if granted else ()
+    return authorizer.decision(context, f"s3:{act.action}", act.resource, values, by_resource)
+
+
+class S3Values(RequestValues):
+    """The values of one access; tags of an object are read when a policy asks for them."""
+
+    def __init__(self, context: Context, act: Act, request: Mapping[str, Any]) -> None:
+        origin = context.origin
+        arriving = Arriving(origin.address, origin.secure, context.region, origin.agent, origin.referer)
+        super().__init__(authorizer.calling(context), arriving, {}, _values(context, request))
+        self._context, self._act, self._version = context, act, request.get("VersionId")
+
+    def __getitem__(self, key: str) -> Sequence[str]:
+        if key.startswith(EXISTING_TAG) and self._act.key is not None:
+            return self._tags_of_object[key]
+        return super().__getitem__(key)
+
+    @cached_property
+    def _tags_of_object(self) -> dict[str, Sequence[str]]:
+        return _tags_there(self._context, self._act, self._version)
 
 
 def _verdict(context: Context, bucket: Bucket, act: Act, request: Mapping[str, Any]) -> PolicyVerdict:
@@ -173,7 +247,7 @@ def _acts(operation: str, request: Mapping[str, Any]) -> Iterator[Act]:
 
 
 def _values(context: Context, request: Mapping[str, Any]) -> dict[str, Sequence[str]]:
-    """Returns the values of the condition keys. Requests count as secure: there is no TLS on a local machine.
+    """Returns the values of the condition keys.
 
     `aws:SourceAccount` and `aws:SourceArn` have no values: only requests of services carry them, and services make none here.
     """
@@ -183,7 +257,7 @@ def _values(context: Context, request: Mapping[str, Any]) -> dict[str, Sequence[
     if request.get("UploadId"):
         values |= _said_at_the_start(context, request)
     values["aws:currenttime"] = [datetime.now(UTC).isoformat()]
-    values["aws:securetransport"] = ["true"]
+    values["aws:securetransport"] = ["true" if context.origin.secure else "false"]
     if context.origin.referer is not None:
         values["aws:referer"] = [context.origin.referer]
     if not context.principal.anonymous:

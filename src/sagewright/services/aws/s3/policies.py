@@ -34,6 +34,7 @@ class PolicyVerdict(Enum):
     """The result of evaluating a policy for a request."""
 
     ALLOW = "a statement allows it"
+    DELEGATE = "a statement leaves it to the account's own policies"
     DENY = "a statement denies it"
     SILENT = "no statement is about it"
 
@@ -70,6 +71,11 @@ class Statement:
     def _holds(self, element: str, found: bool) -> bool:
         return found != (element in self.negated)
 
+    def names_beyond_account(self, principal: str) -> bool:
+        """Returns True if the statement names the caller or everyone, and not only the caller's account."""
+        named = (one for one in self.principals if _ACCOUNT.fullmatch(one) is None)
+        return "Principal" in self.negated or any(_is(one, principal) for one in named)
+
     @property
     def public(self) -> bool:
         """Returns True if the statement grants something to everyone."""
@@ -85,7 +91,9 @@ class Policy:
         fitting = [statement for statement in self.statements if statement.fits(requested)]
         if any(not statement.allows for statement in fitting):
             return PolicyVerdict.DENY
-        return PolicyVerdict.ALLOW if fitting else PolicyVerdict.SILENT
+        if any(statement.names_beyond_account(requested.principal) for statement in fitting):
+            return PolicyVerdict.ALLOW
+        return PolicyVerdict.DELEGATE if fitting else PolicyVerdict.SILENT
 
     @property
     def public(self) -> bool:

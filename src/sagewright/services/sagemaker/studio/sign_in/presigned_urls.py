@@ -9,10 +9,10 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from sagewright.engine.apps.app_routes import routes_of
-from sagewright.model.aws.arns import assumed_role_arn
 from sagewright.model.errors import AwsError, ResourceNotFound, ValidationException
 from sagewright.model.notebooks.origins import INSTANCE
 from sagewright.model.studio_sessions import LIVE_S, Sessions
+from sagewright.services.access.principals import session_arn
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
 from sagewright.services.sagemaker.studio.domains import require_domain
@@ -121,4 +121,4 @@ def _principal(context: Context, owner: AppOwner) -> str:
     """Returns the session of the profile's execution role."""
     assert owner.profile is not None
     role = effective_settings(context, owner, "JupyterServer", None).role
-    return assumed_role_arn(context.account, role.rpartition("/")[2], _name(owner.profile))
+    return session_arn(context.account, role.rpartition("/")[2], _name(owner.profile))

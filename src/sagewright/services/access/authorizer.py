@@ -1,0 +1,162 @@
+"""The decision of each request: by the policies of its caller, and of the role that it hands on.
+
+Source: IAM's user guide, "Policy evaluation logic" and "Granting a user permissions to pass a role to an AWS service".
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import orjson
+
+from sagewright.model.aws.arns import ROLE_NAME
+from sagewright.model.errors import AwsError, ValidationException
+from sagewright.policies.documents import AccessPolicy, MalformedPolicy, read
+from sagewright.policies.evaluation import AccessDecision, AccessRequest, Effect, decide, trusts
+from sagewright.policies.keys import Arriving, Calling
+from sagewright.policies.patterns import Values
+from sagewright.services.access.contexts import RequestValues, request_tags
+from sagewright.services.access.managed import TRUST_POLICY
+from sagewright.services.access.modes import is_enforced
+from sagewright.services.access.principals import is_owner
+from sagewright.services.access.rights import Rights, read_attached, rights_of
+from sagewright.services.access.subjects import Asked, Scope, read_request, roles_in
+from sagewright.services.access.targets import targets_of
+from sagewright.services.context import Context
+from sagewright.store import identity
+from sagewright.store.resources import tags
+
+PASS_ROLE, ADD_TAGS, ASSUME_ROLE = "iam:PassRole", "sagemaker:AddTags", "sts:AssumeRole"
+_OPEN = frozenset({("sts", "GetCallerIdentity"), ("sts", "GetSessionToken"), ("sts", "AssumeRole")})
+"""Operations that need no permission, or decide themselves: a role's trust policy does for AssumeRole."""
+_SERVICES = {
+    "application-autoscaling": "application-autoscaling.amazonaws.com",
+    "cloudwatch": "monitoring.amazonaws.com",
+}
+_QUERY = frozenset({"iam", "sts", "cloudwatch", "sns"})
+log = logging.getLogger("sagewright.services.access")
+
+
+def authorize(context: Context, service: str, operation: str, request: Mapping[str, Any]) -> None:
+    """Decides a request; of S3's only what they make the service send, since bucket policies decide them too.
+
+    Raises AccessDenied in the service's form, and ValidationException for a role that does not trust the service.
+    """
+    if (service, operation) in _OPEN or not is_decided(context):
+        return
+    for action, target in targets_of(service, operation, request):
+        _require(context, service, action, target, values_of_request(context, request, target))
+    if service == "s3":
+        return
+    asked = read_request(service, operation, request, Scope(context.account, context.region))
+    for resource in asked.resources:
+        _require(context, service, asked.action, resource, values_of_request(context, request, resource))
+    if ADD_TAGS in asked.needs and request_tags(request):
+        for resource in asked.resources:
+            _require(context, service, ADD_TAGS, resource, values_of_request(context, request, resource))
+    if PASS_ROLE in asked.needs:
+        _check_roles(context, service, asked, request)
+
+
+def is_decided(context: Context) -> bool:
+    """Returns True if policies decide what the caller may do: they are enforced, and it is not the owner."""
+    return not context.trusted and is_enforced(context.store, context.settings) and not _is_owner(context)
+
+
+def _is_owner(context: Context) -> bool:
+    return is_owner(context.account, context.principal.arn) and context.principal.session is None
+
+
+def decision(
+    context: Context, action: str, resource: str, values: Values, by_resource: Sequence[AccessPolicy] = ()
+) -> AccessDecision:
+    """Returns the decision by the caller's own policies, and those of the resource."""
+    own = rights(context)
+    names = calling(context, own).names
+    return decide(AccessRequest(names, action, resource, values), replace(own.policies, resource=tuple(by_resource)))
+
+
+def calling(context: Context, own: Rights | None = None) -> Calling:
+    """Returns the caller as condition keys see it."""
+    found = own or rights(context)
+    return Calling(context.principal.arn, context.principal.user_id, context.account, found.tags)
+
+
+def values_of_request(
+    context: Context, request: Mapping[str, Any], resource: str, more: Mapping[str, Sequence[str]] | None = None
+) -> RequestValues:
+    """Returns the condition keys' values for one resource. `more`: those that the service knows itself."""
+    origin = context.origin
+    arriving = Arriving(origin.address, origin.secure, context.region, origin.agent, origin.referer)
+    return RequestValues(calling(context), arriving, request, more, lambda: tags.of(context.store, resource))
+
+
+def denied(context: Context, service: str, action: str, resource: str, made: AccessDecision) -> AwsError:
+    """Returns AccessDenied in AWS's words; the statements that decided go to the log alone."""
+    matched = ", ".join(f"{one.policy}/{one.statement.sid or one.statement.number}" for one in made.matched) or "none"
+    log.info("%s may not %s on %s: %s, statements: %s", context.principal.arn, action, resource, made.effect, matched)
+    if made.effect is Effect.EXPLICIT_DENY:
+        reason = "with an explicit deny in a policy"
+    else:
+        kind = {"boundary": "permissions boundary", "session": "session policy"}.get(
+            made.limit, "identity-based policy"
+        )
+        reason = f"because no {kind} allows the {action} action"
+    message = f"User: {context.principal.arn} is not authorized to perform: {action} on resource: {resource} {reason}"
+    return AwsError("AccessDenied" if service in _QUERY else "AccessDeniedException", message, _status(service))
+
+
+def _status(service: str) -> int:
+    return 403 if service in _QUERY or service in {"lambda", "scheduler", "sagemaker-runtime", "sqs"} else 400
+
+
+def _require(context: Context, service: str, action: str, resource: str, values: Values) -> None:
+    made = decision(context, action, resource, values)
+    if not made.allows:
+        raise denied(context, service, action, resource, made)
+
+
+def _check_roles(context: Context, service: str, asked: Asked, request: Mapping[str, Any]) -> None:
+    """Raises AccessDenied for a role that the caller may not pass, ValidationException for one that does not trust the service."""
+    to = _SERVICES.get(asked.service, f"{asked.service}.amazonaws.com")
+    passing = {"iam:passedtoservice": (to,), "iam:associatedresourcearn": asked.resources}
+    for role in dict.fromkeys(roles_in(request)):
+        _require(context, service, PASS_ROLE, role, values_of_request(context, {}, role, passing))
+        if not trusts_service(context, role, to):
+            raise ValidationException(
+                f"Could not assume role {role}. Please ensure that the role exists and allows principal '{to}' to assume the role."
+            )
+
+
+def trusts_service(context: Context, role: str, service: str) -> bool:
+    """Returns True if a role's trust policy lets a service assume it; a role that does not exist is for its operation to refuse."""
+    name = role.rpartition("/")[2]
+    found = identity.find_role(context.store, context.account, name)
+    if found is None and name != ROLE_NAME:
+        return True
+    try:
+        trust = read(found["trust_policy"] if found else TRUST_POLICY)
+    except MalformedPolicy:
+        return False
+    return trusts(AccessRequest((service,), ASSUME_ROLE, role, {}), trust)
+
+
+def rights(context: Context) -> Rights:
+    """Returns the caller's rights, with the policies and tags of its session."""
+    found = rights_of(context.store, context.account, context.principal.arn)
+    if context.principal.session is None:
+        return found
+    session = orjson.loads(context.principal.session)
+    policies = found.policies
+    if session.get("Policies") or session.get("PolicyArns"):
+        limits = (*_session_policies(session), *read_attached(context.store, context.account, session["PolicyArns"]))
+        policies = replace(policies, session=limits)
+    return Rights(policies, {**found.tags, **session.get("Tags", {})})
+
+
+def _session_policies(session: Mapping[str, Any]) -> Iterator[AccessPolicy]:
+    for text in session.get("Policies", ()):
+        yield read(text, "SessionPolicy")

@@ -1,0 +1,188 @@
+"""The action that a request asks for, and the ARNs of the resources that it names.
+
+The actions and the types of their resources come from `policies.reference`; the variables of a type's ARN are the request's
+members, by their names. A request that names none of its action's resources is about `*`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from sagewright.policies.reference import Action, ArnTemplate, actions_of
+
+PREFIXES = {
+    "sagemaker-runtime": "sagemaker",
+    "sagemaker-metrics": "sagemaker",
+    "resourcegroupstaggingapi": "tag",
+}
+"""Prefixes of actions that differ from the service's name."""
+_ACTIONS = {
+    ("lambda", "Invoke"): "InvokeFunction",
+    ("kms", "ReEncrypt"): "ReEncryptFrom",
+    ("sns", "PublishBatch"): "Publish",
+    ("sqs", "SendMessageBatch"): "SendMessage",
+    ("sqs", "DeleteMessageBatch"): "DeleteMessage",
+    ("sqs", "ChangeMessageVisibilityBatch"): "ChangeMessageVisibility",
+    ("sagemaker", "ListModelPackageVersions"): "ListModelPackages",
+    ("sagemaker-runtime", "InvokeEndpointWithResponseStream"): "InvokeEndpoint",
+}
+"""Actions that have another name than their operation. Source: the service authorization reference."""
+_ARNS = ("ResourceArn", "ResourceARN", "TargetArn", "SourceArn", "TopicArn", "Arn", "resourceArn")
+_MEMBERS = {
+    "AutoMLJobJobName": ("AutoMLJobName",),
+    "ClusterId": ("ClusterName",),
+    "DataQualityJobDefinitionName": ("JobDefinitionName",),
+    "ModelBiasJobDefinitionName": ("JobDefinitionName",),
+    "ModelQualityJobDefinitionName": ("JobDefinitionName",),
+    "ModelExplainabilityJobDefinitionName": ("JobDefinitionName",),
+    "InferenceRecommendationsJobName": ("JobName",),
+    "MlflowTrackingServerName": ("TrackingServerName",),
+    "Version": ("Version", "VersionNumber"),
+    "ModelPackageName": ("ModelPackageName", "ModelPackageArn"),
+    "ModelPackageGroupName": ("ModelPackageGroupName", "ModelPackageName"),
+    "RandomString": ("PipelineExecutionArn",),
+    "HashOfArtifactSource": ("ArtifactArn",),
+    "FunctionName": ("FunctionName",),
+    "QueueName": ("QueueUrl", "QueueName"),
+    "TopicName": ("TopicArn", "Name"),
+    "KeyId": ("KeyId",),
+    "Alias": ("AliasName",),
+    "LogGroupName": ("logGroupName", "logGroupIdentifier"),
+    "RepositoryName": ("repositoryName",),
+    "RuleName": ("Name", "Rule"),
+    "EventBusName": ("EventBusName",),
+    "ApiDestinationName": ("Name",),
+    "ConnectionName": ("Name",),
+    "ArchiveName": ("ArchiveName",),
+    "ReplayName": ("ReplayName",),
+    "AlarmName": ("AlarmName", "AlarmNames"),
+    "ScheduleName": ("Name",),
+    "GroupName": ("GroupName", "Name", "Group"),
+    "UserNameWithPath": ("UserName",),
+    "RoleNameWithPath": ("RoleName", "RoleArn"),
+    "GroupNameWithPath": ("GroupName",),
+    "PolicyNameWithPath": ("PolicyArn", "PolicyName"),
+    "UserName": ("UserName",),
+}
+"""Members that fill a variable of an ARN, where they have another name."""
+_DEFAULTS = {"EventBusName": "default", "GroupName": "default"}
+_ROLE = re.compile(r"arn:[^:]+:iam::\d{12}:role/.+")
+
+
+@dataclass(frozen=True)
+class Scope:
+    account: str
+    region: str
+
+
+@dataclass(frozen=True)
+class Asked:
+    """`action`: `prefix:Name`; `needs`: further actions of the table; `resources`: ARNs, or `*` alone."""
+
+    action: str
+    resources: tuple[str, ...]
+    needs: frozenset[str] = frozenset()
+
+    @property
+    def service(self) -> str:
+        return self.action.partition(":")[0]
+
+
+def read_request(service: str, operation: str, request: Mapping[str, Any], scope: Scope) -> Asked:
+    """Returns what a request asks for."""
+    prefix = PREFIXES.get(service, service)
+    name = _ACTIONS.get((service, operation), operation)
+    action = actions_of(prefix).get(name)
+    if action is None:
+        return Asked(f"{prefix}:{name}", ("*",))
+    found = tuple(dict.fromkeys(_resources(action, operation, request, scope)))
+    return Asked(f"{prefix}:{name}", found or ("*",), action.needs)
+
+
+def _resources(action: Action, operation: str, request: Mapping[str, Any], scope: Scope) -> Iterator[str]:
+    given = next((request[name] for name in _ARNS if name in request), None)
+    if isinstance(given, str) and given.startswith("arn:") and (action.level == "Tagging" or "Tags" in operation):
+        yield given
+        return
+    for template in action.resources:
+        yield from _filled(template, request, scope)
+
+
+def _filled(template: ArnTemplate, request: Mapping[str, Any], scope: Scope) -> Iterator[str]:
+    """Yields the ARNs of one type that a request names: a member may be an ARN itself, or a list of names."""
+    values = {"Partition": "aws", "Region": scope.region, "Account": scope.account}
+    listed: list[str] | None = None
+    for variable in template.variables:
+        found = _member(variable, request)
+        if found is None:
+            return
+        if isinstance(found, list):
+            listed = [str(one) for one in found]
+            found = listed[0] if listed else ""
+        text = str(found)
+        if text.startswith("arn:"):
+            if _of_kind(template, text):
+                yield text
+            return
+        values[variable] = _name_in(variable, text)
+    for name in listed or [""]:
+        yield template.filled(values | ({template.variables[-1]: name} if listed else {}))
+
+
+def _member(variable: str, request: Mapping[str, Any]) -> Any:
+    stem = variable.removesuffix("Name").removesuffix("Id")
+    for name in (variable, *_MEMBERS.get(variable, ()), f"{stem}Name", f"{stem}Arn", f"{stem}Id"):
+        if (value := request.get(name)) not in (None, ""):
+            return value
+    return _DEFAULTS.get(variable)
+
+
+def _name_in(variable: str, text: str) -> str:
+    """Returns the part of a value that stands in an ARN: a queue's URL ends with its name."""
+    return text.rpartition("/")[2] if variable == "QueueName" else text
+
+
+def _of_kind(template: ArnTemplate, arn: str) -> bool:
+    """Returns True if an ARN is of the type, as its service and the words before the first variable tell."""
+    return _pattern(template.template).match(arn) is not None
+
+
+@lru_cache(1024)
+def _pattern(template: str) -> re.Pattern[str]:
+    head, _, rest = template.partition("${Account}")
+    service = head.split(":")[2]
+    words = re.escape(rest.partition("${")[0])
+    return re.compile(rf"arn:[^:]+:{re.escape(service)}:[^:]*:[^:]*{words}")
+
+
+def roles_in(value: Any, member: str = "") -> Iterator[str]:
+    """Yields the ARNs of roles that a request hands to a service: in members named Role, RoleArn or …RoleArn."""
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from roles_in(inner, name)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from roles_in(inner, member)
+    elif isinstance(value, str) and _names_role(member) and _ROLE.fullmatch(value):
+        yield value
+
+
+def _names_role(member: str) -> bool:
+    lower = member.lower()
+    return lower.endswith(("role", "rolearn"))
+
+
+def values_of(value: Any, wanted: Callable[[str], str | None], member: str = "") -> Iterator[tuple[str, str]]:
+    """Yields the texts, numbers and truth values of a request whose members `wanted` gives a name, under that name."""
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from values_of(inner, wanted, name)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from values_of(inner, wanted, member)
+    elif (name := wanted(member)) is not None and isinstance(value, str | int | float | bool):
+        yield name, str(value).lower() if isinstance(value, bool) else str(value)
