@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sagewright.front import keys as module
+from sagewright.front import lookups as module
 from sagewright.front.keys import Keys
 
 

@@ -15,7 +15,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from sagewright.front.admission import Admission
-from sagewright.front.keys import Keys
+from sagewright.front.keys import Keys, Permissions
 from sagewright.front.tracking import ARN_HEADER, TrackingApplication, is_for_trackers
 from sagewright.http.limits import ConnectionLimits
 from sagewright.model.clock import now_ms
@@ -37,8 +37,10 @@ class Site:
     def __init__(self, directory: Path) -> None:
         self.directory, self.refreshed, self.location = directory, 0, ""
         self.keys = Keys(self._answered, self._present)
+        self.permissions = Permissions(lambda _: False, self._present)
+        self.permissions.is_enforced = False
         self.tracking = TrackingApplication(
-            Admission(self.keys, "us-east-1"), ConnectionLimits(), self._refresh, self.keys
+            Admission(self.keys, self.permissions, "us-east-1"), ConnectionLimits(), self._refresh, self.keys
         )
         self.tell(str(directory))
 
