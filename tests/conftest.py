@@ -238,7 +238,7 @@ class RunningServer:
             except ClientError as error:
                 assert error.response["Error"]["Code"] == "ResourceNotFoundException"
             time.sleep(0.05)
-        raise AssertionError(f"{job} did not log {text!r}\n{self.log()}")
+        raise AssertionError(f"{job} did not log {text!r}\n{self.log()}\n{self.lines(job)}")
 
     def door(self, *command: str, **options: Any) -> subprocess.CompletedProcess[str]:
         """Run a program through `sagewright exec`, as a user does."""

@@ -7,6 +7,7 @@ import re
 import uuid
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import orjson
 from sqlalchemy.exc import DataError
@@ -17,6 +18,7 @@ from starlette.routing import Route
 
 from sagewright.engine.jobs import inputs, reports
 from sagewright.engine.jobs.hostreports import UnreadableReport, read_report
+from sagewright.engine.jobs.launch_plan import JOB_SESSION, demand_of
 from sagewright.engine.jobs.reservations import Reservations
 from sagewright.http import asgi
 from sagewright.http.asgi import ClientGone, Incoming
@@ -24,18 +26,22 @@ from sagewright.http.body import BytesBody
 from sagewright.http.limits import ConnectionLimits
 from sagewright.http.messages import HttpRequest, HttpResponse
 from sagewright.http.pools import CallPool, Full
+from sagewright.model.aws.arns import assumed_role_arn
 from sagewright.model.errors import AwsError
 from sagewright.objects.bucketstore import BucketStore
 from sagewright.server.peers import Peers
+from sagewright.services.access.authorizer import authorize
 from sagewright.services.aws.events.deployments import deployment_states
+from sagewright.services.aws.s3.beside import authorize_beside
 from sagewright.services.aws.sns.signing import PATH, certificate
 from sagewright.services.context import Context, Platform, Principal
 from sagewright.services.sagemaker.jobs.interruption import interrupt_training_job
 from sagewright.services.sagemaker.jobs.overview import overview, start_times
 from sagewright.services.sagemaker.reasons.reasons import reasons
 from sagewright.services.sagemaker.registry.approvals import approval_history
-from sagewright.store.jobs import hosts
+from sagewright.store.jobs import hosts, jobs
 from sagewright.store.jobs.hosts import Host
+from sagewright.wire.origins import origin_of
 from sagewright.wire.signatures.authentication import ONCE, Authenticator
 
 PREFIX = "/_sagewright"
@@ -52,6 +58,10 @@ MALFORMED = (ValueError, KeyError, TypeError, IndexError, AttributeError, Overfl
 _HOST = re.compile(r"algo-[0-9]{1,6}")
 log = logging.getLogger("sagewright.server")
 Answer = Callable[[Request, Incoming], Awaitable[Response]]
+SameRight = tuple[str, str, dict[str, Any]]
+"""A service, an operation and its request."""
+SAGEMAKER = "sagemaker"
+LISTING: SameRight = (SAGEMAKER, "ListTrainingJobs", {})
 
 
 class InternalApi:
@@ -141,38 +151,52 @@ class InternalApi:
         return Response(status_code=204)
 
     def _interrupt_as(self, received: HttpRequest, name: str) -> None:
-        interrupt_training_job(self._command(received, "interrupt jobs"), name)
+        context = self._command(received, "interrupt jobs")
+        authorize(context, SAGEMAKER, "StopTrainingJob", {"TrainingJobName": name})
+        interrupt_training_job(context, name)
 
     async def _history(self, request: Request, incoming: Incoming) -> Response:
         """Serves the command line, as above: the history of changes to a version of a model package group."""
         path = request.path_params
-        return await self._tell(incoming, lambda context: approval_history(context, path["group"], path["version"]))
+        same = (SAGEMAKER, "DescribeModelPackageGroup", {"ModelPackageGroupName": path["group"]})
+        return await self._tell(
+            incoming, same, lambda context: approval_history(context, path["group"], path["version"])
+        )
 
     async def _deployments(self, request: Request, incoming: Incoming) -> Response:
         """Serves the command line, as above: the progress of those targets of a rule that are endpoints."""
-        return await self._tell(incoming, lambda context: deployment_states(context, request.path_params["rule"]))
+        rule = request.path_params["rule"]
+        same = ("events", "DescribeRule", {"Name": rule})
+        return await self._tell(incoming, same, lambda context: deployment_states(context, rule))
 
     async def _starts(self, request: Request, incoming: Incoming) -> Response:
         """Serves the command line, as above: when jobs left the queue, by name; `names`: separated by commas."""
         kind, names = request.path_params["kind"], request.query_params.get("names", "").split(",")
-        return await self._tell(incoming, lambda context: start_times(context, kind, names))
+        return await self._tell(incoming, LISTING, lambda context: start_times(context, kind, names))
 
     async def _overview(self, _request: Request, incoming: Incoming) -> Response:
         """Serves the command line, as above: the machine, the running jobs and the queue."""
         shares = self._shares
         if shares is None:
             return Response(status_code=404)
-        return await self._tell(incoming, lambda context: overview(context.platform, shares))
+        return await self._tell(incoming, LISTING, lambda context: overview(context.platform, shares))
 
     async def _why(self, request: Request, incoming: Incoming) -> Response:
         """Serves the command line, as above: why the resources of a name are in their status."""
         path = request.path_params
-        return await self._tell(incoming, lambda context: reasons(context, path["kind"], path["name"]))
+        return await self._tell(incoming, LISTING, lambda context: reasons(context, path["kind"], path["name"]))
 
-    async def _tell(self, incoming: Incoming, tell: Callable[[Context], object]) -> Response:
+    async def _tell(self, incoming: Incoming, same: SameRight, tell: Callable[[Context], object]) -> Response:
+        """`same`: the operation whose right the caller needs."""
         received = incoming.request
         received.body = BytesBody(await incoming.whole(SMALL, _too_long))
-        described = await self._pool.run(lambda: tell(self._command(received, "ask this")))
+
+        def told() -> object:
+            context = self._command(received, "ask this")
+            authorize(context, *same)
+            return tell(context)
+
+        described = await self._pool.run(told)
         incoming.prove()
         return Response(orjson.dumps(described), media_type="application/json")
 
@@ -182,26 +206,41 @@ class InternalApi:
         if key.job_id is not None:
             raise AwsError("AccessDeniedException", f"The credentials of a job can not {what}.", 403)
         settings = self._platform.settings
-        principal = Principal(key.principal_arn, key.user_id, key.id)
-        return Context("", settings.account, settings.region, principal, self._platform)
+        principal, origin = (
+            Principal(key.principal_arn, key.user_id, key.id, key.session),
+            origin_of(received, form=False),
+        )
+        return Context("", settings.account, settings.region, principal, self._platform, origin=origin)
 
     async def _objects(self, request: Request, incoming: Incoming) -> Response:
-        if await self._authorised(request, incoming) is None:
+        host = await self._authorised(request, incoming)
+        if host is None:
             return Response(status_code=403)
-        settings, objects = self._platform.settings, self._platform.objects
+        objects = self._platform.objects
         try:
             requested = orjson.loads(await incoming.whole(MOST_QUESTION, _too_long))
             if not isinstance(objects, BucketStore):
                 raise inputs.NotBeside
-            found = await self._pool.run(inputs.look_up, settings, objects, requested)
+            found = await self._pool.run(self._located, host, objects, requested)
         except inputs.NotBeside:
             return _error("NotBeside", "the proof is wrong", 409)
         except AwsError as error:
             what = error.fields.get("Key") or error.fields.get("BucketName", "")
-            return _error(error.code, f"{error.message} ({what})", 404)
+            return _error(error.code, f"{error.message} ({what})" if what else error.message, 404)
         except MALFORMED:
             return _error("BadRequest", "a question is a JSON object", 400)
         return Response(orjson.dumps(found), media_type="application/json")
+
+    def _located(self, host: Host, objects: BucketStore, requested: dict[str, Any]) -> dict[str, Any]:
+        """Returns the files of the objects that the host's job may read."""
+        found = inputs.look_up(self._platform.settings, objects, requested)
+        job = jobs.get(self._platform.store, host.job_id)
+        if job is None:
+            raise inputs.NotBeside
+        role = demand_of(job).role_arn.rpartition("/")[2]
+        principal = Principal(assumed_role_arn(job.account, role, JOB_SESSION), f"{role}:{JOB_SESSION}")
+        authorize_beside(Context("", job.account, job.region, principal, self._platform), requested, found)
+        return found
 
     async def _put_part(self, request: Request, incoming: Incoming) -> Response:
         host = await self._authorised(request, incoming)

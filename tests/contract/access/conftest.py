@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
-
 from tests.teams import Team
 
 if TYPE_CHECKING:

@@ -35,6 +35,9 @@ from sagewright.store.jobs import hosts, jobs, warmpools
 from sagewright.store.jobs.hosts import Host
 from sagewright.store.jobs.jobs import Job
 
+JOB_SESSION = "SageMaker"
+"""Name of the session of its role as which a job runs."""
+
 
 def kind_of(job: Job) -> Kind:
     return KINDS[job.kind]
@@ -223,8 +226,8 @@ def _homeless(dependencies: Dependencies, brief: Brief) -> list[str]:
 def _credentials(store: Database, job: Job, demand: Demand) -> dict[str, str]:
     role = demand.role_arn.rsplit("/", 1)[-1]
     new = NewKey(
-        principal_arn=assumed_role_arn(job.account, role, "SageMaker"),
-        user_id=f"{identity.role_id(store, job.account, role)}:SageMaker",
+        principal_arn=assumed_role_arn(job.account, role, JOB_SESSION),
+        user_id=f"{identity.role_id(store, job.account, role)}:{JOB_SESSION}",
         temporary=True,
         job_id=job.id,
     )
