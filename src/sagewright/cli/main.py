@@ -46,6 +46,8 @@ class Commands(LazyGroup):
         "studio": LazyCommand("server.studio:studio", "Open Studio in the browser."),
         "open": LazyCommand("server.opening:open_page", "Open a page of Studio, by what it is about."),
         "completion": LazyCommand("server.completion:completion", "Print a completion script for a shell."),
+        "users": LazyCommand("access.users:app", "People who share the server."),
+        "keys": LazyCommand("access.keys:app", "Access keys of users."),
         "notebook": LazyCommand("notebooks.command:app", "JupyterLab's spaces, and notebooks as jobs."),
     }
 

@@ -18,6 +18,7 @@ from sagewright.policies.patterns import Matcher, Values
 VERSIONS = ("2012-10-17", "2008-10-17")
 MOST_CHARACTERS = 131_072
 _KEPT = 512
+_ACTIONS_KEPT = 256
 _STATEMENT = frozenset({
     "Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition",
 })  # fmt: skip
@@ -60,7 +61,17 @@ class AccessStatement:
 
     def covers_action(self, action: str) -> bool:
         """`action`: `service:Operation` in lower case."""
-        return any(matches(action) for matches in self._action_matchers) != self.not_actions
+        known = self._covered.get(action)
+        if known is None:
+            known = any(matches(action) for matches in self._action_matchers) != self.not_actions
+            if len(self._covered) < _ACTIONS_KEPT:
+                self._covered[action] = known
+        return known
+
+    @cached_property
+    def _covered(self) -> dict[str, bool]:
+        """Keeps which actions were found to be covered: a statement is asked about few, and again and again."""
+        return {}
 
     @cached_property
     def _action_matchers(self) -> tuple[Matcher, ...]:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 
 _SESSION = re.compile(r"arn:(?P<partition>[^:]+):sts::(?P<account>\d*):assumed-role/(?P<role>[^/]+)/.+")
 
@@ -25,8 +26,7 @@ class Calling:
     @property
     def names(self) -> tuple[str, ...]:
         """Returns the names under which a resource's policy may name the caller, its own ARN first."""
-        own = (self.arn,) if (role := role_of(self.arn)) == self.arn else (self.arn, role)
-        return (*own, f"arn:aws:iam::{self.account}:root", self.account)
+        return _names(self.arn, self.account)
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,12 @@ class Arriving:
     region: str = ""
     agent: str | None = None
     referer: str | None = None
+
+
+@lru_cache(4096)
+def _names(arn: str, account: str) -> tuple[str, ...]:
+    own = (arn,) if (role := role_of(arn)) == arn else (arn, role)
+    return (*own, f"arn:aws:iam::{account}:root", account)
 
 
 def role_of(arn: str) -> str:

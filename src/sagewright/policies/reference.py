@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib.resources import files
 
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
@@ -26,7 +26,12 @@ class ArnTemplate:
 
     def filled(self, values: Mapping[str, str]) -> str:
         """Returns the ARN. Raises KeyError for a variable without a value."""
-        return _VARIABLE.sub(lambda found: values[found[1]], self.template)
+        return "".join(values[part] if number % 2 else part for number, part in enumerate(self._parts))
+
+    @cached_property
+    def _parts(self) -> list[str]:
+        """Divides the template: texts at even positions, names of variables at odd ones."""
+        return _VARIABLE.split(self.template)
 
 
 @dataclass(frozen=True)

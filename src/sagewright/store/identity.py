@@ -173,12 +173,13 @@ def _read_key(store: Database, key_id: str) -> AccessKey | None:
 
 
 def find_long_lived_key(store: Database, principal_arn: str) -> AccessKey | None:
+    """Returns the newest one, which replaces the others."""
     columns = [access_keys.c[name] for name in AccessKey.__dataclass_fields__]
     statement = select(*columns).where(
         access_keys.c.principal_arn == principal_arn, access_keys.c.session_token.is_(None), _IS_ACTIVE
     )
     with store.read() as connection:
-        row = connection.execute(statement.limit(1)).first()
+        row = connection.execute(statement.order_by(access_keys.c.created_ms.desc()).limit(1)).first()
     return AccessKey(**row._mapping) if row else None
 
 

@@ -255,7 +255,8 @@ class Studio:
     ) -> tuple[bytes, int]:
         missing = error.status == 404 or "NotFound" in error.code or any(words in error.message for words in MISSING)
         body = self._shell.error(page, visit, error, session, theme=_theme(request))
-        return body, 404 if missing else 400
+        refused = error.code.startswith("AccessDenied")
+        return body, 403 if refused else 404 if missing else 400
 
     def _stranger(self, request: Request) -> Response:
         return self._sign_in_page(request, "", 401)

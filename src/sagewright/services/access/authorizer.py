@@ -76,7 +76,8 @@ def decision(
     """Returns the decision by the caller's own policies, and those of the resource."""
     own = rights(context)
     names = calling(context, own).names
-    return decide(AccessRequest(names, action, resource, values), replace(own.policies, resource=tuple(by_resource)))
+    policies = replace(own.policies, resource=tuple(by_resource)) if by_resource else own.policies
+    return decide(AccessRequest(names, action, resource, values), policies)
 
 
 def calling(context: Context, own: Rights | None = None) -> Calling:

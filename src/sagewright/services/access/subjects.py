@@ -31,7 +31,16 @@ _ACTIONS = {
     ("sagemaker-runtime", "InvokeEndpointWithResponseStream"): "InvokeEndpoint",
 }
 """Actions that have another name than their operation. Source: the service authorization reference."""
-_ARNS = ("ResourceArn", "ResourceARN", "TargetArn", "SourceArn", "TopicArn", "Arn", "resourceArn")
+_ARNS = ("ResourceArn", "ResourceARN", "resourceArn", "Resource")
+"""Members that name the resource of an operation on tags."""
+_SEVERAL = {
+    "AddAssociation": ("SourceArn", "DestinationArn"),
+    "BatchDescribeModelPackage": ("ModelPackageArnList",),
+    "DeleteAssociation": ("SourceArn", "DestinationArn"),
+    "ListMessageMoveTasks": ("SourceArn",),
+    "StartMessageMoveTask": ("SourceArn", "DestinationArn"),
+}
+"""Members that name resources of any type, by operation."""
 _MEMBERS = {
     "AutoMLJobJobName": ("AutoMLJobName",),
     "ClusterId": ("ClusterName",),
@@ -44,7 +53,9 @@ _MEMBERS = {
     "Version": ("Version", "VersionNumber"),
     "ModelPackageName": ("ModelPackageName", "ModelPackageArn"),
     "ModelPackageGroupName": ("ModelPackageGroupName", "ModelPackageName"),
-    "RandomString": ("PipelineExecutionArn",),
+    "InferenceExperimentName": ("Name",),
+    "DashboardName": ("DashboardName", "DashboardNames"),
+    "LogStreamName": ("logStreamName",),
     "HashOfArtifactSource": ("ArtifactArn",),
     "FunctionName": ("FunctionName",),
     "QueueName": ("QueueUrl", "QueueName"),
@@ -52,7 +63,7 @@ _MEMBERS = {
     "KeyId": ("KeyId",),
     "Alias": ("AliasName",),
     "LogGroupName": ("logGroupName", "logGroupIdentifier"),
-    "RepositoryName": ("repositoryName",),
+    "RepositoryName": ("repositoryName", "repositoryNames"),
     "RuleName": ("Name", "Rule"),
     "EventBusName": ("EventBusName",),
     "ApiDestinationName": ("Name",),
@@ -62,14 +73,18 @@ _MEMBERS = {
     "AlarmName": ("AlarmName", "AlarmNames"),
     "ScheduleName": ("Name",),
     "GroupName": ("GroupName", "Name", "Group"),
-    "UserNameWithPath": ("UserName",),
-    "RoleNameWithPath": ("RoleName", "RoleArn"),
-    "GroupNameWithPath": ("GroupName",),
+    "UserNameWithPath": ("UserName", "PolicySourceArn"),
+    "RoleNameWithPath": ("RoleName", "RoleArn", "PolicySourceArn"),
+    "GroupNameWithPath": ("GroupName", "PolicySourceArn"),
     "PolicyNameWithPath": ("PolicyArn", "PolicyName"),
     "UserName": ("UserName",),
 }
 """Members that fill a variable of an ARN, where they have another name."""
-_DEFAULTS = {"EventBusName": "default", "GroupName": "default"}
+_DEFAULTS = {"GroupName": "default", "Version": "*"}
+_SUFFIXES = {"log-group": ":log-stream:"}
+"""Ends of ARNs as messages and policies of the service have them, beyond the reference."""
+_BUSES = {"rule-on-default-event-bus": True, "rule-on-custom-event-bus": False}
+"""Types of rules, by whether they belong to the default bus."""
 _ROLE = re.compile(r"arn:[^:]+:iam::\d{12}:role/.+")
 
 
@@ -108,12 +123,23 @@ def _resources(action: Action, operation: str, request: Mapping[str, Any], scope
     if isinstance(given, str) and given.startswith("arn:") and (action.level == "Tagging" or "Tags" in operation):
         yield given
         return
+    if operation in _SEVERAL:
+        for name in _SEVERAL[operation]:
+            value = request.get(name) or ()
+            yield from [value] if isinstance(value, str) else map(str, value)
+        return
     for template in action.resources:
-        yield from _filled(template, request, scope)
+        by_default = _BUSES.get(template.kind)
+        if by_default is None or by_default == (request.get("EventBusName") in (None, "default")):
+            yield from _filled(template, request, scope)
 
 
 def _filled(template: ArnTemplate, request: Mapping[str, Any], scope: Scope) -> Iterator[str]:
     """Yields the ARNs of one type that a request names: a member may be an ARN itself, or a list of names."""
+    whole = request.get(_member_of_kind(template.kind))
+    if isinstance(whole, str) and whole.startswith("arn:"):
+        yield whole
+        return
     values = {"Partition": "aws", "Region": scope.region, "Account": scope.account}
     listed: list[str] | None = None
     for variable in template.variables:
@@ -130,7 +156,14 @@ def _filled(template: ArnTemplate, request: Mapping[str, Any], scope: Scope) -> 
             return
         values[variable] = _name_in(variable, text)
     for name in listed or [""]:
-        yield template.filled(values | ({template.variables[-1]: name} if listed else {}))
+        filled = template.filled(values | ({template.variables[-1]: name} if listed else {}))
+        yield filled + _SUFFIXES.get(template.kind, "")
+
+
+@lru_cache(1024)
+def _member_of_kind(kind: str) -> str:
+    """Returns the member that names a resource of the type by its ARN: PipelineExecutionArn for pipeline-execution."""
+    return "".join(part.capitalize() for part in re.split(r"[ -]", kind)) + "Arn"
 
 
 def _member(variable: str, request: Mapping[str, Any]) -> Any:

@@ -12,7 +12,8 @@ from sagewright.engine.apps.app_routes import routes_of
 from sagewright.model.errors import AwsError, ResourceNotFound, ValidationException
 from sagewright.model.notebooks.origins import INSTANCE
 from sagewright.model.studio_sessions import LIVE_S, Sessions
-from sagewright.services.access.principals import session_arn
+from sagewright.services.access.modes import is_enforced
+from sagewright.services.access.principals import is_owner, session_arn
 from sagewright.services.context import Context
 from sagewright.services.registry import operation
 from sagewright.services.sagemaker.studio.domains import require_domain
@@ -39,7 +40,8 @@ INSTANCE_URL_S = 300
 
 @operation("sagemaker", "CreatePresignedDomainUrl")
 def create_presigned_domain_url(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    """Returns a URL that signs in once, as the profile's execution role: to an app that is in service, otherwise to Studio.
+    """Returns a URL that signs in once, as the profile's execution role: to an app that is in service, otherwise to Studio. Where
+    policies are enforced, the owner signs in to Studio as itself.
 
     A job's credentials make none. Raises AccessDenied for them, and for a private space of another profile.
     """
@@ -51,6 +53,12 @@ def create_presigned_domain_url(context: Context, request: dict[str, Any]) -> di
         _check_access(space, profile)
     app_type, path = _landing(request, space)
     principal = _principal(context, AppOwner(domain, profile, None))
+    if (
+        not app_type
+        and is_owner(context.account, context.principal.arn)
+        and is_enforced(context.store, context.settings)
+    ):
+        principal = context.principal.arn
     url = NotebookUrl(
         path,
         request.get("ExpiresInSeconds", LIVE_S[0]),

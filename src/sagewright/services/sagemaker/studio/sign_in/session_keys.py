@@ -29,7 +29,12 @@ class StoredKeys:
 
     def principal_of(self, key_id: str, secret: str) -> str:
         key = identity.find_key(self._store, key_id)
-        if key is None or key.job_id is not None or (key.expires_ms is not None and key.expires_ms < now_ms()):
+        if (
+            key is None
+            or key.job_id is not None
+            or key.session is not None
+            or (key.expires_ms is not None and key.expires_ms < now_ms())
+        ):
             return ""
         return key.principal_arn if hmac.compare_digest(key.secret.encode(), secret.encode()) else ""
 

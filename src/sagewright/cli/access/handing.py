@@ -1,0 +1,65 @@
+"""A folder with which a person uses the server: its URL, and a key of their own. `--data` and SAGEWRIGHT_DATA accept it."""
+
+from __future__ import annotations
+
+import configparser
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+
+from sagewright.cli.options import fail
+from sagewright.door.environment import NoServer, ServerTarget, find_target
+from sagewright.model.settings import Settings
+
+NOTES = ("endpoint", "runtime-endpoint", "ca.pem")
+"""Files of the data directory that a person needs too."""
+
+
+@dataclass(frozen=True)
+class PersonalKey:
+    id: str
+    secret: str
+
+
+def target_of(settings: Settings) -> ServerTarget:
+    """Returns the running server; ends the command if there is none."""
+    try:
+        return find_target(settings.data, settings.region, settings.account)
+    except NoServer as error:
+        fail(str(error))
+
+
+def hand_over(settings: Settings, key: PersonalKey, to: Path | None) -> None:
+    """Writes the folder, or without one prints the key as a profile."""
+    target = target_of(settings)
+    if to is None:
+        typer.echo(_profile(key, target))
+        typer.echo("The secret is shown only now. Endpoint for AWS_ENDPOINT_URL: " + target.endpoint, err=True)
+        return
+    if (to / "credentials").exists():
+        fail(f"{to} holds a key already; name an empty folder.")
+    try:
+        to.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for name in NOTES:
+            if (settings.data / name).exists():
+                (to / name).write_bytes((settings.data / name).read_bytes())
+        with os.fdopen(os.open(to / "credentials", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(_profile(key, target))
+    except OSError as error:
+        fail(f"The folder {to} can't be written: {error}")
+    typer.echo(f"{to} holds the server's URL and the key. Use it: sagewright exec --data {to} -- python your_script.py")
+
+
+def _profile(key: PersonalKey, target: ServerTarget) -> str:
+    """Returns the key in the format of `~/.aws/credentials`."""
+    parser = configparser.ConfigParser()
+    parser["default"] = {
+        "aws_access_key_id": key.id,
+        "aws_secret_access_key": key.secret,
+        "region": target.region,
+        "aws_account_id": target.account,
+    }
+    lines = (f"{name} = {value}" for name, value in parser["default"].items())
+    return "\n".join(("[default]", *lines)) + "\n"
