@@ -80,7 +80,8 @@ class RequestValues(Mapping[str, Sequence[str]]):
 
     @cached_property
     def _all(self) -> dict[str, Sequence[str]]:
-        return caller_keys(self._calling) | arrival_keys(self._arriving) | _of_request(self._request)
+        known = caller_keys(self._calling) if self._calling.arn else {}
+        return known | arrival_keys(self._arriving) | _of_request(self._request)
 
     @cached_property
     def _of_resource(self) -> dict[str, Sequence[str]]:

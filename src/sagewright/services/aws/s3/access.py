@@ -216,9 +216,7 @@ def _verdict(context: Context, bucket: Bucket, act: Act, request: Mapping[str, A
     if kept is None:
         return PolicyVerdict.SILENT
     policy = policies.parsed(kept["Policy"], bucket.name)
-    values = _values(context, request)
-    if act.key is not None and policy.asks_tags:
-        values |= _tags_there(context, act, request.get("VersionId"))
+    values = S3Values(context, act, request)
     requested = PolicyRequest(context.principal.arn, f"s3:{act.action}", act.resource, values)
     verdict = policy.judge(requested)
     restricted = bucket.configuration.get("public access", {}).get("RestrictPublicBuckets")

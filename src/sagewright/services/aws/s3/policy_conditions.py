@@ -14,12 +14,20 @@ from sagewright.policies.documents import MalformedPolicy, read_conditions
 KEYS = frozenset(
     {
         "aws:currenttime",
+        "aws:epochtime",
         "aws:principalaccount",
         "aws:principalarn",
+        "aws:principaltype",
         "aws:referer",
+        "aws:requestedregion",
         "aws:securetransport",
         "aws:sourceaccount",
         "aws:sourcearn",
+        "aws:sourceip",
+        "aws:useragent",
+        "aws:userid",
+        "aws:username",
+        "aws:viaawsservice",
         "s3:delimiter",
         "s3:if-match",
         "s3:if-none-match",
@@ -36,9 +44,9 @@ KEYS = frozenset(
     }
 )
 EXISTING_TAG = "s3:existingobjecttag/"
-PREFIXES = ("s3:requestobjecttag/", EXISTING_TAG)
+PREFIXES = ("s3:requestobjecttag/", "aws:principaltag/", EXISTING_TAG)
 _FIXING = frozenset({"StringEquals", "StringLike", "ArnEquals", "ArnLike"})
-_UNKNOWN = frozenset({"IpAddress", "NotIpAddress", "BinaryEquals"})
+_UNKNOWN = frozenset({"BinaryEquals"})
 """Operators for which S3 knows no key's value here."""
 
 
