@@ -23,4 +23,5 @@ def client(settings: Settings, service: str) -> Any:
         aws_access_key_id=target.access_key_id,
         aws_secret_access_key=target.secret_access_key,
         region_name=target.region,
+        verify=target.authority or None,
     )

@@ -43,8 +43,9 @@ class ParsedResponse:
 class HttpExchange:
     """Requests to one server, one after the other, on a connection that is kept."""
 
-    def __init__(self, endpoint: str, timeout_s: float) -> None:
-        self._parts, self._timeout_s = urlsplit(endpoint), timeout_s
+    def __init__(self, endpoint: str, timeout_s: float, authority: str = "") -> None:
+        """`authority`: file with the certificate authority to trust, "" for the system's."""
+        self._parts, self._timeout_s, self._authority = urlsplit(endpoint), timeout_s, authority or None
         self._socket: socket.socket | None = None
 
     def request(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
@@ -87,7 +88,7 @@ class HttpExchange:
         if secure:
             import ssl
 
-            made = ssl.create_default_context().wrap_socket(made, server_hostname=host)
+            made = ssl.create_default_context(cafile=self._authority).wrap_socket(made, server_hostname=host)
         made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket = made
         return self._socket

@@ -57,7 +57,7 @@ class SignedConnection:
     def __init__(self, target: ServerTarget) -> None:
         self.target = target
         self._host = urlsplit(target.endpoint).netloc
-        self._http = HttpExchange(target.endpoint, TIMEOUT_S)
+        self._http = HttpExchange(target.endpoint, TIMEOUT_S, target.authority)
 
     def send(self, method: str, path: str, service: str, headers: Mapping[str, str], body: bytes = b"") -> Any:
         """Returns the parsed response, None for an empty one. Raises ServiceError."""

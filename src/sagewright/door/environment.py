@@ -16,6 +16,11 @@ HOOK = Path(__file__).parent / "hook"
 CONNECT_S = 5
 ANSWER_S = 1
 HEALTH = "/_sagewright/health"
+AUTHORITY, BUNDLE = "ca.pem", "ca-bundle.pem"
+"""Files beside the URL: the server's certificate authority, and all that a client trusts."""
+_SYSTEM_BUNDLES = tuple(map(Path, (
+    "/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem",
+)))  # fmt: skip
 FAST_WAITS = "SAGEWRIGHT_FAST_WAITS"
 NOWHERE = "http://no-server-runs.sagewright.invalid"
 """An endpoint that no name server resolves, by RFC 2606."""
@@ -27,7 +32,8 @@ class NoServer(RuntimeError):
 
 @dataclass(frozen=True)
 class ServerTarget:
-    """A running server and the credentials to use. `runtime`: address of invocations, "" for the same one."""
+    """A running server and the credentials to use. `runtime`: address of invocations, "" for the same one; `authority`: file with
+    the certificate authority to trust, "" for those that the system trusts."""
 
     endpoint: str
     access_key_id: str
@@ -35,6 +41,7 @@ class ServerTarget:
     region: str
     account: str
     runtime: str = ""
+    authority: str = ""
 
     @property
     def role(self) -> str:
@@ -50,7 +57,8 @@ def find_target(data: Path, region: str, account: str) -> ServerTarget:
         endpoint = (data / "endpoint").read_text().strip()
     except FileNotFoundError:
         raise NoServer(f"No server runs on {data}. Start one: sagewright up --data {data}") from None
-    if not _answers(endpoint):
+    authority = data / AUTHORITY if endpoint.startswith("https:") and (data / AUTHORITY).exists() else None
+    if not _answers(endpoint, authority):
         raise NoServer(f"No server answers at {endpoint} any more. Start it again: sagewright up --data {data}")
     parser = configparser.ConfigParser()
     parser.read(data / "credentials")
@@ -62,6 +70,7 @@ def find_target(data: Path, region: str, account: str) -> ServerTarget:
         key.get("region", region),
         key.get("aws_account_id", account),
         _noted(data / "runtime-endpoint"),
+        str(authority or ""),
     )
 
 
@@ -72,12 +81,12 @@ def _noted(path: Path) -> str:
         return ""
 
 
-def _answers(endpoint: str) -> bool:
+def _answers(endpoint: str, authority: Path | None) -> bool:
     """Returns True if a server answers, rather than a front that holds the port for the next one, which answers 503."""
     parts = urlsplit(endpoint)
     request = f"GET {HEALTH} HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: close\r\n\r\n"
     try:
-        with socket.create_connection((parts.hostname or "", parts.port or 80), timeout=CONNECT_S) as connection:
+        with _connected(parts.hostname or "", parts.port, authority, secure=parts.scheme == "https") as connection:
             connection.sendall(request.encode())
             connection.settimeout(ANSWER_S)
             try:
@@ -86,6 +95,34 @@ def _answers(endpoint: str) -> bool:
                 return True
     except OSError:
         return False
+
+
+def _connected(host: str, port: int | None, authority: Path | None, *, secure: bool) -> socket.socket:
+    """Raises OSError."""
+    made = socket.create_connection((host, port or (443 if secure else 80)), timeout=CONNECT_S)
+    if not secure:
+        return made
+    import ssl
+
+    try:
+        return ssl.create_default_context(cafile=authority).wrap_socket(made, server_hostname=host)
+    except BaseException:
+        made.close()
+        raise
+
+
+def _trusting(authority: str, data: Path) -> dict[str, str]:
+    """Returns the variables by which clients trust an authority besides those of the system."""
+    bundle = data / BUNDLE
+    known = next((place for place in _SYSTEM_BUNDLES if place.exists()), None)
+    content = (known.read_bytes() if known else b"") + b"\n" + Path(authority).read_bytes()
+    try:
+        if not bundle.exists() or bundle.read_bytes() != content:
+            bundle.write_bytes(content)
+    except OSError:  # a folder that can't be written: AWS's clients need no more than the authority
+        return {"AWS_CA_BUNDLE": authority, "NODE_EXTRA_CA_CERTS": authority}
+    names = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
+    return dict.fromkeys(names, str(bundle)) | {"NODE_EXTRA_CA_CERTS": authority}
 
 
 def variables(
@@ -120,6 +157,8 @@ def variables(
         "NO_PROXY": _joined(host, environ.get("NO_PROXY"), ","),
         "no_proxy": _joined(host, environ.get("no_proxy"), ","),
     }
+    if target.authority:
+        changes |= _trusting(target.authority, data)
     return changes
 
 

@@ -11,6 +11,7 @@ from sagewright.http import refusals
 from sagewright.http.connections import Connections
 from sagewright.http.passage import Passage
 from sagewright.http.refusals import Refusal
+from sagewright.http.tlsnames import client_behind
 
 
 class RequestRefused(Exception):
@@ -34,6 +35,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._limits = self._all.limits
         self._most_head, self._most_fields = self._limits.head, self._limits.fields
         self.address, self.proven, self.held, self.crowded = "", False, 0, False
+        self.by_tls = False  # the client's own connection is TLS, which ended in another process
         self._since = 0.0  # loop time since when it waits for a request, its head or its end
         self._in_head = self._body_open = False
         self._unparsed = self._head = self._fields = 0  # bytes since the last head; bytes and fields of this one
@@ -48,6 +50,9 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
+        behind = client_behind(transport) if self.client is None else None
+        if behind is not None:
+            self.client, self.by_tls = (behind, 0), True
         self.address = self.client[0] if self.client else ""
         self._since = self.loop.time()
         self._all.add(self)

@@ -34,6 +34,8 @@ class TakeoverProtocol(GuardedProtocol):
         super().on_headers_complete()
         scope: dict[str, Any] = self.scope  # type: ignore[assignment]
         scope[EXTENSION] = self
+        if self.by_tls:
+            scope["scheme"] = "https"
         self.cycle.transport = JoinedTransport(self.transport, self.loop)  # type: ignore[assignment]
 
     def _leave(self, last: bytes) -> None:

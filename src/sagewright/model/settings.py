@@ -15,6 +15,7 @@ from sagewright.model import disk_room, process_memory
 from sagewright.model.jobs import interruptions
 
 PREFIX = "SAGEWRIGHT_"
+LOOPBACK = "127.0.0.1"
 NO_SETTINGS = {
     "CPUS", "FAST_WAITS", "GPUS", "HOST_ID", "KEEP_CLASSES", "KERNELS", "MEMORY_GB", "ML_ROOT", "REQUIREMENTS", "SHARED_MEMORY",
 }  # fmt: skip
@@ -101,6 +102,18 @@ class Settings:
     )
     host: str = _setting("127.0.0.1", "Address to listen on.")
     port: int = _setting(4700, "Port to listen on; 0 picks a free one.", check=_check_port)
+    tls: str = _setting(
+        "",
+        "self-signed: HTTPS with a certificate of the server's own authority, which is made once and which `sagewright users "
+        "create --to` hands over. Empty: HTTPS with `tls_cert` and `tls_key`, or HTTP.",
+        ("", "self-signed"),
+    )
+    tls_cert: Path = _setting(Path(), "File with the certificate for HTTPS and its chain, in PEM format.")
+    tls_key: Path = _setting(Path(), "File with the key of `tls_cert`, in PEM format, without a passphrase.")
+    insecure: bool = _setting(
+        False,
+        "Listens beyond loopback in plain HTTP, for a network that nobody else can read, or behind a proxy that ends TLS.",
+    )
     region: str = _setting("us-east-1", "The server's region.")
     regions: str = _setting(
         "one",
@@ -336,6 +349,20 @@ class Settings:
     check_responses: bool = _setting(
         False, "Check every answer against the service model and fail on a mismatch (for tests)."
     )
+
+    @property
+    def uses_tls(self) -> bool:
+        return bool(self.tls) or self.tls_cert != Path() or self.tls_key != Path()
+
+    @property
+    def plain_host(self) -> str:
+        """Returns the address of the port without TLS: with TLS at the public one, it is for this machine alone."""
+        return LOOPBACK if self.uses_tls else self.host
+
+    @property
+    def plain_port(self) -> int:
+        """Returns the number of that port; 0 for any free one."""
+        return 0 if self.uses_tls else self.port
 
     @property
     def environments_dir(self) -> Path:

@@ -11,14 +11,14 @@ from pathlib import Path
 import psutil
 from setproctitle import setproctitle
 
-AGENT, SERVER, FRONT, FORK_SERVER, SANDBOX, SEARCHER, INVOKER = (
-    "agent", "server", "front", "fork server", "ready sandbox", "searcher", "invoker",
+AGENT, SERVER, FRONT, FORK_SERVER, SANDBOX, SEARCHER, INVOKER, TLS_DOOR = (
+    "agent", "server", "front", "fork server", "ready sandbox", "searcher", "invoker", "TLS door",
 )  # fmt: skip
 MODEL_SERVER = "model server"
 """The name of a model's serving process, which runs in a job's environment, where no title can be set."""
 
 DATA_VARIABLE = "SAGEWRIGHT_DATA"
-_KINDS = (AGENT, SERVER, FRONT, FORK_SERVER, SANDBOX, SEARCHER, INVOKER)
+_KINDS = (AGENT, SERVER, FRONT, FORK_SERVER, SANDBOX, SEARCHER, INVOKER, TLS_DOOR)
 _TITLE = re.compile(rf"sagewright: ({'|'.join(_KINDS)})(?: (.*?)/([^/ ]*))? \[(.*)\]")
 
 

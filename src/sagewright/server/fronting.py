@@ -79,7 +79,7 @@ class Fronting:
         runtime.listen(1024)
         second, self._other_port = _second_port(settings, sockets.get(NOTEBOOKS))
         self._listeners = Listeners(settings.data, runtime, sockets.get(LOCAL), second)
-        self.url = url_of(settings.host, runtime.getsockname()[1])
+        self.url = url_of(settings.plain_host, runtime.getsockname()[1])
         self._link: Link | None = None
         self._before: Link | None = None
         self._links: list[Link] = []

@@ -42,6 +42,7 @@ from sagewright.server.studio import StudioDoor
 from sagewright.services import registry
 from sagewright.services.context import Platform
 from sagewright.store import identity
+from sagewright.tls.public import check_exposure, public_door
 from sagewright.wire.gateway import Edge, Gateway
 from sagewright.wire.sealing import Sealer
 from sagewright.wire.signatures.authentication import Authenticator
@@ -65,12 +66,13 @@ class Server:
         Raises AlreadyRunning, OSError (port in use), NoBackend, BadSetting.
         """
         data = self.settings.data
+        check_exposure(self.settings)
         titles.show(titles.SERVER, data=data)
         data.mkdir(parents=True, exist_ok=True)
         data.chmod(0o700)
         process_memory.hold(self.settings.server_memory, process_memory.start_again)
         with hold_lock(data / "lock"), self._listening(find(data)) as (bound, found):
-            self.address.url = url_of(self.settings.host, bound.getsockname()[1])
+            self.address.url = url_of(self.settings.plain_host, bound.getsockname()[1])
             if self.settings.backend == "local":  # the nodes of a cluster check themselves
                 self.settings = replace(self.settings, sandbox=settled(self.settings.sandbox, data))
             site = open_site(self.settings)
@@ -116,9 +118,10 @@ class Server:
                 serving = asyncio.create_task(server.serve(sockets=[meeting.bound.dup()]))
                 while not server.started and not serving.done():
                     await asyncio.sleep(0.002)
-                write_note(endpoint, self.address.url + "\n")
-                ready(self.address.url)
-                await serving
+                async with public_door(self.settings, server.passed_protocol, meeting.bound) as public:
+                    write_note(endpoint, self.address.url + "\n")
+                    ready(public or self.address.url)
+                    await serving
                 await warming
         finally:
             watching.cancel()

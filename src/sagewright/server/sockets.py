@@ -17,11 +17,11 @@ def bind_like_before(settings: Settings, name: str = "port", port: int | None = 
     """Binds a socket. Port 0 reuses the port of the last time, if it is free: jobs that outlived the server know that one. `name`:
     name of the note that records it; `port`: overrides that of the settings."""
     note = settings.data / name
-    requested = settings.port if port is None else port
+    requested = settings.plain_port if port is None else port
     if requested == 0 and note.exists():
         with contextlib.suppress(OSError, ValueError):
-            return _bind(settings.host, int(note.read_text()))
-    bound = _bind(settings.host, requested)
+            return _bind(settings.plain_host, int(note.read_text()))
+    bound = _bind(settings.plain_host, requested)
     write_note(note, f"{bound.getsockname()[1]}\n")
     return bound
 
@@ -30,7 +30,7 @@ def same_or_bound(settings: Settings, held: socket.socket | None) -> socket.sock
     """Returns the server's own port: the socket that a front has held open, if the settings ask for that port, or a new one."""
     if held is not None:
         host, port = held.getsockname()[:2]
-        if host == settings.host and port == (settings.port or _noted(settings.data / "port")):
+        if host == settings.plain_host and port == (settings.plain_port or _noted(settings.data / "port")):
             return held
         held.close()
     return bind_like_before(settings)

@@ -10,11 +10,11 @@ from pathlib import Path
 import typer
 
 from sagewright.cli.options import fail
-from sagewright.door.environment import NoServer, ServerTarget, find_target
+from sagewright.door.environment import AUTHORITY, NoServer, ServerTarget, find_target
 from sagewright.model.settings import Settings
 
-NOTES = ("endpoint", "runtime-endpoint", "ca.pem")
-"""Files of the data directory that a person needs too."""
+PUBLIC = "public-endpoint"
+"""Note of the URL for other machines, where there is one."""
 
 
 @dataclass(frozen=True)
@@ -36,20 +36,29 @@ def hand_over(settings: Settings, key: PersonalKey, to: Path | None) -> None:
     target = target_of(settings)
     if to is None:
         typer.echo(_profile(key, target))
-        typer.echo("The secret is shown only now. Endpoint for AWS_ENDPOINT_URL: " + target.endpoint, err=True)
+        url = _notes(settings)["endpoint"].decode().strip()
+        typer.echo(f"The secret is shown only now. Endpoint for AWS_ENDPOINT_URL: {url}", err=True)
         return
     if (to / "credentials").exists():
         fail(f"{to} holds a key already; name an empty folder.")
     try:
         to.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for name in NOTES:
-            if (settings.data / name).exists():
-                (to / name).write_bytes((settings.data / name).read_bytes())
+        for name, content in _notes(settings).items():
+            (to / name).write_bytes(content)
         with os.fdopen(os.open(to / "credentials", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(_profile(key, target))
     except OSError as error:
         fail(f"The folder {to} can't be written: {error}")
     typer.echo(f"{to} holds the server's URL and the key. Use it: sagewright exec --data {to} -- python your_script.py")
+
+
+def _notes(settings: Settings) -> dict[str, bytes]:
+    """Returns the files that a person needs besides a key: of a server with TLS, those for other machines."""
+    names = {"endpoint": PUBLIC, AUTHORITY: AUTHORITY}
+    if not (settings.data / PUBLIC).exists():
+        names = {name: name for name in ("endpoint", "runtime-endpoint")}
+    places = {name: settings.data / source for name, source in names.items()}
+    return {name: place.read_bytes() for name, place in places.items() if place.exists()}
 
 
 def _profile(key: PersonalKey, target: ServerTarget) -> str:

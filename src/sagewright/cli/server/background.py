@@ -17,6 +17,8 @@ from sagewright.model.settings import Settings
 
 LOG = "up.log"
 START_S = 120
+PUBLIC = "public-endpoint"
+"""Note of the URL for other machines, where there is one."""
 _LOOK_S = 0.1
 _MOST_LOG = 10 << 20
 _SHOWN = 2000
@@ -54,7 +56,8 @@ def start_detached(settings: Settings, arguments: list[str]) -> str:
                 written.seek(max(begin, path.stat().st_size - _SHOWN))
                 fail(f"The server {why}: {written.read().decode(errors='replace').strip()}", FAILURE)
         time.sleep(_LOOK_S)
-    return endpoint
+    public = settings.data / PUBLIC
+    return public.read_text().strip() if public.exists() else endpoint
 
 
 def _endpoint(settings: Settings) -> str:

@@ -14,29 +14,45 @@ from sagewright.cli.options import FAILURE, DataOption, console, fail, settings_
 from sagewright.model import process_memory
 from sagewright.model.settings import Settings
 
+HostOption = Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")]
+PortOption = Annotated[int | None, typer.Option(help="Port; 0 picks a free one.", show_default="4700")]
+TlsOption = Annotated[
+    str | None, typer.Option(help="self-signed: HTTPS by an authority of the server's own.", show_default="HTTP")
+]
+CertificateOption = Annotated[
+    Path | None, typer.Option("--tls-cert", help="Certificate for HTTPS, in PEM format.", show_default=False)
+]
+KeyOption = Annotated[Path | None, typer.Option("--tls-key", help="Key of the certificate.", show_default=False)]
+InsecureOption = Annotated[bool, typer.Option("--insecure", help="Allow HTTP beyond this machine.")]
+ObjectsOption = Annotated[
+    str | None,
+    typer.Option(help="Another S3 that stores all objects, such as s3://HOST:PORT.", show_default="the embedded store"),
+]
+BackendOption = Annotated[
+    str | None, typer.Option(help="Backend that runs the hosts of jobs: local or ray.", show_default="local")
+]
+RayOption = Annotated[str | None, typer.Option(help="The Ray cluster, such as ray://HOST:10001.", show_default=False)]
+DemoOption = Annotated[
+    bool, typer.Option("--demo", help="Create sample jobs, a tuning job, models, a pipeline and an endpoint.")
+]
+DetachOption = Annotated[
+    bool, typer.Option("--detach", "-d", help="Return once it answers; its output goes to up.log in the directory.")
+]
+
 
 def up(  # a parameter is an option of the command
     data: DataOption = None,
-    host: Annotated[str | None, typer.Option(help="Address to listen on.", show_default="127.0.0.1")] = None,
-    port: Annotated[int | None, typer.Option(help="Port; 0 picks a free one.", show_default="4700")] = None,
-    objects: Annotated[
-        str | None,
-        typer.Option(
-            help="Another S3 that stores all objects, such as s3://HOST:PORT.", show_default="the embedded store"
-        ),
-    ] = None,
-    backend: Annotated[
-        str | None, typer.Option(help="Backend that runs the hosts of jobs: local or ray.", show_default="local")
-    ] = None,
-    ray_address: Annotated[
-        str | None, typer.Option(help="The Ray cluster, such as ray://HOST:10001.", show_default=False)
-    ] = None,
-    demo: Annotated[
-        bool, typer.Option("--demo", help="Create sample jobs, a tuning job, models, a pipeline and an endpoint.")
-    ] = False,
-    detach: Annotated[
-        bool, typer.Option("--detach", "-d", help="Return once it answers; its output goes to up.log in the directory.")
-    ] = False,
+    host: HostOption = None,
+    port: PortOption = None,
+    tls: TlsOption = None,
+    tls_cert: CertificateOption = None,
+    tls_key: KeyOption = None,
+    insecure: InsecureOption = False,
+    objects: ObjectsOption = None,
+    backend: BackendOption = None,
+    ray_address: RayOption = None,
+    demo: DemoOption = False,
+    detach: DetachOption = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Log each request.")] = False,
 ) -> None:
     """Run the server until SIGTERM or Ctrl-C. Jobs continue without it."""
@@ -44,6 +60,10 @@ def up(  # a parameter is an option of the command
         "data": data,
         "host": host,
         "port": port,
+        "tls": tls,
+        "tls_cert": tls_cert,
+        "tls_key": tls_key,
+        "insecure": insecure or None,
         "objects": objects,
         "backend": backend,
         "ray_address": ray_address,

@@ -1,0 +1,117 @@
+"""The server's side of the public port: when it must be TLS, and its life beside the server's."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import socket
+from collections.abc import AsyncIterator, Callable
+
+from sagewright.http.tlsnames import SOCKET_NAME
+from sagewright.model.settings import BadSetting, Settings
+from sagewright.tls.certificates import BadCertificate
+from sagewright.tls.door import DoorSettings
+from sagewright.tls.doorkeeper import DoorFailed, Doorkeeper, certificate_files
+
+ENDPOINT, PORT, AUTHORITY = "public-endpoint", "tls-port", "ca.pem"
+"""Notes of the data directory: the public URL, the port of the last time, and what clients have to trust."""
+BACKLOG = 1024
+ANY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104
+
+
+def check_exposure(settings: Settings) -> None:
+    """Raises BadSetting for a server that would listen beyond this machine without TLS, or for agents that speak none."""
+    if settings.uses_tls:
+        if settings.backend != "local":
+            raise BadSetting(
+                f"backend={settings.backend} and TLS exclude each other: agents on other machines report in plain HTTP. Use "
+                "--insecure on a network that nobody else can read."
+            )
+        return
+    if not settings.insecure and not _is_loopback(settings.host):
+        raise BadSetting(
+            f"host: {settings.host} is reached from other machines, and HTTP shows them keys and data. Use --tls self-signed, or "
+            "--tls-cert and --tls-key; on a network that nobody else can read, or behind a proxy that ends TLS, --insecure."
+        )
+
+
+@contextlib.asynccontextmanager
+async def public_door(
+    settings: Settings, protocol: Callable[[], asyncio.Protocol], plain: socket.socket
+) -> AsyncIterator[str]:
+    """Opens the TLS door for the time of the context; yields the public URL, "" without TLS. `protocol`: of its connections here.
+
+    Raises BadSetting.
+    """
+    note, authority = settings.data / ENDPOINT, settings.data / AUTHORITY
+    if not settings.uses_tls:
+        note.unlink(missing_ok=True)
+        authority.unlink(missing_ok=True)
+        yield ""
+        return
+    place = settings.data / SOCKET_NAME
+    place.unlink(missing_ok=True)
+    accepting = await asyncio.get_running_loop().create_unix_server(protocol, str(place), backlog=BACKLOG)
+    keeper = Doorkeeper(await asyncio.to_thread(_door_settings, settings, plain.getsockname()[1]))
+    try:
+        try:
+            await keeper.open()
+        except DoorFailed as error:
+            raise BadSetting(f"The public port can't be opened: {error}") from None
+        url = public_url(settings, _port(settings))
+        note.write_text(f"{url}\n")
+        yield url
+    finally:
+        await keeper.close()
+        accepting.close()
+        note.unlink(missing_ok=True)
+
+
+def public_url(settings: Settings, port: int) -> str:
+    """Returns the URL for clients on other machines: of a server that listens on all addresses, by this machine's name."""
+    name = socket.gethostname() if settings.host in ANY_ADDRESS else settings.host
+    return f"https://{f'[{name}]' if ':' in name else name}:{port}"
+
+
+def _door_settings(settings: Settings, fallback: int) -> DoorSettings:
+    """Raises BadSetting."""
+    try:
+        files = certificate_files(settings)
+        if files.authority is not None:
+            (settings.data / AUTHORITY).write_bytes(files.authority.read_bytes())
+        else:
+            (settings.data / AUTHORITY).unlink(missing_ok=True)
+    except (BadCertificate, OSError) as error:
+        raise BadSetting(str(error)) from None
+    return DoorSettings(
+        data=str(settings.data),
+        host=settings.host,
+        port=_port(settings),
+        certificate=str(files.certificate),
+        key=str(files.key),
+        fallback=fallback,
+        most=settings.max_connections,
+        per_address=settings.max_connections_per_address,
+    )
+
+
+def _port(settings: Settings) -> int:
+    """Returns the public port; without a number in the settings, the one of the last time, or a free one."""
+    note = settings.data / PORT
+    if settings.port:
+        return settings.port
+    with contextlib.suppress(OSError, ValueError):
+        return int(note.read_text())
+    with socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET) as free:
+        free.bind((settings.host, 0))
+        number = int(free.getsockname()[1])
+    note.write_text(f"{number}\n")
+    return number
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
