@@ -15,7 +15,7 @@ from sagewright.model.aws.arns import ROLE_NAME
 EVERYTHING = "AdministratorAccess"
 OF_AWS = ":aws:policy/"
 DEFAULT_ROLE_POLICIES = tuple(
-    f"arn:aws:iam:{OF_AWS}{name}" for name in ("AmazonSageMakerFullAccess", "AmazonS3FullAccess")
+    f"arn:aws:iam:{OF_AWS}{name}" for name in ("AmazonSageMakerFullAccess", "AmazonS3FullAccess", "AWSLambdaRole")
 )
 """Policies of the execution role that exists from the start."""
 _TRUSTED = ("sagemaker", "bedrock", "lambda", "events", "scheduler")
@@ -68,9 +68,10 @@ _OF_SAGEMAKER = (
     "sagemaker:*", "sagemaker-mlflow:*", "cloudwatch:*", "logs:*", "application-autoscaling:*", "ecr:*",
     "s3:CreateBucket", "s3:GetBucketLocation", "s3:ListBucket", "s3:ListAllMyBuckets", "s3:GetBucketCors",
     "s3:PutBucketCors", "iam:ListRoles", "iam:GetRole", "kms:DescribeKey", "kms:ListAliases", "lambda:ListFunctions",
-    "sns:ListTopics",
+    "sns:ListTopics", "kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey", "ec2:CreateNetworkInterface*",
+    "ec2:DeleteNetworkInterface*", "ec2:Describe*", "glue:Get*", "bedrock:InvokeModel*", "bedrock:*EvaluationJob",
 )  # fmt: skip
-"""Actions of SageMaker's full access on every resource, in the services that are served here."""
+"""Actions of SageMaker's full access on every resource: in the services that are served here, and where SDK v3 checks rights."""
 _OF_OBJECTS = ("s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload")
 _NAMED = ("*SageMaker*", "*Sagemaker*", "*sagemaker*")
 """Names of the objects, functions and topics that it reaches."""
@@ -86,6 +87,8 @@ def managed_document(arn: str) -> str | None:
         return _dump([{"NotAction": _NO_POWER_USER}, {"Action": ["iam:ListRoles", "iam:GetRole"]}])
     if name == "ReadOnlyAccess":
         return _document([f"{one}:{verb}" for each in _SERVICES.values() for one in each for verb in _READING])
+    if name == "AWSLambdaRole":
+        return _document(["lambda:InvokeFunction"])
     if name in ("AmazonSageMakerFullAccess", "AmazonSageMakerCanvasFullAccess"):
         return _of_sagemaker()
     found = _NAME.fullmatch(name)
