@@ -70,6 +70,7 @@ _OF_SAGEMAKER = (
     "s3:PutBucketCors", "iam:ListRoles", "iam:GetRole", "kms:DescribeKey", "kms:ListAliases", "lambda:ListFunctions",
     "sns:ListTopics", "kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey", "ec2:CreateNetworkInterface*",
     "ec2:DeleteNetworkInterface*", "ec2:Describe*", "glue:Get*", "bedrock:InvokeModel*", "bedrock:*EvaluationJob",
+    "scheduler:ListSchedules",
 )  # fmt: skip
 """Actions of SageMaker's full access on every resource: in the services that are served here, and where SDK v3 checks rights."""
 _OF_OBJECTS = ("s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload")
@@ -103,7 +104,7 @@ def _of_sagemaker() -> str:
     passing = {
         "Action": "iam:PassRole",
         "Resource": ["arn:aws:iam::*:role/*AmazonSageMaker*", f"arn:aws:iam::*:role/{ROLE_NAME}"],
-        "Condition": {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
+        "Condition": {"StringEquals": {"iam:PassedToService": ["sagemaker.amazonaws.com", "scheduler.amazonaws.com"]}},
     }
     named = (
         {"Action": actions, "Resource": [f"{begin}{name}" for name in _NAMED]}
@@ -114,7 +115,8 @@ def _of_sagemaker() -> str:
         )
     )
     tagged = {"StringEqualsIgnoreCase": {"s3:ExistingObjectTag/SageMaker": "true"}}
-    return _document(list(_OF_SAGEMAKER), passing, *named, {"Action": ["s3:GetObject"], "Condition": tagged})
+    schedules = {"Action": "scheduler:*", "Resource": "arn:aws:scheduler:*:*:schedule/*/notebook-*"}
+    return _document(list(_OF_SAGEMAKER), passing, schedules, *named, {"Action": ["s3:GetObject"], "Condition": tagged})
 
 
 def _document(actions: list[str], *further: dict[str, Any]) -> str:
