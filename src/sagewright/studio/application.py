@@ -390,6 +390,7 @@ class Studio:
         async def submit(request: Request, incoming: Incoming) -> Response:
             session, principal, fields = await self._form(request, incoming)
             visit = self._visit(request, principal, session)
+            visit.chosen = tuple(value for name, value in fields if name == "pick")
             page = Page(form.path, form.template, form.nav, (), lambda _visit: None)
             try:
                 content = await self._acts.run(form.fill, visit, dict(fields))
