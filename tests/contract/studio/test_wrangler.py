@@ -160,6 +160,16 @@ def test_the_flow_runs_on_all_rows(server: Any, browser: Any, flow: str) -> None
     assert lines[0].split(",") == ["id", "tenure", "charges"]
     assert len(lines) == 302
     assert page["steps"][-1]["name"] == "Drop column"
+    run = json.loads(browser.get(f"/studio/wrangler/{flow}/run.json").text)
+    ran = {name: took for name, took in run["steps"]}
+    assert list(ran) == ["customers.csv", "Types", "Drop column"]
+    assert (ran["Drop column"]["rows_in"], ran["Drop column"]["rows_out"], ran["Drop column"]["columns"]) == (
+        "301",
+        "301",
+        "3",
+    )
+    assert ran["Drop column"]["seconds"] is None
+    assert "its steps" in browser.get(f"/studio/wrangler/{flow}").text
 
 
 def test_a_stranger_sees_nothing(stranger: Any, flow: str) -> None:
@@ -262,7 +272,9 @@ REACHES = """async () => {
         storage: () => localStorage.length,
         parent: () => parent.document.title,
         fetch: () => fetch("/studio").then(answer => answer.text()),
-        image: () => new Promise((loaded, failed) => { const i = new Image(); i.onload = loaded; i.onerror = failed; i.src = "/studio/static/icons.svg"; }),
+        image: () => new Promise((loaded, failed) => {
+            Object.assign(new Image(), {onload: loaded, onerror: failed, src: "/studio/static/icons.svg"});
+        }),
         compile: () => new Function("return 1")(),
     })) try { await reach(); tried[name] = "reached"; } catch { tried[name] = "refused"; }
     return tried;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -165,7 +166,10 @@ def test_the_command(server: RunningServer, s3: Any, tmp_path: Path) -> None:
         capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "step 6 manage_rows Drop duplicates (node 5): rows in 300, rows out 300, columns 4" in done.stdout
+    assert "step 6 manage_rows Drop duplicates (node 5): rows in 300, rows out 300, columns 4, " in done.stdout
+    took = dict(re.findall(r"\(node (\d)\): .*, columns \d+, (\d+\.\d s|streamed)$", done.stdout, re.MULTILINE))
+    assert took["2"] == "streamed"  # the case of letters
+    assert float(took["6"].removesuffix(" s")) > 0  # pandas holds all rows
     fitted = json.loads(s3.get_object(Bucket=BUCKET, Key="command/orders.flow")["Body"].read())
     assert fitted["internal_metadata"] == {"kept": True}
     assert fitted["nodes"][7]["trained_parameters"]["scale_values_parameters"][0]["input_column"] == "price"

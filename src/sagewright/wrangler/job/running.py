@@ -26,6 +26,8 @@ from sagewright.wrangler.requests import source_names
 from sagewright.wrangler.schema import catalogue
 from sagewright.wrangler.sources import FileSources, context_of, name_of
 
+SHORTEST_S = 0.05
+"""A step that took less to set up evaluated next to nothing."""
 _log = logging.getLogger("wrangler")
 
 
@@ -172,6 +174,7 @@ class FlowRun:
         self.staged.append((folder, place))
 
     def _log_steps(self) -> None:
+        """Logs each step's rows, and the seconds in which it evaluated its input; the others stream into the outputs."""
         for number, node in enumerate(self.flow.ordered()):
             result = self.engine.results.get(node.node_id)
             if result is None or node.type is NodeType.DESTINATION:
@@ -180,7 +183,7 @@ class FlowRun:
             after = {port: self.counter.final.get((node.node_id, port)) for port in result.outputs}
             columns = next((self.counter.columns.get((node.node_id, port)) for port in result.outputs), None)
             _log.info(
-                "step %d %s (node %s): %srows out %s, columns %s",
+                "step %d %s (node %s): %srows out %s, columns %s, %s",
                 number + 1,
                 f"{node.operator.rpartition('_')[0].rpartition('.')[2]}{f' {node.title}' if node.title else ''}",
                 node.node_id,
@@ -189,6 +192,7 @@ class FlowRun:
                     _shown(rows) if port == flows.PORT else f"{port} {_shown(rows)}" for port, rows in after.items()
                 ),
                 _shown(columns),
+                f"{took:.1f} s" if (took := self.engine.seconds[node.node_id]) >= SHORTEST_S else "streamed",
             )
             for note in result.notes:
                 _log.info("  %s", note)

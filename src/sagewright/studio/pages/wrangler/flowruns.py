@@ -8,7 +8,7 @@ from sagewright.model.errors import AwsError, ValidationException
 from sagewright.studio.pages.wrangler.flowpage import PATH
 from sagewright.studio.visit import Done, Visit, form, page
 from sagewright.studio.wrangling import programs, saved, stepnames
-from sagewright.studio.wrangling.lastruns import job_prefix
+from sagewright.studio.wrangling.lastruns import LastRun, StepRun, job_prefix, last_run, step_runs
 from sagewright.studio.wrangling.programs import ExportPlace
 from sagewright.studio.wrangling.saved import SavedFlow
 from sagewright.wrangler.errors import FlowError
@@ -23,7 +23,8 @@ FLOW_TAG = "sagewright:flow"
 
 @dataclass(frozen=True)
 class FlowRunView:
-    """`outputs`: name and folder of the flow's own outputs; `ends`: steps whose result can be written, if it has none."""
+    """`outputs`: name and folder of the flow's own outputs; `ends`: steps whose result can be written, if it has none; `steps`: name
+    of each step of the last run, with what it took."""
 
     name: str
     job: str
@@ -36,13 +37,22 @@ class FlowRunView:
     instance: str
     refit: bool
     base: str
+    last: LastRun | None = None
+    steps: tuple[tuple[str, StepRun], ...] = ()
     fault: str = ""
 
 
 @page("/wrangler/{name}/run", "flowrun.html", "wrangler")
 def run_form(visit: Visit) -> FlowRunView:
-    """The job that runs the flow on all rows."""
-    return _form(visit, saved.load(visit, visit.path["name"]))
+    """The job that runs the flow on all rows, and what the last one did."""
+    found = saved.load(visit, visit.path["name"])
+    last = last_run(visit, found.name)
+    nodes = {one.node_id: one for one in found.flow.nodes}
+    ran = step_runs(visit, last.job) if last else ()
+    named = tuple(
+        (stepnames.step_name(nodes[one.node_id]) if one.node_id in nodes else one.node_id, one) for one in ran
+    )
+    return replace(_form(visit, found), last=last, steps=named)
 
 
 @form("/wrangler/{name}/run", "flowrun.html", "wrangler")
