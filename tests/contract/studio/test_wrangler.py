@@ -161,7 +161,7 @@ def test_the_flow_runs_on_all_rows(server: Any, browser: Any, flow: str) -> None
     assert len(lines) == 302
     assert page["steps"][-1]["name"] == "Drop column"
     run = json.loads(browser.get(f"/studio/wrangler/{flow}/run.json").text)
-    ran = {name: took for name, took in run["steps"]}
+    ran = dict(run["steps"])
     assert list(ran) == ["customers.csv", "Types", "Drop column"]
     assert (ran["Drop column"]["rows_in"], ran["Drop column"]["rows_out"], ran["Drop column"]["columns"]) == (
         "301",

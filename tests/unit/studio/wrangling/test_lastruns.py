@@ -10,7 +10,7 @@ from sagewright.studio.wrangling.lastruns import StepRun, step_runs
 
 LINES = [
     "2026-11-30 00:00:00,000 INFO step 1 s3_source (node s): rows out 1,200, columns 4, streamed",
-    "2026-11-30 00:00:00,000 INFO step 2 split Randomized split (node a-b): rows in 1,200, rows out train 900, test ?, columns 4, 12.5 s",
+    "INFO step 2 split Randomized split (node a-b): rows in 1,200, rows out train 900, test ?, columns 4, 12.5 s",
     "  step 3 rows out <script>",
     "step 3 x (node " + "y" * 5000 + "): rows out 1, columns 1, streamed",
     "step 4 manage_rows (node d): rows in 1, 2, rows out 3, columns 1, 1.0.0 seconds",
