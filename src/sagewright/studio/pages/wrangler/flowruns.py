@@ -23,8 +23,8 @@ FLOW_TAG = "sagewright:flow"
 
 @dataclass(frozen=True)
 class FlowRunView:
-    """`outputs`: name and folder of the flow's own outputs; `ends`: steps whose result can be written, if it has none; `steps`: what
-    each step of the last run took, by its name."""
+    """`outputs`: name and folder of the flow's own outputs; `ends`: steps whose result can be written, if it has none;
+    `steps`: name of each step of the last run, with what it took."""
 
     name: str
     job: str
