@@ -102,7 +102,6 @@ declare(
                         choice("strategy", "Features", ("Minimal subset", "Efficient subset")),
                     ),
                     "Extract features_parameters",
-                    memory="the values of each series",
                 ),
                 Tool(
                     "Lag features",
