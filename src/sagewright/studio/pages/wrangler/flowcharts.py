@@ -10,7 +10,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from sagewright.model.errors import ValidationException
-from sagewright.studio.pages.wrangler.flowpage import DRAFT, PATH, draft_node
+from sagewright.studio.pages.wrangler.flowaddress import PATH
+from sagewright.studio.pages.wrangler.flowdrafts import DRAFT, draft_node
 from sagewright.studio.visit import Visit, page
 from sagewright.studio.wrangling import saved, stepforms, stepnames
 from sagewright.studio.wrangling.previewtables import PreviewFault, fault_of

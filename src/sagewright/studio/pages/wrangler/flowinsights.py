@@ -15,7 +15,7 @@ from sagewright.model.errors import ValidationException
 from sagewright.studio import charts
 from sagewright.studio.charts import Curve, shape
 from sagewright.studio.jobview import Fact
-from sagewright.studio.pages.wrangler.flowpage import PATH
+from sagewright.studio.pages.wrangler.flowaddress import PATH
 from sagewright.studio.visit import Done, Visit, form, page
 from sagewright.studio.wrangling import edits, saved, stepnames
 from sagewright.studio.wrangling.previewtables import PreviewFault, fault_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from sagewright.model.errors import AwsError, ValidationException
-from sagewright.studio.pages.wrangler.flowpage import PATH
+from sagewright.studio.pages.wrangler.flowaddress import PATH
 from sagewright.studio.visit import Done, Visit, form, page
 from sagewright.studio.wrangling import programs, saved, stepnames
 from sagewright.studio.wrangling.lastruns import LastRun, StepRun, job_prefix, last_run, step_runs
