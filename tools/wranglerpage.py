@@ -47,6 +47,8 @@ def _operator(one: Operator) -> Iterator[str]:
 
 def _tool(tool: Tool) -> Iterator[str]:
     yield f"{f'**{tool.title}** (`{tool.member}`): ' if tool.title else ''}{tool.sentence}\n"
+    if tool.memory:
+        yield f"In memory: {tool.memory}.\n"
     rows = list(_rows(tool.fields, ""))
     if rows:
         yield "| parameter | kind | default | |"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import socket
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -16,6 +18,7 @@ import pytest
 from flowfiles import flow, node, source, tool
 from PIL import Image
 
+from sagewright.wrangler import release
 from sagewright.wrangler.errors import StepError
 from sagewright.wrangler.finite import written
 from sagewright.wrangler.session import samples
@@ -122,6 +125,17 @@ def test_a_panic_of_polars_is_answered_as_a_fault(tmp_path: Path) -> None:
     finally:
         handler.server.server_close()
     assert (status, answer["error"]["reason"]) == (200, "PanicException: overflow")
+
+
+def test_each_answer_names_the_sessions_release(tmp_path: Path) -> None:
+    server = SessionServer(tmp_path / "socket")
+    threading.Thread(target=server.handle_request, daemon=True).start()
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(tmp_path / "socket"))
+        client.sendall(b"GET /nothing HTTP/1.0\r\n\r\n")
+        answer = client.makefile("rb").read().decode().lower()
+    server.server_close()
+    assert f"{release.HEADER}: {release.digest()}" in answer
 
 
 def test_a_target_without_values_is_a_fault_of_the_step() -> None:

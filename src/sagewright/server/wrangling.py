@@ -15,9 +15,10 @@ from sagewright.model.settings import Settings
 from sagewright.services.sagemaker.studio.domains import own_domain_id
 from sagewright.store.database import Database
 from sagewright.upstream.blocking import BlockingUpstream
-from sagewright.upstream.client import Broken, ContainerUnreachable, TooLong, UpstreamRequest
+from sagewright.upstream.client import Answer, Broken, ContainerUnreachable, TooLong, UpstreamRequest
 from sagewright.upstream.connecting import ContainerAddress
 from sagewright.wire.calls import Calls
+from sagewright.wrangler import release
 
 APP_TYPE, APP_NAME, PROFILE = "Canvas", "default", "default"
 TIMEOUT_S = 90.0
@@ -27,11 +28,12 @@ _ENDED = ("Deleted", "Failed")
 
 
 class WranglerSessions:
-    """`call`: operations in process."""
+    """`call`: operations in process. A session of another release is ended once, so that the next one has this server's code."""
 
     def __init__(self, call: Calls, store: Database, settings: Settings) -> None:
         self._call, self._store, self._settings = call, store, settings
         self._upstreams: dict[Path, BlockingUpstream] = {}
+        self._ended_releases: set[str] = set()
 
     def ask(self, principal: str, path: str, request: dict[str, Any]) -> dict[str, Any]:
         """Returns the session's answer; `starting` says what it waits for. Raises AwsError."""
@@ -52,7 +54,21 @@ class WranglerSessions:
         directory = self._directory(app["AppArn"])
         if directory is None:
             return {"starting": f"{STARTING} ({app['Status']}); the first time its packages are installed…"}
-        return self._asked(directory, path, request)
+        answer = self._answer(directory, path, request)
+        if answer is None:
+            return {"starting": f"{STARTING} again…"}
+        if self._is_outdated(answer.headers.get(release.HEADER, "")):
+            self._operation(principal, "DeleteApp", identity)
+            return {"starting": f"{STARTING} again, with this server's release…"}
+        return _document(answer)
+
+    def _is_outdated(self, found: str) -> bool:
+        """True at the first answer of another release. Where sessions keep having it, as after an upgrade of the files alone, it is
+        accepted."""
+        if found == release.digest() or found in self._ended_releases:
+            return False
+        self._ended_releases.add(found)
+        return True
 
     def _operation(self, principal: str, operation: str, request: dict[str, Any]) -> dict[str, Any]:
         return self._call(OperationRequest(principal, "sagemaker", operation, request))
@@ -63,7 +79,8 @@ class WranglerSessions:
                 return Path(route["directory"])
         return None
 
-    def _asked(self, directory: Path, path: str, request: dict[str, Any]) -> dict[str, Any]:
+    def _answer(self, directory: Path, path: str, request: dict[str, Any]) -> Answer | None:
+        """Returns the session's answer, None while it can't be reached. Raises AwsError."""
         upstream = self._upstreams.get(directory)
         if upstream is None:
             for old in self._upstreams.values():
@@ -72,21 +89,25 @@ class WranglerSessions:
         body = orjson.dumps(request)
         ask = UpstreamRequest("POST", f"/{path}", {"Content-Type": "application/json"}, body)
         try:
-            answer = upstream.ask(ask, TIMEOUT_S, MOST_ANSWER)
+            return upstream.ask(ask, TIMEOUT_S, MOST_ANSWER)
         except TooLong:
             raise AwsError(
                 "InternalFailure", f"The session's answer has more than {MOST_ANSWER:,} bytes.", 502
             ) from None
         except (ContainerUnreachable, Broken):
-            return {"starting": f"{STARTING} again…"}
+            return None
         except TimeoutError:
             raise AwsError("RequestTimeout", f"The session did not answer within {TIMEOUT_S:g} s.", 504) from None
-        try:
-            document = read_json(answer.body)
-        except ValueError:
-            document = None
-        if not isinstance(document, dict):
-            raise AwsError("InternalFailure", "The session's answer is not a JSON object.", 502)
-        if answer.status != 200:
-            raise AwsError("ValidationException", str(document.get("message", "The session refused the request.")))
-        return document
+
+
+def _document(answer: Answer) -> dict[str, Any]:
+    """Returns the JSON object of an answer. Raises AwsError."""
+    try:
+        document = read_json(answer.body)
+    except ValueError:
+        document = None
+    if not isinstance(document, dict):
+        raise AwsError("InternalFailure", "The session's answer is not a JSON object.", 502)
+    if answer.status != 200:
+        raise AwsError("ValidationException", str(document.get("message", "The session refused the request.")))
+    return document

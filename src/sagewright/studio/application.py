@@ -108,6 +108,7 @@ class Studio:
         routes = [
             Route("/", self._guarded(self._root)),
             Route("/studio/static/{name}", self._guarded(self._asset)),
+            Route("/studio/chart-frame", self._guarded(self._chart_frame)),
             Route("/studio/auth", self._guarded(self._sign_in)),
             Route("/studio/sign-in", self._guarded(self._sign_in_by_key), methods=["POST"]),
             Route("/studio/live", self._guarded(self._stream)),
@@ -277,19 +278,12 @@ class Studio:
         return self._plain("There is no such page.", 404)
 
     async def _asset(self, request: Request, _incoming: Incoming) -> Response:
-        found = assets.asset(request.path_params["name"])
-        if found is None:
-            return Response(status_code=404)
-        headers = {
-            "cache-control": "public, max-age=31536000, immutable",
-            "vary": "accept-encoding",
-            "etag": f'"{found.tag}"',
-        }
-        if request.headers.get("if-none-match") == headers["etag"]:
-            return Response(status_code=304, headers=headers)
-        if "gzip" in request.headers.get("accept-encoding", ""):
-            return Response(found.packed, media_type=found.media_type, headers={**headers, "content-encoding": "gzip"})
-        return Response(found.content, media_type=found.media_type, headers=headers)
+        return assets.response(request, request.path_params["name"])
+
+    async def _chart_frame(self, _request: Request, _incoming: Incoming) -> Response:
+        """Answers with the frame of users' charts, which holds nothing of anyone."""
+        page = rendering.render("chartframe.html", asset=assets.address)
+        return Response(page, media_type="text/html", headers={"content-security-policy": assets.FRAME_POLICY})
 
     async def _stream(self, request: Request, incoming: Incoming) -> Response:
         if not (await self._who(request, incoming))[1]:
@@ -391,6 +385,7 @@ class Studio:
         async def submit(request: Request, incoming: Incoming) -> Response:
             session, principal, fields = await self._form(request, incoming)
             visit = self._visit(request, principal, session)
+            visit.chosen = tuple(value for name, value in fields if name == "pick")
             page = Page(form.path, form.template, form.nav, (), lambda _visit: None)
             try:
                 content = await self._acts.run(form.fill, visit, dict(fields))

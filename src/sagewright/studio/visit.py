@@ -26,7 +26,8 @@ class Place:
 class Visit:
     """A request of a page by a signed-in principal.
 
-    `path`: the parameters in the page's path. `query`: the last value of each parameter; `every` all of them.
+    `path`: the parameters in the page's path. `query`: the last value of each parameter; `every` all of them. `chosen`: names of
+    the rows that a submitted form has chosen.
     """
 
     client: Client
@@ -36,6 +37,7 @@ class Visit:
     address: str = "/studio"
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
     cookies: Mapping[str, str] = field(default_factory=dict)
+    chosen: tuple[str, ...] = ()
 
     @property
     def query(self) -> dict[str, str]:

@@ -8,13 +8,16 @@ from datetime import UTC, datetime, timedelta
 STATUSES = {
     "ok": (
         "Completed", "Succeeded", "InService", "Approved", "Cached", "OK", "Active", "ACTIVE", "ENABLED", "Enabled", "Created",
-        "Ready", "CREATE_COMPLETE", "Available", "Scheduled", "Here",
+        "Ready", "CREATE_COMPLETE", "Available", "Scheduled", "Here", "CREATED",
     ),
     "run": (
         "InProgress", "Executing", "Updating", "Creating", "Starting", "Stopping", "Downloading", "Training", "Uploading",
-        "RollingBack", "SystemUpdating", "Deleting", "Launching", "Pending…",
+        "RollingBack", "SystemUpdating", "Deleting", "Launching", "Pending…", "CREATING", "UPDATING", "DELETING",
     ),
-    "fail": ("Failed", "ALARM", "UpdateRollbackFailed", "CreateFailed", "CREATE_FAILED", "OutOfService"),
+    "fail": (
+        "Failed", "ALARM", "UpdateRollbackFailed", "CreateFailed", "CREATE_FAILED", "OutOfService", "UPDATE_FAILED",
+        "DELETE_FAILED",
+    ),
     "attn": ("PendingManualApproval", "Interrupted", "CompletedWithViolations"),
     "idle": (
         "Stopped", "Rejected", "Skipped", "EarlyStopped", "Archived", "DISABLED", "Disabled", "Inactive", "Deleted", "Cancelled",
@@ -29,7 +32,9 @@ WORDS = {
     "EarlyStopped": "Stopped early", "OK": "Quiet", "ALARM": "In alarm", "INSUFFICIENT_DATA": "No data yet",
     "RollingBack": "Rolling back", "OutOfService": "Out of service", "SystemUpdating": "Updating",
     "UpdateRollbackFailed": "Rollback failed", "ENABLED": "Enabled", "DISABLED": "Disabled", "ACTIVE": "Active",
-    "NotStarted": "Not started", "CompletedWithViolations": "With violations",
+    "NotStarted": "Not started", "CompletedWithViolations": "With violations", "CREATED": "Created", "CREATING": "Creating",
+    "UPDATING": "Updating", "DELETING": "Deleting", "CREATE_FAILED": "Not created", "UPDATE_FAILED": "Not updated",
+    "DELETE_FAILED": "Not deleted",
 }  # fmt: skip
 NONE = "–"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ import polars as pl
 from sagewright.wrangler.errors import StepError
 from sagewright.wrangler.flows import PORT, Flow, Node, NodeType
 from sagewright.wrangler.operators import table
+from sagewright.wrangler.operators.budget import MemoryBudget
 from sagewright.wrangler.operators.places import plain_name
 from sagewright.wrangler.operators.rows.sampling import drawn, stratified
 from sagewright.wrangler.operators.step import EAGER, ROWWISE, Check, OperatorStep, StepResult
@@ -38,11 +40,12 @@ class SourceReader(Protocol):
 @dataclass(frozen=True)
 class Workspace:
     """Where a run keeps data. `keep`: evaluates a frame once and returns it for several readers; `scratch`: a folder for data
-    larger than memory; `watch`: wraps each output, to count its rows."""
+    larger than memory; `watch`: wraps each output, to count its rows; `memory`: what a step may hold, None for no limit."""
 
     keep: Callable[[pl.LazyFrame], pl.LazyFrame] = lambda frame: frame.collect().lazy()
     scratch: Path | None = None
     watch: Callable[[Node, str, pl.LazyFrame], pl.LazyFrame] | None = None
+    memory: MemoryBudget | None = None
 
 
 class FlowEngine:
@@ -64,12 +67,16 @@ class FlowEngine:
         self.inputs: dict[str, Frames] = {}
         self.checks: dict[str, tuple[Check, ...]] = {}
         self.fitted: dict[str, dict[str, Any]] = {}
+        self.seconds: dict[str, float] = {}
+        """Time in which a node was set up, with what it evaluated for that: a fit, a table held whole or kept in a file."""
 
     def run(self, flow: Flow, node_id: str) -> Frames:
         """Returns the outputs of a node by port. A destination or chart returns its input. Raises StepError, FlowError."""
         for node in flow.upstream(node_id):
             if node.node_id not in self.results:
+                started = time.monotonic()
                 self.results[node.node_id] = self._located(flow, node)
+                self.seconds[node.node_id] = time.monotonic() - started
         return self.results[node_id].outputs
 
     def _located(self, flow: Flow, node: Node) -> StepResult:
@@ -149,7 +156,7 @@ class FlowEngine:
         step = OperatorStep(
             node.node_id, node.operator, title, checked, inputs, state, self.refit, SEED, self.workspace.keep, checks
         )
-        step.scratch = self.workspace.scratch
+        step.scratch, step.memory = self.workspace.scratch, self.workspace.memory
         result = run(step)
         if result.fitted is not None:
             self.fitted[node.node_id] = held(member, checked, result.fitted)

@@ -44,7 +44,7 @@ def page(context: BrowserContext) -> Iterator[Page]:
     made.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
     made.on("pageerror", lambda error: errors.append(str(error)))
     yield made
-    assert not errors
+    assert not errors, "\n".join(errors)
 
 
 def violations(page: Page) -> list[str]:

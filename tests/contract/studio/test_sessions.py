@@ -79,6 +79,12 @@ def test_a_forms_token_does_not_stay_in_an_address(browser: Any) -> None:
     assert answer.headers["location"] == "/studio/compare?pick=a&pick=b"
 
 
+def test_chosen_rows_are_compared_without_the_token_in_the_address(browser: Any) -> None:
+    answer = browser.post("/studio/compare", {"token": browser.token(), "pick": ["a", "b c&token=1"]})
+    assert answer.status == 303
+    assert answer.headers["location"] == "/studio/compare?pick=a&pick=b+c%26token%3D1"
+
+
 def test_names_of_others_are_refused(browser: Any) -> None:
     answer = browser.get("/studio", Host="evil.example:80")
     assert answer.status == 421

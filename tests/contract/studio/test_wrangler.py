@@ -10,7 +10,7 @@ import uuid
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import BrowserContext, Page, expect
 from tests.contract.studio.chromium import violations
 
 BUCKET = "sagemaker-us-east-1-000000000000"
@@ -160,6 +160,16 @@ def test_the_flow_runs_on_all_rows(server: Any, browser: Any, flow: str) -> None
     assert lines[0].split(",") == ["id", "tenure", "charges"]
     assert len(lines) == 302
     assert page["steps"][-1]["name"] == "Drop column"
+    run = json.loads(browser.get(f"/studio/wrangler/{flow}/run.json").text)
+    ran = dict(run["steps"])
+    assert list(ran) == ["customers.csv", "Types", "Drop column"]
+    assert (ran["Drop column"]["rows_in"], ran["Drop column"]["rows_out"], ran["Drop column"]["columns"]) == (
+        "301",
+        "301",
+        "3",
+    )
+    assert ran["Drop column"]["seconds"] is None
+    assert "its steps" in browser.get(f"/studio/wrangler/{flow}").text
 
 
 def test_a_stranger_sees_nothing(stranger: Any, flow: str) -> None:
@@ -248,3 +258,60 @@ def test_the_flow_as_code_names_its_job_and_runs_by_itself(browser: Any, flow: s
     compile(parts["Python"], "flow.py", "exec")
     compile(parts["boto3"], "job.py", "exec")
     assert json.loads(parts["Flow file"])["nodes"][0]["operator"] == "sagemaker.s3_source_0.1"
+
+
+ALTAIR = """
+chart = alt.Chart(df).mark_point().encode(x="id", y="charges", tooltip=["id", "charges"]).properties(
+    usermeta={"embedOptions": {"ast": False, "actions": True}}
+)
+"""
+REACHES = """async () => {
+    const tried = {};
+    for (const [name, reach] of Object.entries({
+        cookie: () => document.cookie,
+        storage: () => localStorage.length,
+        parent: () => parent.document.title,
+        fetch: () => fetch("/studio").then(answer => answer.text()),
+        image: () => new Promise((loaded, failed) => {
+            Object.assign(new Image(), {onload: loaded, onerror: failed, src: "/studio/static/icons.svg"});
+        }),
+        compile: () => new Function("return 1")(),
+    })) try { await reach(); tried[name] = "reached"; } catch { tried[name] = "refused"; }
+    return tried;
+}"""
+
+
+def test_a_chart_by_code_answers_to_the_mouse_and_reaches_nothing(page: Page, browser: Any, flow: str) -> None:
+    step = shown(browser, f"/studio/wrangler/{flow}")["step"]
+    kept = keep(browser, flow, step, "sagemaker.visualizations.custom_visualization_0.1", "", name="Own", code=ALTAIR)
+    assert kept.status == 303, kept.text
+    shown(browser, kept.headers["location"])
+    page.goto(kept.headers["location"])
+    frame = page.frame_locator("#chart-live")
+    points = frame.locator("g.mark-symbol path")
+    expect(points).to_have_count(301, timeout=20_000)
+    expect(page.locator("#chart-picture")).to_be_hidden()
+    points.nth(5).hover(force=True)
+    expect(frame.locator("#vg-tooltip-element.visible")).to_contain_text("charges")
+    expect(frame.locator(".vega-actions")).to_have_count(0)
+    assert not violations(page)
+    other = page.context.new_page()  # whose console may hold the refusals
+    other.goto(kept.headers["location"])
+    expect(other.frame_locator("#chart-live").locator("g.mark-symbol path")).to_have_count(301, timeout=20_000)
+    (inner,) = (one for one in other.frames if one.url.endswith("/studio/chart-frame"))
+    assert inner.evaluate("origin") == "null"
+    tried = inner.evaluate(REACHES)
+    assert set(tried.values()) == {"refused"}, tried
+
+
+def test_a_chart_that_no_frame_draws_stays_a_picture(context: BrowserContext, browser: Any, flow: str) -> None:
+    page = context.new_page()
+    step = shown(browser, f"/studio/wrangler/{flow}")["step"]
+    code = 'chart = alt.Chart(df).mark_point().encode(x="id", y="charges")'
+    kept = keep(browser, flow, step, "sagemaker.visualizations.custom_visualization_0.1", "", name="Own", code=code)
+    page.route("**/vega.min.js*", lambda route: route.abort())
+    shown(browser, kept.headers["location"])
+    page.goto(kept.headers["location"])
+    expect(page.locator("#chart-picture")).to_be_visible()
+    page.wait_for_timeout(1000)
+    expect(page.locator("#chart-picture")).to_be_visible()

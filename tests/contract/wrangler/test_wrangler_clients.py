@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from sagewright.studio.wrangling.programs import ExportPlace, programs
+from sagewright.wrangler import flows
 
 if TYPE_CHECKING:
     from conftest import RunningServer
@@ -161,7 +166,10 @@ def test_the_command(server: RunningServer, s3: Any, tmp_path: Path) -> None:
         capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "step 6 manage_rows Drop duplicates (node 5): rows in 300, rows out 300, columns 4" in done.stdout
+    assert "step 6 manage_rows Drop duplicates (node 5): rows in 300, rows out 300, columns 4, " in done.stdout
+    took = dict(re.findall(r"\(node (\d)\): .*, columns \d+, (\d+\.\d s|streamed)$", done.stdout, re.MULTILINE))
+    assert took["2"] == "streamed"  # the case of letters
+    assert float(took["6"].removesuffix(" s")) > 0  # pandas holds all rows
     fitted = json.loads(s3.get_object(Bucket=BUCKET, Key="command/orders.flow")["Body"].read())
     assert fitted["internal_metadata"] == {"kept": True}
     assert fitted["nodes"][7]["trained_parameters"]["scale_values_parameters"][0]["input_column"] == "price"
@@ -171,3 +179,35 @@ def test_the_command(server: RunningServer, s3: Any, tmp_path: Path) -> None:
     )  # fmt: skip
     assert wrong.returncode == 2
     assert "The flow has no source 'other'; it has orders." in wrong.stdout + wrong.stderr
+
+
+def test_a_printed_step_of_a_pipeline_and_a_fitted_flow_before_a_model(server: RunningServer, tmp_path: Path) -> None:
+    bucket = "sagemaker-us-east-1-000000000000"
+    prefix = f"s3://{bucket}/wrangler-steps"
+    context = {"s3Uri": f"{prefix}/in/", "s3ContentType": "csv", "s3HasHeader": True, "s3FieldDelimiter": ","}
+    definition = {"datasetSourceType": "S3", "name": "rows", "s3ExecutionContext": context}
+    scaler = {"scaler": "Min-max scaler", "min_max_scaler_parameters": {"input_column": ["size"]}}
+    nodes = [
+        node("s", "sagemaker.s3_source_0.1", {"dataset_definition": definition}, "", "SOURCE"),
+        node("types", "sagemaker.spark.infer_and_cast_type_0.1", {}, "s"),
+        node("scale", "sagemaker.spark.process_numeric_0.1", {"operator": "Scale values", "scale_values_parameters": scaler}, "types"),
+    ]  # fmt: skip
+    text = json.dumps({"metadata": {"version": 1}, "nodes": nodes})
+    s3 = server.boto("s3")
+    with suppress(s3.exceptions.BucketAlreadyOwnedByYou):
+        s3.create_bucket(Bucket=bucket)
+    s3.put_object(Bucket=bucket, Key="wrangler-steps/steps.flow", Body=text.encode())
+    s3.put_object(Bucket=bucket, Key="wrangler-steps/in/a.csv", Body=b"id,size\n1,20\n2,30\n3,40\n")
+    s3.put_object(Bucket=bucket, Key="wrangler-steps/batch-in/rows.csv", Body=b"1,20\n2,25\n7,40\n")
+    place = ExportPlace("wrangler-steps", f"{prefix}/steps.flow", f"{prefix}/out", ROLE)
+    printed = {label: program for label, _, program in programs(flows.read(text.encode()), place)}
+    (tmp_path / "step.py").write_text(printed["Pipeline"])
+    done = server.sdk_v2(PROGRAMS / "wrangler_steps_v2.py", str(tmp_path))
+    assert done.returncode == 0, done.stdout + done.stderr + server.log()[-3000:]
+    said = [line for line in done.stdout.splitlines() if line.split(":")[0] in {"step", "rows", "answer", "batch"}]
+    assert said == [
+        "step: Prepare Succeeded ",
+        "rows: ['id,size', '1,0.0', '2,0.5', '3,1.0']",
+        "answer: [['1.0'], ['103.0']]",
+        "batch: ['1.0', '27.0', '107.0']",
+    ], done.stdout + done.stderr

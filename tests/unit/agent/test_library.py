@@ -10,6 +10,7 @@ import pytest
 import sagewright
 from sagewright.agent import library
 from sagewright.agent.library import preload, staged_library
+from sagewright.wrangler import release
 
 PACKAGE = Path(sagewright.__file__).parent
 
@@ -109,3 +110,8 @@ def test_this_checkout_has_the_libraries_of_distributed_training(tmp_path: Path)
         "sagewright/toolkit",
     ):
         assert (found / name / "__init__.py").is_file(), name
+
+
+def test_a_session_of_the_library_has_the_release_of_its_server(tmp_path: Path) -> None:
+    staged = staged_library(PACKAGE, tmp_path)
+    assert release.digest(staged / "sagewright" / "wrangler") == release.digest()

@@ -12,6 +12,7 @@ from sagewright.server import wrangling
 from sagewright.server.wrangling import WranglerSessions
 from sagewright.services.sagemaker.studio.domains import own_domain_id
 from sagewright.upstream.client import Answer, TooLong
+from sagewright.wrangler import release
 
 DIRECTORY = Path("/nowhere")
 
@@ -19,13 +20,13 @@ DIRECTORY = Path("/nowhere")
 class FixedUpstream:
     """Answers each request alike."""
 
-    def __init__(self, answer: bytes | Exception) -> None:
-        self._answer = answer
+    def __init__(self, answer: bytes | Exception, found: str = release.digest()) -> None:
+        self._answer, self._release = answer, found
 
     def ask(self, *_: object) -> Answer:
         if isinstance(self._answer, Exception):
             raise self._answer
-        return Answer(200, {}, self._answer)
+        return Answer(200, {release.HEADER: self._release} if self._release else {}, self._answer)
 
 
 def asked(monkeypatch: pytest.MonkeyPatch, answer: bytes | Exception) -> tuple[dict[str, Any], list[OperationRequest]]:
@@ -65,3 +66,20 @@ def test_an_answer_beyond_its_bounds_is_a_fault(
 ) -> None:
     with pytest.raises(AwsError, match=words):
         asked(monkeypatch, answer)
+
+
+@pytest.mark.parametrize("found", ["", "of an earlier release"])
+def test_a_session_of_another_release_is_ended_once(monkeypatch: pytest.MonkeyPatch, found: str) -> None:
+    calls: list[str] = []
+
+    def call(request: OperationRequest) -> dict[str, Any]:
+        calls.append(request.operation)
+        return {"Status": "InService", "AppArn": "arn"}
+
+    monkeypatch.setattr(wrangling, "routes_of", lambda *_: [{"arn": "arn", "directory": str(DIRECTORY)}])
+    monkeypatch.setattr(wrangling, "BlockingUpstream", lambda _: FixedUpstream(b'{"count": 1}', found))
+    sessions = WranglerSessions(call, cast(Any, None), load_settings({}, {}))
+    assert "this server's release" in sessions.ask("me", "preview", {})["starting"]
+    assert calls == ["DescribeApp", "DeleteApp"]
+    assert sessions.ask("me", "preview", {}) == {"count": 1}, "a server whose files were replaced under it"
+    assert calls == ["DescribeApp", "DeleteApp", "DescribeApp"]

@@ -129,7 +129,8 @@ def test_files_of_others_are_what_their_list_says() -> None:
         assert hashlib.sha256((static / name).read_bytes()).hexdigest() == one["sha256"], name
         assert one["version"]
         assert one["licence"]
-    own = {"studio.css", "studio.js", "icons.svg", "vendored.toml", "htmx.LICENSE.txt"}
+    own = {"studio.css", "studio.js", "chartframe.js", "icons.svg", "vendored.toml"}
+    own |= {"htmx.LICENSE.txt", "vega.LICENSE.txt"}
     assert {path.name for path in static.iterdir()} == own | set(listed)
 
 

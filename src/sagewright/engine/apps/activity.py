@@ -6,7 +6,6 @@ size and time, and whatever it claims concerns this app alone.
 
 from __future__ import annotations
 
-import json
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import Any
 
 from sagewright.kinds.app import EDITOR_PATH, STATUS_PATH
 from sagewright.model.clock import now_ms
+from sagewright.model.documents import read_json
 from sagewright.upstream.blocking import BlockingUpstream
 from sagewright.upstream.client import Broken, ContainerUnreachable, UpstreamRequest
 from sagewright.upstream.connecting import ContainerAddress
@@ -71,15 +71,15 @@ class _Questions:
         if left_s <= 0:
             return None
         request = UpstreamRequest("GET", path + _UNTRACKED, {"Connection": "close"})
-        with suppress(ContainerUnreachable, Broken, TimeoutError, ValueError, RecursionError):
+        with suppress(ContainerUnreachable, Broken, TimeoutError, ValueError):
             answer = self._upstream.ask(request, left_s, _MOST_BYTES)
             return parse(answer.body) if answer.status == HTTPStatus.OK else None
         return None
 
 
 def parse(body: bytes) -> Any:
-    """Returns the JSON document. Raises ValueError, and RecursionError for one that is nested too deeply."""
-    return json.loads(body)
+    """Returns the JSON document. Raises ValueError, also for one that is nested too deeply."""
+    return read_json(body)
 
 
 def _last_activity(document: dict[str, Any]) -> int:

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
 from markupsafe import Markup
 
+from sagewright.model.documents import read_json
 from sagewright.model.errors import AwsError
 from sagewright.studio import charts, wording
 from sagewright.studio.charts import Curve
@@ -87,8 +87,8 @@ def _read(visit: Visit, uri: str) -> Mapping[str, Any]:
     if len(body) > MOST_BYTES:
         raise BadGraph(f"The object has more than {MOST_BYTES:,} bytes, so it is not drawn.")
     try:
-        found = orjson.loads(body)
-    except orjson.JSONDecodeError:
+        found = read_json(body)
+    except ValueError:
         raise BadGraph("The object is not JSON.") from None
     if not isinstance(found, dict):
         raise BadGraph("The object is not a JSON object.")

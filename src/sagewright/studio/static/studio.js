@@ -153,10 +153,23 @@ document.addEventListener("input", event => {
 document.addEventListener("click", event => { if (event.target.closest("[data-discard]")) { $$("[data-was]").forEach(f => { f.value = f.dataset.was; const o = f.dataset.twin && $(`[name="${f.dataset.twin}"]`); if (o) o.value = f.value; }); drafts(); } });
 drafts();
 
+/* A user's chart: a frame without an origin gets its specification, draws it and says how tall it is. Until then, and where it fails, the picture stays. */
+const isDark = () => { const t = document.documentElement.dataset.theme; return t ? t === "dark" : matchMedia("(prefers-color-scheme: dark)").matches; };
+const give = frame => frame.contentWindow?.postMessage({ spec: frame.dataset.chart, dark: isDark() }, "*");
+addEventListener("message", event => {
+  const frame = $$("iframe[data-chart]").find(f => f.contentWindow === event.source);
+  if (!frame || !event.data) return;
+  if (event.data.ready) give(frame);
+  if (event.data.height > 0) { frame.style.blockSize = `${Math.min(event.data.height, 2000)}px`; frame.classList.remove("vh"); }
+  if (event.data.height > 0 || event.data.failed) frame.previousElementSibling.hidden = !event.data.failed;
+});
+addEventListener("studio:theme", () => $$("iframe[data-chart]").forEach(give));
+
 /* What a morph or more rows bring: counts of rows and of chosen ones, drafts. */
 const drawn = () => {
   const shown = $("[data-shown]"); if (shown) shown.textContent = $$(".tbl tbody:not(.more)").reduce((n, b) => n + (+b.dataset.rows || b.rows.length), 0).toLocaleString("en");
   $$("tbody.more").forEach(end => near.observe(end));
+  $$("iframe[data-chart]").forEach(give);
   count(); drafts();
 };
 

@@ -1,4 +1,4 @@
-"""The newest job of a flow: how it ended, and in which step it failed."""
+"""The newest job of a flow: how it ended, in which step it failed, and what each step took."""
 
 from __future__ import annotations
 
@@ -10,6 +10,24 @@ from sagewright.model.errors import AwsError
 from sagewright.studio.visit import Visit
 
 _NODE = re.compile(r"\(node ([^()\s]{1,100})\)")
+_GROUP = "/aws/sagemaker/ProcessingJobs"
+_STEP = re.compile(
+    r"step \d+ .{1,300} \(node (\S{1,100})\): (?:rows in ([\d,? ]{1,100}), )?rows out (.{1,500}), columns ([\d,?]{1,20}), "
+    r"(?:([\d.]{1,20}) s|streamed)$"
+)
+"""A line of the job's log (`wrangler.job.running`)."""
+MOST_STEPS = 1000
+
+
+@dataclass(frozen=True)
+class StepRun:
+    """A step of a finished job. `seconds`: in which it evaluated its input, None where it streamed it into the outputs."""
+
+    node_id: str
+    rows_in: str
+    rows_out: str
+    columns: str
+    seconds: float | None
 
 
 @dataclass(frozen=True)
@@ -56,4 +74,23 @@ def last_run(visit: Visit, flow: str) -> LastRun | None:
     failed = status == "Failed"
     return LastRun(
         found["ProcessingJobName"], status, reason if failed else "", node[1] if node and failed else "", wrote, train
+    )
+
+
+def step_runs(visit: Visit, job: str) -> tuple[StepRun, ...]:
+    """Returns what a job's log says of its steps, none while it runs or where the caller may not read it."""
+    try:
+        found = visit.client.aside(
+            "logs",
+            "FilterLogEvents",
+            logGroupName=_GROUP,
+            logStreamNamePrefix=f"{job}/",
+            filterPattern='"rows out"',
+            limit=MOST_STEPS,
+        )
+    except AwsError:
+        return ()
+    lines = [_STEP.search(one["message"]) for one in found.get("events", ())]
+    return tuple(
+        StepRun(line[1], line[2] or "", line[3], line[4], float(line[5]) if line[5] else None) for line in lines if line
     )

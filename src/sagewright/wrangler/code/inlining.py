@@ -12,7 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 OWN = "sagewright.wrangler."
-BASE = ("errors", "types", "operators.step")
+BASE = ("errors", "types", "operators.budget", "operators.step")
 """Modules that each program carries, whose names stay as they are."""
 
 

@@ -7,7 +7,7 @@ import logging
 import shutil
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,14 +18,18 @@ from sagewright.wrangler import destinations, flows, parameters
 from sagewright.wrangler.engine import FlowEngine, Workspace
 from sagewright.wrangler.errors import FlowError, StepError
 from sagewright.wrangler.flows import Flow, Node, NodeType
+from sagewright.wrangler.job import memory
 from sagewright.wrangler.job.counting import RowCounter
 from sagewright.wrangler.job.downloads import DownloadError, download
 from sagewright.wrangler.job.settings import FlowJobOutput, JobSettings
 from sagewright.wrangler.job.uploads import upload
+from sagewright.wrangler.operators.budget import MemoryBudget
 from sagewright.wrangler.requests import source_names
 from sagewright.wrangler.schema import catalogue
 from sagewright.wrangler.sources import FileSources, context_of, name_of
 
+SHORTEST_S = 0.05
+"""A step that took less to set up evaluated next to nothing."""
 _log = logging.getLogger("wrangler")
 
 
@@ -36,6 +40,7 @@ class FlowRun:
     settings: JobSettings
     flow: Flow
     scratch: Path
+    memory: MemoryBudget
     counter: RowCounter = field(default_factory=RowCounter)
     staged: list[tuple[Path, Path | str]] = field(default_factory=list)
 
@@ -47,7 +52,7 @@ class FlowRun:
         self.engine = FlowEngine(
             FileSources(self._located, self.scratch, self._origin),
             refit=self.settings.refit,
-            workspace=Workspace(self._kept, self.scratch, self.counter.watch),
+            workspace=Workspace(self._kept, self.scratch, self.counter.watch, self.memory),
         )
 
     def _input(self, node: Node) -> str:
@@ -172,6 +177,7 @@ class FlowRun:
         self.staged.append((folder, place))
 
     def _log_steps(self) -> None:
+        """Logs each step's rows, and the seconds in which it evaluated its input; the others stream into the outputs."""
         for number, node in enumerate(self.flow.ordered()):
             result = self.engine.results.get(node.node_id)
             if result is None or node.type is NodeType.DESTINATION:
@@ -180,7 +186,7 @@ class FlowRun:
             after = {port: self.counter.final.get((node.node_id, port)) for port in result.outputs}
             columns = next((self.counter.columns.get((node.node_id, port)) for port in result.outputs), None)
             _log.info(
-                "step %d %s (node %s): %srows out %s, columns %s",
+                "step %d %s (node %s): %srows out %s, columns %s, %s",
                 number + 1,
                 f"{node.operator.rpartition('_')[0].rpartition('.')[2]}{f' {node.title}' if node.title else ''}",
                 node.node_id,
@@ -189,8 +195,9 @@ class FlowRun:
                     _shown(rows) if port == flows.PORT else f"{port} {_shown(rows)}" for port, rows in after.items()
                 ),
                 _shown(columns),
+                f"{took:.1f} s" if (took := self.engine.seconds[node.node_id]) >= SHORTEST_S else "streamed",
             )
-            for note in result.notes:
+            for note in (*_held(node), *result.notes):
                 _log.info("  %s", note)
 
     def _write_flow(self) -> None:
@@ -200,6 +207,14 @@ class FlowRun:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(self.engine.fitted_flow(self.flow).text())
         _log.info("the fitted flow is %s", target)
+
+
+def _held(node: Node) -> Iterator[str]:
+    """Yields what a step holds in memory of all rows."""
+    declared = catalogue.find(node.operator)
+    tool = declared.tool(node.title) or declared.tools[0] if declared else None
+    if tool is not None and tool.memory:
+        yield f"in memory: {tool.memory}"
 
 
 def _shown(rows: int | None) -> str:
@@ -231,4 +246,6 @@ def run(settings: JobSettings) -> None:
     work = settings.root / "processing"
     work.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".wrangler-", dir=work) as folder:
-        FlowRun(settings, flow, Path(folder)).run()
+        limits = memory.of_job()
+        _log.info("steps hold %d MiB before they use the disk", limits.spill_bytes >> 20)
+        FlowRun(settings, flow, Path(folder), limits).run()

@@ -11,9 +11,12 @@ from typing import Any
 import polars as pl
 
 from sagewright.wrangler.errors import StepError
+from sagewright.wrangler.operators.budget import GIB, MemoryBudget
 from sagewright.wrangler.types import HIDDEN, type_of
 
 MOST_COLUMNS = 20_000
+MEASURED_ROWS = 10_000
+"""Rows by whose size that of a table is estimated."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,8 @@ def one(frame: pl.LazyFrame, **members: Any) -> StepResult:
 class OperatorStep:
     """`inputs`: a frame for each port; of two ports with one name the second is `<name>_1`. `fitted`: state of an earlier run, or
     None; `keep`: evaluates a frame once, for operators that read it several times; `checks`: rows that make the step fail,
-    collected by the operator; `scratch`: a folder for data that do not fit in memory, None to use memory."""
+    collected by the operator; `scratch`: a folder for data that do not fit in memory, None to use memory; `memory`: what may be
+    held, None for no limit."""
 
     node_id: str
     operator: str
@@ -56,6 +60,7 @@ class OperatorStep:
     keep: Callable[[pl.LazyFrame], pl.LazyFrame] = field(default=lambda frame: frame.collect().lazy())
     checks: list[Check] = field(default_factory=list)
     scratch: Path | None = None
+    memory: MemoryBudget | None = None
 
     @cached_property
     def frame(self) -> pl.LazyFrame:
@@ -88,6 +93,21 @@ class OperatorStep:
     def fit(self, frame: pl.LazyFrame) -> pl.DataFrame:
         """Evaluates an aggregate over the input."""
         return frame.collect(engine="streaming")
+
+    def whole(self, size: Callable[[pl.DataFrame], int]) -> pl.DataFrame:
+        """Returns all rows of the first input, for code that holds them. `size`: bytes that it takes for some rows. Raises
+        StepError where all rows would take more than the memory."""
+        shown = self.frame.select(list(self.schema))
+        if self.memory is not None:
+            rows = int(self.fit(shown.select(pl.len())).item())
+            sample = shown.head(MEASURED_ROWS).collect()
+            needed = size(sample) * rows // max(len(sample), 1)
+            if needed > self.memory.whole_bytes:
+                raise self.fault(
+                    f"The step holds all rows in memory: {rows:,} rows need about {needed / GIB:,.1f} GiB, and it may use "
+                    f"{self.memory.whole_bytes / GIB:,.1f} GiB. Choose a larger instance, or filter or sample before it."
+                )
+        return shown.collect(engine="streaming")
 
     def fault(self, reason: str, column: str = "") -> StepError:
         return StepError(self.node_id, self.operator, reason, column)

@@ -39,6 +39,7 @@ declare(
                             required=True,
                         ),
                     ),
+                    memory="in Python (Pandas): all rows",
                 ),
             ),
         ),
@@ -46,7 +47,7 @@ declare(
             "sagemaker.spark.custom_pandas_0.1",
             "Python (Pandas)",
             GROUP,
-            (Tool("", "Runs code on the DataFrame `df`; all rows are in memory.", (code("code", "Code", "python"),)),),
+            (Tool("", "Runs code on the DataFrame `df`.", (code("code", "Code", "python"),), memory="all rows"),),
         ),
         Operator(
             "sagemaker.spark.custom_pyspark_0.1",

@@ -61,12 +61,14 @@ class Parameter:
 @dataclass(frozen=True)
 class Tool:
     """`title`: the value of `operator`, "" for an operator with one tool; `sentence`: the effect, for a reader; `held`: the object
-    that holds the values, where its name does not follow from the title."""
+    that holds the values, where its name does not follow from the title; `memory`: what it holds in memory of all rows, "" for a
+    tool that streams them or uses the disk."""
 
     title: str
     sentence: str
     fields: tuple[Parameter, ...] = ()
     held: str = ""
+    memory: str = ""
 
     @property
     def member(self) -> str:

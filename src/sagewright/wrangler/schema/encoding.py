@@ -28,6 +28,7 @@ declare(
                             "Error",
                         ),
                     ),
+                    memory="the distinct values of a column",
                 ),
                 Tool(
                     "One-hot encode",
@@ -42,6 +43,7 @@ declare(
                         _STYLE,
                         flag("input_already_ordinal_encoded", "The values are numbers from 0"),
                     ),
+                    memory="the distinct values of a column",
                 ),
                 Tool(
                     "Similarity encode",

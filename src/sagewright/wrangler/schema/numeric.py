@@ -59,6 +59,7 @@ declare(
                             ),
                         ),
                     ),
+                    memory="for the robust scaler: a column's numbers",
                 ),
             ),
             fits=True,

@@ -44,6 +44,7 @@ declare(
                     "Drop duplicates",
                     "Keeps the first of equal rows.",
                     (columns(required=False, note="None: all columns have to be equal."),),
+                    memory="the distinct values of the columns that are compared",
                 ),
                 Tool("Drop empty", "Drops rows in which all values are missing."),
                 Tool(
@@ -85,12 +86,15 @@ declare(
             "Balance data",
             GROUP,
             (
-                Tool("Random oversample", "Repeats rows of the smaller class.", (_TARGET, _RATIO)),
-                Tool("Random undersample", "Leaves out rows of the larger class.", (_TARGET, _RATIO)),
+                Tool("Random oversample", "Repeats rows of the smaller class.", (_TARGET, _RATIO), memory="all rows"),
+                Tool(
+                    "Random undersample", "Leaves out rows of the larger class.", (_TARGET, _RATIO), memory="all rows"
+                ),
                 Tool(
                     "SMOTE",
                     "Makes new rows of the smaller class, between its rows.",
                     (_TARGET, _RATIO, integer("smote_params.num_neighbors", "Neighbours", 5, least=1, most=100)),
+                    memory="all rows",
                 ),
             ),
         ),
@@ -104,6 +108,7 @@ declare(
                     "Ordered split",
                     "Splits in the order of a column: the first part has its smallest values.",
                     (_SPLITS, column(), flag("handle_duplicates", "Keep equal values together")),
+                    memory="a column's numbers",
                 ),
                 Tool("Stratified split", "Splits each group alike.", (_SPLITS, column(), _ERROR, _SEED)),
                 Tool(

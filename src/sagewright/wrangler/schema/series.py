@@ -61,6 +61,7 @@ declare(
                         choice("upsample.non_numeric", "Missing other values become", ("ffill", "bfill")),
                     ),
                     "Resample_parameters",
+                    memory="the rows of the result",
                 ),
                 Tool(
                     "Handle missing",
@@ -146,6 +147,7 @@ declare(
                     "Makes one row of each series, with its values as arrays.",
                     (_TIME, column("id_column", "Series of")),
                     "Group by_parameters",
+                    memory="the values of each series",
                 ),
                 Tool(
                     "Datetime range",

@@ -17,7 +17,7 @@ from typing import Any
 
 import polars as pl
 
-from sagewright.wrangler import flows
+from sagewright.wrangler import flows, release
 from sagewright.wrangler.errors import FlowError, StepError
 from sagewright.wrangler.finite import written
 from sagewright.wrangler.flows import Flow
@@ -46,6 +46,7 @@ class SessionServer(ThreadingHTTPServer):
         self.turn = threading.Lock()
         self.active = datetime.now(UTC)
         self.running = 0
+        self.release = release.digest()
 
     def server_bind(self) -> None:
         self.socket.bind(self.server_address)
@@ -119,6 +120,7 @@ class SessionHandler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
+        self.send_header(release.HEADER, self.server.release)
         self.end_headers()
         self.wfile.write(body)
 

@@ -2,12 +2,9 @@ from __future__ import annotations
 
 import ast
 import shlex
-from datetime import UTC, datetime
 from typing import Any, cast
 
-from sagewright.studio.pages.wrangler import flowruns
-from sagewright.studio.visit import Place, Visit
-from sagewright.studio.wrangling.saved import SavedFlow
+from sagewright.studio.wrangling.programs import ExportPlace, programs
 from sagewright.wrangler.flows import Flow, FlowEdge, Node, NodeType
 
 NAME = 'a"); import os; os.system("x") #$(id)'
@@ -19,9 +16,8 @@ def test_names_and_places_stay_data_in_the_code_that_is_shown() -> None:
     source = Node("s", NodeType.SOURCE, "x_0.1", {"dataset_definition": {"name": "in", "s3ExecutionContext": place}})
     config = {"output_config": {"output_path": TARGET}}
     target = Node("o;ls", NodeType.DESTINATION, "y_0.1", config, (FlowEdge("df", "s"),))
-    found = SavedFlow(NAME, Flow((source, target)), "", datetime.now(UTC), f"s3://b/{NAME}.flow")
-    visit = Visit(cast(Any, None), Place("", "000000000000", "us-east-1"))
-    parts = {label: text for label, _, text in flowruns._programs(visit, found)}
+    found = ExportPlace(NAME, f"s3://b/{NAME}.flow", "s3://b/x/", "arn:aws:iam::000000000000:role/x")
+    parts = {label: text for label, _, text in programs(Flow((source, target)), found)}
     calls = {label: _calls(parts[label]) for label in ("SDK v2", "Pipeline", "boto3")}
     assert calls["SDK v2"]["ProcessingOutput"]["destination"] == TARGET
     assert calls["Pipeline"]["Pipeline"]["name"] == NAME

@@ -221,8 +221,7 @@ def _altered(
     context: Context, request: dict[str, Any], allowed: frozenset[Status], how: Callable[[Resource], Resource]
 ) -> dict[str, Any]:
     """Raises ConflictException for a tracking server in any other status."""
-    tracker = TRACKERS.require(context, request["TrackingServerName"])
-    arn = TRACKERS.arn(context, tracker.name)
+    arn = TRACKERS.arn(context, request["TrackingServerName"])
 
     def allowed_alone(current: Resource) -> Resource:
         if current.status not in allowed:
@@ -231,7 +230,6 @@ def _altered(
             )
         return how(current)
 
-    if resources.alter(context.store, tracker.id, allowed_alone) is None:
-        raise TRACKERS.missing(arn)
-    context.engine.wake(TRACKER, tracker.id)
+    altered = TRACKERS.alter(context, request["TrackingServerName"], allowed_alone)
+    context.engine.wake(TRACKER, altered.id)
     return {"TrackingServerArn": arn}

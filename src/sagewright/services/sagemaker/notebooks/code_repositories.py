@@ -14,7 +14,6 @@ from sagewright.services.paging import ListSpec
 from sagewright.services.registry import operation
 from sagewright.services.sagemaker.resources.resources import ResourceType
 from sagewright.services.sagemaker.studio.lists import FILTERS, SORTS
-from sagewright.store.resources import resources
 from sagewright.store.resources.resources import Resource
 
 REPOSITORIES = ResourceType(
@@ -46,16 +45,13 @@ def list_code_repositories(context: Context, request: dict[str, Any]) -> dict[st
 
 @operation("sagemaker", "UpdateCodeRepository")
 def update_code_repository(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    found = REPOSITORIES.require(context, request["CodeRepositoryName"])
-    changed = request.get("GitConfig") or {}
+    name, changed = request["CodeRepositoryName"], request.get("GitConfig") or {}
 
     def update(current: Resource) -> Resource:
         return replace(current, document=current.document | {"GitConfig": current.document["GitConfig"] | changed})
 
-    arn = REPOSITORIES.arn(context, found.name)
-    if resources.alter(context.store, found.id, update) is None:
-        raise REPOSITORIES.missing(arn)
-    return {"CodeRepositoryArn": arn}
+    REPOSITORIES.alter(context, name, update)
+    return {"CodeRepositoryArn": REPOSITORIES.arn(context, name)}
 
 
 @operation("sagemaker", "DeleteCodeRepository")

@@ -199,20 +199,18 @@ def _altered(
     how: Callable[[Resource], Resource],
 ) -> dict[str, Any]:
     """Raises ValidationException for an instance in any other status."""
-    found = INSTANCES.require(context, request["NotebookInstanceName"])
-    arn = INSTANCES.arn(context, found.name)
 
     def allowed_alone(current: Resource) -> Resource:
         if current.status not in allowed:
+            arn = INSTANCES.arn(context, current.name)
             raise ValidationException(
                 f"Status ({current.status}) not in ([{', '.join(allowed)}]). Unable to transition to ({target}) for Notebook "
                 f"Instance ({arn})"
             )
         return how(current)
 
-    if resources.alter(context.store, found.id, allowed_alone) is None:
-        raise INSTANCES.missing(arn)
-    context.engine.wake(NOTEBOOK, found.id)
+    altered = INSTANCES.alter(context, request["NotebookInstanceName"], allowed_alone)
+    context.engine.wake(NOTEBOOK, altered.id)
     return {}
 
 

@@ -19,7 +19,6 @@ from sagewright.services.sagemaker.resources.resources import ResourceType
 from sagewright.services.sagemaker.studio.lifecycle_contents import check_script
 from sagewright.services.sagemaker.studio.lists import FILTERS, SORTS
 from sagewright.store.resources import resources
-from sagewright.store.resources.resources import Resource
 
 HOOKS = ("OnCreate", "OnStart")
 MEMBER = "LifecycleConfigName"
@@ -55,14 +54,9 @@ def list_notebook_instance_lifecycle_configs(context: Context, request: dict[str
 @operation("sagemaker", "UpdateNotebookInstanceLifecycleConfig")
 def update_notebook_instance_lifecycle_config(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     _check(request)
-    found = CONFIGS.require(context, request["NotebookInstanceLifecycleConfigName"])
     changed = {name: request[name] for name in HOOKS if name in request}
-
-    def update(current: Resource) -> Resource:
-        return replace(current, document=current.document | changed)
-
-    if resources.alter(context.store, found.id, update) is None:
-        raise CONFIGS.missing(CONFIGS.arn(context, found.name))
+    name = request["NotebookInstanceLifecycleConfigName"]
+    CONFIGS.alter(context, name, lambda one: replace(one, document=one.document | changed))
     return {}
 
 

@@ -77,6 +77,13 @@ class ResourceType:
             request, lambda page: resources.page(context.store, place, page), lambda rows: map(self.summary, rows)
         )
 
+    def alter(self, context: Context, name: str, how: Callable[[Resource], Resource]) -> Resource:
+        """Replaces a resource by the result of `how`, atomically. Raises `missing`, and whatever `how` raises."""
+        changed = resources.alter(context.store, self.require(context, name).id, how)
+        if changed is None:
+            raise self.missing(self.arn(context, name))
+        return changed
+
     def delete(self, context: Context, request: dict[str, Any]) -> dict[str, Any]:
         """Raises `missing`."""
         name = request[self._name_member]

@@ -15,8 +15,6 @@ from sagewright.services.paging import ListSpec
 from sagewright.services.registry import operation
 from sagewright.services.sagemaker.resources.resources import ResourceType
 from sagewright.services.sagemaker.studio.lists import FILTERS, SORTS
-from sagewright.store.resources import resources
-from sagewright.store.resources.resources import Resource
 
 KINDS = ("KernelGatewayImageConfig", "JupyterLabAppImageConfig", "CodeEditorAppImageConfig")
 
@@ -51,16 +49,9 @@ def list_app_image_configs(context: Context, request: dict[str, Any]) -> dict[st
 @operation("sagemaker", "UpdateAppImageConfig")
 def update_app_image_config(context: Context, request: dict[str, Any]) -> dict[str, Any]:
     _check(request)
-    config = CONFIGS.require(context, request["AppImageConfigName"])
-    changed = {name: request[name] for name in KINDS if name in request}
-
-    def update(current: Resource) -> Resource:
-        return replace(current, document=current.document | changed)
-
-    arn = CONFIGS.arn(context, config.name)
-    if resources.alter(context.store, config.id, update) is None:
-        raise CONFIGS.missing(arn)
-    return {"AppImageConfigArn": arn}
+    name, changed = request["AppImageConfigName"], {name: request[name] for name in KINDS if name in request}
+    CONFIGS.alter(context, name, lambda one: replace(one, document=one.document | changed))
+    return {"AppImageConfigArn": CONFIGS.arn(context, name)}
 
 
 @operation("sagemaker", "DeleteAppImageConfig")

@@ -58,7 +58,6 @@ def list_images(context: Context, request: dict[str, Any]) -> dict[str, Any]:
 
 @operation("sagemaker", "UpdateImage")
 def update_image(context: Context, request: dict[str, Any]) -> dict[str, Any]:
-    image = IMAGES.require(context, request["ImageName"])
     if "RoleArn" in request:
         check_role(context, request["RoleArn"])
     changed = {name: request[name] for name in ("RoleArn", *DELETABLE) if name in request}
@@ -68,10 +67,8 @@ def update_image(context: Context, request: dict[str, Any]) -> dict[str, Any]:
         kept = {name: value for name, value in current.document.items() if name not in removed}
         return replace(current, document=kept | changed)
 
-    arn = IMAGES.arn(context, image.name)
-    if resources.alter(context.store, image.id, update) is None:
-        raise IMAGES.missing(arn)
-    return {"ImageArn": arn}
+    IMAGES.alter(context, request["ImageName"], update)
+    return {"ImageArn": IMAGES.arn(context, request["ImageName"])}
 
 
 @operation("sagemaker", "DeleteImage")

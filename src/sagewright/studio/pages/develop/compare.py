@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlencode
 
 from markupsafe import Markup
 
@@ -13,7 +14,7 @@ from sagewright.studio import charts, wording
 from sagewright.studio.charts import Curve
 from sagewright.studio.operations import MetricOfJob
 from sagewright.studio.runs.curvestyle import StyleChoice, choices, style_of
-from sagewright.studio.visit import Visit, page
+from sagewright.studio.visit import Done, Visit, form, page
 
 MOST = 200
 LOOKS = ("k1 thick", "k2", "k3 d2", "k4 d3", "k5 d4", "k6")
@@ -65,6 +66,12 @@ class ComparedRuns:
     def csv(self) -> tuple[list[str], list[list[Any]]]:
         rows = [[row.name, *(cell.text for cell in row.cells)] for _, rows in self.groups for row in rows]
         return ["", *(run.name for run in self.runs)], rows
+
+
+@form("/compare")
+def compare_chosen(visit: Visit, _fields: dict[str, str]) -> Done:
+    """Opens the comparison of a list's chosen rows. The list's form has a token, which must not stay in an address."""
+    return Done("", f"/studio/compare?{urlencode([('pick', name) for name in visit.chosen[: MOST + 1]])}")
 
 
 @page("/compare", "compare.html", "experiments", ("training",))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from sagewright.studio.buttons import Button
 from sagewright.studio.operations import NotebookUsage, OperationCall
 from sagewright.studio.pages.prepare.notebook_lines import BACK, LIVE, app_status, opening
+from sagewright.studio.pages.prepare.notebook_resources import flat
 from sagewright.studio.visit import Visit, page
 
 SPACES_LOG, INSTANCES_LOG = "/aws/sagemaker/studio", "/aws/sagemaker/NotebookInstances"
@@ -76,7 +76,7 @@ def space(visit: Visit) -> NotebookDetails:
         changed=found["LastModifiedTime"],
         use=client.readings.notebooks().get((domain, name.lower(), app_type), NotebookUsage()),
         apps=tuple(_app(one) for one in listed),
-        settings=tuple(_flat(found.get("SpaceSettings") or {})),
+        settings=tuple(flat(found.get("SpaceSettings") or {})),
         log_group=SPACES_LOG,
         logs=_streams(visit, SPACES_LOG, f"{domain}/{found['SpaceName']}/"),
         open=address if running else "",
@@ -113,7 +113,7 @@ def instance(visit: Visit) -> NotebookDetails:
         changed=found["LastModifiedTime"],
         use=client.readings.notebooks().get(("", name, ""), NotebookUsage()),
         apps=(),
-        settings=tuple(_flat({key: value for key, value in found.items() if key not in left_out})),
+        settings=tuple(flat({key: value for key, value in found.items() if key not in left_out})),
         log_group=INSTANCES_LOG,
         logs=_streams(visit, INSTANCES_LOG, f"{name}/"),
         open=opening(instance=name) if status in LIVE else "",
@@ -134,17 +134,6 @@ def _app(one: dict[str, Any]) -> AppLine:
     return AppLine(
         one["AppName"], one["AppType"], app_status(one["Status"]), one["CreationTime"], spec.get("InstanceType", "")
     )
-
-
-def _flat(settings: dict[str, Any], before: str = "") -> Iterator[tuple[str, str]]:
-    """Yields the paths of members with their values."""
-    for name, value in settings.items():
-        if isinstance(value, dict):
-            yield from _flat(value, f"{before}{name}.")
-        elif isinstance(value, list):
-            yield f"{before}{name}", ", ".join(map(str, value))
-        else:
-            yield f"{before}{name}", str(value)
 
 
 def _streams(visit: Visit, group: str, prefix: str) -> tuple[str, ...]:

@@ -16,7 +16,8 @@ from sagewright.studio.buttons import Button
 from sagewright.studio.charts.bars import bars
 from sagewright.studio.notebooks.cells import ExecutedNotebook, UnreadableNotebook, read_notebook
 from sagewright.studio.operations import OperationCall
-from sagewright.studio.tables import EmptyState, Listing, ListTab, Row, TableCell, TableColumn
+from sagewright.studio.pages.prepare.notebook_resources import tabs
+from sagewright.studio.tables import EmptyState, Listing, Row, TableCell, TableColumn
 from sagewright.studio.visit import Visit, page
 from sagewright.studio.wording import seconds_between
 from sagewright.toolkit.notebook_jobs.outputs import ArchiveLimits, JobOutput, NoOutput, archive_uri, output_in
@@ -163,7 +164,6 @@ def notebook_jobs(visit: Visit) -> Listing:
         for one in lines
     )
     stop = OperationCall("sagemaker", "StopTrainingJob", {})
-    views = (ListTab("Spaces and instances", "/studio/notebooks"), ListTab("Notebook jobs", BACK, True, total))
     return Listing(
         "Notebook jobs",
         columns,
@@ -171,7 +171,7 @@ def notebook_jobs(visit: Visit) -> Listing:
         START,
         crumb="Data and tools",
         total=total,
-        views=views,
+        views=tabs("jobs", jobs=total),
         acts=(Button("Stop", stop, "Stopping {n}", each="TrainingJobName", back=BACK),),
         hint="",
     )

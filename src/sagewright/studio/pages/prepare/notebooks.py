@@ -16,6 +16,7 @@ from sagewright.studio.pages.prepare.notebook_lines import (
     profiles_of,
     spaces_of,
 )
+from sagewright.studio.pages.prepare.notebook_resources import tabs
 from sagewright.studio.tables import ListTab
 from sagewright.studio.visit import Done, Visit, form, page
 
@@ -65,13 +66,6 @@ class NotebooksView:
         ]
 
 
-def tabs(here: str, spaces: str = "", jobs: str = "") -> tuple[ListTab, ...]:
-    return (
-        ListTab("Spaces and instances", BACK, here == "spaces", spaces),
-        ListTab("Notebook jobs", f"{BACK}/jobs", here == "jobs", jobs),
-    )
-
-
 @page("/notebooks", "notebooks.html", "notebooks", KINDS)
 def notebooks(visit: Visit) -> NotebooksView:
     client = visit.client
@@ -99,7 +93,7 @@ def notebooks(visit: Visit) -> NotebooksView:
         cpus=sum(one.cpus for one in live),
         homes=sum(max(0, one.use.home) for one in lines),
         profiles=tuple(one["UserProfileName"] for one in profiles),
-        views=tabs("spaces", str(len(lines)), total),
+        views=tabs("spaces", spaces=str(len(lines)), jobs=total),
     )
 
 

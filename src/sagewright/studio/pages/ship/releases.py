@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from sagewright.model.documents import read_json
 from sagewright.studio import tables, wording
 from sagewright.studio.buttons import Button, Field
 from sagewright.studio.operations import OperationCall
@@ -194,8 +195,10 @@ def rules(visit: Visit) -> Listing:
 def _pattern(text: str) -> str:
     """Writes an event pattern in one line: its source, type and details."""
     try:
-        pattern = json.loads(text)
+        pattern = read_json(text)
     except ValueError:
+        return text
+    if not isinstance(pattern, dict):
         return text
     kinds = ", ".join(str(one) for one in pattern.get("detail-type", []))
     detail = ", ".join(f"{key} {json.dumps(value)}" for key, value in (pattern.get("detail") or {}).items())

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
 
 from sagewright.model.errors import ValidationException
-from sagewright.studio.pages.wrangler.flowpage import DRAFT, PATH, draft_node
+from sagewright.studio.pages.wrangler.flowaddress import PATH
+from sagewright.studio.pages.wrangler.flowdrafts import DRAFT, draft_node
 from sagewright.studio.visit import Visit, page
 from sagewright.studio.wrangling import saved, stepforms, stepnames
 from sagewright.studio.wrangling.previewtables import PreviewFault, fault_of
@@ -19,6 +21,9 @@ from sagewright.wrangler.schema import catalogue
 from sagewright.wrangler.schema.declaration import Operator, Tool, values_of
 
 MOST_ROWS = 200
+CUSTOM = "sagemaker.visualizations.custom_visualization_0.1"
+MOST_LIVE = 4 * 1024 * 1024
+"""Characters of a specification that the page holds; a larger one is a picture alone."""
 REPORT = "sagemaker.visualizations.data_insights_report_0.1"
 """The report has a page of its own."""
 
@@ -45,6 +50,8 @@ class ChartView:
     fault: PreviewFault | None
     starting: str
     pictures: tuple[str, str] = field(default=("", ""), repr=False)
+    live: str = field(default="", repr=False)
+    """Specification of a chart by the user's code, which is drawn in a frame."""
 
     def csv(self) -> tuple[list[str], list[list[Any]]]:
         return list(self.head), [list(row) for row in self.rows]
@@ -91,6 +98,7 @@ def flow_chart(visit: Visit) -> ChartView:
         fault_of(answer),
         "" if columns is not None else "The session starts. The picture follows.",
         _pictures(answer.get("pictures") or {}),
+        _live(declared, drawn.get("spec")),
     )
 
 
@@ -124,6 +132,14 @@ def _values(
 
 def _request(flow: Flow, node: Node) -> dict[str, Any]:
     return {"flow": flow.with_node(node).written(), "node_id": node.node_id}
+
+
+def _live(declared: Operator, spec: object) -> str:
+    """Returns the specification of a user's own chart as JSON, "" for a chart of ours or one too large for a page."""
+    if declared.id != CUSTOM or not isinstance(spec, dict) or not spec:
+        return ""
+    text = json.dumps(spec)
+    return text if len(text) <= MOST_LIVE else ""
 
 
 def _pictures(found: Mapping[str, Any]) -> tuple[str, str]:

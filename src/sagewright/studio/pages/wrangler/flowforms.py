@@ -6,8 +6,9 @@ from typing import Any
 from urllib.parse import quote
 
 from sagewright.model.errors import ValidationException
+from sagewright.studio.pages.wrangler.flowaddress import PATH
+from sagewright.studio.pages.wrangler.flowdrafts import draft_node
 from sagewright.studio.pages.wrangler.flowlist import format_of, source_node
-from sagewright.studio.pages.wrangler.flowpage import PATH, draft_node
 from sagewright.studio.visit import Done, Visit, form
 from sagewright.studio.wrangling import edits, saved, stepforms
 from sagewright.wrangler.flows import PORT, Flow, FlowEdge, Node, NodeType, new_id

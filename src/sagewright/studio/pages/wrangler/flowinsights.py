@@ -10,11 +10,12 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
+from sagewright.model.documents import read_json
 from sagewright.model.errors import ValidationException
 from sagewright.studio import charts
 from sagewright.studio.charts import Curve, shape
 from sagewright.studio.jobview import Fact
-from sagewright.studio.pages.wrangler.flowpage import PATH
+from sagewright.studio.pages.wrangler.flowaddress import PATH
 from sagewright.studio.visit import Done, Visit, form, page
 from sagewright.studio.wrangling import edits, saved, stepnames
 from sagewright.studio.wrangling.previewtables import PreviewFault, fault_of
@@ -246,8 +247,8 @@ def fix_findings(visit: Visit, fields: dict[str, str]) -> Done:
 def _call(text: str) -> tuple[str, dict[str, Any]]:
     """Reads a step of a finding. Raises ValidationException."""
     try:
-        operator, parameters = json.loads(text)
-    except (ValueError, TypeError, RecursionError):
+        operator, parameters = read_json(text)
+    except (ValueError, TypeError):
         operator, parameters = None, None
     if not isinstance(operator, str) or not isinstance(parameters, dict) or catalogue.find(operator) is None:
         raise ValidationException("The form has no step.")

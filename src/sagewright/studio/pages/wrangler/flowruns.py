@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import pprint
-import shlex
 from dataclasses import dataclass, replace
 
 from sagewright.model.errors import AwsError, ValidationException
-from sagewright.studio.pages.wrangler.flowpage import PATH
+from sagewright.studio.pages.wrangler.flowaddress import PATH
 from sagewright.studio.visit import Done, Visit, form, page
-from sagewright.studio.wrangling import saved, stepnames
-from sagewright.studio.wrangling.lastruns import job_prefix
+from sagewright.studio.wrangling import programs, saved, stepnames
+from sagewright.studio.wrangling.lastruns import LastRun, StepRun, job_prefix, last_run, step_runs
+from sagewright.studio.wrangling.programs import ExportPlace
 from sagewright.studio.wrangling.saved import SavedFlow
 from sagewright.wrangler.errors import FlowError
-from sagewright.wrangler.flows import Flow, NodeType
+from sagewright.wrangler.flows import Flow
 from sagewright.wrangler.requests import FlowJob, FlowOutput, outputs_of, processing_request
 from sagewright.wrangler.schema import catalogue
 
@@ -24,7 +23,8 @@ FLOW_TAG = "sagewright:flow"
 
 @dataclass(frozen=True)
 class FlowRunView:
-    """`outputs`: name and folder of the flow's own outputs; `ends`: steps whose result can be written, if it has none."""
+    """`outputs`: name and folder of the flow's own outputs; `ends`: steps whose result can be written, if it has none;
+    `steps`: name of each step of the last run, with what it took."""
 
     name: str
     job: str
@@ -37,13 +37,22 @@ class FlowRunView:
     instance: str
     refit: bool
     base: str
+    last: LastRun | None = None
+    steps: tuple[tuple[str, StepRun], ...] = ()
     fault: str = ""
 
 
 @page("/wrangler/{name}/run", "flowrun.html", "wrangler")
 def run_form(visit: Visit) -> FlowRunView:
-    """The job that runs the flow on all rows."""
-    return _form(visit, saved.load(visit, visit.path["name"]))
+    """The job that runs the flow on all rows, and what the last one did."""
+    found = saved.load(visit, visit.path["name"])
+    last = last_run(visit, found.name)
+    nodes = {one.node_id: one for one in found.flow.nodes}
+    ran = step_runs(visit, last.job) if last else ()
+    named = tuple(
+        (stepnames.step_name(nodes[one.node_id]) if one.node_id in nodes else one.node_id, one) for one in ran
+    )
+    return replace(_form(visit, found), last=last, steps=named)
 
 
 @form("/wrangler/{name}/run", "flowrun.html", "wrangler")
@@ -62,7 +71,7 @@ def run_flow(visit: Visit, fields: dict[str, str]) -> Done | FlowRunView:
     try:
         run = FlowJob(
             given.job,
-            f"arn:aws:iam::{visit.place.account}:role/SageMakerExecutionRole",
+            _role(visit),
             found.uri,
             outputs_of(found.flow) or (_chosen_output(given),),
             given.instance,
@@ -74,6 +83,10 @@ def run_flow(visit: Visit, fields: dict[str, str]) -> Done | FlowRunView:
     except (FlowError, AwsError) as error:
         return replace(given, fault=str(error) if isinstance(error, FlowError) else error.message)
     return Done(f"Created {given.job}", f"/studio/processing/{given.job}")
+
+
+def _role(visit: Visit) -> str:
+    return f"arn:aws:iam::{visit.place.account}:role/SageMakerExecutionRole"
 
 
 def _chosen_output(given: FlowRunView) -> FlowOutput:
@@ -104,14 +117,14 @@ def _form(visit: Visit, found: SavedFlow) -> FlowRunView:
 
 
 def _ends(flow: Flow) -> tuple[tuple[str, str], ...]:
-    """Returns the results on which no other step builds, or all if there are none."""
-    steps = [one for one in flow.ordered() if one.type in (NodeType.SOURCE, NodeType.TRANSFORM)]
-    used = {(edge.node_id, edge.output_name) for one in steps for edge in one.inputs}
+    """Returns key and name of the results on which no other step builds."""
+    nodes = {one.node_id: one for one in flow.nodes}
     return tuple(
-        (f"{one.node_id}:{port}", stepnames.step_name(one) + (f", {port}" if len(one.output_names) > 1 else ""))
-        for one in steps
-        for port in one.output_names
-        if (one.node_id, port) not in used
+        (
+            f"{node_id}:{port}",
+            stepnames.step_name(nodes[node_id]) + (f", {port}" if len(nodes[node_id].output_names) > 1 else ""),
+        )
+        for node_id, port in programs.unused_outputs(flow)
     )
 
 
@@ -132,66 +145,6 @@ def flow_code(visit: Visit) -> FlowCodeView:
     parts = []
     if answer.get("program"):
         parts.append(("Python", "The whole flow with polars; it runs by itself.", str(answer["program"])))
-    parts += _programs(visit, found)
+    place = ExportPlace(found.name, found.uri, f"s3://{saved.bucket_of(visit)}/{found.name}/", _role(visit))
+    parts += programs.programs(found.flow, place)
     return FlowCodeView(found.name, f"{PATH}/{found.name}", tuple(parts), str(answer.get("starting") or ""))
-
-
-def _programs(visit: Visit, found: SavedFlow) -> list[tuple[str, str, str]]:
-    folder = f"s3://{saved.bucket_of(visit)}/{found.name}/"
-    ends = [FlowOutput(end.partition(":")[0], folder, end.partition(":")[2]) for end, _ in _ends(found.flow)[-1:]]
-    outputs = outputs_of(found.flow) or tuple(ends)
-    if not outputs:
-        return []
-    role = f"arn:aws:iam::{visit.place.account}:role/SageMakerExecutionRole"
-    try:
-        request = processing_request(found.flow, FlowJob("JOB-NAME", role, found.uri, outputs))
-    except FlowError:
-        return []
-    arguments = request["AppSpecification"]["ContainerArguments"]
-    inputs = [
-        (one["InputName"], one["S3Input"]["S3Uri"], one["S3Input"]["LocalPath"]) for one in request["ProcessingInputs"]
-    ]
-    sources = ",\n".join(
-        f"        ProcessingInput(source={uri!r}, destination={path!r}, input_name={name!r})"
-        for name, uri, path in inputs
-        if name != "flow"
-    )
-    targets = ",\n".join(
-        f"        ProcessingOutput(output_name={one['OutputName']!r}, source={one['S3Output']['LocalPath']!r},"
-        f" destination={one['S3Output']['S3Uri']!r})"
-        for one in request["ProcessingOutputConfig"]["Outputs"]
-    )
-    processor = (
-        "from sagemaker.processing import ProcessingInput, ProcessingOutput\n"
-        "from sagemaker.wrangler.processing import DataWranglerProcessor\n\n"
-        f"processor = DataWranglerProcessor(\n    role={role!r},\n    data_wrangler_flow_source={found.uri!r},\n"
-        '    instance_count=1,\n    instance_type="ml.m5.xlarge",\n)\n'
-    )
-    places = f"    inputs=[\n{sources},\n    ],\n    outputs=[\n{targets},\n    ],\n"
-    step = (
-        "from sagemaker.workflow.pipeline import Pipeline\nfrom sagemaker.workflow.steps import ProcessingStep\n\n"
-        f'{processor}step = ProcessingStep(\n    name="Prepare",\n    processor=processor,\n'
-        + f"{places}    job_arguments={arguments!r},\n)\n"
-        + f"Pipeline(name={found.name!r}, steps=[step]).upsert(role_arn={role!r})"
-    )
-    file = shlex.quote(f"{found.name}.flow")
-    command = (
-        f"sagewright exec -- aws s3 cp {shlex.quote(found.uri)} {file}\n"
-        f"sagewright wrangle {file} --node {shlex.quote(outputs[0].name)} --output {shlex.quote(outputs[0].uri)}"
-    )
-    return [
-        (
-            "SDK v2",
-            "A processing job on all rows.",
-            f"{processor}processor.run(\n{places}    arguments={arguments!r},\n)",
-        ),
-        ("Pipeline", "The same as a step of a pipeline, by SDK v2.", step),
-        ("CLI", "The same from a terminal.", command),
-        (
-            "boto3",
-            "The request.",
-            'import boto3\n\nboto3.client("sagemaker").create_processing_job(\n'
-            f"    **{pprint.pformat(request, sort_dicts=False)}\n)",
-        ),
-        ("Flow file", f"{found.uri}", found.flow.text()),
-    ]

@@ -118,9 +118,14 @@ def _said_by_spark(error: Exception) -> str:
 
 
 def _pandas(step: OperatorStep, code: str) -> StepResult:
-    frame = step.frame.select(list(step.schema)).collect(engine="streaming")
+    frame = step.whole(_size)
     found = _run(step, code, {"df": to_pandas(frame)}).get("df")
     return one(from_pandas(step, found).lazy(), notes=(f"pandas held all {len(frame):,} rows at once.",))
+
+
+def _size(sample: pl.DataFrame) -> int:
+    """Returns bytes of rows as pandas holds them, and before and after as polars does."""
+    return int(to_pandas(sample).memory_usage(deep=True).sum()) + 2 * int(sample.estimated_size())
 
 
 def to_pandas(frame: pl.DataFrame) -> Any:

@@ -92,9 +92,10 @@ def _through_files(step: OperatorStep, query: str, frame: pl.LazyFrame) -> pl.La
     number = next(_numbers)
     before, after = step.scratch / f"sql-{number}-in.parquet", step.scratch / f"sql-{number}-out.parquet"
     frame.sink_parquet(before, compression="lz4")
-    with duckdb.connect(
-        config={"python_enable_replacements": "false", "temp_directory": str(step.scratch)}
-    ) as connection:
+    config = {"python_enable_replacements": "false", "temp_directory": str(step.scratch / "sql")}
+    if step.memory is not None:
+        config["memory_limit"] = f"{step.memory.spill_bytes // 1_000_000}MB"
+    with duckdb.connect(config=config) as connection:
         connection.execute(f"SET allowed_paths = ['{before}', '{after}']")
         connection.execute("SET enable_external_access = false")
         connection.execute(f"CREATE VIEW df AS SELECT * FROM read_parquet('{before}')")  # noqa: S608 - a path of ours

@@ -22,7 +22,7 @@ def balance_data(step: OperatorStep) -> StepResult:
     for name, dtype in step.schema.items():
         if type_of(dtype) == VECTOR:
             raise step.fault("Data with vector columns can't be balanced; flatten the column first.", name)
-    frame = step.frame.collect(engine="streaming")
+    frame = step.whole(lambda sample: 3 * sample.estimated_size())  # with the chosen rows, and both together
     if len(frame) > MOST_ROWS:
         raise step.fault(f"The data have {len(frame):,} rows, more than {MOST_ROWS:,}.")
     counts = frame[target].drop_nulls().rename("value").value_counts()

@@ -1,0 +1,16 @@
+"""Limits of the memory of a step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+GIB = 1 << 30
+
+
+@dataclass(frozen=True)
+class MemoryBudget:
+    """`spill_bytes`: what sorts and queries hold before they use the disk; `whole_bytes`: what a step may take that holds a whole
+    table."""
+
+    spill_bytes: int
+    whole_bytes: int
