@@ -7,7 +7,6 @@ of them installs by pip, uv or pipx in turn, and by each of the three with --all
 from __future__ import annotations
 
 import argparse
-import itertools
 import os
 import shutil
 import subprocess

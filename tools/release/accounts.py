@@ -43,9 +43,7 @@ class Person:
                 os.chown(place, UID, UID)
         return person
 
-    def run(
-        self, line: str, environ: Mapping[str, str], timeout_s: float
-    ) -> subprocess.CompletedProcess[str]:
+    def run(self, line: str, environ: Mapping[str, str], timeout_s: float) -> subprocess.CompletedProcess[str]:
         """Runs a line of a shell in `work`. Raises subprocess.TimeoutExpired."""
         found = {name: value for name, value in os.environ.items() if name.upper().startswith(_PASSED)}
         found |= {"HOME": str(self.home), "LANG": "C.UTF-8", "COLUMNS": "100", **environ}

@@ -17,7 +17,9 @@ def write_page(path: Path, sessions: list[Session], missing: list[str]) -> None:
     before, _, rest = path.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
     shown = next((one for one in sessions if one.account is Account.USER and not one.failure), None)
-    path.write_text(before + BEGIN + "\n" + _table(sessions, missing) + (_transcript(shown) if shown else "") + END + after)
+    path.write_text(
+        before + BEGIN + "\n" + _table(sessions, missing) + (_transcript(shown) if shown else "") + END + after
+    )
 
 
 def _table(sessions: list[Session], missing: list[str]) -> str:

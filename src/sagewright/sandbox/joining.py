@@ -1,4 +1,4 @@
-"""`python -I -m sagewright.sandbox.joining PIDFD SPEC`: runs a program beside a job's processes, with their rights and no more.
+"""`python -I joining.py PIDFD SPEC`: runs a program beside a job's processes, with their rights and no more.
 
 PIDFD is a descriptor of a process of the sandbox, and SPEC one of a JSON document: `pid` of that process, `argv`, `environ`, `cwd`,
 `terminal`, `filter` (the seccomp program in hexadecimal digits). The program gets the process's control groups, namespaces, user,
@@ -6,8 +6,8 @@ capabilities, limits and filter of system calls, in that order, and is executed 
 user's is started.
 
 A process that enters a sandbox is in reach of what runs there before it has given up its own rights. So this one is a new process
-without secrets, which no other can trace (PR_SET_DUMPABLE) and whose other descriptors are closed. Imports the standard library only.
-Source: the manual pages setns(2), capabilities(7), ptrace(2).
+without secrets that no other can trace (PR_SET_DUMPABLE), and it closes its other descriptors. It imports the standard library
+alone, and is run by its path. Source: the manual pages setns(2), capabilities(7), ptrace(2).
 """
 
 from __future__ import annotations

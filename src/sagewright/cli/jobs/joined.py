@@ -6,40 +6,33 @@ The job's processes can open what the program has open, and a terminal would sta
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import selectors
 import signal
 import subprocess
-import sys
 import termios
 import threading
 import tty
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from dataclasses import replace
 
-from sagewright.sandbox.inhabitants import Inhabitant
-from sagewright.sandbox.seccomp import seccomp_filter
+from sagewright.sandbox.inhabitants import Inhabitant, JoiningProgram, start_joining
 
 _CHUNK = 1 << 16
 _DRAIN_S = 0.2
 """For output that is on its way when the program has ended."""
 
 
-def run_joined(found: Inhabitant, commands: Sequence[Sequence[str]], shown: Sequence[str]) -> int:
-    """Runs the first command that exists in the sandbox; returns its exit status. `shown`: names of variables that it gets from
-    this process."""
-    if os.isatty(0) and os.isatty(1):
-        return _at_terminal(found, commands, shown)
-    return _with_pipes(found, commands, shown)
+def run_joined(found: Inhabitant, program: JoiningProgram) -> int:
+    """Runs the program, at a terminal if this command has one; returns its exit status. Raises OSError."""
+    return _at_terminal(found, program) if os.isatty(0) and os.isatty(1) else _with_pipes(found, program)
 
 
-def _at_terminal(found: Inhabitant, commands: Sequence[Sequence[str]], shown: Sequence[str]) -> int:
+def _at_terminal(found: Inhabitant, program: JoiningProgram) -> int:
     master, slave = os.openpty()
     _copy_size(master)
-    own = {name: os.environ[name] for name in shown if name in os.environ}
-    process = _started(found, commands, own, dict.fromkeys(("stdin", "stdout", "stderr"), slave), terminal=True)
+    process = start_joining(found, replace(program, terminal=True), slave, slave, slave)
     os.close(slave)
     signal.signal(signal.SIGWINCH, lambda _number, _frame: _copy_size(master))
     with _raw():
@@ -47,52 +40,13 @@ def _at_terminal(found: Inhabitant, commands: Sequence[Sequence[str]], shown: Se
         return _forwarded(process, {master: 1})
 
 
-def _with_pipes(found: Inhabitant, commands: Sequence[Sequence[str]], shown: Sequence[str]) -> int:
-    own = {name: os.environ[name] for name in shown if name in os.environ}
-    process = _started(
-        found, commands, own, dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE), terminal=False
-    )
+def _with_pipes(found: Inhabitant, program: JoiningProgram) -> int:
+    process = start_joining(found, program, subprocess.PIPE, subprocess.PIPE, subprocess.PIPE)
     assert process.stdin and process.stdout and process.stderr
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(number, lambda number, _frame: process.send_signal(number))
     threading.Thread(target=_feed, args=(process.stdin.fileno(),), kwargs={"ends": True}, daemon=True).start()
     return _forwarded(process, {process.stdout.fileno(): 1, process.stderr.fileno(): 2})
-
-
-def _started(
-    found: Inhabitant,
-    commands: Sequence[Sequence[str]],
-    own: dict[str, str],
-    streams: dict[str, int],
-    *,
-    terminal: bool,
-) -> subprocess.Popen[bytes]:
-    """Starts the program that joins. Its request goes through an unnamed file: no process list shows it."""
-    program = seccomp_filter(set_ids=False)
-    spec: dict[str, Any] = {
-        "pid": found.pid,
-        "argv": [list(words) for words in commands],
-        "environ": found.environ | own,
-        "cwd": found.cwd,
-        "terminal": terminal,
-        "filter": "" if program is None else program.hex(),
-    }
-    described = os.memfd_create("sagewright-joining", os.MFD_CLOEXEC)
-    os.write(described, json.dumps(spec).encode())
-    os.lseek(described, 0, os.SEEK_SET)
-    pid = os.pidfd_open(found.pid)
-    try:
-        return subprocess.Popen(
-            [sys.executable, "-I", "-m", "sagewright.sandbox.joining", str(pid), str(described)],
-            pass_fds=(pid, described),
-            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"},
-            cwd="/",
-            start_new_session=True,
-            **streams,
-        )
-    finally:
-        os.close(pid)
-        os.close(described)
 
 
 def _feed(target: int, *, ends: bool = False) -> None:
@@ -151,8 +105,8 @@ def _copy_size(master: int) -> None:
 def _raw() -> Iterator[None]:
     """Passes every key on, and restores the user's terminal."""
     before = termios.tcgetattr(0)
-    tty.setraw(0)
+    tty.setraw(0, termios.TCSADRAIN)  # keeps what was typed before
     try:
         yield
     finally:
-        termios.tcsetattr(0, termios.TCSAFLUSH, before)
+        termios.tcsetattr(0, termios.TCSADRAIN, before)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -42,18 +43,23 @@ def shell(
     settings = settings_of(data=data)
     sagemaker = lean_client(settings, "sagemaker")
     named = resolve_name(sagemaker, TRAINING, "" if last else name, last)
-    status = TRAINING.status(TRAINING.describe(sagemaker, named))
-    if status != "InProgress":
-        fail(f"{named} is {status}: only a running job has a shell.", FAILURE)
+    state = TRAINING.status(TRAINING.describe(sagemaker, named))
+    if state != "InProgress":
+        fail(f"{named} is {state}: only a running job has a shell.", FAILURE)
     found = _inhabitant(settings, named, host)
     from sagewright.cli.jobs.joined import run_joined
+    from sagewright.sandbox.inhabitants import JoiningProgram
 
-    raise typer.Exit(run_joined(found, [words] if words else SHELLS, _SHOWN))
+    shown = {name: os.environ[name] for name in _SHOWN if name in os.environ}
+    try:
+        status = run_joined(found, JoiningProgram([words] if words else SHELLS, shown))
+    except OSError as error:
+        fail(f"{named} cannot be joined: {error.strerror}.", FAILURE)
+    raise typer.Exit(status)
 
 
 def _inhabitant(settings: Settings, name: str, host: str) -> Inhabitant:
     """Returns the process of a job's host; ends the command if there is none to join."""
-    from sagewright.agent.openfiles import descendants
     from sagewright.model import titles
     from sagewright.sandbox.inhabitants import NoInhabitant, find_inhabitant
 
@@ -66,7 +72,7 @@ def _inhabitant(settings: Settings, name: str, host: str) -> Inhabitant:
         here = f"here are {hosts}" if hosts else "it waits for its machine, or runs on another one or as another user"
         fail(f"Host {host} of {name} is not a process of yours on this machine: {here}.", FAILURE)
     try:
-        return find_inhabitant(agent.pid, descendants)
+        return find_inhabitant(agent.pid)
     except NoInhabitant as error:
         fail(f"{name} cannot be joined: {error}.{_container_hint(str(error))}", FAILURE)
 
