@@ -8,6 +8,9 @@ DATA ?= .cache/demo-data
 ROUNDS ?= 3
 MINUTES ?= 20
 TUNING ?= tuning
+BASE ?= docker.io/library/python:3.13-slim
+ENGINE ?= podman
+BUILD ?=
 # Two more than there are processors: a good part of a test's time is waiting.
 WORKERS ?= $(shell echo $$(( $$(nproc) + 2 )))
 SPREAD := -n $(WORKERS) --dist loadscope --no-loadscope-reorder --durations=25
@@ -41,7 +44,7 @@ mkdir -p .pytest_cache
 flock -so $(LOCK) env $(1) $(2) $(REPORT)/$(3).xml || { test $$? -eq 1 && echo "A second try, with nothing beside it, of what failed:" && flock -o $(LOCK) env $(1) $(AGAIN) $(REPORT)/$(3)-again.xml; }
 endef
 
-.PHONY: screenshots help setup serve demo test suite shared beside alone soak unit contract jobenv clarify wrangler packages inside ray lint format bench bench-algorithms bench-clarify bench-wrangler bench-tuning arena draws conformance docs floors clients system clean
+.PHONY: screenshots help setup serve demo test suite shared beside alone soak unit contract jobenv clarify wrangler packages inside ray dist image lint format bench bench-algorithms bench-clarify bench-wrangler bench-tuning arena draws conformance docs floors clients system clean
 
 help: ## What can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -150,6 +153,14 @@ packages: setup ## Tests and types of the distributions in packages/, in the env
 
 ray: .cache/ray/.ready system ## Tests of the backends, here and on a Ray cluster of two nodes
 	$(call tried,.cache/ray/bin/python -m pytest -o cache_dir=.pytest_cache/ray tests/conformance/backend,,ray)
+
+dist: setup ## The sdist and the wheel, installed and tried on each Python here by pip, uv and pipx; ALL=1 for each by each
+	$(BIN)/python tools/release --page $(if $(ALL),--all)
+
+image: setup ## An OCI image of the server, on BASE, by ENGINE; BUILD has more options of its build
+	rm -rf dist/image
+	$(UV) build --quiet --wheel --out-dir dist/image
+	$(ENGINE) build $(BUILD) --build-arg BASE=$(BASE) --tag localhost/sagewright --file deploy/Containerfile dist/image
 
 screenshots: setup system ## The pictures of Studio in docs, in Chromium
 	$(BIN)/python tools/screenshots.py

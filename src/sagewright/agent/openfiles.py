@@ -91,23 +91,3 @@ def _in_memory(pid: int) -> set[int]:
                 major, _colon, minor = before.split()[2].partition(":")
                 devices.add(os.makedev(int(major), int(minor)))
     return devices
-
-
-def descendants(pid: int) -> list[int]:
-    """Returns all descendants of a process; found through parents' lists of children, so that no other processes are examined."""
-    found: list[int] = []
-    left = [pid]
-    while left:
-        for place in _tasks(left.pop()):
-            with suppress(OSError, ValueError):
-                children = [int(child) for child in Path(place).read_text().split()]
-                found += children
-                left += children
-    return found
-
-
-def _tasks(pid: int) -> list[str]:
-    try:
-        return [f"/proc/{pid}/task/{task}/children" for task in os.listdir(f"/proc/{pid}/task")]  # noqa: PTH208
-    except OSError:
-        return []

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from sagewright.agent.control import Control
-from sagewright.agent.openfiles import descendants
+from sagewright.sandbox.kernel import descendants
 
 _EVERY_S = 0.5
 SPARE_S = 15.0

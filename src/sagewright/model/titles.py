@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-from setproctitle import setproctitle
+from setproctitle import getproctitle, setproctitle
 
 AGENT, SERVER, FRONT, FORK_SERVER, SANDBOX, SEARCHER, INVOKER, TLS_DOOR = (
     "agent", "server", "front", "fork server", "ready sandbox", "searcher", "invoker", "TLS door",
@@ -37,6 +37,7 @@ class Running:
 def show(kind: str, subject: str = "", data: Path | None = None) -> None:
     """Sets this process's title. `data`: passed on to all processes that it starts; by default the one that this process was
     started with."""
+    getproctitle()  # finds the place of the title, which it cannot once the first variable has been replaced
     if data is not None:
         os.environ[DATA_VARIABLE] = str(data)
     named = f" {subject}" if subject else ""

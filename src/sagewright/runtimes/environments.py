@@ -30,6 +30,7 @@ from sagewright.runtimes.images import Image
 from sagewright.runtimes.pipconfig import PipSources, pip_sources
 from sagewright.runtimes.recipes import Recipe, recipe_for
 from sagewright.runtimes.spark import SparkFailed, finish_spark
+from sagewright.runtimes.uv import cache_variables
 
 MANIFEST = "sagewright-environment.json"
 LAYERS = "layers"
@@ -274,7 +275,7 @@ class Environments:
         ]
 
     def _uv(self, *arguments: str) -> None:
-        environ = {**os.environ, "UV_LINK_MODE": _link_mode(self.directory)}
+        environ = os.environ | cache_variables(self.directory, os.environ)
         environ.pop("VIRTUAL_ENV", None)
         if self.sources.certificates:
             environ.setdefault("SSL_CERT_FILE", self.sources.certificates)
@@ -395,10 +396,3 @@ def _normal(name: str) -> str:
 def _version_of(place: Path) -> str:
     lines = (place / "pyvenv.cfg").read_text().splitlines()
     return next(line.partition("=")[2].strip() for line in lines if line.startswith("version"))
-
-
-def _link_mode(directory: Path) -> str:
-    """Returns uv's link mode: hard links (fast) if its cache is on the same file system; otherwise copies, without a warning."""
-    cache = Path(os.environ.get("UV_CACHE_DIR") or Path.home() / ".cache" / "uv")
-    same = cache.exists() and cache.stat().st_dev == directory.stat().st_dev
-    return "hardlink" if same else "copy"

@@ -41,7 +41,7 @@ def _copy_script(script: Path, places: Places) -> None:
     copy = places.own / "bin" / script.name
     if script.is_symlink():
         copy.symlink_to(script.readlink())
-    elif script.stat().st_size < _SCRIPT_BYTES and (text := script.read_bytes()).startswith(b"#!"):
+    elif script.is_file() and script.stat().st_size < _SCRIPT_BYTES and (text := script.read_bytes()).startswith(b"#!"):
         copy.write_bytes(text.replace(str(places.shared).encode(), str(places.own_at).encode(), 1))
         copy.chmod(0o755)
     else:

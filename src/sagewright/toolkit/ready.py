@@ -61,6 +61,9 @@ def await_job() -> None:
     if ahead and _is_alike(job, started):
         os.close(connection)
         _change(started, imported)
+        from sagewright.toolkit import commandline
+
+        commandline.change(job["argv"], job["environ"])  # in /proc, where `jobs shell` and others read it
         _run_algorithm(job["argv"][3:])
     if job["argv"] != AWAITED:
         if script is not None:

@@ -7,9 +7,11 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from sagewright.sandbox.base import Command, Launch, OwnImage, Sandbox
+from sagewright.sandbox.inhabitants import Inhabitant, JoiningProgram, NoInhabitant, find_inhabitant, start_joining
 
 PROGRAM = Path(__file__).parent / "attempts.py"
 FILES = [
@@ -18,18 +20,26 @@ FILES = [
 ]
 IMAGE = "localhost/sagewright-walls:1"
 LIMIT_S = 280
+ATTEMPTS = ("python", "/opt/ml/attempts.py")
 
 
-def launch(sandbox: Sandbox, directory: Path, environment: Path, secret: Path) -> Command:
+def launch(
+    sandbox: Sandbox, directory: Path, environment: Path, secret: Path, argv: tuple[str, ...] = ATTEMPTS
+) -> Command:
     for name in ("ml", "library"):
         (directory / name).mkdir(parents=True, exist_ok=True)
     for file in FILES:
         shutil.copy(file, directory / "ml")
     return sandbox.command(
         Launch(
-            argv=["python", "/opt/ml/attempts.py"],
+            argv=list(argv),
             directory=directory,
-            environ={"LANG": "C.UTF-8", "HIDDEN": str(secret), "OUTSIDE": str(os.getpid())},
+            environ={
+                "LANG": "C.UTF-8",
+                "HIDDEN": str(secret),
+                "OUTSIDE": str(os.getpid()),
+                "SAGEWRIGHT_CPUS": "1",
+            },
             host="algo-1",
             addresses={"algo-1": "127.10.0.1"},
             library=directory / "library",
@@ -109,3 +119,33 @@ def outcome(sandbox: Sandbox, top: Path) -> dict[str, str]:
     assert done.returncode == 0, done.stderr
     found: dict[str, str] = json.loads(done.stdout)
     return found
+
+
+def outcome_joined(sandbox: Sandbox, top: Path) -> dict[str, str]:
+    """Outcome of each attempt by a program that joins a running process, as `sagewright jobs shell` does."""
+    command = launch(sandbox, top / "host", top / "environment", _prepare(top), ("sleep", str(LIMIT_S)))
+    process = subprocess.Popen(
+        [*command.wrapper, *command.argv], env=command.environ, cwd=command.cwd, pass_fds=command.descriptors
+    )
+    try:
+        program = JoiningProgram([ATTEMPTS])
+        joined = start_joining(_started(), program, subprocess.DEVNULL, subprocess.PIPE, subprocess.PIPE)
+        said, errors = joined.communicate(timeout=LIMIT_S)
+        assert joined.returncode == 0, errors
+    finally:
+        process.kill()
+        process.wait()
+        sandbox.close(top / "host")
+    found: dict[str, str] = json.loads(said)
+    return found
+
+
+def _started() -> Inhabitant:
+    """The process in the sandbox below this one, once it is there."""
+    end = time.monotonic() + LIMIT_S
+    while True:
+        try:
+            return find_inhabitant(os.getpid())
+        except NoInhabitant:
+            assert time.monotonic() < end
+            time.sleep(0.05)

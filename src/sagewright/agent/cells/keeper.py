@@ -17,8 +17,8 @@ from pathlib import Path
 from sagewright.agent.cells.cell import LOCK, remove_cell
 from sagewright.agent.cells.kinds import CellKind, kind_of
 from sagewright.agent.hostfile import HostFile
-from sagewright.agent.openfiles import descendants
 from sagewright.agent.priority import set_priority
+from sagewright.sandbox.kernel import descendants
 
 QUIET_S, SOON_S = 0.05, 0.01
 """Delays after a job's start until a replacement cell is made: with another one ready, and without."""

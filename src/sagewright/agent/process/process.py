@@ -17,11 +17,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from sagewright.agent.control import Control
-from sagewright.agent.openfiles import descendants
 from sagewright.agent.reports.lines import LineSplitter
 from sagewright.model.jobs.brief import EndCause
 from sagewright.sandbox.base import Command
-from sagewright.sandbox.kernel import runs
+from sagewright.sandbox.kernel import descendants, runs
 
 _PR_SET_CHILD_SUBREAPER = 36
 _DRAIN_S = 5.0  # for output still in the pipe after the process has ended

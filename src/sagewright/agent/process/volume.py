@@ -17,12 +17,13 @@ from pathlib import Path
 from sagewright.agent.disk import FULL, GIB, Disk, gib, shortage
 from sagewright.agent.errors import ClientError, JobError
 from sagewright.agent.hostfile import HostFile
-from sagewright.agent.openfiles import descendants, unlinked_bytes
+from sagewright.agent.openfiles import unlinked_bytes
 from sagewright.agent.process.disk_usage import WINDOW_S, Writing
 from sagewright.jobfiles.directory import JobDirectory
 from sagewright.model.aws.instance_types import has_local_storage
 from sagewright.model.disk_room import DiskRoom, existing
 from sagewright.sandbox.containers.container import bytes_written
+from sagewright.sandbox.kernel import descendants
 
 _FILLED = ("ml", "tmp", "home", "overlay", "views", "environment", "checkpoint-copies")
 _EVERY_S = 0.5

@@ -9,12 +9,14 @@ import typer
 from sagewright.cli.jobs.group import add_commands
 from sagewright.cli.jobs.kinds import TRAINING
 from sagewright.cli.jobs.names import Last, Name, resolve_name
+from sagewright.cli.jobs.shell import shell
 from sagewright.cli.lean import Document, lean_client, request
 from sagewright.cli.options import DataOption, settings_of
 from sagewright.cli.output import JsonOption, moment, print_facts, print_json, seconds_between
 
-app = typer.Typer(help="Training jobs: list, show, logs, wait, stop, interrupt.", no_args_is_help=True)
+app = typer.Typer(help="Training jobs: list, show, logs, shell, wait, stop, interrupt.", no_args_is_help=True)
 add_commands(app, TRAINING)
+app.command()(shell)
 
 
 @app.command()
