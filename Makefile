@@ -151,6 +151,9 @@ packages: setup ## Tests and types of the distributions in packages/, in the env
 ray: .cache/ray/.ready system ## Tests of the backends, here and on a Ray cluster of two nodes
 	$(call tried,.cache/ray/bin/python -m pytest -o cache_dir=.pytest_cache/ray tests/conformance/backend,,ray)
 
+docs: setup ## The docs as a site, which a server shows at /docs and the wheel carries
+	$(BIN)/python tools/docs.py
+
 screenshots: setup system ## The pictures of Studio in docs, in Chromium
 	$(BIN)/python tools/screenshots.py
 
