@@ -103,10 +103,10 @@ def test_a_bucket_named_docs_is_still_a_bucket(ask: Ask, server: Any) -> None:
 @pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (360, "dark")])
 def test_a_browser_shows_pages_and_finds_words(
     ask: Ask,
-    chromium: Browser,
+    chromium: Browser,  # noqa: F811
     server: Any,
     width: int,
-    scheme: Literal["light", "dark"],  # noqa: F811
+    scheme: Literal["light", "dark"],
 ) -> None:
     """Nothing is refused by the policy or loaded from elsewhere, no page is wider than the screen, and the search answers."""
     assert ask("/docs/")[0] == 200
