@@ -20,7 +20,7 @@ from tests.warmclient import WarmClient
 ROOT = Path(__file__).parents[3]
 CLIENTS = ROOT / ".cache" / "clients"
 SESSION = Path(__file__).with_name("session.py")
-COMMAND_S = 280
+COMMAND_S = 120
 _SERVER = re.compile(r"(?P<variables>(?:[A-Z_]+=\S+ )*)sagewright up\b(?P<options>(?! --demo)[^#\n]*)")
 
 
