@@ -32,7 +32,9 @@ def clean(running: Any) -> None:
         ("ProcessingJob", "ProcessingJobSummaries"),
         ("TransformJob", "TransformJobSummaries"),
     ):
-        snake = "".join(f"_{char.lower()}" if char.isupper() else char for char in kind).replace("hyper_parameter", "hyper_parameter")
+        snake = "".join(f"_{char.lower()}" if char.isupper() else char for char in kind).replace(
+            "hyper_parameter", "hyper_parameter"
+        )
         found = getattr(sagemaker, f"list{snake}s")(StatusEquals="InProgress")[member]
         for one in found:
             with contextlib.suppress(ClientError):

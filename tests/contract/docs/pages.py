@@ -8,7 +8,7 @@ A block is a fence of `console`, `python`, `json` or `text`. A comment before it
 - `<!-- file: NAME -->`: it is saved as NAME. A Python block whose first line is `# NAME.py` is saved, too.
 
 A comment `<!-- client: sdk-v3 -->` names the client environment of a page; others have SDK v2, boto3 and the AWS CLI.
-`<!-- in: examples -->` runs the page in a copy of that folder of the repository.
+`<!-- in: examples -->` runs the page in a copy of that folder of the repository, `<!-- in: checkout -->` beside one.
 """
 
 from __future__ import annotations

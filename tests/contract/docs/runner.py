@@ -20,6 +20,9 @@ from tests.warmclient import WarmClient
 ROOT = Path(__file__).parents[3]
 CLIENTS = ROOT / ".cache" / "clients"
 SESSION = Path(__file__).with_name("session.py")
+CHECKOUT = "checkout"
+"""The folder of a page that runs in a clone of the repository: its examples, and the environment of its client."""
+
 COMMAND_S = 120
 _SERVER = re.compile(r"(?P<variables>(?:[A-Z_]+=\S+ )*)sagewright up\b(?P<options>(?! --demo)[^#\n]*)")
 
@@ -35,7 +38,12 @@ class PageRun:
     def __init__(self, page: DocsPage, place: Path, data: Path, warm: WarmClient | None) -> None:
         self._page, self._place, self._data, self._warm = page, place, data, warm
         self.folder = place / "work"
-        if page.folder:
+        if page.folder == CHECKOUT:
+            self.folder.mkdir()
+            shutil.copytree(ROOT / "examples", self.folder / "examples")
+            (self.folder / ".cache" / "clients").mkdir(parents=True)
+            (self.folder / ".cache" / "clients" / page.client).symlink_to(CLIENTS / page.client)
+        elif page.folder:
             shutil.copytree(ROOT / page.folder, self.folder)
         else:
             self.folder.mkdir()
@@ -76,7 +84,9 @@ class PageRun:
         home = self._place / "home"
         (home / ".local" / "share").mkdir(parents=True)
         (home / ".local" / "share" / "sagewright").symlink_to(self._data)
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SAGEWRIGHT_", "VIRTUAL"))}
+        kept = {
+            name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "SAGEWRIGHT_", "VIRTUAL"))
+        }
         folders = (bin_folder, CLIENTS / self._page.client / "bin", CLIENTS / "aws-cli" / "bin", os.environ["PATH"])
         return {
             **kept,
@@ -90,7 +100,7 @@ class PageRun:
         self._printed = ""
         found = commands(block.text)
         for number, command in enumerate(found):
-            server = _SERVER.fullmatch(command.text.strip())
+            server = _SERVER.fullmatch(command.text.partition(" #")[0].strip())
             if server is not None:
                 status, printed = 0, self._up(server["variables"], server["options"])
             else:
@@ -114,7 +124,9 @@ class PageRun:
         with log.open("wb") as output:
             argv = ["bash", "-c", f"exec sagewright up {options} --port 0"]
             self.servers.append(
-                subprocess.Popen(argv, env=environ, cwd=self.folder, stdout=output, stderr=output, start_new_session=True)
+                subprocess.Popen(
+                    argv, env=environ, cwd=self.folder, stdout=output, stderr=output, start_new_session=True
+                )
             )
         deadline = time.monotonic() + 60
         while not (data / "endpoint").exists():
@@ -139,7 +151,9 @@ class PageRun:
 
     def _compare(self, block: Block, shown: tuple[str, ...], printed: str) -> None:
         if (line := missing_line(shown, printed)) is not None:
-            raise PageLies(f"{self._where(block)} shows this line, which was not printed:\n{line}\n\nPrinted:\n{printed[-4000:]}")
+            raise PageLies(
+                f"{self._where(block)} shows this line, which was not printed:\n{line}\n\nPrinted:\n{printed[-4000:]}"
+            )
 
     def _where(self, block: Block) -> str:
         return f"{self._page.name}:{block.line}"
@@ -175,7 +189,9 @@ class ShellProcess:
             if self._process.poll() is not None:
                 raise PageLies(f"`{command}` ended the shell")
             if time.monotonic() > deadline:
-                raise PageLies(f"`{command}` ran for more than {COMMAND_S} s:\n{output.read_text(errors='replace')[-4000:]}")
+                raise PageLies(
+                    f"`{command}` ran for more than {COMMAND_S} s:\n{output.read_text(errors='replace')[-4000:]}"
+                )
             time.sleep(0.02)
         return int(status.read_text()), output.read_text(errors="replace")
 
@@ -208,7 +224,16 @@ class PythonProcess:
     def start(self, warm: WarmClient | None, python: Path, environ: dict[str, str]) -> None:
         """Starts the process: a fork of `warm`, or without it a Python of its own."""
         arguments = [str(self._address), str(self._folder)]
-        argv = [str(self._place / "bin" / "sagewright"), "exec", "--", str(python), "-W", "ignore", str(SESSION), *arguments]
+        argv = [
+            str(self._place / "bin" / "sagewright"),
+            "exec",
+            "--",
+            str(python),
+            "-W",
+            "ignore",
+            str(SESSION),
+            *arguments,
+        ]
 
         def live() -> None:
             if warm is None:
