@@ -162,6 +162,9 @@ image: setup ## An OCI image of the server, on BASE, by ENGINE; BUILD has more o
 	$(UV) build --quiet --wheel --out-dir dist/image
 	$(ENGINE) build $(BUILD) --build-arg BASE=$(BASE) --tag localhost/sagewright --file deploy/Containerfile dist/image
 
+docs: setup ## The docs as a site, which a server shows at /docs and the wheel carries
+	$(BIN)/python tools/docs.py
+
 screenshots: setup system ## The pictures of Studio in docs, in Chromium
 	$(BIN)/python tools/screenshots.py
 

@@ -50,6 +50,7 @@ SDK_V3_MODULES = (
     "sagemaker.core.processing",
     "sagemaker.train",
 )
+WARM_MODULES = {"sdk-v2": SDK_V2_MODULES, "sdk-v3": SDK_V3_MODULES}
 MEMORY = Path("/dev/shm")
 START_S = 60
 STORE = "store.sqlite"
@@ -251,17 +252,18 @@ class RunningServer:
 
         A program that is to be run as a user runs it, from the start of Python, goes through `door`.
         """
-        return self._warm("sdk-v2", SDK_V2_MODULES).run(program, *arguments)
+        return self.warm_client("sdk-v2").run(program, *arguments)
 
     def sdk_v3(self, program: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         """As `sdk_v2`, with SDK v3."""
-        return self._warm("sdk-v3", SDK_V3_MODULES).run(program, *arguments)
+        return self.warm_client("sdk-v3").run(program, *arguments)
 
-    def _warm(self, client: str, modules: tuple[str, ...]) -> WarmClient:
+    def warm_client(self, client: str) -> WarmClient:
+        """Returns the process of which programs of `sdk-v2` or `sdk-v3` are forks."""
         if client not in self.warm or not self.warm[client].usable:
             python = str(CLIENTS / client / "bin" / "python")
             argv = [str(Path(sys.executable).parent / "sagewright"), "exec", "--data", str(self.data), "--", python]
-            self.warm[client] = WarmClient(argv, modules, self.data)
+            self.warm[client] = WarmClient(argv, WARM_MODULES[client], self.data)
         return self.warm[client]
 
     def end_warm(self) -> None:

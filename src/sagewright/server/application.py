@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from sagewright.docsite.application import DocsApplication
 from sagewright.front.addressing import is_parsed_for_front
 from sagewright.http import asgi
 from sagewright.server.images import ImagesApi, is_for_images
@@ -24,11 +25,12 @@ class Applications:
     relay: FrontRelay
     studio: StudioDoor
     notebooks: NotebookDoor
+    docs: DocsApplication
 
 
 def split(to: Applications) -> Any:
     """Routes paths under `/_sagewright` to `internal`, under `/v2/` to `images`, invocations to `relay`, a browser's under
-    `/studio` to `studio`, all others to the gateway."""
+    `/studio` and `/docs` to `studio` and `docs`, all others to the gateway."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http" and to.notebooks.names(scope):
@@ -45,6 +47,8 @@ def split(to: Applications) -> Any:
             await to.relay(scope, receive, send)
         elif is_for_studio(scope):
             await to.studio(scope, receive, send)
+        elif to.docs.takes(scope):
+            await to.docs(scope, receive, send)
         else:
             scope[asgi.SANDBOXED] = is_browsing(scope)
             await to.gateway(scope, receive, send)

@@ -15,6 +15,7 @@ from typing import Any
 import uvicorn
 
 from sagewright.compute.sites import Site, open_site
+from sagewright.docsite.application import DocsApplication
 from sagewright.engine.jobs.reservations import Reservations
 from sagewright.front.addressing import is_for_front
 from sagewright.front.link.handshake import MAIN
@@ -159,7 +160,7 @@ class Server:
         shares = Reservations(store, meeting.site.machines, meeting.site.name)
         internal = InternalApi(platform, authenticator, limits, meeting.peers, shares)
         notebooks = NotebookDoor(NotebookHosts(self.settings.notebook_domain))
-        return split(Applications(gateway, internal, images, relay, studio, notebooks))
+        return split(Applications(gateway, internal, images, relay, studio, notebooks, DocsApplication()))
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel of the source distribution, unpacked."""
     place = tmp_path_factory.mktemp("wheel")
     uv = Path(sys.executable).parent / "uv"
+    subprocess.run([sys.executable, ROOT / "tools" / "docs.py"], check=True, timeout=120)
     subprocess.run([uv, "build", "--quiet", "--out-dir", place / "made", ROOT], check=True, timeout=240)
     (wheel,) = (place / "made").glob("sagewright-*.whl")
     with zipfile.ZipFile(wheel) as archive:
@@ -74,3 +75,20 @@ def test_the_examples_are_carried(installed: Path) -> None:
     assert done.stdout.startswith(f"{installed}/sagewright/examples/programs 4 ")
     assert "Topics of documents" in done.stdout
     assert done.stdout.endswith(f"{[True] * 6} True\n")
+
+
+def test_the_site_of_the_docs_is_carried(installed: Path) -> None:
+    """Git ignores the built site, and so would the wheel, but for its entry among the artifacts."""
+    code = (
+        "from sagewright.docsite.manifest import BUILT, read_site\n"
+        "files = read_site(BUILT).files\n"
+        "print(BUILT, 'how-to/tune-models/' in files, all(one.path.is_file() for one in files.values()))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(installed)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == f"{installed}/sagewright/docsite/built True True\n"

@@ -1,0 +1,50 @@
+"""The Python of a page: runs its blocks in one namespace, as they come over a Unix socket. Imports only the standard library.
+
+`python session.py SOCKET FOLDER`.
+"""
+
+import contextlib
+import json
+import os
+import socket
+import sys
+import traceback
+
+
+def main() -> None:
+    place, folder = sys.argv[1:]
+    os.chdir(folder)
+    sys.path[0] = folder
+    sys.argv = [""]
+    names = {"__name__": "__main__"}
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(place)
+        for line in connection.makefile():
+            asked = json.loads(line)
+            failed = run(asked["code"], asked["name"], asked["output"], names)
+            connection.sendall(json.dumps({"failed": failed}).encode() + b"\n")
+
+
+def run(code, name, output, names):
+    """Runs `code`; what it and its children print goes to the file `output`. Returns True if it raised."""
+    kept = [os.dup(one) for one in (1, 2)]
+    with open(output, "ab") as file:
+        for one in (1, 2):
+            os.dup2(file.fileno(), one)
+    try:
+        exec(compile(code, name, "exec"), names)
+        return False
+    except BaseException:
+        traceback.print_exc()
+        return True
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(Exception):
+                stream.flush()
+        for one, back in zip((1, 2), kept):
+            os.dup2(back, one)
+            os.close(back)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+"""How pages are read: what runs of them, and the blocks that do not, which are counted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from tests.contract.docs.pages import commands, folder_of, missing_line, read_page
+
+ROOT = Path(__file__).parents[3]
+PAGES = {path.relative_to(ROOT).as_posix(): read_page(path.name, path.read_text()) for path in folder_of(ROOT)}
+NOT_RUN = {
+}  # fmt: skip
+"""Blocks that no test runs, by page; the page gives each one's reason. A number may fall, and never rises."""
+
+
+def test_no_more_blocks_are_left_out() -> None:
+    found = Counter({name: sum(one.directive == "not run" for one in page.blocks) for name, page in PAGES.items()})
+    assert {name: count for name, count in found.items() if count} == NOT_RUN
+
+
+def test_most_blocks_run() -> None:
+    whole = [one for page in PAGES.values() for one in page.blocks if one.language in ("console", "python")]
+    left_out = [one for one in whole if one.directive == "not run"]
+    assert len(left_out) < len(whole) / 4, f"{len(left_out)} of {len(whole)} blocks do not run"
+
+
+def test_a_page_is_read_as_blocks_with_their_comments() -> None:
+    content = (
+        "# T\n\n<!-- client: sdk-v3 -->\n<!-- in: examples -->\n\n```console\n$ ls\n```\n\n<!-- output -->\n```text\nx\n```\n\n"
+        "<!-- not run: needs a cluster -->\n```console\n$ ray\n```\n\n```python\n# src/train.py\nprint()\n```\n"
+    )
+    page = read_page("t", content)
+    assert (page.client, page.folder) == ("sdk-v3", "examples")
+    assert [(one.language, one.directive, one.value, one.file) for one in page.blocks] == [
+        ("console", "", "", ""),
+        ("text", "output", "", ""),
+        ("console", "not run", "needs a cluster", ""),
+        ("python", "", "", "src/train.py"),
+    ]
+    assert [one.line for one in page.blocks] == [6, 11, 16, 20]
+
+
+def test_a_block_in_a_list_is_read_without_its_indent() -> None:
+    (block,) = read_page("t", "- so:\n\n  ```python\n  if a:\n      b\n  ```\n").blocks
+    assert block.text == "if a:\n    b\n"
+
+
+@pytest.mark.parametrize("comment", ["skip: it is slow", "not run:", "not run: slow"])
+def test_a_comment_that_is_no_directive_or_no_reason_is_refused(comment: str) -> None:
+    with pytest.raises(ValueError, match="t:"):
+        read_page("t", f"<!-- {comment} -->\n```python\n```\n")
+
+
+def test_a_console_block_is_divided_into_commands_and_their_output() -> None:
+    found = commands("$ a \\\n    b\nout\n$ cat > f <<'E'\n$ x\nE\n$ c\n")
+    assert [(one.text, one.output) for one in found] == [
+        ("a \\\n    b", ("out",)),
+        ("cat > f <<'E'\n$ x\nE", ()),
+        ("c", ()),
+    ]
+    with pytest.raises(ValueError, match="begins with output"):
+        commands("ls\n")
+
+
+@pytest.mark.parametrize(
+    ("shown", "printed", "missing"),
+    [
+        (("b", "c"), "a\nb\nc\n", None),
+        (("c", "b"), "a\nb\nc\n", "b"),
+        (("auc = 0.9…",), "auc = 0.91\n", None),
+        (("auc = 0.9…",), "auc = 0.81\n", "auc = 0.9…"),
+        (("a",), "ab\n", "a"),
+        (("…", "b"), "a\nb\n", None),
+        (("2026-01-01 10:00:00 Starting",), "2027-02-03 04:05:06.789 Starting", None),
+        (("10:00:00 x",), "x", "10:00:00 x"),
+        (("a   b",), " a b ", None),
+        (("3 jobs",), "4 jobs", "3 jobs"),
+    ],
+)
+def test_shown_lines_are_looked_for_in_order(shown: tuple[str, ...], printed: str, missing: str | None) -> None:
+    assert missing_line(shown, printed) == missing
