@@ -34,6 +34,8 @@ class Commands(LazyGroup):
         "ls": LazyCommand("storage.copying:ls", "Buckets, folders and objects in S3."),
         "sync": LazyCommand("storage.copying:sync", "Copy what differs between a folder and S3."),
         "objects": LazyCommand("storage.objects:app", "Maintenance of the object store."),
+        "backup": LazyCommand("storage.backup:backup", "Back up a data directory."),
+        "restore": LazyCommand("storage.backup:restore", "Restore a backup."),
         "weights": LazyCommand("hosting.weights:app", "Weights of pretrained networks."),
         "examples": LazyCommand("examples.command:app", "Example programs."),
         "solutions": LazyCommand("solutions.command:app", "Whole solutions, from data to an endpoint."),

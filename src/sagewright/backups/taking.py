@@ -1,0 +1,120 @@
+"""Takes a backup beside a running server.
+
+Bytes of objects never change, and stay for some seconds after their deletion. So they are copied first, then the database at one
+moment, then the bytes that were written between; what was deleted between is found by a second round.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from sqlalchemy import Connection, select
+
+from sagewright.backups.repository import BackupFailed, BackupManifest, BackupRepository
+from sagewright.backups.stores import copy_store, digest_of, opened, revision_of
+from sagewright.model.settings import Settings
+from sagewright.store.schema.ecr import ecr_manifests
+from sagewright.store.schema.objects import objects, upload_parts
+
+ROUNDS = 3
+FILES = ("credentials", "server-id", "tls", "homes")
+"""Files and folders of the data directory that no row describes."""
+SMALL = "s"
+"""Ids of bytes that are rows begin with it."""
+
+
+def take_backup(settings: Settings, repository: BackupRepository) -> tuple[str, BackupManifest]:
+    """Returns the name and the manifest of a new backup. Raises BackupFailed, OSError."""
+    if settings.objects:
+        raise BackupFailed(
+            "The objects are on another S3, which has backups of its own; this one would hold only rows."
+        )
+    repository.prepare()
+    for number in range(1, ROUNDS + 1):
+        for blob in _present(settings.data / "objects" / "blobs"):
+            _copy(blob, repository.blob(blob.name))
+        begun = repository.begin(datetime.now(UTC))
+        store = copy_store(settings.database_url, begun)
+        with opened(settings.database_url, store) as connection:
+            revision, wanted, layers = revision_of(connection), _blobs(connection), _layers(connection)
+        missing = [name for name in wanted if not _obtained(settings, repository, name)]
+        if missing and number < ROUNDS:
+            shutil.rmtree(begun)
+            continue
+        break
+    for digest in layers:
+        _copy(settings.data / "registry" / "sha256" / digest[7:9] / digest[7:], repository.layer(digest))
+    _copy_files(settings.data, begun / "files")
+    kept = {name: repository.blob(name).stat().st_size for name in wanted if name not in set(missing)}
+    at = datetime.now(UTC).isoformat(timespec="seconds")
+    manifest = BackupManifest(
+        at, version("sagewright"), revision, store.name, digest_of(store), kept, sorted(layers), missing
+    )
+    _sync(repository.root)
+    return repository.finish(begun, manifest), manifest
+
+
+def _present(root: Path) -> Iterable[Path]:
+    return (one for one in root.glob("*/*") if one.is_file()) if root.exists() else ()
+
+
+def _obtained(settings: Settings, repository: BackupRepository, name: str) -> bool:
+    """Copies a blob unless it was; returns False if it is gone."""
+    return _copy(settings.data / "objects" / "blobs" / name[:2] / name, repository.blob(name))
+
+
+def _copy(source: Path, target: Path) -> bool:
+    """Copies a file whole, unless its copy has the same size and time: that of an unfinished upload is still written. Returns False
+    if the source, and so the copy, does not exist."""
+    try:
+        now = source.stat()
+        if target.exists() and _same(target.stat(), now):
+            return True
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = target.with_name(f"{target.name}.partial")
+        shutil.copyfile(source, partial)
+        os.utime(partial, ns=(now.st_mtime_ns, now.st_mtime_ns))  # the time before, so that what was written since shows
+        partial.rename(target)
+    except FileNotFoundError:
+        return target.exists()
+    return True
+
+
+def _same(one: os.stat_result, other: os.stat_result) -> bool:
+    return (one.st_size, one.st_mtime_ns) == (other.st_size, other.st_mtime_ns)
+
+
+def _blobs(connection: Connection) -> list[str]:
+    found: set[str] = set()
+    for column in (objects.c.blob, upload_parts.c.blob):
+        found |= {str(one) for one in connection.execute(select(column).distinct()).scalars() if one is not None}
+    return sorted(name for name in found if not name.startswith(SMALL))
+
+
+def _layers(connection: Connection) -> set[str]:
+    return {str(digest) for each in connection.execute(select(ecr_manifests.c.layers)).scalars() for digest in each}
+
+
+def _copy_files(data: Path, to: Path) -> None:
+    to.mkdir(mode=0o700)
+    for name in FILES:
+        source = data / name
+        if source.is_dir():
+            shutil.copytree(source, to / name, symlinks=True, ignore_dangling_symlinks=True)
+        elif source.exists():
+            shutil.copy2(source, to / name)
+
+
+def _sync(root: Path) -> None:
+    """Writes the file system of the repository to its disk."""
+    handle = os.open(root, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+    os.sync()
