@@ -78,7 +78,9 @@ def _copy(source: Path, target: Path) -> bool:
         target.parent.mkdir(parents=True, exist_ok=True)
         partial = target.with_name(f"{target.name}.partial")
         shutil.copyfile(source, partial)
-        os.utime(partial, ns=(now.st_mtime_ns, now.st_mtime_ns))  # the time before, so that what was written since shows
+        os.utime(
+            partial, ns=(now.st_mtime_ns, now.st_mtime_ns)
+        )  # the time before, so that what was written since shows
         partial.rename(target)
     except FileNotFoundError:
         return target.exists()
