@@ -12,6 +12,11 @@ from sagewright.store.database import Database
 
 Wake = Callable[[str, str], None]
 WakeAfter = Callable[[float, str, str], None]
+May = Callable[[str, str, str], bool]
+
+
+def _anything(_principal: str, _action: str, _resource: str) -> bool:
+    return True
 
 
 @dataclass(frozen=True)
@@ -21,6 +26,7 @@ class Dependencies:
     `call`: calls operations; `owner`: this server's name, which survives a restart and under which it holds leases, deliveries and
     invocations. `wake(kind, id)` schedules a reconcile of a subject now; `wake_after(seconds, kind, id)` schedules one later.
     `endpoint()`: the address at which agents reach this server; `servers()`: all servers that share its store (if several).
+    `may(principal, action, resource)`: False if the principal's policies refuse what the engine would do for it by no operation.
     """
 
     settings: Settings
@@ -32,3 +38,4 @@ class Dependencies:
     wake_after: WakeAfter
     endpoint: Callable[[], str]
     servers: Callable[[], list[str]] = list
+    may: May = _anything

@@ -26,7 +26,7 @@ from sagewright.model.aws.registry_tokens import USER, BadPassword, read_passwor
 from sagewright.model.clock import now_ms
 from sagewright.model.errors import AwsError
 from sagewright.objects.layers import NoSuchUpload, OutOfOrder, WrongDigest
-from sagewright.services.access.modes import is_secure
+from sagewright.services.access.modes import is_enforced, is_secure
 from sagewright.services.access.questions import WantedAccess, require
 from sagewright.services.aws.ecr.manifests import Pushed, keep_manifest, layer_store, members
 from sagewright.services.context import Platform, RequestOrigin
@@ -244,9 +244,9 @@ class ImagesApi:
             ecr.remove_manifest(self._store, repository.name, manifest.digest)
         return HttpResponse(202)
 
-    def _get_blob(self, request: HttpRequest, _repository: Repository, reference: str) -> HttpResponse:
+    def _get_blob(self, request: HttpRequest, repository: Repository, reference: str) -> HttpResponse:
         size = self._layers.size(reference)
-        if size is None:
+        if size is None or not self._belongs(repository, reference):
             raise RegistryRefused("BLOB_UNKNOWN", f"There is no layer {reference}.", 404)
         start, end, status = _asked_range(request.headers.get("range", ""), size)
         headers = [("Content-Type", "application/octet-stream"), ("Docker-Content-Digest", reference)]
@@ -254,10 +254,15 @@ class ImagesApi:
         headers += [("Content-Range", f"bytes {start}-{end - 1}/{size}")] if status == 206 else []
         return HttpResponse(status, headers, FileBody(self._layers.path(reference), start, end - start))
 
+    def _belongs(self, repository: Repository, digest: str) -> bool:
+        """Returns False for a layer of other repositories alone, where rights differ from one repository to the other."""
+        return not is_enforced(self._store, self._settings) or digest in ecr.needed_layers(self._store, repository.name)
+
     def _begin_upload(self, request: HttpRequest, repository: Repository, _reference: str) -> HttpResponse:
         query = dict(request.query_pairs())
-        if "mount" in query and self._layers.size(query["mount"]) is not None:
-            return self._made(repository, query["mount"])
+        mounted = query.get("mount", "")
+        if mounted and self._layers.size(mounted) is not None and self._belongs(repository, mounted):
+            return self._made(repository, mounted)
         upload = self._layers.begin()
         if "digest" in query:
             return self._finish_upload(request, repository, upload)

@@ -51,6 +51,7 @@ from sagewright.server.notes import server_id
 from sagewright.server.peers import Peers
 from sagewright.services import registry
 from sagewright.services.access.modes import is_enforced
+from sagewright.services.access.questions import may
 from sagewright.services.context import Platform
 from sagewright.store import identity
 from sagewright.store.database import Database
@@ -89,7 +90,7 @@ def build(settings: Settings, address: Address, site: Site) -> tuple[Platform, P
     peers = Peers(store, own_id, lambda: site.endpoint(address.url))
     dependencies = Dependencies(
         settings, store, platform.objects, Calls(platform, registry.load(), lambda: address.url), own_id,
-        engine.wake, engine.wake_after, lambda: site.endpoint(address.url), peers.alive,
+        engine.wake, engine.wake_after, lambda: site.endpoint(address.url), peers.alive, partial(may, platform),
     )  # fmt: skip
     compute = JobCompute(site.backend, Reservations(store, site.machines, site.name), _builds(settings, site, engine))
     add_job_reconcilers(engine, dependencies, compute, peers.counts_as_alive)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 import urllib.error
@@ -15,7 +16,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 from tests.hosting import Hosting
-from tests.teams import ACCOUNT, Team, allow, deny, document, is_denied, refusal, trust
+from tests.teams import ACCOUNT, DEFAULT_ROLE, Team, allow, deny, document, is_denied, refusal, trust
 
 REGION = "us-east-1"
 
@@ -271,6 +272,105 @@ def test_what_a_service_sends_later_needs_the_senders_right(team: Team) -> None:
     assert is_denied(put, Bucket=bucket, NotificationConfiguration=notification)
     person.may(allow(["cloudwatch:*", "s3:*"]), allow("sqs:SendMessage", queue))
     put(Bucket=bucket, NotificationConfiguration=notification)
+
+
+READS_AND_WRITES: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "a function's code": (
+        "lambda",
+        "create_function",
+        {"FunctionName": "f", "Role": DEFAULT_ROLE, "Code": {"S3Bucket": "vault", "S3Key": "code.zip"}, "Handler": "a.b",
+         "Runtime": "python3.11"},
+    ),
+    "a pipeline's definition": (
+        "sagemaker",
+        "create_pipeline",
+        {"PipelineName": "p", "PipelineDefinitionS3Location": {"Bucket": "vault", "ObjectKey": "p.json"},
+         "ClientRequestToken": "t" * 32, "RoleArn": DEFAULT_ROLE},
+    ),
+    "an invocation's input": (
+        "sagemaker-runtime",
+        "invoke_endpoint_async",
+        {"EndpointName": "none", "InputLocation": "s3://vault/secret"},
+    ),
+    "what is captured": (
+        "sagemaker",
+        "create_endpoint_config",
+        {
+            "EndpointConfigName": "captures",
+            "ProductionVariants": [
+                {"VariantName": "a", "ModelName": "none", "InitialInstanceCount": 1, "InstanceType": "ml.m5.large"}
+            ],
+            "DataCaptureConfig": {
+                "EnableCapture": True, "InitialSamplingPercentage": 100, "DestinationS3Uri": "s3://vault/captured",
+                "CaptureOptions": [{"CaptureMode": "Input"}],
+            },
+        },
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", READS_AND_WRITES)
+def test_what_the_server_reads_or_writes_itself_needs_the_callers_right(team: Team, what: str) -> None:
+    service, operation, request = READS_AND_WRITES[what]
+    person = team.person(allow(["sagemaker:*", "lambda:*", "iam:PassRole"]))
+    code, message = refusal(getattr(person.boto(service), operation), **request)
+    assert (code, "s3:" in message) == ("AccessDeniedException", True)
+    person.may(allow(["sagemaker:*", "lambda:*", "iam:PassRole"]), allow("s3:*", "arn:aws:s3:::vault/*"))
+    assert not is_denied(getattr(person.boto(service), operation), **request)
+
+
+def test_a_pipeline_reads_what_its_role_may(team: Team) -> None:
+    admin = team.server.boto("s3")
+    admin.create_bucket(Bucket="pipelines")
+    admin.put_object(Bucket="pipelines", Key="secret.json", Body=b'{"value": 7}')
+    read = {"Std:JsonGet": {"S3Uri": "s3://pipelines/secret.json", "Path": "value"}}
+    condition = {"Type": "Equals", "LeftValue": read, "RightValue": 7}
+    arguments = {"Conditions": [condition], "IfSteps": [], "ElseSteps": []}
+    definition = {"Version": "2020-12-01", "Steps": [{"Name": "reads", "Type": "Condition", "Arguments": arguments}]}
+    sagemaker = team.server.boto("sagemaker")
+    role = team.role()
+    sagemaker.create_pipeline(
+        PipelineName="reads", PipelineDefinition=json.dumps(definition), ClientRequestToken="t" * 32, RoleArn=role
+    )
+
+    def outcome() -> tuple[str, str]:
+        arn = sagemaker.start_pipeline_execution(PipelineName="reads")["PipelineExecutionArn"]
+        until(
+            lambda: (
+                sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn)["PipelineExecutionStatus"]
+                != "Executing"
+            )
+        )
+        (step,) = sagemaker.list_pipeline_execution_steps(PipelineExecutionArn=arn)["PipelineExecutionSteps"]
+        return step["StepStatus"], step.get("FailureReason", "")
+
+    status, reason = outcome()
+    assert (status, "s3:GetObject" in reason) == ("Failed", True)
+    team.iam.put_role_policy(
+        RoleName=role.rpartition("/")[2],
+        PolicyName="reads",
+        PolicyDocument=document(allow("s3:GetObject", "arn:aws:s3:::pipelines/*")),
+    )
+    assert outcome()[0] == "Succeeded"
+
+
+def test_layers_belong_to_their_repositories(team: Team) -> None:
+    admin = team.server.boto("ecr")
+    for name in ("theirs", "mine"):
+        admin.create_repository(repositoryName=name)
+    body = b"a layer"
+    digest = f"sha256:{hashlib.sha256(body).hexdigest()}"
+    upload = admin.initiate_layer_upload(repositoryName="theirs")["uploadId"]
+    admin.upload_layer_part(
+        repositoryName="theirs", uploadId=upload, partFirstByte=0, partLastByte=len(body) - 1, layerPartBlob=body
+    )
+    admin.complete_layer_upload(repositoryName="theirs", uploadId=upload, layerDigests=[digest])
+    person = team.person(
+        allow("ecr:GetAuthorizationToken"), allow("ecr:*", f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/mine")
+    )
+    assert registry(team, person, f"theirs/blobs/{digest}") == 403
+    assert registry(team, person, f"mine/blobs/{digest}") == 404
+    assert registry(team, person, f"mine/blobs/uploads/?mount={digest}&from=theirs", "POST") == 202
 
 
 def test_a_message_names_no_statement(team: Team) -> None:

@@ -359,7 +359,9 @@ class ExecutionPass:
     def _known(self, record: StepRecord | None) -> StepReferences:
         progress = self._progress
         stores = self._dependencies.store, self._dependencies.objects
-        return StepReferences(*stores, self._execution, progress.definition, progress.records, record)
+        return StepReferences(
+            *stores, self._execution, progress.definition, progress.records, record, self._dependencies.may
+        )
 
 
 def _status_at_end(found: Next) -> ExecutionStatus:

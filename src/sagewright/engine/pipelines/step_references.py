@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
+from sagewright.engine.dependencies import May
 from sagewright.engine.pipelines import step_records
 from sagewright.engine.pipelines.execution_documents import ExecutionDocument
 from sagewright.engine.pipelines.step_records import EXECUTION, StepRecord
@@ -44,7 +45,7 @@ def execution_arn(execution: Resource) -> str:
 class StepReferences:
     """Implements pipelines.references.ReferenceResolver for one step of one execution, `record`; None if it has not begun.
 
-    Data read from earlier executions and from S3 is cached for the lifetime of this object.
+    `may`: see Dependencies. Data read from earlier executions and from S3 is cached for the lifetime of this object.
     """
 
     store: Database
@@ -53,6 +54,7 @@ class StepReferences:
     definition: PipelineDefinition
     records: Mapping[str, StepRecord]
     record: StepRecord | None
+    may: May
     _earlier: dict[str, StepRecord | None] = field(default_factory=dict)
     _files: dict[str, Any] = field(default_factory=dict)
     _read: Budget = field(default_factory=lambda: Budget("The S3 data that a step reads", MOST_READ))
@@ -122,6 +124,10 @@ class StepReferences:
     def _read_object(self, uri: str) -> Any:
         try:
             scope = read_s3_uri(uri)
+            if not self.may(self._document.role, "s3:GetObject", f"arn:aws:s3:::{scope.bucket}/{scope.key}"):
+                raise BadReference(
+                    f"{uri} can't be read: the policies of {self._document.role} do not allow s3:GetObject"
+                )
             with _reading:
                 data = self.objects.read_bytes(scope.bucket, scope.key, MOST_FILE)
                 self._read.spend(len(data))

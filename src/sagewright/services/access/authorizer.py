@@ -32,6 +32,8 @@ from sagewright.store.resources import tags
 PASS_ROLE, ADD_TAGS, ASSUME_ROLE = "iam:PassRole", "sagemaker:AddTags", "sts:AssumeRole"
 _OPEN = frozenset({("sts", "GetCallerIdentity"), ("sts", "GetSessionToken"), ("sts", "AssumeRole")})
 """Operations that need no permission, or decide themselves: a role's trust policy does for AssumeRole."""
+_OF_ROLES = frozenset({"iam", "sts"})
+"""Services whose requests are about roles, and hand none to a service."""
 _SERVICES = {
     "application-autoscaling": "application-autoscaling.amazonaws.com",
     "cloudwatch": "monitoring.amazonaws.com",
@@ -47,6 +49,7 @@ def authorize(context: Context, service: str, operation: str, request: Mapping[s
     """
     if (service, operation) in _OPEN or not is_decided(context):
         return
+    _check_followers(context, service, operation, request)
     for action, target in targets_of(service, operation, request):
         _require(context, service, action, target, values_of_request(context, request, target))
     if service == "s3":
@@ -57,8 +60,18 @@ def authorize(context: Context, service: str, operation: str, request: Mapping[s
     if ADD_TAGS in asked.needs and request_tags(request):
         for resource in asked.resources:
             _require(context, service, ADD_TAGS, resource, values_of_request(context, request, resource))
-    if PASS_ROLE in asked.needs:
+    if asked.changes and asked.service not in _OF_ROLES:
         _check_roles(context, service, asked, request)
+
+
+def _check_followers(context: Context, service: str, operation: str, request: Mapping[str, Any]) -> None:
+    """Refuses targets of rules that would act as the caller, without the limits of its session. Raises ValidationException."""
+    if context.principal.session is None or (service, operation) != ("events", "PutTargets"):
+        return
+    if not all(one.get("RoleArn") for one in request.get("Targets") or ()):
+        raise ValidationException(
+            "A session that a policy limits sets targets with a RoleArn only: they act after the session."
+        )
 
 
 def is_decided(context: Context) -> bool:

@@ -66,6 +66,16 @@ class WantedAccess:
     more: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
+def may(platform: Platform, principal: str, action: str, resource: str) -> bool:
+    """Returns True if a principal may do what the engine does for it without an operation."""
+    key = AccessKey("", "", None, principal, "", None, None)
+    try:
+        require(platform, key, WantedAccess(action, resource, platform.settings.region), RequestOrigin())
+    except AwsError:
+        return False
+    return True
+
+
 def require(platform: Platform, key: AccessKey, wanted: WantedAccess, origin: RequestOrigin) -> None:
     """Decides what is no operation. Raises AccessDenied."""
     context = Context(

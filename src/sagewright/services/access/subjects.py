@@ -96,11 +96,13 @@ class Scope:
 
 @dataclass(frozen=True)
 class Asked:
-    """`action`: `prefix:Name`; `needs`: further actions of the table; `resources`: ARNs, or `*` alone."""
+    """`action`: `prefix:Name`; `needs`: further actions of the table; `resources`: ARNs, or `*` alone; `changes`: it does more than
+    read."""
 
     action: str
     resources: tuple[str, ...]
     needs: frozenset[str] = frozenset()
+    changes: bool = True
 
     @property
     def service(self) -> str:
@@ -115,7 +117,7 @@ def read_request(service: str, operation: str, request: Mapping[str, Any], scope
     if action is None:
         return Asked(f"{prefix}:{name}", ("*",))
     found = tuple(dict.fromkeys(_resources(action, operation, request, scope)))
-    return Asked(f"{prefix}:{name}", found or ("*",), action.needs)
+    return Asked(f"{prefix}:{name}", found or ("*",), action.needs, action.level not in ("List", "Read"))
 
 
 def _resources(action: Action, operation: str, request: Mapping[str, Any], scope: Scope) -> Iterator[str]:

@@ -99,6 +99,9 @@ _KEYS_OF_MEMBERS = {
 }
 
 
+CATALOGUE = "jumpstart-cache-prod-"
+_OF_CATALOGUE = frozenset({"GetObject", "ListBucket"})
+"""Actions that are open to all callers on the buckets of JumpStart's catalogue, as AWS's are."""
 _GRANT = documents.read(
     '{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}]}'
 )
@@ -156,7 +159,8 @@ def refused(context: Context, act: Act, request: Mapping[str, Any], bucket: Buck
         return denied()
     if not decided:
         return None
-    made = _own_decision(context, act, request, granted=verdict is PolicyVerdict.ALLOW)
+    granted = verdict is PolicyVerdict.ALLOW or (act.action in _OF_CATALOGUE and act.bucket.startswith(CATALOGUE))
+    made = _own_decision(context, act, request, granted=granted)
     return None if made.allows else _denied(context, act, made)
 
 
