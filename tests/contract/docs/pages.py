@@ -25,6 +25,13 @@ _OPTION = re.compile(r"^<!-- *(client|in): *([\w-]+) *-->$", re.MULTILINE)
 _NAMED = re.compile(r"# ([\w./-]+\.py)\n")
 _HEREDOC = re.compile(r"<<'?(\w+)'?")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?)?|\d\d:\d\d:\d\d(?:[.,]\d+)?")
+_STATUS = re.compile(
+    r"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [A-Z]\w+ - (?:Preparing the instances for training|Downloading input data|"
+    r"Training image download completed\. Training in progress\.|Uploading generated training model|Training job \w+)"
+    r"|-+!)\.*(?=[^\s.])",
+    re.MULTILINE,
+)
+"""A status that SDK v2 prints without ending the line: the next line of the log follows it."""
 VARIES = "…"
 RUN = ("console", "python")
 DIRECTIVES = ("not run", "output", "exit", "file")
@@ -105,9 +112,10 @@ def commands(text: str) -> list[Command]:
 def missing_line(shown: tuple[str, ...], printed: str) -> str | None:
     """Returns the first line that the page shows and that was not printed, in this order; None if all were.
 
-    `…` stands for anything in a line, a line of it for any lines. Dates and times are those of any run; runs of blanks are one.
+    `…` stands for anything in a line, a line of it for any lines. Dates and times are those of any run; runs of blanks are one. A
+    status of SDK v2 ends its line, although the SDK prints the next line behind it.
     """
-    rest = iter([_flat(line) for line in printed.splitlines()])
+    rest = iter([_flat(line) for line in _STATUS.sub(r"\1\n", printed).splitlines()])
     for line in shown:
         if not line.strip() or line.strip() in (VARIES, "..."):
             continue

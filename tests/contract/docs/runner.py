@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -58,7 +60,7 @@ class PageRun:
             if block.directive == "not run":
                 self._printed = ""
             elif block.file:
-                path = self.folder / block.file
+                path = Path(self._shell.run("pwd")[1].strip()) / block.file
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_text(block.text)
             elif block.directive == "output":
@@ -114,15 +116,14 @@ class PageRun:
     def _up(self, variables: str, options: str) -> str:
         """Stands for a server in a terminal of its own: the one that runs, or with settings of its own a further one."""
         if not variables and not options.strip():
-            log = (self._data / "server.log").read_text()
-            return log
+            return (self._data / "server.log").read_text()
         data = self._place / f"data-{len(self.servers)}"
         data.mkdir()
-        environ = {**self._shell.environ, **dict(one.split("=", 1) for one in variables.split())}
-        environ |= {"SAGEWRIGHT_DATA": str(data), "SAGEWRIGHT_ENVIRONMENTS": str(ROOT / ".cache" / "environments")}
+        shared = {"SAGEWRIGHT_DATA": str(data), "SAGEWRIGHT_ENVIRONMENTS": str(ROOT / ".cache" / "environments")}
+        environ = {**self._shell.environ, **shared}
         log = data / "server.log"
         with log.open("wb") as output:
-            argv = ["bash", "-c", f"exec sagewright up {options} --port 0"]
+            argv = ["bash", "-c", f"{variables} exec sagewright up {options} --port 0"]
             self.servers.append(
                 subprocess.Popen(
                     argv, env=environ, cwd=self.folder, stdout=output, stderr=output, start_new_session=True
@@ -196,14 +197,10 @@ class ShellProcess:
         return int(status.read_text()), output.read_text(errors="replace")
 
     def end(self) -> None:
-        import signal
-
         assert self._process.stdin is not None
         self._process.stdin.close()
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self._process.wait()
 
 

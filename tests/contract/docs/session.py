@@ -28,9 +28,10 @@ def main() -> None:
 def run(code, name, output, names):
     """Runs `code`; what it and its children print goes to the file `output`. Returns True if it raised."""
     kept = [os.dup(one) for one in (1, 2)]
-    with open(output, "ab") as file:
-        for one in (1, 2):
-            os.dup2(file.fileno(), one)
+    file = os.open(output, os.O_WRONLY | os.O_APPEND)
+    for one in (1, 2):
+        os.dup2(file, one)
+    os.close(file)
     try:
         exec(compile(code, name, "exec"), names)
         return False
@@ -41,7 +42,7 @@ def run(code, name, output, names):
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(Exception):
                 stream.flush()
-        for one, back in zip((1, 2), kept):
+        for one, back in zip((1, 2), kept, strict=True):
             os.dup2(back, one)
             os.close(back)
 

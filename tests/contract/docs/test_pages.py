@@ -64,7 +64,7 @@ def test_a_page_that_costs_more_does_what_it_says(name: str, docs_server: Any, t
 LIES = {
     "docs/how-to/open-s3-to-others.md": [
         ("hello\n```", "good bye\n```", "good bye"),
-        ('boto3.client("s3")', 'boto3.client("s4")', "UnknownServiceError"),
+        ('boto3.client("s3")', 'boto3.cliend("s3")', "cliend"),
         ("sagewright exec -- aws s3 cp", "sagewright exec -- aws s3 mv-all", "ended with"),
         ("s3.create_bucket", "s33.create_bucket", "NameError"),
     ],
