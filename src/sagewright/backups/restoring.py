@@ -30,6 +30,7 @@ def restore_backup(settings: Settings, repository: BackupRepository, at: str = "
             f"The backup {name} is damaged: {len(damaged)} objects lack their bytes, such as {damaged[0]}."
         )
     data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (data / "objects" / "blobs").mkdir(mode=0o700, parents=True)
     for blob in manifest.blobs:
         _place(repository.blob(blob), data / "objects" / "blobs" / blob[:2] / blob)
     for digest in manifest.layers:
