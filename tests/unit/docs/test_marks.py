@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[3]
 PAGES = {path.relative_to(ROOT).as_posix(): read_page(path.name, path.read_text()) for path in folder_of(ROOT)}
 NOT_RUN = {
     "README.md": 14,
+    "docs/how-to/back-up-a-server.md": 1,
     "docs/how-to/bring-your-own-container.md": 3,
     "docs/how-to/choose-an-algorithm.md": 1,
     "docs/how-to/choose-versions.md": 1,
@@ -20,6 +21,7 @@ NOT_RUN = {
     "docs/how-to/run-on-a-ray-cluster.md": 2,
     "docs/how-to/run-solutions.md": 1,
     "docs/how-to/set-up-spaces.md": 1,
+    "docs/how-to/share-a-server.md": 2,
     "docs/how-to/track-experiments.md": 1,
     "docs/how-to/track-with-mlflow.md": 1,
     "docs/how-to/train-from-the-command-line.md": 1,

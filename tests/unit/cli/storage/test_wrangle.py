@@ -24,16 +24,13 @@ def test_a_step_that_lacks_a_parameter_is_named_when_the_flow_is_printed(
 
 
 def test_a_job_that_failed_ends_the_command_with_1(capsys: pytest.CaptureFixture[str]) -> None:
-    def described(**_: Any) -> dict[str, Any]:
+    def described(*_: Any, **__: Any) -> dict[str, Any]:
         return {"ProcessingJobStatus": "Failed", "ExitMessage": "Customer Error: why"}
 
-    def no_streams(**_: Any) -> dict[str, Any]:
+    def no_streams(*_: Any, **__: Any) -> dict[str, Any]:
         return {"logStreams": []}
 
-    sagemaker, logs = (
-        SimpleNamespace(describe_processing_job=described),
-        SimpleNamespace(describe_log_streams=no_streams),
-    )
+    sagemaker, logs = SimpleNamespace(call=described), SimpleNamespace(describe_log_streams=no_streams, call=no_streams)
     with pytest.raises(typer.Exit) as caught:
         _follow(sagemaker, logs, "j")
     assert (caught.value.exit_code, "Customer Error: why" in capsys.readouterr().err) == (1, True)

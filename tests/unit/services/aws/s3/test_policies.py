@@ -49,7 +49,7 @@ def without(name: str, **more: Any) -> dict[str, Any]:
         text(ALLOW | {"Principal": "somebody"}),
         text(ALLOW | {"Principal": {"Person": "x"}}),
         text(ALLOW | {"Condition": {"StringIsh": {"s3:prefix": "x"}}}),
-        text(ALLOW | {"Condition": {"StringEquals": {"aws:SourceIp": "10.0.0.1"}}}),
+        text(ALLOW | {"Condition": {"StringEquals": {"aws:SourceVpce": "vpce-1"}}}),
         text(ALLOW | {"Condition": []}),
     ],
 )
@@ -106,7 +106,14 @@ def test_actions_resources_and_conditions(
     ],
 )
 def test_principals(principal: Any, who: str, fits: bool) -> None:
-    assert (judge(ALLOW | {"Principal": principal}, who=who) is PolicyVerdict.ALLOW) == fits
+    meant = (PolicyVerdict.ALLOW, PolicyVerdict.DELEGATE)
+    assert (judge(ALLOW | {"Principal": principal}, who=who) in meant) == fits
+
+
+@pytest.mark.parametrize("account", ["000000000000", "arn:aws:iam::000000000000:root"])
+def test_a_statement_for_the_account_leaves_it_to_the_callers_policies(account: str) -> None:
+    assert judge(ALLOW | {"Principal": {"AWS": account}}, who=SESSION) is PolicyVerdict.DELEGATE
+    assert judge(ALLOW | {"Principal": {"AWS": [account, ROLE]}}, who=SESSION) is PolicyVerdict.ALLOW
 
 
 def test_what_is_negated() -> None:

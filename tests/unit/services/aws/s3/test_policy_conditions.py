@@ -57,8 +57,8 @@ def test_all_of_a_condition_has_to_hold() -> None:
 
 
 def test_the_fault_names_what_is_known() -> None:
-    with pytest.raises(MalformedPolicy, match="Invalid Condition type : IpAddress"):
-        read({"IpAddress": {"aws:SourceIp": "1.2.3.4/32"}})
+    with pytest.raises(MalformedPolicy, match="Invalid Condition type : BinaryEquals"):
+        read({"BinaryEquals": {"aws:SourceIp": "AA=="}})
     with pytest.raises(MalformedPolicy) as caught:
         read({"StringEquals": {"aws:VpcSourceIp": "x"}})
     assert "aws:vpcsourceip" in str(caught.value)
