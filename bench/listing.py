@@ -101,7 +101,7 @@ def _search(what: str, condition: tuple[str, str, str] | None, due: list[int], l
 def measure() -> list[Row]:
     questions = _questions()
     with scratch() as directory:
-        _fill(directory / "data")
+        fill(directory / "data")
         with running(Sagewright(directory / "data")) as server:
             assert isinstance(server, Sagewright)
             signer = load.Signer(server.port, server.key())
@@ -170,13 +170,13 @@ def _repeated(port: int, data: bytes, first_ms: float) -> list[float]:
     return times or [first_ms]
 
 
-def _fill(data: Path) -> None:
-    """The store as it would be after JOBS jobs, none of them active."""
+def fill(data: Path, count: int = JOBS) -> None:
+    """The store as it would be after `count` jobs, none of them active."""
     data.mkdir(parents=True, exist_ok=True)
     store = Database(f"sqlite:///{data / 'store.sqlite'}", "off")
     rng = random.Random(0)
-    for first in range(0, JOBS, BATCH):
-        made = [_job(number, rng) for number in range(first, first + BATCH)]
+    for first in range(0, count, BATCH):
+        made = [_job(number, rng) for number in range(first, min(first + BATCH, count))]
         with store.write() as connection:
             connection.execute(insert(jobs), made)
             connection.execute(insert(events), [event for job in made for event in _events(job)])

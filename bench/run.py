@@ -32,6 +32,7 @@ MODULES = (
     "pipelines",
     "tracking",
     "studio",
+    "commands",
 )
 RESULTS = Path(__file__).parent / "RESULTS.md"
 HOW = """\

@@ -61,6 +61,10 @@ class Person:
             timeout=timeout_s,
         )
 
+    def shown(self, text: str) -> str:
+        """Returns a text as it would read in a session of a user's own."""
+        return text.replace(str(self.home), "~").replace(str(self.work), "~/work")
+
     def _prefix(self) -> list[str]:
         """Returns the command that changes to the user. Its mount namespace has the read-only home alone."""
         if self.account is Account.ROOT or os.geteuid() != 0:

@@ -8,8 +8,8 @@ from accounts import Account
 from session import Session, Step
 
 BEGIN, END = "<!-- sessions: written by make dist -->\n", "<!-- end of sessions -->\n"
-LINES = 12
-"""Maximum number of lines of an output that are shown."""
+LINES, WIDTH = 12, 110
+"""Maximum number of lines of an output that are shown, and of characters of a line."""
 
 
 def write_page(path: Path, sessions: list[Session], missing: list[str]) -> None:
@@ -45,4 +45,4 @@ def _shown(step: Step) -> list[str]:
     lines = step.output.splitlines()
     if len(lines) > LINES:
         lines = [*lines[: LINES // 2], "...", *lines[-LINES // 2 :]]
-    return [f"$ {step.line}{took}", *(line[:110] for line in lines)]
+    return [f"$ {step.line}{took}", *(line if len(line) <= WIDTH else f"{line[: WIDTH - 1]}…" for line in lines)]

@@ -76,7 +76,7 @@ class Terminal:
             done = self.person.run(line, self.environ, LINE_S)
         except subprocess.TimeoutExpired as error:
             raise SessionFailed(f"$ {line}\nno end within {LINE_S} s") from error
-        self.steps.append(Step(line, done.stdout.strip(), time.monotonic() - begun))
+        self.steps.append(Step(line, self.person.shown(done.stdout.strip()), time.monotonic() - begun))
         if done.returncode != 0 or not re.search(expected, done.stdout):
             raise SessionFailed(f"$ {line}\n{done.stdout.strip()}\nexit status {done.returncode}")
         return done.stdout
@@ -91,7 +91,7 @@ def record(person: Person, installer: Installer, python: Path, programs: Path, f
     path = os.pathsep.join(map(str, (found.path, python.parent, programs, "/usr/local/bin", "/usr/bin", "/bin")))
     terminal = Terminal(person, {"PATH": path, **dict(_own(person))}, session.steps)
     for name, value in found.environ.items():
-        session.steps.append(Step(f"export {name}={value}", "", 0.0))
+        session.steps.append(Step(person.shown(f"export {name}={value}"), "", 0.0))
     try:
         _install(Terminal(person, terminal.environ | found.environ, session.steps), found)
         _train(terminal)
@@ -118,7 +118,8 @@ def _install(terminal: Terminal, found: Installation) -> None:
 
 def _train(terminal: Terminal) -> None:
     if "SAGEWRIGHT_DATA" in terminal.environ:
-        terminal.steps.append(Step(f"export SAGEWRIGHT_DATA={terminal.environ['SAGEWRIGHT_DATA']}", "", 0.0))
+        line = f"export SAGEWRIGHT_DATA={terminal.environ['SAGEWRIGHT_DATA']}"
+        terminal.steps.append(Step(terminal.person.shown(line), "", 0.0))
     terminal.type("sagewright up -d", "answers at")
     terminal.type(f"{_RUN}model", "The model of .* is in model/")
     terminal.type("ls model", "model.joblib")

@@ -27,6 +27,7 @@ from packaging.requirements import Requirement
 
 from sagewright.runtimes.bytecode import compile_packages
 from sagewright.runtimes.images import Image
+from sagewright.runtimes.index_faults import index_fault
 from sagewright.runtimes.pipconfig import PipSources, pip_sources
 from sagewright.runtimes.recipes import Recipe, recipe_for
 from sagewright.runtimes.spark import SparkFailed, finish_spark
@@ -38,6 +39,8 @@ LAYERS = "layers"
 _TURN_S = 0.05
 _MOST_LINES = 1000
 """Maximum number of the installer's last lines of which an error is made."""
+_SILENCE_S = "20"
+"""Seconds for which an index may say nothing; uv asks four times."""
 _DOWNLOADS = re.compile(r" *Download(ing|ed) ")
 
 # Dependencies that are useful only on a GPU, and take hundreds of MB; they are omitted elsewhere.
@@ -277,6 +280,7 @@ class Environments:
     def _uv(self, *arguments: str) -> None:
         environ = os.environ | cache_variables(self.directory, os.environ)
         environ.pop("VIRTUAL_ENV", None)
+        environ.setdefault("UV_HTTP_TIMEOUT", _SILENCE_S)
         if self.sources.certificates:
             environ.setdefault("SSL_CERT_FILE", self.sources.certificates)
         said: deque[str] = deque(maxlen=_MOST_LINES)
@@ -299,6 +303,8 @@ class Environments:
                 raise
         if process.returncode != 0:
             text = "".join(line for line in said if not _DOWNLOADS.match(line)).strip()
+            if fault := index_fault(text):
+                raise EnvironmentFailed(fault)
             raise EnvironmentFailed(f"uv {arguments[0]} failed: {text[-2000:]}")
 
     @contextmanager

@@ -411,6 +411,10 @@ def test_deploy_rules_and_models_of_the_command(server: RunningServer, events: A
     assert rule in command(server, "deploy-rule", "list").stdout
     shown = command(server, "deploy-rule", "show", rule).stdout
     assert all(text in shown for text in (name, "canary:10%/5m", "nothing approved yet"))
+    (listed,) = json.loads(command(server, "deploy-rule", "list", "-o", "json").stdout)
+    assert (listed["Name"], listed["Endpoint"], listed["State"]) == (rule, "e", "ENABLED")
+    (target,) = json.loads(command(server, "deploy-rule", "show", rule, "--json").stdout)["Targets"]
+    assert target["Arn"] == f"{SAGEMAKER}:endpoint/e"
     sagemaker.create_model_package(
         ModelPackageGroupName=name, InferenceSpecification={"Containers": [{"Image": IMAGE}]}
     )
@@ -422,6 +426,8 @@ def test_deploy_rules_and_models_of_the_command(server: RunningServer, events: A
     assert all(
         text in shown for text in ("Created", "ModelApprovalStatus", "not yet", "/admin", "PendingManualApproval")
     )
+    described = json.loads(command(server, "models", "show", f"{name}/1", "--json").stdout)
+    assert (described["ModelPackageVersion"], described["History"][-1]["ApprovalDescription"]) == (1, "not yet")
     gone = command(server, "models", "approve", f"{name}/2")
     assert (gone.returncode, "does not exist" in gone.stderr) == (1, True)
     assert command(server, "deploy-rule", "delete", rule).returncode == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -52,6 +53,8 @@ def test_bias_and_explanations_of_a_model(server: RunningServer, tmp_path: Path)
     row = explain(server, job, "--row", "399")
     assert re.search(r"Row 399, label0 .* → 0\.\d+", row.stdout), row.stdout + row.stderr
     assert "has no row 400" in explain(server, job, "--row", "400").stderr
+    assert "explanations" in json.loads(explain(server, job, "--json").stdout)
+    assert json.loads(explain(server, job, "--row", "399", "--json").stdout)[0]["contributions"]
 
 
 def test_checks_stop_a_pipeline(server: RunningServer, tmp_path: Path) -> None:

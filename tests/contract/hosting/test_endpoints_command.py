@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
@@ -57,6 +58,9 @@ def test_list_show_invoke_logs_compare_and_delete(hosting: Hosting) -> None:
         time.sleep(0.5)
     assert rows["a"].split()[1] == "3"
     assert "20.00 % (" in rows["b"], compared
+    documents = json.loads(command(hosting, "compare", "cli", "--json").stdout)
+    assert "20.00 % (" in {one["variant"]: one for one in documents}["b"]["errors"]
+    assert json.loads(command(hosting, "show", "cli", "--json").stdout)["EndpointStatus"] == "InService"
     gone = command(hosting, "delete", "cli")
     assert gone.stdout == "cli is being deleted\n"
     assert command(hosting, "show", "nobody").returncode == 1

@@ -41,6 +41,7 @@ def test_a_job_reads_the_file_that_was_added(server: RunningServer, tmp_path: Pa
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     assert digest in added.stdout
     assert digest[:20] in weights(server, "list").stdout
+    assert digest in {one["Sha256"] for one in json.loads(weights(server, "list", "--json").stdout)}
     described = begin_pretrained(server)
     assert described["TrainingJobStatus"] == "Failed"
     assert described["FailureReason"].startswith(

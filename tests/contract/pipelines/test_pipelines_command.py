@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
@@ -53,7 +54,9 @@ def test_start_show_logs_retry_and_list(pipelines: Pipelines) -> None:
     assert "first | algo-1 | hello from first" in command(pipelines, "logs", execution)
     assert "second" not in command(pipelines, "logs", execution, "--step", "first")
     assert "is executed again" in command(pipelines, "retry", execution)
-    command(pipelines, "show", "by-hand", "-f")
+    ended = json.loads(command(pipelines, "show", "by-hand", "-f", "--json"))
+    assert ended["PipelineExecutionStatus"] == "Failed"
+    assert [one["StepName"] for one in ended["PipelineExecutionSteps"]] == ["first", "second"]
     assert execution in command(pipelines, "list", "by-hand")
     assert "by-hand" in command(pipelines, "list")
 
@@ -65,6 +68,7 @@ def test_why_miss(pipelines: Pipelines) -> None:
         said = command(pipelines, "why-miss", "by-hand", "first")
     assert "differs from that of" in said
     assert "Environment.W" in said
+    assert json.loads(command(pipelines, "why-miss", "by-hand", "first", "--json"))["Reason"] == said.strip()
     assert "second has no enabled CacheConfig" in command(pipelines, "why-miss", "by-hand", "second")
     pipelines.wait(pipelines.start("by-hand", PipelineParameters=[{"Name": "W", "Value": "y"}]))
     assert "was reused from" in command(pipelines, "why-miss", "by-hand", "first")

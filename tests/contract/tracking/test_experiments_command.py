@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -53,6 +54,9 @@ def test_list_and_show(experiment: RunningServer) -> None:
     shown = command(experiment, "show", "by-hand", "--metric", "auc", "--ascending", "--limit", "1").splitlines()
     assert shown[1].split()[0] == "shallow"
     assert shown[2].strip().startswith("2 more")
+    found = json.loads(command(experiment, "show", "by-hand", "--metric", "auc", "--limit", "2", "--json"))
+    assert [run["TrialComponentName"] for run in found] == ["middle", "deep"]
+    assert json.loads(command(experiment, "show", "deep", "--json"))["TrialComponentName"] == "deep"
     one = command(experiment, "show", "deep")
     assert "Parameters.[red]" in one
     assert "s3://b/deep" in one
@@ -65,6 +69,8 @@ def test_compare_shows_only_what_differs(experiment: RunningServer) -> None:
         ["shallow", "middle", "deep"], ["Parameters.depth", "2", "4", "8"], ["Metrics.auc", "0.7", "0.9", "0.8"],
     ]  # fmt: skip
     assert "Parameters.eta" in command(experiment, "compare", "shallow", "deep", "--all")
+    values = json.loads(command(experiment, "compare", "shallow", "deep", "--all", "--json"))["Parameters.eta"]
+    assert list(values) == ["shallow", "deep"]
     assert "two or more" in command(experiment, "compare", "deep", code=2)
 
 

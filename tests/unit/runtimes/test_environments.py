@@ -331,3 +331,13 @@ def test_torch_loads_whole_models_for_scripts_that_expect_it(image: str, whole: 
 )
 def test_old_images_of_xgboost_keep_libsvm_indices(image: str, kept: bool) -> None:
     assert ("SAGEWRIGHT_LIBSVM_INDICES" in variables_for(resolve_image(f"x/{image}"))) is kept
+
+
+def test_a_second_environment_elsewhere_downloads_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Servers, the demo and the bench of one user share uv's cache."""
+    Environments(tmp_path / "one").with_packages("shared", ("packaging", "wheel"))
+    monkeypatch.setenv("UV_OFFLINE", "1")
+    made = Environments(tmp_path / "two").with_packages("shared", ("packaging", "wheel"))
+    assert {"packaging", "wheel", "pip"} <= made.packages.keys()
+    with pytest.raises(EnvironmentFailed):
+        Environments(tmp_path / "three").with_packages("other", ("a-package-that-no-cache-has",))

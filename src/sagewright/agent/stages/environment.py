@@ -44,7 +44,7 @@ class JobEnvironment:
             return None
         try:
             with context.volume.making() if context.environments.ready(image) is None else nullcontext():
-                environment = context.environments.ensure(image, context.say_status)
+                environment = context.environments.ensure(image, self._say)
         except EnvironmentFailed as error:
             raise ClientError(f"Cannot build an environment for the image {image.uri}: {error}") from error
         context.reporter.log(describe_choice(image, environment) + context.share.not_held())
@@ -61,6 +61,11 @@ class JobEnvironment:
         client = client or engine_requirements(self._context.image)
         requirements = client or serving_requirements(host.brief, environment.packages)
         return environment if requirements is None else self.layers.add(environment, requirements)
+
+    def _say(self, line: str) -> None:
+        """Puts a line about the build into the job's status message and log."""
+        self._context.say_status(line)
+        self._context.reporter.log(line)
 
     def _log_warnings(self) -> None:
         for warning in self._context.host.warnings:

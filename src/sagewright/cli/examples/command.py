@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from sagewright.cli.examples.catalogue import SDKS, Example, NoExample, examples, find
 from sagewright.cli.examples.clients import python_of
 from sagewright.cli.examples.runs import ExampleRun, State, environ_of, run
 from sagewright.cli.options import DataOption, console, fail, settings_of
+from sagewright.cli.output import Format, JsonOption, OutputColumn, OutputOption, chosen, print_rows
 from sagewright.door.environment import NoServer, applied, find_target, variables
 from sagewright.model.settings import Settings
 
@@ -29,16 +29,30 @@ app = typer.Typer(
     help="Twenty questions of a SageMaker user, each answered by a program that checks its result.",
     no_args_is_help=True,
 )
+LISTED = [
+    OutputColumn("name", lambda one: str(one["Name"])),
+    OutputColumn("number", lambda one: str(one["Number"])),
+    OutputColumn("question", lambda one: str(one["Question"])),
+    OutputColumn("answer", lambda one: str(one["Answer"])),
+    OutputColumn("path", lambda one: str(one["Path"]), wide=True),
+]
 SdkOption = Annotated[str, typer.Option("--sdk", help="Version of the SageMaker Python SDK: v2 or v3.")]
 
 
 @app.command("list")
-def list_(sdk: SdkOption = "v2") -> None:
-    """The examples, and the question that each of them answers."""
-    table = Table("", "name", "question", "answer", box=None)
-    for each in examples(_checked(sdk)):
-        table.add_row(str(each.number), each.name, each.scenario.question, each.scenario.answer)
-    console.print(table)
+def list_(sdk: SdkOption = "v2", output: OutputOption = Format.TABLE, as_json: JsonOption = False) -> None:
+    """The examples, and the question that each of them answers. JSON has Name, Number, Question, Answer and Path."""
+    found = [
+        {
+            "Name": each.name,
+            "Number": each.number,
+            "Question": each.scenario.question,
+            "Answer": each.scenario.answer,
+            "Path": str(each.path),
+        }
+        for each in examples(_checked(sdk))
+    ]
+    print_rows(found, LISTED, chosen(output, as_json))
 
 
 @app.command("show")

@@ -13,11 +13,11 @@ import psutil
 import typer
 from botocore.exceptions import ClientError
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
-from rich.table import Column, Table
 
 from sagewright.cli.client import client
 from sagewright.cli.jobs.kinds import refuse
 from sagewright.cli.options import DataOption, console, fail, settings_of
+from sagewright.cli.output import Format, JsonOption, OutputColumn, OutputOption, chosen, print_rows
 from sagewright.jumpstart import keys
 from sagewright.jumpstart.checkpoints import BadCheckpoint, Checkpoint, read_checkpoint
 from sagewright.jumpstart.entries import CatalogueEntry
@@ -26,6 +26,14 @@ from sagewright.jumpstart.offers import offers
 _MOST_SHOWN = 50
 _SPARE = 1.2
 """Memory of a loaded model, as a share of its weights."""
+LISTED = [
+    OutputColumn("id", lambda one: str(one["Id"])),
+    OutputColumn("version", lambda one: str(one["Version"])),
+    OutputColumn("task", lambda one: str(one["Task"])),
+    OutputColumn("fine-tune", lambda one: "yes" if one["FineTune"] else ""),
+    OutputColumn("weights", lambda one: str(one["Weights"])),
+    OutputColumn("licence", lambda one: str(one["Licence"])),
+]
 ModelId = Annotated[str, typer.Argument(help="The model's id in JumpStart's catalogue.")]
 
 
@@ -34,19 +42,29 @@ def catalogue(
     task: Annotated[str | None, typer.Option(help="Task of the model: tc, ic, llm …")] = None,
     here: Annotated[bool, typer.Option("--here", help="Only models whose weights are on this machine.")] = False,
     data: DataOption = None,
+    output: OutputOption = Format.TABLE,
+    json: JsonOption = False,
 ) -> None:
-    """JumpStart's models: which are here, and what they weigh."""
+    """JumpStart's models: which are here, and what they weigh. Names and JSON have all of them."""
     added = _added(data)
     found = [
         each for each in offers().values() if _matches(each, word, task) and (not here or each.here or each.id in added)
     ]
-    table = Table(Column("id", overflow="fold"), "version", "task", "fine-tune", "weights", "licence", box=None)
-    for entry in found[:_MOST_SHOWN]:
-        table.add_row(
-            entry.id, entry.version, entry.task, "yes" if entry.tunable else "", _weights(entry, added), entry.license
-        )
-    console.print(table)
-    if len(found) > _MOST_SHOWN:
+    form = chosen(output, json)
+    bounded = form in {Format.TABLE, Format.WIDE}
+    rows = [
+        {
+            "Id": entry.id,
+            "Version": entry.version,
+            "Task": entry.task,
+            "FineTune": entry.tunable,
+            "Weights": _weights(entry, added),
+            "Licence": entry.license,
+        }
+        for entry in (found[:_MOST_SHOWN] if bounded else found)
+    ]
+    print_rows(rows, LISTED, form)
+    if bounded and len(found) > _MOST_SHOWN:
         console.print(f"… and {len(found) - _MOST_SHOWN} more: name a part of the id, or a --task.")
 
 

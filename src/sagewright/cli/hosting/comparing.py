@@ -28,6 +28,12 @@ def comparison(cloudwatch: Any, endpoint: str, variants: list[str], minutes: int
     return table
 
 
+def compared(cloudwatch: Any, endpoint: str, variants: list[str], minutes: int) -> list[dict[str, str]]:
+    """Returns the same rows as documents by their headings."""
+    rows = ((name, *_Measured(cloudwatch, endpoint, name, minutes).row()) for name in variants)
+    return [dict(zip(("variant", *HEADINGS), row, strict=True)) for row in rows]
+
+
 class _Measured:
     def __init__(self, cloudwatch: Any, endpoint: str, variant: str, minutes: int) -> None:
         self._cloudwatch = cloudwatch

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from datetime import UTC, datetime
+from json import dumps, loads
 from typing import Annotated, Any
 
 import typer
@@ -12,11 +12,21 @@ import typer
 from sagewright.cli.jobs.kinds import refuse
 from sagewright.cli.lean import ServiceError, lean_client, request
 from sagewright.cli.options import DataOption, fail, settings_of
+from sagewright.cli.output import Format, JsonOption, OutputColumn, OutputOption, chosen, print_json, print_rows
 
 TARGET = "endpoint"
 MOST_NAME = 64
 COLOURS = {"Deployed": "green", "Failed": "red"}
 Name = Annotated[str, typer.Argument(help="Name of the rule.")]
+LISTED = [
+    OutputColumn("rule", lambda one: str(one["Name"])),
+    OutputColumn("state", lambda one: str(one["State"])),
+    OutputColumn("group", lambda one: str(_group(one))),
+    OutputColumn("endpoint", lambda one: str(one["Endpoint"])),
+    OutputColumn("deployed", lambda one: _version(one["Deployment"].get("deployed", ""))),
+    OutputColumn("status", lambda one: _status(one["Deployment"])),
+    OutputColumn("arn", lambda one: str(one["Arn"]), wide=True),
+]
 
 app = typer.Typer(help="Rules that deploy approved versions: create, list, show, delete.", no_args_is_help=True)
 
@@ -49,7 +59,7 @@ def create(
     }
     try:
         lean_client(settings, "sagemaker").describe_model_package_group(ModelPackageGroupName=group)
-        arn = rules.put_rule(Name=named, EventPattern=json.dumps(pattern), Description=f"Deploys {group} to {endpoint}")
+        arn = rules.put_rule(Name=named, EventPattern=dumps(pattern), Description=f"Deploys {group} to {endpoint}")
         target = {
             "Id": TARGET,
             "Arn": _endpoint_arn(arn["RuleArn"], endpoint),
@@ -77,28 +87,29 @@ def _endpoint_arn(rule_arn: str, endpoint: str) -> str:
 
 
 @app.command("list")
-def list_(data: DataOption = None) -> None:
-    """All rules whose target is an endpoint."""
-    from rich.table import Column, Table
-
-    from sagewright.cli.options import console
-
+def list_(data: DataOption = None, output: OutputOption = Format.TABLE, json: JsonOption = False) -> None:
+    """All rules whose target is an endpoint. JSON has ListRules' rules, each with Endpoint and Deployment, its progress."""
     settings = settings_of(data=data)
     rules = lean_client(settings, "events")
-    table = Table(Column("rule", overflow="fold"), "state", "group", "endpoint", "deployed", "status", box=None)
-    for page in rules.get_paginator("list_rules").paginate():
-        for rule in page["Rules"]:
-            for target in _targets(rules, rule["Name"]):
-                state = _state(settings, rule["Name"], target["Arn"])
-                endpoint = target["Arn"].rpartition("/")[2]
-                deployed = _version(state.get("deployed", ""))
-                table.add_row(rule["Name"], rule["State"], _group(rule), endpoint, deployed, _coloured(state))
-    console.print(table)
+    found = [
+        {
+            **rule,
+            "Endpoint": target["Arn"].rpartition("/")[2],
+            "Deployment": _state(settings, rule["Name"], target["Arn"]),
+        }
+        for page in rules.get_paginator("list_rules").paginate()
+        for rule in page["Rules"]
+        for target in _targets(rules, rule["Name"])
+    ]
+    print_rows(found, LISTED, chosen(output, json))
 
 
 @app.command()
-def show(name: Name, data: DataOption = None) -> None:
-    """One rule: its source and target, the progress of its deployments, and who requested them."""
+def show(name: Name, data: DataOption = None, json: JsonOption = False) -> None:
+    """One rule: its source and target, the progress of its deployments, and who requested them.
+
+    JSON is DescribeRule's answer with Targets, each with Deployment, its progress.
+    """
     from rich.markup import escape
     from rich.table import Table
 
@@ -110,6 +121,10 @@ def show(name: Name, data: DataOption = None) -> None:
         rule = rules.describe_rule(Name=name)
     except ServiceError as error:
         refuse(error)
+    if json:
+        targets = [one | {"Deployment": _state(settings, name, one["Arn"])} for one in _targets(rules, name)]
+        print_json(rule | {"Targets": targets})
+        return
     console.print(f"[bold]{name}[/bold]  {rule['State']}")
     table = Table(box=None, show_header=False)
     table.add_row("group", escape(_group(rule)))
@@ -156,16 +171,20 @@ def _state(settings: Any, name: str, arn: str) -> dict[str, Any]:
 
 
 def _group(rule: dict[str, Any]) -> str:
-    detail = json.loads(rule.get("EventPattern", "{}")).get("detail", {})
+    detail = loads(rule.get("EventPattern", "{}")).get("detail", {})
     groups = detail.get("ModelPackageGroupName", [])
-    return ", ".join(one if isinstance(one, str) else json.dumps(one) for one in groups)
+    return ", ".join(one if isinstance(one, str) else dumps(one) for one in groups)
 
 
 def _version(arn: str) -> str:
     return arn.partition(":model-package/")[2]
 
 
+def _status(state: dict[str, Any]) -> str:
+    return str(state.get("status") or ("Waiting" if state.get("waiting") else "nothing approved yet"))
+
+
 def _coloured(state: dict[str, Any]) -> str:
-    status = state.get("status") or ("Waiting" if state.get("waiting") else "nothing approved yet")
+    status = _status(state)
     colour = COLOURS.get(status, "cyan")
     return f"[{colour}]{status}[/{colour}]"

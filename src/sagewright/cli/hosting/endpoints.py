@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from sagewright.cli.jobs.kinds import refuse
-from sagewright.cli.lean import ServiceError, lean_client
+from sagewright.cli.lean import Document, ServiceClient, ServiceError, lean_client
 from sagewright.cli.options import DataOption, fail, settings_of
-from sagewright.cli.output import Format, JsonOption, OutputColumn, OutputOption, chosen, moment, print_rows
+from sagewright.cli.output import Format, JsonOption, OutputColumn, OutputOption, chosen, moment, print_json, print_rows
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -59,12 +59,9 @@ def show(
     name: Name,
     data: DataOption = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until no change is in progress.")] = False,
+    json: JsonOption = False,
 ) -> None:
-    """One endpoint: its status and the reason, its variants, and operations in progress."""
-    from rich.markup import escape
-
-    from sagewright.cli.options import console
-
+    """One endpoint: its status and the reason, its variants, and operations in progress. JSON is DescribeEndpoint's answer."""
     sagemaker = lean_client(settings_of(data=data), "sagemaker")
     found = _describe(sagemaker, name)
     said = ""
@@ -72,6 +69,19 @@ def show(
         said = _progress(found, said)
         time.sleep(POLL_S)
         found = _describe(sagemaker, name)
+    if json:
+        print_json(found)
+    else:
+        _print_endpoint(sagemaker, name, found)
+    if wait and found["EndpointStatus"] == "Failed":
+        raise typer.Exit(1)
+
+
+def _print_endpoint(sagemaker: ServiceClient, name: str, found: Document) -> None:
+    from rich.markup import escape
+
+    from sagewright.cli.options import console
+
     console.print(f"[bold]{name}[/bold]  {coloured(found['EndpointStatus'])}  {escape(found['EndpointConfigName'])}")
     if reason := found.get("FailureReason"):
         console.print(reason, style="red", markup=False, soft_wrap=True)
@@ -81,8 +91,6 @@ def show(
     if pending := found.get("PendingDeploymentSummary"):
         console.print(f"on the way to {escape(pending['EndpointConfigName'])}:")
         console.print(_variants(pending))
-    if wait and found["EndpointStatus"] == "Failed":
-        raise typer.Exit(1)
 
 
 @app.command()
@@ -148,17 +156,24 @@ def compare(
     name: Name,
     data: DataOption = None,
     minutes: Annotated[int, typer.Option(help="Minutes to look back.")] = 60,
+    json: JsonOption = False,
 ) -> None:
-    """The variants side by side: invocations, errors and latency, each with its 95 % confidence interval."""
+    """The variants side by side: invocations, errors and latency, each with its 95 % confidence interval.
+
+    JSON has a document for each variant, with the texts of the table.
+    """
     from sagewright.cli.client import client
-    from sagewright.cli.hosting.comparing import comparison
+    from sagewright.cli.hosting.comparing import compared, comparison
     from sagewright.cli.options import console
 
     settings = settings_of(data=data)
     found = _describe(lean_client(settings, "sagemaker"), name)
     variants = [*found.get("ProductionVariants", []), *found.get("ShadowProductionVariants", [])]
     names = [one["VariantName"] for one in variants]
-    console.print(comparison(client(settings, "cloudwatch"), name, names, minutes))
+    if json:
+        print_json(compared(client(settings, "cloudwatch"), name, names, minutes))
+    else:
+        console.print(comparison(client(settings, "cloudwatch"), name, names, minutes))
 
 
 @app.command()

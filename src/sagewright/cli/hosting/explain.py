@@ -16,6 +16,7 @@ from rich.table import Column, Table
 
 from sagewright.cli.client import client
 from sagewright.cli.options import FAILURE, DataOption, console, fail, settings_of
+from sagewright.cli.output import JsonOption, print_json
 from sagewright.model.aws.clarify_results import (
     ANALYSIS,
     CONFIG_INPUT,
@@ -41,18 +42,29 @@ def explain(
     row: Annotated[int | None, typer.Option(help="Explain this row of the data set, from 0.")] = None,
     record: Annotated[str | None, typer.Option(help="A record in CSV for an endpoint to score and explain.")] = None,
     top: Annotated[int, typer.Option(help="Number of features.")] = 20,
+    as_json: JsonOption = False,
 ) -> None:
-    """Global importances, bias metrics, or the contributions to one row's score."""
+    """Global importances, bias metrics, or the contributions to one row's score.
+
+    JSON has all features: analysis.json as Clarify wrote it, the row's contributions by output, or the endpoint's answer.
+    """
     settings = settings_of(data=data)
     if record is not None:
-        _online(client(settings, "sagemaker-runtime"), name, record, top)
+        answer = _answer(client(settings, "sagemaker-runtime"), name, record)
+        if as_json:
+            print_json(answer)
+        else:
+            _online(answer, name, record, top)
         return
     sagemaker, s3 = client(settings, "sagemaker"), client(settings, "s3")
     try:
         job = sagemaker.describe_processing_job(ProcessingJobName=name)
         uri = _output(job)
-        analysis = read_analysis(json.loads(_body(s3, f"{uri}/{ANALYSIS}").read(MAX_ANALYSIS_BYTES)))
-        if row is None:
+        written = json.loads(_body(s3, f"{uri}/{ANALYSIS}").read(MAX_ANALYSIS_BYTES))
+        analysis = read_analysis(written)
+        if as_json:
+            print_json(written if row is None else _contributed(s3, uri, analysis, row))
+        elif row is None:
             _overview(analysis, top)
         else:
             _row(s3, job, uri, analysis, row, top)
@@ -112,6 +124,16 @@ def _biases(bias: FacetBias) -> None:
     console.print(table)
 
 
+def _contributed(s3: Any, uri: str, analysis: ClarifyAnalysis, row: int) -> list[dict[str, Any]]:
+    """Returns a row's contributions by output."""
+    header, cells = _line(s3, f"{uri}/{LOCAL}", row)
+    values = row_values(header, cells, [one.label for one in analysis.importances])
+    return [
+        {"label": one.label, "expected_value": one.expected, "contributions": dict(values[one.label])}
+        for one in analysis.importances
+    ]
+
+
 def _row(s3: Any, job: dict[str, Any], uri: str, analysis: ClarifyAnalysis, row: int, top: int) -> None:
     labels = [one.label for one in analysis.importances]
     header, cells = _line(s3, f"{uri}/{LOCAL}", row)
@@ -155,14 +177,19 @@ def _inputs(s3: Any, job: dict[str, Any], row: int) -> dict[str, str]:
     return {}
 
 
-def _online(runtime: Any, endpoint: str, record: str, top: int) -> None:
-    """Prints an endpoint's explanation of one record."""
+def _answer(runtime: Any, endpoint: str, record: str) -> dict[str, Any]:
+    """Returns an endpoint's score and explanation of one record."""
     request = {"EndpointName": endpoint, "ContentType": "text/csv", "Accept": "text/csv", "Body": record}
     try:
         body = runtime.invoke_endpoint(**request, EnableExplanations="`true`")["Body"].read()
     except ClientError as error:
         fail(error.response["Error"]["Message"], FAILURE)
-    answer = json.loads(body)
+    found: dict[str, Any] = json.loads(body)
+    return found
+
+
+def _online(answer: dict[str, Any], endpoint: str, record: str, top: int) -> None:
+    """Prints an endpoint's explanation of one record."""
     explained = (answer.get("explanations") or {}).get("kernel_shap") or [None]
     if not explained[0]:
         fail(f"the endpoint {endpoint} explained nothing")

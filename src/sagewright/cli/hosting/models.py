@@ -11,7 +11,7 @@ from sagewright.cli.jobs.kinds import refuse
 from sagewright.cli.lazy import LazyCommand, LazyGroup
 from sagewright.cli.lean import ServiceError, lean_client, request
 from sagewright.cli.options import DataOption, fail, settings_of
-from sagewright.cli.output import Format, JsonOption, OutputColumn, OutputOption, chosen, moment, print_rows
+from sagewright.cli.output import Format, JsonOption, OutputColumn, OutputOption, chosen, moment, print_json, print_rows
 from sagewright.model.aws.statuses import ApprovalStatus
 
 COLOURS: dict[str, str] = {
@@ -77,8 +77,8 @@ def list_(
 
 
 @app.command()
-def show(version: Version, data: DataOption = None) -> None:
-    """One version: its containers, and the history of its changes."""
+def show(version: Version, data: DataOption = None, json: JsonOption = False) -> None:
+    """One version: its containers, and the history of its changes. JSON is DescribeModelPackage's answer with History."""
     from rich.markup import escape
     from rich.table import Table
 
@@ -87,6 +87,10 @@ def show(version: Version, data: DataOption = None) -> None:
     settings = settings_of(data=data)
     found = _describe(lean_client(settings, "sagemaker"), version)
     group, number = found["ModelPackageGroupName"], found["ModelPackageVersion"]
+    changes = request(settings, "GET", f"model-packages/{group}/{number}/history")
+    if json:
+        print_json(found | {"History": changes})
+        return
     console.print(f"[bold]{group}/{number}[/bold]  {coloured(found['ModelApprovalStatus'])}")
     table = Table(box=None, show_header=False)
     for container in found.get("InferenceSpecification", {}).get("Containers", []):
@@ -97,7 +101,7 @@ def show(version: Version, data: DataOption = None) -> None:
         table.add_row(escape(name), escape(value))
     console.print(table)
     history = Table("when", "who", "what", "approval", "why", box=None)
-    for change in request(settings, "GET", f"model-packages/{group}/{number}/history"):
+    for change in changes:
         what = ", ".join(change["fields"]) or change["step"]
         at = _time(datetime.fromtimestamp(change["at_ms"] / 1000, tz=UTC))
         approval = coloured(change["ModelApprovalStatus"])

@@ -8,16 +8,22 @@ from typing import Annotated, Any
 
 import typer
 from botocore.exceptions import ClientError
-from rich.table import Table
 
 from sagewright.cli.client import client
 from sagewright.cli.jobs.kinds import refuse
 from sagewright.cli.options import DataOption, console, fail, settings_of
+from sagewright.cli.output import Format, JsonOption, OutputColumn, OutputOption, chosen, print_rows
 from sagewright.model.settings import Settings
 
 PREFIX = "sagewright-weights"
 """Key prefix under which `algorithms.deep.pretrained` looks for weights."""
 ENDINGS = (".pth", ".safetensors")
+LISTED = [
+    OutputColumn("file", lambda one: str(one["Name"])),
+    OutputColumn("MB", lambda one: f"{one['Size'] / 1e6:.1f}"),
+    OutputColumn("sha256", lambda one: str(one["Sha256"])),
+    OutputColumn("uri", lambda one: str(one["Uri"]), wide=True),
+]
 
 app = typer.Typer(help="Pretrained weights for built-in algorithms.", no_args_is_help=True)
 
@@ -45,21 +51,22 @@ def add(
 
 
 @app.command("list")
-def list_(data: DataOption = None) -> None:
-    """The stored files."""
+def list_(data: DataOption = None, output: OutputOption = Format.TABLE, json: JsonOption = False) -> None:
+    """The stored files. JSON has Name, Size in bytes, Sha256 and Uri."""
     settings = settings_of(data=data)
     s3, bucket = client(settings, "s3"), bucket_of(settings)
-    table = Table("file", "MB", "sha256", box=None)
+    stored: list[dict[str, Any]] = []
     try:
         for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{PREFIX}/"):
             for found in page.get("Contents", []):
                 about = s3.head_object(Bucket=bucket, Key=found["Key"])
-                name, size = found["Key"].removeprefix(f"{PREFIX}/"), f"{found['Size'] / 1e6:.1f}"
-                table.add_row(name, size, about["Metadata"].get("sha256", ""))
+                name, digest = found["Key"].removeprefix(f"{PREFIX}/"), about["Metadata"].get("sha256", "")
+                uri = f"s3://{bucket}/{found['Key']}"
+                stored.append({"Name": name, "Size": found["Size"], "Sha256": digest, "Uri": uri})
     except ClientError as error:
         if error.response["Error"]["Code"] not in ("NoSuchBucket", "404"):
             refuse(error)
-    console.print(table)
+    print_rows(stored, LISTED, chosen(output, json))
 
 
 def bucket_of(settings: Settings) -> str:

@@ -79,9 +79,11 @@ def follow_job(
 
 
 def _waits_for(job: Document) -> str:
-    """Returns what a training job waits for: its place in the queue, or the build of its environment. "" once it runs."""
+    """Returns what a training job waits for, such as its place in the queue. "" once it runs, and while its environment is built,
+    which its log says."""
     newest = (job.get("SecondaryStatusTransitions") or [{}])[-1]
-    return str(newest.get("StatusMessage", "")) if newest.get("Status") in _BEFORE else ""
+    said = str(newest.get("StatusMessage", "")) if newest.get("Status") in _BEFORE else ""
+    return "" if said.startswith("Preparing the environment") else said
 
 
 def print_events(

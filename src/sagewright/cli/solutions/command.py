@@ -8,13 +8,13 @@ from typing import Annotated
 
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
-from rich.table import Table
 
 from sagewright.cli.client import client
 from sagewright.cli.examples.command import running_server, sdk_python
 from sagewright.cli.examples.runs import environ_of
 from sagewright.cli.jobs.kinds import refuse
 from sagewright.cli.options import DataOption, console, fail, settings_of
+from sagewright.cli.output import Format, JsonOption, OutputColumn, OutputOption, chosen, print_rows
 from sagewright.cli.solutions.removal import NotRemoved, SolutionRemoval
 from sagewright.cli.solutions.running import run_solution
 from sagewright.cli.solutions.templates import NoSolution, SolutionFiles, find_solution, solutions
@@ -24,17 +24,30 @@ from sagewright.model.settings import Settings
 app = typer.Typer(
     help="Whole solutions: data, a pipeline, a registered model, an endpoint and a report.", no_args_is_help=True
 )
+LISTED = [
+    OutputColumn("name", lambda one: str(one["Name"])),
+    OutputColumn("question", lambda one: str(one["Question"])),
+    OutputColumn("algorithm", lambda one: str(one["Algorithm"])),
+    OutputColumn("data", lambda one: str(one["Data"])),
+    OutputColumn("measure", lambda one: str(one["Measure"])),
+]
 NameArgument = Annotated[str, typer.Argument(help="Name of the solution.")]
 
 
 @app.command("list")
-def list_() -> None:
+def list_(output: OutputOption = Format.TABLE, json: JsonOption = False) -> None:
     """The solutions: what each of them answers, with which algorithm and data, and the measure that it must keep."""
-    table = Table("name", "question", "algorithm", "data", "measure", box=None)
-    for each in solutions():
-        template = each.template
-        table.add_row(template.name, template.question, template.algorithm, template.data, template.measure)
-    console.print(table)
+    found = [
+        {
+            "Name": one.template.name,
+            "Question": one.template.question,
+            "Algorithm": one.template.algorithm,
+            "Data": one.template.data,
+            "Measure": one.template.measure,
+        }
+        for one in solutions()
+    ]
+    print_rows(found, LISTED, chosen(output, json))
 
 
 @app.command("show")

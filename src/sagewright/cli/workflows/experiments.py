@@ -10,7 +10,7 @@ import typer
 from sagewright.cli.jobs.kinds import coloured, refuse
 from sagewright.cli.lean import ServiceError, lean_client
 from sagewright.cli.options import DataOption, fail, settings_of
-from sagewright.cli.output import Format, JsonOption, OutputColumn, OutputOption, chosen, moment, print_rows
+from sagewright.cli.output import Format, JsonOption, OutputColumn, OutputOption, chosen, moment, print_json, print_rows
 from sagewright.cli.workflows import runs
 
 if TYPE_CHECKING:
@@ -60,8 +60,9 @@ def show(
     metric: Annotated[str, typer.Option(help="Sort an experiment's runs by this metric's last value.")] = "",
     ascending: Annotated[bool, typer.Option(help="Smallest first.")] = False,
     limit: Annotated[int, typer.Option(help="Number of runs.")] = 20,
+    json: JsonOption = False,
 ) -> None:
-    """An experiment's runs and their metrics, or all of one run."""
+    """An experiment's runs and their metrics, or all of one run. JSON has DescribeTrialComponent's answers, or that of the run."""
     from sagewright.cli.options import console
 
     sagemaker = lean_client(settings_of(data=data), "sagemaker")
@@ -70,7 +71,11 @@ def show(
     except ServiceError as error:
         if error.code != "ResourceNotFound":
             refuse(error)
-        console.print(_run(_component(sagemaker, name)))
+        component = _component(sagemaker, name)
+        if json:
+            print_json(component)
+        else:
+            console.print(_run(component))
         return
     found = list(runs.components_of(sagemaker, name))
     if metric:
@@ -78,6 +83,9 @@ def show(
         found = sorted(measured, key=lambda one: runs.metrics(one)[metric]["Last"], reverse=not ascending)
     else:
         found.reverse()  # newest first
+    if json:
+        print_json(found[:limit])
+        return
     console.print(_table(found[:limit], metric))
     if len(found) > limit:
         console.print(f"{len(found) - limit} more; --limit shows them")
@@ -88,8 +96,9 @@ def compare(
     names: Annotated[list[str], typer.Argument(help="Names of runs (trial components) or of jobs, two or more.")],
     data: DataOption = None,
     everything: Annotated[bool, typer.Option("--all", help="Also values that are the same in all runs.")] = False,
+    json: JsonOption = False,
 ) -> None:
-    """Runs side by side: the parameters and metrics in which they differ."""
+    """Runs side by side: the parameters and metrics in which they differ. JSON has, by each of these, the value of each run."""
     from rich.markup import escape
     from rich.table import Column, Table
 
@@ -99,8 +108,11 @@ def compare(
         fail("compare takes two or more runs")
     sagemaker = lean_client(settings_of(data=data), "sagemaker")
     found = [_component(sagemaker, name) for name in names]
-    table = Table("", *(Column(escape(name), overflow="fold") for name in names), box=None)
     rows = runs.differences(found, everything=everything)
+    if json:
+        print_json({label: dict(zip(names, values, strict=True)) for label, values in rows})
+        return
+    table = Table("", *(Column(escape(name), overflow="fold") for name in names), box=None)
     for label, values in rows:
         table.add_row(escape(label), *(_shown(value) for value in values))
     console.print(table if rows else "They have the same parameters and metrics.")

@@ -13,7 +13,7 @@ from sagewright.cli.jobs.following import Follow, LogOptions, Since, Tail, Times
 from sagewright.cli.jobs.kinds import PROCESSING, TRAINING, TRANSFORM, TUNING, JobKind, refuse
 from sagewright.cli.lean import ServiceClient, ServiceError, lean_client
 from sagewright.cli.options import DataOption, fail, settings_of
-from sagewright.cli.output import Format, JsonOption, OutputColumn, OutputOption, chosen, moment, print_rows
+from sagewright.cli.output import Format, JsonOption, OutputColumn, OutputOption, chosen, moment, print_json, print_rows
 from sagewright.pipelines.caching import differences
 from sagewright.pipelines.definition import PipelineDefinition, read_definition
 
@@ -75,8 +75,12 @@ def show(
     which: Which,
     data: DataOption = None,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Follow until the execution has ended.")] = False,
+    json: JsonOption = False,
 ) -> None:
-    """An execution as a tree: dependencies between steps, their durations, and cached steps."""
+    """An execution as a tree: dependencies between steps, their durations, and cached steps.
+
+    JSON is DescribePipelineExecution's answer with PipelineExecutionSteps; with --follow, once the execution has ended.
+    """
     from rich.live import Live
 
     from sagewright.cli.options import console
@@ -85,6 +89,9 @@ def show(
     try:
         arn = _execution(sagemaker, which)
         definition = _definition(sagemaker, arn)
+        if json:
+            print_json(_document(sagemaker, arn, follow))
+            return
         if not follow:
             console.print(_page(sagemaker, arn, definition)[0])
             return
@@ -185,15 +192,25 @@ def _print_step(
 
 @app.command("why-miss")
 def miss_reason(
-    which: Which, step: Annotated[str, typer.Argument(help="Name of the step.")], data: DataOption = None
+    which: Which,
+    step: Annotated[str, typer.Argument(help="Name of the step.")],
+    data: DataOption = None,
+    json: JsonOption = False,
 ) -> None:
-    """The reason why a step was not taken from the cache: the key attributes that differ from the last execution's."""
+    """The reason why a step was not taken from the cache: the key attributes that differ from the last execution's.
+
+    JSON has Execution, Step and Reason.
+    """
     sagemaker = lean_client(settings_of(data=data), "sagemaker")
     try:
         arn = _execution(sagemaker, which)
-        typer.echo(_why(sagemaker, arn, step))
+        reason = _why(sagemaker, arn, step)
     except ServiceError as error:
         refuse(error)
+    if json:
+        print_json({"Execution": arn, "Step": step, "Reason": reason})
+    else:
+        typer.echo(reason)
 
 
 def _why(sagemaker: Any, arn: str, name: str) -> str:
@@ -271,6 +288,15 @@ def _steps(sagemaker: Any, arn: str) -> list[dict[str, Any]]:
         PipelineExecutionArn=arn, SortOrder="Ascending", PaginationConfig={"PageSize": 100}
     )
     return [one for page in pages for one in page["PipelineExecutionSteps"]]
+
+
+def _document(sagemaker: ServiceClient, arn: str, follow: bool) -> dict[str, Any]:
+    """Returns an execution with its steps, with `follow` once it has ended."""
+    while True:
+        described = sagemaker.describe_pipeline_execution(PipelineExecutionArn=arn)
+        if not follow or described["PipelineExecutionStatus"] not in LIVE:
+            return dict(described) | {"PipelineExecutionSteps": _steps(sagemaker, arn)}
+        time.sleep(LOOK_S)
 
 
 def _page(sagemaker: ServiceClient, arn: str, definition: PipelineDefinition) -> tuple[Group, str]:

@@ -132,7 +132,7 @@ def plan(dependencies: Dependencies, job: Job, share: JobShare) -> list[HostPlan
     names = [member.name for member in members]
     tokens = {name: secrets.token_urlsafe(32) for name in names}
     ids = {name: uuid.uuid4().hex for name in names}
-    streams = {name: kind.log_stream(job.name, name, now_ms(), job.request) for name in names}
+    streams = {name: log_stream(job, name) for name in names}
     streams |= {host.name: host.log_stream for host in before}
     rows = [
         {
@@ -177,6 +177,17 @@ def plan(dependencies: Dependencies, job: Job, share: JobShare) -> list[HostPlan
     plan_files.keep(attempt_directory(settings, job.id, attempt), made)
     hosts.create(store, rows)
     return made
+
+
+def log_stream(job: Job, host: str) -> str:
+    """Returns the log stream of a host; the first one's can have lines before the job has hosts."""
+    return kind_of(job).log_stream(job.name, host, job.created_ms, job.request)
+
+
+def first_host(job: Job) -> str:
+    """Returns the name of a job's first host."""
+    kind = kind_of(job)
+    return kind.members(NamedJob(job.name, kind.arn(job.region, job.account, job.name)), job.request)[0].name
 
 
 def _document(settings: Settings, job: Job, share: JobShare, endpoint: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from sagewright.engine.jobs.leases import Leases
 from sagewright.engine.jobs.outcome import Outcome
 from sagewright.engine.jobs.reservations import Taken
 from sagewright.engine.jobs.teardown import Teardown
-from sagewright.engine.jobs.waits import MOST_SAID, SAID_EVERY_MS, say_queued
+from sagewright.engine.jobs.waits import MOST_SAID, SAID_EVERY_MS, say_preparing, say_queued
 from sagewright.engine.jobs.warmpools import WarmPools
 from sagewright.kinds.base import Demand
 from sagewright.kinds.table import KINDS
@@ -204,15 +204,10 @@ class JobQueue:
 
     def _say_preparing(self, job: Job, environment: str, progress: str) -> None:
         """Says which environment a job waits for, and what its build is doing while not too many jobs wait."""
-        text = f"Preparing the environment {environment}; it is kept for later jobs."
-        told = next((event.message for event in jobs.transitions(self._dependencies.store, job.id)[-1:]), "")
-        if progress and self._said < MOST_SAID:
+        if progress and self._said >= MOST_SAID:
+            progress = ""
+        if say_preparing(self._dependencies.store, job, environment, progress) and progress:
             self._said += 1
-            text = f"{text} {progress}."
-        elif told.startswith(text):
-            return
-        if told != text:
-            jobs.move(self._dependencies.store, job.id, Event(SecondaryStatus.STARTING, text))
 
     def _make_room(self, job: Job, share: JobShare) -> None:
         """Interrupts spot jobs to free the machine for a job that is not a spot job."""

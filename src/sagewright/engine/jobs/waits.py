@@ -1,4 +1,5 @@
-"""Why a job waits in the queue, or for disk space, as one sentence in its status message: what it needs, and which jobs hold it.
+"""Why a job waits in the queue, for disk space or for its environment, as one sentence in its status message; progress of its
+environment in its log as well.
 
 The queue says it for the first jobs that don't fit and have waited for SAID_AFTER_MS, and again when the sentence has changed; jobs
 that start at once cost nothing more.
@@ -7,6 +8,7 @@ that start at once cost nothing more.
 from __future__ import annotations
 
 from sagewright.compute.capacity import JobShare
+from sagewright.engine.jobs.launch_plan import first_host, kind_of, log_stream
 from sagewright.engine.jobs.reservations import Reservations
 from sagewright.model.aws.instance_types import Resources
 from sagewright.model.clock import now_ms
@@ -17,6 +19,7 @@ from sagewright.store.database import Database
 from sagewright.store.jobs import job_lists, jobs, reservations
 from sagewright.store.jobs.jobs import Event, Job
 from sagewright.store.jobs.reservations import Reservation
+from sagewright.store.logs import logs
 
 SAID_AFTER_MS = 1_500
 """Wait after which a job says why: a shorter one needs no explanation, and no write."""
@@ -26,6 +29,7 @@ SAID_EVERY_MS = 1_000
 _NAMED = 3
 QUEUED = "Queued: "
 WAITS = "Waiting for disk space"
+PREPARING = "Preparing the environment"
 
 
 def lacks_disk(settings: Settings) -> str:
@@ -78,3 +82,27 @@ def _names(store: Database, ids: list[str]) -> str:
     ]
     more = f" and {len(ids) - len(found)} more" if len(ids) > len(found) else ""
     return f"{', '.join(found) or 'other jobs'}{more}"
+
+
+def say_preparing(store: Database, job: Job, environment: str, progress: str) -> bool:
+    """Puts the build's progress into the status message, and into the log of the job's first host, which continues that stream.
+
+    Returns False if nothing is new. `progress`: what the build is doing, "" to name the environment alone.
+    """
+    text = f"{PREPARING} {environment}; it is kept for later jobs."
+    before = next((event.message for event in jobs.transitions(store, job.id)[-1:]), "")
+    message = f"{text} {progress}." if progress else text
+    if message == before or (not progress and before.startswith(text)):
+        return False
+    lines = [] if before.startswith(text) else [text]
+    if progress:
+        lines.append(f"{progress}.")
+    with store.write() as connection:
+        if jobs.move_in(connection, job.id, Event(SecondaryStatus.STARTING, message)) is None:
+            return False
+        scope = logs.LogScope(job.account, job.region)
+        stream = logs.ensure_stream(
+            connection, scope, kind_of(job).log_group_of(job.request), log_stream(job, first_host(job))
+        )
+        logs.append(connection, stream, [(now_ms(), line) for line in lines])
+    return True

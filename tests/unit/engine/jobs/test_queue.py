@@ -14,6 +14,7 @@ from sagewright.runtimes.images import Image
 from sagewright.store.database import Database
 from sagewright.store.jobs import hosts, jobs
 from sagewright.store.jobs.jobs import JobDraft, ResourceScope
+from sagewright.store.logs import log_events, logs
 
 SCOPE = ResourceScope("training", "000000000000", "us-east-1")
 HALF, WHOLE, QUARTER = "ml.c5.xlarge", "ml.c5.2xlarge", "ml.c5.large"
@@ -148,9 +149,25 @@ def test_a_job_whose_environment_is_made_holds_nothing(tmp_path: Path, database:
     line.server.sweep()
     told = jobs.transitions(database, job.id)[-1].message
     assert told == "Preparing the environment an-environment; it is kept for later jobs. 4 s: getting 10 packages."
+    assert _logged(database) == [
+        "Preparing the environment an-environment; it is kept for later jobs.", "4 s: getting 10 packages.",
+    ]  # fmt: skip
     builds.lacking.clear()
     line.end("b")
     assert line.running() == ["a"]
+    job = jobs.find(database, SCOPE, "a")
+    assert job is not None
+    (host,) = hosts.of_all_attempts(database, job.id)
+    assert [one.name for one in _streams(database)] == [host.log_stream], "its host continues the stream"
+
+
+def _streams(database: Database) -> list[logs.LogStream]:
+    return logs.streams(database, logs.LogScope(SCOPE.account, SCOPE.region), "/aws/sagemaker/TrainingJobs", "a/")
+
+
+def _logged(database: Database) -> list[str]:
+    (stream,) = _streams(database)
+    return [one.message for one in log_events.read(database, stream, log_events.Window())]
 
 
 def test_an_environment_that_cannot_be_made_fails_the_job(tmp_path: Path, database: Database) -> None:
