@@ -45,7 +45,7 @@ class StepDraft:
 
 @dataclass(frozen=True)
 class DraftRead:
-    """What an address says of a draft. `node`: None until it is complete; `faults`: by field."""
+    """A draft as an address says it. `node`: None until it is complete; `faults`: by field."""
 
     declared: Operator
     tool: Tool
