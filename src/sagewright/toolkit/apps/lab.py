@@ -1,8 +1,8 @@
 """`python -m sagewright.toolkit.apps.lab`: JupyterLab, without what its import does for the sake of builds and of rare checks.
 
 Two imports take more than half of its start. `rfc3987_syntax`, by which jsonschema checks IRIs, makes a parser of a grammar: it is
-made when an IRI is checked. `jupyterlab.labapp` asks Node.js for the registry of builds, which an app never makes: while it is imported,
-no Node.js is found. Source: jsonschema 4.26 (`_format.py`), jupyterlab 4.6 (`commands.py`, `_yarn_config`).
+made when an IRI is checked. `jupyterlab.labapp` asks Node.js for the registry of builds, which an app never makes: while it is
+imported, no Node.js is found. Source: jsonschema 4.26 (`_format.py`), jupyterlab 4.6 (`commands.py`, `_yarn_config`).
 """
 
 from __future__ import annotations
