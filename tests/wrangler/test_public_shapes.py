@@ -11,6 +11,7 @@ import pytest
 from flowfiles import engine
 
 from sagewright.wrangler import flows, parameters
+from sagewright.wrangler.code import program
 from sagewright.wrangler.errors import FlowError, StepError
 
 
@@ -185,6 +186,44 @@ def test_drawn_rows_and_functions_of_users(tmp_path: Path) -> None:
     for kind, zone, prepared in found.rows():
         assert prepared == f"{kind[:3]}<R>"
         assert zone == {"alpha": 2, "beta": 3, "gamma": 4}[kind]
+
+
+def test_data_sets_of_a_split(tmp_path: Path) -> None:
+    (tmp_path / "s").mkdir()
+    pl.DataFrame({"kind": list("abcdefghij"), "zone": range(10)}).write_csv(tmp_path / "s" / "a.csv")
+    parts = [{"name": "Train", "percentage": 0.8}, {"name": "Test", "percentage": 0.2}]
+    split = node(
+        "p",
+        "split",
+        {"operator": "Randomized split", "randomized_split_parameters": {"splits": parts, "error": 0.0001}},
+        ("s",),
+    )
+    sets = [
+        {
+            "node_id": name,
+            "type": "DATASET",
+            "operator": "sagemaker.dataset.identity_0.1",
+            "parameters": {},
+            "inputs": [{"name": "df", "node_id": "p", "output_name": name}],
+            "outputs": [{"name": "default"}],
+        }
+        for name in ("Train", "Test")
+    ]
+    split["outputs"] = [{"name": "Train"}, {"name": "Test"}]
+    last = node(
+        "d",
+        "manage_columns",
+        {"operator": "Drop column", "drop_column_parameters": {"column_to_drop": "zone"}},
+        ("Test",),
+    )
+    document = {"metadata": {"version": 1}, "nodes": [source("s", "letters"), split, *sets, last]}
+    flow = flows.read(json.dumps(document))
+    assert json.loads(flow.text()) == document
+    runner = engine(tmp_path)
+    train, test = (runner.run(flow, name)["default"].collect() for name in ("Train", "Test"))
+    assert sorted([*train["kind"], *test["kind"]]) == list("abcdefghij")
+    assert runner.run(flow, "d")["default"].collect().equals(test.drop("zone"))
+    compile(program(flow), "flow.py", "exec")
 
 
 @pytest.mark.parametrize(

@@ -24,16 +24,11 @@ def test_a_step_that_lacks_a_parameter_is_named_when_the_flow_is_printed(
 
 
 def test_a_job_that_failed_ends_the_command_with_1(capsys: pytest.CaptureFixture[str]) -> None:
-    def described(**_: Any) -> dict[str, Any]:
-        return {"ProcessingJobStatus": "Failed", "ExitMessage": "Customer Error: why"}
+    def answered(operation: str, **_: Any) -> dict[str, Any]:
+        known = {"DescribeProcessingJob": {"ProcessingJobStatus": "Failed", "ExitMessage": "Customer Error: why"}}
+        return known.get(operation, {"logStreams": []})
 
-    def no_streams(**_: Any) -> dict[str, Any]:
-        return {"logStreams": []}
-
-    sagemaker, logs = (
-        SimpleNamespace(describe_processing_job=described),
-        SimpleNamespace(describe_log_streams=no_streams),
-    )
+    sagemaker, logs = SimpleNamespace(call=answered), SimpleNamespace(call=answered)
     with pytest.raises(typer.Exit) as caught:
         _follow(sagemaker, logs, "j")
     assert (caught.value.exit_code, "Customer Error: why" in capsys.readouterr().err) == (1, True)
